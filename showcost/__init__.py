@@ -1,0 +1,1 @@
+"""showcost: a multi-currency cost ledger for film and television productions."""

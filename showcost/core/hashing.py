@@ -1,0 +1,44 @@
+"""Hashes over bytes, files and framed values.
+
+A framed value cannot be confused with another: `("ab", "c")` and `("a", "bc")` differ. Canonical rows
+of tables are hashed by the modules that own the tables, on top of these.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+SHORT = 32
+"""Hex digits of a shortened hash: 128 bits, ample for ids within one production."""
+
+_BLOCK = 1 << 20
+
+
+def sha256_bytes(data: bytes) -> str:
+    """Return the sha256 of `data` as 64 hex digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def sha256_file(path: Path) -> str:
+    """Return the sha256 of a file's bytes as 64 hex digits, read in blocks."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def framed(values: Iterable[str | int | None]) -> bytes:
+    """Return values as one JSON array without spaces: the frame over which ids and digests are built."""
+    return json.dumps(list(values), ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def sha256_framed(values: Iterable[str | int | None]) -> str:
+    """Return the sha256 of framed values as 64 hex digits."""
+    return sha256_bytes(framed(values))

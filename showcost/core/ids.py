@@ -1,0 +1,14 @@
+"""Deterministic ids: the same content gets the same id on every machine, in every order of work."""
+
+from __future__ import annotations
+
+from showcost.core.hashing import SHORT, sha256_framed
+
+
+def entry_id(production: str, feed: str, row_key: str, component: str, version: str = "posting") -> str:
+    """Return the id of a ledger entry: 32 hex digits over what the entry *is*, not when it was made.
+
+    `component` is the part of the row that the entry carries (net, tax, gross, benefit, fee, deposit);
+    `version` is `posting` for a first posting and names the correction otherwise.
+    """
+    return sha256_framed([production, feed, row_key, component, version])[:SHORT]
