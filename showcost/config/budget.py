@@ -1,0 +1,53 @@
+"""The budget: one amount per account, in the base currency."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING
+
+from showcost.config.loading import read_csv_rows
+from showcost.core.errors import ConfigError
+from showcost.core.money import minor_units, round_half_away
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from showcost.config.chart import Chart
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Budgeted amounts in the base currency, by account number."""
+
+    amounts: Mapping[str, Decimal]
+
+    @property
+    def total(self) -> Decimal:
+        """The whole budget in the base currency."""
+        return sum(self.amounts.values(), Decimal(0))
+
+
+def load_budget(path: Path, chart: Chart, base_currency: str) -> Budget:
+    """Read and check the budget; ConfigError names file, line and what was expected."""
+    amounts: dict[str, Decimal] = {}
+    for row in read_csv_rows(path, ("account", "amount"), ("description",)):
+        line, number = f"line {row['line']}", row["account"]
+        if number not in chart:
+            raise ConfigError(path, f"{line}, account", "an account of the chart", number)
+        if number in amounts:
+            raise ConfigError(path, f"{line}, account", "each account once", number)
+        amounts[number] = _amount(path, line, row["amount"], base_currency)
+    return Budget(amounts)
+
+
+def _amount(path: Path, line: str, text: str, currency: str) -> Decimal:
+    expected = f"an amount in {currency} with at most {minor_units(currency)} decimals, such as 125000.00"
+    try:
+        amount = Decimal(text)
+    except InvalidOperation:
+        raise ConfigError(path, f"{line}, amount", expected, text) from None
+    if not amount.is_finite() or amount != round_half_away(amount, minor_units(currency)):
+        raise ConfigError(path, f"{line}, amount", expected, text)
+    return amount

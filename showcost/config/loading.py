@@ -1,0 +1,169 @@
+"""Reading YAML and CSV configuration without YAML's surprises, and errors that a person can act on.
+
+The YAML loader is stricter than PyYAML's default: a number with a decimal point stays text (money never
+passes through float), `NO` is Norway and not false, `0140` is an account and not ninety-six, and a key
+that stands twice is an error.
+"""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import re
+from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from showcost.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+    from pathlib import Path
+
+    from pydantic_core import ErrorDetails
+
+ModelT = TypeVar("ModelT", bound="ConfigModel")
+
+
+class ConfigModel(BaseModel):
+    """Base of all configuration models: immutable, no unknown keys, numbers may stand for text."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """SafeLoader whose plain scalars are text, true/false, null, plain integers or ISO dates."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        """Build a mapping; a key that stands twice is an error at its place."""
+        seen: set[Hashable] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                raise yaml.MarkedYAMLError(
+                    problem=f"key {key!r} stands twice", problem_mark=key_node.start_mark
+                )
+            seen.add(key)
+        return super().construct_mapping(node, deep=deep)
+
+
+_TAG: Final = "tag:yaml.org,2002:"
+_StrictLoader.yaml_implicit_resolvers = {}
+for _name, _pattern, _first in (
+    ("bool", r"true|True|false|False", "tTfF"),
+    ("null", r"~|null|Null|", ["~", "n", "N", ""]),
+    ("int", r"0|-?[1-9][0-9]*", "-0123456789"),
+    ("timestamp", r"[0-9]{4}-[0-9]{2}-[0-9]{2}", "0123456789"),
+    ("merge", r"<<", "<"),
+):
+    _StrictLoader.add_implicit_resolver(_TAG + _name, re.compile(rf"^(?:{_pattern})$"), list(_first))
+
+
+def read_yaml(path: Path) -> object:
+    """Return the content of a YAML file, read strictly; ConfigError when missing or malformed."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(path, "", "this file to exist") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(path, "", f"UTF-8 text (byte {error.start} is not)") from None
+    try:
+        return yaml.load(text, Loader=_StrictLoader)  # noqa: S506 -- a SafeLoader with fewer types
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise ConfigError(path, where, f"YAML ({error.problem})") from None
+    except (ValueError, yaml.YAMLError) as error:
+        raise ConfigError(path, "", f"YAML ({error})") from None
+
+
+def load_model(path: Path, model: type[ModelT]) -> ModelT:
+    """Read a YAML file into a model; ConfigError names the first key that does not fit."""
+    return build_model(path, model, read_yaml(path))
+
+
+def build_model(path: Path | str, model: type[ModelT], content: object) -> ModelT:
+    """Build a model from read content; ConfigError names file, key and what was expected."""
+    if not isinstance(content, dict):
+        raise ConfigError(path, "", f"a mapping of keys such as {', '.join(list(model.model_fields)[:3])}")
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        raise _config_error(path, model, error.errors()[0]) from None
+
+
+def _config_error(path: Path | str, model: type[BaseModel], detail: ErrorDetails) -> ConfigError:
+    key = ".".join(str(part) for part in detail["loc"])
+    match detail["type"]:
+        case "missing":
+            return ConfigError(path, key, "a value here, but the key is missing")
+        case "extra_forbidden":
+            return ConfigError(path, key, f"no such key{_suggestion(model, detail['loc'])}")
+        case "value_error":
+            return ConfigError(path, key, str(detail["ctx"]["error"]), _shown(detail["input"]))
+        case _:
+            expected = detail["msg"].removeprefix("Input should be ").removeprefix("Value should ")
+            return ConfigError(path, key, expected, _shown(detail["input"]))
+
+
+def _shown(value: object) -> object:
+    return value if isinstance(value, str | int | bool) or value is None else str(value)[:80]
+
+
+def _suggestion(model: type[BaseModel], location: tuple[int | str, ...]) -> str:
+    """Say which key may have been meant, following the path of the unknown key into nested models."""
+    here: type[BaseModel] | None = model
+    for part in location[:-1]:
+        field = here.model_fields.get(str(part)) if here else None
+        if field is not None:
+            here = next(
+                (
+                    candidate
+                    for candidate in (field.annotation, *get_args(field.annotation))
+                    if isinstance(candidate, type) and issubclass(candidate, BaseModel)
+                ),
+                None,
+            )
+    names = list(here.model_fields) if here else []
+    near = difflib.get_close_matches(str(location[-1]), names, n=1)
+    return f" (did you mean {near[0]}?)" if near else f" (known keys: {', '.join(names)})" if names else ""
+
+
+def read_csv_rows(path: Path, required: tuple[str, ...], optional: tuple[str, ...]) -> list[dict[str, str]]:
+    """Return the rows of a configuration CSV (UTF-8, comma, header), each with its `line` number as text.
+
+    ConfigError when the file, a required column or a cell is missing, or a column is unknown.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise ConfigError(path, "", "this file to exist") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(path, "", f"UTF-8 text (byte {error.start} is not)") from None
+    reader = csv.reader(text.splitlines(), strict=True)
+    rows: list[dict[str, str]] = []
+    try:
+        header = [name.strip() for name in next(reader, [])]
+        _check_header(path, header, required, optional)
+        for cells in reader:
+            if not any(cell.strip() for cell in cells):
+                continue
+            if len(cells) != len(header):
+                raise ConfigError(path, f"line {reader.line_num}", f"{len(header)} cells", len(cells))
+            row = {name: cell.strip() for name, cell in zip(header, cells, strict=True)}
+            rows.append(row | {"line": str(reader.line_num)})
+    except csv.Error as error:
+        raise ConfigError(path, f"line {reader.line_num}", f"CSV ({error})") from None
+    return rows
+
+
+def _check_header(
+    path: Path, header: list[str], required: tuple[str, ...], optional: tuple[str, ...]
+) -> None:
+    for name in required:
+        if name not in header:
+            raise ConfigError(path, "line 1", f"a column {name}", ",".join(header))
+    for name in header:
+        if name not in required + optional:
+            raise ConfigError(path, "line 1", f"only columns {', '.join(required + optional)}", name)

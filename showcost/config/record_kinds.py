@@ -1,0 +1,177 @@
+"""The kinds of record that showcost knows: their fields, in the order and with the names of the feeds.
+
+A record kind says what a row *is*; a feed (`showcost.config.feed`) says how one sender writes it down.
+What makes a value right or wrong is not here but in `showcost.validation`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from typing import Final
+
+
+class FieldType(StrEnum):
+    """How the text of a field is read."""
+
+    TEXT = "text"
+    DATE = "date"
+    TIMESTAMP = "timestamp"
+    AMOUNT = "amount"
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field of a record kind.
+
+    `required` holds unless a feed lists its own required fields. `personal` marks what may identify a
+    person: it never reaches logs, metadata or previews.
+    """
+
+    name: str
+    type: FieldType
+    meaning: str
+    required: bool = False
+    personal: bool = False
+
+
+@dataclass(frozen=True)
+class RecordKind:
+    """A kind of record: its fields, which of them dates the transaction and which make its key."""
+
+    name: str
+    title: str
+    fields: tuple[Field, ...]
+    transaction_date: str
+    key: tuple[str, ...]
+
+    @cached_property
+    def by_name(self) -> dict[str, Field]:
+        """The fields by name."""
+        return {field.name: field for field in self.fields}
+
+    @cached_property
+    def required(self) -> tuple[str, ...]:
+        """The names of the fields that no row may leave blank."""
+        return tuple(field.name for field in self.fields if field.required)
+
+    def of_type(self, *types: FieldType) -> tuple[str, ...]:
+        """Return the names of the fields that are read in one of these ways."""
+        return tuple(field.name for field in self.fields if field.type in types)
+
+
+def _text(name: str, meaning: str, *, required: bool = False, personal: bool = False) -> Field:
+    return Field(name, FieldType.TEXT, meaning, required, personal)
+
+
+def _date(name: str, meaning: str, *, required: bool = False) -> Field:
+    return Field(name, FieldType.DATE, meaning, required)
+
+
+def _amount(name: str, meaning: str, *, required: bool = False) -> Field:
+    return Field(name, FieldType.AMOUNT, meaning, required)
+
+
+_CODING: Final = (
+    _text("account", "account of the chart of accounts", required=True),
+    _text("series", "episode or series code"),
+    _text("location", "location code"),
+    _text("set", "set code"),
+)
+
+VENDOR_INVOICE: Final = RecordKind(
+    name="vendor_invoice",
+    title="Vendor invoices",
+    fields=(
+        _text("production_code", "the show that the vendor names"),
+        _text("vendor_code", "the vendor's code in the production's vendor list", required=True),
+        _text("vendor_name", "the vendor's name"),
+        _text("vendor_tax_id", "VAT number, EIN or business number", required=True, personal=True),
+        _text("vendor_country", "ISO 3166 country of the tax id"),
+        _text("invoice_no", "the vendor's invoice number", required=True),
+        _date("invoice_date", "date of the invoice", required=True),
+        _date("service_from", "first day of the service"),
+        _date("service_to", "last day of the service"),
+        _text("po_no", "purchase order"),
+        _text("line_no", "line of the invoice"),
+        *_CODING,
+        _text("description", "what was supplied"),
+        _text("currency", "ISO 4217 code", required=True),
+        _amount("net_amount", "amount without tax", required=True),
+        _text("tax_code", "tax code"),
+        _amount("tax_amount", "tax"),
+        _amount("gross_amount", "amount with tax"),
+        _date("due_date", "date on which payment is due"),
+    ),
+    transaction_date="invoice_date",
+    key=("vendor_code", "invoice_no", "line_no"),
+)
+
+LOCATION_PERMIT: Final = RecordKind(
+    name="location_permit",
+    title="Location permits",
+    fields=(
+        _text("production_code", "the show that the permit names"),
+        _text("permit_id", "the authority's number of the permit", required=True),
+        _text("event_type", "application, fee, deposit, extension, refund", required=True),
+        _text("authority", "who granted the permit", required=True),
+        _text("jurisdiction", "country or state"),
+        _text("location_name", "where it is shot"),
+        _date("entered_on", "date on which the authority charged the fee", required=True),
+        Field("start_datetime", FieldType.TIMESTAMP, "first moment of the permit, local time", required=True),
+        Field("end_datetime", FieldType.TIMESTAMP, "last moment of the permit, local time", required=True),
+        _text("timezone", "IANA time zone of the location"),
+        *_CODING,
+        _text("currency", "ISO 4217 code", required=True),
+        _amount("fee_amount", "fee", required=True),
+        _amount("deposit_amount", "deposit"),
+        _text("refundable", "yes or no: whether the deposit comes back"),
+    ),
+    transaction_date="entered_on",
+    key=("authority", "permit_id", "event_type"),
+)
+
+_HOURS: Final = ("hours_1x", "hours_1_5x", "hours_2x", "hours_3x")
+
+PAYROLL: Final = RecordKind(
+    name="payroll",
+    title="Payroll manifests",
+    fields=(
+        _text("production_code", "the show that the payroll company names"),
+        _text("payroll_company", "who paid", required=True),
+        _text("payroll_invoice_no", "number of the payroll invoice", required=True),
+        _text("employee_ref", "pseudonym of the employee", required=True, personal=True),
+        _text("loan_out", "yes or no: paid to a loan-out company"),
+        _text("agreement", "union agreement", required=True),
+        _text("union_local", "local of the union"),
+        _text("occupation_code", "occupation code of the wage schedule", required=True),
+        _text("schedule", "wage schedule"),
+        *_CODING,
+        _date("work_date", "day of work", required=True),
+        _text("work_place", "studio, zone or distant"),
+        _text("call_time", "call, local time"),
+        _text("meal1_out", "first meal begins"),
+        _text("meal1_in", "first meal ends"),
+        _text("meal2_out", "second meal begins"),
+        _text("meal2_in", "second meal ends"),
+        _text("wrap_time", "wrap, local time"),
+        _text("day_of_workweek", "1 to 7"),
+        _text("is_holiday", "yes or no"),
+        _text("currency", "ISO 4217 code", required=True),
+        _amount("rate", "rate of pay", required=True),
+        _text("rate_basis", "hour, day or week", required=True),
+        *(_amount(name, f"hours paid at {name.removeprefix('hours_').replace('_', '.')}") for name in _HOURS),
+        _amount("meal_penalty_count", "meal penalties"),
+        _amount("meal_penalty_amount", "paid for meal penalties"),
+        _amount("rest_penalty_amount", "paid for invaded rest"),
+        _amount("gross", "gross pay", required=True),
+        _amount("benefit_amount", "pension, health and other contributions"),
+    ),
+    transaction_date="work_date",
+    key=("payroll_company", "payroll_invoice_no", "employee_ref", "work_date", "occupation_code"),
+)
+
+RECORD_KINDS: Final[dict[str, RecordKind]] = {
+    kind.name: kind for kind in (VENDOR_INVOICE, LOCATION_PERMIT, PAYROLL)
+}
