@@ -1,0 +1,233 @@
+"""Columns of amounts, settled over the whole delivery.
+
+Read are digits with or without groups of three (by comma, point, space or apostrophe, one kind a cell), a
+decimal mark, one sign (before or after, parentheses, CR or DR) and one currency symbol or ISO code.
+`1,234` is a thousand or little more than one, as the comma groups or marks decimals. The decimal mark is
+one for the column:
+
+- Without a hint, a cell that can be read with one mark only (`1,234.56`, `12,50`, `1,234,567`, `1234.567`,
+  `0.125`) proves it for the column. With no such cell, or with such cells for both marks, nothing is
+  proven: cells that read alike either way or one way only are read, the rest is "ambiguous". A column of
+  nothing but `1.234` stays so.
+- The hint `decimal_mark` decides. A cell that only the other mark can read is then "unparseable"; and
+  where every proof of the column is against the hint, what depends on it is "ambiguous", since one of the
+  two is wrong about all of the delivery.
+
+No digit is lost or added: `12.50` keeps both decimals. Only zeros without meaning at the front go, and the
+sign of a zero. How many decimals a currency has, and what an amount may be, is not decided here.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from typing import Final, Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from showcost.values.column import DistinctTexts, holds
+from showcost.values.symbols import known_symbols
+
+DecimalMark = Literal[".", ","]
+
+LONGEST_WHOLE, LONGEST_FRACTION = 15, 20
+"""Digits before and after the decimal mark: every value fits a DECIMAL(35, 20); a longer one is not read."""
+
+_MINUS: Final = "\u2212-"
+_DASHES: Final = "-\u2212\u2010\u2011\u2012\u2013\u2014"
+_SPACES: Final = "[\u00a0\u2007\u2009\u202f]"
+_APOSTROPHES: Final = "[\u2018\u2019\u02bc]"
+_CELL: Final = r"^(?P<lead>[^0-9]*)(?P<body>[0-9][0-9., ']*)(?P<tail>(?:[^0-9., '][^0-9]*)?)$"
+"""Simple on purpose: what stands around the digits repeats, and is taken apart once per distinct text."""
+_NEGATIVE: Final = ("-", "\u2212", "()", "CR")
+_POSITIVE: Final = ("", "+", "DR")
+_SIGN_PARTS: Final = ("sign", "inner_sign", "open", "close", "end_sign")
+_SYMBOL_PARTS: Final = ("symbol", "open_symbol", "close_symbol", "end_symbol")
+
+_NO_TEXT = pa.scalar(None, pa.string())
+
+
+@dataclass(frozen=True)
+class AmountColumn:
+    r"""The amounts of a column.
+
+    `values` is text, a plain decimal `-?\d+(\.\d+)?`; `problem` is null, "blank", "unparseable" or
+    "ambiguous", and null exactly where there is a value; `symbol` is the currency symbol or ISO code as
+    written, null where there is none or the cell is no amount. `decimal_mark` is what was settled on, null
+    where nothing settled it.
+    """
+
+    values: pa.Array
+    problem: pa.Array
+    symbol: pa.Array
+    decimal_mark: DecimalMark | None
+
+
+def settle_amounts(
+    column: pa.Array | pa.ChunkedArray,
+    *,
+    decimal_mark: DecimalMark | None = None,
+    dash_is_zero: bool = False,
+) -> AmountColumn:
+    """Read a column of amounts; the rules are in the module's docstring.
+
+    With `dash_is_zero` a lone dash, with or without a symbol, is 0, as spreadsheets show it; without it
+    such a cell is "unparseable".
+    """
+    cells = DistinctTexts.of(column)
+    sign, symbol, body = _take_apart(_uniform(cells.texts, dash_is_zero=dash_is_zero))
+    sound = pc.and_(pc.is_valid(sign), pc.is_valid(symbol))
+    readings = _Readings.of(pc.if_else(sound, body, _NO_TEXT))
+    mark = readings.settled_mark(decimal_mark)
+    plain, ambiguous = readings.choose(mark, decimal_mark)
+    values = _signed(plain, sign)
+    problem = pc.if_else(ambiguous, "ambiguous", pc.if_else(pc.is_valid(values), _NO_TEXT, "unparseable"))
+    problem = pc.if_else(pc.equal(cells.texts, ""), "blank", problem)
+    shown = pc.and_(pc.or_(ambiguous, pc.is_valid(values)), pc.not_equal(symbol, ""))
+    symbol = pc.if_else(pc.fill_null(shown, False), symbol, _NO_TEXT)
+    return AmountColumn(cells.spread(values), cells.spread(problem), cells.spread(symbol), mark)
+
+
+def _uniform(texts: pa.Array, *, dash_is_zero: bool) -> pa.Array:
+    """Write one kind of space and of apostrophe, and zero for a lone dash if that is what it means."""
+    if holds(pc.match_substring_regex(texts, f"{_SPACES}|{_APOSTROPHES}")):
+        texts = pc.replace_substring_regex(texts, _SPACES, " ")
+        texts = pc.replace_substring_regex(texts, _APOSTROPHES, "'")
+    if dash_is_zero:
+        symbol = _symbol_pattern()
+        texts = pc.replace_substring_regex(texts, rf"^({symbol})? *[{_DASHES}] *({symbol})?$", r"\1 0 \2")
+        texts = pc.utf8_trim_whitespace(texts)
+    return texts
+
+
+def _take_apart(texts: pa.Array) -> tuple[pa.Array, pa.Array, pa.Array]:
+    """Return the sign ("-" or ""), the symbol ("" for none) and the digits with their marks of each text.
+
+    Where a text is no amount, the sign or the symbol is null.
+    """
+    found = pc.extract_regex(texts, _CELL)
+    lead, body, tail = (pc.struct_field(found, name) for name in ("lead", "body", "tail"))
+    around = DistinctTexts.of(pc.binary_join_element_wise(lead, tail, "0"))
+    frame = pc.extract_regex(around.texts, _frame_pattern())
+    sign, symbol = around.spread(_sign(frame)), around.spread(_symbol(frame))
+    body = pc.ascii_rtrim(body, " ")
+    mark = pc.struct_field(frame, "mark")
+    if holds(pc.not_equal(mark, "")):
+        body = pc.binary_join_element_wise(around.spread(mark), body, "")
+    return sign, symbol, body
+
+
+@cache
+def _symbol_pattern() -> str:
+    """Return a pattern that any known symbol matches; `_symbol` tells whether the match is known."""
+    words = (word for word in known_symbols() if re.fullmatch(r"[^\W\d_]+( [^\W\d_]+)?\.?", word))
+    longest_first = sorted(words, key=lambda word: (-len(word), word))
+    listed = "|".join(re.escape(word) for word in longest_first if not re.fullmatch("[A-Z]{3}", word))
+    return rf"[A-Z]{{0,3}}\p{{Sc}}[A-Z]{{0,2}}|{listed}|[A-Z]{{3}}"
+
+
+@cache
+def _frame_pattern() -> str:
+    """Return what may stand around the digits of an amount, which are a single 0 here."""
+    symbol = _symbol_pattern()
+    parts = (
+        rf"(?P<sign>[+{_MINUS}])?",
+        rf"(?P<symbol>{symbol})?",
+        rf"(?P<inner_sign>[+{_MINUS}])?",
+        r"(?P<open>\()?",
+        rf"(?P<open_symbol>{symbol})?",
+        r"(?P<mark>[.,]?)0",
+        rf"(?P<close_symbol>{symbol})?",
+        r"(?P<close>\))?",
+        rf"(?P<end_sign>[{_MINUS}]|(?i:cr|dr))?",
+        rf"(?P<end_symbol>{symbol})?",
+    )
+    return f"^{' *'.join(parts)}$"
+
+
+def _sign(found: pa.Array) -> pa.Array:
+    """Return "-" or "" for each cell, null where it makes no sense.
+
+    Joined, two signs or half a pair of parentheses make a text that is no sign.
+    """
+    joined = pc.utf8_upper(
+        pc.binary_join_element_wise(*(pc.struct_field(found, part) for part in _SIGN_PARTS), "")
+    )
+    negative = pc.is_in(joined, value_set=pa.array(_NEGATIVE))
+    positive = pc.is_in(joined, value_set=pa.array(_POSITIVE))
+    return pc.if_else(negative, "-", pc.if_else(positive, "", _NO_TEXT))
+
+
+def _symbol(found: pa.Array) -> pa.Array:
+    """Return the symbol of each cell, empty for none, null where it is unknown or there are two.
+
+    Joined by a bar that is trimmed off at the ends, two symbols make a text that is no symbol.
+    """
+    joined = pc.binary_join_element_wise(*(pc.struct_field(found, part) for part in _SYMBOL_PARTS), "|")
+    single = pc.utf8_trim(joined, "|")
+    known = pa.array(["", *known_symbols()])
+    return pc.if_else(pc.is_in(single, value_set=known), single, _NO_TEXT)
+
+
+def _number_pattern(mark: DecimalMark) -> str:
+    """Return what a number looks like with a decimal mark; the other mark, if there, groups digits."""
+    other = "," if mark == "." else "."
+    groups = "|".join(rf"(?:{re.escape(separator)}[0-9]{{3}})+" for separator in (other, " ", "'"))
+    whole = rf"[0-9]+|[1-9][0-9]{{0,2}}(?:{groups})"
+    return rf"^(?:{whole})?(?:{re.escape(mark)}[0-9]+)?$"
+
+
+@dataclass(frozen=True)
+class _Readings:
+    """Bodies of digits and marks, and what is known of them.
+
+    Per body: whether it is a number with a decimal point, with a decimal comma, and whether which of the
+    two it is changes the number. All false for a null body.
+    """
+
+    body: pa.Array
+    point: pa.Array
+    comma: pa.Array
+    depends: pa.Array
+
+    @classmethod
+    def of(cls, body: pa.Array) -> _Readings:
+        point, comma, marked = (
+            pc.fill_null(pc.match_substring_regex(body, pattern), False)
+            for pattern in (_number_pattern("."), _number_pattern(","), "[.,]")
+        )
+        return cls(body, point, comma, pc.and_(pc.and_(point, comma), marked))
+
+    def settled_mark(self, hint: DecimalMark | None) -> DecimalMark | None:
+        """Settle the column's decimal mark from what its cells prove and the hint; null when not sure."""
+        point = holds(pc.and_not(self.point, self.comma))
+        comma = holds(pc.and_not(self.comma, self.point))
+        if hint is None:
+            return None if point == comma else ("." if point else ",")
+        against, in_favour = (comma, point) if hint == "." else (point, comma)
+        return None if against and not in_favour else hint
+
+    def choose(self, mark: DecimalMark | None, hint: DecimalMark | None) -> tuple[pa.Array, pa.Array]:
+        """Return each body as a plain decimal without sign, null if it is none; and what is ambiguous."""
+        digits = pc.replace_substring(pc.replace_substring(self.body, " ", ""), "'", "")
+        with_point = pc.replace_substring(digits, ",", "")
+        with_comma = pc.replace_substring(pc.replace_substring(digits, ".", ""), ",", ".")
+        as_point = pc.and_not(self.point, self.comma) if mark == "," else self.point
+        plain = pc.if_else(as_point, with_point, with_comma)
+        hinted = self.comma if hint == "," else self.point
+        number = pc.or_(self.point, self.comma) if hint is None else hinted
+        ambiguous = pc.and_(self.depends, pa.scalar(mark is None))
+        return pc.if_else(pc.and_not(number, ambiguous), plain, _NO_TEXT), ambiguous
+
+
+def _signed(plain: pa.Array, sign: pa.Array) -> pa.Array:
+    """Write plain decimals in one way: a digit before the point, no idle zeros, no negative zero."""
+    if holds(pc.match_substring_regex(plain, r"^(?:0[0-9]|\.)")):
+        plain = pc.replace_substring_regex(plain, r"^\.", "0.")
+        plain = pc.replace_substring_regex(plain, "^0+([0-9])", r"\1")
+    size = rf"^[0-9]{{1,{LONGEST_WHOLE}}}(?:\.[0-9]{{1,{LONGEST_FRACTION}}})?$"
+    plain = pc.if_else(pc.match_substring_regex(plain, size), plain, _NO_TEXT)
+    zero = pc.match_substring_regex(plain, "^[0.]+$")
+    return pc.binary_join_element_wise(pc.if_else(zero, "", sign), plain, "")

@@ -1,0 +1,51 @@
+"""A column of text as its distinct cells: each is read once, however often it occurs.
+
+Holds only what dates and amounts share; what a text means is not known here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+LONGEST_CELL = 64
+"""Bytes, spaces at the ends not counted: no date or amount is longer, so a longer cell is never searched."""
+
+_NEVER_READ = "?"
+"""Stands for a cell that is too long; no reader of this package accepts it."""
+
+
+@dataclass(frozen=True)
+class DistinctTexts:
+    """The distinct texts of a column, trimmed, and which of them each row holds.
+
+    `texts` has no nulls: a null cell is the empty text. `codes` has one entry a row.
+    """
+
+    texts: pa.Array
+    codes: pa.Array
+
+    @classmethod
+    def of(cls, column: pa.Array | pa.ChunkedArray) -> DistinctTexts:
+        """Take a column of any Arrow string type apart; raises TypeError for another type."""
+        chunked = column if isinstance(column, pa.ChunkedArray) else pa.chunked_array([column])
+        if pa.types.is_null(chunked.type) or pa.types.is_dictionary(chunked.type):
+            chunked = chunked.cast(pa.string())
+        if not (pa.types.is_string(chunked.type) or pa.types.is_large_string(chunked.type)):
+            raise TypeError(f"expected a column of text, got {chunked.type}")
+        trimmed = pc.utf8_trim_whitespace(pc.fill_null(chunked, ""))
+        too_long = pc.greater(pc.binary_length(trimmed), LONGEST_CELL)
+        short = pc.if_else(too_long, _NEVER_READ, trimmed).cast(pa.string())
+        encoded = short.dictionary_encode().combine_chunks()
+        return cls(texts=encoded.dictionary, codes=encoded.indices)
+
+    def spread(self, per_text: pa.Array) -> pa.Array:
+        """Give every row what was found for its text."""
+        return pc.take(per_text, self.codes)
+
+
+def holds(found: pa.Array) -> bool:
+    """Tell whether any element of a Boolean array is true; false for an empty one."""
+    return bool(pc.any(found, min_count=0).as_py())

@@ -1,0 +1,225 @@
+"""Columns of dates and timestamps, settled over the whole delivery.
+
+Digits such as 05/06/2013 are the fifth of June or the sixth of May. The order is one for the column, in
+all its shapes:
+
+- Without a hint, a cell that can be read in one order only (13/06/2013) proves that order for the column.
+  With no such cell, or with such cells for both orders, nothing is proven: what reads alike either way
+  (05/05/2013) or one way only is read, the rest is "ambiguous".
+- The hint `day_first` decides. A cell that only the other order can read is then "invalid"; and where
+  every proof of the column is against the hint, what depends on it is "ambiguous", since one of the two
+  is wrong about all of the delivery.
+- `formats` are strict: they are tried in their order, a cell is read by the first that makes a day of
+  the calendar of it, and what fits none is "invalid". `day_first` has no say then.
+- Two digits of the year are its end, never its start. Where the column has cells that can only have
+  the year first (99-02-17), cells of two-digit years are "ambiguous" unless there is a hint.
+- Day numbers of a spreadsheet (41234) are read when the column has no date of another shape. Among
+  others they are "ambiguous" until a feed lists `excel` in its formats, for they may be a slip.
+- Days that the calendar lacks (31/02) and years outside 1900 to 2100 are "invalid".
+
+The shapes themselves are in `showcost.values.shapes`, times of day in `showcost.values.times`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from showcost.values import shapes
+from showcost.values.column import DistinctTexts, holds
+from showcost.values.times import micros_of_day, split_after_date
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_TEXT_NULL = pa.scalar(None, pa.string())
+_DAY_NULL = pa.scalar(None, pa.date32())
+_PIECE = pa.schema(
+    {"text": pa.int32(), "written": pa.date32(), "exchanged": pa.date32(), "shape": pa.int32()}
+)
+
+
+@dataclass(frozen=True)
+class DateColumn:
+    """The dates of a column.
+
+    `values` is date32; `problem` is null, "blank", "invalid" or "ambiguous", and null exactly where there
+    is a value; `shape` lists the formats found (`showcost.values.shapes`), both orders of a format where
+    the order was not settled.
+    """
+
+    values: pa.Array
+    problem: pa.Array
+    shape: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class TimestampColumn:
+    """The timestamps of a column: as `DateColumn`, with `values` timestamp[us], naive local wall time."""
+
+    values: pa.Array
+    problem: pa.Array
+    shape: tuple[str, ...]
+
+
+def settle_dates(
+    column: pa.Array | pa.ChunkedArray, *, formats: Sequence[str] = (), day_first: bool | None = None
+) -> DateColumn:
+    """Read a column of dates; the rules are in the module's docstring.
+
+    A time of day after the date is dropped. A zone after the time is accepted at midnight only: at any
+    other time (23:00:00Z) the day depends on where one is, and the cell is "invalid". Raises InputError
+    for a format that is none.
+    """
+    cells, settled, time, zone = _settle_parts(column, formats, day_first)
+    micros = micros_of_day(time)
+    no_time = pc.equal(time, "")
+    midnight = pc.fill_null(pc.equal(micros, 0), False)
+    sure = pc.or_(no_time, pc.if_else(pc.equal(zone, ""), pc.is_valid(micros), midnight))
+    values, problem = _refuse(settled, pc.invert(sure))
+    return DateColumn(cells.spread(values), cells.spread(problem), settled.shape)
+
+
+def settle_timestamps(
+    column: pa.Array | pa.ChunkedArray, *, formats: Sequence[str] = (), day_first: bool | None = None
+) -> TimestampColumn:
+    """Read a column of dates with a time of day, `T` or a space between; the rules for dates hold.
+
+    A date without a time is "invalid": midnight would be a guess. So is a time with a zone, `Z` included:
+    the value is the wall time of the place, which another field names. Raises InputError for a format
+    that is none.
+    """
+    cells, settled, time, zone = _settle_parts(column, formats, day_first)
+    micros = micros_of_day(time)
+    values, problem = _refuse(settled, pc.or_(pc.is_null(micros), pc.not_equal(zone, "")))
+    stamps = pc.add(values.cast(pa.timestamp("us")), micros.cast(pa.duration("us")))
+    return TimestampColumn(cells.spread(stamps), cells.spread(problem), settled.shape)
+
+
+def _settle_parts(
+    column: pa.Array | pa.ChunkedArray, formats: Sequence[str], day_first: bool | None
+) -> tuple[DistinctTexts, DateColumn, pa.Array, pa.Array]:
+    """Return the distinct cells and, for each, its settled date, its time text and its zone text."""
+    cells = DistinctTexts.of(column)
+    spaced = pc.replace_substring_regex(pc.utf8_lower(cells.texts), r"[\s\p{Z}]+", " ")
+    date, time, zone = split_after_date(spaced)
+    dates = DistinctTexts.of(date)
+    settled = _settle(dates.texts, formats, day_first)
+    values, problem = dates.spread(settled.values), dates.spread(settled.problem)
+    problem = pc.if_else(pc.and_(pc.equal(problem, "blank"), pc.not_equal(spaced, "")), "invalid", problem)
+    return cells, DateColumn(values, problem, settled.shape), time, zone
+
+
+def _refuse(settled: DateColumn, refused: pa.Array) -> tuple[pa.Array, pa.Array]:
+    """Turn what was read but is refused into "invalid"; another problem stays what it is."""
+    problem = pc.if_else(pc.and_(refused, pc.is_valid(settled.values)), "invalid", settled.problem)
+    return pc.if_else(pc.is_null(problem), settled.values, _DAY_NULL), problem
+
+
+@dataclass(frozen=True)
+class _Readings:
+    """What the shapes make of texts: per text the day as written, with day and month exchanged, the shape.
+
+    All three are null for a text without a shape; the two days are equal where the order is no question.
+    """
+
+    written: pa.Array
+    exchanged: pa.Array
+    shape: pa.Array
+
+    def are(self, numbers: list[int]) -> pa.Array:
+        """Tell which texts have one of the shapes of these numbers."""
+        return pc.is_in(self.shape, value_set=pa.array(numbers, pa.int32()))
+
+
+def _settle(texts: pa.Array, formats: Sequence[str], day_first: bool | None) -> DateColumn:
+    candidates = tuple(shapes.compiled(format_) for format_ in formats) or shapes.RECOGNISED
+    found = _read(texts, candidates)
+    order = None if formats else _order(found, day_first)
+    values, problem = _by_order(found, order, None if formats else day_first)
+    if not formats:
+        doubtful = _doubtful(texts, found, day_first)
+        values = pc.if_else(doubtful, _DAY_NULL, values)
+        problem = pc.if_else(doubtful, "ambiguous", problem)
+    problem = pc.if_else(pc.equal(texts, ""), "blank", problem)
+    return DateColumn(values, problem, _names(candidates, found, order))
+
+
+def _read(texts: pa.Array, candidates: tuple[shapes.Shape, ...]) -> _Readings:
+    """Read each text by the first shape that makes a day of it."""
+    everything = pa.array(range(len(texts)), pa.int32())
+    left = everything.filter(shapes.any_matches(texts, candidates))
+    pieces = []
+    for number, shape in enumerate(candidates):
+        if not len(left):
+            break
+        written, exchanged = shape.read(texts.take(left))
+        read = pc.or_(pc.is_valid(written), pc.is_valid(exchanged))
+        if holds(read):
+            shape_number = pa.repeat(pa.scalar(number, pa.int32()), len(left))
+            piece = pa.table([left, written, exchanged, shape_number], schema=_PIECE)
+            pieces.append(piece.filter(read))
+            left = left.filter(pc.invert(read))
+    pieces.append(_PIECE.empty_table())
+    table = pa.concat_tables(pieces).combine_chunks()
+    place = pc.index_in(everything, value_set=table["text"].combine_chunks())
+    return _Readings(*(table[name].combine_chunks().take(place) for name in _PIECE.names[1:]))
+
+
+def _order(found: _Readings, day_first: bool | None) -> bool | None:
+    """Settle whether the day comes first: true, false, or null when neither is sure.
+
+    The shapes in question are written day first (`showcost.values.shapes.RECOGNISED`).
+    """
+    day, month = pc.is_valid(found.written), pc.is_valid(found.exchanged)
+    proves_day = holds(pc.and_not(day, month))
+    proves_month = holds(pc.and_not(month, day))
+    if day_first is None:
+        return None if proves_day == proves_month else proves_day
+    against = proves_month if day_first else proves_day
+    in_favour = proves_day if day_first else proves_month
+    return None if against and not in_favour else day_first
+
+
+def _by_order(found: _Readings, order: bool | None, day_first: bool | None) -> tuple[pa.Array, pa.Array]:
+    """Choose between the two days of each text; returns values and problems."""
+    either = pc.coalesce(found.written, found.exchanged)
+    depends = pc.fill_null(pc.not_equal(found.written, found.exchanged), False)
+    settled = found.exchanged if order is False else found.written
+    values = pc.if_else(depends, _DAY_NULL if order is None else settled, either)
+    if day_first is not None:
+        hinted = found.written if day_first else found.exchanged
+        values = pc.if_else(pc.is_valid(hinted), values, _DAY_NULL)
+    ambiguous = pc.and_(depends, pc.is_null(values))
+    problem = pc.if_else(ambiguous, "ambiguous", pc.if_else(pc.is_valid(values), _TEXT_NULL, "invalid"))
+    return values, problem
+
+
+def _doubtful(texts: pa.Array, found: _Readings, day_first: bool | None) -> pa.Array:
+    """Tell which texts the rest of the column casts doubt on, whatever their own shape says."""
+    recognised = shapes.RECOGNISED
+    serial = found.are([n for n, shape in enumerate(recognised) if shape.format == shapes.EXCEL])
+    others = pc.and_not(pc.is_valid(found.shape), serial)
+    doubtful = serial if holds(others) else pa.repeat(pa.scalar(False), len(texts))
+    if day_first is None:
+        no_day = pc.match_substring_regex(texts, shapes.NO_DAY_AT_START)
+        year_first = _read(texts.filter(no_day), shapes.SHORT_YEAR_FIRST)
+        if holds(pc.is_valid(year_first.shape)):
+            short = [n for n, shape in enumerate(recognised) if shape.two_digit_year and shape.other_order]
+            doubtful = pc.or_(doubtful, found.are(short))
+    return doubtful
+
+
+def _names(candidates: tuple[shapes.Shape, ...], found: _Readings, order: bool | None) -> tuple[str, ...]:
+    """Name the shapes that occur, in the catalogue's order, with the order that was settled on."""
+    names = []
+    for number in sorted(pc.drop_null(pc.unique(found.shape)).to_pylist()):
+        shape = candidates[number]
+        if order is not False or shape.other_order is None:
+            names.append(shape.format)
+        if order is not True and shape.other_order is not None:
+            names.append(shape.other_order)
+    return tuple(names)

@@ -1,0 +1,224 @@
+"""The shapes in which dates are written: strptime-like formats, each with the pattern that matches it.
+
+Directives: `%d` `%m` (one or two digits; two where another number follows at once), `%Y` (four digits),
+`%y` (two digits: 50 to 99 are 1950 to 1999, 00 to 49 are 2000 to 2049) and `%b` or `%B` (the name of a
+month, long or short, in English, German or French). `excel` stands for a whole day number of the 1900
+date system of spreadsheets, 20000 (1954) to 60000 (2064). Which of the shapes a column has is settled in
+`showcost.values.dates`.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from babel import Locale
+
+from showcost.core.errors import InputError
+
+EXCEL: Final = "excel"
+FIRST_YEAR, LAST_YEAR = 1900, 2100
+"""A date outside these years is taken for a slip of the pen and is not read."""
+
+_PIVOT = 50
+_EXCEL_FIRST, _EXCEL_LAST = 20_000, 60_000
+_EXCEL_EPOCH = date(1899, 12, 30)
+"""Day 0 for every serial after February 1900, a month that spreadsheets hold for a leap one."""
+
+_LOCALES = ("en", "en_GB", "de", "fr")
+_MORE_NAMES = {"mrz": 3, "maerz": 3}
+
+_DIRECTIVES = {
+    "d": r"(?P<d>[0-9]{1,2})",
+    "m": r"(?P<m>[0-9]{1,2})",
+    "Y": r"(?P<Y>[0-9]{4})",
+    "y": r"(?P<y>[0-9]{2})",
+    "b": r"(?P<b>[a-z\x{e0}-\x{ff}]+)\.?",
+}
+_ORDINAL = r"(?:st|nd|rd|th|er|\.)?"
+_TIME_PART = re.compile(r"(?:T|,? )(?:%H:%M(?::%S(?:\.%f)?)?|%I:%M(?::%S)? ?%p)$")
+
+
+@dataclass(frozen=True)
+class Shape:
+    """One way to write a date.
+
+    `pattern` matches a whole cell in lower case. `other_order` is the format with day and month
+    exchanged, for the shapes in which digits alone do not tell the two apart.
+    """
+
+    format: str
+    pattern: str
+    other_order: str | None = None
+
+    @property
+    def two_digit_year(self) -> bool:
+        """Whether the century is not written."""
+        return "%y" in self.format
+
+    def read(self, texts: pa.Array) -> tuple[pa.Array, pa.Array]:
+        """Read texts as this shape, as written and with day and month exchanged.
+
+        Two date32 arrays, null where the text has another shape or names no day of the calendar; the
+        same array twice for a shape in which the order is not in question.
+        """
+        found = pc.extract_regex(texts, self.pattern)
+        if self.format == EXCEL:
+            days = _excel_days(pc.struct_field(found, "n"))
+            return days, days
+        year, day = self._year(found), _number(found, "d")
+        named = "%b" in self.format
+        month = month_numbers(pc.struct_field(found, "b")) if named else _number(found, "m")
+        written = _days(year, month, day)
+        return written, (written if self.other_order is None else _days(year, day, month))
+
+    def _year(self, found: pa.Array) -> pa.Array:
+        if not self.two_digit_year:
+            return _number(found, "Y")
+        short = _number(found, "y")
+        return pc.add(short, pc.if_else(pc.less(short, _PIVOT), 2000, 1900))
+
+
+def compiled(format_: str) -> Shape:
+    """Return the shape of a format that a feed names; its order of day and month is as written.
+
+    A time part at the end (`%H:%M`, `%H:%M:%S`, `%I:%M %p`) is allowed and does not count: how the
+    time is written is not a question of the format. Raises InputError for anything else that is not
+    one of the directives above, and where day, month or year is missing or named twice.
+    """
+    if format_ == EXCEL:
+        return _EXCEL
+    date_part = _TIME_PART.sub("", format_).replace("%B", "%b")
+    named = sorted(re.findall(r"%(.?)", date_part))
+    if named not in (["Y", "d", "m"], ["d", "m", "y"], ["Y", "b", "d"], ["b", "d", "y"]):
+        raise InputError(
+            f"date format {format_!r}: expected a day (%d), a month (%m or %b) and a year (%Y or %y),"
+            f" once each, or the word {EXCEL}"
+        )
+    return Shape(date_part, _pattern(date_part))
+
+
+def _pattern(format_: str) -> str:
+    """Translate a format whose directives are known to be right into a pattern for RE2."""
+    fixed = re.search(r"%[dmYy]%[dmYy]", format_) is not None
+    parts = []
+    for directive, literal in re.findall(r"%(.)|([^%]+)", format_.replace("%B", "%b")):
+        if literal:
+            parts.append(re.escape(literal.lower()))
+            continue
+        part = _DIRECTIVES[directive].replace("{1,2}", "{2}" if fixed else "{1,2}")
+        parts.append(part + _ORDINAL if directive == "d" and "%b" in format_ else part)
+    return f"^{''.join(parts)}$"
+
+
+_EXCEL: Final = Shape(EXCEL, "^(?P<n>[0-9]{5})$")
+
+
+def _numeric(format_: str) -> Shape:
+    """Return a shape in which digits alone do not tell the day from the month."""
+    return Shape(format_, _pattern(format_), format_.translate(str.maketrans("dm", "md")))
+
+
+_YEAR_FIRST = tuple(f"%Y{mark}%m{mark}%d" for mark in ("-", "/", ".", ""))
+_NUMERIC = tuple(f"%d{mark}%m{mark}{year}" for year in ("%Y", "%y") for mark in "/-.")
+_NAMED = (
+    *(f"%d{mark}%b{mark}{year}" for year in ("%Y", "%y") for mark in ("-", " ", "/", ".", "")),
+    "%d %b, %Y",
+    "%b %d, %Y",
+    "%b %d %Y",
+    "%b-%d-%Y",
+    "%Y-%b-%d",
+)
+
+RECOGNISED: Final[tuple[Shape, ...]] = (
+    *(Shape(format_, _pattern(format_)) for format_ in _YEAR_FIRST),
+    *(_numeric(format_) for format_ in _NUMERIC),
+    *(Shape(format_, _pattern(format_)) for format_ in _NAMED),
+    _EXCEL,
+)
+"""What is read without being told; a text that has two of these shapes is the same day in both."""
+
+SHORT_YEAR_FIRST: Final[tuple[Shape, ...]] = tuple(compiled(f"%y{mark}%m{mark}%d") for mark in "/-.")
+"""Read only when a feed names them, but their presence casts doubt on the two-digit shapes above."""
+
+NO_DAY_AT_START: Final = "^(?:00|3[2-9]|[4-9][0-9])[-/.]"
+"""Matches texts that start with a number that is a year, if anything."""
+
+
+def any_matches(texts: pa.Array, candidates: tuple[Shape, ...]) -> pa.Array:
+    """Tell which texts have one of the shapes, in a single search, whether or not the day exists."""
+    patterns = (re.sub(r"\?P<\w+>", "?:", shape.pattern) for shape in candidates)
+    return pc.match_substring_regex(texts, "|".join(patterns))
+
+
+@cache
+def month_names() -> dict[str, int]:
+    """Return the names of months in lower case, long and short, with and without accents."""
+    names = dict(_MORE_NAMES)
+    for locale in _LOCALES:
+        for context in ("format", "stand-alone"):
+            for width in ("wide", "abbreviated"):
+                for number, name in Locale.parse(locale).months[context][width].items():
+                    plain = name.lower().rstrip(".")
+                    names[plain] = names[_without_accents(plain)] = int(number)
+    return names
+
+
+def _without_accents(text: str) -> str:
+    decomposed = unicodedata.normalize("NFKD", text)
+    return "".join(character for character in decomposed if not unicodedata.combining(character))
+
+
+def month_numbers(names: pa.Array) -> pa.Array:
+    """Return the number of each month named in lower case, null for what is no month."""
+    known = month_names()
+    position = pc.index_in(names, value_set=pa.array(list(known)))
+    return pc.take(pa.array(list(known.values()), pa.int32()), position)
+
+
+def _number(found: pa.Array, group: str) -> pa.Array:
+    return pc.struct_field(found, group).cast(pa.int32())
+
+
+def _epoch_day(year: int, month: int, day: int) -> int:
+    return (date(year, month, day) - date(1970, 1, 1)).days
+
+
+@cache
+def _calendar() -> pa.Array:
+    """Return the date32 at each place of `_place`, null where the calendar has no such day."""
+    days = pa.array(range(_epoch_day(FIRST_YEAR, 1, 1), _epoch_day(LAST_YEAR, 12, 31) + 1), pa.int32())
+    days = days.cast(pa.date32())
+    places = _place(*(part(days).cast(pa.int32()) for part in (pc.year, pc.month, pc.day)))
+    return days.take(pc.index_in(pa.array(range(pc.max(places).as_py() + 1), pa.int32()), value_set=places))
+
+
+def _place(year: pa.Array, month: pa.Array, day: pa.Array) -> pa.Array:
+    """Return the number of each day if every month had the days 0 to 31."""
+    months = pc.add(pc.multiply(pc.subtract(year, FIRST_YEAR), 12), pc.subtract(month, 1))
+    return pc.add(pc.multiply(months, 32), day)
+
+
+def _days(year: pa.Array, month: pa.Array, day: pa.Array) -> pa.Array:
+    """Return the date32 of each year, month and day, null where the calendar has no such day."""
+    within = pc.and_kleene(_between(year, FIRST_YEAR, LAST_YEAR), _between(month, 1, 12))
+    within = pc.and_kleene(within, _between(day, 1, 31))
+    return _calendar().take(pc.if_else(within, _place(year, month, day), pa.scalar(None, pa.int32())))
+
+
+def _between(number: pa.Array, low: int, high: int) -> pa.Array:
+    return pc.and_(pc.greater_equal(number, low), pc.less_equal(number, high))
+
+
+def _excel_days(serials: pa.Array) -> pa.Array:
+    number = serials.cast(pa.int32())
+    usual = _between(number, _EXCEL_FIRST, _EXCEL_LAST)
+    epoch = _epoch_day(_EXCEL_EPOCH.year, _EXCEL_EPOCH.month, _EXCEL_EPOCH.day)
+    days = pc.add(number, epoch).cast(pa.int32())
+    return pc.if_else(usual, days, pa.scalar(None, pa.int32())).cast(pa.date32())

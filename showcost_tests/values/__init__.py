@@ -1,0 +1,1 @@
+"""Tests of text read as dates, times and amounts."""

@@ -1,0 +1,279 @@
+"""Dates and timestamps: what is read, what is refused, and that nothing is guessed."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from showcost.core.errors import InputError
+from showcost.values import shapes
+from showcost.values.dates import DateColumn, settle_dates, settle_timestamps
+
+if TYPE_CHECKING:
+    from random import Random
+
+AMBIGUOUS, BLANK, INVALID = "ambiguous", "blank", "invalid"
+ENGLISH = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+
+
+def outcomes(column: DateColumn) -> list[str]:
+    """Return per row the date in ISO form, or the problem; they exclude each other."""
+    pairs = list(zip(column.values.to_pylist(), column.problem.to_pylist(), strict=True))
+    assert all((value is None) != (problem is None) for value, problem in pairs)
+    return [problem or value.isoformat() for value, problem in pairs]
+
+
+def read(*cells: str | None, formats: tuple[str, ...] = (), day_first: bool | None = None) -> list[str]:
+    return outcomes(settle_dates(pa.array(cells, pa.string()), formats=formats, day_first=day_first))
+
+
+def write(day: date, shape: shapes.Shape) -> str:
+    """Write a date in a shape, independently of the locale of the machine."""
+    if shape.format == shapes.EXCEL:
+        return str((day - date(1899, 12, 30)).days)
+    text = shape.format.replace("%b", ENGLISH[day.month - 1].title())
+    text = text.replace("%Y", f"{day.year}").replace("%y", f"{day.year % 100:02d}")
+    return text.replace("%m", f"{day.month:02d}").replace("%d", f"{day.day:02d}")
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        ("2011-06-17", "2011-06-17"),
+        ("2011/6/7", "2011-06-07"),
+        ("20110617", "2011-06-17"),
+        ("2010-02-08T00:00:00", "2010-02-08"),
+        ("2010-02-08 23:59:59.999", "2010-02-08"),
+        ("17/06/2011 11:30 PM", "2011-06-17"),
+        ("17/06/11", "2011-06-17"),
+        ("04-Feb-11", "2011-02-04"),
+        ("27/Sep/2012 ", "2012-09-27"),
+        ("18-Feb-2014", "2014-02-18"),
+        ("01.01.2012", "2012-01-01"),
+        ("17 June 2011", "2011-06-17"),
+        ("17\u00a0June  2011", "2011-06-17"),
+        ("17th June, 2011", "2011-06-17"),
+        ("Jun 17, 2011", "2011-06-17"),
+        ("SEPT 9 2011", "2011-09-09"),
+        ("17JUN2011", "2011-06-17"),
+        ("3. März 2011", "2011-03-03"),
+        ("24. Dez. 2011", "2011-12-24"),
+        ("1er février 2012", "2012-02-01"),
+        ("15 aout 2012", "2012-08-15"),
+        ("29/02/2012", "2012-02-29"),
+        ("31/12/49", "2049-12-31"),
+        ("31/12/50", "1950-12-31"),
+        ("41234", "2012-11-21"),
+        ("2011-06-17T00:00:00Z", "2011-06-17"),
+        ("2011-06-17T00:00:00+01:00", "2011-06-17"),
+    ],
+)
+def test_a_date_that_can_be_read_in_one_way_is_read(cell: str, expected: str) -> None:
+    assert read(cell) == [expected]
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "31/02/2011",
+        "29/02/2011",
+        "31-Apr-2011",
+        "2011-13-01",
+        "00/00/2011",
+        "21/11/213",
+        "10-Mar",
+        "17/06-2011",
+        "17 Blurb 2011",
+        "01/01/1899",
+        "01/01/2101",
+        "19999",
+        "60001",
+        "41234.00",
+        "2011-06-17T23:00:00Z",
+        "2011-06-17 25:00",
+        "2011-06-17 13:00 PM",
+        "12:30",
+        "T12:30",
+        "\uff12\uff10\uff11\uff11-06-17",
+        "99-02-17",
+        "Total",
+        "2" * 10_000,
+    ],
+)
+def test_what_is_no_date_is_invalid(cell: str) -> None:
+    assert read(cell) == [INVALID]
+
+
+def test_a_null_or_blank_cell_is_blank() -> None:
+    assert read(None, "", "  ", "\u00a0\t") == [BLANK] * 4
+    assert settle_dates(pa.nulls(2)).problem.to_pylist() == [BLANK] * 2
+    assert outcomes(settle_dates(pa.chunked_array([], pa.string()))) == []
+
+
+def test_one_provable_cell_settles_the_order_of_the_column() -> None:
+    assert read("13/02/2011", "01/02/2011", "1.2.11") == ["2011-02-13", "2011-02-01", "2011-02-01"]
+    assert read("02/13/2011", "01/02/2011") == ["2011-02-13", "2011-01-02"]
+
+
+def test_without_proof_or_hint_only_cells_that_read_alike_are_read() -> None:
+    column = settle_dates(pa.array(["01/02/2011", "05/05/2011", "2011-01-02"]))
+    assert outcomes(column) == [AMBIGUOUS, "2011-05-05", "2011-01-02"]
+    assert column.shape == ("%Y-%m-%d", "%d/%m/%Y", "%m/%d/%Y")
+
+
+def test_contradicting_proofs_leave_the_rest_ambiguous() -> None:
+    cells = ("13/02/2011", "02/14/2011", "01/02/2011", "05/05/2011")
+    assert read(*cells) == ["2011-02-13", "2011-02-14", AMBIGUOUS, "2011-05-05"]
+
+
+def test_a_hint_decides_and_what_contradicts_it_is_invalid() -> None:
+    cells = ("13/02/2011", "02/14/2011", "01/02/2011")
+    assert read(*cells, day_first=True) == ["2011-02-13", INVALID, "2011-02-01"]
+    assert read(*cells, day_first=False) == [INVALID, "2011-02-14", "2011-01-02"]
+    assert read("01/02/2011", day_first=True) == ["2011-02-01"]
+
+
+def test_a_hint_that_every_proof_contradicts_decides_nothing() -> None:
+    assert read("02/14/2011", "01/02/2011", "05/05/2011", day_first=True) == [
+        INVALID,
+        AMBIGUOUS,
+        "2011-05-05",
+    ]
+
+
+def test_names_of_months_prove_nothing_about_digits() -> None:
+    assert read("13 Feb 2011", "01/02/2011") == ["2011-02-13", AMBIGUOUS]
+
+
+def test_two_digit_years_are_in_doubt_beside_dates_with_the_year_first() -> None:
+    assert read("99-02-17", "13-02-17", "01/02/2011", "30/01/2011") == [
+        INVALID,
+        AMBIGUOUS,
+        "2011-02-01",
+        "2011-01-30",
+    ]
+    assert read("31-06-17", "13-02-17") == [INVALID, "2017-02-13"]
+    assert read("99-02-17", "13-02-17", day_first=True) == [INVALID, "2017-02-13"]
+    assert read("99-02-17", "13-02-17", formats=("%y-%m-%d",)) == ["1999-02-17", "2013-02-17"]
+
+
+def test_day_numbers_of_spreadsheets_are_read_only_among_themselves_or_when_named() -> None:
+    assert read("41852", "41853", "", "Total") == ["2014-08-01", "2014-08-02", BLANK, INVALID]
+    assert read("41852", "31/08/2014") == [AMBIGUOUS, "2014-08-31"]
+    assert read("41852", "31/08/2014", day_first=True) == [AMBIGUOUS, "2014-08-31"]
+    assert read("41852", "31/08/2014", formats=("%d/%m/%Y", "excel")) == ["2014-08-01", "2014-08-31"]
+
+
+def test_formats_are_strict_and_tried_in_their_order() -> None:
+    both = ("%d/%m/%Y", "%m/%d/%Y")
+    assert read("01/02/2011", "02/14/2011", "2011-02-14", formats=both) == [
+        "2011-02-01",
+        "2011-02-14",
+        INVALID,
+    ]
+    assert read("01/02/2011", formats=both[::-1], day_first=True) == ["2011-01-02"]
+    assert read("17. June 2011", formats=("%d %B %Y",)) == ["2011-06-17"]
+    assert read("17/06/2011 10:30", formats=("%d/%m/%Y %H:%M",)) == ["2011-06-17"]
+
+
+@pytest.mark.parametrize("format_", ["", "%d/%m", "%d/%m/%q", "%d/%m/%Y/%y", "d/m/y", "%H:%M", "%d/%m/%Y%"])
+def test_a_format_that_is_none_is_refused_in_one_sentence(format_: str) -> None:
+    with pytest.raises(InputError, match="expected a day"):
+        read("17/06/2011", formats=(format_,))
+
+
+def test_no_name_of_a_month_stands_for_two() -> None:
+    names = shapes.month_names()
+    assert {names[name] for name in ENGLISH} == set(range(1, 13))
+    assert (names["juin"], names["juil"], names["mars"], names["mai"], names["sept"]) == (6, 7, 3, 5, 9)
+
+
+DAYS = st.dates(date(shapes.FIRST_YEAR, 1, 1), date(shapes.LAST_YEAR, 12, 31))
+
+
+@pytest.mark.parametrize("shape", shapes.RECOGNISED, ids=lambda shape: shape.format)
+@settings(deadline=None, max_examples=30)
+@given(data=st.data())
+def test_every_shape_gives_back_the_dates_written_in_it(shape: shapes.Shape, data: st.DataObject) -> None:
+    low, high = date(shapes.FIRST_YEAR, 1, 1), date(shapes.LAST_YEAR, 12, 31)
+    if shape.two_digit_year:
+        low, high = date(1950, 1, 1), date(2049, 12, 31)
+    if shape.format == shapes.EXCEL:
+        low, high = date(1954, 10, 3), date(2064, 4, 8)
+    days = data.draw(st.lists(st.dates(low, high), min_size=1, max_size=8))
+    column = settle_dates(pa.array([write(day, shape) for day in days]), day_first=True)
+    assert column.values.to_pylist() == days
+    assert column.shape == (shape.format,)
+    named = settle_dates(pa.array([write(day, shape) for day in days]), formats=[shape.format])
+    assert named.values.to_pylist() == days
+
+
+@settings(deadline=None)
+@given(st.lists(DAYS, min_size=1), st.sampled_from(["%d/%m/%Y", "%m/%d/%Y"]))
+def test_an_ambiguous_column_is_read_right_or_not_at_all(days: list[date], format_: str) -> None:
+    column = settle_dates(pa.array([write(day, shapes.Shape(format_, "")) for day in days]))
+    for day, value, problem in zip(days, column.values.to_pylist(), column.problem.to_pylist(), strict=True):
+        assert (value, problem) in [(day, None), (None, AMBIGUOUS)]
+    if any(day.day > 12 for day in days):
+        assert column.values.to_pylist() == days
+
+
+CELLS = st.one_of(
+    st.none(),
+    st.text(max_size=30),
+    st.from_regex(
+        r"[0-3]?[0-9][-/. ][0-1]?[0-9][-/. ]([0-9]{2}|20[0-9]{2})( [0-9]{2}:[0-9]{2})?", fullmatch=True
+    ),
+    st.from_regex(r"[0-9]{5}|(19|20)[0-9]{6}", fullmatch=True),
+)
+
+
+@settings(deadline=None)
+@given(st.lists(CELLS), st.none() | st.booleans(), st.randoms(use_true_random=False))
+def test_any_text_gets_one_outcome_whatever_the_order_of_rows(
+    cells: list[str | None], day_first: bool | None, random: Random
+) -> None:
+    found = read(*cells, day_first=day_first)
+    places = list(range(len(cells)))
+    random.shuffle(places)
+    shuffled = pa.chunked_array([[cells[place]] for place in places], pa.string())
+    assert outcomes(settle_dates(shuffled, day_first=day_first)) == [found[place] for place in places]
+    blank = [cell is None or not cell.strip() for cell in cells]
+    assert [outcome == BLANK for outcome in found] == blank
+
+
+def stamps(*cells: str | None, day_first: bool | None = None) -> list[datetime | str]:
+    column = settle_timestamps(pa.array(cells, pa.string()), day_first=day_first)
+    assert column.values.type == pa.timestamp("us")
+    pairs = zip(column.values.to_pylist(), column.problem.to_pylist(), strict=True)
+    return [value if problem is None else problem for value, problem in pairs]
+
+
+def test_timestamps_are_wall_time_to_the_microsecond() -> None:
+    assert stamps("2011-06-17T10:30", "17/06/2011 9:05:01.1234567", "Jun 17, 2011 12:00 AM") == [
+        datetime(2011, 6, 17, 10, 30),  # noqa: DTZ001 -- wall time is naive on purpose
+        datetime(2011, 6, 17, 9, 5, 1, 123456),  # noqa: DTZ001
+        datetime(2011, 6, 17),  # noqa: DTZ001
+    ]
+
+
+def test_a_timestamp_without_time_or_with_a_zone_is_invalid() -> None:
+    assert (
+        stamps("2011-06-17", "2011-06-17T10:30Z", "2011-06-17T10:30+01:00", "2011-06-17 24:00")
+        == [INVALID] * 4
+    )
+    assert stamps("01/02/2011 10:30", None) == [AMBIGUOUS, BLANK]
+
+
+@settings(deadline=None)
+@given(st.datetimes(datetime(1900, 1, 1), datetime(2100, 12, 31)))  # noqa: DTZ001
+def test_timestamps_written_in_iso_come_back(moment: datetime) -> None:
+    assert stamps(moment.isoformat()) == [moment]
+    assert stamps(moment.strftime("%d/%m/%Y %I:%M:%S %p"), day_first=True) == [
+        moment - timedelta(microseconds=moment.microsecond)
+    ]
