@@ -1,0 +1,118 @@
+"""From an original amount to the base currency: exactly, through the euro, rounded once.
+
+base = round(amount * (base units per euro) / (original units per euro)), halves away from zero, to the
+minor unit of the base currency (ISO 4217). No cross rate and no inverse is rounded on the way: the model
+is article 4 of Council Regulation (EC) 1103/97. `convert` is the reference; `conversion_sql` computes the
+same in the database. Which rates apply is `snapshots`.
+
+Bounds. Amounts are DECIMAL(18, 4), below 10^14; rates in millionths are below 10^16. The largest
+intermediate is 2 * 10^18 * 10^16, far below 1.7 * 10^38, so that the integers of the database (HUGEINT,
+128 bits) cannot overflow for any stored amount and rates. The result must fit DECIMAL(18, 4) as well: it
+does for every amount below 10^14 divided by the cross rate; else the conversion raises, it never wraps.
+No cross rate in the ECB's history reaches 5 million, so that no amount below 20 million can raise in any
+pair; into USD, EUR or GBP none below 10^13 can.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal, localcontext
+from typing import TYPE_CHECKING, Final
+
+from showcost.core.errors import InputError
+from showcost.core.money import AMOUNT_DIGITS, AMOUNT_SCALE, EXACT_DIGITS, minor_units, round_half_away
+from showcost.fx.history import RATE_DECIMALS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+AMOUNT_TYPE: Final = f"DECIMAL({AMOUNT_DIGITS}, {AMOUNT_SCALE})"
+CROSS_RATE_DECIMALS: Final = 10
+CROSS_RATE_TYPE: Final = f"DECIMAL(28, {CROSS_RATE_DECIMALS})"
+"""A cross rate as shown: rounded, for people to read; no amount is computed from it."""
+
+_LARGEST: Final = Decimal(10) ** (AMOUNT_DIGITS - AMOUNT_SCALE)
+
+
+def policy_stamp(carry_days: int) -> str:
+    """Return the name of the conversion policy, as each ledger entry carries it."""
+    return f"ecb-daily/carry-{carry_days}/cross-eur/half-away"
+
+
+def convert(amount: Decimal, currency: str, base: str, rates: Mapping[str, Decimal]) -> Decimal:
+    """Return the amount in the base currency, at its minor unit; the amount itself when it is in it.
+
+    `rates` are units per euro, the euro at 1 among them. Raises InputError when a rate is missing or the
+    result is too large to be stored.
+    """
+    if currency == base:
+        return amount
+    for needed in (currency, base):
+        if needed not in rates:
+            raise InputError(f"conversion of {currency} to {base}: no rate of {needed}")
+    with localcontext() as context:
+        # Sixty digits decide every half: an exact quotient that is no half differs from one by more than
+        # 1 / (2 * 10^16 * 10^4), far above the last digit of any quotient that passes the check below.
+        context.prec = EXACT_DIGITS
+        exact = amount * rates[base] / rates[currency]
+    converted = round_half_away(exact, minor_units(base))
+    if abs(converted) >= _LARGEST:
+        raise InputError(f"conversion of {currency} to {base}: the result does not fit {AMOUNT_TYPE}")
+    return converted
+
+
+def cross_rate(currency: str, base: str, rates: Mapping[str, Decimal]) -> Decimal:
+    """Return units of the base per unit of the currency, rounded to ten decimals, for display only."""
+    with localcontext() as context:
+        context.prec = EXACT_DIGITS
+        return round_half_away(rates[base] / rates[currency], CROSS_RATE_DECIMALS)
+
+
+def conversion_sql(amount: str, currency: str, micro_original: str, micro_base: str, base: str) -> str:
+    """Return a DuckDB expression of type DECIMAL(18, 4) for the amount in the base currency.
+
+    All but `base` (a currency code) are SQL expressions: the amount, DECIMAL(18, 4); its currency; and the
+    two rates as integers, as `store.dense_rates` has them (or `micro_rate_sql` makes them). Null in, null
+    out. It raises, and never wraps, when the result does not fit; wrapped in TRY it is null then. A rate
+    that is a DECIMAL instead is refused when the statement is bound.
+    """
+    decimals = minor_units(base)
+    signed = f"CAST(CAST({amount} AS DECIMAL(38, {AMOUNT_SCALE})) * {10**AMOUNT_SCALE} AS HUGEINT)"
+    # What the amount's scale has beyond the minor unit is divided away with the rate, and put back after.
+    step = 10 ** (AMOUNT_SCALE - decimals)
+    denominator = f"({_whole(micro_original)} * {step})"
+    units = f"((2 * abs({signed}) * {_whole(micro_base)} + {denominator}) // (2 * {denominator}))"
+    sign = f"CASE WHEN {amount} < 0 THEN {-step} ELSE {step} END"
+    converted = _decimal(f"{units} * {sign}", AMOUNT_SCALE, AMOUNT_TYPE)
+    return f"CASE WHEN {currency} = '{base}' THEN CAST({amount} AS {AMOUNT_TYPE}) ELSE {converted} END"
+
+
+def micro_rate_sql(eur_rate: str) -> str:
+    """Return a DuckDB expression of type BIGINT for a rate in millionths; it raises if that is not exact."""
+    exact = f"CAST({eur_rate} AS DECIMAL(38, {RATE_DECIMALS}))"
+    return (
+        f"CAST(CASE WHEN {eur_rate} > 0 AND {exact} = {eur_rate} THEN {exact}"
+        f" WHEN {eur_rate} IS NOT NULL THEN error('rate not positive or finer than {RATE_DECIMALS} decimals')"
+        f" END * {10**RATE_DECIMALS} AS BIGINT)"
+    )
+
+
+def cross_rate_sql(micro_original: str, micro_base: str) -> str:
+    """Return a DuckDB expression of type DECIMAL(28, 10) for `cross_rate`, over rates in millionths."""
+    original = _whole(micro_original)
+    units = f"((2 * {_whole(micro_base)} * {10**CROSS_RATE_DECIMALS} + {original}) // (2 * {original}))"
+    return _decimal(units, CROSS_RATE_DECIMALS, CROSS_RATE_TYPE)
+
+
+def _whole(micro_rate: str) -> str:
+    """Return an expression for a rate in millionths as a HUGEINT; a DECIMAL does not even bind.
+
+    A rate given in units by mistake would otherwise be cut to whole units without a word. The operator
+    `|` is there because it takes integers only.
+    """
+    return f"CAST({micro_rate} | 0 AS HUGEINT)"
+
+
+def _decimal(units: str, scale: int, type_name: str) -> str:
+    """Return an expression for an integer of units of 10^-scale as a decimal; `/` would give a DOUBLE."""
+    unit = f"CAST('{Decimal(1).scaleb(-scale):f}' AS DECIMAL({scale + 1}, {scale}))"
+    return f"CAST(CAST({units} AS DECIMAL(38, 0)) * {unit} AS {type_name})"

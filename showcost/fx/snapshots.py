@@ -1,0 +1,189 @@
+"""Which rates are in force on a date: a pure function of the published history.
+
+The rule. For date D and currency C take P, the latest publication on or before D that quotes C. Its rate
+is in force when D is at most `carry_days` after P and no TARGET working day lies after P up to D. If
+working days lie between, all of them beyond the last publication of the source, the rate is *pending*:
+it will be published. Otherwise it is *missing*: a day left out, a currency not quoted, a carry too long.
+There is no wall clock in it. A snapshot is what is in force on one date, the euro at 1 included.
+
+Keeping snapshots is `store`; nothing here writes anything.
+"""
+# ruff: noqa: S608 - statements are put together from constants of this package; values are bound
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+import duckdb
+import pyarrow as pa
+
+from showcost.core.errors import InputError
+from showcost.core.hashing import sha256_bytes
+from showcost.fx.calendar import last_working_days
+from showcost.fx.history import EURO
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import date
+    from decimal import Decimal
+
+    from showcost.fx.history import RateHistory
+
+RATE_TYPE: Final = "DECIMAL(20, 10)"
+"""Units of the currency per one euro, as stored."""
+
+ID_HASH_DIGITS: Final = 12
+"""Hex digits of the hash that a snapshot's id shows; the whole hash is stored beside it."""
+
+HASH_FORM: Final = "showcost-fx-snapshot-1"
+"""First line of what is hashed: names the canonical form, so that another one gives another hash."""
+
+
+class RateStatus(StrEnum):
+    """What is known of the rate of a currency on a date."""
+
+    OK = "ok"
+    """In force (when built), pinned and unchanged (when read from the store)."""
+    PENDING = "pending"
+    """Not yet published or not yet pinned: SC-FX-001."""
+    MISSING = "missing"
+    """There is none, and waiting brings none: SC-FX-002."""
+    CHANGED = "changed"
+    """The pinned snapshot is no longer what was pinned: SC-FX-003."""
+
+
+@dataclass(frozen=True)
+class SnapshotPlan:
+    """What the history says of a range of dates; the input of pinning.
+
+    `states`: date, status; one row per date asked for.
+    `rate_states`: date, currency, status, rate, publication_date; dense, every date by every currency of
+    the history and the euro; rate and publication date are null unless the status is ok.
+    `snapshots`: snapshot_id, snapshot_date, hash, source, source_sha256, carry_days; one row per date whose
+    status is ok.
+    """
+
+    states: pa.Table
+    rate_states: pa.Table
+    snapshots: pa.Table
+    last_publication: date
+
+    def dates(self, status: RateStatus) -> tuple[date, ...]:
+        """Return the dates with that status, in order."""
+        rows = zip(*(self.states.column(name).to_pylist() for name in ("date", "status")), strict=True)
+        return tuple(day for day, found in rows if found == status)
+
+
+def rate_text(rate: Decimal) -> str:
+    """Return a rate as canonical text: plain digits, no trailing zeros."""
+    text = f"{rate:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def snapshot_hash(snapshot_date: date, rows: Iterable[tuple[str, Decimal, date]]) -> str:
+    """Return the hash of a snapshot: sha256 over canonical lines of (currency, rate, publication date).
+
+    It covers the date and the rates, not the file they came from nor when they were pinned. `HASH_SQL`
+    is the same in DuckDB; this is its reference.
+    """
+    lines = [f"{currency} {rate_text(rate)} {published}" for currency, rate, published in sorted(rows)]
+    return sha256_bytes("\n".join([HASH_FORM, str(snapshot_date), *lines]).encode())
+
+
+def snapshot_id(snapshot_date: date, digest: str) -> str:
+    """Return the id of a snapshot: readable date, and enough of the hash to tell two apart."""
+    return f"ecb-{snapshot_date}-{digest[:ID_HASH_DIGITS]}"
+
+
+HASH_SQL: Final = f"""sha256('{HASH_FORM}' || chr(10) || any_value(snapshot_date) || chr(10) || string_agg(
+    currency || ' ' || rtrim(rtrim(CAST(rate AS VARCHAR), '0'), '.') || ' ' || publication_date,
+    chr(10) ORDER BY currency))"""
+"""`snapshot_hash` as a DuckDB aggregate over snapshot_date, currency, rate (RATE_TYPE), publication_date.
+
+The cast of a rate always shows ten decimals, so that trimming zeros never eats an integer's."""
+
+ID_SQL: Final = f"'ecb-' || snapshot_date || '-' || hash[:{ID_HASH_DIGITS}]"
+"""`snapshot_id` as a DuckDB expression over snapshot_date and hash."""
+
+# Working days are looked up once per date. `last_working` is the last one on or before the date,
+# `last_due` the last one that is also within what the source has published: a publication older than
+# `last_working` is stale, one older than `last_due` will not be mended by waiting. So what is older than
+# every `last_due` asked for can be left out of the search.
+_QUOTES_SQL: Final = f"""
+CREATE TEMP TABLE quotes AS
+    SELECT date, currency, CAST(rate AS {RATE_TYPE}) AS rate
+    FROM (FROM published UNION ALL SELECT date, '{EURO}', '1' FROM publications)
+    WHERE date >= (SELECT min(last_due) FROM asked)
+"""
+
+_STATES_SQL: Final = f"""
+CREATE TEMP TABLE rate_states AS
+    WITH codes AS (SELECT unnest($currencies) AS currency),
+    latest AS (
+        SELECT asked.*, codes.currency, quotes.rate, quotes.date AS publication_date
+        FROM asked CROSS JOIN codes
+        ASOF LEFT JOIN quotes ON quotes.currency = codes.currency AND quotes.date <= asked.date),
+    judged AS (
+        SELECT *, CASE
+            WHEN publication_date IS NULL OR publication_date < last_due THEN '{RateStatus.MISSING}'
+            WHEN publication_date < last_working THEN '{RateStatus.PENDING}'
+            WHEN date - publication_date > $carry_days THEN '{RateStatus.MISSING}'
+            ELSE '{RateStatus.OK}' END AS status
+        FROM latest)
+    SELECT date, currency, status,
+        CASE WHEN status = '{RateStatus.OK}' THEN rate END AS rate,
+        CASE WHEN status = '{RateStatus.OK}' THEN publication_date END AS publication_date
+    FROM judged
+"""
+
+# The euro is quoted by every publication, so that its status is that of the date as a whole.
+_DATES_SQL: Final = f"SELECT date, status FROM rate_states WHERE currency = '{EURO}' ORDER BY date"
+
+_SNAPSHOTS_SQL: Final = f"""
+WITH in_force AS (
+    SELECT date AS snapshot_date, currency, rate, publication_date
+    FROM rate_states WHERE status = '{RateStatus.OK}'),
+hashed AS (
+    SELECT snapshot_date, {HASH_SQL} AS hash, max(publication_date) AS newest
+    FROM in_force GROUP BY snapshot_date)
+SELECT {ID_SQL} AS snapshot_id, snapshot_date, hash, source, source_sha256,
+    CAST($carry_days AS INTEGER) AS carry_days
+FROM hashed JOIN publications ON publications.date = newest
+ORDER BY snapshot_date
+"""
+
+
+def build_snapshots(history: RateHistory, dates: Sequence[date], carry_days: int) -> SnapshotPlan:
+    """Return what is in force on each of `dates` by the rule above; a pure function of its arguments.
+
+    `carry_days` is the most calendar days that a rate may stand for after its publication. Raises
+    InputError when it is negative or no date is asked for.
+    """
+    if not dates or carry_days < 0:
+        raise InputError("fx snapshots: expected at least one date and a carry of at least 0 days")
+    with duckdb.connect(":memory:", config={"autoload_known_extensions": False}) as engine:
+        engine.register("published", history.rates)
+        engine.register("publications", history.publications)
+        engine.register("asked", _asked(history, dates))
+        currencies = sorted(history.currencies | {EURO})
+        engine.execute(_QUOTES_SQL)
+        engine.execute(_STATES_SQL, {"currencies": currencies, "carry_days": carry_days})
+        return SnapshotPlan(
+            states=engine.sql(_DATES_SQL).to_arrow_table(),
+            rate_states=engine.sql("FROM rate_states ORDER BY date, currency").to_arrow_table(),
+            snapshots=engine.sql(_SNAPSHOTS_SQL, params={"carry_days": carry_days}).to_arrow_table(),
+            last_publication=history.last,
+        )
+
+
+def _asked(history: RateHistory, dates: Sequence[date]) -> pa.Table:
+    days = sorted(set(dates))
+    return pa.table(
+        {
+            "date": pa.array(days, pa.date32()),
+            "last_working": pa.array(last_working_days(days)),
+            "last_due": pa.array(last_working_days([min(day, history.last) for day in days])),
+        }
+    )

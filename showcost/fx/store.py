@@ -1,0 +1,311 @@
+"""The pinned snapshots: two append-only tables of the ledger's database, and what is read from them.
+
+A date is pinned once. What a source publishes later, or publishes differently, never touches it: the
+difference is reported and a person decides. Which rates are in force is `snapshots`; applying them is
+`conversion`. The database is the ledger's: connections, locks and their end are the caller's.
+"""
+# ruff: noqa: S608 - statements are put together from constants of this package; values are bound
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC
+from typing import TYPE_CHECKING, Final
+
+import pyarrow as pa
+
+from showcost.core.errors import IntegrityError
+from showcost.fx.conversion import cross_rate_sql, micro_rate_sql
+from showcost.fx.history import RATE_DECIMALS
+from showcost.fx.snapshots import HASH_SQL, ID_SQL, RATE_TYPE, RateStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator
+    from datetime import date, datetime
+
+    import duckdb
+
+    from showcost.fx.snapshots import SnapshotPlan
+
+GUARD_TABLE: Final = "append_only_guard"
+"""An always empty table. A trigger's body must be a statement on another table; this one receives the
+insert that raises, also when the refused statement would have touched no row."""
+
+
+def append_only(table: str) -> tuple[str, ...]:
+    """Return the triggers that refuse UPDATE, DELETE and TRUNCATE on a table (not DROP: the chain's work)."""
+    return tuple(
+        f"CREATE TRIGGER IF NOT EXISTS {table}_no_{event.lower()} BEFORE {event} ON {table}"
+        f" FOR EACH STATEMENT INSERT INTO {GUARD_TABLE}"
+        f" SELECT error('{table} is append-only: {event} refused')"
+        for event in ("UPDATE", "DELETE")
+    )
+
+
+DDL: Final[tuple[str, ...]] = (
+    f"CREATE TABLE IF NOT EXISTS {GUARD_TABLE} (refused VARCHAR)",
+    """CREATE TABLE IF NOT EXISTS fx_snapshots (
+        snapshot_id VARCHAR NOT NULL,
+        snapshot_date DATE NOT NULL,
+        hash VARCHAR NOT NULL CHECK (length(hash) = 64),
+        source VARCHAR NOT NULL,
+        source_sha256 VARCHAR NOT NULL CHECK (length(source_sha256) = 64),
+        carry_days INTEGER NOT NULL CHECK (carry_days >= 0),
+        pinned_at TIMESTAMP NOT NULL)""",
+    f"""CREATE TABLE IF NOT EXISTS fx_rates (
+        snapshot_id VARCHAR NOT NULL,
+        currency VARCHAR NOT NULL,
+        rate {RATE_TYPE} NOT NULL CHECK (rate > 0 AND CAST(rate AS DECIMAL(20, {RATE_DECIMALS})) = rate),
+        publication_date DATE NOT NULL)""",
+    *append_only("fx_snapshots"),
+    *append_only("fx_rates"),
+)
+"""The tables and their triggers, each statement harmless when repeated. `pinned_at` is in UTC. `rate` is
+units per euro, with decimals that the exact conversion can hold. `source_sha256` is the file from which
+the newest publication of the snapshot was read."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A date whose pinned snapshot is not what was expected; the hash found instead is None for none."""
+
+    snapshot_date: date
+    snapshot_id: str
+    recorded: str
+    found: str | None
+
+
+@dataclass(frozen=True)
+class PinResult:
+    """What pinning did with the dates of a plan.
+
+    `pinned` are new; `kept` were pinned before and stay as they are; of those, `differing` would be pinned
+    otherwise today (a warning: the source has changed its past). `pending` and `missing` have no snapshot.
+    """
+
+    pinned: tuple[date, ...]
+    kept: tuple[date, ...]
+    differing: tuple[Difference, ...]
+    pending: tuple[date, ...]
+    missing: tuple[date, ...]
+
+
+def create_tables(connection: duckdb.DuckDBPyConnection) -> None:
+    """Create the tables and triggers where they are not yet there."""
+    for statement in DDL:
+        connection.execute(statement)
+
+
+def pin(connection: duckdb.DuckDBPyConnection, plan: SnapshotPlan, pinned_at: datetime) -> PinResult:
+    """Pin the snapshots of a plan for the dates that have none, in one transaction of its own.
+
+    `pinned_at` is recorded in UTC, it is no part of the hash. Before the commit the hashes of what was
+    inserted are recomputed from the tables; IntegrityError if they differ, and nothing is pinned.
+    """
+    pinned_at = pinned_at.astimezone(UTC).replace(tzinfo=None)
+    planned = plan.states.column("date").to_pylist()
+    with (
+        _tables(connection, plan_snapshots=plan.snapshots, plan_rates=plan.rate_states),
+        _transaction(connection),
+    ):
+        kept = _pinned_dates(connection, planned)
+        differing = _differing(connection, planned, plan.last_publication)
+        fresh = _dates(connection.sql(_UNPINNED_SQL).to_arrow_table())
+        with _tables(connection, fresh=pa.table({"date": pa.array(fresh, pa.date32())})):
+            connection.execute(_INSERT_SNAPSHOTS_SQL, {"pinned_at": pinned_at})
+            connection.execute(_INSERT_RATES_SQL)
+        if wrong := verify(connection, fresh):
+            raise IntegrityError(
+                f"fx snapshot of {wrong[0].snapshot_date}: what was written is not what was built"
+            )
+    pinned = frozenset(kept)
+    return PinResult(
+        pinned=fresh,
+        kept=kept,
+        differing=differing,
+        pending=tuple(day for day in plan.dates(RateStatus.PENDING) if day not in pinned),
+        missing=tuple(day for day in plan.dates(RateStatus.MISSING) if day not in pinned),
+    )
+
+
+def verify(
+    connection: duckdb.DuckDBPyConnection, dates: Collection[date] | None = None
+) -> tuple[Difference, ...]:
+    """Recompute the hash of every pinned snapshot (of `dates`, or all) and return those that differ.
+
+    A snapshot without rates, an id that is not that of its hash and a date pinned twice differ too.
+    """
+    rows = connection.execute(_VERIFY_SQL, {"dates": None if dates is None else list(dates)}).fetchall()
+    return tuple(Difference(*row) for row in rows)
+
+
+def rate_status(
+    connection: duckdb.DuckDBPyConnection, plan: SnapshotPlan, currencies: Iterable[str], base: str
+) -> pa.Table:
+    """Return the status of converting each currency into the base on each date of the plan.
+
+    Columns: date, currency, status (`RateStatus` text), rate (units per euro), publication_date,
+    snapshot_id; one row per date and currency, also for codes that no source quotes. Rates come from the
+    pinned snapshots only; the plan merely tells, for a date without one, whether it is still to come. The
+    rate is null unless the status is ok, for which the base must have a rate as well.
+    """
+    codes = pa.table({"currency": pa.array(sorted({*currencies, base}), pa.string())})
+    dates = plan.states.column("date").to_pylist()
+    changed = pa.table(
+        {"date": pa.array([item.snapshot_date for item in verify(connection, dates)], pa.date32())}
+    )
+    with _tables(
+        connection, plan_states=plan.states, plan_rates=plan.rate_states, codes=codes, changed=changed
+    ):
+        return connection.sql(_STATUS_SQL, params={"base": base}).to_arrow_table()
+
+
+def dense_rates(connection: duckdb.DuckDBPyConnection, dates: Collection[date], base: str) -> pa.Table:
+    """Return the table that the conversion joins on (date, currency), from pinned snapshots alone.
+
+    Columns: date, currency, snapshot_id, eur_rate_original, eur_rate_base (units per euro), micro_original,
+    micro_base (the same in millionths, for `conversion_sql`), rate (units of the base per unit of the
+    currency, ten decimals, for display), rate_date (the older publication date of the two rates). A pair
+    without a rate has no row. Raises IntegrityError when a snapshot of these dates is not what was pinned:
+    nothing may be converted with it.
+    """
+    if changed := verify(connection, dates):
+        named = ", ".join(str(item.snapshot_date) for item in changed[:3])
+        raise IntegrityError(
+            f"{len(changed)} pinned FX snapshot(s) changed, first of {named}: restore the ledger"
+        )
+    return connection.sql(_DENSE_SQL, params={"dates": list(dates), "base": base}).to_arrow_table()
+
+
+_UNPINNED_SQL: Final = """
+SELECT snapshot_date AS date FROM plan_snapshots
+ANTI JOIN fx_snapshots USING (snapshot_date) ORDER BY snapshot_date
+"""
+
+_INSERT_SNAPSHOTS_SQL: Final = """
+INSERT INTO fx_snapshots BY NAME
+SELECT snapshot_id, snapshot_date, hash, source, source_sha256, carry_days,
+    CAST($pinned_at AS TIMESTAMP) AS pinned_at
+FROM plan_snapshots SEMI JOIN fresh ON fresh.date = snapshot_date ORDER BY snapshot_date
+"""
+
+_INSERT_RATES_SQL: Final = f"""
+INSERT INTO fx_rates BY NAME
+SELECT snapshot_id, currency, rate, publication_date
+FROM plan_snapshots JOIN plan_rates ON plan_rates.date = snapshot_date
+SEMI JOIN fresh ON fresh.date = snapshot_date
+WHERE status = '{RateStatus.OK}' ORDER BY snapshot_date, currency
+"""
+
+_DIFFERING_SQL: Final = """
+SELECT pinned.snapshot_date, pinned.snapshot_id, pinned.hash, planned.hash
+FROM fx_snapshots AS pinned LEFT JOIN plan_snapshots AS planned USING (snapshot_date)
+WHERE list_contains($dates, pinned.snapshot_date) AND planned.hash IS DISTINCT FROM pinned.hash
+    AND (planned.hash IS NOT NULL OR pinned.snapshot_date <= $last_publication)
+ORDER BY pinned.snapshot_date
+"""
+
+_VERIFY_SQL: Final = f"""
+WITH chosen AS (
+    SELECT * FROM fx_snapshots
+    WHERE CAST($dates AS DATE[]) IS NULL OR list_contains(CAST($dates AS DATE[]), snapshot_date)),
+recomputed AS (
+    SELECT snapshot_id, {HASH_SQL} AS found
+    FROM chosen JOIN fx_rates USING (snapshot_id) GROUP BY snapshot_id)
+SELECT snapshot_date, snapshot_id, hash, found
+FROM chosen LEFT JOIN recomputed USING (snapshot_id)
+QUALIFY found IS DISTINCT FROM hash OR snapshot_id <> {ID_SQL}
+    OR count(*) OVER (PARTITION BY snapshot_date) > 1
+ORDER BY snapshot_date, snapshot_id
+"""
+
+# A date that was pinned twice or altered is `changed` as a whole; its rates are not shown.
+_STATUS_SQL: Final = f"""
+WITH pinned AS (
+    SELECT snapshot_date AS date, any_value(snapshot_id) AS snapshot_id FROM fx_snapshots GROUP BY ALL),
+single AS (
+    SELECT plan_states.date, codes.currency, pinned.snapshot_id, fx_rates.rate, fx_rates.publication_date,
+        CASE
+            WHEN changed.date IS NOT NULL THEN '{RateStatus.CHANGED}'
+            WHEN pinned.snapshot_id IS NULL THEN
+                CASE WHEN plan_rates.status IN ('{RateStatus.OK}', '{RateStatus.PENDING}')
+                THEN '{RateStatus.PENDING}' ELSE '{RateStatus.MISSING}' END
+            WHEN fx_rates.rate IS NULL THEN '{RateStatus.MISSING}'
+            ELSE '{RateStatus.OK}' END AS status
+    FROM plan_states CROSS JOIN codes
+    LEFT JOIN plan_rates ON plan_rates.date = plan_states.date AND plan_rates.currency = codes.currency
+    LEFT JOIN pinned ON pinned.date = plan_states.date
+    LEFT JOIN changed ON changed.date = plan_states.date
+    LEFT JOIN fx_rates ON changed.date IS NULL
+        AND fx_rates.snapshot_id = pinned.snapshot_id AND fx_rates.currency = codes.currency),
+paired AS (
+    SELECT single.*, CASE
+        WHEN single.status = '{RateStatus.OK}' THEN of_base.status ELSE
+        CASE WHEN of_base.status = '{RateStatus.MISSING}' THEN of_base.status ELSE single.status END
+        END AS pair_status
+    FROM single JOIN (SELECT date, status FROM single WHERE currency = $base) AS of_base USING (date))
+SELECT date, currency, pair_status AS status,
+    CASE WHEN pair_status = '{RateStatus.OK}' THEN rate END AS rate,
+    CASE WHEN pair_status = '{RateStatus.OK}' THEN publication_date END AS publication_date,
+    snapshot_id
+FROM paired ORDER BY date, currency
+"""
+
+_DENSE_SQL: Final = f"""
+WITH pairs AS (
+    SELECT snapshot_date AS date, original.currency, snapshot_id,
+        original.rate AS eur_rate_original, of_base.rate AS eur_rate_base,
+        {micro_rate_sql("original.rate")} AS micro_original, {micro_rate_sql("of_base.rate")} AS micro_base,
+        least(original.publication_date, of_base.publication_date) AS rate_date
+    FROM fx_snapshots
+    JOIN fx_rates AS original USING (snapshot_id) JOIN fx_rates AS of_base USING (snapshot_id)
+    WHERE of_base.currency = $base AND list_contains(CAST($dates AS DATE[]), snapshot_date))
+SELECT * EXCLUDE (rate_date), {cross_rate_sql("micro_original", "micro_base")} AS rate, rate_date
+FROM pairs ORDER BY date, currency
+"""
+
+
+def _pinned_dates(connection: duckdb.DuckDBPyConnection, dates: list[date]) -> tuple[date, ...]:
+    return _dates(
+        connection.sql(
+            "SELECT DISTINCT snapshot_date AS date FROM fx_snapshots"
+            " WHERE list_contains(CAST($dates AS DATE[]), snapshot_date) ORDER BY date",
+            params={"dates": dates},
+        ).to_arrow_table()
+    )
+
+
+def _differing(
+    connection: duckdb.DuckDBPyConnection, dates: list[date], last_publication: date
+) -> tuple[Difference, ...]:
+    # Beyond its last publication a history says nothing: an older file than the pinned one is no change.
+    wanted = {"dates": dates, "last_publication": last_publication}
+    return tuple(Difference(*row) for row in connection.execute(_DIFFERING_SQL, wanted).fetchall())
+
+
+def _dates(table: pa.Table) -> tuple[date, ...]:
+    return tuple(table.column("date").to_pylist())
+
+
+@contextmanager
+def _tables(connection: duckdb.DuckDBPyConnection, **tables: pa.Table) -> Iterator[None]:
+    """Let the connection see Arrow tables under names, for the time of a block."""
+    for name, table in tables.items():
+        connection.register(name, table)
+    try:
+        yield
+    finally:
+        for name in tables:
+            connection.unregister(name)
+
+
+@contextmanager
+def _transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    connection.begin()
+    try:
+        yield
+    except BaseException:
+        connection.rollback()
+        raise
+    connection.commit()

@@ -1,0 +1,1 @@
+"""Tests of the rates: history, sources, snapshots, store, conversion and checks."""
