@@ -1,0 +1,186 @@
+r"""The digest of ledger content: the same wherever, whenever and in whatever order entries were posted.
+
+The canonical form, so that anyone can recompute it with nothing but sha256 and JSON:
+
+1. An entry is one line: a JSON array, without spaces, of its content columns in the order of
+   `schema.ENTRY_COLUMNS` (batch_id and arrival are left out). Decimals are strings with all decimals of
+   their scale, dates ISO strings, `record` a number, flags an array of strings, what is missing null.
+   Characters stand for themselves; only `"`, `\` and control characters are escaped, in the short form
+   where JSON has one, else as \u00XX with upper-case digits.
+2. The lines of a transaction date, ordered by entry_id (bytewise), are cut into leaves of 1,024. A leaf's
+   hash is the sha256 of its lines, each ended by a line feed.
+3. A date's hash is the sha256 of the JSON array [date, number of entries, leaf hash, leaf hash, ...].
+4. A range's hash is the sha256 of the JSON array [date, number, hash, date, number, hash, ...] over the
+   dates that have entries, in order.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import pyarrow as pa
+
+from showcost.core.hashing import sha256_framed
+from showcost.ledger.schema import ENTRY_COLUMNS, Column
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from datetime import date
+
+    import duckdb
+
+LEAF_ROWS: Final = 1024
+"""Entries under one leaf hash."""
+
+_CHUNK_ROWS: Final = 500_000
+_BATCH_ROWS: Final = 65_536
+
+
+@dataclass(frozen=True)
+class RangeDigest:
+    """The digest of a range of transaction dates: `partitions` maps a date to (entries, hash)."""
+
+    hash: str
+    partitions: dict[date, tuple[int, str]]
+
+
+def digest(connection: duckdb.DuckDBPyConnection, first: date, last: date) -> RangeDigest:
+    """Return the digest of the entries from `first` to `last`, both included; memory stays bounded."""
+    between = f"ledger_entries WHERE transaction_date BETWEEN DATE '{first}' AND DATE '{last}'"
+    partitions = partition_hashes(connection, between)
+    framed = (part for day, (rows, found) in partitions.items() for part in (day.isoformat(), rows, found))
+    return RangeDigest(sha256_framed(framed), partitions)
+
+
+def partition_hashes(connection: duckdb.DuckDBPyConnection, entries: str) -> dict[date, tuple[int, str]]:
+    """Return (entries, hash) per transaction date, in order of date.
+
+    `entries` is what follows FROM in SQL and yields the content columns of entries.
+    """
+    hashes = _group_hashes(connection, entries, "NULL")
+    return {day: found for (day, _), found in hashes.items()}
+
+
+def batch_hashes(
+    connection: duckdb.DuckDBPyConnection, first: date, last: date
+) -> dict[tuple[date, str], tuple[int, str]]:
+    """Return (entries, hash) per transaction date and batch: what each batch recorded when it was posted."""
+    between = f"ledger_entries WHERE transaction_date BETWEEN DATE '{first}' AND DATE '{last}'"
+    hashes = _group_hashes(connection, between, "batch_id")
+    return {(day, str(batch)): found for (day, batch), found in hashes.items()}
+
+
+def _group_hashes(
+    connection: duckdb.DuckDBPyConnection, entries: str, batch: str
+) -> dict[tuple[date, str | None], tuple[int, str]]:
+    """Return (entries, hash) per date and batch, in order; `batch` is the expression that tells batches."""
+    groups = connection.execute(_GROUPS.format(entries=entries, batch=batch)).fetchall()
+    counts: dict[date, int] = {}
+    for day, _, rows in groups:
+        counts[day] = counts.get(day, 0) + rows
+    hashes: dict[tuple[date, str | None], tuple[int, str]] = {}
+    for dates in chunks(counts.items(), _CHUNK_ROWS):
+        wanted = [(day, name) for day, name, _ in groups if dates[0] <= day <= dates[-1]]
+        lines = connection.sql(
+            _LINES.format(entries=entries, batch=batch), params={"first": dates[0], "last": dates[-1]}
+        ).to_arrow_reader(_BATCH_ROWS)
+        hashes |= zip(wanted, _hash_lines(lines, [day for day, _ in wanted]), strict=True)
+    return hashes
+
+
+def chunks(counts: Iterable[tuple[date, int]], most_rows: int) -> Iterator[list[date]]:
+    """Cut dates with their numbers of rows into stretches of at most `most_rows`, or of one date."""
+    held: list[date] = []
+    total = 0
+    for day, rows in counts:
+        if held and total + rows > most_rows:
+            yield held
+            held, total = [], 0
+        held.append(day)
+        total += rows
+    if held:
+        yield held
+
+
+class _DateHash:
+    """The hash of one date while its lines come in."""
+
+    def __init__(self, day: date) -> None:
+        self._day, self._rows = day, 0
+        self._leaf = hashlib.sha256()
+        self._leaves: list[str] = []
+
+    @property
+    def room(self) -> int:
+        """How many lines the current leaf still takes."""
+        return LEAF_ROWS - self._rows % LEAF_ROWS
+
+    def add(self, lines: memoryview, rows: int) -> None:
+        """Add lines, no more than there is room for."""
+        self._leaf.update(lines)
+        self._rows += rows
+        if self._rows % LEAF_ROWS == 0:
+            self._close_leaf()
+
+    def finish(self) -> tuple[int, str]:
+        """Return the number of lines and the hash."""
+        if self._rows % LEAF_ROWS:
+            self._close_leaf()
+        return self._rows, sha256_framed([self._day.isoformat(), self._rows, *self._leaves])
+
+    def _close_leaf(self) -> None:
+        self._leaves.append(self._leaf.hexdigest())
+        self._leaf = hashlib.sha256()
+
+
+def _hash_lines(batches: pa.RecordBatchReader, days: Sequence[date]) -> list[tuple[int, str]]:
+    """Hash lines that are ordered by group and entry_id, straight from the buffers that they lie in.
+
+    Groups are numbered from 1 in the order of `days`, the date of each.
+    """
+    hashes = [_DateHash(day) for day in days]
+    for batch in batches:
+        lines = batch.column("line").cast(pa.large_string())
+        _, offsets, data = lines.buffers()
+        ends = np.frombuffer(offsets, np.int64)[lines.offset : lines.offset + len(lines) + 1]
+        text = memoryview(data)
+        for number, start, stop in _stretches(batch.column("number")):
+            of_group = hashes[number - 1]
+            position = start
+            while position < stop:
+                until = min(position + of_group.room, stop)
+                of_group.add(text[ends[position] : ends[until]], until - position)
+                position = until
+    return [of_group.finish() for of_group in hashes]
+
+
+def _stretches(numbers: pa.Array) -> Iterator[tuple[int, int, int]]:
+    """Yield each stretch of equal numbers as (number, start, stop)."""
+    values = numbers.to_numpy()
+    changes = np.flatnonzero(np.diff(values)) + 1
+    for start, stop in pairwise([0, *changes.tolist(), len(values)]):
+        yield int(values[start]), start, stop
+
+
+def _canonical(column: Column) -> str:
+    as_text = column.type.startswith(("DECIMAL", "DATE"))
+    return f"CAST({column.name} AS VARCHAR)" if as_text else column.name
+
+
+_CONTENT: Final = ", ".join(_canonical(column) for column in ENTRY_COLUMNS if column.content)
+
+_GROUPS: Final = """
+SELECT transaction_date, CAST({batch} AS VARCHAR), count(*) FROM {entries} GROUP BY ALL ORDER BY ALL
+"""
+
+# Ordering by the line too settles ties that only a tampered ledger has.
+_LINES: Final = f"""
+SELECT dense_rank() OVER (ORDER BY transaction_date, CAST({{batch}} AS VARCHAR)) AS number,
+    CAST(json_array({_CONTENT}) AS VARCHAR) || chr(10) AS line
+FROM (FROM {{entries}}) WHERE transaction_date BETWEEN $first AND $last
+ORDER BY transaction_date, CAST({{batch}} AS VARCHAR), entry_id, line
+"""  # noqa: S608 - built from constants of this package only

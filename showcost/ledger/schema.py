@@ -1,0 +1,166 @@
+"""The tables of the ledger database, the triggers that keep them append-only, and their check.
+
+The tables of the pinned rates are those of `showcost.fx.store`. How rows come in is not here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import duckdb
+
+from showcost.fx.conversion import AMOUNT_TYPE, CROSS_RATE_TYPE
+from showcost.fx.snapshots import RATE_TYPE
+from showcost.fx.store import DDL as FX_DDL
+from showcost.fx.store import append_only
+
+VERSION: Final = 1
+"""Raised with every change of a table; a ledger of another version is not opened."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of `ledger_entries`.
+
+    `content` columns say what an entry is and are covered by the digest; the others say how it came in.
+    """
+
+    name: str
+    type: str
+    description: str
+    nullable: bool = False
+    content: bool = True
+
+    @property
+    def type_name(self) -> str:
+        """The type as DuckDB writes it."""
+        return self.type
+
+
+ENTRY_COLUMNS: Final = (
+    Column("entry_id", "VARCHAR", "what the entry is, as 32 hex digits: production, feed, key, component"),
+    Column("batch_id", "VARCHAR", "the batch that it was posted with", content=False),
+    Column("entry_kind", "VARCHAR", "posting or reversal"),
+    Column("component", "VARCHAR", "part of the row: net, tax, fee, deposit, gross, benefit"),
+    Column("transaction_date", "DATE", "date of the cost, by which the ledger is partitioned"),
+    Column("production", "VARCHAR", "code of the production"),
+    Column("feed", "VARCHAR", "the feed that delivered the row"),
+    Column("record_kind", "VARCHAR", "what the row is"),
+    Column("row_key", "VARCHAR", "hash of the row's key"),
+    Column("content", "VARCHAR", "hash of the row's typed values"),
+    Column("delivery", "VARCHAR", "sha256 of the delivery's bytes"),
+    # The delivery's number depends on the order of landing; the register maps it to the sha256 above.
+    Column("arrival", "BIGINT", "number of the delivery in the register", content=False),
+    Column("record", "BIGINT", "number of the record in the delivery"),
+    Column("account", "VARCHAR", "account of the chart"),
+    Column("union_category", "VARCHAR", "union whose agreement covers the account", nullable=True),
+    Column("vendor_code", "VARCHAR", "vendor", nullable=True),
+    Column("vendor_name", "VARCHAR", "name of the vendor or payroll company", nullable=True),
+    Column("description", "VARCHAR", "what was supplied", nullable=True),
+    Column("series", "VARCHAR", "episode or series", nullable=True),
+    Column("location", "VARCHAR", "location code", nullable=True),
+    Column("set_code", "VARCHAR", "set code", nullable=True),
+    Column("document_no", "VARCHAR", "invoice, permit or payroll invoice", nullable=True),
+    Column("currency", "VARCHAR", "original currency"),
+    Column("amount", AMOUNT_TYPE, "original amount"),
+    Column("base_currency", "VARCHAR", "base currency of the production"),
+    Column("base_amount", AMOUNT_TYPE, "amount in base, rounded once, halves away from zero"),
+    Column("eur_rate_original", RATE_TYPE, "units of the original currency per euro"),
+    Column("eur_rate_base", RATE_TYPE, "units of the base currency per euro"),
+    Column("rate", CROSS_RATE_TYPE, "units of base per unit of the original currency, rounded for display"),
+    Column("rate_date", "DATE", "publication date of the older of the two rates"),
+    Column("snapshot_id", "VARCHAR", "the pinned FX snapshot"),
+    Column("fx_policy", "VARCHAR", "how rates are found and rounded"),
+    Column("flags", "VARCHAR[]", "warning codes that the entry was posted with"),
+)
+"""An entry: one component of one valid row, in its currency and in base.
+
+`component` is the part of the row (net, tax, fee, deposit, gross, benefit), `row_key` and `content` are
+hashes of the row's key and of its typed values, `record` its place in the delivery. The two EUR rates are
+units per euro, `rate` is units of base per unit of `currency`, rounded for display only. `vendor_name`
+never names a person of the payroll.
+"""
+
+_ENTRIES: Final = "CREATE TABLE ledger_entries ({})".format(
+    ", ".join(
+        f"{column.name} {column.type}{'' if column.nullable else ' NOT NULL'}" for column in ENTRY_COLUMNS
+    )
+)
+
+_BATCHES: Final = """
+CREATE TABLE batches (
+    batch_id VARCHAR NOT NULL,
+    feed VARCHAR NOT NULL,
+    partition_date DATE NOT NULL,
+    run_id VARCHAR NOT NULL,
+    posted_at TIMESTAMP NOT NULL,      -- UTC
+    row_count BIGINT NOT NULL,
+    entry_count BIGINT NOT NULL,
+    totals VARCHAR NOT NULL,           -- JSON: currency to the sum of amounts
+    base_currency VARCHAR NOT NULL,
+    base_total DECIMAL(38,4) NOT NULL,
+    digest VARCHAR NOT NULL,
+    snapshot_ids VARCHAR[] NOT NULL
+)
+"""
+
+APPEND_ONLY: Final = ("schema_version", "batches", "ledger_entries")
+"""The tables of this module that triggers protect; those of the rates bring their own."""
+
+DDL: Final = (
+    *FX_DDL,
+    "CREATE TABLE schema_version (version INTEGER NOT NULL)",
+    _BATCHES,
+    _ENTRIES,
+    *(trigger for table in APPEND_ONLY for trigger in append_only(table)),
+)
+
+
+def create(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make all tables and triggers in an empty database."""
+    for statement in DDL:
+        connection.execute(statement)
+    connection.execute("INSERT INTO schema_version VALUES ($version)", {"version": VERSION})
+
+
+def version_of(connection: duckdb.DuckDBPyConnection) -> int | None:
+    """Return the schema version that a database records, or None if it is no ledger."""
+    try:
+        # fetchall, for a result that is not read to its end keeps the connection from other work.
+        rows: list[tuple[int | None]] = connection.execute(
+            "SELECT max(version) FROM schema_version"
+        ).fetchall()
+    except duckdb.CatalogException:
+        return None
+    return rows[0][0]
+
+
+def differences(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Return, a sentence each, what of tables and triggers is not as `create` makes it; sorted.
+
+    Foreign tables and views are no harm; a foreign trigger is, for it can write or refuse unseen.
+    """
+    with duckdb.connect(":memory:", config={"autoload_known_extensions": False}) as reference:
+        create(reference)
+        expected = _objects(reference)
+    found = _objects(connection)
+    missing = [f"{name} is missing" for name in expected if name not in found]
+    changed = [f"{name} was changed" for name, sql in expected.items() if found.get(name, sql) != sql]
+    foreign = [
+        f"{name} is not of this program" for name in found.keys() - expected.keys() if "trigger" in name
+    ]
+    return sorted([*missing, *changed, *foreign])
+
+
+def _objects(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """Return the tables and triggers of a database with the SQL that makes each."""
+    rows = connection.execute(
+        """
+        SELECT 'the table ' || table_name, sql FROM duckdb_tables() WHERE NOT temporary
+        UNION ALL
+        SELECT 'the trigger ' || trigger_name || ' of ' || table_name, sql FROM duckdb_triggers()
+        ORDER BY ALL
+        """
+    ).fetchall()
+    return dict(rows)

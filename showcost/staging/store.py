@@ -1,0 +1,268 @@
+"""The staging store: one Parquet file per asset and partition behind a pointer that is switched last.
+
+    staging/<asset>/<partition>.<first 12 hex of sha256>.parquet
+    staging/<asset>/<partition>.json
+
+Readers take the pointer's word for which file counts and verify its sha256 before they use it: in most
+places of a Parquet file a flipped bit reads back as another value, silently. What the rows mean is not
+decided here.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from filelock import FileLock, Timeout
+
+from showcost.core.durable import ASIDE_SUFFIX, fsync_folder, make_folder, replace_file
+from showcost.core.errors import InputError, IntegrityError, StoreBusyError
+from showcost.core.hashing import sha256_bytes, sha256_file, sha256_framed
+from showcost.staging.parts import Inputs, Part, check_asset, check_partition
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from pathlib import Path
+
+_NAME_DIGITS: Final = 12
+_ROW_GROUP_ROWS: Final = 122_880
+_READ_ATTEMPTS: Final = 3
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Staged:
+    """What the store knows of a partition; the pointer file, in memory.
+
+    `file` is the data file's name, `schema` the fingerprint over `columns` (name and type of each).
+    """
+
+    asset: str
+    partition: str
+    file: str
+    sha256: str
+    rows: int
+    schema: str
+    columns: tuple[tuple[str, str], ...]
+    inputs: Inputs
+
+
+class StagingStore:
+    """Parquet per asset and partition under `<home>/staging`, for a data folder `home`.
+
+    One writer per asset at a time, held back by a lock file for at most `wait_seconds`; readers take no
+    lock.
+    """
+
+    def __init__(self, home: Path, *, wait_seconds: float = 60.0) -> None:
+        self.root = home / "staging"
+        self._locks = home / "locks"
+        self._wait_seconds = wait_seconds
+
+    def write(self, asset: str, partition: str, table: pa.Table, inputs: Inputs | None = None) -> Staged:
+        """Store the rows of one partition in place of what was there; the same again changes nothing."""
+        return self.write_many(asset, [Part(partition, table, inputs or {})])[0]
+
+    def write_many(self, asset: str, parts: Iterable[Part]) -> list[Staged]:
+        """Store many partitions of an asset; each is switched as a whole, in the order given.
+
+        `parts` may be a generator: one part is held at a time. Data files are all durable before the
+        first pointer is switched.
+        """
+        folder = self.root / check_asset(asset)
+        make_folder(folder)
+        with self._writing(asset):
+            staged = [_write_data(folder, asset, part) for part in parts]
+            fsync_folder(folder)
+            for item in staged:
+                _switch_pointer(folder, item)
+            fsync_folder(folder)
+            _sweep(folder, staged)
+        return staged
+
+    def metadata(self, asset: str, partition: str) -> Staged | None:
+        """Return what is recorded of a partition, or None if it was never written."""
+        pointer = self.root / check_asset(asset) / f"{check_partition(partition)}.json"
+        try:
+            text = pointer.read_bytes()
+        except FileNotFoundError:
+            return None
+        return _parse_pointer(pointer, asset, partition, text)
+
+    def partitions(self, asset: str) -> list[str]:
+        """Return the names of the partitions that were written, sorted."""
+        return sorted(pointer.stem for pointer in (self.root / check_asset(asset)).glob("*.json"))
+
+    def read(self, asset: str, partition: str) -> pa.Table:
+        """Return a partition's rows; the bytes that are parsed are the bytes that were verified.
+
+        Raises InputError if it was never written and IntegrityError if its bytes are not those recorded.
+        """
+
+        def load(staged: Staged, path: Path) -> pa.Table:
+            data = path.read_bytes()
+            _verify(path, staged, sha256_bytes(data))
+            return pq.read_table(pa.BufferReader(data))
+
+        return self._on_current(asset, partition, load)
+
+    def read_many(self, asset: str, partitions: Sequence[str]) -> pa.Table:
+        """Return the rows of several partitions as one table; all must have the same columns."""
+        if not partitions:
+            raise InputError(f"no partition of {asset} was asked for")
+        return pa.concat_tables([self.read(asset, partition) for partition in partitions])
+
+    def verified_paths(self, asset: str, partitions: Iterable[str]) -> list[Path]:
+        """Return the data files of the partitions, each verified, for DuckDB's `read_parquet`.
+
+        Raises as `read` does. A file is deleted when its partition is written again, so the caller reads
+        the paths within the step that asked for them.
+        """
+
+        def check(staged: Staged, path: Path) -> Path:
+            _verify(path, staged, sha256_file(path))
+            return path
+
+        return [self._on_current(asset, partition, check) for partition in partitions]
+
+    def _on_current(self, asset: str, partition: str, use: Callable[[Staged, Path], _T]) -> _T:
+        """Apply `use` to the data file in force, again if a writer superseded it meanwhile."""
+        path = self.root
+        for _ in range(_READ_ATTEMPTS):
+            staged = self._existing(asset, partition)
+            path = self.root / staged.asset / staged.file
+            try:
+                return use(staged, path)
+            except FileNotFoundError:
+                if self._existing(asset, partition) == staged:
+                    break
+        raise IntegrityError(f"{path}: this file is recorded but is not there")
+
+    def _existing(self, asset: str, partition: str) -> Staged:
+        staged = self.metadata(asset, partition)
+        if staged is None:
+            raise InputError(f"partition {partition} of {asset} is not there yet: materialise it first")
+        return staged
+
+    @contextmanager
+    def _writing(self, asset: str) -> Iterator[None]:
+        make_folder(self._locks)
+        lock = FileLock(self._locks / f"staging.{asset.replace('/', '.')}.lock", timeout=self._wait_seconds)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise StoreBusyError(
+                f"staging of {asset}: another process was writing for more than {self._wait_seconds:g} s"
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+def _encode(table: pa.Table) -> bytes:
+    """Return the Parquet bytes of a table: the same for the same rows, however they were chunked."""
+    plain = table.replace_schema_metadata(None).combine_chunks()
+    sink = pa.BufferOutputStream()
+    pq.write_table(
+        plain,
+        sink,
+        version="2.6",
+        compression="zstd",
+        compression_level=3,
+        row_group_size=_ROW_GROUP_ROWS,
+        data_page_version="1.0",
+        use_dictionary=True,
+        write_statistics=True,
+        store_schema=True,
+    )
+    return bytes(sink.getvalue())
+
+
+def _write_data(folder: Path, asset: str, part: Part) -> Staged:
+    partition = check_partition(part.partition)
+    data = _encode(part.table)
+    sha256 = sha256_bytes(data)
+    columns = tuple((column.name, str(column.type)) for column in part.table.schema)
+    staged = Staged(
+        asset=asset,
+        partition=partition,
+        file=f"{partition}.{sha256[:_NAME_DIGITS]}.parquet",
+        sha256=sha256,
+        rows=part.table.num_rows,
+        schema=sha256_framed(text for column in columns for text in column),
+        columns=columns,
+        inputs=dict(part.inputs),
+    )
+    path = folder / staged.file
+    if not (path.exists() and sha256_file(path) == sha256):
+        replace_file(path, data)
+    return staged
+
+
+def _pointer_bytes(staged: Staged) -> bytes:
+    record = {
+        "columns": [list(column) for column in staged.columns],
+        "file": staged.file,
+        "inputs": staged.inputs,
+        "rows": staged.rows,
+        "schema": staged.schema,
+        "sha256": staged.sha256,
+    }
+    return json.dumps(record, ensure_ascii=False, sort_keys=True, indent=1).encode() + b"\n"
+
+
+def _switch_pointer(folder: Path, staged: Staged) -> None:
+    pointer = folder / f"{staged.partition}.json"
+    wanted = _pointer_bytes(staged)
+    if not (pointer.exists() and pointer.read_bytes() == wanted):
+        replace_file(pointer, wanted)
+
+
+def _sweep(folder: Path, staged: Sequence[Staged]) -> None:
+    """Delete superseded data files of the partitions written, and what a crashed writer left aside.
+
+    Only the holder of the writer's lock may: no one else's file is in flight then.
+    """
+    keep = {item.partition: item.file for item in staged}
+    for path in folder.iterdir():
+        partition = path.name.split(".", 1)[0]
+        superseded = path.suffix == ".parquet" and keep.get(partition, path.name) != path.name
+        if superseded or path.name.endswith(ASIDE_SUFFIX):
+            path.unlink()
+
+
+def _parse_pointer(pointer: Path, asset: str, partition: str, text: bytes) -> Staged:
+    try:
+        record = json.loads(text)
+        staged = Staged(
+            asset=asset,
+            partition=partition,
+            file=record["file"],
+            sha256=record["sha256"],
+            rows=record["rows"],
+            schema=record["schema"],
+            columns=tuple((name, kind) for name, kind in record["columns"]),
+            inputs=record["inputs"],
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise IntegrityError(
+            f"{pointer}: this pointer cannot be read; materialise the partition again"
+        ) from error
+    if staged.file != f"{partition}.{staged.sha256[:_NAME_DIGITS]}.parquet":
+        raise IntegrityError(
+            f"{pointer}: it names the file {staged.file!r}, which is not one of its partition"
+        )
+    return staged
+
+
+def _verify(path: Path, staged: Staged, observed: str) -> None:
+    if observed != staged.sha256:
+        raise IntegrityError(
+            f"{path}: its bytes have the sha256 {observed[:12]}… but {staged.sha256[:12]}… was recorded"
+        )

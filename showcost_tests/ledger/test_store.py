@@ -1,0 +1,258 @@
+"""The ledger file is whole or absent, append-only, and shared without a lock error reaching anyone."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from typing import TYPE_CHECKING
+
+import duckdb
+import pytest
+
+from showcost.core.durable import ASIDE_SUFFIX
+from showcost.core.errors import InputError, IntegrityError, StoreBusyError
+from showcost.ledger import schema
+from showcost.ledger.store import CONFIG, Ledger
+from showcost_tests.ledger.rows import WEEK, post_rows, row, table, week_rows
+
+if TYPE_CHECKING:
+    from multiprocessing.synchronize import Barrier
+    from pathlib import Path
+
+SPAWN = multiprocessing.get_context("spawn")
+
+
+def entries(ledger: Ledger) -> int:
+    with ledger.read() as connection:
+        return int(connection.execute("SELECT count(*) FROM ledger_entries").fetchall()[0][0])
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE {} SET {} = {}",
+        "UPDATE {0} SET {1} = {1} WHERE false",
+        "DELETE FROM {}",
+        "DELETE FROM {} WHERE false",
+        "TRUNCATE {}",
+    ],
+)
+@pytest.mark.parametrize(
+    ("name", "column"),
+    [
+        ("ledger_entries", "amount"),
+        ("batches", "totals"),
+        ("fx_snapshots", "hash"),
+        ("fx_rates", "rate"),
+        ("schema_version", "version"),
+    ],
+)
+def test_nothing_that_is_written_can_be_changed(
+    ledger: Ledger, name: str, column: str, statement: str
+) -> None:
+    post_rows(ledger, table([row(1)]))
+    with ledger.write() as connection:
+        before = connection.execute(f"FROM {name} ORDER BY ALL").fetchall()
+        assert before
+        with pytest.raises(duckdb.InvalidInputException, match=f"{name} is append-only"):
+            connection.execute(statement.format(name, column, column))
+        assert connection.execute(f"FROM {name} ORDER BY ALL").fetchall() == before
+
+
+def test_every_table_but_the_guard_is_append_only(ledger: Ledger) -> None:
+    with ledger.read() as connection:
+        tables = {name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+        guarded = connection.execute("SELECT table_name FROM duckdb_triggers()").fetchall()
+    assert sorted(guarded) == sorted((name,) for name in tables - {"append_only_guard"} for _ in range(2))
+
+
+@pytest.mark.parametrize(
+    ("tampering", "finding"),
+    [
+        ("DROP TRIGGER batches_no_update ON batches", "trigger batches_no_update of batches is missing"),
+        ("ALTER TABLE batches ADD COLUMN note VARCHAR", "table batches was changed"),
+        ("DROP TABLE fx_rates", "table fx_rates is missing"),
+        (
+            "CREATE TRIGGER shadow BEFORE INSERT ON batches FOR EACH STATEMENT DELETE FROM fx_rates",
+            "trigger shadow of batches is not of this program",
+        ),
+    ],
+)
+def test_a_changed_schema_is_told_apart(ledger: Ledger, tampering: str, finding: str) -> None:
+    assert ledger.check_schema() == []
+    with ledger.write() as connection:
+        connection.execute(tampering)
+    assert any(finding in found for found in ledger.check_schema())
+
+
+def test_a_trigger_of_another_body_is_found(ledger: Ledger) -> None:
+    with ledger.write() as connection:
+        connection.execute("DROP TRIGGER ledger_entries_no_delete ON ledger_entries")
+        connection.execute(
+            "CREATE TRIGGER ledger_entries_no_delete BEFORE DELETE ON ledger_entries FOR EACH STATEMENT"
+            " INSERT INTO append_only_guard SELECT 'harmless'"
+        )
+    assert ledger.check_schema() == ["the trigger ledger_entries_no_delete of ledger_entries was changed"]
+
+
+def test_reading_before_anything_was_posted_is_said_so(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.duckdb")
+    with pytest.raises(InputError, match="there is no ledger yet"), ledger.read():
+        pass
+    assert not ledger.exists()
+
+
+def test_an_open_reader_cannot_write(ledger: Ledger) -> None:
+    with ledger.read() as connection, pytest.raises(duckdb.InvalidInputException, match="read-only"):
+        connection.execute("INSERT INTO schema_version VALUES (2)")
+
+
+def test_what_is_not_committed_is_rolled_back(ledger: Ledger) -> None:
+    with ledger.write() as connection:
+        connection.begin()
+        connection.execute("INSERT INTO schema_version VALUES (1)")
+    with ledger.read() as connection:
+        assert connection.execute("FROM schema_version").fetchall() == [(1,)]
+
+
+def test_a_file_that_is_no_ledger_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.duckdb"
+    path.write_bytes(b"not a database" * 1000)
+    with pytest.raises(IntegrityError, match="cannot be opened"), Ledger(path).read():
+        pass
+    path.unlink()
+    duckdb.connect(path).close()
+    with pytest.raises(IntegrityError, match="no schema version"), Ledger(path).write():
+        pass
+
+
+def test_a_ledger_of_another_version_is_refused(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schema, "VERSION", 2)
+    with (
+        pytest.raises(IntegrityError, match="the schema version 1, this program works with 2"),
+        ledger.read(),
+    ):
+        pass
+
+
+def test_a_log_without_its_ledger_is_not_written_over(tmp_path: Path) -> None:
+    (tmp_path / "ledger.duckdb.wal").write_bytes(b"commits")
+    with pytest.raises(IntegrityError, match="has lost its ledger"):
+        Ledger(tmp_path / "ledger.duckdb").create()
+
+
+def _die_while_creating(path: Path) -> None:
+    def die(_: object) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    schema.create = die
+    Ledger(path).create()
+
+
+def test_killed_while_it_is_made_leaves_no_ledger_and_the_next_writer_makes_it(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.duckdb"
+    process = SPAWN.Process(target=_die_while_creating, args=(path,))
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    assert not path.exists()
+    debris = list(tmp_path.glob(f"*{ASIDE_SUFFIX}*"))
+    assert debris
+    ledger = Ledger(path)
+    ledger.create()
+    assert ledger.check_schema() == []
+    assert not list(tmp_path.glob(f"*{ASIDE_SUFFIX}*"))
+
+
+def _post_share(path: Path, barrier: Barrier, share: int, shares: int) -> None:
+    ledger = Ledger(path, wait_seconds=60)
+    barrier.wait()
+    for start in range(share, 300, shares * 20):
+        post_rows(ledger, table(week_rows(300)[start : start + shares * 20 : shares]))
+    # Everybody's rows again, the others' included, as a second run over the same partitions would.
+    post_rows(ledger, table(week_rows(300)))
+
+
+@pytest.mark.parametrize("writers", [2, pytest.param(10, marks=pytest.mark.slow)])
+def test_processes_that_post_at_once_lose_and_double_nothing(ledger: Ledger, writers: int) -> None:
+    barrier = SPAWN.Barrier(writers)
+    processes = [
+        SPAWN.Process(target=_post_share, args=(ledger.path, barrier, share, writers))
+        for share in range(writers)
+    ]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0] * writers
+    with ledger.read() as connection:
+        counts = connection.execute(
+            "SELECT count(*), count(DISTINCT entry_id), count(DISTINCT row_key) FROM ledger_entries"
+        ).fetchall()
+    assert counts == [(600, 600, 300)]
+
+
+def test_readers_between_writes_meet_no_error_and_only_whole_batches(ledger: Ledger) -> None:
+    post_rows(ledger, table([row(0)]))
+    done = threading.Event()
+    failures: list[BaseException] = []
+
+    def write() -> None:
+        try:
+            for number in range(1, 16):
+                post_rows(ledger, table([row(number)]))
+        except BaseException as error:  # noqa: BLE001 - handed to the test
+            failures.append(error)
+        finally:
+            done.set()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    seen = [entries(ledger)]
+    while not done.is_set():
+        seen.append(entries(ledger))
+    writer.join()
+    assert not failures
+    assert seen == sorted(seen)
+    assert {count % 2 for count in seen} == {0}
+    assert entries(ledger) == 32
+
+
+def test_whoever_waits_longer_than_the_bound_is_told_that_it_is_busy(ledger: Ledger) -> None:
+    impatient = Ledger(ledger.path, wait_seconds=0.2)
+    with ledger.write():
+        with pytest.raises(StoreBusyError, match="others held the ledger"), impatient.read():
+            pass
+        with pytest.raises(StoreBusyError, match="others held the ledger"), impatient.write():
+            pass
+    with ledger.read(), pytest.raises(StoreBusyError), impatient.write():
+        pass
+
+
+def test_extensions_are_never_fetched(ledger: Ledger) -> None:
+    with ledger.write() as connection:
+        settings = connection.execute(
+            "SELECT name, value FROM duckdb_settings() WHERE name LIKE 'auto%known_extensions' ORDER BY name"
+        ).fetchall()
+    assert settings == [("autoinstall_known_extensions", "false"), ("autoload_known_extensions", "false")]
+    assert CONFIG.keys() == {name for name, _ in settings}
+
+
+def test_commits_survive_a_kill_of_the_writer(ledger: Ledger) -> None:
+    process = SPAWN.Process(target=_post_and_die, args=(ledger.path,))
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    assert entries(ledger) == 2
+    post_rows(ledger, table([row(1), row(2)]), WEEK)
+    assert entries(ledger) == 4
+
+
+def _post_and_die(path: Path) -> None:
+    post_rows(Ledger(path), table([row(1)]))
+    with Ledger(path).write() as connection:
+        connection.begin()
+        connection.execute("INSERT INTO ledger_entries FROM ledger_entries")
+        os.kill(os.getpid(), signal.SIGKILL)
