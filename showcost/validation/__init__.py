@@ -1,0 +1,23 @@
+"""From raw rows to valid and quarantined rows: schemas, reason-code rules, the claim on a key, the split.
+
+Bad rows are outcomes, never errors. Nothing here reads or writes a file, knows Dagster, or looks a rate up;
+what a rate's status is comes in as a table.
+"""
+
+from showcost.validation.columns import ColumnInfo, Stage, arrow_schema, column_schema
+from showcost.validation.schemas import Failure, SchemaResult, schema_result
+from showcost.validation.split import CHUNK_ROWS, Counts, Outcome, validate
+
+__all__ = [
+    "CHUNK_ROWS",
+    "ColumnInfo",
+    "Counts",
+    "Failure",
+    "Outcome",
+    "SchemaResult",
+    "Stage",
+    "arrow_schema",
+    "column_schema",
+    "schema_result",
+    "validate",
+]

@@ -1,0 +1,133 @@
+"""Typed cells: what the rules look at, made from raw rows column by column; and the hash of a row's content.
+
+For each field there is a column of its typed value, null when blank or not readable. Dates, timestamps and
+amounts have `<field>__problem`; amounts also have `__digits` (before the point), `__decimals` (after it, not
+counting zeros at the end), `__plain` (canonical text) and `__symbol`. Whether a cell is right is not known
+here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from showcost.config.record_kinds import Field, FieldType
+from showcost.core.hashing import SHORT
+from showcost.validation.arrow_sql import query
+from showcost.validation.columns import INTEGER_DIGITS, arrow_schema, field_type
+from showcost.validation.columns import Stage as _Stage
+
+if TYPE_CHECKING:
+    from showcost.config.feed import FeedSpec
+    from showcost.config.record_kinds import RecordKind
+
+BLANK: Final = "blank"
+"""The `__problem` of a cell that is not filled."""
+
+_UNTIDY: Final = r"[\s\p{Zs}]{2}|[\t\n\f\r\v\x{a0}\x{1680}\x{2000}-\x{200a}\x{202f}\x{205f}\x{3000}]"
+_SPACE: Final = r"[\s\v\p{Zs}]+"
+_PLACE: Final = ("delivery", "arrival", "record", "row_key", "transaction_date", "read_code")
+
+
+def check_raw(rows: pa.Table, kind: RecordKind) -> pa.Table:
+    """Return raw rows with exactly the columns of the record kind, in order.
+
+    Raises ValueError, which names the columns, for one that is missing or of another type.
+    """
+    schema = arrow_schema(kind, _Stage.RAW)
+    wrong = [
+        column.name
+        for column in schema
+        if column.name not in rows.column_names or rows.schema.field(column.name).type != column.type
+    ]
+    if wrong:
+        raise ValueError(
+            f"raw rows of {kind.name} lack columns or have them in another type: {', '.join(wrong)}"
+        )
+    return rows.select(schema.names).replace_schema_metadata(None)
+
+
+def read_cells(rows: pa.Table, feed: FeedSpec) -> pa.Table:
+    """Return the typed cells of raw rows, in their order; `date` is the transaction date as delivered."""
+    columns = {name: rows.column(name) for name in _PLACE}
+    for field in feed.kind.fields:
+        columns |= _read(rows, field)
+    columns["currency"] = pc.utf8_upper(columns["currency"])
+    columns["date"] = columns[feed.date_field].cast(pa.date32(), safe=False)
+    return pa.table(columns)
+
+
+def tidy(texts: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return texts without spaces at the ends, any run of spaces as one; null when nothing is left."""
+    if texts.null_count == len(texts):
+        return texts
+    trimmed = pc.utf8_trim_whitespace(texts)
+    untidy = pc.match_substring_regex(trimmed, _UNTIDY)
+    if pc.any(untidy, min_count=0).as_py():
+        spaced = pc.replace_substring_regex(trimmed.filter(untidy), pattern=_SPACE, replacement=" ")
+        trimmed = pc.replace_with_mask(
+            trimmed.combine_chunks(), untidy.combine_chunks(), spaced.combine_chunks()
+        )
+    return pc.if_else(pc.not_equal(trimmed, ""), trimmed, pa.scalar(None, pa.string()))
+
+
+def contents(cells: pa.Table, rows: pa.Table, kind: RecordKind) -> pa.ChunkedArray:
+    """Return the hash of each row's content: sha256, 32 hex digits, over the typed values of all its fields.
+
+    Amounts count as their value, not as written (12.50 is 12.5); a cell that cannot be read counts as its
+    tidied text. The hash frames the values as a JSON array, as `showcost.core.hashing` does.
+    """
+    values = {f"v{index}": _canonical(cells, rows, field) for index, field in enumerate(kind.fields)}
+    sql = f"SELECT sha256(json_array({', '.join(values)}))[1:{SHORT}] AS content FROM cells"  # noqa: S608 -- names of ours
+    return query(sql, cells=pa.table(values)).column("content")
+
+
+def _canonical(cells: pa.Table, rows: pa.Table, field: Field) -> pa.ChunkedArray:
+    match field.type:
+        case FieldType.TEXT:
+            return cells.column(field.name)
+        case FieldType.AMOUNT:
+            typed = cells.column(f"{field.name}__plain")
+        case _:
+            typed = cells.column(field.name).cast(pa.string())
+    problem = cells.column(f"{field.name}__problem")
+    return typed if problem.null_count == len(problem) else pc.coalesce(typed, tidy(rows.column(field.name)))
+
+
+def _read(rows: pa.Table, field: Field) -> dict[str, pa.ChunkedArray]:
+    name = field.name
+    if field.type is FieldType.TEXT:
+        return {name: tidy(rows.column(name))}
+    value, problem = rows.column(f"{name}__value"), rows.column(f"{name}__problem")
+    if value.null_count:
+        problem = pc.coalesce(problem, pc.if_else(pc.is_null(value), BLANK, pa.scalar(None, pa.string())))
+    if problem.null_count < len(problem):
+        value = pc.if_else(pc.is_null(problem), value, pa.scalar(None, value.type))
+    if field.type is not FieldType.AMOUNT:
+        return {name: value, f"{name}__problem": problem}
+    symbol = tidy(rows.column(f"{name}__symbol"))
+    return {**_amount(value, field), f"{name}__problem": problem, f"{name}__symbol": symbol}
+
+
+def _amount(text: pa.ChunkedArray, field: Field) -> dict[str, pa.ChunkedArray]:
+    """Take canonical amounts apart: `-?digits(.digits)?` into value, digits, decimals and plain text."""
+    type_ = field_type(field)
+    fraction_kept = pc.if_else(pc.match_substring(text, "."), pc.ascii_rtrim(text, "0"), text)
+    unsigned = pc.ascii_ltrim(pc.ascii_rtrim(fraction_kept, "."), "-0")
+    length, point = pc.binary_length(unsigned), pc.find_substring(unsigned, ".")
+    whole = pc.less(point, 0)
+    digits = pc.if_else(whole, length, point)
+    decimals = pc.if_else(whole, pa.scalar(0, pa.int32()), pc.subtract(pc.subtract(length, point), 1))
+    sign = pc.if_else(pc.and_(pc.starts_with(text, "-"), pc.greater(length, 0)), "-", "")
+    zero = pc.if_else(pc.equal(digits, 0), "0", "")
+    plain = pc.binary_join_element_wise(sign, zero, unsigned, "")
+    storable = pc.and_(pc.less_equal(digits, INTEGER_DIGITS), pc.less_equal(decimals, type_.scale))
+    value = pc.if_else(storable, plain, pa.scalar(None, pa.string())).cast(type_)
+    return {
+        field.name: value,
+        f"{field.name}__digits": digits,
+        f"{field.name}__decimals": decimals,
+        f"{field.name}__plain": plain,
+    }

@@ -1,0 +1,210 @@
+"""The columns of raw, valid and quarantined rows of each record kind: names, types, meaning.
+
+What is in a column is decided elsewhere (`cells` types it, `postings` derives it); here is only its shape.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+import pyarrow as pa
+
+from showcost.config.record_kinds import Field, FieldType
+from showcost.core.money import AMOUNT_DIGITS, AMOUNT_SCALE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from showcost.config.record_kinds import RecordKind
+
+MONEY: Final = pa.decimal128(AMOUNT_DIGITS, AMOUNT_SCALE)
+"""An amount of money in its currency."""
+
+ZERO: Final = pa.scalar(Decimal(0), MONEY)
+
+QUANTITY_SCALE: Final = 6
+QUANTITY: Final = pa.decimal128(AMOUNT_DIGITS - AMOUNT_SCALE + QUANTITY_SCALE, QUANTITY_SCALE)
+"""Hours, counts and rates of pay: no money of a currency, so its minor unit does not bind them."""
+
+INTEGER_DIGITS: Final = AMOUNT_DIGITS - AMOUNT_SCALE
+"""Digits before the decimal point that fit in either type."""
+
+QUANTITIES: Final = frozenset(
+    {"rate", "hours_1x", "hours_1_5x", "hours_2x", "hours_3x", "meal_penalty_count"}
+)
+"""Amount fields that are no money; all others are."""
+
+PRIMARY_AMOUNT: Final[Mapping[str, str]] = {
+    "vendor_invoice": "net_amount",
+    "location_permit": "fee_amount",
+    "payroll": "gross",
+}
+"""The amount of each record kind that posts to the row's own account."""
+
+COMPONENT: Final = pa.struct(
+    [
+        ("component", pa.string()),
+        ("account", pa.string()),
+        ("union_category", pa.string()),
+        ("amount", MONEY),
+    ]
+)
+"""One ledger entry of a row, before conversion."""
+
+
+class Stage(StrEnum):
+    """The tables that a row stands in on its way."""
+
+    RAW = "raw"
+    VALID = "valid"
+    QUARANTINE = "quarantine"
+
+
+@dataclass(frozen=True)
+class ColumnInfo:
+    """One column of a table; `personal` ones never reach logs, metadata or previews."""
+
+    name: str
+    type: pa.DataType
+    description: str
+    nullable: bool = True
+    personal: bool = False
+
+    @property
+    def type_name(self) -> str:
+        """The type as Arrow writes it, such as `decimal128(18, 4)`."""
+        return str(self.type)
+
+
+def column_schema(kind: RecordKind, stage: Stage) -> tuple[ColumnInfo, ...]:
+    """Return the columns of a record kind's table, in their order."""
+    match stage:
+        case Stage.RAW:
+            return _raw(kind)
+        case Stage.VALID:
+            return _valid(kind)
+        case Stage.QUARANTINE:
+            return (*_raw(kind), *_QUARANTINE)
+
+
+def arrow_schema(kind: RecordKind, stage: Stage) -> pa.Schema:
+    """Return the Arrow schema of a record kind's table (every column nullable, as Parquet gives it back)."""
+    return pa.schema([(column.name, column.type) for column in column_schema(kind, stage)])
+
+
+def field_type(field: Field) -> pa.DataType:
+    """Return the type of a field's settled value."""
+    match field.type:
+        case FieldType.TEXT:
+            return pa.string()
+        case FieldType.DATE:
+            return pa.date32()
+        case FieldType.TIMESTAMP:
+            return pa.timestamp("us")
+        case FieldType.AMOUNT:
+            return QUANTITY if field.name in QUANTITIES else MONEY
+
+
+def money_fields(kind: RecordKind) -> tuple[str, ...]:
+    """Return the names of the fields that are money in the row's currency."""
+    return tuple(name for name in kind.of_type(FieldType.AMOUNT) if name not in QUANTITIES)
+
+
+_DELIVERY: Final = ColumnInfo("delivery", pa.string(), "sha256 of the delivery", nullable=False)
+_ARRIVAL: Final = ColumnInfo(
+    "arrival", pa.int64(), "number of the delivery, in order of landing", nullable=False
+)
+_RECORD: Final = ColumnInfo(
+    "record", pa.int64(), "number of the record in the delivery, from 1", nullable=False
+)
+
+_PLACE: Final = (
+    _DELIVERY,
+    _ARRIVAL,
+    _RECORD,
+    ColumnInfo("byte_start", pa.int64(), "first byte of the record in the delivery", nullable=False),
+    ColumnInfo("byte_end", pa.int64(), "byte after the record", nullable=False),
+    ColumnInfo("ordinal", pa.int32(), "number of the record among those of its key in the delivery"),
+    ColumnInfo("row_key", pa.string(), "hash of what identifies the row within its feed"),
+    ColumnInfo("transaction_date", pa.date32(), "transaction date; none when it cannot be partitioned by"),
+    ColumnInfo("raw", pa.string(), "the record as delivered", personal=True),
+    ColumnInfo("read_code", pa.string(), "reason code of a record that could not be read"),
+    ColumnInfo("read_detail", pa.string(), "what was seen of a record that could not be read"),
+)
+
+_QUARANTINE: Final = (
+    ColumnInfo("disposition", pa.string(), "quarantined, duplicate or pending", nullable=False),
+    ColumnInfo("codes", pa.list_(pa.string()), "reason codes, sorted", nullable=False),
+    ColumnInfo(
+        "reasons",
+        pa.string(),
+        "JSON list of code, field, observed, expected and source of the rule",
+        nullable=False,
+    ),
+)
+
+_DERIVED: Final = (
+    ColumnInfo("document_no", pa.string(), "number of the invoice, permit or payroll invoice"),
+    ColumnInfo("vendor_code", pa.string(), "code of who is paid"),
+    ColumnInfo("vendor_name", pa.string(), "who is paid; never a person on the payroll"),
+    ColumnInfo("description", pa.string(), "what is paid for"),
+)
+
+_SETTLED: Final[Mapping[FieldType, tuple[tuple[str, pa.DataType, str], ...]]] = {
+    FieldType.TEXT: (),
+    FieldType.DATE: (
+        ("value", pa.date32(), "settled date"),
+        ("problem", pa.string(), "blank, invalid or ambiguous"),
+    ),
+    FieldType.TIMESTAMP: (
+        ("value", pa.timestamp("us"), "settled moment, local time"),
+        ("problem", pa.string(), "blank, invalid or ambiguous"),
+    ),
+    FieldType.AMOUNT: (
+        ("value", pa.string(), "settled amount, digits as delivered"),
+        ("symbol", pa.string(), "currency symbol or code in the cell"),
+        ("problem", pa.string(), "blank, unparseable or ambiguous"),
+    ),
+}
+
+
+def _raw(kind: RecordKind) -> tuple[ColumnInfo, ...]:
+    columns = list(_PLACE)
+    for field in kind.fields:
+        columns.append(
+            ColumnInfo(field.name, pa.string(), f"{field.meaning}, as delivered", personal=field.personal)
+        )
+        columns += [
+            ColumnInfo(f"{field.name}__{part}", type_, f"{field.name}: {meaning}", personal=field.personal)
+            for part, type_, meaning in _SETTLED[field.type]
+        ]
+    return tuple(columns)
+
+
+def _valid(kind: RecordKind) -> tuple[ColumnInfo, ...]:
+    never_null = {"account", "currency", PRIMARY_AMOUNT[kind.name]}
+    fields = tuple(
+        ColumnInfo(field.name, field_type(field), field.meaning, field.name not in never_null, field.personal)
+        for field in kind.fields
+    )
+    return (
+        _DELIVERY,
+        _ARRIVAL,
+        _RECORD,
+        ColumnInfo("row_key", pa.string(), "hash of what identifies the row within its feed", nullable=False),
+        ColumnInfo("content", pa.string(), "hash of the row's typed values", nullable=False),
+        ColumnInfo(
+            "transaction_date", pa.date32(), "transaction date, by which rows are partitioned", nullable=False
+        ),
+        ColumnInfo(
+            "flags", pa.list_(pa.string()), "codes that do not keep the row from being posted", nullable=False
+        ),
+        *fields,
+        *(column for column in _DERIVED if column.name not in kind.by_name),
+        ColumnInfo(
+            "components", pa.list_(COMPONENT), "the ledger entries that the row becomes", nullable=False
+        ),
+    )

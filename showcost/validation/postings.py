@@ -1,0 +1,139 @@
+"""What a valid row posts: the derived columns and the components, each of which becomes a ledger entry.
+
+Every row has a primary component, even of zero; it posts to the row's own account. A second one follows when
+it is not zero: recoverable tax and refundable deposits go to the production's control accounts, the benefits
+of a payroll row to the fringe account of its account, else to the control account. A deposit that is said not
+to come back is a cost, and posts to the row's own account.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from showcost.validation.columns import COMPONENT, PRIMARY_AMOUNT, ZERO
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from showcost.config.record_kinds import RecordKind
+    from showcost.validation.reference import Reference
+
+_PRIMARY_NAME: Final[Mapping[str, str]] = {
+    "vendor_invoice": "net",
+    "location_permit": "fee",
+    "payroll": "gross",
+}
+_DERIVED: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
+    "vendor_invoice": {"document_no": ("invoice_no",)},
+    "location_permit": {
+        "document_no": ("permit_id",),
+        "vendor_code": ("authority",),
+        "vendor_name": ("authority",),
+        "description": ("event_type", "location_name"),
+    },
+    "payroll": {
+        "document_no": ("payroll_invoice_no",),
+        "vendor_code": ("payroll_company",),
+        "vendor_name": ("payroll_company",),
+        "description": ("agreement", "occupation_code"),
+    },
+}
+"""From which fields the derived columns are joined; never from a personal one."""
+
+_YES: Final = pa.array(["yes", "y", "true", "1"])
+_NO: Final = pa.array(["no", "n", "false", "0"])
+
+
+@dataclass(frozen=True)
+class Secondary:
+    """The second component of a record kind: its name, the field of its amount, and its control account."""
+
+    name: str
+    field: str
+    control: str
+
+
+SECONDARY: Final[Mapping[str, Secondary]] = {
+    "vendor_invoice": Secondary("tax", "tax_amount", "recoverable_tax"),
+    "location_permit": Secondary("deposit", "deposit_amount", "refundable_deposit"),
+    "payroll": Secondary("benefit", "benefit_amount", "fringe"),
+}
+
+
+def is_yes(texts: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Say whether a text means yes (yes, y, true, 1); false for anything else, blank included."""
+    return pc.is_in(pc.utf8_lower(texts), value_set=_YES)
+
+
+def is_no(texts: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Say whether a text means no (no, n, false, 0); false for anything else, blank included."""
+    return pc.is_in(pc.utf8_lower(texts), value_set=_NO)
+
+
+def secondary_account(cells: pa.Table, reference: Reference, part: Secondary) -> pa.ChunkedArray:
+    """Return the account of each row's second component; null where it has none."""
+    control = pa.scalar(getattr(reference.production.control_accounts, part.control), pa.string())
+    match part.name:
+        case "benefit":
+            account = pc.coalesce(cells.column("account__fringe"), control)
+        case "deposit":
+            account = pc.if_else(is_no(cells.column("refundable")), cells.column("account"), control)
+        case _:
+            account = control
+    return pc.if_else(_not_zero(cells.column(part.field)), account, pa.scalar(None, pa.string()))
+
+
+def derived_columns(cells: pa.Table, kind: RecordKind) -> dict[str, pa.ChunkedArray]:
+    """Return the posting columns that are no field of the record kind."""
+    return {
+        name: pc.binary_join_element_wise(
+            *(cells.column(field) for field in fields), " ", null_handling="skip"
+        )
+        if len(fields) > 1
+        else cells.column(fields[0])
+        for name, fields in _DERIVED[kind.name].items()
+    }
+
+
+def components(cells: pa.Table, reference: Reference) -> pa.ListArray:
+    """Return the components of each row, the primary one first."""
+    kind = reference.feed.record_kind
+    part = SECONDARY[kind]
+    accounts = secondary_account(cells, reference, part)
+    second = pc.is_valid(accounts).to_numpy()
+    first = _structs(
+        _PRIMARY_NAME[kind],
+        cells.column("account"),
+        cells.column("account__union"),
+        cells.column(PRIMARY_AMOUNT[kind]),
+    )
+    other = _structs(
+        part.name,
+        accounts.filter(second),
+        reference.account_column(accounts, "union").filter(second),
+        cells.column(part.field).filter(second),
+    )
+    offsets = np.zeros(len(second) + 1, np.int32)
+    np.cumsum(second.astype(np.int32) + 1, out=offsets[1:])
+    places = np.empty(offsets[-1], np.int64)
+    places[offsets[:-1]] = np.arange(len(second))
+    places[offsets[:-1][second] + 1] = len(second) + np.arange(len(other))
+    return pa.ListArray.from_arrays(
+        pa.array(offsets), pa.concat_arrays([first, other]).take(pa.array(places))
+    )
+
+
+def _not_zero(amounts: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.fill_null(pc.not_equal(amounts, ZERO), False)
+
+
+def _structs(
+    name: str, accounts: pa.ChunkedArray, unions: pa.ChunkedArray, amounts: pa.ChunkedArray
+) -> pa.StructArray:
+    columns = [pa.repeat(name, len(accounts)), *(c.combine_chunks() for c in (accounts, unions, amounts))]
+    return pa.StructArray.from_arrays(columns, fields=list(COMPONENT))

@@ -1,0 +1,142 @@
+"""Rules about blank fields, dates, the production and its periods: ROW-002, DAT, PER."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from showcost.config.record_kinds import FieldType
+from showcost.validation.cells import BLANK
+from showcost.validation.columns import PRIMARY_AMOUNT
+from showcost.validation.rules.model import ColumnRule, RowRule, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from showcost.config.feed import FeedSpec
+    from showcost.config.production import ClosedPeriod, Production
+    from showcost.validation.reference import Reference
+
+_TAX_ID: Final = "vendor_tax_id"
+
+
+def rules(reference: Reference) -> Iterator[Rule]:
+    """Return the rules of this module."""
+    feed, production = reference.feed, reference.production
+    yield from _filled(feed)
+    yield from _dates(feed)
+    yield from _within_production(feed, production)
+    if production.closed_periods:
+        yield ColumnRule(
+            "SC-PER-001",
+            feed.date_field,
+            partial(_open_period, production.closed_periods),
+            "production.yaml: closed_periods",
+            column="date",
+            holds=partial(_in_open_period, production.closed_periods),
+        )
+
+
+def required_fields(feed: FeedSpec) -> tuple[str, ...]:
+    """Return the fields that no row may leave blank.
+
+    To those of the feed come the ones without which nothing can be posted, whatever the feed says: date,
+    account, currency and primary amount.
+    """
+    posting = (feed.date_field, "account", "currency", PRIMARY_AMOUNT[feed.record_kind])
+    return tuple(dict.fromkeys((*feed.required_fields, *posting)))
+
+
+def _filled(feed: FeedSpec) -> Iterator[Rule]:
+    required = required_fields(feed)
+    # A blank tax id has a code of its own, and so has a text that the feed's account mapping does not know.
+    elsewhere = {_TAX_ID} | ({"account"} if feed.accounts is not None else set())
+    for name in required:
+        if name not in elsewhere:
+            text = feed.kind.by_name[name].type is FieldType.TEXT
+            yield ColumnRule(
+                "SC-ROW-002",
+                name,
+                "a value",
+                f"feed {feed.name}: required",
+                column=name if text else f"{name}__problem",
+                holds=pc.is_valid if text else _not_blank,
+            )
+    for name in feed.key_fields:
+        if name not in required:
+            yield RowRule(
+                "SC-ROW-002",
+                name,
+                "a value, for it is part of what identifies the row",
+                f"feed {feed.name}: key",
+                holds=partial(_identified, name),
+            )
+
+
+def _not_blank(problem: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.not_equal(problem, BLANK)
+
+
+def _identified(name: str, cells: pa.Table) -> pa.ChunkedArray:
+    return pc.or_(pc.is_valid(cells.column(name)), pc.is_valid(cells.column("row_key")))
+
+
+def _dates(feed: FeedSpec) -> Iterator[Rule]:
+    for name in feed.kind.of_type(FieldType.DATE, FieldType.TIMESTAMP):
+        moment = feed.kind.by_name[name].type is FieldType.TIMESTAMP
+        formats = feed.formats_of(name)
+        form = f"written as {' or '.join(formats)}" if formats else "that can be read in one way only"
+        yield ColumnRule(
+            "SC-DAT-001",
+            name,
+            f"a {'date and time' if moment else 'date'} {form}",
+            f"feed {feed.name}: date_formats, day_first",
+            column=f"{name}__problem",
+            holds=_blank,
+        )
+
+
+def _blank(problem: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.equal(problem, BLANK)
+
+
+def _within_production(feed: FeedSpec, production: Production) -> Iterator[Rule]:
+    span = production.dates
+    yield ColumnRule(
+        "SC-DAT-002",
+        feed.date_field,
+        f"a date from {span.start} to {span.end}",
+        "production.yaml: dates",
+        column="date",
+        holds=lambda days: pc.and_(pc.greater_equal(days, span.start), pc.less_equal(days, span.end)),
+    )
+    # A row of another show lies outside this production whatever its date: same code, same remedy.
+    yield ColumnRule(
+        "SC-DAT-002",
+        "production_code",
+        f"the production code {production.code}, or none",
+        "production.yaml: code",
+        column="production_code",
+        holds=lambda codes: pc.equal(pc.utf8_upper(codes), production.code),
+    )
+
+
+def _in_open_period(periods: tuple[ClosedPeriod, ...], days: pa.ChunkedArray) -> pa.ChunkedArray:
+    open_ = pc.is_valid(days)
+    for period in periods:
+        closed = pc.and_(pc.greater_equal(days, period.start), pc.less_equal(days, period.end))
+        open_ = pc.and_not(open_, closed)
+    return open_
+
+
+def _open_period(periods: tuple[ClosedPeriod, ...], failed: pa.Table) -> pa.ChunkedArray:
+    days = failed.column("date")
+    text: pa.ChunkedArray = pa.chunked_array([pa.nulls(len(days), pa.string())])
+    for period in periods:
+        closed = pc.and_(pc.greater_equal(days, period.start), pc.less_equal(days, period.end))
+        named = f"a date outside {period.name} ({period.start} to {period.end}), which is closed"
+        text = pc.coalesce(text, pc.if_else(closed, named, pa.scalar(None, pa.string())))
+    return text

@@ -1,0 +1,61 @@
+"""Rules about location permits: PMT."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from showcost.config.chart import AccountKind
+from showcost.config.record_kinds import LOCATION_PERMIT
+from showcost.validation.columns import ZERO
+from showcost.validation.postings import is_yes
+from showcost.validation.rules.model import RowRule, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from showcost.validation.reference import Reference
+
+
+def rules(reference: Reference) -> Iterator[Rule]:
+    """Return the rules of this module; none for other records than permits."""
+    if reference.feed.kind is not LOCATION_PERMIT:
+        return
+    yield RowRule(
+        "SC-PMT-001",
+        "end_datetime",
+        _expected_end,
+        "showcost: permits",
+        holds=_in_order,
+    )
+    control = reference.production.control_accounts.refundable_deposit
+    yield RowRule(
+        "SC-PMT-002",
+        "account",
+        f"a balance account for a refundable deposit, such as {control}",
+        "production.yaml: control_accounts.refundable_deposit",
+        holds=_no_deposit_as_cost,
+    )
+
+
+def _in_order(cells: pa.Table) -> pa.ChunkedArray:
+    return pc.greater_equal(cells.column("end_datetime"), cells.column("start_datetime"))
+
+
+def _expected_end(failed: pa.Table) -> pa.ChunkedArray:
+    start = pc.strftime(failed.column("start_datetime"), format="%Y-%m-%d %H:%M")
+    return pc.binary_join_element_wise("an end not before ", start, "")
+
+
+def _no_deposit_as_cost(cells: pa.Table) -> pa.ChunkedArray:
+    """Say whether a row that is nothing but a refundable deposit stays off the cost accounts."""
+    only_deposit = pc.and_(
+        pc.equal(cells.column("fee_amount"), ZERO), pc.greater(cells.column("deposit_amount"), ZERO)
+    )
+    named = pc.match_substring(cells.column("event_type"), "deposit", ignore_case=True)
+    deposit = pc.or_(pc.fill_null(named, False), pc.fill_null(only_deposit, False))
+    refundable = is_yes(cells.column("refundable"))
+    cost = pc.equal(cells.column("account__kind"), AccountKind.COST.value)
+    return pc.invert(pc.and_(pc.and_(deposit, refundable), pc.fill_null(cost, False)))

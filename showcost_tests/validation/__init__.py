@@ -1,0 +1,1 @@
+"""Tests of the validation: rules, claims, split and schemas."""
