@@ -1,0 +1,79 @@
+"""Whether the rows of a delivery add up to the total that its sender states in a line after them.
+
+Only the arithmetic: which records are footer and which are rows is the reader's business, and what becomes
+of a delivery whose total does not hold is that of landing.
+"""
+
+from __future__ import annotations
+
+import csv
+from decimal import Decimal, localcontext
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from showcost.config.feed import normal_header
+from showcost.core.money import EXACT_DIGITS
+from showcost.values.amounts import settle_amounts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from showcost.config.feed import FeedSpec
+
+MISMATCH = "SC-FIL-003"
+_BLANK = "blank"
+
+
+def footer_cells(texts: Iterable[str], *, delimiter: str, quote: str) -> list[list[str]]:
+    """Return the cells of footer records, which are single lines."""
+    parted = delimiter or ","
+    if not quote:
+        return list(csv.reader(texts, delimiter=parted, quoting=csv.QUOTE_NONE))
+    return list(csv.reader(texts, delimiter=parted, quotechar=quote))
+
+
+def mismatch(
+    feed: FeedSpec, records: pa.Table, footer: Sequence[Sequence[str]], column: int | None, *, whole: bool
+) -> str | None:
+    """Say in which way the feed's control total does not hold; None when it does or none is declared.
+
+    `records` are the rows with their settled amounts, `column` is the place of the summed field's column.
+    Nothing can be said about the sum when the reader rejected rows (then `whole` is false) or an amount
+    cannot be read; those rows have reasons of their own. That the total is there is asked in any case.
+    """
+    control = feed.control_total
+    if control is None:
+        return None
+    labels = {normal_header(label) for label in control.labels}
+    lines = [cells for cells in footer if _label(cells) in labels]
+    if not lines or column is None:
+        return f"no line with the total of {control.field}: the file may be cut short"
+    texts = [cells[column] if column < len(cells) else "" for cells in lines]
+    stated = settle_amounts(pa.array(texts, pa.string()), decimal_mark=feed.decimal_mark).values.to_pylist()
+    if None in stated:
+        return f"the total that the file states for {control.field} is no amount"
+    problems = records.column(f"{control.field}__problem")
+    if not whole or pc.any(pc.not_equal(problems, _BLANK), min_count=0).as_py():
+        return None
+    total = _total(records.column(f"{control.field}__value"))
+    wrong = next((text for text in stated if Decimal(text) != total), None)
+    return (
+        None
+        if wrong is None
+        else f"{control.field} comes to {total:f} over the rows, the file states {wrong}"
+    )
+
+
+def _label(cells: Sequence[str]) -> str:
+    return normal_header(next((cell for cell in cells if cell.strip()), ""))
+
+
+def _total(values: pa.ChunkedArray) -> Decimal:
+    """Return the exact sum of canonical decimal texts; each distinct one is read once."""
+    counts = pc.value_counts(values.drop_null())
+    texts, times = (counts.field(name).to_pylist() for name in ("values", "counts"))
+    with localcontext() as context:
+        context.prec = EXACT_DIGITS
+        return sum((Decimal(text) * count for text, count in zip(texts, times, strict=True)), Decimal(0))

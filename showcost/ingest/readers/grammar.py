@@ -1,0 +1,148 @@
+"""The grammar of one dialect: from a position in the bytes to the record that begins there.
+
+Knows delimiters, quotes, escapes and line ends, and nothing of headers, widths or files. Works on bytes
+of an encoding in which ASCII characters stand for themselves (UTF-8, Windows-1252, Latin-1).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+BAD_CLOSE: Final = "text after a closing quote"
+UNCLOSED: Final = "a quote that is opened is not closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """One record: where it ends (line end included), its cells, and what is odd about it.
+
+    `body_end` is where the line end begins. `problem` is empty for a well-formed record; then `cells`
+    holds the text of each cell. A malformed one ends with its first line and has no cells; `reach` is
+    then how far the quote that spoils it would go. `stray` says that an unquoted cell has a quote in it,
+    `quoted` that some cell is quoted.
+    """
+
+    end: int
+    body_end: int
+    cells: tuple[bytes, ...]
+    problem: str = ""
+    reach: int = 0
+    stray: bool = False
+    quoted: bool = False
+
+
+class Grammar:
+    """The compiled form of delimiter, quote, escape and line ends.
+
+    `lone_cr` says whether a carriage return without a line feed ends a record.
+    """
+
+    def __init__(self, delimiter: str, quote: str, escape: str, *, encoding: str, lone_cr: bool) -> None:
+        """Compile the patterns; the characters are encoded in the encoding of the bytes."""
+        self.delimiter = delimiter.encode(encoding)
+        self.quote = quote.encode(encoding)
+        self.escape = escape.encode(encoding) if escape != quote else b""
+        self.lone_cr = lone_cr
+        self._end = rb"\r\n|\n|\r" if lone_cr else rb"\r?\n"
+        self._line_end = re.compile(self._end)
+        self._cell = self._compile_cell()
+        self._unquote, self._unescape = self._compile_decoders()
+        self._escaped = re.compile(re.escape(self.escape) + rb".", re.DOTALL)
+        self._blanks_and_quote = re.compile(rb"[ \t]+" + re.escape(self.quote)) if quote else None
+
+    def _compile_cell(self) -> re.Pattern[bytes]:
+        separator = re.escape(self.delimiter) + rb"|" if self.delimiter else rb""
+        after = rb"(" + separator + self._end + rb"|\Z)"
+        plain = rb"(" + self._plain_text() + rb")"
+        if not self.quote:
+            return re.compile(rb"(?:((?!))|" + plain + rb")" + after, re.DOTALL)
+        quote = re.escape(self.quote)
+        special = quote + quote
+        stop = quote
+        if self.escape:
+            special += rb"|" + re.escape(self.escape) + rb"."
+            stop += rb"|" + re.escape(self.escape)
+        run = rb"(?:(?!" + stop + rb").)*+" if len(self.quote) > 1 else rb"[^" + self._class(stop) + rb"]*+"
+        quoted = quote + rb"(" + run + rb"(?:(?:" + special + rb")" + run + rb")*+)" + quote
+        return re.compile(rb"(?:" + quoted + rb"|(?!" + quote + rb")" + plain + rb")" + after, re.DOTALL)
+
+    @staticmethod
+    def _class(alternatives: bytes) -> bytes:
+        """Turn alternatives of one byte each into the inside of a character class."""
+        return alternatives.replace(b"\\|", b"\0").replace(b"|", b"").replace(b"\0", b"\\|")
+
+    def _plain_text(self) -> bytes:
+        """Return the pattern of the text of an unquoted cell, up to a delimiter or a line end."""
+        single = len(self.delimiter) == 1
+        stop = (rb"\r\n" if self.lone_cr else rb"\n") + (re.escape(self.delimiter) if single else b"")
+        stop += re.escape(self.escape)
+        ahead = rb"" if single or not self.delimiter else rb"(?!" + re.escape(self.delimiter) + rb")"
+        if self.lone_cr:
+            run = rb"[^" + stop + rb"]*+" if not ahead else rb"(?:" + ahead + rb"[^" + stop + rb"])*+"
+        else:
+            piece = rb"[^" + stop + rb"\r]"
+            run = rb"(?:" + (ahead + piece if ahead else piece + rb"++") + rb"|" + ahead + rb"\r(?!\n))*+"
+        if not self.escape:
+            return run
+        return run + rb"(?:" + re.escape(self.escape) + rb"(?:\r\n|.)" + run + rb")*+"
+
+    def _compile_decoders(self) -> tuple[Callable[[bytes], bytes], Callable[[bytes], bytes] | None]:
+        """Return the functions that take a quoted and an unquoted cell to its text."""
+        quote, escape = self.quote, self.escape
+        if not escape:
+            return (lambda text: text.replace(quote * 2, quote) if quote in text else text), None
+        special = [re.escape(mark) for mark in (quote, escape, self.delimiter) if mark]
+        pattern = re.escape(escape) + rb"(" + rb"|".join([*special, rb"\r\n|\r|\n"]) + rb")"
+        plain = re.compile(pattern)
+        doubled = re.compile(pattern + (rb"|(" + re.escape(quote) + rb"){2}" if quote else rb"|((?!))"))
+        return (
+            lambda text: doubled.sub(lambda m: m[1] if m[1] is not None else m[2], text),
+            lambda text: plain.sub(lambda m: m[1], text),
+        )
+
+    def parse(self, data: bytes, start: int) -> Parsed:
+        """Parse the record that begins at `start`; `data` must hold all of it or end with the file."""
+        cells: list[bytes] = []
+        position, stray, quoted_any = start, False, False
+        match_cell, quote, delimiter, unescape = self._cell.match, self.quote, self.delimiter, self._unescape
+        while (match := match_cell(data, position)) is not None:
+            quoted, plain, after = match.groups()
+            if plain is None:
+                quoted_any = True
+                cells.append(self._unquote(quoted))
+            else:
+                if quote and quote in plain and (unescape is None or quote in self._escaped.sub(b"", plain)):
+                    stray = True
+                cells.append(unescape(plain) if unescape is not None else plain)
+            position = match.end()
+            if after != delimiter or not after:
+                return Parsed(position, match.start(3), tuple(cells), stray=stray, quoted=quoted_any)
+        closing = data.find(quote, position + len(quote)) if quote else -1
+        end, body_end = self.line(data, start)
+        if closing < 0:
+            return Parsed(end, body_end, (), UNCLOSED, reach=len(data))
+        return Parsed(end, body_end, (), BAD_CLOSE, reach=closing)
+
+    def line(self, data: bytes, start: int) -> tuple[int, int]:
+        """Return where the physical line at `start` ends, with and without its line end."""
+        match = self._line_end.search(data, start)
+        return (match.end(), match.start()) if match else (len(data), len(data))
+
+    def count_lines(self, part: bytes) -> int:
+        """Count the physical lines of whole records; a last line without a line end counts."""
+        if not part:
+            return 0
+        count = part.count(b"\n")
+        if self.lone_cr:
+            count += part.count(b"\r") - part.count(b"\r\n")
+        return count + (0 if part.endswith(b"\n") or (self.lone_cr and part.endswith(b"\r")) else 1)
+
+    def blanks_before_quote(self, cells: tuple[bytes, ...]) -> bool:
+        """Tell whether an unquoted cell begins with blanks and a quote: its quotes cannot be trusted."""
+        pattern = self._blanks_and_quote
+        return pattern is not None and any(pattern.match(cell) for cell in cells)

@@ -1,0 +1,151 @@
+"""What a reading of a delivery consists of: hints, dialect, rejected records, limits, counts.
+
+Plain values only: how they are found is the business of the other modules of this package.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+import pyarrow as pa
+
+from showcost.core.errors import IntegrityError
+
+FILE_UNREADABLE: Final = "SC-FIL-001"
+ROW_RAGGED: Final = "SC-ROW-001"
+
+RECORD_SCHEMA: Final = pa.schema(
+    [
+        pa.field("record", pa.int64(), nullable=False),
+        pa.field("byte_start", pa.int64(), nullable=False),
+        pa.field("byte_end", pa.int64(), nullable=False),
+        pa.field("raw", pa.string(), nullable=False),
+        pa.field("cells", pa.list_(pa.field("item", pa.string(), nullable=False)), nullable=False),
+    ]
+)
+"""The columns of the accepted records.
+
+`record` is 1-based over all records of the delivery, `byte_start` and `byte_end` the half-open span
+in the (decompressed) bytes with the line end, `raw` the text of that span without the line end,
+`cells` the text between the delimiters, unquoted and unescaped and otherwise as it stands.
+"""
+
+
+@dataclass(frozen=True)
+class Hints:
+    """What the feed or the user states about a delivery; a stated value is never second-guessed.
+
+    `quote` and `escape` may be "" for none. `header_record` is the 1-based number of the record that
+    is the header, 0 for a file without one. `skip_records` is the number of records before the table.
+    """
+
+    encoding: str | None = None
+    delimiter: str | None = None
+    quote: str | None = None
+    escape: str | None = None
+    header_record: int | None = None
+    skip_records: int | None = None
+    sheet: str | None = None
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The bounds of one reading; what exceeds them is rejected with a code, never cut silently.
+
+    Sizes are in bytes. `record_bytes` bounds one record, `rejected_raw_bytes` what is kept in memory of
+    the raw bytes of a rejected one (its span always tells where the whole of it is).
+    """
+
+    payload_bytes: int = 16 * 2**30
+    expansion_ratio: int = 200
+    expansion_floor_bytes: int = 64 * 2**20
+    record_bytes: int = 2**20
+    rejected_raw_bytes: int = 2**16
+    columns: int = 4096
+    workbook_bytes: int = 256 * 2**20
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """What was found out about the form of a delivery, and how sure that is.
+
+    `quote`, `escape` and `delimiter` are "" where there is none (a file of one column has no
+    delimiter); an empty `escape` together with a quote means that a quote within quotes is doubled.
+    `newlines` are the kinds of line end that occur. `header_sure` is False when the header has fewer names
+    than the records have cells, so that a name may stand over the wrong column. Record numbers are 1-based.
+    `confidence` is a whole percentage; `assumptions` are sentences for the person who confirms the reading.
+    """
+
+    encoding: str
+    encoding_sure: bool
+    delimiter: str
+    quote: str
+    escape: str
+    newlines: tuple[str, ...] = ()
+    header_records: tuple[int, ...] = ()
+    preamble_records: tuple[int, ...] = ()
+    footer_records: tuple[int, ...] = ()
+    columns: tuple[str, ...] = ()
+    header_sure: bool = True
+    confidence: int = 100
+    assumptions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A record that was not accepted, or the whole file (then `record` is 0).
+
+    `start` and `end` are the half-open span in the (decompressed) bytes, `raw` the bytes of the span
+    (the first `Limits.rejected_raw_bytes` of them), `detail` what was observed: counts and positions,
+    no content.
+    """
+
+    record: int
+    start: int
+    end: int
+    code: str
+    detail: str
+    raw: bytes
+
+
+@dataclass(frozen=True)
+class TextRecord:
+    """A record that is kept as text but is no row: a line of the preamble, the header or the footer."""
+
+    record: int
+    start: int
+    end: int
+    text: str
+
+
+@dataclass
+class Counts:
+    """How many records of each kind there are, and the lines and bytes that they take up."""
+
+    preamble: int = 0
+    header: int = 0
+    blank: int = 0
+    footer: int = 0
+    accepted: int = 0
+    rejected: int = 0
+    lines: int = 0
+    bytes: int = field(default=0)
+
+    @property
+    def total(self) -> int:
+        """All records of the delivery."""
+        return self.preamble + self.header + self.blank + self.footer + self.accepted + self.rejected
+
+    def verify(self, *, records: int, lines: int, size: int) -> None:
+        """Compare with what was counted independently of the parsing.
+
+        Raises IntegrityError when records, lines or bytes are missing or counted twice.
+        """
+        found = (self.total, self.lines, self.bytes)
+        expected = (records, lines, size)
+        if found != expected:
+            raise IntegrityError(
+                f"the reader accounts for {found[0]} records, {found[1]} lines and {found[2]} bytes "
+                f"of a delivery of {expected[0]}, {expected[1]} and {expected[2]}: nothing was taken from it"
+            )

@@ -1,0 +1,179 @@
+"""Opening a delivery: from a path and hints to a reading, in the order in which things are settled.
+
+Container, then encoding, then form, then layout; each of them is a module of its own.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from showcost.ingest.readers.detect import detect_form, records
+from showcost.ingest.readers.grammar import Grammar
+from showcost.ingest.readers.layout import Row, find_layout
+from showcost.ingest.readers.mend import Mender
+from showcost.ingest.readers.model import Dialect, Hints, Limits
+from showcost.ingest.readers.reading import Reading, TableReading, unreadable
+from showcost.ingest.readers.shapes import TEXT, shape
+from showcost.ingest.readers.source import Plain, UnreadableError, decompress, kind_of, to_plain
+from showcost.ingest.readers.workbook import to_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_HEAD: Final = 2**17
+_PIECE: Final = 2**16
+_MOST_HEAD_RECORDS: Final = 1_000
+_MOST_HEADER_RECORDS: Final = 50
+_SEVERAL: Final = 3
+_LIMITS: Final = Limits()
+
+
+def read_delivery(
+    path: Path,
+    *,
+    format: str = "csv",  # noqa: A002
+    hints: Hints = Hints(),  # noqa: B008
+    original_name: str | None = None,  # noqa: ARG001
+    work_dir: Path | None = None,
+    limits: Limits = _LIMITS,
+) -> Reading:
+    """Open a delivery for reading.
+
+    `format` is what the feed expects ("csv" or "xlsx"); what the bytes are decides, and a difference is
+    among the assumptions. `work_dir` is where temporary files may go. Content never raises: what cannot be
+    read gives a reading with one rejection of the whole file (SC-FIL-001). OSError is raised when the file
+    itself cannot be opened.
+    """
+    folder = tempfile.TemporaryDirectory(prefix="reading-", dir=work_dir)
+    size = path.stat().st_size
+    try:
+        return _open(path, format, hints, limits, folder)
+    except UnreadableError as error:
+        with path.open("rb") as file:
+            raw = file.read(limits.rejected_raw_bytes)
+        return unreadable(str(error), size, raw, folder)
+    except BaseException:
+        folder.cleanup()
+        raise
+
+
+def _open(
+    path: Path, expected: str, hints: Hints, limits: Limits, folder: tempfile.TemporaryDirectory[str]
+) -> Reading:
+    place = Path(folder.name)
+    notes: list[str] = []
+    kind = kind_of(path)
+    if kind in {"gzip", "zip", "zstd"}:
+        path = decompress(path, kind, place, limits)
+        notes.append(f"the delivery is compressed ({kind})")
+        kind = kind_of(path)
+    if kind == "workbook":
+        text, about = to_text(path, place, hints.sheet, limits)
+        notes.extend(about)
+        if expected != "xlsx":
+            notes.append("the delivery is a workbook, not a text file")
+        hints = Hints("utf-8", ",", '"', "", hints.header_record, hints.skip_records)
+        plain = Plain(text, text, "utf-8", sure=True, bom=0, size=text.stat().st_size)
+    elif kind == "text":
+        plain = to_plain(path, place, hints.encoding)
+        if expected == "xlsx":
+            notes.append("the delivery is a text file, not a workbook")
+    else:
+        raise UnreadableError("the delivery is compressed more than once")
+    return _table(plain, hints, limits, folder, notes)
+
+
+def _table(
+    plain: Plain, hints: Hints, limits: Limits, folder: tempfile.TemporaryDirectory[str], notes: Sequence[str]
+) -> Reading:
+    pieces = _sample(plain)
+    if not any(piece.strip() for piece in pieces):
+        raise UnreadableError("the file has no content")
+    form = detect_form(pieces, plain.encoding, hints)
+    grammar = Grammar(form.delimiter, form.quote, form.escape, encoding=plain.encoding, lone_cr=form.lone_cr)
+    sample = _parse(pieces, grammar, plain.encoding)
+    layout = find_layout(sample.head, sample.others, hints)
+    if layout.width > limits.columns:
+        raise UnreadableError(f"the table has {layout.width} columns, more than {limits.columns}")
+    dialect = Dialect(
+        plain.wide or plain.encoding,
+        plain.sure,
+        form.delimiter,
+        form.quote,
+        form.escape,
+        form.newlines,
+        layout.header_records,
+        (),
+        (),
+        layout.columns,
+        layout.header_sure,
+        form.confidence,
+        (*notes, *plain.notes, *form.notes, *layout.assumptions),
+    )
+    rows = [*sample.head[layout.first_row - 1 :], *sample.others]
+    mender = Mender(rows, layout.width, grammar, plain.encoding)
+    return TableReading(
+        dialect, layout, grammar, plain, limits, folder, mender, literal_quotes=sample.literal_quotes
+    )
+
+
+def _sample(plain: Plain) -> list[bytes]:
+    """Return the head of the file, and whole lines from its middle and its end."""
+    begin = 0 if plain.wide else plain.bom
+    size = plain.path.stat().st_size
+    with plain.path.open("rb") as file:
+        file.seek(begin)
+        if size - begin <= _HEAD + 2 * _PIECE:
+            return [file.read()]
+        pieces = [_whole_lines(file.read(_HEAD), first=True)]
+        for offset in (size // 2, size - _PIECE):
+            file.seek(offset)
+            pieces.append(_whole_lines(file.read(_PIECE), first=False, last=offset + _PIECE >= size))
+    return [piece for piece in pieces if piece]
+
+
+def _whole_lines(block: bytes, *, first: bool, last: bool = False) -> bytes:
+    mark = b"\n" if b"\n" in block else b"\r"
+    start = 0 if first else block.find(mark) + 1
+    end = len(block) if last else block.rfind(mark) + 1
+    return block[start:end] or (block if first else b"")
+
+
+@dataclass(frozen=True)
+class _Sample:
+    """The records of the sample as text; malformed ones are empty, but for what may be a header."""
+
+    head: list[Row]
+    others: list[Row]
+    literal_quotes: bool
+
+
+def _parse(pieces: Sequence[bytes], grammar: Grammar, encoding: str) -> _Sample:
+    stray, doubled, rows = 0, False, []
+    for piece in pieces:
+        part: list[Row] = []
+        position = 0
+        for parsed in records(grammar, [piece]):
+            stray += parsed.stray
+            doubled = doubled or (parsed.quoted and any(grammar.quote in cell for cell in parsed.cells))
+            cells = tuple(cell.decode(encoding, "replace") for cell in parsed.cells)
+            if parsed.problem and len(part) < _MOST_HEADER_RECORDS and piece is pieces[0]:
+                cells = _words_of(piece[position : parsed.body_end], grammar, encoding)
+            part.append(cells)
+            position = parsed.end
+            if len(part) >= _MOST_HEAD_RECORDS:
+                break
+        rows.append(part)
+    others = [row for part in rows[1:] for row in part]
+    return _Sample(rows[0], others, literal_quotes=stray >= _SEVERAL and not doubled)
+
+
+def _words_of(line: bytes, grammar: Grammar, encoding: str) -> Row:
+    """Split a line with a broken quote at its delimiters when it is all words: it may be the header."""
+    text = line.decode(encoding, "replace").replace(grammar.quote.decode(encoding), "")
+    delimiter = grammar.delimiter.decode(encoding)
+    cells = text.split(delimiter) if delimiter else [text]
+    return tuple(cells) if all(shape(cell) == TEXT for cell in cells) and len(cells) > 1 else ()

@@ -1,0 +1,55 @@
+"""What a cell looks like: number, date, time, blank, word. Only for telling tables from prose.
+
+The values of a delivery are never decided here: that is the business of `showcost.values`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+NUMBER, DATE, TIME, BLANK, TEXT = "n", "d", "t", "", "x"
+TYPED: Final = frozenset((NUMBER, DATE, TIME))
+
+_NUMBER: Final = re.compile(
+    r"""[-+(]{0,2}\s*(?:[£$€¥]|[A-Z]{3}\s)?\s*-?
+        (?:\d{1,3}(?:[,.' \u00a0\u202f]\d{3})+(?:[.,]\d+)?|\d+(?:[.,]\d*)?|[.,]\d+)
+        (?:[eE][-+]?\d+)?\s*[%)]?\s*(?:[£$€¥]|CR|DR|-)?""",
+    re.VERBOSE,
+)
+_MONTH: Final = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
+_DATE: Final = re.compile(
+    rf"""(?:\d{{1,4}}[-/.]\d{{1,2}}[-/.]\d{{1,4}}
+        |\d{{1,2}}[-/.\s]?{_MONTH}[-/.\s,]*\d{{2,4}}
+        |{_MONTH}[-/.\s]\s?(?:\d{{1,2}},?\s)?\d{{2,4}})
+        (?:[T\s]\d{{1,2}}:\d\d(?::\d\d(?:\.\d+)?)?(?:\s?[ap]m)?(?:Z|[+-]\d\d:?\d\d)?)?""",
+    re.VERBOSE | re.IGNORECASE,
+)
+_TIME: Final = re.compile(r"\d{1,2}:\d\d(?::\d\d(?:\.\d+)?)?(?:\s?[ap]m)?", re.IGNORECASE)
+_WORD: Final = re.compile(r"[\w£$€%&@#+*./:()'\u2019\-]+(?: [\w£$€%&@#+*./:()'\u2019\-]+)*")
+_PLACEHOLDER: Final = frozenset(("n/a", "na", "none", "null", "nil", "tbc", "tba", "-", "--", "?", "nan"))
+
+
+def shape(text: str) -> str:
+    """Return the shape of a cell: one of the five letters above."""
+    text = text.strip()
+    if not text:
+        return BLANK
+    if text[0].isalpha() and not _DATE.fullmatch(text) and not _NUMBER.fullmatch(text):
+        return TEXT
+    if _NUMBER.fullmatch(text):
+        return NUMBER
+    if _DATE.fullmatch(text):
+        return DATE
+    return TIME if _TIME.fullmatch(text) else TEXT
+
+
+def tidy(text: str) -> bool:
+    """Tell whether a cell is of a kind that tables have: a value, or words without odd marks."""
+    text = text.strip()
+    return not text or shape(text) != TEXT or _WORD.fullmatch(text) is not None
+
+
+def placeholder(text: str) -> bool:
+    """Tell whether a cell says that there is no value."""
+    return text.strip().lower() in _PLACEHOLDER

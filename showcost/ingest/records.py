@@ -1,0 +1,273 @@
+"""From a delivery's cells to the records of its feed: header mapping, constants, settled values, keys.
+
+The result has one row per record of the delivery, text beside settled value; see `records_schema`. Whether
+a value is *right* is decided later, by `showcost.validation`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from showcost.config.feed import FeedSpec, normal_header
+from showcost.config.record_kinds import FieldType
+from showcost.core.hashing import SHORT
+from showcost.validation.columns import Stage, arrow_schema
+from showcost.values.amounts import settle_amounts
+from showcost.values.dates import settle_dates, settle_timestamps
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from showcost.config.production import Span
+
+
+def records_schema(feed: FeedSpec) -> pa.Schema:
+    """Return the columns of a feed's records: their place, then each field as text and as settled."""
+    return arrow_schema(feed.kind, Stage.RAW)
+
+
+@dataclass(frozen=True)
+class HeaderMatch:
+    """Which column of a delivery holds which field; `problem` is set when that cannot be said.
+
+    `columns` maps a field to the 0-based column; `accounts` is the column of the account mapping.
+    """
+
+    columns: Mapping[str, int]
+    accounts: int | None
+    problem: str | None
+
+
+def match_header(feed: FeedSpec, header: Sequence[str], filled: Sequence[bool]) -> HeaderMatch:
+    """Find the feed's fields in a header.
+
+    Headers are compared without regard to case, spaces, punctuation and plural. Where several synonyms of
+    a field are there, the one that the feed lists first counts; where the same one stands twice, the only
+    column with any content counts, and two such columns are ambiguous. `filled` says which columns have
+    any content.
+    """
+    places: dict[str, list[int]] = {}
+    for index, name in enumerate(header):
+        places.setdefault(normal_header(name), []).append(index)
+    columns: dict[str, int] = {}
+    for field in feed.kind.by_name:
+        if field in feed.constants:
+            continue
+        for synonym in map(normal_header, feed.headers_of(field)):
+            found = places.get(synonym, [])
+            if len(found) > 1:
+                found = [index for index in found if filled[index]] or found[:1]
+            if len(found) > 1:
+                numbers = " and ".join(str(index + 1) for index in found)
+                return HeaderMatch({}, None, f"columns {numbers} both mean {field}")
+            if found:
+                columns[field] = found[0]
+                break
+    missing = [
+        f"{field} ({' or '.join(feed.headers_of(field)[:4])})"
+        for field in feed.required_fields
+        if field not in columns and not _supplied(feed, field)
+    ]
+    if missing:
+        return HeaderMatch({}, None, f"no column for {', '.join(missing)}")
+    return HeaderMatch(columns, _account_column(feed, places), None)
+
+
+def _supplied(feed: FeedSpec, field: str) -> bool:
+    """Say whether the feed itself supplies a field that has no column."""
+    if field in feed.constants:
+        return True
+    if field == "currency":
+        return feed.default_currency is not None
+    return field == "account" and feed.accounts is not None
+
+
+def _account_column(feed: FeedSpec, places: Mapping[str, Sequence[int]]) -> int | None:
+    for header in feed.accounts.headers if feed.accounts else ():
+        if found := places.get(normal_header(header)):
+            return found[0]
+    return None
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """The records that the reader accepted: their place, raw text, and cells by column."""
+
+    place: pa.Table
+    columns: Sequence[pa.ChunkedArray]
+    match: HeaderMatch
+
+
+@dataclass(frozen=True)
+class Settled:
+    """Records with settled values, and what was settled on per field (for the delivery's metadata)."""
+
+    records: pa.Table
+    shapes: Mapping[str, str]
+
+
+def build_records(feed: FeedSpec, accepted: Accepted, *, delivery: str, arrival: int, dates: Span) -> Settled:
+    """Return the records of a delivery with the columns of `records_schema`.
+
+    `dates` are the production's: a record whose date lies outside has no `transaction_date`.
+    """
+    rows = accepted.place.num_rows
+    columns: dict[str, pa.Array | pa.ChunkedArray] = {
+        name: accepted.place.column(name) for name in ("record", "byte_start", "byte_end", "raw")
+    }
+    columns["delivery"] = _repeat(delivery, rows)
+    columns["arrival"] = pa.repeat(pa.scalar(arrival, pa.int64()), rows)
+    columns["read_code"] = columns["read_detail"] = pa.nulls(rows, pa.string())
+    shapes: dict[str, str] = {}
+    for field in feed.kind.fields:
+        text = _field_text(feed, field.name, accepted, rows)
+        columns[field.name] = text
+        settled, shape = _settle(feed, field.name, field.type, text)
+        columns |= {f"{field.name}__{part}": values for part, values in settled.items()}
+        if shape:
+            shapes[field.name] = shape
+    columns["transaction_date"] = _within(columns[f"{feed.date_field}__value"], dates)
+    columns |= _keys(feed, columns)
+    schema = records_schema(feed)
+    return Settled(pa.table({name: columns[name] for name in schema.names}, schema=schema), shapes)
+
+
+def _repeat(text: str | None, rows: int) -> pa.Array:
+    return pa.repeat(pa.scalar(text, pa.string()), rows)
+
+
+def _field_text(feed: FeedSpec, field: str, accepted: Accepted, rows: int) -> pa.ChunkedArray | pa.Array:
+    """Return a field as delivered, or as the feed supplies it."""
+    if field in feed.constants:
+        return _repeat(feed.constants[field], rows)
+    index = accepted.match.columns.get(field)
+    text = _repeat(None, rows) if index is None else accepted.columns[index]
+    if field == "currency" and feed.default_currency is not None:
+        blank = pc.fill_null(pc.equal(pc.utf8_trim_whitespace(text), ""), True)
+        return pc.if_else(blank, pa.scalar(feed.default_currency, pa.string()), text)
+    if field == "account" and index is None and feed.accounts is not None:
+        return _mapped_accounts(feed, accepted, rows)
+    return text
+
+
+def _mapped_accounts(feed: FeedSpec, accepted: Accepted, rows: int) -> pa.Array | pa.ChunkedArray:
+    """Look the account up by the text of the mapping's column; see `AccountMapping`."""
+    mapping = feed.accounts
+    column = accepted.match.accounts
+    if mapping is None or column is None:
+        return _repeat(mapping.otherwise if mapping else None, rows)
+    listed = {normal_text(text): account for text, account in mapping.map.items()}
+    found = pc.index_in(_normal(accepted.columns[column]), value_set=pa.array(listed, pa.string()))
+    accounts = pc.take(pa.array(listed.values(), pa.string()), found)
+    return pc.fill_null(accounts, mapping.otherwise) if mapping.otherwise else accounts
+
+
+def normal_text(text: str) -> str:
+    """Return text without regard to case and spacing, as keys and mappings are compared."""
+    return " ".join(text.split()).lower()
+
+
+def _normal(texts: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    """Apply `normal_text` to a column; blank becomes the empty text."""
+    spaced = pc.replace_substring_regex(texts, pattern=r"[\s\p{Zs}]+", replacement=" ")
+    return pc.fill_null(pc.utf8_lower(pc.utf8_trim_whitespace(spaced)), "")
+
+
+def _settle(
+    feed: FeedSpec, name: str, kind: FieldType, text: pa.Array | pa.ChunkedArray
+) -> tuple[dict[str, pa.Array], str]:
+    """Settle the values of one column over the whole delivery; also say on which shape."""
+    match kind:
+        case FieldType.TEXT:
+            return {}, ""
+        case FieldType.DATE:
+            dates = settle_dates(text, formats=feed.formats_of(name), day_first=feed.day_first)
+            return {"value": dates.values, "problem": dates.problem}, " | ".join(dates.shape)
+        case FieldType.TIMESTAMP:
+            moments = settle_timestamps(text)
+            return {"value": moments.values, "problem": moments.problem}, " | ".join(moments.shape)
+        case FieldType.AMOUNT:
+            amounts = settle_amounts(text, decimal_mark=feed.decimal_mark, dash_is_zero=feed.dash_is_zero)
+            settled = {"value": amounts.values, "symbol": amounts.symbol, "problem": amounts.problem}
+            return settled, f"decimal mark {amounts.decimal_mark}" if amounts.decimal_mark else ""
+
+
+def _within(values: pa.Array | pa.ChunkedArray, dates: Span) -> pa.Array | pa.ChunkedArray:
+    """Return dates, null where they lie outside the production's dates."""
+    days = values.cast(pa.date32())
+    inside = pc.and_(
+        pc.greater_equal(days, pa.scalar(dates.start)), pc.less_equal(days, pa.scalar(dates.end))
+    )
+    return pc.if_else(inside, days, pa.scalar(None, pa.date32()))
+
+
+_KEY_SQL: Final = """
+WITH keyed AS (
+    SELECT record, sha256(json_array($feed, {parts})) AS base FROM cells
+), numbered AS (
+    SELECT record, base, CASE WHEN $ordinal
+        THEN row_number() OVER (PARTITION BY base ORDER BY record) ELSE 1 END AS ordinal
+    FROM keyed
+)
+SELECT ordinal::INTEGER AS ordinal,
+    CASE WHEN $ordinal THEN sha256(json_array(base, ordinal))[1:{short}] ELSE base[1:{short}] END AS row_key
+FROM numbered ORDER BY record
+"""
+
+
+def _keys(
+    feed: FeedSpec, columns: Mapping[str, pa.Array | pa.ChunkedArray]
+) -> dict[str, pa.Array | pa.ChunkedArray]:
+    """Return ordinal and key of each record, over normalised text: settled values where there are any.
+
+    Settled values make the key of a re-export in another shape (dates, decimal marks) the same.
+    """
+    cells = {"record": columns["record"]}
+    for index, field in enumerate(feed.key_fields):
+        text = _normal(columns[field])
+        settled = columns.get(f"{field}__value")
+        cells[f"k{index}"] = text if settled is None else pc.coalesce(settled.cast(pa.string()), text)
+    parts = ", ".join(f"k{index}" for index in range(len(feed.key_fields)))
+    with duckdb.connect() as connection:
+        connection.register("cells", pa.table(cells))
+        keys = connection.sql(
+            _KEY_SQL.format(parts=parts, short=SHORT),
+            params={"feed": feed.name, "ordinal": feed.key_ordinal},
+        ).to_arrow_table()
+    return {"ordinal": keys.column("ordinal"), "row_key": keys.column("row_key")}
+
+
+def rejected_records(feed: FeedSpec, rows: Sequence[RejectedRow], *, delivery: str, arrival: int) -> pa.Table:
+    """Return records for what the reader rejected: place, raw text and code, all fields null."""
+    schema = records_schema(feed)
+    columns: dict[str, pa.Array] = {
+        "delivery": _repeat(delivery, len(rows)),
+        "arrival": pa.repeat(pa.scalar(arrival, pa.int64()), len(rows)),
+        "record": pa.array([row.record for row in rows], pa.int64()),
+        "byte_start": pa.array([row.start for row in rows], pa.int64()),
+        "byte_end": pa.array([row.end for row in rows], pa.int64()),
+        "ordinal": pa.repeat(pa.scalar(1, pa.int32()), len(rows)),
+        "raw": pa.array([row.raw for row in rows], pa.string()),
+        "read_code": pa.array([row.code for row in rows], pa.string()),
+        "read_detail": pa.array([row.detail for row in rows], pa.string()),
+    }
+    for name in schema.names:
+        columns.setdefault(name, pa.nulls(len(rows), schema.field(name).type))
+    return pa.table({name: columns[name] for name in schema.names}, schema=schema)
+
+
+@dataclass(frozen=True)
+class RejectedRow:
+    """One record that the reader rejected: its place (bytes, half open), raw text, code and what was seen."""
+
+    record: int
+    start: int
+    end: int
+    raw: str
+    code: str
+    detail: str

@@ -1,0 +1,120 @@
+"""The register of arrivals: which payload came when, for which feed, under which name.
+
+Append-only JSON lines, flushed to disk before an arrival counts. The number of a line is the arrival
+number by which earlier and later deliveries are told apart; a payload that comes again gets a line, but
+no arrival number of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
+
+from showcost.core.durable import make_folder, write_durably
+from showcost.core.errors import IntegrityError, StoreBusyError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from showcost.ingest.payloads import Payload
+
+_WAIT_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """One line of the register.
+
+    `number` is the 1-based line; `delivery` the sha256 of the payload; `name` the file's name as it was
+    dropped (metadata, never a path); `again` says that the feed had this payload before.
+    """
+
+    number: int
+    feed: str
+    delivery: str
+    size: int
+    name: str
+    modified_ns: int
+    received_at: str
+    again: bool
+
+
+class Register:
+    """The append-only register below the folder of raw deliveries."""
+
+    def __init__(self, raw: Path, locks: Path) -> None:
+        """Use `register.jsonl` in `raw`, guarded by a lock file in `locks`."""
+        self._path = raw / "register.jsonl"
+        self._lock_path = locks / "register.lock"
+
+    def arrivals(self, feed: str | None = None) -> list[Arrival]:
+        """Return the arrivals in order, of one feed or of all; a torn last line is not an arrival."""
+        return [arrival for arrival in self._read()[0] if feed is None or arrival.feed == feed]
+
+    def deliveries(self, feed: str) -> list[Arrival]:
+        """Return the first arrival of each payload of a feed, in order."""
+        return [arrival for arrival in self.arrivals(feed) if not arrival.again]
+
+    def add(self, feed: str, items: Iterable[tuple[Payload, str, int]]) -> list[Arrival]:
+        """Append arrivals (payload, file name, modification time in ns) durably and return them."""
+        make_folder(self._lock_path.parent)
+        make_folder(self._path.parent)
+        try:
+            with FileLock(self._lock_path, timeout=_WAIT_SECONDS):
+                return self._append(feed, items)
+        except Timeout:
+            raise StoreBusyError(
+                f"another process has been writing the register for {_WAIT_SECONDS} s; try again"
+            ) from None
+
+    def _append(self, feed: str, items: Iterable[tuple[Payload, str, int]]) -> list[Arrival]:
+        known, length = self._read()
+        seen = {arrival.delivery for arrival in known if arrival.feed == feed}
+        now = datetime.now(UTC).isoformat(timespec="microseconds")
+        added: list[Arrival] = []
+        for payload, name, modified_ns in items:
+            number = len(known) + len(added) + 1
+            again = payload.sha256 in seen
+            seen.add(payload.sha256)
+            added.append(Arrival(number, feed, payload.sha256, payload.size, name, modified_ns, now, again))
+        lines = "".join(json.dumps(asdict(arrival), ensure_ascii=False) + "\n" for arrival in added)
+        # `r+b` at a known length: what a crash tore off is overwritten, never left in the middle.
+        if not self._path.exists():
+            write_durably(self._path, b"")
+        with self._path.open("r+b") as stream:
+            stream.truncate(length)
+            stream.seek(length)
+            stream.write(lines.encode())
+            stream.flush()
+            os.fsync(stream.fileno())
+        return added
+
+    def _read(self) -> tuple[list[Arrival], int]:
+        """Return the arrivals and the length in bytes of the whole lines."""
+        if not self._path.exists():
+            return [], 0
+        data = self._path.read_bytes()
+        whole = data.rfind(b"\n") + 1
+        arrivals: list[Arrival] = []
+        for number, line in enumerate(data[:whole].splitlines(), start=1):
+            try:
+                arrival = Arrival(**json.loads(line))
+            except (ValueError, TypeError):
+                raise IntegrityError(
+                    f"{self._path}, line {number}: not an arrival; the register is damaged"
+                ) from None
+            if arrival.number != number:
+                raise IntegrityError(
+                    f"{self._path}, line {number}: numbered {arrival.number}; a line is missing"
+                )
+            arrivals.append(arrival)
+        return arrivals, whole
+
+    def _damaged(self, line: int, observed: str) -> IntegrityError:
+        return IntegrityError(f"{self._path}, line {line}: {observed}; restore the register from a copy")

@@ -1,0 +1,1 @@
+"""Tests of the reader: what it accepts is right, what it rejects is kept, nothing else happens."""
