@@ -19,7 +19,7 @@ from showcost.config.production import (
 from showcost.config.record_kinds import RECORD_KINDS, FieldType, RecordKind
 
 FeedName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
-DateFormat = Annotated[str, Field(pattern=r"%")]
+DateFormat = Annotated[str, Field(pattern=r"%|^excel$")]
 
 
 class DialectHints(ConfigModel):
@@ -47,13 +47,26 @@ class FieldHints(ConfigModel):
 class AccountMapping(ConfigModel):
     """Which account a row belongs to when the sender does not write the production's account numbers.
 
-    The text under `header` (compared without regard to case and spacing) is looked up in `map`; `otherwise`
-    is the account of all texts that are not listed. Without `otherwise`, such rows are SC-COA-001.
+    The text under the first of `headers` that a delivery has (compared without regard to case and spacing)
+    is looked up in `map`; `otherwise` is the account of all texts that are not listed. Without `otherwise`,
+    such rows have no account.
     """
 
-    header: str
+    headers: tuple[str, ...] = Field(min_length=1)
     map: dict[str, AccountNumber] = Field(default_factory=dict)
     otherwise: AccountNumber | None = None
+
+
+class ControlTotal(ConfigModel):
+    """The record after the rows in which the sender states the total of a file.
+
+    It is a record whose first cell with content is one of `labels` (compared as headers are) and is no row;
+    the cell in the column of the amount field `field` is the total of that column over all rows of the
+    delivery. A file whose rows do not add up to it is SC-FIL-003.
+    """
+
+    labels: tuple[str, ...] = Field(min_length=1)
+    field: str
 
 
 class FeedSpec(ConfigModel):
@@ -90,6 +103,7 @@ class FeedSpec(ConfigModel):
     required: tuple[str, ...] | None = None
     constants: dict[str, str] = Field(default_factory=dict)
     accounts: AccountMapping | None = None
+    control_total: ControlTotal | None = None
 
     @property
     def kind(self) -> RecordKind:
@@ -146,6 +160,9 @@ class FeedSpec(ConfigModel):
                     )
         if known[self.date_field].type not in {FieldType.DATE, FieldType.TIMESTAMP}:
             raise ValueError(f"a date as transaction_date, which {self.date_field!r} is not")
+        total = self.control_total
+        if total is not None and total.field not in self.kind.of_type(FieldType.AMOUNT):
+            raise ValueError(f"an amount of the record kind as control_total.field, not {total.field!r}")
         return self
 
     @model_validator(mode="after")

@@ -62,6 +62,14 @@ for _name, _pattern, _first in (
 
 def read_yaml(path: Path) -> object:
     """Return the content of a YAML file, read strictly; ConfigError when missing or malformed."""
+    documents = read_yaml_documents(path)
+    if len(documents) > 1:
+        raise ConfigError(path, "", "one YAML document", f"{len(documents)} of them")
+    return documents[0] if documents else None
+
+
+def read_yaml_documents(path: Path) -> list[object]:
+    """Return the documents of a YAML file, read strictly; ConfigError when missing or malformed."""
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -69,7 +77,7 @@ def read_yaml(path: Path) -> object:
     except UnicodeDecodeError as error:
         raise ConfigError(path, "", f"UTF-8 text (byte {error.start} is not)") from None
     try:
-        return yaml.load(text, Loader=_StrictLoader)  # noqa: S506 -- a SafeLoader with fewer types
+        return list(yaml.load_all(text, Loader=_StrictLoader))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else ""
@@ -83,18 +91,21 @@ def load_model(path: Path, model: type[ModelT]) -> ModelT:
     return build_model(path, model, read_yaml(path))
 
 
-def build_model(path: Path | str, model: type[ModelT], content: object) -> ModelT:
-    """Build a model from read content; ConfigError names file, key and what was expected."""
+def build_model(path: Path | str, model: type[ModelT], content: object, *, below: str = "") -> ModelT:
+    """Build a model from read content; ConfigError names file, key and what was expected.
+
+    `below` is the key in the file under which the content stands.
+    """
     if not isinstance(content, dict):
-        raise ConfigError(path, "", f"a mapping of keys such as {', '.join(list(model.model_fields)[:3])}")
+        raise ConfigError(path, below, f"a mapping of keys such as {', '.join(list(model.model_fields)[:3])}")
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        raise _config_error(path, model, error.errors()[0]) from None
+        raise _config_error(path, model, error.errors()[0], below) from None
 
 
-def _config_error(path: Path | str, model: type[BaseModel], detail: ErrorDetails) -> ConfigError:
-    key = ".".join(str(part) for part in detail["loc"])
+def _config_error(path: Path | str, model: type[BaseModel], detail: ErrorDetails, below: str) -> ConfigError:
+    key = ".".join([*([below] if below else []), *(str(part) for part in detail["loc"])])
     match detail["type"]:
         case "missing":
             return ConfigError(path, key, "a value here, but the key is missing")

@@ -1,0 +1,236 @@
+"""The payroll manifest: what cast and crew worked and were paid, a record for a person and day.
+
+Rates at or above the scale that the project's notes give; hours split as the agreements ask. Employees
+are pseudonyms.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sample_production.draw import Draw
+    from sample_production.layouts import Record
+
+_CENT = Decimal("0.01")
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job: agreement, local, occupation code, account, rate, its basis, and how many people have it."""
+
+    agreement: str
+    local: str
+    occupation: str
+    account: str
+    rate: Decimal
+    basis: str
+    people: int
+
+
+@dataclass(frozen=True)
+class Crew:
+    """People whom one payroll company pays in one currency; `guaranteed` hours are paid in any case."""
+
+    company: str
+    prefix: str
+    currency: str
+    guaranteed: Decimal
+    double_after: Decimal
+    benefit_percent: int
+    first_employee: int
+    days: dict[date, str]
+    jobs: tuple[Job, ...]
+
+
+def _jobs(agreement: str, table: str) -> tuple[Job, ...]:
+    rows = (line.split() for line in table.strip().splitlines())
+    return tuple(
+        Job(agreement, local, occupation, account, Decimal(rate), basis, int(people))
+        for local, occupation, account, rate, basis, people in rows
+    )
+
+
+_HOURLY = _jobs(
+    "IATSE Basic Agreement",
+    """
+    600 1911 3310 93.06 hour 3
+    600 1915 3310 61.40 hour 3
+    80  4551 2510 65.22 hour 3
+    80  4553 2510 56.90 hour 3
+    728 5411 3210 64.85 hour 3
+    44  7311 2710 58.75 hour 3
+    44  7321 2810 57.10 hour 2
+    695 8111 3410 88.40 hour 2
+    700 4111 4510 79.35 hour 2
+    """,
+)
+_DRIVERS = _jobs("Teamsters 399", "399 3513 3510 49.80 hour 3")
+_CAST = _jobs(
+    "SAG-AFTRA TV/Theatrical 2026",
+    """
+    SAG DP 1420 1283.00 day 6
+    SAG DP 1410 4200.00 day 3
+    SAG ST 1430 1650.00 day 2
+    """,
+)
+_BRITISH = _jobs(
+    "Pact/Bectu TV drama",
+    """
+    BECTU CAM-OP 4010 460.00 day 3
+    BECTU CAM-1AC 4010 420.00 day 3
+    BECTU GRIP 4020 410.00 day 4
+    BECTU SPARK 4020 400.00 day 6
+    BECTU SND-BOOM 4030 380.00 day 3
+    BECTU COS-STBY 4040 390.00 day 4
+    BECTU MU-ART 4040 400.00 day 3
+    BECTU ART-PROP 4050 390.00 day 4
+    """,
+)
+_CANADIAN = _jobs(
+    "Toronto technicians",
+    """
+    667 T-CAM-OP 4110 71.20 hour 2
+    667 T-CAM-1A 4110 56.10 hour 2
+    873 T-GRIP 4120 46.80 hour 4
+    873 T-ELEC 4120 46.80 hour 4
+    873 T-SND 4130 52.35 hour 2
+    873 T-COS 4140 44.90 hour 3
+    873 T-MUH 4140 47.25 hour 2
+    """,
+)
+
+
+def _days(*spans: tuple[int, int, str]) -> dict[date, str]:
+    return {
+        date(2026, 10, day): unit
+        for first, last, unit in spans
+        for day in range(first, last + 1)
+        if date(2026, 10, day).weekday() < 6  # noqa: PLR2004 -- Sunday is the day of rest
+    }
+
+
+CREWS = (
+    Crew(
+        "Meridian Reel Payroll Inc.",
+        "MRP-41",
+        "USD",
+        Decimal(8),
+        Decimal(14),
+        24,
+        100,
+        _days((5, 6, "BBG"), (7, 8, "LDN"), (9, 10, "TOR"), (13, 16, "TOR")),
+        _HOURLY + _DRIVERS,
+    ),
+    Crew(
+        "Meridian Reel Payroll Inc.",
+        "MRP-42",
+        "USD",
+        Decimal(8),
+        Decimal(10),
+        21,
+        200,
+        _days((5, 6, "BBG"), (8, 8, "LDN"), (9, 10, "TOR"), (15, 15, "TOR")),
+        _CAST,
+    ),
+    Crew(
+        "Quayside Paymaster Ltd",
+        "QPM",
+        "GBP",
+        Decimal(10),
+        Decimal(24),
+        15,
+        300,
+        _days((7, 9, "LDN")),
+        _BRITISH,
+    ),
+    Crew(
+        "Maple Slate Payroll Corp.",
+        "MSP",
+        "CAD",
+        Decimal(8),
+        Decimal(12),
+        17,
+        400,
+        _days((9, 10, "TOR"), (13, 17, "TOR")),
+        _CANADIAN,
+    ),
+)
+
+
+def records(draw: Draw, first: date, last: date) -> list[Record]:
+    """Return what was worked within the span, by company, person and day."""
+    return [
+        _worked(draw, crew, job, crew.first_employee + number, day)
+        for crew in CREWS
+        for number, job in enumerate(job for job in crew.jobs for _ in range(job.people))
+        for day in crew.days
+        if first <= day <= last
+    ]
+
+
+def _worked(draw: Draw, crew: Crew, job: Job, employee: int, day: date) -> Record:
+    if job.basis == "day" and crew.currency == "USD":
+        worked = Decimal(draw.between(16, 20)) / 2
+    elif job.basis == "day":
+        worked = crew.guaranteed + Decimal(draw.pick((0, 0, 0, 1, 2, 4, 6))) / 4
+    else:
+        worked = Decimal(draw.between(19, 27)) / 2
+    single = max(worked, crew.guaranteed) if worked <= crew.guaranteed else crew.guaranteed
+    double = max(worked - crew.double_after, Decimal(0))
+    half = worked - single - double if worked > single else Decimal(0)
+    penalties = draw.pick((0, 0, 0, 0, 0, 1, 2)) if crew.currency == "USD" and job.basis == "hour" else 0
+    penalty = Decimal(("0.00", "7.50", "17.50")[penalties])
+    hourly = job.rate if job.basis == "hour" else job.rate / crew.guaranteed
+    gross = hourly * (single + half * Decimal("1.5") + double * 2) + penalty
+    gross = gross.quantize(_CENT, rounding=ROUND_HALF_UP)
+    return _clock(draw, day, worked) | {
+        "production_code": "HRB",
+        "payroll_company": crew.company,
+        "payroll_invoice_no": f"{crew.prefix}-W{day.isocalendar().week}",
+        "employee_ref": f"E-{employee:04d}",
+        "loan_out": "no",
+        "agreement": job.agreement,
+        "union_local": job.local,
+        "occupation_code": job.occupation,
+        "schedule": "",
+        "account": job.account,
+        "series": "101",
+        "location": crew.days[day],
+        "work_date": day,
+        "work_place": "distant" if crew.currency == "USD" else "zone",
+        "day_of_workweek": str(day.isoweekday()),
+        "is_holiday": "no",
+        "currency": crew.currency,
+        "rate": job.rate,
+        "rate_basis": job.basis,
+        "hours_1x": _hours(single),
+        "hours_1_5x": _hours(half),
+        "hours_2x": _hours(double),
+        "hours_3x": _hours(Decimal(0)),
+        "meal_penalty_count": str(penalties),
+        "meal_penalty_amount": penalty,
+        "rest_penalty_amount": Decimal("0.00"),
+        "gross": gross,
+        "benefit_amount": (gross * crew.benefit_percent / 100).quantize(_CENT, rounding=ROUND_HALF_UP),
+    }
+
+
+def _hours(hours: Decimal) -> Decimal:
+    return hours.quantize(_CENT)
+
+
+def _clock(draw: Draw, day: date, worked: Decimal) -> Record:
+    call = datetime.combine(day, time(draw.between(5, 8), draw.pick((0, 30))))
+    meal = call + timedelta(hours=6)
+    wrap = call + timedelta(minutes=int(worked * 60) + 30)
+    clock = {
+        "call_time": call,
+        "meal1_out": meal,
+        "meal1_in": meal + timedelta(minutes=30),
+        "wrap_time": wrap,
+    }
+    return {name: moment.strftime("%H:%M") for name, moment in clock.items()}

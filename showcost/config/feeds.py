@@ -1,0 +1,50 @@
+"""Finding the declared feeds without Dagster: the same YAML files that its components are loaded from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from showcost.config.feed import FeedSpec
+from showcost.config.loading import build_model, read_yaml_documents
+from showcost.core.errors import ConfigError, InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+FEED_TYPE: Final = "showcost.components.Feed"
+_DECLARATION: Final = "defs.yaml"
+
+
+def feeds_folder() -> Path:
+    """Return the folder below which feeds are declared, in files named `defs.yaml`."""
+    return Path(__file__).resolve().parents[1] / "defs"
+
+
+def load_feeds(production: str | None = None, folder: Path | None = None) -> list[FeedSpec]:
+    """Return the declared feeds by name, those of one production or all.
+
+    ConfigError names the file and key that cannot be used, or the two files that name one feed.
+    """
+    found: dict[str, tuple[Path, FeedSpec]] = {}
+    for path in sorted((folder or feeds_folder()).rglob(_DECLARATION)):
+        for document in read_yaml_documents(path):
+            if not isinstance(document, dict) or document.get("type") != FEED_TYPE:
+                continue
+            feed = build_model(path, FeedSpec, document.get("attributes"), below="attributes")
+            if feed.name in found:
+                other = found[feed.name][0]
+                raise ConfigError(
+                    path, "attributes.name", f"a name that no other feed has ({other})", feed.name
+                )
+            found[feed.name] = (path, feed)
+    feeds = [feed for _, feed in (found[name] for name in sorted(found))]
+    return [feed for feed in feeds if production is None or feed.is_active(production)]
+
+
+def choose_feed(feeds: Sequence[FeedSpec], name: str) -> FeedSpec:
+    """Return the feed of that name; InputError lists the names there are."""
+    for feed in feeds:
+        if feed.name == name:
+            return feed
+    raise InputError(f"no feed {name!r}; there are {', '.join(feed.name for feed in feeds) or 'none'}")

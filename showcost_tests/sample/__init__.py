@@ -1,0 +1,1 @@
+"""Tests of the sample production and of the example folders that come with showcost."""

@@ -1,0 +1,108 @@
+"""Landed and validated, every planted row of the sample gets its one reason code, and no other row any."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+from showcost.config.feeds import load_feeds
+from showcost.config.home import Home, open_home
+from showcost.fx.snapshots import build_snapshots
+from showcost.fx.sources import embedded_history
+from showcost.ingest.landing import land, records_asset
+from showcost.staging import StagingStore
+from showcost.validation import Outcome, validate
+from showcost.validation.duplicates import POSTED
+from showcost_tests.sample.truth import HOME, truth
+
+if TYPE_CHECKING:
+    from showcost.config.feed import FeedSpec
+
+FEEDS = {feed.name: feed for feed in load_feeds("HRB")}
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """Return a fresh copy of the sample home, without what runs have left in the committed one."""
+    path = tmp_path_factory.mktemp("sample") / "data"
+    left = shutil.ignore_patterns(
+        "raw", "staging", "audit", "published", "locks", "ledger.duckdb*", "dagster_home"
+    )
+    shutil.copytree(HOME, path, ignore=left)
+    return open_home(path)
+
+
+@pytest.fixture(scope="module")
+def rates(home: Home) -> pa.Table:
+    span, policy = home.production.dates, home.production.fx
+    days = [span.start + timedelta(days=number) for number in range((span.end - span.start).days + 1)]
+    return build_snapshots(embedded_history(), days, policy.carry_days).rate_states
+
+
+def _outcome(home: Home, feed: FeedSpec, rates: pa.Table) -> Outcome:
+    landing = land(home, feed)
+    store = StagingStore(home.path)
+    asset = records_asset(feed.name)
+    rows = pa.concat_tables([store.read(asset, item.arrival.delivery) for item in landing.read])
+    return validate(
+        rows,
+        feed=feed,
+        production=home.production,
+        chart=home.chart,
+        fx_status=rates,
+        posted=POSTED.empty_table(),
+        rivals=rows,
+    )
+
+
+def _expected(feed: str) -> set[tuple[str, int, str, str]]:
+    """Return (delivery, record, code, disposition) of all that must not be posted."""
+    expected = set()
+    for file in truth()["feeds"][feed]:
+        if file["file_code"]:
+            expected.add((file["sha256"], 0, file["file_code"], "quarantined"))
+        elif not file["same_bytes_as"]:
+            expected |= {
+                (file["sha256"], row["record"], row["code"], row["disposition"]) for row in file["planted"]
+            }
+    return expected
+
+
+def _posted(feed: str) -> dict[tuple[str, str], Decimal]:
+    """Return what the clean rows come to, by currency and amount field."""
+    sums: dict[tuple[str, str], Decimal] = {}
+    for file in truth()["feeds"][feed]:
+        for currency, totals in file["posted"].items():
+            for name, text in totals.items():
+                sums[currency, name] = sums.get((currency, name), Decimal(0)) + Decimal(text)
+    return sums
+
+
+def _sums(valid: pa.Table, names: set[str]) -> dict[tuple[str, str], Decimal]:
+    found: dict[tuple[str, str], Decimal] = {}
+    for currency in pc.unique(valid.column("currency")).to_pylist():
+        rows = valid.filter(pc.equal(valid.column("currency"), currency))
+        found[currency, "rows"] = Decimal(len(rows))
+        found |= {(currency, name): pc.sum(rows.column(name)).as_py() for name in names - {"rows"}}
+    return {key: value for key, value in found.items() if value is not None}
+
+
+@pytest.mark.parametrize("name", FEEDS)
+def test_every_planted_row_gets_its_code_and_every_other_row_is_valid(
+    name: str, home: Home, rates: pa.Table
+) -> None:
+    outcome = _outcome(home, FEEDS[name], rates)
+    held: list[dict[str, Any]] = outcome.quarantine.select(
+        ["delivery", "record", "codes", "disposition"]
+    ).to_pylist()
+    found = {(row["delivery"], row["record"], ",".join(row["codes"]), row["disposition"]) for row in held}
+    assert found == _expected(name)
+    assert outcome.counts.received == sum(file["received"] for file in truth()["feeds"][name])
+    posted = _posted(name)
+    assert _sums(outcome.valid, {field for _, field in posted}) == posted
