@@ -1,0 +1,1 @@
+"""The commands of `showcost`: thin, one module per subject; what they do is done elsewhere."""

@@ -1,0 +1,152 @@
+"""`demo`: a sample production end to end, in a fresh folder."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from showcost.commands.landing import land_answer, status_answer
+from showcost.commands.output import Answer, answers, money, say, show_table
+from showcost.commands.running import run_facts, run_with_progress, show_run
+from showcost.config.feeds import load_feeds
+from showcost.config.home import HOME_VARIABLE, open_home
+from showcost.config.production import PRODUCTION_FILE
+from showcost.core.errors import InputError
+from showcost.ledger.digest import digest
+from showcost.ledger.queries import balances
+from showcost.ledger.store import Ledger
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from showcost.config.home import Home
+
+SAMPLES: Final = {"harrow-bridge": "data", "uk-spend": "examples/uk_spend"}
+"""The sample productions by name, and their folder in the repository."""
+
+_MARKER: Final = ".showcost-demo"
+
+
+@dataclass(frozen=True)
+class Total:
+    """What was posted in one original currency, and what it is in base."""
+
+    currency: str
+    entries: int
+    amount: Decimal
+    base_amount: Decimal
+
+
+@click.command()
+@click.option("--sample", type=click.Choice(sorted(SAMPLES)), default="harrow-bridge", show_default=True)
+@click.option(
+    "--home",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The folder to build in [default: .demo in the repository]; a former demo in it is replaced.",
+)
+@click.option(
+    "--deliveries",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Files to drop in the inbox of the sample's first feed, beside its own.",
+)
+@answers
+def demo(sample: str, folder: Path | None, deliveries: Path | None) -> Answer:
+    """Take a sample production from its inbox into the ledger, and show what came of it."""
+    home = _fresh_home(sample, (folder or _repository() / ".demo").resolve(), deliveries)
+    landed = land_answer(home)
+    dates = home.production.dates
+    outcome = run_with_progress(home, dates.start, dates.end)
+    status = status_answer(home, load_feeds(home.production.code))
+    totals = _totals(home)
+    facts = {
+        "home": home.path,
+        "landed": landed.facts,
+        "run": run_facts(outcome),
+        "status": status.facts,
+        "totals": [asdict(one) for one in totals],
+        "digest": _digest(home),
+    }
+
+    def show() -> None:
+        landed.show()
+        show_run(outcome)
+        say()
+        status.show()
+        _show_totals(home.production.base_currency, totals)
+        say(f"Ledger digest {facts['digest']}")
+        _show_next(home.path)
+
+    return Answer(facts, show, status=0 if outcome.success else 1)
+
+
+def _repository() -> Path:
+    return Path(__file__).resolve().parents[2]
+
+
+def _fresh_home(sample: str, folder: Path, deliveries: Path | None) -> Home:
+    """Copy the sample into the folder, which must be new, empty, or hold a former demo."""
+    source = _repository() / SAMPLES[sample]
+    if folder.exists() and any(folder.iterdir()):
+        if not (folder / _MARKER).exists():
+            raise InputError(f"{folder} is neither empty nor a former demo; name another folder with --home")
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / _MARKER).touch()
+    for name in (PRODUCTION_FILE, "chart_of_accounts.csv", "budget.csv"):
+        shutil.copyfile(source / name, folder / name)
+    (folder / "dagster_home").mkdir()
+    shutil.copyfile(source / "dagster_home" / "dagster.yaml", folder / "dagster_home" / "dagster.yaml")
+    if (source / "inbox").is_dir():
+        shutil.copytree(source / "inbox", folder / "inbox")
+    home = open_home(folder)
+    if deliveries is not None:
+        feed = load_feeds(home.production.code)[0]
+        inbox = home.inbox / feed.inbox_folder
+        inbox.mkdir(parents=True, exist_ok=True)
+        for path in sorted(deliveries.iterdir()):
+            if path.is_file():
+                shutil.copyfile(path, inbox / path.name)
+    return home
+
+
+def _totals(home: Home) -> list[Total]:
+    dates = home.production.dates
+    sums: dict[str, Total] = {}
+    with Ledger(home.ledger).read() as connection:
+        for row in balances(connection, dates.start, dates.end).to_pylist():
+            code = row["currency"]
+            so_far = sums.get(code, Total(code, 0, Decimal(0), Decimal(0)))
+            sums[code] = Total(
+                code,
+                so_far.entries + row["entry_count"],
+                so_far.amount + row["amount"],
+                so_far.base_amount + row["base_amount"],
+            )
+    return [sums[code] for code in sorted(sums)]
+
+
+def _digest(home: Home) -> str:
+    dates = home.production.dates
+    with Ledger(home.ledger).read() as connection:
+        return digest(connection, dates.start, dates.end).hash
+
+
+def _show_totals(base: str, totals: Sequence[Total]) -> None:
+    columns = ["currency", "entries", "amount", f"in {base}"]
+    rows = [(one.currency, one.entries, money(one.amount), money(one.base_amount)) for one in totals]
+    show_table("Posted to the ledger", columns, rows, figures=columns[1:])
+    say(f"In all {money(sum((one.base_amount for one in totals), Decimal(0)))} {base}.")
+
+
+def _show_next(folder: Path) -> None:
+    say(f"\nNext, with {HOME_VARIABLE}={folder}:")
+    say("  showcost status --deliveries     where every row of every delivery is")
+    say("  showcost fx show                 the pinned rates")
+    say("  showcost digest --partitions     the digest of each date, to compare machines")
+    say("  make ui                          the Dagster UI on http://127.0.0.1:3000")

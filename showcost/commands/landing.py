@@ -1,0 +1,193 @@
+"""`land` and `status`: what arrived, and where every row of it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from showcost.commands.options import chosen_feeds, feed_option
+from showcost.commands.output import Answer, answers, money, say, show_table
+from showcost.config.feeds import load_feeds
+from showcost.config.home import Home, open_home
+from showcost.core.reasons import CATALOGUE
+from showcost.ingest.inbox import unclaimed
+from showcost.ingest.landing import LandedDelivery, Landing
+from showcost.ingest.landing import land as land_feed
+from showcost.stages.status import STATES, FeedStatus, Tally, feed_status
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from showcost.config.feed import FeedSpec
+
+
+@click.command()
+@feed_option
+@answers
+def land(feed_name: str | None) -> Answer:
+    """Land what is in the inbox: store it, read it, and say which transaction dates it touches."""
+    return land_answer(open_home(), feed_name)
+
+
+def land_answer(home: Home, feed_name: str | None = None) -> Answer:
+    """Land the feeds and return what came of it."""
+    feeds = chosen_feeds(home, feed_name)
+    landings = [land_feed(home, feed) for feed in feeds]
+    left = unclaimed(home.inbox, load_feeds(home.production.code))
+    facts = {
+        "deliveries": [_delivery(one) for landing in landings for one in landing.read],
+        "delivered_again": {landing.feed: landing.again for landing in landings if landing.again},
+        "still_changing": {landing.feed: landing.changing for landing in landings if landing.changing},
+        "unclaimed": left,
+        "dates_touched": {landing.feed: landing.touched for landing in landings if landing.touched},
+    }
+    return Answer(facts, lambda: _show_landing(landings, left))
+
+
+def _delivery(one: LandedDelivery) -> Mapping[str, object]:
+    return {
+        "feed": one.arrival.feed,
+        "arrival": one.arrival.number,
+        "delivery": one.arrival.delivery,
+        "name": one.arrival.name,
+        "received": one.summary.received,
+        "undated": one.summary.undated,
+        "refused": one.summary.refused,
+        "detail": one.summary.detail,
+        "dates": {str(day): rows for day, rows in one.summary.dates.items()},
+        "dialect": one.summary.dialect,
+        "columns": one.summary.columns,
+        "shapes": one.summary.shapes,
+    }
+
+
+def _show_landing(landings: Sequence[Landing], left: Sequence[str]) -> None:
+    rows = [
+        (
+            landing.feed,
+            one.arrival.name,
+            one.summary.received,
+            one.summary.undated,
+            _dates(one),
+            f"{one.summary.refused} {one.summary.detail}" if one.summary.refused else "",
+        )
+        for landing in landings
+        for one in landing.read
+    ]
+    if rows:
+        columns = ["feed", "file", "rows", "undated", "transaction dates", "refused"]
+        show_table("Landed", columns, rows, figures=["rows", "undated"])
+    else:
+        say("Nothing new in the inbox.")
+    for landing in landings:
+        for name in landing.again:
+            say(f"{landing.feed}: {name} was delivered before, byte for byte; nothing to do")
+        for name in landing.changing:
+            say(f"{landing.feed}: {name} is still being written; it will be taken next time")
+    for name in left:
+        say(f"no feed takes {name}")
+
+
+def _dates(one: LandedDelivery) -> str:
+    days = sorted(one.summary.dates)
+    if not days:
+        return ""
+    return f"{days[0]} to {days[-1]} ({len(days)})" if len(days) > 1 else str(days[0])
+
+
+@click.command()
+@feed_option
+@click.option("--deliveries", is_flag=True, help="Also show each delivery.")
+@answers
+def status(feed_name: str | None, *, deliveries: bool) -> Answer:
+    """Show where every row is, per feed, and whether the books of rows and amounts balance."""
+    home = open_home()
+    return status_answer(home, chosen_feeds(home, feed_name), deliveries=deliveries)
+
+
+def status_answer(home: Home, feeds: Sequence[FeedSpec], *, deliveries: bool = False) -> Answer:
+    """Return the counts and amounts per feed; the exit status is 1 when they do not balance."""
+    states = [feed_status(home, feed) for feed in feeds]
+    total = Tally()
+    for state in states:
+        total.add(state.total)
+    balances = all(tally.balances for state in states for _, tally in state.deliveries) and total.balances
+    facts = {
+        "feeds": {
+            state.feed: _tally(state.total)
+            | {
+                "codes": state.codes,
+                "deliveries": [
+                    {"name": one.arrival.name, "delivery": one.arrival.delivery} | _tally(tally)
+                    for one, tally in state.deliveries
+                ],
+            }
+            for state in states
+        },
+        "total": _tally(total),
+        "balances": balances,
+    }
+    return Answer(
+        facts, lambda: _show_status(states, total, deliveries=deliveries), status=0 if balances else 1
+    )
+
+
+def _tally(tally: Tally) -> dict[str, object]:
+    return {
+        "received": tally.received,
+        **{state: getattr(tally, state) for state in STATES},
+        "amounts": tally.amounts,
+        "balances": tally.balances,
+    }
+
+
+def _show_status(states: Sequence[FeedStatus], total: Tally, *, deliveries: bool) -> None:
+    columns = ["feed", "received", *STATES, "balances"]
+    rows = [(state.feed, *_figures(state.total)) for state in states]
+    show_table("Rows", columns, [*rows, ("all feeds", *_figures(total))], figures=columns[1:])
+    if deliveries:
+        of_deliveries = [
+            (state.feed, one.arrival.name, *_figures(tally))
+            for state in states
+            for one, tally in state.deliveries
+        ]
+        show_table("Deliveries", ["feed", "file", *columns[1:]], of_deliveries, figures=columns[1:])
+    show_reasons(states)
+    names = ("received", *STATES)
+    sums = [
+        (code, *(_sum(total, name, code) for name in names))
+        for code in sorted(total.amounts.get("received", {}))
+    ]
+    if sums:
+        columns = ["currency", *names]
+        show_table("Amounts of the rows (where readable)", columns, sums, figures=names)
+
+
+def _sum(tally: Tally, name: str, code: str) -> str:
+    amount = tally.amounts.get(name, {}).get(code)
+    return "" if amount is None else money(amount)
+
+
+def _figures(tally: Tally) -> tuple[object, ...]:
+    counts = tuple(getattr(tally, state) for state in STATES)
+    return (tally.received, *counts, "yes" if tally.balances else "NO")
+
+
+def show_reasons(states: Sequence[FeedStatus]) -> None:
+    """Show the reasons of all rows that are not posted, over the feeds."""
+    codes: dict[str, int] = {}
+    for state in states:
+        for code, rows in state.codes.items():
+            codes[code] = codes.get(code, 0) + rows
+    if codes:
+        reasons = [
+            (code, rows, CATALOGUE[code].meaning, CATALOGUE[code].action)
+            for code, rows in sorted(codes.items())
+        ]
+        show_table(
+            "Reasons (a row may have several)",
+            ["code", "rows", "meaning", "the accountant"],
+            reasons,
+            figures=["code", "rows"],
+        )

@@ -1,0 +1,105 @@
+"""How commands speak: tables for people, one JSON object for programs, one sentence for an error."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, ParamSpec, TypeAlias
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+P = ParamSpec("P")
+Json: TypeAlias = "bool | int | str | Sequence[Json] | Mapping[str, Json] | None"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command found out: the facts, how to show them to a person, and the exit status."""
+
+    facts: Mapping[str, object]
+    show: Callable[[], None]
+    status: int = 0
+
+
+def answers(function: Callable[P, Answer]) -> Callable[P, None]:
+    """Print a command's answer: as one JSON object with `--json`, else as it wants to be shown."""
+
+    @click.option("--json", "json_wanted", is_flag=True, help="Print one JSON object instead of text.")
+    @wraps(function)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
+        json_wanted = bool(kwargs.pop("json_wanted"))
+        answer = function(*args, **kwargs)
+        if json_wanted:
+            click.echo(json.dumps(plain(answer.facts), ensure_ascii=False, indent=2))
+        else:
+            answer.show()
+        if answer.status:
+            raise SystemExit(answer.status)
+
+    return wrapped
+
+
+def plain(value: object) -> Json:
+    """Return a value as plain JSON: decimals and dates as text, so that no digit is lost."""
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, Decimal | date | datetime | Path):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, Sequence):
+        return [plain(item) for item in value]
+    raise TypeError(f"{type(value).__name__} has no plain form")
+
+
+def say(text: str = "") -> None:
+    """Print a line of text for a person."""
+    _console().print(text, markup=False, soft_wrap=True)
+
+
+def show_table(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], figures: Sequence[str] = ()
+) -> None:
+    """Show rows as a table; the columns named in `figures` are set to the right and never broken."""
+    shown = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for name in columns:
+        figure = name in figures
+        shown.add_column(name, justify="right" if figure else "left", no_wrap=figure)
+    for row in rows:
+        shown.add_row(*("" if cell is None else str(cell) for cell in row))
+    console = _console()
+    console.print(shown, markup=False)
+    console.print()
+
+
+def money(amount: Decimal) -> str:
+    """Return an amount with thousands set apart, and without idle decimals beyond the second."""
+    text = f"{amount:,.4f}"
+    return text.removesuffix("00")
+
+
+@contextmanager
+def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
+    """Show progress on stderr when it is a terminal; the block reports (done, all)."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(title, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _console() -> Console:
+    # Made when used, so that it writes to the stdout of the moment (tests replace it).
+    return Console(highlight=False)

@@ -1,0 +1,107 @@
+"""Asset checks from verdicts: one evaluation per partition, in a run over a range too.
+
+A check's result in a run over a range carries no partition; so the verdict of each partition is reported
+as an event of its own beside it. What is checked is decided in `showcost.stages`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+
+import dagster as dg
+
+from showcost.components.naming import LEDGER_POOL
+from showcost.components.partitions import partition_dates
+from showcost.components.resources import DataFolder, plain_failures
+from showcost.config.home import Home
+from showcost.stages.verdicts import Verdict
+
+PartitionVerdicts = Callable[[Home, Sequence[date]], Mapping[date, Verdict]]
+WholeVerdict = Callable[[Home], Verdict]
+
+_NAMED = 5
+
+
+def partition_check(
+    *,
+    asset: dg.AssetKey,
+    name: str,
+    description: str,
+    partitions: dg.PartitionsDefinition[str],
+    judge: PartitionVerdicts,
+    severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
+    blocking: bool = False,
+) -> dg.AssetChecksDefinition:
+    """Return a check of a partitioned asset; `judge` gives a verdict per date that has anything to judge."""
+
+    @dg.asset_check(
+        asset=asset,
+        name=name,
+        description=description,
+        partitions_def=partitions,
+        blocking=blocking,
+        pool=LEDGER_POOL,
+    )
+    def check(context: dg.AssetCheckExecutionContext, data: DataFolder) -> dg.AssetCheckResult:
+        dates = partition_dates(context)
+        with plain_failures():
+            verdicts = judge(data.home(), dates)
+        if len(dates) > 1:
+            for day, verdict in verdicts.items():
+                context.instance.report_runless_asset_event(
+                    dg.AssetCheckEvaluation(
+                        asset_key=asset,
+                        check_name=name,
+                        passed=verdict.passed,
+                        severity=severity,
+                        description=verdict.message,
+                        metadata=dict(verdict.facts),
+                        partition=day.isoformat(),
+                    )
+                )
+        failed = {day: verdict for day, verdict in verdicts.items() if not verdict.passed}
+        return dg.AssetCheckResult(
+            passed=not failed,
+            severity=severity,
+            description=_together(verdicts, failed),
+            metadata={"partitions": len(dates), "judged": len(verdicts), "failed": len(failed)}
+            | (dict(next(iter(verdicts.values())).facts) if len(verdicts) == 1 else {}),
+        )
+
+    return check
+
+
+def whole_check(
+    *,
+    asset: dg.AssetKey,
+    name: str,
+    description: str,
+    judge: WholeVerdict,
+    severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
+) -> dg.AssetChecksDefinition:
+    """Return a check of an asset as a whole."""
+
+    @dg.asset_check(asset=asset, name=name, description=description, pool=LEDGER_POOL)
+    def check(data: DataFolder) -> dg.AssetCheckResult:
+        with plain_failures():
+            verdict = judge(data.home())
+        return dg.AssetCheckResult(
+            passed=verdict.passed,
+            severity=severity,
+            description=verdict.message,
+            metadata=dict(verdict.facts),
+        )
+
+    return check
+
+
+def _together(verdicts: Mapping[date, Verdict], failed: Mapping[date, Verdict]) -> str:
+    """Return one text for all partitions of a run: the failures by date, the first few in full."""
+    if not verdicts:
+        return "no rows to check"
+    if len(verdicts) == 1:
+        return next(iter(verdicts.values())).message
+    if not failed:
+        return f"holds for all {len(verdicts)} partitions with rows"
+    named = [f"{day}: {verdict.message}" for day, verdict in list(failed.items())[:_NAMED]]
+    more = len(failed) - len(named)
+    return "; ".join(named) + (f"; and {more} more" if more > 0 else "")

@@ -1,0 +1,65 @@
+"""The `Feed` component: one YAML file becomes the assets and checks of one feed.
+
+The way of a cost, per feed: deliveries → raw rows → valid rows and quarantine → entries in the ledger;
+what has no transaction date goes to the undated rows. Nothing here decides what a row is worth.
+"""
+
+from typing import Self
+
+import dagster as dg
+from pydantic import BaseModel
+
+from showcost.components.feed_assets import (
+    deliveries_asset,
+    posted_asset,
+    raw_rows_asset,
+    undated_asset,
+    validated_assets,
+)
+from showcost.components.feed_checks import feed_checks
+from showcost.components.partitions import daily_partitions
+from showcost.components.scaffolding import FeedScaffolder
+from showcost.config.feed import FeedSpec
+from showcost.config.home import open_home
+from showcost.core.errors import ConfigError
+
+
+@dg.scaffold_with(FeedScaffolder)
+class Feed(dg.Component):
+    """A feed of deliveries from one sender, declared in YAML: no Python needed.
+
+    See `docs/add-a-feed.md` for a walk-through and `showcost.config.feed.FeedSpec` for every setting.
+    """
+
+    def __init__(self, spec: FeedSpec) -> None:
+        self.spec = spec
+
+    @classmethod
+    def get_model_cls(cls) -> type[FeedSpec]:
+        """Return the model that the YAML's attributes are checked against."""
+        return FeedSpec
+
+    @classmethod
+    def load(cls, attributes: BaseModel | None, context: dg.ComponentLoadContext) -> Self:  # noqa: ARG003 -- the interface
+        """Return the feed that the attributes describe."""
+        if not isinstance(attributes, FeedSpec):
+            raise ConfigError("defs.yaml", "attributes", "the settings of a feed")
+        return cls(attributes)
+
+    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:  # noqa: ARG002 -- the interface
+        """Return the feed's assets and checks; none where the production is not among the feed's."""
+        production = open_home().production
+        feed = self.spec
+        if not feed.is_active(production.code):
+            return dg.Definitions()
+        partitions = daily_partitions(production)
+        return dg.Definitions(
+            assets=[
+                deliveries_asset(feed),
+                undated_asset(feed),
+                raw_rows_asset(feed, partitions),
+                validated_assets(feed, partitions),
+                posted_asset(feed, partitions),
+            ],
+            asset_checks=feed_checks(feed, partitions),
+        )

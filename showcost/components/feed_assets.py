@@ -1,0 +1,289 @@
+"""The assets of a feed: what each stage kept, and what people see of it.
+
+Thin on purpose: a step calls one stage of `showcost.stages` and shows its outcome per partition.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+
+from showcost.components import naming
+from showcost.components.metadata import column_schema, counts_table, lineage, preview
+from showcost.components.partitions import partition_dates
+from showcost.components.resources import DataFolder, plain_failures
+from showcost.config.feed import FeedSpec
+from showcost.config.record_kinds import FieldType
+from showcost.core.reasons import CATALOGUE
+from showcost.ingest.landing import land, landed
+from showcost.ledger.schema import ENTRY_COLUMNS
+from showcost.stages.names import quarantine_asset, valid_asset
+from showcost.stages.posting import stage_posted
+from showcost.stages.raw_rows import stage_raw_rows
+from showcost.stages.validation import DayCounts, stage_undated, stage_validated
+from showcost.staging import StagingStore
+from showcost.validation.columns import Stage
+from showcost.validation.columns import column_schema as row_columns
+
+_SINGLE_RUN = dg.BackfillPolicy.single_run()
+
+
+def deliveries_asset(feed: FeedSpec) -> dg.AssetsDefinition:
+    """Return the asset of the feed's deliveries; materialising it lands what waits in the inbox."""
+
+    @dg.asset(
+        key=naming.deliveries_key(feed.name),
+        description=f"{feed.description}\n\nThe bytes as they arrived, each kept once by its sha256. "
+        f"Materialising lands what waits in `inbox/{feed.inbox_folder}`.",
+        kinds={"file", feed.format},
+        backfill_policy=_SINGLE_RUN,
+        pool=f"landing_{feed.name}",
+        owners=list(feed.owners),
+        group_name=naming.DELIVERIES,
+        tags=naming.stage_tags(naming.DELIVERIES, feed.name),
+    )
+    def deliveries(data: DataFolder) -> dg.MaterializeResult[None]:
+        with plain_failures():
+            home = data.home()
+            landing = land(home, feed)
+            known = landed(home, feed)
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": sum(one.summary.received for one in known),
+                "deliveries": len(known),
+                "read_now": len(landing.read),
+                "delivered_again": len(landing.again),
+                "undated_rows": sum(one.summary.undated for one in known),
+                "last_deliveries": counts_table(
+                    ["arrival", "file", "rows", "undated", "refused", "first_date", "last_date", "assumed"],
+                    [
+                        (
+                            one.arrival.number,
+                            one.arrival.name,
+                            one.summary.received,
+                            one.summary.undated,
+                            one.summary.refused,
+                            min(one.summary.dates, default=None),
+                            max(one.summary.dates, default=None),
+                            one.summary.dialect.get("assumptions"),
+                        )
+                        for one in known[-20:]
+                    ],
+                ),
+            }
+        )
+
+    return deliveries
+
+
+def raw_rows_asset(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
+    """Return the asset of the feed's raw rows."""
+
+    @dg.asset(
+        key=naming.raw_key(feed.name),
+        deps=[naming.deliveries_key(feed.name)],
+        description=f"{feed.kind.title} as text, with their place in the delivery, by "
+        f"transaction date (`{feed.date_field}`).",
+        kinds={"parquet"},
+        partitions_def=partitions,
+        backfill_policy=_SINGLE_RUN,
+        metadata={"dagster/column_schema": column_schema(row_columns(feed.kind, Stage.RAW))},
+        owners=list(feed.owners),
+        group_name=naming.RAW_ROWS,
+        tags=naming.stage_tags(naming.RAW_ROWS, feed.name),
+    )
+    def raw_rows(context: dg.AssetExecutionContext, data: DataFolder) -> dg.MaterializeResult[None]:
+        dates = partition_dates(context)
+        with plain_failures():
+            staged = stage_raw_rows(data.home(), feed, dates)
+        for one in staged:
+            context.add_asset_metadata(
+                {"dagster/partition_row_count": one.rows, "sha256": one.sha256}, partition_key=one.partition
+            )
+        return dg.MaterializeResult(metadata={"dagster/column_lineage": _raw_lineage(feed)})
+
+    return raw_rows
+
+
+def _raw_lineage(feed: FeedSpec) -> dg.TableColumnLineage:
+    source = naming.deliveries_key(feed.name)
+    return lineage(
+        {
+            field.name: [(source, header) for header in feed.headers_of(field.name)]
+            for field in feed.kind.fields
+        }
+    )
+
+
+def undated_asset(feed: FeedSpec) -> dg.AssetsDefinition:
+    """Return the asset of the feed's rows that have no transaction date, with their reasons."""
+
+    @dg.asset(
+        key=naming.undated_key(feed.name),
+        deps=[naming.deliveries_key(feed.name)],
+        description=f"{feed.kind.title} without a readable date, or dated outside the production: "
+        "nothing that was delivered is dropped. Each row keeps its raw text and its reasons.",
+        kinds={"parquet"},
+        backfill_policy=_SINGLE_RUN,
+        metadata={"dagster/column_schema": column_schema(row_columns(feed.kind, Stage.QUARANTINE))},
+        owners=list(feed.owners),
+        group_name=naming.VALIDATION,
+        tags=naming.stage_tags(naming.VALIDATION, feed.name),
+    )
+    def undated(data: DataFolder) -> dg.MaterializeResult[None]:
+        with plain_failures():
+            counts = stage_undated(data.home(), feed)
+        return dg.MaterializeResult(
+            metadata={"dagster/row_count": counts.received, "reasons": _reasons_table(counts)}
+        )
+
+    return undated
+
+
+def validated_assets(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
+    """Return the two assets of one validation: valid rows and quarantined rows."""
+    valid, quarantine = naming.valid_key(feed.name), naming.quarantine_key(feed.name)
+    owners, tags = list(feed.owners), naming.stage_tags(naming.VALIDATION, feed.name)
+    specs = [
+        dg.AssetSpec(
+            valid,
+            deps=[naming.raw_key(feed.name), naming.FX_SNAPSHOTS],
+            description=f"{feed.kind.title} that hold every rule, typed, with a pinned rate for their date.",
+            kinds={"pandas", "parquet"},
+            partitions_def=partitions,
+            metadata={"dagster/column_schema": column_schema(row_columns(feed.kind, Stage.VALID))},
+            owners=owners,
+            group_name=naming.VALIDATION,
+            tags=tags,
+        ),
+        dg.AssetSpec(
+            quarantine,
+            deps=[naming.raw_key(feed.name), naming.FX_SNAPSHOTS],
+            description=f"{feed.kind.title} that were rejected, delivered before, or wait for their rate: "
+            "raw text, place, and every reason with field, observed and expected.",
+            kinds={"pandas", "parquet"},
+            partitions_def=partitions,
+            metadata={"dagster/column_schema": column_schema(row_columns(feed.kind, Stage.QUARANTINE))},
+            owners=owners,
+            group_name=naming.VALIDATION,
+            tags=tags,
+        ),
+    ]
+
+    @dg.multi_asset(name=f"validate_{feed.name}", specs=specs, backfill_policy=_SINGLE_RUN)
+    def validated(
+        context: dg.AssetExecutionContext, data: DataFolder
+    ) -> Iterator[dg.MaterializeResult[None]]:
+        home, dates = data.home(), partition_dates(context)
+        with plain_failures():
+            outcome = stage_validated(home, feed, dates)
+        store = StagingStore(home.path)
+        for day, counts in outcome.items():
+            key = day.isoformat()
+            context.add_asset_metadata(
+                _valid_metadata(store, feed, key, counts), asset_key=valid, partition_key=key
+            )
+            context.add_asset_metadata(
+                _quarantine_metadata(store, feed, key, counts), asset_key=quarantine, partition_key=key
+            )
+        yield dg.MaterializeResult(asset_key=quarantine)
+        yield dg.MaterializeResult(asset_key=valid, metadata={"dagster/column_lineage": _valid_lineage(feed)})
+
+    return validated
+
+
+def _valid_metadata(store: StagingStore, feed: FeedSpec, key: str, counts: DayCounts) -> dict[str, Any]:
+    metadata: dict[str, Any] = {"dagster/partition_row_count": counts.valid}
+    if counts.valid:
+        shown = [feed.date_field, "document_no", "account", "currency", "description", "flags"]
+        metadata["preview"] = preview(store.read(valid_asset(feed.name), key), shown)
+    return metadata
+
+
+def _quarantine_metadata(store: StagingStore, feed: FeedSpec, key: str, counts: DayCounts) -> dict[str, Any]:
+    metadata: dict[str, Any] = {
+        "dagster/partition_row_count": counts.not_posted,
+        "quarantined": counts.quarantined,
+        "duplicate": counts.duplicate,
+        "pending": counts.pending,
+    }
+    if counts.not_posted:
+        metadata["reasons"] = _reasons_table(counts)
+        rows = store.read(quarantine_asset(feed.name), key)
+        metadata["preview"] = preview(rows, ["delivery", "record", "disposition", "codes"], rows=20)
+    return metadata
+
+
+def _reasons_table(counts: DayCounts) -> dg.TableMetadataValue:
+    return counts_table(
+        ["code", "rows", "meaning", "the_accountant"],
+        [
+            (code, rows, CATALOGUE[code].meaning, CATALOGUE[code].action)
+            for code, rows in sorted(counts.codes.items())
+        ],
+    )
+
+
+def _valid_lineage(feed: FeedSpec) -> dg.TableColumnLineage:
+    source = naming.raw_key(feed.name)
+    columns = {field.name: [(source, field.name)] for field in feed.kind.fields}
+    amounts = feed.kind.of_type(FieldType.AMOUNT)
+    return lineage(columns | {"components": [(source, name) for name in amounts]})
+
+
+def posted_asset(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
+    """Return the asset of the ledger entries that were posted from the feed."""
+
+    @dg.asset(
+        key=naming.posted_key(feed.name),
+        deps=[naming.valid_key(feed.name), naming.FX_SNAPSHOTS],
+        description=f"Ledger entries of {feed.kind.title.lower()}: original and base amount, rate, rate "
+        "date and snapshot. Append-only; materialising again appends nothing.",
+        kinds={"duckdb"},
+        partitions_def=partitions,
+        backfill_policy=_SINGLE_RUN,
+        pool=naming.LEDGER_POOL,
+        metadata={
+            "dagster/table_name": "ledger_entries",
+            "dagster/column_schema": column_schema(ENTRY_COLUMNS),
+        },
+        owners=list(feed.owners),
+        group_name=naming.LEDGER,
+        tags=naming.stage_tags(naming.LEDGER, feed.name),
+    )
+    def posted(context: dg.AssetExecutionContext, data: DataFolder) -> dg.MaterializeResult[None]:
+        with plain_failures():
+            outcome = stage_posted(data.home(), feed, partition_dates(context), context.run_id)
+        for day, one in outcome.items():
+            metadata: dict[str, Any] = {
+                "dagster/partition_row_count": one.entries,
+                "appended_now": one.appended,
+                "digest": one.digest,
+            }
+            if one.totals:
+                names = ["currency", "amount", f"base_{one.base_currency}"]
+                metadata["totals"] = counts_table(names, one.totals)
+            context.add_asset_metadata(metadata, partition_key=day.isoformat())
+        return dg.MaterializeResult(metadata={"dagster/column_lineage": _posted_lineage(feed)})
+
+    return posted
+
+
+def _posted_lineage(feed: FeedSpec) -> dg.TableColumnLineage:
+    valid = naming.valid_key(feed.name)
+    rates = [(naming.FX_SNAPSHOTS, column) for column in ("snapshot_id", "currency", "rate")]
+    amount = (valid, "components")
+    return lineage(
+        {
+            "amount": [amount],
+            "base_amount": [amount, (valid, "currency"), *rates],
+            "rate": rates,
+            "rate_date": [(naming.FX_SNAPSHOTS, "publication_date")],
+            "snapshot_id": [(naming.FX_SNAPSHOTS, "snapshot_id")],
+        }
+        | {
+            name: [(valid, name)]
+            for name in ("transaction_date", "document_no", "vendor_code", "description", "currency", "flags")
+        }
+        | {"account": [amount], "union_category": [amount]}
+    )

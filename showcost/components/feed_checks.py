@@ -1,0 +1,90 @@
+"""The asset checks of a feed: structure and balance block, rejected rows only warn.
+
+A rejected row is no failure of the pipeline: it is in quarantine with its reasons, and a warning says so.
+What must never be wrong stops the branch behind it: the columns of valid rows, and the count of rows.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from showcost.components import naming
+from showcost.components.checks import partition_check, whole_check
+from showcost.stages import feed_checks as judges
+
+if TYPE_CHECKING:
+    from showcost.config.feed import FeedSpec
+
+_WARN = dg.AssetCheckSeverity.WARN
+
+
+def feed_checks(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -> list[dg.AssetChecksDefinition]:
+    """Return all checks of a feed's assets."""
+    valid, quarantine = naming.valid_key(feed.name), naming.quarantine_key(feed.name)
+    posted = naming.posted_key(feed.name)
+    return [
+        whole_check(
+            asset=naming.deliveries_key(feed.name),
+            name="deliveries_readable",
+            description="No delivery was refused as a whole (SC-FIL codes).",
+            judge=partial(judges.deliveries_readable, feed=feed),
+            severity=_WARN,
+        ),
+        whole_check(
+            asset=naming.deliveries_key(feed.name),
+            name="records_reconcile",
+            description="Per delivery: records received = rows of its dates + undated rows.",
+            judge=partial(judges.records_reconcile, feed=feed),
+        ),
+        whole_check(
+            asset=naming.undated_key(feed.name),
+            name="all_rows_dated",
+            description="Every row has a readable transaction date within the production's dates.",
+            judge=partial(judges.all_rows_dated, feed=feed),
+            severity=_WARN,
+        ),
+        partition_check(
+            asset=valid,
+            name="schema",
+            description="pandera, lazily: columns, types, no blanks where none may be, the production's "
+            "currencies, minor units, and components that carry the row's amounts.",
+            partitions=partitions,
+            judge=partial(judges.valid_schema, feed=feed),
+            blocking=True,
+        ),
+        partition_check(
+            asset=valid,
+            name="rows_reconcile",
+            description="received = valid + quarantined + duplicate + pending, each raw row exactly once.",
+            partitions=partitions,
+            judge=partial(judges.rows_reconcile, feed=feed),
+            blocking=True,
+        ),
+        partition_check(
+            asset=quarantine,
+            name="no_rejected_rows",
+            description="No row of the date was rejected; else the reasons, most frequent first.",
+            partitions=partitions,
+            judge=partial(judges.no_rejected_rows, feed=feed),
+            severity=_WARN,
+        ),
+        partition_check(
+            asset=posted,
+            name="amounts_balance",
+            description="Per currency: the sum over the entries is the sum over the valid rows, and every "
+            "valid row is posted.",
+            partitions=partitions,
+            judge=partial(judges.amounts_balance, feed=feed),
+        ),
+        partition_check(
+            asset=posted,
+            name="fx_pinned",
+            description="Every entry has the rates of the pinned snapshot of its date, at most the policy's "
+            "days old, and that snapshot is unchanged.",
+            partitions=partitions,
+            judge=partial(judges.fx_pinned, feed=feed),
+        ),
+    ]

@@ -1,0 +1,86 @@
+"""What assets show in the UI: tables, column schemas and lineage, made from Arrow tables.
+
+Metadata is readable by everyone who can open the UI. So nothing that may identify a person gets here:
+previews are made of named columns only, and never of raw text.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Protocol
+
+import dagster as dg
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    import pyarrow as pa
+
+PREVIEW_ROWS: Final = 5
+_CELL: Final = 60
+
+
+def preview(table: pa.Table, columns: Sequence[str], rows: int = PREVIEW_ROWS) -> dg.TableMetadataValue:
+    """Return the first rows of some columns as a small table; the columns must hold no personal data."""
+    shown = [name for name in columns if name in table.column_names]
+    records = [
+        dg.TableRecord({name: _cell(value) for name, value in row.items()})
+        for row in table.select(shown).slice(0, rows).to_pylist()
+    ]
+    return table_value(shown, records)
+
+
+def counts_table(names: Sequence[str], rows: Iterable[Sequence[object]]) -> dg.TableMetadataValue:
+    """Return rows of plain values as a table."""
+    return table_value(
+        names,
+        [
+            dg.TableRecord({name: _cell(value) for name, value in zip(names, row, strict=True)})
+            for row in rows
+        ],
+    )
+
+
+def table_value(names: Sequence[str], records: Sequence[dg.TableRecord]) -> dg.TableMetadataValue:
+    """Return records as table metadata; columns are text, because records take no decimals or dates."""
+    schema = dg.TableSchema([dg.TableColumn(name, "string") for name in names])
+    return dg.MetadataValue.table(list(records), schema=schema)
+
+
+class DescribedColumn(Protocol):
+    """A column with its type in words and what it means."""
+
+    @property
+    def name(self) -> str:
+        """The column's name."""
+
+    @property
+    def type_name(self) -> str:
+        """The type as its engine writes it."""
+
+    @property
+    def description(self) -> str:
+        """What is in the column."""
+
+
+def column_schema(columns: Iterable[DescribedColumn]) -> dg.TableSchema:
+    """Return described columns as Dagster's column schema."""
+    return dg.TableSchema(
+        [dg.TableColumn(column.name, column.type_name, description=column.description) for column in columns]
+    )
+
+
+def lineage(columns: Mapping[str, Iterable[tuple[dg.AssetKey, str]]]) -> dg.TableColumnLineage:
+    """Return column lineage: each column with the (asset, column) pairs that it is made from."""
+    return dg.TableColumnLineage(
+        {
+            name: [dg.TableColumnDep(asset_key=key, column_name=column) for key, column in sources]
+            for name, sources in columns.items()
+        }
+    )
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return text if len(text) <= _CELL else text[: _CELL - 1] + "…"

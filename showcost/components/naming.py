@@ -1,0 +1,72 @@
+"""Asset keys, groups and tags: the words that the asset graph is read by.
+
+Groups are the stages of a cost's way, so that the folded graph shows the way itself.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import dagster as dg
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DELIVERIES: Final = "deliveries"
+RAW_ROWS: Final = "raw_rows"
+VALIDATION: Final = "validation"
+RATES: Final = "fx_snapshots"
+LEDGER: Final = "ledger"
+
+LEDGER_POOL: Final = "ledger"
+"""The pool of one that all steps belong to which write or check the ledger database."""
+
+JOB: Final = "costs_by_transaction_date"
+"""The job over all assets of the production."""
+
+RANGE_START: Final = "dagster/asset_partition_range_start"
+RANGE_END: Final = "dagster/asset_partition_range_end"
+"""Tags by which Dagster makes one run of a range of partitions."""
+
+FX_SNAPSHOTS: Final = dg.AssetKey("fx_snapshots")
+LEDGER_ENTRIES: Final = dg.AssetKey("ledger_entries")
+
+
+def deliveries_key(feed: str) -> dg.AssetKey:
+    """Return the key of a feed's deliveries."""
+    return dg.AssetKey(f"deliveries_{feed}")
+
+
+def raw_key(feed: str) -> dg.AssetKey:
+    """Return the key of a feed's raw rows."""
+    return dg.AssetKey(f"raw_{feed}")
+
+
+def undated_key(feed: str) -> dg.AssetKey:
+    """Return the key of a feed's rows without a transaction date."""
+    return dg.AssetKey(f"undated_{feed}")
+
+
+def valid_key(feed: str) -> dg.AssetKey:
+    """Return the key of a feed's valid rows."""
+    return dg.AssetKey(f"valid_{feed}")
+
+
+def quarantine_key(feed: str) -> dg.AssetKey:
+    """Return the key of a feed's quarantined rows."""
+    return dg.AssetKey(f"quarantine_{feed}")
+
+
+def posted_key(feed: str) -> dg.AssetKey:
+    """Return the key of the ledger entries posted from a feed."""
+    return dg.AssetKey(f"posted_{feed}")
+
+
+def feed_keys(feed: str) -> tuple[dg.AssetKey, ...]:
+    """Return the keys of all assets of a feed that follow its deliveries, in the order of the way."""
+    return tuple(key(feed) for key in (raw_key, undated_key, valid_key, quarantine_key, posted_key))
+
+
+def stage_tags(stage: str, feed: str) -> Mapping[str, str]:
+    """Return the tags that people filter the graph by."""
+    return {"showcost/stage": stage, "showcost/feed": feed}

@@ -1,0 +1,46 @@
+"""What `dg scaffold defs showcost.components.Feed NAME` writes: a feed that loads as it stands.
+
+It holds the settings that every feed needs; the comment in it says where the others are described.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import dagster as dg
+from pydantic import BaseModel, Field
+
+
+class FeedParams(BaseModel):
+    """Options of the scaffold command."""
+
+    record_kind: Literal["vendor_invoice", "location_permit", "payroll"] = Field(
+        default="vendor_invoice", description="what a row of the feed is"
+    )
+    currency: str = Field(default="USD", description="currency of rows that name none")
+
+
+class FeedScaffolder(dg.Scaffolder[FeedParams]):
+    """Writes a `defs.yaml` for a new feed, named like its folder."""
+
+    @classmethod
+    def get_scaffold_params(cls) -> type[FeedParams]:
+        """Return the options of the command."""
+        return FeedParams
+
+    def scaffold(self, request: dg.ScaffoldRequest[FeedParams]) -> None:
+        """Write the file."""
+        name = request.target_path.name.lower().replace("-", "_")
+        dg.scaffold_component(
+            request,
+            {
+                "name": name,
+                "description": f"Deliveries of {name.replace('_', ' ')}: say who sends them and how often.",
+                "record_kind": request.params.record_kind,
+                "owners": ["team:production-accounting"],
+                "default_currency": request.params.currency,
+                "date_formats": ["%Y-%m-%d"],
+                "decimal_mark": ".",
+                "fields": {},
+            },
+        )

@@ -1,0 +1,1 @@
+"""Daily FX snapshots: assets and checks."""

@@ -1,0 +1,88 @@
+"""The asset of the ledger's daily partitions over all feeds, with their digest."""
+
+from typing import Any
+
+import dagster as dg
+
+from showcost.components import naming
+from showcost.components.checks import partition_check
+from showcost.components.metadata import column_schema, counts_table
+from showcost.components.partitions import daily_partitions, partition_dates
+from showcost.components.resources import DataFolder, plain_failures
+from showcost.config.feeds import load_feeds
+from showcost.config.home import open_home
+from showcost.config.production import Production
+from showcost.ledger.schema import ENTRY_COLUMNS
+from showcost.stages import ledger_checks
+from showcost.stages.ledger_days import ledger_days
+
+
+@dg.definitions
+def ledger() -> dg.Definitions:
+    """Build the asset over the active feeds of the production."""
+    production = open_home().production
+    partitions = daily_partitions(production)
+    return dg.Definitions(
+        assets=[_entries(production, partitions)],
+        asset_checks=[
+            partition_check(
+                asset=naming.LEDGER_ENTRIES,
+                name="append_only",
+                description="Tables and triggers are as made, and the entries of every batch still hash to "
+                "the digest recorded when it was posted.",
+                partitions=partitions,
+                judge=ledger_checks.append_only,
+            ),
+            partition_check(
+                asset=naming.LEDGER_ENTRIES,
+                name="amounts_balance",
+                description="Entries and batches agree: per currency, and in base, the sums over the entries "
+                "of the date are the sums recorded with its batches.",
+                partitions=partitions,
+                judge=ledger_checks.batches_balance,
+            ),
+        ],
+    )
+
+
+def _entries(production: Production, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
+    feeds = load_feeds(production.code)
+
+    @dg.asset(
+        key=naming.LEDGER_ENTRIES,
+        deps=[naming.posted_key(feed.name) for feed in feeds],
+        description="The ledger by transaction date, over all feeds: original and base amount per entry, "
+        "append-only. The digest of a date is the same whatever the order of work, the chunk size or the "
+        "machine.",
+        group_name=naming.LEDGER,
+        kinds={"duckdb"},
+        owners=list(production.owners),
+        tags={"showcost/stage": naming.LEDGER},
+        partitions_def=partitions,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        pool=naming.LEDGER_POOL,
+        freshness_policy=dg.FreshnessPolicy.cron(
+            deadline_cron="0 9 * * *",
+            lower_bound_delta=ledger_checks.FRESH_WITHIN,
+            timezone=production.timezone,
+        ),
+        metadata={
+            "dagster/table_name": "ledger_entries",
+            "dagster/column_schema": column_schema(ENTRY_COLUMNS),
+        },
+    )
+    def ledger_entries(context: dg.AssetExecutionContext, data: DataFolder) -> dg.MaterializeResult[None]:
+        with plain_failures():
+            days = ledger_days(data.home(), partition_dates(context))
+        for day, one in days.items():
+            metadata: dict[str, Any] = {"dagster/partition_row_count": one.entries, "digest": one.digest}
+            if one.entries:
+                names = ["feed", "currency", "entries", "amount", f"base_{production.base_currency}"]
+                metadata["totals"] = counts_table(names, one.totals)
+                metadata["largest_accounts"] = counts_table(
+                    ["account", "name", f"base_{production.base_currency}"], one.accounts
+                )
+            context.add_asset_metadata(metadata, partition_key=day.isoformat())
+        return dg.MaterializeResult(metadata={"entries": sum(one.entries for one in days.values())})
+
+    return ledger_entries

@@ -1,0 +1,161 @@
+"""Running the production's job through Dagster, in this process, as one run over a range of dates.
+
+For commands and tests. The Dagster instance is the one of the data folder, so that the UI shows the runs.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import uuid
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import dagster as dg
+
+from showcost.components import naming
+from showcost.components.partitions import daily_partitions
+from showcost.config.home import HOME_VARIABLE
+from showcost.core.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import date
+
+    from showcost.config.home import Home
+
+DAGSTER_HOME_VARIABLE: Final = "DAGSTER_HOME"
+
+_POLL_SECONDS: Final = 0.5
+_QUIET: Final = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+@dataclass(frozen=True)
+class FailedCheck:
+    """A check that did not hold in a run; `severity` is WARN or ERROR."""
+
+    asset: str
+    check: str
+    severity: str
+    message: str
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """A finished run over `partitions` dates; `failures` are (step, message)."""
+
+    run_id: str
+    success: bool
+    partitions: int
+    seconds: int
+    failures: tuple[tuple[str, str], ...]
+    failed_checks: tuple[FailedCheck, ...]
+
+
+def dagster_home(home: Home) -> Path:
+    """Return the folder of the Dagster instance: what `DAGSTER_HOME` names, else one in the data folder.
+
+    A folder without settings gets those of showcost: a pool of one for the ledger, no telemetry.
+    """
+    named = os.environ.get(DAGSTER_HOME_VARIABLE)
+    folder = Path(named) if named else home.path / "dagster_home"
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = folder / "dagster.yaml"
+    if not settings.exists():
+        settings.write_bytes(files("showcost").joinpath("dagster.yaml").read_bytes())
+    return folder
+
+
+def partitions_between(home: Home, first: date, last: date) -> list[str]:
+    """Return the partition keys from `first` to `last`; InputError when there are none."""
+    dates = home.production.dates
+    keys = daily_partitions(home.production).get_partition_keys()
+    chosen = [key for key in keys if first.isoformat() <= key <= last.isoformat()]
+    if not chosen:
+        raise InputError(
+            f"no partition from {first} to {last}: the production's dates are {dates.start} to {dates.end}, "
+            f"of which {len(keys)} have come"
+        )
+    return chosen
+
+
+def run_range(
+    home: Home, first: date, last: date, progress: Callable[[int, int], None] | None = None
+) -> RunOutcome:
+    """Run the job over a range of dates, as one run, and return how it went.
+
+    `progress` is told (steps done, steps in all) while the run is under way. Raises InputError for a range
+    without partitions; what fails within the run is in the outcome.
+    """
+    keys = partitions_between(home, first, last)
+    os.environ[HOME_VARIABLE] = str(home.path)
+    os.environ[DAGSTER_HOME_VARIABLE] = str(dagster_home(home))
+    from showcost.definitions import defs  # noqa: PLC0415 -- reads the environment that is set above
+
+    job = defs().resolve_job_def(naming.JOB)
+    run_id = str(uuid.uuid4())
+    started = time.monotonic()
+    with dg.DagsterInstance.get() as instance, _watched(instance, run_id, len(job.nodes), progress):
+        result = job.execute_in_process(
+            run_config=_QUIET,
+            instance=instance,
+            tags={naming.RANGE_START: keys[0], naming.RANGE_END: keys[-1]},
+            raise_on_error=False,
+            run_id=run_id,
+        )
+    return RunOutcome(
+        run_id=run_id,
+        success=result.success,
+        partitions=len(keys),
+        seconds=round(time.monotonic() - started),
+        failures=tuple(
+            (str(event.step_key), _failure_text(event))
+            for event in result.all_events
+            if event.event_type_value == "STEP_FAILURE"
+        ),
+        failed_checks=tuple(
+            FailedCheck(
+                one.asset_key.to_user_string(), one.check_name, one.severity.value, one.description or ""
+            )
+            for one in result.get_asset_check_evaluations()
+            if not one.passed
+        ),
+    )
+
+
+def _failure_text(event: dg.DagsterEvent) -> str:
+    """Return the sentence of a failed step: our own where there is one, else the error's first line."""
+    failure = event.step_failure_data.user_failure_data
+    if failure is not None and failure.description:
+        return str(failure.description)
+    error = event.step_failure_data.error
+    root = error.cause if error is not None and error.cause is not None else error
+    return "failed" if root is None else str(root.message).strip().splitlines()[0]
+
+
+@contextmanager
+def _watched(
+    instance: dg.DagsterInstance, run_id: str, steps: int, progress: Callable[[int, int], None] | None
+) -> Iterator[None]:
+    """Tell `progress` about finished steps, from a thread, until the block ends."""
+    if progress is None:
+        yield
+        return
+    finished = threading.Event()
+
+    def watch() -> None:
+        ends = {dg.DagsterEventType.STEP_SUCCESS, dg.DagsterEventType.STEP_FAILURE}
+        while not finished.wait(_POLL_SECONDS):
+            progress(len(instance.get_records_for_run(run_id, of_type=ends).records), steps)
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        finished.set()
+        thread.join()

@@ -1,0 +1,71 @@
+"""What the ledger has of each date, over all feeds: counts, sums, digest, and the accounts behind them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from showcost.ledger.digest import digest
+from showcost.ledger.queries import balances
+from showcost.ledger.store import Ledger
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+    from decimal import Decimal
+
+    from showcost.config.home import Home
+
+_ACCOUNTS_SHOWN: Final = 10
+
+_ACCOUNTS: Final = """
+SELECT transaction_date, account, sum(base_amount) AS base_amount
+FROM ledger_entries WHERE transaction_date BETWEEN $first AND $last
+GROUP BY transaction_date, account
+QUALIFY row_number() OVER (
+    PARTITION BY transaction_date ORDER BY abs(sum(base_amount)) DESC, account) <= $most
+ORDER BY transaction_date, abs(sum(base_amount)) DESC, account
+"""
+
+
+@dataclass(frozen=True)
+class LedgerDay:
+    """The ledger of one date.
+
+    `totals` are (feed, currency, entries, amount, base amount); `accounts` the accounts with the largest
+    base amounts, as (account, name, base amount).
+    """
+
+    entries: int
+    digest: str
+    totals: tuple[tuple[str, str, int, Decimal, Decimal], ...]
+    accounts: tuple[tuple[str, str, Decimal], ...]
+
+
+def ledger_days(home: Home, dates: Sequence[date]) -> dict[date, LedgerDay]:
+    """Return what the ledger has of each of `dates` (ascending, without gaps)."""
+    ledger = Ledger(home.ledger)
+    ledger.create()
+    between = {"first": dates[0], "last": dates[-1]}
+    with ledger.read() as connection:
+        hashes = digest(connection, dates[0], dates[-1]).partitions
+        sums = balances(connection, dates[0], dates[-1]).to_pylist()
+        top = connection.execute(_ACCOUNTS, between | {"most": _ACCOUNTS_SHOWN}).fetchall()
+    totals: dict[date, list[tuple[str, str, int, Decimal, Decimal]]] = {day: [] for day in dates}
+    for row in sums:
+        totals[row["transaction_date"]].append(
+            (row["feed"], row["currency"], row["entry_count"], row["amount"], row["base_amount"])
+        )
+    accounts: dict[date, list[tuple[str, str, Decimal]]] = {day: [] for day in dates}
+    for day, account, amount in top:
+        name = home.chart[account].name if account in home.chart else ""
+        accounts[day].append((account, name, amount))
+    return {
+        day: LedgerDay(
+            entries=hashes[day][0] if day in hashes else 0,
+            digest=hashes[day][1] if day in hashes else "",
+            totals=tuple(totals[day]),
+            accounts=tuple(accounts[day]),
+        )
+        for day in dates
+    }

@@ -1,0 +1,18 @@
+"""What a check says: whether it holds, one sentence, and the figures behind it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The outcome of a check; `message` names what differs, never the content of a row."""
+
+    passed: bool
+    message: str
+    facts: Mapping[str, str | int] = field(default_factory=dict)
