@@ -62,9 +62,9 @@ def posted_key(feed: str) -> dg.AssetKey:
     return dg.AssetKey(f"posted_{feed}")
 
 
-def feed_keys(feed: str) -> tuple[dg.AssetKey, ...]:
-    """Return the keys of all assets of a feed that follow its deliveries, in the order of the way."""
-    return tuple(key(feed) for key in (raw_key, undated_key, valid_key, quarantine_key, posted_key))
+def dated_keys(feed: str) -> tuple[dg.AssetKey, ...]:
+    """Return the keys of a feed's partitioned assets, in the order of the way."""
+    return tuple(key(feed) for key in (raw_key, valid_key, quarantine_key, posted_key))
 
 
 def stage_tags(stage: str, feed: str) -> Mapping[str, str]:

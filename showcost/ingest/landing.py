@@ -64,10 +64,11 @@ class Summary(BaseModel, frozen=True):
 
 @dataclass(frozen=True)
 class LandedDelivery:
-    """One delivery that was landed: how it arrived, and what it gave."""
+    """One delivery that was landed: how it arrived, what it gave, and the sha256 of its stored records."""
 
     arrival: Arrival
     summary: Summary
+    records: str
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,8 @@ def landed(home: Home, feed: FeedSpec) -> list[LandedDelivery]:
     for arrival in Register(home.raw, home.locks).deliveries(feed.name):
         staged = store.metadata(records_asset(feed.name), arrival.delivery)
         if staged is not None:
-            found.append(LandedDelivery(arrival, Summary.model_validate_json(str(staged.inputs["summary"]))))
+            summary = Summary.model_validate_json(str(staged.inputs["summary"]))
+            found.append(LandedDelivery(arrival, summary, staged.sha256))
     return found
 
 
@@ -151,13 +153,13 @@ def _read(
     with read_delivery(path, format=feed.format, hints=hints) as reading:
         content = _content(home, feed, arrival, reading)
         summary = _summary(content, reading)
-    store.write(
+    staged = store.write(
         records_asset(feed.name),
         arrival.delivery,
         content.records.sort_by([("transaction_date", "ascending"), ("record", "ascending")]),
         {"fingerprint": fingerprint, "summary": summary.model_dump_json()},
     )
-    return LandedDelivery(arrival, summary)
+    return LandedDelivery(arrival, summary, staged.sha256)
 
 
 @dataclass(frozen=True)

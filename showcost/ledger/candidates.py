@@ -234,7 +234,10 @@ LEFT JOIN posting_policies USING (snapshot_id)
 """
 
 _FAULTS: Final = {
-    "have no component, account or amount": "component IS NULL OR account IS NULL OR amount IS NULL",
+    "lack a component, an account, an amount or their source": (
+        "component IS NULL OR account IS NULL OR amount IS NULL"
+        " OR content IS NULL OR delivery IS NULL OR arrival IS NULL OR record IS NULL"
+    ),
     "are posted already with other content; validate the partition again": "posted_content <> content",
     "have no pinned FX rate; pin the snapshots of their dates": (
         "posted_content IS NULL AND snapshot_id IS NULL"

@@ -1,9 +1,9 @@
 """The ledger file: made whole or not at all, opened briefly, by one writer at a time.
 
 DuckDB lets one process hold the file for writing, and no other may have it open meanwhile, not even to
-read. So connections are short; writers queue at a lock file, readers let the writer that has it go first, and
-whoever meets a held file waits with growing pauses, never longer than a bound. What the tables are is said in `schema`, what is written to
-them in `posting`.
+read. So connections are short; writers queue at a lock file, readers let the writer that has it go
+first, and whoever meets a held file waits with growing pauses, never longer than a bound. What the
+tables are is said in `schema`, what is written to them in `posting`.
 """
 
 from __future__ import annotations

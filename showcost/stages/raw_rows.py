@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import duckdb
 import pyarrow as pa
 
-from showcost.ingest.landing import landed, records_asset
+from showcost.ingest.landing import LandedDelivery, landed, records_asset
 from showcost.ingest.records import records_schema
 from showcost.stages.names import raw_asset
 from showcost.staging import Part, Staged, StagingStore, split_by_date
@@ -36,15 +36,19 @@ def stage_raw_rows(home: Home, feed: FeedSpec, dates: Sequence[date]) -> list[St
             "WHERE transaction_date BETWEEN $first AND $last ORDER BY transaction_date, arrival, record",
             {"first": dates[0], "last": dates[-1]},
         )
-        return store.write_many(raw_asset(feed.name), _parts(rows, dates, sources))
+        return store.write_many(raw_asset(feed.name), _parts(rows, dates, touching))
 
 
-def _parts(rows: pa.RecordBatchReader, dates: Sequence[date], sources: Sequence[str]) -> Iterator[Part]:
+def _parts(
+    rows: pa.RecordBatchReader, dates: Sequence[date], touching: Sequence[LandedDelivery]
+) -> Iterator[Part]:
     for day, table in split_by_date(rows, "transaction_date", dates):
-        present = set(table.column("delivery").unique().to_pylist())
-        yield Part(
-            day.isoformat(), table, {"deliveries": [source for source in sources if source in present]}
-        )
+        yield Part(day.isoformat(), table, {"records": records_of(touching, day)})
+
+
+def records_of(deliveries: Sequence[LandedDelivery], day: date) -> list[str]:
+    """Return the stored records (by sha256) that a date's raw rows are made of, in order of arrival."""
+    return [one.records for one in deliveries if day in one.summary.dates]
 
 
 def undated_records(home: Home, feed: FeedSpec) -> pa.Table:

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from showcost.core.errors import IntegrityError
+from showcost.ingest.landing import landed
 from showcost.ledger.queries import posted_keys
 from showcost.ledger.store import Ledger
 from showcost.stages.names import quarantine_asset, raw_asset, undated_asset, valid_asset
@@ -78,12 +79,13 @@ def stage_validated(
         outcome = validate_rows(home, feed, raw, group, chunk_rows)
         valid = dict(split_by_date(outcome.valid, "transaction_date", group))
         quarantine = dict(split_by_date(outcome.quarantine, "transaction_date", group))
-        inputs = {day: _inputs(store, feed, day) for day in group}
+        found = {day: counts_of(valid[day].num_rows, quarantine[day]) for day in group}
         for name, tables in ((quarantine_asset, quarantine), (valid_asset, valid)):
             store.write_many(
-                name(feed.name), (Part(day.isoformat(), tables[day], inputs[day]) for day in group)
+                name(feed.name),
+                (Part(day.isoformat(), tables[day], _inputs(store, feed, day, found[day])) for day in group),
             )
-        counts |= {day: counts_of(valid[day].num_rows, quarantine[day]) for day in group}
+        counts |= found
     return counts
 
 
@@ -103,9 +105,10 @@ def _groups(store: StagingStore, feed: FeedSpec, dates: Sequence[date]) -> Itera
         yield group
 
 
-def _inputs(store: StagingStore, feed: FeedSpec, day: date) -> dict[str, str]:
+def _inputs(store: StagingStore, feed: FeedSpec, day: date, counts: DayCounts) -> dict[str, str | int]:
+    """Return what a partition was made of, and how many of its rows wait for a rate."""
     staged = store.metadata(raw_asset(feed.name), day.isoformat())
-    return {"raw": staged.sha256} if staged else {}
+    return {"raw": staged.sha256 if staged else "", "pending": counts.pending}
 
 
 def validate_rows(
@@ -147,5 +150,6 @@ def stage_undated(home: Home, feed: FeedSpec) -> DayCounts:
     )
     if outcome.valid.num_rows:
         raise IntegrityError(f"{feed.name}: {outcome.valid.num_rows} rows without a date passed validation")
-    StagingStore(home.path).write(undated_asset(feed.name), ALL, outcome.quarantine)
+    made_of = [one.records for one in landed(home, feed) if one.summary.undated]
+    StagingStore(home.path).write(undated_asset(feed.name), ALL, outcome.quarantine, {"records": made_of})
     return counts_of(0, outcome.quarantine)

@@ -24,7 +24,7 @@ _ALIASES: Final[Mapping[str, str]] = {"UK": "GB", "EL": "GR"}
 _EU_PREFIXES: Final = frozenset({state.upper() for state in MEMBER_STATES} | {"EL"})
 _COUNTRY: Final = re.compile(r"[A-Z]{2}")
 _TAX_ID: Final = re.compile(r"[0-9A-Za-zÑñ .,/:&+*-]{1,40}")
-"""What may stand in a tax id anywhere (Ñ in Mexico); what does not fit is no id and never reaches a checker."""
+"""What may stand in a tax id anywhere (Ñ in Mexico); anything else is no id and never reaches a checker."""
 
 _BETWEEN: Final = "\x1f"
 

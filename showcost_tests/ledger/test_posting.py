@@ -14,10 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from showcost.config.record_kinds import RECORD_KINDS
 from showcost.core.errors import CheckFailedError, InputError, IntegrityError
 from showcost.core.ids import entry_id
 from showcost.ledger import posting
-from showcost.ledger.candidates import Terms
+from showcost.ledger.candidates import DOCUMENT_FIELDS, Terms
 from showcost.ledger.digest import digest
 from showcost.ledger.queries import balances, posted_keys
 from showcost.ledger.store import Ledger
@@ -205,6 +206,11 @@ def test_rows_come_from_verified_files_as_well(ledger: Ledger, tmp_path: Path) -
     assert digest_of(ledger) == WHOLE_WEEK
 
 
+def test_every_record_kind_has_a_field_that_numbers_the_document() -> None:
+    assert DOCUMENT_FIELDS.keys() == RECORD_KINDS.keys()
+    assert all(name in RECORD_KINDS[kind].by_name for kind, name in DOCUMENT_FIELDS.items())
+
+
 def test_other_feeds_and_productions_have_entries_of_their_own(ledger: Ledger) -> None:
     post_rows(ledger, table([row(1)]))
     post_rows(ledger, table([row(1)]), terms=Terms("NIGHTFALL", "USD", "permits", "vendor_invoice"))
@@ -223,7 +229,8 @@ def changed(number: int, **values: object) -> Row:
         ([row(1), row(1)], "2 valid rows give entries for 1 keys and 2 entries twice"),
         ([row(1), changed(2, components=[])], "2 valid rows give entries for 1 keys"),
         ([row(1), changed(2, components=None)], "2 valid rows give entries for 1 keys"),
-        ([row(1), changed(2, components=[None])], "1 entries have no component, account or amount"),
+        ([row(1), changed(2, components=[None])], "1 entries lack a component, an account, an amount"),
+        ([row(1), changed(2, content=None)], "2 entries lack .* or their source"),
         ([row(1, currency="JPY", net="1"), row(2, net="99999999999999")], "1 entries do not fit DECIMAL"),
         ([row(1), row(7, net="1.00")], "2 entries are posted already with other content"),
     ],

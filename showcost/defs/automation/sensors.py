@@ -1,87 +1,136 @@
-"""The sensor that watches the inbox."""
+"""The sensors: one watches the inbox, one the rates that rows wait for."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import date, timedelta
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 import dagster as dg
 
 from showcost.components import naming
 from showcost.components.partitions import daily_partitions
+from showcost.config.feed import FeedSpec
 from showcost.config.feeds import load_feeds
-from showcost.config.home import open_home
+from showcost.config.home import Home, open_home
 from showcost.config.production import Production
 from showcost.core.errors import ShowcostError
+from showcost.core.hashing import sha256_framed
 from showcost.ingest.landing import Landing, land
+from showcost.stages.due import Due, due_by_landing, due_by_rates, waiting_for_rates
 
-INTERVAL_SECONDS: Final = 60
+INBOX_SECONDS: Final = 60
+RATES_SECONDS: Final = 900
+_KEY_DIGITS: Final = 12
 
 
 @dg.definitions
 def sensors() -> dg.Definitions:
-    """Build the inbox sensor over the feeds of the production."""
+    """Build the sensors over the feeds of the production."""
 
     @dg.sensor(
         name="inbox",
         job_name=naming.JOB,
-        minimum_interval_seconds=INTERVAL_SECONDS,
+        minimum_interval_seconds=INBOX_SECONDS,
         description="Lands what vendors have dropped in the inbox and requests exactly the partitions that "
         "the deliveries touch, late ones included.",
     )
     def inbox(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         return land_inbox(context)
 
-    return dg.Definitions(sensors=[inbox])
+    @dg.sensor(
+        name="awaited_rates",
+        job_name=naming.JOB,
+        minimum_interval_seconds=RATES_SECONDS,
+        description="Requests the partitions whose rows wait for their rate (SC-FX-001): once a known file "
+        "has it, or once an hour where the production may ask the ECB.",
+    )
+    def awaited_rates() -> dg.SensorResult | dg.SkipReason:
+        return release_rates(datetime.now(UTC))
+
+    return dg.Definitions(sensors=[inbox, awaited_rates])
 
 
 def land_inbox(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-    """Land every feed's inbox; a feed that cannot be landed is logged and holds up no other."""
+    """Land every feed's inbox and request what is due; a feed that cannot be landed holds up no other."""
     home = open_home()
     landings: list[Landing] = []
+    requested: list[dg.RunRequest] = []
     for feed in load_feeds(home.production.code):
         try:
-            landing = land(home, feed)
+            landings.append(land(home, feed))
+            requested += landing_requests(home.production, due_by_landing(home, feed))
         except ShowcostError as error:
             context.log.warning("%s could not be landed: %s", feed.name, error)
-            continue
-        if landing.read:
-            landings.append(landing)
-    if not landings:
+    events = [_materialization(landing) for landing in landings if landing.read]
+    if not requested and not events:
         return dg.SkipReason("nothing new in the inbox")
-    return dg.SensorResult(
-        run_requests=[request for landing in landings for request in requests(home.production, landing)],
-        asset_events=[
-            dg.AssetMaterialization(
-                naming.deliveries_key(landing.feed),
-                metadata={
-                    "read_now": len(landing.read),
-                    "dagster/row_count": sum(one.summary.received for one in landing.read),
-                },
-            )
-            for landing in landings
-        ],
+    return dg.SensorResult(run_requests=requested, asset_events=events)
+
+
+def _materialization(landing: Landing) -> dg.AssetMaterialization:
+    rows = sum(one.summary.received for one in landing.read)
+    return dg.AssetMaterialization(
+        naming.deliveries_key(landing.feed), metadata={"read_now": len(landing.read), "rows_read_now": rows}
     )
 
 
-def requests(production: Production, landing: Landing) -> Iterator[dg.RunRequest]:
-    """Yield one run per stretch of consecutive dates that a landing touches, and the undated rows."""
+def landing_requests(production: Production, due: Due) -> Iterator[dg.RunRequest]:
+    """Yield one run per stretch of consecutive dates that are due, the undated rows with the first.
+
+    The key of a run names what its partitions are to be made of: the same request is never run twice.
+    Dates that have not come yet stay due.
+    """
+    dates = _existing(production, due.dates)
+    undated = [naming.undated_key(due.feed)] if due.undated is not None else []
+    for number, (first, last) in enumerate(stretches(dates)):
+        made_of = [text for day in dates if first <= day <= last for text in due.dates[day]]
+        yield _range_request(
+            f"{due.feed}-{first}-{last}-{sha256_framed(made_of)[:_KEY_DIGITS]}",
+            [*naming.dated_keys(due.feed), *(undated if number == 0 else [])],
+            (first, last),
+        )
+    if undated and not dates:
+        mark = sha256_framed(due.undated or [])[:_KEY_DIGITS]
+        yield dg.RunRequest(run_key=f"{due.feed}-undated-{mark}", asset_selection=undated)
+
+
+def release_rates(now: datetime) -> dg.SensorResult | dg.SkipReason:
+    """Request the partitions with rows that wait for a rate, where one is known or may be asked for."""
+    home = open_home()
+    requested = [
+        request for feed in load_feeds(home.production.code) for request in _release(home, feed, now)
+    ]
+    if not requested:
+        return dg.SkipReason("no row waits for a rate that could be had")
+    return dg.SensorResult(run_requests=requested)
+
+
+def _release(home: Home, feed: FeedSpec, now: datetime) -> Iterator[dg.RunRequest]:
+    dates = dict.fromkeys(due_by_rates(home, feed), "known")
+    if "ecb" in home.production.fx.sources:
+        hour = now.strftime("%Y-%m-%dT%H")
+        dates |= {
+            day: hour for day in waiting_for_rates(home, feed) if day <= now.date() and day not in dates
+        }
+    for first, last in stretches(_existing(home.production, dates)):
+        marks = sorted({dates[day] for day in dates if first <= day <= last})
+        key = f"{feed.name}-rates-{first}-{last}-{'-'.join(marks)}"
+        yield _range_request(key, naming.dated_keys(feed.name), (first, last))
+
+
+def _range_request(run_key: str, assets: Sequence[dg.AssetKey], span: tuple[date, date]) -> dg.RunRequest:
+    return dg.RunRequest(
+        run_key=run_key,
+        asset_selection=[naming.FX_SNAPSHOTS, *assets, naming.LEDGER_ENTRIES],
+        tags={naming.RANGE_START: span[0].isoformat(), naming.RANGE_END: span[1].isoformat()},
+    )
+
+
+def _existing(production: Production, dates: Mapping[date, object]) -> list[date]:
     known = set(daily_partitions(production).get_partition_keys())
-    touched = [day for day in landing.touched if day.isoformat() in known]
-    mark = landing.read[-1].arrival.delivery[:12]
-    shared = [naming.FX_SNAPSHOTS, naming.LEDGER_ENTRIES]
-    if not touched:
-        yield dg.RunRequest(
-            run_key=f"{landing.feed}-{mark}-undated", asset_selection=[naming.undated_key(landing.feed)]
-        )
-    for first, last in stretches(touched):
-        yield dg.RunRequest(
-            run_key=f"{landing.feed}-{mark}-{first}-{last}",
-            asset_selection=[*naming.feed_keys(landing.feed), *shared],
-            tags={naming.RANGE_START: first.isoformat(), naming.RANGE_END: last.isoformat()},
-        )
+    return sorted(day for day in dates if day.isoformat() in known)
 
 
-def stretches(days: Sequence[date] | Iterable[date]) -> list[tuple[date, date]]:
+def stretches(days: Iterable[date]) -> list[tuple[date, date]]:
     """Return ascending dates as stretches without gaps: (first, last) of each."""
     found: list[tuple[date, date]] = []
     for day in days:

@@ -1,0 +1,51 @@
+# `make demo`, `make test`, `make ui`: all that they need is Python 3.11+, make and git.
+PYTHON ?= python3
+VENV ?= .venv
+DEMO ?= .demo
+PORT ?= 3000
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: help install demo test slow-test check ui browser-check docs clean
+
+help:
+	@echo "make demo           take the sample production from its inbox into the ledger"
+	@echo "make ui             open the Dagster UI with the demo in it, on http://127.0.0.1:$(PORT)"
+	@echo "make test           run the tests"
+	@echo "make check          lint, format, types, definitions"
+	@echo "make browser-check  look at the UI in a headless Chromium and keep screenshots"
+	@echo "make docs           write the generated pages of docs/ again"
+
+install: $(INSTALLED)
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	@touch $@
+
+demo: $(INSTALLED)
+	$(BIN)/showcost demo --home $(DEMO)
+
+test: $(INSTALLED)
+	$(BIN)/pytest
+
+check: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/dg check yaml
+	$(BIN)/dagster definitions validate --workspace workspace.yaml --log-level error
+
+ui: $(INSTALLED)
+	@test -d $(DEMO) || (echo "There is no demo yet: run make demo first."; exit 2)
+	SHOWCOST_HOME=$(abspath $(DEMO)) DAGSTER_HOME=$(abspath $(DEMO))/dagster_home \
+		$(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port $(PORT)
+
+browser-check: $(INSTALLED)
+	$(BIN)/python scripts/browser_check.py --home $(DEMO) --out .browser
+
+docs: $(INSTALLED)
+	$(BIN)/python scripts/write_docs.py
+
+clean:
+	rm -rf $(VENV) $(DEMO) .browser .mypy_cache .ruff_cache .pytest_cache
