@@ -122,7 +122,7 @@ def run_range(
                 one.asset_key.to_user_string(), one.check_name, one.severity.value, one.description or ""
             )
             for one in result.get_asset_check_evaluations()
-            if not one.passed
+            if not one.passed and (one.partition is None or len(keys) == 1)
         ),
     )
 

@@ -4,10 +4,16 @@ A check's result in a run over a range carries no partition; so the verdict of e
 as an event of its own beside it. What is checked is decided in `showcost.stages`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 
 import dagster as dg
+
+# Not among Dagster's public names, but without it a partition's verdict is not shown: Dagster takes it for
+# one on an earlier materialisation. The version is pinned.
+from dagster._core.definitions.asset_checks.asset_check_evaluation import (
+    AssetCheckEvaluationTargetMaterializationData as Target,
+)
 
 from showcost.components.naming import LEDGER_POOL
 from showcost.components.partitions import partition_dates
@@ -46,18 +52,11 @@ def partition_check(
         with plain_failures():
             verdicts = judge(data.home(), dates)
         if len(dates) > 1:
-            for day, verdict in verdicts.items():
-                context.instance.report_runless_asset_event(
-                    dg.AssetCheckEvaluation(
-                        asset_key=asset,
-                        check_name=name,
-                        passed=verdict.passed,
-                        severity=severity,
-                        description=verdict.message,
-                        metadata=dict(verdict.facts),
-                        partition=day.isoformat(),
-                    )
-                )
+            targets = _targets(context.instance, asset, verdicts)
+            for evaluation in _evaluations(asset, name, severity, verdicts, targets):
+                # Of this run: without one, an evaluation could be stored once per partition and never again.
+                # The annotation of `log_event` leaves out evaluations, its code takes them.
+                context.op_execution_context.log_event(evaluation)  # type: ignore[arg-type]
         failed = {day: verdict for day, verdict in verdicts.items() if not verdict.passed}
         return dg.AssetCheckResult(
             passed=not failed,
@@ -92,6 +91,44 @@ def whole_check(
         )
 
     return check
+
+
+def _evaluations(
+    asset: dg.AssetKey,
+    name: str,
+    severity: dg.AssetCheckSeverity,
+    verdicts: Mapping[date, Verdict],
+    targets: Mapping[str, Target],
+) -> Iterator[dg.AssetCheckEvaluation]:
+    """Yield the verdict of each partition as an event, tied to the materialisation that it is about."""
+    for day, verdict in verdicts.items():
+        yield dg.AssetCheckEvaluation(
+            asset_key=asset,
+            check_name=name,
+            passed=verdict.passed,
+            severity=severity,
+            description=verdict.message,
+            metadata=dict(verdict.facts),
+            target_materialization_data=targets.get(day.isoformat()),
+            partition=day.isoformat(),
+        )
+
+
+def _targets(
+    instance: dg.DagsterInstance, asset: dg.AssetKey, verdicts: Mapping[date, Verdict]
+) -> dict[str, Target]:
+    """Return the latest materialisation of each partition that has a verdict, where there is one."""
+    latest = instance.get_latest_storage_id_by_partition(
+        asset, dg.DagsterEventType.ASSET_MATERIALIZATION, {day.isoformat() for day in verdicts}
+    )
+    found: dict[str, Target] = {}
+    if latest:
+        wanted = dg.AssetRecordsFilter(asset_key=asset, storage_ids=list(latest.values()))
+        for record in instance.fetch_materializations(wanted, limit=len(latest)).records:
+            found[str(record.partition_key)] = Target(
+                storage_id=record.storage_id, run_id=record.run_id, timestamp=record.timestamp
+            )
+    return found
 
 
 def _together(verdicts: Mapping[date, Verdict], failed: Mapping[date, Verdict]) -> str:

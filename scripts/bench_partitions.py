@@ -1,0 +1,101 @@
+"""What Dagster costs: 365 daily partitions of the sample production in one run, against the stages alone.
+
+    python scripts/bench_partitions.py [--days 365]
+
+Both take the sample's inbox, with the production's dates stretched to that many days, from landing into the
+ledger. The difference is the time outside our own steps: events, their storage, and the engine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+import tempfile
+import time
+from datetime import date, timedelta
+from pathlib import Path
+
+import yaml
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+LAST = date(2026, 11, 6)
+
+
+def prepare(folder: Path, days: int) -> None:
+    """Make a data folder of the sample with `days` days of production."""
+    source = REPOSITORY / "data"
+    for name in ("chart_of_accounts.csv", "budget.csv"):
+        shutil.copyfile(source / name, folder / name)
+    shutil.copytree(source / "inbox", folder / "inbox")
+    (folder / "dagster_home").mkdir()
+    shutil.copyfile(source / "dagster_home" / "dagster.yaml", folder / "dagster_home" / "dagster.yaml")
+    production = yaml.load((source / "production.yaml").read_text(encoding="utf-8"), Loader=yaml.BaseLoader)  # noqa: S506 -- only text
+    production["dates"] = {"start": str(LAST - timedelta(days=days - 1)), "end": str(LAST)}
+    text = yaml.safe_dump(production, allow_unicode=True).replace("'", "")
+    (folder / "production.yaml").write_text(text, encoding="utf-8")
+
+
+def stages_alone(folder: Path, days: int) -> float:
+    """Return the seconds of all stages called directly."""
+    from showcost.config.feeds import load_feeds
+    from showcost.config.home import open_home
+    from showcost.ingest.landing import land
+    from showcost.stages.ledger_days import ledger_days
+    from showcost.stages.posting import stage_posted
+    from showcost.stages.rates import stage_snapshots
+    from showcost.stages.raw_rows import stage_raw_rows
+    from showcost.stages.validation import stage_undated, stage_validated
+
+    home = open_home(folder)
+    dates = [LAST - timedelta(days=number) for number in reversed(range(days))]
+    started = time.perf_counter()
+    stage_snapshots(home, dates)
+    for feed in load_feeds(home.production.code):
+        land(home, feed)
+        stage_undated(home, feed)
+        stage_raw_rows(home, feed, dates)
+        stage_validated(home, feed, dates)
+        stage_posted(home, feed, dates, "stages alone")
+    ledger_days(home, dates)
+    return time.perf_counter() - started
+
+
+def through_dagster(folder: Path, days: int) -> tuple[float, float]:
+    """Return the seconds of one Dagster run over all partitions, and of its steps."""
+    import dagster as dg
+
+    from showcost.config.home import open_home
+    from showcost.running import run_range
+
+    started = time.perf_counter()
+    outcome = run_range(open_home(folder), LAST - timedelta(days=days - 1), LAST)
+    seconds = time.perf_counter() - started
+    if not outcome.success:
+        sys.exit(f"the run failed: {outcome.failures}")
+    with dg.DagsterInstance.get() as instance:
+        stats = instance.get_run_step_stats(outcome.run_id)
+    steps = sum((one.end_time or 0) - (one.start_time or 0) for one in stats)
+    return seconds, steps
+
+
+def main() -> None:
+    """Run both and print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--days", type=int, default=365)
+    days = parser.parse_args().days
+    os.environ.pop("DAGSTER_HOME", None)
+    with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
+        prepare(Path(one), days)
+        prepare(Path(other), days)
+        alone = stages_alone(Path(one), days)
+        seconds, steps = through_dagster(Path(other), days)
+    print(f"{days} partitions, stages alone            {alone:8.1f} s")
+    print(f"{days} partitions, one Dagster run         {seconds:8.1f} s")
+    print(f"  of which in steps (with their events)    {steps:8.1f} s")
+    print(f"  outside our own stages                   {seconds - alone:8.1f} s")
+
+
+if __name__ == "__main__":
+    main()
