@@ -23,7 +23,7 @@ from showcost.config.home import HOME_VARIABLE
 from showcost.core.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import date
 
     from showcost.config.home import Home
@@ -31,17 +31,23 @@ if TYPE_CHECKING:
 DAGSTER_HOME_VARIABLE: Final = "DAGSTER_HOME"
 
 _POLL_SECONDS: Final = 0.5
+_FIGURES: Final = ("failed", "judged")
 _QUIET: Final = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 @dataclass(frozen=True)
 class FailedCheck:
-    """A check that did not hold in a run; `severity` is WARN or ERROR."""
+    """A check that did not hold in a run, for `failed` of its `judged` partitions (1 of 1 for a whole asset).
+
+    `severity` is WARN or ERROR.
+    """
 
     asset: str
     check: str
     severity: str
     message: str
+    failed: int
+    judged: int
 
 
 @dataclass(frozen=True)
@@ -91,10 +97,12 @@ def run_range(
     `progress` is told (steps done, steps in all) while the run is under way. Raises InputError for a range
     without partitions; what fails within the run is in the outcome.
     """
-    keys = partitions_between(home, first, last)
-    os.environ[HOME_VARIABLE] = str(home.path)
-    os.environ[DAGSTER_HOME_VARIABLE] = str(dagster_home(home))
-    from showcost.definitions import defs  # noqa: PLC0415 -- reads the environment that is set above
+    with _environment(home):
+        return _run_range(partitions_between(home, first, last), progress)
+
+
+def _run_range(keys: Sequence[str], progress: Callable[[int, int], None] | None) -> RunOutcome:
+    from showcost.definitions import defs  # noqa: PLC0415 -- reads the environment when it is imported
 
     job = defs().resolve_job_def(naming.JOB)
     run_id = str(uuid.uuid4())
@@ -118,13 +126,39 @@ def run_range(
             if event.event_type_value == "STEP_FAILURE"
         ),
         failed_checks=tuple(
-            FailedCheck(
-                one.asset_key.to_user_string(), one.check_name, one.severity.value, one.description or ""
-            )
+            _failed_check(one)
             for one in result.get_asset_check_evaluations()
             if not one.passed and (one.partition is None or len(keys) == 1)
         ),
     )
+
+
+def _failed_check(evaluation: dg.AssetCheckEvaluation) -> FailedCheck:
+    figures = {name: value.value for name, value in evaluation.metadata.items() if name in _FIGURES}
+    return FailedCheck(
+        asset=evaluation.asset_key.to_user_string(),
+        check=evaluation.check_name,
+        severity=evaluation.severity.value,
+        message=evaluation.description or "",
+        failed=int(str(figures.get("failed", 1))),
+        judged=int(str(figures.get("judged", 1))),
+    )
+
+
+@contextmanager
+def _environment(home: Home) -> Iterator[None]:
+    """Name the data folder and its Dagster instance to what reads them from the environment."""
+    named = {HOME_VARIABLE: str(home.path), DAGSTER_HOME_VARIABLE: str(dagster_home(home))}
+    before = {name: os.environ.get(name) for name in named}
+    os.environ.update(named)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _failure_text(event: dg.DagsterEvent) -> str:

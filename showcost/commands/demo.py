@@ -12,7 +12,7 @@ import click
 
 from showcost.commands.landing import land_answer, status_answer
 from showcost.commands.output import Answer, answers, money, say, show_table
-from showcost.commands.running import run_facts, run_with_progress, show_run
+from showcost.commands.running import run_spans, show_runs
 from showcost.config.feeds import load_feeds
 from showcost.config.home import HOME_VARIABLE, open_home
 from showcost.config.production import PRODUCTION_FILE
@@ -20,6 +20,7 @@ from showcost.core.errors import InputError
 from showcost.ledger.digest import digest
 from showcost.ledger.queries import balances
 from showcost.ledger.store import Ledger
+from showcost.stages.due import due_spans
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,14 +61,15 @@ def demo(sample: str, folder: Path | None, deliveries: Path | None) -> Answer:
     """Take a sample production from its inbox into the ledger, and show what came of it."""
     home = _fresh_home(sample, (folder or _repository() / ".demo").resolve(), deliveries)
     landed = land_answer(home)
-    dates = home.production.dates
-    outcome = run_with_progress(home, dates.start, dates.end)
-    status = status_answer(home, load_feeds(home.production.code))
+    feeds = load_feeds(home.production.code)
+    outcomes = run_spans(home, due_spans(home, feeds))
+    success = all(outcome.success for outcome in outcomes)
+    status = status_answer(home, feeds)
     totals = _totals(home)
     facts = {
         "home": home.path,
         "landed": landed.facts,
-        "run": run_facts(outcome),
+        "runs": [asdict(outcome) for outcome in outcomes],
         "status": status.facts,
         "totals": [asdict(one) for one in totals],
         "digest": _digest(home),
@@ -75,14 +77,14 @@ def demo(sample: str, folder: Path | None, deliveries: Path | None) -> Answer:
 
     def show() -> None:
         landed.show()
-        show_run(outcome)
+        show_runs(outcomes)
         say()
         status.show()
         _show_totals(home.production.base_currency, totals)
         say(f"Ledger digest {facts['digest']}")
         _show_next(home.path)
 
-    return Answer(facts, show, status=0 if outcome.success else 1)
+    return Answer(facts, show, status=0 if success else 1)
 
 
 def _repository() -> Path:
@@ -140,7 +142,7 @@ def _digest(home: Home) -> str:
 def _show_totals(base: str, totals: Sequence[Total]) -> None:
     columns = ["currency", "entries", "amount", f"in {base}"]
     rows = [(one.currency, one.entries, money(one.amount), money(one.base_amount)) for one in totals]
-    show_table("Posted to the ledger", columns, rows, figures=columns[1:])
+    show_table("Posted to the ledger", columns, rows)
     say(f"In all {money(sum((one.base_amount for one in totals), Decimal(0)))} {base}.")
 
 

@@ -70,17 +70,22 @@ def _show_landing(landings: Sequence[Landing], left: Sequence[str]) -> None:
             one.summary.received,
             one.summary.undated,
             _dates(one),
-            f"{one.summary.refused} {one.summary.detail}" if one.summary.refused else "",
+            one.summary.refused,
         )
         for landing in landings
         for one in landing.read
     ]
     if rows:
         columns = ["feed", "file", "rows", "undated", "transaction dates", "refused"]
-        show_table("Landed", columns, rows, figures=["rows", "undated"])
+        show_table("Landed", columns, rows)
     else:
         say("Nothing new in the inbox.")
     for landing in landings:
+        for one in landing.read:
+            if one.summary.refused:
+                say(
+                    f"{landing.feed}: {one.arrival.name} is refused, {one.summary.refused}: {one.summary.detail}"
+                )
         for name in landing.again:
             say(f"{landing.feed}: {name} was delivered before, byte for byte; nothing to do")
         for name in landing.changing:
@@ -145,14 +150,14 @@ def _tally(tally: Tally) -> dict[str, object]:
 def _show_status(states: Sequence[FeedStatus], total: Tally, *, deliveries: bool) -> None:
     columns = ["feed", "received", *STATES, "balances"]
     rows = [(state.feed, *_figures(state.total)) for state in states]
-    show_table("Rows", columns, [*rows, ("all feeds", *_figures(total))], figures=columns[1:])
+    show_table("Rows", columns, [*rows, ("all feeds", *_figures(total))])
     if deliveries:
         of_deliveries = [
             (state.feed, one.arrival.name, *_figures(tally))
             for state in states
             for one, tally in state.deliveries
         ]
-        show_table("Deliveries", ["feed", "file", *columns[1:]], of_deliveries, figures=columns[1:])
+        show_table("Deliveries", ["feed", "file", *columns[1:]], of_deliveries)
     show_reasons(states)
     names = ("received", *STATES)
     sums = [
@@ -161,7 +166,7 @@ def _show_status(states: Sequence[FeedStatus], total: Tally, *, deliveries: bool
     ]
     if sums:
         columns = ["currency", *names]
-        show_table("Amounts of the rows (where readable)", columns, sums, figures=names)
+        show_table("Amounts of the rows (where readable)", columns, sums)
 
 
 def _sum(tally: Tally, name: str, code: str) -> str:
@@ -189,5 +194,4 @@ def show_reasons(states: Sequence[FeedStatus]) -> None:
             "Reasons (a row may have several)",
             ["code", "rows", "meaning", "the accountant"],
             reasons,
-            figures=["code", "rows"],
         )

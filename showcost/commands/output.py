@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,10 +11,11 @@ from datetime import date, datetime
 from decimal import Decimal
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, ParamSpec, TypeAlias
+from typing import TYPE_CHECKING, Final, ParamSpec, TypeAlias
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 P = ParamSpec("P")
+_PIPED_WIDTH: Final = 160
+_SHORT: Final = 26
+_FIGURE: Final = re.compile(r"[-\d,.]*")
 Json: TypeAlias = "bool | int | str | Sequence[Json] | Mapping[str, Json] | None"
 
 
@@ -69,18 +74,19 @@ def say(text: str = "") -> None:
     _console().print(text, markup=False, soft_wrap=True)
 
 
-def show_table(
-    title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], figures: Sequence[str] = ()
-) -> None:
-    """Show rows as a table; the columns named in `figures` are set to the right and never broken."""
+def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Show rows as a table: columns of figures to the right, and what is short is never broken."""
+    cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
     shown = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
-    for name in columns:
-        figure = name in figures
-        shown.add_column(name, justify="right" if figure else "left", no_wrap=figure)
-    for row in rows:
-        shown.add_row(*("" if cell is None else str(cell) for cell in row))
+    for number, name in enumerate(columns):
+        texts = [row[number] for row in cells]
+        figures = all(_FIGURE.fullmatch(text) for text in texts)
+        short = max(map(len, texts), default=0) <= _SHORT
+        shown.add_column(name, justify="right" if figures else "left", no_wrap=short)
+    for row in cells:
+        shown.add_row(*map(escape, row))
     console = _console()
-    console.print(shown, markup=False)
+    console.print(shown)
     console.print()
 
 
@@ -101,5 +107,7 @@ def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
 
 
 def _console() -> Console:
-    # Made when used, so that it writes to the stdout of the moment (tests replace it).
-    return Console(highlight=False)
+    # Made when used, so that it writes to the stdout of the moment (tests replace it). Where nobody looks at
+    # a terminal, tables are as wide as they need to be rather than folded.
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=_PIPED_WIDTH)

@@ -132,5 +132,5 @@ def _dialect(reading: Reading) -> Mapping[str, object]:
 def _show(found: Sequence[Mapping[str, object]]) -> None:
     columns = ["file", "accepted", "rejected", "header_problem"]
     rows = [[one[name] for name in columns] for one in found]
-    show_table("Parsed", columns, rows, figures=["accepted", "rejected"])
+    show_table("Parsed", columns, rows)
     say("The CSV of each file and its rejected records (NAME.rejects.jsonl) are in the folder named.")

@@ -45,7 +45,7 @@ def show(first: datetime | None, last: datetime | None, *, all_currencies: bool)
 
     def display() -> None:
         columns = ["date", "currency", "rate", "published", "snapshot_id"]
-        show_table("Units per euro", columns, [[row[name] for name in columns] for row in rows], ["rate"])
+        show_table("Units per euro", columns, [[row[name] for name in columns] for row in rows])
         if not rows:
             say("Nothing is pinned in this range; `showcost fx pin` pins what is published.")
 

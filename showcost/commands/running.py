@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from showcost.commands.options import from_option, span, to_option
 from showcost.commands.output import Answer, answers, progress_bar, say, show_table
+from showcost.config.feeds import load_feeds
 from showcost.config.home import Home, open_home
 from showcost.ledger.digest import digest as ledger_digest
 from showcost.ledger.store import Ledger
+from showcost.stages.due import due_spans
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import date, datetime
 
     from showcost.running import RunOutcome
+
+
+_WARNING: Final = "WARN"
 
 
 @click.command()
@@ -23,45 +30,54 @@ if TYPE_CHECKING:
 @to_option
 @answers
 def run(first: datetime | None, last: datetime | None) -> Answer:
-    """Materialise the partitions of a range through Dagster, in one run."""
+    """Materialise the partitions of a range through Dagster, in one run; without a range, all that is due.
+
+    Due is what is not made of all that has landed, and rows whose rate has come.
+    """
     home = open_home()
-    start, end = span(home, first, last)
-    outcome = run_with_progress(home, start, end)
-    return Answer(run_facts(outcome), lambda: show_run(outcome), status=0 if outcome.success else 1)
+    feeds = load_feeds(home.production.code)
+    spans = [span(home, first, last)] if first or last else due_spans(home, feeds)
+    outcomes = run_spans(home, spans)
+    return Answer(
+        {"runs": [asdict(one) for one in outcomes], "success": all(one.success for one in outcomes)},
+        lambda: show_runs(outcomes),
+        status=0 if all(one.success for one in outcomes) else 1,
+    )
 
 
-def run_with_progress(home: Home, first: date, last: date) -> RunOutcome:
-    """Run the job over a range, with a bar on a terminal."""
+def run_spans(home: Home, spans: Sequence[tuple[date, date]]) -> list[RunOutcome]:
+    """Run the job over spans of dates, one run each, with a bar on a terminal."""
     # Dagster takes seconds to import: only the commands that run it pay for it.
     from showcost.running import run_range  # noqa: PLC0415
 
-    with progress_bar("materialising") as report:
-        return run_range(home, first, last, report)
+    outcomes: list[RunOutcome] = []
+    for first, last in spans:
+        with progress_bar(f"{first} to {last}") as report:
+            outcomes.append(run_range(home, first, last, report))
+    return outcomes
 
 
-def run_facts(outcome: RunOutcome) -> dict[str, object]:
-    """Return a run's outcome as facts."""
-    return {
-        "run_id": outcome.run_id,
-        "success": outcome.success,
-        "partitions": outcome.partitions,
-        "failures": [{"step": step, "message": message} for step, message in outcome.failures],
-        "failed_checks": [
-            {"asset": one.asset, "check": one.check, "severity": one.severity, "message": one.message}
-            for one in outcome.failed_checks
-        ],
-    }
-
-
-def show_run(outcome: RunOutcome) -> None:
-    """Show a run's outcome: failures first, then the checks that did not hold."""
-    for step, message in outcome.failures:
-        say(f"{step} failed: {message}")
-    checks = [(one.severity, one.asset, one.check, one.message) for one in outcome.failed_checks]
-    if checks:
-        show_table("Checks that did not hold", ["severity", "asset", "check", "message"], checks)
-    how = "succeeded" if outcome.success else "failed"
-    say(f"Run {outcome.run_id} {how}: {outcome.partitions} partitions in {outcome.seconds} s.")
+def show_runs(outcomes: Sequence[RunOutcome]) -> None:
+    """Show outcomes: failures and broken checks in full, warnings by how many partitions they name."""
+    warned: dict[tuple[str, str], tuple[int, int]] = {}
+    for outcome in outcomes:
+        for step, message in outcome.failures:
+            say(f"{step} failed: {message}")
+        for one in outcome.failed_checks:
+            if one.severity != _WARNING:
+                say(f"CHECK FAILED {one.asset}, {one.check}: {one.message}")
+                continue
+            failed, judged = warned.get((one.asset, one.check), (0, 0))
+            warned[one.asset, one.check] = (failed + one.failed, judged + one.judged)
+    if warned:
+        columns = ["asset", "check", "partitions"]
+        rows = [(*key, f"{failed} of {judged}") for key, (failed, judged) in warned.items()]
+        show_table("Checks that warn (the rows are in quarantine)", columns, rows)
+    for outcome in outcomes:
+        how = "succeeded" if outcome.success else "failed"
+        say(f"Run {outcome.run_id} {how}: {outcome.partitions} partitions in {outcome.seconds} s.")
+    if not outcomes:
+        say("Nothing is due.")
 
 
 @click.command()
@@ -90,7 +106,7 @@ def digest(first: datetime | None, last: datetime | None, *, partitions: bool) -
         if partitions:
             rows = [(day, count, value) for day, (count, value) in found.partitions.items()]
             columns = ["date", "entries", "digest"]
-            show_table("Partitions", columns, rows, figures=columns)
+            show_table("Partitions", columns, rows)
         say(f"{found.hash}  {start} to {end}, {entries} entries")
 
     return Answer(facts, show)

@@ -6,7 +6,7 @@ Read from what is stored, not from events: a request that was lost in a crash is
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from showcost.fx.snapshots import RateStatus, build_snapshots
@@ -17,7 +17,7 @@ from showcost.stages.raw_rows import records_of
 from showcost.staging import ALL, StagingStore
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from showcost.config.feed import FeedSpec
     from showcost.config.home import Home
@@ -55,6 +55,27 @@ def due_by_rates(home: Home, feed: FeedSpec) -> list[date]:
         return []
     plan = build_snapshots(known_history(home), waiting, home.production.fx.carry_days)
     return list(plan.dates(RateStatus.OK))
+
+
+def due_spans(home: Home, feeds: Sequence[FeedSpec], most_days_between: int = 7) -> list[tuple[date, date]]:
+    """Return the spans of dates in which anything of the feeds is due, ascending.
+
+    Due dates that lie no more than `most_days_between` days apart share a span: a run over a few empty
+    dates costs less than a run of its own.
+    """
+    days = {day for feed in feeds for day in (*due_by_landing(home, feed).dates, *due_by_rates(home, feed))}
+    return stretches(sorted(days), most_days_between)
+
+
+def stretches(days: Iterable[date], most_days_between: int = 1) -> list[tuple[date, date]]:
+    """Return ascending dates as (first, last) of stretches without larger gaps."""
+    found: list[tuple[date, date]] = []
+    for day in days:
+        if found and day - found[-1][1] <= timedelta(days=most_days_between):
+            found[-1] = (found[-1][0], day)
+        else:
+            found.append((day, day))
+    return found
 
 
 def waiting_for_rates(home: Home, feed: FeedSpec) -> list[date]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from showcost.ledger.candidates import Terms
 from showcost.ledger.digest import partition_hashes
-from showcost.ledger.posting import post
+from showcost.ledger.posting import CHUNK_ROWS, post
 from showcost.ledger.queries import balances
 from showcost.ledger.store import Ledger
 from showcost.stages.names import valid_asset
@@ -42,7 +42,9 @@ def terms_of(home: Home, feed: FeedSpec) -> Terms:
     return Terms(production.code, production.base_currency, feed.name, feed.record_kind)
 
 
-def stage_posted(home: Home, feed: FeedSpec, dates: Sequence[date], run_id: str) -> dict[date, PostedDay]:
+def stage_posted(
+    home: Home, feed: FeedSpec, dates: Sequence[date], run_id: str, chunk_rows: int = CHUNK_ROWS
+) -> dict[date, PostedDay]:
     """Post the valid rows of the partitions and return what the ledger then has of each."""
     ledger = Ledger(home.ledger)
     store = StagingStore(home.path)
@@ -55,6 +57,7 @@ def stage_posted(home: Home, feed: FeedSpec, dates: Sequence[date], run_id: str)
         partition_dates=dates,
         run_id=run_id,
         clock=lambda: datetime.now(UTC),
+        chunk_rows=chunk_rows,
     )
     appended = {result.partition_date: result.appended_entries for result in results}
     ledger.create()

@@ -1,7 +1,7 @@
 """The sensors: one watches the inbox, one the rates that rows wait for."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime
 from typing import Final
 
 import dagster as dg
@@ -15,7 +15,7 @@ from showcost.config.production import Production
 from showcost.core.errors import ShowcostError
 from showcost.core.hashing import sha256_framed
 from showcost.ingest.landing import Landing, land
-from showcost.stages.due import Due, due_by_landing, due_by_rates, waiting_for_rates
+from showcost.stages.due import Due, due_by_landing, due_by_rates, stretches, waiting_for_rates
 
 INBOX_SECONDS: Final = 60
 RATES_SECONDS: Final = 900
@@ -128,14 +128,3 @@ def _range_request(run_key: str, assets: Sequence[dg.AssetKey], span: tuple[date
 def _existing(production: Production, dates: Mapping[date, object]) -> list[date]:
     known = set(daily_partitions(production).get_partition_keys())
     return sorted(day for day in dates if day.isoformat() in known)
-
-
-def stretches(days: Iterable[date]) -> list[tuple[date, date]]:
-    """Return ascending dates as stretches without gaps: (first, last) of each."""
-    found: list[tuple[date, date]] = []
-    for day in days:
-        if found and day - found[-1][1] == timedelta(days=1):
-            found[-1] = (found[-1][0], day)
-        else:
-            found.append((day, day))
-    return found

@@ -1,0 +1,99 @@
+"""Write the pages of docs/ that are made from the code: `python scripts/write_docs.py`.
+
+A test holds the committed pages equal to what this makes.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from showcost.config.feed import FeedSpec
+from showcost.config.record_kinds import RECORD_KINDS
+from showcost.core.reasons import CATALOGUE, Severity
+
+DOCS: Final = Path(__file__).resolve().parents[1] / "docs"
+
+_EFFECTS: Final = {
+    Severity.ROW: "R: the row goes to quarantine",
+    Severity.FILE: "F: the whole delivery goes to quarantine",
+    Severity.WARNING: "W: the row is posted with a flag",
+    Severity.PENDING: "P: the row waits and releases itself",
+}
+
+
+def reason_codes() -> str:
+    """Return the page of reason codes, from the catalogue."""
+    lines = [
+        "# Reason codes",
+        "",
+        "Made from `showcost/core/reasons.py` by `make docs`; do not edit. A code is stable and opaque, and a",
+        "retired one is never used again. Each rejected row carries, per code, the field, what was observed,",
+        "what was expected, and where the rule comes from.",
+        "",
+        *(f"- {effect}" for effect in _EFFECTS.values()),
+        "",
+        "| code | | meaning | the accountant | in force |",
+        "|---|---|---|---|---|",
+    ]
+    for reason in CATALOGUE.values():
+        force = "yes" if reason.arrives_with is None else f"comes with {reason.arrives_with}"
+        lines.append(f"| {reason.code} | {reason.severity} | {reason.meaning} | {reason.action} | {force} |")
+    return "\n".join(lines) + "\n"
+
+
+def feed_settings() -> str:
+    """Return the page of feed settings and of the fields per record kind, from the models."""
+    lines = [
+        "# Feeds: settings and fields",
+        "",
+        "Made from `showcost/config/feed.py` and `showcost/config/record_kinds.py` by `make docs`; do not edit.",
+        "",
+        "## Settings",
+        "",
+        "| setting | needed | default |",
+        "|---|---|---|",
+    ]
+    for name, field in FeedSpec.model_fields.items():
+        needed = "yes" if field.is_required() else ""
+        default = (
+            ""
+            if field.is_required() or field.default is None
+            else _default(field.get_default(call_default_factory=True))
+        )
+        lines.append(f"| `{name}` | {needed} | {default} |")
+    for kind in RECORD_KINDS.values():
+        lines += [
+            "",
+            f"## {kind.title} (`{kind.name}`)",
+            "",
+            f"Dated by `{kind.transaction_date}`; key: {', '.join(f'`{name}`' for name in kind.key)}.",
+            "",
+            "| field | read as | required | meaning |",
+            "|---|---|---|---|",
+        ]
+        for one in kind.fields:
+            required = "yes" if one.required else ""
+            personal = " (personal: never shown)" if one.personal else ""
+            lines.append(f"| `{one.name}` | {one.type} | {required} | {one.meaning}{personal} |")
+    return "\n".join(lines) + "\n"
+
+
+def _default(value: object) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(f"`{item}`" for item in value)
+    return f"`{str(value).lower()}`" if isinstance(value, bool) else ""
+
+
+PAGES: Final = {"reason-codes.md": reason_codes, "feed-settings.md": feed_settings}
+"""The generated pages by file name."""
+
+
+def main() -> None:
+    """Write all pages."""
+    for name, page in PAGES.items():
+        (DOCS / name).write_text(page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
