@@ -27,9 +27,9 @@ def reason_codes() -> str:
     lines = [
         "# Reason codes",
         "",
-        "Made from `showcost/core/reasons.py` by `make docs`; do not edit. A code is stable and opaque, and a",
-        "retired one is never used again. Each rejected row carries, per code, the field, what was observed,",
-        "what was expected, and where the rule comes from.",
+        "Made from `showcost/core/reasons.py` by `make docs`; do not edit. A code is stable and opaque, and",
+        "a retired one is never used again. Each rejected row carries, per code, the field, what was",
+        "observed, what was expected, and where the rule comes from.",
         "",
         *(f"- {effect}" for effect in _EFFECTS.values()),
         "",
@@ -47,21 +47,17 @@ def feed_settings() -> str:
     lines = [
         "# Feeds: settings and fields",
         "",
-        "Made from `showcost/config/feed.py` and `showcost/config/record_kinds.py` by `make docs`; do not edit.",
+        "Made from `showcost/config/feed.py` and `record_kinds.py` by `make docs`; do not edit.",
         "",
         "## Settings",
         "",
-        "| setting | needed | default |",
-        "|---|---|---|",
+        "| setting | | default | meaning |",
+        "|---|---|---|---|",
     ]
     for name, field in FeedSpec.model_fields.items():
-        needed = "yes" if field.is_required() else ""
-        default = (
-            ""
-            if field.is_required() or field.default is None
-            else _default(field.get_default(call_default_factory=True))
-        )
-        lines.append(f"| `{name}` | {needed} | {default} |")
+        needed = "needed" if field.is_required() else ""
+        default = "" if field.is_required() else _default(field.get_default(call_default_factory=True))
+        lines.append(f"| `{name}` | {needed} | {default} | {field.description} |")
     for kind in RECORD_KINDS.values():
         lines += [
             "",
@@ -82,7 +78,9 @@ def feed_settings() -> str:
 def _default(value: object) -> str:
     if isinstance(value, tuple):
         return ", ".join(f"`{item}`" for item in value)
-    return f"`{str(value).lower()}`" if isinstance(value, bool) else ""
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    return f"`{value}`" if isinstance(value, str) else ""
 
 
 PAGES: Final = {"reason-codes.md": reason_codes, "feed-settings.md": feed_settings}

@@ -83,9 +83,8 @@ def _show_landing(landings: Sequence[Landing], left: Sequence[str]) -> None:
     for landing in landings:
         for one in landing.read:
             if one.summary.refused:
-                say(
-                    f"{landing.feed}: {one.arrival.name} is refused, {one.summary.refused}: {one.summary.detail}"
-                )
+                why = f"{one.summary.refused}: {one.summary.detail}"
+                say(f"{landing.feed}: {one.arrival.name} is refused, {why}")
         for name in landing.again:
             say(f"{landing.feed}: {name} was delivered before, byte for byte; nothing to do")
         for name in landing.changing:

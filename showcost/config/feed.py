@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from showcost.config.loading import ConfigModel
 from showcost.config.production import (
@@ -70,40 +70,56 @@ class ControlTotal(ConfigModel):
 
 
 class FeedSpec(ConfigModel):
-    """One feed.
+    """One feed: what the YAML's `attributes` say."""
 
-    `record_kind` decides the fields; `fields` lists, per field, the header names that mean it beside its
-    own name. `key` are the fields that identify a row; `key_ordinal` adds the number of the row among
-    those with the same key in its delivery, for senders without line numbers. `constants` fill a field on
-    every row; `default_currency` only blank ones. `required` replaces the record kind's list.
-    `productions` restricts the feed to the production codes listed. `inbox` is the folder below the inbox
-    and `patterns` are the file names taken from it.
-    """
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
     name: FeedName
+    """Names the feed's assets, its inbox folder and its keys; lower case, digits and underscores."""
     description: str = Field(min_length=1)
+    """Who sends the deliveries, and how often."""
     record_kind: Literal["vendor_invoice", "location_permit", "payroll"]
+    """What a row is; decides the fields."""
     format: Literal["csv", "xlsx"] = "csv"
+    """The format of the files; a file whose bytes are of the other one is read all the same."""
     owners: tuple[Annotated[str, Field(pattern=r"^(team:[\w-]+|[^@\s]+@[^@\s]+)$")], ...] = (
         "team:production-accounting",
     )
+    """Who answers for the feed: `team:name` or an e-mail address."""
     productions: tuple[Code, ...] = ()
+    """The production codes that the feed delivers to; all when empty."""
     inbox: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")] | None = None
+    """The folder below the inbox, when it is not the feed's name."""
     patterns: tuple[str, ...] = ("*.csv", "*.txt", "*.csv.gz", "*.zip", "*.xls", "*.xlsx")
+    """The file names that are taken from the inbox, without regard to case."""
     dialect: DialectHints = DialectHints()
+    """What is known of the files: encoding, delimiter, quote, escape, header_record, skip_records, sheet."""
     fields: dict[str, FieldHints] = Field(default_factory=dict)
+    """Per field: `headers` that mean it beside its own name, first listed first; `formats` of a date."""
     date_formats: tuple[DateFormat, ...] = ()
+    """Formats of all dates, tried in order, nothing else is read; `excel` for day numbers of a workbook."""
     day_first: bool | None = None
+    """Whether 03/04/2026 is the third of April, where the column itself does not tell."""
     decimal_mark: Literal[".", ","] | None = None
+    """The decimal mark, where the column itself does not tell."""
     dash_is_zero: bool = False
+    """Whether a lone dash is an amount of zero, as workbooks show it."""
     default_currency: Currency | None = None
+    """The currency of rows that name none."""
     transaction_date: str | None = None
+    """The field that dates the transaction, when it is not the record kind's own."""
     key: tuple[str, ...] = ()
+    """The fields that identify a row, when they are not the record kind's own."""
     key_ordinal: bool = False
+    """Whether rows with the same key are told apart by their order in the file (no line numbers)."""
     required: tuple[str, ...] | None = None
+    """The fields that no row may leave blank, in place of the record kind's list."""
     constants: dict[str, str] = Field(default_factory=dict)
+    """Fields with one value on every row."""
     accounts: AccountMapping | None = None
+    """Accounts by the text of a column: `headers`, `map`, and `otherwise` for texts not listed."""
     control_total: ControlTotal | None = None
+    """The line of a total that the rows must add up to: `labels` of the line, `field` that is summed."""
 
     @property
     def kind(self) -> RecordKind:
@@ -172,7 +188,9 @@ class FeedSpec(ConfigModel):
             for header in self.headers_of(field):
                 other = meaning.setdefault(normal_header(header), field)
                 if other != field:
-                    raise ValueError(f"each header once; {header!r} stands for {other} and {field}")
+                    raise ValueError(
+                        f"fields in which each header stands once; {header!r} stands for {other} and {field}"
+                    )
         return self
 
 

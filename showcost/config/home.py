@@ -76,7 +76,11 @@ def default_home() -> Path:
 
 
 def open_home(path: Path | None = None) -> Home:
-    """Return the data folder at `path` (default: `default_home()`), checked to describe a production."""
+    """Return the data folder at `path` (default: `default_home()`), checked to describe a production.
+
+    Production, chart and budget are read here, so that what is wrong with one of them is said before any
+    work and not when a step comes to need it.
+    """
     home = Home(path or default_home())
     if not (home.path / PRODUCTION_FILE).is_file():
         raise ConfigError(
@@ -84,4 +88,5 @@ def open_home(path: Path | None = None) -> Home:
             "",
             f"a data folder with a {PRODUCTION_FILE} (name another one with {HOME_VARIABLE})",
         )
+    _ = home.production, home.chart, home.budget
     return home

@@ -112,7 +112,9 @@ def _config_error(path: Path | str, model: type[BaseModel], detail: ErrorDetails
         case "extra_forbidden":
             return ConfigError(path, key, f"no such key{_suggestion(model, detail['loc'])}")
         case "value_error":
-            return ConfigError(path, key, str(detail["ctx"]["error"]), _shown(detail["input"]))
+            # A rule over several keys has all of them as its input: the rule itself says what it found.
+            found = None if isinstance(detail["input"], dict) else _shown(detail["input"])
+            return ConfigError(path, key, str(detail["ctx"]["error"]), found)
         case _:
             expected = detail["msg"].removeprefix("Input should be ").removeprefix("Value should ")
             return ConfigError(path, key, expected, _shown(detail["input"]))
