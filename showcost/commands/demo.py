@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -24,13 +25,16 @@ from showcost.stages.due import due_spans
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import date
 
     from showcost.config.home import Home
+    from showcost.config.production import Span
 
 SAMPLES: Final = {"harrow-bridge": "data", "uk-spend": "examples/uk_spend"}
 """The sample productions by name, and their folder in the repository."""
 
 _MARKER: Final = ".showcost-demo"
+_NEAR: Final = timedelta(days=7)
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ def demo(sample: str, folder: Path | None, deliveries: Path | None) -> Answer:
     home = _fresh_home(sample, (folder or _repository() / ".demo").resolve(), deliveries)
     landed = land_answer(home)
     feeds = load_feeds(home.production.code)
-    outcomes = run_spans(home, due_spans(home, feeds))
+    outcomes = run_spans(home, _to_the_edges(due_spans(home, feeds), home.production.dates))
     success = all(outcome.success for outcome in outcomes)
     status = status_answer(home, feeds)
     totals = _totals(home)
@@ -115,6 +119,15 @@ def _fresh_home(sample: str, folder: Path, deliveries: Path | None) -> Home:
             if path.is_file():
                 shutil.copyfile(path, inbox / path.name)
     return home
+
+
+def _to_the_edges(spans: list[tuple[date, date]], dates: Span) -> list[tuple[date, date]]:
+    """Let the first and the last span begin and end with the production where it is near."""
+    if spans and spans[0][0] - dates.start <= _NEAR:
+        spans[0] = (dates.start, spans[0][1])
+    if spans and dates.end - spans[-1][1] <= _NEAR:
+        spans[-1] = (spans[-1][0], dates.end)
+    return spans
 
 
 def _totals(home: Home) -> list[Total]:

@@ -3,10 +3,12 @@
 Thin on purpose: a step calls one stage of `showcost.stages` and shows its outcome per partition.
 """
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
+import pyarrow as pa
 
 from showcost.components import naming
 from showcost.components.metadata import column_schema, counts_table, lineage, preview
@@ -18,13 +20,15 @@ from showcost.core.reasons import CATALOGUE
 from showcost.ingest.landing import land, landed
 from showcost.ledger.schema import ENTRY_COLUMNS
 from showcost.stages.names import quarantine_asset, valid_asset
+from showcost.stages.names import undated_asset as undated_asset_name
 from showcost.stages.posting import stage_posted
 from showcost.stages.raw_rows import stage_raw_rows
 from showcost.stages.validation import DayCounts, stage_undated, stage_validated
-from showcost.staging import StagingStore
+from showcost.staging import ALL, StagingStore
 from showcost.validation.columns import Stage
 from showcost.validation.columns import column_schema as row_columns
 
+_ROWS_SHOWN = 20
 _SINGLE_RUN = dg.BackfillPolicy.single_run()
 
 
@@ -132,9 +136,15 @@ def undated_asset(feed: FeedSpec) -> dg.AssetsDefinition:
     )
     def undated(data: DataFolder) -> dg.MaterializeResult[None]:
         with plain_failures():
-            counts = stage_undated(data.home(), feed)
+            home = data.home()
+            counts = stage_undated(home, feed)
+            rows = StagingStore(home.path).read(undated_asset_name(feed.name), ALL)
         return dg.MaterializeResult(
-            metadata={"dagster/row_count": counts.received, "reasons": _reasons_table(counts)}
+            metadata={
+                "dagster/row_count": counts.received,
+                "reasons": _reasons_table(counts),
+                "rows": _reasons_of_rows(rows),
+            }
         )
 
     return undated
@@ -209,9 +219,20 @@ def _quarantine_metadata(store: StagingStore, feed: FeedSpec, key: str, counts: 
     }
     if counts.not_posted:
         metadata["reasons"] = _reasons_table(counts)
-        rows = store.read(quarantine_asset(feed.name), key)
-        metadata["preview"] = preview(rows, ["delivery", "record", "disposition", "codes"], rows=20)
+        metadata["rows"] = _reasons_of_rows(store.read(quarantine_asset(feed.name), key))
     return metadata
+
+
+def _reasons_of_rows(rows: pa.Table) -> dg.TableMetadataValue:
+    """Return the first rejected rows, a line per reason; what may identify a person is masked in them."""
+    names = ["arrival", "record", "disposition", "code", "field", "observed", "expected"]
+    shown = rows.select(["arrival", "record", "disposition", "reasons"]).slice(0, _ROWS_SHOWN)
+    lines = [
+        (row["arrival"], row["record"], row["disposition"], *(reason.get(name) for name in names[3:]))
+        for row in shown.to_pylist()
+        for reason in json.loads(row["reasons"])
+    ]
+    return counts_table(names, lines)
 
 
 def _reasons_table(counts: DayCounts) -> dg.TableMetadataValue:
