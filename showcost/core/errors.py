@@ -50,3 +50,18 @@ class StoreBusyError(ShowcostError):
 
 class IntegrityError(CheckFailedError):
     """Stored bytes are not the bytes that were recorded: stop, never go on with them."""
+
+
+class StorageError(ShowcostError):
+    """The disk did not take what was to be written; nothing was acknowledged, the same command goes on."""
+
+    exit_status: ClassVar[int] = 1
+
+
+class FatalError(ShowcostError):
+    """An fsync or a commit failed: nobody knows what is on the disk, and the process must end.
+
+    `showcost.core.durable` raises it again at every later call, so that swallowing it gains nothing.
+    """
+
+    exit_status: ClassVar[int] = 1

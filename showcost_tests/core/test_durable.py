@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from showcost.core.durable import make_folder, write_durably
+from showcost.core.durable import System, make_folder, using, write_durably
+from showcost.core.errors import FatalError, StorageError
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from typing import BinaryIO
 
 
 def test_content_is_replaced_in_one_step(tmp_path: Path) -> None:
@@ -22,21 +24,36 @@ def test_content_is_replaced_in_one_step(tmp_path: Path) -> None:
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_a_failed_fsync_is_raised_and_keeps_the_old_content(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "file"
-    write_durably(path, b"one")
-
-    def fail(_: int) -> None:
+class FailingFsync(System):
+    def fsync(self, descriptor: int, path: Path) -> None:
         raise OSError(5, "Input/output error")
 
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "fsync", fail)
-        with pytest.raises(OSError, match="Input/output error"):
+
+class FullDisk(System):
+    def write(self, stream: BinaryIO, data: bytes, path: Path) -> None:
+        super().write(stream, data[:3], path)
+        raise OSError(28, "No space left on device")
+
+
+def test_a_failed_fsync_is_fatal_keeps_the_old_content_and_stops_all_that_follows(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    write_durably(path, b"one")
+    with using(FailingFsync()):
+        with pytest.raises(FatalError, match="Input/output error"):
             write_durably(path, b"two")
+        with pytest.raises(FatalError, match=f"{path}.*Input/output error"):
+            write_durably(tmp_path / "another", b"three")
     assert path.read_bytes() == b"one"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_disk_keeps_the_old_content_and_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    write_durably(path, b"one")
+    with using(FullDisk()), pytest.raises(StorageError, match="No space left on device"):
+        write_durably(path, b"two")
+    write_durably(tmp_path / "another", b"three")
+    assert path.read_bytes() == b"one"
 
 
 def test_every_new_folder_is_made_durable_in_its_parent(

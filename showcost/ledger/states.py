@@ -1,0 +1,223 @@
+"""The kinds of audit record, and the state machine that says which may follow which.
+
+Each record moves its subjects: a delivery, a partition of a feed, a batch, a snapshot, a period, a row, a
+publication. `MACHINE` lists every allowed move; whatever is not in it raises. The diagram in
+docs/audit.md is drawn from it.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from showcost.core.errors import IntegrityError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+
+class Kind(StrEnum):
+    """What an audit record says."""
+
+    DELIVERY_RECEIVED = "delivery_received"
+    RECORDS_READ = "records_read"
+    DEAD_LETTERED = "dead_lettered"
+    REPLAYED = "replayed"
+    VALIDATED = "validated"
+    QUARANTINED = "quarantined"
+    CORRECTION = "correction"
+    FX_PINNED = "fx_pinned"
+    INTENT = "intent"
+    COMMITTED = "committed"
+    RECOVERED = "recovered"
+    PERIOD_CLOSED = "period_closed"
+    PERIOD_REOPENED = "period_reopened"
+    SNAPSHOT_PUBLISHED = "snapshot_published"
+    PAYLOAD_SHREDDED = "payload_shredded"
+
+
+class Of(StrEnum):
+    """What a subject is."""
+
+    DELIVERY = "delivery"
+    PARTITION = "partition"
+    BATCH = "batch"
+    SNAPSHOT = "snapshot"
+    PERIOD = "period"
+    ROW = "row"
+    PUBLICATION = "publication"
+
+
+class State(StrEnum):
+    """Where a subject stands; what no record has moved yet is NEW."""
+
+    NEW = "new"
+    RECEIVED = "received"
+    READ = "read"
+    DEAD = "dead-lettered"
+    SHREDDED = "shredded"
+    VALIDATED = "validated"
+    CORRECTED = "corrected"
+    INTENT = "intent"
+    COMMITTED = "committed"
+    PINNED = "pinned"
+    CLOSED = "closed"
+    OPEN = "open"
+    QUARANTINED = "quarantined"
+    REPLAYED = "replayed"
+    PUBLISHED = "published"
+
+
+class Subject(NamedTuple):
+    """What a record is about: in the log it is written `of:name`."""
+
+    of: Of
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.of}:{self.name}"
+
+
+def delivery(sha256: str) -> Subject:
+    """Return a delivery, by the sha256 of its payload."""
+    return Subject(Of.DELIVERY, sha256)
+
+
+def partition(feed: str, date: object) -> Subject:
+    """Return a partition of a feed; `date` is its transaction date, or `all` for the undated rows."""
+    return Subject(Of.PARTITION, f"{feed}/{date}")
+
+
+def batch(batch_id: str) -> Subject:
+    """Return a batch of entries."""
+    return Subject(Of.BATCH, batch_id)
+
+
+def snapshot(date: object) -> Subject:
+    """Return the FX snapshot of a date."""
+    return Subject(Of.SNAPSHOT, str(date))
+
+
+def period(name: str) -> Subject:
+    """Return an accounting period."""
+    return Subject(Of.PERIOD, name)
+
+
+def row(row_id: str) -> Subject:
+    """Return a row of the reconciliation queue."""
+    return Subject(Of.ROW, row_id)
+
+
+def publication(name: str) -> Subject:
+    """Return a published report or lender snapshot."""
+    return Subject(Of.PUBLICATION, name)
+
+
+def parse(text: str) -> Subject:
+    """Return the subject that the log writes as `of:name`; ValueError if it is none."""
+    of, _, name = text.partition(":")
+    return Subject(Of(of), name)
+
+
+Moves = dict[State, State]
+
+MACHINE: Final[Mapping[tuple[Of, Kind], Moves]] = {
+    # A payload that comes again is received again; a feed that was corrected is read again.
+    (Of.DELIVERY, Kind.DELIVERY_RECEIVED): {
+        State.NEW: State.RECEIVED,
+        State.RECEIVED: State.RECEIVED,
+        State.READ: State.READ,
+        State.DEAD: State.DEAD,
+    },
+    (Of.DELIVERY, Kind.RECORDS_READ): {State.RECEIVED: State.READ, State.READ: State.READ},
+    (Of.DELIVERY, Kind.DEAD_LETTERED): {
+        State.NEW: State.DEAD,
+        State.RECEIVED: State.DEAD,
+        State.READ: State.DEAD,
+        State.DEAD: State.DEAD,
+    },
+    (Of.DELIVERY, Kind.REPLAYED): {State.DEAD: State.RECEIVED},
+    (Of.DELIVERY, Kind.PAYLOAD_SHREDDED): {State.RECEIVED: State.SHREDDED, State.READ: State.SHREDDED},
+    (Of.PARTITION, Kind.VALIDATED): {
+        State.NEW: State.VALIDATED,
+        State.VALIDATED: State.VALIDATED,
+        State.CORRECTED: State.VALIDATED,
+        State.COMMITTED: State.VALIDATED,
+    },
+    # A correction that a person makes needs no new validation of the partition.
+    (Of.PARTITION, Kind.CORRECTION): {
+        State.VALIDATED: State.CORRECTED,
+        State.CORRECTED: State.CORRECTED,
+        State.COMMITTED: State.CORRECTED,
+    },
+    (Of.PARTITION, Kind.INTENT): {State.VALIDATED: State.INTENT, State.CORRECTED: State.INTENT},
+    (Of.PARTITION, Kind.RECOVERED): {State.INTENT: State.INTENT},
+    (Of.PARTITION, Kind.COMMITTED): {State.INTENT: State.COMMITTED},
+    (Of.BATCH, Kind.INTENT): {State.NEW: State.INTENT},
+    (Of.BATCH, Kind.RECOVERED): {State.INTENT: State.INTENT},
+    (Of.BATCH, Kind.COMMITTED): {State.INTENT: State.COMMITTED},
+    (Of.SNAPSHOT, Kind.FX_PINNED): {State.NEW: State.PINNED},
+    (Of.SNAPSHOT, Kind.RECOVERED): {State.PINNED: State.PINNED},
+    (Of.PERIOD, Kind.PERIOD_CLOSED): {State.NEW: State.CLOSED, State.OPEN: State.CLOSED},
+    (Of.PERIOD, Kind.PERIOD_REOPENED): {State.NEW: State.OPEN, State.CLOSED: State.OPEN},
+    (Of.ROW, Kind.QUARANTINED): {
+        State.NEW: State.QUARANTINED,
+        State.QUARANTINED: State.QUARANTINED,
+        State.CORRECTED: State.QUARANTINED,
+        State.REPLAYED: State.QUARANTINED,
+    },
+    (Of.ROW, Kind.CORRECTION): {
+        State.NEW: State.CORRECTED,
+        State.QUARANTINED: State.CORRECTED,
+        State.CORRECTED: State.CORRECTED,
+        State.REPLAYED: State.CORRECTED,
+    },
+    (Of.ROW, Kind.REPLAYED): {
+        State.NEW: State.REPLAYED,
+        State.QUARANTINED: State.REPLAYED,
+        State.CORRECTED: State.REPLAYED,
+        State.REPLAYED: State.REPLAYED,
+    },
+    (Of.PUBLICATION, Kind.SNAPSHOT_PUBLISHED): {
+        State.NEW: State.PUBLISHED,
+        State.PUBLISHED: State.PUBLISHED,
+    },
+}
+"""Per subject and kind of record: from which state it moves the subject, and to which."""
+
+PREREQUISITES: Final[Mapping[tuple[Kind, Of], frozenset[State]]] = {
+    (Kind.VALIDATED, Of.DELIVERY): frozenset({State.READ, State.SHREDDED}),
+    (Kind.INTENT, Of.SNAPSHOT): frozenset({State.PINNED}),
+}
+"""What a record builds upon (its `needs`), and in which states that must be."""
+
+
+class States:
+    """Where every subject stands after the records so far."""
+
+    def __init__(self) -> None:
+        self._states: dict[str, State] = {}
+
+    def of(self, subject: Subject | str) -> State:
+        """Return the state of a subject."""
+        return self._states.get(str(subject), State.NEW)
+
+    def check(self, kind: Kind, subjects: Iterable[str], needs: Iterable[str]) -> None:
+        """Raise IntegrityError if a record of this kind may not come now."""
+        for text in needs:
+            wanted = PREREQUISITES.get((kind, parse(text).of))
+            if wanted is None:
+                raise IntegrityError(f"audit log: {kind} cannot build upon {text}")
+            if self.of(text) not in wanted:
+                shown = " or ".join(sorted(wanted))
+                raise IntegrityError(
+                    f"audit log: {kind} needs {text} to be {shown}, but it is {self.of(text)}"
+                )
+        for text in subjects:
+            if self.of(text) not in MACHINE.get((parse(text).of, kind), {}):
+                raise IntegrityError(f"audit log: {kind} may not come for {text}, which is {self.of(text)}")
+
+    def move(self, kind: Kind, subjects: Iterable[str]) -> None:
+        """Move the subjects of a record that `check` let through."""
+        for text in subjects:
+            self._states[text] = MACHINE[parse(text).of, kind][self.of(text)]
