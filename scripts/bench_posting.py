@@ -22,10 +22,11 @@ import pyarrow as pa
 
 from showcost.fx.history import PUBLICATIONS_SCHEMA, RATES_SCHEMA, RateHistory
 from showcost.fx.snapshots import build_snapshots
-from showcost.fx.store import pin
 from showcost.ledger.candidates import Terms
 from showcost.ledger.digest import digest
+from showcost.ledger.pinning import pin_recorded
 from showcost.ledger.posting import CHUNK_ROWS, post
+from showcost.ledger.recovery import writing
 from showcost.ledger.store import Ledger
 from showcost.staging import Part, StagingStore, split_by_date
 
@@ -76,8 +77,8 @@ def pin_made_up_rates(ledger: Ledger, days: list[date]) -> None:
         ),
         currencies=frozenset(RATES),
     )
-    with ledger.write() as connection:
-        pin(connection, build_snapshots(history, days, carry_days=4), now())
+    with writing(ledger) as connection:
+        pin_recorded(ledger, connection, build_snapshots(history, days, carry_days=4), now())
 
 
 def now() -> datetime:

@@ -11,17 +11,19 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
+from showcost.core.durable import commit
 from showcost.core.errors import IntegrityError
 from showcost.fx.conversion import cross_rate_sql, micro_rate_sql
 from showcost.fx.history import RATE_DECIMALS
 from showcost.fx.snapshots import HASH_SQL, ID_SQL, RATE_TYPE, RateStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
     from datetime import date, datetime
 
     import duckdb
@@ -97,11 +99,17 @@ def create_tables(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(statement)
 
 
-def pin(connection: duckdb.DuckDBPyConnection, plan: SnapshotPlan, pinned_at: datetime) -> PinResult:
+def pin(
+    connection: duckdb.DuckDBPyConnection,
+    plan: SnapshotPlan,
+    pinned_at: datetime,
+    before_commit: Callable[[Sequence[date]], None] | None = None,
+) -> PinResult:
     """Pin the snapshots of a plan for the dates that have none, in one transaction of its own.
 
     `pinned_at` is recorded in UTC, it is no part of the hash. Before the commit the hashes of what was
     inserted are recomputed from the tables; IntegrityError if they differ, and nothing is pinned.
+    `before_commit` is called within the transaction, with the dates that are new, if there are any.
     """
     pinned_at = pinned_at.astimezone(UTC).replace(tzinfo=None)
     planned = plan.states.column("date").to_pylist()
@@ -119,6 +127,8 @@ def pin(connection: duckdb.DuckDBPyConnection, plan: SnapshotPlan, pinned_at: da
             raise IntegrityError(
                 f"fx snapshot of {wrong[0].snapshot_date}: what was written is not what was built"
             )
+        if fresh and before_commit is not None:
+            before_commit(fresh)
     pinned = frozenset(kept)
     return PinResult(
         pinned=fresh,
@@ -308,4 +318,4 @@ def _transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     except BaseException:
         connection.rollback()
         raise
-    connection.commit()
+    commit(connection.commit, Path("fx_snapshots"))

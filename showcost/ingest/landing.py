@@ -2,6 +2,7 @@
 
 Landing is repeatable: what is registered and read stays as it is; what is registered but not read yet (a
 crash in between, a feed that was corrected since) is read from the stored payload, never from the inbox.
+Both are in the audit log before they count.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from showcost.ingest.control_totals import MISMATCH, footer_cells, mismatch
 from showcost.ingest.inbox import waiting
 from showcost.ingest.payloads import PayloadStore
 from showcost.ingest.readers import Hints, Reading, Rejected, read_delivery
+from showcost.ingest.recording import record_read, record_received
 from showcost.ingest.records import (
     Accepted,
     HeaderMatch,
@@ -29,6 +31,7 @@ from showcost.ingest.records import (
     rejected_records,
 )
 from showcost.ingest.register import Arrival, Register
+from showcost.ledger.audit import AuditLog
 from showcost.staging import StagingStore
 
 if TYPE_CHECKING:
@@ -98,14 +101,15 @@ def records_asset(feed: str) -> str:
 def land(home: Home, feed: FeedSpec) -> Landing:
     """Take what waits in the feed's inbox and read every delivery that has not been read yet."""
     register = Register(home.raw, home.locks)
-    again, changing = _take(home, feed, register)
+    audit = AuditLog(home.path)
+    again, changing = _take(home, feed, register, audit)
     store = StagingStore(home.path)
     mark = _fingerprint(home, feed)
     read: list[LandedDelivery] = []
     for arrival in register.deliveries(feed.name):
         staged = store.metadata(records_asset(feed.name), arrival.delivery)
         if staged is None or staged.inputs.get("fingerprint") != mark:
-            read.append(_read(home, feed, arrival, store, mark))
+            read.append(_read(home, feed, arrival, audit, mark))
     return Landing(feed.name, tuple(read), again, changing)
 
 
@@ -121,7 +125,9 @@ def landed(home: Home, feed: FeedSpec) -> list[LandedDelivery]:
     return found
 
 
-def _take(home: Home, feed: FeedSpec, register: Register) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _take(
+    home: Home, feed: FeedSpec, register: Register, audit: AuditLog
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Store and register the files that wait; return the names that came again and those in flux."""
     payloads = PayloadStore(home.raw)
     again: list[str] = []
@@ -131,6 +137,7 @@ def _take(home: Home, feed: FeedSpec, register: Register) -> tuple[tuple[str, ..
         if payload.size != file.size or not file.unchanged():
             changing.append(file.name)
             continue
+        record_received(audit, feed.name, payload, file.name, file.modified_ns)
         (arrival,) = register.add(feed.name, [(payload, file.name, file.modified_ns)])
         if arrival.again:
             again.append(file.name)
@@ -145,15 +152,14 @@ def _fingerprint(home: Home, feed: FeedSpec) -> str:
     )
 
 
-def _read(
-    home: Home, feed: FeedSpec, arrival: Arrival, store: StagingStore, fingerprint: str
-) -> LandedDelivery:
+def _read(home: Home, feed: FeedSpec, arrival: Arrival, audit: AuditLog, fingerprint: str) -> LandedDelivery:
     path = PayloadStore(home.raw).verified(arrival.delivery)
     hints = Hints(**feed.dialect.model_dump())
     with read_delivery(path, format=feed.format, hints=hints) as reading:
         content = _content(home, feed, arrival, reading)
         summary = _summary(content, reading)
-    staged = store.write(
+    record_read(audit, arrival, content.records, fingerprint)
+    staged = StagingStore(home.path).write(
         records_asset(feed.name),
         arrival.delivery,
         content.records.sort_by([("transaction_date", "ascending"), ("record", "ascending")]),

@@ -39,7 +39,7 @@ from showcost.core.durable import (
 )
 from showcost.core.errors import CheckFailedError, IntegrityError, StoreBusyError
 from showcost.core.hashing import sha256_bytes, sha256_file
-from showcost.ledger.states import Kind, State, States, Subject
+from showcost.ledger.states import Kind, Of, State, States, Subject
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -51,6 +51,7 @@ Fact: TypeAlias = "str | int | bool | Sequence[Fact] | Mapping[str, Fact] | None
 NO_HASH: Final = "0" * 64
 """The `prev` of the first record."""
 
+_ANNOUNCING: Final = frozenset({Kind.INTENT, Kind.FX_PINNED})
 _BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
 
 _NAME_DIGITS: Final = 16
@@ -72,6 +73,14 @@ class Head(NamedTuple):
 
     seq: int
     hash: str
+
+
+class Transaction(NamedTuple):
+    """A transaction of the ledger as the log has it: what announced it, and whether it was acknowledged."""
+
+    kind: Kind
+    hash: str
+    acknowledged: bool
 
 
 @dataclass(frozen=True)
@@ -214,6 +223,21 @@ class AuditLog:
                 if record.seq >= from_seq:
                     yield record
 
+    def transactions(self) -> dict[int, Transaction]:
+        """Return the transactions of the ledger that were announced, by the number of their record."""
+        with self._guard:
+            self._read_on()
+            return {
+                seq: Transaction(kind, found, seq in self._seen.acknowledged)
+                for seq, (kind, found) in self._seen.announced.items()
+            }
+
+    def committed(self, of: Of) -> set[str]:
+        """Return the names of the subjects of a sort that are committed."""
+        with self._guard:
+            self._read_on()
+            return self._seen.states.names(of, State.COMMITTED)
+
     def at_moment(self, moment: datetime) -> Head:
         """Return the last record that was written at or before an aware moment."""
         found = Head(0, NO_HASH)
@@ -334,6 +358,8 @@ class _Seen:
     at: datetime = _BEGINNING
     length: int = 0
     states: States = field(default_factory=States)
+    announced: dict[int, tuple[Kind, str]] = field(default_factory=dict)
+    acknowledged: set[int] = field(default_factory=set)
 
     def take(self, line: bytes, path: Path) -> Record:
         """Return the record of the next line once it is found to continue the chain."""
@@ -342,6 +368,10 @@ class _Seen:
         self.states.move(record.kind, record.subjects)
         self.head, self.at = Head(record.seq, record.hash), record.at
         self.length += len(line)
+        if record.kind in _ANNOUNCING:
+            self.announced[record.seq] = record.kind, record.hash
+        elif record.kind is Kind.COMMITTED:
+            self.acknowledged.add(int(str(record.facts["intent"])))
         return record
 
     def _parsed(self, line: bytes, path: Path) -> Record:

@@ -15,7 +15,7 @@ from showcost.fx.snapshots import RATE_TYPE
 from showcost.fx.store import DDL as FX_DDL
 from showcost.fx.store import append_only
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Raised with every change of a table; a ledger of another version is not opened."""
 
 
@@ -105,7 +105,12 @@ CREATE TABLE batches (
 )
 """
 
-APPEND_ONLY: Final = ("schema_version", "batches", "ledger_entries")
+_CHAIN_HEADS: Final = (
+    "CREATE TABLE chain_heads (seq BIGINT NOT NULL, hash VARCHAR NOT NULL, kind VARCHAR NOT NULL)"
+)
+"""Per transaction, the number and hash of the audit record that announced it."""
+
+APPEND_ONLY: Final = ("schema_version", "batches", "ledger_entries", "chain_heads")
 """The tables of this module that triggers protect; those of the rates bring their own."""
 
 DDL: Final = (
@@ -113,6 +118,7 @@ DDL: Final = (
     "CREATE TABLE schema_version (version INTEGER NOT NULL)",
     _BATCHES,
     _ENTRIES,
+    _CHAIN_HEADS,
     *(trigger for table in APPEND_ONLY for trigger in append_only(table)),
 )
 

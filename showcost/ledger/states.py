@@ -138,19 +138,26 @@ MACHINE: Final[Mapping[tuple[Of, Kind], Moves]] = {
     },
     (Of.DELIVERY, Kind.REPLAYED): {State.DEAD: State.RECEIVED},
     (Of.DELIVERY, Kind.PAYLOAD_SHREDDED): {State.RECEIVED: State.SHREDDED, State.READ: State.SHREDDED},
+    # One process may validate a partition, or correct a row of it, while another is posting to it: the
+    # INTENT stays open until it is committed, by its writer or by the recovery.
     (Of.PARTITION, Kind.VALIDATED): {
         State.NEW: State.VALIDATED,
         State.VALIDATED: State.VALIDATED,
         State.CORRECTED: State.VALIDATED,
+        State.INTENT: State.INTENT,
         State.COMMITTED: State.VALIDATED,
     },
-    # A correction that a person makes needs no new validation of the partition.
     (Of.PARTITION, Kind.CORRECTION): {
         State.VALIDATED: State.CORRECTED,
         State.CORRECTED: State.CORRECTED,
+        State.INTENT: State.INTENT,
         State.COMMITTED: State.CORRECTED,
     },
-    (Of.PARTITION, Kind.INTENT): {State.VALIDATED: State.INTENT, State.CORRECTED: State.INTENT},
+    (Of.PARTITION, Kind.INTENT): {
+        State.VALIDATED: State.INTENT,
+        State.CORRECTED: State.INTENT,
+        State.COMMITTED: State.INTENT,
+    },
     (Of.PARTITION, Kind.RECOVERED): {State.INTENT: State.INTENT},
     (Of.PARTITION, Kind.COMMITTED): {State.INTENT: State.COMMITTED},
     (Of.BATCH, Kind.INTENT): {State.NEW: State.INTENT},
@@ -201,6 +208,15 @@ class States:
     def of(self, subject: Subject | str) -> State:
         """Return the state of a subject."""
         return self._states.get(str(subject), State.NEW)
+
+    def names(self, of: Of, state: State) -> set[str]:
+        """Return the names of the subjects of a sort that are in a state."""
+        start = f"{of}:"
+        return {
+            text.removeprefix(start)
+            for text, found in self._states.items()
+            if found is state and text.startswith(start)
+        }
 
     def check(self, kind: Kind, subjects: Iterable[str], needs: Iterable[str]) -> None:
         """Raise IntegrityError if a record of this kind may not come now."""

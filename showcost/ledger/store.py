@@ -16,9 +16,10 @@ import duckdb
 from filelock import FileLock, Timeout
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
-from showcost.core.durable import ASIDE_SUFFIX, aside_name, fsync_file, fsync_folder, make_folder
+from showcost.core.durable import ASIDE_SUFFIX, fsync_folder, make_folder, produce_aside, rename
 from showcost.core.errors import InputError, IntegrityError, StoreBusyError
 from showcost.ledger import schema
+from showcost.ledger.audit import AuditLog
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,12 +37,13 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.005, 0.25
 class Ledger:
     """The ledger database of a production.
 
-    `wait_seconds` bounds the wait for a file that others hold; after it StoreBusyError is raised. An
-    instance holds nothing open and may be shared between threads.
+    `wait_seconds` bounds the wait for a file that others hold; after it StoreBusyError is raised. `audit`
+    is the audit log that attests it. An instance holds nothing open and may be shared between threads.
     """
 
     def __init__(self, path: Path, *, wait_seconds: float = 60.0) -> None:
         self.path = path
+        self.audit = AuditLog(path.parent, wait_seconds=wait_seconds)
         self._locks = path.parent / "locks"
         self._wait_seconds = wait_seconds
 
@@ -53,7 +55,8 @@ class Ledger:
     def write(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """Give the one connection that may write, outside any transaction; make the ledger if need be.
 
-        What is not committed when the block ends, or fails, is rolled back. Not to be nested, nor to be
+        Whoever means to commit uses `recovery.writing`, which settles first what a crash has left. What is
+        not committed when the block ends, or fails, is rolled back. Not to be nested, nor to be
         held across other work. Raises StoreBusyError after the bounded wait, IntegrityError for a file
         that is no ledger of this program's version.
         """
@@ -124,12 +127,8 @@ class Ledger:
             )
         for debris in self.path.parent.glob(f"{self.path.name}.*{ASIDE_SUFFIX}*"):
             debris.unlink()
-        aside = aside_name(self.path)
-        with duckdb.connect(aside, config=CONFIG) as connection:
-            schema.create(connection)
-            connection.execute("CHECKPOINT")
-        fsync_file(aside)
-        aside.rename(self.path)
+        aside = produce_aside(self.path, _create)
+        rename(aside, self.path)
         fsync_folder(self.path.parent)
 
     def _open(self, *, read_only: bool) -> duckdb.DuckDBPyConnection:
@@ -164,6 +163,12 @@ class Ledger:
         return StoreBusyError(
             f"{self.path}: others held the ledger for more than {self._wait_seconds:g} s; try again"
         )
+
+
+def _create(path: Path) -> None:
+    with duckdb.connect(path, config=CONFIG) as connection:
+        schema.create(connection)
+        connection.execute("CHECKPOINT")
 
 
 def _is_held_elsewhere(error: BaseException) -> bool:

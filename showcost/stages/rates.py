@@ -25,7 +25,9 @@ from showcost.fx.sources import (
     embedded_history,
     load_history,
 )
-from showcost.fx.store import PinResult, pin, rate_status
+from showcost.fx.store import PinResult, rate_status
+from showcost.ledger.pinning import pin_recorded
+from showcost.ledger.recovery import writing
 from showcost.ledger.store import Ledger
 
 if TYPE_CHECKING:
@@ -124,8 +126,9 @@ def stage_snapshots(
     """Pin the snapshots of the dates that have none; what is pinned already stays as it is."""
     history, unavailable = _extended(home, known_history(home), min(max(dates), clock().date()))
     plan = build_snapshots(history, dates, home.production.fx.carry_days)
-    with Ledger(home.ledger).write() as connection:
-        result = pin(connection, plan, clock())
+    ledger = Ledger(home.ledger)
+    with writing(ledger) as connection:
+        result = pin_recorded(ledger, connection, plan, clock())
     return SnapshotOutcome(result, history.last, unavailable)
 
 

@@ -20,6 +20,7 @@ from showcost.ledger.store import Ledger
 from showcost.stages.names import quarantine_asset, raw_asset, undated_asset, valid_asset
 from showcost.stages.rates import rate_states
 from showcost.stages.raw_rows import rivals, undated_records
+from showcost.stages.recording import record_validated
 from showcost.staging import ALL, Part, StagingStore, split_by_date
 from showcost.validation.duplicates import POSTED
 from showcost.validation.reference import FX_STATUS
@@ -80,6 +81,7 @@ def stage_validated(
         valid = dict(split_by_date(outcome.valid, "transaction_date", group))
         quarantine = dict(split_by_date(outcome.quarantine, "transaction_date", group))
         found = {day: counts_of(valid[day].num_rows, quarantine[day]) for day in group}
+        record_validated(home, feed.name, outcome, group)
         for name, tables in ((quarantine_asset, quarantine), (valid_asset, valid)):
             store.write_many(
                 name(feed.name),
@@ -150,6 +152,7 @@ def stage_undated(home: Home, feed: FeedSpec) -> DayCounts:
     )
     if outcome.valid.num_rows:
         raise IntegrityError(f"{feed.name}: {outcome.valid.num_rows} rows without a date passed validation")
+    record_validated(home, feed.name, outcome, [ALL])
     made_of = [one.records for one in landed(home, feed) if one.summary.undated]
     StagingStore(home.path).write(undated_asset(feed.name), ALL, outcome.quarantine, {"records": made_of})
     return counts_of(0, outcome.quarantine)

@@ -26,6 +26,7 @@ def test_content_is_replaced_in_one_step(tmp_path: Path) -> None:
 
 class FailingFsync(System):
     def fsync(self, descriptor: int, path: Path) -> None:
+        del descriptor, path
         raise OSError(5, "Input/output error")
 
 

@@ -13,10 +13,13 @@ import pyarrow as pa
 
 from showcost.fx.history import PUBLICATIONS_SCHEMA, RATES_SCHEMA, RateHistory
 from showcost.fx.snapshots import build_snapshots
-from showcost.fx.store import pin
+from showcost.ledger import states
 from showcost.ledger.candidates import Terms
+from showcost.ledger.pinning import pin_recorded
 from showcost.ledger.posting import PostResult, post
+from showcost.ledger.recovery import writing
 from showcost.ledger.schema import ENTRY_COLUMNS
+from showcost.ledger.states import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -135,8 +138,15 @@ def pin_rates(ledger: Ledger, days: Sequence[date] = WEEK) -> None:
         ),
         currencies=frozenset(RATES),
     )
-    with ledger.write() as connection:
-        pin(connection, build_snapshots(history, days, carry_days=4), clock())
+    with writing(ledger) as connection:
+        pin_recorded(ledger, connection, build_snapshots(history, days, carry_days=4), clock())
+
+
+def validated(ledger: Ledger, days: Sequence[date] = WEEK, terms: Terms = TERMS) -> None:
+    """Record that partitions were validated, as the stage does before anything is posted."""
+    ledger.audit.append(
+        Kind.VALIDATED, {}, subjects=[states.partition(terms.feed, day) for day in sorted(set(days))]
+    )
 
 
 def post_rows(
@@ -148,6 +158,7 @@ def post_rows(
     run_id: str = "run",
     chunk_rows: int = 1_000_000,
 ) -> list[PostResult]:
+    validated(ledger, days, terms)
     return post(ledger, terms, valid, partition_dates=days, run_id=run_id, clock=clock, chunk_rows=chunk_rows)
 
 

@@ -61,7 +61,7 @@ def test_a_clock_that_is_set_back_repeats_the_last_time(tmp_path: Path) -> None:
 
 
 def test_a_move_that_the_state_machine_does_not_allow_is_refused(log: AuditLog) -> None:
-    with pytest.raises(IntegrityError, match="records_read may not come for delivery:d+, which is new"):
+    with pytest.raises(IntegrityError, match=r"records_read may not come for delivery:d+, which is new"):
         log.append(Kind.RECORDS_READ, {}, subjects=[DELIVERY])
     with pytest.raises(IntegrityError, match="intent needs snapshot:2026-03-02 to be pinned, but it is new"):
         log.append(Kind.INTENT, {}, needs=[states.snapshot("2026-03-02")])

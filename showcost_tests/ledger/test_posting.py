@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from showcost.config.record_kinds import RECORD_KINDS
 from showcost.core.errors import CheckFailedError, InputError, IntegrityError
 from showcost.core.ids import entry_id
-from showcost.ledger import posting
+from showcost.ledger import commit, posting
 from showcost.ledger.candidates import DOCUMENT_FIELDS, Terms
 from showcost.ledger.digest import digest
 from showcost.ledger.queries import balances, posted_keys
@@ -295,9 +295,9 @@ def test_columns_that_do_not_fit_are_named(
 def test_what_differs_after_the_insert_is_not_committed(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    doubled = posting._INSERT_ENTRIES.replace("amount, base_currency", "amount + 1 AS amount, base_currency")
-    assert doubled != posting._INSERT_ENTRIES
-    monkeypatch.setattr(posting, "_INSERT_ENTRIES", doubled)
+    doubled = commit._INSERT_ENTRIES.replace("amount, base_currency", "amount + 1 AS amount, base_currency")
+    assert doubled != commit._INSERT_ENTRIES
+    monkeypatch.setattr(commit, "_INSERT_ENTRIES", doubled)
     with pytest.raises(IntegrityError, match="nothing was committed"):
         post_rows(ledger, table([row(1)]))
     assert entries(ledger) == []

@@ -1,0 +1,75 @@
+"""What landing writes into the audit log: that a delivery came, and every record that was read from it.
+
+The log and its segments have places, keys and hashes of records, not their text: that is in the payload
+alone, so that a payload can be shredded.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from showcost.core.hashing import SHORT, sha256_framed
+from showcost.ledger import states
+from showcost.ledger.states import Kind
+
+if TYPE_CHECKING:
+    from showcost.ingest.payloads import Payload
+    from showcost.ingest.register import Arrival
+    from showcost.ledger.audit import AuditLog
+
+_PLACES: Final = ("record", "byte_start", "byte_end", "ordinal", "row_key", "transaction_date", "read_code")
+_NOT_HASHED: Final = frozenset({"delivery", "arrival"})
+
+
+def arrival_hash(feed: str, delivery: str, size: int, name: str, modified_ns: int) -> str:
+    """Return the hash by which the log attests a line of the register, names left out of the log."""
+    return sha256_framed([feed, delivery, size, name, modified_ns])
+
+
+def record_received(audit: AuditLog, feed: str, payload: Payload, name: str, modified_ns: int) -> None:
+    """Record that a delivery came; before the register has it."""
+    audit.append(
+        Kind.DELIVERY_RECEIVED,
+        {
+            "feed": feed,
+            "delivery": payload.sha256,
+            "size": payload.size,
+            "arrival_hash": arrival_hash(feed, payload.sha256, payload.size, name, modified_ns),
+        },
+        subjects=[states.delivery(payload.sha256)],
+    )
+
+
+def record_read(audit: AuditLog, arrival: Arrival, records: pa.Table, fingerprint: str) -> None:
+    """Record what was read from a delivery, each record with its place, key and hash."""
+    segment = audit.store_segment(Kind.RECORDS_READ, record_hashes(records))
+    dated = pc.count(records.column("transaction_date")).as_py()
+    audit.append(
+        Kind.RECORDS_READ,
+        {
+            "feed": arrival.feed,
+            "delivery": arrival.delivery,
+            "arrival": arrival.number,
+            "received": records.num_rows,
+            "undated": records.num_rows - dated,
+            "unreadable": pc.count(records.column("read_code")).as_py(),
+            "fingerprint": fingerprint,
+        },
+        subjects=[states.delivery(arrival.delivery)],
+        segment=segment,
+    )
+
+
+def record_hashes(records: pa.Table) -> pa.Table:
+    """Return place and key of each record, and the hash over its text and settled values, in order."""
+    hashed = ", ".join(f'"{name}"' for name in records.column_names if name not in _NOT_HASHED)
+    with duckdb.connect() as connection:
+        connection.register("records", records)
+        return connection.sql(
+            f"SELECT {', '.join(_PLACES)}, sha256(CAST(json_array({hashed}) AS VARCHAR))[:{SHORT}] AS hash"  # noqa: S608 - names of our own columns
+            " FROM records ORDER BY record, byte_start"
+        ).to_arrow_table()

@@ -1,0 +1,165 @@
+"""Batches: what is appended together, summed up from the entries themselves, and as the stores write it.
+
+Nothing here changes the ledger; that is `commit`.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import pyarrow as pa
+
+from showcost.core.hashing import SHORT, sha256_framed
+from showcost.ledger.digest import partition_hashes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import duckdb
+
+    from showcost.ledger.audit import Fact
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Entries of one feed and partition that are appended together.
+
+    `totals` are the sums of amounts per currency, `base_total` that of base amounts, `digest` the hash of
+    the entries as `showcost.ledger.digest` defines it for a date. The id follows from the content.
+    """
+
+    feed: str
+    partition_date: date
+    rows: int
+    entries: int
+    totals: dict[str, Decimal]
+    base_currency: str
+    base_total: Decimal
+    snapshot_ids: tuple[str, ...]
+    digest: str
+
+    @property
+    def batch_id(self) -> str:
+        """32 hex digits over feed, partition and digest: the same entries make the same batch."""
+        return sha256_framed([self.feed, self.partition_date.isoformat(), self.digest])[:SHORT]
+
+    def as_facts(self) -> dict[str, Fact]:
+        """Return the batch as the audit log writes it."""
+        return {
+            "batch_id": self.batch_id,
+            "feed": self.feed,
+            "partition_date": self.partition_date.isoformat(),
+            "rows": self.rows,
+            "entries": self.entries,
+            "totals": {currency: str(total) for currency, total in self.totals.items()},
+            "base_currency": self.base_currency,
+            "base_total": str(self.base_total),
+            "snapshot_ids": self.snapshot_ids,
+            "digest": self.digest,
+        }
+
+
+def from_facts(facts: Mapping[str, Any]) -> Batch:
+    """Return the batch that `as_facts` wrote."""
+    return Batch(
+        feed=facts["feed"],
+        partition_date=date.fromisoformat(facts["partition_date"]),
+        rows=facts["rows"],
+        entries=facts["entries"],
+        totals={currency: Decimal(total) for currency, total in facts["totals"].items()},
+        base_currency=facts["base_currency"],
+        base_total=Decimal(facts["base_total"]),
+        snapshot_ids=tuple(facts["snapshot_ids"]),
+        digest=facts["digest"],
+    )
+
+
+def batches_of(connection: duckdb.DuckDBPyConnection, entries: str) -> list[Batch]:
+    """Return entries of one feed summed up as batches, one per date; `entries` follows FROM in SQL."""
+    hashes = partition_hashes(connection, entries)
+    sums = [_Sum(*row) for row in connection.execute(_SUMS.format(entries=entries)).fetchall()]
+    return [
+        _batch(list(of_date), hashes[day][1])
+        for day, of_date in groupby(sums, key=lambda total: total.partition_date)
+    ]
+
+
+def batch_table(batches: Sequence[Batch], run_id: str, posted_at: datetime) -> pa.Table:
+    """Return the rows of the table `batches`; `posted_at` is naive, in UTC."""
+    return pa.Table.from_pylist(
+        [
+            {
+                "batch_id": batch.batch_id,
+                "feed": batch.feed,
+                "partition_date": batch.partition_date,
+                "run_id": run_id,
+                "posted_at": posted_at,
+                "row_count": batch.rows,
+                "entry_count": batch.entries,
+                "totals": json.dumps({currency: str(total) for currency, total in batch.totals.items()}),
+                "base_currency": batch.base_currency,
+                "base_total": batch.base_total,
+                "digest": batch.digest,
+                "snapshot_ids": list(batch.snapshot_ids),
+            }
+            for batch in batches
+        ],
+        schema=_BATCH_SCHEMA,
+    )
+
+
+class _Sum(NamedTuple):
+    """The entries of one partition and currency, summed up; a row has one currency."""
+
+    partition_date: date
+    currency: str
+    feed: str
+    base_currency: str
+    rows: int
+    entries: int
+    amount: Decimal
+    base_amount: Decimal
+    snapshot_ids: list[str]
+
+
+def _batch(sums: Sequence[_Sum], digest: str) -> Batch:
+    return Batch(
+        feed=sums[0].feed,
+        partition_date=sums[0].partition_date,
+        rows=sum(total.rows for total in sums),
+        entries=sum(total.entries for total in sums),
+        totals={total.currency: total.amount for total in sums},
+        base_currency=sums[0].base_currency,
+        base_total=sum((total.base_amount for total in sums), Decimal(0)),
+        snapshot_ids=tuple(sorted({snapshot for total in sums for snapshot in total.snapshot_ids})),
+        digest=digest,
+    )
+
+
+_BATCH_SCHEMA: Final = pa.schema(
+    [
+        ("batch_id", pa.string()),
+        ("feed", pa.string()),
+        ("partition_date", pa.date32()),
+        ("run_id", pa.string()),
+        ("posted_at", pa.timestamp("us")),
+        ("row_count", pa.int64()),
+        ("entry_count", pa.int64()),
+        ("totals", pa.string()),
+        ("base_currency", pa.string()),
+        ("base_total", pa.decimal128(38, 4)),
+        ("digest", pa.string()),
+        ("snapshot_ids", pa.list_(pa.string())),
+    ]
+)
+
+_SUMS: Final = """
+SELECT transaction_date, currency, any_value(feed), any_value(base_currency), count(DISTINCT row_key),
+    count(*), sum(amount), sum(base_amount), list(DISTINCT snapshot_id)
+FROM {entries} GROUP BY transaction_date, currency ORDER BY transaction_date, currency
+"""

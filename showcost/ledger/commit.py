@@ -1,0 +1,163 @@
+"""Committing: the one function that appends entries to the ledger, and its protocol.
+
+    1. the entries as a segment of the audit log, durable
+    2. INTENT: batches with counts, totals and digests, snapshots, head of the chain, durable
+    3. one transaction: insert what the segment holds, and the INTENT's number and hash as chain head;
+       recompute counts, sums and digests from the ledger, compare with the INTENT; commit
+    4. COMMITTED, durable
+
+A crash between any two of these leaves what `recovery` can tell apart: no INTENT, nothing happened; an
+INTENT whose chain head the ledger lacks is repeated from its segment; one whose chain head it has is
+acknowledged. Steps 3 and 4 are `apply`, for the first time and for a repetition alike.
+"""
+# ruff: noqa: S608 - statements are put together from constants of this package; values are bound
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from showcost.core.durable import commit
+from showcost.core.errors import IntegrityError
+from showcost.ledger import states
+from showcost.ledger.batches import Batch, batch_table, batches_of, from_facts
+from showcost.ledger.schema import ENTRY_COLUMNS
+from showcost.ledger.states import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    import duckdb
+
+    from showcost.ledger.audit import AuditLog, Record
+    from showcost.ledger.states import Subject
+    from showcost.ledger.store import Ledger
+
+
+def commit_entries(
+    ledger: Ledger, connection: duckdb.DuckDBPyConnection, fresh: str, *, run_id: str, now: datetime
+) -> list[Batch]:
+    """Append entries of one feed as a batch per date, by the protocol, and return the batches.
+
+    `fresh` follows FROM in SQL and yields the content columns and `arrival`; the connection is that of
+    `recovery.writing`. Each partition must have been validated, or a correction recorded for it, and the
+    snapshots of the dates be pinned. Raises IntegrityError, and nothing is committed, if what is in the
+    ledger after the insert is not what was to be appended.
+    """
+    batches = batches_of(connection, fresh)
+    if not batches:
+        return []
+    posted_at = now.astimezone(UTC).replace(tzinfo=None)
+    connection.register("posting_batches", batch_table(batches, run_id, posted_at))
+    try:
+        segment = ledger.audit.store_segment(
+            Kind.INTENT, lambda path: connection.execute(_COPY.format(fresh=fresh), {"path": str(path)})
+        )
+    finally:
+        connection.unregister("posting_batches")
+    intent = ledger.audit.append(
+        Kind.INTENT,
+        {
+            "run_id": run_id,
+            "posted_at": posted_at.isoformat(timespec="microseconds"),
+            "batches": [batch.as_facts() for batch in batches],
+        },
+        subjects=_subjects(batches),
+        needs=[states.snapshot(day) for day in sorted({batch.partition_date for batch in batches})],
+        segment=segment,
+    )
+    apply(ledger, connection, intent, ledger.audit.segments / segment.name)
+    return batches
+
+
+def apply(ledger: Ledger, connection: duckdb.DuckDBPyConnection, intent: Record, entries: Path) -> None:
+    """Insert the entries of an INTENT's segment in one transaction, compare, commit and acknowledge."""
+    facts: Mapping[str, Any] = intent.facts
+    batches = [from_facts(one) for one in facts["batches"]]
+    table = batch_table(batches, facts["run_id"], datetime.fromisoformat(facts["posted_at"]))
+    connection.register("posting_batches", table)
+    try:
+        connection.begin()
+        try:
+            connection.execute(_INSERT_ENTRIES, {"path": str(entries)})
+            connection.execute(_INSERT_BATCHES)
+            attest(connection, intent)
+            _compare(connection, batches)
+        except BaseException:
+            connection.rollback()
+            raise
+        commit(connection.commit, ledger.path)
+    finally:
+        connection.unregister("posting_batches")
+    acknowledge(ledger.audit, intent)
+
+
+def attest(connection: duckdb.DuckDBPyConnection, record: Record) -> None:
+    """Write the number and hash of a record into the ledger, with the transaction that it announced."""
+    connection.execute(
+        "INSERT INTO chain_heads VALUES ($seq, $hash, $kind)",
+        {"seq": record.seq, "hash": record.hash, "kind": record.kind.value},
+    )
+
+
+def acknowledge(audit: AuditLog, intent: Record) -> Record:
+    """Write that the transaction of an INTENT has committed."""
+    facts: Mapping[str, Any] = intent.facts
+    batches = [from_facts(one) for one in facts["batches"]]
+    return audit.append(
+        Kind.COMMITTED,
+        {
+            "intent": intent.seq,
+            "batches": len(batches),
+            "entries": sum(batch.entries for batch in batches),
+        },
+        subjects=_subjects(batches),
+    )
+
+
+def batches_of_record(intent: Record) -> list[Batch]:
+    """Return the batches that an INTENT announced."""
+    facts: Mapping[str, Any] = intent.facts
+    return [from_facts(one) for one in facts["batches"]]
+
+
+def _compare(connection: duckdb.DuckDBPyConnection, batches: Sequence[Batch]) -> None:
+    found = batches_of(connection, _APPENDED)
+    if found != list(batches):
+        raise IntegrityError(
+            f"{batches[0].feed}, from {batches[0].partition_date}: what was written to the ledger is not what"
+            " was to be posted; nothing was committed"
+        )
+
+
+def _subjects(batches: Sequence[Batch]) -> list[Subject]:
+    return [
+        *(states.partition(batch.feed, batch.partition_date) for batch in batches),
+        *(states.batch(batch.batch_id) for batch in batches),
+    ]
+
+
+def dates_of(batches: Sequence[Batch]) -> tuple[date, date]:
+    """Return the first and last transaction date of batches."""
+    days = [batch.partition_date for batch in batches]
+    return min(days), max(days)
+
+
+_NAMES: Final = ", ".join(column.name for column in ENTRY_COLUMNS if column.name != "batch_id")
+
+_COPY: Final = f"""
+COPY (
+    SELECT batch_id, {_NAMES}
+    FROM (FROM {{fresh}})
+    JOIN (SELECT batch_id, partition_date AS transaction_date FROM posting_batches) USING (transaction_date)
+) TO $path (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)
+"""
+
+_INSERT_ENTRIES: Final = (
+    f"INSERT INTO ledger_entries BY NAME SELECT batch_id, {_NAMES} FROM read_parquet($path)"
+)
+
+_INSERT_BATCHES: Final = "INSERT INTO batches BY NAME FROM posting_batches"
+
+_APPENDED: Final = "(FROM ledger_entries SEMI JOIN posting_batches USING (batch_id))"
