@@ -24,7 +24,8 @@ VALID: Final = "valid"
 """The disposition of a row that may be posted, beside those of the quarantine."""
 
 _OUTCOMES: Final = f"""
-SELECT delivery, record, byte_start, row_key, transaction_date, '{VALID}' AS disposition, flags AS codes,
+SELECT delivery, record, CAST(NULL AS BIGINT) AS byte_start, row_key, transaction_date,
+    '{VALID}' AS disposition, flags AS codes,
     content, NULL AS reasons
 FROM valid_rows
 UNION ALL
