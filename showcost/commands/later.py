@@ -8,7 +8,6 @@ from showcost.core.errors import InputError
 
 COMING = {
     "queue": "the reconciliation queue",
-    "verify": "recomputing everything from the raw deliveries on",
     "trace": "the way from a ledger entry back to its raw text",
     "report": "the cost report and the lender snapshot",
     "export": "the ledger for other tools",

@@ -21,7 +21,7 @@ from showcost.ingest.control_totals import MISMATCH, footer_cells, mismatch
 from showcost.ingest.inbox import waiting
 from showcost.ingest.payloads import PayloadStore
 from showcost.ingest.readers import Hints, Reading, Rejected, read_delivery
-from showcost.ingest.recording import record_read, record_received
+from showcost.ingest.recording import record_hashes, record_read, record_received
 from showcost.ingest.records import (
     Accepted,
     HeaderMatch,
@@ -153,11 +153,7 @@ def _fingerprint(home: Home, feed: FeedSpec) -> str:
 
 
 def _read(home: Home, feed: FeedSpec, arrival: Arrival, audit: AuditLog, fingerprint: str) -> LandedDelivery:
-    path = PayloadStore(home.raw).verified(arrival.delivery)
-    hints = Hints(**feed.dialect.model_dump())
-    with read_delivery(path, format=feed.format, hints=hints) as reading:
-        content = _content(home, feed, arrival, reading)
-        summary = _summary(content, reading)
+    content, summary = _parse(home, feed, arrival)
     record_read(audit, arrival, content.records, fingerprint)
     staged = StagingStore(home.path).write(
         records_asset(feed.name),
@@ -166,6 +162,22 @@ def _read(home: Home, feed: FeedSpec, arrival: Arrival, audit: AuditLog, fingerp
         {"fingerprint": fingerprint, "summary": summary.model_dump_json()},
     )
     return LandedDelivery(arrival, summary, staged.sha256)
+
+
+def reread(home: Home, feed: FeedSpec, arrival: Arrival) -> pa.Table:
+    """Parse a payload once more and return its records as the audit log has them; nothing is stored."""
+    content, _ = _parse(home, feed, arrival)
+    return record_hashes(content.records)
+
+
+def _parse(home: Home, feed: FeedSpec, arrival: Arrival) -> tuple[_Content, Summary]:
+    hints = Hints(**feed.dialect.model_dump())
+    with (
+        PayloadStore(home.raw).opened(arrival.delivery) as path,
+        read_delivery(path, format=feed.format, hints=hints) as reading,
+    ):
+        content = _content(home, feed, arrival, reading)
+        return content, _summary(content, reading)
 
 
 @dataclass(frozen=True)

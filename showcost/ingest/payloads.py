@@ -1,22 +1,40 @@
-"""Deliveries as they arrived: bytes stored once by their sha256, before anything reads them."""
+"""Deliveries as they arrived: bytes stored once by their sha256, before anything reads them.
+
+With a key in SHOWCOST_PAYLOAD_KEY (see `encryption`) new payloads are stored encrypted, each under a key of
+its own that lies, wrapped, beside it. A payload whose wrapped key is deleted is shredded: its name, the
+sha256 of the plain bytes, stands in the audit log as before, its bytes are gone. Payloads that are there
+stay as they are, plain or encrypted, when the variable changes.
+"""
 
 from __future__ import annotations
 
 import hashlib
-import os
 import re
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from showcost.core.durable import aside_name, fsync_folder, make_folder
-from showcost.core.errors import IntegrityError
+from showcost.core.durable import (
+    aside_name,
+    fsync,
+    fsync_folder,
+    make_folder,
+    rename,
+    unlink,
+    write,
+    write_durably,
+)
+from showcost.core.errors import InputError, IntegrityError
 from showcost.core.hashing import sha256_file
+from showcost.ingest.encryption import Cipher, is_encrypted, plain_file
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 _BLOCK = 1 << 20
 _SHA256 = re.compile(r"^[0-9a-f]{64}$")
+_KEY_SUFFIX = ".key"
 
 
 @dataclass(frozen=True)
@@ -36,7 +54,7 @@ class PayloadStore:
         self._folder = folder
 
     def path(self, sha256: str) -> Path:
-        """Return where the payload with this hash lies, stored or not."""
+        """Return where the payload with this hash lies, stored or not, plain or encrypted."""
         if not _SHA256.match(sha256):
             raise ValueError("a payload is named by 64 hex digits")
         return self._folder / sha256[:2] / sha256
@@ -45,37 +63,99 @@ class PayloadStore:
         """Store the bytes of `source` durably and return their name.
 
         The bytes are hashed while they are copied, flushed to disk under a temporary name and then
-        renamed, so that a crash at any instant leaves either nothing or the whole payload.
+        renamed, so that a crash at any instant leaves either nothing or the whole payload. The wrapped key
+        of an encrypted payload is there before it.
         """
         make_folder(self._folder)
+        cipher = Cipher.from_environment()
         aside = aside_name(self._folder / "incoming")
         digest, size = hashlib.sha256(), 0
         try:
             with source.open("rb") as reader, aside.open("xb") as writer:
-                while block := reader.read(_BLOCK):
+                if cipher is not None:
+                    write(writer, cipher.preamble, aside)
+                block = reader.read(_BLOCK)
+                while block:
+                    following = reader.read(_BLOCK)
                     digest.update(block)
                     size += len(block)
-                    writer.write(block)
-                writer.flush()
-                os.fsync(writer.fileno())
+                    sealed = cipher.seal(block, last=not following) if cipher is not None else block
+                    write(writer, sealed, aside)
+                    block = following
+                fsync(writer.fileno(), aside)
             name = digest.hexdigest()
             target = self.path(name)
-            if target.exists():
+            if target.exists() and not self.is_shredded(name):
                 return Payload(name, size, new=False)
             make_folder(target.parent)
+            if cipher is not None:
+                write_durably(self._key(name), cipher.wrapped_key(name))
             aside.chmod(0o444)
-            aside.rename(target)
+            rename(aside, target)
             fsync_folder(target.parent)
         finally:
             aside.unlink(missing_ok=True)
         return Payload(name, size, new=True)
 
-    def verified(self, sha256: str) -> Path:
-        """Return the path of a payload after checking its bytes; IntegrityError when they differ."""
+    @contextmanager
+    def opened(self, sha256: str) -> Iterator[Path]:
+        """Give a path under which the plain bytes of a payload can be read, checked, within the block.
+
+        Raises IntegrityError when they are missing or differ, InputError when they were shredded or the
+        key that they were encrypted with is not there.
+        """
+        path = self._existing(sha256)
+        if not is_encrypted(path):
+            if (found := sha256_file(path)) != sha256:
+                raise _changed(sha256, found)
+            yield path
+            return
+        with plain_file(path, self._wrapped(sha256), sha256) as (plain, found):
+            if found != sha256:
+                raise _changed(sha256, found)
+            yield plain
+
+    def verified(self, sha256: str) -> None:
+        """Check a payload's bytes; raises as `opened` does."""
+        with self.opened(sha256):
+            pass
+
+    def problem(self, sha256: str) -> str | None:
+        """Return what is wrong with a payload's bytes, or None."""
+        try:
+            self.verified(sha256)
+        except (IntegrityError, InputError) as error:
+            return str(error)
+        return None
+
+    def is_shredded(self, sha256: str) -> bool:
+        """Return whether a payload is there, encrypted, but its key is not."""
+        path = self.path(sha256)
+        return path.is_file() and is_encrypted(path) and not self._key(sha256).is_file()
+
+    def shred(self, sha256: str) -> None:
+        """Delete the key of an encrypted payload, for good; InputError for one that is stored plain."""
+        if not is_encrypted(self._existing(sha256)):
+            raise InputError(f"the payload {sha256} is not encrypted; only encrypted ones can be shredded")
+        unlink(self._key(sha256))
+        fsync_folder(self._key(sha256).parent)
+
+    def _existing(self, sha256: str) -> Path:
         path = self.path(sha256)
         if not path.is_file():
             raise IntegrityError(f"the payload {sha256} is registered but missing from {self._folder}")
-        found = sha256_file(path)
-        if found != sha256:
-            raise IntegrityError(f"the payload {sha256} has changed on disk: its bytes now hash to {found}")
         return path
+
+    def _key(self, sha256: str) -> Path:
+        path = self.path(sha256)
+        return path.with_name(path.name + _KEY_SUFFIX)
+
+    def _wrapped(self, sha256: str) -> bytes:
+        try:
+            return self._key(sha256).read_bytes()
+        except FileNotFoundError:
+            raise InputError(f"the payload {sha256} was shredded: its key is gone") from None
+
+
+def _changed(sha256: str, found: str) -> IntegrityError:
+    return IntegrityError(f"the payload {sha256} has changed on disk: its bytes now hash to {found}")

@@ -8,14 +8,13 @@ no arrival number of its own.
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
-from showcost.core.durable import make_folder, write_durably
+from showcost.core.durable import fsync, make_folder, truncate, write, write_durably
 from showcost.core.errors import IntegrityError, StoreBusyError
 
 if TYPE_CHECKING:
@@ -88,11 +87,10 @@ class Register:
         if not self._path.exists():
             write_durably(self._path, b"")
         with self._path.open("r+b") as stream:
-            stream.truncate(length)
+            truncate(stream, length, self._path)
             stream.seek(length)
-            stream.write(lines.encode())
-            stream.flush()
-            os.fsync(stream.fileno())
+            write(stream, lines.encode(), self._path)
+            fsync(stream.fileno(), self._path)
         return added
 
     def _read(self) -> tuple[list[Arrival], int]:

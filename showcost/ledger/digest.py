@@ -173,6 +173,9 @@ def _canonical(column: Column) -> str:
 
 _CONTENT: Final = ", ".join(_canonical(column) for column in ENTRY_COLUMNS if column.content)
 
+CANONICAL_LINE: Final = f"CAST(json_array({_CONTENT}) AS VARCHAR) || chr(10)"
+"""The canonical line of an entry as a DuckDB expression, its line feed included."""
+
 _GROUPS: Final = """
 SELECT transaction_date, CAST({batch} AS VARCHAR), count(*) FROM {entries} GROUP BY ALL ORDER BY ALL
 """
@@ -180,7 +183,7 @@ SELECT transaction_date, CAST({batch} AS VARCHAR), count(*) FROM {entries} GROUP
 # Ordering by the line too settles ties that only a tampered ledger has.
 _LINES: Final = f"""
 SELECT dense_rank() OVER (ORDER BY transaction_date, CAST({{batch}} AS VARCHAR)) AS number,
-    CAST(json_array({_CONTENT}) AS VARCHAR) || chr(10) AS line
+    {CANONICAL_LINE} AS line
 FROM (FROM {{entries}}) WHERE transaction_date BETWEEN $first AND $last
 ORDER BY transaction_date, CAST({{batch}} AS VARCHAR), entry_id, line
 """  # noqa: S608 - built from constants of this package only

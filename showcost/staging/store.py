@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
-from showcost.core.durable import ASIDE_SUFFIX, fsync_folder, make_folder, replace_file
+from showcost.core.durable import ASIDE_SUFFIX, fsync_folder, make_folder, replace_file, unlink
 from showcost.core.errors import InputError, IntegrityError, StoreBusyError
 from showcost.core.hashing import sha256_bytes, sha256_file, sha256_framed
 from showcost.staging.parts import Inputs, Part, check_asset, check_partition
@@ -93,6 +93,11 @@ class StagingStore:
         except FileNotFoundError:
             return None
         return _parse_pointer(pointer, asset, partition, text)
+
+    def assets(self) -> list[str]:
+        """Return the names of the assets of which a partition was written, sorted."""
+        folders = {pointer.parent for pointer in self.root.rglob("*.json")}
+        return sorted(folder.relative_to(self.root).as_posix() for folder in folders)
 
     def partitions(self, asset: str) -> list[str]:
         """Return the names of the partitions that were written, sorted."""
@@ -234,7 +239,7 @@ def _sweep(folder: Path, staged: Sequence[Staged]) -> None:
         partition = path.name.split(".", 1)[0]
         superseded = path.suffix == ".parquet" and keep.get(partition, path.name) != path.name
         if superseded or path.name.endswith(ASIDE_SUFFIX):
-            path.unlink()
+            unlink(path)
 
 
 def _parse_pointer(pointer: Path, asset: str, partition: str, text: bytes) -> Staged:

@@ -1,0 +1,153 @@
+"""Payloads at rest: AES-256-GCM in blocks, each payload under a key of its own, wrapped by a master key.
+
+An encrypted file is MAGIC, an 8-byte random prefix, then blocks of up to 1 MiB of plain bytes, each followed
+by its 16-byte tag. The nonce of a block is the prefix and the block's number (3 bytes), with a last byte
+that is 1 for the last block only: blocks cannot be reordered, and a file cannot be cut. The data key is
+wrapped by RFC 3394 under the master key. What a payload is and where it lies is `payloads`.
+"""
+
+from __future__ import annotations
+
+import binascii
+import hashlib
+import os
+import secrets
+from base64 import b64decode
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import TYPE_CHECKING, Final
+
+from showcost.core.errors import InputError, IntegrityError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import IO
+
+KEY_VARIABLE: Final = "SHOWCOST_PAYLOAD_KEY"
+"""The environment variable with the master key: 32 bytes in base64."""
+
+MAGIC: Final = b"showcost-payload-1\n"
+BLOCK: Final = 1 << 20
+_PREFIX, _TAG, _KEY_BYTES = 8, 16, 32
+
+
+class Cipher:
+    """Encrypts one payload, block by block, in order."""
+
+    def __init__(self, master: bytes) -> None:
+        # Imported where it is needed: whoever does not encrypt need not have the package.
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415
+
+        self._master, self._key = master, secrets.token_bytes(_KEY_BYTES)
+        self._prefix, self._number = secrets.token_bytes(_PREFIX), 0
+        self._aead = AESGCM(self._key)
+
+    @classmethod
+    def from_environment(cls) -> Cipher | None:
+        """Return a cipher with a fresh key, or None when the environment asks for no encryption."""
+        master = master_key()
+        return None if master is None else cls(master)
+
+    @property
+    def preamble(self) -> bytes:
+        """What the encrypted file begins with."""
+        return MAGIC + self._prefix
+
+    def seal(self, block: bytes, *, last: bool) -> bytes:
+        """Return the next block, encrypted."""
+        nonce = _nonce(self._prefix, self._number, last=last)
+        self._number += 1
+        return self._aead.encrypt(nonce, block, None)
+
+    def wrapped_key(self, sha256: str) -> bytes:
+        """Return the data key as it is kept; `sha256` is that of the plain bytes."""
+        from cryptography.hazmat.primitives.keywrap import aes_key_wrap  # noqa: PLC0415
+
+        return aes_key_wrap(_bound(self._master, sha256), self._key)
+
+
+def master_key() -> bytes | None:
+    """Return the master key of the environment, or None; InputError when it is no key."""
+    text = os.environ.get(KEY_VARIABLE)
+    if not text:
+        return None
+    try:
+        key = b64decode(text, validate=True)
+    except binascii.Error:
+        key = b""
+    if len(key) != _KEY_BYTES:
+        raise InputError(f"{KEY_VARIABLE} must be {_KEY_BYTES} bytes in base64")
+    return key
+
+
+def is_encrypted(path: Path) -> bool:
+    """Return whether a stored payload is encrypted."""
+    with path.open("rb") as stream:
+        return stream.read(len(MAGIC)) == MAGIC
+
+
+@contextmanager
+def plain_file(path: Path, wrapped: bytes, sha256: str) -> Iterator[tuple[Path, str]]:
+    """Give a path with the plain bytes of an encrypted payload, and their sha256, within the block.
+
+    They are in memory where the system can (Linux), else in a temporary file that only the user can read.
+    Raises InputError without the right master key, IntegrityError for bytes that were altered.
+    """
+    key = _unwrapped(wrapped, sha256)
+    if hasattr(os, "memfd_create"):
+        descriptor = os.memfd_create("payload", os.MFD_CLOEXEC)
+        with os.fdopen(descriptor, "wb") as target:
+            found = _decrypt(path, key, target)
+            yield Path(f"/proc/self/fd/{descriptor}"), found
+        return
+    with NamedTemporaryFile() as target:
+        found = _decrypt(path, key, target)
+        yield Path(target.name), found
+
+
+def _unwrapped(wrapped: bytes, sha256: str) -> bytes:
+    from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap  # noqa: PLC0415
+
+    master = master_key()
+    if master is None:
+        raise InputError(f"the payload {sha256} is encrypted; {KEY_VARIABLE} is not set")
+    try:
+        return aes_key_unwrap(_bound(master, sha256), wrapped)
+    except (InvalidUnwrap, ValueError):
+        raise InputError(
+            f"the key of the payload {sha256} does not open with {KEY_VARIABLE}: another one, or altered"
+        ) from None
+
+
+def _decrypt(path: Path, key: bytes, target: IO[bytes]) -> str:
+    from cryptography.exceptions import InvalidTag  # noqa: PLC0415
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415
+
+    aead, digest = AESGCM(key), hashlib.sha256()
+    with path.open("rb") as stream:
+        stream.seek(len(MAGIC))
+        prefix, number = stream.read(_PREFIX), 0
+        block = stream.read(BLOCK + _TAG)
+        while block:
+            following = stream.read(BLOCK + _TAG)
+            try:
+                plain = aead.decrypt(_nonce(prefix, number, last=not following), block, None)
+            except InvalidTag:
+                raise IntegrityError(
+                    f"{path}: block {number + 1} of this encrypted payload was altered"
+                ) from None
+            digest.update(plain)
+            target.write(plain)
+            block, number = following, number + 1
+    target.flush()
+    return digest.hexdigest()
+
+
+def _nonce(prefix: bytes, number: int, *, last: bool) -> bytes:
+    return prefix + number.to_bytes(3, "big") + bytes([last])
+
+
+def _bound(master: bytes, sha256: str) -> bytes:
+    """Return the wrapping key of one payload, so that a wrapped key opens no other payload."""
+    return hashlib.sha256(master + bytes.fromhex(sha256)).digest()

@@ -1,0 +1,95 @@
+"""The pack: what an outsider needs to check the ledger without this program and without a database.
+
+    pack.json        base currency, digest of everything, head of the audit log, names of the columns
+    log.jsonl        the audit log, byte for byte
+    entries.txt      batch id, a tab, the canonical line of an entry (see `digest`); by date and entry id
+    rates.csv        snapshot, date, currency, units per euro, publication date
+    heads.csv        number and hash of the audit record of each transaction in the ledger
+
+`tools/verify_pack.py` reads it, with nothing but Python's standard library.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from datetime import date
+from typing import TYPE_CHECKING, Final
+
+from showcost.core.durable import fsync_folder, make_folder, produce_aside, rename, write_durably
+from showcost.core.errors import InputError
+from showcost.ledger.digest import CANONICAL_LINE, digest
+from showcost.ledger.schema import ENTRY_COLUMNS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    import duckdb
+
+    from showcost.ledger.store import Ledger
+
+FORM: Final = "showcost-pack-1"
+
+
+def write_pack(ledger: Ledger, production: str, base_currency: str, folder: Path) -> dict[str, str | int]:
+    """Write the pack into a folder that is new or empty, and return what `pack.json` says in brief."""
+    if folder.exists() and any(folder.iterdir()):
+        raise InputError(f"{folder} is not empty; name a new folder for the pack")
+    make_folder(folder)
+    log = ledger.audit.path.read_bytes()
+    with ledger.read() as connection:
+        found = digest(connection, date.min, date.max)
+        _produce(folder / "entries.txt", lambda path: _entries(connection, path))
+        rates, heads = connection.execute(_RATES).fetchall(), connection.execute(_HEADS).fetchall()
+    _csv(folder / "rates.csv", ["snapshot_id", "date", "currency", "rate", "publication_date"], rates)
+    _csv(folder / "heads.csv", ["seq", "hash"], heads)
+    write_durably(folder / "log.jsonl", log)
+    facts: dict[str, str | int] = {
+        "form": FORM,
+        "production": production,
+        "base_currency": base_currency,
+        "entries": sum(rows for rows, _ in found.partitions.values()),
+        "digest": found.hash,
+        "head": ledger.audit.head().hash,
+        "records": ledger.audit.head().seq,
+    }
+    columns = [column.name for column in ENTRY_COLUMNS if column.content]
+    write_durably(folder / "pack.json", json.dumps(facts | {"columns": columns}, indent=1).encode() + b"\n")
+    return facts
+
+
+def _entries(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    with path.open("wb") as stream:
+        for batch in connection.sql(_LINES).to_arrow_reader(65_536):
+            for line in batch.column("line").to_pylist():
+                stream.write(line.encode())
+
+
+def _csv(path: Path, header: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
+    def make(aside: Path) -> None:
+        with aside.open("w", newline="", encoding="utf-8") as stream:
+            writer = csv.writer(stream, lineterminator="\n")
+            writer.writerow(header)
+            writer.writerows(rows)
+
+    _produce(path, make)
+
+
+def _produce(path: Path, make: Callable[[Path], object]) -> None:
+    rename(produce_aside(path, make), path)
+    fsync_folder(path.parent)
+
+
+_LINES: Final = f"""
+SELECT batch_id || chr(9) || {CANONICAL_LINE} AS line FROM ledger_entries
+ORDER BY transaction_date, entry_id, line
+"""  # noqa: S608 - constants of this package only
+
+_RATES: Final = """
+SELECT snapshot_id, snapshot_date, currency, rate, publication_date
+FROM fx_snapshots JOIN fx_rates USING (snapshot_id) ORDER BY ALL
+"""
+
+_HEADS: Final = "SELECT seq, hash FROM chain_heads ORDER BY seq"
+"""Their order is that of the log."""

@@ -1,0 +1,372 @@
+"""Verification: everything that can be recomputed is, from the raw bytes on, and held against the record.
+
+Each step returns findings, exact to the line, file, batch or entry. What stops a step (a file that cannot
+be read) is a finding of that step; the steps after it still run. Nothing is repaired and nothing is
+written. What each step proves is said in docs/audit.md.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any, Final
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from showcost.config.feeds import load_feeds
+from showcost.core.errors import CheckFailedError, InputError
+from showcost.core.hashing import sha256_file
+from showcost.ingest.landing import reread
+from showcost.ingest.payloads import PayloadStore
+from showcost.ingest.recording import arrival_hash
+from showcost.ingest.register import Register
+from showcost.ledger import states
+from showcost.ledger.audit import AuditLog, Finding, Head
+from showcost.ledger.proofs import Proof, prove_ledger
+from showcost.ledger.states import Kind, State
+from showcost.ledger.store import Ledger
+from showcost.stages.names import quarantine_asset, undated_asset, valid_asset
+from showcost.stages.status import feed_status
+from showcost.staging import ALL, StagingStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from showcost.config.feed import FeedSpec
+    from showcost.config.home import Home
+    from showcost.ledger.audit import Record
+
+SHOWN: Final = 20
+"""Findings of one step that are told; the first of them is the one to look at."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of the verification: what it proves, how much it looked at, and what it found."""
+
+    name: str
+    proves: str
+    looked_at: int
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True)
+class Verification:
+    """The outcome: `head` is that of the audit log, to be written down by whoever wants to check later."""
+
+    steps: tuple[Step, ...]
+    head: Head
+    entries: int
+
+    @property
+    def first(self) -> Finding | None:
+        """The first difference, or None when all is as recorded."""
+        return next((finding for step in self.steps for finding in step.findings), None)
+
+
+def verify(
+    home: Home,
+    *,
+    head: str | None = None,
+    read_again: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> Verification:
+    """Verify a data folder.
+
+    `head` is a head of the audit log that an outsider knows; `read_again` also parses every payload once
+    more and compares the records; `progress` is told how many steps are done, of how many.
+    """
+    audit = AuditLog(home.path)
+    ledger = Ledger(home.ledger)
+    evidence = _Evidence(home, audit)
+    plan: list[Proof] = [
+        ("payloads", "every delivery still has the bytes that arrived", evidence.payloads),
+        (
+            "audit log",
+            "no record or segment was altered, reordered or removed",
+            lambda: evidence.log(head),
+        ),
+        ("register", "no arrival was added, altered or removed", evidence.register),
+    ]
+    if read_again:
+        plan.append(("records", "the payloads still give the records that were read", evidence.records))
+    if ledger.exists() or audit.path.exists():
+        plan += prove_ledger(ledger, evidence.outcome_files)
+    plan += [
+        ("staged files", "the staged rows are those that were recorded", evidence.staged),
+        ("outcomes", "staged outcomes are those that the audit log has", evidence.outcomes),
+        ("conservation", "every row received is in exactly one place", evidence.conservation),
+        ("published", "what was published is unchanged", evidence.published),
+    ]
+    steps = []
+    for number, (name, proves, work) in enumerate(plan, start=1):
+        steps.append(_step(name, proves, work))
+        if progress is not None:
+            progress(number, len(plan))
+    entries = sum(step.looked_at for step in steps if step.name == "batches")
+    return Verification(tuple(steps), _head(audit), entries)
+
+
+def _step(name: str, proves: str, work: Callable[[], tuple[int, Sequence[Finding]]]) -> Step:
+    try:
+        looked_at, findings = work()
+    except (CheckFailedError, InputError, duckdb.Error, pa.ArrowException, OSError, ValueError) as error:
+        looked_at, findings = 0, [Finding(name, (str(error).strip().splitlines() or ["cannot be read"])[0])]
+    return Step(name, proves, looked_at, tuple(findings[:SHOWN]))
+
+
+def _head(audit: AuditLog) -> Head:
+    try:
+        return audit.head()
+    except CheckFailedError:
+        return Head(0, "")
+
+
+class _Evidence:
+    """What the steps share: the stores, and the records of the log by kind."""
+
+    def __init__(self, home: Home, audit: AuditLog) -> None:
+        self._home, self._audit = home, audit
+        self._feeds: list[FeedSpec] = list(load_feeds(home.production.code))
+
+    def payloads(self) -> tuple[int, list[Finding]]:
+        store = PayloadStore(self._home.raw)
+        known = sorted({arrival.delivery for arrival in self._arrivals().arrivals()})
+        findings = []
+        for sha256 in known:
+            if self._audit_state(states.delivery(sha256)) is State.SHREDDED:
+                continue
+            if problem := store.problem(sha256):
+                findings.append(Finding(f"raw/{sha256[:2]}/{sha256}", problem))
+        return len(known), findings
+
+    def log(self, head: str | None) -> tuple[int, list[Finding]]:
+        findings = self._audit.verify(head)
+        return (0 if findings else self._audit.head().seq), findings
+
+    def register(self) -> tuple[int, list[Finding]]:
+        received: Counter[str] = Counter()
+        names: dict[str, str] = {}
+        read: dict[int, str] = {}
+        for record in self._of(Kind.DELIVERY_RECEIVED, Kind.RECORDS_READ):
+            facts: Mapping[str, Any] = record.facts
+            if record.kind is Kind.RECORDS_READ:
+                read[facts["arrival"]] = facts["delivery"]
+            else:
+                received[facts["arrival_hash"]] += 1
+                names[facts["arrival_hash"]] = f"record {record.seq}, delivery {facts['delivery']}"
+        arrivals = self._arrivals().arrivals()
+        findings = []
+        for one in arrivals:
+            found = arrival_hash(one.feed, one.delivery, one.size, one.name, one.modified_ns)
+            if not received[found]:
+                findings.append(
+                    Finding(f"raw/register.jsonl, line {one.number}", "the audit log has no such arrival")
+                )
+            names.pop(found, None)
+        by_number = {one.number: one.delivery for one in arrivals}
+        findings += [
+            Finding(f"raw/register.jsonl, line {number}", f"the audit log has delivery {sha256} there")
+            for number, sha256 in sorted(read.items())
+            if by_number.get(number) != sha256
+        ]
+        findings += [
+            Finding(
+                f"audit/log.jsonl, {where}",
+                "the register has no such arrival; `showcost land` completes what a crash has left",
+            )
+            for where in names.values()
+        ]
+        return len(arrivals), findings
+
+    def records(self) -> tuple[int, list[Finding]]:
+        latest: dict[tuple[str, str], Record] = {}
+        for record in self._of(Kind.RECORDS_READ):
+            facts: Mapping[str, Any] = record.facts
+            latest[facts["feed"], facts["delivery"]] = record
+        rows, findings = 0, []
+        for feed in self._feeds:
+            for arrival in self._arrivals().deliveries(feed.name):
+                seen = latest.get((feed.name, arrival.delivery))
+                if seen is None or seen.segment is None:
+                    continue
+                recorded = pq.read_table(self._audit.segment_path(seen.segment))
+                found = reread(self._home, feed, arrival).cast(recorded.schema)
+                rows += found.num_rows
+                if found != recorded:
+                    findings.append(
+                        Finding(
+                            f"raw/{arrival.delivery[:2]}/{arrival.delivery}",
+                            f"record {_first_difference(found, recorded)} of it is read otherwise than record"
+                            f" {seen.seq} of the audit log has it; was the feed {feed.name} changed since?",
+                        )
+                    )
+        return rows, findings
+
+    def staged(self) -> tuple[int, list[Finding]]:
+        store = StagingStore(self._home.path)
+        findings, files = [], 0
+        for asset in store.assets():
+            for partition in store.partitions(asset):
+                files += 1
+                try:
+                    store.verified_paths(asset, [partition])
+                except CheckFailedError as error:
+                    findings.append(Finding(f"staging/{asset}, {partition}", str(error)))
+        return files, findings
+
+    def outcomes(self) -> tuple[int, list[Finding]]:
+        store = StagingStore(self._home.path)
+        rows, findings = 0, []
+        latest = self._latest_outcomes()
+        for feed in self._feeds:
+            expected = {part: path for (name, part), path in latest.items() if name == feed.name}
+            staged = dict(_staged_outcomes(store, feed))
+            findings += [
+                Finding(f"staging of {feed.name}, {part}", "the audit log has no validation of it")
+                for part in sorted(staged.keys() - expected.keys())
+            ]
+            common = staged.keys() & expected.keys()
+            counted, differing = _compare_outcomes(
+                {part: staged[part] for part in common}, {part: expected[part] for part in common}
+            )
+            rows += counted
+            findings += [
+                Finding(
+                    f"staging of {feed.name}, {part}",
+                    f"record {record} of delivery {delivery} is not there as the audit log has it;"
+                    " materialise the partition again",
+                )
+                for part, delivery, record in differing
+            ]
+        return rows, findings
+
+    def conservation(self) -> tuple[int, list[Finding]]:
+        rows, findings = 0, []
+        for feed in self._feeds:
+            for one, tally in feed_status(self._home, feed).deliveries:
+                rows += tally.received
+                if not tally.balances:
+                    findings.append(
+                        Finding(
+                            f"{feed.name}, delivery {one.arrival.delivery}",
+                            f"{tally.received} rows received, but {tally.posted} posted, {tally.quarantined}"
+                            f" quarantined, {tally.duplicate} duplicates and {tally.pending} pending, or"
+                            " their amounts do not add up",
+                        )
+                    )
+        return rows, findings
+
+    def published(self) -> tuple[int, list[Finding]]:
+        findings, files = [], 0
+        for record in self._of(Kind.SNAPSHOT_PUBLISHED):
+            facts: Mapping[str, Any] = record.facts
+            for name, sha256 in facts.get("files", {}).items():
+                files += 1
+                if problem := _file_problem(self._home.path / name, sha256):
+                    findings.append(Finding(f"{name} (record {record.seq})", problem))
+        return files, findings
+
+    def outcome_files(self) -> list[Path]:
+        """Return the segments that say which rows may be posted."""
+        kinds = (Kind.VALIDATED, Kind.CORRECTION, Kind.REPLAYED)
+        found = {record.segment.name for record in self._of(*kinds) if record.segment is not None}
+        return [self._audit.segments / name for name in sorted(found)]
+
+    def _latest_outcomes(self) -> dict[tuple[str, str], Path]:
+        """Return, per feed and partition, the segment of the last validation."""
+        latest: dict[tuple[str, str], Path] = {}
+        for record in self._of(Kind.VALIDATED):
+            if record.segment is None:
+                continue
+            for text in record.subjects:
+                feed, _, part = states.parse(text).name.partition("/")
+                latest[feed, part] = self._audit.segments / record.segment.name
+        return latest
+
+    def _of(self, *kinds: Kind) -> Iterator[Record]:
+        return (record for record in self._audit.records() if record.kind in kinds)
+
+    def _arrivals(self) -> Register:
+        return Register(self._home.raw, self._home.locks)
+
+    def _audit_state(self, subject: states.Subject) -> State:
+        try:
+            return self._audit.state(subject)
+        except CheckFailedError:
+            return State.NEW
+
+
+def _first_difference(found: pa.Table, recorded: pa.Table) -> int:
+    for ours, theirs in zip(found.to_pylist(), recorded.to_pylist(), strict=False):
+        if ours != theirs:
+            return int(theirs["record"])
+    return int(min(found.num_rows, recorded.num_rows)) + 1
+
+
+def _file_problem(path: Path, sha256: str) -> str | None:
+    if not path.is_file():
+        return "it is recorded but is not there"
+    found = sha256_file(path)
+    return None if found == sha256 else f"its bytes have the sha256 {found}, recorded is {sha256}"
+
+
+def _staged_outcomes(store: StagingStore, feed: FeedSpec) -> Iterator[tuple[str, list[str]]]:
+    """Yield the partitions of a feed with the files of their outcomes, each verified."""
+    for asset, companion in ((undated_asset, None), (valid_asset, quarantine_asset)):
+        for part in store.partitions(asset(feed.name)):
+            paths = store.verified_paths(asset(feed.name), [part])
+            if companion is not None:
+                paths += store.verified_paths(companion(feed.name), [part])
+            yield part, [str(path) for path in paths]
+
+
+def _compare_outcomes(
+    staged: Mapping[str, Sequence[str]], recorded: Mapping[str, Path]
+) -> tuple[int, list[tuple[str, str, int]]]:
+    """Return the rows compared, and (partition, delivery, record) of what is on one side only."""
+    if not staged:
+        return 0, []
+    parts = pa.table(
+        {
+            "part": pa.array(recorded),
+            "day": pa.array([None if part == ALL else date.fromisoformat(part) for part in recorded]),
+            "segment": pa.array([str(path) for path in recorded.values()]),
+        }
+    )
+    files = {path: part for part, paths in staged.items() for path in paths}
+    with duckdb.connect() as connection:
+        connection.register("parts", parts)
+        connection.register("files", pa.table({"file": pa.array(files), "part": pa.array(files.values())}))
+        segments = sorted({str(path) for path in recorded.values()})
+        connection.execute(_STAGED_SIDE, {"staged": list(files)})
+        connection.execute(_RECORDED_SIDE, {"segments": segments})
+        rows = connection.execute("SELECT count(*) FROM staged").fetchall()[0][0]
+        return int(rows), connection.execute(_DIFFERING, {"most": SHOWN}).fetchall()
+
+
+# A staged file of valid rows has no disposition, one of the quarantine no content: both are null by name.
+_STAGED_SIDE: Final = """
+CREATE TEMP TABLE staged AS
+SELECT files.part, rows.delivery, rows.record, coalesce(rows.disposition, 'valid') AS disposition,
+    rows.content
+FROM read_parquet($staged, union_by_name = true, filename = true) AS rows
+JOIN files ON files.file = rows.filename
+"""
+
+_RECORDED_SIDE: Final = """
+CREATE TEMP TABLE recorded AS
+SELECT parts.part, rows.delivery, rows.record, rows.disposition, rows.content
+FROM read_parquet($segments, filename = true) AS rows
+JOIN parts ON parts.segment = rows.filename AND parts.day IS NOT DISTINCT FROM rows.transaction_date
+"""
+
+_DIFFERING: Final = """
+SELECT part, delivery, record FROM (
+    (FROM staged EXCEPT ALL FROM recorded) UNION ALL (FROM recorded EXCEPT ALL FROM staged))
+ORDER BY ALL LIMIT $most
+"""

@@ -1,0 +1,289 @@
+#!/usr/bin/env python3
+"""Check a pack that `showcost verify --pack DIR` wrote, with nothing but Python's standard library.
+
+    python verify_pack.py DIR [--head HASH]
+
+Recomputes, from the files of the pack alone:
+
+1. the audit log: every line is canonical JSON, hashes to its `hash`, and names the hash of the line before;
+   with --head, a head that you wrote down earlier is still in it
+2. the rates: each snapshot hashes to what the log says was pinned
+3. the entries: each batch hashes to the digest that the log announced, with the counts and sums announced;
+   no batch is missing, none is there that was not announced and acknowledged
+4. the conversions: every base amount, with the decimal module, from amount and pinned rates
+5. the digest of the whole ledger, to compare with `showcost digest`
+
+What is hashed how is described in docs/audit.md. Exit status 0: all is as recorded; 1: the first difference
+is named; 2: this is no pack.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import hashlib
+import json
+import sys
+from decimal import ROUND_HALF_UP, Decimal, localcontext
+from itertools import groupby
+from pathlib import Path
+
+LEAF = 1024
+# ISO 4217: currencies with other than two decimals.
+DECIMALS = {
+    **dict.fromkeys("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF".split(), 0),
+    **dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3),
+}
+
+
+class Difference(Exception):
+    """The first thing that is not as recorded."""
+
+
+def sha256(data: bytes) -> str:
+    """Return the sha256 in hex."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def framed(values: list) -> bytes:
+    """Return the JSON array over which digests are built."""
+    return json.dumps(values, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def canonical(record: dict) -> bytes:
+    """Return the canonical JSON of an audit record."""
+    return json.dumps(record, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+
+
+def check_log(path: Path, head: str | None) -> list[dict]:
+    """Return the records of the audit log once the chain holds."""
+    records, previous, hashes = [], "0" * 64, set()
+    for number, line in enumerate(path.read_bytes().splitlines(keepends=True), start=1):
+        try:
+            record = json.loads(line)
+            body = {name: value for name, value in record.items() if name != "hash"}
+        except ValueError:
+            raise Difference(f"log.jsonl, line {number}: it is no JSON") from None
+        if sha256(canonical(body)) != record.get("hash") or canonical(record) + b"\n" != line:
+            raise Difference(f"log.jsonl, line {number}: it was changed")
+        if record["seq"] != number or record["prev"] != previous:
+            raise Difference(f"log.jsonl, line {number}: it does not follow the line before")
+        previous = record["hash"]
+        hashes.add(previous)
+        records.append(record)
+    if head is not None and head not in hashes:
+        raise Difference(f"log.jsonl: the head {head} is not in it")
+    return records
+
+
+def check_heads(path: Path, records: list[dict]) -> None:
+    """Check that ledger and log attest each other, transaction by transaction."""
+    announced = [(str(one["seq"]), one["hash"]) for one in records if one["kind"] in ("intent", "fx_pinned")]
+    with path.open(newline="", encoding="utf-8") as stream:
+        attested = [(row["seq"], row["hash"]) for row in csv.DictReader(stream)]
+    for wanted in announced:
+        if wanted not in attested:
+            raise Difference(f"heads.csv: the ledger does not have the transaction of record {wanted[0]}")
+    if extra := sorted(set(attested) - set(announced)):
+        raise Difference(f"heads.csv: the log does not have record {extra[0][0]} as the ledger knows it")
+    acknowledged = {one["facts"]["intent"] for one in records if one["kind"] == "committed"}
+    for one in records:
+        if one["kind"] == "intent" and one["seq"] not in acknowledged:
+            raise Difference(f"log.jsonl, record {one['seq']}: it was never acknowledged")
+
+
+def check_rates(path: Path, records: list[dict]) -> dict[str, dict[str, Decimal]]:
+    """Return the rates by snapshot and currency once each snapshot hashes to what was pinned."""
+    pinned = {
+        one["snapshot_id"]: (one["date"], one["hash"])
+        for record in records
+        if record["kind"] == "fx_pinned"
+        for one in record["facts"]["snapshots"]
+    }
+    rates: dict[str, dict[str, Decimal]] = {}
+    with path.open(newline="", encoding="utf-8") as stream:
+        for name, rows in groupby(csv.DictReader(stream), key=lambda row: row["snapshot_id"]):
+            lines, of_snapshot = [], {}
+            for row in sorted(rows, key=lambda row: row["currency"]):
+                rate = Decimal(row["rate"])
+                text = f"{rate:f}"
+                text = text.rstrip("0").rstrip(".") if "." in text else text
+                lines.append(f"{row['currency']} {text} {row['publication_date']}")
+                of_snapshot[row["currency"]] = rate
+            day, wanted = pinned.get(name, ("", ""))
+            found = sha256("\n".join(["showcost-fx-snapshot-1", day, *lines]).encode())
+            if found != wanted or name in rates:
+                raise Difference(f"rates.csv: snapshot {name} is not what was pinned")
+            rates[name] = of_snapshot
+    if missing := sorted(pinned.keys() - rates.keys()):
+        raise Difference(f"rates.csv: snapshot {missing[0]} is missing")
+    return rates
+
+
+class Lines:
+    """The hash over canonical lines of one date, by leaves."""
+
+    def __init__(self, day: str) -> None:
+        self.day, self.rows, self.leaves, self.leaf = day, 0, [], hashlib.sha256()
+
+    def add(self, line: bytes) -> None:
+        """Add a line, its line feed included."""
+        self.leaf.update(line)
+        self.rows += 1
+        if self.rows % LEAF == 0:
+            self.close()
+
+    def close(self) -> None:
+        """End a leaf."""
+        self.leaves.append(self.leaf.hexdigest())
+        self.leaf = hashlib.sha256()
+
+    def finish(self) -> str:
+        """Return the hash."""
+        if self.rows % LEAF:
+            self.close()
+        return sha256(framed([self.day, self.rows, *self.leaves]))
+
+
+class Batch(Lines):
+    """The entries of one batch: hash, and sums per currency and in base."""
+
+    def __init__(self, day: str) -> None:
+        super().__init__(day)
+        self.totals: dict[str, Decimal] = {}
+        self.base = Decimal(0)
+        self.rows_seen: set[str] = set()
+
+    def count(self, entry: dict) -> None:
+        """Add an entry to the sums."""
+        amount = Decimal(entry["amount"])
+        self.totals[entry["currency"]] = self.totals.get(entry["currency"], Decimal(0)) + amount
+        self.base += Decimal(entry["base_amount"])
+        self.rows_seen.add(entry["row_key"])
+
+
+def check_entry(entry: dict, rates: dict[str, dict[str, Decimal]]) -> None:
+    """Convert an entry anew."""
+    amount, currency, base = Decimal(entry["amount"]), entry["currency"], entry["base_currency"]
+    of_snapshot = rates.get(entry["snapshot_id"], {})
+    if currency not in of_snapshot or base not in of_snapshot:
+        raise Difference(f"entry {entry['entry_id']}: {entry['snapshot_id']} has no rate for it")
+    if (Decimal(entry["eur_rate_original"]), Decimal(entry["eur_rate_base"])) != (
+        of_snapshot[currency],
+        of_snapshot[base],
+    ):
+        raise Difference(f"entry {entry['entry_id']}: it shows other rates than {entry['snapshot_id']} has")
+    expected = amount
+    if currency != base:
+        unit = Decimal(1).scaleb(-DECIMALS.get(base, 2))
+        expected = (amount * of_snapshot[base] / of_snapshot[currency]).quantize(unit, ROUND_HALF_UP)
+    if expected != Decimal(entry["base_amount"]):
+        raise Difference(
+            f"entry {entry['entry_id']}: {amount} {currency} are {expected} {base},"
+            f" it says {entry['base_amount']}"
+        )
+
+
+def check_entries(
+    path: Path, columns: list[str], records: list[dict], rates: dict[str, dict[str, Decimal]]
+) -> tuple[int, str]:
+    """Return the number of entries and the digest of all once every batch is as announced."""
+    announced = {
+        one["batch_id"]: one
+        for record in records
+        if record["kind"] == "intent"
+        for one in record["facts"]["batches"]
+    }
+    count, framed_days = 0, []
+    with path.open("rb") as stream, localcontext() as context:
+        context.prec = 60
+        for day, lines in groupby(_parsed(stream, columns), key=lambda item: item[2]["transaction_date"]):
+            whole, batches, last = Lines(day), {}, ""
+            for name, line, entry in lines:
+                if entry["entry_id"] <= last or framed_days and day <= framed_days[-3]:
+                    raise Difference(f"entry {entry['entry_id']}: it is there twice or out of order")
+                last = entry["entry_id"]
+                check_entry(entry, rates)
+                whole.add(line)
+                batch = batches.setdefault(name, Batch(day))
+                batch.add(line)
+                batch.count(entry)
+            for name, batch in batches.items():
+                check_batch(name, batch, announced.pop(name, None))
+            framed_days += [day, whole.rows, whole.finish()]
+            count += whole.rows
+    if announced:
+        raise Difference(f"entries.txt: batch {min(announced)} is missing")
+    return count, sha256(framed(framed_days))
+
+
+def _parsed(stream, columns: list[str]):
+    for line in stream:
+        name, _, text = line.partition(b"\t")
+        yield name.decode(), text, dict(zip(columns, json.loads(text), strict=True))
+
+
+def check_batch(name: str, batch: Batch, wanted: dict | None) -> None:
+    """Hold a batch against what was announced of it."""
+    if wanted is None:
+        raise Difference(f"entries.txt: batch {name} was never announced")
+    found = (
+        batch.day,
+        batch.rows,
+        batch.finish(),
+        len(batch.rows_seen),
+        batch.totals,
+        batch.base,
+    )
+    expected = (
+        wanted["partition_date"],
+        wanted["entries"],
+        wanted["digest"],
+        wanted["rows"],
+        {currency: Decimal(total) for currency, total in wanted["totals"].items()},
+        Decimal(wanted["base_total"]),
+    )
+    names = ("date", "entries", "digest", "rows", "totals", "base total")
+    for what, ours, theirs in zip(names, found, expected, strict=True):
+        if ours != theirs:
+            raise Difference(f"batch {name} of {batch.day}: {what} {ours}, announced {theirs}")
+
+
+def main() -> int:
+    """Check the pack named on the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("pack", type=Path, help="the folder of the pack")
+    parser.add_argument("--head", help="a head of the audit log that you wrote down earlier")
+    options = parser.parse_args()
+    try:
+        facts = json.loads((options.pack / "pack.json").read_text(encoding="utf-8"))
+        if facts["form"] != "showcost-pack-1":
+            raise KeyError("form")
+    except (OSError, ValueError, KeyError, TypeError):
+        print(f"{options.pack}: this is no pack of showcost", file=sys.stderr)
+        return 2
+    try:
+        records = check_log(options.pack / "log.jsonl", options.head)
+        check_heads(options.pack / "heads.csv", records)
+        rates = check_rates(options.pack / "rates.csv", records)
+        count, digest = check_entries(options.pack / "entries.txt", facts["columns"], records, rates)
+        if (facts["entries"], facts["digest"]) != (count, digest):
+            raise Difference(f"pack.json: it says digest {facts['digest']}, found {digest}")
+        if records and facts["head"] != records[-1]["hash"]:
+            raise Difference(f"pack.json: it says head {facts['head']}, the log ends otherwise")
+    except Difference as difference:
+        print(f"NOT as recorded: {difference}")
+        return 1
+    except (OSError, ValueError, KeyError, TypeError, ArithmeticError) as error:
+        print(f"NOT as recorded: a file of the pack is damaged ({type(error).__name__}: {error})")
+        return 1
+    print(f"As recorded: {count} entries, {len(rates)} FX snapshots, {len(records)} audit records.")
+    print(f"Digest of the ledger  {digest}")
+    print(f"Head of the audit log {facts['head']}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
