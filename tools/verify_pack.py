@@ -27,6 +27,11 @@ import sys
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from itertools import groupby
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import BinaryIO
 
 LEAF = 1024
 # ISO 4217: currencies with other than two decimals.
@@ -200,7 +205,7 @@ def check_entries(
         for day, lines in groupby(_parsed(stream, columns), key=lambda item: item[2]["transaction_date"]):
             whole, batches, last = Lines(day), {}, ""
             for name, line, entry in lines:
-                if entry["entry_id"] <= last or framed_days and day <= framed_days[-3]:
+                if entry["entry_id"] <= last or (framed_days and day <= framed_days[-3]):
                     raise Difference(f"entry {entry['entry_id']}: it is there twice or out of order")
                 last = entry["entry_id"]
                 check_entry(entry, rates)
@@ -217,7 +222,8 @@ def check_entries(
     return count, sha256(framed(framed_days))
 
 
-def _parsed(stream, columns: list[str]):
+def _parsed(stream: BinaryIO, columns: list[str]) -> Iterator[tuple[str, bytes, dict]]:
+    """Yield batch, canonical line and values of each entry."""
     for line in stream:
         name, _, text = line.partition(b"\t")
         yield name.decode(), text, dict(zip(columns, json.loads(text), strict=True))

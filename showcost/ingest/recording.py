@@ -17,7 +17,6 @@ from showcost.ledger import states
 from showcost.ledger.states import Kind
 
 if TYPE_CHECKING:
-    from showcost.ingest.payloads import Payload
     from showcost.ingest.register import Arrival
     from showcost.ledger.audit import AuditLog
 
@@ -25,22 +24,35 @@ _PLACES: Final = ("record", "byte_start", "byte_end", "ordinal", "row_key", "tra
 _NOT_HASHED: Final = frozenset({"delivery", "arrival"})
 
 
-def arrival_hash(feed: str, delivery: str, size: int, name: str, modified_ns: int) -> str:
-    """Return the hash by which the log attests a line of the register, names left out of the log."""
-    return sha256_framed([feed, delivery, size, name, modified_ns])
+def arrival_hash(arrival: Arrival) -> str:
+    """Return the hash by which the log attests a line of the register; the name is only in the hash."""
+    return sha256_framed(
+        [
+            arrival.number,
+            arrival.feed,
+            arrival.delivery,
+            arrival.size,
+            arrival.name,
+            arrival.modified_ns,
+            arrival.received_at,
+            int(arrival.again),
+        ]
+    )
 
 
-def record_received(audit: AuditLog, feed: str, payload: Payload, name: str, modified_ns: int) -> None:
+def record_received(audit: AuditLog, arrival: Arrival) -> None:
     """Record that a delivery came; before the register has it."""
     audit.append(
         Kind.DELIVERY_RECEIVED,
         {
-            "feed": feed,
-            "delivery": payload.sha256,
-            "size": payload.size,
-            "arrival_hash": arrival_hash(feed, payload.sha256, payload.size, name, modified_ns),
+            "feed": arrival.feed,
+            "arrival": arrival.number,
+            "delivery": arrival.delivery,
+            "size": arrival.size,
+            "again": arrival.again,
+            "arrival_hash": arrival_hash(arrival),
         },
-        subjects=[states.delivery(payload.sha256)],
+        subjects=[states.delivery(arrival.delivery)],
     )
 
 

@@ -18,7 +18,7 @@ from showcost.core.durable import fsync, make_folder, truncate, write, write_dur
 from showcost.core.errors import IntegrityError, StoreBusyError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from showcost.ingest.payloads import Payload
@@ -44,6 +44,10 @@ class Arrival:
     again: bool
 
 
+def _line(arrival: Arrival) -> str:
+    return json.dumps(asdict(arrival), ensure_ascii=False) + "\n"
+
+
 class Register:
     """The append-only register below the folder of raw deliveries."""
 
@@ -60,19 +64,32 @@ class Register:
         """Return the first arrival of each payload of a feed, in order."""
         return [arrival for arrival in self.arrivals(feed) if not arrival.again]
 
-    def add(self, feed: str, items: Iterable[tuple[Payload, str, int]]) -> list[Arrival]:
-        """Append arrivals (payload, file name, modification time in ns) durably and return them."""
+    def add(
+        self,
+        feed: str,
+        items: Iterable[tuple[Payload, str, int]],
+        before: Callable[[Arrival], object] | None = None,
+    ) -> list[Arrival]:
+        """Append arrivals (payload, file name, modification time in ns) durably and return them.
+
+        `before` is called with each of them before any is written.
+        """
         make_folder(self._lock_path.parent)
         make_folder(self._path.parent)
         try:
             with FileLock(self._lock_path, timeout=_WAIT_SECONDS):
-                return self._append(feed, items)
+                return self._append(feed, items, before or (lambda _: None))
         except Timeout:
             raise StoreBusyError(
                 f"another process has been writing the register for {_WAIT_SECONDS} s; try again"
             ) from None
 
-    def _append(self, feed: str, items: Iterable[tuple[Payload, str, int]]) -> list[Arrival]:
+    def _append(
+        self,
+        feed: str,
+        items: Iterable[tuple[Payload, str, int]],
+        before: Callable[[Arrival], object],
+    ) -> list[Arrival]:
         known, length = self._read()
         seen = {arrival.delivery for arrival in known if arrival.feed == feed}
         now = datetime.now(UTC).isoformat(timespec="microseconds")
@@ -82,7 +99,9 @@ class Register:
             again = payload.sha256 in seen
             seen.add(payload.sha256)
             added.append(Arrival(number, feed, payload.sha256, payload.size, name, modified_ns, now, again))
-        lines = "".join(json.dumps(asdict(arrival), ensure_ascii=False) + "\n" for arrival in added)
+        for arrival in added:
+            before(arrival)
+        lines = "".join(map(_line, added))
         # `r+b` at a known length: what a crash tore off is overwritten, never left in the middle.
         if not self._path.exists():
             write_durably(self._path, b"")
@@ -107,6 +126,8 @@ class Register:
                 raise IntegrityError(
                     f"{self._path}, line {number}: not an arrival; the register is damaged"
                 ) from None
+            if _line(arrival).encode() != line + b"\n":
+                raise self._damaged(number, "it is not written as the register writes")
             if arrival.number != number:
                 raise IntegrityError(
                     f"{self._path}, line {number}: numbered {arrival.number}; a line is missing"

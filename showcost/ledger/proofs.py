@@ -20,6 +20,7 @@ from showcost.fx.conversion import cross_rate
 from showcost.fx.snapshots import snapshot_hash, snapshot_id
 from showcost.ledger.audit import Finding
 from showcost.ledger.batches import batch_table
+from showcost.ledger.blocks import damaged_blocks
 from showcost.ledger.commit import batches_of_record
 from showcost.ledger.digest import batch_hashes
 from showcost.ledger.schema import differences
@@ -56,7 +57,12 @@ def prove_ledger(ledger: Ledger, outcomes: Callable[[], Sequence[Path]]) -> list
 
         return work
 
+    def file() -> Found:
+        with ledger.read():
+            return damaged_blocks(ledger.path)
+
     return [
+        ("database file", "every byte of it has its checksum", file),
         ("schema", "tables and triggers are as made", reading(_schema)),
         (
             "chain heads",

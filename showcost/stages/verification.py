@@ -7,7 +7,6 @@ written. What each step proves is said in docs/audit.md.
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
@@ -96,6 +95,7 @@ def verify(
         plan.append(("records", "the payloads still give the records that were read", evidence.records))
     if ledger.exists() or audit.path.exists():
         plan += prove_ledger(ledger, evidence.outcome_files)
+        plan.append(("origins", "every entry names its delivery as the register does", evidence.origins))
     plan += [
         ("staged files", "the staged rows are those that were recorded", evidence.staged),
         ("outcomes", "staged outcomes are those that the audit log has", evidence.outcomes),
@@ -135,7 +135,7 @@ class _Evidence:
 
     def payloads(self) -> tuple[int, list[Finding]]:
         store = PayloadStore(self._home.raw)
-        known = sorted({arrival.delivery for arrival in self._arrivals().arrivals()})
+        known = sorted({arrival.delivery for arrival in self._register().arrivals()})
         findings = []
         for sha256 in known:
             if self._audit_state(states.delivery(sha256)) is State.SHREDDED:
@@ -149,39 +149,41 @@ class _Evidence:
         return (0 if findings else self._audit.head().seq), findings
 
     def register(self) -> tuple[int, list[Finding]]:
-        received: Counter[str] = Counter()
-        names: dict[str, str] = {}
-        read: dict[int, str] = {}
-        for record in self._of(Kind.DELIVERY_RECEIVED, Kind.RECORDS_READ):
+        # A crash between the record and the line leaves a record that a later one, of the same number,
+        # replaces: the last one counts.
+        received: dict[int, tuple[int, str]] = {}
+        for record in self._of(Kind.DELIVERY_RECEIVED):
             facts: Mapping[str, Any] = record.facts
-            if record.kind is Kind.RECORDS_READ:
-                read[facts["arrival"]] = facts["delivery"]
-            else:
-                received[facts["arrival_hash"]] += 1
-                names[facts["arrival_hash"]] = f"record {record.seq}, delivery {facts['delivery']}"
-        arrivals = self._arrivals().arrivals()
+            received[facts["arrival"]] = record.seq, facts["arrival_hash"]
+        arrivals = self._register().arrivals()
         findings = []
         for one in arrivals:
-            found = arrival_hash(one.feed, one.delivery, one.size, one.name, one.modified_ns)
-            if not received[found]:
-                findings.append(
-                    Finding(f"raw/register.jsonl, line {one.number}", "the audit log has no such arrival")
-                )
-            names.pop(found, None)
-        by_number = {one.number: one.delivery for one in arrivals}
-        findings += [
-            Finding(f"raw/register.jsonl, line {number}", f"the audit log has delivery {sha256} there")
-            for number, sha256 in sorted(read.items())
-            if by_number.get(number) != sha256
-        ]
+            seq, recorded = received.pop(one.number, (0, ""))
+            if recorded != arrival_hash(one):
+                where = f"as record {seq} of the audit log has it" if seq else "in the audit log"
+                findings.append(Finding(f"raw/register.jsonl, line {one.number}", f"it is not {where}"))
         findings += [
             Finding(
-                f"audit/log.jsonl, {where}",
-                "the register has no such arrival; `showcost land` completes what a crash has left",
+                f"raw/register.jsonl, line {number}",
+                f"record {seq} of the audit log announced it, but it is not there; `showcost land` completes"
+                " what a crash has left",
             )
-            for where in names.values()
+            for number, (seq, _) in sorted(received.items())
         ]
         return len(arrivals), findings
+
+    def origins(self) -> tuple[int, list[Finding]]:
+        known = {(one.number, one.delivery) for one in self._register().arrivals()}
+        with Ledger(self._home.ledger).read() as connection:
+            rows: list[tuple[int, str, str]] = connection.execute(_ORIGINS).fetchall()
+        return len(rows), [
+            Finding(
+                f"ledger.duckdb, entry {entry}",
+                f"arrival {number}, delivery {sha256}, is none of the register's",
+            )
+            for number, sha256, entry in rows
+            if (number, sha256) not in known
+        ]
 
     def records(self) -> tuple[int, list[Finding]]:
         latest: dict[tuple[str, str], Record] = {}
@@ -190,7 +192,7 @@ class _Evidence:
             latest[facts["feed"], facts["delivery"]] = record
         rows, findings = 0, []
         for feed in self._feeds:
-            for arrival in self._arrivals().deliveries(feed.name):
+            for arrival in self._register().deliveries(feed.name):
                 seen = latest.get((feed.name, arrival.delivery))
                 if seen is None or seen.segment is None:
                     continue
@@ -291,7 +293,7 @@ class _Evidence:
     def _of(self, *kinds: Kind) -> Iterator[Record]:
         return (record for record in self._audit.records() if record.kind in kinds)
 
-    def _arrivals(self) -> Register:
+    def _register(self) -> Register:
         return Register(self._home.raw, self._home.locks)
 
     def _audit_state(self, subject: states.Subject) -> State:
@@ -348,6 +350,10 @@ def _compare_outcomes(
         rows = connection.execute("SELECT count(*) FROM staged").fetchall()[0][0]
         return int(rows), connection.execute(_DIFFERING, {"most": SHOWN}).fetchall()
 
+
+_ORIGINS: Final = """
+SELECT arrival, delivery, min(entry_id) FROM ledger_entries GROUP BY ALL ORDER BY ALL
+"""
 
 # A staged file of valid rows has no disposition, one of the quarantine no content: both are null by name.
 _STAGED_SIDE: Final = """

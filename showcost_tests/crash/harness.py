@@ -15,6 +15,7 @@ import tempfile
 import time
 import traceback
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
     from showcost.config.home import Home
 
-Tell = "Callable[[str], None]"
 _SENTENCE = 3
 """Exit status of a run that ended with an error of ours."""
 _CRASHED = 4
@@ -141,7 +141,7 @@ class Harness:
         home = self._home()
         acknowledged = 0
         for point, fault in case.faults:
-            report = forked(lambda tell, p=point, f=fault: _faulty(home, p, f, acknowledged, tell))
+            report = forked(partial(_faulty, home, point, fault, acknowledged))
             acknowledged = max([acknowledged, *map(int, report.told("acknowledged"))])
             self._check_fault(case, report, fault)
         self._check_restart(f"{case}", home, acknowledged)
@@ -250,9 +250,9 @@ def run_all(
         everything = harness.points()
         cases = [Case((point,)) for point in sample(everything, points, seed)]
         cases += [Case(tuple(draw.choice(everything) for _ in range(3))) for _ in range(triples)]
-        work: list[Callable[[], None]] = [lambda c=case: harness.run(c) for case in cases]
+        work: list[Callable[[], None]] = [partial(harness.run, case) for case in cases]
         moments = [draw.uniform(0, harness.seconds * 1.2) for _ in range(instants)]
-        work += [lambda m=moment: harness.run_random(m) for moment in moments]
+        work += [partial(harness.run_random, moment) for moment in moments]
         for number, one in enumerate(work, start=1):
             try:
                 one()

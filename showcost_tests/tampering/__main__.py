@@ -1,0 +1,48 @@
+"""Tamper with small books, a bit at a time, and count what verification finds.
+
+    python -m showcost_tests.tampering --tries 1000
+
+Exit status 1 when a flipped bit was not found; each such bit is named.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+from showcost_tests.tampering.books import first_difference, make_books
+from showcost_tests.tampering.flips import TARGETS, flips
+
+
+def main() -> int:
+    """Run what the command line asks for."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--tries", type=int, default=1000, help="per kind of file")
+    parser.add_argument("--target", choices=sorted(TARGETS), action="append", help="only this kind of file")
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    counts: dict[str, dict[str, object]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        whole = make_books(Path(folder) / "whole")
+        logged = make_books(Path(folder) / "logged", checkpoint=False)
+        for home in (whole, logged):
+            if (found := first_difference(home)) is not None:
+                print(f"the books are not clean before anything was done to them: {found}", file=sys.stderr)
+                return 1
+        for target in options.target or TARGETS:
+            tried = list(flips(logged if target == "wal" else whole, target, options.tries, options.seed))
+            missed = [asdict(flip) for flip in tried if flip.found is None]
+            counts[target] = {"tries": len(tried), "found": len(tried) - len(missed), "missed": missed}
+            print(f"{target}: {counts[target]['found']} of {len(tried)} found", file=sys.stderr, flush=True)
+    print(json.dumps(counts, indent=1))
+    return 1 if any(one["missed"] for one in counts.values()) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

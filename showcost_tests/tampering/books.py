@@ -1,0 +1,50 @@
+"""Small books to tamper with, and what verification says of them."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+from unittest.mock import patch
+
+from showcost.ledger.store import Ledger
+from showcost.stages.verification import verify
+from showcost_tests.crash.scenario import carry_out, make_home
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import duckdb
+
+    from showcost.config.home import Home
+
+
+def make_books(folder: Path, *, checkpoint: bool = True) -> Home:
+    """Make a data folder with a posted ledger; without a checkpoint all of it is in the WAL."""
+    home = make_home(folder)
+    opening = Ledger._open
+
+    def open_and_keep_the_log(self: Ledger, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+        connection = opening(self, read_only=read_only)
+        if not read_only:
+            connection.execute("PRAGMA disable_checkpoint_on_shutdown")
+            connection.execute("SET checkpoint_threshold = '1 TB'")
+        return connection
+
+    if checkpoint:
+        carry_out(home, lambda _: None)
+    else:
+        with patch.object(Ledger, "_open", open_and_keep_the_log):
+            carry_out(home, lambda _: None)
+    return home
+
+
+def first_difference(home: Home, head: str | None = None) -> str | None:
+    """Return what verification finds first, if anything."""
+    first = verify(home, head=head).first
+    return None if first is None else str(first)
+
+
+def copied(home: Home, folder: Path) -> Home:
+    """Return a copy of a data folder, to be spoiled."""
+    shutil.copytree(home.path, folder)
+    return type(home)(folder)

@@ -1,0 +1,282 @@
+"""Whoever changes the books, and however well, is found by verification; to hide it, a known head must lie."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+
+from showcost.config.feeds import load_feeds
+from showcost.ledger.audit import AuditLog
+from showcost.ledger.pack import write_pack
+from showcost.ledger.schema import DDL
+from showcost.ledger.store import Ledger
+from showcost.stages.posting import stage_posted
+from showcost.staging import StagingStore
+from showcost_tests.crash.scenario import DAYS, FEED
+from showcost_tests.tampering.books import copied, first_difference, make_books
+from showcost_tests.tampering.flips import TARGETS, flips
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from showcost.config.home import Home
+
+Line = dict[str, Any]
+VERIFIER = Path(__file__).resolve().parents[2] / "tools" / "verify_pack.py"
+
+
+@pytest.fixture(scope="module")
+def clean(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    return make_books(tmp_path_factory.mktemp("books") / "clean")
+
+
+@pytest.fixture
+def home(clean: Home, tmp_path: Path) -> Home:
+    return copied(clean, tmp_path / "home")
+
+
+def lines_of(home: Home) -> list[bytes]:
+    return AuditLog(home.path).path.read_bytes().splitlines(keepends=True)
+
+
+def write_lines(home: Home, lines: list[bytes]) -> None:
+    AuditLog(home.path).path.write_bytes(b"".join(lines))
+
+
+def rechain(home: Home, change: Callable[[Line], None]) -> dict[int, str]:
+    """Forge the log from its first line on, as someone would who knows how; return the new hashes."""
+    previous, forged, hashes = "0" * 64, [], {}
+    for line in lines_of(home):
+        record = json.loads(line)
+        del record["hash"]
+        change(record)
+        record["prev"] = previous
+        plain = json.dumps(record, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+        previous = hashlib.sha256(plain).hexdigest()
+        record["hash"] = previous
+        hashes[record["seq"]] = previous
+        whole = json.dumps(record, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        forged.append(whole.encode() + b"\n")
+    write_lines(home, forged)
+    return hashes
+
+
+def alter(home: Home, *statements: str) -> None:
+    """Change the ledger behind its back: triggers off, statements, triggers on again."""
+    with duckdb.connect(home.ledger) as connection:
+        triggers = connection.execute("SELECT trigger_name, table_name FROM duckdb_triggers()").fetchall()
+        for name, table in triggers:
+            connection.execute(f"DROP TRIGGER {name} ON {table}")
+        for statement in statements:
+            connection.execute(statement)
+        for statement in DDL:
+            if statement.lstrip().startswith("CREATE TRIGGER"):
+                connection.execute(statement)
+
+
+def test_books_that_nobody_touched_are_as_recorded(clean: Home) -> None:
+    head = AuditLog(clean.path).head().hash
+    assert first_difference(clean) is None
+    assert first_difference(clean, head) is None
+
+
+@pytest.mark.parametrize("target", [name for name in TARGETS if name != "wal"])
+def test_a_flipped_bit_is_found(home: Home, target: str) -> None:
+    assert [flip for flip in flips(home, target, 6, seed=3) if flip.found is None] == []
+    assert first_difference(home) is None
+
+
+def test_a_flipped_bit_of_the_wal_is_found(tmp_path: Path) -> None:
+    home = make_books(tmp_path / "home", checkpoint=False)
+    assert (home.path / "ledger.duckdb.wal").stat().st_size > 10_000
+    assert [flip for flip in flips(home, "wal", 6, seed=3) if flip.found is None] == []
+    assert first_difference(home) is None
+
+
+def test_a_shortened_wal_is_found(tmp_path: Path) -> None:
+    home = make_books(tmp_path / "home", checkpoint=False)
+    wal = home.path / "ledger.duckdb.wal"
+    wal.write_bytes(wal.read_bytes()[: wal.stat().st_size // 2])
+    assert first_difference(home) is not None
+
+
+@pytest.mark.parametrize("removed", [1, 2, 3, 5])
+def test_removed_last_records_are_found_with_a_head(home: Home, removed: int) -> None:
+    head = AuditLog(home.path).head().hash
+    write_lines(home, lines_of(home)[:-removed])
+    found = first_difference(home, head)
+    assert found is not None
+    assert head in found
+
+
+def test_removed_last_records_that_the_ledger_attests_are_found_without_a_head(home: Home) -> None:
+    lines = lines_of(home)
+    last_intent = max(number for number, line in enumerate(lines) if json.loads(line)["kind"] == "intent")
+    write_lines(home, lines[:last_intent])
+    assert first_difference(home) is not None
+
+
+@pytest.mark.parametrize("place", [0, 1, 4, -2])
+def test_reordered_doubled_and_removed_records_are_found(home: Home, place: int) -> None:
+    lines = lines_of(home)
+    at = place % (len(lines) - 1)
+    for forged in (
+        [*lines[:at], lines[at + 1], lines[at], *lines[at + 2 :]],
+        [*lines[: at + 1], *lines[at:]],
+        [*lines[:at], *lines[at + 1 :]],
+    ):
+        write_lines(home, forged)
+        found = first_difference(home)
+        assert found is not None
+        assert found.startswith("audit/log.jsonl, line")
+
+
+def accept_all(record: Line) -> None:
+    if record["kind"] == "validated":
+        dispositions = record["facts"]["dispositions"]
+        record["facts"]["dispositions"] = {"valid": sum(dispositions.values())}
+
+
+def test_a_rejection_forged_into_an_acceptance_in_the_log_is_found_by_the_ledger(home: Home) -> None:
+    rechain(home, accept_all)
+    found = first_difference(home)
+    assert found is not None
+    assert "which the audit log does not have" in found
+
+
+def test_a_log_forged_together_with_its_ledger_is_found_by_a_known_head(home: Home) -> None:
+    head = AuditLog(home.path).head().hash
+    hashes = rechain(home, accept_all)
+    alter(home, *(f"UPDATE chain_heads SET hash = '{new}' WHERE seq = {seq}" for seq, new in hashes.items()))
+    found = first_difference(home, head)
+    assert found is not None
+    assert head in found
+
+
+def test_a_rejection_forged_into_an_acceptance_in_a_segment_is_found(home: Home) -> None:
+    for path in sorted((home.path / "audit" / "segments").glob("validated-*.parquet")):
+        table = pq.read_table(path)
+        rejected = pc.equal(table.column("disposition"), "quarantined")
+        if pc.any(rejected).as_py():
+            valid = pc.if_else(rejected, "valid", table.column("disposition"))
+            pq.write_table(
+                table.set_column(table.schema.get_field_index("disposition"), "disposition", valid), path
+            )
+            break
+    found = first_difference(home)
+    assert found is not None
+    assert f"audit/segments/{path.name}" in found
+
+
+def accept_in_staging(home: Home) -> str:
+    """Make a staged row valid that was never accepted, every hash of the staging right; return the day."""
+    store = StagingStore(home.path)
+    for day in DAYS:
+        valid = store.read(f"valid/{FEED}", day.isoformat())
+        if valid.num_rows:
+            forged = valid.slice(0, 1)
+            for name, value in (("row_key", "f" * 32), ("content", "e" * 32)):
+                place = forged.schema.get_field_index(name)
+                forged = forged.set_column(place, forged.schema.field(name), pa.array([value]))
+            store.write(f"valid/{FEED}", day.isoformat(), pa.concat_tables([valid, forged]))
+            return day.isoformat()
+    raise AssertionError("the sample has valid rows")
+
+
+def test_a_row_that_was_made_valid_in_the_staging_is_found(home: Home) -> None:
+    day = accept_in_staging(home)
+    found = first_difference(home)
+    assert found is not None
+    assert found.startswith(f"staging of {FEED}, {day}: record")
+
+
+def test_a_row_that_was_made_valid_and_posted_is_found(home: Home) -> None:
+    accept_in_staging(home)
+    feed = next(feed for feed in load_feeds(home.production.code) if feed.name == FEED)
+    stage_posted(home, feed, DAYS, "forger")
+    found = first_difference(home)
+    assert found is not None
+    assert "was never accepted" in found
+
+
+@pytest.mark.parametrize(
+    ("statements", "expected"),
+    [
+        (["UPDATE ledger_entries SET amount = amount + 1, base_amount = base_amount + 1"], "hash to"),
+        (["UPDATE ledger_entries SET account = '9999' WHERE record = 2"], "hash to"),
+        (["UPDATE ledger_entries SET arrival = 7 WHERE record = 2"], "register"),
+        (["DELETE FROM ledger_entries WHERE record = 2"], "hash to"),
+        (["INSERT INTO ledger_entries SELECT * FROM ledger_entries LIMIT 1"], "hash to"),
+        (["DELETE FROM ledger_entries", "DELETE FROM batches"], "missing"),
+        (["UPDATE batches SET run_id = 'another'"], "is not as it was announced"),
+        (["DELETE FROM chain_heads WHERE kind = 'intent'"], "is missing"),
+        (["UPDATE fx_rates SET rate = rate + 1 WHERE currency = 'USD'"], "its rates hash to"),
+        (["DELETE FROM fx_snapshots WHERE snapshot_date = DATE '2026-09-22'"], "belong to no snapshot"),
+    ],
+)
+def test_a_change_behind_dropped_triggers_is_found(home: Home, statements: list[str], expected: str) -> None:
+    alter(home, *statements)
+    found = first_difference(home)
+    assert found is not None
+    assert expected in found
+
+
+def test_a_dropped_trigger_is_found(home: Home) -> None:
+    with duckdb.connect(home.ledger) as connection:
+        connection.execute("DROP TRIGGER ledger_entries_no_update ON ledger_entries")
+    found = first_difference(home)
+    assert found == "ledger.duckdb: the trigger ledger_entries_no_update of ledger_entries is missing"
+
+
+def test_a_missing_ledger_payload_or_segment_is_found(home: Home) -> None:
+    payload = next(path for path in home.raw.glob("??/*"))
+    segment = next((home.path / "audit" / "segments").glob("intent-*"))
+    for path in (home.ledger, payload, segment):
+        aside = path.with_name("aside")
+        path.rename(aside)
+        assert first_difference(home) is not None, path
+        aside.rename(path)
+    assert first_difference(home) is None
+
+
+def test_the_outside_verifier_finds_what_was_changed_in_a_pack(clean: Home, tmp_path: Path) -> None:
+    pack = tmp_path / "pack"
+    production = clean.production
+    facts = write_pack(Ledger(clean.ledger), production.code, production.base_currency, pack)
+    status, said = outside(pack)
+    assert status == 0, said
+    assert str(facts["digest"]) in said
+    assert outside(pack, "--head", str(facts["head"]))[0] == 0
+    assert outside(pack, "--head", "0" * 64)[0] == 1
+    for name in ("entries.txt", "rates.csv", "log.jsonl", "heads.csv", "pack.json"):
+        for place in (0.0,) if name == "pack.json" else (0.3, 0.6, 0.9):
+            spoiled = tmp_path / "spoiled"
+            shutil.copytree(pack, spoiled)
+            data = bytearray((spoiled / name).read_bytes())
+            at = data.index(b'1"' if name == "pack.json" else b"1", int(len(data) * place))
+            data[at] ^= 1
+            (spoiled / name).write_bytes(data)
+            assert outside(spoiled)[0] == 1, (name, at)
+            shutil.rmtree(spoiled)
+
+
+def outside(pack: Path, *more: str) -> tuple[int, str]:
+    """Run the verifier as an auditor does: isolated, without showcost."""
+    finished = subprocess.run(  # noqa: S603 - our own script
+        [sys.executable, "-I", "-S", str(VERIFIER), str(pack), *more],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return finished.returncode, finished.stdout + finished.stderr
