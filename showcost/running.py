@@ -128,7 +128,7 @@ def _run_range(keys: Sequence[str], progress: Callable[[int, int], None] | None)
         failed_checks=tuple(
             _failed_check(one)
             for one in result.get_asset_check_evaluations()
-            if not one.passed and (one.partition is None or len(keys) == 1)
+            if not one.passed and one.partition is None
         ),
     )
 

@@ -25,6 +25,7 @@ PartitionVerdicts = Callable[[Home, Sequence[date]], Mapping[date, Verdict]]
 WholeVerdict = Callable[[Home], Verdict]
 
 _NAMED = 5
+_NOTHING = Verdict(passed=True, message="no rows to check")
 
 
 def partition_check(
@@ -51,9 +52,11 @@ def partition_check(
         dates = partition_dates(context)
         with plain_failures():
             verdicts = judge(data.home(), dates)
-        if len(dates) > 1:
-            targets = _targets(context.instance, asset, verdicts)
-            for evaluation in _evaluations(asset, name, severity, verdicts, targets):
+        if context.op_execution_context.has_partition_key_range:
+            # For every date: one that is left out shows as skipped, and all of the check with it.
+            shown = {day: verdicts.get(day, _NOTHING) for day in dates}
+            targets = _targets(context.instance, asset, shown)
+            for evaluation in _evaluations(asset, name, severity, shown, targets):
                 # Of this run: without one, an evaluation could be stored once per partition and never again.
                 # The annotation of `log_event` leaves out evaluations, its code takes them.
                 context.op_execution_context.log_event(evaluation)  # type: ignore[arg-type]
@@ -61,7 +64,7 @@ def partition_check(
         return dg.AssetCheckResult(
             passed=not failed,
             severity=severity,
-            description=_together(verdicts, failed),
+            description=_together(dates, verdicts, failed),
             metadata={"partitions": len(dates), "judged": len(verdicts), "failed": len(failed)}
             | (dict(next(iter(verdicts.values())).facts) if len(verdicts) == 1 else {}),
         )
@@ -131,11 +134,13 @@ def _targets(
     return found
 
 
-def _together(verdicts: Mapping[date, Verdict], failed: Mapping[date, Verdict]) -> str:
+def _together(
+    dates: Sequence[date], verdicts: Mapping[date, Verdict], failed: Mapping[date, Verdict]
+) -> str:
     """Return one text for all partitions of a run: the failures by date, the first few in full."""
     if not verdicts:
         return "no rows to check"
-    if len(verdicts) == 1:
+    if len(dates) == 1:
         return next(iter(verdicts.values())).message
     if not failed:
         return f"holds for all {len(verdicts)} partitions with rows"

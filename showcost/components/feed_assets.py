@@ -274,7 +274,7 @@ def posted_asset(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -> dg
     )
     def posted(context: dg.AssetExecutionContext, data: DataFolder) -> dg.MaterializeResult[None]:
         with plain_failures():
-            outcome = stage_posted(data.home(), feed, partition_dates(context), context.run_id)
+            outcome = stage_posted(data.home(), feed, partition_dates(context), context.run.run_id)
         for day, one in outcome.items():
             metadata: dict[str, Any] = {
                 "dagster/partition_row_count": one.entries,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
 
 from showcost.config.loading import read_csv_rows
 from showcost.core.errors import ConfigError
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from showcost.config.chart import Chart
+
+# Decimal takes more: exponents, underscores, digits of other scripts.
+_AMOUNT: Final = re.compile(r"-?[0-9]{1,14}(?:\.[0-9]+)?")
 
 
 @dataclass(frozen=True)
@@ -44,10 +48,9 @@ def load_budget(path: Path, chart: Chart, base_currency: str) -> Budget:
 
 def _amount(path: Path, line: str, text: str, currency: str) -> Decimal:
     expected = f"an amount in {currency} with at most {minor_units(currency)} decimals, such as 125000.00"
-    try:
-        amount = Decimal(text)
-    except InvalidOperation:
-        raise ConfigError(path, f"{line}, amount", expected, text) from None
-    if not amount.is_finite() or amount != round_half_away(amount, minor_units(currency)):
+    if not _AMOUNT.fullmatch(text):
+        raise ConfigError(path, f"{line}, amount", expected, text)
+    amount = Decimal(text)
+    if amount != round_half_away(amount, minor_units(currency)):
         raise ConfigError(path, f"{line}, amount", expected, text)
     return amount

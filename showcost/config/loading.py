@@ -60,6 +60,16 @@ for _name, _pattern, _first in (
     _StrictLoader.add_implicit_resolver(_TAG + _name, re.compile(rf"^(?:{_pattern})$"), list(_first))
 
 
+def _day(loader: _StrictLoader, node: yaml.ScalarNode) -> object:
+    try:
+        return loader.construct_yaml_timestamp(node)
+    except ValueError as error:
+        raise yaml.MarkedYAMLError(problem=str(error), problem_mark=node.start_mark) from None
+
+
+_StrictLoader.add_constructor(_TAG + "timestamp", _day)
+
+
 def read_yaml(path: Path) -> object:
     """Return the content of a YAML file, read strictly; ConfigError when missing or malformed."""
     documents = read_yaml_documents(path)
@@ -70,12 +80,7 @@ def read_yaml(path: Path) -> object:
 
 def read_yaml_documents(path: Path) -> list[object]:
     """Return the documents of a YAML file, read strictly; ConfigError when missing or malformed."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise ConfigError(path, "", "this file to exist") from None
-    except UnicodeDecodeError as error:
-        raise ConfigError(path, "", f"UTF-8 text (byte {error.start} is not)") from None
+    text = _read_text(path, "utf-8")
     try:
         return list(yaml.load_all(text, Loader=_StrictLoader))
     except yaml.MarkedYAMLError as error:
@@ -84,6 +89,17 @@ def read_yaml_documents(path: Path) -> list[object]:
         raise ConfigError(path, where, f"YAML ({error.problem})") from None
     except (ValueError, yaml.YAMLError) as error:
         raise ConfigError(path, "", f"YAML ({error})") from None
+
+
+def _read_text(path: Path, encoding: str) -> str:
+    try:
+        return path.read_text(encoding=encoding)
+    except FileNotFoundError:
+        raise ConfigError(path, "", "this file to exist") from None
+    except OSError as error:
+        raise ConfigError(path, "", f"a file that can be read ({error.strerror})") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(path, "", f"UTF-8 text (byte {error.start} is not)") from None
 
 
 def load_model(path: Path, model: type[ModelT]) -> ModelT:
@@ -101,7 +117,25 @@ def build_model(path: Path | str, model: type[ModelT], content: object, *, below
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        raise _config_error(path, model, error.errors()[0], below) from None
+        # A misspelt key is missing under its right name too: the unknown one says more.
+        faults = sorted(error.errors(), key=lambda fault: fault["type"] != _UNKNOWN_KEY)
+        raise _config_error(path, model, faults[0], below) from None
+
+
+_UNKNOWN_KEY: Final = "extra_forbidden"
+_EXPECTED: Final = {
+    "string_pattern_mismatch": "text of the form {pattern}",
+    "string_too_short": "text that is not blank",
+    "string_type": "text",
+    "too_short": "at least {min_length} of them",
+    "tuple_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "date_type": "a date such as 2026-10-31",
+    "date_parsing": "a date such as 2026-10-31",
+    "date_from_datetime_parsing": "a date such as 2026-10-31",
+}
+"""What pydantic says otherwise, in words for people; by its type of error."""
 
 
 def _config_error(path: Path | str, model: type[BaseModel], detail: ErrorDetails, below: str) -> ConfigError:
@@ -116,7 +150,12 @@ def _config_error(path: Path | str, model: type[BaseModel], detail: ErrorDetails
             found = None if isinstance(detail["input"], dict) else _shown(detail["input"])
             return ConfigError(path, key, str(detail["ctx"]["error"]), found)
         case _:
-            expected = detail["msg"].removeprefix("Input should be ").removeprefix("Value should ")
+            worded = _EXPECTED.get(detail["type"])
+            expected = (
+                worded.format(**detail.get("ctx", {}))
+                if worded
+                else detail["msg"].removeprefix("Input should be ")
+            )
             return ConfigError(path, key, expected, _shown(detail["input"]))
 
 
@@ -148,12 +187,7 @@ def read_csv_rows(path: Path, required: tuple[str, ...], optional: tuple[str, ..
 
     ConfigError when the file, a required column or a cell is missing, or a column is unknown.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise ConfigError(path, "", "this file to exist") from None
-    except UnicodeDecodeError as error:
-        raise ConfigError(path, "", f"UTF-8 text (byte {error.start} is not)") from None
+    text = _read_text(path, "utf-8-sig")
     reader = csv.reader(text.splitlines(), strict=True)
     rows: list[dict[str, str]] = []
     try:

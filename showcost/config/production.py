@@ -139,7 +139,7 @@ class Production(ConfigModel):
             if currency not in self.currencies:
                 raise ValueError(f"budget_rates only for the production's currencies, not {currency}")
             if rate <= 0:
-                raise ValueError(f"a positive budget rate for {currency}")
+                raise ValueError(f"budget_rates above zero, not {rate} for {currency}")
         return self
 
 

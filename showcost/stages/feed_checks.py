@@ -21,7 +21,7 @@ from showcost.validation.schemas import schema_result
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import date
     from decimal import Decimal
 
@@ -186,11 +186,11 @@ def amounts_balance(home: Home, dates: Sequence[date], *, feed: FeedSpec) -> dic
     for day in sorted(posted.keys() | valid.keys()):
         ours, theirs = valid.get(day, {}), posted.get(day, {})
         wrong = [
-            f"{currency}: valid {ours.get(currency, _NOTHING)}, posted {theirs.get(currency, _NOTHING)}"
+            f"valid {_sum(ours, currency)}, posted {_sum(theirs, currency)}"
             for currency in sorted(ours.keys() | theirs.keys())
             if ours.get(currency) != theirs.get(currency)
         ]
-        sums = ", ".join(f"{total} {currency} in {rows} rows" for currency, (rows, total) in theirs.items())
+        sums = ", ".join(_sum(theirs, currency) for currency in theirs)
         facts: dict[str, str | int] = {
             f"posted_{currency}": str(total) for currency, (_, total) in theirs.items()
         }
@@ -199,7 +199,9 @@ def amounts_balance(home: Home, dates: Sequence[date], *, feed: FeedSpec) -> dic
     return verdicts
 
 
-_NOTHING: Final = (0, 0)
+def _sum(sums: Mapping[str, tuple[int, Decimal]], currency: str) -> str:
+    rows, total = sums.get(currency, (0, 0))
+    return f"{total} {currency} in {rows} rows"
 
 
 def _by_day(

@@ -1,0 +1,1 @@
+"""Tests of landing and reading deliveries."""

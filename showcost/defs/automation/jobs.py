@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
 import dagster as dg
 
 from showcost.components import naming
 from showcost.components.partitions import daily_partitions
 from showcost.config.home import open_home
+from showcost.config.production import Production
 
 _HOUR = 6
 
@@ -22,11 +26,28 @@ def jobs() -> dg.Definitions:
         description="Lands what is in the inbox and takes the costs of one date, or of a range of dates, "
         "from raw rows into the ledger.",
     )
-    schedule = dg.build_schedule_from_partitioned_job(
-        job,
+
+    # Not built from the job: its newest partition is today's, whose costs have no rate yet.
+    @dg.schedule(
         name="yesterday",
-        hour_of_day=_HOUR,
+        job=job,
+        cron_schedule=f"0 {_HOUR} * * *",
+        execution_timezone=production.timezone,
         description=f"Every day at {_HOUR:02}:00 in {production.timezone}: the costs of yesterday, whose "
         "rates are published by then.",
     )
-    return dg.Definitions(jobs=[job], schedules=[schedule])
+    def yesterday(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        return request_yesterday(context, production)
+
+    return dg.Definitions(jobs=[job], schedules=[yesterday])
+
+
+def request_yesterday(
+    context: dg.ScheduleEvaluationContext, production: Production
+) -> dg.RunRequest | dg.SkipReason:
+    """Request the day before the tick, while the production lasts."""
+    today = context.scheduled_execution_time.astimezone(ZoneInfo(production.timezone)).date()
+    day = today - timedelta(days=1)
+    if day not in production.dates:
+        return dg.SkipReason(f"{day} is not among the production's dates")
+    return dg.RunRequest(run_key=day.isoformat(), partition_key=day.isoformat())

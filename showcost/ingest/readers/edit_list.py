@@ -5,40 +5,45 @@ Pure functions from a reading to binary streams; files and options belong to the
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from typing import IO, TYPE_CHECKING, Final
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
 
+if TYPE_CHECKING:
     from showcost.ingest.readers.model import Rejected
     from showcost.ingest.readers.reading import Reading
 
-LINE_END: Final = "\r\n"
+_OPTIONS: Final = pa.csv.WriteOptions(include_header=False, quoting_style="all_valid")
 
 
 def write_csv(reading: Reading, out: IO[bytes]) -> int:
-    """Write the accepted records as RFC 4180 CSV (UTF-8, CRLF), header first; return how many.
+    """Write the accepted records as RFC 4180 CSV, header first; return how many.
 
-    Cells are as read. The names of a file without a header are col_0, col_1 and so on. Of a delivery that
-    could not be read at all nothing is written. Exhausts `reading.records`.
+    UTF-8, each cell quoted, LF. Cells are as read. The names of a file without a header are col_0, col_1
+    and so on. Of a delivery that could not be read at all nothing is written. Exhausts `reading.records`.
     """
-    written = 0
-    if reading.header:
-        out.write(_lines([reading.header]))
+    written, width = 0, len(reading.header)
+    if not width:
+        for _ in reading.records:
+            continue
+        return 0
+    names = [str(number) for number in range(width)]
+    out.write(_csv(pa.RecordBatch.from_pydict({n: [h] for n, h in zip(names, reading.header, strict=True)})))
     for batch in reading.records:
-        rows = batch.column("cells").to_pylist()
-        out.write(_lines(rows))
-        written += len(rows)
+        cells = batch.column("cells")
+        columns = [pc.list_element(cells, number) for number in range(width)]
+        out.write(_csv(pa.RecordBatch.from_arrays(columns, names)))
+        written += batch.num_rows
     return written
 
 
-def _lines(rows: Iterable[Iterable[str]]) -> bytes:
-    text = io.StringIO(newline="")
-    csv.writer(text, lineterminator=LINE_END).writerows(rows)
-    return text.getvalue().encode()
+def _csv(batch: pa.RecordBatch) -> memoryview:
+    sink = pa.BufferOutputStream()
+    pa.csv.write_csv(batch, sink, _OPTIONS)
+    return memoryview(sink.getvalue())
 
 
 def write_rejects(reading: Reading, out: IO[bytes]) -> int:

@@ -10,9 +10,13 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+import numpy as np
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+_LF: Final = 10
+_CR: Final = 13
 BAD_CLOSE: Final = "text after a closing quote"
 UNCLOSED: Final = "a quote that is opened is not closed"
 
@@ -23,8 +27,8 @@ class Parsed:
 
     `body_end` is where the line end begins. `problem` is empty for a well-formed record; then `cells`
     holds the text of each cell. A malformed one ends with its first line and has no cells; `reach` is
-    then how far the quote that spoils it would go. `stray` says that an unquoted cell has a quote in it,
-    `quoted` that some cell is quoted.
+    then how far the quote that spoils it would go and `before` the number of cells before it. `stray` says
+    that an unquoted cell has a quote in it, `quoted` that some cell is quoted.
     """
 
     end: int
@@ -32,6 +36,7 @@ class Parsed:
     cells: tuple[bytes, ...]
     problem: str = ""
     reach: int = 0
+    before: int = 0
     stray: bool = False
     quoted: bool = False
 
@@ -107,6 +112,15 @@ class Grammar:
 
     def parse(self, data: bytes, start: int) -> Parsed:
         """Parse the record that begins at `start`; `data` must hold all of it or end with the file."""
+        if not self.escape and self.delimiter:
+            end, body_end = self.line(data, start)
+            body = data[start:body_end]
+            if not self.quote or self.quote not in body:
+                return Parsed(end, body_end, tuple(body.split(self.delimiter)))
+        return self._parse_cells(data, start)
+
+    def _parse_cells(self, data: bytes, start: int) -> Parsed:
+        """Parse a record cell by cell."""
         cells: list[bytes] = []
         position, stray, quoted_any = start, False, False
         match_cell, quote, delimiter, unescape = self._cell.match, self.quote, self.delimiter, self._unescape
@@ -125,24 +139,36 @@ class Grammar:
         closing = data.find(quote, position + len(quote)) if quote else -1
         end, body_end = self.line(data, start)
         if closing < 0:
-            return Parsed(end, body_end, (), UNCLOSED, reach=len(data))
-        return Parsed(end, body_end, (), BAD_CLOSE, reach=closing)
+            return Parsed(end, body_end, (), UNCLOSED, reach=len(data), before=len(cells))
+        return Parsed(end, body_end, (), BAD_CLOSE, reach=closing, before=len(cells))
 
     def line(self, data: bytes, start: int) -> tuple[int, int]:
         """Return where the physical line at `start` ends, with and without its line end."""
-        match = self._line_end.search(data, start)
-        return (match.end(), match.start()) if match else (len(data), len(data))
-
-    def count_lines(self, part: bytes) -> int:
-        """Count the physical lines of whole records; a last line without a line end counts."""
-        if not part:
-            return 0
-        count = part.count(b"\n")
         if self.lone_cr:
-            count += part.count(b"\r") - part.count(b"\r\n")
-        return count + (0 if part.endswith(b"\n") or (self.lone_cr and part.endswith(b"\r")) else 1)
+            match = self._line_end.search(data, start)
+            return (match.end(), match.start()) if match else (len(data), len(data))
+        feed = data.find(b"\n", start)
+        if feed < 0:
+            return len(data), len(data)
+        return feed + 1, feed - (feed > start and data[feed - 1] == _CR)
+
+    def count_lines(self, *parts: bytes) -> int:
+        """Count the physical lines of whole records; a last line without a line end counts."""
+        return count_lines(parts, lone_cr=self.lone_cr)
 
     def blanks_before_quote(self, cells: tuple[bytes, ...]) -> bool:
         """Tell whether an unquoted cell begins with blanks and a quote: its quotes cannot be trusted."""
         pattern = self._blanks_and_quote
         return pattern is not None and any(pattern.match(cell) for cell in cells)
+
+
+def count_lines(parts: Iterable[bytes], *, lone_cr: bool) -> int:
+    """Count the physical lines of bytes that come in parts; a last line without a line end counts."""
+    count, last = 0, b"\n"
+    for part in filter(None, parts):
+        count += int(np.count_nonzero(np.frombuffer(part, np.uint8) == _LF))
+        if lone_cr:
+            count += part.count(b"\r") - part.count(b"\r\n")
+            count -= last == b"\r" and part.startswith(b"\n")
+        last = part[-1:]
+    return count + (last != b"\n" and not (lone_cr and last == b"\r"))

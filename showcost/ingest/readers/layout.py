@@ -24,6 +24,7 @@ _TYPED_SHARE_WITH_HEADINGS: Final = 0.6
 _DENSE_SHARE: Final = 0.8
 _SAME_WIDTH_SHARE: Final = 0.05
 _LONGEST_HEADER: Final = 4
+_MOST_HEADINGS: Final = 50
 _LOOK_AHEAD: Final = 10
 _FULL: Final = 0.8
 _FAIRLY_FULL: Final = 0.6
@@ -94,6 +95,7 @@ def find_layout(head: Sequence[Row], others: Sequence[Row], hints: Hints) -> Lay
     records from the middle and the end.
     """
     width = _usual_width(head, others, hints)
+    head = [*(_respelled(row, width) for row in head[:_MOST_HEADINGS]), *head[_MOST_HEADINGS:]]
     rest = [*head[1:], *others] if len(head) + len(others) > 1 else head
     columns = _columns(rest, width, _TYPED_SHARE_WITH_HEADINGS)
     header = _find_header(head, width, columns, hints)
@@ -105,6 +107,14 @@ def find_layout(head: Sequence[Row], others: Sequence[Row], hints: Hints) -> Lay
     columns = [*_columns(body, usual), *([_Column()] * (width - usual))][:width]
     typed = tuple(column.kind for column in columns)
     return Layout(width, header, names, sure, first_row, surplus, deficit, typed, (*notes, *more))
+
+
+def _respelled(row: Row, width: int) -> Row:
+    """Split a line of one cell that is a header written with another delimiter than the rest."""
+    if len(row) != 1 or width <= _PAIR:
+        return row
+    splits = [tuple(row[0].split(mark)) for mark in (";", "\t", "|", ",") if row[0].count(mark) == width - 1]
+    return splits[0] if len(splits) == 1 and all(shape(cell) == TEXT for cell in splits[0]) else row
 
 
 def _name_columns(lines: Sequence[Row], width: int, body: Sequence[Row]) -> tuple[Row, bool, list[str]]:
@@ -205,10 +215,11 @@ def _fullest_after(head: Sequence[Row], candidates: Sequence[int], index: int) -
 
 def _candidates(head: Sequence[Row], width: int, hints: Hints) -> list[int]:
     """Return the indexes of the records that may be the header or the first row of the table."""
+    used = max((len(_trimmed(row)) for row in head if len(row) == width), default=width)
     return [
         index
         for index in range(hints.skip_records or 0, len(head))
-        if not is_blank(head[index]) and _about(head[index], width)
+        if not is_blank(head[index]) and (_about(head[index], width) or len(head[index]) == used)
     ]
 
 
@@ -359,7 +370,7 @@ def is_footer(cells: Sequence[str], layout: Layout, *, full: int, repeats: bool)
     if (
         sum_line
         and labels
-        and (sparse or (layout.width == _PAIR and _SUM_ALONE.fullmatch(labels[0]) is not None))
+        and (sparse or (_SUM_ALONE.fullmatch(filled[0]) is not None and _lacks_cells(filled, layout, full)))
     ):
         return True
     if sum_line and not labels:
@@ -374,6 +385,10 @@ def is_footer(cells: Sequence[str], layout: Layout, *, full: int, repeats: bool)
             len(cells) == layout.width and len(filled[0]) > _LONG_NOTE
         )
     return False
+
+
+def _lacks_cells(filled: Sequence[str], layout: Layout, full: int) -> bool:
+    return layout.width == _PAIR or len(filled) < full
 
 
 def _under_values(cells: Sequence[str], layout: Layout) -> bool:

@@ -24,6 +24,8 @@ _MOST_WORDS: Final = 20
 _SEEN_EACH: Final = 3
 _ENOUGH_STRICT: Final = 3
 _LONGEST: Final = 4096
+_MOST_TRIED: Final = 1_000
+"""A file with more ragged records than this is broken as a whole, and no longer evidence of itself."""
 _OTHERS: Final = (";", "\t", "|", ",")
 _KINDS: Final = (
     re.compile(r"[-+]?\d+"),
@@ -88,7 +90,8 @@ class Mender:
         self._width, self._grammar, self._encoding = width, grammar, encoding
         self._profiles = [_profile([row[c] for row in sound]) for c in range(width)] if sound else []
         strict = sum(profile.strict for profile in self._profiles)
-        self.able = len(sound) >= _ENOUGH_ROWS and strict >= _ENOUGH_STRICT and strict * 2 >= width
+        able = len(sound) >= _ENOUGH_ROWS and strict >= _ENOUGH_STRICT and strict * 2 >= width
+        self._left = _MOST_TRIED if able else 0
         delimiter = grammar.delimiter.decode(encoding)
         self._delimiter = delimiter
         self._quotes_delimiters = any(delimiter in cell for row in sound for cell in row if delimiter)
@@ -98,14 +101,15 @@ class Mender:
                 for other in _OTHERS
                 if other != delimiter
             ]
-            if self.able
+            if able
             else []
         )
 
     def mend(self, body: bytes, cells: Sequence[bytes]) -> tuple[tuple[bytes, ...], str] | None:
         """Return the cells of a ragged but well-formed record and what was put right, or None."""
-        if not self.able or len(body) > _LONGEST:
+        if self._left <= 0 or len(body) > _LONGEST:
             return None
+        self._left -= 1
         try:
             texts = [cell.decode(self._encoding) for cell in cells]
         except UnicodeDecodeError:

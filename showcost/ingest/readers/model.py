@@ -63,6 +63,7 @@ class Limits:
     record_bytes: int = 2**20
     rejected_raw_bytes: int = 2**16
     columns: int = 4096
+    name_characters: int = 10_000
     workbook_bytes: int = 256 * 2**20
 
 

@@ -15,9 +15,10 @@ from showcost.ingest.readers.grammar import Grammar
 from showcost.ingest.readers.layout import Row, find_layout
 from showcost.ingest.readers.mend import Mender
 from showcost.ingest.readers.model import Dialect, Hints, Limits
-from showcost.ingest.readers.reading import Reading, TableReading, unreadable
+from showcost.ingest.readers.reading import Reading, unreadable
 from showcost.ingest.readers.shapes import TEXT, shape
 from showcost.ingest.readers.source import Plain, UnreadableError, decompress, kind_of, to_plain
+from showcost.ingest.readers.table import Known, TableReading
 from showcost.ingest.readers.workbook import to_text
 
 if TYPE_CHECKING:
@@ -98,6 +99,8 @@ def _table(
     layout = find_layout(sample.head, sample.others, hints)
     if layout.width > limits.columns:
         raise UnreadableError(f"the table has {layout.width} columns, more than {limits.columns}")
+    if any(len(name) > limits.name_characters for name in layout.columns):
+        raise UnreadableError(f"the first line has a name of more than {limits.name_characters} characters")
     dialect = Dialect(
         plain.wide or plain.encoding,
         plain.sure,
@@ -115,9 +118,8 @@ def _table(
     )
     rows = [*sample.head[layout.first_row - 1 :], *sample.others]
     mender = Mender(rows, layout.width, grammar, plain.encoding)
-    return TableReading(
-        dialect, layout, grammar, plain, limits, folder, mender, literal_quotes=sample.literal_quotes
-    )
+    known = Known(dialect, layout, grammar, plain, limits, mender, literal_quotes=sample.literal_quotes)
+    return TableReading(known, folder)
 
 
 def _sample(plain: Plain) -> list[bytes]:

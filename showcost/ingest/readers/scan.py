@@ -10,18 +10,20 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from showcost.ingest.readers.grammar import UNCLOSED, Grammar, Parsed
+from showcost.ingest.readers.grammar import UNCLOSED, Grammar, Parsed, count_lines
 from showcost.ingest.readers.shapes import TYPED, shape
 
 if TYPE_CHECKING:
     import mmap
-    from collections.abc import Iterator
 
     from showcost.ingest.readers.layout import Layout
     from showcost.ingest.readers.model import Limits
 
-_BLOCK: Final = 2**22
+_BLOCK: Final = 2**18
+_SMALL: Final = 2**15
 _FEW_COLUMNS: Final = 2
+_MOST_INNER: Final = 200
+_MOST_DOUBLED: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,6 @@ class Scanner:
     def __init__(
         self,
         data: mmap.mmap,
-        begin: int,
         grammar: Grammar,
         layout: Layout,
         limits: Limits,
@@ -58,40 +59,57 @@ class Scanner:
         encoding: str,
         literal_quotes: bool = False,
     ) -> None:
-        """Scan `data` from `begin` (after a byte order mark) with what was found out about the file.
+        """Scan `data` with what was found out about the file.
 
         `literal_quotes` says that quotes within unquoted cells are text in this file, as inch marks are.
         """
         self._encoding, self._literal_quotes = encoding, literal_quotes
-        self._data, self._begin, self._grammar, self._layout = data, begin, grammar, layout
+        self._data, self._grammar, self._layout = data, grammar, layout
         self._limit = limits.record_bytes
-        self._columns = limits.columns
         self._doubt_until = -1
         self._in_doubt = False
+        self._quote_at = -1
+        self._before = False, -1
+        self._window, self._base, self._last = b"", 0, False
         line_end = rb"(?:\r\n|\n|\r)" if grammar.lone_cr else rb"\r?\n"
         blank = rb"[ \x0b\x0c]" if b"\t" in grammar.delimiter else rb"[ \t\x0b\x0c]"
         if b" " in grammar.delimiter:
             blank = blank.replace(b" ", b"")
         self._blank_run = re.compile(rb"(?:" + blank + rb"*+" + line_end + rb")++")
 
-    def __iter__(self) -> Iterator[Found]:
-        """Yield every record of the file in order."""
-        position, size, number = self._begin, len(self._data), 1
-        while position < size:
-            base = position
-            window = self._data[base : base + _BLOCK + self._limit]
-            last = base + len(window) >= size
-            stop = len(window) if last else _BLOCK
-            at = 0
-            while at < stop:
-                found = self._record(window, base, at, number, last=last)
-                number += found.blanks or 1
-                at = found.end - base
-                yield found
-            position = base + at
+    @property
+    def in_doubt(self) -> bool:
+        """Whether a broken quote makes the lines that follow it doubtful."""
+        return self._in_doubt
+
+    def step(self, position: int, number: int) -> Found:
+        """Return the record (the `number`th of the delivery) or the blank lines that begin at `position`."""
+        held = position - self._base
+        if not 0 <= held < len(self._window):
+            held = self._load(position, _SMALL)
+        found = self._record(self._window, self._base, held, number, last=self._last)
+        if found.end < self._base + len(self._window) and not self._reaches_out(found):
+            return found
+        if not self._last and (held or len(self._window) <= _SMALL):
+            self._in_doubt, self._doubt_until = self._before
+            held = self._load(position, 2 * _BLOCK + self._limit)
+            found = self._record(self._window, self._base, held, number, last=self._last)
+            self._window = b""
+        return found
+
+    def _load(self, position: int, size: int) -> int:
+        self._base = position
+        self._window = self._data[position : position + size]
+        self._last = position + len(self._window) >= len(self._data)
+        return 0
+
+    def _reaches_out(self, found: Found) -> bool:
+        """Tell whether a record is judged by a quote that may be closed beyond the window."""
+        return found.problem == UNCLOSED and not self._last
 
     def _record(self, window: bytes, base: int, at: int, number: int, *, last: bool) -> Found:
-        run = self._blank_run.match(window, at, len(window) if last else _BLOCK + 2)
+        self._before = self._in_doubt, self._doubt_until
+        run = self._blank_run.match(window, at)
         if run is not None:
             end = run.end()
             if not last and window[end - 1 : end + 1] == b"\r\n":
@@ -99,43 +117,65 @@ class Scanner:
             lines = self._grammar.count_lines(window[at:end])
             return Found(base + at, base + end, lines, blanks=lines)
         parsed = self._grammar.parse(window, at)
-        if not last and (parsed.end >= len(window) or parsed.end - at > self._limit):
-            shorter = self._overlong(window, at, parsed)
-            if shorter is None:
-                return self._endless(base + at)
-            parsed = shorter
-        elif parsed.end - at > self._limit and not parsed.problem:
-            parsed = self._cut(window, at)
+        if parsed.problem == UNCLOSED and not last and len(window) > _SMALL:
+            giant = self._giant(window, base, at, parsed)
+            if giant is not None:
+                return giant
+        end, body_end = self._grammar.line(window, at)
+        if end - at > self._limit or (end >= len(window) and not last and len(window) > _SMALL):
+            return self._endless(base + at)
+        if parsed.end - at > self._limit:
+            if not self._holds_rows(window, at, parsed.end):
+                return self._too_long(base + at, base + parsed.end)
+            parsed = Parsed(end, body_end, (), UNCLOSED, reach=parsed.end)
+        elif not parsed.problem and parsed.end >= len(window) and not last:
+            parsed = Parsed(end, body_end, (), UNCLOSED, reach=len(window))
         return self._judge(window, base, at, parsed, number)
 
-    def _overlong(self, window: bytes, at: int, parsed: Parsed) -> Parsed | None:
-        """Treat a record beyond the limit: its first line alone when that is short, else None."""
-        if parsed.problem and parsed.end < len(window):
-            return parsed
-        end, body_end = self._grammar.line(window, at)
-        if end >= len(window) or end - at > self._limit:
+    def _giant(self, window: bytes, base: int, at: int, parsed: Parsed) -> Found | None:
+        """Take a record whose quoted cell goes on beyond the window as one, if it does end as a row."""
+        quote = self._grammar.quote
+        closing = self._next_quote(base + len(window))
+        if closing < 0 or self._holds_rows(window, at, len(window)):
             return None
-        return Parsed(end, body_end, (), UNCLOSED, reach=len(window))
+        rest = self._grammar.parse(quote + self._data[closing : closing + self._limit], 0)
+        if rest.problem or parsed.before + len(rest.cells) != self._layout.width:
+            return None
+        return self._too_long(base + at, closing - len(quote) + rest.end)
 
-    def _cut(self, window: bytes, at: int) -> Parsed:
-        end, body_end = self._grammar.line(window, at)
-        problem = UNCLOSED if end - at <= self._limit else f"the record is longer than {self._limit} bytes"
-        return Parsed(end, body_end, (), problem, reach=len(window))
+    def _next_quote(self, start: int) -> int:
+        """Return the next quote that is not doubled; what is found is kept, so that it is sought once."""
+        quote = self._grammar.quote
+        if self._quote_at < start:
+            place = self._data.find(quote, start)
+            for _ in range(_MOST_DOUBLED):
+                if place < 0 or self._data[place + len(quote) : place + 2 * len(quote)] != quote:
+                    break
+                place = self._data.find(quote, place + 2 * len(quote))
+            self._quote_at = place if place >= 0 else len(self._data)
+        return self._quote_at if self._quote_at < len(self._data) else -1
+
+    def _too_long(self, start: int, end: int) -> Found:
+        """Reject a record beyond the limit as one, without holding it in memory."""
+        places = range(start, end, _BLOCK)
+        parts = (self._data[place : min(place + _BLOCK, end)] for place in places)
+        lines = count_lines(parts, lone_cr=self._grammar.lone_cr)
+        body = self._data[start : start + self._limit].rstrip(b"\r\n")
+        return Found(start, end, lines, body, problem=f"the record is longer than {self._limit} bytes")
 
     def _endless(self, start: int) -> Found:
-        """Take a line beyond the limit as one rejected record, without holding it in memory."""
+        """Take a line beyond the limit as one rejected record."""
         data, position = self._data, start
         while True:
             block = data[position : position + _BLOCK]
             end, _ = self._grammar.line(block, 0)
             if end < len(block) or block.endswith((b"\n", b"\r")) or position + len(block) >= len(data):
-                end = position + end
                 break
             position += len(block)
+        end += position
         if data[end - 1 : end + 1] == b"\r\n":
             end += 1
-        body = data[start : start + min(self._limit, end - start)].rstrip(b"\r\n")
-        return Found(start, end, 1, body, problem=f"the record is longer than {self._limit} bytes")
+        return self._too_long(start, end)
 
     def _judge(self, window: bytes, base: int, at: int, parsed: Parsed, number: int) -> Found:
         """Decide whether the cells of a parsed record can be trusted, and how far it really goes."""
@@ -148,7 +188,7 @@ class Scanner:
         cells = self._layout.fit(parsed.cells)
         plain = not parsed.quoted and not self._grammar.escape
         lines = 1 if plain else self._grammar.count_lines(window[at : parsed.end])
-        if in_table and lines > 2 and self._holds_rows(window, at, parsed):  # noqa: PLR2004
+        if in_table and lines > 2 and self._holds_rows(window, at, parsed.end):  # noqa: PLR2004
             if cells is None:
                 self._in_doubt = True
                 self._doubt_until = max(self._doubt_until, base + parsed.end)
@@ -213,23 +253,23 @@ class Scanner:
                 checked += 1
         return checked > 0 or len(cells) > _FEW_COLUMNS
 
-    def _holds_rows(self, window: bytes, at: int, parsed: Parsed) -> bool:
-        """Tell whether the whole lines within a record are all rows of the table by themselves."""
+    def _holds_rows(self, window: bytes, at: int, stop: int) -> bool:
+        """Tell whether the whole lines within a record are by themselves mostly rows of the table."""
         position, _ = self._grammar.line(window, at)
-        inner = 0
-        while True:
+        inner = rows = 0
+        while inner < _MOST_INNER:
             end, _ = self._grammar.line(window, position)
-            if end >= parsed.end:
-                return inner > 0
+            if end >= stop:
+                break
             line = self._grammar.parse(window, position)
-            if (
-                line.end != end
-                or line.problem
-                or line.stray
-                or self._layout.fit(line.cells) is None
-                or not any(map(bytes.strip, line.cells))
-                or not self._plausible(line.cells)
-            ):
-                return False
+            rows += (
+                line.end == end
+                and not line.problem
+                and not line.stray
+                and self._layout.fit(line.cells) is not None
+                and any(map(bytes.strip, line.cells))
+                and self._plausible(line.cells)
+            )
             position = end
             inner += 1
+        return rows * 2 > inner

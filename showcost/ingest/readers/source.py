@@ -265,7 +265,7 @@ def _narrow_form(path: Path, *, bom: bool) -> tuple[str, bool, tuple[str, ...]]:
     valid, high, sequences, undefined, c1, pound = True, 0, 0, 0, 0, 0
     with path.open("rb") as file:
         while block := file.read(_BLOCK):
-            if valid:
+            if valid and not (block.isascii() and not decoder.getstate()[0]):
                 try:
                     decoder.decode(block)
                 except UnicodeDecodeError:

@@ -1,10 +1,10 @@
 """The measures of the Pollock benchmark as published, and the two counts that matter more to a ledger.
 
 Published: success, and precision, recall and F1 of header, records and cells; a file scores at most 10.
-Blanks around a cell do not
-count: the clean files of the survey leave them out. A record is compared by its concatenated cells, a cell by its content alone, so a shifted column costs
-nothing there. `Tally` therefore counts also the records that were accepted but are no true record, and
-those that are neither accepted nor kept as raw text.
+Blanks around a cell do not count: the clean files of the survey leave them out. A record is compared by
+its concatenated cells, a cell by its content alone, so a shifted column costs nothing there. `Tally`
+therefore counts also the records that were accepted but are no true record, and those that are neither
+accepted nor kept as raw text.
 """
 
 from __future__ import annotations

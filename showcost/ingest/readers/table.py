@@ -1,0 +1,483 @@
+"""Reading a table of text: both lanes, and the sorting of what they find.
+
+Each record is sorted into preamble, header, blank, rows, footer or rejected, and at the end it is proved
+that each byte and line of the delivery is in exactly one of them.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+from collections import Counter, deque
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from showcost.ingest.readers.fast import FastLane, Lines
+from showcost.ingest.readers.grammar import count_lines
+from showcost.ingest.readers.layout import Layout, is_footer
+from showcost.ingest.readers.model import RECORD_SCHEMA, ROW_RAGGED, Dialect, Limits, Rejected, TextRecord
+from showcost.ingest.readers.reading import Reading
+from showcost.ingest.readers.scan import Found, Scanner
+
+if TYPE_CHECKING:
+    import tempfile
+    from collections.abc import Iterator
+    from concurrent.futures import Future
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from showcost.ingest.readers.grammar import Grammar
+    from showcost.ingest.readers.mend import Mender
+    from showcost.ingest.readers.source import Plain
+
+_BATCH: Final = 16_384
+_LONGEST_FOOTER: Final = 24
+_KEPT_TEXT: Final = 1_000
+_BLOCK: Final = 2**22
+_TAIL: Final = 2**16
+_WORTH_IT: Final = 0.5
+_FORGET: Final = 2**26
+_HOPELESS: Final = 100_000
+_CONTINUATION: Final = [bytes([byte]) for byte in range(0x80, 0xC0)]
+_BEYOND: Final = [bytes([byte]) for byte in range(0xF0, 0xF5)]
+
+
+@dataclass(frozen=True)
+class Known:
+    """What was found out about a delivery before it is read."""
+
+    dialect: Dialect
+    layout: Layout
+    grammar: Grammar
+    plain: Plain
+    limits: Limits
+    mender: Mender
+    literal_quotes: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A record that may be a row: its number, its span in the delivery, what was found."""
+
+    number: int
+    start: int
+    end: int
+    found: Found
+
+
+class TableReading(Reading):
+    """The reading of a table of text."""
+
+    def __init__(self, known: Known, folder: tempfile.TemporaryDirectory[str]) -> None:
+        """Prepare to read a delivery; `folder` holds the temporary files and goes with the reading."""
+        super().__init__(known.dialect, known.layout.columns)
+        self._known, self._layout, self._plain = known, known.layout, known.plain
+        self._folder = folder
+        self._batches = self._read()
+        self._number = 0
+        self._place = known.plain.bom
+        self._tail: deque[_Entry] = deque()
+        self._batch = _Batch(known.plain.encoding)
+        self._headers: dict[tuple[bytes, ...], bytes] = {}
+        self._usual = Counter[int]()
+        self._shapes = Counter[tuple[bool, ...]]()
+
+    def _read(self) -> Iterator[pa.RecordBatch]:
+        begin = 0 if self._plain.wide else self._plain.bom
+        if self._plain.path.stat().st_size > begin:
+            with (
+                self._plain.path.open("rb") as file,
+                mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
+            ):
+                self._data = data
+                yield from self._lanes(data, begin)
+                self._take_footer()
+                self._flush()
+        if len(self._batch):
+            yield self._batch.take()
+        self._finish()
+
+    def _lanes(self, data: mmap.mmap, position: int) -> Iterator[pa.RecordBatch]:
+        """Go through the file, in blocks where the fast lane can take most lines, else by records."""
+        known, size = self._known, len(data)
+        scanner = Scanner(
+            data,
+            known.grammar,
+            known.layout,
+            known.limits,
+            encoding=self._plain.encoding,
+            literal_quotes=known.literal_quotes,
+        )
+        lane = FastLane(known.grammar, self._layout.width, self._plain.encoding, wide=bool(self._plain.wide))
+        with _Ahead(lane, self._plain.path) as ahead:
+            careful_until = 0 if lane.usable else size
+            forgotten = 0
+            while position < size:
+                if position - forgotten > _FORGET:
+                    forgotten = position - position % mmap.PAGESIZE
+                    data.madvise(mmap.MADV_DONTNEED, 0, forgotten)
+                in_table = self._number + 1 >= self._layout.first_row and not scanner.in_doubt
+                if in_table and position >= careful_until:
+                    lines, end = ahead.take(position, tuple(self._headers.values()))
+                    if lines is not None and lines.sound.mean() >= _WORTH_IT:
+                        position, build = self._take_block(lines, scanner, position)
+                        yield from ahead.built(build, self._batch.take() if len(self._batch) else None)
+                        continue
+                    careful_until = end
+                position = self._handle(scanner.step(position, self._number + 1))
+                if len(self._batch) >= _BATCH:
+                    yield from ahead.built()
+                    yield self._batch.take()
+                if self.counts.rejected > _HOPELESS and self.counts.rejected > self.counts.accepted:
+                    yield from ahead.built()
+                    self._give_up(position)
+                    return
+            yield from ahead.built()
+
+    def _give_up(self, position: int) -> None:
+        """Reject the rest of a file of which most is no table as one record: time is bounded too."""
+        self._flush()
+        size = self._plain.size - self._place
+        if not size:
+            return
+        start, self._place = self._place, self._plain.size
+        self._number += 1
+        parts = _blocks(self._plain.path, position)
+        self.counts.lines += count_lines(parts, lone_cr=self._known.grammar.lone_cr)
+        self.counts.bytes += size
+        self.counts.rejected += 1
+        why = "most records before are ragged: the rest of the delivery is rejected as one"
+        raw = self._raw(start, self._place)
+        self.rejected.add(Rejected(self._number, start, self._place, ROW_RAGGED, why, raw))
+
+    def _take_block(self, lines: Lines, scanner: Scanner, base: int) -> tuple[int, _Build]:
+        """Take the sound lines of a block together and the others one by one; return where to go on."""
+        count = len(lines.sound)
+        starts = base + np.cumsum(lines.plain) - lines.plain
+        places = np.append(0, np.cumsum(lines.place))
+        shift = np.zeros(count, np.int64)
+        number_shift = np.zeros(count, np.int64)
+        taken = np.zeros(count, np.bool_)
+        exceptions = np.append(np.flatnonzero(~lines.sound), count)
+        end = base + int(lines.plain.sum())
+        line = 0
+        while line < count:
+            stop = int(exceptions[exceptions.searchsorted(line)])
+            if stop > line:
+                self._flush()
+                taken[line:stop] = True
+                number_shift[line:stop] = self._number + 1 - line
+                shift[line:stop] = self._place - int(places[line])
+                self._count(stop - line, int(places[stop] - places[line]))
+            if stop == count:
+                break
+            line, end = self._by_records(scanner, lines, stop, starts, end)
+        self._learn(lines)
+        numbers = np.arange(count) + number_shift
+        return end, (lines, taken, numbers[taken], (places[:-1] + shift)[taken])
+
+    def _by_records(
+        self, scanner: Scanner, lines: Lines, line: int, starts: NDArray[np.int64], end: int
+    ) -> tuple[int, int]:
+        """Go on record by record until a sound line begins; return its index and the end of the block."""
+        count = len(starts)
+        while True:
+            position = self._handle(scanner.step(int(starts[line]), self._number + 1))
+            while scanner.in_doubt and position < end:
+                position = self._handle(scanner.step(position, self._number + 1))
+            if position >= end:
+                return count, position
+            line = int(np.searchsorted(starts, position))
+            while starts[line] != position:
+                position = self._handle(scanner.step(position, self._number + 1))
+                if position >= end:
+                    return count, position
+                line = int(np.searchsorted(starts, position))
+            if lines.sound[line] and not scanner.in_doubt:
+                return line, end
+
+    def _count(self, rows: int, size: int) -> None:
+        self._number += rows
+        self._place += size
+        self.counts.accepted += rows
+        self.counts.lines += rows
+        self.counts.bytes += size
+
+    def _learn(self, lines: Lines) -> None:
+        """Note what rows look like, to tell them from a footer."""
+        if len(self._shapes) < _KEPT_TEXT and self._usual.total() < _BATCH:
+            delimiter = self._known.grammar.delimiter
+            for line in np.flatnonzero(lines.sound & ~lines.quoted)[:_KEPT_TEXT].tolist():
+                cells = lines.text[lines.starts[line] : lines.ends[line]].split(delimiter)
+                self._note(tuple(map(_has_text, cells)))
+
+    def _note(self, filled: tuple[bool, ...]) -> None:
+        self._usual[sum(filled)] += 1
+        if len(self._shapes) < _KEPT_TEXT:
+            self._shapes[filled] += 1
+
+    def _handle(self, found: Found) -> int:
+        """Count, place and sort a record of the careful lane; return where it ends in the plain bytes.
+
+        What may be a row or a footer is held back.
+        """
+        entry = self._place_of(found)
+        if entry is None:
+            return found.end
+        where = self._apart(entry)
+        if where is not None:
+            self._keep(where, entry)
+        elif len(found.cells) > 1 and found.cells in self._headers:
+            self._take_titles(entry)
+        else:
+            self._tail.append(entry)
+            if len(self._tail) > _LONGEST_FOOTER:
+                self._settle(self._tail.popleft())
+        return found.end
+
+    def _place_of(self, found: Found) -> _Entry | None:
+        """Count and place a record; None when it is blank."""
+        start = self._place
+        self._place = start + self._length(found)
+        self.counts.lines += found.lines
+        self.counts.bytes += self._place - start
+        self._number += found.blanks or 1
+        if found.blanks:
+            self.counts.blank += found.blanks
+            return None
+        if self._number in self.dialect.header_records:
+            self._headers[found.cells] = self._utf8(found.body)
+            return _Entry(self._number, start, self._place, found)
+        if not found.problem and not found.quotes and not any(map(bytes.strip, found.cells)):
+            self.counts.blank += 1
+            return None
+        return _Entry(self._number, start, self._place, found)
+
+    def _apart(self, entry: _Entry) -> list[TextRecord] | None:
+        """Return where a record of the header or the preamble is kept; None for one that may be a row."""
+        if entry.number in self.dialect.header_records:
+            self.counts.header += 1
+            return self.header_lines
+        if entry.number >= self._layout.first_row:
+            return None
+        sparse = not entry.found.problem and sum(map(_has_text, entry.found.cells)) <= 1
+        if sparse or self.dialect.header_records:
+            self.counts.preamble += 1
+            return self.preamble
+        return None
+
+    def _take_titles(self, entry: _Entry) -> None:
+        """Take a header that occurs again out of the table, and with it the titles right above it."""
+        titles = [entry]
+        tail = self._tail
+        while tail and not tail[-1].found.problem and sum(map(_has_text, tail[-1].found.cells)) == 1:
+            titles.insert(0, tail.pop())
+        self.counts.header += len(titles)
+        for title in titles:
+            self._keep(self.header_lines, title)
+
+    def _utf8(self, body: bytes) -> bytes:
+        return body.decode(self._plain.encoding, "replace").encode()
+
+    def _length(self, found: Found) -> int:
+        """Return the number of bytes of a record in the delivery itself."""
+        if not self._plain.wide:
+            return found.end - found.start
+        size = 0
+        for start in range(found.start, found.end, _BLOCK):
+            part = self._data[start : min(start + _BLOCK, found.end)]
+            follow = sum(map(part.count, _CONTINUATION))
+            size += 2 * (len(part) - follow + sum(map(part.count, _BEYOND)))
+        return size
+
+    def _keep(self, where: list[TextRecord], entry: _Entry) -> None:
+        if len(where) < _KEPT_TEXT:
+            text = entry.found.body.decode(self._plain.encoding, "replace")
+            where.append(TextRecord(entry.number, entry.start, entry.end, text))
+
+    def _flush(self) -> None:
+        """Settle the records that are held back: they are no footer."""
+        while self._tail:
+            self._settle(self._tail.popleft())
+
+    def _settle(self, entry: _Entry) -> None:
+        """Accept or reject a record that is in the table."""
+        found = entry.found
+        problem = found.problem
+        if not problem and not found.fits:
+            found = self._mend(entry.number, found)
+        if not problem and not found.fits:
+            problem = f"{len(found.cells)} cells where the table has {self._layout.width}"
+        if not problem and not self._batch.add(entry, found):
+            problem = f"the record has bytes that are not valid in {self._plain.encoding}"
+        if problem:
+            raw = self._raw(entry.start, entry.end)
+            self.counts.rejected += 1
+            self.rejected.add(Rejected(entry.number, entry.start, entry.end, ROW_RAGGED, problem, raw))
+            return
+        self.counts.accepted += 1
+        if self._usual.total() < _BATCH:
+            self._note(tuple(map(_has_text, found.cells)))
+
+    def _mend(self, number: int, found: Found) -> Found:
+        """Return a ragged record put right when only one reading of it is possible; a few per delivery."""
+        result = self._known.mender.mend(found.body, found.cells)
+        if result is None:
+            return found
+        cells, what = result
+        self.mended.append((number, what))
+        return replace(found, cells=cells, fits=True)
+
+    def _raw(self, start: int, end: int) -> bytes:
+        """Return the bytes of a record as delivered, up to the limit."""
+        end = min(end, start + self._known.limits.rejected_raw_bytes)
+        if not self._plain.wide:
+            return self._data[start:end]
+        with self._plain.source.open("rb") as file:
+            file.seek(start)
+            return file.read(end - start)
+
+    def _take_footer(self) -> None:
+        """Move totals and notes at the end of the file out of the table."""
+        tail = self._tail
+        full = self._usual.most_common(1)[0][0] if self._usual else self._usual_of_tail()
+        footer: list[TextRecord] = []
+        while len(tail) > (0 if self.counts.accepted else 1) and self._is_footer(tail[-1], full):
+            self._keep(footer, tail.pop())
+        self.footer = footer[::-1]
+        self.counts.footer += len(footer)
+        self.dialect = replace(self.dialect, footer_records=tuple(record.record for record in self.footer))
+
+    def _is_footer(self, entry: _Entry, full: int) -> bool:
+        found = entry.found
+        filled = tuple(map(_has_text, found.cells))
+        alike = sum(tuple(map(_has_text, other.found.cells)) == filled for other in self._tail)
+        repeats = found.fits and (self._shapes[filled] > 0 or alike > 1)
+        cells = [cell.decode(self._plain.encoding, "replace") for cell in found.cells]
+        return not found.problem and is_footer(cells, self._layout, full=full, repeats=repeats)
+
+    def _usual_of_tail(self) -> int:
+        counts = sorted(sum(map(_has_text, e.found.cells)) for e in self._tail if e.found.fits)
+        return counts[len(counts) // 2] if counts else 0
+
+    def _finish(self) -> None:
+        """Compare with an independent count of lines and bytes."""
+        begin = 0 if self._plain.wide else self._plain.bom
+        lines = count_lines(_blocks(self._plain.path, begin), lone_cr=self._known.grammar.lone_cr)
+        self.counts.verify(records=self._number, lines=lines, size=self._plain.size - self._plain.bom)
+        preamble = tuple(record.record for record in self.preamble)
+        kinds = Counter(what for _, what in self.mended)
+        notes = tuple(f"{count} records: {what}" for what, count in kinds.items())
+        self.dialect = replace(
+            self.dialect, preamble_records=preamble, assumptions=self.dialect.assumptions + notes
+        )
+        self.finished = True
+
+
+def _has_text(cell: bytes) -> bool:
+    return bool(cell.strip())
+
+
+def _blocks(path: Path, start: int) -> Iterator[bytes]:
+    """Read a file from `start` on, a block at a time."""
+    with path.open("rb") as file:
+        file.seek(start)
+        while block := file.read(_BLOCK):
+            yield block
+
+
+_Build = tuple[Lines, "NDArray[np.bool_]", "NDArray[np.int64]", "NDArray[np.int64]"]
+"""What `FastLane.build` needs: lines, which are taken, their numbers, their places."""
+
+
+class _Ahead:
+    """Does the work on whole blocks beside the reading: analyses the next block, builds the last one."""
+
+    def __init__(self, lane: FastLane, path: Path) -> None:
+        self._lane = lane
+        self._file = path.open("rb")
+        self._size = path.stat().st_size
+        self._workers = ThreadPoolExecutor(2, thread_name_prefix="reader")
+        self._next: tuple[int, Future[tuple[Lines | None, int]]] | None = None
+        self._building: Future[pa.RecordBatch] | None = None
+
+    def take(self, position: int, headers: tuple[bytes, ...]) -> tuple[Lines | None, int]:
+        """Return the lines of the block at `position`, or None, and where the next block begins."""
+        if self._next is not None and self._next[0] == position:
+            lines, end = self._next[1].result()
+        else:
+            lines, end = self._analyse(position, headers)
+        self._next = (end, self._workers.submit(self._analyse, end, headers)) if end < self._size else None
+        return lines, end
+
+    def _analyse(self, position: int, headers: tuple[bytes, ...]) -> tuple[Lines | None, int]:
+        """Analyse a block of whole lines; none is taken near the end of the file, where a footer may be."""
+        stop = min(position + _BLOCK, self._size - _TAIL)
+        if stop <= position + _TAIL:
+            return None, self._size
+        block = os.pread(self._file.fileno(), stop - position, position)
+        length = block.rfind(b"\n") + 1
+        if not length:
+            return None, stop
+        return self._lane.analyse(block[:length], headers), position + length
+
+    def built(
+        self, build: _Build | None = None, others: pa.RecordBatch | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield the batch being built, if any, and begin with the next, which `others` are records of too."""
+        before = self._building
+        self._building = self._workers.submit(self._build, build, others) if build is not None else None
+        if before is not None:
+            yield before.result()
+
+    def _build(self, build: _Build, others: pa.RecordBatch | None) -> pa.RecordBatch:
+        """Build a batch, and put the records of both lanes in the order of the delivery."""
+        batch = self._lane.build(*build)
+        if others is None:
+            return batch
+        both = pa.Table.from_batches([batch, others]).combine_chunks()
+        ordered = both.take(pc.sort_indices(both, [("record", "ascending")])).combine_chunks()
+        return ordered.to_batches()[0]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._workers.shutdown(cancel_futures=True)
+        self._file.close()
+
+
+class _Batch:
+    """The accepted records of the careful lane that are not yielded yet."""
+
+    def __init__(self, encoding: str) -> None:
+        self._encoding = encoding
+        self._rows: list[tuple[int, int, int, str, list[str]]] = []
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def add(self, entry: _Entry, found: Found) -> bool:
+        """Append a row; return False when its bytes cannot be decoded."""
+        try:
+            raw = found.body.decode(self._encoding)
+            cells = [cell.decode(self._encoding) for cell in found.cells]
+        except UnicodeDecodeError:
+            return False
+        self._rows.append((entry.number, entry.start, entry.end, raw, cells))
+        return True
+
+    def take(self) -> pa.RecordBatch:
+        """Return the rows as a batch and begin anew."""
+        columns = list(zip(*self._rows, strict=True))
+        arrays = [
+            pa.array(list(column), field.type) for column, field in zip(columns, RECORD_SCHEMA, strict=True)
+        ]
+        self._rows = []
+        return pa.RecordBatch.from_arrays(arrays, schema=RECORD_SCHEMA)

@@ -1,0 +1,1 @@
+"""Tests of what Dagster loads: assets, checks, jobs, schedules, sensors and the feeds' components."""

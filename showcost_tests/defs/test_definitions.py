@@ -1,0 +1,145 @@
+"""What every asset, check and automation must have, in both sample productions."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+import pytest
+
+from showcost.components import naming
+from showcost.config.home import open_home
+from showcost_tests.defs.loading import HOMES, load
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from dagster._core.definitions.assets.graph.asset_graph import AssetGraph, AssetNode
+
+STAGES = {naming.DELIVERIES, naming.RAW_ROWS, naming.VALIDATION, naming.RATES, naming.LEDGER}
+
+
+@pytest.fixture(scope="module", params=HOMES)
+def home(request: pytest.FixtureRequest) -> Path:
+    return HOMES[request.param]
+
+
+@pytest.fixture(scope="module")
+def definitions(home: Path) -> dg.Definitions:
+    return load(home)
+
+
+@pytest.fixture(scope="module")
+def graph(definitions: dg.Definitions) -> AssetGraph:
+    return definitions.get_repository_def().asset_graph
+
+
+def _nodes(graph: AssetGraph) -> Iterator[AssetNode]:
+    for key in sorted(graph.get_all_asset_keys()):
+        yield graph.get(key)
+
+
+def test_every_asset_says_what_it_is_and_whose(graph: AssetGraph) -> None:
+    for node in _nodes(graph):
+        assert node.description, node.key
+        assert all(owner.startswith("team:") for owner in node.owners), node.key
+        assert node.owners, node.key
+        assert node.group_name in STAGES, node.key
+        assert node.tags["showcost/stage"] == node.group_name, node.key
+        assert node.kinds, node.key
+
+
+def test_a_feeds_assets_are_found_by_its_tag(graph: AssetGraph) -> None:
+    shared = {naming.FX_SNAPSHOTS, naming.LEDGER_ENTRIES}
+    for node in (node for node in _nodes(graph) if node.key not in shared):
+        assert node.key.path[-1].endswith(node.tags["showcost/feed"])
+
+
+def test_every_asset_with_rows_describes_its_columns(graph: AssetGraph) -> None:
+    for node in (node for node in _nodes(graph) if node.group_name != naming.DELIVERIES):
+        schema = node.metadata["dagster/column_schema"]
+        assert schema.columns, node.key
+        assert all(column.description and column.type for column in schema.columns), node.key
+        assert len({column.name for column in schema.columns}) == len(schema.columns)
+
+
+def test_one_run_does_a_range(graph: AssetGraph) -> None:
+    """One asset without the policy would drag the whole job into a run per partition."""
+    for node in _nodes(graph):
+        assert node.backfill_policy == dg.BackfillPolicy.single_run(), node.key
+
+
+def test_partitions_are_the_days_of_the_production(graph: AssetGraph, home: Path) -> None:
+    production = open_home(home).production
+    whole = (naming.DELIVERIES, "undated")
+    for node in _nodes(graph):
+        if node.key.path[-1].startswith(whole):
+            assert node.partitions_def is None
+            continue
+        partitions = node.partitions_def
+        assert isinstance(partitions, dg.DailyPartitionsDefinition), node.key
+        assert partitions.timezone == production.timezone
+        keys = partitions.get_partition_keys()
+        days = (production.dates.end - production.dates.start).days + 1
+        assert keys[0] == production.dates.start.isoformat()
+        assert keys == [
+            (production.dates.start + timedelta(number)).isoformat() for number in range(min(days, len(keys)))
+        ]
+
+
+def test_checks_of_partitioned_assets_know_their_partitions(graph: AssetGraph) -> None:
+    whole = {"calendar_complete", "day_on_day_jump", "irs_yearly_average"}
+    for key in graph.asset_check_keys:
+        check, asset = graph.get(key), graph.get(key.asset_key)
+        assert check.description, key
+        assert (check.partitions_def is not None) == (asset.is_partitioned and key.name not in whole), key
+
+
+def test_only_structure_balance_and_rates_block(graph: AssetGraph) -> None:
+    blocking = {key.name for key in graph.asset_check_keys if graph.get(key).blocking}
+    assert blocking == {"schema", "rows_reconcile", "snapshot_unchanged"}
+
+
+def test_whatever_writes_or_checks_the_ledger_is_in_its_pool(graph: AssetGraph) -> None:
+    for node in _nodes(graph):
+        writes = node.group_name in {naming.RATES, naming.LEDGER}
+        assert (naming.LEDGER_POOL in (node.pools or ())) == writes, node.key
+
+
+def test_the_ledger_has_to_be_fresh(graph: AssetGraph) -> None:
+    assert graph.get(naming.LEDGER_ENTRIES).freshness_policy is not None
+
+
+def test_the_job_covers_all_assets_and_checks(definitions: dg.Definitions, graph: AssetGraph) -> None:
+    job = definitions.resolve_job_def(naming.JOB)
+    assert job.asset_layer.executable_asset_keys == graph.get_all_asset_keys()
+    assert set(job.asset_layer.asset_graph.asset_check_keys) == graph.asset_check_keys
+
+
+def _tick(definitions: dg.Definitions, home: Path, day: date) -> list[dg.RunRequest]:
+    """Return what the schedule requests at six in the morning of a day."""
+    moment = datetime.combine(day, time(6), ZoneInfo(open_home(home).production.timezone))
+    context = dg.build_schedule_context(
+        scheduled_execution_time=moment.astimezone(UTC), repository_def=definitions.get_repository_def()
+    )
+    return list(definitions.resolve_schedule_def("yesterday").evaluate_tick(context).run_requests or [])
+
+
+def test_the_schedule_requests_yesterday_while_the_production_lasts(
+    definitions: dg.Definitions, home: Path
+) -> None:
+    dates = open_home(home).production.dates
+    for day in (dates.start, dates.start + timedelta(days=3), dates.end):
+        (request,) = _tick(definitions, home, day + timedelta(days=1))
+        assert request.partition_key == day.isoformat()
+    assert _tick(definitions, home, dates.start) == []
+    assert _tick(definitions, home, dates.end + timedelta(days=2)) == []
+
+
+def test_the_schedule_keeps_the_productions_clock(definitions: dg.Definitions, home: Path) -> None:
+    schedule = definitions.resolve_schedule_def("yesterday")
+    assert schedule.cron_schedule == "0 6 * * *"
+    assert schedule.execution_timezone == open_home(home).production.timezone

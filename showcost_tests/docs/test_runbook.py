@@ -1,0 +1,17 @@
+"""The runbook has a line for every check and every automation that people meet in the UI."""
+
+from __future__ import annotations
+
+from showcost_tests.defs.loading import HOMES, load
+from showcost_tests.sample.truth import REPOSITORY
+
+
+def test_the_runbook_says_what_to_do_about_every_check() -> None:
+    runbook = (REPOSITORY / "docs" / "runbook.md").read_text(encoding="utf-8")
+    definitions = load(HOMES["sample"])
+    names = {key.name for key in definitions.resolve_asset_graph().asset_check_keys}
+    automations = {one.name for one in (*(definitions.sensors or ()), *(definitions.schedules or ()))}
+    assert len(names) > 1
+    assert len(automations) > 1
+    for name in names | automations:
+        assert f"`{name}`" in runbook, name

@@ -1,0 +1,99 @@
+"""The fast lane gives what the careful lane gives, record for record, byte for byte."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from showcost.ingest.readers import Hints, read_delivery, table
+from showcost.ingest.readers.fast import FastLane
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pyarrow as pa
+
+    from showcost.ingest.readers import Rejected
+    from showcost.ingest.readers.model import Counts
+
+Read = tuple["pa.Table", list["Rejected"], "Counts", list[int]]
+ROW = ["P1", "01/02/2025", "Müller & Co", "12.50"]
+ODD = st.sampled_from(
+    [
+        'P1,01/02/2025,"Smith, Jones",1.00',
+        'P1,01/02/2025,"two\nlines",2.00',
+        'P1,01/02/2025,"say ""hi""",3.00',
+        '"P1","01/02/2025","","4.00"',
+        "",
+        ",,,",
+        " , , , ",
+        "P1,01/02/2025,short",
+        "P1,01/02/2025,a,b,c",
+        'P1,01/02/2025,"open,5.00',
+        'P1,01/02/2025,stray",6.00',
+        'P1,"01/02"/2025,x,7.00',
+        "Code,Date,Name,Amount",
+        "P1,01/02/2025,x,8.00\r",
+        "P1,01/02/2025,nul\0,9.00",
+        'P1,01/02/2025,"",10.00',
+        '"',
+        '"",,,',
+        "Total,,,99.00",
+        'P1,01/02/2025,"""",11.00',
+        'P1,01/02/2025,"a""",12.00',
+        'P1,01/02/2025,"""a",13.00',
+        "P1,01/02/2025,\u20ac\U0001f600,1.00",
+    ]
+)
+
+
+def read(path: Path) -> Read:
+    with read_delivery(path, hints=Hints(delimiter=",", quote='"', escape="")) as reading:
+        rows = reading.table()
+        return rows, list(reading.rejected), reading.counts, [f.record for f in reading.footer]
+
+
+def both(path: Path, payload: bytes) -> tuple[Read, Read]:
+    """Read with small blocks in the fast lane, and with the careful lane alone."""
+    path.write_bytes(payload)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(table, "_BLOCK", 256)
+        patch.setattr(table, "_TAIL", 0)
+        patch.setattr(table, "_WORTH_IT", 0.0)
+        fast = read(path)
+        patch.setattr(FastLane, "analyse", lambda *_: None)
+        return fast, read(path)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(st.one_of(st.none(), ODD), min_size=1, max_size=40),
+    st.sampled_from(["\n", "\r\n"]),
+    st.sampled_from(["utf-8", "utf-8-sig", "cp1252", "utf-16", "utf-16-be"]),
+)
+def test_both_lanes_agree(tmp_path: Path, lines: list[str | None], end: str, encoding: str) -> None:
+    plain = ",".join(ROW)
+    body = ["Code,Date,Name,Amount", *([plain] * 3), *(plain if line is None else line for line in lines)]
+    # Whole rows at the end keep out the footer, which is sought in the careful lane only.
+    text = end.join([*body, *([plain] * 3)]) + end
+    fast, careful = both(tmp_path / "any", text.encode(encoding, "ignore"))
+    assert fast[0].to_pylist() == careful[0].to_pylist()
+    assert fast[1:] == careful[1:]
+
+
+def test_both_lanes_agree_on_a_long_file_with_broken_records(tmp_path: Path) -> None:
+    pick = random.Random(1)  # noqa: S311
+    lines = ["Code,Date,Name,Amount"]
+    for number in range(3000):
+        lines.append(f'P{number},01/02/2025,"Name, {number}",{number}.00')
+        if pick.random() < 0.02:
+            lines.append(
+                pick.choice(['P,"x,1', "P,1", 'P,01/02/2025,"a\nb",1.00', "", ",,,", 'P,a"b,c,1.00'])
+            )
+    fast, careful = both(tmp_path / "any", "\n".join(lines).encode())
+    assert fast[0].equals(careful[0].combine_chunks()) or fast[0].to_pylist() == careful[0].to_pylist()
+    assert fast[1:] == careful[1:]

@@ -1,0 +1,184 @@
+"""What a vendor's file looks like, and what the reader makes of it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+import json
+from typing import TYPE_CHECKING
+
+import openpyxl
+import pytest
+
+from showcost.core.errors import IntegrityError
+from showcost.ingest.readers import Counts, Hints, Reading, read_delivery
+from showcost.ingest.readers.edit_list import write_csv, write_rejects
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ROWS = [f"{day:02d}/02/2025,Vendor {day},{day}.50" for day in range(1, 26)]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "delivery.csv"
+
+
+def read(path: Path, text: str, hints: Hints = Hints(), encoding: str = "utf-8") -> Reading:  # noqa: B008
+    path.write_bytes(text.encode(encoding))
+    return read_delivery(path, hints=hints)
+
+
+def cells(reading: Reading) -> list[list[str]]:
+    return [row for batch in reading.records for row in batch.column("cells").to_pylist()]
+
+
+def details(reading: Reading) -> list[str]:
+    return [rejected.detail for rejected in reading.rejected]
+
+
+def test_preamble_and_footer_are_kept_apart(path: Path) -> None:
+    text = "\n".join(["Export,,", "", "Date,Vendor,Net", *ROWS, "", "Total,,325.00", "End of report"])
+    with read(path, text) as reading:
+        assert len(cells(reading)) == 25
+        assert [r.text for r in reading.preamble] == ["Export,,"]
+        assert [r.text for r in reading.footer] == ["Total,,325.00", "End of report"]
+        assert reading.dialect.footer_records == (30, 31)
+        assert reading.counts == Counts(
+            preamble=1, header=1, blank=2, footer=2, accepted=25, lines=31, bytes=len(text)
+        )
+
+
+def test_header_lines_are_joined_and_headings_extended(path: Path) -> None:
+    text = "\n".join(["Date,Vendor,Amounts,,", ",,Net,Tax,Gross", *(f"{row},1.00,2.00" for row in ROWS)])
+    with read(path, text) as reading:
+        assert reading.header == ("Date", "Vendor", "Amounts Net", "Amounts Tax", "Amounts Gross")
+        assert reading.dialect.header_records == (1, 2)
+
+
+def test_a_file_without_header_is_numbered(path: Path) -> None:
+    with read(path, "\n".join(ROWS)) as reading:
+        assert reading.header == ("col_0", "col_1", "col_2")
+        assert len(cells(reading)) == 25
+
+
+def test_empty_columns_of_a_spreadsheet_are_left_out(path: Path) -> None:
+    text = "\n".join(["Date,Vendor,Net,,", *(f"{row}" for row in ROWS)])
+    with read(path, text) as reading:
+        assert reading.header == ("Date", "Vendor", "Net")
+        assert len(cells(reading)) == 25
+    text = "\n".join(["Date,Vendor,Net", *(f"{row},,," for row in ROWS)])
+    with read(path, text) as reading:
+        assert cells(reading)[0] == ["01/02/2025", "Vendor 1", "1.50"]
+        assert "3 empty cells after the last column are left out" in reading.dialect.assumptions
+
+
+def test_a_header_of_too_few_names_is_not_sure(path: Path) -> None:
+    text = "\n".join(["Date,Vendor Net", *ROWS])
+    with read(path, text) as reading:
+        assert reading.header == ("Date", "Vendor Net", "")
+        assert not reading.dialect.header_sure
+
+
+def test_a_single_empty_cell_at_the_end_is_not_taken_for_padding(path: Path) -> None:
+    """The trap of a fast reader: an extra delimiter within the record shifts the columns."""
+    text = "\n".join(["Date,Vendor,Net", *ROWS, "27/02/2025,,Acme,"])
+    with read(path, text) as reading:
+        assert len(cells(reading)) == 25
+        assert details(reading) == ["4 cells where the table has 3"]
+
+
+def test_an_extra_delimiter_is_left_out_only_when_nothing_else_is_possible(path: Path) -> None:
+    rows = [f'{day:02d}/02/2025,"Jones, {chr(64 + day)}",INV-{day:03d},{day}.50' for day in range(1, 29)]
+    text = "\n".join(["Date,Vendor,Number,Net", *rows, "01/03/2025,,Smith,INV-099,1.00"])
+    with read(path, text) as reading:
+        assert cells(reading)[-1] == ["01/03/2025", "Smith", "INV-099", "1.00"]
+        assert reading.mended == [(30, "an extra delimiter was left out")]
+    text = "\n".join(["Date,Vendor,Number,Net", *rows, "01/03/2025,Smith,Ltd,INV-099,1.00"])
+    with read(path, text) as reading:
+        assert len(cells(reading)) == 28
+        assert details(reading) == ["5 cells where the table has 4"]
+
+
+def test_a_quote_within_an_amount_is_not_mended(path: Path) -> None:
+    text = "\n".join(["Date,Vendor,Net", *ROWS, '27/02/2025,Acme,12"'])
+    with read(path, text) as reading:
+        assert len(cells(reading)) == 25
+        assert details(reading) == ["a single quote mark in an unquoted cell"]
+
+
+def test_inch_marks_are_text_where_they_are_usual(path: Path) -> None:
+    rows = [f'{day:02d}/02/2025,Flag {day}",{day}.50' for day in range(1, 20)]
+    with read(path, "\n".join(["Date,Thing,Net", *rows])) as reading:
+        assert cells(reading)[0] == ["01/02/2025", 'Flag 1"', "1.50"]
+        assert details(reading) == []
+
+
+def test_a_header_that_occurs_again_is_no_row(path: Path) -> None:
+    text = "\n".join(["Date,Vendor,Net", *ROWS, "", "March,,", "Date,Vendor,Net", *ROWS])
+    with read(path, text) as reading:
+        assert len(cells(reading)) == 50
+        assert [r.text for r in reading.header_lines] == ["Date,Vendor,Net", "March,,", "Date,Vendor,Net"]
+
+
+def test_hints_override_what_would_be_found(path: Path) -> None:
+    with read(path, "a;b\n1;2\n", Hints(delimiter=",")) as reading:
+        assert cells(reading) == [["1;2"]]
+    with read(path, "x\n\nDate,Net\n1,2\n", Hints(header_record=3)) as reading:
+        assert (reading.header, cells(reading)) == (("Date", "Net"), [["1", "2"]])
+    with read(path, "Caf\xe9;1\n", Hints(encoding="latin-1", header_record=0), "latin-1") as reading:
+        assert cells(reading) == [["Caf\xe9", "1"]]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|", "||", "::", "^", "~|~", "¬"])
+def test_delimiters_are_found(path: Path, delimiter: str) -> None:
+    text = "\n".join(row.replace(",", delimiter) for row in ["Date,Vendor,Net", *ROWS])
+    with read(path, text) as reading:
+        assert reading.dialect.delimiter == delimiter
+        assert cells(reading)[2] == ["03/02/2025", "Vendor 3", "3.50"]
+
+
+def test_counts_that_do_not_add_up_stop_the_reading() -> None:
+    with pytest.raises(IntegrityError, match="3 records, 3 lines and 30 bytes"):
+        Counts(accepted=3, lines=3, bytes=30).verify(records=3, lines=4, size=30)
+
+
+def test_the_edit_list_is_rfc_4180_and_json_lines(path: Path) -> None:
+    text = "\n".join(["Date,Vendor,Net", '01/02/2025,"Smith, ""Bo""",1.50', *ROWS, "x,y"])
+    out, rejects = io.BytesIO(), io.BytesIO()
+    with read(path, text) as reading:
+        assert write_csv(reading, out) == 26
+        assert write_rejects(reading, rejects) == 1
+    assert out.getvalue().startswith(b'"Date","Vendor","Net"\n"01/02/2025","Smith, ""Bo""","1.50"\n')
+    assert json.loads(rejects.getvalue()) == {
+        "record": 28,
+        "start": len(text) - 3,
+        "end": len(text),
+        "code": "SC-ROW-001",
+        "detail": "2 cells where the table has 3",
+        "raw": "x,y",
+    }
+
+
+def test_a_workbook_is_read_as_a_person_would_export_it(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    sheet = book.active
+    assert sheet is not None
+    sheet.append(["Cost export"])
+    sheet.append(["Date", "Vendor", "Net", "At"])
+    sheet.append([dt.date(2025, 2, 1), "Müller, Söhne", 0.1 + 0.2, dt.time(9, 30)])
+    sheet.append([dt.datetime(2025, 2, 1, 14, 30), "ACME", 1234567.89, None])  # noqa: DTZ001
+    other = book.create_sheet("Other")
+    other.append(["Code", "Net"])
+    other.append(["a", 5])
+    path = tmp_path / "costs.xlsx"
+    book.save(path)
+    with read_delivery(path, format="xlsx") as reading:
+        assert cells(reading) == [
+            ["2025-02-01", "Müller, Söhne", "0.3", "09:30:00"],
+            ["2025-02-01 14:30:00", "ACME", "1234567.89", ""],
+        ]
+        assert "the workbook has 2 sheets; the first one was read" in reading.dialect.assumptions
+    with read_delivery(path, format="xlsx", hints=Hints(sheet="Other")) as reading:
+        assert cells(reading) == [["a", "5"]]

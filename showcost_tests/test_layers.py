@@ -1,0 +1,117 @@
+"""Arrows point downwards only: what a module may import is decided by the layer that it belongs to."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+import showcost
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PACKAGE = Path(showcost.__file__).parent
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+# From the bottom up; layers of one line do not know each other.
+ORDER: Final = (
+    ("core",),
+    ("config", "values"),
+    ("fx",),
+    ("validation",),
+    ("ledger", "staging"),
+    ("ingest",),
+    ("stages",),
+    ("reports",),
+    ("components",),
+    ("defs",),
+    ("definitions",),
+    ("running",),
+    ("commands",),
+    ("cli",),
+)
+LEVEL: Final = {layer: number for number, line in enumerate(ORDER) for layer in line}
+
+DAGSTER: Final = {"components", "defs", "definitions", "running"}
+HTTPX: Final = {"ingest", "fx.sources"}
+
+
+def _name(path: Path) -> str:
+    """Return a module's name without the package's, such as `fx.sources`; the package itself is empty."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+def _imports(path: Path) -> Iterator[str]:
+    """Yield the dotted names of all that a module imports, in functions and for types too."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            yield str(node.module)
+            # `from showcost import ledger` imports a module as well.
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _layers_of(path: Path) -> set[str]:
+    """Return the layers of showcost that a module imports from."""
+    parts = [name.split(".") for name in _imports(path)]
+    return {part[1] for part in parts if part[0] == "showcost" and len(part) > 1}
+
+
+def _knows(path: Path, library: str) -> bool:
+    return any(name.split(".")[0] == library for name in _imports(path))
+
+
+def _allowed(name: str, places: set[str]) -> bool:
+    return any(name == place or name.startswith(f"{place}.") for place in places)
+
+
+def test_every_layer_has_its_place() -> None:
+    layers = {name.split(".")[0] for path in MODULES if (name := _name(path))}
+    assert layers - LEVEL.keys() == set()
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_name)
+def test_a_module_imports_from_its_own_layer_and_below(path: Path) -> None:
+    own = _name(path).split(".")[0]
+    above = {
+        layer
+        for layer in _layers_of(path)
+        if own and layer != own and LEVEL.get(layer, len(ORDER)) >= LEVEL[own]
+    }
+    assert above == set()
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_name)
+def test_a_module_says_what_it_is_for(path: Path) -> None:
+    assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize(("library", "places"), [("dagster", DAGSTER), ("httpx", HTTPX)])
+def test_a_library_is_known_in_its_places_only(library: str, places: set[str]) -> None:
+    knowing = {name for path in MODULES if _knows(path, library) and (name := _name(path))}
+    assert {name for name in knowing if not _allowed(name, places)} == set()
+    assert knowing, "a library that nobody imports needs no rule"
+
+
+def test_commands_load_dagster_only_when_they_run_it() -> None:
+    """Dagster takes most of a second to import; `showcost status` must not pay for it."""
+    for path in (path for path in MODULES if _name(path).split(".")[0] in {"commands", "cli"}):
+        body = ast.parse(path.read_text(encoding="utf-8")).body
+        eager = {str(node.module) for node in body if isinstance(node, ast.ImportFrom)}
+        assert eager & {"showcost.running", "showcost.definitions"} == set()
+
+
+def test_the_scan_sees_an_arrow_that_points_upwards(tmp_path: Path) -> None:
+    module = tmp_path / "module.py"
+    module.write_text(
+        "def late():\n    from showcost import cli\n"
+        "    from showcost.defs.fx import assets\n    import dagster as dg\n"
+    )
+    assert _layers_of(module) == {"cli", "defs"}
+    assert _knows(module, "dagster")

@@ -1,0 +1,84 @@
+"""All checks of a production, judged straight from what is stored, without Dagster."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from showcost.config.feeds import load_feeds
+from showcost.core.errors import IntegrityError
+from showcost.stages import feed_checks, fx_checks, ledger_checks
+from showcost_tests.whole import small
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from datetime import date
+
+    from showcost.config.feed import FeedSpec
+    from showcost.config.home import Home
+    from showcost.stages.verdicts import Verdict
+
+OF_A_FEED: Final = {
+    "deliveries deliveries_readable": feed_checks.deliveries_readable,
+    "deliveries records_reconcile": feed_checks.records_reconcile,
+    "undated all_rows_dated": feed_checks.all_rows_dated,
+}
+OF_A_FEEDS_DATES: Final = {
+    "valid schema": feed_checks.valid_schema,
+    "valid rows_reconcile": feed_checks.rows_reconcile,
+    "quarantine no_rejected_rows": feed_checks.no_rejected_rows,
+    "posted amounts_balance": feed_checks.amounts_balance,
+    "posted fx_pinned": feed_checks.fx_pinned,
+}
+OF_ALL: Final = {
+    "fx_snapshots calendar_complete": fx_checks.calendar,
+    "fx_snapshots day_on_day_jump": fx_checks.jumps,
+    "fx_snapshots irs_yearly_average": fx_checks.irs_band,
+}
+OF_ALL_DATES: Final = {
+    "fx_snapshots snapshot_unchanged": fx_checks.snapshots_unchanged,
+    "ledger_entries append_only": ledger_checks.append_only,
+    "ledger_entries amounts_balance": ledger_checks.batches_balance,
+}
+NAMES: Final = OF_A_FEED.keys() | OF_A_FEEDS_DATES.keys() | OF_ALL.keys() | OF_ALL_DATES.keys()
+"""Every check, as the beginning of its asset's name and its own."""
+
+
+def failing(home: Home) -> dict[str, str]:
+    """Return the checks that do not hold, each with what it says; broken bytes are said too."""
+    found: dict[str, str] = {}
+    for name, judge in _judges(home):
+        try:
+            verdicts = judge()
+        except IntegrityError as error:
+            found[name] = str(error)
+            continue
+        wrong = {day: verdict.message for day, verdict in verdicts.items() if not verdict.passed}
+        if wrong:
+            found[name] = "; ".join(f"{day}: {message}" if day else message for day, message in wrong.items())
+    return found
+
+
+Verdicts: TypeAlias = "Mapping[date, Verdict] | Mapping[None, Verdict]"
+
+
+def _judges(home: Home) -> Iterator[tuple[str, Callable[[], Verdicts]]]:
+    (feed,) = load_feeds(home.production.code)
+    for name, of_feed in OF_A_FEED.items():
+        yield name, partial(_whole, partial(of_feed, feed=feed), home)
+    for name, of_dates in OF_A_FEEDS_DATES.items():
+        yield name, partial(_dated, of_dates, home, feed)
+    for name, of_all in OF_ALL.items():
+        yield name, partial(_whole, of_all, home)
+    for name, of_all_dates in OF_ALL_DATES.items():
+        yield name, partial(of_all_dates, home, small.WEEK)
+
+
+def _whole(judge: Callable[[Home], Verdict], home: Home) -> Verdicts:
+    return {None: judge(home)}
+
+
+def _dated(
+    judge: Callable[..., Mapping[date, Verdict]], home: Home, feed: FeedSpec
+) -> Mapping[date, Verdict]:
+    return judge(home, small.WEEK, feed=feed)

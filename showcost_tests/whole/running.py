@@ -1,0 +1,49 @@
+"""Runs through Dagster, and what its instance remembers of them."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+import pytest
+
+from showcost.running import DAGSTER_HOME_VARIABLE, RunOutcome, run_range
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import date
+
+    from showcost.config.home import Home
+
+
+def run(home: Home, first: date, last: date) -> RunOutcome:
+    """Run the job over a range, with the instance of the data folder whatever the environment names."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv(DAGSTER_HOME_VARIABLE, raising=False)
+        return run_range(home, first, last)
+
+
+@contextmanager
+def instance_of(home: Home) -> Iterator[dg.DagsterInstance]:
+    """Open the Dagster instance of the data folder."""
+    with dg.DagsterInstance.from_config(str(home.path / "dagster_home")) as instance:
+        yield instance
+
+
+def row_counts(instance: dg.DagsterInstance, key: dg.AssetKey) -> dict[str, object]:
+    """Return the row count of the latest materialisation of each partition."""
+    return {
+        name: value.value for name, value in metadata(instance, key, "dagster/partition_row_count").items()
+    }
+
+
+def metadata(instance: dg.DagsterInstance, key: dg.AssetKey, name: str) -> dict[str, dg.MetadataValue[Any]]:
+    """Return one piece of metadata of the latest materialisation of each partition that has it."""
+    records = instance.fetch_materializations(key, limit=10_000, ascending=True).records
+    found: dict[str, dg.MetadataValue[Any]] = {}
+    for record in records:
+        assert record.asset_materialization is not None
+        if name in record.asset_materialization.metadata:
+            found[str(record.partition_key)] = record.asset_materialization.metadata[name]
+    return found

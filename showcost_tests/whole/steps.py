@@ -1,0 +1,76 @@
+"""Taking costs along their whole way with the stages alone, without Dagster."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from showcost.config.feeds import load_feeds
+from showcost.ingest.landing import land, landed
+from showcost.ledger.digest import RangeDigest, digest
+from showcost.ledger.posting import CHUNK_ROWS as POSTED_AT_ONCE
+from showcost.ledger.store import Ledger
+from showcost.stages.posting import stage_posted
+from showcost.stages.rates import stage_snapshots
+from showcost.stages.raw_rows import stage_raw_rows
+from showcost.stages.status import STATES, Tally, feed_status
+from showcost.stages.validation import CHUNK_ROWS as VALIDATED_AT_ONCE
+from showcost.stages.validation import stage_undated, stage_validated
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
+    from showcost.config.home import Home
+
+
+def land_all(home: Home) -> None:
+    """Land every feed's inbox."""
+    for feed in load_feeds(home.production.code):
+        land(home, feed)
+
+
+def take(
+    home: Home,
+    dates: Sequence[date],
+    *,
+    validated_at_once: int = VALIDATED_AT_ONCE,
+    posted_at_once: int = POSTED_AT_ONCE,
+    idle_feeds: bool = False,
+) -> None:
+    """Take the landed rows of some dates (ascending, without gaps) into the ledger, as one run would.
+
+    A run goes through feeds without any delivery too; here only with `idle_feeds`.
+    """
+    stage_snapshots(home, dates, lambda: datetime(2026, 11, 4, tzinfo=UTC))
+    for feed in (feed for feed in load_feeds(home.production.code) if idle_feeds or landed(home, feed)):
+        stage_raw_rows(home, feed, dates)
+        stage_undated(home, feed)
+        stage_validated(home, feed, dates, validated_at_once)
+        stage_posted(home, feed, dates, "test", posted_at_once)
+
+
+def ledger_digest(home: Home) -> RangeDigest:
+    """Return the digest of the whole ledger."""
+    dates = home.production.dates
+    with Ledger(home.ledger).read() as connection:
+        return digest(connection, dates.start, dates.end)
+
+
+def totals(home: Home) -> Tally:
+    """Return where all rows are, after asserting that the books of every delivery and feed balance."""
+    total = Tally()
+    for feed in load_feeds(home.production.code):
+        status = feed_status(home, feed)
+        for one, tally in status.deliveries:
+            assert tally.balances, (feed.name, one.arrival.name, tally)
+        assert status.total.balances
+        total.add(status.total)
+    assert total.balances
+    return total
+
+
+def counts(home: Home) -> dict[str, int]:
+    """Return the number of rows received and in each state, over all feeds."""
+    total = totals(home)
+    return {"received": total.received} | {state: getattr(total, state) for state in STATES}

@@ -1,0 +1,122 @@
+"""Checks that block: what they find is not posted, and what was kept stays for a person to look at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pytest
+
+from showcost.components import feed_assets, naming
+from showcost.stages import validation
+from showcost.stages.names import quarantine_asset, valid_asset
+from showcost.staging import StagingStore
+from showcost_tests.whole import small
+from showcost_tests.whole.entries import count, tamper
+from showcost_tests.whole.running import instance_of, run
+from showcost_tests.whole.steps import land_all, take
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import date
+    from pathlib import Path
+
+    from showcost.config.feed import FeedSpec
+    from showcost.config.home import Home
+    from showcost.running import RunOutcome
+    from showcost.stages.validation import DayCounts
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    home = small.make_home(tmp_path / "home", small.UKSPEND)
+    small.fill(home)
+    return home
+
+
+def _steps(home: Home, outcome: RunOutcome) -> set[str]:
+    """Return the steps that were begun in a run."""
+    with instance_of(home) as instance:
+        return {one.step_key for one in instance.get_run_step_stats(outcome.run_id)}
+
+
+def _faulty(
+    monkeypatch: pytest.MonkeyPatch,
+    asset: Callable[[str], str],
+    day: date,
+    change: Callable[[pa.Table], pa.Table],
+) -> None:
+    """Make the validation keep something else than it found, as a fault in the program would."""
+
+    def faulty(home: Home, feed: FeedSpec, dates: Sequence[date]) -> dict[date, DayCounts]:
+        counts = validation.stage_validated(home, feed, dates)
+        store = StagingStore(home.path)
+        store.write(asset(feed.name), day.isoformat(), change(store.read(asset(feed.name), day.isoformat())))
+        return counts
+
+    monkeypatch.setattr(feed_assets, "stage_validated", faulty)
+
+
+def _without_last(rows: pa.Table) -> pa.Table:
+    return rows.slice(0, len(rows) - 1)
+
+
+def _content_blank(rows: pa.Table) -> pa.Table:
+    index = rows.schema.get_field_index("content")
+    return rows.set_column(index, rows.schema.field(index), pa.nulls(len(rows), pa.string()))
+
+
+@pytest.mark.parametrize(
+    ("asset", "change", "check", "said"),
+    [
+        pytest.param(
+            quarantine_asset,
+            _without_last,
+            "rows_reconcile",
+            "2026-10-30: does not hold: 2 received = 1 valid + 0 quarantined + 0 duplicate + 0 pending; "
+            "1 without a counterpart",
+            id="a quarantined row is lost",
+        ),
+        pytest.param(
+            valid_asset,
+            _content_blank,
+            "schema",
+            "2026-10-30: content: not_nullable (1 rows)",
+            id="a valid row is not whole",
+            marks=pytest.mark.slow,
+        ),
+    ],
+)
+def test_a_fault_of_the_validation_stops_the_posting(
+    asset: Callable[[str], str],
+    change: Callable[[pa.Table], pa.Table],
+    check: str,
+    said: str,
+    home: Home,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _faulty(monkeypatch, asset, small.FRIDAY, change)
+    outcome = run(home, small.THURSDAY, small.FRIDAY)
+    assert not outcome.success
+    (failed,) = (one for one in outcome.failed_checks if one.severity == "ERROR")
+    assert (failed.asset, failed.check, failed.failed) == ("valid_uk_spend", check, 1)
+    assert failed.message == said
+    assert not _steps(home, outcome) & {"posted_uk_spend", "ledger_entries"}
+    assert count(home) == 0
+    with instance_of(home) as instance:
+        kept = instance.get_materialized_partitions(naming.quarantine_key("uk_spend"))
+    assert kept == {"2026-10-29", "2026-10-30"}
+
+
+def test_a_changed_rate_stops_everything_behind_the_rates(home: Home) -> None:
+    land_all(home)
+    take(home, [small.WEDNESDAY])
+    posted = count(home)
+    tamper(home, "UPDATE fx_rates SET rate = rate + 0.0001 WHERE currency = 'GBP'")
+    outcome = run(home, small.WEDNESDAY, small.THURSDAY)
+    assert not outcome.success
+    (failed,) = (one for one in outcome.failed_checks if one.severity == "ERROR")
+    assert (failed.asset, failed.check) == ("fx_snapshots", "snapshot_unchanged")
+    assert failed.message.startswith("2026-10-28: SC-FX-003: recorded hash ")
+    assert not _steps(home, outcome) & {"validate_uk_spend", "posted_uk_spend", "ledger_entries"}
+    assert count(home) == posted

@@ -1,0 +1,303 @@
+"""Every check can fail: what is stored is changed, and the check that must see it does, and no other.
+
+What a check says is shown in the UI and by `showcost run`: it names what differs.
+"""
+# ruff: noqa: S608 -- statements of constants of our own
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+from showcost.config.feeds import load_feeds
+from showcost.fx.snapshots import HASH_SQL, ID_SQL
+from showcost.ingest.landing import land, landed, records_asset
+from showcost.stages.names import raw_asset, valid_asset
+from showcost.stages.rates import import_rates
+from showcost.stages.raw_rows import stage_raw_rows
+from showcost.stages.validation import stage_undated, stage_validated
+from showcost.staging import StagingStore
+from showcost_tests.defs.loading import HOMES, load
+from showcost_tests.fx.independent import published
+from showcost_tests.whole import small
+from showcost_tests.whole.entries import tamper
+from showcost_tests.whole.judging import NAMES, failing
+from showcost_tests.whole.steps import land_all, take
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from showcost.config.feed import FeedSpec
+    from showcost.config.home import Home
+    from showcost_tests.whole.conftest import Copy
+
+GOOD = [
+    small.spend("T1", "28/10/2026", "30,000.00"),
+    small.spend("T2", "29/10/2026", "25,000.10"),
+    small.spend("T3", "29/10/2026", "-1.01"),
+    small.spend("T4", "01/11/2026", "40000"),
+]
+
+
+def _delivery(*rows: list[str]) -> str:
+    return small.delimited([small.UK_HEADER.split(","), *rows])
+
+
+def _feed() -> FeedSpec:
+    (feed,) = load_feeds(small.UKSPEND)
+    return feed
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """Return a production of which nothing can be said."""
+    home = small.make_home(tmp_path_factory.mktemp("sound") / "home", small.UKSPEND)
+    small.deliver(home, "uk_spend", "week.csv", _delivery(*GOOD))
+    land_all(home)
+    take(home, small.WEEK)
+    return home
+
+
+def test_every_check_is_judged_here() -> None:
+    keys = load(HOMES["uk_spend"]).get_repository_def().asset_graph.asset_check_keys
+    shown = {f"{key.asset_key.to_user_string().removesuffix('_uk_spend')} {key.name}" for key in keys}
+    assert shown == NAMES
+
+
+def test_nothing_is_said_of_a_sound_production(sound: Home) -> None:
+    assert failing(sound) == {}
+
+
+def test_nothing_is_said_before_anything_has_run(tmp_path: Path) -> None:
+    home = small.make_home(tmp_path / "new", small.UKSPEND)
+    take(home, small.WEEK, idle_feeds=True)
+    assert failing(home) == {}
+
+
+def _refused_delivery(home: Home) -> None:
+    small.deliver(home, "uk_spend", "letter.csv", "Dear Sir,\r\nplease find enclosed\r\n")
+    land(home, _feed())
+
+
+def _record_lost(home: Home) -> None:
+    store, (one,) = StagingStore(home.path), landed(home, _feed())
+    asset = records_asset("uk_spend")
+    rows, staged = store.read(asset, one.arrival.delivery), store.metadata(asset, one.arrival.delivery)
+    assert staged is not None
+    store.write(asset, one.arrival.delivery, rows.slice(1), staged.inputs)
+
+
+def _undated_row(home: Home) -> None:
+    small.deliver(home, "uk_spend", "undated.csv", _delivery(small.spend("T9", "31/11/2026", "26,000.00")))
+    land(home, _feed())
+    stage_undated(home, _feed())
+
+
+def _rejected_row(home: Home) -> None:
+    small.deliver(home, "uk_spend", "bad.csv", _delivery(small.spend("T9", "28/10/2026", "n/a")))
+    land(home, _feed())
+    take(home, [small.WEDNESDAY])
+
+
+def _not_posted(home: Home) -> None:
+    small.deliver(home, "uk_spend", "more.csv", _delivery(small.spend("T9", "28/10/2026", "5.00")))
+    land(home, _feed())
+    stage_raw_rows(home, _feed(), [small.WEDNESDAY])
+    stage_validated(home, _feed(), [small.WEDNESDAY])
+
+
+def _rewrite(home: Home, asset: str, day: date, change: Callable[[pa.Table], pa.Table]) -> None:
+    """Change the rows of a partition as a faulty program would: pointer and hash follow."""
+    store, key = StagingStore(home.path), day.isoformat()
+    staged = store.metadata(asset, key)
+    assert staged is not None
+    store.write(asset, key, change(store.read(asset, key)), staged.inputs)
+
+
+def _content_blank(home: Home) -> None:
+    def blank(rows: pa.Table) -> pa.Table:
+        index = rows.schema.get_field_index("content")
+        return rows.set_column(index, rows.schema.field(index), pa.array([None] * len(rows), pa.string()))
+
+    _rewrite(home, valid_asset("uk_spend"), small.SUNDAY, blank)
+
+
+def _raw_row_lost(home: Home) -> None:
+    _rewrite(home, raw_asset("uk_spend"), small.THURSDAY, lambda rows: rows.slice(1))
+
+
+def _description_changed(home: Home) -> None:
+    tamper(home, "UPDATE ledger_entries SET account = '1000' WHERE transaction_date = '2026-10-28'")
+
+
+def _trigger_dropped(home: Home) -> None:
+    with duckdb.connect(home.ledger) as connection:
+        connection.execute("DROP TRIGGER ledger_entries_no_update ON ledger_entries")
+
+
+def _batch_total_changed(home: Home) -> None:
+    tamper(home, "UPDATE batches SET base_total = base_total + 0.01 WHERE partition_date = '2026-11-01'")
+
+
+def _entry_removed(home: Home) -> None:
+    tamper(home, "DELETE FROM ledger_entries WHERE transaction_date = '2026-11-01'")
+
+
+_RATE_CHANGED = """
+UPDATE fx_rates SET rate = rate + 0.0001 FROM fx_snapshots AS day
+WHERE currency = 'GBP' AND fx_rates.snapshot_id = day.snapshot_id AND snapshot_date = '2026-10-28'
+"""
+_FORGED = (
+    f"""UPDATE fx_snapshots SET hash = found.hash FROM (
+        SELECT snapshot_id, {HASH_SQL} AS hash
+        FROM fx_snapshots JOIN fx_rates USING (snapshot_id) GROUP BY snapshot_id) AS found
+    WHERE fx_snapshots.snapshot_id = found.snapshot_id""",
+    f"""UPDATE fx_rates SET snapshot_id = {ID_SQL} FROM fx_snapshots AS day
+    WHERE fx_rates.snapshot_id = day.snapshot_id""",
+    f"UPDATE fx_snapshots SET snapshot_id = {ID_SQL}",
+)
+"""Statements after which a changed rate has the hash and the name that belong to it."""
+
+
+def _rates_without(home: Home, *, but: date | None = None, times: Decimal = Decimal(1)) -> None:
+    """Replace the imported rates by those of the same days without one, or with one multiplied."""
+    for path in (home.rates / "imported").iterdir():
+        path.unlink()
+    codes = ["GBP", "USD"]
+    rows = [
+        [day.isoformat(), *(format(rates[code] * (times if day == but else 1), "f") for code in codes)]
+        for day, rates in sorted(published().items())
+        if date(2026, 10, 19) <= day <= small.FRIDAY and (day != but or times != 1)
+    ]
+    file = home.path / "other.csv"
+    file.write_text(small.delimited([["Date", *codes], *rows]), encoding="utf-8")
+    import_rates(home, file)
+
+
+def _day_missing(home: Home) -> None:
+    _rates_without(home, but=date(2026, 10, 29))
+
+
+def _rate_jumps(home: Home) -> None:
+    _rates_without(home, but=date(2026, 10, 29), times=Decimal("1.5"))
+
+
+def _year_implausible(home: Home) -> None:
+    rows = [
+        [day.isoformat(), format(rates["GBP"] * 2, "f"), format(rates["USD"], "f")]
+        for day, rates in sorted(published().items())
+        if day.year == 2024
+    ]
+    file = home.path / "year.csv"
+    file.write_text(small.delimited([["Date", "GBP", "USD"], *rows]), encoding="utf-8")
+    import_rates(home, file)
+
+
+ALONE: Final[dict[Callable[[Home], None], tuple[str, str]]] = {
+    _refused_delivery: (
+        "deliveries deliveries_readable",
+        "1 of 2 refused: letter.csv: SC-FIL-002 header missing or ambiguous",
+    ),
+    _record_lost: ("deliveries records_reconcile", "delivery 1: 3 stored, 4 received"),
+    _undated_row: ("undated all_rows_dated", "1 rows: SC-DAT-001 date invalid or ambiguous (1)"),
+    _rejected_row: (
+        "quarantine no_rejected_rows",
+        "2026-10-28: 1 rows: SC-AMT-001 amount unparseable (1)",
+    ),
+    _content_blank: ("valid schema", "2026-11-01: content: not_nullable (1 rows)"),
+    _raw_row_lost: (
+        "valid rows_reconcile",
+        "2026-10-29: does not hold: 1 received = 2 valid + 0 quarantined + 0 duplicate + 0 pending;",
+    ),
+    _not_posted: (
+        "posted amounts_balance",
+        "2026-10-28: valid 30005.0000 GBP in 2 rows, posted 30000.0000 GBP in 1 rows",
+    ),
+    _day_missing: ("fx_snapshots calendar_complete", "2026-10-29"),
+    _rate_jumps: ("fx_snapshots day_on_day_jump", "GBP"),
+    _year_implausible: ("fx_snapshots irs_yearly_average", "2024"),
+    _description_changed: ("ledger_entries append_only", "2026-10-28: batch "),
+    _batch_total_changed: ("ledger_entries amounts_balance", "2026-11-01: in base: entries "),
+}
+"""What is changed, which check alone has to see it, and what it has to say."""
+
+
+@pytest.mark.parametrize("change", ALONE, ids=lambda change: change.__name__.strip("_"))
+def test_a_change_is_seen_by_one_check_alone(change: Callable[[Home], None], sound: Home, copy: Copy) -> None:
+    home = copy(sound)
+    change(home)
+    found = failing(home)
+    check, said = ALONE[change]
+    assert found.keys() == {check}, found
+    assert said in found[check]
+
+
+def test_a_dropped_trigger_is_named_for_every_date(sound: Home, copy: Copy) -> None:
+    home = copy(sound)
+    _trigger_dropped(home)
+    (said,) = failing(home).values()
+    named = "the trigger ledger_entries_no_update of ledger_entries is missing"
+    assert said == "; ".join(f"{day}: {named}" for day in (small.WEDNESDAY, small.THURSDAY, small.SUNDAY))
+
+
+def test_a_removed_entry_is_seen_from_every_side(sound: Home, copy: Copy) -> None:
+    home = copy(sound)
+    _entry_removed(home)
+    found = failing(home)
+    assert found.keys() == {
+        "posted amounts_balance",
+        "ledger_entries append_only",
+        "ledger_entries amounts_balance",
+    }
+    assert all(said.startswith("2026-11-01: ") for said in found.values())
+
+
+def test_a_changed_rate_is_a_changed_snapshot(sound: Home, copy: Copy) -> None:
+    home = copy(sound)
+    tamper(home, _RATE_CHANGED)
+    found = failing(home)
+    assert found.keys() == {"fx_snapshots snapshot_unchanged", "posted fx_pinned"}
+    assert found["fx_snapshots snapshot_unchanged"].startswith("2026-10-28: SC-FX-003: recorded hash ")
+    assert found["posted fx_pinned"] == (
+        "1 pinned FX snapshot(s) changed, first of 2026-10-28: restore the ledger"
+    )
+
+
+def test_a_changed_rate_whose_hash_was_forged_no_longer_fits_the_entries(sound: Home, copy: Copy) -> None:
+    home = copy(sound)
+    tamper(home, _RATE_CHANGED, *_FORGED)
+    found = failing(home)
+    assert found.keys() == {"posted fx_pinned"}
+    assert found["posted fx_pinned"] == (
+        "2026-10-28: 1 of 1 entries do not carry the rates of their snapshot"
+    )
+
+
+@pytest.mark.parametrize(
+    ("asset", "checks"),
+    [
+        ("records", {"deliveries records_reconcile"}),
+        ("raw", {"valid rows_reconcile"}),
+        ("valid", {"valid schema", "valid rows_reconcile", "posted amounts_balance"}),
+        ("quarantine", {"valid rows_reconcile", "quarantine no_rejected_rows"}),
+        ("undated", {"undated all_rows_dated"}),
+    ],
+)
+def test_a_flipped_bit_is_broken_bytes_to_every_check_that_reads_them(
+    asset: str, checks: set[str], sound: Home, copy: Copy
+) -> None:
+    home = copy(sound)
+    _undated_row(home)
+    path = max((home.path / "staging" / asset).rglob("*.parquet"), key=lambda one: one.stat().st_size)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    found = {name: said for name, said in failing(home).items() if str(path) in said}
+    assert found.keys() == checks
+    assert all("its bytes have the sha256 " in said and " was recorded" in said for said in found.values())

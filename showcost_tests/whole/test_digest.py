@@ -1,0 +1,129 @@
+"""The ledger is the same in whatever order, in whatever pieces and however often the work is done."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import TYPE_CHECKING
+
+import pytest
+
+from showcost_tests.whole import entries, small
+from showcost_tests.whole.steps import counts, land_all, ledger_digest, take
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import date
+    from pathlib import Path
+
+    from showcost.config.home import Home
+    from showcost_tests.whole.conftest import Copy
+
+ONE_BY_ONE = [[day] for day in small.WEEK]
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        pytest.param(ONE_BY_ONE, id="day by day forwards"),
+        pytest.param(ONE_BY_ONE[::-1], id="day by day backwards"),
+        pytest.param([small.WEEK[3:], small.WEEK[:3]], id="the later half first", marks=pytest.mark.slow),
+        pytest.param([small.WEEK[:5], small.WEEK[2:]], id="overlapping", marks=pytest.mark.slow),
+    ],
+)
+def test_the_order_of_partitions_makes_no_difference(
+    pieces: Sequence[Sequence[date]], landed_home: Home, posted_home: Home, copy: Copy
+) -> None:
+    home = copy(landed_home)
+    for dates in pieces:
+        take(home, dates)
+    assert ledger_digest(home) == ledger_digest(posted_home)
+    assert counts(home) == counts(posted_home)
+
+
+@pytest.mark.parametrize(("validated", "posted"), [(1, 2), (3, 1)])
+def test_the_size_of_chunks_makes_no_difference(
+    validated: int, posted: int, landed_home: Home, posted_home: Home, copy: Copy
+) -> None:
+    home = copy(landed_home)
+    take(home, small.WEEK, validated_at_once=validated, posted_at_once=posted)
+    assert ledger_digest(home) == ledger_digest(posted_home)
+    assert counts(home) == counts(posted_home)
+
+
+def _identical(content: str) -> str:
+    return content
+
+
+def _other_line_ends(content: str) -> str:
+    return content.replace("\r\n", "\n")
+
+
+def _all_quoted(content: str) -> str:
+    """Return the same cells, each in quotes: what another version of the sender's program writes."""
+    mark = "\ufeff" if content.startswith("\ufeff") else ""
+    delimiter = ";" if mark else ","
+    rows = list(csv.reader(io.StringIO(content.removeprefix(mark), newline=""), delimiter=delimiter))
+    text = io.StringIO(newline="")
+    csv.writer(text, delimiter=delimiter, quoting=csv.QUOTE_ALL, lineterminator="\r\n").writerows(rows)
+    return mark + text.getvalue()
+
+
+def _deliver_again(home: Home, change: Callable[[str], str]) -> None:
+    for (feed, name), content in small.DELIVERIES.items():
+        small.deliver(home, feed, f"again {name}", change(content))
+    land_all(home)
+
+
+def test_the_same_bytes_under_another_name_are_no_delivery(posted_home: Home, copy: Copy) -> None:
+    home = copy(posted_home)
+    _deliver_again(home, _identical)
+    take(home, small.WEEK)
+    assert ledger_digest(home) == ledger_digest(posted_home)
+    assert counts(home) == counts(posted_home)
+
+
+@pytest.mark.parametrize("change", [_all_quoted, pytest.param(_other_line_ends, marks=pytest.mark.slow)])
+def test_a_second_export_of_everything_posts_nothing(
+    change: Callable[[str], str], posted_home: Home, copy: Copy
+) -> None:
+    home = copy(posted_home)
+    _deliver_again(home, change)
+    take(home, small.WEEK)
+    assert ledger_digest(home) == ledger_digest(posted_home)
+    first, now = counts(posted_home), counts(home)
+    assert now["received"] == 2 * first["received"]
+    assert now["posted"] == first["posted"]
+    # What was posted or waits is a duplicate the second time, what was rejected is rejected again.
+    assert now["duplicate"] == 2 * first["duplicate"] + first["posted"] + first["pending"]
+    assert (now["quarantined"], now["pending"]) == (2 * first["quarantined"], first["pending"])
+
+
+def test_a_second_export_that_comes_before_the_first_run_posts_nothing_twice(
+    landed_home: Home, posted_home: Home, copy: Copy
+) -> None:
+    home = copy(landed_home)
+    _deliver_again(home, _all_quoted)
+    take(home, small.WEEK[3:])
+    take(home, small.WEEK[:3])
+    assert ledger_digest(home) == ledger_digest(posted_home)
+    assert entries.count(home) == entries.count(posted_home)
+
+
+def test_a_late_delivery_changes_only_the_partitions_that_it_touches(
+    posted_home: Home, tmp_path: Path
+) -> None:
+    home = small.make_home(tmp_path / "late")
+    late = ("vendor_invoices_de", "2 late.csv")
+    for (feed, name), content in small.DELIVERIES.items():
+        if (feed, name) != late:
+            small.deliver(home, feed, name, content)
+    land_all(home)
+    take(home, small.WEEK)
+    before = ledger_digest(home).partitions
+    small.deliver(home, *late, small.DELIVERIES[late])
+    land_all(home)
+    take(home, [small.WEDNESDAY, small.THURSDAY, small.FRIDAY])
+    after = ledger_digest(home).partitions
+    assert {day for day in after if after[day] != before.get(day)} == {small.THURSDAY}
+    assert counts(home) == counts(posted_home)

@@ -1,0 +1,121 @@
+"""What becomes of the small production's rows: every row in one place, every amount to the cent."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from showcost.config.feeds import load_feeds
+from showcost.ingest.landing import landed, records_asset
+from showcost.ingest.payloads import PayloadStore
+from showcost.stages.status import feed_status
+from showcost.staging import StagingStore
+from showcost_tests.whole import entries, small
+from showcost_tests.whole.steps import counts, land_all, ledger_digest, take
+
+if TYPE_CHECKING:
+    from showcost.config.home import Home
+    from showcost_tests.whole.conftest import Copy
+
+CODES = {
+    "location_permits": {"SC-FX-001": 2, "SC-ROW-001": 1},
+    "payroll_manifest": {"SC-ROW-002": 1},
+    "vendor_invoices_ca": {},
+    "vendor_invoices_de": {
+        "SC-AMT-001": 1,
+        "SC-COA-001": 1,
+        "SC-DAT-001": 1,
+        "SC-DUP-001": 1,
+        "SC-DUP-002": 2,
+        "SC-FX-001": 2,
+    },
+    "vendor_invoices_uk": {},
+    "vendor_invoices_us": {},
+}
+
+
+def test_every_row_is_in_one_place_and_has_its_reasons(posted_home: Home) -> None:
+    assert counts(posted_home) == {
+        "received": 25,
+        "posted": 13,
+        "quarantined": 7,
+        "duplicate": 1,
+        "pending": 4,
+    }
+    statuses = [feed_status(posted_home, feed) for feed in load_feeds("HRB")]
+    assert {status.feed: status.codes for status in statuses} == CODES
+
+
+def test_amounts_are_conserved_per_currency(posted_home: Home) -> None:
+    (status,) = (
+        feed_status(posted_home, feed) for feed in load_feeds("HRB") if feed.name == "vendor_invoices_de"
+    )
+    assert status.total.amounts == {
+        "received": {"EUR": Decimal("4636.76")},
+        "posted": {"EUR": Decimal("3168.04")},
+        "quarantined": {"EUR": Decimal("1254.62")},
+        "duplicate": {"EUR": Decimal("100.10")},
+        "pending": {"EUR": Decimal("114.00")},
+    }
+
+
+def test_before_anything_is_materialised_all_rows_are_pending(landed_home: Home) -> None:
+    assert counts(landed_home) == {
+        "received": 25,
+        "posted": 0,
+        "quarantined": 0,
+        "duplicate": 0,
+        "pending": 25,
+    }
+
+
+def test_every_base_amount_is_that_of_an_independent_recomputation(posted_home: Home) -> None:
+    assert entries.count(posted_home) == 24
+    assert entries.wrongly_converted(posted_home) == []
+
+
+def test_the_recomputation_would_see_one_cent(posted_home: Home, copy: Copy) -> None:
+    home = copy(posted_home)
+    entries.tamper(home, "UPDATE ledger_entries SET base_amount = base_amount + 0.01 WHERE currency = 'GBP'")
+    assert {currency for _, currency, _, _ in entries.wrongly_converted(home)} == {"GBP"}
+
+
+def test_no_column_of_any_table_or_file_is_a_float(posted_home: Home) -> None:
+    found = dict(entries.types(posted_home))
+    assert found["ledger_entries.base_amount"] == "DECIMAL(18,4)"
+    assert {
+        name for name, kind in found.items() if kind.lower().startswith(("float", "double", "real"))
+    } == set()
+
+
+def test_every_record_is_found_again_in_the_bytes_that_arrived(posted_home: Home) -> None:
+    store, payloads = StagingStore(posted_home.path), PayloadStore(posted_home.raw)
+    for feed in load_feeds("HRB"):
+        for one in landed(posted_home, feed):
+            content = payloads.verified(one.arrival.delivery).read_bytes()
+            records = store.read(records_asset(feed.name), one.arrival.delivery)
+            for row in records.select(["byte_start", "byte_end", "raw"]).to_pylist():
+                found = content[row["byte_start"] : row["byte_end"]].decode()
+                assert found.rstrip("\r\n") == row["raw"].rstrip("\r\n")
+
+
+def test_materialising_again_appends_nothing(posted_home: Home, copy: Copy) -> None:
+    home = copy(posted_home)
+    take(home, small.WEEK)
+    assert entries.count(home) == entries.count(posted_home)
+    assert ledger_digest(home) == ledger_digest(posted_home)
+    assert counts(home) == counts(posted_home)
+
+
+def test_pending_rows_are_posted_once_their_rate_is_published(posted_home: Home, copy: Copy) -> None:
+    home = copy(posted_home)
+    small.know_rates(home, until=small.TUESDAY)
+    take(home, [small.MONDAY, small.TUESDAY])
+    assert counts(home) == counts(posted_home) | {"posted": 17, "pending": 0}
+
+    at_once = small.make_home(home.path.parent / "at_once")
+    small.know_rates(at_once, until=small.TUESDAY)
+    small.fill(at_once)
+    land_all(at_once)
+    take(at_once, small.WEEK)
+    assert ledger_digest(at_once) == ledger_digest(home)

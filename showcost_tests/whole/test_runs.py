@@ -1,0 +1,174 @@
+"""Runs through Dagster: the same ledger as without it, and everything told per partition."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING, TypeAlias
+
+import dagster as dg
+import pytest
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionResolvedStatus
+
+from showcost.components import naming
+from showcost.components.partitions import daily_partitions
+from showcost.config.home import Home, open_home
+from showcost.running import RunOutcome
+from showcost_tests.defs.loading import load
+from showcost_tests.whole import entries, small
+from showcost_tests.whole.running import instance_of, metadata, row_counts, run
+from showcost_tests.whole.steps import counts, land_all, ledger_digest, take
+
+if TYPE_CHECKING:
+    from showcost_tests.whole.conftest import Copy
+
+FEED = "uk_spend"
+DAYS = [day.isoformat() for day in small.WEEK]
+PARTITIONED = [*naming.dated_keys(FEED), naming.FX_SNAPSHOTS, naming.LEDGER_ENTRIES]
+Ran: TypeAlias = tuple[Home, RunOutcome]
+COUNTS = {"received": 8, "posted": 5, "quarantined": 2, "duplicate": 0, "pending": 1}
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """Return a production with a delivery in the inbox that nobody has landed."""
+    home = small.make_home(tmp_path_factory.mktemp("filled") / "home", small.UKSPEND)
+    small.fill(home)
+    return home
+
+
+@pytest.fixture(scope="module")
+def ranged(filled: Home, tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    """Return the production after one run over its week, and how that run went."""
+    folder = tmp_path_factory.mktemp("ranged") / "home"
+    shutil.copytree(filled.path, folder)
+    home = open_home(folder)
+    return home, run(home, small.WEDNESDAY, small.TUESDAY)
+
+
+@pytest.fixture(scope="module")
+def repeated(ranged: Ran, tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    """Return the production after the same run once more, and how that went."""
+    folder = tmp_path_factory.mktemp("repeated") / "home"
+    shutil.copytree(ranged[0].path, folder)
+    home = open_home(folder)
+    return home, run(home, small.WEDNESDAY, small.TUESDAY)
+
+
+def test_one_run_over_the_range_lands_and_posts(ranged: Ran) -> None:
+    home, outcome = ranged
+    assert outcome.failures == ()
+    assert (outcome.success, outcome.partitions) == (True, 7)
+    assert counts(home) == COUNTS
+    assert entries.wrongly_converted(home) == []
+    with instance_of(home) as instance:
+        assert instance.get_runs_count() == 1
+
+
+def test_what_warns_is_told_in_one_sentence_each(ranged: Ran) -> None:
+    assert {
+        (one.asset, one.check, one.severity, one.failed, one.judged) for one in ranged[1].failed_checks
+    } == {
+        ("undated_uk_spend", "all_rows_dated", "WARN", 1, 1),
+        ("quarantine_uk_spend", "no_rejected_rows", "WARN", 2, 5),
+    }
+    messages = {one.asset: one.message for one in ranged[1].failed_checks}
+    assert messages["quarantine_uk_spend"] == (
+        "2026-10-30: 1 rows: SC-AMT-001 amount unparseable (1); "
+        "2026-11-02: 1 rows: SC-FX-001 rate not yet published (1)"
+    )
+
+
+def test_the_ledger_is_the_same_as_without_dagster(ranged: Ran, filled: Home, copy: Copy) -> None:
+    home = copy(filled)
+    land_all(home)
+    take(home, small.WEEK)
+    assert ledger_digest(home) == ledger_digest(ranged[0])
+
+
+def test_every_partition_is_materialised_with_its_row_count(ranged: Ran) -> None:
+    raw, valid, quarantine, posted = naming.dated_keys(FEED)
+    with instance_of(ranged[0]) as instance:
+        for key in PARTITIONED:
+            assert instance.get_materialized_partitions(key) == set(DAYS), key
+        assert [row_counts(instance, raw)[day] for day in DAYS] == [2, 1, 2, 0, 1, 1, 0]
+        assert [row_counts(instance, valid)[day] for day in DAYS] == [2, 1, 1, 0, 1, 0, 0]
+        assert [row_counts(instance, quarantine)[day] for day in DAYS] == [0, 0, 1, 0, 0, 1, 0]
+        assert row_counts(instance, posted) == row_counts(instance, naming.LEDGER_ENTRIES)
+        assert [row_counts(instance, posted)[day] for day in DAYS] == [2, 1, 1, 0, 1, 0, 0]
+        states = metadata(instance, naming.FX_SNAPSHOTS, "state")
+        assert [states[day].value for day in DAYS] == ["pinned"] * 5 + ["pending"] * 2
+
+
+def test_the_digest_of_each_partition_is_shown(ranged: Ran) -> None:
+    home = ranged[0]
+    with instance_of(home) as instance:
+        shown = metadata(instance, naming.LEDGER_ENTRIES, "digest")
+    partitions = ledger_digest(home).partitions
+    assert {day: value.value for day, value in shown.items() if value.value} == {
+        day.isoformat(): value for day, (_, value) in partitions.items()
+    }
+
+
+def test_lineage_leads_to_columns_that_there_are(ranged: Ran) -> None:
+    graph = load(ranged[0].path).get_repository_def().asset_graph
+    columns = {
+        node.key: {column.name for column in node.metadata["dagster/column_schema"].columns}
+        for node in graph.asset_nodes
+        if "dagster/column_schema" in node.metadata
+    }
+    raw, valid, _, posted = naming.dated_keys(FEED)
+    with instance_of(ranged[0]) as instance:
+        for key in (raw, valid, posted):
+            lineages = metadata(instance, key, "dagster/column_lineage")
+            assert set(lineages) == set(DAYS)
+            for column, sources in lineages[DAYS[0]].value.deps_by_column.items():
+                assert column in columns[key], (key, column)
+                # Deliveries have the sender's columns, which are described by no schema.
+                described = [one for one in sources if one.asset_key in columns]
+                assert all(one.column_name in columns[one.asset_key] for one in described), (key, column)
+                assert described or key == raw, (key, column)
+
+
+def _statuses(home: Home, key: dg.AssetKey, check: str) -> dict[AssetCheckExecutionResolvedStatus, set[str]]:
+    """Return the partitions of a check by what the UI shows of them."""
+    partitions = daily_partitions(home.production)
+    check_key = dg.AssetCheckKey(key, check)
+    with instance_of(home) as instance:
+        state = instance.event_log_storage.get_asset_check_state([(check_key, partitions)])[check_key]
+    return {
+        status: set(subset.subset_value.get_partition_keys())
+        for status, subset in state.subsets.items()
+        if not subset.is_empty
+    }
+
+
+@pytest.mark.parametrize("fixture", ["ranged", "repeated"])
+def test_a_check_over_a_range_is_shown_per_partition(fixture: str, request: pytest.FixtureRequest) -> None:
+    home: Home = request.getfixturevalue(fixture)[0]
+    shown = _statuses(home, naming.quarantine_key(FEED), "no_rejected_rows")
+    succeeded, failed = AssetCheckExecutionResolvedStatus.SUCCEEDED, AssetCheckExecutionResolvedStatus.FAILED
+    assert shown == {failed: {"2026-10-30", "2026-11-02"}, succeeded: {*DAYS} - {"2026-10-30", "2026-11-02"}}
+    assert _statuses(home, naming.posted_key(FEED), "fx_pinned") == {succeeded: {*DAYS}}
+    assert _statuses(home, naming.valid_key(FEED), "rows_reconcile") == {succeeded: {*DAYS}}
+
+
+def test_the_same_run_once_more_appends_nothing(ranged: Ran, repeated: Ran) -> None:
+    (first, _), (home, outcome) = ranged, repeated
+    assert (outcome.success, outcome.failures) == (True, ())
+    assert ledger_digest(home) == ledger_digest(first)
+    assert counts(home) == COUNTS
+    with instance_of(home) as instance:
+        appended = metadata(instance, naming.posted_key(FEED), "appended_now")
+    assert {value.value for value in appended.values()} == {0}
+
+
+def test_one_partition_alone(filled: Home, copy: Copy) -> None:
+    home = copy(filled)
+    outcome = run(home, small.FRIDAY, small.FRIDAY)
+    assert (outcome.success, outcome.partitions) == (True, 1)
+    assert counts(home) == COUNTS | {"posted": 1, "quarantined": 2, "pending": 5}
+    with instance_of(home) as instance:
+        for key in PARTITIONED:
+            assert instance.get_materialized_partitions(key) == {"2026-10-30"}
+    shown = _statuses(home, naming.quarantine_key(FEED), "no_rejected_rows")
+    assert shown[AssetCheckExecutionResolvedStatus.FAILED] == {"2026-10-30"}
