@@ -25,6 +25,7 @@ MODULES = [path for path in sorted(PACKAGE.rglob("*.py")) if "readers" not in pa
 _SECONDS: Final = "seconds to wait"
 ALLOWED: Final = {
     "fx/sources.py": {"float": _SECONDS, "0.5": _SECONDS, "5.0": _SECONDS, "20.0": _SECONDS},
+    "ledger/audit.py": {"float": _SECONDS, "0.005": _SECONDS, "60.0": _SECONDS},
     "ledger/store.py": {
         "float": "the type of DuckDB's settings, and seconds to wait",
         "0.005": _SECONDS,
@@ -50,7 +51,7 @@ _TO_FRAMES: Final = {"df", "fetchdf", "fetch_df", "fetchnumpy", "pl"}
 _IN_TEXT: Final = re.compile(r"\b(DOUBLE|FLOAT[0-9]*|REAL|float(16|32|64))\b|\b(?i:avg|mean)\(| / ")
 _PATHS: Final = {
     *("path", "root", "home", "raw", "locks", "_locks", "folder", "_folder", "inbox", "parent"),
-    *("source", "out"),
+    *("source", "out", "segments"),
 }
 
 

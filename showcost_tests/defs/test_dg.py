@@ -61,6 +61,7 @@ def project(tmp_path: Path, dagster_home: None) -> Path:  # noqa: ARG001 -- for 
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("dagster_home")
 def test_the_definitions_of_the_workspace_are_valid() -> None:
     done = _run(REPOSITORY, "dagster", "definitions", "validate", "-w", "workspace.yaml")
@@ -139,6 +140,7 @@ def test_a_feed_that_cannot_be_used_is_named_by_dg_check_yaml(project: Path, set
     assert done.stdout.startswith(str(path))
 
 
+@pytest.mark.slow
 def test_what_only_the_loading_sees_is_named_by_dg_check_defs(project: Path) -> None:
     path = _declare(project, "some_feed", EQUAL_HEADERS)
     done = _run(project, "dg", "check", "defs")

@@ -108,6 +108,7 @@ def test_a_fault_of_the_validation_stops_the_posting(
     assert kept == {"2026-10-29", "2026-10-30"}
 
 
+@pytest.mark.slow
 def test_a_changed_rate_stops_everything_behind_the_rates(home: Home) -> None:
     land_all(home)
     take(home, [small.WEDNESDAY])

@@ -25,7 +25,7 @@ ONE_BY_ONE = [[day] for day in small.WEEK]
 @pytest.mark.parametrize(
     "pieces",
     [
-        pytest.param(ONE_BY_ONE, id="day by day forwards"),
+        pytest.param(ONE_BY_ONE, id="day by day forwards", marks=pytest.mark.slow),
         pytest.param(ONE_BY_ONE[::-1], id="day by day backwards"),
         pytest.param([small.WEEK[3:], small.WEEK[:3]], id="the later half first", marks=pytest.mark.slow),
         pytest.param([small.WEEK[:5], small.WEEK[2:]], id="overlapping", marks=pytest.mark.slow),
@@ -41,7 +41,7 @@ def test_the_order_of_partitions_makes_no_difference(
     assert counts(home) == counts(posted_home)
 
 
-@pytest.mark.parametrize(("validated", "posted"), [(1, 2), (3, 1)])
+@pytest.mark.parametrize(("validated", "posted"), [(1, 2), pytest.param(3, 1, marks=pytest.mark.slow)])
 def test_the_size_of_chunks_makes_no_difference(
     validated: int, posted: int, landed_home: Home, posted_home: Home, copy: Copy
 ) -> None:
@@ -99,6 +99,7 @@ def test_a_second_export_of_everything_posts_nothing(
     assert (now["quarantined"], now["pending"]) == (2 * first["quarantined"], first["pending"])
 
 
+@pytest.mark.slow
 def test_a_second_export_that_comes_before_the_first_run_posts_nothing_twice(
     landed_home: Home, posted_home: Home, copy: Copy
 ) -> None:

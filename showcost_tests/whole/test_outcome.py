@@ -92,7 +92,8 @@ def test_every_record_is_found_again_in_the_bytes_that_arrived(posted_home: Home
     store, payloads = StagingStore(posted_home.path), PayloadStore(posted_home.raw)
     for feed in load_feeds("HRB"):
         for one in landed(posted_home, feed):
-            content = payloads.verified(one.arrival.delivery).read_bytes()
+            with payloads.opened(one.arrival.delivery) as path:
+                content = path.read_bytes()
             records = store.read(records_asset(feed.name), one.arrival.delivery)
             for row in records.select(["byte_start", "byte_end", "raw"]).to_pylist():
                 found = content[row["byte_start"] : row["byte_end"]].decode()

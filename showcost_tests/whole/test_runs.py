@@ -162,6 +162,7 @@ def test_the_same_run_once_more_appends_nothing(ranged: Ran, repeated: Ran) -> N
     assert {value.value for value in appended.values()} == {0}
 
 
+@pytest.mark.slow
 def test_one_partition_alone(filled: Home, copy: Copy) -> None:
     home = copy(filled)
     outcome = run(home, small.FRIDAY, small.FRIDAY)

@@ -6,6 +6,7 @@ row, footer) is decided in `reading`; here only whether its cells can be trusted
 
 from __future__ import annotations
 
+import mmap
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -14,8 +15,6 @@ from showcost.ingest.readers.grammar import UNCLOSED, Grammar, Parsed, count_lin
 from showcost.ingest.readers.shapes import TYPED, shape
 
 if TYPE_CHECKING:
-    import mmap
-
     from showcost.ingest.readers.layout import Layout
     from showcost.ingest.readers.model import Limits
 
@@ -147,13 +146,23 @@ class Scanner:
         """Return the next quote that is not doubled; what is found is kept, so that it is sought once."""
         quote = self._grammar.quote
         if self._quote_at < start:
-            place = self._data.find(quote, start)
+            place = self._find(quote, start)
             for _ in range(_MOST_DOUBLED):
                 if place < 0 or self._data[place + len(quote) : place + 2 * len(quote)] != quote:
                     break
-                place = self._data.find(quote, place + 2 * len(quote))
+                place = self._find(quote, place + 2 * len(quote))
             self._quote_at = place if place >= 0 else len(self._data)
         return self._quote_at if self._quote_at < len(self._data) else -1
+
+    def _find(self, quote: bytes, start: int) -> int:
+        """Seek a quote in the rest of the file without keeping the pages that are passed over."""
+        step = 64 * _BLOCK
+        for begin in range(start - start % mmap.PAGESIZE, len(self._data), step):
+            place = self._data.find(quote, max(begin, start), begin + step + len(quote) - 1)
+            if place >= 0:
+                return place
+            self._data.madvise(mmap.MADV_DONTNEED, begin, min(step, len(self._data) - begin))
+        return -1
 
     def _too_long(self, start: int, end: int) -> Found:
         """Reject a record beyond the limit as one, without holding it in memory."""
@@ -243,15 +252,11 @@ class Scanner:
         return ""
 
     def _plausible(self, cells: tuple[bytes, ...]) -> bool:
-        """Tell whether the cells have the shapes of their columns, and are enough to tell."""
-        typed = self._layout.typed
-        checked = 0
-        for cell, kind in zip(cells, typed, strict=False):
-            if kind in TYPED and cell.strip():
-                if shape(cell.decode(self._encoding, "replace")) != kind:
-                    return False
-                checked += 1
-        return checked > 0 or len(cells) > _FEW_COLUMNS
+        """Tell whether most cells have the shapes of their columns, and are enough to tell."""
+        pairs = zip(cells, self._layout.typed, strict=False)
+        checked = [(cell, kind) for cell, kind in pairs if kind in TYPED and cell.strip()]
+        fitting = sum(shape(cell.decode(self._encoding, "replace")) == kind for cell, kind in checked)
+        return fitting * 2 > len(checked) if checked else len(cells) > _FEW_COLUMNS
 
     def _holds_rows(self, window: bytes, at: int, stop: int) -> bool:
         """Tell whether the whole lines within a record are by themselves mostly rows of the table."""

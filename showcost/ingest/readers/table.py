@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 _BATCH: Final = 16_384
 _LONGEST_FOOTER: Final = 24
 _KEPT_TEXT: Final = 1_000
-_BLOCK: Final = 2**22
+_BLOCK: Final = 2**20
 _TAIL: Final = 2**16
 _WORTH_IT: Final = 0.5
 _FORGET: Final = 2**26

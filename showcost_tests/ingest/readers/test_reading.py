@@ -108,6 +108,14 @@ def test_a_quote_within_an_amount_is_not_mended(path: Path) -> None:
         assert details(reading) == ["a single quote mark in an unquoted cell"]
 
 
+def test_a_missing_closing_quote_costs_one_record(path: Path) -> None:
+    rows = [f'{day:02d}/02/2025,{"V" if day % 9 else "x"}{day},"{day},000.50"' for day in range(1, 29)]
+    broken = [*rows[:14], rows[14][:-1], *rows[15:]]
+    with read(path, "\n".join(["Date,Number,Net", *broken])) as reading:
+        assert [row[0] for row in cells(reading)] == [row[:10] for row in rows if row != rows[14]]
+        assert [rejected.record for rejected in reading.rejected] == [16]
+
+
 def test_inch_marks_are_text_where_they_are_usual(path: Path) -> None:
     rows = [f'{day:02d}/02/2025,Flag {day}",{day}.50' for day in range(1, 20)]
     with read(path, "\n".join(["Date,Thing,Net", *rows])) as reading:
