@@ -18,6 +18,7 @@ from showcost.commands.later import COMING, coming
 from showcost.commands.parsing import parse
 from showcost.commands.rates import fx
 from showcost.commands.running import digest, run
+from showcost.commands.shredding import shred
 from showcost.commands.verifying import verify
 from showcost.core.errors import ShowcostError
 
@@ -31,7 +32,18 @@ def cli() -> None:
     """Keep the costs of a production: land, validate, convert, post, prove."""
 
 
-for command in (demo, parse, land, run, status, digest, fx, verify, *(coming(name) for name in COMING)):
+for command in (
+    demo,
+    parse,
+    land,
+    run,
+    status,
+    digest,
+    fx,
+    verify,
+    shred,
+    *(coming(name) for name in COMING),
+):
     cli.add_command(command)
 
 

@@ -103,12 +103,14 @@ def land(home: Home, feed: FeedSpec) -> Landing:
     register = Register(home.raw, home.locks)
     audit = AuditLog(home.path)
     again, changing = _take(home, feed, register, audit)
-    store = StagingStore(home.path)
+    store, payloads = StagingStore(home.path), PayloadStore(home.raw)
     mark = _fingerprint(home, feed)
     read: list[LandedDelivery] = []
     for arrival in register.deliveries(feed.name):
         staged = store.metadata(records_asset(feed.name), arrival.delivery)
-        if staged is None or staged.inputs.get("fingerprint") != mark:
+        if staged is None or (
+            staged.inputs.get("fingerprint") != mark and not payloads.is_shredded(arrival.delivery)
+        ):
             read.append(_read(home, feed, arrival, audit, mark))
     return Landing(feed.name, tuple(read), again, changing)
 

@@ -85,7 +85,7 @@ class PayloadStore:
                 fsync(writer.fileno(), aside)
             name = digest.hexdigest()
             target = self.path(name)
-            if target.exists() and not self.is_shredded(name):
+            if target.exists():
                 return Payload(name, size, new=False)
             make_folder(target.parent)
             if cipher is not None:
@@ -133,10 +133,14 @@ class PayloadStore:
         path = self.path(sha256)
         return path.is_file() and is_encrypted(path) and not self._key(sha256).is_file()
 
-    def shred(self, sha256: str) -> None:
-        """Delete the key of an encrypted payload, for good; InputError for one that is stored plain."""
+    def require_encrypted(self, sha256: str) -> None:
+        """Raise InputError for a payload that is stored plain and so cannot be shredded."""
         if not is_encrypted(self._existing(sha256)):
             raise InputError(f"the payload {sha256} is not encrypted; only encrypted ones can be shredded")
+
+    def shred(self, sha256: str) -> None:
+        """Delete the key of an encrypted payload, for good; raises as `require_encrypted` does."""
+        self.require_encrypted(sha256)
         unlink(self._key(sha256))
         fsync_folder(self._key(sha256).parent)
 

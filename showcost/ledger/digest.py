@@ -85,11 +85,24 @@ def _group_hashes(
     hashes: dict[tuple[date, str | None], tuple[int, str]] = {}
     for dates in chunks(counts.items(), _CHUNK_ROWS):
         wanted = [(day, name) for day, name, _ in groups if dates[0] <= day <= dates[-1]]
-        lines = connection.sql(
-            _LINES.format(entries=entries, batch=batch), params={"first": dates[0], "last": dates[-1]}
-        ).to_arrow_reader(_BATCH_ROWS)
-        hashes |= zip(wanted, _hash_lines(lines, [day for day, _ in wanted]), strict=True)
+        connection.register("digest_groups", _numbered(wanted))
+        try:
+            lines = connection.sql(_LINES.format(entries=entries, batch=batch)).to_arrow_reader(_BATCH_ROWS)
+            hashes |= zip(wanted, _hash_lines(lines, [day for day, _ in wanted]), strict=True)
+        finally:
+            connection.unregister("digest_groups")
     return hashes
+
+
+def _numbered(groups: Sequence[tuple[date, str | None]]) -> pa.Table:
+    """Return the groups with their numbers from 1, an absent batch as the empty text."""
+    return pa.table(
+        {
+            "day": pa.array([day for day, _ in groups], pa.date32()),
+            "batch": pa.array([name or "" for _, name in groups], pa.string()),
+            "number": pa.array(range(1, len(groups) + 1), pa.int64()),
+        }
+    )
 
 
 def chunks(counts: Iterable[tuple[date, int]], most_rows: int) -> Iterator[list[date]]:
@@ -180,10 +193,11 @@ _GROUPS: Final = """
 SELECT transaction_date, CAST({batch} AS VARCHAR), count(*) FROM {entries} GROUP BY ALL ORDER BY ALL
 """
 
-# Ordering by the line too settles ties that only a tampered ledger has.
+# Groups are numbered by a join, for a window function would sort everything once more. Ordering by the
+# line too settles ties that only a tampered ledger has.
 _LINES: Final = f"""
-SELECT dense_rank() OVER (ORDER BY transaction_date, CAST({{batch}} AS VARCHAR)) AS number,
-    {CANONICAL_LINE} AS line
-FROM (FROM {{entries}}) WHERE transaction_date BETWEEN $first AND $last
-ORDER BY transaction_date, CAST({{batch}} AS VARCHAR), entry_id, line
+SELECT digest_groups.number, {CANONICAL_LINE} AS line
+FROM (SELECT *, coalesce(CAST({{batch}} AS VARCHAR), '') AS of_batch FROM {{entries}}) AS entries
+JOIN digest_groups ON digest_groups.day = transaction_date AND digest_groups.batch = of_batch
+ORDER BY digest_groups.number, entry_id, line
 """  # noqa: S608 - built from constants of this package only

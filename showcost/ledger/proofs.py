@@ -67,7 +67,7 @@ def prove_ledger(ledger: Ledger, outcomes: Callable[[], Sequence[Path]]) -> list
         (
             "chain heads",
             "every transaction was announced in the audit log, and none is missing",
-            reading(lambda connection: _heads(connection, ledger)),
+            reading(lambda connection: prove_heads(connection, ledger)),
         ),
         (
             "batches",
@@ -97,7 +97,8 @@ def _schema(connection: duckdb.DuckDBPyConnection) -> Found:
     return 1, found
 
 
-def _heads(connection: duckdb.DuckDBPyConnection, ledger: Ledger) -> Found:
+def prove_heads(connection: duckdb.DuckDBPyConnection, ledger: Ledger) -> Found:
+    """Hold the chain heads of the ledger against the transactions that the log announced."""
     rows: list[tuple[int, str, str]] = connection.execute(
         "SELECT seq, hash, kind FROM chain_heads ORDER BY seq"
     ).fetchall()

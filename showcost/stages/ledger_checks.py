@@ -7,7 +7,9 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
+from showcost.ledger.audit import Head
 from showcost.ledger.digest import batch_hashes
+from showcost.ledger.proofs import prove_heads
 from showcost.ledger.queries import balances
 from showcost.ledger.schema import differences
 from showcost.ledger.store import Ledger
@@ -76,6 +78,21 @@ def batches_balance(home: Home, dates: Sequence[date]) -> dict[date, Verdict]:
         facts: dict[str, str | int] = {f"sum_{name.replace(' ', '_')}": str(ours[name]) for name in ours}
         verdicts[day] = Verdict(passed=not wrong, message="; ".join(wrong) or shown, facts=facts)
     return verdicts
+
+
+def audit_chain(home: Home) -> Verdict:
+    """Judge whether the audit log is whole, and log and ledger attest each other."""
+    ledger = Ledger(home.ledger)
+    findings = ledger.audit.verify()
+    if not findings:
+        with ledger.read() as connection:
+            findings = prove_heads(connection, ledger)[1]
+    head = ledger.audit.head() if not findings else Head(0, "")
+    return Verdict(
+        passed=not findings,
+        message=str(findings[0]) if findings else f"{head.seq} records, head {head.hash}",
+        facts={"records": head.seq, "head": head.hash, "findings": len(findings)},
+    )
 
 
 _IN_BASE: Final = "in base"

@@ -194,7 +194,8 @@ class _Evidence:
         for feed in self._feeds:
             for arrival in self._register().deliveries(feed.name):
                 seen = latest.get((feed.name, arrival.delivery))
-                if seen is None or seen.segment is None:
+                shredded = self._audit_state(states.delivery(arrival.delivery)) is State.SHREDDED
+                if seen is None or seen.segment is None or shredded:
                     continue
                 recorded = pq.read_table(self._audit.segment_path(seen.segment))
                 found = reread(self._home, feed, arrival).cast(recorded.schema)

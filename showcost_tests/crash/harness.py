@@ -6,14 +6,17 @@ import. It reports through a pipe; what it could not report before it was killed
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import random
 import shutil
 import signal
+import sys
 import tempfile
 import time
 import traceback
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -170,10 +173,15 @@ class Harness:
             tell(f"seconds {time.perf_counter() - started}")
             tell(f"calls {json.dumps(system.calls)}")
             tell(f"books {json.dumps(asdict(books(home)))}")
+            tell(f"modules {json.dumps(sorted(sys.modules))}")
 
         report = forked(work)
         if report.code:
             raise DefectError("\n".join(report.lines))
+        # What the run imported late is imported here, once, so that no later run has to.
+        for name in json.loads(report.told("modules")[0]):
+            with suppress(ImportError):
+                importlib.import_module(name)
         self.calls = [(action, name) for action, name in json.loads(report.told("calls")[0])]
         self.seconds = float(report.told("seconds")[0])
         found = Books(**json.loads(report.told("books")[0]))

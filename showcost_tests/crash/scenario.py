@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 SAMPLE = Path(__file__).resolve().parents[2] / "data"
 FEED = "vendor_invoices_us"
 FILES = ("bills_2026-10-02.csv",)
-DAYS = [date(2026, 9, 21) + timedelta(days=number) for number in range(14)]
-HALVES = (DAYS[:7], DAYS[7:])
+DAYS = [date(2026, 9, 21) + timedelta(days=number) for number in range(5)]
+HALVES = (DAYS[:1], DAYS[1:])
 
 
 @dataclass(frozen=True)

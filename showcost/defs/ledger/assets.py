@@ -5,7 +5,7 @@ from typing import Any
 import dagster as dg
 
 from showcost.components import naming
-from showcost.components.checks import partition_check
+from showcost.components.checks import partition_check, whole_check
 from showcost.components.metadata import column_schema, counts_table
 from showcost.components.partitions import daily_partitions, partition_dates
 from showcost.components.resources import DataFolder, plain_failures
@@ -40,6 +40,13 @@ def ledger() -> dg.Definitions:
                 "of the date are the sums recorded with its batches.",
                 partitions=partitions,
                 judge=ledger_checks.batches_balance,
+            ),
+            whole_check(
+                asset=naming.LEDGER_ENTRIES,
+                name="audit_chain",
+                description="Every record of the audit log continues the chain, its segments have their "
+                "bytes, and log and ledger attest each other transaction by transaction.",
+                judge=ledger_checks.audit_chain,
             ),
         ],
     )

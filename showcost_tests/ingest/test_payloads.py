@@ -1,0 +1,126 @@
+"""Payloads are stored once, under the sha256 of their plain bytes, whether encrypted or not."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from typing import TYPE_CHECKING
+
+import pytest
+
+from showcost.core.errors import InputError, IntegrityError
+from showcost.ingest.encryption import BLOCK, KEY_VARIABLE, MAGIC
+from showcost.ingest.payloads import PayloadStore
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+KEY = base64.b64encode(bytes(range(32))).decode()
+OTHER = base64.b64encode(bytes(32)).decode()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> PayloadStore:
+    return PayloadStore(tmp_path / "raw")
+
+
+@pytest.fixture
+def key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(KEY_VARIABLE, KEY)
+
+
+def put(store: PayloadStore, folder: Path, data: bytes) -> str:
+    source = folder / "delivery.csv"
+    source.write_bytes(data)
+    payload = store.put(source)
+    assert payload.sha256 == hashlib.sha256(data).hexdigest()
+    assert payload.size == len(data)
+    return payload.sha256
+
+
+def plain(store: PayloadStore, sha256: str) -> bytes:
+    with store.opened(sha256) as path:
+        return path.read_bytes()
+
+
+def test_a_payload_is_stored_once(store: PayloadStore, tmp_path: Path) -> None:
+    sha256 = put(store, tmp_path, b"a,b\n1,2\n")
+    assert plain(store, sha256) == store.path(sha256).read_bytes() == b"a,b\n1,2\n"
+    assert not store.put(tmp_path / "delivery.csv").new
+
+
+@pytest.mark.usefixtures("key")
+@pytest.mark.parametrize("size", [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK])
+def test_an_encrypted_payload_reads_back_and_keeps_its_name(
+    store: PayloadStore, tmp_path: Path, size: int
+) -> None:
+    data = bytes(number % 251 for number in range(1000)) * (size // 1000 + 1)
+    sha256 = put(store, tmp_path, data[:size])
+    stored = store.path(sha256).read_bytes()
+    assert stored.startswith(MAGIC)
+    assert size < 100 or data[:100] not in stored
+    assert plain(store, sha256) == data[:size]
+    assert store.problem(sha256) is None
+
+
+@pytest.mark.usefixtures("key")
+def test_the_same_bytes_are_never_encrypted_alike(tmp_path: Path) -> None:
+    stores = [PayloadStore(tmp_path / name) for name in ("one", "two")]
+    (first, second) = [store.path(put(store, tmp_path, b"the same" * 50)).read_bytes() for store in stores]
+    assert first != second
+
+
+@pytest.mark.usefixtures("key")
+def test_altered_reordered_and_shortened_payloads_are_refused(store: PayloadStore, tmp_path: Path) -> None:
+    sha256 = put(store, tmp_path, bytes(2 * BLOCK + 10))
+    path = store.path(sha256)
+    path.chmod(0o644)
+    data = path.read_bytes()
+    begin, sealed = len(MAGIC) + 8, BLOCK + 16
+    one, two = data[begin : begin + sealed], data[begin + sealed : begin + 2 * sealed]
+    for forged in (
+        data[:-1],
+        data[: begin + 2 * sealed],
+        data[:begin] + two + one + data[begin + 2 * sealed :],
+        data[:40] + bytes([data[40] ^ 1]) + data[41:],
+    ):
+        path.write_bytes(forged)
+        with pytest.raises(IntegrityError, match="was altered"):
+            store.verified(sha256)
+
+
+def test_without_the_right_key_nothing_is_read(
+    store: PayloadStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(KEY_VARIABLE, KEY)
+    sha256 = put(store, tmp_path, b"secret")
+    monkeypatch.delenv(KEY_VARIABLE)
+    with pytest.raises(InputError, match=f"{KEY_VARIABLE} is not set"):
+        store.verified(sha256)
+    monkeypatch.setenv(KEY_VARIABLE, OTHER)
+    with pytest.raises(InputError, match="does not open"):
+        store.verified(sha256)
+    monkeypatch.setenv(KEY_VARIABLE, "short")
+    with pytest.raises(InputError, match="32 bytes in base64"):
+        put(store, tmp_path, b"more")
+
+
+def test_payloads_stored_plain_stay_readable_when_a_key_is_set(
+    store: PayloadStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sha256 = put(store, tmp_path, b"plain")
+    monkeypatch.setenv(KEY_VARIABLE, KEY)
+    assert plain(store, sha256) == b"plain"
+    with pytest.raises(InputError, match="only encrypted ones can be shredded"):
+        store.shred(sha256)
+
+
+@pytest.mark.usefixtures("key")
+def test_a_shredded_payload_is_gone_and_its_neighbour_is_not(store: PayloadStore, tmp_path: Path) -> None:
+    gone, kept = put(store, tmp_path, b"gone"), put(store, tmp_path, b"kept")
+    store.shred(gone)
+    assert store.is_shredded(gone)
+    assert not store.is_shredded(kept)
+    with pytest.raises(InputError, match="was shredded"):
+        store.verified(gone)
+    assert plain(store, kept) == b"kept"
