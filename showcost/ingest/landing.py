@@ -44,6 +44,7 @@ RECORDS_VERSION: Final = "1"
 """Raised when reading or settling changes what records a payload gives, so that payloads are read again."""
 
 NO_HEADER: Final = "SC-FIL-002"
+_UNSURE: Final = "the header has another number of names than the rows have cells"
 _RAW_SHOWN = 2_000
 
 
@@ -197,8 +198,9 @@ def _content(home: Home, feed: FeedSpec, arrival: Arrival, reading: Reading) -> 
     rejected = [_rejected_row(item, reading.dialect.encoding) for item in reading.rejected]
     columns = _columns(accepted, len(reading.header))
     match = match_header(feed, reading.header, [_filled(column) for column in columns])
-    if match.problem is not None and not _refused(rejected):
-        rejected = [_refusal(arrival, reading, NO_HEADER, match.problem)]
+    problem = match.problem if reading.dialect.header_sure else _UNSURE
+    if problem is not None and not _refused(rejected):
+        rejected = [_refusal(arrival, reading, NO_HEADER, problem)]
     if _refused(rejected):
         records = rejected_records(feed, rejected, delivery=arrival.delivery, arrival=arrival.number)
         return _Content(records, {}, {})
@@ -277,6 +279,7 @@ def _summary(content: _Content, reading: Reading) -> Summary:
             "confidence": dialect.confidence,
             "preamble_records": len(dialect.preamble_records),
             "footer_records": len(dialect.footer_records),
+            "mended_records": len(reading.mended),
             "assumptions": list(dialect.assumptions),
         },
     )

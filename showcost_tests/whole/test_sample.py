@@ -1,0 +1,225 @@
+"""The sample production through Dagster, held against what is true of it, row by row and to the cent."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from showcost.commands.options import days_between
+from showcost.config.feeds import load_feeds
+from showcost.config.home import Home, open_home
+from showcost.ingest.landing import landed, records_asset
+from showcost.ledger.store import Ledger
+from showcost.stages.names import quarantine_asset, undated_asset
+from showcost.stages.status import feed_status
+from showcost.staging import StagingStore
+from showcost_tests.sample.truth import HOME, truth
+from showcost_tests.whole import entries
+from showcost_tests.whole.running import run
+from showcost_tests.whole.steps import counts, land_all, ledger_digest, take
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from showcost.running import RunOutcome
+    from showcost_tests.whole.conftest import Copy
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+
+FEEDS = {feed.name: feed for feed in load_feeds("HRB")}
+_LEFT_BY_RUNS = shutil.ignore_patterns(
+    "raw", "staging", "audit", "published", "locks", "ledger.duckdb*", "history", "schedules", "storage"
+)
+COMPONENTS = {
+    "net_amount": "net",
+    "tax_amount": "tax",
+    "fee_amount": "fee",
+    "deposit_amount": "deposit",
+    "gross": "gross",
+    "benefit_amount": "benefit",
+}
+"""The component that an amount of the truth is posted as."""
+
+_POSTED = """
+SELECT feed, currency, component, count(*), sum(amount) FROM ledger_entries GROUP BY ALL
+"""
+
+
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """Return a copy of the sample production, without what runs have left in the committed folder."""
+    folder = tmp_path_factory.mktemp("fresh") / "data"
+    shutil.copytree(HOME, folder, ignore=_LEFT_BY_RUNS)
+    return open_home(folder)
+
+
+@pytest.fixture(scope="module")
+def ran(fresh: Home, tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, RunOutcome]:
+    """Return the production after one run over all its dates, and how that went."""
+    folder = tmp_path_factory.mktemp("ran") / "data"
+    shutil.copytree(fresh.path, folder)
+    home = open_home(folder)
+    dates = home.production.dates
+    return home, run(home, dates.start, dates.end)
+
+
+@pytest.fixture(scope="module")
+def fresh_landed(fresh: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """Return the production with everything landed and nothing materialised."""
+    folder = tmp_path_factory.mktemp("landed") / "data"
+    shutil.copytree(fresh.path, folder)
+    home = open_home(folder)
+    land_all(home)
+    return home
+
+
+def _dates(home: Home) -> list[date]:
+    return days_between(home.production.dates.start, home.production.dates.end)
+
+
+def _files(feed: str) -> list[dict[str, Any]]:
+    files: list[dict[str, Any]] = truth()["feeds"][feed]
+    return [file for file in files if not file["same_bytes_as"]]
+
+
+def test_the_run_succeeds_and_only_warns(ran: tuple[Home, RunOutcome]) -> None:
+    home, outcome = ran
+    assert outcome.failures == ()
+    assert (outcome.success, outcome.partitions) == (True, len(_dates(home)))
+    assert {one.severity for one in outcome.failed_checks} == {"WARN"}
+
+
+def test_all_rows_are_where_the_truth_says(ran: tuple[Home, RunOutcome]) -> None:
+    home, _ = ran
+    planted = [
+        row for feed in FEEDS for file in _files(feed) if not file["file_code"] for row in file["planted"]
+    ]
+    expected = Counter(row["disposition"] for row in planted)
+    refused = sum(1 for feed in FEEDS for file in _files(feed) if file["file_code"])
+    received = truth()["received"]
+    assert counts(home) == {
+        "received": received,
+        "posted": received - len(planted) - refused,
+        "quarantined": expected["quarantined"] + refused,
+        "duplicate": expected["duplicate"],
+        "pending": expected["pending"],
+    }
+    codes: Counter[str] = Counter()
+    for feed in FEEDS.values():
+        codes.update(feed_status(home, feed).codes)
+    assert codes == truth()["codes"]
+
+
+@pytest.mark.parametrize("feed", FEEDS)
+def test_every_delivery_is_what_the_truth_says(feed: str, ran: tuple[Home, RunOutcome]) -> None:
+    status = feed_status(ran[0], FEEDS[feed])
+    found = {
+        one.arrival.delivery: (one.summary.refused, tally.received, tally.posted)
+        for one, tally in status.deliveries
+    }
+    assert found == {
+        file["sha256"]: (
+            file["file_code"],
+            file["received"],
+            sum(int(totals["rows"]) for totals in file["posted"].values()),
+        )
+        for file in _files(feed)
+    }
+
+
+@pytest.mark.parametrize("feed", FEEDS)
+def test_every_planted_row_is_in_quarantine_with_its_code(feed: str, ran: tuple[Home, RunOutcome]) -> None:
+    store = StagingStore(ran[0].path)
+    found = set()
+    for asset in (quarantine_asset(feed), undated_asset(feed)):
+        for partition in store.partitions(asset):
+            rows = store.read(asset, partition).select(["delivery", "record", "codes", "disposition"])
+            found |= {
+                (row["delivery"], row["record"], ",".join(row["codes"]), row["disposition"])
+                for row in rows.to_pylist()
+            }
+    expected = set()
+    for file in _files(feed):
+        if file["file_code"]:
+            expected.add((file["sha256"], 0, file["file_code"], "quarantined"))
+            continue
+        expected |= {
+            (file["sha256"], row["record"], row["code"], row["disposition"]) for row in file["planted"]
+        }
+    assert found == expected
+
+
+def test_every_amount_of_the_truth_is_posted(ran: tuple[Home, RunOutcome]) -> None:
+    expected: dict[tuple[str, str, str], Decimal] = {}
+    for feed in FEEDS:
+        for currency, totals in (
+            (key, value) for file in _files(feed) for key, value in file["posted"].items()
+        ):
+            for name, component in COMPONENTS.items():
+                key = (feed, currency, component)
+                expected[key] = expected.get(key, Decimal(0)) + Decimal(totals.get(name, "0"))
+    with Ledger(ran[0].ledger).read() as connection:
+        rows = connection.execute(_POSTED).fetchall()
+    found = {(feed, currency, component): total for feed, currency, component, _, total in rows}
+    assert found == {key: total for key, total in expected.items() if total or key in found}
+
+
+def test_every_base_amount_is_that_of_an_independent_recomputation(ran: tuple[Home, RunOutcome]) -> None:
+    assert entries.count(ran[0]) > 5_000
+    assert entries.wrongly_converted(ran[0]) == []
+
+
+def test_nothing_that_dagster_shows_names_a_person(ran: tuple[Home, RunOutcome]) -> None:
+    """Whoever can open the UI can read all of it: no employee, no tax id, no raw row."""
+    home, _ = ran
+    shown = b"".join(path.read_bytes() for path in (home.path / "dagster_home").rglob("*") if path.is_file())
+    store = StagingStore(home.path)
+    for feed in FEEDS.values():
+        personal = [field.name for field in feed.kind.fields if field.personal]
+        for one in landed(home, feed):
+            rows = store.read(records_asset(feed.name), one.arrival.delivery).select([*personal, "raw"])
+            values = {
+                text for column in rows.columns for text in column.to_pylist() if text and len(text) > 3
+            }
+            assert [text for text in sorted(values) if text.encode() in shown] == []
+
+
+def test_the_ledger_is_the_same_day_by_day_backwards(
+    fresh_landed: Home, ran: tuple[Home, RunOutcome], copy: Copy
+) -> None:
+    home = copy(fresh_landed)
+    for day in reversed(_dates(home)):
+        take(home, [day])
+    assert ledger_digest(home) == ledger_digest(ran[0])
+    assert counts(home) == counts(ran[0])
+
+
+def test_the_ledger_is_the_same_week_by_week_in_small_chunks(
+    fresh_landed: Home, ran: tuple[Home, RunOutcome], copy: Copy
+) -> None:
+    home, dates = copy(fresh_landed), _dates(fresh_landed)
+    for start in range(0, len(dates), 7):
+        take(home, dates[start : start + 7], validated_at_once=17, posted_at_once=29)
+    assert ledger_digest(home) == ledger_digest(ran[0])
+
+
+def test_a_second_delivery_of_everything_posts_nothing(ran: tuple[Home, RunOutcome], copy: Copy) -> None:
+    """Each file comes again under another name, and once more with its lines ended otherwise."""
+    home = copy(ran[0])
+    for path in [path for path in home.inbox.rglob("*") if path.is_file()]:
+        content = path.read_bytes()
+        path.with_name(f"again {path.name}").write_bytes(content)
+        if path.name.endswith(".csv"):
+            other = content.replace(b"\r\n", b"\n") if b"\r\n" in content else content.replace(b"\n", b"\r\n")
+            path.with_name(f"other {path.name}").write_bytes(other)
+    land_all(home)
+    take(home, _dates(home))
+    assert ledger_digest(home) == ledger_digest(ran[0])
+    first, now = counts(ran[0]), counts(home)
+    assert now["posted"] == first["posted"]
+    assert now["pending"] == first["pending"]
+    assert now["received"] > 1.9 * first["received"]
