@@ -134,9 +134,7 @@ def _targets(
     return found
 
 
-def _together(
-    dates: Sequence[date], verdicts: Mapping[date, Verdict], failed: Mapping[date, Verdict]
-) -> str:
+def _together(dates: Sequence[date], verdicts: Mapping[date, Verdict], failed: Mapping[date, Verdict]) -> str:
     """Return one text for all partitions of a run: the failures by date, the first few in full."""
     if not verdicts:
         return "no rows to check"

@@ -1,10 +1,9 @@
-"""Pages that are made from the code are current; links, commands, targets and checks that pages name exist."""
+"""The pages that are made from the code are as the code makes them, and links in the docs lead somewhere."""
 
 from __future__ import annotations
 
 import re
 import sys
-from pathlib import Path
 
 import click
 import pytest
@@ -14,7 +13,12 @@ from showcost.core.reasons import CATALOGUE
 from showcost_tests.sample.truth import REPOSITORY
 
 sys.path.insert(0, str(REPOSITORY / "scripts"))
+from typing import TYPE_CHECKING
+
 from write_docs import PAGES
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 DOCS = REPOSITORY / "docs"
 WRITTEN = [REPOSITORY / "README.md", REPOSITORY / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
