@@ -1,4 +1,4 @@
-"""The pages that are made from the code are as the code makes them, and links in the docs lead somewhere."""
+"""Generated pages are current; links, commands, targets and checks that pages name exist."""
 
 from __future__ import annotations
 
