@@ -6,7 +6,7 @@ PORT ?= 3000
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install demo test slow-test check ui browser-check docs clean
+.PHONY: help install demo test check ui browser-check docs clean
 
 help:
 	@echo "make demo           take the sample production from its inbox into the ledger"
@@ -42,6 +42,7 @@ ui: $(INSTALLED)
 		$(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port $(PORT)
 
 browser-check: $(INSTALLED)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[browser]"
 	$(BIN)/python scripts/browser_check.py --home $(DEMO) --out .browser
 
 docs: $(INSTALLED)

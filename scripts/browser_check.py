@@ -16,6 +16,7 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ from urllib.parse import quote
 from dagster_server import REPOSITORY, NotHeldError, Server, need, served, until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from playwright.sync_api import Browser, FloatRect, Locator, Page, ViewportSize
 
@@ -319,36 +320,37 @@ def check_columns(ui: Ui, quarantine: Quarantine) -> None:
 
 
 def look(home: Path, out: Path) -> None:
-    """Go through all checks, with pictures in `out`."""
-    from playwright.sync_api import sync_playwright
+    """Go through all checks, with pictures in `out`, the last one of what does not hold."""
+    from playwright.sync_api import Error, sync_playwright
 
     with served(home) as server, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=_chromium(), args=list(FLAGS), headless=True)
+        ui = Ui(browser, server, out)
         try:
-            ui = Ui(browser, server, out)
-            quarantine = find_quarantine(server)
-            steps: list[tuple[str, Callable[[], None]]] = [
-                ("the folded graph reads from left to right", lambda: check_folded(ui)),
-                ("the unfolded graph reads from left to right", lambda: check_unfolded(ui)),
-                ("the way of one feed is shown", lambda: show_one_feed(ui, quarantine.feed)),
-                (
-                    f"{quarantine.partition} is materialised from the launch dialog",
-                    lambda: check_launch(ui, quarantine.partition),
-                ),
-                (f"{quarantine.asset} says why a check failed", lambda: check_failed_check(ui, quarantine)),
-                ("the checks of the ledger hold for all dates", lambda: check_held_checks(ui)),
-                (f"{quarantine.asset} shows its reasons", lambda: check_reasons(ui, quarantine)),
-                ("columns, lineage and automation are shown", lambda: check_columns(ui, quarantine)),
-            ]
-            for sentence, step in steps:
+            for sentence, step in steps(ui, find_quarantine(server)):
                 ui.fresh()
                 step()
                 print(f"holds: {sentence}", flush=True)
         except NotHeldError:
             ui.picture("not-held")
             raise
+        except Error as error:
+            raise NotHeldError(f"the browser says {error.message.splitlines()[0]}") from None
         finally:
             browser.close()
+
+
+def steps(ui: Ui, quarantine: Quarantine) -> Iterator[tuple[str, Callable[[], None]]]:
+    """Yield each check, with what it holds."""
+    day, asset = quarantine.partition, quarantine.asset
+    yield "the folded graph reads from left to right", lambda: check_folded(ui)
+    yield "the unfolded graph reads from left to right", lambda: check_unfolded(ui)
+    yield "the way of one feed is shown", lambda: show_one_feed(ui, quarantine.feed)
+    yield f"{day} is materialised from the launch dialog", lambda: check_launch(ui, day)
+    yield f"{asset} says why a check failed", lambda: check_failed_check(ui, quarantine)
+    yield "the checks of the ledger hold for all dates", lambda: check_held_checks(ui)
+    yield f"{asset} shows its reasons", lambda: check_reasons(ui, quarantine)
+    yield "columns, lineage and automation are shown", lambda: check_columns(ui, quarantine)
 
 
 def _name(key: dict[str, list[str]]) -> str:
@@ -374,12 +376,14 @@ def main() -> int:
     try:
         import playwright.sync_api  # noqa: F401 -- whether it is there
     except ImportError:
-        print("browser_check: the extra `browser` is not installed", file=sys.stderr)
+        print("browser_check: install the extra `browser` first (make browser-check does)", file=sys.stderr)
         return 2
     if not Path(_chromium()).exists():
         print(f"browser_check: there is no {_chromium()}; name a Chromium with CHROMIUM", file=sys.stderr)
         return 2
     arguments.out.mkdir(parents=True, exist_ok=True)
+    # Ended from outside, too, it stops what it has started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     try:
         look(arguments.home.resolve(), arguments.out)
     except NotHeldError as error:

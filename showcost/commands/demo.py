@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from showcost.commands.landing import land_answer, status_answer
-from showcost.commands.output import Answer, answers, money, say, show_table
+from showcost.commands.output import Answer, answers, say, show_table
 from showcost.commands.running import run_spans, show_runs
 from showcost.config.feeds import load_feeds
 from showcost.config.home import HOME_VARIABLE, open_home
 from showcost.config.production import PRODUCTION_FILE
 from showcost.core.errors import InputError
+from showcost.core.money import readable_amount
 from showcost.ledger.digest import digest
 from showcost.ledger.queries import balances
 from showcost.ledger.store import Ledger
@@ -154,9 +155,12 @@ def _digest(home: Home) -> str:
 
 def _show_totals(base: str, totals: Sequence[Total]) -> None:
     columns = ["currency", "entries", "amount", f"in {base}"]
-    rows = [(one.currency, one.entries, money(one.amount), money(one.base_amount)) for one in totals]
+    rows = [
+        (one.currency, one.entries, readable_amount(one.amount), readable_amount(one.base_amount))
+        for one in totals
+    ]
     show_table("Posted to the ledger", columns, rows)
-    say(f"In all {money(sum((one.base_amount for one in totals), Decimal(0)))} {base}.")
+    say(f"In all {readable_amount(sum((one.base_amount for one in totals), Decimal(0)))} {base}.")
 
 
 def _show_next(folder: Path) -> None:

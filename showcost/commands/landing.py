@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import click
 
 from showcost.commands.options import chosen_feeds, feed_option
-from showcost.commands.output import Answer, answers, money, say, show_table
+from showcost.commands.output import Answer, answers, say, show_table
 from showcost.config.feeds import load_feeds
 from showcost.config.home import Home, open_home
+from showcost.core.money import readable_amount
 from showcost.core.reasons import CATALOGUE
 from showcost.ingest.inbox import unclaimed
 from showcost.ingest.landing import LandedDelivery, Landing
@@ -170,7 +171,7 @@ def _show_status(states: Sequence[FeedStatus], total: Tally, *, deliveries: bool
 
 def _sum(tally: Tally, name: str, code: str) -> str:
     amount = tally.amounts.get(name, {}).get(code)
-    return "" if amount is None else money(amount)
+    return "" if amount is None else readable_amount(amount)
 
 
 def _figures(tally: Tally) -> tuple[object, ...]:

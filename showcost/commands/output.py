@@ -90,12 +90,6 @@ def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[objec
     console.print()
 
 
-def money(amount: Decimal) -> str:
-    """Return an amount with thousands set apart, and without idle decimals beyond the second."""
-    text = f"{amount:,.4f}"
-    return text.removesuffix("00")
-
-
 @contextmanager
 def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
     """Show progress on stderr when it is a terminal; the block reports (done, all)."""

@@ -6,9 +6,12 @@ previews are made of named columns only, and never of raw text.
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Final, Protocol
 
 import dagster as dg
+
+from showcost.core.money import readable_amount
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -82,5 +85,7 @@ def lineage(columns: Mapping[str, Iterable[tuple[dg.AssetKey, str]]]) -> dg.Tabl
 def _cell(value: object) -> str:
     if value is None:
         return ""
+    if isinstance(value, Decimal):
+        return readable_amount(value)
     text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
     return text if len(text) <= _CELL else text[: _CELL - 1] + "…"

@@ -41,3 +41,8 @@ def round_half_away(value: Decimal, decimals: int) -> Decimal:
     with localcontext() as context:
         context.prec = EXACT_DIGITS
         return value.quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_HALF_UP)
+
+
+def readable_amount(amount: Decimal) -> str:
+    """Return an amount with thousands set apart, and without idle decimals beyond the second."""
+    return f"{amount:,.4f}".removesuffix("00")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from typing import TYPE_CHECKING
 
 import click
 import pytest
@@ -12,13 +13,11 @@ from showcost.cli import cli
 from showcost.core.reasons import CATALOGUE
 from showcost_tests.sample.truth import REPOSITORY
 
-sys.path.insert(0, str(REPOSITORY / "scripts"))
-from typing import TYPE_CHECKING
-
-from write_docs import PAGES
-
 if TYPE_CHECKING:
     from pathlib import Path
+
+sys.path.insert(0, str(REPOSITORY / "scripts"))
+from write_docs import PAGES
 
 DOCS = REPOSITORY / "docs"
 WRITTEN = [REPOSITORY / "README.md", REPOSITORY / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]

@@ -100,9 +100,9 @@ def _snapshots(production: Production, partitions: dg.PartitionsDefinition[str])
             )
         return dg.MaterializeResult(
             metadata={
-                "pinned_now": len(outcome.result.pinned),
-                "pending": len(outcome.result.pending),
-                "revised_since_pinned": len(outcome.result.differing),
+                "pinned_in_run": len(outcome.result.pinned),
+                "pending_in_run": len(outcome.result.pending),
+                "revised_since_pinned_in_run": len(outcome.result.differing),
                 "last_publication": outcome.last_publication.isoformat(),
             }
         )
