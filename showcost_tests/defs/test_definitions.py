@@ -91,7 +91,7 @@ def test_partitions_are_the_days_of_the_production(graph: AssetGraph, home: Path
 
 
 def test_checks_of_partitioned_assets_know_their_partitions(graph: AssetGraph) -> None:
-    whole = {"calendar_complete", "day_on_day_jump", "irs_yearly_average"}
+    whole = {"calendar_complete", "day_on_day_jump", "irs_yearly_average", "audit_chain"}
     for key in graph.asset_check_keys:
         check, asset = graph.get(key), graph.get(key.asset_key)
         assert check.description, key
