@@ -40,6 +40,7 @@ def test_a_home_reports_nothing_and_posts_one_step_at_a_time(home: Home) -> None
     settings = (home.path / "dagster_home" / "dagster.yaml").read_text(encoding="utf-8")
     assert "enabled: false" in settings
     assert "default_limit: 1" in settings
+    assert settings == (REPOSITORY / "showcost" / "dagster.yaml").read_text(encoding="utf-8")
 
 
 def test_each_home_has_only_its_own_feeds() -> None:

@@ -1,0 +1,195 @@
+"""The public UK spending files, all of them: nothing is lost, whatever layout a department has chosen.
+
+Held against Python's csv module, which shares nothing with the reader; skipped where the files are missing.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import shutil
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from showcost.commands.options import days_between
+from showcost.config.feeds import load_feeds
+from showcost.config.home import Home, open_home
+from showcost.ingest.landing import LandedDelivery, land, landed
+from showcost.ledger.store import Ledger
+from showcost.stages.due import due_by_landing, due_spans
+from showcost.stages.status import feed_status
+from showcost_tests.corpus import corpus_dir
+from showcost_tests.sample.truth import REPOSITORY
+from showcost_tests.whole import entries
+from showcost_tests.whole.running import run
+from showcost_tests.whole.steps import ledger_digest, take, totals
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from showcost.config.feed import FeedSpec
+    from showcost_tests.whole.conftest import Copy
+
+pytestmark = [pytest.mark.corpus, pytest.mark.timeout(1200)]
+
+EXAMPLE = REPOSITORY / "examples" / "uk_spend"
+NO_TABLE: Final = {
+    # A summary of two columns, text and amount.
+    "GPC_Transparency_data_Jan2015_travel_Stationery.csv": "SC-FIL-002",
+    # Two columns are named Supplier, both with content.
+    "cefas-over-25k-1106.csv": "SC-FIL-002",
+}
+"""The files that are refused as a whole."""
+
+_CELLS_OF_A_HEADER: Final = 5
+_AMOUNT: Final = re.compile(r"(-?)\s*£?\s*(-?[\d,]+(?:\.\d+)?)")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A file as the csv module reads it: the header, and the records after it that are not blank."""
+
+    header: list[str]
+    rows: list[list[str]]
+
+
+def _table(path: Path) -> Table | None:
+    """Read a file independently; None when it is not well formed, so that a count of it proves nothing."""
+    content = path.read_bytes()
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = content.decode("cp1252", errors="replace")
+    try:
+        records = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+    except csv.Error:
+        return None
+    filled = [record for record in records if any(cell.strip() for cell in record)]
+    starts = (
+        number
+        for number, record in enumerate(filled)
+        if sum(1 for cell in record if cell.strip()) >= _CELLS_OF_A_HEADER
+    )
+    start = next(starts, None)
+    if start is None:
+        return None
+    header, rows = filled[start], filled[start + 1 :]
+    return Table(header, rows) if {len(row) for row in rows} == {len(header)} else None
+
+
+def _feed() -> FeedSpec:
+    (feed,) = load_feeds("UKSPEND")
+    return feed
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """Return the example production with all files landed."""
+    files = corpus_dir("uk_spend")
+    folder = tmp_path_factory.mktemp("uk_spend") / "home"
+    folder.mkdir()
+    for name in ("production.yaml", "chart_of_accounts.csv", "budget.csv"):
+        shutil.copyfile(EXAMPLE / name, folder / name)
+    home = open_home(folder)
+    shutil.copytree(files, home.inbox / "uk_spend")
+    land(home, _feed())
+    return home
+
+
+@pytest.fixture(scope="module")
+def posted(home: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """Return the production after everything that landed was taken into the ledger."""
+    folder = tmp_path_factory.mktemp("posted") / "home"
+    shutil.copytree(home.path, folder)
+    done = open_home(folder)
+    for first, last in due_spans(done, [_feed()]):
+        take(done, days_between(first, last))
+    return done
+
+
+def _well_formed(home: Home) -> Iterator[tuple[LandedDelivery, Table]]:
+    for one in landed(home, _feed()):
+        table = _table(home.inbox / "uk_spend" / one.arrival.name)
+        if table is not None and not one.summary.refused:
+            yield one, table
+
+
+def test_every_file_lands_and_only_what_is_no_table_is_refused(home: Home) -> None:
+    known = landed(home, _feed())
+    names = {path.name for path in (home.inbox / "uk_spend").iterdir()}
+    assert {one.arrival.name for one in known} == names
+    assert {one.arrival.name: one.summary.refused for one in known if one.summary.refused} == NO_TABLE
+
+
+def test_rows_are_as_many_as_another_reader_finds(home: Home) -> None:
+    found = {one.arrival.name: (one.summary, table) for one, table in _well_formed(home)}
+    assert len(found) == len(landed(home, _feed())) - len(NO_TABLE)
+    wrong = {
+        name: (summary.received, len(table.rows))
+        for name, (summary, table) in found.items()
+        # A line of totals below the rows is a footer to us and a record to the csv module.
+        if summary.received + int(str(summary.dialect["footer_records"])) != len(table.rows)
+    }
+    assert wrong == {}
+
+
+def test_amounts_are_the_sum_that_another_reader_finds(home: Home) -> None:
+    status = feed_status(home, _feed())
+    received = {one.arrival.name: tally.amounts.get("received", {}) for one, tally in status.deliveries}
+    compared, wrong = 0, {}
+    for one, table in _well_formed(home):
+        column = table.header.index(one.summary.columns["net_amount"])
+        footers = int(str(one.summary.dialect["footer_records"]))
+        cells = [row[column].strip() for row in table.rows[: len(table.rows) - footers]]
+        matches = [_AMOUNT.fullmatch(cell) for cell in cells]
+        if not all(matches):
+            continue
+        compared += 1
+        total = sum(
+            (Decimal((match[1] + match[2]).replace(",", "")) for match in matches if match), Decimal(0)
+        )
+        if received[one.arrival.name].get("GBP") != total:
+            wrong[one.arrival.name] = (total, received[one.arrival.name])
+    assert wrong == {}
+    assert compared > 40
+
+
+@pytest.mark.slow
+def test_every_row_and_every_amount_is_in_one_place(posted: Home) -> None:
+    total = totals(posted)
+    assert total.received == sum(one.summary.received for one in landed(posted, _feed()))
+    assert total.pending == 0
+    assert total.posted > 0.95 * total.received
+    due = due_by_landing(posted, _feed())
+    assert (due.dates, due.undated) == ({}, None)
+
+
+@pytest.mark.slow
+def test_every_base_amount_is_that_of_an_independent_recomputation(posted: Home) -> None:
+    assert entries.wrongly_converted(posted) == []
+
+
+@pytest.mark.slow
+def test_a_month_through_dagster_is_the_same(home: Home, posted: Home, copy: Copy) -> None:
+    first, last = date(2012, 4, 1), date(2012, 4, 30)
+    mine = copy(home)
+    outcome = run(mine, first, last)
+    assert outcome.failures == ()
+    assert outcome.success
+    totals(mine)
+    found, expected = (
+        {day: value for day, value in ledger_digest(one).partitions.items() if first <= day <= last}
+        for one in (mine, posted)
+    )
+    assert found == expected
+    with Ledger(mine.ledger).read() as connection:
+        assert {
+            row[0]
+            for row in connection.execute("SELECT DISTINCT base_currency FROM ledger_entries").fetchall()
+        } == {"USD"}
