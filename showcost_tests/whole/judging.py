@@ -34,6 +34,7 @@ OF_ALL: Final = {
     "fx_snapshots calendar_complete": fx_checks.calendar,
     "fx_snapshots day_on_day_jump": fx_checks.jumps,
     "fx_snapshots irs_yearly_average": fx_checks.irs_band,
+    "ledger_entries audit_chain": ledger_checks.audit_chain,
 }
 OF_ALL_DATES: Final = {
     "fx_snapshots snapshot_unchanged": fx_checks.snapshots_unchanged,

@@ -44,6 +44,9 @@ COMPONENTS = {
 }
 """The component that an amount of the truth is posted as."""
 
+_TELLING = 5
+"""Characters from which on a text can tell a person; shorter ones occur by chance."""
+
 _POSTED = """
 SELECT feed, currency, component, count(*), sum(amount) FROM ledger_entries GROUP BY ALL
 """

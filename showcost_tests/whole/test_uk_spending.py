@@ -20,7 +20,6 @@ from showcost.commands.options import days_between
 from showcost.config.feeds import load_feeds
 from showcost.config.home import Home, open_home
 from showcost.ingest.landing import LandedDelivery, land, landed
-from showcost.ledger.store import Ledger
 from showcost.stages.due import due_by_landing, due_spans
 from showcost.stages.status import feed_status
 from showcost_tests.corpus import corpus_dir
@@ -188,8 +187,3 @@ def test_a_month_through_dagster_is_the_same(home: Home, posted: Home, copy: Cop
         for one in (mine, posted)
     )
     assert found == expected
-    with Ledger(mine.ledger).read() as connection:
-        assert {
-            row[0]
-            for row in connection.execute("SELECT DISTINCT base_currency FROM ledger_entries").fetchall()
-        } == {"USD"}
