@@ -12,6 +12,7 @@ help:
 	@echo "make demo           take the sample production from its inbox into the ledger"
 	@echo "make ui             open the Dagster UI with the demo in it, on http://127.0.0.1:$(PORT)"
 	@echo "make test           run the tests"
+	@echo "make slow-test      run the slow tests"
 	@echo "make check          lint, format, types, definitions"
 	@echo "make browser-check  look at the UI in a headless Chromium and keep screenshots"
 	@echo "make docs           write the generated pages of docs/ again"
@@ -28,6 +29,9 @@ demo: $(INSTALLED)
 
 test: $(INSTALLED)
 	$(BIN)/pytest
+
+slow-test: $(INSTALLED)
+	$(BIN)/pytest -m slow
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .

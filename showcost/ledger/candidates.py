@@ -225,9 +225,11 @@ SELECT keyed.* EXCLUDE (line) REPLACE (coalesce(list_sort(flags), []) AS flags),
     CAST($base_currency AS VARCHAR) AS base_currency,
     TRY({base_amount}) AS base_amount,
     eur_rate_original, eur_rate_base, rate, rate_date, snapshot_id, fx_policy,
-    posted_content
+    posted_content, posted_delivery, posted_record
 FROM keyed
-LEFT JOIN (SELECT entry_id, content AS posted_content FROM ledger_entries) USING (entry_id)
+LEFT JOIN (
+    SELECT entry_id, content AS posted_content, delivery AS posted_delivery, record AS posted_record
+    FROM ledger_entries) USING (entry_id)
 LEFT JOIN posting_rates ON posting_rates.date = keyed.transaction_date
     AND posting_rates.currency = keyed.currency
 LEFT JOIN posting_policies USING (snapshot_id)
@@ -238,7 +240,9 @@ _FAULTS: Final = {
         "component IS NULL OR account IS NULL OR amount IS NULL"
         " OR content IS NULL OR delivery IS NULL OR arrival IS NULL OR record IS NULL"
     ),
-    "are posted already with other content; validate the partition again": "posted_content <> content",
+    "are posted already with other content; validate the partition again": (
+        "posted_content <> content AND (posted_delivery, posted_record) <> (delivery, record)"
+    ),
     "have no pinned FX rate; pin the snapshots of their dates": (
         "posted_content IS NULL AND snapshot_id IS NULL"
     ),
