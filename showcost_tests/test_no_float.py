@@ -32,7 +32,6 @@ ALLOWED: Final = {
         "0.25": _SECONDS,
         "60.0": _SECONDS,
     },
-    "ledger/audit.py": {"float": _SECONDS, "0.005": _SECONDS, "60.0": _SECONDS},
     "staging/store.py": {"float": _SECONDS, "60.0": _SECONDS},
     "running.py": {"0.5": _SECONDS},
     "fx/conversion.py": {
