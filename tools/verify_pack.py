@@ -108,16 +108,17 @@ def check_rates(path: Path, records: list[dict]) -> dict[str, dict[str, Decimal]
     rates: dict[str, dict[str, Decimal]] = {}
     with path.open(newline="", encoding="utf-8") as stream:
         for name, rows in groupby(csv.DictReader(stream), key=lambda row: row["snapshot_id"]):
-            lines, of_snapshot = [], {}
+            lines, of_snapshot, days = [], {}, set()
             for row in sorted(rows, key=lambda row: row["currency"]):
                 rate = Decimal(row["rate"])
                 text = f"{rate:f}"
                 text = text.rstrip("0").rstrip(".") if "." in text else text
                 lines.append(f"{row['currency']} {text} {row['publication_date']}")
                 of_snapshot[row["currency"]] = rate
+                days.add(row["date"])
             day, wanted = pinned.get(name, ("", ""))
             found = sha256("\n".join(["showcost-fx-snapshot-1", day, *lines]).encode())
-            if found != wanted or name in rates:
+            if found != wanted or days != {day} or name in rates:
                 raise Difference(f"rates.csv: snapshot {name} is not what was pinned")
             rates[name] = of_snapshot
     if missing := sorted(pinned.keys() - rates.keys()):

@@ -265,12 +265,17 @@ def test_the_outside_verifier_finds_what_was_changed_in_a_pack(clean: Home, tmp_
             spoiled = tmp_path / "spoiled"
             shutil.copytree(pack, spoiled)
             data = bytearray((spoiled / name).read_bytes())
-            mark = str(facts["digest"]) if name == "pack.json" else "1"
-            at = data.index(mark.encode(), int(len(data) * place))
+            at = a_digit(data, str(facts["digest"]).encode() if name == "pack.json" else b"", place)
             data[at] ^= 1
             (spoiled / name).write_bytes(data)
             assert outside(spoiled)[0] == 1, (name, at)
             shutil.rmtree(spoiled)
+
+
+def a_digit(data: bytearray, within: bytes, place: float) -> int:
+    """Return where a digit stands: the last one before the end of `within`, or of that share of the file."""
+    end = data.index(within) + len(within) if within else int(len(data) * place)
+    return next(at for at in range(end - 1, -1, -1) if chr(data[at]).isdigit())
 
 
 def outside(pack: Path, *more: str) -> tuple[int, str]:

@@ -10,6 +10,7 @@ from showcost.ingest.landing import land, landed
 from showcost.ledger.digest import RangeDigest, digest
 from showcost.ledger.posting import CHUNK_ROWS as POSTED_AT_ONCE
 from showcost.ledger.store import Ledger
+from showcost.stages.due import due_by_landing
 from showcost.stages.posting import stage_posted
 from showcost.stages.rates import stage_snapshots
 from showcost.stages.raw_rows import stage_raw_rows
@@ -18,7 +19,7 @@ from showcost.stages.validation import CHUNK_ROWS as VALIDATED_AT_ONCE
 from showcost.stages.validation import stage_undated, stage_validated
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from datetime import date
 
     from showcost.config.home import Home
@@ -34,18 +35,21 @@ def take(
     home: Home,
     dates: Sequence[date],
     *,
+    feeds: Collection[str] | None = None,
     validated_at_once: int = VALIDATED_AT_ONCE,
     posted_at_once: int = POSTED_AT_ONCE,
-    idle_feeds: bool = False,
 ) -> None:
     """Take the landed rows of some dates (ascending, without gaps) into the ledger, as one run would.
 
-    A run goes through feeds without any delivery too; here only with `idle_feeds`.
+    A run goes through feeds without any delivery too; here only if they are among `feeds`.
     """
     stage_snapshots(home, dates, lambda: datetime(2026, 11, 4, tzinfo=UTC))
-    for feed in (feed for feed in load_feeds(home.production.code) if idle_feeds or landed(home, feed)):
+    for feed in load_feeds(home.production.code):
+        if not (landed(home, feed) if feeds is None else feed.name in feeds):
+            continue
         stage_raw_rows(home, feed, dates)
-        stage_undated(home, feed)
+        if due_by_landing(home, feed).undated is not None:
+            stage_undated(home, feed)
         stage_validated(home, feed, dates, validated_at_once)
         stage_posted(home, feed, dates, "test", posted_at_once)
 

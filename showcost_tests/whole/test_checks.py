@@ -76,7 +76,7 @@ def test_nothing_is_said_of_a_sound_production(sound: Home) -> None:
 
 def test_nothing_is_said_before_anything_has_run(tmp_path: Path) -> None:
     home = small.make_home(tmp_path / "new", small.UKSPEND)
-    take(home, small.WEEK, idle_feeds=True)
+    take(home, small.WEEK, feeds=["uk_spend"])
     assert failing(home) == {}
 
 

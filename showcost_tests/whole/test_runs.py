@@ -11,14 +11,18 @@ from dagster._core.storage.asset_check_execution_record import AssetCheckExecuti
 
 from showcost.components import naming
 from showcost.components.partitions import daily_partitions
-from showcost.config.home import Home, open_home
+from showcost.config.home import HOME_VARIABLE, Home, open_home
+from showcost.ledger.store import Ledger
 from showcost.running import RunOutcome
+from showcost.staging import ALL, StagingStore
 from showcost_tests.defs.loading import load
 from showcost_tests.whole import entries, small
 from showcost_tests.whole.running import instance_of, metadata, row_counts, run
 from showcost_tests.whole.steps import counts, land_all, ledger_digest, take
 
 if TYPE_CHECKING:
+    from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
+
     from showcost_tests.whole.conftest import Copy
 
 FEED = "uk_spend"
@@ -127,6 +131,48 @@ def test_lineage_leads_to_columns_that_there_are(ranged: Ran) -> None:
                 described = [one for one in sources if one.asset_key in columns]
                 assert all(one.column_name in columns[one.asset_key] for one in described), (key, column)
                 assert described or key == raw, (key, column)
+
+
+def test_columns_are_described_as_they_are_stored(ranged: Ran) -> None:
+    home, _ = ranged
+    graph = load(home.path).get_repository_def().asset_graph
+    store = StagingStore(home.path)
+    day = small.WEDNESDAY.isoformat()
+    for asset, partition in (("raw", day), ("valid", day), ("quarantine", day), ("undated", ALL)):
+        staged = store.metadata(f"{asset}/{FEED}", partition)
+        assert staged is not None
+        assert _described(graph, f"{asset}_{FEED}") == [name for name, _ in staged.columns]
+    with Ledger(home.ledger).read() as connection:
+        for asset, table in ((f"posted_{FEED}", "ledger_entries"), ("fx_snapshots", "fx_rates")):
+            stored = [row[0] for row in connection.execute(f"DESCRIBE {table}").fetchall()]
+            assert _described(graph, asset) == stored
+
+
+def _described(graph: AssetGraph, asset: str) -> list[str]:
+    return [column.name for column in graph.get(dg.AssetKey(asset)).metadata["dagster/column_schema"].columns]
+
+
+@pytest.mark.slow
+def test_what_the_inbox_sensor_requests_takes_everything_to_its_place(filled: Home, copy: Copy) -> None:
+    """The runs are made of the sensor's own requests, as the daemon makes them."""
+    home = copy(filled)
+    definitions = load(home.path)
+    job, sensor = definitions.resolve_job_def(naming.JOB), definitions.resolve_sensor_def("inbox")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(HOME_VARIABLE, str(home.path))
+        (home.path / "dagster_home").mkdir()
+        with instance_of(home) as instance:
+            context = dg.build_sensor_context(instance=instance, definitions=definitions)
+            requests = sensor.evaluate_tick(context).run_requests or []
+            for request in requests:
+                selected = job.get_subset(asset_selection=set(request.asset_selection or []))
+                result = selected.execute_in_process(
+                    instance=instance, tags=request.tags, raise_on_error=False
+                )
+                assert result.success
+            assert not sensor.evaluate_tick(context).run_requests
+    assert len(requests) == 2
+    assert counts(home) == COUNTS
 
 
 def _statuses(home: Home, key: dg.AssetKey, check: str) -> dict[AssetCheckExecutionResolvedStatus, set[str]]:
