@@ -51,7 +51,11 @@ Fact: TypeAlias = "str | int | bool | Sequence[Fact] | Mapping[str, Fact] | None
 NO_HASH: Final = "0" * 64
 """The `prev` of the first record."""
 
-_ANNOUNCING: Final = frozenset({Kind.INTENT, Kind.FX_PINNED})
+_ANNOUNCING: Final = frozenset(
+    {Kind.INTENT, Kind.FX_PINNED, Kind.DECIDED, Kind.PERIOD_CLOSED, Kind.PERIOD_REOPENED}
+)
+"""The kinds that announce a transaction of the ledger, which carries their number and hash."""
+
 _BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
 
 _NAME_DIGITS: Final = 16
