@@ -242,6 +242,10 @@ class AuditLog:
             self._read_on()
             return self._seen.states.names(of, State.COMMITTED)
 
+    def now(self) -> datetime:
+        """Return the time by the clock of the log, aware."""
+        return self._clock()
+
     def at_moment(self, moment: datetime) -> Head:
         """Return the last record that was written at or before an aware moment."""
         found = Head(0, NO_HASH)

@@ -13,6 +13,7 @@ decision says how both are to be read from now on:
 The effect of all decisions on a row is what comes after its last reopening: corrections and waivers add up,
 the last decision says whether the row is withheld. Closing and opening periods is `periods`.
 """
+# ruff: noqa: S608 - statements are put together from constants of this package; values are bound
 
 from __future__ import annotations
 
@@ -164,7 +165,7 @@ def effective_decisions(
     For one feed, or all; as known after the audit record `as_of`, or now.
     """
     found = connection.sql(
-        f"{_EFFECTIVE} SELECT {', '.join(EFFECTIVE.names)} FROM effective "  # noqa: S608 - our own names
+        f"{_EFFECTIVE} SELECT {', '.join(EFFECTIVE.names)} FROM effective "
         "WHERE alive AND (CAST($feed AS VARCHAR) IS NULL OR feed = $feed) ORDER BY row_id",
         params={"feed": feed, "as_of": as_of},
     ).to_arrow_table()
@@ -186,7 +187,7 @@ _SEGMENT: Final = pa.schema(
 _INSERT: Final = f"""
 INSERT INTO row_decisions BY NAME
 SELECT $seq AS seq, {", ".join(name for name in DECISION_COLUMNS if name != "seq")} FROM read_parquet($path)
-"""  # noqa: S608 - names of our own
+"""
 
 # A posting is out of date when the row was corrected, or a correction of it lifted, since it was posted.
 _EFFECTIVE: Final = """
