@@ -1,0 +1,319 @@
+"""What is done to the books, drawn by Hypothesis: each step to showcost and to the model.
+
+Steps: deliver, deliver again, run over days in any order, replay rows, correct, withdraw or discard, prefer a
+rival, reopen, close and open a day, and die at some write. After each run both must have the same entries.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from showcost.stages.replay import RowPlace, replay
+
+from showcost.config.feeds import load_feeds
+from showcost.config.home import Home, open_home
+from showcost.core.durable import System, using
+from showcost.ingest.landing import land
+from showcost.ingest.register import Register
+from showcost.ledger.decisions import Decision, DecisionKind, record_decisions
+from showcost.ledger.periods import Period, record_period
+from showcost.ledger.recovery import writing
+from showcost.ledger.store import Ledger
+from showcost.stages.status import feed_status
+from showcost.stages.verification import verify
+from showcost_tests.machine.model import Books, Content, Row
+from showcost_tests.whole import small
+from showcost_tests.whole.steps import take
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+FEED = "vendor_invoices_de"
+DAYS = [small.WEDNESDAY, small.THURSDAY, small.FRIDAY]
+WHO = {"who": "A. Clerk", "why": "as the model says"}
+
+contents = st.builds(
+    Content,
+    number=st.sampled_from(["R1", "R2", "R3"]),
+    day=st.sampled_from(DAYS),
+    net=st.sampled_from([Decimal("100.10"), Decimal("0.05"), Decimal("-7.00")]),
+    known=st.sampled_from([True, True, True, False]),
+)
+picks = st.integers(0, 1_000)
+
+
+class Died(BaseException):
+    """The process ends here."""
+
+
+class Dying(System):
+    """Ends the process, as far as Python can, at a numbered call that changes the disk."""
+
+    def __init__(self, point: int) -> None:
+        self._left = point
+
+    def _step(self) -> None:
+        self._left -= 1
+        if self._left == 0:
+            raise Died
+
+    def write(self, stream: Any, data: bytes, path: Path) -> None:  # noqa: ANN401 - as in System
+        self._step()
+        super().write(stream, data, path)
+
+    def fsync(self, descriptor: int, path: Path) -> None:
+        self._step()
+        super().fsync(descriptor, path)
+
+    def rename(self, source: Path, target: Path) -> None:
+        self._step()
+        super().rename(source, target)
+
+    def commit(self, commit: Callable[[], object], path: Path) -> None:
+        self._step()
+        super().commit(commit, path)
+        self._step()
+
+
+@cache
+def template() -> Path:
+    """Return a production whose rates are pinned and whose inbox is empty; it is copied, not used."""
+    folder = Path(tempfile.mkdtemp(prefix="machine-")) / "home"
+    home = small.make_home(folder)
+    take(home, DAYS, feeds=[FEED])
+    return folder
+
+
+class Machine(RuleBasedStateMachine):
+    """Showcost and the model side by side."""
+
+    @initialize()
+    def begin(self) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="machine-"))
+        shutil.copytree(template(), self._folder / "home")
+        self.home: Home = open_home(self._folder / "home")
+        self.feed = next(feed for feed in load_feeds(self.home.production.code) if feed.name == FEED)
+        self.ledger = Ledger(self.home.ledger)
+        self.model = Books()
+        self.files: list[str] = []
+        self.arrivals = 0
+
+    # --- what arrives
+
+    @rule(rows=st.lists(contents, min_size=1, max_size=3))
+    def deliver(self, rows: list[Content]) -> None:
+        text = small.german(
+            small.Invoice(
+                one.number,
+                f"{one.day:%d.%m.%Y}",
+                _german(one.net),
+                "0,00",
+                _german(one.net),
+                account="3630" if one.known else "3399",
+            )
+            for one in rows
+        )
+        if text in self.files:
+            return
+        self.files.append(text)
+        self._arrive(text)
+        self.model.deliver(len(self.files), rows)
+
+    @precondition(lambda self: self.files)
+    @rule(pick=picks)
+    def deliver_again(self, pick: int) -> None:
+        self._arrive(self.files[pick % len(self.files)])
+
+    def _arrive(self, text: str) -> None:
+        number = (
+            sum(1 for _ in (self.home.inbox / FEED).glob("*")) if (self.home.inbox / FEED).exists() else 0
+        )
+        small.deliver(self.home, FEED, f"{number:04}.csv", text)
+        land(self.home, self.feed)
+
+    # --- what is decided
+
+    @precondition(lambda self: self.model.rows)
+    @rule(pick=picks, content=contents, what=st.sampled_from(["net", "day", "number", "account"]))
+    def correct(self, pick: int, content: Content, what: str) -> None:
+        row = self._row(pick)
+        if self._is_closed(row):
+            return
+        now = row.content
+        changed = Content(
+            content.number if what == "number" else now.number,
+            content.day if what == "day" else now.day,
+            content.net if what == "net" else now.net,
+            True if what == "account" else now.known,
+        )
+        fields = {
+            "net": {"net_amount": str(changed.net), "gross_amount": str(changed.net)},
+            "day": {"invoice_date": changed.day.isoformat()},
+            "number": {"invoice_no": changed.number},
+            "account": {"account": "3630"},
+        }[what]
+        self._decide(self._decision(row, DecisionKind.CORRECT, fields))
+        self.model.correct(row, changed)
+
+    @precondition(lambda self: self.model.rows)
+    @rule(pick=picks)
+    def withhold(self, pick: int) -> None:
+        row = self._row(pick)
+        if self._is_closed(row):
+            return
+        posted = any(one.row == row.place for one in self.model.standing())
+        self._decide(self._decision(row, DecisionKind.WITHDRAW if posted else DecisionKind.DISCARD))
+        self.model.withhold(row)
+
+    @precondition(lambda self: self.model.rows)
+    @rule(pick=picks)
+    def prefer(self, pick: int) -> None:
+        row = self._row(pick)
+        holders = [
+            one
+            for one in self.model.standing()
+            if one.content.number == row.content.number
+            and one.row != row.place
+            and not self.model.taken_back(one)
+        ]
+        if not holders or row.withheld or self._is_closed(self.model.at(holders[0].row)):
+            return
+        holder = self.model.at(holders[0].row)
+        self._decide(self._decision(holder, DecisionKind.WITHDRAW), self._decision(row, DecisionKind.PREFER))
+        self.model.prefer(row, holder)
+
+    @precondition(lambda self: any(row.decided for row in self.model.rows))
+    @rule(pick=picks)
+    def reopen(self, pick: int) -> None:
+        decided = [row for row in self.model.rows if row.decided]
+        row = decided[pick % len(decided)]
+        if self._is_closed(row):
+            return
+        self._decide(self._decision(row, DecisionKind.REOPEN))
+        self.model.reopen(row)
+
+    @rule(day=st.sampled_from(DAYS))
+    def close_or_open(self, day: date) -> None:
+        closing = day not in self.model.closed
+        waiting = [one for one in self.model.standing() if self.model.taken_back(one)]
+        if closing and any(one.content.day == day for one in waiting):
+            return
+        with writing(self.ledger) as connection:
+            period = Period(f"P {day}", day, day, closed=closing)
+            record_period(self.ledger, connection, period, now=_now(), **WHO)
+        if closing:
+            self.model.closed.add(day)
+        else:
+            self.model.closed.remove(day)
+
+    # --- what is run
+
+    @rule(days=st.permutations(DAYS), number=st.integers(1, 3), at_once=st.booleans())
+    def run(self, days: list[date], number: int, at_once: bool) -> None:
+        if at_once:
+            self._run(DAYS)
+            self.model.run(DAYS)
+        else:
+            for day in days[:number]:
+                self._run([day])
+                self.model.run([day])
+        self._compare()
+
+    @precondition(lambda self: self.model.rows)
+    @rule(chosen=st.lists(picks, min_size=1, max_size=3))
+    def replay(self, chosen: list[int]) -> None:
+        rows = [self._row(pick) for pick in chosen]
+        found = replay(self.home, [RowPlace(FEED, self._delivery(row), row.record) for row in rows])
+        days = {date.fromisoformat(day) for day in found.touched[FEED]}
+        assert {row.content.day for row in rows} <= days
+        self.model.run(days, {row.place for row in rows})
+        self._compare()
+
+    @rule(point=st.integers(1, 60))
+    def die_in_a_run(self, point: int) -> None:
+        try:
+            with using(Dying(point)):
+                self._run(DAYS)
+        except Died:
+            self.ledger = Ledger(self.home.ledger)
+            self._run(DAYS)
+        self.model.run(DAYS)
+        self._compare()
+
+    def teardown(self) -> None:
+        if not hasattr(self, "home"):
+            return
+        self._run(DAYS)
+        self.model.run(DAYS)
+        self._compare()
+        posted = {one.row for one in self.model.standing()}
+        status = feed_status(self.home, self.feed).total
+        assert status.balances
+        assert (status.received, status.posted) == (len(self.model.rows), len(posted))
+        difference = verify(self.home).first
+        assert difference is None, str(difference)
+        shutil.rmtree(self._folder)
+
+    def _run(self, days: list[date]) -> None:
+        take(self.home, days, feeds=[FEED])
+
+    def _compare(self) -> None:
+        with self.ledger.read() as connection:
+            found = connection.execute(_ENTRIES).fetchall()
+        deliveries = {self._delivery_of(number): number for number in range(1, len(self.files) + 1)}
+        entries = sorted(
+            (number, generation, kind, day, amount, (deliveries[delivery], record))
+            for number, generation, kind, day, amount, delivery, record in found
+        )
+        expected = sorted(
+            (one.content.number, one.generation, kind, one.content.day, sign * one.content.net, one.row)
+            for one in self.model.postings
+            for kind, sign in (("posting", 1), ("reversal", -1))
+            if kind == "posting" or one.reversed
+        )
+        assert entries == expected
+
+    def _row(self, pick: int) -> Row:
+        return self.model.rows[pick % len(self.model.rows)]
+
+    def _is_closed(self, row: Row) -> bool:
+        """Say whether what is posted of a row lies in a closed period: nobody may take it back."""
+        return any(
+            one.row == row.place and one.content.day in self.model.closed for one in self.model.standing()
+        )
+
+    def _delivery_of(self, number: int) -> str:
+        arrivals = [one for one in Register(self.home.raw, self.home.locks).arrivals(FEED) if not one.again]
+        return arrivals[number - 1].delivery
+
+    def _delivery(self, row: Row) -> str:
+        return self._delivery_of(row.delivery)
+
+    def _decision(self, row: Row, kind: DecisionKind, fields: dict[str, str] | None = None) -> Decision:
+        return Decision(FEED, self._delivery(row), row.record, kind, fields or {})
+
+    def _decide(self, *decisions: Decision) -> None:
+        with writing(self.ledger) as connection:
+            record_decisions(self.ledger, connection, decisions, now=_now(), **WHO)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _german(amount: Decimal) -> str:
+    return str(amount).replace(".", ",")
+
+
+_ENTRIES = """
+SELECT document_no, generation, entry_kind, transaction_date, amount, delivery, record
+FROM ledger_entries WHERE component = 'net'
+"""
