@@ -248,11 +248,15 @@ sha256(CAST(json_array(production, feed, row_key, component, version) AS VARCHAR
 """
 """`showcost.core.ids.entry_id` as a DuckDB expression over columns of these names."""
 
+# What gives way to a row that is posted now goes with it, on whatever date: of a key one posting stands.
 _REVERSALS: Final = f"""
 CREATE TEMP TABLE posting_reversals AS
 {REVERSIBLE}, reversal AS (
     SELECT *, 'reversal' || CASE WHEN generation > 1 THEN ' ' || generation ELSE '' END AS version
-    FROM reversible WHERE list_contains(CAST($dates AS DATE[]), transaction_date))
+    FROM reversible
+    WHERE list_contains(CAST($dates AS DATE[]), transaction_date)
+        OR row_key IN (
+            SELECT row_key FROM valid_rows WHERE list_contains(CAST($dates AS DATE[]), transaction_date)))
 SELECT * EXCLUDE (version, posted_seq, batch_id) REPLACE (
     {_ENTRY_ID} AS entry_id, 'reversal' AS entry_kind, entry_id AS reverses,
     CAST(-amount AS {AMOUNT_TYPE}) AS amount, CAST(-base_amount AS {AMOUNT_TYPE}) AS base_amount)

@@ -135,6 +135,17 @@ def test_a_corrected_row_may_move_to_another_date_and_key(ledger: Ledger) -> Non
     assert all(one.batch is None for one in post_rows(ledger, table([after])))
 
 
+def test_what_gives_way_to_a_row_is_reversed_with_it_whatever_its_date(ledger: Ledger) -> None:
+    old, new = row(1), row(1, day=WEEK[2]) | {"record": 900, "content": short("new")}
+    post_rows(ledger, table([old]), [MONDAY])
+    decide(ledger, about(old, DecisionKind.WITHDRAW), about(new, DecisionKind.PREFER))
+    post_rows(ledger, table([new]), [WEEK[2]])
+    decide(ledger, about(old, DecisionKind.REOPEN))
+    assert [one["record"] for one in standing(ledger, 1)] == [900]
+    with ledger.read() as connection:
+        assert reversible_rows(connection, "vendors") == {}
+
+
 def test_a_reopened_row_is_posted_again(ledger: Ledger) -> None:
     one = row(1)
     post_rows(ledger, table([one]), [MONDAY])
