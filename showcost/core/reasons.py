@@ -29,7 +29,9 @@ class Reason:
     """One reason code.
 
     `code` is the stable id, `meaning` says what is wrong, `action` what the accountant does about it,
-    `arrives_with` names the part of showcost that raises it when that part is not yet in force.
+    `arrives_with` names the part of showcost that raises it when that part is not yet in force. `waivable`
+    says whether a person may accept a row in spite of it: only where the row can still be posted as it is, to
+    an account of the chart, at a pinned rate, in an open period.
     """
 
     code: str
@@ -37,6 +39,7 @@ class Reason:
     meaning: str
     action: str
     arrives_with: str | None = None
+    waivable: bool = False
 
     @property
     def family(self) -> str:
@@ -59,33 +62,43 @@ CATALOGUE: Final[dict[str, Reason]] = {
         Reason("SC-DAT-002", _R, "outside the production's dates", "checks the show code"),
         Reason("SC-AMT-001", _R, "amount unparseable", "corrects it"),
         Reason("SC-AMT-002", _R, "too many minor units", "corrects it"),
-        Reason("SC-AMT-003", _R, "net + tax is not gross", "queries the vendor"),
+        Reason("SC-AMT-003", _R, "net + tax is not gross", "queries the vendor", waivable=True),
         Reason("SC-CUR-001", _R, "unsupported currency", "corrects or sets it up"),
-        Reason("SC-CUR-002", _R, "symbol contradicts the code", "confirms the currency"),
+        Reason("SC-CUR-002", _R, "symbol contradicts the code", "confirms the currency", waivable=True),
         Reason("SC-FX-001", _P, "rate not yet published", "nothing: it releases itself"),
         Reason("SC-FX-002", _R, "no rate within 4 days", "loads a rate set"),
         Reason("SC-FX-003", _R, "the pinned rate set's hash changed", "stops and escalates"),
         Reason("SC-COA-001", _R, "account unknown", "recodes or adds the account"),
-        Reason("SC-COA-002", _R, "account closed", "recodes"),
-        Reason("SC-MAP-001", _R, "cost code and union category conflict", "recodes", _PAYROLL),
-        Reason("SC-MAP-002", _R, "occupation code is not of that local", "checks the deal memo", _PAYROLL),
-        Reason("SC-VEN-001", _R, "tax id missing", "obtains W-9 or VAT number"),
-        Reason("SC-VEN-002", _R, "tax id fails its check digit", "verifies"),
+        Reason("SC-COA-002", _R, "account closed", "recodes", waivable=True),
+        Reason("SC-MAP-001", _R, "cost code and union category conflict", "recodes", _PAYROLL, waivable=True),
+        Reason(
+            "SC-MAP-002",
+            _R,
+            "occupation code is not of that local",
+            "checks the deal memo",
+            _PAYROLL,
+            waivable=True,
+        ),
+        Reason("SC-VEN-001", _R, "tax id missing", "obtains W-9 or VAT number", waivable=True),
+        Reason("SC-VEN-002", _R, "tax id fails its check digit", "verifies", waivable=True),
         Reason("SC-DUP-001", _R, "vendor + invoice + line already posted", "discards"),
         Reason("SC-DUP-002", _R, "same key, different content", "books a correction"),
         Reason("SC-PO-001", _W, "exceeds the purchase order", "approves the overage", _ORDERS),
         Reason("SC-PER-001", _R, "accounting period closed", "re-dates or reopens"),
-        Reason("SC-PMT-001", _R, "permit ends before it starts", "corrects"),
-        Reason("SC-PMT-002", _R, "deposit coded as a cost", "recodes"),
-        Reason("SC-PAY-001", _R, "below scale", "returns to payroll", _PAYROLL),
-        Reason("SC-PAY-002", _R, "overtime split wrong", "returns", _PAYROLL),
-        Reason("SC-PAY-003", _R, "meal penalty short", "returns", _PAYROLL),
-        Reason("SC-PAY-004", _R, "minimum call not met", "returns", _PAYROLL),
+        Reason("SC-PMT-001", _R, "permit ends before it starts", "corrects", waivable=True),
+        Reason("SC-PMT-002", _R, "deposit coded as a cost", "recodes", waivable=True),
+        Reason("SC-PAY-001", _R, "below scale", "returns to payroll", _PAYROLL, waivable=True),
+        Reason("SC-PAY-002", _R, "overtime split wrong", "returns", _PAYROLL, waivable=True),
+        Reason("SC-PAY-003", _R, "meal penalty short", "returns", _PAYROLL, waivable=True),
+        Reason("SC-PAY-004", _R, "minimum call not met", "returns", _PAYROLL, waivable=True),
         Reason("SC-PAY-005", _W, "turnaround invaded and unpaid", "checks the wrap sheet", _PAYROLL),
-        Reason("SC-PAY-006", _R, "gross is not the sum of its components", "returns", _PAYROLL),
+        Reason(
+            "SC-PAY-006", _R, "gross is not the sum of its components", "returns", _PAYROLL, waivable=True
+        ),
         Reason("SC-PAY-007", _W, "benefit rate or ceiling", "checks the plan", _PAYROLL),
-        Reason("SC-PAY-008", _R, "no agreement in force", "sets the agreement", _PAYROLL),
+        Reason("SC-PAY-008", _R, "no agreement in force", "sets the agreement", _PAYROLL, waivable=True),
         Reason("SC-PAY-009", _W, "rule of low certainty", "reviews by hand", _PAYROLL),
+        Reason("SC-COR-001", _R, "discarded or withdrawn by a person", "nothing, or reopens it"),
         Reason("SC-API-001", _P, "feed exhausted its retries; payload kept", "replays", _API),
     )
 }

@@ -242,6 +242,22 @@ def _keys(
     return {"ordinal": keys.column("ordinal"), "row_key": keys.column("row_key")}
 
 
+def key_bases(feed: FeedSpec, records: pa.Table) -> pa.ChunkedArray:
+    """Return the hash over each record's key, as landing makes it before it numbers equal ones."""
+    cells: dict[str, pa.ChunkedArray] = {"place": pa.array(range(records.num_rows), pa.int64())}
+    for index, field in enumerate(feed.key_fields):
+        text = _normal(records.column(field))
+        settled = f"{field}__value"
+        if settled in records.column_names:
+            text = pc.coalesce(records.column(settled).cast(pa.string()), text)
+        cells[f"k{index}"] = text
+    parts = ", ".join(f"k{index}" for index in range(len(feed.key_fields)))
+    with duckdb.connect() as connection:
+        connection.register("cells", pa.table(cells))
+        bases = f"SELECT sha256(json_array($feed, {parts})) AS base FROM cells ORDER BY place"  # noqa: S608 - our own names
+        return connection.sql(bases, params={"feed": feed.name}).to_arrow_table().column("base")
+
+
 def rejected_records(feed: FeedSpec, rows: Sequence[RejectedRow], *, delivery: str, arrival: int) -> pa.Table:
     """Return records for what the reader rejected: place, raw text and code, all fields null."""
     schema = records_schema(feed)

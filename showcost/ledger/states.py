@@ -185,6 +185,7 @@ MACHINE: Final[Mapping[tuple[Of, Kind], Moves]] = {
 
 PREREQUISITES: Final[Mapping[tuple[Kind, Of], frozenset[State]]] = {
     (Kind.VALIDATED, Of.DELIVERY): frozenset({State.READ, State.SHREDDED}),
+    (Kind.REPLAYED, Of.DELIVERY): frozenset({State.READ, State.SHREDDED}),
     (Kind.INTENT, Of.SNAPSHOT): frozenset({State.PINNED}),
 }
 """What a record builds upon (its `needs`), and in which states that must be."""

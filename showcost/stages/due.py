@@ -1,4 +1,4 @@
-"""Which partitions are due: those not made, to the end, of what has landed, and those whose rates have come.
+"""Which partitions are due: not made, to the end, of what landed and was decided, or their rates have come.
 
 Read from what is stored, not from events: a request that was lost in a crash is made again.
 """
@@ -12,23 +12,27 @@ from zoneinfo import ZoneInfo
 
 from showcost.fx.snapshots import RateStatus, build_snapshots
 from showcost.ingest.landing import landed
-from showcost.ledger.queries import balances
+from showcost.ledger.queries import balances, reversible_rows
 from showcost.ledger.store import Ledger
+from showcost.stages.decided import decisions_of, marks_by_partition
 from showcost.stages.names import quarantine_asset, raw_asset, undated_asset, valid_asset
+from showcost.stages.periods import closed_on, closed_periods
 from showcost.stages.rates import known_history
 from showcost.stages.raw_rows import records_of
-from showcost.staging import ALL, StagingStore
+from showcost.stages.validation import texts_of
+from showcost.staging import ALL, Staged, StagingStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from showcost.config.feed import FeedSpec
     from showcost.config.home import Home
+    from showcost.config.production import ClosedPeriod
 
 
 @dataclass(frozen=True)
 class Due:
-    """What of a feed has to be materialised: dates with the records that each is to be made of."""
+    """What of a feed has to be materialised: dates with the records and decisions each is to be made of."""
 
     feed: str
     dates: dict[date, Sequence[str]]
@@ -36,49 +40,82 @@ class Due:
 
 
 def due_by_landing(home: Home, feed: FeedSpec) -> Due:
-    """Return the partitions that were not made, in every stage, of the records that have landed."""
+    """Return the partitions that were not made, in every stage, of what has landed and was decided."""
     store = StagingStore(home.path)
     known = landed(home, feed)
-    posted = _posted_rows(home, feed)
+    made = _Made(store, feed, _ledger_rows(home, feed), closed_periods(home))
+    marks = marks_by_partition(home, feed, decisions_of(home, feed))
+    days = {day for one in known for day in one.summary.dates} | _staged_dates(store, feed)
+    days |= {date.fromisoformat(part) for part in marks if part != ALL} | made.rows.reversible.keys()
     dates: dict[date, Sequence[str]] = {}
-    for day in sorted({day for one in known for day in one.summary.dates} | _staged_dates(store, feed)):
-        wanted = records_of(known, day)
-        if not _is_made(store, feed, day, wanted, posted.get(day, 0)):
-            dates[day] = wanted
+    for day in sorted(days):
+        wanted, decided = records_of(known, day), marks.get(day.isoformat(), [])
+        if not made.is_made(day, wanted, decided):
+            dates[day] = [*wanted, *decided]
     undated = [one.records for one in known if one.summary.undated]
-    made = store.metadata(undated_asset(feed.name), ALL)
-    current = list(_texts(made.inputs.get("records"))) if made else []
-    return Due(feed.name, dates, undated if undated != current else None)
+    staged = store.metadata(undated_asset(feed.name), ALL)
+    current = _made_of(staged, "records"), _made_of(staged, "decisions")
+    wanted, decided = undated, marks.get(ALL, [])
+    return Due(feed.name, dates, [*wanted, *decided] if (wanted, decided) != current else None)
 
 
-def _is_made(store: StagingStore, feed: FeedSpec, day: date, wanted: Sequence[str], posted: int) -> bool:
-    """Say whether a date went the whole way: a run that died between two stages has to be made up for."""
-    key = day.isoformat()
-    raw = store.metadata(raw_asset(feed.name), key)
-    if raw is None or list(_texts(raw.inputs.get("records"))) != wanted:
-        return raw is None and not wanted
-    valid, quarantine = (
-        store.metadata(valid_asset(feed.name), key),
-        store.metadata(quarantine_asset(feed.name), key),
-    )
-    if valid is None or quarantine is None:
-        return False
-    if any(one.inputs.get("raw") != raw.sha256 for one in (valid, quarantine)):
-        return False
-    return posted >= valid.rows
+@dataclass(frozen=True)
+class _LedgerRows:
+    """Per date, how many rows of a feed stand in the ledger, and how many of them are to be reversed."""
+
+    standing: dict[date, int]
+    reversible: dict[date, int]
 
 
-def _posted_rows(home: Home, feed: FeedSpec) -> dict[date, int]:
-    """Return how many rows of a feed are posted per date."""
+@dataclass(frozen=True)
+class _Made:
+    """What is staged and posted of a feed, to tell which dates went the whole way."""
+
+    store: StagingStore
+    feed: FeedSpec
+    rows: _LedgerRows
+    closed: Sequence[ClosedPeriod]
+
+    def is_made(self, day: date, records: Sequence[str], decided: Sequence[str]) -> bool:
+        """Say whether a date went the whole way: a run that died between two stages has to be made up for."""
+        key = day.isoformat()
+        raw = self.store.metadata(raw_asset(self.feed.name), key)
+        if raw is None:
+            return not records and not decided and day not in self.rows.reversible
+        valid = self.store.metadata(valid_asset(self.feed.name), key)
+        quarantine = self.store.metadata(quarantine_asset(self.feed.name), key)
+        if valid is None or quarantine is None or _made_of(raw, "records") != records:
+            return False
+        return self._is_validated(raw, (valid, quarantine), day, decided) and self._is_posted(valid, day)
+
+    def _is_validated(
+        self, raw: Staged, outcomes: tuple[Staged, Staged], day: date, decided: Sequence[str]
+    ) -> bool:
+        """Say whether a date was validated from these raw rows, decisions and closed periods."""
+        current = all(
+            one.inputs.get("raw") == raw.sha256 and _made_of(one, "decisions") == decided for one in outcomes
+        )
+        # What is posted stays posted: closing or opening a period only matters to rows that are not.
+        _, quarantine = outcomes
+        return current and (
+            not quarantine.rows or _made_of(quarantine, "closed") == closed_on(self.closed, day)
+        )
+
+    def _is_posted(self, valid: Staged, day: date) -> bool:
+        """Say whether all valid rows of a date stand in the ledger, and none that a decision takes back."""
+        return day not in self.rows.reversible and self.rows.standing.get(day, 0) >= valid.rows
+
+
+def _ledger_rows(home: Home, feed: FeedSpec) -> _LedgerRows:
     ledger = Ledger(home.ledger)
     if not ledger.exists():
-        return {}
+        return _LedgerRows({}, {})
     dates = home.production.dates
     rows: dict[date, int] = {}
     with ledger.read() as connection:
         for one in balances(connection, dates.start, dates.end, feed.name).to_pylist():
             rows[one["transaction_date"]] = rows.get(one["transaction_date"], 0) + one["row_count"]
-    return rows
+        return _LedgerRows(rows, reversible_rows(connection, feed.name))
 
 
 def due_by_rates(home: Home, feed: FeedSpec) -> list[date]:
@@ -147,5 +184,5 @@ def _staged_dates(store: StagingStore, feed: FeedSpec) -> set[date]:
     return dates
 
 
-def _texts(value: object) -> Sequence[str]:
-    return [str(item) for item in value] if isinstance(value, list | tuple) else []
+def _made_of(staged: Staged | None, name: str) -> list[str]:
+    return texts_of(staged.inputs.get(name)) if staged is not None else []

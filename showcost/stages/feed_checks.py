@@ -168,6 +168,7 @@ _POSTED_SUMS: Final = """
 SELECT transaction_date, currency, count(DISTINCT row_key), sum(amount)
 FROM ledger_entries
 WHERE feed = $feed AND entry_kind = 'posting' AND transaction_date BETWEEN $first AND $last
+    AND entry_id NOT IN (SELECT reverses FROM ledger_entries WHERE reverses IS NOT NULL)
 GROUP BY ALL
 """
 

@@ -132,6 +132,14 @@ def stage_snapshots(
     return SnapshotOutcome(result, history.last, unavailable)
 
 
+def pin_known(home: Home, dates: Sequence[date]) -> PinResult:
+    """Pin the snapshots of the dates that have none, from what is known without the network."""
+    plan = build_snapshots(known_history(home), dates, home.production.fx.carry_days)
+    ledger = Ledger(home.ledger)
+    with writing(ledger) as connection:
+        return pin_recorded(ledger, connection, plan, ledger.audit.now())
+
+
 def _extended(home: Home, history: RateHistory, until: date) -> tuple[RateHistory, str | None]:
     """Ask the ECB for newer days where the production allows it and a date asked for needs them."""
     if "ecb" not in home.production.fx.sources or until <= history.last:

@@ -1,7 +1,11 @@
-"""Raw rows: every record of a feed's deliveries whose transaction date lies in a partition."""
+"""Raw rows: every record of a feed's deliveries whose transaction date lies in a partition.
+
+Records are read here, and only here, with the corrections of people laid over them.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -9,11 +13,12 @@ import pyarrow as pa
 
 from showcost.ingest.landing import LandedDelivery, landed, records_asset
 from showcost.ingest.records import records_schema
+from showcost.stages.decided import decisions_of, marks_by_partition
 from showcost.stages.names import raw_asset
 from showcost.staging import Part, Staged, StagingStore, split_by_date
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from datetime import date
 
     from showcost.config.feed import FeedSpec
@@ -26,24 +31,25 @@ def stage_raw_rows(home: Home, feed: FeedSpec, dates: Sequence[date]) -> list[St
     """Write the raw rows of the partitions (`dates`, ascending, without gaps) and return what was staged."""
     touching = [one for one in landed(home, feed) if any(day in one.summary.dates for day in dates)]
     sources = [one.arrival.delivery for one in touching]
+    decisions = decisions_of(home, feed)
+    marks = marks_by_partition(home, feed, decisions)
     store = StagingStore(home.path)
     with duckdb.connect() as connection:
         rows = _records(
             connection,
-            home,
-            feed,
-            sources,
+            _Source(home, feed, sources, decisions.corrected),
             "WHERE transaction_date BETWEEN $first AND $last ORDER BY transaction_date, arrival, record",
             {"first": dates[0], "last": dates[-1]},
         )
-        return store.write_many(raw_asset(feed.name), _parts(rows, dates, touching))
-
-
-def _parts(
-    rows: pa.RecordBatchReader, dates: Sequence[date], touching: Sequence[LandedDelivery]
-) -> Iterator[Part]:
-    for day, table in split_by_date(rows, "transaction_date", dates):
-        yield Part(day.isoformat(), table, {"records": records_of(touching, day)})
+        parts = (
+            Part(
+                day.isoformat(),
+                table,
+                {"records": records_of(touching, day), "decisions": marks.get(day.isoformat(), [])},
+            )
+            for day, table in split_by_date(rows, "transaction_date", dates)
+        )
+        return store.write_many(raw_asset(feed.name), parts)
 
 
 def records_of(deliveries: Sequence[LandedDelivery], day: date) -> list[str]:
@@ -51,40 +57,78 @@ def records_of(deliveries: Sequence[LandedDelivery], day: date) -> list[str]:
     return [one.records for one in deliveries if day in one.summary.dates]
 
 
-def undated_records(home: Home, feed: FeedSpec) -> pa.Table:
+def undated_records(home: Home, feed: FeedSpec, corrected: pa.Table) -> pa.Table:
     """Return the records of a feed that have no transaction date, in order of arrival."""
     sources = [one.arrival.delivery for one in landed(home, feed) if one.summary.undated]
     with duckdb.connect() as connection:
         clause = "WHERE transaction_date IS NULL ORDER BY arrival, record"
-        return _records(connection, home, feed, sources, clause, {}).read_all()
+        return _records(connection, _Source(home, feed, sources, corrected), clause, {}).read_all()
 
 
-def rivals(home: Home, feed: FeedSpec, keys: pa.Array) -> pa.Table:
-    """Return the dated records of a feed, of all partitions, that share one of `keys` with another one."""
-    sources = [one.arrival.delivery for one in landed(home, feed) if one.summary.dates]
+def chosen_records(
+    home: Home, feed: FeedSpec, places: Sequence[tuple[str, int]], corrected: pa.Table
+) -> pa.Table:
+    """Return records by delivery and record; no other delivery is opened."""
+    sources = sorted({delivery for delivery, _ in places})
+    with duckdb.connect() as connection:
+        connection.register(
+            "chosen",
+            pa.table(
+                {
+                    "delivery": pa.array([delivery for delivery, _ in places], pa.string()),
+                    "record": pa.array([record for _, record in places], pa.int64()),
+                }
+            ),
+        )
+        clause = "SEMI JOIN chosen USING (delivery, record) ORDER BY transaction_date, arrival, record"
+        return _records(connection, _Source(home, feed, sources, corrected), clause, {}).read_all()
+
+
+def rivals(
+    home: Home, feed: FeedSpec, keys: pa.Array, corrected: pa.Table, sources: Sequence[str] | None = None
+) -> pa.Table:
+    """Return the dated records of a feed, of all partitions, that share one of `keys` with another one.
+
+    `sources` are the deliveries that may have them; all of the feed when None.
+    """
+    if sources is None:
+        sources = [one.arrival.delivery for one in landed(home, feed) if one.summary.dates]
     with duckdb.connect() as connection:
         connection.register("wanted", pa.table({"row_key": keys}))
         clause = """
             SEMI JOIN wanted USING (row_key) WHERE transaction_date IS NOT NULL
             QUALIFY count(*) OVER (PARTITION BY row_key) > 1 ORDER BY arrival, record"""
-        return _records(connection, home, feed, sources, clause, {}).read_all()
+        return _records(connection, _Source(home, feed, sources, corrected), clause, {}).read_all()
+
+
+@dataclass(frozen=True)
+class _Source:
+    """The records of some deliveries (by sha256), and those of the feed that a person corrected."""
+
+    home: Home
+    feed: FeedSpec
+    deliveries: Sequence[str]
+    corrected: pa.Table
 
 
 def _records(
-    connection: duckdb.DuckDBPyConnection,
-    home: Home,
-    feed: FeedSpec,
-    sources: Sequence[str],
-    clause: str,
-    parameters: dict[str, object],
+    connection: duckdb.DuckDBPyConnection, source: _Source, clause: str, parameters: dict[str, object]
 ) -> pa.RecordBatchReader:
-    """Select from the records of some deliveries (`sources`, by sha256), each file verified before."""
-    schema = records_schema(feed)
-    if not sources:
-        return pa.RecordBatchReader.from_batches(schema, [])
-    paths = StagingStore(home.path).verified_paths(records_asset(feed.name), sources)
+    """Select from records, corrected ones in place of what was read; each file is verified before."""
+    schema = records_schema(source.feed)
     columns = ", ".join(f'"{name}"' for name in schema.names)
+    read = f"SELECT {columns} FROM read_parquet($paths)"  # noqa: S608 -- names of our own
+    paths = StagingStore(source.home.path).verified_paths(records_asset(source.feed.name), source.deliveries)
+    if not source.corrected.num_rows:
+        if not paths:
+            return pa.RecordBatchReader.from_batches(schema, [])
+        laid_over = read
+    else:
+        connection.register("corrected", source.corrected)
+        laid_over = f"SELECT {columns} FROM corrected"  # noqa: S608 -- names of our own
+        if paths:
+            laid_over = f"{read} ANTI JOIN corrected USING (delivery, record) UNION ALL {laid_over}"
     return connection.sql(
-        f"SELECT {columns} FROM read_parquet($paths) {clause}",  # noqa: S608 -- names and clauses of our own
-        params={"paths": [str(path) for path in paths]} | parameters,
+        f"SELECT {columns} FROM ({laid_over}) {clause}",  # noqa: S608 -- names and clauses of our own
+        params=({"paths": [str(path) for path in paths]} if paths else {}) | parameters,
     ).to_arrow_reader(_BATCH_ROWS)

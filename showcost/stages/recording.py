@@ -1,4 +1,4 @@
-"""What validation writes into the audit log: the outcome of every row, before anything uses it."""
+"""What validation and replay write into the audit log: the outcome of every row, before anything uses it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,14 @@ from showcost.ledger.audit import AuditLog
 from showcost.ledger.states import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import date
 
+    import pyarrow as pa
+
     from showcost.config.home import Home
+    from showcost.ledger.audit import Fact
+    from showcost.ledger.states import Subject
     from showcost.validation.split import Outcome
 
 VALID: Final = "valid"
@@ -41,25 +45,54 @@ def record_validated(home: Home, feed: str, outcome: Outcome, partitions: Sequen
 
     The segment has codes and hashes (`reasons` is the hash of what was observed and expected), no text.
     """
+    facts: dict[str, Fact] = {"feed": feed, "from": str(partitions[0]), "to": str(partitions[-1])}
+    subjects = [states.partition(feed, day) for day in partitions]
+    _record(home, Kind.VALIDATED, facts, (outcome.valid, outcome.quarantine), subjects)
+
+
+def record_replayed(
+    home: Home,
+    feed: str,
+    outcomes: tuple[pa.Table, pa.Table],
+    partitions: Sequence[str],
+    row_ids: Sequence[str],
+) -> None:
+    """Record the outcome of rows that were replayed; before anything of them is staged.
+
+    `outcomes` are the valid and the quarantined ones, `partitions` all that the rows leave and come into.
+    The segment is as that of a validation.
+    """
+    subjects = [
+        *(states.partition(feed, part) for part in partitions),
+        *(states.row(name) for name in sorted(row_ids)),
+    ]
+    _record(home, Kind.REPLAYED, {"feed": feed}, outcomes, subjects)
+
+
+def _record(
+    home: Home,
+    kind: Kind,
+    facts: Mapping[str, Fact],
+    outcomes: tuple[pa.Table, pa.Table],
+    subjects: Sequence[Subject],
+) -> None:
     audit = AuditLog(home.path)
     with duckdb.connect() as connection:
-        connection.register("valid_rows", outcome.valid)
-        connection.register("quarantine_rows", outcome.quarantine)
-        outcomes = connection.sql(_OUTCOMES).to_arrow_table()
-    dispositions: Counter[str] = Counter(outcomes.column("disposition").to_pylist())
-    codes: Counter[str] = Counter(pc.list_flatten(outcomes.column("codes")).to_pylist())
-    deliveries = sorted(outcomes.column("delivery").unique().to_pylist())
+        connection.register("valid_rows", outcomes[0])
+        connection.register("quarantine_rows", outcomes[1])
+        rows = connection.sql(_OUTCOMES).to_arrow_table()
+    dispositions: Counter[str] = Counter(rows.column("disposition").to_pylist())
+    codes: Counter[str] = Counter(pc.list_flatten(rows.column("codes")).to_pylist())
+    deliveries = sorted(rows.column("delivery").unique().to_pylist())
+    counted: dict[str, Fact] = {
+        "rows": rows.num_rows,
+        "dispositions": dict(sorted(dispositions.items())),
+        "codes": dict(sorted(codes.items())),
+    }
     audit.append(
-        Kind.VALIDATED,
-        {
-            "feed": feed,
-            "from": str(partitions[0]),
-            "to": str(partitions[-1]),
-            "rows": outcomes.num_rows,
-            "dispositions": dict(sorted(dispositions.items())),
-            "codes": dict(sorted(codes.items())),
-        },
-        subjects=[states.partition(feed, day) for day in partitions],
+        kind,
+        {**facts, **counted},
+        subjects=subjects,
         needs=[states.delivery(sha256) for sha256 in deliveries],
-        segment=audit.store_segment(Kind.VALIDATED, outcomes),
+        segment=audit.store_segment(kind, rows),
     )

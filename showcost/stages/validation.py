@@ -1,7 +1,8 @@
 """Validation of a feed's partitions: valid rows, and quarantined rows with their reasons.
 
 A row's outcome depends on its own text, the production's configuration, the rates of its date, what is
-posted, and the other deliveries of the same key; never on the order in which partitions are validated.
+posted, what people decided, and the other deliveries of the same key; never on the order in which partitions
+are validated.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from showcost.core.errors import IntegrityError
 from showcost.ingest.landing import landed
 from showcost.ledger.queries import posted_keys
 from showcost.ledger.store import Ledger
+from showcost.stages.decided import decisions_of, marks_by_partition
 from showcost.stages.names import quarantine_asset, raw_asset, undated_asset, valid_asset
+from showcost.stages.periods import closed_on, closed_periods, current_production
 from showcost.stages.rates import rate_states
 from showcost.stages.raw_rows import rivals, undated_records
 from showcost.stages.recording import record_validated
@@ -32,6 +35,8 @@ if TYPE_CHECKING:
 
     from showcost.config.feed import FeedSpec
     from showcost.config.home import Home
+    from showcost.config.production import ClosedPeriod
+    from showcost.stages.decided import FeedDecisions
 
 CHUNK_ROWS: Final = 250_000
 """Rows that are validated at a time; bounds memory, not the result."""
@@ -75,9 +80,10 @@ def stage_validated(
     """Validate the raw rows of the partitions and write both outcomes; return the counts per date."""
     store = StagingStore(home.path)
     counts: dict[date, DayCounts] = {}
+    closed = closed_periods(home)
     for group in _groups(store, feed, dates):
         raw = store.read_many(raw_asset(feed.name), [day.isoformat() for day in group])
-        outcome = validate_rows(home, feed, raw, group, chunk_rows)
+        outcome = validate_rows(home, feed, raw, group, chunk_rows=chunk_rows)
         valid = dict(split_by_date(outcome.valid, "transaction_date", group))
         quarantine = dict(split_by_date(outcome.quarantine, "transaction_date", group))
         found = {day: counts_of(valid[day].num_rows, quarantine[day]) for day in group}
@@ -85,7 +91,10 @@ def stage_validated(
         for name, tables in ((quarantine_asset, quarantine), (valid_asset, valid)):
             store.write_many(
                 name(feed.name),
-                (Part(day.isoformat(), tables[day], _inputs(store, feed, day, found[day])) for day in group),
+                (
+                    Part(day.isoformat(), tables[day], inputs_of(store, feed, day, found[day], closed))
+                    for day in group
+                ),
             )
         counts |= found
     return counts
@@ -107,29 +116,57 @@ def _groups(store: StagingStore, feed: FeedSpec, dates: Sequence[date]) -> Itera
         yield group
 
 
-def _inputs(store: StagingStore, feed: FeedSpec, day: date, counts: DayCounts) -> dict[str, str | int]:
-    """Return what a partition was made of, and how many of its rows wait for a rate."""
+def inputs_of(
+    store: StagingStore, feed: FeedSpec, day: date, counts: DayCounts, closed: Sequence[ClosedPeriod]
+) -> dict[str, str | int | Sequence[str]]:
+    """Return what a partition was made of, and how many of its rows wait for a rate.
+
+    The decisions are those of its raw rows, and the closed periods those that it lies in: both say whether
+    the partition is due.
+    """
     staged = store.metadata(raw_asset(feed.name), day.isoformat())
-    return {"raw": staged.sha256 if staged else "", "pending": counts.pending}
+    return {
+        "raw": staged.sha256 if staged else "",
+        "pending": counts.pending,
+        "decisions": texts_of(staged.inputs.get("decisions")) if staged else [],
+        "closed": closed_on(closed, day),
+    }
+
+
+def texts_of(value: object) -> list[str]:
+    """Return an input that is a list of texts; empty for one that is not there."""
+    return [str(item) for item in value] if isinstance(value, list | tuple) else []
 
 
 def validate_rows(
-    home: Home, feed: FeedSpec, raw: pa.Table, dates: Sequence[date], chunk_rows: int = CHUNK_ROWS
+    home: Home,
+    feed: FeedSpec,
+    raw: pa.Table,
+    dates: Sequence[date],
+    *,
+    decisions: FeedDecisions | None = None,
+    sources: Sequence[str] | None = None,
+    chunk_rows: int = CHUNK_ROWS,
 ) -> Outcome:
-    """Validate dated rows of a feed against rates, ledger and the other deliveries of their keys."""
+    """Validate dated rows of a feed against rates, ledger, decisions and the other deliveries of their keys.
+
+    `sources` are the deliveries that may have other rows of these keys; all of the feed when None.
+    """
+    decisions = decisions or decisions_of(home, feed)
     status = rate_states(home, dates)
     keys = raw.column("row_key").unique()
-    contenders = rivals(home, feed, keys)
+    contenders = rivals(home, feed, keys, decisions.corrected, sources)
     with Ledger(home.ledger).read() as connection:
         posted = posted_keys(connection, feed.name, keys)
     return validate(
         raw,
         feed=feed,
-        production=home.production,
+        production=current_production(home),
         chart=home.chart,
         fx_status=status,
         posted=posted,
         rivals=contenders,
+        decided=decisions.decided,
         chunk_rows=chunk_rows,
     )
 
@@ -139,20 +176,30 @@ def stage_undated(home: Home, feed: FeedSpec) -> DayCounts:
 
     None of them can be valid; IntegrityError if one were.
     """
-    rows = undated_records(home, feed)
+    decisions = decisions_of(home, feed)
+    outcome = validate_undated(home, feed, undated_records(home, feed, decisions.corrected), decisions)
+    record_validated(home, feed.name, outcome, [ALL])
+    inputs = {
+        "records": [one.records for one in landed(home, feed) if one.summary.undated],
+        "decisions": marks_by_partition(home, feed, decisions).get(ALL, []),
+    }
+    StagingStore(home.path).write(undated_asset(feed.name), ALL, outcome.quarantine, inputs)
+    return counts_of(0, outcome.quarantine)
+
+
+def validate_undated(home: Home, feed: FeedSpec, rows: pa.Table, decisions: FeedDecisions) -> Outcome:
+    """Validate rows of a feed that have no transaction date; IntegrityError if one were valid."""
     outcome = validate(
         rows,
         feed=feed,
-        production=home.production,
+        production=current_production(home),
         chart=home.chart,
         fx_status=FX_STATUS.empty_table(),
         posted=POSTED.empty_table(),
         rivals=rows.slice(0, 0),
+        decided=decisions.decided,
         chunk_rows=CHUNK_ROWS,
     )
     if outcome.valid.num_rows:
         raise IntegrityError(f"{feed.name}: {outcome.valid.num_rows} rows without a date passed validation")
-    record_validated(home, feed.name, outcome, [ALL])
-    made_of = [one.records for one in landed(home, feed) if one.summary.undated]
-    StagingStore(home.path).write(undated_asset(feed.name), ALL, outcome.quarantine, {"records": made_of})
-    return counts_of(0, outcome.quarantine)
+    return outcome

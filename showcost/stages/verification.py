@@ -8,7 +8,6 @@ written. What each step proves is said in docs/audit.md.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
@@ -28,8 +27,9 @@ from showcost.ledger.proofs import Proof, prove_ledger
 from showcost.ledger.states import Kind, State
 from showcost.ledger.store import Ledger
 from showcost.stages.names import quarantine_asset, undated_asset, valid_asset
+from showcost.stages.outcomes import OutcomeLog, as_recorded, outcome_logs
 from showcost.stages.status import feed_status
-from showcost.staging import ALL, StagingStore
+from showcost.staging import StagingStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -225,17 +225,16 @@ class _Evidence:
     def outcomes(self) -> tuple[int, list[Finding]]:
         store = StagingStore(self._home.path)
         rows, findings = 0, []
-        latest = self._latest_outcomes()
+        logs = outcome_logs(self._audit)
         for feed in self._feeds:
-            expected = {part: path for (name, part), path in latest.items() if name == feed.name}
+            log = logs.get(feed.name, OutcomeLog({}, (), frozenset()))
             staged = dict(_staged_outcomes(store, feed))
             findings += [
                 Finding(f"staging of {feed.name}, {part}", "the audit log has no validation of it")
-                for part in sorted(staged.keys() - expected.keys())
+                for part in sorted(staged.keys() - log.parts)
             ]
-            common = staged.keys() & expected.keys()
             counted, differing = _compare_outcomes(
-                {part: staged[part] for part in common}, {part: expected[part] for part in common}
+                {part: paths for part, paths in staged.items() if part in log.parts}, log
             )
             rows += counted
             findings += [
@@ -280,17 +279,6 @@ class _Evidence:
         found = {record.segment.name for record in self._of(*kinds) if record.segment is not None}
         return [self._audit.segments / name for name in sorted(found)]
 
-    def _latest_outcomes(self) -> dict[tuple[str, str], Path]:
-        """Return, per feed and partition, the segment of the last validation."""
-        latest: dict[tuple[str, str], Path] = {}
-        for record in self._of(Kind.VALIDATED):
-            if record.segment is None:
-                continue
-            for text in record.subjects:
-                feed, _, part = states.parse(text).name.partition("/")
-                latest[feed, part] = self._audit.segments / record.segment.name
-        return latest
-
     def _of(self, *kinds: Kind) -> Iterator[Record]:
         return (record for record in self._audit.records() if record.kind in kinds)
 
@@ -329,25 +317,16 @@ def _staged_outcomes(store: StagingStore, feed: FeedSpec) -> Iterator[tuple[str,
 
 
 def _compare_outcomes(
-    staged: Mapping[str, Sequence[str]], recorded: Mapping[str, Path]
+    staged: Mapping[str, Sequence[str]], log: OutcomeLog
 ) -> tuple[int, list[tuple[str, str, int]]]:
     """Return the rows compared, and (partition, delivery, record) of what is on one side only."""
     if not staged:
         return 0, []
-    parts = pa.table(
-        {
-            "part": pa.array(recorded),
-            "day": pa.array([None if part == ALL else date.fromisoformat(part) for part in recorded]),
-            "segment": pa.array([str(path) for path in recorded.values()]),
-        }
-    )
     files = {path: part for part, paths in staged.items() for path in paths}
     with duckdb.connect() as connection:
-        connection.register("parts", parts)
         connection.register("files", pa.table({"file": pa.array(files), "part": pa.array(files.values())}))
-        segments = sorted({str(path) for path in recorded.values()})
         connection.execute(_STAGED_SIDE, {"staged": list(files)})
-        connection.execute(_RECORDED_SIDE, {"segments": segments})
+        as_recorded(connection, log)
         rows = connection.execute("SELECT count(*) FROM staged").fetchall()[0][0]
         return int(rows), connection.execute(_DIFFERING, {"most": SHOWN}).fetchall()
 
@@ -365,17 +344,12 @@ FROM read_parquet($staged, union_by_name = true, filename = true) AS rows
 JOIN files ON files.file = rows.filename
 """
 
-_RECORDED_SIDE: Final = """
-CREATE TEMP TABLE recorded AS
-SELECT parts.part, rows.delivery, rows.record, rows.disposition, rows.content
-FROM read_parquet($segments, filename = true) AS rows
-JOIN parts ON parts.segment = rows.filename AND parts.day IS NOT DISTINCT FROM rows.transaction_date
-"""
-
 # What is as often on one side as on the other sums up to nothing; EXCEPT ALL, which sorts, takes longer.
 _DIFFERING: Final = """
 SELECT DISTINCT part, delivery, record
-FROM (SELECT *, 1 AS side FROM staged UNION ALL SELECT *, -1 AS side FROM recorded)
+FROM (SELECT *, 1 AS side FROM staged
+    UNION ALL SELECT part, delivery, record, disposition, content, -1 AS side FROM recorded
+    SEMI JOIN files USING (part))
 GROUP BY part, delivery, record, disposition, content HAVING sum(side) <> 0
 ORDER BY ALL LIMIT $most
 """

@@ -1,8 +1,10 @@
 """The claim on a key: which of the rows with the same key is posted, and what the others are.
 
-The row that is posted holds the key. When none is, the earliest of those that are sound does, by number of
-arrival and of record. Every other row of the key is a duplicate when its content is the same, and a conflict
-when it is not. Nothing here depends on partitions or on the order in which they are worked on: the caller
+The row that is posted holds the key. When none is, the row that a person prefers does, the last one preferred
+first; else one that was withdrawn, so that taking a row back lets no other one in; else the earliest of those
+that are sound, by number of arrival and of record. Every other row of the key is a duplicate when its content
+is the same, and a conflict when it is not. What repeats a corrected row as it was first delivered is a
+duplicate of that. Nothing here depends on partitions or on the order in which they are worked on: the caller
 brings all landed rows of the key.
 """
 
@@ -11,6 +13,7 @@ from __future__ import annotations
 from typing import Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from showcost.core.errors import IntegrityError
 from showcost.validation.arrow_sql import query
@@ -32,9 +35,16 @@ CANDIDATES: Final = pa.schema(
         ("record", pa.int64()),
         ("content", pa.string()),
         ("sound", pa.bool_()),
+        ("preference", pa.int64()),
+        ("withdrawn", pa.bool_()),
+        ("superseded", pa.bool_()),
     ]
 )
-"""The landed rows that may hold a key. `sound` rows hold to every rule but those about rates."""
+"""The landed rows that may hold a key. `sound` rows hold to every rule but those about rates.
+
+`preference` is negative for rows that a person prefers, the lowest first. `superseded` ones are corrected
+rows as they were first delivered: they hold nothing.
+"""
 
 CLAIMS: Final = pa.schema(
     [
@@ -55,10 +65,21 @@ WITH contested AS (
     UNION SELECT row_key FROM posted
 ), rival AS (
     SELECT candidates.* FROM candidates SEMI JOIN contested USING (row_key)
+), former AS (
+    SELECT row_key, content, min((arrival, record)) AS place,
+        arg_min({'delivery': delivery, 'record': record}, (arrival, record)) AS row
+    FROM rival WHERE superseded GROUP BY row_key, content
+), current AS (
+    SELECT rival.*, former.row AS former,
+        coalesce((rival.arrival, rival.record) > former.place, false) AND preference = 0
+            AND (posted.delivery, posted.record) IS DISTINCT FROM (rival.delivery, rival.record) AS repeats
+    FROM rival LEFT JOIN former USING (row_key, content) LEFT JOIN posted USING (row_key)
+    WHERE NOT superseded
 ), earliest AS (
     SELECT row_key,
-        arg_min({'delivery': delivery, 'record': record, 'content': content}, (arrival, record)) AS row
-    FROM rival WHERE sound GROUP BY row_key
+        arg_min({'delivery': delivery, 'record': record, 'content': content},
+            (preference, NOT withdrawn, arrival, record)) AS row
+    FROM current WHERE sound AND NOT repeats GROUP BY row_key
 ), holder AS (
     SELECT row_key,
         coalesce(posted.delivery, earliest.row.delivery) AS delivery,
@@ -67,10 +88,13 @@ WITH contested AS (
         posted.row_key IS NOT NULL AS posted
     FROM earliest FULL JOIN posted USING (row_key)
 ), judged AS (
-    SELECT rival.row, rival.content = holder.content AS same, holder.posted,
-        rival.delivery = holder.delivery AND rival.record = holder.record AS holds,
-        holder.delivery AS holder_delivery, holder.record AS holder_record
-    FROM rival JOIN holder USING (row_key) WHERE rival.row IS NOT NULL
+    SELECT current.row, repeats OR current.content = holder.content AS same,
+        NOT repeats AND holder.posted AS posted,
+        NOT repeats AND current.delivery = holder.delivery AND current.record = holder.record AS holds,
+        CASE WHEN repeats THEN former.delivery ELSE holder.delivery END AS holder_delivery,
+        CASE WHEN repeats THEN former.record ELSE holder.record END AS holder_record
+    FROM current LEFT JOIN holder USING (row_key)
+    WHERE current.row IS NOT NULL AND (repeats OR holder.row_key IS NOT NULL)
 )
 SELECT row,
     CASE WHEN NOT same THEN $conflict WHEN NOT holds THEN $duplicate END AS code,
@@ -92,7 +116,8 @@ def claims(candidates: pa.Table, posted: pa.Table) -> pa.Table:
         posted.select(POSTED.names).cast(POSTED),
     )
     _refuse_twice(holders, ("row_key",), "{} keys are posted more than once: run showcost verify")
-    _refuse_twice(rows, ("delivery", "record"), "{} landed rows were handed in more than once")
+    landed = rows.filter(pc.invert(rows.column("superseded")))
+    _refuse_twice(landed, ("delivery", "record"), "{} landed rows were handed in more than once")
     codes = {"duplicate": DUPLICATE, "conflict": CONFLICT}
     return query(_SQL, codes, candidates=rows, posted=holders).cast(CLAIMS)
 

@@ -17,6 +17,7 @@ from showcost.core.reasons import CATALOGUE, Severity
 from showcost.validation import explain
 from showcost.validation.cells import contents, read_cells
 from showcost.validation.columns import Stage, arrow_schema, column_schema
+from showcost.validation.decided import Marks, marks_of
 from showcost.validation.duplicates import CANDIDATES, DUPLICATE
 from showcost.validation.postings import components, derived_columns
 from showcost.validation.reference import Reference, look_up
@@ -35,26 +36,33 @@ PENDING: Final = "pending"
 class Examined:
     """A chunk of rows, of which the first is number `start`; its cells; which rules its rows fail.
 
-    `failures` number the rows from the chunk's first.
+    `failures` number the rows from the chunk's first, `waived` are those of them that a person passes over.
     """
 
     start: int
     rows: pa.Table
     cells: pa.Table
     failures: pa.Table
+    waived: np.ndarray
+    marks: Marks
     candidates: pa.Table
 
 
 class Examiner:
-    """Holds chunks of rows against the rules of a reference, and divides them."""
+    """Holds chunks of rows against the rules of a reference, and divides them.
 
-    def __init__(self, reference: Reference) -> None:
-        self._reference = reference
+    `effects` are what people decided about rows (`decided.EFFECTS`).
+    """
+
+    def __init__(self, reference: Reference, effects: pa.Table | None = None) -> None:
+        self._reference, self._effects = reference, effects
         self.kind = reference.feed.kind
         self._rules = rules_for(reference)
         self._schema = RowSchema(reference.feed.kind, self._rules)
         severities = [CATALOGUE[rule.code].severity for rule in self._rules]
         self._codes = pa.array([rule.code for rule in self._rules], pa.string())
+        self._code_names = sorted({rule.code for rule in self._rules})
+        self._code_of = np.array([self._code_names.index(rule.code) for rule in self._rules])
         self._blocks = np.array([severity is not Severity.WARNING for severity in severities])
         self._waits = np.array([severity is Severity.PENDING for severity in severities])
         self._about_rates = np.array([CATALOGUE[rule.code].family == "FX" for rule in self._rules])
@@ -66,16 +74,22 @@ class Examiner:
         failures = self._schema.failures(cells)
         readable = pc.is_null(rows.column("read_code"))
         failures = failures.filter(pc.take(readable, failures.column("row")))
-        rule = numbers_of(failures, "rule")
-        faulty = numbers_of(failures, "row")[self._blocks[rule] & ~self._about_rates[rule]]
-        sound = readable.to_numpy() & ~_mask(faulty, len(rows))
+        marks = marks_of(rows, self._effects, self._code_names)
+        row, rule = numbers_of(failures, "row"), numbers_of(failures, "rule")
+        waived = np.isin(row * len(self._code_names) + self._code_of[rule], marks.waived)
+        faulty = row[self._blocks[rule] & ~self._about_rates[rule] & ~waived]
+        sound = readable.to_numpy() & ~_mask(faulty, len(rows)) | marks.withdrawn
         columns = {
             "row": pa.array(np.arange(start, start + len(rows))),
             **{name: rows.column(name) for name in ("row_key", "delivery", "arrival", "record")},
             "content": contents(cells, rows, feed.kind),
             "sound": pa.array(sound),
+            "preference": pa.array(marks.preference),
+            "withdrawn": pa.array(marks.withdrawn),
+            "superseded": pa.array(np.zeros(len(rows), dtype=bool)),
         }
-        return Examined(start, rows, cells, failures, pa.table(columns, schema=CANDIDATES))
+        candidates = pa.table(columns, schema=CANDIDATES)
+        return Examined(start, rows, cells, failures, waived, marks, candidates)
 
     def divide(self, part: Examined, claimed: pa.Table) -> tuple[pa.Table, pa.Table]:
         """Return the valid and the quarantined rows of a chunk; `claimed` are its claims."""
@@ -85,10 +99,12 @@ class Examiner:
         row, rule = numbers_of(part.failures, "row"), numbers_of(part.failures, "rule")
         unread = pc.is_valid(part.rows.column("read_code")).to_numpy()
         taken = _mask(place[pc.is_valid(claimed.column("code")).to_numpy()], size)
-        kept_out = (_mask(row[self._blocks[rule]], size) | unread | taken) & ~posted
+        held_back = self._blocks[rule] & ~part.waived
+        kept_out = (_mask(row[held_back], size) | unread | taken | part.marks.withheld) & ~posted
         faults = _Faults(
-            failures=part.failures.filter(pa.array(kept_out[row])),
+            failures=part.failures.filter(pa.array(kept_out[row] & ~part.waived)),
             unread=np.flatnonzero(unread & kept_out),
+            withheld=np.flatnonzero(part.marks.withheld & kept_out),
             claimed=claimed.filter(pa.array(kept_out[place])).filter(pc.is_valid(pc.field("code"))),
         )
         return self._valid(part, claimed, ~kept_out), self._quarantine(part, faults, kept_out)
@@ -140,6 +156,7 @@ class Examiner:
             explain.of_rules(faults.failures, self._rules, rows, part.cells, feed),
             explain.of_reading(rows.take(unread), unread),
             explain.of_claims(faults.claimed, rows.take(taken), taken, feed),
+            explain.of_decisions(faults.withheld, part.marks.decision),
         ]
         told = explain.told(pa.concat_tables(reasons))
         table = rows.filter(pa.array(chosen))
@@ -155,8 +172,9 @@ class Examiner:
     def _disposition(self, faults: _Faults, place: np.ndarray, size: int) -> np.ndarray:
         """Return what becomes of each row that is not valid; of the others it means nothing.
 
-        A row with the content of the one that holds its key is a duplicate, whatever else is wrong with it:
-        discarding it loses nothing. A row waits only when it does nothing but wait.
+        A row that a person keeps out is quarantined. Else one with the content of the one that holds its key
+        is a duplicate, whatever else is wrong with it: discarding it loses nothing. A row waits only when it
+        does nothing but wait.
         """
         row, rule = numbers_of(faults.failures, "row"), numbers_of(faults.failures, "rule")
         same = pc.equal(faults.claimed.column("code"), DUPLICATE).to_numpy()
@@ -164,6 +182,7 @@ class Examiner:
         rejected |= _mask(place[~same], size)
         disposition = np.where(rejected, QUARANTINED, PENDING).astype(object)
         disposition[place[same]] = DUPLICATED
+        disposition[faults.withheld] = QUARANTINED
         return disposition
 
 
@@ -171,12 +190,14 @@ class Examiner:
 class _Faults:
     """Why rows of a chunk are not valid.
 
-    `failures` are of rules, `unread` the numbers of rows that the reader rejected, `claimed` the claims of
-    rows whose key another row holds. `failures` and `unread` number rows from the chunk's first.
+    `failures` are of rules, `unread` the numbers of rows that the reader rejected, `withheld` of those that a
+    person keeps out, `claimed` the claims of rows whose key another row holds. All but `claimed` number rows
+    from the chunk's first.
     """
 
     failures: pa.Table
     unread: np.ndarray
+    withheld: np.ndarray
     claimed: pa.Table
 
 

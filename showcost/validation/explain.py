@@ -11,9 +11,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from showcost.validation.arrow_sql import query
+from showcost.validation.decided import WITHHELD
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    import numpy as np
 
     from showcost.config.feed import FeedSpec
     from showcost.validation.rules import Rule
@@ -39,6 +42,9 @@ _READABLE: Final[Mapping[str, str]] = {
     "SC-ROW-001": "as many cells as the header names",
 }
 """What the reader expected, by its code."""
+
+_KEPT_OUT: Final[Mapping[str, str]] = {"discard": "discarded", "withdraw": "withdrawn"}
+"""What a person did with a row that is withheld, by the last decision about it."""
 
 _SQL: Final = """
 SELECT row, list_sort(list(DISTINCT code)) AS codes,
@@ -89,6 +95,13 @@ def of_claims(claims: pa.Table, rows: pa.Table, numbers: pa.ChunkedArray, feed: 
         expected,
         f"feed {feed.name}: key",
     )
+
+
+def of_decisions(numbers: np.ndarray, decisions: np.ndarray) -> pa.Table:
+    """Return the reasons of rows that a person keeps out; `decisions` are the last ones of all rows."""
+    observed = pa.array([_KEPT_OUT[decisions[number]] for number in numbers], pa.string())
+    rows = pa.chunked_array([pa.array(numbers, pa.int64())])
+    return _reasons(rows, WITHHELD, "record", observed, "a row that is to be posted", "a decision")
 
 
 def told(reasons: pa.Table) -> pa.Table:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from showcost.config.chart import Chart
     from showcost.config.feed import FeedSpec
     from showcost.config.production import Production
+    from showcost.validation.decided import Decided
 
 CHUNK_ROWS: Final = 250_000
 """Rows that are held against the rules at a time, by default."""
@@ -67,6 +68,7 @@ def validate(  # noqa: PLR0913 -- what decides about a row is handed in, each by
     fx_status: pa.Table,
     posted: pa.Table,
     rivals: pa.Table,
+    decided: Decided | None = None,
     chunk_rows: int = CHUNK_ROWS,
 ) -> Outcome:
     """Divide raw rows of a feed into valid and quarantined ones.
@@ -75,28 +77,39 @@ def validate(  # noqa: PLR0913 -- what decides about a row is handed in, each by
     share a key with `rows`, of whatever partition; `rows` among them are passed over. `posted` are the rows
     in the ledger that have one of these keys (`duplicates.POSTED`), `fx_status` says of each date and
     currency of the rows what is known of its rate (`reference.FX_STATUS`; more columns and rows do no harm).
+    `decided` is what people decided about rows of the feed; corrected rows come as corrected.
 
     Raises IntegrityError when rows would be lost or doubled, when a rate's status is not given, or when a row
     that is posted can no longer be read; ValueError for tables without the columns that they must have.
     """
     raw, landed = check_raw(rows, feed.kind), check_raw(rivals, feed.kind)
-    examiner = Examiner(Reference(feed, production, chart, fx_status))
+    effects = decided.effects if decided is not None else None
+    examiner = Examiner(Reference(feed, production, chart, fx_status), effects)
     examined = [examiner.examine(chunk, start) for start, chunk in _chunks(raw, _order(raw), chunk_rows)]
+    without_rates = Reference(feed, production, chart, None)
     chunks = _chunks(landed, _strangers(landed, raw), chunk_rows)
-    others = _candidates(Reference(feed, production, chart, None), chunks)
-    candidates = pa.concat_tables([others, *(part.candidates for part in examined)])
-    return _gather(examiner, examined, claims(candidates, posted), raw.num_rows)
+    candidates = [_candidates(Examiner(without_rates, effects), chunks)]
+    if decided is not None and decided.superseded.num_rows:
+        candidates.append(_superseded(without_rates, check_raw(decided.superseded, feed.kind), raw))
+    candidates += [part.candidates for part in examined]
+    return _gather(examiner, examined, claims(pa.concat_tables(candidates), posted), raw.num_rows)
 
 
-def _candidates(reference: Reference, chunks: Iterator[tuple[int, pa.Table]]) -> pa.Table:
+def _candidates(examiner: Examiner, chunks: Iterator[tuple[int, pa.Table]]) -> pa.Table:
     """Return rows of other partitions as candidates, which only take part; their rates do not matter."""
     tables = [CANDIDATES.empty_table()]
-    examiner: Examiner | None = None
     for _, chunk in chunks:
-        examiner = examiner or Examiner(reference)
         seen = examiner.examine(chunk, 0).candidates
         tables.append(seen.set_column(0, "row", pa.nulls(len(seen), pa.int64())))
     return pa.concat_tables(tables)
+
+
+def _superseded(reference: Reference, former: pa.Table, raw: pa.Table) -> pa.Table:
+    """Return corrected rows, as first delivered, as candidates that hold nothing."""
+    keyed = former.filter(pc.is_in(former.column("row_key"), value_set=raw.column("row_key").unique()))
+    seen = _candidates(Examiner(reference), iter([(0, keyed.combine_chunks())] if keyed.num_rows else []))
+    place = CANDIDATES.get_field_index("superseded")
+    return seen.set_column(place, CANDIDATES.field(place), pa.repeat(True, len(seen)))
 
 
 def _gather(examiner: Examiner, examined: list[Examined], claimed: pa.Table, received: int) -> Outcome:

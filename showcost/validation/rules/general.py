@@ -34,7 +34,7 @@ def rules(reference: Reference) -> Iterator[Rule]:
             "SC-PER-001",
             feed.date_field,
             partial(_open_period, production.closed_periods),
-            "production.yaml: closed_periods",
+            "closed periods: production.yaml, showcost period",
             column="date",
             holds=partial(_in_open_period, production.closed_periods),
         )

@@ -1,0 +1,146 @@
+"""Corrections of records: fields as a person gave them, in place of what was delivered.
+
+A correction is written in one form only: dates and times as ISO 8601, amounts as plain decimals with a point;
+a blank one empties the field. Keys and transaction dates are made anew, as landing makes them. The raw text
+of a record stays what it was. Whether the result is right is decided by the validation.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Final
+
+import pyarrow as pa
+
+from showcost.config.record_kinds import FieldType
+from showcost.core.errors import InputError
+from showcost.core.hashing import SHORT, sha256_framed
+from showcost.ingest.records import key_bases, records_schema
+from showcost.validation.cells import BLANK
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from showcost.config.feed import FeedSpec
+    from showcost.config.production import Span
+    from showcost.config.record_kinds import Field
+
+Cell = str | int | date | datetime | None
+
+_AMOUNT: Final = re.compile(r"-?\d+(\.\d+)?")
+_MOMENT: Final = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2})?")
+_FORMS: Final[Mapping[FieldType, str]] = {
+    FieldType.DATE: "a date such as 2026-10-28",
+    FieldType.TIMESTAMP: "a local date and time such as 2026-10-28T06:00",
+    FieldType.AMOUNT: "an amount such as -1234.56",
+}
+
+
+def check_correction(feed: FeedSpec, name: str, text: str) -> None:
+    """Raise InputError, naming the field, unless it is one of the feed's records and the text can be read."""
+    field = feed.kind.by_name.get(name)
+    if field is None:
+        raise InputError(
+            f"{feed.record_kind} has no field {name!r}; its fields are {', '.join(feed.kind.by_name)}"
+        )
+    _settled(field, text)
+
+
+def correct_records(
+    feed: FeedSpec,
+    rows: pa.Table,
+    corrections: Mapping[tuple[str, int], Mapping[str, str]],
+    *,
+    dates: Span,
+    siblings: pa.Table,
+) -> pa.Table:
+    """Return records as corrected, in the same order.
+
+    `corrections` has the texts by field of each row's delivery and record; `dates` are the production's.
+    `siblings` are all records of these deliveries as they were read: where equal keys are numbered, a record
+    that comes to a key comes after all that were delivered with it.
+    """
+    corrected = [
+        _corrected(feed, row, corrections[row["delivery"], row["record"]]) for row in rows.to_pylist()
+    ]
+    for row in corrected:
+        day = row[f"{feed.date_field}__value"]
+        day = day.date() if isinstance(day, datetime) else day
+        row["transaction_date"] = day if isinstance(day, date) and dates.start <= day <= dates.end else None
+    table = pa.Table.from_pylist(corrected, schema=records_schema(feed))
+    return _keyed(feed, rows, table, siblings)
+
+
+def _corrected(feed: FeedSpec, row: Mapping[str, Cell], texts: Mapping[str, str]) -> dict[str, Cell]:
+    """Return a record with some fields replaced; one that the reader rejected is made of these alone."""
+    corrected = dict(row)
+    if row["read_code"] is not None:
+        corrected |= {"read_code": None, "read_detail": None}
+        texts = dict.fromkeys(feed.kind.by_name, "") | dict(feed.constants) | dict(texts)
+        if not texts["currency"] and feed.default_currency is not None:
+            texts["currency"] = feed.default_currency
+    for name, text in texts.items():
+        corrected[name] = text
+        corrected |= {
+            f"{name}__{part}": value for part, value in _settled(feed.kind.by_name[name], text).items()
+        }
+    return corrected
+
+
+def _settled(field: Field, text: str) -> dict[str, Cell]:
+    """Return the settled columns of a corrected field."""
+    if field.type is FieldType.TEXT:
+        return {}
+    symbol: dict[str, Cell] = {"symbol": None} if field.type is FieldType.AMOUNT else {}
+    if not text.strip():
+        return {"value": None, "problem": BLANK} | symbol
+    try:
+        value = _read(field.type, text)
+    except ValueError:
+        raise InputError(f"{field.name} must be {_FORMS[field.type]}, not {text!r}") from None
+    return {"value": value, "problem": None} | symbol
+
+
+def _read(type_: FieldType, text: str) -> Cell:
+    match type_:
+        case FieldType.DATE:
+            return date.fromisoformat(text)
+        case FieldType.TIMESTAMP:
+            if not _MOMENT.fullmatch(text):
+                raise ValueError(text)
+            return datetime.fromisoformat(text)
+        case _:
+            if not _AMOUNT.fullmatch(text):
+                raise ValueError(text)
+            return text
+
+
+def _keyed(feed: FeedSpec, before: pa.Table, after: pa.Table, siblings: pa.Table) -> pa.Table:
+    """Give corrected records their keys; one whose key stays keeps its number among equal ones."""
+    bases = key_bases(feed, after).to_pylist()
+    ordinals = after.column("ordinal").to_pylist()
+    if feed.key_ordinal:
+        same = key_bases(feed, before).to_pylist()
+        unread = before.column("read_code").to_pylist()
+        deliveries = after.column("delivery").to_pylist()
+        known = Counter(
+            zip(siblings.column("delivery").to_pylist(), key_bases(feed, siblings).to_pylist(), strict=True)
+        )
+        ordinals = [
+            ordinal if base == former and code is None else known[delivery, base] + 1
+            for ordinal, base, former, code, delivery in zip(
+                ordinals, bases, same, unread, deliveries, strict=True
+            )
+        ]
+    keys = [_key(feed, base, ordinal) for base, ordinal in zip(bases, ordinals, strict=True)]
+    schema = after.schema
+    for name, values in (("ordinal", ordinals), ("row_key", keys)):
+        place = schema.get_field_index(name)
+        after = after.set_column(place, schema.field(place), pa.array(values, schema.field(place).type))
+    return after
+
+
+def _key(feed: FeedSpec, base: str, ordinal: int) -> str:
+    return (sha256_framed([base, ordinal]) if feed.key_ordinal else base)[:SHORT]

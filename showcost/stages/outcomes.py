@@ -1,0 +1,149 @@
+"""The outcome of every row as the audit log has it: the last validation of its partition, replays laid over.
+
+A replay names the rows that it judged anew and where they belong since. What counts for a row is its last
+replay, unless its partition was validated after that.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import pyarrow as pa
+
+from showcost.ledger import states
+from showcost.ledger.states import Kind, Of
+from showcost.staging import ALL
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    import duckdb
+
+    from showcost.ledger.audit import AuditLog
+
+
+class Judged(NamedTuple):
+    """A segment with outcomes, and the number of the record that rests on it."""
+
+    path: Path
+    seq: int
+
+
+class OutcomeLog(NamedTuple):
+    """What the log has about the outcomes of one feed.
+
+    `validated` has the last validation of each partition, `replayed` all replays, in order; `parts` are the
+    partitions that either names.
+    """
+
+    validated: Mapping[str, Judged]
+    replayed: tuple[Judged, ...]
+    parts: frozenset[str]
+
+
+def outcome_logs(audit: AuditLog, as_of: int | None = None) -> dict[str, OutcomeLog]:
+    """Return what the log has per feed, as known after an audit record, or now."""
+    validated: dict[str, dict[str, Judged]] = {}
+    replayed: dict[str, list[Judged]] = {}
+    parts: dict[str, set[str]] = {}
+    for record in audit.records():
+        if as_of is not None and record.seq > as_of:
+            break
+        if record.kind not in (Kind.VALIDATED, Kind.REPLAYED) or record.segment is None:
+            continue
+        judged = Judged(audit.segments / record.segment.name, record.seq)
+        feed = str(record.facts["feed"])
+        for part in _partitions(record.subjects):
+            parts.setdefault(feed, set()).add(part)
+            if record.kind is Kind.VALIDATED:
+                validated.setdefault(feed, {})[part] = judged
+        if record.kind is Kind.REPLAYED:
+            replayed.setdefault(feed, []).append(judged)
+    return {
+        feed: OutcomeLog(validated.get(feed, {}), tuple(replayed.get(feed, ())), frozenset(found))
+        for feed, found in parts.items()
+    }
+
+
+def _partitions(subjects: Iterable[str]) -> list[str]:
+    """Return the partitions among the subjects of a record."""
+    named = [states.parse(text) for text in subjects]
+    return [one.name.partition("/")[2] for one in named if one.of is Of.PARTITION]
+
+
+def as_recorded(connection: duckdb.DuckDBPyConnection, log: OutcomeLog) -> None:
+    """Make the temporary table `recorded`, each row of the feed once.
+
+    Columns: part, delivery, record, byte_start, row_key, transaction_date, disposition (`valid`, or that of
+    the quarantine), codes, content, and seq, the number of the record that judged it.
+    """
+    connection.register("outcome_parts", _parts(log.validated))
+    connection.register("outcome_replays", _replays(log.replayed))
+    segments = sorted({str(one.path) for one in log.validated.values()})
+    replays = [str(one.path) for one in log.replayed]
+    connection.execute(
+        _VALIDATED if segments else _NOTHING_VALIDATED, {"segments": segments} if segments else {}
+    )
+    if replays:
+        connection.execute(_REPLAYED, {"segments": replays})
+        connection.execute(_LAID_OVER)
+    else:
+        connection.execute("CREATE TEMP TABLE recorded AS FROM validated_outcomes")
+
+
+def _parts(validated: Mapping[str, Judged]) -> pa.Table:
+    return pa.table(
+        {
+            "part": pa.array(validated, pa.string()),
+            "segment": pa.array([str(one.path) for one in validated.values()], pa.string()),
+            "seq": pa.array([one.seq for one in validated.values()], pa.int64()),
+        }
+    )
+
+
+def _replays(replayed: Iterable[Judged]) -> pa.Table:
+    listed = list(replayed)
+    return pa.table(
+        {
+            "segment": pa.array([str(one.path) for one in listed], pa.string()),
+            "seq": pa.array([one.seq for one in listed], pa.int64()),
+        }
+    )
+
+
+_PART: Final = f"coalesce(CAST(rows.transaction_date AS VARCHAR), '{ALL}')"
+
+_COLUMNS: Final = """rows.delivery, rows.record, rows.byte_start, rows.row_key, rows.transaction_date,
+    rows.disposition, rows.codes, rows.content"""
+
+_VALIDATED: Final = f"""
+CREATE TEMP TABLE validated_outcomes AS
+SELECT outcome_parts.part, {_COLUMNS}, outcome_parts.seq
+FROM read_parquet($segments, filename = true) AS rows
+JOIN outcome_parts ON outcome_parts.segment = rows.filename AND outcome_parts.part = {_PART}
+"""  # noqa: S608 - constants only
+
+_NOTHING_VALIDATED: Final = """
+CREATE TEMP TABLE validated_outcomes (part VARCHAR, delivery VARCHAR, record BIGINT, byte_start BIGINT,
+    row_key VARCHAR, transaction_date DATE, disposition VARCHAR, codes VARCHAR[], content VARCHAR, seq BIGINT)
+"""
+
+# The same rows may be replayed twice to the same outcome, which is one segment with two records.
+_REPLAYED: Final = f"""
+CREATE TEMP TABLE replayed_outcomes AS
+SELECT {_PART} AS part, {_COLUMNS}, outcome_replays.seq
+FROM (FROM read_parquet($segments, filename = true)) AS rows
+JOIN outcome_replays ON outcome_replays.segment = rows.filename
+QUALIFY row_number() OVER (PARTITION BY rows.delivery, rows.record ORDER BY outcome_replays.seq DESC) = 1
+"""  # noqa: S608 - constants only
+
+_LAID_OVER: Final = """
+CREATE TEMP TABLE recorded AS
+SELECT validated.* FROM validated_outcomes AS validated
+LEFT JOIN replayed_outcomes AS replayed USING (delivery, record)
+WHERE replayed.seq IS NULL OR replayed.seq < validated.seq
+UNION ALL BY NAME
+SELECT replayed.* FROM replayed_outcomes AS replayed LEFT JOIN outcome_parts AS parts USING (part)
+WHERE parts.seq IS NULL OR parts.seq < replayed.seq
+"""
