@@ -14,6 +14,7 @@ import duckdb
 import pyarrow as pa
 
 from showcost.ingest.landing import LandedDelivery, landed, records_asset
+from showcost.ledger.queries import standing_rows
 from showcost.ledger.store import Ledger
 from showcost.stages.names import quarantine_asset, undated_asset
 from showcost.staging import StagingStore
@@ -157,7 +158,4 @@ def _posted(home: Home, feed: FeedSpec) -> pa.Table:
     if not ledger.exists():
         return pa.table({"delivery": pa.array([], pa.string()), "record": pa.array([], pa.int64())})
     with ledger.read() as connection:
-        return connection.sql(
-            "SELECT DISTINCT delivery, record FROM ledger_entries WHERE feed = $feed",
-            params={"feed": feed.name},
-        ).to_arrow_table()
+        return standing_rows(connection, feed.name)

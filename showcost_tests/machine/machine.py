@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
-from showcost.stages.replay import RowPlace, replay
 
 from showcost.config.feeds import load_feeds
 from showcost.config.home import Home, open_home
@@ -27,6 +26,7 @@ from showcost.ledger.decisions import Decision, DecisionKind, record_decisions
 from showcost.ledger.periods import Period, record_period
 from showcost.ledger.recovery import writing
 from showcost.ledger.store import Ledger
+from showcost.stages.replay import RowPlace, replay
 from showcost.stages.status import feed_status
 from showcost.stages.verification import verify
 from showcost_tests.machine.model import Books, Content, Row
@@ -170,8 +170,12 @@ class Machine(RuleBasedStateMachine):
         if self._is_closed(row):
             return
         posted = any(one.row == row.place for one in self.model.standing())
-        self._decide(self._decision(row, DecisionKind.WITHDRAW if posted else DecisionKind.DISCARD))
-        self.model.withhold(row)
+        if posted:
+            self._decide(self._decision(row, DecisionKind.WITHDRAW))
+            self.model.withdraw(row)
+        else:
+            self._decide(self._decision(row, DecisionKind.DISCARD))
+            self.model.discard(row)
 
     @precondition(lambda self: self.model.rows)
     @rule(pick=picks)
@@ -190,10 +194,10 @@ class Machine(RuleBasedStateMachine):
         self._decide(self._decision(holder, DecisionKind.WITHDRAW), self._decision(row, DecisionKind.PREFER))
         self.model.prefer(row, holder)
 
-    @precondition(lambda self: any(row.decided for row in self.model.rows))
+    @precondition(lambda self: any(row.decided_at for row in self.model.rows))
     @rule(pick=picks)
     def reopen(self, pick: int) -> None:
-        decided = [row for row in self.model.rows if row.decided]
+        decided = [row for row in self.model.rows if row.decided_at]
         row = decided[pick % len(decided)]
         if self._is_closed(row):
             return

@@ -27,18 +27,19 @@ class Content:
 
 @dataclass
 class Row:
-    """A row as delivered, and what was decided about it since; `at` counts decisions and postings."""
+    """A row as delivered, and what was decided about it since; `*_at` count decisions and postings."""
 
     delivery: int
     record: int
     delivered: Content
     content: Content
     withheld: bool = False
+    withdrawn: bool = False
     preferred: bool = False
     corrected_ever: bool = False
     corrected: bool = False
     changed_at: int = -1
-    decided: bool = False
+    decided_at: int = 0
 
     @property
     def place(self) -> tuple[int, int]:
@@ -72,22 +73,30 @@ class Books:
     def correct(self, row: Row, content: Content) -> None:
         self.clock += 1
         row.content, row.corrected, row.corrected_ever = content, True, True
-        row.withheld, row.changed_at, row.decided = False, self.clock, True
+        row.withheld = row.withdrawn = False
+        row.changed_at = row.decided_at = self.clock
 
-    def withhold(self, row: Row) -> None:
+    def discard(self, row: Row) -> None:
         self.clock += 1
-        row.withheld, row.decided = True, True
+        row.withheld, row.withdrawn, row.decided_at = True, False, self.clock
+
+    def withdraw(self, row: Row) -> None:
+        self.clock += 1
+        row.withheld = row.withdrawn = True
+        row.decided_at = self.clock
 
     def prefer(self, row: Row, holder: Row) -> None:
-        self.withhold(holder)
-        row.preferred, row.withheld, row.decided = True, False, True
+        self.withdraw(holder)
+        row.preferred, row.withheld, row.withdrawn = True, False, False
+        row.decided_at = self.clock
 
     def reopen(self, row: Row) -> None:
         self.clock += 1
         if row.corrected_ever:
             row.changed_at = self.clock
         row.content = row.delivered
-        row.withheld = row.preferred = row.corrected = row.decided = False
+        row.withheld = row.withdrawn = row.preferred = row.corrected = False
+        row.decided_at = 0
 
     def standing(self) -> list[Posting]:
         return [one for one in self.postings if not one.reversed]
@@ -139,10 +148,23 @@ class Books:
         if holders:
             return holders[0].row == row.place
         rivals = [
-            one for one in self.rows if one.content.number == row.content.number and self._is_sound(one)
+            one
+            for one in self.rows
+            if one.content.number == row.content.number and self._is_sound(one) and not self._repeats(one)
         ]
-        best = min(rivals, key=lambda one: (not one.preferred, one.place), default=None)
-        return best is row
+        return min(rivals, key=_claim, default=None) is row and not row.withheld
+
+    def _repeats(self, row: Row) -> bool:
+        """Say whether a row comes after a corrected one and says what that said before the correction."""
+        former = [one.place for one in self.rows if one.corrected and one.delivered == row.content]
+        return bool(former) and row.place > min(former) and not row.preferred
 
     def _is_sound(self, row: Row) -> bool:
-        return row.content.known and not row.withheld and row.content.day not in self.closed
+        return row.withdrawn or (
+            row.content.known and not row.withheld and row.content.day not in self.closed
+        )
+
+
+def _claim(row: Row) -> tuple[int, bool, tuple[int, int]]:
+    """Return by what rivals are ordered: the last preferred, one that was taken back, the earliest."""
+    return -row.decided_at if row.preferred and not row.withheld else 0, not row.withdrawn, row.place
