@@ -95,10 +95,11 @@ def _records_with(
     return read.cast(schema), siblings.cast(schema)
 
 
-def key_places(home: Home, feed: FeedSpec) -> dict[str, Path]:
+def key_places(home: Home, feed: FeedSpec, as_of: int | None = None) -> dict[str, Path]:
     """Return, per delivery of a feed, the segment that says which keys and dates its records have.
 
-    To find the rows with a key, no other delivery's records need to be opened.
+    Of those that were read up to an audit record, or all. To find the rows with a key, no other delivery's
+    records need to be opened.
     """
     audit = AuditLog(home.path)
     latest = {
@@ -107,6 +108,7 @@ def key_places(home: Home, feed: FeedSpec) -> dict[str, Path]:
         if record.kind is Kind.RECORDS_READ
         and record.facts["feed"] == feed.name
         and record.segment is not None
+        and (as_of is None or record.seq <= as_of)
     }
     return {delivery: audit.segment_path(segment) for delivery, segment in latest.items()}
 
