@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Final
 
-from showcost.ledger.candidates import Terms
 from showcost.ledger.digest import partition_hashes
 from showcost.ledger.posting import CHUNK_ROWS, post
 from showcost.ledger.queries import balances
 from showcost.ledger.store import Ledger
 from showcost.stages.names import valid_asset
+from showcost.stages.rebooking import POLICY, rebook_by_policy
+from showcost.stages.terms import terms_of
 from showcost.staging import StagingStore
 
 if TYPE_CHECKING:
@@ -49,12 +51,6 @@ ORDER BY transaction_date, abs(base_amount) DESC, entry_id
 """
 
 
-def terms_of(home: Home, feed: FeedSpec) -> Terms:
-    """Return what all rows of a feed's postings have in common."""
-    production = home.production
-    return Terms(production.code, production.base_currency, feed.name, feed.record_kind)
-
-
 def stage_posted(
     home: Home, feed: FeedSpec, dates: Sequence[date], run_id: str, chunk_rows: int = CHUNK_ROWS
 ) -> dict[date, PostedDay]:
@@ -72,7 +68,9 @@ def stage_posted(
         clock=lambda: datetime.now(UTC),
         chunk_rows=chunk_rows,
     )
-    appended = {result.partition_date: result.appended_entries for result in results}
+    appended = Counter({result.partition_date: result.appended_entries for result in results})
+    if feed.corrected_documents == POLICY:
+        rebook_by_policy(home, feed, appended)
     return posted_days(home, feed, dates, appended)
 
 
