@@ -31,9 +31,9 @@ from showcost.ledger.recovery import writing
 from showcost.ledger.schema import ENTRY_COLUMNS
 from showcost.ledger.store import Ledger
 from showcost.stages.names import valid_asset
-from showcost.stages.posting import terms_of
 from showcost.stages.rates import stage_snapshots
 from showcost.stages.raw_rows import stage_raw_rows
+from showcost.stages.terms import terms_of
 from showcost.stages.validation import stage_undated, stage_validated
 from showcost.stages.verification import verify
 from showcost.staging import StagingStore

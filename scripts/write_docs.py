@@ -33,12 +33,20 @@ def reason_codes() -> str:
         "",
         *(f"- {effect}" for effect in _EFFECTS.values()),
         "",
-        "| code | | meaning | the accountant | in force |",
-        "|---|---|---|---|---|",
+        "A person may accept a row in spite of a reason (`showcost queue resolve ID --accept`) only where",
+        "the row can still be posted as it stands: what it says is complete, in a currency, on a date and",
+        "to an account that the ledger takes; only the vendor, a rule or a sum is in doubt. A field that is",
+        "blank or unreadable is corrected instead; a rate, a period or an account is put right where it is",
+        "kept; of two rows with one key one is discarded, or rebooked.",
+        "",
+        "| code | | meaning | the accountant | may be accepted | in force |",
+        "|---|---|---|---|---|---|",
     ]
     for reason in CATALOGUE.values():
         force = "yes" if reason.arrives_with is None else f"comes with {reason.arrives_with}"
-        lines.append(f"| {reason.code} | {reason.severity} | {reason.meaning} | {reason.action} | {force} |")
+        waivable = "yes" if reason.waivable else ""
+        cells = (reason.code, reason.severity, reason.meaning, reason.action, waivable, force)
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 

@@ -16,9 +16,12 @@ from showcost.commands.demo import demo
 from showcost.commands.landing import land, status
 from showcost.commands.later import COMING, coming
 from showcost.commands.parsing import parse
+from showcost.commands.periods import period
+from showcost.commands.queueing import queue
 from showcost.commands.rates import fx
 from showcost.commands.running import digest, run
 from showcost.commands.shredding import shred
+from showcost.commands.tracing import trace
 from showcost.commands.verifying import verify
 from showcost.core.errors import ShowcostError
 
@@ -40,6 +43,9 @@ for command in (
     status,
     digest,
     fx,
+    queue,
+    period,
+    trace,
     verify,
     shred,
     *(coming(name) for name in COMING),

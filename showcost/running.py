@@ -97,7 +97,7 @@ def run_range(
     `progress` is told (steps done, steps in all) while the run is under way. Raises InputError for a range
     without partitions; what fails within the run is in the outcome.
     """
-    with _environment(home):
+    with in_environment(home):
         return _run_range(partitions_between(home, first, last), progress)
 
 
@@ -146,7 +146,7 @@ def _failed_check(evaluation: dg.AssetCheckEvaluation) -> FailedCheck:
 
 
 @contextmanager
-def _environment(home: Home) -> Iterator[None]:
+def in_environment(home: Home) -> Iterator[None]:
     """Name the data folder and its Dagster instance to what reads them from the environment."""
     named = {HOME_VARIABLE: str(home.path), DAGSTER_HOME_VARIABLE: str(dagster_home(home))}
     before = {name: os.environ.get(name) for name in named}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from showcost.commands.options import chosen_feeds, feed_option
+from showcost.commands.options import as_of_option, chosen_feeds, feed_option, moment
 from showcost.commands.output import Answer, answers, say, show_table
 from showcost.config.feeds import load_feeds
 from showcost.config.home import Home, open_home
@@ -104,16 +104,20 @@ def _dates(one: LandedDelivery) -> str:
 @click.command()
 @feed_option
 @click.option("--deliveries", is_flag=True, help="Also show each delivery.")
+@as_of_option
 @answers
-def status(feed_name: str | None, *, deliveries: bool) -> Answer:
+def status(feed_name: str | None, *, deliveries: bool, as_of: str | None) -> Answer:
     """Show where every row is, per feed, and whether the books of rows and amounts balance."""
     home = open_home()
-    return status_answer(home, chosen_feeds(home, feed_name), deliveries=deliveries)
+    known = moment(home, as_of)
+    return status_answer(home, chosen_feeds(home, feed_name), deliveries=deliveries, as_of=known)
 
 
-def status_answer(home: Home, feeds: Sequence[FeedSpec], *, deliveries: bool = False) -> Answer:
+def status_answer(
+    home: Home, feeds: Sequence[FeedSpec], *, deliveries: bool = False, as_of: int | None = None
+) -> Answer:
     """Return the counts and amounts per feed; the exit status is 1 when they do not balance."""
-    states = [feed_status(home, feed) for feed in feeds]
+    states = [feed_status(home, feed, as_of) for feed in feeds]
     total = Tally()
     for state in states:
         total.add(state.total)

@@ -7,8 +7,6 @@ import click
 from showcost.core.errors import InputError
 
 COMING = {
-    "queue": "the reconciliation queue",
-    "trace": "the way from a ledger entry back to its raw text",
     "report": "the cost report and the lender snapshot",
     "export": "the ledger for other tools",
 }

@@ -9,6 +9,8 @@ import click
 
 from showcost.config.feeds import choose_feed, load_feeds
 from showcost.core.errors import InputError
+from showcost.ledger.audit import AuditLog
+from showcost.ledger.moments import moment_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +23,17 @@ _DAY = click.DateTime(formats=["%Y-%m-%d"])
 feed_option = click.option("--feed", "feed_name", help="Only this feed.")
 from_option = click.option("--from", "first", type=_DAY, help="First transaction date, YYYY-MM-DD.")
 to_option = click.option("--to", "last", type=_DAY, help="Last transaction date, YYYY-MM-DD.")
+as_of_option = click.option(
+    "--as-of",
+    "as_of",
+    help="As known at a past moment: the number of an audit record, or a time such as"
+    " 2026-10-12T18:00:00+00:00.",
+)
+
+
+def moment(home: Home, as_of: str | None) -> int | None:
+    """Return the audit record after which things are as known at a moment; None for now."""
+    return None if as_of is None else moment_of(AuditLog(home.path), as_of)
 
 
 def chosen_feeds(home: Home, name: str | None) -> Sequence[FeedSpec]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from showcost.commands.options import from_option, span, to_option
+from showcost.commands.options import as_of_option, from_option, moment, span, to_option
 from showcost.commands.output import Answer, answers, progress_bar, say, show_table
 from showcost.config.feeds import load_feeds
 from showcost.config.home import Home, open_home
@@ -84,13 +84,15 @@ def show_runs(outcomes: Sequence[RunOutcome]) -> None:
 @from_option
 @to_option
 @click.option("--partitions", is_flag=True, help="Also show the digest of each date.")
+@as_of_option
 @answers
-def digest(first: datetime | None, last: datetime | None, *, partitions: bool) -> Answer:
+def digest(first: datetime | None, last: datetime | None, *, partitions: bool, as_of: str | None) -> Answer:
     """Print the ledger digest of a range, to compare runs and machines."""
     home = open_home()
     start, end = span(home, first, last)
+    known = moment(home, as_of)
     with Ledger(home.ledger).read() as connection:
-        found = ledger_digest(connection, start, end)
+        found = ledger_digest(connection, start, end, known)
     entries = sum(rows for rows, _ in found.partitions.values())
     facts = {
         "from": start,

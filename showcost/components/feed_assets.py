@@ -3,32 +3,33 @@
 Thin on purpose: a step calls one stage of `showcost.stages` and shows its outcome per partition.
 """
 
-import json
 from collections.abc import Iterator
-from typing import Any
 
 import dagster as dg
-import pyarrow as pa
 
 from showcost.components import naming
-from showcost.components.metadata import column_schema, counts_table, lineage, preview
+from showcost.components.metadata import column_schema, counts_table, lineage
+from showcost.components.outcome_metadata import (
+    posted_metadata,
+    quarantine_metadata,
+    queue_table,
+    reasons_table,
+    valid_metadata,
+)
 from showcost.components.partitions import partition_dates
 from showcost.components.resources import DataFolder, plain_failures
 from showcost.config.feed import FeedSpec
 from showcost.config.record_kinds import FieldType
-from showcost.core.reasons import CATALOGUE
 from showcost.ingest.landing import land, landed
 from showcost.ledger.schema import ENTRY_COLUMNS
-from showcost.stages.names import quarantine_asset, valid_asset
 from showcost.stages.names import undated_asset as undated_asset_name
 from showcost.stages.posting import stage_posted
 from showcost.stages.raw_rows import stage_raw_rows
-from showcost.stages.validation import DayCounts, stage_undated, stage_validated
+from showcost.stages.validation import stage_undated, stage_validated
 from showcost.staging import ALL, StagingStore
 from showcost.validation.columns import Stage
 from showcost.validation.columns import column_schema as row_columns
 
-_ROWS_SHOWN = 20
 _SINGLE_RUN = dg.BackfillPolicy.single_run()
 
 
@@ -142,8 +143,8 @@ def undated_asset(feed: FeedSpec) -> dg.AssetsDefinition:
         return dg.MaterializeResult(
             metadata={
                 "dagster/row_count": counts.received,
-                "reasons": _reasons_table(counts),
-                "rows": _reasons_of_rows(rows),
+                "reasons": reasons_table(counts),
+                "rows": queue_table(feed, rows),
             }
         )
 
@@ -191,58 +192,15 @@ def validated_assets(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -
         for day, counts in outcome.items():
             key = day.isoformat()
             context.add_asset_metadata(
-                _valid_metadata(store, feed, key, counts), asset_key=valid, partition_key=key
+                valid_metadata(store, feed, key, counts), asset_key=valid, partition_key=key
             )
             context.add_asset_metadata(
-                _quarantine_metadata(store, feed, key, counts), asset_key=quarantine, partition_key=key
+                quarantine_metadata(store, feed, key, counts), asset_key=quarantine, partition_key=key
             )
         yield dg.MaterializeResult(asset_key=quarantine)
         yield dg.MaterializeResult(asset_key=valid, metadata={"dagster/column_lineage": _valid_lineage(feed)})
 
     return validated
-
-
-def _valid_metadata(store: StagingStore, feed: FeedSpec, key: str, counts: DayCounts) -> dict[str, Any]:
-    metadata: dict[str, Any] = {"dagster/partition_row_count": counts.valid}
-    if counts.valid:
-        shown = [feed.date_field, "document_no", "account", "currency", "description", "flags"]
-        metadata["preview"] = preview(store.read(valid_asset(feed.name), key), shown)
-    return metadata
-
-
-def _quarantine_metadata(store: StagingStore, feed: FeedSpec, key: str, counts: DayCounts) -> dict[str, Any]:
-    metadata: dict[str, Any] = {
-        "dagster/partition_row_count": counts.not_posted,
-        "quarantined": counts.quarantined,
-        "duplicate": counts.duplicate,
-        "pending": counts.pending,
-    }
-    if counts.not_posted:
-        metadata["reasons"] = _reasons_table(counts)
-        metadata["rows"] = _reasons_of_rows(store.read(quarantine_asset(feed.name), key))
-    return metadata
-
-
-def _reasons_of_rows(rows: pa.Table) -> dg.TableMetadataValue:
-    """Return the first rejected rows, a line per reason; what may identify a person is masked in them."""
-    names = ["arrival", "record", "disposition", "code", "field", "observed", "expected"]
-    shown = rows.select(["arrival", "record", "disposition", "reasons"]).slice(0, _ROWS_SHOWN)
-    lines = [
-        (row["arrival"], row["record"], row["disposition"], *(reason.get(name) for name in names[3:]))
-        for row in shown.to_pylist()
-        for reason in json.loads(row["reasons"])
-    ]
-    return counts_table(names, lines)
-
-
-def _reasons_table(counts: DayCounts) -> dg.TableMetadataValue:
-    return counts_table(
-        ["code", "rows", "meaning", "the_accountant"],
-        [
-            (code, rows, CATALOGUE[code].meaning, CATALOGUE[code].action)
-            for code, rows in sorted(counts.codes.items())
-        ],
-    )
 
 
 def _valid_lineage(feed: FeedSpec) -> dg.TableColumnLineage:
@@ -276,15 +234,7 @@ def posted_asset(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -> dg
         with plain_failures():
             outcome = stage_posted(data.home(), feed, partition_dates(context), context.run.run_id)
         for day, one in outcome.items():
-            metadata: dict[str, Any] = {
-                "dagster/partition_row_count": one.entries,
-                "appended_now": one.appended,
-                "digest": one.digest,
-            }
-            if one.totals:
-                names = ["currency", "amount", f"base_{one.base_currency}"]
-                metadata["totals"] = counts_table(names, one.totals)
-            context.add_asset_metadata(metadata, partition_key=day.isoformat())
+            context.add_asset_metadata(posted_metadata(one), partition_key=day.isoformat())
         return dg.MaterializeResult(metadata={"dagster/column_lineage": _posted_lineage(feed)})
 
     return posted

@@ -30,6 +30,7 @@ RANGE_END: Final = "dagster/asset_partition_range_end"
 
 FX_SNAPSHOTS: Final = dg.AssetKey("fx_snapshots")
 LEDGER_ENTRIES: Final = dg.AssetKey("ledger_entries")
+QUEUE: Final = dg.AssetKey("reconciliation_queue")
 
 
 def deliveries_key(feed: str) -> dg.AssetKey:

@@ -123,6 +123,9 @@ class FeedSpec(ConfigModel):
     """Accounts by the text of a column: `headers`, `map`, and `otherwise` for texts not listed."""
     control_total: ControlTotal | None = None
     """The line of a total that the rows must add up to: `labels` of the line, `field` that is summed."""
+    corrected_documents: Literal["quarantine", "reverse_and_rebook"] = "quarantine"
+    """What becomes of a document that comes again with other content (SC-DUP-002): `quarantine` leaves it to
+    a person, `reverse_and_rebook` reverses what was posted and posts the later one."""
 
     @property
     def kind(self) -> RecordKind:

@@ -38,14 +38,6 @@ def reversible_rows(connection: duckdb.DuckDBPyConnection, feed: str) -> dict[da
     return dict(connection.execute(_REVERSIBLE_ROWS, {"feed": feed, "as_of": None}).fetchall())
 
 
-def standing_rows(connection: duckdb.DuckDBPyConnection, feed: str, as_of: int | None = None) -> pa.Table:
-    """Return the rows of a feed that are posted and not reversed: delivery and record, in order.
-
-    As known after the audit record `as_of`, or now.
-    """
-    return connection.sql(_STANDING_ROWS, params={"feed": feed, "as_of": as_of}).to_arrow_table()
-
-
 def balances(
     connection: duckdb.DuckDBPyConnection,
     first: date,
@@ -74,17 +66,6 @@ ORDER BY ALL
 _REVERSIBLE_ROWS: Final = f"""
 {REVERSIBLE}
 SELECT transaction_date, count(DISTINCT (delivery, record)) FROM reversible GROUP BY ALL ORDER BY ALL
-"""
-
-_STANDING_ROWS: Final = """
-WITH known AS (
-    SELECT ledger_entries.* FROM ledger_entries JOIN batches USING (batch_id)
-    WHERE ledger_entries.feed = $feed AND (CAST($as_of AS BIGINT) IS NULL OR batches.seq <= $as_of)
-)
-SELECT DISTINCT delivery, record FROM known
-WHERE entry_kind = 'posting'
-    AND entry_id NOT IN (SELECT reverses FROM known WHERE reverses IS NOT NULL)
-ORDER BY ALL
 """
 
 _BALANCES: Final = """

@@ -2,8 +2,9 @@
 
 A decision may move a row to another date, and may change what becomes of the other rows of its key. So every
 staged partition names the decisions that it was made with: *marks*, one for each decided row that is or was
-delivered in it (`<row id>:<audit record>`), and one, with a plus behind, for each decided row of which it has
-another row with the same key. A partition whose marks are not what they must be is due.
+delivered in it (`<row id>:<audit record>`), and one for each other row of it that has the key of a decided
+row (`<row id>:<audit record>+<id of the other row>`). A partition whose marks are not what they must be is
+due.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from showcost.ingest.corrections import correct_records
 from showcost.ingest.landing import records_asset
 from showcost.ingest.records import records_schema
 from showcost.ledger.audit import AuditLog
-from showcost.ledger.decisions import EFFECTIVE, effective_decisions
+from showcost.ledger.decisions import EFFECTIVE, ROW_ID_SQL, effective_decisions
 from showcost.ledger.states import Kind
 from showcost.ledger.store import Ledger
 from showcost.staging import ALL, StagingStore
@@ -95,10 +96,11 @@ def _records_with(
     return read.cast(schema), siblings.cast(schema)
 
 
-def key_places(home: Home, feed: FeedSpec) -> dict[str, Path]:
+def key_places(home: Home, feed: FeedSpec, as_of: int | None = None) -> dict[str, Path]:
     """Return, per delivery of a feed, the segment that says which keys and dates its records have.
 
-    To find the rows with a key, no other delivery's records need to be opened.
+    Of those that were read up to an audit record, or all. To find the rows with a key, no other delivery's
+    records need to be opened.
     """
     audit = AuditLog(home.path)
     latest = {
@@ -107,6 +109,7 @@ def key_places(home: Home, feed: FeedSpec) -> dict[str, Path]:
         if record.kind is Kind.RECORDS_READ
         and record.facts["feed"] == feed.name
         and record.segment is not None
+        and (as_of is None or record.seq <= as_of)
     }
     return {delivery: audit.segment_path(segment) for delivery, segment in latest.items()}
 
@@ -138,7 +141,7 @@ def _files(places: Mapping[str, Path]) -> pa.Table:
     )
 
 
-_MARKS: Final = """
+_MARKS: Final = f"""
 WITH decided AS (SELECT row_id, delivery, record, seq FROM effects),
 placed AS (
     SELECT files.delivery, places.record, places.row_key, places.transaction_date
@@ -147,15 +150,15 @@ placed AS (
 ), own AS (
     SELECT decided.*, row_key, transaction_date FROM decided JOIN placed USING (delivery, record)
 ), related AS (
-    SELECT own.row_id, own.seq, placed.transaction_date
-    FROM own JOIN placed USING (row_key)
+    SELECT own.row_id, own.seq, placed.transaction_date, placed.feed, placed.delivery, placed.record
+    FROM own JOIN (SELECT *, $feed AS feed FROM placed) AS placed USING (row_key)
     WHERE (own.delivery, own.record) <> (placed.delivery, placed.record)
         AND placed.transaction_date IS NOT NULL
 )
 SELECT DISTINCT transaction_date, row_id || ':' || seq AS mark FROM own
-UNION SELECT DISTINCT transaction_date, row_id || ':' || seq || '+' FROM related
+UNION SELECT DISTINCT transaction_date, row_id || ':' || seq || '+' || {ROW_ID_SQL} FROM related
 ORDER BY ALL
-"""
+"""  # noqa: S608 - constants only
 
 
 def marks_by_partition(home: Home, feed: FeedSpec, decisions: FeedDecisions) -> dict[str, list[str]]:
@@ -168,21 +171,19 @@ def marks_by_partition(home: Home, feed: FeedSpec, decisions: FeedDecisions) -> 
         connection.register("effects", decisions.effects)
         connection.register("corrected", decisions.corrected)
         connection.register("files", _files(places))
-        paths = {"paths": [str(path) for path in places.values()]}
-        for day, mark in connection.execute(_MARKS, paths).fetchall():
+        asked = {"paths": [str(path) for path in places.values()], "feed": feed.name}
+        for day, mark in connection.execute(_MARKS, asked).fetchall():
             marks.setdefault(day.isoformat() if day else ALL, []).append(mark)
     return marks
 
 
 def replayed_marks(staged: Sequence[str], wanted: Sequence[str], row_ids: set[str]) -> list[str]:
-    """Return the marks of a partition after some rows of it were replayed: of these as wanted, else as was.
+    """Return the marks of a partition after rows of it were replayed: of these as wanted, else as was."""
+    kept = [mark for mark in staged if marked_row(mark) not in row_ids]
+    return sorted([*kept, *(mark for mark in wanted if marked_row(mark) in row_ids)])
 
-    Marks about other rows of a key stay as they were: those rows were not looked at again.
-    """
-    kept = [mark for mark in staged if mark.endswith("+") or mark.partition(":")[0] not in row_ids]
-    return sorted(
-        [
-            *kept,
-            *(mark for mark in wanted if not mark.endswith("+") and mark.partition(":")[0] in row_ids),
-        ]
-    )
+
+def marked_row(mark: str) -> str:
+    """Return the id of the row of the partition for which a mark is there."""
+    decided, _, other = mark.partition("+")
+    return other or decided.partition(":")[0]

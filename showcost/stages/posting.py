@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from showcost.ledger.candidates import Terms
 from showcost.ledger.digest import partition_hashes
 from showcost.ledger.posting import CHUNK_ROWS, post
 from showcost.ledger.queries import balances
 from showcost.ledger.store import Ledger
 from showcost.stages.names import valid_asset
+from showcost.stages.rebooking import POLICY, rebook_by_policy
+from showcost.stages.terms import terms_of
 from showcost.staging import StagingStore
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from decimal import Decimal
 
     from showcost.config.feed import FeedSpec
@@ -26,7 +28,8 @@ if TYPE_CHECKING:
 class PostedDay:
     """The entries of a feed on one date: all there are, how many were appended now, and their sums.
 
-    `totals` are (currency, amount, base amount); `digest` covers this feed's entries of the date.
+    `totals` are (currency, amount, base amount); `digest` covers this feed's entries of the date. `largest`
+    are the entries of the largest base amounts: (id, kind, document, account, amount, currency, base amount).
     """
 
     entries: int
@@ -34,12 +37,18 @@ class PostedDay:
     base_currency: str
     totals: tuple[tuple[str, Decimal, Decimal], ...]
     digest: str
+    largest: tuple[tuple[str, str, str | None, str, Decimal, str, Decimal], ...]
 
 
-def terms_of(home: Home, feed: FeedSpec) -> Terms:
-    """Return what all rows of a feed's postings have in common."""
-    production = home.production
-    return Terms(production.code, production.base_currency, feed.name, feed.record_kind)
+ENTRIES_SHOWN: Final = 20
+"""The entries of a date that are shown."""
+
+_LARGEST: Final = """
+SELECT transaction_date, entry_id, entry_kind, document_no, account, amount, currency, base_amount
+FROM ledger_entries WHERE feed = $feed AND transaction_date BETWEEN $first AND $last
+QUALIFY row_number() OVER (PARTITION BY transaction_date ORDER BY abs(base_amount) DESC, entry_id) <= $most
+ORDER BY transaction_date, abs(base_amount) DESC, entry_id
+"""
 
 
 def stage_posted(
@@ -59,8 +68,19 @@ def stage_posted(
         clock=lambda: datetime.now(UTC),
         chunk_rows=chunk_rows,
     )
-    appended = {result.partition_date: result.appended_entries for result in results}
+    appended = Counter({result.partition_date: result.appended_entries for result in results})
+    if feed.corrected_documents == POLICY:
+        rebook_by_policy(home, feed, appended)
+    return posted_days(home, feed, dates, appended)
+
+
+def posted_days(
+    home: Home, feed: FeedSpec, dates: Sequence[date], appended: Mapping[date, int]
+) -> dict[date, PostedDay]:
+    """Return what the ledger has of a feed on each date; `appended` are the entries of just now."""
+    ledger = Ledger(home.ledger)
     ledger.create()
+    asked = {"feed": feed.name, "first": dates[0], "last": dates[-1], "most": ENTRIES_SHOWN}
     with ledger.read() as connection:
         sums = balances(connection, dates[0], dates[-1], feed.name).to_pylist()
         hashes = partition_hashes(
@@ -68,18 +88,23 @@ def stage_posted(
             f"ledger_entries WHERE feed = '{feed.name}' "
             f"AND transaction_date BETWEEN DATE '{dates[0]}' AND DATE '{dates[-1]}'",
         )
+        entries = connection.execute(_LARGEST, asked).fetchall()
     totals: dict[date, list[tuple[str, Decimal, Decimal]]] = {day: [] for day in dates}
     for row in sums:
-        totals[row["transaction_date"]].append((row["currency"], row["amount"], row["base_amount"]))
-    base = home.production.base_currency
+        if row["transaction_date"] in totals:
+            totals[row["transaction_date"]].append((row["currency"], row["amount"], row["base_amount"]))
+    largest: dict[date, list[tuple[str, str, str | None, str, Decimal, str, Decimal]]] = {}
+    for day, *entry in entries:
+        largest.setdefault(day, []).append(tuple(entry))
     none = (0, "")
     return {
         day: PostedDay(
             entries=hashes.get(day, none)[0],
             appended=appended.get(day, 0),
-            base_currency=base,
+            base_currency=home.production.base_currency,
             totals=tuple(totals[day]),
             digest=hashes.get(day, none)[1],
+            largest=tuple(largest.get(day, ())),
         )
         for day in dates
     }

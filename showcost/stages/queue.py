@@ -20,12 +20,12 @@ import pyarrow.compute as pc
 from showcost.ingest.register import Register
 from showcost.ledger.audit import AuditLog
 from showcost.ledger.decisions import ROW_ID_SQL
-from showcost.ledger.moments import known_entries
 from showcost.ledger.store import Ledger
 from showcost.stages.decided import decisions_of
 from showcost.stages.outcomes import OutcomeLog, as_recorded, outcome_logs
 from showcost.stages.raw_rows import chosen_records
 from showcost.stages.replay import RowPlace
+from showcost.stages.standing import standing_rows
 from showcost.validation.columns import PRIMARY_AMOUNT
 from showcost.validation.postings import derived_columns
 
@@ -158,14 +158,13 @@ ORDER BY recorded.delivery, recorded.record
 
 def _feed_rows(home: Home, feed: FeedSpec, log: OutcomeLog, as_of: int | None) -> list[QueueRow]:
     decisions = decisions_of(home, feed, as_of)
-    history, standing = ledger_rows(home, feed, as_of)
     with duckdb.connect() as connection:
         as_recorded(connection, log)
         connection.register(
             "effects", decisions.effects.select(["delivery", "record", "decision", "withheld"])
         )
-        connection.register("decisions", history)
-        connection.register("standing", standing)
+        connection.register("decisions", _history(home, feed, as_of))
+        connection.register("standing", standing_rows(home, feed, as_of))
         found = connection.sql(_STATES, params={"feed": feed.name}).to_arrow_table().to_pylist()
     if not found:
         return []
@@ -223,19 +222,14 @@ def _texts(feed: FeedSpec, records: pa.Table) -> dict[tuple[str, int], dict[str,
 _SHOWN: Final = 60
 
 
-def ledger_rows(home: Home, feed: FeedSpec, as_of: int | None) -> tuple[pa.Table, pa.Table]:
-    """Return all decisions about a feed's rows, and the rows (delivery, record) that stand in the ledger."""
+def _history(home: Home, feed: FeedSpec, as_of: int | None) -> pa.Table:
+    """Return all decisions about a feed's rows, in order."""
     ledger = Ledger(home.ledger)
     if not ledger.exists():
-        none = pa.table({"delivery": pa.array([], pa.string()), "record": pa.array([], pa.int64())})
-        return _NO_HISTORY.empty_table(), none
-    entries = known_entries(as_of)
+        return _NO_HISTORY.empty_table()
     with ledger.read() as connection:
         history = connection.sql(_HISTORY, params={"feed": feed.name, "as_of": as_of}).to_arrow_table()
-        standing = connection.sql(
-            _STANDING.format(entries=entries), params={"feed": feed.name}
-        ).to_arrow_table()
-    return history.cast(_NO_HISTORY), standing
+    return history.cast(_NO_HISTORY)
 
 
 _NO_HISTORY: Final = pa.schema(
@@ -251,11 +245,4 @@ _NO_HISTORY: Final = pa.schema(
 _HISTORY: Final = """
 SELECT delivery, record, seq, number, decision FROM row_decisions
 WHERE feed = $feed AND (CAST($as_of AS BIGINT) IS NULL OR seq <= $as_of) ORDER BY seq, number
-"""
-
-_STANDING: Final = """
-WITH known AS (FROM {entries})
-SELECT DISTINCT delivery, record FROM known
-WHERE feed = $feed AND entry_kind = 'posting'
-    AND entry_id NOT IN (SELECT reverses FROM known WHERE reverses IS NOT NULL)
 """

@@ -7,6 +7,7 @@ a replay that died midway; other rows of the same keys are left to it.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -18,13 +19,19 @@ from showcost.config.feeds import choose_feed, load_feeds
 from showcost.ledger.decisions import row_id
 from showcost.ledger.posting import post
 from showcost.ledger.store import Ledger
-from showcost.stages.decided import decisions_of, deliveries_with, marks_by_partition, replayed_marks
+from showcost.stages.decided import (
+    decisions_of,
+    deliveries_with,
+    marked_row,
+    marks_by_partition,
+    replayed_marks,
+)
 from showcost.stages.names import quarantine_asset, raw_asset, undated_asset, valid_asset
 from showcost.stages.periods import closed_periods
-from showcost.stages.posting import terms_of
 from showcost.stages.rates import pin_known
 from showcost.stages.raw_rows import chosen_records
 from showcost.stages.recording import VALID, record_replayed
+from showcost.stages.terms import terms_of
 from showcost.stages.validation import counts_of, inputs_of, texts_of, validate_rows, validate_undated
 from showcost.staging import ALL, StagingStore
 from showcost.validation.columns import Stage, arrow_schema
@@ -67,11 +74,16 @@ class ReplayedRow:
 
 @dataclass(frozen=True)
 class Replayed:
-    """What came of a replay: its rows, the partitions touched per feed, and the entries appended."""
+    """What came of a replay: its rows, the partitions touched per feed, and the entries appended per date."""
 
     rows: tuple[ReplayedRow, ...]
     touched: dict[str, list[str]]
-    appended: int
+    appended_on: dict[date, int]
+
+    @property
+    def appended(self) -> int:
+        """All entries that were appended."""
+        return sum(self.appended_on.values())
 
 
 def replay(home: Home, places: Iterable[RowPlace]) -> Replayed:
@@ -82,13 +94,13 @@ def replay(home: Home, places: Iterable[RowPlace]) -> Replayed:
     feeds = load_feeds(home.production.code)
     rows: list[ReplayedRow] = []
     touched: dict[str, list[str]] = {}
-    appended = 0
+    appended: Counter[date] = Counter()
     for name in sorted(by_feed):
         one = _FeedReplay(home, choose_feed(feeds, name), sorted(by_feed[name]))
         rows += one.judge()
         touched[name] = one.partitions
-        appended += one.post()
-    return Replayed(tuple(rows), touched, appended)
+        appended.update(one.post())
+    return Replayed(tuple(rows), touched, dict(appended))
 
 
 class _FeedReplay:
@@ -138,11 +150,11 @@ class _FeedReplay:
         self._stage(held)
         return _rows(self._feed.name, self._valid, held)
 
-    def post(self) -> int:
-        """Post the valid rows, and what decisions take back on the dates touched; return the entries."""
+    def post(self) -> dict[date, int]:
+        """Post the valid rows, and what decisions take back on the dates touched; return entries per date."""
         dates = [date.fromisoformat(part) for part in self.partitions if part != ALL]
         if not dates:
-            return 0
+            return {}
         ledger = Ledger(self._home.ledger)
         results = post(
             ledger,
@@ -152,7 +164,7 @@ class _FeedReplay:
             run_id=REPLAY_RUN,
             clock=ledger.audit.now,
         )
-        return sum(result.appended_entries for result in results)
+        return {result.partition_date: result.appended_entries for result in results}
 
     def _former_partitions(self) -> set[str]:
         """Return where the rows were delivered, and where corrections had moved them."""
@@ -167,7 +179,7 @@ class _FeedReplay:
         ids = {one.row_id for one in self._places}
         for part in self._store.partitions(raw_asset(self._feed.name)):
             marks = _marks(self._store.metadata(raw_asset(self._feed.name), part))
-            if any(mark.partition(":")[0] in ids for mark in marks if not mark.endswith("+")):
+            if any(marked_row(mark) in ids for mark in marks):
                 found.add(part)
         return found
 

@@ -14,9 +14,12 @@ import duckdb
 import pyarrow as pa
 
 from showcost.ingest.landing import LandedDelivery, landed, records_asset
-from showcost.ledger.queries import standing_rows
-from showcost.ledger.store import Ledger
+from showcost.ledger.audit import AuditLog
+from showcost.stages.decided import decisions_of, key_places
 from showcost.stages.names import quarantine_asset, undated_asset
+from showcost.stages.outcomes import as_recorded, outcome_logs
+from showcost.stages.recording import VALID
+from showcost.stages.standing import standing_rows
 from showcost.staging import StagingStore
 from showcost.validation.columns import PRIMARY_AMOUNT
 
@@ -75,30 +78,40 @@ class FeedStatus:
     codes: Mapping[str, int]
 
 
-# A row that the ledger has is posted, whatever a later validation would say. A row that no stage has
+# A row that stands in the ledger is posted, whatever a later validation would say. A row that no stage has
 # dealt with yet is pending: its partition was not materialised.
 _TALLY: Final = """
-WITH records AS (
+WITH laid_over AS (
+    SELECT delivery, record, byte_start, currency, {amount}__value FROM read_parquet($records)
+        ANTI JOIN corrected USING (delivery, record)
+    UNION ALL SELECT delivery, record, byte_start, currency, {amount}__value FROM corrected
+        WHERE list_contains($deliveries, delivery)),
+records AS (
     SELECT delivery, record, byte_start, upper(trim(currency)) AS currency,
         try_cast({amount}__value AS DECIMAL(38, 4)) AS amount
-    FROM read_parquet($records)),
+    FROM laid_over),
 rejected AS (SELECT delivery, record, byte_start, disposition FROM quarantine),
-posted AS (SELECT DISTINCT delivery, record FROM posted_rows),
 placed AS (
-    SELECT records.*, CASE WHEN posted.record IS NOT NULL THEN 'posted'
+    SELECT records.*, CASE WHEN standing.record IS NOT NULL THEN 'posted'
         WHEN disposition IS NOT NULL THEN disposition ELSE 'pending' END AS state
-    FROM records LEFT JOIN posted USING (delivery, record)
+    FROM records LEFT JOIN standing USING (delivery, record)
     LEFT JOIN rejected USING (delivery, record, byte_start))
 SELECT delivery, state, currency, count(*), sum(amount) FROM placed GROUP BY ALL
 """
 
 
-def feed_status(home: Home, feed: FeedSpec) -> FeedStatus:
-    """Return where every row of a feed is."""
+def feed_status(home: Home, feed: FeedSpec, as_of: int | None = None) -> FeedStatus:
+    """Return where every row of a feed is, as known after an audit record, or now.
+
+    Amounts are those that people corrected, where they did.
+    """
     known = landed(home, feed)
+    if as_of is not None:
+        read = key_places(home, feed, as_of)
+        known = [one for one in known if one.arrival.delivery in read]
     tallies = {one.arrival.delivery: Tally(received=one.summary.received) for one in known}
-    quarantine = _quarantine(home, feed)
-    for delivery, state, currency, rows, amount in _placed(home, feed, known, quarantine):
+    quarantine = _staged_quarantine(home, feed) if as_of is None else _recorded_quarantine(home, feed, as_of)
+    for delivery, state, currency, rows, amount in _placed(home, feed, known, quarantine, as_of):
         tally = tallies[delivery]
         setattr(tally, state, getattr(tally, state) + rows)
         if currency and amount is not None:
@@ -125,7 +138,7 @@ _QUARANTINE: Final = pa.schema(
 )
 
 
-def _quarantine(home: Home, feed: FeedSpec) -> pa.Table:
+def _staged_quarantine(home: Home, feed: FeedSpec) -> pa.Table:
     """Return the rows of all quarantine partitions of a feed, the undated ones included."""
     store = StagingStore(home.path)
     tables = [_QUARANTINE.empty_table()]
@@ -137,8 +150,20 @@ def _quarantine(home: Home, feed: FeedSpec) -> pa.Table:
     return pa.concat_tables(tables)
 
 
+def _recorded_quarantine(home: Home, feed: FeedSpec, as_of: int) -> pa.Table:
+    """Return the same as the audit log had it after a record."""
+    log = outcome_logs(AuditLog(home.path), as_of).get(feed.name)
+    if log is None:
+        return _QUARANTINE.empty_table()
+    with duckdb.connect() as connection:
+        as_recorded(connection, log)
+        names = ", ".join(_QUARANTINE.names)
+        found = connection.sql(f"SELECT {names} FROM recorded WHERE disposition <> '{VALID}'")  # noqa: S608 - constants
+        return found.to_arrow_table().cast(_QUARANTINE)
+
+
 def _placed(
-    home: Home, feed: FeedSpec, known: Sequence[LandedDelivery], quarantine: pa.Table
+    home: Home, feed: FeedSpec, known: Sequence[LandedDelivery], quarantine: pa.Table, as_of: int | None
 ) -> list[tuple[str, str, str | None, int, Decimal | None]]:
     if not known:
         return []
@@ -147,15 +172,9 @@ def _placed(
     paths = store.verified_paths(records_asset(feed.name), sources)
     with duckdb.connect() as connection:
         connection.register("quarantine", quarantine)
-        connection.register("posted_rows", _posted(home, feed))
+        connection.register("standing", standing_rows(home, feed, as_of))
+        connection.register("corrected", decisions_of(home, feed, as_of).corrected)
         return connection.execute(
-            _TALLY.format(amount=PRIMARY_AMOUNT[feed.record_kind]), {"records": [str(path) for path in paths]}
+            _TALLY.format(amount=PRIMARY_AMOUNT[feed.record_kind]),
+            {"records": [str(path) for path in paths], "deliveries": sources},
         ).fetchall()
-
-
-def _posted(home: Home, feed: FeedSpec) -> pa.Table:
-    ledger = Ledger(home.ledger)
-    if not ledger.exists():
-        return pa.table({"delivery": pa.array([], pa.string()), "record": pa.array([], pa.int64())})
-    with ledger.read() as connection:
-        return standing_rows(connection, feed.name)

@@ -26,9 +26,11 @@ from showcost_tests.queue.acts import (
     replayed,
 )
 from showcost_tests.whole import small
-from showcost_tests.whole.steps import ledger_digest
+from showcost_tests.whole.steps import take
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from showcost.config.home import Home
     from showcost_tests.whole.conftest import Copy
 
@@ -36,6 +38,11 @@ if TYPE_CHECKING:
 @pytest.fixture
 def home(posted_home: Home, copy: Copy) -> Home:
     return copy(posted_home)
+
+
+def _steps(home: Home, document: str) -> list[tuple[int, str, date]]:
+    """Return generation, kind and date of a document's net entries."""
+    return sorted((generation, kind, day) for day, _, generation, kind in posted(home, document))
 
 
 def test_a_corrected_amount_is_posted(home: Home) -> None:
@@ -60,21 +67,17 @@ def test_a_posted_row_moves_to_another_date(home: Home) -> None:
     row = entry_of(home, "R5")
     outcome = corrected(home, row, invoice_date="2026-10-28")
     assert outcome.touched == {DE: ["2026-10-28", "2026-10-30"]}
-    assert (
-        posted(home, "R5")
-        == [
-            (small.FRIDAY, Decimal("-500.0000"), 1, "posting"),
-            (small.FRIDAY, Decimal("500.0000"), 1, "reversal"),
-            (small.WEDNESDAY, Decimal("-500.0000"), 2, "posting"),
-        ]
-        or posted(home, "R5")[0][3] == "posting"
-    )
+    assert _steps(home, "R5") == [
+        (1, "posting", small.FRIDAY),
+        (1, "reversal", small.FRIDAY),
+        (2, "posting", small.WEDNESDAY),
+    ]
     assert_settled(home)
     corrected(home, entry_of(home, "R5"), invoice_date="2026-10-29")
-    assert [(day, kind) for day, _, generation, kind in posted(home, "R5") if generation > 1] == [
-        (small.WEDNESDAY, "posting"),
-        (small.WEDNESDAY, "reversal"),
-        (small.THURSDAY, "posting"),
+    assert _steps(home, "R5")[2:] == [
+        (2, "posting", small.WEDNESDAY),
+        (2, "reversal", small.WEDNESDAY),
+        (3, "posting", small.THURSDAY),
     ]
     assert_settled(home)
 
@@ -109,8 +112,7 @@ def test_what_is_withdrawn_is_reversed_and_lets_nobody_in(home: Home) -> None:
     assert queued(home, "R1", 1).state is RowState.WITHDRAWN
     assert_settled(home)
     assert queued(home, "R1", 2).state is RowState.DUPLICATE
-    (again,) = (found(home, queued(home, "R1", 1)),)
-    replayed(home, deciding.reopen(home, [again], who=WHO, why=WHY))
+    replayed(home, deciding.reopen(home, [found(home, queued(home, "R1", 1))], who=WHO, why=WHY))
     assert [(generation, kind) for *_, generation, kind in posted(home, "R1")] == [
         (1, "posting"),
         (1, "reversal"),
@@ -178,16 +180,7 @@ def test_a_closed_period_takes_neither_postings_nor_reversals(home: Home) -> Non
     assert [one.codes for one in moved.rows] == [("SC-PER-001",)]
     assert [kind for *_, kind in posted(home, "R5")] == ["posting", "reversal"]
     reopen_period(home, "W44", who=WHO, why=WHY)
-    assert_settled_after_run(home)
+    take(home, small.WEEK)
+    assert_settled(home)
     assert len(posted(home, "R3")) == 1
     assert [generation for _, _, generation, _ in posted(home, "R5")] == [1, 1, 2]
-
-
-def assert_settled_after_run(home: Home) -> None:
-    """Opening a period makes its dates due; a run over them settles everything."""
-    from showcost_tests.whole.steps import take
-
-    take(home, small.WEEK)
-    before = ledger_digest(home)
-    assert_settled(home)
-    assert ledger_digest(home) == before

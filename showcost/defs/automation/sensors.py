@@ -120,7 +120,7 @@ def _release(home: Home, feed: FeedSpec, now: datetime) -> Iterator[dg.RunReques
 def _range_request(run_key: str, assets: Sequence[dg.AssetKey], span: tuple[date, date]) -> dg.RunRequest:
     return dg.RunRequest(
         run_key=run_key,
-        asset_selection=[naming.FX_SNAPSHOTS, *assets, naming.LEDGER_ENTRIES],
+        asset_selection=[naming.FX_SNAPSHOTS, *assets, naming.LEDGER_ENTRIES, naming.QUEUE],
         tags={naming.RANGE_START: span[0].isoformat(), naming.RANGE_END: span[1].isoformat()},
     )
 

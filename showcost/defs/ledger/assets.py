@@ -8,6 +8,7 @@ from showcost.components import naming
 from showcost.components.checks import partition_check, whole_check
 from showcost.components.metadata import column_schema, counts_table
 from showcost.components.partitions import daily_partitions, partition_dates
+from showcost.components.queue_metadata import queue_metadata
 from showcost.components.resources import DataFolder, plain_failures
 from showcost.config.feeds import load_feeds
 from showcost.config.home import open_home
@@ -23,7 +24,7 @@ def ledger() -> dg.Definitions:
     production = open_home().production
     partitions = daily_partitions(production)
     return dg.Definitions(
-        assets=[_entries(production, partitions)],
+        assets=[_entries(production, partitions), _queue(production)],
         asset_checks=[
             partition_check(
                 asset=naming.LEDGER_ENTRIES,
@@ -94,3 +95,25 @@ def _entries(production: Production, partitions: dg.PartitionsDefinition[str]) -
         return dg.MaterializeResult(metadata={"entries_in_run": sum(one.entries for one in days.values())})
 
     return ledger_entries
+
+
+def _queue(production: Production) -> dg.AssetsDefinition:
+    feeds = load_feeds(production.code)
+
+    @dg.asset(
+        key=naming.QUEUE,
+        deps=[key(feed.name) for feed in feeds for key in (naming.posted_key, naming.undated_key)],
+        description="The rows of all feeds and dates that are not posted, by state, reason and age. "
+        "`showcost queue list` lists them, `showcost queue resolve` decides about them.",
+        group_name=naming.LEDGER,
+        kinds={"parquet"},
+        owners=list(production.owners),
+        tags={"showcost/stage": naming.LEDGER},
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        pool=naming.LEDGER_POOL,
+    )
+    def reconciliation_queue(data: DataFolder) -> dg.MaterializeResult[None]:
+        with plain_failures():
+            return dg.MaterializeResult(metadata=queue_metadata(data.home()))
+
+    return reconciliation_queue

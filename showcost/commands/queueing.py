@@ -1,0 +1,376 @@
+"""`queue`: the rows that wait for a person: seen, decided about, replayed."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, ParamSpec
+
+import click
+
+from showcost.commands.options import (
+    as_of_option,
+    chosen_feeds,
+    feed_option,
+    from_option,
+    moment,
+    span,
+    to_option,
+)
+from showcost.commands.output import Answer, answers, say, show_table
+from showcost.config.home import Home, open_home
+from showcost.core.errors import InputError
+from showcost.core.money import readable_amount
+from showcost.core.reasons import CATALOGUE
+from showcost.ledger.audit import AuditLog
+from showcost.stages import deciding
+from showcost.stages.queue import WAITING, QueueRow, RowState, Wanted, counts_by, queue_rows
+from showcost.stages.replay import Replayed, RowPlace, replay
+from showcost.stages.rows import FoundRow, find_rows
+from showcost.stages.trace import told_reasons, trace_row
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from showcost.stages.deciding import Decided
+
+P = ParamSpec("P")
+
+_ID_SHOWN = 12
+
+
+@click.group()
+def queue() -> None:
+    """Work the reconciliation queue: list, show, resolve, replay."""
+
+
+def _narrowing(command: Callable[P, None]) -> Callable[P, None]:
+    """Add the options that say which rows are wanted."""
+    for option in (
+        click.option("--vendor", help="Only rows whose vendor has this in its name."),
+        click.option("--code", help="Only rows with this reason code."),
+        click.option(
+            "--state",
+            "state_names",
+            type=click.Choice([state.value for state in RowState]),
+            multiple=True,
+            help="Only rows in this state; may be repeated. [default: all in which something is to happen]",
+        ),
+        to_option,
+        from_option,
+        feed_option,
+    ):
+        command = option(command)
+    return command
+
+
+@queue.command("list")
+@_narrowing
+@as_of_option
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Rows shown as text."
+)
+@answers
+def list_rows(as_of: str | None, limit: int, **options: object) -> Answer:
+    """List the rows of the queue; without anything that narrows it, count them by feed, code and vendor."""
+    home = open_home()
+    wanted = _wanted(home, options)
+    feed_name = _text(options["feed_name"])
+    known = moment(home, as_of)
+    rows = queue_rows(home, chosen_feeds(home, feed_name), wanted, known)
+    now = AuditLog(home.path).now()
+    counted = counts_by(rows)
+    facts = {
+        "as_of": known,
+        "rows": [_row_facts(row, now) for row in rows],
+        "counts": [
+            {"feed": feed, "state": state, "code": reason, "vendor": name, "rows": number}
+            for (feed, state, reason, name), number in counted.items()
+        ],
+    }
+
+    def show() -> None:
+        if not rows:
+            say("Nothing is in the queue.")
+        elif wanted.narrows or feed_name or options["state_names"] or len(rows) <= limit:
+            _show_rows(rows[:limit], now)
+            if len(rows) > limit:
+                say(f"{len(rows) - limit} more; narrow the list, or show more with --limit.")
+        else:
+            columns = ["feed", "state", "code", "meaning", "vendor", "rows"]
+            lines = [
+                (feed, state, reason, CATALOGUE[reason].meaning if reason else "", name, number)
+                for (feed, state, reason, name), number in counted.items()
+            ]
+            show_table(f"The queue: {len(rows)} rows", columns, lines)
+
+    return Answer(facts, show)
+
+
+def _wanted(home: Home, options: Mapping[str, object]) -> Wanted:
+    """Return what the options of `_narrowing` ask for."""
+    code = _text(options["code"])
+    if code is not None and code not in CATALOGUE:
+        raise InputError(f"there is no reason code {code}; docs/reason-codes.md lists them")
+    dates = _time(options["first"]), _time(options["last"])
+    first, last = span(home, *dates) if any(dates) else (None, None)
+    states = tuple(RowState(name) for name in _texts(options["state_names"])) or WAITING
+    return Wanted(states=states, code=code, vendor=_text(options["vendor"]), first=first, last=last)
+
+
+def _row_facts(row: QueueRow, now: datetime) -> Mapping[str, object]:
+    return {
+        "id": row.row_id,
+        "state": row.state.value,
+        "codes": row.codes,
+        "feed": row.place.feed,
+        "date": row.day,
+        "document": row.document,
+        "vendor": row.vendor,
+        "currency": row.currency,
+        "amount": row.amount,
+        "decision": row.decision,
+        "age_days": row.age_days(now),
+        "delivery": row.place.delivery,
+        "record": row.place.record,
+    }
+
+
+def _show_rows(rows: Sequence[QueueRow], now: datetime) -> None:
+    columns = ["id", "state", "codes", "feed", "date", "document", "vendor", "amount", "", "days"]
+    show_table(
+        "The queue",
+        columns,
+        [
+            (
+                row.row_id[:_ID_SHOWN],
+                row.state.value,
+                " ".join(row.codes),
+                row.place.feed,
+                row.day,
+                row.document,
+                row.vendor,
+                readable_amount(row.amount) if row.amount is not None else "",
+                row.currency,
+                row.age_days(now),
+            )
+            for row in rows
+        ],
+    )
+
+
+@queue.command("show")
+@click.argument("row")
+@answers
+def show_row(row: str) -> Answer:
+    """Show one row (ID is that of the row or of an entry): raw text, every reason, what was decided."""
+    home = open_home()
+    (found,) = find_rows(home, [row])
+    facts = trace_row(home, found)
+
+    def show() -> None:
+        say(f"Row {found.row_id}, {found.place.feed}, {found.partition}: {found.disposition}")
+        say(f"Record {found.place.record} of delivery {found.place.delivery}")
+        say(f"\n{facts['raw']}\n")
+        reasons = told_reasons(home, found)
+        if reasons:
+            columns = ["code", "field", "observed", "expected", "source", "the accountant"]
+            show_table("Reasons", columns, [(*reason, CATALOGUE[reason[0]].action) for reason in reasons])
+        show_decisions(facts["decisions"])
+
+    return Answer(facts, show)
+
+
+def show_decisions(decisions: Sequence[Mapping[str, object]]) -> None:
+    """Show what was decided about a row, in order."""
+    columns = ["record", "decided at (UTC)", "decision", "fields", "codes", "who", "why"]
+    lines = [
+        (
+            one["seq"],
+            one["decided_at"],
+            one["decision"],
+            ", ".join(f"{name}={text}" for name, text in one["fields"].items()),  # type: ignore[attr-defined]
+            ", ".join(one["codes"]),  # type: ignore[arg-type]
+            one["who"],
+            one["why"],
+        )
+        for one in decisions
+    ]
+    if lines:
+        show_table("Decisions", columns, lines)
+
+
+@queue.command()
+@click.argument("ids", nargs=-1)
+@click.option(
+    "--set", "fields", multiple=True, metavar="FIELD=TEXT", help="Correct a field; may be repeated."
+)
+@click.option("--accept", is_flag=True, help="Let the row pass in spite of its reasons.")
+@click.option("--discard", is_flag=True, help="Keep the row, which is not posted, out for good.")
+@click.option("--withdraw", is_flag=True, help="Reverse what is posted of the row.")
+@click.option("--rebook", is_flag=True, help="Post the row in place of the one that holds its key.")
+@click.option("--reopen", is_flag=True, help="Lift everything that was decided about the row.")
+@click.option("--only", "codes", multiple=True, metavar="CODE", help="With --accept: only these reasons.")
+@click.option("--all", "everything", is_flag=True, help="All rows that the options below choose, not IDS.")
+@click.option("--yes", is_flag=True, help="With --all: do not ask.")
+@_narrowing
+@click.option("--who", required=True, help="Who decides it; goes into the audit log.")
+@click.option("--why", required=True, help="Why; goes into the audit log, so no personal data.")
+@click.option(
+    "--replay/--no-replay", "at_once", default=True, help="Replay the rows at once.", show_default=True
+)
+@answers
+def resolve(ids: tuple[str, ...], **options: object) -> Answer:
+    """Decide about rows: IDS are those of rows or entries, at least six digits of each.
+
+    A decision is in the audit log before it counts; `--set` and `--withdraw` take posted rows too.
+    """
+    home = open_home()
+    rows = _chosen(home, ids, options)
+    decided = _decide(home, rows, options)
+    outcome = _replayed(home, decided.places) if options["at_once"] else None
+    facts = {
+        "audit_record": decided.seq,
+        "rows": [place.row_id for place in decided.places],
+        "replay": None if outcome is None else _replay_facts(outcome),
+    }
+
+    def show() -> None:
+        say(f"Decided about {len(rows)} row{'s' if len(rows) > 1 else ''}: audit record {decided.seq}.")
+        if outcome is None:
+            say("`showcost run`, or `showcost queue replay`, brings it into the ledger.")
+        else:
+            _show_replay(outcome)
+
+    return Answer(facts, show)
+
+
+def _chosen(home: Home, ids: tuple[str, ...], options: Mapping[str, object]) -> list[FoundRow]:
+    """Return the rows named, or with --all those that the narrowing options choose, once a person agrees."""
+    if not options["everything"]:
+        if not ids:
+            raise InputError("name the rows by their ids, or choose them with --all and what narrows it")
+        return find_rows(home, ids)
+    if ids:
+        raise InputError("give either ids or --all, not both")
+    wanted = _wanted(home, options)
+    feed_name = _text(options["feed_name"])
+    if not (wanted.narrows or feed_name):
+        raise InputError("--all needs at least one of --feed, --code, --vendor, --from and --to")
+    rows = queue_rows(home, chosen_feeds(home, feed_name), wanted)
+    if not rows:
+        raise InputError("no row of the queue is chosen by these options")
+    if not options["yes"]:
+        click.confirm(f"Decide about {len(rows)} rows?", abort=True, err=True)
+    return find_rows(home, [row.row_id for row in rows])
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _texts(value: object) -> list[str]:
+    return [str(one) for one in value] if isinstance(value, tuple) else []
+
+
+def _time(value: object) -> datetime | None:
+    return value if isinstance(value, datetime) else None
+
+
+def _decide(home: Home, rows: Sequence[FoundRow], options: Mapping[str, object]) -> Decided:
+    fields = _fields(_texts(options["fields"]))
+    kinds = [name for name in ("accept", "discard", "withdraw", "rebook", "reopen") if options[name]]
+    if len(kinds) + bool(fields) != 1:
+        raise InputError("give one of --set, --accept, --discard, --withdraw, --rebook and --reopen")
+    who, why = str(options["who"]), str(options["why"])
+    codes = _texts(options["codes"])
+    if codes and kinds != ["accept"]:
+        raise InputError("--only goes with --accept")
+    match kinds:
+        case ["accept"]:
+            return deciding.accept(home, rows, codes, who=who, why=why)
+        case ["discard"]:
+            return deciding.discard(home, rows, who=who, why=why)
+        case ["withdraw"]:
+            return deciding.withdraw(home, rows, who=who, why=why)
+        case ["rebook"]:
+            return deciding.rebook(home, rows, who=who, why=why)
+        case ["reopen"]:
+            return deciding.reopen(home, rows, who=who, why=why)
+        case _:
+            return deciding.correct(home, rows, fields, who=who, why=why)
+
+
+def _fields(pairs: Sequence[str]) -> dict[str, str]:
+    fields = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not equals:
+            raise InputError(f"--set takes FIELD=TEXT, not {pair!r}")
+        fields[name.strip()] = text
+    return fields
+
+
+@queue.command("replay")
+@click.argument("ids", nargs=-1, required=True)
+@answers
+def replay_rows(ids: tuple[str, ...]) -> Answer:
+    """Judge rows anew and post those that are valid; no other row is touched, nothing is fetched."""
+    home = open_home()
+    outcome = _replayed(home, [row.place for row in find_rows(home, ids)])
+    return Answer(_replay_facts(outcome), lambda: _show_replay(outcome))
+
+
+def _replayed(home: Home, places: Sequence[RowPlace]) -> Replayed:
+    """Replay rows, and tell Dagster of it if the data folder has an instance."""
+    outcome = replay(home, places)
+    # Dagster takes seconds to import: only a folder that it was used with pays for it.
+    if has_instance(home):
+        from showcost.reporting import report_replay  # noqa: PLC0415
+
+        report_replay(home, outcome)
+    return outcome
+
+
+def has_instance(home: Home) -> bool:
+    """Say whether runs of the data folder were ever kept, so that somebody may look at them in the UI."""
+    named = os.environ.get("DAGSTER_HOME")
+    folder = Path(named) if named else home.path / "dagster_home"
+    return any((folder / name).is_dir() for name in ("storage", "history", "schedules"))
+
+
+def _replay_facts(outcome: Replayed) -> Mapping[str, object]:
+    return {
+        "rows": [
+            {
+                "id": one.place.row_id,
+                "feed": one.place.feed,
+                "partition": one.partition,
+                "outcome": one.disposition,
+                "codes": one.codes,
+            }
+            for one in outcome.rows
+        ],
+        "touched": outcome.touched,
+        "appended_entries": outcome.appended,
+    }
+
+
+def _show_replay(outcome: Replayed) -> None:
+    columns = ["id", "feed", "partition", "outcome", "codes"]
+    show_table(
+        "Replayed",
+        columns,
+        [
+            (
+                one.place.row_id[:_ID_SHOWN],
+                one.place.feed,
+                one.partition,
+                one.disposition,
+                " ".join(one.codes),
+            )
+            for one in outcome.rows
+        ],
+    )
+    say(f"{outcome.appended} entries appended to the ledger.")

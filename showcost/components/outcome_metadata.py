@@ -1,0 +1,110 @@
+"""What the UI shows of the outcome of a partition: valid rows, rows of the queue, entries of the ledger.
+
+Metadata is readable by everyone who can open the UI: ids, codes, places and masked reasons, no raw text.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from showcost.components.metadata import counts_table, preview
+from showcost.core.reasons import CATALOGUE
+from showcost.ledger.decisions import row_id
+from showcost.stages.names import quarantine_asset, valid_asset
+from showcost.stages.queue import RowState
+from showcost.validation.decided import WITHHELD
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import dagster as dg
+    import pyarrow as pa
+
+    from showcost.config.feed import FeedSpec
+    from showcost.stages.posting import PostedDay
+    from showcost.stages.validation import DayCounts
+    from showcost.staging import StagingStore
+
+_ROWS_SHOWN: Final = 20
+_ID_SHOWN: Final = 12
+
+
+def valid_metadata(store: StagingStore, feed: FeedSpec, key: str, counts: DayCounts) -> dict[str, Any]:
+    """Return what is shown of the valid rows of a partition."""
+    metadata: dict[str, Any] = {"dagster/partition_row_count": counts.valid}
+    if counts.valid:
+        shown = [feed.date_field, "document_no", "account", "currency", "description", "flags"]
+        metadata["preview"] = preview(store.read(valid_asset(feed.name), key), shown)
+    return metadata
+
+
+def quarantine_metadata(store: StagingStore, feed: FeedSpec, key: str, counts: DayCounts) -> dict[str, Any]:
+    """Return what is shown of the rows of a partition that are not posted."""
+    metadata: dict[str, Any] = {
+        "dagster/partition_row_count": counts.not_posted,
+        "quarantined": counts.quarantined,
+        "duplicate": counts.duplicate,
+        "pending": counts.pending,
+    }
+    if counts.not_posted:
+        metadata["reasons"] = reasons_table(counts)
+        metadata["rows"] = queue_table(feed, store.read(quarantine_asset(feed.name), key))
+    return metadata
+
+
+def queue_table(feed: FeedSpec, rows: pa.Table) -> dg.TableMetadataValue:
+    """Return the first rows that are not posted, a line per reason, with the ids that `showcost queue` takes.
+
+    What may identify a person is masked in the reasons.
+    """
+    shown = rows.select(["delivery", "arrival", "record", "disposition", "reasons"]).slice(0, _ROWS_SHOWN)
+    lines = [
+        (
+            row_id(feed.name, row["delivery"], row["record"])[:_ID_SHOWN],
+            _state(row["disposition"], reason),
+            reason.get("code"),
+            row["arrival"],
+            row["record"],
+            *(reason.get(name) for name in ("field", "observed", "expected")),
+        )
+        for row in shown.to_pylist()
+        for reason in json.loads(row["reasons"])
+    ]
+    names = ["id", "state", "code", "arrival", "record", "field", "observed", "expected"]
+    return counts_table(names, lines)
+
+
+def _state(disposition: str, reason: Mapping[str, str]) -> str:
+    """Return the state of a row in the queue, as it was validated."""
+    if reason.get("code") == WITHHELD:
+        return str(reason.get("observed"))
+    return RowState.OPEN.value if disposition == "quarantined" else disposition
+
+
+def reasons_table(counts: DayCounts) -> dg.TableMetadataValue:
+    """Return the reasons of a partition by how many rows have them, with what is to be done."""
+    return counts_table(
+        ["code", "rows", "meaning", "the_accountant"],
+        [
+            (code, rows, CATALOGUE[code].meaning, CATALOGUE[code].action)
+            for code, rows in sorted(counts.codes.items())
+        ],
+    )
+
+
+def posted_metadata(day: PostedDay) -> dict[str, Any]:
+    """Return what is shown of a feed's entries of a date; each of the largest with how to trace it."""
+    metadata: dict[str, Any] = {
+        "dagster/partition_row_count": day.entries,
+        "appended_now": day.appended,
+        "digest": day.digest,
+    }
+    if day.totals:
+        metadata["totals"] = counts_table(["currency", "amount", f"base_{day.base_currency}"], day.totals)
+    if day.largest:
+        metadata["largest_entries"] = counts_table(
+            ["trace", "kind", "document", "account", "amount", "currency", f"base_{day.base_currency}"],
+            [(f"showcost trace {entry[:_ID_SHOWN]}", *rest) for entry, *rest in day.largest],
+        )
+    return metadata

@@ -1,0 +1,46 @@
+"""What the UI shows of the reconciliation queue as a whole: how many rows, by state, reason, feed and age."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final
+
+from showcost.components.metadata import counts_table
+from showcost.config.feeds import load_feeds
+from showcost.core.reasons import CATALOGUE
+from showcost.ledger.audit import AuditLog
+from showcost.stages.queue import RowState, Wanted, queue_rows
+
+if TYPE_CHECKING:
+    from showcost.config.home import Home
+
+_AGES: Final = ((7, "up to a week"), (30, "up to 30 days"), (90, "up to 90 days"))
+_OLDER: Final = "older"
+
+
+def queue_metadata(home: Home) -> dict[str, Any]:
+    """Return the counts of the queue; a row counts for each of its codes."""
+    rows = queue_rows(home, load_feeds(home.production.code), Wanted(states=tuple(RowState)))
+    now = AuditLog(home.path).now()
+    states = Counter(row.state for row in rows)
+    waiting = [row for row in rows if row.state in (RowState.OPEN, RowState.PENDING, RowState.DECIDED)]
+    codes = Counter((row.place.feed, code) for row in waiting for code in row.codes)
+    ages = Counter(_age(row.age_days(now)) for row in waiting)
+    metadata: dict[str, Any] = {
+        "dagster/row_count": len(rows),
+        "waiting": len(waiting),
+        "by_state": counts_table(["state", "rows"], [(state, states[state]) for state in RowState]),
+        "by_age": counts_table(
+            ["age", "waiting rows"], [(name, ages[name]) for name in (*(name for _, name in _AGES), _OLDER)]
+        ),
+    }
+    if codes:
+        metadata["by_reason"] = counts_table(
+            ["feed", "code", "meaning", "waiting rows"],
+            [(feed, code, CATALOGUE[code].meaning, rows) for (feed, code), rows in sorted(codes.items())],
+        )
+    return metadata
+
+
+def _age(days: int) -> str:
+    return next((name for most, name in _AGES if days <= most), _OLDER)

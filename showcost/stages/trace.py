@@ -1,0 +1,174 @@
+"""Trace: the whole way of one row, from the bytes that arrived to its entries and every later reversal.
+
+The only place, beside the payload itself, where the raw text of a row is given out: to whoever asks for it by
+id on the command line. It never goes into logs or metadata.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from showcost.config.feeds import choose_feed, load_feeds
+from showcost.ingest.landing import records_asset
+from showcost.ingest.register import Register
+from showcost.ledger import states
+from showcost.ledger.audit import AuditLog
+from showcost.ledger.store import Ledger
+from showcost.stages.names import quarantine_asset, undated_asset
+from showcost.stages.periods import current_production
+from showcost.stages.raw_rows import chosen_records
+from showcost.staging import ALL, StagingStore
+from showcost.validation.reference import FX_STATUS, Reference
+from showcost.validation.rules import rules_for
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from showcost.config.feed import FeedSpec
+    from showcost.config.home import Home
+    from showcost.stages.rows import FoundRow
+
+_ENTRY_FACTS: Final = (
+    *("entry_id", "entry_kind", "generation", "reverses", "component", "account", "transaction_date"),
+    *("amount", "currency", "base_amount", "base_currency", "rate", "eur_rate_original", "eur_rate_base"),
+    *("rate_date", "snapshot_id", "fx_policy", "flags", "batch_id", "run_id", "posted_at"),
+)
+
+
+def trace_row(home: Home, row: FoundRow) -> dict[str, Any]:
+    """Return everything that is known of a row, as plain facts."""
+    feed = choose_feed(load_feeds(home.production.code), row.place.feed)
+    nothing_corrected = StagingStore(home.path).read(records_asset(feed.name), row.place.delivery).slice(0, 0)
+    (record,) = chosen_records(
+        home, feed, [(row.place.delivery, row.place.record)], nothing_corrected
+    ).to_pylist()
+    decisions = _decisions(home, row)
+    return {
+        "id": row.row_id,
+        "feed": feed.name,
+        "partition": row.partition,
+        "outcome": row.disposition,
+        "codes": row.codes,
+        "delivery": _arrival(home, row),
+        "place": {name: record[name] for name in ("record", "byte_start", "byte_end", "ordinal", "row_key")},
+        "raw": record["raw"],
+        "reasons": [dict(zip(_REASON, reason, strict=True)) for reason in told_reasons(home, row)],
+        "decisions": decisions,
+        "rules": _rules(home, feed),
+        "entries": [
+            {name: entry[name] for name in _ENTRY_FACTS} | {"audit_record": entry["seq"]}
+            for entry in row.entries
+        ],
+        "snapshots": _snapshots(home, row),
+        "audit_records": _records(home, row),
+    }
+
+
+_REASON: Final = ("code", "field", "observed", "expected", "source")
+
+
+def told_reasons(home: Home, row: FoundRow) -> list[tuple[str, ...]]:
+    """Return why a row is not posted, as staged: code, field, observed, expected and source per reason."""
+    store = StagingStore(home.path)
+    asset = undated_asset(row.place.feed) if row.partition == ALL else quarantine_asset(row.place.feed)
+    if store.metadata(asset, row.partition) is None:
+        return []
+    rows = store.read(asset, row.partition)
+    mine = rows.filter(
+        pc.and_(
+            pc.equal(rows.column("delivery"), pa.scalar(row.place.delivery)),
+            pc.equal(rows.column("record"), pa.scalar(row.place.record)),
+        )
+    )
+    return [
+        tuple(str(reason.get(name) or "") for name in _REASON)
+        for text in mine.column("reasons").to_pylist()
+        for reason in json.loads(text)
+    ]
+
+
+def _arrival(home: Home, row: FoundRow) -> dict[str, Any]:
+    arrivals = Register(home.raw, home.locks).deliveries(row.place.feed)
+    arrival = next(one for one in arrivals if one.delivery == row.place.delivery)
+    return {
+        "sha256": arrival.delivery,
+        "arrival": arrival.number,
+        "name": arrival.name,
+        "size": arrival.size,
+        "received_at": arrival.received_at,
+    }
+
+
+def _decisions(home: Home, row: FoundRow) -> list[dict[str, Any]]:
+    ledger = Ledger(home.ledger)
+    if not ledger.exists():
+        return []
+    with ledger.read() as connection:
+        found: list[dict[str, Any]] = (
+            connection.sql(_DECISIONS, params={"row_id": row.row_id}).to_arrow_table().to_pylist()
+        )
+    return [one | {"fields": json.loads(one["fields"])} for one in found]
+
+
+def _rules(home: Home, feed: FeedSpec) -> list[dict[str, str]]:
+    """Return the rules that the rows of a feed are held against, with the source of each."""
+    reference = Reference(feed, current_production(home), home.chart, FX_STATUS.empty_table())
+    return [
+        {
+            "code": rule.code,
+            "field": rule.field,
+            "expected": rule.expected if isinstance(rule.expected, str) else "depends on the row",
+            "source": rule.source,
+        }
+        for rule in rules_for(reference)
+    ]
+
+
+def _snapshots(home: Home, row: FoundRow) -> list[dict[str, Any]]:
+    names = sorted({entry["snapshot_id"] for entry in row.entries})
+    if not names:
+        return []
+    with Ledger(home.ledger).read() as connection:
+        found: list[dict[str, Any]] = (
+            connection.sql(_SNAPSHOTS, params={"names": names}).to_arrow_table().to_pylist()
+        )
+    return found
+
+
+def _records(home: Home, row: FoundRow) -> list[dict[str, Any]]:
+    """Return the audit records about the row, its delivery, partitions, batches and snapshots."""
+    days: Sequence[object] = sorted(
+        {row.partition, *(str(entry["transaction_date"]) for entry in row.entries)}
+    )
+    subjects = {
+        str(states.row(row.row_id)),
+        str(states.delivery(row.place.delivery)),
+        *(str(states.partition(row.place.feed, day)) for day in days),
+        *(str(states.batch(entry["batch_id"])) for entry in row.entries),
+        *(str(states.snapshot(entry["transaction_date"])) for entry in row.entries),
+    }
+    return [
+        {"seq": record.seq, "at": record.at, "kind": record.kind.value, "hash": record.hash}
+        for record in AuditLog(home.path).records()
+        if subjects.intersection(record.subjects)
+    ]
+
+
+def reversed_by(entries: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Return, per entry that was reversed, the entry that did it."""
+    return {entry["reverses"]: entry["entry_id"] for entry in entries if entry["reverses"]}
+
+
+_DECISIONS: Final = """
+SELECT seq, decided_at, decision, fields, codes, who, why FROM row_decisions
+WHERE row_id = $row_id ORDER BY seq, number
+"""
+
+_SNAPSHOTS: Final = """
+SELECT snapshot_id, snapshot_date, hash, source, source_sha256, carry_days, pinned_at
+FROM fx_snapshots WHERE list_contains($names, snapshot_id) ORDER BY snapshot_id
+"""
