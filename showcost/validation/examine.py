@@ -78,7 +78,7 @@ class Examiner:
         row, rule = numbers_of(failures, "row"), numbers_of(failures, "rule")
         waived = np.isin(row * len(self._code_names) + self._code_of[rule], marks.waived)
         faulty = row[self._blocks[rule] & ~self._about_rates[rule] & ~waived]
-        sound = (readable.to_numpy() & ~_mask(faulty, len(rows)) & ~marks.withheld) | marks.withdrawn
+        sound = (readable.to_numpy() & ~_mask(faulty, len(rows))) | marks.withdrawn
         columns = {
             "row": pa.array(np.arange(start, start + len(rows))),
             **{name: rows.column(name) for name in ("row_key", "delivery", "arrival", "record")},

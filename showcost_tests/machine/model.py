@@ -160,9 +160,8 @@ class Books:
         return bool(former) and row.place > min(former) and not row.preferred
 
     def _is_sound(self, row: Row) -> bool:
-        return row.withdrawn or (
-            row.content.known and not row.withheld and row.content.day not in self.closed
-        )
+        """Say whether a row may hold its key; what was discarded claims it as if nothing were decided."""
+        return row.withdrawn or (row.content.known and row.content.day not in self.closed)
 
 
 def _claim(row: Row) -> tuple[int, bool, tuple[int, int]]:
