@@ -26,7 +26,7 @@ from showcost.core.reasons import CATALOGUE
 from showcost.ledger.audit import AuditLog
 from showcost.stages import deciding
 from showcost.stages.queue import WAITING, QueueRow, RowState, Wanted, counts_by, queue_rows
-from showcost.stages.replay import Replayed, RowPlace, replay
+from showcost.stages.replay import Replayed, RowPlace, preview, replay
 from showcost.stages.rows import FoundRow, find_rows
 from showcost.stages.trace import told_reasons, trace_row
 
@@ -167,7 +167,17 @@ def show_row(row: str) -> Answer:
     """Show one row (ID is that of the row or of an entry): raw text, every reason, what was decided."""
     home = open_home()
     (found,) = find_rows(home, [row])
-    facts = trace_row(home, found)
+    expected = preview(home, found.place)
+    facts = trace_row(home, found) | {
+        "replay_would": {
+            "outcome": expected.disposition,
+            "codes": expected.codes,
+            "entries": [
+                dict(zip(("component", "account", "amount", "currency"), one, strict=True))
+                for one in expected.components
+            ],
+        }
+    }
 
     def show() -> None:
         say(f"Row {found.row_id}, {found.place.feed}, {found.partition}: {found.disposition}")
@@ -178,6 +188,17 @@ def show_row(row: str) -> Answer:
             columns = ["code", "field", "observed", "expected", "source", "the accountant"]
             show_table("Reasons", columns, [(*reason, CATALOGUE[reason[0]].action) for reason in reasons])
         show_decisions(facts["decisions"])
+        if found.standing:
+            say(f"It is posted; `showcost trace {found.row_id[:_ID_SHOWN]}` shows its entries.")
+        elif expected.components:
+            columns = ["component", "account", "amount", ""]
+            rows = [
+                (name, account, readable_amount(amount), code)
+                for name, account, amount, code in expected.components
+            ]
+            show_table("A replay would post", columns, rows)
+        else:
+            say(f"A replay would post nothing: {expected.disposition}, {' '.join(expected.codes)}.")
 
     return Answer(facts, show)
 

@@ -5,14 +5,30 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
+import pyarrow as pa
+
 from showcost.components.metadata import counts_table
 from showcost.config.feeds import load_feeds
 from showcost.core.reasons import CATALOGUE
 from showcost.ledger.audit import AuditLog
 from showcost.stages.queue import RowState, Wanted, queue_rows
+from showcost.validation.columns import MONEY, ColumnInfo
 
 if TYPE_CHECKING:
     from showcost.config.home import Home
+
+QUEUE_COLUMNS: Final = (
+    ColumnInfo("id", pa.string(), "id of the row, which `showcost queue` takes", nullable=False),
+    ColumnInfo("state", pa.string(), "open, pending, duplicate, decided, released, discarded or withdrawn"),
+    ColumnInfo("codes", pa.list_(pa.string()), "reason codes, sorted"),
+    ColumnInfo("feed", pa.string(), "feed that delivered the row"),
+    ColumnInfo("date", pa.date32(), "transaction date, if it has one"),
+    ColumnInfo("document", pa.string(), "number of the invoice, permit or payroll invoice"),
+    ColumnInfo("vendor", pa.string(), "who is paid; never a person on the payroll"),
+    ColumnInfo("currency", pa.string(), "currency of the amount"),
+    ColumnInfo("amount", MONEY, "amount on the row's own account, where it can be read"),
+)
+"""The columns of `showcost queue list`."""
 
 _AGES: Final = ((7, "up to a week"), (30, "up to 30 days"), (90, "up to 90 days"))
 _OLDER: Final = "older"

@@ -38,6 +38,7 @@ from showcost.validation.columns import Stage, arrow_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from decimal import Decimal
 
     from showcost.config.feed import FeedSpec
     from showcost.config.home import Home
@@ -103,6 +104,31 @@ def replay(home: Home, places: Iterable[RowPlace]) -> Replayed:
     return Replayed(tuple(rows), touched, dict(appended))
 
 
+@dataclass(frozen=True)
+class Preview:
+    """What a replay of a row would come to now: its codes, and the entries it would have, if it were valid.
+
+    `components` are (component, account, amount, currency).
+    """
+
+    disposition: str
+    codes: tuple[str, ...]
+    components: tuple[tuple[str, str, Decimal, str], ...]
+
+
+def preview(home: Home, place: RowPlace) -> Preview:
+    """Return what a replay of a row would come to; nothing is recorded, staged or posted."""
+    one = _FeedReplay(home, choose_feed(load_feeds(home.production.code), place.feed), [place])
+    valid, held = one.validated()
+    (row,) = _rows(place.feed, valid, held)
+    components = tuple(
+        (line["component"], line["account"], line["amount"], found["currency"])
+        for found in valid.select(["components", "currency"]).to_pylist()
+        for line in found["components"]
+    )
+    return Preview(row.disposition, row.codes, components)
+
+
 class _FeedReplay:
     """The replay of rows of one feed."""
 
@@ -120,11 +146,26 @@ class _FeedReplay:
 
     def judge(self) -> list[ReplayedRow]:
         """Validate the rows, record what came of them, and stage it."""
+        if self._days:
+            pin_known(self._home, self._days)
+        self._valid, held = self.validated()
+        undated = self._records.column("transaction_date").null_count
+        self.partitions = sorted(
+            {day.isoformat() for day in self._days}
+            | ({ALL} if undated else set())
+            | self._former_partitions()
+        )
+        ids = [one.row_id for one in self._places]
+        record_replayed(self._home, self._feed.name, (self._valid, held), self.partitions, ids)
+        self._stage(held)
+        return _rows(self._feed.name, self._valid, held)
+
+    def validated(self) -> tuple[pa.Table, pa.Table]:
+        """Return the rows that are valid, and those that are not."""
         dated = self._records.filter(pc.is_valid(self._records.column("transaction_date")))
         undated = self._records.filter(pc.is_null(self._records.column("transaction_date")))
         valid, quarantine = [self._valid], [arrow_schema(self._feed.kind, Stage.QUARANTINE).empty_table()]
         if dated.num_rows:
-            pin_known(self._home, self._days)
             sources = deliveries_with(self._home, self._feed, dated.column("row_key").unique())
             outcome = validate_rows(
                 self._home,
@@ -139,16 +180,7 @@ class _FeedReplay:
         if undated.num_rows:
             outcome = validate_undated(self._home, self._feed, undated, self._decisions)
             quarantine.append(outcome.quarantine)
-        self._valid, held = pa.concat_tables(valid), pa.concat_tables(quarantine)
-        self.partitions = sorted(
-            {day.isoformat() for day in self._days}
-            | ({ALL} if undated.num_rows else set())
-            | self._former_partitions()
-        )
-        ids = [one.row_id for one in self._places]
-        record_replayed(self._home, self._feed.name, (self._valid, held), self.partitions, ids)
-        self._stage(held)
-        return _rows(self._feed.name, self._valid, held)
+        return pa.concat_tables(valid), pa.concat_tables(quarantine)
 
     def post(self) -> dict[date, int]:
         """Post the valid rows, and what decisions take back on the dates touched; return entries per date."""

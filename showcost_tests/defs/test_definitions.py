@@ -53,7 +53,7 @@ def test_every_asset_says_what_it_is_and_whose(graph: AssetGraph) -> None:
 
 
 def test_a_feeds_assets_are_found_by_its_tag(graph: AssetGraph) -> None:
-    shared = {naming.FX_SNAPSHOTS, naming.LEDGER_ENTRIES}
+    shared = {naming.FX_SNAPSHOTS, naming.LEDGER_ENTRIES, naming.QUEUE}
     for node in (node for node in _nodes(graph) if node.key not in shared):
         assert node.key.path[-1].endswith(node.tags["showcost/feed"])
 
@@ -74,7 +74,7 @@ def test_one_run_does_a_range(graph: AssetGraph) -> None:
 
 def test_partitions_are_the_days_of_the_production(graph: AssetGraph, home: Path) -> None:
     production = open_home(home).production
-    whole = (naming.DELIVERIES, "undated")
+    whole = (naming.DELIVERIES, "undated", "reconciliation_queue")
     for node in _nodes(graph):
         if node.key.path[-1].startswith(whole):
             assert node.partitions_def is None

@@ -54,6 +54,11 @@ def test_a_row_is_shown_and_resolved(home: Home, showcost: CommandLine) -> None:
     assert [reason["code"] for reason in shown["reasons"]] == ["SC-AMT-001"]
     text = showcost(home, "queue", "show", row[:8]).out
     assert "SC-AMT-001" in text
+    assert "A replay would post nothing: quarantined, SC-AMT-001." in text
+    decide = ("queue", "resolve", row[:8], "--set", "net_amount=120.00", *BY)
+    assert showcost(home, *decide, "--no-replay", "--json").json["replay"] is None
+    would = showcost(home, "queue", "show", row[:8], "--json").json["replay_would"]
+    assert (would["outcome"], [one["component"] for one in would["entries"]]) == ("valid", ["net", "tax"])
     ended = showcost(home, "queue", "resolve", row[:8], "--set", "net_amount=120.00", *BY, "--json")
     assert ended.json["replay"]["rows"][0]["outcome"] == "valid"
     assert ended.json["replay"]["appended_entries"] == 2

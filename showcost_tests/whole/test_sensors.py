@@ -84,7 +84,7 @@ def test_deliveries_request_the_stretches_that_they_touch(
         if naming.undated_key("vendor_invoices_de") in (request.asset_selection or [])
     ]
     assert with_undated == ["2026-10-28"]
-    shared = {naming.FX_SNAPSHOTS, naming.LEDGER_ENTRIES}
+    shared = {naming.FX_SNAPSHOTS, naming.LEDGER_ENTRIES, naming.QUEUE}
     assert all(shared <= {*(request.asset_selection or [])} for request in requests)
 
 

@@ -8,7 +8,7 @@ from showcost.components import naming
 from showcost.components.checks import partition_check, whole_check
 from showcost.components.metadata import column_schema, counts_table
 from showcost.components.partitions import daily_partitions, partition_dates
-from showcost.components.queue_metadata import queue_metadata
+from showcost.components.queue_metadata import QUEUE_COLUMNS, queue_metadata
 from showcost.components.resources import DataFolder, plain_failures
 from showcost.config.feeds import load_feeds
 from showcost.config.home import open_home
@@ -111,6 +111,7 @@ def _queue(production: Production) -> dg.AssetsDefinition:
         tags={"showcost/stage": naming.LEDGER},
         backfill_policy=dg.BackfillPolicy.single_run(),
         pool=naming.LEDGER_POOL,
+        metadata={"dagster/column_schema": column_schema(QUEUE_COLUMNS)},
     )
     def reconciliation_queue(data: DataFolder) -> dg.MaterializeResult[None]:
         with plain_failures():
