@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from showcost.ingest.readers.detect import detect_form, records
 from showcost.ingest.readers.grammar import Grammar
+from showcost.ingest.readers.items import JsonReading
 from showcost.ingest.readers.layout import Row, find_layout
 from showcost.ingest.readers.mend import Mender
 from showcost.ingest.readers.model import Dialect, Hints, Limits
@@ -23,6 +24,8 @@ from showcost.ingest.readers.workbook import to_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from showcost.config.items import ItemMapping
 
 _HEAD: Final = 2**17
 _PIECE: Final = 2**16
@@ -37,6 +40,7 @@ def read_delivery(
     *,
     format: str = "csv",  # noqa: A002
     hints: Hints = Hints(),  # noqa: B008
+    items: ItemMapping | None = None,
     original_name: str | None = None,  # noqa: ARG001
     work_dir: Path | None = None,
     limits: Limits = _LIMITS,
@@ -44,13 +48,15 @@ def read_delivery(
     """Open a delivery for reading.
 
     `format` is what the feed expects ("csv" or "xlsx"); what the bytes are decides, and a difference is
-    among the assumptions. `work_dir` is where temporary files may go. Content never raises: what cannot be
-    read gives a reading with one rejection of the whole file (SC-FIL-001). OSError is raised when the file
-    itself cannot be opened.
+    among the assumptions. With `items` the delivery is a page of JSON. `work_dir` is where temporary files
+    may go. Content never raises: what cannot be read gives a reading with one rejection of the whole file
+    (SC-FIL-001). OSError is raised when the file itself cannot be opened.
     """
     folder = tempfile.TemporaryDirectory(prefix="reading-", dir=work_dir)
     size = path.stat().st_size
     try:
+        if items is not None:
+            return _page(path, items, limits, folder)
         return _open(path, format, hints, limits, folder)
     except UnreadableError as error:
         with path.open("rb") as file:
@@ -85,6 +91,19 @@ def _open(
     else:
         raise UnreadableError("the delivery is compressed more than once")
     return _table(plain, hints, limits, folder, notes)
+
+
+def _page(
+    path: Path, items: ItemMapping, limits: Limits, folder: tempfile.TemporaryDirectory[str]
+) -> Reading:
+    kind = kind_of(path)
+    if kind in {"gzip", "zip", "zstd"}:
+        path = decompress(path, kind, Path(folder.name), limits)
+    size = path.stat().st_size
+    if size > limits.json_bytes:
+        raise UnreadableError(f"{size} bytes of JSON, more than {limits.json_bytes}")
+    with folder:
+        return JsonReading(path.read_bytes(), items)
 
 
 def _table(
