@@ -56,11 +56,15 @@ class Flusher:
 
     def complete(self) -> int:
         """Do what a crash has left undone, from the stored bytes; return the number of pages it concerned."""
-        known = {arrival.name for arrival in self._register.arrivals(self.feed.name)}
+        arrivals = self._register.arrivals(self.feed.name)
+        known = {arrival.name for arrival in arrivals}
         left = [page for page in self.journal.pages if page.name not in known]
         for page in left:
             self._payloads.verified(page.delivery)
             self._land(Payload(page.delivery, page.size, new=False), page.name)
+        for arrival in arrivals:
+            if not arrival.again and not self._is_read(arrival.delivery):
+                read_arrival(self.home, self.feed, arrival, self._audit)
         for letter in self.letters.open():
             if self._was_had(letter):
                 self.letters.replayed(letter, self._audit, _now())
@@ -102,8 +106,12 @@ class Flusher:
         (arrival,) = self._register.add(
             self.feed.name, [(payload, name, 0)], lambda one: record_received(self._audit, one)
         )
-        if self._staging.metadata(records_asset(self.feed.name), payload.sha256) is None:
+        if not self._is_read(payload.sha256):
             read_arrival(self.home, self.feed, arrival, self._audit)
+
+    def _is_read(self, delivery: str) -> bool:
+        staged = self._staging.metadata(records_asset(self.feed.name), delivery)
+        return staged is not None or self._payloads.is_shredded(delivery)
 
     def bury(self, place: Place, failure: RequestFailedError, request: Mapping[str, Any]) -> DeadLetter:
         """Keep a page that could not be had as a dead letter."""
