@@ -26,6 +26,8 @@ class Kind(StrEnum):
     VALIDATED = "validated"
     DECIDED = "decided"
     FX_PINNED = "fx_pinned"
+    ACCRUED = "accrued"
+    RELEASED = "released"
     INTENT = "intent"
     COMMITTED = "committed"
     RECOVERED = "recovered"
@@ -45,6 +47,7 @@ class Of(StrEnum):
     PERIOD = "period"
     ROW = "row"
     PUBLICATION = "publication"
+    ACCRUAL = "accrual"
 
 
 class State(StrEnum):
@@ -64,6 +67,8 @@ class State(StrEnum):
     DECIDED = "decided"
     REPLAYED = "replayed"
     PUBLISHED = "published"
+    ACCRUED = "accrued"
+    RELEASED = "released"
 
 
 class Subject(NamedTuple):
@@ -109,6 +114,11 @@ def row(row_id: str) -> Subject:
 def publication(name: str) -> Subject:
     """Return a published report or lender snapshot."""
     return Subject(Of.PUBLICATION, name)
+
+
+def accrual(accrual_id: str) -> Subject:
+    """Return a provisional accrual."""
+    return Subject(Of.ACCRUAL, accrual_id)
 
 
 def parse(text: str) -> Subject:
@@ -180,6 +190,9 @@ MACHINE: Final[Mapping[tuple[Of, Kind], Moves]] = {
         State.NEW: State.PUBLISHED,
         State.PUBLISHED: State.PUBLISHED,
     },
+    # A crash between the record and the table: the record is written again.
+    (Of.ACCRUAL, Kind.ACCRUED): {State.NEW: State.ACCRUED, State.ACCRUED: State.ACCRUED},
+    (Of.ACCRUAL, Kind.RELEASED): {State.ACCRUED: State.RELEASED, State.RELEASED: State.RELEASED},
 }
 """Per subject and kind of record: from which state it moves the subject, and to which."""
 

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from showcost.config.feeds import load_feeds
 from showcost.core.errors import CheckFailedError, InputError
 from showcost.core.hashing import sha256_file
+from showcost.ingest.api.dead_letters import DeadLetters, letter_hash
 from showcost.ingest.landing import reread
 from showcost.ingest.payloads import PayloadStore
 from showcost.ingest.recording import arrival_hash
@@ -25,6 +26,7 @@ from showcost.ingest.register import Register
 from showcost.ledger import states
 from showcost.ledger.audit import AuditLog, Finding, Head
 from showcost.ledger.proofs import Proof, prove_ledger
+from showcost.ledger.provisional import differing_from_record
 from showcost.ledger.states import Kind, State
 from showcost.ledger.store import Ledger
 from showcost.stages.names import quarantine_asset, undated_asset, valid_asset
@@ -96,7 +98,13 @@ def verify(
     if ledger.exists() or audit.path.exists():
         plan += prove_ledger(ledger, evidence.outcome_files)
         plan.append(("origins", "every entry names its delivery as the register does", evidence.origins))
+        plan.append(("provisional", "accruals are those that were recorded", evidence.provisional))
     plan += [
+        (
+            "dead letters",
+            "none was added, altered or removed, and its bytes are there",
+            evidence.dead_letters,
+        ),
         ("staged files", "the staged rows are those that were recorded", evidence.staged),
         ("outcomes", "staged outcomes are those that the audit log has", evidence.outcomes),
         ("conservation", "every row received is in exactly one place", evidence.conservation),
@@ -273,6 +281,38 @@ class _Evidence:
                 if problem := _file_problem(self._home.path / name, sha256):
                     findings.append(Finding(f"{name} (record {record.seq})", problem))
         return files, findings
+
+    def provisional(self) -> tuple[int, list[Finding]]:
+        kinds = (Kind.ACCRUED, Kind.RELEASED)
+        recorded = [record.segment for record in self._of(*kinds) if record.segment is not None]
+        paths = [str(self._audit.segment_path(segment)) for segment in recorded]
+        with Ledger(self._home.ledger).read() as connection:
+            rows, differing = differing_from_record(connection, paths)
+        return rows, [
+            Finding(f"ledger.duckdb, {event} {accrual}", "it is not there as the audit log has it")
+            for accrual, event in differing
+        ]
+
+    def dead_letters(self) -> tuple[int, list[Finding]]:
+        known: dict[str, set[str]] = {}
+        for record in self._of(Kind.DEAD_LETTERED, Kind.REPLAYED):
+            facts: Mapping[str, Any] = record.facts
+            if "letter_hash" in facts:
+                known.setdefault(facts["feed"], set()).add(facts["letter_hash"])
+        store, lines, findings = PayloadStore(self._home.raw), 0, []
+        for feed in (one for one in self._feeds if one.api is not None):
+            place = f"raw/dead_letters/{feed.name}.jsonl"
+            found = {letter_hash(letter): letter for letter in DeadLetters(self._home.raw, feed.name).history}
+            lines += len(found)
+            expected = known.get(feed.name, set())
+            if missing := expected - found.keys():
+                findings.append(Finding(place, f"{len(missing)} lines that the audit log has are not there"))
+            for number, (digest, letter) in enumerate(found.items(), start=1):
+                if digest not in expected:
+                    findings.append(Finding(f"{place}, line {number}", "it is not in the audit log"))
+                elif letter.response is not None and (problem := store.problem(letter.response)):
+                    findings.append(Finding(f"{place}, line {number}", problem))
+        return lines, findings
 
     def outcome_files(self) -> list[Path]:
         """Return the segments that say which rows may be posted."""

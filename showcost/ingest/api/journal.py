@@ -60,11 +60,15 @@ class StoredPage:
 
 @dataclass
 class Progress:
-    """Where a window stands: its newest pull, the pages that are stored of it, and when it began."""
+    """Where a window stands: its newest pull, the pages that are stored of it, and when it began.
+
+    `delivery` is the last of those pages, `ever_complete` when a pull of the window last came to its end.
+    """
 
     pull: int
     pages: int
     next: str | None
+    delivery: str
     began: datetime
     complete: bool
     ever_complete: datetime | None
@@ -121,5 +125,7 @@ class Journal:
         complete = page.next is None
         before = known.ever_complete if known is not None else None
         ever = at if complete else before
-        self._progress[page.window] = Progress(page.pull, page.page, page.next, began, complete, ever)
+        self._progress[page.window] = Progress(
+            page.pull, page.page, page.next, page.delivery, began, complete, ever
+        )
         self.pages.append(page)

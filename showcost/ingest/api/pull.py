@@ -160,15 +160,18 @@ class _Plan:
             if window.first <= self.today
         ]
         if wanted.dead_only:
-            missing = {(letter.first, letter.last) for letter in flusher.letters.open()}
-            return [window for window in every if (str(window.first), str(window.last)) in missing]
+            return [window for window in every if self._is_missing(window)]
         self.left_alone = [window for window in every if self._is_settled(window)]
         return [window for window in every if window not in set(self.left_alone)]
+
+    def _is_missing(self, window: Window) -> bool:
+        dates = (str(window.first), str(window.last))
+        return any((letter.first, letter.last) == dates for letter in self.flusher.letters.open())
 
     def _is_settled(self, window: Window) -> bool:
         """Say whether a window is complete and was pulled when the vendor no longer changed it."""
         known = self.flusher.journal.progress(window)
-        if known is None or not known.complete or self.wanted.again:
+        if known is None or not known.complete or self.wanted.again or self._is_missing(window):
             return False
         zone = ZoneInfo(self.flusher.home.production.timezone)
         settled_after = window.last + timedelta(days=self.flusher.api.window.late_days)
