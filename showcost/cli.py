@@ -16,6 +16,7 @@ from showcost.commands.demo import demo
 from showcost.commands.landing import land, status
 from showcost.commands.later import COMING, coming
 from showcost.commands.parsing import parse
+from showcost.commands.pulling import pull
 from showcost.commands.rates import fx
 from showcost.commands.running import digest, run
 from showcost.commands.shredding import shred
@@ -36,6 +37,7 @@ for command in (
     demo,
     parse,
     land,
+    pull,
     run,
     status,
     digest,

@@ -37,28 +37,55 @@ ACCRUAL, RELEASE = "accrual", "release"
 
 TABLES: Final = ("provisional_accruals", "fallback_steps")
 
+
+@dataclass(frozen=True)
+class Column:
+    """A column of `provisional_accruals`."""
+
+    name: str
+    type: str
+    description: str
+    nullable: bool = False
+
+    @property
+    def type_name(self) -> str:
+        """The type as DuckDB writes it."""
+        return self.type
+
+
+COLUMNS: Final = (
+    Column("accrual_id", "VARCHAR", "the day, vendor and account that it is for, as 32 hex digits"),
+    Column("event", "VARCHAR", f"{ACCRUAL}, or {RELEASE}: its exact negation"),
+    Column("production", "VARCHAR", "code of the production"),
+    Column("feed", "VARCHAR", "the feed whose invoices are missing"),
+    Column("transaction_date", "DATE", "the day"),
+    Column("vendor_code", "VARCHAR", "vendor"),
+    Column("account", "VARCHAR", "account of the chart"),
+    Column("description", "VARCHAR", "what is supplied"),
+    Column("due_date", "DATE", "when it would be due by the vendor's terms"),
+    Column("currency", "VARCHAR", "currency of the terms"),
+    Column("amount", AMOUNT_TYPE, "what the day costs by the vendor's terms"),
+    Column("base_currency", "VARCHAR", "base currency of the production"),
+    Column("base_amount", AMOUNT_TYPE, "amount in base; null while no rate was pinned", nullable=True),
+    Column("rate", CROSS_RATE_TYPE, "units of base per unit of the currency", nullable=True),
+    Column("eur_rate_original", RATE_TYPE, "units of the currency per euro", nullable=True),
+    Column("eur_rate_base", RATE_TYPE, "units of the base currency per euro", nullable=True),
+    Column("rate_date", "DATE", "publication date of the older of the two rates", nullable=True),
+    Column(
+        "snapshot_id", "VARCHAR", "the newest snapshot that was pinned for the day or before", nullable=True
+    ),
+    Column("because", "VARCHAR", "the dead letter, or for a release the delivery that it gives way to"),
+    Column("recorded_at", "TIMESTAMP", "when it was recorded, UTC"),
+)
+
+_ACCRUALS: Final = "CREATE TABLE provisional_accruals ({}, CHECK (event IN ('{}', '{}')))".format(
+    ", ".join(f"{one.name} {one.type}{'' if one.nullable else ' NOT NULL'}" for one in COLUMNS),
+    ACCRUAL,
+    RELEASE,
+)
+
 DDL: Final = (
-    f"""CREATE TABLE provisional_accruals (
-        accrual_id VARCHAR NOT NULL,
-        event VARCHAR NOT NULL CHECK (event IN ('{ACCRUAL}', '{RELEASE}')),
-        production VARCHAR NOT NULL,
-        feed VARCHAR NOT NULL,
-        transaction_date DATE NOT NULL,
-        vendor_code VARCHAR NOT NULL,
-        account VARCHAR NOT NULL,
-        description VARCHAR NOT NULL,
-        due_date DATE NOT NULL,
-        currency VARCHAR NOT NULL,
-        amount {AMOUNT_TYPE} NOT NULL,
-        base_currency VARCHAR NOT NULL,
-        base_amount {AMOUNT_TYPE},         -- null while no rate was ever pinned
-        rate {CROSS_RATE_TYPE},
-        eur_rate_original {RATE_TYPE},
-        eur_rate_base {RATE_TYPE},
-        rate_date DATE,
-        snapshot_id VARCHAR,
-        because VARCHAR NOT NULL,          -- the dead letter, or the delivery that it gives way to
-        recorded_at TIMESTAMP NOT NULL)    -- UTC""",
+    _ACCRUALS,
     """CREATE TABLE fallback_steps (
         feed VARCHAR NOT NULL,
         transaction_date DATE NOT NULL,
