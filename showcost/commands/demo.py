@@ -109,7 +109,7 @@ def demo(sample: str, folder: Path | None, deliveries: Path | None) -> Answer:
     return Answer(facts, show, status=0 if success else 1)
 
 
-_VENDORS: Final = (
+VENDORS: Final = (
     Script("camera", "page", currency="GBP", accounts=("3320",), failing=8, doubled=2, token=None),
     Script("grip", "cursor", currency="EUR", accounts=("2510", "2530"), dead=True),
     Script("sound", "link", accounts=("3420", "3430"), failing=8, bad=3, gzip=True),
@@ -123,8 +123,8 @@ def _with_vendors(home: Home) -> tuple[list[RunOutcome], Answer]:
     Also returns the status in between.
     """
     dates = [(home.production.dates.start, home.production.dates.end)]
-    with simulated(_VENDORS) as simulator:
-        for script in _VENDORS:
+    with simulated(VENDORS) as simulator:
+        for script in VENDORS:
             os.environ[f"SHOWCOST_{script.name.upper()}_URL"] = simulator.base_url(script.name)
         first = run_spans(home, dates)
         before = status_answer(home, load_feeds(home.production.code))

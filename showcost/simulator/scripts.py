@@ -80,6 +80,7 @@ class Script:
         return cls(**content)
 
 
+@lru_cache(maxsize=64)
 def invoices(script: Script, first: date, last: date) -> list[dict[str, Any]]:
     """Return what a vendor has from `first` to `last`, in order; what it sends twice stands at the end."""
     found: list[dict[str, Any]] = []
