@@ -144,7 +144,8 @@ MACHINE: Final[Mapping[tuple[Of, Kind], Moves]] = {
         State.READ: State.DEAD,
         State.DEAD: State.DEAD,
     },
-    (Of.DELIVERY, Kind.REPLAYED): {State.DEAD: State.RECEIVED},
+    # Again after a crash between the record and what it is about.
+    (Of.DELIVERY, Kind.REPLAYED): {State.DEAD: State.RECEIVED, State.RECEIVED: State.RECEIVED},
     (Of.DELIVERY, Kind.PAYLOAD_SHREDDED): {State.RECEIVED: State.SHREDDED, State.READ: State.SHREDDED},
     # One process may validate a partition, or replay a row of it, while another is posting to it: the
     # INTENT stays open until it is committed, by its writer or by the recovery.

@@ -19,8 +19,17 @@ from typing import TYPE_CHECKING, Final
 
 from showcost.ingest.api.dead_letters import DeadLetters
 from showcost.ingest.api.journal import Journal
-from showcost.ingest.api.pages import windows
-from showcost.ledger.provisional import Accrual, Books, Step, accrue, note_steps, provisional, release
+from showcost.ingest.api.pages import Window, windows
+from showcost.ledger.provisional import (
+    Accrual,
+    Books,
+    Step,
+    accrue,
+    note_steps,
+    provisional,
+    release,
+    steps_taken,
+)
 from showcost.ledger.recovery import writing
 from showcost.ledger.store import Ledger
 
@@ -79,6 +88,29 @@ def stage_fallback(
         ]
         note_steps(connection, plan.steps, now)
     return plan
+
+
+def due_by_fallback(home: Home, feed: FeedSpec) -> list[date]:
+    """Return the dates of a feed for which a step is to be taken that is not recorded yet."""
+    dates = home.production.dates
+    plan = _plan(home, feed, Window(dates.start, dates.end).dates)
+    if not plan.steps and not plan.releasing:
+        return []
+    taken: set[tuple[date, str, str]] = set()
+    accrued: set[date] = set()
+    ledger = Ledger(home.ledger)
+    if ledger.exists():
+        with ledger.read() as connection:
+            for row in steps_taken(connection, feed.name, dates.start, dates.end).to_pylist():
+                taken.add((row["transaction_date"], row["step"], row["because"]))
+            rows = provisional(connection, dates.start, dates.end, feed.name).to_pylist()
+            accrued = {row["transaction_date"] for row in rows}
+    fresh = {
+        one.transaction_date
+        for one in plan.steps
+        if (one.transaction_date, one.step, one.because) not in taken
+    }
+    return sorted(fresh | (plan.releasing.keys() & accrued))
 
 
 def open_accruals(home: Home, first: date, last: date, feed: str | None = None) -> pa.Table | None:

@@ -19,6 +19,7 @@ from showcost.config.feeds import load_feeds
 from showcost.core.errors import CheckFailedError, InputError
 from showcost.core.hashing import sha256_file
 from showcost.ingest.api.dead_letters import DeadLetters, letter_hash
+from showcost.ingest.api.journal import Journal
 from showcost.ingest.landing import reread
 from showcost.ingest.payloads import PayloadStore
 from showcost.ingest.recording import arrival_hash
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
     from showcost.config.feed import FeedSpec
     from showcost.config.home import Home
+    from showcost.ingest.api.dead_letters import DeadLetter
     from showcost.ledger.audit import Record
 
 SHOWN: Final = 20
@@ -294,25 +296,43 @@ class _Evidence:
         ]
 
     def dead_letters(self) -> tuple[int, list[Finding]]:
-        known: dict[str, set[str]] = {}
-        for record in self._of(Kind.DEAD_LETTERED, Kind.REPLAYED):
-            facts: Mapping[str, Any] = record.facts
-            if "letter_hash" in facts:
-                known.setdefault(facts["feed"], set()).add(facts["letter_hash"])
-        store, lines, findings = PayloadStore(self._home.raw), 0, []
+        lines, findings = 0, list[Finding]()
         for feed in (one for one in self._feeds if one.api is not None):
-            place = f"raw/dead_letters/{feed.name}.jsonl"
-            found = {letter_hash(letter): letter for letter in DeadLetters(self._home.raw, feed.name).history}
-            lines += len(found)
-            expected = known.get(feed.name, set())
-            if missing := expected - found.keys():
-                findings.append(Finding(place, f"{len(missing)} lines that the audit log has are not there"))
-            for number, (digest, letter) in enumerate(found.items(), start=1):
-                if digest not in expected:
-                    findings.append(Finding(f"{place}, line {number}", "it is not in the audit log"))
-                elif letter.response is not None and (problem := store.problem(letter.response)):
-                    findings.append(Finding(f"{place}, line {number}", problem))
+            letters = DeadLetters(self._home.raw, feed.name).history
+            lines += len(letters)
+            findings += self._letters_of(feed, letters)
         return lines, findings
+
+    def _letters_of(self, feed: FeedSpec, letters: Sequence[DeadLetter]) -> Iterator[Finding]:
+        place = f"raw/dead_letters/{feed.name}.jsonl"
+        recorded = self._recorded_letters(feed)
+        known = {facts["letter_hash"] for _, _, facts in recorded}
+        store, found = PayloadStore(self._home.raw), set()
+        for number, letter in enumerate(letters, start=1):
+            found.add(letter_hash(letter))
+            if letter_hash(letter) not in known:
+                yield Finding(f"{place}, line {number}", "it is not in the audit log")
+            elif letter.response is not None and (problem := store.problem(letter.response)):
+                yield Finding(f"{place}, line {number}", problem)
+        stored = {
+            (page.first, page.last, page.page)
+            for page in Journal(self._home.raw, self._home.locks, feed.name).pages
+        }
+        for position, (subject, kind, facts) in enumerate(recorded):
+            # After a crash between the record and its line the record comes once more, or the page itself.
+            following = next((one for one in recorded[position + 1 :] if one[0] == subject), None)
+            repeated = following is not None and following[1] is kind
+            had = (facts["first"], facts["last"], facts["page"]) in stored
+            if facts["letter_hash"] not in found and not repeated and not (had and following is None):
+                yield Finding(place, f"the line of {subject} is not there; `showcost pull` asks again")
+
+    def _recorded_letters(self, feed: FeedSpec) -> list[tuple[str, Kind, Mapping[str, Any]]]:
+        """Return (subject, kind, facts) of what the audit log has of a feed's dead letters, in order."""
+        return [
+            (record.subjects[0], record.kind, record.facts)
+            for record in self._of(Kind.DEAD_LETTERED, Kind.REPLAYED)
+            if record.facts.get("feed") == feed.name and "letter_hash" in record.facts
+        ]
 
     def outcome_files(self) -> list[Path]:
         """Return the segments that say which rows may be posted."""

@@ -13,7 +13,15 @@ from showcost.ingest.api.dead_letters import DeadLetter, DeadLetters
 from showcost.ledger.provisional import provisional, steps_taken
 from showcost.ledger.store import Ledger
 from showcost.simulator.running import simulated
-from showcost.stages.fallback import ACCRUED, LAST_GOOD, NO_TERMS, PARTLY_THERE, RELEASED, stage_fallback
+from showcost.stages.fallback import (
+    ACCRUED,
+    LAST_GOOD,
+    NO_TERMS,
+    PARTLY_THERE,
+    RELEASED,
+    due_by_fallback,
+    stage_fallback,
+)
 from showcost.stages.verification import verify
 from showcost_tests.ingest.api.test_pull import home_of
 from showcost_tests.ingest.api.vendors import feed_of, feeds_of, scripts
@@ -60,6 +68,7 @@ def test_terms_stand_in_apart_and_give_way(tmp_path: Path) -> None:
         pull_week(home, feeds)
         post_week(home, feeds)
         before = week_digest(home)
+        assert due_by_fallback(home, feed) == WEEK
         done = stage_fallback(home, feed, WEEK, lambda: AFTERWARDS)
         assert (done.accrued, done.released) == (7 + 3, 0)
         assert week_digest(home) == before, "the ledger knows nothing of it"
@@ -78,16 +87,19 @@ def test_terms_stand_in_apart_and_give_way(tmp_path: Path) -> None:
         again = stage_fallback(home, feed, WEEK, lambda: AFTERWARDS)
         assert (again.accrued, again.released) == (0, 0)
         assert rows(home) == standing
+        assert due_by_fallback(home, feed) == []
         assert verify(home).first is None
 
         simulator.revive(feed.name)
         assert pull_week(home, feeds, dead_only=True).dead == []
+        assert due_by_fallback(home, feed) == WEEK
         post_week(home, feeds)
         done = stage_fallback(home, feed, WEEK, lambda: AFTERWARDS)
         assert (done.accrued, done.released) == (0, 10)
         assert rows(home) == []
         assert sorted(steps(home, feed.name)) == sorted([ACCRUED] * 7 + [RELEASED] * 7)
     assert stage_fallback(home, feed, WEEK, lambda: AFTERWARDS).released == 0
+    assert due_by_fallback(home, feed) == []
     _sums_to_nothing(home)
     assert verify(home).first is None
 
