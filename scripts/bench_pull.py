@@ -29,9 +29,10 @@ from showcost.config.home import open_home
 from showcost.ingest.api.dead_letters import Place
 from showcost.ingest.api.failures import RequestFailedError
 from showcost.ingest.api.flushing import Flusher, PageAnswer
-from showcost.ingest.api.pages import Pagination, Window
+from showcost.ingest.api.pages import Pagination
 from showcost.ingest.api.pull import Wanted, pull
 from showcost.ingest.api.watch import resident_bytes
+from showcost.ingest.api.windows import Window
 from showcost.ledger.audit import AuditLog
 from showcost.simulator.running import simulated
 from showcost_tests.ingest.api.vendors import feeds_of, scripts

@@ -15,12 +15,11 @@ import click
 from showcost.commands.landing import land_answer, status_answer
 from showcost.commands.output import Answer, answers, say, show_table
 from showcost.commands.running import run_spans, show_runs
-from showcost.config.feeds import load_feeds
+from showcost.config.feeds import api_feeds, load_feeds
 from showcost.config.home import HOME_VARIABLE, open_home
 from showcost.config.production import PRODUCTION_FILE
 from showcost.core.errors import InputError
 from showcost.core.money import readable_amount
-from showcost.ingest.api.pull import api_feeds
 from showcost.ledger.digest import digest
 from showcost.ledger.queries import balances
 from showcost.ledger.store import Ledger

@@ -8,13 +8,11 @@ import click
 
 from showcost.commands.options import chosen_feeds, feed_option, from_option, span, to_option
 from showcost.commands.output import Answer, answers, say, show_table
+from showcost.config.feeds import api_feeds
 from showcost.config.home import Home, open_home
 from showcost.core.errors import InputError
 from showcost.core.reasons import CATALOGUE
 from showcost.ingest.api.dead_letters import EXHAUSTED
-from showcost.ingest.api.pool import PoolSettings
-from showcost.ingest.api.pull import FeedPull, Pull, Wanted, api_feeds
-from showcost.ingest.api.pull import pull as pull_feeds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,6 +20,7 @@ if TYPE_CHECKING:
 
     from showcost.config.feed import FeedSpec
     from showcost.ingest.api.dead_letters import DeadLetter
+    from showcost.ingest.api.pull import FeedPull, Pull
 
 
 @click.command()
@@ -44,6 +43,11 @@ def pull(
     trace: bool,
 ) -> Answer:
     """Pull the items of a range of dates from the vendors' APIs; the exit status is 1 when any is missing."""
+    # The client of http takes a while to import: only this command pays for it.
+    from showcost.ingest.api.pool import PoolSettings  # noqa: PLC0415
+    from showcost.ingest.api.pull import Wanted  # noqa: PLC0415
+    from showcost.ingest.api.pull import pull as pull_feeds  # noqa: PLC0415
+
     home = open_home()
     wanted = Wanted(*span(home, first, last), again=again, dead_only=dead_only)
     outcome = pull_feeds(home, _feeds(home, feed_name), wanted, PoolSettings(debug=debug, trace=trace))

@@ -82,8 +82,8 @@ class FeedSpec(ConfigModel):
     """Who sends the deliveries, and how often."""
     record_kind: Literal["vendor_invoice", "location_permit", "payroll"]
     """What a row is; decides the fields."""
-    format: Literal["csv", "xlsx", "json"] = "csv"
-    """The format; a workbook in place of a text file, and the reverse, is read all the same."""
+    format: Literal["csv", "xlsx", "ubl", "json"] = "csv"
+    """`csv`, `xlsx`, `ubl` (e-invoices, EN 16931), `json`; a file of another of the first three is read too."""
     owners: tuple[Annotated[str, Field(pattern=r"^(team:[\w-]+|[^@\s]+@[^@\s]+)$")], ...] = (
         "team:production-accounting",
     )
@@ -92,7 +92,10 @@ class FeedSpec(ConfigModel):
     """The production codes that the feed delivers to; all when empty."""
     inbox: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")] | None = None
     """The folder below the inbox, when it is not the feed's name."""
-    patterns: tuple[str, ...] = ("*.csv", "*.txt", "*.csv.gz", "*.zip", "*.xls", "*.xlsx")
+    patterns: tuple[str, ...] = (
+        *("*.csv", "*.txt", "*.csv.gz", "*.zip", "*.xls", "*.xlsx"),
+        "*.xml",
+    )
     """The file names that are taken from the inbox, without regard to case."""
     dialect: DialectHints = DialectHints()
     """What is known of the files: encoding, delimiter, quote, escape, header_record, skip_records, sheet."""

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 from showcost.ingest.api.dead_letters import DeadLetters
 from showcost.ingest.api.journal import Journal
-from showcost.ingest.api.pages import Window, windows
+from showcost.ingest.api.windows import Window, windows
 from showcost.ledger.provisional import (
     Accrual,
     Books,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from showcost.core.reasons import CATALOGUE
 from showcost.ingest.api.dead_letters import EXHAUSTED, DeadLetters
 from showcost.ingest.api.journal import Journal
-from showcost.ingest.api.pages import windows
+from showcost.ingest.api.windows import windows
 from showcost.stages.verdicts import Verdict
 
 if TYPE_CHECKING:

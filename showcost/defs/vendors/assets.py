@@ -4,9 +4,8 @@ import dagster as dg
 
 from showcost.components.api_assets import pulled_assets
 from showcost.components.partitions import daily_partitions
-from showcost.config.feeds import load_feeds
+from showcost.config.feeds import api_feeds, load_feeds
 from showcost.config.home import open_home
-from showcost.ingest.api.pull import api_feeds
 
 
 @dg.definitions

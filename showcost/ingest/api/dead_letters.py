@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from showcost.ingest.api.failures import RequestFailedError
-    from showcost.ingest.api.pages import Window
+    from showcost.ingest.api.windows import Window
     from showcost.ingest.payloads import PayloadStore
     from showcost.ledger.audit import AuditLog
 

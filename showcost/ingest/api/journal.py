@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 from showcost.core.durable import make_folder
 from showcost.core.errors import IntegrityError, StoreBusyError
 from showcost.ingest.api.lines import Lines
-from showcost.ingest.api.pages import Window
+from showcost.ingest.api.windows import Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,8 +6,7 @@ it. What a step means depends on how the vendor pages.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import httpx
@@ -19,40 +18,11 @@ from showcost.ingest.readers.items import Digits, look_up, parse_page
 from showcost.ingest.readers.source import UnreadableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from showcost.config.api import ApiSpec
     from showcost.config.items import ItemMapping
-    from showcost.config.production import Span
+    from showcost.ingest.api.windows import Window
 
 _LONGEST_STEP: Final = 4_096
-
-
-@dataclass(frozen=True, order=True)
-class Window:
-    """Consecutive dates that are asked for together, first and last included."""
-
-    first: date
-    last: date
-
-    def __str__(self) -> str:
-        return f"{self.first}..{self.last}"
-
-    @property
-    def dates(self) -> list[date]:
-        """The dates, ascending."""
-        return [self.first + timedelta(days=number) for number in range((self.last - self.first).days + 1)]
-
-
-def windows(api: ApiSpec, production: Span, first: date, last: date) -> Iterator[Window]:
-    """Yield the windows that dates from `first` to `last` lie in; they always begin at the same dates."""
-    days = api.window.days
-    begin = production.start + timedelta(
-        days=(max(first, production.start) - production.start).days // days * days
-    )
-    while begin <= min(last, production.end):
-        yield Window(begin, min(begin + timedelta(days=days - 1), production.end))
-        begin += timedelta(days=days)
 
 
 class PageFacts(NamedTuple):

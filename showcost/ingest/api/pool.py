@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
     from showcost.ingest.api.flushing import Flusher
     from showcost.ingest.api.guard import Resolver
-    from showcost.ingest.api.pages import PageFacts, Window
+    from showcost.ingest.api.pages import PageFacts
+    from showcost.ingest.api.windows import Window
 
 
 @dataclass(frozen=True)

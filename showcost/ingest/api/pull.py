@@ -16,8 +16,8 @@ from zoneinfo import ZoneInfo
 
 from showcost.core.errors import InputError, ShowcostError
 from showcost.ingest.api.flushing import Flusher
-from showcost.ingest.api.pages import Window, windows
 from showcost.ingest.api.pool import FeedWork, Pool, PoolSettings
+from showcost.ingest.api.windows import Window, windows
 from showcost.ledger.audit import AuditLog
 
 if TYPE_CHECKING:
@@ -77,11 +77,6 @@ class Wanted:
     last: date
     again: bool = False
     dead_only: bool = False
-
-
-def api_feeds(feeds: Sequence[FeedSpec]) -> list[FeedSpec]:
-    """Return the feeds that have an API."""
-    return [feed for feed in feeds if feed.api is not None]
 
 
 def pull(

@@ -66,6 +66,7 @@ class Limits:
     name_characters: int = 10_000
     workbook_bytes: int = 256 * 2**20
     json_bytes: int = 64 * 2**20
+    xml_bytes: int = 64 * 2**20
 
 
 @dataclass(frozen=True)

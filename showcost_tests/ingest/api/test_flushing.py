@@ -15,8 +15,9 @@ from showcost.ingest.api.dead_letters import Place
 from showcost.ingest.api.failures import RequestFailedError, Trouble
 from showcost.ingest.api.flushing import Flusher, PageAnswer
 from showcost.ingest.api.journal import Journal
-from showcost.ingest.api.pages import Pagination, Window
+from showcost.ingest.api.pages import Pagination
 from showcost.ingest.api.pool import FeedWork, Pool, PoolSettings
+from showcost.ingest.api.windows import Window
 from showcost.ingest.landing import landed
 from showcost.ingest.register import Register
 from showcost.ledger.audit import AuditLog, Finding

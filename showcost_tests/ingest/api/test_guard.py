@@ -15,7 +15,8 @@ from showcost.core.errors import InputError
 from showcost.ingest.api.client import address_of
 from showcost.ingest.api.failures import RequestFailedError, Trouble
 from showcost.ingest.api.guard import CheckedNetwork, check_url, judge
-from showcost.ingest.api.pages import Pagination, Window
+from showcost.ingest.api.pages import Pagination
+from showcost.ingest.api.windows import Window
 from showcost_tests.ingest.api.asking import api, ask, failure, vendor_of
 from showcost_tests.ingest.api.hostile import answer, serving
 from showcost_tests.ingest.api.vendors import feed_of, scripts
