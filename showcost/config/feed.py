@@ -83,7 +83,7 @@ class FeedSpec(ConfigModel):
     record_kind: Literal["vendor_invoice", "location_permit", "payroll"]
     """What a row is; decides the fields."""
     format: Literal["csv", "xlsx", "ubl", "json"] = "csv"
-    """`csv`, `xlsx`, `ubl` (e-invoices, EN 16931), `json`; a file of another of the first three is read too."""
+    """`csv`, `xlsx`, `ubl` (e-invoices, EN 16931), `json`; of the first three, another one is read too."""
     owners: tuple[Annotated[str, Field(pattern=r"^(team:[\w-]+|[^@\s]+@[^@\s]+)$")], ...] = (
         "team:production-accounting",
     )
