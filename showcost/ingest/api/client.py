@@ -231,8 +231,11 @@ class Vendor:
             self.breaker.succeeded()
         elif error.transient and error.trouble is not Trouble.DOWN:
             self.breaker.failed()
-        if error.wait_seconds is not None and error.wait_seconds * 1000 <= self.api.retries.longest_wait_ms:
-            self._rate.close_for(error.wait_seconds)
+        if error.wait_seconds is not None:
+            if error.wait_seconds * 1000 <= self.api.retries.longest_wait_ms:
+                self._rate.close_for(error.wait_seconds)
+            else:
+                self.breaker.give_up(f"it asked to be left alone for {error.wait_seconds} s")
         LOG.info("%s: %s (%s)", self.name, error.trouble, error.detail)
 
     async def _leased(self, url: httpx.URL) -> Answer:

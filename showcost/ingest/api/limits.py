@@ -148,6 +148,7 @@ class Breaker:
         self._failures = self._rests = 0
         self._resting_until_ms = 0
         self._probing = asyncio.Lock()
+        self._why = ""
         self.trips = 0
         self.down = False
 
@@ -174,7 +175,11 @@ class Breaker:
     def refuse_if_down(self) -> None:
         """Raise RequestFailedError when the vendor is down."""
         if self.down:
-            raise RequestFailedError(Trouble.DOWN, f"given up after {self.trips} rests")
+            raise RequestFailedError(Trouble.DOWN, self._why)
+
+    def give_up(self, why: str) -> None:
+        """Ask the vendor no more in this pull."""
+        self.down, self._why = True, why
 
     def succeeded(self) -> None:
         """Note an answer: whatever it says, the vendor is there."""
@@ -188,7 +193,7 @@ class Breaker:
         if self._rests and self._resting_until_ms > now_ms():
             return  # a request that had begun before the rest did
         if self._rests >= self._settings.rests:
-            self.down = True
+            self.give_up(f"given up after {self.trips} rests")
             return
         self._resting_until_ms = now_ms() + (self._settings.rest_ms << self._rests)
         self._rests += 1

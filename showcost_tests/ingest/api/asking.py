@@ -22,8 +22,8 @@ def api(base_url: str, **settings: Any) -> ApiSpec:  # noqa: ANN401 -- of the AP
     return ApiSpec.model_validate(content)
 
 
-def vendor_of(spec: ApiSpec, resolver: Resolver = resolve, *, memory: int = 2**26) -> Vendor:
-    shared = Shared(asyncio.Semaphore(8), MemoryBudget(memory), ssl.create_default_context())
+def vendor_of(spec: ApiSpec, resolver: Resolver = resolve, *, tls: ssl.SSLContext | None = None) -> Vendor:
+    shared = Shared(asyncio.Semaphore(8), MemoryBudget(2**26), tls or ssl.create_default_context())
     return Vendor("vendor", spec, shared, resolver)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterator, Mapping
 
 
@@ -27,7 +28,9 @@ def answer(body: bytes, *headers: str, status: str = "200 OK") -> bytes:
 
 
 @contextmanager
-def serving(answers: Mapping[str, bytes], *, drip_seconds: float = 0) -> Iterator[Hostile]:
+def serving(
+    answers: Mapping[str, bytes], *, drip_seconds: float = 0, tls: ssl.SSLContext | None = None
+) -> Iterator[Hostile]:
     """Serve answers by path, byte by byte if asked to; the connection is closed after each."""
     hostile, ready, ended = Hostile(), threading.Event(), threading.Event()
 
@@ -52,8 +55,9 @@ def serving(answers: Mapping[str, bytes], *, drip_seconds: float = 0) -> Iterato
             await writer.wait_closed()
 
     async def main() -> None:
-        server = await asyncio.start_server(one, "127.0.0.1", 0)
-        hostile.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        server = await asyncio.start_server(one, "127.0.0.1", 0, ssl=tls)
+        scheme = "http" if tls is None else "https"
+        hostile.url = f"{scheme}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         ready.set()
         await asyncio.to_thread(ended.wait)
         server.close()

@@ -4,18 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import ssl
 import time
 import zlib
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from typing import TYPE_CHECKING
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from h2.config import H2Configuration
+from h2.connection import H2Connection
+from h2.events import RequestReceived
 
 from showcost.core.errors import InputError
 from showcost.ingest.api.client import _retry_after
 from showcost.ingest.api.failures import Received, RequestFailedError, Trouble
 from showcost_tests.ingest.api.asking import api, ask, failure, vendor_of
 from showcost_tests.ingest.api.hostile import answer, serving
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 CUT = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n" + b'{"invoices": ['
 CUT_CHUNKS = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{'a':"
@@ -148,6 +160,92 @@ def test_a_vendor_that_stays_down_is_given_up() -> None:
         assert error.attempts == asked == 3 + 2
         assert failure(vendor).attempts == 0
     assert len(server.asked) == asked
+
+
+def test_a_vendor_that_asks_for_a_long_pause_is_asked_no_more() -> None:
+    with serving({"/x": answer(b"", "Retry-After: 3600", status="503 Unavailable")}) as server:
+        vendor = vendor_of(api(f"{server.url}/x"))
+        assert failure(vendor).trouble is Trouble.SERVER
+        error = failure(vendor)
+    assert (error.trouble, error.attempts) == (Trouble.DOWN, 0)
+    assert "3600 s" in error.detail
+    assert server.asked == ["/x"]
+
+
+def test_a_server_shows_a_certificate_that_is_trusted(tmp_path: Path) -> None:
+    """By name, although the connection goes to the address that was judged."""
+    certificate, key = _certificate(tmp_path)
+    served = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    served.load_cert_chain(certificate, key)
+    with serving({"/x": answer(PAGE)}, tls=served) as server:
+        url = server.url.replace("127.0.0.1", "localhost")
+        trusting = ssl.create_default_context(cafile=str(certificate))
+        assert ask(vendor_of(api(f"{url}/x"), tls=trusting)) == PAGE
+        for other, context in ((url, None), (server.url, trusting)):
+            vendor = vendor_of(api(f"{other}/x", retries={"attempts": 1}), tls=context)
+            assert failure(vendor).trouble is Trouble.CONNECT
+
+
+async def _answer_in_http_2(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Answer every request of a connection with the page, in HTTP/2."""
+    connection = H2Connection(H2Configuration(client_side=False))
+    connection.initiate_connection()
+    while data := await reader.read(2**16):
+        for event in connection.receive_data(data):
+            if isinstance(event, RequestReceived):
+                connection.send_headers(event.stream_id, [(":status", "200")])
+                connection.send_data(event.stream_id, PAGE, end_stream=True)
+        writer.write(connection.data_to_send())
+        await writer.drain()
+    writer.close()
+
+
+def test_http_2_is_spoken_where_it_is_offered(tmp_path: Path) -> None:
+    certificate, key = _certificate(tmp_path)
+    served = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    served.load_cert_chain(certificate, key)
+    served.set_alpn_protocols(["h2"])
+    trusting = ssl.create_default_context(cafile=str(certificate))
+
+    async def main() -> bytes:
+        server = await asyncio.start_server(_answer_in_http_2, "127.0.0.1", 0, ssl=served)
+        async with server:
+            port = server.sockets[0].getsockname()[1]
+            vendor = vendor_of(api(f"https://localhost:{port}/x"), tls=trusting)
+            async with vendor.opened():
+                answers = [await vendor.get(vendor.url) for _ in range(2)]
+            return b"".join(one.received.body for one in answers)
+
+    assert asyncio.run(main()) == PAGE * 2
+
+
+def _certificate(folder: Path) -> tuple[Path, Path]:
+    """Return a certificate of its own for localhost, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    built = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    certificate, secret = folder / "certificate.pem", folder / "key.pem"
+    certificate.write_bytes(built.public_bytes(serialization.Encoding.PEM))
+    secret.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return certificate, secret
 
 
 def test_retry_after_is_a_number_or_a_date() -> None:
