@@ -6,11 +6,26 @@ A test holds the committed pages equal to what this makes.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from showcost.config.api import (
+    ApiAuth,
+    ApiLimits,
+    ApiRetries,
+    ApiSpec,
+    ApiWindow,
+    CursorPages,
+    LinkedPages,
+    PageNumbers,
+    VendorTerms,
+)
 from showcost.config.feed import FeedSpec
+from showcost.config.items import ItemMapping
 from showcost.config.record_kinds import RECORD_KINDS
 from showcost.core.reasons import CATALOGUE, Severity
+
+if TYPE_CHECKING:
+    from showcost.config.loading import ConfigModel
 
 DOCS: Final = Path(__file__).resolve().parents[1] / "docs"
 
@@ -59,13 +74,17 @@ def feed_settings() -> str:
         "",
         "## Settings",
         "",
-        "| setting | | default | meaning |",
-        "|---|---|---|---|",
+        *_settings(FeedSpec),
     ]
-    for name, field in FeedSpec.model_fields.items():
-        needed = "needed" if field.is_required() else ""
-        default = "" if field.is_required() else _default(field.get_default(call_default_factory=True))
-        lines.append(f"| `{name}` | {needed} | {default} | {field.description} |")
+    for title, model in _NESTED.items():
+        lines += [
+            "",
+            f"## {title}",
+            "",
+            (model.__doc__ or "").strip().split("\n\n")[0],
+            "",
+            *_settings(model),
+        ]
     for kind in RECORD_KINDS.values():
         lines += [
             "",
@@ -83,12 +102,37 @@ def feed_settings() -> str:
     return "\n".join(lines) + "\n"
 
 
+_NESTED: Final[dict[str, type[ConfigModel]]] = {
+    "`items`": ItemMapping,
+    "`api`": ApiSpec,
+    "`api.auth`": ApiAuth,
+    "`api.pages` with `kind: page`": PageNumbers,
+    "`api.pages` with `kind: cursor`": CursorPages,
+    "`api.pages` with `kind: link`": LinkedPages,
+    "`api.window`": ApiWindow,
+    "`api.limits`": ApiLimits,
+    "`api.retries`": ApiRetries,
+    "`api.terms`": VendorTerms,
+}
+"""Settings that have settings of their own."""
+
+
+def _settings(model: type[ConfigModel]) -> list[str]:
+    """Return a table of the settings of a model."""
+    lines = ["| setting | | default | meaning |", "|---|---|---|---|"]
+    for name, field in model.model_fields.items():
+        needed = "needed" if field.is_required() else ""
+        default = "" if field.is_required() else _default(field.get_default(call_default_factory=True))
+        lines.append(f"| `{name}` | {needed} | {default} | {field.description or ''} |")
+    return lines
+
+
 def _default(value: object) -> str:
     if isinstance(value, tuple):
         return ", ".join(f"`{item}`" for item in value)
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
-    return f"`{value}`" if isinstance(value, str) else ""
+    return f"`{value}`" if isinstance(value, str | int) else ""
 
 
 PAGES: Final = {"reason-codes.md": reason_codes, "feed-settings.md": feed_settings}

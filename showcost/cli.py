@@ -17,6 +17,7 @@ from showcost.commands.landing import land, status
 from showcost.commands.later import COMING, coming
 from showcost.commands.parsing import parse
 from showcost.commands.periods import period
+from showcost.commands.pulling import pull
 from showcost.commands.queueing import queue
 from showcost.commands.rates import fx
 from showcost.commands.running import digest, run
@@ -39,6 +40,7 @@ for command in (
     demo,
     parse,
     land,
+    pull,
     run,
     status,
     digest,

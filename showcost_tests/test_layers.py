@@ -19,7 +19,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # From the bottom up; layers of one line do not know each other.
 ORDER: Final = (
     ("core",),
-    ("config", "values"),
+    ("config", "values", "simulator"),
     ("fx",),
     ("validation",),
     ("ledger", "staging"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import asdict, dataclass
 from datetime import timedelta
@@ -14,7 +15,7 @@ import click
 from showcost.commands.landing import land_answer, status_answer
 from showcost.commands.output import Answer, answers, say, show_table
 from showcost.commands.running import run_spans, show_runs
-from showcost.config.feeds import load_feeds
+from showcost.config.feeds import api_feeds, load_feeds
 from showcost.config.home import HOME_VARIABLE, open_home
 from showcost.config.production import PRODUCTION_FILE
 from showcost.core.errors import InputError
@@ -22,6 +23,8 @@ from showcost.core.money import readable_amount
 from showcost.ledger.digest import digest
 from showcost.ledger.queries import balances
 from showcost.ledger.store import Ledger
+from showcost.simulator.running import simulated
+from showcost.simulator.scripts import Script
 from showcost.stages.due import due_spans
 
 if TYPE_CHECKING:
@@ -30,8 +33,13 @@ if TYPE_CHECKING:
 
     from showcost.config.home import Home
     from showcost.config.production import Span
+    from showcost.running import RunOutcome
 
-SAMPLES: Final = {"harrow-bridge": "data", "uk-spend": "examples/uk_spend"}
+SAMPLES: Final = {
+    "harrow-bridge": "data",
+    "uk-spend": "examples/uk_spend",
+    "vendor-apis": "examples/vendor_apis",
+}
 """The sample productions by name, and their folder in the repository."""
 
 _MARKER: Final = ".showcost-demo"
@@ -67,7 +75,11 @@ def demo(sample: str, folder: Path | None, deliveries: Path | None) -> Answer:
     home = _fresh_home(sample, (folder or _repository() / ".demo").resolve(), deliveries)
     landed = land_answer(home)
     feeds = load_feeds(home.production.code)
-    outcomes = run_spans(home, _to_the_edges(due_spans(home, feeds), home.production.dates))
+    if api_feeds(feeds):
+        outcomes, before = _with_vendors(home)
+    else:
+        spans = _to_the_edges(due_spans(home, feeds), home.production.dates)
+        outcomes, before = run_spans(home, spans), None
     success = all(outcome.success for outcome in outcomes)
     status = status_answer(home, feeds)
     totals = _totals(home)
@@ -82,6 +94,10 @@ def demo(sample: str, folder: Path | None, deliveries: Path | None) -> Answer:
 
     def show() -> None:
         landed.show()
+        if before is not None:
+            say("With one vendor down:")
+            before.show()
+            say("With all vendors:")
         show_runs(outcomes)
         say()
         status.show()
@@ -90,6 +106,29 @@ def demo(sample: str, folder: Path | None, deliveries: Path | None) -> Answer:
         _show_next(home.path)
 
     return Answer(facts, show, status=0 if success else 1)
+
+
+VENDORS: Final = (
+    Script("camera", "page", currency="GBP", accounts=("3320",), failing=8, doubled=2, token=None),
+    Script("grip", "cursor", currency="EUR", accounts=("2510", "2530"), dead=True),
+    Script("sound", "link", accounts=("3420", "3430"), failing=8, bad=3, gzip=True),
+)
+"""The simulated vendors of the sample: one of them is down at first."""
+
+
+def _with_vendors(home: Home) -> tuple[list[RunOutcome], Answer]:
+    """Run over the production's dates against simulated vendors: with one of them down, then with all.
+
+    Also returns the status in between.
+    """
+    dates = [(home.production.dates.start, home.production.dates.end)]
+    with simulated(VENDORS) as simulator:
+        for script in VENDORS:
+            os.environ[f"SHOWCOST_{script.name.upper()}_URL"] = simulator.base_url(script.name)
+        first = run_spans(home, dates)
+        before = status_answer(home, load_feeds(home.production.code))
+        simulator.revive("grip")
+        return [*first, *run_spans(home, dates)], before
 
 
 def _repository() -> Path:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import click
@@ -15,6 +17,7 @@ from showcost.core.reasons import CATALOGUE
 from showcost.ingest.inbox import unclaimed
 from showcost.ingest.landing import LandedDelivery, Landing
 from showcost.ingest.landing import land as land_feed
+from showcost.stages.fallback import open_accruals
 from showcost.stages.status import STATES, FeedStatus, Tally, feed_status
 
 if TYPE_CHECKING:
@@ -122,7 +125,9 @@ def status_answer(
     for state in states:
         total.add(state.total)
     balances = all(tally.balances for state in states for _, tally in state.deliveries) and total.balances
+    standing = _provisional(home)
     facts = {
+        "provisional": [asdict(one) for one in standing],
         "feeds": {
             state.feed: _tally(state.total)
             | {
@@ -137,9 +142,56 @@ def status_answer(
         "total": _tally(total),
         "balances": balances,
     }
-    return Answer(
-        facts, lambda: _show_status(states, total, deliveries=deliveries), status=0 if balances else 1
-    )
+
+    def show() -> None:
+        _show_status(states, total, deliveries=deliveries)
+        show_provisional(standing)
+
+    return Answer(facts, show, status=0 if balances else 1)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What stands in for a feed's missing days, in one currency; never part of the ledger."""
+
+    feed: str
+    currency: str
+    accruals: int
+    amount: Decimal
+    base_amount: Decimal
+
+
+def _provisional(home: Home) -> list[Standing]:
+    dates = home.production.dates
+    rows = open_accruals(home, dates.start, dates.end)
+    sums: dict[tuple[str, str], Standing] = {}
+    for row in rows.to_pylist() if rows is not None else []:
+        key = (row["feed"], row["currency"])
+        so_far = sums.get(key, Standing(*key, 0, Decimal(0), Decimal(0)))
+        base = row["base_amount"] or Decimal(0)
+        sums[key] = Standing(
+            *key, so_far.accruals + 1, so_far.amount + row["amount"], so_far.base_amount + base
+        )
+    return [sums[key] for key in sorted(sums)]
+
+
+def show_provisional(standing: Sequence[Standing]) -> None:
+    """Show what stands in for missing days, where anything does."""
+    if standing:
+        columns = ["feed", "currency", "accruals", "amount", "in base"]
+        rows = [
+            (
+                one.feed,
+                one.currency,
+                one.accruals,
+                readable_amount(one.amount),
+                readable_amount(one.base_amount),
+            )
+            for one in standing
+        ]
+        show_table(
+            "Provisional, apart from the ledger: vendors' terms for days that are missing", columns, rows
+        )
 
 
 def _tally(tally: Tally) -> dict[str, object]:

@@ -9,6 +9,7 @@ from typing import Self
 import dagster as dg
 from pydantic import BaseModel
 
+from showcost.components.api_assets import api_assets, api_checks
 from showcost.components.feed_assets import (
     deliveries_asset,
     posted_asset,
@@ -60,6 +61,7 @@ class Feed(dg.Component):
                 raw_rows_asset(feed, partitions),
                 validated_assets(feed, partitions),
                 posted_asset(feed, partitions),
+                *api_assets(feed, partitions),
             ],
-            asset_checks=feed_checks(feed, partitions),
+            asset_checks=[*feed_checks(feed, partitions), *api_checks(feed, partitions)],
         )

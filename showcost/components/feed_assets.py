@@ -38,6 +38,7 @@ def deliveries_asset(feed: FeedSpec) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=naming.deliveries_key(feed.name),
+        deps=[naming.pulled_key(feed.name)] if feed.api is not None else [],
         description=f"{feed.description}\n\nThe bytes as they arrived, each kept once by its sha256. "
         f"Materialising lands what waits in `inbox/{feed.inbox_folder}`.",
         kinds={"file", feed.format},

@@ -33,6 +33,21 @@ LEDGER_ENTRIES: Final = dg.AssetKey("ledger_entries")
 QUEUE: Final = dg.AssetKey("reconciliation_queue")
 
 
+def pulled_key(feed: str) -> dg.AssetKey:
+    """Return the key of what was pulled from a vendor's API."""
+    return dg.AssetKey(f"pulled_{feed}")
+
+
+def dead_letters_key(feed: str) -> dg.AssetKey:
+    """Return the key of the pages of a vendor's API that could not be had."""
+    return dg.AssetKey(f"dead_letters_{feed}")
+
+
+def provisional_key(feed: str) -> dg.AssetKey:
+    """Return the key of what stands in for a vendor's missing days."""
+    return dg.AssetKey(f"provisional_{feed}")
+
+
 def deliveries_key(feed: str) -> dg.AssetKey:
     """Return the key of a feed's deliveries."""
     return dg.AssetKey(f"deliveries_{feed}")

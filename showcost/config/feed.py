@@ -10,6 +10,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
+from showcost.config.api import ApiSpec
+from showcost.config.items import ItemMapping
 from showcost.config.loading import ConfigModel
 from showcost.config.production import (
     AccountNumber,
@@ -80,8 +82,8 @@ class FeedSpec(ConfigModel):
     """Who sends the deliveries, and how often."""
     record_kind: Literal["vendor_invoice", "location_permit", "payroll"]
     """What a row is; decides the fields."""
-    format: Literal["csv", "xlsx", "ubl"] = "csv"
-    """`csv`, `xlsx`, or `ubl` for e-invoices (EN 16931); a file of another of these is read all the same."""
+    format: Literal["csv", "xlsx", "ubl", "json"] = "csv"
+    """`csv`, `xlsx`, `ubl` (e-invoices, EN 16931), `json`; of the first three, another one is read too."""
     owners: tuple[Annotated[str, Field(pattern=r"^(team:[\w-]+|[^@\s]+@[^@\s]+)$")], ...] = (
         "team:production-accounting",
     )
@@ -126,6 +128,10 @@ class FeedSpec(ConfigModel):
     corrected_documents: Literal["quarantine", "reverse_and_rebook"] = "quarantine"
     """What becomes of a document that comes again with other content (SC-DUP-002): `quarantine` leaves it to
     a person, `reverse_and_rebook` reverses what was posted and posts the later one."""
+    items: ItemMapping | None = None
+    """Where records stand in JSON: `list`, `lines`, `paths` per field, fields that stand `once` per item."""
+    api: ApiSpec | None = None
+    """The vendor's API, which is asked by date; see docs/api-feeds.md."""
 
     @property
     def kind(self) -> RecordKind:
@@ -185,6 +191,21 @@ class FeedSpec(ConfigModel):
         total = self.control_total
         if total is not None and total.field not in self.kind.of_type(FieldType.AMOUNT):
             raise ValueError(f"an amount of the record kind as control_total.field, not {total.field!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _json_is_mapped(self) -> Self:
+        if (self.format == "json") != (self.items is not None):
+            raise ValueError("items together with format: json")
+        if self.api is not None and self.items is None:
+            raise ValueError("format: json and items, because an API answers in JSON")
+        if self.items is None:
+            return self
+        named = self.kind.by_name.keys() | set(self.accounts.headers if self.accounts else ())
+        if unknown := sorted(self.items.paths.keys() - named):
+            raise ValueError(f"in items.paths fields of {self.record_kind}, which has no {unknown[0]!r}")
+        if self.control_total is not None:
+            raise ValueError("control_total only for files with a line for it, not for JSON")
         return self
 
     @model_validator(mode="after")

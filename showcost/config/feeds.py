@@ -42,6 +42,11 @@ def load_feeds(production: str | None = None, folder: Path | None = None) -> lis
     return [feed for feed in feeds if production is None or feed.is_active(production)]
 
 
+def api_feeds(feeds: Sequence[FeedSpec]) -> list[FeedSpec]:
+    """Return the feeds that have an API."""
+    return [feed for feed in feeds if feed.api is not None]
+
+
 def choose_feed(feeds: Sequence[FeedSpec], name: str) -> FeedSpec:
     """Return the feed of that name; InputError lists the names there are."""
     for feed in feeds:

@@ -48,7 +48,7 @@ class Reason:
 
 
 _R, _F, _W, _P = Severity.ROW, Severity.FILE, Severity.WARNING, Severity.PENDING
-_PAYROLL, _API, _ORDERS = "pay rules", "vendor APIs", "purchase orders"
+_PAYROLL, _ORDERS = "pay rules", "purchase orders"
 
 CATALOGUE: Final[dict[str, Reason]] = {
     reason.code: reason
@@ -99,7 +99,7 @@ CATALOGUE: Final[dict[str, Reason]] = {
         Reason("SC-PAY-008", _R, "no agreement in force", "sets the agreement", _PAYROLL, waivable=True),
         Reason("SC-PAY-009", _W, "rule of low certainty", "reviews by hand", _PAYROLL),
         Reason("SC-COR-001", _R, "discarded or withdrawn by a person", "nothing, or reopens it"),
-        Reason("SC-API-001", _P, "feed exhausted its retries; payload kept", "replays", _API),
+        Reason("SC-API-001", _P, "feed exhausted its retries; payload kept", "replays"),
     )
 }
 

@@ -116,6 +116,11 @@ def land(home: Home, feed: FeedSpec) -> Landing:
     return Landing(feed.name, tuple(read), again, changing)
 
 
+def read_arrival(home: Home, feed: FeedSpec, arrival: Arrival, audit: AuditLog) -> LandedDelivery:
+    """Read one registered delivery, as `land` does with those that it takes."""
+    return _read(home, feed, arrival, audit, _fingerprint(home, feed))
+
+
 def landed(home: Home, feed: FeedSpec) -> list[LandedDelivery]:
     """Return what every registered and read delivery of a feed gave, in order of arrival."""
     store = StagingStore(home.path)
@@ -148,11 +153,11 @@ def _take(
 
 
 def _fingerprint(home: Home, feed: FeedSpec) -> str:
-    """Return a hash over all that decides what records a payload gives."""
+    """Return a hash over all that decides what records a payload gives; how it was asked for does not."""
     span = home.production.dates
-    return sha256_framed(
-        [RECORDS_VERSION, feed.model_dump_json(), span.start.isoformat(), span.end.isoformat()]
-    )
+    unset = {"items"} if feed.items is None else set()
+    settings = feed.model_dump_json(exclude={"api", *unset})
+    return sha256_framed([RECORDS_VERSION, settings, span.start.isoformat(), span.end.isoformat()])
 
 
 def _read(home: Home, feed: FeedSpec, arrival: Arrival, audit: AuditLog, fingerprint: str) -> LandedDelivery:
@@ -177,7 +182,7 @@ def _parse(home: Home, feed: FeedSpec, arrival: Arrival) -> tuple[_Content, Summ
     hints = Hints(**feed.dialect.model_dump())
     with (
         PayloadStore(home.raw).opened(arrival.delivery) as path,
-        read_delivery(path, format=feed.format, hints=hints) as reading,
+        read_delivery(path, format=feed.format, hints=hints, items=feed.items) as reading,
     ):
         content = _content(home, feed, arrival, reading)
         return content, _summary(content, reading)

@@ -31,6 +31,7 @@ from showcost.ingest.encryption import Cipher, is_encrypted, plain_file
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+    from typing import BinaryIO
 
 _BLOCK = 1 << 20
 _SHA256 = re.compile(r"^[0-9a-f]{64}$")
@@ -60,7 +61,12 @@ class PayloadStore:
         return self._folder / sha256[:2] / sha256
 
     def put(self, source: Path) -> Payload:
-        """Store the bytes of `source` durably and return their name.
+        """Store the bytes of a file durably and return their name; see `put_stream`."""
+        with source.open("rb") as reader:
+            return self.put_stream(reader)
+
+    def put_stream(self, reader: BinaryIO) -> Payload:
+        """Store the bytes of `reader` durably and return their name.
 
         The bytes are hashed while they are copied, flushed to disk under a temporary name and then
         renamed, so that a crash at any instant leaves either nothing or the whole payload. The wrapped key
@@ -71,7 +77,7 @@ class PayloadStore:
         aside = aside_name(self._folder / "incoming")
         digest, size = hashlib.sha256(), 0
         try:
-            with source.open("rb") as reader, aside.open("xb") as writer:
+            with aside.open("xb") as writer:
                 if cipher is not None:
                     write(writer, cipher.preamble, aside)
                 block = reader.read(_BLOCK)

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from showcost.core.hashing import SHORT, sha256_framed
+from showcost.ingest.scratch import scratch
 from showcost.ledger import states
 from showcost.ledger.states import Kind
 
@@ -79,7 +79,7 @@ def record_read(audit: AuditLog, arrival: Arrival, records: pa.Table, fingerprin
 def record_hashes(records: pa.Table) -> pa.Table:
     """Return place and key of each record, and the hash over its text and settled values, in order."""
     hashed = ", ".join(f'"{name}"' for name in records.column_names if name not in _NOT_HASHED)
-    with duckdb.connect() as connection:
+    with scratch() as connection:
         connection.register("records", records)
         return connection.sql(
             f"SELECT {', '.join(_PLACES)}, sha256(CAST(json_array({hashed}) AS VARCHAR))[:{SHORT}] AS hash"  # noqa: S608 - names of our own columns

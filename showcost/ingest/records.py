@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from showcost.config.feed import FeedSpec, normal_header
 from showcost.config.record_kinds import FieldType
 from showcost.core.hashing import SHORT
+from showcost.ingest.scratch import scratch
 from showcost.validation.columns import Stage, arrow_schema
 from showcost.values.amounts import settle_amounts
 from showcost.values.dates import settle_dates, settle_timestamps
@@ -233,7 +233,7 @@ def _keys(
         settled = columns.get(f"{field}__value")
         cells[f"k{index}"] = text if settled is None else pc.coalesce(settled.cast(pa.string()), text)
     parts = ", ".join(f"k{index}" for index in range(len(feed.key_fields)))
-    with duckdb.connect() as connection:
+    with scratch() as connection:
         connection.register("cells", pa.table(cells))
         keys = connection.sql(
             _KEY_SQL.format(parts=parts, short=SHORT),

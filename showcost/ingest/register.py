@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
@@ -18,7 +19,7 @@ from showcost.core.durable import fsync, make_folder, truncate, write, write_dur
 from showcost.core.errors import IntegrityError, StoreBusyError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from showcost.ingest.payloads import Payload
@@ -49,12 +50,15 @@ def _line(arrival: Arrival) -> str:
 
 
 class Register:
-    """The append-only register below the folder of raw deliveries."""
+    """The append-only register below the folder of raw deliveries; threads may share an instance."""
 
     def __init__(self, raw: Path, locks: Path) -> None:
         """Use `register.jsonl` in `raw`, guarded by a lock file in `locks`."""
         self._path = raw / "register.jsonl"
         self._lock_path = locks / "register.lock"
+        self._known: list[Arrival] = []
+        self._length = 0
+        self._guard = Lock()
 
     def arrivals(self, feed: str | None = None) -> list[Arrival]:
         """Return the arrivals in order, of one feed or of all; a torn last line is not an arrival."""
@@ -113,13 +117,25 @@ class Register:
         return added
 
     def _read(self) -> tuple[list[Arrival], int]:
-        """Return the arrivals and the length in bytes of the whole lines."""
-        if not self._path.exists():
-            return [], 0
-        data = self._path.read_bytes()
-        whole = data.rfind(b"\n") + 1
-        arrivals: list[Arrival] = []
-        for number, line in enumerate(data[:whole].splitlines(), start=1):
+        """Return the arrivals and the length in bytes of the whole lines, reading on from where it was.
+
+        A register only grows: one that became shorter was put back from a copy, and is read from its start.
+        """
+        with self._guard:
+            size = self._path.stat().st_size if self._path.exists() else 0
+            if size < self._length:
+                self._known, self._length = [], 0
+            if size > self._length:
+                with self._path.open("rb") as stream:
+                    stream.seek(self._length)
+                    data = stream.read()
+                whole = data.rfind(b"\n") + 1
+                added = list(self._parsed(data[:whole].splitlines()))
+                self._known, self._length = [*self._known, *added], self._length + whole
+            return self._known, self._length
+
+    def _parsed(self, lines: Iterable[bytes]) -> Iterator[Arrival]:
+        for number, line in enumerate(lines, start=len(self._known) + 1):
             try:
                 arrival = Arrival(**json.loads(line))
             except (ValueError, TypeError):
@@ -132,8 +148,7 @@ class Register:
                 raise IntegrityError(
                     f"{self._path}, line {number}: numbered {arrival.number}; a line is missing"
                 )
-            arrivals.append(arrival)
-        return arrivals, whole
+            yield arrival
 
     def _damaged(self, line: int, observed: str) -> IntegrityError:
         return IntegrityError(f"{self._path}, line {line}: {observed}; restore the register from a copy")

@@ -14,11 +14,12 @@ from showcost.fx.conversion import AMOUNT_TYPE, CROSS_RATE_TYPE
 from showcost.fx.snapshots import RATE_TYPE
 from showcost.fx.store import DDL as FX_DDL
 from showcost.fx.store import append_only
+from showcost.ledger.provisional import DDL as PROVISIONAL_DDL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-VERSION: Final = 3
+VERSION: Final = 4
 """Raised with every change of a table; a ledger of another version is not opened."""
 
 
@@ -168,6 +169,7 @@ DDL: Final = (
     _DECISIONS,
     _PERIODS,
     *(trigger for table in APPEND_ONLY for trigger in append_only(table)),
+    *PROVISIONAL_DDL,
 )
 
 

@@ -26,6 +26,8 @@ class Kind(StrEnum):
     VALIDATED = "validated"
     DECIDED = "decided"
     FX_PINNED = "fx_pinned"
+    ACCRUED = "accrued"
+    RELEASED = "released"
     INTENT = "intent"
     COMMITTED = "committed"
     RECOVERED = "recovered"
@@ -45,6 +47,7 @@ class Of(StrEnum):
     PERIOD = "period"
     ROW = "row"
     PUBLICATION = "publication"
+    ACCRUAL = "accrual"
 
 
 class State(StrEnum):
@@ -64,6 +67,8 @@ class State(StrEnum):
     DECIDED = "decided"
     REPLAYED = "replayed"
     PUBLISHED = "published"
+    ACCRUED = "accrued"
+    RELEASED = "released"
 
 
 class Subject(NamedTuple):
@@ -111,6 +116,11 @@ def publication(name: str) -> Subject:
     return Subject(Of.PUBLICATION, name)
 
 
+def accrual(accrual_id: str) -> Subject:
+    """Return a provisional accrual."""
+    return Subject(Of.ACCRUAL, accrual_id)
+
+
 def parse(text: str) -> Subject:
     """Return the subject that the log writes as `of:name`; ValueError if it is none."""
     of, _, name = text.partition(":")
@@ -134,7 +144,8 @@ MACHINE: Final[Mapping[tuple[Of, Kind], Moves]] = {
         State.READ: State.DEAD,
         State.DEAD: State.DEAD,
     },
-    (Of.DELIVERY, Kind.REPLAYED): {State.DEAD: State.RECEIVED},
+    # Again after a crash between the record and what it is about.
+    (Of.DELIVERY, Kind.REPLAYED): {State.DEAD: State.RECEIVED, State.RECEIVED: State.RECEIVED},
     (Of.DELIVERY, Kind.PAYLOAD_SHREDDED): {State.RECEIVED: State.SHREDDED, State.READ: State.SHREDDED},
     # One process may validate a partition, or replay a row of it, while another is posting to it: the
     # INTENT stays open until it is committed, by its writer or by the recovery.
@@ -180,6 +191,9 @@ MACHINE: Final[Mapping[tuple[Of, Kind], Moves]] = {
         State.NEW: State.PUBLISHED,
         State.PUBLISHED: State.PUBLISHED,
     },
+    # A crash between the record and the table: the record is written again.
+    (Of.ACCRUAL, Kind.ACCRUED): {State.NEW: State.ACCRUED, State.ACCRUED: State.ACCRUED},
+    (Of.ACCRUAL, Kind.RELEASED): {State.ACCRUED: State.RELEASED, State.RELEASED: State.RELEASED},
 }
 """Per subject and kind of record: from which state it moves the subject, and to which."""
 

@@ -1,5 +1,7 @@
 """Which partitions are due: not made, to the end, of what landed and was decided, or their rates have come.
 
+Also those of vendors' missing days that nothing stands in for yet, or no longer has to.
+
 Read from what is stored, not from events: a request that was lost in a crash is made again.
 """
 
@@ -15,6 +17,7 @@ from showcost.ingest.landing import landed
 from showcost.ledger.queries import balances, reversible_rows
 from showcost.ledger.store import Ledger
 from showcost.stages.decided import decisions_of, marks_by_partition
+from showcost.stages.fallback import due_by_fallback
 from showcost.stages.names import quarantine_asset, raw_asset, undated_asset, valid_asset
 from showcost.stages.periods import closed_on, closed_periods
 from showcost.stages.rates import known_history
@@ -143,7 +146,7 @@ def due_spans(
     today = clock().astimezone(ZoneInfo(production.timezone)).date()
     by_landing = [due_by_landing(home, feed) for feed in feeds]
     days = {day for due in by_landing for day in due.dates}
-    days |= {day for feed in feeds for day in due_by_rates(home, feed)}
+    days |= {day for feed in feeds for day in (*due_by_rates(home, feed), *due_by_fallback(home, feed))}
     come = sorted(day for day in days if day <= today)
     if not come and any(due.undated is not None for due in by_landing):
         come = [production.dates.start]

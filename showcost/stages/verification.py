@@ -17,6 +17,8 @@ import pyarrow.parquet as pq
 from showcost.config.feeds import load_feeds
 from showcost.core.errors import CheckFailedError, InputError
 from showcost.core.hashing import sha256_file
+from showcost.ingest.api.dead_letters import DeadLetters, letter_hash
+from showcost.ingest.api.journal import Journal
 from showcost.ingest.landing import reread
 from showcost.ingest.payloads import PayloadStore
 from showcost.ingest.recording import arrival_hash
@@ -24,6 +26,7 @@ from showcost.ingest.register import Register
 from showcost.ledger import states
 from showcost.ledger.audit import AuditLog, Finding, Head
 from showcost.ledger.proofs import Proof, prove_ledger
+from showcost.ledger.provisional import differing_from_record
 from showcost.ledger.states import Kind, State
 from showcost.ledger.store import Ledger
 from showcost.stages.names import quarantine_asset, undated_asset, valid_asset
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
 
     from showcost.config.feed import FeedSpec
     from showcost.config.home import Home
+    from showcost.ingest.api.dead_letters import DeadLetter
     from showcost.ledger.audit import Record
 
 SHOWN: Final = 20
@@ -96,7 +100,13 @@ def verify(
     if ledger.exists() or audit.path.exists():
         plan += prove_ledger(ledger, evidence.outcome_files)
         plan.append(("origins", "every entry names its delivery as the register does", evidence.origins))
+        plan.append(("provisional", "accruals are those that were recorded", evidence.provisional))
     plan += [
+        (
+            "dead letters",
+            "none was added, altered or removed, and its bytes are there",
+            evidence.dead_letters,
+        ),
         ("staged files", "the staged rows are those that were recorded", evidence.staged),
         ("outcomes", "staged outcomes are those that the audit log has", evidence.outcomes),
         ("conservation", "every row received is in exactly one place", evidence.conservation),
@@ -272,6 +282,56 @@ class _Evidence:
                 if problem := _file_problem(self._home.path / name, sha256):
                     findings.append(Finding(f"{name} (record {record.seq})", problem))
         return files, findings
+
+    def provisional(self) -> tuple[int, list[Finding]]:
+        kinds = (Kind.ACCRUED, Kind.RELEASED)
+        recorded = [record.segment for record in self._of(*kinds) if record.segment is not None]
+        paths = [str(self._audit.segment_path(segment)) for segment in recorded]
+        with Ledger(self._home.ledger).read() as connection:
+            rows, differing = differing_from_record(connection, paths)
+        return rows, [
+            Finding(f"ledger.duckdb, {event} {accrual}", "it is not there as the audit log has it")
+            for accrual, event in differing
+        ]
+
+    def dead_letters(self) -> tuple[int, list[Finding]]:
+        lines, findings = 0, list[Finding]()
+        for feed in (one for one in self._feeds if one.api is not None):
+            letters = DeadLetters(self._home.raw, feed.name).history
+            lines += len(letters)
+            findings += self._letters_of(feed, letters)
+        return lines, findings
+
+    def _letters_of(self, feed: FeedSpec, letters: Sequence[DeadLetter]) -> Iterator[Finding]:
+        place = f"raw/dead_letters/{feed.name}.jsonl"
+        recorded = self._recorded_letters(feed)
+        known = {facts["letter_hash"] for _, _, facts in recorded}
+        store, found = PayloadStore(self._home.raw), set()
+        for number, letter in enumerate(letters, start=1):
+            found.add(letter_hash(letter))
+            if letter_hash(letter) not in known:
+                yield Finding(f"{place}, line {number}", "it is not in the audit log")
+            elif letter.response is not None and (problem := store.problem(letter.response)):
+                yield Finding(f"{place}, line {number}", problem)
+        stored = {
+            (page.first, page.last, page.page)
+            for page in Journal(self._home.raw, self._home.locks, feed.name).pages
+        }
+        for position, (subject, kind, facts) in enumerate(recorded):
+            # After a crash between the record and its line the record comes once more, or the page itself.
+            following = next((one for one in recorded[position + 1 :] if one[0] == subject), None)
+            repeated = following is not None and following[1] is kind
+            had = (facts["first"], facts["last"], facts["page"]) in stored
+            if facts["letter_hash"] not in found and not repeated and not (had and following is None):
+                yield Finding(place, f"the line of {subject} is not there; `showcost pull` asks again")
+
+    def _recorded_letters(self, feed: FeedSpec) -> list[tuple[str, Kind, Mapping[str, Any]]]:
+        """Return (subject, kind, facts) of what the audit log has of a feed's dead letters, in order."""
+        return [
+            (record.subjects[0], record.kind, record.facts)
+            for record in self._of(Kind.DEAD_LETTERED, Kind.REPLAYED)
+            if record.facts.get("feed") == feed.name and "letter_hash" in record.facts
+        ]
 
     def outcome_files(self) -> list[Path]:
         """Return the segments that say which rows may be posted."""

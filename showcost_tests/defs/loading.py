@@ -14,7 +14,11 @@ from showcost_tests.sample.truth import REPOSITORY
 if TYPE_CHECKING:
     from pathlib import Path
 
-HOMES = {"sample": REPOSITORY / "data", "uk_spend": REPOSITORY / "examples" / "uk_spend"}
+HOMES = {
+    "sample": REPOSITORY / "data",
+    "uk_spend": REPOSITORY / "examples" / "uk_spend",
+    "vendor_apis": REPOSITORY / "examples" / "vendor_apis",
+}
 """The data folders that come with showcost."""
 
 

@@ -74,7 +74,7 @@ def test_one_run_does_a_range(graph: AssetGraph) -> None:
 
 def test_partitions_are_the_days_of_the_production(graph: AssetGraph, home: Path) -> None:
     production = open_home(home).production
-    whole = (naming.DELIVERIES, "undated", "reconciliation_queue")
+    whole = (naming.DELIVERIES, "undated", "reconciliation_queue", "dead_letters")
     for node in _nodes(graph):
         if node.key.path[-1].startswith(whole):
             assert node.partitions_def is None

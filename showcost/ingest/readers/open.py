@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from showcost.ingest.readers.detect import detect_form, records
 from showcost.ingest.readers.grammar import Grammar
+from showcost.ingest.readers.items import JsonReading
 from showcost.ingest.readers.layout import Row, find_layout
 from showcost.ingest.readers.mend import Mender
 from showcost.ingest.readers.model import Dialect, Hints, Limits
@@ -24,6 +25,8 @@ from showcost.ingest.readers.workbook import to_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from showcost.config.items import ItemMapping
 
 _HEAD: Final = 2**17
 _PIECE: Final = 2**16
@@ -38,6 +41,7 @@ def read_delivery(
     *,
     format: str = "csv",  # noqa: A002
     hints: Hints = Hints(),  # noqa: B008
+    items: ItemMapping | None = None,
     original_name: str | None = None,  # noqa: ARG001
     work_dir: Path | None = None,
     limits: Limits = _LIMITS,
@@ -45,13 +49,16 @@ def read_delivery(
     """Open a delivery for reading.
 
     `format` is what the feed expects ("csv", "xlsx" or "ubl"); what the bytes are decides, and a difference
-    is among the assumptions; but where e-invoices are expected nothing else is read. `work_dir` is where
-    temporary files may go. Content never raises: what cannot be read gives a reading with one rejection of
-    the whole file (SC-FIL-001). OSError is raised when the file itself cannot be opened.
+    is among the assumptions; but where e-invoices are expected nothing else is read. With `items` the
+    delivery is a page of JSON. `work_dir` is where temporary files may go. Content never raises: what cannot
+    be read gives a reading with one rejection of the whole file (SC-FIL-001). OSError is raised when the file
+    itself cannot be opened.
     """
     folder = tempfile.TemporaryDirectory(prefix="reading-", dir=work_dir)
     size = path.stat().st_size
     try:
+        if items is not None:
+            return _page(path, items, limits, folder)
         return _open(path, format, hints, limits, folder)
     except UnreadableError as error:
         with path.open("rb") as file:
@@ -101,6 +108,19 @@ def _e_invoice(path: Path, limits: Limits, folder: tempfile.TemporaryDirectory[s
     reading = UblReading(path.read_bytes(), limits)
     folder.cleanup()
     return reading
+
+
+def _page(
+    path: Path, items: ItemMapping, limits: Limits, folder: tempfile.TemporaryDirectory[str]
+) -> Reading:
+    kind = kind_of(path)
+    if kind in {"gzip", "zip", "zstd"}:
+        path = decompress(path, kind, Path(folder.name), limits)
+    size = path.stat().st_size
+    if size > limits.json_bytes:
+        raise UnreadableError(f"{size} bytes of JSON, more than {limits.json_bytes}")
+    with folder:
+        return JsonReading(path.read_bytes(), items)
 
 
 def _table(

@@ -56,7 +56,7 @@ class _Readable(Protocol):
 
 
 class UnreadableError(Exception):
-    """The delivery cannot be a table of text; its text says why. It stays within this package."""
+    """The delivery cannot be read as what it should be; its text says why. It stays within `ingest`."""
 
 
 @dataclass(frozen=True)

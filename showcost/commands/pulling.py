@@ -1,0 +1,125 @@
+"""`pull`: the dates of feeds from their vendors' APIs, and what could not be had."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from showcost.commands.options import chosen_feeds, feed_option, from_option, span, to_option
+from showcost.commands.output import Answer, answers, say, show_table
+from showcost.config.feeds import api_feeds
+from showcost.config.home import Home, open_home
+from showcost.core.errors import InputError
+from showcost.core.reasons import CATALOGUE
+from showcost.ingest.api.dead_letters import EXHAUSTED
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from showcost.config.feed import FeedSpec
+    from showcost.ingest.api.dead_letters import DeadLetter
+    from showcost.ingest.api.pull import FeedPull, Pull
+
+
+@click.command()
+@feed_option
+@from_option
+@to_option
+@click.option("--again", is_flag=True, help="Fetch dates again that are complete and past.")
+@click.option("--dead", "dead_only", is_flag=True, help="Only what is in the dead letters: replay it.")
+@click.option("--debug", is_flag=True, help="Name slow callbacks of the event loop in the log.")
+@click.option("--trace-memory", "trace", is_flag=True, help="Also count Python's allocations; slower.")
+@answers
+def pull(
+    *,
+    feed_name: str | None,
+    first: datetime | None,
+    last: datetime | None,
+    again: bool,
+    dead_only: bool,
+    debug: bool,
+    trace: bool,
+) -> Answer:
+    """Pull the items of a range of dates from the vendors' APIs; the exit status is 1 when any is missing."""
+    # The client of http takes a while to import: only this command pays for it.
+    from showcost.ingest.api.pool import PoolSettings  # noqa: PLC0415
+    from showcost.ingest.api.pull import Wanted  # noqa: PLC0415
+    from showcost.ingest.api.pull import pull as pull_feeds  # noqa: PLC0415
+
+    home = open_home()
+    wanted = Wanted(*span(home, first, last), again=again, dead_only=dead_only)
+    outcome = pull_feeds(home, _feeds(home, feed_name), wanted, PoolSettings(debug=debug, trace=trace))
+    facts = {
+        "feeds": {one.feed: _facts(one) for one in outcome.feeds},
+        "dead_letters": [_letter(letter) for letter in outcome.dead],
+        "machine": vars(outcome.health),
+    }
+    return Answer(facts, lambda: _show(outcome), status=1 if outcome.dead else 0)
+
+
+def _feeds(home: Home, name: str | None) -> Sequence[FeedSpec]:
+    feeds = chosen_feeds(home, name)
+    if name is not None:
+        return feeds
+    if not (found := api_feeds(feeds)):
+        raise InputError(f"no feed of the production {home.production.code} has an API")
+    return found
+
+
+def _facts(one: FeedPull) -> Mapping[str, object]:
+    return {
+        "pages": one.pages,
+        "items": one.items,
+        "complete": [str(window) for window in one.complete],
+        "left_alone": [str(window) for window in one.left_alone],
+        "resumed": one.resumed,
+        "vendor": one.vendor,
+        "down": one.down,
+        "requests": one.traffic.requests,
+        "retries": one.traffic.retries,
+        "bytes": one.traffic.bytes,
+        "troubles": {str(trouble): count for trouble, count in sorted(one.traffic.troubles.items())},
+    }
+
+
+def _letter(letter: DeadLetter) -> Mapping[str, object]:
+    return {
+        "id": letter.id,
+        "code": EXHAUSTED,
+        "feed": letter.feed,
+        "first": letter.first,
+        "last": letter.last,
+        "page": letter.page,
+        "error": letter.error,
+        "detail": letter.detail,
+        "attempts": letter.attempts,
+        "first_seen": letter.first_seen,
+        "last_seen": letter.last_seen,
+    }
+
+
+def _show(outcome: Pull) -> None:
+    columns = ["feed", "pages", "items", "windows", "left alone", "resumed", "missing", "requests", "retries"]
+    rows = [
+        (
+            one.feed,
+            one.pages,
+            one.items,
+            len(one.complete),
+            len(one.left_alone),
+            one.resumed,
+            len(one.dead),
+            one.traffic.requests,
+            one.traffic.retries,
+        )
+        for one in outcome.feeds
+    ]
+    show_table("Pulled", columns, rows)
+    if outcome.dead:
+        reason = CATALOGUE[EXHAUSTED]
+        names = ("feed", "first", "last", "page", "error", "detail", "attempts", "first_seen")
+        letters = [[getattr(letter, name) for name in names] for letter in outcome.dead]
+        show_table(f"{reason.code}: {reason.meaning}", [name.replace("_", " ") for name in names], letters)
+        say("Replay them with `showcost pull --dead`; meanwhile the vendors' terms stand in for them.")

@@ -1,0 +1,48 @@
+"""Where the fields of a record stand in a page of JSON: the item list, its lines, and a path per field.
+
+A path is names and 0-based list positions joined by dots, such as `vendor.tax_ids.0`. It is looked up in the
+item; one that begins with `line.` in the line, one that begins with `$.` in the page. How the values are
+read is the business of the reader.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import ConfigDict, Field, model_validator
+
+from showcost.config.loading import ConfigModel
+
+JsonPath = Annotated[str, Field(pattern=r"^(\$|(\$\.)?[^.\s\[\]$]+(\.[^.\s\[\]$]+)*)$")]
+"""A path into JSON; `$` alone is the page itself."""
+
+LINE = "line."
+"""What the paths of fields begin with that stand in a line of an item."""
+
+
+class ItemMapping(ConfigModel):
+    """How records stand in JSON."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    list: JsonPath
+    """Where in the page the list of items is; `$` when the page is the list."""
+    lines: JsonPath | None = None
+    """Where in an item its lines are, each of which is a record; without it the item is the record."""
+    paths: dict[str, JsonPath] = Field(min_length=1)
+    """The path of each field."""
+    once: tuple[str, ...] = ()
+    """Fields of the whole item, such as its tax: only its first line carries them."""
+
+    @model_validator(mode="after")
+    def _lines_are_consistent(self) -> Self:
+        of_lines = [field for field, path in self.paths.items() if path.startswith(LINE)]
+        if of_lines and self.lines is None:
+            raise ValueError(f"lines, the path of an item's lines, because {of_lines[0]} stands in them")
+        if self.once and self.lines is None:
+            raise ValueError("once only together with lines")
+        if unknown := sorted(set(self.once) - self.paths.keys()):
+            raise ValueError(f"a path for {unknown[0]}, which once names")
+        if wrong := sorted(set(self.once) & set(of_lines)):
+            raise ValueError(f"in once only fields of the item, not {wrong[0]} of the line")
+        return self

@@ -1,0 +1,1 @@
+"""Vendor APIs: one step that pulls from all of them."""

@@ -1,0 +1,123 @@
+"""From a page in memory to records on disk: payload, journal, register, audit log, staging, in this order.
+
+All of it blocks and runs in a thread, a whole page at a time: what has begun is finished even when the pull
+is stopped meanwhile. A crash in between leaves a page that the journal has and the register not yet; the next
+pull completes it from the stored bytes.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from showcost.core.errors import InputError
+from showcost.ingest.api.dead_letters import DeadLetter, DeadLetters, Keep, Place
+from showcost.ingest.api.journal import Journal, StoredPage
+from showcost.ingest.landing import read_arrival, records_asset
+from showcost.ingest.payloads import Payload, PayloadStore
+from showcost.ingest.recording import record_received
+from showcost.ingest.register import Register
+from showcost.staging import StagingStore
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from showcost.config.feed import FeedSpec
+    from showcost.config.home import Home
+    from showcost.ingest.api.failures import RequestFailedError
+    from showcost.ingest.api.pages import PageFacts, Pagination
+    from showcost.ledger.audit import AuditLog
+
+
+@dataclass(frozen=True)
+class PageAnswer:
+    """A page as the client got it: its bytes, and the next address as its headers have it."""
+
+    body: bytes
+    link: str | None
+
+
+class Flusher:
+    """Stores the pages of one feed."""
+
+    def __init__(self, home: Home, feed: FeedSpec, audit: AuditLog) -> None:
+        if feed.api is None:
+            raise InputError(f"the feed {feed.name} has no API")
+        self.home, self.feed, self.api = home, feed, feed.api
+        self.journal = Journal(home.raw, home.locks, feed.name)
+        self.letters = DeadLetters(home.raw, feed.name)
+        self._audit = audit
+        self._payloads = PayloadStore(home.raw)
+        self._register = Register(home.raw, home.locks)
+        self._staging = StagingStore(home.path)
+
+    def complete(self) -> int:
+        """Do what a crash has left undone, from the stored bytes; return the number of pages it concerned."""
+        arrivals = self._register.arrivals(self.feed.name)
+        known = {arrival.name for arrival in arrivals}
+        left = [page for page in self.journal.pages if page.name not in known]
+        for page in left:
+            self._payloads.verified(page.delivery)
+            self._land(Payload(page.delivery, page.size, new=False), page.name)
+        for arrival in arrivals:
+            if not arrival.again and not self._is_read(arrival.delivery):
+                read_arrival(self.home, self.feed, arrival, self._audit)
+        for letter in self.letters.open():
+            if self._was_had(letter):
+                self.letters.replayed(letter, self._audit, _now())
+        return len(left)
+
+    def _was_had(self, letter: DeadLetter) -> bool:
+        return any(
+            (page.first, page.last, page.pull, page.page)
+            == (letter.first, letter.last, letter.pull, letter.page)
+            for page in self.journal.pages
+        )
+
+    def flush(self, place: Place, answer: PageAnswer, pagination: Pagination) -> PageFacts:
+        """Store a page, read its records, and return what it says of itself.
+
+        RequestFailedError when it is no page of items: then nothing was stored.
+        """
+        facts = pagination.facts(answer.body, answer.link, place.step)
+        payload = self._payloads.put_stream(io.BytesIO(answer.body))
+        window = place.window
+        page = StoredPage(
+            first=str(window.first),
+            last=str(window.last),
+            pull=place.pull,
+            page=place.page,
+            delivery=payload.sha256,
+            size=payload.size,
+            items=facts.items,
+            next=facts.next,
+            at=_now(),
+        )
+        self.journal.add(page)
+        self._land(payload, page.name)
+        if letter := self.letters.find(place):
+            self.letters.replayed(letter, self._audit, _now())
+        return facts
+
+    def _land(self, payload: Payload, name: str) -> None:
+        (arrival,) = self._register.add(
+            self.feed.name, [(payload, name, 0)], lambda one: record_received(self._audit, one)
+        )
+        if not self._is_read(payload.sha256):
+            read_arrival(self.home, self.feed, arrival, self._audit)
+
+    def _is_read(self, delivery: str) -> bool:
+        staged = self._staging.metadata(records_asset(self.feed.name), delivery)
+        return staged is not None or self._payloads.is_shredded(delivery)
+
+    def bury(self, place: Place, failure: RequestFailedError, request: Mapping[str, Any]) -> DeadLetter:
+        """Keep a page that could not be had as a dead letter."""
+        keep = Keep(self._payloads, self._audit)
+        return self.letters.bury(place, failure, request, keep=keep, at=_now())
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="microseconds")

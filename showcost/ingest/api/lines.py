@@ -1,0 +1,44 @@
+"""A file of JSON lines that only grows: a line counts once its line feed is on the disk.
+
+What a crash tore off behind the last line feed is cut by the next writer. What the lines say is the business
+of their owners.
+"""
+
+from __future__ import annotations
+
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from showcost.core.durable import fsync, make_folder, truncate, write, write_durably
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Lines:
+    """The lines of a file; one process writes it at a time, its threads share the instance."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._guard = Lock()
+        self._length = 0
+
+    def read(self) -> list[bytes]:
+        """Return the whole lines, and note how far they reach."""
+        with self._guard:
+            data = self.path.read_bytes() if self.path.exists() else b""
+            self._length = data.rfind(b"\n") + 1
+            return data[: self._length].splitlines()
+
+    def append(self, line: bytes) -> None:
+        """Add a line, durably."""
+        with self._guard:
+            make_folder(self.path.parent)
+            if not self.path.exists():
+                write_durably(self.path, b"")
+            with self.path.open("r+b") as stream:
+                truncate(stream, self._length, self.path)
+                stream.seek(self._length)
+                write(stream, line + b"\n", self.path)
+                fsync(stream.fileno(), self.path)
+            self._length += len(line) + 1

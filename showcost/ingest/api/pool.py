@@ -1,0 +1,214 @@
+"""The worker pool: many vendors at once, each within its limits, all within one memory budget.
+
+Per vendor, a planner puts windows into a bounded queue and a few workers take them out. A worker goes
+through its window page by page: fetched, stored, read and flushed before the next page is asked for.
+Everything is a task of one TaskGroup, so that whatever ends the pull ends all of it. A vendor that fails ends
+no other's work.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+import anyio.lowlevel
+
+from showcost.ingest.api.client import Answer, Shared, Traffic, Vendor
+from showcost.ingest.api.dead_letters import DeadLetter, Place
+from showcost.ingest.api.failures import RequestFailedError, Trouble
+from showcost.ingest.api.flushing import PageAnswer
+from showcost.ingest.api.limits import MemoryBudget
+from showcost.ingest.api.pages import Pagination
+from showcost.ingest.api.watch import Health, watched
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from showcost.ingest.api.flushing import Flusher
+    from showcost.ingest.api.guard import Resolver
+    from showcost.ingest.api.pages import PageFacts
+    from showcost.ingest.api.windows import Window
+
+
+@dataclass(frozen=True)
+class PoolSettings:
+    """What all vendors together may use.
+
+    `requests` under way at once, `memory_bytes` of answers in flight, `flushes` (pages being stored and read)
+    at once; `debug` and `trace` as in `watch`.
+    """
+
+    requests: int = 32
+    memory_bytes: int = 64 * 2**20
+    flushes: int = 2
+    debug: bool = False
+    trace: bool = False
+
+
+@dataclass
+class FeedWork:
+    """What is to be pulled of a feed, and what came of it."""
+
+    flusher: Flusher
+    windows: Sequence[Window]
+    pages: int = 0
+    items: int = 0
+    resumed: int = 0
+    complete: list[Window] = field(default_factory=list)
+    dead: list[DeadLetter] = field(default_factory=list)
+
+    @property
+    def vendor(self) -> str:
+        """The name of the vendor, whose limits hold for all feeds of the name."""
+        return self.flusher.api.vendor or self.flusher.feed.name
+
+
+_QUEUE_PER_WORKER: Final = 2
+
+
+class Pool:
+    """One pull of many feeds."""
+
+    def __init__(
+        self, work: Sequence[FeedWork], settings: PoolSettings, resolver: Resolver | None = None
+    ) -> None:
+        """Read the tokens; InputError when one is missing."""
+        self._settings = settings
+        self._shared = Shared(
+            asyncio.Semaphore(settings.requests),
+            MemoryBudget(settings.memory_bytes),
+            ssl.create_default_context(),
+        )
+        self._flushes = asyncio.Semaphore(settings.flushes)
+        self._waiting_pages = 0
+        self._work: dict[str, list[FeedWork]] = {}
+        for one in work:
+            self._work.setdefault(one.vendor, []).append(one)
+        resolving = {} if resolver is None else {"resolver": resolver}
+        self._vendors = {
+            name: Vendor(name, works[0].flusher.api, self._shared, **resolving)
+            for name, works in self._work.items()
+        }
+        self._queues: dict[str, asyncio.Queue[tuple[FeedWork, Window] | None]] = {
+            name: asyncio.Queue(vendor.api.limits.concurrency * _QUEUE_PER_WORKER)
+            for name, vendor in self._vendors.items()
+        }
+        self.health = Health()
+
+    @property
+    def traffic(self) -> dict[str, Traffic]:
+        """What passed, per vendor."""
+        return {name: vendor.traffic for name, vendor in self._vendors.items()}
+
+    @property
+    def down(self) -> set[str]:
+        """The vendors that were given up."""
+        return {name for name, vendor in self._vendors.items() if vendor.breaker.down}
+
+    async def run(self) -> None:
+        """Pull everything; what cannot be had is dead-lettered, any other error ends the pull."""
+        settings = self._settings
+        # Loads what the first connection would load, which takes long enough to hold the loop up.
+        await anyio.lowlevel.checkpoint()
+        async with (
+            watched(self.health, self._gauge, debug=settings.debug, trace=settings.trace),
+            asyncio.TaskGroup() as group,
+        ):
+            for name in self._vendors:
+                group.create_task(self._serve(name), name=f"vendor {name}")
+        self.health.peak_in_flight = self._shared.memory.peak
+
+    def _gauge(self) -> None:
+        waiting = sum(queue.qsize() for queue in self._queues.values())
+        self.health.peak_waiting_windows = max(self.health.peak_waiting_windows, waiting)
+        self.health.peak_waiting_pages = max(self.health.peak_waiting_pages, self._waiting_pages)
+
+    async def _serve(self, name: str) -> None:
+        vendor = self._vendors[name]
+        async with vendor.opened(), asyncio.TaskGroup() as group:
+            group.create_task(self._plan(name), name=f"planner {name}")
+            for number in range(vendor.api.limits.concurrency):
+                group.create_task(self._labour(name), name=f"worker {name} {number + 1}")
+
+    async def _plan(self, name: str) -> None:
+        queue = self._queues[name]
+        for work in self._work[name]:
+            for window in work.windows:
+                await queue.put((work, window))
+        for _ in range(self._vendors[name].api.limits.concurrency):
+            await queue.put(None)
+
+    async def _labour(self, name: str) -> None:
+        vendor = self._vendors[name]
+        while (task := await self._queues[name].get()) is not None:
+            await _WindowPull(self, vendor, *task).run()
+
+    async def flush(self, work: FeedWork, place: Place, answer: Answer, pagination: Pagination) -> PageFacts:
+        """Store a page in a thread, not more than a few at once."""
+        self._waiting_pages += 1
+        try:
+            async with self._flushes:
+                page = PageAnswer(answer.received.body, answer.link)
+                return await asyncio.to_thread(work.flusher.flush, place, page, pagination)
+        finally:
+            self._waiting_pages -= 1
+
+
+class _WindowPull:
+    """One window, page by page."""
+
+    def __init__(self, pool: Pool, vendor: Vendor, work: FeedWork, window: Window) -> None:
+        self._pool, self._vendor, self._work, self._window = pool, vendor, work, window
+        feed = work.flusher.feed
+        if feed.items is None:
+            raise AssertionError("a feed with an API has a mapping")
+        self._pagination = Pagination(work.flusher.api, feed.items, vendor.url)
+
+    def _begin(self) -> Place:
+        """Return where to go on: behind the last stored page, or with a new pull of the window."""
+        known = self._work.flusher.journal.progress(self._window)
+        if known is None or known.complete:
+            return Place(self._window, known.pull + 1 if known else 1, 1, None)
+        self._work.resumed += 1
+        return Place(self._window, known.pull, known.pages + 1, known.next)
+
+    async def run(self) -> None:
+        """Pull the window to its end, or to the page that cannot be had."""
+        place = self._begin()
+        while True:
+            try:
+                following = await self._page(place)
+            except RequestFailedError as failure:
+                await self._bury(place, failure)
+                return
+            if following is None:
+                self._work.complete.append(self._window)
+                return
+            place = following
+
+    async def _page(self, place: Place) -> Place | None:
+        if place.page > self._vendor.api.limits.pages:
+            raise RequestFailedError(Trouble.ENDLESS, f"more than {self._vendor.api.limits.pages} pages")
+        answer = await self._vendor.get(self._pagination.url(self._window, place.step))
+        try:
+            facts = await self._pool.flush(self._work, place, answer, self._pagination)
+        except RequestFailedError as failure:
+            self._vendor.traffic.troubles[failure.trouble] += 1
+            failure.received = self._vendor.masked_received(answer.received)
+            failure.attempts = 1
+            raise
+        finally:
+            answer.lease.release()
+        self._work.pages += 1
+        self._work.items += facts.items
+        return None if facts.next is None else Place(self._window, place.pull, place.page + 1, facts.next)
+
+    async def _bury(self, place: Place, failure: RequestFailedError) -> None:
+        try:
+            url = self._pagination.url(self._window, place.step)
+        except RequestFailedError:
+            url = self._vendor.url
+        request = self._vendor.masked_request(url)
+        self._work.dead.append(await asyncio.to_thread(self._work.flusher.bury, place, failure, request))

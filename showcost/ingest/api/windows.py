@@ -1,0 +1,40 @@
+"""Windows: the dates that a vendor is asked for together. Which pages they have is not known here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from showcost.config.api import ApiSpec
+    from showcost.config.production import Span
+
+
+@dataclass(frozen=True, order=True)
+class Window:
+    """Consecutive dates that are asked for together, first and last included."""
+
+    first: date
+    last: date
+
+    def __str__(self) -> str:
+        return f"{self.first}..{self.last}"
+
+    @property
+    def dates(self) -> list[date]:
+        """The dates, ascending."""
+        return [self.first + timedelta(days=number) for number in range((self.last - self.first).days + 1)]
+
+
+def windows(api: ApiSpec, production: Span, first: date, last: date) -> Iterator[Window]:
+    """Yield the windows that dates from `first` to `last` lie in; they always begin at the same dates."""
+    days = api.window.days
+    begin = production.start + timedelta(
+        days=(max(first, production.start) - production.start).days // days * days
+    )
+    while begin <= min(last, production.end):
+        yield Window(begin, min(begin + timedelta(days=days - 1), production.end))
+        begin += timedelta(days=days)

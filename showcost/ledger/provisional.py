@@ -1,0 +1,352 @@
+"""Provisional accruals: what a vendor's days are taken to cost while its invoices cannot be had.
+
+They stand in tables of their own and are never among the entries of the ledger: no digest, balance or batch
+knows them, and reports show them apart. An accrual is taken back by its exact negation when the invoices
+come. Both tables only grow, and each accrual is in a segment of the audit log before it is in its table. When
+to accrue and when to release is decided by `showcost.stages.fallback`.
+"""
+# ruff: noqa: S608 - statements are put together from constants of this module; values are bound
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC
+from typing import TYPE_CHECKING, Final
+
+import pyarrow as pa
+
+from showcost.core.durable import commit
+from showcost.core.hashing import SHORT, sha256_framed
+from showcost.core.money import AMOUNT_DIGITS, AMOUNT_SCALE
+from showcost.fx.conversion import AMOUNT_TYPE, CROSS_RATE_TYPE, conversion_sql
+from showcost.fx.snapshots import RATE_TYPE
+from showcost.fx.store import append_only, dense_rates
+from showcost.ledger import states
+from showcost.ledger.states import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date, datetime
+    from decimal import Decimal
+
+    import duckdb
+
+    from showcost.ledger.store import Ledger
+
+ACCRUAL, RELEASE = "accrual", "release"
+
+TABLES: Final = ("provisional_accruals", "fallback_steps")
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of `provisional_accruals`."""
+
+    name: str
+    type: str
+    description: str
+    nullable: bool = False
+
+    @property
+    def type_name(self) -> str:
+        """The type as DuckDB writes it."""
+        return self.type
+
+
+COLUMNS: Final = (
+    Column("accrual_id", "VARCHAR", "the day, vendor and account that it is for, as 32 hex digits"),
+    Column("event", "VARCHAR", f"{ACCRUAL}, or {RELEASE}: its exact negation"),
+    Column("production", "VARCHAR", "code of the production"),
+    Column("feed", "VARCHAR", "the feed whose invoices are missing"),
+    Column("transaction_date", "DATE", "the day"),
+    Column("vendor_code", "VARCHAR", "vendor"),
+    Column("account", "VARCHAR", "account of the chart"),
+    Column("description", "VARCHAR", "what is supplied"),
+    Column("due_date", "DATE", "when it would be due by the vendor's terms"),
+    Column("currency", "VARCHAR", "currency of the terms"),
+    Column("amount", AMOUNT_TYPE, "what the day costs by the vendor's terms"),
+    Column("base_currency", "VARCHAR", "base currency of the production"),
+    Column("base_amount", AMOUNT_TYPE, "amount in base; null while no rate was pinned", nullable=True),
+    Column("rate", CROSS_RATE_TYPE, "units of base per unit of the currency", nullable=True),
+    Column("eur_rate_original", RATE_TYPE, "units of the currency per euro", nullable=True),
+    Column("eur_rate_base", RATE_TYPE, "units of the base currency per euro", nullable=True),
+    Column("rate_date", "DATE", "publication date of the older of the two rates", nullable=True),
+    Column(
+        "snapshot_id", "VARCHAR", "the newest snapshot that was pinned for the day or before", nullable=True
+    ),
+    Column("because", "VARCHAR", "the dead letter, or for a release the delivery that it gives way to"),
+    Column("recorded_at", "TIMESTAMP", "when it was recorded, UTC"),
+)
+
+_ACCRUALS: Final = "CREATE TABLE provisional_accruals ({}, CHECK (event IN ('{}', '{}')))".format(
+    ", ".join(f"{one.name} {one.type}{'' if one.nullable else ' NOT NULL'}" for one in COLUMNS),
+    ACCRUAL,
+    RELEASE,
+)
+
+DDL: Final = (
+    _ACCRUALS,
+    """CREATE TABLE fallback_steps (
+        feed VARCHAR NOT NULL,
+        transaction_date DATE NOT NULL,
+        step VARCHAR NOT NULL,
+        because VARCHAR NOT NULL,
+        detail VARCHAR NOT NULL,
+        recorded_at TIMESTAMP NOT NULL)    -- UTC""",
+    *(trigger for table in TABLES for trigger in append_only(table)),
+)
+"""The tables and their triggers."""
+
+
+@dataclass(frozen=True)
+class Accrual:
+    """What a day of a vendor is taken to cost; `because` is the dead letter for want of which it is."""
+
+    feed: str
+    transaction_date: date
+    vendor_code: str
+    account: str
+    description: str
+    due_date: date
+    currency: str
+    amount: Decimal
+    because: str
+
+    def id(self, production: str) -> str:
+        """Return the accrual's id: there is one per day, vendor and account, whatever its amount."""
+        day = str(self.transaction_date)
+        return sha256_framed(["accrual", production, self.feed, day, self.vendor_code, self.account])[:SHORT]
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of the fallback chain that was taken for a date."""
+
+    feed: str
+    transaction_date: date
+    step: str
+    because: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Books:
+    """Whose accruals they are: the production and its base currency."""
+
+    production: str
+    base_currency: str
+
+
+def accrue(
+    ledger: Ledger,
+    connection: duckdb.DuckDBPyConnection,
+    books: Books,
+    accruals: Sequence[Accrual],
+    now: datetime,
+) -> int:
+    """Record accruals that were never recorded, at the newest rates pinned for their day or before it.
+
+    `connection` is one that may write. Returns how many were new. An accrual that was released is not made
+    again: then the vendor's invoices are there.
+    """
+    if not accruals:
+        return 0
+    connection.register("wanted_accruals", _wanted(books, accruals))
+    days = [day for (day,) in connection.execute(_PINNED).fetchall()]
+    connection.register("accrual_rates", dense_rates(connection, days, books.base_currency))
+    converted = conversion_sql(
+        "wanted.amount", "wanted.currency", "micro_original", "micro_base", books.base_currency
+    )
+    try:
+        rows = connection.sql(
+            _ACCRUE.format(converted=converted), params={"now": _utc(now), "base": books.base_currency}
+        ).to_arrow_table()
+        return _record(ledger, connection, Kind.ACCRUED, rows)
+    finally:
+        connection.unregister("wanted_accruals")
+        connection.unregister("accrual_rates")
+
+
+def release(
+    ledger: Ledger,
+    connection: duckdb.DuckDBPyConnection,
+    feed: str,
+    because: dict[date, str],
+    now: datetime,
+) -> int:
+    """Take back the open accruals of some dates of a feed, each by its exact negation; return how many.
+
+    `because` names, per date, the delivery that they give way to.
+    """
+    given = pa.table(
+        {
+            "transaction_date": pa.array(list(because), pa.date32()),
+            "given_because": pa.array(list(because.values()), pa.string()),
+        }
+    )
+    connection.register("released_dates", given)
+    try:
+        rows = connection.sql(_RELEASE, params={"feed": feed, "now": _utc(now)}).to_arrow_table()
+        return _record(ledger, connection, Kind.RELEASED, rows)
+    finally:
+        connection.unregister("released_dates")
+
+
+def note_steps(connection: duckdb.DuckDBPyConnection, steps: Sequence[Step], now: datetime) -> int:
+    """Record the steps that were taken and are not recorded yet; return how many."""
+    columns = {
+        "feed": [one.feed for one in steps],
+        "transaction_date": pa.array([one.transaction_date for one in steps], pa.date32()),
+        "step": [one.step for one in steps],
+        "because": [one.because for one in steps],
+        "detail": [one.detail for one in steps],
+    }
+    connection.register("taken_steps", pa.table(columns))
+    try:
+        counts: list[tuple[int]] = connection.execute(_NOTE, {"now": _utc(now)}).fetchall()
+        return counts[0][0]
+    finally:
+        connection.unregister("taken_steps")
+
+
+def provisional(
+    connection: duckdb.DuckDBPyConnection, first: date, last: date, feed: str | None = None
+) -> pa.Table:
+    """Return the accruals of some dates that were not released, for reports to show apart.
+
+    Columns: feed, transaction_date, vendor_code, account, description, due_date, currency, amount,
+    base_currency, base_amount, rate_date, snapshot_id, because; ordered by the first four.
+    """
+    return connection.sql(_OPEN, params={"first": first, "last": last, "feed": feed}).to_arrow_table()
+
+
+def steps_taken(connection: duckdb.DuckDBPyConnection, feed: str, first: date, last: date) -> pa.Table:
+    """Return the steps of the fallback chain that were taken for some dates of a feed, in order."""
+    return connection.sql(_STEPS, params={"feed": feed, "first": first, "last": last}).to_arrow_table()
+
+
+def differing_from_record(
+    connection: duckdb.DuckDBPyConnection, segments: Sequence[str]
+) -> tuple[int, list[tuple[str, str]]]:
+    """Return how many rows there are, and (accrual, event) of those that are not as the segments have them.
+
+    A crash between record and table repeats the record: the last one counts.
+    """
+    counted: list[tuple[int]] = connection.execute("SELECT count(*) FROM provisional_accruals").fetchall()
+    if not segments:
+        found: list[tuple[str, str]] = connection.execute(
+            "SELECT accrual_id, event FROM provisional_accruals ORDER BY ALL"
+        ).fetchall()
+        return counted[0][0], found
+    return counted[0][0], connection.execute(_DIFFERING, {"segments": list(segments)}).fetchall()
+
+
+def _wanted(books: Books, accruals: Sequence[Accrual]) -> pa.Table:
+    return pa.table(
+        {
+            "accrual_id": [one.id(books.production) for one in accruals],
+            "production": [books.production] * len(accruals),
+            "feed": [one.feed for one in accruals],
+            "transaction_date": pa.array([one.transaction_date for one in accruals], pa.date32()),
+            "vendor_code": [one.vendor_code for one in accruals],
+            "account": [one.account for one in accruals],
+            "description": [one.description for one in accruals],
+            "due_date": pa.array([one.due_date for one in accruals], pa.date32()),
+            "currency": [one.currency for one in accruals],
+            "amount": pa.array([one.amount for one in accruals], pa.decimal128(AMOUNT_DIGITS, AMOUNT_SCALE)),
+            "because": [one.because for one in accruals],
+        }
+    )
+
+
+def _utc(now: datetime) -> datetime:
+    return now.astimezone(UTC).replace(tzinfo=None)
+
+
+def _record(ledger: Ledger, connection: duckdb.DuckDBPyConnection, kind: Kind, rows: pa.Table) -> int:
+    """Write rows into the audit log, then into their table, in one transaction."""
+    if not rows.num_rows:
+        return 0
+    ids: list[str] = rows.column("accrual_id").to_pylist()
+    feeds = sorted(set(rows.column("feed").to_pylist()))
+    ledger.audit.append(
+        kind,
+        {"feeds": feeds, "rows": rows.num_rows},
+        subjects=[states.accrual(one) for one in ids],
+        segment=ledger.audit.store_segment(kind, rows),
+    )
+    connection.register("recorded_accruals", rows)
+    try:
+        connection.begin()
+        connection.execute("INSERT INTO provisional_accruals BY NAME FROM recorded_accruals")
+        commit(connection.commit, ledger.path)
+    finally:
+        connection.unregister("recorded_accruals")
+    recorded: int = rows.num_rows
+    return recorded
+
+
+_PINNED: Final = """
+SELECT DISTINCT max(snapshot_date) FROM fx_snapshots JOIN wanted_accruals
+    ON snapshot_date <= transaction_date GROUP BY transaction_date ORDER BY 1
+"""
+
+_ACCRUE: Final = f"""
+WITH wanted AS (
+    SELECT * FROM wanted_accruals
+    ANTI JOIN provisional_accruals USING (accrual_id)),
+cached AS (
+    SELECT wanted.transaction_date, max(snapshot_date) AS rate_day
+    FROM (SELECT DISTINCT transaction_date FROM wanted) AS wanted
+    JOIN fx_snapshots ON snapshot_date <= wanted.transaction_date GROUP BY ALL)
+SELECT wanted.accrual_id, '{ACCRUAL}' AS event, production, feed, wanted.transaction_date, vendor_code,
+    account, description, due_date, wanted.currency, amount, CAST($base AS VARCHAR) AS base_currency,
+    TRY({{converted}}) AS base_amount, accrual_rates.rate, eur_rate_original, eur_rate_base, rate_date,
+    snapshot_id, because, CAST($now AS TIMESTAMP) AS recorded_at
+FROM wanted LEFT JOIN cached USING (transaction_date)
+LEFT JOIN accrual_rates ON accrual_rates.date = rate_day AND accrual_rates.currency = wanted.currency
+ORDER BY accrual_id
+"""
+
+_RELEASE: Final = f"""
+SELECT * EXCLUDE (given_because) REPLACE (
+    '{RELEASE}' AS event, CAST(-amount AS {AMOUNT_TYPE}) AS amount,
+    CAST(-base_amount AS {AMOUNT_TYPE}) AS base_amount, given_because AS because,
+    CAST($now AS TIMESTAMP) AS recorded_at)
+FROM (FROM provisional_accruals WHERE event = '{ACCRUAL}' AND feed = $feed)
+JOIN released_dates USING (transaction_date)
+ANTI JOIN (FROM provisional_accruals WHERE event = '{RELEASE}') USING (accrual_id)
+ORDER BY accrual_id
+"""
+
+_NOTE: Final = """
+INSERT INTO fallback_steps BY NAME
+SELECT *, CAST($now AS TIMESTAMP) AS recorded_at FROM taken_steps
+ANTI JOIN fallback_steps USING (feed, transaction_date, step, because)
+ORDER BY transaction_date, step
+"""
+
+_OPEN: Final = f"""
+SELECT feed, transaction_date, vendor_code, account, description, due_date, currency, amount, base_currency,
+    base_amount, rate_date, snapshot_id, because
+FROM (FROM provisional_accruals WHERE event = '{ACCRUAL}')
+ANTI JOIN (FROM provisional_accruals WHERE event = '{RELEASE}') USING (accrual_id)
+WHERE transaction_date BETWEEN $first AND $last AND (CAST($feed AS VARCHAR) IS NULL OR feed = $feed)
+ORDER BY feed, transaction_date, vendor_code, account
+"""
+
+_STEPS: Final = """
+SELECT transaction_date, step, because, detail, recorded_at FROM fallback_steps
+WHERE feed = $feed AND transaction_date BETWEEN $first AND $last
+ORDER BY recorded_at, transaction_date, step
+"""
+
+_DIFFERING: Final = """
+WITH recorded AS (
+    SELECT * FROM read_parquet($segments)
+    QUALIFY row_number() OVER (PARTITION BY accrual_id, event ORDER BY recorded_at DESC) = 1)
+SELECT DISTINCT accrual_id, event FROM (
+    (FROM provisional_accruals EXCEPT ALL FROM recorded)
+    UNION ALL (FROM recorded EXCEPT ALL FROM provisional_accruals))
+ORDER BY ALL
+"""

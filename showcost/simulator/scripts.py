@@ -1,0 +1,137 @@
+"""What a simulated vendor has and how it behaves; the same seed gives the same vendor on every machine."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from datetime import date, timedelta
+from functools import lru_cache
+from random import Random
+from typing import Any, Final, Literal
+
+Fault = Literal["429", "503", "cut off", "no answer", "wrong json", "slow"]
+
+FAULTS: Final[tuple[Fault, ...]] = ("429", "503", "cut off", "no answer", "wrong json", "slow")
+"""The ways in which an answer fails, all equally often; `slow` is only late."""
+
+_RATES: Final = {"EUR": 19, "GBP": 20}
+_TEXTS: Final = (
+    "Camera package",
+    "Grip truck",
+    "Lighting rental",
+    "Sound cart",
+    "Walkie-talkies",
+    "Crane day",
+)
+
+
+@dataclass(frozen=True)
+class Script:
+    """A vendor.
+
+    It has `lines_per_day` lines of invoices on each date. `failing`, `doubled` and `bad` are percentages: of
+    answers that fail in one of the ways of `faults`, of invoices that it sends twice, and of those with an
+    amount that is none. It allows `requests` within any `period_ms` and `concurrency` at once, and answers
+    429 beyond. `burst` is for how many requests a 503 lasts. `dead` is a vendor that takes no request.
+    """
+
+    name: str
+    pages: Literal["page", "cursor", "link"] = "page"
+    seed: int = 1
+    lines_per_day: int = 20
+    page_size: int = 25
+    currency: str = "USD"
+    accounts: tuple[str, ...] = ("3310",)
+    requests: int = 20
+    period_ms: int = 1_000
+    concurrency: int = 4
+    latency_ms: int = 5
+    failing: int = 0
+    faults: tuple[Fault, ...] = FAULTS
+    burst: int = 1
+    doubled: int = 0
+    bad: int = 0
+    gzip: bool = False
+    token: str | None = None
+    dead: bool = False
+
+    def fault_of(self, key: str, attempt: int) -> Fault | None:
+        """Return how the `attempt`-th answer (from 1) to a request fails, None when it does not."""
+        drawn = self.draw(f"fault {key} {attempt}", 10_000)
+        if drawn >= self.failing * 100 or not self.faults:
+            return None
+        return self.faults[drawn % len(self.faults)]
+
+    def draw(self, what: str, below: int) -> int:
+        """Return a number that follows from the seed, the vendor and what it is for."""
+        digest = hashlib.sha256(f"{self.seed} {self.name} {what}".encode()).digest()
+        return int.from_bytes(digest[:8], "big") % below
+
+    def to_json(self) -> str:
+        """Return the script as text, for a simulator of its own process."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Script:
+        """Return the script that `to_json` wrote."""
+        content = json.loads(text)
+        content["accounts"], content["faults"] = tuple(content["accounts"]), tuple(content["faults"])
+        return cls(**content)
+
+
+@lru_cache(maxsize=64)
+def invoices(script: Script, first: date, last: date) -> list[dict[str, Any]]:
+    """Return what a vendor has from `first` to `last`, in order; what it sends twice stands at the end."""
+    found: list[dict[str, Any]] = []
+    for number in range((last - first).days + 1):
+        found += _invoices_of(script, first + timedelta(days=number))
+    again = [one for one in found if script.draw(f"doubled {one['id']}", 100) < script.doubled]
+    return found + again
+
+
+@lru_cache(maxsize=512)
+def _invoices_of(script: Script, day: date) -> tuple[dict[str, Any], ...]:
+    random = Random(f"{script.seed} {script.name} {day}")  # noqa: S311 -- a sample, no secret
+    left = script.lines_per_day
+    made: list[dict[str, Any]] = []
+    while left:
+        count = min(left, random.randint(1, 4))
+        left -= count
+        made.append(_invoice(script, random, f"{script.name}-{day:%y%m%d}-{len(made) + 1:04}", day, count))
+    return tuple(made)
+
+
+def _invoice(script: Script, random: Random, number: str, day: date, count: int) -> dict[str, Any]:
+    lines, net = [], 0
+    for index in range(count):
+        quantity, price = random.randint(1, 9), random.randint(500, 250_000)
+        net += quantity * price
+        lines.append(
+            {
+                "id": str(index + 1),
+                "account": random.choice(script.accounts),
+                "text": random.choice(_TEXTS),
+                "qty": str(quantity),
+                "unit_price": _money(price),
+                "net": _money(quantity * price),
+            }
+        )
+    tax = net * _RATES.get(script.currency, 0) // 100
+    if script.draw(f"bad {number}", 100) < script.bad:
+        lines[0]["net"] = lines[0]["net"].replace("0", "O").replace(".", ".,")
+    return {
+        "id": number,
+        "vendor_id": f"V-{script.name}",
+        "issued_on": day.isoformat(),
+        "currency": script.currency,
+        "lines": lines,
+        "tax_total": _money(tax),
+        "payable_amount": _money(net + tax),
+        "version": 1,
+        "updated_at": f"{day.isoformat()}T18:00:00Z",
+    }
+
+
+def _money(cents: int) -> str:
+    return f"{cents // 100}.{cents % 100:02}"

@@ -1,0 +1,81 @@
+"""Pulls as people see them: per date, per feed, and what is missing with its reason."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from showcost.core.reasons import CATALOGUE
+from showcost.ingest.api.dead_letters import EXHAUSTED, DeadLetters
+from showcost.ingest.api.journal import Journal
+from showcost.ingest.api.windows import windows
+from showcost.stages.verdicts import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
+    from showcost.config.feed import FeedSpec
+    from showcost.config.home import Home
+    from showcost.ingest.api.dead_letters import DeadLetter
+
+COMPLETE: Final = "complete"
+MISSING: Final = "missing"
+PARTLY: Final = "partly there"
+NEVER: Final = "never pulled"
+
+_NAMED: Final = 3
+
+
+def missing_pages(home: Home, feed: FeedSpec) -> list[DeadLetter]:
+    """Return the pages of a feed that could not be had so far."""
+    return DeadLetters(home.raw, feed.name).open()
+
+
+def pulled_dates(home: Home, feed: FeedSpec, dates: Sequence[date]) -> dict[date, tuple[str, int]]:
+    """Return how each of `dates` stands, and the number of pages that are stored of its window."""
+    if feed.api is None or not dates:
+        return {}
+    journal = Journal(home.raw, home.locks, feed.name)
+    missing = {(letter.first, letter.last) for letter in missing_pages(home, feed)}
+    found: dict[date, tuple[str, int]] = {}
+    for window in windows(feed.api, home.production.dates, min(dates), max(dates)):
+        progress = journal.progress(window)
+        if (str(window.first), str(window.last)) in missing:
+            state = MISSING
+        elif progress is None:
+            state = NEVER
+        else:
+            state = COMPLETE if progress.complete else PARTLY
+        for day in window.dates:
+            found[day] = (state, progress.pages if progress else 0)
+    return {day: found[day] for day in dates if day in found}
+
+
+def dates_complete(home: Home, dates: Sequence[date], *, feed: FeedSpec) -> dict[date, Verdict]:
+    """Judge, per date that was ever asked for, whether the vendor's items of it are all there."""
+    return {
+        day: Verdict(
+            passed=state == COMPLETE,
+            message=f"{state}, {pages} pages stored",
+            facts={"state": state, "pages": pages},
+        )
+        for day, (state, pages) in pulled_dates(home, feed, dates).items()
+        if state != NEVER
+    }
+
+
+def nothing_missing(home: Home, *, feed: FeedSpec) -> Verdict:
+    """Judge whether any page of a feed could not be had, and say why."""
+    letters = missing_pages(home, feed)
+    facts: dict[str, str | int] = {"missing": len(letters)}
+    if not letters:
+        return Verdict(passed=True, message="every page that was asked for is there", facts=facts)
+    errors = Counter(letter.error for letter in letters)
+    named = ", ".join(f"{error} {count}" for error, count in errors.most_common(_NAMED))
+    reason = CATALOGUE[EXHAUSTED]
+    return Verdict(
+        passed=False,
+        message=f"{len(letters)} pages are missing ({named}): {reason.code}, {reason.meaning}",
+        facts=facts,
+    )

@@ -1,0 +1,153 @@
+"""The fallback chain: a vendor's terms stand in for a missing day, apart from the ledger, until it comes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pytest
+
+from showcost.ingest.api.dead_letters import DeadLetter, DeadLetters
+from showcost.ledger.provisional import provisional, steps_taken
+from showcost.ledger.store import Ledger
+from showcost.simulator.running import simulated
+from showcost.stages.fallback import (
+    ACCRUED,
+    LAST_GOOD,
+    NO_TERMS,
+    PARTLY_THERE,
+    RELEASED,
+    due_by_fallback,
+    stage_fallback,
+)
+from showcost.stages.verification import verify
+from showcost_tests.ingest.api.test_pull import home_of
+from showcost_tests.ingest.api.vendors import feed_of, feeds_of, scripts
+from showcost_tests.ingest.api.whole import AFTERWARDS, post_week, pull_week, week_digest
+from showcost_tests.whole.small import TUESDAY, WEDNESDAY, WEEK
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from showcost.config.home import Home
+
+TERMS = [
+    {
+        "since": "2026-01-01",
+        "vendor_code": "V-1",
+        "account": "3310",
+        "currency": "EUR",
+        "day_rate": "850.00",
+        "payment_days": 14,
+        "description": "Camera package",
+    },
+    {"since": "2026-10-30", "vendor_code": "V-1", "account": "3310", "currency": "EUR", "day_rate": "900.00"},
+    {"since": "2026-11-01", "vendor_code": "V-1", "account": "2520", "currency": "USD", "day_rate": "75.50"},
+]
+
+
+def rows(home: Home) -> list[dict[str, Any]]:
+    with Ledger(home.ledger).read() as connection:
+        found: list[dict[str, Any]] = provisional(connection, WEDNESDAY, TUESDAY).to_pylist()
+    return found
+
+
+def steps(home: Home, feed: str) -> list[str]:
+    with Ledger(home.ledger).read() as connection:
+        found: list[str] = steps_taken(connection, feed, WEDNESDAY, TUESDAY).column("step").to_pylist()
+    return found
+
+
+def test_terms_stand_in_apart_and_give_way(tmp_path: Path) -> None:
+    vendors = scripts(1, lines_per_day=4)
+    with simulated([replace(vendors[0], dead=True)]) as simulator:
+        home = home_of(tmp_path)
+        (feed,) = feeds = feeds_of(simulator, vendors, terms=TERMS)
+        pull_week(home, feeds)
+        post_week(home, feeds)
+        before = week_digest(home)
+        assert due_by_fallback(home, feed) == WEEK
+        done = stage_fallback(home, feed, WEEK, lambda: AFTERWARDS)
+        assert (done.accrued, done.released) == (7 + 3, 0)
+        assert week_digest(home) == before, "the ledger knows nothing of it"
+        standing = rows(home)
+        per_day = {(row["transaction_date"].day, row["account"]): row["amount"] for row in standing}
+        assert per_day[28, "3310"] == Decimal("850.0000")
+        assert per_day[30, "3310"] == Decimal("900.0000")
+        assert per_day[3, "2520"] == Decimal("75.5000")
+        for row in standing:
+            assert row["base_currency"] == "USD"
+            assert row["base_amount"] == row["amount"] if row["currency"] == "USD" else row["base_amount"] > 0
+            assert row["rate_date"] <= row["transaction_date"]
+        assert {row["because"] for row in standing} <= {letter.id for letter in _letters(home, feed.name)}
+        assert steps(home, feed.name) == [ACCRUED] * 7
+
+        again = stage_fallback(home, feed, WEEK, lambda: AFTERWARDS)
+        assert (again.accrued, again.released) == (0, 0)
+        assert rows(home) == standing
+        assert due_by_fallback(home, feed) == []
+
+        simulator.revive(feed.name)
+        assert pull_week(home, feeds, dead_only=True).dead == []
+        assert due_by_fallback(home, feed) == WEEK
+        post_week(home, feeds)
+        done = stage_fallback(home, feed, WEEK, lambda: AFTERWARDS)
+        assert (done.accrued, done.released) == (0, 10)
+        assert rows(home) == []
+        assert sorted(steps(home, feed.name)) == sorted([ACCRUED] * 7 + [RELEASED] * 7)
+    assert stage_fallback(home, feed, WEEK, lambda: AFTERWARDS).released == 0
+    assert due_by_fallback(home, feed) == []
+    _sums_to_nothing(home)
+    assert verify(home).first is None
+
+
+def _letters(home: Home, feed: str) -> list[DeadLetter]:
+    return DeadLetters(home.raw, feed).open()
+
+
+def _sums_to_nothing(home: Home) -> None:
+    with Ledger(home.ledger).read() as connection:
+        sums = connection.execute(
+            "SELECT accrual_id, count(*), sum(amount), sum(base_amount) FROM provisional_accruals GROUP BY 1"
+        ).fetchall()
+    assert {(count, amount, base) for _, count, amount, base in sums} == {(2, 0, 0)}
+
+
+def test_what_was_had_before_stands_and_part_of_a_window_is_not_doubled(tmp_path: Path) -> None:
+    vendor = scripts(1, lines_per_day=30, page_size=5)[0]
+    home = home_of(tmp_path)
+    with simulated([vendor]) as simulator:
+        feed = feed_of(vendor, simulator.base_url(vendor.name), terms=TERMS)
+        pull_week(home, [feed])
+    nobody = feed_of(vendor, simulator.base_url(vendor.name), terms=TERMS)
+    assert pull_week(home, [nobody], again=True).dead
+    done = stage_fallback(home, nobody, WEEK, lambda: AFTERWARDS)
+    assert {step.step for step in done.steps} == {LAST_GOOD}
+    assert done.accrued == 0
+
+    half = replace(vendor, name="half", failing=30, faults=("wrong json",))
+    with simulated([half]) as simulator:
+        feed = feed_of(half, simulator.base_url(half.name))
+        pull_week(home, [feed])
+        done = stage_fallback(home, feed, WEEK, lambda: AFTERWARDS)
+    found = {step.step for step in done.steps}
+    assert PARTLY_THERE in found
+    assert found <= {PARTLY_THERE, NO_TERMS}
+    assert done.accrued == 0
+
+
+def test_without_any_pinned_rate_the_amount_stands_alone(tmp_path: Path) -> None:
+    vendor = scripts(1)[0]
+    home = home_of(tmp_path)
+    with simulated([replace(vendor, dead=True)]) as simulator:
+        feed = feed_of(vendor, simulator.base_url(vendor.name), terms=TERMS[:1])
+        pull_week(home, [feed])
+    assert stage_fallback(home, feed, WEEK, lambda: AFTERWARDS).accrued == 7
+    assert {(row["amount"], row["base_amount"]) for row in rows(home)} == {(Decimal(850), None)}
+    with Ledger(home.ledger).write() as connection:
+        for table in ("provisional_accruals", "fallback_steps"):
+            for change in (f"DELETE FROM {table}", f"UPDATE {table} SET feed = 'x'"):  # noqa: S608
+                with pytest.raises(duckdb.Error, match="append-only"):
+                    connection.execute(change)

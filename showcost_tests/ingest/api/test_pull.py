@@ -1,0 +1,158 @@
+"""Pulls of many vendors at once: every item once, limits kept, the loop free, nothing fetched twice."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from showcost.ingest.api.dead_letters import DeadLetters
+from showcost.ingest.api.pool import PoolSettings
+from showcost.ingest.api.watch import SLOW_MS
+from showcost.simulator.running import Simulator, simulated
+from showcost_tests.ingest.api.vendors import feeds_of, scripts
+from showcost_tests.ingest.api.whole import (
+    expected_of,
+    outcome_of,
+    post_week,
+    posted_lines,
+    pull_week,
+    week_digest,
+)
+from showcost_tests.whole.small import TUESDAY, WEEK, know_rates, make_home
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from showcost.config.feed import FeedSpec
+    from showcost.config.home import Home
+    from showcost.ingest.api.pull import Pull
+    from showcost.simulator.scripts import Script
+
+FAULTY = {"failing": 5, "doubled": 2, "bad": 1, "requests": 50}
+
+SIZES = {
+    "some": scripts(3, lines_per_day=40, page_size=8, **FAULTY),
+    "ten thousand": scripts(12, lines_per_day=120, page_size=40, **FAULTY),
+}
+"""Vendors of whose answers every twentieth fails."""
+
+
+def home_of(folder: Path) -> Home:
+    home = make_home(folder / "home")
+    know_rates(home, until=TUESDAY)
+    return home
+
+
+class World:
+    """A pull of some vendors, and what was to be seen of it."""
+
+    def __init__(self, home: Home, simulator: Simulator, vendors: Sequence[Script]) -> None:
+        self.home, self.simulator, self.vendors = home, simulator, vendors
+        self.feeds: Sequence[FeedSpec] = feeds_of(simulator, vendors)
+        self.first: Pull = pull_week(home, self.feeds)
+        self.seen = simulator.seen()
+
+
+@pytest.fixture(scope="module", params=["some", pytest.param("ten thousand", marks=pytest.mark.slow)])
+def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    vendors = SIZES[request.param]
+    with simulated(vendors) as simulator:
+        yield World(home_of(tmp_path_factory.mktemp("pull")), simulator, vendors)
+
+
+def test_what_cannot_be_had_is_dead_and_the_rest_is_there(world: World) -> None:
+    assert world.first.dead
+    assert {letter.error for letter in world.first.dead} == {"unreadable page"}
+    for feed in world.first.feeds:
+        assert len(feed.complete) + len(feed.dead) == len(WEEK)
+        assert not feed.down
+
+
+def test_the_vendors_limits_were_kept_as_they_measured_them(world: World) -> None:
+    for script in world.vendors:
+        seen = world.seen[script.name]
+        assert (seen["over_rate"], seen["over_concurrency"]) == (0, 0)
+        assert seen["most_in_period"] <= script.requests
+        assert seen["most_at_once"] <= script.concurrency
+    assert sum(sum(seen["faults"].values()) for seen in world.seen.values()) > 0
+
+
+def test_memory_in_flight_stays_within_the_budget(world: World) -> None:
+    assert 0 < world.first.health.peak_in_flight <= PoolSettings().memory_bytes
+
+
+def test_every_item_is_posted_quarantined_or_doubled_exactly_once(world: World) -> None:
+    again = pull_week(world.home, world.feeds, dead_only=True)
+    assert again.dead == []
+    for feed in world.feeds:
+        assert DeadLetters(world.home.raw, feed.name).open() == []
+    post_week(world.home, world.feeds)
+    for script, feed in zip(world.vendors, world.feeds, strict=True):
+        assert outcome_of(world.home, feed) == expected_of(script)
+        posted = posted_lines(world.home, feed.name)
+        assert set(posted.values()) == {1}
+        assert len(posted) == expected_of(script)["posted"]
+
+
+def test_a_pull_of_what_is_settled_asks_nobody(world: World) -> None:
+    before = world.simulator.seen()
+    outcome = pull_week(world.home, world.feeds)
+    assert all(len(feed.left_alone) == len(WEEK) for feed in outcome.feeds)
+    assert world.simulator.seen() == before
+
+
+def test_no_page_was_fetched_twice(world: World) -> None:
+    for seen in world.simulator.seen().values():
+        assert set(seen["fetched"].values()) == {1}
+
+
+def test_a_tight_rate_is_kept_to_the_request(tmp_path: Path) -> None:
+    vendors = scripts(1, lines_per_day=8, page_size=2, requests=6, concurrency=3)
+    with simulated(vendors) as simulator:
+        pull_week(home_of(tmp_path), feeds_of(simulator, vendors))
+        for seen in simulator.seen().values():
+            assert (seen["over_rate"], seen["over_concurrency"]) == (0, 0)
+            assert seen["most_in_period"] == 6
+
+
+def test_the_loop_is_not_held_up(tmp_path: Path) -> None:
+    """What blocks the loop does so every time; a busy machine may hold up anything once."""
+    vendors = scripts(6, lines_per_day=60, page_size=50)
+    with simulated(vendors) as simulator:
+        for number in range(4):
+            health = pull_week(
+                home_of(tmp_path / str(number)), feeds_of(simulator, vendors), PoolSettings(debug=True)
+            ).health
+            if health.slow_callbacks == 0 and health.longest_hold_up < SLOW_MS:
+                return
+    pytest.fail(f"{health}")
+
+
+def test_a_vendor_that_is_down_stops_no_other_and_its_replay_leaves_no_trace(tmp_path: Path) -> None:
+    vendors = scripts(2, lines_per_day=15, page_size=10, doubled=10)
+    with simulated(vendors) as simulator:
+        home = home_of(tmp_path / "never")
+        feeds = feeds_of(simulator, vendors)
+        pull_week(home, feeds)
+        post_week(home, feeds)
+        expected = week_digest(home)
+    with simulated([vendors[0], replace(vendors[1], dead=True)]) as simulator:
+        home = home_of(tmp_path / "down")
+        feeds = feeds_of(simulator, vendors)
+        outcome = pull_week(home, feeds)
+        assert [feed.down for feed in outcome.feeds] == [False, True]
+        assert [len(feed.complete) for feed in outcome.feeds] == [len(WEEK), 0]
+        assert len(outcome.dead) == len(WEEK)
+        asked = simulator.seen()["vendor_01"]["requests"]
+        assert asked < 20, "a vendor that is down is left in peace"
+        post_week(home, feeds)
+        assert outcome_of(home, feeds[0]) == expected_of(vendors[0])
+        assert outcome_of(home, feeds[1])["received"] == 0
+        assert week_digest(home) != expected
+        simulator.revive("vendor_01")
+        assert pull_week(home, feeds, dead_only=True).dead == []
+        post_week(home, feeds[1:])
+        assert week_digest(home) == expected
