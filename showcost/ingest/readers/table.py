@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import mmap
 import os
+from bisect import bisect_left
 from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from showcost.ingest.readers.fast import FastLane, Lines
+from showcost.ingest.readers.fast import CELLS, FastLane, Lines, offsets, whole_numbers
 from showcost.ingest.readers.grammar import count_lines
 from showcost.ingest.readers.layout import Layout, is_footer
 from showcost.ingest.readers.model import RECORD_SCHEMA, ROW_RAGGED, Dialect, Limits, Rejected, TextRecord
@@ -41,6 +42,8 @@ _LONGEST_FOOTER: Final = 24
 _KEPT_TEXT: Final = 1_000
 _BLOCK: Final = 2**20
 _TAIL: Final = 2**16
+_LEARNT: Final = 128
+"""Rows of a block of which the look is noted."""
 _WORTH_IT: Final = 0.5
 _FORGET: Final = 2**26
 _HOPELESS: Final = 100_000
@@ -71,6 +74,26 @@ class _Entry:
     found: Found
 
 
+@dataclass(frozen=True)
+class _Block:
+    """The lines of a block and where they start in the plain bytes; which are taken, and as which records."""
+
+    lines: Lines
+    starts: list[int]
+    taken: NDArray[np.bool_]
+    numbers: NDArray[np.int64]
+    places: NDArray[np.int64]
+
+    def take(self, entry: _Entry) -> bool:
+        """Take a record of the careful lane as the line that it is, if it is a sound one of this block."""
+        start = entry.found.start
+        line = bisect_left(self.starts, start)
+        if line == len(self.starts) or self.starts[line] != start or not self.lines.sound[line]:
+            return False
+        self.taken[line], self.numbers[line], self.places[line] = True, entry.number, entry.start
+        return True
+
+
 class TableReading(Reading):
     """The reading of a table of text."""
 
@@ -87,6 +110,7 @@ class TableReading(Reading):
         self._headers: dict[tuple[bytes, ...], bytes] = {}
         self._usual = Counter[int]()
         self._shapes = Counter[tuple[bool, ...]]()
+        self._block: _Block | None = None
 
     def _read(self) -> Iterator[pa.RecordBatch]:
         begin = 0 if self._plain.wide else self._plain.bom
@@ -159,48 +183,40 @@ class TableReading(Reading):
     def _take_block(self, lines: Lines, scanner: Scanner, base: int) -> tuple[int, _Build]:
         """Take the sound lines of a block together and the others one by one; return where to go on."""
         count = len(lines.sound)
-        starts = base + np.cumsum(lines.plain) - lines.plain
         places = np.append(0, np.cumsum(lines.place))
-        shift = np.zeros(count, np.int64)
-        number_shift = np.zeros(count, np.int64)
-        taken = np.zeros(count, np.bool_)
-        exceptions = np.append(np.flatnonzero(~lines.sound), count)
+        exceptions = [*np.flatnonzero(~lines.sound).tolist(), count]
+        starts = (base + np.cumsum(lines.plain) - lines.plain).tolist() if len(exceptions) > 1 else []
+        taken, numbers, at = np.zeros(count, np.bool_), np.zeros(count, np.int64), np.zeros(count, np.int64)
+        self._block = block = _Block(lines, starts, taken, numbers, at)
         end = base + int(lines.plain.sum())
         line = 0
         while line < count:
-            stop = int(exceptions[exceptions.searchsorted(line)])
+            stop = exceptions[bisect_left(exceptions, line)]
             if stop > line:
                 self._flush()
                 taken[line:stop] = True
-                number_shift[line:stop] = self._number + 1 - line
-                shift[line:stop] = self._place - int(places[line])
+                numbers[line:stop] = np.arange(self._number + 1, self._number + 1 + stop - line)
+                at[line:stop] = places[line:stop] + (self._place - int(places[line]))
                 self._count(stop - line, int(places[stop] - places[line]))
             if stop == count:
                 break
-            line, end = self._by_records(scanner, lines, stop, starts, end)
+            line, end = self._by_records(scanner, block, stop, end)
         self._learn(lines)
-        numbers = np.arange(count) + number_shift
-        return end, (lines, taken, numbers[taken], (places[:-1] + shift)[taken])
+        self._block = None
+        return end, (lines, taken, numbers[taken], at[taken])
 
-    def _by_records(
-        self, scanner: Scanner, lines: Lines, line: int, starts: NDArray[np.int64], end: int
-    ) -> tuple[int, int]:
+    def _by_records(self, scanner: Scanner, block: _Block, line: int, end: int) -> tuple[int, int]:
         """Go on record by record until a sound line begins; return its index and the end of the block."""
-        count = len(starts)
+        starts, count = block.starts, len(block.starts)
+        position = starts[line]
         while True:
-            position = self._handle(scanner.step(int(starts[line]), self._number + 1))
-            while scanner.in_doubt and position < end:
-                position = self._handle(scanner.step(position, self._number + 1))
+            position = self._handle(scanner.step(position, self._number + 1))
             if position >= end:
                 return count, position
-            line = int(np.searchsorted(starts, position))
-            while starts[line] != position:
-                position = self._handle(scanner.step(position, self._number + 1))
-                if position >= end:
-                    return count, position
-                line = int(np.searchsorted(starts, position))
-            if lines.sound[line] and not scanner.in_doubt:
-                return line, end
+            if not scanner.in_doubt:
+                line = bisect_left(starts, position)
+                if starts[line] == position and block.lines.sound[line]:
+                    return line, end
 
     def _count(self, rows: int, size: int) -> None:
         self._number += rows
@@ -213,7 +229,8 @@ class TableReading(Reading):
         """Note what rows look like, to tell them from a footer."""
         if len(self._shapes) < _KEPT_TEXT and self._usual.total() < _BATCH:
             delimiter = self._known.grammar.delimiter
-            for line in np.flatnonzero(lines.sound & ~lines.quoted)[:_KEPT_TEXT].tolist():
+            plain = np.flatnonzero(lines.sound & ~lines.quoted)
+            for line in plain[:: len(plain) // _LEARNT + 1].tolist():
                 cells = lines.text[lines.starts[line] : lines.ends[line]].split(delimiter)
                 self._note(tuple(map(_has_text, cells)))
 
@@ -314,7 +331,7 @@ class TableReading(Reading):
             found = self._mend(entry.number, found)
         if not problem and not found.fits:
             problem = f"{len(found.cells)} cells where the table has {self._layout.width}"
-        if not problem and not self._batch.add(entry, found):
+        if not problem and not self._accept(entry, found):
             problem = f"the record has bytes that are not valid in {self._plain.encoding}"
         if problem:
             raw = self._raw(entry.start, entry.end)
@@ -324,6 +341,12 @@ class TableReading(Reading):
         self.counts.accepted += 1
         if self._usual.total() < _BATCH:
             self._note(tuple(map(_has_text, found.cells)))
+
+    def _accept(self, entry: _Entry, found: Found) -> bool:
+        """Take a row, with its block if that is still at hand; return False when it cannot be decoded."""
+        if self._block is not None and self._block.take(entry):
+            return True
+        return self._batch.add(entry, found)
 
     def _mend(self, number: int, found: Found) -> Found:
         """Return a ragged record put right when only one reading of it is possible; a few per delivery."""
@@ -441,9 +464,15 @@ class _Ahead:
         batch = self._lane.build(*build)
         if others is None:
             return batch
-        both = pa.Table.from_batches([batch, others]).combine_chunks()
-        ordered = both.take(pc.sort_indices(both, [("record", "ascending")])).combine_chunks()
-        return ordered.to_batches()[0]
+        numbers, pieces, begin = batch.column("record").to_numpy(), [], 0
+        places = np.searchsorted(numbers, others.column("record").to_numpy())
+        groups = np.append(np.flatnonzero(np.diff(places, prepend=-1)), len(places)).tolist()
+        for first, after in pairwise(groups):
+            place = int(places[first])
+            pieces += [batch.slice(begin, place - begin), others.slice(first, after - first)]
+            begin = place
+        pieces.append(batch.slice(begin))
+        return pa.Table.from_batches(pieces).combine_chunks().to_batches()[0]
 
     def __enter__(self) -> Self:
         return self
@@ -458,26 +487,47 @@ class _Batch:
 
     def __init__(self, encoding: str) -> None:
         self._encoding = encoding
-        self._rows: list[tuple[int, int, int, str, list[str]]] = []
+        self._begin()
+
+    def _begin(self) -> None:
+        self._places: list[tuple[int, int, int]] = []
+        self._bodies: list[bytes] = []
+        self._cells: list[bytes] = []
+        self._widths: list[int] = []
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._places)
 
     def add(self, entry: _Entry, found: Found) -> bool:
         """Append a row; return False when its bytes cannot be decoded."""
-        try:
-            raw = found.body.decode(self._encoding)
-            cells = [cell.decode(self._encoding) for cell in found.cells]
-        except UnicodeDecodeError:
-            return False
-        self._rows.append((entry.number, entry.start, entry.end, raw, cells))
+        body, cells = found.body, found.cells
+        if not body.isascii():
+            try:
+                body = body.decode(self._encoding).encode()
+                cells = tuple(cell.decode(self._encoding).encode() for cell in cells)
+            except UnicodeError:
+                return False
+        self._places.append((entry.number, entry.start, entry.end))
+        self._bodies.append(body)
+        self._cells += cells
+        self._widths.append(len(cells))
         return True
 
     def take(self) -> pa.RecordBatch:
         """Return the rows as a batch and begin anew."""
-        columns = list(zip(*self._rows, strict=True))
+        number, start, end = np.array(self._places, np.int64).T
+        lists = np.cumsum([0, *self._widths], dtype=np.int32)
+        cells = _texts(self._cells)
         arrays = [
-            pa.array(list(column), field.type) for column, field in zip(columns, RECORD_SCHEMA, strict=True)
+            *map(whole_numbers, (number, start, end)),
+            _texts(self._bodies),
+            pa.Array.from_buffers(CELLS, len(number), [None, pa.py_buffer(lists)], children=[cells]),
         ]
-        self._rows = []
+        self._begin()
         return pa.RecordBatch.from_arrays(arrays, schema=RECORD_SCHEMA)
+
+
+def _texts(texts: list[bytes]) -> pa.StringArray:
+    """Return texts that are valid UTF-8 as Arrow sees them."""
+    ends = np.cumsum(np.fromiter(map(len, texts), np.int64, len(texts)))
+    return pa.StringArray.from_buffers(len(texts), offsets(ends), pa.py_buffer(b"".join(texts)))
