@@ -269,15 +269,15 @@ def _table(members: bytes) -> Flags:
 def _stretches(starts: Ints, sizes: Ints) -> Ints:
     """Return the indexes that lie in stretches of some starts and sizes, one after the other."""
     offsets = np.cumsum(sizes) - sizes
-    return np.arange(sizes.sum()) + np.repeat(starts - offsets, sizes)
+    found: Ints = np.arange(sizes.sum()) + np.repeat(starts - offsets, sizes)
+    return found
 
 
 def _per_line(indexes: Ints, first: Ints) -> Ints:
     """Count the marks of some (sorted) indexes in each line."""
     if not len(indexes):
         return np.zeros(len(first), np.int64)
-    found: Ints = np.diff(np.searchsorted(indexes, first), append=len(indexes))
-    return found
+    return np.diff(np.searchsorted(indexes, first), append=len(indexes))
 
 
 def _only(text: bytes, keep: Flags) -> pa.Buffer:

@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from showcost.ingest.readers.fast import CELLS, FastLane, Lines, offsets, whole_numbers
 from showcost.ingest.readers.grammar import count_lines
-from showcost.ingest.readers.layout import Layout, is_footer
+from showcost.ingest.readers.layout import Layout, is_note, is_total
 from showcost.ingest.readers.model import RECORD_SCHEMA, ROW_RAGGED, Dialect, Limits, Rejected, TextRecord
 from showcost.ingest.readers.reading import Reading
 from showcost.ingest.readers.scan import Found, Scanner
@@ -62,6 +62,7 @@ class Known:
     limits: Limits
     mender: Mender
     literal_quotes: bool
+    totals_are_rows: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ class TableReading(Reading):
 
     def __init__(self, known: Known, folder: tempfile.TemporaryDirectory[str]) -> None:
         """Prepare to read a delivery; `folder` holds the temporary files and goes with the reading."""
-        super().__init__(known.dialect, known.layout.columns)
+        super().__init__(known.dialect, known.layout.columns, known.layout.width)
         self._known, self._layout, self._plain = known, known.layout, known.plain
         self._folder = folder
         self._batches = self._read()
@@ -383,7 +384,11 @@ class TableReading(Reading):
         alike = sum(tuple(map(_has_text, other.found.cells)) == filled for other in self._tail)
         repeats = found.fits and (self._shapes[filled] > 0 or alike > 1)
         cells = [cell.decode(self._plain.encoding, "replace") for cell in found.cells]
-        return not found.problem and is_footer(cells, self._layout, full=full, repeats=repeats)
+        if found.problem:
+            return False
+        if is_total(cells, self._layout, full=full, repeats=repeats):
+            return not (self._known.totals_are_rows and found.fits)
+        return is_note(cells, self._layout, repeats=repeats)
 
     def _usual_of_tail(self) -> int:
         counts = sorted(sum(map(_has_text, e.found.cells)) for e in self._tail if e.found.fits)
