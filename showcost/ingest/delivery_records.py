@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from showcost.ingest.ordering import by_date
 from showcost.ingest.readers import RECORD_SCHEMA
 from showcost.ingest.records import number_repeated, records_schema
 
@@ -30,7 +31,7 @@ CHUNK_BYTES: Final = 2**23
 """Bytes of records that are settled at a time, more or less; bounds memory, not the result."""
 
 _ENGINE_MEMORY: Final = "256MB"
-_BATCH_ROWS: Final = 20_480
+_BATCH_ROWS: Final = 61_440
 
 
 class AcceptedRecords:
@@ -123,8 +124,9 @@ class DeliveryRecords:
     def by_date(self) -> pa.RecordBatchReader:
         """Return the records by transaction date, the undated last, and by their order in the delivery."""
         columns = ", ".join(f'"{name}"' for name in self.schema.names)
-        found = self.select(f"SELECT {columns} FROM numbered ORDER BY transaction_date, record, byte_start")  # noqa: S608 - names of our own columns
-        return pa.RecordBatchReader.from_batches(self.schema, (batch.cast(self.schema) for batch in found))
+        found = self.select(f"SELECT {columns} FROM numbered")  # noqa: S608 - names of our own columns
+        ordered = by_date(found, self.schema, self.dates, self._folder / "ordered")
+        return pa.RecordBatchReader.from_batches(self.schema, ordered)
 
     def close(self) -> None:
         """Let go of the files."""

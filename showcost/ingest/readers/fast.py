@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     Flags = NDArray[np.bool_]
     Bytes = NDArray[np.uint8]
 
+MOST_TITLES: Final = 8
+"""Lines above a header that occurs again that may be titles of it."""
+
 _NUL: Final = 0
 _CR: Final = 13
 _LF: Final = 10
@@ -70,7 +73,7 @@ class FastLane:
         self.usable = single and not grammar.escape and not grammar.lone_cr and width > 1
         self._delimiter = delimiter[0] if delimiter else _NUL
         self._quote = quote[0] if quote else _NUL
-        self._quote_bytes = quote
+        self._delimiter_bytes, self._quote_bytes = delimiter, quote
         self._blanks = b" \t\r\n\x0b\x0c" + delimiter
         self._blank_start = _table(b" \t\x0b\x0c" + delimiter)
         self._may_open = _table(b"\n" + delimiter + quote)
@@ -166,16 +169,36 @@ class FastLane:
             if not text[starts[line] : ends[line]].translate(None, self._blanks):
                 sound[line] = False
 
-    @staticmethod
     def _refuse_headers(
-        data: Bytes, text: bytes, starts: Ints, ends: Ints, sound: Flags, headers: tuple[bytes, ...]
+        self,
+        data: Bytes,
+        text: bytes,
+        starts: Ints,
+        ends: Ints,
+        sound: Flags,
+        headers: tuple[bytes, ...],
     ) -> None:
-        """Refuse the header lines of the file when they occur again."""
+        """Refuse the header lines of the file when they occur again, and lines that may be titles of one."""
+        again = []
         for header in filter(None, headers):
             longer = ends - starts - len(header)
             like = sound & (longer > 0) & (longer <= len(b"\r\n")) & (data[starts] == header[0])
             for line in np.flatnonzero(like).tolist():
-                sound[line] = text[starts[line] : ends[line]].rstrip(b"\r\n") != header
+                if text[starts[line] : ends[line]].rstrip(b"\r\n") == header:
+                    sound[line] = False
+                    again.append(line)
+        for line in again:
+            sound[max(0, line - MOST_TITLES) : line] = False
+        for line in range(len(ends) - 1, max(-1, len(ends) - 1 - MOST_TITLES), -1):
+            # The next block may begin with the header.
+            if not self._may_be_title(text[starts[line] : ends[line]]):
+                break
+            sound[line] = False
+
+    def _may_be_title(self, line: bytes) -> bool:
+        """Tell whether a line has text in one cell only, or in one that may be several."""
+        quoted = bool(self._quote_bytes) and self._quote_bytes in line
+        return quoted or sum(map(bool, map(bytes.strip, line.split(self._delimiter_bytes)))) <= 1
 
     def _lengths(self, data: Bytes, starts: Ints, ends: Ints, *, transcoded: bool) -> tuple[Ints, Ints]:
         """Return the lengths of the lines in the plain bytes and in the delivery itself."""

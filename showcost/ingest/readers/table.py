@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, Self
 import numpy as np
 import pyarrow as pa
 
-from showcost.ingest.readers.fast import CELLS, FastLane, Lines, offsets, whole_numbers
+from showcost.ingest.readers.fast import CELLS, MOST_TITLES, FastLane, Lines, offsets, whole_numbers
 from showcost.ingest.readers.grammar import count_lines
 from showcost.ingest.readers.layout import Layout, is_note, is_total
 from showcost.ingest.readers.model import RECORD_SCHEMA, ROW_RAGGED, Dialect, Limits, Rejected, TextRecord
@@ -294,7 +294,7 @@ class TableReading(Reading):
         """Take a header that occurs again out of the table, and with it the titles right above it."""
         titles = [entry]
         tail = self._tail
-        while tail and not tail[-1].found.problem and sum(map(_has_text, tail[-1].found.cells)) == 1:
+        while tail and len(titles) <= MOST_TITLES and _is_title(tail[-1].found):
             titles.insert(0, tail.pop())
         self.counts.header += len(titles)
         for title in titles:
@@ -406,6 +406,10 @@ class TableReading(Reading):
             self.dialect, preamble_records=preamble, assumptions=self.dialect.assumptions + notes
         )
         self.finished = True
+
+
+def _is_title(found: Found) -> bool:
+    return not found.problem and sum(map(_has_text, found.cells)) == 1
 
 
 def _has_text(cell: bytes) -> bool:
