@@ -3,16 +3,18 @@ PYTHON ?= python3
 VENV ?= .venv
 DEMO ?= .demo
 PORT ?= 3000
+SECONDS ?= 3600
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install demo test check ui browser-check docs clean
+.PHONY: help install demo test slow-test fuzz check ui browser-check docs clean
 
 help:
 	@echo "make demo           take the sample production from its inbox into the ledger"
 	@echo "make ui             open the Dagster UI with the demo in it, on http://127.0.0.1:$(PORT)"
 	@echo "make test           run the tests"
 	@echo "make slow-test      run the slow tests"
+	@echo "make fuzz           fuzz the reader for SECONDS (3600), by coverage if atheris can be installed"
 	@echo "make check          lint, format, types, definitions"
 	@echo "make browser-check  look at the UI in a headless Chromium and keep screenshots"
 	@echo "make docs           write the generated pages of docs/ again"
@@ -33,6 +35,10 @@ test: $(INSTALLED)
 slow-test: $(INSTALLED)
 	$(BIN)/pytest -m slow
 
+fuzz: $(INSTALLED)
+	-$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[fuzz]"
+	$(BIN)/python -m showcost_tests.fuzz --seconds $(SECONDS)
+
 check: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -45,7 +51,11 @@ ui: $(INSTALLED)
 	SHOWCOST_HOME=$(abspath $(DEMO)) DAGSTER_HOME=$(abspath $(DEMO))/dagster_home \
 		$(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port $(PORT)
 
-browser-check: $(INSTALLED)
+browser-fuzz: $(INSTALLED)
+	-$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[fuzz]"
+	$(BIN)/python -m showcost_tests.fuzz --seconds $(SECONDS)
+
+check: $(INSTALLED)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[browser]"
 	$(BIN)/python scripts/browser_check.py --home $(DEMO) --out .browser
 

@@ -30,10 +30,10 @@ HEADER = (
 COLUMNS = HEADER.split(",")
 
 
-def generate(path: Path, megabytes: int, broken: float) -> None:
+def generate(path: Path, megabytes: int, broken: float, year: int = 2025) -> None:
     """Write a file of vendor invoices, of which the share `broken` is ragged or has a stray quote."""
     pick = random.Random(7)  # noqa: S311
-    rows = [_row(pick) for _ in range(20_000)]
+    rows = [_row(pick, year) for _ in range(20_000)]
     written, number = 0, 0
     with path.open("w", encoding="utf-8", newline="") as out:
         out.write(HEADER + "\r\n")
@@ -46,11 +46,11 @@ def generate(path: Path, megabytes: int, broken: float) -> None:
             written += out.write("\r\n".join(lines) + "\r\n")
 
 
-def _row(pick: random.Random) -> tuple[str, str]:
+def _row(pick: random.Random, year: int) -> tuple[str, str]:
     net = pick.randint(100, 9_999_999)
     vendor = pick.choice([f"Vendor {net % 200} Ltd", '"Smith, Jones & Co"'])
     what = pick.choice(["Camera hire", "Van hire", '"Lighting, weekly"', "Set dressing and props"])
-    day = f"{pick.randint(1, 28):02d}/{pick.randint(1, 12):02d}/2025"
+    day = f"{pick.randint(1, 28):02d}/{pick.randint(1, 12):02d}/{year}"
     before = f"NIGHT,V{net % 999:04d},{vendor},{pick.choice(['GB', 'US', 'DE'])},"
     return (
         before,

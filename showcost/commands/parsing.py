@@ -86,7 +86,7 @@ def _sink(path: Path | None) -> Iterator[IO[bytes]]:
 
 
 def _parse(file: Path, feed: FeedSpec | None, csv: IO[bytes], log: IO[bytes]) -> dict[str, object]:
-    hints = Hints(**feed.dialect.model_dump()) if feed else Hints()
+    hints = Hints(**feed.dialect.model_dump()) if feed else Hints(totals_are_rows=True)
     with read_delivery(file, format=feed.format if feed else "csv", hints=hints) as reading:
         accepted = write_csv(reading, csv)
         rejected = write_rejects(reading, log)

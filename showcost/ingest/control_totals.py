@@ -34,17 +34,35 @@ def footer_cells(texts: Iterable[str], *, delimiter: str, quote: str) -> list[li
     return list(csv.reader(texts, delimiter=parted, quotechar=quote))
 
 
+class RunningTotal:
+    """The sum of the field that a feed's control total is about, over the rows as they are read.
+
+    It is exact; `whole` is false when a row or an amount could not be read, so that the sum says nothing.
+    """
+
+    def __init__(self, field: str, *, whole: bool) -> None:
+        """Begin at zero."""
+        self._field, self.whole, self.total = field, whole, Decimal(0)
+
+    def add(self, records: pa.Table) -> None:
+        """Add rows with their settled amounts."""
+        problems = records.column(f"{self._field}__problem")
+        self.whole = self.whole and not pc.any(pc.not_equal(problems, _BLANK), min_count=0).as_py()
+        with localcontext() as context:
+            context.prec = EXACT_DIGITS
+            self.total += _total(records.column(f"{self._field}__value"))
+
+
 def mismatch(
-    feed: FeedSpec, records: pa.Table, footer: Sequence[Sequence[str]], column: int | None, *, whole: bool
+    feed: FeedSpec, sums: RunningTotal | None, footer: Sequence[Sequence[str]], column: int | None
 ) -> str | None:
     """Say in which way the feed's control total does not hold; None when it does or none is declared.
 
-    `records` are the rows with their settled amounts, `column` is the place of the summed field's column.
-    Nothing can be said about the sum when the reader rejected rows (then `whole` is false) or an amount
-    cannot be read; those rows have reasons of their own. That the total is there is asked in any case.
+    `column` is the place of the summed field's column. Nothing can be said about the sum when rows or
+    amounts could not be read; those have reasons of their own. That the total is there is asked in any case.
     """
     control = feed.control_total
-    if control is None:
+    if control is None or sums is None:
         return None
     labels = {normal_header(label) for label in control.labels}
     lines = [cells for cells in footer if _label(cells) in labels]
@@ -54,15 +72,13 @@ def mismatch(
     stated = settle_amounts(pa.array(texts, pa.string()), decimal_mark=feed.decimal_mark).values.to_pylist()
     if None in stated:
         return f"the total that the file states for {control.field} is no amount"
-    problems = records.column(f"{control.field}__problem")
-    if not whole or pc.any(pc.not_equal(problems, _BLANK), min_count=0).as_py():
+    if not sums.whole:
         return None
-    total = _total(records.column(f"{control.field}__value"))
-    wrong = next((text for text in stated if Decimal(text) != total), None)
+    wrong = next((text for text in stated if Decimal(text) != sums.total), None)
     return (
         None
         if wrong is None
-        else f"{control.field} comes to {total:f} over the rows, the file states {wrong}"
+        else f"{control.field} comes to {sums.total:f} over the rows, the file states {wrong}"
     )
 
 

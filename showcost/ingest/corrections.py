@@ -119,14 +119,18 @@ def _read(type_: FieldType, text: str) -> Cell:
 
 def _keyed(feed: FeedSpec, before: pa.Table, after: pa.Table, siblings: pa.Table) -> pa.Table:
     """Give corrected records their keys; one whose key stays keeps its number among equal ones."""
-    bases = key_bases(feed, after).to_pylist()
+    bases = key_bases(feed, _columns(after)).to_pylist()
     ordinals = after.column("ordinal").to_pylist()
     if feed.key_ordinal:
-        same = key_bases(feed, before).to_pylist()
+        same = key_bases(feed, _columns(before)).to_pylist()
         unread = before.column("read_code").to_pylist()
         deliveries = after.column("delivery").to_pylist()
         known = Counter(
-            zip(siblings.column("delivery").to_pylist(), key_bases(feed, siblings).to_pylist(), strict=True)
+            zip(
+                siblings.column("delivery").to_pylist(),
+                key_bases(feed, _columns(siblings)).to_pylist(),
+                strict=True,
+            )
         )
         ordinals = [
             ordinal if base == former and code is None else known[delivery, base] + 1
@@ -140,6 +144,10 @@ def _keyed(feed: FeedSpec, before: pa.Table, after: pa.Table, siblings: pa.Table
         place = schema.get_field_index(name)
         after = after.set_column(place, schema.field(place), pa.array(values, schema.field(place).type))
     return after
+
+
+def _columns(records: pa.Table) -> dict[str, pa.ChunkedArray]:
+    return dict(zip(records.column_names, records.columns, strict=True))
 
 
 def _key(feed: FeedSpec, base: str, ordinal: int) -> str:

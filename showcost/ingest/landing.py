@@ -7,17 +7,20 @@ Both are in the audit log before they count.
 
 from __future__ import annotations
 
-from collections import Counter
+import operator
+import tempfile
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date
+from functools import reduce
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import pyarrow as pa
-import pyarrow.compute as pc
 from pydantic import BaseModel
 
 from showcost.core.hashing import sha256_framed
-from showcost.ingest.control_totals import MISMATCH, footer_cells, mismatch
+from showcost.ingest.control_totals import MISMATCH, RunningTotal, footer_cells, mismatch
+from showcost.ingest.delivery_records import CHUNK_BYTES, AcceptedRecords, DeliveryRecords
 from showcost.ingest.inbox import waiting
 from showcost.ingest.payloads import PayloadStore
 from showcost.ingest.readers import Hints, Reading, Rejected, read_delivery
@@ -25,8 +28,10 @@ from showcost.ingest.recording import record_hashes, record_read, record_receive
 from showcost.ingest.records import (
     Accepted,
     HeaderMatch,
+    Origin,
     RejectedRow,
     build_records,
+    evidence_of,
     match_header,
     rejected_records,
 )
@@ -35,7 +40,9 @@ from showcost.ledger.audit import AuditLog
 from showcost.staging import StagingStore
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
+
+    import pyarrow as pa
 
     from showcost.config.feed import FeedSpec
     from showcost.config.home import Home
@@ -45,7 +52,8 @@ RECORDS_VERSION: Final = "1"
 
 NO_HEADER: Final = "SC-FIL-002"
 _UNSURE: Final = "the header has another number of names than the rows have cells"
-_RAW_SHOWN = 2_000
+_RAW_SHOWN: Final = 2_000
+_ROW_BYTES: Final = 200
 
 
 class Summary(BaseModel, frozen=True):
@@ -161,69 +169,119 @@ def _fingerprint(home: Home, feed: FeedSpec) -> str:
 
 
 def _read(home: Home, feed: FeedSpec, arrival: Arrival, audit: AuditLog, fingerprint: str) -> LandedDelivery:
-    content, summary = _parse(home, feed, arrival)
-    record_read(audit, arrival, content.records, fingerprint)
-    staged = StagingStore(home.path).write(
-        records_asset(feed.name),
-        arrival.delivery,
-        content.records.sort_by([("transaction_date", "ascending"), ("record", "ascending")]),
-        {"fingerprint": fingerprint, "summary": summary.model_dump_json()},
-    )
-    return LandedDelivery(arrival, summary, staged.sha256)
+    with _parsed(home, feed, arrival) as content:
+        record_read(audit, arrival, content.records, fingerprint)
+        staged = StagingStore(home.path).write(
+            records_asset(feed.name),
+            arrival.delivery,
+            content.records.by_date(),
+            {"fingerprint": fingerprint, "summary": content.summary.model_dump_json()},
+        )
+        return LandedDelivery(arrival, content.summary, staged.sha256)
 
 
 def reread(home: Home, feed: FeedSpec, arrival: Arrival) -> pa.Table:
     """Parse a payload once more and return its records as the audit log has them; nothing is stored."""
-    content, _ = _parse(home, feed, arrival)
-    return record_hashes(content.records)
-
-
-def _parse(home: Home, feed: FeedSpec, arrival: Arrival) -> tuple[_Content, Summary]:
-    hints = Hints(**feed.dialect.model_dump())
-    with (
-        PayloadStore(home.raw).opened(arrival.delivery) as path,
-        read_delivery(path, format=feed.format, hints=hints, items=feed.items) as reading,
-    ):
-        content = _content(home, feed, arrival, reading)
-        return content, _summary(content, reading)
+    with _parsed(home, feed, arrival) as content:
+        return record_hashes(content.records).read_all()
 
 
 @dataclass(frozen=True)
-class _Content:
-    """The records of a delivery, and what was settled on for its columns."""
+class Content:
+    """The records of a delivery, and what is kept beside them."""
 
-    records: pa.Table
-    columns: Mapping[str, str]
-    shapes: Mapping[str, str]
+    records: DeliveryRecords
+    summary: Summary
 
 
-def _content(home: Home, feed: FeedSpec, arrival: Arrival, reading: Reading) -> _Content:
-    """Return the delivery's records; a header that does not match or a wrong total refuses it whole."""
-    accepted = reading.table()
-    rejected = [_rejected_row(item, reading.dialect.encoding) for item in reading.rejected]
-    columns = _columns(accepted, len(reading.header))
-    match = match_header(feed, reading.header, [_filled(column) for column in columns])
-    problem = match.problem if reading.dialect.header_sure else _UNSURE
-    if problem is not None and not _refused(rejected):
-        rejected = [_refusal(arrival, reading, NO_HEADER, problem)]
-    if _refused(rejected):
-        records = rejected_records(feed, rejected, delivery=arrival.delivery, arrival=arrival.number)
-        return _Content(records, {}, {})
-    settled = build_records(
-        feed,
-        Accepted(accepted, columns, match),
-        delivery=arrival.delivery,
-        arrival=arrival.number,
-        dates=home.production.dates,
-    )
-    wrong_total = _wrong_total(feed, reading, settled.records, match, whole=not rejected)
-    if wrong_total is not None:
-        refusal = _refusal(arrival, reading, MISMATCH, wrong_total)
-        records = rejected_records(feed, [refusal], delivery=arrival.delivery, arrival=arrival.number)
-        return _Content(records, {}, {})
-    others = rejected_records(feed, rejected, delivery=arrival.delivery, arrival=arrival.number)
-    headers = {field: reading.header[index] for field, index in match.columns.items()}
-    return _Content(pa.concat_tables([settled.records, others]), headers, settled.shapes)
+@contextmanager
+def _parsed(home: Home, feed: FeedSpec, arrival: Arrival) -> Iterator[Content]:
+    origin = Origin(arrival.delivery, arrival.number, arrival.size, home.production.dates)
+    with (
+        PayloadStore(home.raw).opened(arrival.delivery) as path,
+        read_delivery(
+            path, format=feed.format, hints=Hints(**feed.dialect.model_dump()), items=feed.items
+        ) as reading,
+        settled_content(feed, reading, origin) as content,
+    ):
+        yield content
+
+
+@contextmanager
+def settled_content(feed: FeedSpec, reading: Reading, origin: Origin) -> Iterator[Content]:
+    """Yield the records of a delivery; a header that does not match or a wrong total refuses it whole.
+
+    However large the delivery is, a bounded part of it is in memory. Exhausts the reading.
+    """
+    with tempfile.TemporaryDirectory(prefix="landing-") as name:
+        folder = Path(name)
+        accepted = AcceptedRecords(reading, folder)
+        refusal = _refused(reading)
+        match = match_header(feed, reading.header, accepted.filled)
+        problem = match.problem if reading.dialect.header_sure else _UNSURE
+        if refusal is None and problem is not None:
+            refusal = _refusal(reading, origin, NO_HEADER, problem)
+        with ExitStack() as stack:
+            records = stack.enter_context(DeliveryRecords(feed, folder))
+            shapes: Mapping[str, str] = {}
+            if refusal is None:
+                shapes, wrong_total = _build(records, reading, _Matched(accepted, match), origin)
+                if wrong_total is not None:
+                    refusal = _refusal(reading, origin, MISMATCH, wrong_total)
+                    records.close()
+                    records = stack.enter_context(DeliveryRecords(feed, folder))
+            if refusal is not None:
+                records.add(rejected_records(feed, [refusal], origin))
+                yield Content(records, _summary(records, reading, refusal, {}, {}))
+            else:
+                headers = {field: reading.header[index] for field, index in match.columns.items()}
+                yield Content(records, _summary(records, reading, None, headers, shapes))
+
+
+@dataclass(frozen=True)
+class _Matched:
+    """The accepted records of a delivery, and which column holds which field."""
+
+    accepted: AcceptedRecords
+    match: HeaderMatch
+
+    def __iter__(self) -> Iterator[Accepted]:
+        for place, columns in self.accepted:
+            yield Accepted(place, columns, self.match)
+
+
+def _build(
+    records: DeliveryRecords, reading: Reading, matched: _Matched, origin: Origin
+) -> tuple[Mapping[str, str], str | None]:
+    """Add the records of a delivery; return what was settled on and how its total does not hold."""
+    feed = records.feed
+    evidence = reduce(operator.or_, (evidence_of(feed, chunk) for chunk in matched))
+    control = feed.control_total
+    sums = RunningTotal(control.field, whole=not len(reading.rejected)) if control else None
+    shapes: Mapping[str, str] = {}
+    for chunk in matched:
+        settled = build_records(feed, chunk, origin, evidence)
+        shapes = settled.shapes
+        records.add(settled.records)
+        if sums is not None:
+            sums.add(settled.records)
+    for rejected in _by_size(_rejected_row(item, reading.dialect.encoding) for item in reading.rejected):
+        records.add(rejected_records(feed, rejected, origin))
+    return shapes, _wrong_total(feed, reading, matched.match, sums)
+
+
+def _by_size(rows: Iterable[RejectedRow]) -> Iterator[list[RejectedRow]]:
+    """Yield rows in lists of a bounded size."""
+    held: list[RejectedRow] = []
+    size = 0
+    for row in rows:
+        held.append(row)
+        size += len(row.raw) + _ROW_BYTES
+        if size >= CHUNK_BYTES:
+            yield held
+            held, size = [], 0
+    if held:
+        yield held
 
 
 def _rejected_row(rejected: Rejected, encoding: str) -> RejectedRow:
@@ -232,21 +290,16 @@ def _rejected_row(rejected: Rejected, encoding: str) -> RejectedRow:
     return RejectedRow(rejected.record, rejected.start, rejected.end, raw, rejected.code, rejected.detail)
 
 
-def _columns(accepted: pa.Table, width: int) -> list[pa.ChunkedArray]:
-    cells = accepted.column("cells")
-    return [pc.list_element(cells, index) for index in range(width)]
-
-
-def _filled(column: pa.ChunkedArray) -> bool:
-    return bool(pc.any(pc.not_equal(pc.utf8_trim_whitespace(column), "")).as_py())
-
-
-def _refused(rejected: Sequence[RejectedRow]) -> bool:
-    return any(row.code.startswith("SC-FIL-") for row in rejected)
+def _refused(reading: Reading) -> RejectedRow | None:
+    """Return the one rejection of a delivery that the reader could not read at all."""
+    first = next(iter(reading.rejected), None)
+    if first is None or not first.code.startswith("SC-FIL-"):
+        return None
+    return _rejected_row(first, reading.dialect.encoding)
 
 
 def _wrong_total(
-    feed: FeedSpec, reading: Reading, records: pa.Table, match: HeaderMatch, *, whole: bool
+    feed: FeedSpec, reading: Reading, match: HeaderMatch, sums: RunningTotal | None
 ) -> str | None:
     """Say in which way the total that the sender states does not hold, where the feed has one."""
     if feed.control_total is None:
@@ -254,29 +307,31 @@ def _wrong_total(
     dialect = reading.dialect
     texts = [record.text for record in reading.footer]
     footer = footer_cells(texts, delimiter=dialect.delimiter, quote=dialect.quote)
-    return mismatch(feed, records, footer, match.columns.get(feed.control_total.field), whole=whole)
+    return mismatch(feed, sums, footer, match.columns.get(feed.control_total.field))
 
 
-def _refusal(arrival: Arrival, reading: Reading, code: str, problem: str) -> RejectedRow:
+def _refusal(reading: Reading, origin: Origin, code: str, problem: str) -> RejectedRow:
     """Return the one record that stands for a delivery refused for its header or its total."""
     raw = reading.dialect.delimiter.join(reading.header)[:_RAW_SHOWN]
-    return RejectedRow(0, 0, arrival.size, raw, code, problem)
+    return RejectedRow(0, 0, origin.size, raw, code, problem)
 
 
-def _summary(content: _Content, reading: Reading) -> Summary:
-    records = content.records
-    dated = Counter(records.column("transaction_date").drop_null().to_pylist())
-    refusals = records.filter(pc.starts_with(records.column("read_code"), "SC-FIL-"))
-    refused = refusals.select(["read_code", "read_detail"]).to_pylist()
+def _summary(
+    records: DeliveryRecords,
+    reading: Reading,
+    refusal: RejectedRow | None,
+    columns: Mapping[str, str],
+    shapes: Mapping[str, str],
+) -> Summary:
     dialect = reading.dialect
     return Summary(
-        received=records.num_rows,
-        undated=records.num_rows - dated.total(),
-        refused=refused[0]["read_code"] if refused else None,
-        detail=refused[0]["read_detail"] if refused else None,
-        dates=dict(sorted(dated.items())),
-        columns=dict(content.columns),
-        shapes=dict(content.shapes),
+        received=records.rows,
+        undated=records.undated,
+        refused=refusal.code if refusal else None,
+        detail=refusal.detail if refusal else None,
+        dates=dict(sorted(records.dates.items())),
+        columns=dict(columns),
+        shapes=dict(shapes),
         dialect={
             "encoding": dialect.encoding,
             "delimiter": dialect.delimiter,

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from showcost.core.hashing import SHORT, sha256_framed
-from showcost.ingest.scratch import scratch
 from showcost.ledger import states
 from showcost.ledger.states import Kind
+from showcost.staging.parquet import write_parquet
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from showcost.ingest.delivery_records import DeliveryRecords
     from showcost.ingest.register import Arrival
     from showcost.ledger.audit import AuditLog
 
@@ -56,19 +56,21 @@ def record_received(audit: AuditLog, arrival: Arrival) -> None:
     )
 
 
-def record_read(audit: AuditLog, arrival: Arrival, records: pa.Table, fingerprint: str) -> None:
+def record_read(audit: AuditLog, arrival: Arrival, records: DeliveryRecords, fingerprint: str) -> None:
     """Record what was read from a delivery, each record with its place, key and hash."""
-    segment = audit.store_segment(Kind.RECORDS_READ, record_hashes(records))
-    dated = pc.count(records.column("transaction_date")).as_py()
+    segment = audit.store_segment(
+        Kind.RECORDS_READ,
+        lambda path: write_parquet(record_hashes(records), path, compression_level=1),
+    )
     audit.append(
         Kind.RECORDS_READ,
         {
             "feed": arrival.feed,
             "delivery": arrival.delivery,
             "arrival": arrival.number,
-            "received": records.num_rows,
-            "undated": records.num_rows - dated,
-            "unreadable": pc.count(records.column("read_code")).as_py(),
+            "received": records.rows,
+            "undated": records.undated,
+            "unreadable": records.unreadable,
             "fingerprint": fingerprint,
         },
         subjects=[states.delivery(arrival.delivery)],
@@ -76,12 +78,10 @@ def record_read(audit: AuditLog, arrival: Arrival, records: pa.Table, fingerprin
     )
 
 
-def record_hashes(records: pa.Table) -> pa.Table:
+def record_hashes(records: DeliveryRecords) -> pa.RecordBatchReader:
     """Return place and key of each record, and the hash over its text and settled values, in order."""
-    hashed = ", ".join(f'"{name}"' for name in records.column_names if name not in _NOT_HASHED)
-    with scratch() as connection:
-        connection.register("records", records)
-        return connection.sql(
-            f"SELECT {', '.join(_PLACES)}, sha256(CAST(json_array({hashed}) AS VARCHAR))[:{SHORT}] AS hash"  # noqa: S608 - names of our own columns
-            " FROM records ORDER BY record, byte_start"
-        ).to_arrow_table()
+    hashed = ", ".join(f'"{name}"' for name in records.schema.names if name not in _NOT_HASHED)
+    return records.select(
+        f"SELECT {', '.join(_PLACES)}, sha256(CAST(json_array({hashed}) AS VARCHAR))[:{SHORT}] AS hash"  # noqa: S608 - names of our own columns
+        " FROM numbered ORDER BY record, byte_start"
+    )

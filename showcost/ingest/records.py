@@ -17,11 +17,13 @@ from showcost.config.record_kinds import FieldType
 from showcost.core.hashing import SHORT
 from showcost.ingest.scratch import scratch
 from showcost.validation.columns import Stage, arrow_schema
-from showcost.values.amounts import settle_amounts
-from showcost.values.dates import settle_dates, settle_timestamps
+from showcost.values.amounts import AmountEvidence, amount_evidence, settle_amounts
+from showcost.values.dates import DateEvidence, date_evidence, settle_dates, settle_timestamps
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    import duckdb
 
     from showcost.config.production import Span
 
@@ -104,6 +106,38 @@ class Accepted:
 
 
 @dataclass(frozen=True)
+class Evidence:
+    """What the cells of a delivery, or of a part of it, say about its columns of dates and amounts."""
+
+    dates: Mapping[str, DateEvidence]
+    amounts: Mapping[str, AmountEvidence]
+
+    def __or__(self, other: Evidence) -> Evidence:
+        return Evidence(
+            {name: seen | other.dates[name] for name, seen in self.dates.items()},
+            {name: seen | other.amounts[name] for name, seen in self.amounts.items()},
+        )
+
+
+def evidence_of(feed: FeedSpec, accepted: Accepted) -> Evidence:
+    """Gather what a part of the records of a delivery says about the whole of each column."""
+    rows = accepted.place.num_rows
+    dates, amounts = {}, {}
+    for field in feed.kind.fields:
+        match field.type:
+            case FieldType.DATE | FieldType.TIMESTAMP:
+                formats = feed.formats_of(field.name) if field.type is FieldType.DATE else ()
+                text = _field_text(feed, field.name, accepted, rows)
+                dates[field.name] = date_evidence(text, formats=formats)
+            case FieldType.AMOUNT:
+                text = _field_text(feed, field.name, accepted, rows)
+                amounts[field.name] = amount_evidence(text, dash_is_zero=feed.dash_is_zero)
+            case FieldType.TEXT:
+                continue
+    return Evidence(dates, amounts)
+
+
+@dataclass(frozen=True)
 class Settled:
     """Records with settled values, and what was settled on per field (for the delivery's metadata)."""
 
@@ -111,28 +145,40 @@ class Settled:
     shapes: Mapping[str, str]
 
 
-def build_records(feed: FeedSpec, accepted: Accepted, *, delivery: str, arrival: int, dates: Span) -> Settled:
-    """Return the records of a delivery with the columns of `records_schema`.
+@dataclass(frozen=True)
+class Origin:
+    """The delivery that records are of: its sha256, number and size, and the dates of its production."""
 
-    `dates` are the production's: a record whose date lies outside has no `transaction_date`.
+    delivery: str
+    arrival: int
+    size: int
+    dates: Span
+
+
+def build_records(feed: FeedSpec, accepted: Accepted, origin: Origin, evidence: Evidence) -> Settled:
+    """Return a part of the records of a delivery with the columns of `records_schema`.
+
+    A record whose date lies outside the production's has no `transaction_date`. `evidence` is that of the
+    whole delivery. Where the feed numbers records of the same key, that is left to `numbered_sql`.
     """
     rows = accepted.place.num_rows
     columns: dict[str, pa.Array | pa.ChunkedArray] = {
         name: accepted.place.column(name) for name in ("record", "byte_start", "byte_end", "raw")
     }
-    columns["delivery"] = _repeat(delivery, rows)
-    columns["arrival"] = pa.repeat(pa.scalar(arrival, pa.int64()), rows)
+    columns["delivery"] = _repeat(origin.delivery, rows)
+    columns["arrival"] = pa.repeat(pa.scalar(origin.arrival, pa.int64()), rows)
     columns["read_code"] = columns["read_detail"] = pa.nulls(rows, pa.string())
     shapes: dict[str, str] = {}
     for field in feed.kind.fields:
         text = _field_text(feed, field.name, accepted, rows)
         columns[field.name] = text
-        settled, shape = _settle(feed, field.name, field.type, text)
+        settled, shape = _settle(feed, field.name, text, evidence)
         columns |= {f"{field.name}__{part}": values for part, values in settled.items()}
         if shape:
             shapes[field.name] = shape
-    columns["transaction_date"] = _within(columns[f"{feed.date_field}__value"], dates)
-    columns |= _keys(feed, columns)
+    columns["transaction_date"] = _within(columns[f"{feed.date_field}__value"], origin.dates)
+    columns["ordinal"] = pa.repeat(pa.scalar(1, pa.int32()), rows)
+    columns["row_key"] = _keys(feed, columns)
     schema = records_schema(feed)
     return Settled(pa.table({name: columns[name] for name in schema.names}, schema=schema), shapes)
 
@@ -179,20 +225,30 @@ def _normal(texts: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
 
 
 def _settle(
-    feed: FeedSpec, name: str, kind: FieldType, text: pa.Array | pa.ChunkedArray
+    feed: FeedSpec, name: str, text: pa.Array | pa.ChunkedArray, evidence: Evidence
 ) -> tuple[dict[str, pa.Array], str]:
-    """Settle the values of one column over the whole delivery; also say on which shape."""
-    match kind:
+    """Settle the values of one column by the evidence of the whole delivery; also say on which shape."""
+    match feed.kind.by_name[name].type:
         case FieldType.TEXT:
             return {}, ""
         case FieldType.DATE:
-            dates = settle_dates(text, formats=feed.formats_of(name), day_first=feed.day_first)
+            dates = settle_dates(
+                text,
+                formats=feed.formats_of(name),
+                day_first=feed.day_first,
+                evidence=evidence.dates[name],
+            )
             return {"value": dates.values, "problem": dates.problem}, " | ".join(dates.shape)
         case FieldType.TIMESTAMP:
-            moments = settle_timestamps(text)
+            moments = settle_timestamps(text, evidence=evidence.dates[name])
             return {"value": moments.values, "problem": moments.problem}, " | ".join(moments.shape)
         case FieldType.AMOUNT:
-            amounts = settle_amounts(text, decimal_mark=feed.decimal_mark, dash_is_zero=feed.dash_is_zero)
+            amounts = settle_amounts(
+                text,
+                decimal_mark=feed.decimal_mark,
+                dash_is_zero=feed.dash_is_zero,
+                evidence=evidence.amounts[name],
+            )
             settled = {"value": amounts.values, "symbol": amounts.symbol, "problem": amounts.problem}
             return settled, f"decimal mark {amounts.decimal_mark}" if amounts.decimal_mark else ""
 
@@ -206,64 +262,64 @@ def _within(values: pa.Array | pa.ChunkedArray, dates: Span) -> pa.Array | pa.Ch
     return pc.if_else(inside, days, pa.scalar(None, pa.date32()))
 
 
-_KEY_SQL: Final = """
-WITH keyed AS (
-    SELECT record, sha256(json_array($feed, {parts})) AS base FROM cells
-), numbered AS (
-    SELECT record, base, CASE WHEN $ordinal
-        THEN row_number() OVER (PARTITION BY base ORDER BY record) ELSE 1 END AS ordinal
-    FROM keyed
-)
-SELECT ordinal::INTEGER AS ordinal,
-    CASE WHEN $ordinal THEN sha256(json_array(base, ordinal))[1:{short}] ELSE base[1:{short}] END AS row_key
-FROM numbered ORDER BY record
+_REPEATED_SQL: Final = """
+CREATE TEMP TABLE repeated AS
+SELECT record, row_number() OVER (PARTITION BY row_key ORDER BY record) AS again
+FROM records SEMI JOIN (
+    SELECT row_key FROM records WHERE row_key IS NOT NULL GROUP BY row_key HAVING count(*) > 1
+) AS known USING (row_key)
+"""
+_NUMBERED_SQL: Final = """
+SELECT records.* REPLACE (
+    coalesce(again, 1)::INTEGER AS ordinal,
+    CASE WHEN row_key IS NULL THEN NULL
+        ELSE sha256(json_array(row_key, coalesce(again, 1)))[1:{short}] END AS row_key
+) FROM records LEFT JOIN repeated USING (record)
 """
 
 
-def _keys(
-    feed: FeedSpec, columns: Mapping[str, pa.Array | pa.ChunkedArray]
-) -> dict[str, pa.Array | pa.ChunkedArray]:
-    """Return ordinal and key of each record, over normalised text: settled values where there are any.
+def number_repeated(connection: duckdb.DuckDBPyConnection, feed: FeedSpec) -> str:
+    """Return the query for the records of a whole delivery, which are the view `records` so far.
 
-    Settled values make the key of a re-export in another shape (dates, decimal marks) the same.
+    Where the feed numbers the records of the same key, they get ordinals in the order of the delivery.
     """
-    cells = {"record": columns["record"]}
+    if not feed.key_ordinal:
+        return "SELECT * FROM records"
+    connection.execute(_REPEATED_SQL)
+    return _NUMBERED_SQL.format(short=SHORT)
+
+
+def key_bases(feed: FeedSpec, columns: Mapping[str, pa.Array | pa.ChunkedArray]) -> pa.ChunkedArray:
+    """Return the hash over each record's key fields, before equal ones are told apart by number.
+
+    It is over normalised text, and over settled values where there are any: they make the key of a re-export
+    in another shape (dates, decimal marks) the same.
+    """
+    cells: dict[str, pa.Array | pa.ChunkedArray] = {}
     for index, field in enumerate(feed.key_fields):
         text = _normal(columns[field])
         settled = columns.get(f"{field}__value")
         cells[f"k{index}"] = text if settled is None else pc.coalesce(settled.cast(pa.string()), text)
-    parts = ", ".join(f"k{index}" for index in range(len(feed.key_fields)))
+    parts = ", ".join(cells)
+    cells["place"] = pa.array(range(len(cells["k0"])), pa.int64())
     with scratch() as connection:
-        connection.register("cells", pa.table(cells))
-        keys = connection.sql(
-            _KEY_SQL.format(parts=parts, short=SHORT),
-            params={"feed": feed.name, "ordinal": feed.key_ordinal},
-        ).to_arrow_table()
-    return {"ordinal": keys.column("ordinal"), "row_key": keys.column("row_key")}
-
-
-def key_bases(feed: FeedSpec, records: pa.Table) -> pa.ChunkedArray:
-    """Return the hash over each record's key, as landing makes it before it numbers equal ones."""
-    cells: dict[str, pa.ChunkedArray] = {"place": pa.array(range(records.num_rows), pa.int64())}
-    for index, field in enumerate(feed.key_fields):
-        text = _normal(records.column(field))
-        settled = f"{field}__value"
-        if settled in records.column_names:
-            text = pc.coalesce(records.column(settled).cast(pa.string()), text)
-        cells[f"k{index}"] = text
-    parts = ", ".join(f"k{index}" for index in range(len(feed.key_fields)))
-    with duckdb.connect() as connection:
         connection.register("cells", pa.table(cells))
         bases = f"SELECT sha256(json_array($feed, {parts})) AS base FROM cells ORDER BY place"  # noqa: S608 - our own names
         return connection.sql(bases, params={"feed": feed.name}).to_arrow_table().column("base")
 
 
-def rejected_records(feed: FeedSpec, rows: Sequence[RejectedRow], *, delivery: str, arrival: int) -> pa.Table:
+def _keys(feed: FeedSpec, columns: Mapping[str, pa.Array | pa.ChunkedArray]) -> pa.ChunkedArray:
+    """Return the key of each record; not cut yet where the number among equal ones is to go into it."""
+    bases = key_bases(feed, columns)
+    return bases if feed.key_ordinal else pc.utf8_slice_codeunits(bases, 0, SHORT)
+
+
+def rejected_records(feed: FeedSpec, rows: Sequence[RejectedRow], origin: Origin) -> pa.Table:
     """Return records for what the reader rejected: place, raw text and code, all fields null."""
     schema = records_schema(feed)
     columns: dict[str, pa.Array] = {
-        "delivery": _repeat(delivery, len(rows)),
-        "arrival": pa.repeat(pa.scalar(arrival, pa.int64()), len(rows)),
+        "delivery": _repeat(origin.delivery, len(rows)),
+        "arrival": pa.repeat(pa.scalar(origin.arrival, pa.int64()), len(rows)),
         "record": pa.array([row.record for row in rows], pa.int64()),
         "byte_start": pa.array([row.start for row in rows], pa.int64()),
         "byte_end": pa.array([row.end for row in rows], pa.int64()),

@@ -33,10 +33,10 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class Part:
-    """The rows of one partition, on their way into the store."""
+    """The rows of one partition, on their way into the store; a reader is consumed by writing them."""
 
     partition: str
-    table: pa.Table
+    table: pa.Table | pa.RecordBatchReader
     inputs: Inputs = field(default_factory=dict)
 
 

@@ -10,6 +10,7 @@ decided here.
 
 from __future__ import annotations
 
+import io
 import json
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,9 +20,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
-from showcost.core.durable import ASIDE_SUFFIX, fsync_folder, make_folder, replace_file, unlink
+from showcost.core.durable import (
+    ASIDE_SUFFIX,
+    fsync_folder,
+    make_folder,
+    produce_aside,
+    rename,
+    replace_file,
+    unlink,
+)
 from showcost.core.errors import InputError, IntegrityError, StoreBusyError
 from showcost.core.hashing import sha256_bytes, sha256_file, sha256_framed
+from showcost.staging.parquet import write_parquet
 from showcost.staging.parts import Inputs, Part, check_asset, check_partition
 
 if TYPE_CHECKING:
@@ -29,7 +39,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _NAME_DIGITS: Final = 12
-_ROW_GROUP_ROWS: Final = 122_880
+_COMPRESSION_LEVEL: Final = 3
 _READ_ATTEMPTS: Final = 3
 
 _T = TypeVar("_T")
@@ -64,8 +74,17 @@ class StagingStore:
         self._locks = home / "locks"
         self._wait_seconds = wait_seconds
 
-    def write(self, asset: str, partition: str, table: pa.Table, inputs: Inputs | None = None) -> Staged:
-        """Store the rows of one partition in place of what was there; the same again changes nothing."""
+    def write(
+        self,
+        asset: str,
+        partition: str,
+        table: pa.Table | pa.RecordBatchReader,
+        inputs: Inputs | None = None,
+    ) -> Staged:
+        """Store the rows of one partition in place of what was there; the same again changes nothing.
+
+        Of a reader, a row group is held at a time.
+        """
         return self.write_many(asset, [Part(partition, table, inputs or {})])[0]
 
     def write_many(self, asset: str, parts: Iterable[Part]) -> list[Staged]:
@@ -172,42 +191,49 @@ class StagingStore:
 
 def _encode(table: pa.Table) -> bytes:
     """Return the Parquet bytes of a table: the same for the same rows, however they were chunked."""
-    plain = table.replace_schema_metadata(None).combine_chunks()
-    sink = pa.BufferOutputStream()
-    pq.write_table(
-        plain,
-        sink,
-        version="2.6",
-        compression="zstd",
-        compression_level=3,
-        row_group_size=_ROW_GROUP_ROWS,
-        data_page_version="1.0",
-        use_dictionary=True,
-        write_statistics=True,
-        store_schema=True,
-    )
-    return bytes(sink.getvalue())
+    sink = io.BytesIO()
+    write_parquet(table, sink, compression_level=_COMPRESSION_LEVEL)
+    return sink.getvalue()
 
 
 def _write_data(folder: Path, asset: str, part: Part) -> Staged:
     partition = check_partition(part.partition)
-    data = _encode(part.table)
-    sha256 = sha256_bytes(data)
+    if isinstance(part.table, pa.Table):
+        rows, data = part.table.num_rows, _encode(part.table)
+        path, sha256 = _data_path(folder, partition, sha256_bytes(data))
+        if not (path.exists() and sha256_file(path) == sha256):
+            replace_file(path, data)
+    else:
+        rows, path, sha256 = _write_stream(folder, partition, part.table)
     columns = tuple((column.name, str(column.type)) for column in part.table.schema)
-    staged = Staged(
+    return Staged(
         asset=asset,
         partition=partition,
-        file=f"{partition}.{sha256[:_NAME_DIGITS]}.parquet",
+        file=path.name,
         sha256=sha256,
-        rows=part.table.num_rows,
+        rows=rows,
         schema=sha256_framed(text for column in columns for text in column),
         columns=columns,
         inputs=dict(part.inputs),
     )
-    path = folder / staged.file
-    if not (path.exists() and sha256_file(path) == sha256):
-        replace_file(path, data)
-    return staged
+
+
+def _data_path(folder: Path, partition: str, sha256: str) -> tuple[Path, str]:
+    return folder / f"{partition}.{sha256[:_NAME_DIGITS]}.parquet", sha256
+
+
+def _write_stream(folder: Path, partition: str, reader: pa.RecordBatchReader) -> tuple[int, Path, str]:
+    """Write the rows of a reader aside, then give the file the name that its bytes decide."""
+    rows = 0
+
+    def make(aside: Path) -> None:
+        nonlocal rows
+        rows = write_parquet(reader, aside, compression_level=_COMPRESSION_LEVEL)
+
+    aside = produce_aside(folder / partition, make)
+    path, sha256 = _data_path(folder, partition, sha256_file(aside))
+    rename(aside, path)
+    return rows, path, sha256
 
 
 def _pointer_bytes(staged: Staged) -> bytes:

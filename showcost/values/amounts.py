@@ -13,6 +13,9 @@ one for the column:
   where every proof of the column is against the hint, what depends on it is "ambiguous", since one of the
   two is wrong about all of the delivery.
 
+The proof may stand in any part of a long column: `amount_evidence` gathers it from a part, evidence of
+several parts is joined with `|`, and each part is then settled by all of it.
+
 No digit is lost or added: `12.50` keeps both decimals. Only zeros without meaning at the front go, and the
 sign of a zero. How many decimals a currency has, and what an amount may be, is not decided here.
 """
@@ -65,22 +68,49 @@ class AmountColumn:
     decimal_mark: DecimalMark | None
 
 
+@dataclass(frozen=True)
+class AmountEvidence:
+    """What cells say about their column: one can be read with a decimal point, or comma, only."""
+
+    point: bool = False
+    comma: bool = False
+
+    def __or__(self, other: AmountEvidence) -> AmountEvidence:
+        return AmountEvidence(self.point or other.point, self.comma or other.comma)
+
+    def mark(self, hint: DecimalMark | None) -> DecimalMark | None:
+        """Settle the column's decimal mark by the proofs and the hint; null when not sure."""
+        if hint is None:
+            return None if self.point == self.comma else ("." if self.point else ",")
+        against, in_favour = (self.comma, self.point) if hint == "." else (self.point, self.comma)
+        return None if against and not in_favour else hint
+
+
+def amount_evidence(column: pa.Array | pa.ChunkedArray, *, dash_is_zero: bool = False) -> AmountEvidence:
+    """Gather what a part of a column of amounts says about the whole of it."""
+    texts = _uniform(DistinctTexts.of(column).texts, dash_is_zero=dash_is_zero)
+    return _readings(*_take_apart(texts)).evidence()
+
+
 def settle_amounts(
     column: pa.Array | pa.ChunkedArray,
     *,
     decimal_mark: DecimalMark | None = None,
     dash_is_zero: bool = False,
+    evidence: AmountEvidence | None = None,
 ) -> AmountColumn:
-    """Read a column of amounts; the rules are in the module's docstring.
+    """Read a column of amounts, or a part of one with the evidence of the whole.
+
+    The rules are in the module's docstring.
 
     With `dash_is_zero` a lone dash, with or without a symbol, is 0, as spreadsheets show it; without it
     such a cell is "unparseable".
     """
     cells = DistinctTexts.of(column)
     sign, symbol, body = _take_apart(_uniform(cells.texts, dash_is_zero=dash_is_zero))
-    sound = pc.and_(pc.is_valid(sign), pc.is_valid(symbol))
-    readings = _Readings.of(pc.if_else(sound, body, _NO_TEXT))
-    mark = readings.settled_mark(decimal_mark)
+    readings = _readings(sign, symbol, body)
+    seen = readings.evidence() if evidence is None else evidence
+    mark = seen.mark(decimal_mark)
     plain, ambiguous = readings.choose(mark, decimal_mark)
     values = _signed(plain, sign)
     problem = pc.if_else(ambiguous, "ambiguous", pc.if_else(pc.is_valid(values), _NO_TEXT, "unparseable"))
@@ -200,14 +230,11 @@ class _Readings:
         )
         return cls(body, point, comma, pc.and_(pc.and_(point, comma), marked))
 
-    def settled_mark(self, hint: DecimalMark | None) -> DecimalMark | None:
-        """Settle the column's decimal mark from what its cells prove and the hint; null when not sure."""
-        point = holds(pc.and_not(self.point, self.comma))
-        comma = holds(pc.and_not(self.comma, self.point))
-        if hint is None:
-            return None if point == comma else ("." if point else ",")
-        against, in_favour = (comma, point) if hint == "." else (point, comma)
-        return None if against and not in_favour else hint
+    def evidence(self) -> AmountEvidence:
+        """Return what these bodies prove of their column."""
+        return AmountEvidence(
+            point=holds(pc.and_not(self.point, self.comma)), comma=holds(pc.and_not(self.comma, self.point))
+        )
 
     def choose(self, mark: DecimalMark | None, hint: DecimalMark | None) -> tuple[pa.Array, pa.Array]:
         """Return each body as a plain decimal without sign, null if it is none; and what is ambiguous."""
@@ -220,6 +247,12 @@ class _Readings:
         number = pc.or_(self.point, self.comma) if hint is None else hinted
         ambiguous = pc.and_(self.depends, pa.scalar(mark is None))
         return pc.if_else(pc.and_not(number, ambiguous), plain, _NO_TEXT), ambiguous
+
+
+def _readings(sign: pa.Array, symbol: pa.Array, body: pa.Array) -> _Readings:
+    """Return the readings of the bodies whose sign and symbol make sense."""
+    sound = pc.and_(pc.is_valid(sign), pc.is_valid(symbol))
+    return _Readings.of(pc.if_else(sound, body, _NO_TEXT))
 
 
 def _signed(plain: pa.Array, sign: pa.Array) -> pa.Array:

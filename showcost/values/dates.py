@@ -17,6 +17,9 @@ all its shapes:
   others they are "ambiguous" until a feed lists `excel` in its formats, for they may be a slip.
 - Days that the calendar lacks (31/02) and years outside 1900 to 2100 are "invalid".
 
+What proves an order, or casts doubt, may stand in any part of a long column: `date_evidence` gathers it
+from a part, evidence of several parts is joined with `|`, and each part is then settled by all of it.
+
 The shapes themselves are in `showcost.values.shapes`, times of day in `showcost.values.times`.
 """
 
@@ -65,16 +68,55 @@ class TimestampColumn:
     shape: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class DateEvidence:
+    """What cells say about the column that they stand in.
+
+    `day` and `month`: a cell can be read with the day, or the month, first only. `dated`: a cell has a shape
+    other than a spreadsheet's day number. `year_first`: a cell can only have two digits of the year first.
+    `shapes` are the numbers of the shapes found, among the candidates.
+    """
+
+    day: bool = False
+    month: bool = False
+    dated: bool = False
+    year_first: bool = False
+    shapes: frozenset[int] = frozenset()
+
+    def __or__(self, other: DateEvidence) -> DateEvidence:
+        return DateEvidence(
+            self.day or other.day,
+            self.month or other.month,
+            self.dated or other.dated,
+            self.year_first or other.year_first,
+            self.shapes | other.shapes,
+        )
+
+
+def date_evidence(column: pa.Array | pa.ChunkedArray, *, formats: Sequence[str] = ()) -> DateEvidence:
+    """Gather what a part of a column of dates or timestamps says about the whole of it."""
+    date, _, _ = _parts(DistinctTexts.of(column))
+    texts = DistinctTexts.of(date).texts
+    candidates = _candidates(formats)
+    return _evidence(texts, _read(texts, candidates), candidates)
+
+
 def settle_dates(
-    column: pa.Array | pa.ChunkedArray, *, formats: Sequence[str] = (), day_first: bool | None = None
+    column: pa.Array | pa.ChunkedArray,
+    *,
+    formats: Sequence[str] = (),
+    day_first: bool | None = None,
+    evidence: DateEvidence | None = None,
 ) -> DateColumn:
-    """Read a column of dates; the rules are in the module's docstring.
+    """Read a column of dates, or a part of one with the evidence of the whole.
+
+    The rules are in the module's docstring.
 
     A time of day after the date is dropped. A zone after the time is accepted at midnight only: at any
     other time (23:00:00Z) the day depends on where one is, and the cell is "invalid". Raises InputError
     for a format that is none.
     """
-    cells, settled, time, zone = _settle_parts(column, formats, day_first)
+    cells, settled, time, zone = _settle_parts(column, formats, day_first, evidence)
     micros = micros_of_day(time)
     no_time = pc.equal(time, "")
     midnight = pc.fill_null(pc.equal(micros, 0), False)
@@ -84,7 +126,11 @@ def settle_dates(
 
 
 def settle_timestamps(
-    column: pa.Array | pa.ChunkedArray, *, formats: Sequence[str] = (), day_first: bool | None = None
+    column: pa.Array | pa.ChunkedArray,
+    *,
+    formats: Sequence[str] = (),
+    day_first: bool | None = None,
+    evidence: DateEvidence | None = None,
 ) -> TimestampColumn:
     """Read a column of dates with a time of day, `T` or a space between; the rules for dates hold.
 
@@ -92,24 +138,32 @@ def settle_timestamps(
     the value is the wall time of the place, which another field names. Raises InputError for a format
     that is none.
     """
-    cells, settled, time, zone = _settle_parts(column, formats, day_first)
+    cells, settled, time, zone = _settle_parts(column, formats, day_first, evidence)
     micros = micros_of_day(time)
     values, problem = _refuse(settled, pc.or_(pc.is_null(micros), pc.not_equal(zone, "")))
     stamps = pc.add(values.cast(pa.timestamp("us")), micros.cast(pa.duration("us")))
     return TimestampColumn(cells.spread(stamps), cells.spread(problem), settled.shape)
 
 
+def _parts(cells: DistinctTexts) -> tuple[pa.Array, pa.Array, pa.Array]:
+    """Return the date text, the time text and the zone text of distinct cells."""
+    return split_after_date(pc.replace_substring_regex(pc.utf8_lower(cells.texts), r"[\s\p{Z}]+", " "))
+
+
 def _settle_parts(
-    column: pa.Array | pa.ChunkedArray, formats: Sequence[str], day_first: bool | None
+    column: pa.Array | pa.ChunkedArray,
+    formats: Sequence[str],
+    day_first: bool | None,
+    evidence: DateEvidence | None,
 ) -> tuple[DistinctTexts, DateColumn, pa.Array, pa.Array]:
     """Return the distinct cells and, for each, its settled date, its time text and its zone text."""
     cells = DistinctTexts.of(column)
-    spaced = pc.replace_substring_regex(pc.utf8_lower(cells.texts), r"[\s\p{Z}]+", " ")
-    date, time, zone = split_after_date(spaced)
+    date, time, zone = _parts(cells)
     dates = DistinctTexts.of(date)
-    settled = _settle(dates.texts, formats, day_first)
+    settled = _settle(dates.texts, formats, day_first, evidence)
     values, problem = dates.spread(settled.values), dates.spread(settled.problem)
-    problem = pc.if_else(pc.and_(pc.equal(problem, "blank"), pc.not_equal(spaced, "")), "invalid", problem)
+    timed = pc.or_(pc.not_equal(time, ""), pc.not_equal(zone, ""))
+    problem = pc.if_else(pc.and_(pc.equal(problem, "blank"), timed), "invalid", problem)
     return cells, DateColumn(values, problem, settled.shape), time, zone
 
 
@@ -135,17 +189,38 @@ class _Readings:
         return pc.is_in(self.shape, value_set=pa.array(numbers, pa.int32()))
 
 
-def _settle(texts: pa.Array, formats: Sequence[str], day_first: bool | None) -> DateColumn:
-    candidates = tuple(shapes.compiled(format_) for format_ in formats) or shapes.RECOGNISED
+def _candidates(formats: Sequence[str]) -> tuple[shapes.Shape, ...]:
+    return tuple(shapes.compiled(format_) for format_ in formats) or shapes.RECOGNISED
+
+
+def _settle(
+    texts: pa.Array, formats: Sequence[str], day_first: bool | None, evidence: DateEvidence | None
+) -> DateColumn:
+    candidates = _candidates(formats)
     found = _read(texts, candidates)
-    order = None if formats else _order(found, day_first)
+    seen = _evidence(texts, found, candidates) if evidence is None else evidence
+    order = None if formats else _order(seen, day_first)
     values, problem = _by_order(found, order, None if formats else day_first)
     if not formats:
-        doubtful = _doubtful(texts, found, day_first)
+        doubtful = _doubtful(texts, found, seen, day_first)
         values = pc.if_else(doubtful, _DAY_NULL, values)
         problem = pc.if_else(doubtful, "ambiguous", problem)
     problem = pc.if_else(pc.equal(texts, ""), "blank", problem)
-    return DateColumn(values, problem, _names(candidates, found, order))
+    return DateColumn(values, problem, _names(candidates, seen, order))
+
+
+def _evidence(texts: pa.Array, found: _Readings, candidates: tuple[shapes.Shape, ...]) -> DateEvidence:
+    day, month = pc.is_valid(found.written), pc.is_valid(found.exchanged)
+    serial = found.are([n for n, shape in enumerate(candidates) if shape.format == shapes.EXCEL])
+    no_day = pc.match_substring_regex(texts, shapes.NO_DAY_AT_START)
+    year_first = _read(texts.filter(no_day), shapes.SHORT_YEAR_FIRST)
+    return DateEvidence(
+        day=holds(pc.and_not(day, month)),
+        month=holds(pc.and_not(month, day)),
+        dated=holds(pc.and_not(pc.is_valid(found.shape), serial)),
+        year_first=holds(pc.is_valid(year_first.shape)),
+        shapes=frozenset(pc.drop_null(pc.unique(found.shape)).to_pylist()),
+    )
 
 
 def _read(texts: pa.Array, candidates: tuple[shapes.Shape, ...]) -> _Readings:
@@ -169,18 +244,15 @@ def _read(texts: pa.Array, candidates: tuple[shapes.Shape, ...]) -> _Readings:
     return _Readings(*(table[name].combine_chunks().take(place) for name in _PIECE.names[1:]))
 
 
-def _order(found: _Readings, day_first: bool | None) -> bool | None:
+def _order(seen: DateEvidence, day_first: bool | None) -> bool | None:
     """Settle whether the day comes first: true, false, or null when neither is sure.
 
     The shapes in question are written day first (`showcost.values.shapes.RECOGNISED`).
     """
-    day, month = pc.is_valid(found.written), pc.is_valid(found.exchanged)
-    proves_day = holds(pc.and_not(day, month))
-    proves_month = holds(pc.and_not(month, day))
     if day_first is None:
-        return None if proves_day == proves_month else proves_day
-    against = proves_month if day_first else proves_day
-    in_favour = proves_day if day_first else proves_month
+        return None if seen.day == seen.month else seen.day
+    against = seen.month if day_first else seen.day
+    in_favour = seen.day if day_first else seen.month
     return None if against and not in_favour else day_first
 
 
@@ -198,25 +270,21 @@ def _by_order(found: _Readings, order: bool | None, day_first: bool | None) -> t
     return values, problem
 
 
-def _doubtful(texts: pa.Array, found: _Readings, day_first: bool | None) -> pa.Array:
+def _doubtful(texts: pa.Array, found: _Readings, seen: DateEvidence, day_first: bool | None) -> pa.Array:
     """Tell which texts the rest of the column casts doubt on, whatever their own shape says."""
     recognised = shapes.RECOGNISED
-    serial = found.are([n for n, shape in enumerate(recognised) if shape.format == shapes.EXCEL])
-    others = pc.and_not(pc.is_valid(found.shape), serial)
-    doubtful = serial if holds(others) else pa.repeat(pa.scalar(False), len(texts))
-    if day_first is None:
-        no_day = pc.match_substring_regex(texts, shapes.NO_DAY_AT_START)
-        year_first = _read(texts.filter(no_day), shapes.SHORT_YEAR_FIRST)
-        if holds(pc.is_valid(year_first.shape)):
-            short = [n for n, shape in enumerate(recognised) if shape.two_digit_year and shape.other_order]
-            doubtful = pc.or_(doubtful, found.are(short))
-    return doubtful
+    numbers: list[int] = []
+    if seen.dated:
+        numbers += [n for n, shape in enumerate(recognised) if shape.format == shapes.EXCEL]
+    if seen.year_first and day_first is None:
+        numbers += [n for n, shape in enumerate(recognised) if shape.two_digit_year and shape.other_order]
+    return found.are(numbers) if numbers else pa.repeat(pa.scalar(False), len(texts))
 
 
-def _names(candidates: tuple[shapes.Shape, ...], found: _Readings, order: bool | None) -> tuple[str, ...]:
+def _names(candidates: tuple[shapes.Shape, ...], seen: DateEvidence, order: bool | None) -> tuple[str, ...]:
     """Name the shapes that occur, in the catalogue's order, with the order that was settled on."""
     names = []
-    for number in sorted(pc.drop_null(pc.unique(found.shape)).to_pylist()):
+    for number in sorted(seen.shapes):
         shape = candidates[number]
         if order is not False or shape.other_order is None:
             names.append(shape.format)

@@ -208,3 +208,15 @@ def test_rows_that_belong_to_no_partition_are_refused() -> None:
         list(split_by_date(pa.table({"day": pa.array([None], pa.date32())}), "day", [day]))
     with pytest.raises(InputError, match="must be a date"):
         list(split_by_date(pa.table({"day": pa.array(["2025-01-01"])}), "day", [day]))
+
+
+@pytest.mark.parametrize("count", [0, 1, 122_880, 122_881, 300_000])
+def test_rows_that_come_in_batches_are_the_same_file(store: StagingStore, count: int) -> None:
+    table = pa.table(
+        {"n": pa.array(range(count), pa.int64()), "t": pa.array(map(str, range(count)), pa.string())}
+    )
+    whole = store.write("records/a", ALL, table)
+    batches = table.to_batches(max_chunksize=7_777)
+    streamed = store.write("records/b", ALL, pa.RecordBatchReader.from_batches(table.schema, batches))
+    assert (streamed.sha256, streamed.rows, streamed.columns) == (whole.sha256, count, whole.columns)
+    assert store.read("records/b", ALL) == table

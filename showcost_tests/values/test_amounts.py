@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from showcost.values.amounts import AmountColumn, DecimalMark, settle_amounts
+from showcost.values.amounts import AmountColumn, DecimalMark, amount_evidence, settle_amounts
 
 if TYPE_CHECKING:
     from random import Random
@@ -276,3 +276,17 @@ def test_large_strings_and_dictionaries_are_columns_of_text_and_numbers_are_not(
         assert outcomes(settle_amounts(pa.array(["12.50", None]).cast(kind))) == ["12.50", BLANK]
     with pytest.raises(TypeError, match="expected a column of text, got int64"):
         settle_amounts(pa.array([1]))
+
+
+@given(
+    st.lists(st.sampled_from(["1,234", "1.234", "1,234.56", "1.234,56", "12,5", "12.5", "7", "-", "", "x"])),
+    st.integers(0, 8),
+    st.sampled_from([None, ".", ","]),
+)
+def test_a_column_in_parts_is_settled_as_a_whole(cells: list[str], at: int, mark: DecimalMark | None) -> None:
+    whole = settle(*cells, mark=mark)
+    parts = [pa.array(part, pa.string()) for part in (cells[:at], cells[at:])]
+    evidence = amount_evidence(parts[0]) | amount_evidence(parts[1])
+    found = [settle_amounts(part, decimal_mark=mark, evidence=evidence) for part in parts]
+    assert [outcome for part in found for outcome in outcomes(part)] == outcomes(whole)
+    assert {part.decimal_mark for part in found} == {whole.decimal_mark}

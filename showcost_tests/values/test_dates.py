@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from showcost.core.errors import InputError
 from showcost.values import shapes
-from showcost.values.dates import DateColumn, settle_dates, settle_timestamps
+from showcost.values.dates import DateColumn, DateEvidence, date_evidence, settle_dates, settle_timestamps
 
 if TYPE_CHECKING:
     from random import Random
@@ -277,3 +277,20 @@ def test_timestamps_written_in_iso_come_back(moment: datetime) -> None:
     assert stamps(moment.strftime("%d/%m/%Y %I:%M:%S %p"), day_first=True) == [
         moment - timedelta(microseconds=moment.microsecond)
     ]
+
+
+@given(
+    st.lists(
+        st.sampled_from(["01/02/2025", "13/02/2025", "02/14/2025", "41234", "99-02-17", "17-02-99", "", "x"])
+    ),
+    st.integers(0, 8),
+    st.sampled_from([None, True, False]),
+)
+def test_a_column_in_parts_is_settled_as_a_whole(cells: list[str], at: int, day_first: bool | None) -> None:
+    whole = settle_dates(pa.array(cells, pa.string()), day_first=day_first)
+    parts = [pa.array(part, pa.string()) for part in (cells[:at], cells[at:])]
+    evidence = date_evidence(parts[0]) | date_evidence(parts[1])
+    found = [settle_dates(part, day_first=day_first, evidence=evidence) for part in parts]
+    assert [outcome for part in found for outcome in outcomes(part)] == outcomes(whole)
+    assert {part.shape for part in found} == {whole.shape}
+    assert evidence | DateEvidence() == evidence

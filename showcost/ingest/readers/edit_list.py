@@ -22,16 +22,17 @@ _OPTIONS: Final = pa.csv.WriteOptions(include_header=False, quoting_style="all_v
 def write_csv(reading: Reading, out: IO[bytes]) -> int:
     """Write the accepted records as RFC 4180 CSV, header first; return how many.
 
-    UTF-8, each cell quoted, LF. Cells are as read. The names of a file without a header are col_0, col_1
+    UTF-8, each cell quoted, LF. Cells and header are as read, also where the header has another number of
+    names than the records have cells. The names of a file without a header are col_0, col_1
     and so on. Of a delivery that could not be read at all nothing is written. Exhausts `reading.records`.
     """
-    written, width = 0, len(reading.header)
+    written, width = 0, reading.width
     if not width:
         for _ in reading.records:
             continue
         return 0
     names = [str(number) for number in range(width)]
-    out.write(_csv(pa.RecordBatch.from_pydict({n: [h] for n, h in zip(names, reading.header, strict=True)})))
+    out.write(_csv(pa.RecordBatch.from_pydict({str(n): [name] for n, name in enumerate(reading.header)})))
     for batch in reading.records:
         cells = batch.column("cells")
         columns = [pc.list_element(cells, number) for number in range(width)]

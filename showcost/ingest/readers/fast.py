@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from showcost.core.errors import IntegrityError
 from showcost.ingest.readers.model import RECORD_SCHEMA
@@ -25,9 +24,11 @@ if TYPE_CHECKING:
     from showcost.ingest.readers.grammar import Grammar
 
     Ints = NDArray[np.int64]
-    Places = NDArray[np.int32]
     Flags = NDArray[np.bool_]
     Bytes = NDArray[np.uint8]
+
+MOST_TITLES: Final = 8
+"""Lines above a header that occurs again that may be titles of it."""
 
 _NUL: Final = 0
 _CR: Final = 13
@@ -39,9 +40,10 @@ class Lines:
     """The physical lines of a block (`text`, in UTF-8) and the marks in it.
 
     Marks are the delimiters, quotes, carriage returns, line feeds and NULs: `marks` their offsets, `kinds`
-    the bytes, `inside` whether each is within quotes (a closing quote is not), `first_marks` the index of
-    the first mark of each line. `sound` tells the lines that are rows, `quoted` those with quotes. `plain`
-    and `place` are the lengths of the lines in the plain bytes and in the delivery.
+    the bytes, `first_marks` the index of the first mark of each line. `inner` are the indexes of the marks
+    that are text: those within quotes, and the second one of each doubled quote; `around` is the number of
+    the others in each line. `sound` tells the lines that are rows, `returned` those that end with CR LF.
+    `plain` and `place` are the lengths of the lines in the plain bytes and in the delivery.
     """
 
     text: bytes
@@ -49,12 +51,14 @@ class Lines:
     ends: Ints
     sound: Flags
     quoted: Flags
+    returned: Flags
     plain: Ints
     place: Ints
-    marks: Places
+    marks: Ints
     kinds: Bytes
-    inside: Flags
+    inner: Ints
     first_marks: Ints
+    around: Ints
 
 
 class FastLane:
@@ -69,9 +73,11 @@ class FastLane:
         self.usable = single and not grammar.escape and not grammar.lone_cr and width > 1
         self._delimiter = delimiter[0] if delimiter else _NUL
         self._quote = quote[0] if quote else _NUL
-        self._quote_bytes = quote
-        self._blank_starts = np.frombuffer(b" \t\x0b\x0c" + delimiter[:1], np.uint8)
+        self._delimiter_bytes, self._quote_bytes = delimiter, quote
         self._blanks = b" \t\r\n\x0b\x0c" + delimiter
+        self._blank_start = _table(b" \t\x0b\x0c" + delimiter)
+        self._may_open = _table(b"\n" + delimiter + quote)
+        self._may_close = _table(b"\r\n" + delimiter + quote)
 
     def analyse(self, block: bytes, headers: tuple[bytes, ...]) -> Lines | None:
         """Find the lines of a block that ends with a line feed; None when it cannot be decoded.
@@ -82,24 +88,28 @@ class FastLane:
         if text is None:
             return None
         data = np.frombuffer(text, np.uint8)
-        marks = np.flatnonzero(self._is_mark(text, data)).astype(np.int32)
+        marks = np.flatnonzero(self._is_mark(text, data))
         kinds = data[marks]
         feeds = np.flatnonzero(kinds == _LF)
-        ends = marks[feeds].astype(np.int64) + 1
+        ends = marks[feeds] + 1
         starts = np.concatenate(([0], ends[:-1]))
         first = np.concatenate(([0], feeds[:-1] + 1))
         sound = np.ones(len(ends), np.bool_)
-        quoted = np.zeros(len(ends), np.bool_)
-        inside = np.zeros(len(marks), np.bool_)
-        if self._quote_bytes and self._quote_bytes in text:
-            inside = self._quoting(data, marks, kinds, first, sound, quoted)
-        self._refuse_odd(marks, kinds, feeds, sound, text)
-        between = (kinds == self._delimiter) & ~inside
-        sound &= np.add.reduceat(between, first, dtype=np.int32) == self._width - 1
+        returned = (kinds[feeds - 1] == _CR) & (marks[feeds - 1] == ends - 2)
+        quotes, inner, inner_quotes = self._quoting(data, marks, kinds, first, sound)
+        self._refuse_odd(kinds, feeds, returned, sound, text)
+        around = feeds + 1 - first - _per_line(inner, first)
+        sound &= around - quotes - returned == self._width
         self._refuse_blank(data, text, starts, ends, sound)
         self._refuse_headers(data, text, starts, ends, sound, headers)
         plain, place = self._lengths(data, starts, ends, transcoded=text is not block)
-        return Lines(text, starts, ends, sound, quoted, plain, place, marks, kinds, inside, first)
+        if len(inner_quotes):
+            around -= _per_line(inner_quotes, first)
+            inner = np.sort(np.concatenate((inner, inner_quotes)))
+        quoted = quotes > 0
+        return Lines(
+            text, starts, ends, sound, quoted, returned, plain, place, marks, kinds, inner, first, around
+        )
 
     def _is_mark(self, text: bytes, data: Bytes) -> Flags:
         found: Flags = data == self._delimiter
@@ -119,57 +129,76 @@ class FastLane:
         return block if self._encoding == "utf-8" else text.encode()
 
     def _quoting(
-        self, data: Bytes, marks: Places, kinds: Bytes, first: Ints, sound: Flags, quoted: Flags
-    ) -> Flags:
-        """Tell which marks are within quotes, line by line; lines with quotes out of place are not sound."""
-        is_quote = kinds == self._quote
-        parity = np.bitwise_xor.accumulate(is_quote.view(np.uint8))
-        before_line = np.concatenate((np.zeros(1, np.uint8), parity[first[1:] - 1]))
-        last = np.concatenate((first[1:], [len(marks)])) - 1
-        odd = parity[last] != before_line
-        if odd.any():
-            sound[odd] = False
-            parity ^= np.repeat(before_line, np.diff(np.concatenate((first, [len(marks)]))))
-        inside = parity.view(np.bool_)
-        places = np.flatnonzero(is_quote)
+        self, data: Bytes, marks: Ints, kinds: Bytes, first: Ints, sound: Flags
+    ) -> tuple[Ints, Ints, Ints]:
+        """Tell what is within quotes, line by line; lines with quotes out of place are not sound.
+
+        Returns the number of quotes of each line, the indexes of the other marks within quotes, and those
+        of the quotes that are the second of two.
+        """
+        places = np.flatnonzero(kinds == self._quote) if self._quote_bytes else _NONE
+        if not len(places):
+            return np.zeros(len(first), np.int64), _NONE, _NONE
         line = np.searchsorted(first, places, side="right") - 1
-        quoted[line] = True
+        count = np.bincount(line, minlength=len(first))
+        before_line = np.cumsum(count) - count
+        opening = (np.arange(len(places)) - before_line[line]) % 2 == 0
         position = marks[places]
-        before, after = data[np.maximum(position - 1, 0)], data[np.minimum(position + 1, len(data) - 1)]
-        edges = (self._delimiter, self._quote)
-        opens = (position == 0) | (before == _LF) | np.isin(before, edges)
-        closes = (after == _LF) | (after == _CR) | np.isin(after, edges)
-        sound[line[~np.where(inside[places], opens, closes)]] = False
-        return inside
+        # The first byte of the block stands after its last one, a line feed, and so at the start of a line.
+        edge = np.where(opening, self._may_open[data[position - 1]], self._may_close[data[position + 1]])
+        sound &= count % 2 == 0
+        sound[line[~edge]] = False
+        again = opening[1:] & ~opening[:-1] & (np.diff(position) == 1)
+        within = np.diff(places) - 1
+        within[~opening[:-1] | (line[1:] != line[:-1])] = 0
+        return count, _stretches(places[:-1] + 1, within), places[1:][again]
 
     @staticmethod
-    def _refuse_odd(marks: Places, kinds: Bytes, feeds: Ints, sound: Flags, text: bytes) -> None:
+    def _refuse_odd(kinds: Bytes, feeds: Ints, returned: Flags, sound: Flags, text: bytes) -> None:
         """Refuse lines with NUL bytes, and with carriage returns that are not part of the line end."""
         if _NUL_BYTE in text:
-            odd = np.flatnonzero(kinds == _NUL)
-            sound[np.searchsorted(feeds, odd)] = False
-        if b"\r" in text:
-            returns = np.flatnonzero(kinds == _CR)
-            following = np.minimum(returns + 1, len(marks) - 1)
-            lone = (kinds[following] != _LF) | (marks[following] != marks[returns] + 1)
-            sound[np.searchsorted(feeds, returns[lone])] = False
+            sound[np.searchsorted(feeds, np.flatnonzero(kinds == _NUL))] = False
+        returns = kinds == _CR
+        if np.count_nonzero(returns) != np.count_nonzero(returned):
+            returns[feeds[returned] - 1] = False
+            sound[np.searchsorted(feeds, np.flatnonzero(returns))] = False
 
     def _refuse_blank(self, data: Bytes, text: bytes, starts: Ints, ends: Ints, sound: Flags) -> None:
         """Refuse blank records, which are counted apart."""
-        for line in np.flatnonzero(sound & np.isin(data[starts], self._blank_starts)).tolist():
+        for line in np.flatnonzero(sound & self._blank_start[data[starts]]).tolist():
             if not text[starts[line] : ends[line]].translate(None, self._blanks):
                 sound[line] = False
 
-    @staticmethod
     def _refuse_headers(
-        data: Bytes, text: bytes, starts: Ints, ends: Ints, sound: Flags, headers: tuple[bytes, ...]
+        self,
+        data: Bytes,
+        text: bytes,
+        starts: Ints,
+        ends: Ints,
+        sound: Flags,
+        headers: tuple[bytes, ...],
     ) -> None:
-        """Refuse the header lines of the file when they occur again."""
+        """Refuse the header lines of the file when they occur again, and lines that may be titles of one."""
+        again = []
         for header in filter(None, headers):
             longer = ends - starts - len(header)
             like = sound & (longer > 0) & (longer <= len(b"\r\n")) & (data[starts] == header[0])
             for line in np.flatnonzero(like).tolist():
-                sound[line] = text[starts[line] : ends[line]].rstrip(b"\r\n") != header
+                if text[starts[line] : ends[line]].rstrip(b"\r\n") == header:
+                    sound[line] = False
+                    again.append(line)
+        for line in again:
+            sound[max(0, line - MOST_TITLES) : line] = False
+        for line in range(len(ends) - 1, max(-1, len(ends) - 1 - MOST_TITLES), -1):
+            # The next block may begin with the header.
+            if not self._may_be_title(text[starts[line] : ends[line]]):
+                break
+            sound[line] = False
+
+    def _may_be_title(self, line: bytes) -> bool:
+        """Tell whether a line has text in one cell only, or in one that may be several."""
+        quoted = bool(self._quote_bytes) and self._quote_bytes in line
+        return quoted or sum(map(bool, map(bytes.strip, line.split(self._delimiter_bytes)))) <= 1
 
     def _lengths(self, data: Bytes, starts: Ints, ends: Ints, *, transcoded: bool) -> tuple[Ints, Ints]:
         """Return the lengths of the lines in the plain bytes and in the delivery itself."""
@@ -187,124 +216,119 @@ class FastLane:
 
         Raises IntegrityError when the bytes of a line are not those of its cells and what is between them.
         """
-        part = _part(lines, taken)
-        structural = self._structural(part)
-        size = np.diff(part.ends, prepend=0)
-        removed = part.marks[structural]
-        ends = self._cell_ends(part, structural, removed)
-        kept = _without(part.text, removed)
-        self._check(part, structural, size, ends, len(kept))
-        cells = pa.StringArray.from_buffers(len(ends), _offsets(ends), pa.py_buffer(kept))
-        lists = pa.array(np.arange(0, len(ends) + 1, self._width, dtype=np.int32))
+        count = len(numbers)
+        size = (lines.ends - lines.starts)[taken]
+        keep, structural = self._wanted(lines, taken)
+        indexes = np.flatnonzero(structural) if structural is not None else slice(None)
+        marks, kinds = lines.marks[indexes], lines.kinds[indexes]
+        around = lines.around[taken]
+        ends = self._cell_ends(marks, kinds, np.cumsum(around) - 1, lines.returned[taken])
+        if len(ends) == count * self._width:
+            ends -= np.repeat(lines.starts[taken] - (np.cumsum(size) - size), self._width)
+        keep[marks] = False
+        kept = _only(lines.text, keep)
+        self._check(size, around, ends, kept.size)
+        cells = pa.StringArray.from_buffers(len(ends), offsets(ends), kept)
+        lists = np.arange(0, len(ends) + 1, self._width, dtype=np.int32)
         return pa.RecordBatch.from_arrays(
             [
-                pa.array(numbers),
-                pa.array(place),
-                pa.array(place + lines.place[taken]),
-                _bodies(part),
-                pa.ListArray.from_arrays(lists, cells, type=RECORD_SCHEMA.field("cells").type),
+                whole_numbers(numbers),
+                whole_numbers(place),
+                whole_numbers(place + lines.place[taken]),
+                _bodies(lines, taken),
+                pa.Array.from_buffers(CELLS, count, [None, pa.py_buffer(lists)], children=[cells]),
             ],
             schema=RECORD_SCHEMA,
         )
 
-    def _structural(self, part: _Part) -> Flags:
-        """Tell which marks are no text: all but those within quotes, and one of each doubled quote."""
-        quotes = np.flatnonzero(part.kinds == self._quote) if self._quote else np.zeros(0, np.int64)
-        if not len(quotes):
-            return np.ones(len(part.marks), np.bool_)
-        structural = ~part.inside
-        structural[quotes] = True
-        position, opening = part.marks[quotes], part.inside[quotes]
-        second = np.flatnonzero(opening[1:] & ~opening[:-1] & (np.diff(position) == 1)) + 1
-        structural[quotes[second]] = False
-        return structural
+    @staticmethod
+    def _wanted(lines: Lines, taken: Flags) -> tuple[Flags, Flags | None]:
+        """Tell which bytes are in the lines taken, and which marks are there and no text; None for all."""
+        keep = np.ones(len(lines.text), np.bool_)
+        if taken.all() and not len(lines.inner):
+            return keep, None
+        structural = np.ones(len(lines.marks), np.bool_)
+        structural[lines.inner] = False
+        edges = np.flatnonzero(np.diff(taken.astype(np.int8), prepend=1, append=1)).tolist()
+        for line, stop in zip(edges[::2], edges[1::2], strict=True):
+            keep[lines.starts[line] : lines.ends[stop - 1]] = False
+            after = lines.first_marks[stop] if stop < len(taken) else len(structural)
+            structural[lines.first_marks[line] : after] = False
+        return keep, structural
 
-    def _cell_ends(self, part: _Part, structural: Flags, removed: Places) -> Places:
-        """Return the ends of the cells in the text that remains."""
-        kinds = part.kinds[structural]
-        ending = kinds == self._delimiter
-        returns = kinds == _CR
-        ending |= returns
-        if np.count_nonzero(returns) < len(part.ends):
-            feeds = np.flatnonzero(kinds == _LF)
-            ending[feeds] = ~returns[np.maximum(feeds - 1, 0)]
+    def _cell_ends(self, marks: Ints, kinds: Bytes, feeds: Ints, returned: Flags) -> Ints:
+        """Return the ends of the cells in the text that remains without the marks.
+
+        `feeds` are the indexes of the line feeds among the marks.
+        """
+        ending = (kinds == self._delimiter) | (kinds == _CR)
+        ending[feeds[~returned]] = True
         indexes = np.flatnonzero(ending)
-        return removed[indexes] - indexes.astype(np.int32)
+        return marks[indexes] - indexes
 
-    def _check(self, part: _Part, structural: Flags, size: Ints, ends: Places, kept: int) -> None:
+    def _check(self, size: Ints, around: Ints, ends: Ints, kept: int) -> None:
         """Hold every line to the byte law."""
         if len(ends) != len(size) * self._width or (len(ends) and ends[-1] != kept):
             raise IntegrityError(
                 "the fast lane lost count of the cells of a block: nothing was taken from it"
             )
-        if not len(size):
-            return
         text = np.diff(ends[self._width - 1 :: self._width], prepend=0)
-        around = np.add.reduceat(structural, part.first_marks, dtype=np.int32)
         if not np.array_equal(text + around, size) or bool((ends[1:] < ends[:-1]).any()):
             raise IntegrityError("a line has other bytes than its cells and marks: nothing was taken from it")
 
 
 _NUL_BYTE: Final = b"\0"
+_NONE: Final = np.zeros(0, np.int64)
+CELLS: Final = RECORD_SCHEMA.field("cells").type
 
 
-@dataclass(frozen=True)
-class _Part:
-    """The taken lines of a block, moved together: the text and the marks of them alone."""
-
-    text: bytes
-    ends: Ints
-    marks: Places
-    kinds: Bytes
-    inside: Flags
-    first_marks: Ints
-    returns: bool
+def _table(members: bytes) -> Flags:
+    """Return for each of the 256 bytes whether it is one of `members`."""
+    table = np.zeros(256, np.bool_)
+    table[list(members)] = True
+    return table
 
 
-def _part(lines: Lines, taken: Flags) -> _Part:
-    returns = b"\r" in lines.text
-    if taken.all():
-        return _Part(
-            lines.text, lines.ends, lines.marks, lines.kinds, lines.inside, lines.first_marks, returns
-        )
-    edges = np.flatnonzero(np.diff(taken.astype(np.int8), prepend=0, append=0))
-    runs = zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
-    text = b"".join([lines.text[lines.starts[a] : lines.ends[b - 1]] for a, b in runs])
-    count = np.diff(np.append(lines.first_marks, len(lines.marks)))
-    size = lines.ends - lines.starts
-    ends = np.cumsum(size[taken])
-    shift = (lines.starts[taken] - (ends - size[taken])).astype(np.int32)
-    of_taken = np.repeat(taken, count)
-    marks = lines.marks[of_taken] - np.repeat(shift, count[taken])
-    first = np.cumsum(count[taken]) - count[taken]
-    return _Part(text, ends, marks, lines.kinds[of_taken], lines.inside[of_taken], first, returns)
+def _stretches(starts: Ints, sizes: Ints) -> Ints:
+    """Return the indexes that lie in stretches of some starts and sizes, one after the other."""
+    offsets = np.cumsum(sizes) - sizes
+    found: Ints = np.arange(sizes.sum()) + np.repeat(starts - offsets, sizes)
+    return found
 
 
-def _without(text: bytes, removed: Places | Ints) -> Bytes:
-    """Return the text without the bytes at some places."""
-    keep = np.ones(len(text), np.bool_)
-    keep[removed] = False
-    return np.frombuffer(text, np.uint8)[keep]
+def _per_line(indexes: Ints, first: Ints) -> Ints:
+    """Count the marks of some (sorted) indexes in each line."""
+    if not len(indexes):
+        return np.zeros(len(first), np.int64)
+    return np.diff(np.searchsorted(indexes, first), append=len(indexes))
 
 
-def _bodies(part: _Part) -> pa.StringArray:
-    """Return the lines without their line ends."""
-    whole = pa.Array.from_buffers(
-        pa.binary(), len(part.ends), [None, _offsets(part.ends), pa.py_buffer(part.text)]
-    )
-    if not part.returns:
-        return pc.binary_slice(whole, 0, -1).view(pa.string())
-    feeds = part.ends - 1
-    data = np.frombuffer(part.text, np.uint8)
-    returned = data[np.maximum(feeds - 1, 0)] == _CR
-    if returned.all():
-        return pc.binary_slice(whole, 0, -2).view(pa.string())
-    removed = np.sort(np.concatenate((feeds, feeds[returned] - 1)))
-    ends = part.ends - np.cumsum(1 + returned.astype(np.int64))
-    return pa.StringArray.from_buffers(len(ends), _offsets(ends), pa.py_buffer(_without(part.text, removed)))
+def _only(text: bytes, keep: Flags) -> pa.Buffer:
+    """Return the bytes of the text that are to be kept."""
+    mask = pa.py_buffer(np.packbits(keep, bitorder="little"))
+    data = pa.Array.from_buffers(pa.uint8(), len(text), [None, pa.py_buffer(text)])
+    return data.filter(pa.Array.from_buffers(pa.bool_(), len(text), [None, mask])).buffers()[1]
 
 
-def _offsets(ends: Ints | Places) -> pa.Buffer:
+def _bodies(lines: Lines, taken: Flags) -> pa.StringArray:
+    """Return the lines that are taken, without their line ends."""
+    bodies = np.append(lines.starts, len(lines.text)).astype(np.int32)
+    spans = np.empty(2 * len(lines.ends) + 1, np.int32)
+    spans[0::2] = bodies
+    spans[1::2] = lines.ends - 1 - lines.returned
+    parts = [None, pa.py_buffer(spans), pa.py_buffer(lines.text)]
+    whole = pa.Array.from_buffers(pa.binary(), len(spans) - 1, parts)
+    return whole.take(whole_numbers(2 * np.flatnonzero(taken))).view(pa.string())
+
+
+def whole_numbers(numbers: Ints) -> pa.Int64Array:
+    """Return whole numbers as Arrow sees them; `pa.array` would import pandas for it."""
+    held = pa.py_buffer(np.ascontiguousarray(numbers))
+    return pa.Array.from_buffers(pa.int64(), len(numbers), [None, held])
+
+
+def offsets(ends: Ints) -> pa.Buffer:
+    """Return the offsets of texts that end at some places of one buffer."""
     offsets = np.zeros(len(ends) + 1, np.int32)
     offsets[1:] = ends
     return pa.py_buffer(offsets)

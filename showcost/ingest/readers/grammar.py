@@ -15,6 +15,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+_SHORT: Final = 2**12
 _LF: Final = 10
 _CR: Final = 13
 BAD_CLOSE: Final = "text after a closing quote"
@@ -166,7 +167,8 @@ def count_lines(parts: Iterable[bytes], *, lone_cr: bool) -> int:
     """Count the physical lines of bytes that come in parts; a last line without a line end counts."""
     count, last = 0, b"\n"
     for part in filter(None, parts):
-        count += int(np.count_nonzero(np.frombuffer(part, np.uint8) == _LF))
+        short = len(part) < _SHORT
+        count += part.count(b"\n") if short else int(np.count_nonzero(np.frombuffer(part, np.uint8) == _LF))
         if lone_cr:
             count += part.count(b"\r") - part.count(b"\r\n")
             count -= last == b"\r" and part.startswith(b"\n")

@@ -282,7 +282,9 @@ class JsonReading(Reading):
         if self._text[self._begin : self._begin + 1] != "[":
             raise UnreadableError("what should be the list of items is none")
         super().__init__(
-            Dialect("utf-8", encoding_sure=True, delimiter="", quote="", escape=""), tuple(mapping.paths)
+            Dialect("utf-8", encoding_sure=True, delimiter="", quote="", escape=""),
+            tuple(mapping.paths),
+            len(mapping.paths),
         )
         self._builder = _Builder(mapping, page)
         self._size = len(data)

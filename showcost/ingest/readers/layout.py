@@ -50,11 +50,11 @@ _PAIR: Final = 2
 class Layout:
     """The shape of the table.
 
-    `width` is the number of columns; `header_sure` is False when there are fewer names than columns, so
-    that nobody can say which name belongs to which. `surplus` are the numbers of cells beyond the width,
-    and `deficit` the numbers of cells below it, that records of this file may have when the cells
-    concerned are empty. `typed` is the shape of each column. Record numbers are 1-based; `first_row` is
-    the first record that can be a row.
+    `width` is the number of columns, `columns` are their names as they stand in the header; `header_sure` is
+    False when there are fewer or more names than columns, so that nobody can say which belongs to which.
+    `surplus` are the numbers of cells beyond the width, and `deficit` the numbers of cells below it, that
+    records of this file may have when the cells concerned are empty. `typed` is the shape of each column.
+    Record numbers are 1-based; `first_row` is the first record that can be a row.
     """
 
     width: int
@@ -102,11 +102,18 @@ def find_layout(head: Sequence[Row], others: Sequence[Row], hints: Hints) -> Lay
     first_row = _first_row(head, header, hints, columns)
     body = [row for row in (*head[first_row - 1 :], *others) if row and not is_blank(row)]
     names, sure, notes = _name_columns([head[number - 1] for number in header], width, body)
-    usual, width = width, len(names)
+    usual, width = width, _table_width(body, width, names)
     surplus, deficit, more = _tolerances(body, width, names)
     columns = [*_columns(body, usual), *([_Column()] * (width - usual))][:width]
     typed = tuple(column.kind for column in columns)
     return Layout(width, header, names, sure, first_row, surplus, deficit, typed, (*notes, *more))
+
+
+def _table_width(body: Sequence[Row], usual: int, names: Row) -> int:
+    """Return the number of cells of a row: as many as there are names, if the rows allow for it."""
+    if len(names) > usual:
+        return len(names) if any(len(row) == len(names) for row in body) or not body else usual
+    return len(names) if _all_empty(body, usual, range(len(names), usual)) else usual
 
 
 def _respelled(row: Row, width: int) -> Row:
@@ -140,7 +147,7 @@ def _name_columns(lines: Sequence[Row], width: int, body: Sequence[Row]) -> tupl
     if surplus == 0:
         return names, True, notes
     notes.append(f"the header has {len(names)} names for {width} columns: they may not belong to each other")
-    return (*names, *([""] * -surplus)), False, notes
+    return names, False, notes
 
 
 def _usual_width(head: Sequence[Row], others: Sequence[Row], hints: Hints) -> int:
@@ -353,38 +360,38 @@ def _all_empty(body: Sequence[Row], count: int, columns: range) -> bool:
     return not any(row[column].strip(" \t") for row in rows for column in columns)
 
 
-def is_footer(cells: Sequence[str], layout: Layout, *, full: int, repeats: bool) -> bool:
-    """Tell whether one of the last records is a total or a note rather than a row.
+def is_total(cells: Sequence[str], layout: Layout, *, full: int, repeats: bool) -> bool:
+    """Tell whether one of the last records is a total rather than a row.
 
     `full` is the usual number of filled cells of a row; `repeats` says that rows of the table itself
     have this shape, which makes everything but an unmistakable total a row.
     """
     filled = [cell.strip() for cell in cells if cell.strip()]
-    if not filled:
+    if not filled or layout.width == 1:
         return False
     labels = [cell for cell in filled if shape(cell) == TEXT]
-    sum_line = any(_SUM.fullmatch(label) for label in labels[:2]) or not labels
-    if layout.width == 1:
+    if labels:
+        sparse = len(filled) * 2 <= full
+        alone = _SUM_ALONE.fullmatch(filled[0]) is not None and _lacks_cells(filled, layout, full)
+        return any(_SUM.fullmatch(label) for label in labels[:2]) and (sparse or alone)
+    return (
+        len(filled) * 3 <= full
+        and not repeats
+        and len(cells) == layout.width
+        and _under_values(cells, layout)
+    )
+
+
+def is_note(cells: Sequence[str], layout: Layout, *, repeats: bool) -> bool:
+    """Tell whether one of the last records is a note rather than a row; `repeats` as for a total."""
+    filled = [cell.strip() for cell in cells if cell.strip()]
+    if len(filled) != 1 or layout.width <= _PAIR or repeats:
         return False
-    sparse = len(filled) * 2 <= full
-    if (
-        sum_line
-        and labels
-        and (sparse or (_SUM_ALONE.fullmatch(filled[0]) is not None and _lacks_cells(filled, layout, full)))
-    ):
-        return True
-    if sum_line and not labels:
-        return (
-            len(filled) * 3 <= full
-            and not repeats
-            and len(cells) == layout.width
-            and _under_values(cells, layout)
-        )
-    if len(filled) == 1 and layout.width > _PAIR and not repeats:
-        return _NOTE.fullmatch(filled[0]) is not None or (
-            len(cells) == layout.width and len(filled[0]) > _LONG_NOTE
-        )
-    return False
+    if shape(filled[0]) != TEXT:
+        return False
+    return _NOTE.fullmatch(filled[0]) is not None or (
+        len(cells) == layout.width and len(filled[0]) > _LONG_NOTE
+    )
 
 
 def _lacks_cells(filled: Sequence[str], layout: Layout, full: int) -> bool:

@@ -38,6 +38,7 @@ class Hints:
 
     `quote` and `escape` may be "" for none. `header_record` is the 1-based number of the record that
     is the header, 0 for a file without one. `skip_records` is the number of records before the table.
+    `totals_are_rows` keeps a total at the end in the table, for a user who has not said what the rows are.
     """
 
     encoding: str | None = None
@@ -47,6 +48,7 @@ class Hints:
     header_record: int | None = None
     skip_records: int | None = None
     sheet: str | None = None
+    totals_are_rows: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,9 +77,10 @@ class Dialect:
 
     `quote`, `escape` and `delimiter` are "" where there is none (a file of one column has no
     delimiter); an empty `escape` together with a quote means that a quote within quotes is doubled.
-    `newlines` are the kinds of line end that occur. `header_sure` is False when the header has fewer names
-    than the records have cells, so that a name may stand over the wrong column. Record numbers are 1-based.
-    `confidence` is a whole percentage; `assumptions` are sentences for the person who confirms the reading.
+    `newlines` are the kinds of line end that occur. `header_sure` is False when the header has another
+    number of names than the records have cells, so that a name may stand over the wrong column. Record
+    numbers are 1-based. `confidence` is a whole percentage; `assumptions` are sentences for the person who
+    confirms the reading.
     """
 
     encoding: str

@@ -6,7 +6,7 @@ Container, then encoding, then form, then layout; each of them is a module of it
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -86,7 +86,7 @@ def _open(
         notes.extend(about)
         if expected != "xlsx":
             notes.append("the delivery is a workbook, not a text file")
-        hints = Hints("utf-8", ",", '"', "", hints.header_record, hints.skip_records)
+        hints = replace(hints, encoding="utf-8", delimiter=",", quote='"', escape="")
         plain = Plain(text, text, "utf-8", sure=True, bom=0, size=text.stat().st_size)
     elif kind == "text":
         plain = to_plain(path, place, hints.encoding)
@@ -154,7 +154,16 @@ def _table(
     )
     rows = [*sample.head[layout.first_row - 1 :], *sample.others]
     mender = Mender(rows, layout.width, grammar, plain.encoding)
-    known = Known(dialect, layout, grammar, plain, limits, mender, literal_quotes=sample.literal_quotes)
+    known = Known(
+        dialect,
+        layout,
+        grammar,
+        plain,
+        limits,
+        mender,
+        literal_quotes=sample.literal_quotes,
+        totals_are_rows=hints.totals_are_rows,
+    )
     return TableReading(known, folder)
 
 

@@ -86,15 +86,16 @@ class RejectedLog:
 class Reading:
     """What was read of one delivery.
 
-    Iterate `records` once: it yields Arrow record batches (`RECORD_SCHEMA`) of bounded size. `rejected`,
-    `mended` (record numbers and what was put right), `footer`, `counts` and the complete `dialect` are
-    final when `records` is exhausted. Use as a context
+    `header` has the names as they stand in the delivery, `width` is the number of cells of every record; the
+    two differ only where `dialect.header_sure` is False. Iterate `records` once: it yields Arrow record
+    batches (`RECORD_SCHEMA`) of bounded size. `rejected`, `mended` (record numbers and what was put right),
+    `footer`, `counts` and the complete `dialect` are final when `records` is exhausted. Use as a context
     manager or call `close`: a reading may hold temporary files.
     """
 
-    def __init__(self, dialect: Dialect, header: tuple[str, ...]) -> None:
+    def __init__(self, dialect: Dialect, header: tuple[str, ...], width: int) -> None:
         """Begin a reading of which only the form is known."""
-        self.dialect, self.header = dialect, header
+        self.dialect, self.header, self.width = dialect, header, width
         self.rejected = RejectedLog()
         self.preamble: list[TextRecord] = []
         self.header_lines: list[TextRecord] = []
@@ -136,7 +137,7 @@ def unreadable(
 ) -> Reading:
     """Return the reading of a delivery that is no table: one rejection of the whole file."""
     dialect = Dialect("", encoding_sure=False, delimiter="", quote="", escape="", confidence=0)
-    reading = Reading(dialect, ())
+    reading = Reading(dialect, (), 0)
     reading._folder = folder  # noqa: SLF001
     reading.rejected.add(Rejected(0, 0, size, FILE_UNREADABLE, why, raw))
     reading.counts = Counts(rejected=1, bytes=size)

@@ -6,9 +6,12 @@ The values of a delivery are never decided here: that is the business of `showco
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 NUMBER, DATE, TIME, BLANK, TEXT = "n", "d", "t", "", "x"
+_LONGEST: Final = 100
+"""Characters: a longer cell is text whatever it looks like."""
 TYPED: Final = frozenset((NUMBER, DATE, TIME))
 
 _NUMBER: Final = re.compile(
@@ -35,6 +38,11 @@ def shape(text: str) -> str:
     text = text.strip()
     if not text:
         return BLANK
+    return _shape_of(text) if len(text) <= _LONGEST else TEXT
+
+
+@lru_cache(2**14)
+def _shape_of(text: str) -> str:
     if text[0].isalpha() and not _DATE.fullmatch(text) and not _NUMBER.fullmatch(text):
         return TEXT
     if _NUMBER.fullmatch(text):

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import mmap
 import os
+from bisect import bisect_left
 from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from showcost.ingest.readers.fast import FastLane, Lines
+from showcost.ingest.readers.fast import CELLS, MOST_TITLES, FastLane, Lines, offsets, whole_numbers
 from showcost.ingest.readers.grammar import count_lines
-from showcost.ingest.readers.layout import Layout, is_footer
+from showcost.ingest.readers.layout import Layout, is_note, is_total
 from showcost.ingest.readers.model import RECORD_SCHEMA, ROW_RAGGED, Dialect, Limits, Rejected, TextRecord
 from showcost.ingest.readers.reading import Reading
 from showcost.ingest.readers.scan import Found, Scanner
@@ -41,6 +42,8 @@ _LONGEST_FOOTER: Final = 24
 _KEPT_TEXT: Final = 1_000
 _BLOCK: Final = 2**20
 _TAIL: Final = 2**16
+_LEARNT: Final = 128
+"""Rows of a block of which the look is noted."""
 _WORTH_IT: Final = 0.5
 _FORGET: Final = 2**26
 _HOPELESS: Final = 100_000
@@ -59,6 +62,7 @@ class Known:
     limits: Limits
     mender: Mender
     literal_quotes: bool
+    totals_are_rows: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +75,32 @@ class _Entry:
     found: Found
 
 
+@dataclass(frozen=True)
+class _Block:
+    """The lines of a block and where they start in the plain bytes; which are taken, and as which records."""
+
+    lines: Lines
+    starts: list[int]
+    taken: NDArray[np.bool_]
+    numbers: NDArray[np.int64]
+    places: NDArray[np.int64]
+
+    def take(self, entry: _Entry) -> bool:
+        """Take a record of the careful lane as the line that it is, if it is a sound one of this block."""
+        start = entry.found.start
+        line = bisect_left(self.starts, start)
+        if line == len(self.starts) or self.starts[line] != start or not self.lines.sound[line]:
+            return False
+        self.taken[line], self.numbers[line], self.places[line] = True, entry.number, entry.start
+        return True
+
+
 class TableReading(Reading):
     """The reading of a table of text."""
 
     def __init__(self, known: Known, folder: tempfile.TemporaryDirectory[str]) -> None:
         """Prepare to read a delivery; `folder` holds the temporary files and goes with the reading."""
-        super().__init__(known.dialect, known.layout.columns)
+        super().__init__(known.dialect, known.layout.columns, known.layout.width)
         self._known, self._layout, self._plain = known, known.layout, known.plain
         self._folder = folder
         self._batches = self._read()
@@ -87,6 +111,7 @@ class TableReading(Reading):
         self._headers: dict[tuple[bytes, ...], bytes] = {}
         self._usual = Counter[int]()
         self._shapes = Counter[tuple[bool, ...]]()
+        self._block: _Block | None = None
 
     def _read(self) -> Iterator[pa.RecordBatch]:
         begin = 0 if self._plain.wide else self._plain.bom
@@ -159,48 +184,40 @@ class TableReading(Reading):
     def _take_block(self, lines: Lines, scanner: Scanner, base: int) -> tuple[int, _Build]:
         """Take the sound lines of a block together and the others one by one; return where to go on."""
         count = len(lines.sound)
-        starts = base + np.cumsum(lines.plain) - lines.plain
         places = np.append(0, np.cumsum(lines.place))
-        shift = np.zeros(count, np.int64)
-        number_shift = np.zeros(count, np.int64)
-        taken = np.zeros(count, np.bool_)
-        exceptions = np.append(np.flatnonzero(~lines.sound), count)
+        exceptions = [*np.flatnonzero(~lines.sound).tolist(), count]
+        starts = (base + np.cumsum(lines.plain) - lines.plain).tolist() if len(exceptions) > 1 else []
+        taken, numbers, at = np.zeros(count, np.bool_), np.zeros(count, np.int64), np.zeros(count, np.int64)
+        self._block = block = _Block(lines, starts, taken, numbers, at)
         end = base + int(lines.plain.sum())
         line = 0
         while line < count:
-            stop = int(exceptions[exceptions.searchsorted(line)])
+            stop = exceptions[bisect_left(exceptions, line)]
             if stop > line:
                 self._flush()
                 taken[line:stop] = True
-                number_shift[line:stop] = self._number + 1 - line
-                shift[line:stop] = self._place - int(places[line])
+                numbers[line:stop] = np.arange(self._number + 1, self._number + 1 + stop - line)
+                at[line:stop] = places[line:stop] + (self._place - int(places[line]))
                 self._count(stop - line, int(places[stop] - places[line]))
             if stop == count:
                 break
-            line, end = self._by_records(scanner, lines, stop, starts, end)
+            line, end = self._by_records(scanner, block, stop, end)
         self._learn(lines)
-        numbers = np.arange(count) + number_shift
-        return end, (lines, taken, numbers[taken], (places[:-1] + shift)[taken])
+        self._block = None
+        return end, (lines, taken, numbers[taken], at[taken])
 
-    def _by_records(
-        self, scanner: Scanner, lines: Lines, line: int, starts: NDArray[np.int64], end: int
-    ) -> tuple[int, int]:
+    def _by_records(self, scanner: Scanner, block: _Block, line: int, end: int) -> tuple[int, int]:
         """Go on record by record until a sound line begins; return its index and the end of the block."""
-        count = len(starts)
+        starts, count = block.starts, len(block.starts)
+        position = starts[line]
         while True:
-            position = self._handle(scanner.step(int(starts[line]), self._number + 1))
-            while scanner.in_doubt and position < end:
-                position = self._handle(scanner.step(position, self._number + 1))
+            position = self._handle(scanner.step(position, self._number + 1))
             if position >= end:
                 return count, position
-            line = int(np.searchsorted(starts, position))
-            while starts[line] != position:
-                position = self._handle(scanner.step(position, self._number + 1))
-                if position >= end:
-                    return count, position
-                line = int(np.searchsorted(starts, position))
-            if lines.sound[line] and not scanner.in_doubt:
-                return line, end
+            if not scanner.in_doubt:
+                line = bisect_left(starts, position)
+                if starts[line] == position and block.lines.sound[line]:
+                    return line, end
 
     def _count(self, rows: int, size: int) -> None:
         self._number += rows
@@ -213,7 +230,8 @@ class TableReading(Reading):
         """Note what rows look like, to tell them from a footer."""
         if len(self._shapes) < _KEPT_TEXT and self._usual.total() < _BATCH:
             delimiter = self._known.grammar.delimiter
-            for line in np.flatnonzero(lines.sound & ~lines.quoted)[:_KEPT_TEXT].tolist():
+            plain = np.flatnonzero(lines.sound & ~lines.quoted)
+            for line in plain[:: len(plain) // _LEARNT + 1].tolist():
                 cells = lines.text[lines.starts[line] : lines.ends[line]].split(delimiter)
                 self._note(tuple(map(_has_text, cells)))
 
@@ -276,7 +294,7 @@ class TableReading(Reading):
         """Take a header that occurs again out of the table, and with it the titles right above it."""
         titles = [entry]
         tail = self._tail
-        while tail and not tail[-1].found.problem and sum(map(_has_text, tail[-1].found.cells)) == 1:
+        while tail and len(titles) <= MOST_TITLES and _is_title(tail[-1].found):
             titles.insert(0, tail.pop())
         self.counts.header += len(titles)
         for title in titles:
@@ -314,7 +332,7 @@ class TableReading(Reading):
             found = self._mend(entry.number, found)
         if not problem and not found.fits:
             problem = f"{len(found.cells)} cells where the table has {self._layout.width}"
-        if not problem and not self._batch.add(entry, found):
+        if not problem and not self._accept(entry, found):
             problem = f"the record has bytes that are not valid in {self._plain.encoding}"
         if problem:
             raw = self._raw(entry.start, entry.end)
@@ -324,6 +342,12 @@ class TableReading(Reading):
         self.counts.accepted += 1
         if self._usual.total() < _BATCH:
             self._note(tuple(map(_has_text, found.cells)))
+
+    def _accept(self, entry: _Entry, found: Found) -> bool:
+        """Take a row, with its block if that is still at hand; return False when it cannot be decoded."""
+        if self._block is not None and self._block.take(entry):
+            return True
+        return self._batch.add(entry, found)
 
     def _mend(self, number: int, found: Found) -> Found:
         """Return a ragged record put right when only one reading of it is possible; a few per delivery."""
@@ -360,7 +384,11 @@ class TableReading(Reading):
         alike = sum(tuple(map(_has_text, other.found.cells)) == filled for other in self._tail)
         repeats = found.fits and (self._shapes[filled] > 0 or alike > 1)
         cells = [cell.decode(self._plain.encoding, "replace") for cell in found.cells]
-        return not found.problem and is_footer(cells, self._layout, full=full, repeats=repeats)
+        if found.problem:
+            return False
+        if is_total(cells, self._layout, full=full, repeats=repeats):
+            return not (self._known.totals_are_rows and found.fits)
+        return is_note(cells, self._layout, repeats=repeats)
 
     def _usual_of_tail(self) -> int:
         counts = sorted(sum(map(_has_text, e.found.cells)) for e in self._tail if e.found.fits)
@@ -378,6 +406,10 @@ class TableReading(Reading):
             self.dialect, preamble_records=preamble, assumptions=self.dialect.assumptions + notes
         )
         self.finished = True
+
+
+def _is_title(found: Found) -> bool:
+    return not found.problem and sum(map(_has_text, found.cells)) == 1
 
 
 def _has_text(cell: bytes) -> bool:
@@ -441,9 +473,15 @@ class _Ahead:
         batch = self._lane.build(*build)
         if others is None:
             return batch
-        both = pa.Table.from_batches([batch, others]).combine_chunks()
-        ordered = both.take(pc.sort_indices(both, [("record", "ascending")])).combine_chunks()
-        return ordered.to_batches()[0]
+        numbers, pieces, begin = batch.column("record").to_numpy(), [], 0
+        places = np.searchsorted(numbers, others.column("record").to_numpy())
+        groups = np.append(np.flatnonzero(np.diff(places, prepend=-1)), len(places)).tolist()
+        for first, after in pairwise(groups):
+            place = int(places[first])
+            pieces += [batch.slice(begin, place - begin), others.slice(first, after - first)]
+            begin = place
+        pieces.append(batch.slice(begin))
+        return pa.Table.from_batches(pieces).combine_chunks().to_batches()[0]
 
     def __enter__(self) -> Self:
         return self
@@ -458,26 +496,47 @@ class _Batch:
 
     def __init__(self, encoding: str) -> None:
         self._encoding = encoding
-        self._rows: list[tuple[int, int, int, str, list[str]]] = []
+        self._begin()
+
+    def _begin(self) -> None:
+        self._places: list[tuple[int, int, int]] = []
+        self._bodies: list[bytes] = []
+        self._cells: list[bytes] = []
+        self._widths: list[int] = []
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._places)
 
     def add(self, entry: _Entry, found: Found) -> bool:
         """Append a row; return False when its bytes cannot be decoded."""
-        try:
-            raw = found.body.decode(self._encoding)
-            cells = [cell.decode(self._encoding) for cell in found.cells]
-        except UnicodeDecodeError:
-            return False
-        self._rows.append((entry.number, entry.start, entry.end, raw, cells))
+        body, cells = found.body, found.cells
+        if not body.isascii():
+            try:
+                body = body.decode(self._encoding).encode()
+                cells = tuple(cell.decode(self._encoding).encode() for cell in cells)
+            except UnicodeError:
+                return False
+        self._places.append((entry.number, entry.start, entry.end))
+        self._bodies.append(body)
+        self._cells += cells
+        self._widths.append(len(cells))
         return True
 
     def take(self) -> pa.RecordBatch:
         """Return the rows as a batch and begin anew."""
-        columns = list(zip(*self._rows, strict=True))
+        number, start, end = np.array(self._places, np.int64).T
+        lists = np.cumsum([0, *self._widths], dtype=np.int32)
+        cells = _texts(self._cells)
         arrays = [
-            pa.array(list(column), field.type) for column, field in zip(columns, RECORD_SCHEMA, strict=True)
+            *map(whole_numbers, (number, start, end)),
+            _texts(self._bodies),
+            pa.Array.from_buffers(CELLS, len(number), [None, pa.py_buffer(lists)], children=[cells]),
         ]
-        self._rows = []
+        self._begin()
         return pa.RecordBatch.from_arrays(arrays, schema=RECORD_SCHEMA)
+
+
+def _texts(texts: list[bytes]) -> pa.StringArray:
+    """Return texts that are valid UTF-8 as Arrow sees them."""
+    ends = np.cumsum(np.fromiter(map(len, texts), np.int64, len(texts)))
+    return pa.StringArray.from_buffers(len(texts), offsets(ends), pa.py_buffer(b"".join(texts)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from showcost.ingest.readers import read_delivery
+from showcost.ingest.readers import Hints, read_delivery
 from showcost_tests.ingest.readers.measures import Table
 
 if TYPE_CHECKING:
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 
 def load(path: Path) -> tuple[Table, list[str], list[Rejected]]:
-    """Return the table, the raw texts of the rejected records, and those records."""
-    with read_delivery(path) as reading:
+    """Return the table, the raw texts of the rejected records, and those records, as `parse` shows them."""
+    with read_delivery(path, hints=Hints(totals_are_rows=True)) as reading:
         rows = tuple(tuple(cells) for batch in reading.records for cells in batch.column("cells").to_pylist())
         encoding = reading.dialect.encoding or "latin-1"
         rejected = list(reading.rejected)

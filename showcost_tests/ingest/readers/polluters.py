@@ -145,7 +145,9 @@ def file_pollutions(table: Table) -> Iterator[Polluted]:
     pad = "," * (WIDTH - 1)
     yield _file("preamble", "preamble_padded", _joined([f"Cost export{pad}", pad, *plain]), table)
     yield _file("footer", "footer_note", _joined([*plain, "", "End of report"]), table)
-    yield _file("footer", "footer_total", _joined([*plain, f"Total,,,,{9999.5},,,,"]), table)
+    total = ("Total", "", "", "", "9999.5", "", "", "", "")
+    with_total = Table(table.header, (*table.rows, total))
+    yield _file("footer", "footer_total", _joined([*plain, ",".join(total)]), with_total)
     yield _file("empty lines", "empty_lines", _joined([x for line in plain for x in (line, "")]), table)
     yield _file("empty lines", "empty_records", _joined([*plain[:40], pad, *plain[40:], pad, pad]), table)
     for delimiter in (";", "\t", "|", " ", ", ", "||", ":"):

@@ -50,9 +50,11 @@ def test_the_survey_sample_scores(capsys: pytest.CaptureFixture[str]) -> None:
     mean = sum(scores.values()) / len(scores)
     with capsys.disabled():
         print(f"\nsurvey sample: {mean:.3f} over {len(scores)} files")  # noqa: T201
-    # Short of 10 are: totals that we keep as footer, a clean file that numbers its columns from 1, titles
-    # over the header or within the table that nothing tells from headings or rows.
-    assert mean >= 9.85
+    # Short of 10 are four whose clean twins say otherwise than the file, or than each other: one numbers its
+    # columns from 1 where others begin at 0; one has a title as part of a name, another leaves such a title
+    # out; one spells names otherwise; one has been rearranged by hand. Of the last, titles within the table
+    # are left out: for us they are rows, which validation rejects in sight of a person.
+    assert mean >= 9.88
 
 
 def judge(files: Iterable[Polluted], path: Path) -> tuple[dict[str, list[float]], list[str]]:
@@ -90,9 +92,8 @@ def test_all_polluted_files_score(tmp_path: Path, capsys: pytest.CaptureFixture[
     scores, bad = judge(files, tmp_path / "any")
     simple = sum(map(sum, scores.values())) / len(files)
     weights = polluters.WEIGHTS
-    weighted = sum(weights[kind] * sum(v) / len(v) for kind, v in scores.items()) / sum(
-        map(weights.get, scores)
-    )
+    total = sum(weights[kind] for kind in scores)
+    weighted = sum(weights[kind] * sum(v) / len(v) for kind, v in scores.items()) / total
     with capsys.disabled():
         for kind, values in scores.items():
             print(f"\n{kind:26}{len(values):6}{sum(values) / len(values):9.4f}", end="")  # noqa: T201

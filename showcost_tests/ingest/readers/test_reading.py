@@ -77,7 +77,8 @@ def test_empty_columns_of_a_spreadsheet_are_left_out(path: Path) -> None:
 def test_a_header_of_too_few_names_is_not_sure(path: Path) -> None:
     text = "\n".join(["Date,Vendor Net", *ROWS])
     with read(path, text) as reading:
-        assert reading.header == ("Date", "Vendor Net", "")
+        assert reading.header == ("Date", "Vendor Net")
+        assert reading.width == 3
         assert not reading.dialect.header_sure
 
 

@@ -42,6 +42,7 @@ class UblReading(Reading):
                 assumptions=(f"an e-invoice (UBL 2.1): a {kind} of type {document.type_code or 'unknown'}",),
             ),
             COLUMNS,
+            len(COLUMNS),
         )
         self._rows = rows_of(document)
         broken = broken_rules(document)

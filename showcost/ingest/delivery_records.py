@@ -1,0 +1,142 @@
+"""The records of one delivery while it is landed: on disk, a bounded number of them in memory at a time.
+
+First the accepted records as the reader gives them, gone through as often as it takes to settle their
+columns; then the records as they are landed, in whatever order is asked for. Nothing here is durable.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import date
+from typing import TYPE_CHECKING, Final, Self
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from showcost.ingest.ordering import by_date
+from showcost.ingest.readers import RECORD_SCHEMA
+from showcost.ingest.records import number_repeated, records_schema
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from showcost.config.feed import FeedSpec
+    from showcost.ingest.readers import Reading
+
+CHUNK_BYTES: Final = 2**23
+"""Bytes of records that are settled at a time, more or less; bounds memory, not the result."""
+
+_ENGINE_MEMORY: Final = "256MB"
+_BATCH_ROWS: Final = 61_440
+
+
+class AcceptedRecords:
+    """The accepted records of a reading, kept in a file of `folder`; iterate over them as often as needed.
+
+    `filled` says which columns have any content.
+    """
+
+    def __init__(self, reading: Reading, folder: Path) -> None:
+        """Exhaust the reading."""
+        self._path, self._width = folder / "accepted.arrow", reading.width
+        filled = np.zeros(max(self._width, len(reading.header)), np.bool_)
+        with pa.OSFile(str(self._path), "wb") as sink, pa.ipc.new_stream(sink, RECORD_SCHEMA) as writer:
+            for batch in reading.records:
+                writer.write_batch(batch)
+                for column in np.flatnonzero(~filled[: self._width]).tolist():
+                    filled[column] = _filled(pc.list_element(batch.column("cells"), column))
+        self.filled: list[bool] = filled.tolist()
+
+    def __iter__(self) -> Iterator[tuple[pa.Table, list[pa.ChunkedArray]]]:
+        """Yield the records in chunks, in order, at least one: their places, and their cells by column."""
+        for chunk in self._chunks():
+            cells = chunk.column("cells")
+            yield chunk, [pc.list_element(cells, column) for column in range(self._width)]
+
+    def _chunks(self) -> Iterator[pa.Table]:
+        held: list[pa.RecordBatch] = []
+        size, yielded = 0, False
+        with pa.OSFile(str(self._path), "rb") as source, pa.ipc.open_stream(source) as stream:
+            for batch in stream:
+                held.append(batch)
+                size += batch.nbytes
+                if size >= CHUNK_BYTES:
+                    yield pa.Table.from_batches(held, RECORD_SCHEMA)
+                    held, size, yielded = [], 0, True
+        if held or not yielded:
+            yield pa.Table.from_batches(held, RECORD_SCHEMA)
+
+
+def _filled(column: pa.Array) -> bool:
+    return bool(pc.any(pc.not_equal(pc.utf8_trim_whitespace(column), ""), min_count=0).as_py())
+
+
+class DeliveryRecords:
+    """The records of one delivery, written once and then selected from.
+
+    `rows`, `undated`, `unreadable` (rejected by the reader) and `dates` count them.
+    """
+
+    def __init__(self, feed: FeedSpec, folder: Path) -> None:
+        """Begin without any record; `folder` is for temporary files."""
+        self.feed, self.schema = feed, records_schema(feed)
+        self.rows = self.unreadable = 0
+        self.dates = Counter[date]()
+        self._folder, self._path = folder, folder / "records.parquet"
+        self._writer = pq.ParquetWriter(self._path, self.schema, compression="lz4")
+        self._connection: duckdb.DuckDBPyConnection | None = None
+
+    @property
+    def undated(self) -> int:
+        """The records without a transaction date."""
+        return self.rows - self.dates.total()
+
+    def add(self, records: pa.Table) -> None:
+        """Append records."""
+        self._writer.write_table(records)
+        self.rows += records.num_rows
+        self.unreadable += pc.count(records.column("read_code")).as_py()
+        counted = pc.value_counts(records.column("transaction_date").drop_null())
+        pairs = zip(counted.field("values").to_pylist(), counted.field("counts").to_pylist(), strict=True)
+        self.dates.update(dict(pairs))
+
+    def select(self, query: str) -> pa.RecordBatchReader:
+        """Run a query over the view `numbered`, which has the columns of the feed's records.
+
+        No record can be added any more. One reader at a time.
+        """
+        if self._connection is None:
+            self._writer.close()
+            self._connection = duckdb.connect(
+                config={"memory_limit": _ENGINE_MEMORY, "temp_directory": str(self._folder), "threads": 2}
+            )
+            path = str(self._path).replace("'", "''")
+            self._connection.execute(f"CREATE TEMP VIEW records AS FROM read_parquet('{path}')")
+            self._connection.execute(
+                f"CREATE TEMP VIEW numbered AS {number_repeated(self._connection, self.feed)}"
+            )
+        return self._connection.sql(query).to_arrow_reader(_BATCH_ROWS)
+
+    def by_date(self) -> pa.RecordBatchReader:
+        """Return the records by transaction date, the undated last, and by their order in the delivery."""
+        columns = ", ".join(f'"{name}"' for name in self.schema.names)
+        found = self.select(f"SELECT {columns} FROM numbered")  # noqa: S608 - names of our own columns
+        ordered = by_date(found, self.schema, self.dates, self._folder / "ordered")
+        return pa.RecordBatchReader.from_batches(self.schema, ordered)
+
+    def close(self) -> None:
+        """Let go of the files."""
+        if self._connection is None:
+            self._writer.close()
+        else:
+            self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

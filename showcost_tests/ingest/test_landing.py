@@ -1,0 +1,120 @@
+"""A delivery is landed in parts, and the records are the same however it was divided."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from datetime import date
+from typing import TYPE_CHECKING
+
+from showcost.config.feed import ControlTotal, FeedSpec
+from showcost.config.production import Span
+from showcost.ingest import delivery_records, landing
+from showcost.ingest.landing import Content, settled_content
+from showcost.ingest.readers import Hints, read_delivery
+from showcost.ingest.recording import record_hashes
+from showcost.ingest.records import Origin
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import pyarrow as pa
+    import pytest
+
+FEED = FeedSpec(
+    name="invoices",
+    description="Invoices",
+    record_kind="vendor_invoice",
+    required=("invoice_no", "invoice_date", "net_amount"),
+    key=("vendor_code", "invoice_no"),
+    key_ordinal=True,
+)
+DATES = Span(start=date(2025, 1, 1), end=date(2025, 12, 31))
+ROWS = 400
+HEADER = "Vendor code,Invoice no,Invoice date,Net amount"
+
+
+def delivery(*, last: str = "") -> str:
+    """Write rows of which only the last ones say how dates and amounts are to be read."""
+    rows = [
+        f"V{n % 5},{n % 60},{n % 12 + 1:02d}/{n % 11 + 1:02d}/2025,{n % 9 + 1}.{n % 1000:03d}"
+        for n in range(ROWS)
+    ]
+    rows[50] = "V1,ragged,01/02/2025"
+    return "\n".join([HEADER, *rows, "V8,9001,31/01/2025,1234.567", "V9,9002,,7.5", last])
+
+
+@contextmanager
+def landed(path: Path, text: str, feed: FeedSpec = FEED) -> Iterator[Content]:
+    path.write_text(text, encoding="utf-8")
+    origin = Origin("0" * 64, 3, path.stat().st_size, DATES)
+    with (
+        read_delivery(path, hints=Hints(**feed.dialect.model_dump())) as reading,
+        settled_content(feed, reading, origin) as content,
+    ):
+        yield content
+
+
+def tables(path: Path, text: str, feed: FeedSpec = FEED) -> tuple[pa.Table, pa.Table, str]:
+    with landed(path, text, feed) as content:
+        hashes = record_hashes(content.records).read_all()
+        return content.records.by_date().read_all(), hashes, content.summary.model_dump_json()
+
+
+def test_the_records_do_not_depend_on_the_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = tables(tmp_path / "any", delivery())
+    monkeypatch.setattr(delivery_records, "CHUNK_BYTES", 1)
+    monkeypatch.setattr(landing, "CHUNK_BYTES", 1)
+    monkeypatch.setattr("showcost.ingest.readers.table._BATCH", 16)
+    parts = tables(tmp_path / "any", delivery())
+    assert parts == whole
+
+
+def test_what_settles_a_column_may_stand_at_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery_records, "CHUNK_BYTES", 1)
+    monkeypatch.setattr("showcost.ingest.readers.table._BATCH", 16)
+    records, _, summary = tables(tmp_path / "any", delivery())
+    rows = {row["record"]: row for row in records.to_pylist()}
+    assert rows[2]["invoice_date__value"] == date(2025, 1, 1)
+    assert rows[3]["invoice_date__value"] == date(2025, 2, 2)
+    assert rows[14]["invoice_date__value"] == date(2025, 2, 1)
+    assert rows[3]["net_amount__value"] == "2.001"
+    assert '"decimal mark ."' in summary
+    assert '"%d/%m/%Y"' in summary
+
+
+def test_records_are_by_date_and_numbered_by_key_in_the_order_of_the_delivery(tmp_path: Path) -> None:
+    records, hashes, _ = tables(tmp_path / "any", delivery())
+    places = [(row["transaction_date"] or date.max, row["record"]) for row in records.to_pylist()]
+    assert places == sorted(places)
+    assert hashes.column("record").to_pylist() == sorted(records.column("record").to_pylist())
+    seen: dict[tuple[str, str], int] = {}
+    for row in sorted(records.to_pylist(), key=lambda row: int(row["record"])):
+        if row["read_code"] is not None:
+            assert (row["row_key"], row["ordinal"]) == (None, 1)
+            continue
+        key = (row["vendor_code"], row["invoice_no"])
+        seen[key] = seen.get(key, 0) + 1
+        assert row["ordinal"] == seen[key]
+    assert max(seen.values()) > 1
+    assert records.num_rows == ROWS + 2
+    keys = [key for key in records.column("row_key").to_pylist() if key is not None]
+    assert len(set(keys)) == len(keys) == ROWS + 1
+
+
+def test_a_wrong_total_at_the_end_refuses_what_was_built_before(tmp_path: Path) -> None:
+    feed = FEED.model_copy(
+        update={"control_total": ControlTotal(labels=("Total",), field="net_amount"), "decimal_mark": "."}
+    )
+    text = f"{HEADER}\nV1,1,01/02/2025,2.00\nV1,2,01/02/2025,3.00\nTotal,,,6.00"
+    with landed(tmp_path / "any", text, feed) as content:
+        (record,) = content.records.by_date().read_all().to_pylist()
+    assert (record["read_code"], record["record"], content.summary.received) == ("SC-FIL-003", 0, 1)
+    assert (record["byte_start"], record["byte_end"]) == (0, len(text))
+
+
+def test_a_header_alone_gives_no_records(tmp_path: Path) -> None:
+    with landed(tmp_path / "any", HEADER + "\n") as content:
+        assert content.records.by_date().read_all().num_rows == 0
+        assert content.summary.received == 0
+        assert content.summary.columns["net_amount"] == "Net amount"
