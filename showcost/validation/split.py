@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from showcost.config.agreements import packaged
 from showcost.core.errors import IntegrityError
 from showcost.validation.arrow_sql import query
 from showcost.validation.cells import check_raw
@@ -24,6 +25,7 @@ from showcost.validation.reference import Reference
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from showcost.config.agreements import Agreements
     from showcost.config.chart import Chart
     from showcost.config.feed import FeedSpec
     from showcost.config.production import Production
@@ -68,6 +70,7 @@ def validate(  # noqa: PLR0913 -- what decides about a row is handed in, each by
     posted: pa.Table,
     rivals: pa.Table,
     chunk_rows: int = CHUNK_ROWS,
+    agreements: Agreements | None = None,
 ) -> Outcome:
     """Divide raw rows of a feed into valid and quarantined ones.
 
@@ -75,15 +78,17 @@ def validate(  # noqa: PLR0913 -- what decides about a row is handed in, each by
     share a key with `rows`, of whatever partition; `rows` among them are passed over. `posted` are the rows
     in the ledger that have one of these keys (`duplicates.POSTED`), `fx_status` says of each date and
     currency of the rows what is known of its rate (`reference.FX_STATUS`; more columns and rows do no harm).
+    `agreements` are those that payroll rows are held against, by default the package's.
 
     Raises IntegrityError when rows would be lost or doubled, when a rate's status is not given, or when a row
     that is posted can no longer be read; ValueError for tables without the columns that they must have.
     """
     raw, landed = check_raw(rows, feed.kind), check_raw(rivals, feed.kind)
-    examiner = Examiner(Reference(feed, production, chart, fx_status))
+    terms = agreements or packaged()
+    examiner = Examiner(Reference(feed, production, chart, fx_status, terms))
     examined = [examiner.examine(chunk, start) for start, chunk in _chunks(raw, _order(raw), chunk_rows)]
     chunks = _chunks(landed, _strangers(landed, raw), chunk_rows)
-    others = _candidates(Reference(feed, production, chart, None), chunks)
+    others = _candidates(Reference(feed, production, chart, None, terms), chunks)
     candidates = pa.concat_tables([others, *(part.candidates for part in examined)])
     return _gather(examiner, examined, claims(candidates, posted), raw.num_rows)
 
