@@ -11,11 +11,11 @@ import dagster as dg
 import pyarrow as pa
 
 from showcost.components import naming
-from showcost.components.metadata import column_schema, counts_table, lineage, preview
+from showcost.components.metadata import SENTENCES, column_schema, counts_table, lineage, preview
 from showcost.components.partitions import partition_dates
 from showcost.components.resources import DataFolder, plain_failures
 from showcost.config.feed import FeedSpec
-from showcost.config.record_kinds import FieldType
+from showcost.config.record_kinds import PAYROLL, FieldType
 from showcost.core.reasons import CATALOGUE
 from showcost.ingest.landing import land, landed
 from showcost.ledger.schema import ENTRY_COLUMNS
@@ -225,14 +225,14 @@ def _quarantine_metadata(store: StagingStore, feed: FeedSpec, key: str, counts: 
 
 def _reasons_of_rows(rows: pa.Table) -> dg.TableMetadataValue:
     """Return the first rejected rows, a line per reason; what may identify a person is masked in them."""
-    names = ["arrival", "record", "disposition", "code", "field", "observed", "expected"]
+    names = ["arrival", "record", "disposition", "code", "field", "observed", "expected", "source"]
     shown = rows.select(["arrival", "record", "disposition", "reasons"]).slice(0, _ROWS_SHOWN)
     lines = [
         (row["arrival"], row["record"], row["disposition"], *(reason.get(name) for name in names[3:]))
         for row in shown.to_pylist()
         for reason in json.loads(row["reasons"])
     ]
-    return counts_table(names, lines)
+    return counts_table(names, lines, longest=SENTENCES)
 
 
 def _reasons_table(counts: DayCounts) -> dg.TableMetadataValue:
@@ -257,7 +257,12 @@ def posted_asset(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -> dg
 
     @dg.asset(
         key=naming.posted_key(feed.name),
-        deps=[naming.valid_key(feed.name), naming.FX_SNAPSHOTS],
+        deps=[
+            naming.valid_key(feed.name),
+            # So that a run which dies before it has looked at neighbouring days has not posted yet either.
+            *((naming.pay_findings_key(feed.name),) if feed.kind is PAYROLL else ()),
+            naming.FX_SNAPSHOTS,
+        ],
         description=f"Ledger entries of {feed.kind.title.lower()}: original and base amount, rate, rate "
         "date and snapshot. Append-only; materialising again appends nothing.",
         kinds={"duckdb"},

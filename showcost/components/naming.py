@@ -62,9 +62,15 @@ def posted_key(feed: str) -> dg.AssetKey:
     return dg.AssetKey(f"posted_{feed}")
 
 
-def dated_keys(feed: str) -> tuple[dg.AssetKey, ...]:
+def pay_findings_key(feed: str) -> dg.AssetKey:
+    """Return the key of what pay rules find among the neighbouring days of a payroll feed."""
+    return dg.AssetKey(f"pay_findings_{feed}")
+
+
+def dated_keys(feed: str, *, payroll: bool = False) -> tuple[dg.AssetKey, ...]:
     """Return the keys of a feed's partitioned assets, in the order of the way."""
-    return tuple(key(feed) for key in (raw_key, valid_key, quarantine_key, posted_key))
+    keys = (raw_key, valid_key, quarantine_key, *((pay_findings_key,) if payroll else ()), posted_key)
+    return tuple(key(feed) for key in keys)
 
 
 def stage_tags(stage: str, feed: str) -> Mapping[str, str]:

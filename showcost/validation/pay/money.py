@@ -204,6 +204,12 @@ def _steps(penalty: Bound[MealPenalty]) -> Ints:
     return np.concatenate([[0], np.cumsum(np.array(steps, np.int64))])
 
 
+def successive_steps(penalty: Bound[MealPenalty], counts: Ints) -> Ints:
+    """Return what numbers of successive late half hours come to."""
+    total: Ints = _steps(penalty)[np.clip(counts, 0, _MOST_PENALTIES)]
+    return total
+
+
 def _stated(table: Ints, frame: Frame) -> Ints:
     """Return the least that the stated number of penalties may come to.
 
@@ -274,7 +280,8 @@ def judge_currency(terms: Terms, frame: Frame) -> Iterator[Verdict]:
 
 def contribution_base(frame: Frame) -> Ints:
     """Return the pay that contributions are due on: gross without penalties."""
-    return np.maximum(frame.gross - frame.meal_amount - frame.rest_amount, 0)
+    base: Ints = np.maximum(frame.gross - frame.meal_amount - frame.rest_amount, 0)
+    return base
 
 
 def contribution_due(bound: Bound[Contribution], base: Ints, minor_unit: Ints) -> Ints:
