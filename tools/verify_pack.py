@@ -10,8 +10,9 @@ Recomputes, from the files of the pack alone:
 2. the rates: each snapshot hashes to what the log says was pinned
 3. the entries: each batch hashes to the digest that the log announced, with the counts and sums announced;
    no batch is missing, none is there that was not announced and acknowledged
-4. the conversions: every base amount, with the decimal module, from amount and pinned rates
-5. the digest of the whole ledger, to compare with `showcost digest`
+4. the reversals: each negates one posting of its date exactly
+5. the conversions: every base amount, with the decimal module, from amount and pinned rates
+6. the digest of the whole ledger, to compare with `showcost digest`
 
 What is hashed how is described in docs/audit.md. Exit status 0: all is as recorded; 1: the first difference
 is named; 2: this is no pack.
@@ -50,6 +51,10 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+ANNOUNCING = ("intent", "fx_pinned", "decided", "period_closed", "period_reopened")
+"""The kinds of record that announce a transaction of the ledger."""
+
+
 def framed(values: list) -> bytes:
     """Return the JSON array over which digests are built."""
     return json.dumps(values, ensure_ascii=False, separators=(",", ":")).encode()
@@ -83,7 +88,7 @@ def check_log(path: Path, head: str | None) -> list[dict]:
 
 def check_heads(path: Path, records: list[dict]) -> None:
     """Check that ledger and log attest each other, transaction by transaction."""
-    announced = [(str(one["seq"]), one["hash"]) for one in records if one["kind"] in ("intent", "fx_pinned")]
+    announced = [(str(one["seq"]), one["hash"]) for one in records if one["kind"] in ANNOUNCING]
     with path.open(newline="", encoding="utf-8") as stream:
         attested = [(row["seq"], row["hash"]) for row in csv.DictReader(stream)]
     for wanted in announced:
@@ -190,6 +195,41 @@ def check_entry(entry: dict, rates: dict[str, dict[str, Decimal]]) -> None:
         )
 
 
+class Reversals:
+    """What reversals say of the entries that they negate; both are of one date, and may come in any order."""
+
+    def __init__(self) -> None:
+        self.wanted: dict[str, tuple] = {}
+        self.postings: dict[str, tuple] = {}
+        self.day = ""
+
+    def add(self, entry: dict) -> None:
+        """Take in an entry; those of a date come together."""
+        if entry["transaction_date"] != self.day:
+            self.close()
+            self.day = entry["transaction_date"]
+        sign = 1 if entry["entry_kind"] == "posting" else -1
+        apart = ("entry_id", "entry_kind", "reverses", "amount", "base_amount")
+        same = (
+            json.dumps([value for name, value in entry.items() if name not in apart]),
+            sign * Decimal(entry["amount"]),
+            sign * Decimal(entry["base_amount"]),
+        )
+        if entry["entry_kind"] == "posting" and entry["reverses"] is None:
+            self.postings[entry["entry_id"]] = same
+        elif entry["entry_kind"] == "reversal" and entry["reverses"] not in self.wanted:
+            self.wanted[entry["reverses"]] = same
+        else:
+            raise Difference(f"entry {entry['entry_id']}: it reverses what is reversed, or nothing")
+
+    def close(self) -> None:
+        """Hold the reversals of a date against its postings."""
+        for name, same in self.wanted.items():
+            if self.postings.get(name) != same:
+                raise Difference(f"entry {name}: what reverses it is not its exact negation")
+        self.wanted, self.postings = {}, {}
+
+
 def check_entries(
     path: Path, columns: list[str], records: list[dict], rates: dict[str, dict[str, Decimal]]
 ) -> tuple[int, str]:
@@ -200,7 +240,7 @@ def check_entries(
         if record["kind"] == "intent"
         for one in record["facts"]["batches"]
     }
-    count, framed_days = 0, []
+    count, framed_days, balance = 0, [], Reversals()
     with path.open("rb") as stream, localcontext() as context:
         context.prec = 60
         for day, lines in groupby(_parsed(stream, columns), key=lambda item: item[2]["transaction_date"]):
@@ -210,6 +250,7 @@ def check_entries(
                     raise Difference(f"entry {entry['entry_id']}: it is there twice or out of order")
                 last = entry["entry_id"]
                 check_entry(entry, rates)
+                balance.add(entry)
                 whole.add(line)
                 batch = batches.setdefault(name, Batch(day))
                 batch.add(line)
@@ -218,6 +259,7 @@ def check_entries(
                 check_batch(name, batch, announced.pop(name, None))
             framed_days += [day, whole.rows, whole.finish()]
             count += whole.rows
+    balance.close()
     if announced:
         raise Difference(f"entries.txt: batch {min(announced)} is missing")
     return count, sha256(framed(framed_days))

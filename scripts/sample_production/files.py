@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from sample_production import faults as f
 from sample_production import layouts, payroll, vendors
 from sample_production.draw import Draw
+from sample_production.e_invoices import EInvoice, Item
 from sample_production.invoices import Ledger, taxed
 from sample_production.permits import PermitBook
 from sample_production.truth import Delivery, Planted
@@ -117,6 +118,11 @@ class Builder:
     def refused(self, name: str, content: bytes, code: str, rows: int, note: str) -> None:
         """Keep a file that is refused as a whole."""
         self._keep(Delivery(self.feed, name, content, 0, rows, [], note=note, file_code=code))
+
+    def whole(self, name: str, content: bytes, posted: dict[str, str]) -> None:
+        """Keep a file of euros in which nothing is planted."""
+        rows = int(posted["rows"])
+        self._keep(Delivery(self.feed, name, content, 0, rows, [], posted={"EUR": posted}))
 
     def copy(self, original: Delivery, name: str) -> None:
         """Deliver the same bytes under another name."""
@@ -558,6 +564,78 @@ def _with_line_breaks(records: list[Record]) -> list[Record]:
     return records
 
 
+def e_invoices(seed: int) -> list[Delivery]:
+    """Return the e-invoices that vendors of the Babelsberg unit send beside their exports."""
+    build = Builder("e_invoices", seed, _INVOICE_KEY, _INVOICE_AMOUNTS)
+    draw = build.draw("documents")
+    guards, canteen, lights, studio = (
+        next(vendor for vendor in vendors.GERMANY if vendor.name.startswith(name))
+        for name in ("Wachschutz", "Kantine", "Lichtwerk", "Atelierbetrieb")
+    )
+
+    def supplied(vendor: vendors.Vendor, account: str, percent: int = 19) -> Item:
+        supply = next(one for one in vendor.supplies if one.account == account)
+        return Item(supply.text, draw.money(supply.low, supply.high) * supply.most, percent, account)
+
+    meals = supplied(canteen, "3640", 7)
+    documents = (
+        EInvoice(
+            guards,
+            "E-WD26-0401",
+            _day(10, 7),
+            "3630",
+            (
+                supplied(guards, "3630"),
+                supplied(guards, "3650"),
+                Item("Nachtzuschlag", Decimal("185.00"), 19, on_document=True),
+            ),
+        ),
+        EInvoice(
+            canteen,
+            "E-2026/0077",
+            _day(10, 8),
+            "3640",
+            (
+                meals,
+                supplied(canteen, "2540"),
+                Item("Mengenrabatt", Decimal("-25.50"), 7, on_document=True),
+            ),
+            rounding=Decimal("0.02"),
+        ),
+        EInvoice(
+            lights,
+            "E-9004417",
+            _day(10, 14),
+            "3220",
+            tuple(supplied(lights, account) for account in ("3220", "3240", "3230")),
+        ),
+        EInvoice(
+            canteen,
+            "E-2026/0077-G",
+            _day(10, 19),
+            "3640",
+            (Item("Gutschrift: nicht abgerufene Essen", (meals.net / 10).quantize(Decimal("0.01")), 7),),
+            is_credit_note=True,
+        ),
+        EInvoice(
+            studio,
+            "E-AL-00388",
+            _day(10, 21),
+            "3680",
+            (supplied(studio, "3680"), supplied(studio, "6820")),
+            overstated=Decimal("100.00"),
+        ),
+    )
+    for document in documents:
+        name = f"{document.day}_{document.vendor.code}.xml"
+        if document.overstated:
+            note = "the total says 100.00 more than its lines (BR-CO-10)"
+            build.refused(name, document.content(), "SC-FIL-003", len(document.items), note)
+        else:
+            build.whole(name, document.content(), document.posted)
+    return build.deliveries
+
+
 def permits(seed: int) -> list[Delivery]:
     """Return the permit lists of the location departments."""
     build = Builder(
@@ -691,6 +769,7 @@ def _cut_short(content: bytes) -> bytes:
 
 FEEDS: tuple[Callable[[int], list[Delivery]], ...] = (
     germany,
+    e_invoices,
     united_kingdom,
     canada,
     united_states,

@@ -80,8 +80,8 @@ class FeedSpec(ConfigModel):
     """Who sends the deliveries, and how often."""
     record_kind: Literal["vendor_invoice", "location_permit", "payroll"]
     """What a row is; decides the fields."""
-    format: Literal["csv", "xlsx"] = "csv"
-    """The format of the files; a file whose bytes are of the other one is read all the same."""
+    format: Literal["csv", "xlsx", "ubl"] = "csv"
+    """`csv`, `xlsx`, or `ubl` for e-invoices (EN 16931); a file of another of these is read all the same."""
     owners: tuple[Annotated[str, Field(pattern=r"^(team:[\w-]+|[^@\s]+@[^@\s]+)$")], ...] = (
         "team:production-accounting",
     )
@@ -90,7 +90,10 @@ class FeedSpec(ConfigModel):
     """The production codes that the feed delivers to; all when empty."""
     inbox: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")] | None = None
     """The folder below the inbox, when it is not the feed's name."""
-    patterns: tuple[str, ...] = ("*.csv", "*.txt", "*.csv.gz", "*.zip", "*.xls", "*.xlsx")
+    patterns: tuple[str, ...] = (
+        *("*.csv", "*.txt", "*.csv.gz", "*.zip", "*.xls", "*.xlsx"),
+        "*.xml",
+    )
     """The file names that are taken from the inbox, without regard to case."""
     dialect: DialectHints = DialectHints()
     """What is known of the files: encoding, delimiter, quote, escape, header_record, skip_records, sheet."""

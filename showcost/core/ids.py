@@ -9,6 +9,7 @@ def entry_id(production: str, feed: str, row_key: str, component: str, version: 
     """Return the id of a ledger entry: 32 hex digits over what the entry *is*, not when it was made.
 
     `component` is the part of the row that the entry carries (net, tax, gross, benefit, fee, deposit);
-    `version` is `posting` for a first posting and names the correction otherwise.
+    `version` is `posting` for a first posting and `reversal` for what negates it; of a later generation n
+    of the key they are `posting n` and `reversal n`.
     """
     return sha256_framed([production, feed, row_key, component, version])[:SHORT]

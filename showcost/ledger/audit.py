@@ -51,7 +51,11 @@ Fact: TypeAlias = "str | int | bool | Sequence[Fact] | Mapping[str, Fact] | None
 NO_HASH: Final = "0" * 64
 """The `prev` of the first record."""
 
-_ANNOUNCING: Final = frozenset({Kind.INTENT, Kind.FX_PINNED})
+_ANNOUNCING: Final = frozenset(
+    {Kind.INTENT, Kind.FX_PINNED, Kind.DECIDED, Kind.PERIOD_CLOSED, Kind.PERIOD_REOPENED}
+)
+"""The kinds that announce a transaction of the ledger, which carries their number and hash."""
+
 _BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
 
 _NAME_DIGITS: Final = 16
@@ -237,6 +241,10 @@ class AuditLog:
         with self._guard:
             self._read_on()
             return self._seen.states.names(of, State.COMMITTED)
+
+    def now(self) -> datetime:
+        """Return the time by the clock of the log, aware."""
+        return self._clock()
 
     def at_moment(self, moment: datetime) -> Head:
         """Return the last record that was written at or before an aware moment."""

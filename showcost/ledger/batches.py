@@ -89,12 +89,13 @@ def batches_of(connection: duckdb.DuckDBPyConnection, entries: str) -> list[Batc
     ]
 
 
-def batch_table(batches: Sequence[Batch], run_id: str, posted_at: datetime) -> pa.Table:
-    """Return the rows of the table `batches`; `posted_at` is naive, in UTC."""
+def batch_table(batches: Sequence[Batch], run_id: str, posted_at: datetime, seq: int) -> pa.Table:
+    """Return the rows of the table `batches`; `posted_at` is naive, in UTC, `seq` the INTENT's number."""
     return pa.Table.from_pylist(
         [
             {
                 "batch_id": batch.batch_id,
+                "seq": seq,
                 "feed": batch.feed,
                 "partition_date": batch.partition_date,
                 "run_id": run_id,
@@ -144,6 +145,7 @@ def _batch(sums: Sequence[_Sum], digest: str) -> Batch:
 _BATCH_SCHEMA: Final = pa.schema(
     [
         ("batch_id", pa.string()),
+        ("seq", pa.int64()),
         ("feed", pa.string()),
         ("partition_date", pa.date32()),
         ("run_id", pa.string()),

@@ -1,4 +1,7 @@
-"""From valid rows to the entries that they would be: expanded, converted, matched with what is posted.
+"""What is to be appended: from valid rows to entries, and from decisions to reversals.
+
+Valid rows are expanded, converted and matched with what stands; an entry stands when it is posted and not
+reversed. What a decision takes back is negated, at its own rates.
 
 A valid row has these columns, and may have more:
 
@@ -9,6 +12,7 @@ A valid row has these columns, and may have more:
 
 Appending them is the business of `posting`; deciding that a row is valid is that of the validation.
 """
+# ruff: noqa: S608 - statements are put together from constants of this package; values are bound
 
 from __future__ import annotations
 
@@ -23,6 +27,8 @@ from showcost.core.hashing import SHORT
 from showcost.core.money import AMOUNT_DIGITS, AMOUNT_SCALE
 from showcost.fx.conversion import AMOUNT_TYPE, conversion_sql, policy_stamp
 from showcost.fx.store import dense_rates
+from showcost.ledger.decisions import REVERSIBLE
+from showcost.ledger.periods import decided_periods
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -38,10 +44,11 @@ DOCUMENT_FIELDS: Final = {
 }
 """The field that numbers the document, by record kind."""
 
-FRESH: Final = "posting_candidates WHERE posted_content IS NULL"
-"""What is to be appended, as it follows FROM; the temporary table is made by `prepare`."""
+FRESH: Final = "posting_fresh"
+"""What is to be appended, as it follows FROM; the temporary view is made by `prepare`."""
 
 _AMOUNT: Final = pa.decimal128(AMOUNT_DIGITS, AMOUNT_SCALE)
+_COMPONENT_TEXTS: Final = ("component", "account", "union_category")
 _TEXTS: Final = (
     *("row_key", "content", "delivery", "currency"),
     *("vendor_code", "vendor_name", "description", "series", "location", "set"),
@@ -82,9 +89,11 @@ class ValidRows:
         for path in self.rows:
             _check_schema(pq.read_schema(path), document, str(path))
 
-    def as_view(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Let a connection see the rows as `valid_rows`."""
-        if isinstance(self.rows, pa.Table):
+    def as_view(self, connection: duckdb.DuckDBPyConnection, document: str) -> None:
+        """Let a connection see the rows, which may be none, as `valid_rows`."""
+        if self.is_empty:
+            connection.register("valid_rows", _no_rows(document))
+        elif isinstance(self.rows, pa.Table):
             connection.register("valid_rows", self.rows)
         else:
             connection.read_parquet([str(path) for path in self.rows]).create_view("valid_rows")
@@ -98,15 +107,18 @@ class ValidRows:
 def prepare(
     connection: duckdb.DuckDBPyConnection, terms: Terms, dates: Sequence[date], counts: Mapping[date, int]
 ) -> None:
-    """Make the temporary table `posting_candidates` from the rows of `valid_rows` on `dates` (ascending).
+    """Make the temporary view `posting_fresh` for the rows of `valid_rows` on `dates` (ascending).
 
-    It has the content columns of `ledger_entries` and `posted_content`, which is null for what is not yet
-    posted. `counts` are the rows per date. Raises CheckFailedError, and nothing may be posted then, if a
-    row would be lost or doubled, has no pinned rate, or is posted already with other content.
+    It has the content columns of `ledger_entries`, and `arrival`. `counts` are the valid rows per date.
+    Raises CheckFailedError, and nothing may be posted then, if a row would be lost or doubled, has no
+    pinned rate, is posted already with other content, or something would come into a closed period.
     """
     rates = dense_rates(connection, list(dates), terms.base_currency)
     connection.register("posting_rates", rates)
     connection.register("posting_policies", _policies(connection, dates))
+    between = {"first": dates[0], "last": dates[-1]}
+    connection.execute(_REVERSALS, {"feed": terms.feed, "as_of": None, "dates": list(dates)})
+    connection.execute(_HOLDERS, {"feed": terms.feed, "as_of": None})
     connection.execute(
         _candidates_sql(terms),
         {
@@ -114,12 +126,13 @@ def prepare(
             "feed": terms.feed,
             "record_kind": terms.record_kind,
             "base_currency": terms.base_currency,
-            "first": dates[0],
-            "last": dates[-1],
-        },
+        }
+        | between,
     )
+    connection.execute(_FRESH)
     _refuse_faults(connection, terms.feed)
-    _refuse_lost_rows(connection, terms.feed, {day: counts[day] for day in dates})
+    _refuse_lost_rows(connection, terms.feed, {day: counts.get(day, 0) for day in dates})
+    _refuse_closed(connection, terms.feed)
 
 
 def _check_schema(schema: pa.Schema, document: str, shown_name: str) -> None:
@@ -140,6 +153,18 @@ def _expectations(document: str) -> Iterable[tuple[str, str, Callable[[pa.DataTy
         yield name, "text", _is_text
 
 
+def _no_rows(document: str) -> pa.Table:
+    component = pa.struct([*((name, pa.string()) for name in _COMPONENT_TEXTS), ("amount", _AMOUNT)])
+    columns = {
+        "transaction_date": pa.date32(),
+        "components": pa.list_(component),
+        "flags": pa.list_(pa.string()),
+        "arrival": pa.int64(),
+        "record": pa.int64(),
+    } | dict.fromkeys((*_TEXTS, document), pa.string())
+    return pa.schema(columns).empty_table()
+
+
 def _is_text(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
@@ -152,9 +177,8 @@ def _is_components(kind: pa.DataType) -> bool:
     if not (_is_list(kind) and pa.types.is_struct(kind.value_type)):
         return False
     fields = {field.name: field.type for field in kind.value_type.fields}
-    texts = ("component", "account", "union_category")
     return fields.get("amount") == _AMOUNT and all(
-        name in fields and _is_text(fields[name]) for name in texts
+        name in fields and _is_text(fields[name]) for name in _COMPONENT_TEXTS
     )
 
 
@@ -175,7 +199,7 @@ def _policies(connection: duckdb.DuckDBPyConnection, dates: Sequence[date]) -> p
 def _refuse_faults(connection: duckdb.DuckDBPyConnection, feed: str) -> None:
     for fault, condition in _FAULTS.items():
         entries, first = connection.execute(
-            f"SELECT count(*), min(transaction_date) FROM posting_candidates WHERE {condition}"  # noqa: S608
+            f"SELECT count(*), min(transaction_date) FROM posting_candidates WHERE {condition}"
         ).fetchall()[0]
         if entries:
             raise CheckFailedError(f"{feed}, from {first}: {entries} entries {fault}; nothing was posted")
@@ -195,15 +219,64 @@ def _refuse_lost_rows(connection: duckdb.DuckDBPyConnection, feed: str, counts: 
             )
 
 
+def _refuse_closed(connection: duckdb.DuckDBPyConnection, feed: str) -> None:
+    """Refuse what would come into a period that was closed since the rows were validated."""
+    for period in decided_periods(connection):
+        if not period.closed:
+            continue
+        entries, first = connection.execute(
+            f"SELECT count(*), min(transaction_date) FROM {FRESH}"
+            " WHERE transaction_date BETWEEN $first AND $last",
+            {"first": period.first, "last": period.last},
+        ).fetchall()[0]
+        if entries:
+            raise CheckFailedError(
+                f"{feed}, from {first}: {entries} entries would come into {period.name}, which is closed;"
+                " reopen it, or validate the partition again; nothing was posted"
+            )
+
+
 def _candidates_sql(terms: Terms) -> str:
     base_amount = conversion_sql(
         "keyed.amount", "keyed.currency", "micro_original", "micro_base", terms.base_currency
     )
-    return _CANDIDATES.format(document=terms.document, base_amount=base_amount, id_digits=SHORT)
+    return _CANDIDATES.format(document=terms.document, base_amount=base_amount, entry_id=_ENTRY_ID)
 
 
-# The entry id is that of showcost.core.ids.entry_id. TRY turns an amount that does not fit into null,
-# which _refuse_faults names.
+_ENTRY_ID: Final = f"""
+sha256(CAST(json_array(production, feed, row_key, component, version) AS VARCHAR))[:{SHORT}]
+"""
+"""`showcost.core.ids.entry_id` as a DuckDB expression over columns of these names."""
+
+# What gives way to a row that is posted now goes with it, on whatever date: of a key one posting stands.
+_REVERSALS: Final = f"""
+CREATE TEMP TABLE posting_reversals AS
+{REVERSIBLE}, reversal AS (
+    SELECT *, 'reversal' || CASE WHEN generation > 1 THEN ' ' || generation ELSE '' END AS version
+    FROM reversible
+    WHERE list_contains(CAST($dates AS DATE[]), transaction_date)
+        OR row_key IN (
+            SELECT row_key FROM valid_rows WHERE list_contains(CAST($dates AS DATE[]), transaction_date)))
+SELECT * EXCLUDE (version, posted_seq, batch_id) REPLACE (
+    {_ENTRY_ID} AS entry_id, 'reversal' AS entry_kind, entry_id AS reverses,
+    CAST(-amount AS {AMOUNT_TYPE}) AS amount, CAST(-base_amount AS {AMOUNT_TYPE}) AS base_amount)
+FROM reversal
+"""
+
+# Of each key that was ever posted: what the next posting is numbered, and whether one stands. A posting
+# that is being taken back, on whatever date, stands no more.
+_HOLDERS: Final = f"""
+CREATE TEMP TABLE posting_holders AS
+{REVERSIBLE}
+SELECT row_key, max(generation) AS latest,
+    bool_or(entry_id NOT IN (SELECT reverses FROM ledger_entries WHERE reverses IS NOT NULL)
+        AND entry_id NOT IN (SELECT entry_id FROM reversible)) AS stands
+FROM ledger_entries WHERE feed = $feed AND entry_kind = 'posting'
+    AND row_key IN (SELECT row_key FROM valid_rows)
+GROUP BY row_key
+"""
+
+# TRY turns an amount that does not fit into null, which _refuse_faults names.
 _CANDIDATES: Final = """
 CREATE TEMP TABLE posting_candidates AS
 WITH lines AS (
@@ -211,16 +284,17 @@ WITH lines AS (
         vendor_name, description, series, location, "set" AS set_code, {document} AS document_no,
         unnest(components) AS line
     FROM valid_rows WHERE transaction_date BETWEEN $first AND $last),
-keyed AS (
-    SELECT *, line.component AS component, line.account AS account, line.amount AS amount,
+numbered AS (
+    SELECT lines.*, CASE WHEN latest IS NULL THEN 1 WHEN stands THEN latest ELSE latest + 1 END AS generation,
+        line.component AS component, line.account AS account, line.amount AS amount,
         line.union_category AS union_category,
-        sha256(CAST(json_array(CAST($production AS VARCHAR), CAST($feed AS VARCHAR), row_key, line.component,
-            'posting') AS VARCHAR))[:{id_digits}] AS entry_id
-    FROM lines)
-SELECT keyed.* EXCLUDE (line) REPLACE (coalesce(list_sort(flags), []) AS flags),
+        CAST($production AS VARCHAR) AS production, CAST($feed AS VARCHAR) AS feed,
+        'posting' || CASE WHEN generation > 1 THEN ' ' || generation ELSE '' END AS version
+    FROM lines LEFT JOIN posting_holders USING (row_key)),
+keyed AS (SELECT *, {entry_id} AS entry_id FROM numbered)
+SELECT keyed.* EXCLUDE (line, version) REPLACE (coalesce(list_sort(flags), []) AS flags),
     'posting' AS entry_kind,
-    CAST($production AS VARCHAR) AS production,
-    CAST($feed AS VARCHAR) AS feed,
+    CAST(NULL AS VARCHAR) AS reverses,
     CAST($record_kind AS VARCHAR) AS record_kind,
     CAST($base_currency AS VARCHAR) AS base_currency,
     TRY({base_amount}) AS base_amount,
@@ -233,6 +307,13 @@ LEFT JOIN (
 LEFT JOIN posting_rates ON posting_rates.date = keyed.transaction_date
     AND posting_rates.currency = keyed.currency
 LEFT JOIN posting_policies USING (snapshot_id)
+"""
+
+_FRESH: Final = """
+CREATE TEMP VIEW posting_fresh AS
+SELECT * EXCLUDE (posted_content, posted_delivery, posted_record)
+FROM posting_candidates WHERE posted_content IS NULL
+UNION ALL BY NAME FROM posting_reversals
 """
 
 _FAULTS: Final = {

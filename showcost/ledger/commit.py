@@ -17,6 +17,8 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+import pyarrow as pa
+
 from showcost.core.durable import commit
 from showcost.core.errors import IntegrityError
 from showcost.ledger import states
@@ -49,13 +51,13 @@ def commit_entries(
     if not batches:
         return []
     posted_at = now.astimezone(UTC).replace(tzinfo=None)
-    connection.register("posting_batches", batch_table(batches, run_id, posted_at))
+    connection.register("posting_batch_ids", _batch_ids(batches))
     try:
         segment = ledger.audit.store_segment(
             Kind.INTENT, lambda path: connection.execute(_COPY.format(fresh=fresh), {"path": str(path)})
         )
     finally:
-        connection.unregister("posting_batches")
+        connection.unregister("posting_batch_ids")
     intent = ledger.audit.append(
         Kind.INTENT,
         {
@@ -75,7 +77,7 @@ def apply(ledger: Ledger, connection: duckdb.DuckDBPyConnection, intent: Record,
     """Insert the entries of an INTENT's segment in one transaction, compare, commit and acknowledge."""
     facts: Mapping[str, Any] = intent.facts
     batches = [from_facts(one) for one in facts["batches"]]
-    table = batch_table(batches, facts["run_id"], datetime.fromisoformat(facts["posted_at"]))
+    table = batch_table(batches, facts["run_id"], datetime.fromisoformat(facts["posted_at"]), intent.seq)
     connection.register("posting_batches", table)
     try:
         connection.begin()
@@ -122,6 +124,15 @@ def batches_of_record(intent: Record) -> list[Batch]:
     return [from_facts(one) for one in facts["batches"]]
 
 
+def _batch_ids(batches: Sequence[Batch]) -> pa.Table:
+    return pa.table(
+        {
+            "batch_id": [batch.batch_id for batch in batches],
+            "transaction_date": [batch.partition_date for batch in batches],
+        }
+    )
+
+
 def _compare(connection: duckdb.DuckDBPyConnection, batches: Sequence[Batch]) -> None:
     found = batches_of(connection, _APPENDED)
     if found != list(batches):
@@ -150,7 +161,7 @@ _COPY: Final = f"""
 COPY (
     SELECT batch_id, {_NAMES}
     FROM (FROM {{fresh}})
-    JOIN (SELECT batch_id, partition_date AS transaction_date FROM posting_batches) USING (transaction_date)
+    JOIN posting_batch_ids USING (transaction_date)
 ) TO $path (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)
 """
 

@@ -25,6 +25,7 @@ import numpy as np
 import pyarrow as pa
 
 from showcost.core.hashing import sha256_framed
+from showcost.ledger.moments import known_entries
 from showcost.ledger.schema import ENTRY_COLUMNS, Column
 
 if TYPE_CHECKING:
@@ -48,9 +49,14 @@ class RangeDigest:
     partitions: dict[date, tuple[int, str]]
 
 
-def digest(connection: duckdb.DuckDBPyConnection, first: date, last: date) -> RangeDigest:
-    """Return the digest of the entries from `first` to `last`, both included; memory stays bounded."""
-    between = f"ledger_entries WHERE transaction_date BETWEEN DATE '{first}' AND DATE '{last}'"
+def digest(
+    connection: duckdb.DuckDBPyConnection, first: date, last: date, as_of: int | None = None
+) -> RangeDigest:
+    """Return the digest of the entries from `first` to `last`, both included; memory stays bounded.
+
+    As known after the audit record `as_of`, or now.
+    """
+    between = f"{known_entries(as_of)} WHERE transaction_date BETWEEN DATE '{first}' AND DATE '{last}'"
     partitions = partition_hashes(connection, between)
     framed = (part for day, (rows, found) in partitions.items() for part in (day.isoformat(), rows, found))
     return RangeDigest(sha256_framed(framed), partitions)

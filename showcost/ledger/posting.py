@@ -1,8 +1,9 @@
-"""Posting: from the valid rows of a feed to entries of the ledger.
+"""Posting: from the valid rows of a feed, and the decisions about its rows, to entries of the ledger.
 
 Posting is idempotent by the id of an entry: what is posted is left alone, what is new is appended as one
-batch per partition. A chunk of partitions is one transaction. How it is committed, and audited, is
-`commit`; what a crash has left is settled by `recovery` before anything is posted.
+batch per partition, together with the reversals of what decisions take back on its date. A chunk of
+partitions is one transaction. How it is committed, and audited, is `commit`; what a crash has left is settled
+by `recovery` before anything is posted.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from showcost.core.errors import InputError
 from showcost.ledger.candidates import FRESH, Terms, ValidRows, prepare
 from showcost.ledger.commit import commit_entries
 from showcost.ledger.digest import chunks
+from showcost.ledger.queries import reversible_rows
 from showcost.ledger.recovery import writing
 from showcost.ledger.store import CONFIG
 
@@ -75,10 +77,12 @@ def post(
     """
     rows = ValidRows(valid)
     counts = _count(rows, terms, partition_dates)
+    for day in _reversal_dates(ledger, terms.feed, partition_dates):
+        counts.setdefault(day, 0)
     batches: dict[date, Batch] = {}
-    for dates in chunks(counts.items(), chunk_rows):
+    for dates in chunks(sorted(counts.items()), chunk_rows):
         with writing(ledger) as connection:
-            rows.as_view(connection)
+            rows.as_view(connection, terms.document)
             prepare(connection, terms, dates, counts)
             appended = commit_entries(ledger, connection, FRESH, run_id=run_id, now=clock())
         batches |= {batch.partition_date: batch for batch in appended}
@@ -88,13 +92,22 @@ def post(
     ]
 
 
+def _reversal_dates(ledger: Ledger, feed: str, dates: Sequence[date]) -> list[date]:
+    """Return those of the dates on which entries are to be reversed."""
+    if not ledger.exists():
+        return []
+    with ledger.read() as connection:
+        due = reversible_rows(connection, feed)
+    return sorted(due.keys() & set(dates))
+
+
 def _count(rows: ValidRows, terms: Terms, dates: Sequence[date]) -> dict[date, int]:
     """Return the valid rows per date, each of which must be one of `dates`."""
     if rows.is_empty:
         return {}
     rows.check_columns(terms.document)
     with duckdb.connect(":memory:", config=CONFIG) as connection:
-        rows.as_view(connection)
+        rows.as_view(connection, terms.document)
         counts = rows.counts(connection)
     if foreign := counts.keys() - set(dates):
         shown = ", ".join(sorted(str(day) for day in foreign)[:3])

@@ -8,6 +8,7 @@ not looked at here.
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import date
 from decimal import ROUND_HALF_UP, Context, Decimal
 from itertools import groupby, pairwise
@@ -23,7 +24,8 @@ from showcost.ledger.batches import batch_table
 from showcost.ledger.blocks import damaged_blocks
 from showcost.ledger.commit import batches_of_record
 from showcost.ledger.digest import batch_hashes
-from showcost.ledger.schema import differences
+from showcost.ledger.periods import row_of
+from showcost.ledger.schema import DECISION_COLUMNS, ENTRY_COLUMNS, differences
 from showcost.ledger.states import Kind
 
 if TYPE_CHECKING:
@@ -85,6 +87,16 @@ def prove_ledger(ledger: Ledger, outcomes: Callable[[], Sequence[Path]]) -> list
             reading(_conversions),
         ),
         (
+            "decisions",
+            "the decisions about rows and periods are those of the audit log",
+            reading(lambda connection: _decisions(connection, ledger)),
+        ),
+        (
+            "reversals",
+            "every reversal negates one posting exactly, once, and rests on a decision",
+            reading(_reversals),
+        ),
+        (
             "acceptance",
             "every entry comes of a row that the audit log has as valid",
             reading(lambda connection: _acceptance(connection, outcomes())),
@@ -133,7 +145,9 @@ def _batches(connection: duckdb.DuckDBPyConnection, ledger: Ledger) -> Found:
         if record.kind is Kind.INTENT:
             facts: Mapping[str, Any] = record.facts
             posted_at = np.datetime64(facts["posted_at"], "us").astype(object)
-            for row in batch_table(batches_of_record(record), facts["run_id"], posted_at).to_pylist():
+            for row in batch_table(
+                batches_of_record(record), facts["run_id"], posted_at, record.seq
+            ).to_pylist():
                 expected[row["batch_id"]] = row
     recorded = connection.sql("FROM batches ORDER BY partition_date, batch_id").to_arrow_table().to_pylist()
     findings = [
@@ -298,6 +312,45 @@ def _rate_findings(connection: duckdb.DuckDBPyConnection) -> list[Finding]:
     return findings
 
 
+def _decisions(connection: duckdb.DuckDBPyConnection, ledger: Ledger) -> Found:
+    """Compare the decisions in the ledger with the segments and records that announced them."""
+    found = connection.sql(_DECIDED_ROWS.format(source="row_decisions")).to_arrow_table().to_pylist()
+    expected: list[dict[str, Any]] = []
+    periods: list[dict[str, Any]] = []
+    for record in ledger.audit.records():
+        if record.kind is Kind.DECIDED and record.segment is not None:
+            path = str(ledger.audit.segment_path(record.segment))
+            source = f"(SELECT {record.seq}::BIGINT AS seq, * FROM read_parquet($path))"
+            rows = connection.sql(_DECIDED_ROWS.format(source=source), params={"path": path})
+            expected += rows.to_arrow_table().to_pylist()
+        elif record.kind in (Kind.PERIOD_CLOSED, Kind.PERIOD_REOPENED):
+            periods.append(row_of(record))
+    findings = [
+        Finding(f"{PLACE}, decisions of record {seq}", "they are not as they were recorded")
+        for seq in _differing(found, expected)
+    ]
+    of_periods = connection.sql("FROM period_decisions ORDER BY seq").to_arrow_table().to_pylist()
+    findings += [
+        Finding(f"{PLACE}, period decision of record {seq}", "it is not as it was recorded")
+        for seq in _differing(of_periods, periods)
+    ]
+    return len(found) + len(of_periods), findings
+
+
+def _differing(found: Sequence[Mapping[str, Any]], expected: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Return the numbers of the records of which rows are on one side only, or more often."""
+    sides = [Counter((row["seq"], str(sorted(row.items()))) for row in rows) for rows in (found, expected)]
+    return sorted({seq for seq, _ in (sides[0] - sides[1]) + (sides[1] - sides[0])})
+
+
+def _reversals(connection: duckdb.DuckDBPyConnection) -> Found:
+    rows: list[tuple[str, str]] = connection.execute(_BAD_REVERSALS).fetchall()
+    reversals = connection.execute(
+        "SELECT count(*) FROM ledger_entries WHERE entry_kind <> 'posting'"
+    ).fetchall()[0][0]
+    return int(reversals), [Finding(f"{PLACE}, entry {entry}", problem) for entry, problem in rows]
+
+
 def _acceptance(connection: duckdb.DuckDBPyConnection, outcomes: Sequence[Path]) -> Found:
     rows = connection.execute(
         "SELECT count(DISTINCT row_key) FROM ledger_entries WHERE entry_kind = 'posting'"
@@ -338,6 +391,34 @@ FROM ledger_entries
 GROUP BY transaction_date, snapshot_id, currency, base_currency, eur_rate_original, eur_rate_base, rate,
     rate_date
 ORDER BY 1
+"""
+
+_DECIDED_ROWS: Final = f"SELECT {', '.join(DECISION_COLUMNS)} FROM {{source}} AS decided ORDER BY seq, number"
+
+_SAME: Final = " AND ".join(
+    f"reversal.{column.name} IS NOT DISTINCT FROM posting.{column.name}"
+    for column in ENTRY_COLUMNS
+    if column.name not in {"entry_id", "batch_id", "entry_kind", "reverses", "amount", "base_amount"}
+)
+
+_BAD_REVERSALS: Final = f"""
+WITH reversal AS (SELECT * FROM ledger_entries WHERE entry_kind <> 'posting' OR reverses IS NOT NULL)
+SELECT reversal.entry_id, CASE
+    WHEN reversal.entry_kind <> 'reversal' THEN 'it is neither a posting nor a reversal'
+    WHEN posting.entry_id IS NULL THEN 'it reverses no posting of the ledger'
+    WHEN NOT ({_SAME} AND reversal.amount = -posting.amount AND reversal.base_amount = -posting.base_amount)
+        THEN 'it is not the exact negation of entry ' || posting.entry_id
+    WHEN count(*) OVER (PARTITION BY reversal.reverses) > 1
+        THEN 'entry ' || reversal.reverses || ' is reversed twice'
+    WHEN (reversal.feed, reversal.delivery, reversal.record)
+        NOT IN (SELECT (feed, delivery, record) FROM row_decisions)
+        THEN 'nobody decided on the reversal of entry ' || posting.entry_id
+    END AS problem
+FROM reversal
+LEFT JOIN (FROM ledger_entries WHERE entry_kind = 'posting') AS posting
+    ON posting.entry_id = reversal.reverses
+QUALIFY problem IS NOT NULL
+ORDER BY ALL LIMIT 20
 """
 
 _NOTHING: Final = (

@@ -1,13 +1,16 @@
-"""What the other stages ask of the ledger: which keys are posted, and what the sums are.
+"""What the other stages ask of the ledger: which keys stand, what is to be reversed, and the sums.
 
 Reports have queries of their own; nothing here writes.
 """
+# ruff: noqa: S608 - statements are put together from constants of this package; values are bound
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
+
+from showcost.ledger.decisions import REVERSIBLE
 
 if TYPE_CHECKING:
     from datetime import date
@@ -18,40 +21,64 @@ if TYPE_CHECKING:
 def posted_keys(
     connection: duckdb.DuckDBPyConnection, feed: str, row_keys: pa.Array | pa.ChunkedArray
 ) -> pa.Table:
-    """Return where and with which content keys of a feed are posted; those that are not are left out.
+    """Return where and with which content keys of a feed stand; those that do not are left out.
 
-    Columns: row_key, delivery, record, content; ordered by row_key. For the rule on duplicates.
+    A key whose row a decision takes back stands no more, though its reversal is yet to be posted. Columns:
+    row_key, delivery, record, content; ordered by row_key. For the rule on duplicates.
     """
     connection.register("asked_keys", pa.table({"row_key": row_keys}))
     try:
-        return connection.sql(_POSTED_KEYS, params={"feed": feed}).to_arrow_table()
+        return connection.sql(_POSTED_KEYS, params={"feed": feed, "as_of": None}).to_arrow_table()
     finally:
         connection.unregister("asked_keys")
 
 
+def reversible_rows(connection: duckdb.DuckDBPyConnection, feed: str) -> dict[date, int]:
+    """Return how many rows of a feed stand that a decision takes back, per date; to be reversed."""
+    return dict(connection.execute(_REVERSIBLE_ROWS, {"feed": feed, "as_of": None}).fetchall())
+
+
 def balances(
-    connection: duckdb.DuckDBPyConnection, first: date, last: date, feed: str | None = None
+    connection: duckdb.DuckDBPyConnection,
+    first: date,
+    last: date,
+    feed: str | None = None,
+    as_of: int | None = None,
 ) -> pa.Table:
     """Return the sums per feed, transaction date and currency from `first` to `last`, both included.
 
-    Columns: feed, transaction_date, currency, row_count (distinct delivery and record), entry_count, amount,
-    base_currency, base_amount (both decimal128(38, 4)); ordered by the first three. For one feed, or all.
+    Columns: feed, transaction_date, currency, row_count (distinct delivery and record that stand),
+    entry_count, amount, base_currency, base_amount (both decimal128(38, 4)); ordered by the first three.
+    For one feed, or all; as known after the audit record `as_of`, or now.
     """
-    asked = {"first": first, "last": last, "feed": feed}
+    asked = {"first": first, "last": last, "feed": feed, "as_of": as_of}
     return connection.sql(_BALANCES, params=asked).to_arrow_table()
 
 
-_POSTED_KEYS: Final = """
+_POSTED_KEYS: Final = f"""
+{REVERSIBLE}
 SELECT DISTINCT row_key, delivery, record, content
-FROM ledger_entries SEMI JOIN asked_keys USING (row_key)
-WHERE feed = $feed AND entry_kind = 'posting'
+FROM standing SEMI JOIN asked_keys USING (row_key)
+WHERE entry_id NOT IN (SELECT entry_id FROM reversible)
 ORDER BY ALL
 """
 
+_REVERSIBLE_ROWS: Final = f"""
+{REVERSIBLE}
+SELECT transaction_date, count(DISTINCT (delivery, record)) FROM reversible GROUP BY ALL ORDER BY ALL
+"""
+
 _BALANCES: Final = """
-SELECT feed, transaction_date, currency, count(DISTINCT (delivery, record)) AS row_count,
+WITH known AS (
+    SELECT ledger_entries.* FROM ledger_entries JOIN batches USING (batch_id)
+    WHERE CAST($as_of AS BIGINT) IS NULL OR batches.seq <= $as_of
+)
+SELECT feed, transaction_date, currency,
+    count(DISTINCT (delivery, record)) FILTER (
+        entry_kind = 'posting'
+        AND entry_id NOT IN (SELECT reverses FROM known WHERE reverses IS NOT NULL)) AS row_count,
     count(*) AS entry_count, sum(amount) AS amount, base_currency, sum(base_amount) AS base_amount
-FROM ledger_entries
+FROM known
 WHERE transaction_date BETWEEN $first AND $last AND (CAST($feed AS VARCHAR) IS NULL OR feed = $feed)
 GROUP BY feed, transaction_date, currency, base_currency
 ORDER BY feed, transaction_date, currency

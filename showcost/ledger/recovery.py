@@ -1,6 +1,7 @@
 """Recovery: at the start of every write, ledger and audit log are made to agree, or the program stops.
 
-Each transaction of the ledger was announced by a record (INTENT, FX_PINNED) and carries that record's
+Each transaction of the ledger was announced by a record (INTENT, FX_PINNED, DECIDED and those of periods)
+and carries that record's
 number and hash as its chain head. So the two sides can be compared record by record:
 
 | the log says              | the ledger has its head | then                                            |
@@ -22,9 +23,9 @@ from typing import TYPE_CHECKING, Final
 
 from showcost.core.durable import refuse_after_failure
 from showcost.core.errors import IntegrityError
+from showcost.ledger import decisions, periods, pinning
 from showcost.ledger.commit import acknowledge, apply, batches_of_record, dates_of
 from showcost.ledger.digest import batch_hashes
-from showcost.ledger.pinning import repeat
 from showcost.ledger.states import Kind, Of, parse
 
 if TYPE_CHECKING:
@@ -88,14 +89,23 @@ def _settle(
     if committed:
         acknowledge(ledger.audit, record)
         return
-    segment = record.segment
-    if segment is None:
+    _repeat(ledger, connection, record)
+
+
+def _repeat(ledger: Ledger, connection: duckdb.DuckDBPyConnection, record: Record) -> None:
+    """Do again what a record announced."""
+    if record.kind in (Kind.PERIOD_CLOSED, Kind.PERIOD_REOPENED):
+        periods.repeat(ledger, connection, record)
+        return
+    if record.segment is None:
         raise IntegrityError(f"{ledger.audit.path}: record {record.seq} names no segment to repeat it from")
-    path = ledger.audit.segment_path(segment)
+    path = ledger.audit.segment_path(record.segment)
     if record.kind is Kind.INTENT:
         apply(ledger, connection, record, path)
+    elif record.kind is Kind.DECIDED:
+        decisions.repeat(ledger, connection, record, path)
     else:
-        repeat(ledger, connection, record, path)
+        pinning.repeat(ledger, connection, record, path)
 
 
 def _note(audit: AuditLog, record: Record, *, committed: bool) -> None:

@@ -6,7 +6,7 @@ The tables of the pinned rates are those of `showcost.fx.store`. How rows come i
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import duckdb
 
@@ -15,7 +15,10 @@ from showcost.fx.snapshots import RATE_TYPE
 from showcost.fx.store import DDL as FX_DDL
 from showcost.fx.store import append_only
 
-VERSION: Final = 2
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+VERSION: Final = 3
 """Raised with every change of a table; a ledger of another version is not opened."""
 
 
@@ -42,6 +45,8 @@ ENTRY_COLUMNS: Final = (
     Column("entry_id", "VARCHAR", "what the entry is, as 32 hex digits: production, feed, key, component"),
     Column("batch_id", "VARCHAR", "the batch that it was posted with", content=False),
     Column("entry_kind", "VARCHAR", "posting or reversal"),
+    Column("generation", "INTEGER", "1 for the first posting of the key, one more after each reversal"),
+    Column("reverses", "VARCHAR", "for a reversal, the entry that it negates", nullable=True),
     Column("component", "VARCHAR", "part of the row: net, tax, fee, deposit, gross, benefit"),
     Column("transaction_date", "DATE", "date of the cost, by which the ledger is partitioned"),
     Column("production", "VARCHAR", "code of the production"),
@@ -79,7 +84,8 @@ ENTRY_COLUMNS: Final = (
 `component` is the part of the row (net, tax, fee, deposit, gross, benefit), `row_key` and `content` are
 hashes of the row's key and of its typed values, `record` its place in the delivery. The two EUR rates are
 units per euro, `rate` is units of base per unit of `currency`, rounded for display only. `vendor_name`
-never names a person of the payroll.
+never names a person of the payroll. A reversal has everything of the entry that it negates, at the same
+rates, except its own id, batch and kind, and both amounts with the other sign.
 """
 
 _ENTRIES: Final = "CREATE TABLE ledger_entries ({})".format(
@@ -91,6 +97,7 @@ _ENTRIES: Final = "CREATE TABLE ledger_entries ({})".format(
 _BATCHES: Final = """
 CREATE TABLE batches (
     batch_id VARCHAR NOT NULL,
+    seq BIGINT NOT NULL,               -- number of the audit record that announced it
     feed VARCHAR NOT NULL,
     partition_date DATE NOT NULL,
     run_id VARCHAR NOT NULL,
@@ -110,7 +117,46 @@ _CHAIN_HEADS: Final = (
 )
 """Per transaction, the number and hash of the audit record that announced it."""
 
-APPEND_ONLY: Final = ("schema_version", "batches", "ledger_entries", "chain_heads")
+DECISION_COLUMNS: Final[Mapping[str, str]] = {
+    "seq": "BIGINT",
+    "number": "INTEGER",
+    "decided_at": "TIMESTAMP",
+    "row_id": "VARCHAR",
+    "feed": "VARCHAR",
+    "delivery": "VARCHAR",
+    "record": "BIGINT",
+    "decision": "VARCHAR",
+    "fields": "VARCHAR",
+    "codes": "VARCHAR[]",
+    "who": "VARCHAR",
+    "why": "VARCHAR",
+}
+"""What a person decided about a row: `seq` is the audit record, `number` the place within it.
+
+`decided_at` is UTC, `fields` a JSON object of field to text, `codes` are the reason codes that are waived.
+"""
+
+_DECISIONS: Final = "CREATE TABLE row_decisions ({})".format(
+    ", ".join(f"{name} {type_} NOT NULL" for name, type_ in DECISION_COLUMNS.items())
+)
+
+_PERIODS: Final = """
+CREATE TABLE period_decisions (
+    seq BIGINT NOT NULL,
+    decided_at TIMESTAMP NOT NULL,     -- UTC
+    name VARCHAR NOT NULL,
+    closed BOOLEAN NOT NULL,
+    first_date DATE NOT NULL,
+    last_date DATE NOT NULL,
+    who VARCHAR NOT NULL,
+    why VARCHAR NOT NULL
+)
+"""
+
+APPEND_ONLY: Final = (
+    *("schema_version", "batches", "ledger_entries", "chain_heads"),
+    *("row_decisions", "period_decisions"),
+)
 """The tables of this module that triggers protect; those of the rates bring their own."""
 
 DDL: Final = (
@@ -119,6 +165,8 @@ DDL: Final = (
     _BATCHES,
     _ENTRIES,
     _CHAIN_HEADS,
+    _DECISIONS,
+    _PERIODS,
     *(trigger for table in APPEND_ONLY for trigger in append_only(table)),
 )
 

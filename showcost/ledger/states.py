@@ -24,8 +24,7 @@ class Kind(StrEnum):
     DEAD_LETTERED = "dead_lettered"
     REPLAYED = "replayed"
     VALIDATED = "validated"
-    QUARANTINED = "quarantined"
-    CORRECTION = "correction"
+    DECIDED = "decided"
     FX_PINNED = "fx_pinned"
     INTENT = "intent"
     COMMITTED = "committed"
@@ -57,13 +56,12 @@ class State(StrEnum):
     DEAD = "dead-lettered"
     SHREDDED = "shredded"
     VALIDATED = "validated"
-    CORRECTED = "corrected"
     INTENT = "intent"
     COMMITTED = "committed"
     PINNED = "pinned"
     CLOSED = "closed"
     OPEN = "open"
-    QUARANTINED = "quarantined"
+    DECIDED = "decided"
     REPLAYED = "replayed"
     PUBLISHED = "published"
 
@@ -138,24 +136,22 @@ MACHINE: Final[Mapping[tuple[Of, Kind], Moves]] = {
     },
     (Of.DELIVERY, Kind.REPLAYED): {State.DEAD: State.RECEIVED},
     (Of.DELIVERY, Kind.PAYLOAD_SHREDDED): {State.RECEIVED: State.SHREDDED, State.READ: State.SHREDDED},
-    # One process may validate a partition, or correct a row of it, while another is posting to it: the
+    # One process may validate a partition, or replay a row of it, while another is posting to it: the
     # INTENT stays open until it is committed, by its writer or by the recovery.
     (Of.PARTITION, Kind.VALIDATED): {
         State.NEW: State.VALIDATED,
         State.VALIDATED: State.VALIDATED,
-        State.CORRECTED: State.VALIDATED,
         State.INTENT: State.INTENT,
         State.COMMITTED: State.VALIDATED,
     },
-    (Of.PARTITION, Kind.CORRECTION): {
-        State.VALIDATED: State.CORRECTED,
-        State.CORRECTED: State.CORRECTED,
+    (Of.PARTITION, Kind.REPLAYED): {
+        State.NEW: State.VALIDATED,
+        State.VALIDATED: State.VALIDATED,
         State.INTENT: State.INTENT,
-        State.COMMITTED: State.CORRECTED,
+        State.COMMITTED: State.VALIDATED,
     },
     (Of.PARTITION, Kind.INTENT): {
         State.VALIDATED: State.INTENT,
-        State.CORRECTED: State.INTENT,
         State.COMMITTED: State.INTENT,
     },
     (Of.PARTITION, Kind.RECOVERED): {State.INTENT: State.INTENT},
@@ -167,24 +163,19 @@ MACHINE: Final[Mapping[tuple[Of, Kind], Moves]] = {
     (Of.SNAPSHOT, Kind.RECOVERED): {State.PINNED: State.PINNED},
     (Of.PERIOD, Kind.PERIOD_CLOSED): {State.NEW: State.CLOSED, State.OPEN: State.CLOSED},
     (Of.PERIOD, Kind.PERIOD_REOPENED): {State.NEW: State.OPEN, State.CLOSED: State.OPEN},
-    (Of.ROW, Kind.QUARANTINED): {
-        State.NEW: State.QUARANTINED,
-        State.QUARANTINED: State.QUARANTINED,
-        State.CORRECTED: State.QUARANTINED,
-        State.REPLAYED: State.QUARANTINED,
-    },
-    (Of.ROW, Kind.CORRECTION): {
-        State.NEW: State.CORRECTED,
-        State.QUARANTINED: State.CORRECTED,
-        State.CORRECTED: State.CORRECTED,
-        State.REPLAYED: State.CORRECTED,
+    (Of.PERIOD, Kind.RECOVERED): {State.CLOSED: State.CLOSED, State.OPEN: State.OPEN},
+    # A row comes into the queue, new, with the validation of its partition.
+    (Of.ROW, Kind.DECIDED): {
+        State.NEW: State.DECIDED,
+        State.DECIDED: State.DECIDED,
+        State.REPLAYED: State.DECIDED,
     },
     (Of.ROW, Kind.REPLAYED): {
         State.NEW: State.REPLAYED,
-        State.QUARANTINED: State.REPLAYED,
-        State.CORRECTED: State.REPLAYED,
+        State.DECIDED: State.REPLAYED,
         State.REPLAYED: State.REPLAYED,
     },
+    (Of.ROW, Kind.RECOVERED): {State.DECIDED: State.DECIDED, State.REPLAYED: State.REPLAYED},
     (Of.PUBLICATION, Kind.SNAPSHOT_PUBLISHED): {
         State.NEW: State.PUBLISHED,
         State.PUBLISHED: State.PUBLISHED,

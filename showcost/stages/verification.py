@@ -276,7 +276,7 @@ class _Evidence:
 
     def outcome_files(self) -> list[Path]:
         """Return the segments that say which rows may be posted."""
-        kinds = (Kind.VALIDATED, Kind.CORRECTION, Kind.REPLAYED)
+        kinds = (Kind.VALIDATED, Kind.REPLAYED)
         found = {record.segment.name for record in self._of(*kinds) if record.segment is not None}
         return [self._audit.segments / name for name in sorted(found)]
 

@@ -7,7 +7,7 @@ import json
 import re
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -160,6 +160,11 @@ def post_rows(
 ) -> list[PostResult]:
     validated(ledger, days, terms)
     return post(ledger, terms, valid, partition_dates=days, run_id=run_id, clock=clock, chunk_rows=chunk_rows)
+
+
+def entries(ledger: Ledger) -> list[dict[str, Any]]:
+    with ledger.read() as connection:
+        return connection.sql("FROM ledger_entries ORDER BY entry_id").to_arrow_table().to_pylist()
 
 
 def reference_digest(entries: list[dict[str, object]]) -> tuple[str, dict[date, tuple[int, str]]]:

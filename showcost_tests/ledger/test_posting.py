@@ -31,6 +31,7 @@ from showcost_tests.ledger.rows import (
     Row,
     as_pair,
     clock,
+    entries,
     pin_rates,
     post_rows,
     reference_digest,
@@ -40,13 +41,8 @@ from showcost_tests.ledger.rows import (
     week_rows,
 )
 
-WHOLE_WEEK = "f4e490f5ef64f55238f13ae3b9fea0cb113b301f287883baf1462bf845430087"
+WHOLE_WEEK = "b3db75e4ea5943cf3a9e1070a6d866ed97f2dd97cd5223aee2ea01578fbd2c69"
 """Pinned: a digest that changes without a reason stated in the release notes breaks every recorded head."""
-
-
-def entries(ledger: Ledger) -> list[dict[str, object]]:
-    with ledger.read() as connection:
-        return connection.sql("FROM ledger_entries ORDER BY entry_id").to_arrow_table().to_pylist()
 
 
 def digest_of(ledger: Ledger) -> str:

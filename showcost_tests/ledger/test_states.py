@@ -14,7 +14,7 @@ def drawn() -> set[tuple[str, str, str, str]]:
     """Return (subject, state before, state after, kind) of every arrow of the page's diagrams."""
     arrows = set()
     for of, diagram in re.findall(
-        r"### (\w+)\n+```mermaid\nstateDiagram-v2\n(.*?)```", PAGE.read_text(), re.DOTALL
+        r"### (\w+)\n[^#`]*```mermaid\nstateDiagram-v2\n(.*?)```", PAGE.read_text(), re.DOTALL
     ):
         for before, after, names in re.findall(r"^ +(\S+) --> (\S+): (.+)$", diagram, re.MULTILINE):
             state = State.NEW.value if before == "[*]" else before.replace("_", "-")

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from hashlib import sha256
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import pytest
 import stdnum.ca.bn
@@ -22,8 +23,11 @@ from showcost_tests.sample.truth import HOME, amount, clean_rows, day, delivered
 
 LAST_RATE = date(2026, 10, 30)
 TAX_RULES = {"DE": stdnum.de.vat, "GB": stdnum.gb.vat, "CA": stdnum.ca.bn, "US": stdnum.us.ein}
-FEEDS = {feed.name: feed for feed in load_feeds("HRB")}
+ALL = {feed.name: feed for feed in load_feeds("HRB")}
+FEEDS = {name: feed for name, feed in ALL.items() if feed.format == "csv"}
 INVOICES = [name for name in FEEDS if name.startswith("vendor_invoices")]
+CAC = "{urn:oasis:names:specification:ubl:schema:xsd:CommonAggregateComponents-2}"
+CBC = "{urn:oasis:names:specification:ubl:schema:xsd:CommonBasicComponents-2}"
 HARMLESS = {"SC-DUP-001"}
 
 
@@ -59,17 +63,17 @@ def test_every_reason_in_force_is_planted_but_the_one_that_input_cannot_cause() 
 
 
 def test_the_sample_is_of_the_size_and_badness_that_it_claims() -> None:
-    files = [file for feed in FEEDS for file in _files(feed)]
+    files = [file for feed in ALL for file in _files(feed)]
     rows = sum(file["rows"] for file in files)
     bad = [row for file in files for row in file["planted"] if row["code"] not in HARMLESS]
     assert (len(files), rows) == (truth()["files"], truth()["rows"])
-    assert 20 <= len(files) <= 30
+    assert 20 <= len(files) <= 35
     assert 2_800 <= rows <= 3_300
     assert 0.035 <= len(bad) / rows <= 0.055
     assert len({row["fault"] for row in bad}) >= 20
 
 
-@pytest.mark.parametrize("feed", FEEDS)
+@pytest.mark.parametrize("feed", ALL)
 def test_files_are_those_of_the_truth(feed: str) -> None:
     for file in _files(feed):
         content = (HOME / "inbox" / feed / file["file"]).read_bytes()
@@ -166,6 +170,31 @@ def _totals(feed: str, file: dict[str, Any]) -> dict[str, dict[str, str]]:
         for name in (name for name in names if row[name]):
             totals[name] = f"{Decimal(totals.get(name, '0')) + amount(feed, row[name]):.2f}"
     return found
+
+
+def test_e_invoices_state_what_the_truth_says_of_them() -> None:
+    for file in _files("e_invoices"):
+        root = ET.parse(HOME / "inbox" / "e_invoices" / file["file"]).getroot()  # noqa: S314 - ours
+        sign = -1 if root.tag.endswith("CreditNote") else 1
+        (monetary,) = root.iter(f"{CAC}LegalMonetaryTotal")
+        (tax,) = (total.findtext(f"{CBC}TaxAmount") for total in root.findall(f"{CAC}TaxTotal"))
+        stated = {element.tag.removeprefix(CBC): Decimal(str(element.text)) for element in monetary}
+        lines = [element for element in root if element.tag.endswith("Line")]
+        sum_of_lines = sum(
+            (Decimal(str(line.findtext(f"{CBC}LineExtensionAmount"))) for line in lines), Decimal(0)
+        )
+        if file["file_code"]:
+            assert sum_of_lines != stated["LineExtensionAmount"]
+            continue
+        assert sum_of_lines == stated["LineExtensionAmount"]
+        others = len(root.findall(f"{CAC}AllowanceCharge")) + ("PayableRoundingAmount" in stated)
+        assert file["rows"] == len(lines) + others
+        net = stated["TaxExclusiveAmount"] + stated.get("PayableRoundingAmount", Decimal(0))
+        assert file["posted"]["EUR"] == {
+            "rows": str(file["rows"]),
+            "net_amount": f"{sign * net:.2f}",
+            "tax_amount": f"{sign * Decimal(str(tax)):.2f}",
+        }
 
 
 def test_the_totals_of_canadian_reports_hold_but_in_the_one_that_is_refused() -> None:

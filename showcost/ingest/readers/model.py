@@ -65,6 +65,7 @@ class Limits:
     columns: int = 4096
     name_characters: int = 10_000
     workbook_bytes: int = 256 * 2**20
+    xml_bytes: int = 64 * 2**20
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from showcost.ingest.readers.reading import Reading, unreadable
 from showcost.ingest.readers.shapes import TEXT, shape
 from showcost.ingest.readers.source import Plain, UnreadableError, decompress, kind_of, to_plain
 from showcost.ingest.readers.table import Known, TableReading
+from showcost.ingest.readers.ubl import UblReading, looks_like_ubl
 from showcost.ingest.readers.workbook import to_text
 
 if TYPE_CHECKING:
@@ -43,10 +44,10 @@ def read_delivery(
 ) -> Reading:
     """Open a delivery for reading.
 
-    `format` is what the feed expects ("csv" or "xlsx"); what the bytes are decides, and a difference is
-    among the assumptions. `work_dir` is where temporary files may go. Content never raises: what cannot be
-    read gives a reading with one rejection of the whole file (SC-FIL-001). OSError is raised when the file
-    itself cannot be opened.
+    `format` is what the feed expects ("csv", "xlsx" or "ubl"); what the bytes are decides, and a difference
+    is among the assumptions; but where e-invoices are expected nothing else is read. `work_dir` is where
+    temporary files may go. Content never raises: what cannot be read gives a reading with one rejection of
+    the whole file (SC-FIL-001). OSError is raised when the file itself cannot be opened.
     """
     folder = tempfile.TemporaryDirectory(prefix="reading-", dir=work_dir)
     size = path.stat().st_size
@@ -71,6 +72,8 @@ def _open(
         path = decompress(path, kind, place, limits)
         notes.append(f"the delivery is compressed ({kind})")
         kind = kind_of(path)
+    if kind == "text" and (expected == "ubl" or looks_like_ubl(_head(path))):
+        return _e_invoice(path, limits, folder)
     if kind == "workbook":
         text, about = to_text(path, place, hints.sheet, limits)
         notes.extend(about)
@@ -85,6 +88,19 @@ def _open(
     else:
         raise UnreadableError("the delivery is compressed more than once")
     return _table(plain, hints, limits, folder, notes)
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(_HEAD)
+
+
+def _e_invoice(path: Path, limits: Limits, folder: tempfile.TemporaryDirectory[str]) -> Reading:
+    if path.stat().st_size > limits.xml_bytes:
+        raise UnreadableError(f"the e-invoice is larger than {limits.xml_bytes} bytes")
+    reading = UblReading(path.read_bytes(), limits)
+    folder.cleanup()
+    return reading
 
 
 def _table(

@@ -1,0 +1,233 @@
+"""Decisions: what a person settled about a row, recorded before it counts, and never taken out again.
+
+A row is told by its feed, its delivery and its record. Its text, and what is posted of it, never change; a
+decision says how both are to be read from now on:
+
+- correct: some fields have another text; what is posted of the row is reversed, and the row is judged anew
+- accept: some reasons do not keep the row out
+- discard: the row is not a cost (it was not posted)
+- withdraw: what is posted of the row is reversed and does not come back
+- prefer: of the rows with the same key, this one is to be posted
+- reopen: everything decided about the row before is lifted
+
+The effect of all decisions on a row is what comes after its last reopening: corrections and waivers add up,
+the last decision says whether the row is withheld. Closing and opening periods is `periods`.
+"""
+# ruff: noqa: S608 - statements are put together from constants of this package; values are bound
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import UTC
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+import pyarrow as pa
+
+from showcost.core.durable import commit
+from showcost.core.hashing import SHORT, sha256_framed
+from showcost.ledger import states
+from showcost.ledger.commit import attest
+from showcost.ledger.schema import DECISION_COLUMNS
+from showcost.ledger.states import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    import duckdb
+
+    from showcost.ledger.audit import Record
+    from showcost.ledger.store import Ledger
+
+
+class DecisionKind(StrEnum):
+    """What can be decided about a row; see the module."""
+
+    CORRECT = "correct"
+    ACCEPT = "accept"
+    DISCARD = "discard"
+    WITHDRAW = "withdraw"
+    PREFER = "prefer"
+    REOPEN = "reopen"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A decision about one row; `fields` maps a field to its corrected text, `codes` are waived."""
+
+    feed: str
+    delivery: str
+    record: int
+    kind: DecisionKind
+    fields: Mapping[str, str] = field(default_factory=dict)
+    codes: tuple[str, ...] = ()
+
+    @property
+    def row_id(self) -> str:
+        """The id of the row in the queue."""
+        return row_id(self.feed, self.delivery, self.record)
+
+
+EFFECTIVE: Final = pa.schema(
+    [
+        ("row_id", pa.string()),
+        ("feed", pa.string()),
+        ("delivery", pa.string()),
+        ("record", pa.int64()),
+        ("decision", pa.string()),
+        ("fields", pa.string()),
+        ("codes", pa.list_(pa.string())),
+        ("withheld", pa.bool_()),
+        ("preferred", pa.bool_()),
+        ("seq", pa.int64()),
+    ]
+)
+"""The effect of all decisions on a row: `decision` is the last one, `fields` a JSON object of field to text,
+`codes` the waived ones, `seq` the audit record of the last decision. Reopened rows are not there."""
+
+
+def row_id(feed: str, delivery: str, record: int) -> str:
+    """Return the id of a row in the queue: 32 hex digits over where it came from."""
+    return sha256_framed([feed, delivery, record])[:SHORT]
+
+
+ROW_ID_SQL: Final = f"sha256(CAST(json_array(feed, delivery, record) AS VARCHAR))[:{SHORT}]"
+"""`row_id` as a DuckDB expression over columns of these names."""
+
+
+def record_decisions(
+    ledger: Ledger,
+    connection: duckdb.DuckDBPyConnection,
+    decisions: Sequence[Decision],
+    *,
+    who: str,
+    why: str,
+    now: datetime,
+) -> Record:
+    """Record decisions, all of one person and for one reason, and return the audit record.
+
+    The connection is that of `recovery.writing`. The corrected texts are in the record's segment and the
+    ledger, not in the log. ValueError without any decision; two about one row in one call count in order.
+    """
+    if not decisions:
+        raise ValueError("there is nothing to decide")
+    decided_at = now.astimezone(UTC).replace(tzinfo=None)
+    rows = [
+        {
+            "number": number,
+            "decided_at": decided_at,
+            "row_id": one.row_id,
+            "feed": one.feed,
+            "delivery": one.delivery,
+            "record": one.record,
+            "decision": one.kind.value,
+            "fields": json.dumps(dict(one.fields), ensure_ascii=False, sort_keys=True),
+            "codes": sorted(one.codes),
+            "who": who,
+            "why": why,
+        }
+        for number, one in enumerate(decisions, start=1)
+    ]
+    segment = ledger.audit.store_segment(Kind.DECIDED, pa.Table.from_pylist(rows, _SEGMENT))
+    counts: dict[str, int] = {}
+    for one in decisions:
+        counts[one.kind.value] = counts.get(one.kind.value, 0) + 1
+    record = ledger.audit.append(
+        Kind.DECIDED,
+        {"who": who, "why": why, "decisions": dict(sorted(counts.items()))},
+        subjects=[states.Subject(states.Of.ROW, name) for name in sorted({one.row_id for one in decisions})],
+        segment=segment,
+    )
+    repeat(ledger, connection, record, ledger.audit.segments / segment.name)
+    return record
+
+
+def repeat(ledger: Ledger, connection: duckdb.DuckDBPyConnection, record: Record, rows: Path) -> None:
+    """Write what a record announced into the ledger, from its segment, in one transaction."""
+    connection.begin()
+    try:
+        connection.execute(_INSERT, {"path": str(rows), "seq": record.seq})
+        attest(connection, record)
+    except BaseException:
+        connection.rollback()
+        raise
+    commit(connection.commit, ledger.path)
+
+
+def effective_decisions(
+    connection: duckdb.DuckDBPyConnection, feed: str | None = None, as_of: int | None = None
+) -> pa.Table:
+    """Return the effect of all decisions per row (`EFFECTIVE`), ordered by row_id.
+
+    For one feed, or all; as known after the audit record `as_of`, or now.
+    """
+    found = connection.sql(
+        f"{_EFFECTIVE} SELECT {', '.join(EFFECTIVE.names)} FROM effective "
+        "WHERE alive AND (CAST($feed AS VARCHAR) IS NULL OR feed = $feed) ORDER BY row_id",
+        params={"feed": feed, "as_of": as_of},
+    ).to_arrow_table()
+    return found.cast(EFFECTIVE)
+
+
+_SEGMENT: Final = pa.schema(
+    [
+        ("number", pa.int32()),
+        ("decided_at", pa.timestamp("us")),
+        *((name, pa.string()) for name in ("row_id", "feed", "delivery")),
+        ("record", pa.int64()),
+        *((name, pa.string()) for name in ("decision", "fields")),
+        ("codes", pa.list_(pa.string())),
+        *((name, pa.string()) for name in ("who", "why")),
+    ]
+)
+
+_INSERT: Final = f"""
+INSERT INTO row_decisions BY NAME
+SELECT $seq AS seq, {", ".join(name for name in DECISION_COLUMNS if name != "seq")} FROM read_parquet($path)
+"""
+
+# A posting is out of date when the row was corrected, or a correction of it lifted, since it was posted.
+_EFFECTIVE: Final = """
+WITH known AS (
+    SELECT *, count(*) FILTER (decision = 'reopen') OVER earlier AS reopenings,
+        bool_or(decision = 'correct') OVER earlier AS corrected_so_far
+    FROM row_decisions WHERE CAST($as_of AS BIGINT) IS NULL OR seq <= $as_of
+    WINDOW earlier AS (PARTITION BY row_id ORDER BY seq, number)
+), sorted AS (
+    SELECT *, reopenings = max(reopenings) OVER (PARTITION BY row_id) AND decision <> 'reopen' AS alive
+    FROM known ORDER BY row_id, seq, number
+), effective AS (
+    SELECT row_id, any_value(feed) AS feed, any_value(delivery) AS delivery, any_value(record) AS record,
+        coalesce(bool_or(alive), false) AS alive,
+        last(decision) AS decision,
+        list_reduce(list_prepend('{}', coalesce(list(fields) FILTER (alive), [])),
+            lambda held, more: CAST(json_merge_patch(held, more) AS VARCHAR)) AS fields,
+        list_sort(list_distinct(coalesce(flatten(list(codes) FILTER (alive)), []))) AS codes,
+        last(decision) IN ('discard', 'withdraw') AS withheld,
+        coalesce(bool_or(decision = 'prefer') FILTER (alive), false) AS preferred,
+        max(seq) AS seq,
+        max(seq) FILTER (decision = 'correct' OR (decision = 'reopen' AND corrected_so_far)) AS changed_seq
+    FROM sorted GROUP BY row_id
+)
+"""
+
+REVERSIBLE: Final = f"""
+{_EFFECTIVE}, standing AS (
+    SELECT ledger_entries.*, batches.seq AS posted_seq
+    FROM ledger_entries JOIN batches USING (batch_id)
+    WHERE entry_kind = 'posting'
+        AND (CAST($feed AS VARCHAR) IS NULL OR ledger_entries.feed = $feed)
+        AND entry_id NOT IN (SELECT reverses FROM ledger_entries WHERE reverses IS NOT NULL)
+), reversible AS (
+    SELECT standing.* FROM standing JOIN effective USING (feed, delivery, record)
+    WHERE withheld OR coalesce(changed_seq > posted_seq, false)
+)
+"""
+"""The entries that stand (posted and not reversed), and those among them that a decision takes back.
+
+A WITH clause with the parameters `feed` (or null for all) and `as_of`; `standing` and `reversible` have the
+columns of `ledger_entries` and `posted_seq`.
+"""

@@ -1,0 +1,106 @@
+"""Accounting periods: closed and opened again, each time by a person, for a reason, on record.
+
+`production.yaml` may name periods that are closed from the start; a decision here on the same name
+overrules it.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from showcost.core.durable import commit
+from showcost.ledger import states
+from showcost.ledger.commit import attest
+from showcost.ledger.states import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import duckdb
+
+    from showcost.ledger.audit import Record
+    from showcost.ledger.store import Ledger
+
+
+class Period(NamedTuple):
+    """A period, both dates included, as it was last decided: closed or open."""
+
+    name: str
+    first: date
+    last: date
+    closed: bool
+
+
+def record_period(
+    ledger: Ledger,
+    connection: duckdb.DuckDBPyConnection,
+    period: Period,
+    *,
+    who: str,
+    why: str,
+    now: datetime,
+) -> Record:
+    """Record that a period is closed, or open again, and return the audit record.
+
+    The connection is that of `recovery.writing`. Raises IntegrityError for closing a period that is closed,
+    or opening one that is open.
+    """
+    record = ledger.audit.append(
+        Kind.PERIOD_CLOSED if period.closed else Kind.PERIOD_REOPENED,
+        {
+            "name": period.name,
+            "from": period.first.isoformat(),
+            "to": period.last.isoformat(),
+            "decided_at": now.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds"),
+            "who": who,
+            "why": why,
+        },
+        subjects=[states.period(period.name)],
+    )
+    repeat(ledger, connection, record)
+    return record
+
+
+def repeat(ledger: Ledger, connection: duckdb.DuckDBPyConnection, record: Record) -> None:
+    """Write what a record says of a period into the ledger, in one transaction."""
+    connection.begin()
+    try:
+        connection.execute(_INSERT, row_of(record))
+        attest(connection, record)
+    except BaseException:
+        connection.rollback()
+        raise
+    commit(connection.commit, ledger.path)
+
+
+def row_of(record: Record) -> dict[str, Any]:
+    """Return the row of `period_decisions` that a record stands for."""
+    facts: Mapping[str, Any] = record.facts
+    return {
+        "seq": record.seq,
+        "decided_at": datetime.fromisoformat(facts["decided_at"]),
+        "name": facts["name"],
+        "closed": record.kind is Kind.PERIOD_CLOSED,
+        "first_date": date.fromisoformat(facts["from"]),
+        "last_date": date.fromisoformat(facts["to"]),
+        "who": facts["who"],
+        "why": facts["why"],
+    }
+
+
+def decided_periods(connection: duckdb.DuckDBPyConnection, as_of: int | None = None) -> list[Period]:
+    """Return each period as it was last decided, by name; as known after an audit record, or now."""
+    return [Period(*row) for row in connection.execute(_LATEST, {"as_of": as_of}).fetchall()]
+
+
+_INSERT: Final = """
+INSERT INTO period_decisions VALUES
+    ($seq, $decided_at, $name, $closed, $first_date, $last_date, $who, $why)
+"""
+
+_LATEST: Final = """
+SELECT name, first_date, last_date, closed FROM period_decisions
+WHERE CAST($as_of AS BIGINT) IS NULL OR seq <= $as_of
+QUALIFY row_number() OVER (PARTITION BY name ORDER BY seq DESC) = 1 ORDER BY name
+"""

@@ -1,0 +1,371 @@
+"""What decisions do to what is posted: reversed exactly, posted again as decided, nothing rewritten."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pytest
+
+from showcost.core.durable import System, using
+from showcost.core.errors import CheckFailedError, FatalError, InputError, IntegrityError
+from showcost.core.ids import entry_id
+from showcost.ledger.decisions import Decision, DecisionKind, effective_decisions, record_decisions, row_id
+from showcost.ledger.digest import digest
+from showcost.ledger.moments import moment_of
+from showcost.ledger.pack import write_pack
+from showcost.ledger.periods import Period, decided_periods, record_period
+from showcost.ledger.proofs import prove_ledger
+from showcost.ledger.queries import balances, posted_keys, reversible_rows
+from showcost.ledger.recovery import writing
+from showcost.ledger.states import Kind
+from showcost_tests.ledger.rows import MONDAY, TERMS, WEEK, Row, entries, post_rows, row, short, table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from showcost.ledger.store import Ledger
+
+NOW = datetime(2026, 3, 9, 9, tzinfo=UTC)
+VERIFIER = Path(__file__).parents[2] / "tools" / "verify_pack.py"
+
+
+def about(
+    one: Row, kind: DecisionKind, fields: dict[str, str] | None = None, codes: tuple[str, ...] = ()
+) -> Decision:
+    return Decision("vendors", str(one["delivery"]), int(str(one["record"])), kind, fields or {}, codes)
+
+
+def decide(ledger: Ledger, *decisions: Decision) -> int:
+    with writing(ledger) as connection:
+        return record_decisions(ledger, connection, decisions, who="R. Auditor", why="asked", now=NOW).seq
+
+
+def other(number: int, net: str, tax: str | None = "20.02") -> Row:
+    """Return a row with the key of row `number` that came later, with other content."""
+    return row(number, net=net, tax=tax) | {
+        "record": 900 + number,
+        "arrival": 2,
+        "delivery": short("later") * 2,
+    }
+
+
+def kinds(ledger: Ledger) -> list[tuple[str, int, Decimal]]:
+    return [
+        (str(one["entry_kind"]), int(str(one["generation"])), one["amount"])
+        for one in sorted(
+            entries(ledger), key=lambda one: (one["generation"], one["entry_kind"], one["component"])
+        )
+    ]
+
+
+def standing(ledger: Ledger, *numbers: int) -> list[dict[str, Any]]:
+    keys = pa.array([short(f"key {number}") for number in numbers])
+    with ledger.read() as connection:
+        return posted_keys(connection, "vendors", keys).to_pylist()
+
+
+def test_a_withdrawn_row_is_negated_at_its_own_rates_and_does_not_come_back(ledger: Ledger) -> None:
+    first, second = row(1), row(2)
+    post_rows(ledger, table([first, second]), [MONDAY])
+    decide(ledger, about(first, DecisionKind.WITHDRAW))
+    with ledger.read() as connection:
+        assert reversible_rows(connection, "vendors") == {MONDAY: 1}
+    assert [one["row_key"] for one in standing(ledger, 1, 2)] == [second["row_key"]]
+    (result,) = post_rows(ledger, table([second]), [MONDAY])
+    assert (result.rows, result.appended_entries) == (1, 2)
+    assert result.batch is not None
+    assert result.batch.totals == {"EUR": Decimal("-120.12")}
+    by_id = {str(one["entry_id"]): one for one in entries(ledger)}
+    for component in ("net", "tax"):
+        name = entry_id(TERMS.production, "vendors", str(first["row_key"]), component)
+        back = by_id[entry_id(TERMS.production, "vendors", str(first["row_key"]), component, "reversal")]
+        same = set(back) - {"entry_id", "batch_id", "entry_kind", "reverses", "amount", "base_amount"}
+        assert {key: back[key] for key in same} == {key: by_id[name][key] for key in same}
+        assert back["reverses"] == name
+        assert back["amount"] == -by_id[name]["amount"]
+        assert back["base_amount"] == -by_id[name]["base_amount"]
+    assert post_rows(ledger, table([second]), [MONDAY])[0].batch is None
+    with ledger.read() as connection:
+        assert reversible_rows(connection, "vendors") == {}
+        (sums,) = balances(connection, MONDAY, MONDAY).to_pylist()
+    assert (sums["row_count"], sums["entry_count"], sums["amount"]) == (1, 6, Decimal("120.12"))
+
+
+def test_a_corrected_document_is_reversed_and_booked_anew_in_one_batch(ledger: Ledger) -> None:
+    old, new = row(1), other(1, net="90.00", tax=None)
+    post_rows(ledger, table([old]), [MONDAY])
+    with pytest.raises(CheckFailedError, match="posted already with other content"):
+        post_rows(ledger, table([new]), [MONDAY])
+    decide(ledger, about(old, DecisionKind.WITHDRAW), about(new, DecisionKind.PREFER))
+    (result,) = post_rows(ledger, table([new]), [MONDAY])
+    assert result.appended_entries == 3
+    assert kinds(ledger) == [
+        ("posting", 1, Decimal("100.1")),
+        ("posting", 1, Decimal("20.02")),
+        ("reversal", 1, Decimal("-100.1")),
+        ("reversal", 1, Decimal("-20.02")),
+        ("posting", 2, Decimal(90)),
+    ]
+    again = other(1, net="80.00", tax=None) | {"record": 999}
+    decide(ledger, about(new, DecisionKind.WITHDRAW), about(again, DecisionKind.PREFER))
+    post_rows(ledger, table([again]), [MONDAY])
+    assert kinds(ledger)[-2:] == [("reversal", 2, Decimal(-90)), ("posting", 3, Decimal(80))]
+    assert [one["record"] for one in standing(ledger, 1)] == [999]
+
+
+def test_a_corrected_row_may_move_to_another_date_and_key(ledger: Ledger) -> None:
+    before = row(1)
+    post_rows(ledger, table([before]), [MONDAY])
+    decide(ledger, about(before, DecisionKind.CORRECT, fields={"invoice_no": "R-77"}))
+    after = row(1, day=WEEK[2]) | {"row_key": short("key 77"), "content": short("corrected")}
+    results = post_rows(ledger, table([after]))
+    assert [(one.partition_date, one.appended_entries) for one in results if one.batch] == [
+        (MONDAY, 2),
+        (WEEK[2], 2),
+    ]
+    assert [one["row_key"] for one in standing(ledger, 1, 77)] == [short("key 77")]
+    assert all(one.batch is None for one in post_rows(ledger, table([after])))
+
+
+def test_what_gives_way_to_a_row_is_reversed_with_it_whatever_its_date(ledger: Ledger) -> None:
+    old, new = row(1), row(1, day=WEEK[2]) | {"record": 900, "content": short("new")}
+    post_rows(ledger, table([old]), [MONDAY])
+    decide(ledger, about(old, DecisionKind.WITHDRAW), about(new, DecisionKind.PREFER))
+    post_rows(ledger, table([new]), [WEEK[2]])
+    decide(ledger, about(old, DecisionKind.REOPEN))
+    assert [one["record"] for one in standing(ledger, 1)] == [900]
+    with ledger.read() as connection:
+        assert reversible_rows(connection, "vendors") == {}
+
+
+def test_a_reopened_row_is_posted_again(ledger: Ledger) -> None:
+    one = row(1)
+    post_rows(ledger, table([one]), [MONDAY])
+    decide(ledger, about(one, DecisionKind.WITHDRAW))
+    post_rows(ledger, [], [MONDAY])
+    assert standing(ledger, 1) == []
+    decide(ledger, about(one, DecisionKind.REOPEN))
+    post_rows(ledger, table([one]), [MONDAY])
+    assert [(kind, number) for kind, number, _ in kinds(ledger)][-2:] == [("posting", 2), ("posting", 2)]
+    # A withdrawal that is lifted before it was posted changes nothing.
+    decide(ledger, about(one, DecisionKind.WITHDRAW))
+    decide(ledger, about(one, DecisionKind.REOPEN))
+    assert post_rows(ledger, table([one]), [MONDAY])[0].batch is None
+
+
+def test_a_correction_that_is_lifted_brings_the_first_reading_back(ledger: Ledger) -> None:
+    first = row(1)
+    corrected = first | {"content": short("corrected")}
+    post_rows(ledger, table([first]), [MONDAY])
+    decide(ledger, about(first, DecisionKind.CORRECT, fields={"description": "x"}))
+    post_rows(ledger, table([corrected]), [MONDAY])
+    decide(ledger, about(first, DecisionKind.REOPEN))
+    post_rows(ledger, table([first]), [MONDAY])
+    assert [one["content"] for one in standing(ledger, 1)] == [first["content"]]
+    assert max(number for _, number, _ in kinds(ledger)) == 3
+
+
+def test_the_effect_of_decisions_is_what_came_after_the_last_reopening(ledger: Ledger) -> None:
+    one, two = row(1), row(2)
+    moments = [
+        decide(ledger, about(one, DecisionKind.CORRECT, fields={"account": "2000", "set": "1"})),
+        decide(ledger, about(one, DecisionKind.ACCEPT, codes=("SC-VEN-001",))),
+        decide(
+            ledger,
+            about(one, DecisionKind.CORRECT, fields={"account": "3000"}),
+            about(two, DecisionKind.DISCARD),
+        ),
+        decide(ledger, about(two, DecisionKind.REOPEN)),
+        decide(ledger, about(one, DecisionKind.DISCARD)),
+    ]
+    with ledger.read() as connection:
+        states = [effective_decisions(connection, "vendors", as_of).to_pylist() for as_of in (*moments, None)]
+        assert effective_decisions(connection, "others").num_rows == 0
+    assert [len(found) for found in states] == [1, 1, 2, 1, 1, 1]
+    (now,) = states[-1]
+    assert now == {
+        "row_id": row_id("vendors", str(one["delivery"]), 3),
+        "feed": "vendors",
+        "delivery": one["delivery"],
+        "record": 3,
+        "decision": "discard",
+        "fields": '{"set":"1","account":"3000"}',
+        "codes": ["SC-VEN-001"],
+        "withheld": True,
+        "preferred": False,
+        "seq": moments[-1],
+    }
+    assert {one["decision"]: one["withheld"] for one in states[2]} == {"correct": False, "discard": True}
+
+
+def test_nothing_comes_into_a_closed_period_until_it_is_opened_again(ledger: Ledger) -> None:
+    one = row(1)
+    post_rows(ledger, table([one]), [MONDAY])
+    first = Period("P01", MONDAY, WEEK[1], closed=True)
+    with writing(ledger) as connection:
+        record_period(ledger, connection, first, who="A", why="month end", now=NOW)
+        with pytest.raises(IntegrityError, match="period_closed may not come"):
+            record_period(ledger, connection, first, who="A", why="again", now=NOW)
+    assert post_rows(ledger, table([one]), [MONDAY])[0].batch is None
+    with pytest.raises(CheckFailedError, match=r"2 entries would come into P01, which is closed"):
+        post_rows(ledger, table([one, row(2)]), [MONDAY])
+    decide(ledger, about(one, DecisionKind.WITHDRAW))
+    with pytest.raises(CheckFailedError, match="P01"):
+        post_rows(ledger, [], [MONDAY])
+    with writing(ledger) as connection:
+        record_period(ledger, connection, first._replace(closed=False), who="A", why="late bill", now=NOW)
+        assert decided_periods(connection) == [first._replace(closed=False)]
+    post_rows(ledger, [], [MONDAY])
+    assert standing(ledger, 1) == []
+
+
+def test_a_past_moment_stays_what_it_was(ledger: Ledger) -> None:
+    one = row(1)
+    post_rows(ledger, table([one, row(2)]), [MONDAY])
+    then = ledger.audit.head().seq
+    with ledger.read() as connection:
+        before = digest(connection, WEEK[0], WEEK[-1])
+        sums = balances(connection, WEEK[0], WEEK[-1])
+    decide(ledger, about(one, DecisionKind.WITHDRAW))
+    post_rows(ledger, table([row(2), row(3)]), [MONDAY])
+    with ledger.read() as connection:
+        assert digest(connection, WEEK[0], WEEK[-1]).hash != before.hash
+        assert digest(connection, WEEK[0], WEEK[-1], then) == before
+        assert balances(connection, WEEK[0], WEEK[-1], as_of=then) == sums
+        assert digest(connection, WEEK[0], WEEK[-1], 0).partitions == {}
+
+
+def test_moments_are_records_or_times_that_have_come(ledger: Ledger) -> None:
+    post_rows(ledger, table([row(1)]), [MONDAY])
+    records = list(ledger.audit.records())
+    assert moment_of(ledger.audit, "2") == 2
+    assert moment_of(ledger.audit, records[-1].at.isoformat()) == 4
+    assert moment_of(ledger.audit, "2001-01-01T00:00:00Z") == 0
+    for text, expected in (
+        ("99", "records 1 to 4"),
+        ("soon", "is no moment"),
+        ("2026-03-01T00:00:00", "offset from UTC"),
+        ("2999-01-01T00:00:00Z", "has not come yet"),
+    ):
+        with pytest.raises(InputError, match=expected):
+            moment_of(ledger.audit, text)
+
+
+@pytest.mark.parametrize("what", ["decision", "period"])
+def test_a_decision_that_did_not_commit_is_repeated_as_it_was_recorded(ledger: Ledger, what: str) -> None:
+    class NoCommit(System):
+        def commit(self, commit: Callable[[], object], path: Path) -> None:
+            del commit, path
+            raise OSError(28, "No space left on device")
+
+    def close_monday() -> None:
+        with writing(ledger) as connection:
+            closed = Period("P01", MONDAY, MONDAY, closed=True)
+            record_period(ledger, connection, closed, who="A", why="b", now=NOW)
+
+    one = row(1)
+    post_rows(ledger, table([one]), [MONDAY])
+    act = close_monday if what == "period" else lambda: decide(ledger, about(one, DecisionKind.WITHDRAW))
+    with using(NoCommit()), pytest.raises(FatalError):
+        act()
+    with writing(ledger):
+        pass
+    assert [record.kind for record in ledger.audit.records()][-2:] == [
+        Kind.DECIDED if what == "decision" else Kind.PERIOD_CLOSED,
+        Kind.RECOVERED,
+    ]
+    with ledger.read() as connection:
+        if what == "decision":
+            assert effective_decisions(connection).num_rows == 1
+        else:
+            assert [period.name for period in decided_periods(connection)] == ["P01"]
+
+
+def corrected_books(ledger: Ledger) -> None:
+    """Post, withdraw, correct: what proofs have to agree with."""
+    old, new = row(1), other(1, net="90.00")
+    post_rows(ledger, table([old, row(2), row(3, currency="USD")]), [MONDAY])
+    decide(ledger, about(old, DecisionKind.WITHDRAW), about(new, DecisionKind.PREFER))
+    post_rows(ledger, table([new, row(2)]), [MONDAY])
+    with writing(ledger) as connection:
+        closed = Period("P01", WEEK[1], WEEK[1], closed=True)
+        record_period(ledger, connection, closed, who="A", why="b", now=NOW)
+
+
+def findings(ledger: Ledger) -> list[str]:
+    steps = [step for step in prove_ledger(ledger, list) if step[0] not in {"acceptance", "database file"}]
+    return [str(finding) for _, _, prove in steps for finding in prove()[1]]
+
+
+def test_corrected_books_prove_themselves(ledger: Ledger, tmp_path: Path) -> None:
+    corrected_books(ledger)
+    assert findings(ledger) == []
+    write_pack(ledger, TERMS.production, TERMS.base_currency, tmp_path / "pack")
+    outside = [sys.executable, "-I", "-S", str(VERIFIER), str(tmp_path / "pack")]
+    assert subprocess.run(outside, check=False, capture_output=True).returncode == 0  # noqa: S603 - our own
+
+
+@pytest.mark.parametrize(
+    ("forged", "expected"),
+    [
+        ("amount = amount - 1", "is not the exact negation"),
+        ("account = '9999'", "is not the exact negation"),
+        ("reverses = 'nothing'", "reverses no posting"),
+        ("entry_kind = 'gift'", "neither a posting nor a reversal"),
+        ("record = record + 1", "is not the exact negation"),
+    ],
+)
+def test_a_forged_reversal_is_found(ledger: Ledger, forged: str, expected: str) -> None:
+    corrected_books(ledger)
+    with writing(ledger) as connection:
+        connection.execute("DROP TRIGGER ledger_entries_no_update ON ledger_entries")
+        connection.execute(f"UPDATE ledger_entries SET {forged} WHERE entry_kind = 'reversal'")  # noqa: S608
+    assert any(expected in finding for finding in findings(ledger))
+
+
+def test_a_forged_decision_is_found(ledger: Ledger) -> None:
+    corrected_books(ledger)
+    with writing(ledger) as connection:
+        for name in ("row_decisions", "period_decisions"):
+            connection.execute(f"DROP TRIGGER {name}_no_update ON {name}")
+            connection.execute(f"UPDATE {name} SET who = 'Somebody Else'")  # noqa: S608
+    found = [finding for finding in findings(ledger) if "as they were recorded" in finding]
+    found += [finding for finding in findings(ledger) if "as it was recorded" in finding]
+    assert len(found) == 2
+
+
+def test_an_outsider_finds_a_reversal_that_is_none(ledger: Ledger, tmp_path: Path) -> None:
+    corrected_books(ledger)
+    pack = tmp_path / "pack"
+    write_pack(ledger, TERMS.production, TERMS.base_currency, pack)
+    spec = importlib.util.spec_from_file_location("verify_pack", VERIFIER)
+    assert spec is not None
+    assert spec.loader is not None
+    verifier: Any = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(verifier)
+    columns = json.loads((pack / "pack.json").read_text())["columns"]
+    with (pack / "entries.txt").open("rb") as stream:
+        parsed = [entry for _, _, entry in verifier._parsed(stream, columns)]
+    checks = verifier.Reversals()
+    for entry in parsed:
+        checks.add(entry)
+    checks.close()
+    (spoiled,) = [entry for entry in parsed if entry["reverses"] and entry["component"] == "tax"]
+    checks = verifier.Reversals()
+    for entry in parsed:
+        checks.add(entry | ({"account": "9999"} if entry is spoiled else {}))
+    with pytest.raises(verifier.Difference, match="exact negation"):
+        checks.close()
+
+
+def test_deciding_nothing_is_a_mistake_of_the_caller(ledger: Ledger) -> None:
+    with writing(ledger) as connection, pytest.raises(ValueError, match="nothing to decide"):
+        record_decisions(ledger, connection, [], who="a", why="b", now=NOW)
