@@ -5,12 +5,16 @@ A test holds the committed pages equal to what this makes.
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Final
 
 from showcost.config.feed import FeedSpec
 from showcost.config.record_kinds import RECORD_KINDS
 from showcost.core.reasons import CATALOGUE, Severity
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from pay_rules_page import pay_rules
 
 DOCS: Final = Path(__file__).resolve().parents[1] / "docs"
 
@@ -83,7 +87,11 @@ def _default(value: object) -> str:
     return f"`{value}`" if isinstance(value, str) else ""
 
 
-PAGES: Final = {"reason-codes.md": reason_codes, "feed-settings.md": feed_settings}
+PAGES: Final = {
+    "reason-codes.md": reason_codes,
+    "feed-settings.md": feed_settings,
+    "pay-rules.md": pay_rules,
+}
 """The generated pages by file name."""
 
 

@@ -13,6 +13,7 @@ from typing import NoReturn
 import click
 
 from showcost.commands.demo import demo
+from showcost.commands.guilds import guild_pack
 from showcost.commands.landing import land, status
 from showcost.commands.later import COMING, coming
 from showcost.commands.parsing import parse
@@ -41,6 +42,7 @@ for command in (
     digest,
     fx,
     verify,
+    guild_pack,
     shred,
     *(coming(name) for name in COMING),
 ):

@@ -17,6 +17,7 @@ RAW_ROWS: Final = "raw_rows"
 VALIDATION: Final = "validation"
 RATES: Final = "fx_snapshots"
 LEDGER: Final = "ledger"
+REPORTS: Final = "reports"
 
 LEDGER_POOL: Final = "ledger"
 """The pool of one that all steps belong to which write or check the ledger database."""
@@ -30,6 +31,7 @@ RANGE_END: Final = "dagster/asset_partition_range_end"
 
 FX_SNAPSHOTS: Final = dg.AssetKey("fx_snapshots")
 LEDGER_ENTRIES: Final = dg.AssetKey("ledger_entries")
+GUILD_PACKS: Final = dg.AssetKey("guild_packs")
 
 
 def deliveries_key(feed: str) -> dg.AssetKey:

@@ -389,3 +389,13 @@ def test_posted_row_stays_valid_and_carries_its_faults_as_flags() -> None:
 def test_permit_times_are_typed() -> None:
     row = one(PMT, {}).valid.to_pylist()[0]
     assert row["start_datetime"].hour == int(str(PERMIT["start_datetime"])[11:13])
+
+
+@pytest.mark.parametrize("field", ["employee_ref", "series", "agreement", "occupation_code", "schedule"])
+@pytest.mark.parametrize("number", ["123-45-6789", "046 454 286", "AB 12 34 56 C"])
+def test_number_of_a_person_is_refused_in_any_field_and_shown_nowhere(field: str, number: str) -> None:
+    found = one(PAYROLL, {field: number})
+    assert "SC-ROW-003" in codes_of(found)
+    text = found.quarantine.column("reasons")[0].as_py()
+    assert number not in text
+    assert number.replace(" ", "") not in text

@@ -76,7 +76,7 @@ _WEEKEND_DAYS: Final = 3
 
 
 @dataclass(frozen=True)
-class _Found:
+class Found:
     """A verdict about some rows of the frame (`rows`), and the rows that brought it about, or none."""
 
     rows: Ints
@@ -92,29 +92,32 @@ def findings(judge: PayJudge, cells: pa.Table, valid: pa.Table) -> pa.Table:
     ceilings all that was earned before. `cells` are the same rows as the rules look at them
     (`cells_of_valid`). The result does not depend on the order of the rows.
     """
-    order = pc.sort_indices(valid, [("transaction_date", "ascending"), ("row_key", "ascending")])
-    valid, cells = valid.take(order), cells.take(order)
-    frame = read_frame(cells, judge.production)
-    place = judge.agreement_of(frame)
-    person = employees([valid.column("payroll_company"), valid.column("employee_ref")])
-    base = contribution_base(frame)
-    joined_days, neighbours = put_together(frame, person, place, base)
+    cells, valid = in_order(cells, valid)
     parts = [_TOLD.empty_table()]
-    for one in _all_found(judge, frame, joined_days, neighbours, place):
+    for one in all_found(judge, cells, valid):
         parts += _as_tables(one, valid)
     return query(_ID_SQL, found=pa.concat_tables(parts)).select(FINDINGS.names).cast(FINDINGS)
 
 
-def _all_found(
-    judge: PayJudge, frame: Frame, joined_days: Frame, neighbours: Neighbours, place: Ints
-) -> Iterator[_Found]:
+def in_order(cells: pa.Table, valid: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """Return cells and valid rows by date and key: an order that no delivery decides."""
+    order = pc.sort_indices(valid, [("transaction_date", "ascending"), ("row_key", "ascending")])
+    return cells.take(order), valid.take(order)
+
+
+def all_found(judge: PayJudge, cells: pa.Table, valid: pa.Table) -> Iterator[Found]:
+    """Yield what every check says of rows, those over neighbouring days included."""
+    frame = read_frame(cells, judge.production)
+    place = judge.agreement_of(frame)
+    person = employees([valid.column("payroll_company"), valid.column("employee_ref")])
+    joined_days, neighbours = put_together(frame, person, place, contribution_base(frame))
     parts = is_part(joined_days)
     for one in judge.outcomes(frame, place):
-        yield _Found(one.rows, one.terms, one.verdict)
+        yield Found(one.rows, one.terms, one.verdict)
     for one in judge.outcomes(joined_days, place):
         if one.verdict.code in OF_A_WHOLE_DAY:
             mine = (parts | frame.cut)[one.rows]
-            yield _Found(one.rows, one.terms, _only(one.verdict, mine))
+            yield Found(one.rows, one.terms, _only(one.verdict, mine))
     later, differ = of_later_days(joined_days, neighbours)
     for one in judge.outcomes(later, place):
         if one.verdict.code == "SC-PAY-002":
@@ -123,7 +126,7 @@ def _all_found(
                 "day ", as_hours(neighbours.in_a_row[one.rows] * ONE), " worked in a row, which the row does"
                 " not say; ",
             )  # fmt: skip
-            yield _Found(one.rows, one.terms, _only(one.verdict, mine, said))
+            yield Found(one.rows, one.terms, _only(one.verdict, mine, said))
     for number, terms in enumerate(judge.terms):
         rows = np.flatnonzero(place == number)
         if len(rows):
@@ -144,10 +147,10 @@ def _only(verdict: Verdict, rows: Bools, said: pa.Array | None = None) -> Verdic
     )
 
 
-def _over_days(terms: Terms, frame: Frame, neighbours: Neighbours, rows: Ints) -> Iterator[_Found]:
+def _over_days(terms: Terms, frame: Frame, neighbours: Neighbours, rows: Ints) -> Iterator[Found]:
     for judge in (_rest, _weekly_overtime, _weekly_meals, _ceilings):
         for verdict, cause in judge(terms, frame, neighbours, rows):
-            yield _Found(rows, terms, verdict, cause)
+            yield Found(rows, terms, verdict, cause)
 
 
 def _rest(
@@ -339,7 +342,7 @@ def _as_clock(minutes: Ints) -> pa.Array:
     return per_distinct(minutes, lambda value: f"{value // 60}:{value % 60:02} h")
 
 
-def _as_tables(one: _Found, valid: pa.Table) -> Iterator[pa.Table]:
+def _as_tables(one: Found, valid: pa.Table) -> Iterator[pa.Table]:
     """Yield the failures of a verdict as findings about their rows, hard and soft."""
     verdict = one.verdict
     for hard, mask in ((True, verdict.hard), (False, verdict.soft)):
