@@ -5,6 +5,7 @@ A test holds the committed pages equal to what this makes.
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -23,6 +24,9 @@ from showcost.config.feed import FeedSpec
 from showcost.config.items import ItemMapping
 from showcost.config.record_kinds import RECORD_KINDS
 from showcost.core.reasons import CATALOGUE, Severity
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from pay_rules_page import pay_rules
 
 if TYPE_CHECKING:
     from showcost.config.loading import ConfigModel
@@ -135,7 +139,11 @@ def _default(value: object) -> str:
     return f"`{value}`" if isinstance(value, str | int) else ""
 
 
-PAGES: Final = {"reason-codes.md": reason_codes, "feed-settings.md": feed_settings}
+PAGES: Final = {
+    "reason-codes.md": reason_codes,
+    "feed-settings.md": feed_settings,
+    "pay-rules.md": pay_rules,
+}
 """The generated pages by file name."""
 
 

@@ -13,6 +13,7 @@ from typing import NoReturn
 import click
 
 from showcost.commands.demo import demo
+from showcost.commands.guilds import guild_pack
 from showcost.commands.landing import land, status
 from showcost.commands.later import COMING, coming
 from showcost.commands.parsing import parse
@@ -49,6 +50,7 @@ for command in (
     period,
     trace,
     verify,
+    guild_pack,
     shred,
     *(coming(name) for name in COMING),
 ):

@@ -19,9 +19,11 @@ from showcost.components.feed_assets import (
 )
 from showcost.components.feed_checks import feed_checks
 from showcost.components.partitions import daily_partitions
+from showcost.components.pay_assets import pay_findings_asset
 from showcost.components.scaffolding import FeedScaffolder
 from showcost.config.feed import FeedSpec
 from showcost.config.home import open_home
+from showcost.config.record_kinds import PAYROLL
 from showcost.core.errors import ConfigError
 
 
@@ -60,6 +62,7 @@ class Feed(dg.Component):
                 undated_asset(feed),
                 raw_rows_asset(feed, partitions),
                 validated_assets(feed, partitions),
+                *((pay_findings_asset(feed, partitions),) if feed.kind is PAYROLL else ()),
                 posted_asset(feed, partitions),
                 *api_assets(feed, partitions),
             ],

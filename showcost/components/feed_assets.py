@@ -19,7 +19,7 @@ from showcost.components.outcome_metadata import (
 from showcost.components.partitions import partition_dates
 from showcost.components.resources import DataFolder, plain_failures
 from showcost.config.feed import FeedSpec
-from showcost.config.record_kinds import FieldType
+from showcost.config.record_kinds import PAYROLL, FieldType
 from showcost.ingest.landing import land, landed
 from showcost.ledger.schema import ENTRY_COLUMNS
 from showcost.stages.names import undated_asset as undated_asset_name
@@ -216,7 +216,12 @@ def posted_asset(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -> dg
 
     @dg.asset(
         key=naming.posted_key(feed.name),
-        deps=[naming.valid_key(feed.name), naming.FX_SNAPSHOTS],
+        deps=[
+            naming.valid_key(feed.name),
+            # So that a run which dies before it has looked at neighbouring days has not posted yet either.
+            *((naming.pay_findings_key(feed.name),) if feed.kind is PAYROLL else ()),
+            naming.FX_SNAPSHOTS,
+        ],
         description=f"Ledger entries of {feed.kind.title.lower()}: original and base amount, rate, rate "
         "date and snapshot. Append-only; materialising again appends nothing.",
         kinds={"duckdb"},

@@ -13,7 +13,9 @@ import dagster as dg
 
 from showcost.components import naming
 from showcost.components.checks import partition_check, whole_check
+from showcost.config.record_kinds import PAYROLL
 from showcost.stages import feed_checks as judges
+from showcost.stages.pay_findings import no_pay_findings
 
 if TYPE_CHECKING:
     from showcost.config.feed import FeedSpec
@@ -70,6 +72,21 @@ def feed_checks(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -> lis
             partitions=partitions,
             judge=partial(judges.no_rejected_rows, feed=feed),
             severity=_WARN,
+        ),
+        *(
+            (
+                partition_check(
+                    asset=naming.pay_findings_key(feed.name),
+                    name="no_pay_findings",
+                    description="Nothing is found in pay that needs a look by hand or a word "
+                    "with the payroll company: turnaround, days in a row, weekly hours, ceilings.",
+                    partitions=partitions,
+                    judge=partial(no_pay_findings, feed=feed),
+                    severity=_WARN,
+                ),
+            )
+            if feed.kind is PAYROLL
+            else ()
         ),
         partition_check(
             asset=posted,

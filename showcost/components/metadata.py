@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 PREVIEW_ROWS: Final = 5
 _CELL: Final = 60
+SENTENCES: Final = 600
+"""Characters of a text that is meant to be read: what a rule requires, and the arithmetic."""
 
 
 def preview(table: pa.Table, columns: Sequence[str], rows: int = PREVIEW_ROWS) -> dg.TableMetadataValue:
@@ -32,12 +34,14 @@ def preview(table: pa.Table, columns: Sequence[str], rows: int = PREVIEW_ROWS) -
     return table_value(shown, records)
 
 
-def counts_table(names: Sequence[str], rows: Iterable[Sequence[object]]) -> dg.TableMetadataValue:
-    """Return rows of plain values as a table."""
+def counts_table(
+    names: Sequence[str], rows: Iterable[Sequence[object]], longest: int = _CELL
+) -> dg.TableMetadataValue:
+    """Return rows of plain values as a table; texts longer than `longest` characters are cut."""
     return table_value(
         names,
         [
-            dg.TableRecord({name: _cell(value) for name, value in zip(names, row, strict=True)})
+            dg.TableRecord({name: _cell(value, longest) for name, value in zip(names, row, strict=True)})
             for row in rows
         ],
     )
@@ -82,10 +86,10 @@ def lineage(columns: Mapping[str, Iterable[tuple[dg.AssetKey, str]]]) -> dg.Tabl
     )
 
 
-def _cell(value: object) -> str:
+def _cell(value: object, longest: int = _CELL) -> str:
     if value is None:
         return ""
     if isinstance(value, Decimal):
         return readable_amount(value)
     text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-    return text if len(text) <= _CELL else text[: _CELL - 1] + "…"
+    return text if len(text) <= longest else text[: longest - 1] + "…"

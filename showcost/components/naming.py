@@ -17,6 +17,7 @@ RAW_ROWS: Final = "raw_rows"
 VALIDATION: Final = "validation"
 RATES: Final = "fx_snapshots"
 LEDGER: Final = "ledger"
+REPORTS: Final = "reports"
 
 LEDGER_POOL: Final = "ledger"
 """The pool of one that all steps belong to which write or check the ledger database."""
@@ -31,6 +32,7 @@ RANGE_END: Final = "dagster/asset_partition_range_end"
 FX_SNAPSHOTS: Final = dg.AssetKey("fx_snapshots")
 LEDGER_ENTRIES: Final = dg.AssetKey("ledger_entries")
 QUEUE: Final = dg.AssetKey("reconciliation_queue")
+GUILD_PACKS: Final = dg.AssetKey("guild_packs")
 
 
 def pulled_key(feed: str) -> dg.AssetKey:
@@ -78,9 +80,15 @@ def posted_key(feed: str) -> dg.AssetKey:
     return dg.AssetKey(f"posted_{feed}")
 
 
-def dated_keys(feed: str) -> tuple[dg.AssetKey, ...]:
+def pay_findings_key(feed: str) -> dg.AssetKey:
+    """Return the key of what pay rules find among the neighbouring days of a payroll feed."""
+    return dg.AssetKey(f"pay_findings_{feed}")
+
+
+def dated_keys(feed: str, *, payroll: bool = False) -> tuple[dg.AssetKey, ...]:
     """Return the keys of a feed's partitioned assets, in the order of the way."""
-    return tuple(key(feed) for key in (raw_key, valid_key, quarantine_key, posted_key))
+    keys = (raw_key, valid_key, quarantine_key, *((pay_findings_key,) if payroll else ()), posted_key)
+    return tuple(key(feed) for key in keys)
 
 
 def stage_tags(stage: str, feed: str) -> Mapping[str, str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from showcost.components.metadata import counts_table, preview
+from showcost.components.metadata import SENTENCES, counts_table, preview
 from showcost.core.reasons import CATALOGUE
 from showcost.ledger.decisions import row_id
 from showcost.stages.names import quarantine_asset, valid_asset
@@ -66,13 +66,13 @@ def queue_table(feed: FeedSpec, rows: pa.Table) -> dg.TableMetadataValue:
             reason.get("code"),
             row["arrival"],
             row["record"],
-            *(reason.get(name) for name in ("field", "observed", "expected")),
+            *(reason.get(name) for name in ("field", "observed", "expected", "source")),
         )
         for row in shown.to_pylist()
         for reason in json.loads(row["reasons"])
     ]
-    names = ["id", "state", "code", "arrival", "record", "field", "observed", "expected"]
-    return counts_table(names, lines)
+    names = ["id", "state", "code", "arrival", "record", "field", "observed", "expected", "source"]
+    return counts_table(names, lines, longest=SENTENCES)
 
 
 def _state(disposition: str, reason: Mapping[str, str]) -> str:

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, TypeVar
 
 from showcost.config.loading import read_csv_rows
+from showcost.config.production import PRODUCTION_FILE
 from showcost.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -96,10 +97,36 @@ def load_chart(path: Path, production: Production) -> Chart:
                 "an account of this chart",
                 account.fringe_account,
             )
+    _check_unions(path, accounts, production)
     for name, number in production.control_accounts.model_dump().items():
         if number not in accounts:
             raise ConfigError(path, f"control account {name}", "this account in the chart", number)
     return Chart(accounts)
+
+
+def _check_unions(path: Path, accounts: Mapping[str, Account], production: Production) -> None:
+    """Refuse a chart in which work under a signed agreement could be coded to no account, or to a balance."""
+    labour: set[str] = set()
+    for account in accounts.values():
+        if account.union_category is UnionCategory.NONE:
+            continue
+        if account.kind is AccountKind.BALANCE:
+            found = account.union_category.value
+            raise ConfigError(path, f"account {account.number}, union_category", "none for a balance", found)
+        labour.add(account.union_category.value)
+    for agreement in production.agreements:
+        if agreement.union not in set(UnionCategory):
+            known = ", ".join(UnionCategory)
+            raise ConfigError(
+                path.parent / PRODUCTION_FILE,
+                f"agreements, {agreement.name}, union",
+                f"one of {known}",
+                agreement.union,
+            )
+        if agreement.union not in labour:
+            raise ConfigError(
+                path, "union_category", f"an account of {agreement.union}, for {agreement.name} is signed"
+            )
 
 
 def _present(path: Path, line: str, row: dict[str, str], column: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from showcost.config.agreements import Agreements, load_agreements
 from showcost.config.budget import Budget, load_budget
 from showcost.config.chart import Chart, load_chart
 from showcost.config.production import PRODUCTION_FILE, Production, inside, load_production
@@ -17,7 +18,7 @@ HOME_VARIABLE = "SHOWCOST_HOME"
 
 @dataclass(frozen=True)
 class Home:
-    """A data folder; `production`, `chart` and `budget` are read once, when first asked for."""
+    """A data folder; what production.yaml and its neighbours say is read once, when first asked for."""
 
     path: Path
 
@@ -35,6 +36,11 @@ class Home:
     def budget(self) -> Budget:
         """The budget; ConfigError when it cannot be used."""
         return load_budget(self._named("budget"), self.chart, self.production.base_currency)
+
+    @cached_property
+    def agreements(self) -> Agreements:
+        """The union agreements: the package's, and those in `agreements/` here; ConfigError for a bad one."""
+        return load_agreements(self.path)
 
     @property
     def inbox(self) -> Path:
@@ -78,8 +84,8 @@ def default_home() -> Path:
 def open_home(path: Path | None = None) -> Home:
     """Return the data folder at `path` (default: `default_home()`), checked to describe a production.
 
-    Production, chart and budget are read here, so that what is wrong with one of them is said before any
-    work and not when a step comes to need it.
+    Production, chart, budget and agreements are read here, so that what is wrong with one of them is said
+    before any work and not when a step comes to need it.
     """
     home = Home(path or default_home())
     if not (home.path / PRODUCTION_FILE).is_file():
@@ -88,5 +94,5 @@ def open_home(path: Path | None = None) -> Home:
             "",
             f"a data folder with a {PRODUCTION_FILE} (name another one with {HOME_VARIABLE})",
         )
-    _ = home.production, home.chart, home.budget
+    _ = home.production, home.chart, home.budget, home.agreements
     return home

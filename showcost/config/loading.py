@@ -177,7 +177,7 @@ def _suggestion(model: type[BaseModel], location: tuple[int | str, ...]) -> str:
                 ),
                 None,
             )
-    names = list(here.model_fields) if here else []
+    names = [field.alias or name for name, field in here.model_fields.items()] if here else []
     near = difflib.get_close_matches(str(location[-1]), names, n=1)
     return f" (did you mean {near[0]}?)" if near else f" (known keys: {', '.join(names)})" if names else ""
 

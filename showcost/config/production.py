@@ -116,6 +116,9 @@ class Production(ConfigModel):
     type: ProductionType
     base_currency: Currency
     timezone: TimeZone
+    location_timezones: dict[str, TimeZone] = Field(default_factory=dict)
+    """Zones of the locations (or units) that rows name, where they are not in `timezone`; turnaround and
+    hours across a clock change are counted by them."""
     dates: Span
     principal_photography: Span
     currencies: tuple[Currency, ...] = Field(min_length=1)

@@ -48,7 +48,7 @@ class Reason:
 
 
 _R, _F, _W, _P = Severity.ROW, Severity.FILE, Severity.WARNING, Severity.PENDING
-_PAYROLL, _ORDERS = "pay rules", "purchase orders"
+_ORDERS = "purchase orders"
 
 CATALOGUE: Final[dict[str, Reason]] = {
     reason.code: reason
@@ -58,6 +58,7 @@ CATALOGUE: Final[dict[str, Reason]] = {
         Reason("SC-FIL-003", _F, "control total mismatch", "asks the sender for the total"),
         Reason("SC-ROW-001", _R, "ragged row", "fixes delimiter or quote"),
         Reason("SC-ROW-002", _R, "required field blank", "completes it"),
+        Reason("SC-ROW-003", _R, "a personal identifier in the row", "asks for pseudonyms"),
         Reason("SC-DAT-001", _R, "date invalid or ambiguous", "confirms day/month order"),
         Reason("SC-DAT-002", _R, "outside the production's dates", "checks the show code"),
         Reason("SC-AMT-001", _R, "amount unparseable", "corrects it"),
@@ -70,13 +71,12 @@ CATALOGUE: Final[dict[str, Reason]] = {
         Reason("SC-FX-003", _R, "the pinned rate set's hash changed", "stops and escalates"),
         Reason("SC-COA-001", _R, "account unknown", "recodes or adds the account"),
         Reason("SC-COA-002", _R, "account closed", "recodes", waivable=True),
-        Reason("SC-MAP-001", _R, "cost code and union category conflict", "recodes", _PAYROLL, waivable=True),
+        Reason("SC-MAP-001", _R, "cost code and union category conflict", "recodes", waivable=True),
         Reason(
             "SC-MAP-002",
             _R,
             "occupation code is not of that local",
             "checks the deal memo",
-            _PAYROLL,
             waivable=True,
         ),
         Reason("SC-VEN-001", _R, "tax id missing", "obtains W-9 or VAT number", waivable=True),
@@ -87,17 +87,15 @@ CATALOGUE: Final[dict[str, Reason]] = {
         Reason("SC-PER-001", _R, "accounting period closed", "re-dates or reopens"),
         Reason("SC-PMT-001", _R, "permit ends before it starts", "corrects", waivable=True),
         Reason("SC-PMT-002", _R, "deposit coded as a cost", "recodes", waivable=True),
-        Reason("SC-PAY-001", _R, "below scale", "returns to payroll", _PAYROLL, waivable=True),
-        Reason("SC-PAY-002", _R, "overtime split wrong", "returns", _PAYROLL, waivable=True),
-        Reason("SC-PAY-003", _R, "meal penalty short", "returns", _PAYROLL, waivable=True),
-        Reason("SC-PAY-004", _R, "minimum call not met", "returns", _PAYROLL, waivable=True),
-        Reason("SC-PAY-005", _W, "turnaround invaded and unpaid", "checks the wrap sheet", _PAYROLL),
-        Reason(
-            "SC-PAY-006", _R, "gross is not the sum of its components", "returns", _PAYROLL, waivable=True
-        ),
-        Reason("SC-PAY-007", _W, "benefit rate or ceiling", "checks the plan", _PAYROLL),
-        Reason("SC-PAY-008", _R, "no agreement in force", "sets the agreement", _PAYROLL, waivable=True),
-        Reason("SC-PAY-009", _W, "rule of low certainty", "reviews by hand", _PAYROLL),
+        Reason("SC-PAY-001", _R, "below scale", "returns to payroll", waivable=True),
+        Reason("SC-PAY-002", _R, "overtime split wrong", "returns", waivable=True),
+        Reason("SC-PAY-003", _R, "meal penalty short", "returns", waivable=True),
+        Reason("SC-PAY-004", _R, "minimum call not met", "returns", waivable=True),
+        Reason("SC-PAY-005", _W, "turnaround invaded and unpaid", "checks the wrap sheet"),
+        Reason("SC-PAY-006", _R, "gross is not the sum of its components", "returns", waivable=True),
+        Reason("SC-PAY-007", _W, "benefit rate or ceiling", "checks the plan"),
+        Reason("SC-PAY-008", _R, "no agreement in force", "sets the agreement", waivable=True),
+        Reason("SC-PAY-009", _W, "rule of low certainty", "reviews by hand"),
         Reason("SC-COR-001", _R, "discarded or withdrawn by a person", "nothing, or reopens it"),
         Reason("SC-API-001", _P, "feed exhausted its retries; payload kept", "replays"),
     )

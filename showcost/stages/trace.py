@@ -122,7 +122,7 @@ def _rules(home: Home, feed: FeedSpec) -> list[dict[str, str]]:
             "code": rule.code,
             "field": rule.field,
             "expected": rule.expected if isinstance(rule.expected, str) else "depends on the row",
-            "source": rule.source,
+            "source": rule.source if isinstance(rule.source, str) else "depends on the row",
         }
         for rule in rules_for(reference)
     ]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
-from showcost.config.record_kinds import Field, FieldType
+from showcost.config.record_kinds import PAYROLL, Field, FieldType
 from showcost.core.money import AMOUNT_DIGITS, AMOUNT_SCALE
 
 if TYPE_CHECKING:
@@ -171,6 +171,11 @@ _SETTLED: Final[Mapping[FieldType, tuple[tuple[str, pa.DataType, str], ...]]] = 
 }
 
 
+_PAY_RULES: Final = ColumnInfo(
+    "pay_rules", pa.string(), "agreement, version and hash of the pay rules that the row was judged by"
+)
+
+
 def _raw(kind: RecordKind) -> tuple[ColumnInfo, ...]:
     columns = list(_PLACE)
     for field in kind.fields:
@@ -204,6 +209,7 @@ def _valid(kind: RecordKind) -> tuple[ColumnInfo, ...]:
         ),
         *fields,
         *(column for column in _DERIVED if column.name not in kind.by_name),
+        *((_PAY_RULES,) if kind is PAYROLL else ()),
         ColumnInfo(
             "components", pa.list_(COMPONENT), "the ledger entries that the row becomes", nullable=False
         ),

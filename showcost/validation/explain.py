@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from showcost.core.personal import MASKED, masked
 from showcost.validation.arrow_sql import query
 from showcost.validation.decided import WITHHELD
 
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
 
 SHOWN: Final = 200
 """Characters of a cell that are shown."""
-
-MASK: Final = "***"
-"""Stands for the cell of a personal field."""
 
 REASONS: Final = pa.schema(
     [
@@ -62,9 +60,10 @@ def of_rules(
     for place in sorted(pc.unique(failures.column("rule")).to_pylist()):
         rule = rules[place]
         failed = failures.filter(pc.equal(failures.column("rule"), place)).column("row")
-        expected = rule.expected_of(cells.take(failed))
+        faulty = cells.take(failed)
+        expected, source = rule.expected_of(faulty), rule.source_of(faulty)
         observed = shown(rows.column(rule.field).take(failed), feed, rule.field)
-        parts.append(_reasons(failed, rule.code, rule.field, observed, expected, rule.source))
+        parts.append(_reasons(failed, rule.code, rule.field, observed, expected, source))
     return pa.concat_tables(parts)
 
 
@@ -113,8 +112,8 @@ def shown(texts: pa.ChunkedArray, feed: FeedSpec, field: str) -> pa.ChunkedArray
     """Return cells as they may be shown: masked if personal (blank ones stay blank), else shortened."""
     filled = pc.fill_null(texts, "")
     if feed.kind.by_name[field].personal:
-        return pc.if_else(pc.equal(pc.utf8_trim_whitespace(filled), ""), "", MASK)
-    return pc.utf8_slice_codeunits(filled, 0, SHOWN)
+        return pc.if_else(pc.equal(pc.utf8_trim_whitespace(filled), ""), "", MASKED)
+    return pc.utf8_slice_codeunits(masked(filled), 0, SHOWN)
 
 
 def _reasons(row: pa.ChunkedArray, *parts: pa.ChunkedArray | pa.Array | str) -> pa.Table:

@@ -1,22 +1,27 @@
 """What rows are held against: production, chart, feed and the status of rates; and the look-up in them.
 
 `look_up` adds to the cells: `minor_units` of the currency; `account__closed_on`, `account__kind`,
-`account__union` and `account__fringe` of a known account; `fx__status`. Judging is left to the rules.
+`account__union` and `account__fringe` of a known account; `fx__status`; for payroll, what the pay rules say
+(`showcost.validation.pay`), which look at many columns at once. Judging is left to the rules.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from showcost.config.agreements import packaged
+from showcost.config.record_kinds import PAYROLL
 from showcost.core.errors import IntegrityError
 from showcost.core.money import known_currencies, minor_units
+from showcost.validation.pay import PayJudge, judged_columns
 
 if TYPE_CHECKING:
+    from showcost.config.agreements import Agreements
     from showcost.config.chart import Chart
     from showcost.config.feed import FeedSpec
     from showcost.config.production import Production
@@ -39,6 +44,12 @@ class Reference:
     production: Production
     chart: Chart
     fx_status: pa.Table | None
+    agreements: Agreements = field(default_factory=packaged)
+
+    @cached_property
+    def pay(self) -> PayJudge:
+        """The pay rules as they bind the production."""
+        return PayJudge(self.agreements, self.production)
 
     @cached_property
     def accounts(self) -> pa.Table:
@@ -112,4 +123,9 @@ def look_up(cells: pa.Table, reference: Reference) -> pa.Table:
     added["minor_units"] = pc.take(units, pc.index_in(cells.column("currency"), value_set=known))
     if reference.fx_status is not None:
         added["fx__status"] = reference.rate_status(cells.column("date"), cells.column("currency"))
-    return pa.table({**dict(zip(cells.column_names, cells.columns, strict=True)), **added})
+    known_cells = pa.table({**dict(zip(cells.column_names, cells.columns, strict=True)), **added})
+    if reference.feed.kind is not PAYROLL:
+        return known_cells
+    for name, values in judged_columns(reference.pay, known_cells).items():
+        known_cells = known_cells.append_column(name, values)
+    return known_cells

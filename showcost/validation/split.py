@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from showcost.config.agreements import packaged
 from showcost.core.errors import IntegrityError
 from showcost.validation.arrow_sql import query
 from showcost.validation.cells import check_raw
@@ -24,6 +25,7 @@ from showcost.validation.reference import Reference
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from showcost.config.agreements import Agreements
     from showcost.config.chart import Chart
     from showcost.config.feed import FeedSpec
     from showcost.config.production import Production
@@ -70,6 +72,7 @@ def validate(  # noqa: PLR0913 -- what decides about a row is handed in, each by
     rivals: pa.Table,
     decided: Decided | None = None,
     chunk_rows: int = CHUNK_ROWS,
+    agreements: Agreements | None = None,
 ) -> Outcome:
     """Divide raw rows of a feed into valid and quarantined ones.
 
@@ -78,15 +81,17 @@ def validate(  # noqa: PLR0913 -- what decides about a row is handed in, each by
     in the ledger that have one of these keys (`duplicates.POSTED`), `fx_status` says of each date and
     currency of the rows what is known of its rate (`reference.FX_STATUS`; more columns and rows do no harm).
     `decided` is what people decided about rows of the feed; corrected rows come as corrected.
+    `agreements` are those that payroll rows are held against, by default the package's.
 
     Raises IntegrityError when rows would be lost or doubled, when a rate's status is not given, or when a row
     that is posted can no longer be read; ValueError for tables without the columns that they must have.
     """
     raw, landed = check_raw(rows, feed.kind), check_raw(rivals, feed.kind)
     effects = decided.effects if decided is not None else None
-    examiner = Examiner(Reference(feed, production, chart, fx_status), effects)
+    terms = agreements or packaged()
+    examiner = Examiner(Reference(feed, production, chart, fx_status, terms), effects)
     examined = [examiner.examine(chunk, start) for start, chunk in _chunks(raw, _order(raw), chunk_rows)]
-    without_rates = Reference(feed, production, chart, None)
+    without_rates = Reference(feed, production, chart, None, terms)
     chunks = _chunks(landed, _strangers(landed, raw), chunk_rows)
     candidates = [_candidates(Examiner(without_rates, effects), chunks)]
     if decided is not None and decided.superseded.num_rows:

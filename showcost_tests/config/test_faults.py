@@ -33,6 +33,25 @@ class Fault:
 
 
 FAULTS = {
+    "a union that no account can be of": Fault(
+        PRODUCTION,
+        "union: teamsters",
+        "union: drivers",
+        "agreements, Teamsters 399, union: expected one of sag-aftra, dga, wga, iatse, teamsters, bectu,"
+        " none, found 'drivers'",
+    ),
+    "a signed agreement without an account": Fault(
+        CHART,
+        "cost,teamsters,6990",
+        "cost,none,6990",
+        "union_category: expected an account of teamsters, for Teamsters 399 is signed",
+    ),
+    "labour on a balance account": Fault(
+        CHART,
+        "9220,Payroll clearing,balance,none",
+        "9220,Payroll clearing,balance,iatse",
+        "account 9220, union_category: expected none for a balance, found 'iatse'",
+    ),
     "a code with a blank": Fault(
         PRODUCTION,
         "code: HRB",

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
     from dagster._core.definitions.assets.graph.asset_graph import AssetGraph, AssetNode
 
-STAGES = {naming.DELIVERIES, naming.RAW_ROWS, naming.VALIDATION, naming.RATES, naming.LEDGER}
+STAGES = {
+    *(naming.DELIVERIES, naming.RAW_ROWS, naming.VALIDATION, naming.RATES, naming.LEDGER, naming.REPORTS),
+}
 
 
 @pytest.fixture(scope="module", params=HOMES)
@@ -53,7 +55,7 @@ def test_every_asset_says_what_it_is_and_whose(graph: AssetGraph) -> None:
 
 
 def test_a_feeds_assets_are_found_by_its_tag(graph: AssetGraph) -> None:
-    shared = {naming.FX_SNAPSHOTS, naming.LEDGER_ENTRIES, naming.QUEUE}
+    shared = {naming.FX_SNAPSHOTS, naming.LEDGER_ENTRIES, naming.QUEUE, naming.GUILD_PACKS}
     for node in (node for node in _nodes(graph) if node.key not in shared):
         assert node.key.path[-1].endswith(node.tags["showcost/feed"])
 

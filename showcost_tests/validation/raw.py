@@ -34,6 +34,11 @@ PRODUCTION: Final = Production.model_validate(
         "principal_photography": {"start": date(2026, 10, 5), "end": date(2026, 10, 23)},
         "currencies": ["USD", "EUR", "GBP", "CAD", "JPY"],
         "closed_periods": [{"name": "P01", "start": date(2026, 9, 14), "end": date(2026, 9, 20)}],
+        "agreements": [
+            {"name": "SAG-AFTRA TV/Theatrical 2026", "union": "sag-aftra"},
+            {"name": "IATSE Basic Agreement", "union": "iatse"},
+            {"name": "Pact/Bectu TV drama", "union": "bectu"},
+        ],
         "control_accounts": {"recoverable_tax": "9110", "refundable_deposit": "9120", "fringe": "6990"},
     }
 )
@@ -56,6 +61,7 @@ CHART: Final = Chart(
             _account("2210", union=UnionCategory.IATSE),
             _account("2290", closed_on=date(2026, 9, 28)),
             _account("1410", union=UnionCategory.SAG_AFTRA, fringe="1990"),
+            _account("1420", union=UnionCategory.SAG_AFTRA),
             _account("1990"),
             _account("3610"),
             _account("6990"),
@@ -111,6 +117,7 @@ PAY: Final[Row] = {
     "payroll_invoice_no": "CC-9",
     "employee_ref": "E-4711",
     "agreement": "SAG-AFTRA",
+    "union_local": "SAG-AFTRA",
     "occupation_code": "DAY",
     "account": "1410",
     "work_date": "2026-10-05",

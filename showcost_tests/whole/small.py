@@ -38,8 +38,24 @@ timezone: America/Los_Angeles
 dates: {{start: 2026-10-28, end: 2026-11-03}}
 principal_photography: {{start: 2026-10-28, end: 2026-11-03}}
 currencies: [USD, EUR, GBP, CAD]
+agreements: [{{name: Toronto technicians, union: iatse}}]
 control_accounts: {{recoverable_tax: 9110, refundable_deposit: 9120, fringe: {fringe}}}
 fx: {{carry_days: 4, sources: [file]}}
+"""
+
+
+_AGREEMENT: Final = """\
+agreement: Toronto technicians
+version: "2026.1"
+union: iatse
+currency: CAD
+from: 2026-01-01
+source: one week's own terms
+certainty: H
+locals: [{local: "667", title: camera, source: terms, certainty: H}]
+rules:
+  - {id: call, kind: minimum_call, unit: hours, hours: 8, source: terms, clause: call, certainty: H}
+  - {id: rest, kind: rest_period, unit: h, hours: 10, over: day, source: terms, clause: rest, certainty: H}
 """
 
 
@@ -65,6 +81,8 @@ def make_home(folder: Path, code: str = HRB) -> Home:
     (folder / "production.yaml").write_text(
         _PRODUCTION.format(code=code, fringe=sample.fringe), encoding="utf-8"
     )
+    (folder / "agreements").mkdir()
+    (folder / "agreements" / "toronto.yaml").write_text(_AGREEMENT, encoding="utf-8")
     for name in ("chart_of_accounts.csv", "budget.csv"):
         shutil.copyfile(REPOSITORY / sample.chart / name, folder / name)
     home = open_home(folder)

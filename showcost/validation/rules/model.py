@@ -9,20 +9,20 @@ from typing import TypeAlias
 import pyarrow as pa
 
 Expected: TypeAlias = str | Callable[[pa.Table], pa.ChunkedArray]
-"""What was expected: one text, or a text per row of the cells that failed."""
+"""What was expected, or where a rule comes from: one text, or a text per row of the cells that failed."""
 
 
 @dataclass(frozen=True)
 class _Rule:
     """What all rules have.
 
-    `source` names where the rule comes from: a configuration file and key, or a standard.
+    `source` names where the rule comes from: a configuration file and key, a standard, or a clause.
     """
 
     code: str
     field: str
     expected: Expected
-    source: str
+    source: Expected
 
     @property
     def name(self) -> str:
@@ -31,9 +31,15 @@ class _Rule:
 
     def expected_of(self, failed: pa.Table) -> pa.ChunkedArray | pa.Array:
         """Return the text of what was expected, for each row of cells that failed."""
-        if isinstance(self.expected, str):
-            return pa.repeat(self.expected, failed.num_rows)
-        return self.expected(failed)
+        return _told(self.expected, failed)
+
+    def source_of(self, failed: pa.Table) -> pa.ChunkedArray | pa.Array:
+        """Return where the rule comes from, for each row of cells that failed."""
+        return _told(self.source, failed)
+
+
+def _told(text: Expected, failed: pa.Table) -> pa.ChunkedArray | pa.Array:
+    return pa.repeat(text, failed.num_rows) if isinstance(text, str) else text(failed)
 
 
 @dataclass(frozen=True)

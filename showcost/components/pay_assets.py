@@ -1,0 +1,93 @@
+"""The asset of a payroll feed's findings: what pay rules say of an employee's neighbouring days.
+
+Thin on purpose: what is found is decided in `showcost.validation.pay`, how far a day reaches in
+`showcost.stages.pay_findings`.
+"""
+
+from collections import Counter
+from typing import Any
+
+import dagster as dg
+
+from showcost.components import naming
+from showcost.components.metadata import SENTENCES, column_schema, counts_table
+from showcost.components.partitions import partition_dates
+from showcost.components.resources import DataFolder, plain_failures
+from showcost.config.feed import FeedSpec
+from showcost.core.reasons import CATALOGUE
+from showcost.stages.pay_findings import FindingsResult, stage_pay_findings
+from showcost.validation.columns import ColumnInfo
+from showcost.validation.pay_findings import FINDINGS
+
+_SHOWN = 20
+_MEANINGS = {
+    "finding_id": "hash of what the finding says",
+    "row_key": "key of the row that it is about",
+    "delivery": "sha256 of the delivery of that row",
+    "record": "number of the record in the delivery",
+    "content": "hash of the row's typed values",
+    "transaction_date": "day of work",
+    "code": "reason code",
+    "field": "field that it is about",
+    "told": "what was paid, what is required, and the arithmetic",
+    "source": "the rules with clause and certainty",
+    "pay_rules": "agreement, version and hash of the rules",
+    "cause": "key of the neighbouring row that brought it about",
+}
+
+
+def pay_findings_asset(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
+    """Return the asset of what is found in a payroll feed's pay."""
+    columns = [ColumnInfo(field.name, field.type, _MEANINGS[field.name]) for field in FINDINGS]
+
+    @dg.asset(
+        key=naming.pay_findings_key(feed.name),
+        deps=[naming.valid_key(feed.name)],
+        description="What pay rules find that keeps no row out: turnaround, days worked in a row, weekly "
+        "hours and penalties, ceilings, and rules of low certainty. Append-only: a day that comes late has "
+        "its neighbours looked at again, and what is found about them is a new record.",
+        kinds={"duckdb", "jsonl"},
+        partitions_def=partitions,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        metadata={"dagster/column_schema": column_schema(columns)},
+        owners=list(feed.owners),
+        group_name=naming.VALIDATION,
+        tags=naming.stage_tags(naming.VALIDATION, feed.name),
+    )
+    def pay_findings(context: dg.AssetExecutionContext, data: DataFolder) -> dg.MaterializeResult[None]:
+        dates = partition_dates(context)
+        with plain_failures():
+            result = stage_pay_findings(data.home(), feed, dates)
+        counts = Counter(one.transaction_date for one in result.standing)
+        for day in dates:
+            key = day.isoformat()
+            context.add_asset_metadata(_of_day(result, key, counts[key]), partition_key=key)
+        return dg.MaterializeResult(
+            metadata={
+                "looked_at_from": str(result.first),
+                "looked_at_to": str(result.last),
+                "opened_now": result.opened,
+                "cleared_now": result.cleared,
+                "reasons": counts_table(
+                    ["code", "findings", "meaning", "the_accountant"],
+                    [
+                        (code, count, CATALOGUE[code].meaning, CATALOGUE[code].action)
+                        for code, count in sorted(result.codes.items())
+                    ],
+                ),
+            }
+        )
+
+    return pay_findings
+
+
+def _of_day(result: FindingsResult, key: str, count: int) -> dict[str, Any]:
+    metadata: dict[str, Any] = {"dagster/partition_row_count": count}
+    if count:
+        mine = [one for one in result.standing if one.transaction_date == key][:_SHOWN]
+        metadata["findings"] = counts_table(
+            ["row_key", "code", "field", "told", "source"],
+            [(one.row_key, one.code, one.field, one.told, one.source) for one in mine],
+            longest=SENTENCES,
+        )
+    return metadata

@@ -1,0 +1,86 @@
+"""The asset of the guild audit packs, one for each agreement that the production has signed."""
+
+from typing import Any
+
+import dagster as dg
+
+from showcost.components import naming
+from showcost.components.metadata import column_schema, counts_table
+from showcost.components.partitions import daily_partitions, partition_dates
+from showcost.components.resources import DataFolder, plain_failures
+from showcost.config.feeds import load_feeds
+from showcost.config.home import open_home
+from showcost.config.production import Production
+from showcost.config.record_kinds import PAYROLL
+from showcost.reports.guild_pack import packs_folder, signed_agreements, write_guild_pack
+from showcost.validation.columns import ColumnInfo
+from showcost.validation.pay.applied import APPLIED
+
+_MEANINGS = {
+    "row_key": "key of the row",
+    "field": "field that was checked",
+    "check": "reason code of a failure",
+    "rules": "the rules with clause and certainty",
+    "result": "holds, fails, or look",
+    "told": "what was paid, what is required, and the arithmetic",
+}
+
+
+@dg.definitions
+def guilds() -> dg.Definitions:
+    """Build the asset where the production has a payroll feed."""
+    production = open_home().production
+    feeds = [feed.name for feed in load_feeds(production.code) if feed.kind is PAYROLL]
+    return dg.Definitions(assets=[_packs(production, feeds)] if feeds else [])
+
+
+def _packs(production: Production, feeds: list[str]) -> dg.AssetsDefinition:
+    columns = [ColumnInfo(field.name, field.type, _MEANINGS[field.name]) for field in APPLIED]
+
+    @dg.asset(
+        key=naming.GUILD_PACKS,
+        deps=[key(feed) for feed in feeds for key in (naming.valid_key, naming.pay_findings_key)],
+        description="What a guild's auditor reads, per signed agreement, for the days of the run: each row, "
+        "the rules applied, clause, rate and result, as a workbook and as CSV with a manifest.",
+        kinds={"xlsx", "csv"},
+        partitions_def=daily_partitions(production),
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        metadata={"dagster/column_schema": column_schema(columns)},
+        owners=list(production.owners),
+        group_name=naming.REPORTS,
+        tags={"showcost/stage": naming.REPORTS},
+    )
+    def guild_packs(context: dg.AssetExecutionContext, data: DataFolder) -> dg.MaterializeResult[None]:
+        dates = partition_dates(context)
+        with plain_failures():
+            home = data.home()
+            packs = [
+                write_guild_pack(
+                    home,
+                    agreement.name,
+                    min(dates),
+                    max(dates),
+                    packs_folder(home, agreement.name, min(dates), max(dates)),
+                )
+                for agreement in signed_agreements(home)
+            ]
+        metadata: dict[str, Any] = {
+            "packs": counts_table(
+                ["agreement", "from", "to", "rows", "holds", "look", "fails", "findings"],
+                [
+                    (
+                        pack.agreement,
+                        pack.first,
+                        pack.last,
+                        pack.rows,
+                        *(pack.results.get(result, 0) for result in ("holds", "look", "fails")),
+                        pack.findings,
+                    )
+                    for pack in packs
+                ],
+            ),
+            "rows": sum(pack.rows for pack in packs),
+        }
+        return dg.MaterializeResult(metadata=metadata)
+
+    return guild_packs

@@ -1,0 +1,323 @@
+"""The guild audit pack: for an agreement and a period each row, the rules applied, clause, rate and result.
+
+    rows.csv       what was paid, a line per row
+    rules.csv      the rules of the agreement: kind, parameters, unit, source, clause, certainty, dates
+    applied.csv    every check of every row with the rules, what is required, and the result
+    findings.csv   what was found among neighbouring days, and what asks for a look
+    guild_pack.xlsx  the same as sheets, and a first one that says what this is
+    manifest.json  the sha256 of each, the versions of the rules, counts
+
+The same rows and rules give the same bytes. People are numbers made of their pseudonyms. Amounts are as they
+were paid; nothing is calculated here.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import xlsxwriter
+
+from showcost.config.agreements.loading import names_of, normal
+from showcost.config.feeds import load_feeds
+from showcost.config.record_kinds import PAYROLL
+from showcost.core.durable import make_folder, write_durably
+from showcost.core.errors import InputError
+from showcost.core.hashing import sha256_bytes, sha256_framed
+from showcost.core.personal import masked_text
+from showcost.stages.pay_findings import valid_neighbours
+from showcost.validation.pay.applied import APPLIED, applied
+from showcost.validation.pay_findings import REACH, cells_of_valid, pay_findings
+from showcost.validation.reference import Reference
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from xlsxwriter.workbook import Workbook
+
+    from showcost.config.agreements import Agreement, PayRule
+    from showcost.config.feed import FeedSpec
+    from showcost.config.home import Home
+
+FOLDER: Final = "guild_packs"
+_PAID: Final = (
+    *("transaction_date", "payroll_company", "payroll_invoice_no", "union_local", "occupation_code"),
+    *("schedule", "location", "work_place", "call_time", "meal1_out", "meal1_in", "meal2_out", "meal2_in"),
+    *("wrap_time", "day_of_workweek", "is_holiday", "currency", "rate", "rate_basis"),
+    *("hours_1x", "hours_1_5x", "hours_2x", "hours_3x", "meal_penalty_count", "meal_penalty_amount"),
+    *("rest_penalty_amount", "gross", "benefit_amount", "pay_rules"),
+)
+_RULE_KEYS: Final = frozenset(
+    {"id", "kind", "unit", "source", "clause", "certainty", "start", "end", "keyed_on", "remark"}
+)
+_SHEET_LINES: Final = 1_048_575
+_MADE: Final = datetime(2020, 1, 1)  # noqa: DTZ001 -- a workbook must have a date, and none is true of its content
+_PERSON_DIGITS: Final = 8
+
+
+@dataclass(frozen=True)
+class GuildPack:
+    """What was written: where, for which agreement and period, how many rows, and how their checks ended."""
+
+    folder: Path
+    agreement: str
+    first: date
+    last: date
+    rows: int
+    results: dict[str, int]
+    findings: int
+    sha256: dict[str, str]
+
+
+@dataclass(frozen=True)
+class _Sheet:
+    name: str
+    columns: Sequence[str]
+    lines: Sequence[Sequence[object]]
+
+
+def write_guild_pack(home: Home, name: str, first: date, last: date, out: Path) -> GuildPack:
+    """Write the pack of an agreement for the days from `first` to `last` into a folder.
+
+    InputError for an agreement that is not known. Rows in it are the valid ones: what was rejected was sent
+    back to the payroll company and not paid by these books.
+    """
+    agreement = home.agreements.named(name)
+    feeds = [feed for feed in load_feeds(home.production.code) if feed.kind is PAYROLL]
+    if last < first:
+        raise InputError(f"a pack from {first} to {last}: the end lies before the start")
+    parts = [_of_feed(home, feed, agreement, first, last) for feed in feeds]
+    rows, checks, findings = (_together(tables) for tables in zip(*parts, strict=True))
+    sheets = [
+        _Sheet("rows", ("row", "person", *_PAID), _paid_lines(rows)),
+        _rules_sheet(agreement),
+        _Sheet("applied", APPLIED.names, _lines(checks, APPLIED.names)),
+        _Sheet("findings", _FINDING_COLUMNS, _lines(findings, _FINDING_COLUMNS)),
+    ]
+    results = _counted(checks.column("result"))
+    about = _about(home, agreement, (first, last), rows, results)
+    files = {f"{sheet.name}.csv": _csv(sheet) for sheet in sheets}
+    files["guild_pack.xlsx"] = _workbook([about, *sheets])
+    hashes = {file: sha256_bytes(data) for file, data in files.items()}
+    files["manifest.json"] = _manifest(home, agreement, (first, last), rows.num_rows, results, hashes)
+    make_folder(out)
+    for file, data in files.items():
+        write_durably(out / file, data)
+    return GuildPack(out, agreement.name, first, last, rows.num_rows, results, findings.num_rows, hashes)
+
+
+_FINDING_COLUMNS: Final = (
+    *("row_key", "transaction_date", "code", "field", "told", "source", "pay_rules", "cause"),
+)
+
+
+def packs_folder(home: Home, agreement: str, first: date, last: date) -> Path:
+    """Return where a pack that a run makes is kept."""
+    slug = "-".join("".join(sign if sign.isalnum() else " " for sign in agreement.casefold()).split())
+    return home.path / "published" / FOLDER / slug / f"{first}_{last}"
+
+
+def signed_agreements(home: Home) -> list[Agreement]:
+    """Return the agreements that the production has signed and whose terms are known."""
+    signed = {normal(one.name) for one in home.production.agreements}
+    return [one for one in home.agreements if names_of(one) & signed]
+
+
+def _of_feed(
+    home: Home, feed: FeedSpec, agreement: Agreement, first: date, last: date
+) -> tuple[pa.Table, pa.Table, pa.Table]:
+    """Return the rows of a feed under an agreement in a period, their checks, and what was found."""
+    known = valid_neighbours(home, feed, last + REACH)
+    reference = Reference(feed, home.production, home.chart, None, home.agreements)
+    days = known.column("transaction_date")
+    mine = pc.and_(
+        pc.equal(known.column("pay_rules"), agreement.label),
+        pc.and_(pc.greater_equal(days, first), pc.less_equal(days, last)),
+    )
+    rows = known.filter(mine).sort_by([("transaction_date", "ascending"), ("row_key", "ascending")])
+    keys = rows.column("row_key").combine_chunks()
+    checks = applied(reference.pay, cells_of_valid(known, reference), known)
+    found = pay_findings(
+        known, feed=feed, production=home.production, chart=home.chart, agreements=home.agreements
+    )
+    return (
+        rows,
+        checks.filter(pc.is_in(checks.column("row_key"), value_set=keys)),
+        found.filter(pc.is_in(found.column("row_key"), value_set=keys)),
+    )
+
+
+def _together(tables: Iterable[pa.Table]) -> pa.Table:
+    return pa.concat_tables(list(tables))
+
+
+def _paid_lines(rows: pa.Table) -> list[list[object]]:
+    people = rows.select(["payroll_company", "employee_ref"]).to_pylist()
+    keys = rows.column("row_key").to_pylist()
+    paid = _lines(rows, _PAID)
+    return [
+        [key, sha256_framed(list(person.values()))[:_PERSON_DIGITS], *line]
+        for key, person, line in zip(keys, people, paid, strict=True)
+    ]
+
+
+def _lines(table: pa.Table, columns: Sequence[str]) -> list[list[object]]:
+    return [[_shown(value) for value in row.values()] for row in table.select(list(columns)).to_pylist()]
+
+
+def _shown(value: object) -> object:
+    return masked_text(value) if isinstance(value, str) else value
+
+
+def _rules_sheet(agreement: Agreement) -> _Sheet:
+    columns = (
+        "id",
+        "kind",
+        "parameters",
+        "unit",
+        "source",
+        "clause",
+        "certainty",
+        "from",
+        "to",
+        "keyed_on",
+        "remark",
+    )
+    return _Sheet("rules", columns, [_rule_line(rule) for rule in agreement.rules])
+
+
+def _rule_line(rule: PayRule) -> list[object]:
+    return [
+        rule.id,
+        rule.kind,
+        parameters_of(rule),
+        rule.unit,
+        rule.source,
+        rule.clause,
+        rule.certainty.value,
+        rule.start,
+        rule.end,
+        rule.keyed_on.value,
+        rule.remark,
+    ]
+
+
+def parameters_of(rule: PayRule) -> str:
+    """Return the parameters of a rule in words: whom it is for, and its numbers."""
+    said = rule.model_dump(mode="json", exclude_defaults=True, exclude=set(_RULE_KEYS))
+    return "; ".join(f"{name.replace('_', ' ')} {_value(value)}" for name, value in said.items())
+
+
+def _value(value: object) -> str:
+    match value:
+        case list():
+            return ", ".join(_value(one) for one in value)
+        case dict():
+            return " ".join(f"{name} {_value(one)}" for name, one in value.items() if one is not None)
+        case _:
+            return str(value)
+
+
+def _about(
+    home: Home, agreement: Agreement, period: tuple[date, date], rows: pa.Table, results: dict[str, int]
+) -> _Sheet:
+    lines: list[tuple[str, object]] = [
+        ("production", f"{home.production.code} {home.production.title}"),
+        ("company", home.production.company),
+        ("agreement", agreement.name),
+        ("rules", agreement.label),
+        ("in force", f"{agreement.start} to {agreement.end or 'open'}"),
+        ("agreement read from", f"{agreement.source} (certainty {agreement.certainty})"),
+        ("first day", period[0]),
+        ("last day", period[1]),
+        ("start of photography", home.production.principal_photography.start),
+        ("rows", rows.num_rows),
+        *((f"checks that end with: {result}", count) for result, count in results.items()),
+        ("certainty", "H primary text read, M official or trade summary, D derived, L unverified"),
+        ("results", "holds; fails; look: a rule of low certainty does not hold, or could not be checked"),
+    ]
+    return _Sheet("about", ("what", "says"), lines)
+
+
+def _counted(results: pa.ChunkedArray) -> dict[str, int]:
+    counts = pc.value_counts(results)
+    pairs = zip(counts.field("values").to_pylist(), counts.field("counts").to_pylist(), strict=True)
+    return dict(sorted(pairs))
+
+
+def _csv(sheet: _Sheet) -> bytes:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow(sheet.columns)
+    writer.writerows([["" if value is None else _plain(value) for value in line] for line in sheet.lines])
+    return text.getvalue().encode()
+
+
+def _plain(value: object) -> str:
+    return f"{value:f}" if isinstance(value, Decimal) else str(value)
+
+
+def _workbook(sheets: Sequence[_Sheet]) -> bytes:
+    data = io.BytesIO()
+    book = xlsxwriter.Workbook(
+        data, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
+    )
+    book.set_properties({"title": "Guild audit pack", "created": _MADE})
+    for sheet in sheets:
+        _write_sheet(book, sheet)
+    book.close()
+    return data.getvalue()
+
+
+def _write_sheet(book: Workbook, sheet: _Sheet) -> None:
+    page = book.add_worksheet(sheet.name)
+    bold, day = book.add_format({"bold": True}), book.add_format({"num_format": "yyyy-mm-dd"})
+    page.freeze_panes(1, 0)
+    page.write_row(0, 0, sheet.columns, bold)
+    # A sheet holds no more; the CSV beside it has every line.
+    for number, line in enumerate(sheet.lines[:_SHEET_LINES], start=1):
+        for column, value in enumerate(line):
+            match value:
+                case None:
+                    continue
+                case date():
+                    page.write_datetime(number, column, value, day)
+                case int() | Decimal():
+                    page.write_number(number, column, value)
+                case _:
+                    page.write_string(number, column, str(value))
+    if sheet.lines:
+        page.autofilter(0, 0, min(len(sheet.lines), _SHEET_LINES), len(sheet.columns) - 1)
+    page.set_column(0, len(sheet.columns) - 1, 18)
+
+
+def _manifest(
+    home: Home,
+    agreement: Agreement,
+    period: tuple[date, date],
+    rows: int,
+    results: dict[str, int],
+    hashes: dict[str, str],
+) -> bytes:
+    said = {
+        "production": home.production.code,
+        "agreement": agreement.name,
+        "rules": agreement.label,
+        "from": period[0].isoformat(),
+        "to": period[1].isoformat(),
+        "rows": rows,
+        "results": results,
+        "sha256": hashes,
+    }
+    return json.dumps(said, ensure_ascii=False, indent=1, sort_keys=True).encode() + b"\n"
+
+
+__all__ = ["GuildPack", "packs_folder", "parameters_of", "signed_agreements", "write_guild_pack"]

@@ -1,0 +1,112 @@
+"""Pay findings of a payroll feed: rules over an employee's neighbouring days, in whatever partition they are.
+
+Which days a rule reaches over is settled here: a day that was validated is looked at again together with a
+week before and after it, and with all that was earned before. So a day that comes late has its neighbours
+looked at again, and what is found about them is appended; valid rows and entries stay as they are.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from showcost.config.record_kinds import PAYROLL
+from showcost.stages.names import valid_asset
+from showcost.stages.verdicts import Verdict
+from showcost.staging import StagingStore
+from showcost.staging.findings import Finding, FindingsStore
+from showcost.validation.columns import Stage, arrow_schema
+from showcost.validation.pay_findings import REACH, pay_findings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from showcost.config.feed import FeedSpec
+    from showcost.config.home import Home
+
+
+@dataclass(frozen=True)
+class FindingsResult:
+    """What was looked at (`first` to `last`), what was appended, and what stands now for the feed."""
+
+    first: date
+    last: date
+    opened: int = 0
+    cleared: int = 0
+    standing: tuple[Finding, ...] = ()
+    codes: Counter[str] = field(default_factory=Counter)
+
+
+def reached(home: Home, dates: Sequence[date]) -> tuple[date, date]:
+    """Return the span of days whose findings may change when some dates were validated anew.
+
+    To the days within `REACH` come all later ones, since what was earned before may have reached a ceiling.
+    """
+    return min(dates) - REACH, max(max(dates) + REACH, home.production.dates.end)
+
+
+def valid_neighbours(home: Home, feed: FeedSpec, last: date) -> pa.Table:
+    """Return the valid rows of a feed up to a day, over all its partitions, each verified."""
+    store = StagingStore(home.path)
+    asset = valid_asset(feed.name)
+    keys = [key for key in store.partitions(asset) if key <= last.isoformat()]
+    columns = arrow_schema(PAYROLL, Stage.VALID)
+    rows = [
+        store.read(asset, key).select(columns.names).cast(columns)
+        for key in keys
+        if (staged := store.metadata(asset, key)) and staged.rows
+    ]
+    return pa.concat_tables([columns.empty_table(), *rows])
+
+
+def stage_pay_findings(
+    home: Home,
+    feed: FeedSpec,
+    dates: Sequence[date],
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> FindingsResult:
+    """Look at the valid rows around some dates and append what is found, and what no longer holds."""
+    first, last = reached(home, dates)
+    rows = valid_neighbours(home, feed, last + REACH)
+    found = pay_findings(
+        rows, feed=feed, production=home.production, chart=home.chart, agreements=home.agreements
+    )
+    days = found.column("transaction_date")
+    about = found.filter(pc.and_(pc.greater_equal(days, first), pc.less_equal(days, last)))
+    store = FindingsStore(home.path)
+    opened, cleared = store.settle(
+        feed.name,
+        (first.isoformat(), last.isoformat()),
+        [_finding(feed.name, one) for one in about.to_pylist()],
+        clock(),
+    )
+    standing = tuple(store.current(feed.name))
+    return FindingsResult(first, last, opened, cleared, standing, Counter(one.code for one in standing))
+
+
+def _finding(feed: str, row: dict[str, object]) -> Finding:
+    return Finding(**(row | {"feed": feed, "transaction_date": str(row["transaction_date"])}))  # type: ignore[arg-type]
+
+
+def no_pay_findings(home: Home, dates: Sequence[date], *, feed: FeedSpec) -> dict[date, Verdict]:
+    """Say, for each date with findings about its rows, how many wait for a look."""
+    by_date: dict[date, list[Finding]] = {}
+    for one in FindingsStore(home.path).current(feed.name):
+        by_date.setdefault(date.fromisoformat(one.transaction_date), []).append(one)
+    return {day: _verdict(by_date[day]) for day in dates if day in by_date}
+
+
+def _verdict(standing: list[Finding]) -> Verdict:
+    codes = Counter(one.code for one in standing)
+    most = ", ".join(f"{code} {count}" for code, count in codes.most_common())
+    rows = len({one.row_key for one in standing})
+    return Verdict(
+        passed=False,
+        message=f"{len(standing)} findings about {rows} rows wait for a look: {most}",
+        facts={"findings": len(standing), "rows": rows, **codes},
+    )

@@ -1,0 +1,183 @@
+"""The record of pay findings: appended to, never changed, each line bound to the one before it.
+
+    pay_findings/findings.jsonl
+
+A line says that a finding about a row was made (`open`), or that it no longer holds (`cleared`), as when the
+row was corrected. So what was flagged, when, and by which other row stays to be seen. What a finding says is
+decided in `showcost.validation.pay`.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from filelock import FileLock, Timeout
+
+from showcost.core.durable import fsync, make_folder, truncate, write, write_durably
+from showcost.core.errors import IntegrityError, StoreBusyError
+from showcost.core.hashing import sha256_framed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from datetime import datetime
+    from pathlib import Path
+
+OPEN: Final = "open"
+CLEARED: Final = "cleared"
+_WAIT_SECONDS: Final = 60
+_BEGIN: Final = "0" * 64
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A finding about a valid row of a feed, as `showcost.validation.pay.findings.FINDINGS` describes it."""
+
+    finding_id: str
+    feed: str
+    row_key: str
+    delivery: str
+    record: int
+    content: str
+    transaction_date: str
+    code: str
+    field: str
+    told: str
+    source: str
+    pay_rules: str
+    cause: str | None
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of the record: a finding, what became of it, when, and the hash that binds it."""
+
+    number: int
+    state: str
+    at: str
+    finding: Finding
+    chain: str
+
+    def bound(self, before: str) -> Line:
+        """Return the line bound to the one before it."""
+        content = [before, str(self.number), self.state, self.at, *map(_text, asdict(self.finding).values())]
+        return replace(self, chain=sha256_framed(content))
+
+
+def _text(value: str | int | None) -> str | None:
+    return None if value is None else str(value)
+
+
+class FindingsStore:
+    """The record of pay findings below a data folder."""
+
+    def __init__(self, home: Path) -> None:
+        self._path = home / "pay_findings" / "findings.jsonl"
+        self._lock = home / "locks" / "pay_findings.lock"
+
+    def lines(self) -> list[Line]:
+        """Return all lines in order; IntegrityError for one that is not bound to the one before it.
+
+        A torn last line was never acknowledged and is none.
+        """
+        return self._read()[0]
+
+    def current(self, feed: str | None = None) -> list[Finding]:
+        """Return the findings that are open, of one feed or of all, in the order in which they were made."""
+        return [one for one in _standing(self.lines()).values() if feed is None or one.feed == feed]
+
+    def settle(
+        self, feed: str, dates: tuple[str, str], found: Iterable[Finding], now: datetime
+    ) -> tuple[int, int]:
+        """Append what is new among the findings of a feed's rows, and that others of these dates are cleared.
+
+        `found` are all findings that hold for rows dated from `dates[0]` to `dates[1]`. The same again
+        appends nothing. Returns how many were opened and cleared.
+        """
+        with self._writing():
+            lines, length = self._read()
+            standing = _standing(lines)
+            wanted = {one.finding_id: one for one in found}
+            opened = [one for key, one in wanted.items() if key not in standing]
+            cleared = [
+                one
+                for key, one in standing.items()
+                if key not in wanted and one.feed == feed and dates[0] <= one.transaction_date <= dates[1]
+            ]
+            at = now.isoformat(timespec="seconds")
+            added = [(OPEN, one) for one in opened] + [(CLEARED, one) for one in cleared]
+            self._append(length, _bound(lines, at, added))
+        return len(opened), len(cleared)
+
+    def _append(self, length: int, lines: Iterable[Line]) -> None:
+        text = "".join(json.dumps(asdict(line), ensure_ascii=False) + "\n" for line in lines)
+        if not text:
+            return
+        if not self._path.exists():
+            make_folder(self._path.parent)
+            write_durably(self._path, b"")
+        with self._path.open("r+b") as stream:
+            truncate(stream, length, self._path)
+            stream.seek(length)
+            write(stream, text.encode(), self._path)
+            fsync(stream.fileno(), self._path)
+
+    def _read(self) -> tuple[list[Line], int]:
+        """Return the lines and the length in bytes of the whole ones."""
+        if not self._path.exists():
+            return [], 0
+        data = self._path.read_bytes()
+        whole = data.rfind(b"\n") + 1
+        lines: list[Line] = []
+        before = _BEGIN
+        for number, text in enumerate(data[:whole].splitlines(), start=1):
+            line = self._parsed(number, text)
+            if line.number != number or line.bound(before).chain != line.chain:
+                raise self._damaged(number)
+            before = line.chain
+            lines.append(line)
+        return lines, whole
+
+    def _parsed(self, number: int, text: bytes) -> Line:
+        try:
+            said = json.loads(text)
+            return Line(**(said | {"finding": Finding(**said["finding"])}))
+        except (ValueError, KeyError, TypeError):
+            raise self._damaged(number) from None
+
+    def _damaged(self, number: int) -> IntegrityError:
+        return IntegrityError(
+            f"{self._path}, line {number}: it is not as it was written; restore it from a copy"
+        )
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        make_folder(self._lock.parent)
+        try:
+            with FileLock(self._lock, timeout=_WAIT_SECONDS):
+                yield
+        except Timeout:
+            raise StoreBusyError(
+                f"another process has been writing pay findings for {_WAIT_SECONDS} s; try again"
+            ) from None
+
+
+def _standing(lines: Iterable[Line]) -> dict[str, Finding]:
+    """Return the findings that are open, by id."""
+    standing: dict[str, Finding] = {}
+    for line in lines:
+        if line.state == OPEN:
+            standing[line.finding.finding_id] = line.finding
+        else:
+            standing.pop(line.finding.finding_id, None)
+    return standing
+
+
+def _bound(lines: list[Line], at: str, added: list[tuple[str, Finding]]) -> Iterator[Line]:
+    before = lines[-1].chain if lines else _BEGIN
+    for number, (state, finding) in enumerate(added, start=len(lines) + 1):
+        line = Line(number, state, at, finding, "").bound(before)
+        before = line.chain
+        yield line

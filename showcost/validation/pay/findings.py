@@ -1,0 +1,375 @@
+"""What pay rules find in rows that are posted or about to be: by their neighbours, or asking for a look.
+
+A finding never changes what becomes of a row. It is a record of its own, about a row and, where another row
+brought it about, about that one; so a day that comes late flags its neighbour's entry and rewrites nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from showcost.config.agreements.kinds import (
+    Contribution,
+    MealPenalty,
+    RestInvasion,
+    RestPeriod,
+    WeeklyMealPenalties,
+    WeeklyOvertime,
+)
+from showcost.core.hashing import SHORT
+from showcost.validation.arrow_sql import query
+from showcost.validation.pay.frame import read_frame
+from showcost.validation.pay.judge import BY_HAND, OF_A_WHOLE_DAY
+from showcost.validation.pay.money import contribution_base, hours_per_unit, successive_steps
+from showcost.validation.pay.neighbours import (
+    Neighbours,
+    employees,
+    is_part,
+    of_later_days,
+    put_together,
+)
+from showcost.validation.pay.numbers import ONE, TENTHS, Bools, Ints, per_distinct, product, whole
+from showcost.validation.pay.verdict import Cited, Verdict, as_amount, as_hours, told
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from showcost.validation.pay.bound import Terms
+    from showcost.validation.pay.frame import Frame
+    from showcost.validation.pay.judge import PayJudge
+
+FINDINGS: Final = pa.schema(
+    [
+        ("finding_id", pa.string()),
+        ("row_key", pa.string()),
+        ("delivery", pa.string()),
+        ("record", pa.int64()),
+        ("content", pa.string()),
+        ("transaction_date", pa.date32()),
+        ("code", pa.string()),
+        ("field", pa.string()),
+        ("told", pa.string()),
+        ("source", pa.string()),
+        ("pay_rules", pa.string()),
+        ("cause", pa.string()),
+    ]
+)
+"""A finding about a row. `told` says what was paid and what is required, `source` by which clause and how
+sure that is; `cause` is the key of the neighbour that it comes from, null where the row alone tells."""
+
+_TOLD: Final = pa.schema([field for field in FINDINGS if field.name != "finding_id"])
+
+_ID_SQL: Final = f"""
+SELECT sha256(json_array(row_key, content, code, field, told, source, cause))[:{SHORT}] AS finding_id, *
+FROM found ORDER BY transaction_date, row_key, code, field, told
+"""  # noqa: S608 -- constants only
+
+_MINUTES: Final = 60
+_WEEKEND_DAYS: Final = 3
+"""Days from the last day of a week to the first of the next, when two were free between them."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A verdict about some rows of the frame (`rows`), and the rows that brought it about, or none."""
+
+    rows: Ints
+    terms: Terms
+    verdict: Verdict
+    cause: Ints | None = None
+
+
+def findings(judge: PayJudge, cells: pa.Table, valid: pa.Table) -> pa.Table:
+    """Return what the pay rules find in valid payroll rows, with the columns of `FINDINGS`.
+
+    `valid` has all rows that may be neighbours: a week before and after the rows in question, and for
+    ceilings all that was earned before. `cells` are the same rows as the rules look at them
+    (`cells_of_valid`). The result does not depend on the order of the rows.
+    """
+    cells, valid = in_order(cells, valid)
+    parts = [_TOLD.empty_table()]
+    for one in all_found(judge, cells, valid):
+        parts += _as_tables(one, valid)
+    return query(_ID_SQL, found=pa.concat_tables(parts)).select(FINDINGS.names).cast(FINDINGS)
+
+
+def in_order(cells: pa.Table, valid: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """Return cells and valid rows by date and key: an order that no delivery decides."""
+    order = pc.sort_indices(valid, [("transaction_date", "ascending"), ("row_key", "ascending")])
+    return cells.take(order), valid.take(order)
+
+
+def all_found(judge: PayJudge, cells: pa.Table, valid: pa.Table) -> Iterator[Found]:
+    """Yield what every check says of rows, those over neighbouring days included."""
+    frame = read_frame(cells, judge.production)
+    place = judge.agreement_of(frame)
+    person = employees([valid.column("payroll_company"), valid.column("employee_ref")])
+    joined_days, neighbours = put_together(frame, person, place, contribution_base(frame))
+    parts = is_part(joined_days)
+    for one in judge.outcomes(frame, place):
+        yield Found(one.rows, one.terms, one.verdict)
+    for one in judge.outcomes(joined_days, place):
+        if one.verdict.code in OF_A_WHOLE_DAY:
+            mine = (parts | frame.cut)[one.rows]
+            yield Found(one.rows, one.terms, _only(one.verdict, mine))
+    later, differ = of_later_days(joined_days, neighbours)
+    for one in judge.outcomes(later, place):
+        if one.verdict.code == "SC-PAY-002":
+            mine = differ[one.rows]
+            said = told(
+                "day ", as_hours(neighbours.in_a_row[one.rows] * ONE), " worked in a row, which the row does"
+                " not say; ",
+            )  # fmt: skip
+            yield Found(one.rows, one.terms, _only(one.verdict, mine, said))
+    for number, terms in enumerate(judge.terms):
+        rows = np.flatnonzero(place == number)
+        if len(rows):
+            part = joined_days.take(rows)
+            yield from _over_days(terms, part, neighbours, rows)
+
+
+def _only(verdict: Verdict, rows: Bools, said: pa.Array | None = None) -> Verdict:
+    words = verdict.words
+    return Verdict(
+        verdict.code,
+        verdict.field,
+        verdict.hard & rows,
+        verdict.soft & rows,
+        verdict.judged & rows,
+        words if said is None else lambda hard: told(said, words(hard)),
+        verdict.cites,
+    )
+
+
+def _over_days(terms: Terms, frame: Frame, neighbours: Neighbours, rows: Ints) -> Iterator[Found]:
+    for judge in (_rest, _weekly_overtime, _weekly_meals, _ceilings):
+        for verdict, cause in judge(terms, frame, neighbours, rows):
+            yield Found(rows, terms, verdict, cause)
+
+
+def _rest(
+    terms: Terms, frame: Frame, neighbours: Neighbours, rows: Ints
+) -> Iterator[tuple[Verdict, Ints | None]]:
+    """Hold the rest before each day against what is due, and what its invasion costs (SC-PAY-005)."""
+    size = len(frame)
+    rest = neighbours.rest[rows]
+    due = np.zeros(size, np.int64)
+    cites: list[Cited] = []
+    sure: Bools = np.ones(size, np.bool_)
+    for bound in terms.of_kind(RestPeriod):
+        weekend = bound.rule.over == "weekend"
+        over = neighbours.days_apart[rows] == _WEEKEND_DAYS if weekend else np.ones(size, np.bool_)
+        mine = bound.applies(frame) & over & (rest >= 0)
+        hours = whole(bound.rule.hours) * _MINUTES // ONE
+        due = np.where(mine, np.maximum(due, hours), due)
+        sure &= ~(mine & (rest < hours)) | bound.certainty.rejects
+        cites.append(Cited(bound, mine & (rest < hours), bound.certainty.rejects))
+    short = (rest >= 0) & (rest < due)
+    if not short.any():
+        return
+    invaded = np.where(short, due - rest, 0)
+    owed, priced = _price_of_rest(terms, frame, invaded, cites)
+    unpaid = short & (~priced | (frame.rest_amount < owed))
+    yield (
+        Verdict(
+            "SC-PAY-005",
+            "rest_penalty_amount",
+            unpaid & sure,
+            unpaid & ~sure,
+            short,
+            lambda _: told(
+                "rested ", _as_clock(rest), " after the work before, ", _as_clock(due),
+                " are due: invaded by ", _as_clock(invaded), "; paid ", as_amount(frame.rest_amount),
+                ", required at least ", as_amount(owed),
+            ),
+            tuple(cites),
+        ),
+        neighbours.previous[rows],
+    )  # fmt: skip
+
+
+def _price_of_rest(terms: Terms, frame: Frame, invaded: Ints, cites: list[Cited]) -> tuple[Ints, Bools]:
+    """Return what invaded minutes cost beyond the pay of the hours themselves, and where a rule says so."""
+    size = len(frame)
+    owed: Ints = np.zeros(size, np.int64)
+    priced: Bools = np.zeros(size, np.bool_)
+    per = hours_per_unit(terms, frame)
+    for bound in terms.of_kind(RestInvasion):
+        rule = bound.rule
+        mine = bound.applies(frame) & (invaded > 0)
+        if rule.multiple is None:
+            day = np.minimum(frame.rate, whole(rule.day_pay_up_to or Decimal(0)))
+            amount = day
+        else:
+            unit, first = whole(rule.increment), whole(rule.first)
+            hours = np.maximum(-(-(invaded * ONE // 60) // unit) * unit, first)
+            hours = np.where(invaded * ONE // 60 <= first, first, hours)
+            # The hours stand at their own rate among the day's: what comes on top is owed here.
+            on_top = int(rule.multiple * TENTHS) - TENTHS
+            amount = product(frame.rate * on_top, hours) // (np.maximum(per, 1) * TENTHS)
+            amount = amount // frame.minor_unit * frame.minor_unit
+        owed = np.where(mine, amount, owed)
+        priced |= mine & (per > 0)
+        cites.append(Cited(bound, mine, bound.certainty.rejects))
+    return owed.astype(np.int64), priced
+
+
+def _weekly_overtime(
+    terms: Terms, frame: Frame, neighbours: Neighbours, rows: Ints
+) -> Iterator[tuple[Verdict, Ints | None]]:
+    """Hold straight time beyond the hours of a week against the multiple that is due on it (SC-PAY-002)."""
+    before = neighbours.straight[rows]
+    for bound in terms.of_kind(WeeklyOvertime):
+        limit = whole(bound.rule.after)
+        over = np.clip(before + frame.paid[0] - limit, 0, frame.paid[0])
+        mine = bound.applies(frame) & (before >= 0)
+        fails = mine & (over > 0)
+        rejects = bound.certainty.rejects
+        nobody = np.zeros(len(frame), np.bool_)
+
+        def words(
+            _: bool, over: Ints = over, limit: int = limit, multiple: Decimal = bound.rule.multiple
+        ) -> pa.Array:
+            return told(
+                "paid ", as_hours(over), f" h at 1x beyond {limit // ONE} h of the workweek (",
+                as_hours(before), " h at 1x before this row), required at ", f"{multiple}x",
+            )  # fmt: skip
+
+        yield (
+            Verdict(
+                "SC-PAY-002",
+                "hours_1x",
+                fails if rejects else nobody,
+                nobody if rejects else fails,
+                mine,
+                words,
+                (Cited(bound, mine, rejects),),
+            ),
+            None,
+        )
+
+
+def _weekly_meals(
+    terms: Terms, frame: Frame, neighbours: Neighbours, rows: Ints
+) -> Iterator[tuple[Verdict, Ints | None]]:
+    """Hold meal penalties beyond a number in a week against an hour's pay for each (SC-PAY-003)."""
+    before = neighbours.meals[rows]
+    per = hours_per_unit(terms, frame)
+    for bound in terms.of_kind(WeeklyMealPenalties):
+        mine = bound.applies(frame) & (before >= 0) & (per > 0)
+        over = np.clip(before + frame.meal_count - bound.rule.after, 0, frame.meal_count)
+        steps: Ints = np.zeros(len(frame), np.int64)
+        for penalty in terms.of_kind(MealPenalty):
+            steps = np.where(
+                penalty.applies(frame), successive_steps(penalty, frame.meal_count - over), steps
+            )
+        hourly = product(frame.rate, np.full(len(frame), whole(bound.rule.hours))) // np.maximum(per, 1)
+        owed = (steps + product(hourly, over)) // frame.minor_unit * frame.minor_unit
+        fails = mine & (over > 0) & (frame.meal_amount < owed).astype(np.bool_)
+        rejects = bound.certainty.rejects
+        nobody = np.zeros(len(frame), np.bool_)
+
+        def words(_: bool, over: Ints = over, owed: Ints = owed, after: int = bound.rule.after) -> pa.Array:
+            return told(
+                "paid ", as_amount(frame.meal_amount), ", required at least ",
+                as_amount(owed.astype(np.int64)), "; ", as_hours(over * ONE),
+                f" meal penalties are beyond {after} of the workweek (", as_hours(before * ONE),
+                " before this row), each at an hour's pay",
+            )  # fmt: skip
+
+        yield (
+            Verdict(
+                "SC-PAY-003",
+                "meal_penalty_count",
+                fails if rejects else nobody,
+                nobody if rejects else fails,
+                mine,
+                words,
+                (Cited(bound, mine, rejects),),
+            ),
+            None,
+        )
+
+
+def _ceilings(
+    terms: Terms, frame: Frame, neighbours: Neighbours, rows: Ints
+) -> Iterator[tuple[Verdict, Ints | None]]:
+    """Hold contributions against their ceiling (SC-PAY-007): due up to it, and not beyond it."""
+    base = contribution_base(frame)
+    before = neighbours.earned[rows]
+    for bound in terms.of_kind(Contribution):
+        if bound.rule.ceiling is None or bound.rule.percent is None:
+            continue
+        ceiling = whole(bound.rule.ceiling)
+        mine = bound.applies(frame)
+        within = np.clip(ceiling - before, 0, base)
+        exact = product(within, np.full(len(frame), whole(bound.rule.percent))) // (100 * ONE)
+        low = exact // frame.minor_unit * frame.minor_unit
+        high = -(-exact // frame.minor_unit) * frame.minor_unit
+        reached = before + base >= ceiling
+        fails = mine & ((frame.benefit < low) | (reached & (frame.benefit > high))).astype(np.bool_)
+        rejects = bound.certainty.rejects
+        nobody = np.zeros(len(frame), np.bool_)
+
+        def words(_: bool, low: Ints = low, within: Ints = within, ceiling: int = ceiling) -> pa.Array:
+            return told(
+                "paid ", as_amount(frame.benefit), ", required ", as_amount(low.astype(np.int64)), " on ",
+                as_amount(within), f" of pay within the ceiling of {ceiling // ONE} (", as_amount(before),
+                " earned before this row)",
+            )  # fmt: skip
+
+        yield (
+            Verdict(
+                "SC-PAY-007",
+                "benefit_amount",
+                fails if rejects else nobody,
+                nobody if rejects else fails,
+                mine,
+                words,
+                (Cited(bound, mine, rejects),),
+            ),
+            None,
+        )
+
+
+def _as_clock(minutes: Ints) -> pa.Array:
+    return per_distinct(minutes, lambda value: f"{value // 60}:{value % 60:02} h")
+
+
+def _as_tables(one: Found, valid: pa.Table) -> Iterator[pa.Table]:
+    """Yield the failures of a verdict as findings about their rows, hard and soft."""
+    verdict = one.verdict
+    for hard, mask in ((True, verdict.hard), (False, verdict.soft)):
+        chosen = np.flatnonzero(mask)
+        if not len(chosen):
+            continue
+        picked = pa.array(chosen)
+        about = valid.take(pa.array(one.rows[chosen]))
+        source = (
+            verdict.source(hard=hard) if verdict.cites else pa.repeat(one.terms.agreement.label, len(mask))
+        )
+        cause = pa.nulls(len(chosen), pa.string())
+        if one.cause is not None:
+            before = one.cause[chosen]
+            cause = valid.column("row_key").take(pa.array(before, mask=before < 0))
+        yield pa.table(
+            {
+                **{
+                    name: about.column(name)
+                    for name in ("row_key", "delivery", "record", "content", "transaction_date")
+                },
+                "code": pa.repeat(verdict.code if hard else BY_HAND, len(chosen)),
+                "field": pa.repeat(verdict.field, len(chosen)),
+                "told": verdict.words(hard).take(picked),
+                "source": source.take(picked),
+                "pay_rules": pa.repeat(one.terms.agreement.label, len(chosen)),
+                "cause": cause,
+            },
+            schema=_TOLD,
+        )

@@ -1,0 +1,139 @@
+"""Exact whole numbers for pay: amounts, rates and hours in millionths, moments in minutes of UTC.
+
+Decimals of Arrow become int64 without a copy of a digit; a product that int64 cannot hold is made with
+Python's whole numbers instead. No number with a floating point is made anywhere.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Final, TypeAlias
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from showcost.values.times import settle_times
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from decimal import Decimal
+
+Ints: TypeAlias = npt.NDArray[np.int64]
+Bools: TypeAlias = npt.NDArray[np.bool_]
+
+ONE: Final = 1_000_000
+"""The whole number that stands for 1: an hour, a dollar, a unit of the rate."""
+
+TENTHS: Final = 10
+"""Multiples of the rate are counted in tenths."""
+
+MOST: Final = int(np.iinfo(np.int64).max)
+
+_PLACES: Final = 6
+_LOW, _WORDS = 0, 2
+_MINUTES_A_DAY: Final = 1_440
+_MICROS_A_MINUTE: Final = 60_000_000
+_EPOCH: Final = date(1970, 1, 1).toordinal()
+
+
+def whole(value: Decimal) -> int:
+    """Return a decimal in millionths; ValueError when it has more than six decimals."""
+    scaled = value.scaleb(_PLACES)
+    if scaled != int(scaled):
+        raise ValueError(f"at most {_PLACES} decimals, not {value}")
+    return int(scaled)
+
+
+def millionths(column: pa.ChunkedArray) -> Ints:
+    """Return a decimal column in millionths, 0 where null; what int64 cannot hold becomes its largest."""
+    array = _one_chunk(column)
+    words = np.frombuffer(array.buffers()[1] or b"", dtype="<i8")
+    words = words[array.offset * _WORDS : (array.offset + len(array)) * _WORDS]
+    low, high = words[_LOW::_WORDS], words[1::_WORDS]
+    factor = 10 ** (_PLACES - array.type.scale)
+    fits = (high == low >> 63) & (np.abs(low) <= MOST // factor)
+    value: Ints = np.where(fits, low, np.where(high < 0, -(MOST // factor), MOST // factor)) * factor
+    if not array.null_count:
+        return value
+    given: Ints = np.where(np.asarray(pc.is_valid(array)), value, 0)
+    return given
+
+
+def product(one: Ints, other: Ints) -> Ints:
+    """Return a product, exactly; as Python's whole numbers where int64 would overflow."""
+    beyond = np.abs(one) > MOST // np.maximum(np.abs(other), 1)
+    if beyond.any():
+        exact: Ints = one.astype(object) * other.astype(object)
+        return exact
+    return one * other
+
+
+def days_of(column: pa.ChunkedArray) -> Ints:
+    """Return dates as days since 1970-01-01; a null is the earliest day there is."""
+    return np.asarray(pc.fill_null(column.cast(pa.int32()), np.iinfo(np.int32).min)).astype(np.int64)
+
+
+def day_number(day: date) -> int:
+    """Return a date as days since 1970-01-01."""
+    return day.toordinal() - _EPOCH
+
+
+def minutes_of(column: pa.ChunkedArray) -> Ints:
+    """Return times of day in minutes since midnight; -1 for what is blank or no time."""
+    micros = settle_times(column).values.cast(pa.int64())
+    return np.asarray(pc.fill_null(pc.divide(micros, _MICROS_A_MINUTE), -1)).astype(np.int64)
+
+
+def utc_minutes(days: Ints, minutes: Ints, zones: Ints, names: list[str]) -> Ints:
+    """Return the UTC minutes since 1970 of wall times: a day, minutes after its midnight, and a zone.
+
+    `zones` number `names`. Minutes may run into the next days. A wall time that a clock change makes twice
+    is the first of the two, one that it leaves out is the moment after the gap. Each zone and day is asked
+    once, and each moment of a day on which the clocks change.
+    """
+    day, minute = days + minutes // _MINUTES_A_DAY, minutes % _MINUTES_A_DAY
+    wall = day * _MINUTES_A_DAY + minute
+    before = _looked_up(zones, day * _MINUTES_A_DAY, names)
+    after = _looked_up(zones, (day + 1) * _MINUTES_A_DAY, names)
+    offset = before
+    changing = np.flatnonzero(before != after)
+    if len(changing):
+        offset = before.copy()
+        offset[changing] = _looked_up(zones[changing], wall[changing], names)
+    return wall - offset
+
+
+def _looked_up(zones: Ints, walls: Ints, names: list[str]) -> Ints:
+    """Return the offsets from UTC, in minutes, of wall times; each distinct one is asked once."""
+    if not len(zones):
+        return np.zeros(0, np.int64)
+    keys = walls * len(names) + zones
+    distinct, places = distinct_of(keys)
+    found = [_offset(ZoneInfo(names[key % len(names)]), key // len(names)) for key in distinct.tolist()]
+    return np.array(found, np.int64)[places]
+
+
+def _offset(zone: ZoneInfo, wall: int) -> int:
+    day, minute = divmod(wall, _MINUTES_A_DAY)
+    moment = datetime.fromordinal(day + _EPOCH).replace(tzinfo=zone) + timedelta(minutes=minute)
+    return (moment.utcoffset() or timedelta()) // timedelta(minutes=1)
+
+
+def distinct_of(values: Ints) -> tuple[Ints, Ints]:
+    """Return the distinct values and the place of each value among them."""
+    encoded = pa.array(values).dictionary_encode()
+    return np.asarray(encoded.dictionary), np.asarray(encoded.indices).astype(np.int64)
+
+
+def per_distinct(values: Ints, tell: Callable[[int], str]) -> pa.Array:
+    """Return a text for each value; each distinct one is told once."""
+    encoded = pa.array(values, pa.int64() if values.dtype != object else None).dictionary_encode()
+    texts = pa.array([tell(value) for value in encoded.dictionary.to_pylist()], pa.string())
+    return pc.take(texts, encoded.indices)
+
+
+def _one_chunk(column: pa.ChunkedArray) -> pa.Array:
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column

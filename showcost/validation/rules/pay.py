@@ -1,0 +1,53 @@
+"""Rules about pay: PAY, MAP. What they say is made in `showcost.validation.pay`; here they become rules.
+
+They judge a row alone. Those over an employee's neighbouring days never change what becomes of a row: their
+findings are records of their own.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from showcost.config.record_kinds import PAYROLL
+from showcost.validation.pay import CHECKS
+from showcost.validation.pay.frame import read_frame
+from showcost.validation.rules.model import RowRule, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pyarrow as pa
+
+    from showcost.validation.reference import Reference
+
+
+def rules(reference: Reference) -> Iterator[Rule]:
+    """Return the rules of this module; none for other records than payroll."""
+    if reference.feed.kind is not PAYROLL:
+        return
+    for name in CHECKS:
+        code, _, field = name.partition(" ")
+        yield RowRule(
+            code,
+            field,
+            partial(_required, reference, name),
+            partial(_source, reference, name),
+            holds=partial(_holds, name),
+        )
+
+
+def _holds(name: str, cells: pa.Table) -> pa.ChunkedArray:
+    return cells.column(name)
+
+
+def _required(reference: Reference, name: str, failed: pa.Table) -> pa.Array:
+    return _words(reference, name, failed)[0]
+
+
+def _source(reference: Reference, name: str, failed: pa.Table) -> pa.Array:
+    return _words(reference, name, failed)[1]
+
+
+def _words(reference: Reference, name: str, failed: pa.Table) -> tuple[pa.Array, pa.Array]:
+    return reference.pay.words(read_frame(failed, reference.production), name)

@@ -1,0 +1,42 @@
+"""The rule about people: a payroll row names them by a pseudonym, never by a number of the state: ROW-003."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow.compute as pc
+
+from showcost.config.record_kinds import PAYROLL, FieldType
+from showcost.core.personal import looks_personal
+from showcost.validation.rules.model import ColumnRule, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pyarrow as pa
+
+    from showcost.validation.reference import Reference
+
+
+def rules(reference: Reference) -> Iterator[Rule]:
+    """Return the rules of this module; none for other records than payroll."""
+    if reference.feed.kind is not PAYROLL:
+        return
+    for field in PAYROLL.fields:
+        if field.type is FieldType.TEXT:
+            yield ColumnRule(
+                "SC-ROW-003",
+                field.name,
+                "no social-security, social-insurance or national-insurance number, nor what looks like one",
+                "showcost: no personal identifiers",
+                column=field.name,
+                holds=_without_person if field.personal else _without,
+            )
+
+
+def _without(texts: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.invert(looks_personal(texts))
+
+
+def _without_person(texts: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.invert(looks_personal(texts, names_person=True))

@@ -1,0 +1,84 @@
+"""The guild audit pack: every row with its checks, the same bytes for the same rows, and no one's name."""
+
+from __future__ import annotations
+
+import csv
+import json
+from typing import TYPE_CHECKING
+
+import openpyxl
+import pytest
+from click.testing import CliRunner
+
+from showcost.cli import cli
+from showcost.config.home import HOME_VARIABLE
+from showcost.core.errors import InputError
+from showcost.core.hashing import sha256_file
+from showcost.reports.guild_pack import GuildPack, write_guild_pack
+from showcost_tests.whole import small
+from showcost_tests.whole.steps import land_all, take
+from showcost_tests.whole.test_late_day import manifest, shift
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from showcost.config.home import Home
+
+AGREEMENT = "Toronto technicians"
+FEED = "payroll_manifest"
+
+
+@pytest.fixture(scope="module")
+def paid(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """Return a production with a manifest of two days, of which the second was called too early."""
+    home = small.make_home(tmp_path_factory.mktemp("paid") / "home")
+    rows = (shift(small.WEDNESDAY, "13:00", "21:00", "1"), shift(small.THURSDAY, "06:00", "14:00", "2"))
+    small.deliver(home, FEED, "1.csv", manifest(*rows))
+    land_all(home)
+    take(home, [small.WEDNESDAY, small.THURSDAY])
+    return home
+
+
+def pack(home: Home, out: Path) -> GuildPack:
+    return write_guild_pack(home, AGREEMENT, small.WEDNESDAY, small.TUESDAY, out)
+
+
+def test_pack_has_every_row_with_its_checks(paid: Home, tmp_path: Path) -> None:
+    made = pack(paid, tmp_path)
+    assert made.rows == 2
+    assert made.findings == 1
+    with (tmp_path / "applied.csv").open(newline="", encoding="utf-8") as stream:
+        checks = list(csv.DictReader(stream))
+    of_rules = {(one["check"], one["result"]) for one in checks if "(" in one["rules"]}
+    assert of_rules == {("SC-PAY-004", "holds"), ("SC-PAY-005", "fails")}
+    (call, *_) = (one for one in checks if one["check"] == "SC-PAY-004")
+    assert call["rules"].endswith("call: terms, call (H)")
+    assert call["told"] == "paid 13.5 h, required at least 8 h"
+    book = openpyxl.load_workbook(tmp_path / "guild_pack.xlsx")
+    assert book.sheetnames == ["about", "rows", "rules", "applied", "findings"]
+    assert book["rows"].max_row == 3
+    manifest_ = json.loads((tmp_path / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest_["rules"].startswith(f"{AGREEMENT} 2026.1@")
+    assert all(sha256_file(tmp_path / name) == digest for name, digest in manifest_["sha256"].items())
+
+
+def test_the_same_rows_give_the_same_bytes_and_no_pseudonym(paid: Home, tmp_path: Path) -> None:
+    for name in ("one", "other"):
+        pack(paid, tmp_path / name)
+    for path in (tmp_path / "one").iterdir():
+        assert path.read_bytes() == (tmp_path / "other" / path.name).read_bytes()
+        assert b"E-0400" not in path.read_bytes()
+
+
+def test_command_writes_the_pack(paid: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(HOME_VARIABLE, str(paid.path))
+    asked = ["guild-pack", "--agreement", AGREEMENT, "--from", "2026-10-28", "--to", "2026-10-28"]
+    result = CliRunner().invoke(cli, [*asked, "--out", str(tmp_path / "pack"), "--json"])
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.output)["rows"] == 1
+    assert (tmp_path / "pack" / "guild_pack.xlsx").is_file()
+
+
+def test_agreement_that_is_not_known_is_refused(paid: Home, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no agreement 'Directors'"):
+        write_guild_pack(paid, "Directors", small.WEDNESDAY, small.TUESDAY, tmp_path)

@@ -1,0 +1,72 @@
+"""A payroll day that comes late and breaks its neighbour's turnaround, the whole way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from showcost.config.feeds import choose_feed, load_feeds
+from showcost.ledger.store import Ledger
+from showcost.stages.names import valid_asset
+from showcost.stages.pay_findings import no_pay_findings, stage_pay_findings
+from showcost.staging import StagingStore
+from showcost.staging.findings import FindingsStore
+from showcost_tests.whole import small
+from showcost_tests.whole.steps import land_all, ledger_digest, take
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from showcost.config.home import Home
+
+FEED = "payroll_manifest"
+
+
+def manifest(*rows: list[str]) -> str:
+    return small.delimited([small.PAYROLL_HEADER.split(","), *rows])
+
+
+def shift(day: object, call: str, wrap: str, number: str) -> list[str]:
+    row = small.payroll("E-0400", day, "1210.40", "205.77")  # type: ignore[arg-type]
+    row[2], row[14], row[15], row[16], row[17] = f"MSP-{number}", call, "", "", wrap
+    return row
+
+
+def entries(home: Home) -> list[tuple[object, ...]]:
+    with Ledger(home.ledger).read() as connection:
+        return connection.sql("SELECT * FROM ledger_entries ORDER BY entry_id").fetchall()
+
+
+def test_late_day_flags_its_neighbours_entry_by_a_new_record(tmp_path: Path) -> None:
+    home = small.make_home(tmp_path / "home")
+    feed = choose_feed(load_feeds("HRB"), FEED)
+    small.deliver(home, FEED, "1 thursday.csv", manifest(shift(small.THURSDAY, "06:00", "14:00", "1")))
+    land_all(home)
+    take(home, [small.THURSDAY])
+    assert stage_pay_findings(home, feed, [small.THURSDAY]).standing == ()
+    before, valid = (
+        entries(home),
+        StagingStore(home.path).metadata(valid_asset(FEED), small.THURSDAY.isoformat()),
+    )
+    digest = ledger_digest(home)
+
+    small.deliver(home, FEED, "2 wednesday.csv", manifest(shift(small.WEDNESDAY, "13:00", "21:00", "2")))
+    land_all(home)
+    take(home, [small.WEDNESDAY])
+    result = stage_pay_findings(home, feed, [small.WEDNESDAY])
+    (finding,) = result.standing
+    assert (finding.code, finding.transaction_date) == ("SC-PAY-005", small.THURSDAY.isoformat())
+    assert "rested 9:00 h after the work before, 10:00 h are due: invaded by 1:00 h" in finding.told
+    assert finding.cause != finding.row_key
+
+    after = entries(home)
+    assert [entry for entry in after if entry in before] == before
+    assert StagingStore(home.path).metadata(valid_asset(FEED), small.THURSDAY.isoformat()) == valid
+    assert ledger_digest(home) != digest
+    assert len(after) == 2 * len(before)
+    verdicts = no_pay_findings(home, small.WEEK, feed=feed)
+    assert list(verdicts) == [small.THURSDAY]
+    assert verdicts[small.THURSDAY].message == "1 findings about 1 rows wait for a look: SC-PAY-005 1"
+
+    again = stage_pay_findings(home, feed, small.WEEK)
+    assert (again.opened, again.cleared) == (0, 0)
+    assert len(FindingsStore(home.path).lines()) == 1
