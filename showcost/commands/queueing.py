@@ -27,7 +27,7 @@ from showcost.ledger.audit import AuditLog
 from showcost.stages import deciding
 from showcost.stages.queue import WAITING, QueueRow, RowState, Wanted, counts_by, queue_rows
 from showcost.stages.replay import Replayed, RowPlace, preview, replay
-from showcost.stages.rows import FoundRow, find_rows
+from showcost.stages.rows import FoundRow, find_rows, rows_at
 from showcost.stages.trace import told_reasons, trace_row
 
 if TYPE_CHECKING:
@@ -292,7 +292,7 @@ def _chosen(home: Home, ids: tuple[str, ...], options: Mapping[str, object]) -> 
         raise InputError("no row of the queue is chosen by these options")
     if not options["yes"]:
         click.confirm(f"Decide about {len(rows)} rows?", abort=True, err=True)
-    return find_rows(home, [row.row_id for row in rows])
+    return rows_at(home, [row.place for row in rows])
 
 
 def _text(value: object) -> str | None:
