@@ -205,6 +205,7 @@ def _show_totals(base: str, totals: Sequence[Total]) -> None:
 def _show_next(folder: Path) -> None:
     say(f"\nNext, with {HOME_VARIABLE}={folder}:")
     say("  showcost status --deliveries     where every row of every delivery is")
+    say("  showcost queue list              the rows that wait for a person, and why")
     say("  showcost fx show                 the pinned rates")
     say("  showcost digest --partitions     the digest of each date, to compare machines")
     say("  make ui                          the Dagster UI on http://127.0.0.1:3000")

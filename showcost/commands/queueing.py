@@ -27,7 +27,7 @@ from showcost.ledger.audit import AuditLog
 from showcost.stages import deciding
 from showcost.stages.queue import WAITING, QueueRow, RowState, Wanted, counts_by, queue_rows
 from showcost.stages.replay import Replayed, RowPlace, preview, replay
-from showcost.stages.rows import FoundRow, find_rows
+from showcost.stages.rows import FoundRow, find_rows, rows_at
 from showcost.stages.trace import told_reasons, trace_row
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def list_rows(as_of: str | None, limit: int, **options: object) -> Answer:
     feed_name = _text(options["feed_name"])
     known = moment(home, as_of)
     rows = queue_rows(home, chosen_feeds(home, feed_name), wanted, known)
-    now = AuditLog(home.path).now()
+    now = _time_of(home, known)
     counted = counts_by(rows)
     facts = {
         "as_of": known,
@@ -106,6 +106,14 @@ def list_rows(as_of: str | None, limit: int, **options: object) -> Answer:
             show_table(f"The queue: {len(rows)} rows", columns, lines)
 
     return Answer(facts, show)
+
+
+def _time_of(home: Home, as_of: int | None) -> datetime:
+    """Return the time as of which ages count: that of the audit record, so that the past stays as it was."""
+    audit = AuditLog(home.path)
+    if as_of is None:
+        return audit.now()
+    return next((record.at for record in audit.records(max(as_of, 1))), audit.now())
 
 
 def _wanted(home: Home, options: Mapping[str, object]) -> Wanted:
@@ -284,7 +292,7 @@ def _chosen(home: Home, ids: tuple[str, ...], options: Mapping[str, object]) -> 
         raise InputError("no row of the queue is chosen by these options")
     if not options["yes"]:
         click.confirm(f"Decide about {len(rows)} rows?", abort=True, err=True)
-    return find_rows(home, [row.row_id for row in rows])
+    return rows_at(home, [row.place for row in rows])
 
 
 def _text(value: object) -> str | None:

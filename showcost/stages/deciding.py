@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from showcost.config.home import Home
+    from showcost.config.production import ClosedPeriod
 
 _SHOWN_DIGITS = 12
 
@@ -44,7 +45,7 @@ def correct(
     home: Home, rows: Sequence[FoundRow], fields: Mapping[str, str], *, who: str, why: str
 ) -> Decided:
     """Give some fields of rows another text; what is posted of them is reversed."""
-    feeds = load_feeds(home.production.code)
+    feeds, closed = load_feeds(home.production.code), closed_periods(home)
     for row in rows:
         for name, text in fields.items():
             check_correction(choose_feed(feeds, row.place.feed), name, text)
@@ -52,7 +53,7 @@ def correct(
             raise InputError(
                 f"row {_short(row)} stands for a delivery that was refused as a whole; ask for a re-export"
             )
-        _refuse_closed(home, row)
+        _refuse_closed(closed, row)
     return _record(
         home, [(row, _decision(row, DecisionKind.CORRECT, fields=fields)) for row in rows], who, why
     )
@@ -87,18 +88,19 @@ def discard(home: Home, rows: Sequence[FoundRow], *, who: str, why: str) -> Deci
 
 def withdraw(home: Home, rows: Sequence[FoundRow], *, who: str, why: str) -> Decided:
     """Take back what is posted of rows."""
+    closed = closed_periods(home)
     for row in rows:
         _refuse_withheld(row)
         if not row.standing:
             raise InputError(f"nothing of row {_short(row)} is posted; discard it instead")
-        _refuse_closed(home, row)
+        _refuse_closed(closed, row)
     return _record(home, [(row, _decision(row, DecisionKind.WITHDRAW)) for row in rows], who, why)
 
 
 def rebook(home: Home, rows: Sequence[FoundRow], *, who: str, why: str) -> Decided:
     """Post rows in place of those that hold their keys; what is posted of these is reversed."""
     decisions: list[tuple[FoundRow, Decision]] = []
-    closed = closed_periods(home)
+    closed, holders = closed_periods(home), _holders(home, rows)
     for row in rows:
         if row.standing or row.codes != (CONFLICT,):
             others = ", ".join(code for code in row.codes if code != CONFLICT) or "no reason"
@@ -108,9 +110,9 @@ def rebook(home: Home, rows: Sequence[FoundRow], *, who: str, why: str) -> Decid
             )
         if row.day is not None and closed_on(closed, row.day):
             raise InputError(f"row {_short(row)} lies in a closed period; reopen it first")
-        holder = _holder(home, row)
+        holder = holders.get((row.place.feed, row.row_key))
         if holder is not None:
-            _refuse_closed(home, holder)
+            _refuse_closed(closed, holder)
             decisions.append((holder, _decision(holder, DecisionKind.WITHDRAW)))
         decisions.append((row, _decision(row, DecisionKind.PREFER)))
     return _record(home, decisions, who, why)
@@ -118,11 +120,12 @@ def rebook(home: Home, rows: Sequence[FoundRow], *, who: str, why: str) -> Decid
 
 def reopen(home: Home, rows: Sequence[FoundRow], *, who: str, why: str) -> Decided:
     """Lift everything that was decided about rows."""
+    closed = closed_periods(home)
     for row in rows:
         if row.effect is None:
             raise InputError(f"nothing is decided about row {_short(row)}")
         if row.fields:
-            _refuse_closed(home, row)
+            _refuse_closed(closed, row)
     return _record(home, [(row, _decision(row, DecisionKind.REOPEN)) for row in rows], who, why)
 
 
@@ -154,14 +157,16 @@ def _record(home: Home, decisions: Sequence[tuple[FoundRow, Decision]], who: str
     return Decided(record.seq, tuple(dict.fromkeys(row.place for row, _ in decisions)))
 
 
-def _holder(home: Home, row: FoundRow) -> FoundRow | None:
-    """Return the row that is posted under the key of a row, if one is."""
+def _holders(home: Home, rows: Sequence[FoundRow]) -> dict[tuple[str, str | None], FoundRow]:
+    """Return the rows that are posted under the keys of rows, by feed and key."""
+    places: dict[tuple[str, str | None], RowPlace] = {}
     with Ledger(home.ledger).read() as connection:
-        found = posted_keys(connection, row.place.feed, pa.array([row.row_key], pa.string())).to_pylist()
-    if not found:
-        return None
-    (holder,) = rows_at(home, [RowPlace(row.place.feed, found[0]["delivery"], found[0]["record"])])
-    return holder
+        for feed in sorted({row.place.feed for row in rows}):
+            keys = pa.array([row.row_key for row in rows if row.place.feed == feed], pa.string())
+            for one in posted_keys(connection, feed, keys).to_pylist():
+                places[feed, one["row_key"]] = RowPlace(feed, one["delivery"], one["record"])
+    found = {row.place: row for row in rows_at(home, list(places.values()))}
+    return {key: found[place] for key, place in places.items()}
 
 
 def _refuse_posted(row: FoundRow, instead: str) -> None:
@@ -175,9 +180,8 @@ def _refuse_withheld(row: FoundRow) -> None:
         raise InputError(f"row {_short(row)} was {done} before; reopen it to decide anew")
 
 
-def _refuse_closed(home: Home, row: FoundRow) -> None:
+def _refuse_closed(closed: Sequence[ClosedPeriod], row: FoundRow) -> None:
     """Refuse to take back what is posted in a closed period."""
-    closed = closed_periods(home)
     for entry in row.standing:
         if named := closed_on(closed, entry["transaction_date"]):
             raise InputError(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from showcost_tests.whole.conftest import Copy
 
 CODES = {
+    "e_invoices": {},
     "location_permits": {"SC-FX-001": 2, "SC-ROW-001": 1},
     "payroll_manifest": {"SC-ROW-002": 1},
     "vendor_invoices_ca": {},

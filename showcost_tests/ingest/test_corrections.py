@@ -1,0 +1,128 @@
+"""Corrected records: settled, dated and keyed as if they had been delivered so, without moving any other."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING, Final
+
+import pyarrow as pa
+import pytest
+
+from showcost.core.errors import InputError
+from showcost.ingest.corrections import check_correction, correct_records
+from showcost.ingest.records import Accepted, RejectedRow, build_records, match_header, rejected_records
+from showcost_tests.validation.raw import PRODUCTION, feed_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from showcost.config.feed import FeedSpec
+
+DELIVERY: Final = "d" * 64
+HEADER: Final = ("vendor_code", "invoice_no", "invoice_date", "account", "currency", "net_amount")
+FEED: Final = feed_of("vendor_invoice", required=["vendor_code"], constants={"production_code": "HRB"})
+NUMBERED: Final = feed_of("vendor_invoice", key=["invoice_no"], key_ordinal=True, required=["vendor_code"])
+
+
+def landed(feed: FeedSpec, rows: Sequence[Sequence[str]]) -> pa.Table:
+    """Return records as landing makes them, the first of them number 2."""
+    numbers = pa.array(range(2, 2 + len(rows)), pa.int64())
+    place = pa.table(
+        {
+            "record": numbers,
+            "byte_start": numbers,
+            "byte_end": numbers,
+            "raw": pa.array([",".join(row) for row in rows], pa.string()),
+        }
+    )
+    columns = [pa.chunked_array([[row[index] for row in rows]]) for index in range(len(HEADER))]
+    match = match_header(feed, HEADER, [True] * len(HEADER))
+    assert match.problem is None
+    return build_records(
+        feed, Accepted(place, columns, match), delivery=DELIVERY, arrival=1, dates=PRODUCTION.dates
+    ).records
+
+
+def row(number: str, day: str = "2026-10-05", net: str = "100.00") -> tuple[str, ...]:
+    return ("V1", number, day, "2210", "EUR", net)
+
+
+def corrected(
+    feed: FeedSpec, records: pa.Table, corrections: Mapping[int, Mapping[str, str]]
+) -> list[dict[str, object]]:
+    """Return the records of a delivery that are corrected, as corrected."""
+    chosen = records.filter(pa.array([number in corrections for number in records["record"].to_pylist()]))
+    texts = {(DELIVERY, number): fields for number, fields in corrections.items()}
+    found: list[dict[str, object]] = correct_records(
+        feed, chosen, texts, dates=PRODUCTION.dates, siblings=records
+    ).to_pylist()
+    return found
+
+
+def test_a_corrected_row_is_what_it_would_be_had_it_come_so() -> None:
+    wrong = landed(FEED, [row("R-1", "31.09.2026", "12O")])
+    right = landed(FEED, [row("R-2", "2026-10-06", "120.00")]).to_pylist()[0]
+    fields = {"invoice_no": "R-2", "invoice_date": "2026-10-06", "net_amount": "120.00"}
+    (found,) = corrected(FEED, wrong, {2: fields})
+    assert found["raw"] == wrong["raw"][0].as_py()
+    assert found | {"raw": None} == right | {"raw": None}
+
+
+def test_a_blank_correction_empties_the_field() -> None:
+    (found,) = corrected(FEED, landed(FEED, [row("R-1")]), {2: {"net_amount": "", "invoice_date": " "}})
+    assert (found["net_amount__value"], found["net_amount__problem"]) == (None, "blank")
+    assert (found["transaction_date"], found["invoice_date__problem"]) == (None, "blank")
+
+
+def test_a_date_outside_the_production_leaves_the_row_undated() -> None:
+    (found,) = corrected(FEED, landed(FEED, [row("R-1")]), {2: {"invoice_date": "2027-01-01"}})
+    assert (found["invoice_date__value"], found["transaction_date"]) == (date(2027, 1, 1), None)
+
+
+def test_a_record_that_the_reader_rejected_is_made_of_its_corrections() -> None:
+    rejected = rejected_records(
+        FEED, [RejectedRow(7, 10, 20, "V1,R-9", "SC-ROW-001", "2 cells")], delivery=DELIVERY, arrival=1
+    )
+    fields = {"vendor_code": "V1", "invoice_no": "R-9", "invoice_date": "2026-10-05", "net_amount": "1"}
+    (found,) = corrected(FEED, rejected, {7: fields})
+    assert (found["read_code"], found["transaction_date"]) == (None, date(2026, 10, 5))
+    assert (found["production_code"], found["raw"], found["account"]) == ("HRB", "V1,R-9", "")
+    (plain,) = landed(FEED, [row("R-9")]).to_pylist()
+    assert found["row_key"] == plain["row_key"]
+
+
+def test_a_numbered_key_keeps_its_number_while_it_stays() -> None:
+    records = landed(NUMBERED, [row("R-1"), row("R-1"), row("R-1")])
+    (found,) = corrected(NUMBERED, records, {3: {"net_amount": "7.00"}})
+    assert (found["ordinal"], found["row_key"]) == (2, records["row_key"][1].as_py())
+
+
+def test_a_record_that_comes_to_a_numbered_key_moves_no_other() -> None:
+    records = landed(NUMBERED, [row("R-1"), row("R-2"), row("R-1"), row("R-3")])
+    (first, second) = corrected(NUMBERED, records, {3: {"invoice_no": "R-1"}, 5: {"invoice_no": "R-1"}})
+    assert (first["ordinal"], second["ordinal"]) == (3, 3)
+    assert first["row_key"] == second["row_key"]
+    assert first["row_key"] not in records["row_key"].to_pylist()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "sentence"),
+    [
+        ("net_amount", "1,00", "net_amount must be an amount"),
+        ("net_amount", "€1", "net_amount must be an amount"),
+        ("net_amount", "1e3", "net_amount must be an amount"),
+        ("invoice_date", "5.10.2026", "invoice_date must be a date"),
+        ("invoice_date", "2026-10-05T08:00", "invoice_date must be a date"),
+        ("nett", "1", "no field 'nett'"),
+    ],
+)
+def test_what_cannot_be_read_in_one_way_only_is_refused(name: str, text: str, sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        check_correction(FEED, name, text)
+
+
+def test_a_moment_is_local_and_has_no_zone() -> None:
+    permits = feed_of("location_permit")
+    check_correction(permits, "start_datetime", "2026-10-06T06:00")
+    with pytest.raises(InputError, match="start_datetime must be a local date and time"):
+        check_correction(permits, "start_datetime", "2026-10-06T06:00+02:00")
