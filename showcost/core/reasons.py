@@ -55,6 +55,7 @@ CATALOGUE: Final[dict[str, Reason]] = {
         Reason("SC-FIL-003", _F, "control total mismatch", "asks the sender for the total"),
         Reason("SC-ROW-001", _R, "ragged row", "fixes delimiter or quote"),
         Reason("SC-ROW-002", _R, "required field blank", "completes it"),
+        Reason("SC-ROW-004", _R, "bytes that are no text", "asks for the row again"),
         Reason("SC-DAT-001", _R, "date invalid or ambiguous", "confirms day/month order"),
         Reason("SC-DAT-002", _R, "outside the production's dates", "checks the show code"),
         Reason("SC-AMT-001", _R, "amount unparseable", "corrects it"),

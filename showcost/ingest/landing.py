@@ -51,6 +51,7 @@ RECORDS_VERSION: Final = "1"
 """Raised when reading or settling changes what records a payload gives, so that payloads are read again."""
 
 NO_HEADER: Final = "SC-FIL-002"
+NO_ROWS: Final = "SC-FIL-001"
 _UNSURE: Final = "the header has another number of names than the rows have cells"
 _RAW_SHOWN: Final = 2_000
 _ROW_BYTES: Final = 200
@@ -214,6 +215,8 @@ def settled_content(feed: FeedSpec, reading: Reading, origin: Origin) -> Iterato
         problem = match.problem if reading.dialect.header_sure else _UNSURE
         if refusal is None and problem is not None:
             refusal = _refusal(reading, origin, NO_HEADER, problem)
+        if refusal is None and not reading.counts.accepted and not reading.counts.rejected:
+            refusal = _refusal(reading, origin, NO_ROWS, "a header and no rows")
         with ExitStack() as stack:
             records = stack.enter_context(DeliveryRecords(feed, folder))
             shapes: Mapping[str, str] = {}
