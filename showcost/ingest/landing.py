@@ -184,10 +184,11 @@ def reread(home: Home, feed: FeedSpec, arrival: Arrival) -> pa.Table:
 
 @dataclass(frozen=True)
 class Content:
-    """The records of a delivery, and what is kept beside them."""
+    """The records of a delivery, what is kept beside them, and what the reader accepted."""
 
     records: DeliveryRecords
     summary: Summary
+    accepted: AcceptedRecords
 
 
 @contextmanager
@@ -228,10 +229,10 @@ def settled_content(feed: FeedSpec, reading: Reading, origin: Origin) -> Iterato
                     records = stack.enter_context(DeliveryRecords(feed, folder))
             if refusal is not None:
                 records.add(rejected_records(feed, [refusal], origin))
-                yield Content(records, _summary(records, reading, refusal, {}, {}))
+                yield Content(records, _summary(records, reading, refusal, {}, {}), accepted)
             else:
                 headers = {field: reading.header[index] for field, index in match.columns.items()}
-                yield Content(records, _summary(records, reading, None, headers, shapes))
+                yield Content(records, _summary(records, reading, None, headers, shapes), accepted)
 
 
 @dataclass(frozen=True)
