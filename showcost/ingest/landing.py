@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from showcost.config.feed import FeedSpec
     from showcost.config.home import Home
 
-RECORDS_VERSION: Final = "1"
+RECORDS_VERSION: Final = "2"
 """Raised when reading or settling changes what records a payload gives, so that payloads are read again."""
 
 NO_HEADER: Final = "SC-FIL-002"
