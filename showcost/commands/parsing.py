@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import io
+import shutil
 import sys
+import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Final
 
 import click
 
 from showcost.commands.output import Answer, answers, say, show_table
 from showcost.config.feeds import choose_feed, load_feeds
+from showcost.config.home import open_home
 from showcost.core.errors import InputError
+from showcost.core.reasons import CATALOGUE
+from showcost.ingest.landing import NO_HEADER
 from showcost.ingest.readers import Hints, read_delivery
 from showcost.ingest.readers.edit_list import write_csv, write_rejects
-from showcost.ingest.records import match_header
+from showcost.stages.dry_run import DryRun, dry_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -23,6 +28,7 @@ if TYPE_CHECKING:
     from showcost.config.feed import FeedSpec
     from showcost.ingest.readers import Reading
 
+_HELD: Final = 2**25
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _NEW_FILE = click.Path(dir_okay=False, path_type=Path)
 _NEW_FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -30,15 +36,17 @@ _NEW_FOLDER = click.Path(file_okay=False, path_type=Path)
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=_FILE)
-@click.option("--feed", "feed_name", help="Read with this feed's hints and match its header.")
+@click.option("--feed", "feed_name", help="Read, settle and validate as for this feed.")
 @click.option("--rejects", type=_NEW_FILE, help="Write rejected records here, as JSON lines.")
 @click.option("--out", type=_NEW_FOLDER, help="Write one CSV per file into this folder.")
 @answers
 def parse(files: tuple[Path, ...], feed_name: str | None, rejects: Path | None, out: Path | None) -> Answer:
     """Show what the reader finds in FILES, as CSV on stdout; land nothing.
 
-    Without a feed, dialect, encoding and header are detected. Several files need --out, which also takes
-    the rejected records, as NAME.rejects.jsonl.
+    Without a feed, dialect, encoding and header are detected, and a total at the end is a row like others.
+    With a feed, its header mapping, dates, amounts and rules are applied too, and the rejected records are
+    those that would not be posted, as far as that does not depend on the ledger. Several files need --out,
+    which also takes the rejected records, as NAME.rejects.jsonl.
     """
     feed = choose_feed(load_feeds(), feed_name) if feed_name else None
     if out is None and len(files) > 1:
@@ -60,20 +68,37 @@ def parse(files: tuple[Path, ...], feed_name: str | None, rejects: Path | None, 
 
 def _to_stdout(file: Path, feed: FeedSpec | None, rejects: Path | None) -> Answer:
     """Parse one file: the CSV is the answer, what is said about it goes to stderr."""
-    csv = io.BytesIO()
+    csv = click.get_current_context().with_resource(tempfile.SpooledTemporaryFile(_HELD))  # noqa: SIM115 - it does
     with _sink(rejects) as log:
         facts = _parse(file, feed, csv, log)
 
     def show() -> None:
-        sys.stdout.buffer.write(csv.getvalue())
+        csv.seek(0)
+        shutil.copyfileobj(csv, sys.stdout.buffer)
         sys.stdout.buffer.flush()
-        rejected = facts["rejected"]
-        if rejected or facts["header_problem"]:
-            where = f"; see {rejects}" if rejects else "; name a file with --rejects to keep them"
-            problem = f" SC-FIL-002: {facts['header_problem']}." if facts["header_problem"] else ""
-            click.echo(f"{file.name}: {rejected} records rejected{where}.{problem}", err=True)
+        for line in _said(facts, rejects):
+            click.echo(f"{file.name}: {line}", err=True)
 
     return Answer(facts, show)
+
+
+def _said(facts: Mapping[str, object], rejects: Path | None) -> Iterator[str]:
+    """Say in sentences what becomes of a file."""
+    where = f"see {rejects}" if rejects else "name a file with --rejects to keep them"
+    landing = facts["landing"]
+    if not isinstance(landing, dict):
+        if facts["rejected"]:
+            yield f"{facts['rejected']} records rejected; {where}."
+        return
+    if landing["refused"]:
+        yield f"the delivery would be refused. {landing['refused']}: {landing['refusal']}."
+        return
+    yield f"{landing['received']} records, {landing['valid']} would be posted once their rates are known."
+    for field, column in landing["columns"].items():
+        settled = landing["shapes"].get(field)
+        yield f"{field} is in the column {column!r}{f', read as {settled}' if settled else ''}."
+    for code, count in landing["codes"].items():
+        yield f"{count} would be rejected: {code} ({CATALOGUE[code].meaning}); {where}."
 
 
 @contextmanager
@@ -88,24 +113,42 @@ def _sink(path: Path | None) -> Iterator[IO[bytes]]:
 def _parse(file: Path, feed: FeedSpec | None, csv: IO[bytes], log: IO[bytes]) -> dict[str, object]:
     hints = Hints(**feed.dialect.model_dump()) if feed else Hints(totals_are_rows=True)
     with read_delivery(file, format=feed.format if feed else "csv", hints=hints) as reading:
-        accepted = write_csv(reading, csv)
-        rejected = write_rejects(reading, log)
+        if feed is None:
+            accepted, landing = write_csv(reading, csv), None
+            write_rejects(reading, log)
+        else:
+            run = dry_run(open_home(), feed, file, reading, csv, log)
+            accepted, landing = run.written, _landing(run)
         return {
             "file": file.name,
             "accepted": accepted,
-            "rejected": rejected,
+            "rejected": len(reading.rejected),
             "header": list(reading.header),
-            "header_problem": _header_problem(feed, reading),
+            "header_problem": landing["refusal"] if landing and landing["refused"] == NO_HEADER else None,
             "counts": _counts(reading),
             "dialect": _dialect(reading),
+            "landing": landing,
         }
 
 
-def _header_problem(feed: FeedSpec | None, reading: Reading) -> str | None:
-    """Say why the feed cannot use the header; which of two same headers has content is seen on landing."""
-    if feed is None or not reading.header:
-        return None
-    return match_header(feed, reading.header, [True] * len(reading.header)).problem
+def _landing(run: DryRun) -> dict[str, object]:
+    """Return what the feed would make of the delivery."""
+    summary = run.summary
+    dates = sorted(summary.dates)
+    return {
+        "received": summary.received,
+        "valid": run.valid,
+        "quarantined": run.quarantined,
+        "duplicate": run.duplicate,
+        "codes": dict(sorted(run.codes.items())),
+        "refused": summary.refused,
+        "refusal": summary.detail,
+        "columns": summary.columns,
+        "shapes": summary.shapes,
+        "first_date": dates[0] if dates else None,
+        "last_date": dates[-1] if dates else None,
+        "undated": summary.undated,
+    }
 
 
 def _counts(reading: Reading) -> Mapping[str, int]:
@@ -129,8 +172,15 @@ def _dialect(reading: Reading) -> Mapping[str, object]:
     }
 
 
+def _outcome(landing: object) -> tuple[object, object]:
+    if not isinstance(landing, dict):
+        return None, None
+    codes = ", ".join(f"{count} {code}" for code, count in landing["codes"].items())
+    return landing["valid"], codes
+
+
 def _show(found: Sequence[Mapping[str, object]]) -> None:
-    columns = ["file", "accepted", "rejected", "header_problem"]
-    rows = [[one[name] for name in columns] for one in found]
+    columns = ["file", "accepted", "rejected", "would be posted", "not posted"]
+    rows = [[one["file"], one["accepted"], one["rejected"], *_outcome(one["landing"])] for one in found]
     show_table("Parsed", columns, rows)
     say("The CSV of each file and its rejected records (NAME.rejects.jsonl) are in the folder named.")

@@ -59,6 +59,7 @@ CATALOGUE: Final[dict[str, Reason]] = {
         Reason("SC-ROW-001", _R, "ragged row", "fixes delimiter or quote"),
         Reason("SC-ROW-002", _R, "required field blank", "completes it"),
         Reason("SC-ROW-003", _R, "a personal identifier in the row", "asks for pseudonyms"),
+        Reason("SC-ROW-004", _R, "bytes that are no text", "asks for the row again"),
         Reason("SC-DAT-001", _R, "date invalid or ambiguous", "confirms day/month order"),
         Reason("SC-DAT-002", _R, "outside the production's dates", "checks the show code"),
         Reason("SC-AMT-001", _R, "amount unparseable", "corrects it"),

@@ -57,16 +57,20 @@ class AcceptedRecords:
             cells = chunk.column("cells")
             yield chunk, [pc.list_element(cells, column) for column in range(self._width)]
 
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Yield the records as the reader gave them."""
+        with pa.OSFile(str(self._path), "rb") as source, pa.ipc.open_stream(source) as stream:
+            yield from stream
+
     def _chunks(self) -> Iterator[pa.Table]:
         held: list[pa.RecordBatch] = []
         size, yielded = 0, False
-        with pa.OSFile(str(self._path), "rb") as source, pa.ipc.open_stream(source) as stream:
-            for batch in stream:
-                held.append(batch)
-                size += batch.nbytes
-                if size >= CHUNK_BYTES:
-                    yield pa.Table.from_batches(held, RECORD_SCHEMA)
-                    held, size, yielded = [], 0, True
+        for batch in self.batches():
+            held.append(batch)
+            size += batch.nbytes
+            if size >= CHUNK_BYTES:
+                yield pa.Table.from_batches(held, RECORD_SCHEMA)
+                held, size, yielded = [], 0, True
         if held or not yielded:
             yield pa.Table.from_batches(held, RECORD_SCHEMA)
 

@@ -47,10 +47,11 @@ if TYPE_CHECKING:
     from showcost.config.feed import FeedSpec
     from showcost.config.home import Home
 
-RECORDS_VERSION: Final = "1"
+RECORDS_VERSION: Final = "2"
 """Raised when reading or settling changes what records a payload gives, so that payloads are read again."""
 
 NO_HEADER: Final = "SC-FIL-002"
+NO_ROWS: Final = "SC-FIL-001"
 _UNSURE: Final = "the header has another number of names than the rows have cells"
 _RAW_SHOWN: Final = 2_000
 _ROW_BYTES: Final = 200
@@ -188,10 +189,11 @@ def reread(home: Home, feed: FeedSpec, arrival: Arrival) -> pa.Table:
 
 @dataclass(frozen=True)
 class Content:
-    """The records of a delivery, and what is kept beside them."""
+    """The records of a delivery, what is kept beside them, and what the reader accepted."""
 
     records: DeliveryRecords
     summary: Summary
+    accepted: AcceptedRecords
 
 
 @contextmanager
@@ -221,6 +223,8 @@ def settled_content(feed: FeedSpec, reading: Reading, origin: Origin) -> Iterato
         problem = match.problem if reading.dialect.header_sure else _UNSURE
         if refusal is None and problem is not None:
             refusal = _refusal(reading, origin, NO_HEADER, problem)
+        if refusal is None and not reading.counts.accepted and not reading.counts.rejected:
+            refusal = _refusal(reading, origin, NO_ROWS, "a header and no rows")
         with ExitStack() as stack:
             records = stack.enter_context(DeliveryRecords(feed, folder))
             shapes: Mapping[str, str] = {}
@@ -232,10 +236,10 @@ def settled_content(feed: FeedSpec, reading: Reading, origin: Origin) -> Iterato
                     records = stack.enter_context(DeliveryRecords(feed, folder))
             if refusal is not None:
                 records.add(rejected_records(feed, [refusal], origin))
-                yield Content(records, _summary(records, reading, refusal, {}, {}))
+                yield Content(records, _summary(records, reading, refusal, {}, {}), accepted)
             else:
                 headers = {field: reading.header[index] for field, index in match.columns.items()}
-                yield Content(records, _summary(records, reading, None, headers, shapes))
+                yield Content(records, _summary(records, reading, None, headers, shapes), accepted)
 
 
 @dataclass(frozen=True)

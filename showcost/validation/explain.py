@@ -38,6 +38,7 @@ _READABLE: Final[Mapping[str, str]] = {
     "SC-FIL-002": "a header that names each required field once",
     "SC-FIL-003": "rows that add up to the totals that the file states",
     "SC-ROW-001": "as many cells as the header names",
+    "SC-ROW-004": "text in the encoding of the file",
 }
 """What the reader expected, by its code."""
 

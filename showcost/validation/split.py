@@ -67,7 +67,7 @@ def validate(  # noqa: PLR0913 -- what decides about a row is handed in, each by
     feed: FeedSpec,
     production: Production,
     chart: Chart,
-    fx_status: pa.Table,
+    fx_status: pa.Table | None,
     posted: pa.Table,
     rivals: pa.Table,
     decided: Decided | None = None,
@@ -79,9 +79,10 @@ def validate(  # noqa: PLR0913 -- what decides about a row is handed in, each by
     `rows` and `rivals` have the raw columns of the record kind. `rivals` are all landed rows of the feed that
     share a key with `rows`, of whatever partition; `rows` among them are passed over. `posted` are the rows
     in the ledger that have one of these keys (`duplicates.POSTED`), `fx_status` says of each date and
-    currency of the rows what is known of its rate (`reference.FX_STATUS`; more columns and rows do no harm).
-    `decided` is what people decided about rows of the feed; corrected rows come as corrected.
-    `agreements` are those that payroll rows are held against, by default the package's.
+    currency of the rows what is known of its rate (`reference.FX_STATUS`; more columns and rows do no harm);
+    None leaves the rules about rates out. `decided` is what people decided about rows of the feed; corrected
+    rows come as corrected. `agreements` are those that payroll rows are held against, by default the
+    package's.
 
     Raises IntegrityError when rows would be lost or doubled, when a rate's status is not given, or when a row
     that is posted can no longer be read; ValueError for tables without the columns that they must have.

@@ -13,8 +13,9 @@ all its shapes:
   the calendar of it, and what fits none is "invalid". `day_first` has no say then.
 - Two digits of the year are its end, never its start. Where the column has cells that can only have
   the year first (99-02-17), cells of two-digit years are "ambiguous" unless there is a hint.
-- Day numbers of a spreadsheet (41234) are read when the column has no date of another shape. Among
-  others they are "ambiguous" until a feed lists `excel` in its formats, for they may be a slip.
+- Day numbers of a spreadsheet (41234) are read when the column has no date of another shape, and where
+  they name a day from the first to the last of those dates: some of the cells lost their format on the way.
+  Outside of that they are "ambiguous" until a feed lists `excel` in its formats, for they may be a slip.
 - Days that the calendar lacks (31/02) and years outside 1900 to 2100 are "invalid".
 
 What proves an order, or casts doubt, may stand in any part of a long column: `date_evidence` gathers it
@@ -37,6 +38,7 @@ from showcost.values.times import micros_of_day, split_after_date
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import date
 
 _TEXT_NULL = pa.scalar(None, pa.string())
 _DAY_NULL = pa.scalar(None, pa.date32())
@@ -72,14 +74,16 @@ class TimestampColumn:
 class DateEvidence:
     """What cells say about the column that they stand in.
 
-    `day` and `month`: a cell can be read with the day, or the month, first only. `dated`: a cell has a shape
-    other than a spreadsheet's day number. `year_first`: a cell can only have two digits of the year first.
-    `shapes` are the numbers of the shapes found, among the candidates.
+    `day` and `month`: a cell can be read with the day, or the month, first only. `written` and `exchanged`:
+    the first and the last of the dates with the day first, and with the month first, in the cells that are no
+    day number of a spreadsheet; empty when there is none. `year_first`: a cell can only have two digits of
+    the year first. `shapes` are the numbers of the shapes found, among the candidates.
     """
 
     day: bool = False
     month: bool = False
-    dated: bool = False
+    written: tuple[date, ...] = ()
+    exchanged: tuple[date, ...] = ()
     year_first: bool = False
     shapes: frozenset[int] = frozenset()
 
@@ -87,16 +91,27 @@ class DateEvidence:
         return DateEvidence(
             self.day or other.day,
             self.month or other.month,
-            self.dated or other.dated,
+            _ends(self.written + other.written),
+            _ends(self.exchanged + other.exchanged),
             self.year_first or other.year_first,
             self.shapes | other.shapes,
         )
 
+    def spans(self, order: bool | None) -> list[tuple[date, ...]]:
+        """Return first and last date in each order of day and month that is possible; empty for none."""
+        possible = {True: [self.written], False: [self.exchanged], None: [self.written, self.exchanged]}
+        return [span for span in possible[order] if span]
+
+
+def _ends(days: Sequence[date]) -> tuple[date, ...]:
+    """Return the first and the last of some dates; empty for none."""
+    return (min(days), max(days)) if days else ()
+
 
 def date_evidence(column: pa.Array | pa.ChunkedArray, *, formats: Sequence[str] = ()) -> DateEvidence:
     """Gather what a part of a column of dates or timestamps says about the whole of it."""
-    date, _, _ = _parts(DistinctTexts.of(column))
-    texts = DistinctTexts.of(date).texts
+    day, _, _ = _parts(DistinctTexts.of(column))
+    texts = DistinctTexts.of(day).texts
     candidates = _candidates(formats)
     return _evidence(texts, _read(texts, candidates), candidates)
 
@@ -158,8 +173,8 @@ def _settle_parts(
 ) -> tuple[DistinctTexts, DateColumn, pa.Array, pa.Array]:
     """Return the distinct cells and, for each, its settled date, its time text and its zone text."""
     cells = DistinctTexts.of(column)
-    date, time, zone = _parts(cells)
-    dates = DistinctTexts.of(date)
+    day, time, zone = _parts(cells)
+    dates = DistinctTexts.of(day)
     settled = _settle(dates.texts, formats, day_first, evidence)
     values, problem = dates.spread(settled.values), dates.spread(settled.problem)
     timed = pc.or_(pc.not_equal(time, ""), pc.not_equal(zone, ""))
@@ -202,7 +217,7 @@ def _settle(
     order = None if formats else _order(seen, day_first)
     values, problem = _by_order(found, order, None if formats else day_first)
     if not formats:
-        doubtful = _doubtful(texts, found, seen, day_first)
+        doubtful = pc.or_(_stray_numbers(found, seen, order), _doubtful(texts, found, seen, day_first))
         values = pc.if_else(doubtful, _DAY_NULL, values)
         problem = pc.if_else(doubtful, "ambiguous", problem)
     problem = pc.if_else(pc.equal(texts, ""), "blank", problem)
@@ -211,13 +226,14 @@ def _settle(
 
 def _evidence(texts: pa.Array, found: _Readings, candidates: tuple[shapes.Shape, ...]) -> DateEvidence:
     day, month = pc.is_valid(found.written), pc.is_valid(found.exchanged)
-    serial = found.are([n for n, shape in enumerate(candidates) if shape.format == shapes.EXCEL])
+    dated = pc.invert(found.are([n for n, shape in enumerate(candidates) if shape.format == shapes.EXCEL]))
     no_day = pc.match_substring_regex(texts, shapes.NO_DAY_AT_START)
     year_first = _read(texts.filter(no_day), shapes.SHORT_YEAR_FIRST)
     return DateEvidence(
         day=holds(pc.and_not(day, month)),
         month=holds(pc.and_not(month, day)),
-        dated=holds(pc.and_not(pc.is_valid(found.shape), serial)),
+        written=_ends(_days(found.written, dated)),
+        exchanged=_ends(_days(found.exchanged, dated)),
         year_first=holds(pc.is_valid(year_first.shape)),
         shapes=frozenset(pc.drop_null(pc.unique(found.shape)).to_pylist()),
     )
@@ -242,6 +258,12 @@ def _read(texts: pa.Array, candidates: tuple[shapes.Shape, ...]) -> _Readings:
     table = pa.concat_tables(pieces).combine_chunks()
     place = pc.index_in(everything, value_set=table["text"].combine_chunks())
     return _Readings(*(table[name].combine_chunks().take(place) for name in _PIECE.names[1:]))
+
+
+def _days(days: pa.Array, chosen: pa.Array) -> list[date]:
+    """Return the first and the last of some of the dates."""
+    ends = pc.min_max(days.filter(chosen)).as_py()
+    return [day for day in ends.values() if day is not None]
 
 
 def _order(seen: DateEvidence, day_first: bool | None) -> bool | None:
@@ -272,13 +294,20 @@ def _by_order(found: _Readings, order: bool | None, day_first: bool | None) -> t
 
 def _doubtful(texts: pa.Array, found: _Readings, seen: DateEvidence, day_first: bool | None) -> pa.Array:
     """Tell which texts the rest of the column casts doubt on, whatever their own shape says."""
-    recognised = shapes.RECOGNISED
-    numbers: list[int] = []
-    if seen.dated:
-        numbers += [n for n, shape in enumerate(recognised) if shape.format == shapes.EXCEL]
-    if seen.year_first and day_first is None:
-        numbers += [n for n, shape in enumerate(recognised) if shape.two_digit_year and shape.other_order]
-    return found.are(numbers) if numbers else pa.repeat(pa.scalar(False), len(texts))
+    if not seen.year_first or day_first is not None:
+        return pa.repeat(pa.scalar(False), len(texts))
+    numbered = enumerate(shapes.RECOGNISED)
+    return found.are([n for n, shape in numbered if shape.two_digit_year and shape.other_order])
+
+
+def _stray_numbers(found: _Readings, seen: DateEvidence, order: bool | None) -> pa.Array:
+    """Tell which texts are day numbers of a spreadsheet for a day outside the other dates of the column."""
+    serial = found.are([n for n, shape in enumerate(shapes.RECOGNISED) if shape.format == shapes.EXCEL])
+    stray = pa.repeat(pa.scalar(False), len(serial))
+    for first, last in seen.spans(order):
+        outside = pc.or_(pc.less(found.written, first), pc.greater(found.written, last))
+        stray = pc.or_(stray, pc.fill_null(outside, False))
+    return pc.and_(serial, stray)
 
 
 def _names(candidates: tuple[shapes.Shape, ...], seen: DateEvidence, order: bool | None) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -158,9 +159,35 @@ def test_a_file_is_parsed_without_being_landed(home: Home, showcost: CommandLine
     assert rows == list(csv.reader(small.UK_DELIVERY.splitlines()))[1:]
     told = showcost(home, "parse", str(file), "--feed", "uk_spend", "--json")
     assert (told.json["accepted"], told.json["rejected"], told.json["header_problem"]) == (8, 0, None)
+    landing = told.json["landing"]
+    assert (landing["received"], landing["valid"], landing["refused"]) == (8, 6, None)
+    assert landing["codes"] == {"SC-AMT-001": 1, "SC-DAT-001": 1}
+    assert (landing["shapes"]["invoice_date"], landing["columns"]["net_amount"]) == ("%d/%m/%Y", "Amount")
     both = showcost(home, "parse", str(file), "--out", str(tmp_path / "out"), "--json")
     assert [one["file"] for one in both.json["files"]] == ["week.csv"]
     assert not (home.path / "raw").exists()
+
+
+def test_a_file_is_parsed_as_its_feed_would_take_it(
+    home: Home, showcost: CommandLine, tmp_path: Path
+) -> None:
+    file = small.deliver(home, "uk_spend", "week.csv", small.UK_DELIVERY)
+    rejects = tmp_path / "rejects.jsonl"
+    ended = showcost(home, "parse", str(file), "--feed", "uk_spend", "--rejects", str(rejects))
+    assert ended.status == 0
+    assert len(ended.out.splitlines()) == 9
+    assert "6 would be posted" in ended.err
+    assert "1 would be rejected: SC-AMT-001 (amount unparseable)" in ended.err
+    found = [json.loads(line) for line in rejects.read_text(encoding="utf-8").splitlines()]
+    assert [(one["record"], one["code"]) for one in found] == [(6, "SC-AMT-001"), (9, "SC-DAT-001")]
+    payload = file.read_bytes()
+    for one in found:
+        assert payload[one["start"] : one["end"]].decode().rstrip("\r\n") == one["raw"]
+        assert one["reasons"][0]["observed"]
+    file.write_text("Date,Amount\n28/10/2026,1.00\n", encoding="utf-8")
+    refused = showcost(home, "parse", str(file), "--feed", "uk_spend", "--json").json
+    assert refused["header_problem"].startswith("no column for ")
+    assert refused["landing"]["refused"] == "SC-FIL-002"
 
 
 AS_TEXT = [

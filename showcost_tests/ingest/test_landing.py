@@ -113,8 +113,8 @@ def test_a_wrong_total_at_the_end_refuses_what_was_built_before(tmp_path: Path) 
     assert (record["byte_start"], record["byte_end"]) == (0, len(text))
 
 
-def test_a_header_alone_gives_no_records(tmp_path: Path) -> None:
+def test_a_header_alone_is_refused_for_a_person_to_ask(tmp_path: Path) -> None:
     with landed(tmp_path / "any", HEADER + "\n") as content:
-        assert content.records.by_date().read_all().num_rows == 0
-        assert content.summary.received == 0
-        assert content.summary.columns["net_amount"] == "Net amount"
+        (record,) = content.records.by_date().read_all().to_pylist()
+    assert (record["read_code"], record["read_detail"]) == ("SC-FIL-001", "a header and no rows")
+    assert record["raw"] == HEADER

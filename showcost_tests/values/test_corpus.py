@@ -32,7 +32,7 @@ PREAMBLE = 20
 DATE_PROBLEMS = {
     "20131213_Transparency_Nov13.csv": {"invalid": 1},  # a year of three digits
     "20150512_Transparency_Mar15_Final.csv": {"invalid": 1},  # a day and a month without a year
-    "CSV_GPC__25K_August_Data.csv": {"blank": 436, "ambiguous": 72},  # day numbers among dates
+    "CSV_GPC__25K_August_Data.csv": {"blank": 436},  # day numbers among dates, all within them
     "DCMS_Spend_over_GBP25k_April_2013.csv": {"blank": 210},
     "moj-aramis-sept-2012.csv.csv": {"blank": 1},
     "rpa-over-25k-1101.csv": {"blank": 4},

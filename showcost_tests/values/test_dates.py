@@ -294,3 +294,19 @@ def test_a_column_in_parts_is_settled_as_a_whole(cells: list[str], at: int, day_
     assert [outcome for part in found for outcome in outcomes(part)] == outcomes(whole)
     assert {part.shape for part in found} == {whole.shape}
     assert evidence | DateEvidence() == evidence
+
+
+def test_day_numbers_among_dates_are_read_where_they_fall_between_them() -> None:
+    dates = ["01/08/2014", "29/08/2014"]
+    assert read("41855", *dates)[0] == "2014-08-04"
+    assert read("41852", *dates)[0] == "2014-08-01"
+    assert read("41851", *dates)[0] == AMBIGUOUS
+    assert read("41881", *dates)[0] == AMBIGUOUS
+    assert read("45000", *dates)[0] == AMBIGUOUS
+    assert read("41855", "2014-08-01", "29 Aug 2014")[0] == "2014-08-04"
+
+
+def test_day_numbers_need_to_fall_between_dates_in_either_order() -> None:
+    """01/08 to 02/08 are the days of January and February 8, or the first two of August."""
+    assert read("41853", "01/08/2014", "03/08/2014", day_first=True)[0] == "2014-08-02"
+    assert read("41853", "01/08/2014", "03/08/2014")[0] == AMBIGUOUS

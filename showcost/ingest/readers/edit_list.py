@@ -13,27 +13,31 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from showcost.ingest.readers.model import Rejected
     from showcost.ingest.readers.reading import Reading
 
 _OPTIONS: Final = pa.csv.WriteOptions(include_header=False, quoting_style="all_valid")
 
 
-def write_csv(reading: Reading, out: IO[bytes]) -> int:
+def write_csv(reading: Reading, out: IO[bytes], records: Iterable[pa.RecordBatch] | None = None) -> int:
     """Write the accepted records as RFC 4180 CSV, header first; return how many.
 
     UTF-8, each cell quoted, LF. Cells and header are as read, also where the header has another number of
     names than the records have cells. The names of a file without a header are col_0, col_1
-    and so on. Of a delivery that could not be read at all nothing is written. Exhausts `reading.records`.
+    and so on. Of a delivery that could not be read at all nothing is written. Exhausts `reading.records`,
+    unless the records are handed in.
     """
     written, width = 0, reading.width
+    batches = reading.records if records is None else records
     if not width:
-        for _ in reading.records:
+        for _ in batches:
             continue
         return 0
     names = [str(number) for number in range(width)]
     out.write(_csv(pa.RecordBatch.from_pydict({str(n): [name] for n, name in enumerate(reading.header)})))
-    for batch in reading.records:
+    for batch in batches:
         cells = batch.column("cells")
         columns = [pc.list_element(cells, number) for number in range(width)]
         out.write(_csv(pa.RecordBatch.from_arrays(columns, names)))

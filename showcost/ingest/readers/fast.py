@@ -70,7 +70,8 @@ class FastLane:
         delimiter = grammar.delimiter.decode(encoding).encode()
         quote = grammar.quote.decode(encoding).encode()
         single = len(delimiter) == 1 and len(quote) <= 1
-        self.usable = single and not grammar.escape and not grammar.lone_cr and width > 1
+        self.usable = single and not grammar.escape and width > 1
+        self.line_end = b"\r" if grammar.lone_cr else b"\n"
         self._delimiter = delimiter[0] if delimiter else _NUL
         self._quote = quote[0] if quote else _NUL
         self._delimiter_bytes, self._quote_bytes = delimiter, quote
@@ -80,13 +81,16 @@ class FastLane:
         self._may_close = _table(b"\r\n" + delimiter + quote)
 
     def analyse(self, block: bytes, headers: tuple[bytes, ...]) -> Lines | None:
-        """Find the lines of a block that ends with a line feed; None when it cannot be decoded.
+        """Find the lines of a block that ends with a line end; None when it cannot be decoded.
+
+        Where a carriage return alone ends a line, the block must have no other line ends.
 
         `headers` are the header lines of the file (UTF-8), which are no rows when they occur again.
         """
         text = self._utf8(block)
-        if text is None:
+        if text is None or (self.line_end == b"\r" and b"\n" in text):
             return None
+        text = text.replace(b"\r", b"\n") if self.line_end == b"\r" else text
         data = np.frombuffer(text, np.uint8)
         marks = np.flatnonzero(self._is_mark(text, data))
         kinds = data[marks]
@@ -102,7 +106,7 @@ class FastLane:
         sound &= around - quotes - returned == self._width
         self._refuse_blank(data, text, starts, ends, sound)
         self._refuse_headers(data, text, starts, ends, sound, headers)
-        plain, place = self._lengths(data, starts, ends, transcoded=text is not block)
+        plain, place = self._lengths(data, starts, ends, transcoded=len(text) != len(block))
         if len(inner_quotes):
             around -= _per_line(inner_quotes, first)
             inner = np.sort(np.concatenate((inner, inner_quotes)))

@@ -67,6 +67,11 @@ class Layout:
     typed: tuple[str, ...] = ()
     assumptions: tuple[str, ...] = ()
 
+    @property
+    def header_differs(self) -> bool:
+        """Whether rows have values where the header has words, so that no row can look like the header."""
+        return any(kind in TYPED for kind in self.typed)
+
     def fit(self, cells: Sequence[bytes]) -> Sequence[bytes] | None:
         """Return the cells of a row brought to the width of the table, or None for a ragged record."""
         count = len(cells)

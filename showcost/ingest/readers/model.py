@@ -14,6 +14,7 @@ from showcost.core.errors import IntegrityError
 
 FILE_UNREADABLE: Final = "SC-FIL-001"
 ROW_RAGGED: Final = "SC-ROW-001"
+ROW_NO_TEXT: Final = "SC-ROW-004"
 
 RECORD_SCHEMA: Final = pa.schema(
     [

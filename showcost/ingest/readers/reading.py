@@ -93,9 +93,10 @@ class Reading:
     manager or call `close`: a reading may hold temporary files.
     """
 
-    def __init__(self, dialect: Dialect, header: tuple[str, ...], width: int) -> None:
-        """Begin a reading of which only the form is known."""
-        self.dialect, self.header, self.width = dialect, header, width
+    def __init__(self, dialect: Dialect, header: tuple[str, ...], width: int | None = None) -> None:
+        """Begin a reading of which only the form is known; as wide as the header where nothing is said."""
+        self.dialect, self.header = dialect, header
+        self.width = len(header) if width is None else width
         self.rejected = RejectedLog()
         self.preamble: list[TextRecord] = []
         self.header_lines: list[TextRecord] = []
@@ -137,7 +138,7 @@ def unreadable(
 ) -> Reading:
     """Return the reading of a delivery that is no table: one rejection of the whole file."""
     dialect = Dialect("", encoding_sure=False, delimiter="", quote="", escape="", confidence=0)
-    reading = Reading(dialect, (), 0)
+    reading = Reading(dialect, ())
     reading._folder = folder  # noqa: SLF001
     reading.rejected.add(Rejected(0, 0, size, FILE_UNREADABLE, why, raw))
     reading.counts = Counts(rejected=1, bytes=size)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from showcost.ingest.readers.layout import Layout
     from showcost.ingest.readers.model import Limits
 
+HAS_NUL: Final = "the record has NUL bytes"
 _BLOCK: Final = 2**18
 _SMALL: Final = 2**15
 _FEW_COLUMNS: Final = 2
@@ -223,7 +224,7 @@ class Scanner:
         body = window[at : parsed.body_end]
         fits = cells is not None and not problem
         if not problem and b"\0" in body:
-            problem, fits = "the record has NUL bytes", False
+            problem, fits = HAS_NUL, False
         kept = tuple(cells) if isinstance(cells, (tuple, list)) and fits else parsed.cells
         return Found(
             base + at, base + parsed.end, lines, body, kept, fits=fits, problem=problem, quotes=parsed.quoted

@@ -21,9 +21,17 @@ import pyarrow as pa
 from showcost.ingest.readers.fast import CELLS, MOST_TITLES, FastLane, Lines, offsets, whole_numbers
 from showcost.ingest.readers.grammar import count_lines
 from showcost.ingest.readers.layout import Layout, is_note, is_total
-from showcost.ingest.readers.model import RECORD_SCHEMA, ROW_RAGGED, Dialect, Limits, Rejected, TextRecord
+from showcost.ingest.readers.model import (
+    RECORD_SCHEMA,
+    ROW_NO_TEXT,
+    ROW_RAGGED,
+    Dialect,
+    Limits,
+    Rejected,
+    TextRecord,
+)
 from showcost.ingest.readers.reading import Reading
-from showcost.ingest.readers.scan import Found, Scanner
+from showcost.ingest.readers.scan import HAS_NUL, Found, Scanner
 
 if TYPE_CHECKING:
     import tempfile
@@ -270,7 +278,8 @@ class TableReading(Reading):
             self.counts.blank += found.blanks
             return None
         if self._number in self.dialect.header_records:
-            self._headers[found.cells] = self._utf8(found.body)
+            if self._layout.header_differs:
+                self._headers[found.cells] = self._utf8(found.body)
             return _Entry(self._number, start, self._place, found)
         if not found.problem and not found.quotes and not any(map(bytes.strip, found.cells)):
             self.counts.blank += 1
@@ -327,17 +336,18 @@ class TableReading(Reading):
     def _settle(self, entry: _Entry) -> None:
         """Accept or reject a record that is in the table."""
         found = entry.found
-        problem = found.problem
+        problem, code = found.problem, ROW_NO_TEXT if found.problem == HAS_NUL else ROW_RAGGED
         if not problem and not found.fits:
             found = self._mend(entry.number, found)
         if not problem and not found.fits:
             problem = f"{len(found.cells)} cells where the table has {self._layout.width}"
         if not problem and not self._accept(entry, found):
             problem = f"the record has bytes that are not valid in {self._plain.encoding}"
+            code = ROW_NO_TEXT
         if problem:
             raw = self._raw(entry.start, entry.end)
             self.counts.rejected += 1
-            self.rejected.add(Rejected(entry.number, entry.start, entry.end, ROW_RAGGED, problem, raw))
+            self.rejected.add(Rejected(entry.number, entry.start, entry.end, code, problem, raw))
             return
         self.counts.accepted += 1
         if self._usual.total() < _BATCH:
@@ -454,9 +464,12 @@ class _Ahead:
         if stop <= position + _TAIL:
             return None, self._size
         block = os.pread(self._file.fileno(), stop - position, position)
-        length = block.rfind(b"\n") + 1
+        length = block.rfind(self._lane.line_end) + 1
         if not length:
             return None, stop
+        if self._lane.line_end == b"\r" and block[length : length + 1] in {b"", b"\n"}:
+            # What may be a carriage return of CR LF is for the careful lane.
+            return None, position + length
         return self._lane.analyse(block[:length], headers), position + length
 
     def built(

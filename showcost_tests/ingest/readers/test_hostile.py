@@ -73,6 +73,33 @@ def test_compressed_deliveries_are_read(tmp_path: Path, payload: bytes) -> None:
     assert [entry.name for entry in tmp_path.iterdir()] == ["delivery.csv"]
 
 
+def codes(path: Path, payload: bytes) -> list[tuple[str, bytes]]:
+    path.write_bytes(payload)
+    with read_delivery(path) as reading:
+        for _ in reading.records:
+            continue
+        return [(rejected.code, rejected.raw) for rejected in reading.rejected]
+
+
+@pytest.mark.parametrize("line", [b"2025-01-02,A\0,1.00,GBP\n", b"2025-01-02,Caf\xe9,1.00,GBP\n"])
+def test_bytes_that_are_no_text_have_a_code_of_their_own(tmp_path: Path, line: bytes) -> None:
+    good = "2025-01-02,Caf\u00e9 Z\u00fcrich,12.50,GBP\n".encode()
+    assert codes(tmp_path / "any", HEAD + good * 50 + line + good) == [("SC-ROW-004", line)]
+
+
+def test_half_a_character_of_utf_16_costs_its_record(tmp_path: Path) -> None:
+    text = (HEAD + LINE * 9).decode().encode("utf-16")
+    broken = "2025-01-02,A\ud800,1.00,GBP\n".encode("utf-16-le", "surrogatepass")
+    assert codes(tmp_path / "any", text + broken + LINE.decode().encode("utf-16-le")) == [
+        ("SC-ROW-004", broken)
+    ]
+
+
+def test_rows_that_are_alike_are_no_header(tmp_path: Path) -> None:
+    rows, details = accepted_and_rejected(tmp_path / "any", b"London,Hotel\n" * 50 + b"Paris,Rail\n" * 50)
+    assert (rows, details) == (99, [])
+
+
 def accepted_and_rejected(path: Path, payload: bytes) -> tuple[int, list[str]]:
     path.write_bytes(payload)
     began = time.monotonic()

@@ -37,6 +37,7 @@ ODD = st.sampled_from(
         'P1,01/02/2025,stray",6.00',
         'P1,"01/02"/2025,x,7.00',
         "Code,Date,Name,Amount",
+        "A title,,,",
         "P1,01/02/2025,x,8.00\r",
         "P1,01/02/2025,nul\0,9.00",
         'P1,01/02/2025,"",10.00',
@@ -72,7 +73,7 @@ def both(path: Path, payload: bytes) -> tuple[Read, Read]:
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(st.one_of(st.none(), ODD), min_size=1, max_size=40),
-    st.sampled_from(["\n", "\r\n"]),
+    st.sampled_from(["\n", "\r\n", "\r"]),
     st.sampled_from(["utf-8", "utf-8-sig", "cp1252", "utf-16", "utf-16-be"]),
 )
 def test_both_lanes_agree(tmp_path: Path, lines: list[str | None], end: str, encoding: str) -> None:
