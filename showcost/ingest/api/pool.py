@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import anyio.lowlevel
 
-from showcost.ingest.api.client import Answer, Shared, Traffic, Vendor
+from showcost.ingest.api.client import Answer, Shared, Traffic, Vendor, address_of
 from showcost.ingest.api.dead_letters import DeadLetter, Place
 from showcost.ingest.api.failures import RequestFailedError, Trouble
 from showcost.ingest.api.flushing import PageAnswer
@@ -49,10 +49,11 @@ class PoolSettings:
 
 @dataclass
 class FeedWork:
-    """What is to be pulled of a feed, and what came of it."""
+    """What is to be pulled of a feed, `afresh` from first pages or not, and what came of it."""
 
     flusher: Flusher
     windows: Sequence[Window]
+    afresh: bool = False
     pages: int = 0
     items: int = 0
     resumed: int = 0
@@ -164,12 +165,13 @@ class _WindowPull:
         feed = work.flusher.feed
         if feed.items is None:
             raise AssertionError("a feed with an API has a mapping")
-        self._pagination = Pagination(work.flusher.api, feed.items, vendor.url)
+        self._url = address_of(work.flusher.api)
+        self._pagination = Pagination(work.flusher.api, feed.items, self._url)
 
     def _begin(self) -> Place:
         """Return where to go on: behind the last stored page, or with a new pull of the window."""
         known = self._work.flusher.journal.progress(self._window)
-        if known is None or known.complete:
+        if known is None or known.complete or self._work.afresh:
             return Place(self._window, known.pull + 1 if known else 1, 1, None)
         self._work.resumed += 1
         return Place(self._window, known.pull, known.pages + 1, known.next)
@@ -209,6 +211,6 @@ class _WindowPull:
         try:
             url = self._pagination.url(self._window, place.step)
         except RequestFailedError:
-            url = self._vendor.url
+            url = self._url
         request = self._vendor.masked_request(url)
         self._work.dead.append(await asyncio.to_thread(self._work.flusher.bury, place, failure, request))

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from showcost.core.errors import InputError
 from showcost.ingest.api.dead_letters import DeadLetters
 from showcost.ingest.api.pool import PoolSettings
 from showcost.ingest.api.watch import SLOW_MS
+from showcost.ingest.landing import landed
 from showcost.simulator.running import Simulator, simulated
 from showcost_tests.ingest.api.vendors import feeds_of, scripts
 from showcost_tests.ingest.api.whole import (
     expected_of,
+    lines_of,
     outcome_of,
     post_week,
     posted_lines,
@@ -116,6 +119,39 @@ def test_a_tight_rate_is_kept_to_the_request(tmp_path: Path) -> None:
         for seen in simulator.seen().values():
             assert (seen["over_rate"], seen["over_concurrency"]) == (0, 0)
             assert seen["most_in_period"] == 6
+
+
+def test_feeds_may_share_a_vendor_and_its_limits(tmp_path: Path) -> None:
+    vendors = scripts(2, lines_per_day=6, page_size=5)
+    limits = {"requests": 4, "seconds": 1, "concurrency": 2}
+    with simulated(vendors) as simulator:
+        home = home_of(tmp_path)
+        feeds = feeds_of(simulator, vendors, vendor="house", limits=limits)
+        outcome = pull_week(home, feeds)
+        seen = simulator.seen()
+    assert outcome.dead == []
+    assert outcome.feeds[0].traffic is outcome.feeds[1].traffic
+    assert outcome.feeds[0].traffic.peak_under_way <= 2
+    assert sum(one["requests"] for one in seen.values()) == outcome.feeds[0].traffic.requests
+    for script, feed in zip(vendors, feeds, strict=True):
+        assert sum(one.summary.received for one in landed(home, feed)) == lines_of(script).total()
+    with pytest.raises(InputError, match="same limits"):
+        pull_week(home, [feeds[0], *feeds_of(simulator, vendors[1:], vendor="house")])
+
+
+def test_what_was_interrupted_may_begin_afresh(tmp_path: Path) -> None:
+    """For a cursor that the vendor no longer knows."""
+    vendor = scripts(2, lines_per_day=30, page_size=5, failing=30, faults=("wrong json",))[1]
+    home = home_of(tmp_path)
+    with simulated([vendor]) as simulator:
+        dead = pull_week(home, feeds_of(simulator, [vendor])).dead
+    assert any(letter.page > 1 for letter in dead)
+    with simulated([replace(vendor, failing=0)]) as simulator:
+        (feed,) = feeds = feeds_of(simulator, [vendor])
+        assert pull_week(home, feeds, again=True).dead == []
+        assert DeadLetters(home.raw, feed.name).open() == []
+    known = landed(home, feed)
+    assert sum(one.summary.received for one in known) == lines_of(vendor).total()
 
 
 def test_the_loop_is_not_held_up(tmp_path: Path) -> None:
