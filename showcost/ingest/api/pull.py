@@ -91,8 +91,8 @@ def pull(
 ) -> Pull:
     """Pull the wanted windows of the feeds, all at once, each vendor within its limits.
 
-    `resolver` is for tests. Raises InputError for a feed without an API, a missing token or vendors that
-    share a name but not their limits, StoreBusyError when another process pulls one of the feeds; what a
+    `resolver` is for tests. Raises InputError for a feed without an API or feeds that share a vendor but not
+    its limits, StoreBusyError when another process pulls one of the feeds; what a
     vendor does wrong is in the outcome.
     """
     _check_vendors(feeds)

@@ -139,6 +139,30 @@ def test_feeds_may_share_a_vendor_and_its_limits(tmp_path: Path) -> None:
         pull_week(home, [feeds[0], *feeds_of(simulator, vendors[1:], vendor="house")])
 
 
+def test_a_vendor_without_its_token_is_not_asked_and_stops_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_to_all, guarded = scripts(2, lines_per_day=2)
+    guarded = replace(guarded, token="t0ken")  # noqa: S106 -- of a simulated vendor
+    with simulated([open_to_all, guarded]) as simulator:
+        home = home_of(tmp_path)
+        feeds = [
+            *feeds_of(simulator, [open_to_all]),
+            *feeds_of(simulator, [guarded], auth={"variable": "VENDOR_TOKEN"}),
+        ]
+        monkeypatch.delenv("VENDOR_TOKEN", raising=False)
+        outcome = pull_week(home, feeds)
+        assert {letter.error for letter in outcome.dead} == {"not set up"}
+        assert "VENDOR_TOKEN" in outcome.dead[0].detail
+        assert [len(feed.complete) for feed in outcome.feeds] == [len(WEEK), 0]
+        assert simulator.seen()[guarded.name]["requests"] == 0
+        monkeypatch.setenv("VENDOR_TOKEN", "wrong")
+        assert {letter.status for letter in pull_week(home, feeds, dead_only=True).dead} == {401}
+        monkeypatch.setenv("VENDOR_TOKEN", "t0ken")
+        assert pull_week(home, feeds, dead_only=True).dead == []
+    assert all(b"t0ken" not in path.read_bytes() for path in home.path.rglob("*") if path.is_file())
+
+
 def test_what_was_interrupted_may_begin_afresh(tmp_path: Path) -> None:
     """For a cursor that the vendor no longer knows."""
     vendor = scripts(2, lines_per_day=30, page_size=5, failing=30, faults=("wrong json",))[1]
