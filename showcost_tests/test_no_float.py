@@ -27,7 +27,7 @@ ALLOWED: Final = {
     "fx/sources.py": {"float": _SECONDS, "0.5": _SECONDS, "5.0": _SECONDS, "20.0": _SECONDS},
     "ingest/api/guard.py": {"float": _SECONDS},
     "ingest/api/limits.py": {"float": _SECONDS, "milliseconds / 1000": _SECONDS},
-    "simulator/server.py": {"milliseconds / 1000": _SECONDS},
+    "simulator/server.py": {"milliseconds / 1000": _SECONDS, "_TICK_MS / 1000": _SECONDS},
     "ledger/audit.py": {"float": _SECONDS, "0.005": _SECONDS, "60.0": _SECONDS},
     "ledger/store.py": {
         "float": "the type of DuckDB's settings, and seconds to wait",

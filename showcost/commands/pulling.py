@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @feed_option
 @from_option
 @to_option
-@click.option("--again", is_flag=True, help="Fetch dates again that are complete and past.")
+@click.option("--again", is_flag=True, help="Fetch everything from its first page, what is complete too.")
 @click.option("--dead", "dead_only", is_flag=True, help="Only what is in the dead letters: replay it.")
 @click.option("--debug", is_flag=True, help="Name slow callbacks of the event loop in the log.")
 @click.option("--trace-memory", "trace", is_flag=True, help="Also count Python's allocations; slower.")

@@ -36,6 +36,10 @@ class Simulator:
         found: dict[str, dict[str, Any]] = self._ask("/_seen")
         return found
 
+    def hold_up_ms(self) -> int:
+        """Return how long the machine held the simulator's loop up at most, since the last question."""
+        return int(self._ask("/_machine")["longest_hold_up_ms"])
+
     def revive(self, vendor: str) -> None:
         """Let a dead vendor come back."""
         self._ask(f"/_revive?vendor={vendor}")

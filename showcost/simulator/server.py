@@ -3,6 +3,7 @@
 GET /<vendor>/invoices?from=2026-10-28&to=2026-10-28&page=2&size=25
 GET /_seen                        what it measured, per vendor
 GET /_revive?vendor=<vendor>      a dead vendor comes back
+GET /_machine                     how long this loop, which does little, was held up at most, since last asked
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 _PHRASES: Final = {200: "OK", 401: "Unauthorized", 404: "Not Found", 429: "Too Many", 503: "Unavailable"}
 _SLOW_MS: Final = 300
+_TICK_MS: Final = 10
 _LONGEST_HEAD: Final = 2**16
 
 
@@ -159,16 +161,27 @@ class Server:
     def __init__(self, scripts: Iterable[Script]) -> None:
         self._vendors = {script.name: _Vendor(script) for script in scripts}
         self._server: asyncio.Server | None = None
+        self._ticking: asyncio.Task[None] | None = None
+        self._longest_hold_up_ms = 0
         self._open: set[asyncio.StreamWriter] = set()
 
     async def start(self, port: int = 0) -> int:
         """Listen, and return the port."""
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", port, limit=_LONGEST_HEAD)
+        self._ticking = asyncio.create_task(self._tick())
         return int(self._server.sockets[0].getsockname()[1])
+
+    async def _tick(self) -> None:
+        while True:
+            began = _now_ns()
+            await asyncio.sleep(_TICK_MS / 1000)
+            late = (_now_ns() - began) // 1_000_000 - _TICK_MS
+            self._longest_hold_up_ms = max(self._longest_hold_up_ms, late)
 
     async def stop(self) -> None:
         """Close everything."""
-        if self._server is not None:
+        if self._server is not None and self._ticking is not None:
+            self._ticking.cancel()
             self._server.close()
         for writer in list(self._open):
             writer.close()
@@ -208,6 +221,9 @@ class Server:
         if path == "/_seen":
             seen = {name: vars(vendor.seen) for name, vendor in self._vendors.items()}
             return _Reply(200, json.dumps(seen).encode())
+        if path == "/_machine":
+            longest, self._longest_hold_up_ms = self._longest_hold_up_ms, 0
+            return _Reply(200, json.dumps({"longest_hold_up_ms": longest}).encode())
         if path == "/_revive":
             vendor = self._vendors[query["vendor"]]
             vendor.script = replace(vendor.script, dead=False)

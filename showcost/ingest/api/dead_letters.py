@@ -12,12 +12,14 @@ from __future__ import annotations
 import io
 import json
 from dataclasses import asdict, dataclass, replace
+from datetime import date
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
 from showcost.core.errors import IntegrityError
 from showcost.core.hashing import sha256_bytes, sha256_framed
 from showcost.ingest.api.lines import Lines
+from showcost.ingest.api.windows import Window
 from showcost.ledger import states
 from showcost.ledger.states import Kind
 
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from showcost.ingest.api.failures import RequestFailedError
-    from showcost.ingest.api.windows import Window
     from showcost.ingest.payloads import PayloadStore
     from showcost.ledger.audit import AuditLog
 
@@ -61,6 +62,11 @@ class DeadLetter:
     attempts: int
     first_seen: str
     last_seen: str
+
+    @property
+    def window(self) -> Window:
+        """The window that is missing from this page on."""
+        return Window(date.fromisoformat(self.first), date.fromisoformat(self.last))
 
 
 @dataclass(frozen=True)

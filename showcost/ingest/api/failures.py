@@ -19,6 +19,7 @@ class Trouble(StrEnum):
     BUSY = "status 429"
     SERVER = "server error"
     DOWN = "vendor down"
+    SETUP = "not set up"
     REFUSED = "refused status"
     REDIRECT = "redirect refused"
     ADDRESS = "address refused"

@@ -71,11 +71,13 @@ class Flusher:
         return len(left)
 
     def _was_had(self, letter: DeadLetter) -> bool:
-        return any(
-            (page.first, page.last, page.pull, page.page)
-            == (letter.first, letter.last, letter.pull, letter.page)
-            for page in self.journal.pages
-        )
+        """Say whether the page was stored after all, or its window by a later pull that began afresh."""
+        progress = self.journal.progress(letter.window)
+        if progress is None or progress.pull < letter.pull:
+            return False
+        if progress.pull > letter.pull:
+            return progress.complete
+        return progress.pages >= letter.page
 
     def flush(self, place: Place, answer: PageAnswer, pagination: Pagination) -> PageFacts:
         """Store a page, read its records, and return what it says of itself.
@@ -98,8 +100,9 @@ class Flusher:
         )
         self.journal.add(page)
         self._land(payload, page.name)
-        if letter := self.letters.find(place):
-            self.letters.replayed(letter, self._audit, _now())
+        for letter in self.letters.open():
+            if self._was_had(letter):
+                self.letters.replayed(letter, self._audit, _now())
         return facts
 
     def _land(self, payload: Payload, name: str) -> None:

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Final
 
 import anyio.lowlevel
 
-from showcost.ingest.api.client import Answer, Shared, Traffic, Vendor
+from showcost.core.errors import InputError
+from showcost.ingest.api.client import Answer, Shared, Traffic, Vendor, address_of
 from showcost.ingest.api.dead_letters import DeadLetter, Place
 from showcost.ingest.api.failures import RequestFailedError, Trouble
 from showcost.ingest.api.flushing import PageAnswer
@@ -49,10 +50,11 @@ class PoolSettings:
 
 @dataclass
 class FeedWork:
-    """What is to be pulled of a feed, and what came of it."""
+    """What is to be pulled of a feed, `afresh` from first pages or not, and what came of it."""
 
     flusher: Flusher
     windows: Sequence[Window]
+    afresh: bool = False
     pages: int = 0
     items: int = 0
     resumed: int = 0
@@ -74,7 +76,7 @@ class Pool:
     def __init__(
         self, work: Sequence[FeedWork], settings: PoolSettings, resolver: Resolver | None = None
     ) -> None:
-        """Read the tokens; InputError when one is missing."""
+        """Read the tokens; a vendor without one is not asked, and its windows are dead letters."""
         self._settings = settings
         self._shared = Shared(
             asyncio.Semaphore(settings.requests),
@@ -87,10 +89,13 @@ class Pool:
         for one in work:
             self._work.setdefault(one.vendor, []).append(one)
         resolving = {} if resolver is None else {"resolver": resolver}
-        self._vendors = {
-            name: Vendor(name, works[0].flusher.api, self._shared, **resolving)
-            for name, works in self._work.items()
-        }
+        self._vendors: dict[str, Vendor] = {}
+        self._unusable: dict[str, str] = {}
+        for name, works in self._work.items():
+            try:
+                self._vendors[name] = Vendor(name, works[0].flusher.api, self._shared, **resolving)
+            except InputError as error:
+                self._unusable[name] = str(error)
         self._queues: dict[str, asyncio.Queue[tuple[FeedWork, Window] | None]] = {
             name: asyncio.Queue(vendor.api.limits.concurrency * _QUEUE_PER_WORKER)
             for name, vendor in self._vendors.items()
@@ -100,7 +105,9 @@ class Pool:
     @property
     def traffic(self) -> dict[str, Traffic]:
         """What passed, per vendor."""
-        return {name: vendor.traffic for name, vendor in self._vendors.items()}
+        return dict.fromkeys(self._unusable, Traffic()) | {
+            name: vendor.traffic for name, vendor in self._vendors.items()
+        }
 
     @property
     def down(self) -> set[str]:
@@ -118,6 +125,8 @@ class Pool:
         ):
             for name in self._vendors:
                 group.create_task(self._serve(name), name=f"vendor {name}")
+            for name, why in self._unusable.items():
+                group.create_task(self._give_up(name, why), name=f"vendor {name}")
         self.health.peak_in_flight = self._shared.memory.peak
 
     def _gauge(self) -> None:
@@ -131,6 +140,14 @@ class Pool:
             group.create_task(self._plan(name), name=f"planner {name}")
             for number in range(vendor.api.limits.concurrency):
                 group.create_task(self._labour(name), name=f"worker {name} {number + 1}")
+
+    async def _give_up(self, name: str, why: str) -> None:
+        """Bury every window of a vendor that cannot be asked at all."""
+        for work in self._work[name]:
+            request = {"method": "GET", "url": work.flusher.api.base_url, "headers": {}}
+            for window in work.windows:
+                place, failure = place_of(work, window), RequestFailedError(Trouble.SETUP, why)
+                work.dead.append(await asyncio.to_thread(work.flusher.bury, place, failure, request))
 
     async def _plan(self, name: str) -> None:
         queue = self._queues[name]
@@ -156,6 +173,14 @@ class Pool:
             self._waiting_pages -= 1
 
 
+def place_of(work: FeedWork, window: Window) -> Place:
+    """Return where a window goes on: behind its last stored page, or with a new pull of it."""
+    known = work.flusher.journal.progress(window)
+    if known is None or known.complete or work.afresh:
+        return Place(window, known.pull + 1 if known else 1, 1, None)
+    return Place(window, known.pull, known.pages + 1, known.next)
+
+
 class _WindowPull:
     """One window, page by page."""
 
@@ -164,19 +189,13 @@ class _WindowPull:
         feed = work.flusher.feed
         if feed.items is None:
             raise AssertionError("a feed with an API has a mapping")
-        self._pagination = Pagination(work.flusher.api, feed.items, vendor.url)
-
-    def _begin(self) -> Place:
-        """Return where to go on: behind the last stored page, or with a new pull of the window."""
-        known = self._work.flusher.journal.progress(self._window)
-        if known is None or known.complete:
-            return Place(self._window, known.pull + 1 if known else 1, 1, None)
-        self._work.resumed += 1
-        return Place(self._window, known.pull, known.pages + 1, known.next)
+        self._url = address_of(work.flusher.api)
+        self._pagination = Pagination(work.flusher.api, feed.items, self._url)
 
     async def run(self) -> None:
         """Pull the window to its end, or to the page that cannot be had."""
-        place = self._begin()
+        place = place_of(self._work, self._window)
+        self._work.resumed += place.page > 1
         while True:
             try:
                 following = await self._page(place)
@@ -209,6 +228,6 @@ class _WindowPull:
         try:
             url = self._pagination.url(self._window, place.step)
         except RequestFailedError:
-            url = self._vendor.url
+            url = self._url
         request = self._vendor.masked_request(url)
         self._work.dead.append(await asyncio.to_thread(self._work.flusher.bury, place, failure, request))

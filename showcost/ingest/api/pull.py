@@ -70,7 +70,8 @@ class Pull:
 class Wanted:
     """Which windows a pull is about: those of the dates from `first` to `last`.
 
-    `again` pulls also what is complete, `dead_only` only what is in the dead letters.
+    `again` pulls also what is complete, and everything from its first page; `dead_only` only what is in the
+    dead letters.
     """
 
     first: date
@@ -90,11 +91,13 @@ def pull(
 ) -> Pull:
     """Pull the wanted windows of the feeds, all at once, each vendor within its limits.
 
-    `resolver` is for tests. Raises InputError for a feed without an API, a missing token or vendors that
-    share a name but not their limits, StoreBusyError when another process pulls one of the feeds; what a
+    `resolver` is for tests. Raises InputError for a feed without an API or feeds that share a vendor but not
+    its limits, StoreBusyError when another process pulls one of the feeds; what a
     vendor does wrong is in the outcome.
     """
     _check_vendors(feeds)
+    if wanted.again and wanted.dead_only:
+        raise InputError("either again, from the first page, or only what is dead, from where it stopped")
     audit = AuditLog(home.path)
     today = clock().astimezone(ZoneInfo(home.production.timezone)).date()
     with ExitStack() as stack:
@@ -144,7 +147,7 @@ class _Plan:
 
     def __post_init__(self) -> None:
         self.completed = self.flusher.complete()
-        self.work = FeedWork(self.flusher, self._windows())
+        self.work = FeedWork(self.flusher, self._windows(), afresh=self.wanted.again)
 
     def _windows(self) -> list[Window]:
         flusher, wanted = self.flusher, self.wanted
