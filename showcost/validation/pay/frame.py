@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from showcost.config.agreements.kinds import Basis, DayKind, WorkPlace
 from showcost.validation.cells import BLANK
 from showcost.validation.pay.numbers import (
+    NO_DAY,
     ONE,
     Bools,
     Ints,
@@ -236,7 +237,7 @@ class _Clock:
         walls = {name: minutes_of(cells.column(name)) for name in _CLOCKS}
         zones, names = _zones(cells, production)
         meals = [("meal1_out", "meal1_in"), ("meal2_out", "meal2_in")]
-        known = (walls["call_time"] >= 0) & (walls["wrap_time"] >= 0) & (day > np.iinfo(np.int32).min)
+        known = (walls["call_time"] >= 0) & (walls["wrap_time"] >= 0) & (day > NO_DAY)
         for out, back in meals:
             known &= (walls[out] >= 0) == (walls[back] >= 0)
         start = walls["call_time"]

@@ -32,6 +32,9 @@ TENTHS: Final = 10
 
 MOST: Final = int(np.iinfo(np.int64).max)
 
+NO_DAY: Final = int(np.iinfo(np.int32).min)
+"""The day of a row whose date is blank or cannot be read."""
+
 _PLACES: Final = 6
 _LOW, _WORDS = 0, 2
 _MINUTES_A_DAY: Final = 1_440
@@ -72,8 +75,8 @@ def product(one: Ints, other: Ints) -> Ints:
 
 
 def days_of(column: pa.ChunkedArray) -> Ints:
-    """Return dates as days since 1970-01-01; a null is the earliest day there is."""
-    return np.asarray(pc.fill_null(column.cast(pa.int32()), np.iinfo(np.int32).min)).astype(np.int64)
+    """Return dates as days since 1970-01-01; `NO_DAY` for a null."""
+    return np.asarray(pc.fill_null(column.cast(pa.int32()), NO_DAY)).astype(np.int64)
 
 
 def day_number(day: date) -> int:
