@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from showcost.config.agreements.kinds import (
+    Basis,
     Contribution,
     MealPenalty,
     RestInvasion,
@@ -70,6 +71,7 @@ SELECT sha256(json_array(row_key, content, code, field, told, source, cause))[:{
 FROM found ORDER BY transaction_date, row_key, code, field, told
 """  # noqa: S608 -- constants only
 
+_DAY: Final = list(Basis).index(Basis.DAY)
 _MINUTES: Final = 60
 _WEEKEND_DAYS: Final = 3
 """Days from the last day of a week to the first of the next, when two were free between them."""
@@ -222,8 +224,9 @@ def _price_of_rest(terms: Terms, frame: Frame, invaded: Ints, cites: list[Cited]
         rule = bound.rule
         mine = bound.applies(frame) & (invaded > 0)
         if rule.multiple is None:
-            day = np.minimum(frame.rate, whole(rule.day_pay_up_to or Decimal(0)))
-            amount = day
+            # What a day's pay is, is known of a rate for a day only.
+            mine &= frame.basis == _DAY
+            amount = np.minimum(frame.rate, whole(rule.day_pay_up_to or Decimal(0)))
         else:
             unit, first = whole(rule.increment), whole(rule.first)
             hours = np.maximum(-(-(invaded * ONE // 60) // unit) * unit, first)

@@ -50,8 +50,12 @@ def whole(value: Decimal) -> int:
     return int(scaled)
 
 
-def millionths(column: pa.ChunkedArray) -> Ints:
-    """Return a decimal column in millionths, 0 where null; what int64 cannot hold becomes its largest."""
+def millionths(column: pa.ChunkedArray, most: int = MOST // 1_000) -> Ints:
+    """Return a decimal column in millionths, 0 where null.
+
+    What lies beyond `most` (about nine thousand million by default) becomes it, so that sums and multiples
+    stay exact; no pay or hours of a row are that large.
+    """
     array = _one_chunk(column)
     words = np.frombuffer(array.buffers()[1] or b"", dtype="<i8")
     words = words[array.offset * _WORDS : (array.offset + len(array)) * _WORDS]
@@ -59,6 +63,7 @@ def millionths(column: pa.ChunkedArray) -> Ints:
     factor = 10 ** (_PLACES - array.type.scale)
     fits = (high == low >> 63) & (np.abs(low) <= MOST // factor)
     value: Ints = np.where(fits, low, np.where(high < 0, -(MOST // factor), MOST // factor)) * factor
+    value = np.clip(value, -most, most)
     if not array.null_count:
         return value
     given: Ints = np.where(np.asarray(pc.is_valid(array)), value, 0)
