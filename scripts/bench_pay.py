@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 _KINDS = 2_000
 _BAD_ONE_IN = 25
+_DAYS = 5
 
 
 def main() -> None:
@@ -38,6 +39,12 @@ def main() -> None:
     engine = perf_counter() - started
     print(f"engine: {arguments.rows:,} rows in {engine:.2f} s, {arguments.rows / engine:,.0f} rows/s,")
     print(f"        {failed:,} checks failed and put into words")
+
+    started = perf_counter()
+    found = among_neighbours(len(kinds), cells, arguments.rows)
+    over_days = perf_counter() - started
+    print(f"days:   with neighbouring days {over_days:.2f} s, {arguments.rows / over_days:,.0f} rows/s,")
+    print(f"        {found:,} findings put into words")
 
     slow = [kinds[place % len(kinds)] for place in range(arguments.slow_rows)]
     started = perf_counter()
@@ -108,6 +115,37 @@ def judged(cells) -> int:  # noqa: ANN001 -- an Arrow table
             if failed.num_rows:
                 failures += len(judge.words(read_frame(failed, SHOW), name)[0])
     return failures
+
+
+def among_neighbours(kinds: int, cells, count: int) -> int:  # noqa: ANN001 -- an Arrow table
+    """Hold rows against all rules, those over neighbouring days too: five days in a row of many people."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    from showcost.validation.pay import PayJudge
+    from showcost.validation.pay.findings import findings
+    from showcost_tests.validation.pay.rows import AGREEMENTS, SHOW
+
+    number = np.arange(count)
+    rows = cells.take(pa.array(number // _DAYS % kinds))
+    day = pc.add(rows.column("date").cast(pa.int32()), pa.array((number % _DAYS - 10).astype(np.int32)))
+    rows = _with(rows, "date", day.cast(pa.date32()))
+    rows = _with(rows, "day_of_workweek", pa.array((number % _DAYS + 1).astype(str)))
+    rows = _with(rows, "employee_ref", pa.array((number // _DAYS).astype(str)))
+    text = pa.array(number.astype(str))
+    valid = rows.select(["payroll_company", "employee_ref"])
+    for name, values in (
+        *((name, text) for name in ("row_key", "delivery", "content")),
+        ("record", pa.array(number)),
+        ("transaction_date", rows.column("date")),
+    ):
+        valid = valid.append_column(name, values)
+    return findings(PayJudge(AGREEMENTS, SHOW), rows, valid).num_rows
+
+
+def _with(rows, name: str, values):  # noqa: ANN001, ANN202 -- an Arrow table and a column of it
+    return rows.set_column(rows.column_names.index(name), name, values)
 
 
 def agree(rows: list[dict[str, object]], said: list[dict[str, str]]) -> bool:

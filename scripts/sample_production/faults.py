@@ -25,17 +25,27 @@ _AMOUNT, _MINOR, _SUM = "SC-AMT-001", "SC-AMT-002", "SC-AMT-003"
 
 @dataclass(frozen=True)
 class Fault:
-    """One way to spoil a record; `change` alters the record, `spoil` the cells once written."""
+    """One way to spoil a record; `change` alters the record, `spoil` the cells once written.
+
+    `fits` says which records it can be planted in; all when it is None.
+    """
 
     name: str
     code: str
     change: Callable[[Record, Layout], None] | None = None
     spoil: Callable[[list[str], Layout], str] | None = None
+    fits: Callable[[Record], bool] | None = None
 
     @property
     def disposition(self) -> str:
         """What becomes of the row."""
-        return {"SC-FX-001": "pending", "SC-DUP-001": "duplicate"}.get(self.code, "quarantined")
+        special = {"SC-FX-001": "pending", "SC-DUP-001": "duplicate"}
+        return special.get(self.code, "posted" if self.only_flags else "quarantined")
+
+    @property
+    def only_flags(self) -> bool:
+        """Say whether the row is posted all the same, with its code as a flag or a finding."""
+        return self.code in {"SC-PAY-005", "SC-PAY-007", "SC-PAY-009"}
 
 
 def amount_of(record: Record, name: str) -> Decimal:

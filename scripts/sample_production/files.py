@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from sample_production import faults as f
 from sample_production import layouts, payroll, vendors
+from sample_production import pay_faults as p
 from sample_production.draw import Draw
 from sample_production.e_invoices import EInvoice, Item
 from sample_production.invoices import Ledger, taxed
@@ -62,8 +63,12 @@ class Builder:
         """Spoil some of the records, each in one way; the others are clean."""
         rows = [Row(record) for record in records]
         draw = self.draw(name, "faults")
-        usable = [row for row in rows if _is_plain(row.record, self.amounts[0])]
-        for row, fault in zip(_shuffled(draw, draw.several(usable, len(faults))), faults, strict=True):
+        anywhere = [fault for fault in faults if fault.fits is None]
+        for fault in (fault for fault in faults if fault.fits is not None):
+            fitting = [row for row in rows if row.fault is None and fault.fits and fault.fits(row.record)]
+            draw.pick(fitting).fault = fault
+        usable = [row for row in rows if row.fault is None and _is_plain(row.record, self.amounts[0])]
+        for row, fault in zip(_shuffled(draw, draw.several(usable, len(anywhere))), anywhere, strict=True):
             row.fault = fault
         self.clean += [row.record for row in rows if row.fault is None]
         return rows
@@ -91,7 +96,7 @@ class Builder:
     def write(self, name: str, layout: Layout, rows: Sequence[Row], note: str = "") -> Delivery:
         """Write rows into a file and keep what is true of it."""
         lines = [*layout.preamble, layout.line([header for header, _ in layout.columns])]
-        planted = []
+        planted, flagged, posted = [], [], []
         for number, row in enumerate(rows, layout.header_record + 1):
             record = dict(row.record)
             if row.fault and row.fault.change:
@@ -101,8 +106,11 @@ class Builder:
                 row.fault.spoil(cells, layout) if row.fault and row.fault.spoil else layout.line(cells)
             )
             if row.fault:
-                planted.append(Planted(number, row.fault.code, row.fault.disposition, row.fault.name))
-        clean = [row.record for row in rows if row.fault is None]
+                (flagged if row.fault.only_flags else planted).append(
+                    Planted(number, row.fault.code, row.fault.disposition, row.fault.name)
+                )
+            if row.fault is None or row.fault.only_flags:
+                posted.append(record)
         delivery = Delivery(
             self.feed,
             name,
@@ -111,7 +119,8 @@ class Builder:
             len(rows),
             planted,
             note=note,
-            posted=_totals(clean, self.amounts),
+            flagged=flagged,
+            posted=_totals(posted, self.amounts),
         )
         return self._keep(delivery)
 
@@ -724,6 +733,14 @@ def payroll_manifest(seed: int) -> list[Delivery]:
                     f.other_currency("MXN"),
                     f.SHORT_ROW,
                     f.dated("work_date", _day(9, 19), "SC-PER-001"),
+                    p.BELOW_SCALE,
+                    p.FLAT_OVERTIME,
+                    p.CHEAP_MEAL,
+                    p.EXPIRED,
+                    p.OTHER_LOCAL,
+                    p.SOCIAL_SECURITY,
+                    p.SHORT_REST,
+                    p.BELOW_DERIVED_SCALE,
                 ),
             ),
             *build.repeated(name, 2),
@@ -739,11 +756,14 @@ def payroll_manifest(seed: int) -> list[Delivery]:
                 name,
                 second,
                 (
-                    f.thousandths("gross"),
-                    f.dated("work_date", date(2026, 1, 15), "SC-DAT-002"),
+                    f.thousandths("gross", "rest_penalty_amount"),
+                    p.fitting(f.dated("work_date", date(2026, 1, 15), "SC-DAT-002"), p.of_basic),
                     f.other_sign("gross", 1),
-                    f.account("2290", "SC-COA-002"),
                     f.LONG_ROW,
+                    p.SHORT_CALL,
+                    p.WRONG_GROSS,
+                    p.OTHER_UNION,
+                    p.SHORT_CONTRIBUTION,
                 ),
             ),
             *build.corrected(name, 2),

@@ -1,7 +1,8 @@
 """The payroll manifest: what cast and crew worked and were paid, a record for a person and day.
 
-Rates at or above the scale that the project's notes give; hours split as the agreements ask. Employees
-are pseudonyms.
+Rates at or above the scales of the agreements in force, the production's own crew deals among them
+(`agreements/` of the data folder); hours, rest, meals and contributions as they ask. Employees are
+pseudonyms.
 """
 
 from __future__ import annotations
@@ -33,7 +34,10 @@ class Job:
 
 @dataclass(frozen=True)
 class Crew:
-    """People whom one payroll company pays in one currency; `guaranteed` hours are paid in any case."""
+    """People whom one payroll company pays in one currency; `guaranteed` hours are paid in any case.
+
+    `worked` bounds the half hours of a day, `calls` the hour of the call; `meal` is minutes.
+    """
 
     company: str
     prefix: str
@@ -41,6 +45,9 @@ class Crew:
     guaranteed: Decimal
     double_after: Decimal
     benefit_percent: int
+    worked: tuple[int, int]
+    calls: tuple[int, int]
+    meal: int
     first_employee: int
     days: dict[date, str]
     jobs: tuple[Job, ...]
@@ -72,13 +79,14 @@ _DRIVERS = _jobs("Teamsters 399", "399 3513 3510 49.80 hour 3")
 _CAST = _jobs(
     "SAG-AFTRA TV/Theatrical 2026",
     """
-    SAG DP 1420 1283.00 day 6
-    SAG DP 1410 4200.00 day 3
-    SAG ST 1430 1650.00 day 2
+    SAG-AFTRA DAY 1420 1283.00 day 6
+    SAG-AFTRA DAY 1410 4200.00 day 3
+    SAG-AFTRA DAY 1430 1650.00 day 2
+    SAG-AFTRA BACKGROUND 2110 231.00 day 2
     """,
 )
 _BRITISH = _jobs(
-    "Pact/Bectu TV drama",
+    "Harrow Bridge UK crew deal",
     """
     BECTU CAM-OP 4010 460.00 day 3
     BECTU CAM-1AC 4010 420.00 day 3
@@ -121,9 +129,26 @@ CREWS = (
         Decimal(8),
         Decimal(14),
         24,
+        (19, 31),
+        (5, 8),
+        30,
         100,
         _days((5, 6, "BBG"), (7, 8, "LDN"), (9, 10, "TOR"), (13, 16, "TOR")),
-        _HOURLY + _DRIVERS,
+        _HOURLY,
+    ),
+    Crew(
+        "Meridian Reel Payroll Inc.",
+        "MRP-43",
+        "USD",
+        Decimal(8),
+        Decimal(14),
+        24,
+        (19, 28),
+        (5, 8),
+        30,
+        150,
+        _days((5, 6, "BBG"), (7, 8, "LDN"), (9, 10, "TOR"), (13, 16, "TOR")),
+        _DRIVERS,
     ),
     Crew(
         "Meridian Reel Payroll Inc.",
@@ -132,6 +157,9 @@ CREWS = (
         Decimal(8),
         Decimal(10),
         21,
+        (16, 20),
+        (7, 7),
+        30,
         200,
         _days((5, 6, "BBG"), (8, 8, "LDN"), (9, 10, "TOR"), (15, 15, "TOR")),
         _CAST,
@@ -143,6 +171,9 @@ CREWS = (
         Decimal(10),
         Decimal(24),
         15,
+        (20, 22),
+        (7, 7),
+        60,
         300,
         _days((7, 9, "LDN")),
         _BRITISH,
@@ -154,6 +185,9 @@ CREWS = (
         Decimal(8),
         Decimal(12),
         17,
+        (19, 23),
+        (7, 8),
+        30,
         400,
         _days((9, 10, "TOR"), (13, 17, "TOR")),
         _CANADIAN,
@@ -173,21 +207,16 @@ def records(draw: Draw, first: date, last: date) -> list[Record]:
 
 
 def _worked(draw: Draw, crew: Crew, job: Job, employee: int, day: date) -> Record:
-    if job.basis == "day" and crew.currency == "USD":
-        worked = Decimal(draw.between(16, 20)) / 2
-    elif job.basis == "day":
-        worked = crew.guaranteed + Decimal(draw.pick((0, 0, 0, 1, 2, 4, 6))) / 4
-    else:
-        worked = Decimal(draw.between(19, 27)) / 2
-    single = max(worked, crew.guaranteed) if worked <= crew.guaranteed else crew.guaranteed
-    double = max(worked - crew.double_after, Decimal(0))
-    half = worked - single - double if worked > single else Decimal(0)
+    worked = Decimal(draw.between(*crew.worked)) / 2
+    if job.basis == "day" and crew.currency == "GBP":
+        worked = crew.guaranteed + Decimal(draw.pick((0, 0, 0, 1, 2, 3, 4))) / 4
+    single, half, double, triple = _split(crew, job, worked, day)
     penalties = draw.pick((0, 0, 0, 0, 0, 1, 2)) if crew.currency == "USD" and job.basis == "hour" else 0
     penalty = Decimal(("0.00", "7.50", "17.50")[penalties])
     hourly = job.rate if job.basis == "hour" else job.rate / crew.guaranteed
-    gross = hourly * (single + half * Decimal("1.5") + double * 2) + penalty
-    gross = gross.quantize(_CENT, rounding=ROUND_HALF_UP)
-    return _clock(draw, day, worked) | {
+    pay = hourly * (single + half * Decimal("1.5") + double * 2 + triple * 3)
+    gross = pay.quantize(_CENT, rounding=ROUND_HALF_UP) + penalty
+    return _clock(draw, crew, day, worked) | {
         "production_code": "HRB",
         "payroll_company": crew.company,
         "payroll_invoice_no": f"{crew.prefix}-W{day.isocalendar().week}",
@@ -196,7 +225,7 @@ def _worked(draw: Draw, crew: Crew, job: Job, employee: int, day: date) -> Recor
         "agreement": job.agreement,
         "union_local": job.local,
         "occupation_code": job.occupation,
-        "schedule": "",
+        "schedule": "1" if job.local == "80" else "",
         "account": job.account,
         "series": "101",
         "location": crew.days[day],
@@ -210,7 +239,7 @@ def _worked(draw: Draw, crew: Crew, job: Job, employee: int, day: date) -> Recor
         "hours_1x": _hours(single),
         "hours_1_5x": _hours(half),
         "hours_2x": _hours(double),
-        "hours_3x": _hours(Decimal(0)),
+        "hours_3x": _hours(triple),
         "meal_penalty_count": str(penalties),
         "meal_penalty_amount": penalty,
         "rest_penalty_amount": Decimal("0.00"),
@@ -219,18 +248,34 @@ def _worked(draw: Draw, crew: Crew, job: Job, employee: int, day: date) -> Recor
     }
 
 
+def _split(crew: Crew, job: Job, worked: Decimal, day: date) -> tuple[Decimal, Decimal, Decimal, Decimal]:
+    """Return the hours at 1, 1.5, 2 and 3 times; on the sixth day of the Basic Agreement none at 1."""
+    nothing, basic = Decimal(0), job.agreement == "IATSE Basic Agreement"
+    triple = max(worked - _TRIPLE_AFTER, nothing) if basic else nothing
+    double = max(worked - crew.double_after - triple, nothing)
+    if basic and day.isoweekday() == _SATURDAY:
+        # Golden hours of that day, 3 times and 4.5 times: the latter stand as half as much again at 3 times.
+        return nothing, worked - double - triple, nothing, double + triple * Decimal("1.5")
+    half = max(worked - crew.guaranteed, nothing) - double - triple
+    return crew.guaranteed, half, double, triple
+
+
+_SATURDAY = 6
+_TRIPLE_AFTER = Decimal(15)
+
+
 def _hours(hours: Decimal) -> Decimal:
     return hours.quantize(_CENT)
 
 
-def _clock(draw: Draw, day: date, worked: Decimal) -> Record:
-    call = datetime.combine(day, time(draw.between(5, 8), draw.pick((0, 30))))
+def _clock(draw: Draw, crew: Crew, day: date, worked: Decimal) -> Record:
+    call = datetime.combine(day, time(draw.between(*crew.calls), draw.pick((0, 30))))
     meal = call + timedelta(hours=6)
-    wrap = call + timedelta(minutes=int(worked * 60) + 30)
+    wrap = call + timedelta(minutes=int(worked * 60) + crew.meal)
     clock = {
         "call_time": call,
         "meal1_out": meal,
-        "meal1_in": meal + timedelta(minutes=30),
+        "meal1_in": meal + timedelta(minutes=crew.meal),
         "wrap_time": wrap,
     }
     return {name: moment.strftime("%H:%M") for name, moment in clock.items()}

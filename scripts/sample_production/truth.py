@@ -30,7 +30,11 @@ class Planted:
 
 @dataclass
 class Delivery:
-    """A file of the inbox. `posted` are the totals of its clean rows by currency."""
+    """A file of the inbox.
+
+    `planted` rows are not posted; `flagged` ones are, with their code. `posted` are the totals of the rows
+    that are posted, by currency.
+    """
 
     feed: str
     name: str
@@ -42,6 +46,7 @@ class Delivery:
     file_code: str = ""
     same_bytes_as: str = ""
     footer_records: int = 0
+    flagged: list[Planted] = field(default_factory=list)
     posted: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def refuse(self, code: str, note: str) -> None:
@@ -69,6 +74,8 @@ class Delivery:
             "note": self.note,
             "posted": self.posted,
         }
+        if self.flagged:
+            said["flagged"] = [vars(flagged) for flagged in self.flagged]
         return said | {"planted": [vars(planted) for planted in self.planted]}
 
 
@@ -76,6 +83,7 @@ def as_text(seed: int, deliveries: Sequence[Delivery]) -> str:
     """Return the truth as JSON, a planted row a line."""
     rows = sum(delivery.rows for delivery in deliveries)
     codes = Counter(planted.code for delivery in deliveries for planted in delivery.planted)
+    codes.update(flagged.code for delivery in deliveries for flagged in delivery.flagged)
     codes.update(delivery.file_code for delivery in deliveries if delivery.file_code)
     feeds: dict[str, list[dict[str, object]]] = {}
     for delivery in deliveries:

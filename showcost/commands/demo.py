@@ -15,6 +15,7 @@ import click
 from showcost.commands.landing import land_answer, status_answer
 from showcost.commands.output import Answer, answers, say, show_table
 from showcost.commands.running import run_spans, show_runs
+from showcost.config.agreements.loading import FOLDER as AGREEMENTS
 from showcost.config.feeds import api_feeds, load_feeds
 from showcost.config.home import HOME_VARIABLE, open_home
 from showcost.config.production import PRODUCTION_FILE
@@ -146,6 +147,8 @@ def _fresh_home(sample: str, folder: Path, deliveries: Path | None) -> Home:
     (folder / _MARKER).touch()
     for name in (PRODUCTION_FILE, "chart_of_accounts.csv", "budget.csv"):
         shutil.copyfile(source / name, folder / name)
+    if (source / AGREEMENTS).is_dir():
+        shutil.copytree(source / AGREEMENTS, folder / AGREEMENTS)
     (folder / "dagster_home").mkdir()
     shutil.copyfile(source / "dagster_home" / "dagster.yaml", folder / "dagster_home" / "dagster.yaml")
     if (source / "inbox").is_dir():

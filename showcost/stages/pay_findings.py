@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from showcost.config.record_kinds import PAYROLL
+from showcost.core.errors import IntegrityError
 from showcost.stages.names import valid_asset
 from showcost.stages.verdicts import Verdict
 from showcost.staging import StagingStore
@@ -51,17 +52,24 @@ def reached(home: Home, dates: Sequence[date]) -> tuple[date, date]:
 
 
 def valid_neighbours(home: Home, feed: FeedSpec, last: date) -> pa.Table:
-    """Return the valid rows of a feed up to a day, over all its partitions, each verified."""
+    """Return the valid rows of a feed up to a day, over all its partitions, each verified.
+
+    IntegrityError, which names the partition, for one that was validated before pay rules were kept.
+    """
     store = StagingStore(home.path)
     asset = valid_asset(feed.name)
-    keys = [key for key in store.partitions(asset) if key <= last.isoformat()]
     columns = arrow_schema(PAYROLL, Stage.VALID)
-    rows = [
-        store.read(asset, key).select(columns.names).cast(columns)
-        for key in keys
-        if (staged := store.metadata(asset, key)) and staged.rows
-    ]
-    return pa.concat_tables([columns.empty_table(), *rows])
+    parts = [columns.empty_table()]
+    for key in (key for key in store.partitions(asset) if key <= last.isoformat()):
+        staged = store.metadata(asset, key)
+        if staged is None or not staged.rows:
+            continue
+        if not set(columns.names) <= {name for name, _ in staged.columns}:
+            raise IntegrityError(
+                f"{asset} of {key} was validated by another version of showcost: materialise it again"
+            )
+        parts.append(store.read(asset, key).select(columns.names).cast(columns))
+    return pa.concat_tables(parts)
 
 
 def stage_pay_findings(

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from showcost.validation.columns import COMPONENT, PRIMARY_AMOUNT, ZERO
+from showcost.validation.joining import joined
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -91,9 +92,7 @@ def secondary_account(cells: pa.Table, reference: Reference, part: Secondary) ->
 def derived_columns(cells: pa.Table, kind: RecordKind) -> dict[str, pa.ChunkedArray]:
     """Return the posting columns that are no field of the record kind."""
     return {
-        name: pc.binary_join_element_wise(
-            *(cells.column(field) for field in fields), " ", null_handling="skip"
-        )
+        name: joined(" ", *(cells.column(field) for field in fields))
         if len(fields) > 1
         else cells.column(fields[0])
         for name, fields in _DERIVED[kind.name].items()

@@ -15,10 +15,11 @@ from showcost.config.feeds import load_feeds
 from showcost.config.home import Home, open_home
 from showcost.fx.snapshots import build_snapshots
 from showcost.fx.sources import embedded_history
-from showcost.ingest.landing import land, records_asset
+from showcost.ingest.landing import land, landed, records_asset
 from showcost.staging import StagingStore
 from showcost.validation import Outcome, validate
 from showcost.validation.duplicates import POSTED
+from showcost.validation.pay_findings import pay_findings
 from showcost_tests.sample.truth import HOME, truth
 
 if TYPE_CHECKING:
@@ -46,15 +47,16 @@ def rates(home: Home) -> pa.Table:
 
 
 def _outcome(home: Home, feed: FeedSpec, rates: pa.Table) -> Outcome:
-    landing = land(home, feed)
+    land(home, feed)
     store = StagingStore(home.path)
     asset = records_asset(feed.name)
-    rows = pa.concat_tables([store.read(asset, item.arrival.delivery) for item in landing.read])
+    rows = pa.concat_tables([store.read(asset, item.arrival.delivery) for item in landed(home, feed)])
     return validate(
         rows,
         feed=feed,
         production=home.production,
         chart=home.chart,
+        agreements=home.agreements,
         fx_status=rates,
         posted=POSTED.empty_table(),
         rivals=rows,
@@ -91,6 +93,23 @@ def _sums(valid: pa.Table, names: set[str]) -> dict[tuple[str, str], Decimal]:
         found[currency, "rows"] = Decimal(len(rows))
         found |= {(currency, name): pc.sum(rows.column(name)).as_py() for name in names - {"rows"}}
     return {key: value for key, value in found.items() if value is not None}
+
+
+def test_every_flagged_row_of_payroll_has_its_finding_and_no_other_row_any(
+    home: Home, rates: pa.Table
+) -> None:
+    feed = FEEDS["payroll_manifest"]
+    valid = _outcome(home, feed, rates).valid
+    found = pay_findings(
+        valid, feed=feed, production=home.production, chart=home.chart, agreements=home.agreements
+    )
+    assert {(row["delivery"], row["record"], row["code"]) for row in found.to_pylist()} == {
+        (file["sha256"], row["record"], row["code"])
+        for file in truth()["feeds"]["payroll_manifest"]
+        for row in file.get("flagged", [])
+    }
+    # What one row tells is a flag of the row too; rest takes two rows.
+    assert sorted(pc.list_flatten(valid.column("flags")).to_pylist()) == ["SC-PAY-007", "SC-PAY-009"]
 
 
 @pytest.mark.parametrize("name", FEEDS)

@@ -150,6 +150,7 @@ def test_clean_payroll_is_the_sum_of_its_components() -> None:
                 ("hours_1x", Decimal(1)),
                 ("hours_1_5x", Decimal("1.5")),
                 ("hours_2x", Decimal(2)),
+                ("hours_3x", Decimal(3)),
             )
         )
         guaranteed = 10 if row["currency"] == "GBP" else 8

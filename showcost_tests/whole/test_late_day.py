@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from showcost.config.feeds import choose_feed, load_feeds
+from showcost.core.errors import IntegrityError
 from showcost.ledger.store import Ledger
 from showcost.stages.names import valid_asset
 from showcost.stages.pay_findings import no_pay_findings, stage_pay_findings
@@ -70,3 +73,15 @@ def test_late_day_flags_its_neighbours_entry_by_a_new_record(tmp_path: Path) -> 
     again = stage_pay_findings(home, feed, small.WEEK)
     assert (again.opened, again.cleared) == (0, 0)
     assert len(FindingsStore(home.path).lines()) == 1
+
+
+def test_partition_of_another_version_is_named(tmp_path: Path) -> None:
+    home = small.make_home(tmp_path / "home")
+    feed = choose_feed(load_feeds("HRB"), FEED)
+    small.deliver(home, FEED, "1.csv", manifest(shift(small.THURSDAY, "06:00", "14:00", "1")))
+    land_all(home)
+    take(home, [small.THURSDAY])
+    store, key = StagingStore(home.path), small.THURSDAY.isoformat()
+    store.write(valid_asset(FEED), key, store.read(valid_asset(FEED), key).drop(["pay_rules"]))
+    with pytest.raises(IntegrityError, match=f"{key} was validated by another version"):
+        stage_pay_findings(home, feed, [small.THURSDAY])

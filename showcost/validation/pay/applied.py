@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from showcost.validation.pay.findings import all_found, in_order
+from showcost.validation.pay.findings import Scene, all_found, in_order
 
 if TYPE_CHECKING:
     from showcost.validation.pay.findings import Found
@@ -36,9 +36,9 @@ def applied(judge: PayJudge, cells: pa.Table, valid: pa.Table) -> pa.Table:
 
     `cells` and `valid` are as `findings` takes them. By row key, check and field.
     """
-    ordered = in_order(cells, valid)
+    cells, valid = in_order(cells, valid)
     parts = [APPLIED.empty_table()]
-    parts += [_of(one, ordered[1]) for one in all_found(judge, *ordered)]
+    parts += [_of(one, valid) for one in all_found(judge, Scene.of(judge, cells, valid))]
     return pa.concat_tables(parts).sort_by(
         [(name, "ascending") for name in ("row_key", "check", "field", "rules", "told")]
     )

@@ -64,10 +64,14 @@ class Bound(Generic[_RuleT]):
 
 @dataclass(frozen=True)
 class Terms:
-    """An agreement as it binds a production: the rules that are in force on some day of it."""
+    """An agreement as it binds a production: the rules that are in force on some day of it.
+
+    `currencies` are the production's.
+    """
 
     agreement: Agreement
     bound: tuple[Bound[PayRule], ...]
+    currencies: tuple[str, ...]
 
     def of_kind(self, *kinds: type[_RuleT]) -> list[Bound[_RuleT]]:
         """Return the bound rules of some kinds, in the order of the file."""
@@ -96,7 +100,7 @@ def bind(agreement: Agreement, production: Production) -> Terms:
             first = max(first, day_number(rule.start) if rule.start else first)
             last = min(last, _last(rule.end))
         found.append(Bound(rule, label, first, last))
-    return Terms(agreement, tuple(found))
+    return Terms(agreement, tuple(found), production.currencies)
 
 
 def _within(day: date, start: date | None, end: date | None) -> bool:

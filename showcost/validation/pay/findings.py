@@ -6,7 +6,7 @@ brought it about, about that one; so a day that comes late flags its neighbour's
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from showcost.config.agreements.kinds import (
+    Basis,
     Contribution,
     MealPenalty,
     RestInvasion,
@@ -70,6 +71,7 @@ SELECT sha256(json_array(row_key, content, code, field, told, source, cause))[:{
 FROM found ORDER BY transaction_date, row_key, code, field, told
 """  # noqa: S608 -- constants only
 
+_DAY: Final = list(Basis).index(Basis.DAY)
 _MINUTES: Final = 60
 _WEEKEND_DAYS: Final = 3
 """Days from the last day of a week to the first of the next, when two were free between them."""
@@ -93,9 +95,16 @@ def findings(judge: PayJudge, cells: pa.Table, valid: pa.Table) -> pa.Table:
     (`cells_of_valid`). The result does not depend on the order of the rows.
     """
     cells, valid = in_order(cells, valid)
+    scene = Scene.of(judge, cells, valid)
+    failing: Bools = np.zeros(len(scene.frame), np.bool_)
+    for one in all_found(judge, scene):
+        failing[one.rows] |= one.verdict.hard | one.verdict.soft
+    # Only what fails is put into words: it is judged once more, alone but with what its neighbours told.
+    rows = np.flatnonzero(failing)
+    about, keys = valid.take(pa.array(rows)), valid.column("row_key")
     parts = [_TOLD.empty_table()]
-    for one in all_found(judge, cells, valid):
-        parts += _as_tables(one, valid)
+    for one in all_found(judge, scene.take(rows)):
+        parts += _as_tables(one, about, keys)
     return query(_ID_SQL, found=pa.concat_tables(parts)).select(FINDINGS.names).cast(FINDINGS)
 
 
@@ -105,28 +114,47 @@ def in_order(cells: pa.Table, valid: pa.Table) -> tuple[pa.Table, pa.Table]:
     return cells.take(order), valid.take(order)
 
 
-def all_found(judge: PayJudge, cells: pa.Table, valid: pa.Table) -> Iterator[Found]:
+@dataclass(frozen=True)
+class Scene:
+    """Rows as the rules look at them: alone, and as parts of their days, with their neighbours."""
+
+    frame: Frame
+    joined_days: Frame
+    neighbours: Neighbours
+    place: Ints
+
+    @classmethod
+    def of(cls, judge: PayJudge, cells: pa.Table, valid: pa.Table) -> Scene:
+        """Put rows together; `place` is that of each row's agreement."""
+        frame = read_frame(cells, judge.production)
+        place = judge.agreement_of(frame)
+        person = employees([valid.column("payroll_company"), valid.column("employee_ref")])
+        return cls(frame, *put_together(frame, person, place, contribution_base(frame)), place)
+
+    def take(self, rows: Ints) -> Scene:
+        """Return some of the rows; what their neighbours told stays."""
+        return Scene(
+            self.frame.take(rows), self.joined_days.take(rows), self.neighbours.take(rows), self.place[rows]
+        )
+
+
+def all_found(judge: PayJudge, scene: Scene) -> Iterator[Found]:
     """Yield what every check says of rows, those over neighbouring days included."""
-    frame = read_frame(cells, judge.production)
-    place = judge.agreement_of(frame)
-    person = employees([valid.column("payroll_company"), valid.column("employee_ref")])
-    joined_days, neighbours = put_together(frame, person, place, contribution_base(frame))
-    parts = is_part(joined_days)
+    frame, joined_days, place = scene.frame, scene.joined_days, scene.place
+    neighbours, parts = scene.neighbours, is_part(joined_days)
     for one in judge.outcomes(frame, place):
         yield Found(one.rows, one.terms, one.verdict)
-    for one in judge.outcomes(joined_days, place):
+    chosen = np.flatnonzero(parts | frame.cut)
+    for one in judge.outcomes(joined_days.take(chosen), place[chosen]):
         if one.verdict.code in OF_A_WHOLE_DAY:
-            mine = (parts | frame.cut)[one.rows]
-            yield Found(one.rows, one.terms, _only(one.verdict, mine))
+            yield Found(chosen[one.rows], one.terms, one.verdict)
     later, differ = of_later_days(joined_days, neighbours)
-    for one in judge.outcomes(later, place):
+    chosen = np.flatnonzero(differ)
+    for one in judge.outcomes(later.take(chosen), place[chosen]):
         if one.verdict.code == "SC-PAY-002":
-            mine = differ[one.rows]
-            said = told(
-                "day ", as_hours(neighbours.in_a_row[one.rows] * ONE), " worked in a row, which the row does"
-                " not say; ",
-            )  # fmt: skip
-            yield Found(one.rows, one.terms, _only(one.verdict, mine, said))
+            days = as_hours(neighbours.in_a_row[chosen][one.rows] * ONE)
+            said = told("day ", days, " worked in a row, which the row does not say; ")
+            yield Found(chosen[one.rows], one.terms, _told_before(said, one.verdict))
     for number, terms in enumerate(judge.terms):
         rows = np.flatnonzero(place == number)
         if len(rows):
@@ -134,17 +162,9 @@ def all_found(judge: PayJudge, cells: pa.Table, valid: pa.Table) -> Iterator[Fou
             yield from _over_days(terms, part, neighbours, rows)
 
 
-def _only(verdict: Verdict, rows: Bools, said: pa.Array | None = None) -> Verdict:
+def _told_before(said: pa.Array, verdict: Verdict) -> Verdict:
     words = verdict.words
-    return Verdict(
-        verdict.code,
-        verdict.field,
-        verdict.hard & rows,
-        verdict.soft & rows,
-        verdict.judged & rows,
-        words if said is None else lambda hard: told(said, words(hard)),
-        verdict.cites,
-    )
+    return replace(verdict, words=lambda hard: told(said, words(hard)))
 
 
 def _over_days(terms: Terms, frame: Frame, neighbours: Neighbours, rows: Ints) -> Iterator[Found]:
@@ -204,8 +224,9 @@ def _price_of_rest(terms: Terms, frame: Frame, invaded: Ints, cites: list[Cited]
         rule = bound.rule
         mine = bound.applies(frame) & (invaded > 0)
         if rule.multiple is None:
-            day = np.minimum(frame.rate, whole(rule.day_pay_up_to or Decimal(0)))
-            amount = day
+            # What a day's pay is, is known of a rate for a day only.
+            mine &= frame.basis == _DAY
+            amount = np.minimum(frame.rate, whole(rule.day_pay_up_to or Decimal(0)))
         else:
             unit, first = whole(rule.increment), whole(rule.first)
             hours = np.maximum(-(-(invaded * ONE // 60) // unit) * unit, first)
@@ -342,8 +363,8 @@ def _as_clock(minutes: Ints) -> pa.Array:
     return per_distinct(minutes, lambda value: f"{value // 60}:{value % 60:02} h")
 
 
-def _as_tables(one: Found, valid: pa.Table) -> Iterator[pa.Table]:
-    """Yield the failures of a verdict as findings about their rows, hard and soft."""
+def _as_tables(one: Found, valid: pa.Table, keys: pa.ChunkedArray) -> Iterator[pa.Table]:
+    """Yield the failures of a verdict as findings about their rows, hard and soft; `keys` are of all rows."""
     verdict = one.verdict
     for hard, mask in ((True, verdict.hard), (False, verdict.soft)):
         chosen = np.flatnonzero(mask)
@@ -357,7 +378,7 @@ def _as_tables(one: Found, valid: pa.Table) -> Iterator[pa.Table]:
         cause = pa.nulls(len(chosen), pa.string())
         if one.cause is not None:
             before = one.cause[chosen]
-            cause = valid.column("row_key").take(pa.array(before, mask=before < 0))
+            cause = keys.take(pa.array(before, mask=before < 0))
         yield pa.table(
             {
                 **{

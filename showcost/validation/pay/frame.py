@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from showcost.config.agreements.kinds import Basis, DayKind, WorkPlace
 from showcost.validation.cells import BLANK
 from showcost.validation.pay.numbers import (
+    NO_DAY,
     ONE,
     Bools,
     Ints,
@@ -36,6 +37,9 @@ MULTIPLES: Final = {"hours_1x": 10, "hours_1_5x": 15, "hours_2x": 20, "hours_3x"
 
 HUNDREDTH: Final = ONE // 100
 _MINUTES_A_DAY: Final = 1_440
+_MOST_HOURS: Final = 10_000 * ONE
+"""No row has more hours or penalties: as many count for any number beyond."""
+
 _CLOCKS: Final = ("call_time", "meal1_out", "meal1_in", "meal2_out", "meal2_in", "wrap_time")
 _LAST_DAYS: Final = {"6": DayKind.SIXTH, "7": DayKind.SEVENTH}
 
@@ -150,7 +154,7 @@ def read_frame(cells: pa.Table, production: Production) -> Frame:
     size = cells.num_rows
     day = days_of(cells.column("date"))
     clock = _Clock.read(cells, day, production)
-    hours = tuple(millionths(cells.column(name)) for name in MULTIPLES)
+    hours = tuple(millionths(cells.column(name), _MOST_HOURS) for name in MULTIPLES)
     paid = _sum(hours)
     none = np.zeros(size, np.int64)
     minor = pc.fill_null(cells.column("minor_units"), 2).to_numpy().astype(np.int64)
@@ -168,7 +172,7 @@ def read_frame(cells: pa.Table, production: Production) -> Frame:
         workweek_day=Words.of(cells.column("day_of_workweek")).numbers(["", *"1234567"]),
         rate=millionths(cells.column("rate")),
         paid=hours,
-        meal_count=-(-millionths(cells.column("meal_penalty_count")) // ONE),
+        meal_count=-(-millionths(cells.column("meal_penalty_count"), _MOST_HOURS) // ONE),
         meal_amount=millionths(cells.column("meal_penalty_amount")),
         rest_amount=millionths(cells.column("rest_penalty_amount")),
         gross=millionths(cells.column("gross")),
@@ -236,7 +240,7 @@ class _Clock:
         walls = {name: minutes_of(cells.column(name)) for name in _CLOCKS}
         zones, names = _zones(cells, production)
         meals = [("meal1_out", "meal1_in"), ("meal2_out", "meal2_in")]
-        known = (walls["call_time"] >= 0) & (walls["wrap_time"] >= 0) & (day > np.iinfo(np.int32).min)
+        known = (walls["call_time"] >= 0) & (walls["wrap_time"] >= 0) & (day > NO_DAY)
         for out, back in meals:
             known &= (walls[out] >= 0) == (walls[back] >= 0)
         start = walls["call_time"]

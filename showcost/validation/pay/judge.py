@@ -23,7 +23,7 @@ from showcost.validation.pay.frame import Frame, read_frame
 from showcost.validation.pay.hours import judge_hours, judge_minimum
 from showcost.validation.pay.mapping import judge_local
 from showcost.validation.pay.money import judge_contributions, judge_currency, judge_gross, judge_meals
-from showcost.validation.pay.numbers import MOST, Bools, Ints, day_number
+from showcost.validation.pay.numbers import MOST, NO_DAY, Bools, Ints, day_number
 from showcost.validation.pay.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ class PayJudge:
         place = self.agreement_of(frame)
         named = ~frame.agreement_name.among([""])
         failed = {name: np.zeros(len(frame), np.bool_) for name in CHECKS}
-        failed[f"{_NO_AGREEMENT} agreement"] = named & (place < 0)
+        failed[f"{_NO_AGREEMENT} agreement"] = named & (place < 0) & (frame.day > NO_DAY)
         failed["SC-MAP-001 account"] = self._foreign_account(frame, place)
         for one in self.outcomes(frame, place):
             field = one.verdict.field

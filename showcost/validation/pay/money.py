@@ -265,7 +265,7 @@ def judge_currency(terms: Terms, frame: Frame) -> Iterator[Verdict]:
     Rules that are amounts cannot be held against it.
     """
     currency = terms.agreement.currency
-    foreign = ~frame.currency.among([currency, ""])
+    foreign = frame.currency.among(terms.currencies) & ~frame.currency.among([currency])
     text = f"pay in {currency}, in which the amounts of {terms.agreement.label} are: they were not checked"
     yield Verdict(
         "SC-PAY-009",

@@ -32,6 +32,9 @@ TENTHS: Final = 10
 
 MOST: Final = int(np.iinfo(np.int64).max)
 
+NO_DAY: Final = int(np.iinfo(np.int32).min)
+"""The day of a row whose date is blank or cannot be read."""
+
 _PLACES: Final = 6
 _LOW, _WORDS = 0, 2
 _MINUTES_A_DAY: Final = 1_440
@@ -47,8 +50,12 @@ def whole(value: Decimal) -> int:
     return int(scaled)
 
 
-def millionths(column: pa.ChunkedArray) -> Ints:
-    """Return a decimal column in millionths, 0 where null; what int64 cannot hold becomes its largest."""
+def millionths(column: pa.ChunkedArray, most: int = MOST // 1_000) -> Ints:
+    """Return a decimal column in millionths, 0 where null.
+
+    What lies beyond `most` (about nine thousand million by default) becomes it, so that sums and multiples
+    stay exact; no pay or hours of a row are that large.
+    """
     array = _one_chunk(column)
     words = np.frombuffer(array.buffers()[1] or b"", dtype="<i8")
     words = words[array.offset * _WORDS : (array.offset + len(array)) * _WORDS]
@@ -56,6 +63,7 @@ def millionths(column: pa.ChunkedArray) -> Ints:
     factor = 10 ** (_PLACES - array.type.scale)
     fits = (high == low >> 63) & (np.abs(low) <= MOST // factor)
     value: Ints = np.where(fits, low, np.where(high < 0, -(MOST // factor), MOST // factor)) * factor
+    value = np.clip(value, -most, most)
     if not array.null_count:
         return value
     given: Ints = np.where(np.asarray(pc.is_valid(array)), value, 0)
@@ -72,8 +80,8 @@ def product(one: Ints, other: Ints) -> Ints:
 
 
 def days_of(column: pa.ChunkedArray) -> Ints:
-    """Return dates as days since 1970-01-01; a null is the earliest day there is."""
-    return np.asarray(pc.fill_null(column.cast(pa.int32()), np.iinfo(np.int32).min)).astype(np.int64)
+    """Return dates as days since 1970-01-01; `NO_DAY` for a null."""
+    return np.asarray(pc.fill_null(column.cast(pa.int32()), NO_DAY)).astype(np.int64)
 
 
 def day_number(day: date) -> int:

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from showcost.validation import joining
 from showcost.validation.pay.numbers import Bools, Ints, per_distinct
 
 if TYPE_CHECKING:
@@ -66,11 +67,8 @@ class Verdict:
 
 
 def joined(between: str, *parts: pa.Array) -> pa.Array:
-    """Join texts of each row, passing over nulls."""
-    # Arrow's own skipping of nulls loses the rows that have nothing but nulls.
-    each = [pc.fill_null(pc.binary_join_element_wise(between, part, ""), "") for part in parts]
-    together = pc.binary_join_element_wise(*each, "") if len(each) > 1 else each[0]
-    return pc.utf8_slice_codeunits(together, len(between))
+    """Join texts of each row, passing over nulls; empty where there are none."""
+    return pc.fill_null(joining.joined(between, *parts), "")
 
 
 def told(*parts: pa.Array | str) -> pa.Array:

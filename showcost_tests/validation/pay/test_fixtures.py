@@ -140,6 +140,15 @@ def test_golden_hours_of_the_sixth_day_reject_and_its_derived_multiple_asks_for_
     }
 
 
+@pytest.mark.parametrize("most", ["99999999999999", "-99999999999999"])
+def test_numbers_beyond_all_pay_are_judged_and_break_nothing(most: str) -> None:
+    basic = AGREEMENTS.named("IATSE Basic Agreement")
+    day = row(basic, work_date="2026-10-05", union_local="80", occupation_code="4551", schedule="1")
+    names = ("rate", "hours_1x", "hours_3x", "meal_penalty_count", "meal_penalty_amount", "gross")
+    assert "SC-PAY-006 gross" in one(day | dict.fromkeys(names, most))
+    assert "SC-PAY-006 gross" in one(day | {"rate": "9000000", "hours_1x": "9000", "gross": most})
+
+
 def test_rule_keyed_on_photography_binds_from_its_day_on() -> None:
     basic = AGREEMENTS.named("IATSE Basic Agreement")
     day = row(basic, work_date="2026-10-05", union_local="600", occupation_code="1999", **clock(Decimal(13)))
