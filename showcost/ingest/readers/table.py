@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 _BATCH: Final = 16_384
 _LONGEST_FOOTER: Final = 24
 _KEPT_TEXT: Final = 1_000
-_BLOCK: Final = 2**20
+_BLOCK: Final = 2**19
 _TAIL: Final = 2**16
 _LEARNT: Final = 128
 """Rows of a block of which the look is noted."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import subprocess
+import sys
 import time
 import zipfile
 from typing import TYPE_CHECKING
@@ -149,3 +151,25 @@ def test_bytes_that_are_not_valid_cost_their_record(tmp_path: Path) -> None:
         tmp_path / "any", HEAD + good * 50 + b"2025-01-02,Caf\xe9,1.00,GBP\n" + good
     )
     assert (rows, details) == (51, ["the record has bytes that are not valid in utf-8"])
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_quote_at_the_start_of_a_gigabyte(tmp_path: Path) -> None:
+    """Time and memory are those of a sound file; measured in a process of its own."""
+    path = tmp_path / "any"
+    block = LINE * 40_000
+    with path.open("wb") as file:
+        file.write(b'"' + HEAD)
+        for _ in range(2**30 // len(block)):
+            file.write(block)
+    script = (
+        "import resource, sys\nfrom pathlib import Path\nfrom showcost.ingest.readers import read_delivery\n"
+        "with read_delivery(Path(sys.argv[1])) as reading:\n"
+        "    rows = sum(batch.num_rows for batch in reading.records)\n"
+        "    print(rows, len(reading.rejected), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)\n"
+    )
+    out = subprocess.run([sys.executable, "-c", script, path], capture_output=True, check=True, text=True)  # noqa: S603
+    rows, rejected, peak = map(int, out.stdout.split())
+    assert (rows, rejected) == (2**30 // len(block) * 40_000, 0)
+    assert peak < 512
