@@ -38,7 +38,7 @@ timezone: America/Los_Angeles
 dates: {{start: 2026-10-28, end: 2026-11-03}}
 principal_photography: {{start: 2026-10-28, end: 2026-11-03}}
 currencies: [USD, EUR, GBP, CAD]
-agreements: [{{name: Toronto technicians, union: iatse}}]
+agreements: {agreements}
 control_accounts: {{recoverable_tax: 9110, refundable_deposit: 9120, fringe: {fringe}}}
 fx: {{carry_days: 4, sources: [file]}}
 """
@@ -61,17 +61,19 @@ rules:
 
 @dataclass(frozen=True)
 class Sample:
-    """Where a small production borrows its chart from, and its fringe account."""
+    """Where a small production borrows its chart from, its fringe account, and what it has signed."""
 
     chart: str
     fringe: str
+    agreements: str = "[]"
 
 
 HRB: Final = "HRB"
 UKSPEND: Final = "UKSPEND"
 """The production with one feed only: it costs the least time with Dagster."""
 
-_SAMPLES: Final = {HRB: Sample("data", "6990"), UKSPEND: Sample("examples/uk_spend", "7000")}
+_SIGNED: Final = "[{name: Toronto technicians, union: iatse}]"
+_SAMPLES: Final = {HRB: Sample("data", "6990", _SIGNED), UKSPEND: Sample("examples/uk_spend", "7000")}
 
 
 def make_home(folder: Path, code: str = HRB) -> Home:
@@ -79,7 +81,7 @@ def make_home(folder: Path, code: str = HRB) -> Home:
     sample = _SAMPLES[code]
     folder.mkdir(parents=True)
     (folder / "production.yaml").write_text(
-        _PRODUCTION.format(code=code, fringe=sample.fringe), encoding="utf-8"
+        _PRODUCTION.format(code=code, fringe=sample.fringe, agreements=sample.agreements), encoding="utf-8"
     )
     (folder / "agreements").mkdir()
     (folder / "agreements" / "toronto.yaml").write_text(_AGREEMENT, encoding="utf-8")
