@@ -217,3 +217,12 @@ def test_a_workbook_is_read_as_a_person_would_export_it(tmp_path: Path) -> None:
         assert "the workbook has 2 sheets; the first one was read" in reading.dialect.assumptions
     with read_delivery(path, format="xlsx", hints=Hints(sheet="Other")) as reading:
         assert cells(reading) == [["a", "5"]]
+
+
+@pytest.mark.parametrize("delimiter", ["||", "~~", "#$#", "|~|", "<^>", "::", "%&", "=>"])
+def test_a_delimiter_of_several_characters_is_found(path: Path, delimiter: str) -> None:
+    lines = ["Date,Vendor,Note,Net", *(f"{day:02d}/02/2025,Vendor {day},,{day}.50" for day in range(1, 26))]
+    with read(path, "\n".join(lines).replace(",", delimiter)) as reading:
+        assert reading.dialect.delimiter == delimiter
+        assert cells(reading)[0] == ["01/02/2025", "Vendor 1", "", "1.50"]
+        assert reading.header == ("Date", "Vendor", "Note", "Net")
