@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from showcost.config.feed import FeedSpec
-    from showcost.ingest.readers import Reading
+    from showcost.ingest.readers import Reading, TextRecord
 
 _HELD: Final = 2**25
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -127,6 +127,9 @@ def _parse(file: Path, feed: FeedSpec | None, csv: IO[bytes], log: IO[bytes]) ->
             "header_problem": landing["refusal"] if landing and landing["refused"] == NO_HEADER else None,
             "counts": _counts(reading),
             "dialect": _dialect(reading),
+            "preamble": _kept(reading.preamble),
+            "header_lines": _kept(reading.header_lines),
+            "footer": _kept(reading.footer),
             "landing": landing,
         }
 
@@ -155,6 +158,11 @@ def _counts(reading: Reading) -> Mapping[str, int]:
     counts = reading.counts
     names = ("preamble", "header", "blank", "footer", "accepted", "rejected", "lines", "bytes")
     return {name: getattr(counts, name) for name in names}
+
+
+def _kept(records: Sequence[TextRecord]) -> list[dict[str, object]]:
+    """Return the records that are no rows, as they stand."""
+    return [{"record": one.record, "start": one.start, "end": one.end, "raw": one.text} for one in records]
 
 
 def _dialect(reading: Reading) -> Mapping[str, object]:

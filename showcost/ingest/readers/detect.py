@@ -73,6 +73,8 @@ _PAIRS: Final = (
     "§§",
     "¦¦",
 )
+_RUN: Final = re.compile(r"[^\w\s\"'.,()-]{2,4}")
+_MOST_RUNS: Final = 3
 _PREFERENCE: Final = {",": 1.0, ";": 0.99, "\t": 0.99, "|": 0.98, "||": 0.98}
 _UNLIKELY: Final = {" ": 0.6, ":": 0.6, "/": 0.4, "#": 0.5, "*": 0.5, "-": 0.3}
 _OTHER_PREFERENCE: Final = 0.9
@@ -165,6 +167,12 @@ def _delimiters(text: str, quotes: Iterable[str]) -> list[str]:
         mark
         for mark in _PAIRS
         if mark in text and sum(mark in line for line in lines) >= half and _always_whole(mark, text)
+    ]
+    runs = Counter(run for line in lines for run in set(_RUN.findall(line)))
+    proposed += [
+        run
+        for run, count in runs.most_common(_MOST_RUNS)
+        if count >= half and run not in proposed and _always_whole(run, text)
     ]
     proposed += [
         f"{mark} "

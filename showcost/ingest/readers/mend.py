@@ -1,9 +1,10 @@
-"""Reading a record whose delimiters are wrong, when only one reading of it is possible.
+"""Reading a record whose marks are wrong, when only one reading of it is possible.
 
 A record with one delimiter too many, one too few, or another delimiter than the rest is read only if
 exactly one way of putting it right gives every column cells of the kind that the rest of the file has
-there. Anything less stays rejected: a reader of money does not guess. Nothing is ever changed within a
-cell, and quotes are never mended.
+there. So is one with a quote mark too many, if it stands in a cell of a column whose cells have a kind in
+which there is none. Anything less stays rejected: a reader of money does not guess. What is no mark is never
+changed.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ _MOST_WORDS: Final = 20
 _SEEN_EACH: Final = 3
 _ENOUGH_STRICT: Final = 3
 _LONGEST: Final = 4096
+_MOST_QUOTES: Final = 9
 _MOST_TRIED: Final = 1_000
 """A file with more ragged records than this is broken as a whole, and no longer evidence of itself."""
 _OTHERS: Final = (";", "\t", "|", ",")
@@ -121,6 +123,26 @@ class Mender:
         if len(cells) == self._width - 1:
             return self._one(self._split_once(texts), "a missing delimiter was put in")
         return None
+
+    def mend_quote(self, body: bytes) -> tuple[tuple[bytes, ...], str] | None:
+        """Return the cells of a record with a broken quote and what was put right, or None."""
+        quote = self._grammar.quote
+        if self._left <= 0 or len(body) > _LONGEST or not quote or body.count(quote) > _MOST_QUOTES:
+            return None
+        self._left -= 1
+        readings = set()
+        for place in (match.start() for match in re.finditer(re.escape(quote), body)):
+            before = self._grammar.parse(body[:place], 0)
+            column = len(before.cells) - 1
+            if before.problem or not 0 <= column < self._width or not self._profiles[column].strict:
+                continue
+            parsed = self._grammar.parse(body[:place] + body[place + len(quote) :], 0)
+            if parsed.problem or parsed.stray or len(parsed.cells) != self._width:
+                continue
+            cells = tuple(cell.decode(self._encoding, "replace") for cell in parsed.cells)
+            if cells[column] and self._fits(cells):
+                readings.add(cells)
+        return self._one(readings, "a quote mark too many was left out")
 
     def _one(self, readings: set[tuple[str, ...]], what: str) -> tuple[tuple[bytes, ...], str] | None:
         if len(readings) != 1:

@@ -152,7 +152,9 @@ def _table(
         form.confidence,
         (*notes, *plain.notes, *form.notes, *layout.assumptions),
     )
-    rows = [*sample.head[layout.first_row - 1 :], *sample.others]
+    rows = [
+        row for row in (*sample.head[layout.first_row - 1 :], *sample.others) if row not in sample.doubtful
+    ]
     mender = Mender(rows, layout.width, grammar, plain.encoding)
     known = Known(
         dialect,
@@ -191,15 +193,19 @@ def _whole_lines(block: bytes, *, first: bool, last: bool = False) -> bytes:
 
 @dataclass(frozen=True)
 class _Sample:
-    """The records of the sample as text; malformed ones are empty, but for what may be a header."""
+    """The records of the sample as text; malformed ones are empty, but for what may be a header.
+
+    `doubtful` are those with a quote in an unquoted cell, where that is not usual in the file.
+    """
 
     head: list[Row]
     others: list[Row]
     literal_quotes: bool
+    doubtful: set[Row]
 
 
 def _parse(pieces: Sequence[bytes], grammar: Grammar, encoding: str) -> _Sample:
-    stray, doubled, rows = 0, False, []
+    stray, doubled, rows, doubtful = 0, False, [], set()
     for piece in pieces:
         part: list[Row] = []
         position = 0
@@ -210,12 +216,15 @@ def _parse(pieces: Sequence[bytes], grammar: Grammar, encoding: str) -> _Sample:
             if parsed.problem and len(part) < _MOST_HEADER_RECORDS and piece is pieces[0]:
                 cells = _words_of(piece[position : parsed.body_end], grammar, encoding)
             part.append(cells)
+            if parsed.stray:
+                doubtful.add(cells)
             position = parsed.end
             if len(part) >= _MOST_HEAD_RECORDS:
                 break
         rows.append(part)
     others = [row for part in rows[1:] for row in part]
-    return _Sample(rows[0], others, literal_quotes=stray >= _SEVERAL and not doubled)
+    literal = stray >= _SEVERAL and not doubled
+    return _Sample(rows[0], others, literal, set() if literal else doubtful)
 
 
 def _words_of(line: bytes, grammar: Grammar, encoding: str) -> Row:

@@ -11,13 +11,15 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from showcost.ingest.readers.grammar import UNCLOSED, Grammar, Parsed, count_lines
+from showcost.ingest.readers.grammar import BAD_CLOSE, UNCLOSED, Grammar, Parsed, count_lines
 from showcost.ingest.readers.shapes import TYPED, shape
 
 if TYPE_CHECKING:
     from showcost.ingest.readers.layout import Layout
     from showcost.ingest.readers.model import Limits
 
+SINGLE_QUOTE: Final = "a single quote mark in an unquoted cell"
+BROKEN_QUOTES: Final = frozenset((SINGLE_QUOTE, BAD_CLOSE, UNCLOSED))
 HAS_NUL: Final = "the record has NUL bytes"
 _BLOCK: Final = 2**18
 _SMALL: Final = 2**15
@@ -240,7 +242,7 @@ class Scanner:
         if self._literal_quotes:
             return ""
         odd = any(cell.count(quote) % 2 for cell in parsed.cells)
-        return "a single quote mark in an unquoted cell" if odd else ""
+        return SINGLE_QUOTE if odd else ""
 
     def _settle_doubt(self, end: int, parsed: Parsed, cells: object, lines: int) -> str:
         """After a broken quote, trust a record again only when it is a row beyond doubt."""

@@ -31,7 +31,7 @@ from showcost.ingest.readers.model import (
     TextRecord,
 )
 from showcost.ingest.readers.reading import Reading
-from showcost.ingest.readers.scan import HAS_NUL, Found, Scanner
+from showcost.ingest.readers.scan import BROKEN_QUOTES, HAS_NUL, Found, Scanner
 
 if TYPE_CHECKING:
     import tempfile
@@ -337,8 +337,9 @@ class TableReading(Reading):
         """Accept or reject a record that is in the table."""
         found = entry.found
         problem, code = found.problem, ROW_NO_TEXT if found.problem == HAS_NUL else ROW_RAGGED
-        if not problem and not found.fits:
+        if (not problem and not found.fits) or problem in BROKEN_QUOTES:
             found = self._mend(entry.number, found)
+            problem = found.problem
         if not problem and not found.fits:
             problem = f"{len(found.cells)} cells where the table has {self._layout.width}"
         if not problem and not self._accept(entry, found):
@@ -361,12 +362,13 @@ class TableReading(Reading):
 
     def _mend(self, number: int, found: Found) -> Found:
         """Return a ragged record put right when only one reading of it is possible; a few per delivery."""
-        result = self._known.mender.mend(found.body, found.cells)
+        mender = self._known.mender
+        result = mender.mend_quote(found.body) if found.problem else mender.mend(found.body, found.cells)
         if result is None:
             return found
         cells, what = result
         self.mended.append((number, what))
-        return replace(found, cells=cells, fits=True)
+        return replace(found, cells=cells, fits=True, problem="")
 
     def _raw(self, start: int, end: int) -> bytes:
         """Return the bytes of a record as delivered, up to the limit."""

@@ -113,7 +113,7 @@ def accepted_and_rejected(path: Path, payload: bytes) -> tuple[int, list[str]]:
 
 
 def test_a_quote_that_is_never_closed_costs_one_record(tmp_path: Path) -> None:
-    payload = HEAD + LINE * 10 + b'2025-01-02,"ACME,12.50,GBP\n' + LINE * 100_000
+    payload = HEAD + LINE * 10 + b'2025-01-02,"ACME and sons,12.50,GBP\n' + LINE * 100_000
     rows, details = accepted_and_rejected(tmp_path / "any", payload)
     assert rows == 100_010
     assert details == ["a quote that is opened is not closed"]

@@ -99,7 +99,7 @@ def test_all_polluted_files_score(tmp_path: Path, capsys: pytest.CaptureFixture[
             print(f"\n{kind:26}{len(values):6}{sum(values) / len(values):9.4f}", end="")  # noqa: T201
         print(f"\nsimple {simple:.4f}, weighted {weighted:.4f}, {len(files)} files, at fault: {len(bad)}")  # noqa: T201
     assert bad == []
-    assert simple >= 9.97
+    assert simple >= 9.98
     assert weighted >= 9.9
 
 

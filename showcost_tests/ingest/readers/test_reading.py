@@ -109,6 +109,32 @@ def test_a_quote_within_an_amount_is_not_mended(path: Path) -> None:
         assert details(reading) == ["a single quote mark in an unquoted cell"]
 
 
+@pytest.mark.parametrize(
+    ("line", "mended"),
+    [
+        ('01/03/2025,"Jones, Z",INV-099","1.00', False),
+        ('01/03/2025,"Jones, Z",INV-099",1.00', True),
+        ('"01/03/2025,"Jones, Z",INV-099,1.00', True),
+        ('01/03/2025,"Jones, Z",INV-099,"1.00', True),
+        ('01/03/2025,"Jones, "Z",INV-099,1.00', False),
+        ('01/03/2025,"Jones,INV-099,1.00', False),
+        ('01/03/2025,Jones",INV-099,1.00', False),
+        ('01/03/2025,"Jones, Z",INV-099,1"', False),
+    ],
+)
+def test_a_quote_too_many_is_left_out_only_of_a_cell_that_can_have_none(
+    path: Path, line: str, *, mended: bool
+) -> None:
+    rows = [f'{day:02d}/02/2025,"Jones, {chr(64 + day)}",INV-{day:03d},{day}.50' for day in range(1, 29)]
+    with read(path, "\n".join(["Date,Vendor,Number,Net", *rows, line, *rows])) as reading:
+        found = cells(reading)
+        assert len(found) == 56 + mended
+        assert [rejected.record for rejected in reading.rejected] == ([] if mended else [30])
+        if mended:
+            assert found[28] == ["01/03/2025", "Jones, Z", "INV-099", "1.00"]
+            assert reading.mended == [(30, "a quote mark too many was left out")]
+
+
 def test_a_missing_closing_quote_costs_one_record(path: Path) -> None:
     rows = [f'{day:02d}/02/2025,{"V" if day % 9 else "x"}{day},"{day},000.50"' for day in range(1, 29)]
     broken = [*rows[:14], rows[14][:-1], *rows[15:]]
@@ -191,3 +217,12 @@ def test_a_workbook_is_read_as_a_person_would_export_it(tmp_path: Path) -> None:
         assert "the workbook has 2 sheets; the first one was read" in reading.dialect.assumptions
     with read_delivery(path, format="xlsx", hints=Hints(sheet="Other")) as reading:
         assert cells(reading) == [["a", "5"]]
+
+
+@pytest.mark.parametrize("delimiter", ["||", "~~", "#$#", "|~|", "<^>", "::", "%&", "=>"])
+def test_a_delimiter_of_several_characters_is_found(path: Path, delimiter: str) -> None:
+    lines = ["Date,Vendor,Note,Net", *(f"{day:02d}/02/2025,Vendor {day},,{day}.50" for day in range(1, 26))]
+    with read(path, "\n".join(lines).replace(",", delimiter)) as reading:
+        assert reading.dialect.delimiter == delimiter
+        assert cells(reading)[0] == ["01/02/2025", "Vendor 1", "", "1.50"]
+        assert reading.header == ("Date", "Vendor", "Note", "Net")
