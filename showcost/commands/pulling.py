@@ -53,7 +53,7 @@ def pull(
     outcome = pull_feeds(home, _feeds(home, feed_name), wanted, PoolSettings(debug=debug, trace=trace))
     facts = {
         "feeds": {one.feed: _facts(one) for one in outcome.feeds},
-        "dead_letters": [_letter(letter) for letter in outcome.dead],
+        "dead_letters": [letter_facts(letter) for letter in outcome.dead],
         "machine": vars(outcome.health),
     }
     return Answer(facts, lambda: _show(outcome), status=1 if outcome.dead else 0)
@@ -84,7 +84,8 @@ def _facts(one: FeedPull) -> Mapping[str, object]:
     }
 
 
-def _letter(letter: DeadLetter) -> Mapping[str, object]:
+def letter_facts(letter: DeadLetter) -> Mapping[str, object]:
+    """Return what is told of a page that could not be had."""
     return {
         "id": letter.id,
         "code": EXHAUSTED,
@@ -117,9 +118,15 @@ def _show(outcome: Pull) -> None:
         for one in outcome.feeds
     ]
     show_table("Pulled", columns, rows)
-    if outcome.dead:
-        reason = CATALOGUE[EXHAUSTED]
-        names = ("feed", "first", "last", "page", "error", "detail", "attempts", "first_seen")
-        letters = [[getattr(letter, name) for name in names] for letter in outcome.dead]
-        show_table(f"{reason.code}: {reason.meaning}", [name.replace("_", " ") for name in names], letters)
-        say("Replay them with `showcost pull --dead`; meanwhile the vendors' terms stand in for them.")
+    show_letters(outcome.dead)
+
+
+def show_letters(letters: Sequence[DeadLetter]) -> None:
+    """Show pages that could not be had, if there are any, and what can be done."""
+    if not letters:
+        return
+    reason = CATALOGUE[EXHAUSTED]
+    names = ("feed", "first", "last", "page", "error", "detail", "attempts", "first_seen")
+    rows = [[getattr(letter, name) for name in names] for letter in letters]
+    show_table(f"{reason.code}: {reason.meaning}", [name.replace("_", " ") for name in names], rows)
+    say("Replay them with `showcost pull --dead`; meanwhile the vendors' terms stand in for them.")

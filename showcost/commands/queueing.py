@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec
 
@@ -19,12 +19,15 @@ from showcost.commands.options import (
     to_option,
 )
 from showcost.commands.output import Answer, answers, say, show_table
+from showcost.commands.pulling import letter_facts, show_letters
 from showcost.config.home import Home, open_home
 from showcost.core.errors import InputError
 from showcost.core.money import readable_amount
 from showcost.core.reasons import CATALOGUE
+from showcost.ingest.api.dead_letters import EXHAUSTED
 from showcost.ledger.audit import AuditLog
 from showcost.stages import deciding
+from showcost.stages.pulling import missing_pages
 from showcost.stages.queue import WAITING, QueueRow, RowState, Wanted, counts_by, queue_rows
 from showcost.stages.replay import Replayed, RowPlace, preview, replay
 from showcost.stages.rows import FoundRow, find_rows, rows_at
@@ -33,6 +36,8 @@ from showcost.stages.trace import told_reasons, trace_row
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from showcost.config.feed import FeedSpec
+    from showcost.ingest.api.dead_letters import DeadLetter
     from showcost.stages.deciding import Decided
 
 P = ParamSpec("P")
@@ -78,12 +83,15 @@ def list_rows(as_of: str | None, limit: int, **options: object) -> Answer:
     wanted = _wanted(home, options)
     feed_name = _text(options["feed_name"])
     known = moment(home, as_of)
-    rows = queue_rows(home, chosen_feeds(home, feed_name), wanted, known)
+    feeds = chosen_feeds(home, feed_name)
+    rows = queue_rows(home, feeds, wanted, known)
+    letters = _letters(home, feeds, wanted) if known is None else []
     now = _time_of(home, known)
     counted = counts_by(rows)
     facts = {
         "as_of": known,
         "rows": [_row_facts(row, now) for row in rows],
+        "dead_letters": [letter_facts(letter) for letter in letters],
         "counts": [
             {"feed": feed, "state": state, "code": reason, "vendor": name, "rows": number}
             for (feed, state, reason, name), number in counted.items()
@@ -91,8 +99,9 @@ def list_rows(as_of: str | None, limit: int, **options: object) -> Answer:
     }
 
     def show() -> None:
+        show_letters(letters)
         if not rows:
-            say("Nothing is in the queue.")
+            say("No row is in the queue." if letters else "Nothing is in the queue.")
         elif wanted.narrows or feed_name or options["state_names"] or len(rows) <= limit:
             _show_rows(rows[:limit], now)
             if len(rows) > limit:
@@ -106,6 +115,15 @@ def list_rows(as_of: str | None, limit: int, **options: object) -> Answer:
             show_table(f"The queue: {len(rows)} rows", columns, lines)
 
     return Answer(facts, show)
+
+
+def _letters(home: Home, feeds: Sequence[FeedSpec], wanted: Wanted) -> list[DeadLetter]:
+    """Return the pages of vendors' APIs that are missing: they wait in the queue as rows do."""
+    if RowState.PENDING not in wanted.states or wanted.code not in {None, EXHAUSTED} or wanted.vendor:
+        return []
+    first, last = wanted.first or date.min, wanted.last or date.max
+    letters = [letter for feed in feeds for letter in missing_pages(home, feed)]
+    return [one for one in letters if one.window.first <= last and first <= one.window.last]
 
 
 def _time_of(home: Home, as_of: int | None) -> datetime:

@@ -38,6 +38,11 @@ def test_a_pull_says_what_came_and_what_is_missing(
     assert {letter["code"] for letter in facts["dead_letters"]} == {"SC-API-001"}
     assert facts["machine"]["peak_resident"] > 0
 
+    queue = showcost(home, "queue", "list", "--json").json
+    assert queue["dead_letters"] == facts["dead_letters"]
+    assert "SC-API-001" in showcost(home, "queue", "list", "--code", "SC-API-001").out
+    assert showcost(home, "queue", "list", "--state", "open", "--json").json["dead_letters"] == []
+
     simulator.revive("grip")
     replayed = showcost(home, "pull", *DATES, "--dead")
     assert replayed.status == 0
