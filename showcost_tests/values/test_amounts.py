@@ -278,6 +278,7 @@ def test_large_strings_and_dictionaries_are_columns_of_text_and_numbers_are_not(
         settle_amounts(pa.array([1]))
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.sampled_from(["1,234", "1.234", "1,234.56", "1.234,56", "12,5", "12.5", "7", "-", "", "x"])),
     st.integers(0, 8),

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from showcost.core.errors import IntegrityError
 from showcost.ingest.readers.model import RECORD_SCHEMA
@@ -200,9 +201,9 @@ class FastLane:
             sound[line] = False
 
     def _may_be_title(self, line: bytes) -> bool:
-        """Tell whether a line has text in one cell only, or in one that may be several."""
-        quoted = bool(self._quote_bytes) and self._quote_bytes in line
-        return quoted or sum(map(bool, map(bytes.strip, line.split(self._delimiter_bytes)))) <= 1
+        """Tell whether all cells of a line may be empty but one, whatever that one has in quotes."""
+        parts = line.split(self._delimiter_bytes)
+        return sum(not part.strip() for part in parts) >= self._width - 1
 
     def _lengths(self, data: Bytes, starts: Ints, ends: Ints, *, transcoded: bool) -> tuple[Ints, Ints]:
         """Return the lengths of the lines in the plain bytes and in the delivery itself."""
@@ -227,7 +228,7 @@ class FastLane:
         marks, kinds = lines.marks[indexes], lines.kinds[indexes]
         around = lines.around[taken]
         ends = self._cell_ends(marks, kinds, np.cumsum(around) - 1, lines.returned[taken])
-        if len(ends) == count * self._width:
+        if count < len(taken) and len(ends) == count * self._width:
             ends -= np.repeat(lines.starts[taken] - (np.cumsum(size) - size), self._width)
         keep[marks] = False
         kept = _only(lines.text, keep)
@@ -316,6 +317,11 @@ def _only(text: bytes, keep: Flags) -> pa.Buffer:
 
 def _bodies(lines: Lines, taken: Flags) -> pa.StringArray:
     """Return the lines that are taken, without their line ends."""
+    if taken.all() and lines.returned.all():
+        whole = pa.Array.from_buffers(
+            pa.binary(), len(taken), [None, offsets(lines.ends), pa.py_buffer(lines.text)]
+        )
+        return pc.binary_slice(whole, 0, -len(b"\r\n")).view(pa.string())
     bodies = np.append(lines.starts, len(lines.text)).astype(np.int32)
     spans = np.empty(2 * len(lines.ends) + 1, np.int32)
     spans[0::2] = bodies
