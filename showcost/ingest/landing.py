@@ -27,6 +27,7 @@ from showcost.ingest.readers import Hints, Reading, Rejected, read_delivery
 from showcost.ingest.recording import record_hashes, record_read, record_received
 from showcost.ingest.records import (
     Accepted,
+    Evidence,
     HeaderMatch,
     Origin,
     RejectedRow,
@@ -223,7 +224,9 @@ def settled_content(feed: FeedSpec, reading: Reading, origin: Origin) -> Iterato
         problem = match.problem if reading.dialect.header_sure else _UNSURE
         if refusal is None and problem is not None:
             refusal = _refusal(reading, origin, NO_HEADER, problem)
-        if refusal is None and not reading.counts.accepted and not reading.counts.rejected:
+        is_empty = not reading.counts.accepted and not reading.counts.rejected
+        # A page of a vendor's API may have no items; a file with a header alone is one that went wrong.
+        if refusal is None and is_empty and feed.items is None:
             refusal = _refusal(reading, origin, NO_ROWS, "a header and no rows")
         with ExitStack() as stack:
             records = stack.enter_context(DeliveryRecords(feed, folder))
@@ -259,7 +262,8 @@ def _build(
 ) -> tuple[Mapping[str, str], str | None]:
     """Add the records of a delivery; return what was settled on and how its total does not hold."""
     feed = records.feed
-    evidence = reduce(operator.or_, (evidence_of(feed, chunk) for chunk in matched))
+    parts = [evidence_of(feed, chunk) for chunk in matched]
+    evidence = reduce(operator.or_, parts) if parts else Evidence({}, {})
     control = feed.control_total
     sums = RunningTotal(control.field, whole=not len(reading.rejected)) if control else None
     shapes: Mapping[str, str] = {}

@@ -159,7 +159,7 @@ def build_records(feed: FeedSpec, accepted: Accepted, origin: Origin, evidence: 
     """Return a part of the records of a delivery with the columns of `records_schema`.
 
     A record whose date lies outside the production's has no `transaction_date`. `evidence` is that of the
-    whole delivery. Where the feed numbers records of the same key, that is left to `numbered_sql`.
+    whole delivery. Where the feed numbers records of the same key, that is left to `number_repeated`.
     """
     rows = accepted.place.num_rows
     columns: dict[str, pa.Array | pa.ChunkedArray] = {

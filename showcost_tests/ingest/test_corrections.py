@@ -5,12 +5,22 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING, Final
 
+import duckdb
 import pyarrow as pa
 import pytest
 
 from showcost.core.errors import InputError
 from showcost.ingest.corrections import check_correction, correct_records
-from showcost.ingest.records import Accepted, RejectedRow, build_records, match_header, rejected_records
+from showcost.ingest.records import (
+    Accepted,
+    Origin,
+    RejectedRow,
+    build_records,
+    evidence_of,
+    match_header,
+    number_repeated,
+    rejected_records,
+)
 from showcost_tests.validation.raw import PRODUCTION, feed_of
 
 if TYPE_CHECKING:
@@ -19,6 +29,7 @@ if TYPE_CHECKING:
     from showcost.config.feed import FeedSpec
 
 DELIVERY: Final = "d" * 64
+ORIGIN: Final = Origin(DELIVERY, 1, 1_000, PRODUCTION.dates)
 HEADER: Final = ("vendor_code", "invoice_no", "invoice_date", "account", "currency", "net_amount")
 FEED: Final = feed_of("vendor_invoice", required=["vendor_code"], constants={"production_code": "HRB"})
 NUMBERED: Final = feed_of("vendor_invoice", key=["invoice_no"], key_ordinal=True, required=["vendor_code"])
@@ -38,9 +49,12 @@ def landed(feed: FeedSpec, rows: Sequence[Sequence[str]]) -> pa.Table:
     columns = [pa.chunked_array([[row[index] for row in rows]]) for index in range(len(HEADER))]
     match = match_header(feed, HEADER, [True] * len(HEADER))
     assert match.problem is None
-    return build_records(
-        feed, Accepted(place, columns, match), delivery=DELIVERY, arrival=1, dates=PRODUCTION.dates
-    ).records
+    accepted = Accepted(place, columns, match)
+    records = build_records(feed, accepted, ORIGIN, evidence_of(feed, accepted)).records
+    with duckdb.connect() as connection:
+        connection.register("records", records)
+        numbered = connection.sql(f"{number_repeated(connection, feed)} ORDER BY record")
+        return numbered.to_arrow_table().cast(records.schema)
 
 
 def row(number: str, day: str = "2026-10-05", net: str = "100.00") -> tuple[str, ...]:
@@ -80,9 +94,7 @@ def test_a_date_outside_the_production_leaves_the_row_undated() -> None:
 
 
 def test_a_record_that_the_reader_rejected_is_made_of_its_corrections() -> None:
-    rejected = rejected_records(
-        FEED, [RejectedRow(7, 10, 20, "V1,R-9", "SC-ROW-001", "2 cells")], delivery=DELIVERY, arrival=1
-    )
+    rejected = rejected_records(FEED, [RejectedRow(7, 10, 20, "V1,R-9", "SC-ROW-001", "2 cells")], ORIGIN)
     fields = {"vendor_code": "V1", "invoice_no": "R-9", "invoice_date": "2026-10-05", "net_amount": "1"}
     (found,) = corrected(FEED, rejected, {7: fields})
     assert (found["read_code"], found["transaction_date"]) == (None, date(2026, 10, 5))
