@@ -20,6 +20,7 @@ from showcost.stages.due import due_by_landing
 from showcost.stages.names import quarantine_asset, undated_asset
 from showcost.stages.status import feed_status
 from showcost.staging import StagingStore
+from showcost.staging.findings import FindingsStore
 from showcost_tests.sample.truth import HOME, truth
 from showcost_tests.whole import entries
 from showcost_tests.whole.running import run
@@ -117,6 +118,8 @@ def test_all_rows_are_where_the_truth_says(ran: tuple[Home, RunOutcome]) -> None
     codes: Counter[str] = Counter()
     for feed in FEEDS.values():
         codes.update(feed_status(home, feed).codes)
+    # What only flags a row of payroll is posted, and a finding of its own.
+    codes.update(one.code for one in FindingsStore(home.path).current())
     assert codes == truth()["codes"]
 
 
