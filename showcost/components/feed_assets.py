@@ -260,7 +260,10 @@ def _posted_lineage(feed: FeedSpec) -> dg.TableColumnLineage:
         }
         | {
             name: [(valid, name)]
-            for name in ("transaction_date", "document_no", "vendor_code", "description", "currency", "flags")
+            for name in (
+                *("transaction_date", "document_no", "vendor_code", "description", "currency", "flags"),
+                *(("pay_rules",) if feed.kind is PAYROLL else ()),
+            )
         }
         | {"account": [amount], "union_category": [amount]}
     )

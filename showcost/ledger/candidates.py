@@ -44,6 +44,9 @@ DOCUMENT_FIELDS: Final = {
 }
 """The field that numbers the document, by record kind."""
 
+PAY_RULES: Final = "pay_rules"
+_PAYROLL: Final = "payroll"
+
 FRESH: Final = "posting_fresh"
 """What is to be appended, as it follows FROM; the temporary view is made by `prepare`."""
 
@@ -69,6 +72,17 @@ class Terms:
         """The column of the valid rows that numbers the document."""
         return DOCUMENT_FIELDS[self.record_kind]
 
+    @property
+    def pay_rules(self) -> str:
+        """The column of the valid rows that names the pay rules, as SQL; only payroll has them."""
+        return PAY_RULES if self.record_kind == _PAYROLL else "CAST(NULL AS VARCHAR)"
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The columns of text that valid rows must have."""
+        own = (PAY_RULES,) if self.record_kind == _PAYROLL else ()
+        return (*_TEXTS, self.document, *own)
+
 
 @dataclass(frozen=True)
 class ValidRows:
@@ -81,18 +95,18 @@ class ValidRows:
         """Whether there are no rows, or no files of rows, at all."""
         return len(self.rows) == 0
 
-    def check_columns(self, document: str) -> None:
+    def check_columns(self, terms: Terms) -> None:
         """Raise InputError, naming file and column, unless every column is there in its type."""
         if isinstance(self.rows, pa.Table):
-            _check_schema(self.rows.schema, document, "valid rows")
+            _check_schema(self.rows.schema, terms, "valid rows")
             return
         for path in self.rows:
-            _check_schema(pq.read_schema(path), document, str(path))
+            _check_schema(pq.read_schema(path), terms, str(path))
 
-    def as_view(self, connection: duckdb.DuckDBPyConnection, document: str) -> None:
+    def as_view(self, connection: duckdb.DuckDBPyConnection, terms: Terms) -> None:
         """Let a connection see the rows, which may be none, as `valid_rows`."""
         if self.is_empty:
-            connection.register("valid_rows", _no_rows(document))
+            connection.register("valid_rows", _no_rows(terms))
         elif isinstance(self.rows, pa.Table):
             connection.register("valid_rows", self.rows)
         else:
@@ -135,25 +149,25 @@ def prepare(
     _refuse_closed(connection, terms.feed)
 
 
-def _check_schema(schema: pa.Schema, document: str, shown_name: str) -> None:
-    for name, expected, fits in _expectations(document):
+def _check_schema(schema: pa.Schema, terms: Terms, shown_name: str) -> None:
+    for name, expected, fits in _expectations(terms):
         position = schema.get_field_index(name)
         if position < 0 or not fits(schema.field(position).type):
             found = "none" if position < 0 else str(schema.field(position).type)
             raise InputError(f"{shown_name}: the column {name} must be {expected}, found {found}")
 
 
-def _expectations(document: str) -> Iterable[tuple[str, str, Callable[[pa.DataType], bool]]]:
+def _expectations(terms: Terms) -> Iterable[tuple[str, str, Callable[[pa.DataType], bool]]]:
     yield "transaction_date", "a date", pa.types.is_date32
     yield "components", "a list of (component, account, union_category, amount)", _is_components
     yield "flags", "a list of text", lambda kind: _is_list(kind) and _is_text(kind.value_type)
     for name in ("arrival", "record"):
         yield name, "an int64", pa.types.is_int64
-    for name in (*_TEXTS, document):
+    for name in terms.texts:
         yield name, "text", _is_text
 
 
-def _no_rows(document: str) -> pa.Table:
+def _no_rows(terms: Terms) -> pa.Table:
     component = pa.struct([*((name, pa.string()) for name in _COMPONENT_TEXTS), ("amount", _AMOUNT)])
     columns = {
         "transaction_date": pa.date32(),
@@ -161,7 +175,7 @@ def _no_rows(document: str) -> pa.Table:
         "flags": pa.list_(pa.string()),
         "arrival": pa.int64(),
         "record": pa.int64(),
-    } | dict.fromkeys((*_TEXTS, document), pa.string())
+    } | dict.fromkeys(terms.texts, pa.string())
     return pa.schema(columns).empty_table()
 
 
@@ -240,7 +254,9 @@ def _candidates_sql(terms: Terms) -> str:
     base_amount = conversion_sql(
         "keyed.amount", "keyed.currency", "micro_original", "micro_base", terms.base_currency
     )
-    return _CANDIDATES.format(document=terms.document, base_amount=base_amount, entry_id=_ENTRY_ID)
+    return _CANDIDATES.format(
+        document=terms.document, pay_rules=terms.pay_rules, base_amount=base_amount, entry_id=_ENTRY_ID
+    )
 
 
 _ENTRY_ID: Final = f"""
@@ -282,7 +298,7 @@ CREATE TEMP TABLE posting_candidates AS
 WITH lines AS (
     SELECT transaction_date, row_key, content, delivery, arrival, record, currency, flags, vendor_code,
         vendor_name, description, series, location, "set" AS set_code, {document} AS document_no,
-        unnest(components) AS line
+        {pay_rules} AS pay_rules, unnest(components) AS line
     FROM valid_rows WHERE transaction_date BETWEEN $first AND $last),
 numbered AS (
     SELECT lines.*, CASE WHEN latest IS NULL THEN 1 WHEN stands THEN latest ELSE latest + 1 END AS generation,

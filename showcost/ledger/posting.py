@@ -82,7 +82,7 @@ def post(
     batches: dict[date, Batch] = {}
     for dates in chunks(sorted(counts.items()), chunk_rows):
         with writing(ledger) as connection:
-            rows.as_view(connection, terms.document)
+            rows.as_view(connection, terms)
             prepare(connection, terms, dates, counts)
             appended = commit_entries(ledger, connection, FRESH, run_id=run_id, now=clock())
         batches |= {batch.partition_date: batch for batch in appended}
@@ -105,9 +105,9 @@ def _count(rows: ValidRows, terms: Terms, dates: Sequence[date]) -> dict[date, i
     """Return the valid rows per date, each of which must be one of `dates`."""
     if rows.is_empty:
         return {}
-    rows.check_columns(terms.document)
+    rows.check_columns(terms)
     with duckdb.connect(":memory:", config=CONFIG) as connection:
-        rows.as_view(connection, terms.document)
+        rows.as_view(connection, terms)
         counts = rows.counts(connection)
     if foreign := counts.keys() - set(dates):
         shown = ", ".join(sorted(str(day) for day in foreign)[:3])

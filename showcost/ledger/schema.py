@@ -19,7 +19,7 @@ from showcost.ledger.provisional import DDL as PROVISIONAL_DDL
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-VERSION: Final = 4
+VERSION: Final = 5
 """Raised with every change of a table; a ledger of another version is not opened."""
 
 
@@ -78,6 +78,9 @@ ENTRY_COLUMNS: Final = (
     Column("rate_date", "DATE", "publication date of the older of the two rates"),
     Column("snapshot_id", "VARCHAR", "the pinned FX snapshot"),
     Column("fx_policy", "VARCHAR", "how rates are found and rounded"),
+    Column(
+        "pay_rules", "VARCHAR", "agreement, version and hash of the pay rules of a payroll row", nullable=True
+    ),
     Column("flags", "VARCHAR[]", "warning codes that the entry was posted with"),
 )
 """An entry: one component of one valid row, in its currency and in base.

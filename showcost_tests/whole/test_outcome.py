@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from showcost.config.feeds import load_feeds
 from showcost.ingest.landing import landed, records_asset
 from showcost.ingest.payloads import PayloadStore
+from showcost.ledger.store import Ledger
 from showcost.stages.status import feed_status
 from showcost.staging import StagingStore
 from showcost_tests.whole import entries, small
@@ -121,3 +122,14 @@ def test_pending_rows_are_posted_once_their_rate_is_published(posted_home: Home,
     land_all(at_once)
     take(at_once, small.WEEK)
     assert ledger_digest(at_once) == ledger_digest(home)
+
+
+def test_entries_of_payroll_name_the_pay_rules_that_they_were_judged_by(posted_home: Home) -> None:
+    with Ledger(posted_home.ledger).read() as connection:
+        found = connection.execute(
+            "SELECT record_kind, count(*), count(pay_rules) FROM ledger_entries GROUP BY ALL"
+        ).fetchall()
+    named = {kind: (entries, rules) for kind, entries, rules in found}
+    entries, rules = named.pop("payroll")
+    assert entries == rules > 0
+    assert all(rules == 0 for _, rules in named.values())

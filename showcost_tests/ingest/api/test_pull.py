@@ -178,6 +178,7 @@ def test_what_was_interrupted_may_begin_afresh(tmp_path: Path) -> None:
     assert sum(one.summary.received for one in known) == lines_of(vendor).total()
 
 
+@pytest.mark.slow
 def test_the_loop_is_not_held_up(tmp_path: Path) -> None:
     """What blocks the loop does so every time; a machine that holds up anything says nothing about it."""
     vendors = scripts(4, lines_per_day=60, page_size=50)
