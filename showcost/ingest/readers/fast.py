@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 MOST_TITLES: Final = 8
 """Lines above a header that occurs again that may be titles of it."""
 
+_MOST_QUOTES: Final = 4
+"""Quotes of a cell of a header, on average."""
 _NUL: Final = 0
 _CR: Final = 13
 _LF: Final = 10
@@ -184,12 +186,14 @@ class FastLane:
         headers: tuple[bytes, ...],
     ) -> None:
         """Refuse the header lines of the file when they occur again, and lines that may be titles of one."""
-        again = []
-        for header in filter(None, headers):
+        again: list[int] = []
+        for header in filter(None, map(self._unquoted, headers)):
             longer = ends - starts - len(header)
-            like = sound & (longer > 0) & (longer <= len(b"\r\n")) & (data[starts] == header[0])
-            for line in np.flatnonzero(like).tolist():
-                if text[starts[line] : ends[line]].rstrip(b"\r\n") == header:
+            like = sound & (longer > 0) & (longer <= len(b"\r\n") + _MOST_QUOTES * self._width)
+            first, second = data[starts], data[np.minimum(starts + 1, len(data) - 1)]
+            quoted = (first == self._quote) & ((second == header[0]) | (second == self._quote))
+            for line in np.flatnonzero(like & ((first == header[0]) | quoted)).tolist():
+                if self._unquoted(text[starts[line] : ends[line]].rstrip(b"\r\n")) == header:
                     sound[line] = False
                     again.append(line)
         for line in again:
@@ -199,6 +203,10 @@ class FastLane:
             if not self._may_be_title(text[starts[line] : ends[line]]):
                 break
             sound[line] = False
+
+    def _unquoted(self, line: bytes) -> bytes:
+        """Return a line without its quotes: a header may be written with others when it occurs again."""
+        return line.replace(self._quote_bytes, b"") if self._quote_bytes else line
 
     def _may_be_title(self, line: bytes) -> bool:
         """Tell whether all cells of a line may be empty but one, whatever that one has in quotes."""

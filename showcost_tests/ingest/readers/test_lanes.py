@@ -38,6 +38,7 @@ ODD = st.sampled_from(
         'P1,"01/02"/2025,x,7.00',
         "Code,Date,Name,Amount",
         "A title,,,",
+        '"Code","Date","Name","Amount"',
         "P1,01/02/2025,x,8.00\r",
         "P1,01/02/2025,nul\0,9.00",
         'P1,01/02/2025,"",10.00',
