@@ -51,11 +51,7 @@ ui: $(INSTALLED)
 	SHOWCOST_HOME=$(abspath $(DEMO)) DAGSTER_HOME=$(abspath $(DEMO))/dagster_home \
 		$(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port $(PORT)
 
-browser-fuzz: $(INSTALLED)
-	-$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[fuzz]"
-	$(BIN)/python -m showcost_tests.fuzz --seconds $(SECONDS)
-
-check: $(INSTALLED)
+browser-check: $(INSTALLED)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[browser]"
 	$(BIN)/python scripts/browser_check.py --home $(DEMO) --out .browser
 
