@@ -248,6 +248,6 @@ def show_reasons(states: Sequence[FeedStatus]) -> None:
         ]
         show_table(
             "Reasons (a row may have several)",
-            ["code", "rows", "meaning", "the accountant"],
+            ["code", "rows", "meaning", "what to do"],
             reasons,
         )

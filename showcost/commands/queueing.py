@@ -211,7 +211,7 @@ def show_row(row: str) -> Answer:
         say(f"\n{facts['raw']}\n")
         reasons = told_reasons(home, found)
         if reasons:
-            columns = ["code", "field", "observed", "expected", "source", "the accountant"]
+            columns = ["code", "field", "observed", "expected", "source", "what to do"]
             show_table("Reasons", columns, [(*reason, CATALOGUE[reason[0]].action) for reason in reasons])
         show_decisions(facts["decisions"])
         if found.standing:
@@ -420,4 +420,4 @@ def _show_replay(outcome: Replayed) -> None:
             for one in outcome.rows
         ],
     )
-    say(f"{outcome.appended} entries appended to the ledger.")
+    say(f"{outcome.appended} {'entry' if outcome.appended == 1 else 'entries'} appended to the ledger.")

@@ -85,7 +85,7 @@ def _state(disposition: str, reason: Mapping[str, str]) -> str:
 def reasons_table(counts: DayCounts) -> dg.TableMetadataValue:
     """Return the reasons of a partition by how many rows have them, with what is to be done."""
     return counts_table(
-        ["code", "rows", "meaning", "the_accountant"],
+        ["code", "rows", "meaning", "what_to_do"],
         [
             (code, rows, CATALOGUE[code].meaning, CATALOGUE[code].action)
             for code, rows in sorted(counts.codes.items())

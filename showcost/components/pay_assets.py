@@ -69,7 +69,7 @@ def pay_findings_asset(feed: FeedSpec, partitions: dg.PartitionsDefinition[str])
                 "opened_now": result.opened,
                 "cleared_now": result.cleared,
                 "reasons": counts_table(
-                    ["code", "findings", "meaning", "the_accountant"],
+                    ["code", "findings", "meaning", "what_to_do"],
                     [
                         (code, count, CATALOGUE[code].meaning, CATALOGUE[code].action)
                         for code, count in sorted(result.codes.items())

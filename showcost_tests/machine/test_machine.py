@@ -9,8 +9,8 @@ from hypothesis.stateful import run_state_machine_as_test
 from showcost_tests.machine.machine import Machine
 
 SHORT = settings(
-    max_examples=12,
-    stateful_step_count=12,
+    max_examples=5,
+    stateful_step_count=8,
     deadline=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
