@@ -30,7 +30,7 @@ demo: $(INSTALLED)
 	$(BIN)/showcost demo --home $(DEMO)
 
 test: $(INSTALLED)
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --dist loadfile
 
 slow-test: $(INSTALLED)
 	$(BIN)/pytest -m slow
