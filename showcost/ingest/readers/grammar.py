@@ -73,8 +73,13 @@ class Grammar:
         if self.escape:
             special += rb"|" + re.escape(self.escape) + rb"."
             stop += rb"|" + re.escape(self.escape)
-        run = rb"(?:(?!" + stop + rb").)*+" if len(self.quote) > 1 else rb"[^" + self._class(stop) + rb"]*+"
-        quoted = quote + rb"(" + run + rb"(?:(?:" + special + rb")" + run + rb")*+)" + quote
+        if len(self.quote) > 1:
+            first = re.escape(self.quote[:1])
+            piece = rb"[^" + first + re.escape(self.escape) + rb"]*+"
+            run = piece + rb"(?:(?!" + quote + rb")" + first + piece + rb")*"
+        else:
+            run = rb"[^" + self._class(stop) + rb"]*+"
+        quoted = quote + rb"(" + run + rb"(?:(?:" + special + rb")" + run + rb")*)" + quote
         return re.compile(rb"(?:" + quoted + rb"|(?!" + quote + rb")" + plain + rb")" + after, re.DOTALL)
 
     @staticmethod
@@ -84,18 +89,17 @@ class Grammar:
 
     def _plain_text(self) -> bytes:
         """Return the pattern of the text of an unquoted cell, up to a delimiter or a line end."""
-        single = len(self.delimiter) == 1
-        stop = (rb"\r\n" if self.lone_cr else rb"\n") + (re.escape(self.delimiter) if single else b"")
-        stop += re.escape(self.escape)
-        ahead = rb"" if single or not self.delimiter else rb"(?!" + re.escape(self.delimiter) + rb")"
-        if self.lone_cr:
-            run = rb"[^" + stop + rb"]*+" if not ahead else rb"(?:" + ahead + rb"[^" + stop + rb"])*+"
-        else:
-            piece = rb"[^" + stop + rb"\r]"
-            run = rb"(?:" + (ahead + piece if ahead else piece + rb"++") + rb"|" + ahead + rb"\r(?!\n))*+"
+        first = re.escape(self.delimiter[:1])
+        piece = rb"[^\r\n" + first + re.escape(self.escape) + rb"]*+"
+        # Only single characters are repeated possessively: up to Python 3.11.4 a possessive group swallows
+        # what its last, failing turn has read (python/cpython#106052).
+        others = [] if self.lone_cr else [rb"\r(?!\n)"]
+        if len(self.delimiter) > 1:
+            others.append(rb"(?!" + re.escape(self.delimiter) + rb")" + first)
+        run = piece + rb"(?:(?:" + rb"|".join(others) + rb")" + piece + rb")*" if others else piece
         if not self.escape:
             return run
-        return run + rb"(?:" + re.escape(self.escape) + rb"(?:\r\n|.)" + run + rb")*+"
+        return run + rb"(?:" + re.escape(self.escape) + rb"(?:\r\n|.)" + run + rb")*"
 
     def _compile_decoders(self) -> tuple[Callable[[bytes], bytes], Callable[[bytes], bytes] | None]:
         """Return the functions that take a quoted and an unquoted cell to its text."""

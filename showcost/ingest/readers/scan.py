@@ -77,7 +77,7 @@ class Scanner:
         blank = rb"[ \x0b\x0c]" if b"\t" in grammar.delimiter else rb"[ \t\x0b\x0c]"
         if b" " in grammar.delimiter:
             blank = blank.replace(b" ", b"")
-        self._blank_run = re.compile(rb"(?:" + blank + rb"*+" + line_end + rb")++")
+        self._blank_run = re.compile(rb"(?:" + blank + rb"*+" + line_end + rb")+")
 
     @property
     def in_doubt(self) -> bool:
