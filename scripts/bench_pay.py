@@ -15,6 +15,10 @@ from decimal import Decimal
 from pathlib import Path
 from time import perf_counter
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 _KINDS = 2_000
@@ -84,7 +88,7 @@ def different_rows(count: int) -> list[dict[str, object]]:
     return rows
 
 
-def typed(rows: list[dict[str, object]]):  # noqa: ANN201 -- an Arrow table
+def typed(rows: list[dict[str, object]]) -> pa.Table:
     """Return rows as typed cells."""
     from showcost.validation.cells import read_cells
     from showcost.validation.reference import Reference, look_up
@@ -98,10 +102,8 @@ def typed(rows: list[dict[str, object]]):  # noqa: ANN201 -- an Arrow table
     return cells.drop([*CHECKS, TERMS])
 
 
-def judged(cells) -> int:  # noqa: ANN001 -- an Arrow table
+def judged(cells: pa.Table) -> int:
     """Hold cells against all rules, chunk by chunk, put the failures into words, and return their number."""
-    import pyarrow.compute as pc
-
     from showcost.validation.pay import CHECKS, PayJudge, judged_columns
     from showcost.validation.pay.frame import read_frame
     from showcost_tests.validation.pay.rows import AGREEMENTS, SHOW
@@ -117,12 +119,8 @@ def judged(cells) -> int:  # noqa: ANN001 -- an Arrow table
     return failures
 
 
-def among_neighbours(kinds: int, cells, count: int) -> int:  # noqa: ANN001 -- an Arrow table
+def among_neighbours(kinds: int, cells: pa.Table, count: int) -> int:
     """Hold rows against all rules, those over neighbouring days too: five days in a row of many people."""
-    import numpy as np
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     from showcost.validation.pay import PayJudge
     from showcost.validation.pay.findings import findings
     from showcost_tests.validation.pay.rows import AGREEMENTS, SHOW
@@ -144,7 +142,7 @@ def among_neighbours(kinds: int, cells, count: int) -> int:  # noqa: ANN001 -- a
     return findings(PayJudge(AGREEMENTS, SHOW), rows, valid).num_rows
 
 
-def _with(rows, name: str, values):  # noqa: ANN001, ANN202 -- an Arrow table and a column of it
+def _with(rows: pa.Table, name: str, values: pa.Array | pa.ChunkedArray) -> pa.Table:
     return rows.set_column(rows.column_names.index(name), name, values)
 
 

@@ -193,11 +193,13 @@ def run_one(way: str, folder: Path) -> None:
     print(json.dumps(figures))
 
 
-def in_process(way: str, vendors: Sequence[Script], **settings: Any) -> dict[str, Any]:  # noqa: ANN401
+def in_process(
+    way: str, vendors: Sequence[Script], window: Mapping[str, int] | None = None
+) -> dict[str, Any]:
     """Run one way against a fresh simulator and return its figures with what the vendors measured."""
     with tempfile.TemporaryDirectory() as folder, simulated(vendors) as simulator:
         home = make_home(Path(folder) / "home")
-        feeds = feeds_of(simulator, vendors, **settings)
+        feeds = feeds_of(simulator, vendors, **({} if window is None else {"window": window}))
         done = subprocess.run(  # noqa: S603 -- this interpreter
             [sys.executable, __file__, "one", way, str(home.path)],
             input="".join(f"{feed.model_dump_json()}\n" for feed in feeds),

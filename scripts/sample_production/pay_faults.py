@@ -6,7 +6,7 @@ A row is changed so that its own sums still hold, but for the one that it is abo
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING
 
@@ -92,10 +92,21 @@ def _cheap_meal(record: Record, _: Layout) -> None:
     _contribute(record)
 
 
+def _minutes(time: object) -> int:
+    """Return a time of day in minutes after midnight."""
+    hours, minutes = str(time).split(":")
+    return int(hours) * 60 + int(minutes)
+
+
+def _clock(minutes: int) -> str:
+    """Return minutes after some midnight as a time of day."""
+    return f"{minutes // 60 % 24:02}:{minutes % 60:02}"
+
+
 def _short_call(record: Record, _: Layout) -> None:
-    call = datetime.strptime(str(record["call_time"]), "%H:%M")  # noqa: DTZ007 -- a time of day
+    call = _minutes(record["call_time"])
     record.update(hours_1x=Decimal("6.00"), hours_1_5x=_NONE, hours_2x=_NONE, hours_3x=_NONE)
-    record.update(meal1_out="", meal1_in="", wrap_time=(call + timedelta(hours=6)).strftime("%H:%M"))
+    record.update(meal1_out="", meal1_in="", wrap_time=_clock(call + 6 * 60))
     _pay_again(record)
 
 
@@ -105,11 +116,9 @@ def _wrong_gross(record: Record, _: Layout) -> None:
 
 def _short_rest(record: Record, _: Layout) -> None:
     """Call the actor at half past two: whoever wrapped after half past two has not rested twelve hours."""
-    call = datetime.strptime(str(record["call_time"]), "%H:%M")  # noqa: DTZ007 -- a time of day
-    earlier = call - datetime.strptime("02:30", "%H:%M")  # noqa: DTZ007 -- the same
+    earlier = _minutes(record["call_time"]) - _minutes("02:30")
     for name in ("call_time", "meal1_out", "meal1_in", "wrap_time"):
-        moment = datetime.strptime(str(record[name]), "%H:%M") - earlier  # noqa: DTZ007 -- the same
-        record[name] = moment.strftime("%H:%M")
+        record[name] = _clock(_minutes(record[name]) - earlier)
 
 
 def _below_derived_scale(record: Record, _: Layout) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @answers
 def guild_pack(agreement: str, first: datetime | None, last: datetime | None, out: Path) -> Answer:
     """Write the audit pack of an agreement: each row, the rules applied, clause, rate and result."""
-    from showcost.reports.guild_pack import write_guild_pack  # noqa: PLC0415 -- the workbook library is slow
+    from showcost.reports.guild_pack import write_guild_pack  # noqa: PLC0415 -- slow to import: it brings the workbook library
 
     home = open_home()
     start, end = span(home, first, last)

@@ -68,7 +68,7 @@ def parse(files: tuple[Path, ...], feed_name: str | None, rejects: Path | None, 
 
 def _to_stdout(file: Path, feed: FeedSpec | None, rejects: Path | None) -> Answer:
     """Parse one file: the CSV is the answer, what is said about it goes to stderr."""
-    csv = click.get_current_context().with_resource(tempfile.SpooledTemporaryFile(_HELD))  # noqa: SIM115 - it does
+    csv = click.get_current_context().with_resource(tempfile.SpooledTemporaryFile(_HELD))  # noqa: SIM115 - closed with the context
     with _sink(rejects) as log:
         facts = _parse(file, feed, csv, log)
 

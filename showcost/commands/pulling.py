@@ -43,14 +43,12 @@ def pull(
     trace: bool,
 ) -> Answer:
     """Pull the items of a range of dates from the vendors' APIs; the exit status is 1 when any is missing."""
-    # The client of http takes a while to import: only this command pays for it.
-    from showcost.ingest.api.pool import PoolSettings  # noqa: PLC0415
-    from showcost.ingest.api.pull import Wanted  # noqa: PLC0415
-    from showcost.ingest.api.pull import pull as pull_feeds  # noqa: PLC0415
+    from showcost.ingest.api import pull as pulls  # noqa: PLC0415 -- slow to import: it brings the client of http
+    from showcost.ingest.api.pool import PoolSettings  # noqa: PLC0415 -- the same
 
     home = open_home()
-    wanted = Wanted(*span(home, first, last), again=again, dead_only=dead_only)
-    outcome = pull_feeds(home, _feeds(home, feed_name), wanted, PoolSettings(debug=debug, trace=trace))
+    wanted = pulls.Wanted(*span(home, first, last), again=again, dead_only=dead_only)
+    outcome = pulls.pull(home, _feeds(home, feed_name), wanted, PoolSettings(debug=debug, trace=trace))
     facts = {
         "feeds": {one.feed: _facts(one) for one in outcome.feeds},
         "dead_letters": [letter_facts(letter) for letter in outcome.dead],

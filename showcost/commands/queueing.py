@@ -372,9 +372,8 @@ def replay_rows(ids: tuple[str, ...]) -> Answer:
 def _replayed(home: Home, places: Sequence[RowPlace]) -> Replayed:
     """Replay rows, and tell Dagster of it if the data folder has an instance."""
     outcome = replay(home, places)
-    # Dagster takes seconds to import: only a folder that it was used with pays for it.
     if has_instance(home):
-        from showcost.reporting import report_replay  # noqa: PLC0415
+        from showcost.reporting import report_replay  # noqa: PLC0415 -- Dagster takes seconds to import
 
         report_replay(home, outcome)
     return outcome

@@ -28,6 +28,7 @@ from showcost.core.money import AMOUNT_DIGITS, AMOUNT_SCALE
 from showcost.fx.conversion import AMOUNT_TYPE, conversion_sql, policy_stamp
 from showcost.fx.store import dense_rates
 from showcost.ledger.decisions import REVERSIBLE
+from showcost.ledger.moments import stands
 from showcost.ledger.periods import decided_periods
 
 if TYPE_CHECKING:
@@ -285,8 +286,7 @@ _HOLDERS: Final = f"""
 CREATE TEMP TABLE posting_holders AS
 {REVERSIBLE}
 SELECT row_key, max(generation) AS latest,
-    bool_or(entry_id NOT IN (SELECT reverses FROM ledger_entries WHERE reverses IS NOT NULL)
-        AND entry_id NOT IN (SELECT entry_id FROM reversible)) AS stands
+    bool_or({stands()} AND entry_id NOT IN (SELECT entry_id FROM reversible)) AS stands
 FROM ledger_entries WHERE feed = $feed AND entry_kind = 'posting'
     AND row_key IN (SELECT row_key FROM valid_rows)
 GROUP BY row_key

@@ -29,6 +29,7 @@ from showcost.core.durable import commit
 from showcost.core.hashing import SHORT, sha256_framed
 from showcost.ledger import states
 from showcost.ledger.commit import attest
+from showcost.ledger.moments import stands
 from showcost.ledger.schema import DECISION_COLUMNS
 from showcost.ledger.states import Kind
 
@@ -218,9 +219,7 @@ REVERSIBLE: Final = f"""
 {_EFFECTIVE}, standing AS (
     SELECT ledger_entries.*, batches.seq AS posted_seq
     FROM ledger_entries JOIN batches USING (batch_id)
-    WHERE entry_kind = 'posting'
-        AND (CAST($feed AS VARCHAR) IS NULL OR ledger_entries.feed = $feed)
-        AND entry_id NOT IN (SELECT reverses FROM ledger_entries WHERE reverses IS NOT NULL)
+    WHERE {stands()} AND (CAST($feed AS VARCHAR) IS NULL OR ledger_entries.feed = $feed)
 ), reversible AS (
     SELECT standing.* FROM standing JOIN effective USING (feed, delivery, record)
     WHERE withheld OR coalesce(changed_seq > posted_seq, false)

@@ -1,4 +1,4 @@
-"""Past moments: everything in the books is as it was after one record of the audit log.
+"""Which entries count: those that stand, and as known after one record of the audit log.
 
 A moment is the number of that record. Entries, decisions and outcomes carry the number of theirs, so that
 what was known then is what has no later one.
@@ -39,6 +39,14 @@ def moment_of(audit: AuditLog, text: str) -> int:
     if moment > audit.now():
         raise InputError(f"{text} has not come yet; what is known then can still change")
     return audit.at_moment(moment).seq
+
+
+def stands(entries: str = "ledger_entries") -> str:
+    """Return the condition, as SQL, that an entry of a table is a posting that nothing in it reverses."""
+    return (
+        "entry_kind = 'posting'"  # noqa: S608 - a name of our own
+        f" AND entry_id NOT IN (SELECT reverses FROM {entries} WHERE reverses IS NOT NULL)"
+    )
 
 
 def known_entries(as_of: int | None) -> str:

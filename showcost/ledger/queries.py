@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 
 from showcost.ledger.decisions import REVERSIBLE
+from showcost.ledger.moments import known_entries, stands
 
 if TYPE_CHECKING:
     from datetime import date
@@ -51,8 +52,8 @@ def balances(
     entry_count, amount, base_currency, base_amount (both decimal128(38, 4)); ordered by the first three.
     For one feed, or all; as known after the audit record `as_of`, or now.
     """
-    asked = {"first": first, "last": last, "feed": feed, "as_of": as_of}
-    return connection.sql(_BALANCES, params=asked).to_arrow_table()
+    asked = {"first": first, "last": last, "feed": feed}
+    return connection.sql(_BALANCES.format(entries=known_entries(as_of)), params=asked).to_arrow_table()
 
 
 _POSTED_KEYS: Final = f"""
@@ -68,15 +69,10 @@ _REVERSIBLE_ROWS: Final = f"""
 SELECT transaction_date, count(DISTINCT (delivery, record)) FROM reversible GROUP BY ALL ORDER BY ALL
 """
 
-_BALANCES: Final = """
-WITH known AS (
-    SELECT ledger_entries.* FROM ledger_entries JOIN batches USING (batch_id)
-    WHERE CAST($as_of AS BIGINT) IS NULL OR batches.seq <= $as_of
-)
+_BALANCES: Final = f"""
+WITH known AS (FROM {{entries}})
 SELECT feed, transaction_date, currency,
-    count(DISTINCT (delivery, record)) FILTER (
-        entry_kind = 'posting'
-        AND entry_id NOT IN (SELECT reverses FROM known WHERE reverses IS NOT NULL)) AS row_count,
+    count(DISTINCT (delivery, record)) FILTER ({stands("known")}) AS row_count,
     count(*) AS entry_count, sum(amount) AS amount, base_currency, sum(base_amount) AS base_amount
 FROM known
 WHERE transaction_date BETWEEN $first AND $last AND (CAST($feed AS VARCHAR) IS NULL OR feed = $feed)

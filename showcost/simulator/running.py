@@ -53,7 +53,7 @@ class Simulator:
 def simulated(scripts: Sequence[Script], port: int = 0) -> Iterator[Simulator]:
     """Run a simulator of some vendors in a process of its own within the block."""
     command = [sys.executable, "-m", "showcost.simulator", "--port", str(port)]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: S603
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: S603 -- ours
     if process.stdin is None or process.stdout is None:
         raise AssertionError("both are pipes")
     try:

@@ -12,6 +12,7 @@ import duckdb
 from showcost.core.reasons import CATALOGUE
 from showcost.fx.store import dense_rates
 from showcost.ingest.landing import landed, records_asset
+from showcost.ledger.moments import stands
 from showcost.ledger.store import Ledger
 from showcost.stages.names import quarantine_asset, raw_asset, undated_asset, valid_asset
 from showcost.stages.validation import counts_of
@@ -164,13 +165,12 @@ SELECT transaction_date, currency, count(DISTINCT row_key), sum(line.amount)
 FROM (SELECT transaction_date, currency, row_key, unnest(components) AS line FROM read_parquet($paths))
 GROUP BY ALL
 """
-_POSTED_SUMS: Final = """
+_POSTED_SUMS: Final = f"""
 SELECT transaction_date, currency, count(DISTINCT row_key), sum(amount)
 FROM ledger_entries
-WHERE feed = $feed AND entry_kind = 'posting' AND transaction_date BETWEEN $first AND $last
-    AND entry_id NOT IN (SELECT reverses FROM ledger_entries WHERE reverses IS NOT NULL)
+WHERE feed = $feed AND {stands()} AND transaction_date BETWEEN $first AND $last
 GROUP BY ALL
-"""
+"""  # noqa: S608 - statements of our own
 
 
 def amounts_balance(home: Home, dates: Sequence[date], *, feed: FeedSpec) -> dict[date, Verdict]:

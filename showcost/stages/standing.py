@@ -6,19 +6,18 @@ from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
-from showcost.ledger.moments import known_entries
+from showcost.ledger.moments import known_entries, stands
 from showcost.ledger.store import Ledger
 
 if TYPE_CHECKING:
     from showcost.config.feed import FeedSpec
     from showcost.config.home import Home
 
-_STANDING: Final = """
-WITH known AS (FROM {entries})
+_STANDING: Final = f"""
+WITH known AS (FROM {{entries}})
 SELECT DISTINCT delivery, record FROM known
-WHERE feed = $feed AND entry_kind = 'posting'
-    AND entry_id NOT IN (SELECT reverses FROM known WHERE reverses IS NOT NULL)
-"""
+WHERE feed = $feed AND {stands("known")}
+"""  # noqa: S608 - a condition of our own
 
 _ROWS: Final = pa.schema([("delivery", pa.string()), ("record", pa.int64())])
 

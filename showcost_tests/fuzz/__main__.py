@@ -30,7 +30,7 @@ def main() -> int:
     if importlib.util.find_spec("atheris") is not None:
         module = "showcost_tests.fuzz.coverage"
         command = [sys.executable, "-m", module, options.findings, options.seconds, options.seed]
-        subprocess.run(list(map(str, command)), check=False)  # noqa: S603
+        subprocess.run(list(map(str, command)), check=False)  # noqa: S603 -- this interpreter
     else:
         print("atheris is not installed (extra `fuzz`): mutations without the guidance of coverage")
         print(f"{mutate(options.findings, options.seconds, options.seed)} payloads")

@@ -28,7 +28,7 @@ SCHEMA = pa.schema(
 @pytest.mark.parametrize("seed", range(4))
 def test_rows_come_by_date_and_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
     monkeypatch.setattr(ordering, "BUCKET_ROWS", 16)
-    pick = random.Random(seed)  # noqa: S311
+    pick = random.Random(seed)  # noqa: S311 -- repeatable, no secret
     days = [None, *(date(2025, 1, 1) + timedelta(pick.choice((0, 0, 0, 1, 2, 9))) for _ in range(9))]
     rows = [(number, 10 * number, pick.choice(days), str(number)) for number in range(1, 300)]
     pick.shuffle(rows)

@@ -327,7 +327,7 @@ def test_a_forged_reversal_is_found(ledger: Ledger, forged: str, expected: str) 
     corrected_books(ledger)
     with writing(ledger) as connection:
         connection.execute("DROP TRIGGER ledger_entries_no_update ON ledger_entries")
-        connection.execute(f"UPDATE ledger_entries SET {forged} WHERE entry_kind = 'reversal'")  # noqa: S608
+        connection.execute(f"UPDATE ledger_entries SET {forged} WHERE entry_kind = 'reversal'")  # noqa: S608 - ours
     assert any(expected in finding for finding in findings(ledger))
 
 
@@ -336,7 +336,7 @@ def test_a_forged_decision_is_found(ledger: Ledger) -> None:
     with writing(ledger) as connection:
         for name in ("row_decisions", "period_decisions"):
             connection.execute(f"DROP TRIGGER {name}_no_update ON {name}")
-            connection.execute(f"UPDATE {name} SET who = 'Somebody Else'")  # noqa: S608
+            connection.execute(f"UPDATE {name} SET who = 'Somebody Else'")  # noqa: S608 - ours
     found = [finding for finding in findings(ledger) if "as they were recorded" in finding]
     found += [finding for finding in findings(ledger) if "as it was recorded" in finding]
     assert len(found) == 2

@@ -113,7 +113,8 @@ DAYS: Final = [small.WEDNESDAY, small.THURSDAY]
 
 
 def feed_of(layout: str) -> FeedSpec:
-    return FeedSpec.model_validate(yaml.load(LAYOUTS[layout][0], yaml.BaseLoader) | {"productions": ()})  # noqa: S506
+    settings = yaml.load(LAYOUTS[layout][0], yaml.BaseLoader)  # noqa: S506 -- it makes nothing but texts
+    return FeedSpec.model_validate(settings | {"productions": ()})
 
 
 def take(home: Home, feed: FeedSpec, *contents: str) -> int:

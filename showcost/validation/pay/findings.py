@@ -251,8 +251,6 @@ def _weekly_overtime(
         over = np.clip(before + frame.paid[0] - limit, 0, frame.paid[0])
         mine = bound.applies(frame) & (before >= 0)
         fails = mine & (over > 0)
-        rejects = bound.certainty.rejects
-        nobody = np.zeros(len(frame), np.bool_)
 
         def words(
             _: bool, over: Ints = over, limit: int = limit, multiple: Decimal = bound.rule.multiple
@@ -262,18 +260,7 @@ def _weekly_overtime(
                 as_hours(before), " h at 1x before this row), required at ", f"{multiple}x",
             )  # fmt: skip
 
-        yield (
-            Verdict(
-                "SC-PAY-002",
-                "hours_1x",
-                fails if rejects else nobody,
-                nobody if rejects else fails,
-                mine,
-                words,
-                (Cited(bound, mine, rejects),),
-            ),
-            None,
-        )
+        yield Verdict.of_rule(("SC-PAY-002", "hours_1x"), bound, mine, fails, words), None
 
 
 def _weekly_meals(
@@ -293,8 +280,6 @@ def _weekly_meals(
         hourly = product(frame.rate, np.full(len(frame), whole(bound.rule.hours))) // np.maximum(per, 1)
         owed = (steps + product(hourly, over)) // frame.minor_unit * frame.minor_unit
         fails = mine & (over > 0) & (frame.meal_amount < owed).astype(np.bool_)
-        rejects = bound.certainty.rejects
-        nobody = np.zeros(len(frame), np.bool_)
 
         def words(_: bool, over: Ints = over, owed: Ints = owed, after: int = bound.rule.after) -> pa.Array:
             return told(
@@ -304,18 +289,7 @@ def _weekly_meals(
                 " before this row), each at an hour's pay",
             )  # fmt: skip
 
-        yield (
-            Verdict(
-                "SC-PAY-003",
-                "meal_penalty_count",
-                fails if rejects else nobody,
-                nobody if rejects else fails,
-                mine,
-                words,
-                (Cited(bound, mine, rejects),),
-            ),
-            None,
-        )
+        yield Verdict.of_rule(("SC-PAY-003", "meal_penalty_count"), bound, mine, fails, words), None
 
 
 def _ceilings(
@@ -335,8 +309,6 @@ def _ceilings(
         high = -(-exact // frame.minor_unit) * frame.minor_unit
         reached = before + base >= ceiling
         fails = mine & ((frame.benefit < low) | (reached & (frame.benefit > high))).astype(np.bool_)
-        rejects = bound.certainty.rejects
-        nobody = np.zeros(len(frame), np.bool_)
 
         def words(_: bool, low: Ints = low, within: Ints = within, ceiling: int = ceiling) -> pa.Array:
             return told(
@@ -345,18 +317,7 @@ def _ceilings(
                 " earned before this row)",
             )  # fmt: skip
 
-        yield (
-            Verdict(
-                "SC-PAY-007",
-                "benefit_amount",
-                fails if rejects else nobody,
-                nobody if rejects else fails,
-                mine,
-                words,
-                (Cited(bound, mine, rejects),),
-            ),
-            None,
-        )
+        yield Verdict.of_rule(("SC-PAY-007", "benefit_amount"), bound, mine, fails, words), None
 
 
 def _as_clock(minutes: Ints) -> pa.Array:

@@ -130,12 +130,5 @@ def _words(frame: Frame, required: Ints, notes: list[pa.Array]) -> pa.Array:
 
 def _no_schedule(unknown: Bools, cites: list[Cited]) -> Verdict:
     text = "a schedule: the scale of this occupation depends on it, so it could not be checked"
-    return Verdict(
-        "SC-PAY-009",
-        "schedule",
-        np.zeros(len(unknown), np.bool_),
-        unknown,
-        unknown,
-        lambda _: pa.repeat(text, len(unknown)),
-        tuple(Cited(one.rule, unknown, rejects=False) for one in cites[:1]),
-    )
+    cited = tuple(Cited(one.rule, unknown, rejects=False) for one in cites[:1])
+    return Verdict.unchecked("schedule", unknown, text, cited)

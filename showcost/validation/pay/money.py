@@ -7,7 +7,6 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import pyarrow as pa
 
 from showcost.config.agreements.kinds import (
     Basis,
@@ -35,6 +34,8 @@ from showcost.validation.pay.verdict import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import pyarrow as pa
 
     from showcost.validation.pay.bound import Bound, Terms
     from showcost.validation.pay.frame import Frame
@@ -267,15 +268,7 @@ def judge_currency(terms: Terms, frame: Frame) -> Iterator[Verdict]:
     currency = terms.agreement.currency
     foreign = frame.currency.among(terms.currencies) & ~frame.currency.among([currency])
     text = f"pay in {currency}, in which the amounts of {terms.agreement.label} are: they were not checked"
-    yield Verdict(
-        "SC-PAY-009",
-        "currency",
-        np.zeros(len(frame), np.bool_),
-        foreign,
-        foreign,
-        lambda _: pa.repeat(text, len(frame)),
-        (),
-    )
+    yield Verdict.unchecked("currency", foreign, text)
 
 
 def contribution_base(frame: Frame) -> Ints:

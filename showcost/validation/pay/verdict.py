@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -54,6 +54,22 @@ class Verdict:
     judged: Bools
     words: Told
     cites: tuple[Cited, ...]
+
+    @classmethod
+    def of_rule(
+        cls, check: tuple[str, str], bound: Bound[Any], judged: Bools, fails: Bools, words: Told
+    ) -> Self:
+        """Return the outcome of one rule alone; `check` is (code, field), its certainty says how hard."""
+        rejects = bound.certainty.rejects
+        nobody: Bools = np.zeros(len(judged), np.bool_)
+        hard, soft = (fails, nobody) if rejects else (nobody, fails)
+        return cls(*check, hard, soft, judged, words, (Cited(bound, judged, rejects),))
+
+    @classmethod
+    def unchecked(cls, field: str, rows: Bools, text: str, cites: tuple[Cited, ...] = ()) -> Self:
+        """Ask for a look by hand at rows that a rule could not be held against (SC-PAY-009)."""
+        nobody: Bools = np.zeros(len(rows), np.bool_)
+        return cls("SC-PAY-009", field, nobody, rows, rows, lambda _: pa.repeat(text, len(rows)), cites)
 
     def source(self, *, hard: bool) -> pa.Array:
         """Return, per row, the rules that it was held against, with clause and certainty."""

@@ -148,6 +148,6 @@ def test_without_any_pinned_rate_the_amount_stands_alone(tmp_path: Path) -> None
     assert {(row["amount"], row["base_amount"]) for row in rows(home)} == {(Decimal(850), None)}
     with Ledger(home.ledger).write() as connection:
         for table in ("provisional_accruals", "fallback_steps"):
-            for change in (f"DELETE FROM {table}", f"UPDATE {table} SET feed = 'x'"):  # noqa: S608
+            for change in (f"DELETE FROM {table}", f"UPDATE {table} SET feed = 'x'"):  # noqa: S608 -- our tables
                 with pytest.raises(duckdb.Error, match="append-only"):
                     connection.execute(change)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import httpcore
 import httpx
@@ -135,7 +134,7 @@ class _Recorder(httpcore.AsyncNetworkBackend):
     def __init__(self) -> None:
         self.addresses: list[str] = []
 
-    async def connect_tcp(self, host: str, *_: Any, **__: Any) -> httpcore.AsyncNetworkStream:  # noqa: ANN401
+    async def connect_tcp(self, host: str, *_: object, **__: object) -> httpcore.AsyncNetworkStream:
         self.addresses.append(host)
         raise httpcore.ConnectError("recorded")
 

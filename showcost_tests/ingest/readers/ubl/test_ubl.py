@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from showcost.ingest.readers import read_delivery
-from showcost.ingest.readers.model import Limits
 from showcost.ingest.readers.ubl.rows import COLUMNS, shares
 from showcost_tests.corpus import corpus_dir
 from showcost_tests.ingest.readers.ubl.build import Invoice, Line
@@ -40,8 +39,8 @@ FULL = [
 class Read:
     """What was read: rows as dictionaries, rejections as (code, detail)."""
 
-    def __init__(self, path: Path, expected: str = "ubl", limits: Limits = Limits()) -> None:  # noqa: B008
-        with read_delivery(path, format=expected, limits=limits) as reading:
+    def __init__(self, path: Path, expected: str = "ubl") -> None:
+        with read_delivery(path, format=expected) as reading:
             table = reading.table()
             self.header = reading.header
             self.rows = [
