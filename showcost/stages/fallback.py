@@ -126,7 +126,7 @@ def _plan(home: Home, feed: FeedSpec, dates: Sequence[date]) -> Fallback:
     plan = Fallback()
     if feed.api is None or not dates:
         return plan
-    journal = Journal(home.raw, home.locks, feed.name)
+    journal = Journal(home.raw, feed.name)
     missing = {(letter.first, letter.last): letter for letter in DeadLetters(home.raw, feed.name).open()}
     asked = set(dates)
     for window in windows(feed.api, home.production.dates, min(dates), max(dates)):

@@ -36,7 +36,7 @@ def pulled_dates(home: Home, feed: FeedSpec, dates: Sequence[date]) -> dict[date
     """Return how each of `dates` stands, and the number of pages that are stored of its window."""
     if feed.api is None or not dates:
         return {}
-    journal = Journal(home.raw, home.locks, feed.name)
+    journal = Journal(home.raw, feed.name)
     missing = {(letter.first, letter.last) for letter in missing_pages(home, feed)}
     found: dict[date, tuple[str, int]] = {}
     for window in windows(feed.api, home.production.dates, min(dates), max(dates)):

@@ -313,10 +313,7 @@ class _Evidence:
                 yield Finding(f"{place}, line {number}", "it is not in the audit log")
             elif letter.response is not None and (problem := store.problem(letter.response)):
                 yield Finding(f"{place}, line {number}", problem)
-        stored = {
-            (page.first, page.last, page.page)
-            for page in Journal(self._home.raw, self._home.locks, feed.name).pages
-        }
+        stored = {(page.first, page.last, page.page) for page in Journal(self._home.raw, feed.name).pages}
         for position, (subject, kind, facts) in enumerate(recorded):
             # After a crash between the record and its line the record comes once more, or the page itself.
             following = next((one for one in recorded[position + 1 :] if one[0] == subject), None)

@@ -118,7 +118,9 @@ class DeadLetters:
 
     def open(self) -> list[DeadLetter]:
         """Return the pages that are still missing, by window."""
-        missing = [letter for letter in self._newest.values() if letter.event == DEAD]
+        with self._guard:
+            newest = list(self._newest.values())
+        missing = [letter for letter in newest if letter.event == DEAD]
         return sorted(missing, key=lambda letter: (letter.first, letter.page))
 
     def find(self, place: Place) -> DeadLetter | None:

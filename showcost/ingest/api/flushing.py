@@ -22,7 +22,7 @@ from showcost.ingest.register import Register
 from showcost.staging import StagingStore
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from typing import Any
 
     from showcost.config.feed import FeedSpec
@@ -47,7 +47,7 @@ class Flusher:
         if feed.api is None:
             raise InputError(f"the feed {feed.name} has no API")
         self.home, self.feed, self.api = home, feed, feed.api
-        self.journal = Journal(home.raw, home.locks, feed.name)
+        self.journal = Journal(home.raw, feed.name)
         self.letters = DeadLetters(home.raw, feed.name)
         self._audit = audit
         self._payloads = PayloadStore(home.raw)
@@ -65,10 +65,14 @@ class Flusher:
         for arrival in arrivals:
             if not arrival.again and not self._is_read(arrival.delivery):
                 read_arrival(self.home, self.feed, arrival, self._audit)
-        for letter in self.letters.open():
+        self._note_had(self.letters.open())
+        return len(left)
+
+    def _note_had(self, letters: Iterable[DeadLetter]) -> None:
+        """Record those of the open dead letters whose page is there by now."""
+        for letter in letters:
             if self._was_had(letter):
                 self.letters.replayed(letter, self._audit, _now())
-        return len(left)
 
     def _was_had(self, letter: DeadLetter) -> bool:
         """Say whether the page was stored after all, or its window by a later pull that began afresh."""
@@ -100,9 +104,7 @@ class Flusher:
         )
         self.journal.add(page)
         self._land(payload, page.name)
-        for letter in self.letters.open():
-            if self._was_had(letter):
-                self.letters.replayed(letter, self._audit, _now())
+        self._note_had(letter for letter in self.letters.open() if letter.window == window)
         return facts
 
     def _land(self, payload: Payload, name: str) -> None:

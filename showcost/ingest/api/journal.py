@@ -74,28 +74,40 @@ class Progress:
     ever_complete: datetime | None
 
 
+@contextmanager
+def only_pull(locks: Path, feed: str) -> Iterator[None]:
+    """Keep other pulls of a feed out; StoreBusyError when one is under way for long.
+
+    What a pull writes to (journal, dead letters) is to be read within, or another's lines would be cut off.
+    """
+    make_folder(locks)
+    lock = FileLock(locks / f"pull_{feed}.lock", timeout=_WAIT_SECONDS)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise StoreBusyError(f"another process is pulling {feed}; try again") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 class Journal:
     """The journal of one feed; one process pulls a feed at a time, its threads share the instance."""
 
-    def __init__(self, raw: Path, locks: Path, feed: str) -> None:
+    def __init__(self, raw: Path, feed: str) -> None:
         """Read what is there; IntegrityError when a line is none of the journal's."""
         self._lines = Lines(raw / "pulls" / f"{feed}.jsonl")
-        self._feed, self._locks = feed, locks
         self._guard = Lock()
         self._progress: dict[Window, Progress] = {}
         self.pages: list[StoredPage] = []
-        self._read()
-
-    @contextmanager
-    def only_pull(self) -> Iterator[None]:
-        """Keep other pulls of the feed out; StoreBusyError when one is under way for long."""
-        make_folder(self._locks)
-        try:
-            with FileLock(self._locks / f"pull_{self._feed}.lock", timeout=_WAIT_SECONDS):
-                self._read()
-                yield
-        except Timeout:
-            raise StoreBusyError(f"another process is pulling {self._feed}; try again") from None
+        for number, line in enumerate(self._lines.read(), start=1):
+            try:
+                self._take(StoredPage(**json.loads(line)))
+            except (ValueError, TypeError):
+                raise IntegrityError(
+                    f"{self._lines.path}, line {number}: not a page; restore the journal from a copy"
+                ) from None
 
     def progress(self, window: Window) -> Progress | None:
         """Return where a window stands, None when no page of it was ever stored."""
@@ -106,17 +118,6 @@ class Journal:
         self._lines.append(json.dumps(asdict(page), ensure_ascii=False).encode())
         with self._guard:
             self._take(page)
-
-    def _read(self) -> None:
-        self._progress.clear()
-        self.pages.clear()
-        for number, line in enumerate(self._lines.read(), start=1):
-            try:
-                self._take(StoredPage(**json.loads(line)))
-            except (ValueError, TypeError):
-                raise IntegrityError(
-                    f"{self._lines.path}, line {number}: not a page; restore the journal from a copy"
-                ) from None
 
     def _take(self, page: StoredPage) -> None:
         known = self._progress.get(page.window)

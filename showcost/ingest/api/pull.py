@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 from showcost.core.errors import InputError, ShowcostError
 from showcost.ingest.api.flushing import Flusher
+from showcost.ingest.api.journal import only_pull
 from showcost.ingest.api.pool import FeedWork, Pool, PoolSettings
 from showcost.ingest.api.windows import Window, windows
 from showcost.ledger.audit import AuditLog
@@ -101,10 +102,9 @@ def pull(
     audit = AuditLog(home.path)
     today = clock().astimezone(ZoneInfo(home.production.timezone)).date()
     with ExitStack() as stack:
-        flushers = [Flusher(home, feed, audit) for feed in feeds]
-        for flusher in sorted(flushers, key=lambda one: one.feed.name):
-            stack.enter_context(flusher.journal.only_pull())
-        plans = [_Plan(flusher, wanted, today) for flusher in flushers]
+        for feed in sorted(feeds, key=lambda one: one.name):
+            stack.enter_context(only_pull(home.locks, feed.name))
+        plans = [_Plan(Flusher(home, feed, audit), wanted, today) for feed in feeds]
         pool = Pool([plan.work for plan in plans], settings or PoolSettings(), resolver)
         _run(pool)
     return Pull(tuple(_outcome(plan, pool) for plan in plans), pool.health)
@@ -160,7 +160,8 @@ class _Plan:
         if wanted.dead_only:
             return [window for window in every if self._is_missing(window)]
         self.left_alone = [window for window in every if self._is_settled(window)]
-        return [window for window in every if window not in set(self.left_alone)]
+        settled = set(self.left_alone)
+        return [window for window in every if window not in settled]
 
     def _is_missing(self, window: Window) -> bool:
         dates = (str(window.first), str(window.last))

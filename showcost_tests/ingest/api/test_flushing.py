@@ -119,7 +119,7 @@ def test_a_line_that_is_none_of_the_journals_stops(tmp_path: Path) -> None:
     path.parent.mkdir()
     path.write_bytes(b'{"first": "2026-10-28"}\n')
     with pytest.raises(IntegrityError, match="line 1"):
-        Journal(tmp_path, tmp_path, "x")
+        Journal(tmp_path, "x")
 
 
 def test_what_is_wrong_with_us_ends_the_pull_in_one_sentence(
