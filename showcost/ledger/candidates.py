@@ -132,8 +132,9 @@ def prepare(
     connection.register("posting_rates", rates)
     connection.register("posting_policies", _policies(connection, dates))
     between = {"first": dates[0], "last": dates[-1]}
-    connection.execute(_REVERSALS, {"feed": terms.feed, "as_of": None, "dates": list(dates)})
-    connection.execute(_HOLDERS, {"feed": terms.feed, "as_of": None})
+    connection.execute(_REVERSIBLE, {"feed": terms.feed, "as_of": None})
+    connection.execute(_REVERSALS, {"dates": list(dates)})
+    connection.execute(_HOLDERS, {"feed": terms.feed})
     connection.execute(
         _candidates_sql(terms),
         {
@@ -265,12 +266,17 @@ sha256(CAST(json_array(production, feed, row_key, component, version) AS VARCHAR
 """
 """`showcost.core.ids.entry_id` as a DuckDB expression over columns of these names."""
 
+_REVERSIBLE: Final = f"""
+CREATE TEMP TABLE posting_reversible AS
+{REVERSIBLE} SELECT * FROM reversible
+"""
+
 # What gives way to a row that is posted now goes with it, on whatever date: of a key one posting stands.
 _REVERSALS: Final = f"""
 CREATE TEMP TABLE posting_reversals AS
-{REVERSIBLE}, reversal AS (
+WITH reversal AS (
     SELECT *, 'reversal' || CASE WHEN generation > 1 THEN ' ' || generation ELSE '' END AS version
-    FROM reversible
+    FROM posting_reversible
     WHERE list_contains(CAST($dates AS DATE[]), transaction_date)
         OR row_key IN (
             SELECT row_key FROM valid_rows WHERE list_contains(CAST($dates AS DATE[]), transaction_date)))
@@ -284,9 +290,8 @@ FROM reversal
 # that is being taken back, on whatever date, stands no more.
 _HOLDERS: Final = f"""
 CREATE TEMP TABLE posting_holders AS
-{REVERSIBLE}
 SELECT row_key, max(generation) AS latest,
-    bool_or({stands()} AND entry_id NOT IN (SELECT entry_id FROM reversible)) AS stands
+    bool_or({stands()} AND entry_id NOT IN (SELECT entry_id FROM posting_reversible)) AS stands
 FROM ledger_entries WHERE feed = $feed AND entry_kind = 'posting'
     AND row_key IN (SELECT row_key FROM valid_rows)
 GROUP BY row_key

@@ -183,10 +183,12 @@ def _refuse_withheld(row: FoundRow) -> None:
 def _refuse_closed(closed: Sequence[ClosedPeriod], row: FoundRow) -> None:
     """Refuse to take back what is posted in a closed period."""
     for entry in row.standing:
-        if named := closed_on(closed, entry["transaction_date"]):
+        day = entry["transaction_date"]
+        period = next((one for one in closed if day in one), None)
+        if period is not None:
             raise InputError(
-                f"row {_short(row)} is posted on {entry['transaction_date']}, in the closed period"
-                f" {named[0].split()[0]}; reopen the period first"
+                f"row {_short(row)} is posted on {day}, in the closed period {period.name}; reopen the period"
+                " first"
             )
 
 
