@@ -39,7 +39,7 @@ from showcost_tests.ingest.api.vendors import feeds_of, scripts
 from showcost_tests.whole.small import make_home
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from showcost.config.home import Home
     from showcost.simulator.scripts import Script

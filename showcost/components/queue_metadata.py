@@ -28,7 +28,7 @@ QUEUE_COLUMNS: Final = (
     ColumnInfo("currency", pa.string(), "currency of the amount"),
     ColumnInfo("amount", MONEY, "amount on the row's own account, where it can be read"),
 )
-"""The columns of `showcost queue list`."""
+"""What `showcost queue list` tells of a row, beside its place and age."""
 
 _AGES: Final = ((7, "up to a week"), (30, "up to 30 days"), (90, "up to 90 days"))
 _OLDER: Final = "older"

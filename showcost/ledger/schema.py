@@ -89,7 +89,7 @@ ENTRY_COLUMNS: Final = (
 hashes of the row's key and of its typed values, `record` its place in the delivery. The two EUR rates are
 units per euro, `rate` is units of base per unit of `currency`, rounded for display only. `vendor_name`
 never names a person of the payroll. A reversal has everything of the entry that it negates, at the same
-rates, except its own id, batch and kind, and both amounts with the other sign.
+rates, except its own id, batch and kind, what it reverses, and both amounts with the other sign.
 """
 
 _ENTRIES: Final = "CREATE TABLE ledger_entries ({})".format(

@@ -1,6 +1,6 @@
 """Raw rows: every record of a feed's deliveries whose transaction date lies in a partition.
 
-Records are read here, and only here, with the corrections of people laid over them.
+Records come with the corrections of people laid over them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Trace: the whole way of one row, from the bytes that arrived to its entries and every later reversal.
 
-The only place, beside the payload itself, where the raw text of a row is given out: to whoever asks for it by
-id on the command line. It never goes into logs or metadata.
+The raw text of a row is given out here to whoever asks for it by id on the command line. It never goes into
+logs or metadata.
 """
 
 from __future__ import annotations

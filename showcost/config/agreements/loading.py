@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Final
 from showcost.config.agreements.model import Agreement
 from showcost.config.loading import load_model
 from showcost.core.errors import ConfigError, InputError
-from showcost.core.hashing import SHORT, sha256_framed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,11 +36,6 @@ class Agreements:
 
     def __iter__(self) -> Iterator[Agreement]:
         return iter(self.all)
-
-    @property
-    def version(self) -> str:
-        """The hash over all of them."""
-        return sha256_framed([one.label for one in self.all])[:SHORT]
 
     def called(self, name: str) -> tuple[Agreement, ...]:
         """Return the agreements that go by a name or alias, without regard to case."""

@@ -34,7 +34,6 @@ from showcost.core.hashing import sha256_framed
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from showcost.config.production import Production
 
 _RuleT = TypeVar("_RuleT")
 _VERSION_DIGITS = 12
@@ -88,11 +87,6 @@ class Agreement(ConfigModel):
     def label(self) -> str:
         """Name, version and hash: what a row was judged by."""
         return f"{self.agreement} {self.version}@{self.version_hash}"
-
-    def is_in_force(self, work_date: date, production: Production) -> bool:
-        """Say whether the agreement is in force for work of a day on a production."""
-        day = production.principal_photography.start if self.keyed_on is KeyDate.PHOTOGRAPHY else work_date
-        return self.start <= day and (self.end is None or day <= self.end)
 
     def of_kind(self, *kinds: type[_RuleT]) -> tuple[_RuleT, ...]:
         """Return the rules of some kinds, in the order of the file."""

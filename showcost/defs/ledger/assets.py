@@ -103,7 +103,8 @@ def _queue(production: Production) -> dg.AssetsDefinition:
     @dg.asset(
         key=naming.QUEUE,
         deps=[key(feed.name) for feed in feeds for key in (naming.posted_key, naming.undated_key)],
-        description="The rows of all feeds and dates that are not posted, by state, reason and age. "
+        description="The rows of all feeds and dates that are not posted or were decided about, by state, "
+        "reason and age. "
         "`showcost queue list` lists them, `showcost queue resolve` decides about them.",
         group_name=naming.LEDGER,
         kinds={"parquet"},

@@ -48,11 +48,11 @@ def read_delivery(
 ) -> Reading:
     """Open a delivery for reading.
 
-    `format` is what the feed expects ("csv", "xlsx" or "ubl"); what the bytes are decides, and a difference
-    is among the assumptions; but where e-invoices are expected nothing else is read. With `items` the
-    delivery is a page of JSON. `work_dir` is where temporary files may go. Content never raises: what cannot
-    be read gives a reading with one rejection of the whole file (SC-FIL-001). OSError is raised when the file
-    itself cannot be opened.
+    `format` is what the feed expects ("csv", "xlsx" or "ubl"); what the bytes are decides, and a
+    difference is among the assumptions; but where e-invoices are expected, text is taken as nothing else.
+    With `items` the delivery is a page of JSON. `work_dir` is where temporary files may go. Content never
+    raises: what cannot be read gives a reading with one rejection of the whole file (SC-FIL-001). OSError
+    is raised when the file itself cannot be opened.
     """
     folder = tempfile.TemporaryDirectory(prefix="reading-", dir=work_dir)
     size = path.stat().st_size
