@@ -31,7 +31,7 @@ from showcost.stages.pulling import missing_pages
 from showcost.stages.queue import WAITING, QueueRow, RowState, Wanted, counts_by, queue_rows
 from showcost.stages.replay import Replayed, RowPlace, preview, replay
 from showcost.stages.rows import FoundRow, find_rows, rows_at
-from showcost.stages.trace import told_reasons, trace_row
+from showcost.stages.trace import trace_row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -209,10 +209,10 @@ def show_row(row: str) -> Answer:
         say(f"Row {found.row_id}, {found.place.feed}, {found.partition}: {found.disposition}")
         say(f"Record {found.place.record} of delivery {found.place.delivery}")
         say(f"\n{facts['raw']}\n")
-        reasons = told_reasons(home, found)
-        if reasons:
+        if facts["reasons"]:
             columns = ["code", "field", "observed", "expected", "source", "what to do"]
-            show_table("Reasons", columns, [(*reason, CATALOGUE[reason[0]].action) for reason in reasons])
+            rows = [(*one.values(), CATALOGUE[one["code"]].action) for one in facts["reasons"]]
+            show_table("Reasons", columns, rows)
         show_decisions(facts["decisions"])
         if found.standing:
             say(f"It is posted; `showcost trace {found.row_id[:_ID_SHOWN]}` shows its entries.")

@@ -29,11 +29,12 @@ from showcost.validation.duplicates import CONFLICT
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import date
 
     from showcost.config.feed import FeedSpec
     from showcost.config.home import Home
+    from showcost.config.production import ClosedPeriod
 
 POLICY: Final = "reverse_and_rebook"
 WHO: Final = "showcost"
@@ -71,28 +72,34 @@ class _Contest:
         with Ledger(self._home.ledger).read() as connection:
             posted = posted_keys(connection, self._feed.name, pa.array(self._rows, pa.string())).to_pylist()
         self._holders = {one["row_key"]: one for one in posted}
+        closed = closed_periods(self._home)
         turn: dict[RowPlace, str] = {}
         for key, holder in self._holders.items():
-            for row in self._after(key, holder):
+            for row in self._after(key, holder, closed):
                 place = RowPlace(self._feed.name, row["delivery"], row["record"])
                 if place not in self._passed:
                     turn[place] = key
                     break
         return turn
 
-    def _after(self, key: str, holder: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    def _after(
+        self, key: str, holder: Mapping[str, Any], closed: Sequence[ClosedPeriod]
+    ) -> list[Mapping[str, Any]]:
         """Return the rows of a key that arrived after its holder; none of one in a closed period."""
         rows = self._rows[key]
         places = [(row["delivery"], row["record"]) for row in rows]
         if (holder["delivery"], holder["record"]) not in places:
             return []
         place = places.index((holder["delivery"], holder["record"]))
-        if closed_on(closed_periods(self._home), rows[place]["transaction_date"]):
+        if closed_on(closed, rows[place]["transaction_date"]):
             return []
         return rows[place + 1 :]
 
-    def judged(self, turn: Mapping[RowPlace, str]) -> list[RowPlace]:
-        """Return those of the rows that nothing but the conflict keeps out; the others had their turn."""
+    def judged(self, turn: Mapping[RowPlace, str]) -> dict[RowPlace, str]:
+        """Return the rows, with their keys, that nothing but the conflict keeps out.
+
+        The others had their turn.
+        """
         decisions = decisions_of(self._home, self._feed)
         places = [(one.delivery, one.record) for one in turn]
         rows = chosen_records(self._home, self._feed, places, decisions.corrected)
@@ -108,19 +115,14 @@ class _Contest:
         for place in turn:
             if _WAITS in codes.get(place, ()):
                 del self._rows[turn[place]]
-        return [place for place in eligible if turn[place] in self._rows]
+        return {place: turn[place] for place in eligible if turn[place] in self._rows}
 
-    def rebook(self, places: list[RowPlace]) -> dict[date, int]:
+    def rebook(self, rows: Mapping[RowPlace, str]) -> dict[date, int]:
         """Withdraw the holders, prefer these rows, replay both; return the entries per date."""
         decisions: list[Decision] = []
         replayed: list[RowPlace] = []
-        keys = {
-            RowPlace(self._feed.name, row["delivery"], row["record"]): key
-            for key, rows in self._rows.items()
-            for row in rows
-        }
-        for place in places:
-            holder = self._holders[keys[place]]
+        for place, key in rows.items():
+            holder = self._holders[key]
             former = RowPlace(self._feed.name, holder["delivery"], holder["record"])
             decisions += [
                 Decision(*former, DecisionKind.WITHDRAW),

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from showcost.config.feeds import choose_feed, load_feeds
-from showcost.ingest.landing import records_asset
+from showcost.ingest.records import records_schema
 from showcost.ingest.register import Register
 from showcost.ledger import states
 from showcost.ledger.audit import AuditLog
@@ -42,10 +42,8 @@ _ENTRY_FACTS: Final = (
 def trace_row(home: Home, row: FoundRow) -> dict[str, Any]:
     """Return everything that is known of a row, as plain facts."""
     feed = choose_feed(load_feeds(home.production.code), row.place.feed)
-    nothing_corrected = StagingStore(home.path).read(records_asset(feed.name), row.place.delivery).slice(0, 0)
-    (record,) = chosen_records(
-        home, feed, [(row.place.delivery, row.place.record)], nothing_corrected
-    ).to_pylist()
+    as_delivered = records_schema(feed).empty_table()
+    (record,) = chosen_records(home, feed, [(row.place.delivery, row.place.record)], as_delivered).to_pylist()
     decisions = _decisions(home, row)
     return {
         "id": row.row_id,
@@ -56,7 +54,7 @@ def trace_row(home: Home, row: FoundRow) -> dict[str, Any]:
         "delivery": _arrival(home, row),
         "place": {name: record[name] for name in ("record", "byte_start", "byte_end", "ordinal", "row_key")},
         "raw": record["raw"],
-        "reasons": [dict(zip(_REASON, reason, strict=True)) for reason in told_reasons(home, row)],
+        "reasons": [dict(zip(_REASON, reason, strict=True)) for reason in _told_reasons(home, row)],
         "decisions": decisions,
         "rules": _rules(home, feed),
         "entries": [
@@ -71,7 +69,7 @@ def trace_row(home: Home, row: FoundRow) -> dict[str, Any]:
 _REASON: Final = ("code", "field", "observed", "expected", "source")
 
 
-def told_reasons(home: Home, row: FoundRow) -> list[tuple[str, ...]]:
+def _told_reasons(home: Home, row: FoundRow) -> list[tuple[str, ...]]:
     """Return why a row is not posted, as staged: code, field, observed, expected and source per reason."""
     store = StagingStore(home.path)
     asset = undated_asset(row.place.feed) if row.partition == ALL else quarantine_asset(row.place.feed)

@@ -80,10 +80,10 @@ def stage_validated(
     """Validate the raw rows of the partitions and write both outcomes; return the counts per date."""
     store = StagingStore(home.path)
     counts: dict[date, DayCounts] = {}
-    closed = closed_periods(home)
+    closed, decisions = closed_periods(home), decisions_of(home, feed)
     for group in _groups(store, feed, dates):
         raw = store.read_many(raw_asset(feed.name), [day.isoformat() for day in group])
-        outcome = validate_rows(home, feed, raw, group, chunk_rows=chunk_rows)
+        outcome = validate_rows(home, feed, raw, group, decisions=decisions, chunk_rows=chunk_rows)
         valid = dict(split_by_date(outcome.valid, "transaction_date", group))
         quarantine = dict(split_by_date(outcome.quarantine, "transaction_date", group))
         found = {day: counts_of(valid[day].num_rows, quarantine[day]) for day in group}
@@ -144,7 +144,7 @@ def validate_rows(
     raw: pa.Table,
     dates: Sequence[date],
     *,
-    decisions: FeedDecisions | None = None,
+    decisions: FeedDecisions,
     sources: Sequence[str] | None = None,
     chunk_rows: int = CHUNK_ROWS,
 ) -> Outcome:
@@ -152,7 +152,6 @@ def validate_rows(
 
     `sources` are the deliveries that may have other rows of these keys; all of the feed when None.
     """
-    decisions = decisions or decisions_of(home, feed)
     status = rate_states(home, dates)
     keys = raw.column("row_key").unique()
     contenders = rivals(home, feed, keys, decisions.corrected, sources)
