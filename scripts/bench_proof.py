@@ -89,7 +89,7 @@ def commit_without_protocol(
     batches = batches_of(connection, fresh)
     if not batches:
         return []
-    table = batch_table(batches, run_id, now.astimezone(UTC).replace(tzinfo=None))
+    table = batch_table(batches, run_id, now.astimezone(UTC).replace(tzinfo=None), 0)
     connection.register("posting_batches", table)
     names = ", ".join(column.name for column in ENTRY_COLUMNS if column.name != "batch_id")
     connection.begin()
