@@ -15,7 +15,7 @@ from showcost.ledger.states import Kind, Of
 from showcost.staging import ALL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from pathlib import Path
 
     import duckdb
@@ -73,23 +73,26 @@ def _partitions(subjects: Iterable[str]) -> list[str]:
 
 
 def as_recorded(connection: duckdb.DuckDBPyConnection, log: OutcomeLog) -> None:
-    """Make the temporary table `recorded`, each row of the feed once.
+    """Make the temporary view `recorded`, each row of the feed once.
 
     Columns: part, delivery, record, byte_start, row_key, transaction_date, disposition (`valid`, or that of
     the quarantine), codes, content, and seq, the number of the record that judged it.
     """
     connection.register("outcome_parts", _parts(log.validated))
     connection.register("outcome_replays", _replays(log.replayed))
-    segments = sorted({str(one.path) for one in log.validated.values()})
-    replays = [str(one.path) for one in log.replayed]
-    connection.execute(
-        _VALIDATED if segments else _NOTHING_VALIDATED, {"segments": segments} if segments else {}
-    )
-    if replays:
-        connection.execute(_REPLAYED, {"segments": replays})
-        connection.execute(_LAID_OVER)
-    else:
-        connection.execute("CREATE TEMP TABLE recorded AS FROM validated_outcomes")
+    validated = _as_view(connection, "validated_files", {one.path for one in log.validated.values()})
+    connection.execute(_VALIDATED if validated else _NOTHING_VALIDATED)
+    replayed = _as_view(connection, "replayed_files", {one.path for one in log.replayed})
+    connection.execute(_REPLAYED + _LAID_OVER if replayed else _VALIDATED_ONLY)
+
+
+def _as_view(connection: duckdb.DuckDBPyConnection, name: str, segments: Collection[Path]) -> bool:
+    """Let segments be read under a name; say whether there are any."""
+    if not segments:
+        return False
+    files = connection.read_parquet([str(path) for path in sorted(segments)], filename=True)
+    files.create_view(name)
+    return True
 
 
 def _parts(validated: Mapping[str, Judged]) -> pa.Table:
@@ -118,9 +121,9 @@ _COLUMNS: Final = """rows.delivery, rows.record, rows.byte_start, rows.row_key, 
     rows.disposition, rows.codes, rows.content"""
 
 _VALIDATED: Final = f"""
-CREATE TEMP TABLE validated_outcomes AS
+CREATE TEMP VIEW validated_outcomes AS
 SELECT outcome_parts.part, {_COLUMNS}, outcome_parts.seq
-FROM read_parquet($segments, filename = true) AS rows
+FROM validated_files AS rows
 JOIN outcome_parts ON outcome_parts.segment = rows.filename AND outcome_parts.part = {_PART}
 """  # noqa: S608 - constants only
 
@@ -129,17 +132,19 @@ CREATE TEMP TABLE validated_outcomes (part VARCHAR, delivery VARCHAR, record BIG
     row_key VARCHAR, transaction_date DATE, disposition VARCHAR, codes VARCHAR[], content VARCHAR, seq BIGINT)
 """
 
+_VALIDATED_ONLY: Final = "CREATE TEMP VIEW recorded AS FROM validated_outcomes"
+
 # The same rows may be replayed twice to the same outcome, which is one segment with two records.
 _REPLAYED: Final = f"""
 CREATE TEMP TABLE replayed_outcomes AS
 SELECT {_PART} AS part, {_COLUMNS}, outcome_replays.seq
-FROM (FROM read_parquet($segments, filename = true)) AS rows
+FROM replayed_files AS rows
 JOIN outcome_replays ON outcome_replays.segment = rows.filename
-QUALIFY row_number() OVER (PARTITION BY rows.delivery, rows.record ORDER BY outcome_replays.seq DESC) = 1
+QUALIFY row_number() OVER (PARTITION BY rows.delivery, rows.record ORDER BY outcome_replays.seq DESC) = 1;
 """  # noqa: S608 - constants only
 
 _LAID_OVER: Final = """
-CREATE TEMP TABLE recorded AS
+CREATE TEMP VIEW recorded AS
 SELECT validated.* FROM validated_outcomes AS validated
 LEFT JOIN replayed_outcomes AS replayed USING (delivery, record)
 WHERE replayed.seq IS NULL OR replayed.seq < validated.seq

@@ -382,7 +382,8 @@ def _compare_outcomes(
     files = {path: part for part, paths in staged.items() for path in paths}
     with duckdb.connect() as connection:
         connection.register("files", pa.table({"file": pa.array(files), "part": pa.array(files.values())}))
-        connection.execute(_STAGED_SIDE, {"staged": list(files)})
+        connection.read_parquet(list(files), union_by_name=True, filename=True).create_view("staged_files")
+        connection.execute(_STAGED_SIDE)
         as_recorded(connection, log)
         rows = connection.execute("SELECT count(*) FROM staged").fetchall()[0][0]
         return int(rows), connection.execute(_DIFFERING, {"most": SHOWN}).fetchall()
@@ -394,10 +395,10 @@ SELECT arrival, delivery, min(entry_id) FROM ledger_entries GROUP BY ALL ORDER B
 
 # A staged file of valid rows has no disposition, one of the quarantine no content: both are null by name.
 _STAGED_SIDE: Final = """
-CREATE TEMP TABLE staged AS
+CREATE TEMP VIEW staged AS
 SELECT files.part, rows.delivery, rows.record, coalesce(rows.disposition, 'valid') AS disposition,
     rows.content
-FROM read_parquet($staged, union_by_name = true, filename = true) AS rows
+FROM staged_files AS rows
 JOIN files ON files.file = rows.filename
 """
 
