@@ -14,12 +14,12 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Final
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
+from showcost.core.engine import engine
 from showcost.fx.calendar import gaps, unexpected, working_days
 from showcost.fx.history import EURO
 from showcost.fx.snapshots import RATE_TYPE
@@ -125,11 +125,11 @@ def day_on_day_jumps(
     rates = history.rates
     if currencies is not None:
         rates = rates.filter(pc.field("currency").isin(sorted(currencies)))
-    with duckdb.connect(":memory:", config={"autoload_known_extensions": False}) as engine:
-        engine.register("published", rates)
-        engine.register("publications", history.publications)
+    with engine() as connection:
+        connection.register("published", rates)
+        connection.register("publications", history.publications)
         wanted = {"first": first, "last": last, "percent": percent}
-        rows = engine.execute(_JUMPS_SQL, wanted).fetchall()
+        rows = connection.execute(_JUMPS_SQL, wanted).fetchall()
     days = rates.column("date")
     examined = pc.sum(pc.and_(pc.greater_equal(days, first), pc.less_equal(days, last))).as_py() or 0
     found = tuple(

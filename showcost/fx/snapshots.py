@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-import duckdb
 import pyarrow as pa
 
+from showcost.core.engine import engine
 from showcost.core.errors import InputError
 from showcost.core.hashing import sha256_bytes
 from showcost.fx.calendar import last_working_days
@@ -163,17 +163,17 @@ def build_snapshots(history: RateHistory, dates: Sequence[date], carry_days: int
     """
     if not dates or carry_days < 0:
         raise InputError("fx snapshots: expected at least one date and a carry of at least 0 days")
-    with duckdb.connect(":memory:", config={"autoload_known_extensions": False}) as engine:
-        engine.register("published", history.rates)
-        engine.register("publications", history.publications)
-        engine.register("asked", _asked(history, dates))
+    with engine() as connection:
+        connection.register("published", history.rates)
+        connection.register("publications", history.publications)
+        connection.register("asked", _asked(history, dates))
         currencies = sorted(history.currencies | {EURO})
-        engine.execute(_QUOTES_SQL)
-        engine.execute(_STATES_SQL, {"currencies": currencies, "carry_days": carry_days})
+        connection.execute(_QUOTES_SQL)
+        connection.execute(_STATES_SQL, {"currencies": currencies, "carry_days": carry_days})
         return SnapshotPlan(
-            states=engine.sql(_DATES_SQL).to_arrow_table(),
-            rate_states=engine.sql("FROM rate_states ORDER BY date, currency").to_arrow_table(),
-            snapshots=engine.sql(_SNAPSHOTS_SQL, params={"carry_days": carry_days}).to_arrow_table(),
+            states=connection.sql(_DATES_SQL).to_arrow_table(),
+            rate_states=connection.sql("FROM rate_states ORDER BY date, currency").to_arrow_table(),
+            snapshots=connection.sql(_SNAPSHOTS_SQL, params={"carry_days": carry_days}).to_arrow_table(),
             last_publication=history.last,
         )
 

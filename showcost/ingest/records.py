@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 
 from showcost.config.feed import FeedSpec, normal_header
 from showcost.config.record_kinds import FieldType
+from showcost.core.engine import engine
 from showcost.core.hashing import SHORT
-from showcost.ingest.scratch import scratch
 from showcost.validation.columns import Stage, arrow_schema
 from showcost.values.amounts import AmountEvidence, amount_evidence, settle_amounts
 from showcost.values.dates import DateEvidence, date_evidence, settle_dates, settle_timestamps
@@ -302,7 +302,7 @@ def key_bases(feed: FeedSpec, columns: Mapping[str, pa.Array | pa.ChunkedArray])
         cells[f"k{index}"] = text if settled is None else pc.coalesce(settled.cast(pa.string()), text)
     parts = ", ".join(cells)
     cells["place"] = pa.array(range(len(cells["k0"])), pa.int64())
-    with scratch() as connection:
+    with engine() as connection:
         connection.register("cells", pa.table(cells))
         bases = f"SELECT sha256(json_array($feed, {parts})) AS base FROM cells ORDER BY place"  # noqa: S608 - our own names
         return connection.sql(bases, params={"feed": feed.name}).to_arrow_table().column("base")

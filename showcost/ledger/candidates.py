@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from showcost.core.engine import view_files
 from showcost.core.errors import CheckFailedError, InputError
 from showcost.core.hashing import SHORT
 from showcost.core.money import AMOUNT_DIGITS, AMOUNT_SCALE
@@ -111,7 +112,7 @@ class ValidRows:
         elif isinstance(self.rows, pa.Table):
             connection.register("valid_rows", self.rows)
         else:
-            connection.read_parquet([str(path) for path in self.rows]).create_view("valid_rows")
+            view_files(connection, "valid_rows", self.rows)
 
     def counts(self, connection: duckdb.DuckDBPyConnection) -> dict[date, int]:
         """Return the rows per transaction date, in order."""

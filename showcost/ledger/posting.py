@@ -11,15 +11,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-import duckdb
-
+from showcost.core.engine import engine
 from showcost.core.errors import InputError
 from showcost.ledger.candidates import FRESH, Terms, ValidRows, prepare
 from showcost.ledger.commit import commit_entries
 from showcost.ledger.digest import chunks
 from showcost.ledger.queries import reversible_rows
 from showcost.ledger.recovery import writing
-from showcost.ledger.store import CONFIG
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -106,7 +104,7 @@ def _count(rows: ValidRows, terms: Terms, dates: Sequence[date]) -> dict[date, i
     if rows.is_empty:
         return {}
     rows.check_columns(terms)
-    with duckdb.connect(":memory:", config=CONFIG) as connection:
+    with engine() as connection:
         rows.as_view(connection, terms)
         counts = rows.counts(connection)
     if foreign := counts.keys() - set(dates):

@@ -13,9 +13,9 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-import duckdb
 import pyarrow as pa
 
+from showcost.core.engine import engine
 from showcost.ingest.corrections import correct_records
 from showcost.ingest.landing import records_asset
 from showcost.ingest.records import records_schema
@@ -85,7 +85,7 @@ def _records_with(
     )
     schema = records_schema(feed)
     columns = ", ".join(f'"{name}"' for name in schema.names)
-    with duckdb.connect() as connection:
+    with engine() as connection:
         connection.register("wanted", wanted)
         source = f"SELECT {columns} FROM read_parquet($paths)"  # noqa: S608 - names of our own columns
         files = {"paths": [str(path) for path in paths]}
@@ -119,7 +119,7 @@ def deliveries_with(home: Home, feed: FeedSpec, keys: pa.Array | pa.ChunkedArray
     places = key_places(home, feed)
     if not places:
         return set()
-    with duckdb.connect() as connection:
+    with engine() as connection:
         connection.register("wanted", pa.table({"row_key": keys}))
         connection.register("files", _files(places))
         return {
@@ -167,7 +167,7 @@ def marks_by_partition(home: Home, feed: FeedSpec, decisions: FeedDecisions) -> 
     marks: dict[str, list[str]] = {}
     if not places:
         return marks
-    with duckdb.connect() as connection:
+    with engine() as connection:
         connection.register("effects", decisions.effects)
         connection.register("corrected", decisions.corrected)
         connection.register("files", _files(places))

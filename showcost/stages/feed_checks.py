@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-import duckdb
-
+from showcost.core.engine import engine
 from showcost.core.reasons import CATALOGUE
 from showcost.fx.store import dense_rates
 from showcost.ingest.landing import landed, records_asset
@@ -116,7 +115,7 @@ def rows_reconcile(home: Home, dates: Sequence[date], *, feed: FeedSpec) -> dict
     def paths(asset: Callable[[str], str]) -> list[str]:
         return [str(path) for path in store.verified_paths(asset(feed.name), keys)]
 
-    with duckdb.connect() as connection:
+    with engine() as connection:
         rows = connection.execute(
             _RECONCILE,
             {"raw": paths(raw_asset), "valid": paths(valid_asset), "quarantine": paths(quarantine_asset)},

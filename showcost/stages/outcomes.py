@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import pyarrow as pa
 
+from showcost.core.engine import view_files
 from showcost.ledger import states
 from showcost.ledger.states import Kind, Of
 from showcost.staging import ALL
@@ -90,8 +91,7 @@ def _as_view(connection: duckdb.DuckDBPyConnection, name: str, segments: Collect
     """Let segments be read under a name; say whether there are any."""
     if not segments:
         return False
-    files = connection.read_parquet([str(path) for path in sorted(segments)], filename=True)
-    files.create_view(name)
+    view_files(connection, name, sorted(segments), filename=True)
     return True
 
 

@@ -13,10 +13,10 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from showcost.core.engine import engine
 from showcost.ingest.register import Register
 from showcost.ledger.audit import AuditLog
 from showcost.ledger.decisions import ROW_ID_SQL
@@ -158,7 +158,7 @@ ORDER BY recorded.delivery, recorded.record
 
 def _feed_rows(home: Home, feed: FeedSpec, log: OutcomeLog, as_of: int | None) -> list[QueueRow]:
     decisions = decisions_of(home, feed, as_of)
-    with duckdb.connect() as connection:
+    with engine() as connection:
         as_recorded(connection, log)
         connection.register(
             "effects", decisions.effects.select(["delivery", "record", "decision", "withheld"])

@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import duckdb
 import pyarrow as pa
 
+from showcost.core.engine import engine
 from showcost.ingest.landing import LandedDelivery, landed, records_asset
 from showcost.ingest.records import records_schema
 from showcost.stages.decided import decisions_of, marks_by_partition
@@ -20,6 +20,8 @@ from showcost.staging import Part, Staged, StagingStore, split_by_date
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date
+
+    import duckdb
 
     from showcost.config.feed import FeedSpec
     from showcost.config.home import Home
@@ -34,7 +36,7 @@ def stage_raw_rows(home: Home, feed: FeedSpec, dates: Sequence[date]) -> list[St
     decisions = decisions_of(home, feed)
     marks = marks_by_partition(home, feed, decisions)
     store = StagingStore(home.path)
-    with duckdb.connect() as connection:
+    with engine() as connection:
         rows = _records(
             connection,
             _Source(home, feed, sources, decisions.corrected),
@@ -60,7 +62,7 @@ def records_of(deliveries: Sequence[LandedDelivery], day: date) -> list[str]:
 def undated_records(home: Home, feed: FeedSpec, corrected: pa.Table) -> pa.Table:
     """Return the records of a feed that have no transaction date, in order of arrival."""
     sources = [one.arrival.delivery for one in landed(home, feed) if one.summary.undated]
-    with duckdb.connect() as connection:
+    with engine() as connection:
         clause = "WHERE transaction_date IS NULL ORDER BY arrival, record"
         return _records(connection, _Source(home, feed, sources, corrected), clause, {}).read_all()
 
@@ -70,7 +72,7 @@ def chosen_records(
 ) -> pa.Table:
     """Return records by delivery and record; no other delivery is opened."""
     sources = sorted({delivery for delivery, _ in places})
-    with duckdb.connect() as connection:
+    with engine() as connection:
         connection.register(
             "chosen",
             pa.table(
@@ -93,7 +95,7 @@ def rivals(
     """
     if sources is None:
         sources = [one.arrival.delivery for one in landed(home, feed) if one.summary.dates]
-    with duckdb.connect() as connection:
+    with engine() as connection:
         connection.register("wanted", pa.table({"row_key": keys}))
         clause = """
             SEMI JOIN wanted USING (row_key) WHERE transaction_date IS NOT NULL

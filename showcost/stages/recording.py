@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-import duckdb
 import pyarrow.compute as pc
 
+from showcost.core.engine import engine
 from showcost.core.hashing import SHORT
 from showcost.ledger import states
 from showcost.ledger.audit import AuditLog
@@ -77,7 +77,7 @@ def _record(
     subjects: Sequence[Subject],
 ) -> None:
     audit = AuditLog(home.path)
-    with duckdb.connect() as connection:
+    with engine() as connection:
         connection.register("valid_rows", outcomes[0])
         connection.register("quarantine_rows", outcomes[1])
         rows = connection.sql(_OUTCOMES).to_arrow_table()

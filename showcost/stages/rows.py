@@ -6,10 +6,10 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-import duckdb
 import pyarrow as pa
 
 from showcost.config.feeds import load_feeds
+from showcost.core.engine import engine
 from showcost.core.errors import InputError
 from showcost.ledger.audit import AuditLog
 from showcost.ledger.decisions import ROW_ID_SQL, effective_decisions
@@ -140,7 +140,7 @@ def _recorded(home: Home, ids: Sequence[str], named: Sequence[RowPlace]) -> dict
     for feed in load_feeds(home.production.code):
         if feed.name not in logs:
             continue
-        with duckdb.connect() as connection:
+        with engine() as connection:
             as_recorded(connection, logs[feed.name])
             connection.register("asked", pa.table({"text": pa.array(ids, pa.string())}))
             connection.register("named", places)

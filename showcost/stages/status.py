@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-import duckdb
 import pyarrow as pa
 
+from showcost.core.engine import engine
 from showcost.ingest.landing import LandedDelivery, landed, records_asset
 from showcost.ledger.audit import AuditLog
 from showcost.stages.decided import decisions_of, key_places
@@ -155,7 +155,7 @@ def _recorded_quarantine(home: Home, feed: FeedSpec, as_of: int) -> pa.Table:
     log = outcome_logs(AuditLog(home.path), as_of).get(feed.name)
     if log is None:
         return _QUARANTINE.empty_table()
-    with duckdb.connect() as connection:
+    with engine() as connection:
         as_recorded(connection, log)
         names = ", ".join(_QUARANTINE.names)
         found = connection.sql(f"SELECT {names} FROM recorded WHERE disposition <> '{VALID}'")  # noqa: S608 - constants
@@ -170,7 +170,7 @@ def _placed(
     store = StagingStore(home.path)
     sources = [one.arrival.delivery for one in known]
     paths = store.verified_paths(records_asset(feed.name), sources)
-    with duckdb.connect() as connection:
+    with engine() as connection:
         connection.register("quarantine", quarantine)
         connection.register("standing", standing_rows(home, feed, as_of))
         connection.register("corrected", decisions_of(home, feed, as_of).corrected)

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from showcost.config.feeds import load_feeds
+from showcost.core.engine import engine, view_files
 from showcost.core.errors import CheckFailedError, InputError
 from showcost.core.hashing import sha256_file
 from showcost.ingest.api.dead_letters import DeadLetters, letter_hash
@@ -380,9 +381,9 @@ def _compare_outcomes(
     if not staged:
         return 0, []
     files = {path: part for part, paths in staged.items() for path in paths}
-    with duckdb.connect() as connection:
+    with engine() as connection:
         connection.register("files", pa.table({"file": pa.array(files), "part": pa.array(files.values())}))
-        connection.read_parquet(list(files), union_by_name=True, filename=True).create_view("staged_files")
+        view_files(connection, "staged_files", files, union_by_name=True, filename=True)
         connection.execute(_STAGED_SIDE)
         as_recorded(connection, log)
         rows = connection.execute("SELECT count(*) FROM staged").fetchall()[0][0]
