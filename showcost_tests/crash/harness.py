@@ -185,7 +185,7 @@ class Harness:
         self.calls = [(action, name) for action, name in json.loads(report.told("calls")[0])]
         self.seconds = float(report.told("seconds")[0])
         found = Books(**json.loads(report.told("books")[0]))
-        if found.difference or found.entries != found.distinct or not found.entries:
+        if found.difference or found.entries != found.distinct or not found.reversals:
             raise DefectError(f"the run without faults is not clean: {found}")
         return found
 

@@ -1,4 +1,7 @@
-"""The way of a few deliveries into the ledger, in full: what is cut off at every point and started again."""
+"""The way of a few deliveries into the ledger, and what a person then decides about their rows.
+
+All of it is cut off at every point and started again.
+"""
 
 from __future__ import annotations
 
@@ -12,22 +15,39 @@ from showcost.config.feeds import load_feeds
 from showcost.config.home import Home
 from showcost.ingest.landing import land
 from showcost.ledger.digest import digest
+from showcost.ledger.periods import Period
 from showcost.ledger.recovery import writing
 from showcost.ledger.store import Ledger
+from showcost.stages import deciding
+from showcost.stages.periods import close_period, closed_periods
 from showcost.stages.posting import stage_posted
+from showcost.stages.queue import RowState, Wanted, queue_rows
 from showcost.stages.rates import stage_snapshots
 from showcost.stages.raw_rows import stage_raw_rows
+from showcost.stages.replay import replay
+from showcost.stages.rows import find_rows
 from showcost.stages.validation import stage_undated, stage_validated
 from showcost.stages.verification import verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from showcost.config.feed import FeedSpec
+
 SAMPLE = Path(__file__).resolve().parents[2] / "data"
 FEED = "vendor_invoices_us"
 FILES = ("bills_2026-10-02.csv",)
 DAYS = [date(2026, 9, 21) + timedelta(days=number) for number in range(5)]
 HALVES = (DAYS[:1], DAYS[1:])
+CORRECTIONS = {
+    "000325": {"net_amount": "120.00"},
+    "00353": {"invoice_date": "2026-09-24"},
+}
+"""What is put right, by document: an amount that cannot be read, and a date."""
+WITHDRAWN = "EP-000367"
+"""The document of which what is posted is taken back."""
+CLOSED = Period("first day", DAYS[0], DAYS[0], closed=True)
+PERSON = {"who": "A. Clerk", "why": "as the vendor says"}
 
 
 @dataclass(frozen=True)
@@ -36,6 +56,8 @@ class Books:
 
     entries: int
     distinct: int
+    reversals: int
+    decisions: int
     digest: str
     difference: str | None
 
@@ -53,16 +75,51 @@ def make_home(folder: Path) -> Home:
 
 
 def carry_out(home: Home, tell: Callable[[str], None]) -> None:
-    """Take the inbox into the ledger, in two postings; tell how many entries are acknowledged."""
+    """Take the inbox into the ledger and work the queue; tell how many entries are acknowledged so far."""
     feed = next(feed for feed in load_feeds(home.production.code) if feed.name == FEED)
     land(home, feed)
     stage_snapshots(home, DAYS)
     for days in HALVES:
         stage_raw_rows(home, feed, days)
         stage_validated(home, feed, days)
-        posted = stage_posted(home, feed, days, "run")
-        tell(f"acknowledged {sum(day.entries for day in posted.values())}")
+        stage_posted(home, feed, days, "run")
+        tell(f"acknowledged {_entries(home)}")
     stage_undated(home, feed)
+    for document, fields in CORRECTIONS.items():
+        _correct(home, feed, document, fields)
+        tell(f"acknowledged {_entries(home)}")
+    _withdraw(home)
+    tell(f"acknowledged {_entries(home)}")
+    if not any(one.name == CLOSED.name for one in closed_periods(home)):
+        close_period(home, [feed], CLOSED, **PERSON)
+
+
+def _correct(home: Home, feed: FeedSpec, document: str, fields: dict[str, str]) -> None:
+    """Do as a person does who looks first: correct what is open, replay what is not released."""
+    everything = queue_rows(home, [feed], Wanted(states=tuple(RowState)))
+    (row,) = (one for one in everything if one.document == document)
+    if row.state is RowState.OPEN:
+        deciding.correct(home, find_rows(home, [row.row_id]), fields, **PERSON)
+    if row.state is not RowState.RELEASED:
+        replay(home, [row.place])
+
+
+def _withdraw(home: Home) -> None:
+    with Ledger(home.ledger).read() as connection:
+        (entry,) = connection.execute(
+            "SELECT min(entry_id) FROM ledger_entries WHERE document_no = $document",
+            {"document": WITHDRAWN},
+        ).fetchall()[0]
+    (row,) = find_rows(home, [entry])
+    if row.effect is None:
+        deciding.withdraw(home, [row], **PERSON)
+    if row.standing:
+        replay(home, [row.place])
+
+
+def _entries(home: Home) -> int:
+    with Ledger(home.ledger).read() as connection:
+        return int(connection.execute("SELECT count(*) FROM ledger_entries").fetchall()[0][0])
 
 
 def recovered_entries(home: Home) -> int:
@@ -74,9 +131,11 @@ def recovered_entries(home: Home) -> int:
 def books(home: Home) -> Books:
     """Return what the ledger has, and what verification says."""
     with Ledger(home.ledger).read() as connection:
-        entries, distinct = connection.execute(
-            "SELECT count(*), count(DISTINCT entry_id) FROM ledger_entries"
+        counts = connection.execute(
+            "SELECT count(*), count(DISTINCT entry_id), count(*) FILTER (entry_kind = 'reversal'),"
+            " (SELECT count(*) FROM row_decisions) + (SELECT count(*) FROM period_decisions)"
+            " FROM ledger_entries"
         ).fetchall()[0]
         found = digest(connection, DAYS[0], DAYS[-1]).hash
     first = verify(home, read_again=True).first
-    return Books(entries, distinct, found, None if first is None else str(first))
+    return Books(*counts, found, None if first is None else str(first))
