@@ -41,6 +41,14 @@ DECIMALS = {
     **dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3),
 }
 
+# What the form showcost-pack-1 has of an entry, in order.
+COLUMNS = (
+    "entry_id entry_kind generation reverses component transaction_date production feed record_kind row_key"
+    " content delivery record account union_category vendor_code vendor_name description series location"
+    " set_code document_no currency amount base_currency base_amount eur_rate_original eur_rate_base rate"
+    " rate_date snapshot_id fx_policy pay_rules flags"
+).split()
+
 
 class Difference(Exception):
     """The first thing that is not as recorded."""
@@ -231,9 +239,14 @@ class Reversals:
 
 
 def check_entries(
-    path: Path, columns: list[str], records: list[dict], rates: dict[str, dict[str, Decimal]]
+    path: Path, facts: dict, records: list[dict], rates: dict[str, dict[str, Decimal]]
 ) -> tuple[int, str]:
-    """Return the number of entries and the digest of all once every batch is as announced."""
+    """Return the number of entries and the digest of all once every batch is as announced.
+
+    `facts` are those of pack.json, which may name no other production or base currency.
+    """
+    if facts["columns"] != COLUMNS:
+        raise Difference("pack.json: it names other columns than its form has")
     announced = {
         one["batch_id"]: one
         for record in records
@@ -243,12 +256,15 @@ def check_entries(
     count, framed_days, balance = 0, [], Reversals()
     with path.open("rb") as stream, localcontext() as context:
         context.prec = 60
-        for day, lines in groupby(_parsed(stream, columns), key=lambda item: item[2]["transaction_date"]):
+        for day, lines in groupby(_parsed(stream), key=lambda item: item[2]["transaction_date"]):
             whole, batches, last = Lines(day), {}, ""
             for name, line, entry in lines:
                 if entry["entry_id"] <= last or (framed_days and day <= framed_days[-3]):
                     raise Difference(f"entry {entry['entry_id']}: it is there twice or out of order")
                 last = entry["entry_id"]
+                for fact in ("production", "base_currency"):
+                    if entry[fact] != facts[fact]:
+                        raise Difference(f"pack.json: its {fact} is {facts[fact]}, {last} has {entry[fact]}")
                 check_entry(entry, rates)
                 balance.add(entry)
                 whole.add(line)
@@ -265,11 +281,11 @@ def check_entries(
     return count, sha256(framed(framed_days))
 
 
-def _parsed(stream: BinaryIO, columns: list[str]) -> Iterator[tuple[str, bytes, dict]]:
+def _parsed(stream: BinaryIO) -> Iterator[tuple[str, bytes, dict]]:
     """Yield batch, canonical line and values of each entry."""
     for line in stream:
         name, _, text = line.partition(b"\t")
-        yield name.decode(), text, dict(zip(columns, json.loads(text), strict=True))
+        yield name.decode(), text, dict(zip(COLUMNS, json.loads(text), strict=True))
 
 
 def check_batch(name: str, batch: Batch, wanted: dict | None) -> None:
@@ -298,14 +314,14 @@ def check_batch(name: str, batch: Batch, wanted: dict | None) -> None:
             raise Difference(f"batch {name} of {batch.day}: {what} {ours}, announced {theirs}")
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Check the pack named on the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("pack", type=Path, help="the folder of the pack")
     parser.add_argument("--head", help="a head of the audit log that you wrote down earlier")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     try:
         facts = json.loads((options.pack / "pack.json").read_text(encoding="utf-8"))
         if facts["form"] != "showcost-pack-1":
@@ -317,10 +333,10 @@ def main() -> int:
         records = check_log(options.pack / "log.jsonl", options.head)
         check_heads(options.pack / "heads.csv", records)
         rates = check_rates(options.pack / "rates.csv", records)
-        count, digest = check_entries(options.pack / "entries.txt", facts["columns"], records, rates)
+        count, digest = check_entries(options.pack / "entries.txt", facts, records, rates)
         if (facts["entries"], facts["digest"]) != (count, digest):
             raise Difference(f"pack.json: it says digest {facts['digest']}, found {digest}")
-        if records and facts["head"] != records[-1]["hash"]:
+        if records and (facts["head"], facts["records"]) != (records[-1]["hash"], len(records)):
             raise Difference(f"pack.json: it says head {facts['head']}, the log ends otherwise")
     except Difference as difference:
         print(f"NOT as recorded: {difference}")

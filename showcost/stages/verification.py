@@ -84,6 +84,24 @@ def verify(
     `head` is a head of the audit log that an outsider knows; `read_again` also parses every payload once
     more and compares the records; `progress` is told how many steps are done, of how many.
     """
+    plan = _plan(home, head, read_again=read_again)
+    steps = []
+    for number, step in enumerate(map(_carried_out, plan), start=1):
+        steps.append(step)
+        if progress is not None:
+            progress(number, len(plan))
+    entries = sum(step.looked_at for step in steps if step.name == "batches")
+    return Verification(tuple(steps), _head(AuditLog(home.path)), entries)
+
+
+def first_difference(home: Home, head: str | None = None) -> Finding | None:
+    """Return the first difference that `verify` would name, without looking any further."""
+    found = (step.findings for step in map(_carried_out, _plan(home, head, read_again=False)))
+    return next((findings[0] for findings in found if findings), None)
+
+
+def _plan(home: Home, head: str | None, *, read_again: bool) -> list[Proof]:
+    """Return the steps of a verification, in order."""
     audit = AuditLog(home.path)
     ledger = Ledger(home.ledger)
     evidence = _Evidence(home, audit)
@@ -113,16 +131,11 @@ def verify(
         ("conservation", "every row received is in exactly one place", evidence.conservation),
         ("published", "what was published is unchanged", evidence.published),
     ]
-    steps = []
-    for number, (name, proves, work) in enumerate(plan, start=1):
-        steps.append(_step(name, proves, work))
-        if progress is not None:
-            progress(number, len(plan))
-    entries = sum(step.looked_at for step in steps if step.name == "batches")
-    return Verification(tuple(steps), _head(audit), entries)
+    return plan
 
 
-def _step(name: str, proves: str, work: Callable[[], tuple[int, Sequence[Finding]]]) -> Step:
+def _carried_out(proof: Proof) -> Step:
+    name, proves, work = proof
     try:
         looked_at, findings = work()
     except (CheckFailedError, InputError, duckdb.Error, pa.ArrowException, OSError, ValueError) as error:

@@ -12,10 +12,11 @@ import json
 import sys
 import tempfile
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
-from showcost_tests.tampering.books import first_difference, make_books
-from showcost_tests.tampering.flips import TARGETS, flips
+from showcost_tests.tampering.books import first_difference, first_difference_of_pack, make_books, make_pack
+from showcost_tests.tampering.flips import PACK, TARGETS, flips
 
 
 def main() -> int:
@@ -24,7 +25,8 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--tries", type=int, default=1000, help="per kind of file")
-    parser.add_argument("--target", choices=sorted(TARGETS), action="append", help="only this kind of file")
+    kinds = [*TARGETS, "pack"]
+    parser.add_argument("--target", choices=kinds, action="append", help="only this kind of file")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     counts: dict[str, dict[str, object]] = {}
@@ -35,8 +37,16 @@ def main() -> int:
             if (found := first_difference(home)) is not None:
                 print(f"the books are not clean before anything was done to them: {found}", file=sys.stderr)
                 return 1
-        for target in options.target or TARGETS:
-            tried = list(flips(logged if target == "wal" else whole, target, options.tries, options.seed))
+        pack = make_pack(whole, Path(folder) / "pack")
+        for target in options.target or kinds:
+            if target == "pack":
+                tried = list(
+                    flips(pack, PACK, options.tries, options.seed, partial(first_difference_of_pack, pack))
+                )
+            else:
+                home = logged if target == "wal" else whole
+                judge = partial(first_difference, home)
+                tried = list(flips(home.path, TARGETS[target], options.tries, options.seed, judge))
             missed = [asdict(flip) for flip in tried if flip.found is None]
             counts[target] = {"tries": len(tried), "found": len(tried) - len(missed), "missed": missed}
             print(f"{target}: {counts[target]['found']} of {len(tried)} found", file=sys.stderr, flush=True)

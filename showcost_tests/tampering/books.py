@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import io
+import runpy
 import shutil
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
 from typing import TYPE_CHECKING
 from unittest.mock import patch
 
+from showcost.ledger.pack import write_pack
 from showcost.ledger.store import Ledger
-from showcost.stages.verification import verify
+from showcost.stages import verification
 from showcost_tests.crash.scenario import carry_out, make_home
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import duckdb
 
     from showcost.config.home import Home
+
+VERIFIER = Path(__file__).resolve().parents[2] / "tools" / "verify_pack.py"
 
 
 def make_books(folder: Path, *, checkpoint: bool = True) -> Home:
@@ -40,8 +45,22 @@ def make_books(folder: Path, *, checkpoint: bool = True) -> Home:
 
 def first_difference(home: Home, head: str | None = None) -> str | None:
     """Return what verification finds first, if anything."""
-    first = verify(home, head=head).first
+    first = verification.first_difference(home, head)
     return None if first is None else str(first)
+
+
+def make_pack(home: Home, folder: Path) -> Path:
+    """Write what an outside verifier is given."""
+    write_pack(Ledger(home.ledger), home.production.code, home.production.base_currency, folder)
+    return folder
+
+
+def first_difference_of_pack(pack: Path) -> str | None:
+    """Return what the outside verifier says of a pack, unless all is as recorded."""
+    said = io.StringIO()
+    with redirect_stdout(said), redirect_stderr(said):
+        status: int = runpy.run_path(str(VERIFIER))["main"]([str(pack)])
+    return said.getvalue().strip() if status else None
 
 
 def copied(home: Home, folder: Path) -> Home:

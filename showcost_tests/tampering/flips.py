@@ -6,13 +6,12 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from showcost_tests.tampering.books import first_difference
-
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from showcost.config.home import Home
+PACK: Final = "*"
+"""The files of an exported pack, which the outside verifier judges."""
 
 TARGETS: Final = {
     "database": "ledger.duckdb",
@@ -36,21 +35,23 @@ class Flip:
     found: str | None
 
 
-def flips(home: Home, target: str, tries: int, seed: int) -> Iterator[Flip]:
-    """Flip one bit after the other, verify, and flip it back."""
-    draw = random.Random(f"{target} {seed}")  # noqa: S311 - not for secrets
-    files = sorted(path for path in home.path.glob(TARGETS[target]) if path.is_file() and path.stat().st_size)
+def flips(
+    folder: Path, pattern: str, tries: int, seed: int, first_difference: Callable[[], str | None]
+) -> Iterator[Flip]:
+    """Flip one bit of the files after the other, ask what is found, and flip it back."""
+    draw = random.Random(f"{pattern} {seed}")  # noqa: S311 - not for secrets
+    files = sorted(path for path in folder.glob(pattern) if path.is_file() and path.stat().st_size)
     if not files:
-        raise FileNotFoundError(f"no file of the kind {target}")
+        raise FileNotFoundError(f"no file like {pattern}")
     for _ in range(tries):
         path = draw.choice(files)
         byte, bit = draw.randrange(path.stat().st_size), draw.randrange(8)
         _flip(path, byte, bit)
         try:
-            found = first_difference(home)
+            found = first_difference()
         finally:
             _flip(path, byte, bit)
-        yield Flip(path.relative_to(home.path).as_posix(), byte, bit, found)
+        yield Flip(path.relative_to(folder).as_posix(), byte, bit, found)
 
 
 def _flip(path: Path, byte: int, bit: int) -> None:

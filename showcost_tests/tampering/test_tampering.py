@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import runpy
 import shutil
 import subprocess
 import sys
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -19,21 +20,28 @@ import pytest
 from showcost.config.feeds import load_feeds
 from showcost.ledger.audit import AuditLog
 from showcost.ledger.pack import write_pack
-from showcost.ledger.schema import DDL
+from showcost.ledger.schema import DDL, ENTRY_COLUMNS
 from showcost.ledger.store import Ledger
 from showcost.stages.posting import stage_posted
 from showcost.staging import StagingStore
-from showcost_tests.crash.scenario import DAYS, FEED
-from showcost_tests.tampering.books import copied, first_difference, make_books
-from showcost_tests.tampering.flips import TARGETS, flips
+from showcost_tests.crash.scenario import DAYS, FEED, HALVES
+from showcost_tests.tampering.books import (
+    VERIFIER,
+    copied,
+    first_difference,
+    first_difference_of_pack,
+    make_books,
+    make_pack,
+)
+from showcost_tests.tampering.flips import PACK, TARGETS, flips
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from showcost.config.home import Home
 
 Line = dict[str, Any]
-VERIFIER = Path(__file__).resolve().parents[2] / "tools" / "verify_pack.py"
 
 
 @pytest.fixture(scope="module")
@@ -93,14 +101,23 @@ def test_books_that_nobody_touched_are_as_recorded(clean: Home) -> None:
 
 @pytest.mark.parametrize("target", [name for name in TARGETS if name != "wal"])
 def test_a_flipped_bit_is_found(home: Home, target: str) -> None:
-    assert [flip for flip in flips(home, target, 6, seed=3) if flip.found is None] == []
+    tried = flips(home.path, TARGETS[target], 6, 3, partial(first_difference, home))
+    assert [flip for flip in tried if flip.found is None] == []
     assert first_difference(home) is None
+
+
+def test_a_flipped_bit_of_a_pack_is_found_by_the_outside_verifier(home: Home, tmp_path: Path) -> None:
+    pack = make_pack(home, tmp_path / "pack")
+    tried = flips(pack, PACK, 30, 3, partial(first_difference_of_pack, pack))
+    assert [flip for flip in tried if flip.found is None] == []
+    assert first_difference_of_pack(pack) is None
 
 
 def test_a_flipped_bit_of_the_wal_is_found(tmp_path: Path) -> None:
     home = make_books(tmp_path / "home", checkpoint=False)
     assert (home.path / "ledger.duckdb.wal").stat().st_size > 10_000
-    assert [flip for flip in flips(home, "wal", 6, seed=3) if flip.found is None] == []
+    tried = flips(home.path, TARGETS["wal"], 6, 3, partial(first_difference, home))
+    assert [flip for flip in tried if flip.found is None] == []
     assert first_difference(home) is None
 
 
@@ -183,7 +200,7 @@ def test_a_rejection_forged_into_an_acceptance_in_a_segment_is_found(home: Home)
 def accept_in_staging(home: Home) -> str:
     """Make a staged row valid that was never accepted, every hash of the staging right; return the day."""
     store = StagingStore(home.path)
-    for day in DAYS:
+    for day in HALVES[1]:
         valid = store.read(f"valid/{FEED}", day.isoformat())
         if valid.num_rows:
             forged = valid.slice(0, 1)
@@ -249,6 +266,11 @@ def test_a_missing_ledger_payload_or_segment_is_found(home: Home) -> None:
         assert first_difference(home) is not None, path
         aside.rename(path)
     assert first_difference(home) is None
+
+
+def test_the_outside_verifier_knows_the_columns_of_an_entry() -> None:
+    content = [column.name for column in ENTRY_COLUMNS if column.content]
+    assert runpy.run_path(str(VERIFIER))["COLUMNS"] == content
 
 
 def test_the_outside_verifier_finds_what_was_changed_in_a_pack(clean: Home, tmp_path: Path) -> None:
