@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
 
+from showcost.core.hashing import sha256_bytes
 from showcost.ingest.landing import landed, records_asset
 from showcost.ledger.audit import AuditLog
 from showcost.ledger.states import Kind
+from showcost.ledger.store import Ledger
 from showcost.stages import deciding
 from showcost.stages.due import due_by_landing, due_by_rates
 from showcost.stages.queue import RowState
+from showcost.stages.rates import imported_folder, stage_snapshots
 from showcost.stages.replay import replay
 from showcost.stages.verification import verify
 from showcost_tests.queue.acts import (
@@ -20,6 +24,7 @@ from showcost_tests.queue.acts import (
     WHY,
     assert_settled,
     corrected,
+    entry_of,
     everything,
     feed_of,
     found,
@@ -134,3 +139,39 @@ def test_pending_rows_are_released_by_themselves_when_their_rate_arrives(home: H
     take(home, [small.MONDAY])
     assert len(posted(home, "R7")) == 1
     assert [row for row in everything(home) if row.document == "R7"] == []
+
+
+def test_a_revised_rate_changes_neither_what_is_posted_nor_what_reverses_it(home: Home) -> None:
+    dates = [small.WEDNESDAY, small.THURSDAY, small.FRIDAY]
+    before, rates = ledger_digest(home).hash, _rates_of(home, "R5")
+    assert len(rates) == 1
+    _revise_rates(home)
+    assert {one.snapshot_date for one in stage_snapshots(home, dates).result.differing} == set(dates)
+    take(home, dates)
+    assert ledger_digest(home).hash == before
+    corrected(home, entry_of(home, "R5"), description="as the vendor writes it")
+    assert [kind for _, _, _, kind in posted(home, "R5")] == ["posting", "reversal", "posting"]
+    assert _rates_of(home, "R5") == rates
+    assert verify(home).first is None
+
+
+def _revise_rates(home: Home) -> None:
+    """Put a file with other rates of the same days in the place of the one that was imported."""
+    (imported,) = imported_folder(home).iterdir()
+    header, *lines = imported.read_text(encoding="utf-8").splitlines()
+    rows = [line.split(",") for line in lines]
+    other = [
+        ",".join([day, *(str(Decimal(rate) + Decimal("0.01")) for rate in rates)]) for day, *rates in rows
+    ]
+    revised = "\n".join([header, *other]).encode()
+    imported.unlink()
+    (imported_folder(home) / sha256_bytes(revised)).write_bytes(revised)
+
+
+def _rates_of(home: Home, document: str) -> list[tuple[Decimal, str]]:
+    """Return the different rates of a document's entries, each with its snapshot."""
+    with Ledger(home.ledger).read() as connection:
+        return connection.execute(
+            "SELECT DISTINCT rate, snapshot_id FROM ledger_entries WHERE document_no = $document",
+            {"document": document},
+        ).fetchall()
