@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from showcost.ingest.readers import Hints, read_delivery, table
+from showcost.ingest.readers import Hints, ahead, read_delivery, table
 from showcost.ingest.readers.edit_list import write_csv, write_rejects
 from showcost.ingest.readers.fast import FastLane
 
@@ -77,7 +77,7 @@ def check(payload: bytes, path: Path, hints: Hints = HINTS[0]) -> None:
 
 def small_blocks() -> AbstractContextManager[None]:
     """Let the fast lane take small blocks up to the very end."""
-    return _patched((table, "_BLOCK", 256), (table, "_TAIL", 0), (table, "_WORTH_IT", 0.0))
+    return _patched((ahead, "BLOCK", 256), (ahead, "TAIL", 0), (table, "_WORTH_IT", 0.0))
 
 
 def careful_only() -> AbstractContextManager[None]:

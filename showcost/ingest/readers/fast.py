@@ -40,36 +40,60 @@ _LF: Final = 10
 
 @dataclass(frozen=True)
 class Lines:
-    """The physical lines of a block (`text`, in UTF-8) and the marks in it.
+    """The physical lines of a block, and the rows among them as Arrow arrays.
 
-    Marks are the delimiters, quotes, carriage returns, line feeds and NULs: `marks` their offsets, `kinds`
-    the bytes, `first_marks` the index of the first mark of each line. `inner` are the indexes of the marks
-    that are text: those within quotes, and the second one of each doubled quote; `around` is the number of
-    the others in each line. `sound` tells the lines that are rows, `returned` those that end with CR LF.
-    `plain` and `place` are the lengths of the lines in the plain bytes and in the delivery.
+    `sound` tells the lines that are rows. `widths` is the number of cells of the lines that are whole
+    records of another width, and 0 for all others. `plain` and `place` are the lengths of the lines in the
+    plain bytes and in the delivery. `raw` and `cells` are those of the sound lines, in their order.
     """
 
-    text: bytes
-    starts: Ints
-    ends: Ints
     sound: Flags
-    quoted: Flags
-    returned: Flags
+    widths: Ints
     plain: Ints
     place: Ints
-    marks: Ints
+    raw: pa.StringArray
+    cells: pa.ListArray
+
+    def batch(self, lines: Ints, numbers: Ints, places: Ints) -> pa.RecordBatch:
+        """Return some of the sound lines, by their indexes, as records with their numbers and starts."""
+        raw, cells = self.raw, self.cells
+        if len(lines) < len(raw):
+            taken = np.zeros(len(self.sound), np.bool_)
+            taken[lines] = True
+            among = _flags(taken[self.sound])
+            raw, cells = raw.filter(among), cells.filter(among)
+        ends = places + self.place[lines]
+        arrays = [whole_numbers(numbers), whole_numbers(places), whole_numbers(ends), raw, cells]
+        return pa.RecordBatch.from_arrays(arrays, schema=RECORD_SCHEMA)
+
+
+@dataclass(frozen=True)
+class _Marks:
+    """The marks in the text of a block: delimiters, quotes, carriage returns, line feeds and NULs.
+
+    `places` are their offsets, `kinds` the bytes. `starts` and `ends` are the offsets of the lines, `feeds`
+    the index of the line feed of each, `first` that of its first mark. `returned` tells the lines that end
+    with CR LF.
+    """
+
+    places: Ints
     kinds: Bytes
-    inner: Ints
-    first_marks: Ints
-    around: Ints
+    starts: Ints
+    ends: Ints
+    feeds: Ints
+    first: Ints
+    returned: Flags
 
 
 class FastLane:
     """Analyses and builds the blocks of one delivery."""
 
-    def __init__(self, grammar: Grammar, width: int, encoding: str, *, wide: bool) -> None:
-        """Prepare for a dialect; `usable` is False when it is not one for this lane."""
-        self._width, self._encoding, self._wide = width, encoding, wide
+    def __init__(self, grammar: Grammar, width: int, encoding: str, *, wide: bool, longest: int) -> None:
+        """Prepare for a dialect; `usable` is False when it is not one for this lane.
+
+        `longest` is the number of bytes beyond which a line is no row.
+        """
+        self._width, self._encoding, self._wide, self._longest = width, encoding, wide, longest
         delimiter = grammar.delimiter.decode(encoding).encode()
         quote = grammar.quote.decode(encoding).encode()
         single = len(delimiter) == 1 and len(quote) <= 1
@@ -79,51 +103,48 @@ class FastLane:
         self._quote = quote[0] if quote else _NUL
         self._delimiter_bytes, self._quote_bytes = delimiter, quote
         self._blanks = b" \t\r\n\x0b\x0c" + delimiter
-        self._blank_start = _table(b" \t\x0b\x0c" + delimiter)
+        self._blank_start = _table(self._blanks)
         self._may_open = _table(b"\n" + delimiter + quote)
         self._may_close = _table(b"\r\n" + delimiter + quote)
 
     def analyse(self, block: bytes, headers: tuple[bytes, ...]) -> Lines | None:
-        """Find the lines of a block that ends with a line end; None when it cannot be decoded.
+        """Find the lines of a block that ends with a line end, and build those that are rows.
 
-        Where a carriage return alone ends a line, the block must have no other line ends.
-
-        `headers` are the header lines of the file (UTF-8), which are no rows when they occur again.
+        Returns None for a block that cannot be decoded. Where a carriage return alone ends a line, the block
+        must have no other line ends. `headers` are the header lines of the file (UTF-8), which are no rows
+        when they occur again. Raises IntegrityError when the bytes of a line are not those of its cells and
+        what is between them.
         """
         text = self._utf8(block)
         if text is None or (self.line_end == b"\r" and b"\n" in text):
             return None
         text = text.replace(b"\r", b"\n") if self.line_end == b"\r" else text
         data = np.frombuffer(text, np.uint8)
-        marks = np.flatnonzero(self._is_mark(text, data))
-        kinds = data[marks]
-        feeds = np.flatnonzero(kinds == _LF)
-        ends = marks[feeds] + 1
-        starts = np.concatenate(([0], ends[:-1]))
-        first = np.concatenate(([0], feeds[:-1] + 1))
-        sound = np.ones(len(ends), np.bool_)
-        returned = (kinds[feeds - 1] == _CR) & (marks[feeds - 1] == ends - 2)
-        quotes, inner, inner_quotes = self._quoting(data, marks, kinds, first, sound)
-        self._refuse_odd(kinds, feeds, returned, sound, text)
-        around = feeds + 1 - first - _per_line(inner, first)
-        sound &= around - quotes - returned == self._width
-        self._refuse_blank(data, text, starts, ends, sound)
-        self._refuse_headers(data, text, starts, ends, sound, headers)
-        plain, place = self._lengths(data, starts, ends, transcoded=len(text) != len(block))
-        if len(inner_quotes):
-            around -= _per_line(inner_quotes, first)
-            inner = np.sort(np.concatenate((inner, inner_quotes)))
-        quoted = quotes > 0
-        return Lines(
-            text, starts, ends, sound, quoted, returned, plain, place, marks, kinds, inner, first, around
-        )
+        is_mark = self._is_mark(text, data)
+        marks = _find_marks(data, is_mark)
+        whole = np.ones(len(marks.ends), np.bool_)
+        quotes, inner, doubled = self._quoting(data, marks, whole)
+        self._refuse_odd(marks, whole, text)
+        around = marks.feeds + 1 - marks.first - _per_line(inner, marks.first)
+        widths = around - quotes - marks.returned
+        plain, place = self._lengths(data, marks, transcoded=len(text) != len(block))
+        whole &= plain <= self._longest
+        self._refuse_blank(data, text, marks, whole)
+        sound = whole & (widths == self._width)
+        self._refuse_headers(data, text, marks, sound, headers)
+        widths[~whole | (widths == self._width)] = 0
+        if len(doubled):
+            around -= _per_line(doubled, marks.first)
+            inner = np.sort(np.concatenate((inner, doubled)))
+        cells = self._cells(text, marks, sound, inner, around, is_mark)
+        return Lines(sound, widths, plain, place, _bodies(text, marks, sound), cells)
 
     def _is_mark(self, text: bytes, data: Bytes) -> Flags:
         found: Flags = data == self._delimiter
-        found |= data == _LF
-        for byte in {self._quote, _CR, _NUL} - {self._delimiter}:
-            if byte in text:
-                found |= data == byte
+        other = np.empty_like(found)
+        for byte in {_LF, *(byte for byte in (self._quote, _CR, _NUL) if byte in text)} - {self._delimiter}:
+            np.equal(data, byte, out=other)
+            found |= other
         return found
 
     def _utf8(self, block: bytes) -> bytes | None:
@@ -135,57 +156,56 @@ class FastLane:
             return None
         return block if self._encoding == "utf-8" else text.encode()
 
-    def _quoting(
-        self, data: Bytes, marks: Ints, kinds: Bytes, first: Ints, sound: Flags
-    ) -> tuple[Ints, Ints, Ints]:
-        """Tell what is within quotes, line by line; lines with quotes out of place are not sound.
+    def _quoting(self, data: Bytes, marks: _Marks, whole: Flags) -> tuple[Ints, Ints, Ints]:
+        """Tell what is within quotes, line by line; lines with quotes out of place are no whole records.
 
         Returns the number of quotes of each line, the indexes of the other marks within quotes, and those
         of the quotes that are the second of two.
         """
-        places = np.flatnonzero(kinds == self._quote) if self._quote_bytes else _NONE
+        places = np.flatnonzero(marks.kinds == self._quote) if self._quote_bytes else _NONE
         if not len(places):
-            return np.zeros(len(first), np.int64), _NONE, _NONE
-        line = np.searchsorted(first, places, side="right") - 1
-        count = np.bincount(line, minlength=len(first))
-        before_line = np.cumsum(count) - count
-        opening = (np.arange(len(places)) - before_line[line]) % 2 == 0
-        position = marks[places]
+            return np.zeros(len(whole), np.int64), _NONE, _NONE
+        before_line = np.searchsorted(places, marks.first)
+        count = np.diff(before_line, append=len(places))
+        odd = count % 2 == 1
+        opening = np.arange(len(places)) % 2 == 0
+        if odd.any():
+            whole &= ~odd
+            opening ^= np.repeat(before_line % 2 == 1, count)
+        position = marks.places[places]
         # The first byte of the block stands after its last one, a line feed, and so at the start of a line.
         edge = np.where(opening, self._may_open[data[position - 1]], self._may_close[data[position + 1]])
-        sound &= count % 2 == 0
-        sound[line[~edge]] = False
+        if not edge.all():
+            whole[np.searchsorted(before_line, np.flatnonzero(~edge), side="right") - 1] = False
         again = opening[1:] & ~opening[:-1] & (np.diff(position) == 1)
         within = np.diff(places) - 1
-        within[~opening[:-1] | (line[1:] != line[:-1])] = 0
-        return count, _stretches(places[:-1] + 1, within), places[1:][again]
+        within[~opening[:-1]] = 0
+        # The last quote of a line with an odd number of them opens what ends with the line.
+        last = before_line[odd] + count[odd] - 1
+        within[last[last < len(within)]] = 0
+        return count, stretches(places[:-1] + 1, within), places[1:][again]
 
     @staticmethod
-    def _refuse_odd(kinds: Bytes, feeds: Ints, returned: Flags, sound: Flags, text: bytes) -> None:
+    def _refuse_odd(marks: _Marks, whole: Flags, text: bytes) -> None:
         """Refuse lines with NUL bytes, and with carriage returns that are not part of the line end."""
         if _NUL_BYTE in text:
-            sound[np.searchsorted(feeds, np.flatnonzero(kinds == _NUL))] = False
-        returns = kinds == _CR
-        if np.count_nonzero(returns) != np.count_nonzero(returned):
-            returns[feeds[returned] - 1] = False
-            sound[np.searchsorted(feeds, np.flatnonzero(returns))] = False
+            whole[np.searchsorted(marks.feeds, np.flatnonzero(marks.kinds == _NUL))] = False
+        returns = marks.kinds == _CR
+        if np.count_nonzero(returns) != np.count_nonzero(marks.returned):
+            returns[marks.feeds[marks.returned] - 1] = False
+            whole[np.searchsorted(marks.feeds, np.flatnonzero(returns))] = False
 
-    def _refuse_blank(self, data: Bytes, text: bytes, starts: Ints, ends: Ints, sound: Flags) -> None:
+    def _refuse_blank(self, data: Bytes, text: bytes, marks: _Marks, whole: Flags) -> None:
         """Refuse blank records, which are counted apart."""
-        for line in np.flatnonzero(sound & self._blank_start[data[starts]]).tolist():
-            if not text[starts[line] : ends[line]].translate(None, self._blanks):
-                sound[line] = False
+        for line in np.flatnonzero(whole & self._blank_start[data[marks.starts]]).tolist():
+            if not text[marks.starts[line] : marks.ends[line]].translate(None, self._blanks):
+                whole[line] = False
 
     def _refuse_headers(
-        self,
-        data: Bytes,
-        text: bytes,
-        starts: Ints,
-        ends: Ints,
-        sound: Flags,
-        headers: tuple[bytes, ...],
+        self, data: Bytes, text: bytes, marks: _Marks, sound: Flags, headers: tuple[bytes, ...]
     ) -> None:
         """Refuse the header lines of the file when they occur again, and lines that may be titles of one."""
+        starts, ends = marks.starts, marks.ends
         again: list[int] = []
         for header in filter(None, map(self._unquoted, headers)):
             longer = ends - starts - len(header)
@@ -213,9 +233,10 @@ class FastLane:
         parts = line.split(self._delimiter_bytes)
         return sum(not part.strip() for part in parts) >= self._width - 1
 
-    def _lengths(self, data: Bytes, starts: Ints, ends: Ints, *, transcoded: bool) -> tuple[Ints, Ints]:
+    def _lengths(self, data: Bytes, marks: _Marks, *, transcoded: bool) -> tuple[Ints, Ints]:
         """Return the lengths of the lines in the plain bytes and in the delivery itself."""
-        size = ends - starts
+        starts = marks.starts
+        size = marks.ends - starts
         if not transcoded and not self._wide:
             return size, size
         characters = size - np.add.reduceat((data & 0xC0) == 0x80, starts, dtype=np.int64)  # noqa: PLR2004
@@ -224,60 +245,47 @@ class FastLane:
         beyond = np.add.reduceat(data >= 0xF0, starts, dtype=np.int64)  # noqa: PLR2004
         return size, 2 * (characters + beyond)
 
-    def build(self, lines: Lines, taken: Flags, numbers: Ints, place: Ints) -> pa.RecordBatch:
-        """Build the batch of the lines `taken`; `numbers` and `place` are their numbers and their starts.
+    def _cells(
+        self, text: bytes, marks: _Marks, sound: Flags, inner: Ints, around: Ints, is_mark: Flags
+    ) -> pa.ListArray:
+        """Return the cells of the sound lines; `around` is the number of marks of each line that are no text.
 
-        Raises IntegrityError when the bytes of a line are not those of its cells and what is between them.
+        `inner` are the indexes of the marks that are text: those within quotes, and the second one of each
+        doubled quote. `is_mark` is used up.
         """
-        count = len(numbers)
-        size = (lines.ends - lines.starts)[taken]
-        keep, structural = self._wanted(lines, taken)
-        indexes = np.flatnonzero(structural) if structural is not None else slice(None)
-        marks, kinds = lines.marks[indexes], lines.kinds[indexes]
-        around = lines.around[taken]
-        ends = self._cell_ends(marks, kinds, np.cumsum(around) - 1, lines.returned[taken])
-        if count < len(taken) and len(ends) == count * self._width:
-            ends -= np.repeat(lines.starts[taken] - (np.cumsum(size) - size), self._width)
-        keep[marks] = False
-        kept = _only(lines.text, keep)
+        size = marks.ends - marks.starts
+        keep = np.logical_not(is_mark, out=is_mark)
+        places, kinds, feeds, returned = marks.places, marks.kinds, marks.feeds, marks.returned
+        if len(inner) or not sound.all():
+            keep[places[inner]] = True
+            structural = self._structural(marks, sound, inner, keep)
+            indexes = np.flatnonzero(structural)
+            places, kinds, returned = places[indexes], kinds[indexes], returned[sound]
+            around, size = around[sound], size[sound]
+            feeds = np.cumsum(around) - 1
+        ending = kinds != self._quote if self._quote_bytes else np.ones(len(kinds), np.bool_)
+        ending[feeds[returned]] = False
+        cell = np.flatnonzero(ending)
+        ends = places[cell]
+        ends -= cell
+        if len(size) < len(sound) and len(ends) == len(size) * self._width:
+            ends -= np.repeat(marks.starts[sound] - (np.cumsum(size) - size), self._width)
+        kept = _only(text, keep)
         self._check(size, around, ends, kept.size)
-        cells = pa.StringArray.from_buffers(len(ends), offsets(ends), kept)
-        lists = np.arange(0, len(ends) + 1, self._width, dtype=np.int32)
-        return pa.RecordBatch.from_arrays(
-            [
-                whole_numbers(numbers),
-                whole_numbers(place),
-                whole_numbers(place + lines.place[taken]),
-                _bodies(lines, taken),
-                pa.Array.from_buffers(CELLS, count, [None, pa.py_buffer(lists)], children=[cells]),
-            ],
-            schema=RECORD_SCHEMA,
-        )
+        texts = pa.StringArray.from_buffers(len(ends), offsets(ends), kept)
+        lists = pa.py_buffer(np.arange(0, len(ends) + 1, self._width, dtype=np.int32))
+        return pa.Array.from_buffers(CELLS, len(size), [None, lists], children=[texts])
 
     @staticmethod
-    def _wanted(lines: Lines, taken: Flags) -> tuple[Flags, Flags | None]:
-        """Tell which bytes are in the lines taken, and which marks are there and no text; None for all."""
-        keep = np.ones(len(lines.text), np.bool_)
-        if taken.all() and not len(lines.inner):
-            return keep, None
-        structural = np.ones(len(lines.marks), np.bool_)
-        structural[lines.inner] = False
-        edges = np.flatnonzero(np.diff(taken.astype(np.int8), prepend=1, append=1)).tolist()
+    def _structural(marks: _Marks, sound: Flags, inner: Ints, keep: Flags) -> Flags:
+        """Tell which marks of the sound lines are no text; what is in other lines is not to be kept."""
+        structural = np.ones(len(marks.places), np.bool_)
+        structural[inner] = False
+        edges = np.flatnonzero(np.diff(sound.astype(np.int8), prepend=1, append=1)).tolist()
         for line, stop in zip(edges[::2], edges[1::2], strict=True):
-            keep[lines.starts[line] : lines.ends[stop - 1]] = False
-            after = lines.first_marks[stop] if stop < len(taken) else len(structural)
-            structural[lines.first_marks[line] : after] = False
-        return keep, structural
-
-    def _cell_ends(self, marks: Ints, kinds: Bytes, feeds: Ints, returned: Flags) -> Ints:
-        """Return the ends of the cells in the text that remains without the marks.
-
-        `feeds` are the indexes of the line feeds among the marks.
-        """
-        ending = (kinds == self._delimiter) | (kinds == _CR)
-        ending[feeds[~returned]] = True
-        indexes = np.flatnonzero(ending)
-        return marks[indexes] - indexes
+            keep[marks.starts[line] : marks.ends[stop - 1]] = False
+            structural[marks.first[line] : marks.feeds[stop - 1] + 1] = False
+        return structural
 
     def _check(self, size: Ints, around: Ints, ends: Ints, kept: int) -> None:
         """Hold every line to the byte law."""
@@ -288,6 +296,16 @@ class FastLane:
         text = np.diff(ends[self._width - 1 :: self._width], prepend=0)
         if not np.array_equal(text + around, size) or bool((ends[1:] < ends[:-1]).any()):
             raise IntegrityError("a line has other bytes than its cells and marks: nothing was taken from it")
+
+
+def _find_marks(data: Bytes, is_mark: Flags) -> _Marks:
+    places = np.flatnonzero(is_mark)
+    kinds = data[places]
+    feeds = np.flatnonzero(kinds == _LF)
+    ends = places[feeds] + 1
+    first = np.concatenate(([0], feeds[:-1] + 1))
+    returned = (kinds[feeds - 1] == _CR) & (places[feeds - 1] == ends - 2)
+    return _Marks(places, kinds, np.concatenate(([0], ends[:-1])), ends, feeds, first, returned)
 
 
 _NUL_BYTE: Final = b"\0"
@@ -302,7 +320,7 @@ def _table(members: bytes) -> Flags:
     return table
 
 
-def _stretches(starts: Ints, sizes: Ints) -> Ints:
+def stretches(starts: Ints, sizes: Ints) -> Ints:
     """Return the indexes that lie in stretches of some starts and sizes, one after the other."""
     offsets = np.cumsum(sizes) - sizes
     found: Ints = np.arange(sizes.sum()) + np.repeat(starts - offsets, sizes)
@@ -318,31 +336,43 @@ def _per_line(indexes: Ints, first: Ints) -> Ints:
 
 def _only(text: bytes, keep: Flags) -> pa.Buffer:
     """Return the bytes of the text that are to be kept."""
-    mask = pa.py_buffer(np.packbits(keep, bitorder="little"))
     data = pa.Array.from_buffers(pa.uint8(), len(text), [None, pa.py_buffer(text)])
-    return data.filter(pa.Array.from_buffers(pa.bool_(), len(text), [None, mask])).buffers()[1]
+    return data.filter(_flags(keep)).buffers()[1]
 
 
-def _bodies(lines: Lines, taken: Flags) -> pa.StringArray:
-    """Return the lines that are taken, without their line ends."""
-    if taken.all() and lines.returned.all():
+def _flags(flags: Flags) -> pa.BooleanArray:
+    """Return flags as Arrow sees them."""
+    held = pa.py_buffer(np.packbits(flags, bitorder="little"))
+    return pa.Array.from_buffers(pa.bool_(), len(flags), [None, held])
+
+
+def _bodies(text: bytes, marks: _Marks, sound: Flags) -> pa.StringArray:
+    """Return the sound lines without their line ends."""
+    if sound.all() and marks.returned.all():
         whole = pa.Array.from_buffers(
-            pa.binary(), len(taken), [None, offsets(lines.ends), pa.py_buffer(lines.text)]
+            pa.binary(), len(sound), [None, offsets(marks.ends), pa.py_buffer(text)]
         )
         return pc.binary_slice(whole, 0, -len(b"\r\n")).view(pa.string())
-    bodies = np.append(lines.starts, len(lines.text)).astype(np.int32)
-    spans = np.empty(2 * len(lines.ends) + 1, np.int32)
-    spans[0::2] = bodies
-    spans[1::2] = lines.ends - 1 - lines.returned
-    parts = [None, pa.py_buffer(spans), pa.py_buffer(lines.text)]
-    whole = pa.Array.from_buffers(pa.binary(), len(spans) - 1, parts)
-    return whole.take(whole_numbers(2 * np.flatnonzero(taken))).view(pa.string())
+    spans = np.empty(2 * len(sound) + 1, np.int32)
+    spans[0:-1:2] = marks.starts
+    spans[1::2] = marks.ends - 1 - marks.returned
+    spans[-1] = len(text)
+    whole = pa.Array.from_buffers(
+        pa.binary(), len(spans) - 1, [None, pa.py_buffer(spans), pa.py_buffer(text)]
+    )
+    return whole.take(whole_numbers(2 * np.flatnonzero(sound))).view(pa.string())
 
 
 def whole_numbers(numbers: Ints) -> pa.Int64Array:
     """Return whole numbers as Arrow sees them; `pa.array` would import pandas for it."""
     held = pa.py_buffer(np.ascontiguousarray(numbers))
     return pa.Array.from_buffers(pa.int64(), len(numbers), [None, held])
+
+
+def plain_numbers(numbers: pa.Int64Array | pa.Int32Array) -> Ints:
+    """Return whole numbers, none of them null, as numpy sees them; `to_numpy` would import pandas for it."""
+    held = np.frombuffer(numbers.buffers()[1], f"i{numbers.type.byte_width}")
+    return held[numbers.offset : numbers.offset + len(numbers)]
 
 
 def offsets(ends: Ints) -> pa.Buffer:

@@ -107,6 +107,11 @@ class Mender:
             else []
         )
 
+    @property
+    def is_able(self) -> bool:
+        """Whether the file is regular enough, and not too much of it was tried already."""
+        return self._left > 0
+
     def mend(self, body: bytes, cells: Sequence[bytes]) -> tuple[tuple[bytes, ...], str] | None:
         """Return the cells of a ragged but well-formed record and what was put right, or None."""
         if self._left <= 0 or len(body) > _LONGEST:

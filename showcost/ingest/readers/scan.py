@@ -254,6 +254,15 @@ class Scanner:
             self._in_doubt = False
         return ""
 
+    def trusts(self, start: int, end: int) -> bool:
+        """After a broken quote, tell whether a line that is a row by itself is one beyond doubt."""
+        parsed = self._grammar.parse(self._data[start:end], 0)
+        if not self._plausible(parsed.cells):
+            return False
+        if end > self._doubt_until or parsed.quoted:
+            self._in_doubt = False
+        return True
+
     def _plausible(self, cells: tuple[bytes, ...]) -> bool:
         """Tell whether most cells have the shapes of their columns, and are enough to tell."""
         pairs = zip(cells, self._layout.typed, strict=False)

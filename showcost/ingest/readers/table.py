@@ -7,18 +7,27 @@ that each byte and line of the delivery is in exactly one of them.
 from __future__ import annotations
 
 import mmap
-import os
 from bisect import bisect_left
 from collections import Counter, deque
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from showcost.ingest.readers.fast import CELLS, MOST_TITLES, FastLane, Lines, offsets, whole_numbers
+from showcost.ingest.readers.ahead import Ahead, LineCount, blocks
+from showcost.ingest.readers.fast import (
+    CELLS,
+    MOST_TITLES,
+    FastLane,
+    Lines,
+    offsets,
+    plain_numbers,
+    stretches,
+    whole_numbers,
+)
 from showcost.ingest.readers.grammar import count_lines
 from showcost.ingest.readers.layout import Layout, is_note, is_total
 from showcost.ingest.readers.model import (
@@ -35,9 +44,7 @@ from showcost.ingest.readers.scan import BROKEN_QUOTES, HAS_NUL, Found, Scanner
 
 if TYPE_CHECKING:
     import tempfile
-    from collections.abc import Iterator
-    from concurrent.futures import Future
-    from pathlib import Path
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -48,10 +55,10 @@ if TYPE_CHECKING:
 _BATCH: Final = 16_384
 _LONGEST_FOOTER: Final = 24
 _KEPT_TEXT: Final = 1_000
-_BLOCK: Final = 2**19
-_TAIL: Final = 2**16
-_LEARNT: Final = 128
-"""Rows of a block of which the look is noted."""
+_PART: Final = 2**19
+_NOTED_FIRST: Final = 2048
+_NOTED_EVERY: Final = 256
+_NOTED_LAST: Final = 2**22
 _WORTH_IT: Final = 0.5
 _FORGET: Final = 2**26
 _HOPELESS: Final = 100_000
@@ -83,24 +90,46 @@ class _Entry:
     found: Found
 
 
-@dataclass(frozen=True)
 class _Block:
-    """The lines of a block and where they start in the plain bytes; which are taken, and as which records."""
+    """A block at hand: where its lines start, and which of them are taken as which records.
 
-    lines: Lines
-    starts: list[int]
-    taken: NDArray[np.bool_]
-    numbers: NDArray[np.int64]
-    places: NDArray[np.int64]
+    `starts` are offsets in the plain bytes, `places` in the delivery from the start of the block on.
+    """
 
-    def take(self, entry: _Entry) -> bool:
-        """Take a record of the careful lane as the line that it is, if it is a sound one of this block."""
-        start = entry.found.start
-        line = bisect_left(self.starts, start)
-        if line == len(self.starts) or self.starts[line] != start or not self.lines.sound[line]:
-            return False
-        self.taken[line], self.numbers[line], self.places[line] = True, entry.number, entry.start
-        return True
+    def __init__(self, lines: Lines, base: int) -> None:
+        self.lines = lines
+        self.starts = base + np.append(0, np.cumsum(lines.plain))
+        self.places = (
+            self.starts - base if lines.place is lines.plain else np.append(0, np.cumsum(lines.place))
+        )
+        self.end = self.starts.item(-1)
+        self._runs: list[tuple[int, int, int, int]] = []
+
+    def __len__(self) -> int:
+        return len(self.lines.sound)
+
+    def line_at(self, position: int) -> int:
+        """Return the line that begins at a place in the plain bytes; where none does, the one after it."""
+        return bisect_left(self.starts.data, position)
+
+    def is_row(self, line: int, position: int) -> bool:
+        """Tell whether a line begins at a place and is a row beyond doubt."""
+        return self.starts.item(line) == position and bool(self.lines.sound[line])
+
+    def take(self, line: int, stop: int, number: int, place: int) -> int:
+        """Take lines as the records from `number` on, that start at `place`; return their size."""
+        start: int = self.places.item(line)
+        size: int = self.places.item(stop) - start
+        self._runs.append((line, stop - line, number - line, place - start))
+        return size
+
+    def batch(self) -> pa.RecordBatch:
+        """Return the lines that are taken as records."""
+        line, size, number, place = np.array(self._runs, np.int64).reshape(-1, 4).T
+        indexes = stretches(line, size)
+        return self.lines.batch(
+            indexes, indexes + np.repeat(number, size), self.places[indexes] + np.repeat(place, size)
+        )
 
 
 class TableReading(Reading):
@@ -118,23 +147,25 @@ class TableReading(Reading):
         self._batch = _Batch(known.plain.encoding)
         self._headers: dict[tuple[bytes, ...], bytes] = {}
         self._usual = Counter[int]()
-        self._shapes = Counter[tuple[bool, ...]]()
+        self._shapes = Counter[bytes]()
         self._block: _Block | None = None
+        self._other_widths = self._widths_of_no_error()
 
     def _read(self) -> Iterator[pa.RecordBatch]:
         begin = 0 if self._plain.wide else self._plain.bom
-        if self._plain.path.stat().st_size > begin:
-            with (
-                self._plain.path.open("rb") as file,
-                mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
-            ):
-                self._data = data
-                yield from self._lanes(data, begin)
-                self._take_footer()
-                self._flush()
-        if len(self._batch):
-            yield self._batch.take()
-        self._finish()
+        with LineCount(self._plain.path, begin, lone_cr=self._known.grammar.lone_cr) as lines:
+            if self._plain.path.stat().st_size > begin:
+                with (
+                    self._plain.path.open("rb") as file,
+                    mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
+                ):
+                    self._data = data
+                    yield from self._lanes(data, begin)
+                    self._take_footer()
+                    self._flush()
+            if len(self._batch):
+                yield self._batch.take()
+            self._finish(lines.result())
 
     def _lanes(self, data: mmap.mmap, position: int) -> Iterator[pa.RecordBatch]:
         """Go through the file, in blocks where the fast lane can take most lines, else by records."""
@@ -147,8 +178,14 @@ class TableReading(Reading):
             encoding=self._plain.encoding,
             literal_quotes=known.literal_quotes,
         )
-        lane = FastLane(known.grammar, self._layout.width, self._plain.encoding, wide=bool(self._plain.wide))
-        with _Ahead(lane, self._plain.path) as ahead:
+        lane = FastLane(
+            known.grammar,
+            self._layout.width,
+            self._plain.encoding,
+            wide=bool(self._plain.wide),
+            longest=known.limits.record_bytes,
+        )
+        with Ahead(lane, self._plain.path) as ahead:
             careful_until = 0 if lane.usable else size
             forgotten = 0
             while position < size:
@@ -159,19 +196,16 @@ class TableReading(Reading):
                 if in_table and position >= careful_until:
                     lines, end = ahead.take(position, tuple(self._headers.values()))
                     if lines is not None and lines.sound.mean() >= _WORTH_IT:
-                        position, build = self._take_block(lines, scanner, position)
-                        yield from ahead.built(build, self._batch.take() if len(self._batch) else None)
+                        position, batch = self._take_block(lines, scanner, position)
+                        yield _in_order(batch, self._batch.take()) if len(self._batch) else batch
                         continue
                     careful_until = end
                 position = self._handle(scanner.step(position, self._number + 1))
                 if len(self._batch) >= _BATCH:
-                    yield from ahead.built()
                     yield self._batch.take()
                 if self.counts.rejected > _HOPELESS and self.counts.rejected > self.counts.accepted:
-                    yield from ahead.built()
                     self._give_up(position)
                     return
-            yield from ahead.built()
 
     def _give_up(self, position: int) -> None:
         """Reject the rest of a file of which most is no table as one record: time is bounded too."""
@@ -181,51 +215,87 @@ class TableReading(Reading):
             return
         start, self._place = self._place, self._plain.size
         self._number += 1
-        parts = _blocks(self._plain.path, position)
+        parts = blocks(self._plain.path, position)
         self.counts.lines += count_lines(parts, lone_cr=self._known.grammar.lone_cr)
         self.counts.bytes += size
-        self.counts.rejected += 1
         why = "most records before are ragged: the rest of the delivery is rejected as one"
-        raw = self._raw(start, self._place)
-        self.rejected.add(Rejected(self._number, start, self._place, ROW_RAGGED, why, raw))
+        self._reject(self._number, start, self._place, ROW_RAGGED, why)
 
-    def _take_block(self, lines: Lines, scanner: Scanner, base: int) -> tuple[int, _Build]:
+    def _widths_of_no_error(self) -> frozenset[int]:
+        """Return the numbers of cells of records that may be a row or the header of a table once more."""
+        layout = self._layout
+        more = {layout.width + surplus for surplus in layout.surplus}
+        less = {layout.width - deficit for deficit in layout.deficit}
+        return frozenset(more | less | {len(layout.columns)})
+
+    def _take_block(self, lines: Lines, scanner: Scanner, base: int) -> tuple[int, pa.RecordBatch]:
         """Take the sound lines of a block together and the others one by one; return where to go on."""
-        count = len(lines.sound)
-        places = np.append(0, np.cumsum(lines.place))
-        exceptions = [*np.flatnonzero(~lines.sound).tolist(), count]
-        starts = (base + np.cumsum(lines.plain) - lines.plain).tolist() if len(exceptions) > 1 else []
-        taken, numbers, at = np.zeros(count, np.bool_), np.zeros(count, np.int64), np.zeros(count, np.int64)
-        self._block = block = _Block(lines, starts, taken, numbers, at)
-        end = base + int(lines.plain.sum())
-        line = 0
-        while line < count:
-            stop = exceptions[bisect_left(exceptions, line)]
+        self._block = block = _Block(lines, base)
+        exceptions = [*np.flatnonzero(~lines.sound).tolist(), len(block)]
+        line, at, end = 0, 0, block.end
+        while line < len(block):
+            while exceptions[at] < line:
+                at += 1
+            stop = exceptions[at]
             if stop > line:
                 self._flush()
-                taken[line:stop] = True
-                numbers[line:stop] = np.arange(self._number + 1, self._number + 1 + stop - line)
-                at[line:stop] = places[line:stop] + (self._place - int(places[line]))
-                self._count(stop - line, int(places[stop] - places[line]))
-            if stop == count:
+                self._count(stop - line, block.take(line, stop, self._number + 1, self._place))
+            if stop == len(block):
                 break
-            line, end = self._by_records(scanner, block, stop, end)
-        self._learn(lines)
+            line = self._reject_ragged(block, stop)
+            if line == stop:
+                line, end = self._by_records(scanner, block, stop)
         self._block = None
-        return end, (lines, taken, numbers[taken], at[taken])
+        batch = block.batch()
+        self._learn(batch)
+        return end, batch
 
-    def _by_records(self, scanner: Scanner, block: _Block, line: int, end: int) -> tuple[int, int]:
+    def _reject_ragged(self, block: _Block, line: int) -> int:
+        """Reject whole records of a width that no row has; return the line after them.
+
+        It is `line` itself when nobody can say that without a look at their cells, or at what follows.
+        """
+        widths, first = block.lines.widths, line
+        if self._known.mender.is_able:
+            return line
+        while widths.item(line) and widths.item(line) not in self._other_widths:
+            line += 1
+            if line == len(block):
+                return first
+        if not block.lines.sound[line]:
+            return first
+        self._flush()
+        for ragged in range(first, line):
+            start = self._place
+            size = block.places.item(ragged + 1) - block.places.item(ragged)
+            self._number += 1
+            self._place += size
+            self.counts.lines += 1
+            self.counts.bytes += size
+            self._reject(self._number, start, self._place, ROW_RAGGED, self._why_ragged(widths.item(ragged)))
+        return line
+
+    def _by_records(self, scanner: Scanner, block: _Block, line: int) -> tuple[int, int]:
         """Go on record by record until a sound line begins; return its index and the end of the block."""
-        starts, count = block.starts, len(block.starts)
-        position = starts[line]
+        position = block.starts.item(line)
         while True:
             position = self._handle(scanner.step(position, self._number + 1))
-            if position >= end:
-                return count, position
-            if not scanner.in_doubt:
-                line = bisect_left(starts, position)
-                if starts[line] == position and block.lines.sound[line]:
-                    return line, end
+            if position >= block.end:
+                return len(block), position
+            line += 1
+            if block.starts.item(line) != position:
+                line = block.line_at(position)
+            while block.is_row(line, position):
+                if not scanner.in_doubt:
+                    return line, block.end
+                if not scanner.trusts(position, block.starts.item(line + 1)):
+                    break
+                self._flush()
+                self._count(1, block.take(line, line + 1, self._number + 1, self._place))
+                line += 1
+                position = block.starts.item(line)
+                if line == len(block):
+                    return line, position
 
     def _count(self, rows: int, size: int) -> None:
         self._number += rows
@@ -234,19 +304,19 @@ class TableReading(Reading):
         self.counts.lines += rows
         self.counts.bytes += size
 
-    def _learn(self, lines: Lines) -> None:
+    def _learn(self, batch: pa.RecordBatch) -> None:
         """Note what rows look like, to tell them from a footer."""
-        if len(self._shapes) < _KEPT_TEXT and self._usual.total() < _BATCH:
-            delimiter = self._known.grammar.delimiter
-            plain = np.flatnonzero(lines.sound & ~lines.quoted)
-            for line in plain[:: len(plain) // _LEARNT + 1].tolist():
-                cells = lines.text[lines.starts[line] : lines.ends[line]].split(delimiter)
-                self._note(tuple(map(_has_text, cells)))
+        numbers = plain_numbers(batch.column("record"))
+        noted = np.flatnonzero(_is_noted(numbers))
+        if len(noted):
+            cells = batch.column("cells").take(whole_numbers(noted)).flatten()
+            sizes = plain_numbers(pc.binary_length(pc.ascii_trim_whitespace(cells)))
+            for filled in (sizes > 0).reshape(len(noted), -1):
+                self._note(filled.tobytes())
 
-    def _note(self, filled: tuple[bool, ...]) -> None:
+    def _note(self, filled: bytes) -> None:
         self._usual[sum(filled)] += 1
-        if len(self._shapes) < _KEPT_TEXT:
-            self._shapes[filled] += 1
+        self._shapes[filled] += 1
 
     def _handle(self, found: Found) -> int:
         """Count, place and sort a record of the careful lane; return where it ends in the plain bytes.
@@ -293,7 +363,7 @@ class TableReading(Reading):
             return self.header_lines
         if entry.number >= self._layout.first_row:
             return None
-        sparse = not entry.found.problem and sum(map(_has_text, entry.found.cells)) <= 1
+        sparse = not entry.found.problem and sum(_filled(entry.found.cells)) <= 1
         if sparse or self.dialect.header_records:
             self.counts.preamble += 1
             return self.preamble
@@ -317,8 +387,8 @@ class TableReading(Reading):
         if not self._plain.wide:
             return found.end - found.start
         size = 0
-        for start in range(found.start, found.end, _BLOCK):
-            part = self._data[start : min(start + _BLOCK, found.end)]
+        for start in range(found.start, found.end, _PART):
+            part = self._data[start : min(start + _PART, found.end)]
             follow = sum(map(part.count, _CONTINUATION))
             size += 2 * (len(part) - follow + sum(map(part.count, _BEYOND)))
         return size
@@ -341,23 +411,32 @@ class TableReading(Reading):
             found = self._mend(entry.number, found)
             problem = found.problem
         if not problem and not found.fits:
-            problem = f"{len(found.cells)} cells where the table has {self._layout.width}"
+            problem = self._why_ragged(len(found.cells))
         if not problem and not self._accept(entry, found):
             problem = f"the record has bytes that are not valid in {self._plain.encoding}"
             code = ROW_NO_TEXT
         if problem:
-            raw = self._raw(entry.start, entry.end)
-            self.counts.rejected += 1
-            self.rejected.add(Rejected(entry.number, entry.start, entry.end, code, problem, raw))
+            self._reject(entry.number, entry.start, entry.end, code, problem)
             return
         self.counts.accepted += 1
-        if self._usual.total() < _BATCH:
-            self._note(tuple(map(_has_text, found.cells)))
+        if entry.number <= _NOTED_FIRST or (entry.number % _NOTED_EVERY == 0 and entry.number <= _NOTED_LAST):
+            self._note(_filled(found.cells))
+
+    def _why_ragged(self, count: int) -> str:
+        return f"{count} cells where the table has {self._layout.width}"
+
+    def _reject(self, number: int, start: int, end: int, code: str, why: str) -> None:
+        self.counts.rejected += 1
+        self.rejected.add(Rejected(number, start, end, code, why, self._raw(start, end)))
 
     def _accept(self, entry: _Entry, found: Found) -> bool:
         """Take a row, with its block if that is still at hand; return False when it cannot be decoded."""
-        if self._block is not None and self._block.take(entry):
-            return True
+        block, start = self._block, found.start
+        if block is not None and block.starts.item(0) <= start < block.end:
+            line = block.line_at(start)
+            if block.is_row(line, start):
+                block.take(line, line + 1, entry.number, entry.start)
+                return True
         return self._batch.add(entry, found)
 
     def _mend(self, number: int, found: Found) -> Found:
@@ -382,7 +461,8 @@ class TableReading(Reading):
     def _take_footer(self) -> None:
         """Move totals and notes at the end of the file out of the table."""
         tail = self._tail
-        full = self._usual.most_common(1)[0][0] if self._usual else self._usual_of_tail()
+        counted = [(count, cells) for cells, count in self._usual.items()]
+        full = max(counted)[1] if counted else self._usual_of_tail()
         footer: list[TextRecord] = []
         while len(tail) > (0 if self.counts.accepted else 1) and self._is_footer(tail[-1], full):
             self._keep(footer, tail.pop())
@@ -392,8 +472,8 @@ class TableReading(Reading):
 
     def _is_footer(self, entry: _Entry, full: int) -> bool:
         found = entry.found
-        filled = tuple(map(_has_text, found.cells))
-        alike = sum(tuple(map(_has_text, other.found.cells)) == filled for other in self._tail)
+        filled = _filled(found.cells)
+        alike = sum(_filled(other.found.cells) == filled for other in self._tail)
         repeats = found.fits and (self._shapes[filled] > 0 or alike > 1)
         cells = [cell.decode(self._plain.encoding, "replace") for cell in found.cells]
         if found.problem:
@@ -403,13 +483,11 @@ class TableReading(Reading):
         return is_note(cells, self._layout, repeats=repeats)
 
     def _usual_of_tail(self) -> int:
-        counts = sorted(sum(map(_has_text, e.found.cells)) for e in self._tail if e.found.fits)
+        counts = sorted(sum(_filled(e.found.cells)) for e in self._tail if e.found.fits)
         return counts[len(counts) // 2] if counts else 0
 
-    def _finish(self) -> None:
+    def _finish(self, lines: int) -> None:
         """Compare with an independent count of lines and bytes."""
-        begin = 0 if self._plain.wide else self._plain.bom
-        lines = count_lines(_blocks(self._plain.path, begin), lone_cr=self._known.grammar.lone_cr)
         self.counts.verify(records=self._number, lines=lines, size=self._plain.size - self._plain.bom)
         preamble = tuple(record.record for record in self.preamble)
         kinds = Counter(what for _, what in self.mended)
@@ -421,89 +499,32 @@ class TableReading(Reading):
 
 
 def _is_title(found: Found) -> bool:
-    return not found.problem and sum(map(_has_text, found.cells)) == 1
+    return not found.problem and sum(_filled(found.cells)) == 1
 
 
-def _has_text(cell: bytes) -> bool:
-    return bool(cell.strip())
+def _filled(cells: Sequence[bytes]) -> bytes:
+    """Return for each cell whether it has text."""
+    return bytes(map(bool, map(bytes.strip, cells)))
 
 
-def _blocks(path: Path, start: int) -> Iterator[bytes]:
-    """Read a file from `start` on, a block at a time."""
-    with path.open("rb") as file:
-        file.seek(start)
-        while block := file.read(_BLOCK):
-            yield block
+def _is_noted(numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Tell the rows of which the look is noted; by their numbers alone, so that blocks make no difference."""
+    noted: NDArray[np.bool_] = numbers <= _NOTED_LAST
+    noted &= (numbers <= _NOTED_FIRST) | (numbers % _NOTED_EVERY == 0)
+    return noted
 
 
-_Build = tuple[Lines, "NDArray[np.bool_]", "NDArray[np.int64]", "NDArray[np.int64]"]
-"""What `FastLane.build` needs: lines, which are taken, their numbers, their places."""
-
-
-class _Ahead:
-    """Does the work on whole blocks beside the reading: analyses the next block, builds the last one."""
-
-    def __init__(self, lane: FastLane, path: Path) -> None:
-        self._lane = lane
-        self._file = path.open("rb")
-        self._size = path.stat().st_size
-        self._workers = ThreadPoolExecutor(2, thread_name_prefix="reader")
-        self._next: tuple[int, Future[tuple[Lines | None, int]]] | None = None
-        self._building: Future[pa.RecordBatch] | None = None
-
-    def take(self, position: int, headers: tuple[bytes, ...]) -> tuple[Lines | None, int]:
-        """Return the lines of the block at `position`, or None, and where the next block begins."""
-        if self._next is not None and self._next[0] == position:
-            lines, end = self._next[1].result()
-        else:
-            lines, end = self._analyse(position, headers)
-        self._next = (end, self._workers.submit(self._analyse, end, headers)) if end < self._size else None
-        return lines, end
-
-    def _analyse(self, position: int, headers: tuple[bytes, ...]) -> tuple[Lines | None, int]:
-        """Analyse a block of whole lines; none is taken near the end of the file, where a footer may be."""
-        stop = min(position + _BLOCK, self._size - _TAIL)
-        if stop <= position + _TAIL:
-            return None, self._size
-        block = os.pread(self._file.fileno(), stop - position, position)
-        length = block.rfind(self._lane.line_end) + 1
-        if not length:
-            return None, stop
-        if self._lane.line_end == b"\r" and block[length : length + 1] in {b"", b"\n"}:
-            # What may be a carriage return of CR LF is for the careful lane.
-            return None, position + length
-        return self._lane.analyse(block[:length], headers), position + length
-
-    def built(
-        self, build: _Build | None = None, others: pa.RecordBatch | None = None
-    ) -> Iterator[pa.RecordBatch]:
-        """Yield the batch being built, if any, and begin with the next, which `others` are records of too."""
-        before = self._building
-        self._building = self._workers.submit(self._build, build, others) if build is not None else None
-        if before is not None:
-            yield before.result()
-
-    def _build(self, build: _Build, others: pa.RecordBatch | None) -> pa.RecordBatch:
-        """Build a batch, and put the records of both lanes in the order of the delivery."""
-        batch = self._lane.build(*build)
-        if others is None:
-            return batch
-        numbers, pieces, begin = batch.column("record").to_numpy(), [], 0
-        places = np.searchsorted(numbers, others.column("record").to_numpy())
-        groups = np.append(np.flatnonzero(np.diff(places, prepend=-1)), len(places)).tolist()
-        for first, after in pairwise(groups):
-            place = int(places[first])
-            pieces += [batch.slice(begin, place - begin), others.slice(first, after - first)]
-            begin = place
-        pieces.append(batch.slice(begin))
-        return pa.Table.from_batches(pieces).combine_chunks().to_batches()[0]
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._workers.shutdown(cancel_futures=True)
-        self._file.close()
+def _in_order(batch: pa.RecordBatch, others: pa.RecordBatch) -> pa.RecordBatch:
+    """Put the records of both lanes in the order of the delivery."""
+    numbers, pieces, begin = plain_numbers(batch.column("record")), [], 0
+    places = np.searchsorted(numbers, plain_numbers(others.column("record")))
+    groups = np.append(np.flatnonzero(np.diff(places, prepend=-1)), len(places)).tolist()
+    for first, after in pairwise(groups):
+        place = int(places[first])
+        pieces += [batch.slice(begin, place - begin), others.slice(first, after - first)]
+        begin = place
+    pieces.append(batch.slice(begin))
+    return pa.Table.from_batches(pieces).combine_chunks().to_batches()[0]
 
 
 class _Batch:

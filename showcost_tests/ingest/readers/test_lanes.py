@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from showcost.ingest.readers import Hints, read_delivery, table
+from showcost.ingest.readers import Hints, ahead, read_delivery, table
 from showcost.ingest.readers.fast import FastLane
 
 if TYPE_CHECKING:
@@ -63,8 +63,8 @@ def both(path: Path, payload: bytes) -> tuple[Read, Read]:
     """Read with small blocks in the fast lane, and with the careful lane alone."""
     path.write_bytes(payload)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(table, "_BLOCK", 256)
-        patch.setattr(table, "_TAIL", 0)
+        patch.setattr(ahead, "BLOCK", 256)
+        patch.setattr(ahead, "TAIL", 0)
         patch.setattr(table, "_WORTH_IT", 0.0)
         fast = read(path)
         patch.setattr(FastLane, "analyse", lambda *_: None)
@@ -99,3 +99,37 @@ def test_both_lanes_agree_on_a_long_file_with_broken_records(tmp_path: Path) -> 
     fast, careful = both(tmp_path / "any", "\n".join(lines).encode())
     assert fast[0].equals(careful[0].combine_chunks()) or fast[0].to_pylist() == careful[0].to_pylist()
     assert fast[1:] == careful[1:]
+
+
+def test_blocks_and_workers_make_no_difference(tmp_path: Path) -> None:
+    pick = random.Random(3)  # noqa: S311
+    odd = [
+        'P,01/02/2025,"x,1',
+        "P,1",
+        'P,01/02/2025,"a\nb, c",1.00',
+        "",
+        ",,,",
+        'P,a"b,c,1.00',
+        "Code,Date,Name,Amount",
+        "A title,,,",
+        "P1,01/02/2025,Caf\u00e9,8.00",
+    ]
+    lines = ["Code,Date,Name,Amount"]
+    for number in range(20_000):
+        lines.append(f'P{number},01/02/2025,"Name, {number}",{number}.00')
+        if pick.random() < 0.05:
+            lines.append(pick.choice(odd))
+    lines += ["Total,,,200.00", "Printed on Monday"]
+    path = tmp_path / "any"
+    path.write_bytes("\r\n".join(lines).encode("cp1252"))
+    found = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ahead, "TAIL", 1024)
+        for block, workers in [(2**30, 1), (2**21, 1), (2**21, 4), (60_001, 2), (3_000, 3), (2_048, 1)]:
+            patch.setattr(ahead, "BLOCK", block)
+            patch.setattr(ahead, "WORKERS", workers)
+            found.append(read(path))
+    records = [rows.combine_chunks().to_batches()[0] for rows, *_ in found]
+    assert len(found[0][3]) == 2
+    assert all(one.equals(records[0]) for one in records[1:])
+    assert all(one[1:] == found[0][1:] for one in found[1:])
