@@ -17,7 +17,7 @@ from showcost.config.feeds import choose_feed, load_feeds
 from showcost.config.home import open_home
 from showcost.core.errors import InputError
 from showcost.core.reasons import CATALOGUE
-from showcost.ingest.landing import NO_HEADER
+from showcost.ingest.landing import NO_HEADER, hints_of
 from showcost.ingest.readers import Hints, read_delivery
 from showcost.ingest.readers.edit_list import write_csv, write_rejects
 from showcost.stages.dry_run import DryRun, dry_run
@@ -111,7 +111,7 @@ def _sink(path: Path | None) -> Iterator[IO[bytes]]:
 
 
 def _parse(file: Path, feed: FeedSpec | None, csv: IO[bytes], log: IO[bytes]) -> dict[str, object]:
-    hints = Hints(**feed.dialect.model_dump()) if feed else Hints(totals_are_rows=True)
+    hints = hints_of(feed) if feed else Hints(totals_are_rows=True)
     with read_delivery(file, format=feed.format if feed else "csv", hints=hints) as reading:
         if feed is None:
             accepted, landing = write_csv(reading, csv), None

@@ -202,12 +202,16 @@ def _parsed(home: Home, feed: FeedSpec, arrival: Arrival) -> Iterator[Content]:
     origin = Origin(arrival.delivery, arrival.number, arrival.size, home.production.dates)
     with (
         PayloadStore(home.raw).opened(arrival.delivery) as path,
-        read_delivery(
-            path, format=feed.format, hints=Hints(**feed.dialect.model_dump()), items=feed.items
-        ) as reading,
+        read_delivery(path, format=feed.format, hints=hints_of(feed), items=feed.items) as reading,
         settled_content(feed, reading, origin) as content,
     ):
         yield content
+
+
+def hints_of(feed: FeedSpec) -> Hints:
+    """Return what a feed states about the form of its deliveries."""
+    labels = feed.control_total.labels if feed.control_total else ()
+    return Hints(**feed.dialect.model_dump(), total_labels=labels)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from showcost.config.feed import ControlTotal, FeedSpec
 from showcost.config.production import Span
 from showcost.ingest import delivery_records, landing
 from showcost.ingest.landing import Content, settled_content
-from showcost.ingest.readers import Hints, read_delivery
+from showcost.ingest.readers import read_delivery
 from showcost.ingest.recording import record_hashes
 from showcost.ingest.records import Origin
 
@@ -49,7 +49,7 @@ def landed(path: Path, text: str, feed: FeedSpec = FEED) -> Iterator[Content]:
     path.write_text(text, encoding="utf-8")
     origin = Origin("0" * 64, 3, path.stat().st_size, DATES)
     with (
-        read_delivery(path, hints=Hints(**feed.dialect.model_dump())) as reading,
+        read_delivery(path, hints=landing.hints_of(feed)) as reading,
         settled_content(feed, reading, origin) as content,
     ):
         yield content
@@ -111,6 +111,21 @@ def test_a_wrong_total_at_the_end_refuses_what_was_built_before(tmp_path: Path) 
         (record,) = content.records.by_date().read_all().to_pylist()
     assert (record["read_code"], record["record"], content.summary.received) == ("SC-FIL-003", 0, 1)
     assert (record["byte_start"], record["byte_end"]) == (0, len(text))
+
+
+def test_the_line_of_a_total_is_known_by_the_words_of_the_feed(tmp_path: Path) -> None:
+    feed = FEED.model_copy(
+        update={"control_total": ControlTotal(labels=("Slutsumma",), field="net_amount"), "decimal_mark": "."}
+    )
+    rows = f"{HEADER}\nV1,1,01/02/2025,2.00\nV1,2,01/02/2025,3.00\n"
+    for line in ("Slutsumma,,,5.00", "SLUTSUMMA:,2,28/02/2025,5.00"):
+        with landed(tmp_path / "any", rows + line, feed) as content:
+            records = content.records.by_date().read_all().to_pylist()
+        assert [row["read_code"] for row in records] == [None, None], line
+        assert content.summary.received == 2
+    with landed(tmp_path / "any", rows + "Slutsumma,,,6.00", feed) as content:
+        (record,) = content.records.by_date().read_all().to_pylist()
+    assert record["read_code"] == "SC-FIL-003"
 
 
 def test_a_header_alone_is_refused_for_a_person_to_ask(tmp_path: Path) -> None:

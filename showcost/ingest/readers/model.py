@@ -40,6 +40,8 @@ class Hints:
     `quote` and `escape` may be "" for none. `header_record` is the 1-based number of the record that
     is the header, 0 for a file without one. `skip_records` is the number of records before the table.
     `totals_are_rows` keeps a total at the end in the table, for a user who has not said what the rows are.
+    `total_labels` are the words, compared as headers are, that the line of a total at the end begins with;
+    lines with the words that totals usually have are recognised without.
     """
 
     encoding: str | None = None
@@ -50,6 +52,7 @@ class Hints:
     skip_records: int | None = None
     sheet: str | None = None
     totals_are_rows: bool = False
+    total_labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from showcost.config.feed import normal_header
 from showcost.ingest.readers.detect import detect_form, records
 from showcost.ingest.readers.grammar import Grammar
 from showcost.ingest.readers.items import JsonReading
@@ -42,7 +43,6 @@ def read_delivery(
     format: str = "csv",  # noqa: A002
     hints: Hints = Hints(),  # noqa: B008
     items: ItemMapping | None = None,
-    original_name: str | None = None,  # noqa: ARG001
     work_dir: Path | None = None,
     limits: Limits = _LIMITS,
 ) -> Reading:
@@ -165,6 +165,7 @@ def _table(
         mender,
         literal_quotes=sample.literal_quotes,
         totals_are_rows=hints.totals_are_rows,
+        total_labels=frozenset(map(normal_header, hints.total_labels)),
     )
     return TableReading(known, folder)
 

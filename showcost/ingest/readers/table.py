@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from showcost.config.feed import normal_header
 from showcost.ingest.readers.ahead import Ahead, LineCount, blocks
 from showcost.ingest.readers.fast import (
     CELLS,
@@ -78,6 +79,7 @@ class Known:
     mender: Mender
     literal_quotes: bool
     totals_are_rows: bool
+    total_labels: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -478,6 +480,9 @@ class TableReading(Reading):
         cells = [cell.decode(self._plain.encoding, "replace") for cell in found.cells]
         if found.problem:
             return False
+        label = next((cell for cell in cells if cell.strip()), "")
+        if normal_header(label) in self._known.total_labels:
+            return True
         if is_total(cells, self._layout, full=full, repeats=repeats):
             return not (self._known.totals_are_rows and found.fits)
         return is_note(cells, self._layout, repeats=repeats)

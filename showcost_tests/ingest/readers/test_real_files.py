@@ -33,7 +33,7 @@ SEEN = {
 def test_every_file_is_read_and_accounted_for() -> None:
     counted = Counter[str]()
     for file in sorted(corpus_dir("uk_spend").iterdir()):
-        with read_delivery(file, original_name=file.name) as reading:
+        with read_delivery(file) as reading:
             rows = reading.table()
             counts = reading.counts
             assert (
