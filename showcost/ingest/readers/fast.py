@@ -331,7 +331,7 @@ def _per_line(indexes: Ints, first: Ints) -> Ints:
     """Count the marks of some (sorted) indexes in each line."""
     if not len(indexes):
         return np.zeros(len(first), np.int64)
-    return np.diff(np.searchsorted(indexes, first), append=len(indexes))
+    return np.bincount(np.searchsorted(first, indexes, side="right") - 1, minlength=len(first))
 
 
 def _only(text: bytes, keep: Flags) -> pa.Buffer:

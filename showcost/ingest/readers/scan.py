@@ -67,6 +67,7 @@ class Scanner:
         """
         self._encoding, self._literal_quotes = encoding, literal_quotes
         self._data, self._grammar, self._layout = data, grammar, layout
+        self._typed = [(column, kind) for column, kind in enumerate(layout.typed) if kind in TYPED]
         self._limit = limits.record_bytes
         self._doubt_until = -1
         self._in_doubt = False
@@ -265,10 +266,13 @@ class Scanner:
 
     def _plausible(self, cells: tuple[bytes, ...]) -> bool:
         """Tell whether most cells have the shapes of their columns, and are enough to tell."""
-        pairs = zip(cells, self._layout.typed, strict=False)
-        checked = [(cell, kind) for cell, kind in pairs if kind in TYPED and cell.strip()]
-        fitting = sum(shape(cell.decode(self._encoding, "replace")) == kind for cell, kind in checked)
-        return fitting * 2 > len(checked) if checked else len(cells) > _FEW_COLUMNS
+        checked = fitting = 0
+        for column, kind in self._typed:
+            cell = cells[column].strip() if column < len(cells) else b""
+            if cell:
+                checked += 1
+                fitting += shape(cell.decode(self._encoding, "replace")) == kind
+        return fitting * 2 > checked if checked else len(cells) > _FEW_COLUMNS
 
     def _holds_rows(self, window: bytes, at: int, stop: int) -> bool:
         """Tell whether the whole lines within a record are by themselves mostly rows of the table."""
