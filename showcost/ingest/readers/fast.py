@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 MOST_TITLES: Final = 8
 """Lines above a header that occurs again that may be titles of it."""
 
+_STAND_IN: Final = b"\x1f"
 _MOST_QUOTES: Final = 4
 """Quotes of a cell of a header, on average."""
 _NUL: Final = 0
@@ -96,8 +97,10 @@ class FastLane:
         self._width, self._encoding, self._wide, self._longest = width, encoding, wide, longest
         delimiter = grammar.delimiter.decode(encoding).encode()
         quote = grammar.quote.decode(encoding).encode()
-        single = len(delimiter) == 1 and len(quote) <= 1
-        self.usable = single and not grammar.escape and width > 1
+        single = len(delimiter) == 1 or not set(delimiter) & {_NUL, _CR, _LF, *quote}
+        self.usable = bool(delimiter) and single and len(quote) <= 1 and not grammar.escape and width > 1
+        self._long = delimiter if len(delimiter) > 1 else b""
+        delimiter = _STAND_IN if self._long else delimiter
         self.line_end = b"\r" if grammar.lone_cr else b"\n"
         self._delimiter = delimiter[0] if delimiter else _NUL
         self._quote = quote[0] if quote else _NUL
@@ -119,6 +122,9 @@ class FastLane:
         if text is None or (self.line_end == b"\r" and b"\n" in text):
             return None
         text = text.replace(b"\r", b"\n") if self.line_end == b"\r" else text
+        if self._long and _STAND_IN in text:
+            return None
+        full, text = text, self._shortened(text)
         data = np.frombuffer(text, np.uint8)
         is_mark = self._is_mark(text, data)
         marks = _find_marks(data, is_mark)
@@ -127,17 +133,40 @@ class FastLane:
         self._refuse_odd(marks, whole, text)
         around = marks.feeds + 1 - marks.first - _per_line(inner, marks.first)
         widths = around - quotes - marks.returned
-        plain, place = self._lengths(data, marks, transcoded=len(text) != len(block))
+        ends = self._ends(full, marks, inner, whole)
+        plain, place = self._lengths(full, ends, transcoded=len(full) != len(block))
         whole &= plain <= self._longest
         self._refuse_blank(data, text, marks, whole)
         sound = whole & (widths == self._width)
-        self._refuse_headers(data, text, marks, sound, headers)
+        self._refuse_headers(data, text, marks, sound, tuple(map(self._shortened, headers)))
         widths[~whole | (widths == self._width)] = 0
         if len(doubled):
             around -= _per_line(doubled, marks.first)
             inner = np.sort(np.concatenate((inner, doubled)))
         cells = self._cells(text, marks, sound, inner, around, is_mark)
-        return Lines(sound, widths, plain, place, _bodies(text, marks, sound), cells)
+        return Lines(sound, widths, plain, place, _bodies(full, ends, marks.returned, sound), cells)
+
+    def _shortened(self, text: bytes) -> bytes:
+        """Return a text with a delimiter of one byte, which takes the place of a longer one."""
+        return text.replace(self._long, _STAND_IN) if self._long else text
+
+    def _ends(self, full: bytes, marks: _Marks, inner: Ints, whole: Flags) -> Ints:
+        """Return the ends of the lines in the text before it was shortened.
+
+        Lines with a stand-in within quotes are no whole records. Raises IntegrityError when a line was not
+        shortened by just its delimiters.
+        """
+        if not self._long:
+            return marks.ends
+        ends: Ints = np.flatnonzero(np.frombuffer(full, np.uint8) == _LF) + 1
+        stand_ins = np.flatnonzero(marks.kinds == self._delimiter)
+        count = _per_line(stand_ins, marks.first)
+        shorter = np.diff(ends, prepend=0) - (marks.ends - marks.starts)
+        if not np.array_equal(shorter, count * (len(self._long) - 1)):
+            raise IntegrityError("a line has other bytes than its cells and marks: nothing was taken from it")
+        within = inner[marks.kinds[inner] == self._delimiter]
+        whole[np.searchsorted(marks.first, within, side="right") - 1] = False
+        return ends
 
     def _is_mark(self, text: bytes, data: Bytes) -> Flags:
         found: Flags = data == self._delimiter
@@ -233,12 +262,12 @@ class FastLane:
         parts = line.split(self._delimiter_bytes)
         return sum(not part.strip() for part in parts) >= self._width - 1
 
-    def _lengths(self, data: Bytes, marks: _Marks, *, transcoded: bool) -> tuple[Ints, Ints]:
+    def _lengths(self, text: bytes, ends: Ints, *, transcoded: bool) -> tuple[Ints, Ints]:
         """Return the lengths of the lines in the plain bytes and in the delivery itself."""
-        starts = marks.starts
-        size = marks.ends - starts
+        size = np.diff(ends, prepend=0)
         if not transcoded and not self._wide:
             return size, size
+        data, starts = np.frombuffer(text, np.uint8), ends - size
         characters = size - np.add.reduceat((data & 0xC0) == 0x80, starts, dtype=np.int64)  # noqa: PLR2004
         if not self._wide:
             return characters, characters
@@ -346,17 +375,14 @@ def _flags(flags: Flags) -> pa.BooleanArray:
     return pa.Array.from_buffers(pa.bool_(), len(flags), [None, held])
 
 
-def _bodies(text: bytes, marks: _Marks, sound: Flags) -> pa.StringArray:
+def _bodies(text: bytes, ends: Ints, returned: Flags, sound: Flags) -> pa.StringArray:
     """Return the sound lines without their line ends."""
-    if sound.all() and marks.returned.all():
-        whole = pa.Array.from_buffers(
-            pa.binary(), len(sound), [None, offsets(marks.ends), pa.py_buffer(text)]
-        )
+    if sound.all() and returned.all():
+        whole = pa.Array.from_buffers(pa.binary(), len(sound), [None, offsets(ends), pa.py_buffer(text)])
         return pc.binary_slice(whole, 0, -len(b"\r\n")).view(pa.string())
     spans = np.empty(2 * len(sound) + 1, np.int32)
-    spans[0:-1:2] = marks.starts
-    spans[1::2] = marks.ends - 1 - marks.returned
-    spans[-1] = len(text)
+    spans[0], spans[2::2] = 0, ends
+    spans[1::2] = ends - 1 - returned
     whole = pa.Array.from_buffers(
         pa.binary(), len(spans) - 1, [None, pa.py_buffer(spans), pa.py_buffer(text)]
     )

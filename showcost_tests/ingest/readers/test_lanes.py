@@ -49,26 +49,31 @@ ODD = st.sampled_from(
         'P1,01/02/2025,"a""",12.00',
         'P1,01/02/2025,"""a",13.00',
         "P1,01/02/2025,\u20ac\U0001f600,1.00",
+        "P1,01/02/2025,a|b,2.00",
+        "P1|,01/02/2025,|,3.00",
+        '"P1"|,01/02/2025,x,4.00',
+        '"P1|",|01/02/2025,"x||y",5.00',
+        "P1,01/02/2025,\x1f,6.00",
     ]
 )
 
 
-def read(path: Path) -> Read:
-    with read_delivery(path, hints=Hints(delimiter=",", quote='"', escape="")) as reading:
+def read(path: Path, delimiter: str = ",") -> Read:
+    with read_delivery(path, hints=Hints(delimiter=delimiter, quote='"', escape="")) as reading:
         rows = reading.table()
         return rows, list(reading.rejected), reading.counts, [f.record for f in reading.footer]
 
 
-def both(path: Path, payload: bytes) -> tuple[Read, Read]:
+def both(path: Path, payload: bytes, delimiter: str = ",") -> tuple[Read, Read]:
     """Read with small blocks in the fast lane, and with the careful lane alone."""
     path.write_bytes(payload)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ahead, "BLOCK", 256)
         patch.setattr(ahead, "TAIL", 0)
         patch.setattr(table, "_WORTH_IT", 0.0)
-        fast = read(path)
+        fast = read(path, delimiter)
         patch.setattr(FastLane, "analyse", lambda *_: None)
-        return fast, read(path)
+        return fast, read(path, delimiter)
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -76,13 +81,16 @@ def both(path: Path, payload: bytes) -> tuple[Read, Read]:
     st.lists(st.one_of(st.none(), ODD), min_size=1, max_size=40),
     st.sampled_from(["\n", "\r\n", "\r"]),
     st.sampled_from(["utf-8", "utf-8-sig", "cp1252", "utf-16", "utf-16-be"]),
+    st.sampled_from([",", "||", "|~|", "\u00ac"]),
 )
-def test_both_lanes_agree(tmp_path: Path, lines: list[str | None], end: str, encoding: str) -> None:
+def test_both_lanes_agree(
+    tmp_path: Path, lines: list[str | None], end: str, encoding: str, delimiter: str
+) -> None:
     plain = ",".join(ROW)
     body = ["Code,Date,Name,Amount", *([plain] * 3), *(plain if line is None else line for line in lines)]
     # Whole rows at the end keep out the footer, which is sought in the careful lane only.
-    text = end.join([*body, *([plain] * 3)]) + end
-    fast, careful = both(tmp_path / "any", text.encode(encoding, "ignore"))
+    text = (end.join([*body, *([plain] * 3)]) + end).replace(",", delimiter)
+    fast, careful = both(tmp_path / "any", text.encode(encoding, "ignore"), delimiter)
     assert fast[0].to_pylist() == careful[0].to_pylist()
     assert fast[1:] == careful[1:]
 
