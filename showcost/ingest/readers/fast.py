@@ -136,8 +136,9 @@ class FastLane:
         ends = self._ends(full, marks, inner, whole)
         plain, place = self._lengths(full, ends, transcoded=len(full) != len(block))
         whole &= plain <= self._longest
-        self._refuse_blank(data, text, marks, whole)
+        blank = self._refuse_blank(data, text, marks, whole)
         sound = whole & (widths == self._width)
+        self._refuse_names_below(blank, text, marks, sound)
         self._refuse_headers(data, text, marks, sound, tuple(map(self._shortened, headers)))
         widths[~whole | (widths == self._width)] = 0
         if len(doubled):
@@ -224,11 +225,28 @@ class FastLane:
             returns[marks.feeds[marks.returned] - 1] = False
             whole[np.searchsorted(marks.feeds, np.flatnonzero(returns))] = False
 
-    def _refuse_blank(self, data: Bytes, text: bytes, marks: _Marks, whole: Flags) -> None:
-        """Refuse blank records, which are counted apart."""
+    def _refuse_blank(self, data: Bytes, text: bytes, marks: _Marks, whole: Flags) -> list[int]:
+        """Refuse blank records, which are counted apart; return them."""
+        blank = []
         for line in np.flatnonzero(whole & self._blank_start[data[marks.starts]]).tolist():
             if not text[marks.starts[line] : marks.ends[line]].translate(None, self._blanks):
                 whole[line] = False
+                blank.append(line)
+        return blank
+
+    def _refuse_names_below(self, blank: list[int], text: bytes, marks: _Marks, sound: Flags) -> None:
+        """Refuse what follows a blank record: titles may be there, and below them the names of a table.
+
+        The block before may have ended with a blank record, or with a title.
+        """
+        line = 0
+        for after in (0, *(number + 1 for number in blank)):
+            line = max(line, after)
+            begin = line
+            while line < len(sound) and self._may_be_title(text[marks.starts[line] : marks.ends[line]]):
+                line += 1
+            if line > begin or not after:
+                sound[begin : line + 1] = False
 
     def _refuse_headers(
         self, data: Bytes, text: bytes, marks: _Marks, sound: Flags, headers: tuple[bytes, ...]

@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from showcost.config.feed import normal_header
 from showcost.ingest.readers.shapes import TEXT, TYPED, placeholder, shape
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ _NOTE: Final = re.compile(
 )
 _LONG_NOTE: Final = 60
 _PAIR: Final = 2
+_LEAST_NAMES: Final = 3
 
 
 @dataclass(frozen=True)
@@ -363,6 +365,26 @@ def _tolerances(
 def _all_empty(body: Sequence[Row], count: int, columns: range) -> bool:
     rows = [row for row in body if len(row) == count]
     return not any(row[column].strip(" \t") for row in rows for column in columns)
+
+
+def begins_table(cells: Sequence[str], layout: Layout) -> bool:
+    """Tell whether a record within the table can only be the names of the columns of another one.
+
+    It has three names or more, from the first column on, all words and no two alike; one of them at least
+    stands where the rows have values, or where this table has that name too.
+    """
+    names = {column: cell.strip() for column, cell in enumerate(cells) if cell.strip()}
+    return (
+        len(names) >= _LEAST_NAMES
+        and 0 in names
+        and all(shape(name) == TEXT and not placeholder(name) for name in names.values())
+        and len(set(names.values())) == len(names)
+        and any(
+            kind in TYPED or normal_header(own) == normal_header(names[column])
+            for column, (kind, own) in enumerate(zip(layout.typed, layout.columns, strict=False))
+            if column in names
+        )
+    )
 
 
 def is_total(cells: Sequence[str], layout: Layout, *, full: int, repeats: bool) -> bool:

@@ -10,7 +10,7 @@ import mmap
 from bisect import bisect_left
 from collections import Counter, deque
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import dropwhile, pairwise, takewhile
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -30,7 +30,7 @@ from showcost.ingest.readers.fast import (
     whole_numbers,
 )
 from showcost.ingest.readers.grammar import count_lines
-from showcost.ingest.readers.layout import Layout, is_note, is_total
+from showcost.ingest.readers.layout import Layout, begins_table, is_note, is_total
 from showcost.ingest.readers.model import (
     RECORD_SCHEMA,
     ROW_NO_TEXT,
@@ -84,12 +84,16 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """A record that may be a row: its number, its span in the delivery, what was found."""
+    """A record that may be a row: its number, its span in the delivery, what was found.
+
+    `after_blank` says whether the record before it is blank.
+    """
 
     number: int
     start: int
     end: int
     found: Found
+    after_blank: bool = False
 
 
 class _Block:
@@ -150,6 +154,7 @@ class TableReading(Reading):
         self._headers: dict[tuple[bytes, ...], bytes] = {}
         self._usual = Counter[int]()
         self._shapes = Counter[bytes]()
+        self._last_blank = 0
         self._block: _Block | None = None
         self._other_widths = self._widths_of_no_error()
 
@@ -334,6 +339,7 @@ class TableReading(Reading):
         elif len(found.cells) > 1 and found.cells in self._headers:
             self._take_titles(entry)
         else:
+            self._take_titles_of_another_table(entry)
             self._tail.append(entry)
             if len(self._tail) > _LONGEST_FOOTER:
                 self._settle(self._tail.popleft())
@@ -346,8 +352,10 @@ class TableReading(Reading):
         self.counts.lines += found.lines
         self.counts.bytes += self._place - start
         self._number += found.blanks or 1
+        after_blank = self._last_blank == self._number - 1
         if found.blanks:
             self.counts.blank += found.blanks
+            self._last_blank = self._number
             return None
         if self._number in self.dialect.header_records:
             if self._layout.header_differs:
@@ -355,8 +363,9 @@ class TableReading(Reading):
             return _Entry(self._number, start, self._place, found)
         if not found.problem and not found.quotes and not any(map(bytes.strip, found.cells)):
             self.counts.blank += 1
+            self._last_blank = self._number
             return None
-        return _Entry(self._number, start, self._place, found)
+        return _Entry(self._number, start, self._place, found, after_blank)
 
     def _apart(self, entry: _Entry) -> list[TextRecord] | None:
         """Return where a record of the header or the preamble is kept; None for one that may be a row."""
@@ -380,6 +389,26 @@ class TableReading(Reading):
         self.counts.header += len(titles)
         for title in titles:
             self._keep(self.header_lines, title)
+
+    def _take_titles_of_another_table(self, entry: _Entry) -> None:
+        """Take what stands between a blank record and the names of another table's columns out of this one.
+
+        The names themselves are no row either, but that is for a person to see: they look like one.
+        """
+        tail = self._tail
+        if not tail or not entry.found.fits or not _is_title(tail[-1].found):
+            return
+        above = takewhile(lambda held: _is_title(held.found), reversed(tail))
+        titles = list(dropwhile(lambda held: not held.after_blank, reversed(list(above))))
+        if not titles or not begins_table(self._texts(entry.found), self._layout):
+            return
+        for title in titles:
+            tail.pop()
+            self._keep(self.header_lines, title)
+        self.counts.header += len(titles)
+
+    def _texts(self, found: Found) -> list[str]:
+        return [cell.decode(self._plain.encoding, "replace") for cell in found.cells]
 
     def _utf8(self, body: bytes) -> bytes:
         return body.decode(self._plain.encoding, "replace").encode()
@@ -477,7 +506,7 @@ class TableReading(Reading):
         filled = _filled(found.cells)
         alike = sum(_filled(other.found.cells) == filled for other in self._tail)
         repeats = found.fits and (self._shapes[filled] > 0 or alike > 1)
-        cells = [cell.decode(self._plain.encoding, "replace") for cell in found.cells]
+        cells = self._texts(found)
         if found.problem:
             return False
         label = next((cell for cell in cells if cell.strip()), "")
@@ -504,7 +533,9 @@ class TableReading(Reading):
 
 
 def _is_title(found: Found) -> bool:
-    return not found.problem and sum(_filled(found.cells)) == 1
+    """Tell whether a record has its first cell and nothing else."""
+    filled = _filled(found.cells)
+    return not found.problem and sum(filled) == 1 and bool(filled[0])
 
 
 def _filled(cells: Sequence[bytes]) -> bytes:

@@ -38,6 +38,8 @@ ODD = st.sampled_from(
         'P1,"01/02"/2025,x,7.00',
         "Code,Date,Name,Amount",
         "A title,,,",
+        "Code,Day,Who,Sum",
+        ",lone,,",
         '"Code","Date","Name","Amount"',
         "P1,01/02/2025,x,8.00\r",
         "P1,01/02/2025,nul\0,9.00",
@@ -119,7 +121,7 @@ def test_blocks_and_workers_make_no_difference(tmp_path: Path) -> None:
         ",,,",
         'P,a"b,c,1.00',
         "Code,Date,Name,Amount",
-        "A title,,,",
+        "\r\nA title,,,\r\nCode,Day,Who,Sum",
         "P1,01/02/2025,Caf\u00e9,8.00",
     ]
     lines = ["Code,Date,Name,Amount"]

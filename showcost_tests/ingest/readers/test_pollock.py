@@ -50,11 +50,14 @@ def test_the_survey_sample_scores(capsys: pytest.CaptureFixture[str]) -> None:
     mean = sum(scores.values()) / len(scores)
     with capsys.disabled():
         print(f"\nsurvey sample: {mean:.3f} over {len(scores)} files")  # noqa: T201
-    # Short of 10 are four whose clean twins say otherwise than the file, or than each other: one numbers its
-    # columns from 1 where others begin at 0; one has a title as part of a name, another leaves such a title
-    # out; one spells names otherwise; one has been rearranged by hand. Of the last, titles within the table
-    # are left out: for us they are rows, which validation rejects in sight of a person.
-    assert mean >= 9.88
+    # Short of 10 are four whose clean twins say otherwise than their files; docs/reader.md says how.
+    assert {name for name, value in scores.items() if value < 10} <= {
+        "300mAThree.CSV",
+        "Sustainability_-_Water_consumption_P_56.csv",
+        "permanent_secretary_and_director_general_expenses_and_hospitality_april_to_june_2012.csv",
+        "workforce-management-information-dft_201706.csv",
+    }
+    assert mean >= 9.899
 
 
 def judge(files: Iterable[Polluted], path: Path) -> tuple[dict[str, list[float]], list[str]]:

@@ -226,3 +226,18 @@ def test_a_delimiter_of_several_characters_is_found(path: Path, delimiter: str) 
         assert reading.dialect.delimiter == delimiter
         assert cells(reading)[0] == ["01/02/2025", "Vendor 1", "", "1.50"]
         assert reading.header == ("Date", "Vendor", "Note", "Net")
+
+
+def test_titles_of_another_table_are_no_rows(path: Path) -> None:
+    text = (
+        "Who,When,What,Amount\nA,01/02/2025,van,1.00\n,,and a driver,\nB,02/02/2025,tent,2.00\n,,,\n"
+        "Hospitality,,,\nWho,Day,Whom,Value\nC,03/02/2025,D,3.00\n,,,\nE,,,\nF,04/02/2025,lamp,4.00\n,,,\n"
+        "Notes,,,\nGifts,All of them,,\n"
+    )
+    with read(path, text) as reading:
+        rows = cells(reading)
+        titles = [record.text for record in reading.header_lines]
+    assert titles == ["Who,When,What,Amount", "Hospitality,,,"]
+    assert ["Who", "Day", "Whom", "Value"] in rows
+    assert ["E", "", "", ""] in rows
+    assert ["", "", "and a driver", ""] in rows
