@@ -237,7 +237,7 @@ class FastLane:
     def _refuse_names_below(self, blank: list[int], text: bytes, marks: _Marks, sound: Flags) -> None:
         """Refuse what follows a blank record: titles may be there, and below them the names of a table.
 
-        The block before may have ended with a blank record, or with a title.
+        The block before may have ended with a blank record.
         """
         line = 0
         for after in (0, *(number + 1 for number in blank)):
@@ -245,7 +245,7 @@ class FastLane:
             begin = line
             while line < len(sound) and self._may_be_title(text[marks.starts[line] : marks.ends[line]]):
                 line += 1
-            if line > begin or not after:
+            if line > begin:
                 sound[begin : line + 1] = False
 
     def _refuse_headers(

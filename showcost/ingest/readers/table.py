@@ -240,6 +240,8 @@ class TableReading(Reading):
         self._block = block = _Block(lines, base)
         exceptions = [*np.flatnonzero(~lines.sound).tolist(), len(block)]
         line, at, end = 0, 0, block.end
+        if self._tail and _is_title(self._tail[-1].found):
+            line, end = self._by_records(scanner, block, line)
         while line < len(block):
             while exceptions[at] < line:
                 at += 1
