@@ -156,7 +156,6 @@ class TableReading(Reading):
         self._shapes = Counter[bytes]()
         self._last_blank = 0
         self._block: _Block | None = None
-        self._other_widths = self._widths_of_no_error()
 
     def _read(self) -> Iterator[pa.RecordBatch]:
         begin = 0 if self._plain.wide else self._plain.bom
@@ -205,14 +204,28 @@ class TableReading(Reading):
                     if lines is not None and lines.sound.mean() >= _WORTH_IT:
                         position, batch = self._take_block(lines, scanner, position)
                         yield _in_order(batch, self._batch.take()) if len(self._batch) else batch
+                    else:
+                        careful_until = end
                         continue
-                    careful_until = end
-                position = self._handle(scanner.step(position, self._number + 1))
-                if len(self._batch) >= _BATCH:
-                    yield self._batch.take()
-                if self.counts.rejected > _HOPELESS and self.counts.rejected > self.counts.accepted:
+                else:
+                    position = self._handle(scanner.step(position, self._number + 1))
+                    if len(self._batch) >= _BATCH:
+                        yield self._batch.take()
+                if self._is_hopeless():
                     self._give_up(position)
                     return
+
+    def _is_hopeless(self) -> bool:
+        """Tell whether most records are ragged, those that are held back included."""
+        if not self._may_be_hopeless(0):
+            return False
+        ragged = sum(not entry.found.fits for entry in self._tail)
+        accepted = self.counts.accepted + len(self._tail) - ragged
+        return self.counts.rejected + ragged > max(_HOPELESS, accepted)
+
+    def _may_be_hopeless(self, more: int) -> bool:
+        most = self.counts.rejected + len(self._tail) + more
+        return most > max(_HOPELESS, self.counts.accepted)
 
     def _give_up(self, position: int) -> None:
         """Reject the rest of a file of which most is no table as one record: time is bounded too."""
@@ -228,12 +241,12 @@ class TableReading(Reading):
         why = "most records before are ragged: the rest of the delivery is rejected as one"
         self._reject(self._number, start, self._place, ROW_RAGGED, why)
 
-    def _widths_of_no_error(self) -> frozenset[int]:
+    def _widths_of_no_error(self) -> set[int]:
         """Return the numbers of cells of records that may be a row or the header of a table once more."""
         layout = self._layout
         more = {layout.width + surplus for surplus in layout.surplus}
         less = {layout.width - deficit for deficit in layout.deficit}
-        return frozenset(more | less | {len(layout.columns)})
+        return more | less | set(map(len, self._headers))
 
     def _take_block(self, lines: Lines, scanner: Scanner, base: int) -> tuple[int, pa.RecordBatch]:
         """Take the sound lines of a block together and the others one by one; return where to go on."""
@@ -267,11 +280,12 @@ class TableReading(Reading):
         widths, first = block.lines.widths, line
         if self._known.mender.is_able:
             return line
-        while widths.item(line) and widths.item(line) not in self._other_widths:
+        others = self._widths_of_no_error()
+        while widths.item(line) and widths.item(line) not in others:
             line += 1
             if line == len(block):
                 return first
-        if not block.lines.sound[line]:
+        if not block.lines.sound[line] or self._may_be_hopeless(line - first):
             return first
         self._flush()
         for ragged in range(first, line):
@@ -289,7 +303,7 @@ class TableReading(Reading):
         position = block.starts.item(line)
         while True:
             position = self._handle(scanner.step(position, self._number + 1))
-            if position >= block.end:
+            if position >= block.end or self._is_hopeless():
                 return len(block), position
             line += 1
             if block.starts.item(line) != position:
