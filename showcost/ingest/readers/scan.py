@@ -272,6 +272,8 @@ class Scanner:
             if cell:
                 checked += 1
                 fitting += shape(cell.decode(self._encoding, "replace")) == kind
+                if fitting * 2 > len(self._typed):
+                    return True
         return fitting * 2 > checked if checked else len(cells) > _FEW_COLUMNS
 
     def _holds_rows(self, window: bytes, at: int, stop: int) -> bool:
