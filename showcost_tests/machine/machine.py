@@ -13,7 +13,9 @@ from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
+import duckdb
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
@@ -25,7 +27,7 @@ from showcost.ingest.register import Register
 from showcost.ledger.decisions import Decision, DecisionKind, record_decisions
 from showcost.ledger.periods import Period, record_period
 from showcost.ledger.recovery import writing
-from showcost.ledger.store import Ledger
+from showcost.ledger.store import CONFIG, Ledger
 from showcost.stages.replay import RowPlace, replay
 from showcost.stages.status import feed_status
 from showcost.stages.verification import verify
@@ -83,6 +85,26 @@ class Dying(System):
         self._step()
 
 
+class _KeptOpen:
+    """Keeps the ledger file open beside all uses of it, for to open one anew takes longer than to use it.
+
+    What is not committed is rolled back as ever: that is the matter of a connection, not of the file.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._kept = duckdb.connect(ledger.path, config=CONFIG)
+        self._patch = patch.object(Ledger, "_open", self._open)
+        self._patch.start()
+
+    def close(self) -> None:
+        self._patch.stop()
+        self._kept.close()
+
+    def _open(self, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+        del read_only
+        return self._kept.cursor()
+
+
 @cache
 def template() -> Path:
     """Return a production whose rates are pinned and whose inbox is empty; it is copied, not used."""
@@ -102,6 +124,7 @@ class Machine(RuleBasedStateMachine):
         self.home: Home = open_home(self._folder / "home")
         self.feed = next(feed for feed in load_feeds(self.home.production.code) if feed.name == FEED)
         self.ledger = Ledger(self.home.ledger)
+        self._kept = _KeptOpen(self.ledger)
         self.model = Books()
         self.files: list[str] = []
         self.arrivals = 0
@@ -262,6 +285,7 @@ class Machine(RuleBasedStateMachine):
         status = feed_status(self.home, self.feed).total
         assert status.balances
         assert (status.received, status.posted) == (len(self.model.rows), len(posted))
+        self._kept.close()
         difference = verify(self.home).first
         assert difference is None, str(difference)
         shutil.rmtree(self._folder)
