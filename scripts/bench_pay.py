@@ -3,8 +3,10 @@
     python scripts/bench_pay.py [--rows 1000000] [--slow-rows 5000]
 
 The rows are of all agreements, places and kinds of day; one in 25 is paid wrong, and its reasons are put into
-words too. Both sides begin with what the reader has settled: the engine with typed columns, the per-row rules
-(`showcost_tests/validation/pay/by_hand.py`) with a dictionary a row. They must say the same of every row.
+words too. The rules over neighbouring days look at as many rows, five days of each employee, and at the rules
+of a row once more; "all rules" is both together. Both sides begin with what the reader has settled: the
+engine with typed columns, the per-row rules (`showcost_tests/validation/pay/by_hand.py`) with a dictionary a
+row. They must say the same of every row.
 """
 
 from __future__ import annotations
@@ -44,11 +46,13 @@ def main() -> None:
     print(f"engine: {arguments.rows:,} rows in {engine:.2f} s, {arguments.rows / engine:,.0f} rows/s,")
     print(f"        {failed:,} checks failed and put into words")
 
+    days = days_of_people(len(kinds), cells, arguments.rows)
     started = perf_counter()
-    found = among_neighbours(len(kinds), cells, arguments.rows)
+    found = among_neighbours(*days)
     over_days = perf_counter() - started
     print(f"days:   with neighbouring days {over_days:.2f} s, {arguments.rows / over_days:,.0f} rows/s,")
     print(f"        {found:,} findings put into words")
+    print(f"all rules: {arguments.rows / (engine + over_days):,.0f} rows/s")
 
     slow = [kinds[place % len(kinds)] for place in range(arguments.slow_rows)]
     started = perf_counter()
@@ -103,28 +107,22 @@ def typed(rows: list[dict[str, object]]) -> pa.Table:
 
 
 def judged(cells: pa.Table) -> int:
-    """Hold cells against all rules, chunk by chunk, put the failures into words, and return their number."""
+    """Hold cells against the rules of a row, put the failures into words, and return their number."""
     from showcost.validation.pay import CHECKS, PayJudge, judged_columns
     from showcost.validation.pay.frame import read_frame
     from showcost_tests.validation.pay.rows import AGREEMENTS, SHOW
 
     judge, failures = PayJudge(AGREEMENTS, SHOW), 0
-    for start in range(0, cells.num_rows, 250_000):
-        chunk = cells.slice(start, 250_000).combine_chunks()
-        columns = judged_columns(judge, chunk)
-        for name in CHECKS:
-            failed = chunk.filter(pc.invert(columns[name]))
-            if failed.num_rows:
-                failures += len(judge.words(read_frame(failed, SHOW), name)[0])
+    columns = judged_columns(judge, cells)
+    for name in CHECKS:
+        failed = cells.filter(pc.invert(columns[name]))
+        if failed.num_rows:
+            failures += len(judge.words(read_frame(failed, SHOW), name)[0])
     return failures
 
 
-def among_neighbours(kinds: int, cells: pa.Table, count: int) -> int:
-    """Hold rows against all rules, those over neighbouring days too: five days in a row of many people."""
-    from showcost.validation.pay import PayJudge
-    from showcost.validation.pay.findings import findings
-    from showcost_tests.validation.pay.rows import AGREEMENTS, SHOW
-
+def days_of_people(kinds: int, cells: pa.Table, count: int) -> tuple[pa.Table, pa.Table]:
+    """Return cells and valid rows of five days in a row of many people."""
     number = np.arange(count)
     rows = cells.take(pa.array(number // _DAYS % kinds))
     day = pc.add(rows.column("date").cast(pa.int32()), pa.array((number % _DAYS - 10).astype(np.int32)))
@@ -139,7 +137,16 @@ def among_neighbours(kinds: int, cells: pa.Table, count: int) -> int:
         ("transaction_date", rows.column("date")),
     ):
         valid = valid.append_column(name, values)
-    return findings(PayJudge(AGREEMENTS, SHOW), rows, valid).num_rows
+    return rows, valid
+
+
+def among_neighbours(cells: pa.Table, valid: pa.Table) -> int:
+    """Hold rows against all rules, those over neighbouring days too, and return the number of findings."""
+    from showcost.validation.pay import PayJudge
+    from showcost.validation.pay.findings import findings
+    from showcost_tests.validation.pay.rows import AGREEMENTS, SHOW
+
+    return findings(PayJudge(AGREEMENTS, SHOW), cells, valid).num_rows
 
 
 def _with(rows: pa.Table, name: str, values: pa.Array | pa.ChunkedArray) -> pa.Table:

@@ -35,11 +35,12 @@ class DistinctTexts:
             chunked = chunked.cast(pa.string())
         if not (pa.types.is_string(chunked.type) or pa.types.is_large_string(chunked.type)):
             raise TypeError(f"expected a column of text, got {chunked.type}")
-        trimmed = pc.utf8_trim_whitespace(pc.fill_null(chunked, ""))
+        cells = pc.fill_null(chunked, "").dictionary_encode().combine_chunks()
+        trimmed = pc.utf8_trim_whitespace(cells.dictionary)
         too_long = pc.greater(pc.binary_length(trimmed), LONGEST_CELL)
         short = pc.if_else(too_long, _NEVER_READ, trimmed).cast(pa.string())
-        encoded = short.dictionary_encode().combine_chunks()
-        return cls(texts=encoded.dictionary, codes=encoded.indices)
+        encoded = short.dictionary_encode()
+        return cls(texts=encoded.dictionary, codes=pc.take(encoded.indices, cells.indices))
 
     def spread(self, per_text: pa.Array) -> pa.Array:
         """Give every row what was found for its text."""

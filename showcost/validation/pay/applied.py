@@ -11,7 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from showcost.validation.pay.findings import Scene, all_found, in_order
+from showcost.validation.pay.findings import Scene, all_found
+from showcost.validation.pay.shares import Share
 
 if TYPE_CHECKING:
     from showcost.validation.pay.findings import Found
@@ -36,9 +37,9 @@ def applied(judge: PayJudge, cells: pa.Table, valid: pa.Table) -> pa.Table:
 
     `cells` and `valid` are as `findings` takes them. By row key, check and field.
     """
-    cells, valid = in_order(cells, valid)
+    share = Share.of_all(cells, valid)
     parts = [APPLIED.empty_table()]
-    parts += [_of(one, valid) for one in all_found(judge, Scene.of(judge, cells, valid))]
+    parts += [_of(one, valid) for one in all_found(judge, Scene.of(judge, share))]
     return pa.concat_tables(parts).sort_by(
         [(name, "ascending") for name in ("row_key", "check", "field", "rules", "told")]
     )

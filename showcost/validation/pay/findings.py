@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from showcost.config.agreements.kinds import (
     Basis,
@@ -25,17 +24,18 @@ from showcost.config.agreements.kinds import (
 )
 from showcost.core.hashing import SHORT
 from showcost.validation.arrow_sql import query
+from showcost.validation.pay.cores import PART, on_all_cores
 from showcost.validation.pay.frame import read_frame
 from showcost.validation.pay.judge import BY_HAND, OF_A_WHOLE_DAY
 from showcost.validation.pay.money import contribution_base, hours_per_unit, successive_steps
 from showcost.validation.pay.neighbours import (
     Neighbours,
-    employees,
     is_part,
     of_later_days,
     put_together,
 )
-from showcost.validation.pay.numbers import ONE, TENTHS, Bools, Ints, per_distinct, product, whole
+from showcost.validation.pay.numbers import ONE, TENTHS, Bools, Ints, as_slice, per_distinct, product, whole
+from showcost.validation.pay.shares import Share
 from showcost.validation.pay.verdict import Cited, Verdict, as_amount, as_hours, told
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ _TOLD: Final = pa.schema([field for field in FINDINGS if field.name != "finding_
 
 _ID_SQL: Final = f"""
 SELECT sha256(json_array(row_key, content, code, field, told, source, cause))[:{SHORT}] AS finding_id, *
-FROM found ORDER BY transaction_date, row_key, code, field, told
+FROM found ORDER BY transaction_date, row_key, code, field, told, finding_id
 """  # noqa: S608 -- constants only
 
 _DAY: Final = list(Basis).index(Basis.DAY)
@@ -87,31 +87,33 @@ class Found:
     cause: Ints | None = None
 
 
-def findings(judge: PayJudge, cells: pa.Table, valid: pa.Table) -> pa.Table:
+def findings(judge: PayJudge, cells: pa.Table, valid: pa.Table, part: int = PART) -> pa.Table:
     """Return what the pay rules find in valid payroll rows, with the columns of `FINDINGS`.
 
     `valid` has all rows that may be neighbours: a week before and after the rows in question, and for
     ceilings all that was earned before. `cells` are the same rows as the rules look at them
-    (`cells_of_valid`). The result does not depend on the order of the rows.
+    (`cells_of_valid`). The result does not depend on the order of the rows, nor on `part`, the number of
+    rows that are worked on at once.
     """
-    cells, valid = in_order(cells, valid)
-    scene = Scene.of(judge, cells, valid)
+    whole = Share.of_all(cells, valid)
+    parts = on_all_cores(lambda rows: _found_of(judge, whole.take(rows)), whole.by_employee(part))
+    found = pa.concat_tables([_TOLD.empty_table(), *parts])
+    return query(_ID_SQL, found=found).select(FINDINGS.names).cast(FINDINGS)
+
+
+def _found_of(judge: PayJudge, share: Share) -> pa.Table:
+    """Return what is found about the rows of some employees, with the columns of `_TOLD`."""
+    scene = Scene.of(judge, share)
     failing: Bools = np.zeros(len(scene.frame), np.bool_)
     for one in all_found(judge, scene):
         failing[one.rows] |= one.verdict.hard | one.verdict.soft
     # Only what fails is put into words: it is judged once more, alone but with what its neighbours told.
     rows = np.flatnonzero(failing)
-    about, keys = valid.take(pa.array(rows)), valid.column("row_key")
+    about = share.valid.take(pa.array(rows))
     parts = [_TOLD.empty_table()]
     for one in all_found(judge, scene.take(rows)):
-        parts += _as_tables(one, about, keys)
-    return query(_ID_SQL, found=pa.concat_tables(parts)).select(FINDINGS.names).cast(FINDINGS)
-
-
-def in_order(cells: pa.Table, valid: pa.Table) -> tuple[pa.Table, pa.Table]:
-    """Return cells and valid rows by date and key: an order that no delivery decides."""
-    order = pc.sort_indices(valid, [("transaction_date", "ascending"), ("row_key", "ascending")])
-    return cells.take(order), valid.take(order)
+        parts += _as_tables(one, about, share.valid.column("row_key"))
+    return pa.concat_tables(parts).combine_chunks()
 
 
 @dataclass(frozen=True)
@@ -124,12 +126,12 @@ class Scene:
     place: Ints
 
     @classmethod
-    def of(cls, judge: PayJudge, cells: pa.Table, valid: pa.Table) -> Scene:
+    def of(cls, judge: PayJudge, share: Share) -> Scene:
         """Put rows together; `place` is that of each row's agreement."""
-        frame = read_frame(cells, judge.production)
+        frame = read_frame(share.cells, judge.production)
         place = judge.agreement_of(frame)
-        person = employees([valid.column("payroll_company"), valid.column("employee_ref")])
-        return cls(frame, *put_together(frame, person, place, contribution_base(frame)), place)
+        base, keys = contribution_base(frame), share.valid.column("row_key")
+        return cls(frame, *put_together(frame, share.person, place, base, keys), place)
 
     def take(self, rows: Ints) -> Scene:
         """Return some of the rows; what their neighbours told stays."""
@@ -158,7 +160,7 @@ def all_found(judge: PayJudge, scene: Scene) -> Iterator[Found]:
     for number, terms in enumerate(judge.terms):
         rows = np.flatnonzero(place == number)
         if len(rows):
-            part = joined_days.take(rows)
+            part = joined_days.take(as_slice(rows))
             yield from _over_days(terms, part, neighbours, rows)
 
 

@@ -40,6 +40,10 @@ _MINUTES_A_DAY: Final = 1_440
 _MOST_HOURS: Final = 10_000 * ONE
 """No row has more hours or penalties: as many count for any number beyond."""
 
+_WORDS: Final = (
+    *("agreement", "union_local", "occupation_code", "schedule", "currency", "account__union"),
+    *("work_place", "rate_basis", "day_of_workweek", "location"),
+)
 _CLOCKS: Final = ("call_time", "meal1_out", "meal1_in", "meal2_out", "meal2_in", "wrap_time")
 _LAST_DAYS: Final = {"6": DayKind.SIXTH, "7": DayKind.SEVENTH}
 
@@ -70,7 +74,7 @@ class Words:
         found: Ints = np.array([places.get(text, -1) for text in self.texts], np.int64)[self.codes]
         return found
 
-    def take(self, rows: Ints) -> Words:
+    def take(self, rows: Ints | slice) -> Words:
         """Return some of the rows."""
         return Words(self.texts, self.codes[rows])
 
@@ -136,12 +140,12 @@ class Frame:
             tuple(hours * multiple for hours, multiple in zip(self.paid, MULTIPLES.values(), strict=True))
         )
 
-    def take(self, rows: Ints) -> Frame:
-        """Return some of the rows."""
+    def take(self, rows: Ints | slice) -> Frame:
+        """Return some of the rows; a slice copies nothing."""
         return Frame(**{one.name: _taken(getattr(self, one.name), rows) for one in fields(self)})
 
 
-def _taken(column: Any, rows: Ints) -> Any:  # noqa: ANN401 -- a column, or a tuple of columns
+def _taken(column: Any, rows: Ints | slice) -> Any:  # noqa: ANN401 -- a column, or a tuple of columns
     if isinstance(column, Words):
         return column.take(rows)
     if isinstance(column, tuple):
@@ -200,6 +204,13 @@ _OPTIONAL: Final = (
     *MULTIPLES,
     *("meal_penalty_count", "meal_penalty_amount", "rest_penalty_amount", "benefit_amount"),
 )
+
+
+CELLS: Final = (
+    *("date", "minor_units", "is_holiday", *_WORDS, *_CLOCKS, *_NEEDED, *_OPTIONAL),
+    *(f"{name}__problem" for name in _OPTIONAL),
+)
+"""The columns of cells that a frame is made of."""
 
 
 def _readable(cells: pa.Table) -> Bools:

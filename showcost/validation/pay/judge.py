@@ -18,12 +18,13 @@ import pyarrow.compute as pc
 from showcost.config.agreements.loading import names_of, normal
 from showcost.config.chart import UnionCategory
 from showcost.validation.pay.bound import Terms, bind
+from showcost.validation.pay.cores import PART, on_all_cores
 from showcost.validation.pay.floors import judge_scale
 from showcost.validation.pay.frame import Frame, read_frame
 from showcost.validation.pay.hours import judge_hours, judge_minimum
 from showcost.validation.pay.mapping import judge_local
 from showcost.validation.pay.money import judge_contributions, judge_currency, judge_gross, judge_meals
-from showcost.validation.pay.numbers import MOST, NO_DAY, Bools, Ints, day_number
+from showcost.validation.pay.numbers import MOST, NO_DAY, Bools, Ints, as_slice, day_number
 from showcost.validation.pay.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -93,14 +94,15 @@ class PayJudge:
             place = np.where(named & (day >= day_number(agreement.start)) & (day <= last), number, place)
         return place
 
-    def outcomes(self, frame: Frame, place: Ints) -> Iterator[Outcome]:
-        """Yield what every check of one row says, agreement by agreement."""
+    def outcomes(self, frame: Frame, place: Ints, field: str | None = None) -> Iterator[Outcome]:
+        """Yield what every check of one row, or those of one field, says, agreement by agreement."""
+        judges = dict.fromkeys(_JUDGES.values()) if field is None else [_JUDGES[field]]
         for number, terms in enumerate(self.terms):
             rows = np.flatnonzero(place == number)
             if not len(rows):
                 continue
-            part = frame if len(rows) == len(frame) else frame.take(rows)
-            for judge in _JUDGES:
+            part = frame.take(as_slice(rows))
+            for judge in judges:
                 for verdict in judge(terms, part):
                     yield Outcome(rows, terms, _whole_days(verdict, part))
 
@@ -136,7 +138,7 @@ class PayJudge:
         if code == "SC-MAP-001":
             return self._own_union(place), pa.repeat("chart of accounts: union_category", len(frame))
         text, source = (np.full(len(frame), "", object) for _ in range(2))
-        for one in self.outcomes(frame, place):
+        for one in self.outcomes(frame, place, field):
             verdict = one.verdict
             if verdict.field != field or code not in {verdict.code, BY_HAND}:
                 continue
@@ -194,16 +196,18 @@ def _whole_days(verdict: Verdict, frame: Frame) -> Verdict:
     )
 
 
-_JUDGES: Final = (
-    judge_local,
-    judge_scale,
-    judge_hours,
-    judge_minimum,
-    judge_meals,
-    judge_gross,
-    judge_contributions,
-    judge_currency,
-)
+_JUDGES: Final = {
+    "rate": judge_scale,
+    "hours_1_5x": judge_hours,
+    "meal_penalty_amount": judge_meals,
+    "hours_1x": judge_minimum,
+    "gross": judge_gross,
+    "benefit_amount": judge_contributions,
+    "occupation_code": judge_local,
+    "schedule": judge_scale,
+    "currency": judge_currency,
+}
+"""What judges the field of a row that a verdict of one row is about."""
 
 _FIELDS: Final = {
     "SC-PAY-001": "rate",
@@ -218,19 +222,21 @@ _FIELDS: Final = {
 }
 CHECKS: Final = (
     *(f"{code} {field}" for code, field in _FIELDS.items()),
-    *(
-        f"{BY_HAND} {field}"
-        for field in (
-            *("rate", "hours_1_5x", "meal_penalty_amount", "hours_1x", "gross", "benefit_amount"),
-            *("occupation_code", "schedule", "currency"),
-        )
-    ),
+    *(f"{BY_HAND} {field}" for field in _JUDGES),
 )
 """Every check of one row, as `code field`."""
 
 
-def judged_columns(judge: PayJudge, cells: pa.Table) -> dict[str, pa.Array]:
+def judged_columns(judge: PayJudge, cells: pa.Table) -> dict[str, pa.ChunkedArray]:
     """Return a Boolean column per check, named as in `CHECKS`, and the terms that each row was judged by."""
+    starts = range(0, max(cells.num_rows, 1), PART)
+    parts = on_all_cores(
+        lambda start: _judged(judge, cells.slice(start, PART).combine_chunks()), list(starts)
+    )
+    return {name: pa.chunked_array([part[name] for part in parts]) for name in parts[0]}
+
+
+def _judged(judge: PayJudge, cells: pa.Table) -> dict[str, pa.Array]:
     frame = read_frame(cells, judge.production)
     columns = {name: pa.array(rows) for name, rows in judge.holds(frame).items()}
     place = judge.agreement_of(frame)

@@ -1,7 +1,7 @@
-"""An employee's days side by side: what only several rows tell, as window queries over all of them.
+"""An employee's days side by side: what only several rows tell, as windows over all of them.
 
 A day that was split into rows is put together again; from it follow rest between days, the day of the
-workweek, the hours and meal penalties of a week, and what was earned before. The queries see every row that
+workweek, the hours and meal penalties of a week, and what was earned before. The windows see every row that
 they are given, of whatever partition: the caller hands in the neighbours. What follows for pay is in
 `findings`.
 """
@@ -12,97 +12,24 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from showcost.config.agreements.kinds import DayKind
-from showcost.validation.arrow_sql import query
-from showcost.validation.pay.frame import Frame, Words
 from showcost.validation.pay.numbers import ONE, Bools, Ints
+from showcost.validation.pay.windows import Grouped, beginnings, highest_before, ordered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import pyarrow as pa
+
+    from showcost.validation.pay.frame import Frame
 
 _ORDINARY: Final = list(DayKind).index(DayKind.ORDINARY)
 _SIXTH: Final = list(DayKind).index(DayKind.SIXTH)
 _SEVENTH: Final = list(DayKind).index(DayKind.SEVENTH)
 
 _SIXTH_DAY: Final = 6
-
-_SHIFTS: Final = """
-WITH marked AS (
-    SELECT *, coalesce(call > max(wrap) OVER earlier, true) AS begins
-    FROM rows WHERE clocked
-    WINDOW earlier AS (PARTITION BY employee ORDER BY call, wrap, place
-        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
-), numbered AS (
-    SELECT *, sum(begins::INTEGER) OVER (PARTITION BY employee ORDER BY call, wrap, place) AS shift
-    FROM marked
-), parts AS (
-    SELECT *,
-        first_value(place) OVER own AS first_part,
-        min(call) OVER whole AS begun, max(wrap) OVER whole AS ended,
-        coalesce(sum(worked) OVER before, 0)::BIGINT AS worked_before,
-        coalesce(sum(paid) OVER before, 0)::BIGINT AS paid_before,
-        coalesce(lag(tail) OVER own, 0) AS carried,
-        lead(place) OVER own IS NOT NULL AS continued
-    FROM numbered
-    WINDOW own AS (PARTITION BY employee, shift ORDER BY call, wrap, place),
-        whole AS (PARTITION BY employee, shift),
-        before AS (PARTITION BY employee, shift ORDER BY call, wrap, place
-            ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
-), heads AS (
-    SELECT place, employee, shift, begun, ended, day,
-        lag(ended) OVER days AS rested_from, lag(last_part) OVER days AS previous,
-        lag(day) OVER days AS previous_day
-    FROM (
-        SELECT *, last_value(place) OVER (PARTITION BY employee, shift ORDER BY call, wrap, place
-            ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS last_part
-        FROM parts
-    ) WHERE place = first_part
-    WINDOW days AS (PARTITION BY employee ORDER BY shift)
-)
-SELECT parts.place, parts.first_part, parts.worked_before, parts.paid_before, parts.carried, parts.continued,
-    parts.call - parts.begun AS since_call,
-    heads.begun - heads.rested_from AS rest, heads.day - heads.previous_day AS days_apart, heads.previous
-FROM parts LEFT JOIN heads ON heads.place = parts.place
-ORDER BY parts.place
-"""
-"""A stretch of work that begins when the one before has ended belongs to it. `rest` is given for the row with
-which a stretch begins, in minutes since the stretch before ended."""
-
-_WEEKS: Final = """
-SELECT place,
-    coalesce(sum(straight) OVER before, 0)::BIGINT AS straight_before,
-    coalesce(sum(meals) OVER before, 0)::BIGINT AS meals_before
-FROM rows WHERE week_begins IS NOT NULL
-WINDOW before AS (PARTITION BY employee, agreement, week_begins ORDER BY day, call, place
-    ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
-ORDER BY place
-"""
-
-_RUNS: Final = """
-WITH days AS (
-    SELECT employee, day, bool_or(week_begins = day) AS stated_first FROM rows GROUP BY ALL
-), marked AS (
-    SELECT *, coalesce(stated_first, false) OR coalesce(day - lag(day) OVER ordered > 1, true) AS begins
-    FROM days WINDOW ordered AS (PARTITION BY employee ORDER BY day)
-), numbered AS (
-    SELECT *, sum(begins::INTEGER) OVER (PARTITION BY employee ORDER BY day) AS run FROM marked
-), counted AS (
-    SELECT employee, day, row_number() OVER (PARTITION BY employee, run ORDER BY day) AS in_a_row
-    FROM numbered
-)
-SELECT rows.place, counted.in_a_row FROM rows JOIN counted USING (employee, day) ORDER BY rows.place
-"""
-"""The days that an employee has worked in a row, since the last day that a row states as the first of the
-workweek."""
-
-_EARNED: Final = """
-SELECT place, coalesce(sum(base) OVER (PARTITION BY employee, agreement ORDER BY day, call, place
-    ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)::BIGINT AS earned_before
-FROM rows ORDER BY place
-"""
 
 
 @dataclass(frozen=True)
@@ -129,86 +56,110 @@ class Neighbours:
 
 
 def put_together(
-    frame: Frame, employee: pa.ChunkedArray, agreement: Ints, base: Ints
+    frame: Frame, employee: Ints, agreement: Ints, base: Ints, keys: pa.ChunkedArray
 ) -> tuple[Frame, Neighbours]:
     """Return the rows with what came before them in the same stretch of work, and their neighbours.
 
     `employee` tells people apart, `agreement` is the place of each row's agreement, `base` the pay that
-    contributions are due on. Parts of a day take the date, place and kind of day of the part that it began
-    with.
+    contributions are due on; `keys` settle the order of rows of the same moment. Parts of a day take the
+    date, place and kind of day of the part that it began with.
     """
-    rows = _table(frame, employee, agreement, base)
-    shifts = query(_SHIFTS, rows=rows)
-    place = _ints(shifts, "place")
-    whole = _spread(frame, place, shifts)
-    rest = _scattered(len(frame), place, shifts, "rest")
-    weeks, runs, earned = (query(sql, rows=rows) for sql in (_WEEKS, _RUNS, _EARNED))
-    week = _ints(weeks, "place")
-    return whole, Neighbours(
-        rest=rest,
-        previous=_scattered(len(frame), place, shifts, "previous"),
-        days_apart=_scattered(len(frame), place, shifts, "days_apart"),
-        straight=_scattered(len(frame), week, weeks, "straight_before"),
-        meals=_scattered(len(frame), week, weeks, "meals_before"),
-        in_a_row=_ints(runs, "in_a_row"),
-        earned=_ints(earned, "earned_before"),
-    )
-
-
-def _table(frame: Frame, employee: pa.ChunkedArray, agreement: Ints, base: Ints) -> pa.Table:
     size = len(frame)
-    stated = frame.workweek_day > 0
-    first = frame.day - (frame.workweek_day - 1)
-    tail = np.where(
-        frame.spans[2] > 0, frame.spans[2], np.where(frame.spans[1] > 0, frame.spans[1], frame.spans[0])
-    )
-    return pa.table(
-        {
-            "place": pa.array(np.arange(size)),
-            "employee": employee.combine_chunks() if isinstance(employee, pa.ChunkedArray) else employee,
-            "agreement": pa.array(agreement),
-            "day": pa.array(frame.day),
-            "call": pa.array(np.where(frame.clocked, frame.call, 0)),
-            "wrap": pa.array(np.where(frame.clocked, frame.wrap, 0)),
-            "clocked": pa.array(frame.clocked),
-            "worked": pa.array(frame.worked),
-            "paid": pa.array(frame.hours_paid),
-            "straight": pa.array(frame.paid[0]),
-            "meals": pa.array(frame.meal_count),
-            "tail": pa.array(tail),
-            "week_begins": pa.array(first, mask=~stated),
-            "base": pa.array(base.astype(np.int64)),
-        }
+    people = Grouped(*_by_call(frame, employee, keys))
+    shifts = Grouped(people.rows, _begins_shift(frame, people))
+    call = np.where(frame.clocked, frame.call, 0)
+    by_day = ordered([employee, agreement, frame.day, call], keys, np.arange(size))
+    earned = Grouped(by_day, beginnings(by_day, [employee, agreement]))
+    weeks = _weeks(frame, by_day, employee, agreement)
+    heads = np.flatnonzero(shifts.begins & ~people.begins)
+    later, earlier = shifts.rows[heads], shifts.rows[heads - 1]
+    first_of_earlier = shifts.rows[shifts.first[heads - 1]]
+    ended = highest_before(people, frame.wrap, 0)[heads]
+    return _spread(frame, shifts), Neighbours(
+        rest=_placed(size, later, frame.call[later] - ended),
+        previous=_placed(size, later, earlier),
+        days_apart=_placed(size, later, frame.day[later] - frame.day[first_of_earlier]),
+        straight=_placed(size, weeks.rows, weeks.sum_before(frame.paid[0])),
+        meals=_placed(size, weeks.rows, weeks.sum_before(frame.meal_count)),
+        in_a_row=_in_a_row(frame, employee),
+        earned=_placed(size, earned.rows, earned.sum_before(base.astype(np.int64))),
     )
 
 
-def _spread(frame: Frame, place: Ints, shifts: pa.Table) -> Frame:
-    """Return the frame with what the shifts say of its rows."""
-    first = np.arange(len(frame))
-    first[place] = _ints(shifts, "first_part")
-    continued = np.zeros(len(frame), np.bool_)
-    continued[place] = np.asarray(shifts.column("continued"))
-    since = _scattered(len(frame), place, shifts, "since_call", 0)
-    carried = _scattered(len(frame), place, shifts, "carried", 0)
-    head = frame.take(first)
+def _by_call(frame: Frame, employee: Ints, keys: pa.ChunkedArray) -> tuple[Ints, Bools]:
+    """Return the rows with a clock by each employee's calls, and where another employee begins."""
+    rows = ordered([employee, frame.call, frame.wrap, frame.day], keys, np.flatnonzero(frame.clocked))
+    return rows, beginnings(rows, [employee])
+
+
+def _begins_shift(frame: Frame, people: Grouped) -> Bools:
+    """Say which rows begin a stretch of work; one that begins when all before have ended belongs to it."""
+    rested = frame.call[people.rows] > highest_before(people, frame.wrap, 0)
+    begins: Bools = people.begins | rested
+    return begins
+
+
+def _weeks(frame: Frame, by_day: Ints, employee: Ints, agreement: Ints) -> Grouped:
+    """Return the rows that say which day of the workweek they are, by workweek of employee and agreement."""
+    stated = by_day[frame.workweek_day[by_day] > 0]
+    first_day = frame.day - (frame.workweek_day - 1)
+    keys = [employee, agreement, first_day]
+    rows = stated[np.lexsort([key[stated] for key in reversed(keys)])]
+    return Grouped(rows, beginnings(rows, keys))
+
+
+def _in_a_row(frame: Frame, employee: Ints) -> Ints:
+    """Return which day in a row each row is for its employee.
+
+    Counted since the last day off, or since the last day that a row states as the first of the workweek.
+    """
+    rows = np.lexsort([frame.day, employee])
+    days = Grouped(rows, beginnings(rows, [employee, frame.day]))
+    begins = np.flatnonzero(days.begins)
+    if not len(begins):
+        return np.zeros(0, np.int64)
+    heads = rows[begins]
+    stated_first = np.bitwise_or.reduceat(frame.workweek_day[rows] == 1, begins)
+    another = beginnings(heads, [employee])
+    day = frame.day[heads]
+    off = np.concatenate([[True], day[1:] - day[:-1] > 1])
+    runs = Grouped(heads, another | off | stated_first)
+    in_a_row = np.arange(len(heads)) - runs.first + 1
+    return _placed(len(rows), rows, in_a_row[np.cumsum(days.begins) - 1])
+
+
+def _spread(frame: Frame, shifts: Grouped) -> Frame:
+    """Return the frame with what the stretches of work say of its rows."""
+    size, rows = len(frame), shifts.rows
+    first = np.arange(size)
+    first[rows] = rows[shifts.first]
+    continued = np.zeros(size, np.bool_)
+    continued[rows] = shifts.continued
     last = np.where(frame.spans[2] > 0, 2, np.where(frame.spans[1] > 0, 1, 0))
-    spans = [
-        # The stretch that a part ends in goes on in the next, and is looked at there.
-        np.where(continued & (last == number), 0, span + (carried if number == 0 else 0))
-        for number, span in enumerate(frame.spans)
-    ]
+    # The stretch that a part ends in goes on in the next, and is looked at there.
+    spans = [np.where(continued & (last == number), 0, span) for number, span in enumerate(frame.spans)]
+    follows = np.flatnonzero(~shifts.begins)
+    tail = np.choose(last, frame.spans)
+    spans[0][rows[follows]] += tail[rows[follows - 1]] * ~(continued & (last == 0))[rows[follows]]
     return replace(
         frame,
-        day=head.day,
-        day_kind=head.day_kind,
-        place=head.place,
+        day=frame.day[first],
+        day_kind=frame.day_kind[first],
+        place=frame.place[first],
         spans=tuple(spans),
-        worked_before=_scattered(len(frame), place, shifts, "worked_before", 0),
-        elapsed_before=since * ONE // 60,
-        paid_before=_scattered(len(frame), place, shifts, "paid_before", 0),
+        worked_before=_placed(size, rows, shifts.sum_before(frame.worked), 0),
+        elapsed_before=_placed(size, rows, frame.call[rows] - frame.call[rows[shifts.first]], 0) * ONE // 60,
+        paid_before=_placed(size, rows, shifts.sum_before(frame.hours_paid), 0),
         continued=continued,
-        cut=np.zeros(len(frame), np.bool_),
+        cut=np.zeros(size, np.bool_),
     )
+
+
+def _placed(size: int, rows: Ints, values: Ints, missing: int = -1) -> Ints:
+    """Return values of some rows as a column of all, with a number for those that have none."""
+    found = np.full(size, missing, np.int64)
+    found[rows] = values
+    return found
 
 
 def is_part(frame: Frame) -> Bools:
@@ -225,21 +176,10 @@ def of_later_days(frame: Frame, neighbours: Neighbours) -> tuple[Frame, Bools]:
     return replace(frame, day_kind=kind), differ
 
 
-def _ints(table: pa.Table, name: str) -> Ints:
-    return np.asarray(table.column(name)).astype(np.int64)
-
-
-def _scattered(size: int, place: Ints, table: pa.Table, name: str, missing: int = -1) -> Ints:
-    """Return a column of some rows as one of all, with a number for those that it does not have."""
-    found = np.full(size, missing, np.int64)
-    found[place] = np.asarray(pc.fill_null(table.column(name), missing)).astype(np.int64)
-    return found
-
-
-def employees(columns: Sequence[pa.ChunkedArray]) -> pa.Array:
+def employees(columns: Sequence[pa.ChunkedArray]) -> Ints:
     """Return a number per row that tells employees apart; the pseudonym itself goes no further."""
-    combined = None
+    combined: Ints = np.zeros(len(columns[0]), np.int64)
     for column in columns:
-        words = Words.of(column)
-        combined = words.codes if combined is None else combined * len(words.texts) + words.codes
-    return pa.array(combined)
+        encoded = pc.fill_null(column, "").combine_chunks().dictionary_encode()
+        combined = combined * (len(encoded.dictionary) + 1) + np.asarray(encoded.indices)
+    return combined

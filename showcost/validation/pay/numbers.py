@@ -130,6 +130,12 @@ def _offset(zone: ZoneInfo, wall: int) -> int:
     return (moment.utcoffset() or timedelta()) // timedelta(minutes=1)
 
 
+def as_slice(rows: Ints) -> Ints | slice:
+    """Return ascending places as a slice where they stand side by side: columns are then not copied."""
+    beside = len(rows) and rows[-1] - rows[0] + 1 == len(rows)
+    return slice(int(rows[0]), int(rows[-1]) + 1) if beside else rows
+
+
 def distinct_of(values: Ints) -> tuple[Ints, Ints]:
     """Return the distinct values and the place of each value among them."""
     encoded = pa.array(values).dictionary_encode()
