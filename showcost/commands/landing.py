@@ -10,6 +10,7 @@ import click
 
 from showcost.commands.options import as_of_option, chosen_feeds, feed_option, moment
 from showcost.commands.output import Answer, answers, say, show_table
+from showcost.commands.pay_findings import say_findings
 from showcost.config.feeds import load_feeds
 from showcost.config.home import Home, open_home
 from showcost.core.money import readable_amount
@@ -18,6 +19,7 @@ from showcost.ingest.inbox import unclaimed
 from showcost.ingest.landing import LandedDelivery, Landing
 from showcost.ingest.landing import land as land_feed
 from showcost.stages.fallback import open_accruals
+from showcost.stages.pay_queue import counts_of_findings, standing_findings
 from showcost.stages.status import STATES, FeedStatus, Tally, feed_status
 
 if TYPE_CHECKING:
@@ -126,12 +128,14 @@ def status_answer(
         total.add(state.total)
     balances = all(tally.balances for state in states for _, tally in state.deliveries) and total.balances
     standing = _provisional(home)
+    findings = counts_of_findings(standing_findings(home, feeds, as_of))
     facts = {
         "provisional": [asdict(one) for one in standing],
         "feeds": {
             state.feed: _tally(state.total)
             | {
                 "codes": state.codes,
+                "findings": findings.get(state.feed, {}),
                 "deliveries": [
                     {"name": one.arrival.name, "delivery": one.arrival.delivery} | _tally(tally)
                     for one, tally in state.deliveries
@@ -146,6 +150,7 @@ def status_answer(
     def show() -> None:
         _show_status(states, total, deliveries=deliveries)
         show_provisional(standing)
+        say_findings(findings)
 
     return Answer(facts, show, status=0 if balances else 1)
 

@@ -19,6 +19,7 @@ from showcost.commands.options import (
     to_option,
 )
 from showcost.commands.output import Answer, answers, say, show_table
+from showcost.commands.pay_findings import finding_facts, say_findings, show_findings
 from showcost.commands.pulling import letter_facts, show_letters
 from showcost.config.home import Home, open_home
 from showcost.core.errors import InputError
@@ -27,6 +28,12 @@ from showcost.core.reasons import CATALOGUE
 from showcost.ingest.api.dead_letters import EXHAUSTED
 from showcost.ledger.audit import AuditLog
 from showcost.stages import deciding
+from showcost.stages.pay_queue import (
+    chosen_findings,
+    counts_of_findings,
+    findings_about,
+    standing_findings,
+)
 from showcost.stages.pulling import missing_pages
 from showcost.stages.queue import WAITING, QueueRow, RowState, Wanted, counts_by, queue_rows
 from showcost.stages.replay import Replayed, RowPlace, preview, replay
@@ -73,12 +80,15 @@ def _narrowing(command: Callable[P, None]) -> Callable[P, None]:
 @queue.command("list")
 @_narrowing
 @as_of_option
+@click.option("--findings", is_flag=True, help="List what pay rules found about posted rows instead.")
 @click.option(
     "--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Rows shown as text."
 )
 @answers
-def list_rows(as_of: str | None, limit: int, **options: object) -> Answer:
+def list_rows(as_of: str | None, limit: int, *, findings: bool, **options: object) -> Answer:
     """List the rows of the queue; without anything that narrows it, count them by feed, code and vendor."""
+    if findings:
+        return _list_findings(as_of, limit, options)
     home = open_home()
     wanted = _wanted(home, options)
     feed_name = _text(options["feed_name"])
@@ -88,10 +98,12 @@ def list_rows(as_of: str | None, limit: int, **options: object) -> Answer:
     letters = _letters(home, feeds, wanted) if known is None else []
     now = _time_of(home, known)
     counted = counts_by(rows)
+    findings_counted = counts_of_findings(standing_findings(home, feeds, known))
     facts = {
         "as_of": known,
         "rows": [_row_facts(row, now) for row in rows],
         "dead_letters": [letter_facts(letter) for letter in letters],
+        "finding_counts": findings_counted,
         "counts": [
             {"feed": feed, "state": state, "code": reason, "vendor": name, "rows": number}
             for (feed, state, reason, name), number in counted.items()
@@ -113,8 +125,29 @@ def list_rows(as_of: str | None, limit: int, **options: object) -> Answer:
                 for (feed, state, reason, name), number in counted.items()
             ]
             show_table(f"The queue: {len(rows)} rows", columns, lines)
+        say_findings(findings_counted)
 
     return Answer(facts, show)
+
+
+def _list_findings(as_of: str | None, limit: int, options: Mapping[str, object]) -> Answer:
+    """List the pay findings that wait for a look."""
+    home = open_home()
+    if options["vendor"] or options["state_names"]:
+        raise InputError("--findings is narrowed by --feed, --code, --from and --to only")
+    wanted, known = _wanted(home, options), moment(home, as_of)
+    found = standing_findings(home, chosen_feeds(home, _text(options["feed_name"])), known)
+    found = chosen_findings(found, wanted.code, wanted.first, wanted.last)
+
+    def show() -> None:
+        if not found:
+            say("No pay finding waits for a look.")
+            return
+        show_findings(found[:limit])
+        if len(found) > limit:
+            say(f"{len(found) - limit} more; narrow the list, or show more with --limit.")
+
+    return Answer({"as_of": known, "findings": [finding_facts(one) for one in found]}, show)
 
 
 def _letters(home: Home, feeds: Sequence[FeedSpec], wanted: Wanted) -> list[DeadLetter]:
@@ -194,7 +227,9 @@ def show_row(row: str) -> Answer:
     home = open_home()
     (found,) = find_rows(home, [row])
     expected = preview(home, found.place)
+    about = findings_about(home, found.place)
     facts = trace_row(home, found) | {
+        "findings": [finding_facts(one) for one in about],
         "replay_would": {
             "outcome": expected.disposition,
             "codes": expected.codes,
@@ -202,7 +237,7 @@ def show_row(row: str) -> Answer:
                 dict(zip(("component", "account", "amount", "currency"), one, strict=True))
                 for one in expected.components
             ],
-        }
+        },
     }
 
     def show() -> None:
@@ -213,6 +248,8 @@ def show_row(row: str) -> Answer:
             columns = ["code", "field", "observed", "expected", "source", "what to do"]
             rows = [(*one.values(), CATALOGUE[one["code"]].action) for one in facts["reasons"]]
             show_table("Reasons", columns, rows)
+        if about:
+            show_findings(about)
         show_decisions(facts["decisions"])
         if found.standing:
             say(f"It is posted; `showcost trace {found.row_id[:_ID_SHOWN]}` shows its entries.")

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from filelock import FileLock, Timeout
@@ -22,7 +23,6 @@ from showcost.core.hashing import sha256_framed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from datetime import datetime
     from pathlib import Path
 
 OPEN: Final = "open"
@@ -84,9 +84,16 @@ class FindingsStore:
         """
         return self._read()[0]
 
-    def current(self, feed: str | None = None) -> list[Finding]:
-        """Return the findings that are open, of one feed or of all, in the order in which they were made."""
-        return [one for one in _standing(self.lines()).values() if feed is None or one.feed == feed]
+    def current(self, feed: str | None = None, at: datetime | None = None) -> list[Finding]:
+        """Return the findings that are open, of one feed or of all, in the order in which they were made.
+
+        With `at`, those that were open at the end of that second.
+        """
+        lines = self.lines()
+        if at is not None:
+            second = at.replace(microsecond=0)
+            lines = [line for line in lines if datetime.fromisoformat(line.at) <= second]
+        return [one for one in _standing(lines).values() if feed is None or one.feed == feed]
 
     def settle(
         self, feed: str, dates: tuple[str, str], found: Iterable[Finding], now: datetime

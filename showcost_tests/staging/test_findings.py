@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -44,6 +44,15 @@ def test_what_is_found_is_appended_once_and_cleared_by_a_line_of_its_own(tmp_pat
     assert store.settle("payroll", SPAN, [ONE], NOW) == (1, 0)
     assert [line.state for line in store.lines()] == ["open", "cleared", "open"]
     assert (tmp_path / "pay_findings" / "findings.jsonl").read_bytes().startswith(first)
+
+
+def test_what_stood_at_a_moment_stands_at_it_still(tmp_path: Path) -> None:
+    store, later = FindingsStore(tmp_path), NOW + timedelta(hours=1)
+    store.settle("payroll", SPAN, [ONE], NOW)
+    store.settle("payroll", SPAN, [], later)
+    assert store.current(at=NOW - timedelta(seconds=1)) == []
+    assert store.current(at=NOW + timedelta(milliseconds=400)) == [ONE]
+    assert store.current(at=later) == store.current() == []
 
 
 def test_findings_of_other_dates_and_feeds_stand(tmp_path: Path) -> None:

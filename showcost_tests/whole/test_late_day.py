@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from showcost.config.home import Home
+    from showcost_tests.cli import CommandLine
 
 FEED = "payroll_manifest"
 
@@ -73,6 +74,37 @@ def test_late_day_flags_its_neighbours_entry_by_a_new_record(tmp_path: Path) -> 
     again = stage_pay_findings(home, feed, small.WEEK)
     assert (again.opened, again.cleared) == (0, 0)
     assert len(FindingsStore(home.path).lines()) == 1
+
+
+def test_who_works_the_queue_sees_what_was_found(tmp_path: Path, showcost: CommandLine) -> None:
+    home = small.make_home(tmp_path / "home")
+    feed = choose_feed(load_feeds("HRB"), FEED)
+    small.deliver(home, FEED, "1 thursday.csv", manifest(shift(small.THURSDAY, "06:00", "14:00", "1")))
+    land_all(home)
+    take(home, [small.THURSDAY])
+    small.deliver(home, FEED, "2 wednesday.csv", manifest(shift(small.WEDNESDAY, "13:00", "21:00", "2")))
+    land_all(home)
+    take(home, [small.WEDNESDAY])
+    assert showcost(home, "status", "--json").json["feeds"][FEED]["findings"] == {}
+    none = showcost(home, "queue", "list", "--findings")
+    assert (none.status, none.out) == (0, "No pay finding waits for a look.\n")
+    stage_pay_findings(home, feed, [small.WEDNESDAY])
+
+    assert showcost(home, "status", "--json").json["feeds"][FEED]["findings"] == {"SC-PAY-005": 1}
+    assert "1 pay findings wait for a look: 1 SC-PAY-005" in showcost(home, "status").out
+    (listed,) = showcost(home, "queue", "list", "--findings", "--json").json["findings"]
+    assert (listed["code"], listed["date"]) == ("SC-PAY-005", small.THURSDAY.isoformat())
+    assert "invaded by 1:00 h" in listed["told"]
+    text = showcost(home, "queue", "list", "--findings").out
+    assert listed["row"][:12] in text
+    assert "E-0400" not in text
+    shown = showcost(home, "queue", "show", listed["row"][:12], "--json").json
+    assert [one["id"] for one in shown["findings"]] == [listed["id"]]
+    assert (shown["reasons"], shown["replay_would"]["outcome"]) == ([], "valid")
+    elsewhere = ("--from", "2026-10-28", "--to", "2026-10-28")
+    assert showcost(home, "queue", "list", "--findings", *elsewhere, "--json").json["findings"] == []
+    wrong = showcost(home, "queue", "list", "--findings", "--state", "open")
+    assert (wrong.status, "narrowed by --feed, --code, --from and --to only" in wrong.sentence) == (2, True)
 
 
 def test_partition_of_another_version_is_named(tmp_path: Path) -> None:
