@@ -7,6 +7,7 @@ import shutil
 import sys
 import tempfile
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
@@ -16,14 +17,16 @@ from showcost.commands.output import Answer, answers, say, show_table
 from showcost.config.feeds import choose_feed, load_feeds
 from showcost.config.home import open_home
 from showcost.core.errors import InputError
+from showcost.core.personal import masked_text
 from showcost.core.reasons import CATALOGUE
 from showcost.ingest.landing import NO_HEADER, hints_of
+from showcost.ingest.masking import cells_of_file, masked_shown, number_columns
 from showcost.ingest.readers import Hints, read_delivery
 from showcost.ingest.readers.edit_list import write_csv, write_rejects
 from showcost.stages.dry_run import DryRun, dry_run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from showcost.config.feed import FeedSpec
     from showcost.ingest.readers import Reading, TextRecord
@@ -45,8 +48,9 @@ def parse(files: tuple[Path, ...], feed_name: str | None, rejects: Path | None, 
 
     Without a feed, dialect, encoding and header are detected, and a total at the end is a row like others.
     With a feed, its header mapping, dates, amounts and rules are applied too, and the rejected records are
-    those that would not be posted, as far as that does not depend on the ledger. Several files need --out,
-    which also takes the rejected records, as NAME.rejects.jsonl.
+    those that would not be posted, as far as that does not depend on the ledger. What looks like a number
+    that the state gives to people is masked for a payroll feed, and in columns that are named for it. Several
+    files need --out, which also takes the rejected records, as NAME.rejects.jsonl.
     """
     feed = choose_feed(load_feeds(), feed_name) if feed_name else None
     if out is None and len(files) > 1:
@@ -113,9 +117,10 @@ def _sink(path: Path | None) -> Iterator[IO[bytes]]:
 def _parse(file: Path, feed: FeedSpec | None, csv: IO[bytes], log: IO[bytes]) -> dict[str, object]:
     hints = hints_of(feed) if feed else Hints(totals_are_rows=True)
     with read_delivery(file, format=feed.format if feed else "csv", hints=hints) as reading:
+        shown = _shown(feed, reading.header)
         if feed is None:
-            accepted, landing = write_csv(reading, csv), None
-            write_rejects(reading, log)
+            accepted, landing = write_csv(reading, csv, shown=cells_of_file(reading.header)), None
+            write_rejects(reading, log, shown)
         else:
             run = dry_run(open_home(), feed, file, reading, csv, log)
             accepted, landing = run.written, _landing(run)
@@ -127,9 +132,9 @@ def _parse(file: Path, feed: FeedSpec | None, csv: IO[bytes], log: IO[bytes]) ->
             "header_problem": landing["refusal"] if landing and landing["refused"] == NO_HEADER else None,
             "counts": _counts(reading),
             "dialect": _dialect(reading),
-            "preamble": _kept(reading.preamble),
-            "header_lines": _kept(reading.header_lines),
-            "footer": _kept(reading.footer),
+            "preamble": _kept(reading.preamble, shown),
+            "header_lines": _kept(reading.header_lines, shown),
+            "footer": _kept(reading.footer, shown),
             "landing": landing,
         }
 
@@ -160,9 +165,18 @@ def _counts(reading: Reading) -> Mapping[str, int]:
     return {name: getattr(counts, name) for name in names}
 
 
-def _kept(records: Sequence[TextRecord]) -> list[dict[str, object]]:
-    """Return the records that are no rows, as they stand."""
-    return [{"record": one.record, "start": one.start, "end": one.end, "raw": one.text} for one in records]
+def _shown(feed: FeedSpec | None, header: Sequence[str]) -> Callable[[str], str]:
+    """Return how texts of a file that are no cells are shown: as they stand, but for numbers of people."""
+    if feed is not None:
+        return partial(masked_shown, feed)
+    return partial(masked_text, names_person=True) if number_columns(header) else str
+
+
+def _kept(records: Sequence[TextRecord], shown: Callable[[str], str]) -> list[dict[str, object]]:
+    """Return the records that are no rows."""
+    return [
+        {"record": one.record, "start": one.start, "end": one.end, "raw": shown(one.text)} for one in records
+    ]
 
 
 def _dialect(reading: Reading) -> Mapping[str, object]:

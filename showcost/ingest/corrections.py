@@ -17,6 +17,8 @@ import pyarrow as pa
 from showcost.config.record_kinds import FieldType
 from showcost.core.errors import InputError
 from showcost.core.hashing import SHORT, sha256_framed
+from showcost.core.personal import masked_text
+from showcost.ingest.masking import names_people
 from showcost.ingest.records import key_bases, records_schema
 from showcost.validation.cells import BLANK
 
@@ -39,11 +41,19 @@ _FORMS: Final[Mapping[FieldType, str]] = {
 
 
 def check_correction(feed: FeedSpec, name: str, text: str) -> None:
-    """Raise InputError, naming the field, unless it is one of the feed's records and the text can be read."""
+    """Raise InputError, naming the field, unless it is one of the feed's records and the text can be read.
+
+    A number that the state gives to a person is refused before it gets into the audit log.
+    """
     field = feed.kind.by_name.get(name)
     if field is None:
         raise InputError(
             f"{feed.record_kind} has no field {name!r}; its fields are {', '.join(feed.kind.by_name)}"
+        )
+    if names_people(feed) and masked_text(text, names_person=field.personal) != text:
+        raise InputError(
+            f"the text for {name} looks like a social-security, social-insurance or national-insurance"
+            " number; a manifest names people by pseudonyms (SC-ROW-003)"
         )
     _settled(field, text)
 

@@ -22,6 +22,7 @@ from showcost.core.hashing import sha256_framed
 from showcost.ingest.control_totals import MISMATCH, RunningTotal, footer_cells, mismatch
 from showcost.ingest.delivery_records import CHUNK_BYTES, AcceptedRecords, DeliveryRecords
 from showcost.ingest.inbox import waiting
+from showcost.ingest.masking import masked_shown
 from showcost.ingest.payloads import PayloadStore
 from showcost.ingest.readers import Hints, Reading, Rejected, read_delivery
 from showcost.ingest.recording import record_hashes, record_read, record_received
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     from showcost.config.feed import FeedSpec
     from showcost.config.home import Home
 
-RECORDS_VERSION: Final = "2"
+RECORDS_VERSION: Final = "3"
 """Raised when reading or settling changes what records a payload gives, so that payloads are read again."""
 
 NO_HEADER: Final = "SC-FIL-002"
@@ -223,22 +224,22 @@ def settled_content(feed: FeedSpec, reading: Reading, origin: Origin) -> Iterato
     with tempfile.TemporaryDirectory(prefix="landing-") as name:
         folder = Path(name)
         accepted = AcceptedRecords(reading, folder)
-        refusal = _refused(reading)
+        refusal = _refused(feed, reading)
         match = match_header(feed, reading.header, accepted.filled)
         problem = match.problem if reading.dialect.header_sure else _UNSURE
         if refusal is None and problem is not None:
-            refusal = _refusal(reading, origin, NO_HEADER, problem)
+            refusal = _refusal(feed, reading, origin, (NO_HEADER, problem))
         is_empty = not reading.counts.accepted and not reading.counts.rejected
         # A page of a vendor's API may have no items; a file with a header alone is one that went wrong.
         if refusal is None and is_empty and feed.items is None:
-            refusal = _refusal(reading, origin, NO_ROWS, "a header and no rows")
+            refusal = _refusal(feed, reading, origin, (NO_ROWS, "a header and no rows"))
         with ExitStack() as stack:
             records = stack.enter_context(DeliveryRecords(feed, folder))
             shapes: Mapping[str, str] = {}
             if refusal is None:
                 shapes, wrong_total = _build(records, reading, _Matched(accepted, match), origin)
                 if wrong_total is not None:
-                    refusal = _refusal(reading, origin, MISMATCH, wrong_total)
+                    refusal = _refusal(feed, reading, origin, (MISMATCH, wrong_total))
                     records.close()
                     records = stack.enter_context(DeliveryRecords(feed, folder))
             if refusal is not None:
@@ -277,7 +278,9 @@ def _build(
         records.add(settled.records)
         if sums is not None:
             sums.add(settled.records)
-    for rejected in _by_size(_rejected_row(item, reading.dialect.encoding) for item in reading.rejected):
+    for rejected in _by_size(
+        _rejected_row(feed, item, reading.dialect.encoding) for item in reading.rejected
+    ):
         records.add(rejected_records(feed, rejected, origin))
     return shapes, _wrong_total(feed, reading, matched.match, sums)
 
@@ -296,18 +299,19 @@ def _by_size(rows: Iterable[RejectedRow]) -> Iterator[list[RejectedRow]]:
         yield held
 
 
-def _rejected_row(rejected: Rejected, encoding: str) -> RejectedRow:
+def _rejected_row(feed: FeedSpec, rejected: Rejected, encoding: str) -> RejectedRow:
     """Decode the raw bytes of a rejected record so that none of them is lost to sight."""
     raw = rejected.raw.decode(encoding or "utf-8", errors="backslashreplace")
-    return RejectedRow(rejected.record, rejected.start, rejected.end, raw, rejected.code, rejected.detail)
+    shown = (masked_shown(feed, raw), rejected.code, masked_shown(feed, rejected.detail))
+    return RejectedRow(rejected.record, rejected.start, rejected.end, *shown)
 
 
-def _refused(reading: Reading) -> RejectedRow | None:
+def _refused(feed: FeedSpec, reading: Reading) -> RejectedRow | None:
     """Return the one rejection of a delivery that the reader could not read at all."""
     first = next(iter(reading.rejected), None)
     if first is None or not first.code.startswith("SC-FIL-"):
         return None
-    return _rejected_row(first, reading.dialect.encoding)
+    return _rejected_row(feed, first, reading.dialect.encoding)
 
 
 def _wrong_total(
@@ -322,10 +326,10 @@ def _wrong_total(
     return mismatch(feed, sums, footer, match.columns.get(feed.control_total.field))
 
 
-def _refusal(reading: Reading, origin: Origin, code: str, problem: str) -> RejectedRow:
-    """Return the one record that stands for a delivery refused for its header or its total."""
+def _refusal(feed: FeedSpec, reading: Reading, origin: Origin, why: tuple[str, str]) -> RejectedRow:
+    """Return the one record that stands for a delivery refused whole; `why` is its code and problem."""
     raw = reading.dialect.delimiter.join(reading.header)[:_RAW_SHOWN]
-    return RejectedRow(0, 0, origin.size, raw, code, problem)
+    return RejectedRow(0, 0, origin.size, masked_shown(feed, raw), why[0], masked_shown(feed, why[1]))
 
 
 def _summary(

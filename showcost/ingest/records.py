@@ -16,6 +16,7 @@ from showcost.config.feed import FeedSpec, normal_header
 from showcost.config.record_kinds import FieldType
 from showcost.core.engine import engine
 from showcost.core.hashing import SHORT
+from showcost.ingest.masking import masked_fields, names_people
 from showcost.validation.columns import Stage, arrow_schema
 from showcost.values.amounts import AmountEvidence, amount_evidence, settle_amounts
 from showcost.values.dates import DateEvidence, date_evidence, settle_dates, settle_timestamps
@@ -176,6 +177,8 @@ def build_records(feed: FeedSpec, accepted: Accepted, origin: Origin, evidence: 
         columns |= {f"{field.name}__{part}": values for part, values in settled.items()}
         if shape:
             shapes[field.name] = shape
+    if names_people(feed):
+        columns |= masked_fields(feed, columns)
     columns["transaction_date"] = _within(columns[f"{feed.date_field}__value"], origin.dates)
     columns["ordinal"] = pa.repeat(pa.scalar(1, pa.int32()), rows)
     columns["row_key"] = _keys(feed, columns)

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from showcost.core.hashing import sha256_file
 from showcost.ingest.landing import Content, settled_content
+from showcost.ingest.masking import cells_of_feed
 from showcost.ingest.readers.edit_list import write_csv
 from showcost.ingest.records import Origin
 from showcost.validation.duplicates import POSTED
@@ -61,12 +62,13 @@ def dry_run(
 ) -> DryRun:
     """Land and validate a delivery for show; exhausts the reading.
 
-    The accepted records go to `csv` as the reader has them; each record that would not be posted goes to
-    `rejects` as a line of JSON, with all its reason codes and reasons.
+    The accepted records go to `csv` as the reader has them, numbers of people masked; each record that would
+    not be posted goes to `rejects` as a line of JSON, with all its reason codes and reasons.
     """
     origin = Origin(sha256_file(delivery), 1, delivery.stat().st_size, home.production.dates)
     with settled_content(feed, reading, origin) as content:
-        run = DryRun(content.summary, write_csv(reading, csv, content.accepted.batches()))
+        shown = cells_of_feed(feed, reading.header, content.summary.columns)
+        run = DryRun(content.summary, write_csv(reading, csv, content.accepted.batches(), shown))
         rivals = content.records.select(
             f"SELECT {_columns(content)} FROM numbered QUALIFY count(*) OVER (PARTITION BY row_key) > 1"  # noqa: S608 - names of our own columns
         ).read_all()

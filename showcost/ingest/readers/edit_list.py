@@ -6,7 +6,8 @@ Pure functions from a reading to binary streams; files and options belong to the
 from __future__ import annotations
 
 import json
-from typing import IO, TYPE_CHECKING, Final
+from collections.abc import Callable
+from typing import IO, TYPE_CHECKING, Final, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,11 +22,25 @@ if TYPE_CHECKING:
 _OPTIONS: Final = pa.csv.WriteOptions(include_header=False, quoting_style="all_valid")
 
 
-def write_csv(reading: Reading, out: IO[bytes], records: Iterable[pa.RecordBatch] | None = None) -> int:
+ShownCells: TypeAlias = Callable[[int, pa.Array], pa.Array]
+"""How the cells of a column, by its place, are shown."""
+
+
+def as_read(place: int, cells: pa.Array) -> pa.Array:  # noqa: ARG001 -- the signature of `ShownCells`
+    """Show cells as they were read."""
+    return cells
+
+
+def write_csv(
+    reading: Reading,
+    out: IO[bytes],
+    records: Iterable[pa.RecordBatch] | None = None,
+    shown: ShownCells = as_read,
+) -> int:
     """Write the accepted records as RFC 4180 CSV, header first; return how many.
 
-    UTF-8, each cell quoted, LF. Cells and header are as read, also where the header has another number of
-    names than the records have cells. The names of a file without a header are col_0, col_1
+    UTF-8, each cell quoted, LF. Cells are as `shown` has them. The header is as read, also where it
+    has another number of names than the records have cells. The names of a file without one are col_0, col_1
     and so on. Of a delivery that could not be read at all nothing is written. Exhausts `reading.records`,
     unless the records are handed in.
     """
@@ -39,7 +54,7 @@ def write_csv(reading: Reading, out: IO[bytes], records: Iterable[pa.RecordBatch
     out.write(_csv(pa.RecordBatch.from_pydict({str(n): [name] for n, name in enumerate(reading.header)})))
     for batch in batches:
         cells = batch.column("cells")
-        columns = [pc.list_element(cells, number) for number in range(width)]
+        columns = [shown(number, pc.list_element(cells, number)) for number in range(width)]
         out.write(_csv(pa.RecordBatch.from_arrays(columns, names)))
         written += batch.num_rows
     return written
@@ -51,14 +66,17 @@ def _csv(batch: pa.RecordBatch) -> memoryview:
     return memoryview(sink.getvalue())
 
 
-def write_rejects(reading: Reading, out: IO[bytes]) -> int:
+def write_rejects(reading: Reading, out: IO[bytes], shown: Callable[[str], str] = str) -> int:
     r"""Write the rejected records as JSON lines (record, start, end, code, detail, raw); return how many.
 
     `raw` is the text of the record without its line end, decoded with the encoding of the delivery; bytes
-    that the encoding does not have are written as \xNN. Call it when `reading.records` is exhausted.
+    that the encoding does not have are written as \xNN; `shown` says how texts are shown. Call it when
+    `reading.records` is exhausted.
     """
     for rejected in reading.rejected:
-        out.write(json.dumps(_entry(rejected, reading.dialect.encoding), ensure_ascii=False).encode() + b"\n")
+        entry = _entry(rejected, reading.dialect.encoding)
+        entry |= {name: shown(str(entry[name])) for name in ("detail", "raw")}
+        out.write(json.dumps(entry, ensure_ascii=False).encode() + b"\n")
     return len(reading.rejected)
 
 

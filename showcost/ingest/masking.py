@@ -1,0 +1,98 @@
+"""Numbers that the state gives to people, masked before anything is made of a delivery.
+
+A payroll delivery's bytes are kept as they came, and can be encrypted and shredded. Whatever is derived from
+them, records, hashes, keys and texts that are shown, has a mark in place of such a number
+(`showcost.core.personal`), so that no later stage can repeat it, or a hash of it. Reading the bytes again
+gives the same records: the mark depends on the text alone.
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+from typing import TYPE_CHECKING, Final
+
+import pyarrow.compute as pc
+
+from showcost.config.feed import normal_header
+from showcost.config.record_kinds import PAYROLL
+from showcost.core.personal import NUMBER, masked, masked_text
+from showcost.ingest.readers.edit_list import as_read
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import TypeAlias
+
+    import pyarrow as pa
+
+    from showcost.config.feed import FeedSpec
+    from showcost.ingest.readers.edit_list import ShownCells
+
+    Column: TypeAlias = pa.Array | pa.ChunkedArray
+
+_NUMBERS: Final = frozenset(
+    {
+        *("ssn", "ss number", "ss no", "social security", "social security number", "social security no"),
+        *("sin number", "sin no", "social insurance", "social insurance number", "social insurance no"),
+        *("ni number", "ni no", "nino", "national insurance", "national insurance number"),
+        "national insurance no",
+    }
+)
+"""Headers that say that a column has such numbers, in their normal form."""
+
+
+def names_people(feed: FeedSpec) -> bool:
+    """Say whether the records of a feed are about people, so that their numbers are masked."""
+    return feed.kind is PAYROLL
+
+
+def masked_fields(feed: FeedSpec, columns: Mapping[str, Column]) -> dict[str, Column]:
+    """Return the columns of records (`records_schema`), their texts masked.
+
+    Of a date or an amount only text that could not be read is: `123 456 789` may be an amount. In the raw
+    text nine digits in a row are masked too, since any column may be the one that names the person.
+    """
+    found, differ = dict(columns), []
+    for field in feed.kind.fields:
+        text = columns[field.name]
+        marked = masked(text, names_person=field.personal)
+        if f"{field.name}__value" in columns:
+            marked = pc.if_else(pc.is_valid(columns[f"{field.name}__value"]), text, marked)
+        if marked is not text:
+            found[field.name] = marked
+            differ.append(pc.fill_null(pc.not_equal(marked, text), False))
+    raw = masked(columns["raw"], names_person=True)
+    if differ:
+        # A format may write a cell in other signs than it means: then nothing of the raw text is kept.
+        unmarked = pc.invert(pc.match_substring(raw, NUMBER))
+        raw = pc.if_else(pc.and_(reduce(pc.or_, differ), unmarked), NUMBER, raw)
+    return found | {"raw": raw}
+
+
+def masked_shown(feed: FeedSpec, text: str) -> str:
+    """Return a text of a delivery that is no field of a record as it may be shown."""
+    return masked_text(text, names_person=True) if names_people(feed) else text
+
+
+def cells_of_feed(feed: FeedSpec, header: Sequence[str], columns: Mapping[str, str]) -> ShownCells:
+    """Return how cells of a feed's delivery are shown in the edit list.
+
+    `columns` says which header holds which field. A column that holds none may be the one that names the
+    person, so nine digits in a row are masked there too.
+    """
+    if not names_people(feed):
+        return as_read
+    personal = {field.name for field in feed.kind.fields if field.personal}
+    others = {name for field, name in columns.items() if field not in personal}
+    known = frozenset(place for place, name in enumerate(header) if name in others)
+    return lambda place, cells: masked(cells, names_person=place not in known)
+
+
+def cells_of_file(header: Sequence[str]) -> ShownCells:
+    """Return how cells of a file of no feed are shown: as read, unless the header says what they are."""
+    numbers = number_columns(header)
+    return lambda place, cells: masked(cells, names_person=True) if place in numbers else cells
+
+
+def number_columns(header: Sequence[str]) -> frozenset[int]:
+    """Return the columns (0-based) whose header says that they have such numbers."""
+    return frozenset(place for place, name in enumerate(header) if normal_header(name) in _NUMBERS)

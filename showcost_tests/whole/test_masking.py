@@ -1,0 +1,134 @@
+"""A number that the state gives to a person is in the delivery's bytes, and nowhere that is made of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import duckdb
+import pyarrow.parquet as pq
+import pytest
+
+from showcost.core.personal import NUMBER
+from showcost_tests.whole import small
+from showcost_tests.whole.steps import land_all, take
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from showcost.config.home import Home
+    from showcost_tests.cli import CommandLine
+
+FEED: Final = "payroll_manifest"
+SECRETS: Final = ("123-45-6789", "046 454 286", "AB123456C", "912345678", "987654321", "046-454-300")
+"""In a field of text, an amount, a date, the employee's, a column of no field, and a ragged record."""
+
+
+def manifest() -> str:
+    header = [*small.PAYROLL_HEADER.split(","), "SIN"]
+    column = {name: place for place, name in enumerate(header)}
+    rows = []
+    for number in range(6):
+        row = [*small.payroll(f"E-040{number}", small.THURSDAY, "1210.40", "205.77"), ""]
+        row[column["Payroll Invoice"]] = f"MSP-{number}"
+        rows.append(row)
+    rows[0][column["Episode"]] = f"paid to {SECRETS[0]}"
+    rows[1][column["Rate"]] = SECRETS[1]
+    rows[2][column["Work Date"]] = SECRETS[2]
+    rows[3][column["Employee"]] = SECRETS[3]
+    rows[4][column["SIN"]] = SECRETS[4]
+    ragged = [*rows[5], f"see {SECRETS[5]}"]
+    return small.delimited([header, *rows, ragged])
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    made = small.make_home(tmp_path / "home")
+    small.deliver(made, FEED, "week.csv", manifest())
+    return made
+
+
+def derived(home: Home) -> Iterator[tuple[str, str]]:
+    """Yield every file below the data folder but the deliveries, as text."""
+    for path in sorted(home.path.rglob("*")):
+        inside = path.relative_to(home.path).parts
+        if not path.is_file() or inside[0] in {"raw", "inbox"}:
+            continue
+        if path.suffix == ".parquet":
+            yield str(path), str(pq.ParquetFile(path).read().to_pylist())
+        elif path == home.ledger:
+            with duckdb.connect(str(path), read_only=True) as connection:
+                for (table,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall():
+                    rows = connection.table(table).fetchall()
+                    yield f"{path}: {table}", str(rows)
+        else:
+            yield str(path), path.read_bytes().decode("utf-8", "replace")
+
+
+def test_nothing_that_is_made_of_a_manifest_has_such_a_number(home: Home, showcost: CommandLine) -> None:
+    land_all(home)
+    take(home, [small.THURSDAY])
+    texts = dict(derived(home))
+    assert any(NUMBER in text for text in texts.values())
+    for place, text in texts.items():
+        assert [secret for secret in SECRETS if secret in text] == [], place
+    rows = showcost(home, "queue", "list", "--json").json["rows"]
+    assert len(rows) == 5
+    for row in rows:
+        shown = showcost(home, "queue", "show", row["id"])
+        assert (shown.status, [secret for secret in SECRETS if secret in shown.out]) == (0, [])
+    codes = {code for row in rows for code in row["codes"]}
+    assert {"SC-ROW-003", "SC-AMT-001", "SC-DAT-001", "SC-ROW-001"} <= codes
+    status = showcost(home, "status", "--json").json
+    assert status["balances"]
+    assert status["feeds"][FEED]["posted"] == 2
+
+
+def test_the_bytes_are_kept_and_verify_reads_them_to_the_same_records(
+    home: Home, showcost: CommandLine
+) -> None:
+    land_all(home)
+    take(home, [small.THURSDAY])
+    assert showcost(home, "verify").status == 0
+    (payload,) = [path for path in home.raw.rglob("*") if path.is_file() and path.stat().st_size > 1_000]
+    assert all(secret.encode() in payload.read_bytes() for secret in SECRETS)
+
+
+def test_the_dry_run_of_a_payroll_feed_masks_and_that_of_a_file_does_not(
+    home: Home, showcost: CommandLine, tmp_path: Path
+) -> None:
+    file, rejects = home.inbox / FEED / "week.csv", tmp_path / "rejects.jsonl"
+    dry = showcost(home, "parse", str(file), "--feed", FEED, "--rejects", str(rejects))
+    assert dry.status == 0
+    assert [secret for secret in SECRETS if secret in dry.out + rejects.read_text()] == []
+    assert NUMBER in dry.out
+    assert NUMBER in rejects.read_text()
+    plain = tmp_path / "plain.csv"
+    plain.write_text(file.read_text().replace(",SIN\r\n", ",Remark\r\n").replace(",SIN\n", ",Remark\n"))
+    assert all(secret in showcost(home, "parse", str(plain)).out for secret in SECRETS[:5])
+
+
+@pytest.mark.parametrize("header", ["SSN", "Social Security No.", "NI Number", "social insurance number"])
+def test_a_column_that_is_named_for_such_numbers_is_masked_without_a_feed_too(
+    home: Home, showcost: CommandLine, tmp_path: Path, header: str
+) -> None:
+    file, rejects = tmp_path / "people.csv", tmp_path / "rejects.jsonl"
+    file.write_text(f"name,{header},pay\nAda,123456789,10\nBob,046-454-286,123456789\nEve,912345678,1,2\n")
+    out = showcost(home, "parse", str(file), "--rejects", str(rejects))
+    assert out.out == f'"name","{header}","pay"\n"Ada","{NUMBER}","10"\n"Bob","{NUMBER}","123456789"\n'
+    assert "912345678" not in rejects.read_text()
+
+
+def test_a_correction_cannot_bring_such_a_number_into_the_audit_log(
+    home: Home, showcost: CommandLine
+) -> None:
+    land_all(home)
+    take(home, [small.THURSDAY])
+    row = next(
+        one for one in showcost(home, "queue", "list", "--json").json["rows"] if "SC-AMT-001" in one["codes"]
+    )
+    by = ("--who", "an accountant", "--why", "as told")
+    for field in ("employee_ref=123456789", "series=123-45-6789"):
+        tried = showcost(home, "queue", "resolve", row["id"], "--set", field, *by)
+        assert (tried.status, "manifest names people by pseudonyms" in tried.sentence) == (2, True)
+        assert field.partition("=")[2] not in tried.sentence
