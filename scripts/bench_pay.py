@@ -146,7 +146,8 @@ def among_neighbours(cells: pa.Table, valid: pa.Table) -> int:
     from showcost.validation.pay.findings import findings
     from showcost_tests.validation.pay.rows import AGREEMENTS, SHOW
 
-    return findings(PayJudge(AGREEMENTS, SHOW), cells, valid).num_rows
+    found: int = findings(PayJudge(AGREEMENTS, SHOW), cells, valid).num_rows
+    return found
 
 
 def _with(rows: pa.Table, name: str, values: pa.Array | pa.ChunkedArray) -> pa.Table:

@@ -102,7 +102,7 @@ def main() -> None:
         store, ledger = StagingStore(home), Ledger(home / "ledger.duckdb")
         pin_made_up_rates(ledger, days)
         parameters = {"first": FIRST, "days": options.days, "rows": options.rows}
-        rows = duckdb.sql(VALID_ROWS, params=parameters).to_arrow_table()
+        rows = duckdb.connect().sql(VALID_ROWS, params=parameters).to_arrow_table()
         with measured(f"stage {options.days} partitions", options.rows):
             parts = (
                 Part(day.isoformat(), piece) for day, piece in split_by_date(rows, "transaction_date", days)

@@ -8,6 +8,8 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element, SubElement, indent, register_namespace, tostring
 
+from sample_production.layouts import CENT
+
 if TYPE_CHECKING:
     from datetime import date
 
@@ -16,7 +18,6 @@ if TYPE_CHECKING:
 _UBL = "urn:oasis:names:specification:ubl:schema:xsd:"
 _CAC, _CBC = f"{{{_UBL}CommonAggregateComponents-2}}", f"{{{_UBL}CommonBasicComponents-2}}"
 _PEPPOL = "urn:fdc:peppol.eu:2017:poacc"
-_CENT = Decimal("0.01")
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class EInvoice:
         for item in self.items:
             bases[item.percent] = bases.get(item.percent, Decimal(0)) + item.net
         return {
-            percent: (base, (base * percent / 100).quantize(_CENT, ROUND_HALF_UP))
+            percent: (base, (base * percent / 100).quantize(CENT, ROUND_HALF_UP))
             for percent, base in sorted(bases.items(), reverse=True)
         }
 
@@ -109,7 +110,8 @@ class _Writer:
         for number, item in enumerate(lines, start=1):
             self._line(root, number, item)
         indent(root)
-        return b'<?xml version="1.0" encoding="UTF-8"?>\n' + tostring(root, encoding="utf-8") + b"\n"
+        written: bytes = tostring(root, encoding="utf-8")
+        return b'<?xml version="1.0" encoding="UTF-8"?>\n' + written + b"\n"
 
     def _text(self, parent: Element, name: str, text: str) -> Element:
         child = SubElement(parent, f"{_CBC}{name}")

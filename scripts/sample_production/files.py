@@ -96,7 +96,9 @@ class Builder:
     def write(self, name: str, layout: Layout, rows: Sequence[Row], note: str = "") -> Delivery:
         """Write rows into a file and keep what is true of it."""
         lines = [*layout.preamble, layout.line([header for header, _ in layout.columns])]
-        planted, flagged, posted = [], [], []
+        planted: list[Planted] = []
+        flagged: list[Planted] = []
+        posted = []
         for number, row in enumerate(rows, layout.header_record + 1):
             record = dict(row.record)
             if row.fault and row.fault.change:

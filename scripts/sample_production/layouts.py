@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+CENT = Decimal("0.01")
+"""What amounts are rounded to."""
+
 Value = str | date | datetime | Decimal | None
 Record = dict[str, Value]
 """A record by field names; text stands in the file as it is, dates and amounts in the sender's way."""

@@ -11,13 +11,14 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING
 
 from sample_production.faults import Fault, amount_of
+from sample_production.layouts import CENT
+from sample_production.payroll import SATURDAY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sample_production.layouts import Layout, Record
 
-_CENT = Decimal("0.01")
 _MULTIPLES = {
     "hours_1x": Decimal(1),
     "hours_1_5x": Decimal("1.5"),
@@ -26,7 +27,6 @@ _MULTIPLES = {
 }
 _NONE = Decimal("0.00")
 _CONTRIBUTION = Decimal("0.21")
-_SATURDAY = 6
 _BASIC = "IATSE Basic Agreement"
 
 
@@ -52,7 +52,7 @@ def _on_second_day(record: Record) -> bool:
 
 
 def _is_weekday(record: Record) -> bool:
-    return str(record["day_of_workweek"]) < str(_SATURDAY)
+    return str(record["day_of_workweek"]) < str(SATURDAY)
 
 
 def fitting(fault: Fault, fits: Callable[[Record], bool]) -> Fault:
@@ -64,7 +64,7 @@ def _pay_again(record: Record) -> None:
     """Make gross the sum of its parts again."""
     hours = sum((amount_of(record, name) * multiple for name, multiple in _MULTIPLES.items()), Decimal(0))
     per = {"hour": 1, "day": 8}[str(record["rate_basis"])]
-    pay = (amount_of(record, "rate") * hours / per).quantize(_CENT, rounding=ROUND_HALF_UP)
+    pay = (amount_of(record, "rate") * hours / per).quantize(CENT, rounding=ROUND_HALF_UP)
     record["gross"] = (
         pay + amount_of(record, "meal_penalty_amount") + amount_of(record, "rest_penalty_amount")
     )
@@ -72,7 +72,7 @@ def _pay_again(record: Record) -> None:
 
 def _contribute(record: Record) -> None:
     pay = amount_of(record, "gross") - amount_of(record, "meal_penalty_amount")
-    record["benefit_amount"] = (pay * _CONTRIBUTION).quantize(_CENT, rounding=ROUND_HALF_UP)
+    record["benefit_amount"] = (pay * _CONTRIBUTION).quantize(CENT, rounding=ROUND_HALF_UP)
 
 
 def _below_scale(record: Record, _: Layout) -> None:

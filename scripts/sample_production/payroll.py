@@ -12,11 +12,14 @@ from datetime import date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING
 
+from sample_production.layouts import CENT
+
 if TYPE_CHECKING:
     from sample_production.draw import Draw
     from sample_production.layouts import Record
 
-_CENT = Decimal("0.01")
+SATURDAY = 6
+"""Its number among the days of a week, Monday being 1."""
 
 
 @dataclass(frozen=True)
@@ -215,7 +218,7 @@ def _worked(draw: Draw, crew: Crew, job: Job, employee: int, day: date) -> Recor
     penalty = Decimal(("0.00", "7.50", "17.50")[penalties])
     hourly = job.rate if job.basis == "hour" else job.rate / crew.guaranteed
     pay = hourly * (single + half * Decimal("1.5") + double * 2 + triple * 3)
-    gross = pay.quantize(_CENT, rounding=ROUND_HALF_UP) + penalty
+    gross = pay.quantize(CENT, rounding=ROUND_HALF_UP) + penalty
     return _clock(draw, crew, day, worked) | {
         "production_code": "HRB",
         "payroll_company": crew.company,
@@ -244,7 +247,7 @@ def _worked(draw: Draw, crew: Crew, job: Job, employee: int, day: date) -> Recor
         "meal_penalty_amount": penalty,
         "rest_penalty_amount": Decimal("0.00"),
         "gross": gross,
-        "benefit_amount": (gross * crew.benefit_percent / 100).quantize(_CENT, rounding=ROUND_HALF_UP),
+        "benefit_amount": (gross * crew.benefit_percent / 100).quantize(CENT, rounding=ROUND_HALF_UP),
     }
 
 
@@ -253,19 +256,18 @@ def _split(crew: Crew, job: Job, worked: Decimal, day: date) -> tuple[Decimal, D
     nothing, basic = Decimal(0), job.agreement == "IATSE Basic Agreement"
     triple = max(worked - _TRIPLE_AFTER, nothing) if basic else nothing
     double = max(worked - crew.double_after - triple, nothing)
-    if basic and day.isoweekday() == _SATURDAY:
+    if basic and day.isoweekday() == SATURDAY:
         # Golden hours of that day, 3 times and 4.5 times: the latter stand as half as much again at 3 times.
         return nothing, worked - double - triple, nothing, double + triple * Decimal("1.5")
     half = max(worked - crew.guaranteed, nothing) - double - triple
     return crew.guaranteed, half, double, triple
 
 
-_SATURDAY = 6
 _TRIPLE_AFTER = Decimal(15)
 
 
 def _hours(hours: Decimal) -> Decimal:
-    return hours.quantize(_CENT)
+    return hours.quantize(CENT)
 
 
 def _clock(draw: Draw, crew: Crew, day: date, worked: Decimal) -> Record:

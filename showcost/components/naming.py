@@ -9,8 +9,12 @@ from typing import TYPE_CHECKING, Final
 
 import dagster as dg
 
+from showcost.config.record_kinds import PAYROLL
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from showcost.config.feed import FeedSpec
 
 DELIVERIES: Final = "deliveries"
 RAW_ROWS: Final = "raw_rows"
@@ -85,10 +89,10 @@ def pay_findings_key(feed: str) -> dg.AssetKey:
     return dg.AssetKey(f"pay_findings_{feed}")
 
 
-def dated_keys(feed: str, *, payroll: bool = False) -> tuple[dg.AssetKey, ...]:
+def dated_keys(feed: FeedSpec) -> tuple[dg.AssetKey, ...]:
     """Return the keys of a feed's partitioned assets, in the order of the way."""
-    keys = (raw_key, valid_key, quarantine_key, *((pay_findings_key,) if payroll else ()), posted_key)
-    return tuple(key(feed) for key in keys)
+    of_pay = (pay_findings_key,) if feed.kind is PAYROLL else ()
+    return tuple(key(feed.name) for key in (raw_key, valid_key, quarantine_key, *of_pay, posted_key))
 
 
 def stage_tags(stage: str, feed: str) -> Mapping[str, str]:

@@ -34,7 +34,8 @@ from showcost.core.hashing import sha256_bytes, sha256_framed
 from showcost.core.personal import masked_text
 from showcost.stages.pay_findings import valid_neighbours
 from showcost.validation.pay.applied import APPLIED, applied
-from showcost.validation.pay_findings import REACH, cells_of_valid, pay_findings
+from showcost.validation.pay.findings import findings
+from showcost.validation.pay_findings import REACH, cells_of_valid
 from showcost.validation.reference import Reference
 
 if TYPE_CHECKING:
@@ -94,6 +95,8 @@ def write_guild_pack(home: Home, name: str, first: date, last: date, out: Path) 
     feeds = [feed for feed in load_feeds(home.production.code) if feed.kind is PAYROLL]
     if last < first:
         raise InputError(f"a pack from {first} to {last}: the end lies before the start")
+    if not feeds:
+        raise InputError(f"production {home.production.code} has no payroll feed, so there is no pay to show")
     parts = [_of_feed(home, feed, agreement, first, last) for feed in feeds]
     rows, checks, findings = (_together(tables) for tables in zip(*parts, strict=True))
     sheets = [
@@ -137,6 +140,7 @@ def _of_feed(
     """Return the rows of a feed under an agreement in a period, their checks, and what was found."""
     known = valid_neighbours(home, feed, last + REACH)
     reference = Reference(feed, home.production, home.chart, None, home.agreements)
+    cells = cells_of_valid(known, reference)
     days = known.column("transaction_date")
     mine = pc.and_(
         pc.equal(known.column("pay_rules"), agreement.label),
@@ -144,10 +148,7 @@ def _of_feed(
     )
     rows = known.filter(mine).sort_by([("transaction_date", "ascending"), ("row_key", "ascending")])
     keys = rows.column("row_key").combine_chunks()
-    checks = applied(reference.pay, cells_of_valid(known, reference), known)
-    found = pay_findings(
-        known, feed=feed, production=home.production, chart=home.chart, agreements=home.agreements
-    )
+    checks, found = applied(reference.pay, cells, known), findings(reference.pay, cells, known)
     return (
         rows,
         checks.filter(pc.is_in(checks.column("row_key"), value_set=keys)),

@@ -43,6 +43,15 @@ def pack(home: Home, out: Path) -> GuildPack:
     return write_guild_pack(home, AGREEMENT, small.WEDNESDAY, small.TUESDAY, out)
 
 
+def test_production_without_a_payroll_feed_is_told_so(tmp_path: Path) -> None:
+    home = small.make_home(tmp_path / "home", small.UKSPEND)
+    with pytest.raises(
+        InputError, match="production UKSPEND has no payroll feed, so there is no pay to show"
+    ):
+        write_guild_pack(home, "Pact/Bectu TV drama", small.WEDNESDAY, small.TUESDAY, tmp_path / "pack")
+    assert not (tmp_path / "pack").exists()
+
+
 def test_pack_has_every_row_with_its_checks(paid: Home, tmp_path: Path) -> None:
     made = pack(paid, tmp_path)
     assert made.rows == 2

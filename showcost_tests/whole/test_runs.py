@@ -11,6 +11,7 @@ from dagster._core.storage.asset_check_execution_record import AssetCheckExecuti
 
 from showcost.components import naming
 from showcost.components.partitions import daily_partitions
+from showcost.config.feeds import choose_feed, load_feeds
 from showcost.config.home import HOME_VARIABLE, Home, open_home
 from showcost.ledger.store import Ledger
 from showcost.running import RunOutcome
@@ -26,8 +27,9 @@ if TYPE_CHECKING:
     from showcost_tests.whole.conftest import Copy
 
 FEED = "uk_spend"
+SPENDING = choose_feed(load_feeds(small.UKSPEND), FEED)
 DAYS = [day.isoformat() for day in small.WEEK]
-PARTITIONED = [*naming.dated_keys(FEED), naming.FX_SNAPSHOTS, naming.LEDGER_ENTRIES]
+PARTITIONED = [*naming.dated_keys(SPENDING), naming.FX_SNAPSHOTS, naming.LEDGER_ENTRIES]
 Ran: TypeAlias = tuple[Home, RunOutcome]
 COUNTS = {"received": 8, "posted": 5, "quarantined": 2, "duplicate": 0, "pending": 1}
 
@@ -90,7 +92,7 @@ def test_the_ledger_is_the_same_as_without_dagster(ranged: Ran, filled: Home, co
 
 
 def test_every_partition_is_materialised_with_its_row_count(ranged: Ran) -> None:
-    raw, valid, quarantine, posted = naming.dated_keys(FEED)
+    raw, valid, quarantine, posted = naming.dated_keys(SPENDING)
     with instance_of(ranged[0]) as instance:
         for key in PARTITIONED:
             assert instance.get_materialized_partitions(key) == set(DAYS), key
@@ -120,7 +122,7 @@ def test_lineage_leads_to_columns_that_there_are(ranged: Ran) -> None:
         for node in graph.asset_nodes
         if "dagster/column_schema" in node.metadata
     }
-    raw, valid, _, posted = naming.dated_keys(FEED)
+    raw, valid, _, posted = naming.dated_keys(SPENDING)
     with instance_of(ranged[0]) as instance:
         for key in (raw, valid, posted):
             lineages = metadata(instance, key, "dagster/column_lineage")

@@ -12,7 +12,6 @@ from showcost.config.feed import FeedSpec
 from showcost.config.feeds import load_feeds
 from showcost.config.home import Home, open_home
 from showcost.config.production import Production
-from showcost.config.record_kinds import PAYROLL
 from showcost.core.errors import ShowcostError
 from showcost.core.hashing import sha256_framed
 from showcost.ingest.landing import Landing, land
@@ -59,7 +58,7 @@ def land_inbox(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Skip
         try:
             landings.append(land(home, feed))
             due = due_by_landing(home, feed)
-            requested += landing_requests(home.production, due, payroll=feed.kind is PAYROLL)
+            requested += landing_requests(home.production, feed, due)
         except ShowcostError as error:
             context.log.warning("%s could not be landed: %s", feed.name, error)
     events = [_materialization(landing) for landing in landings if landing.read]
@@ -75,7 +74,7 @@ def _materialization(landing: Landing) -> dg.AssetMaterialization:
     )
 
 
-def landing_requests(production: Production, due: Due, *, payroll: bool = False) -> Iterator[dg.RunRequest]:
+def landing_requests(production: Production, feed: FeedSpec, due: Due) -> Iterator[dg.RunRequest]:
     """Yield one run per stretch of consecutive dates that are due, the undated rows with the first.
 
     The key of a run names what its partitions are to be made of: the same request is never run twice.
@@ -87,7 +86,7 @@ def landing_requests(production: Production, due: Due, *, payroll: bool = False)
         made_of = [text for day in dates if first <= day <= last for text in due.dates[day]]
         yield _range_request(
             f"{due.feed}-{first}-{last}-{sha256_framed(made_of)[:_KEY_DIGITS]}",
-            [*naming.dated_keys(due.feed, payroll=payroll), *(undated if number == 0 else [])],
+            [*naming.dated_keys(feed), *(undated if number == 0 else [])],
             (first, last),
         )
     if undated and not dates:
@@ -116,7 +115,7 @@ def _release(home: Home, feed: FeedSpec, now: datetime) -> Iterator[dg.RunReques
     for first, last in stretches(_existing(home.production, dates)):
         marks = sorted({dates[day] for day in dates if first <= day <= last})
         key = f"{feed.name}-rates-{first}-{last}-{'-'.join(marks)}"
-        assets = naming.dated_keys(feed.name, payroll=feed.kind is PAYROLL)
+        assets = naming.dated_keys(feed)
         yield _range_request(key, assets, (first, last))
 
 

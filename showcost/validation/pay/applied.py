@@ -51,18 +51,13 @@ def _of(one: Found, valid: pa.Table) -> pa.Table:
     hard, soft = verdict.hard[rows], verdict.soft[rows]
     result = np.where(hard, "fails", np.where(soft, "look", "holds"))
     picked = pa.array(rows)
-    source = (
-        verdict.source(hard=False)
-        if verdict.cites
-        else pa.repeat(one.terms.agreement.label, len(verdict.judged))
-    )
     words = pc.if_else(pa.array(hard), verdict.words(True).take(picked), verdict.words(False).take(picked))
     return pa.table(
         {
             "row_key": valid.column("row_key").take(pa.array(one.rows[rows])),
             "field": pa.repeat(verdict.field, len(rows)),
             "check": pa.repeat(verdict.code, len(rows)),
-            "rules": source.take(picked),
+            "rules": verdict.source(one.terms, hard=False).take(picked),
             "result": pa.array(result, pa.string()),
             "told": words,
         },

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar
 import numpy as np
 
 from showcost.config.agreements.kinds import DayKind, KeyDate, PayRule, TierRule, WorkPlace
-from showcost.validation.pay.numbers import MOST, Bools, Ints, day_number
+from showcost.validation.pay.numbers import MOST, Bools, Ints, day_number, last_day
 
 if TYPE_CHECKING:
     from datetime import date
@@ -90,7 +90,7 @@ def bind(agreement: Agreement, production: Production) -> Terms:
     for rule in agreement.rules:
         if rule.production_types and production.type not in rule.production_types:
             continue
-        first, last = day_number(agreement.start), _last(agreement.end)
+        first, last = day_number(agreement.start), last_day(agreement.end)
         if agreement.keyed_on is KeyDate.PHOTOGRAPHY:
             first, last = -MOST, MOST
         if rule.keyed_on is KeyDate.PHOTOGRAPHY:
@@ -98,17 +98,13 @@ def bind(agreement: Agreement, production: Production) -> Terms:
                 continue
         else:
             first = max(first, day_number(rule.start) if rule.start else first)
-            last = min(last, _last(rule.end))
+            last = min(last, last_day(rule.end))
         found.append(Bound(rule, label, first, last))
     return Terms(agreement, tuple(found), production.currencies)
 
 
 def _within(day: date, start: date | None, end: date | None) -> bool:
     return (start is None or start <= day) and (end is None or day <= end)
-
-
-def _last(end: date | None) -> int:
-    return MOST if end is None else day_number(end)
 
 
 def _one_of(values: Ints, wanted: list[int]) -> Bools:

@@ -25,7 +25,7 @@ from showcost.config.agreements.kinds import (
 from showcost.core.hashing import SHORT
 from showcost.validation.arrow_sql import query
 from showcost.validation.pay.cores import PART, on_all_cores
-from showcost.validation.pay.frame import read_frame
+from showcost.validation.pay.frame import BASES, read_frame
 from showcost.validation.pay.judge import BY_HAND, OF_A_WHOLE_DAY
 from showcost.validation.pay.money import contribution_base, hours_per_unit, successive_steps
 from showcost.validation.pay.neighbours import (
@@ -71,7 +71,7 @@ SELECT sha256(json_array(row_key, content, code, field, told, source, cause))[:{
 FROM found ORDER BY transaction_date, row_key, code, field, told, finding_id
 """  # noqa: S608 -- constants only
 
-_DAY: Final = list(Basis).index(Basis.DAY)
+_DAY: Final = BASES.index(Basis.DAY)
 _MINUTES: Final = 60
 _WEEKEND_DAYS: Final = 3
 """Days from the last day of a week to the first of the next, when two were free between them."""
@@ -335,9 +335,6 @@ def _as_tables(one: Found, valid: pa.Table, keys: pa.ChunkedArray) -> Iterator[p
             continue
         picked = pa.array(chosen)
         about = valid.take(pa.array(one.rows[chosen]))
-        source = (
-            verdict.source(hard=hard) if verdict.cites else pa.repeat(one.terms.agreement.label, len(mask))
-        )
         cause = pa.nulls(len(chosen), pa.string())
         if one.cause is not None:
             before = one.cause[chosen]
@@ -351,7 +348,7 @@ def _as_tables(one: Found, valid: pa.Table, keys: pa.ChunkedArray) -> Iterator[p
                 "code": pa.repeat(verdict.code if hard else BY_HAND, len(chosen)),
                 "field": pa.repeat(verdict.field, len(chosen)),
                 "told": verdict.words(hard).take(picked),
-                "source": source.take(picked),
+                "source": verdict.source(one.terms, hard=hard).take(picked),
                 "pay_rules": pa.repeat(one.terms.agreement.label, len(chosen)),
                 "cause": cause,
             },

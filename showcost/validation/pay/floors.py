@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
 from showcost.config.agreements.kinds import Basis, ScaleFloor, WeeklyGuarantee, Workday
-from showcost.validation.pay.numbers import MOST, ONE, Bools, Ints, day_number, whole
+from showcost.validation.pay.frame import BASES
+from showcost.validation.pay.numbers import ONE, Bools, Ints, day_number, last_day, whole
 from showcost.validation.pay.verdict import Cited, Verdict, as_amount, joined, only_where, seen, told
 
 if TYPE_CHECKING:
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from showcost.config.agreements.model import ScalePeriod
     from showcost.validation.pay.bound import Bound, Terms
     from showcost.validation.pay.frame import Frame
-
-_BASES: Final = list(Basis)
 
 
 def judge_scale(terms: Terms, frame: Frame) -> Iterator[Verdict]:
@@ -69,11 +68,10 @@ def judge_scale(terms: Terms, frame: Frame) -> Iterator[Verdict]:
 
 
 def _of_period(period: ScalePeriod, frame: Frame) -> Bools:
-    last = MOST if period.end is None else day_number(period.end)
     return (
         frame.occupation.among([period.rate.occupation])
         & (frame.day >= day_number(period.start))
-        & (frame.day <= last)
+        & (frame.day <= last_day(period.end))
     )
 
 
@@ -82,18 +80,18 @@ def _in_basis(
 ) -> Iterator[tuple[int, Ints | int, Bound[Workday] | Bound[WeeklyGuarantee] | None]]:
     """Yield the floor in each unit of time that it can be had in, with the rule that converts it."""
     amount = whole(period.amount)
-    yield _BASES.index(period.basis), amount, None
+    yield BASES.index(period.basis), amount, None
     for day in terms.of_kind(Workday):
         hours = whole(day.rule.hours)
         if period.basis is Basis.HOUR:
-            yield _BASES.index(Basis.DAY), np.where(day.applies(frame), amount * hours // ONE, 0), day
+            yield BASES.index(Basis.DAY), np.where(day.applies(frame), amount * hours // ONE, 0), day
         if period.basis is Basis.DAY:
             an_hour = -(-amount * ONE // hours)
-            yield _BASES.index(Basis.HOUR), np.where(day.applies(frame), an_hour, 0), day
+            yield BASES.index(Basis.HOUR), np.where(day.applies(frame), an_hour, 0), day
     for week in terms.of_kind(WeeklyGuarantee):
         if period.basis is Basis.HOUR:
             required = amount * whole(week.rule.multiple) // ONE
-            yield _BASES.index(Basis.WEEK), np.where(week.applies(frame), required, 0), week
+            yield BASES.index(Basis.WEEK), np.where(week.applies(frame), required, 0), week
 
 
 def _note(
@@ -120,7 +118,7 @@ def _conversion(by: Bound[Workday] | Bound[WeeklyGuarantee] | None) -> str:
 
 
 def _words(frame: Frame, required: Ints, notes: list[pa.Array]) -> pa.Array:
-    per = pa.array(_BASES).take(pa.array(np.maximum(frame.basis, 0)))
+    per = pa.array(BASES).take(pa.array(np.maximum(frame.basis, 0)))
     short = np.maximum(required - frame.rate, 0)
     return told(
         "paid ", as_amount(frame.rate), " per ", per, ", required at least ", as_amount(required),

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from showcost.config.agreements.kinds import Basis, DayKind, WorkPlace
 from showcost.validation.cells import BLANK
 from showcost.validation.pay.numbers import (
+    MINUTES_A_DAY,
     NO_DAY,
     ONE,
     Bools,
@@ -35,8 +36,10 @@ if TYPE_CHECKING:
 MULTIPLES: Final = {"hours_1x": 10, "hours_1_5x": 15, "hours_2x": 20, "hours_3x": 30}
 """The columns of paid hours, and their multiple in tenths."""
 
+BASES: Final = list(Basis)
+"""The units of time that a rate is for, as `Frame.basis` numbers them."""
+
 HUNDREDTH: Final = ONE // 100
-_MINUTES_A_DAY: Final = 1_440
 _MOST_HOURS: Final = 10_000 * ONE
 """No row has more hours or penalties: as many count for any number beyond."""
 
@@ -171,7 +174,7 @@ def read_frame(cells: pa.Table, production: Production) -> Frame:
         currency=Words.of(cells.column("currency")),
         union=Words.of(cells.column("account__union")),
         place=Words.of(cells.column("work_place")).numbers(list(WorkPlace)),
-        basis=Words.of(cells.column("rate_basis")).numbers(list(Basis)),
+        basis=Words.of(cells.column("rate_basis")).numbers(BASES),
         day_kind=_day_kind(cells),
         workweek_day=Words.of(cells.column("day_of_workweek")).numbers(["", *"1234567"]),
         rate=millionths(cells.column("rate")),
@@ -264,9 +267,9 @@ class _Clock:
             given = known & (wall >= 0)
             # A time that is not after the one before is of the next day; an hour that a clock change repeats
             # is taken as its first, so that no more is asked for than is certain.
-            ahead = np.where(given, (wall - last) % _MINUTES_A_DAY, 0)
+            ahead = np.where(given, (wall - last) % MINUTES_A_DAY, 0)
             if name == "wrap_time":
-                ahead = np.where(given & (last == start) & (ahead == 0), _MINUTES_A_DAY, ahead)
+                ahead = np.where(given & (last == start) & (ahead == 0), MINUTES_A_DAY, ahead)
             last = np.where(given, last + ahead, last)
             moments[name] = utc_minutes(np.where(known, day, 0), np.where(known, last, 0), zones, names)
         call, wrap = moments["call_time"], moments["wrap_time"]

@@ -19,7 +19,8 @@ from showcost.config.agreements.kinds import (
     DayKind,
     MinimumCall,
 )
-from showcost.validation.pay.frame import HUNDREDTH, MULTIPLES, Frame, in_hours
+from showcost.validation.pay.frame import BASES, HUNDREDTH, MULTIPLES, Frame, in_hours
+from showcost.validation.pay.least import Least
 from showcost.validation.pay.numbers import MOST, ONE, TENTHS, Bools, Ints, whole
 from showcost.validation.pay.verdict import Cited, Verdict, as_hours, joined, only_where, plain, seen, told
 
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from showcost.config.agreements.kinds import TierRule
     from showcost.validation.pay.bound import Bound, Terms
 
-_BASES: Final = list(Basis)
 _ORDINARY: Final = list(DayKind).index(DayKind.ORDINARY)
 _NEVER: Final = MOST // 4
 _STRAIGHT: Final = TENTHS
@@ -101,7 +101,7 @@ def judge_hours(terms: Terms, frame: Frame) -> Iterator[Verdict]:
     So what counts is what the columns come to. Days that are not ordinary are judged by the clock alone.
     """
     rules = terms.tiers
-    timed = (frame.basis == _BASES.index(Basis.HOUR)) | (frame.basis == _BASES.index(Basis.DAY))
+    timed = (frame.basis == BASES.index(Basis.HOUR)) | (frame.basis == BASES.index(Basis.DAY))
     tiers = [(bound, bound.applies(frame) & timed) for bound in rules]
     tiers = [(bound, rows) for bound, rows in tiers if rows.any()]
     if not tiers:
@@ -167,33 +167,14 @@ def _split_words(steps: Ladder, frame: Frame, required: Ints, known: Bools) -> p
 
 def judge_minimum(terms: Terms, frame: Frame) -> Iterator[Verdict]:
     """Hold the paid hours of a day against the minimum call (SC-PAY-004)."""
-    size = len(frame)
-    need, hard_need = np.zeros(size, np.int64), np.zeros(size, np.int64)
-    cites = []
-    hourly = (frame.basis == _BASES.index(Basis.HOUR)) & ~frame.continued
+    least = Least(len(frame))
+    hourly = (frame.basis == BASES.index(Basis.HOUR)) & ~frame.continued
     for bound in terms.of_kind(MinimumCall):
         rows = bound.applies(frame) & hourly
-        hours = whole(bound.rule.hours)
-        need = np.where(rows, np.maximum(need, hours), need)
-        if bound.certainty.rejects:
-            hard_need = np.where(rows, np.maximum(hard_need, hours), hard_need)
-        cites.append(Cited(bound, rows, bound.certainty.rejects))
-    if not cites:
-        return
+        least.require(bound, rows, whole(bound.rule.hours), rejects=bound.certainty.rejects)
     paid = frame.paid_before + frame.hours_paid
-    hard = paid < hard_need
-    yield Verdict(
-        "SC-PAY-004",
-        "hours_1x",
-        hard,
-        (paid < need) & ~hard,
-        seen(cites, size),
-        lambda only_hard: told(
-            "paid ",
-            as_hours(paid),
-            " h, required at least ",
-            as_hours(hard_need if only_hard else need),
-            " h",
-        ),
-        tuple(cites),
+    yield from least.verdict(
+        ("SC-PAY-004", "hours_1x"),
+        paid,
+        lambda need: told("paid ", as_hours(paid), " h, required at least ", as_hours(need), " h"),
     )

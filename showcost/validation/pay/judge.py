@@ -24,7 +24,7 @@ from showcost.validation.pay.frame import Frame, read_frame
 from showcost.validation.pay.hours import judge_hours, judge_minimum
 from showcost.validation.pay.mapping import judge_local
 from showcost.validation.pay.money import judge_contributions, judge_currency, judge_gross, judge_meals
-from showcost.validation.pay.numbers import MOST, NO_DAY, Bools, Ints, as_slice, day_number
+from showcost.validation.pay.numbers import NO_DAY, Bools, Ints, as_slice, day_number, last_day
 from showcost.validation.pay.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -90,8 +90,9 @@ class PayJudge:
                 continue
             named = frame.agreement_name.among(sorted(names_of(agreement)))
             day = frame.day if agreement.keyed_on.value == "work_date" else np.full(len(frame), start)
-            last = MOST if agreement.end is None else day_number(agreement.end)
-            place = np.where(named & (day >= day_number(agreement.start)) & (day <= last), number, place)
+            place = np.where(
+                named & (day >= day_number(agreement.start)) & (day <= last_day(agreement.end)), number, place
+            )
         return place
 
     def outcomes(self, frame: Frame, place: Ints, field: str | None = None) -> Iterator[Outcome]:
@@ -144,12 +145,7 @@ class PayJudge:
                 continue
             hard = code != BY_HAND
             text[one.rows] = np.asarray(verdict.words(hard))
-            cited = (
-                verdict.source(hard=hard)
-                if verdict.cites
-                else pa.repeat(one.terms.agreement.label, len(one.rows))
-            )
-            source[one.rows] = np.asarray(cited)
+            source[one.rows] = np.asarray(verdict.source(one.terms, hard=hard))
         return pa.array(text, pa.string()), pa.array(source, pa.string())
 
     def _in_force(self, frame: Frame) -> pa.Array:

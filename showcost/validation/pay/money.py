@@ -18,7 +18,8 @@ from showcost.config.agreements.kinds import (
     WeeklyGuarantee,
     Workday,
 )
-from showcost.validation.pay.frame import MULTIPLES
+from showcost.validation.pay.frame import BASES, MULTIPLES
+from showcost.validation.pay.least import Least
 from showcost.validation.pay.numbers import ONE, TENTHS, Bools, Ints, product, whole
 from showcost.validation.pay.verdict import (
     Cited,
@@ -28,7 +29,6 @@ from showcost.validation.pay.verdict import (
     joined,
     only_where,
     plain,
-    seen,
     told,
 )
 
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from showcost.validation.pay.bound import Bound, Terms
     from showcost.validation.pay.frame import Frame
 
-_BASES: Final = list(Basis)
 _PERIOD: Final = 30
 """Minutes for each of which a meal penalty is due."""
 
@@ -49,12 +48,12 @@ _MOST_PENALTIES: Final = 200
 
 def hours_per_unit(terms: Terms, frame: Frame) -> Ints:
     """Return the hours that a rate is for: 1 for an hourly one, else as a rule says; 0 where none does."""
-    hours = np.where(frame.basis == _BASES.index(Basis.HOUR), ONE, 0)
+    hours = np.where(frame.basis == BASES.index(Basis.HOUR), ONE, 0)
     for day in terms.of_kind(Workday):
-        rows = day.applies(frame) & (frame.basis == _BASES.index(Basis.DAY))
+        rows = day.applies(frame) & (frame.basis == BASES.index(Basis.DAY))
         hours = np.where(rows, whole(day.rule.hours), hours)
     for week in terms.of_kind(WeeklyGuarantee):
-        rows = week.applies(frame) & (frame.basis == _BASES.index(Basis.WEEK))
+        rows = week.applies(frame) & (frame.basis == BASES.index(Basis.WEEK))
         hours = np.where(rows, whole(week.rule.multiple), hours)
     return hours
 
@@ -144,9 +143,7 @@ def judge_meals(terms: Terms, frame: Frame) -> Iterator[Verdict]:
 
     For the delays of the clock, where a rule says when meals are due, and for the count that the row states.
     """
-    size = len(frame)
-    need, hard_need = np.zeros(size, np.int64), np.zeros(size, np.int64)
-    cites: list[Cited] = []
+    size, least = len(frame), Least(len(frame))
     counted = np.zeros(size, np.int64)
     in_money = frame.currency.among([terms.agreement.currency])
     for penalty in terms.of_kind(MealPenalty):
@@ -154,36 +151,22 @@ def judge_meals(terms: Terms, frame: Frame) -> Iterator[Verdict]:
         if not rows.any():
             continue
         table = _steps(penalty)
-        stated = _stated(table, frame)
-        need = np.where(rows, np.maximum(need, stated), need)
-        if penalty.certainty.rejects:
-            hard_need = np.where(rows, np.maximum(hard_need, stated), hard_need)
-        cites.append(Cited(penalty, rows, penalty.certainty.rejects))
+        least.require(penalty, rows, _stated(table, frame), rejects=penalty.certainty.rejects)
         for due in terms.of_kind(MealDue):
             timed = rows & due.applies(frame) & frame.clocked
             counts = late_half_hours(due, frame)
             owed = sum((table[count] for count in counts), np.zeros(size, np.int64))
             certain = penalty.certainty.rejects and due.certainty.rejects
-            need = np.where(timed, np.maximum(need, owed), need)
-            if certain:
-                hard_need = np.where(timed, np.maximum(hard_need, owed), hard_need)
+            least.require(due, timed, owed, rejects=certain)
             counted = np.where(timed, sum(counts, np.zeros(size, np.int64)), counted)
-            cites.append(Cited(due, timed, certain))
-    if not cites:
-        return
-    hard = frame.meal_amount < hard_need
-    yield Verdict(
-        "SC-PAY-003",
-        "meal_penalty_amount",
-        hard,
-        (frame.meal_amount < need) & ~hard,
-        seen(cites, size),
-        lambda only_hard: told(
-            "paid ", as_amount(frame.meal_amount), ", required at least ",
-            as_amount(hard_need if only_hard else need), "; half hours late by the clock ",
-            as_hours(counted * ONE), ", penalties that the row states ", as_hours(frame.meal_count * ONE),
+    yield from least.verdict(
+        ("SC-PAY-003", "meal_penalty_amount"),
+        frame.meal_amount,
+        lambda need: told(
+            "paid ", as_amount(frame.meal_amount), ", required at least ", as_amount(need),
+            "; half hours late by the clock ", as_hours(counted * ONE), ", penalties that the row states ",
+            as_hours(frame.meal_count * ONE),
         ),
-        tuple(cites),
     )  # fmt: skip
 
 
@@ -225,12 +208,9 @@ def _stated(table: Ints, frame: Frame) -> Ints:
 
 def judge_contributions(terms: Terms, frame: Frame) -> Iterator[Verdict]:
     """Hold contributions against their rates (SC-PAY-007); those with a ceiling need other rows."""
-    size = len(frame)
-    need, hard_need = np.zeros(size, np.int64), np.zeros(size, np.int64)
-    cites: list[Cited] = []
-    base = contribution_base(frame)
+    least, base = Least(len(frame)), contribution_base(frame)
     in_money = frame.currency.among([terms.agreement.currency])
-    daily = frame.basis != _BASES.index(Basis.WEEK)
+    daily = frame.basis != BASES.index(Basis.WEEK)
     for bound in terms.of_kind(Contribution):
         if bound.rule.ceiling is not None:
             continue
@@ -238,25 +218,14 @@ def judge_contributions(terms: Terms, frame: Frame) -> Iterator[Verdict]:
         if bound.rule.percent is None:
             rows &= daily
         due = contribution_due(bound, base, frame.minor_unit)
-        need = np.where(rows, np.maximum(need, due), need)
-        if bound.certainty.rejects:
-            hard_need = np.where(rows, np.maximum(hard_need, due), hard_need)
-        cites.append(Cited(bound, rows, bound.certainty.rejects))
-    if not cites:
-        return
-    hard = (frame.benefit < hard_need).astype(np.bool_)
-    yield Verdict(
-        "SC-PAY-007",
-        "benefit_amount",
-        hard,
-        (frame.benefit < need).astype(np.bool_) & ~hard,
-        seen(cites, size),
-        lambda only_hard: told(
-            "paid ", as_amount(frame.benefit), ", required at least ",
-            as_amount((hard_need if only_hard else need).astype(np.int64)), " on pay without penalties of ",
-            as_amount(base),
+        least.require(bound, rows, due, rejects=bound.certainty.rejects)
+    yield from least.verdict(
+        ("SC-PAY-007", "benefit_amount"),
+        frame.benefit,
+        lambda need: told(
+            "paid ", as_amount(frame.benefit), ", required at least ", as_amount(need.astype(np.int64)),
+            " on pay without penalties of ", as_amount(base),
         ),
-        tuple(cites),
     )  # fmt: skip
 
 

@@ -37,7 +37,7 @@ NO_DAY: Final = int(np.iinfo(np.int32).min)
 
 _PLACES: Final = 6
 _LOW, _WORDS = 0, 2
-_MINUTES_A_DAY: Final = 1_440
+MINUTES_A_DAY: Final = 1_440
 _MICROS_A_MINUTE: Final = 60_000_000
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 
@@ -89,6 +89,11 @@ def day_number(day: date) -> int:
     return day.toordinal() - _EPOCH
 
 
+def last_day(end: date | None) -> int:
+    """Return the day that something ends on as days since 1970-01-01; the last of all if it has no end."""
+    return MOST if end is None else day_number(end)
+
+
 def minutes_of(column: pa.ChunkedArray) -> Ints:
     """Return times of day in minutes since midnight; -1 for what is blank or no time."""
     micros = settle_times(column).values.cast(pa.int64())
@@ -102,10 +107,10 @@ def utc_minutes(days: Ints, minutes: Ints, zones: Ints, names: list[str]) -> Int
     is the first of the two, one that it leaves out is the moment after the gap. Each zone and day is asked
     once, and each moment of a day on which the clocks change.
     """
-    day, minute = days + minutes // _MINUTES_A_DAY, minutes % _MINUTES_A_DAY
-    wall = day * _MINUTES_A_DAY + minute
-    before = _looked_up(zones, day * _MINUTES_A_DAY, names)
-    after = _looked_up(zones, (day + 1) * _MINUTES_A_DAY, names)
+    day, minute = days + minutes // MINUTES_A_DAY, minutes % MINUTES_A_DAY
+    wall = day * MINUTES_A_DAY + minute
+    before = _looked_up(zones, day * MINUTES_A_DAY, names)
+    after = _looked_up(zones, (day + 1) * MINUTES_A_DAY, names)
     offset = before
     changing = np.flatnonzero(before != after)
     if len(changing):
@@ -125,7 +130,7 @@ def _looked_up(zones: Ints, walls: Ints, names: list[str]) -> Ints:
 
 
 def _offset(zone: ZoneInfo, wall: int) -> int:
-    day, minute = divmod(wall, _MINUTES_A_DAY)
+    day, minute = divmod(wall, MINUTES_A_DAY)
     moment = datetime.fromordinal(day + _EPOCH).replace(tzinfo=zone) + timedelta(minutes=minute)
     return (moment.utcoffset() or timedelta()) // timedelta(minutes=1)
 

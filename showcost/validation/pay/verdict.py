@@ -20,7 +20,7 @@ from showcost.validation.pay.numbers import Bools, Ints, per_distinct
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from showcost.validation.pay.bound import Bound
+    from showcost.validation.pay.bound import Bound, Terms
 
 _PLACES = 6
 _CENTS = 2
@@ -71,9 +71,14 @@ class Verdict:
         nobody: Bools = np.zeros(len(rows), np.bool_)
         return cls("SC-PAY-009", field, nobody, rows, rows, lambda _: pa.repeat(text, len(rows)), cites)
 
-    def source(self, *, hard: bool) -> pa.Array:
-        """Return, per row, the rules that it was held against, with clause and certainty."""
+    def source(self, terms: Terms, *, hard: bool) -> pa.Array:
+        """Return, per row, the rules that it was held against, with clause and certainty.
+
+        Where no rule of the terms is cited, it is the agreement.
+        """
         size = len(self.hard)
+        if not self.cites:
+            return pa.repeat(terms.agreement.label, size)
         parts = [
             pc.if_else(pa.array(one.rows), one.rule.cited, _NONE)
             for one in self.cites

@@ -171,6 +171,21 @@ def test_rest_invaded_by_half_an_hour_counts_as_half_and_then_in_tenths(
         assert "2024 MOA, s.5 (H)" in str(findings[0]["source"])
 
 
+@pytest.mark.parametrize(("call", "invaded"), [("06:00", False), ("05:59", True)])
+def test_daily_rest_of_the_law_asks_for_a_look(call: str, invaded: bool) -> None:
+    """Eleven hours between days in the United Kingdom; a collective agreement may vary them."""
+    pact = AGREEMENTS.named("Pact/Bectu TV drama")
+    end = {"06:00": "10:00", "05:59": "09:59"}[call]
+    days = [("2025-10-06", "13:00", "19:00"), ("2025-10-07", call, end)]
+    shifts = [
+        paid(row(pact, work_date=day, call_time=begin, wrap_time=wrap, rate="40"), SHOW)
+        for day, begin, wrap in days
+    ]
+    about = [one for one in found(shifts) if one["field"] == "rest_penalty_amount"]
+    assert [one["code"] for one in about] == (["SC-PAY-009"] if invaded else [])
+    assert all("Working Time Regulations 1998, reg. 10(1)" in str(one["source"]) for one in about)
+
+
 @pytest.mark.parametrize(("call", "invaded"), [("02:00", False), ("01:59", True)])
 def test_weekend_is_54_hours(call: str, invaded: bool) -> None:
     friday, monday = costume("2026-10-09", "14:00", "20:00"), costume("2026-10-12", call, "07:00")
