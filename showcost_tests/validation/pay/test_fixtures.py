@@ -13,15 +13,19 @@ import pytest
 from showcost.config.agreements.kinds import (
     AnnualIncreases,
     Contribution,
+    KeyDate,
     RestInvasion,
     RestPeriod,
     WeeklyMealPenalties,
     WeeklyOvertime,
     WorkPlace,
 )
+from showcost.validation.pay.bound import bind
+from showcost.validation.pay.numbers import day_number
 from showcost_tests.validation.pay.fixtures import OF_DAYS, Fixture, every_fixture
 from showcost_tests.validation.pay.rows import (
     AGREEMENTS,
+    before,
     clock,
     engine,
     one,
@@ -32,7 +36,7 @@ from showcost_tests.validation.pay.rows import (
 )
 
 if TYPE_CHECKING:
-    from showcost.config.agreements import Agreement
+    from showcost.config.agreements import Agreement, PayRule
 
 FIXTURES: Final = every_fixture()
 OVER_SEVERAL_DAYS: Final = (WeeklyOvertime, WeeklyMealPenalties, RestPeriod, RestInvasion)
@@ -155,3 +159,42 @@ def test_rule_keyed_on_photography_binds_from_its_day_on() -> None:
     flat = with_sums(day | {"hours_1x": "13"}, basic)
     assert "SC-PAY-002 hours_1_5x" in one(flat, production(photography=date(2024, 8, 4)))
     assert one(flat, production(photography=date(2024, 8, 3))) == {}
+
+
+def _dated_rules() -> list[tuple[Agreement, PayRule, date]]:
+    """Return every rule with a first day of its own, which its agreement's is not."""
+    return [
+        (agreement, rule, rule.start)
+        for agreement in AGREEMENTS
+        for rule in agreement.rules
+        if rule.start is not None and (rule.keyed_on is KeyDate.PHOTOGRAPHY or rule.start > agreement.start)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("agreement", "rule", "day"), _dated_rules(), ids=lambda one: getattr(one, "id", getattr(one, "name", ""))
+)
+def test_rule_binds_on_its_first_day_and_not_on_the_day_before(
+    agreement: Agreement, rule: PayRule, day: date
+) -> None:
+    photography = rule.keyed_on is KeyDate.PHOTOGRAPHY
+    for first, binds in ((day, True), (before(day), False)):
+        show = production(
+            rule.production_types[0] if rule.production_types else "streaming",
+            first if photography else agreement.start,
+        )
+        bound = [one for one in bind(agreement, show).bound if one.rule is rule]
+        if photography:
+            assert bool(bound) is binds
+        else:
+            (one,) = bound
+            assert (one.first <= day_number(first) <= one.last) is binds
+
+
+def test_rules_with_a_first_day_of_their_own_are_there() -> None:
+    assert {str(day) for _, _, day in _dated_rules()} >= {
+        "2024-08-04",
+        "2024-11-03",
+        "2022-02-13",
+        "2022-07-01",
+    }
