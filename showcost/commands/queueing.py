@@ -119,15 +119,23 @@ def list_rows(as_of: str | None, limit: int, *, findings: bool, **options: objec
             if len(rows) > limit:
                 say(f"{len(rows) - limit} more; narrow the list, or show more with --limit.")
         else:
-            columns = ["feed", "state", "code", "meaning", "vendor", "rows"]
-            lines = [
-                (feed, state, reason, CATALOGUE[reason].meaning if reason else "", name, number)
-                for (feed, state, reason, name), number in counted.items()
-            ]
-            show_table(f"The queue: {len(rows)} rows", columns, lines)
+            _show_counts(len(rows), counted)
         say_findings(findings_counted)
 
     return Answer(facts, show)
+
+
+def _show_counts(rows: int, counted: Mapping[tuple[str, str, str, str], int]) -> None:
+    """Show how many rows wait for what, and of how many vendors."""
+    vendors: dict[tuple[str, str, str], list[int]] = {}
+    for (feed, state, reason, _), number in counted.items():
+        vendors.setdefault((feed, state, reason), []).append(number)
+    lines = [
+        (feed, state, reason, CATALOGUE[reason].meaning if reason else "", sum(numbers), len(numbers))
+        for (feed, state, reason), numbers in vendors.items()
+    ]
+    show_table(f"The queue: {rows} rows", ["feed", "state", "code", "meaning", "rows", "vendors"], lines)
+    say("Rows are listed for a --feed, --code, --vendor or --state, or a range of dates.")
 
 
 def _list_findings(as_of: str | None, limit: int, options: Mapping[str, object]) -> Answer:
