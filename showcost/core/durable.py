@@ -21,9 +21,22 @@ from showcost.core.errors import FatalError, ShowcostError, StorageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
-    from typing import BinaryIO, TypeAlias
+    from typing import BinaryIO, Protocol, TypeAlias
 
     Commit: TypeAlias = Callable[[], object]
+
+    class Database(Protocol):
+        """A connection that has transactions."""
+
+        def begin(self) -> object:
+            """Begin one."""
+
+        def commit(self) -> object:
+            """Make what was done since durable."""
+
+        def rollback(self) -> object:
+            """Undo what was done since."""
+
 
 ASIDE_SUFFIX = ".aside"
 """Ending of a file that is still being written; one that is found later is debris of a crash."""
@@ -119,6 +132,21 @@ def commit(commit: Commit, path: Path) -> None:
         raise
     except Exception as error:
         raise _fatal(path, "may or may not have committed", error) from error
+
+
+@contextmanager
+def transaction(connection: Database, path: Path) -> Iterator[None]:
+    """Do what is in the block as one transaction of the database `path`: all of it, or nothing.
+
+    FatalError if the commit failed, for it may have happened.
+    """
+    connection.begin()
+    try:
+        yield
+    except BaseException:
+        connection.rollback()
+        raise
+    commit(connection.commit, path)
 
 
 def write(stream: BinaryIO, data: bytes, path: Path) -> None:

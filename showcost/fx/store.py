@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
-from showcost.core.durable import commit
+from showcost.core.durable import transaction
 from showcost.core.errors import IntegrityError
 from showcost.fx.conversion import cross_rate_sql, micro_rate_sql
 from showcost.fx.history import RATE_DECIMALS
@@ -115,7 +115,7 @@ def pin(
     planned = plan.states.column("date").to_pylist()
     with (
         _tables(connection, plan_snapshots=plan.snapshots, plan_rates=plan.rate_states),
-        _transaction(connection),
+        transaction(connection, Path("fx_snapshots")),
     ):
         kept = _pinned_dates(connection, planned)
         differing = _differing(connection, planned, plan.last_publication)
@@ -308,14 +308,3 @@ def _tables(connection: duckdb.DuckDBPyConnection, **tables: pa.Table) -> Iterat
     finally:
         for name in tables:
             connection.unregister(name)
-
-
-@contextmanager
-def _transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    connection.begin()
-    try:
-        yield
-    except BaseException:
-        connection.rollback()
-        raise
-    commit(connection.commit, Path("fx_snapshots"))

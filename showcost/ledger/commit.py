@@ -14,12 +14,13 @@ acknowledged. Steps 3 and 4 are `apply`, for the first time and for a repetition
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 
-from showcost.core.durable import commit
+from showcost.core.durable import transaction
 from showcost.core.errors import IntegrityError
 from showcost.ledger import states
 from showcost.ledger.batches import Batch, batch_table, batches_of, from_facts
@@ -27,7 +28,7 @@ from showcost.ledger.schema import ENTRY_COLUMNS
 from showcost.ledger.states import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     import duckdb
@@ -80,19 +81,21 @@ def apply(ledger: Ledger, connection: duckdb.DuckDBPyConnection, intent: Record,
     table = batch_table(batches, facts["run_id"], datetime.fromisoformat(facts["posted_at"]), intent.seq)
     connection.register("posting_batches", table)
     try:
-        connection.begin()
-        try:
+        with announced(ledger, connection, intent):
             connection.execute(_INSERT_ENTRIES, {"path": str(entries)})
             connection.execute(_INSERT_BATCHES)
-            attest(connection, intent)
             _compare(connection, batches)
-        except BaseException:
-            connection.rollback()
-            raise
-        commit(connection.commit, ledger.path)
     finally:
         connection.unregister("posting_batches")
     acknowledge(ledger.audit, intent)
+
+
+@contextmanager
+def announced(ledger: Ledger, connection: duckdb.DuckDBPyConnection, record: Record) -> Iterator[None]:
+    """Do what is in the block as the one transaction that a record announced, which carries its hash."""
+    with transaction(connection, ledger.path):
+        yield
+        attest(connection, record)
 
 
 def attest(connection: duckdb.DuckDBPyConnection, record: Record) -> None:

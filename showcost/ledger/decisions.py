@@ -25,10 +25,9 @@ from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
-from showcost.core.durable import commit
 from showcost.core.hashing import SHORT, sha256_framed
 from showcost.ledger import states
-from showcost.ledger.commit import attest
+from showcost.ledger.commit import announced
 from showcost.ledger.moments import stands
 from showcost.ledger.schema import DECISION_COLUMNS
 from showcost.ledger.states import Kind
@@ -148,14 +147,8 @@ def record_decisions(
 
 def repeat(ledger: Ledger, connection: duckdb.DuckDBPyConnection, record: Record, rows: Path) -> None:
     """Write what a record announced into the ledger, from its segment, in one transaction."""
-    connection.begin()
-    try:
+    with announced(ledger, connection, record):
         connection.execute(_INSERT, {"path": str(rows), "seq": record.seq})
-        attest(connection, record)
-    except BaseException:
-        connection.rollback()
-        raise
-    commit(connection.commit, ledger.path)
 
 
 def effective_decisions(

@@ -9,9 +9,8 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from showcost.core.durable import commit
 from showcost.ledger import states
-from showcost.ledger.commit import attest
+from showcost.ledger.commit import announced
 from showcost.ledger.states import Kind
 
 if TYPE_CHECKING:
@@ -64,14 +63,8 @@ def record_period(
 
 def repeat(ledger: Ledger, connection: duckdb.DuckDBPyConnection, record: Record) -> None:
     """Write what a record says of a period into the ledger, in one transaction."""
-    connection.begin()
-    try:
+    with announced(ledger, connection, record):
         connection.execute(_INSERT, row_of(record))
-        attest(connection, record)
-    except BaseException:
-        connection.rollback()
-        raise
-    commit(connection.commit, ledger.path)
 
 
 def row_of(record: Record) -> dict[str, Any]:

@@ -8,11 +8,10 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
-from showcost.core.durable import commit
 from showcost.core.errors import IntegrityError
 from showcost.fx.store import PinResult, pin, verify
 from showcost.ledger import states
-from showcost.ledger.commit import attest
+from showcost.ledger.commit import announced, attest
 from showcost.ledger.states import Kind
 
 if TYPE_CHECKING:
@@ -44,16 +43,10 @@ def pin_recorded(
 
 def repeat(ledger: Ledger, connection: duckdb.DuckDBPyConnection, record: Record, rates: Path) -> None:
     """Pin what a record announced, from its segment, in one transaction."""
-    connection.begin()
-    try:
+    with announced(ledger, connection, record):
         for statement in _REPEAT:
             connection.execute(statement, {"path": str(rates)})
-        attest(connection, record)
         _compare(connection, record)
-    except BaseException:
-        connection.rollback()
-        raise
-    commit(connection.commit, ledger.path)
 
 
 def _compare(connection: duckdb.DuckDBPyConnection, record: Record) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
-from showcost.core.durable import commit
+from showcost.core.durable import transaction
 from showcost.core.hashing import SHORT, sha256_framed
 from showcost.core.money import AMOUNT_DIGITS, AMOUNT_SCALE
 from showcost.fx.conversion import AMOUNT_TYPE, CROSS_RATE_TYPE, conversion_sql
@@ -277,9 +277,8 @@ def _record(ledger: Ledger, connection: duckdb.DuckDBPyConnection, kind: Kind, r
     )
     connection.register("recorded_accruals", rows)
     try:
-        connection.begin()
-        connection.execute("INSERT INTO provisional_accruals BY NAME FROM recorded_accruals")
-        commit(connection.commit, ledger.path)
+        with transaction(connection, ledger.path):
+            connection.execute("INSERT INTO provisional_accruals BY NAME FROM recorded_accruals")
     finally:
         connection.unregister("recorded_accruals")
     recorded: int = rows.num_rows
