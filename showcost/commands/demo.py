@@ -112,6 +112,7 @@ def demo(sample: str, folder: Path | None, deliveries: Path | None) -> Answer:
 VENDORS: Final = (
     Script("camera", "page", currency="GBP", accounts=("3320",), failing=8, doubled=2, token=None),
     Script("grip", "cursor", currency="EUR", accounts=("2510", "2530"), dead=True),
+    Script("lighting", "cursor", "e-invoices in json", currency="EUR", accounts=("3220",), failing=8),
     Script("sound", "link", accounts=("3420", "3430"), failing=8, bad=3, gzip=True),
 )
 """The simulated vendors of the sample: one of them is down at first."""

@@ -129,7 +129,8 @@ class FeedSpec(ConfigModel):
     """What becomes of a document that comes again with other content (SC-DUP-002): `quarantine` leaves it to
     a person, `reverse_and_rebook` reverses what was posted and posts the later one."""
     items: ItemMapping | None = None
-    """Where records stand in JSON: `list`, `lines`, `paths` per field, fields that stand `once` per item."""
+    """Where records stand in JSON: `list`, `lines`, `paths` per field, fields that stand `once` per item; or
+    `document`, an e-invoice per item."""
     api: ApiSpec | None = None
     """The vendor's API, which is asked by date; see docs/api-feeds.md."""
 
@@ -197,8 +198,10 @@ class FeedSpec(ConfigModel):
     def _json_is_mapped(self) -> Self:
         if (self.format == "json") != (self.items is not None):
             raise ValueError("items together with format: json")
-        if self.api is not None and self.items is None:
-            raise ValueError("format: json and items, because an API answers in JSON")
+        if self.api is not None and self.format not in {"json", "ubl"}:
+            raise ValueError("format: json or ubl, because an API answers in JSON or with e-invoices")
+        if self.api is not None and self.format == "ubl" and self.api.pages.kind == "cursor":
+            raise ValueError("api.pages by link or number; a page that is an e-invoice has no cursor")
         if self.items is None:
             return self
         named = self.kind.by_name.keys() | set(self.accounts.headers if self.accounts else ())

@@ -1,4 +1,4 @@
-"""Where the fields of a record stand in a page of JSON: the item list, its lines, and a path per field.
+"""Where records stand in a page of JSON: the items, their lines, and a path per field or an e-invoice.
 
 A path is names and 0-based list positions joined by dots, such as `vendor.tax_ids.0`. It is looked up in the
 item; one that begins with `line.` in the line, one that begins with `$.` in the page. How the values are
@@ -29,10 +29,21 @@ class ItemMapping(ConfigModel):
     """Where in the page the list of items is; `$` when the page is the list."""
     lines: JsonPath | None = None
     """Where in an item its lines are, each of which is a record; without it the item is the record."""
-    paths: dict[str, JsonPath] = Field(min_length=1)
+    paths: dict[str, JsonPath] = Field(default_factory=dict)
     """The path of each field."""
+    document: JsonPath | None = None
+    """Where in an item an e-invoice (UBL 2.1) is, as XML text or in base64; in place of `paths`: the document
+    itself says what is what."""
     once: tuple[str, ...] = ()
     """Fields of the whole item, such as its tax: only its first line carries them."""
+
+    @model_validator(mode="after")
+    def _paths_or_document(self) -> Self:
+        if bool(self.paths) == (self.document is not None):
+            raise ValueError("either paths, the path of each field, or document, that of an e-invoice")
+        if self.document is not None and self.lines is not None:
+            raise ValueError("lines only together with paths; a document has its own")
+        return self
 
     @model_validator(mode="after")
     def _lines_are_consistent(self) -> Self:

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from showcost.config.feed import FeedSpec
 
-MISMATCH = "SC-FIL-003"
 _BLANK = "blank"
 
 

@@ -19,12 +19,13 @@ from typing import TYPE_CHECKING, Final
 from pydantic import BaseModel
 
 from showcost.core.hashing import sha256_framed
-from showcost.ingest.control_totals import MISMATCH, RunningTotal, footer_cells, mismatch
+from showcost.ingest.control_totals import RunningTotal, footer_cells, mismatch
 from showcost.ingest.delivery_records import CHUNK_BYTES, AcceptedRecords, DeliveryRecords
 from showcost.ingest.inbox import waiting
 from showcost.ingest.masking import masked_shown
 from showcost.ingest.payloads import PayloadStore
 from showcost.ingest.readers import Hints, Reading, Rejected, read_delivery
+from showcost.ingest.readers.model import CONTROL_TOTAL
 from showcost.ingest.recording import record_hashes, record_read, record_received
 from showcost.ingest.records import (
     Accepted,
@@ -203,7 +204,13 @@ def _parsed(home: Home, feed: FeedSpec, arrival: Arrival) -> Iterator[Content]:
     origin = Origin(arrival.delivery, arrival.number, arrival.size, home.production.dates)
     with (
         PayloadStore(home.raw).opened(arrival.delivery) as path,
-        read_delivery(path, format=feed.format, hints=hints_of(feed), items=feed.items) as reading,
+        read_delivery(
+            path,
+            format=feed.format,
+            hints=hints_of(feed),
+            items=feed.items,
+            may_be_empty=feed.api is not None,
+        ) as reading,
         settled_content(feed, reading, origin) as content,
     ):
         yield content
@@ -231,7 +238,7 @@ def settled_content(feed: FeedSpec, reading: Reading, origin: Origin) -> Iterato
             refusal = _refusal(feed, reading, origin, (NO_HEADER, problem))
         is_empty = not reading.counts.accepted and not reading.counts.rejected
         # A page of a vendor's API may have no items; a file with a header alone is one that went wrong.
-        if refusal is None and is_empty and feed.items is None:
+        if refusal is None and is_empty and feed.items is None and feed.api is None:
             refusal = _refusal(feed, reading, origin, (NO_ROWS, "a header and no rows"))
         with ExitStack() as stack:
             records = stack.enter_context(DeliveryRecords(feed, folder))
@@ -239,7 +246,7 @@ def settled_content(feed: FeedSpec, reading: Reading, origin: Origin) -> Iterato
             if refusal is None:
                 shapes, wrong_total = _build(records, reading, _Matched(accepted, match), origin)
                 if wrong_total is not None:
-                    refusal = _refusal(feed, reading, origin, (MISMATCH, wrong_total))
+                    refusal = _refusal(feed, reading, origin, (CONTROL_TOTAL, wrong_total))
                     records.close()
                     records = stack.enter_context(DeliveryRecords(feed, folder))
             if refusal is not None:
@@ -309,7 +316,7 @@ def _rejected_row(feed: FeedSpec, rejected: Rejected, encoding: str) -> Rejected
 def _refused(feed: FeedSpec, reading: Reading) -> RejectedRow | None:
     """Return the one rejection of a delivery that the reader could not read at all."""
     first = next(iter(reading.rejected), None)
-    if first is None or not first.code.startswith("SC-FIL-"):
+    if first is None or first.record:
         return None
     return _rejected_row(feed, first, reading.dialect.encoding)
 

@@ -12,10 +12,14 @@ from typing import Any, Final, Literal
 
 Fault = Literal["429", "503", "cut off", "no answer", "wrong json", "slow"]
 
+Answers = Literal["json", "e-invoices", "e-invoices in json"]
+
 FAULTS: Final[tuple[Fault, ...]] = ("429", "503", "cut off", "no answer", "wrong json", "slow")
 """The ways in which an answer fails, all equally often; `slow` is only late."""
 
-_RATES: Final = {"EUR": 19, "GBP": 20}
+RATES: Final = {"EUR": 19, "GBP": 20}
+"""Percent of tax by currency; none in others."""
+
 _TEXTS: Final = (
     "Camera package",
     "Grip truck",
@@ -34,10 +38,13 @@ class Script:
     answers that fail in one of the ways of `faults`, of invoices that it sends twice, and of those with an
     amount that is none. It allows `requests` within any `period_ms` and `concurrency` at once, and answers
     429 beyond. `burst` is for how many requests a 503 lasts. `dead` is a vendor that takes no request.
+    `answers` says what its pages are: JSON with the invoices, one e-invoice (UBL 2.1) each, or JSON whose
+    items hold e-invoices in base64.
     """
 
     name: str
     pages: Literal["page", "cursor", "link"] = "page"
+    answers: Answers = "json"
     seed: int = 1
     lines_per_day: int = 20
     page_size: int = 25
@@ -117,7 +124,7 @@ def _invoice(script: Script, random: Random, number: str, day: date, count: int)
                 "net": _money(quantity * price),
             }
         )
-    tax = net * _RATES.get(script.currency, 0) // 100
+    tax = net * RATES.get(script.currency, 0) // 100
     if script.draw(f"bad {number}", 100) < script.bad:
         lines[0]["net"] = lines[0]["net"].replace("0", "O").replace(".", ".,")
     return {

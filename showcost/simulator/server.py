@@ -9,6 +9,7 @@ GET /_machine                     how long this loop, which does little, was hel
 from __future__ import annotations
 
 import asyncio
+import base64
 import gzip
 import json
 from collections import Counter, deque
@@ -18,14 +19,22 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+from showcost.simulator.documents import e_invoice
 from showcost.simulator.scripts import invoices
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from showcost.simulator.scripts import Script
 
-_PHRASES: Final = {200: "OK", 401: "Unauthorized", 404: "Not Found", 429: "Too Many", 503: "Unavailable"}
+_PHRASES: Final = {
+    200: "OK",
+    204: "No Content",
+    401: "Unauthorized",
+    404: "Not Found",
+    429: "Too Many",
+    503: "Unavailable",
+}
 _SLOW_MS: Final = 300
 _TICK_MS: Final = 10
 _LONGEST_HEAD: Final = 2**16
@@ -135,20 +144,32 @@ class _Vendor:
     def _content(self, query: dict[str, str], compressed: bool) -> _Reply:
         first, last = date.fromisoformat(query["from"]), date.fromisoformat(query["to"])
         found = invoices(self.script, first, last)
-        size = int(query.get("size", self.script.page_size))
+        alone = self.script.answers == "e-invoices"
+        size = 1 if alone else int(query.get("size", self.script.page_size))
         number = int(query.get("page") or query.get("cursor", "c1").removeprefix("c"))
-        body: dict[str, Any] = {"invoices": found[(number - 1) * size : number * size]}
+        asked = found[(number - 1) * size : number * size]
         more = number * size < len(found)
-        headers = {"Content-Type": "application/json"}
-        if self.script.pages == "cursor":
-            body["next_cursor"] = f"c{number + 1}" if more else None
-        elif self.script.pages == "link" and more:
+        headers = {"Content-Type": "application/xml" if alone else "application/json"}
+        if self.script.pages == "link" and more:
             following = urlencode(query | {"page": str(number + 1)})
             headers["Link"] = f'</{self.script.name}/invoices?{following}>; rel="next"'
-        content = json.dumps(body, separators=(",", ":")).encode()
+        if alone:
+            content = e_invoice(self.script, asked[0]) if asked else b""
+        else:
+            cursor = f"c{number + 1}" if more else None
+            content = self._json(asked, {"next_cursor": cursor} if self.script.pages == "cursor" else {})
         if compressed and self.script.gzip:
             content, headers["Content-Encoding"] = gzip.compress(content, mtime=0), "gzip"
-        return _Reply(200, content, headers)
+        return _Reply(200 if content else 204, content, headers)
+
+    def _json(self, asked: Sequence[dict[str, Any]], cursor: Mapping[str, str | None]) -> bytes:
+        items: Sequence[dict[str, Any]] = asked
+        if self.script.answers == "e-invoices in json":
+            items = [
+                {"id": one["id"], "document": base64.b64encode(e_invoice(self.script, one)).decode()}
+                for one in asked
+            ]
+        return json.dumps({"invoices": items, **cursor}, separators=(",", ":")).encode()
 
 
 def _now_ns() -> int:

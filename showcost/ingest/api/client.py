@@ -22,6 +22,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_ran
 
 from showcost.config.api import base_url
 from showcost.core.errors import InputError
+from showcost.core.personal import MASKED
 from showcost.ingest.api.failures import Received, RequestFailedError, Trouble, trouble_of_status
 from showcost.ingest.api.guard import CheckedTransport, check_url, resolve
 from showcost.ingest.api.limits import Breaker, Lease, MemoryBudget, RateLimit, seconds
@@ -36,14 +37,13 @@ if TYPE_CHECKING:
 LOG: Final = logging.getLogger("showcost.api")
 
 _AGENT: Final = "showcost"
+_ACCEPTED: Final = "application/json, application/xml;q=0.9, text/xml;q=0.8"
 _STEP: Final = 2**16
 _KEPT_HEADERS: Final = (
     *("content-type", "content-length", "content-encoding", "date", "etag", "last-modified", "link"),
     *("location", "retry-after", "server", "x-request-id", "x-ratelimit-limit", "x-ratelimit-remaining"),
 )
 """Headers of an answer that dead letters keep; others may hold secrets, such as cookies."""
-
-MASK: Final = "***"
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ class Vendor:
             yield self
 
     def _headers(self) -> dict[str, str]:
-        headers = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": _AGENT}
+        headers = {"Accept": _ACCEPTED, "Accept-Encoding": "gzip", "User-Agent": _AGENT}
         if self.api.auth is not None and self._token is not None:
             bearer = self.api.auth.scheme == "bearer"
             headers[self.api.auth.header] = f"Bearer {self._token}" if bearer else self._token
@@ -159,18 +159,18 @@ class Vendor:
         """Return a request as it may be kept: the token masked."""
         headers = self._headers()
         if self.api.auth is not None:
-            headers[self.api.auth.header] = MASK
+            headers[self.api.auth.header] = MASKED
         return {"method": "GET", "url": self.masked(str(url)), "headers": headers}
 
     def masked(self, text: str) -> str:
         """Return text without the token, should the vendor have repeated it."""
-        return text.replace(self._token, MASK) if self._token else text
+        return text.replace(self._token, MASKED) if self._token else text
 
     def masked_received(self, received: Received) -> Received:
         """Return what had arrived without the token."""
         headers = {name: self.masked(value) for name, value in received.headers.items()}
         token = self._token
-        body = received.body.replace(token.encode(), MASK.encode()) if token else received.body
+        body = received.body.replace(token.encode(), MASKED.encode()) if token else received.body
         return Received(received.status, headers, body)
 
     async def get(self, url: httpx.URL) -> Answer:
@@ -229,7 +229,7 @@ class Vendor:
         self.traffic.troubles[error.trouble] += 1
         if error.trouble is Trouble.BUSY:
             self.breaker.succeeded()
-        elif error.transient and error.trouble is not Trouble.DOWN:
+        elif error.transient:
             self.breaker.failed()
         if error.wait_seconds is not None:
             if error.wait_seconds * 1000 <= self.api.retries.longest_wait_ms:
@@ -347,7 +347,7 @@ class _Plain:
 
 
 def _may_pass(error: BaseException) -> bool:
-    return isinstance(error, RequestFailedError) and error.transient and error.trouble is not Trouble.DOWN
+    return isinstance(error, RequestFailedError) and error.transient
 
 
 def _retry_after(text: str | None) -> int | None:

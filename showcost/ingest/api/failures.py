@@ -30,14 +30,14 @@ class Trouble(StrEnum):
 
 
 TRANSIENT: Final = frozenset(
-    {Trouble.CONNECT, Trouble.TIMEOUT, Trouble.CUT_OFF, Trouble.BUSY, Trouble.SERVER, Trouble.DOWN}
+    {Trouble.CONNECT, Trouble.TIMEOUT, Trouble.CUT_OFF, Trouble.BUSY, Trouble.SERVER}
 )
-"""What may pass by itself. Everything else fails the same way again, so it is not tried again."""
+"""What may pass while one waits. Everything else fails the same way again, so it is not tried again."""
 
 TRANSIENT_STATUS: Final = frozenset({408, 425, 500, 502, 503, 504})
 _TOO_MANY: Final = 429
 _REDIRECTS: Final = range(300, 400)
-_FINE: Final = 200
+_FINE: Final = frozenset({200, 204})
 
 
 @dataclass(frozen=True)
@@ -71,13 +71,13 @@ class RequestFailedError(Exception):
 
     @property
     def transient(self) -> bool:
-        """Whether it may pass by itself."""
+        """Whether it may pass while one waits."""
         return self.trouble in TRANSIENT
 
 
 def trouble_of_status(status: int) -> Trouble | None:
-    """Return the class of a status that is no success; only 200 is one, for a page has content."""
-    if status == _FINE:
+    """Return the class of a status that is no success: a page has content, or there is none (204)."""
+    if status in _FINE:
         return None
     if status == _TOO_MANY:
         return Trouble.BUSY

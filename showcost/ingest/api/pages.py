@@ -14,8 +14,9 @@ import httpx
 from showcost.config.api import CursorPages, LinkedPages, PageNumbers
 from showcost.ingest.api.failures import RequestFailedError, Trouble
 from showcost.ingest.api.guard import check_url, same_origin
-from showcost.ingest.readers.items import Digits, look_up, parse_page
+from showcost.ingest.readers.json_text import Digits, look_up, parse_page
 from showcost.ingest.readers.source import UnreadableError
+from showcost.ingest.readers.ubl import check_document
 
 if TYPE_CHECKING:
     from showcost.config.api import ApiSpec
@@ -35,7 +36,8 @@ class PageFacts(NamedTuple):
 class Pagination:
     """How one vendor pages, from its address on."""
 
-    def __init__(self, api: ApiSpec, items: ItemMapping, base: httpx.URL) -> None:
+    def __init__(self, api: ApiSpec, items: ItemMapping | None, base: httpx.URL) -> None:
+        """Take the pages of an API; without a mapping of `items` each page is an e-invoice."""
         self._api, self._pages, self._items, self._base = api, api.pages, items, base
 
     def url(self, window: Window, step: str | None) -> httpx.URL:
@@ -74,18 +76,27 @@ class Pagination:
         `link` is the next page's address as the answer's headers have it, `step` the one that led here.
         """
         try:
-            page = parse_page(body)
+            page, count = self._read(body)
         except UnreadableError as error:
             raise RequestFailedError(Trouble.UNREADABLE, str(error)) from None
-        items = look_up(page, self._items.list)
-        if not isinstance(items, list):
-            raise RequestFailedError(Trouble.UNREADABLE, "the page has no list of items")
-        following = self._following(page, len(items), link, step)
+        following = self._following(page, count, link, step)
         if following is not None and len(following) > _LONGEST_STEP:
             raise RequestFailedError(Trouble.UNREADABLE, f"a cursor of {len(following)} characters")
         if following is not None and following == step:
             raise RequestFailedError(Trouble.ENDLESS, "the page names itself as the next one")
-        return PageFacts(len(items), following)
+        return PageFacts(count, following)
+
+    def _read(self, body: bytes) -> tuple[object, int]:
+        """Return a page and the number of its items; UnreadableError when it is none."""
+        if self._items is None:
+            if body:
+                check_document(body)
+            return None, 1 if body else 0
+        page = parse_page(body)
+        items = look_up(page, self._items.list)
+        if not isinstance(items, list):
+            raise UnreadableError("the page has no list of items")
+        return page, len(items)
 
     def _following(self, page: object, items: int, link: str | None, step: str | None) -> str | None:
         match self._pages:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 import anyio.lowlevel
@@ -26,6 +27,8 @@ from showcost.ingest.api.watch import Health, watched
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import httpx
 
     from showcost.ingest.api.flushing import Flusher
     from showcost.ingest.api.guard import Resolver
@@ -60,6 +63,16 @@ class FeedWork:
     resumed: int = 0
     complete: list[Window] = field(default_factory=list)
     dead: list[DeadLetter] = field(default_factory=list)
+
+    @cached_property
+    def url(self) -> httpx.URL:
+        """The address to ask; InputError where what the environment names may not be asked."""
+        return address_of(self.flusher.api)
+
+    @cached_property
+    def pagination(self) -> Pagination:
+        """How its pages follow each other."""
+        return Pagination(self.flusher.api, self.flusher.feed.items, self.url)
 
     @property
     def vendor(self) -> str:
@@ -186,11 +199,7 @@ class _WindowPull:
 
     def __init__(self, pool: Pool, vendor: Vendor, work: FeedWork, window: Window) -> None:
         self._pool, self._vendor, self._work, self._window = pool, vendor, work, window
-        feed = work.flusher.feed
-        if feed.items is None:
-            raise AssertionError("a feed with an API has a mapping")
-        self._url = address_of(work.flusher.api)
-        self._pagination = Pagination(work.flusher.api, feed.items, self._url)
+        self._url, self._pagination = work.url, work.pagination
 
     async def run(self) -> None:
         """Pull the window to its end, or to the page that cannot be had."""

@@ -1,22 +1,43 @@
-"""A page of JSON as records: the item list found, each item with its place, its text and a cell per path.
+"""A page of JSON as records: each item with its place, its text and a cell per field.
 
-Numbers keep the digits that they are written with; nothing passes through floating point. What is no
-item, or has no value where one is expected, is rejected with its text and its place; a page that is no
-JSON, or has no item list, is rejected as a whole. Nothing here knows what a field means.
+What is no item, or has no value where one is expected, is rejected with its text and its place; a page that
+is no JSON, or has no item list, is rejected as a whole. Items are read by the paths of their fields, or are
+e-invoices: then each row of the document is a record. Nothing here knows what a field means.
 """
 
 from __future__ import annotations
 
-import json
-import re
+import base64
+import binascii
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import pyarrow as pa
 
-from showcost.ingest.readers.model import RECORD_SCHEMA, ROW_RAGGED, Counts, Dialect, Rejected
+from showcost.ingest.readers.json_text import (
+    PAGE,
+    Digits,
+    Item,
+    canonical_json,
+    find_list,
+    items_at,
+    look_up,
+    parse_page,
+    text_of,
+)
+from showcost.ingest.readers.model import (
+    CONTROL_TOTAL,
+    FILE_UNREADABLE,
+    RECORD_SCHEMA,
+    ROW_RAGGED,
+    Counts,
+    Dialect,
+    Limits,
+    Rejected,
+)
 from showcost.ingest.readers.reading import Reading
 from showcost.ingest.readers.source import UnreadableError
+from showcost.ingest.readers.ubl import COLUMNS, TotalsDifferError, read_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,170 +45,30 @@ if TYPE_CHECKING:
     from showcost.config.items import ItemMapping
 
 _BATCH: Final = 10_000
-_SPACE: Final = re.compile(r"[ \t\n\r]*")
-_DEEPEST: Final = 100
-_PAGE, _LINE = "$.", "line."
-
-
-class Digits:
-    """A JSON number as it is written."""
-
-    __slots__ = ("text",)
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-
-
-def _constant(name: str) -> object:
-    raise ValueError(f"{name} is no JSON")
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return a JSON object; one that names a member twice says two things at once."""
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise _TwiceError
-    return found
-
-
-class _TwiceError(ValueError):
-    """An object has two members of one name."""
-
-
-_DECODER: Final = json.JSONDecoder(
-    parse_float=Digits, parse_int=Digits, parse_constant=_constant, object_pairs_hook=_object
-)
-_QUOTE: Final = json.encoder.encode_basestring
-
-
-def canonical_json(value: object, depth: int = 0) -> str:
-    """Return decoded JSON as text: keys sorted, no spaces, numbers with the digits they came with."""
-    if depth > _DEEPEST:
-        raise UnreadableError(f"more than {_DEEPEST} levels of JSON")
-    match value:
-        case str():
-            return str(_QUOTE(value))
-        case Digits():
-            return value.text
-        case dict():
-            members = (f"{_QUOTE(key)}:{canonical_json(value[key], depth + 1)}" for key in sorted(value))
-            return "{" + ",".join(members) + "}"
-        case list():
-            return "[" + ",".join(canonical_json(one, depth + 1) for one in value) + "]"
-        case _:
-            return json.dumps(value)
-
-
-def parse_page(data: bytes) -> object:
-    """Return a page of JSON, decoded; UnreadableError when it is none."""
-    text = _text(data)
-    try:
-        value, end = _DECODER.raw_decode(text, _skip(text, 0))
-    except (ValueError, RecursionError) as error:
-        raise UnreadableError(_why(error)) from None
-    if _skip(text, end) != len(text):
-        raise UnreadableError("the JSON has something behind its end")
-    return value
-
-
-def look_up(value: object, path: str) -> object:
-    """Return what stands at a path; None where there is nothing."""
-    if path == "$":
-        return value
-    for part in path.removeprefix(_PAGE).split("."):
-        if isinstance(value, dict):
-            value = value.get(part)
-        elif isinstance(value, list) and part.isdecimal():
-            value = value[int(part)] if int(part) < len(value) else None
-        else:
-            return None
-    return value
-
-
-def _text(data: bytes) -> str:
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise UnreadableError(f"JSON has to be UTF-8; byte {error.start} is not") from None
-
-
-def _why(error: Exception) -> str:
-    match error:
-        case json.JSONDecodeError():
-            return f"no JSON: it breaks off or goes wrong at character {error.pos}"
-        case _TwiceError():
-            return "an object of the page has two members of one name"
-        case RecursionError():
-            return "the JSON is nested too deeply"
-        case _:
-            return "a number that JSON does not have"
-
-
-def _skip(text: str, at: int) -> int:
-    found = _SPACE.match(text, at)
-    return found.end() if found else at
-
-
-class Item(NamedTuple):
-    """An element of the item list: decoded, and its half-open span in characters."""
-
-    value: object
-    start: int
-    end: int
-
-
-def _find(text: str, at: int, parts: Sequence[str]) -> int:
-    """Return where the value at a path begins; UnreadableError when there is none."""
-    at = _skip(text, at)
-    if not parts:
-        return at
-    if text[at : at + 1] == "{":
-        for key, begin in _members(text, at):
-            if key == parts[0]:
-                return _find(text, begin, parts[1:])
-    raise UnreadableError(f"the page has no {parts[0]!r} where its items should be")
-
-
-def _members(text: str, at: int) -> Iterator[tuple[str, int]]:
-    """Yield name and beginning of the value of each member of the (valid) object at a place."""
-    at = _skip(text, at + 1)
-    while text[at] == '"':
-        key, at = _DECODER.raw_decode(text, at)
-        begin = _skip(text, _skip(text, at) + 1)
-        yield key, begin
-        _, at = _DECODER.raw_decode(text, begin)
-        at = _skip(text, at)
-        if text[at] != ",":
-            return
-        at = _skip(text, at + 1)
-
-
-def _items(text: str, at: int) -> Iterator[Item]:
-    """Yield the elements of the (valid) list at a place; UnreadableError when it is no list."""
-    if text[at : at + 1] != "[":
-        raise UnreadableError("what should be the list of items is none")
-    at = _skip(text, at + 1)
-    while text[at] != "]":
-        value, end = _DECODER.raw_decode(text, at)
-        yield Item(value, at, end)
-        at = _skip(text, end)
-        if text[at] == ",":
-            at = _skip(text, at + 1)
+_LINE: Final = "line."
 
 
 @dataclass
 class _Record:
-    """One record in the making; `problem` says why it is rejected."""
+    """One record in the making; `problem` says why it is rejected, `code` is that of the reason."""
 
     start: int
     end: int
     raw: str
-    cells: list[str]
+    cells: Sequence[str]
     problem: str | None = None
+    code: str = ROW_RAGGED
 
 
-class _Builder:
-    """Makes records of items, for one page."""
+class _Builder(Protocol):
+    """Makes records of the items of a page."""
+
+    def records(self, item: Item, place: tuple[int, int]) -> Iterator[_Record]:
+        """Yield the records of an item whose span in bytes is `place`."""
+
+
+class _ByPaths:
+    """Makes records of items by the paths of their fields."""
 
     def __init__(self, mapping: ItemMapping, page: object) -> None:
         self._mapping, self._page = mapping, page
@@ -222,12 +103,13 @@ class _Builder:
         *,
         first: bool = True,
     ) -> _Record:
-        record = _Record(*place, _sound(raw), [])
+        cells: list[str] = []
+        record = _Record(*place, _sound(raw), cells)
         for name, path in self._mapping.paths.items():
             if name in self._once and not first:
-                record.cells.append("")
+                cells.append("")
                 continue
-            if path.startswith(_PAGE):
+            if path.startswith(PAGE):
                 value = look_up(self._page, path)
             elif line is not None and path.startswith(_LINE):
                 value = look_up(line, path.removeprefix(_LINE))
@@ -240,7 +122,7 @@ class _Builder:
             if _sound(cell) != cell:
                 record.problem = f"{name} has half a character"
                 return record
-            record.cells.append(cell)
+            cells.append(cell)
         return record
 
 
@@ -270,23 +152,59 @@ def _without(item: dict[str, Any], path: Sequence[str]) -> dict[str, Any]:
     return kept
 
 
+class _EInvoices:
+    """Makes records of items that hold an e-invoice each, as XML text or in base64."""
+
+    def __init__(self, path: str, limits: Limits) -> None:
+        self._path, self._limits = path, limits
+
+    def records(self, item: Item, place: tuple[int, int]) -> Iterator[_Record]:
+        """Yield the records of an item whose span in bytes is `place`: the rows of its document."""
+        text = look_up(item.value, self._path)
+        if not isinstance(text, str):
+            yield _Record(*place, _sound(canonical_json(item.value)), [], "an item without a document")
+            return
+        try:
+            data, encoding = _document(text)
+            for row in read_rows(data, encoding):
+                yield _Record(*place, row.raw, row.cells)
+        except UnreadableError as error:
+            yield self._refused(place, text, str(error), FILE_UNREADABLE)
+        except TotalsDifferError as error:
+            yield self._refused(place, data.decode("utf-8", "backslashreplace"), str(error), CONTROL_TOTAL)
+
+    def _refused(self, place: tuple[int, int], text: str, problem: str, code: str) -> _Record:
+        return _Record(*place, _sound(text[: self._limits.rejected_raw_bytes]), [], problem, code)
+
+
+def _document(text: str) -> tuple[bytes, str | None]:
+    """Return the bytes of a document in JSON, and their encoding where its XML declaration has no say.
+
+    Text that begins with `<` is XML; anything else has to be base64, whose white space does not count.
+    """
+    if text.lstrip("\ufeff \t\r\n").startswith("<"):
+        return text.lstrip("\ufeff \t\r\n").encode("utf-8", "backslashreplace"), "utf-8"
+    try:
+        return base64.b64decode("".join(text.split()), validate=True), None
+    except (binascii.Error, ValueError):
+        raise UnreadableError("a document that is neither XML nor base64") from None
+
+
 class JsonReading(Reading):
     """The reading of a page of JSON."""
 
-    def __init__(self, data: bytes, mapping: ItemMapping) -> None:
+    def __init__(self, data: bytes, mapping: ItemMapping, limits: Limits) -> None:
         """Parse the page; UnreadableError when it is no JSON or has no list of items."""
         page = parse_page(data)
-        self._text = _text(data)
-        parts = [] if mapping.list == "$" else mapping.list.removeprefix(_PAGE).split(".")
-        self._begin = _find(self._text, 0, parts)
-        if self._text[self._begin : self._begin + 1] != "[":
-            raise UnreadableError("what should be the list of items is none")
+        self._text = text_of(data)
+        self._begin = find_list(self._text, mapping.list)
+        header = tuple(mapping.paths) if mapping.document is None else COLUMNS
         super().__init__(
-            Dialect("utf-8", encoding_sure=True, delimiter="", quote="", escape=""),
-            tuple(mapping.paths),
-            len(mapping.paths),
+            Dialect("utf-8", encoding_sure=True, delimiter="", quote="", escape=""), header, len(header)
         )
-        self._builder = _Builder(mapping, page)
+        self._builder: _Builder = (
+            _ByPaths(mapping, page) if mapping.document is None else _EInvoices(mapping.document, limits)
+        )
         self._size = len(data)
         self._batches = self._read()
 
@@ -296,7 +214,9 @@ class JsonReading(Reading):
         for number, record in enumerate(self._records(), start=1):
             if record.problem is not None:
                 raw = record.raw.encode()
-                self.rejected.add(Rejected(number, record.start, record.end, ROW_RAGGED, record.problem, raw))
+                self.rejected.add(
+                    Rejected(number, record.start, record.end, record.code, record.problem, raw)
+                )
                 self.counts.rejected += 1
                 continue
             held.append(record)
@@ -312,7 +232,7 @@ class JsonReading(Reading):
     def _records(self) -> Iterator[_Record]:
         at = byte = 0
         self._accepted = 0
-        for item in _items(self._text, self._begin):
+        for item in items_at(self._text, self._begin):
             start = byte + len(self._text[at : item.start].encode())
             byte = start + len(self._text[item.start : item.end].encode())
             at = item.end
@@ -328,7 +248,7 @@ def _batch(records: Sequence[_Record], numbers: Sequence[int]) -> pa.RecordBatch
             "byte_start": [one.start for one in records],
             "byte_end": [one.end for one in records],
             "raw": [one.raw for one in records],
-            "cells": [one.cells for one in records],
+            "cells": [list(one.cells) for one in records],
         },
         schema=RECORD_SCHEMA,
     )

@@ -13,6 +13,7 @@ import pyarrow as pa
 from showcost.core.errors import IntegrityError
 
 FILE_UNREADABLE: Final = "SC-FIL-001"
+CONTROL_TOTAL: Final = "SC-FIL-003"
 ROW_RAGGED: Final = "SC-ROW-001"
 ROW_NO_TEXT: Final = "SC-ROW-004"
 

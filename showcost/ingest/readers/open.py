@@ -21,7 +21,7 @@ from showcost.ingest.readers.reading import Reading, unreadable
 from showcost.ingest.readers.shapes import TEXT, shape
 from showcost.ingest.readers.source import Plain, UnreadableError, decompress, kind_of, to_plain
 from showcost.ingest.readers.table import Known, TableReading
-from showcost.ingest.readers.ubl import UblReading, looks_like_ubl
+from showcost.ingest.readers.ubl import UblReading, looks_like_ubl, no_documents
 from showcost.ingest.readers.workbook import to_text
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ def read_delivery(
     format: str = "csv",  # noqa: A002
     hints: Hints = Hints(),  # noqa: B008
     items: ItemMapping | None = None,
+    may_be_empty: bool = False,
     work_dir: Path | None = None,
     limits: Limits = _LIMITS,
 ) -> Reading:
@@ -50,15 +51,19 @@ def read_delivery(
 
     `format` is what the feed expects ("csv", "xlsx" or "ubl"); what the bytes are decides, and a
     difference is among the assumptions; but where e-invoices are expected, text is taken as nothing else.
-    With `items` the delivery is a page of JSON. `work_dir` is where temporary files may go. Content never
-    raises: what cannot be read gives a reading with one rejection of the whole file (SC-FIL-001). OSError
-    is raised when the file itself cannot be opened.
+    With `items` the delivery is a page of JSON. One of e-invoices that `may_be_empty`, as a page of an API,
+    has no records if it has no bytes; any other empty file is refused. `work_dir` is where temporary files
+    may go. Content never raises: what cannot be read gives a reading with one rejection of the whole file
+    (SC-FIL-001). OSError is raised when the file itself cannot be opened.
     """
     folder = tempfile.TemporaryDirectory(prefix="reading-", dir=work_dir)
     size = path.stat().st_size
     try:
         if items is not None:
             return _page(path, items, limits, folder)
+        if may_be_empty and format == "ubl" and not size:
+            folder.cleanup()
+            return no_documents()
         return _open(path, format, hints, limits, folder)
     except UnreadableError as error:
         with path.open("rb") as file:
@@ -120,7 +125,7 @@ def _page(
     if size > limits.json_bytes:
         raise UnreadableError(f"{size} bytes of JSON, more than {limits.json_bytes}")
     with folder:
-        return JsonReading(path.read_bytes(), items)
+        return JsonReading(path.read_bytes(), items, limits)
 
 
 def _table(

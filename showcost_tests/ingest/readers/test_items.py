@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from showcost.config.items import ItemMapping
-from showcost.ingest.readers import Reading, read_delivery
-from showcost.ingest.readers.items import JsonReading, canonical_json, look_up, parse_page
+from showcost.ingest.readers import Limits, Reading, read_delivery
+from showcost.ingest.readers.items import JsonReading
+from showcost.ingest.readers.json_text import canonical_json, look_up, parse_page
 from showcost.ingest.readers.source import UnreadableError
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ LINES = ItemMapping(
 
 
 def read(mapping: ItemMapping, page: str | bytes) -> Reading:
-    return JsonReading(page if isinstance(page, bytes) else page.encode(), mapping)
+    return JsonReading(page if isinstance(page, bytes) else page.encode(), mapping, Limits())
 
 
 def records(reading: Reading) -> list[dict[str, Any]]:

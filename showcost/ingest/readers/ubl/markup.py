@@ -46,17 +46,20 @@ def looks_like_ubl(head: bytes) -> bool:
     )
 
 
-def parse(data: bytes) -> Markup:
+def parse(data: bytes, encoding: str | None = None) -> Markup:
     """Return the invoice or credit note in `data`, which may stand in an envelope.
+
+    `encoding` overrules what the XML declaration says.
 
     Raises UnreadableError, with line and column, for anything but one well-formed document without a
     document type.
     """
-    scout = _Scout()
+    scout = _Scout(encoding)
     scout.scan(data)
     # What makes a huge tree dangerous is entities and depth, which the scout has refused; attachments in
     # base64 may be larger than what lxml allows otherwise.
     parser = etree.XMLParser(
+        encoding=encoding,
         resolve_entities=False,
         no_network=True,
         load_dtd=False,
@@ -84,12 +87,12 @@ def parse(data: bytes) -> Markup:
 class _Scout:
     """Reads a document from its first to its last byte and builds nothing."""
 
-    def __init__(self) -> None:
+    def __init__(self, encoding: str | None) -> None:
         self.places: list[tuple[int, int]] = []
         self._path: list[str] = []
         self._root = 0
         self._start = 0
-        self._parser = expat.ParserCreate(namespace_separator=" ")
+        self._parser = expat.ParserCreate(encoding, namespace_separator=" ")
         self._parser.StartDoctypeDeclHandler = self._refuse
         self._parser.EntityDeclHandler = self._refuse
         self._parser.StartElementHandler = self._begin

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
-from showcost.ingest.readers.model import RECORD_SCHEMA, Counts, Dialect, Rejected
+from showcost.ingest.readers.model import CONTROL_TOTAL, RECORD_SCHEMA, Counts, Dialect, Rejected
 from showcost.ingest.readers.reading import Reading
-from showcost.ingest.readers.ubl.document import read_document
-from showcost.ingest.readers.ubl.markup import looks_like_ubl, parse
-from showcost.ingest.readers.ubl.rows import COLUMNS, rows_of
+from showcost.ingest.readers.ubl.document import Document, read_document
+from showcost.ingest.readers.ubl.markup import parse
+from showcost.ingest.readers.ubl.rows import COLUMNS, Row, rows_of
 from showcost.ingest.readers.ubl.rules import broken_rules
 
 if TYPE_CHECKING:
@@ -18,10 +18,52 @@ if TYPE_CHECKING:
 
     from showcost.ingest.readers.model import Limits
 
-__all__ = ["TOTALS_DIFFER", "UblReading", "looks_like_ubl"]
-
-TOTALS_DIFFER: Final = "SC-FIL-003"
 _SHOWN: Final = 5
+
+
+class TotalsDifferError(Exception):
+    """A document does not add up; its text names each rule that it breaks. It stays within `ingest`."""
+
+
+def read_rows(data: bytes, encoding: str | None = None) -> list[Row]:
+    """Return the rows of one invoice or credit note.
+
+    `encoding` overrules what its XML declaration says. Raises UnreadableError when it is none,
+    TotalsDifferError when it does not add up.
+    """
+    return _checked(read_document(parse(data, encoding)))
+
+
+def check_document(data: bytes) -> None:
+    """Raise UnreadableError when `data` is no invoice or credit note; whether it adds up is not asked."""
+    read_document(parse(data))
+
+
+def _checked(document: Document) -> list[Row]:
+    broken = broken_rules(document)
+    if broken:
+        more = f"; and {len(broken) - _SHOWN} more" if len(broken) > _SHOWN else ""
+        raise TotalsDifferError("; ".join(map(str, broken[:_SHOWN])) + more)
+    return rows_of(document)
+
+
+def no_documents() -> Reading:
+    """Return the reading of a page of an API that has no document."""
+    reading = Reading(_dialect("no document"), COLUMNS)
+    reading.finished = True
+    return reading
+
+
+def _dialect(found: str) -> Dialect:
+    return Dialect(
+        "utf-8",
+        encoding_sure=True,
+        delimiter="",
+        quote="",
+        escape="",
+        columns=COLUMNS,
+        assumptions=(f"an e-invoice (UBL 2.1): {found}",),
+    )
 
 
 class UblReading(Reading):
@@ -31,27 +73,13 @@ class UblReading(Reading):
         """Parse the document; UnreadableError when it is none."""
         document = read_document(parse(data))
         kind = "credit note" if document.is_credit_note else "invoice"
-        super().__init__(
-            Dialect(
-                "utf-8",
-                encoding_sure=True,
-                delimiter="",
-                quote="",
-                escape="",
-                columns=COLUMNS,
-                assumptions=(f"an e-invoice (UBL 2.1): a {kind} of type {document.type_code or 'unknown'}",),
-            ),
-            COLUMNS,
-            len(COLUMNS),
-        )
-        self._rows = rows_of(document)
-        broken = broken_rules(document)
-        if broken:
-            shown = "; ".join(map(str, broken[:_SHOWN]))
-            more = f"; and {len(broken) - _SHOWN} more" if len(broken) > _SHOWN else ""
+        super().__init__(_dialect(f"a {kind} of type {document.type_code or 'unknown'}"), COLUMNS)
+        self._rows: list[Row] = []
+        try:
+            self._rows = _checked(document)
+        except TotalsDifferError as error:
             raw = data[: limits.rejected_raw_bytes]
-            self.rejected.add(Rejected(0, 0, len(data), TOTALS_DIFFER, shown + more, raw))
-            self._rows = []
+            self.rejected.add(Rejected(0, 0, len(data), CONTROL_TOTAL, str(error), raw))
         self.counts = Counts(accepted=len(self._rows), rejected=len(self.rejected), bytes=len(data))
         self._batches = self._read()
 
