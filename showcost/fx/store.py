@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
+from showcost.core.clock import utc_timestamp
 from showcost.core.durable import transaction
 from showcost.core.errors import IntegrityError
 from showcost.fx.conversion import cross_rate_sql, micro_rate_sql
@@ -111,7 +111,7 @@ def pin(
     inserted are recomputed from the tables; IntegrityError if they differ, and nothing is pinned.
     `before_commit` is called within the transaction, with the dates that are new, if there are any.
     """
-    pinned_at = pinned_at.astimezone(UTC).replace(tzinfo=None)
+    pinned_at = utc_timestamp(pinned_at)
     planned = plan.states.column("date").to_pylist()
     with (
         _tables(connection, plan_snapshots=plan.snapshots, plan_rates=plan.rate_states),

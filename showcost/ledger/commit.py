@@ -15,11 +15,12 @@ acknowledged. Steps 3 and 4 are `apply`, for the first time and for a repetition
 from __future__ import annotations
 
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 
+from showcost.core.clock import utc_timestamp
 from showcost.core.durable import transaction
 from showcost.core.errors import IntegrityError
 from showcost.ledger import states
@@ -51,7 +52,7 @@ def commit_entries(
     batches = batches_of(connection, fresh)
     if not batches:
         return []
-    posted_at = now.astimezone(UTC).replace(tzinfo=None)
+    posted_at = utc_timestamp(now)
     connection.register("posting_batch_ids", _batch_ids(batches))
     try:
         segment = ledger.audit.store_segment(

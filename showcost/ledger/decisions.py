@@ -19,12 +19,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from datetime import UTC
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
+from showcost.core.clock import utc_timestamp
 from showcost.core.hashing import SHORT, sha256_framed
 from showcost.ledger import states
 from showcost.ledger.commit import announced
@@ -114,7 +114,7 @@ def record_decisions(
     """
     if not decisions:
         raise ValueError("there is nothing to decide")
-    decided_at = now.astimezone(UTC).replace(tzinfo=None)
+    decided_at = utc_timestamp(now)
     rows = [
         {
             "number": number,

@@ -26,13 +26,15 @@ import pyarrow as pa
 
 from showcost.core.hashing import sha256_framed
 from showcost.ledger.moments import known_entries
-from showcost.ledger.schema import ENTRY_COLUMNS, Column
+from showcost.ledger.schema import ENTRY_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import date
 
     import duckdb
+
+    from showcost.ledger.columns import Column
 
 LEAF_ROWS: Final = 1024
 """Entries under one leaf hash."""

@@ -6,9 +6,10 @@ overrules it.
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from showcost.core.clock import utc_timestamp
 from showcost.ledger import states
 from showcost.ledger.commit import announced
 from showcost.ledger.states import Kind
@@ -51,7 +52,7 @@ def record_period(
             "name": period.name,
             "from": period.first.isoformat(),
             "to": period.last.isoformat(),
-            "decided_at": now.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds"),
+            "decided_at": utc_timestamp(now).isoformat(timespec="microseconds"),
             "who": who,
             "why": why,
         },

@@ -1,20 +1,20 @@
 """Provisional accruals: what a vendor's days are taken to cost while its invoices cannot be had.
 
-They stand in tables of their own and are never among the entries of the ledger: no digest, balance or batch
+They stand in a table of their own and are never among the entries of the ledger: no digest, balance or batch
 knows them, and reports show them apart. An accrual is taken back by its exact negation when the invoices
-come. Both tables only grow, and each accrual is in a segment of the audit log before it is in its table. When
-to accrue and when to release is decided by `showcost.stages.fallback`.
+come. The table only grows, and each accrual is in a segment of the audit log before it is in the table. When
+to accrue and when to release is decided by `showcost.stages.fallback`; why one stands is told by `steps`.
 """
 # ruff: noqa: S608 - statements are put together from constants of this module; values are bound
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC
 from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
+from showcost.core.clock import utc_timestamp
 from showcost.core.durable import transaction
 from showcost.core.hashing import SHORT, sha256_framed
 from showcost.core.money import AMOUNT_DIGITS, AMOUNT_SCALE
@@ -22,6 +22,7 @@ from showcost.fx.conversion import AMOUNT_TYPE, CROSS_RATE_TYPE, conversion_sql
 from showcost.fx.snapshots import RATE_TYPE
 from showcost.fx.store import append_only, dense_rates
 from showcost.ledger import states
+from showcost.ledger.columns import Column
 from showcost.ledger.states import Kind
 
 if TYPE_CHECKING:
@@ -34,23 +35,6 @@ if TYPE_CHECKING:
     from showcost.ledger.store import Ledger
 
 ACCRUAL, RELEASE = "accrual", "release"
-
-TABLES: Final = ("provisional_accruals", "fallback_steps")
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of `provisional_accruals`."""
-
-    name: str
-    type: str
-    description: str
-    nullable: bool = False
-
-    @property
-    def type_name(self) -> str:
-        """The type as DuckDB writes it."""
-        return self.type
 
 
 COLUMNS: Final = (
@@ -86,16 +70,9 @@ _ACCRUALS: Final = "CREATE TABLE provisional_accruals ({}, CHECK (event IN ('{}'
 
 DDL: Final = (
     _ACCRUALS,
-    """CREATE TABLE fallback_steps (
-        feed VARCHAR NOT NULL,
-        transaction_date DATE NOT NULL,
-        step VARCHAR NOT NULL,
-        because VARCHAR NOT NULL,
-        detail VARCHAR NOT NULL,
-        recorded_at TIMESTAMP NOT NULL)    -- UTC""",
-    *(trigger for table in TABLES for trigger in append_only(table)),
+    *append_only("provisional_accruals"),
 )
-"""The tables and their triggers."""
+"""The table and its triggers."""
 
 
 @dataclass(frozen=True)
@@ -116,17 +93,6 @@ class Accrual:
         """Return the accrual's id: there is one per day, vendor and account, whatever its amount."""
         day = str(self.transaction_date)
         return sha256_framed(["accrual", production, self.feed, day, self.vendor_code, self.account])[:SHORT]
-
-
-@dataclass(frozen=True)
-class Step:
-    """A step of the fallback chain that was taken for a date."""
-
-    feed: str
-    transaction_date: date
-    step: str
-    because: str
-    detail: str
 
 
 @dataclass(frozen=True)
@@ -159,7 +125,8 @@ def accrue(
     )
     try:
         rows = connection.sql(
-            _ACCRUE.format(converted=converted), params={"now": _utc(now), "base": books.base_currency}
+            _ACCRUE.format(converted=converted),
+            params={"now": utc_timestamp(now), "base": books.base_currency},
         ).to_arrow_table()
         return _record(ledger, connection, Kind.ACCRUED, rows)
     finally:
@@ -186,27 +153,10 @@ def release(
     )
     connection.register("released_dates", given)
     try:
-        rows = connection.sql(_RELEASE, params={"feed": feed, "now": _utc(now)}).to_arrow_table()
+        rows = connection.sql(_RELEASE, params={"feed": feed, "now": utc_timestamp(now)}).to_arrow_table()
         return _record(ledger, connection, Kind.RELEASED, rows)
     finally:
         connection.unregister("released_dates")
-
-
-def note_steps(connection: duckdb.DuckDBPyConnection, steps: Sequence[Step], now: datetime) -> int:
-    """Record the steps that were taken and are not recorded yet; return how many."""
-    columns = {
-        "feed": [one.feed for one in steps],
-        "transaction_date": pa.array([one.transaction_date for one in steps], pa.date32()),
-        "step": [one.step for one in steps],
-        "because": [one.because for one in steps],
-        "detail": [one.detail for one in steps],
-    }
-    connection.register("taken_steps", pa.table(columns))
-    try:
-        counts: list[tuple[int]] = connection.execute(_NOTE, {"now": _utc(now)}).fetchall()
-        return counts[0][0]
-    finally:
-        connection.unregister("taken_steps")
 
 
 def provisional(
@@ -218,11 +168,6 @@ def provisional(
     base_currency, base_amount, rate_date, snapshot_id, because; ordered by the first four.
     """
     return connection.sql(_OPEN, params={"first": first, "last": last, "feed": feed}).to_arrow_table()
-
-
-def steps_taken(connection: duckdb.DuckDBPyConnection, feed: str, first: date, last: date) -> pa.Table:
-    """Return the steps of the fallback chain that were taken for some dates of a feed, in order."""
-    return connection.sql(_STEPS, params={"feed": feed, "first": first, "last": last}).to_arrow_table()
 
 
 def differing_from_record(
@@ -257,10 +202,6 @@ def _wanted(books: Books, accruals: Sequence[Accrual]) -> pa.Table:
             "because": [one.because for one in accruals],
         }
     )
-
-
-def _utc(now: datetime) -> datetime:
-    return now.astimezone(UTC).replace(tzinfo=None)
 
 
 def _record(ledger: Ledger, connection: duckdb.DuckDBPyConnection, kind: Kind, rows: pa.Table) -> int:
@@ -318,13 +259,6 @@ ANTI JOIN (FROM provisional_accruals WHERE event = '{RELEASE}') USING (accrual_i
 ORDER BY accrual_id
 """
 
-_NOTE: Final = """
-INSERT INTO fallback_steps BY NAME
-SELECT *, CAST($now AS TIMESTAMP) AS recorded_at FROM taken_steps
-ANTI JOIN fallback_steps USING (feed, transaction_date, step, because)
-ORDER BY transaction_date, step
-"""
-
 _OPEN: Final = f"""
 SELECT feed, transaction_date, vendor_code, account, description, due_date, currency, amount, base_currency,
     base_amount, rate_date, snapshot_id, because
@@ -332,12 +266,6 @@ FROM (FROM provisional_accruals WHERE event = '{ACCRUAL}')
 ANTI JOIN (FROM provisional_accruals WHERE event = '{RELEASE}') USING (accrual_id)
 WHERE transaction_date BETWEEN $first AND $last AND (CAST($feed AS VARCHAR) IS NULL OR feed = $feed)
 ORDER BY feed, transaction_date, vendor_code, account
-"""
-
-_STEPS: Final = """
-SELECT transaction_date, step, because, detail, recorded_at FROM fallback_steps
-WHERE feed = $feed AND transaction_date BETWEEN $first AND $last
-ORDER BY recorded_at, transaction_date, step
 """
 
 _DIFFERING: Final = """

@@ -5,7 +5,6 @@ The tables of the pinned rates are those of `showcost.fx.store`. How rows come i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import duckdb
@@ -14,32 +13,15 @@ from showcost.fx.conversion import AMOUNT_TYPE, CROSS_RATE_TYPE
 from showcost.fx.snapshots import RATE_TYPE
 from showcost.fx.store import DDL as FX_DDL
 from showcost.fx.store import append_only
+from showcost.ledger.columns import Column
 from showcost.ledger.provisional import DDL as PROVISIONAL_DDL
+from showcost.ledger.steps import DDL as STEPS_DDL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 VERSION: Final = 5
 """Raised with every change of a table; a ledger of another version is not opened."""
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of `ledger_entries`.
-
-    `content` columns say what an entry is and are covered by the digest; the others say how it came in.
-    """
-
-    name: str
-    type: str
-    description: str
-    nullable: bool = False
-    content: bool = True
-
-    @property
-    def type_name(self) -> str:
-        """The type as DuckDB writes it."""
-        return self.type
 
 
 ENTRY_COLUMNS: Final = (
@@ -173,6 +155,7 @@ DDL: Final = (
     _PERIODS,
     *(trigger for table in APPEND_ONLY for trigger in append_only(table)),
     *PROVISIONAL_DDL,
+    *STEPS_DDL,
 )
 
 

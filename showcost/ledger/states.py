@@ -28,6 +28,8 @@ class Kind(StrEnum):
     FX_PINNED = "fx_pinned"
     ACCRUED = "accrued"
     RELEASED = "released"
+    STOOD_IN = "stood_in"
+    GAVE_WAY = "gave_way"
     INTENT = "intent"
     COMMITTED = "committed"
     RECOVERED = "recovered"
@@ -48,6 +50,7 @@ class Of(StrEnum):
     ROW = "row"
     PUBLICATION = "publication"
     ACCRUAL = "accrual"
+    STAND_IN = "stand_in"
 
 
 class State(StrEnum):
@@ -69,6 +72,8 @@ class State(StrEnum):
     PUBLISHED = "published"
     ACCRUED = "accrued"
     RELEASED = "released"
+    STANDING_IN = "standing-in"
+    GIVEN_WAY = "given-way"
 
 
 class Subject(NamedTuple):
@@ -119,6 +124,11 @@ def publication(name: str) -> Subject:
 def accrual(accrual_id: str) -> Subject:
     """Return a provisional accrual."""
     return Subject(Of.ACCRUAL, accrual_id)
+
+
+def stand_in(feed: str, date: object) -> Subject:
+    """Return what stands in for a date of a feed while its vendor does not give it."""
+    return Subject(Of.STAND_IN, f"{feed}/{date}")
 
 
 def parse(text: str) -> Subject:
@@ -194,6 +204,16 @@ MACHINE: Final[Mapping[tuple[Of, Kind], Moves]] = {
     # A crash between the record and the table: the record is written again.
     (Of.ACCRUAL, Kind.ACCRUED): {State.NEW: State.ACCRUED, State.ACCRUED: State.ACCRUED},
     (Of.ACCRUAL, Kind.RELEASED): {State.ACCRUED: State.RELEASED, State.RELEASED: State.RELEASED},
+    # What stands in may change while a date is missing, and a date that had come may be missing again.
+    (Of.STAND_IN, Kind.STOOD_IN): {
+        State.NEW: State.STANDING_IN,
+        State.STANDING_IN: State.STANDING_IN,
+        State.GIVEN_WAY: State.STANDING_IN,
+    },
+    (Of.STAND_IN, Kind.GAVE_WAY): {
+        State.STANDING_IN: State.GIVEN_WAY,
+        State.GIVEN_WAY: State.GIVEN_WAY,
+    },
 }
 """Per subject and kind of record: from which state it moves the subject, and to which."""
 

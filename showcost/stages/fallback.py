@@ -8,7 +8,8 @@ Per date of a feed, from its pulls as they are stored:
 4. it is missing and there are no terms: nothing, and that is recorded too;
 5. it has come: what was accrued is released.
 
-Each step is recorded once. Nothing of it touches the entries of the ledger.
+Each step is recorded once, in the audit log before anywhere else, with what was looked for in vain before it.
+Nothing of it touches the entries of the ledger.
 """
 
 from __future__ import annotations
@@ -20,21 +21,13 @@ from typing import TYPE_CHECKING, Final
 from showcost.ingest.api.dead_letters import DeadLetters
 from showcost.ingest.api.journal import Journal
 from showcost.ingest.api.windows import Window, windows
-from showcost.ledger.provisional import (
-    Accrual,
-    Books,
-    Step,
-    accrue,
-    note_steps,
-    provisional,
-    release,
-    steps_taken,
-)
+from showcost.ledger.provisional import Accrual, Books, accrue, provisional, release
 from showcost.ledger.recovery import writing
+from showcost.ledger.steps import RELEASED, Step, last_steps, note_steps
 from showcost.ledger.store import Ledger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import pyarrow as pa
 
@@ -48,7 +41,8 @@ LAST_GOOD: Final = "last good delivery"
 PARTLY_THERE: Final = "partly there"
 ACCRUED: Final = "provisional accrual"
 NO_TERMS: Final = "no terms"
-RELEASED: Final = "released"
+
+_NEVER_COMPLETE: Final = "the window was never pulled to its end"
 
 
 @dataclass
@@ -76,41 +70,40 @@ def stage_fallback(
     books = Books(home.production.code, home.production.base_currency)
     with writing(ledger) as connection:
         plan.accrued = accrue(ledger, connection, books, plan.accruals, now)
-        open_before = {
-            row["transaction_date"]
-            for row in provisional(connection, min(dates), max(dates), feed.name).to_pylist()
-        }
         plan.released = release(ledger, connection, feed.name, plan.releasing, now)
+        standing_in = _stood_in_for(last_steps(connection), feed)
         plan.steps += [
             Step(feed.name, day, RELEASED, delivery, "the delivery has come")
             for day, delivery in plan.releasing.items()
-            if day in open_before
+            if day in standing_in
         ]
-        note_steps(connection, plan.steps, now)
+        note_steps(ledger, connection, plan.steps, now)
     return plan
 
 
 def due_by_fallback(home: Home, feed: FeedSpec) -> list[date]:
-    """Return the dates of a feed for which a step is to be taken that is not recorded yet."""
+    """Return the dates of a feed for which a step is to be taken that is not the last one recorded."""
     dates = home.production.dates
     plan = _plan(home, feed, Window(dates.start, dates.end).dates)
     if not plan.steps and not plan.releasing:
         return []
-    taken: set[tuple[date, str, str]] = set()
-    accrued: set[date] = set()
+    last: Mapping[tuple[str, date], Step] = {}
     ledger = Ledger(home.ledger)
     if ledger.exists():
         with ledger.read() as connection:
-            for row in steps_taken(connection, feed.name, dates.start, dates.end).to_pylist():
-                taken.add((row["transaction_date"], row["step"], row["because"]))
-            rows = provisional(connection, dates.start, dates.end, feed.name).to_pylist()
-            accrued = {row["transaction_date"] for row in rows}
+            last = last_steps(connection)
     fresh = {
         one.transaction_date
         for one in plan.steps
-        if (one.transaction_date, one.step, one.because) not in taken
+        if (known := last.get((feed.name, one.transaction_date))) is None
+        or (known.step, known.because) != (one.step, one.because)
     }
-    return sorted(fresh | (plan.releasing.keys() & accrued))
+    return sorted(fresh | (plan.releasing.keys() & _stood_in_for(last, feed)))
+
+
+def _stood_in_for(last: Mapping[tuple[str, date], Step], feed: FeedSpec) -> set[date]:
+    """Return the dates of a feed for which something stands in."""
+    return {day for (name, day), step in last.items() if name == feed.name and step.step != RELEASED}
 
 
 def open_accruals(home: Home, first: date, last: date, feed: str | None = None) -> pa.Table | None:
@@ -153,7 +146,7 @@ def _stand_in(
         step(LAST_GOOD, f"pulled until {progress.ever_complete.isoformat(timespec='seconds')}")
         return
     if progress is not None:
-        step(PARTLY_THERE, f"{progress.pages} pages are there")
+        step(PARTLY_THERE, f"{_NEVER_COMPLETE}; {progress.pages} pages are there")
         return
     terms = list(_in_force(feed, day))
     plan.accruals += [
@@ -170,7 +163,8 @@ def _stand_in(
         )
         for one in terms
     ]
-    step(ACCRUED if terms else NO_TERMS, f"{len(terms)} terms are in force")
+    name = ACCRUED if terms else NO_TERMS
+    step(name, f"{_NEVER_COMPLETE}, no page of it is there; {len(terms)} terms are in force")
 
 
 def _in_force(feed: FeedSpec, day: date) -> Iterator[VendorTerms]:

@@ -29,6 +29,7 @@ from showcost.ledger.audit import AuditLog, Finding, Head
 from showcost.ledger.proofs import Proof, prove_ledger
 from showcost.ledger.provisional import differing_from_record
 from showcost.ledger.states import Kind, State
+from showcost.ledger.steps import differing_steps
 from showcost.ledger.store import Ledger
 from showcost.stages.names import quarantine_asset, undated_asset, valid_asset
 from showcost.stages.outcomes import OutcomeLog, as_recorded, outcome_logs
@@ -119,7 +120,8 @@ def _plan(home: Home, head: str | None, *, read_again: bool) -> list[Proof]:
     if ledger.exists() or audit.path.exists():
         plan += prove_ledger(ledger, evidence.outcome_files)
         plan.append(("origins", "every entry names its delivery as the register does", evidence.origins))
-        plan.append(("provisional", "accruals are those that were recorded", evidence.provisional))
+        proves = "accruals, and the steps that led to them, are those that were recorded"
+        plan.append(("provisional", proves, evidence.provisional))
     plan += [
         (
             "dead letters",
@@ -303,9 +305,11 @@ class _Evidence:
         paths = [str(self._audit.segment_path(segment)) for segment in recorded]
         with Ledger(self._home.ledger).read() as connection:
             rows, differing = differing_from_record(connection, paths)
-        return rows, [
-            Finding(f"ledger.duckdb, {event} {accrual}", "it is not there as the audit log has it")
-            for accrual, event in differing
+            taken, others = differing_steps(connection, self._of(Kind.STOOD_IN, Kind.GAVE_WAY))
+        places = [f"{event} {accrual}" for accrual, event in differing]
+        places += [f"step {step!r} of {feed} for {day}" for feed, day, step in others]
+        return rows + taken, [
+            Finding(f"ledger.duckdb, {place}", "it is not there as the audit log has it") for place in places
         ]
 
     def dead_letters(self) -> tuple[int, list[Finding]]:

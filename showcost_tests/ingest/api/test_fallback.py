@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,10 @@ import duckdb
 import pytest
 
 from showcost.ingest.api.dead_letters import DeadLetter, DeadLetters
-from showcost.ledger.provisional import provisional, steps_taken
+from showcost.ledger.audit import AuditLog
+from showcost.ledger.provisional import provisional
+from showcost.ledger.states import Kind
+from showcost.ledger.steps import RELEASED, Step, differing_steps, note_steps, steps_taken
 from showcost.ledger.store import Ledger
 from showcost.simulator.running import simulated
 from showcost.stages.fallback import (
@@ -18,7 +22,6 @@ from showcost.stages.fallback import (
     LAST_GOOD,
     NO_TERMS,
     PARTLY_THERE,
-    RELEASED,
     due_by_fallback,
     stage_fallback,
 )
@@ -151,3 +154,83 @@ def test_without_any_pinned_rate_the_amount_stands_alone(tmp_path: Path) -> None
             for change in (f"DELETE FROM {table}", f"UPDATE {table} SET feed = 'x'"):  # noqa: S608 -- our tables
                 with pytest.raises(duckdb.Error, match="append-only"):
                     connection.execute(change)
+
+
+def test_the_audit_log_says_why_a_figure_stands_there_and_when_it_gave_way(tmp_path: Path) -> None:
+    vendor = scripts(1, lines_per_day=4)[0]
+    home = home_of(tmp_path)
+    with simulated([replace(vendor, dead=True)]) as simulator:
+        feed = feed_of(vendor, simulator.base_url(vendor.name), terms=TERMS)
+        pull_week(home, [feed])
+        letters = {str(letter.window.first): letter.id for letter in _letters(home, feed.name)}
+        stage_fallback(home, feed, WEEK, lambda: AFTERWARDS)
+        (stood,) = _recorded(home, Kind.STOOD_IN)
+        assert {one["date"]: one["because"] for one in stood} == letters
+        assert {(one["feed"], one["step"]) for one in stood} == {(feed.name, ACCRUED)}
+        assert stood[0]["detail"] == (
+            "the window was never pulled to its end, no page of it is there; 1 terms are in force"
+        )
+        simulator.revive(feed.name)
+        pull_week(home, [feed], dead_only=True)
+        stage_fallback(home, feed, WEEK, lambda: AFTERWARDS)
+        stage_fallback(home, feed, WEEK, lambda: AFTERWARDS)
+        assert len(_recorded(home, Kind.STOOD_IN)) == 1
+        (gave,) = _recorded(home, Kind.GAVE_WAY)
+        assert [one["date"] for one in gave] == [str(day) for day in WEEK]
+    assert _provisional_findings(home) == []
+
+
+def _recorded(home: Home, kind: Kind) -> list[list[dict[str, str]]]:
+    """Return the steps of each record of a kind."""
+    found: list[Any] = [
+        record.facts["steps"] for record in AuditLog(home.path).records() if record.kind is kind
+    ]
+    return found
+
+
+def _provisional_findings(home: Home) -> list[str]:
+    (step,) = [one for one in verify(home).steps if one.name == "provisional"]
+    return [finding.place for finding in step.findings]
+
+
+def test_a_date_may_be_missing_again_and_give_way_to_the_same_bytes_again(tmp_path: Path) -> None:
+    ledger = _open_ledger(tmp_path)
+    day = WEDNESDAY
+    with ledger.write() as connection:
+        for number, (step, because, new) in enumerate(
+            [
+                (RELEASED, "page", 0),
+                (NO_TERMS, "letter", 1),
+                (NO_TERMS, "letter", 0),
+                (RELEASED, "page", 1),
+                (RELEASED, "another page", 0),
+                (LAST_GOOD, "later letter", 1),
+                (RELEASED, "page", 1),
+            ]
+        ):
+            now = AFTERWARDS + timedelta(minutes=number)
+            assert note_steps(ledger, connection, [Step("f", day, step, because, "x")], now) == new
+        assert differing_steps(connection, ledger.audit.records()) == (4, [])
+
+
+def test_a_step_whose_record_was_written_twice_is_one_and_a_forged_one_is_found(tmp_path: Path) -> None:
+    ledger = _open_ledger(tmp_path)
+    step = Step("f", WEDNESDAY, NO_TERMS, "letter", "x")
+    with ledger.write() as connection:
+        note_steps(ledger, connection, [step], AFTERWARDS)
+        # A crash between record and table, and the record once more.
+        connection.execute("DROP TRIGGER fallback_steps_no_delete ON fallback_steps")
+        connection.execute("DELETE FROM fallback_steps")
+        assert differing_steps(connection, ledger.audit.records())[1] == [("f", WEDNESDAY, NO_TERMS)]
+        note_steps(ledger, connection, [step], AFTERWARDS + timedelta(minutes=1))
+        assert differing_steps(connection, ledger.audit.records()) == (1, [])
+        connection.execute("INSERT INTO fallback_steps FROM fallback_steps")
+        assert differing_steps(connection, ledger.audit.records())[1] == [("f", WEDNESDAY, NO_TERMS)]
+        connection.execute(
+            "INSERT INTO fallback_steps SELECT * REPLACE ('g' AS feed) FROM fallback_steps LIMIT 1"
+        )
+        assert ("g", WEDNESDAY, NO_TERMS) in differing_steps(connection, ledger.audit.records())[1]
+
+
+def _open_ledger(folder: Path) -> Ledger:
+    return Ledger(home_of(folder).ledger)

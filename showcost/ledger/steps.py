@@ -1,0 +1,184 @@
+"""Steps of the fallback chain: what stands in for a date that a vendor does not give, and why.
+
+A step is in the audit log before it is in the table `fallback_steps`, which only grows. Per date, the last
+step says what stands in, or that the delivery has come. Which step is to be taken is decided by
+`showcost.stages.fallback`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import pyarrow as pa
+
+from showcost.core.clock import utc_timestamp
+from showcost.core.durable import transaction
+from showcost.fx.store import append_only
+from showcost.ledger import states
+from showcost.ledger.states import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    import duckdb
+
+    from showcost.ledger.audit import Record
+    from showcost.ledger.store import Ledger
+
+RELEASED: Final = "released"
+"""The step by which whatever stood in for a date gives way to its delivery."""
+
+DDL: Final = (
+    """CREATE TABLE fallback_steps (
+        feed VARCHAR NOT NULL,
+        transaction_date DATE NOT NULL,
+        step VARCHAR NOT NULL,
+        because VARCHAR NOT NULL,
+        detail VARCHAR NOT NULL,
+        recorded_at TIMESTAMP NOT NULL)    -- UTC""",
+    *append_only("fallback_steps"),
+)
+"""The table and its triggers."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step that was taken for a date.
+
+    `because` is the dead letter for want of whose page it was taken, or for a release the delivery that came;
+    `detail` says what was looked for before it and not there, and what was found.
+    """
+
+    feed: str
+    transaction_date: date
+    step: str
+    because: str
+    detail: str
+
+
+class _Row(NamedTuple):
+    feed: str
+    transaction_date: date
+    step: str
+    because: str
+    detail: str
+    recorded_at: datetime
+
+
+def note_steps(
+    ledger: Ledger, connection: duckdb.DuckDBPyConnection, steps: Sequence[Step], now: datetime
+) -> int:
+    """Record the steps that are not the last ones of their dates yet, and return how many.
+
+    `connection` is one that may write. A release is only of a date for which something stands in.
+    """
+    known = last_steps(connection)
+    fresh = [one for one in steps if _is_fresh(one, known.get((one.feed, one.transaction_date)))]
+    recorded_at = utc_timestamp(now)
+    for kind, chosen in (
+        (Kind.STOOD_IN, [one for one in fresh if one.step != RELEASED]),
+        (Kind.GAVE_WAY, [one for one in fresh if one.step == RELEASED]),
+    ):
+        if chosen:
+            _record(ledger, connection, kind, chosen, recorded_at)
+    return len(fresh)
+
+
+def _is_fresh(step: Step, last: Step | None) -> bool:
+    if last is None:
+        return step.step != RELEASED
+    return (last.step, last.because) != (step.step, step.because) and {last.step, step.step} != {RELEASED}
+
+
+def _record(
+    ledger: Ledger,
+    connection: duckdb.DuckDBPyConnection,
+    kind: Kind,
+    steps: Sequence[Step],
+    recorded_at: datetime,
+) -> None:
+    ledger.audit.append(
+        kind,
+        {
+            "recorded_at": recorded_at.isoformat(timespec="microseconds"),
+            "steps": [
+                {
+                    "feed": one.feed,
+                    "date": one.transaction_date.isoformat(),
+                    "step": one.step,
+                    "because": one.because,
+                    "detail": one.detail,
+                }
+                for one in steps
+            ],
+        },
+        subjects=[states.stand_in(one.feed, one.transaction_date) for one in steps],
+    )
+    columns = {
+        "feed": [one.feed for one in steps],
+        "transaction_date": pa.array([one.transaction_date for one in steps], pa.date32()),
+        "step": [one.step for one in steps],
+        "because": [one.because for one in steps],
+        "detail": [one.detail for one in steps],
+        "recorded_at": pa.array([recorded_at] * len(steps), pa.timestamp("us")),
+    }
+    connection.register("taken_steps", pa.table(columns))
+    try:
+        with transaction(connection, ledger.path):
+            connection.execute("INSERT INTO fallback_steps BY NAME FROM taken_steps")
+    finally:
+        connection.unregister("taken_steps")
+
+
+def last_steps(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, date], Step]:
+    """Return the last step of each date for which one was taken, by feed and date."""
+    return {(row[0], row[1]): Step(*row) for row in connection.execute(_LAST).fetchall()}
+
+
+def steps_taken(connection: duckdb.DuckDBPyConnection, feed: str, first: date, last: date) -> pa.Table:
+    """Return the steps that were taken for some dates of a feed, in order."""
+    return connection.sql(_STEPS, params={"feed": feed, "first": first, "last": last}).to_arrow_table()
+
+
+def differing_steps(
+    connection: duckdb.DuckDBPyConnection, records: Iterable[Record]
+) -> tuple[int, list[tuple[str, date, str]]]:
+    """Return how many steps there are, and (feed, date, step) of those that are not as `records` have them.
+
+    A crash between record and table repeats the record: of the same steps one after the other, the last one
+    counts.
+    """
+    recorded: dict[tuple[str, date], list[_Row]] = {}
+    for record in records:
+        facts: Mapping[str, Any] = record.facts
+        for one in facts["steps"]:
+            row = _row(one, facts["recorded_at"])
+            before = recorded.setdefault((row.feed, row.transaction_date), [])
+            if before and (before[-1].step, before[-1].because) == (row.step, row.because):
+                before.pop()
+            before.append(row)
+    wanted = {row for rows in recorded.values() for row in rows}
+    found = [_Row(*row) for row in connection.execute(_ALL).fetchall()]
+    twice = {row for row in found if found.count(row) > 1} if len(set(found)) < len(found) else set()
+    return len(found), sorted({row[:3] for row in (wanted ^ set(found)) | twice})
+
+
+def _row(one: Mapping[str, str], recorded_at: str) -> _Row:
+    moment, day = datetime.fromisoformat(recorded_at), date.fromisoformat(one["date"])
+    return _Row(one["feed"], day, one["step"], one["because"], one["detail"], moment)
+
+
+_ALL: Final = "SELECT feed, transaction_date, step, because, detail, recorded_at FROM fallback_steps"
+
+_LAST: Final = """
+SELECT feed, transaction_date, step, because, detail FROM fallback_steps
+QUALIFY row_number() OVER (PARTITION BY feed, transaction_date ORDER BY recorded_at DESC, rowid DESC) = 1
+"""
+
+_STEPS: Final = """
+SELECT transaction_date, step, because, detail, recorded_at FROM fallback_steps
+WHERE feed = $feed AND transaction_date BETWEEN $first AND $last
+ORDER BY recorded_at, transaction_date, step
+"""
