@@ -163,6 +163,8 @@ class ApiRetries(_Settings):
     """The first such rest; it doubles."""
     rests: int = Field(default=3, ge=1)
     """Rests without a success between them after which the vendor counts as down for this pull."""
+    again_minutes: int = Field(default=60, ge=1)
+    """Shortest pause before the sensor `missing_windows` asks again for what could not be had."""
 
 
 class VendorTerms(_Settings):

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
+from showcost.core.hashing import sha256_framed
 from showcost.core.reasons import CATALOGUE
 from showcost.ingest.api.dead_letters import EXHAUSTED, DeadLetters
+from showcost.ingest.api.failures import PASSING
 from showcost.ingest.api.journal import Journal
 from showcost.ingest.api.windows import windows
 from showcost.stages.verdicts import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import date
 
     from showcost.config.feed import FeedSpec
@@ -37,11 +41,11 @@ def pulled_dates(home: Home, feed: FeedSpec, dates: Sequence[date]) -> dict[date
     if feed.api is None or not dates:
         return {}
     journal = Journal(home.raw, feed.name)
-    missing = {(letter.first, letter.last) for letter in missing_pages(home, feed)}
+    missing = DeadLetters(home.raw, feed.name).missing()
     found: dict[date, tuple[str, int]] = {}
     for window in windows(feed.api, home.production.dates, min(dates), max(dates)):
         progress = journal.progress(window)
-        if (str(window.first), str(window.last)) in missing:
+        if window in missing:
             state = MISSING
         elif progress is None:
             state = NEVER
@@ -79,3 +83,50 @@ def nothing_missing(home: Home, *, feed: FeedSpec) -> Verdict:
         message=f"{len(letters)} pages are missing ({named}): {reason.code}, {reason.meaning}",
         facts=facts,
     )
+
+
+@dataclass(frozen=True)
+class Again:
+    """What a vendor is to be asked again: the dates of its missing windows, of the feeds that miss them.
+
+    `mark` tells one try from the next: it follows from what is missing, its attempts and the try before.
+    """
+
+    vendor: str
+    feeds: tuple[FeedSpec, ...]
+    dates: tuple[date, ...]
+    mark: str
+
+
+def due_again(
+    home: Home, feeds: Sequence[FeedSpec], asked: Mapping[str, datetime], now: datetime
+) -> Iterator[Again]:
+    """Yield the vendors that may be asked again for what they did not give, and what for.
+
+    Only for what may have passed by itself (`PASSING`), and only when the vendor's pause is over: since
+    it was tried last by whatever pull, and since `asked`, when it was last to be asked again.
+    """
+    of_vendor: dict[str, list[tuple[FeedSpec, list[DeadLetter]]]] = {}
+    for feed in feeds:
+        if feed.api is not None and (letters := _passing(home, feed)):
+            of_vendor.setdefault(feed.api.vendor or feed.name, []).append((feed, letters))
+    for vendor, missing in sorted(of_vendor.items()):
+        letters = [letter for _, found in missing for letter in found]
+        before = asked.get(vendor)
+        tried = max(datetime.fromisoformat(letter.last_seen) for letter in letters)
+        pause = max(
+            timedelta(minutes=feed.api.retries.again_minutes) for feed, _ in missing if feed.api is not None
+        )
+        if now - max(tried, before or tried) < pause:
+            continue
+        made_of = sorted(f"{letter.id} {letter.attempts}" for letter in letters)
+        yield Again(
+            vendor,
+            tuple(feed for feed, _ in missing),
+            tuple(sorted({day for letter in letters for day in letter.window.dates})),
+            sha256_framed([vendor, "" if before is None else before.isoformat(), *made_of]),
+        )
+
+
+def _passing(home: Home, feed: FeedSpec) -> list[DeadLetter]:
+    return [letter for letter in missing_pages(home, feed) if letter.error in PASSING]

@@ -8,10 +8,9 @@ from showcost_tests.sample.truth import REPOSITORY
 
 def test_the_runbook_says_what_to_do_about_every_check() -> None:
     runbook = (REPOSITORY / "docs" / "runbook.md").read_text(encoding="utf-8")
-    definitions = load(HOMES["sample"])
-    graphs = [load(HOMES[home]).resolve_asset_graph() for home in ("sample", "vendor_apis")]
-    names = {key.name for graph in graphs for key in graph.asset_check_keys}
-    automations = {one.name for one in (*(definitions.sensors or ()), *(definitions.schedules or ()))}
+    loaded = [load(HOMES[home]) for home in ("sample", "vendor_apis")]
+    names = {key.name for one in loaded for key in one.resolve_asset_graph().asset_check_keys}
+    automations = {found.name for one in loaded for found in (*(one.sensors or ()), *(one.schedules or ()))}
     assert len(names) > 1
     assert len(automations) > 1
     for name in names | automations:

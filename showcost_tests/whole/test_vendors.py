@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import date
+import json
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import dagster as dg
 import pytest
 
 from showcost.components import naming
-from showcost.stages.fallback import open_accruals
+from showcost.config.feeds import choose_feed, load_feeds
+from showcost.config.home import HOME_VARIABLE
+from showcost.defs.automation.sensors import pull_missing
+from showcost.ingest.api.pull import Wanted, pull
+from showcost.stages.fallback import open_accruals, stage_fallback
+from showcost.stages.pulling import missing_pages
+from showcost.stages.rates import stage_snapshots
 from showcost_tests.defs.loading import load
 from showcost_tests.ingest.api.sample import sample_home, serving_sample
 from showcost_tests.whole.running import instance_of, metadata, row_counts, run
@@ -18,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from showcost.config.home import Home
     from showcost.simulator.running import Simulator
 
 FIRST, LAST = date(2026, 10, 23), date(2026, 10, 26)
@@ -82,3 +90,90 @@ def test_a_vendor_that_is_down_is_stood_in_for_and_gives_way(tmp_path: Path, sim
         posted = row_counts(instance, naming.posted_key("pickup_grip"))
         assert all(posted[day] for day in DAYS)
         assert set(row_counts(instance, naming.provisional_key("pickup_grip")).values()) == {0}
+
+
+@pytest.fixture
+def grip_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, simulator: Simulator) -> Home:
+    """Return the sample of which everything was pulled but what the grip house has, whose terms stand in."""
+    assert simulator.url
+    home = sample_home(tmp_path)
+    monkeypatch.setenv(HOME_VARIABLE, str(home.path))
+    feeds = load_feeds(home.production.code)
+    pull(home, feeds, Wanted(FIRST, LAST))
+    days = [date.fromisoformat(day) for day in DAYS]
+    stage_snapshots(home, days)
+    stage_fallback(home, choose_feed(feeds, "pickup_grip"), days)
+    return home
+
+
+def _tick(
+    instance: dg.DagsterInstance, now: datetime, cursor: str | None = None
+) -> tuple[list[dg.RunRequest], str | None]:
+    """Return what a tick of the sensor requests, and the cursor that it leaves."""
+    context = dg.build_sensor_context(instance=instance, cursor=cursor)
+    result = pull_missing(context, now)
+    if isinstance(result, dg.SkipReason):
+        return [], cursor
+    return list(result.run_requests or []), result.cursor
+
+
+def test_a_vendor_is_asked_again_after_its_pause_and_only_then(grip_down: Home) -> None:
+    feed = choose_feed(load_feeds(grip_down.production.code), "pickup_grip")
+    tried = max(datetime.fromisoformat(letter.last_seen) for letter in missing_pages(grip_down, feed))
+    after = tried + timedelta(minutes=61)
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert _tick(instance, tried + timedelta(minutes=59)) == ([], None)
+        (request,), cursor = _tick(instance, after)
+        assert request.run_key is not None
+        assert request.run_key.startswith("pickup_grip-again-2026-10-23-2026-10-26-")
+        span = request.tags[naming.RANGE_START], request.tags[naming.RANGE_END]
+        assert span == (DAYS[0], DAYS[-1])
+        selected = {*(request.asset_selection or [])}
+        wanted = {naming.pulled_key, naming.raw_key, naming.posted_key, naming.provisional_key}
+        assert {key("pickup_grip") for key in wanted} | {naming.LEDGER_ENTRIES} <= selected
+        assert not {key("pickup_camera") for key in wanted} & selected
+        assert json.loads(cursor or "") == {"pickup_grip": after.isoformat()}
+
+        (lost,), _ = _tick(instance, after + timedelta(minutes=1))
+        assert lost.run_key == request.run_key, "a tick whose cursor was lost asks for the same"
+        assert _tick(instance, after + timedelta(minutes=59), cursor) == ([], cursor)
+        (later,), _ = _tick(instance, after + timedelta(minutes=60), cursor)
+        assert later.run_key != request.run_key, "a run that never came to pull is made up for"
+
+        run = dg.DagsterRun(
+            "job", tags={"showcost/vendor": "pickup_grip"}, status=dg.DagsterRunStatus.STARTED
+        )
+        instance.add_run(run)
+        assert _tick(instance, after + timedelta(days=1), cursor) == ([], cursor)
+
+
+def test_what_a_person_has_to_see_to_is_left_alone(
+    grip_down: Home, monkeypatch: pytest.MonkeyPatch, simulator: Simulator
+) -> None:
+    feed = choose_feed(load_feeds(grip_down.production.code), "pickup_grip")
+    monkeypatch.setenv("SHOWCOST_GRIP_URL", f"{simulator.url}/nobody/invoices")
+    pull(grip_down, [feed], Wanted(FIRST, LAST, dead_only=True))
+    assert {letter.error for letter in missing_pages(grip_down, feed)} == {"refused status"}
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert _tick(instance, datetime.now(UTC) + timedelta(days=9)) == ([], None)
+
+
+def test_a_vendor_that_is_back_releases_what_stood_in_for_it(grip_down: Home, simulator: Simulator) -> None:
+    simulator.revive("grip")
+    standing = open_accruals(grip_down, FIRST, LAST)
+    assert standing is not None
+    assert standing.num_rows == 5
+    job = load(grip_down.path).get_repository_def().get_job(naming.JOB)
+    later = datetime.now(UTC) + timedelta(hours=2)
+    with dg.DagsterInstance.ephemeral() as instance:
+        (request,), cursor = _tick(instance, later)
+        done = job.execute_in_process(
+            instance=instance, asset_selection=list(request.asset_selection or []), tags=request.tags
+        )
+        assert done.success
+        posted = row_counts(instance, naming.posted_key("pickup_grip"))
+        assert all(posted[day] for day in DAYS)
+        assert _tick(instance, later + timedelta(days=1), cursor) == ([], cursor)
+    standing = open_accruals(grip_down, FIRST, LAST)
+    assert standing is not None
+    assert standing.num_rows == 0

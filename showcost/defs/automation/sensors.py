@@ -1,7 +1,9 @@
-"""The sensors: one watches the inbox, one the rates that rows wait for."""
+"""The sensors: one watches the inbox, one the rates that rows wait for, one what vendors did not give."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
+from types import MappingProxyType
 from typing import Final
 
 import dagster as dg
@@ -9,22 +11,30 @@ import dagster as dg
 from showcost.components import naming
 from showcost.components.partitions import daily_partitions
 from showcost.config.feed import FeedSpec
-from showcost.config.feeds import load_feeds
+from showcost.config.feeds import api_feeds, load_feeds
 from showcost.config.home import Home, open_home
 from showcost.config.production import Production
 from showcost.core.errors import ShowcostError
 from showcost.core.hashing import sha256_framed
 from showcost.ingest.landing import Landing, land
 from showcost.stages.due import Due, due_by_landing, due_by_rates, stretches, waiting_for_rates
+from showcost.stages.pulling import Again, due_again
 
 INBOX_SECONDS: Final = 60
 RATES_SECONDS: Final = 900
+MISSING_SECONDS: Final = 300
+_VENDOR_TAG: Final = "showcost/vendor"
+_UNDER_WAY: Final = [
+    *(dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED),
+    *(dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED),
+]
+_NEAR_DAYS: Final = 7
 _KEY_DIGITS: Final = 12
 
 
 @dg.definitions
 def sensors() -> dg.Definitions:
-    """Build the sensors over the feeds of the production."""
+    """Build the sensors over the feeds of the production; that of vendors only where a feed has an API."""
 
     @dg.sensor(
         name="inbox",
@@ -46,7 +56,19 @@ def sensors() -> dg.Definitions:
     def awaited_rates() -> dg.SensorResult | dg.SkipReason:
         return release_rates(datetime.now(UTC))
 
-    return dg.Definitions(sensors=[inbox, awaited_rates])
+    @dg.sensor(
+        name="missing_windows",
+        job_name=naming.JOB,
+        minimum_interval_seconds=MISSING_SECONDS,
+        description="Pulls again what vendors' APIs did not give for a reason that may pass (SC-API-001), "
+        "each vendor after its pause (`again_minutes`), and takes what has come into the ledger: then what "
+        "stood in for it is released.",
+    )
+    def missing_windows(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        return pull_missing(context, datetime.now(UTC))
+
+    has_vendors = bool(api_feeds(load_feeds(open_home().production.code)))
+    return dg.Definitions(sensors=[inbox, awaited_rates, *([missing_windows] if has_vendors else [])])
 
 
 def land_inbox(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
@@ -119,11 +141,51 @@ def _release(home: Home, feed: FeedSpec, now: datetime) -> Iterator[dg.RunReques
         yield _range_request(key, assets, (first, last))
 
 
-def _range_request(run_key: str, assets: Sequence[dg.AssetKey], span: tuple[date, date]) -> dg.RunRequest:
+def pull_missing(context: dg.SensorEvaluationContext, now: datetime) -> dg.SensorResult | dg.SkipReason:
+    """Request a pull of what is missing from the vendors whose pause is over and of whom none is under way.
+
+    The cursor has, per vendor, when it was last to be asked again. A tick that is lost before its cursor is
+    kept requests the same keys again, which Dagster runs once.
+    """
+    home = open_home()
+    asked = {vendor: datetime.fromisoformat(at) for vendor, at in json.loads(context.cursor or "{}").items()}
+    requested: list[dg.RunRequest] = []
+    for again in due_again(home, load_feeds(home.production.code), asked, now):
+        filters = dg.RunsFilter(tags={_VENDOR_TAG: again.vendor}, statuses=_UNDER_WAY)
+        if not context.instance.get_runs_count(filters):
+            requested += _pull_requests(home.production, again)
+            asked[again.vendor] = now
+    if not requested:
+        return dg.SkipReason("nothing that is missing may be asked for yet")
+    cursor = json.dumps({vendor: at.isoformat() for vendor, at in sorted(asked.items())})
+    return dg.SensorResult(run_requests=requested, cursor=cursor)
+
+
+def _pull_requests(production: Production, again: Again) -> Iterator[dg.RunRequest]:
+    """Yield a run per stretch of missing dates, from the pull to the ledger, of the feeds that miss them."""
+    assets: list[dg.AssetKey] = []
+    for feed in again.feeds:
+        assets += [
+            *(naming.pulled_key(feed.name), naming.dead_letters_key(feed.name)),
+            *(naming.deliveries_key(feed.name), naming.undated_key(feed.name)),
+            *naming.dated_keys(feed),
+            naming.provisional_key(feed.name),
+        ]
+    for span in stretches(_existing(production, dict.fromkeys(again.dates)), _NEAR_DAYS):
+        key = f"{again.vendor}-again-{span[0]}-{span[1]}-{again.mark[:_KEY_DIGITS]}"
+        yield _range_request(key, assets, span, {_VENDOR_TAG: again.vendor})
+
+
+def _range_request(
+    run_key: str,
+    assets: Sequence[dg.AssetKey],
+    span: tuple[date, date],
+    tags: Mapping[str, str] = MappingProxyType({}),
+) -> dg.RunRequest:
     return dg.RunRequest(
         run_key=run_key,
         asset_selection=[naming.FX_SNAPSHOTS, *assets, naming.LEDGER_ENTRIES, naming.QUEUE],
-        tags={naming.RANGE_START: span[0].isoformat(), naming.RANGE_END: span[1].isoformat()},
+        tags={naming.RANGE_START: span[0].isoformat(), naming.RANGE_END: span[1].isoformat(), **tags},
     )
 
 

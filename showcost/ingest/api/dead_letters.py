@@ -123,6 +123,10 @@ class DeadLetters:
         missing = [letter for letter in newest if letter.event == DEAD]
         return sorted(missing, key=lambda letter: (letter.first, letter.page))
 
+    def missing(self) -> set[Window]:
+        """Return the windows of which a page is still missing."""
+        return {letter.window for letter in self.open()}
+
     def find(self, place: Place) -> DeadLetter | None:
         """Return the open dead letter of a page."""
         letter = self._newest.get(letter_id(self._feed, place))

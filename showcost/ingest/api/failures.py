@@ -34,6 +34,9 @@ TRANSIENT: Final = frozenset(
 )
 """What may pass while one waits. Everything else fails the same way again, so it is not tried again."""
 
+PASSING: Final = TRANSIENT | {Trouble.DOWN, Trouble.SETUP}
+"""What another pull may find gone though nothing was done about the page; the rest waits for a person."""
+
 TRANSIENT_STATUS: Final = frozenset({408, 425, 500, 502, 503, 504})
 _TOO_MANY: Final = 429
 _REDIRECTS: Final = range(300, 400)

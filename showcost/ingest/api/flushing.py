@@ -54,8 +54,8 @@ class Flusher:
         self._register = Register(home.raw, home.locks)
         self._staging = StagingStore(home.path)
 
-    def complete(self) -> int:
-        """Do what a crash has left undone, from the stored bytes; return the number of pages it concerned."""
+    def complete(self) -> None:
+        """Do what a crash has left undone, from the stored bytes."""
         arrivals = self._register.arrivals(self.feed.name)
         known = {arrival.name for arrival in arrivals}
         left = [page for page in self.journal.pages if page.name not in known]
@@ -66,7 +66,6 @@ class Flusher:
             if not arrival.again and not self._is_read(arrival.delivery):
                 read_arrival(self.home, self.feed, arrival, self._audit)
         self._note_had(self.letters.open())
-        return len(left)
 
     def _note_had(self, letters: Iterable[DeadLetter]) -> None:
         """Record those of the open dead letters whose page is there by now."""

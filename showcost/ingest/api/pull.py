@@ -46,7 +46,6 @@ class FeedPull:
     complete: tuple[Window, ...]
     left_alone: tuple[Window, ...]
     resumed: int
-    completed_after_crash: int
     pages: int
     items: int
     dead: tuple[DeadLetter, ...]
@@ -143,34 +142,31 @@ class _Plan:
     wanted: Wanted
     today: date
     left_alone: list[Window] = field(default_factory=list)
-    completed: int = 0
 
     def __post_init__(self) -> None:
-        self.completed = self.flusher.complete()
+        self.flusher.complete()
         self.work = FeedWork(self.flusher, self._windows(), afresh=self.wanted.again)
 
     def _windows(self) -> list[Window]:
         flusher, wanted = self.flusher, self.wanted
-        dates = flusher.home.production.dates
+        dates, missing = flusher.home.production.dates, flusher.letters.missing()
         every = [
             window
             for window in windows(flusher.api, dates, wanted.first, wanted.last)
             if window.first <= self.today
         ]
         if wanted.dead_only:
-            return [window for window in every if self._is_missing(window)]
-        self.left_alone = [window for window in every if self._is_settled(window)]
+            return [window for window in every if window in missing]
+        if wanted.again:
+            return every
+        self.left_alone = [window for window in every if window not in missing and self._is_settled(window)]
         settled = set(self.left_alone)
         return [window for window in every if window not in settled]
-
-    def _is_missing(self, window: Window) -> bool:
-        dates = (str(window.first), str(window.last))
-        return any((letter.first, letter.last) == dates for letter in self.flusher.letters.open())
 
     def _is_settled(self, window: Window) -> bool:
         """Say whether a window is complete and was pulled when the vendor no longer changed it."""
         known = self.flusher.journal.progress(window)
-        if known is None or not known.complete or self.wanted.again or self._is_missing(window):
+        if known is None or not known.complete:
             return False
         zone = ZoneInfo(self.flusher.home.production.timezone)
         settled_after = window.last + timedelta(days=self.flusher.api.window.late_days)
@@ -185,7 +181,6 @@ def _outcome(plan: _Plan, pool: Pool) -> FeedPull:
         complete=tuple(sorted(work.complete)),
         left_alone=tuple(plan.left_alone),
         resumed=work.resumed,
-        completed_after_crash=plan.completed,
         pages=work.pages,
         items=work.items,
         dead=tuple(work.dead),
