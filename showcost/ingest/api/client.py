@@ -23,9 +23,10 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_ran
 from showcost.config.api import base_url
 from showcost.core.errors import InputError
 from showcost.core.personal import MASKED
+from showcost.ingest.api import telemetry
 from showcost.ingest.api.failures import Received, RequestFailedError, Trouble, trouble_of_status
 from showcost.ingest.api.guard import CheckedTransport, check_url, resolve
-from showcost.ingest.api.limits import Breaker, Lease, MemoryBudget, RateLimit, seconds
+from showcost.ingest.api.limits import Breaker, Lease, MemoryBudget, RateLimit, now_ms, seconds
 
 if TYPE_CHECKING:
     import ssl
@@ -211,6 +212,7 @@ class Vendor:
 
     def _count_retry(self, state: RetryCallState) -> None:
         self.traffic.retries += 1
+        telemetry.retried(self.name)
         self.traffic.waited_ms += int(state.upcoming_sleep * 1000)
 
     async def _attempt(self, url: httpx.URL) -> Answer:
@@ -241,13 +243,24 @@ class Vendor:
     async def _leased(self, url: httpx.URL) -> Answer:
         lease = await self._shared.memory.take(self.api.limits.response_bytes)
         try:
-            received, link = await self._fetch(url)
+            received, link = await self._measured(url)
         except BaseException:
             lease.release()
             raise
         lease.shrink_to(len(received.body))
         self.traffic.bytes += len(received.body)
         return Answer(received, link, lease)
+
+    async def _measured(self, url: httpx.URL) -> tuple[Received, str | None]:
+        """Make one request, and let it be counted."""
+        began = now_ms()
+        try:
+            received, link = await self._fetch(url)
+        except RequestFailedError as error:
+            telemetry.asked(self.name, url.host, now_ms() - began, error.received, error.trouble)
+            raise
+        telemetry.asked(self.name, url.host, now_ms() - began, received)
+        return received, link
 
     async def _fetch(self, url: httpx.URL) -> tuple[Received, str | None]:
         """Make one request; whatever goes wrong is a RequestFailedError with what had arrived."""

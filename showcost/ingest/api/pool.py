@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 import anyio.lowlevel
 
 from showcost.core.errors import InputError
+from showcost.ingest.api import telemetry
 from showcost.ingest.api.client import Answer, Shared, Traffic, Vendor, address_of
 from showcost.ingest.api.dead_letters import DeadLetter, Place
 from showcost.ingest.api.failures import RequestFailedError, Trouble
@@ -26,7 +27,7 @@ from showcost.ingest.api.pages import Pagination
 from showcost.ingest.api.watch import Health, watched
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import httpx
 
@@ -159,8 +160,7 @@ class Pool:
         for work in self._work[name]:
             request = {"method": "GET", "url": work.flusher.api.base_url, "headers": {}}
             for window in work.windows:
-                place, failure = place_of(work, window), RequestFailedError(Trouble.SETUP, why)
-                work.dead.append(await asyncio.to_thread(work.flusher.bury, place, failure, request))
+                await bury(work, place_of(work, window), RequestFailedError(Trouble.SETUP, why), request)
 
     async def _plan(self, name: str) -> None:
         queue = self._queues[name]
@@ -192,6 +192,14 @@ def place_of(work: FeedWork, window: Window) -> Place:
     if known is None or known.complete or work.afresh:
         return Place(window, known.pull + 1 if known else 1, 1, None)
     return Place(window, known.pull, known.pages + 1, known.next)
+
+
+async def bury(
+    work: FeedWork, place: Place, failure: RequestFailedError, request: Mapping[str, object]
+) -> None:
+    """Keep a page that could not be had as a dead letter, in a thread."""
+    work.dead.append(await asyncio.to_thread(work.flusher.bury, place, failure, request))
+    telemetry.buried(work.vendor, work.flusher.feed.name, str(failure.trouble))
 
 
 class _WindowPull:
@@ -231,6 +239,7 @@ class _WindowPull:
             answer.lease.release()
         self._work.pages += 1
         self._work.items += facts.items
+        telemetry.stored(self._vendor.name, self._work.flusher.feed.name, facts.items)
         return None if facts.next is None else Place(self._window, place.pull, place.page + 1, facts.next)
 
     async def _bury(self, place: Place, failure: RequestFailedError) -> None:
@@ -239,4 +248,4 @@ class _WindowPull:
         except RequestFailedError:
             url = self._url
         request = self._vendor.masked_request(url)
-        self._work.dead.append(await asyncio.to_thread(self._work.flusher.bury, place, failure, request))
+        await bury(self._work, place, failure, request)
