@@ -161,8 +161,6 @@ def _one_page(
 
 
 def _pagination(flusher: Flusher) -> Pagination:
-    if flusher.feed.items is None:
-        raise AssertionError("a feed with an API has a mapping")
     return Pagination(flusher.api, flusher.feed.items, httpx.URL(flusher.api.base_url))
 
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar, TypeVarTuple
 
 import anyio.lowlevel
 
@@ -27,7 +28,7 @@ from showcost.ingest.api.pages import Pagination
 from showcost.ingest.api.watch import Health, watched
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import httpx
 
@@ -83,6 +84,9 @@ class FeedWork:
 
 _QUEUE_PER_WORKER: Final = 2
 
+Given = TypeVarTuple("Given")
+Done = TypeVar("Done")
+
 
 class Pool:
     """One pull of many feeds."""
@@ -97,7 +101,8 @@ class Pool:
             MemoryBudget(settings.memory_bytes),
             ssl.create_default_context(),
         )
-        self._flushes = asyncio.Semaphore(settings.flushes)
+        # Threads of its own, and few: the allocators keep a heap for each thread that ever read a page.
+        self._threads = ThreadPoolExecutor(settings.flushes, thread_name_prefix="flush")
         self._waiting_pages = 0
         self._work: dict[str, list[FeedWork]] = {}
         for one in work:
@@ -133,6 +138,12 @@ class Pool:
         settings = self._settings
         # Loads what the first connection would load, which takes long enough to hold the loop up.
         await anyio.lowlevel.checkpoint()
+        # What a thread has begun is finished also when the pull is cancelled.
+        with self._threads:
+            await self._run(settings)
+        self.health.peak_in_flight = self._shared.memory.peak
+
+    async def _run(self, settings: PoolSettings) -> None:
         async with (
             watched(self.health, self._gauge, debug=settings.debug, trace=settings.trace),
             asyncio.TaskGroup() as group,
@@ -141,7 +152,6 @@ class Pool:
                 group.create_task(self._serve(name), name=f"vendor {name}")
             for name, why in self._unusable.items():
                 group.create_task(self._give_up(name, why), name=f"vendor {name}")
-        self.health.peak_in_flight = self._shared.memory.peak
 
     def _gauge(self) -> None:
         waiting = sum(queue.qsize() for queue in self._queues.values())
@@ -160,7 +170,8 @@ class Pool:
         for work in self._work[name]:
             request = {"method": "GET", "url": work.flusher.api.base_url, "headers": {}}
             for window in work.windows:
-                await bury(work, place_of(work, window), RequestFailedError(Trouble.SETUP, why), request)
+                failure = RequestFailedError(Trouble.SETUP, why)
+                await self.bury(work, place_of(work, window), failure, request)
 
     async def _plan(self, name: str) -> None:
         queue = self._queues[name]
@@ -179,11 +190,20 @@ class Pool:
         """Store a page in a thread, not more than a few at once."""
         self._waiting_pages += 1
         try:
-            async with self._flushes:
-                page = PageAnswer(answer.received.body, answer.link)
-                return await asyncio.to_thread(work.flusher.flush, place, page, pagination)
+            page = PageAnswer(answer.received.body, answer.link)
+            return await self._off_the_loop(work.flusher.flush, place, page, pagination)
         finally:
             self._waiting_pages -= 1
+
+    async def bury(
+        self, work: FeedWork, place: Place, failure: RequestFailedError, request: Mapping[str, object]
+    ) -> None:
+        """Keep a page that could not be had as a dead letter, in a thread."""
+        work.dead.append(await self._off_the_loop(work.flusher.bury, place, failure, request))
+        telemetry.buried(work.vendor, work.flusher.feed.name, str(failure.trouble))
+
+    async def _off_the_loop(self, do: Callable[[*Given], Done], *given: *Given) -> Done:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, do, *given)
 
 
 def place_of(work: FeedWork, window: Window) -> Place:
@@ -192,14 +212,6 @@ def place_of(work: FeedWork, window: Window) -> Place:
     if known is None or known.complete or work.afresh:
         return Place(window, known.pull + 1 if known else 1, 1, None)
     return Place(window, known.pull, known.pages + 1, known.next)
-
-
-async def bury(
-    work: FeedWork, place: Place, failure: RequestFailedError, request: Mapping[str, object]
-) -> None:
-    """Keep a page that could not be had as a dead letter, in a thread."""
-    work.dead.append(await asyncio.to_thread(work.flusher.bury, place, failure, request))
-    telemetry.buried(work.vendor, work.flusher.feed.name, str(failure.trouble))
 
 
 class _WindowPull:
@@ -248,4 +260,4 @@ class _WindowPull:
         except RequestFailedError:
             url = self._url
         request = self._vendor.masked_request(url)
-        await bury(self._work, place, failure, request)
+        await self._pool.bury(self._work, place, failure, request)
