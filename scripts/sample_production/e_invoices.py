@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 _UBL = "urn:oasis:names:specification:ubl:schema:xsd:"
 _CAC, _CBC = f"{{{_UBL}CommonAggregateComponents-2}}", f"{{{_UBL}CommonBasicComponents-2}}"
-_PEPPOL = "urn:fdc:peppol.eu:2017:poacc"
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ from showcost.stages.fallback import open_accruals, stage_fallback
 _SINGLE_RUN = dg.BackfillPolicy.single_run()
 _WARN = dg.AssetCheckSeverity.WARN
 _LETTERS_SHOWN = 50
+_DEFAULTS = PoolSettings()
 
 
 class PullOptions(dg.Config):
@@ -41,8 +42,8 @@ class PullOptions(dg.Config):
     again: bool = False
     debug: bool = False
     trace_memory: bool = False
-    requests_at_once: int = 32
-    memory_mib: int = 64
+    requests_at_once: int = _DEFAULTS.requests
+    memory_mib: int = _DEFAULTS.memory_bytes // 2**20
 
     def settings(self) -> PoolSettings:
         """Return the settings of the worker pool."""

@@ -167,6 +167,22 @@ def truncate(stream: BinaryIO, length: int, path: Path) -> None:
         raise _refused(path, error) from error
 
 
+def append_at(path: Path, length: int, data: bytes) -> None:
+    """Let `data` follow the first `length` bytes of a file, durably; the file is made if it is not there.
+
+    What is beyond them, torn off by a crash or a full disk, is cut: never left in the middle.
+    """
+    if not path.exists():
+        make_folder(path.parent)
+        write_durably(path, b"")
+    with path.open("r+b") as stream:
+        if stream.seek(0, os.SEEK_END) != length:
+            truncate(stream, length, path)
+            stream.seek(length)
+        write(stream, data, path)
+        fsync(stream.fileno(), path)
+
+
 def rename(source: Path, target: Path) -> None:
     """Give a file its name, in place of what had it; StorageError if that fails."""
     refuse_after_failure()

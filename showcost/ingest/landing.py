@@ -117,20 +117,15 @@ def land(home: Home, feed: FeedSpec) -> Landing:
     audit = AuditLog(home.path)
     again, changing = _take(home, feed, register, audit)
     store, payloads = StagingStore(home.path), PayloadStore(home.raw)
-    mark = _fingerprint(home, feed)
+    mark = fingerprint_of(home, feed)
     read: list[LandedDelivery] = []
     for arrival in register.deliveries(feed.name):
         staged = store.metadata(records_asset(feed.name), arrival.delivery)
         if staged is None or (
             staged.inputs.get("fingerprint") != mark and not payloads.is_shredded(arrival.delivery)
         ):
-            read.append(_read(home, feed, arrival, audit, mark))
+            read.append(read_arrival(home, feed, arrival, audit, mark))
     return Landing(feed.name, tuple(read), again, changing)
-
-
-def read_arrival(home: Home, feed: FeedSpec, arrival: Arrival, audit: AuditLog) -> LandedDelivery:
-    """Read one registered delivery, as `land` does with those that it takes."""
-    return _read(home, feed, arrival, audit, _fingerprint(home, feed))
 
 
 def landed(home: Home, feed: FeedSpec) -> list[LandedDelivery]:
@@ -164,7 +159,7 @@ def _take(
     return tuple(again), tuple(changing)
 
 
-def _fingerprint(home: Home, feed: FeedSpec) -> str:
+def fingerprint_of(home: Home, feed: FeedSpec) -> str:
     """Return a hash over all that decides what records a payload gives; how it was asked for does not."""
     span = home.production.dates
     unset = {"items"} if feed.items is None else set()
@@ -172,7 +167,10 @@ def _fingerprint(home: Home, feed: FeedSpec) -> str:
     return sha256_framed([RECORDS_VERSION, settings, span.start.isoformat(), span.end.isoformat()])
 
 
-def _read(home: Home, feed: FeedSpec, arrival: Arrival, audit: AuditLog, fingerprint: str) -> LandedDelivery:
+def read_arrival(
+    home: Home, feed: FeedSpec, arrival: Arrival, audit: AuditLog, fingerprint: str
+) -> LandedDelivery:
+    """Read one registered delivery, as `land` does with those that it takes; see `fingerprint_of`."""
     with _parsed(home, feed, arrival) as content:
         record_read(audit, arrival, content.records, fingerprint)
         staged = StagingStore(home.path).write(

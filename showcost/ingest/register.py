@@ -13,10 +13,9 @@ from datetime import UTC, datetime
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from filelock import FileLock, Timeout
-
-from showcost.core.durable import fsync, make_folder, truncate, write, write_durably
-from showcost.core.errors import IntegrityError, StoreBusyError
+from showcost.core.durable import append_at
+from showcost.core.errors import IntegrityError
+from showcost.core.locking import only_one
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -57,6 +56,7 @@ class Register:
         self._path = raw / "register.jsonl"
         self._lock_path = locks / "register.lock"
         self._known: list[Arrival] = []
+        self._delivered: set[tuple[str, str]] = set()
         self._length = 0
         self._guard = Lock()
 
@@ -78,15 +78,9 @@ class Register:
 
         `before` is called with each of them before any is written.
         """
-        make_folder(self._lock_path.parent)
-        make_folder(self._path.parent)
-        try:
-            with FileLock(self._lock_path, timeout=_WAIT_SECONDS):
-                return self._append(feed, items, before or (lambda _: None))
-        except Timeout:
-            raise StoreBusyError(
-                f"another process has been writing the register for {_WAIT_SECONDS} s; try again"
-            ) from None
+        busy = f"another process has been writing the register for {_WAIT_SECONDS} s; try again"
+        with only_one(self._lock_path, busy, wait_seconds=_WAIT_SECONDS):
+            return self._append(feed, items, before or (lambda _: None))
 
     def _append(
         self,
@@ -95,25 +89,17 @@ class Register:
         before: Callable[[Arrival], object],
     ) -> list[Arrival]:
         known, length = self._read()
-        seen = {arrival.delivery for arrival in known if arrival.feed == feed}
         now = datetime.now(UTC).isoformat(timespec="microseconds")
         added: list[Arrival] = []
         for payload, name, modified_ns in items:
             number = len(known) + len(added) + 1
-            again = payload.sha256 in seen
-            seen.add(payload.sha256)
+            again = (feed, payload.sha256) in self._delivered or any(
+                one.delivery == payload.sha256 for one in added
+            )
             added.append(Arrival(number, feed, payload.sha256, payload.size, name, modified_ns, now, again))
         for arrival in added:
             before(arrival)
-        lines = "".join(map(_line, added))
-        # `r+b` at a known length: what a crash tore off is overwritten, never left in the middle.
-        if not self._path.exists():
-            write_durably(self._path, b"")
-        with self._path.open("r+b") as stream:
-            truncate(stream, length, self._path)
-            stream.seek(length)
-            write(stream, lines.encode(), self._path)
-            fsync(stream.fileno(), self._path)
+        append_at(self._path, length, "".join(map(_line, added)).encode())
         return added
 
     def _read(self) -> tuple[list[Arrival], int]:
@@ -124,14 +110,16 @@ class Register:
         with self._guard:
             size = self._path.stat().st_size if self._path.exists() else 0
             if size < self._length:
-                self._known, self._length = [], 0
+                self._known, self._delivered, self._length = [], set(), 0
             if size > self._length:
                 with self._path.open("rb") as stream:
                     stream.seek(self._length)
                     data = stream.read()
                 whole = data.rfind(b"\n") + 1
                 added = list(self._parsed(data[:whole].splitlines()))
-                self._known, self._length = [*self._known, *added], self._length + whole
+                self._known += added
+                self._delivered.update((one.feed, one.delivery) for one in added)
+                self._length += whole
             return self._known, self._length
 
     def _parsed(self, lines: Iterable[bytes]) -> Iterator[Arrival]:

@@ -25,20 +25,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from filelock import FileLock, Timeout
 
-from showcost.core.durable import (
-    fsync,
-    fsync_folder,
-    make_folder,
-    produce_aside,
-    rename,
-    truncate,
-    write,
-    write_durably,
-)
-from showcost.core.errors import CheckFailedError, IntegrityError, StoreBusyError
+from showcost.core.durable import append_at, fsync_folder, make_folder, produce_aside, rename
+from showcost.core.errors import CheckFailedError, IntegrityError
 from showcost.core.hashing import sha256_bytes, sha256_file
+from showcost.core.locking import only_one
 from showcost.ledger.states import Kind, Of, State, States, Subject
 
 if TYPE_CHECKING:
@@ -174,7 +165,7 @@ class AuditLog:
                 "prev": self._seen.head.hash,
             }
             line = canonical(body | {"hash": sha256_bytes(canonical(body))}) + b"\n"
-            self._write(line)
+            append_at(self.path, self._seen.length, line)
             return self._seen.take(line, self.path)
 
     def store_segment(self, kind: Kind, rows: pa.Table | Callable[[Path], object]) -> Segment:
@@ -307,18 +298,10 @@ class AuditLog:
 
     @contextmanager
     def _only_writer(self) -> Iterator[None]:
-        make_folder(self._locks)
-        lock = FileLock(self._locks / "audit.lock", timeout=self._wait_seconds, poll_interval=0.005)
-        try:
-            lock.acquire()
-        except Timeout:
-            raise StoreBusyError(
-                f"{self.path}: others held the audit log for more than {self._wait_seconds:g} s; try again"
-            ) from None
-        try:
+        busy = f"{self.path}: others held the audit log for more than {self._wait_seconds:g} s; try again"
+        path = self._locks / "audit.lock"
+        with only_one(path, busy, wait_seconds=self._wait_seconds, poll_seconds=0.005):
             yield
-        finally:
-            lock.release()
 
     def _read_on(self) -> bytes:
         """Take in what was appended since; return what follows the last line feed."""
@@ -344,18 +327,6 @@ class AuditLog:
             raise IntegrityError(
                 f"{self.path}: what follows record {self._seen.head.seq} is no record; {_RESTORE}"
             )
-        if not self.path.exists():
-            make_folder(self.folder)
-            write_durably(self.path, b"")
-
-    def _write(self, line: bytes) -> None:
-        # At a known length: what a crash, or a full disk, tore off is cut, never left in the middle.
-        with self.path.open("r+b") as stream:
-            if stream.seek(0, 2) != self._seen.length:
-                truncate(stream, self._seen.length, self.path)
-                stream.seek(self._seen.length)
-            write(stream, line, self.path)
-            fsync(stream.fileno(), self.path)
 
 
 @dataclass

@@ -13,11 +13,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 import duckdb
-from filelock import FileLock, Timeout
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
-from showcost.core.durable import ASIDE_SUFFIX, fsync_folder, make_folder, produce_aside, rename
+from showcost.core.durable import ASIDE_SUFFIX, fsync_folder, produce_aside, rename
 from showcost.core.errors import InputError, IntegrityError, StoreBusyError
+from showcost.core.locking import only_one
 from showcost.ledger import schema
 from showcost.ledger.audit import AuditLog
 
@@ -95,17 +95,9 @@ class Ledger:
 
     @contextmanager
     def _only_writer(self) -> Iterator[None]:
-        make_folder(self._locks)
-        name = f"{self.path.name}.lock"
-        lock = FileLock(self._locks / name, timeout=self._wait_seconds, poll_interval=_FIRST_PAUSE)
-        try:
-            lock.acquire()
-        except Timeout:
-            raise self._busy() from None
-        try:
+        path = self._locks / f"{self.path.name}.lock"
+        with only_one(path, self._busy, wait_seconds=self._wait_seconds, poll_seconds=_FIRST_PAUSE):
             yield
-        finally:
-            lock.release()
 
     def _let_writers_first(self) -> None:
         """Wait while a writer has the lock file, or a steady stream of readers would keep it out for ever.
@@ -142,7 +134,7 @@ class Ledger:
             connection = attempts(duckdb.connect, self.path, read_only=read_only, config=CONFIG)
         except duckdb.Error as error:
             if _is_held_elsewhere(error):
-                raise self._busy() from None
+                raise StoreBusyError(self._busy) from None
             raise IntegrityError(
                 f"{self.path}: the ledger cannot be opened ({_first_line(error)})"
             ) from error
@@ -159,10 +151,9 @@ class Ledger:
             shown = "no schema version" if found is None else f"the schema version {found}"
             raise IntegrityError(f"{self.path}: it has {shown}, this program works with {schema.VERSION}")
 
-    def _busy(self) -> StoreBusyError:
-        return StoreBusyError(
-            f"{self.path}: others held the ledger for more than {self._wait_seconds:g} s; try again"
-        )
+    @property
+    def _busy(self) -> str:
+        return f"{self.path}: others held the ledger for more than {self._wait_seconds:g} s; try again"
 
 
 def _create(path: Path) -> None:

@@ -15,11 +15,10 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from filelock import FileLock, Timeout
-
-from showcost.core.durable import fsync, make_folder, truncate, write, write_durably
-from showcost.core.errors import IntegrityError, StoreBusyError
+from showcost.core.durable import append_at
+from showcost.core.errors import IntegrityError
 from showcost.core.hashing import sha256_framed
+from showcost.core.locking import only_one
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -120,16 +119,8 @@ class FindingsStore:
 
     def _append(self, length: int, lines: Iterable[Line]) -> None:
         text = "".join(json.dumps(asdict(line), ensure_ascii=False) + "\n" for line in lines)
-        if not text:
-            return
-        if not self._path.exists():
-            make_folder(self._path.parent)
-            write_durably(self._path, b"")
-        with self._path.open("r+b") as stream:
-            truncate(stream, length, self._path)
-            stream.seek(length)
-            write(stream, text.encode(), self._path)
-            fsync(stream.fileno(), self._path)
+        if text:
+            append_at(self._path, length, text.encode())
 
     def _read(self) -> tuple[list[Line], int]:
         """Return the lines and the length in bytes of the whole ones."""
@@ -161,14 +152,9 @@ class FindingsStore:
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        make_folder(self._lock.parent)
-        try:
-            with FileLock(self._lock, timeout=_WAIT_SECONDS):
-                yield
-        except Timeout:
-            raise StoreBusyError(
-                f"another process has been writing pay findings for {_WAIT_SECONDS} s; try again"
-            ) from None
+        busy = f"another process has been writing pay findings for {_WAIT_SECONDS} s; try again"
+        with only_one(self._lock, busy, wait_seconds=_WAIT_SECONDS):
+            yield
 
 
 def _standing(lines: Iterable[Line]) -> dict[str, Finding]:

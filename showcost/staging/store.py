@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from filelock import FileLock, Timeout
 
 from showcost.core.durable import (
     ASIDE_SUFFIX,
@@ -29,8 +28,9 @@ from showcost.core.durable import (
     replace_file,
     unlink,
 )
-from showcost.core.errors import InputError, IntegrityError, StoreBusyError
+from showcost.core.errors import InputError, IntegrityError
 from showcost.core.hashing import sha256_bytes, sha256_file, sha256_framed
+from showcost.core.locking import only_one
 from showcost.staging.parquet import write_parquet
 from showcost.staging.parts import Inputs, Part, check_asset, check_partition
 
@@ -175,18 +175,10 @@ class StagingStore:
 
     @contextmanager
     def _writing(self, asset: str) -> Iterator[None]:
-        make_folder(self._locks)
-        lock = FileLock(self._locks / f"staging.{asset.replace('/', '.')}.lock", timeout=self._wait_seconds)
-        try:
-            lock.acquire()
-        except Timeout:
-            raise StoreBusyError(
-                f"staging of {asset}: another process was writing for more than {self._wait_seconds:g} s"
-            ) from None
-        try:
+        busy = f"staging of {asset}: another process was writing for more than {self._wait_seconds:g} s"
+        path = self._locks / f"staging.{asset.replace('/', '.')}.lock"
+        with only_one(path, busy, wait_seconds=self._wait_seconds):
             yield
-        finally:
-            lock.release()
 
 
 def _encode(table: pa.Table) -> bytes:

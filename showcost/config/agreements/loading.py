@@ -17,7 +17,7 @@ from showcost.config.loading import load_model
 from showcost.core.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 PACKAGED: Final = Path(__file__).resolve().parent / "data"
 """The folder of the agreements that come with the package."""
@@ -66,7 +66,7 @@ def load_agreements(home: Path | None = None) -> Agreements:
     ConfigError names file, key and what was expected.
     """
     own = sorted((home / FOLDER).glob("*.yaml")) if home is not None else []
-    return _together(packaged_files(), own) if own else packaged()
+    return _together([*packaged_files(), *own]) if own else packaged()
 
 
 def packaged_files() -> list[Path]:
@@ -77,12 +77,12 @@ def packaged_files() -> list[Path]:
 @cache
 def packaged() -> Agreements:
     """Return the package's agreements, read once."""
-    return _together(packaged_files(), [])
+    return _together(packaged_files())
 
 
-def _together(files: list[Path], own: list[Path]) -> Agreements:
+def _together(files: Iterable[Path]) -> Agreements:
     found: list[tuple[Path, Agreement]] = []
-    for path in (*files, *own):
+    for path in files:
         agreement = load_model(path, Agreement)
         for other_path, other in found:
             _check_apart(path, agreement, other_path, other)

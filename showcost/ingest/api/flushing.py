@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from showcost.core.errors import InputError
 from showcost.ingest.api.dead_letters import DeadLetter, DeadLetters, Keep, Place
 from showcost.ingest.api.journal import Journal, StoredPage
-from showcost.ingest.landing import read_arrival, records_asset
+from showcost.ingest.landing import fingerprint_of, read_arrival, records_asset
 from showcost.ingest.payloads import Payload, PayloadStore
 from showcost.ingest.recording import record_received
 from showcost.ingest.register import Register
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from showcost.config.home import Home
     from showcost.ingest.api.failures import RequestFailedError
     from showcost.ingest.api.pages import PageFacts, Pagination
+    from showcost.ingest.register import Arrival
     from showcost.ledger.audit import AuditLog
 
 
@@ -53,6 +54,7 @@ class Flusher:
         self._payloads = PayloadStore(home.raw)
         self._register = Register(home.raw, home.locks)
         self._staging = StagingStore(home.path)
+        self._fingerprint = fingerprint_of(home, feed)
 
     def complete(self) -> None:
         """Do what a crash has left undone, from the stored bytes."""
@@ -64,7 +66,7 @@ class Flusher:
             self._land(Payload(page.delivery, page.size, new=False), page.name)
         for arrival in arrivals:
             if not arrival.again and not self._is_read(arrival.delivery):
-                read_arrival(self.home, self.feed, arrival, self._audit)
+                self._read(arrival)
         self._note_had(self.letters.open())
 
     def _note_had(self, letters: Iterable[DeadLetter]) -> None:
@@ -111,7 +113,10 @@ class Flusher:
             self.feed.name, [(payload, name, 0)], lambda one: record_received(self._audit, one)
         )
         if not self._is_read(payload.sha256):
-            read_arrival(self.home, self.feed, arrival, self._audit)
+            self._read(arrival)
+
+    def _read(self, arrival: Arrival) -> None:
+        read_arrival(self.home, self.feed, arrival, self._audit, self._fingerprint)
 
     def _is_read(self, delivery: str) -> bool:
         staged = self._staging.metadata(records_asset(self.feed.name), delivery)

@@ -15,10 +15,8 @@ from datetime import date, datetime
 from threading import Lock
 from typing import TYPE_CHECKING, Final
 
-from filelock import FileLock, Timeout
-
-from showcost.core.durable import make_folder
-from showcost.core.errors import IntegrityError, StoreBusyError
+from showcost.core.errors import IntegrityError
+from showcost.core.locking import only_one
 from showcost.ingest.api.lines import Lines
 from showcost.ingest.api.windows import Window
 
@@ -80,16 +78,9 @@ def only_pull(locks: Path, feed: str) -> Iterator[None]:
 
     What a pull writes to (journal, dead letters) is to be read within, or another's lines would be cut off.
     """
-    make_folder(locks)
-    lock = FileLock(locks / f"pull_{feed}.lock", timeout=_WAIT_SECONDS)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise StoreBusyError(f"another process is pulling {feed}; try again") from None
-    try:
+    busy = f"another process is pulling {feed}; try again"
+    with only_one(locks / f"pull_{feed}.lock", busy, wait_seconds=_WAIT_SECONDS):
         yield
-    finally:
-        lock.release()
 
 
 class Journal:

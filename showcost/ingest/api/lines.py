@@ -9,7 +9,7 @@ from __future__ import annotations
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from showcost.core.durable import fsync, make_folder, truncate, write, write_durably
+from showcost.core.durable import append_at
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,12 +33,5 @@ class Lines:
     def append(self, line: bytes) -> None:
         """Add a line, durably."""
         with self._guard:
-            make_folder(self.path.parent)
-            if not self.path.exists():
-                write_durably(self.path, b"")
-            with self.path.open("r+b") as stream:
-                truncate(stream, self._length, self.path)
-                stream.seek(self._length)
-                write(stream, line + b"\n", self.path)
-                fsync(stream.fileno(), self.path)
+            append_at(self.path, self._length, line + b"\n")
             self._length += len(line) + 1
