@@ -33,6 +33,7 @@ from showcost.ingest.api.pages import Pagination
 from showcost.ingest.api.pull import Wanted, pull
 from showcost.ingest.api.watch import resident_bytes
 from showcost.ingest.api.windows import Window
+from showcost.ingest.register import Register
 from showcost.ledger.audit import AuditLog
 from showcost.simulator.running import simulated
 from showcost_tests.ingest.api.vendors import feeds_of, scripts
@@ -113,7 +114,7 @@ def by_gather(home: Home, feeds: Sequence[FeedSpec], peak: _Peak) -> dict[str, A
         await asyncio.sleep(0)
         ticking.cancel()
 
-    flushers = [Flusher(home, feed, AuditLog(home.path)) for feed in feeds]
+    flushers = [Flusher(home, feed, AuditLog(home.path), Register(home.raw, home.locks)) for feed in feeds]
     asyncio.run(everything())
     return {"pages": len(held), "windows_lost": lost, "hold_up_ms": held_up[0]}
 
@@ -130,7 +131,7 @@ def by_loop(home: Home, feeds: Sequence[FeedSpec], peak: _Peak) -> dict[str, Any
     pages = lost = 0
     with httpx.Client(timeout=60) as client:
         for feed in feeds:
-            flusher = Flusher(home, feed, AuditLog(home.path))
+            flusher = Flusher(home, feed, AuditLog(home.path), Register(home.raw, home.locks))
             pagination = _pagination(flusher)
             for one in _windows():
                 place: Place | None = Place(one, 1, 1, None)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _WAIT_SECONDS = 60
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Arrival:
     """One line of the register.
 

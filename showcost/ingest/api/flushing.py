@@ -18,7 +18,6 @@ from showcost.ingest.api.journal import Journal, StoredPage
 from showcost.ingest.landing import fingerprint_of, read_arrival, records_asset
 from showcost.ingest.payloads import Payload, PayloadStore
 from showcost.ingest.recording import record_received
-from showcost.ingest.register import Register
 from showcost.staging import StagingStore
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from showcost.config.home import Home
     from showcost.ingest.api.failures import RequestFailedError
     from showcost.ingest.api.pages import PageFacts, Pagination
-    from showcost.ingest.register import Arrival
+    from showcost.ingest.register import Arrival, Register
     from showcost.ledger.audit import AuditLog
 
 
@@ -44,7 +43,8 @@ class PageAnswer:
 class Flusher:
     """Stores the pages of one feed."""
 
-    def __init__(self, home: Home, feed: FeedSpec, audit: AuditLog) -> None:
+    def __init__(self, home: Home, feed: FeedSpec, audit: AuditLog, register: Register) -> None:
+        """Read how far the feed got; log and register, which know all feeds, are those of the whole pull."""
         if feed.api is None:
             raise InputError(f"the feed {feed.name} has no API")
         self.home, self.feed, self.api = home, feed, feed.api
@@ -52,7 +52,7 @@ class Flusher:
         self.letters = DeadLetters(home.raw, feed.name)
         self._audit = audit
         self._payloads = PayloadStore(home.raw)
-        self._register = Register(home.raw, home.locks)
+        self._register = register
         self._staging = StagingStore(home.path)
         self._fingerprint = fingerprint_of(home, feed)
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _WAIT_SECONDS: Final = 60
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class StoredPage:
     """A line of the journal: the `page`-th page (from 1) of the `pull`-th pull (from 1) of a window.
 

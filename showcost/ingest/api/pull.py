@@ -19,6 +19,7 @@ from showcost.ingest.api.flushing import Flusher
 from showcost.ingest.api.journal import only_pull
 from showcost.ingest.api.pool import FeedWork, Pool, PoolSettings
 from showcost.ingest.api.windows import Window, windows
+from showcost.ingest.register import Register
 from showcost.ledger.audit import AuditLog
 
 if TYPE_CHECKING:
@@ -98,12 +99,12 @@ def pull(
     _check_vendors(feeds)
     if wanted.again and wanted.dead_only:
         raise InputError("either again, from the first page, or only what is dead, from where it stopped")
-    audit = AuditLog(home.path)
+    audit, register = AuditLog(home.path), Register(home.raw, home.locks)
     today = clock().astimezone(ZoneInfo(home.production.timezone)).date()
     with ExitStack() as stack:
         for feed in sorted(feeds, key=lambda one: one.name):
             stack.enter_context(only_pull(home.locks, feed.name))
-        plans = [_Plan(Flusher(home, feed, audit), wanted, today) for feed in feeds]
+        plans = [_Plan(Flusher(home, feed, audit, register), wanted, today) for feed in feeds]
         pool = Pool([plan.work for plan in plans], settings or PoolSettings(), resolver)
         _run(pool)
     return Pull(tuple(_outcome(plan, pool) for plan in plans), pool.health)

@@ -70,7 +70,7 @@ class _Last(System):
 
 
 def flusher_of(home: Home) -> Flusher:
-    return Flusher(home, FEED, AuditLog(home.path))
+    return Flusher(home, FEED, AuditLog(home.path), Register(home.raw, home.locks))
 
 
 def store(flusher: Flusher) -> None:
@@ -141,7 +141,7 @@ def test_a_pull_that_is_cancelled_leaves_no_task_and_goes_on(tmp_path: Path) -> 
 
         async def cancelled() -> int:
             windows = [Window(day, day) for day in WEEK]
-            work = FeedWork(Flusher(home, feed, AuditLog(home.path)), windows)
+            work = FeedWork(Flusher(home, feed, AuditLog(home.path), Register(home.raw, home.locks)), windows)
             pool = Pool([work], PoolSettings())
             running = asyncio.create_task(pool.run())
             while work.pages < 3:  # noqa: ASYNC110 -- nobody tells
