@@ -52,7 +52,7 @@ def pull(
     facts = {
         "feeds": {one.feed: _facts(one) for one in outcome.feeds},
         "dead_letters": [letter_facts(letter) for letter in outcome.dead],
-        "machine": vars(outcome.health),
+        "machine": outcome.health.measures,
     }
     return Answer(facts, lambda: _show(outcome), status=1 if outcome.dead else 0)
 

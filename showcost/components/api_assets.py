@@ -21,6 +21,7 @@ from showcost.core.reasons import CATALOGUE
 from showcost.ingest.api.dead_letters import EXHAUSTED
 from showcost.ingest.api.pool import PoolSettings
 from showcost.ingest.api.pull import FeedPull, Pull, Wanted, pull
+from showcost.ingest.api.watch import SLOW_MS, Health
 from showcost.ledger.provisional import COLUMNS as ACCRUAL_COLUMNS
 from showcost.stages import pulling
 from showcost.stages.fallback import open_accruals, stage_fallback
@@ -75,6 +76,9 @@ def pulled_assets(feeds: Sequence[FeedSpec], partitions: dg.PartitionsDefinition
             outcome = pull(home, chosen, Wanted(dates[0], dates[-1], again=config.again), config.settings())
             for one in outcome.feeds:
                 context.log.info(_sentence(one))
+            context.log.info(_health_sentence(outcome.health))
+            for named in outcome.health.named:
+                context.log.warning("slow callback: %s", named)
             for feed in chosen:
                 for day, facts in _per_date(home, feed, dates).items():
                     context.add_asset_metadata(
@@ -118,6 +122,15 @@ def _sentence(one: FeedPull) -> str:
     )
 
 
+def _health_sentence(health: Health) -> str:
+    return (
+        f"the loop was held up for {health.longest_hold_up} ms at most, {health.slow} times for more than"
+        f" {SLOW_MS} ms; at most {health.peak_tasks} tasks, {health.peak_waiting_windows} windows and"
+        f" {health.peak_waiting_pages} pages waiting, {health.peak_in_flight >> 20} MiB of answers reserved,"
+        f" {health.peak_resident >> 20} MiB resident ({health.resident_before >> 20} before)"
+    )
+
+
 def _pull_metadata(outcome: Pull, one: FeedPull) -> dict[str, Any]:
     """Return what passed for one vendor, and how the pull of all went for the machine."""
     passed, health = one.traffic, outcome.health
@@ -137,7 +150,7 @@ def _pull_metadata(outcome: Pull, one: FeedPull) -> dict[str, Any]:
         "bytes": passed.bytes,
         "waited_ms": passed.waited_ms,
         "troubles": counts_table(["trouble", "answers"], sorted(passed.troubles.items())),
-        "machine": counts_table(["measure", "value"], list(vars(health).items())),
+        "machine": counts_table(["measure", "value"], list(health.measures.items())),
     }
 
 

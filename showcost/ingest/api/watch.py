@@ -12,7 +12,7 @@ import resource
 import sys
 import tracemalloc
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 SLOW_MS: Final = 100
 """A loop that is held up longer than this is too slow."""
 
+_NAMED: Final = 20
 _TICK_MS: Final = 10
 _SAMPLE_TICKS: Final = 20
 _STATM: Final = Path("/proc/self/statm")
@@ -34,7 +35,8 @@ class Health:
     """How a pull went for the machine; times in milliseconds, memory in bytes, `peak_` the most at once.
 
     `longest_hold_up` is the longest time that the loop did not come round, `slow` how often that was longer
-    than `SLOW_MS`, `slow_callbacks` those that the loop's debug mode named (0 without it).
+    than `SLOW_MS`, `slow_callbacks` those that the loop's debug mode named (0 without it), the first of them
+    in `named`.
     """
 
     took: int = 0
@@ -48,6 +50,12 @@ class Health:
     resident_before: int = 0
     peak_resident: int = 0
     peak_traced: int = 0
+    named: list[str] = field(default_factory=list)
+
+    @property
+    def measures(self) -> dict[str, int]:
+        """Everything that is a number, by name."""
+        return {name: value for name, value in vars(self).items() if isinstance(value, int)}
 
 
 def resident_bytes() -> int:
@@ -68,6 +76,8 @@ class _SlowCallbacks(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         if str(record.msg).startswith("Executing"):
             self._health.slow_callbacks += 1
+            if len(self._health.named) < _NAMED:
+                self._health.named.append(record.getMessage())
 
 
 @asynccontextmanager
