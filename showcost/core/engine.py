@@ -18,10 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-_CONFIG: Final[dict[str, str | bool | int | float | list[str]]] = {
-    "autoinstall_known_extensions": False,
-    "autoload_known_extensions": False,
-}
 _GUARD: Final = Lock()
 _DATABASES: Final[dict[int, duckdb.DuckDBPyConnection]] = {}
 
@@ -37,7 +33,11 @@ def engine() -> Iterator[duckdb.DuckDBPyConnection]:
         # By process: a database that was opened before a fork is of no use after it.
         database = _DATABASES.get(os.getpid())
         if database is None:
-            database = _DATABASES[os.getpid()] = duckdb.connect(":memory:", config=_CONFIG)
+            database = duckdb.connect(
+                ":memory:",
+                config={"autoinstall_known_extensions": False, "autoload_known_extensions": False},
+            )
+            _DATABASES[os.getpid()] = database
         connection = database.cursor()
     try:
         yield connection
