@@ -31,7 +31,7 @@ ALLOWED: Final = {
     "simulator/server.py": {"milliseconds / 1000": _SECONDS, "_TICK_MS / 1000": _SECONDS},
     "ledger/audit.py": {"float": _SECONDS, "0.005": _SECONDS, "60.0": _SECONDS},
     "ledger/store.py": {
-        "float": "the type of DuckDB's settings, and seconds to wait",
+        "float": _SECONDS,
         "0.005": _SECONDS,
         "0.25": _SECONDS,
         "60.0": _SECONDS,

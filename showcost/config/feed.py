@@ -150,6 +150,11 @@ class FeedSpec(ConfigModel):
         return self.transaction_date or self.kind.transaction_date
 
     @property
+    def vendor(self) -> str:
+        """The vendor whose API it is, which may have other feeds too; of another feed its own name."""
+        return (self.api and self.api.vendor) or self.name
+
+    @property
     def key_fields(self) -> tuple[str, ...]:
         """The fields that identify a row."""
         return self.key or self.kind.key

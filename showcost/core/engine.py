@@ -10,13 +10,19 @@ import atexit
 import os
 from contextlib import contextmanager
 from threading import Lock
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
+
+CONFIG: Final[dict[str, Any]] = {
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+}
+"""The configuration of every connection: within a process DuckDB refuses a second, different one."""
 
 _GUARD: Final = Lock()
 _DATABASES: Final[dict[int, duckdb.DuckDBPyConnection]] = {}
@@ -33,11 +39,7 @@ def engine() -> Iterator[duckdb.DuckDBPyConnection]:
         # By process: a database that was opened before a fork is of no use after it.
         database = _DATABASES.get(os.getpid())
         if database is None:
-            database = duckdb.connect(
-                ":memory:",
-                config={"autoinstall_known_extensions": False, "autoload_known_extensions": False},
-            )
-            _DATABASES[os.getpid()] = database
+            database = _DATABASES[os.getpid()] = duckdb.connect(":memory:", config=CONFIG)
         connection = database.cursor()
     try:
         yield connection

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from showcost.core.engine import view_files
 from showcost.ingest.ordering import by_date
 from showcost.ingest.readers import RECORD_SCHEMA
 from showcost.ingest.records import number_repeated, records_schema
@@ -118,8 +119,7 @@ class DeliveryRecords:
             self._connection = duckdb.connect(
                 config={"memory_limit": _ENGINE_MEMORY, "temp_directory": str(self._folder), "threads": 2}
             )
-            path = str(self._path).replace("'", "''")
-            self._connection.execute(f"CREATE TEMP VIEW records AS FROM read_parquet('{path}')")
+            view_files(self._connection, "records", [self._path])
             self._connection.execute(
                 f"CREATE TEMP VIEW numbered AS {number_repeated(self._connection, self.feed)}"
             )

@@ -152,8 +152,9 @@ def _take(
         if payload.size != file.size or not file.unchanged():
             changing.append(file.name)
             continue
-        item = (payload, file.name, file.modified_ns)
-        (arrival,) = register.add(feed.name, [item], lambda one: record_received(audit, one))
+        arrival = register.add(
+            feed.name, payload, file.name, file.modified_ns, lambda one: record_received(audit, one)
+        )
         if arrival.again:
             again.append(file.name)
     return tuple(again), tuple(changing)

@@ -71,36 +71,26 @@ class Register:
     def add(
         self,
         feed: str,
-        items: Iterable[tuple[Payload, str, int]],
-        before: Callable[[Arrival], object] | None = None,
-    ) -> list[Arrival]:
-        """Append arrivals (payload, file name, modification time in ns) durably and return them.
+        payload: Payload,
+        name: str,
+        modified_ns: int,
+        before: Callable[[Arrival], object],
+    ) -> Arrival:
+        """Append an arrival (`modified_ns` is that of its file) durably and return it.
 
-        `before` is called with each of them before any is written.
+        `before` is called with it before it is written.
         """
         busy = f"another process has been writing the register for {_WAIT_SECONDS} s; try again"
         with only_one(self._lock_path, busy, wait_seconds=_WAIT_SECONDS):
-            return self._append(feed, items, before or (lambda _: None))
-
-    def _append(
-        self,
-        feed: str,
-        items: Iterable[tuple[Payload, str, int]],
-        before: Callable[[Arrival], object],
-    ) -> list[Arrival]:
-        known, length = self._read()
-        now = datetime.now(UTC).isoformat(timespec="microseconds")
-        added: list[Arrival] = []
-        for payload, name, modified_ns in items:
-            number = len(known) + len(added) + 1
-            again = (feed, payload.sha256) in self._delivered or any(
-                one.delivery == payload.sha256 for one in added
+            known, length = self._read()
+            now = datetime.now(UTC).isoformat(timespec="microseconds")
+            again = (feed, payload.sha256) in self._delivered
+            arrival = Arrival(
+                len(known) + 1, feed, payload.sha256, payload.size, name, modified_ns, now, again
             )
-            added.append(Arrival(number, feed, payload.sha256, payload.size, name, modified_ns, now, again))
-        for arrival in added:
             before(arrival)
-        append_at(self._path, length, "".join(map(_line, added)).encode())
-        return added
+            append_at(self._path, length, _line(arrival).encode())
+        return arrival
 
     def _read(self) -> tuple[list[Arrival], int]:
         """Return the arrivals and the length in bytes of the whole lines, reading on from where it was.

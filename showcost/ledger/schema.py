@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import duckdb
 
+from showcost.core.engine import CONFIG
 from showcost.fx.conversion import AMOUNT_TYPE, CROSS_RATE_TYPE
 from showcost.fx.snapshots import RATE_TYPE
 from showcost.fx.store import DDL as FX_DDL
@@ -183,7 +184,7 @@ def differences(connection: duckdb.DuckDBPyConnection) -> list[str]:
 
     Foreign tables and views are no harm; a foreign trigger is, for it can write or refuse unseen.
     """
-    with duckdb.connect(":memory:", config={"autoload_known_extensions": False}) as reference:
+    with duckdb.connect(":memory:", config=CONFIG) as reference:
         create(reference)
         expected = _objects(reference)
     found = _objects(connection)

@@ -7,7 +7,8 @@ step says what stands in, or that the delivery has come. Which step is to be tak
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -74,8 +75,7 @@ def note_steps(
 
     `connection` is one that may write. A release is only of a date for which something stands in.
     """
-    known = last_steps(connection)
-    fresh = [one for one in steps if _is_fresh(one, known.get((one.feed, one.transaction_date)))]
+    fresh = fresh_steps(last_steps(connection), steps)
     recorded_at = utc_timestamp(now)
     for kind, chosen in (
         (Kind.STOOD_IN, [one for one in fresh if one.step != RELEASED]),
@@ -84,6 +84,11 @@ def note_steps(
         if chosen:
             _record(ledger, connection, kind, chosen, recorded_at)
     return len(fresh)
+
+
+def fresh_steps(last: Mapping[tuple[str, date], Step], steps: Sequence[Step]) -> list[Step]:
+    """Return the steps that are not the last ones of their dates, and releases of what stands in only."""
+    return [one for one in steps if _is_fresh(one, last.get((one.feed, one.transaction_date)))]
 
 
 def _is_fresh(step: Step, last: Step | None) -> bool:
@@ -116,15 +121,8 @@ def _record(
         },
         subjects=[states.stand_in(one.feed, one.transaction_date) for one in steps],
     )
-    columns = {
-        "feed": [one.feed for one in steps],
-        "transaction_date": pa.array([one.transaction_date for one in steps], pa.date32()),
-        "step": [one.step for one in steps],
-        "because": [one.because for one in steps],
-        "detail": [one.detail for one in steps],
-        "recorded_at": pa.array([recorded_at] * len(steps), pa.timestamp("us")),
-    }
-    connection.register("taken_steps", pa.table(columns))
+    rows = [asdict(one) | {"recorded_at": recorded_at} for one in steps]
+    connection.register("taken_steps", pa.Table.from_pylist(rows))
     try:
         with transaction(connection, ledger.path):
             connection.execute("INSERT INTO fallback_steps BY NAME FROM taken_steps")
@@ -135,11 +133,6 @@ def _record(
 def last_steps(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, date], Step]:
     """Return the last step of each date for which one was taken, by feed and date."""
     return {(row[0], row[1]): Step(*row) for row in connection.execute(_LAST).fetchall()}
-
-
-def steps_taken(connection: duckdb.DuckDBPyConnection, feed: str, first: date, last: date) -> pa.Table:
-    """Return the steps that were taken for some dates of a feed, in order."""
-    return connection.sql(_STEPS, params={"feed": feed, "first": first, "last": last}).to_arrow_table()
 
 
 def differing_steps(
@@ -161,7 +154,7 @@ def differing_steps(
             before.append(row)
     wanted = {row for rows in recorded.values() for row in rows}
     found = [_Row(*row) for row in connection.execute(_ALL).fetchall()]
-    twice = {row for row in found if found.count(row) > 1} if len(set(found)) < len(found) else set()
+    twice = {row for row, times in Counter(found).items() if times > 1}
     return len(found), sorted({row[:3] for row in (wanted ^ set(found)) | twice})
 
 
@@ -175,10 +168,4 @@ _ALL: Final = "SELECT feed, transaction_date, step, because, detail, recorded_at
 _LAST: Final = """
 SELECT feed, transaction_date, step, because, detail FROM fallback_steps
 QUALIFY row_number() OVER (PARTITION BY feed, transaction_date ORDER BY recorded_at DESC, rowid DESC) = 1
-"""
-
-_STEPS: Final = """
-SELECT transaction_date, step, because, detail, recorded_at FROM fallback_steps
-WHERE feed = $feed AND transaction_date BETWEEN $first AND $last
-ORDER BY recorded_at, transaction_date, step
 """

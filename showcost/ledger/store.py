@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import duckdb
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from showcost.core.durable import ASIDE_SUFFIX, fsync_folder, produce_aside, rename
+from showcost.core.engine import CONFIG
 from showcost.core.errors import InputError, IntegrityError, StoreBusyError
 from showcost.core.locking import only_one
 from showcost.ledger import schema
@@ -24,12 +25,6 @@ from showcost.ledger.audit import AuditLog
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-CONFIG: Final[dict[str, str | bool | int | float | list[str]]] = {
-    "autoinstall_known_extensions": False,
-    "autoload_known_extensions": False,
-}
-"""The configuration of every connection: within a process DuckDB refuses a second, different one."""
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.005, 0.25
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 from showcost.fx.snapshots import RateStatus, build_snapshots
@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from showcost.config.feed import FeedSpec
     from showcost.config.home import Home
     from showcost.config.production import ClosedPeriod
+
+
+NEAR_DAYS: Final = 7
+"""Dates that are no further apart share a run: one over a few empty dates costs less than one of its own."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +137,7 @@ def due_by_rates(home: Home, feed: FeedSpec) -> list[date]:
 def due_spans(
     home: Home,
     feeds: Sequence[FeedSpec],
-    most_days_between: int = 7,
+    most_days_between: int = NEAR_DAYS,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> list[tuple[date, date]]:
     """Return the spans of dates in which anything of the feeds is due, ascending.

@@ -23,7 +23,7 @@ from showcost.ingest.api.journal import Journal
 from showcost.ingest.api.windows import Window, windows
 from showcost.ledger.provisional import Accrual, Books, accrue, provisional, release
 from showcost.ledger.recovery import writing
-from showcost.ledger.steps import RELEASED, Step, last_steps, note_steps
+from showcost.ledger.steps import RELEASED, Step, fresh_steps, last_steps, note_steps
 from showcost.ledger.store import Ledger
 
 if TYPE_CHECKING:
@@ -71,12 +71,7 @@ def stage_fallback(
     with writing(ledger) as connection:
         plan.accrued = accrue(ledger, connection, books, plan.accruals, now)
         plan.released = release(ledger, connection, feed.name, plan.releasing, now)
-        standing_in = _stood_in_for(last_steps(connection), feed)
-        plan.steps += [
-            Step(feed.name, day, RELEASED, delivery, "the delivery has come")
-            for day, delivery in plan.releasing.items()
-            if day in standing_in
-        ]
+        plan.steps += fresh_steps(last_steps(connection), _releases(plan, feed))
         note_steps(ledger, connection, plan.steps, now)
     return plan
 
@@ -92,18 +87,16 @@ def due_by_fallback(home: Home, feed: FeedSpec) -> list[date]:
     if ledger.exists():
         with ledger.read() as connection:
             last = last_steps(connection)
-    fresh = {
-        one.transaction_date
-        for one in plan.steps
-        if (known := last.get((feed.name, one.transaction_date))) is None
-        or (known.step, known.because) != (one.step, one.because)
-    }
-    return sorted(fresh | (plan.releasing.keys() & _stood_in_for(last, feed)))
+    fresh = fresh_steps(last, [*plan.steps, *_releases(plan, feed)])
+    return sorted({one.transaction_date for one in fresh})
 
 
-def _stood_in_for(last: Mapping[tuple[str, date], Step], feed: FeedSpec) -> set[date]:
-    """Return the dates of a feed for which something stands in."""
-    return {day for (name, day), step in last.items() if name == feed.name and step.step != RELEASED}
+def _releases(plan: Fallback, feed: FeedSpec) -> list[Step]:
+    """Return the steps by which what stands in, where anything does, gives way."""
+    return [
+        Step(feed.name, day, RELEASED, delivery, "the delivery has come")
+        for day, delivery in plan.releasing.items()
+    ]
 
 
 def open_accruals(home: Home, first: date, last: date, feed: str | None = None) -> pa.Table | None:
@@ -120,10 +113,10 @@ def _plan(home: Home, feed: FeedSpec, dates: Sequence[date]) -> Fallback:
     if feed.api is None or not dates:
         return plan
     journal = Journal(home.raw, feed.name)
-    missing = {(letter.first, letter.last): letter for letter in DeadLetters(home.raw, feed.name).open()}
+    missing = {letter.window: letter for letter in DeadLetters(home.raw, feed.name).open()}
     asked = set(dates)
     for window in windows(feed.api, home.production.dates, min(dates), max(dates)):
-        letter = missing.get((str(window.first), str(window.last)))
+        letter = missing.get(window)
         progress = journal.progress(window)
         days = [day for day in window.dates if day in asked]
         if letter is not None:

@@ -109,7 +109,7 @@ def due_again(
     of_vendor: dict[str, list[tuple[FeedSpec, list[DeadLetter]]]] = {}
     for feed in feeds:
         if feed.api is not None and (letters := _passing(home, feed)):
-            of_vendor.setdefault(feed.api.vendor or feed.name, []).append((feed, letters))
+            of_vendor.setdefault(feed.vendor, []).append((feed, letters))
     for vendor, missing in sorted(of_vendor.items()):
         letters = [letter for _, found in missing for letter in found]
         before = asked.get(vendor)

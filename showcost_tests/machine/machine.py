@@ -22,12 +22,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from showcost.config.feeds import load_feeds
 from showcost.config.home import Home, open_home
 from showcost.core.durable import System, using
+from showcost.core.engine import CONFIG
 from showcost.ingest.landing import land
 from showcost.ingest.register import Register
 from showcost.ledger.decisions import Decision, DecisionKind, record_decisions
 from showcost.ledger.periods import Period, record_period
 from showcost.ledger.recovery import writing
-from showcost.ledger.store import CONFIG, Ledger
+from showcost.ledger.store import Ledger
 from showcost.stages.replay import RowPlace, replay
 from showcost.stages.status import feed_status
 from showcost.stages.verification import verify

@@ -17,7 +17,7 @@ from showcost.config.production import Production
 from showcost.core.errors import ShowcostError
 from showcost.core.hashing import sha256_framed
 from showcost.ingest.landing import Landing, land
-from showcost.stages.due import Due, due_by_landing, due_by_rates, stretches, waiting_for_rates
+from showcost.stages.due import NEAR_DAYS, Due, due_by_landing, due_by_rates, stretches, waiting_for_rates
 from showcost.stages.pulling import Again, due_again
 
 INBOX_SECONDS: Final = 60
@@ -28,7 +28,6 @@ _UNDER_WAY: Final = [
     *(dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED),
     *(dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED),
 ]
-_NEAR_DAYS: Final = 7
 _KEY_DIGITS: Final = 12
 
 
@@ -171,7 +170,7 @@ def _pull_requests(production: Production, again: Again) -> Iterator[dg.RunReque
             *naming.dated_keys(feed),
             naming.provisional_key(feed.name),
         ]
-    for span in stretches(_existing(production, dict.fromkeys(again.dates)), _NEAR_DAYS):
+    for span in stretches(_existing(production, dict.fromkeys(again.dates)), NEAR_DAYS):
         key = f"{again.vendor}-again-{span[0]}-{span[1]}-{again.mark[:_KEY_DIGITS]}"
         yield _range_request(key, assets, span, {_VENDOR_TAG: again.vendor})
 

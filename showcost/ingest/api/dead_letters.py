@@ -16,7 +16,6 @@ from datetime import date
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
-from showcost.core.errors import IntegrityError
 from showcost.core.hashing import sha256_bytes, sha256_framed
 from showcost.ingest.api.lines import Lines
 from showcost.ingest.api.windows import Window
@@ -104,13 +103,10 @@ class DeadLetters:
         self._guard = Lock()
         self._newest: dict[str, DeadLetter] = {}
         self.history: list[DeadLetter] = []
-        for number, line in enumerate(self._lines.read(), start=1):
-            try:
-                self._take(DeadLetter(**json.loads(line)))
-            except (ValueError, TypeError):
-                raise IntegrityError(
-                    f"{self._lines.path}, line {number}: not a dead letter; restore it from a copy"
-                ) from None
+        self._lines.each(
+            lambda line: self._take(DeadLetter(**json.loads(line))),
+            "not a dead letter; restore it from a copy",
+        )
 
     def _take(self, letter: DeadLetter) -> None:
         self._newest[letter.id] = letter

@@ -109,8 +109,8 @@ class Flusher:
         return facts
 
     def _land(self, payload: Payload, name: str) -> None:
-        (arrival,) = self._register.add(
-            self.feed.name, [(payload, name, 0)], lambda one: record_received(self._audit, one)
+        arrival = self._register.add(
+            self.feed.name, payload, name, 0, lambda one: record_received(self._audit, one)
         )
         if not self._is_read(payload.sha256):
             self._read(arrival)

@@ -15,7 +15,6 @@ from datetime import date, datetime
 from threading import Lock
 from typing import TYPE_CHECKING, Final
 
-from showcost.core.errors import IntegrityError
 from showcost.core.locking import only_one
 from showcost.ingest.api.lines import Lines
 from showcost.ingest.api.windows import Window
@@ -92,13 +91,10 @@ class Journal:
         self._guard = Lock()
         self._progress: dict[Window, Progress] = {}
         self.pages: list[StoredPage] = []
-        for number, line in enumerate(self._lines.read(), start=1):
-            try:
-                self._take(StoredPage(**json.loads(line)))
-            except (ValueError, TypeError):
-                raise IntegrityError(
-                    f"{self._lines.path}, line {number}: not a page; restore the journal from a copy"
-                ) from None
+        self._lines.each(
+            lambda line: self._take(StoredPage(**json.loads(line))),
+            "not a page; restore the journal from a copy",
+        )
 
     def progress(self, window: Window) -> Progress | None:
         """Return where a window stands, None when no page of it was ever stored."""

@@ -10,8 +10,10 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from showcost.core.durable import append_at
+from showcost.core.errors import IntegrityError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -29,6 +31,17 @@ class Lines:
             data = self.path.read_bytes() if self.path.exists() else b""
             self._length = data.rfind(b"\n") + 1
             return data[: self._length].splitlines()
+
+    def each(self, take: Callable[[bytes], object], problem: str) -> None:
+        """Hand over the lines; IntegrityError, naming the line and the problem, for one that is not taken.
+
+        `take` raises ValueError or TypeError for a line that is none of its own.
+        """
+        for number, line in enumerate(self.read(), start=1):
+            try:
+                take(line)
+            except (ValueError, TypeError):
+                raise IntegrityError(f"{self.path}, line {number}: {problem}") from None
 
     def append(self, line: bytes) -> None:
         """Add a line, durably."""

@@ -79,7 +79,7 @@ class FeedWork:
     @property
     def vendor(self) -> str:
         """The name of the vendor, whose limits hold for all feeds of the name."""
-        return self.flusher.api.vendor or self.flusher.feed.name
+        return self.flusher.feed.vendor
 
 
 _QUEUE_PER_WORKER: Final = 2
@@ -135,17 +135,16 @@ class Pool:
 
     async def run(self) -> None:
         """Pull everything; what cannot be had is dead-lettered, any other error ends the pull."""
-        settings = self._settings
         # Loads what the first connection would load, which takes long enough to hold the loop up.
         await anyio.lowlevel.checkpoint()
         # What a thread has begun is finished also when the pull is cancelled.
         with self._threads:
-            await self._run(settings)
+            await self._run()
         self.health.peak_in_flight = self._shared.memory.peak
 
-    async def _run(self, settings: PoolSettings) -> None:
+    async def _run(self) -> None:
         async with (
-            watched(self.health, self._gauge, debug=settings.debug, trace=settings.trace),
+            watched(self.health, self._gauge, debug=self._settings.debug, trace=self._settings.trace),
             asyncio.TaskGroup() as group,
         ):
             for name in self._vendors:
@@ -186,12 +185,12 @@ class Pool:
         while (task := await self._queues[name].get()) is not None:
             await _WindowPull(self, vendor, *task).run()
 
-    async def flush(self, work: FeedWork, place: Place, answer: Answer, pagination: Pagination) -> PageFacts:
+    async def flush(self, work: FeedWork, place: Place, answer: Answer) -> PageFacts:
         """Store a page in a thread, not more than a few at once."""
         self._waiting_pages += 1
         try:
             page = PageAnswer(answer.received.body, answer.link)
-            return await self._off_the_loop(work.flusher.flush, place, page, pagination)
+            return await self._off_the_loop(work.flusher.flush, place, page, work.pagination)
         finally:
             self._waiting_pages -= 1
 
@@ -219,7 +218,6 @@ class _WindowPull:
 
     def __init__(self, pool: Pool, vendor: Vendor, work: FeedWork, window: Window) -> None:
         self._pool, self._vendor, self._work, self._window = pool, vendor, work, window
-        self._url, self._pagination = work.url, work.pagination
 
     async def run(self) -> None:
         """Pull the window to its end, or to the page that cannot be had."""
@@ -239,9 +237,9 @@ class _WindowPull:
     async def _page(self, place: Place) -> Place | None:
         if place.page > self._vendor.api.limits.pages:
             raise RequestFailedError(Trouble.ENDLESS, f"more than {self._vendor.api.limits.pages} pages")
-        answer = await self._vendor.get(self._pagination.url(self._window, place.step))
+        answer = await self._vendor.get(self._work.pagination.url(self._window, place.step))
         try:
-            facts = await self._pool.flush(self._work, place, answer, self._pagination)
+            facts = await self._pool.flush(self._work, place, answer)
         except RequestFailedError as failure:
             self._vendor.traffic.troubles[failure.trouble] += 1
             failure.received = self._vendor.masked_received(answer.received)
@@ -256,8 +254,8 @@ class _WindowPull:
 
     async def _bury(self, place: Place, failure: RequestFailedError) -> None:
         try:
-            url = self._pagination.url(self._window, place.step)
+            url = self._work.pagination.url(self._window, place.step)
         except RequestFailedError:
-            url = self._url
+            url = self._work.url
         request = self._vendor.masked_request(url)
         await self._pool.bury(self._work, place, failure, request)

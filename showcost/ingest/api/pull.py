@@ -196,7 +196,7 @@ def _check_vendors(feeds: Sequence[FeedSpec]) -> None:
     for feed in feeds:
         if feed.api is None:
             raise InputError(f"the feed {feed.name} has no API; its deliveries come to the inbox")
-        other = known.setdefault(feed.api.vendor or feed.name, feed)
+        other = known.setdefault(feed.vendor, feed)
         if other.api is None or _shared(feed) != _shared(other):
             raise InputError(
                 f"the feeds {other.name} and {feed.name} share the vendor {feed.api.vendor}, so they need the"

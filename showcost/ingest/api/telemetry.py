@@ -1,6 +1,6 @@
 """Counters of pulls for OpenTelemetry; they cost next to nothing while nobody collects them.
 
-Only names of feeds and vendors, hosts, statuses and classes of failure are told: no address, no content. The
+Only names of feeds and vendors, hosts, statuses and classes of failure are told: no URL, no content. The
 names of the http metrics are those of the semantic conventions.
 """
 

@@ -26,7 +26,7 @@ ShownCells: TypeAlias = Callable[[int, pa.Array], pa.Array]
 """How the cells of a column, by its place, are shown."""
 
 
-def as_read(place: int, cells: pa.Array) -> pa.Array:  # noqa: ARG001 -- the signature of `ShownCells`
+def as_read(_place: int, cells: pa.Array) -> pa.Array:
     """Show cells as they were read."""
     return cells
 

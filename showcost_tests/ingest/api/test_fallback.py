@@ -14,7 +14,7 @@ from showcost.ingest.api.dead_letters import DeadLetter, DeadLetters
 from showcost.ledger.audit import AuditLog
 from showcost.ledger.provisional import provisional
 from showcost.ledger.states import Kind
-from showcost.ledger.steps import RELEASED, Step, differing_steps, note_steps, steps_taken
+from showcost.ledger.steps import RELEASED, Step, differing_steps, note_steps
 from showcost.ledger.store import Ledger
 from showcost.simulator.running import simulated
 from showcost.stages.fallback import (
@@ -59,8 +59,11 @@ def rows(home: Home) -> list[dict[str, Any]]:
 
 def steps(home: Home, feed: str) -> list[str]:
     with Ledger(home.ledger).read() as connection:
-        found: list[str] = steps_taken(connection, feed, WEDNESDAY, TUESDAY).column("step").to_pylist()
-    return found
+        found: list[tuple[str]] = connection.execute(
+            "SELECT step FROM fallback_steps WHERE feed = $feed ORDER BY recorded_at, transaction_date, step",
+            {"feed": feed},
+        ).fetchall()
+    return [step for (step,) in found]
 
 
 def test_terms_stand_in_apart_and_give_way(tmp_path: Path) -> None:
