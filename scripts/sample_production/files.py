@@ -17,6 +17,7 @@ from sample_production import pay_faults as p
 from sample_production.draw import Draw
 from sample_production.e_invoices import EInvoice, Item
 from sample_production.invoices import Ledger, taxed
+from sample_production.layouts import CENT
 from sample_production.permits import PermitBook
 from sample_production.truth import Delivery, Planted
 
@@ -625,7 +626,7 @@ def e_invoices(seed: int) -> list[Delivery]:
             "E-2026/0077-G",
             _day(10, 19),
             "3640",
-            (Item("Gutschrift: nicht abgerufene Essen", (meals.net / 10).quantize(Decimal("0.01")), 7),),
+            (Item("Gutschrift: nicht abgerufene Essen", (meals.net / 10).quantize(CENT), 7),),
             is_credit_note=True,
         ),
         EInvoice(

@@ -8,12 +8,13 @@ from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING
 
+from sample_production.layouts import CENT
+
 if TYPE_CHECKING:
     from sample_production.draw import Draw
     from sample_production.layouts import Record
     from sample_production.vendors import Supply, Vendor
 
-CENT = Decimal("0.01")
 _ACCOMMODATION = {"1520", "3660"}
 _SETS = {
     "BBG": ("M01 Werft", "M02 Kontor", "M05 Pontonbrücke", "M09 Dachboden"),

@@ -120,7 +120,7 @@ def _days(*spans: tuple[int, int, str]) -> dict[date, str]:
         date(2026, 10, day): unit
         for first, last, unit in spans
         for day in range(first, last + 1)
-        if date(2026, 10, day).weekday() < 6  # noqa: PLR2004 -- Sunday is the day of rest
+        if date(2026, 10, day).isoweekday() <= SATURDAY
     }
 
 

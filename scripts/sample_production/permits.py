@@ -7,6 +7,8 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from sample_production.layouts import CENT
+
 if TYPE_CHECKING:
     from sample_production.draw import Draw
     from sample_production.layouts import Record
@@ -126,11 +128,11 @@ class PermitBook:
         if self.draw.chance(35):
             events.append(_fee(common, "application", self.draw.money(25, 90)))
         if self.draw.chance(15):
-            extended = _fee(common, "extension", (fee / 2).quantize(Decimal(1)).quantize(Decimal("0.01")))
+            extended = _fee(common, "extension", (fee / 2).quantize(Decimal(1)).quantize(CENT))
             end = common["end_datetime"]
             events.append(extended | {"end_datetime": _later(end, self.draw.between(2, 4))})
         if self.draw.chance(50):
-            deposit = Decimal(self.draw.between(2, 20) * 250).quantize(Decimal("0.01"))
+            deposit = Decimal(self.draw.between(2, 20) * 250).quantize(CENT)
             events.append(_deposit(common, "deposit", deposit, entered))
             if self.draw.chance(45) and entered < last:
                 back = self.draw.workday(entered, last)

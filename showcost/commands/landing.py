@@ -18,6 +18,7 @@ from showcost.core.reasons import CATALOGUE
 from showcost.ingest.inbox import unclaimed
 from showcost.ingest.landing import LandedDelivery, Landing
 from showcost.ingest.landing import land as land_feed
+from showcost.ledger.audit import AuditLog
 from showcost.stages.fallback import open_accruals
 from showcost.stages.pay_queue import counts_of_findings, standing_findings
 from showcost.stages.status import STATES, FeedStatus, Tally, feed_status
@@ -128,7 +129,8 @@ def status_answer(
         total.add(state.total)
     balances = all(tally.balances for state in states for _, tally in state.deliveries) and total.balances
     standing = _provisional(home)
-    findings = counts_of_findings(standing_findings(home, feeds, as_of))
+    at = None if as_of is None else AuditLog(home.path).time_as_of(as_of)
+    findings = counts_of_findings(standing_findings(home, feeds, at))
     facts = {
         "provisional": [asdict(one) for one in standing],
         "feeds": {

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 _PIPED_WIDTH: Final = 160
 _SHORT: Final = 26
+ID_SHOWN: Final = 12
+"""How much of an id a table shows."""
+
 _FIGURE: Final = re.compile(r"[-\d,.]*")
 Json: TypeAlias = "bool | int | str | Sequence[Json] | Mapping[str, Json] | None"
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from showcost.commands.output import say, show_table
+from showcost.commands.output import ID_SHOWN, say, show_table
 from showcost.core.reasons import CATALOGUE
 from showcost.stages.pay_queue import place_of
 
@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from showcost.staging.findings import Finding
-
-_ID_SHOWN: Final = 12
 
 
 def finding_facts(finding: Finding) -> Mapping[str, object]:
@@ -37,7 +35,7 @@ def show_findings(found: Sequence[Finding]) -> None:
     columns = ["row", "date", "code", "field", "what was found", "rule", "what to do"]
     rows = [
         (
-            place_of(one).row_id[:_ID_SHOWN],
+            place_of(one).row_id[:ID_SHOWN],
             one.transaction_date,
             one.code,
             one.field,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, ParamSpec
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 import click
 
@@ -18,7 +18,7 @@ from showcost.commands.options import (
     span,
     to_option,
 )
-from showcost.commands.output import Answer, answers, say, show_table
+from showcost.commands.output import ID_SHOWN, Answer, answers, say, show_table
 from showcost.commands.pay_findings import finding_facts, say_findings, show_findings
 from showcost.commands.pulling import letter_facts, show_letters
 from showcost.config.home import Home, open_home
@@ -48,8 +48,6 @@ if TYPE_CHECKING:
     from showcost.stages.deciding import Decided
 
 P = ParamSpec("P")
-
-_ID_SHOWN = 12
 
 
 @click.group()
@@ -96,9 +94,9 @@ def list_rows(as_of: str | None, limit: int, *, findings: bool, **options: objec
     feeds = chosen_feeds(home, feed_name)
     rows = queue_rows(home, feeds, wanted, known)
     letters = _letters(home, feeds, wanted) if known is None else []
-    now = _time_of(home, known)
+    now = AuditLog(home.path).time_as_of(known)
     counted = counts_by(rows)
-    findings_counted = counts_of_findings(standing_findings(home, feeds, known))
+    findings_counted = counts_of_findings(standing_findings(home, feeds, None if known is None else now))
     facts = {
         "as_of": known,
         "rows": [_row_facts(row, now) for row in rows],
@@ -116,13 +114,17 @@ def list_rows(as_of: str | None, limit: int, *, findings: bool, **options: objec
             say("No row is in the queue." if letters else "Nothing is in the queue.")
         elif wanted.narrows or feed_name or options["state_names"] or len(rows) <= limit:
             _show_rows(rows[:limit], now)
-            if len(rows) > limit:
-                say(f"{len(rows) - limit} more; narrow the list, or show more with --limit.")
+            _say_more(len(rows), limit)
         else:
             _show_counts(len(rows), counted)
         say_findings(findings_counted)
 
     return Answer(facts, show)
+
+
+def _say_more(count: int, limit: int) -> None:
+    if count > limit:
+        say(f"{count - limit} more; narrow the list, or show more with --limit.")
 
 
 def _show_counts(rows: int, counted: Mapping[tuple[str, str, str, str], int]) -> None:
@@ -144,7 +146,8 @@ def _list_findings(as_of: str | None, limit: int, options: Mapping[str, object])
     if options["vendor"] or options["state_names"]:
         raise InputError("--findings is narrowed by --feed, --code, --from and --to only")
     wanted, known = _wanted(home, options), moment(home, as_of)
-    found = standing_findings(home, chosen_feeds(home, _text(options["feed_name"])), known)
+    at = None if known is None else AuditLog(home.path).time_as_of(known)
+    found = standing_findings(home, chosen_feeds(home, _text(options["feed_name"])), at)
     found = chosen_findings(found, wanted.code, wanted.first, wanted.last)
 
     def show() -> None:
@@ -152,8 +155,7 @@ def _list_findings(as_of: str | None, limit: int, options: Mapping[str, object])
             say("No pay finding waits for a look.")
             return
         show_findings(found[:limit])
-        if len(found) > limit:
-            say(f"{len(found) - limit} more; narrow the list, or show more with --limit.")
+        _say_more(len(found), limit)
 
     return Answer({"as_of": known, "findings": [finding_facts(one) for one in found]}, show)
 
@@ -165,14 +167,6 @@ def _letters(home: Home, feeds: Sequence[FeedSpec], wanted: Wanted) -> list[Dead
     first, last = wanted.first or date.min, wanted.last or date.max
     letters = [letter for feed in feeds for letter in missing_pages(home, feed)]
     return [one for one in letters if one.window.first <= last and first <= one.window.last]
-
-
-def _time_of(home: Home, as_of: int | None) -> datetime:
-    """Return the time as of which ages count: that of the audit record, so that the past stays as it was."""
-    audit = AuditLog(home.path)
-    if as_of is None:
-        return audit.now()
-    return next((record.at for record in audit.records(max(as_of, 1))), audit.now())
 
 
 def _wanted(home: Home, options: Mapping[str, object]) -> Wanted:
@@ -211,7 +205,7 @@ def _show_rows(rows: Sequence[QueueRow], now: datetime) -> None:
         columns,
         [
             (
-                row.row_id[:_ID_SHOWN],
+                row.row_id[:ID_SHOWN],
                 row.state.value,
                 " ".join(row.codes),
                 row.place.feed,
@@ -260,7 +254,7 @@ def show_row(row: str) -> Answer:
             show_findings(about)
         show_decisions(facts["decisions"])
         if found.standing:
-            say(f"It is posted; `showcost trace {found.row_id[:_ID_SHOWN]}` shows its entries.")
+            say(f"It is posted; `showcost trace {found.row_id[:ID_SHOWN]}` shows its entries.")
         elif expected.components:
             columns = ["component", "account", "amount", ""]
             rows = [
@@ -274,7 +268,7 @@ def show_row(row: str) -> Answer:
     return Answer(facts, show)
 
 
-def show_decisions(decisions: Sequence[Mapping[str, object]]) -> None:
+def show_decisions(decisions: Sequence[Mapping[str, Any]]) -> None:
     """Show what was decided about a row, in order."""
     columns = ["record", "decided at (UTC)", "decision", "fields", "codes", "who", "why"]
     lines = [
@@ -282,8 +276,8 @@ def show_decisions(decisions: Sequence[Mapping[str, object]]) -> None:
             one["seq"],
             one["decided_at"],
             one["decision"],
-            ", ".join(f"{name}={text}" for name, text in one["fields"].items()),  # type: ignore[attr-defined]
-            ", ".join(one["codes"]),  # type: ignore[arg-type]
+            ", ".join(f"{name}={text}" for name, text in one["fields"].items()),
+            ", ".join(one["codes"]),
             one["who"],
             one["why"],
         )
@@ -455,7 +449,7 @@ def _show_replay(outcome: Replayed) -> None:
         columns,
         [
             (
-                one.place.row_id[:_ID_SHOWN],
+                one.place.row_id[:ID_SHOWN],
                 one.place.feed,
                 one.partition,
                 one.disposition,

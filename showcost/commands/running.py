@@ -47,8 +47,7 @@ def run(first: datetime | None, last: datetime | None) -> Answer:
 
 def run_spans(home: Home, spans: Sequence[tuple[date, date]]) -> list[RunOutcome]:
     """Run the job over spans of dates, one run each, with a bar on a terminal."""
-    # Dagster takes seconds to import: only the commands that run it pay for it.
-    from showcost.running import run_range  # noqa: PLC0415
+    from showcost.running import run_range  # noqa: PLC0415 -- Dagster takes seconds to import
 
     outcomes: list[RunOutcome] = []
     for first, last in spans:

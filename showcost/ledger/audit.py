@@ -246,6 +246,12 @@ class AuditLog:
             found = Head(record.seq, record.hash)
         return found
 
+    def time_as_of(self, as_of: int | None) -> datetime:
+        """Return when a record was written, so that what counts from then stays as it was; or now."""
+        if as_of is None:
+            return self.now()
+        return next((record.at for record in self.records(max(as_of, 1))), self.now())
+
     def verify(self, head: str | None = None, *, segments: bool = True) -> list[Finding]:
         """Return what is wrong with the log, in order; empty when all is well.
 

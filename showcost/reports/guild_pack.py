@@ -92,29 +92,41 @@ def write_guild_pack(home: Home, name: str, first: date, last: date, out: Path) 
     back to the payroll company and not paid by these books.
     """
     agreement = home.agreements.named(name)
-    feeds = [feed for feed in load_feeds(home.production.code) if feed.kind is PAYROLL]
     if last < first:
         raise InputError(f"a pack from {first} to {last}: the end lies before the start")
-    if not feeds:
-        raise InputError(f"production {home.production.code} has no payroll feed, so there is no pay to show")
-    parts = [_of_feed(home, feed, agreement, first, last) for feed in feeds]
-    rows, checks, findings = (_together(tables) for tables in zip(*parts, strict=True))
+    return _write(home, agreement, (first, last), _looked_at(home, last), out)
+
+
+def write_signed_packs(home: Home, first: date, last: date) -> list[GuildPack]:
+    """Write the packs of all agreements that the production has signed, each where a run keeps it."""
+    signed = signed_agreements(home)
+    looked = _looked_at(home, last) if signed else []
+    return [
+        _write(home, one, (first, last), looked, packs_folder(home, one.name, first, last)) for one in signed
+    ]
+
+
+def _write(
+    home: Home, agreement: Agreement, period: tuple[date, date], looked: Sequence[_Looked], out: Path
+) -> GuildPack:
+    parts = [one.under(agreement, *period) for one in looked]
+    rows, checks, found = (_together(tables) for tables in zip(*parts, strict=True))
     sheets = [
         _Sheet("rows", ("row", "person", *_PAID), _paid_lines(rows)),
         _rules_sheet(agreement),
         _Sheet("applied", APPLIED.names, _lines(checks, APPLIED.names)),
-        _Sheet("findings", _FINDING_COLUMNS, _lines(findings, _FINDING_COLUMNS)),
+        _Sheet("findings", _FINDING_COLUMNS, _lines(found, _FINDING_COLUMNS)),
     ]
     results = _counted(checks.column("result"))
-    about = _about(home, agreement, (first, last), rows, results)
+    about = _about(home, agreement, period, rows, results)
     files = {f"{sheet.name}.csv": _csv(sheet) for sheet in sheets}
     files["guild_pack.xlsx"] = _workbook([about, *sheets])
     hashes = {file: sha256_bytes(data) for file, data in files.items()}
-    files["manifest.json"] = _manifest(home, agreement, (first, last), rows.num_rows, results, hashes)
+    files["manifest.json"] = _manifest(home, agreement, period, rows.num_rows, results, hashes)
     make_folder(out)
     for file, data in files.items():
         write_durably(out / file, data)
-    return GuildPack(out, agreement.name, first, last, rows.num_rows, results, findings.num_rows, hashes)
+    return GuildPack(out, agreement.name, *period, rows.num_rows, results, found.num_rows, hashes)
 
 
 _FINDING_COLUMNS: Final = (
@@ -134,26 +146,43 @@ def signed_agreements(home: Home) -> list[Agreement]:
     return [one for one in home.agreements if names_of(one) & signed]
 
 
-def _of_feed(
-    home: Home, feed: FeedSpec, agreement: Agreement, first: date, last: date
-) -> tuple[pa.Table, pa.Table, pa.Table]:
-    """Return the rows of a feed under an agreement in a period, their checks, and what was found."""
+@dataclass(frozen=True)
+class _Looked:
+    """The valid rows of a feed, with their neighbours, the checks of each, and what was found."""
+
+    rows: pa.Table
+    checks: pa.Table
+    found: pa.Table
+
+    def under(self, agreement: Agreement, first: date, last: date) -> tuple[pa.Table, pa.Table, pa.Table]:
+        """Return the rows under an agreement in a period, their checks, and what was found."""
+        days = self.rows.column("transaction_date")
+        mine = pc.and_(
+            pc.equal(self.rows.column("pay_rules"), agreement.label),
+            pc.and_(pc.greater_equal(days, first), pc.less_equal(days, last)),
+        )
+        rows = self.rows.filter(mine).sort_by([("transaction_date", "ascending"), ("row_key", "ascending")])
+        keys = rows.column("row_key").combine_chunks()
+        return (
+            rows,
+            self.checks.filter(pc.is_in(self.checks.column("row_key"), value_set=keys)),
+            self.found.filter(pc.is_in(self.found.column("row_key"), value_set=keys)),
+        )
+
+
+def _looked_at(home: Home, last: date) -> list[_Looked]:
+    """Judge the rows of each payroll feed, up to those that may be neighbours of a day."""
+    feeds = [feed for feed in load_feeds(home.production.code) if feed.kind is PAYROLL]
+    if not feeds:
+        raise InputError(f"production {home.production.code} has no payroll feed, so there is no pay to show")
+    return [_judged(home, feed, last) for feed in feeds]
+
+
+def _judged(home: Home, feed: FeedSpec, last: date) -> _Looked:
     known = valid_neighbours(home, feed, last + REACH)
     reference = Reference(feed, home.production, home.chart, None, home.agreements)
     cells = cells_of_valid(known, reference)
-    days = known.column("transaction_date")
-    mine = pc.and_(
-        pc.equal(known.column("pay_rules"), agreement.label),
-        pc.and_(pc.greater_equal(days, first), pc.less_equal(days, last)),
-    )
-    rows = known.filter(mine).sort_by([("transaction_date", "ascending"), ("row_key", "ascending")])
-    keys = rows.column("row_key").combine_chunks()
-    checks, found = applied(reference.pay, cells, known), findings(reference.pay, cells, known)
-    return (
-        rows,
-        checks.filter(pc.is_in(checks.column("row_key"), value_set=keys)),
-        found.filter(pc.is_in(found.column("row_key"), value_set=keys)),
-    )
+    return _Looked(known, applied(reference.pay, cells, known), findings(reference.pay, cells, known))
 
 
 def _together(tables: Iterable[pa.Table]) -> pa.Table:

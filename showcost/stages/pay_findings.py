@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -97,8 +97,8 @@ def stage_pay_findings(
     return FindingsResult(first, last, opened, cleared, standing, Counter(one.code for one in standing))
 
 
-def _finding(feed: str, row: dict[str, object]) -> Finding:
-    return Finding(**(row | {"feed": feed, "transaction_date": str(row["transaction_date"])}))  # type: ignore[arg-type]
+def _finding(feed: str, row: dict[str, Any]) -> Finding:
+    return Finding(**(row | {"feed": feed, "transaction_date": str(row["transaction_date"])}))
 
 
 def no_pay_findings(home: Home, dates: Sequence[date], *, feed: FeedSpec) -> dict[date, Verdict]:

@@ -10,7 +10,6 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from showcost.config.record_kinds import PAYROLL
-from showcost.ledger.audit import AuditLog
 from showcost.stages.replay import RowPlace
 from showcost.staging.findings import FindingsStore
 
@@ -28,23 +27,16 @@ def place_of(finding: Finding) -> RowPlace:
     return RowPlace(finding.feed, finding.delivery, finding.record)
 
 
-def standing_findings(home: Home, feeds: Sequence[FeedSpec], as_of: int | None = None) -> list[Finding]:
+def standing_findings(home: Home, feeds: Sequence[FeedSpec], at: datetime | None = None) -> list[Finding]:
     """Return the findings about rows of some feeds that wait for a look.
 
-    As known after an audit record, whose moment counts by the second, or now; by feed, date of work, row and
-    code.
+    As known at a moment, which counts by the second, or now; by feed, date of work, row and code.
     """
-    at = None if as_of is None else _time_of(home, as_of)
     names = {feed.name for feed in feeds if feed.kind is PAYROLL}
     found = [one for one in FindingsStore(home.path).current(at=at) if one.feed in names] if names else []
     return sorted(
         found, key=lambda one: (one.feed, one.transaction_date, one.row_key, one.code, one.finding_id)
     )
-
-
-def _time_of(home: Home, as_of: int) -> datetime:
-    audit = AuditLog(home.path)
-    return next((record.at for record in audit.records(max(as_of, 1))), audit.now())
 
 
 def chosen_findings(

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from showcost.config.record_kinds import RECORD_KINDS
+from showcost.config.record_kinds import RECORD_KINDS, RecordKind
 from showcost.core.errors import IntegrityError
 from showcost.ingest.records import records_schema
 from showcost.validation import Failure, Stage, arrow_schema, column_schema, schema_result
@@ -103,8 +103,8 @@ def test_raw_columns_are_those_that_landing_writes(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", RECORD_KINDS.values(), ids=lambda kind: kind.name)
 @pytest.mark.parametrize("stage", Stage)
-def test_columns_are_described_and_named_once(kind: object, stage: Stage) -> None:
-    columns = column_schema(kind, stage)  # type: ignore[arg-type]
+def test_columns_are_described_and_named_once(kind: RecordKind, stage: Stage) -> None:
+    columns = column_schema(kind, stage)
     assert len({column.name for column in columns}) == len(columns)
     assert all(column.description and column.type_name for column in columns)
 

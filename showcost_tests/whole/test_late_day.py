@@ -17,6 +17,7 @@ from showcost_tests.whole import small
 from showcost_tests.whole.steps import land_all, ledger_digest, take
 
 if TYPE_CHECKING:
+    from datetime import date
     from pathlib import Path
 
     from showcost.config.home import Home
@@ -29,8 +30,8 @@ def manifest(*rows: list[str]) -> str:
     return small.delimited([small.PAYROLL_HEADER.split(","), *rows])
 
 
-def shift(day: object, call: str, wrap: str, number: str) -> list[str]:
-    row = small.payroll("E-0400", day, "1210.40", "205.77")  # type: ignore[arg-type]
+def shift(day: date, call: str, wrap: str, number: str) -> list[str]:
+    row = small.payroll("E-0400", day, "1210.40", "205.77")
     row[2], row[14], row[15], row[16], row[17] = f"MSP-{number}", call, "", "", wrap
     return row
 

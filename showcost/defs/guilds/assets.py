@@ -12,7 +12,7 @@ from showcost.config.feeds import load_feeds
 from showcost.config.home import open_home
 from showcost.config.production import Production
 from showcost.config.record_kinds import PAYROLL
-from showcost.reports.guild_pack import packs_folder, signed_agreements, write_guild_pack
+from showcost.reports.guild_pack import write_signed_packs
 from showcost.validation.columns import ColumnInfo
 from showcost.validation.pay.applied import APPLIED
 
@@ -53,17 +53,7 @@ def _packs(production: Production, feeds: list[str]) -> dg.AssetsDefinition:
     def guild_packs(context: dg.AssetExecutionContext, data: DataFolder) -> dg.MaterializeResult[None]:
         dates = partition_dates(context)
         with plain_failures():
-            home = data.home()
-            packs = [
-                write_guild_pack(
-                    home,
-                    agreement.name,
-                    min(dates),
-                    max(dates),
-                    packs_folder(home, agreement.name, min(dates), max(dates)),
-                )
-                for agreement in signed_agreements(home)
-            ]
+            packs = write_signed_packs(data.home(), min(dates), max(dates))
         metadata: dict[str, Any] = {
             "packs": counts_table(
                 ["agreement", "from", "to", "rows", "holds", "look", "fails", "findings"],

@@ -97,8 +97,7 @@ def findings(judge: PayJudge, cells: pa.Table, valid: pa.Table, part: int = PART
     """
     whole = Share.of_all(cells, valid)
     parts = on_all_cores(lambda rows: _found_of(judge, whole.take(rows)), whole.by_employee(part))
-    found = pa.concat_tables([_TOLD.empty_table(), *parts])
-    return query(_ID_SQL, found=found).select(FINDINGS.names).cast(FINDINGS)
+    return query(_ID_SQL, found=pa.concat_tables(parts)).select(FINDINGS.names).cast(FINDINGS)
 
 
 def _found_of(judge: PayJudge, share: Share) -> pa.Table:
@@ -160,8 +159,8 @@ def all_found(judge: PayJudge, scene: Scene) -> Iterator[Found]:
     for number, terms in enumerate(judge.terms):
         rows = np.flatnonzero(place == number)
         if len(rows):
-            part = joined_days.take(as_slice(rows))
-            yield from _over_days(terms, part, neighbours, rows)
+            picked = as_slice(rows)
+            yield from _over_days(terms, joined_days.take(picked), neighbours.take(picked), rows)
 
 
 def _told_before(said: pa.Array, verdict: Verdict) -> Verdict:
@@ -171,22 +170,20 @@ def _told_before(said: pa.Array, verdict: Verdict) -> Verdict:
 
 def _over_days(terms: Terms, frame: Frame, neighbours: Neighbours, rows: Ints) -> Iterator[Found]:
     for judge in (_rest, _weekly_overtime, _weekly_meals, _ceilings):
-        for verdict, cause in judge(terms, frame, neighbours, rows):
+        for verdict, cause in judge(terms, frame, neighbours):
             yield Found(rows, terms, verdict, cause)
 
 
-def _rest(
-    terms: Terms, frame: Frame, neighbours: Neighbours, rows: Ints
-) -> Iterator[tuple[Verdict, Ints | None]]:
+def _rest(terms: Terms, frame: Frame, neighbours: Neighbours) -> Iterator[tuple[Verdict, Ints | None]]:
     """Hold the rest before each day against what is due, and what its invasion costs (SC-PAY-005)."""
     size = len(frame)
-    rest = neighbours.rest[rows]
+    rest = neighbours.rest
     due = np.zeros(size, np.int64)
     cites: list[Cited] = []
     sure: Bools = np.ones(size, np.bool_)
     for bound in terms.of_kind(RestPeriod):
         weekend = bound.rule.over == "weekend"
-        over = neighbours.days_apart[rows] == _WEEKEND_DAYS if weekend else np.ones(size, np.bool_)
+        over = neighbours.days_apart == _WEEKEND_DAYS if weekend else np.ones(size, np.bool_)
         mine = bound.applies(frame) & over & (rest >= 0)
         hours = whole(bound.rule.hours) * _MINUTES // ONE
         due = np.where(mine, np.maximum(due, hours), due)
@@ -212,7 +209,7 @@ def _rest(
             ),
             tuple(cites),
         ),
-        neighbours.previous[rows],
+        neighbours.previous,
     )  # fmt: skip
 
 
@@ -244,10 +241,10 @@ def _price_of_rest(terms: Terms, frame: Frame, invaded: Ints, cites: list[Cited]
 
 
 def _weekly_overtime(
-    terms: Terms, frame: Frame, neighbours: Neighbours, rows: Ints
+    terms: Terms, frame: Frame, neighbours: Neighbours
 ) -> Iterator[tuple[Verdict, Ints | None]]:
     """Hold straight time beyond the hours of a week against the multiple that is due on it (SC-PAY-002)."""
-    before = neighbours.straight[rows]
+    before = neighbours.straight
     for bound in terms.of_kind(WeeklyOvertime):
         limit = whole(bound.rule.after)
         over = np.clip(before + frame.paid[0] - limit, 0, frame.paid[0])
@@ -266,10 +263,10 @@ def _weekly_overtime(
 
 
 def _weekly_meals(
-    terms: Terms, frame: Frame, neighbours: Neighbours, rows: Ints
+    terms: Terms, frame: Frame, neighbours: Neighbours
 ) -> Iterator[tuple[Verdict, Ints | None]]:
     """Hold meal penalties beyond a number in a week against an hour's pay for each (SC-PAY-003)."""
-    before = neighbours.meals[rows]
+    before = neighbours.meals
     per = hours_per_unit(terms, frame)
     for bound in terms.of_kind(WeeklyMealPenalties):
         mine = bound.applies(frame) & (before >= 0) & (per > 0)
@@ -294,12 +291,10 @@ def _weekly_meals(
         yield Verdict.of_rule(("SC-PAY-003", "meal_penalty_count"), bound, mine, fails, words), None
 
 
-def _ceilings(
-    terms: Terms, frame: Frame, neighbours: Neighbours, rows: Ints
-) -> Iterator[tuple[Verdict, Ints | None]]:
+def _ceilings(terms: Terms, frame: Frame, neighbours: Neighbours) -> Iterator[tuple[Verdict, Ints | None]]:
     """Hold contributions against their ceiling (SC-PAY-007): due up to it, and not beyond it."""
     base = contribution_base(frame)
-    before = neighbours.earned[rows]
+    before = neighbours.earned
     for bound in terms.of_kind(Contribution):
         if bound.rule.ceiling is None or bound.rule.percent is None:
             continue
@@ -341,10 +336,7 @@ def _as_tables(one: Found, valid: pa.Table, keys: pa.ChunkedArray) -> Iterator[p
             cause = keys.take(pa.array(before, mask=before < 0))
         yield pa.table(
             {
-                **{
-                    name: about.column(name)
-                    for name in ("row_key", "delivery", "record", "content", "transaction_date")
-                },
+                **{name: about.column(name) for name in about.column_names},
                 "code": pa.repeat(verdict.code if hard else BY_HAND, len(chosen)),
                 "field": pa.repeat(verdict.field, len(chosen)),
                 "told": verdict.words(hard).take(picked),

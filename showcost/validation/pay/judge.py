@@ -7,7 +7,7 @@ hours and meals are left to them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
@@ -25,7 +25,6 @@ from showcost.validation.pay.hours import judge_hours, judge_minimum
 from showcost.validation.pay.mapping import judge_local
 from showcost.validation.pay.money import judge_contributions, judge_currency, judge_gross, judge_meals
 from showcost.validation.pay.numbers import NO_DAY, Bools, Ints, as_slice, day_number, last_day
-from showcost.validation.pay.verdict import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from showcost.config.agreements.loading import Agreements
     from showcost.config.agreements.model import Agreement
     from showcost.config.production import Production
+    from showcost.validation.pay.verdict import Verdict
 
 OF_A_WHOLE_DAY: Final = frozenset({"SC-PAY-002", "SC-PAY-003", "SC-PAY-004"})
 """The checks that a part of a day cannot be held against."""
@@ -181,14 +181,8 @@ def _whole_days(verdict: Verdict, frame: Frame) -> Verdict:
     if verdict.code not in OF_A_WHOLE_DAY or not frame.cut.any():
         return verdict
     whole = ~frame.cut
-    return Verdict(
-        verdict.code,
-        verdict.field,
-        verdict.hard & whole,
-        verdict.soft & whole,
-        verdict.judged & whole,
-        verdict.words,
-        verdict.cites,
+    return replace(
+        verdict, hard=verdict.hard & whole, soft=verdict.soft & whole, judged=verdict.judged & whole
     )
 
 
@@ -226,9 +220,7 @@ CHECKS: Final = (
 def judged_columns(judge: PayJudge, cells: pa.Table) -> dict[str, pa.ChunkedArray]:
     """Return a Boolean column per check, named as in `CHECKS`, and the terms that each row was judged by."""
     starts = range(0, max(cells.num_rows, 1), PART)
-    parts = on_all_cores(
-        lambda start: _judged(judge, cells.slice(start, PART).combine_chunks()), list(starts)
-    )
+    parts = on_all_cores(lambda start: _judged(judge, cells.slice(start, PART).combine_chunks()), starts)
     return {name: pa.chunked_array([part[name] for part in parts]) for name in parts[0]}
 
 

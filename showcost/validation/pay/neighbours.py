@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from showcost.config.agreements.kinds import DayKind
 from showcost.validation.pay.numbers import ONE, Bools, Ints
-from showcost.validation.pay.windows import Grouped, beginnings, highest_before, ordered
+from showcost.validation.pay.windows import Grouped, beginnings, by_keys, highest_before, ordered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,7 +50,7 @@ class Neighbours:
     in_a_row: Ints
     earned: Ints
 
-    def take(self, rows: Ints) -> Neighbours:
+    def take(self, rows: Ints | slice) -> Neighbours:
         """Return some of the rows; `previous` still counts all of them."""
         return Neighbours(**{one.name: getattr(self, one.name)[rows] for one in fields(self)})
 
@@ -66,7 +66,9 @@ def put_together(
     """
     size = len(frame)
     people = Grouped(*_by_call(frame, employee, keys))
-    shifts = Grouped(people.rows, _begins_shift(frame, people))
+    reached = highest_before(people, frame.wrap, 0)
+    # One that begins when all before have ended belongs to their stretch of work.
+    shifts = Grouped(people.rows, people.begins | (frame.call[people.rows] > reached))
     call = np.where(frame.clocked, frame.call, 0)
     by_day = ordered([employee, agreement, frame.day, call], keys, np.arange(size))
     earned = Grouped(by_day, beginnings(by_day, [employee, agreement]))
@@ -74,7 +76,7 @@ def put_together(
     heads = np.flatnonzero(shifts.begins & ~people.begins)
     later, earlier = shifts.rows[heads], shifts.rows[heads - 1]
     first_of_earlier = shifts.rows[shifts.first[heads - 1]]
-    ended = highest_before(people, frame.wrap, 0)[heads]
+    ended = reached[heads]
     return _spread(frame, shifts), Neighbours(
         rest=_placed(size, later, frame.call[later] - ended),
         previous=_placed(size, later, earlier),
@@ -92,19 +94,12 @@ def _by_call(frame: Frame, employee: Ints, keys: pa.ChunkedArray) -> tuple[Ints,
     return rows, beginnings(rows, [employee])
 
 
-def _begins_shift(frame: Frame, people: Grouped) -> Bools:
-    """Say which rows begin a stretch of work; one that begins when all before have ended belongs to it."""
-    rested = frame.call[people.rows] > highest_before(people, frame.wrap, 0)
-    begins: Bools = people.begins | rested
-    return begins
-
-
 def _weeks(frame: Frame, by_day: Ints, employee: Ints, agreement: Ints) -> Grouped:
     """Return the rows that say which day of the workweek they are, by workweek of employee and agreement."""
     stated = by_day[frame.workweek_day[by_day] > 0]
     first_day = frame.day - (frame.workweek_day - 1)
     keys = [employee, agreement, first_day]
-    rows = stated[np.lexsort([key[stated] for key in reversed(keys)])]
+    rows = by_keys(stated, keys)
     return Grouped(rows, beginnings(rows, keys))
 
 

@@ -34,7 +34,7 @@ Told: TypeAlias = Callable[[bool], pa.Array]
 class Cited:
     """A rule (or a step of one) and the rows that it was held against."""
 
-    rule: Bound  # type: ignore[type-arg]
+    rule: Bound[Any]
     rows: Bools
     rejects: bool
 

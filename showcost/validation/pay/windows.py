@@ -69,12 +69,18 @@ def beginnings(rows: Ints, keys: Sequence[Ints]) -> Bools:
     return begins
 
 
+def by_keys(rows: Ints, keys: Sequence[Ints]) -> Ints:
+    """Return some places by keys, first the first; equal ones stay in their order."""
+    placed: Ints = rows[np.lexsort([key[rows] for key in reversed(keys)])]
+    return placed
+
+
 def ordered(keys: Sequence[Ints], texts: pa.ChunkedArray, rows: Ints) -> Ints:
     """Return some places ordered by keys, first the first; what all keys leave equal, by its text.
 
     Texts are compared only where keys are equal.
     """
-    order = rows[np.lexsort([key[rows] for key in reversed(keys)])]
+    order = by_keys(rows, keys)
     begins = beginnings(order, keys)
     equal = ~begins
     equal[:-1] |= ~begins[1:]
