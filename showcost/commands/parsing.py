@@ -17,10 +17,9 @@ from showcost.commands.output import Answer, answers, say, show_table
 from showcost.config.feeds import choose_feed, load_feeds
 from showcost.config.home import open_home
 from showcost.core.errors import InputError
-from showcost.core.personal import masked_text
 from showcost.core.reasons import CATALOGUE
 from showcost.ingest.landing import NO_HEADER, hints_of
-from showcost.ingest.masking import cells_of_file, masked_shown, number_columns
+from showcost.ingest.masking import cells_of_file, masked_shown, texts_of_file
 from showcost.ingest.readers import Hints, read_delivery
 from showcost.ingest.readers.edit_list import write_csv, write_rejects
 from showcost.stages.dry_run import DryRun, dry_run
@@ -49,8 +48,9 @@ def parse(files: tuple[Path, ...], feed_name: str | None, rejects: Path | None, 
     Without a feed, dialect, encoding and header are detected, and a total at the end is a row like others.
     With a feed, its header mapping, dates, amounts and rules are applied too, and the rejected records are
     those that would not be posted, as far as that does not depend on the ledger. What looks like a number
-    that the state gives to people is masked for a payroll feed, and in columns that are named for it. Several
-    files need --out, which also takes the rejected records, as NAME.rejects.jsonl.
+    that the state gives to people is masked for a payroll feed, and without a feed in files with columns
+    that are named for it: in those columns, and in what is no row. Several files need --out, which also
+    takes the rejected records, as NAME.rejects.jsonl.
     """
     feed = choose_feed(load_feeds(), feed_name) if feed_name else None
     if out is None and len(files) > 1:
@@ -167,9 +167,7 @@ def _counts(reading: Reading) -> Mapping[str, int]:
 
 def _shown(feed: FeedSpec | None, header: Sequence[str]) -> Callable[[str], str]:
     """Return how texts of a file that are no cells are shown: as they stand, but for numbers of people."""
-    if feed is not None:
-        return partial(masked_shown, feed)
-    return partial(masked_text, names_person=True) if number_columns(header) else str
+    return partial(masked_shown, feed) if feed is not None else texts_of_file(header)
 
 
 def _kept(records: Sequence[TextRecord], shown: Callable[[str], str]) -> list[dict[str, object]]:

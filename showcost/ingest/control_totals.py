@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from showcost.config.feed import normal_header
 from showcost.core.money import EXACT_DIGITS
+from showcost.ingest.readers.layout import label_of
 from showcost.values.amounts import settle_amounts
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def mismatch(
     if control is None or sums is None:
         return None
     labels = {normal_header(label) for label in control.labels}
-    lines = [cells for cells in footer if _label(cells) in labels]
+    lines = [cells for cells in footer if label_of(cells) in labels]
     if not lines or column is None:
         return f"no line with the total of {control.field}: the file may be cut short"
     texts = [cells[column] if column < len(cells) else "" for cells in lines]
@@ -79,10 +80,6 @@ def mismatch(
         if wrong is None
         else f"{control.field} comes to {sums.total:f} over the rows, the file states {wrong}"
     )
-
-
-def _label(cells: Sequence[str]) -> str:
-    return normal_header(next((cell for cell in cells if cell.strip()), ""))
 
 
 def _total(values: pa.ChunkedArray) -> Decimal:

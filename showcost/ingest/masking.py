@@ -8,7 +8,7 @@ gives the same records: the mark depends on the text alone.
 
 from __future__ import annotations
 
-from functools import reduce
+from functools import partial, reduce
 from typing import TYPE_CHECKING, Final
 
 import pyarrow.compute as pc
@@ -19,7 +19,7 @@ from showcost.core.personal import NUMBER, masked, masked_text
 from showcost.ingest.readers.edit_list import as_read
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import TypeAlias
 
     import pyarrow as pa
@@ -46,20 +46,22 @@ def names_people(feed: FeedSpec) -> bool:
 
 
 def masked_fields(feed: FeedSpec, columns: Mapping[str, Column]) -> dict[str, Column]:
-    """Return the columns of records (`records_schema`), their texts masked.
+    """Return the columns of records (`records_schema`) with texts that had to be masked, as masked.
 
     Of a date or an amount only text that could not be read is: `123 456 789` may be an amount. In the raw
     text nine digits in a row are masked too, since any column may be the one that names the person.
     """
-    found, differ = dict(columns), []
+    found: dict[str, Column] = {}
+    differ = []
     for field in feed.kind.fields:
         text = columns[field.name]
         marked = masked(text, names_person=field.personal)
+        if marked is text:
+            continue
         if f"{field.name}__value" in columns:
             marked = pc.if_else(pc.is_valid(columns[f"{field.name}__value"]), text, marked)
-        if marked is not text:
-            found[field.name] = marked
-            differ.append(pc.fill_null(pc.not_equal(marked, text), False))
+        found[field.name] = marked
+        differ.append(pc.fill_null(pc.not_equal(marked, text), False))
     raw = masked(columns["raw"], names_person=True)
     if differ:
         # A format may write a cell in other signs than it means: then nothing of the raw text is kept.
@@ -89,10 +91,15 @@ def cells_of_feed(feed: FeedSpec, header: Sequence[str], columns: Mapping[str, s
 
 def cells_of_file(header: Sequence[str]) -> ShownCells:
     """Return how cells of a file of no feed are shown: as read, unless the header says what they are."""
-    numbers = number_columns(header)
+    numbers = _number_columns(header)
     return lambda place, cells: masked(cells, names_person=True) if place in numbers else cells
 
 
-def number_columns(header: Sequence[str]) -> frozenset[int]:
+def texts_of_file(header: Sequence[str]) -> Callable[[str], str]:
+    """Return how texts of a file of no feed that are no cells are shown: masked where a column is."""
+    return partial(masked_text, names_person=True) if _number_columns(header) else str
+
+
+def _number_columns(header: Sequence[str]) -> frozenset[int]:
     """Return the columns (0-based) whose header says that they have such numbers."""
     return frozenset(place for place, name in enumerate(header) if normal_header(name) in _NUMBERS)

@@ -73,10 +73,11 @@ class Ahead:
     def _analyse(self, position: int, end: int, headers: tuple[bytes, ...]) -> Lines | None:
         if end == self._size:
             return None
-        block = self._read(position, end + 1)
-        after, block = block[-1:], block[:-1]
+        block = self._read(position, end)
+        if not block.endswith(self._lane.line_end):
+            return None
         # What may be a carriage return of CR LF is for the careful lane.
-        if not block.endswith(self._lane.line_end) or (self._lane.line_end == b"\r" and after == b"\n"):
+        if self._lane.line_end == b"\r" and self._read(end, end + 1) == b"\n":
             return None
         return self._lane.analyse(block, headers)
 

@@ -2,8 +2,9 @@
 
 A line is taken here only when it is beyond doubt a row by itself: an even number of quotes, each at the
 edge of a cell or doubled, exactly the right number of delimiters, no NUL, no carriage return but in its
-line end, not blank, not the header again. Every other line is an exception, for the careful lane. What is
-left out of a line is exactly its delimiters, its quotes and its line end, and that is checked for every
+line end, not blank, not the header again. Every other line is an exception, for the careful lane,
+but for whole records of another width (`Lines.widths`), which the table may reject for that. What is left
+out of a line is exactly its delimiters, its quotes and its line end, and that is checked for every
 line (the byte law).
 """
 

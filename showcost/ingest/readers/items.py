@@ -182,8 +182,9 @@ def _document(text: str) -> tuple[bytes, str | None]:
 
     Text that begins with `<` is XML; anything else has to be base64, whose white space does not count.
     """
-    if text.lstrip("\ufeff \t\r\n").startswith("<"):
-        return text.lstrip("\ufeff \t\r\n").encode("utf-8", "backslashreplace"), "utf-8"
+    xml = text.lstrip("\ufeff \t\r\n")
+    if xml.startswith("<"):
+        return xml.encode("utf-8", "backslashreplace"), "utf-8"
     try:
         return base64.b64decode("".join(text.split()), validate=True), None
     except (binascii.Error, ValueError):

@@ -387,6 +387,11 @@ def begins_table(cells: Sequence[str], layout: Layout) -> bool:
     )
 
 
+def label_of(cells: Sequence[str]) -> str:
+    """Return what a line of a total calls itself: its first filled cell, in normal form."""
+    return normal_header(next((cell for cell in cells if cell.strip()), ""))
+
+
 def is_total(cells: Sequence[str], layout: Layout, *, full: int, repeats: bool) -> bool:
     """Tell whether one of the last records is a total rather than a row.
 

@@ -249,15 +249,16 @@ class Scanner:
         """After a broken quote, trust a record again only when it is a row beyond doubt."""
         if cells is None:
             return f"{len(parsed.cells)} cells within the reach of a quote that is not closed"
-        if parsed.stray or (lines > 1 and end <= self._doubt_until) or not self._plausible(parsed.cells):
+        if parsed.stray or (lines > 1 and end <= self._doubt_until) or not self._believes(end, parsed):
             return "within the reach of a quote that is not closed"
-        if end > self._doubt_until or parsed.quoted:
-            self._in_doubt = False
         return ""
 
     def trusts(self, start: int, end: int) -> bool:
         """After a broken quote, tell whether a line that is a row by itself is one beyond doubt."""
-        parsed = self._grammar.parse(self._data[start:end], 0)
+        return self._believes(end, self._grammar.parse(self._data[start:end], 0))
+
+    def _believes(self, end: int, parsed: Parsed) -> bool:
+        """Tell whether a record is plausible, and end the doubt with one behind its reach or with quotes."""
         if not self._plausible(parsed.cells):
             return False
         if end > self._doubt_until or parsed.quoted:

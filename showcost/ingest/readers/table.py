@@ -17,7 +17,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from showcost.config.feed import normal_header
 from showcost.ingest.readers.ahead import Ahead, LineCount, blocks
 from showcost.ingest.readers.fast import (
     CELLS,
@@ -30,7 +29,7 @@ from showcost.ingest.readers.fast import (
     whole_numbers,
 )
 from showcost.ingest.readers.grammar import count_lines
-from showcost.ingest.readers.layout import Layout, begins_table, is_note, is_total
+from showcost.ingest.readers.layout import Layout, begins_table, is_note, is_total, label_of
 from showcost.ingest.readers.model import (
     RECORD_SCHEMA,
     ROW_NO_TEXT,
@@ -152,7 +151,6 @@ class TableReading(Reading):
         self._tail: deque[_Entry] = deque()
         self._batch = _Batch(known.plain.encoding)
         self._headers: dict[tuple[bytes, ...], bytes] = {}
-        self._usual = Counter[int]()
         self._shapes = Counter[bytes]()
         self._last_blank = 0
         self._block: _Block | None = None
@@ -335,11 +333,7 @@ class TableReading(Reading):
             cells = batch.column("cells").take(whole_numbers(noted)).flatten()
             sizes = plain_numbers(pc.binary_length(pc.ascii_trim_whitespace(cells)))
             for filled in (sizes > 0).reshape(len(noted), -1):
-                self._note(filled.tobytes())
-
-    def _note(self, filled: bytes) -> None:
-        self._usual[sum(filled)] += 1
-        self._shapes[filled] += 1
+                self._shapes[filled.tobytes()] += 1
 
     def _handle(self, found: Found) -> int:
         """Count, place and sort a record of the careful lane; return where it ends in the plain bytes.
@@ -467,7 +461,7 @@ class TableReading(Reading):
             return
         self.counts.accepted += 1
         if entry.number <= _NOTED_FIRST or (entry.number % _NOTED_EVERY == 0 and entry.number <= _NOTED_LAST):
-            self._note(_filled(found.cells))
+            self._shapes[_filled(found.cells)] += 1
 
     def _why_ragged(self, count: int) -> str:
         return f"{count} cells where the table has {self._layout.width}"
@@ -508,7 +502,10 @@ class TableReading(Reading):
     def _take_footer(self) -> None:
         """Move totals and notes at the end of the file out of the table."""
         tail = self._tail
-        counted = [(count, cells) for cells, count in self._usual.items()]
+        usual = Counter[int]()
+        for filled, count in self._shapes.items():
+            usual[sum(filled)] += count
+        counted = [(count, cells) for cells, count in usual.items()]
         full = max(counted)[1] if counted else self._usual_of_tail()
         footer: list[TextRecord] = []
         while len(tail) > (0 if self.counts.accepted else 1) and self._is_footer(tail[-1], full):
@@ -525,8 +522,7 @@ class TableReading(Reading):
         cells = self._texts(found)
         if found.problem:
             return False
-        label = next((cell for cell in cells if cell.strip()), "")
-        if normal_header(label) in self._known.total_labels:
+        if label_of(cells) in self._known.total_labels:
             return True
         if is_total(cells, self._layout, full=full, repeats=repeats):
             return not (self._known.totals_are_rows and found.fits)
