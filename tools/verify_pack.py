@@ -59,7 +59,10 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-ANNOUNCING = ("intent", "fx_pinned", "decided", "period_closed", "period_reopened")
+ANNOUNCING = (
+    *("intent", "fx_pinned", "decided", "period_closed", "period_reopened"),
+    *("accrued", "released", "stood_in", "gave_way"),
+)
 """The kinds of record that announce a transaction of the ledger."""
 
 

@@ -43,7 +43,10 @@ NO_HASH: Final = "0" * 64
 """The `prev` of the first record."""
 
 _ANNOUNCING: Final = frozenset(
-    {Kind.INTENT, Kind.FX_PINNED, Kind.DECIDED, Kind.PERIOD_CLOSED, Kind.PERIOD_REOPENED}
+    {
+        *(Kind.INTENT, Kind.FX_PINNED, Kind.DECIDED, Kind.PERIOD_CLOSED, Kind.PERIOD_REOPENED),
+        *(Kind.ACCRUED, Kind.RELEASED, Kind.STOOD_IN, Kind.GAVE_WAY),
+    }
 )
 """The kinds that announce a transaction of the ledger, which carries their number and hash."""
 

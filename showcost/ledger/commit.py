@@ -14,22 +14,21 @@ acknowledged. Steps 3 and 4 are `apply`, for the first time and for a repetition
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 
 from showcost.core.clock import utc_timestamp
-from showcost.core.durable import transaction
 from showcost.core.errors import IntegrityError
 from showcost.ledger import states
 from showcost.ledger.batches import Batch, batch_table, batches_of, from_facts
+from showcost.ledger.heads import announced
 from showcost.ledger.schema import ENTRY_COLUMNS
 from showcost.ledger.states import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     import duckdb
@@ -89,22 +88,6 @@ def apply(ledger: Ledger, connection: duckdb.DuckDBPyConnection, intent: Record,
     finally:
         connection.unregister("posting_batches")
     acknowledge(ledger.audit, intent)
-
-
-@contextmanager
-def announced(ledger: Ledger, connection: duckdb.DuckDBPyConnection, record: Record) -> Iterator[None]:
-    """Do what is in the block as the one transaction that a record announced, which carries its hash."""
-    with transaction(connection, ledger.path):
-        yield
-        attest(connection, record)
-
-
-def attest(connection: duckdb.DuckDBPyConnection, record: Record) -> None:
-    """Write the number and hash of a record into the ledger, with the transaction that it announced."""
-    connection.execute(
-        "INSERT INTO chain_heads VALUES ($seq, $hash, $kind)",
-        {"seq": record.seq, "hash": record.hash, "kind": record.kind.value},
-    )
 
 
 def acknowledge(audit: AuditLog, intent: Record) -> Record:

@@ -27,7 +27,7 @@ import pyarrow as pa
 from showcost.core.clock import utc_timestamp
 from showcost.core.hashing import SHORT, sha256_framed
 from showcost.ledger import states
-from showcost.ledger.commit import announced
+from showcost.ledger.heads import announced
 from showcost.ledger.moments import stands
 from showcost.ledger.schema import DECISION_COLUMNS
 from showcost.ledger.states import Kind

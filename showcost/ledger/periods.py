@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from showcost.core.clock import utc_timestamp
 from showcost.ledger import states
-from showcost.ledger.commit import announced
+from showcost.ledger.heads import announced
 from showcost.ledger.states import Kind
 
 if TYPE_CHECKING:

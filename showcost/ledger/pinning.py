@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from showcost.core.errors import IntegrityError
 from showcost.fx.store import PinResult, pin, verify
 from showcost.ledger import states
-from showcost.ledger.commit import announced, attest
+from showcost.ledger.heads import announced, attest
 from showcost.ledger.states import Kind
 
 if TYPE_CHECKING:

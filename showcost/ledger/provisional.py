@@ -2,8 +2,9 @@
 
 They stand in a table of their own and are never among the entries of the ledger: no digest, balance or batch
 knows them, and reports show them apart. An accrual is taken back by its exact negation when the invoices
-come. The table only grows, and each accrual is in a segment of the audit log before it is in the table. When
-to accrue and when to release is decided by `showcost.stages.fallback`; why one stands is told by `steps`.
+come. The table only grows, and each accrual is announced in the audit log, with a segment that holds it,
+before it is in the table: what a crash cuts off in between, `recovery` repeats. When to accrue and when to
+release is decided by `showcost.stages.fallback`; why one stands is told by `steps`.
 """
 # ruff: noqa: S608 - statements are put together from constants of this module; values are bound
 
@@ -15,7 +16,6 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 
 from showcost.core.clock import utc_timestamp
-from showcost.core.durable import transaction
 from showcost.core.hashing import SHORT, sha256_framed
 from showcost.core.money import AMOUNT_DIGITS, AMOUNT_SCALE
 from showcost.fx.conversion import AMOUNT_TYPE, CROSS_RATE_TYPE, conversion_sql
@@ -23,15 +23,18 @@ from showcost.fx.snapshots import RATE_TYPE
 from showcost.fx.store import append_only, dense_rates
 from showcost.ledger import states
 from showcost.ledger.columns import Column
+from showcost.ledger.heads import announced
 from showcost.ledger.states import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date, datetime
     from decimal import Decimal
+    from pathlib import Path
 
     import duckdb
 
+    from showcost.ledger.audit import Record
     from showcost.ledger.store import Ledger
 
 ACCRUAL, RELEASE = "accrual", "release"
@@ -173,10 +176,7 @@ def provisional(
 def differing_from_record(
     connection: duckdb.DuckDBPyConnection, segments: Sequence[str]
 ) -> tuple[int, list[tuple[str, str]]]:
-    """Return how many rows there are, and (accrual, event) of those that are not as the segments have them.
-
-    A crash between record and table repeats the record: the last one counts.
-    """
+    """Return how many rows there are, and (accrual, event) of those that are not as in the segments."""
     counted: list[tuple[int]] = connection.execute("SELECT count(*) FROM provisional_accruals").fetchall()
     if not segments:
         found: list[tuple[str, str]] = connection.execute(
@@ -205,25 +205,29 @@ def _wanted(books: Books, accruals: Sequence[Accrual]) -> pa.Table:
 
 
 def _record(ledger: Ledger, connection: duckdb.DuckDBPyConnection, kind: Kind, rows: pa.Table) -> int:
-    """Write rows into the audit log, then into their table, in one transaction."""
+    """Announce rows in the audit log, then write them into their table."""
     if not rows.num_rows:
         return 0
     ids: list[str] = rows.column("accrual_id").to_pylist()
     feeds = sorted(set(rows.column("feed").to_pylist()))
-    ledger.audit.append(
+    segment = ledger.audit.store_segment(kind, rows)
+    record = ledger.audit.append(
         kind,
         {"feeds": feeds, "rows": rows.num_rows},
         subjects=[states.accrual(one) for one in ids],
-        segment=ledger.audit.store_segment(kind, rows),
+        segment=segment,
     )
-    connection.register("recorded_accruals", rows)
-    try:
-        with transaction(connection, ledger.path):
-            connection.execute("INSERT INTO provisional_accruals BY NAME FROM recorded_accruals")
-    finally:
-        connection.unregister("recorded_accruals")
+    repeat(ledger, connection, record, ledger.audit.segments / segment.name)
     recorded: int = rows.num_rows
     return recorded
+
+
+def repeat(ledger: Ledger, connection: duckdb.DuckDBPyConnection, record: Record, accruals: Path) -> None:
+    """Write the accruals of a record's segment into their table, in one transaction."""
+    with announced(ledger, connection, record):
+        connection.execute(
+            "INSERT INTO provisional_accruals BY NAME FROM read_parquet($path)", {"path": str(accruals)}
+        )
 
 
 _PINNED: Final = """
@@ -269,9 +273,7 @@ ORDER BY feed, transaction_date, vendor_code, account
 """
 
 _DIFFERING: Final = """
-WITH recorded AS (
-    SELECT * FROM read_parquet($segments)
-    QUALIFY row_number() OVER (PARTITION BY accrual_id, event ORDER BY recorded_at DESC) = 1)
+WITH recorded AS (FROM read_parquet($segments))
 SELECT DISTINCT accrual_id, event FROM (
     (FROM provisional_accruals EXCEPT ALL FROM recorded)
     UNION ALL (FROM recorded EXCEPT ALL FROM provisional_accruals))

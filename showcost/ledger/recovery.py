@@ -1,14 +1,14 @@
 """Recovery: at the start of every write, ledger and audit log are made to agree, or the program stops.
 
-Each transaction of the ledger was announced by a record (INTENT, FX_PINNED, DECIDED and those of periods)
-and carries that record's
-number and hash as its chain head. So the two sides can be compared record by record:
+Each transaction of the ledger was announced by a record (INTENT, FX_PINNED, DECIDED, those of periods, of
+accruals and of the fallback's steps) and carries that record's number and hash as its chain head. So the two
+sides can be compared record by record:
 
 | the log says              | the ledger has its head | then                                            |
 |---------------------------|-------------------------|-------------------------------------------------|
 | announced, acknowledged   | yes                     | nothing is to be done                           |
 | announced                 | yes                     | checked against its digest and acknowledged     |
-| announced                 | no                      | repeated from its segment                       |
+| announced                 | no                      | repeated from the record or its segment         |
 | announced, acknowledged   | no                      | stop: the ledger lost what it had               |
 | nothing, or another hash  | yes                     | stop: the log lost what it had, or was replaced |
 
@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Final
 
 from showcost.core.durable import refuse_after_failure
 from showcost.core.errors import IntegrityError
-from showcost.ledger import decisions, periods, pinning
+from showcost.ledger import decisions, periods, pinning, provisional, steps
 from showcost.ledger.commit import acknowledge, apply, batches_of_record, dates_of
 from showcost.ledger.digest import batch_hashes
 from showcost.ledger.states import Kind, Of, parse
@@ -97,6 +97,9 @@ def _repeat(ledger: Ledger, connection: duckdb.DuckDBPyConnection, record: Recor
     if record.kind in (Kind.PERIOD_CLOSED, Kind.PERIOD_REOPENED):
         periods.repeat(ledger, connection, record)
         return
+    if record.kind in (Kind.STOOD_IN, Kind.GAVE_WAY):
+        steps.repeat(ledger, connection, record)
+        return
     if record.segment is None:
         raise IntegrityError(f"{ledger.audit.path}: record {record.seq} names no segment to repeat it from")
     path = ledger.audit.segment_path(record.segment)
@@ -104,6 +107,8 @@ def _repeat(ledger: Ledger, connection: duckdb.DuckDBPyConnection, record: Recor
         apply(ledger, connection, record, path)
     elif record.kind is Kind.DECIDED:
         decisions.repeat(ledger, connection, record, path)
+    elif record.kind in (Kind.ACCRUED, Kind.RELEASED):
+        provisional.repeat(ledger, connection, record, path)
     else:
         pinning.repeat(ledger, connection, record, path)
 

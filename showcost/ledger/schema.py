@@ -21,7 +21,7 @@ from showcost.ledger.steps import DDL as STEPS_DDL
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-VERSION: Final = 6
+VERSION: Final = 7
 """Raised with every change of a table; a ledger of another version is not opened."""
 
 

@@ -201,17 +201,18 @@ MACHINE: Final[Mapping[tuple[Of, Kind], Moves]] = {
         State.NEW: State.PUBLISHED,
         State.PUBLISHED: State.PUBLISHED,
     },
-    # A crash between the record and the table: the record is written again.
-    (Of.ACCRUAL, Kind.ACCRUED): {State.NEW: State.ACCRUED, State.ACCRUED: State.ACCRUED},
-    (Of.ACCRUAL, Kind.RELEASED): {State.ACCRUED: State.RELEASED, State.RELEASED: State.RELEASED},
+    (Of.ACCRUAL, Kind.ACCRUED): {State.NEW: State.ACCRUED},
+    (Of.ACCRUAL, Kind.RELEASED): {State.ACCRUED: State.RELEASED},
+    (Of.ACCRUAL, Kind.RECOVERED): {State.ACCRUED: State.ACCRUED, State.RELEASED: State.RELEASED},
     # What stands in may change while a date is missing, and a date that had come may be missing again.
     (Of.STAND_IN, Kind.STOOD_IN): {
         State.NEW: State.STANDING_IN,
         State.STANDING_IN: State.STANDING_IN,
         State.GIVEN_WAY: State.STANDING_IN,
     },
-    (Of.STAND_IN, Kind.GAVE_WAY): {
-        State.STANDING_IN: State.GIVEN_WAY,
+    (Of.STAND_IN, Kind.GAVE_WAY): {State.STANDING_IN: State.GIVEN_WAY},
+    (Of.STAND_IN, Kind.RECOVERED): {
+        State.STANDING_IN: State.STANDING_IN,
         State.GIVEN_WAY: State.GIVEN_WAY,
     },
 }

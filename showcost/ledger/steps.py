@@ -1,23 +1,23 @@
 """Steps of the fallback chain: what stands in for a date that a vendor does not give, and why.
 
-A step is in the audit log before it is in the table `fallback_steps`, which only grows. Per date, the last
-step says what stands in, or that the delivery has come. Which step is to be taken is decided by
-`showcost.stages.fallback`.
+A step is announced in the audit log before it is in the table `fallback_steps`, which only grows: what a
+crash cuts off in between, `recovery` repeats. Per date, the last step says what stands in, or that the
+delivery has come. Which step is to be taken is decided by `showcost.stages.fallback`.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pyarrow as pa
 
 from showcost.core.clock import utc_timestamp
-from showcost.core.durable import transaction
 from showcost.fx.store import append_only
 from showcost.ledger import states
+from showcost.ledger.heads import announced
 from showcost.ledger.states import Kind
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def _record(
     steps: Sequence[Step],
     recorded_at: datetime,
 ) -> None:
-    ledger.audit.append(
+    record = ledger.audit.append(
         kind,
         {
             "recorded_at": recorded_at.isoformat(timespec="microseconds"),
@@ -121,10 +121,15 @@ def _record(
         },
         subjects=[states.stand_in(one.feed, one.transaction_date) for one in steps],
     )
-    rows = [asdict(one) | {"recorded_at": recorded_at} for one in steps]
-    connection.register("taken_steps", pa.Table.from_pylist(rows))
+    repeat(ledger, connection, record)
+
+
+def repeat(ledger: Ledger, connection: duckdb.DuckDBPyConnection, record: Record) -> None:
+    """Write the steps of a record into their table, in one transaction."""
+    taken = pa.Table.from_pylist([row._asdict() for row in _rows(record)])
+    connection.register("taken_steps", taken)
     try:
-        with transaction(connection, ledger.path):
+        with announced(ledger, connection, record):
             connection.execute("INSERT INTO fallback_steps BY NAME FROM taken_steps")
     finally:
         connection.unregister("taken_steps")
@@ -138,29 +143,20 @@ def last_steps(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, date], 
 def differing_steps(
     connection: duckdb.DuckDBPyConnection, records: Iterable[Record]
 ) -> tuple[int, list[tuple[str, date, str]]]:
-    """Return how many steps there are, and (feed, date, step) of those that are not as `records` have them.
-
-    A crash between record and table repeats the record: of the same steps one after the other, the last one
-    counts.
-    """
-    recorded: dict[tuple[str, date], list[_Row]] = {}
-    for record in records:
-        facts: Mapping[str, Any] = record.facts
-        for one in facts["steps"]:
-            row = _row(one, facts["recorded_at"])
-            before = recorded.setdefault((row.feed, row.transaction_date), [])
-            if before and (before[-1].step, before[-1].because) == (row.step, row.because):
-                before.pop()
-            before.append(row)
-    wanted = {row for rows in recorded.values() for row in rows}
-    found = [_Row(*row) for row in connection.execute(_ALL).fetchall()]
-    twice = {row for row, times in Counter(found).items() if times > 1}
-    return len(found), sorted({row[:3] for row in (wanted ^ set(found)) | twice})
+    """Return how many steps there are, and (feed, date, step) of those that are not as recorded."""
+    recorded = Counter(row for record in records for row in _rows(record))
+    found = Counter(_Row(*row) for row in connection.execute(_ALL).fetchall())
+    return found.total(), sorted({row[:3] for row in (recorded - found) + (found - recorded)})
 
 
-def _row(one: Mapping[str, str], recorded_at: str) -> _Row:
-    moment, day = datetime.fromisoformat(recorded_at), date.fromisoformat(one["date"])
-    return _Row(one["feed"], day, one["step"], one["because"], one["detail"], moment)
+def _rows(record: Record) -> list[_Row]:
+    """Return the rows of the table that a record stands for."""
+    facts: Mapping[str, Any] = record.facts
+    moment = datetime.fromisoformat(facts["recorded_at"])
+    return [
+        _Row(one["feed"], date.fromisoformat(one["date"]), one["step"], one["because"], one["detail"], moment)
+        for one in facts["steps"]
+    ]
 
 
 _ALL: Final = "SELECT feed, transaction_date, step, because, detail, recorded_at FROM fallback_steps"

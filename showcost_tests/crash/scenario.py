@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from showcost.config.feeds import load_feeds
 from showcost.config.home import Home
 from showcost.ingest.landing import land
+from showcost.ledger import provisional
 from showcost.ledger.digest import digest
 from showcost.ledger.periods import Period
 from showcost.ledger.recovery import writing
+from showcost.ledger.steps import RELEASED, Step, last_steps, note_steps
 from showcost.ledger.store import Ledger
 from showcost.stages import deciding
 from showcost.stages.periods import close_period, closed_periods
@@ -47,6 +50,19 @@ CORRECTIONS = {
 WITHDRAWN = "EP-000367"
 """The document of which what is posted is taken back."""
 CLOSED = Period("first day", DAYS[0], DAYS[0], closed=True)
+MISSING = provisional.Accrual(
+    feed=FEED,
+    transaction_date=DAYS[-1],
+    vendor_code="V-1",
+    account="3310",
+    description="Camera package",
+    due_date=DAYS[-1],
+    currency="EUR",
+    amount=Decimal("850.00"),
+    because="a dead letter",
+)
+"""What stands in for a while, apart from the ledger, for what a vendor does not give."""
+MORNING = datetime(2026, 10, 3, 6, tzinfo=UTC)
 PERSON = {"who": "A. Clerk", "why": "as the vendor says"}
 
 
@@ -58,6 +74,7 @@ class Books:
     distinct: int
     reversals: int
     decisions: int
+    provisional: int
     digest: str
     difference: str | None
 
@@ -84,6 +101,7 @@ def carry_out(home: Home, tell: Callable[[str], None]) -> None:
         stage_validated(home, feed, days)
         stage_posted(home, feed, days, "run")
         tell(f"acknowledged {_entries(home)}")
+    _stand_in(home)
     stage_undated(home, feed)
     for document, fields in CORRECTIONS.items():
         _correct(home, feed, document, fields)
@@ -92,6 +110,21 @@ def carry_out(home: Home, tell: Callable[[str], None]) -> None:
     tell(f"acknowledged {_entries(home)}")
     if not any(one.name == CLOSED.name for one in closed_periods(home)):
         close_period(home, [feed], CLOSED, **PERSON)
+
+
+def _stand_in(home: Home) -> None:
+    """Take the steps of the fallback for a day that is missing and comes; again does nothing more."""
+    ledger = Ledger(home.ledger)
+    day = MISSING.transaction_date
+    with writing(ledger) as connection:
+        last = last_steps(connection).get((FEED, day))
+        if last is None or last.step != RELEASED:
+            whose = provisional.Books(home.production.code, home.production.base_currency)
+            provisional.accrue(ledger, connection, whose, [MISSING], MORNING)
+            note_steps(ledger, connection, [Step(FEED, day, "accrual", MISSING.because, "terms")], MORNING)
+    with writing(ledger) as connection:
+        provisional.release(ledger, connection, FEED, {day: "its page"}, MORNING)
+        note_steps(ledger, connection, [Step(FEED, day, RELEASED, "its page", "it has come")], MORNING)
 
 
 def _correct(home: Home, feed: FeedSpec, document: str, fields: dict[str, str]) -> None:
@@ -133,7 +166,8 @@ def books(home: Home) -> Books:
     with Ledger(home.ledger).read() as connection:
         counts = connection.execute(
             "SELECT count(*), count(DISTINCT entry_id), count(*) FILTER (entry_kind = 'reversal'),"
-            " (SELECT count(*) FROM row_decisions) + (SELECT count(*) FROM period_decisions)"
+            " (SELECT count(*) FROM row_decisions) + (SELECT count(*) FROM period_decisions),"
+            " (SELECT count(*) FROM provisional_accruals) + (SELECT count(*) FROM fallback_steps)"
             " FROM ledger_entries"
         ).fetchall()[0]
         found = digest(connection, DAYS[0], DAYS[-1]).hash

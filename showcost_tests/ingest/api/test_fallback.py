@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pytest
 
+from showcost.core.durable import System, using
+from showcost.core.errors import FatalError
 from showcost.ingest.api.dead_letters import DeadLetter, DeadLetters
 from showcost.ledger.audit import AuditLog
-from showcost.ledger.provisional import provisional
+from showcost.ledger.pack import write_pack
+from showcost.ledger.provisional import Accrual, Books, accrue, provisional, release
+from showcost.ledger.recovery import writing
 from showcost.ledger.states import Kind
 from showcost.ledger.steps import RELEASED, Step, differing_steps, note_steps
 from showcost.ledger.store import Ledger
@@ -32,10 +39,11 @@ from showcost_tests.ingest.api.whole import AFTERWARDS, post_week, pull_week, we
 from showcost_tests.whole.small import TUESDAY, WEDNESDAY, WEEK
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
     from showcost.config.home import Home
 
+VERIFIER = Path(__file__).parents[3] / "tools" / "verify_pack.py"
 TERMS = [
     {
         "since": "2026-01-01",
@@ -107,6 +115,9 @@ def test_terms_stand_in_apart_and_give_way(tmp_path: Path) -> None:
     assert due_by_fallback(home, feed) == []
     _sums_to_nothing(home)
     assert verify(home).first is None
+    write_pack(Ledger(home.ledger), home.production.code, home.production.base_currency, tmp_path / "pack")
+    outside = [sys.executable, "-I", "-S", str(VERIFIER), str(tmp_path / "pack")]
+    assert subprocess.run(outside, check=False, capture_output=True).returncode == 0  # noqa: S603 - our own
 
 
 def _letters(home: Home, feed: str) -> list[DeadLetter]:
@@ -216,19 +227,47 @@ def test_a_date_may_be_missing_again_and_give_way_to_the_same_bytes_again(tmp_pa
         assert differing_steps(connection, ledger.audit.records()) == (4, [])
 
 
-def test_a_step_whose_record_was_written_twice_is_one_and_a_forged_one_is_found(tmp_path: Path) -> None:
+@pytest.mark.parametrize("what", [Kind.ACCRUED, Kind.RELEASED, Kind.STOOD_IN, Kind.GAVE_WAY])
+def test_what_a_crash_cuts_off_between_log_and_table_is_repeated(tmp_path: Path, what: Kind) -> None:
+    class NoCommit(System):
+        def commit(self, commit: Callable[[], object], path: Path) -> None:
+            del commit, path
+            raise OSError(28, "No space left on device")
+
+    home = home_of(tmp_path)
+    ledger = Ledger(home.ledger)
+    accrual = Accrual("f", WEDNESDAY, "V", "3310", "x", WEDNESDAY, "USD", Decimal(5), "letter")
+    books = Books(home.production.code, home.production.base_currency)
+
+    def act(kind: Kind) -> None:
+        with writing(ledger) as connection:
+            if kind is Kind.ACCRUED:
+                accrue(ledger, connection, books, [accrual], AFTERWARDS)
+            elif kind is Kind.RELEASED:
+                release(ledger, connection, "f", {WEDNESDAY: "page"}, AFTERWARDS)
+            else:
+                step = NO_TERMS if kind is Kind.STOOD_IN else RELEASED
+                note_steps(ledger, connection, [Step("f", WEDNESDAY, step, "why", "x")], AFTERWARDS)
+
+    if what in (Kind.RELEASED, Kind.GAVE_WAY):
+        act(Kind.ACCRUED if what is Kind.RELEASED else Kind.STOOD_IN)
+    with using(NoCommit()), pytest.raises(FatalError):
+        act(what)
+    assert _provisional_findings(home), "until it is repeated, verification shows it"
+    with writing(ledger):
+        pass
+    assert [record.kind for record in ledger.audit.records()][-2:] == [what, Kind.RECOVERED]
+    assert verify(home).first is None
+    act(what)
+    assert [record.kind for record in ledger.audit.records()].count(what) == 1, "nothing more is due"
+
+
+def test_a_forged_step_is_found(tmp_path: Path) -> None:
     ledger = _open_ledger(tmp_path)
-    step = Step("f", WEDNESDAY, NO_TERMS, "letter", "x")
     with ledger.write() as connection:
-        note_steps(ledger, connection, [step], AFTERWARDS)
-        # A crash between record and table, and the record once more.
-        connection.execute("DROP TRIGGER fallback_steps_no_delete ON fallback_steps")
-        connection.execute("DELETE FROM fallback_steps")
-        assert differing_steps(connection, ledger.audit.records())[1] == [("f", WEDNESDAY, NO_TERMS)]
-        note_steps(ledger, connection, [step], AFTERWARDS + timedelta(minutes=1))
-        assert differing_steps(connection, ledger.audit.records()) == (1, [])
+        note_steps(ledger, connection, [Step("f", WEDNESDAY, NO_TERMS, "letter", "x")], AFTERWARDS)
         connection.execute("INSERT INTO fallback_steps FROM fallback_steps")
-        assert differing_steps(connection, ledger.audit.records())[1] == [("f", WEDNESDAY, NO_TERMS)]
+        assert differing_steps(connection, ledger.audit.records()) == (2, [("f", WEDNESDAY, NO_TERMS)])
         connection.execute(
             "INSERT INTO fallback_steps SELECT * REPLACE ('g' AS feed) FROM fallback_steps LIMIT 1"
         )
