@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 LEAF_ROWS: Final = 1024
 """Entries under one leaf hash."""
 
-_CHUNK_ROWS: Final = 500_000
+_CHUNK_ROWS: Final = 250_000
 _BATCH_ROWS: Final = 65_536
 
 

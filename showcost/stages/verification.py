@@ -7,8 +7,9 @@ written. What each step proves is said in docs/audit.md.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import duckdb
 import pyarrow as pa
@@ -87,7 +88,7 @@ def verify(
     """
     plan = _plan(home, head, read_again=read_again)
     steps = []
-    for number, step in enumerate(map(_carried_out, plan), start=1):
+    for number, step in enumerate(_side_by_side(plan), start=1):
         steps.append(step)
         if progress is not None:
             progress(number, len(plan))
@@ -97,16 +98,24 @@ def verify(
 
 def first_difference(home: Home, head: str | None = None) -> Finding | None:
     """Return the first difference that `verify` would name, without looking any further."""
-    found = (step.findings for step in map(_carried_out, _plan(home, head, read_again=False)))
+    plan = _plan(home, head, read_again=False)
+    found = (_carried_out(one.proof).findings for one in plan)
     return next((findings[0] for findings in found if findings), None)
 
 
-def _plan(home: Home, head: str | None, *, read_again: bool) -> list[Proof]:
+class _Planned(NamedTuple):
+    """A step that is to be carried out."""
+
+    proof: Proof
+    reads_ledger: bool
+
+
+def _plan(home: Home, head: str | None, *, read_again: bool) -> list[_Planned]:
     """Return the steps of a verification, in order."""
     audit = AuditLog(home.path)
     ledger = Ledger(home.ledger)
     evidence = _Evidence(home, audit)
-    plan: list[Proof] = [
+    received: list[Proof] = [
         ("payloads", "every delivery still has the bytes that arrived", evidence.payloads),
         (
             "audit log",
@@ -116,13 +125,16 @@ def _plan(home: Home, head: str | None, *, read_again: bool) -> list[Proof]:
         ("register", "no arrival was added, altered or removed", evidence.register),
     ]
     if read_again:
-        plan.append(("records", "the payloads still give the records that were read", evidence.records))
+        received.append(("records", "the payloads still give the records that were read", evidence.records))
+    of_ledger: list[Proof] = []
     if ledger.exists() or audit.path.exists():
-        plan += prove_ledger(ledger, evidence.outcome_files)
-        plan.append(("origins", "every entry names its delivery as the register does", evidence.origins))
         proves = "accruals, and the steps that led to them, are those that were recorded"
-        plan.append(("provisional", proves, evidence.provisional))
-    plan += [
+        of_ledger = [
+            *prove_ledger(ledger, evidence.outcome_files),
+            ("origins", "every entry names its delivery as the register does", evidence.origins),
+            ("provisional", proves, evidence.provisional),
+        ]
+    made: list[Proof] = [
         (
             "dead letters",
             "none was added, altered or removed, and its bytes are there",
@@ -130,10 +142,35 @@ def _plan(home: Home, head: str | None, *, read_again: bool) -> list[Proof]:
         ),
         ("staged files", "the staged rows are those that were recorded", evidence.staged),
         ("outcomes", "staged outcomes are those that the audit log has", evidence.outcomes),
-        ("conservation", "every row received is in exactly one place", evidence.conservation),
-        ("published", "what was published is unchanged", evidence.published),
     ]
-    return plan
+    return [
+        *(_Planned(proof, reads_ledger=False) for proof in received),
+        *(_Planned(proof, reads_ledger=True) for proof in of_ledger),
+        *(_Planned(proof, reads_ledger=False) for proof in made),
+        _Planned(
+            ("conservation", "every row received is in exactly one place", evidence.conservation),
+            reads_ledger=True,
+        ),
+        _Planned(("published", "what was published is unchanged", evidence.published), reads_ledger=False),
+    ]
+
+
+def _side_by_side(plan: Sequence[_Planned]) -> Iterator[Step]:
+    """Carry out the steps and yield them in order: those of the ledger beside those of the files.
+
+    One step at a time reads the ledger, for damage that DuckDB meets in one query ends all others of the
+    process: what is found would be told of the wrong step.
+    """
+    with ThreadPoolExecutor(1) as of_ledger, ThreadPoolExecutor(1) as of_files:
+        under_way = [
+            (of_ledger if one.reads_ledger else of_files).submit(_carried_out, one.proof) for one in plan
+        ]
+        try:
+            for step in under_way:
+                yield step.result()
+        finally:
+            for step in under_way:
+                step.cancel()
 
 
 def _carried_out(proof: Proof) -> Step:
