@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import httpx
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential
@@ -30,12 +30,14 @@ from showcost.ingest.api.limits import Breaker, Lease, MemoryBudget, RateLimit, 
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
     from showcost.config.api import ApiSpec
     from showcost.ingest.api.guard import Resolver
 
 LOG: Final = logging.getLogger("showcost.api")
+
+Done = TypeVar("Done")
 
 _AGENT: Final = "showcost"
 _ACCEPTED: Final = "application/json, application/xml;q=0.9, text/xml;q=0.8"
@@ -174,11 +176,10 @@ class Vendor:
         body = received.body.replace(token.encode(), MASKED.encode()) if token else received.body
         return Received(received.status, headers, body)
 
-    async def get(self, url: httpx.URL) -> Answer:
-        """Return the page at a URL, tried again as the settings say.
+    async def repeated(self, attempt: Callable[[], Awaitable[Done]]) -> Done:
+        """Return what an attempt gives, which asks once and may judge the answer; repeated by the settings.
 
-        RequestFailedError when it could not be had; its `attempts` says how often it was tried. The caller
-        releases the answer's lease.
+        RequestFailedError when all failed; its `attempts` says how often it was tried.
         """
         attempts = 0
 
@@ -187,16 +188,16 @@ class Vendor:
             return self._gives_up(failure, state.attempt_number)
 
         try:
-            async for attempt in AsyncRetrying(
+            async for trying in AsyncRetrying(
                 retry=retry_if_exception(_may_pass),
                 stop=give_up,
                 wait=self._wait,
                 before_sleep=self._count_retry,
                 reraise=True,
             ):
-                with attempt:
+                with trying:
                     attempts += 1
-                    return await self._attempt(url)
+                    return await attempt()
         except RequestFailedError as error:
             error.attempts = attempts if error.trouble is not Trouble.DOWN else attempts - 1
             error.received = self.masked_received(error.received)
@@ -215,7 +216,11 @@ class Vendor:
         telemetry.retried(self.name)
         self.traffic.waited_ms += int(state.upcoming_sleep * 1000)
 
-    async def _attempt(self, url: httpx.URL) -> Answer:
+    async def ask(self, url: httpx.URL) -> Answer:
+        """Return the page at a URL, asked for once; RequestFailedError when it could not be had.
+
+        The caller releases the answer's lease.
+        """
         check_url(url, self.api.allowed_hosts)
         try:
             async with self.breaker.admitted(), self._slots, self._rate.request(), self._shared.slots:

@@ -30,9 +30,12 @@ class Trouble(StrEnum):
 
 
 TRANSIENT: Final = frozenset(
-    {Trouble.CONNECT, Trouble.TIMEOUT, Trouble.CUT_OFF, Trouble.BUSY, Trouble.SERVER}
+    {Trouble.CONNECT, Trouble.TIMEOUT, Trouble.CUT_OFF, Trouble.BUSY, Trouble.SERVER, Trouble.UNREADABLE}
 )
-"""What may pass while one waits. Everything else fails the same way again, so it is not tried again."""
+"""What may pass while one waits; everything else fails the same way again, so it is not tried again.
+
+A page that is unreadable is often a proxy's excuse, or was cut off by whoever made it.
+"""
 
 PASSING: Final = TRANSIENT | {Trouble.DOWN, Trouble.SETUP}
 """What another pull may find gone though nothing was done about the page; the rest waits for a person."""

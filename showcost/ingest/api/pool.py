@@ -12,7 +12,7 @@ import asyncio
 import ssl
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Final, TypeVar, TypeVarTuple
 
 import anyio.lowlevel
@@ -237,20 +237,24 @@ class _WindowPull:
     async def _page(self, place: Place) -> Place | None:
         if place.page > self._vendor.api.limits.pages:
             raise RequestFailedError(Trouble.ENDLESS, f"more than {self._vendor.api.limits.pages} pages")
-        answer = await self._vendor.get(self._work.pagination.url(self._window, place.step))
-        try:
-            facts = await self._pool.flush(self._work, place, answer)
-        except RequestFailedError as failure:
-            self._vendor.traffic.troubles[failure.trouble] += 1
-            failure.received = self._vendor.masked_received(answer.received)
-            failure.attempts = 1
-            raise
-        finally:
-            answer.lease.release()
+        url = self._work.pagination.url(self._window, place.step)
+        facts = await self._vendor.repeated(partial(self._asked, url, place))
         self._work.pages += 1
         self._work.items += facts.items
         telemetry.stored(self._vendor.name, self._work.flusher.feed.name, facts.items)
         return None if facts.next is None else Place(self._window, place.pull, place.page + 1, facts.next)
+
+    async def _asked(self, url: httpx.URL, place: Place) -> PageFacts:
+        """Ask for a page once, and store it if it is one."""
+        answer = await self._vendor.ask(url)
+        try:
+            return await self._pool.flush(self._work, place, answer)
+        except RequestFailedError as failure:
+            self._vendor.traffic.troubles[failure.trouble] += 1
+            failure.received = answer.received
+            raise
+        finally:
+            answer.lease.release()
 
     async def _bury(self, place: Place, failure: RequestFailedError) -> None:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from showcost.config.api import ApiSpec
@@ -32,7 +33,7 @@ def ask(vendor: Vendor) -> bytes:
 
     async def asked() -> bytes:
         async with vendor.opened():
-            answer = await vendor.get(vendor.url)
+            answer = await vendor.repeated(partial(vendor.ask, vendor.url))
             answer.lease.release()
             return answer.received.body
 

@@ -9,6 +9,7 @@ import time
 import zlib
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -136,7 +137,7 @@ def test_a_budget_of_retries_holds_for_the_whole_pull() -> None:
             async with vendor.opened():
                 for _ in range(4):
                     with pytest.raises(RequestFailedError):
-                        await vendor.get(vendor.url)
+                        await vendor.repeated(partial(vendor.ask, vendor.url))
 
         asyncio.run(several())
     assert vendor.traffic.retries == 6
@@ -213,7 +214,7 @@ def test_http_2_is_spoken_where_it_is_offered(tmp_path: Path) -> None:
             port = server.sockets[0].getsockname()[1]
             vendor = vendor_of(api(f"https://localhost:{port}/x"), tls=trusting)
             async with vendor.opened():
-                answers = [await vendor.get(vendor.url) for _ in range(2)]
+                answers = [await vendor.repeated(partial(vendor.ask, vendor.url)) for _ in range(2)]
             return b"".join(one.received.body for one in answers)
 
     assert asyncio.run(main()) == PAGE * 2

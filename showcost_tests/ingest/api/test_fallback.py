@@ -144,7 +144,7 @@ def test_what_was_had_before_stands_and_part_of_a_window_is_not_doubled(tmp_path
     assert {step.step for step in done.steps} == {LAST_GOOD}
     assert done.accrued == 0
 
-    half = replace(vendor, name="half", failing=30, faults=("wrong json",))
+    half = replace(vendor, name="half", failing=70, faults=("wrong json",))
     with simulated([half]) as simulator:
         feed = feed_of(half, simulator.base_url(half.name))
         pull_week(home, [feed])

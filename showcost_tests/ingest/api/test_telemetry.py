@@ -49,7 +49,7 @@ def _sums(reader: InMemoryMetricReader, name: str, *by: str) -> Counter[tuple[An
 
 def test_pulls_are_counted_as_they_were(tmp_path: Path, collected: InMemoryMetricReader) -> None:
     good, bad = scripts(2, lines_per_day=6, page_size=4)
-    bad = replace(bad, failing=40, faults=("503", "wrong json"))
+    bad = replace(bad, failing=80, faults=("503", "wrong json"))
     with simulated([good, bad]) as simulator:
         outcome = pull_week(home_of(tmp_path), feeds_of(simulator, [good, bad]))
     assert outcome.dead
@@ -67,5 +67,5 @@ def test_pulls_are_counted_as_they_were(tmp_path: Path, collected: InMemoryMetri
     retries = _sums(collected, "showcost.pull.retries", "showcost.vendor")
     assert retries[bad.name,] == of_feed[bad.name,].traffic.retries > 0
     dead = _sums(collected, "showcost.pull.dead_letters", "showcost.feed", "error.type")
-    assert dead == {(bad.name, "unreadable page"): len(outcome.dead)}
+    assert dead == Counter((letter.feed, letter.error) for letter in outcome.dead)
     assert _sums(collected, "http.client.response.body.size", "server.address").keys() == {("127.0.0.1",)}
