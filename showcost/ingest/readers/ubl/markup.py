@@ -1,12 +1,13 @@
 """The XML of an e-invoice: parsed without trusting it, each part with its place in the bytes.
 
 A first pass with expat refuses what an e-invoice never needs (a document type, and with it entities of any
-sort), bounds the depth and notes where each part stands; only then is a tree built. What the elements mean
-is `document`.
+sort; inclusions), bounds depth, elements, tags and namespaces, so that the tree stays in proportion to the
+document, and notes where each part stands; only then is a tree built. What the elements mean is `document`.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from xml.parsers import expat
@@ -16,7 +17,7 @@ from lxml import etree
 from showcost.ingest.readers.source import UnreadableError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sized
 
 INVOICE: Final = "urn:oasis:names:specification:ubl:schema:xsd:Invoice-2"
 CREDIT_NOTE: Final = "urn:oasis:names:specification:ubl:schema:xsd:CreditNote-2"
@@ -27,6 +28,15 @@ NAMESPACES: Final[Mapping[str, str]] = {
 
 _ROOTS: Final = {f"{INVOICE} Invoice", f"{CREDIT_NOTE} CreditNote"}
 _DEEPEST: Final = 100
+_MOST_NODES: Final = 2_000_000
+"""Of elements, attributes and declared namespaces; 64 MiB of ordinary lines have fewer."""
+_LONGEST_TAG: Final = 2**20
+"""Of a tag, comment or processing instruction, in bytes; texts may be of any length."""
+_LONGEST_NAMESPACES: Final = 8_192
+"""Characters of all namespaces declared above the parts: the XML of each part repeats them."""
+_BLOCK: Final = 2**18
+_INCLUSIONS: Final = "http://www.w3.org/2001/XInclude"
+_LOCAL_NAME: Final = re.compile(r"[A-Za-z]{1,40}")
 _HEAD: Final = 2**16
 
 
@@ -80,7 +90,11 @@ def parse(data: bytes, encoding: str | None = None) -> Markup:
         )
     ]
     if len(found) != 1 or len(scout.places) != len(found[0]):
-        raise UnreadableError(f"{len(found)} invoices or credit notes of UBL 2.1, where there has to be one")
+        name = str(tree.tag).rpartition("}")[2]
+        root = f"; its root is {name}" if _LOCAL_NAME.fullmatch(name) else ""
+        raise UnreadableError(
+            f"{len(found)} invoices or credit notes of UBL 2.1, where there has to be one{root}"
+        )
     return Markup(found[0], tuple(scout.places))
 
 
@@ -92,20 +106,29 @@ class _Scout:
         self._path: list[str] = []
         self._root = 0
         self._start = 0
+        self._nodes = 0
+        self._namespaces = 0
         self._parser = expat.ParserCreate(encoding, namespace_separator=" ")
         self._parser.StartDoctypeDeclHandler = self._refuse
         self._parser.EntityDeclHandler = self._refuse
+        self._parser.StartNamespaceDeclHandler = self._declare
         self._parser.StartElementHandler = self._begin
         self._parser.EndElementHandler = self._end
         for name in ("CharacterDataHandler", "CommentHandler", "ProcessingInstructionHandler"):
             setattr(self._parser, name, self._between)
 
     def scan(self, data: bytes) -> None:
+        block = memoryview(data)
         try:
-            self._parser.Parse(data, True)
+            for start in range(0, len(data), _BLOCK):
+                self._parser.Parse(block[start : start + _BLOCK], False)
+                # Texts are handed over as they come; what is held back is the beginning of one tag.
+                if start + _BLOCK - self._parser.CurrentByteIndex > _LONGEST_TAG + _BLOCK:
+                    raise UnreadableError(f"XML with a tag or comment of more than {_LONGEST_TAG} bytes")
+            self._parser.Parse(b"", True)
         except expat.ExpatError as error:
             where = f"line {error.lineno}, column {error.offset + 1}"
-            raise UnreadableError(f"no well-formed XML: {where}") from None
+            raise UnreadableError(f"no well-formed XML: {where}: {expat.ErrorString(error.code)}") from None
         except (LookupError, UnicodeError, ValueError):
             raise UnreadableError("XML in an encoding that is not known") from None
         # The end of an element is known when the next event comes.
@@ -114,9 +137,24 @@ class _Scout:
     def _refuse(self, *_: object) -> None:
         raise UnreadableError("XML with a document type or entities, which no e-invoice needs")
 
-    def _begin(self, name: str, _: object) -> None:
+    def _count(self, nodes: int) -> None:
+        self._nodes += nodes
+        if self._nodes > _MOST_NODES:
+            raise UnreadableError(f"XML of more than {_MOST_NODES} elements and attributes")
+
+    def _declare(self, prefix: str | None, uri: str | None) -> None:
+        self._count(1)
+        if not self._root:
+            self._namespaces += len(prefix or "") + len(uri or "")
+            if self._namespaces > _LONGEST_NAMESPACES:
+                raise UnreadableError(f"XML with namespaces of more than {_LONGEST_NAMESPACES} characters")
+
+    def _begin(self, name: str, attributes: Sized) -> None:
         if len(self._path) >= _DEEPEST:
             raise UnreadableError(f"XML of more than {_DEEPEST} levels")
+        self._count(1 + len(attributes))
+        if name.startswith(f"{_INCLUSIONS} "):
+            raise UnreadableError("XML with inclusions, which no e-invoice needs")
         self._close(self._parser.CurrentByteIndex)
         if self._root and len(self._path) == self._root:
             self._start = self._parser.CurrentByteIndex
