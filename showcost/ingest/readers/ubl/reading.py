@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from decimal import localcontext
 from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
+from showcost.core.money import EXACT_DIGITS
 from showcost.ingest.readers.model import CONTROL_TOTAL, RECORD_SCHEMA, Counts, Dialect, Rejected
 from showcost.ingest.readers.reading import Reading
 from showcost.ingest.readers.ubl.document import Document, read_document
@@ -40,11 +42,12 @@ def check_document(data: bytes) -> None:
 
 
 def _checked(document: Document) -> list[Row]:
-    broken = broken_rules(document)
-    if broken:
-        more = f"; and {len(broken) - _SHOWN} more" if len(broken) > _SHOWN else ""
-        raise TotalsDifferError("; ".join(map(str, broken[:_SHOWN])) + more)
-    return rows_of(document)
+    with localcontext(prec=EXACT_DIGITS):
+        broken = broken_rules(document)
+        if broken:
+            more = f"; and {len(broken) - _SHOWN} more" if len(broken) > _SHOWN else ""
+            raise TotalsDifferError("; ".join(map(str, broken[:_SHOWN])) + more)
+        return rows_of(document)
 
 
 def no_documents() -> Reading:

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from decimal import ROUND_HALF_UP, Decimal
+from itertools import chain
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from showcost.core.money import known_currencies, minor_units
 from showcost.ingest.readers.ubl.document import ZERO
 
 if TYPE_CHECKING:
@@ -26,7 +28,8 @@ COLUMNS: Final = (
 )
 """The header of the rows: fields of the record kind, then what a feed may map accounts by."""
 
-_CENT: Final = Decimal("0.01")
+_CENTS: Final = 2
+_ROUNDING: Final = "rounding"
 
 
 class Row(NamedTuple):
@@ -50,34 +53,50 @@ def rows_of(document: Document) -> list[Row]:
 
 
 def _names(parts: Sequence[Part]) -> list[str]:
-    """Return what each row is called as a line; allowances and charges are numbered apart from lines."""
+    """Return what each row is called as a line; allowances and charges are numbered apart from lines.
+
+    No two are called the same, whatever the document calls its lines: they would pass for one.
+    """
     counts: dict[str, int] = defaultdict(int)
+    repeats: dict[str, int] = defaultdict(int)
+    taken = {_ROUNDING}
     names = []
     for part in parts:
         counts[part.sort] += 1
-        names.append(part.name if part.sort == "line" else f"{part.sort} {counts[part.sort]}")
+        name = plain = part.name if part.sort == "line" else f"{part.sort} {counts[part.sort]}"
+        while name in taken:
+            repeats[plain] += 1
+            name = f"{plain} ({repeats[plain] + 1})"
+        taken.add(name)
+        names.append(name)
     return names
 
 
 def _taxes(document: Document) -> list[Decimal]:
     """Return the tax of each part: its share of what the breakdown states for its category."""
-    of_rate: dict[TaxRate, list[int]] = defaultdict(list)
+    of_breakdown: dict[tuple[str, Decimal | None], list[int]] = defaultdict(list)
     for index, part in enumerate(document.parts):
-        of_rate[part.tax].append(index)
-    stated: dict[TaxRate, Decimal] = defaultdict(lambda: ZERO)
-    for subtotal in document.subtotals:
-        stated[subtotal.rate] += subtotal.tax
+        of_breakdown[part.tax.breakdown].append(index)
+    stated = {subtotal.rate.breakdown: subtotal.tax for subtotal in document.subtotals}
+    unit = _unit(document)
     taxes = [ZERO] * len(document.parts)
-    for rate, indices in of_rate.items():
-        for index, share in zip(
-            indices, shares([document.parts[at].net for at in indices], stated[rate]), strict=True
-        ):
+    for breakdown, indices in of_breakdown.items():
+        weights = [document.parts[at].net for at in indices]
+        for index, share in zip(indices, shares(weights, stated[breakdown], unit), strict=True):
             taxes[index] = share
     return taxes
 
 
-def shares(weights: Sequence[Decimal], total: Decimal) -> list[Decimal]:
-    """Divide a total, in cents, in proportion to weights; the shares add up to it exactly.
+def _unit(document: Document) -> Decimal:
+    """Return to what taxes are divided: the currency's minor unit, or less where the document states less."""
+    amounts = chain((part.net for part in document.parts), (one.tax for one in document.subtotals))
+    stated = max(-int(amount.normalize().as_tuple().exponent) for amount in amounts)
+    usual = minor_units(document.currency) if document.currency in known_currencies() else _CENTS
+    return Decimal(1).scaleb(-max(stated, usual))
+
+
+def shares(weights: Sequence[Decimal], total: Decimal, unit: Decimal) -> list[Decimal]:
+    """Divide a total, in units, in proportion to weights; the shares add up to it exactly.
 
     With weights that add up to nothing the last one takes all.
     """
@@ -88,7 +107,7 @@ def shares(weights: Sequence[Decimal], total: Decimal) -> list[Decimal]:
         if number == len(weights):
             upto = total
         elif whole:
-            upto = (total * seen / whole).quantize(_CENT, ROUND_HALF_UP)
+            upto = (total * seen / whole).quantize(unit, ROUND_HALF_UP)
         else:
             upto = ZERO
         found.append(upto - given)
@@ -113,9 +132,9 @@ def _row(document: Document, part: Part, name: str, tax: Decimal) -> Row:
 def _rounding(document: Document) -> Row:
     cells = {
         "po_no": document.order,
-        "line_no": "rounding",
+        "line_no": _ROUNDING,
         "account": document.accounting_cost,
-        "description": "rounding",
+        "description": _ROUNDING,
     }
     amount = document.totals.rounding or ZERO
     return Row(document.rounding_place, document.rounding_raw, _cells(document, cells, amount, ZERO))

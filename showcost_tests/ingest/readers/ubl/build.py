@@ -15,7 +15,10 @@ NAMESPACES = (
 
 @dataclass
 class Line:
-    """A line, or an allowance or charge on the document (`sort`), with its net amount and VAT."""
+    """A line, or an allowance or charge on the document (`sort`), with its net amount and VAT.
+
+    `number` is its BT-126 when it is not its place among the lines; `extra` is XML before its item.
+    """
 
     net: str
     code: str = "S"
@@ -23,6 +26,8 @@ class Line:
     sort: str = "line"
     text: str = "Tonangel & Zubehör"
     cost: str = ""
+    number: str = ""
+    extra: str = ""
 
 
 @dataclass
@@ -37,6 +42,9 @@ class Invoice:
     totals: dict[str, str] = field(default_factory=dict)
     taxes: dict[str, tuple[str, str]] = field(default_factory=dict)
     head: str = ""
+    type_code: str = ""
+    seller: str = "<cac:PartyIdentification><cbc:ID>V-DE-010</cbc:ID></cac:PartyIdentification>"
+    tail: str = ""
     tax_currency: tuple[str, str] | None = None
 
     def xml(self) -> str:
@@ -50,8 +58,8 @@ class Invoice:
             "LineExtensionAmount": net["line"],
             "TaxExclusiveAmount": without,
             "TaxInclusiveAmount": without + tax,
-            "AllowanceTotalAmount": net["allowance"] or None,
-            "ChargeTotalAmount": net["charge"] or None,
+            "AllowanceTotalAmount": net["allowance"] if self._has("allowance") else None,
+            "ChargeTotalAmount": net["charge"] if self._has("charge") else None,
             "PrepaidAmount": self.prepaid,
             "PayableRoundingAmount": self.rounding,
             "PayableAmount": without + tax - Decimal(self.prepaid or 0) + Decimal(self.rounding or 0),
@@ -63,11 +71,11 @@ class Invoice:
             f'<{kind} xmlns="urn:oasis:names:specification:ubl:schema:xsd:{kind}-2" {NAMESPACES}>'
             f"{self.head}<cbc:ID>R-17</cbc:ID><cbc:IssueDate>2026-10-05</cbc:IssueDate>"
             f"<cbc:DueDate>2026-11-04</cbc:DueDate>"
-            f"<cbc:{kind}TypeCode>{381 if self.credit else 380}</cbc:{kind}TypeCode>"
+            f"<cbc:{kind}TypeCode>{self.type_code or (381 if self.credit else 380)}</cbc:{kind}TypeCode>"
             f"<cbc:DocumentCurrencyCode>{self.currency}</cbc:DocumentCurrencyCode>"
             "<cbc:AccountingCost>3630</cbc:AccountingCost>"
             "<cac:AccountingSupplierParty><cac:Party>"
-            "<cac:PartyIdentification><cbc:ID>V-DE-010</cbc:ID></cac:PartyIdentification>"
+            f"{self.seller}"
             "<cac:PartyName><cbc:Name>Wachschutz Drewitz GmbH</cbc:Name></cac:PartyName>"
             "<cac:PostalAddress><cac:Country><cbc:IdentificationCode>DE</cbc:IdentificationCode>"
             "</cac:Country></cac:PostalAddress>"
@@ -78,12 +86,15 @@ class Invoice:
             + self._taxes(breakdown, tax)
             + f"<cac:LegalMonetaryTotal>{monetary}</cac:LegalMonetaryTotal>"
             + "".join(self._line(number, line) for number, line in enumerate(lines, start=1))
-            + f"</{kind}>"
+            + f"{self.tail}</{kind}>"
         )
 
     def data(self, encoding: str = "utf-8") -> bytes:
         """Return the document as the bytes of a file."""
         return f'<?xml version="1.0" encoding="{encoding}"?>\n{self.xml()}'.encode(encoding)
+
+    def _has(self, sort: str) -> bool:
+        return any(line.sort == sort for line in self.lines)
 
     def _net(self, sort: str) -> Decimal:
         return sum((Decimal(line.net) for line in self.lines if line.sort == sort), Decimal(0))
@@ -97,7 +108,7 @@ class Invoice:
         found = {}
         for (code, percent), base in taxable.items():
             tax = (base * Decimal(percent or 0) / 100).quantize(CENT, ROUND_HALF_UP)
-            stated = self.taxes.get(code)
+            stated = self.taxes.get(f"{code}{percent}", self.taxes.get(code))
             found[code, percent] = (Decimal(stated[0]), Decimal(stated[1])) if stated else (base, tax)
         return found
 
@@ -140,7 +151,8 @@ class Invoice:
         kind = "CreditNoteLine" if self.credit else "InvoiceLine"
         cost = f"<cbc:AccountingCost>{line.cost}</cbc:AccountingCost>" if line.cost else ""
         return (
-            f"<cac:{kind}><cbc:ID>{number}</cbc:ID>{self._amount('LineExtensionAmount', line.net)}{cost}"
+            f"<cac:{kind}><cbc:ID>{line.number or number}</cbc:ID>"
+            f"{self._amount('LineExtensionAmount', line.net)}{cost}{line.extra}"
             f"<cac:Item><cbc:Name>{escape(line.text)}</cbc:Name>"
             f"{self._category('ClassifiedTaxCategory', line.code, line.percent)}</cac:Item></cac:{kind}>\n"
         )
