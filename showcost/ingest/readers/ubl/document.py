@@ -25,7 +25,7 @@ from showcost.ingest.readers.ubl.elements import (
     tag,
     text,
 )
-from showcost.ingest.readers.ubl.markup import CREDIT_NOTE, Markup
+from showcost.ingest.readers.ubl.markup import CREDIT_NOTE, Markup, check_repeated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -172,7 +172,7 @@ def read_document(markup: Markup) -> Document:
         for total in elements(root, "cac:TaxTotal")
         if attribute(element(total, "cbc:TaxAmount"), "currencyID") == currency
     ]
-    return Document(
+    document = Document(
         is_credit_note=credit,
         number=required(root, "cbc:ID"),
         issued=_required_date(root, "cbc:IssueDate"),
@@ -189,6 +189,19 @@ def read_document(markup: Markup) -> Document:
         rounding_raw=_raw(monetary),
         foreign=tuple(_foreign(root, currency)),
     )
+    check_repeated("its own fields", _own_characters(document, _period(root)), len(document.parts))
+    return document
+
+
+def _own_characters(document: Document, period: tuple[str, str]) -> int:
+    """Return how long what each row repeats of the document is."""
+    seller = document.seller
+    fields = (
+        *(document.number, document.issued, document.due, document.type_code, document.currency),
+        *(document.order, document.accounting_cost, *period),
+        *(seller.code, seller.name, seller.tax_id, seller.country),
+    )
+    return sum(map(len, fields))
 
 
 def _raw(at: Element) -> str:

@@ -1,8 +1,8 @@
 """The XML of an e-invoice: parsed without trusting it, each part with its place in the bytes.
 
 A first pass with expat refuses what an e-invoice never needs (a document type, and with it entities of any
-sort; inclusions), bounds depth, elements, tags and namespaces, so that the tree stays in proportion to the
-document, and notes where each part stands; only then is a tree built. What the elements mean is `document`.
+sort; inclusions), bounds depth, elements, tags and namespaces, so that what is made of it stays in
+proportion, and notes where each part stands; only then is a tree built. What the elements mean is `document`.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ _MOST_NODES: Final = 2_000_000
 """Of elements, attributes and declared namespaces; 64 MiB of ordinary lines have fewer."""
 _LONGEST_TAG: Final = 2**20
 """Of a tag, comment or processing instruction, in bytes; texts may be of any length."""
-_LONGEST_NAMESPACES: Final = 8_192
-"""Characters of all namespaces declared above the parts: the XML of each part repeats them."""
+_MOST_REPEATED: Final = 2**28
+"""Characters in all rows of what stands in the document once: its namespaces, and its own fields."""
 _BLOCK: Final = 2**18
 _INCLUSIONS: Final = "http://www.w3.org/2001/XInclude"
 _LOCAL_NAME: Final = re.compile(r"[A-Za-z]{1,40}")
@@ -56,6 +56,12 @@ def looks_like_ubl(head: bytes) -> bool:
     )
 
 
+def check_repeated(what: str, characters: int, times: int) -> None:
+    """Raise UnreadableError when what each row repeats of the document would be out of proportion to it."""
+    if characters * times > _MOST_REPEATED:
+        raise UnreadableError(f"{characters} characters of {what}, which {times} parts would repeat")
+
+
 def parse(data: bytes, encoding: str | None = None) -> Markup:
     """Return the invoice or credit note in `data`, which may stand in an envelope.
 
@@ -66,6 +72,7 @@ def parse(data: bytes, encoding: str | None = None) -> Markup:
     """
     scout = _Scout(encoding)
     scout.scan(data)
+    check_repeated("namespaces", scout.namespaces, len(scout.places))
     # What makes a huge tree dangerous is entities and depth, which the scout has refused; attachments in
     # base64 may be larger than what lxml allows otherwise.
     parser = etree.XMLParser(
@@ -103,11 +110,11 @@ class _Scout:
 
     def __init__(self, encoding: str | None) -> None:
         self.places: list[tuple[int, int]] = []
+        self.namespaces = 0
         self._path: list[str] = []
         self._root = 0
         self._start = 0
         self._nodes = 0
-        self._namespaces = 0
         self._parser = expat.ParserCreate(encoding, namespace_separator=" ")
         self._parser.StartDoctypeDeclHandler = self._refuse
         self._parser.EntityDeclHandler = self._refuse
@@ -145,9 +152,7 @@ class _Scout:
     def _declare(self, prefix: str | None, uri: str | None) -> None:
         self._count(1)
         if not self._root:
-            self._namespaces += len(prefix or "") + len(uri or "")
-            if self._namespaces > _LONGEST_NAMESPACES:
-                raise UnreadableError(f"XML with namespaces of more than {_LONGEST_NAMESPACES} characters")
+            self.namespaces += len(prefix or "") + len(uri or "")
 
     def _begin(self, name: str, attributes: Sized) -> None:
         if len(self._path) >= _DEEPEST:
