@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -317,19 +318,36 @@ def test_shares_add_up_to_the_total(weights: list[Decimal], total: Decimal) -> N
     assert all(share == round(share, 2) for share in found)
 
 
-@settings(max_examples=50, deadline=None)
+RATES = st.sampled_from(
+    [("S", "19"), ("S", "7.5"), ("L", "7"), ("L", "0"), ("M", "4"), ("E", "0"), ("AE", "0"), ("O", None)]
+)
+SORTS = st.sampled_from(["line", "line", "allowance", "charge"])
+
+
+@settings(max_examples=100, deadline=None)
 @given(
-    nets=st.lists(st.tuples(AMOUNTS, st.sampled_from(["19", "7", "0"])), min_size=1, max_size=12),
+    parts=st.lists(st.tuples(AMOUNTS, RATES, SORTS), min_size=1, max_size=12),
+    rounding=st.none() | st.decimals(-1, 1, places=2).map(str),
     credit=st.booleans(),
+    currency=st.sampled_from(["EUR", "SEK", "RSD"]),
 )
 def test_every_document_that_adds_up_is_taken_whole(
-    tmp_path_factory: pytest.TempPathFactory, nets: list[tuple[Decimal, str]], credit: bool
+    tmp_path_factory: pytest.TempPathFactory,
+    parts: list[tuple[Decimal, tuple[str, str | None], str]],
+    rounding: str | None,
+    credit: bool,
+    currency: str,
 ) -> None:
-    lines = [Line(f"{net}", percent=percent) for net, percent in nets]
-    found = read(tmp_path_factory.mktemp("ubl"), Invoice(lines, credit=credit))
+    lines = [Line("1.00"), *(Line(f"{net}", *rate, sort) for net, rate, sort in parts)]
+    document = Invoice(lines, credit=credit, rounding=rounding, currency=currency)
+    found = read(tmp_path_factory.mktemp("ubl"), document)
     assert found.rejected == []
-    sign = -1 if credit else 1
-    assert found.total("net_amount") == sign * sum((net for net, _ in nets), Decimal(0))
+    signed = [Decimal(line.net) * (-1 if line.sort == "allowance" else 1) for line in lines]
+    total = sum(signed, Decimal(rounding or 0))
+    assert found.total("net_amount") == (-total if credit else total)
+    tax = re.search(r"<cac:TaxTotal><cbc:TaxAmount[^>]*>([^<]*)<", document.xml())
+    assert tax is not None
+    assert found.total("tax_amount") == (-Decimal(tax[1]) if credit else Decimal(tax[1]))
     assert found.total("gross_amount") == found.total("net_amount") + found.total("tax_amount")
 
 
