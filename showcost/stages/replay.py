@@ -272,8 +272,12 @@ class _FeedReplay:
             if raw is not None and (staged is None or staged.inputs.get("raw") != raw.sha256):
                 # The other rows of the date are yet to be validated: it stays due.
                 inputs_now["raw"] = ""
-            if staged is not None:
-                inputs_now["closed"] = texts_of(staged.inputs.get("closed"))
+            if staged is not None and tables[quarantine_asset(name)].num_rows:
+                judged_by = texts_of(staged.inputs.get("closed"))
+                if judged_by != inputs_now["closed"]:
+                    # Not all of its rows were judged by the same closed periods: it stays due, whatever is
+                    # closed or opened next.
+                    inputs_now["raw"] = ""
             self._store.write(asset, part, tables[asset], inputs_now)
 
     def _replaced(self, asset: str, part: str, came: pa.Table) -> pa.Table:
