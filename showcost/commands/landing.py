@@ -128,7 +128,7 @@ def status_answer(
     for state in states:
         total.add(state.total)
     balances = all(tally.balances for state in states for _, tally in state.deliveries) and total.balances
-    standing = _provisional(home)
+    standing = _provisional(home, as_of)
     at = None if as_of is None else AuditLog(home.path).time_as_of(as_of)
     findings = counts_of_findings(standing_findings(home, feeds, at))
     facts = {
@@ -168,9 +168,9 @@ class Standing:
     base_amount: Decimal
 
 
-def _provisional(home: Home) -> list[Standing]:
+def _provisional(home: Home, as_of: int | None) -> list[Standing]:
     dates = home.production.dates
-    rows = open_accruals(home, dates.start, dates.end)
+    rows = open_accruals(home, dates.start, dates.end, as_of=as_of)
     sums: dict[tuple[str, str], Standing] = {}
     for row in rows.to_pylist() if rows is not None else []:
         key = (row["feed"], row["currency"])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from showcost.commands.options import chosen_feeds, from_option, span, to_option
+from showcost.commands.options import as_of_option, chosen_feeds, from_option, moment, span, to_option
 from showcost.commands.output import Answer, answers, say, show_table
 from showcost.config.home import open_home
 from showcost.core.errors import InputError
@@ -28,11 +28,17 @@ def period() -> None:
 
 
 @period.command("list")
+@as_of_option
 @answers
-def list_periods() -> Answer:
+def list_periods(as_of: str | None) -> Answer:
     """List the closed periods."""
-    closed = closed_periods(open_home())
-    facts = {"closed": [{"name": one.name, "from": one.start, "to": one.end} for one in closed]}
+    home = open_home()
+    known = moment(home, as_of)
+    closed = closed_periods(home, known)
+    facts = {
+        "as_of": known,
+        "closed": [{"name": one.name, "from": one.start, "to": one.end} for one in closed],
+    }
 
     def show() -> None:
         if closed:

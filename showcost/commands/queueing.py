@@ -36,7 +36,7 @@ from showcost.stages.pay_queue import (
 )
 from showcost.stages.pulling import missing_pages
 from showcost.stages.queue import WAITING, QueueRow, RowState, Wanted, counts_by, queue_rows
-from showcost.stages.replay import Replayed, RowPlace, preview, replay
+from showcost.stages.replay import Preview, Replayed, RowPlace, preview, replay
 from showcost.stages.rows import FoundRow, find_rows, rows_at
 from showcost.stages.trace import trace_row
 
@@ -93,7 +93,7 @@ def list_rows(as_of: str | None, limit: int, *, findings: bool, **options: objec
     known = moment(home, as_of)
     feeds = chosen_feeds(home, feed_name)
     rows = queue_rows(home, feeds, wanted, known)
-    letters = _letters(home, feeds, wanted) if known is None else []
+    letters = _letters(home, feeds, wanted, known)
     now = AuditLog(home.path).time_as_of(known)
     counted = counts_by(rows)
     findings_counted = counts_of_findings(standing_findings(home, feeds, None if known is None else now))
@@ -146,8 +146,8 @@ def _list_findings(as_of: str | None, limit: int, options: Mapping[str, object])
     if options["vendor"] or options["state_names"]:
         raise InputError("--findings is narrowed by --feed, --code, --from and --to only")
     wanted, known = _wanted(home, options), moment(home, as_of)
-    at = None if known is None else AuditLog(home.path).time_as_of(known)
-    found = standing_findings(home, chosen_feeds(home, _text(options["feed_name"])), at)
+    feeds = chosen_feeds(home, _text(options["feed_name"]))
+    found = standing_findings(home, feeds, _time_as_of(home, known))
     found = chosen_findings(found, wanted.code, wanted.first, wanted.last)
 
     def show() -> None:
@@ -160,12 +160,12 @@ def _list_findings(as_of: str | None, limit: int, options: Mapping[str, object])
     return Answer({"as_of": known, "findings": [finding_facts(one) for one in found]}, show)
 
 
-def _letters(home: Home, feeds: Sequence[FeedSpec], wanted: Wanted) -> list[DeadLetter]:
+def _letters(home: Home, feeds: Sequence[FeedSpec], wanted: Wanted, as_of: int | None) -> list[DeadLetter]:
     """Return the pages of vendors' APIs that are missing: they wait in the queue as rows do."""
     if RowState.PENDING not in wanted.states or wanted.code not in {None, EXHAUSTED} or wanted.vendor:
         return []
     first, last = wanted.first or date.min, wanted.last or date.max
-    letters = [letter for feed in feeds for letter in missing_pages(home, feed)]
+    letters = [letter for feed in feeds for letter in missing_pages(home, feed, as_of)]
     return [one for one in letters if one.window.first <= last and first <= one.window.last]
 
 
@@ -222,24 +222,21 @@ def _show_rows(rows: Sequence[QueueRow], now: datetime) -> None:
 
 
 @queue.command("show")
-@click.argument("row")
+@click.argument("row", metavar="ID")
+@as_of_option
 @answers
-def show_row(row: str) -> Answer:
+def show_row(row: str, as_of: str | None) -> Answer:
     """Show one row (ID is that of the row or of an entry): raw text, every reason, what was decided."""
     home = open_home()
-    (found,) = find_rows(home, [row])
-    expected = preview(home, found.place)
-    about = findings_about(home, found.place)
-    facts = trace_row(home, found) | {
+    known = moment(home, as_of)
+    (found,) = find_rows(home, [row], known)
+    # What a replay would come to is a question about now.
+    expected = preview(home, found.place) if known is None else None
+    about = findings_about(home, found.place, _time_as_of(home, known))
+    facts = {"as_of": known} | trace_row(home, found, known)
+    facts |= {
         "findings": [finding_facts(one) for one in about],
-        "replay_would": {
-            "outcome": expected.disposition,
-            "codes": expected.codes,
-            "entries": [
-                dict(zip(("component", "account", "amount", "currency"), one, strict=True))
-                for one in expected.components
-            ],
-        },
+        "replay_would": None if expected is None else _preview_facts(expected),
     }
 
     def show() -> None:
@@ -255,17 +252,36 @@ def show_row(row: str) -> Answer:
         show_decisions(facts["decisions"])
         if found.standing:
             say(f"It is posted; `showcost trace {found.row_id[:ID_SHOWN]}` shows its entries.")
-        elif expected.components:
-            columns = ["component", "account", "amount", ""]
-            rows = [
-                (name, account, readable_amount(amount), code)
-                for name, account, amount, code in expected.components
-            ]
-            show_table("A replay would post", columns, rows)
-        else:
-            say(f"A replay would post nothing: {expected.disposition}, {' '.join(expected.codes)}.")
+        elif expected is not None:
+            _show_preview(expected)
 
     return Answer(facts, show)
+
+
+def _time_as_of(home: Home, known: int | None) -> datetime | None:
+    """Return the time of an audit record; None for now."""
+    return None if known is None else AuditLog(home.path).time_as_of(known)
+
+
+def _preview_facts(expected: Preview) -> Mapping[str, object]:
+    return {
+        "outcome": expected.disposition,
+        "codes": expected.codes,
+        "entries": [
+            dict(zip(("component", "account", "amount", "currency"), one, strict=True))
+            for one in expected.components
+        ],
+    }
+
+
+def _show_preview(expected: Preview) -> None:
+    if not expected.components:
+        say(f"A replay would post nothing: {expected.disposition}, {' '.join(expected.codes)}.")
+        return
+    rows = [
+        (name, account, readable_amount(amount), code) for name, account, amount, code in expected.components
+    ]
+    show_table("A replay would post", ["component", "account", "amount", ""], rows)
 
 
 def show_decisions(decisions: Sequence[Mapping[str, Any]]) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from showcost.commands.options import days_between, from_option, span, to_option
+from showcost.commands.options import as_of_option, days_between, from_option, moment, span, to_option
 from showcost.commands.output import Answer, answers, say, show_table
 from showcost.config.home import open_home
 from showcost.stages.fx_checks import all_unchanged, calendar, irs_band, jumps, pinned_rates
@@ -29,13 +29,15 @@ def fx() -> None:
 @from_option
 @to_option
 @click.option("--all-currencies", is_flag=True, help="Not only those of the production.")
+@as_of_option
 @answers
-def show(first: datetime | None, last: datetime | None, *, all_currencies: bool) -> Answer:
+def show(first: datetime | None, last: datetime | None, *, all_currencies: bool, as_of: str | None) -> Answer:
     """Show the pinned rates of a range, in units per euro."""
     home = open_home()
     start, end = span(home, first, last)
     wanted = None if all_currencies else set(home.production.currencies)
-    pinned = pinned_rates(home, [start, end]) if home.ledger.exists() else {}
+    known = moment(home, as_of)
+    pinned = pinned_rates(home, [start, end], known) if home.ledger.exists() else {}
     rows = [
         {"date": day, "currency": code, "rate": rate, "published": published, "snapshot_id": snapshot}
         for day, rates in pinned.items()
@@ -49,7 +51,7 @@ def show(first: datetime | None, last: datetime | None, *, all_currencies: bool)
         if not rows:
             say("Nothing is pinned in this range; `showcost fx pin` pins what is published.")
 
-    return Answer({"rates": rows}, display)
+    return Answer({"as_of": known, "rates": rows}, display)
 
 
 @fx.command()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from showcost.commands.options import as_of_option, moment
 from showcost.commands.output import Answer, answers, say, show_table
 from showcost.commands.queueing import show_decisions
 from showcost.config.home import open_home
@@ -21,12 +22,14 @@ _SHOWN = 12
 
 @click.command()
 @click.argument("entry")
+@as_of_option
 @answers
-def trace(entry: str) -> Answer:
+def trace(entry: str, as_of: str | None) -> Answer:
     """Trace ENTRY (the id of an entry or a row, at least six digits) to its delivery, rules, rate and run."""
     home = open_home()
-    (row,) = find_rows(home, [entry])
-    facts = trace_row(home, row)
+    known = moment(home, as_of)
+    (row,) = find_rows(home, [entry], known)
+    facts = {"as_of": known} | trace_row(home, row, known)
     return Answer(facts, lambda: _show(facts))
 
 

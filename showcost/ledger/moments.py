@@ -6,7 +6,7 @@ what was known then is what has no later one.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from showcost.core.errors import InputError
@@ -35,7 +35,8 @@ def moment_of(audit: AuditLog, text: str) -> int:
             " 2026-10-12T18:00:00+00:00"
         ) from None
     if moment.tzinfo is None:
-        raise InputError(f"the time {text} needs its offset from UTC, such as {text}+00:00")
+        example = moment.replace(tzinfo=UTC).isoformat()
+        raise InputError(f"the time {text} needs its offset from UTC, such as {example}")
     if moment > audit.now():
         raise InputError(f"{text} has not come yet; what is known then can still change")
     return audit.at_moment(moment).seq

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     import duckdb
 
-    from showcost.ledger.audit import Record
+    from showcost.ledger.audit import AuditLog, Record
     from showcost.ledger.store import Ledger
 
 ACCRUAL, RELEASE = "accrual", "release"
@@ -163,18 +163,40 @@ def release(
 
 
 def provisional(
-    connection: duckdb.DuckDBPyConnection, first: date, last: date, feed: str | None = None
+    connection: duckdb.DuckDBPyConnection,
+    first: date,
+    last: date,
+    feed: str | None = None,
+    segments: Sequence[Path] | None = None,
 ) -> pa.Table:
     """Return the accruals of some dates that were not released, for reports to show apart.
 
-    Columns: feed, transaction_date, vendor_code, account, description, due_date, currency, amount,
-    base_currency, base_amount, rate_date, snapshot_id, because; ordered by the first four.
+    As they are, or as some segments have them (`accrual_segments`). Columns: feed, transaction_date,
+    vendor_code, account, description, due_date, currency, amount, base_currency, base_amount, rate_date,
+    snapshot_id, because; ordered by the first four.
     """
-    return connection.sql(_OPEN, params={"first": first, "last": last, "feed": feed}).to_arrow_table()
+    asked = {"first": first, "last": last, "feed": feed}
+    if segments is None:
+        return connection.sql(_OPEN.format("provisional_accruals"), params=asked).to_arrow_table()
+    if not segments:
+        return connection.sql(_OPEN.format(_NO_ACCRUALS), params=asked).to_arrow_table()
+    files = {"segments": [str(path) for path in segments]}
+    return connection.sql(_OPEN.format("read_parquet($segments)"), params=asked | files).to_arrow_table()
+
+
+def accrual_segments(audit: AuditLog, as_of: int | None = None) -> list[Path]:
+    """Return the segments of all accruals and releases, as known after an audit record, or now."""
+    return [
+        audit.segment_path(record.segment)
+        for record in audit.records()
+        if record.kind in (Kind.ACCRUED, Kind.RELEASED)
+        and record.segment is not None
+        and (as_of is None or record.seq <= as_of)
+    ]
 
 
 def differing_from_record(
-    connection: duckdb.DuckDBPyConnection, segments: Sequence[str]
+    connection: duckdb.DuckDBPyConnection, segments: Sequence[Path]
 ) -> tuple[int, list[tuple[str, str]]]:
     """Return how many rows there are, and (accrual, event) of those that are not as in the segments."""
     counted: list[tuple[int]] = connection.execute("SELECT count(*) FROM provisional_accruals").fetchall()
@@ -183,7 +205,8 @@ def differing_from_record(
             "SELECT accrual_id, event FROM provisional_accruals ORDER BY ALL"
         ).fetchall()
         return counted[0][0], found
-    return counted[0][0], connection.execute(_DIFFERING, {"segments": list(segments)}).fetchall()
+    files = {"segments": [str(path) for path in segments]}
+    return counted[0][0], connection.execute(_DIFFERING, files).fetchall()
 
 
 def _wanted(books: Books, accruals: Sequence[Accrual]) -> pa.Table:
@@ -263,11 +286,13 @@ ANTI JOIN (FROM provisional_accruals WHERE event = '{RELEASE}') USING (accrual_i
 ORDER BY accrual_id
 """
 
+_NO_ACCRUALS: Final = "(FROM provisional_accruals LIMIT 0)"
+
 _OPEN: Final = f"""
 SELECT feed, transaction_date, vendor_code, account, description, due_date, currency, amount, base_currency,
     base_amount, rate_date, snapshot_id, because
-FROM (FROM provisional_accruals WHERE event = '{ACCRUAL}')
-ANTI JOIN (FROM provisional_accruals WHERE event = '{RELEASE}') USING (accrual_id)
+FROM (FROM {{0}} WHERE event = '{ACCRUAL}')
+ANTI JOIN (FROM {{0}} WHERE event = '{RELEASE}') USING (accrual_id)
 WHERE transaction_date BETWEEN $first AND $last AND (CAST($feed AS VARCHAR) IS NULL OR feed = $feed)
 ORDER BY feed, transaction_date, vendor_code, account
 """

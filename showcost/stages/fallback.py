@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final
 from showcost.ingest.api.dead_letters import DeadLetters
 from showcost.ingest.api.journal import Journal
 from showcost.ingest.api.windows import Window, windows
-from showcost.ledger.provisional import Accrual, Books, accrue, provisional, release
+from showcost.ledger.provisional import Accrual, Books, accrual_segments, accrue, provisional, release
 from showcost.ledger.recovery import writing
 from showcost.ledger.steps import RELEASED, Step, fresh_steps, last_steps, note_steps
 from showcost.ledger.store import Ledger
@@ -99,13 +99,19 @@ def _releases(plan: Fallback, feed: FeedSpec) -> list[Step]:
     ]
 
 
-def open_accruals(home: Home, first: date, last: date, feed: str | None = None) -> pa.Table | None:
-    """Return the accruals that stand, see `provisional`; None while there is no ledger."""
+def open_accruals(
+    home: Home, first: date, last: date, feed: str | None = None, as_of: int | None = None
+) -> pa.Table | None:
+    """Return the accruals that stand, as known after an audit record, or now; see `provisional`.
+
+    None while there is no ledger.
+    """
     ledger = Ledger(home.ledger)
     if not ledger.exists():
         return None
+    segments = None if as_of is None else accrual_segments(ledger.audit, as_of)
     with ledger.read() as connection:
-        return provisional(connection, first, last, feed)
+        return provisional(connection, first, last, feed, segments)
 
 
 def _plan(home: Home, feed: FeedSpec, dates: Sequence[date]) -> Fallback:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final
 from showcost.fx.checks import CheckResult, calendar_complete, day_on_day_jumps, irs_yearly_band
 from showcost.fx.snapshots import RATE_TYPE
 from showcost.fx.store import verify
+from showcost.ledger import states
+from showcost.ledger.states import Kind
 from showcost.ledger.store import Ledger
 from showcost.stages.rates import known_history
 from showcost.stages.verdicts import Verdict
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from showcost.config.home import Home
+    from showcost.ledger.audit import AuditLog
 
 
 @dataclass(frozen=True)
@@ -42,14 +45,32 @@ WHERE snapshot_date BETWEEN $first AND $last ORDER BY snapshot_date, currency
 """
 
 
-def pinned_rates(home: Home, dates: Sequence[date]) -> Mapping[date, list[tuple[str, str, date, str]]]:
-    """Return, per date with a snapshot, its (currency, units per euro, publication date, snapshot id)."""
+def pinned_rates(
+    home: Home, dates: Sequence[date], as_of: int | None = None
+) -> Mapping[date, list[tuple[str, str, date, str]]]:
+    """Return, per date with a snapshot, its (currency, units per euro, publication date, snapshot id).
+
+    As known after an audit record, or now.
+    """
     found: dict[date, list[tuple[str, str, date, str]]] = {}
-    with Ledger(home.ledger).read() as connection:
+    ledger = Ledger(home.ledger)
+    with ledger.read() as connection:
         rows = connection.execute(_RATES, {"first": dates[0], "last": dates[-1]}).fetchall()
+    known = None if as_of is None else _pinned_until(ledger.audit, as_of)
     for day, currency, rate, published, snapshot in rows:
-        found.setdefault(day, []).append((currency, rate, published, snapshot))
+        if known is None or day.isoformat() in known:
+            found.setdefault(day, []).append((currency, rate, published, snapshot))
     return found
+
+
+def _pinned_until(audit: AuditLog, as_of: int) -> set[str]:
+    """Return the dates whose rates were pinned up to an audit record."""
+    return {
+        states.parse(text).name
+        for record in audit.records()
+        if record.seq <= as_of and record.kind is Kind.FX_PINNED
+        for text in record.subjects
+    }
 
 
 def snapshots_unchanged(home: Home, dates: Sequence[date]) -> dict[date, Verdict]:

@@ -51,9 +51,9 @@ def chosen_findings(
     ]
 
 
-def findings_about(home: Home, place: RowPlace) -> list[Finding]:
-    """Return the findings about one row that wait for a look."""
-    return [one for one in FindingsStore(home.path).current(place.feed) if place_of(one) == place]
+def findings_about(home: Home, place: RowPlace, at: datetime | None = None) -> list[Finding]:
+    """Return the findings about one row that wait for a look, as known at a moment, or now."""
+    return [one for one in FindingsStore(home.path).current(place.feed, at=at) if place_of(one) == place]
 
 
 def counts_of_findings(found: Iterable[Finding]) -> Mapping[str, Mapping[str, int]]:

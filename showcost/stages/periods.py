@@ -38,9 +38,9 @@ def closed_periods(home: Home, as_of: int | None = None) -> tuple[ClosedPeriod, 
     return tuple(closed[name] for name in sorted(closed))
 
 
-def current_production(home: Home) -> Production:
-    """Return the production with the periods that are closed now."""
-    return home.production.model_copy(update={"closed_periods": closed_periods(home)})
+def current_production(home: Home, as_of: int | None = None) -> Production:
+    """Return the production with the periods that are closed, as known after an audit record, or now."""
+    return home.production.model_copy(update={"closed_periods": closed_periods(home, as_of)})
 
 
 def closed_on(periods: Sequence[ClosedPeriod], day: date) -> list[str]:

@@ -13,6 +13,7 @@ from showcost.ingest.api.dead_letters import EXHAUSTED, DeadLetters
 from showcost.ingest.api.failures import PASSING
 from showcost.ingest.api.journal import Journal
 from showcost.ingest.api.windows import windows
+from showcost.ledger.audit import AuditLog
 from showcost.stages.verdicts import Verdict
 
 if TYPE_CHECKING:
@@ -31,9 +32,10 @@ NEVER: Final = "never pulled"
 _NAMED: Final = 3
 
 
-def missing_pages(home: Home, feed: FeedSpec) -> list[DeadLetter]:
-    """Return the pages of a feed that could not be had so far."""
-    return DeadLetters(home.raw, feed.name).open()
+def missing_pages(home: Home, feed: FeedSpec, as_of: int | None = None) -> list[DeadLetter]:
+    """Return the pages of a feed that could not be had, as known after an audit record, or so far."""
+    letters = DeadLetters(home.raw, feed.name)
+    return letters.open() if as_of is None else letters.open_as_of(AuditLog(home.path), as_of)
 
 
 def pulled_dates(home: Home, feed: FeedSpec, dates: Sequence[date]) -> dict[date, tuple[str, int]]:

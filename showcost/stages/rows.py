@@ -13,6 +13,7 @@ from showcost.core.engine import engine
 from showcost.core.errors import InputError
 from showcost.ledger.audit import AuditLog
 from showcost.ledger.decisions import ROW_ID_SQL, effective_decisions
+from showcost.ledger.moments import known_entries
 from showcost.ledger.store import Ledger
 from showcost.stages.outcomes import as_recorded, outcome_logs
 from showcost.stages.replay import RowPlace
@@ -72,8 +73,8 @@ class FoundRow:
         return fields
 
 
-def find_rows(home: Home, ids: Sequence[str]) -> list[FoundRow]:
-    """Return the rows with these ids, each once, in the order given.
+def find_rows(home: Home, ids: Sequence[str], as_of: int | None = None) -> list[FoundRow]:
+    """Return the rows with these ids, each once, in the order given; as known after an audit record, or now.
 
     An id is that of a row or of a ledger entry, or the beginning of one (at least six digits) that only one
     row has. Raises InputError for one that no row has, or several.
@@ -81,16 +82,17 @@ def find_rows(home: Home, ids: Sequence[str]) -> list[FoundRow]:
     for text in ids:
         if len(text) < LEAST_DIGITS or set(text) - set("0123456789abcdef"):
             raise InputError(f"{text!r} is no id: give at least {LEAST_DIGITS} of its hexadecimal digits")
-    entries = _entry_rows(home, ids)
-    recorded = _recorded(home, ids, [place for found in entries.values() for place in found])
+    entries = _entry_rows(home, ids, as_of)
+    recorded = _recorded(home, ids, [place for found in entries.values() for place in found], as_of)
     chosen: dict[RowPlace, None] = {}
     for text in ids:
         places = set(entries.get(text, ())) | {place for place in recorded if place.row_id.startswith(text)}
         if len(places) != 1:
             found = "no row or entry has" if not places else f"{len(places)} rows have"
-            raise InputError(f"{found} an id that begins with {text}")
+            then = "" if as_of is None else f" after audit record {as_of}"
+            raise InputError(f"{found} an id that begins with {text}{then}")
         chosen[places.pop()] = None
-    return _completed(home, {place: recorded[place] for place in chosen})
+    return _completed(home, {place: recorded[place] for place in chosen}, as_of)
 
 
 def rows_at(home: Home, places: Sequence[RowPlace]) -> list[FoundRow]:
@@ -102,7 +104,7 @@ def rows_at(home: Home, places: Sequence[RowPlace]) -> list[FoundRow]:
     return _completed(home, {place: recorded[place] for place in places})
 
 
-def _entry_rows(home: Home, ids: Sequence[str]) -> dict[str, set[RowPlace]]:
+def _entry_rows(home: Home, ids: Sequence[str], as_of: int | None) -> dict[str, set[RowPlace]]:
     """Return the rows of the entries whose ids begin with one of these."""
     ledger = Ledger(home.ledger)
     found: dict[str, set[RowPlace]] = {}
@@ -111,7 +113,7 @@ def _entry_rows(home: Home, ids: Sequence[str]) -> dict[str, set[RowPlace]]:
     with ledger.read() as connection:
         connection.register("asked", pa.table({"text": pa.array(ids, pa.string())}))
         for text, feed, delivery, record in connection.execute(
-            "SELECT DISTINCT text, feed, delivery, record FROM ledger_entries"
+            f"SELECT DISTINCT text, feed, delivery, record FROM {known_entries(as_of)}"  # noqa: S608 - no values
             " JOIN asked ON starts_with(entry_id, text)"
         ).fetchall():
             found.setdefault(text, set()).add(RowPlace(feed, delivery, record))
@@ -126,10 +128,12 @@ WHERE EXISTS (FROM asked WHERE starts_with(row_id, text))
 """  # noqa: S608 - constants only
 
 
-def _recorded(home: Home, ids: Sequence[str], named: Sequence[RowPlace]) -> dict[RowPlace, Mapping[str, Any]]:
+def _recorded(
+    home: Home, ids: Sequence[str], named: Sequence[RowPlace], as_of: int | None = None
+) -> dict[RowPlace, Mapping[str, Any]]:
     """Return what the audit log says of the rows with these ids or places."""
     found: dict[RowPlace, Mapping[str, Any]] = {}
-    logs = outcome_logs(AuditLog(home.path))
+    logs = outcome_logs(AuditLog(home.path), as_of)
     places = pa.table(
         {
             "feed": pa.array([one.feed for one in named], pa.string()),
@@ -153,11 +157,14 @@ _ENTRIES: Final = """
 SELECT ledger_entries.*, batches.seq, batches.run_id, batches.posted_at
 FROM ledger_entries SEMI JOIN places USING (feed, delivery, record)
 JOIN batches USING (batch_id)
+WHERE CAST($as_of AS BIGINT) IS NULL OR batches.seq <= $as_of
 ORDER BY batches.seq, generation, component, entry_id
 """
 
 
-def _completed(home: Home, recorded: Mapping[RowPlace, Mapping[str, Any]]) -> list[FoundRow]:
+def _completed(
+    home: Home, recorded: Mapping[RowPlace, Mapping[str, Any]], as_of: int | None = None
+) -> list[FoundRow]:
     ledger = Ledger(home.ledger)
     entries: dict[RowPlace, list[Mapping[str, Any]]] = {}
     effects: dict[str, Mapping[str, Any]] = {}
@@ -171,9 +178,10 @@ def _completed(home: Home, recorded: Mapping[RowPlace, Mapping[str, Any]]) -> li
         )
         with ledger.read() as connection:
             connection.register("places", places)
-            for row in connection.sql(_ENTRIES).to_arrow_table().to_pylist():
+            for row in connection.sql(_ENTRIES, params={"as_of": as_of}).to_arrow_table().to_pylist():
                 entries.setdefault(RowPlace(row["feed"], row["delivery"], row["record"]), []).append(row)
-            effects = {row["row_id"]: row for row in effective_decisions(connection).to_pylist()}
+            decided = effective_decisions(connection, as_of=as_of)
+            effects = {row["row_id"]: row for row in decided.to_pylist()}
     return [
         FoundRow(
             place=place,

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from showcost.config.feeds import choose_feed, load_feeds
+from showcost.core.reasons import CATALOGUE
 from showcost.ingest.records import records_schema
 from showcost.ingest.register import Register
 from showcost.ledger import states
@@ -39,12 +40,16 @@ _ENTRY_FACTS: Final = (
 )
 
 
-def trace_row(home: Home, row: FoundRow) -> dict[str, Any]:
-    """Return everything that is known of a row, as plain facts."""
+def trace_row(home: Home, row: FoundRow, as_of: int | None = None) -> dict[str, Any]:
+    """Return everything that is known of a row, as plain facts; as known after an audit record, or now.
+
+    `row` is as known then, too. What a reason observed is told of the present alone: the audit log, which
+    answers for the past, has the codes and no text of a row.
+    """
     feed = choose_feed(load_feeds(home.production.code), row.place.feed)
     as_delivered = records_schema(feed).empty_table()
     (record,) = chosen_records(home, feed, [(row.place.delivery, row.place.record)], as_delivered).to_pylist()
-    decisions = _decisions(home, row)
+    reasons = _told_reasons(home, row) if as_of is None else _recorded_reasons(row)
     return {
         "id": row.row_id,
         "feed": feed.name,
@@ -54,15 +59,15 @@ def trace_row(home: Home, row: FoundRow) -> dict[str, Any]:
         "delivery": _arrival(home, row),
         "place": {name: record[name] for name in ("record", "byte_start", "byte_end", "ordinal", "row_key")},
         "raw": record["raw"],
-        "reasons": [dict(zip(_REASON, reason, strict=True)) for reason in _told_reasons(home, row)],
-        "decisions": decisions,
-        "rules": _rules(home, feed),
+        "reasons": [dict(zip(_REASON, reason, strict=True)) for reason in reasons],
+        "decisions": _decisions(home, row, as_of),
+        "rules": _rules(home, feed, as_of),
         "entries": [
             {name: entry[name] for name in _ENTRY_FACTS} | {"audit_record": entry["seq"]}
             for entry in row.entries
         ],
         "snapshots": _snapshots(home, row),
-        "audit_records": _records(home, row),
+        "audit_records": _records(home, row, as_of),
     }
 
 
@@ -89,6 +94,10 @@ def _told_reasons(home: Home, row: FoundRow) -> list[tuple[str, ...]]:
     ]
 
 
+def _recorded_reasons(row: FoundRow) -> list[tuple[str, ...]]:
+    return [(code, "", "", CATALOGUE[code].meaning, "") for code in row.codes]
+
+
 def _arrival(home: Home, row: FoundRow) -> dict[str, Any]:
     arrivals = Register(home.raw, home.locks).deliveries(row.place.feed)
     arrival = next(one for one in arrivals if one.delivery == row.place.delivery)
@@ -101,20 +110,22 @@ def _arrival(home: Home, row: FoundRow) -> dict[str, Any]:
     }
 
 
-def _decisions(home: Home, row: FoundRow) -> list[dict[str, Any]]:
+def _decisions(home: Home, row: FoundRow, as_of: int | None) -> list[dict[str, Any]]:
     ledger = Ledger(home.ledger)
     if not ledger.exists():
         return []
     with ledger.read() as connection:
         found: list[dict[str, Any]] = (
-            connection.sql(_DECISIONS, params={"row_id": row.row_id}).to_arrow_table().to_pylist()
+            connection.sql(_DECISIONS, params={"row_id": row.row_id, "as_of": as_of})
+            .to_arrow_table()
+            .to_pylist()
         )
     return [one | {"fields": json.loads(one["fields"])} for one in found]
 
 
-def _rules(home: Home, feed: FeedSpec) -> list[dict[str, str]]:
+def _rules(home: Home, feed: FeedSpec, as_of: int | None) -> list[dict[str, str]]:
     """Return the rules that the rows of a feed are held against, with the source of each."""
-    reference = Reference(feed, current_production(home), home.chart, FX_STATUS.empty_table())
+    reference = Reference(feed, current_production(home, as_of), home.chart, FX_STATUS.empty_table())
     return [
         {
             "code": rule.code,
@@ -137,7 +148,7 @@ def _snapshots(home: Home, row: FoundRow) -> list[dict[str, Any]]:
     return found
 
 
-def _records(home: Home, row: FoundRow) -> list[dict[str, Any]]:
+def _records(home: Home, row: FoundRow, as_of: int | None) -> list[dict[str, Any]]:
     """Return the audit records about the row, its delivery, partitions, batches and snapshots."""
     days: Sequence[object] = sorted(
         {row.partition, *(str(entry["transaction_date"]) for entry in row.entries)}
@@ -152,7 +163,7 @@ def _records(home: Home, row: FoundRow) -> list[dict[str, Any]]:
     return [
         {"seq": record.seq, "at": record.at, "kind": record.kind.value, "hash": record.hash}
         for record in AuditLog(home.path).records()
-        if subjects.intersection(record.subjects)
+        if subjects.intersection(record.subjects) and (as_of is None or record.seq <= as_of)
     ]
 
 
@@ -163,7 +174,7 @@ def reversed_by(entries: Sequence[Mapping[str, Any]]) -> dict[str, str]:
 
 _DECISIONS: Final = """
 SELECT seq, decided_at, decision, fields, codes, who, why FROM row_decisions
-WHERE row_id = $row_id ORDER BY seq, number
+WHERE row_id = $row_id AND (CAST($as_of AS BIGINT) IS NULL OR seq <= $as_of) ORDER BY seq, number
 """
 
 _SNAPSHOTS: Final = """

@@ -28,7 +28,7 @@ from showcost.ingest.register import Register
 from showcost.ledger import states
 from showcost.ledger.audit import AuditLog, Finding, Head
 from showcost.ledger.proofs import Proof, prove_ledger
-from showcost.ledger.provisional import differing_from_record
+from showcost.ledger.provisional import accrual_segments, differing_from_record
 from showcost.ledger.states import Kind, State
 from showcost.ledger.steps import differing_steps
 from showcost.ledger.store import Ledger
@@ -337,11 +337,9 @@ class _Evidence:
         return files, findings
 
     def provisional(self) -> tuple[int, list[Finding]]:
-        kinds = (Kind.ACCRUED, Kind.RELEASED)
-        recorded = [record.segment for record in self._of(*kinds) if record.segment is not None]
-        paths = [str(self._audit.segment_path(segment)) for segment in recorded]
+        segments = accrual_segments(self._audit)
         with Ledger(self._home.ledger).read() as connection:
-            rows, differing = differing_from_record(connection, paths)
+            rows, differing = differing_from_record(connection, segments)
             taken, others = differing_steps(connection, self._of(Kind.STOOD_IN, Kind.GAVE_WAY))
         places = [f"{event} {accrual}" for accrual, event in differing]
         places += [f"step {step!r} of {feed} for {day}" for feed, day, step in others]

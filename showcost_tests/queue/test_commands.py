@@ -148,3 +148,41 @@ def test_queue_status_and_digest_of_a_past_moment_are_what_they_were(
         assert one | {"as_of": None} == other | {"as_of": None}
     late = showcost(home, "digest", "--as-of", "2099-01-01T00:00:00+00:00")
     assert (late.status, "has not come yet" in late.sentence) == (2, True)
+
+
+def test_a_row_the_periods_and_the_rates_of_a_past_moment_are_what_they_were(
+    home: Home, showcost: CommandLine
+) -> None:
+    entry, row = entry_of(home, "R5").standing[0]["entry_id"], queued(home, "R3").row_id
+    calls = (("trace", entry), ("period", "list"), ("fx", "show"))
+    before = [showcost(home, *call, "--json").json for call in calls]
+    shown = showcost(home, "queue", "show", row, "--json").json
+    seq = str(AuditLog(home.path).head().seq)
+    showcost(home, "queue", "resolve", row, "--set", "net_amount=120.00", *BY)
+    showcost(home, "queue", "resolve", entry, "--withdraw", *BY)
+    showcost(home, "period", "close", "W44", "--from", "2026-10-28", "--to", "2026-10-29", *BY)
+    small.know_rates(home, until=small.MONDAY)
+    showcost(home, "fx", "pin")
+    now = [showcost(home, *call, "--json").json for call in calls]
+    assert all(one != other for one, other in zip(before, now, strict=True))
+    then = [showcost(home, *call, "--as-of", seq, "--json").json for call in calls]
+    assert then == [one | {"as_of": int(seq)} for one in before]
+
+    known = showcost(home, "queue", "show", row, "--as-of", seq, "--json").json
+    assert (known["codes"], known["decisions"], known["entries"]) == (["SC-AMT-001"], [], [])
+    assert [one["code"] for one in known["reasons"]] == [one["code"] for one in shown["reasons"]]
+    told = {"reasons", "as_of", "replay_would"}
+    assert {name: known[name] for name in known.keys() - told} == {
+        name: shown[name] for name in shown.keys() - told
+    }
+    assert "SC-AMT-001" in showcost(home, "queue", "show", row, "--as-of", seq).out
+    early = showcost(home, "trace", entry, "--as-of", "1")
+    assert (early.status, "after audit record 1" in early.sentence) == (2, True)
+
+
+def test_a_time_without_its_offset_is_told_how_to_be_written(home: Home, showcost: CommandLine) -> None:
+    for text in ("2026-01-01", "2026-01-01T10:30"):
+        sentence = showcost(home, "digest", "--as-of", text).sentence
+        proposed = sentence.rpartition("such as ")[2]
+        assert sentence.startswith(f"the time {text} needs its offset")
+        assert showcost(home, "digest", "--as-of", proposed).status == 0

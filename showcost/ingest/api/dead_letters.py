@@ -115,9 +115,16 @@ class DeadLetters:
     def open(self) -> list[DeadLetter]:
         """Return the pages that are still missing, by window."""
         with self._guard:
-            newest = list(self._newest.values())
-        missing = [letter for letter in newest if letter.event == DEAD]
-        return sorted(missing, key=lambda letter: (letter.first, letter.page))
+            return _missing(self._newest)
+
+    def open_as_of(self, audit: AuditLog, as_of: int) -> list[DeadLetter]:
+        """Return the pages that were missing, by window, as known after an audit record."""
+        known = {
+            record.facts.get("letter_hash")
+            for record in audit.records()
+            if record.seq <= as_of and record.kind in (Kind.DEAD_LETTERED, Kind.REPLAYED)
+        }
+        return _missing({one.id: one for one in self.history if letter_hash(one) in known})
 
     def missing(self) -> set[Window]:
         """Return the windows of which a page is still missing."""
@@ -187,6 +194,11 @@ class DeadLetters:
         with self._guard:
             self._lines.append(_line(letter))
             self._take(letter)
+
+
+def _missing(newest: Mapping[str, DeadLetter]) -> list[DeadLetter]:
+    missing = [letter for letter in newest.values() if letter.event == DEAD]
+    return sorted(missing, key=lambda letter: (letter.first, letter.page))
 
 
 @dataclass(frozen=True)

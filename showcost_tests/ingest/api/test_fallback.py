@@ -30,8 +30,10 @@ from showcost.stages.fallback import (
     NO_TERMS,
     PARTLY_THERE,
     due_by_fallback,
+    open_accruals,
     stage_fallback,
 )
+from showcost.stages.pulling import missing_pages
 from showcost.stages.verification import verify
 from showcost_tests.ingest.api.test_pull import home_of
 from showcost_tests.ingest.api.vendors import feed_of, feeds_of, scripts
@@ -41,6 +43,7 @@ from showcost_tests.whole.small import TUESDAY, WEDNESDAY, WEEK
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from showcost.config.feed import FeedSpec
     from showcost.config.home import Home
 
 VERIFIER = Path(__file__).parents[3] / "tools" / "verify_pack.py"
@@ -81,6 +84,8 @@ def test_terms_stand_in_apart_and_give_way(tmp_path: Path) -> None:
         (feed,) = feeds = feeds_of(simulator, vendors, terms=TERMS)
         pull_week(home, feeds)
         post_week(home, feeds)
+        missing = _letters(home, feed.name)
+        pulled = AuditLog(home.path).head().seq
         before = week_digest(home)
         assert due_by_fallback(home, feed) == WEEK
         done = stage_fallback(home, feed, WEEK, lambda: AFTERWARDS)
@@ -102,6 +107,7 @@ def test_terms_stand_in_apart_and_give_way(tmp_path: Path) -> None:
         assert (again.accrued, again.released) == (0, 0)
         assert rows(home) == standing
         assert due_by_fallback(home, feed) == []
+        accrued = AuditLog(home.path).head().seq
 
         simulator.revive(feed.name)
         assert pull_week(home, feeds, dead_only=True).dead == []
@@ -111,6 +117,10 @@ def test_terms_stand_in_apart_and_give_way(tmp_path: Path) -> None:
         assert (done.accrued, done.released) == (0, 10)
         assert rows(home) == []
         assert sorted(steps(home, feed.name)) == sorted([ACCRUED] * 7 + [RELEASED] * 7)
+    assert _known(home, feed, accrued) == (missing, standing)
+    assert _known(home, feed, pulled) == (missing, [])
+    assert _known(home, feed, 0) == ([], [])
+    assert _known(home, feed, AuditLog(home.path).head().seq) == ([], [])
     assert stage_fallback(home, feed, WEEK, lambda: AFTERWARDS).released == 0
     assert due_by_fallback(home, feed) == []
     _sums_to_nothing(home)
@@ -122,6 +132,13 @@ def test_terms_stand_in_apart_and_give_way(tmp_path: Path) -> None:
 
 def _letters(home: Home, feed: str) -> list[DeadLetter]:
     return DeadLetters(home.raw, feed).open()
+
+
+def _known(home: Home, feed: FeedSpec, as_of: int) -> tuple[list[DeadLetter], list[dict[str, Any]]]:
+    """Return what was missing and what stood in for it, as known after an audit record."""
+    standing = open_accruals(home, WEDNESDAY, TUESDAY, feed.name, as_of)
+    assert standing is not None
+    return missing_pages(home, feed, as_of), standing.to_pylist()
 
 
 def _sums_to_nothing(home: Home) -> None:
