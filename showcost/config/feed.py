@@ -6,7 +6,7 @@ The feed's YAML is checked here, without Dagster; `showcost.components.Feed` tur
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
@@ -165,8 +165,17 @@ class FeedSpec(ConfigModel):
         return self.kind.required if self.required is None else self.required
 
     def headers_of(self, field: str) -> tuple[str, ...]:
-        """Return the header names that mean a field: its own name, then the feed's synonyms."""
-        return (field, *self.fields.get(field, FieldHints()).headers)
+        """Return the header names that mean a field: its own name, then the feed's synonyms.
+
+        Its own name is left out where the feed lists it elsewhere: `Gross Amount` for the net amount,
+        `Account` for the text that accounts are mapped by.
+        """
+        elsewhere = [hints.headers for other, hints in self.fields.items() if other != field]
+        if self.accounts is not None:
+            elsewhere.append(self.accounts.headers)
+        listed = {normal_header(header) for headers in elsewhere for header in headers}
+        own = () if normal_header(field) in listed else (field,)
+        return (*own, *self.fields.get(field, FieldHints()).headers)
 
     def formats_of(self, field: str) -> tuple[str, ...]:
         """Return the date formats of a field: its own, else the feed's."""
@@ -229,7 +238,15 @@ class FeedSpec(ConfigModel):
         return self
 
 
+_DATE_FORMAT: Final = re.compile(r"\bd{1,2}[-/. ]?m{1,3}[-/. ]?(?:yy){1,2}\b", re.IGNORECASE)
+
+
 def normal_header(header: str) -> str:
-    """Return a header without case, spaces, punctuation and plural: what headers are compared by."""
-    words = re.findall(r"[^\W_]+", header.casefold())
+    """Return a header as headers are compared: without case, spaces, punctuation, plural and date format.
+
+    One of symbols alone, as `£`, stays what it is.
+    """
+    words = re.findall(r"[^\W_]+", _DATE_FORMAT.sub(" ", header).casefold())
+    if not words:
+        return header.strip()
     return " ".join(word[:-1] if len(word) > 3 and word.endswith("s") else word for word in words)  # noqa: PLR2004 -- `gas`, `tax`
