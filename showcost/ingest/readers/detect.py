@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from showcost.ingest.readers.grammar import Grammar, Parsed
-from showcost.ingest.readers.shapes import TEXT, shape, tidy
+from showcost.ingest.readers.shapes import TEXT, TYPED, shape, tidy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -79,7 +79,8 @@ _PREFERENCE: Final = {",": 1.0, ";": 0.99, "\t": 0.99, "|": 0.98, "||": 0.98}
 _UNLIKELY: Final = {" ": 0.6, ":": 0.6, "/": 0.4, "#": 0.5, "*": 0.5, "-": 0.3}
 _OTHER_PREFERENCE: Final = 0.9
 _MOST_RECORDS: Final = 400
-_CONFIDENT: Final = 0.02
+_CONFIDENT: Final = 0.1
+_NEARLY_ALL: Final = 0.8
 
 
 @dataclass(frozen=True)
@@ -109,8 +110,11 @@ def detect_form(pieces: Sequence[bytes], encoding: str, hints: Hints) -> Form:
         for quote in quotes:
             for escape in [hints.escape] if hints.escape is not None else _escapes(text, quote, delimiter):
                 grammar = Grammar(delimiter, quote, escape, encoding=encoding, lone_cr=lone_cr)
-                score = _score(list(_some(records(grammar, pieces))), encoding)
+                parsed = list(_some(records(grammar, pieces)))
+                score = _score(parsed, encoding)
                 score *= _PREFERENCE.get(delimiter, _UNLIKELY.get(delimiter, _OTHER_PREFERENCE))
+                if delimiter in _UNLIKELY and hints.delimiter is None:
+                    score *= _divides_values(parsed, delimiter, encoding)
                 scored.append((score, delimiter, quote, escape))
     scored.sort(key=lambda entry: -entry[0])
     best, delimiter, quote, escape = scored[0]
@@ -238,6 +242,30 @@ def _score(parsed: Sequence[Parsed], encoding: str) -> float:
         * (1 - 0.5 * stray)
         * (0.5 + 0.5 * filled)
         * (0.6 + 0.4 * _columns_agree(fitting, width, encoding))
+    )
+
+
+def _divides_values(parsed: Sequence[Parsed], delimiter: str, encoding: str) -> bool:
+    """Tell whether what may as well stand in words, dates and times divides nearly all lines into columns.
+
+    One of them has values at least, the lines as a whole are none, and but for space the first line is
+    divided too: `Ref` above `AB-0001` names a column of references.
+    """
+    rows = [
+        tuple(cell.decode(encoding, "replace") for cell in p.cells)
+        for p in parsed
+        if p.problem or any(cell.strip() for cell in p.cells)
+    ]
+    width, count = Counter(map(len, rows)).most_common(1)[0] if rows else (0, 0)
+    body = [row for row in rows if len(row) == width][1:]
+    whole = sum(shape(delimiter.join(row)) in TYPED for row in body)
+    values = (sum(shape(row[column]) in TYPED for row in body) for column in range(width))
+    return (
+        width > 1
+        and (delimiter == " " or len(rows[0]) == width)
+        and count >= _NEARLY_ALL * len(rows)
+        and whole * 2 <= len(body)
+        and any(typed >= _NEARLY_ALL * len(body) for typed in values)
     )
 
 

@@ -11,6 +11,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from showcost.config.feed import normal_header
+from showcost.ingest.readers.headings import (
+    Column,
+    is_names,
+    is_ruler,
+    is_units,
+    is_words,
+    is_year,
+    numbers_columns,
+)
 from showcost.ingest.readers.shapes import TEXT, TYPED, placeholder, shape
 
 if TYPE_CHECKING:
@@ -71,8 +80,13 @@ class Layout:
 
     @property
     def header_differs(self) -> bool:
-        """Whether rows have values where the header has words, so that no row can look like the header."""
-        return any(kind in TYPED for kind in self.typed)
+        """Whether no row can look like the header.
+
+        Rows have values where it has words, or its one line has three names or more and no two alike.
+        """
+        names = [name.strip() for name in self.columns if name.strip()]
+        alone = len(self.header_records) == 1 and len(names) >= _LEAST_NAMES
+        return any(kind in TYPED for kind in self.typed) or (alone and len(set(names)) == len(names))
 
     def fit(self, cells: Sequence[bytes]) -> Sequence[bytes] | None:
         """Return the cells of a row brought to the width of the table, or None for a ragged record."""
@@ -108,10 +122,11 @@ def find_layout(head: Sequence[Row], others: Sequence[Row], hints: Hints) -> Lay
     header = _find_header(head, width, columns, hints)
     first_row = _first_row(head, header, hints, columns)
     body = [row for row in (*head[first_row - 1 :], *others) if row and not is_blank(row)]
-    names, sure, notes = _name_columns([head[number - 1] for number in header], width, body)
+    naming = [row for row in (head[number - 1] for number in header) if not _names_nothing(row, columns)]
+    names, sure, notes = _name_columns(naming, width, body)
     usual, width = width, _table_width(body, width, names)
     surplus, deficit, more = _tolerances(body, width, names)
-    columns = [*_columns(body, usual), *([_Column()] * (width - usual))][:width]
+    columns = [*_columns(body, usual), *([Column()] * (width - usual))][:width]
     typed = tuple(column.kind for column in columns)
     return Layout(width, header, names, sure, first_row, surplus, deficit, typed, (*notes, *more))
 
@@ -168,16 +183,9 @@ def _usual_width(head: Sequence[Row], others: Sequence[Row], hints: Hints) -> in
     return max(counts.items(), key=lambda item: (item[1] * (1 if item[0] > 1 else 0.5), item[0]))[0]
 
 
-@dataclass(frozen=True)
-class _Column:
-    """What the cells of a column are: `kind` of nearly all filled ones, `dense` when most are filled."""
-
-    kind: str = TEXT
-    dense: bool = False
-
-
-def _columns(rows: Iterable[Row], width: int, share: float = _TYPED_SHARE) -> list[_Column]:
+def _columns(rows: Iterable[Row], width: int, share: float = _TYPED_SHARE) -> list[Column]:
     counts: list[Counter[str]] = [Counter() for _ in range(width)]
+    years = Counter[int]()
     total = 0
     for row in rows:
         if len(row) == width and not is_blank(row):
@@ -185,39 +193,42 @@ def _columns(rows: Iterable[Row], width: int, share: float = _TYPED_SHARE) -> li
             for column, cell in enumerate(row):
                 if not placeholder(cell):
                     counts[column][shape(cell)] += 1
-    return [_column(shapes, total, share) for shapes in counts]
+                    years[column] += is_year(cell.strip())
+    return [_column(shapes, total, share, years[column]) for column, shapes in enumerate(counts)]
 
 
-def _column(shapes: Counter[str], total: int, share: float) -> _Column:
+def _column(shapes: Counter[str], total: int, share: float, years: int) -> Column:
     filled = sum(count for kind, count in shapes.items() if kind)
     kind = max((k for k in shapes if k), key=lambda k: shapes[k], default=TEXT)
-    return _Column(kind if shapes[kind] >= share * filled else TEXT, filled >= _DENSE_SHARE * total)
+    return Column(
+        kind if shapes[kind] >= share * filled else TEXT,
+        dense=filled >= _DENSE_SHARE * total,
+        years=years * 2 > filled,
+    )
 
 
 def _filled(row: Row) -> int:
     return sum(1 for cell in row if cell.strip())
 
 
-def _find_header(
-    head: Sequence[Row], width: int, columns: Sequence[_Column], hints: Hints
-) -> tuple[int, ...]:
+def _find_header(head: Sequence[Row], width: int, columns: Sequence[Column], hints: Hints) -> tuple[int, ...]:
     """Return the 1-based numbers of the header lines; () when the first full record is a row."""
     if hints.header_record is not None:
         return (hints.header_record,) if 0 < hints.header_record <= len(head) else ()
-    candidates = _candidates(head, width, hints)
+    candidates = [i for i in _candidates(head, width, hints) if not _numbers_names_below(head, i, columns)]
     if not candidates:
         return ()
-    data = next((i for i in candidates if _has_values(head[i], columns)), None)
+    data = next((i for i in candidates if _is_data(head[i], columns)), None)
     before = [i for i in candidates if data is None or i < data]
     share = _FULL if data is not None else _FAIRLY_FULL
     least = 1 if width == 1 else 2
-    words = [i for i in before if _filled(head[i]) >= least and _is_words(head[i])]
+    words = [i for i in before if _filled(head[i]) >= least and is_names(head[i], columns)]
     anchor = next((i for i in words if _filled(head[i]) >= share * _fullest_after(head, candidates, i)), None)
     if anchor is None and data is not None:
         anchor = next(reversed(words), None)
     if anchor is None:
         return ()
-    above = _lines_above(head, anchor, width)
+    above = _lines_above(head, anchor, width, columns)
     below = _lines_below(head, anchor, width, columns)
     return tuple(number + 1 for number in (*above, anchor, *below))
 
@@ -249,7 +260,7 @@ def _trimmed(row: Row) -> Row:
     return row[:end]
 
 
-def _has_values(row: Row, columns: Sequence[_Column]) -> bool:
+def _has_values(row: Row, columns: Sequence[Column]) -> bool:
     """Tell whether the row has values where the table has values."""
     pairs = [(cell, c) for cell, c in zip(row, columns, strict=False) if c.kind in TYPED]
     filled = [(cell, c) for cell, c in pairs if cell.strip()]
@@ -258,16 +269,16 @@ def _has_values(row: Row, columns: Sequence[_Column]) -> bool:
     return len(fitting) * 2 > len(filled) and sum(c.dense for _, c in fitting) * 2 >= dense
 
 
-def _is_words(row: Row) -> bool:
-    """Tell whether the row is made of words, as names of columns are."""
-    filled = [cell for cell in row if cell.strip()]
-    return (
-        bool(filled)
-        and sum(shape(cell) == TEXT and not placeholder(cell) for cell in filled) * 5 >= len(filled) * 4
-    )
+def _is_data(row: Row, columns: Sequence[Column]) -> bool:
+    return _has_values(row, columns) and not is_names(row, columns)
 
 
-def _lines_above(head: Sequence[Row], anchor: int, width: int) -> list[int]:
+def _numbers_names_below(head: Sequence[Row], index: int, columns: Sequence[Column]) -> bool:
+    """Tell whether a line counts the columns, whose names come next."""
+    return numbers_columns(head[index]) and index + 1 < len(head) and is_names(head[index + 1], columns)
+
+
+def _lines_above(head: Sequence[Row], anchor: int, width: int, columns: Sequence[Column]) -> list[int]:
     """Header lines above the fullest one: headings that it needs, to be complete or unambiguous."""
     found: list[int] = []
     names = [cell.strip() for cell in head[anchor]]
@@ -276,14 +287,14 @@ def _lines_above(head: Sequence[Row], anchor: int, width: int) -> list[int]:
     while index >= 0 and len(found) < _LONGEST_HEADER:
         row = head[index]
         here = {column for column, cell in enumerate(row) if cell.strip()}
-        if len(row) != width or len(here) < _PAIR or not _is_words(row) or not here & needed:
+        if len(row) != width or len(here) < _PAIR or not is_names(row, columns) or not here & needed:
             break
         found.insert(0, index)
         index -= 1
     return found
 
 
-def _lines_below(head: Sequence[Row], anchor: int, width: int, columns: Sequence[_Column]) -> list[int]:
+def _lines_below(head: Sequence[Row], anchor: int, width: int, columns: Sequence[Column]) -> list[int]:
     """Header lines below the first: words where the table has values, or where the line above is empty."""
     found: list[int] = []
     filled = {column for column, cell in enumerate(head[anchor]) if cell.strip()}
@@ -294,7 +305,11 @@ def _lines_below(head: Sequence[Row], anchor: int, width: int, columns: Sequence
         if is_blank(row) and len(row) == width and not found and index == anchor + 1:
             index += 1
             continue
-        if len(row) != width or not _is_words(row) or _has_values(row, columns):
+        if _names_nothing(row, columns) or (len(row) == width and is_units(row, columns)):
+            found.extend(range(anchor + 1 + len(found), index + 1))
+            index += 1
+            continue
+        if len(row) != width or not is_words(row) or _has_values(row, columns):
             break
         here = {column for column, cell in enumerate(row) if cell.strip()}
         divided = all(column + 1 in here - filled for column in here & filled)
@@ -306,6 +321,12 @@ def _lines_below(head: Sequence[Row], anchor: int, width: int, columns: Sequence
         filled |= here
         index += 1
     return found
+
+
+def _names_nothing(row: Row, columns: Sequence[Column]) -> bool:
+    """Tell whether a line below names is drawn, or counts the columns, where most have words."""
+    words = sum(column.kind == TEXT for column in columns)
+    return is_ruler(row) or (numbers_columns(row) and words * 2 > len(columns))
 
 
 def _join(lines: Sequence[Row], width: int) -> Row:
@@ -326,7 +347,7 @@ def _join(lines: Sequence[Row], width: int) -> Row:
     return tuple(part[0] if len(part) == 1 else " ".join(map(str.strip, part)) for part in parts)
 
 
-def _first_row(head: Sequence[Row], header: Sequence[int], hints: Hints, columns: Sequence[_Column]) -> int:
+def _first_row(head: Sequence[Row], header: Sequence[int], hints: Hints, columns: Sequence[Column]) -> int:
     """Return the number of the first record that can be a row; without a header, what precedes is sparse."""
     if header:
         return header[-1] + 1

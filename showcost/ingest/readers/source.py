@@ -11,6 +11,7 @@ import re
 import tempfile
 import zipfile
 import zlib
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
@@ -252,40 +253,61 @@ def _from_wide(path: Path, folder: Path, wide: str, size: int) -> Plain:
     return Plain(Path(out.name), path, "utf-8", sure=True, bom=bom, size=size, wide=wide)
 
 
-_UNDEFINED_1252: Final = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
-_C1: Final = re.compile(rb"[\x80-\x9f]")
 _HIGH: Final = re.compile(rb"[\x80-\xff]+")
-_SEQUENCE: Final = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
+_SIGNS: Final = {
+    "sequences": re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"),
+    "undefined": re.compile(rb"[\x81\x8d\x8f\x90\x9d]"),
+    "c1": re.compile(rb"[\x80-\x9f]"),
+}
+"""What bytes beyond ASCII can be: UTF-8, none of Windows-1252, control characters of Latin-1."""
 _DOS_POUND: Final = re.compile(rb"\x9c(?=\s?\d)")
+_MAC: Final = re.compile(rb"(?<=[A-Za-z])\xd5(?=[a-z\s])|\xd2(?=[^\xd2\xd3]{1,200}\xd3)|(?<= )\xd0(?= )")
+"""Apostrophe, opening quote and dash of Mac OS Roman, where Windows-1252 has a capital letter in a word."""
+_MAC_LETTERS: Final = (b"\xd5", b"\xd2", b"\xd0")
+_POUND: Final = b"\xa3"
+"""The pound sign of Mac OS Roman, Windows-1252 and Latin-1."""
 
 
 def _narrow_form(path: Path, *, bom: bool) -> tuple[str, bool, tuple[str, ...]]:
-    """Tell UTF-8, Windows-1252, Latin-1 and DOS (850) apart by the bytes of the whole file."""
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    valid, high, sequences, undefined, c1, pound = True, 0, 0, 0, 0, 0
+    """Tell UTF-8, Windows-1252, Latin-1, DOS (850) and Mac OS Roman apart by the bytes of the whole file."""
+    if bom or _is_utf8(path):
+        return "utf-8", True, ()
+    high, signs = 0, Counter[str]()
     with path.open("rb") as file:
         while block := file.read(_BLOCK):
-            if valid and not (block.isascii() and not decoder.getstate()[0]):
+            if not block.isascii():
+                runs = b" ".join(_HIGH.findall(block))
+                high += len(runs) - runs.count(b" ")
+                signs.update({name: sum(map(len, sign.findall(runs))) for name, sign in _SIGNS.items()})
+                signs["pound"] += len(_DOS_POUND.findall(block))
+                if any(letter in block for letter in _MAC_LETTERS):
+                    signs["mac"] += len(_MAC.findall(block))
+                signs["same"] += runs.count(_POUND)
+    return _other_narrow(high, signs)
+
+
+def _is_utf8(path: Path) -> bool:
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            if not block.isascii() or decoder.getstate()[0]:
                 try:
                     decoder.decode(block)
                 except UnicodeDecodeError:
-                    valid = False
-            if not block.isascii():
-                runs = _HIGH.findall(block)
-                joined = b" ".join(runs)
-                high += sum(map(len, runs))
-                sequences += sum(map(len, _SEQUENCE.findall(joined)))
-                undefined += len(_UNDEFINED_1252.findall(joined))
-                c1 += len(_C1.findall(joined))
-                pound += len(_DOS_POUND.findall(block))
-    if bom or (valid and not decoder.getstate()[0]):
-        return "utf-8", True, ()
-    if sequences * 2 > high:
+                    return False
+    return not decoder.getstate()[0]
+
+
+def _other_narrow(high: int, signs: Counter[str]) -> tuple[str, bool, tuple[str, ...]]:
+    """Settle the encoding of text that is not valid UTF-8 throughout, `high` bytes of it beyond ASCII."""
+    if signs["sequences"] * 2 > high:
         return "utf-8", False, ("most of the file is UTF-8; records with other bytes are rejected",)
-    if pound and pound * 2 >= high:
+    if signs["pound"] and signs["pound"] * 2 >= high:
         return "cp850", False, ("the pound signs are those of a DOS code page (850)",)
-    if undefined:
+    if signs["mac"] and signs["mac"] * 2 >= high - signs["same"]:
+        return "mac-roman", False, ("apostrophes, quotes or dashes are those of Mac OS Roman",)
+    if signs["undefined"]:
         return "iso-8859-1", False, ("single-byte text with bytes that Windows-1252 does not have",)
-    if c1:
+    if signs["c1"]:
         return "cp1252", True, ()
     return "cp1252", False, ("single-byte text, the same in Windows-1252 and Latin-1",)

@@ -41,6 +41,7 @@ from showcost.ingest.readers.model import (
 )
 from showcost.ingest.readers.reading import Reading
 from showcost.ingest.readers.scan import BROKEN_QUOTES, HAS_NUL, Found, Scanner
+from showcost.ingest.readers.shapes import TEXT, shape
 
 if TYPE_CHECKING:
     import tempfile
@@ -54,6 +55,10 @@ if TYPE_CHECKING:
 
 _BATCH: Final = 16_384
 _LONGEST_FOOTER: Final = 24
+_LEAST_OF_REMARKS: Final = 3
+"""Columns: in a narrower table a row with its first cell alone is no rare thing."""
+_END_OF_FILE: Final = b"\x1a"
+"""What DOS ends a text with."""
 _KEPT_TEXT: Final = 1_000
 _PART: Final = 2**19
 _NOTED_FIRST: Final = 2048
@@ -508,11 +513,19 @@ class TableReading(Reading):
         counted = [(count, cells) for cells, count in usual.items()]
         full = max(counted)[1] if counted else self._usual_of_tail()
         footer: list[TextRecord] = []
-        while len(tail) > (0 if self.counts.accepted else 1) and self._is_footer(tail[-1], full):
-            self._keep(footer, tail.pop())
+        least = 0 if self.counts.accepted else 1
+        while (last := self._last_of_footer(full)) and len(tail) - last >= least:
+            for _ in range(last):
+                self._keep(footer, tail.pop())
         self.footer = footer[::-1]
         self.counts.footer += len(footer)
         self.dialect = replace(self.dialect, footer_records=tuple(record.record for record in self.footer))
+
+    def _last_of_footer(self, full: int) -> int:
+        """Return how many of the records at the end can be told to be no rows, at the next look."""
+        if self._tail and self._is_footer(self._tail[-1], full):
+            return 1
+        return self._remarks()
 
     def _is_footer(self, entry: _Entry, full: int) -> bool:
         found = entry.found
@@ -522,11 +535,24 @@ class TableReading(Reading):
         cells = self._texts(found)
         if found.problem:
             return False
+        if found.body == _END_OF_FILE:
+            return True
         if label_of(cells) in self._known.total_labels:
             return True
         if is_total(cells, self._layout, full=full, repeats=repeats):
             return not (self._known.totals_are_rows and found.fits)
         return is_note(cells, self._layout, repeats=repeats)
+
+    def _remarks(self) -> int:
+        """Return how many records at the end are remarks: text in the first cell alone, after a blank record.
+
+        Where rows of the table are like that too, nobody can say.
+        """
+        last = list(takewhile(lambda held: _is_title(held.found), reversed(self._tail)))
+        count = max((place for place, held in enumerate(last, 1) if held.after_blank), default=0)
+        rows = any(held.found.fits and self._shapes[_filled(held.found.cells)] for held in last[:count])
+        words = all(shape(self._texts(held.found)[0]) == TEXT for held in last[:count])
+        return count if words and not rows and self._layout.width >= _LEAST_OF_REMARKS else 0
 
     def _usual_of_tail(self) -> int:
         counts = sorted(sum(_filled(e.found.cells)) for e in self._tail if e.found.fits)

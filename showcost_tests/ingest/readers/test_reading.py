@@ -241,3 +241,121 @@ def test_titles_of_another_table_are_no_rows(path: Path) -> None:
     assert ["Who", "Day", "Whom", "Value"] in rows
     assert ["E", "", "", ""] in rows
     assert ["", "", "and a driver", ""] in rows
+
+
+@pytest.mark.parametrize(
+    ("lines", "header", "others"),
+    [
+        (["Region,2009,2010,2011"], ("Region", "2009", "2010", "2011"), []),
+        (["Site,Apr-13,May-13,Jun-13"], ("Site", "Apr-13", "May-13", "Jun-13"), []),
+        ([",2010,,2011", "Region,Men,Women,Men"], ("Region", "2010 Men", "2010 Women", "2011 Men"), []),
+        (
+            ["Emissions, 1990-2011,,", "Source,1990,2000,2011"],
+            ("Source", "1990", "2000", "2011"),
+            ["Emissions, 1990-2011,,"],
+        ),
+        (["Site,Flow,Head,Power", ",m3/s,m,kW"], ("Site", "Flow m3/s", "Head m", "Power kW"), []),
+        (["Site,Flow,Head,Ratio", "-,(l/min),-,-"], ("Site -", "Flow (l/min)", "Head -", "Ratio -"), []),
+        (["Site,Flow,Head,Power", "----,----,----,-----"], ("Site", "Flow", "Head", "Power"), []),
+        (["Site,Flow,Head,Power", "=================="], ("Site", "Flow", "Head", "Power"), []),
+        (["1,2,3,4", "Site,Flow,Head,Power"], ("Site", "Flow", "Head", "Power"), ["1,2,3,4"]),
+        (["A,B,C,D", "Site,Flow,Head,Power"], ("Site", "Flow", "Head", "Power"), ["A,B,C,D"]),
+    ],
+)
+def test_names_are_told_from_values_units_rulers_and_numbers_of_columns(
+    path: Path, lines: list[str], header: tuple[str, ...], others: list[str]
+) -> None:
+    rows = [f"Site {n},{n * 7}.5,{n * 3}.25,{n + 0.125}" for n in range(1, 15)]
+    with read(path, "\n".join([*lines, *rows])) as reading:
+        assert len(cells(reading)) == len(rows)
+        assert reading.header == header
+        assert [record.text for record in reading.preamble] == others
+        assert [record.text for record in reading.header_lines] == [
+            line for line in lines if line not in others
+        ]
+
+
+@pytest.mark.parametrize(
+    ("header", "first"),
+    [
+        ("Name,Sex,Grade", "K,s,A"),
+        ("Name,Year,Year", "Acme,1990,1995"),
+        ("a,b,c", "1,2,3"),
+        ("a,b,c", "x,1999,2005"),
+    ],
+)
+def test_a_first_row_that_could_be_units_or_names_is_a_row(path: Path, header: str, first: str) -> None:
+    rows = [first, *(",".join(f"{cell}" for cell in first.split(",")) for _ in range(9))]
+    with read(path, "\n".join([header, *rows])) as reading:
+        assert len(cells(reading)) == len(rows)
+
+
+def test_remarks_after_a_blank_line_are_no_rows(path: Path) -> None:
+    remarks = ["* VAT is included where it is not recovered", "Contact: finance@example.org", "END"]
+    for form in ("{}", "{},,"):
+        end = [form.format(line) for line in remarks]
+        with read(path, "\n".join(["Date,Vendor,Net", *ROWS, "", *end])) as reading:
+            assert (len(cells(reading)), details(reading)) == (25, [])
+            assert [record.text for record in reading.footer] == end
+    with read(path, "\n".join(["Date,Vendor,Net", *ROWS, remarks[1]])) as reading:
+        assert (len(cells(reading)), details(reading)) == (25, ["1 cells where the table has 3"])
+    rows = ["Acme,,", "Bodge,01/02/2025,5.00"] * 20
+    with read(path, "\n".join(["Vendor,Date,Net", *rows, "", "Cod,,"])) as reading:
+        assert len(cells(reading)) == 41
+
+
+def test_the_mark_that_ends_a_text_of_dos_is_no_row(path: Path) -> None:
+    with read(path, "\r\n".join(["Date,Vendor,Net", *ROWS, "\x1a"])) as reading:
+        assert (len(cells(reading)), details(reading)) == (25, [])
+
+
+def test_a_header_of_words_that_occurs_again_is_no_row(path: Path) -> None:
+    header = "Date,Organisation,Purpose"
+    text = [
+        "Minister A,,",
+        header,
+        "April,Acme,Fish",
+        "May,Bodge,Chips",
+        "",
+        "Minister B,,",
+        header,
+        "June,Cod,Fish",
+    ]
+    with read(path, "\n".join(text)) as reading:
+        assert [row[1] for row in cells(reading)] == ["Acme", "Bodge", "Cod"]
+        assert [record.text for record in reading.header_lines] == [header, "Minister B,,", header]
+
+
+def test_text_of_mac_os_is_told_from_windows(path: Path) -> None:
+    text = "Vendor,Note,Net\r" + "\r".join(
+        f"Children\u2019s Trust {n},\u201ccaf\u00e9\u201d,{n}" for n in range(9)
+    )
+    with read(path, text, encoding="mac_roman") as reading:
+        assert cells(reading)[0] == ["Children\u2019s Trust 0", "\u201ccaf\u00e9\u201d", "0"]
+        assert reading.dialect.encoding == "mac-roman"
+    text = "Vendor,Note,Net\n" + "\n".join(f"CONSTRUCCI\u00d3N {n},S\u00d5E,{n}" for n in range(9))
+    with read(path, text, encoding="cp1252") as reading:
+        assert reading.dialect.encoding == "cp1252"
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        ("Date", "2025-02-01", "2025-02-02"),
+        ("Start", "10:00:00", "11:30:00"),
+        ("Name", "Jane Doe", "Ann Poe"),
+        ("Reference", "AB-0001-X", "AB-0002-X"),
+        ("Consulted", "Acme Ltd", "Bodge and Sons", "Trout, Salmon & Co", "Cod plc", "Dab"),
+    ],
+)
+def test_what_stands_in_words_and_dates_divides_no_column(path: Path, column: tuple[str, ...]) -> None:
+    rows = list(column[1:]) * 4
+    with read(path, "\n".join([column[0], *rows])) as reading:
+        assert cells(reading) == [[row] for row in rows]
+        assert reading.header == column[:1]
+
+
+def test_spaces_and_colons_divide_lines_into_values(path: Path) -> None:
+    for mark in (" ", ":"):
+        with read(path, "\n".join(mark.join(("host", str(n), f"{n}.5")) for n in range(9))) as reading:
+            assert reading.dialect.delimiter == mark
