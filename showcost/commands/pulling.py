@@ -93,6 +93,11 @@ def letter_facts(letter: DeadLetter) -> Mapping[str, object]:
         "page": letter.page,
         "error": letter.error,
         "detail": letter.detail,
+        "request": letter.request,
+        "status": letter.status,
+        "response_headers": letter.response_headers,
+        "response": letter.response,
+        "response_size": letter.response_size,
         "attempts": letter.attempts,
         "first_seen": letter.first_seen,
         "last_seen": letter.last_seen,
@@ -127,4 +132,7 @@ def show_letters(letters: Sequence[DeadLetter]) -> None:
     names = ("feed", "first", "last", "page", "error", "detail", "attempts", "first_seen")
     rows = [[getattr(letter, name) for name in names] for letter in letters]
     show_table(f"{reason.code}: {reason.meaning}", [name.replace("_", " ") for name in names], rows)
-    say("Replay them with `showcost pull --dead`; meanwhile the vendors' terms stand in for them.")
+    say(
+        "Replay them with `showcost pull --dead`. Until they come, `showcost run` lets the last good delivery"
+        " stand, or else the vendor's terms, where there are any, apart from the ledger."
+    )

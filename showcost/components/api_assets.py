@@ -163,8 +163,9 @@ def _dead_letters(feed: FeedSpec) -> dg.AssetsDefinition:
     @dg.asset(
         key=naming.dead_letters_key(feed.name),
         deps=[naming.pulled_key(feed.name)],
-        description="Pages of the vendor's API that could not be had, with the request, what had arrived, "
-        "the class of the error and the attempts (SC-API-001). Pulling again replays them.",
+        description="Pages of the vendor's API that could not be had: the class of the error, the attempts, "
+        "and the payload of what had arrived (SC-API-001). Request and headers are in raw/dead_letters. "
+        "Pulling again replays them.",
         kinds={"api"},
         backfill_policy=_SINGLE_RUN,
         owners=list(feed.owners),
@@ -185,6 +186,8 @@ def _dead_letters(feed: FeedSpec) -> dg.AssetsDefinition:
             "attempts",
             "first_seen",
             "last_seen",
+            "response",
+            "response_size",
             "id",
         )
         return dg.MaterializeResult(

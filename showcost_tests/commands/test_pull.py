@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from showcost.ingest.api.dead_letters import DeadLetters
 from showcost_tests.ingest.api.sample import sample_home, serving_sample
 from showcost_tests.sample.truth import REPOSITORY
 
@@ -37,6 +38,13 @@ def test_a_pull_says_what_came_and_what_is_missing(
     assert facts["feeds"]["pickup_grip"]["down"]
     assert {letter["code"] for letter in facts["dead_letters"]} == {"SC-API-001"}
     assert facts["machine"]["peak_resident"] > 0
+
+    kept = DeadLetters(home.raw, "pickup_grip").open()
+    told = [letter for letter in facts["dead_letters"] if letter["feed"] == "pickup_grip"]
+    assert [letter["request"]["method"] for letter in told] == ["GET"] * len(kept)
+    assert [letter["response"] for letter in told] == [letter.response for letter in kept]
+    assert [letter["response_headers"] for letter in told] == [letter.response_headers for letter in kept]
+    assert [letter["status"] for letter in told] == [letter.status for letter in kept]
 
     queue = showcost(home, "queue", "list", "--json").json
     assert queue["dead_letters"] == sorted(facts["dead_letters"], key=lambda letter: letter["first"])

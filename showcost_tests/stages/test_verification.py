@@ -19,6 +19,7 @@ from showcost.stages.ledger_checks import audit_chain
 from showcost.stages.shredding import shred_payload
 from showcost.stages.verification import verify
 from showcost_tests.crash.scenario import carry_out
+from showcost_tests.sample.truth import REPOSITORY
 from showcost_tests.tampering.books import copied, first_difference, make_books
 
 if TYPE_CHECKING:
@@ -42,6 +43,16 @@ def test_verify_prints_the_head_and_accepts_it_again(home: Home) -> None:
     assert (status, facts["verified"], facts["first_difference"]) == (0, True, None)
     assert facts["head"] == AuditLog(home.path).head().hash
     assert run(home, "--head", str(facts["head"]))[0] == 0
+
+
+def test_the_page_on_the_audit_tells_of_every_step(home: Home) -> None:
+    _, facts = run(home, "--read-again")
+    page = (REPOSITORY / "docs" / "audit.md").read_text(encoding="utf-8")
+    table = page.partition("## What `showcost verify` does")[2].partition("\n## ")[0]
+    told = [line.split("|")[1].strip() for line in table.splitlines() if line.startswith("| ")][1:]
+    steps = facts["steps"]
+    assert isinstance(steps, list)
+    assert [name.removesuffix(" (`--read-again`)") for name in told] == [step["name"] for step in steps]
 
 
 def test_verify_fails_for_a_head_that_the_log_never_had(home: Home) -> None:

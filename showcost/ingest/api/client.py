@@ -90,10 +90,10 @@ def address_of(api: ApiSpec) -> httpx.URL:
     try:
         url = httpx.URL(base_url(named))
         check_url(url, api.allowed_hosts)
-    except (ValueError, httpx.InvalidURL, RequestFailedError) as error:
-        raise InputError(
-            f"{api.base_url_variable}: expected another address of the vendor ({error})"
-        ) from None
+    except ValueError as error:
+        raise InputError(f"{api.base_url_variable} is no address to be asked: expected {error}") from None
+    except (httpx.InvalidURL, RequestFailedError) as error:
+        raise InputError(f"{api.base_url_variable} is no address to be asked: {error}") from None
     return url
 
 

@@ -44,7 +44,7 @@ def check_url(url: httpx.URL, hosts: frozenset[str]) -> None:
     if url.userinfo:
         raise RequestFailedError(Trouble.ADDRESS, "the address carries a user name")
     if host not in hosts:
-        raise RequestFailedError(Trouble.ADDRESS, f"the host {host[:80]!r} is not among the feed's")
+        raise RequestFailedError(Trouble.ADDRESS, f"the host {host[:80]!r} is not among the feed's `hosts`")
     if url.scheme == "https" or (url.scheme == "http" and host in LOOPBACK_NAMES):
         return
     raise RequestFailedError(Trouble.ADDRESS, f"{url.scheme[:8]!r} to {host[:80]!r} where https is expected")
@@ -114,7 +114,9 @@ class CheckedNetwork(httpcore.AsyncNetworkBackend):
     ) -> httpcore.AsyncNetworkStream:
         """Open a connection to the first judged address that takes one."""
         if host not in self._hosts:
-            raise RequestFailedError(Trouble.ADDRESS, f"the host {host[:80]!r} is not among the feed's")
+            raise RequestFailedError(
+                Trouble.ADDRESS, f"the host {host[:80]!r} is not among the feed's `hosts`"
+            )
         try:
             async with asyncio.timeout(timeout):
                 found = await self._resolve(host, port)
