@@ -128,7 +128,7 @@ def test_the_books_hold_against_everything_recomputed(posted: Home, showcost: Co
 
 
 def test_rates_are_shown_pinned_and_checked(home: Home, showcost: CommandLine) -> None:
-    assert showcost(home, "fx", "show", "--json").json == {"rates": []}
+    assert showcost(home, "fx", "show", "--json").json == {"as_of": None, "rates": []}
     pinned = showcost(home, "fx", "pin", "--json").json
     assert len(pinned["pinned"]) == 5
     assert pinned["pending"] == ["2026-11-02", "2026-11-03"]
