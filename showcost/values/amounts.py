@@ -39,12 +39,14 @@ LONGEST_WHOLE, LONGEST_FRACTION = 15, 20
 """Digits before and after the decimal mark: every value fits a DECIMAL(35, 20); a longer one is not read."""
 
 _MINUS: Final = "\u2212-"
+_MINUS_FIRST: Final = "\u2212\u2010\u2011\u2012\u2013-"
+"""What a minus in front is written as; programs make a dash of it, but not of one that stands last."""
 _DASHES: Final = "-\u2212\u2010\u2011\u2012\u2013\u2014"
 _SPACES: Final = "[\u00a0\u2007\u2009\u202f]"
 _APOSTROPHES: Final = "[\u2018\u2019\u02bc]"
 _CELL: Final = r"^(?P<lead>[^0-9]*)(?P<body>[0-9][0-9., ']*)(?P<tail>(?:[^0-9., '][^0-9]*)?)$"
 """Simple on purpose: what stands around the digits repeats, and is taken apart once per distinct text."""
-_NEGATIVE: Final = ("-", "\u2212", "()", "CR")
+_NEGATIVE: Final = (*_MINUS_FIRST, "()", "CR")
 _POSITIVE: Final = ("", "+", "DR")
 _SIGN_PARTS: Final = ("sign", "inner_sign", "open", "close", "end_sign")
 _SYMBOL_PARTS: Final = ("symbol", "open_symbol", "close_symbol", "end_symbol")
@@ -163,9 +165,9 @@ def _frame_pattern() -> str:
     """Return what may stand around the digits of an amount, which are a single 0 here."""
     symbol = _symbol_pattern()
     parts = (
-        rf"(?P<sign>[+{_MINUS}])?",
+        rf"(?P<sign>[+{_MINUS_FIRST}])?",
         rf"(?P<symbol>{symbol})?",
-        rf"(?P<inner_sign>[+{_MINUS}])?",
+        rf"(?P<inner_sign>[+{_MINUS_FIRST}])?",
         r"(?P<open>\()?",
         rf"(?P<open_symbol>{symbol})?",
         r"(?P<mark>[.,]?)0",

@@ -16,6 +16,7 @@ all its shapes:
 - Day numbers of a spreadsheet (41234) are read when the column has no date of another shape, and where
   they name a day from the first to the last of those dates: some of the cells lost their format on the way.
   Outside of that they are "ambiguous" until a feed lists `excel` in its formats, for they may be a slip.
+- The day of the week may stand first, in English; one that is not that of the date makes it "invalid".
 - Days that the calendar lacks (31/02) and years outside 1900 to 2100 are "invalid".
 
 What proves an order, or casts doubt, may stand in any part of a long column: `date_evidence` gathers it
@@ -45,6 +46,15 @@ _DAY_NULL = pa.scalar(None, pa.date32())
 _PIECE = pa.schema(
     {"text": pa.int32(), "written": pa.date32(), "exchanged": pa.date32(), "shape": pa.int32()}
 )
+
+
+_WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_WEEKDAY = (
+    r"^(?P<weekday>mon(?:day)?|tue(?:s|sday)?|wed(?:nesday)?|thu(?:r|rs|rsday)?|fri(?:day)?|sat(?:urday)?"
+    r"|sun(?:day)?)\.?,? (?P<rest>.*[0-9].*)$"
+)
+_PADDED = "([0-9][-/]) +"
+"""Matches a separator between numbers and the space after it, by which some systems pad a number."""
 
 
 @dataclass(frozen=True)
@@ -110,8 +120,7 @@ def _ends(days: Sequence[date]) -> tuple[date, ...]:
 
 def date_evidence(column: pa.Array | pa.ChunkedArray, *, formats: Sequence[str] = ()) -> DateEvidence:
     """Gather what a part of a column of dates or timestamps says about the whole of it."""
-    day, _, _ = _parts(DistinctTexts.of(column))
-    texts = DistinctTexts.of(day).texts
+    texts = DistinctTexts.of(_Parts.of(DistinctTexts.of(column)).day).texts
     candidates = _candidates(formats)
     return _evidence(texts, _read(texts, candidates), candidates)
 
@@ -160,9 +169,29 @@ def settle_timestamps(
     return TimestampColumn(cells.spread(stamps), cells.spread(problem), settled.shape)
 
 
-def _parts(cells: DistinctTexts) -> tuple[pa.Array, pa.Array, pa.Array]:
-    """Return the date text, the time text and the zone text of distinct cells."""
-    return split_after_date(pc.replace_substring_regex(pc.utf8_lower(cells.texts), r"[\s\p{Z}]+", " "))
+@dataclass(frozen=True)
+class _Parts:
+    """The parts of distinct cells: date, time and zone as text, and the day of the week, null where absent.
+
+    Monday is 0.
+    """
+
+    day: pa.Array
+    time: pa.Array
+    zone: pa.Array
+    weekday: pa.Array
+
+    @classmethod
+    def of(cls, cells: DistinctTexts) -> _Parts:
+        texts = pc.replace_substring_regex(pc.utf8_lower(cells.texts), r"[\s\p{Z}]+", " ")
+        texts = pc.replace_substring_regex(texts, _PADDED, r"\1")
+        weekday = pa.nulls(len(texts), pa.int64())
+        if holds(pc.match_substring_regex(texts, _WEEKDAY)):
+            found = pc.extract_regex(texts, _WEEKDAY)
+            named = pc.utf8_slice_codeunits(pc.struct_field(found, "weekday"), 0, len(_WEEKDAYS[0]))
+            weekday = pc.index_in(named, value_set=pa.array(_WEEKDAYS)).cast(pa.int64())
+            texts = pc.coalesce(pc.struct_field(found, "rest"), texts)
+        return cls(*split_after_date(texts), weekday)
 
 
 def _settle_parts(
@@ -173,13 +202,15 @@ def _settle_parts(
 ) -> tuple[DistinctTexts, DateColumn, pa.Array, pa.Array]:
     """Return the distinct cells and, for each, its settled date, its time text and its zone text."""
     cells = DistinctTexts.of(column)
-    day, time, zone = _parts(cells)
-    dates = DistinctTexts.of(day)
+    parts = _Parts.of(cells)
+    dates = DistinctTexts.of(parts.day)
     settled = _settle(dates.texts, formats, day_first, evidence)
     values, problem = dates.spread(settled.values), dates.spread(settled.problem)
-    timed = pc.or_(pc.not_equal(time, ""), pc.not_equal(zone, ""))
+    timed = pc.or_(pc.not_equal(parts.time, ""), pc.not_equal(parts.zone, ""))
     problem = pc.if_else(pc.and_(pc.equal(problem, "blank"), timed), "invalid", problem)
-    return cells, DateColumn(values, problem, settled.shape), time, zone
+    contradicted = pc.fill_null(pc.not_equal(pc.day_of_week(values), parts.weekday), False)
+    values, problem = _refuse(DateColumn(values, problem, settled.shape), contradicted)
+    return cells, DateColumn(values, problem, settled.shape), parts.time, parts.zone
 
 
 def _refuse(settled: DateColumn, refused: pa.Array) -> tuple[pa.Array, pa.Array]:
