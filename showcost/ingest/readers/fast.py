@@ -10,7 +10,9 @@ line (the byte law).
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -139,8 +141,8 @@ class FastLane:
         whole &= plain <= self._longest
         blank = self._refuse_blank(data, text, marks, whole)
         sound = whole & (widths == self._width)
-        self._refuse_names_below(blank, text, marks, sound)
         self._refuse_headers(data, text, marks, sound, tuple(map(self._shortened, headers)))
+        self._refuse_names_below(blank, text, marks, sound)
         widths[~whole | (widths == self._width)] = 0
         if len(doubled):
             around -= _per_line(doubled, marks.first)
@@ -264,22 +266,34 @@ class FastLane:
                 if self._unquoted(text[starts[line] : ends[line]].rstrip(b"\r\n")) == header:
                     sound[line] = False
                     again.append(line)
-        for line in again:
-            sound[max(0, line - MOST_TITLES) : line] = False
-        for line in range(len(ends) - 1, max(-1, len(ends) - 1 - MOST_TITLES), -1):
-            # The next block may begin with the header.
-            if not self._may_be_title(text[starts[line] : ends[line]]):
-                break
-            sound[line] = False
+        # The next block may begin with the header.
+        for header_line in (*again, len(ends)):
+            titles, line = 0, header_line - 1
+            while line >= 0 and titles < MOST_TITLES:
+                body = text[starts[line] : ends[line]]
+                if not self._may_be_title(body):
+                    break
+                titles += bool(body.translate(None, self._blanks))
+                sound[line] = False
+                line -= 1
 
     def _unquoted(self, line: bytes) -> bytes:
         """Return a line without its quotes: a header may be written with others when it occurs again."""
         return line.replace(self._quote_bytes, b"") if self._quote_bytes else line
 
+    @cached_property
+    def _title(self) -> re.Pattern[bytes]:
+        """What a line that may have its first cell alone looks like; its quotes need not be in order."""
+        mark, quote = re.escape(self._delimiter_bytes), re.escape(self._quote_bytes)
+        blank = rb"[\s" + mark + quote + rb"]*+"
+        if not quote:
+            return re.compile(rb"[^" + mark + rb"]*+" + blank)
+        quoted = quote + rb"(?:[^" + quote + rb"]|" + quote * 2 + rb")*+" + quote
+        return re.compile(rb"(?:" + quoted + rb"|(?!" + quote + rb")[^" + mark + rb"]*+)" + blank)
+
     def _may_be_title(self, line: bytes) -> bool:
-        """Tell whether all cells of a line may be empty but one, whatever that one has in quotes."""
-        parts = line.split(self._delimiter_bytes)
-        return sum(not part.strip() for part in parts) >= self._width - 1
+        """Tell whether a line may be blank, or have no text but in its first cell, however many it has."""
+        return self._title.fullmatch(line) is not None
 
     def _lengths(self, text: bytes, ends: Ints, *, transcoded: bool) -> tuple[Ints, Ints]:
         """Return the lengths of the lines in the plain bytes and in the delivery itself."""

@@ -548,7 +548,7 @@ class TableReading(Reading):
 
         Where rows of the table are like that too, nobody can say.
         """
-        last = list(takewhile(lambda held: _is_title(held.found), reversed(self._tail)))
+        last = list(takewhile(lambda held: _has_first_alone(held.found), reversed(self._tail)))
         count = max((place for place, held in enumerate(last, 1) if held.after_blank), default=0)
         rows = any(held.found.fits and self._shapes[_filled(held.found.cells)] for held in last[:count])
         words = all(shape(self._texts(held.found)[0]) == TEXT for held in last[:count])
@@ -571,6 +571,11 @@ class TableReading(Reading):
 
 
 def _is_title(found: Found) -> bool:
+    """Tell whether a record is a line with its first cell and nothing else."""
+    return found.lines == 1 and _has_first_alone(found)
+
+
+def _has_first_alone(found: Found) -> bool:
     """Tell whether a record has its first cell and nothing else."""
     filled = _filled(found.cells)
     return not found.problem and sum(filled) == 1 and bool(filled[0])
