@@ -1,7 +1,7 @@
 """Currencies and exact rounding.
 
 Amounts are `decimal.Decimal` in Python and DECIMAL in the database; no float comes near them. Minor
-units are those of ISO 4217 as carried by the Unicode CLDR (through babel).
+units are those of ISO 4217; where a currency is no longer in its list, those of the Unicode CLDR (babel).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from functools import cache
 
 from babel.core import get_global
 from babel.numbers import get_currency_precision
+from iso4217 import Currency
 
 AMOUNT_DIGITS, AMOUNT_SCALE = 18, 4
 """Stored amounts are DECIMAL(18, 4): four decimals cover every ISO 4217 minor unit."""
@@ -21,19 +22,23 @@ EXACT_DIGITS = 60
 
 @cache
 def known_currencies() -> frozenset[str]:
-    """Return the three-letter codes of all currencies that CLDR knows, past ones included."""
-    return frozenset(get_global("all_currencies"))
+    """Return the three-letter codes of all currencies of ISO 4217, and of CLDR, which has past ones too."""
+    return frozenset(get_global("all_currencies")) | {each.code for each in Currency}
 
 
 @cache
 def minor_units(currency: str) -> int:
     """Return the number of decimals of a currency's minor unit (JPY 0, USD 2, BHD 3).
 
+    CLDR tells what people write, which for dinars of Serbia or lek of Albania is no decimals, where ISO 4217
+    has two: an invoice over 1,200.50 RSD is no error.
+
     Raises KeyError for a code that is no currency.
     """
     if currency not in known_currencies():
         raise KeyError(currency)
-    return int(get_currency_precision(currency))
+    listed = {each.code: each.exponent for each in Currency}.get(currency)
+    return int(get_currency_precision(currency)) if listed is None else listed
 
 
 def round_half_away(value: Decimal, decimals: int) -> Decimal:
