@@ -27,18 +27,20 @@ _UNIT: Final = re.compile(
     re.VERBOSE,
 )
 _LEAST_NUMBERS: Final = 3
+_LEAST_COUNTED: Final = 4
 
 
 @dataclass(frozen=True)
 class Column:
     """What the cells of a column are: `kind` of nearly all filled ones, `dense` when most are filled.
 
-    `years` says that most of them could be years.
+    `years` says that most of them could be years, `counted` that there are rows that count through it.
     """
 
     kind: str = TEXT
     dense: bool = False
     years: bool = False
+    counted: bool = False
 
 
 def is_year(cell: str) -> bool:
@@ -54,14 +56,15 @@ def is_words(row: Sequence[str]) -> bool:
 
 
 def is_names(row: Sequence[str], columns: Sequence[Column]) -> bool:
-    """Tell whether the row can name columns: by words, or by years or dates over other values."""
+    """Tell whether the row can name columns: by words, or by years, dates or a count over other values."""
     return is_words(row) or _is_series(row, columns)
 
 
 def _is_series(row: Sequence[str], columns: Sequence[Column]) -> bool:
-    """Tell whether all values of the row are years that rise or fall, or dates, and none stands first.
+    """Tell whether all values of the row are years that rise or fall, dates, or a count; none stands first.
 
-    A row of a table may have such values too, but not where the other rows have values of another kind.
+    A row of a table may have such values too, but not where the other rows have values of another kind, or
+    none of them counts.
     """
     over = [(cell.strip(), column) for cell, column in zip(row, columns, strict=False) if cell.strip()]
     values = [(cell, column) for cell, column in over if shape(cell) != TEXT]
@@ -69,11 +72,22 @@ def _is_series(row: Sequence[str], columns: Sequence[Column]) -> bool:
         return False
     if all(shape(cell) == DATE and column.kind != DATE for cell, column in values):
         return len({cell for cell, _ in values}) == len(values)
+    if is_count(row) and not any(column.counted for _, column in values):
+        return any(column.kind == NUMBER for _, column in values)
     if not all(is_year(cell) and not column.years for cell, column in values):
         return False
     steps = [after > before for (before, _), (after, _) in pairwise(values)]
     same = any(after == before for (before, _), (after, _) in pairwise(values))
     return not same and len(set(steps)) == 1 and any(column.kind == NUMBER for _, column in values)
+
+
+def is_count(row: Sequence[str]) -> bool:
+    """Tell whether the values of the row are whole numbers with one step between them: days, wavelengths."""
+    values = [cell.strip() for cell in row if shape(cell) in TYPED]
+    if len(values) < _LEAST_COUNTED or not all(value.isdecimal() and value.isascii() for value in values):
+        return False
+    steps = {int(after) - int(before) for before, after in pairwise(values)}
+    return len(steps) == 1 and steps != {0}
 
 
 def is_units(row: Sequence[str], columns: Sequence[Column]) -> bool:

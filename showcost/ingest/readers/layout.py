@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from showcost.config.feed import normal_header
 from showcost.ingest.readers.headings import (
     Column,
+    is_count,
     is_names,
     is_ruler,
     is_units,
@@ -32,6 +33,7 @@ Row = tuple[str, ...]
 _TYPED_SHARE: Final = 0.8
 _TYPED_SHARE_WITH_HEADINGS: Final = 0.6
 _DENSE_SHARE: Final = 0.8
+_COUNTED_SHARE: Final = 0.05
 _SAME_WIDTH_SHARE: Final = 0.05
 _LONGEST_HEADER: Final = 4
 _MOST_HEADINGS: Final = 50
@@ -186,24 +188,31 @@ def _usual_width(head: Sequence[Row], others: Sequence[Row], hints: Hints) -> in
 def _columns(rows: Iterable[Row], width: int, share: float = _TYPED_SHARE) -> list[Column]:
     counts: list[Counter[str]] = [Counter() for _ in range(width)]
     years = Counter[int]()
-    total = 0
+    total = counting = 0
     for row in rows:
         if len(row) == width and not is_blank(row):
             total += 1
+            counting += is_count(row)
             for column, cell in enumerate(row):
                 if not placeholder(cell):
                     counts[column][shape(cell)] += 1
                     years[column] += is_year(cell.strip())
-    return [_column(shapes, total, share, years[column]) for column, shapes in enumerate(counts)]
+    # One may be the line of names itself.
+    counted = counting > 1 and counting >= _COUNTED_SHARE * total
+    return [
+        _column(shapes, total, share, years=years[column], counted=counted)
+        for column, shapes in enumerate(counts)
+    ]
 
 
-def _column(shapes: Counter[str], total: int, share: float, years: int) -> Column:
+def _column(shapes: Counter[str], total: int, share: float, *, years: int, counted: bool) -> Column:
     filled = sum(count for kind, count in shapes.items() if kind)
     kind = max((k for k in shapes if k), key=lambda k: shapes[k], default=TEXT)
     return Column(
         kind if shapes[kind] >= share * filled else TEXT,
         dense=filled >= _DENSE_SHARE * total,
         years=years * 2 > filled,
+        counted=counted,
     )
 
 

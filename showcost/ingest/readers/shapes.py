@@ -29,7 +29,8 @@ _DATE: Final = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _TIME: Final = re.compile(r"\d{1,2}:\d\d(?::\d\d(?:\.\d+)?)?(?:\s?[ap]m)?", re.IGNORECASE)
-_WORD: Final = re.compile(r"[\w£$€%&@#+*./:()'\u2019\-]+(?: [\w£$€%&@#+*./:()'\u2019\-]+)*")
+_WORD: Final = re.compile(r"(?!'[^']*$)[\w£$€%&@#+*./:()'\u2019\-]+(?:,? [\w£$€%&@#+*./:()'\u2019\-]+)*")
+"""An apostrophe in front and none behind it is half of a quotation, the other half of which is elsewhere."""
 _PLACEHOLDER: Final = frozenset(("n/a", "na", "none", "null", "nil", "tbc", "tba", "-", "--", "?", "nan"))
 
 

@@ -174,6 +174,32 @@ def test_delimiters_are_found(path: Path, delimiter: str) -> None:
         assert cells(reading)[2] == ["03/02/2025", "Vendor 3", "3.50"]
 
 
+def test_days_and_wavelengths_name_columns(path: Path) -> None:
+    for first in ("", "Crew", "wl/nm"):
+        header = ",".join([first, *map(str, range(400, 420, 2)), "Total"])
+        lines = [header, *(f"Crew {n},{',8' * 9},{9 * 8}" for n in range(12))]
+        for above in ([], ["Week 12,,,,,,,,,,,"]):
+            with read(path, "\n".join([*above, *lines])) as reading:
+                assert len(cells(reading)) == 12
+                assert reading.header == tuple(header.split(","))
+
+
+def test_a_row_that_counts_among_others_that_do_is_a_row(path: Path) -> None:
+    lines = [",".join([f"Take {n}", *(str(n * step) for step in range(1, 6))]) for n in range(1, 9)]
+    with read(path, "\n".join(lines)) as reading:
+        assert len(cells(reading)) == 8
+
+
+def test_quotes_that_are_apostrophes_are_found_where_few_cells_need_them(path: Path) -> None:
+    lines = ["no,'vendor','note'", *(f"{n},'Kerr, {n}','x'" for n in range(20))]
+    with read(path, "\n".join(lines)) as reading:
+        assert reading.header == ("no", "vendor", "note")
+        assert cells(reading)[3] == ["3", "Kerr, 3", "x"]
+    lines = ["no,vendor,note", *(f"{n},'s-Gravenhage,it's {n}" for n in range(20))]
+    with read(path, "\n".join(lines)) as reading:
+        assert cells(reading)[3] == ["3", "'s-Gravenhage", "it's 3"]
+
+
 def test_counts_that_do_not_add_up_stop_the_reading() -> None:
     with pytest.raises(IntegrityError, match="3 records, 3 lines and 30 bytes"):
         Counts(accepted=3, lines=3, bytes=30).verify(records=3, lines=4, size=30)
