@@ -74,7 +74,8 @@ def show_runs(outcomes: Sequence[RunOutcome]) -> None:
         show_table("Checks that warn (the rows are in quarantine)", columns, rows)
     for outcome in outcomes:
         how = "succeeded" if outcome.success else "failed"
-        say(f"Run {outcome.run_id} {how}: {outcome.partitions} partitions in {outcome.seconds} s.")
+        count = f"{outcome.partitions} partition{'s' * (outcome.partitions != 1)}"
+        say(f"Run {outcome.run_id} {how}: {count} in {outcome.seconds} s.")
     if not outcomes:
         say("Nothing is due.")
 
