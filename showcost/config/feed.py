@@ -239,14 +239,16 @@ class FeedSpec(ConfigModel):
 
 
 _DATE_FORMAT: Final = re.compile(r"\bd{1,2}[-/. ]?m{1,3}[-/. ]?(?:yy){1,2}\b", re.IGNORECASE)
+_WORD_IN_WORD: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 def normal_header(header: str) -> str:
     """Return a header as headers are compared: without case, spaces, punctuation, plural and date format.
 
-    One of symbols alone, as `£`, stays what it is.
+    `SupplierName`, `SUPPLIER_NAME` and `Supplier names` are one. Symbols alone, as `£`, stay what they are.
     """
-    words = re.findall(r"[^\W_]+", _DATE_FORMAT.sub(" ", header).casefold())
+    apart = _WORD_IN_WORD.sub(" ", _DATE_FORMAT.sub(" ", header))
+    words = re.findall(r"[^\W_]+", apart.casefold())
     if not words:
         return header.strip()
-    return " ".join(word[:-1] if len(word) > 3 and word.endswith("s") else word for word in words)  # noqa: PLR2004 -- `gas`, `tax`
+    return "".join(word[:-1] if len(word) > 3 and word.endswith("s") else word for word in words)  # noqa: PLR2004 -- `gas`, `tax`

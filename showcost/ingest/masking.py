@@ -30,12 +30,15 @@ if TYPE_CHECKING:
     Column: TypeAlias = pa.Array | pa.ChunkedArray
 
 _NUMBERS: Final = frozenset(
-    {
-        *("ssn", "ss number", "ss no", "social security", "social security number", "social security no"),
-        *("sin number", "sin no", "social insurance", "social insurance number", "social insurance no"),
-        *("ni number", "ni no", "nino", "national insurance", "national insurance number"),
-        "national insurance no",
-    }
+    map(
+        normal_header,
+        (
+            *("SSN", "SS number", "SS no", "social security", "social security number", "social security no"),
+            *("SIN number", "SIN no", "social insurance", "social insurance number", "social insurance no"),
+            *("NI number", "NI no", "NINO", "national insurance", "national insurance number"),
+            "national insurance no",
+        ),
+    )
 )
 """Headers that say that a column has such numbers, in their normal form."""
 

@@ -81,7 +81,9 @@ def test_the_format_of_a_date_is_no_part_of_its_name() -> None:
         "Payment Date (dd/mm/yyyy)",
         "Payment date DD-MMM-YY",
         "PAYMENT DATES",
+        "PaymentDate",
+        "paymentDate",
     )
-    assert {normal_header(name) for name in same} == {"payment date"}
+    assert {normal_header(name) for name in same} == {"paymentdate"}
     assert normal_header(" \u00a3 ") == "\u00a3"
     assert normal_header("  ") == ""
