@@ -1,4 +1,4 @@
-"""Telling Dagster what a replay has changed, as events without a run: the UI shows the rows as they are.
+"""Telling Dagster what a person has changed, as events without a run: the UI shows the rows as they are.
 
 For commands. The Dagster instance is the one of the data folder.
 """
@@ -18,6 +18,7 @@ from showcost.components.outcome_metadata import (
     reasons_table,
     valid_metadata,
 )
+from showcost.components.pay_assets import findings_metadata
 from showcost.components.queue_metadata import queue_metadata
 from showcost.config.feeds import choose_feed, load_feeds
 from showcost.running import in_environment
@@ -26,13 +27,15 @@ from showcost.stages.names import quarantine_asset, raw_asset, undated_asset, va
 from showcost.stages.posting import posted_days
 from showcost.stages.validation import counts_of
 from showcost.staging import ALL, StagingStore
+from showcost.staging.findings import FindingsStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from showcost.config.feed import FeedSpec
     from showcost.config.home import Home
     from showcost.stages.replay import Replayed
+    from showcost.staging.findings import Finding
 
 
 def report_replay(home: Home, outcome: Replayed) -> None:
@@ -40,6 +43,19 @@ def report_replay(home: Home, outcome: Replayed) -> None:
     with in_environment(home), dg.DagsterInstance.get() as instance:
         for event in _events(home, outcome):
             instance.report_runless_asset_event(event)
+
+
+def report_findings(home: Home, turned: Sequence[Finding]) -> None:
+    """Report the days of work about which findings were dismissed or reopened to the Dagster instance."""
+    store = FindingsStore(home.path)
+    with in_environment(home), dg.DagsterInstance.get() as instance:
+        for feed in sorted({one.feed for one in turned}):
+            waiting = store.current(feed)
+            for day in sorted({one.transaction_date for one in turned if one.feed == feed}):
+                metadata = findings_metadata([one for one in waiting if one.transaction_date == day])
+                key = naming.pay_findings_key(feed)
+                event = dg.AssetMaterialization(key, partition=day, metadata=metadata)
+                instance.report_runless_asset_event(event)
 
 
 def _events(home: Home, outcome: Replayed) -> Iterator[dg.AssetMaterialization]:

@@ -77,6 +77,12 @@ def say(text: str = "") -> None:
     _console().print(text, markup=False, soft_wrap=True)
 
 
+def say_more(count: int, limit: int) -> None:
+    """Say how many rows of a list were not shown, if any."""
+    if count > limit:
+        say(f"{count - limit} more; narrow the list, or show more with --limit.")
+
+
 def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Show rows as a table: columns of figures to the right, and what is short is never broken."""
     cells = [["" if cell is None else str(cell) for cell in row] for row in rows]

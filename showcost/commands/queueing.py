@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-import os
 from datetime import date, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec
 
 import click
 
+from showcost.commands.choosing import (
+    all_texts,
+    ask,
+    check_how_chosen,
+    has_instance,
+    narrowing,
+    optional_text,
+    time_as_of,
+    wanted_rows,
+)
 from showcost.commands.options import (
     as_of_option,
     chosen_feeds,
-    feed_option,
-    from_option,
     moment,
-    span,
-    to_option,
 )
-from showcost.commands.output import ID_SHOWN, Answer, answers, say, show_table
-from showcost.commands.pay_findings import finding_facts, say_findings, show_findings
+from showcost.commands.output import ID_SHOWN, Answer, answers, say, say_more, show_table
+from showcost.commands.pay_findings import (
+    dismiss,
+    finding_facts,
+    list_findings,
+    say_findings,
+    show_findings,
+)
 from showcost.commands.pulling import letter_facts, show_letters
 from showcost.config.home import Home, open_home
 from showcost.core.errors import InputError
@@ -29,19 +39,18 @@ from showcost.ingest.api.dead_letters import EXHAUSTED
 from showcost.ledger.audit import AuditLog
 from showcost.stages import deciding
 from showcost.stages.pay_queue import (
-    chosen_findings,
     counts_of_findings,
     findings_about,
     standing_findings,
 )
 from showcost.stages.pulling import missing_pages
-from showcost.stages.queue import WAITING, QueueRow, RowState, Wanted, counts_by, queue_rows
+from showcost.stages.queue import QueueRow, RowState, Wanted, counts_by, queue_rows
 from showcost.stages.replay import Preview, Replayed, RowPlace, preview, replay
 from showcost.stages.rows import FoundRow, find_rows, rows_at
 from showcost.stages.trace import trace_row
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from showcost.config.feed import FeedSpec
     from showcost.ingest.api.dead_letters import DeadLetter
@@ -52,44 +61,28 @@ P = ParamSpec("P")
 
 @click.group()
 def queue() -> None:
-    """Work the reconciliation queue: list, show, resolve, replay."""
+    """Work the reconciliation queue: list, show, resolve, replay, dismiss."""
 
 
-def _narrowing(command: Callable[P, None]) -> Callable[P, None]:
-    """Add the options that say which rows are wanted."""
-    for option in (
-        click.option("--vendor", help="Only rows whose vendor has this in its name."),
-        click.option("--code", help="Only rows with this reason code."),
-        click.option(
-            "--state",
-            "state_names",
-            type=click.Choice([state.value for state in RowState]),
-            multiple=True,
-            help="Only rows in this state; may be repeated. [default: all in which something is to happen]",
-        ),
-        to_option,
-        from_option,
-        feed_option,
-    ):
-        command = option(command)
-    return command
+queue.add_command(dismiss)
 
 
 @queue.command("list")
-@_narrowing
+@narrowing
 @as_of_option
 @click.option("--findings", is_flag=True, help="List what pay rules found about posted rows instead.")
+@click.option("--dismissed", is_flag=True, help="List the pay findings that somebody dismissed instead.")
 @click.option(
     "--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Rows shown as text."
 )
 @answers
-def list_rows(as_of: str | None, limit: int, *, findings: bool, **options: object) -> Answer:
+def list_rows(as_of: str | None, limit: int, *, findings: bool, dismissed: bool, **options: object) -> Answer:
     """List the rows of the queue; without anything that narrows it, count them by feed, code and vendor."""
-    if findings:
-        return _list_findings(as_of, limit, options)
+    if findings or dismissed:
+        return list_findings(as_of, limit, options, dismissed=dismissed)
     home = open_home()
-    wanted = _wanted(home, options)
-    feed_name = _text(options["feed_name"])
+    wanted = wanted_rows(home, options)
+    feed_name = optional_text(options["feed_name"])
     known = moment(home, as_of)
     feeds = chosen_feeds(home, feed_name)
     rows = queue_rows(home, feeds, wanted, known)
@@ -114,17 +107,12 @@ def list_rows(as_of: str | None, limit: int, *, findings: bool, **options: objec
             say("No row is in the queue." if letters else "Nothing is in the queue.")
         elif wanted.narrows or feed_name or options["state_names"] or len(rows) <= limit:
             _show_rows(rows[:limit], now)
-            _say_more(len(rows), limit)
+            say_more(len(rows), limit)
         else:
             _show_counts(len(rows), counted)
         say_findings(findings_counted)
 
     return Answer(facts, show)
-
-
-def _say_more(count: int, limit: int) -> None:
-    if count > limit:
-        say(f"{count - limit} more; narrow the list, or show more with --limit.")
 
 
 def _show_counts(rows: int, counted: Mapping[tuple[str, str, str, str], int]) -> None:
@@ -140,26 +128,6 @@ def _show_counts(rows: int, counted: Mapping[tuple[str, str, str, str], int]) ->
     say("Rows are listed for a --feed, --code, --vendor or --state, or a range of dates.")
 
 
-def _list_findings(as_of: str | None, limit: int, options: Mapping[str, object]) -> Answer:
-    """List the pay findings that wait for a look."""
-    home = open_home()
-    if options["vendor"] or options["state_names"]:
-        raise InputError("--findings is narrowed by --feed, --code, --from and --to only")
-    wanted, known = _wanted(home, options), moment(home, as_of)
-    feeds = chosen_feeds(home, _text(options["feed_name"]))
-    found = standing_findings(home, feeds, _time_as_of(home, known))
-    found = chosen_findings(found, wanted.code, wanted.first, wanted.last)
-
-    def show() -> None:
-        if not found:
-            say("No pay finding waits for a look.")
-            return
-        show_findings(found[:limit])
-        _say_more(len(found), limit)
-
-    return Answer({"as_of": known, "findings": [finding_facts(one) for one in found]}, show)
-
-
 def _letters(home: Home, feeds: Sequence[FeedSpec], wanted: Wanted, as_of: int | None) -> list[DeadLetter]:
     """Return the pages of vendors' APIs that are missing: they wait in the queue as rows do."""
     if RowState.PENDING not in wanted.states or wanted.code not in {None, EXHAUSTED} or wanted.vendor:
@@ -167,17 +135,6 @@ def _letters(home: Home, feeds: Sequence[FeedSpec], wanted: Wanted, as_of: int |
     first, last = wanted.first or date.min, wanted.last or date.max
     letters = [letter for feed in feeds for letter in missing_pages(home, feed, as_of)]
     return [one for one in letters if one.window.first <= last and first <= one.window.last]
-
-
-def _wanted(home: Home, options: Mapping[str, object]) -> Wanted:
-    """Return what the options of `_narrowing` ask for."""
-    code = _text(options["code"])
-    if code is not None and code not in CATALOGUE:
-        raise InputError(f"there is no reason code {code}; docs/reason-codes.md lists them")
-    dates = _time(options["first"]), _time(options["last"])
-    first, last = span(home, *dates) if any(dates) else (None, None)
-    states = tuple(RowState(name) for name in _texts(options["state_names"])) or WAITING
-    return Wanted(states=states, code=code, vendor=_text(options["vendor"]), first=first, last=last)
 
 
 def _row_facts(row: QueueRow, now: datetime) -> Mapping[str, object]:
@@ -232,7 +189,7 @@ def show_row(row: str, as_of: str | None) -> Answer:
     (found,) = find_rows(home, [row], known)
     # What a replay would come to is a question about now.
     expected = preview(home, found.place) if known is None else None
-    about = findings_about(home, found.place, _time_as_of(home, known))
+    about = findings_about(home, found.place, time_as_of(home, known))
     facts = {"as_of": known} | trace_row(home, found, known)
     facts |= {
         "findings": [finding_facts(one) for one in about],
@@ -256,11 +213,6 @@ def show_row(row: str, as_of: str | None) -> Answer:
             _show_preview(expected)
 
     return Answer(facts, show)
-
-
-def _time_as_of(home: Home, known: int | None) -> datetime | None:
-    """Return the time of an audit record; None for now."""
-    return None if known is None else AuditLog(home.path).time_as_of(known)
 
 
 def _preview_facts(expected: Preview) -> Mapping[str, object]:
@@ -316,7 +268,7 @@ def show_decisions(decisions: Sequence[Mapping[str, Any]]) -> None:
 @click.option("--only", "codes", multiple=True, metavar="CODE", help="With --accept: only these reasons.")
 @click.option("--all", "everything", is_flag=True, help="All rows that the options below choose, not IDS.")
 @click.option("--yes", is_flag=True, help="With --all: do not ask.")
-@_narrowing
+@narrowing
 @click.option("--who", required=True, help="Who decides it; goes into the audit log.")
 @click.option("--why", required=True, help="Why; goes into the audit log, so no personal data.")
 @click.option(
@@ -350,43 +302,25 @@ def resolve(ids: tuple[str, ...], **options: object) -> Answer:
 
 def _chosen(home: Home, ids: tuple[str, ...], options: Mapping[str, object]) -> list[FoundRow]:
     """Return the rows named, or with --all those that the narrowing options choose, once a person agrees."""
+    check_how_chosen(ids, options)
     if not options["everything"]:
-        if not ids:
-            raise InputError("name the rows by their ids, or choose them with --all and what narrows it")
         return find_rows(home, ids)
-    if ids:
-        raise InputError("give either ids or --all, not both")
-    wanted = _wanted(home, options)
-    feed_name = _text(options["feed_name"])
-    if not (wanted.narrows or feed_name):
-        raise InputError("--all needs at least one of --feed, --code, --vendor, --from and --to")
-    rows = queue_rows(home, chosen_feeds(home, feed_name), wanted)
+    rows = queue_rows(
+        home, chosen_feeds(home, optional_text(options["feed_name"])), wanted_rows(home, options)
+    )
     if not rows:
         raise InputError("no row of the queue is chosen by these options")
-    if not options["yes"]:
-        click.confirm(f"Decide about {len(rows)} rows?", abort=True, err=True)
+    ask(f"Decide about {len(rows)} rows?", options)
     return rows_at(home, [row.place for row in rows])
 
 
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)
-
-
-def _texts(value: object) -> list[str]:
-    return [str(one) for one in value] if isinstance(value, tuple) else []
-
-
-def _time(value: object) -> datetime | None:
-    return value if isinstance(value, datetime) else None
-
-
 def _decide(home: Home, rows: Sequence[FoundRow], options: Mapping[str, object]) -> Decided:
-    fields = _fields(_texts(options["fields"]))
+    fields = _fields(all_texts(options["fields"]))
     kinds = [name for name in ("accept", "discard", "withdraw", "rebook", "reopen") if options[name]]
     if len(kinds) + bool(fields) != 1:
         raise InputError("give one of --set, --accept, --discard, --withdraw, --rebook and --reopen")
     who, why = str(options["who"]), str(options["why"])
-    codes = _texts(options["codes"])
+    codes = all_texts(options["codes"])
     if codes and kinds != ["accept"]:
         raise InputError("--only goes with --accept")
     match kinds:
@@ -432,13 +366,6 @@ def _replayed(home: Home, places: Sequence[RowPlace]) -> Replayed:
 
         report_replay(home, outcome)
     return outcome
-
-
-def has_instance(home: Home) -> bool:
-    """Say whether runs of the data folder were ever kept, so that somebody may look at them in the UI."""
-    named = os.environ.get("DAGSTER_HOME")
-    folder = Path(named) if named else home.path / "dagster_home"
-    return any((folder / name).is_dir() for name in ("storage", "history", "schedules"))
 
 
 def _replay_facts(outcome: Replayed) -> Mapping[str, object]:

@@ -4,7 +4,7 @@ Thin on purpose: what is found is decided in `showcost.validation.pay`, how far 
 `showcost.stages.pay_findings`.
 """
 
-from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
@@ -15,7 +15,8 @@ from showcost.components.partitions import partition_dates
 from showcost.components.resources import DataFolder, plain_failures
 from showcost.config.feed import FeedSpec
 from showcost.core.reasons import CATALOGUE
-from showcost.stages.pay_findings import FindingsResult, stage_pay_findings
+from showcost.stages.pay_findings import stage_pay_findings
+from showcost.staging.findings import Finding
 from showcost.validation.columns import ColumnInfo
 from showcost.validation.pay_findings import FINDINGS
 
@@ -58,10 +59,9 @@ def pay_findings_asset(feed: FeedSpec, partitions: dg.PartitionsDefinition[str])
         dates = partition_dates(context)
         with plain_failures():
             result = stage_pay_findings(data.home(), feed, dates)
-        counts = Counter(one.transaction_date for one in result.standing)
-        for day in dates:
-            key = day.isoformat()
-            context.add_asset_metadata(_of_day(result, key, counts[key]), partition_key=key)
+        for day in map(str, dates):
+            mine = [one for one in result.standing if one.transaction_date == day]
+            context.add_asset_metadata(findings_metadata(mine), partition_key=day)
         return dg.MaterializeResult(
             metadata={
                 "looked_at_from": str(result.first),
@@ -81,13 +81,13 @@ def pay_findings_asset(feed: FeedSpec, partitions: dg.PartitionsDefinition[str])
     return pay_findings
 
 
-def _of_day(result: FindingsResult, key: str, count: int) -> dict[str, Any]:
-    metadata: dict[str, Any] = {"dagster/partition_row_count": count}
-    if count:
-        mine = [one for one in result.standing if one.transaction_date == key][:_SHOWN]
+def findings_metadata(findings: Sequence[Finding]) -> dict[str, Any]:
+    """Return the metadata of a day of work: the findings about its rows that wait for a look."""
+    metadata: dict[str, Any] = {"dagster/partition_row_count": len(findings)}
+    if findings:
         metadata["findings"] = counts_table(
             ["row_key", "code", "field", "told", "source"],
-            [(one.row_key, one.code, one.field, one.told, one.source) for one in mine],
+            [(one.row_key, one.code, one.field, one.told, one.source) for one in findings[:_SHOWN]],
             longest=SENTENCES,
         )
     return metadata

@@ -129,6 +129,14 @@ def reopen(home: Home, rows: Sequence[FoundRow], *, who: str, why: str) -> Decid
     return _record(home, [(row, _decision(row, DecisionKind.REOPEN)) for row in rows], who, why)
 
 
+def stated(who: str, why: str) -> tuple[str, str]:
+    """Return who decides and why, without the spaces around; InputError where one says nothing."""
+    for name, text in (("--who", who), ("--why", why)):
+        if not text.strip():
+            raise InputError(f"{name} must say something: it stays on record")
+    return who.strip(), why.strip()
+
+
 def _decision(
     row: FoundRow,
     kind: DecisionKind,
@@ -141,17 +149,15 @@ def _decision(
 
 
 def _record(home: Home, decisions: Sequence[tuple[FoundRow, Decision]], who: str, why: str) -> Decided:
-    for name, text in (("--who", who), ("--why", why)):
-        if not text.strip():
-            raise InputError(f"{name} must say something: it goes into the audit log")
+    who, why = stated(who, why)
     ledger = Ledger(home.ledger)
     with writing(ledger) as connection:
         record = record_decisions(
             ledger,
             connection,
             [decision for _, decision in decisions],
-            who=who.strip(),
-            why=why.strip(),
+            who=who,
+            why=why,
             now=ledger.audit.now(),
         )
     return Decided(record.seq, tuple(dict.fromkeys(row.place for row, _ in decisions)))

@@ -73,15 +73,20 @@ class FoundRow:
         return fields
 
 
+def check_ids(ids: Sequence[str]) -> None:
+    """Raise InputError for a text that cannot be the beginning of an id."""
+    for text in ids:
+        if len(text) < LEAST_DIGITS or set(text) - set("0123456789abcdef"):
+            raise InputError(f"{text!r} is no id: give at least {LEAST_DIGITS} of its hexadecimal digits")
+
+
 def find_rows(home: Home, ids: Sequence[str], as_of: int | None = None) -> list[FoundRow]:
     """Return the rows with these ids, each once, in the order given; as known after an audit record, or now.
 
     An id is that of a row or of a ledger entry, or the beginning of one (at least six digits) that only one
     row has. Raises InputError for one that no row has, or several.
     """
-    for text in ids:
-        if len(text) < LEAST_DIGITS or set(text) - set("0123456789abcdef"):
-            raise InputError(f"{text!r} is no id: give at least {LEAST_DIGITS} of its hexadecimal digits")
+    check_ids(ids)
     entries = _entry_rows(home, ids, as_of)
     recorded = _recorded(home, ids, [place for found in entries.values() for place in found], as_of)
     chosen: dict[RowPlace, None] = {}

@@ -2,8 +2,9 @@
 
     pay_findings/findings.jsonl
 
-A line says that a finding about a row was made (`open`), or that it no longer holds (`cleared`), as when the
-row was corrected. So what was flagged, when, and by which other row stays to be seen. What a finding says is
+A line says that a finding about a row was made (`open`), that a person looked and leaves it at that
+(`dismissed`, with who and why), or that it no longer holds (`cleared`), as when the row was corrected. So
+what was flagged, when, by which other row, and who answered for it stays to be seen. What a finding says is
 decided in `showcost.validation.pay`.
 """
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 OPEN: Final = "open"
+DISMISSED: Final = "dismissed"
 CLEARED: Final = "cleared"
 _WAIT_SECONDS: Final = 60
 _BEGIN: Final = "0" * 64
@@ -51,18 +53,24 @@ class Finding:
 
 @dataclass(frozen=True)
 class Line:
-    """A line of the record: a finding, what became of it, when, and the hash that binds it."""
+    """A line of the record: a finding, what became of it, when, and the hash that binds it.
+
+    `who` and `why` are there when a person decided it.
+    """
 
     number: int
     state: str
     at: str
     finding: Finding
     chain: str
+    who: str | None = None
+    why: str | None = None
 
     def bound(self, before: str) -> Line:
         """Return the line bound to the one before it."""
         content = [before, str(self.number), self.state, self.at, *map(_text, asdict(self.finding).values())]
-        return replace(self, chain=sha256_framed(content))
+        decided = [] if self.who is None else [self.who, self.why]
+        return replace(self, chain=sha256_framed([*content, *decided]))
 
 
 def _text(value: str | int | None) -> str | None:
@@ -88,11 +96,38 @@ class FindingsStore:
 
         With `at`, those that were open at the end of that second.
         """
+        return [line.finding for line in self._last(feed, at) if line.state == OPEN]
+
+    def dismissed(self, feed: str | None = None, at: datetime | None = None) -> list[Line]:
+        """Return the lines by which findings that still hold were dismissed; arguments as for `current`."""
+        return [line for line in self._last(feed, at) if line.state == DISMISSED]
+
+    def _last(self, feed: str | None, at: datetime | None) -> list[Line]:
         lines = self.lines()
         if at is not None:
             second = at.replace(microsecond=0)
             lines = [line for line in lines if datetime.fromisoformat(line.at) <= second]
-        return [one for one in _standing(lines).values() if feed is None or one.feed == feed]
+        return [line for line in _standing(lines).values() if feed is None or line.finding.feed == feed]
+
+    def dismiss(self, findings: Iterable[str], *, who: str, why: str, now: datetime) -> list[Finding]:
+        """Append that a person looked at open findings and leaves them; return those that were open."""
+        return self._turn(findings, OPEN, DISMISSED, who, why, now)
+
+    def reopen(self, findings: Iterable[str], *, who: str, why: str, now: datetime) -> list[Finding]:
+        """Append that dismissed findings wait for a look again; return those that were dismissed."""
+        return self._turn(findings, DISMISSED, OPEN, who, why, now)
+
+    def _turn(
+        self, findings: Iterable[str], before: str, after: str, who: str, why: str, now: datetime
+    ) -> list[Finding]:
+        with self._writing():
+            lines, length = self._read()
+            standing = _standing(lines)
+            known = [standing[key] for key in dict.fromkeys(findings) if key in standing]
+            turned = [line.finding for line in known if line.state == before]
+            at = now.isoformat(timespec="seconds")
+            self._append(length, _bound(lines, at, [(after, one) for one in turned], who, why))
+        return turned
 
     def settle(
         self, feed: str, dates: tuple[str, str], found: Iterable[Finding], now: datetime
@@ -100,17 +135,16 @@ class FindingsStore:
         """Append what is new among the findings of a feed's rows, and that others of these dates are cleared.
 
         `found` are all findings that hold for rows dated from `dates[0]` to `dates[1]`. The same again
-        appends nothing. Returns how many were opened and cleared.
+        appends nothing, dismissed or not. Returns how many were opened and cleared.
         """
         with self._writing():
             lines, length = self._read()
             standing = _standing(lines)
             wanted = {one.finding_id: one for one in found}
             opened = [one for key, one in wanted.items() if key not in standing]
+            held = (line.finding for key, line in standing.items() if key not in wanted)
             cleared = [
-                one
-                for key, one in standing.items()
-                if key not in wanted and one.feed == feed and dates[0] <= one.transaction_date <= dates[1]
+                one for one in held if one.feed == feed and dates[0] <= one.transaction_date <= dates[1]
             ]
             at = now.isoformat(timespec="seconds")
             added = [(OPEN, one) for one in opened] + [(CLEARED, one) for one in cleared]
@@ -157,20 +191,26 @@ class FindingsStore:
             yield
 
 
-def _standing(lines: Iterable[Line]) -> dict[str, Finding]:
-    """Return the findings that are open, by id."""
-    standing: dict[str, Finding] = {}
+def _standing(lines: Iterable[Line]) -> dict[str, Line]:
+    """Return the last lines about the findings that hold, open or dismissed, by their ids."""
+    standing: dict[str, Line] = {}
     for line in lines:
-        if line.state == OPEN:
-            standing[line.finding.finding_id] = line.finding
-        else:
+        if line.state == CLEARED:
             standing.pop(line.finding.finding_id, None)
+        else:
+            standing[line.finding.finding_id] = line
     return standing
 
 
-def _bound(lines: list[Line], at: str, added: list[tuple[str, Finding]]) -> Iterator[Line]:
+def _bound(
+    lines: list[Line],
+    at: str,
+    added: list[tuple[str, Finding]],
+    who: str | None = None,
+    why: str | None = None,
+) -> Iterator[Line]:
     before = lines[-1].chain if lines else _BEGIN
     for number, (state, finding) in enumerate(added, start=len(lines) + 1):
-        line = Line(number, state, at, finding, "").bound(before)
+        line = Line(number, state, at, finding, "", who, why).bound(before)
         before = line.chain
         yield line

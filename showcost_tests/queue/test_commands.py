@@ -83,7 +83,7 @@ def test_wrong_usage_is_one_sentence(home: Home, showcost: CommandLine) -> None:
     for arguments, sentence in (
         (("resolve", row, *BY), "give one of --set"),
         (("resolve", row, "--discard", "--accept", *BY), "give one of --set"),
-        (("resolve", "--discard", *BY), "name the rows"),
+        (("resolve", "--discard", *BY), "name what is meant"),
         (("resolve", row, "--set", "net_amount", *BY), "--set takes FIELD=TEXT"),
         (("resolve", row, "--discard", "--who", "", "--why", "x"), "--who must say something"),
         (("resolve", row, "--withdraw", *BY), "discard it instead"),

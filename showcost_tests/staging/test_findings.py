@@ -63,6 +63,42 @@ def test_findings_of_other_dates_and_feeds_stand(tmp_path: Path) -> None:
     assert store.current("payroll") == [OTHER]
 
 
+def test_dismissed_finding_waits_no_more_until_it_is_reopened_or_says_something_else(tmp_path: Path) -> None:
+    store, later = FindingsStore(tmp_path), NOW + timedelta(hours=1)
+    store.settle("payroll", SPAN, [ONE], NOW)
+    said = {"who": "R. Clerk", "why": "the crew asked for the early call", "now": later}
+    assert store.dismiss([ONE.finding_id, "f" * 32], **said) == [ONE]
+    assert store.dismiss([ONE.finding_id], **said) == []
+    assert store.current() == []
+    assert store.current(at=NOW) == [ONE]
+    assert store.dismissed(at=NOW) == []
+    (line,) = store.dismissed("payroll")
+    assert (line.finding, line.who, line.why) == (ONE, "R. Clerk", "the crew asked for the early call")
+
+    assert store.settle("payroll", SPAN, [ONE], later) == (0, 0)
+    other = replace(ONE, finding_id="e" * 32, told="paid 0.00, required at least 1200.00")
+    assert store.settle("payroll", SPAN, [other], later) == (1, 1)
+    assert (store.current(), store.dismissed()) == ([other], [])
+
+    store.dismiss([other.finding_id], **said)
+    assert store.reopen([other.finding_id], **said) == [other]
+    assert store.reopen([other.finding_id], **said) == []
+    assert store.current() == [other]
+    states = ["open", "dismissed", "open", "cleared", "dismissed", "open"]
+    assert [line.state for line in store.lines()] == states
+
+
+@pytest.mark.parametrize("part", [b"R. Clerk", b"early call", b'"dismissed"'])
+def test_dismissal_that_was_changed_is_noticed(tmp_path: Path, part: bytes) -> None:
+    store = FindingsStore(tmp_path)
+    store.settle("payroll", SPAN, [ONE], NOW)
+    store.dismiss([ONE.finding_id], who="R. Clerk", why="early call", now=NOW)
+    path = tmp_path / "pay_findings" / "findings.jsonl"
+    path.write_bytes(path.read_bytes().replace(part, part[:-1] + b"x" if part[-1:] != b'"' else b'"open"'))
+    with pytest.raises(IntegrityError, match="line 2"):
+        store.lines()
+
+
 def test_line_that_was_changed_or_taken_out_is_noticed(tmp_path: Path) -> None:
     store = FindingsStore(tmp_path)
     store.settle("payroll", SPAN, [ONE, replace(ONE, finding_id="e" * 32)], NOW)

@@ -17,9 +17,11 @@ from showcost_tests.whole import small
 from showcost_tests.whole.steps import land_all, ledger_digest, take
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import date
     from pathlib import Path
 
+    from showcost.config.feed import FeedSpec
     from showcost.config.home import Home
     from showcost_tests.cli import CommandLine
 
@@ -92,7 +94,7 @@ def test_who_works_the_queue_sees_what_was_found(tmp_path: Path, showcost: Comma
     stage_pay_findings(home, feed, [small.WEDNESDAY])
 
     assert showcost(home, "status", "--json").json["feeds"][FEED]["findings"] == {"SC-PAY-005": 1}
-    assert "1 pay findings wait for a look: 1 SC-PAY-005" in showcost(home, "status").out
+    assert "1 pay finding waits for a look: 1 SC-PAY-005" in showcost(home, "status").out
     (listed,) = showcost(home, "queue", "list", "--findings", "--json").json["findings"]
     assert (listed["code"], listed["date"]) == ("SC-PAY-005", small.THURSDAY.isoformat())
     assert "invaded by 1:00 h" in listed["told"]
@@ -106,6 +108,41 @@ def test_who_works_the_queue_sees_what_was_found(tmp_path: Path, showcost: Comma
     assert showcost(home, "queue", "list", "--findings", *elsewhere, "--json").json["findings"] == []
     wrong = showcost(home, "queue", "list", "--findings", "--state", "open")
     assert (wrong.status, "narrowed by --feed, --code, --from and --to only" in wrong.sentence) == (2, True)
+    dismiss_and_reopen(home, feed, showcost, listed)
+
+
+def dismiss_and_reopen(home: Home, feed: FeedSpec, showcost: CommandLine, listed: Mapping[str, str]) -> None:
+    """Answer for the one finding that waits, and take that back."""
+    stated = ("--who", "R. Clerk", "--why", "agreed with the guild on the day")
+    for ids, sentence in (
+        ((listed["id"], "--all", "--feed", FEED), "either ids or --all"),
+        ((), "name what is meant"),
+        (("--all",), "--all needs at least one of"),
+        (("ffffff",), "no such pay finding has an id that begins with ffffff"),
+        (("none",), "is no id"),
+        (("--all", "--feed", FEED, "--code", "SC-PAY-001", "--yes"), "no pay finding is chosen"),
+        ((listed["id"], "--reopen"), "no such pay finding"),
+    ):
+        refused = showcost(home, "queue", "dismiss", *ids, *stated)
+        assert (refused.status, sentence in refused.sentence) == (2, True), refused.sentence
+    nobody = showcost(home, "queue", "dismiss", listed["id"], "--who", " ", "--why", "x")
+    assert (nobody.status, "--who must say something" in nobody.sentence) == (2, True)
+
+    digest = ledger_digest(home)
+    assert showcost(home, "queue", "dismiss", listed["row"][:12], *stated).out == "Dismissed 1 pay finding.\n"
+    assert showcost(home, "queue", "list", "--findings", "--json").json["findings"] == []
+    assert showcost(home, "status", "--json").json["feeds"][FEED]["findings"] == {}
+    assert stage_pay_findings(home, feed, small.WEEK).standing == ()
+    assert no_pay_findings(home, small.WEEK, feed=feed) == {}
+    (line,) = showcost(home, "queue", "list", "--dismissed", "--json").json["dismissed"]
+    assert (line["id"], line["who"], line["why"]) == (listed["id"], stated[1], stated[3])
+    assert "R. Clerk" in showcost(home, "queue", "list", "--dismissed").out
+    assert ledger_digest(home) == digest
+
+    again = showcost(home, "queue", "dismiss", "--reopen", "--all", "--feed", FEED, "--yes", *stated)
+    assert again.out == "Reopened 1 pay finding.\n"
+    assert showcost(home, "queue", "list", "--findings", "--json").json["findings"] == [listed]
+    assert showcost(home, "queue", "list", "--dismissed").out == "No pay finding that holds is dismissed.\n"
 
 
 def test_partition_of_another_version_is_named(tmp_path: Path) -> None:
