@@ -3,7 +3,7 @@
     rows.csv       what was paid, a line per row
     rules.csv      the rules of the agreement: kind, parameters, unit, source, clause, certainty, dates
     applied.csv    every check of every row with the rules, what is required, and the result
-    findings.csv   what was found among neighbouring days, and what asks for a look
+    findings.csv   what was found among neighbouring days, what asks for a look, and who dismissed it
     guild_pack.xlsx  the same as sheets, and a first one that says what this is
     manifest.json  the sha256 of each, the versions of the rules, counts
 
@@ -33,6 +33,7 @@ from showcost.core.errors import InputError
 from showcost.core.hashing import sha256_bytes, sha256_framed
 from showcost.core.personal import masked_text
 from showcost.stages.pay_findings import valid_neighbours
+from showcost.staging.findings import FindingsStore
 from showcost.validation.pay.applied import APPLIED, applied
 from showcost.validation.pay.findings import findings
 from showcost.validation.pay_findings import REACH, cells_of_valid
@@ -115,7 +116,7 @@ def _write(
         _Sheet("rows", ("row", "person", *_PAID), _paid_lines(rows)),
         _rules_sheet(agreement),
         _Sheet("applied", APPLIED.names, _lines(checks, APPLIED.names)),
-        _Sheet("findings", _FINDING_COLUMNS, _lines(found, _FINDING_COLUMNS)),
+        _Sheet("findings", (*_FINDING_COLUMNS, *_DISMISSAL_COLUMNS), _finding_lines(home, found)),
     ]
     results = _counted(checks.column("result"))
     about = _about(home, agreement, period, rows, results)
@@ -132,6 +133,7 @@ def _write(
 _FINDING_COLUMNS: Final = (
     *("row_key", "transaction_date", "code", "field", "told", "source", "pay_rules", "cause"),
 )
+_DISMISSAL_COLUMNS: Final = ("dismissed_at", "dismissed_by", "dismissed_why")
 
 
 def packs_folder(home: Home, agreement: str, first: date, last: date) -> Path:
@@ -187,6 +189,16 @@ def _judged(home: Home, feed: FeedSpec, last: date) -> _Looked:
 
 def _together(tables: Iterable[pa.Table]) -> pa.Table:
     return pa.concat_tables(list(tables))
+
+
+def _finding_lines(home: Home, found: pa.Table) -> list[list[object]]:
+    """Return what was found, and of what a person dismissed: when, who and why."""
+    answers = {line.finding.finding_id: line for line in FindingsStore(home.path).dismissed()}
+    dismissals = map(answers.get, found.column("finding_id").to_pylist())
+    return [
+        [*line, *((None,) * 3 if answer is None else map(_shown, (answer.at, answer.who, answer.why)))]
+        for line, answer in zip(_lines(found, _FINDING_COLUMNS), dismissals, strict=True)
+    ]
 
 
 def _paid_lines(rows: pa.Table) -> list[list[object]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import openpyxl
@@ -11,10 +12,13 @@ import pytest
 from click.testing import CliRunner
 
 from showcost.cli import cli
+from showcost.config.feeds import choose_feed, load_feeds
 from showcost.config.home import HOME_VARIABLE
 from showcost.core.errors import InputError
 from showcost.core.hashing import sha256_file
 from showcost.reports.guild_pack import GuildPack, write_guild_pack
+from showcost.stages.pay_findings import stage_pay_findings
+from showcost.staging.findings import FindingsStore
 from showcost_tests.whole import small
 from showcost_tests.whole.steps import land_all, take
 from showcost_tests.whole.test_late_day import manifest, shift
@@ -77,6 +81,23 @@ def test_the_same_rows_give_the_same_bytes_and_no_pseudonym(paid: Home, tmp_path
     for path in (tmp_path / "one").iterdir():
         assert path.read_bytes() == (tmp_path / "other" / path.name).read_bytes()
         assert b"E-0400" not in path.read_bytes()
+
+
+def test_pack_says_who_dismissed_what_was_found(paid: Home, tmp_path: Path) -> None:
+    (finding,) = stage_pay_findings(paid, choose_feed(load_feeds("HRB"), FEED), [small.THURSDAY]).standing
+    answer = {"who": "R. Clerk", "why": "SSN 078-05-1120 agreed to it"}
+    for dismissed in (False, True):
+        if dismissed:
+            FindingsStore(paid.path).dismiss([finding.finding_id], **answer, now=datetime.now(UTC))
+        out = tmp_path / str(dismissed)
+        pack(paid, out)
+        with (out / "findings.csv").open(newline="", encoding="utf-8") as stream:
+            (line,) = csv.DictReader(stream)
+        assert line["told"] == finding.told
+        assert line["dismissed_by"] == ("R. Clerk" if dismissed else "")
+        assert bool(line["dismissed_at"]) == dismissed
+        assert "agreed to it" in line["dismissed_why"] or not dismissed
+        assert "078-05-1120" not in line["dismissed_why"]
 
 
 def test_command_writes_the_pack(paid: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
