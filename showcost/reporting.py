@@ -50,9 +50,9 @@ def report_findings(home: Home, turned: Sequence[Finding]) -> None:
     store = FindingsStore(home.path)
     with in_environment(home), dg.DagsterInstance.get() as instance:
         for feed in sorted({one.feed for one in turned}):
-            waiting = store.current(feed)
+            waiting, dismissed = store.current(feed), store.dismissed(feed)
             for day in sorted({one.transaction_date for one in turned if one.feed == feed}):
-                metadata = findings_metadata([one for one in waiting if one.transaction_date == day])
+                metadata = findings_metadata(day, waiting, dismissed)
                 key = naming.pay_findings_key(feed)
                 event = dg.AssetMaterialization(key, partition=day, metadata=metadata)
                 instance.report_runless_asset_event(event)

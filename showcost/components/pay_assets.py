@@ -4,7 +4,7 @@ Thin on purpose: what is found is decided in `showcost.validation.pay`, how far 
 `showcost.stages.pay_findings`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import dagster as dg
@@ -16,7 +16,7 @@ from showcost.components.resources import DataFolder, plain_failures
 from showcost.config.feed import FeedSpec
 from showcost.core.reasons import CATALOGUE
 from showcost.stages.pay_findings import stage_pay_findings
-from showcost.staging.findings import Finding
+from showcost.staging.findings import Finding, Line
 from showcost.validation.columns import ColumnInfo
 from showcost.validation.pay_findings import FINDINGS
 
@@ -60,8 +60,8 @@ def pay_findings_asset(feed: FeedSpec, partitions: dg.PartitionsDefinition[str])
         with plain_failures():
             result = stage_pay_findings(data.home(), feed, dates)
         for day in map(str, dates):
-            mine = [one for one in result.standing if one.transaction_date == day]
-            context.add_asset_metadata(findings_metadata(mine), partition_key=day)
+            metadata = findings_metadata(day, result.standing, result.dismissed)
+            context.add_asset_metadata(metadata, partition_key=day)
         return dg.MaterializeResult(
             metadata={
                 "looked_at_from": str(result.first),
@@ -81,13 +81,27 @@ def pay_findings_asset(feed: FeedSpec, partitions: dg.PartitionsDefinition[str])
     return pay_findings
 
 
-def findings_metadata(findings: Sequence[Finding]) -> dict[str, Any]:
-    """Return the metadata of a day of work: the findings about its rows that wait for a look."""
-    metadata: dict[str, Any] = {"dagster/partition_row_count": len(findings)}
-    if findings:
+def findings_metadata(day: str, findings: Iterable[Finding], dismissed: Iterable[Line]) -> dict[str, Any]:
+    """Return the metadata of a day of work: what waits for a look about its rows, and what was dismissed."""
+    waiting = [one for one in findings if one.transaction_date == day]
+    answered = [line for line in dismissed if line.finding.transaction_date == day]
+    metadata: dict[str, Any] = {"dagster/partition_row_count": len(waiting)}
+    if waiting:
         metadata["findings"] = counts_table(
-            ["row_key", "code", "field", "told", "source"],
-            [(one.row_key, one.code, one.field, one.told, one.source) for one in findings[:_SHOWN]],
+            ["finding_id", "row_key", "code", "field", "told", "source"],
+            [
+                (one.finding_id, one.row_key, one.code, one.field, one.told, one.source)
+                for one in waiting[:_SHOWN]
+            ],
+            longest=SENTENCES,
+        )
+    if answered:
+        metadata["dismissed"] = counts_table(
+            ["finding_id", "code", "told", "dismissed_at", "who", "why"],
+            [
+                (one.finding.finding_id, one.finding.code, one.finding.told, one.at, one.who, one.why)
+                for one in answered[:_SHOWN]
+            ],
             longest=SENTENCES,
         )
     return metadata

@@ -20,7 +20,7 @@ from showcost.core.errors import IntegrityError
 from showcost.stages.names import valid_asset
 from showcost.stages.verdicts import Verdict
 from showcost.staging import StagingStore
-from showcost.staging.findings import Finding, FindingsStore
+from showcost.staging.findings import Finding, FindingsStore, Line
 from showcost.validation.columns import Stage, arrow_schema
 from showcost.validation.pay_findings import REACH, pay_findings
 
@@ -33,7 +33,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FindingsResult:
-    """What was looked at (`first` to `last`), what was appended, and what stands now for the feed."""
+    """What was looked at (`first` to `last`), what was appended, and what stands now for the feed.
+
+    `standing` are the findings that wait for a look, `dismissed` the lines by which others were dismissed.
+    """
 
     first: date
     last: date
@@ -41,6 +44,7 @@ class FindingsResult:
     cleared: int = 0
     standing: tuple[Finding, ...] = ()
     codes: Counter[str] = field(default_factory=Counter)
+    dismissed: tuple[Line, ...] = ()
 
 
 def reached(home: Home, dates: Sequence[date]) -> tuple[date, date]:
@@ -93,8 +97,9 @@ def stage_pay_findings(
         [_finding(feed.name, one) for one in about.to_pylist()],
         clock(),
     )
-    standing = tuple(store.current(feed.name))
-    return FindingsResult(first, last, opened, cleared, standing, Counter(one.code for one in standing))
+    standing, dismissed = tuple(store.current(feed.name)), tuple(store.dismissed(feed.name))
+    codes = Counter(one.code for one in standing)
+    return FindingsResult(first, last, opened, cleared, standing, codes, dismissed)
 
 
 def _finding(feed: str, row: dict[str, Any]) -> Finding:

@@ -1,15 +1,20 @@
-"""What Dagster is told of a replay: the partitions as they are now, without a run."""
+"""What Dagster is told of what a person decided: the partitions as they are now, without a run."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import dagster as dg
 import pytest
 
 from showcost.components import naming
+from showcost.reporting import report_findings
 from showcost.running import in_environment
+from showcost.staging.findings import FindingsStore
 from showcost_tests.queue.acts import DE, queued
+from showcost_tests.staging.test_findings import ONE, SPAN
 from showcost_tests.whole import small
 from showcost_tests.whole.running import run
 from showcost_tests.whole.steps import land_all
@@ -18,6 +23,30 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from showcost_tests.cli import CommandLine
+
+
+def test_the_ui_shows_who_dismissed_a_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    home = small.make_home(tmp_path / "home")
+    store = FindingsStore(home.path)
+    ones = [replace(ONE, finding_id=str(number) * 32) for number in range(2)]
+    now = datetime(2026, 11, 24, tzinfo=UTC)
+    store.settle(ONE.feed, SPAN, ones, now)
+    report_findings(
+        home, store.dismiss([ones[0].finding_id], who="R. Clerk", why="agreed on the day", now=now)
+    )
+    with in_environment(home), dg.DagsterInstance.get() as instance:
+        shown = instance.get_latest_materialization_event(naming.pay_findings_key(ONE.feed))
+        assert shown is not None
+        assert shown.asset_materialization is not None
+        assert shown.asset_materialization.partition == ONE.transaction_date
+        metadata = shown.asset_materialization.metadata
+        assert metadata["dagster/partition_row_count"].value == 1
+        waiting, answered = metadata["findings"], metadata["dismissed"]
+        assert isinstance(waiting, dg.TableMetadataValue)
+        assert isinstance(answered, dg.TableMetadataValue)
+        assert [record.data["finding_id"] for record in waiting.records] == [ones[1].finding_id]
+        assert [record.data["who"] for record in answered.records] == ["R. Clerk"]
 
 
 @pytest.mark.slow
