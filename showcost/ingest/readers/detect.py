@@ -80,6 +80,8 @@ _UNLIKELY: Final = {" ": 0.6, ":": 0.6, "/": 0.4, "#": 0.5, "*": 0.5, "-": 0.3}
 _OTHER_PREFERENCE: Final = 0.9
 _MOST_RECORDS: Final = 400
 _CONFIDENT: Final = 0.1
+_DOUBTFUL: Final = 0.2
+"""Below it, text with commas in it scores too, but hardly any table."""
 _NEARLY_ALL: Final = 0.8
 
 
@@ -120,7 +122,10 @@ def detect_form(pieces: Sequence[bytes], encoding: str, hints: Hints) -> Form:
     best, delimiter, quote, escape = scored[0]
     rival = next((s for s, d, _, _ in scored if d != delimiter), 0.0)
     notes: list[str] = []
-    if hints.delimiter is None and best <= _CONFIDENT:
+    grammar = Grammar(delimiter, quote, escape, encoding=encoding, lone_cr=lone_cr)
+    if hints.delimiter is None and (
+        best <= _CONFIDENT or (best < _DOUBTFUL and _is_prose(list(_some(records(grammar, pieces)))))
+    ):
         delimiter = ""
         notes.append("no delimiter was found: every line is one cell")
     confidence = (
@@ -243,6 +248,12 @@ def _score(parsed: Sequence[Parsed], encoding: str) -> float:
         * (0.5 + 0.5 * filled)
         * (0.6 + 0.4 * _columns_agree(fitting, width, encoding))
     )
+
+
+def _is_prose(parsed: Sequence[Parsed]) -> bool:
+    """Tell whether no number of cells is that of most records: commas of sentences, not of columns."""
+    widths = Counter(len(p.cells) for p in parsed if any(cell.strip() for cell in p.cells) or p.problem)
+    return not widths or max(widths.values()) * 2 <= widths.total()
 
 
 def _divides_values(parsed: Sequence[Parsed], delimiter: str, encoding: str) -> bool:

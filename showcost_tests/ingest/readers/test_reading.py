@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import io
 import json
+import random
 from typing import TYPE_CHECKING
 
 import openpyxl
@@ -379,6 +380,27 @@ def test_what_stands_in_words_and_dates_divides_no_column(path: Path, column: tu
     with read(path, "\n".join([column[0], *rows])) as reading:
         assert cells(reading) == [[row] for row in rows]
         assert reading.header == column[:1]
+
+
+def test_commas_of_sentences_divide_no_columns(path: Path) -> None:
+    chosen = random.Random(4)  # noqa: S311 - not for secrets
+    words = [
+        "the",
+        "crew",
+        "liked",
+        "it,",
+        "lunch",
+        "was",
+        "late",
+        "and",
+        "sadly;",
+        "early",
+        "(again)",
+        "very,",
+    ]
+    lines = [" ".join(chosen.choices(words, k=chosen.randrange(3, 25))) for _ in range(60)]
+    with read(path, "\n".join(["Comment", *lines])) as reading:
+        assert (reading.header, cells(reading)) == (("Comment",), [[line] for line in lines])
 
 
 def test_spaces_and_colons_divide_lines_into_values(path: Path) -> None:
