@@ -66,8 +66,8 @@ def match_header(feed: FeedSpec, header: Sequence[str], filled: Sequence[bool]) 
             if len(found) > 1:
                 found = [index for index in found if filled[index]] or found[:1]
             if len(found) > 1:
-                numbers = " and ".join(str(index + 1) for index in found)
-                return HeaderMatch({}, None, f"columns {numbers} both mean {field}")
+                candidates = " and ".join(f"{index + 1} ({header[index].strip()})" for index in found)
+                return HeaderMatch({}, None, f"columns {candidates} mean {field} alike")
             if found:
                 columns[field] = found[0]
                 break

@@ -68,6 +68,15 @@ def test_of_several_amounts_that_of_the_line_comes_first() -> None:
     assert matched(*header).columns["net_amount"] == header.index("Net Amount")
 
 
+def test_names_that_say_the_same_are_named_where_both_columns_have_content() -> None:
+    header = [*COLUMNS.values(), "Supplier", "suppliers "]
+    assert matched(*header).problem == (
+        "columns 6 (Supplier) and 9 (Supplier) and 10 (suppliers) mean vendor_code alike"
+    )
+    found = match_header(feed(), header, [True] * len(COLUMNS) + [False, False])
+    assert (found.problem, found.columns["vendor_code"]) == (None, header.index("Supplier"))
+
+
 def test_accounts_are_mapped_by_a_column_that_is_named_as_the_field() -> None:
     found = matched(*(COLUMNS | {"account": "Account"}).values())
     assert found.accounts == list(COLUMNS).index("account")
