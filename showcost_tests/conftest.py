@@ -1,10 +1,18 @@
-"""Fixtures of all tests."""
+"""Fixtures of all tests, and how hypothesis chooses its examples."""
 
 from __future__ import annotations
 
+import os
+
 import pytest
+from hypothesis import settings
 
 from showcost_tests.cli import CommandLine
+
+# The same commit gives the same result; HYPOTHESIS_PROFILE=explore looks for examples that nobody saw yet.
+settings.register_profile("repeatable", derandomize=True)
+settings.register_profile("explore", derandomize=False, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 
 @pytest.fixture
