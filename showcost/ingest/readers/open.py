@@ -22,7 +22,7 @@ from showcost.ingest.readers.shapes import TEXT, shape
 from showcost.ingest.readers.source import Plain, UnreadableError, decompress, kind_of, to_plain
 from showcost.ingest.readers.table import Known, TableReading
 from showcost.ingest.readers.ubl import UblReading, looks_like_ubl, no_documents
-from showcost.ingest.readers.workbook import to_text
+from showcost.ingest.readers.workbook import OtherSheet, to_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,6 +79,7 @@ def _open(
 ) -> Reading:
     place = Path(folder.name)
     notes: list[str] = []
+    others: tuple[OtherSheet, ...] = ()
     kind = kind_of(path)
     if kind in {"gzip", "zip", "zstd"}:
         path = decompress(path, kind, place, limits)
@@ -87,8 +88,9 @@ def _open(
     if kind == "text" and (expected == "ubl" or looks_like_ubl(_head(path))):
         return _e_invoice(path, limits, folder)
     if kind == "workbook":
-        text, about = to_text(path, place, hints.sheet, limits)
-        notes.extend(about)
+        sheets = to_text(path, place, hints, limits)
+        text, others = sheets.path, sheets.others
+        notes.extend(sheets.notes)
         if expected != "xlsx":
             notes.append("the delivery is a workbook, not a text file")
         hints = replace(hints, encoding="utf-8", delimiter=",", quote='"', escape="")
@@ -99,7 +101,7 @@ def _open(
             notes.append("the delivery is a text file, not a workbook")
     else:
         raise UnreadableError("the delivery is compressed more than once")
-    return _table(plain, hints, limits, folder, notes)
+    return _table(plain, hints, limits, folder, notes, others)
 
 
 def _head(path: Path) -> bytes:
@@ -129,7 +131,12 @@ def _page(
 
 
 def _table(
-    plain: Plain, hints: Hints, limits: Limits, folder: tempfile.TemporaryDirectory[str], notes: Sequence[str]
+    plain: Plain,
+    hints: Hints,
+    limits: Limits,
+    folder: tempfile.TemporaryDirectory[str],
+    notes: Sequence[str],
+    other_sheets: tuple[OtherSheet, ...],
 ) -> Reading:
     pieces = _sample(plain)
     if not any(piece.strip() for piece in pieces):
@@ -171,6 +178,7 @@ def _table(
         literal_quotes=sample.literal_quotes,
         totals_are_rows=hints.totals_are_rows,
         total_labels=frozenset(map(normal_header, hints.total_labels)),
+        other_sheets=other_sheets,
     )
     return TableReading(known, folder)
 

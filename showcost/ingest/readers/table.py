@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from showcost.ingest.readers.grammar import Grammar
     from showcost.ingest.readers.mend import Mender
     from showcost.ingest.readers.source import Plain
+    from showcost.ingest.readers.workbook import OtherSheet
 
 _BATCH: Final = 16_384
 _LONGEST_FOOTER: Final = 24
@@ -84,6 +85,7 @@ class Known:
     literal_quotes: bool
     totals_are_rows: bool
     total_labels: frozenset[str]
+    other_sheets: tuple[OtherSheet, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -561,6 +563,8 @@ class TableReading(Reading):
     def _finish(self, lines: int) -> None:
         """Compare with an independent count of lines and bytes."""
         self.counts.verify(records=self._number, lines=lines, size=self._plain.size - self._plain.bom)
+        for sheet in self._known.other_sheets:
+            self._hand_over(sheet)
         preamble = tuple(record.record for record in self.preamble)
         kinds = Counter(what for _, what in self.mended)
         notes = tuple(f"{count} records: {what}" for what, count in kinds.items())
@@ -568,6 +572,20 @@ class TableReading(Reading):
             self.dialect, preamble_records=preamble, assumptions=self.dialect.assumptions + notes
         )
         self.finished = True
+
+    def _hand_over(self, sheet: OtherSheet) -> None:
+        """Take a sheet that is not in the table as one record after it: of a footer if it is mere text."""
+        start, self._place = self._place, self._place + len(sheet.text)
+        self._number += 1
+        self.counts.lines += sheet.text.count(b"\n")
+        self.counts.bytes += len(sheet.text)
+        raw = sheet.text[: self._known.limits.rejected_raw_bytes]
+        if sheet.is_text:
+            self.counts.footer += 1
+            self.footer.append(TextRecord(self._number, start, self._place, raw.decode(errors="replace")))
+            return
+        self.counts.rejected += 1
+        self.rejected.add(Rejected(self._number, start, self._place, ROW_RAGGED, sheet.why, raw))
 
 
 def _is_title(found: Found) -> bool:

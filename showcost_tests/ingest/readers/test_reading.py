@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import io
 import json
 import random
 from typing import TYPE_CHECKING
 
-import openpyxl
 import pytest
 
 from showcost.core.errors import IntegrityError
@@ -221,29 +219,6 @@ def test_the_edit_list_is_rfc_4180_and_json_lines(path: Path) -> None:
         "detail": "2 cells where the table has 3",
         "raw": "x,y",
     }
-
-
-def test_a_workbook_is_read_as_a_person_would_export_it(tmp_path: Path) -> None:
-    book = openpyxl.Workbook()
-    sheet = book.active
-    assert sheet is not None
-    sheet.append(["Cost export"])
-    sheet.append(["Date", "Vendor", "Net", "At"])
-    sheet.append([dt.date(2025, 2, 1), "Müller, Söhne", 0.1 + 0.2, dt.time(9, 30)])
-    sheet.append([dt.datetime(2025, 2, 1, 14, 30), "ACME", 1234567.89, None])  # noqa: DTZ001
-    other = book.create_sheet("Other")
-    other.append(["Code", "Net"])
-    other.append(["a", 5])
-    path = tmp_path / "costs.xlsx"
-    book.save(path)
-    with read_delivery(path, format="xlsx") as reading:
-        assert cells(reading) == [
-            ["2025-02-01", "Müller, Söhne", "0.3", "09:30:00"],
-            ["2025-02-01 14:30:00", "ACME", "1234567.89", ""],
-        ]
-        assert "the workbook has 2 sheets; the first one was read" in reading.dialect.assumptions
-    with read_delivery(path, format="xlsx", hints=Hints(sheet="Other")) as reading:
-        assert cells(reading) == [["a", "5"]]
 
 
 @pytest.mark.parametrize("delimiter", ["||", "~~", "#$#", "|~|", "<^>", "::", "%&", "=>"])
