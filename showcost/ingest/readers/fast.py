@@ -101,13 +101,14 @@ class FastLane:
         delimiter = grammar.delimiter.decode(encoding).encode()
         quote = grammar.quote.decode(encoding).encode()
         single = len(delimiter) == 1 or not set(delimiter) & {_NUL, _CR, _LF, *quote}
-        self.usable = bool(delimiter) and single and len(quote) <= 1 and not grammar.escape and width > 1
+        escape = grammar.escape.decode(encoding).encode()
+        self.usable = bool(delimiter) and single and len(quote) <= 1 and len(escape) <= 1 and width > 1
         self._long = delimiter if len(delimiter) > 1 else b""
         delimiter = _STAND_IN if self._long else delimiter
         self.line_end = b"\r" if grammar.lone_cr else b"\n"
         self._delimiter = delimiter[0] if delimiter else _NUL
         self._quote = quote[0] if quote else _NUL
-        self._delimiter_bytes, self._quote_bytes = delimiter, quote
+        self._delimiter_bytes, self._quote_bytes, self._escape_bytes = delimiter, quote, escape
         self._blanks = b" \t\r\n\x0b\x0c" + delimiter
         self._blank_start = _table(self._blanks)
         self._may_open = _table(b"\n" + delimiter + quote)
@@ -134,6 +135,7 @@ class FastLane:
         whole = np.ones(len(marks.ends), np.bool_)
         quotes, inner, doubled = self._quoting(data, marks, whole)
         self._refuse_odd(marks, whole, text)
+        self._refuse_escapes(data, text, marks, whole)
         around = marks.feeds + 1 - marks.first - _per_line(inner, marks.first)
         widths = around - quotes - marks.returned
         ends = self._ends(full, marks, inner, whole)
@@ -227,6 +229,13 @@ class FastLane:
         if np.count_nonzero(returns) != np.count_nonzero(marks.returned):
             returns[marks.feeds[marks.returned] - 1] = False
             whole[np.searchsorted(marks.feeds, np.flatnonzero(returns))] = False
+
+    def _refuse_escapes(self, data: Bytes, text: bytes, marks: _Marks, whole: Flags) -> None:
+        """Refuse lines with an escape character, which may take the sense of a mark, or of the line end."""
+        if self._escape_bytes and self._escape_bytes in text:
+            whole[
+                np.searchsorted(marks.ends, np.flatnonzero(data == self._escape_bytes[0]), side="right")
+            ] = False
 
     def _refuse_blank(self, data: Bytes, text: bytes, marks: _Marks, whole: Flags) -> list[int]:
         """Refuse blank records, which are counted apart; return them."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from showcost.ingest.readers import Rejected
+    from showcost.ingest.readers.fast import Lines
     from showcost.ingest.readers.model import Counts
 
 Read = tuple["pa.Table", list["Rejected"], "Counts", list[int]]
@@ -58,43 +59,83 @@ ODD = st.sampled_from(
         "P1,01/02/2025,\x1f,6.00",
     ]
 )
+ESCAPED = st.sampled_from(
+    [
+        'P1,01/02/2025,"Smith \\"Bo\\", Jones",1.00',
+        "P1,01/02/2025,Smith\\, Jones,2.00",
+        'P1,01/02/2025,"two\\\nlines",3.00',
+        "P1,01/02/2025,two\\\nlines,4.00",
+        'P1,01/02/2025,"ends with \\\\",5.00',
+        'P1,01/02/2025,"open \\",6.00',
+        'P1,01/02/2025,stray \\" quote,7.00',
+        "P1,01/02/2025,C:\\new,8.00",
+        'P1,01/02/2025,"say ""hi"" \\"there\\"",9.00',
+        "A title\\,,,",
+        "\\",
+        "P1,01/02/2025,last,10.00\\",
+    ]
+)
 
 
-def read(path: Path, delimiter: str = ",") -> Read:
-    with read_delivery(path, hints=Hints(delimiter=delimiter, quote='"', escape="")) as reading:
+def read(path: Path, delimiter: str = ",", escape: str = "") -> Read:
+    with read_delivery(path, hints=Hints(delimiter=delimiter, quote='"', escape=escape)) as reading:
         rows = reading.table()
         return rows, list(reading.rejected), reading.counts, [f.record for f in reading.footer]
 
 
-def both(path: Path, payload: bytes, delimiter: str = ",") -> tuple[Read, Read]:
+def both(path: Path, payload: bytes, delimiter: str = ",", escape: str = "") -> tuple[Read, Read]:
     """Read with small blocks in the fast lane, and with the careful lane alone."""
     path.write_bytes(payload)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ahead, "BLOCK", 256)
         patch.setattr(ahead, "TAIL", 0)
         patch.setattr(table, "_WORTH_IT", 0.0)
-        fast = read(path, delimiter)
+        fast = read(path, delimiter, escape)
         patch.setattr(FastLane, "analyse", lambda *_: None)
-        return fast, read(path, delimiter)
+        return fast, read(path, delimiter, escape)
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    st.lists(st.one_of(st.none(), ODD), min_size=1, max_size=40),
+    st.lists(st.one_of(st.none(), ODD, ESCAPED), min_size=1, max_size=40),
     st.sampled_from(["\n", "\r\n", "\r"]),
     st.sampled_from(["utf-8", "utf-8-sig", "cp1252", "utf-16", "utf-16-be"]),
     st.sampled_from([",", "||", "|~|", "\u00ac"]),
+    st.sampled_from(["", "\\"]),
 )
 def test_both_lanes_agree(
-    tmp_path: Path, lines: list[str | None], end: str, encoding: str, delimiter: str
+    tmp_path: Path, lines: list[str | None], end: str, encoding: str, delimiter: str, escape: str
 ) -> None:
     plain = ",".join(ROW)
     body = ["Code,Date,Name,Amount", *([plain] * 3), *(plain if line is None else line for line in lines)]
     # Whole rows at the end keep out the footer, which is sought in the careful lane only.
     text = (end.join([*body, *([plain] * 3)]) + end).replace(",", delimiter)
-    fast, careful = both(tmp_path / "any", text.encode(encoding, "ignore"), delimiter)
+    fast, careful = both(tmp_path / "any", text.encode(encoding, "ignore"), delimiter, escape)
     assert fast[0].to_pylist() == careful[0].to_pylist()
     assert fast[1:] == careful[1:]
+
+
+def test_lines_without_an_escape_go_through_the_fast_lane_beside_those_with_one(tmp_path: Path) -> None:
+    lines = [
+        f'P{n},01/02/2025,"x \\" {n}",1.00' if n % 10 == 0 else f"P{n},01/02/2025,x,1.00" for n in range(500)
+    ]
+    path = tmp_path / "any"
+    path.write_text("\n".join(["Code,Date,Name,Amount", *lines]), encoding="utf-8")
+    taken = 0
+    analyse = FastLane.analyse
+
+    def counted(lane: FastLane, block: bytes, headers: tuple[bytes, ...]) -> Lines | None:
+        nonlocal taken
+        found = analyse(lane, block, headers)
+        taken += 0 if found is None else int(found.sound.sum())
+        return found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ahead, "TAIL", 0)
+        patch.setattr(FastLane, "analyse", counted)
+        rows = read(path, escape="\\")[0]
+    assert rows.column("cells").to_pylist()[10] == ["P10", "01/02/2025", 'x " 10', "1.00"]
+    assert (rows.num_rows, taken >= 400) == (500, True)
 
 
 def test_both_lanes_agree_on_a_long_file_with_broken_records(tmp_path: Path) -> None:
