@@ -218,7 +218,8 @@ def _parsed(home: Home, feed: FeedSpec, arrival: Arrival) -> Iterator[Content]:
 def hints_of(feed: FeedSpec) -> Hints:
     """Return what a feed states about the form of its deliveries."""
     labels = feed.control_total.labels if feed.control_total else ()
-    return Hints(**feed.dialect.model_dump(), total_labels=labels)
+    names = tuple(header for field in feed.kind.by_name for header in feed.headers_of(field))
+    return Hints(**feed.dialect.model_dump(), total_labels=labels, names=names)
 
 
 @contextmanager

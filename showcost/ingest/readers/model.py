@@ -42,7 +42,8 @@ class Hints:
     is the header, 0 for a file without one. `skip_records` is the number of records before the table.
     `totals_are_rows` keeps a total at the end in the table, for a user who has not said what the rows are.
     `total_labels` are the words, compared as headers are, that the line of a total at the end begins with;
-    lines with the words that totals usually have are recognised without.
+    lines with the words that totals usually have are recognised without. `names` are those of columns that
+    the table may have, compared likewise: they tell it from other sheets of a workbook.
     """
 
     encoding: str | None = None
@@ -54,6 +55,7 @@ class Hints:
     sheet: str | None = None
     totals_are_rows: bool = False
     total_labels: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """From a workbook to the CSV that a person would export from it: the readers then treat it as text.
 
 Dates become ISO dates, numbers lose the noise of binary fractions, formulas give their stored results. Of
-several visible sheets the fullest is the table, with those that have the same header; what the others hold is
-handed over beside it.
+several visible sheets the one with most of the feed's columns is the table, or else the fullest, with those
+that have the same header; what the others hold is handed over beside it.
 """
 
 from __future__ import annotations
@@ -84,8 +84,9 @@ def to_text(path: Path, folder: Path, hints: Hints, limits: Limits) -> TableOfSh
         sheets, hidden = _sheets(CalamineWorkbook.from_path(path), hints)
     except (CalamineError, OSError, ValueError, zipfile.BadZipFile) as error:
         raise UnreadableError("the workbook is damaged or protected") from error
-    fullest = max(sheets, key=lambda sheet: sheet.filled)
-    table = [one for one in sheets if one is fullest or (fullest.names and one.names == fullest.names)]
+    names = frozenset(map(normal_header, hints.names))
+    main = max(sheets, key=lambda sheet: (len(names.intersection(sheet.names)), sheet.filled))
+    table = [one for one in sheets if one is main or (main.names and one.names == main.names)]
     bodies = [table[0].rows, *(sheet.rows[sheet.layout.first_row - 1 :] for sheet in table[1:])]
     width = max(len(row) for body in bodies for row in body)
     target = folder / "sheet.csv"
@@ -93,7 +94,7 @@ def to_text(path: Path, folder: Path, hints: Hints, limits: Limits) -> TableOfSh
         for body in bodies:
             _write(out, ((*row, *[""] * (width - len(row))) for row in body))
     others = [_above(sheet) for sheet in table[1:]]
-    others += [_other(sheet, fullest) for sheet in sheets if sheet not in table]
+    others += [_other(sheet, main) for sheet in sheets if sheet not in table]
     notes = ["places are counted in the CSV form of the sheet"]
     if len(sheets) > 1:
         numbers = " and ".join(str(sheet.number) for sheet in table)

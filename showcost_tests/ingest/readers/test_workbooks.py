@@ -96,6 +96,14 @@ def test_a_sheet_with_another_header_is_handed_over_whole(path: Path) -> None:
         assert (counts.total, counts.lines, counts.bytes) == (10, 12, other.end)
 
 
+def test_the_sheet_with_the_columns_of_the_feed_is_the_table_though_another_is_fuller(path: Path) -> None:
+    rates = [["Code", "Rate"], *([f"c{n}", n] for n in range(90))]
+    workbook(path, {"Rates": rates, "March": MARCH})
+    for names, count in (((), 90), (("NET", "dates"), 8)):
+        with read_delivery(path, format="xlsx", hints=Hints(names=names)) as reading:
+            assert (len(rows(reading)), len(reading.rejected)) == (count, 1)
+
+
 @pytest.mark.parametrize("lines", [[["Spend over 25,000"], [None, "March 2025"]], [["as agreed"]]])
 def test_a_sheet_of_text_is_kept_with_the_footer(path: Path, lines: Lines) -> None:
     with read_delivery(workbook(path, {"Cover": lines, "March": MARCH}), format="xlsx") as reading:
