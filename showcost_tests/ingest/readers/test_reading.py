@@ -378,6 +378,15 @@ def test_commas_of_sentences_divide_no_columns(path: Path) -> None:
         assert (reading.header, cells(reading)) == (("Comment",), [[line] for line in lines])
 
 
+def test_a_table_below_a_page_of_text_is_found(path: Path) -> None:
+    chosen = random.Random(5)  # noqa: S311 - not for secrets
+    words = ["as", "agreed", "with", "the", "office,", "see", "below,", "rates", "hold", "again"]
+    page = [" ".join(chosen.choices(words, k=chosen.randrange(3, 15))) for _ in range(30)]
+    with read(path, "\n".join([*page, "", "Date,Vendor,Net", *ROWS])) as reading:
+        assert reading.dialect.delimiter == ","
+        assert cells(reading)[-25:] == [row.split(",") for row in ROWS]
+
+
 def test_spaces_and_colons_divide_lines_into_values(path: Path) -> None:
     for mark in (" ", ":"):
         with read(path, "\n".join(mark.join(("host", str(n), f"{n}.5")) for n in range(9))) as reading:
