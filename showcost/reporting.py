@@ -50,7 +50,7 @@ def report_findings(home: Home, turned: Sequence[Finding]) -> None:
     store = FindingsStore(home.path)
     with in_environment(home), dg.DagsterInstance.get() as instance:
         for feed in sorted({one.feed for one in turned}):
-            waiting, dismissed = store.current(feed), store.dismissed(feed)
+            waiting, dismissed = store.standing(feed)
             for day in sorted({one.transaction_date for one in turned if one.feed == feed}):
                 metadata = findings_metadata(day, waiting, dismissed)
                 key = naming.pay_findings_key(feed)

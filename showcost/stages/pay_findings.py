@@ -97,9 +97,9 @@ def stage_pay_findings(
         [_finding(feed.name, one) for one in about.to_pylist()],
         clock(),
     )
-    standing, dismissed = tuple(store.current(feed.name)), tuple(store.dismissed(feed.name))
+    standing, dismissed = store.standing(feed.name)
     codes = Counter(one.code for one in standing)
-    return FindingsResult(first, last, opened, cleared, standing, codes, dismissed)
+    return FindingsResult(first, last, opened, cleared, tuple(standing), codes, tuple(dismissed))
 
 
 def _finding(feed: str, row: dict[str, Any]) -> Finding:

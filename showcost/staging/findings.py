@@ -96,18 +96,23 @@ class FindingsStore:
 
         With `at`, those that were open at the end of that second.
         """
-        return [line.finding for line in self._last(feed, at) if line.state == OPEN]
+        return self.standing(feed, at)[0]
 
     def dismissed(self, feed: str | None = None, at: datetime | None = None) -> list[Line]:
         """Return the lines by which findings that still hold were dismissed; arguments as for `current`."""
-        return [line for line in self._last(feed, at) if line.state == DISMISSED]
+        return self.standing(feed, at)[1]
 
-    def _last(self, feed: str | None, at: datetime | None) -> list[Line]:
+    def standing(
+        self, feed: str | None = None, at: datetime | None = None
+    ) -> tuple[list[Finding], list[Line]]:
+        """Return what `current` and `dismissed` do, from one reading of the record."""
         lines = self.lines()
         if at is not None:
             second = at.replace(microsecond=0)
             lines = [line for line in lines if datetime.fromisoformat(line.at) <= second]
-        return [line for line in _standing(lines).values() if feed is None or line.finding.feed == feed]
+        last = [line for line in _standing(lines).values() if feed is None or line.finding.feed == feed]
+        waiting = [line.finding for line in last if line.state == OPEN]
+        return waiting, [line for line in last if line.state == DISMISSED]
 
     def dismiss(self, findings: Iterable[str], *, who: str, why: str, now: datetime) -> list[Finding]:
         """Append that a person looked at open findings and leaves them; return those that were open."""
