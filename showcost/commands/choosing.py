@@ -54,14 +54,13 @@ def wanted_rows(home: Home, options: Mapping[str, object]) -> Wanted:
     return Wanted(states=states, code=code, vendor=optional_text(options["vendor"]), first=first, last=last)
 
 
-def check_how_chosen(ids: tuple[str, ...], options: Mapping[str, object]) -> None:
+def check_how_chosen(home: Home, ids: tuple[str, ...], options: Mapping[str, object]) -> None:
     """Raise InputError unless there are ids, or --all and something that narrows it."""
     if ids and options["everything"]:
         raise InputError("give either ids or --all, not both")
     if not ids and not options["everything"]:
         raise InputError("name what is meant by its id, or choose it with --all and what narrows it")
-    narrowing = ("feed_name", "code", "vendor", "first", "last")
-    if options["everything"] and not any(options[name] for name in narrowing):
+    if options["everything"] and not (wanted_rows(home, options).narrows or options["feed_name"]):
         raise InputError("--all needs at least one of --feed, --code, --vendor, --from and --to")
 
 

@@ -173,7 +173,7 @@ def dismiss(ids: tuple[str, ...], *, reopen: bool, **options: object) -> Answer:
         if reopen
         else standing_findings(home, feeds)
     )
-    found = _chosen_findings([one for one in held if chosen(one)], ids, options)
+    found = _chosen_findings(home, [one for one in held if chosen(one)], ids, options)
     pay_queue.dismiss(home, found, who=str(options["who"]), why=str(options["why"]), reopen=reopen)
     if has_instance(home):
         from showcost.reporting import report_findings  # noqa: PLC0415 -- Dagster takes seconds to import
@@ -187,10 +187,10 @@ def dismiss(ids: tuple[str, ...], *, reopen: bool, **options: object) -> Answer:
 
 
 def _chosen_findings(
-    found: Sequence[Finding], ids: tuple[str, ...], options: Mapping[str, object]
+    home: Home, found: Sequence[Finding], ids: tuple[str, ...], options: Mapping[str, object]
 ) -> Sequence[Finding]:
     """Return the findings named, or with --all those given, once a person agrees."""
-    check_how_chosen(ids, options)
+    check_how_chosen(home, ids, options)
     if not options["everything"]:
         return named_findings(found, ids)
     if not found:

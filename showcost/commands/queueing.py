@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any, ParamSpec
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -55,8 +55,6 @@ if TYPE_CHECKING:
     from showcost.config.feed import FeedSpec
     from showcost.ingest.api.dead_letters import DeadLetter
     from showcost.stages.deciding import Decided
-
-P = ParamSpec("P")
 
 
 @click.group()
@@ -302,7 +300,7 @@ def resolve(ids: tuple[str, ...], **options: object) -> Answer:
 
 def _chosen(home: Home, ids: tuple[str, ...], options: Mapping[str, object]) -> list[FoundRow]:
     """Return the rows named, or with --all those that the narrowing options choose, once a person agrees."""
-    check_how_chosen(ids, options)
+    check_how_chosen(home, ids, options)
     if not options["everything"]:
         return find_rows(home, ids)
     rows = queue_rows(
