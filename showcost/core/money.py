@@ -23,7 +23,7 @@ EXACT_DIGITS = 60
 @cache
 def known_currencies() -> frozenset[str]:
     """Return the three-letter codes of all currencies of ISO 4217, and of CLDR, which has past ones too."""
-    return frozenset(get_global("all_currencies")) | {each.code for each in Currency}
+    return frozenset(get_global("all_currencies")) | _exponents().keys()
 
 
 @cache
@@ -37,8 +37,13 @@ def minor_units(currency: str) -> int:
     """
     if currency not in known_currencies():
         raise KeyError(currency)
-    listed = {each.code: each.exponent for each in Currency}.get(currency)
+    listed = _exponents().get(currency)
     return int(get_currency_precision(currency)) if listed is None else listed
+
+
+@cache
+def _exponents() -> dict[str, int | None]:
+    return {each.code: each.exponent for each in Currency}
 
 
 def round_half_away(value: Decimal, decimals: int) -> Decimal:
