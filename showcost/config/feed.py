@@ -239,6 +239,8 @@ class FeedSpec(ConfigModel):
 
 
 _DATE_FORMAT: Final = re.compile(r"\bd{1,2}[-/. ]?m{1,3}[-/. ]?(?:yy){1,2}\b", re.IGNORECASE)
+_SHORTEST_PLURAL: Final = 4
+"""Letters: `gas` and `bus` are no plurals."""
 _WORD_IN_WORD: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
@@ -251,4 +253,6 @@ def normal_header(header: str) -> str:
     words = re.findall(r"[^\W_]+", apart.casefold())
     if not words:
         return header.strip()
-    return "".join(word[:-1] if len(word) > 3 and word.endswith("s") else word for word in words)  # noqa: PLR2004 -- `gas`, `tax`
+    return "".join(
+        word[:-1] if len(word) >= _SHORTEST_PLURAL and word.endswith("s") else word for word in words
+    )

@@ -35,13 +35,15 @@ _MOST_HEAD_RECORDS: Final = 1_000
 _MOST_HEADER_RECORDS: Final = 50
 _SEVERAL: Final = 3
 _LIMITS: Final = Limits()
+NO_HINTS: Final = Hints()
+"""Nothing is known of the delivery: all is found out."""
 
 
 def read_delivery(
     path: Path,
     *,
     format: str = "csv",  # noqa: A002
-    hints: Hints = Hints(),  # noqa: B008
+    hints: Hints = NO_HINTS,
     items: ItemMapping | None = None,
     may_be_empty: bool = False,
     work_dir: Path | None = None,

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from showcost.ingest.readers import Counts, Hints, read_delivery
+from showcost.ingest.readers.open import NO_HINTS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,7 +46,7 @@ LINES = st.lists(
 )
 
 
-def account_for(path: Path, payload: bytes, hints: Hints = Hints()) -> tuple[list[list[str]], Counts]:  # noqa: B008
+def account_for(path: Path, payload: bytes, hints: Hints = NO_HINTS) -> tuple[list[list[str]], Counts]:
     """Read, and prove that every byte is in exactly one record."""
     path.write_bytes(payload)
     with read_delivery(path, hints=hints) as reading:

@@ -12,6 +12,7 @@ import pytest
 from showcost.core.errors import IntegrityError
 from showcost.ingest.readers import Counts, Hints, Reading, read_delivery
 from showcost.ingest.readers.edit_list import write_csv, write_rejects
+from showcost.ingest.readers.open import NO_HINTS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +25,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "delivery.csv"
 
 
-def read(path: Path, text: str, hints: Hints = Hints(), encoding: str = "utf-8") -> Reading:  # noqa: B008
+def read(path: Path, text: str, hints: Hints = NO_HINTS, encoding: str = "utf-8") -> Reading:
     path.write_bytes(text.encode(encoding))
     return read_delivery(path, hints=hints)
 
@@ -358,7 +359,7 @@ def test_what_stands_in_words_and_dates_divides_no_column(path: Path, column: tu
 
 
 def test_commas_of_sentences_divide_no_columns(path: Path) -> None:
-    chosen = random.Random(4)  # noqa: S311 - not for secrets
+    chosen = random.Random(4)  # noqa: S311 -- repeatable, no secret
     words = [
         "the",
         "crew",
@@ -379,7 +380,7 @@ def test_commas_of_sentences_divide_no_columns(path: Path) -> None:
 
 
 def test_a_table_below_a_page_of_text_is_found(path: Path) -> None:
-    chosen = random.Random(5)  # noqa: S311 - not for secrets
+    chosen = random.Random(5)  # noqa: S311 -- repeatable, no secret
     words = ["as", "agreed", "with", "the", "office,", "see", "below,", "rates", "hold", "again"]
     page = [" ".join(chosen.choices(words, k=chosen.randrange(3, 15))) for _ in range(30)]
     with read(path, "\n".join([*page, "", "Date,Vendor,Net", *ROWS])) as reading:
