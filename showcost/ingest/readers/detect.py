@@ -122,12 +122,11 @@ def detect_form(pieces: Sequence[bytes], encoding: str, hints: Hints) -> Form:
     best, delimiter, quote, escape = scored[0]
     rival = next((s for s, d, _, _ in scored if d != delimiter), 0.0)
     notes: list[str] = []
-    grammar = Grammar(delimiter, quote, escape, encoding=encoding, lone_cr=lone_cr)
-    if hints.delimiter is None and (
-        best <= _CONFIDENT or (best < _DOUBTFUL and _is_prose(list(_some(records(grammar, pieces)))))
-    ):
-        delimiter = ""
-        notes.append("no delimiter was found: every line is one cell")
+    if hints.delimiter is None and best < _DOUBTFUL:
+        grammar = Grammar(delimiter, quote, escape, encoding=encoding, lone_cr=lone_cr)
+        if best <= _CONFIDENT or _is_prose(list(_some(records(grammar, pieces)))):
+            delimiter = ""
+            notes.append("no delimiter was found: every line is one cell")
     confidence = (
         100 if hints.delimiter is not None else max(1, min(99, round(100 * best / (best + rival or 1))))
     )
@@ -222,9 +221,14 @@ def _some(parsed: Iterator[Parsed]) -> Iterator[Parsed]:
         yield record
 
 
+def _with_content(parsed: Iterable[Parsed]) -> list[Parsed]:
+    """Return the records that are not blank."""
+    return [p for p in parsed if p.problem or any(cell.strip() for cell in p.cells)]
+
+
 def _score(parsed: Sequence[Parsed], encoding: str) -> float:
     """Say how much the records look like one table of several columns, from 0 to 1."""
-    rows = [p for p in parsed if any(cell.strip() for cell in p.cells) or p.problem]
+    rows = _with_content(parsed)
     widths = Counter(len(p.cells) for p in rows if not p.problem)
     wide = {width: count for width, count in widths.items() if width > 1}
     if not wide:
@@ -252,7 +256,7 @@ def _score(parsed: Sequence[Parsed], encoding: str) -> float:
 
 def _is_prose(parsed: Sequence[Parsed]) -> bool:
     """Tell whether no number of cells is that of most records: commas of sentences, not of columns."""
-    widths = Counter(len(p.cells) for p in parsed if any(cell.strip() for cell in p.cells) or p.problem)
+    widths = Counter(len(p.cells) for p in _with_content(parsed))
     return not widths or max(widths.values()) * 2 <= widths.total()
 
 
@@ -262,11 +266,7 @@ def _divides_values(parsed: Sequence[Parsed], delimiter: str, encoding: str) -> 
     One of them has values at least, the lines as a whole are none, and but for space the first line is
     divided too: `Ref` above `AB-0001` names a column of references.
     """
-    rows = [
-        tuple(cell.decode(encoding, "replace") for cell in p.cells)
-        for p in parsed
-        if p.problem or any(cell.strip() for cell in p.cells)
-    ]
+    rows = [tuple(cell.decode(encoding, "replace") for cell in p.cells) for p in _with_content(parsed)]
     width, count = Counter(map(len, rows)).most_common(1)[0] if rows else (0, 0)
     body = [row for row in rows if len(row) == width][1:]
     whole = sum(shape(delimiter.join(row)) in TYPED for row in body)

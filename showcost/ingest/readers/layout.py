@@ -216,7 +216,8 @@ def _column(shapes: Counter[str], total: int, share: float, *, years: int, count
     )
 
 
-def _filled(row: Row) -> int:
+def count_filled(row: Row) -> int:
+    """Return how many cells of a record have content."""
     return sum(1 for cell in row if cell.strip())
 
 
@@ -231,8 +232,10 @@ def _find_header(head: Sequence[Row], width: int, columns: Sequence[Column], hin
     before = [i for i in candidates if data is None or i < data]
     share = _FULL if data is not None else _FAIRLY_FULL
     least = 1 if width == 1 else 2
-    words = [i for i in before if _filled(head[i]) >= least and is_names(head[i], columns)]
-    anchor = next((i for i in words if _filled(head[i]) >= share * _fullest_after(head, candidates, i)), None)
+    words = [i for i in before if count_filled(head[i]) >= least and is_names(head[i], columns)]
+    anchor = next(
+        (i for i in words if count_filled(head[i]) >= share * _fullest_after(head, candidates, i)), None
+    )
     if anchor is None and data is not None:
         anchor = next(reversed(words), None)
     if anchor is None:
@@ -244,7 +247,7 @@ def _find_header(head: Sequence[Row], width: int, columns: Sequence[Column], hin
 
 def _fullest_after(head: Sequence[Row], candidates: Sequence[int], index: int) -> int:
     place = candidates.index(index)
-    return max(_filled(head[i]) for i in candidates[place : place + _LOOK_AHEAD])
+    return max(count_filled(head[i]) for i in candidates[place : place + _LOOK_AHEAD])
 
 
 def _candidates(head: Sequence[Row], width: int, hints: Hints) -> list[int]:
@@ -351,7 +354,7 @@ def _join(lines: Sequence[Row], width: int) -> Row:
                 heading = own
             elif not below or any(upper[column].strip() for upper in cells[:level]):
                 heading = ""
-            if own.strip() or (heading and _filled(tuple(line)) > 1):
+            if own.strip() or (heading and count_filled(tuple(line)) > 1):
                 parts[column].append(heading)
     return tuple(part[0] if len(part) == 1 else " ".join(map(str.strip, part)) for part in parts)
 
@@ -367,8 +370,8 @@ def _first_row(head: Sequence[Row], header: Sequence[int], hints: Hints, columns
     data = next((i for i in candidates if _has_values(head[i], columns)), None)
     if data is None:
         return candidates[0] + 1 if candidates else len(head) + 1
-    full = _filled(head[data])
-    return next((i for i in candidates if _filled(head[i]) * 2 > full), data) + 1
+    full = count_filled(head[data])
+    return next((i for i in candidates if count_filled(head[i]) * 2 > full), data) + 1
 
 
 def _tolerances(

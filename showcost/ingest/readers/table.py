@@ -521,7 +521,6 @@ class TableReading(Reading):
                 self._keep(footer, tail.pop())
         self.footer = footer[::-1]
         self.counts.footer += len(footer)
-        self.dialect = replace(self.dialect, footer_records=tuple(record.record for record in self.footer))
 
     def _last_of_footer(self, full: int) -> int:
         """Return how many of the records at the end can be told to be no rows, at the next look."""
@@ -565,11 +564,14 @@ class TableReading(Reading):
         self.counts.verify(records=self._number, lines=lines, size=self._plain.size - self._plain.bom)
         for sheet in self._known.other_sheets:
             self._hand_over(sheet)
-        preamble = tuple(record.record for record in self.preamble)
+        preamble, footer = (tuple(one.record for one in kept) for kept in (self.preamble, self.footer))
         kinds = Counter(what for _, what in self.mended)
         notes = tuple(f"{count} records: {what}" for what, count in kinds.items())
         self.dialect = replace(
-            self.dialect, preamble_records=preamble, assumptions=self.dialect.assumptions + notes
+            self.dialect,
+            preamble_records=preamble,
+            footer_records=footer,
+            assumptions=self.dialect.assumptions + notes,
         )
         self.finished = True
 

@@ -13,12 +13,13 @@ import io
 import zipfile
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from python_calamine import CalamineError, CalamineWorkbook, SheetVisibleEnum
 
 from showcost.config.feed import normal_header
-from showcost.ingest.readers.layout import Layout, Row, find_layout, is_blank
+from showcost.ingest.readers.layout import Layout, Row, count_filled, find_layout, is_blank
 from showcost.ingest.readers.source import UnreadableError
 
 if TYPE_CHECKING:
@@ -55,17 +56,17 @@ class TableOfSheets:
 
 @dataclass(frozen=True)
 class _Sheet:
-    """A sheet with content: its number in the workbook, from 1 on, its cells as text, and what is in it."""
+    """A sheet with content: its number in the workbook, from 1 on, and its cells as text."""
 
     number: int
     rows: Sequence[Row]
-    layout: Layout
+    hints: Hints
 
-    @property
-    def filled(self) -> int:
-        return sum(1 for row in self.rows for cell in row if cell.strip())
+    @cached_property
+    def layout(self) -> Layout:
+        return find_layout(self.rows[:_HEAD], [], self.hints)
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """The names of the columns as headers are compared; () without a header."""
         names = [normal_header(name) for name in self.layout.columns]
@@ -84,8 +85,7 @@ def to_text(path: Path, folder: Path, hints: Hints, limits: Limits) -> TableOfSh
         sheets, hidden = _sheets(CalamineWorkbook.from_path(path), hints)
     except (CalamineError, OSError, ValueError, zipfile.BadZipFile) as error:
         raise UnreadableError("the workbook is damaged or protected") from error
-    names = frozenset(map(normal_header, hints.names))
-    main = max(sheets, key=lambda sheet: (len(names.intersection(sheet.names)), sheet.filled))
+    main = _main(sheets, hints)
     table = [one for one in sheets if one is main or (main.names and one.names == main.names)]
     bodies = [table[0].rows, *(sheet.rows[sheet.layout.first_row - 1 :] for sheet in table[1:])]
     width = max(len(row) for body in bodies for row in body)
@@ -102,6 +102,14 @@ def to_text(path: Path, folder: Path, hints: Hints, limits: Limits) -> TableOfSh
     if hidden:
         notes.insert(0, f"{hidden} hidden sheets were not read")
     return TableOfSheets(target, tuple(notes), tuple(others))
+
+
+def _main(sheets: Sequence[_Sheet], hints: Hints) -> _Sheet:
+    """Return the sheet that is the table: with most of the feed's columns, or else the fullest."""
+    if len(sheets) == 1:
+        return sheets[0]
+    names = frozenset(map(normal_header, hints.names))
+    return max(sheets, key=lambda one: (len(names.intersection(one.names)), sum(map(count_filled, one.rows))))
 
 
 def _sheets(book: CalamineWorkbook, hints: Hints) -> tuple[list[_Sheet], int]:
@@ -121,7 +129,7 @@ def _sheets(book: CalamineWorkbook, hints: Hints) -> tuple[list[_Sheet], int]:
         if stated is None and about.visible != SheetVisibleEnum.Visible:
             hidden += 1
         else:
-            sheets.append(_Sheet(number, rows, find_layout(rows[:_HEAD], [], hints)))
+            sheets.append(_Sheet(number, rows, hints))
     if not sheets:
         raise UnreadableError("the workbook has no visible sheet with content")
     return sheets, hidden
@@ -133,7 +141,7 @@ def _above(sheet: _Sheet) -> OtherSheet:
 
 
 def _other(sheet: _Sheet, table: _Sheet) -> OtherSheet:
-    is_text = all(sum(1 for cell in row if cell.strip()) <= 1 for row in sheet.rows)
+    is_text = all(count_filled(row) <= 1 for row in sheet.rows)
     why = f"sheet {sheet.number} has another header than the table, sheet {table.number}"
     return OtherSheet(_csv(sheet.rows), why, is_text)
 

@@ -51,7 +51,7 @@ def test_a_workbook_is_read_as_a_person_would_export_it(path: Path) -> None:
         ["Cost export"],
         ["Date", "Vendor", "Net", "At"],
         [dt.date(2025, 2, 1), "Müller, Söhne", 0.1 + 0.2, dt.time(9, 30)],
-        [dt.datetime(2025, 2, 1, 14, 30), "ACME", 1234567.89, None],  # noqa: DTZ001
+        [dt.datetime(2025, 2, 1, 14, 30), "ACME", 1234567.89, None],  # noqa: DTZ001 -- no cell has a zone
     ]
     with read_delivery(workbook(path, {"Costs": lines, "Empty": []}), format="xlsx") as reading:
         assert rows(reading) == [
@@ -110,6 +110,7 @@ def test_a_sheet_of_text_is_kept_with_the_footer(path: Path, lines: Lines) -> No
         assert len(rows(reading)) == 8
         assert len(reading.rejected) == 0
         (kept,) = reading.footer
+        assert reading.dialect.footer_records == (kept.record,)
         assert all(str(cell) in kept.text for line in lines for cell in line if cell)
 
 
