@@ -42,11 +42,11 @@ def stages_alone(folder: Path, days: int) -> float:
     from showcost.config.feeds import load_feeds
     from showcost.config.home import open_home
     from showcost.ingest.landing import land
-    from showcost.stages.ledger_days import ledger_days
-    from showcost.stages.posting import stage_posted
-    from showcost.stages.rates import stage_snapshots
-    from showcost.stages.raw_rows import stage_raw_rows
-    from showcost.stages.validation import stage_undated, stage_validated
+    from showcost.pipeline.fx_snapshots import stage_snapshots
+    from showcost.pipeline.posting import stage_posted
+    from showcost.pipeline.raw_rows import stage_raw_rows
+    from showcost.pipeline.validation import stage_undated, stage_validated
+    from showcost.reports.ledger_days import ledger_days
 
     home = open_home(folder)
     dates = [LAST - timedelta(days=number) for number in reversed(range(days))]
@@ -67,7 +67,7 @@ def through_dagster(folder: Path, days: int) -> tuple[float, float]:
     import dagster as dg
 
     from showcost.config.home import open_home
-    from showcost.running import run_range
+    from showcost.orchestration.runs import run_range
 
     started = time.perf_counter()
     outcome = run_range(open_home(folder), LAST - timedelta(days=days - 1), LAST)

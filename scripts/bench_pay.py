@@ -5,7 +5,7 @@
 The rows are of all agreements, places and kinds of day; one in 25 is paid wrong, and its reasons are put into
 words too. The rules over neighbouring days look at as many rows, five days of each employee, and at the rules
 of a row once more; "all rules" is both together. Both sides begin with what the reader has settled: the
-engine with typed columns, the per-row rules (`showcost_tests/validation/pay/by_hand.py`) with a dictionary a
+engine with typed columns, the per-row rules (`showcost_tests/pay/by_hand.py`) with a dictionary a
 row. They must say the same of every row.
 """
 
@@ -34,8 +34,8 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--slow-rows", type=int, default=5_000)
     arguments = parser.parse_args()
-    from showcost_tests.validation.pay import by_hand
-    from showcost_tests.validation.pay.rows import AGREEMENTS, SHOW
+    from showcost_tests.pay import by_hand
+    from showcost_tests.pay.rows import AGREEMENTS, SHOW
 
     kinds = different_rows(_KINDS)
     cells = typed(kinds)
@@ -67,7 +67,7 @@ def main() -> None:
 def different_rows(count: int) -> list[dict[str, object]]:
     """Return rows that hold to the rules, one in 25 of them spoilt."""
     from showcost.config.agreements.kinds import WorkPlace
-    from showcost_tests.validation.pay.rows import AGREEMENTS, clock, paid, row
+    from showcost_tests.pay.rows import AGREEMENTS, clock, paid, row
 
     places = list(WorkPlace)
     rows = []
@@ -96,21 +96,21 @@ def typed(rows: list[dict[str, object]]) -> pa.Table:
     """Return rows as typed cells."""
     from showcost.validation.cells import read_cells
     from showcost.validation.reference import Reference, look_up
-    from showcost_tests.validation.pay.rows import AGREEMENTS, CHART, FEED, SHOW
+    from showcost_tests.pay.rows import AGREEMENTS, CHART, FEED, SHOW
     from showcost_tests.validation.raw import raw_table
 
     reference = Reference(FEED, SHOW, CHART, None, AGREEMENTS)
     cells = look_up(read_cells(raw_table(FEED, rows), FEED), reference)
-    from showcost.validation.pay import CHECKS, TERMS
+    from showcost.pay import CHECKS, TERMS
 
     return cells.drop([*CHECKS, TERMS])
 
 
 def judged(cells: pa.Table) -> int:
     """Hold cells against the rules of a row, put the failures into words, and return their number."""
-    from showcost.validation.pay import CHECKS, PayJudge, judged_columns
-    from showcost.validation.pay.frame import read_frame
-    from showcost_tests.validation.pay.rows import AGREEMENTS, SHOW
+    from showcost.pay import CHECKS, PayJudge, judged_columns
+    from showcost.pay.frame import read_frame
+    from showcost_tests.pay.rows import AGREEMENTS, SHOW
 
     judge, failures = PayJudge(AGREEMENTS, SHOW), 0
     columns = judged_columns(judge, cells)
@@ -142,9 +142,9 @@ def days_of_people(kinds: int, cells: pa.Table, count: int) -> tuple[pa.Table, p
 
 def among_neighbours(cells: pa.Table, valid: pa.Table) -> int:
     """Hold rows against all rules, those over neighbouring days too, and return the number of findings."""
-    from showcost.validation.pay import PayJudge
-    from showcost.validation.pay.findings import findings
-    from showcost_tests.validation.pay.rows import AGREEMENTS, SHOW
+    from showcost.pay import PayJudge
+    from showcost.pay.findings import findings
+    from showcost_tests.pay.rows import AGREEMENTS, SHOW
 
     found: int = findings(PayJudge(AGREEMENTS, SHOW), cells, valid).num_rows
     return found
@@ -156,7 +156,7 @@ def _with(rows: pa.Table, name: str, values: pa.Array | pa.ChunkedArray) -> pa.T
 
 def agree(rows: list[dict[str, object]], said: list[dict[str, str]]) -> bool:
     """Say whether the engine says the same of rows."""
-    from showcost_tests.validation.pay.rows import engine
+    from showcost_tests.pay.rows import engine
 
     found = [{name: one[name] for name in one if "-MAP-" not in name} for one in engine(rows)]
     return found[: len(said)] == said[: len(found)]

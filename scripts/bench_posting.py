@@ -22,9 +22,9 @@ import pyarrow as pa
 
 from showcost.fx.history import PUBLICATIONS_SCHEMA, RATES_SCHEMA, RateHistory
 from showcost.fx.snapshots import build_snapshots
-from showcost.ledger.candidates import Terms
 from showcost.ledger.digest import digest
-from showcost.ledger.pinning import pin_recorded
+from showcost.ledger.entries import Terms
+from showcost.ledger.fx_pinning import pin_recorded
 from showcost.ledger.posting import CHUNK_ROWS, post
 from showcost.ledger.recovery import writing
 from showcost.ledger.store import Ledger

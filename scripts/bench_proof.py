@@ -21,22 +21,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from unittest.mock import patch
 
+from showcost.checks.verify import verify
 from showcost.config.feeds import load_feeds
 from showcost.config.home import Home
 from showcost.ingest.landing import land
 from showcost.ledger import commit as committing
 from showcost.ledger import posting
 from showcost.ledger.batches import batch_table, batches_of
+from showcost.ledger.entries import terms_of
 from showcost.ledger.recovery import writing
 from showcost.ledger.schema import ENTRY_COLUMNS
 from showcost.ledger.store import Ledger
-from showcost.stages.names import valid_asset
-from showcost.stages.rates import stage_snapshots
-from showcost.stages.raw_rows import stage_raw_rows
-from showcost.stages.terms import terms_of
-from showcost.stages.validation import stage_undated, stage_validated
-from showcost.stages.verification import verify
+from showcost.pipeline.fx_snapshots import stage_snapshots
+from showcost.pipeline.raw_rows import stage_raw_rows
+from showcost.pipeline.validation import stage_undated, stage_validated
 from showcost.staging import StagingStore
+from showcost.staging.assets import valid_asset
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

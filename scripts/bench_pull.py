@@ -24,19 +24,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 
+from showcost.audit.log import AuditLog
 from showcost.config.feed import FeedSpec
 from showcost.config.home import open_home
-from showcost.ingest.api.dead_letters import Place
-from showcost.ingest.api.failures import RequestFailedError
-from showcost.ingest.api.flushing import Flusher, PageAnswer
-from showcost.ingest.api.pages import Pagination
-from showcost.ingest.api.pull import Wanted, pull
-from showcost.ingest.api.watch import resident_bytes
-from showcost.ingest.api.windows import Window
 from showcost.ingest.register import Register
-from showcost.ledger.audit import AuditLog
 from showcost.simulator.running import simulated
-from showcost_tests.ingest.api.vendors import feeds_of, scripts
+from showcost.vendor_api.dead_letters import Place
+from showcost.vendor_api.failures import RequestFailedError
+from showcost.vendor_api.health import resident_bytes
+from showcost.vendor_api.page_store import Flusher, PageAnswer
+from showcost.vendor_api.pages import Pagination
+from showcost.vendor_api.pull import Wanted, pull
+from showcost.vendor_api.windows import Window
+from showcost_tests.vendor_api.vendors import feeds_of, scripts
 from showcost_tests.whole.small import make_home
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import duckdb
 
-from showcost.ingest.readers import read_delivery
+from showcost.readers import read_delivery
 
 HEADER = (
     "production_code,vendor_code,vendor_name,vendor_country,invoice_no,invoice_date,"

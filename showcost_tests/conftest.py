@@ -7,7 +7,7 @@ import os
 import pytest
 from hypothesis import settings
 
-from showcost_tests.cli import CommandLine
+from showcost_tests.command_line import CommandLine
 
 # The same commit gives the same result; HYPOTHESIS_PROFILE=explore looks for examples that nobody saw yet.
 settings.register_profile("repeatable", derandomize=True)

@@ -26,10 +26,10 @@ _SECONDS: Final = "seconds to wait"
 ALLOWED: Final = {
     "fx/sources.py": {"float": _SECONDS, "0.5": _SECONDS, "5.0": _SECONDS, "20.0": _SECONDS},
     "core/locking.py": {"float": _SECONDS, "0.05": _SECONDS},
-    "ingest/api/guard.py": {"float": _SECONDS},
-    "ingest/api/limits.py": {"float": _SECONDS, "milliseconds / 1000": _SECONDS},
+    "vendor_api/guard.py": {"float": _SECONDS},
+    "vendor_api/limits.py": {"float": _SECONDS, "milliseconds / 1000": _SECONDS},
     "simulator/server.py": {"milliseconds / 1000": _SECONDS, "_TICK_MS / 1000": _SECONDS},
-    "ledger/audit.py": {"float": _SECONDS, "0.005": _SECONDS, "60.0": _SECONDS},
+    "audit/log.py": {"float": _SECONDS, "0.005": _SECONDS, "60.0": _SECONDS},
     "ledger/store.py": {
         "float": _SECONDS,
         "0.005": _SECONDS,
@@ -37,7 +37,7 @@ ALLOWED: Final = {
         "60.0": _SECONDS,
     },
     "staging/store.py": {"float": _SECONDS, "60.0": _SECONDS},
-    "running.py": {"0.5": _SECONDS},
+    "orchestration/runs.py": {"0.5": _SECONDS},
     "fx/conversion.py": {
         "amount * rates[base] / rates[currency]": "Decimal by Decimal at sixty digits, then rounded once",
         "rates[base] / rates[currency]": "the same, for display",

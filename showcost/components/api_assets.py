@@ -10,6 +10,7 @@ from typing import Any
 
 import dagster as dg
 
+from showcost.checks.vendor_api import dates_complete, nothing_missing
 from showcost.components import naming
 from showcost.components.checks import partition_check, whole_check
 from showcost.components.metadata import column_schema, counts_table
@@ -18,13 +19,13 @@ from showcost.components.resources import DataFolder, plain_failures
 from showcost.config.feed import FeedSpec
 from showcost.config.home import Home
 from showcost.core.reasons import CATALOGUE
-from showcost.ingest.api.dead_letters import EXHAUSTED
-from showcost.ingest.api.pool import PoolSettings
-from showcost.ingest.api.pull import FeedPull, Pull, Wanted, pull
-from showcost.ingest.api.watch import SLOW_MS, Health
-from showcost.ledger.provisional import COLUMNS as ACCRUAL_COLUMNS
-from showcost.stages import pulling
-from showcost.stages.fallback import open_accruals, stage_fallback
+from showcost.ledger.schema import ACCRUAL_COLUMNS
+from showcost.pipeline import vendor_pulls as pulling
+from showcost.pipeline.accruals import open_accruals, stage_fallback
+from showcost.vendor_api.dead_letters import EXHAUSTED
+from showcost.vendor_api.health import SLOW_MS, Health
+from showcost.vendor_api.pool import PoolSettings
+from showcost.vendor_api.pull import FeedPull, Pull, Wanted, pull
 
 _SINGLE_RUN = dg.BackfillPolicy.single_run()
 _WARN = dg.AssetCheckSeverity.WARN
@@ -253,14 +254,14 @@ def api_checks(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -> list
             name="dates_complete",
             description="Every page of the date's window is stored.",
             partitions=partitions,
-            judge=partial(pulling.dates_complete, feed=feed),
+            judge=partial(dates_complete, feed=feed),
             severity=_WARN,
         ),
         whole_check(
             asset=naming.dead_letters_key(feed.name),
             name="nothing_missing",
             description="No page of the vendor's API is missing (SC-API-001).",
-            judge=partial(pulling.nothing_missing, feed=feed),
+            judge=partial(nothing_missing, feed=feed),
             severity=_WARN,
         ),
     ]

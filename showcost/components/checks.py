@@ -1,7 +1,7 @@
 """Asset checks from verdicts: one evaluation per partition, in a run over a range too.
 
 A check's result in a run over a range carries no partition; so the verdict of each partition is reported
-as an event of its own beside it. What is checked is decided in `showcost.stages`.
+as an event of its own beside it. What is checked is decided in `showcost.checks`.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,11 +15,11 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
     AssetCheckEvaluationTargetMaterializationData as Target,
 )
 
+from showcost.checks.result import Verdict
 from showcost.components.naming import LEDGER_POOL
 from showcost.components.partitions import partition_dates
 from showcost.components.resources import DataFolder, plain_failures
 from showcost.config.home import Home
-from showcost.stages.verdicts import Verdict
 
 PartitionVerdicts = Callable[[Home, Sequence[date]], Mapping[date, Verdict]]
 WholeVerdict = Callable[[Home], Verdict]

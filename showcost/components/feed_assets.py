@@ -1,6 +1,6 @@
 """The assets of a feed: what each stage kept, and what people see of it.
 
-Thin on purpose: a step calls one stage of `showcost.stages` and shows its outcome per partition.
+Thin on purpose: a step calls one stage of `showcost.pipeline` and shows its outcome per partition.
 """
 
 from collections.abc import Iterator
@@ -22,11 +22,11 @@ from showcost.config.feed import FeedSpec
 from showcost.config.record_kinds import PAYROLL, FieldType
 from showcost.ingest.landing import land, landed
 from showcost.ledger.schema import ENTRY_COLUMNS
-from showcost.stages.names import undated_asset as undated_asset_name
-from showcost.stages.posting import stage_posted
-from showcost.stages.raw_rows import stage_raw_rows
-from showcost.stages.validation import stage_undated, stage_validated
+from showcost.pipeline.posting import stage_posted
+from showcost.pipeline.raw_rows import stage_raw_rows
+from showcost.pipeline.validation import stage_undated, stage_validated
 from showcost.staging import ALL, StagingStore
+from showcost.staging.assets import undated_asset as undated_asset_name
 from showcost.validation.columns import Stage
 from showcost.validation.columns import column_schema as row_columns
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from showcost.checks import feed as judges
+from showcost.checks.feed import no_pay_findings
 from showcost.components import naming
 from showcost.components.checks import partition_check, whole_check
 from showcost.config.record_kinds import PAYROLL
-from showcost.stages import feed_checks as judges
-from showcost.stages.pay_findings import no_pay_findings
 
 if TYPE_CHECKING:
     from showcost.config.feed import FeedSpec

@@ -9,11 +9,11 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from showcost.components.metadata import SENTENCES, counts_table, preview
+from showcost.core.ids import row_id
 from showcost.core.reasons import CATALOGUE
-from showcost.ledger.decisions import row_id
-from showcost.stages.names import quarantine_asset, valid_asset
-from showcost.stages.queue import RowState
-from showcost.validation.decided import WITHHELD
+from showcost.reconciliation.queue import RowState
+from showcost.staging.assets import quarantine_asset, valid_asset
+from showcost.validation.decisions import WITHHELD
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from showcost.config.feed import FeedSpec
-    from showcost.stages.posting import PostedDay
-    from showcost.stages.validation import DayCounts
+    from showcost.pipeline.posting import PostedDay
+    from showcost.pipeline.validation import DayCounts
     from showcost.staging import StagingStore
 
 _ROWS_SHOWN: Final = 20

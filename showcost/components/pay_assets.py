@@ -1,7 +1,7 @@
 """The asset of a payroll feed's findings: what pay rules say of an employee's neighbouring days.
 
-Thin on purpose: what is found is decided in `showcost.validation.pay`, how far a day reaches in
-`showcost.stages.pay_findings`.
+Thin on purpose: what is found is decided in `showcost.pay`, how far a day reaches in
+`showcost.pipeline.pay_findings`.
 """
 
 from collections.abc import Iterable
@@ -15,10 +15,10 @@ from showcost.components.partitions import partition_dates
 from showcost.components.resources import DataFolder, plain_failures
 from showcost.config.feed import FeedSpec
 from showcost.core.reasons import CATALOGUE
-from showcost.stages.pay_findings import stage_pay_findings
-from showcost.staging.findings import Finding, Line
+from showcost.pay.findings import FINDINGS
+from showcost.pay.findings_log import Finding, Line
+from showcost.pipeline.pay_findings import stage_pay_findings
 from showcost.validation.columns import ColumnInfo
-from showcost.validation.pay_findings import FINDINGS
 
 _SHOWN = 20
 _MEANINGS = {

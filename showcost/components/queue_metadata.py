@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 
+from showcost.audit.log import AuditLog
 from showcost.components.metadata import counts_table
 from showcost.config.feeds import load_feeds
 from showcost.core.reasons import CATALOGUE
-from showcost.ledger.audit import AuditLog
-from showcost.stages.queue import RowState, Wanted, queue_rows
+from showcost.reconciliation.queue import RowState, Wanted, queue_rows
 from showcost.validation.columns import MONEY, ColumnInfo
 
 if TYPE_CHECKING:

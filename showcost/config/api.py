@@ -1,7 +1,7 @@
 """A vendor's API as a feed declares it: where, how it pages, within which limits, on which terms.
 
 Nothing secret is here: a token is named by the environment variable that holds it. What the settings lead
-to is decided by `showcost.ingest.api`.
+to is decided by `showcost.vendor_api`.
 """
 
 from __future__ import annotations

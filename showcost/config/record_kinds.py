@@ -9,7 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class FieldType(StrEnum):
@@ -175,3 +178,66 @@ PAYROLL: Final = RecordKind(
 RECORD_KINDS: Final[dict[str, RecordKind]] = {
     kind.name: kind for kind in (VENDOR_INVOICE, LOCATION_PERMIT, PAYROLL)
 }
+
+
+QUANTITIES: Final = frozenset(
+    {"rate", "hours_1x", "hours_1_5x", "hours_2x", "hours_3x", "meal_penalty_count"}
+)
+"""Amount fields that are no money; all others are."""
+
+
+PRIMARY_AMOUNT: Final[Mapping[str, str]] = {
+    "vendor_invoice": "net_amount",
+    "location_permit": "fee_amount",
+    "payroll": "gross",
+}
+"""The amount of each record kind that posts to the row's own account."""
+
+
+_PRIMARY_NAME: Final[Mapping[str, str]] = {
+    "vendor_invoice": "net",
+    "location_permit": "fee",
+    "payroll": "gross",
+}
+
+
+_DERIVED: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
+    "vendor_invoice": {"document_no": ("invoice_no",)},
+    "location_permit": {
+        "document_no": ("permit_id",),
+        "vendor_code": ("authority",),
+        "vendor_name": ("authority",),
+        "description": ("event_type", "location_name"),
+    },
+    "payroll": {
+        "document_no": ("payroll_invoice_no",),
+        "vendor_code": ("payroll_company",),
+        "vendor_name": ("payroll_company",),
+        "description": ("agreement", "occupation_code"),
+    },
+}
+"""From which fields the derived columns are joined; never from a personal one."""
+
+
+@dataclass(frozen=True)
+class Secondary:
+    """The second component of a record kind: its name, the field of its amount, and its control account."""
+
+    name: str
+    field: str
+    control: str
+
+
+SECONDARY: Final[Mapping[str, Secondary]] = {
+    "vendor_invoice": Secondary("tax", "tax_amount", "recoverable_tax"),
+    "location_permit": Secondary("deposit", "deposit_amount", "refundable_deposit"),
+    "payroll": Secondary("benefit", "benefit_amount", "fringe"),
+}
+
+
+DOCUMENT_FIELDS: Final = {
+    "vendor_invoice": "invoice_no",
+    "location_permit": "permit_id",
+    "payroll": "payroll_invoice_no",
+}
+"""The field that numbers the document, by record kind."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final, NamedTuple
+
 from showcost.core.hashing import SHORT, sha256_framed
 
 
@@ -13,3 +15,25 @@ def entry_id(production: str, feed: str, row_key: str, component: str, version: 
     of the key they are `posting n` and `reversal n`.
     """
     return sha256_framed([production, feed, row_key, component, version])[:SHORT]
+
+
+class RowPlace(NamedTuple):
+    """Where a row was delivered."""
+
+    feed: str
+    delivery: str
+    record: int
+
+    @property
+    def row_id(self) -> str:
+        """The id of the row in the queue."""
+        return row_id(self.feed, self.delivery, self.record)
+
+
+def row_id(feed: str, delivery: str, record: int) -> str:
+    """Return the id of a row in the queue: 32 hex digits over where it came from."""
+    return sha256_framed([feed, delivery, record])[:SHORT]
+
+
+ROW_ID_SQL: Final = f"sha256(CAST(json_array(feed, delivery, record) AS VARCHAR))[:{SHORT}]"
+"""`row_id` as a DuckDB expression over columns of these names."""

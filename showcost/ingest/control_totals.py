@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from showcost.config.feed import normal_header
 from showcost.core.money import EXACT_DIGITS
-from showcost.ingest.readers.layout import label_of
+from showcost.readers.csv.layout import label_of
 from showcost.values.amounts import settle_amounts
 
 if TYPE_CHECKING:

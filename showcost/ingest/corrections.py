@@ -20,7 +20,7 @@ from showcost.core.hashing import SHORT, sha256_framed
 from showcost.core.personal import masked_text
 from showcost.ingest.masking import names_people
 from showcost.ingest.records import key_bases, records_schema
-from showcost.validation.cells import BLANK
+from showcost.values.column import BLANK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -18,15 +18,15 @@ import pyarrow.parquet as pq
 
 from showcost.core.engine import view_files
 from showcost.ingest.ordering import by_date
-from showcost.ingest.readers import RECORD_SCHEMA
 from showcost.ingest.records import number_repeated, records_schema
+from showcost.readers import RECORD_SCHEMA
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from showcost.config.feed import FeedSpec
-    from showcost.ingest.readers import Reading
+    from showcost.readers import Reading
 
 CHUNK_BYTES: Final = 2**23
 """Bytes of records that are settled at a time, more or less; bounds memory, not the result."""

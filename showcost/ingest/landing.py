@@ -18,15 +18,14 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import BaseModel
 
+from showcost.audit.log import AuditLog
 from showcost.core.hashing import sha256_framed
+from showcost.ingest.audit_records import record_hashes, record_read, record_received
 from showcost.ingest.control_totals import RunningTotal, footer_cells, mismatch
 from showcost.ingest.delivery_records import CHUNK_BYTES, AcceptedRecords, DeliveryRecords
 from showcost.ingest.inbox import waiting
 from showcost.ingest.masking import masked_shown
 from showcost.ingest.payloads import PayloadStore
-from showcost.ingest.readers import Hints, Reading, Rejected, read_delivery
-from showcost.ingest.readers.model import CONTROL_TOTAL
-from showcost.ingest.recording import record_hashes, record_read, record_received
 from showcost.ingest.records import (
     Accepted,
     Evidence,
@@ -39,8 +38,10 @@ from showcost.ingest.records import (
     rejected_records,
 )
 from showcost.ingest.register import Arrival, Register
-from showcost.ledger.audit import AuditLog
+from showcost.readers import Hints, Reading, Rejected, read_delivery
+from showcost.readers.model import CONTROL_TOTAL
 from showcost.staging import StagingStore
+from showcost.staging.assets import records_asset
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -104,11 +105,6 @@ class Landing:
     def touched(self) -> tuple[date, ...]:
         """The transaction dates that the deliveries read now touch, ascending."""
         return tuple(sorted({day for delivery in self.read for day in delivery.summary.dates}))
-
-
-def records_asset(feed: str) -> str:
-    """Return the staging name of a feed's records, which are kept per delivery."""
-    return f"records/{feed}"
 
 
 def land(home: Home, feed: FeedSpec) -> Landing:

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from showcost.config.feed import normal_header
 from showcost.config.record_kinds import PAYROLL
 from showcost.core.personal import NUMBER, masked, masked_text
-from showcost.ingest.readers.edit_list import as_read
+from showcost.readers.export import as_read
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from showcost.config.feed import FeedSpec
-    from showcost.ingest.readers.edit_list import ShownCells
+    from showcost.readers.export import ShownCells
 
     Column: TypeAlias = pa.Array | pa.ChunkedArray
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     import duckdb
 
-    from showcost.ledger.audit import Fact
+    from showcost.audit.log import Fact
 
 
 @dataclass(frozen=True)

@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 
+from showcost.audit import transitions as states
+from showcost.audit.transitions import Kind
 from showcost.core.clock import utc_timestamp
 from showcost.core.errors import IntegrityError
-from showcost.ledger import states
+from showcost.ledger.attestation import announced
 from showcost.ledger.batches import Batch, batch_table, batches_of, from_facts
-from showcost.ledger.heads import announced
 from showcost.ledger.schema import ENTRY_COLUMNS
-from showcost.ledger.states import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
     import duckdb
 
-    from showcost.ledger.audit import AuditLog, Record
-    from showcost.ledger.states import Subject
+    from showcost.audit.log import AuditLog, Record
+    from showcost.audit.transitions import Subject
     from showcost.ledger.store import Ledger
 
 

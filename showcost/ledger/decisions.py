@@ -24,13 +24,13 @@ from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
+from showcost.audit import transitions as states
+from showcost.audit.transitions import Kind
 from showcost.core.clock import utc_timestamp
-from showcost.core.hashing import SHORT, sha256_framed
-from showcost.ledger import states
-from showcost.ledger.heads import announced
-from showcost.ledger.moments import stands
+from showcost.core.ids import row_id
+from showcost.ledger.active_entries import stands
+from showcost.ledger.attestation import announced
 from showcost.ledger.schema import DECISION_COLUMNS
-from showcost.ledger.states import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     import duckdb
 
-    from showcost.ledger.audit import Record
+    from showcost.audit.log import Record
     from showcost.ledger.store import Ledger
 
 
@@ -87,15 +87,6 @@ EFFECTIVE: Final = pa.schema(
 )
 """The effect of all decisions on a row: `decision` is the last one, `fields` a JSON object of field to text,
 `codes` the waived ones, `seq` the audit record of the last decision. Reopened rows are not there."""
-
-
-def row_id(feed: str, delivery: str, record: int) -> str:
-    """Return the id of a row in the queue: 32 hex digits over where it came from."""
-    return sha256_framed([feed, delivery, record])[:SHORT]
-
-
-ROW_ID_SQL: Final = f"sha256(CAST(json_array(feed, delivery, record) AS VARCHAR))[:{SHORT}]"
-"""`row_id` as a DuckDB expression over columns of these names."""
 
 
 def record_decisions(

@@ -25,7 +25,7 @@ import numpy as np
 import pyarrow as pa
 
 from showcost.core.hashing import sha256_framed
-from showcost.ledger.moments import known_entries
+from showcost.ledger.active_entries import known_entries
 from showcost.ledger.schema import ENTRY_COLUMNS
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     import duckdb
 
-    from showcost.ledger.columns import Column
+    from showcost.ledger.schema import Column
 
 LEAF_ROWS: Final = 1024
 """Entries under one leaf hash."""

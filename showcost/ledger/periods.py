@@ -9,17 +9,17 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from showcost.audit import transitions as states
+from showcost.audit.transitions import Kind
 from showcost.core.clock import utc_timestamp
-from showcost.ledger import states
-from showcost.ledger.heads import announced
-from showcost.ledger.states import Kind
+from showcost.ledger.attestation import announced
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import duckdb
 
-    from showcost.ledger.audit import Record
+    from showcost.audit.log import Record
     from showcost.ledger.store import Ledger
 
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Final
 
 from showcost.core.engine import engine
 from showcost.core.errors import InputError
-from showcost.ledger.candidates import FRESH, Terms, ValidRows, prepare
 from showcost.ledger.commit import commit_entries
 from showcost.ledger.digest import chunks
+from showcost.ledger.entries import FRESH, Terms, ValidRows, prepare
 from showcost.ledger.queries import reversible_rows
 from showcost.ledger.recovery import writing
 
@@ -66,7 +66,7 @@ def post(
     """Post the valid rows of a feed for a range of partitions; one result per partition, in order of date.
 
     `valid` is a table or the paths of Parquet files that the caller has verified, with the columns of
-    `showcost.ledger.candidates`; `clock` gives an aware time. Each chunk of partitions commits by itself,
+    `showcost.ledger.entries`; `clock` gives an aware time. Each chunk of partitions commits by itself,
     so that an error keeps what earlier chunks have posted; posting the rest again is safe. Raises
     InputError for columns or dates that do not fit, CheckFailedError for rows that may not be posted
     (without a pinned rate, posted with other content, doubled), IntegrityError for partitions of which the

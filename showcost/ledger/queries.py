@@ -10,13 +10,17 @@ from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
+from showcost.ledger.active_entries import known_entries, stands
 from showcost.ledger.decisions import REVERSIBLE
-from showcost.ledger.moments import known_entries, stands
+from showcost.ledger.store import Ledger
 
 if TYPE_CHECKING:
     from datetime import date
 
     import duckdb
+
+    from showcost.config.feed import FeedSpec
+    from showcost.config.home import Home
 
 
 def posted_keys(
@@ -79,3 +83,25 @@ WHERE transaction_date BETWEEN $first AND $last AND (CAST($feed AS VARCHAR) IS N
 GROUP BY feed, transaction_date, currency, base_currency
 ORDER BY feed, transaction_date, currency
 """
+
+
+_STANDING: Final = f"""
+WITH known AS (FROM {{entries}})
+SELECT DISTINCT delivery, record FROM known
+WHERE feed = $feed AND {stands("known")}
+"""
+
+
+_ROWS: Final = pa.schema([("delivery", pa.string()), ("record", pa.int64())])
+
+
+def standing_rows(home: Home, feed: FeedSpec, as_of: int | None = None) -> pa.Table:
+    """Return delivery and record of a feed's rows that stand, as known after an audit record, or now."""
+    ledger = Ledger(home.ledger)
+    if not ledger.exists():
+        return _ROWS.empty_table()
+    with ledger.read() as connection:
+        found = connection.sql(
+            _STANDING.format(entries=known_entries(as_of)), params={"feed": feed.name}
+        ).to_arrow_table()
+    return found.cast(_ROWS)

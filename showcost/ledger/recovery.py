@@ -21,19 +21,22 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+from showcost.audit.transitions import Kind, Of, parse
 from showcost.core.durable import refuse_after_failure
 from showcost.core.errors import IntegrityError
-from showcost.ledger import decisions, periods, pinning, provisional, steps
+from showcost.ledger import accruals as provisional
+from showcost.ledger import decisions, periods
+from showcost.ledger import fallback_log as steps
+from showcost.ledger import fx_pinning as pinning
 from showcost.ledger.commit import acknowledge, apply, batches_of_record, dates_of
 from showcost.ledger.digest import batch_hashes
-from showcost.ledger.states import Kind, Of, parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import duckdb
 
-    from showcost.ledger.audit import AuditLog, Record
+    from showcost.audit.log import AuditLog, Record
     from showcost.ledger.store import Ledger
 
 

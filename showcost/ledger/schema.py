@@ -5,6 +5,7 @@ The tables of the pinned rates are those of `showcost.fx.store`. How rows come i
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import duckdb
@@ -14,15 +15,31 @@ from showcost.fx.conversion import AMOUNT_TYPE, CROSS_RATE_TYPE
 from showcost.fx.snapshots import RATE_TYPE
 from showcost.fx.store import DDL as FX_DDL
 from showcost.fx.store import append_only
-from showcost.ledger.columns import Column
-from showcost.ledger.provisional import DDL as PROVISIONAL_DDL
-from showcost.ledger.steps import DDL as STEPS_DDL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 VERSION: Final = 7
 """Raised with every change of a table; a ledger of another version is not opened."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its name, its type as DuckDB writes it, what it holds, and whether that may be nothing.
+
+    `content` columns say what an entry is and are covered by the digest; the others say how it came in.
+    """
+
+    name: str
+    type: str
+    description: str
+    nullable: bool = False
+    content: bool = True
+
+    @property
+    def type_name(self) -> str:
+        """The type as DuckDB writes it."""
+        return self.type
 
 
 ENTRY_COLUMNS: Final = (
@@ -140,6 +157,56 @@ CREATE TABLE period_decisions (
 )
 """
 
+ACCRUAL: Final = "accrual"
+RELEASE: Final = "release"
+
+ACCRUAL_COLUMNS: Final = (
+    Column("accrual_id", "VARCHAR", "the day, vendor and account that it is for, as 32 hex digits"),
+    Column("event", "VARCHAR", f"{ACCRUAL}, or {RELEASE}: its exact negation"),
+    Column("production", "VARCHAR", "code of the production"),
+    Column("feed", "VARCHAR", "the feed whose invoices are missing"),
+    Column("transaction_date", "DATE", "the day"),
+    Column("vendor_code", "VARCHAR", "vendor"),
+    Column("account", "VARCHAR", "account of the chart"),
+    Column("description", "VARCHAR", "what is supplied"),
+    Column("due_date", "DATE", "when it would be due by the vendor's terms"),
+    Column("currency", "VARCHAR", "currency of the terms"),
+    Column("amount", AMOUNT_TYPE, "what the day costs by the vendor's terms"),
+    Column("base_currency", "VARCHAR", "base currency of the production"),
+    Column("base_amount", AMOUNT_TYPE, "amount in base; null while no rate was pinned", nullable=True),
+    Column("rate", CROSS_RATE_TYPE, "units of base per unit of the currency", nullable=True),
+    Column("eur_rate_original", RATE_TYPE, "units of the currency per euro", nullable=True),
+    Column("eur_rate_base", RATE_TYPE, "units of the base currency per euro", nullable=True),
+    Column("rate_date", "DATE", "publication date of the older of the two rates", nullable=True),
+    Column(
+        "snapshot_id", "VARCHAR", "the newest snapshot that was pinned for the day or before", nullable=True
+    ),
+    Column("because", "VARCHAR", "the dead letter, or for a release the delivery that it gives way to"),
+    Column("recorded_at", "TIMESTAMP", "when it was recorded, UTC"),
+)
+
+_ACCRUALS: Final = "CREATE TABLE provisional_accruals ({}, CHECK (event IN ('{}', '{}')))".format(
+    ", ".join(f"{one.name} {one.type}{'' if one.nullable else ' NOT NULL'}" for one in ACCRUAL_COLUMNS),
+    ACCRUAL,
+    RELEASE,
+)
+
+_PROVISIONAL_DDL: Final = (
+    _ACCRUALS,
+    *append_only("provisional_accruals"),
+)
+
+_FALLBACK_DDL: Final = (
+    """CREATE TABLE fallback_steps (
+        feed VARCHAR NOT NULL,
+        transaction_date DATE NOT NULL,
+        step VARCHAR NOT NULL,
+        because VARCHAR NOT NULL,
+        detail VARCHAR NOT NULL,
+        recorded_at TIMESTAMP NOT NULL)    -- UTC""",
+    *append_only("fallback_steps"),
+)
+
 APPEND_ONLY: Final = (
     *("schema_version", "batches", "ledger_entries", "chain_heads"),
     *("row_decisions", "period_decisions"),
@@ -155,8 +222,8 @@ DDL: Final = (
     _DECISIONS,
     _PERIODS,
     *(trigger for table in APPEND_ONLY for trigger in append_only(table)),
-    *PROVISIONAL_DDL,
-    *STEPS_DDL,
+    *_PROVISIONAL_DDL,
+    *_FALLBACK_DDL,
 )
 
 

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 import duckdb
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
+from showcost.audit.log import AuditLog
 from showcost.core.durable import ASIDE_SUFFIX, fsync_folder, produce_aside, rename
 from showcost.core.engine import CONFIG
 from showcost.core.errors import InputError, IntegrityError, StoreBusyError
 from showcost.core.locking import only_one
 from showcost.ledger import schema
-from showcost.ledger.audit import AuditLog
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

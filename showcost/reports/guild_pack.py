@@ -32,11 +32,10 @@ from showcost.core.durable import make_folder, write_durably
 from showcost.core.errors import InputError
 from showcost.core.hashing import sha256_bytes, sha256_framed
 from showcost.core.personal import masked_text
-from showcost.stages.pay_findings import valid_neighbours
-from showcost.staging.findings import FindingsStore
-from showcost.validation.pay.applied import APPLIED, applied
-from showcost.validation.pay.findings import findings
-from showcost.validation.pay_findings import REACH, cells_of_valid
+from showcost.pay.applied import APPLIED, applied
+from showcost.pay.findings import findings
+from showcost.pay.findings_log import FindingsStore
+from showcost.pipeline.pay_findings import REACH, cells_of_valid, valid_neighbours
 from showcost.validation.reference import Reference
 
 if TYPE_CHECKING:

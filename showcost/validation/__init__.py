@@ -6,7 +6,7 @@ what a rate's status is comes in as a table.
 
 from showcost.validation.columns import ColumnInfo, Stage, arrow_schema, column_schema
 from showcost.validation.schemas import Failure, SchemaResult, schema_result
-from showcost.validation.split import CHUNK_ROWS, Counts, Outcome, validate
+from showcost.validation.validate import CHUNK_ROWS, Counts, Outcome, validate
 
 __all__ = [
     "CHUNK_ROWS",

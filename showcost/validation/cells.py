@@ -14,17 +14,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from showcost.config.record_kinds import Field, FieldType
+from showcost.core.arrow import query
 from showcost.core.hashing import SHORT
-from showcost.validation.arrow_sql import query
 from showcost.validation.columns import INTEGER_DIGITS, arrow_schema, field_type
 from showcost.validation.columns import Stage as _Stage
+from showcost.values.column import BLANK
 
 if TYPE_CHECKING:
     from showcost.config.feed import FeedSpec
     from showcost.config.record_kinds import RecordKind
 
-BLANK: Final = "blank"
-"""The `__problem` of a cell that is not filled."""
 
 _UNTIDY: Final = r"[\s\p{Zs}]{2}|[\t\n\f\r\v\x{a0}\x{1680}\x{2000}-\x{200a}\x{202f}\x{205f}\x{3000}]"
 _SPACE: Final = r"[\s\v\p{Zs}]+"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
-from showcost.config.record_kinds import PAYROLL, Field, FieldType
+from showcost.config.record_kinds import PAYROLL, PRIMARY_AMOUNT, QUANTITIES, Field, FieldType
 from showcost.core.money import AMOUNT_DIGITS, AMOUNT_SCALE
 
 if TYPE_CHECKING:
@@ -32,17 +32,6 @@ QUANTITY: Final = pa.decimal128(AMOUNT_DIGITS - AMOUNT_SCALE + QUANTITY_SCALE, Q
 INTEGER_DIGITS: Final = AMOUNT_DIGITS - AMOUNT_SCALE
 """Digits before the decimal point that fit in either type."""
 
-QUANTITIES: Final = frozenset(
-    {"rate", "hours_1x", "hours_1_5x", "hours_2x", "hours_3x", "meal_penalty_count"}
-)
-"""Amount fields that are no money; all others are."""
-
-PRIMARY_AMOUNT: Final[Mapping[str, str]] = {
-    "vendor_invoice": "net_amount",
-    "location_permit": "fee_amount",
-    "payroll": "gross",
-}
-"""The amount of each record kind that posts to the row's own account."""
 
 COMPONENT: Final = pa.struct(
     [

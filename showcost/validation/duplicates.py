@@ -15,8 +15,8 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from showcost.core.arrow import query
 from showcost.core.errors import IntegrityError
-from showcost.validation.arrow_sql import query
 
 DUPLICATE: Final = "SC-DUP-001"
 CONFLICT: Final = "SC-DUP-002"

@@ -2,7 +2,7 @@
 
 `look_up` adds to the cells: `minor_units` of the currency; `account__closed_on`, `account__kind`,
 `account__union` and `account__fringe` of a known account; `fx__status`; for payroll, what the pay rules say
-(`showcost.validation.pay`), which look at many columns at once. Judging is left to the rules.
+(`showcost.pay`), which look at many columns at once. Judging is left to the rules.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from showcost.config.agreements import packaged
 from showcost.config.record_kinds import PAYROLL
 from showcost.core.errors import IntegrityError
 from showcost.core.money import known_currencies, minor_units
-from showcost.validation.pay import PayJudge, judged_columns
+from showcost.pay import PayJudge, judged_columns
 
 if TYPE_CHECKING:
     from showcost.config.agreements import Agreements

@@ -16,10 +16,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pandera.config import ValidationDepth, config_context
 
+from showcost.config.record_kinds import PRIMARY_AMOUNT, SECONDARY
 from showcost.core.errors import IntegrityError
 from showcost.core.money import minor_units
-from showcost.validation.columns import PRIMARY_AMOUNT, ZERO, Stage, column_schema, field_type, money_fields
-from showcost.validation.postings import SECONDARY
+from showcost.validation.columns import ZERO, Stage, column_schema, field_type, money_fields
 from showcost.validation.rules import RowRule, Rule
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ Holds only what dates and amounts share; what a text means is not known here.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -50,3 +51,23 @@ class DistinctTexts:
 def holds(found: pa.Array) -> bool:
     """Tell whether any element of a Boolean array is true; false for an empty one."""
     return bool(pc.any(found, min_count=0).as_py())
+
+
+_YES: Final = pa.array(["yes", "y", "true", "1"])
+
+
+_NO: Final = pa.array(["no", "n", "false", "0"])
+
+
+def is_yes(texts: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Say whether a text means yes (yes, y, true, 1); false for anything else, blank included."""
+    return pc.is_in(pc.utf8_lower(texts), value_set=_YES)
+
+
+def is_no(texts: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Say whether a text means no (no, n, false, 0); false for anything else, blank included."""
+    return pc.is_in(pc.utf8_lower(texts), value_set=_NO)
+
+
+BLANK: Final = "blank"
+"""The `__problem` of a cell that is not filled."""

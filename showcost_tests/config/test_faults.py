@@ -17,7 +17,7 @@ from showcost_tests.sample.truth import HOME
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from showcost_tests.cli import CommandLine
+    from showcost_tests.command_line import CommandLine
 
 PRODUCTION, CHART, BUDGET = "production.yaml", "chart_of_accounts.csv", "budget.csv"
 

@@ -12,25 +12,25 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from showcost.checks.verify import verify
 from showcost.config.feeds import load_feeds
 from showcost.config.home import Home
 from showcost.ingest.landing import land
-from showcost.ledger import provisional
+from showcost.ledger import accruals as provisional
 from showcost.ledger.digest import digest
+from showcost.ledger.fallback_log import RELEASED, Step, last_steps, note_steps
 from showcost.ledger.periods import Period
 from showcost.ledger.recovery import writing
-from showcost.ledger.steps import RELEASED, Step, last_steps, note_steps
 from showcost.ledger.store import Ledger
-from showcost.stages import deciding
-from showcost.stages.periods import close_period, closed_periods
-from showcost.stages.posting import stage_posted
-from showcost.stages.queue import RowState, Wanted, queue_rows
-from showcost.stages.rates import stage_snapshots
-from showcost.stages.raw_rows import stage_raw_rows
-from showcost.stages.replay import replay
-from showcost.stages.rows import find_rows
-from showcost.stages.validation import stage_undated, stage_validated
-from showcost.stages.verification import verify
+from showcost.pipeline.fx_snapshots import stage_snapshots
+from showcost.pipeline.periods import close_period, closed_periods
+from showcost.pipeline.posting import stage_posted
+from showcost.pipeline.raw_rows import stage_raw_rows
+from showcost.pipeline.replay import replay
+from showcost.pipeline.validation import stage_undated, stage_validated
+from showcost.reconciliation import decisions as deciding
+from showcost.reconciliation.lookup import find_rows
+from showcost.reconciliation.queue import RowState, Wanted, queue_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 import pytest
 
-from showcost.cli import cli
+from showcost.cli.main import cli
 from showcost.core.reasons import CATALOGUE
 from showcost_tests.sample.truth import REPOSITORY
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import atheris
 
-with atheris.instrument_imports(include=["showcost.ingest.readers"]):
+with atheris.instrument_imports(include=["showcost.readers"]):
     from showcost_tests.fuzz.findings import Findings
     from showcost_tests.fuzz.laws import HINTS, check
     from showcost_tests.fuzz.mutation import seeds

@@ -14,16 +14,18 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from showcost.ingest.readers import Hints, ahead, read_delivery, table
-from showcost.ingest.readers.edit_list import write_csv, write_rejects
-from showcost.ingest.readers.fast import FastLane
+from showcost.readers import Hints, read_delivery
+from showcost.readers.csv import read_ahead as ahead
+from showcost.readers.csv import table
+from showcost.readers.csv.block_parser import FastLane
+from showcost.readers.export import write_csv, write_rejects
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from showcost.ingest.readers import Reading, Rejected
+    from showcost.readers import Reading, Rejected
 
 MOST_SECONDS: Final = 5.0
 """For payloads of up to some ten thousand bytes, on a busy machine."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING, Final
 
-from showcost_tests.ingest.readers import polluters
-from showcost_tests.ingest.readers.measures import Table
+from showcost_tests.readers import polluters
+from showcost_tests.readers.measures import Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from showcost.config.feed import ControlTotal, FeedSpec
 from showcost.config.production import Span
 from showcost.ingest import delivery_records, landing
+from showcost.ingest.audit_records import record_hashes
 from showcost.ingest.landing import Content, settled_content
-from showcost.ingest.readers import read_delivery
-from showcost.ingest.recording import record_hashes
 from showcost.ingest.records import Origin
+from showcost.readers import read_delivery
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,14 +65,14 @@ def test_the_records_do_not_depend_on_the_parts(tmp_path: Path, monkeypatch: pyt
     whole = tables(tmp_path / "any", delivery())
     monkeypatch.setattr(delivery_records, "CHUNK_BYTES", 1)
     monkeypatch.setattr(landing, "CHUNK_BYTES", 1)
-    monkeypatch.setattr("showcost.ingest.readers.table._BATCH", 16)
+    monkeypatch.setattr("showcost.readers.csv.table._BATCH", 16)
     parts = tables(tmp_path / "any", delivery())
     assert parts == whole
 
 
 def test_what_settles_a_column_may_stand_at_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(delivery_records, "CHUNK_BYTES", 1)
-    monkeypatch.setattr("showcost.ingest.readers.table._BATCH", 16)
+    monkeypatch.setattr("showcost.readers.csv.table._BATCH", 16)
     records, _, summary = tables(tmp_path / "any", delivery())
     rows = {row["record"]: row for row in records.to_pylist()}
     assert rows[2]["invoice_date__value"] == date(2025, 1, 1)

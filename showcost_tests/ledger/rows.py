@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from showcost.audit import transitions as states
+from showcost.audit.transitions import Kind
 from showcost.fx.history import PUBLICATIONS_SCHEMA, RATES_SCHEMA, RateHistory
 from showcost.fx.snapshots import build_snapshots
-from showcost.ledger import states
-from showcost.ledger.candidates import Terms
-from showcost.ledger.pinning import pin_recorded
+from showcost.ledger.entries import Terms
+from showcost.ledger.fx_pinning import pin_recorded
 from showcost.ledger.posting import PostResult, post
 from showcost.ledger.recovery import writing
 from showcost.ledger.schema import ENTRY_COLUMNS
-from showcost.ledger.states import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

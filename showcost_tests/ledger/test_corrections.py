@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pytest
 
+from showcost.audit.log import moment_of
+from showcost.audit.transitions import Kind
 from showcost.core.durable import System, using
 from showcost.core.errors import CheckFailedError, FatalError, InputError, IntegrityError
-from showcost.core.ids import entry_id
-from showcost.ledger.decisions import Decision, DecisionKind, effective_decisions, record_decisions, row_id
+from showcost.core.ids import entry_id, row_id
+from showcost.ledger.audit_pack import write_pack
+from showcost.ledger.decisions import Decision, DecisionKind, effective_decisions, record_decisions
 from showcost.ledger.digest import digest
-from showcost.ledger.moments import moment_of
-from showcost.ledger.pack import write_pack
 from showcost.ledger.periods import Period, decided_periods, record_period
-from showcost.ledger.proofs import prove_ledger
 from showcost.ledger.queries import balances, posted_keys, reversible_rows
 from showcost.ledger.recovery import writing
-from showcost.ledger.states import Kind
+from showcost.ledger.verification import prove_ledger
 from showcost_tests.ledger.rows import MONDAY, TERMS, WEEK, Row, entries, post_rows, row, short, table
 
 if TYPE_CHECKING:

@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from showcost.config.record_kinds import RECORD_KINDS
+from showcost.config.record_kinds import DOCUMENT_FIELDS, RECORD_KINDS
 from showcost.core.errors import CheckFailedError, InputError, IntegrityError
 from showcost.core.ids import entry_id
 from showcost.ledger import commit, posting
-from showcost.ledger.candidates import DOCUMENT_FIELDS, Terms
 from showcost.ledger.digest import digest
+from showcost.ledger.entries import Terms
 from showcost.ledger.queries import balances, posted_keys
 from showcost.ledger.store import Ledger
 from showcost.staging import Part, StagingStore, split_by_date

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 import duckdb
 import pytest
 
+from showcost.audit import transitions as states
+from showcost.audit.transitions import Kind, State
 from showcost.core import durable
 from showcost.core.durable import System, using
 from showcost.core.errors import FatalError, IntegrityError
-from showcost.ledger import commit, states
+from showcost.ledger import commit
 from showcost.ledger.digest import digest
 from showcost.ledger.recovery import writing
-from showcost.ledger.states import Kind, State
 from showcost.ledger.store import Ledger
 from showcost_tests.ledger.rows import MONDAY, WEEK, pin_rates, post_rows, row, table, week_rows
 

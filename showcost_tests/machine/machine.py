@@ -19,19 +19,20 @@ import duckdb
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
+from showcost.checks.verify import verify
 from showcost.config.feeds import load_feeds
 from showcost.config.home import Home, open_home
 from showcost.core.durable import System, using
 from showcost.core.engine import CONFIG
+from showcost.core.ids import RowPlace
 from showcost.ingest.landing import land
 from showcost.ingest.register import Register
 from showcost.ledger.decisions import Decision, DecisionKind, record_decisions
 from showcost.ledger.periods import Period, record_period
 from showcost.ledger.recovery import writing
 from showcost.ledger.store import Ledger
-from showcost.stages.replay import RowPlace, replay
-from showcost.stages.status import feed_status
-from showcost.stages.verification import verify
+from showcost.pipeline.replay import replay
+from showcost.reports.status import feed_status
 from showcost_tests.machine.model import Books, Content, Row
 from showcost_tests.whole import small
 from showcost_tests.whole.steps import take

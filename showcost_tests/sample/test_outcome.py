@@ -15,11 +15,12 @@ from showcost.config.feeds import load_feeds
 from showcost.config.home import Home, open_home
 from showcost.fx.snapshots import build_snapshots
 from showcost.fx.sources import embedded_history
-from showcost.ingest.landing import land, landed, records_asset
+from showcost.ingest.landing import land, landed
+from showcost.pipeline.pay_findings import pay_findings
 from showcost.staging import StagingStore
+from showcost.staging.assets import records_asset
 from showcost.validation import Outcome, validate
 from showcost.validation.duplicates import POSTED
-from showcost.validation.pay_findings import pay_findings
 from showcost_tests.sample.truth import HOME, truth
 
 if TYPE_CHECKING:

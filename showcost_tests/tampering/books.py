@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from unittest.mock import patch
 
-from showcost.ledger.pack import write_pack
+from showcost.checks import verify as verification
+from showcost.ledger.audit_pack import write_pack
 from showcost.ledger.store import Ledger
-from showcost.stages import verification
 from showcost_tests.crash.scenario import carry_out, make_home
 
 if TYPE_CHECKING:

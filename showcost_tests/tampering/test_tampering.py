@@ -17,12 +17,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
+from showcost.audit.log import AuditLog
 from showcost.config.feeds import load_feeds
-from showcost.ledger.audit import AuditLog
-from showcost.ledger.pack import write_pack
+from showcost.ledger.audit_pack import write_pack
 from showcost.ledger.schema import DDL, ENTRY_COLUMNS
 from showcost.ledger.store import Ledger
-from showcost.stages.posting import stage_posted
+from showcost.pipeline.posting import stage_posted
 from showcost.staging import StagingStore
 from showcost_tests.crash.scenario import DAYS, FEED, HALVES
 from showcost_tests.tampering.books import (

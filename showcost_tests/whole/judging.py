@@ -5,18 +5,20 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from showcost.checks import feed as feed_checks
+from showcost.checks import fx as fx_checks
+from showcost.checks import ledger as ledger_checks
 from showcost.config.feeds import load_feeds
 from showcost.core.errors import IntegrityError
-from showcost.stages import feed_checks, fx_checks, ledger_checks
 from showcost_tests.whole import small
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from datetime import date
 
+    from showcost.checks.result import Verdict
     from showcost.config.feed import FeedSpec
     from showcost.config.home import Home
-    from showcost.stages.verdicts import Verdict
 
 OF_A_FEED: Final = {
     "deliveries deliveries_readable": feed_checks.deliveries_readable,

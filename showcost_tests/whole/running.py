@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import pytest
 
-from showcost.running import DAGSTER_HOME_VARIABLE, RunOutcome, run_range
+from showcost.orchestration.runs import DAGSTER_HOME_VARIABLE, RunOutcome, run_range
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

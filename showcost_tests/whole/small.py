@@ -14,7 +14,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Final
 
 from showcost.config.home import Home, open_home
-from showcost.stages.rates import import_rates
+from showcost.pipeline.fx_snapshots import import_rates
 from showcost_tests.fx.independent import published
 from showcost_tests.sample.truth import REPOSITORY
 

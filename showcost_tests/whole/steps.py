@@ -10,13 +10,13 @@ from showcost.ingest.landing import land, landed
 from showcost.ledger.digest import RangeDigest, digest
 from showcost.ledger.posting import CHUNK_ROWS as POSTED_AT_ONCE
 from showcost.ledger.store import Ledger
-from showcost.stages.due import due_by_landing
-from showcost.stages.posting import stage_posted
-from showcost.stages.rates import stage_snapshots
-from showcost.stages.raw_rows import stage_raw_rows
-from showcost.stages.status import STATES, Tally, feed_status
-from showcost.stages.validation import CHUNK_ROWS as VALIDATED_AT_ONCE
-from showcost.stages.validation import stage_undated, stage_validated
+from showcost.pipeline.due import due_by_landing
+from showcost.pipeline.fx_snapshots import stage_snapshots
+from showcost.pipeline.posting import stage_posted
+from showcost.pipeline.raw_rows import stage_raw_rows
+from showcost.pipeline.validation import CHUNK_ROWS as VALIDATED_AT_ONCE
+from showcost.pipeline.validation import stage_undated, stage_validated
+from showcost.reports.status import STATES, Tally, feed_status
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

@@ -8,9 +8,9 @@ import pyarrow as pa
 import pytest
 
 from showcost.components import feed_assets, naming
-from showcost.stages import validation
-from showcost.stages.names import quarantine_asset, valid_asset
+from showcost.pipeline import validation
 from showcost.staging import StagingStore
+from showcost.staging.assets import quarantine_asset, valid_asset
 from showcost_tests.whole import small
 from showcost_tests.whole.entries import count, tamper
 from showcost_tests.whole.running import instance_of, run
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from showcost.config.feed import FeedSpec
     from showcost.config.home import Home
-    from showcost.running import RunOutcome
-    from showcost.stages.validation import DayCounts
+    from showcost.orchestration.runs import RunOutcome
+    from showcost.pipeline.validation import DayCounts
 
 
 @pytest.fixture

@@ -16,12 +16,12 @@ import pytest
 
 from showcost.config.feeds import load_feeds
 from showcost.fx.snapshots import HASH_SQL, ID_SQL
-from showcost.ingest.landing import land, landed, records_asset
-from showcost.stages.names import raw_asset, valid_asset
-from showcost.stages.rates import import_rates
-from showcost.stages.raw_rows import stage_raw_rows
-from showcost.stages.validation import stage_undated, stage_validated
+from showcost.ingest.landing import land, landed
+from showcost.pipeline.fx_snapshots import import_rates
+from showcost.pipeline.raw_rows import stage_raw_rows
+from showcost.pipeline.validation import stage_undated, stage_validated
 from showcost.staging import StagingStore
+from showcost.staging.assets import raw_asset, records_asset, valid_asset
 from showcost_tests.defs.loading import HOMES, load
 from showcost_tests.fx.independent import published
 from showcost_tests.whole import small

@@ -9,11 +9,11 @@ import pytest
 
 from showcost.config.feeds import choose_feed, load_feeds
 from showcost.ingest.landing import land
-from showcost.stages.due import due_by_landing, due_spans
-from showcost.stages.posting import stage_posted
-from showcost.stages.rates import stage_snapshots
-from showcost.stages.raw_rows import stage_raw_rows
-from showcost.stages.validation import stage_undated, stage_validated
+from showcost.pipeline.due import due_by_landing, due_spans
+from showcost.pipeline.fx_snapshots import stage_snapshots
+from showcost.pipeline.posting import stage_posted
+from showcost.pipeline.raw_rows import stage_raw_rows
+from showcost.pipeline.validation import stage_undated, stage_validated
 from showcost_tests.whole import small
 from showcost_tests.whole.steps import take
 

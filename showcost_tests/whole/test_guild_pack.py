@@ -11,14 +11,14 @@ import openpyxl
 import pytest
 from click.testing import CliRunner
 
-from showcost.cli import cli
+from showcost.cli.main import cli
 from showcost.config.feeds import choose_feed, load_feeds
 from showcost.config.home import HOME_VARIABLE
 from showcost.core.errors import InputError
 from showcost.core.hashing import sha256_file
+from showcost.pay.findings_log import FindingsStore
+from showcost.pipeline.pay_findings import stage_pay_findings
 from showcost.reports.guild_pack import GuildPack, write_guild_pack
-from showcost.stages.pay_findings import stage_pay_findings
-from showcost.staging.findings import FindingsStore
 from showcost_tests.whole import small
 from showcost_tests.whole.steps import land_all, take
 from showcost_tests.whole.test_late_day import manifest, shift

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from showcost.checks.feed import no_pay_findings
 from showcost.config.feeds import choose_feed, load_feeds
 from showcost.core.errors import IntegrityError
 from showcost.ledger.store import Ledger
-from showcost.stages.names import valid_asset
-from showcost.stages.pay_findings import no_pay_findings, stage_pay_findings
+from showcost.pay.findings_log import FindingsStore
+from showcost.pipeline.pay_findings import stage_pay_findings
 from showcost.staging import StagingStore
-from showcost.staging.findings import FindingsStore
+from showcost.staging.assets import valid_asset
 from showcost_tests.whole import small
 from showcost_tests.whole.steps import land_all, ledger_digest, take
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from showcost.config.feed import FeedSpec
     from showcost.config.home import Home
-    from showcost_tests.cli import CommandLine
+    from showcost_tests.command_line import CommandLine
 
 FEED = "payroll_manifest"
 

@@ -10,12 +10,12 @@ import yaml
 from showcost.config.feed import FeedSpec
 from showcost.ingest.landing import land, landed
 from showcost.ledger.store import Ledger
-from showcost.stages.names import valid_asset
-from showcost.stages.posting import stage_posted
-from showcost.stages.rates import stage_snapshots
-from showcost.stages.raw_rows import stage_raw_rows
-from showcost.stages.validation import stage_undated, stage_validated
+from showcost.pipeline.fx_snapshots import stage_snapshots
+from showcost.pipeline.posting import stage_posted
+from showcost.pipeline.raw_rows import stage_raw_rows
+from showcost.pipeline.validation import stage_undated, stage_validated
 from showcost.staging import StagingStore
+from showcost.staging.assets import valid_asset
 from showcost_tests.whole import small
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from showcost.config.home import Home
-    from showcost_tests.cli import CommandLine
+    from showcost_tests.command_line import CommandLine
 
 FEED: Final = "payroll_manifest"
 SECRETS: Final = ("123-45-6789", "046 454 286", "AB123456C", "912345678", "987654321", "046-454-300")

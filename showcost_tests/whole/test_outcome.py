@@ -6,11 +6,12 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from showcost.config.feeds import load_feeds
-from showcost.ingest.landing import landed, records_asset
+from showcost.ingest.landing import landed
 from showcost.ingest.payloads import PayloadStore
 from showcost.ledger.store import Ledger
-from showcost.stages.status import feed_status
+from showcost.reports.status import feed_status
 from showcost.staging import StagingStore
+from showcost.staging.assets import records_asset
 from showcost_tests.whole import entries, small
 from showcost_tests.whole.steps import counts, land_all, ledger_digest, take
 

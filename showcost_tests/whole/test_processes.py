@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from showcost.stages.verification import verify
+from showcost.checks.verify import verify
 from showcost_tests.whole import small
 from showcost_tests.whole.steps import counts, land_all, ledger_digest, take
 

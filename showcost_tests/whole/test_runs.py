@@ -14,7 +14,7 @@ from showcost.components.partitions import daily_partitions
 from showcost.config.feeds import choose_feed, load_feeds
 from showcost.config.home import HOME_VARIABLE, Home, open_home
 from showcost.ledger.store import Ledger
-from showcost.running import RunOutcome
+from showcost.orchestration.runs import RunOutcome
 from showcost.staging import ALL, StagingStore
 from showcost_tests.defs.loading import load
 from showcost_tests.whole import entries, small

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from showcost.commands.options import days_between
+from showcost.cli.options import days_between
 from showcost.config.feeds import load_feeds
 from showcost.config.home import Home, open_home
-from showcost.ingest.landing import landed, records_asset
+from showcost.ingest.landing import landed
 from showcost.ledger.store import Ledger
-from showcost.stages.due import due_by_landing
-from showcost.stages.names import quarantine_asset, undated_asset
-from showcost.stages.status import feed_status
+from showcost.pay.findings_log import FindingsStore
+from showcost.pipeline.due import due_by_landing
+from showcost.reports.status import feed_status
 from showcost.staging import StagingStore
-from showcost.staging.findings import FindingsStore
+from showcost.staging.assets import quarantine_asset, records_asset, undated_asset
 from showcost_tests.sample.truth import HOME, truth
 from showcost_tests.whole import entries
 from showcost_tests.whole.running import run
@@ -29,7 +29,7 @@ from showcost_tests.whole.steps import counts, land_all, ledger_digest, take
 if TYPE_CHECKING:
     from datetime import date
 
-    from showcost.running import RunOutcome
+    from showcost.orchestration.runs import RunOutcome
     from showcost_tests.whole.conftest import Copy
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from showcost.commands.options import days_between
+from showcost.cli.options import days_between
 from showcost.config.feeds import load_feeds
 from showcost.config.home import Home, open_home
 from showcost.ingest.landing import LandedDelivery, land, landed
-from showcost.stages.due import due_by_landing, due_spans
-from showcost.stages.status import feed_status
+from showcost.pipeline.due import due_by_landing, due_spans
+from showcost.reports.status import feed_status
 from showcost_tests.corpus import corpus_dir
 from showcost_tests.sample.truth import REPOSITORY
 from showcost_tests.whole import entries

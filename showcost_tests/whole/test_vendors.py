@@ -13,12 +13,12 @@ from showcost.components import naming
 from showcost.config.feeds import choose_feed, load_feeds
 from showcost.config.home import HOME_VARIABLE
 from showcost.defs.automation.sensors import pull_missing
-from showcost.ingest.api.pull import Wanted, pull
-from showcost.stages.fallback import open_accruals, stage_fallback
-from showcost.stages.pulling import missing_pages
-from showcost.stages.rates import stage_snapshots
+from showcost.pipeline.accruals import open_accruals, stage_fallback
+from showcost.pipeline.fx_snapshots import stage_snapshots
+from showcost.pipeline.vendor_pulls import missing_pages
+from showcost.vendor_api.pull import Wanted, pull
 from showcost_tests.defs.loading import load
-from showcost_tests.ingest.api.sample import sample_home, serving_sample
+from showcost_tests.vendor_api.sample import sample_home, serving_sample
 from showcost_tests.whole.running import instance_of, metadata, row_counts, run
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 Every rule carries where it was read (`source`, `clause`), how sure that is (`certainty`), the unit of its
 parameters, from when to when it holds and by which date that is asked. What a rule does to a row is decided
-in `showcost.validation.pay`.
+in `showcost.pay`.
 """
 
 from __future__ import annotations

@@ -17,8 +17,8 @@ from showcost.config.production import Production
 from showcost.core.errors import ShowcostError
 from showcost.core.hashing import sha256_framed
 from showcost.ingest.landing import Landing, land
-from showcost.stages.due import NEAR_DAYS, Due, due_by_landing, due_by_rates, stretches, waiting_for_rates
-from showcost.stages.pulling import Again, due_again
+from showcost.pipeline.due import NEAR_DAYS, Due, due_by_landing, due_by_rates, stretches, waiting_for_rates
+from showcost.pipeline.vendor_pulls import Again, due_again
 
 INBOX_SECONDS: Final = 60
 RATES_SECONDS: Final = 900

@@ -2,6 +2,8 @@
 
 import dagster as dg
 
+from showcost.checks import fx as fx_checks
+from showcost.checks.fx import RATE_COLUMNS, pinned_rates
 from showcost.components import naming
 from showcost.components.checks import partition_check, whole_check
 from showcost.components.metadata import column_schema, counts_table
@@ -9,9 +11,7 @@ from showcost.components.partitions import daily_partitions, partition_dates
 from showcost.components.resources import DataFolder, plain_failures
 from showcost.config.home import open_home
 from showcost.config.production import Production
-from showcost.stages import fx_checks
-from showcost.stages.fx_checks import RATE_COLUMNS, pinned_rates
-from showcost.stages.rates import stage_snapshots
+from showcost.pipeline.fx_snapshots import stage_snapshots
 
 
 @dg.definitions

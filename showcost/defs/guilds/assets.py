@@ -12,9 +12,9 @@ from showcost.config.feeds import load_feeds
 from showcost.config.home import open_home
 from showcost.config.production import Production
 from showcost.config.record_kinds import PAYROLL
+from showcost.pay.applied import APPLIED
 from showcost.reports.guild_pack import write_signed_packs
 from showcost.validation.columns import ColumnInfo
-from showcost.validation.pay.applied import APPLIED
 
 _MEANINGS = {
     "row_key": "key of the row",

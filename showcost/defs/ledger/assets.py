@@ -4,6 +4,7 @@ from typing import Any
 
 import dagster as dg
 
+from showcost.checks import ledger as ledger_checks
 from showcost.components import naming
 from showcost.components.checks import partition_check, whole_check
 from showcost.components.metadata import column_schema, counts_table
@@ -14,8 +15,7 @@ from showcost.config.feeds import load_feeds
 from showcost.config.home import open_home
 from showcost.config.production import Production
 from showcost.ledger.schema import ENTRY_COLUMNS
-from showcost.stages import ledger_checks
-from showcost.stages.ledger_days import ledger_days
+from showcost.reports.ledger_days import ledger_days
 
 
 @dg.definitions

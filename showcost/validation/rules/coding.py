@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from showcost.validation.postings import SECONDARY, Secondary, secondary_account
+from showcost.config.record_kinds import SECONDARY, Secondary
+from showcost.validation.components import secondary_account
 from showcost.validation.rules.model import ColumnRule, RowRule, Rule
 
 if TYPE_CHECKING:

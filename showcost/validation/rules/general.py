@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from showcost.config.record_kinds import FieldType
-from showcost.validation.cells import BLANK
-from showcost.validation.columns import PRIMARY_AMOUNT
+from showcost.config.record_kinds import PRIMARY_AMOUNT, FieldType
 from showcost.validation.rules.model import ColumnRule, RowRule, Rule
+from showcost.values.column import BLANK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

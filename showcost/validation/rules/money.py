@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from showcost.config.record_kinds import FieldType
+from showcost.config.record_kinds import QUANTITIES, FieldType
 from showcost.core.money import AMOUNT_SCALE
-from showcost.validation.cells import BLANK
-from showcost.validation.columns import INTEGER_DIGITS, QUANTITIES, QUANTITY_SCALE
+from showcost.validation.columns import INTEGER_DIGITS, QUANTITY_SCALE
 from showcost.validation.rules.model import ColumnRule, RowRule, Rule
+from showcost.values.column import BLANK
 from showcost.values.symbols import contradicts
 
 if TYPE_CHECKING:

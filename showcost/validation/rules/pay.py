@@ -1,4 +1,4 @@
-"""Rules about pay: PAY, MAP. What they say is made in `showcost.validation.pay`; here they become rules.
+"""Rules about pay: PAY, MAP. What they say is made in `showcost.pay`; here they become rules.
 
 They judge a row alone. Those over an employee's neighbouring days never change what becomes of a row: their
 findings are records of their own.
@@ -10,8 +10,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from showcost.config.record_kinds import PAYROLL
-from showcost.validation.pay import CHECKS
-from showcost.validation.pay.frame import read_frame
+from showcost.pay import CHECKS
+from showcost.pay.frame import read_frame
 from showcost.validation.rules.model import RowRule, Rule
 
 if TYPE_CHECKING:

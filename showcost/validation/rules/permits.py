@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 from showcost.config.chart import AccountKind
 from showcost.config.record_kinds import LOCATION_PERMIT
 from showcost.validation.columns import ZERO
-from showcost.validation.postings import is_yes
 from showcost.validation.rules.model import RowRule, Rule
+from showcost.values.column import is_yes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,0 +1,1 @@
+"""Checks of stored data: the judgements behind asset checks, and full verification."""

@@ -1,0 +1,273 @@
+"""Verdicts on one feed: deliveries, raw, valid and quarantined rows, and what was posted of them.
+
+Each reads what is stored and counts it anew; none takes a stage's own count for granted.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import date
+from typing import TYPE_CHECKING, Final
+
+from showcost.checks.result import Verdict
+from showcost.core.engine import engine
+from showcost.core.reasons import CATALOGUE
+from showcost.fx.store import dense_rates
+from showcost.ingest.landing import landed
+from showcost.ledger.active_entries import stands
+from showcost.ledger.store import Ledger
+from showcost.pay.findings_log import Finding, FindingsStore
+from showcost.pipeline.validation import counts_of
+from showcost.staging import ALL, StagingStore
+from showcost.staging.assets import quarantine_asset, raw_asset, records_asset, undated_asset, valid_asset
+from showcost.validation.schemas import schema_result
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from decimal import Decimal
+
+    from showcost.config.feed import FeedSpec
+    from showcost.config.home import Home
+
+_NAMED: Final = 3
+
+
+def deliveries_readable(home: Home, *, feed: FeedSpec) -> Verdict:
+    """Judge whether any delivery was refused as a whole."""
+    known = landed(home, feed)
+    refused = [one for one in known if one.summary.refused]
+    facts: dict[str, str | int] = {"deliveries": len(known), "refused": len(refused)}
+    if not refused:
+        return Verdict(passed=True, message=f"{len(known)} deliveries, all readable", facts=facts)
+    named = "; ".join(
+        f"{one.arrival.name}: {one.summary.refused} {CATALOGUE[one.summary.refused or ''].meaning}, "
+        f"{one.summary.detail}"
+        for one in refused[:_NAMED]
+    )
+    return Verdict(passed=False, message=f"{len(refused)} of {len(known)} refused: {named}", facts=facts)
+
+
+def records_reconcile(home: Home, *, feed: FeedSpec) -> Verdict:
+    """Judge, per delivery, whether the stored records are as many as were received, each place once."""
+    store = StagingStore(home.path)
+    wrong: list[str] = []
+    known = landed(home, feed)
+    for one in known:
+        records = store.read(records_asset(feed.name), one.arrival.delivery)
+        places = records.select(["record", "byte_start"]).group_by(["record", "byte_start"]).aggregate([])
+        dated = records.num_rows - records.column("transaction_date").null_count
+        expected = (one.summary.received, sum(one.summary.dates.values()))
+        if (records.num_rows, dated) != expected or places.num_rows != records.num_rows:
+            wrong.append(f"delivery {one.arrival.number}: {records.num_rows} stored, {expected[0]} received")
+    total = sum(one.summary.received for one in known)
+    facts: dict[str, str | int] = {"deliveries": len(known), "records": total, "wrong": len(wrong)}
+    message = "; ".join(wrong[:_NAMED]) or f"{total} records of {len(known)} deliveries, each exactly once"
+    return Verdict(passed=not wrong, message=message, facts=facts)
+
+
+def all_rows_dated(home: Home, *, feed: FeedSpec) -> Verdict:
+    """Judge whether any row has no transaction date, and say why."""
+    store = StagingStore(home.path)
+    if store.metadata(undated_asset(feed.name), ALL) is None:
+        return Verdict(passed=True, message="nothing was validated yet")
+    counts = counts_of(0, store.read(undated_asset(feed.name), ALL))
+    return _rejections(counts.received, counts.codes)
+
+
+def valid_schema(home: Home, dates: Sequence[date], *, feed: FeedSpec) -> dict[date, Verdict]:
+    """Judge the valid rows of each date against the strict schema of their record kind."""
+    store = StagingStore(home.path)
+    verdicts: dict[date, Verdict] = {}
+    for day in _filled(store, valid_asset(feed.name), dates):
+        table = store.read(valid_asset(feed.name), day.isoformat())
+        result = schema_result(table, feed.kind, home.production)
+        found = "; ".join(f"{one.column}: {one.check} ({one.count} rows)" for one in result.failures)
+        verdicts[day] = Verdict(
+            passed=result.ok,
+            message=found or f"{table.num_rows} rows hold the schema",
+            facts={"rows": table.num_rows, "failures": len(result.failures)},
+        )
+    return verdicts
+
+
+_RECONCILE: Final = """
+WITH raw AS (SELECT transaction_date, delivery, record FROM read_parquet($raw)),
+valid AS (SELECT transaction_date, delivery, record, 'valid' AS outcome FROM read_parquet($valid)),
+quarantine AS (
+    SELECT transaction_date, delivery, record, disposition AS outcome FROM read_parquet($quarantine)),
+outcomes AS (FROM valid UNION ALL FROM quarantine),
+matched AS (
+    SELECT coalesce(raw.transaction_date, outcomes.transaction_date) AS day,
+        raw.record IS NOT NULL AS received, outcomes.outcome
+    FROM raw FULL JOIN outcomes USING (transaction_date, delivery, record))
+SELECT day, count(*) FILTER (received), count(*) FILTER (outcome = 'valid'),
+    count(*) FILTER (outcome = 'quarantined'), count(*) FILTER (outcome = 'duplicate'),
+    count(*) FILTER (outcome = 'pending'), count(*) FILTER (outcome IS NULL OR NOT received),
+    (SELECT count(*) FROM raw WHERE raw.transaction_date = day)
+FROM matched GROUP BY day ORDER BY day
+"""
+
+
+def rows_reconcile(home: Home, dates: Sequence[date], *, feed: FeedSpec) -> dict[date, Verdict]:
+    """Judge, per date, whether every raw row is in exactly one outcome and no outcome is of no raw row."""
+    store = StagingStore(home.path)
+    keys = [day.isoformat() for day in dates]
+
+    def paths(asset: Callable[[str], str]) -> list[str]:
+        return [str(path) for path in store.verified_paths(asset(feed.name), keys)]
+
+    with engine() as connection:
+        rows = connection.execute(
+            _RECONCILE,
+            {"raw": paths(raw_asset), "valid": paths(valid_asset), "quarantine": paths(quarantine_asset)},
+        ).fetchall()
+    verdicts: dict[date, Verdict] = {}
+    for day, matched, valid, quarantined, duplicate, pending, unmatched, received in rows:
+        total = valid + quarantined + duplicate + pending
+        message = (
+            f"{received} received = {valid} valid + {quarantined} quarantined + {duplicate} duplicate "
+            f"+ {pending} pending"
+        )
+        passed = not unmatched and received == matched == total
+        verdicts[day] = Verdict(
+            passed=passed,
+            message=message if passed else f"does not hold: {message}; {unmatched} without a counterpart",
+            facts={
+                "received": received,
+                "valid": valid,
+                "quarantined": quarantined,
+                "duplicate": duplicate,
+                "pending": pending,
+            },
+        )
+    return verdicts
+
+
+def no_rejected_rows(home: Home, dates: Sequence[date], *, feed: FeedSpec) -> dict[date, Verdict]:
+    """Judge, per date with rows, whether any was rejected, and say why."""
+    store = StagingStore(home.path)
+    verdicts: dict[date, Verdict] = {}
+    for day in _filled(store, raw_asset(feed.name), dates):
+        rows = store.read(quarantine_asset(feed.name), day.isoformat())
+        counts = counts_of(0, rows)
+        verdicts[day] = _rejections(counts.not_posted, counts.codes)
+    return verdicts
+
+
+def _rejections(rows: int, codes: Counter[str]) -> Verdict:
+    named = ", ".join(f"{code} {CATALOGUE[code].meaning} ({n})" for code, n in codes.most_common())
+    facts: dict[str, str | int] = {"rows": rows, **codes}
+    return Verdict(passed=not rows, message=f"{rows} rows: {named}" if rows else "none", facts=facts)
+
+
+_VALID_SUMS: Final = """
+SELECT transaction_date, currency, count(DISTINCT row_key), sum(line.amount)
+FROM (SELECT transaction_date, currency, row_key, unnest(components) AS line FROM read_parquet($paths))
+GROUP BY ALL
+"""
+_POSTED_SUMS: Final = f"""
+SELECT transaction_date, currency, count(DISTINCT row_key), sum(amount)
+FROM ledger_entries
+WHERE feed = $feed AND {stands()} AND transaction_date BETWEEN $first AND $last
+GROUP BY ALL
+"""  # noqa: S608 - statements of our own
+
+
+def amounts_balance(home: Home, dates: Sequence[date], *, feed: FeedSpec) -> dict[date, Verdict]:
+    """Judge, per date, whether rows and amounts per currency of the ledger are those of the valid rows."""
+    store = StagingStore(home.path)
+    filled = _filled(store, valid_asset(feed.name), dates)
+    keys = [day.isoformat() for day in filled]
+    paths = [str(path) for path in store.verified_paths(valid_asset(feed.name), keys)]
+    between = {"first": dates[0], "last": dates[-1], "feed": feed.name}
+    with Ledger(home.ledger).read() as connection:
+        posted = _by_day(connection.execute(_POSTED_SUMS, between).fetchall())
+        valid = _by_day(connection.execute(_VALID_SUMS, {"paths": paths}).fetchall()) if paths else {}
+    verdicts: dict[date, Verdict] = {}
+    for day in sorted(posted.keys() | valid.keys()):
+        ours, theirs = valid.get(day, {}), posted.get(day, {})
+        wrong = [
+            f"valid {_sum(ours, currency)}, posted {_sum(theirs, currency)}"
+            for currency in sorted(ours.keys() | theirs.keys())
+            if ours.get(currency) != theirs.get(currency)
+        ]
+        sums = ", ".join(_sum(theirs, currency) for currency in theirs)
+        facts: dict[str, str | int] = {
+            f"posted_{currency}": str(total) for currency, (_, total) in theirs.items()
+        }
+        message = "; ".join(wrong) or f"balanced: {sums}"
+        verdicts[day] = Verdict(passed=not wrong, message=message, facts=facts)
+    return verdicts
+
+
+def _sum(sums: Mapping[str, tuple[int, Decimal]], currency: str) -> str:
+    rows, total = sums.get(currency, (0, 0))
+    return f"{total} {currency} in {rows} rows"
+
+
+def _by_day(
+    rows: Sequence[tuple[date, str, int, Decimal]],
+) -> dict[date, dict[str, tuple[int, Decimal]]]:
+    found: dict[date, dict[str, tuple[int, Decimal]]] = {}
+    for day, currency, count, total in sorted(rows):
+        found.setdefault(day, {})[currency] = (count, total)
+    return found
+
+
+_PINNED: Final = """
+SELECT transaction_date, count(*),
+    count(*) FILTER (rates.date IS NULL OR rates.snapshot_id <> entries.snapshot_id
+        OR rates.eur_rate_original <> entries.eur_rate_original
+        OR rates.eur_rate_base <> entries.eur_rate_base OR rates.rate_date <> entries.rate_date),
+    max(transaction_date - entries.rate_date)
+FROM ledger_entries AS entries LEFT JOIN pinned_rates AS rates
+    ON rates.date = entries.transaction_date AND rates.currency = entries.currency
+WHERE feed = $feed AND entry_kind = 'posting' AND transaction_date BETWEEN $first AND $last
+GROUP BY transaction_date ORDER BY transaction_date
+"""
+
+
+def fx_pinned(home: Home, dates: Sequence[date], *, feed: FeedSpec) -> dict[date, Verdict]:
+    """Judge, per date, whether every entry carries the pinned rates of its date.
+
+    IntegrityError when a pinned snapshot has changed (SC-FX-003).
+    """
+    between = {"first": dates[0], "last": dates[-1], "feed": feed.name}
+    with Ledger(home.ledger).read() as connection:
+        connection.register("pinned_rates", dense_rates(connection, dates, home.production.base_currency))
+        rows = connection.execute(_PINNED, between).fetchall()
+    limit = home.production.fx.carry_days
+    return {
+        day: Verdict(
+            passed=not wrong and oldest <= limit,
+            message=f"{entries} entries with pinned rates, the oldest {oldest} days old"
+            if not wrong
+            else f"{wrong} of {entries} entries do not carry the rates of their snapshot",
+            facts={"entries": entries, "wrong": wrong, "oldest_rate_days": oldest},
+        )
+        for day, entries, wrong, oldest in rows
+    }
+
+
+def _filled(store: StagingStore, asset: str, dates: Sequence[date]) -> list[date]:
+    """Return the dates of which an asset has any rows."""
+    return [day for day in dates if (staged := store.metadata(asset, day.isoformat())) and staged.rows]
+
+
+def no_pay_findings(home: Home, dates: Sequence[date], *, feed: FeedSpec) -> dict[date, Verdict]:
+    """Say, for each date with findings about its rows, how many wait for a look."""
+    by_date: dict[date, list[Finding]] = {}
+    for one in FindingsStore(home.path).current(feed.name):
+        by_date.setdefault(date.fromisoformat(one.transaction_date), []).append(one)
+    return {day: _verdict(by_date[day]) for day in dates if day in by_date}
+
+
+def _verdict(standing: list[Finding]) -> Verdict:
+    codes = Counter(one.code for one in standing)
+    most = ", ".join(f"{code} {count}" for code, count in codes.most_common())
+    rows = len({one.row_key for one in standing})
+    return Verdict(
+        passed=False,
+        message=f"{len(standing)} findings about {rows} rows wait for a look: {most}",
+        facts={"findings": len(standing), "rows": rows, **codes},
+    )

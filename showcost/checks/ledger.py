@@ -1,0 +1,102 @@
+"""Verdicts on the ledger as a whole: append-only, and in agreement with its own batches."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
+
+from showcost.audit.log import Head
+from showcost.checks.result import Verdict
+from showcost.ledger.digest import batch_hashes
+from showcost.ledger.queries import balances
+from showcost.ledger.schema import differences
+from showcost.ledger.store import Ledger
+from showcost.ledger.verification import prove_heads
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from showcost.config.home import Home
+
+FRESH_WITHIN: Final = timedelta(days=1)
+"""The ledger counts as fresh when its newest partition was materialised within this time of the deadline."""
+
+_BATCHES: Final = """
+SELECT partition_date, batch_id, entry_count, digest, totals, base_total
+FROM batches WHERE partition_date BETWEEN $first AND $last ORDER BY partition_date, batch_id
+"""
+
+
+def append_only(home: Home, dates: Sequence[date]) -> dict[date, Verdict]:
+    """Judge, per date with batches or entries, whether nothing was changed since it was posted.
+
+    A table or trigger that is not as made fails every date.
+    """
+    with Ledger(home.ledger).read() as connection:
+        altered = differences(connection)
+        recorded = connection.execute(_BATCHES, {"first": dates[0], "last": dates[-1]}).fetchall()
+        found = batch_hashes(connection, dates[0], dates[-1])
+    expected = {(day, batch): (entries, digest) for day, batch, entries, digest, _, _ in recorded}
+    verdicts: dict[date, Verdict] = {}
+    for day in sorted({day for day, _ in expected.keys() | found.keys()}):
+        keys = sorted(key for key in expected.keys() | found.keys() if key[0] == day)
+        changed = [batch for _, batch in keys if expected.get((day, batch)) != found.get((day, batch))]
+        message = "; ".join([*altered, *(f"batch {batch} is not what was posted" for batch in changed)])
+        verdicts[day] = Verdict(
+            passed=not message,
+            message=message or f"{len(keys)} batches as posted; triggers in place",
+            facts={"batches": len(keys), "changed": len(changed)},
+        )
+    return verdicts
+
+
+def batches_balance(home: Home, dates: Sequence[date]) -> dict[date, Verdict]:
+    """Judge, per date, whether the sums over the entries are the sums recorded with the batches."""
+    with Ledger(home.ledger).read() as connection:
+        recorded = connection.execute(_BATCHES, {"first": dates[0], "last": dates[-1]}).fetchall()
+        sums = balances(connection, dates[0], dates[-1]).to_pylist()
+    entries: dict[date, dict[str, Decimal]] = {}
+    for row in sums:
+        _add(entries.setdefault(row["transaction_date"], {}), row["currency"], row["amount"])
+        _add(entries[row["transaction_date"]], _IN_BASE, row["base_amount"])
+    batches: dict[date, dict[str, Decimal]] = {}
+    for day, _, _, _, totals, base_total in recorded:
+        for currency, total in json.loads(totals).items():
+            _add(batches.setdefault(day, {}), currency, Decimal(total))
+        _add(batches.setdefault(day, {}), _IN_BASE, base_total)
+    verdicts: dict[date, Verdict] = {}
+    for day in sorted(entries.keys() | batches.keys()):
+        ours, theirs = entries.get(day, {}), batches.get(day, {})
+        wrong = [
+            f"{name}: entries {ours.get(name, 0)}, batches {theirs.get(name, 0)}"
+            for name in sorted(ours.keys() | theirs.keys())
+            if ours.get(name) != theirs.get(name)
+        ]
+        shown = ", ".join(f"{total} {name}" for name, total in sorted(ours.items()))
+        facts: dict[str, str | int] = {f"sum_{name.replace(' ', '_')}": str(ours[name]) for name in ours}
+        verdicts[day] = Verdict(passed=not wrong, message="; ".join(wrong) or shown, facts=facts)
+    return verdicts
+
+
+def audit_chain(home: Home) -> Verdict:
+    """Judge whether the audit log is whole, and log and ledger attest each other."""
+    ledger = Ledger(home.ledger)
+    findings = ledger.audit.verify()
+    if not findings:
+        with ledger.read() as connection:
+            findings = prove_heads(connection, ledger)[1]
+    head = ledger.audit.head() if not findings else Head(0, "")
+    return Verdict(
+        passed=not findings,
+        message=str(findings[0]) if findings else f"{head.seq} records, head {head.hash}",
+        facts={"records": head.seq, "head": head.hash, "findings": len(findings)},
+    )
+
+
+_IN_BASE: Final = "in base"
+
+
+def _add(sums: dict[str, Decimal], name: str, amount: Decimal) -> None:
+    sums[name] = sums.get(name, Decimal(0)) + amount

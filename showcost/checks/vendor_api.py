@@ -1,0 +1,50 @@
+"""Checks of vendor API pulls: complete dates and missing pages."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from showcost.checks.result import Verdict
+from showcost.core.reasons import CATALOGUE
+from showcost.pipeline.vendor_pulls import COMPLETE, NEVER, missing_pages, pulled_dates
+from showcost.vendor_api.dead_letters import EXHAUSTED
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
+    from showcost.config.feed import FeedSpec
+    from showcost.config.home import Home
+
+
+_NAMED: Final = 3
+
+
+def dates_complete(home: Home, dates: Sequence[date], *, feed: FeedSpec) -> dict[date, Verdict]:
+    """Judge, per date that was ever asked for, whether the vendor's items of it are all there."""
+    return {
+        day: Verdict(
+            passed=state == COMPLETE,
+            message=f"{state}, {pages} pages stored",
+            facts={"state": state, "pages": pages},
+        )
+        for day, (state, pages) in pulled_dates(home, feed, dates).items()
+        if state != NEVER
+    }
+
+
+def nothing_missing(home: Home, *, feed: FeedSpec) -> Verdict:
+    """Judge whether any page of a feed could not be had, and say why."""
+    letters = missing_pages(home, feed)
+    facts: dict[str, str | int] = {"missing": len(letters)}
+    if not letters:
+        return Verdict(passed=True, message="every page that was asked for is there", facts=facts)
+    errors = Counter(letter.error for letter in letters)
+    named = ", ".join(f"{error} {count}" for error, count in errors.most_common(_NAMED))
+    reason = CATALOGUE[EXHAUSTED]
+    return Verdict(
+        passed=False,
+        message=f"{len(letters)} pages are missing ({named}): {reason.code}, {reason.meaning}",
+        facts=facts,
+    )

@@ -1,0 +1,466 @@
+"""Verification: everything that can be recomputed is, from the raw bytes on, and held against the record.
+
+Each step returns findings, exact to the line, file, batch or entry. What stops a step (a file that cannot
+be read) is a finding of that step; the steps after it still run. Nothing is repaired and nothing is
+written. What each step proves is said in docs/audit.md.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from showcost.audit import transitions as states
+from showcost.audit.log import AuditLog, Finding, Head
+from showcost.audit.transitions import Kind, State
+from showcost.config.feeds import load_feeds
+from showcost.core.engine import engine, view_files
+from showcost.core.errors import CheckFailedError, InputError
+from showcost.core.hashing import sha256_file
+from showcost.ingest.audit_records import arrival_hash
+from showcost.ingest.landing import reread
+from showcost.ingest.payloads import PayloadStore
+from showcost.ingest.register import Register
+from showcost.ledger.accruals import accrual_segments, differing_from_record
+from showcost.ledger.fallback_log import differing_steps
+from showcost.ledger.store import Ledger
+from showcost.ledger.verification import Proof, prove_ledger
+from showcost.pipeline.outcomes import OutcomeLog, as_recorded, outcome_logs
+from showcost.reports.status import feed_status
+from showcost.staging import StagingStore
+from showcost.staging.assets import quarantine_asset, undated_asset, valid_asset
+from showcost.vendor_api.dead_letters import DeadLetters, letter_hash
+from showcost.vendor_api.progress import Journal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from showcost.audit.log import Record
+    from showcost.config.feed import FeedSpec
+    from showcost.config.home import Home
+    from showcost.vendor_api.dead_letters import DeadLetter
+
+SHOWN: Final = 20
+"""Findings of one step that are told; the first of them is the one to look at."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of the verification: what it proves, how much it looked at, and what it found."""
+
+    name: str
+    proves: str
+    looked_at: int
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True)
+class Verification:
+    """The outcome: `head` is that of the audit log, to be written down by whoever wants to check later."""
+
+    steps: tuple[Step, ...]
+    head: Head
+    entries: int
+
+    @property
+    def first(self) -> Finding | None:
+        """The first difference, or None when all is as recorded."""
+        return next((finding for step in self.steps for finding in step.findings), None)
+
+
+def verify(
+    home: Home,
+    *,
+    head: str | None = None,
+    read_again: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> Verification:
+    """Verify a data folder.
+
+    `head` is a head of the audit log that an outsider knows; `read_again` also parses every payload once
+    more and compares the records; `progress` is told how many steps are done, of how many.
+    """
+    plan = _plan(home, head, read_again=read_again)
+    steps = []
+    for number, step in enumerate(_side_by_side(plan), start=1):
+        steps.append(step)
+        if progress is not None:
+            progress(number, len(plan))
+    entries = sum(step.looked_at for step in steps if step.name == "batches")
+    return Verification(tuple(steps), _head(AuditLog(home.path)), entries)
+
+
+def first_difference(home: Home, head: str | None = None) -> Finding | None:
+    """Return the first difference that `verify` would name, without looking any further."""
+    plan = _plan(home, head, read_again=False)
+    found = (_carried_out(one.proof).findings for one in plan)
+    return next((findings[0] for findings in found if findings), None)
+
+
+class _Planned(NamedTuple):
+    """A step that is to be carried out."""
+
+    proof: Proof
+    reads_ledger: bool
+
+
+def _plan(home: Home, head: str | None, *, read_again: bool) -> list[_Planned]:
+    """Return the steps of a verification, in order."""
+    audit = AuditLog(home.path)
+    ledger = Ledger(home.ledger)
+    evidence = _Evidence(home, audit)
+    received: list[Proof] = [
+        ("payloads", "every delivery still has the bytes that arrived", evidence.payloads),
+        (
+            "audit log",
+            "no record or segment was altered, reordered or removed",
+            lambda: evidence.log(head),
+        ),
+        ("register", "no arrival was added, altered or removed", evidence.register),
+    ]
+    if read_again:
+        received.append(("records", "the payloads still give the records that were read", evidence.records))
+    of_ledger: list[Proof] = []
+    if ledger.exists() or audit.path.exists():
+        proves = "accruals, and the steps that led to them, are those that were recorded"
+        of_ledger = [
+            *prove_ledger(ledger, evidence.outcome_files),
+            ("origins", "every entry names its delivery as the register does", evidence.origins),
+            ("provisional", proves, evidence.provisional),
+        ]
+    made: list[Proof] = [
+        (
+            "dead letters",
+            "none was added, altered or removed, and its bytes are there",
+            evidence.dead_letters,
+        ),
+        ("staged files", "the staged rows are those that were recorded", evidence.staged),
+        ("outcomes", "staged outcomes are those that the audit log has", evidence.outcomes),
+    ]
+    return [
+        *(_Planned(proof, reads_ledger=False) for proof in received),
+        *(_Planned(proof, reads_ledger=True) for proof in of_ledger),
+        *(_Planned(proof, reads_ledger=False) for proof in made),
+        _Planned(
+            ("conservation", "every row received is in exactly one place", evidence.conservation),
+            reads_ledger=True,
+        ),
+        _Planned(("published", "what was published is unchanged", evidence.published), reads_ledger=False),
+    ]
+
+
+def _side_by_side(plan: Sequence[_Planned]) -> Iterator[Step]:
+    """Carry out the steps and yield them in order: those of the ledger beside those of the files.
+
+    One step at a time reads the ledger, for damage that DuckDB meets in one query ends all others of the
+    process: what is found would be told of the wrong step.
+    """
+    with ThreadPoolExecutor(1) as of_ledger, ThreadPoolExecutor(1) as of_files:
+        under_way = [
+            (of_ledger if one.reads_ledger else of_files).submit(_carried_out, one.proof) for one in plan
+        ]
+        try:
+            for step in under_way:
+                yield step.result()
+        finally:
+            for step in under_way:
+                step.cancel()
+
+
+def _carried_out(proof: Proof) -> Step:
+    name, proves, work = proof
+    try:
+        looked_at, findings = work()
+    except (CheckFailedError, InputError, duckdb.Error, pa.ArrowException, OSError, ValueError) as error:
+        looked_at, findings = 0, [Finding(name, (str(error).strip().splitlines() or ["cannot be read"])[0])]
+    return Step(name, proves, looked_at, tuple(findings[:SHOWN]))
+
+
+def _head(audit: AuditLog) -> Head:
+    try:
+        return audit.head()
+    except CheckFailedError:
+        return Head(0, "")
+
+
+class _Evidence:
+    """What the steps share: the stores, and the records of the log by kind."""
+
+    def __init__(self, home: Home, audit: AuditLog) -> None:
+        self._home, self._audit = home, audit
+        self._feeds: list[FeedSpec] = list(load_feeds(home.production.code))
+
+    def payloads(self) -> tuple[int, list[Finding]]:
+        store = PayloadStore(self._home.raw)
+        known = sorted({arrival.delivery for arrival in self._register().arrivals()})
+        findings = []
+        for sha256 in known:
+            if self._audit_state(states.delivery(sha256)) is State.SHREDDED:
+                continue
+            if problem := store.problem(sha256):
+                findings.append(Finding(f"raw/{sha256[:2]}/{sha256}", problem))
+        return len(known), findings
+
+    def log(self, head: str | None) -> tuple[int, list[Finding]]:
+        findings = self._audit.verify(head)
+        return (0 if findings else self._audit.head().seq), findings
+
+    def register(self) -> tuple[int, list[Finding]]:
+        # A crash between the record and the line leaves a record that a later one, of the same number,
+        # replaces: the last one counts.
+        received: dict[int, tuple[int, str]] = {}
+        for record in self._of(Kind.DELIVERY_RECEIVED):
+            facts: Mapping[str, Any] = record.facts
+            received[facts["arrival"]] = record.seq, facts["arrival_hash"]
+        arrivals = self._register().arrivals()
+        findings = []
+        for one in arrivals:
+            seq, recorded = received.pop(one.number, (0, ""))
+            if recorded != arrival_hash(one):
+                where = f"as record {seq} of the audit log has it" if seq else "in the audit log"
+                findings.append(Finding(f"raw/register.jsonl, line {one.number}", f"it is not {where}"))
+        findings += [
+            Finding(
+                f"raw/register.jsonl, line {number}",
+                f"record {seq} of the audit log announced it, but it is not there; `showcost land` completes"
+                " what a crash has left",
+            )
+            for number, (seq, _) in sorted(received.items())
+        ]
+        return len(arrivals), findings
+
+    def origins(self) -> tuple[int, list[Finding]]:
+        known = {(one.number, one.delivery) for one in self._register().arrivals()}
+        with Ledger(self._home.ledger).read() as connection:
+            rows: list[tuple[int, str, str]] = connection.execute(_ORIGINS).fetchall()
+        return len(rows), [
+            Finding(
+                f"ledger.duckdb, entry {entry}",
+                f"arrival {number}, delivery {sha256}, is none of the register's",
+            )
+            for number, sha256, entry in rows
+            if (number, sha256) not in known
+        ]
+
+    def records(self) -> tuple[int, list[Finding]]:
+        latest: dict[tuple[str, str], Record] = {}
+        for record in self._of(Kind.RECORDS_READ):
+            facts: Mapping[str, Any] = record.facts
+            latest[facts["feed"], facts["delivery"]] = record
+        rows, findings = 0, []
+        for feed in self._feeds:
+            for arrival in self._register().deliveries(feed.name):
+                seen = latest.get((feed.name, arrival.delivery))
+                shredded = self._audit_state(states.delivery(arrival.delivery)) is State.SHREDDED
+                if seen is None or seen.segment is None or shredded:
+                    continue
+                recorded = pq.read_table(self._audit.segment_path(seen.segment))
+                found = reread(self._home, feed, arrival).cast(recorded.schema)
+                rows += found.num_rows
+                if found != recorded:
+                    findings.append(
+                        Finding(
+                            f"raw/{arrival.delivery[:2]}/{arrival.delivery}",
+                            f"record {_first_difference(found, recorded)} of it is read otherwise than record"
+                            f" {seen.seq} of the audit log has it; was the feed {feed.name} changed since?",
+                        )
+                    )
+        return rows, findings
+
+    def staged(self) -> tuple[int, list[Finding]]:
+        store = StagingStore(self._home.path)
+        findings, files = [], 0
+        for asset in store.assets():
+            for partition in store.partitions(asset):
+                files += 1
+                try:
+                    store.verified_paths(asset, [partition])
+                except CheckFailedError as error:
+                    findings.append(Finding(f"staging/{asset}, {partition}", str(error)))
+        return files, findings
+
+    def outcomes(self) -> tuple[int, list[Finding]]:
+        store = StagingStore(self._home.path)
+        rows, findings = 0, []
+        logs = outcome_logs(self._audit)
+        for feed in self._feeds:
+            log = logs.get(feed.name, OutcomeLog({}, (), frozenset()))
+            staged = dict(_staged_outcomes(store, feed))
+            findings += [
+                Finding(f"staging of {feed.name}, {part}", "the audit log has no validation of it")
+                for part in sorted(staged.keys() - log.parts)
+            ]
+            counted, differing = _compare_outcomes(
+                {part: paths for part, paths in staged.items() if part in log.parts}, log
+            )
+            rows += counted
+            findings += [
+                Finding(
+                    f"staging of {feed.name}, {part}",
+                    f"record {record} of delivery {delivery} is not there as the audit log has it;"
+                    " materialise the partition again",
+                )
+                for part, delivery, record in differing
+            ]
+        return rows, findings
+
+    def conservation(self) -> tuple[int, list[Finding]]:
+        rows, findings = 0, []
+        for feed in self._feeds:
+            for one, tally in feed_status(self._home, feed).deliveries:
+                rows += tally.received
+                if not tally.balances:
+                    findings.append(
+                        Finding(
+                            f"{feed.name}, delivery {one.arrival.delivery}",
+                            f"{tally.received} rows received, but {tally.posted} posted, {tally.quarantined}"
+                            f" quarantined, {tally.duplicate} duplicates and {tally.pending} pending, or"
+                            " their amounts do not add up",
+                        )
+                    )
+        return rows, findings
+
+    def published(self) -> tuple[int, list[Finding]]:
+        findings, files = [], 0
+        for record in self._of(Kind.SNAPSHOT_PUBLISHED):
+            facts: Mapping[str, Any] = record.facts
+            for name, sha256 in facts.get("files", {}).items():
+                files += 1
+                if problem := _file_problem(self._home.path / name, sha256):
+                    findings.append(Finding(f"{name} (record {record.seq})", problem))
+        return files, findings
+
+    def provisional(self) -> tuple[int, list[Finding]]:
+        segments = accrual_segments(self._audit)
+        with Ledger(self._home.ledger).read() as connection:
+            rows, differing = differing_from_record(connection, segments)
+            taken, others = differing_steps(connection, self._of(Kind.STOOD_IN, Kind.GAVE_WAY))
+        places = [f"{event} {accrual}" for accrual, event in differing]
+        places += [f"step {step!r} of {feed} for {day}" for feed, day, step in others]
+        return rows + taken, [
+            Finding(f"ledger.duckdb, {place}", "it is not there as the audit log has it") for place in places
+        ]
+
+    def dead_letters(self) -> tuple[int, list[Finding]]:
+        lines, findings = 0, list[Finding]()
+        for feed in (one for one in self._feeds if one.api is not None):
+            letters = DeadLetters(self._home.raw, feed.name).history
+            lines += len(letters)
+            findings += self._letters_of(feed, letters)
+        return lines, findings
+
+    def _letters_of(self, feed: FeedSpec, letters: Sequence[DeadLetter]) -> Iterator[Finding]:
+        place = f"raw/dead_letters/{feed.name}.jsonl"
+        recorded = self._recorded_letters(feed)
+        known = {facts["letter_hash"] for _, _, facts in recorded}
+        store, found = PayloadStore(self._home.raw), set()
+        for number, letter in enumerate(letters, start=1):
+            found.add(letter_hash(letter))
+            if letter_hash(letter) not in known:
+                yield Finding(f"{place}, line {number}", "it is not in the audit log")
+            elif letter.response is not None and (problem := store.problem(letter.response)):
+                yield Finding(f"{place}, line {number}", problem)
+        stored = {(page.first, page.last, page.page) for page in Journal(self._home.raw, feed.name).pages}
+        for position, (subject, kind, facts) in enumerate(recorded):
+            # After a crash between the record and its line the record comes once more, or the page itself.
+            following = next((one for one in recorded[position + 1 :] if one[0] == subject), None)
+            repeated = following is not None and following[1] is kind
+            had = (facts["first"], facts["last"], facts["page"]) in stored
+            if facts["letter_hash"] not in found and not repeated and not (had and following is None):
+                yield Finding(place, f"the line of {subject} is not there; `showcost pull` asks again")
+
+    def _recorded_letters(self, feed: FeedSpec) -> list[tuple[str, Kind, Mapping[str, Any]]]:
+        """Return (subject, kind, facts) of what the audit log has of a feed's dead letters, in order."""
+        return [
+            (record.subjects[0], record.kind, record.facts)
+            for record in self._of(Kind.DEAD_LETTERED, Kind.REPLAYED)
+            if record.facts.get("feed") == feed.name and "letter_hash" in record.facts
+        ]
+
+    def outcome_files(self) -> list[Path]:
+        """Return the segments that say which rows may be posted."""
+        kinds = (Kind.VALIDATED, Kind.REPLAYED)
+        found = {record.segment.name for record in self._of(*kinds) if record.segment is not None}
+        return [self._audit.segments / name for name in sorted(found)]
+
+    def _of(self, *kinds: Kind) -> Iterator[Record]:
+        return (record for record in self._audit.records() if record.kind in kinds)
+
+    def _register(self) -> Register:
+        return Register(self._home.raw, self._home.locks)
+
+    def _audit_state(self, subject: states.Subject) -> State:
+        try:
+            return self._audit.state(subject)
+        except CheckFailedError:
+            return State.NEW
+
+
+def _first_difference(found: pa.Table, recorded: pa.Table) -> int:
+    for ours, theirs in zip(found.to_pylist(), recorded.to_pylist(), strict=False):
+        if ours != theirs:
+            return int(theirs["record"])
+    return int(min(found.num_rows, recorded.num_rows)) + 1
+
+
+def _file_problem(path: Path, sha256: str) -> str | None:
+    if not path.is_file():
+        return "it is recorded but is not there"
+    found = sha256_file(path)
+    return None if found == sha256 else f"its bytes have the sha256 {found}, recorded is {sha256}"
+
+
+def _staged_outcomes(store: StagingStore, feed: FeedSpec) -> Iterator[tuple[str, list[str]]]:
+    """Yield the partitions of a feed with the files of their outcomes, each verified."""
+    for asset, companion in ((undated_asset, None), (valid_asset, quarantine_asset)):
+        for part in store.partitions(asset(feed.name)):
+            paths = store.verified_paths(asset(feed.name), [part])
+            if companion is not None:
+                paths += store.verified_paths(companion(feed.name), [part])
+            yield part, [str(path) for path in paths]
+
+
+def _compare_outcomes(
+    staged: Mapping[str, Sequence[str]], log: OutcomeLog
+) -> tuple[int, list[tuple[str, str, int]]]:
+    """Return the rows compared, and (partition, delivery, record) of what is on one side only."""
+    if not staged:
+        return 0, []
+    files = {path: part for part, paths in staged.items() for path in paths}
+    with engine() as connection:
+        connection.register("files", pa.table({"file": pa.array(files), "part": pa.array(files.values())}))
+        view_files(connection, "staged_files", files, union_by_name=True, filename=True)
+        connection.execute(_STAGED_SIDE)
+        as_recorded(connection, log)
+        rows = connection.execute("SELECT count(*) FROM staged").fetchall()[0][0]
+        return int(rows), connection.execute(_DIFFERING, {"most": SHOWN}).fetchall()
+
+
+_ORIGINS: Final = """
+SELECT arrival, delivery, min(entry_id) FROM ledger_entries GROUP BY ALL ORDER BY ALL
+"""
+
+# A staged file of valid rows has no disposition, one of the quarantine no content: both are null by name.
+_STAGED_SIDE: Final = """
+CREATE TEMP VIEW staged AS
+SELECT files.part, rows.delivery, rows.record, coalesce(rows.disposition, 'valid') AS disposition,
+    rows.content
+FROM staged_files AS rows
+JOIN files ON files.file = rows.filename
+"""
+
+# What is as often on one side as on the other sums up to nothing; EXCEPT ALL, which sorts, takes longer.
+_DIFFERING: Final = """
+SELECT DISTINCT part, delivery, record
+FROM (SELECT *, 1 AS side FROM staged
+    UNION ALL SELECT part, delivery, record, disposition, content, -1 AS side FROM recorded
+    SEMI JOIN files USING (part))
+GROUP BY part, delivery, record, disposition, content HAVING sum(side) <> 0
+ORDER BY ALL LIMIT $most
+"""

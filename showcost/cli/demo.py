@@ -1,0 +1,216 @@
+"""`demo`: a sample production end to end, in a fresh folder."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from showcost.cli.land import land_answer
+from showcost.cli.output import Answer, answers, say, show_table
+from showcost.cli.run import run_spans, show_runs
+from showcost.cli.status import status_answer
+from showcost.config.agreements.loading import FOLDER as AGREEMENTS
+from showcost.config.feeds import api_feeds, load_feeds
+from showcost.config.home import HOME_VARIABLE, open_home
+from showcost.config.production import PRODUCTION_FILE
+from showcost.core.errors import InputError
+from showcost.core.money import readable_amount
+from showcost.ledger.digest import digest
+from showcost.ledger.queries import balances
+from showcost.ledger.store import Ledger
+from showcost.pipeline.due import due_spans
+from showcost.simulator.running import simulated
+from showcost.simulator.scripts import Script
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
+    from showcost.config.home import Home
+    from showcost.config.production import Span
+    from showcost.orchestration.runs import RunOutcome
+
+SAMPLES: Final = {
+    "harrow-bridge": "data",
+    "uk-spend": "examples/uk_spend",
+    "vendor-apis": "examples/vendor_apis",
+}
+"""The sample productions by name, and their folder in the repository."""
+
+_MARKER: Final = ".showcost-demo"
+_NEAR: Final = timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class Total:
+    """What was posted in one original currency, and what it is in base."""
+
+    currency: str
+    entries: int
+    amount: Decimal
+    base_amount: Decimal
+
+
+@click.command()
+@click.option("--sample", type=click.Choice(sorted(SAMPLES)), default="harrow-bridge", show_default=True)
+@click.option(
+    "--home",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The folder to build in [default: .demo in the repository]; a former demo in it is replaced.",
+)
+@click.option(
+    "--deliveries",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Files to drop in the inbox of the sample's first feed, beside its own.",
+)
+@answers
+def demo(sample: str, folder: Path | None, deliveries: Path | None) -> Answer:
+    """Take a sample production from its inbox into the ledger, and show what came of it."""
+    home = _fresh_home(sample, (folder or _repository() / ".demo").resolve(), deliveries)
+    landed = land_answer(home)
+    feeds = load_feeds(home.production.code)
+    if api_feeds(feeds):
+        outcomes, before = _with_vendors(home)
+    else:
+        spans = _to_the_edges(due_spans(home, feeds), home.production.dates)
+        outcomes, before = run_spans(home, spans), None
+    success = all(outcome.success for outcome in outcomes)
+    status = status_answer(home, feeds)
+    totals = _totals(home)
+    facts = {
+        "home": home.path,
+        "landed": landed.facts,
+        "runs": [asdict(outcome) for outcome in outcomes],
+        "status": status.facts,
+        "totals": [asdict(one) for one in totals],
+        "digest": _digest(home),
+    }
+
+    def show() -> None:
+        landed.show()
+        if before is not None:
+            say("With one vendor down:")
+            before.show()
+            say("With all vendors:")
+        show_runs(outcomes)
+        say()
+        status.show()
+        _show_totals(home.production.base_currency, totals)
+        say(f"Ledger digest {facts['digest']}")
+        _show_next(home.path)
+
+    return Answer(facts, show, status=0 if success else 1)
+
+
+VENDORS: Final = (
+    Script("camera", "page", currency="GBP", accounts=("3320",), failing=8, doubled=2, token=None),
+    Script("grip", "cursor", currency="EUR", accounts=("2510", "2530"), dead=True),
+    Script("lighting", "cursor", "e-invoices in json", currency="EUR", accounts=("3220",), failing=8),
+    Script("sound", "link", accounts=("3420", "3430"), failing=8, bad=3, gzip=True),
+)
+"""The simulated vendors of the sample: one of them is down at first."""
+
+
+def _with_vendors(home: Home) -> tuple[list[RunOutcome], Answer]:
+    """Run over the production's dates against simulated vendors: with one of them down, then with all.
+
+    Also returns the status in between.
+    """
+    dates = [(home.production.dates.start, home.production.dates.end)]
+    with simulated(VENDORS) as simulator:
+        for script in VENDORS:
+            os.environ[f"SHOWCOST_{script.name.upper()}_URL"] = simulator.base_url(script.name)
+        first = run_spans(home, dates)
+        before = status_answer(home, load_feeds(home.production.code))
+        simulator.revive("grip")
+        return [*first, *run_spans(home, dates)], before
+
+
+def _repository() -> Path:
+    return Path(__file__).resolve().parents[2]
+
+
+def _fresh_home(sample: str, folder: Path, deliveries: Path | None) -> Home:
+    """Copy the sample into the folder, which must be new, empty, or hold a former demo."""
+    source = _repository() / SAMPLES[sample]
+    if folder.exists() and any(folder.iterdir()):
+        if not (folder / _MARKER).exists():
+            raise InputError(f"{folder} is neither empty nor a former demo; name another folder with --home")
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / _MARKER).touch()
+    for name in (PRODUCTION_FILE, "chart_of_accounts.csv", "budget.csv"):
+        shutil.copyfile(source / name, folder / name)
+    if (source / AGREEMENTS).is_dir():
+        shutil.copytree(source / AGREEMENTS, folder / AGREEMENTS)
+    (folder / "dagster_home").mkdir()
+    shutil.copyfile(source / "dagster_home" / "dagster.yaml", folder / "dagster_home" / "dagster.yaml")
+    if (source / "inbox").is_dir():
+        shutil.copytree(source / "inbox", folder / "inbox")
+    home = open_home(folder)
+    if deliveries is not None:
+        feed = load_feeds(home.production.code)[0]
+        inbox = home.inbox / feed.inbox_folder
+        inbox.mkdir(parents=True, exist_ok=True)
+        for path in sorted(deliveries.iterdir()):
+            if path.is_file():
+                shutil.copyfile(path, inbox / path.name)
+    return home
+
+
+def _to_the_edges(spans: list[tuple[date, date]], dates: Span) -> list[tuple[date, date]]:
+    """Let the first and the last span begin and end with the production where it is near."""
+    if spans and spans[0][0] - dates.start <= _NEAR:
+        spans[0] = (dates.start, spans[0][1])
+    if spans and dates.end - spans[-1][1] <= _NEAR:
+        spans[-1] = (spans[-1][0], dates.end)
+    return spans
+
+
+def _totals(home: Home) -> list[Total]:
+    dates = home.production.dates
+    sums: dict[str, Total] = {}
+    with Ledger(home.ledger).read() as connection:
+        for row in balances(connection, dates.start, dates.end).to_pylist():
+            code = row["currency"]
+            so_far = sums.get(code, Total(code, 0, Decimal(0), Decimal(0)))
+            sums[code] = Total(
+                code,
+                so_far.entries + row["entry_count"],
+                so_far.amount + row["amount"],
+                so_far.base_amount + row["base_amount"],
+            )
+    return [sums[code] for code in sorted(sums)]
+
+
+def _digest(home: Home) -> str:
+    dates = home.production.dates
+    with Ledger(home.ledger).read() as connection:
+        return digest(connection, dates.start, dates.end).hash
+
+
+def _show_totals(base: str, totals: Sequence[Total]) -> None:
+    columns = ["currency", "entries", "amount", f"in {base}"]
+    rows = [
+        (one.currency, one.entries, readable_amount(one.amount), readable_amount(one.base_amount))
+        for one in totals
+    ]
+    show_table("Posted to the ledger", columns, rows)
+    say(f"In all {readable_amount(sum((one.base_amount for one in totals), Decimal(0)))} {base}.")
+
+
+def _show_next(folder: Path) -> None:
+    say(f"\nNext, with {HOME_VARIABLE}={folder}:")
+    say("  showcost status --deliveries     where every row of every delivery is")
+    say("  showcost queue list              the rows that wait for a person, and why")
+    say("  showcost fx show                 the pinned rates")
+    say("  showcost digest --partitions     the digest of each date, to compare machines")
+    say("  make ui                          the Dagster UI on http://127.0.0.1:3000")

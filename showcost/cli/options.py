@@ -1,0 +1,60 @@
+"""Options that several commands share, and what they mean."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import click
+
+from showcost.audit.log import AuditLog, moment_of
+from showcost.config.feeds import choose_feed, load_feeds
+from showcost.core.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from showcost.config.feed import FeedSpec
+    from showcost.config.home import Home
+
+_DAY = click.DateTime(formats=["%Y-%m-%d"])
+
+feed_option = click.option("--feed", "feed_name", help="Only this feed.")
+from_option = click.option("--from", "first", type=_DAY, help="First transaction date, YYYY-MM-DD.")
+to_option = click.option("--to", "last", type=_DAY, help="Last transaction date, YYYY-MM-DD.")
+as_of_option = click.option(
+    "--as-of",
+    "as_of",
+    help="As known at a past moment: the number of an audit record, or a time such as"
+    " 2026-10-12T18:00:00+00:00.",
+)
+
+
+def moment(home: Home, as_of: str | None) -> int | None:
+    """Return the audit record after which things are as known at a moment; None for now."""
+    return None if as_of is None else moment_of(AuditLog(home.path), as_of)
+
+
+def chosen_feeds(home: Home, name: str | None) -> Sequence[FeedSpec]:
+    """Return the feed of that name, or all feeds of the production; InputError when there is none."""
+    feeds = load_feeds(home.production.code)
+    if name is not None:
+        return [choose_feed(feeds, name)]
+    if not feeds:
+        raise InputError(f"no feed delivers to the production {home.production.code}")
+    return feeds
+
+
+def span(home: Home, first: datetime | None, last: datetime | None) -> tuple[date, date]:
+    """Return the range asked for, open ends filled with the production's dates; InputError if reversed."""
+    dates = home.production.dates
+    start = first.date() if first else dates.start
+    end = last.date() if last else dates.end
+    if end < start:
+        raise InputError(f"--to {end} lies before --from {start}")
+    return start, end
+
+
+def days_between(first: date, last: date) -> list[date]:
+    """Return all days from `first` to `last`, both included."""
+    return [first + timedelta(days=number) for number in range((last - first).days + 1)]

@@ -1,0 +1,206 @@
+"""`parse`: the dry run ("edit list") of one file or several; nothing is landed."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import sys
+import tempfile
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Final
+
+import click
+
+from showcost.cli.output import Answer, answers, say, show_table
+from showcost.config.feeds import choose_feed, load_feeds
+from showcost.config.home import open_home
+from showcost.core.errors import InputError
+from showcost.core.reasons import CATALOGUE
+from showcost.ingest.landing import NO_HEADER, hints_of
+from showcost.ingest.masking import cells_of_file, masked_shown, texts_of_file
+from showcost.pipeline.dry_run import DryRun, dry_run
+from showcost.readers import Hints, read_delivery
+from showcost.readers.export import write_csv, write_rejects
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from showcost.config.feed import FeedSpec
+    from showcost.readers import Reading, TextRecord
+
+_HELD: Final = 2**25
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_NEW_FILE = click.Path(dir_okay=False, path_type=Path)
+_NEW_FOLDER = click.Path(file_okay=False, path_type=Path)
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=_FILE)
+@click.option("--feed", "feed_name", help="Read, settle and validate as for this feed.")
+@click.option("--rejects", type=_NEW_FILE, help="Write rejected records here, as JSON lines.")
+@click.option("--out", type=_NEW_FOLDER, help="Write one CSV per file into this folder.")
+@answers
+def parse(files: tuple[Path, ...], feed_name: str | None, rejects: Path | None, out: Path | None) -> Answer:
+    """Show what the reader finds in FILES, as CSV on stdout; land nothing.
+
+    Without a feed, dialect, encoding and header are detected, and a total at the end is a row like others.
+    With a feed, its header mapping, dates, amounts and rules are applied too, and the rejected records are
+    those that would not be posted, as far as that does not depend on the ledger. What looks like a number
+    that the state gives to people is masked for a payroll feed, and without a feed in files with columns
+    that are named for it: in those columns, and in what is no row. Several files need --out, which also
+    takes the rejected records, as NAME.rejects.jsonl.
+    """
+    feed = choose_feed(load_feeds(), feed_name) if feed_name else None
+    if out is None and len(files) > 1:
+        raise InputError(f"--out DIR is needed for {len(files)} files")
+    if out is None:
+        return _to_stdout(files[0], feed, rejects)
+    if rejects is not None:
+        raise InputError("--rejects goes with one file; with --out, each file has its NAME.rejects.jsonl")
+    names = [file.name for file in files]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise InputError(f"two of the files are named {twice[0]}; --out needs names that differ")
+    out.mkdir(parents=True, exist_ok=True)
+    found = []
+    for file in files:
+        with (out / file.name).open("wb") as csv, (out / f"{file.name}.rejects.jsonl").open("wb") as log:
+            found.append(_parse(file, feed, csv, log))
+    return Answer({"files": found}, lambda: _show(found))
+
+
+def _to_stdout(file: Path, feed: FeedSpec | None, rejects: Path | None) -> Answer:
+    """Parse one file: the CSV is the answer, what is said about it goes to stderr."""
+    csv = click.get_current_context().with_resource(tempfile.SpooledTemporaryFile(_HELD))  # noqa: SIM115 - closed with the context
+    with _sink(rejects) as log:
+        facts = _parse(file, feed, csv, log)
+
+    def show() -> None:
+        csv.seek(0)
+        shutil.copyfileobj(csv, sys.stdout.buffer)
+        sys.stdout.buffer.flush()
+        for line in _said(facts, rejects):
+            click.echo(f"{file.name}: {line}", err=True)
+
+    return Answer(facts, show)
+
+
+def _said(facts: Mapping[str, object], rejects: Path | None) -> Iterator[str]:
+    """Say in sentences what becomes of a file."""
+    where = f"see {rejects}" if rejects else "name a file with --rejects to keep them"
+    landing = facts["landing"]
+    if not isinstance(landing, dict):
+        if facts["rejected"]:
+            yield f"{facts['rejected']} records rejected; {where}."
+        return
+    if landing["refused"]:
+        yield f"the delivery would be refused. {landing['refused']}: {landing['refusal']}."
+        return
+    yield f"{landing['received']} records, {landing['valid']} would be posted once their rates are known."
+    for field, column in landing["columns"].items():
+        settled = landing["shapes"].get(field)
+        yield f"{field} is in the column {column!r}{f', read as {settled}' if settled else ''}."
+    for code, count in landing["codes"].items():
+        yield f"{count} would be rejected: {code} ({CATALOGUE[code].meaning}); {where}."
+
+
+@contextmanager
+def _sink(path: Path | None) -> Iterator[IO[bytes]]:
+    if path is None:
+        yield io.BytesIO()
+        return
+    with path.open("wb") as stream:
+        yield stream
+
+
+def _parse(file: Path, feed: FeedSpec | None, csv: IO[bytes], log: IO[bytes]) -> dict[str, object]:
+    hints = hints_of(feed) if feed else Hints(totals_are_rows=True)
+    with read_delivery(file, format=feed.format if feed else "csv", hints=hints) as reading:
+        shown = _shown(feed, reading.header)
+        if feed is None:
+            accepted, landing = write_csv(reading, csv, shown=cells_of_file(reading.header)), None
+            write_rejects(reading, log, shown)
+        else:
+            run = dry_run(open_home(), feed, file, reading, csv, log)
+            accepted, landing = run.written, _landing(run)
+        return {
+            "file": file.name,
+            "accepted": accepted,
+            "rejected": len(reading.rejected),
+            "header": list(reading.header),
+            "header_problem": landing["refusal"] if landing and landing["refused"] == NO_HEADER else None,
+            "counts": _counts(reading),
+            "dialect": _dialect(reading),
+            "preamble": _kept(reading.preamble, shown),
+            "header_lines": _kept(reading.header_lines, shown),
+            "footer": _kept(reading.footer, shown),
+            "landing": landing,
+        }
+
+
+def _landing(run: DryRun) -> dict[str, object]:
+    """Return what the feed would make of the delivery."""
+    summary = run.summary
+    dates = sorted(summary.dates)
+    return {
+        "received": summary.received,
+        "valid": run.valid,
+        "quarantined": run.quarantined,
+        "duplicate": run.duplicate,
+        "codes": dict(sorted(run.codes.items())),
+        "refused": summary.refused,
+        "refusal": summary.detail,
+        "columns": summary.columns,
+        "shapes": summary.shapes,
+        "first_date": dates[0] if dates else None,
+        "last_date": dates[-1] if dates else None,
+        "undated": summary.undated,
+    }
+
+
+def _counts(reading: Reading) -> Mapping[str, int]:
+    counts = reading.counts
+    names = ("preamble", "header", "blank", "footer", "accepted", "rejected", "lines", "bytes")
+    return {name: getattr(counts, name) for name in names}
+
+
+def _shown(feed: FeedSpec | None, header: Sequence[str]) -> Callable[[str], str]:
+    """Return how texts of a file that are no cells are shown: as they stand, but for numbers of people."""
+    return partial(masked_shown, feed) if feed is not None else texts_of_file(header)
+
+
+def _kept(records: Sequence[TextRecord], shown: Callable[[str], str]) -> list[dict[str, object]]:
+    """Return the records that are no rows."""
+    return [
+        {"record": one.record, "start": one.start, "end": one.end, "raw": shown(one.text)} for one in records
+    ]
+
+
+def _dialect(reading: Reading) -> Mapping[str, object]:
+    dialect = reading.dialect
+    return {
+        "encoding": dialect.encoding,
+        "encoding_sure": dialect.encoding_sure,
+        "delimiter": dialect.delimiter,
+        "quote": dialect.quote,
+        "escape": dialect.escape,
+        "newlines": dialect.newlines,
+        "header_records": dialect.header_records,
+        "confidence": dialect.confidence,
+        "assumptions": dialect.assumptions,
+    }
+
+
+def _outcome(landing: object) -> tuple[object, object]:
+    if not isinstance(landing, dict):
+        return None, None
+    codes = ", ".join(f"{count} {code}" for code, count in landing["codes"].items())
+    return landing["valid"], codes
+
+
+def _show(found: Sequence[Mapping[str, object]]) -> None:
+    columns = ["file", "accepted", "rejected", "would be posted", "not posted"]
+    rows = [[one["file"], one["accepted"], one["rejected"], *_outcome(one["landing"])] for one in found]
+    show_table("Parsed", columns, rows)
+    say("The CSV of each file and its rejected records (NAME.rejects.jsonl) are in the folder named.")

@@ -1,0 +1,178 @@
+"""`land` and `status`: what arrived, and where every row of it is."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import click
+
+from showcost.audit.log import AuditLog
+from showcost.cli.options import as_of_option, chosen_feeds, feed_option, moment
+from showcost.cli.output import Answer, answers, show_table
+from showcost.cli.pay_findings import say_findings
+from showcost.config.home import Home, open_home
+from showcost.core.money import readable_amount
+from showcost.core.reasons import CATALOGUE
+from showcost.pipeline.accruals import open_accruals
+from showcost.reconciliation.pay_findings import counts_of_findings, standing_findings
+from showcost.reports.status import STATES, FeedStatus, Tally, feed_status
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from showcost.config.feed import FeedSpec
+
+
+@click.command()
+@feed_option
+@click.option("--deliveries", is_flag=True, help="Also show each delivery.")
+@as_of_option
+@answers
+def status(feed_name: str | None, *, deliveries: bool, as_of: str | None) -> Answer:
+    """Show where every row is, per feed, and whether the books of rows and amounts balance."""
+    home = open_home()
+    known = moment(home, as_of)
+    return status_answer(home, chosen_feeds(home, feed_name), deliveries=deliveries, as_of=known)
+
+
+def status_answer(
+    home: Home, feeds: Sequence[FeedSpec], *, deliveries: bool = False, as_of: int | None = None
+) -> Answer:
+    """Return the counts and amounts per feed; the exit status is 1 when they do not balance."""
+    states = [feed_status(home, feed, as_of) for feed in feeds]
+    total = Tally()
+    for state in states:
+        total.add(state.total)
+    balances = all(tally.balances for state in states for _, tally in state.deliveries) and total.balances
+    standing = _provisional(home, as_of)
+    at = None if as_of is None else AuditLog(home.path).time_as_of(as_of)
+    findings = counts_of_findings(standing_findings(home, feeds, at))
+    facts = {
+        "provisional": [asdict(one) for one in standing],
+        "feeds": {
+            state.feed: _tally(state.total)
+            | {
+                "codes": state.codes,
+                "findings": findings.get(state.feed, {}),
+                "deliveries": [
+                    {"name": one.arrival.name, "delivery": one.arrival.delivery} | _tally(tally)
+                    for one, tally in state.deliveries
+                ],
+            }
+            for state in states
+        },
+        "total": _tally(total),
+        "balances": balances,
+    }
+
+    def show() -> None:
+        _show_status(states, total, deliveries=deliveries)
+        show_provisional(standing)
+        say_findings(findings)
+
+    return Answer(facts, show, status=0 if balances else 1)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What stands in for a feed's missing days, in one currency; never part of the ledger."""
+
+    feed: str
+    currency: str
+    accruals: int
+    amount: Decimal
+    base_amount: Decimal
+
+
+def _provisional(home: Home, as_of: int | None) -> list[Standing]:
+    dates = home.production.dates
+    rows = open_accruals(home, dates.start, dates.end, as_of=as_of)
+    sums: dict[tuple[str, str], Standing] = {}
+    for row in rows.to_pylist() if rows is not None else []:
+        key = (row["feed"], row["currency"])
+        so_far = sums.get(key, Standing(*key, 0, Decimal(0), Decimal(0)))
+        base = row["base_amount"] or Decimal(0)
+        sums[key] = Standing(
+            *key, so_far.accruals + 1, so_far.amount + row["amount"], so_far.base_amount + base
+        )
+    return [sums[key] for key in sorted(sums)]
+
+
+def show_provisional(standing: Sequence[Standing]) -> None:
+    """Show what stands in for missing days, where anything does."""
+    if standing:
+        columns = ["feed", "currency", "accruals", "amount", "in base"]
+        rows = [
+            (
+                one.feed,
+                one.currency,
+                one.accruals,
+                readable_amount(one.amount),
+                readable_amount(one.base_amount),
+            )
+            for one in standing
+        ]
+        show_table(
+            "Provisional, apart from the ledger: vendors' terms for days that are missing", columns, rows
+        )
+
+
+def _tally(tally: Tally) -> dict[str, object]:
+    return {
+        "received": tally.received,
+        **{state: getattr(tally, state) for state in STATES},
+        "amounts": tally.amounts,
+        "balances": tally.balances,
+    }
+
+
+def _show_status(states: Sequence[FeedStatus], total: Tally, *, deliveries: bool) -> None:
+    columns = ["feed", "received", *STATES, "balances"]
+    rows = [(state.feed, *_figures(state.total)) for state in states]
+    show_table("Rows", columns, [*rows, ("all feeds", *_figures(total))])
+    if deliveries:
+        of_deliveries = [
+            (state.feed, one.arrival.name, *_figures(tally))
+            for state in states
+            for one, tally in state.deliveries
+        ]
+        show_table("Deliveries", ["feed", "file", *columns[1:]], of_deliveries)
+    show_reasons(states)
+    names = ("received", *STATES)
+    sums = [
+        (code, *(_sum(total, name, code) for name in names))
+        for code in sorted(total.amounts.get("received", {}))
+    ]
+    if sums:
+        columns = ["currency", *names]
+        show_table("Amounts of the rows (where readable)", columns, sums)
+
+
+def _sum(tally: Tally, name: str, code: str) -> str:
+    amount = tally.amounts.get(name, {}).get(code)
+    return "" if amount is None else readable_amount(amount)
+
+
+def _figures(tally: Tally) -> tuple[object, ...]:
+    counts = tuple(getattr(tally, state) for state in STATES)
+    return (tally.received, *counts, "yes" if tally.balances else "NO")
+
+
+def show_reasons(states: Sequence[FeedStatus]) -> None:
+    """Show the reasons of all rows that are not posted, over the feeds."""
+    codes: dict[str, int] = {}
+    for state in states:
+        for code, rows in state.codes.items():
+            codes[code] = codes.get(code, 0) + rows
+    if codes:
+        reasons = [
+            (code, rows, CATALOGUE[code].meaning, CATALOGUE[code].action)
+            for code, rows in sorted(codes.items())
+        ]
+        show_table(
+            "Reasons (a row may have several)",
+            ["code", "rows", "meaning", "what to do"],
+            reasons,
+        )

@@ -1,1 +1,0 @@
-"""The commands of `showcost`: thin, one module per subject; what they do is done elsewhere."""

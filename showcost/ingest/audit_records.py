@@ -1,0 +1,87 @@
+"""What landing writes into the audit log: that a delivery came, and every record that was read from it.
+
+The log and its segments have places, keys and hashes of records, not their text: that is in the payload
+alone, so that a payload can be shredded.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from showcost.audit import transitions as states
+from showcost.audit.transitions import Kind
+from showcost.core.hashing import SHORT, sha256_framed
+from showcost.staging.parquet import write_parquet
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from showcost.audit.log import AuditLog
+    from showcost.ingest.delivery_records import DeliveryRecords
+    from showcost.ingest.register import Arrival
+
+_PLACES: Final = ("record", "byte_start", "byte_end", "ordinal", "row_key", "transaction_date", "read_code")
+_NOT_HASHED: Final = frozenset({"delivery", "arrival"})
+
+
+def arrival_hash(arrival: Arrival) -> str:
+    """Return the hash by which the log attests a line of the register; the name is only in the hash."""
+    return sha256_framed(
+        [
+            arrival.number,
+            arrival.feed,
+            arrival.delivery,
+            arrival.size,
+            arrival.name,
+            arrival.modified_ns,
+            arrival.received_at,
+            int(arrival.again),
+        ]
+    )
+
+
+def record_received(audit: AuditLog, arrival: Arrival) -> None:
+    """Record that a delivery came; before the register has it."""
+    audit.append(
+        Kind.DELIVERY_RECEIVED,
+        {
+            "feed": arrival.feed,
+            "arrival": arrival.number,
+            "delivery": arrival.delivery,
+            "size": arrival.size,
+            "again": arrival.again,
+            "arrival_hash": arrival_hash(arrival),
+        },
+        subjects=[states.delivery(arrival.delivery)],
+    )
+
+
+def record_read(audit: AuditLog, arrival: Arrival, records: DeliveryRecords, fingerprint: str) -> None:
+    """Record what was read from a delivery, each record with its place, key and hash."""
+    segment = audit.store_segment(
+        Kind.RECORDS_READ,
+        lambda path: write_parquet(record_hashes(records), path, compression_level=1),
+    )
+    audit.append(
+        Kind.RECORDS_READ,
+        {
+            "feed": arrival.feed,
+            "delivery": arrival.delivery,
+            "arrival": arrival.number,
+            "received": records.rows,
+            "undated": records.undated,
+            "unreadable": records.unreadable,
+            "fingerprint": fingerprint,
+        },
+        subjects=[states.delivery(arrival.delivery)],
+        segment=segment,
+    )
+
+
+def record_hashes(records: DeliveryRecords) -> pa.RecordBatchReader:
+    """Return place and key of each record, and the hash over its text and settled values, in order."""
+    hashed = ", ".join(f'"{name}"' for name in records.schema.names if name not in _NOT_HASHED)
+    return records.select(
+        f"SELECT {', '.join(_PLACES)}, sha256(CAST(json_array({hashed}) AS VARCHAR))[:{SHORT}] AS hash"  # noqa: S608 - names of our own columns
+        " FROM numbered ORDER BY record, byte_start"
+    )

@@ -1,0 +1,363 @@
+"""What is to be appended: from valid rows to entries, and from decisions to reversals.
+
+Valid rows are expanded, converted and matched with what stands; an entry stands when it is posted and not
+reversed. What a decision takes back is negated, at its own rates.
+
+A valid row has these columns, and may have more:
+
+- transaction_date (date32), row_key, content, delivery (text), arrival, record (int64),
+- currency, vendor_code, vendor_name, description, series, location, set (text),
+- flags (list of text), components (list of struct of component, account, union_category (text) and
+  amount (decimal128(18, 4))), and the field of its record kind that numbers the document.
+
+Appending them is the business of `posting`; deciding that a row is valid is that of the validation.
+"""
+# ruff: noqa: S608 - statements are put together from constants of this package; values are bound
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from showcost.config.record_kinds import DOCUMENT_FIELDS
+from showcost.core.engine import view_files
+from showcost.core.errors import CheckFailedError, InputError
+from showcost.core.hashing import SHORT
+from showcost.core.money import AMOUNT_DIGITS, AMOUNT_SCALE
+from showcost.fx.conversion import AMOUNT_TYPE, conversion_sql, policy_stamp
+from showcost.fx.store import dense_rates
+from showcost.ledger.active_entries import stands
+from showcost.ledger.decisions import REVERSIBLE
+from showcost.ledger.periods import decided_periods
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from datetime import date
+    from pathlib import Path
+
+    import duckdb
+
+    from showcost.config.feed import FeedSpec
+    from showcost.config.home import Home
+
+
+PAY_RULES: Final = "pay_rules"
+_PAYROLL: Final = "payroll"
+
+FRESH: Final = "posting_fresh"
+"""What is to be appended, as it follows FROM; the temporary view is made by `prepare`."""
+
+_AMOUNT: Final = pa.decimal128(AMOUNT_DIGITS, AMOUNT_SCALE)
+_COMPONENT_TEXTS: Final = ("component", "account", "union_category")
+_TEXTS: Final = (
+    *("row_key", "content", "delivery", "currency"),
+    *("vendor_code", "vendor_name", "description", "series", "location", "set"),
+)
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What all rows of a posting have in common."""
+
+    production: str
+    base_currency: str
+    feed: str
+    record_kind: str
+
+    @property
+    def document(self) -> str:
+        """The column of the valid rows that numbers the document."""
+        return DOCUMENT_FIELDS[self.record_kind]
+
+    @property
+    def pay_rules(self) -> str:
+        """The column of the valid rows that names the pay rules, as SQL; only payroll has them."""
+        return PAY_RULES if self.record_kind == _PAYROLL else "CAST(NULL AS VARCHAR)"
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The columns of text that valid rows must have."""
+        own = (PAY_RULES,) if self.record_kind == _PAYROLL else ()
+        return (*_TEXTS, self.document, *own)
+
+
+def terms_of(home: Home, feed: FeedSpec) -> Terms:
+    """Return what all rows of a feed's postings have in common."""
+    production = home.production
+    return Terms(production.code, production.base_currency, feed.name, feed.record_kind)
+
+
+@dataclass(frozen=True)
+class ValidRows:
+    """Valid rows as DuckDB can read them: an Arrow table, or Parquet files that the caller has verified."""
+
+    rows: pa.Table | Sequence[Path]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there are no rows, or no files of rows, at all."""
+        return len(self.rows) == 0
+
+    def check_columns(self, terms: Terms) -> None:
+        """Raise InputError, naming file and column, unless every column is there in its type."""
+        if isinstance(self.rows, pa.Table):
+            _check_schema(self.rows.schema, terms, "valid rows")
+            return
+        for path in self.rows:
+            _check_schema(pq.read_schema(path), terms, str(path))
+
+    def as_view(self, connection: duckdb.DuckDBPyConnection, terms: Terms) -> None:
+        """Let a connection see the rows, which may be none, as `valid_rows`."""
+        if self.is_empty:
+            connection.register("valid_rows", _no_rows(terms))
+        elif isinstance(self.rows, pa.Table):
+            connection.register("valid_rows", self.rows)
+        else:
+            view_files(connection, "valid_rows", self.rows)
+
+    def counts(self, connection: duckdb.DuckDBPyConnection) -> dict[date, int]:
+        """Return the rows per transaction date, in order."""
+        found = "SELECT transaction_date, count(*) FROM valid_rows GROUP BY ALL ORDER BY ALL"
+        return dict(connection.execute(found).fetchall())
+
+
+def prepare(
+    connection: duckdb.DuckDBPyConnection, terms: Terms, dates: Sequence[date], counts: Mapping[date, int]
+) -> None:
+    """Make the temporary view `posting_fresh` for the rows of `valid_rows` on `dates` (ascending).
+
+    It has the content columns of `ledger_entries`, and `arrival`. `counts` are the valid rows per date.
+    Raises CheckFailedError, and nothing may be posted then, if a row would be lost or doubled, has no
+    pinned rate, is posted already with other content, or something would come into a closed period.
+    """
+    rates = dense_rates(connection, list(dates), terms.base_currency)
+    connection.register("posting_rates", rates)
+    connection.register("posting_policies", _policies(connection, dates))
+    between = {"first": dates[0], "last": dates[-1]}
+    connection.execute(_REVERSIBLE, {"feed": terms.feed, "as_of": None})
+    connection.execute(_REVERSALS, {"dates": list(dates)})
+    connection.execute(_HOLDERS, {"feed": terms.feed})
+    connection.execute(
+        _candidates_sql(terms),
+        {
+            "production": terms.production,
+            "feed": terms.feed,
+            "record_kind": terms.record_kind,
+            "base_currency": terms.base_currency,
+        }
+        | between,
+    )
+    connection.execute(_FRESH)
+    _refuse_faults(connection, terms.feed)
+    _refuse_lost_rows(connection, terms.feed, {day: counts.get(day, 0) for day in dates})
+    _refuse_closed(connection, terms.feed)
+
+
+def _check_schema(schema: pa.Schema, terms: Terms, shown_name: str) -> None:
+    for name, expected, fits in _expectations(terms):
+        position = schema.get_field_index(name)
+        if position < 0 or not fits(schema.field(position).type):
+            found = "none" if position < 0 else str(schema.field(position).type)
+            raise InputError(f"{shown_name}: the column {name} must be {expected}, found {found}")
+
+
+def _expectations(terms: Terms) -> Iterable[tuple[str, str, Callable[[pa.DataType], bool]]]:
+    yield "transaction_date", "a date", pa.types.is_date32
+    yield "components", "a list of (component, account, union_category, amount)", _is_components
+    yield "flags", "a list of text", lambda kind: _is_list(kind) and _is_text(kind.value_type)
+    for name in ("arrival", "record"):
+        yield name, "an int64", pa.types.is_int64
+    for name in terms.texts:
+        yield name, "text", _is_text
+
+
+def _no_rows(terms: Terms) -> pa.Table:
+    component = pa.struct([*((name, pa.string()) for name in _COMPONENT_TEXTS), ("amount", _AMOUNT)])
+    columns = {
+        "transaction_date": pa.date32(),
+        "components": pa.list_(component),
+        "flags": pa.list_(pa.string()),
+        "arrival": pa.int64(),
+        "record": pa.int64(),
+    } | dict.fromkeys(terms.texts, pa.string())
+    return pa.schema(columns).empty_table()
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind))
+
+
+def _is_components(kind: pa.DataType) -> bool:
+    if not (_is_list(kind) and pa.types.is_struct(kind.value_type)):
+        return False
+    fields = {field.name: field.type for field in kind.value_type.fields}
+    return fields.get("amount") == _AMOUNT and all(
+        name in fields and _is_text(fields[name]) for name in _COMPONENT_TEXTS
+    )
+
+
+def _policies(connection: duckdb.DuckDBPyConnection, dates: Sequence[date]) -> pa.Table:
+    """Return the policy stamp of each pinned snapshot of the dates."""
+    found = connection.execute(
+        "SELECT snapshot_id, carry_days FROM fx_snapshots WHERE snapshot_date BETWEEN $first AND $last",
+        {"first": dates[0], "last": dates[-1]},
+    ).fetchall()
+    return pa.table(
+        {
+            "snapshot_id": pa.array([snapshot for snapshot, _ in found], pa.string()),
+            "fx_policy": pa.array([policy_stamp(days) for _, days in found], pa.string()),
+        }
+    )
+
+
+def _refuse_faults(connection: duckdb.DuckDBPyConnection, feed: str) -> None:
+    for fault, condition in _FAULTS.items():
+        entries, first = connection.execute(
+            f"SELECT count(*), min(transaction_date) FROM posting_candidates WHERE {condition}"
+        ).fetchall()[0]
+        if entries:
+            raise CheckFailedError(f"{feed}, from {first}: {entries} entries {fault}; nothing was posted")
+
+
+def _refuse_lost_rows(connection: duckdb.DuckDBPyConnection, feed: str, counts: Mapping[date, int]) -> None:
+    """Compare, per date, the valid rows with the distinct keys among the entries that came of them."""
+    keys: dict[date, tuple[int, int]] = {
+        day: (rows, repeated) for day, rows, repeated in connection.execute(_KEYS).fetchall()
+    }
+    for day, rows in counts.items():
+        distinct, repeated = keys.get(day, (0, 0))
+        if distinct != rows or repeated:
+            raise CheckFailedError(
+                f"{feed}, {day}: {rows} valid rows give entries for {distinct} keys and {repeated} entries"
+                " twice; nothing was posted"
+            )
+
+
+def _refuse_closed(connection: duckdb.DuckDBPyConnection, feed: str) -> None:
+    """Refuse what would come into a period that was closed since the rows were validated."""
+    for period in decided_periods(connection):
+        if not period.closed:
+            continue
+        entries, first = connection.execute(
+            f"SELECT count(*), min(transaction_date) FROM {FRESH}"
+            " WHERE transaction_date BETWEEN $first AND $last",
+            {"first": period.first, "last": period.last},
+        ).fetchall()[0]
+        if entries:
+            raise CheckFailedError(
+                f"{feed}, from {first}: {entries} entries would come into {period.name}, which is closed;"
+                " reopen it, or validate the partition again; nothing was posted"
+            )
+
+
+def _candidates_sql(terms: Terms) -> str:
+    base_amount = conversion_sql(
+        "keyed.amount", "keyed.currency", "micro_original", "micro_base", terms.base_currency
+    )
+    return _CANDIDATES.format(
+        document=terms.document, pay_rules=terms.pay_rules, base_amount=base_amount, entry_id=_ENTRY_ID
+    )
+
+
+_ENTRY_ID: Final = f"""
+sha256(CAST(json_array(production, feed, row_key, component, version) AS VARCHAR))[:{SHORT}]
+"""
+"""`showcost.core.ids.entry_id` as a DuckDB expression over columns of these names."""
+
+_REVERSIBLE: Final = f"""
+CREATE TEMP TABLE posting_reversible AS
+{REVERSIBLE} SELECT * FROM reversible
+"""
+
+# What gives way to a row that is posted now goes with it, on whatever date: of a key one posting stands.
+_REVERSALS: Final = f"""
+CREATE TEMP TABLE posting_reversals AS
+WITH reversal AS (
+    SELECT *, 'reversal' || CASE WHEN generation > 1 THEN ' ' || generation ELSE '' END AS version
+    FROM posting_reversible
+    WHERE list_contains(CAST($dates AS DATE[]), transaction_date)
+        OR row_key IN (
+            SELECT row_key FROM valid_rows WHERE list_contains(CAST($dates AS DATE[]), transaction_date)))
+SELECT * EXCLUDE (version, posted_seq, batch_id) REPLACE (
+    {_ENTRY_ID} AS entry_id, 'reversal' AS entry_kind, entry_id AS reverses,
+    CAST(-amount AS {AMOUNT_TYPE}) AS amount, CAST(-base_amount AS {AMOUNT_TYPE}) AS base_amount)
+FROM reversal
+"""
+
+# Of each key that was ever posted: what the next posting is numbered, and whether one stands. A posting
+# that is being taken back, on whatever date, stands no more.
+_HOLDERS: Final = f"""
+CREATE TEMP TABLE posting_holders AS
+SELECT row_key, max(generation) AS latest,
+    bool_or({stands()} AND entry_id NOT IN (SELECT entry_id FROM posting_reversible)) AS stands
+FROM ledger_entries WHERE feed = $feed AND entry_kind = 'posting'
+    AND row_key IN (SELECT row_key FROM valid_rows)
+GROUP BY row_key
+"""
+
+# TRY turns an amount that does not fit into null, which _refuse_faults names.
+_CANDIDATES: Final = """
+CREATE TEMP TABLE posting_candidates AS
+WITH lines AS (
+    SELECT transaction_date, row_key, content, delivery, arrival, record, currency, flags, vendor_code,
+        vendor_name, description, series, location, "set" AS set_code, {document} AS document_no,
+        {pay_rules} AS pay_rules, unnest(components) AS line
+    FROM valid_rows WHERE transaction_date BETWEEN $first AND $last),
+numbered AS (
+    SELECT lines.*, CASE WHEN latest IS NULL THEN 1 WHEN stands THEN latest ELSE latest + 1 END AS generation,
+        line.component AS component, line.account AS account, line.amount AS amount,
+        line.union_category AS union_category,
+        CAST($production AS VARCHAR) AS production, CAST($feed AS VARCHAR) AS feed,
+        'posting' || CASE WHEN generation > 1 THEN ' ' || generation ELSE '' END AS version
+    FROM lines LEFT JOIN posting_holders USING (row_key)),
+keyed AS (SELECT *, {entry_id} AS entry_id FROM numbered)
+SELECT keyed.* EXCLUDE (line, version) REPLACE (coalesce(list_sort(flags), []) AS flags),
+    'posting' AS entry_kind,
+    CAST(NULL AS VARCHAR) AS reverses,
+    CAST($record_kind AS VARCHAR) AS record_kind,
+    CAST($base_currency AS VARCHAR) AS base_currency,
+    TRY({base_amount}) AS base_amount,
+    eur_rate_original, eur_rate_base, rate, rate_date, snapshot_id, fx_policy,
+    posted_content, posted_delivery, posted_record
+FROM keyed
+LEFT JOIN (
+    SELECT entry_id, content AS posted_content, delivery AS posted_delivery, record AS posted_record
+    FROM ledger_entries) USING (entry_id)
+LEFT JOIN posting_rates ON posting_rates.date = keyed.transaction_date
+    AND posting_rates.currency = keyed.currency
+LEFT JOIN posting_policies USING (snapshot_id)
+"""
+
+_FRESH: Final = """
+CREATE TEMP VIEW posting_fresh AS
+SELECT * EXCLUDE (posted_content, posted_delivery, posted_record)
+FROM posting_candidates WHERE posted_content IS NULL
+UNION ALL BY NAME FROM posting_reversals
+"""
+
+_FAULTS: Final = {
+    "lack a component, an account, an amount or their source": (
+        "component IS NULL OR account IS NULL OR amount IS NULL"
+        " OR content IS NULL OR delivery IS NULL OR arrival IS NULL OR record IS NULL"
+    ),
+    "are posted already with other content; validate the partition again": (
+        "posted_content <> content AND (posted_delivery, posted_record) <> (delivery, record)"
+    ),
+    "have no pinned FX rate; pin the snapshots of their dates": (
+        "posted_content IS NULL AND snapshot_id IS NULL"
+    ),
+    f"do not fit {AMOUNT_TYPE} in the base currency": "snapshot_id IS NOT NULL AND base_amount IS NULL",
+}
+"""What must not be, with the condition that finds it; a condition may rely on those before it."""
+
+_KEYS: Final = """
+SELECT transaction_date, count(DISTINCT row_key), count(*) - count(DISTINCT entry_id)
+FROM posting_candidates GROUP BY ALL
+"""

@@ -1,0 +1,1 @@
+"""Dagster runs and events outside of the definitions."""

@@ -1,0 +1,108 @@
+"""Telling Dagster what a person has changed, as events without a run: the UI shows the rows as they are.
+
+For commands. The Dagster instance is the one of the data folder.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from showcost.components import naming
+from showcost.components.outcome_metadata import (
+    posted_metadata,
+    quarantine_metadata,
+    queue_table,
+    reasons_table,
+    valid_metadata,
+)
+from showcost.components.pay_assets import findings_metadata
+from showcost.components.queue_metadata import queue_metadata
+from showcost.config.feeds import choose_feed, load_feeds
+from showcost.orchestration.runs import in_environment
+from showcost.pay.findings_log import FindingsStore
+from showcost.pipeline.posting import posted_days
+from showcost.pipeline.validation import counts_of
+from showcost.reports.ledger_days import ledger_days
+from showcost.staging import ALL, StagingStore
+from showcost.staging.assets import quarantine_asset, raw_asset, undated_asset, valid_asset
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from showcost.config.feed import FeedSpec
+    from showcost.config.home import Home
+    from showcost.pay.findings_log import Finding
+    from showcost.pipeline.replay import Replayed
+
+
+def report_replay(home: Home, outcome: Replayed) -> None:
+    """Report the partitions that a replay touched, as they are now, to the Dagster instance."""
+    with in_environment(home), dg.DagsterInstance.get() as instance:
+        for event in _events(home, outcome):
+            instance.report_runless_asset_event(event)
+
+
+def report_findings(home: Home, turned: Sequence[Finding]) -> None:
+    """Report the days of work about which findings were dismissed or reopened to the Dagster instance."""
+    store = FindingsStore(home.path)
+    with in_environment(home), dg.DagsterInstance.get() as instance:
+        for feed in sorted({one.feed for one in turned}):
+            waiting, dismissed = store.standing(feed)
+            for day in sorted({one.transaction_date for one in turned if one.feed == feed}):
+                metadata = findings_metadata(day, waiting, dismissed)
+                key = naming.pay_findings_key(feed)
+                event = dg.AssetMaterialization(key, partition=day, metadata=metadata)
+                instance.report_runless_asset_event(event)
+
+
+def _events(home: Home, outcome: Replayed) -> Iterator[dg.AssetMaterialization]:
+    store = StagingStore(home.path)
+    feeds = load_feeds(home.production.code)
+    days: set[date] = set()
+    for name, parts in outcome.touched.items():
+        feed = choose_feed(feeds, name)
+        for part in parts:
+            if part == ALL:
+                yield from _undated(store, feed)
+            else:
+                yield from _dated(home, store, feed, part)
+                days.add(date.fromisoformat(part))
+    for day in sorted(days):
+        one = ledger_days(home, [day])[day]
+        metadata: dict[str, Any] = {"dagster/partition_row_count": one.entries, "digest": one.digest}
+        yield dg.AssetMaterialization(naming.LEDGER_ENTRIES, partition=day.isoformat(), metadata=metadata)
+    yield dg.AssetMaterialization(naming.QUEUE, metadata=queue_metadata(home))
+
+
+def _undated(store: StagingStore, feed: FeedSpec) -> Iterator[dg.AssetMaterialization]:
+    if store.metadata(undated_asset(feed.name), ALL) is None:
+        return
+    rows = store.read(undated_asset(feed.name), ALL)
+    counts = counts_of(0, rows)
+    yield dg.AssetMaterialization(
+        naming.undated_key(feed.name),
+        metadata={
+            "dagster/row_count": counts.received,
+            "reasons": reasons_table(counts),
+            "rows": queue_table(feed, rows),
+        },
+    )
+
+
+def _dated(home: Home, store: StagingStore, feed: FeedSpec, part: str) -> Iterator[dg.AssetMaterialization]:
+    raw, valid = store.metadata(raw_asset(feed.name), part), store.metadata(valid_asset(feed.name), part)
+    if raw is None or valid is None:
+        return
+    counts = counts_of(valid.rows, store.read(quarantine_asset(feed.name), part))
+    day = date.fromisoformat(part)
+    shown: tuple[tuple[Callable[[str], dg.AssetKey], dict[str, Any]], ...] = (
+        (naming.raw_key, {"dagster/partition_row_count": raw.rows, "sha256": raw.sha256}),
+        (naming.valid_key, valid_metadata(store, feed, part, counts)),
+        (naming.quarantine_key, quarantine_metadata(store, feed, part, counts)),
+        (naming.posted_key, posted_metadata(posted_days(home, feed, [day], {})[day])),
+    )
+    for key, metadata in shown:
+        yield dg.AssetMaterialization(key(feed.name), partition=part, metadata=metadata)

@@ -1,0 +1,114 @@
+"""The rules of an agreement as they bind a production: which are in force, and which rows each applies to.
+
+What depends on the production alone (its type, the start of photography) is settled here once; what depends
+on a row is a mask over a frame.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
+
+import numpy as np
+
+from showcost.config.agreements.kinds import DayKind, KeyDate, PayRule, TierRule, WorkPlace
+from showcost.pay.numbers import MOST, Bools, Ints, day_number, last_day
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from showcost.config.agreements.kinds import Certainty
+    from showcost.config.agreements.model import Agreement
+    from showcost.config.production import Production
+    from showcost.pay.frame import Frame
+
+_RuleT = TypeVar("_RuleT", bound=PayRule)
+_PLACES: Final = list(WorkPlace)
+_DAYS: Final = list(DayKind)
+
+
+@dataclass(frozen=True)
+class Bound(Generic[_RuleT]):
+    """A rule that binds the production; `first` and `last` are days since 1970."""
+
+    rule: _RuleT
+    label: str
+    first: int
+    last: int
+
+    @property
+    def certainty(self) -> Certainty:
+        """How sure the rule is."""
+        return self.rule.certainty
+
+    @property
+    def cited(self) -> str:
+        """Where the rule was read and how sure that is, in words."""
+        rule = self.rule
+        return f"{self.label}, {rule.id}: {rule.source}, {rule.clause} ({rule.certainty})"
+
+    def applies(self, frame: Frame) -> Bools:
+        """Say which rows the rule applies to."""
+        rule = self.rule
+        mask: Bools = (frame.day >= self.first) & (frame.day <= self.last)
+        if rule.locals:
+            mask &= frame.local.among(rule.locals)
+        if rule.occupations:
+            mask &= frame.occupation.among(rule.occupations)
+        if rule.places:
+            mask &= _one_of(frame.place, [_PLACES.index(place) for place in rule.places])
+        if rule.days:
+            mask &= _one_of(frame.day_kind, [_DAYS.index(day) for day in rule.days])
+        return mask
+
+
+@dataclass(frozen=True)
+class Terms:
+    """An agreement as it binds a production: the rules that are in force on some day of it.
+
+    `currencies` are the production's.
+    """
+
+    agreement: Agreement
+    bound: tuple[Bound[PayRule], ...]
+    currencies: tuple[str, ...]
+
+    def of_kind(self, *kinds: type[_RuleT]) -> list[Bound[_RuleT]]:
+        """Return the bound rules of some kinds, in the order of the file."""
+        return [one for one in self.bound if isinstance(one.rule, kinds)]  # type: ignore[misc]
+
+    @property
+    def tiers(self) -> list[Bound[TierRule]]:
+        """The rules that are tiers of a day's hours, whatever they are called."""
+        return [one for one in self.bound if isinstance(one.rule, TierRule)]  # type: ignore[misc]
+
+
+def bind(agreement: Agreement, production: Production) -> Terms:
+    """Return an agreement's rules as they bind a production."""
+    label = agreement.label
+    found = []
+    for rule in agreement.rules:
+        if rule.production_types and production.type not in rule.production_types:
+            continue
+        first, last = day_number(agreement.start), last_day(agreement.end)
+        if agreement.keyed_on is KeyDate.PHOTOGRAPHY:
+            first, last = -MOST, MOST
+        if rule.keyed_on is KeyDate.PHOTOGRAPHY:
+            if not _within(production.principal_photography.start, rule.start, rule.end):
+                continue
+        else:
+            first = max(first, day_number(rule.start) if rule.start else first)
+            last = min(last, last_day(rule.end))
+        found.append(Bound(rule, label, first, last))
+    return Terms(agreement, tuple(found), production.currencies)
+
+
+def _within(day: date, start: date | None, end: date | None) -> bool:
+    return (start is None or start <= day) and (end is None or day <= end)
+
+
+def _one_of(values: Ints, wanted: list[int]) -> Bools:
+    mask: Bools = np.zeros(len(values), np.bool_)
+    for one in wanted:
+        mask |= values == one
+    return mask

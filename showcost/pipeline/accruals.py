@@ -1,0 +1,175 @@
+"""The fallback chain: what stands in for a vendor's invoices of a date while they cannot be had.
+
+Per date of a feed, from its pulls as they are stored:
+
+1. the window is missing and was had before: the last good delivery of it stands, nothing is accrued;
+2. it is missing, and part of it is there: what is there stands, nothing is accrued on top of it;
+3. it is missing altogether: a provisional accrual from the vendor's terms of that date, at cached rates;
+4. it is missing and there are no terms: nothing, and that is recorded too;
+5. it has come: what was accrued is released.
+
+Each step is recorded once, in the audit log before anywhere else, with what was looked for in vain before it.
+Nothing of it touches the entries of the ledger.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from showcost.ledger.accruals import Accrual, Books, accrual_segments, accrue, provisional, release
+from showcost.ledger.fallback_log import RELEASED, Step, fresh_steps, last_steps, note_steps
+from showcost.ledger.recovery import writing
+from showcost.ledger.store import Ledger
+from showcost.vendor_api.dead_letters import DeadLetters
+from showcost.vendor_api.progress import Journal
+from showcost.vendor_api.windows import Window, windows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    import pyarrow as pa
+
+    from showcost.config.api import VendorTerms
+    from showcost.config.feed import FeedSpec
+    from showcost.config.home import Home
+    from showcost.vendor_api.dead_letters import DeadLetter
+    from showcost.vendor_api.progress import Progress
+
+LAST_GOOD: Final = "last good delivery"
+PARTLY_THERE: Final = "partly there"
+ACCRUED: Final = "provisional accrual"
+NO_TERMS: Final = "no terms"
+
+_NEVER_COMPLETE: Final = "the window was never pulled to its end"
+
+
+@dataclass
+class Fallback:
+    """What was done for some dates of a feed: the steps, and how many accruals were made and released."""
+
+    steps: list[Step] = field(default_factory=list)
+    accruals: list[Accrual] = field(default_factory=list)
+    releasing: dict[date, str] = field(default_factory=dict)
+    accrued: int = 0
+    released: int = 0
+
+
+def stage_fallback(
+    home: Home,
+    feed: FeedSpec,
+    dates: Sequence[date],
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Fallback:
+    """Take the steps that the dates of a feed ask for, and record each; repeating it does nothing more."""
+    plan = _plan(home, feed, dates)
+    if not plan.steps and not plan.releasing:
+        return plan
+    ledger, now = Ledger(home.ledger), clock()
+    books = Books(home.production.code, home.production.base_currency)
+    with writing(ledger) as connection:
+        plan.accrued = accrue(ledger, connection, books, plan.accruals, now)
+        plan.released = release(ledger, connection, feed.name, plan.releasing, now)
+        plan.steps += fresh_steps(last_steps(connection), _releases(plan, feed))
+        note_steps(ledger, connection, plan.steps, now)
+    return plan
+
+
+def due_by_fallback(home: Home, feed: FeedSpec) -> list[date]:
+    """Return the dates of a feed for which a step is to be taken that is not the last one recorded."""
+    dates = home.production.dates
+    plan = _plan(home, feed, Window(dates.start, dates.end).dates)
+    if not plan.steps and not plan.releasing:
+        return []
+    last: Mapping[tuple[str, date], Step] = {}
+    ledger = Ledger(home.ledger)
+    if ledger.exists():
+        with ledger.read() as connection:
+            last = last_steps(connection)
+    fresh = fresh_steps(last, [*plan.steps, *_releases(plan, feed)])
+    return sorted({one.transaction_date for one in fresh})
+
+
+def _releases(plan: Fallback, feed: FeedSpec) -> list[Step]:
+    """Return the steps by which what stands in, where anything does, gives way."""
+    return [
+        Step(feed.name, day, RELEASED, delivery, "the delivery has come")
+        for day, delivery in plan.releasing.items()
+    ]
+
+
+def open_accruals(
+    home: Home, first: date, last: date, feed: str | None = None, as_of: int | None = None
+) -> pa.Table | None:
+    """Return the accruals that stand, as known after an audit record, or now; see `provisional`.
+
+    None while there is no ledger.
+    """
+    ledger = Ledger(home.ledger)
+    if not ledger.exists():
+        return None
+    segments = None if as_of is None else accrual_segments(ledger.audit, as_of)
+    with ledger.read() as connection:
+        return provisional(connection, first, last, feed, segments)
+
+
+def _plan(home: Home, feed: FeedSpec, dates: Sequence[date]) -> Fallback:
+    plan = Fallback()
+    if feed.api is None or not dates:
+        return plan
+    journal = Journal(home.raw, feed.name)
+    missing = {letter.window: letter for letter in DeadLetters(home.raw, feed.name).open()}
+    asked = set(dates)
+    for window in windows(feed.api, home.production.dates, min(dates), max(dates)):
+        letter = missing.get(window)
+        progress = journal.progress(window)
+        days = [day for day in window.dates if day in asked]
+        if letter is not None:
+            for day in days:
+                _stand_in(plan, feed, day, letter, progress)
+        elif progress is not None and progress.complete:
+            plan.releasing |= dict.fromkeys(days, progress.delivery)
+    return plan
+
+
+def _stand_in(
+    plan: Fallback, feed: FeedSpec, day: date, letter: DeadLetter, progress: Progress | None
+) -> None:
+    """Note the step for a date whose window is missing."""
+
+    def step(name: str, detail: str) -> None:
+        plan.steps.append(Step(feed.name, day, name, letter.id, detail))
+
+    if progress is not None and progress.ever_complete is not None:
+        step(LAST_GOOD, f"pulled until {progress.ever_complete.isoformat(timespec='seconds')}")
+        return
+    if progress is not None:
+        step(PARTLY_THERE, f"{_NEVER_COMPLETE}; {progress.pages} pages are there")
+        return
+    terms = list(_in_force(feed, day))
+    plan.accruals += [
+        Accrual(
+            feed=feed.name,
+            transaction_date=day,
+            vendor_code=one.vendor_code,
+            account=one.account,
+            description=one.description,
+            due_date=day + timedelta(days=one.payment_days),
+            currency=one.currency,
+            amount=one.day_rate,
+            because=letter.id,
+        )
+        for one in terms
+    ]
+    name = ACCRUED if terms else NO_TERMS
+    step(name, f"{_NEVER_COMPLETE}, no page of it is there; {len(terms)} terms are in force")
+
+
+def _in_force(feed: FeedSpec, day: date) -> Iterator[VendorTerms]:
+    """Yield the terms of a day: per vendor and account, those that began last."""
+    latest: dict[tuple[str, str], VendorTerms] = {}
+    for terms in sorted(feed.api.terms if feed.api else (), key=lambda one: one.since):
+        if terms.since <= day:
+            latest[terms.vendor_code, terms.account] = terms
+    yield from latest.values()

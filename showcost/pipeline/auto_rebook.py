@@ -1,0 +1,158 @@
+"""Documents that come again, corrected: posted in place of the former ones where the feed's policy says so.
+
+After its posting, a feed with `corrected_documents: reverse_and_rebook` goes through the keys that a later
+row contests: of each key the rows are taken in the order in which they arrived, whatever their partitions, so
+that the same entries come out in whatever order partitions are made. A later row that has any other fault is
+passed over; one that waits for its rate is waited for. What a person withdrew stays withdrawn.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from showcost.core.ids import RowPlace
+from showcost.ledger.decisions import Decision, DecisionKind, record_decisions
+from showcost.ledger.queries import posted_keys
+from showcost.ledger.recovery import writing
+from showcost.ledger.store import Ledger
+from showcost.pipeline.applied_decisions import decisions_of
+from showcost.pipeline.fx_snapshots import pin_known
+from showcost.pipeline.periods import closed_on, closed_periods
+from showcost.pipeline.raw_rows import chosen_records, rivals
+from showcost.pipeline.replay import replay
+from showcost.pipeline.validation import validate_rows
+from showcost.staging import StagingStore
+from showcost.staging.assets import quarantine_asset
+from showcost.validation.duplicates import CONFLICT
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Mapping, Sequence
+    from datetime import date
+
+    from showcost.config.feed import FeedSpec
+    from showcost.config.home import Home
+    from showcost.config.production import ClosedPeriod
+
+POLICY: Final = "reverse_and_rebook"
+WHO: Final = "showcost"
+"""Who decides where a policy does."""
+
+
+def rebook_by_policy(home: Home, feed: FeedSpec, appended: Counter[date]) -> None:
+    """Reverse and rebook what later documents of a feed correct; count the entries appended per date."""
+    contest = _Contest(home, feed)
+    while turn := contest.next_rows():
+        eligible = contest.judged(turn)
+        if eligible:
+            appended.update(contest.rebook(eligible))
+
+
+class _Contest:
+    """The contested keys of a feed, their rows in order of arrival, and how far they were gone through."""
+
+    def __init__(self, home: Home, feed: FeedSpec) -> None:
+        self._home, self._feed = home, feed
+        self._rows: dict[str, list[Mapping[str, Any]]] = {}
+        keys = _contested(home, feed)
+        if len(keys):
+            corrected = decisions_of(home, feed).corrected
+            names = ["row_key", "delivery", "arrival", "record", "transaction_date"]
+            for row in rivals(home, feed, keys, corrected).select(names).to_pylist():
+                self._rows.setdefault(row["row_key"], []).append(row)
+        self._holders: dict[str, Mapping[str, Any]] = {}
+        self._passed: set[RowPlace] = set()
+
+    def next_rows(self) -> dict[RowPlace, str]:
+        """Return the next row of each key that a posted one holds, with its key; empty at the end."""
+        if not self._rows:
+            return {}
+        with Ledger(self._home.ledger).read() as connection:
+            posted = posted_keys(connection, self._feed.name, pa.array(self._rows, pa.string())).to_pylist()
+        self._holders = {one["row_key"]: one for one in posted}
+        closed = closed_periods(self._home)
+        turn: dict[RowPlace, str] = {}
+        for key, holder in self._holders.items():
+            for row in self._after(key, holder, closed):
+                place = RowPlace(self._feed.name, row["delivery"], row["record"])
+                if place not in self._passed:
+                    turn[place] = key
+                    break
+        return turn
+
+    def _after(
+        self, key: str, holder: Mapping[str, Any], closed: Sequence[ClosedPeriod]
+    ) -> list[Mapping[str, Any]]:
+        """Return the rows of a key that arrived after its holder; none of one in a closed period."""
+        rows = self._rows[key]
+        places = [(row["delivery"], row["record"]) for row in rows]
+        if (holder["delivery"], holder["record"]) not in places:
+            return []
+        place = places.index((holder["delivery"], holder["record"]))
+        if closed_on(closed, rows[place]["transaction_date"]):
+            return []
+        return rows[place + 1 :]
+
+    def judged(self, turn: Mapping[RowPlace, str]) -> dict[RowPlace, str]:
+        """Return the rows, with their keys, that nothing but the conflict keeps out.
+
+        The others had their turn.
+        """
+        decisions = decisions_of(self._home, self._feed)
+        places = [(one.delivery, one.record) for one in turn]
+        rows = chosen_records(self._home, self._feed, places, decisions.corrected)
+        days = sorted(pc.unique(rows.column("transaction_date")).to_pylist())
+        pin_known(self._home, days)
+        held = validate_rows(self._home, self._feed, rows, days, decisions=decisions).quarantine
+        codes = {
+            RowPlace(self._feed.name, row["delivery"], row["record"]): row["codes"]
+            for row in held.select(["delivery", "record", "codes"]).to_pylist()
+        }
+        eligible = [place for place in turn if codes.get(place) == [CONFLICT]]
+        self._passed |= set(turn)
+        for place in turn:
+            if _WAITS in codes.get(place, ()):
+                del self._rows[turn[place]]
+        return {place: turn[place] for place in eligible if turn[place] in self._rows}
+
+    def rebook(self, rows: Mapping[RowPlace, str]) -> dict[date, int]:
+        """Withdraw the holders, prefer these rows, replay both; return the entries per date."""
+        decisions: list[Decision] = []
+        replayed: list[RowPlace] = []
+        for place, key in rows.items():
+            holder = self._holders[key]
+            former = RowPlace(self._feed.name, holder["delivery"], holder["record"])
+            decisions += [
+                Decision(*former, DecisionKind.WITHDRAW),
+                Decision(*place, DecisionKind.PREFER),
+            ]
+            replayed += [former, place]
+        ledger = Ledger(self._home.ledger)
+        with writing(ledger) as connection:
+            record_decisions(
+                ledger,
+                connection,
+                decisions,
+                who=WHO,
+                why=f"feed {self._feed.name}: corrected_documents is {POLICY}",
+                now=ledger.audit.now(),
+            )
+        return replay(self._home, replayed).appended_on
+
+
+_WAITS: Final = "SC-FX-001"
+
+
+def _contested(home: Home, feed: FeedSpec) -> pa.Array:
+    """Return the keys of the rows that are staged with a conflict."""
+    store = StagingStore(home.path)
+    keys: set[str] = set()
+    for part in store.partitions(quarantine_asset(feed.name)):
+        staged = store.metadata(quarantine_asset(feed.name), part)
+        if staged is not None and staged.rows:
+            rows = store.read(quarantine_asset(feed.name), part).select(["row_key", "codes"]).to_pylist()
+            keys |= {row["row_key"] for row in rows if CONFLICT in row["codes"]}
+    return pa.array(sorted(keys), pa.string())

@@ -1,0 +1,119 @@
+"""What landing and validation would make of a delivery: nothing is stored, the ledger is not asked.
+
+What only the ledger and the other deliveries know is left out: rates, and rows that were posted before.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import IO, TYPE_CHECKING, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from showcost.core.hashing import sha256_file
+from showcost.ingest.landing import Content, settled_content
+from showcost.ingest.masking import cells_of_feed
+from showcost.ingest.records import Origin
+from showcost.readers.export import write_csv
+from showcost.validation.duplicates import POSTED
+from showcost.validation.validate import Outcome, validate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from showcost.config.feed import FeedSpec
+    from showcost.config.home import Home
+    from showcost.ingest.landing import Summary
+    from showcost.readers import Reading
+
+_CHUNK_ROWS: Final = 100_000
+_SHOWN: Final = ("record", "byte_start", "byte_end", "raw", "codes", "reasons")
+
+
+@dataclass
+class DryRun:
+    """The outcome: what landing settled on, and how many rows would be valid, rejected, or of a held key.
+
+    `written` are the records of the CSV; `codes` counts the rows that would be rejected per reason code.
+    """
+
+    summary: Summary
+    written: int
+    valid: int = 0
+    quarantined: int = 0
+    duplicate: int = 0
+    codes: Counter[str] = field(default_factory=Counter)
+
+    def add(self, outcome: Outcome) -> None:
+        """Count the outcome of a part of the rows."""
+        counts = outcome.counts
+        self.valid += counts.valid
+        self.quarantined += counts.quarantined
+        self.duplicate += counts.duplicate
+        self.codes.update(counts.codes)
+
+
+def dry_run(
+    home: Home, feed: FeedSpec, delivery: Path, reading: Reading, csv: IO[bytes], rejects: IO[bytes]
+) -> DryRun:
+    """Land and validate a delivery for show; exhausts the reading.
+
+    The accepted records go to `csv` as the reader has them, numbers of people masked; each record that would
+    not be posted goes to `rejects` as a line of JSON, with all its reason codes and reasons.
+    """
+    origin = Origin(sha256_file(delivery), 1, delivery.stat().st_size, home.production.dates)
+    with settled_content(feed, reading, origin) as content:
+        shown = cells_of_feed(feed, reading.header, content.summary.columns)
+        run = DryRun(content.summary, write_csv(reading, csv, content.accepted.batches(), shown))
+        rivals = content.records.select(
+            f"SELECT {_columns(content)} FROM numbered QUALIFY count(*) OVER (PARTITION BY row_key) > 1"  # noqa: S608 - names of our own columns
+        ).read_all()
+        for rows in _chunks(content):
+            outcome = validate(
+                rows,
+                feed=feed,
+                production=home.production,
+                chart=home.chart,
+                fx_status=None,
+                posted=POSTED.empty_table(),
+                rivals=rivals.cast(rows.schema),
+            )
+            run.add(outcome)
+            _write(outcome.quarantine, rejects)
+        return run
+
+
+def _columns(content: Content) -> str:
+    return ", ".join(f'"{name}"' for name in content.records.schema.names)
+
+
+def _chunks(content: Content) -> Iterator[pa.Table]:
+    """Yield the records in parts of a bounded size, more or less in the order of the delivery."""
+    schema = content.records.schema
+    held: list[pa.RecordBatch] = []
+    for batch in content.records.select(f"SELECT {_columns(content)} FROM numbered"):  # noqa: S608 - the same
+        held.append(batch.cast(schema))
+        if sum(part.num_rows for part in held) >= _CHUNK_ROWS:
+            yield pa.Table.from_batches(held, schema)
+            held = []
+    if held:
+        yield pa.Table.from_batches(held, schema)
+
+
+def _write(quarantine: pa.Table, rejects: IO[bytes]) -> None:
+    order = pc.sort_indices(quarantine, [("record", "ascending"), ("byte_start", "ascending")])
+    for row in quarantine.select(list(_SHOWN)).take(order).to_pylist():
+        entry = {
+            "record": row["record"],
+            "start": row["byte_start"],
+            "end": row["byte_end"],
+            "code": row["codes"][0],
+            "codes": row["codes"],
+            "reasons": json.loads(row["reasons"]),
+            "raw": row["raw"].removesuffix("\n").removesuffix("\r"),
+        }
+        rejects.write(json.dumps(entry, ensure_ascii=False).encode() + b"\n")

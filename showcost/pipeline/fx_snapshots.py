@@ -1,0 +1,170 @@
+"""Daily FX snapshots: which history is known, and pinning the dates that have none.
+
+The network is asked here and nowhere else, by the snapshot asset, for days that no known file has.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import reduce
+from typing import TYPE_CHECKING, Final
+
+from showcost.config.production import PRODUCTION_FILE
+from showcost.core.durable import make_folder, write_durably
+from showcost.core.errors import InputError
+from showcost.core.hashing import sha256_bytes
+from showcost.fx.history import merge_histories
+from showcost.fx.parsing import parse_history
+from showcost.fx.snapshots import RateStatus, build_snapshots
+from showcost.fx.sources import (
+    IMPORTED,
+    EcbHttpSource,
+    SourceUnavailableError,
+    embedded_history,
+    load_history,
+)
+from showcost.fx.store import PinResult, rate_status
+from showcost.ledger.fx_pinning import pin_recorded
+from showcost.ledger.recovery import writing
+from showcost.ledger.store import Ledger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    import pyarrow as pa
+
+    from showcost.config.home import Home
+    from showcost.fx.history import RateHistory
+
+
+_SHA256: Final = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class SnapshotOutcome:
+    """What became of the dates asked for.
+
+    `unavailable` is the sentence of a source that did not answer; the dates it would have served are
+    pending. `last_publication` is the newest day that the known history has.
+    """
+
+    result: PinResult
+    last_publication: date
+    unavailable: str | None
+
+
+def known_history(home: Home) -> RateHistory:
+    """Return all that is known without the network: the embedded file, imported and fetched files.
+
+    Raises InputError when no source of the production has any rates, IntegrityError when two files
+    disagree about a day.
+    """
+    sources = home.production.fx.sources
+    histories = [embedded_history()] if "embedded" in sources else []
+    if "file" in sources:
+        histories += [load_history(path) for path in _kept_files(imported_folder(home))]
+    if "ecb" in sources:
+        source = EcbHttpSource(fetched_folder(home))
+        histories += [source.kept(path.name) for path in _kept_files(fetched_folder(home))]
+    if not histories:
+        raise InputError(
+            f"{home.path}: none of the rate sources ({', '.join(sources)}) has a file; "
+            "import one with `showcost fx import FILE`"
+        )
+    return reduce(merge_histories, histories)
+
+
+def _kept_files(folder: Path) -> list[Path]:
+    """Return the rate files of a folder, which are named by their sha256; not what a crash left aside."""
+    return sorted(path for path in folder.glob("*") if _SHA256.fullmatch(path.name))
+
+
+def imported_folder(home: Home) -> Path:
+    """Return where imported rate files are kept, by sha256."""
+    return home.rates / "imported"
+
+
+def fetched_folder(home: Home) -> Path:
+    """Return where fetched rate files are kept, by sha256."""
+    return home.rates / "fetched"
+
+
+@dataclass(frozen=True)
+class ImportedRates:
+    """A rate file that was kept: its sha256, and the first and last day on which it has rates."""
+
+    sha256: str
+    first: date
+    last: date
+
+
+def import_rates(home: Home, file: Path) -> ImportedRates:
+    """Keep a rate file as a source of rates, by its sha256.
+
+    Raises InputError when it is no rate file or the production does not read imported files, and
+    IntegrityError when it disagrees with what is known about a day.
+    """
+    if "file" not in home.production.fx.sources:
+        raise InputError(f"{home.path / PRODUCTION_FILE}: fx.sources must list `file` to import rates")
+    data = file.read_bytes()
+    history = parse_history(data, IMPORTED, file.name)
+    if "embedded" in home.production.fx.sources:
+        merge_histories(embedded_history(), history)
+    folder = imported_folder(home)
+    make_folder(folder)
+    sha256 = sha256_bytes(data)
+    write_durably(folder / sha256, data)
+    return ImportedRates(sha256, history.first, history.last)
+
+
+def stage_snapshots(
+    home: Home, dates: Sequence[date], clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+) -> SnapshotOutcome:
+    """Pin the snapshots of the dates that have none; what is pinned already stays as it is."""
+    history, unavailable = _extended(home, known_history(home), min(max(dates), clock().date()))
+    plan = build_snapshots(history, dates, home.production.fx.carry_days)
+    ledger = Ledger(home.ledger)
+    with writing(ledger) as connection:
+        result = pin_recorded(ledger, connection, plan, clock())
+    return SnapshotOutcome(result, history.last, unavailable)
+
+
+def pin_known(home: Home, dates: Sequence[date]) -> PinResult:
+    """Pin the snapshots of the dates that have none, from what is known without the network."""
+    plan = build_snapshots(known_history(home), dates, home.production.fx.carry_days)
+    ledger = Ledger(home.ledger)
+    with writing(ledger) as connection:
+        return pin_recorded(ledger, connection, plan, ledger.audit.now())
+
+
+def _extended(home: Home, history: RateHistory, until: date) -> tuple[RateHistory, str | None]:
+    """Ask the ECB for newer days where the production allows it and a date asked for needs them."""
+    if "ecb" not in home.production.fx.sources or until <= history.last:
+        return history, None
+    try:
+        return EcbHttpSource(fetched_folder(home)).extend(history, until), None
+    except SourceUnavailableError as error:
+        return history, str(error)
+
+
+def rate_states(home: Home, dates: Sequence[date]) -> pa.Table:
+    """Return the status of converting each currency into the base, per date; see `fx.store.rate_status`.
+
+    Rates come from pinned snapshots; for a date without one, the known history says whether it is still
+    to come.
+    """
+    production = home.production
+    plan = build_snapshots(known_history(home), dates, production.fx.carry_days)
+    ledger = Ledger(home.ledger)
+    ledger.create()
+    with ledger.read() as connection:
+        return rate_status(connection, plan, production.currencies, production.base_currency)
+
+
+def pending_dates(home: Home, dates: Sequence[date]) -> tuple[date, ...]:
+    """Return those of the dates whose rates are not published yet, as far as is known."""
+    plan = build_snapshots(known_history(home), dates, home.production.fx.carry_days)
+    return plan.dates(RateStatus.PENDING)

@@ -1,0 +1,237 @@
+"""The outcome of every row as the audit log has it: the last validation of its partition, replays laid over.
+
+A replay names the rows that it judged anew and where they belong since. What counts for a row is its last
+replay, unless its partition was validated after that.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from showcost.audit import transitions as states
+from showcost.audit.log import AuditLog
+from showcost.audit.transitions import Kind, Of
+from showcost.core.engine import engine, view_files
+from showcost.core.hashing import SHORT
+from showcost.staging import ALL
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from datetime import date
+    from pathlib import Path
+
+    import duckdb
+
+    from showcost.audit.log import Fact
+    from showcost.audit.transitions import Subject
+    from showcost.config.home import Home
+    from showcost.validation.validate import Outcome
+
+
+class Judged(NamedTuple):
+    """A segment with outcomes, and the number of the record that rests on it."""
+
+    path: Path
+    seq: int
+
+
+class OutcomeLog(NamedTuple):
+    """What the log has about the outcomes of one feed.
+
+    `validated` has the last validation of each partition, `replayed` all replays, in order; `parts` are the
+    partitions that either names.
+    """
+
+    validated: Mapping[str, Judged]
+    replayed: tuple[Judged, ...]
+    parts: frozenset[str]
+
+
+def outcome_logs(audit: AuditLog, as_of: int | None = None) -> dict[str, OutcomeLog]:
+    """Return what the log has per feed, as known after an audit record, or now."""
+    validated: dict[str, dict[str, Judged]] = {}
+    replayed: dict[str, list[Judged]] = {}
+    parts: dict[str, set[str]] = {}
+    for record in audit.records():
+        if as_of is not None and record.seq > as_of:
+            break
+        if record.kind not in (Kind.VALIDATED, Kind.REPLAYED) or record.segment is None:
+            continue
+        judged = Judged(audit.segments / record.segment.name, record.seq)
+        feed = str(record.facts["feed"])
+        for part in _partitions(record.subjects):
+            parts.setdefault(feed, set()).add(part)
+            if record.kind is Kind.VALIDATED:
+                validated.setdefault(feed, {})[part] = judged
+        if record.kind is Kind.REPLAYED:
+            replayed.setdefault(feed, []).append(judged)
+    return {
+        feed: OutcomeLog(validated.get(feed, {}), tuple(replayed.get(feed, ())), frozenset(found))
+        for feed, found in parts.items()
+    }
+
+
+def _partitions(subjects: Iterable[str]) -> list[str]:
+    """Return the partitions among the subjects of a record."""
+    named = [states.parse(text) for text in subjects]
+    return [one.name.partition("/")[2] for one in named if one.of is Of.PARTITION]
+
+
+def as_recorded(connection: duckdb.DuckDBPyConnection, log: OutcomeLog) -> None:
+    """Make the temporary view `recorded`, each row of the feed once.
+
+    Columns: part, delivery, record, byte_start, row_key, transaction_date, disposition (`valid`, or that of
+    the quarantine), codes, content, and seq, the number of the record that judged it.
+    """
+    connection.register("outcome_parts", _parts(log.validated))
+    connection.register("outcome_replays", _replays(log.replayed))
+    validated = _as_view(connection, "validated_files", {one.path for one in log.validated.values()})
+    connection.execute(_VALIDATED if validated else _NOTHING_VALIDATED)
+    replayed = _as_view(connection, "replayed_files", {one.path for one in log.replayed})
+    connection.execute(_REPLAYED + _LAID_OVER if replayed else _VALIDATED_ONLY)
+
+
+def _as_view(connection: duckdb.DuckDBPyConnection, name: str, segments: Collection[Path]) -> bool:
+    """Let segments be read under a name; say whether there are any."""
+    if not segments:
+        return False
+    view_files(connection, name, sorted(segments), filename=True)
+    return True
+
+
+def _parts(validated: Mapping[str, Judged]) -> pa.Table:
+    return pa.table(
+        {
+            "part": pa.array(validated, pa.string()),
+            "segment": pa.array([str(one.path) for one in validated.values()], pa.string()),
+            "seq": pa.array([one.seq for one in validated.values()], pa.int64()),
+        }
+    )
+
+
+def _replays(replayed: Iterable[Judged]) -> pa.Table:
+    listed = list(replayed)
+    return pa.table(
+        {
+            "segment": pa.array([str(one.path) for one in listed], pa.string()),
+            "seq": pa.array([one.seq for one in listed], pa.int64()),
+        }
+    )
+
+
+_PART: Final = f"coalesce(CAST(rows.transaction_date AS VARCHAR), '{ALL}')"
+
+_COLUMNS: Final = """rows.delivery, rows.record, rows.byte_start, rows.row_key, rows.transaction_date,
+    rows.disposition, rows.codes, rows.content"""
+
+_VALIDATED: Final = f"""
+CREATE TEMP VIEW validated_outcomes AS
+SELECT outcome_parts.part, {_COLUMNS}, outcome_parts.seq
+FROM validated_files AS rows
+JOIN outcome_parts ON outcome_parts.segment = rows.filename AND outcome_parts.part = {_PART}
+"""  # noqa: S608 - constants only
+
+_NOTHING_VALIDATED: Final = """
+CREATE TEMP TABLE validated_outcomes (part VARCHAR, delivery VARCHAR, record BIGINT, byte_start BIGINT,
+    row_key VARCHAR, transaction_date DATE, disposition VARCHAR, codes VARCHAR[], content VARCHAR, seq BIGINT)
+"""
+
+_VALIDATED_ONLY: Final = "CREATE TEMP VIEW recorded AS FROM validated_outcomes"
+
+# The same rows may be replayed twice to the same outcome, which is one segment with two records.
+_REPLAYED: Final = f"""
+CREATE TEMP TABLE replayed_outcomes AS
+SELECT {_PART} AS part, {_COLUMNS}, outcome_replays.seq
+FROM replayed_files AS rows
+JOIN outcome_replays ON outcome_replays.segment = rows.filename
+QUALIFY row_number() OVER (PARTITION BY rows.delivery, rows.record ORDER BY outcome_replays.seq DESC) = 1;
+"""  # noqa: S608 - constants only
+
+_LAID_OVER: Final = """
+CREATE TEMP VIEW recorded AS
+SELECT validated.* FROM validated_outcomes AS validated
+LEFT JOIN replayed_outcomes AS replayed USING (delivery, record)
+WHERE replayed.seq IS NULL OR replayed.seq < validated.seq
+UNION ALL BY NAME
+SELECT replayed.* FROM replayed_outcomes AS replayed LEFT JOIN outcome_parts AS parts USING (part)
+WHERE parts.seq IS NULL OR parts.seq < replayed.seq
+"""
+
+
+VALID: Final = "valid"
+"""The disposition of a row that may be posted, beside those of the quarantine."""
+
+
+_OUTCOMES: Final = f"""
+SELECT delivery, record, CAST(NULL AS BIGINT) AS byte_start, row_key, transaction_date,
+    '{VALID}' AS disposition, flags AS codes,
+    content, NULL AS reasons
+FROM valid_rows
+UNION ALL
+SELECT delivery, record, byte_start, row_key, transaction_date, disposition, codes,
+    NULL AS content, sha256(reasons)[:{SHORT}] AS reasons
+FROM quarantine_rows
+ORDER BY transaction_date, delivery, record, byte_start
+"""  # noqa: S608 - constants only
+
+
+def record_validated(home: Home, feed: str, outcome: Outcome, partitions: Sequence[date | str]) -> None:
+    """Record the outcome of each row of some partitions; before valid and quarantined rows are staged.
+
+    The segment has codes and hashes (`reasons` is the hash of what was observed and expected), no text.
+    """
+    facts: dict[str, Fact] = {"feed": feed, "from": str(partitions[0]), "to": str(partitions[-1])}
+    subjects = [states.partition(feed, day) for day in partitions]
+    _record(home, Kind.VALIDATED, facts, (outcome.valid, outcome.quarantine), subjects)
+
+
+def record_replayed(
+    home: Home,
+    feed: str,
+    outcomes: tuple[pa.Table, pa.Table],
+    partitions: Sequence[str],
+    row_ids: Sequence[str],
+) -> None:
+    """Record the outcome of rows that were replayed; before anything of them is staged.
+
+    `outcomes` are the valid and the quarantined ones, `partitions` all that the rows leave and come into.
+    The segment is as that of a validation.
+    """
+    subjects = [
+        *(states.partition(feed, part) for part in partitions),
+        *(states.row(name) for name in sorted(row_ids)),
+    ]
+    _record(home, Kind.REPLAYED, {"feed": feed}, outcomes, subjects)
+
+
+def _record(
+    home: Home,
+    kind: Kind,
+    facts: Mapping[str, Fact],
+    outcomes: tuple[pa.Table, pa.Table],
+    subjects: Sequence[Subject],
+) -> None:
+    audit = AuditLog(home.path)
+    with engine() as connection:
+        connection.register("valid_rows", outcomes[0])
+        connection.register("quarantine_rows", outcomes[1])
+        rows = connection.sql(_OUTCOMES).to_arrow_table()
+    dispositions: Counter[str] = Counter(rows.column("disposition").to_pylist())
+    codes: Counter[str] = Counter(pc.list_flatten(rows.column("codes")).to_pylist())
+    deliveries = sorted(rows.column("delivery").unique().to_pylist())
+    counted: dict[str, Fact] = {
+        "rows": rows.num_rows,
+        "dispositions": dict(sorted(dispositions.items())),
+        "codes": dict(sorted(codes.items())),
+    }
+    audit.append(
+        kind,
+        {**facts, **counted},
+        subjects=subjects,
+        needs=[states.delivery(sha256) for sha256 in deliveries],
+        segment=audit.store_segment(kind, rows),
+    )

@@ -1,0 +1,110 @@
+"""Posting: the valid rows of a feed's partitions become entries of the ledger."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Final
+
+from showcost.ledger.digest import partition_hashes
+from showcost.ledger.entries import terms_of
+from showcost.ledger.posting import CHUNK_ROWS, post
+from showcost.ledger.queries import balances
+from showcost.ledger.store import Ledger
+from showcost.pipeline.auto_rebook import POLICY, rebook_by_policy
+from showcost.staging import StagingStore
+from showcost.staging.assets import valid_asset
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from decimal import Decimal
+
+    from showcost.config.feed import FeedSpec
+    from showcost.config.home import Home
+
+
+@dataclass(frozen=True)
+class PostedDay:
+    """The entries of a feed on one date: all there are, how many were appended now, and their sums.
+
+    `totals` are (currency, amount, base amount); `digest` covers this feed's entries of the date. `largest`
+    are the entries of the largest base amounts: (id, kind, document, account, amount, currency, base amount).
+    """
+
+    entries: int
+    appended: int
+    base_currency: str
+    totals: tuple[tuple[str, Decimal, Decimal], ...]
+    digest: str
+    largest: tuple[tuple[str, str, str | None, str, Decimal, str, Decimal], ...]
+
+
+ENTRIES_SHOWN: Final = 20
+"""The entries of a date that are shown."""
+
+_LARGEST: Final = """
+SELECT transaction_date, entry_id, entry_kind, document_no, account, amount, currency, base_amount
+FROM ledger_entries WHERE feed = $feed AND transaction_date BETWEEN $first AND $last
+QUALIFY row_number() OVER (PARTITION BY transaction_date ORDER BY abs(base_amount) DESC, entry_id) <= $most
+ORDER BY transaction_date, abs(base_amount) DESC, entry_id
+"""
+
+
+def stage_posted(
+    home: Home, feed: FeedSpec, dates: Sequence[date], run_id: str, chunk_rows: int = CHUNK_ROWS
+) -> dict[date, PostedDay]:
+    """Post the valid rows of the partitions and return what the ledger then has of each."""
+    ledger = Ledger(home.ledger)
+    store = StagingStore(home.path)
+    keys = [day.isoformat() for day in dates]
+    filled = [key for key in keys if (staged := store.metadata(valid_asset(feed.name), key)) and staged.rows]
+    results = post(
+        ledger,
+        terms_of(home, feed),
+        store.verified_paths(valid_asset(feed.name), filled),
+        partition_dates=dates,
+        run_id=run_id,
+        clock=lambda: datetime.now(UTC),
+        chunk_rows=chunk_rows,
+    )
+    appended = Counter({result.partition_date: result.appended_entries for result in results})
+    if feed.corrected_documents == POLICY:
+        rebook_by_policy(home, feed, appended)
+    return posted_days(home, feed, dates, appended)
+
+
+def posted_days(
+    home: Home, feed: FeedSpec, dates: Sequence[date], appended: Mapping[date, int]
+) -> dict[date, PostedDay]:
+    """Return what the ledger has of a feed on each date; `appended` are the entries of just now."""
+    ledger = Ledger(home.ledger)
+    ledger.create()
+    asked = {"feed": feed.name, "first": dates[0], "last": dates[-1], "most": ENTRIES_SHOWN}
+    with ledger.read() as connection:
+        sums = balances(connection, dates[0], dates[-1], feed.name).to_pylist()
+        hashes = partition_hashes(
+            connection,
+            f"ledger_entries WHERE feed = '{feed.name}' "
+            f"AND transaction_date BETWEEN DATE '{dates[0]}' AND DATE '{dates[-1]}'",
+        )
+        entries = connection.execute(_LARGEST, asked).fetchall()
+    totals: dict[date, list[tuple[str, Decimal, Decimal]]] = {day: [] for day in dates}
+    for row in sums:
+        if row["transaction_date"] in totals:
+            totals[row["transaction_date"]].append((row["currency"], row["amount"], row["base_amount"]))
+    largest: dict[date, list[tuple[str, str, str | None, str, Decimal, str, Decimal]]] = {}
+    for day, *entry in entries:
+        largest.setdefault(day, []).append(tuple(entry))
+    none = (0, "")
+    return {
+        day: PostedDay(
+            entries=hashes.get(day, none)[0],
+            appended=appended.get(day, 0),
+            base_currency=home.production.base_currency,
+            totals=tuple(totals[day]),
+            digest=hashes.get(day, none)[1],
+            largest=tuple(largest.get(day, ())),
+        )
+        for day in dates
+    }

@@ -1,0 +1,206 @@
+"""Validation of a feed's partitions: valid rows, and quarantined rows with their reasons.
+
+A row's outcome depends on its own text, the production's configuration, the rates of its date, what is
+posted, what people decided, and the other deliveries of the same key; never on the order in which partitions
+are validated.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from showcost.core.errors import IntegrityError
+from showcost.ingest.landing import landed
+from showcost.ledger.queries import posted_keys
+from showcost.ledger.store import Ledger
+from showcost.pipeline.applied_decisions import decisions_of, marks_by_partition
+from showcost.pipeline.fx_snapshots import rate_states
+from showcost.pipeline.outcomes import record_validated
+from showcost.pipeline.periods import closed_on, closed_periods, current_production
+from showcost.pipeline.raw_rows import rivals, undated_records
+from showcost.staging import ALL, Part, StagingStore, split_by_date
+from showcost.staging.assets import quarantine_asset, raw_asset, undated_asset, valid_asset
+from showcost.validation.duplicates import POSTED
+from showcost.validation.reference import FX_STATUS
+from showcost.validation.validate import Outcome, validate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import date
+
+    from showcost.config.feed import FeedSpec
+    from showcost.config.home import Home
+    from showcost.config.production import ClosedPeriod
+    from showcost.pipeline.applied_decisions import FeedDecisions
+
+CHUNK_ROWS: Final = 250_000
+"""Rows that are validated at a time; bounds memory, not the result."""
+
+_GROUP_ROWS: Final = 1_000_000
+
+
+@dataclass(frozen=True)
+class DayCounts:
+    """The rows of a partition by what became of them; `codes` counts rows per reason code."""
+
+    received: int = 0
+    valid: int = 0
+    quarantined: int = 0
+    duplicate: int = 0
+    pending: int = 0
+    codes: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def not_posted(self) -> int:
+        """The rows that are in the quarantine asset, for whatever reason."""
+        return self.quarantined + self.duplicate + self.pending
+
+
+def counts_of(valid_rows: int, quarantine: pa.Table) -> DayCounts:
+    """Count a partition's rows from the tables themselves."""
+    dispositions = Counter(quarantine.column("disposition").to_pylist())
+    return DayCounts(
+        received=valid_rows + quarantine.num_rows,
+        valid=valid_rows,
+        quarantined=dispositions["quarantined"],
+        duplicate=dispositions["duplicate"],
+        pending=dispositions["pending"],
+        codes=Counter(pc.list_flatten(quarantine.column("codes")).to_pylist()),
+    )
+
+
+def stage_validated(
+    home: Home, feed: FeedSpec, dates: Sequence[date], chunk_rows: int = CHUNK_ROWS
+) -> dict[date, DayCounts]:
+    """Validate the raw rows of the partitions and write both outcomes; return the counts per date."""
+    store = StagingStore(home.path)
+    counts: dict[date, DayCounts] = {}
+    closed, decisions = closed_periods(home), decisions_of(home, feed)
+    for group in _groups(store, feed, dates):
+        raw = store.read_many(raw_asset(feed.name), [day.isoformat() for day in group])
+        outcome = validate_rows(home, feed, raw, group, decisions=decisions, chunk_rows=chunk_rows)
+        valid = dict(split_by_date(outcome.valid, "transaction_date", group))
+        quarantine = dict(split_by_date(outcome.quarantine, "transaction_date", group))
+        found = {day: counts_of(valid[day].num_rows, quarantine[day]) for day in group}
+        record_validated(home, feed.name, outcome, group)
+        for name, tables in ((quarantine_asset, quarantine), (valid_asset, valid)):
+            store.write_many(
+                name(feed.name),
+                (
+                    Part(day.isoformat(), tables[day], inputs_of(store, feed, day, found[day], closed))
+                    for day in group
+                ),
+            )
+        counts |= found
+    return counts
+
+
+def _groups(store: StagingStore, feed: FeedSpec, dates: Sequence[date]) -> Iterator[list[date]]:
+    """Yield stretches of dates with no more than a bounded number of rows, or of one date."""
+    group: list[date] = []
+    total = 0
+    for day in dates:
+        staged = store.metadata(raw_asset(feed.name), day.isoformat())
+        rows = staged.rows if staged else 0
+        if group and total + rows > _GROUP_ROWS:
+            yield group
+            group, total = [], 0
+        group.append(day)
+        total += rows
+    if group:
+        yield group
+
+
+def inputs_of(
+    store: StagingStore, feed: FeedSpec, day: date, counts: DayCounts, closed: Sequence[ClosedPeriod]
+) -> dict[str, str | int | Sequence[str]]:
+    """Return what a partition was made of, and how many of its rows wait for a rate.
+
+    The decisions are those of its raw rows, and the closed periods those that it lies in: both say whether
+    the partition is due.
+    """
+    staged = store.metadata(raw_asset(feed.name), day.isoformat())
+    return {
+        "raw": staged.sha256 if staged else "",
+        "pending": counts.pending,
+        "decisions": texts_of(staged.inputs.get("decisions")) if staged else [],
+        "closed": closed_on(closed, day),
+    }
+
+
+def texts_of(value: object) -> list[str]:
+    """Return an input that is a list of texts; empty for one that is not there."""
+    return [str(item) for item in value] if isinstance(value, list | tuple) else []
+
+
+def validate_rows(
+    home: Home,
+    feed: FeedSpec,
+    raw: pa.Table,
+    dates: Sequence[date],
+    *,
+    decisions: FeedDecisions,
+    sources: Sequence[str] | None = None,
+    chunk_rows: int = CHUNK_ROWS,
+) -> Outcome:
+    """Validate dated rows of a feed against rates, ledger, decisions and the other deliveries of their keys.
+
+    `sources` are the deliveries that may have other rows of these keys; all of the feed when None.
+    """
+    status = rate_states(home, dates)
+    keys = raw.column("row_key").unique()
+    contenders = rivals(home, feed, keys, decisions.corrected, sources)
+    with Ledger(home.ledger).read() as connection:
+        posted = posted_keys(connection, feed.name, keys)
+    return validate(
+        raw,
+        feed=feed,
+        production=current_production(home),
+        chart=home.chart,
+        agreements=home.agreements,
+        fx_status=status,
+        posted=posted,
+        rivals=contenders,
+        decided=decisions.decided,
+        chunk_rows=chunk_rows,
+    )
+
+
+def stage_undated(home: Home, feed: FeedSpec) -> DayCounts:
+    """Validate the rows of a feed that have no transaction date and write them with their reasons.
+
+    None of them can be valid; IntegrityError if one were.
+    """
+    decisions = decisions_of(home, feed)
+    outcome = validate_undated(home, feed, undated_records(home, feed, decisions.corrected), decisions)
+    record_validated(home, feed.name, outcome, [ALL])
+    inputs = {
+        "records": [one.records for one in landed(home, feed) if one.summary.undated],
+        "decisions": marks_by_partition(home, feed, decisions).get(ALL, []),
+    }
+    StagingStore(home.path).write(undated_asset(feed.name), ALL, outcome.quarantine, inputs)
+    return counts_of(0, outcome.quarantine)
+
+
+def validate_undated(home: Home, feed: FeedSpec, rows: pa.Table, decisions: FeedDecisions) -> Outcome:
+    """Validate rows of a feed that have no transaction date; IntegrityError if one were valid."""
+    outcome = validate(
+        rows,
+        feed=feed,
+        production=current_production(home),
+        chart=home.chart,
+        agreements=home.agreements,
+        fx_status=FX_STATUS.empty_table(),
+        posted=POSTED.empty_table(),
+        rivals=rows.slice(0, 0),
+        decided=decisions.decided,
+        chunk_rows=CHUNK_ROWS,
+    )
+    if outcome.valid.num_rows:
+        raise IntegrityError(f"{feed.name}: {outcome.valid.num_rows} rows without a date passed validation")
+    return outcome

@@ -1,0 +1,100 @@
+"""Pulls as people see them: per date, per feed, and what is missing with its reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from showcost.audit.log import AuditLog
+from showcost.core.hashing import sha256_framed
+from showcost.vendor_api.dead_letters import DeadLetters
+from showcost.vendor_api.failures import PASSING
+from showcost.vendor_api.progress import Journal
+from showcost.vendor_api.windows import windows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import date
+
+    from showcost.config.feed import FeedSpec
+    from showcost.config.home import Home
+    from showcost.vendor_api.dead_letters import DeadLetter
+
+COMPLETE: Final = "complete"
+MISSING: Final = "missing"
+PARTLY: Final = "partly there"
+NEVER: Final = "never pulled"
+
+
+def missing_pages(home: Home, feed: FeedSpec, as_of: int | None = None) -> list[DeadLetter]:
+    """Return the pages of a feed that could not be had, as known after an audit record, or so far."""
+    letters = DeadLetters(home.raw, feed.name)
+    return letters.open() if as_of is None else letters.open_as_of(AuditLog(home.path), as_of)
+
+
+def pulled_dates(home: Home, feed: FeedSpec, dates: Sequence[date]) -> dict[date, tuple[str, int]]:
+    """Return how each of `dates` stands, and the number of pages that are stored of its window."""
+    if feed.api is None or not dates:
+        return {}
+    journal = Journal(home.raw, feed.name)
+    missing = DeadLetters(home.raw, feed.name).missing()
+    found: dict[date, tuple[str, int]] = {}
+    for window in windows(feed.api, home.production.dates, min(dates), max(dates)):
+        progress = journal.progress(window)
+        if window in missing:
+            state = MISSING
+        elif progress is None:
+            state = NEVER
+        else:
+            state = COMPLETE if progress.complete else PARTLY
+        for day in window.dates:
+            found[day] = (state, progress.pages if progress else 0)
+    return {day: found[day] for day in dates if day in found}
+
+
+@dataclass(frozen=True)
+class Again:
+    """What a vendor is to be asked again: the dates of its missing windows, of the feeds that miss them.
+
+    `mark` tells one try from the next: it follows from what is missing, its attempts and the try before.
+    """
+
+    vendor: str
+    feeds: tuple[FeedSpec, ...]
+    dates: tuple[date, ...]
+    mark: str
+
+
+def due_again(
+    home: Home, feeds: Sequence[FeedSpec], asked: Mapping[str, datetime], now: datetime
+) -> Iterator[Again]:
+    """Yield the vendors that may be asked again for what they did not give, and what for.
+
+    Only for what may have passed by itself (`PASSING`), and only when the vendor's pause is over: since
+    it was tried last by whatever pull, and since `asked`, when it was last to be asked again.
+    """
+    of_vendor: dict[str, list[tuple[FeedSpec, list[DeadLetter]]]] = {}
+    for feed in feeds:
+        if feed.api is not None and (letters := _passing(home, feed)):
+            of_vendor.setdefault(feed.vendor, []).append((feed, letters))
+    for vendor, missing in sorted(of_vendor.items()):
+        letters = [letter for _, found in missing for letter in found]
+        before = asked.get(vendor)
+        tried = max(datetime.fromisoformat(letter.last_seen) for letter in letters)
+        pause = max(
+            timedelta(minutes=feed.api.retries.again_minutes) for feed, _ in missing if feed.api is not None
+        )
+        if now - max(tried, before or tried) < pause:
+            continue
+        made_of = sorted(f"{letter.id} {letter.attempts}" for letter in letters)
+        yield Again(
+            vendor,
+            tuple(feed for feed, _ in missing),
+            tuple(sorted({day for letter in letters for day in letter.window.dates})),
+            sha256_framed([vendor, "" if before is None else before.isoformat(), *made_of]),
+        )
+
+
+def _passing(home: Home, feed: FeedSpec) -> list[DeadLetter]:
+    return [letter for letter in missing_pages(home, feed) if letter.error in PASSING]

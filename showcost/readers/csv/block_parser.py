@@ -1,0 +1,450 @@
+"""The fast lane: whole blocks of well-formed lines to Arrow arrays, without a Python object per cell.
+
+A line is taken here only when it is beyond doubt a row by itself: an even number of quotes, each at the
+edge of a cell or doubled, exactly the right number of delimiters, no NUL, no carriage return but in its
+line end, not blank, not the header again. Every other line is an exception, for the careful lane,
+but for whole records of another width (`Lines.widths`), which the table may reject for that. What is left
+out of a line is exactly its delimiters, its quotes and its line end, and that is checked for every
+line (the byte law).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from showcost.core.errors import IntegrityError
+from showcost.readers.model import RECORD_SCHEMA
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from showcost.readers.csv.grammar import Grammar
+
+    Ints = NDArray[np.int64]
+    Flags = NDArray[np.bool_]
+    Bytes = NDArray[np.uint8]
+
+MOST_TITLES: Final = 8
+"""Lines above a header that occurs again that may be titles of it."""
+
+_STAND_IN: Final = b"\x1f"
+_MOST_QUOTES: Final = 4
+"""Quotes of a cell of a header, on average."""
+_NUL: Final = 0
+_CR: Final = 13
+_LF: Final = 10
+
+
+@dataclass(frozen=True)
+class Lines:
+    """The physical lines of a block, and the rows among them as Arrow arrays.
+
+    `sound` tells the lines that are rows. `widths` is the number of cells of the lines that are whole
+    records of another width, and 0 for all others. `plain` and `place` are the lengths of the lines in the
+    plain bytes and in the delivery. `raw` and `cells` are those of the sound lines, in their order.
+    """
+
+    sound: Flags
+    widths: Ints
+    plain: Ints
+    place: Ints
+    raw: pa.StringArray
+    cells: pa.ListArray
+
+    def batch(self, lines: Ints, numbers: Ints, places: Ints) -> pa.RecordBatch:
+        """Return some of the sound lines, by their indexes, as records with their numbers and starts."""
+        raw, cells = self.raw, self.cells
+        if len(lines) < len(raw):
+            taken = np.zeros(len(self.sound), np.bool_)
+            taken[lines] = True
+            among = _flags(taken[self.sound])
+            raw, cells = raw.filter(among), cells.filter(among)
+        ends = places + self.place[lines]
+        arrays = [whole_numbers(numbers), whole_numbers(places), whole_numbers(ends), raw, cells]
+        return pa.RecordBatch.from_arrays(arrays, schema=RECORD_SCHEMA)
+
+
+@dataclass(frozen=True)
+class _Marks:
+    """The marks in the text of a block: delimiters, quotes, carriage returns, line feeds and NULs.
+
+    `places` are their offsets, `kinds` the bytes. `starts` and `ends` are the offsets of the lines, `feeds`
+    the index of the line feed of each, `first` that of its first mark. `returned` tells the lines that end
+    with CR LF.
+    """
+
+    places: Ints
+    kinds: Bytes
+    starts: Ints
+    ends: Ints
+    feeds: Ints
+    first: Ints
+    returned: Flags
+
+
+class FastLane:
+    """Analyses and builds the blocks of one delivery."""
+
+    def __init__(self, grammar: Grammar, width: int, encoding: str, *, wide: bool, longest: int) -> None:
+        """Prepare for a dialect; `usable` is False when it is not one for this lane.
+
+        `longest` is the number of bytes beyond which a line is no row.
+        """
+        self._width, self._encoding, self._wide, self._longest = width, encoding, wide, longest
+        delimiter = grammar.delimiter.decode(encoding).encode()
+        quote = grammar.quote.decode(encoding).encode()
+        single = len(delimiter) == 1 or not set(delimiter) & {_NUL, _CR, _LF, *quote}
+        escape = grammar.escape.decode(encoding).encode()
+        self.usable = bool(delimiter) and single and len(quote) <= 1 and len(escape) <= 1 and width > 1
+        self._long = delimiter if len(delimiter) > 1 else b""
+        delimiter = _STAND_IN if self._long else delimiter
+        self.line_end = b"\r" if grammar.lone_cr else b"\n"
+        self._delimiter = delimiter[0] if delimiter else _NUL
+        self._quote = quote[0] if quote else _NUL
+        self._delimiter_bytes, self._quote_bytes, self._escape_bytes = delimiter, quote, escape
+        self._blanks = b" \t\r\n\x0b\x0c" + delimiter
+        self._blank_start = _table(self._blanks)
+        self._may_open = _table(b"\n" + delimiter + quote)
+        self._may_close = _table(b"\r\n" + delimiter + quote)
+
+    def analyse(self, block: bytes, headers: tuple[bytes, ...]) -> Lines | None:
+        """Find the lines of a block that ends with a line end, and build those that are rows.
+
+        Returns None for a block that cannot be decoded. Where a carriage return alone ends a line, the block
+        must have no other line ends. `headers` are the header lines of the file (UTF-8), which are no rows
+        when they occur again. Raises IntegrityError when the bytes of a line are not those of its cells and
+        what is between them.
+        """
+        text = self._utf8(block)
+        if text is None or (self.line_end == b"\r" and b"\n" in text):
+            return None
+        text = text.replace(b"\r", b"\n") if self.line_end == b"\r" else text
+        if self._long and _STAND_IN in text:
+            return None
+        full, text = text, self._shortened(text)
+        data = np.frombuffer(text, np.uint8)
+        is_mark = self._is_mark(text, data)
+        marks = _find_marks(data, is_mark)
+        whole = np.ones(len(marks.ends), np.bool_)
+        quotes, inner, doubled = self._quoting(data, marks, whole)
+        self._refuse_odd(marks, whole, text)
+        self._refuse_escapes(data, text, marks, whole)
+        around = marks.feeds + 1 - marks.first - _per_line(inner, marks.first)
+        widths = around - quotes - marks.returned
+        ends = self._ends(full, marks, inner, whole)
+        plain, place = self._lengths(full, ends, transcoded=len(full) != len(block))
+        whole &= plain <= self._longest
+        blank = self._refuse_blank(data, text, marks, whole)
+        sound = whole & (widths == self._width)
+        self._refuse_headers(data, text, marks, sound, tuple(map(self._shortened, headers)))
+        self._refuse_names_below(blank, text, marks, sound)
+        widths[~whole | (widths == self._width)] = 0
+        if len(doubled):
+            around -= _per_line(doubled, marks.first)
+            inner = np.sort(np.concatenate((inner, doubled)))
+        cells = self._cells(text, marks, sound, inner, around, is_mark)
+        return Lines(sound, widths, plain, place, _bodies(full, ends, marks.returned, sound), cells)
+
+    def _shortened(self, text: bytes) -> bytes:
+        """Return a text with a delimiter of one byte, which takes the place of a longer one."""
+        return text.replace(self._long, _STAND_IN) if self._long else text
+
+    def _ends(self, full: bytes, marks: _Marks, inner: Ints, whole: Flags) -> Ints:
+        """Return the ends of the lines in the text before it was shortened.
+
+        Lines with a stand-in within quotes are no whole records. Raises IntegrityError when a line was not
+        shortened by just its delimiters.
+        """
+        if not self._long:
+            return marks.ends
+        ends: Ints = np.flatnonzero(np.frombuffer(full, np.uint8) == _LF) + 1
+        stand_ins = np.flatnonzero(marks.kinds == self._delimiter)
+        count = _per_line(stand_ins, marks.first)
+        shorter = np.diff(ends, prepend=0) - (marks.ends - marks.starts)
+        if not np.array_equal(shorter, count * (len(self._long) - 1)):
+            raise IntegrityError("a line has other bytes than its cells and marks: nothing was taken from it")
+        within = inner[marks.kinds[inner] == self._delimiter]
+        whole[np.searchsorted(marks.first, within, side="right") - 1] = False
+        return ends
+
+    def _is_mark(self, text: bytes, data: Bytes) -> Flags:
+        found: Flags = data == self._delimiter
+        other = np.empty_like(found)
+        for byte in {_LF, *(byte for byte in (self._quote, _CR, _NUL) if byte in text)} - {self._delimiter}:
+            np.equal(data, byte, out=other)
+            found |= other
+        return found
+
+    def _utf8(self, block: bytes) -> bytes | None:
+        if block.isascii():
+            return block
+        try:
+            text = block.decode(self._encoding)
+        except UnicodeDecodeError:
+            return None
+        return block if self._encoding == "utf-8" else text.encode()
+
+    def _quoting(self, data: Bytes, marks: _Marks, whole: Flags) -> tuple[Ints, Ints, Ints]:
+        """Tell what is within quotes, line by line; lines with quotes out of place are no whole records.
+
+        Returns the number of quotes of each line, the indexes of the other marks within quotes, and those
+        of the quotes that are the second of two.
+        """
+        places = np.flatnonzero(marks.kinds == self._quote) if self._quote_bytes else _NONE
+        if not len(places):
+            return np.zeros(len(whole), np.int64), _NONE, _NONE
+        before_line = np.searchsorted(places, marks.first)
+        count = np.diff(before_line, append=len(places))
+        odd = count % 2 == 1
+        opening = np.arange(len(places)) % 2 == 0
+        if odd.any():
+            whole &= ~odd
+            opening ^= np.repeat(before_line % 2 == 1, count)
+        position = marks.places[places]
+        # The first byte of the block stands after its last one, a line feed, and so at the start of a line.
+        edge = np.where(opening, self._may_open[data[position - 1]], self._may_close[data[position + 1]])
+        if not edge.all():
+            whole[np.searchsorted(before_line, np.flatnonzero(~edge), side="right") - 1] = False
+        again = opening[1:] & ~opening[:-1] & (np.diff(position) == 1)
+        within = np.diff(places) - 1
+        within[~opening[:-1]] = 0
+        # The last quote of a line with an odd number of them opens what ends with the line.
+        last = before_line[odd] + count[odd] - 1
+        within[last[last < len(within)]] = 0
+        return count, stretches(places[:-1] + 1, within), places[1:][again]
+
+    @staticmethod
+    def _refuse_odd(marks: _Marks, whole: Flags, text: bytes) -> None:
+        """Refuse lines with NUL bytes, and with carriage returns that are not part of the line end."""
+        if _NUL_BYTE in text:
+            whole[np.searchsorted(marks.feeds, np.flatnonzero(marks.kinds == _NUL))] = False
+        returns = marks.kinds == _CR
+        if np.count_nonzero(returns) != np.count_nonzero(marks.returned):
+            returns[marks.feeds[marks.returned] - 1] = False
+            whole[np.searchsorted(marks.feeds, np.flatnonzero(returns))] = False
+
+    def _refuse_escapes(self, data: Bytes, text: bytes, marks: _Marks, whole: Flags) -> None:
+        """Refuse lines with an escape character, which may take the sense of a mark, or of the line end."""
+        if self._escape_bytes and self._escape_bytes in text:
+            whole[
+                np.searchsorted(marks.ends, np.flatnonzero(data == self._escape_bytes[0]), side="right")
+            ] = False
+
+    def _refuse_blank(self, data: Bytes, text: bytes, marks: _Marks, whole: Flags) -> list[int]:
+        """Refuse blank records, which are counted apart; return them."""
+        blank = []
+        for line in np.flatnonzero(whole & self._blank_start[data[marks.starts]]).tolist():
+            if not text[marks.starts[line] : marks.ends[line]].translate(None, self._blanks):
+                whole[line] = False
+                blank.append(line)
+        return blank
+
+    def _refuse_names_below(self, blank: list[int], text: bytes, marks: _Marks, sound: Flags) -> None:
+        """Refuse what follows a blank record: titles may be there, and below them the names of a table.
+
+        The block before may have ended with a blank record.
+        """
+        line = 0
+        for after in (0, *(number + 1 for number in blank)):
+            line = max(line, after)
+            begin = line
+            while line < len(sound) and self._may_be_title(text[marks.starts[line] : marks.ends[line]]):
+                line += 1
+            if line > begin:
+                sound[begin : line + 1] = False
+
+    def _refuse_headers(
+        self, data: Bytes, text: bytes, marks: _Marks, sound: Flags, headers: tuple[bytes, ...]
+    ) -> None:
+        """Refuse the header lines of the file when they occur again, and lines that may be titles of one."""
+        starts, ends = marks.starts, marks.ends
+        again: list[int] = []
+        for header in filter(None, map(self._unquoted, headers)):
+            longer = ends - starts - len(header)
+            like = sound & (longer > 0) & (longer <= len(b"\r\n") + _MOST_QUOTES * self._width)
+            first, second = data[starts], data[np.minimum(starts + 1, len(data) - 1)]
+            quoted = (first == self._quote) & ((second == header[0]) | (second == self._quote))
+            for line in np.flatnonzero(like & ((first == header[0]) | quoted)).tolist():
+                if self._unquoted(text[starts[line] : ends[line]].rstrip(b"\r\n")) == header:
+                    sound[line] = False
+                    again.append(line)
+        # The next block may begin with the header.
+        for header_line in (*again, len(ends)):
+            titles, line = 0, header_line - 1
+            while line >= 0 and titles < MOST_TITLES:
+                body = text[starts[line] : ends[line]]
+                if not self._may_be_title(body):
+                    break
+                titles += bool(body.translate(None, self._blanks))
+                sound[line] = False
+                line -= 1
+
+    def _unquoted(self, line: bytes) -> bytes:
+        """Return a line without its quotes: a header may be written with others when it occurs again."""
+        return line.replace(self._quote_bytes, b"") if self._quote_bytes else line
+
+    @cached_property
+    def _title(self) -> re.Pattern[bytes]:
+        """What a line that may have its first cell alone looks like; its quotes need not be in order."""
+        mark, quote = re.escape(self._delimiter_bytes), re.escape(self._quote_bytes)
+        blank = rb"[\s" + mark + quote + rb"]*+"
+        if not quote:
+            return re.compile(rb"[^" + mark + rb"]*+" + blank)
+        quoted = quote + rb"(?:[^" + quote + rb"]|" + quote * 2 + rb")*+" + quote
+        return re.compile(rb"(?:" + quoted + rb"|(?!" + quote + rb")[^" + mark + rb"]*+)" + blank)
+
+    def _may_be_title(self, line: bytes) -> bool:
+        """Tell whether a line may be blank, or have no text but in its first cell, however many it has."""
+        return self._title.fullmatch(line) is not None
+
+    def _lengths(self, text: bytes, ends: Ints, *, transcoded: bool) -> tuple[Ints, Ints]:
+        """Return the lengths of the lines in the plain bytes and in the delivery itself."""
+        size = np.diff(ends, prepend=0)
+        if not transcoded and not self._wide:
+            return size, size
+        data, starts = np.frombuffer(text, np.uint8), ends - size
+        characters = size - np.add.reduceat((data & 0xC0) == 0x80, starts, dtype=np.int64)  # noqa: PLR2004
+        if not self._wide:
+            return characters, characters
+        beyond = np.add.reduceat(data >= 0xF0, starts, dtype=np.int64)  # noqa: PLR2004
+        return size, 2 * (characters + beyond)
+
+    def _cells(
+        self, text: bytes, marks: _Marks, sound: Flags, inner: Ints, around: Ints, is_mark: Flags
+    ) -> pa.ListArray:
+        """Return the cells of the sound lines; `around` is the number of marks of each line that are no text.
+
+        `inner` are the indexes of the marks that are text: those within quotes, and the second one of each
+        doubled quote. `is_mark` is used up.
+        """
+        size = marks.ends - marks.starts
+        keep = np.logical_not(is_mark, out=is_mark)
+        places, kinds, feeds, returned = marks.places, marks.kinds, marks.feeds, marks.returned
+        if len(inner) or not sound.all():
+            keep[places[inner]] = True
+            structural = self._structural(marks, sound, inner, keep)
+            indexes = np.flatnonzero(structural)
+            places, kinds, returned = places[indexes], kinds[indexes], returned[sound]
+            around, size = around[sound], size[sound]
+            feeds = np.cumsum(around) - 1
+        ending = kinds != self._quote if self._quote_bytes else np.ones(len(kinds), np.bool_)
+        ending[feeds[returned]] = False
+        cell = np.flatnonzero(ending)
+        ends = places[cell]
+        ends -= cell
+        if len(size) < len(sound) and len(ends) == len(size) * self._width:
+            ends -= np.repeat(marks.starts[sound] - (np.cumsum(size) - size), self._width)
+        kept = _only(text, keep)
+        self._check(size, around, ends, kept.size)
+        texts = pa.StringArray.from_buffers(len(ends), offsets(ends), kept)
+        lists = pa.py_buffer(np.arange(0, len(ends) + 1, self._width, dtype=np.int32))
+        return pa.Array.from_buffers(CELLS, len(size), [None, lists], children=[texts])
+
+    @staticmethod
+    def _structural(marks: _Marks, sound: Flags, inner: Ints, keep: Flags) -> Flags:
+        """Tell which marks of the sound lines are no text; what is in other lines is not to be kept."""
+        structural = np.ones(len(marks.places), np.bool_)
+        structural[inner] = False
+        edges = np.flatnonzero(np.diff(sound.astype(np.int8), prepend=1, append=1)).tolist()
+        for line, stop in zip(edges[::2], edges[1::2], strict=True):
+            keep[marks.starts[line] : marks.ends[stop - 1]] = False
+            structural[marks.first[line] : marks.feeds[stop - 1] + 1] = False
+        return structural
+
+    def _check(self, size: Ints, around: Ints, ends: Ints, kept: int) -> None:
+        """Hold every line to the byte law."""
+        if len(ends) != len(size) * self._width or (len(ends) and ends[-1] != kept):
+            raise IntegrityError(
+                "the fast lane lost count of the cells of a block: nothing was taken from it"
+            )
+        text = np.diff(ends[self._width - 1 :: self._width], prepend=0)
+        if not np.array_equal(text + around, size) or bool((ends[1:] < ends[:-1]).any()):
+            raise IntegrityError("a line has other bytes than its cells and marks: nothing was taken from it")
+
+
+def _find_marks(data: Bytes, is_mark: Flags) -> _Marks:
+    places = np.flatnonzero(is_mark)
+    kinds = data[places]
+    feeds = np.flatnonzero(kinds == _LF)
+    ends = places[feeds] + 1
+    first = np.concatenate(([0], feeds[:-1] + 1))
+    returned = (kinds[feeds - 1] == _CR) & (places[feeds - 1] == ends - 2)
+    return _Marks(places, kinds, np.concatenate(([0], ends[:-1])), ends, feeds, first, returned)
+
+
+_NUL_BYTE: Final = b"\0"
+_NONE: Final = np.zeros(0, np.int64)
+CELLS: Final = RECORD_SCHEMA.field("cells").type
+
+
+def _table(members: bytes) -> Flags:
+    """Return for each of the 256 bytes whether it is one of `members`."""
+    table = np.zeros(256, np.bool_)
+    table[list(members)] = True
+    return table
+
+
+def stretches(starts: Ints, sizes: Ints) -> Ints:
+    """Return the indexes that lie in stretches of some starts and sizes, one after the other."""
+    offsets = np.cumsum(sizes) - sizes
+    found: Ints = np.arange(sizes.sum()) + np.repeat(starts - offsets, sizes)
+    return found
+
+
+def _per_line(indexes: Ints, first: Ints) -> Ints:
+    """Count the marks of some (sorted) indexes in each line."""
+    if not len(indexes):
+        return np.zeros(len(first), np.int64)
+    return np.bincount(np.searchsorted(first, indexes, side="right") - 1, minlength=len(first))
+
+
+def _only(text: bytes, keep: Flags) -> pa.Buffer:
+    """Return the bytes of the text that are to be kept."""
+    data = pa.Array.from_buffers(pa.uint8(), len(text), [None, pa.py_buffer(text)])
+    return data.filter(_flags(keep)).buffers()[1]
+
+
+def _flags(flags: Flags) -> pa.BooleanArray:
+    """Return flags as Arrow sees them."""
+    held = pa.py_buffer(np.packbits(flags, bitorder="little"))
+    return pa.Array.from_buffers(pa.bool_(), len(flags), [None, held])
+
+
+def _bodies(text: bytes, ends: Ints, returned: Flags, sound: Flags) -> pa.StringArray:
+    """Return the sound lines without their line ends."""
+    if sound.all() and returned.all():
+        whole = pa.Array.from_buffers(pa.binary(), len(sound), [None, offsets(ends), pa.py_buffer(text)])
+        return pc.binary_slice(whole, 0, -len(b"\r\n")).view(pa.string())
+    spans = np.empty(2 * len(sound) + 1, np.int32)
+    spans[0], spans[2::2] = 0, ends
+    spans[1::2] = ends - 1 - returned
+    whole = pa.Array.from_buffers(
+        pa.binary(), len(spans) - 1, [None, pa.py_buffer(spans), pa.py_buffer(text)]
+    )
+    return whole.take(whole_numbers(2 * np.flatnonzero(sound))).view(pa.string())
+
+
+def whole_numbers(numbers: Ints) -> pa.Int64Array:
+    """Return whole numbers as Arrow sees them; `pa.array` would import pandas for it."""
+    held = pa.py_buffer(np.ascontiguousarray(numbers))
+    return pa.Array.from_buffers(pa.int64(), len(numbers), [None, held])
+
+
+def plain_numbers(numbers: pa.Int64Array | pa.Int32Array) -> Ints:
+    """Return whole numbers, none of them null, as numpy sees them; `to_numpy` would import pandas for it."""
+    held = np.frombuffer(numbers.buffers()[1], f"i{numbers.type.byte_width}")
+    return held[numbers.offset : numbers.offset + len(numbers)]
+
+
+def offsets(ends: Ints) -> pa.Buffer:
+    """Return the offsets of texts that end at some places of one buffer."""
+    offsets = np.zeros(len(ends) + 1, np.int32)
+    offsets[1:] = ends
+    return pa.py_buffer(offsets)

@@ -1,0 +1,121 @@
+"""What the lines around the names of columns are: names, units, rulers, numbers of the columns.
+
+Each line is judged by its own cells and by what the columns below it hold; where it stands is the business
+of `layout`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
+
+from showcost.readers.csv.cell_types import DATE, NUMBER, TEXT, TYPED, placeholder, shape
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_YEAR: Final = re.compile(r"(?:19|20)\d\d")
+_RULER: Final = re.compile(r"[-=_*~+:]{2,}")
+_UNIT: Final = re.compile(
+    r"""\(.{1,20}\)|\[.{1,20}\]|%|£(?:'?000s?|s|k|m|bn|\ ?million|\ ?thousand)?|€|\$|GBP|EUR|USD
+    |(?:dd?|mm?m?|y{2,4})(?:[-/. ]?(?:dd?|mm?m?|y{2,4})){2}|hh:mm(?::ss)?|yyyy
+    |(?:[numµμkMG]?(?:s|m|g|N|Pa|J|W|V|A|F|Hz|bar|mol|K|Wh|l|L)|min|h|hr|km|cm|t|ha|°|°C|°F|deg|degC|rad|rpm|dB|dBm
+       |ppm|ppb|Ohm|Ω|psu|pH|px|mi|ft|in|mph|kt|lb|kcal|tCO2e?|kVA|Nm)(?:\^?-?[23²³])?
+     (?:[/.·* ](?:[numµμk]?(?:s|m|g|l|L|h|min|K|mol)|day|yr|year|°C|kWh)(?:\^?-?[123²³])?){0,2}""",
+    re.VERBOSE,
+)
+_LEAST_NUMBERS: Final = 3
+_LEAST_COUNTED: Final = 4
+
+
+@dataclass(frozen=True)
+class Column:
+    """What the cells of a column are: `kind` of nearly all filled ones, `dense` when most are filled.
+
+    `years` says that most of them could be years, `counted` that there are rows that count through it.
+    """
+
+    kind: str = TEXT
+    dense: bool = False
+    years: bool = False
+    counted: bool = False
+
+
+def is_year(cell: str) -> bool:
+    """Tell whether a cell can be a year of our time."""
+    return _YEAR.fullmatch(cell) is not None
+
+
+def is_words(row: Sequence[str]) -> bool:
+    """Tell whether the row is made of words, as names of columns are."""
+    filled = [cell for cell in row if cell.strip()]
+    words = sum(shape(cell) == TEXT and not placeholder(cell) for cell in filled)
+    return bool(filled) and words * 5 >= len(filled) * 4 and not is_ruler(row)
+
+
+def is_names(row: Sequence[str], columns: Sequence[Column]) -> bool:
+    """Tell whether the row can name columns: by words, or by years, dates or a count over other values."""
+    return is_words(row) or _is_series(row, columns)
+
+
+def _is_series(row: Sequence[str], columns: Sequence[Column]) -> bool:
+    """Tell whether all values of the row are years that rise or fall, dates, or a count; none stands first.
+
+    A row of a table may have such values too, but not where the other rows have values of another kind, or
+    none of them counts.
+    """
+    over = [(cell.strip(), column) for cell, column in zip(row, columns, strict=False) if cell.strip()]
+    values = [(cell, column) for cell, column in over if shape(cell) != TEXT]
+    if len(values) < 2 or shape(row[0]) in TYPED or any(placeholder(cell) for cell, _ in over):  # noqa: PLR2004 -- one is no series
+        return False
+    if all(shape(cell) == DATE and column.kind != DATE for cell, column in values):
+        return len({cell for cell, _ in values}) == len(values)
+    if is_count(row) and not any(column.counted for _, column in values):
+        return any(column.kind == NUMBER for _, column in values)
+    if not all(is_year(cell) and not column.years for cell, column in values):
+        return False
+    steps = [after > before for (before, _), (after, _) in pairwise(values)]
+    same = any(after == before for (before, _), (after, _) in pairwise(values))
+    return not same and len(set(steps)) == 1 and any(column.kind == NUMBER for _, column in values)
+
+
+def is_count(row: Sequence[str]) -> bool:
+    """Tell whether the values of the row are whole numbers with one step between them: days, wavelengths."""
+    values = [cell.strip() for cell in row if shape(cell) in TYPED]
+    if len(values) < _LEAST_COUNTED or not all(value.isdecimal() and value.isascii() for value in values):
+        return False
+    steps = {int(after) - int(before) for before, after in pairwise(values)}
+    return len(steps) == 1 and steps != {0}
+
+
+def is_units(row: Sequence[str], columns: Sequence[Column]) -> bool:
+    """Tell whether the row has units of measurement and nothing else, but for marks that there is none.
+
+    They stand over values, or in brackets.
+    """
+    units = [
+        (cell.strip(), column)
+        for cell, column in zip(row, columns, strict=False)
+        if cell.strip() and not placeholder(cell)
+    ]
+    return bool(units) and all(
+        _UNIT.fullmatch(cell) and (column.kind in TYPED or cell[0] in "([") for cell, column in units
+    )
+
+
+def is_ruler(row: Sequence[str]) -> bool:
+    """Tell whether the row is a line drawn with characters."""
+    filled = [cell.strip() for cell in row if cell.strip()]
+    return bool(filled) and all(map(_RULER.fullmatch, filled))
+
+
+def numbers_columns(row: Sequence[str]) -> bool:
+    """Tell whether the row counts the columns, from 0, 1, (1) or A on, without a gap."""
+    cells = [cell.strip().strip("()[]") for cell in row]
+    if len(cells) < _LEAST_NUMBERS:
+        return False
+    counts = [[str(number) for number in range(first, first + len(cells))] for first in (0, 1)]
+    letters = [chr(ord("A") + number) for number in range(min(len(cells), 26))]
+    return cells in counts or (cells == letters)

@@ -1,0 +1,299 @@
+"""The careful lane: record by record over the whole file, with resynchronisation after stray quotes.
+
+Yields every physical record once, in order, spans without gaps. What a record means (preamble, header,
+row, footer) is decided in `reading`; here only whether its cells can be trusted.
+"""
+
+from __future__ import annotations
+
+import mmap
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from showcost.readers.csv.cell_types import TYPED, shape
+from showcost.readers.csv.grammar import BAD_CLOSE, UNCLOSED, Grammar, Parsed, count_lines
+
+if TYPE_CHECKING:
+    from showcost.readers.csv.layout import Layout
+    from showcost.readers.model import Limits
+
+SINGLE_QUOTE: Final = "a single quote mark in an unquoted cell"
+BROKEN_QUOTES: Final = frozenset((SINGLE_QUOTE, BAD_CLOSE, UNCLOSED))
+HAS_NUL: Final = "the record has NUL bytes"
+_BLOCK: Final = 2**18
+_SMALL: Final = 2**15
+_FEW_COLUMNS: Final = 2
+_MOST_INNER: Final = 200
+_MOST_DOUBLED: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One physical record, or a run of blank lines (`blanks` of them, each a record).
+
+    `start` and `end` are offsets in the plain bytes, `body` the bytes without the line end. `cells` are
+    those of a well-formed record, brought to the width of the table when `fits`. `problem` says why it
+    cannot be a row.
+    """
+
+    start: int
+    end: int
+    lines: int
+    body: bytes = b""
+    cells: tuple[bytes, ...] = ()
+    fits: bool = False
+    problem: str = ""
+    quotes: bool = False
+    blanks: int = 0
+
+
+class Scanner:
+    """Scans the plain bytes of one delivery."""
+
+    def __init__(
+        self,
+        data: mmap.mmap,
+        grammar: Grammar,
+        layout: Layout,
+        limits: Limits,
+        *,
+        encoding: str,
+        literal_quotes: bool = False,
+    ) -> None:
+        """Scan `data` with what was found out about the file.
+
+        `literal_quotes` says that quotes within unquoted cells are text in this file, as inch marks are.
+        """
+        self._encoding, self._literal_quotes = encoding, literal_quotes
+        self._data, self._grammar, self._layout = data, grammar, layout
+        self._typed = [(column, kind) for column, kind in enumerate(layout.typed) if kind in TYPED]
+        self._limit = limits.record_bytes
+        self._doubt_until = -1
+        self._in_doubt = False
+        self._quote_at = -1
+        self._before = False, -1
+        self._window, self._base, self._last = b"", 0, False
+        line_end = rb"(?:\r\n|\n|\r)" if grammar.lone_cr else rb"\r?\n"
+        blank = rb"[ \x0b\x0c]" if b"\t" in grammar.delimiter else rb"[ \t\x0b\x0c]"
+        if b" " in grammar.delimiter:
+            blank = blank.replace(b" ", b"")
+        self._blank_run = re.compile(rb"(?:" + blank + rb"*+" + line_end + rb")+")
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether a broken quote makes the lines that follow it doubtful."""
+        return self._in_doubt
+
+    def step(self, position: int, number: int) -> Found:
+        """Return the record (the `number`th of the delivery) or the blank lines that begin at `position`."""
+        held = position - self._base
+        if not 0 <= held < len(self._window):
+            held = self._load(position, _SMALL)
+        found = self._record(self._window, self._base, held, number, last=self._last)
+        if found.end < self._base + len(self._window) and not self._reaches_out(found):
+            return found
+        if not self._last and (held or len(self._window) <= _SMALL):
+            self._in_doubt, self._doubt_until = self._before
+            held = self._load(position, 2 * _BLOCK + self._limit)
+            found = self._record(self._window, self._base, held, number, last=self._last)
+            self._window = b""
+        return found
+
+    def _load(self, position: int, size: int) -> int:
+        self._base = position
+        self._window = self._data[position : position + size]
+        self._last = position + len(self._window) >= len(self._data)
+        return 0
+
+    def _reaches_out(self, found: Found) -> bool:
+        """Tell whether a record is judged by a quote that may be closed beyond the window."""
+        return found.problem == UNCLOSED and not self._last
+
+    def _record(self, window: bytes, base: int, at: int, number: int, *, last: bool) -> Found:
+        self._before = self._in_doubt, self._doubt_until
+        run = self._blank_run.match(window, at)
+        if run is not None:
+            end = run.end()
+            if not last and window[end - 1 : end + 1] == b"\r\n":
+                end += 1
+            lines = self._grammar.count_lines(window[at:end])
+            return Found(base + at, base + end, lines, blanks=lines)
+        parsed = self._grammar.parse(window, at)
+        if parsed.problem == UNCLOSED and not last and len(window) > _SMALL:
+            giant = self._giant(window, base, at, parsed)
+            if giant is not None:
+                return giant
+        end, body_end = self._grammar.line(window, at)
+        if end - at > self._limit or (end >= len(window) and not last and len(window) > _SMALL):
+            return self._endless(base + at)
+        if parsed.end - at > self._limit:
+            if not self._holds_rows(window, at, parsed.end):
+                return self._too_long(base + at, base + parsed.end)
+            parsed = Parsed(end, body_end, (), UNCLOSED, reach=parsed.end)
+        elif not parsed.problem and parsed.end >= len(window) and not last:
+            parsed = Parsed(end, body_end, (), UNCLOSED, reach=len(window))
+        return self._judge(window, base, at, parsed, number)
+
+    def _giant(self, window: bytes, base: int, at: int, parsed: Parsed) -> Found | None:
+        """Take a record whose quoted cell goes on beyond the window as one, if it does end as a row."""
+        quote = self._grammar.quote
+        closing = self._next_quote(base + len(window))
+        if closing < 0 or self._holds_rows(window, at, len(window)):
+            return None
+        rest = self._grammar.parse(quote + self._data[closing : closing + self._limit], 0)
+        if rest.problem or parsed.before + len(rest.cells) != self._layout.width:
+            return None
+        return self._too_long(base + at, closing - len(quote) + rest.end)
+
+    def _next_quote(self, start: int) -> int:
+        """Return the next quote that is not doubled; what is found is kept, so that it is sought once."""
+        quote = self._grammar.quote
+        if self._quote_at < start:
+            place = self._find(quote, start)
+            for _ in range(_MOST_DOUBLED):
+                if place < 0 or self._data[place + len(quote) : place + 2 * len(quote)] != quote:
+                    break
+                place = self._find(quote, place + 2 * len(quote))
+            self._quote_at = place if place >= 0 else len(self._data)
+        return self._quote_at if self._quote_at < len(self._data) else -1
+
+    def _find(self, quote: bytes, start: int) -> int:
+        """Seek a quote in the rest of the file without keeping the pages that are passed over."""
+        step = 64 * _BLOCK
+        for begin in range(start - start % mmap.PAGESIZE, len(self._data), step):
+            place = self._data.find(quote, max(begin, start), begin + step + len(quote) - 1)
+            if place >= 0:
+                return place
+            self._data.madvise(mmap.MADV_DONTNEED, begin, min(step, len(self._data) - begin))
+        return -1
+
+    def _too_long(self, start: int, end: int) -> Found:
+        """Reject a record beyond the limit as one, without holding it in memory."""
+        places = range(start, end, _BLOCK)
+        parts = (self._data[place : min(place + _BLOCK, end)] for place in places)
+        lines = count_lines(parts, lone_cr=self._grammar.lone_cr)
+        body = self._data[start : start + self._limit].rstrip(b"\r\n")
+        return Found(start, end, lines, body, problem=f"the record is longer than {self._limit} bytes")
+
+    def _endless(self, start: int) -> Found:
+        """Take a line beyond the limit as one rejected record."""
+        data, position = self._data, start
+        while True:
+            block = data[position : position + _BLOCK]
+            end, _ = self._grammar.line(block, 0)
+            if end < len(block) or block.endswith((b"\n", b"\r")) or position + len(block) >= len(data):
+                break
+            position += len(block)
+        end += position
+        if data[end - 1 : end + 1] == b"\r\n":
+            end += 1
+        return self._too_long(start, end)
+
+    def _judge(self, window: bytes, base: int, at: int, parsed: Parsed, number: int) -> Found:
+        """Decide whether the cells of a parsed record can be trusted, and how far it really goes."""
+        in_table = number >= self._layout.first_row
+        problem = parsed.problem
+        if problem:
+            self._in_doubt = True
+            self._doubt_until = max(self._doubt_until, base + parsed.reach)
+            return self._found(window, base, at, parsed, problem=problem)
+        cells = self._layout.fit(parsed.cells)
+        plain = not parsed.quoted and not self._grammar.escape
+        lines = 1 if plain else self._grammar.count_lines(window[at : parsed.end])
+        if in_table and lines > 2 and self._holds_rows(window, at, parsed.end):  # noqa: PLR2004
+            if cells is None:
+                self._in_doubt = True
+                self._doubt_until = max(self._doubt_until, base + parsed.end)
+                end, body_end = self._grammar.line(window, at)
+                return self._found(window, base, at, Parsed(end, body_end, ()), problem=UNCLOSED)
+            problem = "a quoted cell holds what may be records of its own"
+        problem = problem or self._quote_problem(parsed)
+        if self._in_doubt and not problem:
+            problem = self._settle_doubt(base + parsed.end, parsed, cells, lines)
+        return self._found(window, base, at, parsed, problem=problem, lines=lines, cells=cells)
+
+    def _found(
+        self,
+        window: bytes,
+        base: int,
+        at: int,
+        parsed: Parsed,
+        *,
+        problem: str,
+        lines: int = 1,
+        cells: object = None,
+    ) -> Found:
+        body = window[at : parsed.body_end]
+        fits = cells is not None and not problem
+        if not problem and b"\0" in body:
+            problem, fits = HAS_NUL, False
+        kept = tuple(cells) if isinstance(cells, (tuple, list)) and fits else parsed.cells
+        return Found(
+            base + at, base + parsed.end, lines, body, kept, fits=fits, problem=problem, quotes=parsed.quoted
+        )
+
+    def _quote_problem(self, parsed: Parsed) -> str:
+        """Name what is wrong with quotes in unquoted cells; balanced ones are text."""
+        if not parsed.stray:
+            return ""
+        quote = self._grammar.quote
+        if self._grammar.blanks_before_quote(parsed.cells):
+            return "blanks before an opening quote"
+        if self._literal_quotes:
+            return ""
+        odd = any(cell.count(quote) % 2 for cell in parsed.cells)
+        return SINGLE_QUOTE if odd else ""
+
+    def _settle_doubt(self, end: int, parsed: Parsed, cells: object, lines: int) -> str:
+        """After a broken quote, trust a record again only when it is a row beyond doubt."""
+        if cells is None:
+            return f"{len(parsed.cells)} cells within the reach of a quote that is not closed"
+        if parsed.stray or (lines > 1 and end <= self._doubt_until) or not self._believes(end, parsed):
+            return "within the reach of a quote that is not closed"
+        return ""
+
+    def trusts(self, start: int, end: int) -> bool:
+        """After a broken quote, tell whether a line that is a row by itself is one beyond doubt."""
+        return self._believes(end, self._grammar.parse(self._data[start:end], 0))
+
+    def _believes(self, end: int, parsed: Parsed) -> bool:
+        """Tell whether a record is plausible, and end the doubt with one behind its reach or with quotes."""
+        if not self._plausible(parsed.cells):
+            return False
+        if end > self._doubt_until or parsed.quoted:
+            self._in_doubt = False
+        return True
+
+    def _plausible(self, cells: tuple[bytes, ...]) -> bool:
+        """Tell whether most cells have the shapes of their columns, and are enough to tell."""
+        checked = fitting = 0
+        for column, kind in self._typed:
+            cell = cells[column].strip() if column < len(cells) else b""
+            if cell:
+                checked += 1
+                fitting += shape(cell.decode(self._encoding, "replace")) == kind
+                if fitting * 2 > len(self._typed):
+                    return True
+        return fitting * 2 > checked if checked else len(cells) > _FEW_COLUMNS
+
+    def _holds_rows(self, window: bytes, at: int, stop: int) -> bool:
+        """Tell whether the whole lines within a record are by themselves mostly rows of the table."""
+        position, _ = self._grammar.line(window, at)
+        inner = rows = 0
+        while inner < _MOST_INNER:
+            end, _ = self._grammar.line(window, position)
+            if end >= stop:
+                break
+            line = self._grammar.parse(window, position)
+            rows += (
+                line.end == end
+                and not line.problem
+                and not line.stray
+                and self._layout.fit(line.cells) is not None
+                and any(map(bytes.strip, line.cells))
+                and self._plausible(line.cells)
+            )
+            position = end
+            inner += 1
+        return rows * 2 > inner

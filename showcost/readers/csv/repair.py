@@ -1,0 +1,194 @@
+"""Reading a record whose marks are wrong, when only one reading of it is possible.
+
+A record with one delimiter too many, one too few, or another delimiter than the rest is read only if
+exactly one way of putting it right gives every column cells of the kind that the rest of the file has
+there. So is one with a quote mark too many, if it stands in a cell of a column whose cells have a kind in
+which there is none. Anything less stays rejected: a reader of money does not guess. What is no mark is never
+changed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from showcost.readers.csv.grammar import Grammar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+_ENOUGH_ROWS: Final = 20
+_MOST_SHAPES: Final = 8
+_MOST_WORDS: Final = 20
+_SEEN_EACH: Final = 3
+_ENOUGH_STRICT: Final = 3
+_LONGEST: Final = 4096
+_MOST_QUOTES: Final = 9
+_MOST_TRIED: Final = 1_000
+"""A file with more ragged records than this is broken as a whole, and no longer evidence of itself."""
+_OTHERS: Final = (";", "\t", "|", ",")
+_KINDS: Final = (
+    re.compile(r"[-+]?\d+"),
+    re.compile(r"[-+]?\d+[.,]\d\d"),
+    re.compile(r"[-+]?\d+[.,]\d+"),
+    re.compile(r"[£$€]?-?\d{1,3}(?:,\d{3})*\.\d\d"),
+    re.compile(r"https?://[^\s\"',;|]+"),
+    re.compile(r"[^\s@\"',;|]+@[\w.-]+\.\w+"),
+)
+
+
+@dataclass(frozen=True)
+class _Profile:
+    """What the cells of one column are: words of a short list, shapes, a kind, or any text at all."""
+
+    empties: bool = True
+    words: frozenset[str] = frozenset()
+    shapes: frozenset[str] = frozenset()
+    kind: re.Pattern[str] | None = None
+
+    @property
+    def strict(self) -> bool:
+        return bool(self.words or self.shapes or self.kind)
+
+    def takes(self, cell: str) -> bool:
+        if not cell:
+            return self.empties
+        if self.words:
+            return cell in self.words
+        if self.shapes:
+            return _outline(cell) in self.shapes
+        return self.kind is None or self.kind.fullmatch(cell) is not None
+
+
+def _outline(cell: str) -> str:
+    """Return the cell with each digit as 9 and each letter as A."""
+    return re.sub(r"[^\W\d_]", "A", re.sub(r"\d", "9", cell))
+
+
+def _profile(cells: Sequence[str]) -> _Profile:
+    filled = [cell for cell in cells if cell]
+    empties = len(filled) < len(cells)
+    if len(filled) < _ENOUGH_ROWS:
+        return _Profile(empties or not filled)
+    words = Counter(filled)
+    if len(words) <= _MOST_WORDS and min(words.values()) >= _SEEN_EACH and len(filled) >= len(words) * 5:
+        return _Profile(empties, words=frozenset(words))
+    shapes = Counter(map(_outline, filled))
+    has_digits = all(any(char.isdigit() for char in cell) for cell in filled)
+    if has_digits and len(shapes) <= _MOST_SHAPES and min(shapes.values()) >= _SEEN_EACH:
+        return _Profile(empties, shapes=frozenset(shapes))
+    kind = next((kind for kind in _KINDS if all(map(kind.fullmatch, filled))), None)
+    return _Profile(empties, kind=kind)
+
+
+class Mender:
+    """Knows the columns of one file from a sample of its sound rows."""
+
+    def __init__(self, rows: Iterable[Sequence[str]], width: int, grammar: Grammar, encoding: str) -> None:
+        """Learn the columns from rows that have the right number of cells."""
+        sound = [row for row in rows if len(row) == width]
+        self._width, self._grammar, self._encoding = width, grammar, encoding
+        self._profiles = [_profile([row[c] for row in sound]) for c in range(width)] if sound else []
+        strict = sum(profile.strict for profile in self._profiles)
+        able = len(sound) >= _ENOUGH_ROWS and strict >= _ENOUGH_STRICT and strict * 2 >= width
+        self._left = _MOST_TRIED if able else 0
+        delimiter = grammar.delimiter.decode(encoding)
+        self._delimiter = delimiter
+        self._quotes_delimiters = any(delimiter in cell for row in sound for cell in row if delimiter)
+        self._others = (
+            [
+                Grammar(other, grammar.quote.decode(encoding), "", encoding=encoding, lone_cr=grammar.lone_cr)
+                for other in _OTHERS
+                if other != delimiter
+            ]
+            if able
+            else []
+        )
+
+    @property
+    def is_able(self) -> bool:
+        """Whether the file is regular enough, and not too much of it was tried already."""
+        return self._left > 0
+
+    def mend(self, body: bytes, cells: Sequence[bytes]) -> tuple[tuple[bytes, ...], str] | None:
+        """Return the cells of a ragged but well-formed record and what was put right, or None."""
+        if self._left <= 0 or len(body) > _LONGEST:
+            return None
+        self._left -= 1
+        try:
+            texts = [cell.decode(self._encoding) for cell in cells]
+        except UnicodeDecodeError:
+            return None
+        if len(cells) == 1:
+            return self._other_delimiter(body)
+        if len(cells) == self._width + 1 and self._quotes_delimiters:
+            return self._one(self._without_one(texts), "an extra delimiter was left out")
+        if len(cells) == self._width - 1:
+            return self._one(self._split_once(texts), "a missing delimiter was put in")
+        return None
+
+    def mend_quote(self, body: bytes) -> tuple[tuple[bytes, ...], str] | None:
+        """Return the cells of a record with a broken quote and what was put right, or None."""
+        quote = self._grammar.quote
+        if self._left <= 0 or len(body) > _LONGEST or not quote or body.count(quote) > _MOST_QUOTES:
+            return None
+        self._left -= 1
+        readings = set()
+        for place in (match.start() for match in re.finditer(re.escape(quote), body)):
+            before = self._grammar.parse(body[:place], 0)
+            column = len(before.cells) - 1
+            if before.problem or not 0 <= column < self._width or not self._profiles[column].strict:
+                continue
+            parsed = self._grammar.parse(body[:place] + body[place + len(quote) :], 0)
+            if parsed.problem or parsed.stray or len(parsed.cells) != self._width:
+                continue
+            cells = tuple(cell.decode(self._encoding, "replace") for cell in parsed.cells)
+            if cells[column] and self._fits(cells):
+                readings.add(cells)
+        return self._one(readings, "a quote mark too many was left out")
+
+    def _one(self, readings: set[tuple[str, ...]], what: str) -> tuple[tuple[bytes, ...], str] | None:
+        if len(readings) != 1:
+            return None
+        return tuple(cell.encode(self._encoding) for cell in readings.pop()), what
+
+    def _fits(self, cells: Sequence[str]) -> bool:
+        return all(profile.takes(cell) for profile, cell in zip(self._profiles, cells, strict=True))
+
+    def _without_one(self, cells: Sequence[str]) -> set[tuple[str, ...]]:
+        return {
+            reading
+            for index, cell in enumerate(cells)
+            if not cell and self._fits(reading := (*cells[:index], *cells[index + 1 :]))
+        }
+
+    def _split_once(self, cells: Sequence[str]) -> set[tuple[str, ...]]:
+        profiles = self._profiles
+        last = len(cells)
+        fits_before = [True]
+        for profile, cell in zip(profiles, cells, strict=False):
+            fits_before.append(fits_before[-1] and profile.takes(cell))
+        fits_after = [True] * (last + 1)
+        for index in range(last - 1, -1, -1):
+            fits_after[index] = fits_after[index + 1] and profiles[index + 1].takes(cells[index])
+        readings = set()
+        for index, cell in enumerate(cells):
+            if fits_before[index] and fits_after[index + 1]:
+                for place in range(len(cell) + 1):
+                    left, right = cell[:place], cell[place:]
+                    if profiles[index].takes(left) and profiles[index + 1].takes(right):
+                        readings.add((*cells[:index], left, right, *cells[index + 1 :]))
+        return readings
+
+    def _other_delimiter(self, body: bytes) -> tuple[tuple[bytes, ...], str] | None:
+        readings = set()
+        for grammar in self._others:
+            parsed = grammar.parse(body, 0)
+            if parsed.problem or parsed.stray or len(parsed.cells) != self._width or parsed.end != len(body):
+                continue
+            cells = tuple(cell.decode(self._encoding, "replace") for cell in parsed.cells)
+            if self._fits(cells):
+                readings.add(cells)
+        return self._one(readings, "another delimiter was used")

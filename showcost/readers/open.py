@@ -1,0 +1,251 @@
+"""Opening a delivery: from a path and hints to a reading, in the order in which things are settled.
+
+Container, then encoding, then form, then layout; each of them is a module of its own.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from showcost.config.feed import normal_header
+from showcost.readers.csv.cell_types import TEXT, shape
+from showcost.readers.csv.dialect import detect_form, records
+from showcost.readers.csv.grammar import Grammar
+from showcost.readers.csv.layout import Row, find_layout
+from showcost.readers.csv.repair import Mender
+from showcost.readers.csv.table import Known, TableReading
+from showcost.readers.json_items import JsonReading
+from showcost.readers.model import Dialect, Hints, Limits
+from showcost.readers.reading import Reading, unreadable
+from showcost.readers.source import Plain, UnreadableError, decompress, kind_of, to_plain
+from showcost.readers.ubl import UblReading, looks_like_ubl, no_documents
+from showcost.readers.workbook import OtherSheet, to_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from showcost.config.items import ItemMapping
+
+_HEAD: Final = 2**17
+_PIECE: Final = 2**16
+_MOST_HEAD_RECORDS: Final = 1_000
+_MOST_HEADER_RECORDS: Final = 50
+_SEVERAL: Final = 3
+_LIMITS: Final = Limits()
+NO_HINTS: Final = Hints()
+"""Nothing is known of the delivery: all is found out."""
+
+
+def read_delivery(
+    path: Path,
+    *,
+    format: str = "csv",  # noqa: A002
+    hints: Hints = NO_HINTS,
+    items: ItemMapping | None = None,
+    may_be_empty: bool = False,
+    work_dir: Path | None = None,
+    limits: Limits = _LIMITS,
+) -> Reading:
+    """Open a delivery for reading.
+
+    `format` is what the feed expects ("csv", "xlsx" or "ubl"); what the bytes are decides, and a
+    difference is among the assumptions; but where e-invoices are expected, text is taken as nothing else.
+    With `items` the delivery is a page of JSON. One of e-invoices that `may_be_empty`, as a page of an API,
+    has no records if it has no bytes; any other empty file is refused. `work_dir` is where temporary files
+    may go. Content never raises: what cannot be read gives a reading with one rejection of the whole file
+    (SC-FIL-001). OSError is raised when the file itself cannot be opened.
+    """
+    folder = tempfile.TemporaryDirectory(prefix="reading-", dir=work_dir)
+    size = path.stat().st_size
+    try:
+        if items is not None:
+            return _page(path, items, limits, folder)
+        if may_be_empty and format == "ubl" and not size:
+            folder.cleanup()
+            return no_documents()
+        return _open(path, format, hints, limits, folder)
+    except UnreadableError as error:
+        with path.open("rb") as file:
+            raw = file.read(limits.rejected_raw_bytes)
+        return unreadable(str(error), size, raw, folder)
+    except BaseException:
+        folder.cleanup()
+        raise
+
+
+def _open(
+    path: Path, expected: str, hints: Hints, limits: Limits, folder: tempfile.TemporaryDirectory[str]
+) -> Reading:
+    place = Path(folder.name)
+    notes: list[str] = []
+    others: tuple[OtherSheet, ...] = ()
+    kind = kind_of(path)
+    if kind in {"gzip", "zip", "zstd"}:
+        path = decompress(path, kind, place, limits)
+        notes.append(f"the delivery is compressed ({kind})")
+        kind = kind_of(path)
+    if kind == "text" and (expected == "ubl" or looks_like_ubl(_head(path))):
+        return _e_invoice(path, limits, folder)
+    if kind == "workbook":
+        sheets = to_text(path, place, hints, limits)
+        text, others = sheets.path, sheets.others
+        notes.extend(sheets.notes)
+        if expected != "xlsx":
+            notes.append("the delivery is a workbook, not a text file")
+        hints = replace(hints, encoding="utf-8", delimiter=",", quote='"', escape="")
+        plain = Plain(text, text, "utf-8", sure=True, bom=0, size=text.stat().st_size)
+    elif kind == "text":
+        plain = to_plain(path, place, hints.encoding)
+        if expected == "xlsx":
+            notes.append("the delivery is a text file, not a workbook")
+    else:
+        raise UnreadableError("the delivery is compressed more than once")
+    return _table(plain, hints, limits, folder, notes, others)
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(_HEAD)
+
+
+def _e_invoice(path: Path, limits: Limits, folder: tempfile.TemporaryDirectory[str]) -> Reading:
+    if path.stat().st_size > limits.xml_bytes:
+        raise UnreadableError(f"the e-invoice is larger than {limits.xml_bytes} bytes")
+    reading = UblReading(path.read_bytes(), limits)
+    folder.cleanup()
+    return reading
+
+
+def _page(
+    path: Path, items: ItemMapping, limits: Limits, folder: tempfile.TemporaryDirectory[str]
+) -> Reading:
+    kind = kind_of(path)
+    if kind in {"gzip", "zip", "zstd"}:
+        path = decompress(path, kind, Path(folder.name), limits)
+    size = path.stat().st_size
+    if size > limits.json_bytes:
+        raise UnreadableError(f"{size} bytes of JSON, more than {limits.json_bytes}")
+    with folder:
+        return JsonReading(path.read_bytes(), items, limits)
+
+
+def _table(
+    plain: Plain,
+    hints: Hints,
+    limits: Limits,
+    folder: tempfile.TemporaryDirectory[str],
+    notes: Sequence[str],
+    other_sheets: tuple[OtherSheet, ...],
+) -> Reading:
+    pieces = _sample(plain)
+    if not any(piece.strip() for piece in pieces):
+        raise UnreadableError("the file has no content")
+    form = detect_form(pieces, plain.encoding, hints)
+    grammar = Grammar(form.delimiter, form.quote, form.escape, encoding=plain.encoding, lone_cr=form.lone_cr)
+    sample = _parse(pieces, grammar, plain.encoding)
+    layout = find_layout(sample.head, sample.others, hints)
+    if layout.width > limits.columns:
+        raise UnreadableError(f"the table has {layout.width} columns, more than {limits.columns}")
+    if any(len(name) > limits.name_characters for name in layout.columns):
+        raise UnreadableError(f"the first line has a name of more than {limits.name_characters} characters")
+    dialect = Dialect(
+        plain.wide or plain.encoding,
+        plain.sure,
+        form.delimiter,
+        form.quote,
+        form.escape,
+        form.newlines,
+        layout.header_records,
+        (),
+        (),
+        layout.columns,
+        layout.header_sure,
+        form.confidence,
+        (*notes, *plain.notes, *form.notes, *layout.assumptions),
+    )
+    rows = [
+        row for row in (*sample.head[layout.first_row - 1 :], *sample.others) if row not in sample.doubtful
+    ]
+    mender = Mender(rows, layout.width, grammar, plain.encoding)
+    known = Known(
+        dialect,
+        layout,
+        grammar,
+        plain,
+        limits,
+        mender,
+        literal_quotes=sample.literal_quotes,
+        totals_are_rows=hints.totals_are_rows,
+        total_labels=frozenset(map(normal_header, hints.total_labels)),
+        other_sheets=other_sheets,
+    )
+    return TableReading(known, folder)
+
+
+def _sample(plain: Plain) -> list[bytes]:
+    """Return the head of the file, and whole lines from its middle and its end."""
+    begin = 0 if plain.wide else plain.bom
+    size = plain.path.stat().st_size
+    with plain.path.open("rb") as file:
+        file.seek(begin)
+        if size - begin <= _HEAD + 2 * _PIECE:
+            return [file.read()]
+        pieces = [_whole_lines(file.read(_HEAD), first=True)]
+        for offset in (size // 2, size - _PIECE):
+            file.seek(offset)
+            pieces.append(_whole_lines(file.read(_PIECE), first=False, last=offset + _PIECE >= size))
+    return [piece for piece in pieces if piece]
+
+
+def _whole_lines(block: bytes, *, first: bool, last: bool = False) -> bytes:
+    mark = b"\n" if b"\n" in block else b"\r"
+    start = 0 if first else block.find(mark) + 1
+    end = len(block) if last else block.rfind(mark) + 1
+    return block[start:end] or (block if first else b"")
+
+
+@dataclass(frozen=True)
+class _Sample:
+    """The records of the sample as text; malformed ones are empty, but for what may be a header.
+
+    `doubtful` are those with a quote in an unquoted cell, where that is not usual in the file.
+    """
+
+    head: list[Row]
+    others: list[Row]
+    literal_quotes: bool
+    doubtful: set[Row]
+
+
+def _parse(pieces: Sequence[bytes], grammar: Grammar, encoding: str) -> _Sample:
+    stray, doubled, rows, doubtful = 0, False, [], set()
+    for piece in pieces:
+        part: list[Row] = []
+        position = 0
+        for parsed in records(grammar, [piece]):
+            stray += parsed.stray
+            doubled = doubled or (parsed.quoted and any(grammar.quote in cell for cell in parsed.cells))
+            cells = tuple(cell.decode(encoding, "replace") for cell in parsed.cells)
+            if parsed.problem and len(part) < _MOST_HEADER_RECORDS and piece is pieces[0]:
+                cells = _words_of(piece[position : parsed.body_end], grammar, encoding)
+            part.append(cells)
+            if parsed.stray:
+                doubtful.add(cells)
+            position = parsed.end
+            if len(part) >= _MOST_HEAD_RECORDS:
+                break
+        rows.append(part)
+    others = [row for part in rows[1:] for row in part]
+    literal = stray >= _SEVERAL and not doubled
+    return _Sample(rows[0], others, literal, set() if literal else doubtful)
+
+
+def _words_of(line: bytes, grammar: Grammar, encoding: str) -> Row:
+    """Split a line with a broken quote at its delimiters when it is all words: it may be the header."""
+    text = line.decode(encoding, "replace").replace(grammar.quote.decode(encoding), "")
+    delimiter = grammar.delimiter.decode(encoding)
+    cells = text.split(delimiter) if delimiter else [text]
+    return tuple(cells) if all(shape(cell) == TEXT for cell in cells) and len(cells) > 1 else ()

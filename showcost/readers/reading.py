@@ -1,0 +1,146 @@
+"""One reading of a delivery as its user sees it: its form, records in batches, rejected records, counts.
+
+How the records of a table come about is in `table`.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import tempfile
+from typing import IO, TYPE_CHECKING, Final, Self
+
+import pyarrow as pa
+
+from showcost.readers.model import (
+    FILE_UNREADABLE,
+    RECORD_SCHEMA,
+    Counts,
+    Dialect,
+    Rejected,
+    TextRecord,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class RejectedLog:
+    """The rejected records of a reading, kept on disk beyond a few megabytes; iterate it any time."""
+
+    _ENTRY: Final = struct.Struct("<qqqqII")
+    _HELD: Final = 2**20
+
+    def __init__(self) -> None:
+        """Begin an empty log."""
+        self._file: IO[bytes] | None = None
+        self._held = bytearray()
+        self._codes: dict[str, int] = {}
+        self._details: dict[str, int] = {}
+        self._count = 0
+
+    def add(self, rejected: Rejected) -> None:
+        """Append a rejected record; its raw bytes are kept with it."""
+        code = self._codes.setdefault(rejected.code, len(self._codes))
+        detail = self._details.setdefault(rejected.detail, len(self._details))
+        self._held += self._ENTRY.pack(
+            rejected.record, rejected.start, rejected.end, len(rejected.raw), code, detail
+        )
+        self._held += rejected.raw
+        self._count += 1
+        if len(self._held) >= self._HELD:
+            self._write_out()
+
+    def _write_out(self) -> None:
+        if self._file is None:
+            self._file = tempfile.TemporaryFile()  # noqa: SIM115
+        self._file.seek(0, 2)
+        self._file.write(self._held)
+        self._held.clear()
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[Rejected]:
+        """Yield the rejected records in the order of the delivery."""
+        if self._file is None:
+            yield from self._entries(io.BytesIO(self._held), self._count)
+            return
+        self._write_out()
+        self._file.seek(0)
+        yield from self._entries(self._file, self._count)
+
+    def _entries(self, file: IO[bytes], count: int) -> Iterator[Rejected]:
+        codes, details = list(self._codes), list(self._details)
+        for _ in range(count):
+            record, start, end, size, code, detail = self._ENTRY.unpack(file.read(self._ENTRY.size))
+            yield Rejected(record, start, end, codes[code], details[detail], file.read(size))
+
+    def close(self) -> None:
+        """Give the space back."""
+        self._held.clear()
+        if self._file is not None:
+            self._file.close()
+
+
+class Reading:
+    """What was read of one delivery.
+
+    `header` has the names as they stand in the delivery, `width` is the number of cells of every record; the
+    two differ only where `dialect.header_sure` is False. Iterate `records` once: it yields Arrow record
+    batches (`RECORD_SCHEMA`) of bounded size. `rejected`, `mended` (record numbers and what was put right),
+    `footer`, `counts` and the complete `dialect` are final when `records` is exhausted. Use as a context
+    manager or call `close`: a reading may hold temporary files.
+    """
+
+    def __init__(self, dialect: Dialect, header: tuple[str, ...], width: int | None = None) -> None:
+        """Begin a reading of which only the form is known; as wide as the header where nothing is said."""
+        self.dialect, self.header = dialect, header
+        self.width = len(header) if width is None else width
+        self.rejected = RejectedLog()
+        self.preamble: list[TextRecord] = []
+        self.header_lines: list[TextRecord] = []
+        self.mended: list[tuple[int, str]] = []
+        self.footer: list[TextRecord] = []
+        self.counts = Counts()
+        self.finished = False
+        self._batches: Iterator[pa.RecordBatch] = iter(())
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+
+    @property
+    def records(self) -> Iterator[pa.RecordBatch]:
+        """The accepted records; the same iterator each time, so what was taken is not yielded again.
+
+        Raises IntegrityError at its end when not every byte and line of the delivery is accounted for.
+        """
+        return self._batches
+
+    def table(self) -> pa.Table:
+        """Read all that is left into one table: for small deliveries and tests."""
+        return pa.Table.from_batches(list(self.records), schema=RECORD_SCHEMA)
+
+    def close(self) -> None:
+        """Remove the temporary files."""
+        self._batches = iter(())
+        self.rejected.close()
+        if self._folder is not None:
+            self._folder.cleanup()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def unreadable(
+    why: str, size: int, raw: bytes, folder: tempfile.TemporaryDirectory[str] | None = None
+) -> Reading:
+    """Return the reading of a delivery that is no table: one rejection of the whole file."""
+    dialect = Dialect("", encoding_sure=False, delimiter="", quote="", escape="", confidence=0)
+    reading = Reading(dialect, ())
+    reading._folder = folder  # noqa: SLF001
+    reading.rejected.add(Rejected(0, 0, size, FILE_UNREADABLE, why, raw))
+    reading.counts = Counts(rejected=1, bytes=size)
+    reading.finished = True
+    return reading

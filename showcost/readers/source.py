@@ -1,0 +1,313 @@
+"""From a delivery on disk to plain bytes on disk: what it is, decompression, limits, encoding.
+
+Says whether the bytes can be a table of text at all. Knows nothing of delimiters or records.
+"""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import re
+import tempfile
+import zipfile
+import zlib
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol
+
+import zstandard
+
+if TYPE_CHECKING:
+    from showcost.readers.model import Limits
+
+_BLOCK: Final = 2**20
+_PROBE: Final = 2**16
+_ZIP: Final = b"PK\x03\x04"
+_GZIP: Final = b"\x1f\x8b"
+_ZSTD: Final = b"\x28\xb5\x2f\xfd"
+_OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_FOREIGN: Final = (
+    (b"%PDF", "a PDF document"),
+    (b"{\\rtf", "a rich text document"),
+    (b"\x89PNG", "an image"),
+    (b"\xff\xd8\xff", "an image"),
+    (b"GIF8", "an image"),
+    (b"\x7fELF", "a program"),
+    (b"MZ\x90", "a program"),
+    (b"PAR1", "a Parquet file"),
+    (b"SQLite format 3", "a database"),
+    (b"7z\xbc\xaf", "a 7z archive"),
+    (b"Rar!", "a RAR archive"),
+    (b"BZh", "a bzip2 file"),
+    (b"\xfd7zXZ", "an xz file"),
+    (b"\xff\xfe\x00\x00", "text in UTF-32"),
+    (b"\x00\x00\xfe\xff", "text in UTF-32"),
+)
+_MARKUP: Final = re.compile(
+    rb"(?i)\s*<(?:!doctype|html|head|body|table|meta|script|\?xml|!--|[a-z][\w.-]*(?::[\w.-]+)?[\s/>])"
+)
+_CONTROL: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x7f]")
+_DENSE: Final = 0.02
+"""The share of control characters from which on bytes are taken to be no text."""
+
+
+class _Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
+class UnreadableError(Exception):
+    """The delivery cannot be read as what it should be; its text says why. It stays within `ingest`."""
+
+
+@dataclass(frozen=True)
+class Plain:
+    """The bytes to parse.
+
+    `path` holds them in an encoding in which ASCII stands for itself. `wide` is "" or the UTF-16 form
+    that they were transcoded from, with `source` the file in that form: places are then counted in it.
+    `bom` is the number of bytes of the byte order mark at the start of the source.
+    """
+
+    path: Path
+    source: Path
+    encoding: str
+    sure: bool
+    bom: int
+    size: int
+    wide: str = ""
+    notes: tuple[str, ...] = ()
+
+
+def kind_of(path: Path) -> str:
+    """Tell what the file is by its first bytes: text, workbook, gzip, zip or zstd.
+
+    Raises UnreadableError for an empty file and for formats that are no table of text.
+    """
+    with path.open("rb") as file:
+        head = file.read(_PROBE)
+    if not head:
+        raise UnreadableError("the file is empty")
+    for magic, name in _FOREIGN:
+        if head.startswith(magic):
+            raise UnreadableError(f"the file is {name}, not a table")
+    if head.startswith(_OLE):
+        return "workbook"
+    if head.startswith(_ZIP):
+        return "workbook" if _is_workbook(path) else "zip"
+    if head.startswith(_GZIP):
+        return "gzip"
+    if head.startswith(_ZSTD):
+        return "zstd"
+    return "text"
+
+
+def _is_workbook(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (zipfile.BadZipFile, OSError, ValueError) as error:
+        raise UnreadableError("the zip archive is damaged") from error
+    return any(name.startswith("xl/workbook") or name == "content.xml" for name in names)
+
+
+def decompress(path: Path, kind: str, folder: Path, limits: Limits) -> Path:
+    """Write the decompressed delivery into `folder` and return its path.
+
+    Raises UnreadableError when it is damaged, has more than one member or exceeds the limits.
+    """
+    allowed = min(
+        limits.payload_bytes,
+        max(limits.expansion_floor_bytes, path.stat().st_size * limits.expansion_ratio),
+    )
+    try:
+        if kind == "gzip":
+            with gzip.open(path) as stream:
+                return _spool(stream, folder, allowed)
+        if kind == "zstd":
+            with (
+                path.open("rb") as raw,
+                zstandard.ZstdDecompressor(max_window_size=2**27).stream_reader(
+                    raw, read_across_frames=True
+                ) as stream,
+            ):
+                return _spool(stream, folder, allowed)
+        with zipfile.ZipFile(path) as archive, archive.open(_only_member(archive)) as stream:
+            return _spool(stream, folder, allowed)
+    except (
+        OSError,
+        EOFError,
+        ValueError,
+        NotImplementedError,
+        RuntimeError,
+        zlib.error,
+        zipfile.BadZipFile,
+        zstandard.ZstdError,
+    ) as error:
+        raise UnreadableError(f"the {kind} file is damaged or encrypted") from error
+
+
+def _only_member(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
+    members = [m for m in archive.infolist() if not m.is_dir() and not m.filename.startswith("__MACOSX/")]
+    if len(members) != 1:
+        raise UnreadableError(f"the zip archive has {len(members)} members, one is expected")
+    return members[0]
+
+
+def _spool(stream: _Readable, folder: Path, allowed: int) -> Path:
+    written = 0
+    with tempfile.NamedTemporaryFile(dir=folder, prefix="plain-", delete=False) as out:
+        while block := stream.read(_BLOCK):
+            written += len(block)
+            if written > allowed:
+                raise UnreadableError(f"the delivery expands beyond the limit of {allowed} bytes")
+            out.write(block)
+    return Path(out.name)
+
+
+def to_plain(path: Path, folder: Path, encoding: str | None) -> Plain:
+    """Settle the encoding over the whole file, and transcode UTF-16 into a file in `folder`.
+
+    Raises UnreadableError for markup, for binary content and for a hinted encoding that is not known.
+    """
+    with path.open("rb") as file:
+        head = file.read(_PROBE)
+    if not head:
+        raise UnreadableError("the file is empty")
+    size = path.stat().st_size
+    wide = _wide_form(head, encoding)
+    if wide:
+        return _from_wide(path, folder, wide, size)
+    _refuse_foreign(head)
+    bom = len(codecs.BOM_UTF8) if head.startswith(codecs.BOM_UTF8) else 0
+    if encoding is not None:
+        return Plain(path, path, _known(encoding), sure=True, bom=bom, size=size)
+    name, sure, notes = _narrow_form(path, bom=bool(bom))
+    return Plain(path, path, name, sure=sure, bom=bom, size=size, notes=notes)
+
+
+def _known(encoding: str) -> str:
+    try:
+        name = codecs.lookup(encoding).name
+        if 'a,";\n'.encode(name) != b'a,";\n':
+            raise UnreadableError(f"the encoding {name} is not supported")
+    except (LookupError, UnicodeError) as error:
+        raise UnreadableError("the encoding that the feed states is not known") from error
+    return {"utf-8-sig": "utf-8", "ascii": "utf-8", "iso8859-1": "iso-8859-1"}.get(name, name)
+
+
+def _refuse_foreign(head: bytes) -> None:
+    text = head.removeprefix(codecs.BOM_UTF8)
+    if _MARKUP.match(text):
+        raise UnreadableError("the file is a web page or markup, not a table")
+    if len(_CONTROL.findall(text)) > _DENSE * len(text):
+        raise UnreadableError("the file is binary, not text")
+
+
+def _wide_form(head: bytes, encoding: str | None) -> str:
+    """Recognise UTF-16 by its byte order mark, by the hint, or by where its zero bytes stand."""
+    if head.startswith(codecs.BOM_UTF16_LE):
+        return "utf-16-le"
+    if head.startswith(codecs.BOM_UTF16_BE):
+        return "utf-16-be"
+    if encoding is not None:
+        name = encoding.lower().replace("_", "-")
+        return {
+            "utf-16": "utf-16-le",
+            "utf-16-le": "utf-16-le",
+            "utf-16-be": "utf-16-be",
+            "utf-16le": "utf-16-le",
+            "utf-16be": "utf-16-be",
+        }.get(name, "")
+    even, odd = head[0::2].count(0), head[1::2].count(0)
+    half, many = len(head) // 2, 0.4
+    if half and odd > many * half and even < _DENSE * half:
+        return "utf-16-le"
+    if half and even > many * half and odd < _DENSE * half:
+        return "utf-16-be"
+    return ""
+
+
+def _from_wide(path: Path, folder: Path, wide: str, size: int) -> Plain:
+    """Transcode to UTF-8, unit by unit: unpaired surrogates survive, so that places can be mapped back."""
+    with (
+        path.open("rb") as file,
+        tempfile.NamedTemporaryFile(dir=folder, prefix="plain-", delete=False) as out,
+    ):
+        bom = 2 if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else 0
+        file.seek(bom)
+        decoder = codecs.getincrementaldecoder(wide)("surrogatepass")
+        first = True
+        while block := file.read(_BLOCK):
+            try:
+                text = decoder.decode(block)
+            except UnicodeDecodeError as error:
+                raise UnreadableError("the file is damaged UTF-16") from error
+            data = text.encode("utf-8", "surrogatepass")
+            if first:
+                _refuse_foreign(data[:_PROBE])
+                first = False
+            out.write(data)
+        if decoder.getstate()[0]:
+            raise UnreadableError("the file is UTF-16 that ends within a character")
+    return Plain(Path(out.name), path, "utf-8", sure=True, bom=bom, size=size, wide=wide)
+
+
+_HIGH: Final = re.compile(rb"[\x80-\xff]+")
+_SIGNS: Final = {
+    "sequences": re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"),
+    "undefined": re.compile(rb"[\x81\x8d\x8f\x90\x9d]"),
+    "c1": re.compile(rb"[\x80-\x9f]"),
+}
+"""What bytes beyond ASCII can be: UTF-8, none of Windows-1252, control characters of Latin-1."""
+_DOS_POUND: Final = re.compile(rb"\x9c(?=\s?\d)")
+_MAC: Final = re.compile(rb"(?<=[A-Za-z])\xd5(?=[a-z\s])|\xd2(?=[^\xd2\xd3]{1,200}\xd3)|(?<= )\xd0(?= )")
+"""Apostrophe, opening quote and dash of Mac OS Roman, where Windows-1252 has a capital letter in a word."""
+_MAC_LETTERS: Final = (b"\xd5", b"\xd2", b"\xd0")
+_POUND: Final = b"\xa3"
+"""The pound sign of Mac OS Roman, Windows-1252 and Latin-1."""
+
+
+def _narrow_form(path: Path, *, bom: bool) -> tuple[str, bool, tuple[str, ...]]:
+    """Tell UTF-8, Windows-1252, Latin-1, DOS (850) and Mac OS Roman apart by the bytes of the whole file."""
+    if bom or _is_utf8(path):
+        return "utf-8", True, ()
+    high, signs = 0, Counter[str]()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            if not block.isascii():
+                runs = b" ".join(_HIGH.findall(block))
+                high += len(runs) - runs.count(b" ")
+                signs.update({name: sum(map(len, sign.findall(runs))) for name, sign in _SIGNS.items()})
+                signs["pound"] += len(_DOS_POUND.findall(block))
+                if any(letter in block for letter in _MAC_LETTERS):
+                    signs["mac"] += len(_MAC.findall(block))
+                signs["same"] += runs.count(_POUND)
+    return _other_narrow(high, signs)
+
+
+def _is_utf8(path: Path) -> bool:
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            if not block.isascii() or decoder.getstate()[0]:
+                try:
+                    decoder.decode(block)
+                except UnicodeDecodeError:
+                    return False
+    return not decoder.getstate()[0]
+
+
+def _other_narrow(high: int, signs: Counter[str]) -> tuple[str, bool, tuple[str, ...]]:
+    """Settle the encoding of text that is not valid UTF-8 throughout, `high` bytes of it beyond ASCII."""
+    if signs["sequences"] * 2 > high:
+        return "utf-8", False, ("most of the file is UTF-8; records with other bytes are rejected",)
+    if signs["pound"] and signs["pound"] * 2 >= high:
+        return "cp850", False, ("the pound signs are those of a DOS code page (850)",)
+    if signs["mac"] and signs["mac"] * 2 >= high - signs["same"]:
+        return "mac-roman", False, ("apostrophes, quotes or dashes are those of Mac OS Roman",)
+    if signs["undefined"]:
+        return "iso-8859-1", False, ("single-byte text with bytes that Windows-1252 does not have",)
+    if signs["c1"]:
+        return "cp1252", True, ()
+    return "cp1252", False, ("single-byte text, the same in Windows-1252 and Latin-1",)

@@ -1,0 +1,189 @@
+"""From a workbook to the CSV that a person would export from it: the readers then treat it as text.
+
+Dates become ISO dates, numbers lose the noise of binary fractions, formulas give their stored results. Of
+several visible sheets the one with most of the feed's columns is the table, or else the fullest, with those
+that have the same header; what the others hold is handed over beside it.
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import io
+import zipfile
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+from python_calamine import CalamineError, CalamineWorkbook, SheetVisibleEnum
+
+from showcost.config.feed import normal_header
+from showcost.readers.csv.layout import Layout, Row, count_filled, find_layout, is_blank
+from showcost.readers.source import UnreadableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from showcost.readers.model import Hints, Limits
+
+_WHOLE: Final = 10**15
+_SIGNIFICANT: Final = 15
+_HEAD: Final = 1_000
+
+
+@dataclass(frozen=True)
+class OtherSheet:
+    """What a sheet has that is not in the table, as CSV, and why.
+
+    `is_text` says that no row can be in it: no line has two cells, or they stand above the names of columns.
+    """
+
+    text: bytes
+    why: str
+    is_text: bool
+
+
+@dataclass(frozen=True)
+class TableOfSheets:
+    """The table of a workbook as UTF-8 CSV, what was assumed, and the sheets that are not in it."""
+
+    path: Path
+    notes: tuple[str, ...]
+    others: tuple[OtherSheet, ...]
+
+
+@dataclass(frozen=True)
+class _Sheet:
+    """A sheet with content: its number in the workbook, from 1 on, and its cells as text."""
+
+    number: int
+    rows: Sequence[Row]
+    hints: Hints
+
+    @cached_property
+    def layout(self) -> Layout:
+        return find_layout(self.rows[:_HEAD], [], self.hints)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The names of the columns as headers are compared; () without a header."""
+        names = [normal_header(name) for name in self.layout.columns]
+        while names and not names[-1]:
+            names.pop()
+        return tuple(names) if self.layout.header_records else ()
+
+
+def to_text(path: Path, folder: Path, hints: Hints, limits: Limits) -> TableOfSheets:
+    """Write the table of a workbook as UTF-8 CSV into `folder`.
+
+    Raises UnreadableError for a damaged workbook, an unknown sheet, or one beyond the limits.
+    """
+    _refuse_bombs(path, limits)
+    try:
+        sheets, hidden = _sheets(CalamineWorkbook.from_path(path), hints)
+    except (CalamineError, OSError, ValueError, zipfile.BadZipFile) as error:
+        raise UnreadableError("the workbook is damaged or protected") from error
+    main = _main(sheets, hints)
+    table = [one for one in sheets if one is main or (main.names and one.names == main.names)]
+    bodies = [table[0].rows, *(sheet.rows[sheet.layout.first_row - 1 :] for sheet in table[1:])]
+    width = max(len(row) for body in bodies for row in body)
+    target = folder / "sheet.csv"
+    with target.open("w", encoding="utf-8", newline="") as out:
+        for body in bodies:
+            _write(out, ((*row, *[""] * (width - len(row))) for row in body))
+    others = [_above(sheet) for sheet in table[1:]]
+    others += [_other(sheet, main) for sheet in sheets if sheet not in table]
+    notes = ["places are counted in the CSV form of the sheet"]
+    if len(sheets) > 1:
+        numbers = " and ".join(str(sheet.number) for sheet in table)
+        notes.insert(0, f"of {len(sheets)} sheets with content the table is {numbers}")
+    if hidden:
+        notes.insert(0, f"{hidden} hidden sheets were not read")
+    return TableOfSheets(target, tuple(notes), tuple(others))
+
+
+def _main(sheets: Sequence[_Sheet], hints: Hints) -> _Sheet:
+    """Return the sheet that is the table: with most of the feed's columns, or else the fullest."""
+    if len(sheets) == 1:
+        return sheets[0]
+    names = frozenset(map(normal_header, hints.names))
+    return max(sheets, key=lambda one: (len(names.intersection(one.names)), sum(map(count_filled, one.rows))))
+
+
+def _sheets(book: CalamineWorkbook, hints: Hints) -> tuple[list[_Sheet], int]:
+    """Return the stated sheet, or the visible ones with content; and how many hidden ones have some."""
+    stated = hints.sheet
+    if stated is not None and stated not in book.sheet_names:
+        raise UnreadableError("the workbook has no sheet of the name that the feed states")
+    sheets: list[_Sheet] = []
+    hidden = 0
+    for number, about in enumerate(book.sheets_metadata, start=1):
+        if stated not in {None, about.name}:
+            continue
+        sheet = book.get_sheet_by_name(about.name)
+        rows = [tuple(map(_text, row)) for row in sheet.to_python(skip_empty_area=False)]
+        if all(map(is_blank, rows)):
+            continue
+        if stated is None and about.visible != SheetVisibleEnum.Visible:
+            hidden += 1
+        else:
+            sheets.append(_Sheet(number, rows, hints))
+    if not sheets:
+        raise UnreadableError("the workbook has no visible sheet with content")
+    return sheets, hidden
+
+
+def _above(sheet: _Sheet) -> OtherSheet:
+    """Return what stands above the rows of a sheet of the table that is not the first: its header again."""
+    return OtherSheet(_csv(sheet.rows[: sheet.layout.first_row - 1]), "", is_text=True)
+
+
+def _other(sheet: _Sheet, table: _Sheet) -> OtherSheet:
+    is_text = all(count_filled(row) <= 1 for row in sheet.rows)
+    why = f"sheet {sheet.number} has another header than the table, sheet {table.number}"
+    return OtherSheet(_csv(sheet.rows), why, is_text)
+
+
+def _csv(rows: Iterable[Row]) -> bytes:
+    out = io.StringIO(newline="")
+    _write(out, rows)
+    return out.getvalue().encode()
+
+
+def _write(out: io.TextIOBase, rows: Iterable[Row]) -> None:
+    csv.writer(out, lineterminator="\n").writerows(rows)
+
+
+def _refuse_bombs(path: Path, limits: Limits) -> None:
+    if path.stat().st_size > limits.workbook_bytes:
+        raise UnreadableError(f"the workbook is larger than {limits.workbook_bytes} bytes")
+    if not zipfile.is_zipfile(path):
+        return
+    with zipfile.ZipFile(path) as archive:
+        expanded = sum(member.file_size for member in archive.infolist())
+    if expanded > max(limits.expansion_floor_bytes, path.stat().st_size * limits.expansion_ratio):
+        raise UnreadableError("the workbook expands beyond the limit")
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    if isinstance(value, float):
+        return _number(value)
+    if isinstance(value, dt.datetime):
+        midnight = value.time() == dt.time()
+        return value.date().isoformat() if midnight else value.isoformat(sep=" ", timespec="seconds")
+    if isinstance(value, dt.timedelta):
+        minutes, seconds = divmod(round(value.total_seconds()), 60)
+        return f"{minutes // 60:02d}:{minutes % 60:02d}:{seconds:02d}"
+    return str(value)
+
+
+def _number(value: float) -> str:
+    """Write a stored number with the 15 significant digits that a spreadsheet keeps."""
+    if value.is_integer() and abs(value) < _WHOLE:
+        return str(int(value))
+    number = Decimal(f"{value:.{_SIGNIFICANT}g}")
+    return format(number.normalize() if number.is_finite() else number, "f")

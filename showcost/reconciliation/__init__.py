@@ -1,0 +1,1 @@
+"""The reconciliation queue: rows and pay findings that wait for a person."""

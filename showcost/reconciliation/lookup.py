@@ -1,0 +1,201 @@
+"""Rows named by a person: found by the id of a row or of one of its entries, with what is known of them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow as pa
+
+from showcost.audit.log import AuditLog
+from showcost.config.feeds import load_feeds
+from showcost.core.engine import engine
+from showcost.core.errors import InputError
+from showcost.core.ids import ROW_ID_SQL, RowPlace
+from showcost.ledger.active_entries import known_entries
+from showcost.ledger.decisions import effective_decisions
+from showcost.ledger.store import Ledger
+from showcost.pipeline.outcomes import as_recorded, outcome_logs
+from showcost.staging import ALL
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import date
+
+    from showcost.config.home import Home
+
+LEAST_DIGITS: Final = 6
+"""How many digits of an id a person has to give at least."""
+
+
+@dataclass(frozen=True)
+class FoundRow:
+    """A row as it stands: what the audit log says of it, its entries, and the effect of the decisions.
+
+    `day` is its transaction date, if it has one; `disposition` is `valid` or that of the quarantine.
+    `entries` are all of the row, oldest first; `standing` those that are posted and not reversed. `effect` is
+    its row of `decisions.EFFECTIVE`, if anything is decided, and `fields` what was corrected.
+    """
+
+    place: RowPlace
+    row_key: str | None
+    day: date | None
+    disposition: str
+    codes: tuple[str, ...]
+    entries: tuple[Mapping[str, Any], ...]
+    effect: Mapping[str, Any] | None
+
+    @property
+    def row_id(self) -> str:
+        """The id of the row in the queue."""
+        return self.place.row_id
+
+    @property
+    def partition(self) -> str:
+        """The partition that the row belongs to."""
+        return ALL if self.day is None else self.day.isoformat()
+
+    @property
+    def standing(self) -> tuple[Mapping[str, Any], ...]:
+        """The entries that are posted and not reversed."""
+        reversed_ones = {one["reverses"] for one in self.entries}
+        return tuple(
+            one
+            for one in self.entries
+            if one["entry_kind"] == "posting" and one["entry_id"] not in reversed_ones
+        )
+
+    @property
+    def fields(self) -> Mapping[str, str]:
+        """The corrected fields and their texts."""
+        fields: Mapping[str, str] = json.loads(self.effect["fields"]) if self.effect else {}
+        return fields
+
+
+def check_ids(ids: Sequence[str]) -> None:
+    """Raise InputError for a text that cannot be the beginning of an id."""
+    for text in ids:
+        if len(text) < LEAST_DIGITS or set(text) - set("0123456789abcdef"):
+            raise InputError(f"{text!r} is no id: give at least {LEAST_DIGITS} of its hexadecimal digits")
+
+
+def find_rows(home: Home, ids: Sequence[str], as_of: int | None = None) -> list[FoundRow]:
+    """Return the rows with these ids, each once, in the order given; as known after an audit record, or now.
+
+    An id is that of a row or of a ledger entry, or the beginning of one (at least six digits) that only one
+    row has. Raises InputError for one that no row has, or several.
+    """
+    check_ids(ids)
+    entries = _entry_rows(home, ids, as_of)
+    recorded = _recorded(home, ids, [place for found in entries.values() for place in found], as_of)
+    chosen: dict[RowPlace, None] = {}
+    for text in ids:
+        places = set(entries.get(text, ())) | {place for place in recorded if place.row_id.startswith(text)}
+        if len(places) != 1:
+            found = "no row or entry has" if not places else f"{len(places)} rows have"
+            then = "" if as_of is None else f" after audit record {as_of}"
+            raise InputError(f"{found} an id that begins with {text}{then}")
+        chosen[places.pop()] = None
+    return _completed(home, {place: recorded[place] for place in chosen}, as_of)
+
+
+def rows_at(home: Home, places: Sequence[RowPlace]) -> list[FoundRow]:
+    """Return rows by where they were delivered, in the order given; InputError for one never validated."""
+    recorded = _recorded(home, [], places)
+    for place in places:
+        if place not in recorded:
+            raise InputError(f"record {place.record} of delivery {place.delivery} was not validated yet")
+    return _completed(home, {place: recorded[place] for place in places})
+
+
+def _entry_rows(home: Home, ids: Sequence[str], as_of: int | None) -> dict[str, set[RowPlace]]:
+    """Return the rows of the entries whose ids begin with one of these."""
+    ledger = Ledger(home.ledger)
+    found: dict[str, set[RowPlace]] = {}
+    if not ledger.exists():
+        return found
+    with ledger.read() as connection:
+        connection.register("asked", pa.table({"text": pa.array(ids, pa.string())}))
+        for text, feed, delivery, record in connection.execute(
+            f"SELECT DISTINCT text, feed, delivery, record FROM {known_entries(as_of)}"  # noqa: S608 - no values
+            " JOIN asked ON starts_with(entry_id, text)"
+        ).fetchall():
+            found.setdefault(text, set()).add(RowPlace(feed, delivery, record))
+    return found
+
+
+_RECORDED: Final = f"""
+SELECT delivery, record, row_key, transaction_date, disposition, coalesce(codes, []) AS codes
+FROM (SELECT *, $feed AS feed, {ROW_ID_SQL} AS row_id FROM recorded)
+WHERE EXISTS (FROM asked WHERE starts_with(row_id, text))
+    OR (delivery, record) IN (SELECT (delivery, record) FROM named WHERE named.feed = $feed)
+"""  # noqa: S608 - constants only
+
+
+def _recorded(
+    home: Home, ids: Sequence[str], named: Sequence[RowPlace], as_of: int | None = None
+) -> dict[RowPlace, Mapping[str, Any]]:
+    """Return what the audit log says of the rows with these ids or places."""
+    found: dict[RowPlace, Mapping[str, Any]] = {}
+    logs = outcome_logs(AuditLog(home.path), as_of)
+    places = pa.table(
+        {
+            "feed": pa.array([one.feed for one in named], pa.string()),
+            "delivery": pa.array([one.delivery for one in named], pa.string()),
+            "record": pa.array([one.record for one in named], pa.int64()),
+        }
+    )
+    for feed in load_feeds(home.production.code):
+        if feed.name not in logs:
+            continue
+        with engine() as connection:
+            as_recorded(connection, logs[feed.name])
+            connection.register("asked", pa.table({"text": pa.array(ids, pa.string())}))
+            connection.register("named", places)
+            for row in connection.sql(_RECORDED, params={"feed": feed.name}).to_arrow_table().to_pylist():
+                found[RowPlace(feed.name, row["delivery"], row["record"])] = row
+    return found
+
+
+_ENTRIES: Final = """
+SELECT ledger_entries.*, batches.seq, batches.run_id, batches.posted_at
+FROM ledger_entries SEMI JOIN places USING (feed, delivery, record)
+JOIN batches USING (batch_id)
+WHERE CAST($as_of AS BIGINT) IS NULL OR batches.seq <= $as_of
+ORDER BY batches.seq, generation, component, entry_id
+"""
+
+
+def _completed(
+    home: Home, recorded: Mapping[RowPlace, Mapping[str, Any]], as_of: int | None = None
+) -> list[FoundRow]:
+    ledger = Ledger(home.ledger)
+    entries: dict[RowPlace, list[Mapping[str, Any]]] = {}
+    effects: dict[str, Mapping[str, Any]] = {}
+    if ledger.exists():
+        places = pa.table(
+            {
+                "feed": pa.array([one.feed for one in recorded], pa.string()),
+                "delivery": pa.array([one.delivery for one in recorded], pa.string()),
+                "record": pa.array([one.record for one in recorded], pa.int64()),
+            }
+        )
+        with ledger.read() as connection:
+            connection.register("places", places)
+            for row in connection.sql(_ENTRIES, params={"as_of": as_of}).to_arrow_table().to_pylist():
+                entries.setdefault(RowPlace(row["feed"], row["delivery"], row["record"]), []).append(row)
+            decided = effective_decisions(connection, as_of=as_of)
+            effects = {row["row_id"]: row for row in decided.to_pylist()}
+    return [
+        FoundRow(
+            place=place,
+            row_key=row["row_key"],
+            day=row["transaction_date"],
+            disposition=row["disposition"],
+            codes=tuple(row["codes"]),
+            entries=tuple(entries.get(place, ())),
+            effect=effects.get(place.row_id),
+        )
+        for place, row in recorded.items()
+    ]

@@ -1,0 +1,179 @@
+"""Where every row is: received, posted, quarantined, duplicate, pending, per delivery and per feed.
+
+Counted from what is stored, not from what a stage said. A row is in exactly one place, so the books of
+rows balance, or the difference is shown.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
+
+import pyarrow as pa
+
+from showcost.audit.log import AuditLog
+from showcost.config.record_kinds import PRIMARY_AMOUNT
+from showcost.core.engine import engine
+from showcost.ingest.landing import LandedDelivery, landed
+from showcost.ledger.queries import standing_rows
+from showcost.pipeline.applied_decisions import decisions_of, key_places
+from showcost.pipeline.outcomes import VALID, as_recorded, outcome_logs
+from showcost.staging import StagingStore
+from showcost.staging.assets import quarantine_asset, records_asset, undated_asset
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from showcost.config.feed import FeedSpec
+    from showcost.config.home import Home
+
+STATES: Final = ("posted", "quarantined", "duplicate", "pending")
+
+
+@dataclass
+class Tally:
+    """Rows by state; `amounts` are sums per state and currency of the rows whose amount could be read.
+
+    `pending` are rows that wait: for their rate, or for their partition to be materialised.
+    """
+
+    received: int = 0
+    posted: int = 0
+    quarantined: int = 0
+    duplicate: int = 0
+    pending: int = 0
+    amounts: dict[str, dict[str, Decimal]] = field(default_factory=dict)
+
+    @property
+    def balances(self) -> bool:
+        """Whether every received row is in exactly one state, and the amounts are too."""
+        return self.received == sum(getattr(self, state) for state in STATES) and self._amounts_balance()
+
+    def _amounts_balance(self) -> bool:
+        received = self.amounts.get("received", {})
+        sums: dict[str, Decimal] = {}
+        for state in STATES:
+            for currency, amount in self.amounts.get(state, {}).items():
+                sums[currency] = sums.get(currency, Decimal(0)) + amount
+        return all(sums.get(name, 0) == received.get(name, 0) for name in sums.keys() | received.keys())
+
+    def add(self, other: Tally) -> None:
+        """Add another tally to this one."""
+        for name in ("received", *STATES):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+            for currency, amount in other.amounts.get(name, {}).items():
+                own = self.amounts.setdefault(name, {})
+                own[currency] = own.get(currency, Decimal(0)) + amount
+
+
+@dataclass(frozen=True)
+class FeedStatus:
+    """The state of a feed: one tally per delivery, their sum, and the quarantine by reason code."""
+
+    feed: str
+    deliveries: Sequence[tuple[LandedDelivery, Tally]]
+    total: Tally
+    codes: Mapping[str, int]
+
+
+# A row that stands in the ledger is posted, whatever a later validation would say. A row that no stage has
+# dealt with yet is pending: its partition was not materialised.
+_TALLY: Final = """
+WITH laid_over AS (
+    SELECT delivery, record, byte_start, currency, {amount}__value FROM read_parquet($records)
+        ANTI JOIN corrected USING (delivery, record)
+    UNION ALL SELECT delivery, record, byte_start, currency, {amount}__value FROM corrected
+        WHERE list_contains($deliveries, delivery)),
+records AS (
+    SELECT delivery, record, byte_start, upper(trim(currency)) AS currency,
+        try_cast({amount}__value AS DECIMAL(38, 4)) AS amount
+    FROM laid_over),
+rejected AS (SELECT delivery, record, byte_start, disposition FROM quarantine),
+placed AS (
+    SELECT records.*, CASE WHEN standing.record IS NOT NULL THEN 'posted'
+        WHEN disposition IS NOT NULL THEN disposition ELSE 'pending' END AS state
+    FROM records LEFT JOIN standing USING (delivery, record)
+    LEFT JOIN rejected USING (delivery, record, byte_start))
+SELECT delivery, state, currency, count(*), sum(amount) FROM placed GROUP BY ALL
+"""
+
+
+def feed_status(home: Home, feed: FeedSpec, as_of: int | None = None) -> FeedStatus:
+    """Return where every row of a feed is, as known after an audit record, or now.
+
+    Amounts are those that people corrected, where they did.
+    """
+    known = landed(home, feed)
+    if as_of is not None:
+        read = key_places(home, feed, as_of)
+        known = [one for one in known if one.arrival.delivery in read]
+    tallies = {one.arrival.delivery: Tally(received=one.summary.received) for one in known}
+    quarantine = _staged_quarantine(home, feed) if as_of is None else _recorded_quarantine(home, feed, as_of)
+    for delivery, state, currency, rows, amount in _placed(home, feed, known, quarantine, as_of):
+        tally = tallies[delivery]
+        setattr(tally, state, getattr(tally, state) + rows)
+        if currency and amount is not None:
+            for name in (state, "received"):
+                sums = tally.amounts.setdefault(name, {})
+                sums[currency] = sums.get(currency, Decimal(0)) + amount
+    total = Tally()
+    for tally in tallies.values():
+        total.add(tally)
+    codes: dict[str, int] = {}
+    for code in sorted(code for row in quarantine.column("codes").to_pylist() for code in row):
+        codes[code] = codes.get(code, 0) + 1
+    return FeedStatus(feed.name, [(one, tallies[one.arrival.delivery]) for one in known], total, codes)
+
+
+_QUARANTINE: Final = pa.schema(
+    [
+        ("delivery", pa.string()),
+        ("record", pa.int64()),
+        ("byte_start", pa.int64()),
+        ("disposition", pa.string()),
+        ("codes", pa.list_(pa.string())),
+    ]
+)
+
+
+def _staged_quarantine(home: Home, feed: FeedSpec) -> pa.Table:
+    """Return the rows of all quarantine partitions of a feed, the undated ones included."""
+    store = StagingStore(home.path)
+    tables = [_QUARANTINE.empty_table()]
+    for asset in (undated_asset(feed.name), quarantine_asset(feed.name)):
+        for partition in store.partitions(asset):
+            staged = store.metadata(asset, partition)
+            if staged is not None and staged.rows:
+                tables.append(store.read(asset, partition).select(_QUARANTINE.names).cast(_QUARANTINE))
+    return pa.concat_tables(tables)
+
+
+def _recorded_quarantine(home: Home, feed: FeedSpec, as_of: int) -> pa.Table:
+    """Return the same as the audit log had it after a record."""
+    log = outcome_logs(AuditLog(home.path), as_of).get(feed.name)
+    if log is None:
+        return _QUARANTINE.empty_table()
+    with engine() as connection:
+        as_recorded(connection, log)
+        names = ", ".join(_QUARANTINE.names)
+        found = connection.sql(f"SELECT {names} FROM recorded WHERE disposition <> '{VALID}'")  # noqa: S608 - constants
+        return found.to_arrow_table().cast(_QUARANTINE)
+
+
+def _placed(
+    home: Home, feed: FeedSpec, known: Sequence[LandedDelivery], quarantine: pa.Table, as_of: int | None
+) -> list[tuple[str, str, str | None, int, Decimal | None]]:
+    if not known:
+        return []
+    store = StagingStore(home.path)
+    sources = [one.arrival.delivery for one in known]
+    paths = store.verified_paths(records_asset(feed.name), sources)
+    with engine() as connection:
+        connection.register("quarantine", quarantine)
+        connection.register("standing", standing_rows(home, feed, as_of))
+        connection.register("corrected", decisions_of(home, feed, as_of).corrected)
+        return connection.execute(
+            _TALLY.format(amount=PRIMARY_AMOUNT[feed.record_kind]),
+            {"records": [str(path) for path in paths], "deliveries": sources},
+        ).fetchall()

@@ -1,0 +1,183 @@
+"""Trace: the whole way of one row, from the bytes that arrived to its entries and every later reversal.
+
+The raw text of a row is given out here to whoever asks for it by id on the command line. It never goes into
+logs or metadata.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from showcost.audit import transitions as states
+from showcost.audit.log import AuditLog
+from showcost.config.feeds import choose_feed, load_feeds
+from showcost.core.reasons import CATALOGUE
+from showcost.ingest.records import records_schema
+from showcost.ingest.register import Register
+from showcost.ledger.store import Ledger
+from showcost.pipeline.periods import current_production
+from showcost.pipeline.raw_rows import chosen_records
+from showcost.staging import ALL, StagingStore
+from showcost.staging.assets import quarantine_asset, undated_asset
+from showcost.validation.reference import FX_STATUS, Reference
+from showcost.validation.rules import rules_for
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from showcost.config.feed import FeedSpec
+    from showcost.config.home import Home
+    from showcost.reconciliation.lookup import FoundRow
+
+_ENTRY_FACTS: Final = (
+    *("entry_id", "entry_kind", "generation", "reverses", "component", "account", "transaction_date"),
+    *("amount", "currency", "base_amount", "base_currency", "rate", "eur_rate_original", "eur_rate_base"),
+    *("rate_date", "snapshot_id", "fx_policy", "flags", "batch_id", "run_id", "posted_at"),
+)
+
+
+def trace_row(home: Home, row: FoundRow, as_of: int | None = None) -> dict[str, Any]:
+    """Return everything that is known of a row, as plain facts; as known after an audit record, or now.
+
+    `row` is as known then, too. What a reason observed is told of the present alone: the audit log, which
+    answers for the past, has the codes and no text of a row.
+    """
+    feed = choose_feed(load_feeds(home.production.code), row.place.feed)
+    as_delivered = records_schema(feed).empty_table()
+    (record,) = chosen_records(home, feed, [(row.place.delivery, row.place.record)], as_delivered).to_pylist()
+    reasons = _told_reasons(home, row) if as_of is None else _recorded_reasons(row)
+    return {
+        "id": row.row_id,
+        "feed": feed.name,
+        "partition": row.partition,
+        "outcome": row.disposition,
+        "codes": row.codes,
+        "delivery": _arrival(home, row),
+        "place": {name: record[name] for name in ("record", "byte_start", "byte_end", "ordinal", "row_key")},
+        "raw": record["raw"],
+        "reasons": [dict(zip(_REASON, reason, strict=True)) for reason in reasons],
+        "decisions": _decisions(home, row, as_of),
+        "rules": _rules(home, feed, as_of),
+        "entries": [
+            {name: entry[name] for name in _ENTRY_FACTS} | {"audit_record": entry["seq"]}
+            for entry in row.entries
+        ],
+        "snapshots": _snapshots(home, row),
+        "audit_records": _records(home, row, as_of),
+    }
+
+
+_REASON: Final = ("code", "field", "observed", "expected", "source")
+
+
+def _told_reasons(home: Home, row: FoundRow) -> list[tuple[str, ...]]:
+    """Return why a row is not posted, as staged: code, field, observed, expected and source per reason."""
+    store = StagingStore(home.path)
+    asset = undated_asset(row.place.feed) if row.partition == ALL else quarantine_asset(row.place.feed)
+    if store.metadata(asset, row.partition) is None:
+        return []
+    rows = store.read(asset, row.partition)
+    mine = rows.filter(
+        pc.and_(
+            pc.equal(rows.column("delivery"), pa.scalar(row.place.delivery)),
+            pc.equal(rows.column("record"), pa.scalar(row.place.record)),
+        )
+    )
+    return [
+        tuple(str(reason.get(name) or "") for name in _REASON)
+        for text in mine.column("reasons").to_pylist()
+        for reason in json.loads(text)
+    ]
+
+
+def _recorded_reasons(row: FoundRow) -> list[tuple[str, ...]]:
+    return [(code, "", "", CATALOGUE[code].meaning, "") for code in row.codes]
+
+
+def _arrival(home: Home, row: FoundRow) -> dict[str, Any]:
+    arrivals = Register(home.raw, home.locks).deliveries(row.place.feed)
+    arrival = next(one for one in arrivals if one.delivery == row.place.delivery)
+    return {
+        "sha256": arrival.delivery,
+        "arrival": arrival.number,
+        "name": arrival.name,
+        "size": arrival.size,
+        "received_at": arrival.received_at,
+    }
+
+
+def _decisions(home: Home, row: FoundRow, as_of: int | None) -> list[dict[str, Any]]:
+    ledger = Ledger(home.ledger)
+    if not ledger.exists():
+        return []
+    with ledger.read() as connection:
+        found: list[dict[str, Any]] = (
+            connection.sql(_DECISIONS, params={"row_id": row.row_id, "as_of": as_of})
+            .to_arrow_table()
+            .to_pylist()
+        )
+    return [one | {"fields": json.loads(one["fields"])} for one in found]
+
+
+def _rules(home: Home, feed: FeedSpec, as_of: int | None) -> list[dict[str, str]]:
+    """Return the rules that the rows of a feed are held against, with the source of each."""
+    reference = Reference(feed, current_production(home, as_of), home.chart, FX_STATUS.empty_table())
+    return [
+        {
+            "code": rule.code,
+            "field": rule.field,
+            "expected": rule.expected if isinstance(rule.expected, str) else "depends on the row",
+            "source": rule.source if isinstance(rule.source, str) else "depends on the row",
+        }
+        for rule in rules_for(reference)
+    ]
+
+
+def _snapshots(home: Home, row: FoundRow) -> list[dict[str, Any]]:
+    names = sorted({entry["snapshot_id"] for entry in row.entries})
+    if not names:
+        return []
+    with Ledger(home.ledger).read() as connection:
+        found: list[dict[str, Any]] = (
+            connection.sql(_SNAPSHOTS, params={"names": names}).to_arrow_table().to_pylist()
+        )
+    return found
+
+
+def _records(home: Home, row: FoundRow, as_of: int | None) -> list[dict[str, Any]]:
+    """Return the audit records about the row, its delivery, partitions, batches and snapshots."""
+    days: Sequence[object] = sorted(
+        {row.partition, *(str(entry["transaction_date"]) for entry in row.entries)}
+    )
+    subjects = {
+        str(states.row(row.row_id)),
+        str(states.delivery(row.place.delivery)),
+        *(str(states.partition(row.place.feed, day)) for day in days),
+        *(str(states.batch(entry["batch_id"])) for entry in row.entries),
+        *(str(states.snapshot(entry["transaction_date"])) for entry in row.entries),
+    }
+    return [
+        {"seq": record.seq, "at": record.at, "kind": record.kind.value, "hash": record.hash}
+        for record in AuditLog(home.path).records()
+        if subjects.intersection(record.subjects) and (as_of is None or record.seq <= as_of)
+    ]
+
+
+def reversed_by(entries: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Return, per entry that was reversed, the entry that did it."""
+    return {entry["reverses"]: entry["entry_id"] for entry in entries if entry["reverses"]}
+
+
+_DECISIONS: Final = """
+SELECT seq, decided_at, decision, fields, codes, who, why FROM row_decisions
+WHERE row_id = $row_id AND (CAST($as_of AS BIGINT) IS NULL OR seq <= $as_of) ORDER BY seq, number
+"""
+
+_SNAPSHOTS: Final = """
+SELECT snapshot_id, snapshot_date, hash, source, source_sha256, carry_days, pinned_at
+FROM fx_snapshots WHERE list_contains($names, snapshot_id) ORDER BY snapshot_id
+"""

@@ -1,0 +1,28 @@
+"""The names of what the stages keep: one word per stage, the feed behind it."""
+
+from __future__ import annotations
+
+
+def raw_asset(feed: str) -> str:
+    """Return the staging name of a feed's raw rows."""
+    return f"raw/{feed}"
+
+
+def valid_asset(feed: str) -> str:
+    """Return the staging name of a feed's valid rows."""
+    return f"valid/{feed}"
+
+
+def quarantine_asset(feed: str) -> str:
+    """Return the staging name of a feed's quarantined rows."""
+    return f"quarantine/{feed}"
+
+
+def undated_asset(feed: str) -> str:
+    """Return the staging name of a feed's rows without a transaction date."""
+    return f"undated/{feed}"
+
+
+def records_asset(feed: str) -> str:
+    """Return the staging name of a feed's records, which are kept per delivery."""
+    return f"records/{feed}"

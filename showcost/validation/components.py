@@ -1,0 +1,86 @@
+"""What a valid row posts: the derived columns and the components, each of which becomes a ledger entry.
+
+Every row has a primary component, even of zero; it posts to the row's own account. A second one follows when
+it is not zero: recoverable tax and refundable deposits go to the production's control accounts, the benefits
+of a payroll row to the fringe account of its account, else to the control account. A deposit that is said not
+to come back is a cost, and posts to the row's own account.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from showcost.config.record_kinds import _DERIVED, _PRIMARY_NAME, PRIMARY_AMOUNT, SECONDARY, Secondary
+from showcost.core.arrow import joined
+from showcost.validation.columns import COMPONENT, ZERO
+from showcost.values.column import is_no
+
+if TYPE_CHECKING:
+    from showcost.config.record_kinds import RecordKind
+    from showcost.validation.reference import Reference
+
+
+def secondary_account(cells: pa.Table, reference: Reference, part: Secondary) -> pa.ChunkedArray:
+    """Return the account of each row's second component; null where it has none."""
+    control = pa.scalar(getattr(reference.production.control_accounts, part.control), pa.string())
+    match part.name:
+        case "benefit":
+            account = pc.coalesce(cells.column("account__fringe"), control)
+        case "deposit":
+            account = pc.if_else(is_no(cells.column("refundable")), cells.column("account"), control)
+        case _:
+            account = control
+    return pc.if_else(_not_zero(cells.column(part.field)), account, pa.scalar(None, pa.string()))
+
+
+def derived_columns(cells: pa.Table, kind: RecordKind) -> dict[str, pa.ChunkedArray]:
+    """Return the posting columns that are no field of the record kind."""
+    return {
+        name: joined(" ", *(cells.column(field) for field in fields))
+        if len(fields) > 1
+        else cells.column(fields[0])
+        for name, fields in _DERIVED[kind.name].items()
+    }
+
+
+def components(cells: pa.Table, reference: Reference) -> pa.ListArray:
+    """Return the components of each row, the primary one first."""
+    kind = reference.feed.record_kind
+    part = SECONDARY[kind]
+    accounts = secondary_account(cells, reference, part)
+    second = pc.is_valid(accounts).to_numpy()
+    first = _structs(
+        _PRIMARY_NAME[kind],
+        cells.column("account"),
+        cells.column("account__union"),
+        cells.column(PRIMARY_AMOUNT[kind]),
+    )
+    other = _structs(
+        part.name,
+        accounts.filter(second),
+        reference.account_column(accounts, "union").filter(second),
+        cells.column(part.field).filter(second),
+    )
+    offsets = np.zeros(len(second) + 1, np.int32)
+    np.cumsum(second.astype(np.int32) + 1, out=offsets[1:])
+    places = np.empty(offsets[-1], np.int64)
+    places[offsets[:-1]] = np.arange(len(second))
+    places[offsets[:-1][second] + 1] = len(second) + np.arange(len(other))
+    return pa.ListArray.from_arrays(
+        pa.array(offsets), pa.concat_arrays([first, other]).take(pa.array(places))
+    )
+
+
+def _not_zero(amounts: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.fill_null(pc.not_equal(amounts, ZERO), False)
+
+
+def _structs(
+    name: str, accounts: pa.ChunkedArray, unions: pa.ChunkedArray, amounts: pa.ChunkedArray
+) -> pa.StructArray:
+    columns = [pa.repeat(name, len(accounts)), *(c.combine_chunks() for c in (accounts, unions, amounts))]
+    return pa.StructArray.from_arrays(columns, fields=list(COMPONENT))

@@ -1,0 +1,122 @@
+"""The reasons of a quarantined row, in words: code, field, observed, expected, source.
+
+Cells of personal fields are never shown, others shortened. Which rules failed is decided elsewhere.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from showcost.core.arrow import query
+from showcost.core.personal import MASKED, masked
+from showcost.validation.decisions import WITHHELD
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy as np
+
+    from showcost.config.feed import FeedSpec
+    from showcost.validation.rules import Rule
+
+SHOWN: Final = 200
+"""Characters of a cell that are shown."""
+
+REASONS: Final = pa.schema(
+    [
+        (name, pa.int64() if name == "row" else pa.string())
+        for name in ("row", "code", "field", "observed", "expected", "source")
+    ]
+)
+"""A reason of a row (its number), in words."""
+
+_READABLE: Final[Mapping[str, str]] = {
+    "SC-FIL-001": "a file that can be decoded, in the format of the feed",
+    "SC-FIL-002": "a header that names each required field once",
+    "SC-FIL-003": "rows that add up to the totals that the file states",
+    "SC-ROW-001": "as many cells as the header names",
+    "SC-ROW-004": "text in the encoding of the file",
+}
+"""What the reader expected, by its code."""
+
+_KEPT_OUT: Final[Mapping[str, str]] = {"discard": "discarded", "withdraw": "withdrawn"}
+"""What a person did with a row that is withheld, by the last decision about it."""
+
+_SQL: Final = """
+SELECT row, list_sort(list(DISTINCT code)) AS codes,
+    CAST(to_json(list({'code': code, 'field': field, 'observed': observed, 'expected': expected,
+        'source': source} ORDER BY code, field)) AS VARCHAR) AS reasons
+FROM told GROUP BY row ORDER BY row
+"""
+
+
+def of_rules(
+    failures: pa.Table, rules: Sequence[Rule], rows: pa.Table, cells: pa.Table, feed: FeedSpec
+) -> pa.Table:
+    """Return the reasons of rows that fail rules; `failures` number the rows of `rows` and `cells`."""
+    parts = [REASONS.empty_table()]
+    for place in sorted(pc.unique(failures.column("rule")).to_pylist()):
+        rule = rules[place]
+        failed = failures.filter(pc.equal(failures.column("rule"), place)).column("row")
+        faulty = cells.take(failed)
+        expected, source = rule.expected_of(faulty), rule.source_of(faulty)
+        observed = shown(rows.column(rule.field).take(failed), feed, rule.field)
+        parts.append(_reasons(failed, rule.code, rule.field, observed, expected, source))
+    return pa.concat_tables(parts)
+
+
+def of_reading(rows: pa.Table, numbers: pa.ChunkedArray) -> pa.Table:
+    """Return the reasons of rows that the reader rejected; `rows` are these rows, `numbers` theirs."""
+    detail = pc.utf8_slice_codeunits(pc.fill_null(rows.column("read_detail"), ""), 0, SHOWN)
+    code = rows.column("read_code")
+    expected = pc.take(pa.array(_READABLE.values()), pc.index_in(code, value_set=pa.array(_READABLE.keys())))
+    expected = pc.fill_null(expected, "a record that can be read")
+    field = pc.if_else(pc.starts_with(code, "SC-FIL-"), "delivery", "record")
+    return _reasons(numbers, code, field, detail, expected, "reader")
+
+
+def of_claims(claims: pa.Table, rows: pa.Table, numbers: pa.ChunkedArray, feed: FeedSpec) -> pa.Table:
+    """Return the reasons of rows whose key another row holds; `rows` are these rows, `numbers` theirs."""
+    keys = [shown(rows.column(name), feed, name) for name in feed.key_fields]
+    state = pc.if_else(claims.column("holder_posted"), "is posted", "comes first")
+    record = claims.column("holder_record").cast(pa.string())
+    delivery = pc.utf8_slice_codeunits(claims.column("holder_delivery"), 0, 12)
+    expected = pc.binary_join_element_wise(
+        "one row with this key: record ", record, " of delivery ", delivery, " ", state, ""
+    )
+    return _reasons(
+        numbers,
+        claims.column("code"),
+        ", ".join(feed.key_fields),
+        pc.binary_join_element_wise(*keys, " | ") if len(keys) > 1 else keys[0],
+        expected,
+        f"feed {feed.name}: key",
+    )
+
+
+def of_decisions(numbers: np.ndarray, decisions: np.ndarray) -> pa.Table:
+    """Return the reasons of rows that a person keeps out; `decisions` are the last ones of all rows."""
+    observed = pa.array([_KEPT_OUT[decisions[number]] for number in numbers], pa.string())
+    rows = pa.chunked_array([pa.array(numbers, pa.int64())])
+    return _reasons(rows, WITHHELD, "record", observed, "a row that is to be posted", "a decision")
+
+
+def told(reasons: pa.Table) -> pa.Table:
+    """Return `row`, `codes` (sorted) and `reasons` (JSON text) of every row that has any, by row."""
+    return query(_SQL, told=reasons)
+
+
+def shown(texts: pa.ChunkedArray, feed: FeedSpec, field: str) -> pa.ChunkedArray | pa.Array:
+    """Return cells as they may be shown: masked if personal (blank ones stay blank), else shortened."""
+    filled = pc.fill_null(texts, "")
+    if feed.kind.by_name[field].personal:
+        return pc.if_else(pc.equal(pc.utf8_trim_whitespace(filled), ""), "", MASKED)
+    return pc.utf8_slice_codeunits(masked(filled), 0, SHOWN)
+
+
+def _reasons(row: pa.ChunkedArray, *parts: pa.ChunkedArray | pa.Array | str) -> pa.Table:
+    columns = [pa.repeat(part, len(row)) if isinstance(part, str) else part for part in parts]
+    return pa.table([row, *columns], schema=REASONS)

@@ -1,0 +1,149 @@
+"""The audit log keeps every record in order, notices every change, and loses none that was acknowledged."""
+
+from __future__ import annotations
+
+import json
+import threading
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pytest
+
+from showcost.audit import transitions as states
+from showcost.audit.log import NO_HASH, AuditLog, Head, Record
+from showcost.audit.transitions import Kind, State
+from showcost.core.errors import IntegrityError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DELIVERY = states.delivery("d" * 64)
+NOON = datetime(2026, 3, 9, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> AuditLog:
+    return AuditLog(tmp_path, lambda: NOON)
+
+
+def receive(log: AuditLog, name: str = "früh.csv") -> Record:
+    return log.append(Kind.DELIVERY_RECEIVED, {"name": name, "size": 12}, subjects=[DELIVERY])
+
+
+def test_records_are_chained_and_read_back(log: AuditLog) -> None:
+    first, second = receive(log), log.append(Kind.RECORDS_READ, {"rows": 3}, subjects=[DELIVERY])
+    assert (first.seq, first.prev, second.seq, second.prev) == (1, NO_HASH, 2, first.hash)
+    assert list(log.records()) == [first, second]
+    assert list(log.records(2)) == [second]
+    assert log.head() == Head(2, second.hash)
+    assert log.state(DELIVERY) is State.READ
+    assert log.verify() == []
+
+
+def test_the_hash_of_a_line_can_be_recomputed_with_json_and_sha256(log: AuditLog) -> None:
+    import hashlib  # noqa: PLC0415 - what an outsider needs, and nothing else
+
+    recorded = receive(log)
+    body = json.loads(log.path.read_text())
+    claimed = body.pop("hash")
+    plain = json.dumps(body, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+    assert claimed == recorded.hash == hashlib.sha256(plain).hexdigest()
+
+
+def test_a_clock_that_is_set_back_repeats_the_last_time(tmp_path: Path) -> None:
+    times = [NOON, NOON - timedelta(hours=1), NOON + timedelta(hours=1)]
+    log = AuditLog(tmp_path, iter(times).__next__)
+    records = [receive(log) for _ in times]
+    assert [record.at for record in records] == [NOON, NOON, NOON + timedelta(hours=1)]
+    assert log.at_moment(NOON) == Head(2, records[1].hash)
+    assert log.at_moment(NOON - timedelta(seconds=1)) == Head(0, NO_HASH)
+
+
+def test_a_move_that_the_state_machine_does_not_allow_is_refused(log: AuditLog) -> None:
+    with pytest.raises(IntegrityError, match=r"records_read may not come for delivery:d+, which is new"):
+        log.append(Kind.RECORDS_READ, {}, subjects=[DELIVERY])
+    with pytest.raises(IntegrityError, match="intent needs snapshot:2026-03-02 to be pinned, but it is new"):
+        log.append(Kind.INTENT, {}, needs=[states.snapshot("2026-03-02")])
+    assert log.head() == Head(0, NO_HASH)
+
+
+@pytest.mark.parametrize("kept", [1, 7, 8, 20, 60, -2, -1])
+def test_a_torn_last_line_is_cut_and_the_record_can_be_written_again(tmp_path: Path, kept: int) -> None:
+    log = AuditLog(tmp_path, lambda: NOON)
+    first, second = receive(log), receive(log, "später.csv")
+    whole = log.path.read_bytes().splitlines(keepends=True)
+    log.path.write_bytes(whole[0] + whole[1][:kept])
+    assert AuditLog(tmp_path).verify() == []
+    again = AuditLog(tmp_path, lambda: NOON)
+    assert again.head() == Head(1, first.hash)
+    assert receive(again, "später.csv") == second
+    assert log.path.read_bytes() == b"".join(whole)
+
+
+def test_a_last_line_whose_end_was_altered_is_no_torn_line(log: AuditLog) -> None:
+    receive(log)
+    data = log.path.read_bytes()
+    log.path.write_bytes(data[:-1] + b"\x0b")
+    fresh = AuditLog(log.path.parents[1])
+    with pytest.raises(IntegrityError, match="is no record"):
+        receive(fresh)
+    assert len(fresh.verify()) == 1
+    assert log.path.read_bytes() == data[:-1] + b"\x0b"
+
+
+def test_every_flipped_bit_is_found(log: AuditLog) -> None:
+    receive(log)
+    receive(log)
+    data = log.path.read_bytes()
+    for position in range(len(data)):
+        flipped = bytearray(data)
+        flipped[position] ^= 1 << position % 8
+        log.path.write_bytes(flipped)
+        assert len(AuditLog(log.path.parents[1]).verify()) == 1, position
+
+
+def test_removed_and_reordered_records_are_found(log: AuditLog) -> None:
+    records = [receive(log, str(number)) for number in range(4)]
+    lines = log.path.read_bytes().splitlines(keepends=True)
+    fresh = AuditLog(log.path.parents[1])
+    for order in ([0, 2, 1, 3], [1, 0, 2, 3], [0, 1, 3], [1, 2, 3]):
+        log.path.write_bytes(b"".join(lines[number] for number in order))
+        assert len(fresh.verify()) == 1
+    log.path.write_bytes(b"".join(lines[:2]))
+    assert fresh.verify() == []
+    (finding,) = fresh.verify(records[3].hash)
+    assert "the log ends with record 2" in finding.problem
+
+
+def test_a_segment_that_changed_or_went_is_found(log: AuditLog) -> None:
+    segment = log.store_segment(Kind.RECORDS_READ, pa.table({"record": [1, 2, 3]}))
+    assert segment.rows == 3
+    assert log.store_segment(Kind.RECORDS_READ, pa.table({"record": [1, 2, 3]})) == segment
+    log.append(Kind.DELIVERY_RECEIVED, {}, subjects=[DELIVERY])
+    log.append(Kind.RECORDS_READ, {}, subjects=[DELIVERY], segment=segment)
+    path = log.segment_path(segment)
+    data = bytearray(path.read_bytes())
+    data[10] ^= 4
+    path.write_bytes(data)
+    with pytest.raises(IntegrityError, match="recorded is"):
+        log.segment_path(segment)
+    assert [finding.place for finding in log.verify()] == [f"audit/segments/{segment.name} (record 2)"]
+    path.unlink()
+    assert "is not there" in log.verify()[0].problem
+
+
+def test_many_writers_at_once_lose_nothing(tmp_path: Path) -> None:
+    def work(name: str) -> None:
+        mine = AuditLog(tmp_path)
+        for _ in range(10):
+            receive(mine, name)
+
+    threads = [threading.Thread(target=work, args=(str(number),)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    log = AuditLog(tmp_path)
+    assert log.verify() == []
+    assert log.head().seq == 80

@@ -1,0 +1,146 @@
+"""Verification of a whole data folder, from the command line and with encrypted and shredded payloads."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from click.testing import CliRunner
+
+from showcost.audit.log import AuditLog
+from showcost.audit.transitions import Kind
+from showcost.checks.ledger import audit_chain
+from showcost.checks.verify import verify
+from showcost.cli.main import cli
+from showcost.config.home import HOME_VARIABLE
+from showcost.core.errors import InputError
+from showcost.ingest.encryption import KEY_VARIABLE
+from showcost.ingest.shredding import shred_payload
+from showcost_tests.crash.scenario import carry_out
+from showcost_tests.sample.truth import REPOSITORY
+from showcost_tests.tampering.books import copied, first_difference, make_books
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from showcost.config.home import Home
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    return make_books(tmp_path_factory.mktemp("books") / "home")
+
+
+def run(home: Home, *arguments: str) -> tuple[int, dict[str, object]]:
+    result = CliRunner().invoke(cli, ["verify", "--json", *arguments], env={HOME_VARIABLE: str(home.path)})
+    return result.exit_code, json.loads(result.output)
+
+
+def test_verify_prints_the_head_and_accepts_it_again(home: Home) -> None:
+    status, facts = run(home, "--read-again")
+    assert (status, facts["verified"], facts["first_difference"]) == (0, True, None)
+    assert facts["head"] == AuditLog(home.path).head().hash
+    assert run(home, "--head", str(facts["head"]))[0] == 0
+
+
+def test_the_page_on_the_audit_tells_of_every_step(home: Home) -> None:
+    _, facts = run(home, "--read-again")
+    page = (REPOSITORY / "docs" / "audit.md").read_text(encoding="utf-8")
+    table = page.partition("## What `showcost verify` does")[2].partition("\n## ")[0]
+    told = [line.split("|")[1].strip() for line in table.splitlines() if line.startswith("| ")][1:]
+    steps = facts["steps"]
+    assert isinstance(steps, list)
+    assert [name.removesuffix(" (`--read-again`)") for name in told] == [step["name"] for step in steps]
+
+
+def test_verify_fails_for_a_head_that_the_log_never_had(home: Home) -> None:
+    status, facts = run(home, "--head", "f" * 64)
+    assert status == 1
+    assert "no record has the head" in str(facts["first_difference"])
+
+
+def test_verify_writes_a_pack_only_when_all_is_as_recorded(home: Home, tmp_path: Path) -> None:
+    status, facts = run(home, "--pack", str(tmp_path / "pack"))
+    assert status == 0
+    assert sorted(path.name for path in (tmp_path / "pack").iterdir()) == [
+        "entries.txt",
+        "heads.csv",
+        "log.jsonl",
+        "pack.json",
+        "rates.csv",
+    ]
+    assert json.loads((tmp_path / "pack" / "pack.json").read_text())["head"] == facts["head"]
+    assert run(home, "--head", "f" * 64, "--pack", str(tmp_path / "other"))[0] == 1
+    assert not (tmp_path / "other").exists()
+
+
+def test_verify_changes_nothing(home: Home) -> None:
+    before = {path: path.read_bytes() for path in home.path.rglob("*") if path.is_file()}
+    verify(home, read_again=True)
+    assert {path: path.read_bytes() for path in home.path.rglob("*") if path.is_file()} == before
+
+
+def test_materialising_again_changes_neither_books_nor_verdict(home: Home, tmp_path: Path) -> None:
+    again = copied(home, tmp_path / "again")
+    entries = verify(again).entries
+    carry_out(again, lambda _: None)
+    outcome = verify(again)
+    assert (outcome.first, outcome.entries) == (None, entries)
+    assert _announced(again) == _announced(home)
+
+
+def _announced(home: Home) -> list[int]:
+    """Return the numbers of the records that announce entries or decisions."""
+    kinds = (Kind.INTENT, Kind.DECIDED, Kind.PERIOD_CLOSED)
+    return [record.seq for record in AuditLog(home.path).records() if record.kind in kinds]
+
+
+def test_the_audit_log_holds_no_text_of_any_row(home: Home) -> None:
+    log = AuditLog(home.path).path.read_text()
+    (payload,) = home.raw.glob("??/*")
+    cells = {
+        cell for line in payload.read_text().splitlines()[1:] for cell in line.split(",") if len(cell) > 8
+    }
+    assert cells
+    assert not [cell for cell in cells if cell in log]
+
+
+def test_the_asset_check_of_the_chain_names_what_is_wrong(home: Home, tmp_path: Path) -> None:
+    assert audit_chain(home).passed
+    spoiled = copied(home, tmp_path / "spoiled")
+    log = AuditLog(spoiled.path).path
+    log.write_bytes(log.read_bytes().replace(b'"rows":', b'"rows" :', 1))
+    verdict = audit_chain(spoiled)
+    assert not verdict.passed
+    assert verdict.message.startswith("audit/log.jsonl, line")
+
+
+def test_a_shredded_payload_leaves_the_chain_and_the_books_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(KEY_VARIABLE, base64.b64encode(bytes(range(32))).decode())
+    home = make_books(tmp_path / "home")
+    head = AuditLog(home.path).head().hash
+    (payload,) = (path for path in home.raw.glob("??/*") if path.suffix != ".key")
+    assert first_difference(home) is None
+    shred_payload(home, payload.name, who="the accountant", why="an order of the court")
+    assert not payload.with_name(f"{payload.name}.key").exists()
+    assert first_difference(home, head) is None
+    assert verify(home, read_again=True).first is None
+    carry_out(home, lambda _: None)
+    assert first_difference(home, head) is None
+    with pytest.raises(InputError, match="was shredded before"):
+        shred_payload(home, payload.name, who="the accountant", why="again")
+
+
+def test_a_key_that_is_deleted_without_a_record_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(KEY_VARIABLE, base64.b64encode(bytes(range(32))).decode())
+    home = make_books(tmp_path / "home")
+    next(home.raw.glob("??/*.key")).unlink()
+    found = first_difference(home)
+    assert found is not None
+    assert "was shredded: its key is gone" in found

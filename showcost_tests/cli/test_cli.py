@@ -1,0 +1,283 @@
+"""The command contract: one JSON object with `--json`, exit status 0, 1 or 2, one sentence for an error."""
+
+from __future__ import annotations
+
+import csv
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from showcost.cli.main import COMING
+from showcost.config.home import HOME_VARIABLE
+from showcost_tests.whole import small
+from showcost_tests.whole.entries import tamper
+from showcost_tests.whole.steps import land_all, ledger_digest, take
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from showcost.config.home import Home
+    from showcost_tests.command_line import CommandLine
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    """Return a new production whose delivery waits in the inbox."""
+    home = small.make_home(tmp_path / "home", small.UKSPEND)
+    small.fill(home)
+    return home
+
+
+@pytest.fixture(scope="module")
+def posted(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """Return the production with its week posted; nothing here changes it."""
+    home = small.make_home(tmp_path_factory.mktemp("posted") / "home", small.UKSPEND)
+    small.fill(home)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(HOME_VARIABLE, str(home.path))
+        land_all(home)
+        take(home, small.WEEK)
+    return home
+
+
+def test_landing_says_what_arrived_and_which_dates_it_touches(home: Home, showcost: CommandLine) -> None:
+    ended = showcost(home, "land", "--json")
+    assert (ended.status, ended.err) == (0, "")
+    (delivery,) = ended.json["deliveries"]
+    assert (delivery["name"], delivery["received"], delivery["undated"]) == ("week.csv", 8, 1)
+    assert ended.json["dates_touched"] == {
+        "uk_spend": ["2026-10-28", "2026-10-29", "2026-10-30", "2026-11-01", "2026-11-02"]
+    }
+
+
+def test_landing_twice_lands_once(home: Home, showcost: CommandLine) -> None:
+    showcost(home, "land", "--json")
+    ended = showcost(home, "land", "--json")
+    assert ended.status == 0
+    assert ended.json["deliveries"] == []
+    assert showcost(home, "land").out == "Nothing new in the inbox.\n"
+
+
+def test_what_nobody_takes_from_the_inbox_is_named(home: Home, showcost: CommandLine) -> None:
+    small.deliver(home, "uk_spend", "letter.docx", b"PK")
+    small.deliver(home, "somebody_else", "costs.csv", "a,b\n")
+    ended = showcost(home, "land", "--json")
+    assert ended.json["unclaimed"] == ["somebody_else/costs.csv", "uk_spend/letter.docx"]
+
+
+def test_the_status_of_a_new_production_is_nothing_and_balances(home: Home, showcost: CommandLine) -> None:
+    ended = showcost(home, "status", "--json")
+    assert (ended.status, ended.err) == (0, "")
+    total = ended.json["total"]
+    assert {total[name] for name in ("received", "posted", "quarantined", "duplicate", "pending")} == {0}
+    assert ended.json["balances"] is True
+
+
+def test_the_status_counts_rows_amounts_and_reasons(posted: Home, showcost: CommandLine) -> None:
+    ended = showcost(posted, "status", "--json")
+    feed = ended.json["feeds"]["uk_spend"]
+    states = [feed[name] for name in ("received", "posted", "quarantined", "duplicate", "pending")]
+    assert states == [8, 5, 2, 0, 1]
+    assert feed["codes"] == {"SC-AMT-001": 1, "SC-DAT-001": 1, "SC-FX-001": 1}
+    assert feed["amounts"]["pending"] == {"GBP": "27500.0000"}
+    assert [one["name"] for one in feed["deliveries"]] == ["week.csv"]
+
+
+def test_a_run_lands_and_posts_and_a_second_has_nothing_to_do(home: Home, showcost: CommandLine) -> None:
+    ran = showcost(home, "run", "--from", "2026-10-28", "--to", "2026-11-03", "--json")
+    assert ran.status == 0
+    (run,) = ran.json["runs"]
+    assert (run["success"], run["partitions"], run["failures"]) == (True, 7, [])
+    assert {one["check"] for one in run["failed_checks"]} == {"all_rows_dated", "no_rejected_rows"}
+    assert showcost(home, "status", "--json").json["total"]["posted"] == 5
+
+    digest = showcost(home, "digest", "--json")
+    assert digest.json["digest"] == ledger_digest(home).hash
+    assert digest.json["entries"] == 5
+
+    again = showcost(home, "run", "--json")
+    assert (again.status, again.json) == (0, {"runs": [], "success": True})
+    assert showcost(home, "run").out == "Nothing is due.\n"
+
+
+@pytest.mark.slow
+def test_a_run_that_fails_ends_with_one(home: Home, showcost: CommandLine) -> None:
+    land_all(home)
+    take(home, [small.WEDNESDAY])
+    tamper(home, "UPDATE fx_rates SET rate = rate + 0.0001 WHERE currency = 'GBP'")
+    ended = showcost(home, "run", "--from", "2026-10-28", "--to", "2026-10-28", "--json")
+    assert ended.status == 1
+    (run,) = ended.json["runs"]
+    assert run["success"] is False
+    assert "SC-FX-003" in next(one["message"] for one in run["failed_checks"] if one["severity"] == "ERROR")
+
+
+def test_the_digest_of_a_range(posted: Home, showcost: CommandLine) -> None:
+    ended = showcost(posted, "digest", "--from", "2026-10-30", "--to", "2026-11-01", "--json")
+    assert ended.status == 0
+    assert ended.json["partitions"].keys() == {"2026-10-30", "2026-11-01"}
+    assert ended.json["digest"] != ledger_digest(posted).hash
+
+
+def test_the_books_hold_against_everything_recomputed(posted: Home, showcost: CommandLine) -> None:
+    ended = showcost(posted, "verify", "--json")
+    assert (ended.status, ended.err) == (0, "")
+    assert (ended.json["verified"], ended.json["first_difference"]) == (True, None)
+    assert ended.json["entries"] == 5
+
+
+def test_rates_are_shown_pinned_and_checked(home: Home, showcost: CommandLine) -> None:
+    assert showcost(home, "fx", "show", "--json").json == {"as_of": None, "rates": []}
+    pinned = showcost(home, "fx", "pin", "--json").json
+    assert len(pinned["pinned"]) == 5
+    assert pinned["pending"] == ["2026-11-02", "2026-11-03"]
+    assert showcost(home, "fx", "pin", "--json").json["kept"] == 5
+    shown = showcost(home, "fx", "show", "--from", "2026-10-31", "--to", "2026-10-31", "--json").json["rates"]
+    assert {rate["currency"] for rate in shown} == {"CAD", "EUR", "GBP", "USD"}
+    assert {rate["published"] for rate in shown} == {"2026-10-30"}
+    checked = showcost(home, "fx", "check", "--json")
+    assert (checked.status, checked.json["passed"]) == (0, True)
+
+
+def test_a_check_of_rates_that_does_not_hold_ends_with_one(home: Home, showcost: CommandLine) -> None:
+    showcost(home, "fx", "pin")
+    tamper(home, "UPDATE fx_rates SET rate = rate + 0.0001 WHERE currency = 'GBP'")
+    ended = showcost(home, "fx", "check", "--json")
+    assert (ended.status, ended.json["passed"]) == (1, False)
+    assert ended.json["checks"]["snapshots_unchanged"]["message"].startswith(
+        "5 of 5 changed: ecb-2026-10-28-"
+    )
+
+
+def test_a_file_is_parsed_without_being_landed(home: Home, showcost: CommandLine, tmp_path: Path) -> None:
+    file = small.deliver(home, "uk_spend", "week.csv", small.UK_DELIVERY)
+    ended = showcost(home, "parse", str(file))
+    assert ended.status == 0
+    (header, *rows) = csv.reader(ended.out.splitlines())
+    assert header == small.UK_HEADER.split(",")
+    assert rows == list(csv.reader(small.UK_DELIVERY.splitlines()))[1:]
+    told = showcost(home, "parse", str(file), "--feed", "uk_spend", "--json")
+    assert (told.json["accepted"], told.json["rejected"], told.json["header_problem"]) == (8, 0, None)
+    landing = told.json["landing"]
+    assert (landing["received"], landing["valid"], landing["refused"]) == (8, 6, None)
+    assert landing["codes"] == {"SC-AMT-001": 1, "SC-DAT-001": 1}
+    assert (landing["shapes"]["invoice_date"], landing["columns"]["net_amount"]) == ("%d/%m/%Y", "Amount")
+    both = showcost(home, "parse", str(file), "--out", str(tmp_path / "out"), "--json")
+    assert [one["file"] for one in both.json["files"]] == ["week.csv"]
+    assert not (home.path / "raw").exists()
+
+
+def test_a_file_is_parsed_as_its_feed_would_take_it(
+    home: Home, showcost: CommandLine, tmp_path: Path
+) -> None:
+    file = small.deliver(home, "uk_spend", "week.csv", small.UK_DELIVERY)
+    rejects = tmp_path / "rejects.jsonl"
+    ended = showcost(home, "parse", str(file), "--feed", "uk_spend", "--rejects", str(rejects))
+    assert ended.status == 0
+    assert len(ended.out.splitlines()) == 9
+    assert "6 would be posted" in ended.err
+    assert "1 would be rejected: SC-AMT-001 (amount unparseable)" in ended.err
+    found = [json.loads(line) for line in rejects.read_text(encoding="utf-8").splitlines()]
+    assert [(one["record"], one["code"]) for one in found] == [(6, "SC-AMT-001"), (9, "SC-DAT-001")]
+    payload = file.read_bytes()
+    for one in found:
+        assert payload[one["start"] : one["end"]].decode().rstrip("\r\n") == one["raw"]
+        assert one["reasons"][0]["observed"]
+    file.write_text("Date,Amount\n28/10/2026,1.00\n", encoding="utf-8")
+    refused = showcost(home, "parse", str(file), "--feed", "uk_spend", "--json").json
+    assert refused["header_problem"].startswith("no column for ")
+    assert refused["landing"]["refused"] == "SC-FIL-002"
+
+
+AS_TEXT = [
+    ["land"],
+    ["status", "--deliveries"],
+    ["digest", "--partitions"],
+    ["fx", "show", "--all-currencies"],
+    ["fx", "pin"],
+    ["fx", "check"],
+    ["--help"],
+    ["--version"],
+    ["run", "--help"],
+]
+
+
+@pytest.mark.parametrize("arguments", AS_TEXT, ids=" ".join)
+def test_a_person_gets_text(arguments: list[str], posted: Home, showcost: CommandLine) -> None:
+    ended = showcost(posted, *arguments)
+    assert (ended.status, ended.err) == (0, "")
+    assert ended.out.strip()
+    assert not ended.out.startswith("{")
+
+
+UNKNOWN = "no feed 'nobody'; there are uk_spend"
+REVERSED = "--to 2026-10-28 lies before --from 2026-11-01"
+USAGE = {
+    "land --feed nobody": UNKNOWN,
+    "status --feed nobody": UNKNOWN,
+    "land --feed payroll_manifest": "no feed 'payroll_manifest'; there are uk_spend",
+    "run --from 2026-11-01 --to 2026-10-28": REVERSED,
+    "digest --from 2026-11-01 --to 2026-10-28": REVERSED,
+    "fx pin --from 2026-11-01 --to 2026-10-28": REVERSED,
+    "run --from 2027-01-01 --to 2027-01-31": "no partition from 2027-01-01 to 2027-01-31: "
+    "the production's dates are 2026-10-28 to 2026-11-03, of which 7 have come",
+    "run --from 28.10.2026": "Invalid value for '--from': '28.10.2026' does not match the format '%Y-%m-%d'.",
+    "digest": "{home}/ledger.duckdb: there is no ledger yet; nothing has been posted",
+    "post": "No such command 'post'",
+    "land --all": "No such option",
+    "parse": "Missing argument 'FILES...'",
+    "parse {home}/none.csv": "Invalid value for 'FILES...': File '{home}/none.csv' does not exist.",
+    "parse {home}/budget.csv {home}/chart_of_accounts.csv": "--out DIR is needed for 2 files",
+    "parse {home}/budget.csv {home}/budget.csv --out {home}/out": "two of the files are named budget.csv",
+    "parse {home}/budget.csv --out {home}/out --rejects {home}/rejects": "--rejects goes with one file",
+    "parse {home}/budget.csv --feed nobody": "no feed 'nobody'; there are ",
+    "fx import {home}/budget.csv": "budget.csv: ",
+    "demo --home {home}": "{home} is neither empty nor a former demo; name another folder with --home",
+    "demo --sample titanic": "Invalid value for '--sample': 'titanic' is not",
+}
+"""Wrong usage, and how the one sentence begins that is said of it."""
+
+
+@pytest.mark.parametrize("line", USAGE)
+def test_wrong_usage_is_one_sentence_and_two(line: str, home: Home, showcost: CommandLine) -> None:
+    ended = showcost(home, *line.format(home=home.path).split())
+    assert ended.status == 2
+    assert ended.sentence.startswith(USAGE[line].replace("{home}", str(home.path)))
+
+
+@pytest.mark.parametrize("command", ["land", "run", "status", "digest", "fx show"])
+def test_a_home_that_is_none_is_named(command: str, tmp_path: Path, showcost: CommandLine) -> None:
+    for folder in (tmp_path, tmp_path / "missing"):
+        ended = showcost(str(folder), *command.split(), "--json")
+        assert ended.status == 2
+        assert ended.sentence == (
+            f"{folder}: expected a data folder with a production.yaml (name another one with SHOWCOST_HOME)"
+        )
+
+
+def test_rates_cannot_be_imported_where_the_production_reads_none(home: Home, showcost: CommandLine) -> None:
+    settings = home.path / "production.yaml"
+    settings.write_text(settings.read_text().replace("[file]", "[embedded]"))
+    ended = showcost(home, "fx", "import", str(next(home.path.glob("rates-*.csv"))))
+    assert (ended.status, ended.sentence) == (2, f"{settings}: fx.sources must list `file` to import rates")
+
+
+@pytest.mark.parametrize("name", COMING)
+def test_a_command_of_a_later_version_says_so(name: str, home: Home, showcost: CommandLine) -> None:
+    for arguments in ([], ["--json"], ["list", "--as-of", "now"]):
+        ended = showcost(home, name, *arguments)
+        assert ended.status == 2
+        assert ended.sentence == f"`showcost {name}` ({COMING[name]}) comes in a later version"
+
+
+def test_what_nobody_foresaw_is_one_sentence_too(
+    home: Home, showcost: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("first line\nsecond line")
+
+    monkeypatch.setattr("showcost.cli.status.feed_status", broken)
+    ended = showcost(home, "status", "--json")
+    assert ended.status == 1
+    assert ended.sentence == "unexpected RuntimeError: first line (SHOWCOST_DEBUG=1 shows where)"

@@ -1,0 +1,73 @@
+"""`showcost pull` on the sample of simulated vendors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from showcost.vendor_api.dead_letters import DeadLetters
+from showcost_tests.sample.truth import REPOSITORY
+from showcost_tests.vendor_api.sample import sample_home, serving_sample
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from showcost.simulator.running import Simulator
+    from showcost_tests.command_line import CommandLine
+
+DATES = ("--from", "2026-10-19", "--to", "2026-10-21")
+
+
+@pytest.fixture
+def simulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
+    """Serve the sample's vendors, one of them down."""
+    with serving_sample(monkeypatch) as running:
+        yield running
+
+
+def test_a_pull_says_what_came_and_what_is_missing(
+    showcost: CommandLine, simulator: Simulator, tmp_path: Path
+) -> None:
+    home = sample_home(tmp_path)
+    outcome = showcost(home, "pull", *DATES, "--json")
+    assert outcome.status == 1
+    facts = outcome.json
+    assert len(facts["feeds"]["pickup_camera"]["complete"]) == 3
+    assert facts["feeds"]["pickup_grip"]["down"]
+    assert {letter["code"] for letter in facts["dead_letters"]} == {"SC-API-001"}
+    assert facts["machine"]["peak_resident"] > 0
+
+    kept = DeadLetters(home.raw, "pickup_grip").open()
+    told = [letter for letter in facts["dead_letters"] if letter["feed"] == "pickup_grip"]
+    assert [letter["request"]["method"] for letter in told] == ["GET"] * len(kept)
+    assert [letter["response"] for letter in told] == [letter.response for letter in kept]
+    assert [letter["response_headers"] for letter in told] == [letter.response_headers for letter in kept]
+    assert [letter["status"] for letter in told] == [letter.status for letter in kept]
+
+    queue = showcost(home, "queue", "list", "--json").json
+    assert queue["dead_letters"] == sorted(facts["dead_letters"], key=lambda letter: letter["first"])
+    assert "SC-API-001" in showcost(home, "queue", "list", "--code", "SC-API-001").out
+    assert showcost(home, "queue", "list", "--state", "open", "--json").json["dead_letters"] == []
+
+    simulator.revive("grip")
+    replayed = showcost(home, "pull", *DATES, "--dead")
+    assert replayed.status == 0
+    assert "missing" in replayed.out
+
+    settled = showcost(home, "pull", *DATES, "--json").json
+    assert {len(one["left_alone"]) for one in settled["feeds"].values()} == {3}
+    status = showcost(home, "status", "--json").json
+    assert status["balances"]
+    assert status["provisional"] == []
+
+
+def test_a_production_without_apis_says_so(showcost: CommandLine) -> None:
+    home = str(REPOSITORY / "data")
+    outcome = showcost(home, "pull")
+    assert outcome.status == 2
+    assert outcome.sentence == "no feed of the production HRB has an API"
+    outcome = showcost(home, "pull", "--feed", "location_permits")
+    assert outcome.status == 2
+    assert "inbox" in outcome.sentence

@@ -1,0 +1,15 @@
+"""Texts are joined row by row, and no row is lost."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from showcost.core.arrow import joined
+
+
+def test_rows_of_nulls_stay_and_others_are_joined_without_them() -> None:
+    one, other = pa.array(["a", None, "a", None]), pa.array(["b", "b", None, None])
+    assert joined("; ", one, other).to_pylist() == ["a; b", "b", "a", None]
+    assert joined("; ", one).to_pylist() == ["a", None, "a", None]
+    chunked = pa.chunked_array([one])
+    assert joined(" ", chunked, other).to_pylist() == ["a b", "b", "a", None]

@@ -1,0 +1,351 @@
+"""Fixtures made from the data: for every rule a row that holds to it and one that does not; none is missed.
+
+Each names the rule that it is for, the check that tells, and how hard that is. A rule of high certainty is
+tried alone, with the others that could hide it left out of the agreement.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
+
+from showcost.config.agreements import Agreement, Agreements, PayRule
+from showcost.config.agreements.kinds import (
+    Contribution,
+    DailyOvertime,
+    DayKind,
+    DayMultiple,
+    GoldenHours,
+    GrossIsSum,
+    MealDue,
+    MealPenalty,
+    MinimumCall,
+    OvertimeBounds,
+    ScaleFloor,
+    WeeklyGuarantee,
+    Workday,
+    WorkPlace,
+)
+from showcost_tests.pay.by_hand import HARD, SOFT, Row
+from showcost_tests.pay.rows import AGREEMENTS, before, clock, paid, production, row, with_sums
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from showcost.config.production import Production
+
+TENTH: Final = Decimal("0.1")
+OF_DAYS: Final = {
+    DayKind.ORDINARY: {"day_of_workweek": "2"},
+    DayKind.SIXTH: {"day_of_workweek": "6"},
+    DayKind.SEVENTH: {"day_of_workweek": "7"},
+    DayKind.HOLIDAY: {"is_holiday": "yes"},
+}
+_NONE: Final = "none"
+
+
+@dataclass(frozen=True)
+class Fixture:
+    """A row for a rule; `check` is the check that tells, `level` how it fails, none when it holds."""
+
+    name: str
+    rule: str
+    agreements: Agreements
+    show: Production
+    row: Row
+    check: str
+    level: str = _NONE
+
+
+def every_fixture() -> list[Fixture]:
+    """Return the fixtures of all agreements of the package."""
+    return [
+        fixture
+        for agreement in AGREEMENTS
+        for fixture in (
+            *_terms(agreement),
+            *(one for rule in agreement.rules for one in _of(agreement, rule)),
+        )
+    ]
+
+
+def alone(agreement: Agreement, *rules: PayRule) -> Agreements:
+    """Return the agreement with some of its rules only."""
+    return Agreements((agreement.model_copy(update={"rules": rules}),))
+
+
+def _level(rule: PayRule) -> str:
+    return HARD if rule.certainty.rejects else SOFT
+
+
+def show_for(agreement: Agreement, rule: PayRule | None = None) -> Production:
+    """Return a production that a rule binds: its type, and photography from the rule's first day on."""
+    types = rule.production_types if rule is not None else ()
+    photography = agreement.start
+    if rule is not None and rule.keyed_on == "photography" and rule.start:
+        photography = max(rule.start, date(2020, 1, 1))
+    return production(types[0] if types else "streaming", photography)
+
+
+def _terms(agreement: Agreement) -> Iterator[Fixture]:
+    """Yield the days on and around which an agreement comes into and goes out of force."""
+    only = alone(agreement, agreement.rules[-1])
+    days = {agreement.start: True, before(agreement.start): False}
+    if agreement.end:
+        days |= {agreement.end: True, agreement.end + timedelta(days=1): False}
+    for day, in_force in days.items():
+        one = row(agreement, work_date=str(day), hours_1x="8", gross="40000")
+        level = _NONE if in_force else HARD
+        yield Fixture(
+            f"{agreement.name} on {day}",
+            "in force",
+            only,
+            show_for(agreement),
+            one,
+            "SC-PAY-008 agreement",
+            level,
+        )
+
+
+def _of(agreement: Agreement, rule: PayRule) -> Iterator[Fixture]:
+    match rule:
+        case ScaleFloor():
+            yield from _scale(agreement, rule)
+        case DailyOvertime() | GoldenHours() | DayMultiple():
+            yield from _tiers(agreement, rule)
+        case MinimumCall():
+            yield from _minimum(agreement, rule)
+        case MealPenalty():
+            yield from _meal_steps(agreement, rule)
+        case MealDue():
+            yield from _meal_due(agreement, rule)
+        case Contribution() if rule.ceiling is None:
+            yield from _contribution(agreement, rule)
+        case GrossIsSum():
+            yield from _gross(agreement, rule)
+        case OvertimeBounds():
+            yield from _bounds(agreement, rule)
+        case Workday() | WeeklyGuarantee():
+            yield from _conversion(agreement, rule)
+        case _:
+            return
+
+
+def base(agreement: Agreement, rule: PayRule, **change: object) -> Row:
+    """Return a row that a rule applies to."""
+    found: Row = {"work_date": str(_first_day(agreement, rule))}
+    if rule.locals:
+        local = next(one for one in agreement.locals if one.local == rule.locals[0])
+        code = f"{local.prefixes[0]}99" if local.prefixes else (local.codes or ("2201",))[0]
+        found |= {"union_local": local.local, "occupation_code": code}
+    if rule.occupations:
+        found |= {"occupation_code": rule.occupations[0]}
+    if rule.places:
+        found |= {"work_place": rule.places[0].value}
+    return row(agreement, **(found | OF_DAYS[rule.days[0] if rule.days else DayKind.ORDINARY] | change))
+
+
+def _first_day(agreement: Agreement, rule: PayRule) -> date:
+    by_work = rule.start is not None and rule.keyed_on == "work_date"
+    return max(agreement.start, rule.start) if by_work and rule.start else agreement.start
+
+
+def _scale(agreement: Agreement, rule: ScaleFloor) -> Iterator[Fixture]:
+    """Yield every step of every scale: at the scale and a hundredth below, on its first and its last day."""
+    show, only = show_for(agreement, rule), alone(agreement, *agreement.rules)
+    for period in (one for one in agreement.scales if one.rule is rule):
+        level = HARD if period.certainty.rejects else SOFT
+        days = [period.start, *([period.end] if period.end else [])]
+        for day in days:
+            for cents, outcome in ((0, _NONE), (1, level)):
+                rate = period.amount - Decimal(cents).scaleb(-2)
+                one = base(
+                    agreement,
+                    rule,
+                    work_date=str(day),
+                    occupation_code=period.rate.occupation,
+                    schedule=period.rate.schedule or "",
+                    rate_basis=period.basis.value,
+                    rate=str(rate),
+                    hours_1x="8",
+                )
+                name = f"{agreement.name}: {period.rate.title} {period.basis} on {day} at {rate}"
+                yield Fixture(name, rule.id, only, show, one, "SC-PAY-001 rate", outcome)
+
+
+def _tiers(agreement: Agreement, rule: DailyOvertime | GoldenHours | DayMultiple) -> Iterator[Fixture]:
+    """Yield each boundary of each tier: at it, a tenth of an hour past it, and that at the tier before."""
+    show = show_for(agreement, rule)
+    unit = max(rule.increment, TENTH)
+    lower = Decimal(1)
+    for place, tier in enumerate(rule.tiers):
+        only = alone(agreement, rule.model_copy(update={"tiers": rule.tiers[: place + 1]}))
+        for kind in rule.days or (DayKind.ORDINARY,):
+            for where in rule.places or (WorkPlace.STUDIO, WorkPlace.DISTANT):
+                case = base(agreement, rule, work_place=where.value, **OF_DAYS[kind])
+                yield from _tier(
+                    agreement, rule, (only, show), (case, tier.after, lower, tier.multiple, unit)
+                )
+        lower = tier.multiple
+
+
+def _tier(
+    agreement: Agreement,
+    rule: DailyOvertime | GoldenHours | DayMultiple,
+    within: tuple[Agreements, Production],
+    tier: tuple[Row, Decimal, Decimal, Decimal, Decimal],
+) -> Iterator[Fixture]:
+    only, show = within
+    case, after, lower, multiple, unit = tier
+    meals = rule.measure == "worked"
+    check = "SC-PAY-002 hours_1_5x"
+    name = f"{agreement.name}: {rule.id} {case['work_place']} {case['day_of_workweek']} {case['is_holiday']}"
+    mine = only.all[0]
+    if after:
+        at = paid(case | clock(after, meals=meals), show, mine)
+        yield Fixture(f"{name} at {after}", rule.id, only, show, at, check)
+    past = case | clock(after + unit, meals=meals)
+    full = paid(past, show, mine)
+    yield Fixture(f"{name} past {after}", rule.id, only, show, full, check)
+    short = Decimal(str(full["hours_1x"])) - unit * (multiple - lower)
+    below = with_sums(full | {"hours_1x": str(short)}, mine, show)
+    yield Fixture(f"{name} past {after} at {lower}x", rule.id, only, show, below, check, _level(rule))
+
+
+def _minimum(agreement: Agreement, rule: MinimumCall) -> Iterator[Fixture]:
+    show, only = show_for(agreement, rule), alone(agreement, rule)
+    for hours, level in (
+        (rule.hours, _NONE),
+        (rule.hours - TENTH, _level(rule)),
+        (rule.hours + TENTH, _NONE),
+    ):
+        one = base(agreement, rule, hours_1x=str(hours), **clock(Decimal(4)))
+        yield Fixture(
+            f"{agreement.name}: call of {hours} h", rule.id, only, show, one, "SC-PAY-004 hours_1x", level
+        )
+
+
+def _meal_steps(agreement: Agreement, rule: MealPenalty) -> Iterator[Fixture]:
+    """Yield one to seven late half hours of one meal: what they come to, and a cent less."""
+    show, only = show_for(agreement, rule), alone(agreement, rule)
+    total = Decimal(0)
+    for count in range(1, 8):
+        total += rule.steps[min(count, len(rule.steps)) - 1]
+        for cents, level in ((0, _NONE), (1, _level(rule))):
+            amount = total - Decimal(cents).scaleb(-2)
+            one = base(
+                agreement,
+                rule,
+                meal_penalty_count=str(count),
+                meal_penalty_amount=str(amount),
+                **clock(Decimal(8), meals=False),
+            )
+            name = f"{agreement.name}: {rule.id} {count} for {amount}"
+            yield Fixture(name, rule.id, only, show, one, "SC-PAY-003 meal_penalty_amount", level)
+
+
+def _meal_due(agreement: Agreement, rule: MealDue) -> Iterator[Fixture]:
+    """Yield meals at the last minute that is forgiven and at the next, and each half hour after."""
+    penalty = next(
+        one
+        for one in agreement.rules
+        if isinstance(one, MealPenalty)
+        and set(one.locals) == set(rule.locals)
+        and set(one.occupations) == set(rule.occupations)
+    )
+    show, only = show_for(agreement, penalty), alone(agreement, rule, penalty)
+    level = HARD if rule.certainty.rejects and penalty.certainty.rejects else SOFT
+    due = int(rule.within * 60)
+    for late, halves in ((rule.grace, 0), (rule.grace + 1, 1), (30, 1), (31, 2), (60, 2), (61, 3)):
+        out = 7 * 60 + due + late
+        times = {
+            "call_time": "07:00",
+            "meal1_out": f"{out // 60}:{out % 60:02}",
+            "meal1_in": f"{(out + 30) // 60}:{(out + 30) % 60:02}",
+            "wrap_time": "19:30",
+        }
+        amount = sum((penalty.steps[min(n, len(penalty.steps) - 1)] for n in range(halves)), Decimal(0))
+        for cents, outcome in ((0, _NONE), *(((1, level),) if halves else ())):
+            total = str(amount - Decimal(cents).scaleb(-2))
+            one = base(agreement, penalty, **(_codes(agreement, rule) | times), meal_penalty_amount=total)
+            name = f"{agreement.name}: {rule.id} {late} min late for {total}"
+            yield Fixture(name, rule.id, only, show, one, "SC-PAY-003 meal_penalty_amount", outcome)
+
+
+def _codes(agreement: Agreement, rule: PayRule) -> Row:
+    whole = base(agreement, rule)
+    return {name: whole[name] for name in ("union_local", "occupation_code")}
+
+
+def _contribution(agreement: Agreement, rule: Contribution) -> Iterator[Fixture]:
+    show, only = show_for(agreement, rule), alone(agreement, rule)
+    due = rule.per_day or Decimal(1000) * (rule.percent or 0) / 100
+    first = _first_day(agreement, rule)
+    days = {first: True}
+    if rule.keyed_on == "work_date" and rule.start and rule.start > agreement.start:
+        days[before(first)] = False
+    if rule.end:
+        days |= {rule.end: True, rule.end + timedelta(days=1): False}
+    for day, holds in days.items():
+        for cents, level in ((0, _NONE), (1, _level(rule) if holds else _NONE)):
+            one = base(
+                agreement,
+                rule,
+                work_date=str(day),
+                gross="1025.00",
+                meal_penalty_amount="25.00",
+                benefit_amount=str(due - Decimal(cents).scaleb(-2)),
+            )
+            name = f"{agreement.name}: {rule.id} {due} less {cents} on {day}"
+            yield Fixture(name, rule.id, only, show, one, "SC-PAY-007 benefit_amount", level)
+
+
+def _gross(agreement: Agreement, rule: GrossIsSum) -> Iterator[Fixture]:
+    show, only = show_for(agreement), alone(agreement, rule)
+    for gross, level in (("912.33", _NONE), ("912.34", HARD), ("912.32", HARD), ("0", HARD)):
+        one = base(
+            agreement,
+            rule,
+            rate="100.00",
+            hours_1x="8",
+            hours_1_5x="0.6",
+            meal_penalty_amount="12.33",
+            rest_penalty_amount="10.00",
+            gross=gross,
+        )
+        yield Fixture(f"{agreement.name}: gross {gross}", rule.id, only, show, one, "SC-PAY-006 gross", level)
+
+
+def _bounds(agreement: Agreement, rule: OvertimeBounds) -> Iterator[Fixture]:
+    """Yield an hour of overtime at the minimum, between the bounds, and at the cap; and a penny off each."""
+    gross = next(one for one in agreement.rules if isinstance(one, GrossIsSum))
+    day = next(one for one in agreement.rules if isinstance(one, Workday))
+    show, only = show_for(agreement), alone(agreement, rule, gross, day)
+    for rate, overtime in (("200", rule.minimum), ("300", Decimal(45)), ("600", rule.maximum)):
+        for off, level in (("0", _NONE), ("0.02", HARD), ("-0.02", HARD)):
+            one = base(
+                agreement,
+                rule,
+                rate=rate,
+                rate_basis="day",
+                hours_1x="10",
+                hours_1_5x="1",
+                gross=str(Decimal(rate) + overtime + Decimal(off)),
+            )
+            name = f"{agreement.name}: {rule.id} {rate} a day, overtime {overtime} and {off}"
+            yield Fixture(name, rule.id, only, show, one, "SC-PAY-006 gross", level)
+
+
+def _conversion(agreement: Agreement, rule: Workday | WeeklyGuarantee) -> Iterator[Fixture]:
+    """Yield a rate for a day or a week whose gross comes out only by the rule's hours."""
+    gross = next(one for one in agreement.rules if isinstance(one, GrossIsSum))
+    show, only = show_for(agreement), alone(agreement, rule, gross)
+    hours = rule.hours if isinstance(rule, Workday) else rule.multiple
+    basis = "day" if isinstance(rule, Workday) else "week"
+    for gross_, level in (("1000.00", _NONE), ("1000.01", HARD)):
+        one = base(agreement, rule, rate="1000.00", rate_basis=basis, hours_1x=str(hours), gross=gross_)
+        yield Fixture(
+            f"{agreement.name}: {rule.id} {gross_}", rule.id, only, show, one, "SC-PAY-006 gross", level
+        )

@@ -1,0 +1,189 @@
+"""Payroll rows that hold to every rule, made by the rules written by hand; and the engine's word on rows."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from fractions import Fraction
+from typing import TYPE_CHECKING, Final
+
+from showcost.config.agreements import Agreement, Agreements, packaged
+from showcost.config.agreements.kinds import Contribution, MealDue, MealPenalty
+from showcost.config.chart import Account, AccountKind, Chart, UnionCategory
+from showcost.config.production import Production
+from showcost.core.money import minor_units
+from showcost.pay import CHECKS
+from showcost.validation.cells import read_cells
+from showcost.validation.reference import Reference, look_up
+from showcost_tests.pay import by_hand
+from showcost_tests.pay.by_hand import HARD, SOFT, Day, Row
+from showcost_tests.validation.raw import PRODUCTION, feed_of, raw_table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from showcost.config.feed import FeedSpec
+
+FEED: Final[FeedSpec] = feed_of("payroll")
+AGREEMENTS: Final[Agreements] = packaged()
+ACCOUNTS: Final = {
+    UnionCategory.IATSE: "2510",
+    UnionCategory.SAG_AFTRA: "1410",
+    UnionCategory.TEAMSTERS: "3510",
+    UnionCategory.BECTU: "4010",
+    UnionCategory.NONE: "3610",
+}
+CHART: Final = Chart(
+    {
+        number: Account(number, f"Account {number}", AccountKind.COST, union, None, None)
+        for union, number in [*ACCOUNTS.items(), (UnionCategory.NONE, "6990")]
+    }
+)
+
+
+def production(
+    kind: str = "streaming",
+    photography: date = date(2026, 10, 5),
+    zones: dict[str, str] | None = None,
+    timezone: str = "America/Los_Angeles",
+) -> Production:
+    """Return a production that has signed every agreement."""
+    return Production.model_validate(
+        PRODUCTION.model_dump()
+        | {
+            "type": kind,
+            "timezone": timezone,
+            "location_timezones": zones or {},
+            "dates": {"start": date(2020, 1, 1), "end": date(2031, 12, 31)},
+            "principal_photography": {"start": photography, "end": date(2031, 12, 31)},
+            "closed_periods": [],
+            "agreements": [
+                {"name": agreement.name, "union": agreement.union.value} for agreement in AGREEMENTS
+            ],
+        }
+    )
+
+
+SHOW: Final = production()
+
+
+def row(agreement: Agreement, **change: object) -> Row:
+    """Return a row of an agreement with 8 hours in the studio, not yet paid."""
+    local = agreement.locals[0]
+    code = local.codes[0] if local.codes else (f"{local.prefixes[0]}99" if local.prefixes else "DRIVER")
+    return {
+        "payroll_company": "Meridian",
+        "payroll_invoice_no": "M-1",
+        "employee_ref": "E-1",
+        "agreement": agreement.name,
+        "union_local": local.local,
+        "occupation_code": code,
+        "schedule": "",
+        "account": ACCOUNTS[agreement.union],
+        "work_date": str(agreement.start),
+        "work_place": "studio",
+        "day_of_workweek": "1",
+        "is_holiday": "no",
+        "currency": agreement.currency,
+        "rate": "5000",
+        "rate_basis": "hour",
+        "gross": "0",
+        **change,
+    }
+
+
+def clock(hours: Decimal, call: str = "07:00", *, meals: bool = True) -> Row:
+    """Return the times of a day of so many hours of work, its meals after six hours each and half an hour."""
+    minutes = int(hours * 60)
+    begin = int(call[:2]) * 60 + int(call[3:])
+    now, left = begin, minutes
+    found: Row = {"call_time": call}
+    for number in ("1", "2"):
+        if meals and left > 360:
+            now, left = now + 360, left - 360
+            found |= {f"meal{number}_out": _wall(now), f"meal{number}_in": _wall(now + 30)}
+            now += 30
+    return found | {"wrap_time": _wall(now + left)}
+
+
+def _wall(minutes: int) -> str:
+    return f"{minutes // 60 % 24:02}:{minutes % 60:02}"
+
+
+def paid(one: Row, show: Production = SHOW, agreement: Agreement | None = None) -> Row:
+    """Return the row paid as every rule asks, those of low certainty included, and no more."""
+    agreement = agreement or by_hand.agreement_of(one, AGREEMENTS, show)
+    assert agreement is not None
+    hours = hours_in_columns(by_hand.multiples(Day(one, agreement, show), hard=False))
+    full = one | {name: str(value) for name, value in hours.items()}
+    return with_sums(full, agreement, show)
+
+
+def with_sums(one: Row, agreement: Agreement, show: Production = SHOW) -> Row:
+    """Return the row with the penalties, gross and contributions that its hours come to."""
+    day = Day(one, agreement, show)
+    count, amount = _penalties(day)
+    full = one | {"meal_penalty_count": str(count), "meal_penalty_amount": str(amount)}
+    day = Day(full, agreement, show)
+    cent = Decimal(1).scaleb(-minor_units(agreement.currency))
+    pay = sum(by_hand.pay_of(day) or [])
+    gross = amount + Decimal(int(pay / Fraction(cent) + Fraction(1, 2))) * cent
+    full |= {"gross": str(gross)}
+    benefit = Decimal(0)
+    for rule in day.of_kind(Contribution):
+        assert isinstance(rule, Contribution)
+        due = rule.per_day or ((gross - amount) * (rule.percent or 0) / 100).quantize(cent, ROUND_HALF_UP)
+        benefit = max(benefit, due)
+    return full | {"benefit_amount": str(benefit)}
+
+
+def _penalties(day: Day) -> tuple[int, Decimal]:
+    count, amount = 0, Decimal(0)
+    for rule in day.of_kind(MealPenalty):
+        for due in day.of_kind(MealDue):
+            assert isinstance(rule, MealPenalty)
+            assert isinstance(due, MealDue)
+            late = [span - int(due.within * 60) for span in day.spans]
+            counts = [-(-over // 30) for over in late if over > due.grace]
+            count = sum(counts)
+            amount = max(amount, sum((by_hand.steps(rule, one) for one in counts), Decimal(0)))
+    return count, amount
+
+
+def hours_in_columns(multiples: list[tuple[Decimal, Decimal]]) -> dict[str, Decimal]:
+    """Return hours in the columns there are: what has no column of its own is more hours at 2 times."""
+    columns = dict.fromkeys(by_hand.COLUMNS, Decimal(0))
+    names = {multiple: name for name, multiple in by_hand.COLUMNS.items()}
+    for multiple, hours in multiples:
+        if multiple in names:
+            columns[names[multiple]] += hours
+        else:
+            columns["hours_2x"] += hours * multiple / 2
+    return columns
+
+
+def engine(
+    rows: Iterable[Row], show: Production = SHOW, agreements: Agreements = AGREEMENTS
+) -> list[dict[str, str]]:
+    """Return what the engine says of rows: the checks that each fails, hard or soft."""
+    reference = Reference(FEED, show, CHART, None, agreements)
+    cells = look_up(read_cells(raw_table(FEED, rows), FEED), reference)
+    found: list[dict[str, str]] = [{} for _ in range(cells.num_rows)]
+    soft = [name for name in CHECKS if name.startswith("SC-PAY-009")]
+    hard_names = {name.partition(" ")[2]: name for name in CHECKS if name not in soft}
+    for name in CHECKS:
+        for place, holds in enumerate(cells.column(name).to_pylist()):
+            if not holds:
+                own = hard_names.get(name.partition(" ")[2], name) if name in soft else name
+                found[place][own] = SOFT if name in soft else HARD
+    return found
+
+
+def one(change: Row, show: Production = SHOW) -> dict[str, str]:
+    """Return what the engine says of one row."""
+    return engine([change], show)[0]
+
+
+def before(day: date) -> date:
+    """Return the day before."""
+    return day - timedelta(days=1)

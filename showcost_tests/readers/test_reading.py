@@ -1,0 +1,394 @@
+"""What a vendor's file looks like, and what the reader makes of it."""
+
+from __future__ import annotations
+
+import io
+import json
+import random
+from typing import TYPE_CHECKING
+
+import pytest
+
+from showcost.core.errors import IntegrityError
+from showcost.readers import Counts, Hints, Reading, read_delivery
+from showcost.readers.export import write_csv, write_rejects
+from showcost.readers.open import NO_HINTS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ROWS = [f"{day:02d}/02/2025,Vendor {day},{day}.50" for day in range(1, 26)]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "delivery.csv"
+
+
+def read(path: Path, text: str, hints: Hints = NO_HINTS, encoding: str = "utf-8") -> Reading:
+    path.write_bytes(text.encode(encoding))
+    return read_delivery(path, hints=hints)
+
+
+def cells(reading: Reading) -> list[list[str]]:
+    return [row for batch in reading.records for row in batch.column("cells").to_pylist()]
+
+
+def details(reading: Reading) -> list[str]:
+    return [rejected.detail for rejected in reading.rejected]
+
+
+def test_preamble_and_footer_are_kept_apart(path: Path) -> None:
+    text = "\n".join(["Export,,", "", "Date,Vendor,Net", *ROWS, "", "Total,,325.00", "End of report"])
+    with read(path, text) as reading:
+        assert len(cells(reading)) == 25
+        assert [r.text for r in reading.preamble] == ["Export,,"]
+        assert [r.text for r in reading.footer] == ["Total,,325.00", "End of report"]
+        assert reading.dialect.footer_records == (30, 31)
+        assert reading.counts == Counts(
+            preamble=1, header=1, blank=2, footer=2, accepted=25, lines=31, bytes=len(text)
+        )
+
+
+def test_header_lines_are_joined_and_headings_extended(path: Path) -> None:
+    text = "\n".join(["Date,Vendor,Amounts,,", ",,Net,Tax,Gross", *(f"{row},1.00,2.00" for row in ROWS)])
+    with read(path, text) as reading:
+        assert reading.header == ("Date", "Vendor", "Amounts Net", "Amounts Tax", "Amounts Gross")
+        assert reading.dialect.header_records == (1, 2)
+
+
+def test_a_file_without_header_is_numbered(path: Path) -> None:
+    with read(path, "\n".join(ROWS)) as reading:
+        assert reading.header == ("col_0", "col_1", "col_2")
+        assert len(cells(reading)) == 25
+
+
+def test_empty_columns_of_a_spreadsheet_are_left_out(path: Path) -> None:
+    text = "\n".join(["Date,Vendor,Net,,", *(f"{row}" for row in ROWS)])
+    with read(path, text) as reading:
+        assert reading.header == ("Date", "Vendor", "Net")
+        assert len(cells(reading)) == 25
+    text = "\n".join(["Date,Vendor,Net", *(f"{row},,," for row in ROWS)])
+    with read(path, text) as reading:
+        assert cells(reading)[0] == ["01/02/2025", "Vendor 1", "1.50"]
+        assert "3 empty cells after the last column are left out" in reading.dialect.assumptions
+
+
+def test_a_header_of_too_few_names_is_not_sure(path: Path) -> None:
+    text = "\n".join(["Date,Vendor Net", *ROWS])
+    with read(path, text) as reading:
+        assert reading.header == ("Date", "Vendor Net")
+        assert reading.width == 3
+        assert not reading.dialect.header_sure
+
+
+def test_a_single_empty_cell_at_the_end_is_not_taken_for_padding(path: Path) -> None:
+    """The trap of a fast reader: an extra delimiter within the record shifts the columns."""
+    text = "\n".join(["Date,Vendor,Net", *ROWS, "27/02/2025,,Acme,"])
+    with read(path, text) as reading:
+        assert len(cells(reading)) == 25
+        assert details(reading) == ["4 cells where the table has 3"]
+
+
+def test_an_extra_delimiter_is_left_out_only_when_nothing_else_is_possible(path: Path) -> None:
+    rows = [f'{day:02d}/02/2025,"Jones, {chr(64 + day)}",INV-{day:03d},{day}.50' for day in range(1, 29)]
+    text = "\n".join(["Date,Vendor,Number,Net", *rows, "01/03/2025,,Smith,INV-099,1.00"])
+    with read(path, text) as reading:
+        assert cells(reading)[-1] == ["01/03/2025", "Smith", "INV-099", "1.00"]
+        assert reading.mended == [(30, "an extra delimiter was left out")]
+    text = "\n".join(["Date,Vendor,Number,Net", *rows, "01/03/2025,Smith,Ltd,INV-099,1.00"])
+    with read(path, text) as reading:
+        assert len(cells(reading)) == 28
+        assert details(reading) == ["5 cells where the table has 4"]
+
+
+def test_a_quote_within_an_amount_is_not_mended(path: Path) -> None:
+    text = "\n".join(["Date,Vendor,Net", *ROWS, '27/02/2025,Acme,12"'])
+    with read(path, text) as reading:
+        assert len(cells(reading)) == 25
+        assert details(reading) == ["a single quote mark in an unquoted cell"]
+
+
+@pytest.mark.parametrize(
+    ("line", "mended"),
+    [
+        ('01/03/2025,"Jones, Z",INV-099","1.00', False),
+        ('01/03/2025,"Jones, Z",INV-099",1.00', True),
+        ('"01/03/2025,"Jones, Z",INV-099,1.00', True),
+        ('01/03/2025,"Jones, Z",INV-099,"1.00', True),
+        ('01/03/2025,"Jones, "Z",INV-099,1.00', False),
+        ('01/03/2025,"Jones,INV-099,1.00', False),
+        ('01/03/2025,Jones",INV-099,1.00', False),
+        ('01/03/2025,"Jones, Z",INV-099,1"', False),
+    ],
+)
+def test_a_quote_too_many_is_left_out_only_of_a_cell_that_can_have_none(
+    path: Path, line: str, *, mended: bool
+) -> None:
+    rows = [f'{day:02d}/02/2025,"Jones, {chr(64 + day)}",INV-{day:03d},{day}.50' for day in range(1, 29)]
+    with read(path, "\n".join(["Date,Vendor,Number,Net", *rows, line, *rows])) as reading:
+        found = cells(reading)
+        assert len(found) == 56 + mended
+        assert [rejected.record for rejected in reading.rejected] == ([] if mended else [30])
+        if mended:
+            assert found[28] == ["01/03/2025", "Jones, Z", "INV-099", "1.00"]
+            assert reading.mended == [(30, "a quote mark too many was left out")]
+
+
+def test_a_missing_closing_quote_costs_one_record(path: Path) -> None:
+    rows = [f'{day:02d}/02/2025,{"V" if day % 9 else "x"}{day},"{day},000.50"' for day in range(1, 29)]
+    broken = [*rows[:14], rows[14][:-1], *rows[15:]]
+    with read(path, "\n".join(["Date,Number,Net", *broken])) as reading:
+        assert [row[0] for row in cells(reading)] == [row[:10] for row in rows if row != rows[14]]
+        assert [rejected.record for rejected in reading.rejected] == [16]
+
+
+def test_inch_marks_are_text_where_they_are_usual(path: Path) -> None:
+    rows = [f'{day:02d}/02/2025,Flag {day}",{day}.50' for day in range(1, 20)]
+    with read(path, "\n".join(["Date,Thing,Net", *rows])) as reading:
+        assert cells(reading)[0] == ["01/02/2025", 'Flag 1"', "1.50"]
+        assert details(reading) == []
+
+
+def test_a_header_that_occurs_again_is_no_row(path: Path) -> None:
+    text = "\n".join(["Date,Vendor,Net", *ROWS, "", "March,,", "Date,Vendor,Net", *ROWS])
+    with read(path, text) as reading:
+        assert len(cells(reading)) == 50
+        assert [r.text for r in reading.header_lines] == ["Date,Vendor,Net", "March,,", "Date,Vendor,Net"]
+
+
+def test_hints_override_what_would_be_found(path: Path) -> None:
+    with read(path, "a;b\n1;2\n", Hints(delimiter=",")) as reading:
+        assert cells(reading) == [["1;2"]]
+    with read(path, "x\n\nDate,Net\n1,2\n", Hints(header_record=3)) as reading:
+        assert (reading.header, cells(reading)) == (("Date", "Net"), [["1", "2"]])
+    with read(path, "Caf\xe9;1\n", Hints(encoding="latin-1", header_record=0), "latin-1") as reading:
+        assert cells(reading) == [["Caf\xe9", "1"]]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|", "||", "::", "^", "~|~", "¬"])
+def test_delimiters_are_found(path: Path, delimiter: str) -> None:
+    text = "\n".join(row.replace(",", delimiter) for row in ["Date,Vendor,Net", *ROWS])
+    with read(path, text) as reading:
+        assert reading.dialect.delimiter == delimiter
+        assert cells(reading)[2] == ["03/02/2025", "Vendor 3", "3.50"]
+
+
+def test_days_and_wavelengths_name_columns(path: Path) -> None:
+    for first in ("", "Crew", "wl/nm"):
+        header = ",".join([first, *map(str, range(400, 420, 2)), "Total"])
+        lines = [header, *(f"Crew {n},{',8' * 9},{9 * 8}" for n in range(12))]
+        for above in ([], ["Week 12,,,,,,,,,,,"]):
+            with read(path, "\n".join([*above, *lines])) as reading:
+                assert len(cells(reading)) == 12
+                assert reading.header == tuple(header.split(","))
+
+
+def test_a_row_that_counts_among_others_that_do_is_a_row(path: Path) -> None:
+    lines = [",".join([f"Take {n}", *(str(n * step) for step in range(1, 6))]) for n in range(1, 9)]
+    with read(path, "\n".join(lines)) as reading:
+        assert len(cells(reading)) == 8
+
+
+def test_quotes_that_are_apostrophes_are_found_where_few_cells_need_them(path: Path) -> None:
+    lines = ["no,'vendor','note'", *(f"{n},'Kerr, {n}','x'" for n in range(20))]
+    with read(path, "\n".join(lines)) as reading:
+        assert reading.header == ("no", "vendor", "note")
+        assert cells(reading)[3] == ["3", "Kerr, 3", "x"]
+    lines = ["no,vendor,note", *(f"{n},'s-Gravenhage,it's {n}" for n in range(20))]
+    with read(path, "\n".join(lines)) as reading:
+        assert cells(reading)[3] == ["3", "'s-Gravenhage", "it's 3"]
+
+
+def test_counts_that_do_not_add_up_stop_the_reading() -> None:
+    with pytest.raises(IntegrityError, match="3 records, 3 lines and 30 bytes"):
+        Counts(accepted=3, lines=3, bytes=30).verify(records=3, lines=4, size=30)
+
+
+def test_the_edit_list_is_rfc_4180_and_json_lines(path: Path) -> None:
+    text = "\n".join(["Date,Vendor,Net", '01/02/2025,"Smith, ""Bo""",1.50', *ROWS, "x,y"])
+    out, rejects = io.BytesIO(), io.BytesIO()
+    with read(path, text) as reading:
+        assert write_csv(reading, out) == 26
+        assert write_rejects(reading, rejects) == 1
+    assert out.getvalue().startswith(b'"Date","Vendor","Net"\n"01/02/2025","Smith, ""Bo""","1.50"\n')
+    assert json.loads(rejects.getvalue()) == {
+        "record": 28,
+        "start": len(text) - 3,
+        "end": len(text),
+        "code": "SC-ROW-001",
+        "detail": "2 cells where the table has 3",
+        "raw": "x,y",
+    }
+
+
+@pytest.mark.parametrize("delimiter", ["||", "~~", "#$#", "|~|", "<^>", "::", "%&", "=>"])
+def test_a_delimiter_of_several_characters_is_found(path: Path, delimiter: str) -> None:
+    lines = ["Date,Vendor,Note,Net", *(f"{day:02d}/02/2025,Vendor {day},,{day}.50" for day in range(1, 26))]
+    with read(path, "\n".join(lines).replace(",", delimiter)) as reading:
+        assert reading.dialect.delimiter == delimiter
+        assert cells(reading)[0] == ["01/02/2025", "Vendor 1", "", "1.50"]
+        assert reading.header == ("Date", "Vendor", "Note", "Net")
+
+
+def test_titles_of_another_table_are_no_rows(path: Path) -> None:
+    text = (
+        "Who,When,What,Amount\nA,01/02/2025,van,1.00\n,,and a driver,\nB,02/02/2025,tent,2.00\n,,,\n"
+        "Hospitality,,,\nWho,Day,Whom,Value\nC,03/02/2025,D,3.00\n,,,\nE,,,\nF,04/02/2025,lamp,4.00\n,,,\n"
+        "Notes,,,\nGifts,All of them,,\n"
+    )
+    with read(path, text) as reading:
+        rows = cells(reading)
+        titles = [record.text for record in reading.header_lines]
+    assert titles == ["Who,When,What,Amount", "Hospitality,,,"]
+    assert ["Who", "Day", "Whom", "Value"] in rows
+    assert ["E", "", "", ""] in rows
+    assert ["", "", "and a driver", ""] in rows
+
+
+@pytest.mark.parametrize(
+    ("lines", "header", "others"),
+    [
+        (["Region,2009,2010,2011"], ("Region", "2009", "2010", "2011"), []),
+        (["Site,Apr-13,May-13,Jun-13"], ("Site", "Apr-13", "May-13", "Jun-13"), []),
+        ([",2010,,2011", "Region,Men,Women,Men"], ("Region", "2010 Men", "2010 Women", "2011 Men"), []),
+        (
+            ["Emissions, 1990-2011,,", "Source,1990,2000,2011"],
+            ("Source", "1990", "2000", "2011"),
+            ["Emissions, 1990-2011,,"],
+        ),
+        (["Site,Flow,Head,Power", ",m3/s,m,kW"], ("Site", "Flow m3/s", "Head m", "Power kW"), []),
+        (["Site,Flow,Head,Ratio", "-,(l/min),-,-"], ("Site -", "Flow (l/min)", "Head -", "Ratio -"), []),
+        (["Site,Flow,Head,Power", "----,----,----,-----"], ("Site", "Flow", "Head", "Power"), []),
+        (["Site,Flow,Head,Power", "=================="], ("Site", "Flow", "Head", "Power"), []),
+        (["1,2,3,4", "Site,Flow,Head,Power"], ("Site", "Flow", "Head", "Power"), ["1,2,3,4"]),
+        (["A,B,C,D", "Site,Flow,Head,Power"], ("Site", "Flow", "Head", "Power"), ["A,B,C,D"]),
+    ],
+)
+def test_names_are_told_from_values_units_rulers_and_numbers_of_columns(
+    path: Path, lines: list[str], header: tuple[str, ...], others: list[str]
+) -> None:
+    rows = [f"Site {n},{n * 7}.5,{n * 3}.25,{n + 0.125}" for n in range(1, 15)]
+    with read(path, "\n".join([*lines, *rows])) as reading:
+        assert len(cells(reading)) == len(rows)
+        assert reading.header == header
+        assert [record.text for record in reading.preamble] == others
+        assert [record.text for record in reading.header_lines] == [
+            line for line in lines if line not in others
+        ]
+
+
+@pytest.mark.parametrize(
+    ("header", "first"),
+    [
+        ("Name,Sex,Grade", "K,s,A"),
+        ("Name,Year,Year", "Acme,1990,1995"),
+        ("a,b,c", "1,2,3"),
+        ("a,b,c", "x,1999,2005"),
+    ],
+)
+def test_a_first_row_that_could_be_units_or_names_is_a_row(path: Path, header: str, first: str) -> None:
+    rows = [first, *(",".join(f"{cell}" for cell in first.split(",")) for _ in range(9))]
+    with read(path, "\n".join([header, *rows])) as reading:
+        assert len(cells(reading)) == len(rows)
+
+
+def test_remarks_after_a_blank_line_are_no_rows(path: Path) -> None:
+    remarks = ["* VAT is included where it is not recovered", "Contact: finance@example.org", "END"]
+    for form in ("{}", "{},,"):
+        end = [form.format(line) for line in remarks]
+        with read(path, "\n".join(["Date,Vendor,Net", *ROWS, "", *end])) as reading:
+            assert (len(cells(reading)), details(reading)) == (25, [])
+            assert [record.text for record in reading.footer] == end
+    with read(path, "\n".join(["Date,Vendor,Net", *ROWS, remarks[1]])) as reading:
+        assert (len(cells(reading)), details(reading)) == (25, ["1 cells where the table has 3"])
+    rows = ["Acme,,", "Bodge,01/02/2025,5.00"] * 20
+    with read(path, "\n".join(["Vendor,Date,Net", *rows, "", "Cod,,"])) as reading:
+        assert len(cells(reading)) == 41
+
+
+def test_the_mark_that_ends_a_text_of_dos_is_no_row(path: Path) -> None:
+    with read(path, "\r\n".join(["Date,Vendor,Net", *ROWS, "\x1a"])) as reading:
+        assert (len(cells(reading)), details(reading)) == (25, [])
+
+
+def test_a_header_of_words_that_occurs_again_is_no_row(path: Path) -> None:
+    header = "Date,Organisation,Purpose"
+    text = [
+        "Minister A,,",
+        header,
+        "April,Acme,Fish",
+        "May,Bodge,Chips",
+        "",
+        "Minister B,,",
+        header,
+        "June,Cod,Fish",
+    ]
+    with read(path, "\n".join(text)) as reading:
+        assert [row[1] for row in cells(reading)] == ["Acme", "Bodge", "Cod"]
+        assert [record.text for record in reading.header_lines] == [header, "Minister B,,", header]
+
+
+def test_text_of_mac_os_is_told_from_windows(path: Path) -> None:
+    text = "Vendor,Note,Net\r" + "\r".join(
+        f"Children\u2019s Trust {n},\u201ccaf\u00e9\u201d,{n}" for n in range(9)
+    )
+    with read(path, text, encoding="mac_roman") as reading:
+        assert cells(reading)[0] == ["Children\u2019s Trust 0", "\u201ccaf\u00e9\u201d", "0"]
+        assert reading.dialect.encoding == "mac-roman"
+    text = "Vendor,Note,Net\n" + "\n".join(f"CONSTRUCCI\u00d3N {n},S\u00d5E,{n}" for n in range(9))
+    with read(path, text, encoding="cp1252") as reading:
+        assert reading.dialect.encoding == "cp1252"
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        ("Date", "2025-02-01", "2025-02-02"),
+        ("Start", "10:00:00", "11:30:00"),
+        ("Name", "Jane Doe", "Ann Poe"),
+        ("Reference", "AB-0001-X", "AB-0002-X"),
+        ("Consulted", "Acme Ltd", "Bodge and Sons", "Trout, Salmon & Co", "Cod plc", "Dab"),
+    ],
+)
+def test_what_stands_in_words_and_dates_divides_no_column(path: Path, column: tuple[str, ...]) -> None:
+    rows = list(column[1:]) * 4
+    with read(path, "\n".join([column[0], *rows])) as reading:
+        assert cells(reading) == [[row] for row in rows]
+        assert reading.header == column[:1]
+
+
+def test_commas_of_sentences_divide_no_columns(path: Path) -> None:
+    chosen = random.Random(4)  # noqa: S311 -- repeatable, no secret
+    words = [
+        "the",
+        "crew",
+        "liked",
+        "it,",
+        "lunch",
+        "was",
+        "late",
+        "and",
+        "sadly;",
+        "early",
+        "(again)",
+        "very,",
+    ]
+    lines = [" ".join(chosen.choices(words, k=chosen.randrange(3, 25))) for _ in range(60)]
+    with read(path, "\n".join(["Comment", *lines])) as reading:
+        assert (reading.header, cells(reading)) == (("Comment",), [[line] for line in lines])
+
+
+def test_a_table_below_a_page_of_text_is_found(path: Path) -> None:
+    chosen = random.Random(5)  # noqa: S311 -- repeatable, no secret
+    words = ["as", "agreed", "with", "the", "office,", "see", "below,", "rates", "hold", "again"]
+    page = [" ".join(chosen.choices(words, k=chosen.randrange(3, 15))) for _ in range(30)]
+    with read(path, "\n".join([*page, "", "Date,Vendor,Net", *ROWS])) as reading:
+        assert reading.dialect.delimiter == ","
+        assert cells(reading)[-25:] == [row.split(",") for row in ROWS]
+
+
+def test_spaces_and_colons_divide_lines_into_values(path: Path) -> None:
+    for mark in (" ", ":"):
+        with read(path, "\n".join(mark.join(("host", str(n), f"{n}.5")) for n in range(9))) as reading:
+            assert reading.dialect.delimiter == mark

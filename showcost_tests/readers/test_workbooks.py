@@ -1,0 +1,122 @@
+"""Workbooks: the sheets that are the table are read, and what the others hold is not lost."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+import openpyxl
+import pytest
+
+from showcost.readers import Hints, Reading, read_delivery
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    Lines = Sequence[Sequence[object]]
+
+HEADER = ["Date", "Vendor", "Net"]
+MARCH = [HEADER, *([dt.date(2025, 3, day), f"Vendor {day}", day * 1.5] for day in range(1, 9))]
+APRIL = [
+    ["date ", "Vendors", "NET", None],
+    *([dt.date(2025, 4, day), f"Vendor {day}", day * 2.5, None] for day in range(1, 4)),
+]
+LOOKUP = [["Code", "Meaning"], ["a", "grip"], ["b", "camera"]]
+
+
+def workbook(path: Path, sheets: Mapping[str, Lines], hidden: str = "") -> Path:
+    book = openpyxl.Workbook()
+    book.remove(book.worksheets[0])
+    for name, lines in sheets.items():
+        sheet = book.create_sheet(name)
+        for line in lines:
+            sheet.append(list(line))
+        sheet.sheet_state = "hidden" if name == hidden else "visible"
+    book.save(path)
+    return path
+
+
+def rows(reading: Reading) -> list[list[str]]:
+    return [row for batch in reading.records for row in batch.column("cells").to_pylist()]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "costs.xlsx"
+
+
+def test_a_workbook_is_read_as_a_person_would_export_it(path: Path) -> None:
+    lines = [
+        ["Cost export"],
+        ["Date", "Vendor", "Net", "At"],
+        [dt.date(2025, 2, 1), "Müller, Söhne", 0.1 + 0.2, dt.time(9, 30)],
+        [dt.datetime(2025, 2, 1, 14, 30), "ACME", 1234567.89, None],  # noqa: DTZ001 -- no cell has a zone
+    ]
+    with read_delivery(workbook(path, {"Costs": lines, "Empty": []}), format="xlsx") as reading:
+        assert rows(reading) == [
+            ["2025-02-01", "Müller, Söhne", "0.3", "09:30:00"],
+            ["2025-02-01 14:30:00", "ACME", "1234567.89", ""],
+        ]
+        assert reading.dialect.assumptions == ("places are counted in the CSV form of the sheet",)
+
+
+def test_the_sheet_that_the_feed_states_is_read_and_no_other(path: Path) -> None:
+    workbook(path, {"March": MARCH, "Lookup": LOOKUP})
+    with read_delivery(path, format="xlsx", hints=Hints(sheet="Lookup")) as reading:
+        assert rows(reading) == [["a", "grip"], ["b", "camera"]]
+        assert len(reading.rejected) == 0
+    with read_delivery(path, format="xlsx", hints=Hints(sheet="May")) as reading:
+        assert [one.detail for one in reading.rejected] == [
+            "the workbook has no sheet of the name that the feed states"
+        ]
+
+
+def test_sheets_with_the_same_header_are_one_table(path: Path) -> None:
+    with read_delivery(workbook(path, {"April": APRIL, "March": MARCH}), format="xlsx") as reading:
+        read = rows(reading)
+        assert [row[0] for row in read] == [f"2025-04-0{n}" for n in range(1, 4)] + [
+            f"2025-03-0{n}" for n in range(1, 9)
+        ]
+        assert {len(row) for row in read} == {3}
+        assert [record.text for record in reading.footer] == ["Date,Vendor,Net\n"]
+        assert len(reading.rejected) == 0
+        assert "of 2 sheets with content the table is 1 and 2" in reading.dialect.assumptions
+
+
+def test_a_sheet_with_another_header_is_handed_over_whole(path: Path) -> None:
+    with read_delivery(workbook(path, {"Lookup": LOOKUP, "March": MARCH}), format="xlsx") as reading:
+        assert len(rows(reading)) == 8
+        (other,) = reading.rejected
+        assert (other.code, other.record) == ("SC-ROW-001", 10)
+        assert other.detail == "sheet 1 has another header than the table, sheet 2"
+        assert other.raw == b"Code,Meaning\na,grip\nb,camera\n"
+        assert other.end - other.start == len(other.raw)
+        counts = reading.counts
+        assert (counts.total, counts.lines, counts.bytes) == (10, 12, other.end)
+
+
+def test_the_sheet_with_the_columns_of_the_feed_is_the_table_though_another_is_fuller(path: Path) -> None:
+    rates = [["Code", "Rate"], *([f"c{n}", n] for n in range(90))]
+    workbook(path, {"Rates": rates, "March": MARCH})
+    for names, count in (((), 90), (("NET", "dates"), 8)):
+        with read_delivery(path, format="xlsx", hints=Hints(names=names)) as reading:
+            assert (len(rows(reading)), len(reading.rejected)) == (count, 1)
+
+
+@pytest.mark.parametrize("lines", [[["Spend over 25,000"], [None, "March 2025"]], [["as agreed"]]])
+def test_a_sheet_of_text_is_kept_with_the_footer(path: Path, lines: Lines) -> None:
+    with read_delivery(workbook(path, {"Cover": lines, "March": MARCH}), format="xlsx") as reading:
+        assert len(rows(reading)) == 8
+        assert len(reading.rejected) == 0
+        (kept,) = reading.footer
+        assert reading.dialect.footer_records == (kept.record,)
+        assert all(str(cell) in kept.text for line in lines for cell in line if cell)
+
+
+def test_a_hidden_sheet_is_not_read_and_told_of(path: Path) -> None:
+    workbook(path, {"Lookup": LOOKUP, "March": MARCH}, hidden="Lookup")
+    with read_delivery(path, format="xlsx") as reading:
+        assert len(rows(reading)) == 8
+        assert len(reading.rejected) == 0
+        assert "1 hidden sheets were not read" in reading.dialect.assumptions

@@ -1,0 +1,114 @@
+"""Finding rows of the small production by document, deciding about them, and holding all books equal."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+from showcost.checks.verify import verify
+from showcost.config.feeds import choose_feed, load_feeds
+from showcost.ingest.landing import landed
+from showcost.ledger.store import Ledger
+from showcost.pipeline import due
+from showcost.pipeline.replay import Replayed, replay
+from showcost.reconciliation import decisions as deciding
+from showcost.reconciliation.lookup import FoundRow, find_rows
+from showcost.reconciliation.queue import QueueRow, RowState, Wanted, queue_rows
+from showcost.staging import StagingStore
+from showcost.staging.assets import quarantine_asset, raw_asset, undated_asset, valid_asset
+from showcost_tests.whole.steps import ledger_digest, take, totals
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    import pyarrow as pa
+
+    from showcost.config.feed import FeedSpec
+    from showcost.config.home import Home
+    from showcost.reconciliation.decisions import Decided
+
+WHO, WHY = "an accountant", "as the vendor confirmed"
+DE = "vendor_invoices_de"
+
+
+def feed_of(name: str = DE) -> FeedSpec:
+    return choose_feed(load_feeds(), name)
+
+
+def everything(home: Home, feed: str = DE) -> list[QueueRow]:
+    """Return all rows of the queue, whatever their state."""
+    return queue_rows(home, [feed_of(feed)], Wanted(states=tuple(RowState)))
+
+
+def queued(home: Home, document: str, delivery: int | None = None, feed: str = DE) -> QueueRow:
+    """Return the one row of the queue with a document number, of the n-th delivery of its feed if given."""
+    rows = [one for one in everything(home, feed) if one.document == document]
+    if delivery is not None:
+        known = [one.arrival.number for one in landed(home, feed_of(feed))]
+        rows = [one for one in rows if one.arrival == known[delivery - 1]]
+    (row,) = rows
+    return row
+
+
+def posted(home: Home, document: str) -> list[tuple[date, Decimal, int, str]]:
+    """Return (date, amount, generation, kind) of a document's net or fee entries, oldest first."""
+    with Ledger(home.ledger).read() as connection:
+        return connection.execute(
+            "SELECT transaction_date, amount, generation, entry_kind FROM ledger_entries"
+            " JOIN batches USING (batch_id)"
+            " WHERE document_no = $document AND component IN ('net', 'fee')"
+            " ORDER BY seq, generation, entry_kind DESC",
+            {"document": document},
+        ).fetchall()
+
+
+def entry_of(home: Home, document: str) -> FoundRow:
+    """Return the row of which a document's standing entries are."""
+    with Ledger(home.ledger).read() as connection:
+        (entry,) = connection.execute(
+            "SELECT entry_id FROM ledger_entries WHERE document_no = $document AND entry_kind = 'posting'"
+            " AND component IN ('net', 'fee')"
+            " AND entry_id NOT IN (SELECT reverses FROM ledger_entries WHERE reverses IS NOT NULL)",
+            {"document": document},
+        ).fetchall()
+    (row,) = find_rows(home, [entry[0]])
+    return row
+
+
+def corrected(home: Home, row: FoundRow, **fields: str) -> Replayed:
+    return replay(home, deciding.correct(home, [row], fields, who=WHO, why=WHY).places)
+
+
+def found(home: Home, row: QueueRow) -> FoundRow:
+    (one,) = find_rows(home, [row.row_id[:16]])
+    return one
+
+
+def replayed(home: Home, decided: Decided) -> Replayed:
+    return replay(home, decided.places)
+
+
+def assert_settled(home: Home, feed: str = DE) -> None:
+    """Assert that the books balance, everything verifies, and a run over all dates would change nothing."""
+    totals(home)
+    assert verify(home).first is None
+    before = ledger_digest(home).hash, _staged(home, feed), everything(home, feed)
+    dates = home.production.dates
+    take(home, [dates.start + timedelta(days=number) for number in range((dates.end - dates.start).days + 1)])
+    assert (ledger_digest(home).hash, _staged(home, feed), everything(home, feed)) == before
+    assert verify(home).first is None
+    assert not due.due_by_landing(home, feed_of(feed)).dates
+
+
+def _staged(home: Home, feed: str) -> dict[tuple[str, str], pa.Table]:
+    """Return what is staged of a feed; but not the reasons, which say whether a holder is posted by now."""
+    store = StagingStore(home.path)
+    found = {}
+    for asset in (raw_asset(feed), valid_asset(feed), quarantine_asset(feed), undated_asset(feed)):
+        for part in store.partitions(asset):
+            rows = store.read(asset, part)
+            if rows.num_rows:
+                found[asset, part] = rows.drop_columns(
+                    [name for name in ("reasons",) if name in rows.column_names]
+                )
+    return found

@@ -1,0 +1,188 @@
+"""`queue`, `period` and `trace` as a person calls them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from showcost.audit.log import AuditLog
+from showcost_tests.reconciliation.acts import DE, entry_of, queued
+from showcost_tests.whole import small
+from showcost_tests.whole.steps import ledger_digest
+
+if TYPE_CHECKING:
+    from showcost.config.home import Home
+    from showcost_tests.command_line import CommandLine
+    from showcost_tests.whole.conftest import Copy
+
+BY = ("--who", "an accountant", "--why", "as the vendor confirmed")
+
+
+@pytest.fixture
+def home(posted_home: Home, copy: Copy) -> Home:
+    return copy(posted_home)
+
+
+def test_the_list_is_narrowed_by_code_feed_date_and_vendor(posted_home: Home, showcost: CommandLine) -> None:
+    whole = showcost(posted_home, "queue", "list", "--json").json
+    by_code = showcost(posted_home, "queue", "list", "--code", "SC-AMT-001", "--json").json["rows"]
+    assert [(row["document"], row["state"], row["feed"]) for row in by_code] == [("R3", "open", DE)]
+    assert sum(one["rows"] for one in whole["counts"] if one["code"] == "SC-AMT-001") == 1
+    dated = showcost(
+        posted_home, "queue", "list", "--from", "2026-10-30", "--to", "2026-10-30", "--json"
+    ).json
+    assert {row["date"] for row in dated["rows"]} == {"2026-10-30"}
+    drewitz = showcost(posted_home, "queue", "list", "--vendor", "drewitz", "--json").json["rows"]
+    assert {row["feed"] for row in drewitz} == {DE}
+    text = showcost(posted_home, "queue", "list", "--feed", DE).out
+    assert queued(posted_home, "R3").row_id[:12] in text
+    wrong = showcost(posted_home, "queue", "list", "--code", "SC-XXX-001")
+    assert (wrong.status, "no reason code SC-XXX-001" in wrong.sentence) == (2, True)
+
+
+def test_no_list_shows_raw_text_or_personal_data(posted_home: Home, showcost: CommandLine) -> None:
+    out = showcost(posted_home, "queue", "list", "--json").out + showcost(posted_home, "queue", "list").out
+    assert "E-0401" not in out
+    assert "Objektschutz" not in out
+
+
+def test_a_row_is_shown_and_resolved(home: Home, showcost: CommandLine) -> None:
+    row = queued(home, "R3").row_id
+    shown = showcost(home, "queue", "show", row[:8], "--json").json
+    assert "12O,00" in shown["raw"]
+    assert [reason["code"] for reason in shown["reasons"]] == ["SC-AMT-001"]
+    text = showcost(home, "queue", "show", row[:8]).out
+    assert "SC-AMT-001" in text
+    assert "A replay would post nothing: quarantined, SC-AMT-001." in text
+    decide = ("queue", "resolve", row[:8], "--set", "net_amount=120.00", *BY)
+    assert showcost(home, *decide, "--no-replay", "--json").json["replay"] is None
+    would = showcost(home, "queue", "show", row[:8], "--json").json["replay_would"]
+    assert (would["outcome"], [one["component"] for one in would["entries"]]) == ("valid", ["net", "tax"])
+    ended = showcost(home, "queue", "resolve", row[:8], "--set", "net_amount=120.00", *BY, "--json")
+    assert ended.json["replay"]["rows"][0]["outcome"] == "valid"
+    assert ended.json["replay"]["appended_entries"] == 2
+    listed = showcost(home, "queue", "list", "--state", "released", "--json").json["rows"]
+    assert [one["id"] for one in listed] == [row]
+    again = showcost(home, "queue", "replay", row[:8], "--json").json
+    assert again["appended_entries"] == 0
+    assert "12O,00" not in (home.path / "audit" / "log.jsonl").read_text()
+    assert "120.00" not in (home.path / "audit" / "log.jsonl").read_text()
+
+
+def test_all_rows_of_a_code_are_resolved_at_once(home: Home, showcost: CommandLine) -> None:
+    arguments = ("queue", "resolve", "--all", "--code", "SC-DUP-001", "--discard", *BY)
+    ended = showcost(home, *arguments, "--yes", "--json")
+    assert (ended.status, len(ended.json["rows"])) == (0, 1)
+    nothing = showcost(home, "queue", "resolve", "--all", "--discard", *BY)
+    assert (nothing.status, "--all needs" in nothing.sentence) == (2, True)
+
+
+def test_wrong_usage_is_one_sentence(home: Home, showcost: CommandLine) -> None:
+    row = queued(home, "R3").row_id
+    for arguments, sentence in (
+        (("resolve", row, *BY), "give one of --set"),
+        (("resolve", row, "--discard", "--accept", *BY), "give one of --set"),
+        (("resolve", "--discard", *BY), "name what is meant"),
+        (("resolve", row, "--set", "net_amount", *BY), "--set takes FIELD=TEXT"),
+        (("resolve", row, "--discard", "--who", "", "--why", "x"), "--who must say something"),
+        (("resolve", row, "--withdraw", *BY), "discard it instead"),
+        (("resolve", "ffffff", "--discard", *BY), "no row or entry has an id"),
+        (("show", "abc"), "give at least 6"),
+    ):
+        ended = showcost(home, "queue", *arguments)
+        assert (ended.status, sentence in ended.sentence) == (2, True), ended.sentence
+
+
+def test_an_entry_is_withdrawn_and_traced(home: Home, showcost: CommandLine) -> None:
+    entry = entry_of(home, "R5").standing[0]["entry_id"]
+    ended = showcost(home, "queue", "resolve", entry[:10], "--withdraw", *BY, "--json")
+    assert ended.status == 0
+    traced = showcost(home, "trace", entry[:10], "--json").json
+    assert traced["delivery"]["name"] == "1 week.csv"
+    assert traced["raw"].startswith("HRB;V-DE-010")
+    assert sorted((one["entry_kind"], one["component"]) for one in traced["entries"]) == [
+        ("posting", "net"),
+        ("posting", "tax"),
+        ("reversal", "net"),
+        ("reversal", "tax"),
+    ]
+    assert [one["decision"] for one in traced["decisions"]] == ["withdraw"]
+    assert traced["snapshots"][0]["snapshot_id"] == traced["entries"][0]["snapshot_id"]
+    kinds = {one["kind"] for one in traced["audit_records"]}
+    assert {"delivery_received", "records_read", "validated", "fx_pinned", "intent", "committed"} <= kinds
+    assert {"decided", "replayed"} <= kinds
+    assert {"SC-AMT-001", "SC-FX-001"} <= {rule["code"] for rule in traced["rules"]}
+    text = showcost(home, "trace", entry[:10]).out
+    assert "reversal 1" in text
+
+
+def test_a_period_is_closed_listed_and_reopened(home: Home, showcost: CommandLine) -> None:
+    dates = ("--from", "2026-10-28", "--to", "2026-10-29")
+    assert showcost(home, "period", "close", "W44", *dates, *BY, "--json").json["name"] == "W44"
+    assert [one["name"] for one in showcost(home, "period", "list", "--json").json["closed"]] == ["W44"]
+    again = showcost(home, "period", "close", "W44", *dates, *BY)
+    assert (again.status, "closed already" in again.sentence) == (2, True)
+    entry = entry_of(home, "R1").standing[0]["entry_id"]
+    refused = showcost(home, "queue", "resolve", entry, "--withdraw", *BY)
+    assert (refused.status, "reopen the period first" in refused.sentence) == (2, True)
+    assert showcost(home, "period", "reopen", "W44", *BY).status == 0
+    assert showcost(home, "period", "list").out == "No period is closed.\n"
+
+
+def test_queue_status_and_digest_of_a_past_moment_are_what_they_were(
+    home: Home, showcost: CommandLine
+) -> None:
+    calls = (("queue", "list"), ("status",), ("digest",))
+    before = [showcost(home, *call, "--json").json for call in calls]
+    seq = str(AuditLog(home.path).head().seq)
+    assert before[2]["digest"] == ledger_digest(home).hash
+    showcost(home, "queue", "resolve", queued(home, "R3").row_id, "--set", "net_amount=120.00", *BY)
+    entry = entry_of(home, "R5").standing[0]["entry_id"]
+    showcost(home, "queue", "resolve", entry, "--withdraw", *BY)
+    small.know_rates(home, until=small.MONDAY)
+    now = [showcost(home, *call, "--json").json for call in calls]
+    assert all(one != other for one, other in zip(before, now, strict=True))
+    then = [showcost(home, *call, "--as-of", seq, "--json").json for call in calls]
+    for one, other in zip(before, then, strict=True):
+        assert one | {"as_of": None} == other | {"as_of": None}
+    late = showcost(home, "digest", "--as-of", "2099-01-01T00:00:00+00:00")
+    assert (late.status, "has not come yet" in late.sentence) == (2, True)
+
+
+def test_a_row_the_periods_and_the_rates_of_a_past_moment_are_what_they_were(
+    home: Home, showcost: CommandLine
+) -> None:
+    entry, row = entry_of(home, "R5").standing[0]["entry_id"], queued(home, "R3").row_id
+    calls = (("trace", entry), ("period", "list"), ("fx", "show"))
+    before = [showcost(home, *call, "--json").json for call in calls]
+    shown = showcost(home, "queue", "show", row, "--json").json
+    seq = str(AuditLog(home.path).head().seq)
+    showcost(home, "queue", "resolve", row, "--set", "net_amount=120.00", *BY)
+    showcost(home, "queue", "resolve", entry, "--withdraw", *BY)
+    showcost(home, "period", "close", "W44", "--from", "2026-10-28", "--to", "2026-10-29", *BY)
+    small.know_rates(home, until=small.MONDAY)
+    showcost(home, "fx", "pin")
+    now = [showcost(home, *call, "--json").json for call in calls]
+    assert all(one != other for one, other in zip(before, now, strict=True))
+    then = [showcost(home, *call, "--as-of", seq, "--json").json for call in calls]
+    assert then == [one | {"as_of": int(seq)} for one in before]
+
+    known = showcost(home, "queue", "show", row, "--as-of", seq, "--json").json
+    assert (known["codes"], known["decisions"], known["entries"]) == (["SC-AMT-001"], [], [])
+    assert [one["code"] for one in known["reasons"]] == [one["code"] for one in shown["reasons"]]
+    told = {"reasons", "as_of", "replay_would"}
+    assert {name: known[name] for name in known.keys() - told} == {
+        name: shown[name] for name in shown.keys() - told
+    }
+    assert "SC-AMT-001" in showcost(home, "queue", "show", row, "--as-of", seq).out
+    early = showcost(home, "trace", entry, "--as-of", "1")
+    assert (early.status, "after audit record 1" in early.sentence) == (2, True)
+
+
+def test_a_time_without_its_offset_is_told_how_to_be_written(home: Home, showcost: CommandLine) -> None:
+    for text in ("2026-01-01", "2026-01-01T10:30"):
+        sentence = showcost(home, "digest", "--as-of", text).sentence
+        proposed = sentence.rpartition("such as ")[2]
+        assert sentence.startswith(f"the time {text} needs its offset")
+        assert showcost(home, "digest", "--as-of", proposed).status == 0

@@ -1,0 +1,100 @@
+"""A feed that reverses and rebooks corrected documents by itself: the same whatever the order of things."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from showcost.checks.verify import verify
+from showcost.config.feeds import load_feeds
+from showcost.reconciliation import decisions as deciding
+from showcost.reconciliation.queue import RowState
+from showcost_tests.reconciliation.acts import DE, WHO, WHY, found, posted, queued, replayed
+from showcost_tests.whole import small, steps
+from showcost_tests.whole.steps import land_all, ledger_digest, take
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+    from pathlib import Path
+
+    from showcost.config.feed import FeedSpec
+    from showcost.config.home import Home
+
+VERSIONS = (
+    small.Invoice("R1", "29.10.2026", "100,00", "19,00", "119,00"),
+    small.Invoice("R1", "28.10.2026", "110,00", "20,90", "130,90"),
+    small.Invoice("R1", "30.10.2026", "120,00", "22,80", "142,80", account="3399"),  # no such account
+    small.Invoice("R1", "30.10.2026", "90,00", "17,10", "107,10"),
+)
+"""A document that comes four times; the third version cannot be posted."""
+DAYS = [small.WEDNESDAY, small.THURSDAY, small.FRIDAY]
+
+
+@pytest.fixture(autouse=True)
+def _policy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give the German feed the policy."""
+
+    def feeds(production: str | None = None) -> list[FeedSpec]:
+        return [
+            one.model_copy(update={"corrected_documents": "reverse_and_rebook"}) if one.name == DE else one
+            for one in load_feeds(production)
+        ]
+
+    monkeypatch.setattr(steps, "load_feeds", feeds)
+
+
+def _deliver(home: Home, *numbers: int) -> None:
+    for number in numbers:
+        small.deliver(home, DE, f"{number}.csv", small.german([VERSIONS[number]]))
+        land_all(home)
+
+
+def _home(folder: Path, pieces: Sequence[Sequence[date]], *, all_at_once: bool) -> Home:
+    home = small.make_home(folder)
+    if all_at_once:
+        _deliver(home, 0, 1, 2, 3)
+    for number in range(1 if all_at_once else 4):
+        if not all_at_once:
+            _deliver(home, number)
+        for dates in pieces:
+            take(home, dates, feeds=[DE])
+    return home
+
+
+def test_versions_follow_each_other_whatever_was_landed_or_made_first(tmp_path: Path) -> None:
+    orders = {
+        "one by one": _home(tmp_path / "a", [DAYS], all_at_once=False),
+        "all landed": _home(tmp_path / "b", [DAYS], all_at_once=True),
+        "backwards": _home(tmp_path / "c", [[day] for day in reversed(DAYS)], all_at_once=True),
+    }
+    entries = [
+        (small.WEDNESDAY, 2, "posting", Decimal(110)),
+        (small.WEDNESDAY, 2, "reversal", Decimal(-110)),
+        (small.THURSDAY, 1, "posting", Decimal(100)),
+        (small.THURSDAY, 1, "reversal", Decimal(-100)),
+        (small.FRIDAY, 3, "posting", Decimal(90)),
+    ]
+    for name, home in orders.items():
+        found_ = sorted(
+            (day, generation, kind, amount) for day, amount, generation, kind in posted(home, "R1")
+        )
+        assert found_ == entries, name
+        assert verify(home).first is None, name
+    assert len({ledger_digest(home).hash for home in orders.values()}) == 1
+
+
+def test_a_person_overrules_the_policy_for_good(tmp_path: Path) -> None:
+    home = small.make_home(tmp_path / "home")
+    _deliver(home, 0, 1)
+    take(home, DAYS, feeds=[DE])
+    former = queued(home, "R1", 1)
+    assert former.state is RowState.WITHDRAWN
+    replayed(home, deciding.reopen(home, [found(home, former)], who=WHO, why=WHY))
+    replayed(home, deciding.rebook(home, [found(home, queued(home, "R1", 1))], who=WHO, why=WHY))
+    digest = ledger_digest(home).hash
+    take(home, DAYS, feeds=[DE])
+    assert ledger_digest(home).hash == digest
+    assert max(posted(home, "R1"), key=lambda entry: entry[2])[1] == Decimal(100)

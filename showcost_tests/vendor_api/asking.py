@@ -1,0 +1,49 @@
+"""Asking one vendor, as the pool does."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from showcost.config.api import ApiSpec
+from showcost.vendor_api.client import Shared, Vendor
+from showcost.vendor_api.failures import RequestFailedError
+from showcost.vendor_api.guard import resolve
+from showcost.vendor_api.limits import MemoryBudget
+from showcost_tests.vendor_api.vendors import RETRIES
+
+if TYPE_CHECKING:
+    from showcost.vendor_api.guard import Resolver
+
+
+def api(base_url: str, **settings: Any) -> ApiSpec:  # noqa: ANN401 -- of the API
+    content = {"base_url": base_url, "pages": {"kind": "page", "size": 10}, "retries": RETRIES} | settings
+    return ApiSpec.model_validate(content)
+
+
+def vendor_of(spec: ApiSpec, resolver: Resolver = resolve, *, tls: ssl.SSLContext | None = None) -> Vendor:
+    shared = Shared(asyncio.Semaphore(8), MemoryBudget(2**26), tls or ssl.create_default_context())
+    return Vendor("vendor", spec, shared, resolver)
+
+
+def ask(vendor: Vendor) -> bytes:
+    """Return the body at the vendor's address; RequestFailedError as the client raises it."""
+
+    async def asked() -> bytes:
+        async with vendor.opened():
+            answer = await vendor.repeated(partial(vendor.ask, vendor.url))
+            answer.lease.release()
+            return answer.received.body
+
+    return asyncio.run(asked())
+
+
+def failure(vendor: Vendor) -> RequestFailedError:
+    """Return how asking a vendor fails."""
+    try:
+        ask(vendor)
+    except RequestFailedError as error:
+        return error
+    raise AssertionError("the vendor answered")

@@ -1,0 +1,258 @@
+"""One vendor: what is tried again and what is not, bounds of an answer, secrets, and the breaker."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import ssl
+import time
+import zlib
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from h2.config import H2Configuration
+from h2.connection import H2Connection
+from h2.events import RequestReceived
+
+from showcost.core.errors import InputError
+from showcost.vendor_api.client import _retry_after
+from showcost.vendor_api.failures import Received, RequestFailedError, Trouble
+from showcost_tests.vendor_api.asking import api, ask, failure, vendor_of
+from showcost_tests.vendor_api.hostile import answer, serving
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CUT = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n" + b'{"invoices": ['
+CUT_CHUNKS = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{'a':"
+PAGE = b'{"invoices": []}' * 50
+
+
+@pytest.mark.parametrize(
+    ("sent", "trouble", "attempts"),
+    [
+        (answer(b"", status="503 Unavailable"), Trouble.SERVER, 3),
+        (answer(b"", status="500 Oops"), Trouble.SERVER, 3),
+        (answer(b"", "Retry-After: 0", status="429 Too Many"), Trouble.BUSY, 3),
+        (answer(b"", "Retry-After: 3600", status="429 Too Many"), Trouble.BUSY, 1),
+        (CUT, Trouble.CUT_OFF, 3),
+        (CUT_CHUNKS, Trouble.CUT_OFF, 3),
+        (b"", Trouble.CUT_OFF, 3),
+        (b"SSH-2.0-OpenSSH\r\n", Trouble.CUT_OFF, 3),
+        (answer(gzip.compress(PAGE, mtime=0)[:-9], "Content-Encoding: gzip"), Trouble.CUT_OFF, 3),
+        (answer(b"", status="401 Unauthorized"), Trouble.REFUSED, 1),
+        (answer(b"", status="404 Not Found"), Trouble.REFUSED, 1),
+        (answer(b"", status="206 Partial Content"), Trouble.REFUSED, 1),
+        (answer(b"no gzip", "Content-Encoding: gzip"), Trouble.ENCODING, 1),
+        (answer(gzip.compress(PAGE, mtime=0) + b"x", "Content-Encoding: gzip"), Trouble.ENCODING, 1),
+        (answer(b"x", "Content-Encoding: br"), Trouble.ENCODING, 1),
+        (answer(b"x", "Content-Encoding: gzip, gzip"), Trouble.ENCODING, 1),
+    ],
+)
+def test_only_what_may_pass_is_tried_again(sent: bytes, trouble: Trouble, attempts: int) -> None:
+    settings = {"attempts": 3, "first_wait_ms": 5, "longest_wait_ms": 1_000}
+    with serving({"/x": sent}) as server:
+        error = failure(vendor_of(api(f"{server.url}/x", retries=settings)))
+    assert (error.trouble, error.attempts, len(server.asked)) == (trouble, attempts, attempts)
+
+
+def test_nobody_listening_is_no_connection() -> None:
+    with serving({}) as server:
+        pass
+    assert failure(vendor_of(api(f"{server.url}/x"))).trouble is Trouble.CONNECT
+
+
+def test_a_compressed_page_arrives_as_it_was() -> None:
+    with serving({"/x": answer(gzip.compress(PAGE), "Content-Encoding: gzip")}) as server:
+        assert ask(vendor_of(api(f"{server.url}/x"))) == PAGE
+
+
+def test_an_answer_is_not_larger_than_agreed() -> None:
+    limits = {"response_bytes": 1_000}
+    with serving({"/x": answer(b" " * 1_001)}) as server:
+        assert failure(vendor_of(api(f"{server.url}/x", limits=limits))).trouble is Trouble.TOO_LARGE
+    with serving({"/x": answer(b" " * 1_000)}) as server:
+        assert len(ask(vendor_of(api(f"{server.url}/x", limits=limits)))) == 1_000
+
+
+def test_a_small_answer_does_not_become_a_large_one() -> None:
+    """A thousand times as much as it looks: given up at the limit, with little memory."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    bomb = b"".join(packer.compress(bytes(2**20)) for _ in range(64)) + packer.flush()
+    with serving({"/x": answer(bomb, "Content-Encoding: gzip")}) as server:
+        began = time.monotonic()
+        error = failure(vendor_of(api(f"{server.url}/x")))
+    assert error.trouble is Trouble.TOO_LARGE
+    assert len(error.received.body) <= 4 * 2**20 + 2**16
+    assert time.monotonic() - began < 2
+
+
+def test_an_answer_that_drips_is_not_waited_for() -> None:
+    limits = {"answer_ms": 300, "read_ms": 200}
+    retries = {"attempts": 1}
+    with serving({"/x": answer(PAGE)}, drip_seconds=0.05) as server:
+        error = failure(vendor_of(api(f"{server.url}/x", limits=limits, retries=retries)))
+    assert error.trouble is Trouble.TIMEOUT
+
+
+def test_what_had_arrived_is_kept_without_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VENDOR_TOKEN", "s3cret-t0ken")
+    body = b'{"error": "s3cret-t0ken is not welcome"}'
+    sent = answer(body, "X-Request-Id: s3cret-t0ken", "Set-Cookie: session=1", status="403 Forbidden")
+    with serving({"/x": sent}) as server:
+        vendor = vendor_of(api(f"{server.url}/x", auth={"variable": "VENDOR_TOKEN"}))
+        error = failure(vendor)
+    assert error.received == Received(
+        403,
+        {"content-length": str(len(body)), "x-request-id": "***"},
+        b'{"error": "*** is not welcome"}',
+    )
+    request = vendor.masked_request(vendor.url)
+    assert "s3cret" not in str(request)
+    assert request["headers"]["Authorization"] == "***"  # type: ignore[index]
+
+
+@pytest.mark.parametrize("token", ["", "  ", "two\nlines", "ümlaut"])
+def test_a_token_that_cannot_be_used_is_said_before_anything_is_asked(
+    token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VENDOR_TOKEN", token)
+    with pytest.raises(InputError, match="VENDOR_TOKEN"):
+        vendor_of(api("https://api.vendor.example/x", auth={"variable": "VENDOR_TOKEN"}))
+
+
+def test_a_budget_of_retries_holds_for_the_whole_pull() -> None:
+    retries = {"attempts": 5, "budget": 6, "first_wait_ms": 1, "failures_in_a_row": 100}
+    with serving({"/x": answer(b"", status="503 Unavailable")}) as server:
+        vendor = vendor_of(api(f"{server.url}/x", retries=retries))
+
+        async def several() -> None:
+            async with vendor.opened():
+                for _ in range(4):
+                    with pytest.raises(RequestFailedError):
+                        await vendor.repeated(partial(vendor.ask, vendor.url))
+
+        asyncio.run(several())
+    assert vendor.traffic.retries == 6
+    assert len(server.asked) == 4 + 6
+
+
+def test_a_vendor_that_stays_down_is_given_up() -> None:
+    retries = {
+        "attempts": 20,
+        "first_wait_ms": 1,
+        "longest_wait_ms": 1,
+        "failures_in_a_row": 3,
+        "rest_ms": 20,
+        "rests": 2,
+    }
+    with serving({"/x": answer(b"", status="503 Unavailable")}) as server:
+        vendor = vendor_of(api(f"{server.url}/x", retries=retries))
+        error = failure(vendor)
+        assert error.trouble is Trouble.DOWN
+        asked = len(server.asked)
+        assert error.attempts == asked == 3 + 2
+        assert failure(vendor).attempts == 0
+    assert len(server.asked) == asked
+
+
+def test_a_vendor_that_asks_for_a_long_pause_is_asked_no_more() -> None:
+    with serving({"/x": answer(b"", "Retry-After: 3600", status="503 Unavailable")}) as server:
+        vendor = vendor_of(api(f"{server.url}/x"))
+        assert failure(vendor).trouble is Trouble.SERVER
+        error = failure(vendor)
+    assert (error.trouble, error.attempts) == (Trouble.DOWN, 0)
+    assert "3600 s" in error.detail
+    assert server.asked == ["/x"]
+
+
+def test_a_server_shows_a_certificate_that_is_trusted(tmp_path: Path) -> None:
+    """By name, although the connection goes to the address that was judged."""
+    certificate, key = _certificate(tmp_path)
+    served = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    served.load_cert_chain(certificate, key)
+    with serving({"/x": answer(PAGE)}, tls=served) as server:
+        url = server.url.replace("127.0.0.1", "localhost")
+        trusting = ssl.create_default_context(cafile=str(certificate))
+        assert ask(vendor_of(api(f"{url}/x"), tls=trusting)) == PAGE
+        for other, context in ((url, None), (server.url, trusting)):
+            vendor = vendor_of(api(f"{other}/x", retries={"attempts": 1}), tls=context)
+            assert failure(vendor).trouble is Trouble.CONNECT
+
+
+async def _answer_in_http_2(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Answer every request of a connection with the page, in HTTP/2."""
+    connection = H2Connection(H2Configuration(client_side=False))
+    connection.initiate_connection()
+    while data := await reader.read(2**16):
+        for event in connection.receive_data(data):
+            if isinstance(event, RequestReceived):
+                connection.send_headers(event.stream_id, [(":status", "200")])
+                connection.send_data(event.stream_id, PAGE, end_stream=True)
+        writer.write(connection.data_to_send())
+        await writer.drain()
+    writer.close()
+
+
+def test_http_2_is_spoken_where_it_is_offered(tmp_path: Path) -> None:
+    certificate, key = _certificate(tmp_path)
+    served = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    served.load_cert_chain(certificate, key)
+    served.set_alpn_protocols(["h2"])
+    trusting = ssl.create_default_context(cafile=str(certificate))
+
+    async def main() -> bytes:
+        server = await asyncio.start_server(_answer_in_http_2, "127.0.0.1", 0, ssl=served)
+        async with server:
+            port = server.sockets[0].getsockname()[1]
+            vendor = vendor_of(api(f"https://localhost:{port}/x"), tls=trusting)
+            async with vendor.opened():
+                answers = [await vendor.repeated(partial(vendor.ask, vendor.url)) for _ in range(2)]
+            return b"".join(one.received.body for one in answers)
+
+    assert asyncio.run(main()) == PAGE * 2
+
+
+def _certificate(folder: Path) -> tuple[Path, Path]:
+    """Return a certificate of its own for localhost, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    built = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    certificate, secret = folder / "certificate.pem", folder / "key.pem"
+    certificate.write_bytes(built.public_bytes(serialization.Encoding.PEM))
+    secret.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return certificate, secret
+
+
+def test_retry_after_is_a_number_or_a_date() -> None:
+    assert _retry_after(None) is None
+    assert _retry_after("soon") is None
+    assert _retry_after("17") == 17
+    later = format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
+    assert 85 <= (_retry_after(later) or 0) <= 90
+    assert _retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0

@@ -1,0 +1,159 @@
+"""A page is stored whole whatever interrupts it: every call that changes the disk is the last one once."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, BinaryIO
+
+import httpx
+import pytest
+
+from showcost.audit.log import AuditLog, Finding
+from showcost.checks.verify import _Evidence
+from showcost.core.durable import System, using
+from showcost.core.errors import IntegrityError, StorageError
+from showcost.ingest.landing import landed
+from showcost.ingest.register import Register
+from showcost.simulator.running import simulated
+from showcost.simulator.scripts import invoices
+from showcost.vendor_api.dead_letters import Place
+from showcost.vendor_api.failures import RequestFailedError, Trouble
+from showcost.vendor_api.page_store import Flusher, PageAnswer
+from showcost.vendor_api.pages import Pagination
+from showcost.vendor_api.pool import FeedWork, Pool, PoolSettings
+from showcost.vendor_api.progress import Journal
+from showcost.vendor_api.windows import Window
+from showcost_tests.vendor_api.test_pull import home_of
+from showcost_tests.vendor_api.vendors import feed_of, feeds_of, scripts
+from showcost_tests.vendor_api.whole import pull_week
+from showcost_tests.whole.small import WEDNESDAY, WEEK
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from showcost.config.home import Home
+
+SCRIPT = scripts(1, lines_per_day=6)[0]
+FEED = feed_of(SCRIPT, "http://127.0.0.1:1/x")
+WINDOW = Window(WEDNESDAY, WEDNESDAY)
+PAGE = json.dumps({"invoices": invoices(SCRIPT, WEDNESDAY, WEDNESDAY)}).encode()
+FAILURE = RequestFailedError(Trouble.TIMEOUT, "ReadTimeout")
+
+
+class _CrashError(BaseException):
+    """The process ends here."""
+
+
+class _Last(System):
+    """Ends the process at its n-th call."""
+
+    def __init__(self, number: int) -> None:
+        self.left = number
+
+    def _count(self) -> None:
+        self.left -= 1
+        if self.left == 0:
+            raise _CrashError
+
+    def write(self, stream: BinaryIO, data: bytes, path: Path) -> None:
+        self._count()
+        super().write(stream, data, path)
+
+    def fsync(self, descriptor: int, path: Path) -> None:
+        self._count()
+        super().fsync(descriptor, path)
+
+    def rename(self, source: Path, target: Path) -> None:
+        self._count()
+        super().rename(source, target)
+
+
+def flusher_of(home: Home) -> Flusher:
+    return Flusher(home, FEED, AuditLog(home.path), Register(home.raw, home.locks))
+
+
+def store(flusher: Flusher) -> None:
+    """Fail to get the page once, then store it."""
+    place = Place(WINDOW, 1, 1, None)
+    if flusher.journal.progress(WINDOW) is None:
+        flusher.bury(place, FAILURE, {"method": "GET"})
+        assert FEED.api is not None
+        assert FEED.items is not None
+        flusher.flush(place, PageAnswer(PAGE, None), Pagination(FEED.api, FEED.items, httpx.URL("http://x/")))
+
+
+def _letters(home: Home) -> list[Finding]:
+    """Return what the verification finds about the dead letters."""
+    evidence = _Evidence(home, AuditLog(home.path))
+    evidence._feeds = [FEED]
+    return evidence.dead_letters()[1]
+
+
+def test_whatever_call_is_the_last_the_next_pull_completes_it(tmp_path: Path) -> None:
+    number, crashed = 1, True
+    while crashed:
+        home = home_of(tmp_path / str(number))
+        crashed = False
+        with using(_Last(number)):
+            try:
+                store(flusher_of(home))
+            except _CrashError:
+                crashed = True
+        flusher = flusher_of(home)
+        flusher.complete()
+        store(flusher)
+        (one,) = landed(home, FEED)
+        assert one.summary.received == 6
+        assert len(Register(home.raw, home.locks).arrivals(FEED.name)) == 1
+        assert len(flusher.journal.pages) == 1
+        assert flusher.letters.open() == []
+        assert AuditLog(home.path).verify() == []
+        assert _letters(home) == []
+        number += 3
+    assert number > 30
+
+
+def test_a_line_that_is_none_of_the_journals_stops(tmp_path: Path) -> None:
+    path = tmp_path / "pulls" / "x.jsonl"
+    path.parent.mkdir()
+    path.write_bytes(b'{"first": "2026-10-28"}\n')
+    with pytest.raises(IntegrityError, match="line 1"):
+        Journal(tmp_path, "x")
+
+
+def test_what_is_wrong_with_us_ends_the_pull_in_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise StorageError("the disk is full")
+
+    monkeypatch.setattr(Flusher, "flush", full)
+    with simulated([SCRIPT]) as simulator, pytest.raises(StorageError, match="the disk is full"):
+        pull_week(home_of(tmp_path), feeds_of(simulator, [SCRIPT]))
+
+
+def test_a_pull_that_is_cancelled_leaves_no_task_and_goes_on(tmp_path: Path) -> None:
+    script = scripts(1, lines_per_day=20, page_size=3, latency_ms=2)[0]
+    home = home_of(tmp_path)
+    with simulated([script]) as simulator:
+        (feed,) = feeds_of(simulator, [script])
+
+        async def cancelled() -> int:
+            windows = [Window(day, day) for day in WEEK]
+            work = FeedWork(Flusher(home, feed, AuditLog(home.path), Register(home.raw, home.locks)), windows)
+            pool = Pool([work], PoolSettings())
+            running = asyncio.create_task(pool.run())
+            while work.pages < 3:  # noqa: ASYNC110 -- nobody tells
+                await asyncio.sleep(0.01)
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+            assert running.cancelled()
+            assert asyncio.all_tasks() == {asyncio.current_task()}
+            return pool.health.peak_in_flight
+
+        asyncio.run(cancelled())
+        assert pull_week(home, [feed]).dead == []
+        fetched = simulator.seen()[script.name]["fetched"].values()
+        assert sum(count > 1 for count in fetched) <= script.concurrency
+    assert sum(one.summary.received for one in landed(home, feed)) == 20 * len(WEEK)

@@ -1,0 +1,241 @@
+"""Server-side request forgery: no configuration, redirect, link or name leads to an inside address."""
+
+from __future__ import annotations
+
+import asyncio
+
+import httpcore
+import httpx
+import pytest
+from pydantic import ValidationError
+
+from showcost.config.api import base_url
+from showcost.core.errors import InputError
+from showcost.vendor_api.client import address_of
+from showcost.vendor_api.failures import RequestFailedError, Trouble
+from showcost.vendor_api.guard import CheckedNetwork, check_url, judge
+from showcost.vendor_api.pages import Pagination
+from showcost.vendor_api.windows import Window
+from showcost_tests.vendor_api.asking import api, ask, failure, vendor_of
+from showcost_tests.vendor_api.hostile import answer, serving
+from showcost_tests.vendor_api.vendors import feed_of, scripts
+from showcost_tests.whole.small import WEDNESDAY
+
+LOOPBACKS = [
+    *("http://2130706433/", "http://0x7f.1/", "http://0x7f000001/", "http://127.1/", "http://0177.0.0.1/"),
+    *(
+        "http://[::ffff:127.0.0.1]/",
+        "http://[::ffff:7f00:1]/",
+        "http://0.0.0.0/",
+        "http://0/",
+        "http://[::]/",
+    ),
+    *("http://127.0.0.2/", "http://localhost./", "http://①27.0.0.1/"),
+]
+INSIDE = [
+    *("10.0.0.1", "172.16.0.1", "192.168.1.1", "100.64.0.1", "169.254.169.254", "0.0.0.1", "127.0.0.1"),
+    *(
+        "255.255.255.255",
+        "224.0.0.1",
+        "198.18.0.1",
+        "::1",
+        "::",
+        "fe80::1",
+        "fe80::1%eth0",
+        "fd00::1",
+        "ff02::1",
+    ),
+    *(
+        "::ffff:127.0.0.1",
+        "::ffff:10.0.0.1",
+        "64:ff9b::7f00:1",
+        "64:ff9b::a00:1",
+        "2002:7f00:1::",
+        "2001:db8::1",
+    ),
+]
+
+
+@pytest.mark.parametrize("url", [*LOOPBACKS, *(url.replace("http:", "https:") for url in LOOPBACKS)])
+def test_this_machine_has_three_spellings_and_no_other(url: str) -> None:
+    with pytest.raises(ValueError, match=r"https|name"):
+        base_url(url)
+    with pytest.raises((RequestFailedError, httpx.InvalidURL)):
+        check_url(httpx.URL(url), frozenset({"api.vendor.example"}))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *(
+            "http://api.vendor.example/",
+            "ftp://api.vendor.example/",
+            "file:///etc/passwd",
+            "https://10.0.0.1/",
+        ),
+        *(
+            "https://user:secret@api.vendor.example/",
+            "https://api.vendor.example/?token=1",
+            "https://[fd00::1]/",
+        ),
+    ],
+)
+def test_a_base_url_is_https_by_name(url: str) -> None:
+    with pytest.raises(ValidationError):
+        api(url)
+
+
+def test_a_base_url_may_name_this_machine_or_a_vendor() -> None:
+    for url in (
+        "http://127.0.0.1:8000/x",
+        "http://localhost/x",
+        "http://[::1]:1/x",
+        "https://api.vendor.example/x",
+    ):
+        assert api(url).base_url == url
+
+
+@pytest.mark.parametrize("address", INSIDE)
+def test_a_name_that_leads_inside_is_refused(address: str) -> None:
+    for addresses in ([address], ["8.8.8.8", address], [address, "2001:4860:4860::8888"]):
+        with pytest.raises(RequestFailedError, match="no public address") as caught:
+            judge("api.vendor.example", addresses)
+        assert caught.value.trouble is Trouble.ADDRESS
+        assert not caught.value.transient
+
+
+@pytest.mark.parametrize("address", ["8.8.8.8", "::ffff:8.8.8.8", "10.0.0.1", "127.0.0.2", "0.0.0.1"])
+def test_localhost_leads_to_this_machine_only(address: str) -> None:
+    with pytest.raises(RequestFailedError):
+        judge("localhost", [address])
+
+
+def test_public_addresses_pass() -> None:
+    found = judge("api.vendor.example", ["8.8.8.8", "2001:4860:4860::8888", "::ffff:8.8.4.4"])
+    assert found == ["8.8.8.8", "2001:4860:4860::8888", "8.8.4.4"]
+    assert judge("localhost", ["127.0.0.1", "::1"]) == ["127.0.0.1", "::1"]
+
+
+def test_the_client_refuses_a_name_that_leads_inside_and_does_not_try_again() -> None:
+    asked: list[str] = []
+
+    async def inside(host: str, port: int) -> list[str]:
+        asked.append(f"{host}:{port}")
+        return ["169.254.169.254"]
+
+    error = failure(vendor_of(api("https://api.vendor.example/x"), inside))
+    assert (error.trouble, error.attempts) == (Trouble.ADDRESS, 1)
+    assert asked == ["api.vendor.example:443"]
+
+
+class _Recorder(httpcore.AsyncNetworkBackend):
+    """Takes note of where connections go, and makes none."""
+
+    def __init__(self) -> None:
+        self.addresses: list[str] = []
+
+    async def connect_tcp(self, host: str, *_: object, **__: object) -> httpcore.AsyncNetworkStream:
+        self.addresses.append(host)
+        raise httpcore.ConnectError("recorded")
+
+
+def test_the_connection_goes_to_the_address_that_was_judged() -> None:
+    """A name whose second answer differs gains nothing: a connection asks once and uses what it judged."""
+    answers = iter([["8.8.8.8"], ["127.0.0.1"], ["8.8.4.4"]])
+
+    async def rebinding(host: str, port: int) -> list[str]:
+        del host, port
+        return next(answers)
+
+    network, recorder = CheckedNetwork(frozenset({"api.vendor.example"}), rebinding), _Recorder()
+    network._inner = recorder  # type: ignore[assignment]
+
+    async def connect() -> str:
+        try:
+            await network.connect_tcp("api.vendor.example", 443)
+        except httpcore.ConnectError:
+            return "tried"
+        except RequestFailedError as error:
+            return str(error.trouble)
+        return "connected"
+
+    outcomes = [asyncio.run(connect()) for _ in range(3)]
+    assert outcomes == ["tried", Trouble.ADDRESS, "tried"]
+    assert recorder.addresses == ["8.8.8.8", "8.8.4.4"]
+
+
+def test_the_network_knows_only_the_feeds_hosts() -> None:
+    network = CheckedNetwork(frozenset({"api.vendor.example"}))
+    with pytest.raises(RequestFailedError, match="not among"):
+        asyncio.run(network.connect_tcp("other.vendor.example", 443))
+    with pytest.raises(RequestFailedError, match="no vendor"):
+        asyncio.run(network.connect_unix_socket("/run/socket"))
+
+
+@pytest.mark.parametrize(
+    "status", ["301 Moved", "302 Found", "303 See Other", "307 Temporary", "308 Permanent"]
+)
+@pytest.mark.parametrize("target", ["/other", "http://169.254.169.254/latest", "https://evil.example/"])
+def test_no_redirect_is_followed(status: str, target: str) -> None:
+    moved = answer(b"", f"Location: {target}", status=status)
+    with serving({"/x": moved, "/other": answer(b"{}")}) as server:
+        error = failure(vendor_of(api(f"{server.url}/x")))
+    assert (error.trouble, error.attempts) == (Trouble.REDIRECT, 1)
+    assert server.asked == ["/x"]
+
+
+def _step(link: str, base: str = "https://api.vendor.example/invoices") -> httpx.URL:
+    feed = feed_of(scripts(3)[2], base)
+    assert feed.api is not None
+    assert feed.items is not None
+    return Pagination(feed.api, feed.items, httpx.URL(base)).url(Window(WEDNESDAY, WEDNESDAY), link)
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        *("http://api.vendor.example/invoices?page=2", "https://evil.example/", "//169.254.169.254/latest"),
+        *(
+            "https://api.vendor.example:8443/invoices",
+            "https://user@api.vendor.example/",
+            "file:///etc/passwd",
+        ),
+        *("http://127.0.0.1/", "http://[::ffff:127.0.0.1]/", "gopher://api.vendor.example/", "https://[bad"),
+    ],
+)
+def test_the_next_page_is_on_the_same_server(link: str) -> None:
+    with pytest.raises(RequestFailedError) as caught:
+        _step(link)
+    assert caught.value.trouble is Trouble.ADDRESS
+
+
+def test_links_of_the_same_server_are_followed() -> None:
+    for link in ("?page=2", "/invoices?page=2", "https://api.vendor.example/invoices?page=2"):
+        assert _step(link) == httpx.URL("https://api.vendor.example/invoices?page=2")
+
+
+@pytest.mark.parametrize(
+    "named", ["https://evil.example/x", "http://api.vendor.example/x", "http://2130706433/", "not an address"]
+)
+def test_the_variable_names_another_address_of_the_vendor_only(
+    named: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = api(
+        "https://api.vendor.example/x",
+        base_url_variable="VENDOR_URL",
+        hosts=["api.vendor.example", "sandbox.vendor.example"],
+    )
+    monkeypatch.setenv("VENDOR_URL", named)
+    with pytest.raises(InputError, match="VENDOR_URL"):
+        address_of(spec)
+    monkeypatch.setenv("VENDOR_URL", "https://sandbox.vendor.example/x")
+    assert address_of(spec).host == "sandbox.vendor.example"
+    monkeypatch.delenv("VENDOR_URL")
+    assert address_of(spec).host == "api.vendor.example"
+
+
+def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    with serving({"/x": answer(b"{}")}) as server:
+        assert ask(vendor_of(api(f"{server.url}/x"))) == b"{}"

@@ -1,0 +1,107 @@
+"""Taking simulated vendors' invoices the whole way, and what is to come of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from showcost.ledger.digest import digest
+from showcost.ledger.store import Ledger
+from showcost.pipeline.fx_snapshots import stage_snapshots
+from showcost.pipeline.posting import stage_posted
+from showcost.pipeline.raw_rows import stage_raw_rows
+from showcost.pipeline.validation import stage_undated, stage_validated
+from showcost.reports.status import feed_status
+from showcost.simulator.scripts import Script, invoices
+from showcost.vendor_api.pull import Pull, Wanted, pull
+from showcost_tests.whole.small import TUESDAY, WEDNESDAY, WEEK
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from showcost.config.feed import FeedSpec
+    from showcost.config.home import Home
+    from showcost.vendor_api.pool import PoolSettings
+
+AFTERWARDS: Final = datetime(2026, 11, 20, tzinfo=UTC)
+"""When the week is over: its windows are settled once they are pulled."""
+
+
+def pull_week(
+    home: Home, feeds: Sequence[FeedSpec], settings: PoolSettings | None = None, **wanted: bool
+) -> Pull:
+    """Pull the week of some feeds."""
+    return pull(home, feeds, Wanted(WEDNESDAY, TUESDAY, **wanted), settings, clock=lambda: AFTERWARDS)
+
+
+def post_week(home: Home, feeds: Sequence[FeedSpec]) -> None:
+    """Take what has landed of the week into the ledger."""
+    stage_snapshots(home, WEEK, lambda: AFTERWARDS)
+    for feed in feeds:
+        stage_raw_rows(home, feed, WEEK)
+        stage_undated(home, feed)
+        stage_validated(home, feed, WEEK)
+        stage_posted(home, feed, WEEK, "test")
+
+
+def week_digest(home: Home) -> str:
+    """Return the digest of the ledger's week."""
+    with Ledger(home.ledger).read() as connection:
+        return digest(connection, WEDNESDAY, TUESDAY).hash
+
+
+def lines_of(script: Script, days: Sequence[date] = tuple(WEEK)) -> Counter[tuple[str, str]]:
+    """Return how often a vendor sends each line (invoice, line)."""
+    return Counter(
+        (invoice["id"], line["id"])
+        for day in days
+        for invoice in invoices(script, day, day)
+        for line in invoice["lines"]
+    )
+
+
+def outcome_of(home: Home, feed: FeedSpec) -> dict[str, int]:
+    """Return rows by state, after asserting that the feed's books balance."""
+    status = feed_status(home, feed)
+    assert status.total.balances
+    assert all(tally.balances for _, tally in status.deliveries)
+    total = status.total
+    return {
+        "received": total.received,
+        "posted": total.posted,
+        "quarantined": total.quarantined,
+        "duplicate": total.duplicate,
+        "pending": total.pending,
+    }
+
+
+def expected_of(script: Script, days: Sequence[date] = tuple(WEEK)) -> dict[str, int]:
+    """Return rows by state as they follow from the script, for a vendor of which all was had."""
+    sent = lines_of(script, days)
+    bad = {
+        (invoice["id"], line["id"])
+        for day in days
+        for invoice in invoices(script, day, day)
+        for line in invoice["lines"]
+        if "," in line["net"]
+    }
+    received, unreadable = sent.total(), sum(sent[one] for one in bad)
+    return {
+        "received": received,
+        "posted": len(sent) - len(bad),
+        "quarantined": unreadable,
+        "duplicate": received - len(sent) - (unreadable - len(bad)),
+        "pending": 0,
+    }
+
+
+def posted_lines(home: Home, feed: str) -> Counter[tuple[str, str]]:
+    """Return how often each line of a feed stands in the ledger, by invoice and net entry."""
+    with Ledger(home.ledger).read() as connection:
+        rows: list[tuple[Any, ...]] = connection.execute(
+            "SELECT document_no, row_key, count(*) FROM ledger_entries"
+            " WHERE feed = $feed AND component = 'net' GROUP BY ALL",
+            {"feed": feed},
+        ).fetchall()
+    return Counter({(document, key): count for document, key, count in rows})
