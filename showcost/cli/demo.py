@@ -1,4 +1,4 @@
-"""`demo`: a sample production end to end, in a fresh folder."""
+"""`showcost demo`: a sample production end to end, in a fresh folder."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from showcost.cli.land import land_answer
-from showcost.cli.output import Answer, answers, say, show_table
+from showcost.cli.land import land_result
+from showcost.cli.output import CommandResult, prints_result, say, show_table
 from showcost.cli.run import run_spans, show_runs
-from showcost.cli.status import status_answer
+from showcost.cli.status import status_result
 from showcost.config.agreements.loading import FOLDER as AGREEMENTS
 from showcost.config.feeds import api_feeds, load_feeds
 from showcost.config.home import HOME_VARIABLE, open_home
@@ -42,7 +42,7 @@ SAMPLES: Final = {
     "uk-spend": "examples/uk_spend",
     "vendor-apis": "examples/vendor_apis",
 }
-"""The sample productions by name, and their folder in the repository."""
+"""Sample productions by name, and their folders in the repository."""
 
 _MARKER: Final = ".showcost-demo"
 _NEAR: Final = timedelta(days=7)
@@ -50,7 +50,7 @@ _NEAR: Final = timedelta(days=7)
 
 @dataclass(frozen=True)
 class Total:
-    """What was posted in one original currency, and what it is in base."""
+    """Posted total of one original currency, and its base amount."""
 
     currency: str
     entries: int
@@ -64,18 +64,18 @@ class Total:
     "--home",
     "folder",
     type=click.Path(file_okay=False, path_type=Path),
-    help="The folder to build in [default: .demo in the repository]; a former demo in it is replaced.",
+    help="Folder to build in [default: .demo in the repository]; an earlier demo there is replaced.",
 )
 @click.option(
     "--deliveries",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Files to drop in the inbox of the sample's first feed, beside its own.",
+    help="Extra files to drop into the inbox of the sample's first feed.",
 )
-@answers
-def demo(sample: str, folder: Path | None, deliveries: Path | None) -> Answer:
-    """Take a sample production from its inbox into the ledger, and show what came of it."""
+@prints_result
+def demo(sample: str, folder: Path | None, deliveries: Path | None) -> CommandResult:
+    """Take a sample production from its inbox into the ledger, and show the result."""
     home = _fresh_home(sample, (folder or _repository() / ".demo").resolve(), deliveries)
-    landed = land_answer(home)
+    landed = land_result(home)
     feeds = load_feeds(home.production.code)
     if api_feeds(feeds):
         outcomes, before = _with_vendors(home)
@@ -83,14 +83,14 @@ def demo(sample: str, folder: Path | None, deliveries: Path | None) -> Answer:
         spans = _to_the_edges(due_spans(home, feeds), home.production.dates)
         outcomes, before = run_spans(home, spans), None
     success = all(outcome.success for outcome in outcomes)
-    status = status_answer(home, feeds)
+    status = status_result(home, feeds)
     totals = _totals(home)
     facts = {
         "home": home.path,
         "landed": landed.facts,
         "runs": [asdict(outcome) for outcome in outcomes],
         "status": status.facts,
-        "totals": [asdict(one) for one in totals],
+        "totals": [asdict(total) for total in totals],
         "digest": _digest(home),
     }
 
@@ -107,7 +107,7 @@ def demo(sample: str, folder: Path | None, deliveries: Path | None) -> Answer:
         say(f"Ledger digest {facts['digest']}")
         _show_next(home.path)
 
-    return Answer(facts, show, status=0 if success else 1)
+    return CommandResult(facts, show, status=0 if success else 1)
 
 
 VENDORS: Final = (
@@ -116,11 +116,11 @@ VENDORS: Final = (
     Script("lighting", "cursor", "e-invoices in json", currency="EUR", accounts=("3220",), failing=8),
     Script("sound", "link", accounts=("3420", "3430"), failing=8, bad=3, gzip=True),
 )
-"""The simulated vendors of the sample: one of them is down at first."""
+"""The simulated vendors of the sample; one of them is down at first."""
 
 
-def _with_vendors(home: Home) -> tuple[list[RunOutcome], Answer]:
-    """Run over the production's dates against simulated vendors: with one of them down, then with all.
+def _with_vendors(home: Home) -> tuple[list[RunOutcome], CommandResult]:
+    """Run the production's dates against simulated vendors: first with one down, then with all up.
 
     Also returns the status in between.
     """
@@ -129,7 +129,7 @@ def _with_vendors(home: Home) -> tuple[list[RunOutcome], Answer]:
         for script in VENDORS:
             os.environ[f"SHOWCOST_{script.name.upper()}_URL"] = simulator.base_url(script.name)
         first = run_spans(home, dates)
-        before = status_answer(home, load_feeds(home.production.code))
+        before = status_result(home, load_feeds(home.production.code))
         simulator.revive("grip")
         return [*first, *run_spans(home, dates)], before
 
@@ -139,11 +139,13 @@ def _repository() -> Path:
 
 
 def _fresh_home(sample: str, folder: Path, deliveries: Path | None) -> Home:
-    """Copy the sample into the folder, which must be new, empty, or hold a former demo."""
+    """Copy the sample into the folder, which must be new, empty, or hold an earlier demo."""
     source = _repository() / SAMPLES[sample]
     if folder.exists() and any(folder.iterdir()):
         if not (folder / _MARKER).exists():
-            raise InputError(f"{folder} is neither empty nor a former demo; name another folder with --home")
+            raise InputError(
+                f"{folder} is neither empty nor an earlier demo; choose another folder with --home"
+            )
         shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / _MARKER).touch()
@@ -167,7 +169,7 @@ def _fresh_home(sample: str, folder: Path, deliveries: Path | None) -> Home:
 
 
 def _to_the_edges(spans: list[tuple[date, date]], dates: Span) -> list[tuple[date, date]]:
-    """Let the first and the last span begin and end with the production where it is near."""
+    """Extend the first and last span to the production's own start and end if they are close."""
     if spans and spans[0][0] - dates.start <= _NEAR:
         spans[0] = (dates.start, spans[0][1])
     if spans and dates.end - spans[-1][1] <= _NEAR:
@@ -200,17 +202,18 @@ def _digest(home: Home) -> str:
 def _show_totals(base: str, totals: Sequence[Total]) -> None:
     columns = ["currency", "entries", "amount", f"in {base}"]
     rows = [
-        (one.currency, one.entries, readable_amount(one.amount), readable_amount(one.base_amount))
-        for one in totals
+        (total.currency, total.entries, readable_amount(total.amount), readable_amount(total.base_amount))
+        for total in totals
     ]
     show_table("Posted to the ledger", columns, rows)
-    say(f"In all {readable_amount(sum((one.base_amount for one in totals), Decimal(0)))} {base}.")
+    posted = sum((total.base_amount for total in totals), Decimal(0))
+    say(f"Total posted: {readable_amount(posted)} {base}.")
 
 
 def _show_next(folder: Path) -> None:
     say(f"\nNext, with {HOME_VARIABLE}={folder}:")
-    say("  showcost status --deliveries     where every row of every delivery is")
-    say("  showcost queue list              the rows that wait for a person, and why")
-    say("  showcost fx show                 the pinned rates")
-    say("  showcost digest --partitions     the digest of each date, to compare machines")
-    say("  make ui                          the Dagster UI on http://127.0.0.1:3000")
+    say("  showcost status --deliveries     rows and amounts by state, per delivery")
+    say("  showcost queue list              rows that need a decision, and why")
+    say("  showcost fx show                 pinned rates")
+    say("  showcost digest --partitions     digest per date, to compare machines")
+    say("  make ui                          Dagster UI on http://127.0.0.1:3000")

@@ -1,4 +1,4 @@
-"""`fx`: show, pin, import and check the daily rates."""
+"""`showcost fx`: show, pin, import and check daily rates."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from showcost.checks.fx import all_unchanged, calendar, irs_band, jumps, pinned_rates
-from showcost.cli.options import as_of_option, days_between, from_option, moment, span, to_option
-from showcost.cli.output import Answer, answers, say, show_table
+from showcost.cli.options import as_of_option, days_between, from_option, resolve_as_of, span, to_option
+from showcost.cli.output import CommandResult, prints_result, say, show_table
 from showcost.config.home import open_home
 from showcost.pipeline.fx_snapshots import import_rates, stage_snapshots
 
@@ -28,38 +28,40 @@ def fx() -> None:
 @fx.command()
 @from_option
 @to_option
-@click.option("--all-currencies", is_flag=True, help="Not only those of the production.")
+@click.option("--all-currencies", is_flag=True, help="All currencies, not only the production's.")
 @as_of_option
-@answers
-def show(first: datetime | None, last: datetime | None, *, all_currencies: bool, as_of: str | None) -> Answer:
-    """Show the pinned rates of a range, in units per euro."""
+@prints_result
+def show(
+    first: datetime | None, last: datetime | None, *, all_currencies: bool, as_of: str | None
+) -> CommandResult:
+    """Show the pinned rates of a date range, in units per euro."""
     home = open_home()
     start, end = span(home, first, last)
-    wanted = None if all_currencies else set(home.production.currencies)
-    known = moment(home, as_of)
-    pinned = pinned_rates(home, [start, end], known) if home.ledger.exists() else {}
+    currencies = None if all_currencies else set(home.production.currencies)
+    as_of_seq = resolve_as_of(home, as_of)
+    pinned = pinned_rates(home, [start, end], as_of_seq) if home.ledger.exists() else {}
     rows = [
         {"date": day, "currency": code, "rate": rate, "published": published, "snapshot_id": snapshot}
         for day, rates in pinned.items()
         for code, rate, published, snapshot in rates
-        if wanted is None or code in wanted
+        if currencies is None or code in currencies
     ]
 
     def display() -> None:
         columns = ["date", "currency", "rate", "published", "snapshot_id"]
         show_table("Units per euro", columns, [[row[name] for name in columns] for row in rows])
         if not rows:
-            say("Nothing is pinned in this range; `showcost fx pin` pins what is published.")
+            say("No rates are pinned in this range; `showcost fx pin` pins published rates.")
 
-    return Answer({"as_of": known, "rates": rows}, display)
+    return CommandResult({"as_of": as_of_seq, "rates": rows}, display)
 
 
 @fx.command()
 @from_option
 @to_option
-@answers
-def pin(first: datetime | None, last: datetime | None) -> Answer:
-    """Pin the snapshots of a range that are not pinned yet; those that are stay as they are."""
+@prints_result
+def pin(first: datetime | None, last: datetime | None) -> CommandResult:
+    """Pin the snapshots of a date range that are not pinned yet. Pinned snapshots never change."""
     home = open_home()
     start, end = span(home, first, last)
     outcome = stage_snapshots(home, days_between(start, end))
@@ -69,56 +71,57 @@ def pin(first: datetime | None, last: datetime | None) -> Answer:
         "kept": len(result.kept),
         "pending": result.pending,
         "missing": result.missing,
-        "revised_since_pinned": [one.snapshot_date for one in result.differing],
+        "revised_since_pinned": [snapshot.snapshot_date for snapshot in result.differing],
         "last_publication": outcome.last_publication,
         "unavailable": outcome.unavailable,
     }
 
     def display() -> None:
         say(
-            f"{len(result.pinned)} pinned, {len(result.kept)} pinned before, {len(result.pending)} pending, "
-            f"{len(result.missing)} without a rate; rates are known up to {outcome.last_publication}."
+            f"{len(result.pinned)} pinned, {len(result.kept)} already pinned, {len(result.pending)} pending, "
+            f"{len(result.missing)} without a rate; latest published rates: {outcome.last_publication}."
         )
         if outcome.unavailable:
             say(outcome.unavailable)
 
-    return Answer(facts, display)
+    return CommandResult(facts, display)
 
 
 @fx.command("import")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@answers
-def import_file(file: Path) -> Answer:
-    """Keep a rate FILE (the ECB's CSV, zip or XML) as a source of rates."""
+@prints_result
+def import_file(file: Path) -> CommandResult:
+    """Import a rate FILE (the ECB's CSV, zip or XML) as a source of rates."""
     imported = import_rates(open_home(), file)
     facts = {"sha256": imported.sha256, "first": imported.first, "last": imported.last}
-    told = f"{file.name}: rates from {imported.first} to {imported.last} are known now."
-    return Answer(facts, lambda: say(told))
+    message = f"Imported rates from {imported.first} to {imported.last} ({file.name})."
+    return CommandResult(facts, lambda: say(message))
 
 
 @fx.command()
-@answers
-def check() -> Answer:
-    """Check pinned snapshots, calendar, jumps, and the yearly averages of the IRS."""
+@prints_result
+def check() -> CommandResult:
+    """Check pinned snapshots, the publication calendar, jumps, and IRS yearly averages."""
     home = open_home()
-    verdicts: Mapping[str, Verdict] = {
+    outcomes: Mapping[str, Verdict] = {
         "snapshots_unchanged": all_unchanged(home),
         "calendar_complete": calendar(home),
         "day_on_day_jump": jumps(home),
         "irs_yearly_average": irs_band(home),
     }
-    passed = all(verdict.passed for verdict in verdicts.values())
+    passed = all(outcome.passed for outcome in outcomes.values())
     facts = {
         "passed": passed,
         "checks": {
-            name: {"passed": verdict.passed, "message": verdict.message} for name, verdict in verdicts.items()
+            name: {"passed": outcome.passed, "message": outcome.message} for name, outcome in outcomes.items()
         },
     }
 
     def display() -> None:
         rows = [
-            (name, "holds" if one.passed else "DOES NOT HOLD", one.message) for name, one in verdicts.items()
+            (name, "passed" if outcome.passed else "FAILED", outcome.message)
+            for name, outcome in outcomes.items()
         ]
         show_table("FX checks", ["check", "result", "message"], rows)
 
-    return Answer(facts, display, status=0 if passed else 1)
+    return CommandResult(facts, display, status=0 if passed else 1)

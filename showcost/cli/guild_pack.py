@@ -1,4 +1,4 @@
-"""`guild-pack`: what a guild's auditor reads of the pay under an agreement."""
+"""`showcost guild-pack`: the audit pack of an agreement for a guild's auditor."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from showcost.cli.options import from_option, span, to_option
-from showcost.cli.output import Answer, answers, say, show_table
+from showcost.cli.output import CommandResult, prints_result, say, show_table
 from showcost.config.home import open_home
 
 if TYPE_CHECKING:
@@ -16,16 +16,19 @@ if TYPE_CHECKING:
 
 
 @click.command("guild-pack")
-@click.option("--agreement", required=True, help="Name of the agreement, as production.yaml has it.")
+@click.option("--agreement", required=True, help="Agreement name, as in production.yaml.")
 @from_option
 @to_option
 @click.option(
-    "--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder for the pack."
+    "--out",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder to write the pack to.",
 )
-@answers
-def guild_pack(agreement: str, first: datetime | None, last: datetime | None, out: Path) -> Answer:
-    """Write the audit pack of an agreement: each row, the rules applied, clause, rate and result."""
-    from showcost.reports.guild_pack import write_guild_pack  # noqa: PLC0415 -- slow to import: it brings the workbook library
+@prints_result
+def guild_pack(agreement: str, first: datetime | None, last: datetime | None, out: Path) -> CommandResult:
+    """Write the audit pack of an agreement: rows, rules applied, clauses, rates and results."""
+    from showcost.reports.guild_pack import write_guild_pack  # noqa: PLC0415 -- slow to import: loads the workbook library
 
     home = open_home()
     start, end = span(home, first, last)
@@ -44,6 +47,6 @@ def guild_pack(agreement: str, first: datetime | None, last: datetime | None, ou
     def display() -> None:
         say(f"{pack.rows} rows under {pack.agreement}, {start} to {end}, in {out}")
         show_table("Checks", ["result", "checks"], list(pack.results.items()))
-        say(f"{pack.findings} findings; guild_pack.xlsx has all of it as sheets.")
+        say(f"{pack.findings} findings; guild_pack.xlsx has everything as sheets.")
 
-    return Answer(facts, display)
+    return CommandResult(facts, display)

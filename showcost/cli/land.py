@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from showcost.cli.options import chosen_feeds, feed_option
-from showcost.cli.output import Answer, answers, say, show_table
+from showcost.cli.output import CommandResult, prints_result, say, show_table
 from showcost.config.feeds import load_feeds
 from showcost.config.home import Home, open_home
 from showcost.ingest.inbox import unclaimed
@@ -20,77 +20,77 @@ if TYPE_CHECKING:
 
 @click.command()
 @feed_option
-@answers
-def land(feed_name: str | None) -> Answer:
-    """Land what is in the inbox: store it, read it, and say which transaction dates it touches."""
-    return land_answer(open_home(), feed_name)
+@prints_result
+def land(feed_name: str | None) -> CommandResult:
+    """Land the inbox: store and read new deliveries, and list the transaction dates they touch."""
+    return land_result(open_home(), feed_name)
 
 
-def land_answer(home: Home, feed_name: str | None = None) -> Answer:
-    """Land the feeds and return what came of it."""
+def land_result(home: Home, feed_name: str | None = None) -> CommandResult:
+    """Land the feeds and return the result."""
     feeds = chosen_feeds(home, feed_name)
     landings = [land_feed(home, feed) for feed in feeds]
-    left = unclaimed(home.inbox, load_feeds(home.production.code))
+    unmatched = unclaimed(home.inbox, load_feeds(home.production.code))
     facts = {
-        "deliveries": [_delivery(one) for landing in landings for one in landing.read],
+        "deliveries": [_delivery(delivery) for landing in landings for delivery in landing.read],
         "delivered_again": {landing.feed: landing.again for landing in landings if landing.again},
         "still_changing": {landing.feed: landing.changing for landing in landings if landing.changing},
-        "unclaimed": left,
+        "unclaimed": unmatched,
         "dates_touched": {landing.feed: landing.touched for landing in landings if landing.touched},
     }
-    return Answer(facts, lambda: _show_landing(landings, left))
+    return CommandResult(facts, lambda: _show_landing(landings, unmatched))
 
 
-def _delivery(one: LandedDelivery) -> Mapping[str, object]:
+def _delivery(delivery: LandedDelivery) -> Mapping[str, object]:
     return {
-        "feed": one.arrival.feed,
-        "arrival": one.arrival.number,
-        "delivery": one.arrival.delivery,
-        "name": one.arrival.name,
-        "received": one.summary.received,
-        "undated": one.summary.undated,
-        "refused": one.summary.refused,
-        "detail": one.summary.detail,
-        "dates": {str(day): rows for day, rows in one.summary.dates.items()},
-        "dialect": one.summary.dialect,
-        "columns": one.summary.columns,
-        "shapes": one.summary.shapes,
+        "feed": delivery.arrival.feed,
+        "arrival": delivery.arrival.number,
+        "delivery": delivery.arrival.delivery,
+        "name": delivery.arrival.name,
+        "received": delivery.summary.received,
+        "undated": delivery.summary.undated,
+        "refused": delivery.summary.refused,
+        "detail": delivery.summary.detail,
+        "dates": {str(day): rows for day, rows in delivery.summary.dates.items()},
+        "dialect": delivery.summary.dialect,
+        "columns": delivery.summary.columns,
+        "shapes": delivery.summary.shapes,
     }
 
 
-def _show_landing(landings: Sequence[Landing], left: Sequence[str]) -> None:
+def _show_landing(landings: Sequence[Landing], unmatched: Sequence[str]) -> None:
     rows = [
         (
             landing.feed,
-            one.arrival.name,
-            one.summary.received,
-            one.summary.undated,
-            _dates(one),
-            one.summary.refused,
+            delivery.arrival.name,
+            delivery.summary.received,
+            delivery.summary.undated,
+            _dates(delivery),
+            delivery.summary.refused,
         )
         for landing in landings
-        for one in landing.read
+        for delivery in landing.read
     ]
     if rows:
         columns = ["feed", "file", "rows", "undated", "transaction dates", "refused"]
         show_table("Landed", columns, rows)
     else:
-        say("Nothing new in the inbox.")
+        say("No new deliveries in the inbox.")
     for landing in landings:
-        for one in landing.read:
-            if one.summary.refused:
-                why = f"{one.summary.refused}: {one.summary.detail}"
-                say(f"{landing.feed}: {one.arrival.name} is refused, {why}")
+        for delivery in landing.read:
+            if delivery.summary.refused:
+                reason = f"{delivery.summary.refused}: {delivery.summary.detail}"
+                say(f"{landing.feed}: {delivery.arrival.name} refused, {reason}")
         for name in landing.again:
-            say(f"{landing.feed}: {name} was delivered before, byte for byte; nothing to do")
+            say(f"{landing.feed}: {name} is byte-identical to an earlier delivery; skipped")
         for name in landing.changing:
-            say(f"{landing.feed}: {name} is still being written; it will be taken next time")
-    for name in left:
-        say(f"no feed takes {name}")
+            say(f"{landing.feed}: {name} is still being written; it will be landed next time")
+    for name in unmatched:
+        say(f"{name}: no feed matches this file")
 
 
-def _dates(one: LandedDelivery) -> str:
-    days = sorted(one.summary.dates)
+def _dates(delivery: LandedDelivery) -> str:
+    days = sorted(delivery.summary.dates)
     if not days:
         return ""
     return f"{days[0]} to {days[-1]} ({len(days)})" if len(days) > 1 else str(days[0])

@@ -1,7 +1,7 @@
-"""The command line: `showcost`. Commands are in `showcost.cli`; here is how they end.
+"""Entry point of the `showcost` command: its subcommands, and how errors end the process.
 
-Exit status 0: done; 1: a check or verification did not hold; 2: wrong usage or input. An error is one
-sentence on stderr; set `SHOWCOST_DEBUG=1` to see where it comes from.
+Exit status 0: done; 1: a check or verification failed; 2: wrong usage or input. An error is one sentence on
+stderr; set `SHOWCOST_DEBUG=1` for the traceback.
 """
 
 from __future__ import annotations
@@ -39,15 +39,15 @@ COMING = {
 
 
 def coming(name: str) -> click.Command:
-    """Return a command that says that it comes later."""
+    """Return a placeholder for a planned command."""
 
     @click.command(
         name,
-        short_help=f"Comes later: {COMING[name]}.",
+        short_help=f"Planned: {COMING[name]}.",
         context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
     )
     def command() -> None:
-        raise InputError(f"`showcost {name}` ({COMING[name]}) comes in a later version")
+        raise InputError(f"`showcost {name}` ({COMING[name]}) is planned for a later version")
 
     return command
 
@@ -55,7 +55,7 @@ def coming(name: str) -> click.Command:
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="showcost")
 def cli() -> None:
-    """Keep the costs of a production: land, validate, convert, post, prove."""
+    """Production cost ledger: ingest, validate, convert, post and verify."""
 
 
 for command in (
@@ -79,7 +79,7 @@ for command in (
 
 
 def main() -> NoReturn:
-    """Run the command line and end the process with the status of its contract."""
+    """Run the command line and exit with the status of the command contract."""
     try:
         cli.main(standalone_mode=False)
     except ShowcostError as error:
@@ -87,12 +87,15 @@ def main() -> NoReturn:
     except click.ClickException as error:
         _end(error.format_message(), _USAGE)
     except (click.Abort, KeyboardInterrupt):
-        _end("stopped; what was committed stays, the same command goes on from there", _UNEXPECTED)
+        _end("interrupted; committed work is kept, rerun the command to continue", _UNEXPECTED)
     except Exception as error:
         if os.environ.get("SHOWCOST_DEBUG"):
             raise
         first_line = (str(error).strip().splitlines() or [""])[0][:200]
-        _end(f"unexpected {type(error).__name__}: {first_line} (SHOWCOST_DEBUG=1 shows where)", _UNEXPECTED)
+        _end(
+            f"unexpected {type(error).__name__}: {first_line} (set SHOWCOST_DEBUG=1 for the traceback)",
+            _UNEXPECTED,
+        )
     sys.exit(0)
 
 

@@ -1,4 +1,4 @@
-"""Options that several commands share, and what they mean."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
@@ -25,33 +25,32 @@ to_option = click.option("--to", "last", type=_DAY, help="Last transaction date,
 as_of_option = click.option(
     "--as-of",
     "as_of",
-    help="As known at a past moment: the number of an audit record, or a time such as"
-    " 2026-10-12T18:00:00+00:00.",
+    help="As of a past moment: an audit record number, or a timestamp such as 2026-10-12T18:00:00+00:00.",
 )
 
 
-def moment(home: Home, as_of: str | None) -> int | None:
-    """Return the audit record after which things are as known at a moment; None for now."""
+def resolve_as_of(home: Home, as_of: str | None) -> int | None:
+    """Return the number of the last audit record to include; None for now."""
     return None if as_of is None else moment_of(AuditLog(home.path), as_of)
 
 
 def chosen_feeds(home: Home, name: str | None) -> Sequence[FeedSpec]:
-    """Return the feed of that name, or all feeds of the production; InputError when there is none."""
+    """Return the feed of that name, or all feeds of the production. Raises InputError if there are none."""
     feeds = load_feeds(home.production.code)
     if name is not None:
         return [choose_feed(feeds, name)]
     if not feeds:
-        raise InputError(f"no feed delivers to the production {home.production.code}")
+        raise InputError(f"the production {home.production.code} has no feeds")
     return feeds
 
 
 def span(home: Home, first: datetime | None, last: datetime | None) -> tuple[date, date]:
-    """Return the range asked for, open ends filled with the production's dates; InputError if reversed."""
+    """Return the date range, open ends filled from the production's dates. Raises InputError if reversed."""
     dates = home.production.dates
     start = first.date() if first else dates.start
     end = last.date() if last else dates.end
     if end < start:
-        raise InputError(f"--to {end} lies before --from {start}")
+        raise InputError(f"--to {end} is before --from {start}")
     return start, end
 
 

@@ -1,4 +1,4 @@
-"""How commands speak: tables for people, one JSON object for programs, one sentence for an error."""
+"""Output of commands: tables for people, one JSON object for programs."""
 
 from __future__ import annotations
 
@@ -26,35 +26,35 @@ P = ParamSpec("P")
 _PIPED_WIDTH: Final = 160
 _SHORT: Final = 26
 ID_SHOWN: Final = 12
-"""How much of an id a table shows."""
+"""Digits of an id that a table shows."""
 
 _FIGURE: Final = re.compile(r"[-\d,.]*")
 Json: TypeAlias = "bool | int | str | Sequence[Json] | Mapping[str, Json] | None"
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a command found out: the facts, how to show them to a person, and the exit status."""
+class CommandResult:
+    """Result of a command: facts for `--json`, a function that prints them as text, and the exit status."""
 
     facts: Mapping[str, object]
     show: Callable[[], None]
     status: int = 0
 
 
-def answers(function: Callable[P, Answer]) -> Callable[P, None]:
-    """Print a command's answer: as one JSON object with `--json`, else as it wants to be shown."""
+def prints_result(function: Callable[P, CommandResult]) -> Callable[P, None]:
+    """Print a command's result: one JSON object with `--json`, otherwise text."""
 
-    @click.option("--json", "json_wanted", is_flag=True, help="Print one JSON object instead of text.")
+    @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
     @wraps(function)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
-        json_wanted = bool(kwargs.pop("json_wanted"))
-        answer = function(*args, **kwargs)
-        if json_wanted:
-            click.echo(json.dumps(plain(answer.facts), ensure_ascii=False, indent=2))
+        as_json = bool(kwargs.pop("as_json"))
+        result = function(*args, **kwargs)
+        if as_json:
+            click.echo(json.dumps(plain(result.facts), ensure_ascii=False, indent=2))
         else:
-            answer.show()
-        if answer.status:
-            raise SystemExit(answer.status)
+            result.show()
+        if result.status:
+            raise SystemExit(result.status)
 
     return wrapped
 
@@ -73,18 +73,23 @@ def plain(value: object) -> Json:
 
 
 def say(text: str = "") -> None:
-    """Print a line of text for a person."""
+    """Print one line of text."""
     _console().print(text, markup=False, soft_wrap=True)
 
 
+def plural(count: int, noun: str) -> str:
+    """Return a count with its noun, such as `1 row` or `3 rows`."""
+    return f"{count} {noun}{'s' * (count != 1)}"
+
+
 def say_more(count: int, limit: int) -> None:
-    """Say how many rows of a list were not shown, if any."""
+    """Print how many rows of a list were left out, if any."""
     if count > limit:
-        say(f"{count - limit} more; narrow the list, or show more with --limit.")
+        say(f"{count - limit} more; filter the list, or raise --limit.")
 
 
 def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Show rows as a table: columns of figures to the right, and what is short is never broken."""
+    """Print rows as a table: numbers right-aligned, short cells never wrapped."""
     cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
     shown = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for number, name in enumerate(columns):
@@ -101,7 +106,7 @@ def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[objec
 
 @contextmanager
 def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
-    """Show progress on stderr when it is a terminal; the block reports (done, all)."""
+    """Show a progress bar on stderr if that is a terminal; the block calls it with (done, total)."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
@@ -110,7 +115,7 @@ def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
 
 
 def _console() -> Console:
-    # Made when used, so that it writes to the stdout of the moment (tests replace it). Where nobody looks at
-    # a terminal, tables are as wide as they need to be rather than folded.
+    # Created on use, so that it writes to the current stdout, which tests replace. When stdout is not a
+    # terminal, tables are as wide as they need to be rather than wrapped.
     console = Console(highlight=False)
     return console if console.is_terminal else Console(highlight=False, width=_PIPED_WIDTH)

@@ -1,4 +1,4 @@
-"""`parse`: the dry run ("edit list") of one file or several; nothing is landed."""
+"""`showcost parse`: dry run ("edit list") of one or more files; nothing is landed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Final
 
 import click
 
-from showcost.cli.output import Answer, answers, say, show_table
+from showcost.cli.output import CommandResult, prints_result, say, show_table
 from showcost.config.feeds import choose_feed, load_feeds
 from showcost.config.home import open_home
 from showcost.core.errors import InputError
@@ -38,40 +38,43 @@ _NEW_FOLDER = click.Path(file_okay=False, path_type=Path)
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=_FILE)
-@click.option("--feed", "feed_name", help="Read, settle and validate as for this feed.")
-@click.option("--rejects", type=_NEW_FILE, help="Write rejected records here, as JSON lines.")
-@click.option("--out", type=_NEW_FOLDER, help="Write one CSV per file into this folder.")
-@answers
-def parse(files: tuple[Path, ...], feed_name: str | None, rejects: Path | None, out: Path | None) -> Answer:
-    """Show what the reader finds in FILES, as CSV on stdout; land nothing.
+@click.option("--feed", "feed_name", help="Read and validate as this feed would.")
+@click.option("--rejects", type=_NEW_FILE, help="Write rejected records to this file, as JSON lines.")
+@click.option("--out", type=_NEW_FOLDER, help="Write one CSV per file to this folder.")
+@prints_result
+def parse(
+    files: tuple[Path, ...], feed_name: str | None, rejects: Path | None, out: Path | None
+) -> CommandResult:
+    """Read FILES without landing them and print the rows as CSV on stdout.
 
-    Without a feed, dialect, encoding and header are detected, and a total at the end is a row like others.
-    With a feed, its header mapping, dates, amounts and rules are applied too, and the rejected records are
-    those that would not be posted, as far as that does not depend on the ledger. What looks like a number
-    that the state gives to people is masked for a payroll feed, and without a feed in files with columns
-    that are named for it: in those columns, and in what is no row. Several files need --out, which also
-    takes the rejected records, as NAME.rejects.jsonl.
+    Without a feed, the dialect, encoding and header are detected, and a total line at the end is an ordinary
+    row. With a feed, its header mapping, date and amount formats and rules apply as well, and the rejected
+    records are those that would not be posted, as far as that can be known without the ledger. National
+    identifiers (SSN, SIN, NI number) are masked: in payroll feeds, and without a feed in columns whose header
+    names one. Several files need --out, which also receives the rejected records as NAME.rejects.jsonl.
     """
     feed = choose_feed(load_feeds(), feed_name) if feed_name else None
     if out is None and len(files) > 1:
-        raise InputError(f"--out DIR is needed for {len(files)} files")
+        raise InputError(f"{len(files)} files need --out DIR")
     if out is None:
         return _to_stdout(files[0], feed, rejects)
     if rejects is not None:
-        raise InputError("--rejects goes with one file; with --out, each file has its NAME.rejects.jsonl")
+        raise InputError(
+            "--rejects is for a single file; with --out, each file gets its own NAME.rejects.jsonl"
+        )
     names = [file.name for file in files]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise InputError(f"two of the files are named {twice[0]}; --out needs names that differ")
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        raise InputError(f"two of the files are named {repeated[0]}; --out needs distinct file names")
     out.mkdir(parents=True, exist_ok=True)
-    found = []
+    parsed = []
     for file in files:
         with (out / file.name).open("wb") as csv, (out / f"{file.name}.rejects.jsonl").open("wb") as log:
-            found.append(_parse(file, feed, csv, log))
-    return Answer({"files": found}, lambda: _show(found))
+            parsed.append(_parse(file, feed, csv, log))
+    return CommandResult({"files": parsed}, lambda: _show(parsed))
 
 
-def _to_stdout(file: Path, feed: FeedSpec | None, rejects: Path | None) -> Answer:
-    """Parse one file: the CSV is the answer, what is said about it goes to stderr."""
+def _to_stdout(file: Path, feed: FeedSpec | None, rejects: Path | None) -> CommandResult:
+    """Parse one file: the CSV goes to stdout, the summary to stderr."""
     csv = click.get_current_context().with_resource(tempfile.SpooledTemporaryFile(_HELD))  # noqa: SIM115 - closed with the context
     with _sink(rejects) as log:
         facts = _parse(file, feed, csv, log)
@@ -80,27 +83,27 @@ def _to_stdout(file: Path, feed: FeedSpec | None, rejects: Path | None) -> Answe
         csv.seek(0)
         shutil.copyfileobj(csv, sys.stdout.buffer)
         sys.stdout.buffer.flush()
-        for line in _said(facts, rejects):
+        for line in _summary(facts, rejects):
             click.echo(f"{file.name}: {line}", err=True)
 
-    return Answer(facts, show)
+    return CommandResult(facts, show)
 
 
-def _said(facts: Mapping[str, object], rejects: Path | None) -> Iterator[str]:
-    """Say in sentences what becomes of a file."""
-    where = f"see {rejects}" if rejects else "name a file with --rejects to keep them"
+def _summary(facts: Mapping[str, object], rejects: Path | None) -> Iterator[str]:
+    """Yield sentences that summarise a file."""
+    where = f"see {rejects}" if rejects else "use --rejects FILE to keep them"
     landing = facts["landing"]
     if not isinstance(landing, dict):
         if facts["rejected"]:
             yield f"{facts['rejected']} records rejected; {where}."
         return
     if landing["refused"]:
-        yield f"the delivery would be refused. {landing['refused']}: {landing['refusal']}."
+        yield f"The delivery would be refused. {landing['refused']}: {landing['refusal']}."
         return
-    yield f"{landing['received']} records, {landing['valid']} would be posted once their rates are known."
+    yield f"{landing['received']} records, {landing['valid']} would be posted once their rates are available."
     for field, column in landing["columns"].items():
-        settled = landing["shapes"].get(field)
-        yield f"{field} is in the column {column!r}{f', read as {settled}' if settled else ''}."
+        style = landing["shapes"].get(field)
+        yield f"{field} is read from the column {column!r}{f' as {style}' if style else ''}."
     for code, count in landing["codes"].items():
         yield f"{count} would be rejected: {code} ({CATALOGUE[code].meaning}); {where}."
 
@@ -140,7 +143,7 @@ def _parse(file: Path, feed: FeedSpec | None, csv: IO[bytes], log: IO[bytes]) ->
 
 
 def _landing(run: DryRun) -> dict[str, object]:
-    """Return what the feed would make of the delivery."""
+    """Return how the feed would land the delivery."""
     summary = run.summary
     dates = sorted(summary.dates)
     return {
@@ -166,14 +169,15 @@ def _counts(reading: Reading) -> Mapping[str, int]:
 
 
 def _shown(feed: FeedSpec | None, header: Sequence[str]) -> Callable[[str], str]:
-    """Return how texts of a file that are no cells are shown: as they stand, but for numbers of people."""
+    """Return the masking for text outside cells: unchanged except for national identifiers."""
     return partial(masked_shown, feed) if feed is not None else texts_of_file(header)
 
 
 def _kept(records: Sequence[TextRecord], shown: Callable[[str], str]) -> list[dict[str, object]]:
-    """Return the records that are no rows."""
+    """Return records that are not rows, as JSON facts."""
     return [
-        {"record": one.record, "start": one.start, "end": one.end, "raw": shown(one.text)} for one in records
+        {"record": record.record, "start": record.start, "end": record.end, "raw": shown(record.text)}
+        for record in records
     ]
 
 
@@ -199,8 +203,8 @@ def _outcome(landing: object) -> tuple[object, object]:
     return landing["valid"], codes
 
 
-def _show(found: Sequence[Mapping[str, object]]) -> None:
+def _show(parsed: Sequence[Mapping[str, object]]) -> None:
     columns = ["file", "accepted", "rejected", "would be posted", "not posted"]
-    rows = [[one["file"], one["accepted"], one["rejected"], *_outcome(one["landing"])] for one in found]
+    rows = [[file["file"], file["accepted"], file["rejected"], *_outcome(file["landing"])] for file in parsed]
     show_table("Parsed", columns, rows)
-    say("The CSV of each file and its rejected records (NAME.rejects.jsonl) are in the folder named.")
+    say("Each file's CSV and rejected records (NAME.rejects.jsonl) are in the --out folder.")

@@ -1,4 +1,4 @@
-"""Pay findings at the command line: listed, dismissed, and told of in the answers of other commands."""
+"""Pay findings on the command line: `queue list --findings`, `queue dismiss`, counts in other commands."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from showcost.cli.options import chosen_feeds, moment
-from showcost.cli.output import ID_SHOWN, Answer, answers, say, say_more, show_table
+from showcost.cli.options import chosen_feeds, resolve_as_of
+from showcost.cli.output import ID_SHOWN, CommandResult, plural, prints_result, say, say_more, show_table
 from showcost.cli.selection import (
     ask,
     check_how_chosen,
+    filter_options,
     has_instance,
-    narrowing,
     optional_text,
+    queue_filter,
     time_as_of,
-    wanted_rows,
 )
 from showcost.config.home import Home, open_home
 from showcost.core.errors import InputError
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 def finding_facts(finding: Finding) -> Mapping[str, object]:
-    """Return what a finding says, with the id of its row."""
+    """Return a finding as JSON facts, with the id of its row."""
     return {
         "id": finding.finding_id,
         "row": place_of(finding).row_id,
@@ -53,33 +53,33 @@ def finding_facts(finding: Finding) -> Mapping[str, object]:
     }
 
 
-def show_findings(found: Sequence[Finding]) -> None:
+def show_findings(findings: Sequence[Finding]) -> None:
     """Show findings as a table."""
-    columns = ["id", "row", "date", "code", "field", "what was found", "rule", "what to do"]
+    columns = ["id", "row", "date", "code", "field", "finding", "rule", "what to do"]
     rows = [
         (
-            one.finding_id[:ID_SHOWN],
-            place_of(one).row_id[:ID_SHOWN],
-            one.transaction_date,
-            one.code,
-            one.field,
-            one.told,
-            one.source,
-            CATALOGUE[one.code].action,
+            finding.finding_id[:ID_SHOWN],
+            place_of(finding).row_id[:ID_SHOWN],
+            finding.transaction_date,
+            finding.code,
+            finding.field,
+            finding.told,
+            finding.source,
+            CATALOGUE[finding.code].action,
         )
-        for one in found
+        for finding in findings
     ]
     show_table("Pay findings", columns, rows)
 
 
 def dismissal_facts(line: Line) -> Mapping[str, object]:
-    """Return what a dismissed finding says, and who dismissed it, when and why."""
+    """Return a dismissed finding as JSON facts, with who dismissed it, when and why."""
     return {**finding_facts(line.finding), "dismissed_at": line.at, "who": line.who, "why": line.why}
 
 
 def show_dismissals(lines: Sequence[Line]) -> None:
     """Show dismissed findings as a table."""
-    columns = ["id", "row", "date", "code", "what was found", "dismissed at (UTC)", "who", "why"]
+    columns = ["id", "row", "date", "code", "finding", "dismissed at (UTC)", "who", "why"]
     rows = [
         (
             line.finding.finding_id[:ID_SHOWN],
@@ -97,103 +97,105 @@ def show_dismissals(lines: Sequence[Line]) -> None:
 
 
 def say_findings(counts: Mapping[str, Mapping[str, int]]) -> None:
-    """Say per feed how many findings wait for a look."""
+    """Print the number of open findings per feed."""
     for feed, codes in counts.items():
         listed = ", ".join(f"{count} {code}" for code, count in codes.items())
         count = sum(codes.values())
-        wait = "pay finding waits" if count == 1 else "pay findings wait"
-        say(f"{feed}: {count} {wait} for a look: {listed}.")
+        say(f"{feed}: {plural(count, 'open pay finding')}: {listed}.")
     if counts:
         say(
-            "`showcost queue list --findings` lists them; they keep no row out. `queue dismiss` answers them."
+            "They block no rows. List them with `showcost queue list --findings`, close them with"
+            " `showcost queue dismiss`."
         )
 
 
-def list_findings(as_of: str | None, limit: int, options: Mapping[str, object], *, dismissed: bool) -> Answer:
-    """List the pay findings that wait for a look, or those that were dismissed."""
+def list_findings(
+    as_of: str | None, limit: int, options: Mapping[str, object], *, dismissed: bool
+) -> CommandResult:
+    """List open or dismissed pay findings."""
     home = open_home()
-    known = moment(home, as_of)
-    feeds, chosen = _narrowed(home, options)
-    at = time_as_of(home, known)
+    as_of_seq = resolve_as_of(home, as_of)
+    feeds, matches = _filtered(home, options)
+    at = time_as_of(home, as_of_seq)
     if dismissed:
-        lines = [line for line in dismissed_findings(home, feeds, at) if chosen(line.finding)]
-        facts = {"as_of": known, "dismissed": [dismissal_facts(line) for line in lines]}
+        lines = [line for line in dismissed_findings(home, feeds, at) if matches(line.finding)]
+        facts = {"as_of": as_of_seq, "dismissed": [dismissal_facts(line) for line in lines]}
         shown = partial(show_dismissals, lines[:limit])
-        none, count = "No pay finding that holds is dismissed.", len(lines)
+        empty, count = "No dismissed pay findings.", len(lines)
     else:
-        found = [one for one in standing_findings(home, feeds, at) if chosen(one)]
-        facts = {"as_of": known, "findings": [finding_facts(one) for one in found]}
-        shown = partial(show_findings, found[:limit])
-        none, count = "No pay finding waits for a look.", len(found)
+        findings = [finding for finding in standing_findings(home, feeds, at) if matches(finding)]
+        facts = {"as_of": as_of_seq, "findings": [finding_facts(finding) for finding in findings]}
+        shown = partial(show_findings, findings[:limit])
+        empty, count = "No open pay findings.", len(findings)
 
     def show() -> None:
         if not count:
-            say(none)
+            say(empty)
             return
         shown()
         say_more(count, limit)
 
-    return Answer(facts, show)
+    return CommandResult(facts, show)
 
 
-def _narrowed(
+def _filtered(
     home: Home, options: Mapping[str, object]
 ) -> tuple[Sequence[FeedSpec], Callable[[Finding], bool]]:
-    """Return the feeds whose pay findings are wanted, and what tells the wanted ones."""
+    """Return the selected feeds and a predicate for the selected pay findings."""
     if options["vendor"] or options["state_names"]:
-        raise InputError("pay findings are narrowed by --feed, --code, --from and --to only")
-    wanted = wanted_rows(home, options)
+        raise InputError("pay findings can be filtered by --feed, --code, --from and --to only")
+    selection = queue_filter(home, options)
     return (
         chosen_feeds(home, optional_text(options["feed_name"])),
-        partial(is_chosen, code=wanted.code, first=wanted.first, last=wanted.last),
+        partial(is_chosen, code=selection.code, first=selection.first, last=selection.last),
     )
 
 
 @click.command()
 @click.argument("ids", nargs=-1)
-@click.option("--reopen", is_flag=True, help="Let dismissed findings wait for a look again.")
+@click.option("--reopen", is_flag=True, help="Reopen dismissed findings.")
 @click.option(
-    "--all", "everything", is_flag=True, help="All findings that the options below choose, not IDS."
+    "--all", "everything", is_flag=True, help="All findings that match the filters, instead of IDS."
 )
-@click.option("--yes", is_flag=True, help="With --all: do not ask.")
-@narrowing
-@click.option("--who", required=True, help="Who looked at it; stays on record.")
-@click.option("--why", required=True, help="Why it is left at that; stays on record, so no personal data.")
-@answers
-def dismiss(ids: tuple[str, ...], *, reopen: bool, **options: object) -> Answer:
-    """Say that pay findings were looked at and are left at that.
+@click.option("--yes", is_flag=True, help="With --all: skip the confirmation.")
+@filter_options
+@click.option("--who", required=True, help="Who reviewed it; recorded.")
+@click.option("--why", required=True, help="Why no action is needed; recorded, so no personal data.")
+@prints_result
+def dismiss(ids: tuple[str, ...], *, reopen: bool, **options: object) -> CommandResult:
+    """Dismiss pay findings that need no action.
 
-    IDS are those of findings, or of their rows, at least six digits of each. Where something is owed, correct
-    the row instead: `showcost queue resolve`.
+    IDS are finding or row ids, at least six digits each. If pay is owed, correct the row instead with
+    `showcost queue resolve`.
     """
     home = open_home()
-    feeds, chosen = _narrowed(home, options)
-    held = (
+    feeds, matches = _filtered(home, options)
+    candidates = (
         [line.finding for line in dismissed_findings(home, feeds)]
         if reopen
         else standing_findings(home, feeds)
     )
-    found = _chosen_findings(home, [one for one in held if chosen(one)], ids, options)
-    pay_queue.dismiss(home, found, who=str(options["who"]), why=str(options["why"]), reopen=reopen)
+    findings = _chosen_findings(home, [finding for finding in candidates if matches(finding)], ids, options)
+    pay_queue.dismiss(home, findings, who=str(options["who"]), why=str(options["why"]), reopen=reopen)
     if has_instance(home):
         from showcost.orchestration.events import report_findings  # noqa: PLC0415 -- Dagster takes seconds to import
 
-        report_findings(home, found)
+        report_findings(home, findings)
     done = "Reopened" if reopen else "Dismissed"
-    return Answer(
-        {"findings": [finding_facts(one) for one in found], "reopened": reopen},
-        lambda: say(f"{done} {len(found)} pay finding{'s' if len(found) > 1 else ''}."),
+    return CommandResult(
+        {"findings": [finding_facts(finding) for finding in findings], "reopened": reopen},
+        lambda: say(f"{done} {plural(len(findings), 'pay finding')}."),
     )
 
 
 def _chosen_findings(
-    home: Home, found: Sequence[Finding], ids: tuple[str, ...], options: Mapping[str, object]
+    home: Home, findings: Sequence[Finding], ids: tuple[str, ...], options: Mapping[str, object]
 ) -> Sequence[Finding]:
-    """Return the findings named, or with --all those given, once a person agrees."""
+    """Return the findings with these ids, or with --all every finding given, after confirmation."""
     check_how_chosen(home, ids, options)
     if not options["everything"]:
-        return named_findings(found, ids)
-    if not found:
-        raise InputError("no pay finding is chosen by these options")
-    ask(f"Decide about {len(found)} pay findings?", options)
-    return found
+        return named_findings(findings, ids)
+    if not findings:
+        raise InputError("no pay finding matches these filters")
+    ask(f"Dismiss {plural(len(findings), 'pay finding')}?", options)
+    return findings

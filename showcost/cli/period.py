@@ -1,4 +1,4 @@
-"""`period`: accounting periods closed and opened again, each by a person and on record."""
+"""`showcost period`: list, close and reopen fiscal periods, with an audit trail."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from showcost.cli.options import as_of_option, chosen_feeds, from_option, moment, span, to_option
-from showcost.cli.output import Answer, answers, say, show_table
+from showcost.cli.options import as_of_option, chosen_feeds, from_option, resolve_as_of, span, to_option
+from showcost.cli.output import CommandResult, prints_result, say, show_table
 from showcost.config.home import open_home
 from showcost.core.errors import InputError
 from showcost.ledger.periods import Period
@@ -18,36 +18,36 @@ if TYPE_CHECKING:
 
     from showcost.audit.log import Record
 
-_who = click.option("--who", required=True, help="Who decides it; goes into the audit log.")
-_why = click.option("--why", required=True, help="Why; goes into the audit log, so no personal data.")
+_who = click.option("--who", required=True, help="Who decides; recorded in the audit log.")
+_why = click.option("--why", required=True, help="Why; recorded in the audit log, so no personal data.")
 
 
 @click.group()
 def period() -> None:
-    """Show, close and reopen accounting periods."""
+    """List, close and reopen fiscal periods."""
 
 
 @period.command("list")
 @as_of_option
-@answers
-def list_periods(as_of: str | None) -> Answer:
+@prints_result
+def list_periods(as_of: str | None) -> CommandResult:
     """List the closed periods."""
     home = open_home()
-    known = moment(home, as_of)
-    closed = closed_periods(home, known)
+    as_of_seq = resolve_as_of(home, as_of)
+    closed = closed_periods(home, as_of_seq)
     facts = {
-        "as_of": known,
-        "closed": [{"name": one.name, "from": one.start, "to": one.end} for one in closed],
+        "as_of": as_of_seq,
+        "closed": [{"name": span.name, "from": span.start, "to": span.end} for span in closed],
     }
 
     def show() -> None:
         if closed:
-            rows = [(one.name, one.start, one.end) for one in closed]
+            rows = [(span.name, span.start, span.end) for span in closed]
             show_table("Closed periods", ["name", "from", "to"], rows)
         else:
-            say("No period is closed.")
+            say("No periods are closed.")
 
-    return Answer(facts, show)
+    return CommandResult(facts, show)
 
 
 @period.command()
@@ -56,30 +56,30 @@ def list_periods(as_of: str | None) -> Answer:
 @to_option
 @_who
 @_why
-@answers
-def close(name: str, first: datetime | None, last: datetime | None, who: str, why: str) -> Answer:
-    """Close the period NAME: nothing more is posted to its dates."""
+@prints_result
+def close(name: str, first: datetime | None, last: datetime | None, who: str, why: str) -> CommandResult:
+    """Close the fiscal period NAME: no further postings to its dates."""
     if first is None or last is None:
-        raise InputError("a period needs its first and last date: --from and --to")
+        raise InputError("a period needs both --from and --to")
     home = open_home()
     start, end = span(home, first, last)
     record = close_period(
         home, chosen_feeds(home, None), Period(name, start, end, closed=True), who=who, why=why
     )
-    return _answer(record, f"{name} is closed, {start} to {end}")
+    return _result(record, f"{name} closed, {start} to {end}")
 
 
 @period.command()
 @click.argument("name")
 @_who
 @_why
-@answers
-def reopen(name: str, who: str, why: str) -> Answer:
-    """Open the closed period NAME again; the next run posts what waited for it."""
+@prints_result
+def reopen(name: str, who: str, why: str) -> CommandResult:
+    """Reopen the closed period NAME; the next run posts its pending rows."""
     record = reopen_period(open_home(), name, who=who, why=why)
-    return _answer(record, f"{name} is open again; `showcost run` posts what waited for it")
+    return _result(record, f"{name} reopened; `showcost run` posts its pending rows")
 
 
-def _answer(record: Record, sentence: str) -> Answer:
+def _result(record: Record, sentence: str) -> CommandResult:
     facts = {"audit_record": record.seq, **record.facts}
-    return Answer(facts, lambda: say(f"{sentence} (audit record {record.seq})."))
+    return CommandResult(facts, lambda: say(f"{sentence} (audit record {record.seq})."))

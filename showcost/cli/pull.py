@@ -1,4 +1,4 @@
-"""`pull`: the dates of feeds from their vendors' APIs, and what could not be had."""
+"""`showcost pull`: fetch feeds from vendor APIs, and list the pages that failed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from showcost.cli.options import chosen_feeds, feed_option, from_option, span, to_option
-from showcost.cli.output import Answer, answers, say, show_table
+from showcost.cli.output import CommandResult, prints_result, say, show_table
 from showcost.config.feeds import api_feeds
 from showcost.config.home import Home, open_home
 from showcost.core.errors import InputError
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 @feed_option
 @from_option
 @to_option
-@click.option("--again", is_flag=True, help="Fetch everything from its first page, what is complete too.")
-@click.option("--dead", "dead_only", is_flag=True, help="Only what is in the dead letters: replay it.")
-@click.option("--debug", is_flag=True, help="Name slow callbacks of the event loop in the log.")
-@click.option("--trace-memory", "trace", is_flag=True, help="Also count Python's allocations; slower.")
-@answers
+@click.option("--again", is_flag=True, help="Refetch all pages, including complete windows.")
+@click.option("--dead-letters", "dead_only", is_flag=True, help="Retry dead letters only.")
+@click.option("--debug", is_flag=True, help="Log slow event-loop callbacks.")
+@click.option("--trace-memory", "trace", is_flag=True, help="Trace Python memory allocations; slower.")
+@prints_result
 def pull(
     *,
     feed_name: str | None,
@@ -41,49 +41,49 @@ def pull(
     dead_only: bool,
     debug: bool,
     trace: bool,
-) -> Answer:
-    """Pull the items of a range of dates from the vendors' APIs; the exit status is 1 when any is missing."""
-    from showcost.vendor_api import pull as pulls  # noqa: PLC0415 -- slow to import: it brings the client of http
+) -> CommandResult:
+    """Pull a range of dates from vendor APIs. Exit status 1 if any page is missing."""
+    from showcost.vendor_api import pull as pulls  # noqa: PLC0415 -- slow to import: loads the HTTP client
     from showcost.vendor_api.pool import PoolSettings  # noqa: PLC0415 -- the same
 
     home = open_home()
-    wanted = pulls.Wanted(*span(home, first, last), again=again, dead_only=dead_only)
-    outcome = pulls.pull(home, _feeds(home, feed_name), wanted, PoolSettings(debug=debug, trace=trace))
+    request = pulls.Wanted(*span(home, first, last), again=again, dead_only=dead_only)
+    outcome = pulls.pull(home, _feeds(home, feed_name), request, PoolSettings(debug=debug, trace=trace))
     facts = {
-        "feeds": {one.feed: _facts(one) for one in outcome.feeds},
+        "feeds": {result.feed: _facts(result) for result in outcome.feeds},
         "dead_letters": [letter_facts(letter) for letter in outcome.dead],
         "machine": outcome.health.measures,
     }
-    return Answer(facts, lambda: _show(outcome), status=1 if outcome.dead else 0)
+    return CommandResult(facts, lambda: _show(outcome), status=1 if outcome.dead else 0)
 
 
 def _feeds(home: Home, name: str | None) -> Sequence[FeedSpec]:
     feeds = chosen_feeds(home, name)
     if name is not None:
         return feeds
-    if not (found := api_feeds(feeds)):
-        raise InputError(f"no feed of the production {home.production.code} has an API")
-    return found
+    if not (with_api := api_feeds(feeds)):
+        raise InputError(f"the production {home.production.code} has no feed with an API")
+    return with_api
 
 
-def _facts(one: FeedPull) -> Mapping[str, object]:
+def _facts(result: FeedPull) -> Mapping[str, object]:
     return {
-        "pages": one.pages,
-        "items": one.items,
-        "complete": [str(window) for window in one.complete],
-        "left_alone": [str(window) for window in one.left_alone],
-        "resumed": one.resumed,
-        "vendor": one.vendor,
-        "down": one.down,
-        "requests": one.traffic.requests,
-        "retries": one.traffic.retries,
-        "bytes": one.traffic.bytes,
-        "troubles": {str(trouble): count for trouble, count in sorted(one.traffic.troubles.items())},
+        "pages": result.pages,
+        "items": result.items,
+        "complete": [str(window) for window in result.complete],
+        "left_alone": [str(window) for window in result.left_alone],
+        "resumed": result.resumed,
+        "vendor": result.vendor,
+        "down": result.down,
+        "requests": result.traffic.requests,
+        "retries": result.traffic.retries,
+        "bytes": result.traffic.bytes,
+        "troubles": {str(trouble): count for trouble, count in sorted(result.traffic.troubles.items())},
     }
 
 
 def letter_facts(letter: DeadLetter) -> Mapping[str, object]:
-    """Return what is told of a page that could not be had."""
+    """Return a dead letter as JSON facts."""
     return {
         "id": letter.id,
         "code": EXHAUSTED,
@@ -105,27 +105,27 @@ def letter_facts(letter: DeadLetter) -> Mapping[str, object]:
 
 
 def _show(outcome: Pull) -> None:
-    columns = ["feed", "pages", "items", "windows", "left alone", "resumed", "missing", "requests", "retries"]
+    columns = ["feed", "pages", "items", "windows", "skipped", "resumed", "missing", "requests", "retries"]
     rows = [
         (
-            one.feed,
-            one.pages,
-            one.items,
-            len(one.complete),
-            len(one.left_alone),
-            one.resumed,
-            len(one.dead),
-            one.traffic.requests,
-            one.traffic.retries,
+            result.feed,
+            result.pages,
+            result.items,
+            len(result.complete),
+            len(result.left_alone),
+            result.resumed,
+            len(result.dead),
+            result.traffic.requests,
+            result.traffic.retries,
         )
-        for one in outcome.feeds
+        for result in outcome.feeds
     ]
     show_table("Pulled", columns, rows)
     show_letters(outcome.dead)
 
 
 def show_letters(letters: Sequence[DeadLetter]) -> None:
-    """Show pages that could not be had, if there are any, and what can be done."""
+    """Show missing pages, if any, and what to do about them."""
     if not letters:
         return
     reason = CATALOGUE[EXHAUSTED]
@@ -133,6 +133,6 @@ def show_letters(letters: Sequence[DeadLetter]) -> None:
     rows = [[getattr(letter, name) for name in names] for letter in letters]
     show_table(f"{reason.code}: {reason.meaning}", [name.replace("_", " ") for name in names], rows)
     say(
-        "Replay them with `showcost pull --dead`. Until they come, `showcost run` lets the last good delivery"
-        " stand, or else the vendor's terms, where there are any, apart from the ledger."
+        "Retry them with `showcost pull --dead-letters`. Until then `showcost run` uses the last good"
+        " delivery, or a provisional accrual from the vendor's terms. Accruals are kept out of the ledger."
     )

@@ -1,4 +1,4 @@
-"""`queue`: the rows that wait for a person: seen, decided about, replayed."""
+"""`showcost queue`: list, show, resolve, replay and dismiss the items of the reconciliation queue."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from showcost.audit.log import AuditLog
 from showcost.cli.options import (
     as_of_option,
     chosen_feeds,
-    moment,
+    resolve_as_of,
 )
-from showcost.cli.output import ID_SHOWN, Answer, answers, say, say_more, show_table
+from showcost.cli.output import ID_SHOWN, CommandResult, plural, prints_result, say, say_more, show_table
 from showcost.cli.pay_findings import (
     dismiss,
     finding_facts,
@@ -26,11 +26,11 @@ from showcost.cli.selection import (
     all_texts,
     ask,
     check_how_chosen,
+    filter_options,
     has_instance,
-    narrowing,
     optional_text,
+    queue_filter,
     time_as_of,
-    wanted_rows,
 )
 from showcost.config.home import Home, open_home
 from showcost.core.errors import InputError
@@ -67,30 +67,32 @@ queue.add_command(dismiss)
 
 
 @queue.command("list")
-@narrowing
+@filter_options
 @as_of_option
-@click.option("--findings", is_flag=True, help="List what pay rules found about posted rows instead.")
-@click.option("--dismissed", is_flag=True, help="List the pay findings that somebody dismissed instead.")
+@click.option("--findings", is_flag=True, help="List open pay findings instead of rows.")
+@click.option("--dismissed", is_flag=True, help="List dismissed pay findings instead of rows.")
 @click.option(
-    "--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Rows shown as text."
+    "--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Maximum rows to show as text."
 )
-@answers
-def list_rows(as_of: str | None, limit: int, *, findings: bool, dismissed: bool, **options: object) -> Answer:
-    """List the rows of the queue; without anything that narrows it, count them by feed, code and vendor."""
+@prints_result
+def list_rows(
+    as_of: str | None, limit: int, *, findings: bool, dismissed: bool, **options: object
+) -> CommandResult:
+    """List the rows of the queue; without a filter, a long queue is counted by feed, state and code."""
     if findings or dismissed:
         return list_findings(as_of, limit, options, dismissed=dismissed)
     home = open_home()
-    wanted = wanted_rows(home, options)
+    selection = queue_filter(home, options)
     feed_name = optional_text(options["feed_name"])
-    known = moment(home, as_of)
+    as_of_seq = resolve_as_of(home, as_of)
     feeds = chosen_feeds(home, feed_name)
-    rows = queue_rows(home, feeds, wanted, known)
-    letters = _letters(home, feeds, wanted, known)
-    now = AuditLog(home.path).time_as_of(known)
+    rows = queue_rows(home, feeds, selection, as_of_seq)
+    letters = _letters(home, feeds, selection, as_of_seq)
+    now = AuditLog(home.path).time_as_of(as_of_seq)
     counted = counts_by(rows)
-    findings_counted = counts_of_findings(standing_findings(home, feeds, None if known is None else now))
+    findings_counted = counts_of_findings(standing_findings(home, feeds, None if as_of_seq is None else now))
     facts = {
-        "as_of": known,
+        "as_of": as_of_seq,
         "rows": [_row_facts(row, now) for row in rows],
         "dead_letters": [letter_facts(letter) for letter in letters],
         "finding_counts": findings_counted,
@@ -103,19 +105,19 @@ def list_rows(as_of: str | None, limit: int, *, findings: bool, dismissed: bool,
     def show() -> None:
         show_letters(letters)
         if not rows:
-            say("No row is in the queue." if letters else "Nothing is in the queue.")
-        elif wanted.narrows or feed_name or options["state_names"] or len(rows) <= limit:
+            say("The queue has no rows." if letters else "The queue is empty.")
+        elif selection.narrows or feed_name or options["state_names"] or len(rows) <= limit:
             _show_rows(rows[:limit], now)
             say_more(len(rows), limit)
         else:
             _show_counts(len(rows), counted)
         say_findings(findings_counted)
 
-    return Answer(facts, show)
+    return CommandResult(facts, show)
 
 
 def _show_counts(rows: int, counted: Mapping[tuple[str, str, str, str], int]) -> None:
-    """Show how many rows wait for what, and of how many vendors."""
+    """Show counts of rows per feed, state and code, and of their vendors."""
     vendors: dict[tuple[str, str, str], list[int]] = {}
     for (feed, state, reason, _), number in counted.items():
         vendors.setdefault((feed, state, reason), []).append(number)
@@ -124,16 +126,20 @@ def _show_counts(rows: int, counted: Mapping[tuple[str, str, str, str], int]) ->
         for (feed, state, reason), numbers in vendors.items()
     ]
     show_table(f"The queue: {rows} rows", ["feed", "state", "code", "meaning", "rows", "vendors"], lines)
-    say("Rows are listed for a --feed, --code, --vendor or --state, or a range of dates.")
+    say("To list rows, filter by --feed, --code, --vendor, --state, or --from and --to.")
 
 
-def _letters(home: Home, feeds: Sequence[FeedSpec], wanted: Wanted, as_of: int | None) -> list[DeadLetter]:
-    """Return the pages of vendors' APIs that are missing: they wait in the queue as rows do."""
-    if RowState.PENDING not in wanted.states or wanted.code not in {None, EXHAUSTED} or wanted.vendor:
+def _letters(home: Home, feeds: Sequence[FeedSpec], selection: Wanted, as_of: int | None) -> list[DeadLetter]:
+    """Return the missing API pages, which are pending in the queue as rows are."""
+    if (
+        RowState.PENDING not in selection.states
+        or selection.code not in {None, EXHAUSTED}
+        or selection.vendor
+    ):
         return []
-    first, last = wanted.first or date.min, wanted.last or date.max
+    first, last = selection.first or date.min, selection.last or date.max
     letters = [letter for feed in feeds for letter in missing_pages(home, feed, as_of)]
-    return [one for one in letters if one.window.first <= last and first <= one.window.last]
+    return [letter for letter in letters if letter.window.first <= last and first <= letter.window.last]
 
 
 def _row_facts(row: QueueRow, now: datetime) -> Mapping[str, object]:
@@ -178,40 +184,40 @@ def _show_rows(rows: Sequence[QueueRow], now: datetime) -> None:
 
 
 @queue.command("show")
-@click.argument("row", metavar="ID")
+@click.argument("row_id", metavar="ID")
 @as_of_option
-@answers
-def show_row(row: str, as_of: str | None) -> Answer:
-    """Show one row (ID is that of the row or of an entry): raw text, every reason, what was decided."""
+@prints_result
+def show_row(row_id: str, as_of: str | None) -> CommandResult:
+    """Show a row by its id or an entry's id: raw text, reasons, decisions, and what a replay would do."""
     home = open_home()
-    known = moment(home, as_of)
-    (found,) = find_rows(home, [row], known)
-    # What a replay would come to is a question about now.
-    expected = preview(home, found.place) if known is None else None
-    about = findings_about(home, found.place, time_as_of(home, known))
-    facts = {"as_of": known} | trace_row(home, found, known)
+    as_of_seq = resolve_as_of(home, as_of)
+    (row,) = find_rows(home, [row_id], as_of_seq)
+    # A preview of a replay is only meaningful for the current state.
+    expected = preview(home, row.place) if as_of_seq is None else None
+    about = findings_about(home, row.place, time_as_of(home, as_of_seq))
+    facts = {"as_of": as_of_seq} | trace_row(home, row, as_of_seq)
     facts |= {
-        "findings": [finding_facts(one) for one in about],
+        "findings": [finding_facts(decision) for decision in about],
         "replay_would": None if expected is None else _preview_facts(expected),
     }
 
     def show() -> None:
-        say(f"Row {found.row_id}, {found.place.feed}, {found.partition}: {found.disposition}")
-        say(f"Record {found.place.record} of delivery {found.place.delivery}")
+        say(f"Row {row.row_id}, {row.place.feed}, {row.partition}: {row.disposition}")
+        say(f"Record {row.place.record} of delivery {row.place.delivery}")
         say(f"\n{facts['raw']}\n")
         if facts["reasons"]:
             columns = ["code", "field", "observed", "expected", "source", "what to do"]
-            rows = [(*one.values(), CATALOGUE[one["code"]].action) for one in facts["reasons"]]
+            rows = [(*reason.values(), CATALOGUE[reason["code"]].action) for reason in facts["reasons"]]
             show_table("Reasons", columns, rows)
         if about:
             show_findings(about)
         show_decisions(facts["decisions"])
-        if found.standing:
-            say(f"It is posted; `showcost trace {found.row_id[:ID_SHOWN]}` shows its entries.")
+        if row.standing:
+            say(f"Posted; `showcost trace {row.row_id[:ID_SHOWN]}` shows its entries.")
         elif expected is not None:
             _show_preview(expected)
 
-    return Answer(facts, show)
+    return CommandResult(facts, show)
 
 
 def _preview_facts(expected: Preview) -> Mapping[str, object]:
@@ -219,8 +225,8 @@ def _preview_facts(expected: Preview) -> Mapping[str, object]:
         "outcome": expected.disposition,
         "codes": expected.codes,
         "entries": [
-            dict(zip(("component", "account", "amount", "currency"), one, strict=True))
-            for one in expected.components
+            dict(zip(("component", "account", "amount", "currency"), component, strict=True))
+            for component in expected.components
         ],
     }
 
@@ -236,19 +242,19 @@ def _show_preview(expected: Preview) -> None:
 
 
 def show_decisions(decisions: Sequence[Mapping[str, Any]]) -> None:
-    """Show what was decided about a row, in order."""
+    """Show the decisions on a row, in order."""
     columns = ["record", "decided at (UTC)", "decision", "fields", "codes", "who", "why"]
     lines = [
         (
-            one["seq"],
-            one["decided_at"],
-            one["decision"],
-            ", ".join(f"{name}={text}" for name, text in one["fields"].items()),
-            ", ".join(one["codes"]),
-            one["who"],
-            one["why"],
+            decision["seq"],
+            decision["decided_at"],
+            decision["decision"],
+            ", ".join(f"{name}={text}" for name, text in decision["fields"].items()),
+            ", ".join(decision["codes"]),
+            decision["who"],
+            decision["why"],
         )
-        for one in decisions
+        for decision in decisions
     ]
     if lines:
         show_table("Decisions", columns, lines)
@@ -256,28 +262,27 @@ def show_decisions(decisions: Sequence[Mapping[str, Any]]) -> None:
 
 @queue.command()
 @click.argument("ids", nargs=-1)
+@click.option("--set", "fields", multiple=True, metavar="FIELD=TEXT", help="Correct a field; repeatable.")
+@click.option("--accept", is_flag=True, help="Accept the row despite its reason codes.")
+@click.option("--discard", is_flag=True, help="Discard the row for good; it must not be posted.")
+@click.option("--reverse", is_flag=True, help="Reverse the row's active entries.")
+@click.option("--rebook", is_flag=True, help="Post the row in place of the row that has its key.")
+@click.option("--undo", is_flag=True, help="Undo all decisions on the row.")
+@click.option("--only", "codes", multiple=True, metavar="CODE", help="With --accept: waive only these codes.")
+@click.option("--all", "everything", is_flag=True, help="All rows that match the filters, instead of IDS.")
+@click.option("--yes", is_flag=True, help="With --all: skip the confirmation.")
+@filter_options
+@click.option("--who", required=True, help="Who decides; recorded in the audit log.")
+@click.option("--why", required=True, help="Why; recorded in the audit log, so no personal data.")
 @click.option(
-    "--set", "fields", multiple=True, metavar="FIELD=TEXT", help="Correct a field; may be repeated."
+    "--replay/--no-replay", "at_once", default=True, help="Replay the rows immediately.", show_default=True
 )
-@click.option("--accept", is_flag=True, help="Let the row pass in spite of its reasons.")
-@click.option("--discard", is_flag=True, help="Keep the row, which is not posted, out for good.")
-@click.option("--withdraw", is_flag=True, help="Reverse what is posted of the row.")
-@click.option("--rebook", is_flag=True, help="Post the row in place of the one that holds its key.")
-@click.option("--reopen", is_flag=True, help="Lift everything that was decided about the row.")
-@click.option("--only", "codes", multiple=True, metavar="CODE", help="With --accept: only these reasons.")
-@click.option("--all", "everything", is_flag=True, help="All rows that the options below choose, not IDS.")
-@click.option("--yes", is_flag=True, help="With --all: do not ask.")
-@narrowing
-@click.option("--who", required=True, help="Who decides it; goes into the audit log.")
-@click.option("--why", required=True, help="Why; goes into the audit log, so no personal data.")
-@click.option(
-    "--replay/--no-replay", "at_once", default=True, help="Replay the rows at once.", show_default=True
-)
-@answers
-def resolve(ids: tuple[str, ...], **options: object) -> Answer:
-    """Decide about rows: IDS are those of rows or entries, at least six digits of each.
+@prints_result
+def resolve(ids: tuple[str, ...], **options: object) -> CommandResult:
+    """Record a decision on rows. IDS are row or entry ids, at least six digits each.
 
-    A decision is in the audit log before it counts; `--set` and `--withdraw` take posted rows too.
+    A decision is recorded in the audit log before it takes effect. `--set` and `--reverse` also work on
+    posted rows.
     """
     home = open_home()
     rows = _chosen(home, ids, options)
@@ -290,48 +295,48 @@ def resolve(ids: tuple[str, ...], **options: object) -> Answer:
     }
 
     def show() -> None:
-        say(f"Decided about {len(rows)} row{'s' if len(rows) > 1 else ''}: audit record {decided.seq}.")
+        say(f"Decision recorded for {plural(len(rows), 'row')}: audit record {decided.seq}.")
         if outcome is None:
-            say("`showcost run`, or `showcost queue replay`, brings it into the ledger.")
+            say("Apply it with `showcost run` or `showcost queue replay`.")
         else:
             _show_replay(outcome)
 
-    return Answer(facts, show)
+    return CommandResult(facts, show)
 
 
 def _chosen(home: Home, ids: tuple[str, ...], options: Mapping[str, object]) -> list[FoundRow]:
-    """Return the rows named, or with --all those that the narrowing options choose, once a person agrees."""
+    """Return the rows with these ids, or with --all those that match the filters, after confirmation."""
     check_how_chosen(home, ids, options)
     if not options["everything"]:
         return find_rows(home, ids)
     rows = queue_rows(
-        home, chosen_feeds(home, optional_text(options["feed_name"])), wanted_rows(home, options)
+        home, chosen_feeds(home, optional_text(options["feed_name"])), queue_filter(home, options)
     )
     if not rows:
-        raise InputError("no row of the queue is chosen by these options")
-    ask(f"Decide about {len(rows)} rows?", options)
+        raise InputError("no row of the queue matches these filters")
+    ask(f"Record this decision for {plural(len(rows), 'row')}?", options)
     return rows_at(home, [row.place for row in rows])
 
 
 def _decide(home: Home, rows: Sequence[FoundRow], options: Mapping[str, object]) -> Decided:
     fields = _fields(all_texts(options["fields"]))
-    kinds = [name for name in ("accept", "discard", "withdraw", "rebook", "reopen") if options[name]]
+    kinds = [name for name in ("accept", "discard", "reverse", "rebook", "undo") if options[name]]
     if len(kinds) + bool(fields) != 1:
-        raise InputError("give one of --set, --accept, --discard, --withdraw, --rebook and --reopen")
+        raise InputError("give exactly one of --set, --accept, --discard, --reverse, --rebook, --undo")
     who, why = str(options["who"]), str(options["why"])
     codes = all_texts(options["codes"])
     if codes and kinds != ["accept"]:
-        raise InputError("--only goes with --accept")
+        raise InputError("--only requires --accept")
     match kinds:
         case ["accept"]:
             return deciding.accept(home, rows, codes, who=who, why=why)
         case ["discard"]:
             return deciding.discard(home, rows, who=who, why=why)
-        case ["withdraw"]:
+        case ["reverse"]:
             return deciding.withdraw(home, rows, who=who, why=why)
         case ["rebook"]:
             return deciding.rebook(home, rows, who=who, why=why)
-        case ["reopen"]:
+        case ["undo"]:
             return deciding.reopen(home, rows, who=who, why=why)
         case _:
             return deciding.correct(home, rows, fields, who=who, why=why)
@@ -342,23 +347,23 @@ def _fields(pairs: Sequence[str]) -> dict[str, str]:
     for pair in pairs:
         name, equals, text = pair.partition("=")
         if not equals:
-            raise InputError(f"--set takes FIELD=TEXT, not {pair!r}")
+            raise InputError(f"--set expects FIELD=TEXT, not {pair!r}")
         fields[name.strip()] = text
     return fields
 
 
 @queue.command("replay")
 @click.argument("ids", nargs=-1, required=True)
-@answers
-def replay_rows(ids: tuple[str, ...]) -> Answer:
-    """Judge rows anew and post those that are valid; no other row is touched, nothing is fetched."""
+@prints_result
+def replay_rows(ids: tuple[str, ...]) -> CommandResult:
+    """Validate rows again and post those that are valid. No other row changes; nothing is fetched."""
     home = open_home()
     outcome = _replayed(home, [row.place for row in find_rows(home, ids)])
-    return Answer(_replay_facts(outcome), lambda: _show_replay(outcome))
+    return CommandResult(_replay_facts(outcome), lambda: _show_replay(outcome))
 
 
 def _replayed(home: Home, places: Sequence[RowPlace]) -> Replayed:
-    """Replay rows, and tell Dagster of it if the data folder has an instance."""
+    """Replay rows, and report it to Dagster if the data folder has an instance."""
     outcome = replay(home, places)
     if has_instance(home):
         from showcost.orchestration.events import report_replay  # noqa: PLC0415 -- Dagster takes seconds to import
@@ -371,13 +376,13 @@ def _replay_facts(outcome: Replayed) -> Mapping[str, object]:
     return {
         "rows": [
             {
-                "id": one.place.row_id,
-                "feed": one.place.feed,
-                "partition": one.partition,
-                "outcome": one.disposition,
-                "codes": one.codes,
+                "id": row.place.row_id,
+                "feed": row.place.feed,
+                "partition": row.partition,
+                "outcome": row.disposition,
+                "codes": row.codes,
             }
-            for one in outcome.rows
+            for row in outcome.rows
         ],
         "touched": outcome.touched,
         "appended_entries": outcome.appended,
@@ -391,13 +396,13 @@ def _show_replay(outcome: Replayed) -> None:
         columns,
         [
             (
-                one.place.row_id[:ID_SHOWN],
-                one.place.feed,
-                one.partition,
-                one.disposition,
-                " ".join(one.codes),
+                row.place.row_id[:ID_SHOWN],
+                row.place.feed,
+                row.partition,
+                row.disposition,
+                " ".join(row.codes),
             )
-            for one in outcome.rows
+            for row in outcome.rows
         ],
     )
     say(f"{outcome.appended} {'entry' if outcome.appended == 1 else 'entries'} appended to the ledger.")

@@ -1,4 +1,4 @@
-"""`run` and `digest`: materialising partitions, and comparing what came of it."""
+"""`showcost run`: materialise partitions through Dagster."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from showcost.cli.options import from_option, span, to_option
-from showcost.cli.output import Answer, answers, progress_bar, say, show_table
+from showcost.cli.output import CommandResult, plural, prints_result, progress_bar, say, show_table
 from showcost.config.feeds import load_feeds
 from showcost.config.home import Home, open_home
 from showcost.pipeline.due import due_spans
@@ -26,25 +26,28 @@ _WARNING: Final = "WARN"
 @click.command()
 @from_option
 @to_option
-@answers
-def run(first: datetime | None, last: datetime | None) -> Answer:
-    """Materialise the partitions of a range through Dagster, in one run; without a range, all that is due.
+@prints_result
+def run(first: datetime | None, last: datetime | None) -> CommandResult:
+    """Materialise the partitions of a date range in one Dagster run; without a range, all due partitions.
 
-    Due is what is not made of all that has landed, and rows whose rate has come.
+    A partition is due when new deliveries or decisions affect it, or when a missing rate is now available.
     """
     home = open_home()
     feeds = load_feeds(home.production.code)
     spans = [span(home, first, last)] if first or last else due_spans(home, feeds)
     outcomes = run_spans(home, spans)
-    return Answer(
-        {"runs": [asdict(one) for one in outcomes], "success": all(one.success for one in outcomes)},
+    return CommandResult(
+        {
+            "runs": [asdict(outcome) for outcome in outcomes],
+            "success": all(outcome.success for outcome in outcomes),
+        },
         lambda: show_runs(outcomes),
-        status=0 if all(one.success for one in outcomes) else 1,
+        status=0 if all(outcome.success for outcome in outcomes) else 1,
     )
 
 
 def run_spans(home: Home, spans: Sequence[tuple[date, date]]) -> list[RunOutcome]:
-    """Run the job over spans of dates, one run each, with a bar on a terminal."""
+    """Run the job over spans of dates, one run each, with a progress bar on a terminal."""
     from showcost.orchestration.runs import run_range  # noqa: PLC0415 -- Dagster takes seconds to import
 
     outcomes: list[RunOutcome] = []
@@ -55,24 +58,24 @@ def run_spans(home: Home, spans: Sequence[tuple[date, date]]) -> list[RunOutcome
 
 
 def show_runs(outcomes: Sequence[RunOutcome]) -> None:
-    """Show outcomes: failures and broken checks in full, warnings by how many partitions they name."""
+    """Show outcomes: failures and failed checks in full, warnings as counts of partitions."""
     warned: dict[tuple[str, str], tuple[int, int]] = {}
     for outcome in outcomes:
         for step, message in outcome.failures:
             say(f"{step} failed: {message}")
-        for one in outcome.failed_checks:
-            if one.severity != _WARNING:
-                say(f"CHECK FAILED {one.asset}, {one.check}: {one.message}")
+        for check in outcome.failed_checks:
+            if check.severity != _WARNING:
+                say(f"CHECK FAILED {check.asset}, {check.check}: {check.message}")
                 continue
-            failed, judged = warned.get((one.asset, one.check), (0, 0))
-            warned[one.asset, one.check] = (failed + one.failed, judged + one.judged)
+            failed, checked = warned.get((check.asset, check.check), (0, 0))
+            warned[check.asset, check.check] = (failed + check.failed, checked + check.judged)
     if warned:
         columns = ["asset", "check", "partitions"]
-        rows = [(*key, f"{failed} of {judged}") for key, (failed, judged) in warned.items()]
-        show_table("Checks that warn (the rows are in quarantine)", columns, rows)
+        rows = [(*key, f"{failed} of {checked}") for key, (failed, checked) in warned.items()]
+        show_table("Warnings (the rows are in quarantine)", columns, rows)
     for outcome in outcomes:
         how = "succeeded" if outcome.success else "failed"
-        count = f"{outcome.partitions} partition{'s' * (outcome.partitions != 1)}"
+        count = plural(outcome.partitions, "partition")
         say(f"Run {outcome.run_id} {how}: {count} in {outcome.seconds} s.")
     if not outcomes:
-        say("Nothing is due.")
+        say("No partitions are due.")

@@ -1,4 +1,4 @@
-"""Which rows or findings a command is about: what narrows them, and how a person agrees to many."""
+"""Selection of queue rows and pay findings: filter options, and confirmation of bulk actions."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 
 
-def narrowing(command: Callable[P, None]) -> Callable[P, None]:
-    """Add the options that say which rows are wanted."""
+def filter_options(command: Callable[P, None]) -> Callable[P, None]:
+    """Add the filter options of the queue."""
     for option in (
-        click.option("--vendor", help="Only rows whose vendor has this in its name."),
+        click.option("--vendor", help="Only rows whose vendor name contains this text."),
         click.option("--code", help="Only rows with this reason code."),
         click.option(
             "--state",
             "state_names",
             type=click.Choice([state.value for state in RowState]),
             multiple=True,
-            help="Only rows in this state; may be repeated. [default: all in which something is to happen]",
+            help="Only rows in this state; may be repeated. [default: open, pending, duplicate, decided]",
         ),
         to_option,
         from_option,
@@ -43,11 +43,11 @@ def narrowing(command: Callable[P, None]) -> Callable[P, None]:
     return command
 
 
-def wanted_rows(home: Home, options: Mapping[str, object]) -> Wanted:
-    """Return what the options of `narrowing` ask for."""
+def queue_filter(home: Home, options: Mapping[str, object]) -> Wanted:
+    """Return the filter that the options of `filter_options` describe."""
     code = optional_text(options["code"])
     if code is not None and code not in CATALOGUE:
-        raise InputError(f"there is no reason code {code}; docs/reason-codes.md lists them")
+        raise InputError(f"unknown reason code {code}; see docs/reason-codes.md")
     dates = _time(options["first"]), _time(options["last"])
     first, last = span(home, *dates) if any(dates) else (None, None)
     states = tuple(RowState(name) for name in all_texts(options["state_names"])) or WAITING
@@ -55,34 +55,34 @@ def wanted_rows(home: Home, options: Mapping[str, object]) -> Wanted:
 
 
 def check_how_chosen(home: Home, ids: tuple[str, ...], options: Mapping[str, object]) -> None:
-    """Raise InputError unless there are ids, or --all and something that narrows it."""
+    """Raise InputError unless there are ids, or --all with at least one filter."""
     if ids and options["everything"]:
         raise InputError("give either ids or --all, not both")
     if not ids and not options["everything"]:
-        raise InputError("name what is meant by its id, or choose it with --all and what narrows it")
-    if options["everything"] and not (wanted_rows(home, options).narrows or options["feed_name"]):
-        raise InputError("--all needs at least one of --feed, --code, --vendor, --from and --to")
+        raise InputError("give ids, or --all with at least one filter")
+    if options["everything"] and not (queue_filter(home, options).narrows or options["feed_name"]):
+        raise InputError("--all needs at least one of --feed, --code, --vendor, --from, --to")
 
 
 def ask(question: str, options: Mapping[str, object]) -> None:
-    """Ask a person to agree, unless `--yes` was given; click.Abort when they do not."""
+    """Ask for confirmation unless `--yes` was given. Raises click.Abort if it is declined."""
     if not options["yes"]:
         click.confirm(question, abort=True, err=True)
 
 
-def time_as_of(home: Home, known: int | None) -> datetime | None:
+def time_as_of(home: Home, as_of_seq: int | None) -> datetime | None:
     """Return the time of an audit record; None for now."""
-    return None if known is None else AuditLog(home.path).time_as_of(known)
+    return None if as_of_seq is None else AuditLog(home.path).time_as_of(as_of_seq)
 
 
 def optional_text(value: object) -> str | None:
-    """Return the text of an option, if it was given."""
+    """Return the text of an option, or None if it was not given."""
     return None if value is None else str(value)
 
 
 def all_texts(value: object) -> list[str]:
-    """Return the texts of an option that may be repeated."""
-    return [str(one) for one in value] if isinstance(value, tuple) else []
+    """Return the texts of a repeatable option."""
+    return [str(text) for text in value] if isinstance(value, tuple) else []
 
 
 def _time(value: object) -> datetime | None:
@@ -90,7 +90,7 @@ def _time(value: object) -> datetime | None:
 
 
 def has_instance(home: Home) -> bool:
-    """Say whether runs of the data folder were ever kept, so that somebody may look at them in the UI."""
-    named = os.environ.get("DAGSTER_HOME")
-    folder = Path(named) if named else home.path / "dagster_home"
+    """Tell whether the data folder has Dagster history, which the UI may be showing."""
+    dagster_home = os.environ.get("DAGSTER_HOME")
+    folder = Path(dagster_home) if dagster_home else home.path / "dagster_home"
     return any((folder / name).is_dir() for name in ("storage", "history", "schedules"))

@@ -1,20 +1,20 @@
-"""`shred`: one delivery's bytes made unreadable for ever."""
+"""`showcost shred`: make an encrypted delivery permanently unreadable."""
 
 from __future__ import annotations
 
 import click
 
-from showcost.cli.output import Answer, answers, say
+from showcost.cli.output import CommandResult, prints_result, say
 from showcost.config.home import open_home
 from showcost.ingest.shredding import shred_payload
 
 
 @click.command()
 @click.argument("delivery")
-@click.option("--who", required=True, help="Who decides it; goes into the audit log.")
-@click.option("--why", required=True, help="Why; goes into the audit log, so no personal data.")
-@answers
-def shred(delivery: str, who: str, why: str) -> Answer:
-    """Delete the key of an encrypted payload (DELIVERY is its sha256); its entries and hashes stay."""
+@click.option("--who", required=True, help="Who decides; recorded in the audit log.")
+@click.option("--why", required=True, help="Why; recorded in the audit log, so no personal data.")
+@prints_result
+def shred(delivery: str, who: str, why: str) -> CommandResult:
+    """Delete the key of an encrypted payload (DELIVERY is its sha256). Its entries and hashes remain."""
     shred_payload(open_home(), delivery, who=who, why=why)
-    return Answer({"shredded": delivery}, lambda: say(f"The payload {delivery} can no longer be read."))
+    return CommandResult({"shredded": delivery}, lambda: say(f"Payload {delivery} is now unreadable."))

@@ -1,4 +1,4 @@
-"""`land` and `status`: what arrived, and where every row of it is."""
+"""`showcost status`: rows and amounts by state, per feed and delivery."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from showcost.audit.log import AuditLog
-from showcost.cli.options import as_of_option, chosen_feeds, feed_option, moment
-from showcost.cli.output import Answer, answers, show_table
+from showcost.cli.options import as_of_option, chosen_feeds, feed_option, resolve_as_of
+from showcost.cli.output import CommandResult, prints_result, show_table
 from showcost.cli.pay_findings import say_findings
 from showcost.config.home import Home, open_home
 from showcost.core.money import readable_amount
@@ -27,38 +27,38 @@ if TYPE_CHECKING:
 
 @click.command()
 @feed_option
-@click.option("--deliveries", is_flag=True, help="Also show each delivery.")
+@click.option("--deliveries", is_flag=True, help="Also list each delivery.")
 @as_of_option
-@answers
-def status(feed_name: str | None, *, deliveries: bool, as_of: str | None) -> Answer:
-    """Show where every row is, per feed, and whether the books of rows and amounts balance."""
+@prints_result
+def status(feed_name: str | None, *, deliveries: bool, as_of: str | None) -> CommandResult:
+    """Show row counts and amounts by state, per feed, and whether they reconcile."""
     home = open_home()
-    known = moment(home, as_of)
-    return status_answer(home, chosen_feeds(home, feed_name), deliveries=deliveries, as_of=known)
+    as_of_seq = resolve_as_of(home, as_of)
+    return status_result(home, chosen_feeds(home, feed_name), deliveries=deliveries, as_of=as_of_seq)
 
 
-def status_answer(
+def status_result(
     home: Home, feeds: Sequence[FeedSpec], *, deliveries: bool = False, as_of: int | None = None
-) -> Answer:
-    """Return the counts and amounts per feed; the exit status is 1 when they do not balance."""
+) -> CommandResult:
+    """Return counts and amounts per feed; the exit status is 1 if they do not reconcile."""
     states = [feed_status(home, feed, as_of) for feed in feeds]
     total = Tally()
     for state in states:
         total.add(state.total)
     balances = all(tally.balances for state in states for _, tally in state.deliveries) and total.balances
-    standing = _provisional(home, as_of)
+    provisional = _provisional(home, as_of)
     at = None if as_of is None else AuditLog(home.path).time_as_of(as_of)
     findings = counts_of_findings(standing_findings(home, feeds, at))
     facts = {
-        "provisional": [asdict(one) for one in standing],
+        "provisional": [asdict(total) for total in provisional],
         "feeds": {
             state.feed: _tally(state.total)
             | {
                 "codes": state.codes,
                 "findings": findings.get(state.feed, {}),
                 "deliveries": [
-                    {"name": one.arrival.name, "delivery": one.arrival.delivery} | _tally(tally)
-                    for one, tally in state.deliveries
+                    {"name": delivery.arrival.name, "delivery": delivery.arrival.delivery} | _tally(tally)
+                    for delivery, tally in state.deliveries
                 ],
             }
             for state in states
@@ -69,15 +69,15 @@ def status_answer(
 
     def show() -> None:
         _show_status(states, total, deliveries=deliveries)
-        show_provisional(standing)
+        show_provisional(provisional)
         say_findings(findings)
 
-    return Answer(facts, show, status=0 if balances else 1)
+    return CommandResult(facts, show, status=0 if balances else 1)
 
 
 @dataclass(frozen=True)
-class Standing:
-    """What stands in for a feed's missing days, in one currency; never part of the ledger."""
+class ProvisionalTotal:
+    """Open provisional accruals of a feed in one currency. Never part of the ledger."""
 
     feed: str
     currency: str
@@ -86,36 +86,36 @@ class Standing:
     base_amount: Decimal
 
 
-def _provisional(home: Home, as_of: int | None) -> list[Standing]:
+def _provisional(home: Home, as_of: int | None) -> list[ProvisionalTotal]:
     dates = home.production.dates
     rows = open_accruals(home, dates.start, dates.end, as_of=as_of)
-    sums: dict[tuple[str, str], Standing] = {}
+    sums: dict[tuple[str, str], ProvisionalTotal] = {}
     for row in rows.to_pylist() if rows is not None else []:
         key = (row["feed"], row["currency"])
-        so_far = sums.get(key, Standing(*key, 0, Decimal(0), Decimal(0)))
+        so_far = sums.get(key, ProvisionalTotal(*key, 0, Decimal(0), Decimal(0)))
         base = row["base_amount"] or Decimal(0)
-        sums[key] = Standing(
+        sums[key] = ProvisionalTotal(
             *key, so_far.accruals + 1, so_far.amount + row["amount"], so_far.base_amount + base
         )
     return [sums[key] for key in sorted(sums)]
 
 
-def show_provisional(standing: Sequence[Standing]) -> None:
-    """Show what stands in for missing days, where anything does."""
-    if standing:
+def show_provisional(totals: Sequence[ProvisionalTotal]) -> None:
+    """Show provisional accruals, if there are any."""
+    if totals:
         columns = ["feed", "currency", "accruals", "amount", "in base"]
         rows = [
             (
-                one.feed,
-                one.currency,
-                one.accruals,
-                readable_amount(one.amount),
-                readable_amount(one.base_amount),
+                total.feed,
+                total.currency,
+                total.accruals,
+                readable_amount(total.amount),
+                readable_amount(total.base_amount),
             )
-            for one in standing
+            for total in totals
         ]
         show_table(
-            "Provisional, apart from the ledger: vendors' terms for days that are missing", columns, rows
+            "Provisional accruals for missing days, from vendors' terms (not in the ledger)", columns, rows
         )
 
 
@@ -134,9 +134,9 @@ def _show_status(states: Sequence[FeedStatus], total: Tally, *, deliveries: bool
     show_table("Rows", columns, [*rows, ("all feeds", *_figures(total))])
     if deliveries:
         of_deliveries = [
-            (state.feed, one.arrival.name, *_figures(tally))
+            (state.feed, delivery.arrival.name, *_figures(tally))
             for state in states
-            for one, tally in state.deliveries
+            for delivery, tally in state.deliveries
         ]
         show_table("Deliveries", ["feed", "file", *columns[1:]], of_deliveries)
     show_reasons(states)
@@ -161,7 +161,7 @@ def _figures(tally: Tally) -> tuple[object, ...]:
 
 
 def show_reasons(states: Sequence[FeedStatus]) -> None:
-    """Show the reasons of all rows that are not posted, over the feeds."""
+    """Show the reason codes of all rows that are not posted, over all feeds."""
     codes: dict[str, int] = {}
     for state in states:
         for code, rows in state.codes.items():

@@ -1,4 +1,4 @@
-"""`trace`: from an entry of the ledger back to the bytes that it came of, and on to its reversals."""
+"""`showcost trace`: from a ledger entry back to the delivered bytes, and forward to its reversals."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from showcost.cli.options import as_of_option, moment
-from showcost.cli.output import Answer, answers, say, show_table
+from showcost.cli.options import as_of_option, resolve_as_of
+from showcost.cli.output import CommandResult, prints_result, say, show_table
 from showcost.cli.queue import show_decisions
 from showcost.config.home import open_home
 from showcost.core.money import readable_amount
@@ -23,14 +23,14 @@ _SHOWN = 12
 @click.command()
 @click.argument("entry")
 @as_of_option
-@answers
-def trace(entry: str, as_of: str | None) -> Answer:
-    """Trace ENTRY (the id of an entry or a row, at least six digits) to its delivery, rules, rate and run."""
+@prints_result
+def trace(entry: str, as_of: str | None) -> CommandResult:
+    """Trace ENTRY (an entry or row id, at least six digits) to its delivery, rules, rate and run."""
     home = open_home()
-    known = moment(home, as_of)
-    (row,) = find_rows(home, [entry], known)
-    facts = {"as_of": known} | trace_row(home, row, known)
-    return Answer(facts, lambda: _show(facts))
+    as_of_seq = resolve_as_of(home, as_of)
+    (row,) = find_rows(home, [entry], as_of_seq)
+    facts = {"as_of": as_of_seq} | trace_row(home, row, as_of_seq)
+    return CommandResult(facts, lambda: _show(facts))
 
 
 def _show(facts: Mapping[str, Any]) -> None:
@@ -45,44 +45,45 @@ def _show(facts: Mapping[str, Any]) -> None:
     show_decisions(facts["decisions"])
     if facts["reasons"]:
         columns = ["code", "field", "observed", "expected", "source"]
-        show_table("Reasons", columns, [[one[name] for name in columns] for one in facts["reasons"]])
+        show_table("Reasons", columns, [[reason[name] for name in columns] for reason in facts["reasons"]])
     _show_entries(facts)
     columns = ["code", "field", "expected", "source"]
-    show_table("Rules applied", columns, [[one[name] for name in columns] for one in facts["rules"]])
+    show_table("Rules applied", columns, [[rule[name] for name in columns] for rule in facts["rules"]])
     columns = ["seq", "at", "kind"]
-    show_table("Audit records", columns, [[one[name] for name in columns] for one in facts["audit_records"]])
+    show_table(
+        "Audit records", columns, [[record[name] for name in columns] for record in facts["audit_records"]]
+    )
 
 
 def _show_entries(facts: Mapping[str, Any]) -> None:
     if not facts["entries"]:
-        say("Nothing of it was ever posted.\n")
+        say("This row was never posted.\n")
         return
     reversals = reversed_by(facts["entries"])
     columns = ["entry", "kind", "date", "account", "amount", "", "in base", "rate", "of", "reversed by"]
     rows = [
         (
-            one["entry_id"][:_SHOWN],
-            f"{one['entry_kind']} {one['generation']}",
-            one["transaction_date"],
-            one["account"],
-            readable_amount(one["amount"]),
-            one["currency"],
-            f"{readable_amount(one['base_amount'])} {one['base_currency']}",
-            one["rate"],
-            one["rate_date"],
-            reversals.get(one["entry_id"], "")[:_SHOWN],
+            entry["entry_id"][:_SHOWN],
+            f"{entry['entry_kind']} {entry['generation']}",
+            entry["transaction_date"],
+            entry["account"],
+            readable_amount(entry["amount"]),
+            entry["currency"],
+            f"{readable_amount(entry['base_amount'])} {entry['base_currency']}",
+            entry["rate"],
+            entry["rate_date"],
+            reversals.get(entry["entry_id"], "")[:_SHOWN],
         )
-        for one in facts["entries"]
+        for entry in facts["entries"]
     ]
     show_table("Entries", columns, rows)
-    for one in {entry["batch_id"]: entry for entry in facts["entries"]}.values():
+    for batch in {entry["batch_id"]: entry for entry in facts["entries"]}.values():
         say(
-            f"Batch {one['batch_id']}: run {one['run_id']}, posted {one['posted_at']} UTC,"
-            f" audit record {one['audit_record']}"
+            f"Batch {batch['batch_id']}: run {batch['run_id']}, posted {batch['posted_at']} UTC,"
+            f" audit record {batch['audit_record']}"
         )
     for snapshot in facts["snapshots"]:
         say(
-            f"Snapshot {snapshot['snapshot_id']}: {snapshot['source']}, from the file"
-            f" {snapshot['source_sha256']}"
+            f"Snapshot {snapshot['snapshot_id']}: {snapshot['source']}, from file {snapshot['source_sha256']}"
         )
     say()

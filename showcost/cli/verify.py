@@ -1,4 +1,4 @@
-"""`verify`: everything recomputed and held against the record; the pack for an outside verifier."""
+"""`showcost verify`: recompute everything and compare it with the record; export the audit pack."""
 
 from __future__ import annotations
 
@@ -8,23 +8,25 @@ import click
 
 from showcost.checks.verify import Verification
 from showcost.checks.verify import verify as verify_home
-from showcost.cli.output import Answer, answers, progress_bar, say, show_table
+from showcost.cli.output import CommandResult, prints_result, progress_bar, say, show_table
 from showcost.config.home import Home, open_home
 from showcost.ledger.audit_pack import write_pack
 from showcost.ledger.store import Ledger
 
 
 @click.command()
-@click.option("--head", help="A head of the audit log that you wrote down: the log must still contain it.")
+@click.option(
+    "--head", help="An audit-log head stored earlier, off this machine; the log must still contain it."
+)
 @click.option("--read-again", is_flag=True, help="Also parse every stored payload again.")
 @click.option(
     "--pack",
     type=click.Path(file_okay=False, path_type=Path),
-    help="If all is well, also write a pack to this folder that tools/verify_pack.py can check.",
+    help="If there are no differences, also write an audit pack to this folder for tools/verify_pack.py.",
 )
-@answers
-def verify(head: str | None, pack: Path | None, *, read_again: bool) -> Answer:
-    """Recompute everything, from the raw deliveries on, and name the first difference."""
+@prints_result
+def verify(head: str | None, pack: Path | None, *, read_again: bool) -> CommandResult:
+    """Recompute everything from the raw deliveries, and report the first difference."""
     home = open_home()
     with progress_bar("verifying") as report:
         outcome = verify_home(home, head=head, read_again=read_again, progress=report)
@@ -33,7 +35,9 @@ def verify(head: str | None, pack: Path | None, *, read_again: bool) -> Answer:
         production = home.production
         packed = write_pack(Ledger(home.ledger), production.code, production.base_currency, pack)
     facts = _facts(home, outcome) | {"pack": packed}
-    return Answer(facts, lambda: _show(outcome, pack if packed else None), status=1 if outcome.first else 0)
+    return CommandResult(
+        facts, lambda: _show(outcome, pack if packed else None), status=1 if outcome.first else 0
+    )
 
 
 def _facts(home: Home, outcome: Verification) -> dict[str, object]:
@@ -61,13 +65,13 @@ def _show(outcome: Verification, pack: Path | None) -> None:
         (step.name, step.looked_at, "DIFFERS" if step.findings else "as recorded", step.proves)
         for step in outcome.steps
     ]
-    show_table("Verification", ["step", "looked at", "result", "what it proves"], rows)
+    show_table("Verification", ["step", "checked", "result", "proves"], rows)
     for step in outcome.steps:
         for finding in step.findings:
             say(f"{step.name}: {finding}")
     if outcome.first is not None:
-        say(f"\nThe first difference is in {outcome.first}")
+        say(f"\nFirst difference: {outcome.first}")
         return
-    say(f"All is as recorded. Head of the audit log, to be kept elsewhere: {outcome.head.hash}")
+    say(f"Verified: no differences. Audit-log head (store it off this machine): {outcome.head.hash}")
     if pack is not None:
         say(f"Pack written to {pack}; check it with: python tools/verify_pack.py {pack}")

@@ -56,7 +56,7 @@ def test_landing_twice_lands_once(home: Home, showcost: CommandLine) -> None:
     ended = showcost(home, "land", "--json")
     assert ended.status == 0
     assert ended.json["deliveries"] == []
-    assert showcost(home, "land").out == "Nothing new in the inbox.\n"
+    assert showcost(home, "land").out == "No new deliveries in the inbox.\n"
 
 
 def test_what_nobody_takes_from_the_inbox_is_named(home: Home, showcost: CommandLine) -> None:
@@ -98,7 +98,7 @@ def test_a_run_lands_and_posts_and_a_second_has_nothing_to_do(home: Home, showco
 
     again = showcost(home, "run", "--json")
     assert (again.status, again.json) == (0, {"runs": [], "success": True})
-    assert showcost(home, "run").out == "Nothing is due.\n"
+    assert showcost(home, "run").out == "No partitions are due.\n"
 
 
 @pytest.mark.slow
@@ -212,7 +212,7 @@ def test_a_person_gets_text(arguments: list[str], posted: Home, showcost: Comman
 
 
 UNKNOWN = "no feed 'nobody'; there are uk_spend"
-REVERSED = "--to 2026-10-28 lies before --from 2026-11-01"
+REVERSED = "--to 2026-10-28 is before --from 2026-11-01"
 USAGE = {
     "land --feed nobody": UNKNOWN,
     "status --feed nobody": UNKNOWN,
@@ -228,12 +228,12 @@ USAGE = {
     "land --all": "No such option",
     "parse": "Missing argument 'FILES...'",
     "parse {home}/none.csv": "Invalid value for 'FILES...': File '{home}/none.csv' does not exist.",
-    "parse {home}/budget.csv {home}/chart_of_accounts.csv": "--out DIR is needed for 2 files",
+    "parse {home}/budget.csv {home}/chart_of_accounts.csv": "2 files need --out DIR",
     "parse {home}/budget.csv {home}/budget.csv --out {home}/out": "two of the files are named budget.csv",
-    "parse {home}/budget.csv --out {home}/out --rejects {home}/rejects": "--rejects goes with one file",
+    "parse {home}/budget.csv --out {home}/out --rejects {home}/rejects": "--rejects is for a single file",
     "parse {home}/budget.csv --feed nobody": "no feed 'nobody'; there are ",
     "fx import {home}/budget.csv": "budget.csv: ",
-    "demo --home {home}": "{home} is neither empty nor a former demo; name another folder with --home",
+    "demo --home {home}": "{home} is neither empty nor an earlier demo; choose another folder with --home",
     "demo --sample titanic": "Invalid value for '--sample': 'titanic' is not",
 }
 """Wrong usage, and how the one sentence begins that is said of it."""
@@ -268,7 +268,7 @@ def test_a_command_of_a_later_version_says_so(name: str, home: Home, showcost: C
     for arguments in ([], ["--json"], ["list", "--as-of", "now"]):
         ended = showcost(home, name, *arguments)
         assert ended.status == 2
-        assert ended.sentence == f"`showcost {name}` ({COMING[name]}) comes in a later version"
+        assert ended.sentence == f"`showcost {name}` ({COMING[name]}) is planned for a later version"
 
 
 def test_what_nobody_foresaw_is_one_sentence_too(
@@ -280,4 +280,4 @@ def test_what_nobody_foresaw_is_one_sentence_too(
     monkeypatch.setattr("showcost.cli.status.feed_status", broken)
     ended = showcost(home, "status", "--json")
     assert ended.status == 1
-    assert ended.sentence == "unexpected RuntimeError: first line (SHOWCOST_DEBUG=1 shows where)"
+    assert ended.sentence == "unexpected RuntimeError: first line (set SHOWCOST_DEBUG=1 for the traceback)"

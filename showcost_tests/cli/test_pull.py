@@ -52,7 +52,7 @@ def test_a_pull_says_what_came_and_what_is_missing(
     assert showcost(home, "queue", "list", "--state", "open", "--json").json["dead_letters"] == []
 
     simulator.revive("grip")
-    replayed = showcost(home, "pull", *DATES, "--dead")
+    replayed = showcost(home, "pull", *DATES, "--dead-letters")
     assert replayed.status == 0
     assert "missing" in replayed.out
 
@@ -67,7 +67,7 @@ def test_a_production_without_apis_says_so(showcost: CommandLine) -> None:
     home = str(REPOSITORY / "data")
     outcome = showcost(home, "pull")
     assert outcome.status == 2
-    assert outcome.sentence == "no feed of the production HRB has an API"
+    assert outcome.sentence == "the production HRB has no feed with an API"
     outcome = showcost(home, "pull", "--feed", "location_permits")
     assert outcome.status == 2
     assert "inbox" in outcome.sentence

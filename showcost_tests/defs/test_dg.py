@@ -161,7 +161,7 @@ def test_a_scaffolded_feed_loads_as_it_stands(project: Path) -> None:
     assert shown.returncode == 0, shown.stderr
     assert '"posted_some_feed"' in shown.stdout
     landed = _run(project, "showcost", "land", "--feed", "some_feed")
-    assert (landed.returncode, landed.stdout) == (0, "Nothing new in the inbox.\n")
+    assert (landed.returncode, landed.stdout) == (0, "No new deliveries in the inbox.\n")
 
 
 @pytest.mark.slow

@@ -38,7 +38,7 @@ def test_the_list_is_narrowed_by_code_feed_date_and_vendor(posted_home: Home, sh
     text = showcost(posted_home, "queue", "list", "--feed", DE).out
     assert queued(posted_home, "R3").row_id[:12] in text
     wrong = showcost(posted_home, "queue", "list", "--code", "SC-XXX-001")
-    assert (wrong.status, "no reason code SC-XXX-001" in wrong.sentence) == (2, True)
+    assert (wrong.status, "unknown reason code SC-XXX-001" in wrong.sentence) == (2, True)
 
 
 def test_no_list_shows_raw_text_or_personal_data(posted_home: Home, showcost: CommandLine) -> None:
@@ -81,12 +81,12 @@ def test_all_rows_of_a_code_are_resolved_at_once(home: Home, showcost: CommandLi
 def test_wrong_usage_is_one_sentence(home: Home, showcost: CommandLine) -> None:
     row = queued(home, "R3").row_id
     for arguments, sentence in (
-        (("resolve", row, *BY), "give one of --set"),
-        (("resolve", row, "--discard", "--accept", *BY), "give one of --set"),
-        (("resolve", "--discard", *BY), "name what is meant"),
-        (("resolve", row, "--set", "net_amount", *BY), "--set takes FIELD=TEXT"),
+        (("resolve", row, *BY), "give exactly one of --set"),
+        (("resolve", row, "--discard", "--accept", *BY), "give exactly one of --set"),
+        (("resolve", "--discard", *BY), "give ids, or --all"),
+        (("resolve", row, "--set", "net_amount", *BY), "--set expects FIELD=TEXT"),
         (("resolve", row, "--discard", "--who", "", "--why", "x"), "--who must say something"),
-        (("resolve", row, "--withdraw", *BY), "discard it instead"),
+        (("resolve", row, "--reverse", *BY), "discard it instead"),
         (("resolve", "ffffff", "--discard", *BY), "no row or entry has an id"),
         (("show", "abc"), "give at least 6"),
     ):
@@ -96,7 +96,7 @@ def test_wrong_usage_is_one_sentence(home: Home, showcost: CommandLine) -> None:
 
 def test_an_entry_is_withdrawn_and_traced(home: Home, showcost: CommandLine) -> None:
     entry = entry_of(home, "R5").standing[0]["entry_id"]
-    ended = showcost(home, "queue", "resolve", entry[:10], "--withdraw", *BY, "--json")
+    ended = showcost(home, "queue", "resolve", entry[:10], "--reverse", *BY, "--json")
     assert ended.status == 0
     traced = showcost(home, "trace", entry[:10], "--json").json
     assert traced["delivery"]["name"] == "1 week.csv"
@@ -124,10 +124,10 @@ def test_a_period_is_closed_listed_and_reopened(home: Home, showcost: CommandLin
     again = showcost(home, "period", "close", "W44", *dates, *BY)
     assert (again.status, "closed already" in again.sentence) == (2, True)
     entry = entry_of(home, "R1").standing[0]["entry_id"]
-    refused = showcost(home, "queue", "resolve", entry, "--withdraw", *BY)
+    refused = showcost(home, "queue", "resolve", entry, "--reverse", *BY)
     assert (refused.status, "reopen the period first" in refused.sentence) == (2, True)
     assert showcost(home, "period", "reopen", "W44", *BY).status == 0
-    assert showcost(home, "period", "list").out == "No period is closed.\n"
+    assert showcost(home, "period", "list").out == "No periods are closed.\n"
 
 
 def test_queue_status_and_digest_of_a_past_moment_are_what_they_were(
@@ -139,7 +139,7 @@ def test_queue_status_and_digest_of_a_past_moment_are_what_they_were(
     assert before[2]["digest"] == ledger_digest(home).hash
     showcost(home, "queue", "resolve", queued(home, "R3").row_id, "--set", "net_amount=120.00", *BY)
     entry = entry_of(home, "R5").standing[0]["entry_id"]
-    showcost(home, "queue", "resolve", entry, "--withdraw", *BY)
+    showcost(home, "queue", "resolve", entry, "--reverse", *BY)
     small.know_rates(home, until=small.MONDAY)
     now = [showcost(home, *call, "--json").json for call in calls]
     assert all(one != other for one, other in zip(before, now, strict=True))
@@ -159,7 +159,7 @@ def test_a_row_the_periods_and_the_rates_of_a_past_moment_are_what_they_were(
     shown = showcost(home, "queue", "show", row, "--json").json
     seq = str(AuditLog(home.path).head().seq)
     showcost(home, "queue", "resolve", row, "--set", "net_amount=120.00", *BY)
-    showcost(home, "queue", "resolve", entry, "--withdraw", *BY)
+    showcost(home, "queue", "resolve", entry, "--reverse", *BY)
     showcost(home, "period", "close", "W44", "--from", "2026-10-28", "--to", "2026-10-29", *BY)
     small.know_rates(home, until=small.MONDAY)
     showcost(home, "fx", "pin")

@@ -91,11 +91,11 @@ def test_who_works_the_queue_sees_what_was_found(tmp_path: Path, showcost: Comma
     take(home, [small.WEDNESDAY])
     assert showcost(home, "status", "--json").json["feeds"][FEED]["findings"] == {}
     none = showcost(home, "queue", "list", "--findings")
-    assert (none.status, none.out) == (0, "No pay finding waits for a look.\n")
+    assert (none.status, none.out) == (0, "No open pay findings.\n")
     stage_pay_findings(home, feed, [small.WEDNESDAY])
 
     assert showcost(home, "status", "--json").json["feeds"][FEED]["findings"] == {"SC-PAY-005": 1}
-    assert "1 pay finding waits for a look: 1 SC-PAY-005" in showcost(home, "status").out
+    assert "1 open pay finding: 1 SC-PAY-005" in showcost(home, "status").out
     (listed,) = showcost(home, "queue", "list", "--findings", "--json").json["findings"]
     assert (listed["code"], listed["date"]) == ("SC-PAY-005", small.THURSDAY.isoformat())
     assert "invaded by 1:00 h" in listed["told"]
