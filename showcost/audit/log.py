@@ -15,11 +15,11 @@ about a record without its consequence is `recovery`.
 
 from __future__ import annotations
 
-import hashlib
 import json
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
+from operator import attrgetter
 from threading import RLock
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
@@ -27,20 +27,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from showcost.audit.transitions import Kind, Of, State, States, Subject
-from showcost.core.durable import append_at, fsync_folder, make_folder, produce_aside, rename
+from showcost.core.durable import fsync_folder, make_folder, produce_aside, rename
 from showcost.core.errors import CheckFailedError, InputError, IntegrityError
 from showcost.core.hashing import sha256_bytes, sha256_file
+from showcost.core.jsonl import NO_HASH, JsonLines, is_torn
 from showcost.core.locking import only_one
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from showcost.core.jsonl import Position
+
 Fact: TypeAlias = "str | int | bool | Sequence[Fact] | Mapping[str, Fact] | None"
 """What a record may say: plain JSON without floats; decimals and dates are text."""
-
-NO_HASH: Final = "0" * 64
-"""The `prev` of the first record."""
 
 _ANNOUNCING: Final = frozenset(
     {
@@ -51,6 +51,9 @@ _ANNOUNCING: Final = frozenset(
 """The kinds that announce a transaction of the ledger, which carries their number and hash."""
 
 _BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
+
+_OPENING: Final = b'{"at":"'
+"""The first bytes of every line: the keys are sorted."""
 
 _NAME_DIGITS: Final = 16
 _WAIT_SECONDS: Final = 60.0
@@ -132,10 +135,13 @@ class AuditLog:
         self.folder = home / "audit"
         self.path = self.folder / "log.jsonl"
         self.segments = self.folder / "segments"
-        self._locks = home / "locks"
+        busy = f"{self.path}: others held the audit log for more than {wait_seconds:g} s; try again"
+        self._lock = partial(
+            only_one, home / "locks" / "audit.lock", busy, wait_seconds=wait_seconds, poll_seconds=0.005
+        )
         self._clock = clock
-        self._wait_seconds = wait_seconds
         self._seen = _Seen()
+        self._lines = self._file(self._seen)
         self._guard = RLock()
 
     def append(
@@ -154,8 +160,8 @@ class AuditLog:
         bounded wait, FatalError if the record could not be made durable.
         """
         moved, built_on = tuple(map(str, subjects)), tuple(map(str, needs))
-        with self._guard, self._only_writer():
-            self._catch_up()
+        with self._guard, self._lines.writing():
+            self._check_tail(self._lines)
             self._seen.states.check(kind, moved, built_on)
             body: dict[str, Fact] = {
                 "seq": self._seen.head.seq + 1,
@@ -167,9 +173,9 @@ class AuditLog:
                 "segment": None if segment is None else vars(segment),
                 "prev": self._seen.head.hash,
             }
-            line = canonical(body | {"hash": sha256_bytes(canonical(body))}) + b"\n"
-            append_at(self.path, self._seen.length, line)
-            return self._seen.take(line, self.path)
+            line = canonical(body | {"hash": sha256_bytes(canonical(body))})
+            (record,) = self._lines.append(line)
+            return record
 
     def store_segment(self, kind: Kind, rows: pa.Table | Callable[[Path], object]) -> Segment:
         """Keep rows as a segment, durably: a table, or a function that writes them as Parquet to a path.
@@ -199,32 +205,23 @@ class AuditLog:
     def head(self) -> Head:
         """Return the number and hash of the last record."""
         with self._guard:
-            self._read_on()
+            self._lines.read_on()
             return self._seen.head
 
     def state(self, subject: Subject) -> State:
         """Return where a subject stands."""
         with self._guard:
-            self._read_on()
+            self._lines.read_on()
             return self._seen.states.of(subject)
 
     def records(self, from_seq: int = 1) -> Iterator[Record]:
         """Yield the records from a number on, in order; IntegrityError at the first damaged one."""
-        if not self.path.exists():
-            return
-        chain = _Seen()
-        with self.path.open("rb") as stream:
-            for line in stream:
-                if not line.endswith(b"\n"):
-                    return
-                record = chain.take(line, self.path)
-                if record.seq >= from_seq:
-                    yield record
+        return (record for record in self._file(_Seen()).entries() if record.seq >= from_seq)
 
     def transactions(self) -> dict[int, Transaction]:
         """Return the transactions of the ledger that were announced, by the number of their record."""
         with self._guard:
-            self._read_on()
+            self._lines.read_on()
             return {
                 seq: Transaction(kind, found, seq in self._seen.acknowledged)
                 for seq, (kind, found) in self._seen.announced.items()
@@ -233,7 +230,7 @@ class AuditLog:
     def committed(self, of: Of) -> set[str]:
         """Return the names of the subjects of a sort that are committed."""
         with self._guard:
-            self._read_on()
+            self._lines.read_on()
             return self._seen.states.names(of, State.COMMITTED)
 
     def now(self) -> datetime:
@@ -264,19 +261,20 @@ class AuditLog:
         hashes: set[str] = set()
         checked: set[str] = set()
         chain = _Seen()
-        for number, line in enumerate(self._lines(), start=1):
-            try:
-                record = chain.take(line, self.path)
-            except IntegrityError as error:
-                # What follows a damaged line can only be judged once that line is restored.
-                findings.append(Finding(f"audit/log.jsonl, line {number}", str(error).split(": ", 1)[1]))
-                break
-            hashes.add(record.hash)
-            if segments and record.segment is not None and record.segment.name not in checked:
-                checked.add(record.segment.name)
-                if problem := self._segment_problem(record.segment):
-                    place = f"audit/segments/{record.segment.name} (record {record.seq})"
-                    findings.append(Finding(place, problem))
+        file = self._file(chain)
+        try:
+            for record in file.entries():
+                hashes.add(record.hash)
+                if segments and record.segment is not None and record.segment.name not in checked:
+                    checked.add(record.segment.name)
+                    if problem := self._segment_problem(record.segment):
+                        place = f"audit/segments/{record.segment.name} (record {record.seq})"
+                        findings.append(Finding(place, problem))
+            self._check_tail(file)
+        except IntegrityError as error:
+            # The lines after a damaged one can only be checked once that one is restored.
+            place = f"audit/log.jsonl, line {file.position.number + 1}"
+            findings.append(Finding(place, str(error).split(": ", 1)[1]))
         if head is not None and head not in hashes:
             findings.append(
                 Finding(
@@ -287,14 +285,27 @@ class AuditLog:
             )
         return findings
 
-    def _lines(self) -> Iterator[bytes]:
-        """Yield the lines; what a crash may have left after the last one is no line, anything else is."""
-        if not self.path.exists():
-            return
-        with self.path.open("rb") as stream:
-            for line in stream:
-                if line.endswith(b"\n") or not _is_torn(line):
-                    yield line
+    def _file(self, seen: _Seen) -> JsonLines[Record]:
+        """Return the file at its first line; `seen` takes in the records."""
+
+        def taken(line: bytes, before: Position) -> Record:
+            return seen.take(line, before, file.damaged)
+
+        file = JsonLines(
+            self.path,
+            taken,
+            entry="a record of the audit log",
+            restore=_RESTORE,
+            hash_of=attrgetter("hash"),
+            lock=self._lock,
+        )
+        return file
+
+    def _check_tail(self, file: JsonLines[Record]) -> None:
+        """Leave bytes that a crash cannot have left after the last line feed for a person to see."""
+        tail = file.tail()
+        if tail and not is_torn(tail, _OPENING):
+            raise file.damaged("not a record, and not the beginning of one either")
 
     def _segment_problem(self, segment: Segment) -> str | None:
         path = self.segments / segment.name
@@ -305,113 +316,53 @@ class AuditLog:
             return f"its bytes have the sha256 {found}, recorded is {segment.sha256}"
         return None
 
-    @contextmanager
-    def _only_writer(self) -> Iterator[None]:
-        busy = f"{self.path}: others held the audit log for more than {self._wait_seconds:g} s; try again"
-        path = self._locks / "audit.lock"
-        with only_one(path, busy, wait_seconds=self._wait_seconds, poll_seconds=0.005):
-            yield
-
-    def _read_on(self) -> bytes:
-        """Take in what was appended since; return what follows the last line feed."""
-        if not self.path.exists():
-            if self._seen.length:
-                raise IntegrityError(f"{self.path}: the audit log has gone; {_RESTORE}")
-            return b""
-        with self.path.open("rb") as stream:
-            stream.seek(0, 2)
-            if stream.tell() < self._seen.length:
-                raise IntegrityError(f"{self.path}: the audit log became shorter; {_RESTORE}")
-            stream.seek(self._seen.length)
-            for line in stream:
-                if not line.endswith(b"\n"):
-                    return line
-                self._seen.take(line, self.path)
-        return b""
-
-    def _catch_up(self) -> None:
-        """Read on, and cut what a crash tore off; what is no torn record is left for a person to see."""
-        rest = self._read_on()
-        if rest and not _is_torn(rest):
-            raise IntegrityError(
-                f"{self.path}: what follows record {self._seen.head.seq} is no record; {_RESTORE}"
-            )
-
 
 @dataclass
 class _Seen:
-    """The chain as far as it was read: its head, the length of its lines in bytes, and the states."""
+    """The chain as far as it was read: its head and the states."""
 
     head: Head = field(default_factory=lambda: Head(0, NO_HASH))
     at: datetime = _BEGINNING
-    length: int = 0
     states: States = field(default_factory=States)
     announced: dict[int, tuple[Kind, str]] = field(default_factory=dict)
     acknowledged: set[int] = field(default_factory=set)
 
-    def take(self, line: bytes, path: Path) -> Record:
+    def take(self, line: bytes, before: Position, damaged: Callable[[str], IntegrityError]) -> Record:
         """Return the record of the next line once it is found to continue the chain."""
-        record = self._parsed(line, path)
+        record = _parsed(line, before, damaged)
         self.states.check(record.kind, record.subjects, record.needs)
         self.states.move(record.kind, record.subjects)
         self.head, self.at = Head(record.seq, record.hash), record.at
-        self.length += len(line)
         if record.kind in _ANNOUNCING:
             self.announced[record.seq] = record.kind, record.hash
         elif record.kind is Kind.COMMITTED:
             self.acknowledged.add(int(str(record.facts["intent"])))
         return record
 
-    def _parsed(self, line: bytes, path: Path) -> Record:
-        seq = self.head.seq + 1
-        try:
-            body = json.loads(line)
-            recorded = body.pop("hash")
-            segment = body["segment"]
-            record = Record(
-                seq=body["seq"],
-                at=datetime.fromisoformat(body["at"]),
-                kind=Kind(body["kind"]),
-                subjects=tuple(body["subjects"]),
-                needs=tuple(body["needs"]),
-                facts=body["facts"],
-                segment=None if segment is None else Segment(**segment),
-                prev=body["prev"],
-                hash=recorded,
-            )
-        except (ValueError, KeyError, TypeError, AttributeError):
-            raise IntegrityError(f"{path}: record {seq} cannot be read; {_RESTORE}") from None
-        plain = canonical(body)
-        found = hashlib.sha256(plain).hexdigest()
-        if found != record.hash or canonical(body | {"hash": recorded}) + b"\n" != line:
-            raise IntegrityError(f"{path}: record {seq} was changed, it hashes to {found}; {_RESTORE}")
-        if record.seq != seq:
-            raise IntegrityError(f"{path}: record {seq} is numbered {record.seq}; {_RESTORE}")
-        if record.prev != self.head.hash:
-            raise IntegrityError(
-                f"{path}: record {seq} follows {record.prev}, but the record before is {self.head.hash};"
-                f" {_RESTORE}"
-            )
-        return record
 
-
-def _is_torn(rest: bytes) -> bool:
-    """Return whether bytes without a line feed can be the beginning of a record that was being written.
-
-    The whole of one, its line feed missing, is that; the whole of one with anything after it is not.
-    """
-    try:
-        text = rest.decode()
-    except UnicodeDecodeError as error:
-        # Cut within a character, at the very end, is torn; a wrong byte before it is damage.
-        return error.reason == "unexpected end of data" and rest.startswith(b'{"at":"'[: len(rest)])
-    if not text.startswith('{"at":"'[: len(text)]):
-        return False
-    try:
-        _, end = json.JSONDecoder().raw_decode(text)
-    except ValueError:
-        return True
-    return end == len(text)
+def _parsed(line: bytes, before: Position, damaged: Callable[[str], IntegrityError]) -> Record:
+    body = json.loads(line)
+    recorded = body.pop("hash")
+    segment = body["segment"]
+    record = Record(
+        seq=body["seq"],
+        at=datetime.fromisoformat(body["at"]),
+        kind=Kind(body["kind"]),
+        subjects=tuple(body["subjects"]),
+        needs=tuple(body["needs"]),
+        facts=body["facts"],
+        segment=None if segment is None else Segment(**segment),
+        prev=body["prev"],
+        hash=recorded,
+    )
+    sha256 = sha256_bytes(canonical(body))
+    if sha256 != record.hash or canonical(body | {"hash": recorded}) != line:
+        raise damaged(f"changed, it hashes to {sha256}")
+    if record.seq != before.number + 1:
+        raise damaged(f"numbered {record.seq}")
+    if record.prev != before.hash:
+        raise damaged(f"follows {record.prev}, but the record before is {before.hash}")
+    return record
 
 
 def require(findings: Sequence[Finding]) -> None:

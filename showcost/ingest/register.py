@@ -10,17 +10,17 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from threading import Lock
+from functools import partial
 from typing import TYPE_CHECKING
 
-from showcost.core.durable import append_at
-from showcost.core.errors import IntegrityError
+from showcost.core.jsonl import JsonLines
 from showcost.core.locking import only_one
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
+    from showcost.core.jsonl import Position
     from showcost.ingest.payloads import Payload
 
 _WAIT_SECONDS = 60
@@ -44,8 +44,8 @@ class Arrival:
     again: bool
 
 
-def _line(arrival: Arrival) -> str:
-    return json.dumps(asdict(arrival), ensure_ascii=False) + "\n"
+def _line(arrival: Arrival) -> bytes:
+    return json.dumps(asdict(arrival), ensure_ascii=False).encode()
 
 
 class Register:
@@ -53,16 +53,22 @@ class Register:
 
     def __init__(self, raw: Path, locks: Path) -> None:
         """Use `register.jsonl` in `raw`, guarded by a lock file in `locks`."""
-        self._path = raw / "register.jsonl"
-        self._lock_path = locks / "register.lock"
-        self._known: list[Arrival] = []
+        busy = f"another process has been writing the register for {_WAIT_SECONDS} s; try again"
+        self._lines = JsonLines(
+            raw / "register.jsonl",
+            self._take,
+            entry="an arrival",
+            restore="restore the register from a copy",
+            forget=self._forget,
+            lock=partial(only_one, locks / "register.lock", busy, wait_seconds=_WAIT_SECONDS),
+        )
+        self._arrivals: list[Arrival] = []
         self._delivered: set[tuple[str, str]] = set()
-        self._length = 0
-        self._guard = Lock()
 
     def arrivals(self, feed: str | None = None) -> list[Arrival]:
         """Return the arrivals in order, of one feed or of all; a torn last line is not an arrival."""
-        return [arrival for arrival in self._read()[0] if feed is None or arrival.feed == feed]
+        self._lines.read_on()
+        return [arrival for arrival in self._arrivals if feed is None or arrival.feed == feed]
 
     def deliveries(self, feed: str) -> list[Arrival]:
         """Return the first arrival of each payload of a feed, in order."""
@@ -80,53 +86,26 @@ class Register:
 
         `before` is called with it before it is written.
         """
-        busy = f"another process has been writing the register for {_WAIT_SECONDS} s; try again"
-        with only_one(self._lock_path, busy, wait_seconds=_WAIT_SECONDS):
-            known, length = self._read()
+        with self._lines.writing():
             now = datetime.now(UTC).isoformat(timespec="microseconds")
             again = (feed, payload.sha256) in self._delivered
             arrival = Arrival(
-                len(known) + 1, feed, payload.sha256, payload.size, name, modified_ns, now, again
+                len(self._arrivals) + 1, feed, payload.sha256, payload.size, name, modified_ns, now, again
             )
             before(arrival)
-            append_at(self._path, length, _line(arrival).encode())
+            self._lines.append(_line(arrival))
         return arrival
 
-    def _read(self) -> tuple[list[Arrival], int]:
-        """Return the arrivals and the length in bytes of the whole lines, reading on from where it was.
+    def _forget(self) -> None:
+        """Drop the arrivals: a register only grows, so a shorter one was restored from a copy."""
+        self._arrivals, self._delivered = [], set()
 
-        A register only grows: one that became shorter was put back from a copy, and is read from its start.
-        """
-        with self._guard:
-            size = self._path.stat().st_size if self._path.exists() else 0
-            if size < self._length:
-                self._known, self._delivered, self._length = [], set(), 0
-            if size > self._length:
-                with self._path.open("rb") as stream:
-                    stream.seek(self._length)
-                    data = stream.read()
-                whole = data.rfind(b"\n") + 1
-                added = list(self._parsed(data[:whole].splitlines()))
-                self._known += added
-                self._delivered.update((one.feed, one.delivery) for one in added)
-                self._length += whole
-            return self._known, self._length
-
-    def _parsed(self, lines: Iterable[bytes]) -> Iterator[Arrival]:
-        for number, line in enumerate(lines, start=len(self._known) + 1):
-            try:
-                arrival = Arrival(**json.loads(line))
-            except (ValueError, TypeError):
-                raise IntegrityError(
-                    f"{self._path}, line {number}: not an arrival; the register is damaged"
-                ) from None
-            if _line(arrival).encode() != line + b"\n":
-                raise self._damaged(number, "it is not written as the register writes")
-            if arrival.number != number:
-                raise IntegrityError(
-                    f"{self._path}, line {number}: numbered {arrival.number}; a line is missing"
-                )
-            yield arrival
-
-    def _damaged(self, line: int, observed: str) -> IntegrityError:
-        return IntegrityError(f"{self._path}, line {line}: {observed}; restore the register from a copy")
+    def _take(self, line: bytes, before: Position) -> Arrival:
+        arrival = Arrival(**json.loads(line))
+        if _line(arrival) != line:
+            raise self._lines.damaged("not written the way the register writes")
+        if arrival.number != before.number + 1:
+            raise self._lines.damaged(f"numbered {arrival.number}, so a line is missing")
+        self._arrivals.append(arrival)
+        self._delivered.add((arrival.feed, arrival.delivery))
+        return arrival

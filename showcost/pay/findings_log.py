@@ -11,25 +11,26 @@ decided in `showcost.pay`.
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from functools import partial
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
-from showcost.core.durable import append_at
-from showcost.core.errors import IntegrityError
 from showcost.core.hashing import sha256_framed
+from showcost.core.jsonl import NO_HASH, JsonLines
 from showcost.core.locking import only_one
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    from showcost.core.jsonl import Position
+
 OPEN: Final = "open"
 DISMISSED: Final = "dismissed"
 CLEARED: Final = "cleared"
 _WAIT_SECONDS: Final = 60
-_BEGIN: Final = "0" * 64
 
 
 @dataclass(frozen=True)
@@ -82,14 +83,16 @@ class FindingsStore:
 
     def __init__(self, home: Path) -> None:
         self._path = home / "pay_findings" / "findings.jsonl"
-        self._lock = home / "locks" / "pay_findings.lock"
+        busy = f"another process has been writing pay findings for {_WAIT_SECONDS} s; try again"
+        lock = home / "locks" / "pay_findings.lock"
+        self._lock = partial(only_one, lock, busy, wait_seconds=_WAIT_SECONDS)
 
     def lines(self) -> list[Line]:
         """Return all lines in order; IntegrityError for one that is not bound to the one before it.
 
         A torn last line was never acknowledged and is none.
         """
-        return self._read()[0]
+        return self._file().read_on()
 
     def current(self, feed: str | None = None, at: datetime | None = None) -> list[Finding]:
         """Return the findings that are open, of one feed or of all, in the order in which they were made.
@@ -125,13 +128,14 @@ class FindingsStore:
     def _turn(
         self, findings: Iterable[str], before: str, after: str, who: str, why: str, now: datetime
     ) -> list[Finding]:
-        with self._writing():
-            lines, length = self._read()
+        file = self._file()
+        with file.writing() as lines:
             standing = _standing(lines)
             known = [standing[key] for key in dict.fromkeys(findings) if key in standing]
             turned = [line.finding for line in known if line.state == before]
             at = now.isoformat(timespec="seconds")
-            self._append(length, _bound(lines, at, [(after, one) for one in turned], who, why))
+            added = _bound(lines, at, [(after, finding) for finding in turned], who, why)
+            file.append(*map(_text_of, added))
         return turned
 
     def settle(
@@ -142,8 +146,8 @@ class FindingsStore:
         `found` are all findings that hold for rows dated from `dates[0]` to `dates[1]`. The same again
         appends nothing, dismissed or not. Returns how many were opened and cleared.
         """
-        with self._writing():
-            lines, length = self._read()
+        file = self._file()
+        with file.writing() as lines:
             standing = _standing(lines)
             wanted = {one.finding_id: one for one in found}
             opened = [one for key, one in wanted.items() if key not in standing]
@@ -153,47 +157,31 @@ class FindingsStore:
             ]
             at = now.isoformat(timespec="seconds")
             added = [(OPEN, one) for one in opened] + [(CLEARED, one) for one in cleared]
-            self._append(length, _bound(lines, at, added))
+            file.append(*map(_text_of, _bound(lines, at, added)))
         return len(opened), len(cleared)
 
-    def _append(self, length: int, lines: Iterable[Line]) -> None:
-        text = "".join(json.dumps(asdict(line), ensure_ascii=False) + "\n" for line in lines)
-        if text:
-            append_at(self._path, length, text.encode())
-
-    def _read(self) -> tuple[list[Line], int]:
-        """Return the lines and the length in bytes of the whole ones."""
-        if not self._path.exists():
-            return [], 0
-        data = self._path.read_bytes()
-        whole = data.rfind(b"\n") + 1
-        lines: list[Line] = []
-        before = _BEGIN
-        for number, text in enumerate(data[:whole].splitlines(), start=1):
-            line = self._parsed(number, text)
-            if line.number != number or line.bound(before).chain != line.chain:
-                raise self._damaged(number)
-            before = line.chain
-            lines.append(line)
-        return lines, whole
-
-    def _parsed(self, number: int, text: bytes) -> Line:
-        try:
-            said = json.loads(text)
-            return Line(**(said | {"finding": Finding(**said["finding"])}))
-        except (ValueError, KeyError, TypeError):
-            raise self._damaged(number) from None
-
-    def _damaged(self, number: int) -> IntegrityError:
-        return IntegrityError(
-            f"{self._path}, line {number}: it is not as it was written; restore it from a copy"
+    def _file(self) -> JsonLines[Line]:
+        """Return the file at its first line, so that a later change to a line that was read is noticed."""
+        return JsonLines(
+            self._path,
+            _parsed,
+            entry="the line that was written",
+            restore="restore the record of pay findings from a copy",
+            hash_of=attrgetter("chain"),
+            lock=self._lock,
         )
 
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        busy = f"another process has been writing pay findings for {_WAIT_SECONDS} s; try again"
-        with only_one(self._lock, busy, wait_seconds=_WAIT_SECONDS):
-            yield
+
+def _parsed(text: bytes, before: Position) -> Line:
+    members = json.loads(text)
+    line = Line(**(members | {"finding": Finding(**members["finding"])}))
+    if line.number != before.number + 1 or line.bound(before.hash).chain != line.chain:
+        raise ValueError
+    return line
+
+
+def _text_of(line: Line) -> bytes:
+    return json.dumps(asdict(line), ensure_ascii=False).encode()
 
 
 def _standing(lines: Iterable[Line]) -> dict[str, Line]:
@@ -214,7 +202,7 @@ def _bound(
     who: str | None = None,
     why: str | None = None,
 ) -> Iterator[Line]:
-    before = lines[-1].chain if lines else _BEGIN
+    before = lines[-1].chain if lines else NO_HASH
     for number, (state, finding) in enumerate(added, start=len(lines) + 1):
         line = Line(number, state, at, finding, "", who, why).bound(before)
         before = line.chain

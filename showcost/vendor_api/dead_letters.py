@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from showcost.audit import transitions as states
 from showcost.audit.transitions import Kind
 from showcost.core.hashing import sha256_bytes, sha256_framed
-from showcost.core.jsonl import Lines
+from showcost.core.jsonl import JsonLines
 from showcost.vendor_api.windows import Window
 
 if TYPE_CHECKING:
@@ -98,19 +98,22 @@ class DeadLetters:
 
     def __init__(self, raw: Path, feed: str) -> None:
         """Read what is there; IntegrityError when a line is no dead letter."""
-        self._lines = Lines(raw / "dead_letters" / f"{feed}.jsonl")
+        self._lines = JsonLines(
+            raw / "dead_letters" / f"{feed}.jsonl",
+            lambda line, _: self._take(DeadLetter(**json.loads(line))),
+            entry="a dead letter",
+            restore="restore the dead letters from a copy",
+        )
         self._feed = feed
         self._guard = Lock()
         self._newest: dict[str, DeadLetter] = {}
         self.history: list[DeadLetter] = []
-        self._lines.each(
-            lambda line: self._take(DeadLetter(**json.loads(line))),
-            "not a dead letter; restore it from a copy",
-        )
+        self._lines.read_on()
 
-    def _take(self, letter: DeadLetter) -> None:
+    def _take(self, letter: DeadLetter) -> DeadLetter:
         self._newest[letter.id] = letter
         self.history.append(letter)
+        return letter
 
     def open(self) -> list[DeadLetter]:
         """Return the pages that are still missing, by window."""
@@ -193,7 +196,6 @@ class DeadLetters:
         )
         with self._guard:
             self._lines.append(_line(letter))
-            self._take(letter)
 
 
 def _missing(newest: Mapping[str, DeadLetter]) -> list[DeadLetter]:

@@ -12,10 +12,9 @@ import json
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
-from threading import Lock
 from typing import TYPE_CHECKING, Final
 
-from showcost.core.jsonl import Lines
+from showcost.core.jsonl import JsonLines
 from showcost.core.locking import only_one
 from showcost.vendor_api.windows import Window
 
@@ -87,14 +86,15 @@ class Journal:
 
     def __init__(self, raw: Path, feed: str) -> None:
         """Read what is there; IntegrityError when a line is none of the journal's."""
-        self._lines = Lines(raw / "pulls" / f"{feed}.jsonl")
-        self._guard = Lock()
+        self._lines = JsonLines(
+            raw / "pulls" / f"{feed}.jsonl",
+            lambda line, _: self._take(StoredPage(**json.loads(line))),
+            entry="a stored page",
+            restore="restore the pull progress from a copy",
+        )
         self._progress: dict[Window, Progress] = {}
         self.pages: list[StoredPage] = []
-        self._lines.each(
-            lambda line: self._take(StoredPage(**json.loads(line))),
-            "not a page; restore the journal from a copy",
-        )
+        self._lines.read_on()
 
     def progress(self, window: Window) -> Progress | None:
         """Return where a window stands, None when no page of it was ever stored."""
@@ -103,10 +103,8 @@ class Journal:
     def add(self, page: StoredPage) -> None:
         """Append a page, durably."""
         self._lines.append(json.dumps(asdict(page), ensure_ascii=False).encode())
-        with self._guard:
-            self._take(page)
 
-    def _take(self, page: StoredPage) -> None:
+    def _take(self, page: StoredPage) -> StoredPage:
         known = self._progress.get(page.window)
         at = datetime.fromisoformat(page.at)
         began = known.began if known is not None and known.pull == page.pull else at
@@ -117,3 +115,4 @@ class Journal:
             page.pull, page.page, page.next, page.delivery, began, complete, ever
         )
         self.pages.append(page)
+        return page

@@ -11,9 +11,10 @@ import pyarrow as pa
 import pytest
 
 from showcost.audit import transitions as states
-from showcost.audit.log import NO_HASH, AuditLog, Head, Record
+from showcost.audit.log import AuditLog, Head, Record
 from showcost.audit.transitions import Kind, State
 from showcost.core.errors import IntegrityError
+from showcost.core.jsonl import NO_HASH
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -86,7 +87,7 @@ def test_a_last_line_whose_end_was_altered_is_no_torn_line(log: AuditLog) -> Non
     data = log.path.read_bytes()
     log.path.write_bytes(data[:-1] + b"\x0b")
     fresh = AuditLog(log.path.parents[1])
-    with pytest.raises(IntegrityError, match="is no record"):
+    with pytest.raises(IntegrityError, match="not a record"):
         receive(fresh)
     assert len(fresh.verify()) == 1
     assert log.path.read_bytes() == data[:-1] + b"\x0b"
