@@ -1,9 +1,14 @@
-"""Payloads at rest: AES-256-GCM in blocks, each payload under a key of its own, wrapped by a master key.
+"""Encryption at rest: AES-256-GCM in blocks, a data key per payload, wrapped under a master key.
 
 An encrypted file is MAGIC, an 8-byte random prefix, then blocks of up to 1 MiB of plain bytes, each followed
-by its 16-byte tag. The nonce of a block is the prefix and the block's number (3 bytes), with a last byte
-that is 1 for the last block only: blocks cannot be reordered, and a file cannot be cut. The data key is
-wrapped by RFC 3394 under the master key. What a payload is and where it lies is `payloads`.
+by its 16-byte tag. The nonce of a block is the prefix, the block number (3 bytes) and a last byte that is 1
+for the last block only: blocks cannot be reordered, and a file cannot be truncated. The data key is wrapped
+(RFC 3394) under a key derived from the master key and the payload's sha256, so that a wrapped key opens no
+other payload.
+
+MAGIC names the format version. Version 2 derives the wrapping key with HKDF-SHA256 (RFC 5869). Version 1
+used one SHA-256 of master key and payload hash; it is still read and never written. `payloads` stores the
+files.
 """
 
 from __future__ import annotations
@@ -27,7 +32,8 @@ if TYPE_CHECKING:
 KEY_VARIABLE: Final = "SHOWCOST_PAYLOAD_KEY"
 """The environment variable with the master key: 32 bytes in base64."""
 
-MAGIC: Final = b"showcost-payload-1\n"
+MAGIC: Final = b"showcost-payload-2\n"
+_MAGIC_1: Final = b"showcost-payload-1\n"
 BLOCK: Final = 1 << 20
 _PREFIX, _TAG, _KEY_BYTES = 8, 16, 32
 
@@ -51,7 +57,7 @@ class Cipher:
 
     @property
     def preamble(self) -> bytes:
-        """What the encrypted file begins with."""
+        """Header of the encrypted file: format version and nonce prefix."""
         return MAGIC + self._prefix
 
     def seal(self, block: bytes, *, last: bool) -> bytes:
@@ -61,14 +67,14 @@ class Cipher:
         return self._aead.encrypt(nonce, block, None)
 
     def wrapped_key(self, sha256: str) -> bytes:
-        """Return the data key as it is kept; `sha256` is that of the plain bytes."""
+        """Return the data key, wrapped for storage; `sha256` is the hash of the plain bytes."""
         from cryptography.hazmat.primitives.keywrap import aes_key_wrap  # noqa: PLC0415
 
-        return aes_key_wrap(_bound(self._master, sha256), self._key)
+        return aes_key_wrap(_wrapping_key(self._master, sha256), self._key)
 
 
 def master_key() -> bytes | None:
-    """Return the master key of the environment, or None; InputError when it is no key."""
+    """Return the master key from the environment, or None; InputError when it is malformed."""
     text = os.environ.get(KEY_VARIABLE)
     if not text:
         return None
@@ -84,39 +90,40 @@ def master_key() -> bytes | None:
 def is_encrypted(path: Path) -> bool:
     """Return whether a stored payload is encrypted."""
     with path.open("rb") as stream:
-        return stream.read(len(MAGIC)) == MAGIC
+        return stream.read(len(MAGIC)) in {MAGIC, _MAGIC_1}
 
 
 @contextmanager
 def plain_file(path: Path, wrapped: bytes, sha256: str) -> Iterator[tuple[Path, str]]:
-    """Give a path with the plain bytes of an encrypted payload, and their sha256, within the block.
+    """Yield a path to the plain bytes of an encrypted payload, and their sha256.
 
-    They are in memory where the system can (Linux), else in a temporary file that only the user can read.
-    Raises InputError without the right master key, IntegrityError for bytes that were altered.
+    The plain bytes are in memory on Linux, elsewhere in a temporary file that only the user can read.
+    Raises InputError without the right master key, IntegrityError for altered bytes.
     """
-    key = _unwrapped(wrapped, sha256)
+    key = _unwrapped(path, wrapped, sha256)
     if hasattr(os, "memfd_create"):
         descriptor = os.memfd_create("payload", os.MFD_CLOEXEC)
         with os.fdopen(descriptor, "wb") as target:
-            found = _decrypt(path, key, target)
-            yield Path(f"/proc/self/fd/{descriptor}"), found
+            digest = _decrypt(path, key, target)
+            yield Path(f"/proc/self/fd/{descriptor}"), digest
         return
     with NamedTemporaryFile() as target:
-        found = _decrypt(path, key, target)
-        yield Path(target.name), found
+        digest = _decrypt(path, key, target)
+        yield Path(target.name), digest
 
 
-def _unwrapped(wrapped: bytes, sha256: str) -> bytes:
+def _unwrapped(path: Path, wrapped: bytes, sha256: str) -> bytes:
     from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap  # noqa: PLC0415
 
     master = master_key()
     if master is None:
         raise InputError(f"the payload {sha256} is encrypted; {KEY_VARIABLE} is not set")
+    derive = _wrapping_key_1 if _is_version_1(path) else _wrapping_key
     try:
-        return aes_key_unwrap(_bound(master, sha256), wrapped)
+        return aes_key_unwrap(derive(master, sha256), wrapped)
     except (InvalidUnwrap, ValueError):
         raise InputError(
-            f"the key of the payload {sha256} does not open with {KEY_VARIABLE}: another one, or altered"
+            f"the key of the payload {sha256} does not open with {KEY_VARIABLE}: wrong or altered key"
         ) from None
 
 
@@ -148,6 +155,21 @@ def _nonce(prefix: bytes, number: int, *, last: bool) -> bytes:
     return prefix + number.to_bytes(3, "big") + bytes([last])
 
 
-def _bound(master: bytes, sha256: str) -> bytes:
-    """Return the wrapping key of one payload, so that a wrapped key opens no other payload."""
+def _is_version_1(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return stream.read(len(MAGIC)) == _MAGIC_1
+
+
+def _wrapping_key(master: bytes, sha256: str) -> bytes:
+    """Return the key that wraps the data key of one payload."""
+    from cryptography.hazmat.primitives.hashes import SHA256  # noqa: PLC0415
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF  # noqa: PLC0415
+
+    # No salt: the master key is uniformly random already (RFC 5869, section 3.1).
+    info = MAGIC + bytes.fromhex(sha256)
+    return HKDF(algorithm=SHA256(), length=_KEY_BYTES, salt=None, info=info).derive(master)
+
+
+def _wrapping_key_1(master: bytes, sha256: str) -> bytes:
+    """Return the wrapping key of a payload in format version 1."""
     return hashlib.sha256(master + bytes.fromhex(sha256)).digest()

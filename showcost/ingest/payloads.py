@@ -1,9 +1,9 @@
-"""Deliveries as they arrived: bytes stored once by their sha256, before anything reads them.
+"""Payload store: the bytes of deliveries, stored once by their sha256 before anything reads them.
 
-With a key in SHOWCOST_PAYLOAD_KEY (see `encryption`) new payloads are stored encrypted, each under a key of
-its own that lies, wrapped, beside it. A payload whose wrapped key is deleted is shredded: its name, the
-sha256 of the plain bytes, stands in the audit log as before, its bytes are gone. Payloads that are there
-stay as they are, plain or encrypted, when the variable changes.
+With a key in SHOWCOST_PAYLOAD_KEY (see `encryption`) new payloads are stored encrypted, each under its own
+data key, which lies wrapped beside it. Deleting the wrapped key shreds the payload: the audit log keeps its
+name, the sha256 of the plain bytes, but nobody can read the bytes again. Changing the variable does not
+change stored payloads; they stay plain or encrypted.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _KEY_SUFFIX = ".key"
 
 @dataclass(frozen=True)
 class Payload:
-    """The stored bytes of a delivery; `size` in bytes, `new` when they were not there before."""
+    """The stored bytes of a delivery; `size` in bytes, `new` when they were not stored before."""
 
     sha256: str
     size: int
@@ -48,14 +48,14 @@ class Payload:
 
 
 class PayloadStore:
-    """A folder of payloads named by their sha256; what is in it never changes."""
+    """A folder of payloads named by their sha256; its files never change."""
 
     def __init__(self, folder: Path) -> None:
-        """Use `folder`, which is made when the first payload arrives."""
+        """Use `folder`, which is created with the first payload."""
         self._folder = folder
 
     def path(self, sha256: str) -> Path:
-        """Return where the payload with this hash lies, stored or not, plain or encrypted."""
+        """Return the path of the payload with this hash, stored or not, plain or encrypted."""
         if not _SHA256.match(sha256):
             raise ValueError("a payload is named by 64 hex digits")
         return self._folder / sha256[:2] / sha256
@@ -70,7 +70,7 @@ class PayloadStore:
 
         The bytes are hashed while they are copied, flushed to disk under a temporary name and then
         renamed, so that a crash at any instant leaves either nothing or the whole payload. The wrapped key
-        of an encrypted payload is there before it.
+        of an encrypted payload is stored first.
         """
         make_folder(self._folder)
         cipher = Cipher.from_environment()
@@ -105,20 +105,20 @@ class PayloadStore:
 
     @contextmanager
     def opened(self, sha256: str) -> Iterator[Path]:
-        """Give a path under which the plain bytes of a payload can be read, checked, within the block.
+        """Yield a path to the plain bytes of a payload, after checking their sha256.
 
-        Raises IntegrityError when they are missing or differ, InputError when they were shredded or the
-        key that they were encrypted with is not there.
+        Raises IntegrityError when they are missing or differ, InputError when the payload was shredded or
+        the master key is missing.
         """
         path = self._existing(sha256)
         if not is_encrypted(path):
-            if (found := sha256_file(path)) != sha256:
-                raise _changed(sha256, found)
+            if (digest := sha256_file(path)) != sha256:
+                raise _changed(sha256, digest)
             yield path
             return
-        with plain_file(path, self._wrapped(sha256), sha256) as (plain, found):
-            if found != sha256:
-                raise _changed(sha256, found)
+        with plain_file(path, self._wrapped(sha256), sha256) as (plain, digest):
+            if digest != sha256:
+                raise _changed(sha256, digest)
             yield plain
 
     def verified(self, sha256: str) -> None:
@@ -127,7 +127,7 @@ class PayloadStore:
             pass
 
     def problem(self, sha256: str) -> str | None:
-        """Return what is wrong with a payload's bytes, or None."""
+        """Return the error in a payload's bytes, or None."""
         try:
             self.verified(sha256)
         except (IntegrityError, InputError) as error:
@@ -135,17 +135,17 @@ class PayloadStore:
         return None
 
     def is_shredded(self, sha256: str) -> bool:
-        """Return whether a payload is there, encrypted, but its key is not."""
+        """Return whether a payload is stored encrypted and its key was deleted."""
         path = self.path(sha256)
         return path.is_file() and is_encrypted(path) and not self._key(sha256).is_file()
 
     def require_encrypted(self, sha256: str) -> None:
-        """Raise InputError for a payload that is stored plain and so cannot be shredded."""
+        """Raise InputError for a payload that is stored plain: it cannot be shredded."""
         if not is_encrypted(self._existing(sha256)):
             raise InputError(f"the payload {sha256} is not encrypted; only encrypted ones can be shredded")
 
     def shred(self, sha256: str) -> None:
-        """Delete the key of an encrypted payload, for good; raises as `require_encrypted` does."""
+        """Delete the key of an encrypted payload for ever; raises as `require_encrypted` does."""
         self.require_encrypted(sha256)
         unlink(self._key(sha256))
         fsync_folder(self._key(sha256).parent)
@@ -167,5 +167,5 @@ class PayloadStore:
             raise InputError(f"the payload {sha256} was shredded: its key is gone") from None
 
 
-def _changed(sha256: str, found: str) -> IntegrityError:
-    return IntegrityError(f"the payload {sha256} has changed on disk: its bytes now hash to {found}")
+def _changed(sha256: str, digest: str) -> IntegrityError:
+    return IntegrityError(f"the payload {sha256} has changed on disk: its bytes now hash to {digest}")

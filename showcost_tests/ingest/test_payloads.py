@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from typing import TYPE_CHECKING
+import hmac
+import shutil
+from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.keywrap import aes_key_unwrap
 
 from showcost.core.errors import InputError, IntegrityError
 from showcost.ingest.encryption import BLOCK, KEY_VARIABLE, MAGIC
 from showcost.ingest.payloads import PayloadStore
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 KEY = base64.b64encode(bytes(range(32))).decode()
 OTHER = base64.b64encode(bytes(32)).decode()
+VERSION_1 = Path(__file__).parent / "payload_version_1"
+"""A payload and its wrapped key as the code before format version 2 wrote them, under KEY."""
+VERSION_1_BYTES = b"invoice,net\n4711,120.00\n"
+VERSION_1_SHA256 = hashlib.sha256(VERSION_1_BYTES).hexdigest()
 
 
 @pytest.fixture
@@ -124,3 +128,53 @@ def test_a_shredded_payload_is_gone_and_its_neighbour_is_not(store: PayloadStore
     with pytest.raises(InputError, match="was shredded"):
         store.verified(gone)
     assert plain(store, kept) == b"kept"
+
+
+@pytest.fixture
+def version_1(tmp_path: Path) -> PayloadStore:
+    return PayloadStore(shutil.copytree(VERSION_1, tmp_path / "version_1"))
+
+
+@pytest.mark.usefixtures("key")
+def test_a_payload_of_format_version_1_still_opens(version_1: PayloadStore) -> None:
+    assert version_1.path(VERSION_1_SHA256).read_bytes().startswith(b"showcost-payload-1\n")
+    assert plain(version_1, VERSION_1_SHA256) == VERSION_1_BYTES
+    assert version_1.problem(VERSION_1_SHA256) is None
+
+
+def test_a_payload_of_format_version_1_needs_its_key(
+    version_1: PayloadStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(KEY_VARIABLE, OTHER)
+    with pytest.raises(InputError, match="does not open"):
+        version_1.verified(VERSION_1_SHA256)
+
+
+@pytest.mark.usefixtures("key")
+def test_a_payload_of_format_version_1_can_be_shredded(version_1: PayloadStore) -> None:
+    version_1.shred(VERSION_1_SHA256)
+    assert version_1.is_shredded(VERSION_1_SHA256)
+    with pytest.raises(InputError, match="was shredded"):
+        version_1.verified(VERSION_1_SHA256)
+
+
+@pytest.mark.usefixtures("key")
+def test_a_payload_relabelled_as_another_format_version_does_not_open(
+    store: PayloadStore, tmp_path: Path
+) -> None:
+    sha256 = put(store, tmp_path, b"new")
+    path = store.path(sha256)
+    path.chmod(0o644)
+    path.write_bytes(b"showcost-payload-1\n" + path.read_bytes()[len(MAGIC) :])
+    with pytest.raises(InputError, match="does not open"):
+        store.verified(sha256)
+
+
+@pytest.mark.usefixtures("key")
+def test_the_wrapping_key_is_hkdf_of_master_key_and_payload_hash(store: PayloadStore, tmp_path: Path) -> None:
+    """RFC 5869 written out: extract under an empty salt, then the first block of expand."""
+    sha256 = put(store, tmp_path, b"new")
+    secret = hmac.digest(bytes(32), bytes(range(32)), "sha256")
+    wrapping_key = hmac.digest(secret, MAGIC + bytes.fromhex(sha256) + b"\x01", "sha256")
+    wrapped = store.path(sha256).with_name(f"{sha256}.key").read_bytes()
+    assert len(aes_key_unwrap(wrapping_key, wrapped)) == 32
