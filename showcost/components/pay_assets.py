@@ -62,8 +62,10 @@ def pay_findings_asset(feed: FeedSpec, partitions: dg.PartitionsDefinition[str])
         for day in map(str, dates):
             metadata = findings_metadata(day, result.standing, result.dismissed)
             context.add_asset_metadata(metadata, partition_key=day)
+        waiting = {} if result.missing is None else {"waits_for_valid_rows_of": str(result.missing)}
         return dg.MaterializeResult(
             metadata={
+                **waiting,
                 "looked_at_from": str(result.first),
                 "looked_at_to": str(result.last),
                 "opened_now": result.opened,

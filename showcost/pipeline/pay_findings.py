@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from showcost.audit.log import AuditLog
 from showcost.config.record_kinds import PAYROLL, FieldType
 from showcost.core.errors import IntegrityError
 from showcost.pay.findings import findings
 from showcost.pay.findings_log import Finding, FindingsStore, Line
-from showcost.staging import StagingStore
+from showcost.pipeline.outcomes import outcome_logs
+from showcost.staging import ALL, StagingStore
 from showcost.staging.assets import valid_asset
 from showcost.validation.columns import Stage, arrow_schema
 from showcost.validation.reference import Reference, look_up
@@ -40,6 +42,7 @@ class FindingsResult:
     """What was looked at (`first` to `last`), what was appended, and what stands now for the feed.
 
     `standing` are the findings that wait for a look, `dismissed` the lines by which others were dismissed.
+    `missing` is the first day whose valid rows have to be made again before days near it can be looked at.
     """
 
     first: date
@@ -49,6 +52,7 @@ class FindingsResult:
     standing: tuple[Finding, ...] = ()
     codes: Counter[str] = field(default_factory=Counter)
     dismissed: tuple[Line, ...] = ()
+    missing: date | None = None
 
 
 def reached(home: Home, dates: Sequence[date]) -> tuple[date, date]:
@@ -86,8 +90,15 @@ def stage_pay_findings(
     dates: Sequence[date],
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> FindingsResult:
-    """Look at the valid rows around some dates and append what is found, and what no longer holds."""
+    """Look at the valid rows around some dates and append what is found, and what no longer holds.
+
+    Staging may be deleted and made again day by day. A day is looked at only when all the days that a rule
+    about it may reach are there: an absent neighbour would clear findings, and the dismissals with them.
+    """
     first, last = reached(home, dates)
+    missing = first_missing(home, feed)
+    if missing is not None:
+        last = min(last, missing - REACH - timedelta(days=1))
     rows = valid_neighbours(home, feed, last + REACH)
     found = pay_findings(
         rows, feed=feed, production=home.production, chart=home.chart, agreements=home.agreements
@@ -103,7 +114,15 @@ def stage_pay_findings(
     )
     standing, dismissed = store.standing(feed.name)
     codes = Counter(one.code for one in standing)
-    return FindingsResult(first, last, opened, cleared, tuple(standing), codes, tuple(dismissed))
+    return FindingsResult(first, last, opened, cleared, tuple(standing), codes, tuple(dismissed), missing)
+
+
+def first_missing(home: Home, feed: FeedSpec) -> date | None:
+    """Return the first day that was validated, by the audit log, but has no valid rows in staging."""
+    log = outcome_logs(AuditLog(home.path)).get(feed.name)
+    validated = log.parts - {ALL} if log is not None else frozenset[str]()
+    missing = validated - set(StagingStore(home.path).partitions(valid_asset(feed.name)))
+    return min(map(date.fromisoformat, missing), default=None)
 
 
 def _finding(feed: str, row: dict[str, Any]) -> Finding:

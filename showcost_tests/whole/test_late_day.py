@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -144,6 +146,37 @@ def dismiss_and_reopen(home: Home, feed: FeedSpec, showcost: CommandLine, listed
     assert again.out == "Reopened 1 pay finding.\n"
     assert showcost(home, "queue", "list", "--findings", "--json").json["findings"] == [listed]
     assert showcost(home, "queue", "list", "--dismissed").out == "No pay finding that holds is dismissed.\n"
+
+
+@pytest.mark.parametrize("days", [small.WEEK, small.WEEK[::-1]], ids=["forwards", "backwards"])
+def test_staging_that_is_deleted_takes_no_finding_and_no_dismissal_with_it(
+    tmp_path: Path, days: list[date]
+) -> None:
+    home = small.make_home(tmp_path / "home")
+    feed = choose_feed(load_feeds("HRB"), FEED)
+    for employee in ("E-0400", "E-0401"):
+        rows = shift(small.WEDNESDAY, "13:00", "21:00", "1"), shift(small.THURSDAY, "06:00", "14:00", "2")
+        for row in rows:
+            row[2], row[3] = f"{row[2]}-{employee}", employee
+        small.deliver(home, FEED, f"{employee}.csv", manifest(*rows))
+    land_all(home)
+    take(home, small.WEEK)
+    log = FindingsStore(home.path)
+    answered, waiting = stage_pay_findings(home, feed, small.WEEK).standing
+    log.dismiss([answered.finding_id], who="R. Clerk", why="agreed", now=datetime.now(UTC))
+    recorded = log.lines()
+
+    shutil.rmtree(home.path / "staging")
+    assert (log.current(), log.lines()) == ([waiting], recorded)
+    land_all(home)
+    for day in days:
+        take(home, [day])
+        result = stage_pay_findings(home, feed, [day])
+        assert (result.opened, result.cleared) == (0, 0)
+        assert result.standing == (waiting,)
+        assert [line.finding for line in result.dismissed] == [answered]
+    assert log.lines() == recorded
+    assert result.missing is None
 
 
 def test_partition_of_another_version_is_named(tmp_path: Path) -> None:
