@@ -96,8 +96,6 @@ def snapshots_unchanged(home: Home, dates: Sequence[date]) -> dict[date, Verdict
 def all_unchanged(home: Home) -> Verdict:
     """Judge all pinned snapshots together."""
     ledger = Ledger(home.ledger)
-    if not ledger.exists():
-        return Verdict(passed=True, message="nothing is pinned yet")
     with ledger.read() as connection:
         wrong = verify(connection)
         ((pinned,),) = connection.execute("SELECT count(*) FROM fx_snapshots").fetchall()

@@ -29,7 +29,9 @@ def digest(
     home = open_home()
     start, end = span(home, first, last)
     as_of_seq = resolve_as_of(home, as_of)
-    with Ledger(home.ledger).read() as connection:
+    ledger = Ledger(home.ledger)
+    ledger.require()
+    with ledger.read() as connection:
         result = ledger_digest(connection, start, end, as_of_seq)
     entries = sum(rows for rows, _ in result.partitions.values())
     facts = {

@@ -39,7 +39,7 @@ def show(
     start, end = span(home, first, last)
     currencies = None if all_currencies else set(home.production.currencies)
     as_of_seq = resolve_as_of(home, as_of)
-    pinned = pinned_rates(home, [start, end], as_of_seq) if home.ledger.exists() else {}
+    pinned = pinned_rates(home, [start, end], as_of_seq)
     rows = [
         {"date": day, "currency": code, "rate": rate, "published": published, "snapshot_id": snapshot}
         for day, rates in pinned.items()

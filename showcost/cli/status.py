@@ -90,7 +90,7 @@ def _provisional(home: Home, as_of: int | None) -> list[ProvisionalTotal]:
     dates = home.production.dates
     rows = open_accruals(home, dates.start, dates.end, as_of=as_of)
     sums: dict[tuple[str, str], ProvisionalTotal] = {}
-    for row in rows.to_pylist() if rows is not None else []:
+    for row in rows.to_pylist():
         key = (row["feed"], row["currency"])
         so_far = sums.get(key, ProvisionalTotal(*key, 0, Decimal(0), Decimal(0)))
         base = row["base_amount"] or Decimal(0)

@@ -229,7 +229,7 @@ def _provisional(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -> dg
             home = data.home()
             done = stage_fallback(home, feed, dates)
             standing = open_accruals(home, dates[0], dates[-1], feed.name)
-        rows = standing.to_pylist() if standing is not None else []
+        rows = standing.to_pylist()
         for day in dates:
             of_day = [row for row in rows if row["transaction_date"] == day]
             metadata: dict[str, Any] = {"dagster/partition_row_count": len(of_day)}

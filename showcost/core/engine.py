@@ -1,7 +1,7 @@
 """The column engine in memory: one DuckDB per process, for opening one costs more than most of its queries.
 
-Each use has a connection of its own. What is made temporarily or registered on it ends with it; nothing is
-ever made in the database itself.
+Each use has a connection of its own. What is made temporarily or registered on it ends with it. The database
+of `engine` has no tables; one that is opened by `shared_database` has those it was created with.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import duckdb
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
 CONFIG: Final[dict[str, Any]] = {
@@ -25,7 +25,7 @@ CONFIG: Final[dict[str, Any]] = {
 """The configuration of every connection: within a process DuckDB refuses a second, different one."""
 
 _GUARD: Final = Lock()
-_DATABASES: Final[dict[int, duckdb.DuckDBPyConnection]] = {}
+_DATABASES: Final[dict[tuple[int, str], duckdb.DuckDBPyConnection]] = {}
 
 
 # Before the interpreter goes: what is open beyond that, the library reports as a leak.
@@ -35,11 +35,24 @@ atexit.register(_DATABASES.clear)
 @contextmanager
 def engine() -> Iterator[duckdb.DuckDBPyConnection]:
     """Give a connection for the time of a block."""
+    with shared_database("engine") as connection:
+        yield connection
+
+
+@contextmanager
+def shared_database(
+    name: str, create: Callable[[duckdb.DuckDBPyConnection], object] | None = None
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Give a connection to the process's in-memory database of that name, made by `create` on first use."""
     with _GUARD:
         # By process: a database that was opened before a fork is of no use after it.
-        database = _DATABASES.get(os.getpid())
+        key = (os.getpid(), name)
+        database = _DATABASES.get(key)
         if database is None:
-            database = _DATABASES[os.getpid()] = duckdb.connect(":memory:", config=CONFIG)
+            database = duckdb.connect(":memory:", config=CONFIG)
+            if create is not None:
+                create(database)
+            _DATABASES[key] = database
         connection = database.cursor()
     try:
         yield connection

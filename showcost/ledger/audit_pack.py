@@ -36,6 +36,7 @@ def write_pack(ledger: Ledger, production: str, base_currency: str, folder: Path
     """Write the pack into a folder that is new or empty, and return what `pack.json` says in brief."""
     if folder.exists() and any(folder.iterdir()):
         raise InputError(f"{folder} is not empty; name a new folder for the pack")
+    ledger.require()
     make_folder(folder)
     log = ledger.audit.path.read_bytes()
     with ledger.read() as connection:

@@ -92,8 +92,6 @@ def post(
 
 def _reversal_dates(ledger: Ledger, feed: str, dates: Sequence[date]) -> list[date]:
     """Return those of the dates on which entries are to be reversed."""
-    if not ledger.exists():
-        return []
     with ledger.read() as connection:
         due = reversible_rows(connection, feed)
     return sorted(due.keys() & set(dates))

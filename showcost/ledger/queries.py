@@ -98,8 +98,6 @@ _ROWS: Final = pa.schema([("delivery", pa.string()), ("record", pa.int64())])
 def standing_rows(home: Home, feed: FeedSpec, as_of: int | None = None) -> pa.Table:
     """Return delivery and record of a feed's rows that stand, as known after an audit record, or now."""
     ledger = Ledger(home.ledger)
-    if not ledger.exists():
-        return _ROWS.empty_table()
     with ledger.read() as connection:
         found = connection.sql(
             _STANDING.format(entries=known_entries(as_of)), params={"feed": feed.name}

@@ -17,7 +17,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
 from showcost.audit.log import AuditLog
 from showcost.core.durable import ASIDE_SUFFIX, fsync_folder, produce_aside, rename
-from showcost.core.engine import CONFIG
+from showcost.core.engine import CONFIG, shared_database
 from showcost.core.errors import InputError, IntegrityError, StoreBusyError
 from showcost.core.locking import only_one
 from showcost.ledger import schema
@@ -67,16 +67,23 @@ class Ledger:
     def read(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """Give a connection that can only read; many may read at once, between writes.
 
-        Raises InputError if there is no ledger yet, otherwise as `write` does.
+        A ledger that does not exist yet reads as an empty one, and no file is made. Raises as `write` does.
         """
         if not self.exists():
-            raise InputError(f"{self.path}: there is no ledger yet; nothing has been posted")
+            with _empty() as connection:
+                yield connection
+            return
         self._let_writers_first()
         connection = self._open(read_only=True)
         try:
             yield connection
         finally:
             connection.close()
+
+    def require(self) -> None:
+        """Raise InputError if there is no ledger yet: for what would be misleading about an empty one."""
+        if not self.exists():
+            raise InputError(f"{self.path}: there is no ledger yet; nothing has been posted")
 
     def create(self) -> None:
         """Make the ledger with its empty tables, unless it is there."""
@@ -85,6 +92,7 @@ class Ledger:
 
     def check_schema(self) -> list[str]:
         """Return what of the tables and triggers is missing, changed or foreign; empty when all is well."""
+        self.require()
         with self.read() as connection:
             return schema.differences(connection)
 
@@ -149,6 +157,14 @@ class Ledger:
     @property
     def _busy(self) -> str:
         return f"{self.path}: others held the ledger for more than {self._wait_seconds:g} s; try again"
+
+
+@contextmanager
+def _empty() -> Iterator[duckdb.DuckDBPyConnection]:
+    """Give a connection that reads the tables of a ledger without rows, and can write to none of them."""
+    with shared_database("empty ledger", schema.create) as connection:
+        connection.execute("BEGIN TRANSACTION READ ONLY")
+        yield connection
 
 
 def _create(path: Path) -> None:

@@ -54,12 +54,14 @@ def prove_ledger(ledger: Ledger, outcomes: Callable[[], Sequence[Path]]) -> list
 
     def reading(prove: Callable[[duckdb.DuckDBPyConnection], Found]) -> Callable[[], Found]:
         def work() -> Found:
+            ledger.require()
             with ledger.read() as connection:
                 return prove(connection)
 
         return work
 
     def file() -> Found:
+        ledger.require()
         with ledger.read():
             return damaged_blocks(ledger.path)
 

@@ -27,7 +27,7 @@ from showcost.vendor_api.progress import Journal
 from showcost.vendor_api.windows import Window, windows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import pyarrow as pa
 
@@ -82,11 +82,8 @@ def due_by_fallback(home: Home, feed: FeedSpec) -> list[date]:
     plan = _plan(home, feed, Window(dates.start, dates.end).dates)
     if not plan.steps and not plan.releasing:
         return []
-    last: Mapping[tuple[str, date], Step] = {}
-    ledger = Ledger(home.ledger)
-    if ledger.exists():
-        with ledger.read() as connection:
-            last = last_steps(connection)
+    with Ledger(home.ledger).read() as connection:
+        last = last_steps(connection)
     fresh = fresh_steps(last, [*plan.steps, *_releases(plan, feed)])
     return sorted({one.transaction_date for one in fresh})
 
@@ -101,14 +98,9 @@ def _releases(plan: Fallback, feed: FeedSpec) -> list[Step]:
 
 def open_accruals(
     home: Home, first: date, last: date, feed: str | None = None, as_of: int | None = None
-) -> pa.Table | None:
-    """Return the accruals that stand, as known after an audit record, or now; see `provisional`.
-
-    None while there is no ledger.
-    """
+) -> pa.Table:
+    """Return the open accruals, as known after an audit record, or now; see `provisional`."""
     ledger = Ledger(home.ledger)
-    if not ledger.exists():
-        return None
     segments = None if as_of is None else accrual_segments(ledger.audit, as_of)
     with ledger.read() as connection:
         return provisional(connection, first, last, feed, segments)

@@ -21,7 +21,7 @@ from showcost.core.engine import engine
 from showcost.core.ids import ROW_ID_SQL
 from showcost.ingest.corrections import correct_records
 from showcost.ingest.records import records_schema
-from showcost.ledger.decisions import EFFECTIVE, effective_decisions
+from showcost.ledger.decisions import effective_decisions
 from showcost.ledger.store import Ledger
 from showcost.staging import ALL, StagingStore
 from showcost.staging.assets import records_asset
@@ -56,8 +56,6 @@ def decisions_of(home: Home, feed: FeedSpec, as_of: int | None = None) -> FeedDe
     """Return what is decided about the rows of a feed, as known after an audit record, or now."""
     ledger = Ledger(home.ledger)
     none = records_schema(feed).empty_table()
-    if not ledger.exists():
-        return FeedDecisions(EFFECTIVE.empty_table(), none, none)
     with ledger.read() as connection:
         effects = effective_decisions(connection, feed.name, as_of)
     corrections = {

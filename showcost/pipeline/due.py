@@ -115,8 +115,6 @@ class _Made:
 
 def _ledger_rows(home: Home, feed: FeedSpec) -> _LedgerRows:
     ledger = Ledger(home.ledger)
-    if not ledger.exists():
-        return _LedgerRows({}, {})
     dates = home.production.dates
     rows: dict[date, int] = {}
     with ledger.read() as connection:

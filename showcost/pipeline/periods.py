@@ -28,13 +28,12 @@ def closed_periods(home: Home, as_of: int | None = None) -> tuple[ClosedPeriod, 
     """
     closed = {period.name: period for period in home.production.closed_periods}
     ledger = Ledger(home.ledger)
-    if ledger.exists():
-        with ledger.read() as connection:
-            decided = decided_periods(connection, as_of)
-        for one in decided:
-            closed.pop(one.name, None)
-            if one.closed:
-                closed[one.name] = ClosedPeriod(name=one.name, start=one.first, end=one.last)
+    with ledger.read() as connection:
+        decided = decided_periods(connection, as_of)
+    for one in decided:
+        closed.pop(one.name, None)
+        if one.closed:
+            closed[one.name] = ClosedPeriod(name=one.name, start=one.first, end=one.last)
     return tuple(closed[name] for name in sorted(closed))
 
 

@@ -113,8 +113,6 @@ def _entry_rows(home: Home, ids: Sequence[str], as_of: int | None) -> dict[str, 
     """Return the rows of the entries whose ids begin with one of these."""
     ledger = Ledger(home.ledger)
     found: dict[str, set[RowPlace]] = {}
-    if not ledger.exists():
-        return found
     with ledger.read() as connection:
         connection.register("asked", pa.table({"text": pa.array(ids, pa.string())}))
         for text, feed, delivery, record in connection.execute(
@@ -172,21 +170,19 @@ def _completed(
 ) -> list[FoundRow]:
     ledger = Ledger(home.ledger)
     entries: dict[RowPlace, list[Mapping[str, Any]]] = {}
-    effects: dict[str, Mapping[str, Any]] = {}
-    if ledger.exists():
-        places = pa.table(
-            {
-                "feed": pa.array([one.feed for one in recorded], pa.string()),
-                "delivery": pa.array([one.delivery for one in recorded], pa.string()),
-                "record": pa.array([one.record for one in recorded], pa.int64()),
-            }
-        )
-        with ledger.read() as connection:
-            connection.register("places", places)
-            for row in connection.sql(_ENTRIES, params={"as_of": as_of}).to_arrow_table().to_pylist():
-                entries.setdefault(RowPlace(row["feed"], row["delivery"], row["record"]), []).append(row)
-            decided = effective_decisions(connection, as_of=as_of)
-            effects = {row["row_id"]: row for row in decided.to_pylist()}
+    places = pa.table(
+        {
+            "feed": pa.array([one.feed for one in recorded], pa.string()),
+            "delivery": pa.array([one.delivery for one in recorded], pa.string()),
+            "record": pa.array([one.record for one in recorded], pa.int64()),
+        }
+    )
+    with ledger.read() as connection:
+        connection.register("places", places)
+        for row in connection.sql(_ENTRIES, params={"as_of": as_of}).to_arrow_table().to_pylist():
+            entries.setdefault(RowPlace(row["feed"], row["delivery"], row["record"]), []).append(row)
+        decided = effective_decisions(connection, as_of=as_of)
+        effects = {row["row_id"]: row for row in decided.to_pylist()}
     return [
         FoundRow(
             place=place,

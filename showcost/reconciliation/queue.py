@@ -224,8 +224,6 @@ _SHOWN: Final = 60
 def _history(home: Home, feed: FeedSpec, as_of: int | None) -> pa.Table:
     """Return all decisions about a feed's rows, in order."""
     ledger = Ledger(home.ledger)
-    if not ledger.exists():
-        return _NO_HISTORY.empty_table()
     with ledger.read() as connection:
         history = connection.sql(_HISTORY, params={"feed": feed.name, "as_of": as_of}).to_arrow_table()
     return history.cast(_NO_HISTORY)

@@ -112,8 +112,6 @@ def _arrival(home: Home, row: FoundRow) -> dict[str, Any]:
 
 def _decisions(home: Home, row: FoundRow, as_of: int | None) -> list[dict[str, Any]]:
     ledger = Ledger(home.ledger)
-    if not ledger.exists():
-        return []
     with ledger.read() as connection:
         found: list[dict[str, Any]] = (
             connection.sql(_DECISIONS, params={"row_id": row.row_id, "as_of": as_of})

@@ -97,10 +97,21 @@ def test_a_trigger_of_another_body_is_found(ledger: Ledger) -> None:
     assert ledger.check_schema() == ["the trigger ledger_entries_no_delete of ledger_entries was changed"]
 
 
-def test_reading_before_anything_was_posted_is_said_so(tmp_path: Path) -> None:
+def test_an_absent_ledger_reads_as_an_empty_one(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "ledger.duckdb")
-    with pytest.raises(InputError, match="there is no ledger yet"), ledger.read():
-        pass
+    with ledger.read() as connection:
+        assert schema.differences(connection) == []
+        assert connection.execute("SELECT count(*) FROM ledger_entries").fetchall() == [(0,)]
+        with pytest.raises(duckdb.TransactionException, match="read-only"):
+            connection.execute("INSERT INTO schema_version VALUES (2)")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_needs_a_ledger_says_that_there_is_none(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.duckdb")
+    for step in (ledger.require, ledger.check_schema):
+        with pytest.raises(InputError, match="there is no ledger yet"):
+            step()
     assert not ledger.exists()
 
 
