@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from showcost.values.amounts import settle_amounts
-from showcost.values.dates import settle_dates, settle_timestamps
+from showcost.values.amounts import infer_amounts
+from showcost.values.dates import infer_dates, infer_timestamps
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,23 +23,23 @@ if TYPE_CHECKING:
     Settle = Callable[[pa.ChunkedArray], object]
 
 COLUMNS: dict[str, tuple[Settle, str]] = {
-    "dates, 3,650 days": (settle_dates, "strftime(DATE '2010-01-01' + (i % 3650)::INT, '%d/%m/%Y')"),
+    "dates, 3,650 days": (infer_dates, "strftime(DATE '2010-01-01' + (i % 3650)::INT, '%d/%m/%Y')"),
     "dates with a time, all differ": (
-        settle_dates,
+        infer_dates,
         "strftime(TIMESTAMP '2010-01-01' + to_seconds(i * 200), '%Y-%m-%dT%H:%M:%S')",
     ),
     "timestamps, all differ": (
-        settle_timestamps,
+        infer_timestamps,
         "strftime(TIMESTAMP '2010-01-01' + to_seconds(i * 200), '%Y-%m-%d %H:%M:%S')",
     ),
-    "dates, all unreadable and different": (settle_dates, "'nonsense ' || i"),
-    "amounts, plain, 100,000 texts": (settle_amounts, "format('{}.{:02d}', hash(i) % 1000, i % 100)"),
+    "dates, all unreadable and different": (infer_dates, "'nonsense ' || i"),
+    "amounts, plain, 100,000 texts": (infer_amounts, "format('{}.{:02d}', hash(i) % 1000, i % 100)"),
     "amounts, grouped with a symbol, all differ": (
-        settle_amounts,
+        infer_amounts,
         "format('£{:,}.{:02d}', i * 7 + 1000, i % 100)",
     ),
     "amounts, decimal comma, all differ": (
-        settle_amounts,
+        infer_amounts,
         "replace(format('{:,}', i * 7 + 1000), ',', '.') || format(',{:02d}', i % 100)",
     ),
 }

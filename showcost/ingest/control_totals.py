@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from showcost.config.feed import normal_header
 from showcost.core.money import EXACT_DIGITS
 from showcost.readers.csv.layout import label_of
-from showcost.values.amounts import settle_amounts
+from showcost.values.amounts import infer_amounts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -69,7 +69,7 @@ def mismatch(
     if not lines or column is None:
         return f"no line with the total of {control.field}: the file may be cut short"
     texts = [cells[column] if column < len(cells) else "" for cells in lines]
-    stated = settle_amounts(pa.array(texts, pa.string()), decimal_mark=feed.decimal_mark).values.to_pylist()
+    stated = infer_amounts(pa.array(texts, pa.string()), decimal_mark=feed.decimal_mark).values.to_pylist()
     if None in stated:
         return f"the total that the file states for {control.field} is no amount"
     if not sums.whole:

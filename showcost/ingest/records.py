@@ -18,8 +18,8 @@ from showcost.core.engine import engine
 from showcost.core.hashing import SHORT
 from showcost.ingest.masking import masked_fields, names_people
 from showcost.validation.columns import Stage, arrow_schema
-from showcost.values.amounts import AmountEvidence, amount_evidence, settle_amounts
-from showcost.values.dates import DateEvidence, date_evidence, settle_dates, settle_timestamps
+from showcost.values.amounts import AmountEvidence, amount_evidence, infer_amounts
+from showcost.values.dates import DateEvidence, date_evidence, infer_dates, infer_timestamps
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -235,18 +235,18 @@ def _settle(
         case FieldType.TEXT:
             return {}, ""
         case FieldType.DATE:
-            dates = settle_dates(
+            dates = infer_dates(
                 text,
                 formats=feed.formats_of(name),
                 day_first=feed.day_first,
                 evidence=evidence.dates[name],
             )
-            return {"value": dates.values, "problem": dates.problem}, " | ".join(dates.shape)
+            return {"value": dates.values, "problem": dates.problem}, " | ".join(dates.formats)
         case FieldType.TIMESTAMP:
-            moments = settle_timestamps(text, evidence=evidence.dates[name])
-            return {"value": moments.values, "problem": moments.problem}, " | ".join(moments.shape)
+            moments = infer_timestamps(text, evidence=evidence.dates[name])
+            return {"value": moments.values, "problem": moments.problem}, " | ".join(moments.formats)
         case FieldType.AMOUNT:
-            amounts = settle_amounts(
+            amounts = infer_amounts(
                 text,
                 decimal_mark=feed.decimal_mark,
                 dash_is_zero=feed.dash_is_zero,

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from showcost.values.times import settle_times
+from showcost.values.times import parse_times
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,7 +96,7 @@ def last_day(end: date | None) -> int:
 
 def minutes_of(column: pa.ChunkedArray) -> Ints:
     """Return times of day in minutes since midnight; -1 for what is blank or no time."""
-    micros = settle_times(column).values.cast(pa.int64())
+    micros = parse_times(column).values.cast(pa.int64())
     return np.asarray(pc.fill_null(pc.divide(micros, _MICROS_A_MINUTE), -1)).astype(np.int64)
 
 

@@ -1,6 +1,6 @@
-"""From the text of a cell to a date, a time or an amount.
+"""Parsing the text of cells as dates, times and amounts.
 
-What a cell means is settled per column over the whole delivery and never guessed: a cell that can be
-read in two ways, in a column that proves neither, is left unread and says so. Which columns hold what,
-and what becomes of a row with an unread cell, is decided elsewhere.
+The meaning of a cell is inferred per column over the whole delivery and never guessed: a cell that can be
+read in two ways, in a column that proves neither, is left unread and marked "ambiguous". The meaning of the
+columns, and the fate of a row with an unread cell, are decided elsewhere.
 """

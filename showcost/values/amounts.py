@@ -1,23 +1,23 @@
-"""Columns of amounts, settled over the whole delivery.
+"""Columns of amounts, with a decimal mark inferred over the whole delivery.
 
-Read are digits with or without groups of three (by comma, point, space or apostrophe, one kind a cell), a
-decimal mark, one sign (before or after, parentheses, CR or DR) and one currency symbol or ISO code.
-`1,234` is a thousand or little more than one, as the comma groups or marks decimals. The decimal mark is
-one for the column:
+A cell may have digits with or without groups of three (by comma, point, space or apostrophe, one kind a
+cell), a decimal mark, one sign (before or after, parentheses, CR or DR) and one currency symbol or ISO code.
+`1,234` is a thousand or little more than one, depending on whether the comma groups digits or marks
+decimals. Each column has one decimal mark:
 
 - Without a hint, a cell that can be read with one mark only (`1,234.56`, `12,50`, `1,234,567`, `1234.567`,
   `0.125`) proves it for the column. With no such cell, or with such cells for both marks, nothing is
-  proven: cells that read alike either way or one way only are read, the rest is "ambiguous". A column of
-  nothing but `1.234` stays so.
+  proven: cells that read alike either way or one way only are read, the rest are "ambiguous". A column of
+  nothing but `1.234` stays ambiguous.
 - The hint `decimal_mark` decides. A cell that only the other mark can read is then "unparseable"; and
-  where every proof of the column is against the hint, what depends on it is "ambiguous", since one of the
-  two is wrong about all of the delivery.
+  where every proof of the column contradicts the hint, all cells that depend on it are "ambiguous", since
+  the hint or the proof is wrong about the whole delivery.
 
 The proof may stand in any part of a long column: `amount_evidence` gathers it from a part, evidence of
-several parts is joined with `|`, and each part is then settled by all of it.
+several parts is joined with `|`, and each part is then parsed with all of it.
 
-No digit is lost or added: `12.50` keeps both decimals. Only zeros without meaning at the front go, and the
-sign of a zero. How many decimals a currency has, and what an amount may be, is not decided here.
+No digit is lost or added: `12.50` keeps both decimals. Only leading zeros without meaning are dropped, and
+the sign of a zero. The decimals of a currency and the permitted amounts are not decided here.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from typing import Final, Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from showcost.values.column import DistinctTexts, holds
+from showcost.values.column import DistinctTexts, any_true
 from showcost.values.symbols import known_symbols
 
 DecimalMark = Literal[".", ","]
@@ -40,12 +40,12 @@ LONGEST_WHOLE, LONGEST_FRACTION = 15, 20
 
 _MINUS: Final = "\u2212-"
 _MINUS_FIRST: Final = "\u2212\u2010\u2011\u2012\u2013-"
-"""What a minus in front is written as; programs make a dash of it, but not of one that stands last."""
+"""Characters for a minus in front; programs turn it into a dash, but not one at the end."""
 _DASHES: Final = "-\u2212\u2010\u2011\u2012\u2013\u2014"
 _SPACES: Final = "[\u00a0\u2007\u2009\u202f]"
 _APOSTROPHES: Final = "[\u2018\u2019\u02bc]"
 _CELL: Final = r"^(?P<lead>[^0-9]*)(?P<body>[0-9][0-9., ']*)(?P<tail>(?:[^0-9., '][^0-9]*)?)$"
-"""Simple on purpose: what stands around the digits repeats, and is taken apart once per distinct text."""
+"""Simple on purpose: the text around the digits repeats, and is parsed once per distinct text."""
 _NEGATIVE: Final = (*_MINUS_FIRST, "()", "CR")
 _POSITIVE: Final = ("", "+", "DR")
 _SIGN_PARTS: Final = ("sign", "inner_sign", "open", "close", "end_sign")
@@ -60,8 +60,8 @@ class AmountColumn:
 
     `values` is text, a plain decimal `-?\d+(\.\d+)?`; `problem` is null, "blank", "unparseable" or
     "ambiguous", and null exactly where there is a value; `symbol` is the currency symbol or ISO code as
-    written, null where there is none or the cell is no amount. `decimal_mark` is what was settled on, null
-    where nothing settled it.
+    written, null where there is none or the cell is not an amount. `decimal_mark` is the inferred mark, null
+    where the column leaves it open.
     """
 
     values: pa.Array
@@ -72,7 +72,7 @@ class AmountColumn:
 
 @dataclass(frozen=True)
 class AmountEvidence:
-    """What cells say about their column: one can be read with a decimal point, or comma, only."""
+    """Evidence of a column's decimal mark: some cell can be read with a decimal point, or comma, only."""
 
     point: bool = False
     comma: bool = False
@@ -81,7 +81,7 @@ class AmountEvidence:
         return AmountEvidence(self.point or other.point, self.comma or other.comma)
 
     def mark(self, hint: DecimalMark | None) -> DecimalMark | None:
-        """Settle the column's decimal mark by the proofs and the hint; null when not sure."""
+        """Return the column's decimal mark from the proofs and the hint; None when not sure."""
         if hint is None:
             return None if self.point == self.comma else ("." if self.point else ",")
         against, in_favour = (self.comma, self.point) if hint == "." else (self.point, self.comma)
@@ -89,12 +89,12 @@ class AmountEvidence:
 
 
 def amount_evidence(column: pa.Array | pa.ChunkedArray, *, dash_is_zero: bool = False) -> AmountEvidence:
-    """Gather what a part of a column of amounts says about the whole of it."""
+    """Gather the evidence that a part of a column of amounts gives about the whole."""
     texts = _uniform(DistinctTexts.of(column).texts, dash_is_zero=dash_is_zero)
     return _readings(*_take_apart(texts)).evidence()
 
 
-def settle_amounts(
+def infer_amounts(
     column: pa.Array | pa.ChunkedArray,
     *,
     decimal_mark: DecimalMark | None = None,
@@ -111,8 +111,8 @@ def settle_amounts(
     cells = DistinctTexts.of(column)
     sign, symbol, body = _take_apart(_uniform(cells.texts, dash_is_zero=dash_is_zero))
     readings = _readings(sign, symbol, body)
-    seen = readings.evidence() if evidence is None else evidence
-    mark = seen.mark(decimal_mark)
+    column_evidence = readings.evidence() if evidence is None else evidence
+    mark = column_evidence.mark(decimal_mark)
     plain, ambiguous = readings.choose(mark, decimal_mark)
     values = _signed(plain, sign)
     problem = pc.if_else(ambiguous, "ambiguous", pc.if_else(pc.is_valid(values), _NO_TEXT, "unparseable"))
@@ -123,8 +123,8 @@ def settle_amounts(
 
 
 def _uniform(texts: pa.Array, *, dash_is_zero: bool) -> pa.Array:
-    """Write one kind of space and of apostrophe, and zero for a lone dash if that is what it means."""
-    if holds(pc.match_substring_regex(texts, f"{_SPACES}|{_APOSTROPHES}")):
+    """Normalise spaces and apostrophes, and turn a lone dash into zero if `dash_is_zero`."""
+    if any_true(pc.match_substring_regex(texts, f"{_SPACES}|{_APOSTROPHES}")):
         texts = pc.replace_substring_regex(texts, _SPACES, " ")
         texts = pc.replace_substring_regex(texts, _APOSTROPHES, "'")
     if dash_is_zero:
@@ -137,23 +137,23 @@ def _uniform(texts: pa.Array, *, dash_is_zero: bool) -> pa.Array:
 def _take_apart(texts: pa.Array) -> tuple[pa.Array, pa.Array, pa.Array]:
     """Return the sign ("-" or ""), the symbol ("" for none) and the digits with their marks of each text.
 
-    Where a text is no amount, the sign or the symbol is null.
+    Where a text is not an amount, the sign or the symbol is null.
     """
-    found = pc.extract_regex(texts, _CELL)
-    lead, body, tail = (pc.struct_field(found, name) for name in ("lead", "body", "tail"))
+    groups = pc.extract_regex(texts, _CELL)
+    lead, body, tail = (pc.struct_field(groups, name) for name in ("lead", "body", "tail"))
     around = DistinctTexts.of(pc.binary_join_element_wise(lead, tail, "0"))
     frame = pc.extract_regex(around.texts, _frame_pattern())
     sign, symbol = around.spread(_sign(frame)), around.spread(_symbol(frame))
     body = pc.ascii_rtrim(body, " ")
     mark = pc.struct_field(frame, "mark")
-    if holds(pc.not_equal(mark, "")):
+    if any_true(pc.not_equal(mark, "")):
         body = pc.binary_join_element_wise(around.spread(mark), body, "")
     return sign, symbol, body
 
 
 @cache
 def _symbol_pattern() -> str:
-    """Return a pattern that any known symbol matches; `_symbol` tells whether the match is known."""
+    """Return a pattern that every known symbol matches; `_symbol` tells whether the match is a known one."""
     words = (word for word in known_symbols() if re.fullmatch(r"[^\W\d_]+( [^\W\d_]+)?\.?", word))
     longest_first = sorted(words, key=lambda word: (-len(word), word))
     listed = "|".join(re.escape(word) for word in longest_first if not re.fullmatch("[A-Z]{3}", word))
@@ -162,7 +162,7 @@ def _symbol_pattern() -> str:
 
 @cache
 def _frame_pattern() -> str:
-    """Return what may stand around the digits of an amount, which are a single 0 here."""
+    """Return a pattern for the text around the digits of an amount, which are a single 0 here."""
     symbol = _symbol_pattern()
     parts = (
         rf"(?P<sign>[+{_MINUS_FIRST}])?",
@@ -179,32 +179,32 @@ def _frame_pattern() -> str:
     return f"^{' *'.join(parts)}$"
 
 
-def _sign(found: pa.Array) -> pa.Array:
+def _sign(groups: pa.Array) -> pa.Array:
     """Return "-" or "" for each cell, null where it makes no sense.
 
-    Joined, two signs or half a pair of parentheses make a text that is no sign.
+    Joined, two signs or half a pair of parentheses make a text that is not a sign.
     """
     joined = pc.utf8_upper(
-        pc.binary_join_element_wise(*(pc.struct_field(found, part) for part in _SIGN_PARTS), "")
+        pc.binary_join_element_wise(*(pc.struct_field(groups, part) for part in _SIGN_PARTS), "")
     )
     negative = pc.is_in(joined, value_set=pa.array(_NEGATIVE))
     positive = pc.is_in(joined, value_set=pa.array(_POSITIVE))
     return pc.if_else(negative, "-", pc.if_else(positive, "", _NO_TEXT))
 
 
-def _symbol(found: pa.Array) -> pa.Array:
+def _symbol(groups: pa.Array) -> pa.Array:
     """Return the symbol of each cell, empty for none, null where it is unknown or there are two.
 
-    Joined by a bar that is trimmed off at the ends, two symbols make a text that is no symbol.
+    Joined by a bar that is trimmed off at the ends, two symbols make a text that is not a symbol.
     """
-    joined = pc.binary_join_element_wise(*(pc.struct_field(found, part) for part in _SYMBOL_PARTS), "|")
+    joined = pc.binary_join_element_wise(*(pc.struct_field(groups, part) for part in _SYMBOL_PARTS), "|")
     single = pc.utf8_trim(joined, "|")
-    known = pa.array(["", *known_symbols()])
-    return pc.if_else(pc.is_in(single, value_set=known), single, _NO_TEXT)
+    symbols = pa.array(["", *known_symbols()])
+    return pc.if_else(pc.is_in(single, value_set=symbols), single, _NO_TEXT)
 
 
 def _number_pattern(mark: DecimalMark) -> str:
-    """Return what a number looks like with a decimal mark; the other mark, if there, groups digits."""
+    """Return a pattern for numbers with a decimal mark; the other mark, if present, groups digits."""
     other = "," if mark == "." else "."
     groups = "|".join(rf"(?:{re.escape(separator)}[0-9]{{3}})+" for separator in (other, " ", "'"))
     whole = rf"[0-9]+|[1-9][0-9]{{0,2}}(?:{groups})"
@@ -212,11 +212,11 @@ def _number_pattern(mark: DecimalMark) -> str:
 
 
 @dataclass(frozen=True)
-class _Readings:
-    """Bodies of digits and marks, and what is known of them.
+class _AmountReadings:
+    """Bodies of digits and marks, and the ways to read them.
 
-    Per body: whether it is a number with a decimal point, with a decimal comma, and whether which of the
-    two it is changes the number. All false for a null body.
+    Per body: whether it is a number with a decimal point, with a decimal comma, and whether the number
+    depends on the choice. All false for a null body.
     """
 
     body: pa.Array
@@ -225,7 +225,7 @@ class _Readings:
     depends: pa.Array
 
     @classmethod
-    def of(cls, body: pa.Array) -> _Readings:
+    def of(cls, body: pa.Array) -> _AmountReadings:
         point, comma, marked = (
             pc.fill_null(pc.match_substring_regex(body, pattern), False)
             for pattern in (_number_pattern("."), _number_pattern(","), "[.,]")
@@ -233,13 +233,14 @@ class _Readings:
         return cls(body, point, comma, pc.and_(pc.and_(point, comma), marked))
 
     def evidence(self) -> AmountEvidence:
-        """Return what these bodies prove of their column."""
+        """Return the evidence of these bodies about their column."""
         return AmountEvidence(
-            point=holds(pc.and_not(self.point, self.comma)), comma=holds(pc.and_not(self.comma, self.point))
+            point=any_true(pc.and_not(self.point, self.comma)),
+            comma=any_true(pc.and_not(self.comma, self.point)),
         )
 
     def choose(self, mark: DecimalMark | None, hint: DecimalMark | None) -> tuple[pa.Array, pa.Array]:
-        """Return each body as a plain decimal without sign, null if it is none; and what is ambiguous."""
+        """Return each body as a plain decimal without sign, or null, and a mask of the ambiguous ones."""
         digits = pc.replace_substring(pc.replace_substring(self.body, " ", ""), "'", "")
         with_point = pc.replace_substring(digits, ",", "")
         with_comma = pc.replace_substring(pc.replace_substring(digits, ".", ""), ",", ".")
@@ -251,15 +252,15 @@ class _Readings:
         return pc.if_else(pc.and_not(number, ambiguous), plain, _NO_TEXT), ambiguous
 
 
-def _readings(sign: pa.Array, symbol: pa.Array, body: pa.Array) -> _Readings:
+def _readings(sign: pa.Array, symbol: pa.Array, body: pa.Array) -> _AmountReadings:
     """Return the readings of the bodies whose sign and symbol make sense."""
     sound = pc.and_(pc.is_valid(sign), pc.is_valid(symbol))
-    return _Readings.of(pc.if_else(sound, body, _NO_TEXT))
+    return _AmountReadings.of(pc.if_else(sound, body, _NO_TEXT))
 
 
 def _signed(plain: pa.Array, sign: pa.Array) -> pa.Array:
-    """Write plain decimals in one way: a digit before the point, no idle zeros, no negative zero."""
-    if holds(pc.match_substring_regex(plain, r"^(?:0[0-9]|\.)")):
+    """Normalise plain decimals: a digit before the point, no leading zeros, no negative zero."""
+    if any_true(pc.match_substring_regex(plain, r"^(?:0[0-9]|\.)")):
         plain = pc.replace_substring_regex(plain, r"^\.", "0.")
         plain = pc.replace_substring_regex(plain, "^0+([0-9])", r"\1")
     size = rf"^[0-9]{{1,{LONGEST_WHOLE}}}(?:\.[0-9]{{1,{LONGEST_FRACTION}}})?$"

@@ -1,6 +1,6 @@
 """A column of text as its distinct cells: each is read once, however often it occurs.
 
-Holds only what dates and amounts share; what a text means is not known here.
+Shared by dates and amounts; the meaning of a text is decided in their modules.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 LONGEST_CELL = 64
-"""Bytes, spaces at the ends not counted: no date or amount is longer, so a longer cell is never searched."""
+"""Bytes without surrounding spaces: no date or amount is longer, so a longer cell is never searched."""
 
 _NEVER_READ = "?"
-"""Stands for a cell that is too long; no reader of this package accepts it."""
+"""Replaces a cell that is too long; no parser of this package accepts it."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class DistinctTexts:
 
     @classmethod
     def of(cls, column: pa.Array | pa.ChunkedArray) -> DistinctTexts:
-        """Take a column of any Arrow string type apart; raises TypeError for another type."""
+        """Encode a column of any Arrow string type; raises TypeError for another type."""
         chunked = column if isinstance(column, pa.ChunkedArray) else pa.chunked_array([column])
         if pa.types.is_null(chunked.type) or pa.types.is_dictionary(chunked.type):
             chunked = chunked.cast(pa.string())
@@ -44,13 +44,13 @@ class DistinctTexts:
         return cls(texts=encoded.dictionary, codes=pc.take(encoded.indices, cells.indices))
 
     def spread(self, per_text: pa.Array) -> pa.Array:
-        """Give every row what was found for its text."""
+        """Return for every row the value of its text."""
         return pc.take(per_text, self.codes)
 
 
-def holds(found: pa.Array) -> bool:
-    """Tell whether any element of a Boolean array is true; false for an empty one."""
-    return bool(pc.any(found, min_count=0).as_py())
+def any_true(flags: pa.Array) -> bool:
+    """Return whether any element of a Boolean array is true; false for an empty one."""
+    return bool(pc.any(flags, min_count=0).as_py())
 
 
 _YES: Final = pa.array(["yes", "y", "true", "1"])
@@ -60,14 +60,14 @@ _NO: Final = pa.array(["no", "n", "false", "0"])
 
 
 def is_yes(texts: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Say whether a text means yes (yes, y, true, 1); false for anything else, blank included."""
+    """Return whether a text means yes (yes, y, true, 1); false for anything else, blank included."""
     return pc.is_in(pc.utf8_lower(texts), value_set=_YES)
 
 
 def is_no(texts: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Say whether a text means no (no, n, false, 0); false for anything else, blank included."""
+    """Return whether a text means no (no, n, false, 0); false for anything else, blank included."""
     return pc.is_in(pc.utf8_lower(texts), value_set=_NO)
 
 
 BLANK: Final = "blank"
-"""The `__problem` of a cell that is not filled."""
+"""The `__problem` of an empty cell."""

@@ -1,4 +1,4 @@
-"""Currency symbols as written in cells, and the currencies that each may stand for.
+"""Currency symbols as written in cells, and the currencies that each may mean.
 
 A bare `$` or `£` is never taken for one currency: the currency of a row comes from its own field, and a
 symbol can only contradict it. Prefixed symbols (`US$`, `CA$`) come from the Unicode CLDR; the shared ones
@@ -62,7 +62,7 @@ _SHARED: Final[dict[str, str]] = {
 
 @cache
 def known_symbols() -> dict[str, frozenset[str]]:
-    """Return every symbol that is understood, with the ISO 4217 codes that it may stand for.
+    """Return every known symbol, with the ISO 4217 codes that it may mean.
 
     A currency's own code is one of its symbols.
     """
@@ -77,13 +77,13 @@ def known_symbols() -> dict[str, frozenset[str]]:
 
 
 def currencies_of(symbol: str) -> frozenset[str]:
-    """Return the ISO codes that a symbol may stand for; none for what is not a known symbol."""
+    """Return the ISO codes that a symbol may mean; none for an unknown symbol."""
     return known_symbols().get(symbol, frozenset())
 
 
 def contradicts(symbol: str, currency: str) -> bool:
-    """Tell whether a symbol cannot stand for a currency.
+    """Return whether a symbol cannot mean a currency.
 
-    Depends on nothing but its arguments, so it need be asked once per distinct pair of a column.
+    Depends on its arguments only, so callers need it once per distinct pair of a column.
     """
     return currency not in currencies_of(symbol)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from showcost.values.amounts import AmountColumn, DecimalMark, amount_evidence, settle_amounts
+from showcost.values.amounts import AmountColumn, DecimalMark, amount_evidence, infer_amounts
 
 if TYPE_CHECKING:
     from random import Random
@@ -28,12 +28,12 @@ def outcomes(column: AmountColumn) -> list[str]:
     return [problem or value for value, problem in pairs]
 
 
-def settle(*cells: str | None, mark: DecimalMark | None = None, dash_is_zero: bool = False) -> AmountColumn:
-    return settle_amounts(pa.array(cells, pa.string()), decimal_mark=mark, dash_is_zero=dash_is_zero)
+def infer(*cells: str | None, mark: DecimalMark | None = None, dash_is_zero: bool = False) -> AmountColumn:
+    return infer_amounts(pa.array(cells, pa.string()), decimal_mark=mark, dash_is_zero=dash_is_zero)
 
 
 def read(*cells: str | None, mark: DecimalMark | None = None, dash_is_zero: bool = False) -> list[str]:
-    return outcomes(settle(*cells, mark=mark, dash_is_zero=dash_is_zero))
+    return outcomes(infer(*cells, mark=mark, dash_is_zero=dash_is_zero))
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_an_amount_that_can_be_read_in_one_way_is_read(cell: str, expected: str)
     ],
 )
 def test_one_currency_symbol_is_reported_as_written(cell: str, expected: str, symbol: str | None) -> None:
-    column = settle(cell)
+    column = infer(cell)
     assert outcomes(column) == [expected]
     assert column.symbol.to_pylist() == [symbol]
 
@@ -144,41 +144,41 @@ def test_one_currency_symbol_is_reported_as_written(cell: str, expected: str, sy
     ],
 )
 def test_what_is_no_amount_is_unparseable(cell: str) -> None:
-    column = settle(cell)
+    column = infer(cell)
     assert outcomes(column) == [UNPARSEABLE]
     assert column.symbol.to_pylist() == [None]
 
 
 def test_a_null_or_blank_cell_is_blank() -> None:
     assert read(None, "", "  ", "\u00a0\t") == [BLANK] * 4
-    assert outcomes(settle_amounts(pa.chunked_array([], pa.string()))) == []
+    assert outcomes(infer_amounts(pa.chunked_array([], pa.string()))) == []
 
 
 def test_a_lone_dash_is_zero_only_where_the_feed_says_so() -> None:
-    column = settle("-", " -   ", "\u00a3 -  ", "\u2013", "--", "", dash_is_zero=True)
+    column = infer("-", " -   ", "\u00a3 -  ", "\u2013", "--", "", dash_is_zero=True)
     assert outcomes(column) == ["0", "0", "0", "0", UNPARSEABLE, BLANK]
     assert column.symbol.to_pylist() == [None, None, "\u00a3", None, None, None]
 
 
 @pytest.mark.parametrize("proof", ["1,234.56", "1,234,567", "12.5", "1234.567", "0.125", "1'234.567"])
-def test_one_provable_cell_settles_the_mark_of_the_column(proof: str) -> None:
-    column = settle("1,234", proof, "5.678", "12")
+def test_one_provable_cell_decides_the_mark_of_the_column(proof: str) -> None:
+    column = infer("1,234", proof, "5.678", "12")
     assert (outcomes(column)[0], outcomes(column)[2:]) == ("1234", ["5.678", "12"])
     assert column.decimal_mark == "."
-    other = settle(*(cell.translate(str.maketrans(",.", ".,")) for cell in ("1,234", proof, "5.678")))
+    other = infer(*(cell.translate(str.maketrans(",.", ".,")) for cell in ("1,234", proof, "5.678")))
     assert (outcomes(other), other.decimal_mark) == (outcomes(column)[:3], ",")
 
 
 @pytest.mark.parametrize("cells", [("1.234", "5.678"), ("1,234", "5,678"), ("1.234", "1,234")])
 def test_three_digits_after_a_single_mark_prove_nothing(cells: tuple[str, ...]) -> None:
-    column = settle(*cells, "\u00a31,234", "-123,456", "12", "1 234")
+    column = infer(*cells, "\u00a31,234", "-123,456", "12", "1 234")
     assert outcomes(column) == [AMBIGUOUS] * 4 + ["12", "1234"]
     assert column.symbol.to_pylist()[2] == "\u00a3"
     assert column.decimal_mark is None
 
 
 def test_contradicting_proofs_leave_the_rest_ambiguous() -> None:
-    column = settle("1,234.56", "12,50", "1,234", "1234")
+    column = infer("1,234.56", "12,50", "1,234", "1234")
     assert outcomes(column) == ["1234.56", "12.50", AMBIGUOUS, "1234"]
     assert column.decimal_mark is None
 
@@ -195,7 +195,7 @@ def test_a_hint_decides_and_what_contradicts_it_is_unparseable() -> None:
 
 
 def test_a_hint_that_every_proof_contradicts_decides_nothing() -> None:
-    column = settle("1,234.56", "1,234", "99", mark=",")
+    column = infer("1,234.56", "1,234", "99", mark=",")
     assert outcomes(column) == [UNPARSEABLE, AMBIGUOUS, "99"]
     assert column.decimal_mark is None
 
@@ -234,7 +234,7 @@ def write(amount: Decimal, separators: tuple[str, str], negative: str) -> str:
 def test_amounts_written_in_any_style_come_back_to_the_digit(
     amounts: list[Decimal], style: tuple[tuple[str, str], str]
 ) -> None:
-    column = settle_amounts(pa.array([write(amount, *style) for amount in amounts]))
+    column = infer_amounts(pa.array([write(amount, *style) for amount in amounts]))
     assert [str(value) for value in column.values.to_pylist()] == [
         str(abs(amount) if amount == 0 else amount) for amount in amounts
     ]
@@ -247,12 +247,12 @@ def test_whole_amounts_are_read_right_or_not_at_all(
     amounts: list[int], style: tuple[tuple[str, str], str]
 ) -> None:
     cells = pa.array([write(Decimal(amount), *style) for amount in amounts])
-    column = settle_amounts(cells)
+    column = infer_amounts(cells)
     for amount, value, problem in zip(
         amounts, column.values.to_pylist(), column.problem.to_pylist(), strict=True
     ):
         assert (value, problem) in [(str(amount), None), (None, AMBIGUOUS)]
-    hinted = settle_amounts(cells, decimal_mark="." if style[0][1] == "." else ",")
+    hinted = infer_amounts(cells, decimal_mark="." if style[0][1] == "." else ",")
     assert hinted.values.to_pylist() == [str(amount) for amount in amounts]
 
 
@@ -268,20 +268,20 @@ CELLS = st.one_of(
 def test_any_text_gets_one_outcome_whatever_the_order_of_rows(
     cells: list[str | None], mark: DecimalMark | None, dash_is_zero: bool, random: Random
 ) -> None:
-    found = read(*cells, mark=mark, dash_is_zero=dash_is_zero)
+    expected = read(*cells, mark=mark, dash_is_zero=dash_is_zero)
     places = list(range(len(cells)))
     random.shuffle(places)
     shuffled = pa.chunked_array([[cells[place]] for place in places], pa.string())
-    column = settle_amounts(shuffled, decimal_mark=mark, dash_is_zero=dash_is_zero)
-    assert outcomes(column) == [found[place] for place in places]
-    assert [outcome == BLANK for outcome in found] == [cell is None or not cell.strip() for cell in cells]
+    column = infer_amounts(shuffled, decimal_mark=mark, dash_is_zero=dash_is_zero)
+    assert outcomes(column) == [expected[place] for place in places]
+    assert [outcome == BLANK for outcome in expected] == [cell is None or not cell.strip() for cell in cells]
 
 
 def test_large_strings_and_dictionaries_are_columns_of_text_and_numbers_are_not() -> None:
     for kind in (pa.large_string(), pa.dictionary(pa.int32(), pa.string())):
-        assert outcomes(settle_amounts(pa.array(["12.50", None]).cast(kind))) == ["12.50", BLANK]
+        assert outcomes(infer_amounts(pa.array(["12.50", None]).cast(kind))) == ["12.50", BLANK]
     with pytest.raises(TypeError, match="expected a column of text, got int64"):
-        settle_amounts(pa.array([1]))
+        infer_amounts(pa.array([1]))
 
 
 @settings(deadline=None)
@@ -290,10 +290,12 @@ def test_large_strings_and_dictionaries_are_columns_of_text_and_numbers_are_not(
     st.integers(0, 8),
     st.sampled_from([None, ".", ","]),
 )
-def test_a_column_in_parts_is_settled_as_a_whole(cells: list[str], at: int, mark: DecimalMark | None) -> None:
-    whole = settle(*cells, mark=mark)
+def test_a_column_in_parts_is_inferred_as_a_whole(
+    cells: list[str], at: int, mark: DecimalMark | None
+) -> None:
+    whole = infer(*cells, mark=mark)
     parts = [pa.array(part, pa.string()) for part in (cells[:at], cells[at:])]
     evidence = amount_evidence(parts[0]) | amount_evidence(parts[1])
-    found = [settle_amounts(part, decimal_mark=mark, evidence=evidence) for part in parts]
-    assert [outcome for part in found for outcome in outcomes(part)] == outcomes(whole)
-    assert {part.decimal_mark for part in found} == {whole.decimal_mark}
+    inferred = [infer_amounts(part, decimal_mark=mark, evidence=evidence) for part in parts]
+    assert [outcome for part in inferred for outcome in outcomes(part)] == outcomes(whole)
+    assert {part.decimal_mark for part in inferred} == {whole.decimal_mark}

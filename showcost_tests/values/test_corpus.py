@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pytest
 
-from showcost.values.amounts import settle_amounts
-from showcost.values.dates import settle_dates
+from showcost.values.amounts import infer_amounts
+from showcost.values.dates import infer_dates
 from showcost_tests.corpus import corpus_dir
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def header_of(rows: list[list[str]]) -> int | None:
 
 def columns() -> dict[str, tuple[pa.Array, pa.Array]]:
     """Return the column of dates and the last column of amounts of each file that has them."""
-    found = {}
+    by_file = {}
     for path in sorted(corpus_dir("uk_spend").iterdir()):
         rows = records(path)
         header = header_of(rows)
@@ -75,11 +75,11 @@ def columns() -> dict[str, tuple[pa.Array, pa.Array]]:
         names = [cell.strip().lower() for cell in rows[header]]
         date = next(place for place, name in enumerate(names) if "date" in name)
         amount = max(place for place, name in enumerate(names) if name in AMOUNT_HEADERS)
-        found[path.name] = tuple(
+        by_file[path.name] = tuple(
             pa.array([row[place] for row in rows[header + 1 :] if len(row) > place], pa.string())
             for place in (date, amount)
         )
-    return found
+    return by_file
 
 
 def problems(column: pa.Array) -> dict[str, int]:
@@ -87,23 +87,23 @@ def problems(column: pa.Array) -> dict[str, int]:
 
 
 def test_dates_of_public_spending() -> None:
-    settled = {name: settle_dates(dates, day_first=True) for name, (dates, _) in columns().items()}
-    assert len(settled) == FILES_WITH_A_DATE
+    inferred = {name: infer_dates(dates, day_first=True) for name, (dates, _) in columns().items()}
+    assert len(inferred) == FILES_WITH_A_DATE
     assert {
-        name: problems(one.problem) for name, one in settled.items() if problems(one.problem)
+        name: problems(column.problem) for name, column in inferred.items() if problems(column.problem)
     } == DATE_PROBLEMS
-    assert sum(one.problem.null_count for one in settled.values()) == DATES_READ
+    assert sum(column.problem.null_count for column in inferred.values()) == DATES_READ
 
 
 def test_day_numbers_are_read_where_the_feed_names_them() -> None:
     dates, _ = columns()["CSV_GPC__25K_August_Data.csv"]
-    assert problems(settle_dates(dates, formats=("%d/%m/%Y", "excel")).problem) == {"blank": 436}
+    assert problems(infer_dates(dates, formats=("%d/%m/%Y", "excel")).problem) == {"blank": 436}
 
 
 def test_amounts_of_public_spending() -> None:
-    settled = {name: settle_amounts(amounts, dash_is_zero=True) for name, (_, amounts) in columns().items()}
+    inferred = {name: infer_amounts(amounts, dash_is_zero=True) for name, (_, amounts) in columns().items()}
     assert {
-        name: problems(one.problem) for name, one in settled.items() if problems(one.problem)
+        name: problems(column.problem) for name, column in inferred.items() if problems(column.problem)
     } == AMOUNT_PROBLEMS
-    assert {one.decimal_mark for one in settled.values()} == {".", None}
-    assert sum(one.problem.null_count for one in settled.values()) == AMOUNTS_READ
+    assert {column.decimal_mark for column in inferred.values()} == {".", None}
+    assert sum(column.problem.null_count for column in inferred.values()) == AMOUNTS_READ

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from showcost.core.errors import InputError
-from showcost.values import shapes
-from showcost.values.dates import DateColumn, DateEvidence, date_evidence, settle_dates, settle_timestamps
+from showcost.values import date_formats
+from showcost.values.dates import DateColumn, DateEvidence, date_evidence, infer_dates, infer_timestamps
 
 if TYPE_CHECKING:
     from random import Random
@@ -29,14 +29,14 @@ def outcomes(column: DateColumn) -> list[str]:
 
 
 def read(*cells: str | None, formats: tuple[str, ...] = (), day_first: bool | None = None) -> list[str]:
-    return outcomes(settle_dates(pa.array(cells, pa.string()), formats=formats, day_first=day_first))
+    return outcomes(infer_dates(pa.array(cells, pa.string()), formats=formats, day_first=day_first))
 
 
-def write(day: date, shape: shapes.Shape) -> str:
-    """Write a date in a shape, independently of the locale of the machine."""
-    if shape.format == shapes.EXCEL:
+def write(day: date, date_format: date_formats.DateFormat) -> str:
+    """Write a date in a format, independently of the locale of the machine."""
+    if date_format.format == date_formats.EXCEL:
         return str((day - date(1899, 12, 30)).days)
-    text = shape.format.replace("%b", ENGLISH[day.month - 1].title())
+    text = date_format.format.replace("%b", ENGLISH[day.month - 1].title())
     text = text.replace("%Y", f"{day.year}").replace("%y", f"{day.year % 100:02d}")
     return text.replace("%m", f"{day.month:02d}").replace("%d", f"{day.day:02d}")
 
@@ -121,19 +121,19 @@ def test_what_is_no_date_is_invalid(cell: str) -> None:
 
 def test_a_null_or_blank_cell_is_blank() -> None:
     assert read(None, "", "  ", "\u00a0\t") == [BLANK] * 4
-    assert settle_dates(pa.nulls(2)).problem.to_pylist() == [BLANK] * 2
-    assert outcomes(settle_dates(pa.chunked_array([], pa.string()))) == []
+    assert infer_dates(pa.nulls(2)).problem.to_pylist() == [BLANK] * 2
+    assert outcomes(infer_dates(pa.chunked_array([], pa.string()))) == []
 
 
-def test_one_provable_cell_settles_the_order_of_the_column() -> None:
+def test_one_provable_cell_decides_the_order_of_the_column() -> None:
     assert read("13/02/2011", "01/02/2011", "1.2.11") == ["2011-02-13", "2011-02-01", "2011-02-01"]
     assert read("02/13/2011", "01/02/2011") == ["2011-02-13", "2011-01-02"]
 
 
 def test_without_proof_or_hint_only_cells_that_read_alike_are_read() -> None:
-    column = settle_dates(pa.array(["01/02/2011", "05/05/2011", "2011-01-02"]))
+    column = infer_dates(pa.array(["01/02/2011", "05/05/2011", "2011-01-02"]))
     assert outcomes(column) == [AMBIGUOUS, "2011-05-05", "2011-01-02"]
-    assert column.shape == ("%Y-%m-%d", "%d/%m/%Y", "%m/%d/%Y")
+    assert column.formats == ("%Y-%m-%d", "%d/%m/%Y", "%m/%d/%Y")
 
 
 def test_contradicting_proofs_leave_the_rest_ambiguous() -> None:
@@ -198,35 +198,37 @@ def test_a_format_that_is_none_is_refused_in_one_sentence(format_: str) -> None:
 
 
 def test_no_name_of_a_month_stands_for_two() -> None:
-    names = shapes.month_names()
+    names = date_formats.month_names()
     assert {names[name] for name in ENGLISH} == set(range(1, 13))
     assert (names["juin"], names["juil"], names["mars"], names["mai"], names["sept"]) == (6, 7, 3, 5, 9)
 
 
-DAYS = st.dates(date(shapes.FIRST_YEAR, 1, 1), date(shapes.LAST_YEAR, 12, 31))
+DAYS = st.dates(date(date_formats.FIRST_YEAR, 1, 1), date(date_formats.LAST_YEAR, 12, 31))
 
 
-@pytest.mark.parametrize("shape", shapes.RECOGNISED, ids=lambda shape: shape.format)
+@pytest.mark.parametrize("date_format", date_formats.RECOGNISED, ids=lambda date_format: date_format.format)
 @settings(deadline=None, max_examples=30)
 @given(data=st.data())
-def test_every_shape_gives_back_the_dates_written_in_it(shape: shapes.Shape, data: st.DataObject) -> None:
-    low, high = date(shapes.FIRST_YEAR, 1, 1), date(shapes.LAST_YEAR, 12, 31)
-    if shape.two_digit_year:
+def test_every_format_gives_back_the_dates_written_in_it(
+    date_format: date_formats.DateFormat, data: st.DataObject
+) -> None:
+    low, high = date(date_formats.FIRST_YEAR, 1, 1), date(date_formats.LAST_YEAR, 12, 31)
+    if date_format.has_two_digit_year:
         low, high = date(1950, 1, 1), date(2049, 12, 31)
-    if shape.format == shapes.EXCEL:
+    if date_format.format == date_formats.EXCEL:
         low, high = date(1954, 10, 3), date(2064, 4, 8)
     days = data.draw(st.lists(st.dates(low, high), min_size=1, max_size=8))
-    column = settle_dates(pa.array([write(day, shape) for day in days]), day_first=True)
+    column = infer_dates(pa.array([write(day, date_format) for day in days]), day_first=True)
     assert column.values.to_pylist() == days
-    assert column.shape == (shape.format,)
-    named = settle_dates(pa.array([write(day, shape) for day in days]), formats=[shape.format])
+    assert column.formats == (date_format.format,)
+    named = infer_dates(pa.array([write(day, date_format) for day in days]), formats=[date_format.format])
     assert named.values.to_pylist() == days
 
 
 @settings(deadline=None)
 @given(st.lists(DAYS, min_size=1), st.sampled_from(["%d/%m/%Y", "%m/%d/%Y"]))
 def test_an_ambiguous_column_is_read_right_or_not_at_all(days: list[date], format_: str) -> None:
-    column = settle_dates(pa.array([write(day, shapes.Shape(format_, "")) for day in days]))
+    column = infer_dates(pa.array([write(day, date_formats.DateFormat(format_, "")) for day in days]))
     for day, value, problem in zip(days, column.values.to_pylist(), column.problem.to_pylist(), strict=True):
         assert (value, problem) in [(day, None), (None, AMBIGUOUS)]
     if any(day.day > 12 for day in days):
@@ -248,17 +250,17 @@ CELLS = st.one_of(
 def test_any_text_gets_one_outcome_whatever_the_order_of_rows(
     cells: list[str | None], day_first: bool | None, random: Random
 ) -> None:
-    found = read(*cells, day_first=day_first)
+    expected = read(*cells, day_first=day_first)
     places = list(range(len(cells)))
     random.shuffle(places)
     shuffled = pa.chunked_array([[cells[place]] for place in places], pa.string())
-    assert outcomes(settle_dates(shuffled, day_first=day_first)) == [found[place] for place in places]
+    assert outcomes(infer_dates(shuffled, day_first=day_first)) == [expected[place] for place in places]
     blank = [cell is None or not cell.strip() for cell in cells]
-    assert [outcome == BLANK for outcome in found] == blank
+    assert [outcome == BLANK for outcome in expected] == blank
 
 
 def stamps(*cells: str | None, day_first: bool | None = None) -> list[datetime | str]:
-    column = settle_timestamps(pa.array(cells, pa.string()), day_first=day_first)
+    column = infer_timestamps(pa.array(cells, pa.string()), day_first=day_first)
     assert column.values.type == pa.timestamp("us")
     pairs = zip(column.values.to_pylist(), column.problem.to_pylist(), strict=True)
     return [value if problem is None else problem for value, problem in pairs]
@@ -297,13 +299,13 @@ def test_timestamps_written_in_iso_come_back(moment: datetime) -> None:
     st.integers(0, 8),
     st.sampled_from([None, True, False]),
 )
-def test_a_column_in_parts_is_settled_as_a_whole(cells: list[str], at: int, day_first: bool | None) -> None:
-    whole = settle_dates(pa.array(cells, pa.string()), day_first=day_first)
+def test_a_column_in_parts_is_inferred_as_a_whole(cells: list[str], at: int, day_first: bool | None) -> None:
+    whole = infer_dates(pa.array(cells, pa.string()), day_first=day_first)
     parts = [pa.array(part, pa.string()) for part in (cells[:at], cells[at:])]
     evidence = date_evidence(parts[0]) | date_evidence(parts[1])
-    found = [settle_dates(part, day_first=day_first, evidence=evidence) for part in parts]
-    assert [outcome for part in found for outcome in outcomes(part)] == outcomes(whole)
-    assert {part.shape for part in found} == {whole.shape}
+    inferred = [infer_dates(part, day_first=day_first, evidence=evidence) for part in parts]
+    assert [outcome for part in inferred for outcome in outcomes(part)] == outcomes(whole)
+    assert {part.formats for part in inferred} == {whole.formats}
     assert evidence | DateEvidence() == evidence
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from showcost.values.times import settle_times
+from showcost.values.times import parse_times
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ from showcost.values.times import settle_times
     ],
 )
 def test_a_time_of_day_is_read(cell: str, expected: time) -> None:
-    column = settle_times(pa.array([cell]))
+    column = parse_times(pa.array([cell]))
     assert (column.values.to_pylist(), column.problem.to_pylist()) == ([expected], [None])
 
 
@@ -33,7 +33,7 @@ def test_a_time_of_day_is_read(cell: str, expected: time) -> None:
     "cell", ["24:00", "9:60", "9:05:60", "13:00 PM", "0:30 AM", "9.05", "905", "9:05Z", "9:5"]
 )
 def test_what_is_no_time_is_invalid(cell: str) -> None:
-    column = settle_times(pa.array([cell, None, " "]))
+    column = parse_times(pa.array([cell, None, " "]))
     assert column.values.to_pylist() == [None] * 3
     assert column.problem.to_pylist() == ["invalid", "blank", "blank"]
 
@@ -42,6 +42,6 @@ def test_what_is_no_time_is_invalid(cell: str) -> None:
 @given(st.lists(st.times()))
 def test_times_written_in_iso_come_back(times: list[time]) -> None:
     assert (
-        settle_times(pa.array([moment.isoformat() for moment in times], pa.string())).values.to_pylist()
+        parse_times(pa.array([moment.isoformat() for moment in times], pa.string())).values.to_pylist()
         == times
     )

@@ -1,9 +1,9 @@
-"""The shapes in which dates are written: strptime-like formats, each with the pattern that matches it.
+"""The formats in which dates are written: strptime-like, each with the pattern that matches it.
 
 Directives: `%d` `%m` (one or two digits; two where another number follows at once), `%Y` (four digits),
 `%y` (two digits: 50 to 99 are 1950 to 1999, 00 to 49 are 2000 to 2049) and `%b` or `%B` (the name of a
-month, long or short, in English, German or French). `excel` stands for a whole day number of the 1900
-date system of spreadsheets, 20000 (1954) to 60000 (2064). Which of the shapes a column has is settled in
+month, long or short, in English, German or French). `excel` is a whole day number of the 1900
+date system of spreadsheets, 20000 (1954) to 60000 (2064). The formats of a column are inferred in
 `showcost.values.dates`.
 """
 
@@ -24,12 +24,12 @@ from showcost.core.errors import InputError
 
 EXCEL: Final = "excel"
 FIRST_YEAR, LAST_YEAR = 1900, 2100
-"""A date outside these years is taken for a slip of the pen and is not read."""
+"""A date outside these years is taken for a typing error and is not read."""
 
 _PIVOT = 50
 _EXCEL_FIRST, _EXCEL_LAST = 20_000, 60_000
 _EXCEL_EPOCH = date(1899, 12, 30)
-"""Day 0 for every serial after February 1900, a month that spreadsheets hold for a leap one."""
+"""Day 0 for every serial after February 1900, which spreadsheets give 29 days."""
 
 _LOCALES = ("en", "en_GB", "de", "fr")
 _MORE_NAMES = {"mrz": 3, "maerz": 3}
@@ -46,50 +46,50 @@ _TIME_PART = re.compile(r"(?:T|,? )(?:%H:%M(?::%S(?:\.%f)?)?|%I:%M(?::%S)? ?%p)$
 
 
 @dataclass(frozen=True)
-class Shape:
+class DateFormat:
     """One way to write a date.
 
     `pattern` matches a whole cell in lower case. `other_order` is the format with day and month
-    exchanged, for the shapes in which digits alone do not tell the two apart.
+    exchanged, for the formats in which digits alone do not tell the two apart.
     """
 
     format: str
     pattern: str
-    other_order: str | None = None
+    exchanged_format: str | None = None
 
     @property
-    def two_digit_year(self) -> bool:
-        """Whether the century is not written."""
+    def has_two_digit_year(self) -> bool:
+        """Whether the format leaves out the century."""
         return "%y" in self.format
 
     def read(self, texts: pa.Array) -> tuple[pa.Array, pa.Array]:
-        """Read texts as this shape, as written and with day and month exchanged.
+        """Parse texts in this format, as written and with day and month exchanged.
 
-        Two date32 arrays, null where the text has another shape or names no day of the calendar; the
-        same array twice for a shape in which the order is not in question.
+        Two date32 arrays, null where the text has another format or names no day of the calendar; the
+        same array twice for a format in which the order is not in question.
         """
-        found = pc.extract_regex(texts, self.pattern)
+        groups = pc.extract_regex(texts, self.pattern)
         if self.format == EXCEL:
-            days = _excel_days(pc.struct_field(found, "n"))
+            days = _excel_days(pc.struct_field(groups, "n"))
             return days, days
-        year, day = self._year(found), _number(found, "d")
+        year, day = self._year(groups), _number(groups, "d")
         named = "%b" in self.format
-        month = month_numbers(pc.struct_field(found, "b")) if named else _number(found, "m")
+        month = month_numbers(pc.struct_field(groups, "b")) if named else _number(groups, "m")
         written = _days(year, month, day)
-        return written, (written if self.other_order is None else _days(year, day, month))
+        return written, (written if self.exchanged_format is None else _days(year, day, month))
 
-    def _year(self, found: pa.Array) -> pa.Array:
-        if not self.two_digit_year:
-            return _number(found, "Y")
-        short = _number(found, "y")
+    def _year(self, groups: pa.Array) -> pa.Array:
+        if not self.has_two_digit_year:
+            return _number(groups, "Y")
+        short = _number(groups, "y")
         return pc.add(short, pc.if_else(pc.less(short, _PIVOT), 2000, 1900))
 
 
-def compiled(format_: str) -> Shape:
-    """Return the shape of a format that a feed names; its order of day and month is as written.
+def parse_format(format_: str) -> DateFormat:
+    """Return a date format that a feed names; its order of day and month is as written.
 
-    A time part at the end (`%H:%M`, `%H:%M:%S`, `%I:%M %p`) is allowed and does not count: how the
-    time is written is not a question of the format. Raises InputError for anything else that is not
+    A time part at the end (`%H:%M`, `%H:%M:%S`, `%I:%M %p`) is allowed and ignored: times are parsed
+    without a format. Raises InputError for anything else that is not
     one of the directives above, and where day, month or year is missing or named twice.
     """
     if format_ == EXCEL:
@@ -101,11 +101,11 @@ def compiled(format_: str) -> Shape:
             f"date format {format_!r}: expected a day (%d), a month (%m or %b) and a year (%Y or %y),"
             f" once each, or the word {EXCEL}"
         )
-    return Shape(date_part, _pattern(date_part))
+    return DateFormat(date_part, _pattern(date_part))
 
 
 def _pattern(format_: str) -> str:
-    """Translate a format whose directives are known to be right into a pattern for RE2."""
+    """Translate a format with valid directives into a pattern for RE2."""
     fixed = re.search(r"%[dmYy]%[dmYy]", format_) is not None
     parts = []
     for directive, literal in re.findall(r"%(.)|([^%]+)", format_.replace("%B", "%b")):
@@ -117,12 +117,12 @@ def _pattern(format_: str) -> str:
     return f"^{''.join(parts)}$"
 
 
-_EXCEL: Final = Shape(EXCEL, "^(?P<n>[0-9]{5})$")
+_EXCEL: Final = DateFormat(EXCEL, "^(?P<n>[0-9]{5})$")
 
 
-def _numeric(format_: str) -> Shape:
-    """Return a shape in which digits alone do not tell the day from the month."""
-    return Shape(format_, _pattern(format_), format_.translate(str.maketrans("dm", "md")))
+def _numeric(format_: str) -> DateFormat:
+    """Return a format in which digits alone do not tell the day from the month."""
+    return DateFormat(format_, _pattern(format_), format_.translate(str.maketrans("dm", "md")))
 
 
 _YEAR_FIRST = tuple(f"%Y{mark}%m{mark}%d" for mark in ("-", "/", ".", ""))
@@ -136,24 +136,24 @@ _NAMED = (
     "%Y-%b-%d",
 )
 
-RECOGNISED: Final[tuple[Shape, ...]] = (
-    *(Shape(format_, _pattern(format_)) for format_ in _YEAR_FIRST),
+RECOGNISED: Final[tuple[DateFormat, ...]] = (
+    *(DateFormat(format_, _pattern(format_)) for format_ in _YEAR_FIRST),
     *(_numeric(format_) for format_ in _NUMERIC),
-    *(Shape(format_, _pattern(format_)) for format_ in _NAMED),
+    *(DateFormat(format_, _pattern(format_)) for format_ in _NAMED),
     _EXCEL,
 )
-"""What is read without being told; a text that has two of these shapes is the same day in both."""
+"""Formats read without a hint; a text that fits two of them is the same day in both."""
 
-SHORT_YEAR_FIRST: Final[tuple[Shape, ...]] = tuple(compiled(f"%y{mark}%m{mark}%d") for mark in "/-.")
-"""Read only when a feed names them, but their presence casts doubt on the two-digit shapes above."""
+SHORT_YEAR_FIRST: Final[tuple[DateFormat, ...]] = tuple(parse_format(f"%y{mark}%m{mark}%d") for mark in "/-.")
+"""Read only when a feed names them, but their presence casts doubt on the two-digit formats above."""
 
 NO_DAY_AT_START: Final = "^(?:00|3[2-9]|[4-9][0-9])[-/.]"
-"""Matches texts that start with a number that is a year, if anything."""
+"""Matches texts that start with a number that can only be a year."""
 
 
-def any_matches(texts: pa.Array, candidates: tuple[Shape, ...]) -> pa.Array:
-    """Tell which texts have one of the shapes, in a single search, whether or not the day exists."""
-    patterns = (re.sub(r"\?P<\w+>", "?:", shape.pattern) for shape in candidates)
+def any_matches(texts: pa.Array, candidates: tuple[DateFormat, ...]) -> pa.Array:
+    """Return which texts have one of the formats, in a single search, whether or not the day exists."""
+    patterns = (re.sub(r"\?P<\w+>", "?:", candidate.pattern) for candidate in candidates)
     return pc.match_substring_regex(texts, "|".join(patterns))
 
 
@@ -176,14 +176,14 @@ def _without_accents(text: str) -> str:
 
 
 def month_numbers(names: pa.Array) -> pa.Array:
-    """Return the number of each month named in lower case, null for what is no month."""
-    known = month_names()
-    position = pc.index_in(names, value_set=pa.array(list(known)))
-    return pc.take(pa.array(list(known.values()), pa.int32()), position)
+    """Return the number of each month named in lower case, null for any other text."""
+    numbers = month_names()
+    position = pc.index_in(names, value_set=pa.array(list(numbers)))
+    return pc.take(pa.array(list(numbers.values()), pa.int32()), position)
 
 
-def _number(found: pa.Array, group: str) -> pa.Array:
-    return pc.struct_field(found, group).cast(pa.int32())
+def _number(groups: pa.Array, group: str) -> pa.Array:
+    return pc.struct_field(groups, group).cast(pa.int32())
 
 
 def _epoch_day(year: int, month: int, day: int) -> int:
