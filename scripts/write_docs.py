@@ -1,6 +1,6 @@
-"""Write the pages of docs/ that are made from the code: `python scripts/write_docs.py`.
+"""Write the generated pages of docs/: `python scripts/write_docs.py`.
 
-A test holds the committed pages equal to what this makes.
+A test fails if a committed page differs from the output.
 """
 
 from __future__ import annotations
@@ -36,33 +36,32 @@ DOCS: Final = Path(__file__).resolve().parents[1] / "docs"
 _EFFECTS: Final = {
     Severity.ROW: "R: the row goes to quarantine",
     Severity.FILE: "F: the whole delivery goes to quarantine",
-    Severity.WARNING: "W: the row is posted with a flag",
-    Severity.PENDING: "P: the row waits and releases itself",
+    Severity.WARNING: "W: the row is posted and flagged",
+    Severity.PENDING: "P: the row is pending and is released automatically",
 }
 
 
 def reason_codes() -> str:
-    """Return the page of reason codes, from the catalogue."""
+    """Return the page of reason codes."""
     lines = [
         "# Reason codes",
         "",
-        "Made from `showcost/core/reasons.py` by `make docs`; do not edit. A code is stable and opaque, and",
-        "a retired one is never used again. Each rejected row carries, per code, the field, what was",
-        "observed, what was expected, and where the rule comes from.",
+        "Generated from `showcost/core/reasons.py` by `make docs`; do not edit. Codes are stable and opaque,",
+        "and a retired code is never reused. A rejected row carries, for each code, the field, the observed",
+        "and the expected value, and the source of the rule.",
         "",
         *(f"- {effect}" for effect in _EFFECTS.values()),
         "",
-        "A person may accept a row in spite of a reason (`showcost queue resolve ID --accept`) only where",
-        "the row can still be posted as it stands: what it says is complete, in a currency, on a date and",
-        "to an account that the ledger takes; only the vendor, a rule or a sum is in doubt. A field that is",
-        "blank or unreadable is corrected instead; a rate, a period or an account is put right where it is",
-        "kept; of two rows with one key one is discarded, or rebooked.",
+        "A row may be accepted despite a reason (`showcost queue resolve ID --accept`) only where it can be",
+        "posted unchanged: it is complete, and the ledger takes its currency, date and account; only the",
+        "vendor, a rule or a total is in doubt. Correct a blank or unreadable field instead. Fix a rate, a",
+        "period or an account where it is kept. Of two rows with the same key, discard or rebook one.",
         "",
-        "| code | | meaning | the accountant | may be accepted | in force |",
+        "| code | | meaning | the accountant | can be accepted | in force |",
         "|---|---|---|---|---|---|",
     ]
     for reason in CATALOGUE.values():
-        force = "yes" if reason.arrives_with is None else f"comes with {reason.arrives_with}"
+        force = "yes" if reason.arrives_with is None else f"planned with {reason.arrives_with}"
         waivable = "yes" if reason.waivable else ""
         cells = (reason.code, reason.severity, reason.meaning, reason.action, waivable, force)
         lines.append(f"| {' | '.join(cells)} |")
@@ -70,11 +69,11 @@ def reason_codes() -> str:
 
 
 def feed_settings() -> str:
-    """Return the page of feed settings and of the fields per record kind, from the models."""
+    """Return the page of feed settings and of the fields of each record kind."""
     lines = [
         "# Feeds: settings and fields",
         "",
-        "Made from `showcost/config/feed.py` and `record_kinds.py` by `make docs`; do not edit.",
+        "Generated from `showcost/config/feed.py` and `record_kinds.py` by `make docs`; do not edit.",
         "",
         "## Settings",
         "",
@@ -99,10 +98,10 @@ def feed_settings() -> str:
             "| field | read as | required | meaning |",
             "|---|---|---|---|",
         ]
-        for one in kind.fields:
-            required = "yes" if one.required else ""
-            personal = " (personal: never shown)" if one.personal else ""
-            lines.append(f"| `{one.name}` | {one.type} | {required} | {one.meaning}{personal} |")
+        for field in kind.fields:
+            required = "yes" if field.required else ""
+            personal = " (personal: never shown)" if field.personal else ""
+            lines.append(f"| `{field.name}` | {field.type} | {required} | {field.meaning}{personal} |")
     return "\n".join(lines) + "\n"
 
 

@@ -27,11 +27,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from showcost.audit.transitions import Kind, Of, State, States, Subject
-from showcost.core.durable import fsync_folder, make_folder, produce_aside, rename
+from showcost.core.durable import fsync_folder, make_folder, produce_temporary, rename
 from showcost.core.errors import CheckFailedError, InputError, IntegrityError
 from showcost.core.hashing import sha256_bytes, sha256_file
 from showcost.core.jsonl import NO_HASH, JsonLines, is_torn
-from showcost.core.locking import only_one
+from showcost.core.locking import exclusive_lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -137,7 +137,7 @@ class AuditLog:
         self.segments = self.folder / "segments"
         busy = f"{self.path}: others held the audit log for more than {wait_seconds:g} s; try again"
         self._lock = partial(
-            only_one, home / "locks" / "audit.lock", busy, wait_seconds=wait_seconds, poll_seconds=0.005
+            exclusive_lock, home / "locks" / "audit.lock", busy, wait_seconds=wait_seconds, poll_seconds=0.005
         )
         self._clock = clock
         self._seen = _Seen()
@@ -187,7 +187,7 @@ class AuditLog:
         def write_table(path: Path) -> None:
             pq.write_table(rows, path, compression="zstd", compression_level=1)
 
-        aside = produce_aside(self.segments / kind.value, rows if callable(rows) else write_table)
+        aside = produce_temporary(self.segments / kind.value, rows if callable(rows) else write_table)
         sha256 = sha256_file(aside)
         name = f"{kind.value}-{sha256[:_NAME_DIGITS]}.parquet"
         counted = pq.read_metadata(aside).num_rows

@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from showcost.config.feed import FeedSpec
-    from showcost.core.ids import RowPlace
+    from showcost.core.ids import RowRef
     from showcost.reconciliation.decisions import Decided
     from showcost.vendor_api.dead_letters import DeadLetter
 
@@ -362,7 +362,7 @@ def replay_rows(ids: tuple[str, ...]) -> CommandResult:
     return CommandResult(_replay_facts(outcome), lambda: _show_replay(outcome))
 
 
-def _replayed(home: Home, places: Sequence[RowPlace]) -> Replayed:
+def _replayed(home: Home, places: Sequence[RowRef]) -> Replayed:
     """Replay rows, and report it to Dagster if the data folder has an instance."""
     outcome = replay(home, places)
     if has_instance(home):

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, Field, model_validator
 
 from showcost.config.loading import ConfigModel, load_model
-from showcost.core.money import known_currencies
+from showcost.core.money import currency_codes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +24,7 @@ PRODUCTION_FILE = "production.yaml"
 
 
 def _currency(code: str) -> str:
-    if code not in known_currencies():
+    if code not in currency_codes():
         raise ValueError("an ISO 4217 currency code such as USD")
     return code
 

@@ -1,1 +1,1 @@
-"""What every layer may rely on and what itself relies on none: money, ids, hashing, reason codes, errors."""
+"""The bottom layer, which imports no other: money, ids, hashing, reason codes, errors, durable files."""

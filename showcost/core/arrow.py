@@ -1,4 +1,4 @@
-"""SQL over Arrow tables: queries see the tables that they are given, and nothing else."""
+"""SQL and text joins over Arrow tables."""
 
 from __future__ import annotations
 
@@ -11,20 +11,21 @@ from showcost.core.engine import engine
 
 
 def query(sql: str, parameters: dict[str, str] | None = None, **tables: pa.Table) -> pa.Table:
-    """Return the result of a query over tables, each known in it by the name it is handed in under."""
+    """Return the result of a query that sees only the given tables, under their keyword names."""
     with engine() as connection:
         for name, table in tables.items():
             connection.register(name, table)
         return connection.sql(sql, params=parameters).to_arrow_table()
 
 
-def joined(between: str, *parts: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
-    """Join the texts of each row that are there; null for a row that has none.
+def join_texts(between: str, *parts: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    """Join the non-null texts of each row; null for a row that has none.
 
-    Arrow's own skipping of nulls (`binary_join_element_wise` in pyarrow 26) loses the rows that have nothing
-    but nulls.
+    Arrow's null handling (`binary_join_element_wise` with `skip`, pyarrow 26) loses rows of only nulls.
     """
-    each = [pc.fill_null(pc.binary_join_element_wise(between, part, ""), "") for part in parts]
-    together = pc.binary_join_element_wise(*each, "") if len(each) > 1 else each[0]
-    given = reduce(pc.or_, [pc.is_valid(part) for part in parts])
-    return pc.if_else(given, pc.utf8_slice_codeunits(together, len(between)), pa.scalar(None, pa.string()))
+    prefixed = [pc.fill_null(pc.binary_join_element_wise(between, part, ""), "") for part in parts]
+    together = pc.binary_join_element_wise(*prefixed, "") if len(prefixed) > 1 else prefixed[0]
+    any_valid = reduce(pc.or_, [pc.is_valid(part) for part in parts])
+    return pc.if_else(
+        any_valid, pc.utf8_slice_codeunits(together, len(between)), pa.scalar(None, pa.string())
+    )

@@ -1,4 +1,4 @@
-"""Moments as they are stored."""
+"""Timestamps in the form in which the database stores them."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from datetime import UTC, datetime
 
 
 def utc_timestamp(moment: datetime) -> datetime:
-    """Return an aware moment in UTC and without a zone: what a TIMESTAMP of the database holds."""
+    """Return an aware timestamp converted to UTC, without its zone, for a TIMESTAMP column."""
     return moment.astimezone(UTC).replace(tzinfo=None)

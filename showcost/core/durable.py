@@ -1,12 +1,12 @@
-"""Files that are whole or absent: written aside, fsynced, renamed, the folder fsynced.
+"""Atomic, durable file writes: write to a temporary file, fsync, rename, fsync the folder.
 
-The only place that writes, fsyncs, renames and commits. Which files, and under which names, is decided by
-the stores. Every call that changes what is on disk goes through `System`, so that a test can make each of
-them fail, or end the process at it.
+The only module that writes, fsyncs, renames and commits; the stores decide on files and names. Every call
+that changes the disk goes through `System`, so that a test can make each call fail or kill the process at
+it.
 
-What is written may be lost until an fsync says otherwise. An fsync, or a commit, that fails says nothing:
-the bytes may be there or not, and asking again may lie. So it ends the process: FatalError is raised, and
-whoever swallows it gets it again at the next call. The next start recovers from what is really there.
+Written bytes may be lost until an fsync succeeds. After a failed fsync or commit their state is unknown, and
+a second fsync may report success for bytes that were dropped. So a failure is final for the process:
+FatalError is raised, and raised again at every later call. The next start recovers from the actual files.
 """
 
 from __future__ import annotations
@@ -26,27 +26,27 @@ if TYPE_CHECKING:
     Commit: TypeAlias = Callable[[], object]
 
     class Database(Protocol):
-        """A connection that has transactions."""
+        """A connection with transactions."""
 
         def begin(self) -> object:
-            """Begin one."""
+            """Begin a transaction."""
 
         def commit(self) -> object:
-            """Make what was done since durable."""
+            """Make the transaction durable."""
 
         def rollback(self) -> object:
-            """Undo what was done since."""
+            """Undo the transaction."""
 
 
-ASIDE_SUFFIX = ".aside"
-"""Ending of a file that is still being written; one that is found later is debris of a crash."""
+TEMPORARY_SUFFIX = ".aside"
+"""Suffix of a file that is still being written; a leftover one is debris of a crash."""
 
 
 class System:
-    """The calls that change what is on disk, one method each; a harness puts faults in their place."""
+    """The calls that change the disk, one method each; a test harness replaces them to inject faults."""
 
     def write(self, stream: BinaryIO, data: bytes, path: Path) -> None:
-        """Hand `data` to the operating system."""
+        """Pass `data` to the operating system."""
         del path
         stream.write(data)
         stream.flush()
@@ -61,15 +61,15 @@ class System:
         os.fsync(descriptor)
 
     def rename(self, source: Path, target: Path) -> None:
-        """Give a file its name, in place of what had it."""
+        """Rename a file, replacing any file of that name."""
         source.replace(target)
 
     def unlink(self, path: Path) -> None:
-        """Remove a file, if it is there."""
+        """Remove a file, if it exists."""
         path.unlink(missing_ok=True)
 
     def truncate(self, stream: BinaryIO, length: int, path: Path) -> None:
-        """Cut a file that is open for writing."""
+        """Truncate a file that is open for writing."""
         del path
         stream.truncate(length)
 
@@ -86,7 +86,7 @@ class _State:
 
 @contextmanager
 def using(system: System) -> Iterator[None]:
-    """Let `system` make the calls within a block, with a clean slate as to failures."""
+    """Route the calls within a block through `system`, with no earlier failure recorded."""
     before = _State.system, _State.failure
     _State.system, _State.failure = system, None
     try:
@@ -95,9 +95,9 @@ def using(system: System) -> Iterator[None]:
         _State.system, _State.failure = before
 
 
-def aside_name(path: Path) -> Path:
-    """Return a fresh name beside `path` under which its next content is written."""
-    return path.with_name(f"{path.name}.{uuid.uuid4().hex}{ASIDE_SUFFIX}")
+def temporary_path(path: Path) -> Path:
+    """Return a fresh name beside `path` for writing its next content."""
+    return path.with_name(f"{path.name}.{uuid.uuid4().hex}{TEMPORARY_SUFFIX}")
 
 
 def fsync_folder(folder: Path) -> None:
@@ -115,30 +115,30 @@ def fsync_file(path: Path) -> None:
 
 
 def fsync(descriptor: int, path: Path) -> None:
-    """Make the bytes of an open file durable; FatalError if that failed, and nothing may go on."""
-    refuse_after_failure()
+    """Make the bytes of an open file durable; FatalError if that fails."""
+    raise_after_failure()
     try:
         _State.system.fsync(descriptor, path)
     except OSError as error:
-        raise _fatal(path, "could not be made durable", error) from error
+        raise _fatal(path, "fsync failed", error) from error
 
 
 def commit(commit: Commit, path: Path) -> None:
-    """Commit a transaction of the database `path`; FatalError if that failed, for it may have happened."""
-    refuse_after_failure()
+    """Commit a transaction of the database `path`; FatalError if that fails, since it may have happened."""
+    raise_after_failure()
     try:
         _State.system.commit(commit, path)
     except ShowcostError:
         raise
     except Exception as error:
-        raise _fatal(path, "may or may not have committed", error) from error
+        raise _fatal(path, "the transaction may or may not have committed", error) from error
 
 
 @contextmanager
 def transaction(connection: Database, path: Path) -> Iterator[None]:
-    """Do what is in the block as one transaction of the database `path`: all of it, or nothing.
+    """Run the block as one transaction of the database `path`.
 
-    FatalError if the commit failed, for it may have happened.
+    FatalError if the commit fails, since it may have happened.
     """
     connection.begin()
     try:
@@ -150,8 +150,8 @@ def transaction(connection: Database, path: Path) -> Iterator[None]:
 
 
 def write(stream: BinaryIO, data: bytes, path: Path) -> None:
-    """Hand bytes to the operating system; StorageError if it does not take them."""
-    refuse_after_failure()
+    """Pass bytes to the operating system; StorageError if it refuses them."""
+    raise_after_failure()
     try:
         _State.system.write(stream, data, path)
     except OSError as error:
@@ -159,8 +159,8 @@ def write(stream: BinaryIO, data: bytes, path: Path) -> None:
 
 
 def truncate(stream: BinaryIO, length: int, path: Path) -> None:
-    """Cut an open file to `length` bytes; StorageError if that fails."""
-    refuse_after_failure()
+    """Truncate an open file to `length` bytes; StorageError if that fails."""
+    raise_after_failure()
     try:
         _State.system.truncate(stream, length, path)
     except OSError as error:
@@ -168,9 +168,9 @@ def truncate(stream: BinaryIO, length: int, path: Path) -> None:
 
 
 def append_at(path: Path, length: int, data: bytes) -> None:
-    """Let `data` follow the first `length` bytes of a file, durably; the file is made if it is not there.
+    """Write `data` after the first `length` bytes of a file, durably; the file is created if missing.
 
-    What is beyond them, torn off by a crash or a full disk, is cut: never left in the middle.
+    Bytes beyond `length`, left by a crash or a full disk, are cut first.
     """
     if not path.exists():
         make_folder(path.parent)
@@ -184,8 +184,8 @@ def append_at(path: Path, length: int, data: bytes) -> None:
 
 
 def rename(source: Path, target: Path) -> None:
-    """Give a file its name, in place of what had it; StorageError if that fails."""
-    refuse_after_failure()
+    """Rename a file, replacing any file of that name; StorageError if that fails."""
+    raise_after_failure()
     try:
         _State.system.rename(source, target)
     except OSError as error:
@@ -193,63 +193,63 @@ def rename(source: Path, target: Path) -> None:
 
 
 def unlink(path: Path) -> None:
-    """Remove a file, if it is there; StorageError if that fails."""
-    refuse_after_failure()
+    """Remove a file, if it exists; StorageError if that fails."""
+    raise_after_failure()
     try:
         _State.system.unlink(path)
     except OSError as error:
         raise _refused(path, error) from error
 
 
-def refuse_after_failure() -> None:
+def raise_after_failure() -> None:
     """Raise FatalError if an fsync or a commit has failed in this process."""
     if _State.failure is not None:
         raise FatalError(_State.failure)
 
 
 def replace_file(path: Path, data: bytes) -> None:
-    """Give `path` the content `data` in one step; the bytes are durable, the name is after `fsync_folder`.
+    """Replace the content of `path` atomically; the name is durable only after `fsync_folder`.
 
     Callers that write many files of a folder fsync the folder once, at the end.
     """
-    aside = aside_name(path)
+    temporary = temporary_path(path)
     try:
-        with aside.open("xb") as stream:
-            write(stream, data, aside)
-            fsync(stream.fileno(), aside)
-        rename(aside, path)
+        with temporary.open("xb") as stream:
+            write(stream, data, temporary)
+            fsync(stream.fileno(), temporary)
+        rename(temporary, path)
     except BaseException:
-        aside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 
 def write_durably(path: Path, data: bytes) -> None:
-    """Give `path` the content `data` in one step, durably, name included."""
+    """Replace the content of `path` atomically and durably."""
     replace_file(path, data)
     fsync_folder(path.parent)
 
 
-def produce_aside(path: Path, make: Callable[[Path], object]) -> Path:
-    """Let `make` write a file beside `path`, make its bytes durable and return its name, still to be given.
+def produce_temporary(path: Path, make: Callable[[Path], object]) -> Path:
+    """Let `make` write a temporary file beside `path`, make its bytes durable and return its path.
 
-    The caller renames it, or removes it when it does not want it.
+    The caller renames it or removes it.
     """
-    aside = aside_name(path)
-    refuse_after_failure()
+    temporary = temporary_path(path)
+    raise_after_failure()
     try:
         try:
-            _State.system.produce(make, aside)
+            _State.system.produce(make, temporary)
         except OSError as error:
-            raise _refused(aside, error) from error
-        fsync_file(aside)
+            raise _refused(temporary, error) from error
+        fsync_file(temporary)
     except BaseException:
-        aside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
-    return aside
+    return temporary
 
 
 def make_folder(folder: Path) -> None:
-    """Create a folder and its parents, durably: an fsynced file in a folder that is lost is lost too."""
+    """Create a folder and its parents, durably: a lost folder takes its fsynced files with it."""
     missing = []
     current = folder
     while not current.exists():
@@ -262,15 +262,15 @@ def make_folder(folder: Path) -> None:
 
 def _fatal(path: Path, what: str, error: BaseException) -> FatalError:
     _State.failure = (
-        f"{path}: it {what} ({_reason(error)}); this process writes nothing more: see to the disk, then run"
-        " the same command again, which recovers what was under way"
+        f"{path}: {what} ({_reason(error)}); this process writes nothing more: check the disk, then run the"
+        " same command again to recover"
     )
     return FatalError(_State.failure)
 
 
 def _refused(path: Path, error: OSError) -> StorageError:
     return StorageError(
-        f"{path}: it could not be written ({_reason(error)}); see to the disk, then run the command again"
+        f"{path}: write failed ({_reason(error)}); check the disk, then run the command again"
     )
 
 

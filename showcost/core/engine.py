@@ -1,7 +1,7 @@
-"""The column engine in memory: one DuckDB per process, for opening one costs more than most of its queries.
+"""In-memory DuckDB: one database per process, since opening one costs more than most queries.
 
-Each use has a connection of its own. What is made temporarily or registered on it ends with it. The database
-of `engine` has no tables; one that is opened by `shared_database` has those it was created with.
+Each use has its own connection. Temporary and registered objects end with the connection. The database of
+`engine` has no tables; one opened by `shared_database` has those that its `create` made.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ CONFIG: Final[dict[str, Any]] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
 }
-"""The configuration of every connection: within a process DuckDB refuses a second, different one."""
+"""Configuration of every connection: DuckDB refuses a second, different one within a process."""
 
 _GUARD: Final = Lock()
 _DATABASES: Final[dict[tuple[int, str], duckdb.DuckDBPyConnection]] = {}
 
 
-# Before the interpreter goes: what is open beyond that, the library reports as a leak.
+# Close before the interpreter exits, or the library reports a leak.
 atexit.register(_DATABASES.clear)
 
 
 @contextmanager
 def engine() -> Iterator[duckdb.DuckDBPyConnection]:
-    """Give a connection for the time of a block."""
+    """Yield a connection for the block."""
     with shared_database("engine") as connection:
         yield connection
 
@@ -43,9 +43,9 @@ def engine() -> Iterator[duckdb.DuckDBPyConnection]:
 def shared_database(
     name: str, create: Callable[[duckdb.DuckDBPyConnection], object] | None = None
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Give a connection to the process's in-memory database of that name, made by `create` on first use."""
+    """Yield a connection to the process's in-memory database of that name, made by `create` on first use."""
     with _GUARD:
-        # By process: a database that was opened before a fork is of no use after it.
+        # Keyed by process: a database opened before a fork cannot be used after it.
         key = (os.getpid(), name)
         database = _DATABASES.get(key)
         if database is None:
@@ -68,9 +68,9 @@ def view_files(
     union_by_name: bool = False,
     filename: bool = False,
 ) -> None:
-    """Let Parquet files, at least one, be read under a name, on this connection only.
+    """Create a temporary view over one or more Parquet files, on this connection only.
 
-    The options are those of `read_parquet`. The relations of the library would make a lasting view.
+    The options are those of `read_parquet`. The relation API of DuckDB would create a permanent view.
     """
     listed = ", ".join("'" + str(path).replace("'", "''") + "'" for path in paths)
     connection.execute(

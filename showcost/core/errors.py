@@ -1,7 +1,7 @@
-"""The errors that reach a person: one sentence, an exit status, never a traceback.
+"""Errors shown to the user: one sentence, an exit status, never a traceback.
 
-Bad *rows* are not errors; they are outcomes with a reason code (`showcost.core.reasons`). What is
-raised here ends the command or the step.
+They end the command or the step. Bad *rows* are not errors but outcomes with a reason code
+(`showcost.core.reasons`).
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ class ShowcostError(Exception):
 
 
 class InputError(ShowcostError):
-    """Wrong usage or input: a file, an option or a value that the user can put right."""
+    """Wrong usage or input: a file, an option or a value that the user can correct."""
 
 
 class ConfigError(InputError):
     """A configuration file that cannot be used.
 
-    The sentence names the file, the key and what was expected there.
+    The sentence names the file, the key and the expected value.
     """
 
     def __init__(self, file: Path | str, key: str, expected: str, found: object = None) -> None:
@@ -37,31 +37,31 @@ class ConfigError(InputError):
 
 
 class CheckFailedError(ShowcostError):
-    """A check or verification did not hold."""
+    """A check or verification failed."""
 
     exit_status: ClassVar[int] = 1
 
 
 class StoreBusyError(ShowcostError):
-    """Another process held the ledger or a store for longer than the bounded wait."""
+    """Another process locked the ledger or a store for longer than the bounded wait."""
 
     exit_status: ClassVar[int] = 1
 
 
 class IntegrityError(CheckFailedError):
-    """Stored bytes are not the bytes that were recorded: stop, never go on with them."""
+    """Stored bytes differ from the recorded bytes and must not be used."""
 
 
 class StorageError(ShowcostError):
-    """The disk did not take what was to be written; nothing was acknowledged, the same command goes on."""
+    """A write failed before anything was acknowledged; running the command again continues."""
 
     exit_status: ClassVar[int] = 1
 
 
 class FatalError(ShowcostError):
-    """An fsync or a commit failed: nobody knows what is on the disk, and the process must end.
+    """An fsync or a commit failed: the state of the disk is unknown, and the process must end.
 
-    `showcost.core.durable` raises it again at every later call, so that swallowing it gains nothing.
+    `showcost.core.durable` raises it again at every later call, so catching it does not help.
     """
 
     exit_status: ClassVar[int] = 1

@@ -1,7 +1,7 @@
 """Hashes over bytes, files and framed values.
 
-A framed value cannot be confused with another: `("ab", "c")` and `("a", "bc")` differ. Canonical rows
-of tables are hashed by the modules that own the tables, on top of these.
+Framing keeps values apart: `("ab", "c")` and `("a", "bc")` hash differently. The modules that own tables
+hash their canonical rows with these functions.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def sha256_file(path: Path) -> str:
 
 
 def framed(values: Iterable[str | int | None]) -> bytes:
-    """Return values as one JSON array without spaces: the frame over which ids and digests are built."""
+    """Return values as one JSON array without spaces, the input of ids and digests."""
     return json.dumps(list(values), ensure_ascii=False, separators=(",", ":")).encode()
 
 

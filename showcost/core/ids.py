@@ -1,4 +1,4 @@
-"""Deterministic ids: the same content gets the same id on every machine, in every order of work."""
+"""Deterministic ids: the same content has the same id on every machine, in any processing order."""
 
 from __future__ import annotations
 
@@ -8,17 +8,16 @@ from showcost.core.hashing import SHORT, sha256_framed
 
 
 def entry_id(production: str, feed: str, row_key: str, component: str, version: str = "posting") -> str:
-    """Return the id of a ledger entry: 32 hex digits over what the entry *is*, not when it was made.
+    """Return the id of a ledger entry: 32 hex digits over its content, independent of time.
 
-    `component` is the part of the row that the entry carries (net, tax, gross, benefit, fee, deposit);
-    `version` is `posting` for a first posting and `reversal` for what negates it; of a later generation n
-    of the key they are `posting n` and `reversal n`.
+    `component` is the part of the row in this entry (net, tax, gross, benefit, fee, deposit). `version` is
+    `posting` or `reversal` for the first revision of a key, `posting n` or `reversal n` for revision n.
     """
     return sha256_framed([production, feed, row_key, component, version])[:SHORT]
 
 
-class RowPlace(NamedTuple):
-    """Where a row was delivered."""
+class RowRef(NamedTuple):
+    """The place of a row: feed, delivery and record number."""
 
     feed: str
     delivery: str
@@ -26,12 +25,12 @@ class RowPlace(NamedTuple):
 
     @property
     def row_id(self) -> str:
-        """The id of the row in the queue."""
+        """The row's id in the queue."""
         return row_id(self.feed, self.delivery, self.record)
 
 
 def row_id(feed: str, delivery: str, record: int) -> str:
-    """Return the id of a row in the queue: 32 hex digits over where it came from."""
+    """Return the id of a row in the queue: 32 hex digits over its place."""
     return sha256_framed([feed, delivery, record])[:SHORT]
 
 

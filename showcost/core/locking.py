@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def only_one(path: Path, busy: str, *, wait_seconds: float, poll_seconds: float = 0.05) -> Iterator[None]:
-    """Hold the lock file `path` within the block; StoreBusyError, which says `busy`, after the wait."""
+def exclusive_lock(
+    path: Path, busy: str, *, wait_seconds: float, poll_seconds: float = 0.05
+) -> Iterator[None]:
+    """Hold the lock file `path` within the block; StoreBusyError with the text `busy` after the wait."""
     make_folder(path.parent)
     lock = FileLock(path, timeout=wait_seconds, poll_interval=poll_seconds)
     try:

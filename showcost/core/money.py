@@ -1,7 +1,7 @@
 """Currencies and exact rounding.
 
-Amounts are `decimal.Decimal` in Python and DECIMAL in the database; no float comes near them. Minor
-units are those of ISO 4217; where a currency is no longer in its list, those of the Unicode CLDR (babel).
+Amounts are `decimal.Decimal` in Python and DECIMAL in the database, never a float. Minor units are those of
+ISO 4217; for a withdrawn currency, those of the Unicode CLDR (babel).
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ EXACT_DIGITS = 60
 
 
 @cache
-def known_currencies() -> frozenset[str]:
-    """Return the three-letter codes of all currencies of ISO 4217, and of CLDR, which has past ones too."""
+def currency_codes() -> frozenset[str]:
+    """Return the three-letter codes of all currencies in ISO 4217 or CLDR, withdrawn ones included."""
     return frozenset(get_global("all_currencies")) | _exponents().keys()
 
 
@@ -30,12 +30,12 @@ def known_currencies() -> frozenset[str]:
 def minor_units(currency: str) -> int:
     """Return the number of decimals of a currency's minor unit (JPY 0, USD 2, BHD 3).
 
-    CLDR tells what people write, which for dinars of Serbia or lek of Albania is no decimals, where ISO 4217
-    has two: an invoice over 1,200.50 RSD is no error.
+    ISO 4217 comes first, because CLDR follows everyday use: it has no decimals for the Serbian dinar or the
+    Albanian lek, where ISO 4217 has two and an invoice over 1,200.50 RSD is valid.
 
-    Raises KeyError for a code that is no currency.
+    Raises KeyError for an unknown currency code.
     """
-    if currency not in known_currencies():
+    if currency not in currency_codes():
         raise KeyError(currency)
     listed = _exponents().get(currency)
     return int(get_currency_precision(currency)) if listed is None else listed
@@ -43,7 +43,7 @@ def minor_units(currency: str) -> int:
 
 @cache
 def _exponents() -> dict[str, int | None]:
-    return {each.code: each.exponent for each in Currency}
+    return {currency.code: currency.exponent for currency in Currency}
 
 
 def round_half_away(value: Decimal, decimals: int) -> Decimal:
@@ -54,5 +54,5 @@ def round_half_away(value: Decimal, decimals: int) -> Decimal:
 
 
 def readable_amount(amount: Decimal) -> str:
-    """Return an amount with thousands set apart, and without idle decimals beyond the second."""
+    """Return an amount with thousands separators and two decimals, four where it has more."""
     return f"{amount:,.4f}".removesuffix("00")

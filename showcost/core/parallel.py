@@ -1,4 +1,4 @@
-"""Work on rows spread over the cores: numpy and Arrow let other threads run while they calculate."""
+"""Parallel work on row batches in threads: numpy and Arrow release the interpreter lock."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 _WorkT = TypeVar("_WorkT")
-_DoneT = TypeVar("_DoneT")
+_ResultT = TypeVar("_ResultT")
 
-PART: Final = 100_000
-"""Rows that are worked on at once, about: few enough that their columns stay near the processor."""
+BATCH_ROWS: Final = 100_000
+"""Rows per batch: few enough that their columns stay in the processor cache."""
 
 
-def on_all_cores(work: Callable[[_WorkT], _DoneT], parts: Sequence[_WorkT]) -> list[_DoneT]:
-    """Return what the work makes of each part, in their order."""
+def map_parallel(work: Callable[[_WorkT], _ResultT], batches: Sequence[_WorkT]) -> list[_ResultT]:
+    """Return the result of `work` for each batch, in order."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return list(pool.map(work, parts))
+        return list(pool.map(work, batches))

@@ -1,7 +1,6 @@
-"""The catalogue of reason codes: the one place from which checks, reports, docs and UI texts are made.
+"""The catalogue of reason codes, the single source for checks, reports, docs and UI texts.
 
-Codes are stable and opaque; a retired code is never reused. What raises a code lives with the rule,
-not here.
+Codes are stable and opaque; a retired code is never reused. The rule that raises a code lives elsewhere.
 """
 
 from __future__ import annotations
@@ -12,26 +11,26 @@ from typing import Final
 
 
 class Severity(StrEnum):
-    """What happens to that which carries the code."""
+    """The effect of a reason code."""
 
     ROW = "R"
     """The row goes to quarantine."""
     FILE = "F"
     """The whole delivery goes to quarantine."""
     WARNING = "W"
-    """The row is posted with a flag."""
+    """The row is posted and flagged."""
     PENDING = "P"
-    """The row waits and releases itself."""
+    """The row is pending and is released automatically."""
 
 
 @dataclass(frozen=True)
 class Reason:
     """One reason code.
 
-    `code` is the stable id, `meaning` says what is wrong, `action` what the accountant does about it,
-    `arrives_with` names the part of showcost that raises it when that part is not yet in force. `waivable`
-    says whether a person may accept a row in spite of it: only where the row can still be posted as it is, to
-    an account of the chart, at a pinned rate, in an open period.
+    `code` is the stable id, `meaning` the fault, `action` what the accountant does about it. `arrives_with`
+    names the future part of showcost that will raise a reserved code. A row may be accepted despite a
+    `waivable` code: only where it can still be posted unchanged, to an account in the chart, at a pinned
+    rate, in an open period.
     """
 
     code: str
@@ -53,56 +52,68 @@ _ORDERS = "purchase orders"
 CATALOGUE: Final[dict[str, Reason]] = {
     reason.code: reason
     for reason in (
-        Reason("SC-FIL-001", _F, "undecodable or wrong format", "asks for a re-export"),
-        Reason("SC-FIL-002", _F, "header missing or ambiguous", "confirms the mapping"),
-        Reason("SC-FIL-003", _F, "control total mismatch", "asks the sender for the total"),
-        Reason("SC-ROW-001", _R, "ragged row", "fixes delimiter or quote"),
-        Reason("SC-ROW-002", _R, "required field blank", "completes it"),
-        Reason("SC-ROW-003", _R, "a personal identifier in the row", "asks for pseudonyms"),
-        Reason("SC-ROW-004", _R, "bytes that are no text", "asks for the row again"),
-        Reason("SC-DAT-001", _R, "date invalid or ambiguous", "confirms day/month order"),
-        Reason("SC-DAT-002", _R, "outside the production's dates", "checks the show code"),
-        Reason("SC-AMT-001", _R, "amount unparseable", "corrects it"),
-        Reason("SC-AMT-002", _R, "too many minor units", "corrects it"),
-        Reason("SC-AMT-003", _R, "net + tax is not gross", "queries the vendor", waivable=True),
-        Reason("SC-CUR-001", _R, "unsupported currency", "corrects or sets it up"),
-        Reason("SC-CUR-002", _R, "symbol contradicts the code", "confirms the currency", waivable=True),
-        Reason("SC-FX-001", _P, "rate not yet published", "nothing: it releases itself"),
-        Reason("SC-FX-002", _R, "no rate within 4 days", "loads a rate set"),
-        Reason("SC-FX-003", _R, "the pinned rate set's hash changed", "stops and escalates"),
-        Reason("SC-COA-001", _R, "account unknown", "recodes or adds the account"),
-        Reason("SC-COA-002", _R, "account closed", "recodes", waivable=True),
-        Reason("SC-MAP-001", _R, "cost code and union category conflict", "recodes", waivable=True),
+        Reason("SC-FIL-001", _F, "file unreadable or in the wrong format", "requests a new export"),
+        Reason("SC-FIL-002", _F, "header missing or ambiguous", "confirms the column mapping"),
+        Reason("SC-FIL-003", _F, "control total mismatch", "asks the sender for the correct total"),
+        Reason("SC-ROW-001", _R, "wrong number of fields", "fixes the delimiter or quoting"),
+        Reason("SC-ROW-002", _R, "required field blank", "fills it in"),
+        Reason("SC-ROW-003", _R, "national identifier in the row", "requests pseudonyms"),
+        Reason("SC-ROW-004", _R, "invalid characters", "requests the row again"),
+        Reason("SC-DAT-001", _R, "date invalid or ambiguous", "confirms the order of day and month"),
+        Reason("SC-DAT-002", _R, "date outside the production's dates", "checks the show code"),
+        Reason("SC-AMT-001", _R, "amount unreadable", "corrects it"),
+        Reason("SC-AMT-002", _R, "too many decimals for the currency", "corrects it"),
+        Reason("SC-AMT-003", _R, "net + tax does not equal gross", "queries the vendor", waivable=True),
+        Reason("SC-CUR-001", _R, "unsupported currency", "corrects it or sets up the currency"),
+        Reason(
+            "SC-CUR-002",
+            _R,
+            "currency symbol contradicts the currency code",
+            "confirms the currency",
+            waivable=True,
+        ),
+        Reason("SC-FX-001", _P, "rate not yet published", "does nothing: released automatically"),
+        Reason("SC-FX-002", _R, "no rate within 4 days", "imports rates"),
+        Reason("SC-FX-003", _R, "hash of the pinned rates changed", "stops and escalates"),
+        Reason("SC-COA-001", _R, "account unknown", "recodes the row or adds the account"),
+        Reason("SC-COA-002", _R, "account closed", "recodes the row", waivable=True),
+        Reason("SC-MAP-001", _R, "account and union category conflict", "recodes the row", waivable=True),
         Reason(
             "SC-MAP-002",
             _R,
-            "occupation code is not of that local",
+            "occupation code not covered by the local",
             "checks the deal memo",
             waivable=True,
         ),
-        Reason("SC-VEN-001", _R, "tax id missing", "obtains W-9 or VAT number", waivable=True),
-        Reason("SC-VEN-002", _R, "tax id fails its check digit", "verifies", waivable=True),
-        Reason("SC-DUP-001", _R, "vendor + invoice + line already posted", "discards"),
-        Reason("SC-DUP-002", _R, "same key, different content", "books a correction"),
-        Reason("SC-PO-001", _W, "exceeds the purchase order", "approves the overage", _ORDERS),
-        Reason("SC-PER-001", _R, "accounting period closed", "re-dates or reopens"),
-        Reason("SC-PMT-001", _R, "permit ends before it starts", "corrects", waivable=True),
-        Reason("SC-PMT-002", _R, "deposit coded as a cost", "recodes", waivable=True),
-        Reason("SC-PAY-001", _R, "below scale", "returns to payroll", waivable=True),
-        Reason("SC-PAY-002", _R, "overtime split wrong", "returns", waivable=True),
-        Reason("SC-PAY-003", _R, "meal penalty short", "returns", waivable=True),
-        Reason("SC-PAY-004", _R, "minimum call not met", "returns", waivable=True),
-        Reason("SC-PAY-005", _W, "turnaround invaded and unpaid", "checks the wrap sheet"),
-        Reason("SC-PAY-006", _R, "gross is not the sum of its components", "returns", waivable=True),
-        Reason("SC-PAY-007", _W, "benefit rate or ceiling", "checks the plan"),
+        Reason("SC-VEN-001", _R, "tax id missing", "obtains the W-9 or VAT number", waivable=True),
+        Reason("SC-VEN-002", _R, "tax id fails its check digit", "verifies the tax id", waivable=True),
+        Reason("SC-DUP-001", _R, "vendor, invoice and line already posted", "discards the row"),
+        Reason("SC-DUP-002", _R, "same key with different content", "books a correction"),
+        Reason("SC-PO-001", _W, "exceeds the purchase order", "approves the excess", _ORDERS),
+        Reason("SC-PER-001", _R, "accounting period closed", "changes the date or reopens the period"),
+        Reason("SC-PMT-001", _R, "permit ends before it starts", "corrects the dates", waivable=True),
+        Reason("SC-PMT-002", _R, "deposit coded as a cost", "recodes the deposit", waivable=True),
+        Reason("SC-PAY-001", _R, "pay below scale", "returns to payroll", waivable=True),
+        Reason("SC-PAY-002", _R, "overtime split wrong", "returns to payroll", waivable=True),
+        Reason("SC-PAY-003", _R, "meal penalty underpaid", "returns to payroll", waivable=True),
+        Reason("SC-PAY-004", _R, "minimum call not paid", "returns to payroll", waivable=True),
+        Reason("SC-PAY-005", _W, "turnaround violated and unpaid", "checks the wrap sheet"),
+        Reason(
+            "SC-PAY-006",
+            _R,
+            "gross does not equal the sum of its components",
+            "returns to payroll",
+            waivable=True,
+        ),
+        Reason("SC-PAY-007", _W, "benefit rate or ceiling wrong", "checks the plan"),
         Reason("SC-PAY-008", _R, "no agreement in force", "sets the agreement", waivable=True),
-        Reason("SC-PAY-009", _W, "rule of low certainty", "reviews by hand"),
-        Reason("SC-COR-001", _R, "discarded or withdrawn by a person", "nothing, or reopens it"),
-        Reason("SC-API-001", _P, "feed exhausted its retries; payload kept", "replays"),
+        Reason("SC-PAY-009", _W, "rule of low certainty", "reviews manually"),
+        Reason("SC-COR-001", _R, "discarded or reversed by a person", "does nothing, or undoes the decision"),
+        Reason("SC-API-001", _P, "page unavailable after all retries", "retries the pull"),
     )
 }
 
 
 def in_force() -> tuple[Reason, ...]:
-    """Return the reasons that some rule raises today, in catalogue order."""
+    """Return the reasons that current rules raise, in catalogue order."""
     return tuple(reason for reason in CATALOGUE.values() if reason.arrives_with is None)

@@ -17,7 +17,7 @@ import pyarrow as pa
 from showcost.config.record_kinds import FieldType
 from showcost.core.errors import InputError
 from showcost.core.hashing import SHORT, sha256_framed
-from showcost.core.personal import masked_text
+from showcost.core.national_ids import masked_text
 from showcost.ingest.masking import names_people
 from showcost.ingest.records import key_bases, records_schema
 from showcost.values.column import BLANK

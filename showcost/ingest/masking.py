@@ -2,7 +2,7 @@
 
 A payroll delivery's bytes are kept as they came, and can be encrypted and shredded. Whatever is derived from
 them, records, hashes, keys and texts that are shown, has a mark in place of such a number
-(`showcost.core.personal`), so that no later stage can repeat it, or a hash of it. Reading the bytes again
+(`showcost.core.national_ids`), so that no later stage can repeat it, or a hash of it. Reading the bytes again
 gives the same records: the mark depends on the text alone.
 """
 
@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from showcost.config.feed import normal_header
 from showcost.config.record_kinds import PAYROLL
-from showcost.core.personal import NUMBER, masked, masked_text
+from showcost.core.national_ids import ID_MARK, masked, masked_text
 from showcost.readers.export import as_read
 
 if TYPE_CHECKING:
@@ -68,8 +68,8 @@ def masked_fields(feed: FeedSpec, columns: Mapping[str, Column]) -> dict[str, Co
     raw = masked(columns["raw"], names_person=True)
     if differ:
         # A format may write a cell in other signs than it means: then nothing of the raw text is kept.
-        unmarked = pc.invert(pc.match_substring(raw, NUMBER))
-        raw = pc.if_else(pc.and_(reduce(pc.or_, differ), unmarked), NUMBER, raw)
+        unmarked = pc.invert(pc.match_substring(raw, ID_MARK))
+        raw = pc.if_else(pc.and_(reduce(pc.or_, differ), unmarked), ID_MARK, raw)
     return found | {"raw": raw}
 
 

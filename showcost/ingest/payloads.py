@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from showcost.core.durable import (
-    aside_name,
     fsync,
     fsync_folder,
     make_folder,
     rename,
+    temporary_path,
     unlink,
     write,
     write_durably,
@@ -74,7 +74,7 @@ class PayloadStore:
         """
         make_folder(self._folder)
         cipher = Cipher.from_environment()
-        aside = aside_name(self._folder / "incoming")
+        aside = temporary_path(self._folder / "incoming")
         digest, size = hashlib.sha256(), 0
         try:
             with aside.open("xb") as writer:

@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from showcost.core.jsonl import JsonLines
-from showcost.core.locking import only_one
+from showcost.core.locking import exclusive_lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,7 +60,7 @@ class Register:
             entry="an arrival",
             restore="restore the register from a copy",
             forget=self._forget,
-            lock=partial(only_one, locks / "register.lock", busy, wait_seconds=_WAIT_SECONDS),
+            lock=partial(exclusive_lock, locks / "register.lock", busy, wait_seconds=_WAIT_SECONDS),
         )
         self._arrivals: list[Arrival] = []
         self._delivered: set[tuple[str, str]] = set()

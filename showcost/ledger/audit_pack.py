@@ -16,7 +16,7 @@ import json
 from datetime import date
 from typing import TYPE_CHECKING, Final
 
-from showcost.core.durable import fsync_folder, make_folder, produce_aside, rename, write_durably
+from showcost.core.durable import fsync_folder, make_folder, produce_temporary, rename, write_durably
 from showcost.core.errors import InputError
 from showcost.ledger.digest import CANONICAL_LINE, digest
 from showcost.ledger.schema import ENTRY_COLUMNS
@@ -78,7 +78,7 @@ def _csv(path: Path, header: Iterable[str], rows: Iterable[Iterable[object]]) ->
 
 
 def _produce(path: Path, make: Callable[[Path], object]) -> None:
-    rename(produce_aside(path, make), path)
+    rename(produce_temporary(path, make), path)
     fsync_folder(path.parent)
 
 

@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from showcost.audit.transitions import Kind, Of, parse
-from showcost.core.durable import refuse_after_failure
+from showcost.core.durable import raise_after_failure
 from showcost.core.errors import IntegrityError
 from showcost.ledger import accruals as provisional
 from showcost.ledger import decisions, periods
@@ -46,7 +46,7 @@ def writing(ledger: Ledger) -> Iterator[duckdb.DuckDBPyConnection]:
 
     Raises IntegrityError, saying what to do, when something is found that no crash can explain.
     """
-    refuse_after_failure()
+    raise_after_failure()
     with ledger.write() as connection:
         recover(ledger, connection)
         yield connection

@@ -16,10 +16,10 @@ import duckdb
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from showcost.audit.log import AuditLog
-from showcost.core.durable import ASIDE_SUFFIX, fsync_folder, produce_aside, rename
+from showcost.core.durable import TEMPORARY_SUFFIX, fsync_folder, produce_temporary, rename
 from showcost.core.engine import CONFIG, shared_database
 from showcost.core.errors import InputError, IntegrityError, StoreBusyError
-from showcost.core.locking import only_one
+from showcost.core.locking import exclusive_lock
 from showcost.ledger import schema
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class Ledger:
     @contextmanager
     def _only_writer(self) -> Iterator[None]:
         path = self._locks / f"{self.path.name}.lock"
-        with only_one(path, self._busy, wait_seconds=self._wait_seconds, poll_seconds=_FIRST_PAUSE):
+        with exclusive_lock(path, self._busy, wait_seconds=self._wait_seconds, poll_seconds=_FIRST_PAUSE):
             yield
 
     def _let_writers_first(self) -> None:
@@ -120,9 +120,9 @@ class Ledger:
             raise IntegrityError(
                 f"{log}: this log has lost its ledger {self.path.name}; restore both from a copy"
             )
-        for debris in self.path.parent.glob(f"{self.path.name}.*{ASIDE_SUFFIX}*"):
+        for debris in self.path.parent.glob(f"{self.path.name}.*{TEMPORARY_SUFFIX}*"):
             debris.unlink()
-        aside = produce_aside(self.path, _create)
+        aside = produce_temporary(self.path, _create)
         rename(aside, self.path)
         fsync_folder(self.path.parent)
 

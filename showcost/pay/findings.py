@@ -24,7 +24,7 @@ from showcost.config.agreements.kinds import (
 )
 from showcost.core.arrow import query
 from showcost.core.hashing import SHORT
-from showcost.core.parallel import PART, on_all_cores
+from showcost.core.parallel import BATCH_ROWS, map_parallel
 from showcost.pay.employees import Share
 from showcost.pay.frame import BASES, read_frame
 from showcost.pay.judge import BY_HAND, OF_A_WHOLE_DAY
@@ -87,7 +87,7 @@ class Found:
     cause: Ints | None = None
 
 
-def findings(judge: PayJudge, cells: pa.Table, valid: pa.Table, part: int = PART) -> pa.Table:
+def findings(judge: PayJudge, cells: pa.Table, valid: pa.Table, part: int = BATCH_ROWS) -> pa.Table:
     """Return what the pay rules find in valid payroll rows, with the columns of `FINDINGS`.
 
     `valid` has all rows that may be neighbours: a week before and after the rows in question, and for
@@ -96,7 +96,7 @@ def findings(judge: PayJudge, cells: pa.Table, valid: pa.Table, part: int = PART
     rows that are worked on at once.
     """
     whole = Share.of_all(cells, valid)
-    parts = on_all_cores(lambda rows: _found_of(judge, whole.take(rows)), whole.by_employee(part))
+    parts = map_parallel(lambda rows: _found_of(judge, whole.take(rows)), whole.by_employee(part))
     return query(_ID_SQL, found=pa.concat_tables(parts)).select(FINDINGS.names).cast(FINDINGS)
 
 

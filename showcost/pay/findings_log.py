@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 from showcost.core.hashing import sha256_framed
 from showcost.core.jsonl import NO_HASH, JsonLines
-from showcost.core.locking import only_one
+from showcost.core.locking import exclusive_lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -85,7 +85,7 @@ class FindingsStore:
         self._path = home / "pay_findings" / "findings.jsonl"
         busy = f"another process has been writing pay findings for {_WAIT_SECONDS} s; try again"
         lock = home / "locks" / "pay_findings.lock"
-        self._lock = partial(only_one, lock, busy, wait_seconds=_WAIT_SECONDS)
+        self._lock = partial(exclusive_lock, lock, busy, wait_seconds=_WAIT_SECONDS)
 
     def lines(self) -> list[Line]:
         """Return all lines in order; IntegrityError for one that is not bound to the one before it.

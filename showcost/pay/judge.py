@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from showcost.config.agreements.loading import names_of, normal
 from showcost.config.chart import UnionCategory
-from showcost.core.parallel import PART, on_all_cores
+from showcost.core.parallel import BATCH_ROWS, map_parallel
 from showcost.pay.frame import Frame, read_frame
 from showcost.pay.hours import judge_hours, judge_minimum
 from showcost.pay.locals import judge_local
@@ -219,8 +219,10 @@ CHECKS: Final = (
 
 def judged_columns(judge: PayJudge, cells: pa.Table) -> dict[str, pa.ChunkedArray]:
     """Return a Boolean column per check, named as in `CHECKS`, and the terms that each row was judged by."""
-    starts = range(0, max(cells.num_rows, 1), PART)
-    parts = on_all_cores(lambda start: _judged(judge, cells.slice(start, PART).combine_chunks()), starts)
+    starts = range(0, max(cells.num_rows, 1), BATCH_ROWS)
+    parts = map_parallel(
+        lambda start: _judged(judge, cells.slice(start, BATCH_ROWS).combine_chunks()), starts
+    )
     return {name: pa.chunked_array([part[name] for part in parts]) for name in parts[0]}
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from showcost.core.arrow import joined
+from showcost.core.arrow import join_texts
 from showcost.pay.numbers import Bools, Ints, per_distinct
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class Verdict:
 
 def joined_text(between: str, *parts: pa.Array) -> pa.Array:
     """Join texts of each row, passing over nulls; empty where there are none."""
-    return pc.fill_null(joined(between, *parts), "")
+    return pc.fill_null(join_texts(between, *parts), "")
 
 
 def told(*parts: pa.Array | str) -> pa.Array:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from showcost.core.ids import RowPlace
+from showcost.core.ids import RowRef
 from showcost.ledger.decisions import Decision, DecisionKind, record_decisions
 from showcost.ledger.queries import posted_keys
 from showcost.ledger.recovery import writing
@@ -64,9 +64,9 @@ class _Contest:
             for row in rivals(home, feed, keys, corrected).select(names).to_pylist():
                 self._rows.setdefault(row["row_key"], []).append(row)
         self._holders: dict[str, Mapping[str, Any]] = {}
-        self._passed: set[RowPlace] = set()
+        self._passed: set[RowRef] = set()
 
-    def next_rows(self) -> dict[RowPlace, str]:
+    def next_rows(self) -> dict[RowRef, str]:
         """Return the next row of each key that a posted one holds, with its key; empty at the end."""
         if not self._rows:
             return {}
@@ -74,10 +74,10 @@ class _Contest:
             posted = posted_keys(connection, self._feed.name, pa.array(self._rows, pa.string())).to_pylist()
         self._holders = {one["row_key"]: one for one in posted}
         closed = closed_periods(self._home)
-        turn: dict[RowPlace, str] = {}
+        turn: dict[RowRef, str] = {}
         for key, holder in self._holders.items():
             for row in self._after(key, holder, closed):
-                place = RowPlace(self._feed.name, row["delivery"], row["record"])
+                place = RowRef(self._feed.name, row["delivery"], row["record"])
                 if place not in self._passed:
                     turn[place] = key
                     break
@@ -96,7 +96,7 @@ class _Contest:
             return []
         return rows[place + 1 :]
 
-    def judged(self, turn: Mapping[RowPlace, str]) -> dict[RowPlace, str]:
+    def judged(self, turn: Mapping[RowRef, str]) -> dict[RowRef, str]:
         """Return the rows, with their keys, that nothing but the conflict keeps out.
 
         The others had their turn.
@@ -108,7 +108,7 @@ class _Contest:
         pin_known(self._home, days)
         held = validate_rows(self._home, self._feed, rows, days, decisions=decisions).quarantine
         codes = {
-            RowPlace(self._feed.name, row["delivery"], row["record"]): row["codes"]
+            RowRef(self._feed.name, row["delivery"], row["record"]): row["codes"]
             for row in held.select(["delivery", "record", "codes"]).to_pylist()
         }
         eligible = [place for place in turn if codes.get(place) == [CONFLICT]]
@@ -118,13 +118,13 @@ class _Contest:
                 del self._rows[turn[place]]
         return {place: turn[place] for place in eligible if turn[place] in self._rows}
 
-    def rebook(self, rows: Mapping[RowPlace, str]) -> dict[date, int]:
+    def rebook(self, rows: Mapping[RowRef, str]) -> dict[date, int]:
         """Withdraw the holders, prefer these rows, replay both; return the entries per date."""
         decisions: list[Decision] = []
-        replayed: list[RowPlace] = []
+        replayed: list[RowRef] = []
         for place, key in rows.items():
             holder = self._holders[key]
-            former = RowPlace(self._feed.name, holder["delivery"], holder["record"])
+            former = RowRef(self._feed.name, holder["delivery"], holder["record"])
             decisions += [
                 Decision(*former, DecisionKind.WITHDRAW),
                 Decision(*place, DecisionKind.PREFER),

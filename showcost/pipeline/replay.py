@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from showcost.config.feeds import choose_feed, load_feeds
-from showcost.core.ids import RowPlace
+from showcost.core.ids import RowRef
 from showcost.ledger.entries import terms_of
 from showcost.ledger.posting import post
 from showcost.ledger.store import Ledger
@@ -54,7 +54,7 @@ REPLAY_RUN: Final = "replay"
 class ReplayedRow:
     """What came of a row: `disposition` is `valid` (and so posted) or that of the quarantine."""
 
-    place: RowPlace
+    place: RowRef
     partition: str
     disposition: str
     codes: tuple[str, ...]
@@ -74,9 +74,9 @@ class Replayed:
         return sum(self.appended_on.values())
 
 
-def replay(home: Home, places: Iterable[RowPlace]) -> Replayed:
+def replay(home: Home, places: Iterable[RowRef]) -> Replayed:
     """Judge rows anew, put them where they belong now, and post those that are valid."""
-    by_feed: dict[str, set[RowPlace]] = {}
+    by_feed: dict[str, set[RowRef]] = {}
     for place in places:
         by_feed.setdefault(place.feed, set()).add(place)
     feeds = load_feeds(home.production.code)
@@ -103,7 +103,7 @@ class Preview:
     components: tuple[tuple[str, str, Decimal, str], ...]
 
 
-def preview(home: Home, place: RowPlace) -> Preview:
+def preview(home: Home, place: RowRef) -> Preview:
     """Return what a replay of a row would come to; nothing is recorded, staged or posted."""
     one = _FeedReplay(home, choose_feed(load_feeds(home.production.code), place.feed), [place])
     valid, held = one.validated()
@@ -119,7 +119,7 @@ def preview(home: Home, place: RowPlace) -> Preview:
 class _FeedReplay:
     """The replay of rows of one feed."""
 
-    def __init__(self, home: Home, feed: FeedSpec, places: Sequence[RowPlace]) -> None:
+    def __init__(self, home: Home, feed: FeedSpec, places: Sequence[RowRef]) -> None:
         self._home, self._feed, self._places = home, feed, places
         self._store = StagingStore(home.path)
         self._decisions: FeedDecisions = decisions_of(home, feed)
@@ -296,7 +296,7 @@ def _rows(feed: str, valid: pa.Table, held: pa.Table) -> list[ReplayedRow]:
     return sorted(
         (
             ReplayedRow(
-                RowPlace(feed, row["delivery"], row["record"]),
+                RowRef(feed, row["delivery"], row["record"]),
                 row["transaction_date"].isoformat() if row["transaction_date"] is not None else ALL,
                 disposition,
                 tuple(codes),

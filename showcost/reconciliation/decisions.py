@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from showcost.config.feeds import choose_feed, load_feeds
 from showcost.core.errors import InputError
-from showcost.core.ids import RowPlace
+from showcost.core.ids import RowRef
 from showcost.core.reasons import CATALOGUE, Severity
 from showcost.ingest.corrections import check_correction
 from showcost.ledger.decisions import Decision, DecisionKind, record_decisions
@@ -38,7 +38,7 @@ class Decided:
     """What was decided: the number of its audit record, and the rows to be replayed for it."""
 
     seq: int
-    places: tuple[RowPlace, ...]
+    places: tuple[RowRef, ...]
 
 
 def correct(
@@ -165,12 +165,12 @@ def _record(home: Home, decisions: Sequence[tuple[FoundRow, Decision]], who: str
 
 def _holders(home: Home, rows: Sequence[FoundRow]) -> dict[tuple[str, str | None], FoundRow]:
     """Return the rows that are posted under the keys of rows, by feed and key."""
-    places: dict[tuple[str, str | None], RowPlace] = {}
+    places: dict[tuple[str, str | None], RowRef] = {}
     with Ledger(home.ledger).read() as connection:
         for feed in sorted({row.place.feed for row in rows}):
             keys = pa.array([row.row_key for row in rows if row.place.feed == feed], pa.string())
             for one in posted_keys(connection, feed, keys).to_pylist():
-                places[feed, one["row_key"]] = RowPlace(feed, one["delivery"], one["record"])
+                places[feed, one["row_key"]] = RowRef(feed, one["delivery"], one["record"])
     found = {row.place: row for row in rows_at(home, list(places.values()))}
     return {key: found[place] for key, place in places.items()}
 

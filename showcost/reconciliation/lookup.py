@@ -12,7 +12,7 @@ from showcost.audit.log import AuditLog
 from showcost.config.feeds import load_feeds
 from showcost.core.engine import engine
 from showcost.core.errors import InputError
-from showcost.core.ids import ROW_ID_SQL, RowPlace
+from showcost.core.ids import ROW_ID_SQL, RowRef
 from showcost.ledger.active_entries import known_entries
 from showcost.ledger.decisions import effective_decisions
 from showcost.ledger.store import Ledger
@@ -38,7 +38,7 @@ class FoundRow:
     its row of `decisions.EFFECTIVE`, if anything is decided, and `fields` what was corrected.
     """
 
-    place: RowPlace
+    place: RowRef
     row_key: str | None
     day: date | None
     disposition: str
@@ -89,7 +89,7 @@ def find_rows(home: Home, ids: Sequence[str], as_of: int | None = None) -> list[
     check_ids(ids)
     entries = _entry_rows(home, ids, as_of)
     recorded = _recorded(home, ids, [place for found in entries.values() for place in found], as_of)
-    chosen: dict[RowPlace, None] = {}
+    chosen: dict[RowRef, None] = {}
     for text in ids:
         places = set(entries.get(text, ())) | {place for place in recorded if place.row_id.startswith(text)}
         if len(places) != 1:
@@ -100,7 +100,7 @@ def find_rows(home: Home, ids: Sequence[str], as_of: int | None = None) -> list[
     return _completed(home, {place: recorded[place] for place in chosen}, as_of)
 
 
-def rows_at(home: Home, places: Sequence[RowPlace]) -> list[FoundRow]:
+def rows_at(home: Home, places: Sequence[RowRef]) -> list[FoundRow]:
     """Return rows by where they were delivered, in the order given; InputError for one never validated."""
     recorded = _recorded(home, [], places)
     for place in places:
@@ -109,17 +109,17 @@ def rows_at(home: Home, places: Sequence[RowPlace]) -> list[FoundRow]:
     return _completed(home, {place: recorded[place] for place in places})
 
 
-def _entry_rows(home: Home, ids: Sequence[str], as_of: int | None) -> dict[str, set[RowPlace]]:
+def _entry_rows(home: Home, ids: Sequence[str], as_of: int | None) -> dict[str, set[RowRef]]:
     """Return the rows of the entries whose ids begin with one of these."""
     ledger = Ledger(home.ledger)
-    found: dict[str, set[RowPlace]] = {}
+    found: dict[str, set[RowRef]] = {}
     with ledger.read() as connection:
         connection.register("asked", pa.table({"text": pa.array(ids, pa.string())}))
         for text, feed, delivery, record in connection.execute(
             f"SELECT DISTINCT text, feed, delivery, record FROM {known_entries(as_of)}"  # noqa: S608 - no values
             " JOIN asked ON starts_with(entry_id, text)"
         ).fetchall():
-            found.setdefault(text, set()).add(RowPlace(feed, delivery, record))
+            found.setdefault(text, set()).add(RowRef(feed, delivery, record))
     return found
 
 
@@ -132,10 +132,10 @@ WHERE EXISTS (FROM asked WHERE starts_with(row_id, text))
 
 
 def _recorded(
-    home: Home, ids: Sequence[str], named: Sequence[RowPlace], as_of: int | None = None
-) -> dict[RowPlace, Mapping[str, Any]]:
+    home: Home, ids: Sequence[str], named: Sequence[RowRef], as_of: int | None = None
+) -> dict[RowRef, Mapping[str, Any]]:
     """Return what the audit log says of the rows with these ids or places."""
-    found: dict[RowPlace, Mapping[str, Any]] = {}
+    found: dict[RowRef, Mapping[str, Any]] = {}
     logs = outcome_logs(AuditLog(home.path), as_of)
     places = pa.table(
         {
@@ -152,7 +152,7 @@ def _recorded(
             connection.register("asked", pa.table({"text": pa.array(ids, pa.string())}))
             connection.register("named", places)
             for row in connection.sql(_RECORDED, params={"feed": feed.name}).to_arrow_table().to_pylist():
-                found[RowPlace(feed.name, row["delivery"], row["record"])] = row
+                found[RowRef(feed.name, row["delivery"], row["record"])] = row
     return found
 
 
@@ -166,10 +166,10 @@ ORDER BY batches.seq, generation, component, entry_id
 
 
 def _completed(
-    home: Home, recorded: Mapping[RowPlace, Mapping[str, Any]], as_of: int | None = None
+    home: Home, recorded: Mapping[RowRef, Mapping[str, Any]], as_of: int | None = None
 ) -> list[FoundRow]:
     ledger = Ledger(home.ledger)
-    entries: dict[RowPlace, list[Mapping[str, Any]]] = {}
+    entries: dict[RowRef, list[Mapping[str, Any]]] = {}
     places = pa.table(
         {
             "feed": pa.array([one.feed for one in recorded], pa.string()),
@@ -180,7 +180,7 @@ def _completed(
     with ledger.read() as connection:
         connection.register("places", places)
         for row in connection.sql(_ENTRIES, params={"as_of": as_of}).to_arrow_table().to_pylist():
-            entries.setdefault(RowPlace(row["feed"], row["delivery"], row["record"]), []).append(row)
+            entries.setdefault(RowRef(row["feed"], row["delivery"], row["record"]), []).append(row)
         decided = effective_decisions(connection, as_of=as_of)
         effects = {row["row_id"]: row for row in decided.to_pylist()}
     return [

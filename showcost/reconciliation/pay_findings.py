@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from showcost.config.record_kinds import PAYROLL
 from showcost.core.errors import InputError
-from showcost.core.ids import RowPlace
+from showcost.core.ids import RowRef
 from showcost.pay.findings_log import FindingsStore
 from showcost.reconciliation.decisions import stated
 from showcost.reconciliation.lookup import check_ids
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from showcost.pay.findings_log import Finding, Line
 
 
-def place_of(finding: Finding) -> RowPlace:
+def place_of(finding: Finding) -> RowRef:
     """Return the place of the row that a finding is about."""
-    return RowPlace(finding.feed, finding.delivery, finding.record)
+    return RowRef(finding.feed, finding.delivery, finding.record)
 
 
 def standing_findings(home: Home, feeds: Sequence[FeedSpec], at: datetime | None = None) -> list[Finding]:
@@ -94,7 +94,7 @@ def is_chosen(one: Finding, code: str | None, first: date | None, last: date | N
     return (code is None or one.code == code) and (first or date.min) <= day <= (last or date.max)
 
 
-def findings_about(home: Home, place: RowPlace, at: datetime | None = None) -> list[Finding]:
+def findings_about(home: Home, place: RowRef, at: datetime | None = None) -> list[Finding]:
     """Return the findings about one row that wait for a look, as known at a moment, or now."""
     return [one for one in FindingsStore(home.path).current(place.feed, at=at) if place_of(one) == place]
 

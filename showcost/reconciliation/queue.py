@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from showcost.audit.log import AuditLog
 from showcost.config.record_kinds import PRIMARY_AMOUNT
 from showcost.core.engine import engine
-from showcost.core.ids import ROW_ID_SQL, RowPlace
+from showcost.core.ids import ROW_ID_SQL, RowRef
 from showcost.ingest.register import Register
 from showcost.ledger.queries import standing_rows
 from showcost.ledger.store import Ledger
@@ -63,7 +63,7 @@ class QueueRow:
     """A row of the queue. `amount` is the one of its own account, where it can be read, in `currency`."""
 
     row_id: str
-    place: RowPlace
+    place: RowRef
     arrival: int
     received_at: datetime
     day: date | None
@@ -179,7 +179,7 @@ def _feed_rows(home: Home, feed: FeedSpec, log: OutcomeLog, as_of: int | None) -
         rows.append(
             QueueRow(
                 row_id=row["row_id"],
-                place=RowPlace(feed.name, row["delivery"], row["record"]),
+                place=RowRef(feed.name, row["delivery"], row["record"]),
                 arrival=arrival.number,
                 received_at=datetime.fromisoformat(arrival.received_at).astimezone(UTC),
                 day=row["transaction_date"],

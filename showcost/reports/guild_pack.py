@@ -31,7 +31,7 @@ from showcost.config.record_kinds import PAYROLL
 from showcost.core.durable import make_folder, write_durably
 from showcost.core.errors import InputError
 from showcost.core.hashing import sha256_bytes, sha256_framed
-from showcost.core.personal import masked_text
+from showcost.core.national_ids import masked_text
 from showcost.pay.applied import APPLIED, applied
 from showcost.pay.findings import findings
 from showcost.pay.findings_log import FindingsStore

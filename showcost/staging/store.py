@@ -20,17 +20,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from showcost.core.durable import (
-    ASIDE_SUFFIX,
+    TEMPORARY_SUFFIX,
     fsync_folder,
     make_folder,
-    produce_aside,
+    produce_temporary,
     rename,
     replace_file,
     unlink,
 )
 from showcost.core.errors import InputError, IntegrityError
 from showcost.core.hashing import sha256_bytes, sha256_file, sha256_framed
-from showcost.core.locking import only_one
+from showcost.core.locking import exclusive_lock
 from showcost.staging.parquet import write_parquet
 from showcost.staging.parts import Inputs, Part, check_asset, check_partition
 
@@ -177,7 +177,7 @@ class StagingStore:
     def _writing(self, asset: str) -> Iterator[None]:
         busy = f"staging of {asset}: another process was writing for more than {self._wait_seconds:g} s"
         path = self._locks / f"staging.{asset.replace('/', '.')}.lock"
-        with only_one(path, busy, wait_seconds=self._wait_seconds):
+        with exclusive_lock(path, busy, wait_seconds=self._wait_seconds):
             yield
 
 
@@ -222,7 +222,7 @@ def _write_stream(folder: Path, partition: str, reader: pa.RecordBatchReader) ->
         nonlocal rows
         rows = write_parquet(reader, aside, compression_level=_COMPRESSION_LEVEL)
 
-    aside = produce_aside(folder / partition, make)
+    aside = produce_temporary(folder / partition, make)
     path, sha256 = _data_path(folder, partition, sha256_file(aside))
     rename(aside, path)
     return rows, path, sha256
@@ -256,7 +256,7 @@ def _sweep(folder: Path, staged: Sequence[Staged]) -> None:
     for path in folder.iterdir():
         partition = path.name.split(".", 1)[0]
         superseded = path.suffix == ".parquet" and keep.get(partition, path.name) != path.name
-        if superseded or path.name.endswith(ASIDE_SUFFIX):
+        if superseded or path.name.endswith(TEMPORARY_SUFFIX):
             unlink(path)
 
 

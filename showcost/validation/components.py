@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from showcost.config.record_kinds import _DERIVED, _PRIMARY_NAME, PRIMARY_AMOUNT, SECONDARY, Secondary
-from showcost.core.arrow import joined
+from showcost.core.arrow import join_texts
 from showcost.validation.columns import COMPONENT, ZERO
 from showcost.values.column import is_no
 
@@ -40,7 +40,7 @@ def secondary_account(cells: pa.Table, reference: Reference, part: Secondary) ->
 def derived_columns(cells: pa.Table, kind: RecordKind) -> dict[str, pa.ChunkedArray]:
     """Return the posting columns that are no field of the record kind."""
     return {
-        name: joined(" ", *(cells.column(field) for field in fields))
+        name: join_texts(" ", *(cells.column(field) for field in fields))
         if len(fields) > 1
         else cells.column(fields[0])
         for name, fields in _DERIVED[kind.name].items()

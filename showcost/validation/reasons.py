@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from showcost.core.arrow import query
-from showcost.core.personal import MASKED, masked
+from showcost.core.national_ids import MASKED_CELL, masked
 from showcost.validation.decisions import WITHHELD
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def shown(texts: pa.ChunkedArray, feed: FeedSpec, field: str) -> pa.ChunkedArray
     """Return cells as they may be shown: masked if personal (blank ones stay blank), else shortened."""
     filled = pc.fill_null(texts, "")
     if feed.kind.by_name[field].personal:
-        return pc.if_else(pc.equal(pc.utf8_trim_whitespace(filled), ""), "", MASKED)
+        return pc.if_else(pc.equal(pc.utf8_trim_whitespace(filled), ""), "", MASKED_CELL)
     return pc.utf8_slice_codeunits(masked(filled), 0, SHOWN)
 
 

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from showcost.config.agreements import packaged
 from showcost.config.record_kinds import PAYROLL
 from showcost.core.errors import IntegrityError
-from showcost.core.money import known_currencies, minor_units
+from showcost.core.money import currency_codes, minor_units
 from showcost.pay import PayJudge, judged_columns
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class Reference:
 
 def look_up(cells: pa.Table, reference: Reference) -> pa.Table:
     """Return the cells with what the reference says about each row; see the module."""
-    known = pa.array(sorted(known_currencies()), pa.string())
+    known = pa.array(sorted(currency_codes()), pa.string())
     units = pa.array([minor_units(code) for code in known.to_pylist()], pa.int32())
     account = cells.column("account")
     added = {

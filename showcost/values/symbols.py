@@ -12,7 +12,7 @@ from typing import Final
 
 from babel import Locale
 
-from showcost.core.money import known_currencies
+from showcost.core.money import currency_codes
 
 _SHARED: Final[dict[str, str]] = {
     "$": "ARS AUD BBD BMD BND BSD BZD CAD CLP COP CUP DOP FJD GYD HKD JMD KYD LRD MXN NAD NZD SBD SGD SRD"
@@ -68,12 +68,12 @@ def known_symbols() -> dict[str, frozenset[str]]:
     """
     meaning = {symbol: frozenset(codes.split()) for symbol, codes in _SHARED.items()}
     for code, symbol in Locale.parse("en").currency_symbols.items():
-        if code in known_currencies():
+        if code in currency_codes():
             spaced = symbol.replace("\u202f", " ")
             meaning[spaced] = meaning.get(spaced, frozenset()) | {code}
     for symbol in [symbol for symbol in meaning if symbol.isalpha() and not symbol.isupper()]:
         meaning[f"{symbol}."] = meaning[symbol]
-    return meaning | {code: frozenset({code}) for code in known_currencies()}
+    return meaning | {code: frozenset({code}) for code in currency_codes()}
 
 
 def currencies_of(symbol: str) -> frozenset[str]:

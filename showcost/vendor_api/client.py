@@ -22,7 +22,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_ran
 
 from showcost.config.api import base_url
 from showcost.core.errors import InputError
-from showcost.core.personal import MASKED
+from showcost.core.national_ids import MASKED_CELL
 from showcost.vendor_api import telemetry
 from showcost.vendor_api.failures import Received, RequestFailedError, Trouble, trouble_of_status
 from showcost.vendor_api.guard import CheckedTransport, check_url, resolve
@@ -162,18 +162,18 @@ class Vendor:
         """Return a request as it may be kept: the token masked."""
         headers = self._headers()
         if self.api.auth is not None:
-            headers[self.api.auth.header] = MASKED
+            headers[self.api.auth.header] = MASKED_CELL
         return {"method": "GET", "url": self.masked(str(url)), "headers": headers}
 
     def masked(self, text: str) -> str:
         """Return text without the token, should the vendor have repeated it."""
-        return text.replace(self._token, MASKED) if self._token else text
+        return text.replace(self._token, MASKED_CELL) if self._token else text
 
     def masked_received(self, received: Received) -> Received:
         """Return what had arrived without the token."""
         headers = {name: self.masked(value) for name, value in received.headers.items()}
         token = self._token
-        body = received.body.replace(token.encode(), MASKED.encode()) if token else received.body
+        body = received.body.replace(token.encode(), MASKED_CELL.encode()) if token else received.body
         return Received(received.status, headers, body)
 
     async def repeated(self, attempt: Callable[[], Awaitable[Done]]) -> Done:

@@ -15,7 +15,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Final
 
 from showcost.core.jsonl import JsonLines
-from showcost.core.locking import only_one
+from showcost.core.locking import exclusive_lock
 from showcost.vendor_api.windows import Window
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def only_pull(locks: Path, feed: str) -> Iterator[None]:
     What a pull writes to (journal, dead letters) is to be read within, or another's lines would be cut off.
     """
     busy = f"another process is pulling {feed}; try again"
-    with only_one(locks / f"pull_{feed}.lock", busy, wait_seconds=_WAIT_SECONDS):
+    with exclusive_lock(locks / f"pull_{feed}.lock", busy, wait_seconds=_WAIT_SECONDS):
         yield
 
 

@@ -177,7 +177,7 @@ def test_a_file_is_parsed_as_its_feed_would_take_it(
     assert ended.status == 0
     assert len(ended.out.splitlines()) == 9
     assert "6 would be posted" in ended.err
-    assert "1 would be rejected: SC-AMT-001 (amount unparseable)" in ended.err
+    assert "1 would be rejected: SC-AMT-001 (amount unreadable)" in ended.err
     found = [json.loads(line) for line in rejects.read_text(encoding="utf-8").splitlines()]
     assert [(one["record"], one["code"]) for one in found] == [(6, "SC-AMT-001"), (9, "SC-DAT-001")]
     payload = file.read_bytes()

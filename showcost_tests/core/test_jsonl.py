@@ -13,7 +13,7 @@ from showcost.core.durable import System, using
 from showcost.core.errors import IntegrityError, StorageError
 from showcost.core.hashing import sha256_framed
 from showcost.core.jsonl import NO_HASH, JsonLines, Position, is_torn
-from showcost.core.locking import only_one
+from showcost.core.locking import exclusive_lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -151,7 +151,7 @@ def test_writers_that_share_a_lock_see_and_keep_each_others_lines(tmp_path: Path
     path = tmp_path / "file"
 
     def write() -> None:
-        lock = partial(only_one, tmp_path / "lock", "busy", wait_seconds=60)
+        lock = partial(exclusive_lock, tmp_path / "lock", "busy", wait_seconds=60)
         file = JsonLines(path, number_of, entry="a number", restore="restore it", lock=lock)
         for _ in range(10):
             with file.writing():

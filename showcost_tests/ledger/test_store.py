@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import duckdb
 import pytest
 
-from showcost.core.durable import ASIDE_SUFFIX
+from showcost.core.durable import TEMPORARY_SUFFIX
 from showcost.core.errors import InputError, IntegrityError, StoreBusyError
 from showcost.ledger import schema
 from showcost.ledger.store import CONFIG, Ledger
@@ -170,12 +170,12 @@ def test_killed_while_it_is_made_leaves_no_ledger_and_the_next_writer_makes_it(t
     process.join()
     assert process.exitcode == -signal.SIGKILL
     assert not path.exists()
-    debris = list(tmp_path.glob(f"*{ASIDE_SUFFIX}*"))
+    debris = list(tmp_path.glob(f"*{TEMPORARY_SUFFIX}*"))
     assert debris
     ledger = Ledger(path)
     ledger.create()
     assert ledger.check_schema() == []
-    assert not list(tmp_path.glob(f"*{ASIDE_SUFFIX}*"))
+    assert not list(tmp_path.glob(f"*{TEMPORARY_SUFFIX}*"))
 
 
 def _post_share(path: Path, barrier: Barrier, share: int, shares: int) -> None:

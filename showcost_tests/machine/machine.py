@@ -24,7 +24,7 @@ from showcost.config.feeds import load_feeds
 from showcost.config.home import Home, open_home
 from showcost.core.durable import System, using
 from showcost.core.engine import CONFIG
-from showcost.core.ids import RowPlace
+from showcost.core.ids import RowRef
 from showcost.ingest.landing import land
 from showcost.ingest.register import Register
 from showcost.ledger.decisions import Decision, DecisionKind, record_decisions
@@ -260,7 +260,7 @@ class Machine(RuleBasedStateMachine):
     @rule(chosen=st.lists(picks, min_size=1, max_size=3))
     def replay(self, chosen: list[int]) -> None:
         rows = [self._row(pick) for pick in chosen]
-        found = replay(self.home, [RowPlace(FEED, self._delivery(row), row.record) for row in rows])
+        found = replay(self.home, [RowRef(FEED, self._delivery(row), row.record) for row in rows])
         days = {date.fromisoformat(day) for day in found.touched[FEED]}
         assert {row.content.day for row in rows} <= days
         self.model.run(days, {row.place for row in rows})

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from showcost.core.durable import ASIDE_SUFFIX
+from showcost.core.durable import TEMPORARY_SUFFIX
 from showcost.core.errors import InputError, IntegrityError, StoreBusyError
 from showcost.staging import ALL, Part, StagingStore, split_by_date
 from showcost.staging import store as store_module
@@ -147,7 +147,7 @@ def test_a_crash_before_the_pointer_is_switched_keeps_the_old_rows(
         with pytest.raises(KeyboardInterrupt):
             store.write("valid/vendors", DAY, rows(2))
     assert store.read("valid/vendors", DAY).equals(rows(1))
-    (store.root / "valid/vendors" / f"{DAY}.json.123{ASIDE_SUFFIX}").write_bytes(b"half")
+    (store.root / "valid/vendors" / f"{DAY}.json.123{TEMPORARY_SUFFIX}").write_bytes(b"half")
     store.write("valid/vendors", DAY, rows(3))
     assert store.read("valid/vendors", DAY).equals(rows(3))
     assert len(files(store)) == 2

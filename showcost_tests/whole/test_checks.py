@@ -208,7 +208,7 @@ ALONE: Final[dict[Callable[[Home], None], tuple[str, str]]] = {
     _undated_row: ("undated all_rows_dated", "1 rows: SC-DAT-001 date invalid or ambiguous (1)"),
     _rejected_row: (
         "quarantine no_rejected_rows",
-        "2026-10-28: 1 rows: SC-AMT-001 amount unparseable (1)",
+        "2026-10-28: 1 rows: SC-AMT-001 amount unreadable (1)",
     ),
     _content_blank: ("valid schema", "2026-11-01: content: not_nullable (1 rows)"),
     _raw_row_lost: (

@@ -8,7 +8,7 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
-from showcost.core.personal import NUMBER
+from showcost.core.national_ids import ID_MARK
 from showcost_tests.whole import small
 from showcost_tests.whole.steps import land_all, take
 
@@ -69,7 +69,7 @@ def test_nothing_that_is_made_of_a_manifest_has_such_a_number(home: Home, showco
     land_all(home)
     take(home, [small.THURSDAY])
     texts = dict(derived(home))
-    assert any(NUMBER in text for text in texts.values())
+    assert any(ID_MARK in text for text in texts.values())
     for place, text in texts.items():
         assert [secret for secret in SECRETS if secret in text] == [], place
     rows = showcost(home, "queue", "list", "--json").json["rows"]
@@ -101,8 +101,8 @@ def test_the_dry_run_of_a_payroll_feed_masks_and_that_of_a_file_does_not(
     dry = showcost(home, "parse", str(file), "--feed", FEED, "--rejects", str(rejects))
     assert dry.status == 0
     assert [secret for secret in SECRETS if secret in dry.out + rejects.read_text()] == []
-    assert NUMBER in dry.out
-    assert NUMBER in rejects.read_text()
+    assert ID_MARK in dry.out
+    assert ID_MARK in rejects.read_text()
     plain = tmp_path / "plain.csv"
     plain.write_text(file.read_text().replace(",SIN\r\n", ",Remark\r\n").replace(",SIN\n", ",Remark\n"))
     assert all(secret in showcost(home, "parse", str(plain)).out for secret in SECRETS[:5])
@@ -115,7 +115,7 @@ def test_a_column_that_is_named_for_such_numbers_is_masked_without_a_feed_too(
     file, rejects = tmp_path / "people.csv", tmp_path / "rejects.jsonl"
     file.write_text(f"name,{header},pay\nAda,123456789,10\nBob,046-454-286,123456789\nEve,912345678,1,2\n")
     out = showcost(home, "parse", str(file), "--rejects", str(rejects))
-    assert out.out == f'"name","{header}","pay"\n"Ada","{NUMBER}","10"\n"Bob","{NUMBER}","123456789"\n'
+    assert out.out == f'"name","{header}","pay"\n"Ada","{ID_MARK}","10"\n"Bob","{ID_MARK}","123456789"\n'
     assert "912345678" not in rejects.read_text()
 
 

@@ -12,7 +12,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from itertools import chain
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from showcost.core.money import known_currencies, minor_units
+from showcost.core.money import currency_codes, minor_units
 from showcost.readers.ubl.document import ZERO
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def _unit(document: Document) -> Decimal:
     """Return to what taxes are divided: the currency's minor unit, or less where the document states less."""
     amounts = chain((part.net for part in document.parts), (one.tax for one in document.subtotals))
     stated = max(-int(amount.normalize().as_tuple().exponent) for amount in amounts)
-    usual = minor_units(document.currency) if document.currency in known_currencies() else _CENTS
+    usual = minor_units(document.currency) if document.currency in currency_codes() else _CENTS
     return Decimal(1).scaleb(-max(stated, usual))
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pyarrow.compute as pc
 
 from showcost.config.record_kinds import PAYROLL, FieldType
-from showcost.core.personal import looks_personal
+from showcost.core.national_ids import has_national_id
 from showcost.validation.rules.model import ColumnRule, Rule
 
 if TYPE_CHECKING:
@@ -35,8 +35,8 @@ def rules(reference: Reference) -> Iterator[Rule]:
 
 
 def _without(texts: pa.ChunkedArray) -> pa.ChunkedArray:
-    return pc.invert(looks_personal(texts))
+    return pc.invert(has_national_id(texts))
 
 
 def _without_person(texts: pa.ChunkedArray) -> pa.ChunkedArray:
-    return pc.invert(looks_personal(texts, names_person=True))
+    return pc.invert(has_national_id(texts, names_person=True))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from showcost.core.personal import NUMBER, looks_personal, masked, masked_text
+from showcost.core.national_ids import ID_MARK, has_national_id, masked, masked_text
 
 NUMBERS = (
     "123-45-6789",
@@ -34,33 +34,33 @@ OTHERS = (
 @pytest.mark.parametrize("number", NUMBERS)
 def test_number_of_a_person_is_found_and_masked_wherever_it_stands(number: str) -> None:
     texts = pa.chunked_array([[number, f"paid to {number}, again", None]])
-    assert looks_personal(texts).to_pylist() == [True, True, None]
-    assert masked(texts).to_pylist() == [NUMBER, f"paid to {NUMBER}, again", None]
-    assert masked_text(f"paid to {number}, again") == f"paid to {NUMBER}, again"
+    assert has_national_id(texts).to_pylist() == [True, True, None]
+    assert masked(texts).to_pylist() == [ID_MARK, f"paid to {ID_MARK}, again", None]
+    assert masked_text(f"paid to {number}, again") == f"paid to {ID_MARK}, again"
 
 
 @pytest.mark.parametrize("text", OTHERS)
 def test_other_numbers_are_left_alone(text: str) -> None:
-    assert looks_personal(pa.chunked_array([[text]])).to_pylist() == [False]
+    assert has_national_id(pa.chunked_array([[text]])).to_pylist() == [False]
     assert masked(pa.chunked_array([[text]])).to_pylist() == [text]
     assert masked_text(text) == text
 
 
 def test_nine_digits_are_one_where_a_person_is_named() -> None:
     texts = pa.chunked_array([["123456789", "E-123456789", "1234567890", "E123456789"]])
-    assert looks_personal(texts).to_pylist() == [False, False, False, False]
-    assert looks_personal(texts, names_person=True).to_pylist() == [True, True, False, False]
+    assert has_national_id(texts).to_pylist() == [False, False, False, False]
+    assert has_national_id(texts, names_person=True).to_pylist() == [True, True, False, False]
 
 
 def test_numbers_side_by_side_are_all_masked() -> None:
     text = "E-1,123-45-6789,046-454-286,AB123456C,123456789,987654321,x"
-    assert masked_text(text) == f"E-1,{NUMBER},{NUMBER},{NUMBER},123456789,987654321,x"
-    whole = f"E-1,{NUMBER},{NUMBER},{NUMBER},{NUMBER},{NUMBER},x"
+    assert masked_text(text) == f"E-1,{ID_MARK},{ID_MARK},{ID_MARK},123456789,987654321,x"
+    whole = f"E-1,{ID_MARK},{ID_MARK},{ID_MARK},{ID_MARK},{ID_MARK},x"
     assert masked_text(text, names_person=True) == whole
     assert masked(pa.array([text, None]), names_person=True).to_pylist() == [whole, None]
 
 
 def test_the_mark_counts_as_a_number_and_stays() -> None:
-    texts = pa.chunked_array([[NUMBER, f"paid to {NUMBER}", "***", "[**]"]])
-    assert looks_personal(texts).to_pylist() == [True, True, False, False]
+    texts = pa.chunked_array([[ID_MARK, f"paid to {ID_MARK}", "***", "[**]"]])
+    assert has_national_id(texts).to_pylist() == [True, True, False, False]
     assert masked(texts, names_person=True).equals(texts)
