@@ -110,20 +110,20 @@ def test_who_works_the_queue_sees_what_was_found(tmp_path: Path, showcost: Comma
     elsewhere = ("--from", "2026-10-28", "--to", "2026-10-28")
     assert showcost(home, "queue", "list", "--findings", *elsewhere, "--json").json["findings"] == []
     wrong = showcost(home, "queue", "list", "--findings", "--state", "open")
-    assert (wrong.status, "narrowed by --feed, --code, --from and --to only" in wrong.sentence) == (2, True)
+    assert (wrong.status, "filtered by --feed, --code, --from and --to only" in wrong.sentence) == (2, True)
     dismiss_and_reopen(home, feed, showcost, listed)
 
 
 def dismiss_and_reopen(home: Home, feed: FeedSpec, showcost: CommandLine, listed: Mapping[str, str]) -> None:
-    """Answer for the one finding that waits, and take that back."""
+    """Dismiss the open finding, then reopen it."""
     stated = ("--who", "R. Clerk", "--why", "agreed with the guild on the day")
     for ids, sentence in (
         ((listed["id"], "--all", "--feed", FEED), "either ids or --all"),
-        ((), "name what is meant"),
+        ((), "give ids, or --all"),
         (("--all",), "--all needs at least one of"),
         (("ffffff",), "no such pay finding has an id that begins with ffffff"),
         (("none",), "is no id"),
-        (("--all", "--feed", FEED, "--code", "SC-PAY-001", "--yes"), "no pay finding is chosen"),
+        (("--all", "--feed", FEED, "--code", "SC-PAY-001", "--yes"), "no pay finding matches"),
         ((listed["id"], "--reopen"), "no such pay finding"),
     ):
         refused = showcost(home, "queue", "dismiss", *ids, *stated)
@@ -145,7 +145,7 @@ def dismiss_and_reopen(home: Home, feed: FeedSpec, showcost: CommandLine, listed
     again = showcost(home, "queue", "dismiss", "--reopen", "--all", "--feed", FEED, "--yes", *stated)
     assert again.out == "Reopened 1 pay finding.\n"
     assert showcost(home, "queue", "list", "--findings", "--json").json["findings"] == [listed]
-    assert showcost(home, "queue", "list", "--dismissed").out == "No pay finding that holds is dismissed.\n"
+    assert showcost(home, "queue", "list", "--dismissed").out == "No dismissed pay findings.\n"
 
 
 @pytest.mark.parametrize("days", [small.WEEK, small.WEEK[::-1]], ids=["forwards", "backwards"])
