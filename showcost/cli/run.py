@@ -68,7 +68,7 @@ def show_runs(outcomes: Sequence[RunOutcome]) -> None:
                 say(f"CHECK FAILED {check.asset}, {check.check}: {check.message}")
                 continue
             failed, checked = warned.get((check.asset, check.check), (0, 0))
-            warned[check.asset, check.check] = (failed + check.failed, checked + check.judged)
+            warned[check.asset, check.check] = (failed + check.failed, checked + check.checked)
     if warned:
         columns = ["asset", "check", "partitions"]
         rows = [(*key, f"{failed} of {checked}") for key, (failed, checked) in warned.items()]

@@ -1,6 +1,6 @@
-"""The assets of feeds with an API: what was pulled, what could not be had, and what stands in for it.
+"""Assets of feeds with an API: pulls, dead letters and provisional accruals.
 
-Pulling is one step over all feeds, so that one pool serves all vendors at once; everything else is per feed.
+Pulling is result step over all feeds, so that result pool serves all vendors; everything else is per feed.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -34,11 +34,10 @@ _DEFAULTS = PoolSettings()
 
 
 class PullOptions(dg.Config):
-    """How a pull is made.
+    """Run options of a pull.
 
-    `again` also fetches dates that are complete and past; `debug` turns on the loop's debug mode, which names
-    slow callbacks in the log; `trace_memory` counts Python's allocations; the others bound what all vendors
-    together use.
+    `again` refetches complete past dates; `debug` turns on the event loop's debug mode, which logs slow
+    callbacks; `trace_memory` traces Python allocations; the others limit all vendors together.
     """
 
     again: bool = False
@@ -58,7 +57,7 @@ class PullOptions(dg.Config):
 
 
 def pulled_assets(feeds: Sequence[FeedSpec], partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
-    """Return the assets of what was pulled, one per feed, made by one step."""
+    """Return the pull assets, result per feed, materialised by a single step."""
     by_key = {naming.pulled_key(feed.name): feed for feed in feeds}
 
     @dg.multi_asset(
@@ -72,22 +71,22 @@ def pulled_assets(feeds: Sequence[FeedSpec], partitions: dg.PartitionsDefinition
         context: dg.AssetExecutionContext, config: PullOptions, data: DataFolder
     ) -> Iterator[dg.MaterializeResult[None]]:
         home, dates = data.home(), partition_dates(context)
-        chosen = [feed for key, feed in by_key.items() if key in context.selected_asset_keys]
+        selected = [feed for key, feed in by_key.items() if key in context.selected_asset_keys]
         with plain_failures():
-            outcome = pull(home, chosen, Wanted(dates[0], dates[-1], again=config.again), config.settings())
-            for one in outcome.feeds:
-                context.log.info(_sentence(one))
-            context.log.info(_health_sentence(outcome.health))
-            for named in outcome.health.named:
-                context.log.warning("slow callback: %s", named)
-            for feed in chosen:
+            outcome = pull(home, selected, Wanted(dates[0], dates[-1], again=config.again), config.settings())
+            for result in outcome.feeds:
+                context.log.info(_summary(result))
+            context.log.info(_health_summary(outcome.health))
+            for callback in outcome.health.named:
+                context.log.warning("slow callback: %s", callback)
+            for feed in selected:
                 for day, facts in _per_date(home, feed, dates).items():
                     context.add_asset_metadata(
                         facts, asset_key=naming.pulled_key(feed.name), partition_key=day.isoformat()
                     )
-        for one in outcome.feeds:
+        for result in outcome.feeds:
             yield dg.MaterializeResult(
-                asset_key=naming.pulled_key(one.feed), metadata=_pull_metadata(outcome, one)
+                asset_key=naming.pulled_key(result.feed), metadata=_pull_metadata(outcome, result)
             )
 
     return pulled
@@ -95,68 +94,68 @@ def pulled_assets(feeds: Sequence[FeedSpec], partitions: dg.PartitionsDefinition
 
 def _pulled_spec(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -> dg.AssetSpec:
     days = feed.api.window.days if feed.api is not None else 1
-    asked = "date by date" if days == 1 else f"{days} dates at a time"
+    step = "date by date" if days == 1 else f"{days} dates at a time"
     return dg.AssetSpec(
         naming.pulled_key(feed.name),
-        description=f"{feed.description}\n\nThe vendor's API, asked {asked}, page by page. Each page is a "
-        "delivery, stored and read before the next is asked for; a pull that was stopped goes on where it "
-        "was. A date that is complete and past is not asked for again.",
+        description=f"{feed.description}\n\nPulled from the vendor's API {step}, page by page. Each page is "
+        "a delivery, stored and read before the next is requested; an interrupted pull resumes at its last "
+        "page. Complete past dates are not requested again.",
         kinds={"api", "json"},
         partitions_def=partitions,
         owners=list(feed.owners),
         group_name=naming.DELIVERIES,
-        tags=naming.stage_tags(naming.DELIVERIES, feed.name),
+        tags=naming.step_tags(naming.DELIVERIES, feed.name),
     )
 
 
 def _per_date(home: Home, feed: FeedSpec, dates: Sequence[date]) -> Mapping[date, dict[str, Any]]:
-    stands = pulling.pulled_dates(home, feed, dates)
-    return {day: {"state": state, "pages_stored": pages} for day, (state, pages) in stands.items()}
+    states = pulling.pulled_dates(home, feed, dates)
+    return {day: {"state": state, "pages_stored": pages} for day, (state, pages) in states.items()}
 
 
-def _sentence(one: FeedPull) -> str:
-    passed = one.traffic
+def _summary(result: FeedPull) -> str:
+    traffic = result.traffic
     return (
-        f"{one.feed}: {one.pages} pages with {one.items} items; {len(one.complete)} windows complete,"
-        f" {len(one.left_alone)} left alone, {one.resumed} resumed, {len(one.dead)} dead; {passed.requests}"
-        f" requests, {passed.retries} retries{', vendor down' if one.down else ''}"
+        f"{result.feed}: {result.pages} pages with {result.items} items; {len(result.complete)} windows"
+        f" complete, {len(result.left_alone)} skipped, {result.resumed} resumed, {len(result.dead)} failed;"
+        f" {traffic.requests} requests, {traffic.retries} retries{', vendor down' if result.down else ''}"
     )
 
 
-def _health_sentence(health: Health) -> str:
+def _health_summary(health: Health) -> str:
     return (
-        f"the loop was held up for {health.longest_hold_up} ms at most, {health.slow} times for more than"
-        f" {SLOW_MS} ms; at most {health.peak_tasks} tasks, {health.peak_waiting_windows} windows and"
-        f" {health.peak_waiting_pages} pages waiting, {health.peak_in_flight >> 20} MiB of answers reserved,"
-        f" {health.peak_resident >> 20} MiB resident ({health.resident_before >> 20} before)"
+        f"max event-loop delay {health.longest_hold_up} ms, {health.slow} delays above"
+        f" {SLOW_MS} ms; peaks: {health.peak_tasks} tasks, {health.peak_waiting_windows} windows and"
+        f" {health.peak_waiting_pages} pages waiting, {health.peak_in_flight >> 20} MiB of responses"
+        f" reserved, {health.peak_resident >> 20} MiB resident ({health.resident_before >> 20} before)"
     )
 
 
-def _pull_metadata(outcome: Pull, one: FeedPull) -> dict[str, Any]:
-    """Return what passed for one vendor, and how the pull of all went for the machine."""
-    passed, health = one.traffic, outcome.health
+def _pull_metadata(outcome: Pull, result: FeedPull) -> dict[str, Any]:
+    """Return the traffic of result feed, and the resource use of the whole pull."""
+    traffic, health = result.traffic, outcome.health
     return {
-        "pages": one.pages,
-        "items": one.items,
-        "windows_complete": len(one.complete),
-        "windows_left_alone": len(one.left_alone),
-        "windows_resumed": one.resumed,
-        "dead_letters_now": len(one.dead),
-        "vendor": one.vendor,
-        "vendor_down": one.down,
-        "requests": passed.requests,
-        "retries": passed.retries,
-        "requests_at_once_peak": passed.peak_under_way,
-        "requests_per_minute": passed.requests * 60_000 // max(1, health.took),
-        "bytes": passed.bytes,
-        "waited_ms": passed.waited_ms,
-        "troubles": counts_table(["trouble", "answers"], sorted(passed.troubles.items())),
+        "pages": result.pages,
+        "items": result.items,
+        "windows_complete": len(result.complete),
+        "windows_left_alone": len(result.left_alone),
+        "windows_resumed": result.resumed,
+        "dead_letters_now": len(result.dead),
+        "vendor": result.vendor,
+        "vendor_down": result.down,
+        "requests": traffic.requests,
+        "retries": traffic.retries,
+        "requests_at_once_peak": traffic.peak_under_way,
+        "requests_per_minute": traffic.requests * 60_000 // max(1, health.took),
+        "bytes": traffic.bytes,
+        "waited_ms": traffic.waited_ms,
+        "troubles": counts_table(["trouble", "answers"], sorted(traffic.troubles.items())),
         "machine": counts_table(["measure", "value"], list(health.measures.items())),
     }
 
 
 def api_assets(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -> list[dg.AssetsDefinition]:
-    """Return the assets of a feed's dead letters and provisional accruals; none without an API."""
+    """Return a feed's dead letters and provisional accruals assets; empty without an API."""
     return [] if feed.api is None else [_dead_letters(feed), _provisional(feed, partitions)]
 
 
@@ -164,14 +163,13 @@ def _dead_letters(feed: FeedSpec) -> dg.AssetsDefinition:
     @dg.asset(
         key=naming.dead_letters_key(feed.name),
         deps=[naming.pulled_key(feed.name)],
-        description="Pages of the vendor's API that could not be had: the class of the error, the attempts, "
-        "and the payload of what had arrived (SC-API-001). Request and headers are in raw/dead_letters. "
-        "Pulling again replays them.",
+        description="API pages that failed after all retries (SC-API-001): error class, attempts, and the "
+        "payload received so far. Requests and headers are in raw/dead_letters. Pulling again retries them.",
         kinds={"api"},
         backfill_policy=_SINGLE_RUN,
         owners=list(feed.owners),
         group_name=naming.DELIVERIES,
-        tags=naming.stage_tags(naming.DELIVERIES, feed.name),
+        tags=naming.step_tags(naming.DELIVERIES, feed.name),
     )
     def dead_letters(data: DataFolder) -> dg.MaterializeResult[None]:
         with plain_failures():
@@ -196,7 +194,7 @@ def _dead_letters(feed: FeedSpec) -> dg.AssetsDefinition:
                 "dagster/row_count": len(letters),
                 "reason": f"{reason.code}: {reason.meaning}; the accountant {reason.action}",
                 "letters": counts_table(
-                    names, [[getattr(one, name) for name in names] for one in letters[:_LETTERS_SHOWN]]
+                    names, [[getattr(letter, name) for name in names] for letter in letters[:_LETTERS_SHOWN]]
                 ),
             }
         )
@@ -208,9 +206,9 @@ def _provisional(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -> dg
     @dg.asset(
         key=naming.provisional_key(feed.name),
         deps=[naming.pulled_key(feed.name), naming.posted_key(feed.name), naming.FX_SNAPSHOTS],
-        description="What stands in for dates that could not be had: the last good delivery, else an accrual "
-        "from the vendor's terms at cached rates, in a table of its own that the ledger never mixes. It is "
-        "taken back when the invoices come.",
+        description="Fallback for missing dates: the last good delivery, otherwise a provisional accrual "
+        "from the vendor's terms at cached rates. Accruals have a table of their own, apart from the ledger, "
+        "and are released when the invoices arrive.",
         kinds={"duckdb"},
         partitions_def=partitions,
         backfill_policy=_SINGLE_RUN,
@@ -221,31 +219,33 @@ def _provisional(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -> dg
         },
         owners=list(feed.owners),
         group_name=naming.LEDGER,
-        tags=naming.stage_tags(naming.LEDGER, feed.name),
+        tags=naming.step_tags(naming.LEDGER, feed.name),
     )
     def provisional(context: dg.AssetExecutionContext, data: DataFolder) -> dg.MaterializeResult[None]:
         dates = partition_dates(context)
         with plain_failures():
             home = data.home()
-            done = stage_fallback(home, feed, dates)
-            standing = open_accruals(home, dates[0], dates[-1], feed.name)
-        rows = standing.to_pylist()
+            fallback = stage_fallback(home, feed, dates)
+            accruals = open_accruals(home, dates[0], dates[-1], feed.name)
+        rows = accruals.to_pylist()
         for day in dates:
             of_day = [row for row in rows if row["transaction_date"] == day]
             metadata: dict[str, Any] = {"dagster/partition_row_count": len(of_day)}
             if of_day:
                 names = ("account", "currency", "amount", "base_amount", "rate_date", "due_date")
                 metadata["accruals"] = counts_table(names, [[row[name] for name in names] for row in of_day])
-            if taken := [step.step for step in done.steps if step.transaction_date == day]:
-                metadata["steps"] = ", ".join(taken)
+            if steps := [step.step for step in fallback.steps if step.transaction_date == day]:
+                metadata["steps"] = ", ".join(steps)
             context.add_asset_metadata(metadata, partition_key=day.isoformat())
-        return dg.MaterializeResult(metadata={"accrued_now": done.accrued, "released_now": done.released})
+        return dg.MaterializeResult(
+            metadata={"accrued_now": fallback.accrued, "released_now": fallback.released}
+        )
 
     return provisional
 
 
 def api_checks(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -> list[dg.AssetChecksDefinition]:
-    """Return the checks of a feed's pulls; none without an API. They warn: the pipeline is fine."""
+    """Return the checks of a feed's pulls; empty without an API. They only warn: the vendor is at fault."""
     if feed.api is None:
         return []
     return [

@@ -1,7 +1,7 @@
-"""Asset checks from verdicts: one evaluation per partition, in a run over a range too.
+"""Asset checks from check outcomes: one evaluation per partition, also in a run over a range.
 
-A check's result in a run over a range carries no partition; so the verdict of each partition is reported
-as an event of its own beside it. What is checked is decided in `showcost.checks`.
+The result of a check in a range run carries no partition, so each partition's outcome is reported as an
+event of its own beside it. The checks themselves are in `showcost.checks`.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -9,8 +9,8 @@ from datetime import date
 
 import dagster as dg
 
-# Not among Dagster's public names, but without it a partition's verdict is not shown: Dagster takes it for
-# one on an earlier materialisation. The version is pinned.
+# A private class of Dagster: without it the UI does not show a partition's outcome, because Dagster takes
+# it for an evaluation of an earlier materialisation. The Dagster version is pinned.
 from dagster._core.definitions.asset_checks.asset_check_evaluation import (
     AssetCheckEvaluationTargetMaterializationData as Target,
 )
@@ -24,7 +24,7 @@ from showcost.config.home import Home
 PartitionVerdicts = Callable[[Home, Sequence[date]], Mapping[date, Verdict]]
 WholeVerdict = Callable[[Home], Verdict]
 
-_NAMED = 5
+_LISTED = 5
 _NOTHING = Verdict(passed=True, message="no rows to check")
 
 
@@ -38,7 +38,7 @@ def partition_check(
     severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
     blocking: bool = False,
 ) -> dg.AssetChecksDefinition:
-    """Return a check of a partitioned asset; `judge` gives a verdict per date that has anything to judge."""
+    """Return a check of a partitioned asset; `judge` returns an outcome per date that has rows."""
 
     @dg.asset_check(
         asset=asset,
@@ -51,22 +51,22 @@ def partition_check(
     def check(context: dg.AssetCheckExecutionContext, data: DataFolder) -> dg.AssetCheckResult:
         dates = partition_dates(context)
         with plain_failures():
-            verdicts = judge(data.home(), dates)
+            outcomes = judge(data.home(), dates)
         if context.op_execution_context.has_partition_key_range:
-            # For every date: one that is left out shows as skipped, and all of the check with it.
-            shown = {day: verdicts.get(day, _NOTHING) for day in dates}
-            targets = _targets(context.instance, asset, shown)
-            for evaluation in _evaluations(asset, name, severity, shown, targets):
-                # Of this run: without one, an evaluation could be stored once per partition and never again.
-                # The annotation of `log_event` leaves out evaluations, its code takes them.
+            # Every date is reported: if one were left out, the UI would show the whole check as skipped.
+            reported = {day: outcomes.get(day, _NOTHING) for day in dates}
+            targets = _targets(context.instance, asset, reported)
+            for evaluation in _evaluations(asset, name, severity, reported, targets):
+                # Logged with the run: a runless evaluation could be stored only once per partition.
+                # The annotation of `log_event` omits evaluations, but its code accepts them.
                 context.op_execution_context.log_event(evaluation)  # type: ignore[arg-type]
-        failed = {day: verdict for day, verdict in verdicts.items() if not verdict.passed}
+        failed = {day: outcome for day, outcome in outcomes.items() if not outcome.passed}
         return dg.AssetCheckResult(
             passed=not failed,
             severity=severity,
-            description=_together(dates, verdicts, failed),
-            metadata={"partitions": len(dates), "judged": len(verdicts), "failed": len(failed)}
-            | (dict(next(iter(verdicts.values())).facts) if len(verdicts) == 1 else {}),
+            description=_summary(dates, outcomes, failed),
+            metadata={"partitions": len(dates), "checked": len(outcomes), "failed": len(failed)}
+            | (dict(next(iter(outcomes.values())).facts) if len(outcomes) == 1 else {}),
         )
 
     return check
@@ -85,12 +85,12 @@ def whole_check(
     @dg.asset_check(asset=asset, name=name, description=description, pool=LEDGER_POOL)
     def check(data: DataFolder) -> dg.AssetCheckResult:
         with plain_failures():
-            verdict = judge(data.home())
+            outcome = judge(data.home())
         return dg.AssetCheckResult(
-            passed=verdict.passed,
+            passed=outcome.passed,
             severity=severity,
-            description=verdict.message,
-            metadata=dict(verdict.facts),
+            description=outcome.message,
+            metadata=dict(outcome.facts),
         )
 
     return check
@@ -100,48 +100,48 @@ def _evaluations(
     asset: dg.AssetKey,
     name: str,
     severity: dg.AssetCheckSeverity,
-    verdicts: Mapping[date, Verdict],
+    outcomes: Mapping[date, Verdict],
     targets: Mapping[str, Target],
 ) -> Iterator[dg.AssetCheckEvaluation]:
-    """Yield the verdict of each partition as an event, tied to the materialisation that it is about."""
-    for day, verdict in verdicts.items():
+    """Yield the outcome of each partition as an event, tied to the materialisation it evaluates."""
+    for day, outcome in outcomes.items():
         yield dg.AssetCheckEvaluation(
             asset_key=asset,
             check_name=name,
-            passed=verdict.passed,
+            passed=outcome.passed,
             severity=severity,
-            description=verdict.message,
-            metadata=dict(verdict.facts),
+            description=outcome.message,
+            metadata=dict(outcome.facts),
             target_materialization_data=targets.get(day.isoformat()),
             partition=day.isoformat(),
         )
 
 
 def _targets(
-    instance: dg.DagsterInstance, asset: dg.AssetKey, verdicts: Mapping[date, Verdict]
+    instance: dg.DagsterInstance, asset: dg.AssetKey, outcomes: Mapping[date, Verdict]
 ) -> dict[str, Target]:
-    """Return the latest materialisation of each partition that has a verdict, where there is one."""
+    """Return the latest materialisation of each partition that has an outcome, if any."""
     latest = instance.get_latest_storage_id_by_partition(
-        asset, dg.DagsterEventType.ASSET_MATERIALIZATION, {day.isoformat() for day in verdicts}
+        asset, dg.DagsterEventType.ASSET_MATERIALIZATION, {day.isoformat() for day in outcomes}
     )
-    found: dict[str, Target] = {}
+    targets: dict[str, Target] = {}
     if latest:
-        wanted = dg.AssetRecordsFilter(asset_key=asset, storage_ids=list(latest.values()))
-        for record in instance.fetch_materializations(wanted, limit=len(latest)).records:
-            found[str(record.partition_key)] = Target(
+        query = dg.AssetRecordsFilter(asset_key=asset, storage_ids=list(latest.values()))
+        for record in instance.fetch_materializations(query, limit=len(latest)).records:
+            targets[str(record.partition_key)] = Target(
                 storage_id=record.storage_id, run_id=record.run_id, timestamp=record.timestamp
             )
-    return found
+    return targets
 
 
-def _together(dates: Sequence[date], verdicts: Mapping[date, Verdict], failed: Mapping[date, Verdict]) -> str:
-    """Return one text for all partitions of a run: the failures by date, the first few in full."""
-    if not verdicts:
+def _summary(dates: Sequence[date], outcomes: Mapping[date, Verdict], failed: Mapping[date, Verdict]) -> str:
+    """Return one text for all partitions of a run: the first few failures in full, by date."""
+    if not outcomes:
         return "no rows to check"
     if len(dates) == 1:
-        return next(iter(verdicts.values())).message
+        return next(iter(outcomes.values())).message
     if not failed:
-        return f"holds for all {len(verdicts)} partitions with rows"
-    named = [f"{day}: {verdict.message}" for day, verdict in list(failed.items())[:_NAMED]]
-    more = len(failed) - len(named)
-    return "; ".join(named) + (f"; and {more} more" if more > 0 else "")
+        return f"passed for all {len(outcomes)} partitions with rows"
+    messages = [f"{day}: {outcome.message}" for day, outcome in list(failed.items())[:_LISTED]]
+    more = len(failed) - len(messages)
+    return "; ".join(messages) + (f"; and {more} more" if more > 0 else "")

@@ -1,7 +1,7 @@
 """The `Feed` component: one YAML file becomes the assets and checks of one feed.
 
-The way of a cost, per feed: deliveries → raw rows → valid rows and quarantine → entries in the ledger;
-what has no transaction date goes to the undated rows. Nothing here decides what a row is worth.
+The path of a cost, per feed: deliveries → raw rows → valid rows and quarantine → ledger entries. Rows
+without a transaction date go to the undated rows. No business rule belongs here.
 """
 
 from typing import Self
@@ -50,7 +50,7 @@ class Feed(dg.Component):
         return cls(attributes)
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:  # noqa: ARG002 -- the interface
-        """Return the feed's assets and checks; none where the production is not among the feed's."""
+        """Return the feed's assets and checks; empty if the feed does not serve this production."""
         production = open_home().production
         feed = self.spec
         if not feed.is_active(production.code):

@@ -1,6 +1,6 @@
 """The assets of a feed: what each stage kept, and what people see of it.
 
-Thin on purpose: a step calls one stage of `showcost.pipeline` and shows its outcome per partition.
+Deliberately thin: a step calls delivery function of `showcost.pipeline` and shows its outcome per partition.
 """
 
 from collections.abc import Iterator
@@ -34,52 +34,52 @@ _SINGLE_RUN = dg.BackfillPolicy.single_run()
 
 
 def deliveries_asset(feed: FeedSpec) -> dg.AssetsDefinition:
-    """Return the asset of the feed's deliveries; materialising it lands what waits in the inbox."""
+    """Return the asset of the feed's deliveries; materialising it lands the feed's inbox."""
 
     @dg.asset(
         key=naming.deliveries_key(feed.name),
         deps=[naming.pulled_key(feed.name)] if feed.api is not None else [],
         description=f"{feed.description}\n\nThe bytes as they arrived, each kept once by its sha256. "
-        f"Materialising lands what waits in `inbox/{feed.inbox_folder}`.",
+        f"Materialising it lands the files in `inbox/{feed.inbox_folder}`.",
         kinds={"file", feed.format},
         backfill_policy=_SINGLE_RUN,
         pool=f"landing_{feed.name}",
         owners=list(feed.owners),
         group_name=naming.DELIVERIES,
-        tags=naming.stage_tags(naming.DELIVERIES, feed.name),
+        tags=naming.step_tags(naming.DELIVERIES, feed.name),
     )
-    def deliveries(data: DataFolder) -> dg.MaterializeResult[None]:
+    def landed_deliveries(data: DataFolder) -> dg.MaterializeResult[None]:
         with plain_failures():
             home = data.home()
             landing = land(home, feed)
-            known = landed(home, feed)
+            deliveries = landed(home, feed)
         return dg.MaterializeResult(
             metadata={
-                "dagster/row_count": sum(one.summary.received for one in known),
-                "deliveries": len(known),
+                "dagster/row_count": sum(delivery.summary.received for delivery in deliveries),
+                "deliveries": len(deliveries),
                 "read_now": len(landing.read),
                 "delivered_again": len(landing.again),
-                "undated_rows": sum(one.summary.undated for one in known),
+                "undated_rows": sum(delivery.summary.undated for delivery in deliveries),
                 "last_deliveries": counts_table(
                     ["arrival", "file", "rows", "undated", "refused", "first_date", "last_date", "assumed"],
                     [
                         (
-                            one.arrival.number,
-                            one.arrival.name,
-                            one.summary.received,
-                            one.summary.undated,
-                            one.summary.refused,
-                            min(one.summary.dates, default=None),
-                            max(one.summary.dates, default=None),
-                            one.summary.dialect.get("assumptions"),
+                            delivery.arrival.number,
+                            delivery.arrival.name,
+                            delivery.summary.received,
+                            delivery.summary.undated,
+                            delivery.summary.refused,
+                            min(delivery.summary.dates, default=None),
+                            max(delivery.summary.dates, default=None),
+                            delivery.summary.dialect.get("assumptions"),
                         )
-                        for one in known[-20:]
+                        for delivery in deliveries[-20:]
                     ],
                 ),
             }
         )
 
-    return deliveries
+    return landed_deliveries
 
 
 def raw_rows_asset(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
@@ -96,15 +96,16 @@ def raw_rows_asset(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -> 
         metadata={"dagster/column_schema": column_schema(row_columns(feed.kind, Stage.RAW))},
         owners=list(feed.owners),
         group_name=naming.RAW_ROWS,
-        tags=naming.stage_tags(naming.RAW_ROWS, feed.name),
+        tags=naming.step_tags(naming.RAW_ROWS, feed.name),
     )
     def raw_rows(context: dg.AssetExecutionContext, data: DataFolder) -> dg.MaterializeResult[None]:
         dates = partition_dates(context)
         with plain_failures():
             staged = stage_raw_rows(data.home(), feed, dates)
-        for one in staged:
+        for part in staged:
             context.add_asset_metadata(
-                {"dagster/partition_row_count": one.rows, "sha256": one.sha256}, partition_key=one.partition
+                {"dagster/partition_row_count": part.rows, "sha256": part.sha256},
+                partition_key=part.partition,
             )
         return dg.MaterializeResult(metadata={"dagster/column_lineage": _raw_lineage(feed)})
 
@@ -128,13 +129,13 @@ def undated_asset(feed: FeedSpec) -> dg.AssetsDefinition:
         key=naming.undated_key(feed.name),
         deps=[naming.deliveries_key(feed.name)],
         description=f"{feed.kind.title} without a readable date, or dated outside the production: "
-        "nothing that was delivered is dropped. Each row keeps its raw text and its reasons.",
+        "no delivered row is dropped. Each row keeps its raw text and its reasons.",
         kinds={"parquet"},
         backfill_policy=_SINGLE_RUN,
         metadata={"dagster/column_schema": column_schema(row_columns(feed.kind, Stage.QUARANTINE))},
         owners=list(feed.owners),
         group_name=naming.VALIDATION,
-        tags=naming.stage_tags(naming.VALIDATION, feed.name),
+        tags=naming.step_tags(naming.VALIDATION, feed.name),
     )
     def undated(data: DataFolder) -> dg.MaterializeResult[None]:
         with plain_failures():
@@ -153,14 +154,14 @@ def undated_asset(feed: FeedSpec) -> dg.AssetsDefinition:
 
 
 def validated_assets(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
-    """Return the two assets of one validation: valid rows and quarantined rows."""
+    """Return the two assets of delivery validation: valid rows and quarantined rows."""
     valid, quarantine = naming.valid_key(feed.name), naming.quarantine_key(feed.name)
-    owners, tags = list(feed.owners), naming.stage_tags(naming.VALIDATION, feed.name)
+    owners, tags = list(feed.owners), naming.step_tags(naming.VALIDATION, feed.name)
     specs = [
         dg.AssetSpec(
             valid,
             deps=[naming.raw_key(feed.name), naming.FX_SNAPSHOTS],
-            description=f"{feed.kind.title} that hold every rule, typed, with a pinned rate for their date.",
+            description=f"{feed.kind.title} that pass every rule, typed, with a pinned rate for their date.",
             kinds={"pandas", "parquet"},
             partitions_def=partitions,
             metadata={"dagster/column_schema": column_schema(row_columns(feed.kind, Stage.VALID))},
@@ -171,8 +172,8 @@ def validated_assets(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -
         dg.AssetSpec(
             quarantine,
             deps=[naming.raw_key(feed.name), naming.FX_SNAPSHOTS],
-            description=f"{feed.kind.title} that were rejected, delivered before, or wait for their rate: "
-            "raw text, place, and every reason with field, observed and expected.",
+            description=f"{feed.kind.title} that were rejected, are duplicates, or wait for a rate: "
+            "raw text, position, and every reason with field, observed and expected.",
             kinds={"pandas", "parquet"},
             partitions_def=partitions,
             metadata={"dagster/column_schema": column_schema(row_columns(feed.kind, Stage.QUARANTINE))},
@@ -218,12 +219,12 @@ def posted_asset(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -> dg
         key=naming.posted_key(feed.name),
         deps=[
             naming.valid_key(feed.name),
-            # So that a run which dies before it has looked at neighbouring days has not posted yet either.
+            # A run that dies before the pay findings are evaluated has not posted either.
             *((naming.pay_findings_key(feed.name),) if feed.kind is PAYROLL else ()),
             naming.FX_SNAPSHOTS,
         ],
         description=f"Ledger entries of {feed.kind.title.lower()}: original and base amount, rate, rate "
-        "date and snapshot. Append-only; materialising again appends nothing.",
+        "date and snapshot. Append-only: materialising again appends nothing.",
         kinds={"duckdb"},
         partitions_def=partitions,
         backfill_policy=_SINGLE_RUN,
@@ -234,13 +235,13 @@ def posted_asset(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -> dg
         },
         owners=list(feed.owners),
         group_name=naming.LEDGER,
-        tags=naming.stage_tags(naming.LEDGER, feed.name),
+        tags=naming.step_tags(naming.LEDGER, feed.name),
     )
     def posted(context: dg.AssetExecutionContext, data: DataFolder) -> dg.MaterializeResult[None]:
         with plain_failures():
             outcome = stage_posted(data.home(), feed, partition_dates(context), context.run.run_id)
-        for day, one in outcome.items():
-            context.add_asset_metadata(posted_metadata(one), partition_key=day.isoformat())
+        for day, posting in outcome.items():
+            context.add_asset_metadata(posted_metadata(posting), partition_key=day.isoformat())
         return dg.MaterializeResult(metadata={"dagster/column_lineage": _posted_lineage(feed)})
 
     return posted

@@ -1,7 +1,7 @@
 """The asset checks of a feed: structure and balance block, rejected rows only warn.
 
-A rejected row is no failure of the pipeline: it is in quarantine with its reasons, and a warning says so.
-What must never be wrong stops the branch behind it: the columns of valid rows, and the count of rows.
+A rejected row is not a pipeline failure: it is in quarantine with its reasons, and a check warns about it.
+Wrong columns or row counts of valid rows are errors and block everything downstream.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ def feed_checks(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -> lis
         partition_check(
             asset=valid,
             name="schema",
-            description="pandera, lazily: columns, types, no blanks where none may be, the production's "
-            "currencies, minor units, and components that carry the row's amounts.",
+            description="pandera, lazily: columns, types, required fields, the production's currencies, "
+            "minor units, and components that carry the row's amounts.",
             partitions=partitions,
             judge=partial(judges.valid_schema, feed=feed),
             blocking=True,
@@ -68,7 +68,7 @@ def feed_checks(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -> lis
         partition_check(
             asset=quarantine,
             name="no_rejected_rows",
-            description="No row of the date was rejected; else the reasons, most frequent first.",
+            description="No row of the date was rejected; otherwise the reasons, most frequent first.",
             partitions=partitions,
             judge=partial(judges.no_rejected_rows, feed=feed),
             severity=_WARN,
@@ -78,8 +78,7 @@ def feed_checks(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -> lis
                 partition_check(
                     asset=naming.pay_findings_key(feed.name),
                     name="no_pay_findings",
-                    description="Nothing is found in pay that needs a look by hand or a word "
-                    "with the payroll company: turnaround, days in a row, weekly hours, ceilings.",
+                    description="No open pay findings: turnaround, consecutive days, weekly hours, ceilings.",
                     partitions=partitions,
                     judge=partial(no_pay_findings, feed=feed),
                     severity=_WARN,
@@ -91,16 +90,15 @@ def feed_checks(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -> lis
         partition_check(
             asset=posted,
             name="amounts_balance",
-            description="Per currency: the sum over the entries is the sum over the valid rows, and every "
-            "valid row is posted.",
+            description="Per currency, the entries sum to the valid rows, and every valid row is posted.",
             partitions=partitions,
             judge=partial(judges.amounts_balance, feed=feed),
         ),
         partition_check(
             asset=posted,
             name="fx_pinned",
-            description="Every entry has the rates of the pinned snapshot of its date, at most the policy's "
-            "days old, and that snapshot is unchanged.",
+            description="Every entry has the rates of the pinned snapshot of its date, no older than the "
+            "policy allows, and that snapshot is unchanged.",
             partitions=partitions,
             judge=partial(judges.fx_pinned, feed=feed),
         ),

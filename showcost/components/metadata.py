@@ -1,7 +1,7 @@
-"""What assets show in the UI: tables, column schemas and lineage, made from Arrow tables.
+"""Asset metadata for the UI: tables, column schemas and lineage, built from Arrow tables.
 
-Metadata is readable by everyone who can open the UI. So nothing that may identify a person gets here:
-previews are made of named columns only, and never of raw text.
+Everyone who can open the UI can read metadata, so nothing that may identify a person belongs here:
+previews use named columns only, never raw text.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ if TYPE_CHECKING:
 PREVIEW_ROWS: Final = 5
 _CELL: Final = 60
 SENTENCES: Final = 600
-"""Characters of a text that is meant to be read: what a rule requires, and the arithmetic."""
+"""Longest explanatory text in characters: what a rule requires, and the arithmetic."""
 
 
 def preview(table: pa.Table, columns: Sequence[str], rows: int = PREVIEW_ROWS) -> dg.TableMetadataValue:
-    """Return the first rows of some columns as a small table; the columns must hold no personal data."""
-    shown = [name for name in columns if name in table.column_names]
+    """Return the first rows of some columns as a small table; the columns must not contain personal data."""
+    present = [name for name in columns if name in table.column_names]
     records = [
         dg.TableRecord({name: _cell(value) for name, value in row.items()})
-        for row in table.select(shown).slice(0, rows).to_pylist()
+        for row in table.select(present).slice(0, rows).to_pylist()
     ]
-    return table_value(shown, records)
+    return table_value(present, records)
 
 
 def counts_table(
     names: Sequence[str], rows: Iterable[Sequence[object]], longest: int = _CELL
 ) -> dg.TableMetadataValue:
-    """Return rows of plain values as a table; texts longer than `longest` characters are cut."""
+    """Return rows of plain values as a table; texts longer than `longest` characters are truncated."""
     return table_value(
         names,
         [
@@ -54,7 +54,7 @@ def table_value(names: Sequence[str], records: Sequence[dg.TableRecord]) -> dg.T
 
 
 class DescribedColumn(Protocol):
-    """A column with its type in words and what it means."""
+    """A column with its type and meaning in words."""
 
     @property
     def name(self) -> str:
@@ -66,7 +66,7 @@ class DescribedColumn(Protocol):
 
     @property
     def description(self) -> str:
-        """What is in the column."""
+        """The meaning of the column."""
 
 
 def column_schema(columns: Iterable[DescribedColumn]) -> dg.TableSchema:
@@ -77,7 +77,7 @@ def column_schema(columns: Iterable[DescribedColumn]) -> dg.TableSchema:
 
 
 def lineage(columns: Mapping[str, Iterable[tuple[dg.AssetKey, str]]]) -> dg.TableColumnLineage:
-    """Return column lineage: each column with the (asset, column) pairs that it is made from."""
+    """Return column lineage: each column with the (asset, column) pairs it is derived from."""
     return dg.TableColumnLineage(
         {
             name: [dg.TableColumnDep(asset_key=key, column_name=column) for key, column in sources]

@@ -1,6 +1,6 @@
-"""Asset keys, groups and tags: the words that the asset graph is read by.
+"""Asset keys, groups and tags of the asset graph.
 
-Groups are the stages of a cost's way, so that the folded graph shows the way itself.
+Groups are the steps of a cost's path, so that the collapsed graph shows the path itself.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ LEDGER: Final = "ledger"
 REPORTS: Final = "reports"
 
 LEDGER_POOL: Final = "ledger"
-"""The pool of one that all steps belong to which write or check the ledger database."""
+"""The pool, of size one, of all steps that write or check the ledger database."""
 
 JOB: Final = "costs_by_transaction_date"
 """The job over all assets of the production."""
 
 RANGE_START: Final = "dagster/asset_partition_range_start"
 RANGE_END: Final = "dagster/asset_partition_range_end"
-"""Tags by which Dagster makes one run of a range of partitions."""
+"""Tags that make one Dagster run cover a range of partitions."""
 
 FX_SNAPSHOTS: Final = dg.AssetKey("fx_snapshots")
 LEDGER_ENTRIES: Final = dg.AssetKey("ledger_entries")
@@ -40,17 +40,17 @@ GUILD_PACKS: Final = dg.AssetKey("guild_packs")
 
 
 def pulled_key(feed: str) -> dg.AssetKey:
-    """Return the key of what was pulled from a vendor's API."""
+    """Return the key of a feed's pulls from a vendor's API."""
     return dg.AssetKey(f"pulled_{feed}")
 
 
 def dead_letters_key(feed: str) -> dg.AssetKey:
-    """Return the key of the pages of a vendor's API that could not be had."""
+    """Return the key of a feed's dead letters: API pages that failed."""
     return dg.AssetKey(f"dead_letters_{feed}")
 
 
 def provisional_key(feed: str) -> dg.AssetKey:
-    """Return the key of what stands in for a vendor's missing days."""
+    """Return the key of a feed's provisional accruals."""
     return dg.AssetKey(f"provisional_{feed}")
 
 
@@ -85,16 +85,16 @@ def posted_key(feed: str) -> dg.AssetKey:
 
 
 def pay_findings_key(feed: str) -> dg.AssetKey:
-    """Return the key of what pay rules find among the neighbouring days of a payroll feed."""
+    """Return the key of a payroll feed's pay findings."""
     return dg.AssetKey(f"pay_findings_{feed}")
 
 
 def dated_keys(feed: FeedSpec) -> tuple[dg.AssetKey, ...]:
-    """Return the keys of a feed's partitioned assets, in the order of the way."""
+    """Return the keys of a feed's partitioned assets, in pipeline order."""
     of_pay = (pay_findings_key,) if feed.kind is PAYROLL else ()
     return tuple(key(feed.name) for key in (raw_key, valid_key, quarantine_key, *of_pay, posted_key))
 
 
-def stage_tags(stage: str, feed: str) -> Mapping[str, str]:
-    """Return the tags that people filter the graph by."""
-    return {"showcost/stage": stage, "showcost/feed": feed}
+def step_tags(step: str, feed: str) -> Mapping[str, str]:
+    """Return the tags for filtering the graph."""
+    return {"showcost/stage": step, "showcost/feed": feed}

@@ -1,6 +1,6 @@
-"""What the UI shows of the outcome of a partition: valid rows, rows of the queue, entries of the ledger.
+"""Metadata of a partition's outcome: valid rows, queue rows and ledger entries.
 
-Metadata is readable by everyone who can open the UI: ids, codes, places and masked reasons, no raw text.
+Everyone who can open the UI can read metadata: ids, codes, positions and masked reasons, no raw text.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ _ID_SHOWN: Final = 12
 
 
 def valid_metadata(store: StagingStore, feed: FeedSpec, key: str, counts: DayCounts) -> dict[str, Any]:
-    """Return what is shown of the valid rows of a partition."""
+    """Return the metadata of a partition's valid rows."""
     metadata: dict[str, Any] = {"dagster/partition_row_count": counts.valid}
     if counts.valid:
-        shown = [feed.date_field, "document_no", "account", "currency", "description", "flags"]
-        metadata["preview"] = preview(store.read(valid_asset(feed.name), key), shown)
+        columns = [feed.date_field, "document_no", "account", "currency", "description", "flags"]
+        metadata["preview"] = preview(store.read(valid_asset(feed.name), key), columns)
     return metadata
 
 
 def quarantine_metadata(store: StagingStore, feed: FeedSpec, key: str, counts: DayCounts) -> dict[str, Any]:
-    """Return what is shown of the rows of a partition that are not posted."""
+    """Return the metadata of a partition's rows that are not posted."""
     metadata: dict[str, Any] = {
         "dagster/partition_row_count": counts.not_posted,
         "quarantined": counts.quarantined,
@@ -56,9 +56,11 @@ def quarantine_metadata(store: StagingStore, feed: FeedSpec, key: str, counts: D
 def queue_table(feed: FeedSpec, rows: pa.Table) -> dg.TableMetadataValue:
     """Return the first rows that are not posted, a line per reason, with the ids that `showcost queue` takes.
 
-    What may identify a person is masked in the reasons.
+    Personal data is masked in the reasons.
     """
-    shown = rows.select(["delivery", "arrival", "record", "disposition", "reasons"]).slice(0, _ROWS_SHOWN)
+    first_rows = rows.select(["delivery", "arrival", "record", "disposition", "reasons"]).slice(
+        0, _ROWS_SHOWN
+    )
     lines = [
         (
             row_id(feed.name, row["delivery"], row["record"])[:_ID_SHOWN],
@@ -68,7 +70,7 @@ def queue_table(feed: FeedSpec, rows: pa.Table) -> dg.TableMetadataValue:
             row["record"],
             *(reason.get(name) for name in ("field", "observed", "expected", "source")),
         )
-        for row in shown.to_pylist()
+        for row in first_rows.to_pylist()
         for reason in json.loads(row["reasons"])
     ]
     names = ["id", "state", "code", "arrival", "record", "field", "observed", "expected", "source"]
@@ -83,7 +85,7 @@ def _state(disposition: str, reason: Mapping[str, str]) -> str:
 
 
 def reasons_table(counts: DayCounts) -> dg.TableMetadataValue:
-    """Return the reasons of a partition by how many rows have them, with what is to be done."""
+    """Return the reason codes of a partition with row counts and the action to take."""
     return counts_table(
         ["code", "rows", "meaning", "what_to_do"],
         [
@@ -94,7 +96,7 @@ def reasons_table(counts: DayCounts) -> dg.TableMetadataValue:
 
 
 def posted_metadata(day: PostedDay) -> dict[str, Any]:
-    """Return what is shown of a feed's entries of a date; each of the largest with how to trace it."""
+    """Return the metadata of a feed's entries of a date, with the commands that trace the largest ones."""
     metadata: dict[str, Any] = {
         "dagster/partition_row_count": day.entries,
         "appended_now": day.appended,

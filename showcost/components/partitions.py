@@ -1,4 +1,4 @@
-"""The one partitioning there is: daily, by transaction date, over the production's dates."""
+"""The only partitioning: daily, by transaction date, over the production's dates."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 def daily_partitions(production: Production) -> dg.DailyPartitionsDefinition:
     """Return daily partitions in the production's time zone, from its first to its last day.
 
-    Today's partition is there from midnight on (`end_offset`): a cost of today waits for its rate, it is
-    not hidden until tomorrow. Later days appear as they come.
+    Today's partition exists from midnight on (`end_offset`): a cost of today is pending until its rate is
+    published, not hidden until tomorrow. Later days appear when they begin.
     """
     return dg.DailyPartitionsDefinition(
         start_date=production.dates.start.isoformat(),
@@ -26,9 +26,9 @@ def daily_partitions(production: Production) -> dg.DailyPartitionsDefinition:
 
 
 def partition_dates(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> list[date]:
-    """Return the dates of all partitions that a step was asked for, ascending.
+    """Return the dates of all partitions of a step, ascending.
 
-    Never `partition_key`: a run over a range asks one step for many partitions.
+    Never use `partition_key`: in a range run, one step covers many partitions.
     """
     keys = context.partition_keys if isinstance(context, dg.AssetExecutionContext) else _check_keys(context)
     return sorted(date.fromisoformat(key) for key in keys)

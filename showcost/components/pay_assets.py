@@ -1,6 +1,6 @@
-"""The asset of a payroll feed's findings: what pay rules say of an employee's neighbouring days.
+"""The pay findings asset of a payroll feed: pay rules over an employee's neighbouring days.
 
-Thin on purpose: what is found is decided in `showcost.pay`, how far a day reaches in
+Deliberately thin: the rules are in `showcost.pay`, the days that a change affects in
 `showcost.pipeline.pay_findings`.
 """
 
@@ -22,38 +22,38 @@ from showcost.validation.columns import ColumnInfo
 
 _SHOWN = 20
 _MEANINGS = {
-    "finding_id": "hash of what the finding says",
-    "row_key": "key of the row that it is about",
-    "delivery": "sha256 of the delivery of that row",
+    "finding_id": "hash of the finding's content",
+    "row_key": "key of the row concerned",
+    "delivery": "sha256 of that row's delivery",
     "record": "number of the record in the delivery",
     "content": "hash of the row's typed values",
     "transaction_date": "day of work",
     "code": "reason code",
-    "field": "field that it is about",
-    "told": "what was paid, what is required, and the arithmetic",
+    "field": "field concerned",
+    "told": "amount paid, amount required, and the arithmetic",
     "source": "the rules with clause and certainty",
     "pay_rules": "agreement, version and hash of the rules",
-    "cause": "key of the neighbouring row that brought it about",
+    "cause": "key of the neighbouring row that caused it",
 }
 
 
 def pay_findings_asset(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
-    """Return the asset of what is found in a payroll feed's pay."""
+    """Return the pay findings asset of a payroll feed."""
     columns = [ColumnInfo(field.name, field.type, _MEANINGS[field.name]) for field in FINDINGS]
 
     @dg.asset(
         key=naming.pay_findings_key(feed.name),
         deps=[naming.valid_key(feed.name)],
-        description="What pay rules find that keeps no row out: turnaround, days worked in a row, weekly "
-        "hours and penalties, ceilings, and rules of low certainty. Append-only: a day that comes late has "
-        "its neighbours looked at again, and what is found about them is a new record.",
+        description="Findings of the pay rules that block no row: turnaround, consecutive days worked, "
+        "weekly hours and penalties, ceilings, and rules of low certainty. Append-only: when a day arrives "
+        "late, its neighbouring days are evaluated again and new findings are appended.",
         kinds={"duckdb", "jsonl"},
         partitions_def=partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),
         metadata={"dagster/column_schema": column_schema(columns)},
         owners=list(feed.owners),
         group_name=naming.VALIDATION,
-        tags=naming.stage_tags(naming.VALIDATION, feed.name),
+        tags=naming.step_tags(naming.VALIDATION, feed.name),
     )
     def pay_findings(context: dg.AssetExecutionContext, data: DataFolder) -> dg.MaterializeResult[None]:
         dates = partition_dates(context)
@@ -66,8 +66,8 @@ def pay_findings_asset(feed: FeedSpec, partitions: dg.PartitionsDefinition[str])
         return dg.MaterializeResult(
             metadata={
                 **waiting,
-                "looked_at_from": str(result.first),
-                "looked_at_to": str(result.last),
+                "evaluated_from": str(result.first),
+                "evaluated_to": str(result.last),
                 "opened_now": result.opened,
                 "cleared_now": result.cleared,
                 "reasons": counts_table(
@@ -84,25 +84,32 @@ def pay_findings_asset(feed: FeedSpec, partitions: dg.PartitionsDefinition[str])
 
 
 def findings_metadata(day: str, findings: Iterable[Finding], dismissed: Iterable[Line]) -> dict[str, Any]:
-    """Return the metadata of a day of work: what waits for a look about its rows, and what was dismissed."""
-    waiting = [one for one in findings if one.transaction_date == day]
-    answered = [line for line in dismissed if line.finding.transaction_date == day]
-    metadata: dict[str, Any] = {"dagster/partition_row_count": len(waiting)}
-    if waiting:
+    """Return the metadata of a day of work: open and dismissed findings."""
+    active = [finding for finding in findings if finding.transaction_date == day]
+    closed = [line for line in dismissed if line.finding.transaction_date == day]
+    metadata: dict[str, Any] = {"dagster/partition_row_count": len(active)}
+    if active:
         metadata["findings"] = counts_table(
             ["finding_id", "row_key", "code", "field", "told", "source"],
             [
-                (one.finding_id, one.row_key, one.code, one.field, one.told, one.source)
-                for one in waiting[:_SHOWN]
+                (
+                    finding.finding_id,
+                    finding.row_key,
+                    finding.code,
+                    finding.field,
+                    finding.told,
+                    finding.source,
+                )
+                for finding in active[:_SHOWN]
             ],
             longest=SENTENCES,
         )
-    if answered:
+    if closed:
         metadata["dismissed"] = counts_table(
             ["finding_id", "code", "told", "dismissed_at", "who", "why"],
             [
-                (one.finding.finding_id, one.finding.code, one.finding.told, one.at, one.who, one.why)
-                for one in answered[:_SHOWN]
+                (line.finding.finding_id, line.finding.code, line.finding.told, line.at, line.who, line.why)
+                for line in closed[:_SHOWN]
             ],
             longest=SENTENCES,
         )

@@ -1,4 +1,4 @@
-"""What the UI shows of the reconciliation queue as a whole: how many rows, by state, reason, feed and age."""
+"""Metadata of the whole reconciliation queue: row counts by state, reason code, feed and age."""
 
 from __future__ import annotations
 
@@ -18,33 +18,33 @@ if TYPE_CHECKING:
     from showcost.config.home import Home
 
 QUEUE_COLUMNS: Final = (
-    ColumnInfo("id", pa.string(), "id of the row, which `showcost queue` takes", nullable=False),
+    ColumnInfo("id", pa.string(), "row id, as `showcost queue` takes it", nullable=False),
     ColumnInfo("state", pa.string(), "open, pending, duplicate, decided, released, discarded or withdrawn"),
     ColumnInfo("codes", pa.list_(pa.string()), "reason codes, sorted"),
     ColumnInfo("feed", pa.string(), "feed that delivered the row"),
     ColumnInfo("date", pa.date32(), "transaction date, if it has one"),
     ColumnInfo("document", pa.string(), "number of the invoice, permit or payroll invoice"),
-    ColumnInfo("vendor", pa.string(), "who is paid; never a person on the payroll"),
+    ColumnInfo("vendor", pa.string(), "payee; never a person on the payroll"),
     ColumnInfo("currency", pa.string(), "currency of the amount"),
-    ColumnInfo("amount", MONEY, "amount on the row's own account, where it can be read"),
+    ColumnInfo("amount", MONEY, "amount on the row's own account, if readable"),
 )
-"""What `showcost queue list` tells of a row, beside its place and age."""
+"""Columns of `showcost queue list`, except position and age."""
 
 _AGES: Final = ((7, "up to a week"), (30, "up to 30 days"), (90, "up to 90 days"))
 _OLDER: Final = "older"
 
 
 def queue_metadata(home: Home) -> dict[str, Any]:
-    """Return the counts of the queue; a row counts for each of its codes."""
+    """Return the counts of the queue; a row counts once for each of its codes."""
     rows = queue_rows(home, load_feeds(home.production.code), Wanted(states=tuple(RowState)))
     now = AuditLog(home.path).now()
     states = Counter(row.state for row in rows)
-    waiting = [row for row in rows if row.state in (RowState.OPEN, RowState.PENDING, RowState.DECIDED)]
-    codes = Counter((row.place.feed, code) for row in waiting for code in row.codes)
-    ages = Counter(_age(row.age_days(now)) for row in waiting)
+    active = [row for row in rows if row.state in (RowState.OPEN, RowState.PENDING, RowState.DECIDED)]
+    codes = Counter((row.place.feed, code) for row in active for code in row.codes)
+    ages = Counter(_age(row.age_days(now)) for row in active)
     metadata: dict[str, Any] = {
         "dagster/row_count": len(rows),
-        "waiting": len(waiting),
+        "waiting": len(active),
         "by_state": counts_table(["state", "rows"], [(state, states[state]) for state in RowState]),
         "by_age": counts_table(
             ["age", "waiting rows"], [(name, ages[name]) for name in (*(name for _, name in _AGES), _OLDER)]
@@ -59,4 +59,4 @@ def queue_metadata(home: Home) -> dict[str, Any]:
 
 
 def _age(days: int) -> str:
-    return next((name for most, name in _AGES if days <= most), _OLDER)
+    return next((name for limit, name in _AGES if days <= limit), _OLDER)

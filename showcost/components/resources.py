@@ -1,4 +1,4 @@
-"""The resource by which steps reach the data folder."""
+"""The resource that gives steps the data folder."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class DataFolder(dg.ConfigurableResource[None]):
-    """The data folder of the production; `path` is what `SHOWCOST_HOME` names unless set otherwise."""
+    """The data folder of the production; `path` defaults to `SHOWCOST_HOME`."""
 
     path: str
 
@@ -27,7 +27,7 @@ class DataFolder(dg.ConfigurableResource[None]):
 
 @contextmanager
 def plain_failures() -> Iterator[None]:
-    """Turn an error of ours into a failed step whose message is the one sentence, without retries."""
+    """Turn a showcost error into a failed step with its one-sentence message, without retries."""
     try:
         yield
     except ShowcostError as error:

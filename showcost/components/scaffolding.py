@@ -1,6 +1,6 @@
-"""What `dg scaffold defs showcost.components.Feed NAME` writes: a feed that loads as it stands.
+"""Scaffolder behind `dg scaffold defs showcost.components.Feed NAME`: writes a feed that loads as is.
 
-It holds the settings that every feed needs; the comment in it says where the others are described.
+The file has the settings that every feed needs; its comment names the page that describes the others.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ class FeedParams(BaseModel):
     """Options of the scaffold command."""
 
     record_kind: Literal["vendor_invoice", "location_permit", "payroll"] = Field(
-        default="vendor_invoice", description="what a row of the feed is"
+        default="vendor_invoice", description="record kind of the feed's rows"
     )
-    currency: str = Field(default="USD", description="currency of rows that name none")
+    currency: str = Field(default="USD", description="currency of rows without a currency")
 
 
 class FeedScaffolder(dg.Scaffolder[FeedParams]):
-    """Writes a `defs.yaml` for a new feed, named like its folder."""
+    """Writes a `defs.yaml` for a new feed, named after its folder."""
 
     @classmethod
     def get_scaffold_params(cls) -> type[FeedParams]:

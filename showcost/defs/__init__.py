@@ -1,4 +1,4 @@
-"""What Dagster loads: assets that every production has, jobs, schedules, sensors, and the feeds.
+"""Dagster definitions: assets of every production, jobs, schedules, sensors and feeds.
 
-A feed is a folder with a `defs.yaml`; `dg scaffold defs showcost.components.Feed feeds/NAME` makes one.
+A feed is a folder with a `defs.yaml`; `dg scaffold defs showcost.components.Feed feeds/NAME` creates one.
 """

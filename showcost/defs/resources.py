@@ -1,4 +1,4 @@
-"""What all steps share: the data folder, and the process that a run is one of."""
+"""Resources shared by all steps: the data folder and the executor."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from showcost.config.home import default_home
 
 @dg.definitions
 def resources() -> dg.Definitions:
-    """Give every step the data folder that `SHOWCOST_HOME` names, and run all steps in one process.
+    """Give every step the `SHOWCOST_HOME` data folder, and run all steps in one process.
 
-    A process per step costs seconds each: minutes for the steps of one date.
+    A process per step takes seconds to start: minutes for the steps of one date.
     """
     return dg.Definitions(
         resources={"data": DataFolder(path=str(default_home()))}, executor=dg.in_process_executor

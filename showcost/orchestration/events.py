@@ -1,6 +1,6 @@
-"""Telling Dagster what a person has changed, as events without a run: the UI shows the rows as they are.
+"""Report a person's changes to Dagster as runless events, so that the UI is up to date.
 
-For commands. The Dagster instance is the one of the data folder.
+For commands. The Dagster instance is that of the data folder.
 """
 
 from __future__ import annotations
@@ -39,20 +39,20 @@ if TYPE_CHECKING:
 
 
 def report_replay(home: Home, outcome: Replayed) -> None:
-    """Report the partitions that a replay touched, as they are now, to the Dagster instance."""
+    """Report the current state of the partitions that a replay touched."""
     with in_environment(home), dg.DagsterInstance.get() as instance:
         for event in _events(home, outcome):
             instance.report_runless_asset_event(event)
 
 
-def report_findings(home: Home, turned: Sequence[Finding]) -> None:
-    """Report the days of work about which findings were dismissed or reopened to the Dagster instance."""
+def report_findings(home: Home, changed: Sequence[Finding]) -> None:
+    """Report the days whose findings were dismissed or reopened."""
     store = FindingsStore(home.path)
     with in_environment(home), dg.DagsterInstance.get() as instance:
-        for feed in sorted({one.feed for one in turned}):
-            waiting, dismissed = store.standing(feed)
-            for day in sorted({one.transaction_date for one in turned if one.feed == feed}):
-                metadata = findings_metadata(day, waiting, dismissed)
+        for feed in sorted({finding.feed for finding in changed}):
+            active, dismissed = store.standing(feed)
+            for day in sorted({finding.transaction_date for finding in changed if finding.feed == feed}):
+                metadata = findings_metadata(day, active, dismissed)
                 key = naming.pay_findings_key(feed)
                 event = dg.AssetMaterialization(key, partition=day, metadata=metadata)
                 instance.report_runless_asset_event(event)
@@ -71,8 +71,8 @@ def _events(home: Home, outcome: Replayed) -> Iterator[dg.AssetMaterialization]:
                 yield from _dated(home, store, feed, part)
                 days.add(date.fromisoformat(part))
     for day in sorted(days):
-        one = ledger_days(home, [day])[day]
-        metadata: dict[str, Any] = {"dagster/partition_row_count": one.entries, "digest": one.digest}
+        summary = ledger_days(home, [day])[day]
+        metadata: dict[str, Any] = {"dagster/partition_row_count": summary.entries, "digest": summary.digest}
         yield dg.AssetMaterialization(naming.LEDGER_ENTRIES, partition=day.isoformat(), metadata=metadata)
     yield dg.AssetMaterialization(naming.QUEUE, metadata=queue_metadata(home))
 
@@ -98,11 +98,11 @@ def _dated(home: Home, store: StagingStore, feed: FeedSpec, part: str) -> Iterat
         return
     counts = counts_of(valid.rows, store.read(quarantine_asset(feed.name), part))
     day = date.fromisoformat(part)
-    shown: tuple[tuple[Callable[[str], dg.AssetKey], dict[str, Any]], ...] = (
+    assets: tuple[tuple[Callable[[str], dg.AssetKey], dict[str, Any]], ...] = (
         (naming.raw_key, {"dagster/partition_row_count": raw.rows, "sha256": raw.sha256}),
         (naming.valid_key, valid_metadata(store, feed, part, counts)),
         (naming.quarantine_key, quarantine_metadata(store, feed, part, counts)),
         (naming.posted_key, posted_metadata(posted_days(home, feed, [day], {})[day])),
     )
-    for key, metadata in shown:
+    for key, metadata in assets:
         yield dg.AssetMaterialization(key(feed.name), partition=part, metadata=metadata)

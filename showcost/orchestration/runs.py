@@ -1,6 +1,6 @@
-"""Running the production's job through Dagster, in this process, as one run over a range of dates.
+"""Run the production's job through Dagster, in this process, as one run over a range of dates.
 
-For commands and tests. The Dagster instance is the one of the data folder, so that the UI shows the runs.
+For commands and tests. The Dagster instance is that of the data folder, so that the UI shows the runs.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ if TYPE_CHECKING:
 DAGSTER_HOME_VARIABLE: Final = "DAGSTER_HOME"
 
 _POLL_SECONDS: Final = 0.5
-_FIGURES: Final = ("failed", "judged")
+_FIGURES: Final = ("failed", "checked")
 _QUIET: Final = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 @dataclass(frozen=True)
 class FailedCheck:
-    """A check that did not hold in a run, for `failed` of its `judged` partitions (1 of 1 for a whole asset).
+    """A check that failed in a run, for `failed` of its `checked` partitions (1 of 1 for a whole asset).
 
     `severity` is WARN or ERROR.
     """
@@ -47,7 +47,7 @@ class FailedCheck:
     severity: str
     message: str
     failed: int
-    judged: int
+    checked: int
 
 
 @dataclass(frozen=True)
@@ -63,12 +63,12 @@ class RunOutcome:
 
 
 def dagster_home(home: Home) -> Path:
-    """Return the folder of the Dagster instance: what `DAGSTER_HOME` names, else one in the data folder.
+    """Return the folder of the Dagster instance: `DAGSTER_HOME`, or one in the data folder.
 
-    A folder without settings gets those of showcost: a pool of one for the ledger, no telemetry.
+    A folder without settings gets showcost's own: a ledger pool of size one, no telemetry.
     """
-    named = os.environ.get(DAGSTER_HOME_VARIABLE)
-    folder = Path(named) if named else home.path / "dagster_home"
+    variable = os.environ.get(DAGSTER_HOME_VARIABLE)
+    folder = Path(variable) if variable else home.path / "dagster_home"
     folder.mkdir(parents=True, exist_ok=True)
     settings = folder / "dagster.yaml"
     if not settings.exists():
@@ -77,25 +77,25 @@ def dagster_home(home: Home) -> Path:
 
 
 def partitions_between(home: Home, first: date, last: date) -> list[str]:
-    """Return the partition keys from `first` to `last`; InputError when there are none."""
+    """Return the partition keys from `first` to `last`. Raises InputError if there are none."""
     dates = home.production.dates
     keys = daily_partitions(home.production).get_partition_keys()
-    chosen = [key for key in keys if first.isoformat() <= key <= last.isoformat()]
-    if not chosen:
+    selected = [key for key in keys if first.isoformat() <= key <= last.isoformat()]
+    if not selected:
         raise InputError(
             f"no partition from {first} to {last}: the production's dates are {dates.start} to {dates.end}, "
-            f"of which {len(keys)} have come"
+            f"and {len(keys)} of them have begun"
         )
-    return chosen
+    return selected
 
 
 def run_range(
     home: Home, first: date, last: date, progress: Callable[[int, int], None] | None = None
 ) -> RunOutcome:
-    """Run the job over a range of dates, as one run, and return how it went.
+    """Run the job over a range of dates, as one run, and return the outcome.
 
-    `progress` is told (steps done, steps in all) while the run is under way. Raises InputError for a range
-    without partitions; what fails within the run is in the outcome.
+    `progress` receives (finished steps, all steps) during the run. Raises InputError for a range without
+    partitions; failures within the run are in the outcome.
     """
     with in_environment(home):
         return _run_range(partitions_between(home, first, last), progress)
@@ -126,9 +126,9 @@ def _run_range(keys: Sequence[str], progress: Callable[[int, int], None] | None)
             if event.event_type_value == "STEP_FAILURE"
         ),
         failed_checks=tuple(
-            _failed_check(one)
-            for one in result.get_asset_check_evaluations()
-            if not one.passed and one.partition is None
+            _failed_check(evaluation)
+            for evaluation in result.get_asset_check_evaluations()
+            if not evaluation.passed and evaluation.partition is None
         ),
     )
 
@@ -141,16 +141,16 @@ def _failed_check(evaluation: dg.AssetCheckEvaluation) -> FailedCheck:
         severity=evaluation.severity.value,
         message=evaluation.description or "",
         failed=int(str(figures.get("failed", 1))),
-        judged=int(str(figures.get("judged", 1))),
+        checked=int(str(figures.get("checked", 1))),
     )
 
 
 @contextmanager
 def in_environment(home: Home) -> Iterator[None]:
-    """Name the data folder and its Dagster instance to what reads them from the environment."""
-    named = {HOME_VARIABLE: str(home.path), DAGSTER_HOME_VARIABLE: str(dagster_home(home))}
-    before = {name: os.environ.get(name) for name in named}
-    os.environ.update(named)
+    """Set the environment variables of the data folder and its Dagster instance for the block."""
+    variables = {HOME_VARIABLE: str(home.path), DAGSTER_HOME_VARIABLE: str(dagster_home(home))}
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
     try:
         yield
     finally:
@@ -162,7 +162,7 @@ def in_environment(home: Home) -> Iterator[None]:
 
 
 def _failure_text(event: dg.DagsterEvent) -> str:
-    """Return the sentence of a failed step: our own where there is one, else the error's first line."""
+    """Return the message of a failed step: showcost's own if there is one, otherwise the first error line."""
     failure = event.step_failure_data.user_failure_data
     if failure is not None and failure.description:
         return str(failure.description)
@@ -175,7 +175,7 @@ def _failure_text(event: dg.DagsterEvent) -> str:
 def _watched(
     instance: dg.DagsterInstance, run_id: str, steps: int, progress: Callable[[int, int], None] | None
 ) -> Iterator[None]:
-    """Tell `progress` about finished steps, from a thread, until the block ends."""
+    """Report finished steps to `progress`, from a thread, until the block ends."""
     if progress is None:
         yield
         return

@@ -221,7 +221,7 @@ USAGE = {
     "digest --from 2026-11-01 --to 2026-10-28": REVERSED,
     "fx pin --from 2026-11-01 --to 2026-10-28": REVERSED,
     "run --from 2027-01-01 --to 2027-01-31": "no partition from 2027-01-01 to 2027-01-31: "
-    "the production's dates are 2026-10-28 to 2026-11-03, of which 7 have come",
+    "the production's dates are 2026-10-28 to 2026-11-03, and 7 of them have begun",
     "run --from 28.10.2026": "Invalid value for '--from': '28.10.2026' does not match the format '%Y-%m-%d'.",
     "digest": "{home}/ledger.duckdb: there is no ledger yet; nothing has been posted",
     "post": "No such command 'post'",

@@ -72,7 +72,8 @@ def test_one_run_over_the_range_lands_and_posts(ranged: Ran) -> None:
 
 def test_what_warns_is_told_in_one_sentence_each(ranged: Ran) -> None:
     assert {
-        (one.asset, one.check, one.severity, one.failed, one.judged) for one in ranged[1].failed_checks
+        (check.asset, check.check, check.severity, check.failed, check.checked)
+        for check in ranged[1].failed_checks
     } == {
         ("undated_uk_spend", "all_rows_dated", "WARN", 1, 1),
         ("quarantine_uk_spend", "no_rejected_rows", "WARN", 2, 5),

@@ -1,1 +1,1 @@
-"""When work happens by itself: the job over all partitions, its schedule, and the inbox sensor."""
+"""Automation: the job over all partitions, its schedule, and the sensors."""

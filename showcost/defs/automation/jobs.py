@@ -1,4 +1,4 @@
-"""The job that takes costs along their whole way, and the schedule that runs it for yesterday."""
+"""The job over the whole pipeline, and the schedule that runs it for yesterday."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ def jobs() -> dg.Definitions:
         naming.JOB,
         selection=dg.AssetSelection.all(),
         partitions_def=daily_partitions(production),
-        description="Lands what is in the inbox and takes the costs of one date, or of a range of dates, "
-        "from raw rows into the ledger.",
+        description="Lands the inbox and takes the costs of one date, or of a range of dates, from raw rows "
+        "into the ledger.",
     )
 
-    # Not built from the job: its newest partition is today's, whose costs have no rate yet.
+    # Not built from the job: its latest partition is today's, whose costs have no rate yet.
     @dg.schedule(
         name="yesterday",
         job=job,
         cron_schedule=f"0 {_HOUR} * * *",
         execution_timezone=production.timezone,
-        description=f"Every day at {_HOUR:02}:00 in {production.timezone}: the costs of yesterday, whose "
+        description=f"Every day at {_HOUR:02}:00 in {production.timezone}: yesterday's costs, whose "
         "rates are published by then.",
     )
     def yesterday(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
@@ -45,9 +45,9 @@ def jobs() -> dg.Definitions:
 def request_yesterday(
     context: dg.ScheduleEvaluationContext, production: Production
 ) -> dg.RunRequest | dg.SkipReason:
-    """Request the day before the tick, while the production lasts."""
+    """Request the day before the tick, if it is within the production's dates."""
     today = context.scheduled_execution_time.astimezone(ZoneInfo(production.timezone)).date()
     day = today - timedelta(days=1)
     if day not in production.dates:
-        return dg.SkipReason(f"{day} is not among the production's dates")
+        return dg.SkipReason(f"{day} is outside the production's dates")
     return dg.RunRequest(run_key=day.isoformat(), partition_key=day.isoformat())

@@ -1,4 +1,4 @@
-"""The sensors: one watches the inbox, one the rates that rows wait for, one what vendors did not give."""
+"""Sensors for the inbox, for rates that pending rows need, and for missing vendor pages."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,14 +33,14 @@ _KEY_DIGITS: Final = 12
 
 @dg.definitions
 def sensors() -> dg.Definitions:
-    """Build the sensors over the feeds of the production; that of vendors only where a feed has an API."""
+    """Build the sensors over the feeds of the production; the vendor sensor only if a feed has an API."""
 
     @dg.sensor(
         name="inbox",
         job_name=naming.JOB,
         minimum_interval_seconds=INBOX_SECONDS,
-        description="Lands what vendors have dropped in the inbox and requests exactly the partitions that "
-        "the deliveries touch, late ones included.",
+        description="Lands new files in the inbox and requests exactly the partitions that they touch, late "
+        "ones included.",
     )
     def inbox(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         return land_inbox(context)
@@ -49,8 +49,8 @@ def sensors() -> dg.Definitions:
         name="awaited_rates",
         job_name=naming.JOB,
         minimum_interval_seconds=RATES_SECONDS,
-        description="Requests the partitions whose rows wait for their rate (SC-FX-001): once a known file "
-        "has it, or once an hour where the production may ask the ECB.",
+        description="Requests partitions with rows that wait for a rate (SC-FX-001): once an imported file "
+        "has it, or once an hour if the production may query the ECB.",
     )
     def awaited_rates() -> dg.SensorResult | dg.SkipReason:
         return release_rates(datetime.now(UTC))
@@ -59,9 +59,8 @@ def sensors() -> dg.Definitions:
         name="missing_windows",
         job_name=naming.JOB,
         minimum_interval_seconds=MISSING_SECONDS,
-        description="Pulls again what vendors' APIs did not give for a reason that may pass (SC-API-001), "
-        "each vendor after its pause (`again_minutes`), and takes what has come into the ledger: then what "
-        "stood in for it is released.",
+        description="Retries API pages that failed for a transient reason (SC-API-001), each vendor after "
+        "its cool-down (`again_minutes`), and posts the result; provisional accruals for it are released.",
     )
     def missing_windows(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         return pull_missing(context, datetime.now(UTC))
@@ -71,42 +70,42 @@ def sensors() -> dg.Definitions:
 
 
 def land_inbox(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-    """Land every feed's inbox and request what is due; a feed that cannot be landed holds up no other."""
+    """Land every feed's inbox and request due partitions; a feed that fails does not delay the others."""
     home = open_home()
     landings: list[Landing] = []
-    requested: list[dg.RunRequest] = []
+    requests: list[dg.RunRequest] = []
     for feed in load_feeds(home.production.code):
         try:
             landings.append(land(home, feed))
             due = due_by_landing(home, feed)
-            requested += landing_requests(home.production, feed, due)
+            requests += landing_requests(home.production, feed, due)
         except ShowcostError as error:
-            context.log.warning("%s could not be landed: %s", feed.name, error)
+            context.log.warning("%s failed to land: %s", feed.name, error)
     events = [_materialization(landing) for landing in landings if landing.read]
-    if not requested and not events:
-        return dg.SkipReason("nothing new in the inbox")
-    return dg.SensorResult(run_requests=requested, asset_events=events)
+    if not requests and not events:
+        return dg.SkipReason("no new deliveries in the inbox")
+    return dg.SensorResult(run_requests=requests, asset_events=events)
 
 
 def _materialization(landing: Landing) -> dg.AssetMaterialization:
-    rows = sum(one.summary.received for one in landing.read)
+    rows = sum(delivery.summary.received for delivery in landing.read)
     return dg.AssetMaterialization(
         naming.deliveries_key(landing.feed), metadata={"read_now": len(landing.read), "rows_read_now": rows}
     )
 
 
 def landing_requests(production: Production, feed: FeedSpec, due: Due) -> Iterator[dg.RunRequest]:
-    """Yield one run per stretch of consecutive dates that are due, the undated rows with the first.
+    """Yield one run per stretch of consecutive due dates; undated rows go with the first.
 
-    The key of a run names what its partitions are to be made of: the same request is never run twice.
-    Dates that have not come yet stay due.
+    The run key identifies the inputs of the partitions, so the same request never runs twice. Future dates
+    remain due.
     """
     dates = _existing(production, due.dates)
     undated = [naming.undated_key(due.feed)] if due.undated is not None else []
     for number, (first, last) in enumerate(stretches(dates)):
-        made_of = [text for day in dates if first <= day <= last for text in due.dates[day]]
+        inputs = [text for day in dates if first <= day <= last for text in due.dates[day]]
         yield _range_request(
-            f"{due.feed}-{first}-{last}-{sha256_framed(made_of)[:_KEY_DIGITS]}",
+            f"{due.feed}-{first}-{last}-{sha256_framed(inputs)[:_KEY_DIGITS]}",
             [*naming.dated_keys(feed), *(undated if number == 0 else [])],
             (first, last),
         )
@@ -116,14 +115,12 @@ def landing_requests(production: Production, feed: FeedSpec, due: Due) -> Iterat
 
 
 def release_rates(now: datetime) -> dg.SensorResult | dg.SkipReason:
-    """Request the partitions with rows that wait for a rate, where one is known or may be asked for."""
+    """Request partitions with rows that wait for a rate, if one is available or may be queried."""
     home = open_home()
-    requested = [
-        request for feed in load_feeds(home.production.code) for request in _release(home, feed, now)
-    ]
-    if not requested:
-        return dg.SkipReason("no row waits for a rate that could be had")
-    return dg.SensorResult(run_requests=requested)
+    requests = [request for feed in load_feeds(home.production.code) for request in _release(home, feed, now)]
+    if not requests:
+        return dg.SkipReason("no pending row has a rate available")
+    return dg.SensorResult(run_requests=requests)
 
 
 def _release(home: Home, feed: FeedSpec, now: datetime) -> Iterator[dg.RunRequest]:
@@ -141,23 +138,23 @@ def _release(home: Home, feed: FeedSpec, now: datetime) -> Iterator[dg.RunReques
 
 
 def pull_missing(context: dg.SensorEvaluationContext, now: datetime) -> dg.SensorResult | dg.SkipReason:
-    """Request a pull of what is missing from the vendors whose pause is over and of whom none is under way.
+    """Request a pull of missing pages from vendors whose cool-down is over and that have no active run.
 
-    The cursor has, per vendor, when it was last to be asked again. A tick that is lost before its cursor is
+    The cursor has the time of the last retry request per vendor. A tick that is lost before its cursor is
     kept requests the same keys again, which Dagster runs once.
     """
     home = open_home()
     asked = {vendor: datetime.fromisoformat(at) for vendor, at in json.loads(context.cursor or "{}").items()}
-    requested: list[dg.RunRequest] = []
+    requests: list[dg.RunRequest] = []
     for again in due_again(home, load_feeds(home.production.code), asked, now):
         filters = dg.RunsFilter(tags={_VENDOR_TAG: again.vendor}, statuses=_UNDER_WAY)
         if not context.instance.get_runs_count(filters):
-            requested += _pull_requests(home.production, again)
+            requests += _pull_requests(home.production, again)
             asked[again.vendor] = now
-    if not requested:
-        return dg.SkipReason("nothing that is missing may be asked for yet")
+    if not requests:
+        return dg.SkipReason("no vendor is due for a retry")
     cursor = json.dumps({vendor: at.isoformat() for vendor, at in sorted(asked.items())})
-    return dg.SensorResult(run_requests=requested, cursor=cursor)
+    return dg.SensorResult(run_requests=requests, cursor=cursor)
 
 
 def _pull_requests(production: Production, again: Again) -> Iterator[dg.RunRequest]:
@@ -189,5 +186,5 @@ def _range_request(
 
 
 def _existing(production: Production, dates: Mapping[date, object]) -> list[date]:
-    known = set(daily_partitions(production).get_partition_keys())
-    return sorted(day for day in dates if day.isoformat() in known)
+    keys = set(daily_partitions(production).get_partition_keys())
+    return sorted(day for day in dates if day.isoformat() in keys)

@@ -26,7 +26,7 @@ def fx() -> dg.Definitions:
             partition_check(
                 asset=key,
                 name="snapshot_unchanged",
-                description="The rates of a pinned snapshot still hash to what was pinned (SC-FX-003).",
+                description="The rates of a pinned snapshot still have the hash that was pinned (SC-FX-003).",
                 partitions=partitions,
                 judge=fx_checks.snapshots_unchanged,
                 blocking=True,
@@ -35,7 +35,7 @@ def fx() -> dg.Definitions:
                 asset=key,
                 name="calendar_complete",
                 description="The ECB published on every TARGET working day of the production's dates and "
-                "on no other; holidays from the `holidays` package.",
+                "on no other day; holidays from the `holidays` package.",
                 judge=fx_checks.calendar,
             ),
             whole_check(
@@ -63,8 +63,8 @@ def _snapshots(production: Production, partitions: dg.PartitionsDefinition[str])
         key=naming.FX_SNAPSHOTS,
         description="The ECB's euro reference rates in force on each date, pinned once and never changed. "
         f"A rate is carried over weekends and TARGET holidays for at most {production.fx.carry_days} days "
-        "and keeps its own publication date. Materialising ahead of the ledger fills the cache; a rate is "
-        "never looked up while a cost is converted.",
+        "and keeps its own publication date. Materialising it ahead of the ledger fills the cache: "
+        "conversion never looks up a rate.",
         group_name=naming.RATES,
         kinds={"duckdb"},
         owners=list(production.owners),

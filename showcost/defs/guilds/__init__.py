@@ -1,1 +1,1 @@
-"""What is made for the guilds."""
+"""Guild audit packs."""

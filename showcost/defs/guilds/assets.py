@@ -1,4 +1,4 @@
-"""The asset of the guild audit packs, one for each agreement that the production has signed."""
+"""The guild audit packs asset: one pack per signed agreement."""
 
 from typing import Any
 
@@ -22,13 +22,13 @@ _MEANINGS = {
     "check": "reason code of a failure",
     "rules": "the rules with clause and certainty",
     "result": "holds, fails, or look",
-    "told": "what was paid, what is required, and the arithmetic",
+    "told": "amount paid, amount required, and the arithmetic",
 }
 
 
 @dg.definitions
 def guilds() -> dg.Definitions:
-    """Build the asset where the production has a payroll feed."""
+    """Build the asset if the production has a payroll feed."""
     production = open_home().production
     feeds = [feed.name for feed in load_feeds(production.code) if feed.kind is PAYROLL]
     return dg.Definitions(assets=[_packs(production, feeds)] if feeds else [])
@@ -40,8 +40,8 @@ def _packs(production: Production, feeds: list[str]) -> dg.AssetsDefinition:
     @dg.asset(
         key=naming.GUILD_PACKS,
         deps=[key(feed) for feed in feeds for key in (naming.valid_key, naming.pay_findings_key)],
-        description="What a guild's auditor reads, per signed agreement, for the days of the run: each row, "
-        "the rules applied, clause, rate and result, as a workbook and as CSV with a manifest.",
+        description="Audit pack for each signed agreement over the days of the run: rows, rules applied, "
+        "clauses, rates and results, as a workbook and as CSV with a manifest.",
         kinds={"xlsx", "csv"},
         partitions_def=daily_partitions(production),
         backfill_policy=dg.BackfillPolicy.single_run(),

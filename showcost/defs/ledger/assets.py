@@ -29,24 +29,24 @@ def ledger() -> dg.Definitions:
             partition_check(
                 asset=naming.LEDGER_ENTRIES,
                 name="append_only",
-                description="Tables and triggers are as made, and the entries of every batch still hash to "
-                "the digest recorded when it was posted.",
+                description="Tables and triggers are unchanged, and the entries of every batch still have "
+                "the digest recorded at posting.",
                 partitions=partitions,
                 judge=ledger_checks.append_only,
             ),
             partition_check(
                 asset=naming.LEDGER_ENTRIES,
                 name="amounts_balance",
-                description="Entries and batches agree: per currency, and in base, the sums over the entries "
-                "of the date are the sums recorded with its batches.",
+                description="Per currency and in base, the entries of the date sum to the totals recorded "
+                "with its batches.",
                 partitions=partitions,
                 judge=ledger_checks.batches_balance,
             ),
             whole_check(
                 asset=naming.LEDGER_ENTRIES,
                 name="audit_chain",
-                description="Every record of the audit log continues the chain, its segments have their "
-                "bytes, and log and ledger attest each other transaction by transaction.",
+                description="The audit log's hash chain is unbroken, its segments are unchanged, and log "
+                "and ledger attest each other transaction by transaction.",
                 judge=ledger_checks.audit_chain,
             ),
         ],
@@ -60,7 +60,7 @@ def _entries(production: Production, partitions: dg.PartitionsDefinition[str]) -
         key=naming.LEDGER_ENTRIES,
         deps=[naming.posted_key(feed.name) for feed in feeds],
         description="The ledger by transaction date, over all feeds: original and base amount per entry, "
-        "append-only. The digest of a date is the same whatever the order of work, the chunk size or the "
+        "append-only. The digest of a date does not depend on the order of work, the chunk size or the "
         "machine.",
         group_name=naming.LEDGER,
         kinds={"duckdb"},
@@ -82,17 +82,22 @@ def _entries(production: Production, partitions: dg.PartitionsDefinition[str]) -
     def ledger_entries(context: dg.AssetExecutionContext, data: DataFolder) -> dg.MaterializeResult[None]:
         with plain_failures():
             days = ledger_days(data.home(), partition_dates(context))
-        for day, one in days.items():
-            metadata: dict[str, Any] = {"dagster/partition_row_count": one.entries, "digest": one.digest}
-            if one.entries:
+        for day, summary in days.items():
+            metadata: dict[str, Any] = {
+                "dagster/partition_row_count": summary.entries,
+                "digest": summary.digest,
+            }
+            if summary.entries:
                 names = ["feed", "currency", "entries", "amount", f"base_{production.base_currency}"]
-                metadata["totals"] = counts_table(names, one.totals)
+                metadata["totals"] = counts_table(names, summary.totals)
                 metadata["largest_accounts"] = counts_table(
-                    ["account", "name", f"base_{production.base_currency}"], one.accounts
+                    ["account", "name", f"base_{production.base_currency}"], summary.accounts
                 )
             context.add_asset_metadata(metadata, partition_key=day.isoformat())
-        # What is said here stands at every partition of the run, so its name says what it counts.
-        return dg.MaterializeResult(metadata={"entries_in_run": sum(one.entries for one in days.values())})
+        # The UI shows this at every partition of the run, so the name says what it counts.
+        return dg.MaterializeResult(
+            metadata={"entries_in_run": sum(summary.entries for summary in days.values())}
+        )
 
     return ledger_entries
 
@@ -103,9 +108,8 @@ def _queue(production: Production) -> dg.AssetsDefinition:
     @dg.asset(
         key=naming.QUEUE,
         deps=[key(feed.name) for feed in feeds for key in (naming.posted_key, naming.undated_key)],
-        description="The rows of all feeds and dates that are not posted or were decided about, by state, "
-        "reason and age. "
-        "`showcost queue list` lists them, `showcost queue resolve` decides about them.",
+        description="Rows of all feeds and dates that are not posted or have a decision, by state, reason "
+        "code and age. List them with `showcost queue list`, decide with `showcost queue resolve`.",
         group_name=naming.LEDGER,
         kinds={"parquet"},
         owners=list(production.owners),

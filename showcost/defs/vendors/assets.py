@@ -1,4 +1,4 @@
-"""What is pulled from vendors' APIs: an asset per feed, one step and one worker pool for all."""
+"""Pulls from vendor APIs: an asset per feed, one step and one worker pool for all."""
 
 import dagster as dg
 
@@ -10,7 +10,7 @@ from showcost.config.home import open_home
 
 @dg.definitions
 def vendors() -> dg.Definitions:
-    """Build the assets over the production's feeds that have an API; nothing where there is none."""
+    """Build the assets of the production's feeds that have an API, if any."""
     production = open_home().production
     feeds = api_feeds(load_feeds(production.code))
     return dg.Definitions(assets=[pulled_assets(feeds, daily_partitions(production))] if feeds else [])
