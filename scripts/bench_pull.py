@@ -29,12 +29,12 @@ from showcost.config.feed import FeedSpec
 from showcost.config.home import open_home
 from showcost.ingest.register import Register
 from showcost.simulator.running import simulated
-from showcost.vendor_api.dead_letters import Place
+from showcost.vendor_api.dead_letters import PageRef
 from showcost.vendor_api.failures import RequestFailedError
 from showcost.vendor_api.health import resident_bytes
-from showcost.vendor_api.page_store import Flusher, PageAnswer
+from showcost.vendor_api.page_store import PageContent, PageStore
 from showcost.vendor_api.pages import Pagination
-from showcost.vendor_api.pull import Wanted, pull
+from showcost.vendor_api.pull import PullRequest, pull
 from showcost.vendor_api.windows import Window
 from showcost_tests.vendor_api.vendors import feeds_of, scripts
 from showcost_tests.whole.small import make_home
@@ -64,7 +64,7 @@ class _Peak:
 
 def by_pool(home: Home, feeds: Sequence[FeedSpec], peak: _Peak) -> dict[str, Any]:
     """Pull as showcost does."""
-    outcome = pull(home, feeds, Wanted(FIRST, FIRST + timedelta(DAYS - 1)), clock=lambda: _AFTERWARDS)
+    outcome = pull(home, feeds, PullRequest(FIRST, FIRST + timedelta(DAYS - 1)), clock=lambda: _AFTERWARDS)
     peak.bytes = max(peak.bytes, outcome.health.peak_resident)
     return {
         "pages": sum(feed.pages for feed in outcome.feeds),
@@ -75,19 +75,19 @@ def by_pool(home: Home, feeds: Sequence[FeedSpec], peak: _Peak) -> dict[str, Any
 
 def by_gather(home: Home, feeds: Sequence[FeedSpec], peak: _Peak) -> dict[str, Any]:
     """Ask for every window of every vendor at once; store what came when all is there."""
-    held: list[tuple[Flusher, Place, PageAnswer, Pagination]] = []
+    held: list[tuple[PageStore, PageRef, PageContent, Pagination]] = []
     lost, held_up = 0, [0]
 
-    async def window(client: httpx.AsyncClient, flusher: Flusher, one: Window) -> None:
+    async def window(client: httpx.AsyncClient, page_store: PageStore, one: Window) -> None:
         nonlocal lost
-        pagination, place = _pagination(flusher), Place(one, 1, 1, None)
+        pagination, place = _pagination(page_store), PageRef(one, 1, 1, None)
         while True:
             answer = None
             for _ in range(_ATTEMPTS):
                 try:
                     response = await client.get(pagination.url(one, place.step))
                     response.raise_for_status()
-                    answer = PageAnswer(response.content, response.links.get("next", {}).get("url"))
+                    answer = PageContent(response.content, response.links.get("next", {}).get("url"))
                     facts = pagination.facts(answer.body, answer.link, place.step)
                     break
                 except (httpx.HTTPError, RequestFailedError):
@@ -95,26 +95,28 @@ def by_gather(home: Home, feeds: Sequence[FeedSpec], peak: _Peak) -> dict[str, A
             if answer is None:
                 lost += 1
                 return
-            held.append((flusher, place, answer, pagination))
+            held.append((page_store, place, answer, pagination))
             if facts.next is None:
                 return
-            place = Place(one, 1, place.page + 1, facts.next)
+            place = PageRef(one, 1, place.page + 1, facts.next)
 
     async def everything() -> None:
         limits = httpx.Limits(max_connections=None)
         ticking = asyncio.create_task(_ticking(held_up))
         async with httpx.AsyncClient(limits=limits, timeout=60) as client:
             await asyncio.gather(
-                *(window(client, flusher, one) for flusher in flushers for one in _windows())
+                *(window(client, page_store, one) for page_store in page_stores for one in _windows())
             )
         peak.look()
-        for flusher, place, answer, pagination in held:  # blocking, in the loop
-            flusher.flush(place, answer, pagination)
+        for page_store, place, answer, pagination in held:  # blocking, in the loop
+            page_store.store(place, answer, pagination)
             peak.look()
         await asyncio.sleep(0)
         ticking.cancel()
 
-    flushers = [Flusher(home, feed, AuditLog(home.path), Register(home.raw, home.locks)) for feed in feeds]
+    page_stores = [
+        PageStore(home, feed, AuditLog(home.path), Register(home.raw, home.locks)) for feed in feeds
+    ]
     asyncio.run(everything())
     return {"pages": len(held), "windows_lost": lost, "hold_up_ms": held_up[0]}
 
@@ -131,38 +133,38 @@ def by_loop(home: Home, feeds: Sequence[FeedSpec], peak: _Peak) -> dict[str, Any
     pages = lost = 0
     with httpx.Client(timeout=60) as client:
         for feed in feeds:
-            flusher = Flusher(home, feed, AuditLog(home.path), Register(home.raw, home.locks))
-            pagination = _pagination(flusher)
+            page_store = PageStore(home, feed, AuditLog(home.path), Register(home.raw, home.locks))
+            pagination = _pagination(page_store)
             for one in _windows():
-                place: Place | None = Place(one, 1, 1, None)
+                place: PageRef | None = PageRef(one, 1, 1, None)
                 while place is not None:
-                    following = _one_page(client, flusher, pagination, place)
+                    following = _one_page(client, page_store, pagination, place)
                     if following is False:
                         lost += 1
                         break
                     pages += 1
-                    place = None if following is None else Place(one, 1, place.page + 1, str(following))
+                    place = None if following is None else PageRef(one, 1, place.page + 1, str(following))
                     peak.look()
     return {"pages": pages, "windows_lost": lost, "hold_up_ms": None}
 
 
 def _one_page(
-    client: httpx.Client, flusher: Flusher, pagination: Pagination, place: Place
+    client: httpx.Client, page_store: PageStore, pagination: Pagination, place: PageRef
 ) -> str | bool | None:
     """Return the step to the next page, None behind the last, False when the page could not be had."""
     for _ in range(_ATTEMPTS):
         try:
             response = client.get(pagination.url(place.window, place.step))
             response.raise_for_status()
-            answer = PageAnswer(response.content, response.links.get("next", {}).get("url"))
-            return flusher.flush(place, answer, pagination).next
+            answer = PageContent(response.content, response.links.get("next", {}).get("url"))
+            return page_store.store(place, answer, pagination).next
         except (httpx.HTTPError, RequestFailedError):
             continue
     return False
 
 
-def _pagination(flusher: Flusher) -> Pagination:
-    return Pagination(flusher.api, flusher.feed.items, httpx.URL(flusher.api.base_url))
+def _pagination(page_store: PageStore) -> Pagination:
+    return Pagination(page_store.api, page_store.feed.items, httpx.URL(page_store.api.base_url))
 
 
 def _windows() -> list[Window]:

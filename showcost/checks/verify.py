@@ -35,7 +35,7 @@ from showcost.reports.status import feed_status
 from showcost.staging import StagingStore
 from showcost.staging.assets import quarantine_asset, undated_asset, valid_asset
 from showcost.vendor_api.dead_letters import DeadLetters, letter_hash
-from showcost.vendor_api.progress import Journal
+from showcost.vendor_api.progress import PullProgress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -366,7 +366,9 @@ class _Evidence:
                 yield Finding(f"{place}, line {number}", "it is not in the audit log")
             elif letter.response is not None and (problem := store.problem(letter.response)):
                 yield Finding(f"{place}, line {number}", problem)
-        stored = {(page.first, page.last, page.page) for page in Journal(self._home.raw, feed.name).pages}
+        stored = {
+            (page.first, page.last, page.page) for page in PullProgress(self._home.raw, feed.name).pages
+        }
         for position, (subject, kind, facts) in enumerate(recorded):
             # After a crash between the record and its line the record comes once more, or the page itself.
             following = next((one for one in recorded[position + 1 :] if one[0] == subject), None)

@@ -47,7 +47,7 @@ def pull(
     from showcost.vendor_api.pool import PoolSettings  # noqa: PLC0415 -- the same
 
     home = open_home()
-    request = pulls.Wanted(*span(home, first, last), again=again, dead_only=dead_only)
+    request = pulls.PullRequest(*span(home, first, last), again=again, dead_only=dead_only)
     outcome = pulls.pull(home, _feeds(home, feed_name), request, PoolSettings(debug=debug, trace=trace))
     facts = {
         "feeds": {result.feed: _facts(result) for result in outcome.feeds},
@@ -71,14 +71,14 @@ def _facts(result: FeedPull) -> Mapping[str, object]:
         "pages": result.pages,
         "items": result.items,
         "complete": [str(window) for window in result.complete],
-        "left_alone": [str(window) for window in result.left_alone],
+        "left_alone": [str(window) for window in result.skipped],
         "resumed": result.resumed,
         "vendor": result.vendor,
         "down": result.down,
         "requests": result.traffic.requests,
         "retries": result.traffic.retries,
         "bytes": result.traffic.bytes,
-        "troubles": {str(trouble): count for trouble, count in sorted(result.traffic.troubles.items())},
+        "troubles": {str(trouble): count for trouble, count in sorted(result.traffic.failures.items())},
     }
 
 
@@ -112,7 +112,7 @@ def _show(outcome: Pull) -> None:
             result.pages,
             result.items,
             len(result.complete),
-            len(result.left_alone),
+            len(result.skipped),
             result.resumed,
             len(result.dead),
             result.traffic.requests,

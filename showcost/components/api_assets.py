@@ -25,7 +25,7 @@ from showcost.pipeline.accruals import open_accruals, stage_fallback
 from showcost.vendor_api.dead_letters import EXHAUSTED
 from showcost.vendor_api.health import SLOW_MS, Health
 from showcost.vendor_api.pool import PoolSettings
-from showcost.vendor_api.pull import FeedPull, Pull, Wanted, pull
+from showcost.vendor_api.pull import FeedPull, Pull, PullRequest, pull
 
 _SINGLE_RUN = dg.BackfillPolicy.single_run()
 _WARN = dg.AssetCheckSeverity.WARN
@@ -73,7 +73,9 @@ def pulled_assets(feeds: Sequence[FeedSpec], partitions: dg.PartitionsDefinition
         home, dates = data.home(), partition_dates(context)
         selected = [feed for key, feed in by_key.items() if key in context.selected_asset_keys]
         with plain_failures():
-            outcome = pull(home, selected, Wanted(dates[0], dates[-1], again=config.again), config.settings())
+            outcome = pull(
+                home, selected, PullRequest(dates[0], dates[-1], again=config.again), config.settings()
+            )
             for result in outcome.feeds:
                 context.log.info(_summary(result))
             context.log.info(_health_summary(outcome.health))
@@ -117,7 +119,7 @@ def _summary(result: FeedPull) -> str:
     traffic = result.traffic
     return (
         f"{result.feed}: {result.pages} pages with {result.items} items; {len(result.complete)} windows"
-        f" complete, {len(result.left_alone)} skipped, {result.resumed} resumed, {len(result.dead)} failed;"
+        f" complete, {len(result.skipped)} skipped, {result.resumed} resumed, {len(result.dead)} failed;"
         f" {traffic.requests} requests, {traffic.retries} retries{', vendor down' if result.down else ''}"
     )
 
@@ -138,7 +140,7 @@ def _pull_metadata(outcome: Pull, result: FeedPull) -> dict[str, Any]:
         "pages": result.pages,
         "items": result.items,
         "windows_complete": len(result.complete),
-        "windows_left_alone": len(result.left_alone),
+        "windows_left_alone": len(result.skipped),
         "windows_resumed": result.resumed,
         "dead_letters_now": len(result.dead),
         "vendor": result.vendor,
@@ -149,7 +151,7 @@ def _pull_metadata(outcome: Pull, result: FeedPull) -> dict[str, Any]:
         "requests_per_minute": traffic.requests * 60_000 // max(1, health.took),
         "bytes": traffic.bytes,
         "waited_ms": traffic.waited_ms,
-        "troubles": counts_table(["trouble", "answers"], sorted(traffic.troubles.items())),
+        "troubles": counts_table(["trouble", "answers"], sorted(traffic.failures.items())),
         "machine": counts_table(["measure", "value"], list(health.measures.items())),
     }
 

@@ -23,7 +23,7 @@ from showcost.ledger.fallback_log import RELEASED, Step, fresh_steps, last_steps
 from showcost.ledger.recovery import writing
 from showcost.ledger.store import Ledger
 from showcost.vendor_api.dead_letters import DeadLetters
-from showcost.vendor_api.progress import Journal
+from showcost.vendor_api.progress import PullProgress
 from showcost.vendor_api.windows import Window, windows
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from showcost.config.feed import FeedSpec
     from showcost.config.home import Home
     from showcost.vendor_api.dead_letters import DeadLetter
-    from showcost.vendor_api.progress import Progress
+    from showcost.vendor_api.progress import WindowProgress
 
 LAST_GOOD: Final = "last good delivery"
 PARTLY_THERE: Final = "partly there"
@@ -110,12 +110,12 @@ def _plan(home: Home, feed: FeedSpec, dates: Sequence[date]) -> Fallback:
     plan = Fallback()
     if feed.api is None or not dates:
         return plan
-    journal = Journal(home.raw, feed.name)
+    pulls = PullProgress(home.raw, feed.name)
     missing = {letter.window: letter for letter in DeadLetters(home.raw, feed.name).open()}
     asked = set(dates)
     for window in windows(feed.api, home.production.dates, min(dates), max(dates)):
         letter = missing.get(window)
-        progress = journal.progress(window)
+        progress = pulls.of(window)
         days = [day for day in window.dates if day in asked]
         if letter is not None:
             for day in days:
@@ -126,7 +126,7 @@ def _plan(home: Home, feed: FeedSpec, dates: Sequence[date]) -> Fallback:
 
 
 def _stand_in(
-    plan: Fallback, feed: FeedSpec, day: date, letter: DeadLetter, progress: Progress | None
+    plan: Fallback, feed: FeedSpec, day: date, letter: DeadLetter, progress: WindowProgress | None
 ) -> None:
     """Note the step for a date whose window is missing."""
 

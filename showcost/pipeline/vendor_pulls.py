@@ -10,7 +10,7 @@ from showcost.audit.log import AuditLog
 from showcost.core.hashing import sha256_framed
 from showcost.vendor_api.dead_letters import DeadLetters
 from showcost.vendor_api.failures import PASSING
-from showcost.vendor_api.progress import Journal
+from showcost.vendor_api.progress import PullProgress
 from showcost.vendor_api.windows import windows
 
 if TYPE_CHECKING:
@@ -37,11 +37,11 @@ def pulled_dates(home: Home, feed: FeedSpec, dates: Sequence[date]) -> dict[date
     """Return how each of `dates` stands, and the number of pages that are stored of its window."""
     if feed.api is None or not dates:
         return {}
-    journal = Journal(home.raw, feed.name)
+    pulls = PullProgress(home.raw, feed.name)
     missing = DeadLetters(home.raw, feed.name).missing()
     found: dict[date, tuple[str, int]] = {}
     for window in windows(feed.api, home.production.dates, min(dates), max(dates)):
-        progress = journal.progress(window)
+        progress = pulls.of(window)
         if window in missing:
             state = MISSING
         elif progress is None:

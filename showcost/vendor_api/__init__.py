@@ -1,7 +1,8 @@
-"""Vendor APIs: asked by date, page by page, within bounds; what arrives is a delivery like any other.
+"""Vendor APIs, pulled by date and page by page within limits; each page is a delivery like any other.
 
-From the inside out: `failures` says what can go wrong and whether it may pass; `guard` where may be connected
-to; `limits` how much at once; `client` asks one vendor; `windows` are dates, `pages` finds the next page;
-`journal` remembers how far each window got; `dead_letters` keeps what could not be had; `flushing` stores and
-reads a page; `pool` does all this for many vendors at once; `watch` observes it; `pull` is the one way in.
+From the inside out: `failures` classifies what can go wrong with a request; `guard` restricts the addresses
+that may be reached; `limits` bounds rate, memory and retries; `client` sends requests to one vendor;
+`windows` are ranges of dates, `pages` finds the next page; `progress` remembers how far each window was
+pulled; `dead_letters` keeps the pages that failed; `page_store` stores and reads a page; `pool` does all
+this for many vendors at once; `health` monitors it; `pull` is the entry point.
 """

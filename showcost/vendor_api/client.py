@@ -1,6 +1,6 @@
-"""Asking one vendor: a pooled client, its limits, and attempts that are repeated only where that may help.
+"""HTTP client of one vendor: a connection pool, its limits, and retries of transient failures.
 
-Only GET is ever sent. What a page says, and which one comes next, is decided elsewhere.
+Only GET requests are sent. Content and order of pages are not known here.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from showcost.config.api import base_url
 from showcost.core.errors import InputError
 from showcost.core.national_ids import MASKED_CELL
 from showcost.vendor_api import telemetry
-from showcost.vendor_api.failures import Received, RequestFailedError, Trouble, trouble_of_status
+from showcost.vendor_api.failures import FailureKind, Received, RequestFailedError, failure_of_status
 from showcost.vendor_api.guard import CheckedTransport, check_url, resolve
-from showcost.vendor_api.limits import Breaker, Lease, MemoryBudget, RateLimit, now_ms, seconds
+from showcost.vendor_api.limits import CircuitBreaker, Lease, MemoryBudget, RateLimiter, now_ms, seconds
 
 if TYPE_CHECKING:
     import ssl
@@ -46,14 +46,14 @@ _KEPT_HEADERS: Final = (
     *("content-type", "content-length", "content-encoding", "date", "etag", "last-modified", "link"),
     *("location", "retry-after", "server", "x-request-id", "x-ratelimit-limit", "x-ratelimit-remaining"),
 )
-"""Headers of an answer that dead letters keep; others may hold secrets, such as cookies."""
+"""Response headers that dead letters keep; others may contain secrets, such as cookies."""
 
 
 @dataclass(frozen=True)
-class Answer:
-    """A page as it arrived, decompressed; `lease` holds its bytes of the memory budget.
+class ApiPage:
+    """A page as it arrived, decompressed; `lease` is its share of the memory budget.
 
-    `link` is the address that its headers name as that of the next page.
+    `link` is the address of the next page from its headers.
     """
 
     received: Received
@@ -63,19 +63,19 @@ class Answer:
 
 @dataclass
 class Traffic:
-    """What passed between a vendor and us: requests, retries, answers in bytes, troubles by class."""
+    """Traffic with a vendor: requests, retries, bytes received, failures by kind."""
 
     requests: int = 0
     retries: int = 0
     bytes: int = 0
     waited_ms: int = 0
-    troubles: Counter[Trouble] = field(default_factory=Counter)
+    failures: Counter[FailureKind] = field(default_factory=Counter)
     peak_under_way: int = 0
 
 
 @dataclass
 class Shared:
-    """What all vendors share: how many requests are under way, how many bytes, and whom TLS trusts."""
+    """Limits that all vendors share, requests and bytes in flight, and the TLS settings."""
 
     slots: asyncio.Semaphore
     memory: MemoryBudget
@@ -83,17 +83,17 @@ class Shared:
 
 
 def address_of(api: ApiSpec) -> httpx.URL:
-    """Return the address to ask: the feed's, or what its variable names; InputError if that may not be."""
-    named = os.environ.get(api.base_url_variable) if api.base_url_variable else None
-    if not named:
+    """Return the base URL: the feed's, or that in its variable; InputError if that one is not allowed."""
+    override = os.environ.get(api.base_url_variable) if api.base_url_variable else None
+    if not override:
         return httpx.URL(api.base_url)
     try:
-        url = httpx.URL(base_url(named))
+        url = httpx.URL(base_url(override))
         check_url(url, api.allowed_hosts)
     except ValueError as error:
-        raise InputError(f"{api.base_url_variable} is no address to be asked: expected {error}") from None
+        raise InputError(f"{api.base_url_variable} is not an allowed URL: expected {error}") from None
     except (httpx.InvalidURL, RequestFailedError) as error:
-        raise InputError(f"{api.base_url_variable} is no address to be asked: {error}") from None
+        raise InputError(f"{api.base_url_variable} is not an allowed URL: {error}") from None
     return url
 
 
@@ -112,27 +112,27 @@ def token_of(api: ApiSpec) -> str | None:
 
 
 class Vendor:
-    """One vendor: its client, its limits, and what passed. Use within `async with vendor.opened()`."""
+    """One vendor: its client, limits and traffic. Use within `async with vendor.opened()`."""
 
     def __init__(self, name: str, api: ApiSpec, shared: Shared, resolver: Resolver = resolve) -> None:
-        """Read the token; InputError when there is none."""
+        """Read the token; InputError if it is missing."""
         self.name, self.api = name, api
         self.url, self._token = address_of(api), token_of(api)
         self._shared, self._resolver = shared, resolver
         self._slots = asyncio.Semaphore(api.limits.concurrency)
-        self._rate = RateLimit(api.limits.requests, api.limits.seconds)
-        self.breaker = Breaker(api.retries)
+        self._rate = RateLimiter(api.limits.requests, api.limits.seconds)
+        self.breaker = CircuitBreaker(api.retries)
         self.traffic = Traffic()
         self._under_way = 0
         self._client: httpx.AsyncClient | None = None
-        # Full jitter: drawn between nothing and a bound that doubles.
+        # Full jitter: a random wait between zero and a bound that doubles.
         self._wait = wait_random_exponential(
             multiplier=seconds(api.retries.first_wait_ms), max=seconds(api.retries.longest_wait_ms)
         )
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[Vendor]:
-        """Hold the vendor's connections open within the block."""
+        """Keep the vendor's connections open within the block."""
         limits = self.api.limits
         transport = CheckedTransport(
             self.api.allowed_hosts, self._shared.tls, limits.concurrency, self._resolver
@@ -159,27 +159,27 @@ class Vendor:
         return headers
 
     def masked_request(self, url: httpx.URL) -> dict[str, object]:
-        """Return a request as it may be kept: the token masked."""
+        """Return a request as it may be stored: the token masked."""
         headers = self._headers()
         if self.api.auth is not None:
             headers[self.api.auth.header] = MASKED_CELL
         return {"method": "GET", "url": self.masked(str(url)), "headers": headers}
 
     def masked(self, text: str) -> str:
-        """Return text without the token, should the vendor have repeated it."""
+        """Return a text with the token masked, in case the vendor repeated it."""
         return text.replace(self._token, MASKED_CELL) if self._token else text
 
     def masked_received(self, received: Received) -> Received:
-        """Return what had arrived without the token."""
+        """Return a response with the token masked."""
         headers = {name: self.masked(value) for name, value in received.headers.items()}
         token = self._token
         body = received.body.replace(token.encode(), MASKED_CELL.encode()) if token else received.body
         return Received(received.status, headers, body)
 
-    async def repeated(self, attempt: Callable[[], Awaitable[Done]]) -> Done:
-        """Return what an attempt gives, which asks once and may judge the answer; repeated by the settings.
+    async def retried(self, attempt: Callable[[], Awaitable[Done]]) -> Done:
+        """Return the result of an attempt, which sends one request; transient failures are retried.
 
-        RequestFailedError when all failed; its `attempts` says how often it was tried.
+        RequestFailedError when all attempts failed; its `attempts` is their number.
         """
         attempts = 0
 
@@ -188,18 +188,18 @@ class Vendor:
             return self._gives_up(failure, state.attempt_number)
 
         try:
-            async for trying in AsyncRetrying(
-                retry=retry_if_exception(_may_pass),
+            async for attempt_context in AsyncRetrying(
+                retry=retry_if_exception(_is_transient),
                 stop=give_up,
                 wait=self._wait,
                 before_sleep=self._count_retry,
                 reraise=True,
             ):
-                with trying:
+                with attempt_context:
                     attempts += 1
                     return await attempt()
         except RequestFailedError as error:
-            error.attempts = attempts if error.trouble is not Trouble.DOWN else attempts - 1
+            error.attempts = attempts if error.kind is not FailureKind.DOWN else attempts - 1
             error.received = self.masked_received(error.received)
             raise
         raise AssertionError("an attempt returns or raises")
@@ -208,33 +208,33 @@ class Vendor:
         retries = self.api.retries
         if attempts >= retries.attempts or self.traffic.retries >= retries.budget:
             return True
-        asked = failure.wait_seconds if isinstance(failure, RequestFailedError) else None
-        return asked is not None and asked * 1000 > retries.longest_wait_ms
+        pause = failure.wait_seconds if isinstance(failure, RequestFailedError) else None
+        return pause is not None and pause * 1000 > retries.longest_wait_ms
 
     def _count_retry(self, state: RetryCallState) -> None:
         self.traffic.retries += 1
         telemetry.retried(self.name)
         self.traffic.waited_ms += int(state.upcoming_sleep * 1000)
 
-    async def ask(self, url: httpx.URL) -> Answer:
-        """Return the page at a URL, asked for once; RequestFailedError when it could not be had.
+    async def fetch(self, url: httpx.URL) -> ApiPage:
+        """Return the page at a URL, requested once; RequestFailedError if that failed.
 
-        The caller releases the answer's lease.
+        The caller releases the page's lease.
         """
         check_url(url, self.api.allowed_hosts)
         try:
             async with self.breaker.admitted(), self._slots, self._rate.request(), self._shared.slots:
                 self.breaker.refuse_if_down()
-                answer = await self._leased(url)
+                page = await self._leased(url)
         except RequestFailedError as error:
             self._note(error)
             raise
         self.breaker.succeeded()
-        return answer
+        return page
 
     def _note(self, error: RequestFailedError) -> None:
-        self.traffic.troubles[error.trouble] += 1
-        if error.trouble is Trouble.BUSY:
+        self.traffic.failures[error.kind] += 1
+        if error.kind is FailureKind.BUSY:
             self.breaker.succeeded()
         elif error.transient:
             self.breaker.failed()
@@ -242,10 +242,10 @@ class Vendor:
             if error.wait_seconds * 1000 <= self.api.retries.longest_wait_ms:
                 self._rate.close_for(error.wait_seconds)
             else:
-                self.breaker.give_up(f"it asked to be left alone for {error.wait_seconds} s")
-        LOG.info("%s: %s (%s)", self.name, error.trouble, error.detail)
+                self.breaker.give_up(f"the vendor asked for a pause of {error.wait_seconds} s")
+        LOG.info("%s: %s (%s)", self.name, error.kind, error.detail)
 
-    async def _leased(self, url: httpx.URL) -> Answer:
+    async def _leased(self, url: httpx.URL) -> ApiPage:
         lease = await self._shared.memory.take(self.api.limits.response_bytes)
         try:
             received, link = await self._measured(url)
@@ -254,24 +254,24 @@ class Vendor:
             raise
         lease.shrink_to(len(received.body))
         self.traffic.bytes += len(received.body)
-        return Answer(received, link, lease)
+        return ApiPage(received, link, lease)
 
     async def _measured(self, url: httpx.URL) -> tuple[Received, str | None]:
-        """Make one request, and let it be counted."""
+        """Send one request and count it."""
         began = now_ms()
         try:
             received, link = await self._fetch(url)
         except RequestFailedError as error:
-            telemetry.asked(self.name, url.host, now_ms() - began, error.received, error.trouble)
+            telemetry.requested(self.name, url.host, now_ms() - began, error.received, error.kind)
             raise
-        telemetry.asked(self.name, url.host, now_ms() - began, received)
+        telemetry.requested(self.name, url.host, now_ms() - began, received)
         return received, link
 
     async def _fetch(self, url: httpx.URL) -> tuple[Received, str | None]:
-        """Make one request; whatever goes wrong is a RequestFailedError with what had arrived."""
+        """Send one request; any failure is a RequestFailedError with the part that arrived."""
         if self._client is None:
-            raise AssertionError("a vendor is asked while it is opened")
-        so_far = _SoFar()
+            raise AssertionError("a vendor is used while it is opened")
+        partial = _PartialResponse()
         self.traffic.requests += 1
         self._under_way += 1
         self.traffic.peak_under_way = max(self.traffic.peak_under_way, self._under_way)
@@ -280,39 +280,39 @@ class Vendor:
                 asyncio.timeout(seconds(self.api.limits.answer_ms)),
                 self._client.stream("GET", url) as response,
             ):
-                so_far.begin(response)
-                await self._receive(response, so_far)
+                partial.begin(response)
+                await self._receive(response, partial)
         except TimeoutError:
-            raise so_far.failure(Trouble.TIMEOUT, "the answer took too long") from None
+            raise partial.failure(FailureKind.TIMEOUT, "the response took too long") from None
         except httpx.ConnectError:
-            raise so_far.failure(Trouble.CONNECT, "the connection was refused or failed") from None
+            raise partial.failure(FailureKind.CONNECT, "the connection was refused or failed") from None
         except httpx.TimeoutException as error:
-            raise so_far.failure(Trouble.TIMEOUT, type(error).__name__) from None
+            raise partial.failure(FailureKind.TIMEOUT, type(error).__name__) from None
         except httpx.TransportError as error:
-            raise so_far.failure(Trouble.CUT_OFF, type(error).__name__) from None
+            raise partial.failure(FailureKind.CUT_OFF, type(error).__name__) from None
         finally:
             self._under_way -= 1
-        return so_far.received(), response.links.get("next", {}).get("url")
+        return partial.received(), response.links.get("next", {}).get("url")
 
-    async def _receive(self, response: httpx.Response, so_far: _SoFar) -> None:
-        """Take the body in, within the cap before and after decompression; judge the status."""
+    async def _receive(self, response: httpx.Response, partial: _PartialResponse) -> None:
+        """Receive the body, within the size limit before and after decompression, and check the status."""
         limit = self.api.limits.response_bytes
-        plain = _Plain(response, so_far, limit)
+        plain = _Decompressor(response, partial, limit)
         received = 0
         async for block in response.aiter_raw(_STEP):
             received += len(block)
             if received > limit:
-                raise so_far.failure(Trouble.TOO_LARGE, f"more than {limit} bytes")
+                raise partial.failure(FailureKind.TOO_LARGE, f"more than {limit} bytes")
             plain.take(block)
         status = response.status_code
-        if trouble := trouble_of_status(status):
+        if kind := failure_of_status(status):
             wait = _retry_after(response.headers.get("retry-after"))
-            raise so_far.failure(trouble, f"status {status}", wait)
+            raise partial.failure(kind, f"status {status}", wait)
         plain.finish()
 
 
-class _SoFar:
-    """What has arrived of an answer."""
+class _PartialResponse:
+    """The part of a response that has arrived."""
 
     def __init__(self) -> None:
         self.status: int | None = None
@@ -326,18 +326,18 @@ class _SoFar:
     def received(self) -> Received:
         return Received(self.status, self.headers, bytes(self.body))
 
-    def failure(self, trouble: Trouble, detail: str, wait_seconds: int | None = None) -> RequestFailedError:
-        return RequestFailedError(trouble, detail, self.received(), wait_seconds)
+    def failure(self, kind: FailureKind, detail: str, wait_seconds: int | None = None) -> RequestFailedError:
+        return RequestFailedError(kind, detail, self.received(), wait_seconds)
 
 
-class _Plain:
-    """Decompresses as the bytes come, in small steps and never beyond the limit."""
+class _Decompressor:
+    """Decompresses as bytes arrive, in small steps and never beyond the limit."""
 
-    def __init__(self, response: httpx.Response, so_far: _SoFar, limit: int) -> None:
-        self._so_far, self._limit = so_far, limit
+    def __init__(self, response: httpx.Response, partial: _PartialResponse, limit: int) -> None:
+        self._partial, self._limit = partial, limit
         encoding = response.headers.get("content-encoding", "identity").strip().lower()
         if encoding not in {"identity", "gzip", ""}:
-            raise so_far.failure(Trouble.ENCODING, "an encoding that was not asked for")
+            raise partial.failure(FailureKind.ENCODING, "an encoding that was not requested")
         self._gzip = zlib.decompressobj(zlib.MAX_WBITS | 16) if encoding == "gzip" else None
 
     def take(self, block: bytes) -> None:
@@ -347,29 +347,29 @@ class _Plain:
         rest = block
         while rest:
             if self._gzip.eof:
-                raise self._so_far.failure(Trouble.ENCODING, "gzip with something behind its end")
+                raise self._partial.failure(FailureKind.ENCODING, "gzip with bytes after its end")
             try:
                 self._add(self._gzip.decompress(rest, _STEP))
             except zlib.error:
-                raise self._so_far.failure(Trouble.ENCODING, "gzip that is broken") from None
+                raise self._partial.failure(FailureKind.ENCODING, "invalid gzip") from None
             rest = self._gzip.unconsumed_tail or self._gzip.unused_data
 
     def _add(self, plain: bytes) -> None:
-        self._so_far.body += plain
-        if len(self._so_far.body) > self._limit:
-            raise self._so_far.failure(Trouble.TOO_LARGE, f"more than {self._limit} bytes decompressed")
+        self._partial.body += plain
+        if len(self._partial.body) > self._limit:
+            raise self._partial.failure(FailureKind.TOO_LARGE, f"more than {self._limit} bytes decompressed")
 
     def finish(self) -> None:
         if self._gzip is not None and not self._gzip.eof:
-            raise self._so_far.failure(Trouble.CUT_OFF, "gzip without its end")
+            raise self._partial.failure(FailureKind.CUT_OFF, "truncated gzip")
 
 
-def _may_pass(error: BaseException) -> bool:
+def _is_transient(error: BaseException) -> bool:
     return isinstance(error, RequestFailedError) and error.transient
 
 
 def _retry_after(text: str | None) -> int | None:
-    """Return the seconds that a Retry-After asks for, as a number or a date; None when there is none."""
+    """Return the seconds of a Retry-After header, a number or a date; None if it has neither."""
     if text is None:
         return None
     if text.strip().isdecimal():

@@ -1,10 +1,10 @@
-"""Pages that could not be had: what was asked, what came of it, how often it was tried. SC-API-001.
+"""Dead letters: pages that failed after all retries, with request, response and attempts (SC-API-001).
 
     raw/dead_letters/<feed>.jsonl
 
-A line says that a page failed, or failed again, or has been had after all; the newest line of an id counts.
-What had arrived of the answer is kept as a payload. Tokens are masked before anything is kept. A window stops
-at the page that failed and goes on there, so that trying again is nothing but pulling again.
+A line records that a page failed, failed again, or was fetched later; the latest line of an id counts. The
+part of the response that arrived is kept as a payload. Tokens are masked before anything is stored. A window
+stops at the page that failed and resumes there, so to retry a page is simply to pull again.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ DEAD, REPLAYED = "dead", "replayed"
 
 @dataclass(frozen=True)
 class DeadLetter:
-    """One page that could not be had; see the module.
+    """A page that failed after all retries; see the module.
 
-    `step` leads to the page as its window's journal would, `request` is method, address and headers,
-    `response` the sha256 of what had arrived (None for nothing), `attempts` of all pulls together.
+    `step` leads to the page, as in the pull progress of its window; `request` is method, address and headers,
+    `response` the sha256 of the bytes that arrived (None for nothing), `attempts` the total of all pulls.
     """
 
     id: str
@@ -69,8 +69,8 @@ class DeadLetter:
 
 
 @dataclass(frozen=True)
-class Place:
-    """Which page: of which pull of which window, and the step that leads there."""
+class PageRef:
+    """A page of a pull of a window, and the step that leads to it."""
 
     window: Window
     pull: int
@@ -78,8 +78,8 @@ class Place:
     step: str | None
 
 
-def letter_id(feed: str, place: Place) -> str:
-    """Return the id of a page's dead letter: what it is about, not when it failed."""
+def letter_id(feed: str, place: PageRef) -> str:
+    """Return the id of a page's dead letter; it depends on the page, not on when it failed."""
     window = place.window
     return sha256_framed(["dead letter", feed, str(window.first), str(window.last), place.pull, place.page])
 
@@ -97,7 +97,7 @@ class DeadLetters:
     """The dead letters of a feed."""
 
     def __init__(self, raw: Path, feed: str) -> None:
-        """Read what is there; IntegrityError when a line is no dead letter."""
+        """Read the dead letters; IntegrityError for a line that is not one."""
         self._lines = JsonLines(
             raw / "dead_letters" / f"{feed}.jsonl",
             lambda line, _: self._take(DeadLetter(**json.loads(line))),
@@ -116,41 +116,41 @@ class DeadLetters:
         return letter
 
     def open(self) -> list[DeadLetter]:
-        """Return the pages that are still missing, by window."""
+        """Return the open dead letters, by window."""
         with self._guard:
             return _missing(self._newest)
 
     def open_as_of(self, audit: AuditLog, as_of: int) -> list[DeadLetter]:
-        """Return the pages that were missing, by window, as known after an audit record."""
-        known = {
+        """Return the dead letters that were open after an audit record, by window."""
+        recorded = {
             record.facts.get("letter_hash")
             for record in audit.records()
             if record.seq <= as_of and record.kind in (Kind.DEAD_LETTERED, Kind.REPLAYED)
         }
-        return _missing({one.id: one for one in self.history if letter_hash(one) in known})
+        return _missing({letter.id: letter for letter in self.history if letter_hash(letter) in recorded})
 
     def missing(self) -> set[Window]:
-        """Return the windows of which a page is still missing."""
+        """Return the windows with an open dead letter."""
         return {letter.window for letter in self.open()}
 
-    def find(self, place: Place) -> DeadLetter | None:
+    def find(self, place: PageRef) -> DeadLetter | None:
         """Return the open dead letter of a page."""
         letter = self._newest.get(letter_id(self._feed, place))
         return letter if letter is not None and letter.event == DEAD else None
 
-    def bury(
+    def add(
         self,
-        place: Place,
+        place: PageRef,
         failure: RequestFailedError,
         request: Mapping[str, Any],
         *,
-        keep: Keep,
+        stores: DeadLetterStores,
         at: str,
     ) -> DeadLetter:
-        """Record that a page could not be had, the audit log first; return the dead letter."""
+        """Record that a page failed, in the audit log first; return the dead letter."""
         before = self.find(place)
         body = failure.received.body
-        response = keep.payloads.put_stream(io.BytesIO(body)).sha256 if body else None
+        response = stores.payloads.put_stream(io.BytesIO(body)).sha256 if body else None
         letter = DeadLetter(
             id=letter_id(self._feed, place),
             event=DEAD,
@@ -165,17 +165,17 @@ class DeadLetters:
             response_headers=dict(failure.received.headers),
             response=response,
             response_size=len(body),
-            error=str(failure.trouble),
+            error=str(failure.kind),
             detail=failure.detail,
             attempts=failure.attempts + (before.attempts if before else 0),
             first_seen=before.first_seen if before else at,
             last_seen=at,
         )
-        self._record(letter, Kind.DEAD_LETTERED, keep.audit)
+        self._record(letter, Kind.DEAD_LETTERED, stores.audit)
         return letter
 
     def replayed(self, letter: DeadLetter, audit: AuditLog, at: str) -> None:
-        """Record that a page was had after all."""
+        """Record that a page was fetched after all."""
         self._record(replace(letter, event=REPLAYED, last_seen=at), Kind.REPLAYED, audit)
 
     def _record(self, letter: DeadLetter, kind: Kind, audit: AuditLog) -> None:
@@ -204,8 +204,8 @@ def _missing(newest: Mapping[str, DeadLetter]) -> list[DeadLetter]:
 
 
 @dataclass(frozen=True)
-class Keep:
-    """Where what a dead letter needs is kept."""
+class DeadLetterStores:
+    """The stores that a dead letter is written to: response bytes and audit record."""
 
     payloads: PayloadStore
     audit: AuditLog

@@ -1,4 +1,4 @@
-"""What can go wrong with a request, and whether it may pass by itself: the only thing that is tried again."""
+"""Kinds of request failure: transient ones are retried, permanent ones are not."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class Trouble(StrEnum):
-    """The class of a failure, as it stands in dead letters and counts."""
+class FailureKind(StrEnum):
+    """The kind of a failure, as stored in dead letters and counts."""
 
     CONNECT = "no connection"
     TIMEOUT = "timeout"
@@ -30,25 +30,32 @@ class Trouble(StrEnum):
 
 
 TRANSIENT: Final = frozenset(
-    {Trouble.CONNECT, Trouble.TIMEOUT, Trouble.CUT_OFF, Trouble.BUSY, Trouble.SERVER, Trouble.UNREADABLE}
+    {
+        FailureKind.CONNECT,
+        FailureKind.TIMEOUT,
+        FailureKind.CUT_OFF,
+        FailureKind.BUSY,
+        FailureKind.SERVER,
+        FailureKind.UNREADABLE,
+    }
 )
-"""What may pass while one waits; everything else fails the same way again, so it is not tried again.
+"""Failures that may pass on their own; all others would fail the same way again and are not retried.
 
-A page that is unreadable is often a proxy's excuse, or was cut off by whoever made it.
+An unreadable page is often a proxy's error page, or was truncated by the server.
 """
 
-PASSING: Final = TRANSIENT | {Trouble.DOWN, Trouble.SETUP}
-"""What another pull may find gone though nothing was done about the page; the rest waits for a person."""
+PASSING: Final = TRANSIENT | {FailureKind.DOWN, FailureKind.SETUP}
+"""Failures that a later pull may get past without anybody acting; the others wait for a person."""
 
 TRANSIENT_STATUS: Final = frozenset({408, 425, 500, 502, 503, 504})
 _TOO_MANY: Final = 429
 _REDIRECTS: Final = range(300, 400)
-_FINE: Final = frozenset({200, 204})
+_SUCCESS: Final = frozenset({200, 204})
 
 
 @dataclass(frozen=True)
 class Received:
-    """What had arrived of an answer when it failed; `status` is None when there was none."""
+    """The part of a response that had arrived; `status` is None if there was no response."""
 
     status: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -56,37 +63,37 @@ class Received:
 
 
 class RequestFailedError(Exception):
-    """A request that failed. It stays within this package: what becomes of it is a dead letter.
+    """A request that failed. It stays within this package, where it ends as a dead letter.
 
-    `trouble` is its class, `detail` what was observed (no content, no secret), `received` what had arrived,
-    `wait_seconds` how long the vendor asked to be left alone, `attempts` how often it was tried.
+    `kind` classifies it, `detail` is what was observed (no content, no secret), `received` what had arrived,
+    `wait_seconds` the pause that the vendor asked for, `attempts` how often it was tried.
     """
 
     def __init__(
         self,
-        trouble: Trouble,
+        kind: FailureKind,
         detail: str,
         received: Received | None = None,
         wait_seconds: int | None = None,
     ) -> None:
-        self.trouble, self.detail = trouble, detail
+        self.kind, self.detail = kind, detail
         self.received = received or Received()
         self.wait_seconds = wait_seconds
         self.attempts = 0
-        super().__init__(f"{trouble}: {detail}")
+        super().__init__(f"{kind}: {detail}")
 
     @property
     def transient(self) -> bool:
-        """Whether it may pass while one waits."""
-        return self.trouble in TRANSIENT
+        """True if a retry may succeed."""
+        return self.kind in TRANSIENT
 
 
-def trouble_of_status(status: int) -> Trouble | None:
-    """Return the class of a status that is no success: a page has content, or there is none (204)."""
-    if status in _FINE:
+def failure_of_status(status: int) -> FailureKind | None:
+    """Return the kind of failure of a status, None for success: a page with content, or without (204)."""
+    if status in _SUCCESS:
         return None
     if status == _TOO_MANY:
-        return Trouble.BUSY
+        return FailureKind.BUSY
     if status in TRANSIENT_STATUS:
-        return Trouble.SERVER
-    return Trouble.REDIRECT if status in _REDIRECTS else Trouble.REFUSED
+        return FailureKind.SERVER
+    return FailureKind.REDIRECT if status in _REDIRECTS else FailureKind.REFUSED

@@ -1,9 +1,9 @@
-"""Where a connection may go: hosts of the feed's list, and only addresses that the world may reach.
+"""SSRF guard: connections go to hosts of the feed's list only, and to public addresses only.
 
-A name is resolved once, every address that it has is judged, and the connection goes to an address that was
-judged: nobody can answer the second question of a resolver differently from the first. This machine is
+A name is resolved once, each of its addresses is checked, and the connection is made to a checked address:
+a resolver cannot give another answer to a second query, since there is none. This machine is
 reached only by a feed whose URL names it in one of three plain spellings (`LOOPBACK_NAMES`); `2130706433`,
-`0x7f.1`, `[::ffff:127.0.0.1]` and `0.0.0.0` are none of them.
+`0x7f.1`, `[::ffff:127.0.0.1]` and `0.0.0.0` are not among them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import httpcore
 import httpx
 
 from showcost.config.api import LOOPBACK_NAMES
-from showcost.vendor_api.failures import RequestFailedError, Trouble
+from showcost.vendor_api.failures import FailureKind, RequestFailedError
 
 if TYPE_CHECKING:
     import ssl
@@ -29,29 +29,33 @@ _LOOPBACK: Final = frozenset({"127.0.0.1", "::1"})
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
 _PORTS: Final = {"http": 80, "https": 443}
 
-Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
+IpAddress: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 async def resolve(host: str, port: int) -> list[str]:
-    """Return the addresses of a host, off the loop's thread; OSError when it has none."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    """Return the addresses of a host, resolved in another thread; OSError when it has none."""
+    entries = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in entries))
 
 
 def check_url(url: httpx.URL, hosts: frozenset[str]) -> None:
-    """Raise RequestFailedError unless a URL may be asked: host of the list, https but on this machine."""
+    """Raise RequestFailedError unless a URL is allowed: a listed host, by https except to this machine."""
     host = url.host
     if url.userinfo:
-        raise RequestFailedError(Trouble.ADDRESS, "the address carries a user name")
+        raise RequestFailedError(FailureKind.ADDRESS, "the address carries a user name")
     if host not in hosts:
-        raise RequestFailedError(Trouble.ADDRESS, f"the host {host[:80]!r} is not among the feed's `hosts`")
+        raise RequestFailedError(
+            FailureKind.ADDRESS, f"the host {host[:80]!r} is not among the feed's `hosts`"
+        )
     if url.scheme == "https" or (url.scheme == "http" and host in LOOPBACK_NAMES):
         return
-    raise RequestFailedError(Trouble.ADDRESS, f"{url.scheme[:8]!r} to {host[:80]!r} where https is expected")
+    raise RequestFailedError(
+        FailureKind.ADDRESS, f"{url.scheme[:8]!r} to {host[:80]!r} where https is expected"
+    )
 
 
 def same_origin(one: httpx.URL, other: httpx.URL) -> bool:
-    """Say whether two URLs lead to the same server: scheme, host and port."""
+    """Tell whether two URLs have the same scheme, host and port."""
     return (one.scheme, one.host, _port(one)) == (other.scheme, other.host, _port(other))
 
 
@@ -59,32 +63,32 @@ def _port(url: httpx.URL) -> int | None:
     return url.port or _PORTS.get(url.scheme)
 
 
-def judge(host: str, addresses: Iterable[str]) -> list[str]:
-    """Return the addresses of a host in plain form; RequestFailedError if one of them may not be reached.
+def allowed_addresses(host: str, addresses: Iterable[str]) -> list[str]:
+    """Return the addresses of a host in plain form; RequestFailedError if any of them is not allowed.
 
-    One that may not is enough: a name that also leads inside is not a vendor's.
+    One is enough: a name that also leads into a private network is not a vendor's.
     """
     expects_loopback = host in LOOPBACK_NAMES
-    judged = []
+    checked = []
     for text in addresses:
         address = _plain(text)
         allowed = str(address) in _LOOPBACK if expects_loopback else _is_public(address)
         if not allowed:
             raise RequestFailedError(
-                Trouble.ADDRESS, f"{host[:80]!r} leads to {address}, which is no public address"
+                FailureKind.ADDRESS, f"{host[:80]!r} leads to {address}, which is not a public address"
             )
-        judged.append(str(address))
-    if not judged:
-        raise RequestFailedError(Trouble.CONNECT, f"{host[:80]!r} has no address")
-    return judged
+        checked.append(str(address))
+    if not checked:
+        raise RequestFailedError(FailureKind.CONNECT, f"{host[:80]!r} has no address")
+    return checked
 
 
-def _plain(text: str) -> Address:
-    """Return an address, and for one that wraps an IPv4 address that one."""
+def _plain(text: str) -> IpAddress:
+    """Return an address, or the IPv4 address that it wraps."""
     try:
         address = ipaddress.ip_address(text.split("%", 1)[0])
     except ValueError:
-        raise RequestFailedError(Trouble.ADDRESS, "the resolver's answer is no address") from None
+        raise RequestFailedError(FailureKind.ADDRESS, "the resolver returned an invalid address") from None
     if isinstance(address, ipaddress.IPv6Address):
         wrapped = address.ipv4_mapped or address.sixtofour
         if address in _NAT64:
@@ -93,12 +97,12 @@ def _plain(text: str) -> Address:
     return address
 
 
-def _is_public(address: Address) -> bool:
+def _is_public(address: IpAddress) -> bool:
     return address.is_global and not address.is_multicast and not address.is_reserved
 
 
 class CheckedNetwork(httpcore.AsyncNetworkBackend):
-    """Connects to hosts by their judged addresses, for the pool of one vendor."""
+    """Connects to hosts by their checked addresses, for the pool of one vendor."""
 
     def __init__(self, hosts: frozenset[str], resolver: Resolver = resolve) -> None:
         self._hosts, self._resolve = hosts, resolver
@@ -112,20 +116,20 @@ class CheckedNetwork(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """Open a connection to the first judged address that takes one."""
+        """Open a connection to the first checked address that accepts one."""
         if host not in self._hosts:
             raise RequestFailedError(
-                Trouble.ADDRESS, f"the host {host[:80]!r} is not among the feed's `hosts`"
+                FailureKind.ADDRESS, f"the host {host[:80]!r} is not among the feed's `hosts`"
             )
         try:
             async with asyncio.timeout(timeout):
-                found = await self._resolve(host, port)
+                addresses = await self._resolve(host, port)
         except TimeoutError:
-            raise RequestFailedError(Trouble.TIMEOUT, f"no address for {host!r} in time") from None
+            raise RequestFailedError(FailureKind.TIMEOUT, f"no address for {host!r} in time") from None
         except OSError:
-            raise RequestFailedError(Trouble.CONNECT, f"{host!r} cannot be resolved") from None
+            raise RequestFailedError(FailureKind.CONNECT, f"{host!r} cannot be resolved") from None
         failure: Exception | None = None
-        for address in judge(host, found):
+        for address in allowed_addresses(host, addresses):
             try:
                 return await self._inner.connect_tcp(address, port, timeout, local_address, socket_options)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
@@ -138,9 +142,9 @@ class CheckedNetwork(httpcore.AsyncNetworkBackend):
         timeout: float | None = None,  # noqa: ASYNC109 -- the interface of httpcore
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """Refuse: no vendor is reached by a socket of this machine."""
+        """Refuse: a vendor is never reached through a local socket."""
         del path, timeout, socket_options
-        raise RequestFailedError(Trouble.ADDRESS, "a socket of this machine is no vendor")
+        raise RequestFailedError(FailureKind.ADDRESS, "a local socket is not a vendor")
 
     async def sleep(self, seconds: float) -> None:
         """Wait, for the pool."""
@@ -154,7 +158,7 @@ class CheckedTransport(httpx.AsyncHTTPTransport):
         self, hosts: frozenset[str], tls: ssl.SSLContext, connections: int, resolver: Resolver = resolve
     ) -> None:
         super().__init__(verify=tls, trust_env=False)
-        # The pool takes the network to use, the transport does not hand it through.
+        # The pool accepts a network backend, but the transport has no parameter for one.
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=tls,
             max_connections=connections,

@@ -1,7 +1,7 @@
-"""Watching a pull: how long the loop was held up, tasks, queues, memory; cheap enough to be always on.
+"""Health of a pull: event-loop delay, tasks, queues and memory; cheap enough to be always on.
 
-With `debug` the loop's own debug mode names slow callbacks in the log of asyncio; with `trace` Python counts
-its allocations, which costs time and is therefore for looking into a question.
+With `debug` the loop's own debug mode logs slow callbacks; with `trace` Python traces its allocations, which
+is slow and therefore meant for investigations.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
 SLOW_MS: Final = 100
-"""A loop that is held up longer than this is too slow."""
+"""An event-loop delay above this is too long."""
 
 _NAMED: Final = 20
 _TICK_MS: Final = 10
@@ -32,11 +32,10 @@ _STATM: Final = Path("/proc/self/statm")
 
 @dataclass
 class Health:
-    """How a pull went for the machine; times in milliseconds, memory in bytes, `peak_` the most at once.
+    """Load of a pull on the machine; times in milliseconds, memory in bytes, `peak_` the maximum at once.
 
-    `longest_hold_up` is the longest time that the loop did not come round, `slow` how often that was longer
-    than `SLOW_MS`, `slow_callbacks` those that the loop's debug mode named (0 without it), the first of them
-    in `named`.
+    `longest_hold_up` is the maximum event-loop delay, `slow` how often it exceeded `SLOW_MS`,
+    `slow_callbacks` how many the loop's debug mode reported (0 without it), the first of them in `named`.
     """
 
     took: int = 0
@@ -54,12 +53,12 @@ class Health:
 
     @property
     def measures(self) -> dict[str, int]:
-        """Everything that is a number, by name."""
+        """The numeric measures, by name."""
         return {name: value for name, value in vars(self).items() if isinstance(value, int)}
 
 
 def resident_bytes() -> int:
-    """Return the resident size of this process; where the system does not tell, its peak so far."""
+    """Return the resident size of this process, or its peak so far where the system has no current size."""
     if _STATM.exists():
         return int(_STATM.read_text().split()[1]) * resource.getpagesize()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -67,7 +66,7 @@ def resident_bytes() -> int:
 
 
 class _SlowCallbacks(logging.Handler):
-    """Counts what the loop's debug mode says about slow callbacks."""
+    """Counts the slow callbacks that the loop's debug mode reports."""
 
     def __init__(self, health: Health) -> None:
         super().__init__(logging.WARNING)
@@ -82,9 +81,9 @@ class _SlowCallbacks(logging.Handler):
 
 @asynccontextmanager
 async def watched(
-    health: Health, gauges: Callable[[], None], *, debug: bool = False, trace: bool = False
+    health: Health, sample: Callable[[], None], *, debug: bool = False, trace: bool = False
 ) -> AsyncIterator[None]:
-    """Watch the loop within the block; `gauges` is called often, to note what it wants to know."""
+    """Monitor the loop within the block; `sample` is called every few milliseconds to take measures."""
     loop = asyncio.get_running_loop()
     handler = _SlowCallbacks(health)
     logger = logging.getLogger("asyncio")
@@ -96,7 +95,7 @@ async def watched(
         tracemalloc.start()
     began = now_ms()
     health.resident_before = health.peak_resident = resident_bytes()
-    ticking = asyncio.create_task(_tick(health, gauges))
+    ticking = asyncio.create_task(_tick(health, sample))
     try:
         yield
     finally:
@@ -111,7 +110,7 @@ async def watched(
             loop.set_debug(enabled=False)
 
 
-async def _tick(health: Health, gauges: Callable[[], None]) -> None:
+async def _tick(health: Health, sample: Callable[[], None]) -> None:
     number = 0
     while True:
         began = now_ms()
@@ -119,7 +118,7 @@ async def _tick(health: Health, gauges: Callable[[], None]) -> None:
         late = now_ms() - began - _TICK_MS
         health.longest_hold_up = max(health.longest_hold_up, late)
         health.slow += late > SLOW_MS
-        gauges()
+        sample()
         health.peak_tasks = max(health.peak_tasks, len(asyncio.all_tasks()))
         if number % _SAMPLE_TICKS == 0:
             health.peak_resident = max(health.peak_resident, resident_bytes())

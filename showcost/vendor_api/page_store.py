@@ -1,8 +1,8 @@
-"""From a page in memory to records on disk: payload, journal, register, audit log, staging, in this order.
+"""Store a page and read its records: payload, pull progress, audit log, register, staging, in this order.
 
-All of it blocks and runs in a thread, a whole page at a time: what has begun is finished even when the pull
-is stopped meanwhile. A crash in between leaves a page that the journal has and the register not yet; the next
-pull completes it from the stored bytes.
+All of it blocks and runs in a thread, a whole page at a time: a page that was begun is finished even if the
+pull is cancelled meanwhile. A crash in between leaves a page that is in the pull progress but not yet in the
+register; the next pull completes it from the stored bytes.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from showcost.ingest.landing import fingerprint_of, read_arrival
 from showcost.ingest.payloads import Payload, PayloadStore
 from showcost.staging import StagingStore
 from showcost.staging.assets import records_asset
-from showcost.vendor_api.dead_letters import DeadLetter, DeadLetters, Keep, Place
-from showcost.vendor_api.progress import Journal, StoredPage
+from showcost.vendor_api.dead_letters import DeadLetter, DeadLetters, DeadLetterStores, PageRef
+from showcost.vendor_api.progress import PullProgress, StoredPage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -34,22 +34,22 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class PageAnswer:
-    """A page as the client got it: its bytes, and the next address as its headers have it."""
+class PageContent:
+    """A page as fetched: its bytes, and the address of the next page from its headers."""
 
     body: bytes
     link: str | None
 
 
-class Flusher:
+class PageStore:
     """Stores the pages of one feed."""
 
     def __init__(self, home: Home, feed: FeedSpec, audit: AuditLog, register: Register) -> None:
-        """Read how far the feed got; log and register, which know all feeds, are those of the whole pull."""
+        """Read the pull progress; audit log and register cover all feeds and are shared by the whole pull."""
         if feed.api is None:
             raise InputError(f"the feed {feed.name} has no API")
         self.home, self.feed, self.api = home, feed, feed.api
-        self.journal = Journal(home.raw, feed.name)
+        self.progress = PullProgress(home.raw, feed.name)
         self.letters = DeadLetters(home.raw, feed.name)
         self._audit = audit
         self._payloads = PayloadStore(home.raw)
@@ -58,37 +58,37 @@ class Flusher:
         self._fingerprint = fingerprint_of(home, feed)
 
     def complete(self) -> None:
-        """Do what a crash has left undone, from the stored bytes."""
+        """Complete pages that a crash left unfinished, from the stored bytes."""
         arrivals = self._register.arrivals(self.feed.name)
-        known = {arrival.name for arrival in arrivals}
-        left = [page for page in self.journal.pages if page.name not in known]
-        for page in left:
+        registered = {arrival.name for arrival in arrivals}
+        unfinished = [page for page in self.progress.pages if page.name not in registered]
+        for page in unfinished:
             self._payloads.verified(page.delivery)
             self._land(Payload(page.delivery, page.size, new=False), page.name)
         for arrival in arrivals:
             if not arrival.again and not self._is_read(arrival.delivery):
                 self._read(arrival)
-        self._note_had(self.letters.open())
+        self._note_fetched(self.letters.open())
 
-    def _note_had(self, letters: Iterable[DeadLetter]) -> None:
-        """Record those of the open dead letters whose page is there by now."""
+    def _note_fetched(self, letters: Iterable[DeadLetter]) -> None:
+        """Record the open dead letters whose page has been fetched since."""
         for letter in letters:
-            if self._was_had(letter):
+            if self._was_fetched(letter):
                 self.letters.replayed(letter, self._audit, _now())
 
-    def _was_had(self, letter: DeadLetter) -> bool:
-        """Say whether the page was stored after all, or its window by a later pull that began afresh."""
-        progress = self.journal.progress(letter.window)
+    def _was_fetched(self, letter: DeadLetter) -> bool:
+        """Tell whether the page was stored since, or a later pull of its window was completed."""
+        progress = self.progress.of(letter.window)
         if progress is None or progress.pull < letter.pull:
             return False
         if progress.pull > letter.pull:
             return progress.complete
         return progress.pages >= letter.page
 
-    def flush(self, place: Place, answer: PageAnswer, pagination: Pagination) -> PageFacts:
-        """Store a page, read its records, and return what it says of itself.
+    def store(self, place: PageRef, answer: PageContent, pagination: Pagination) -> PageFacts:
+        """Store a page, read its records, and return its facts.
 
-        RequestFailedError when it is no page of items: then nothing was stored.
+        RequestFailedError if it is not a page of items: then nothing was stored.
         """
         facts = pagination.facts(answer.body, answer.link, place.step)
         payload = self._payloads.put_stream(io.BytesIO(answer.body))
@@ -104,14 +104,14 @@ class Flusher:
             next=facts.next,
             at=_now(),
         )
-        self.journal.add(page)
+        self.progress.add(page)
         self._land(payload, page.name)
-        self._note_had(letter for letter in self.letters.open() if letter.window == window)
+        self._note_fetched(letter for letter in self.letters.open() if letter.window == window)
         return facts
 
     def _land(self, payload: Payload, name: str) -> None:
         arrival = self._register.add(
-            self.feed.name, payload, name, 0, lambda one: record_received(self._audit, one)
+            self.feed.name, payload, name, 0, lambda arrival: record_received(self._audit, arrival)
         )
         if not self._is_read(payload.sha256):
             self._read(arrival)
@@ -123,10 +123,12 @@ class Flusher:
         staged = self._staging.metadata(records_asset(self.feed.name), delivery)
         return staged is not None or self._payloads.is_shredded(delivery)
 
-    def bury(self, place: Place, failure: RequestFailedError, request: Mapping[str, Any]) -> DeadLetter:
-        """Keep a page that could not be had as a dead letter."""
-        keep = Keep(self._payloads, self._audit)
-        return self.letters.bury(place, failure, request, keep=keep, at=_now())
+    def dead_letter(
+        self, place: PageRef, failure: RequestFailedError, request: Mapping[str, Any]
+    ) -> DeadLetter:
+        """Record a page that failed as a dead letter."""
+        stores = DeadLetterStores(self._payloads, self._audit)
+        return self.letters.add(place, failure, request, stores=stores, at=_now())
 
 
 def _now() -> str:

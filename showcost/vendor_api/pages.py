@@ -1,7 +1,7 @@
-"""From page to page of a window: the URL of the first, and of the next by what a page says.
+"""Pagination of a window: the URL of the first page, and of the next one from the content of a page.
 
-Where a window goes on is a `Step`: text that the journal keeps, so that a pull that was killed goes on with
-it. What a step means depends on how the vendor pages.
+The next page is named by a step: a text that is kept in the pull progress, so that a pull that was killed
+resumes there. Its meaning depends on the vendor's kind of pagination.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from showcost.config.api import CursorPages, LinkedPages, PageNumbers
 from showcost.readers.json_text import Digits, look_up, parse_page
 from showcost.readers.source import UnreadableError
 from showcost.readers.ubl import check_document
-from showcost.vendor_api.failures import RequestFailedError, Trouble
+from showcost.vendor_api.failures import FailureKind, RequestFailedError
 from showcost.vendor_api.guard import check_url, same_origin
 
 if TYPE_CHECKING:
@@ -27,28 +27,28 @@ _LONGEST_STEP: Final = 4_096
 
 
 class PageFacts(NamedTuple):
-    """What a page says of itself: its items, and the step that leads on; None on the last page."""
+    """Number of items of a page, and the step to the next page, None on the last one."""
 
     items: int
     next: str | None
 
 
 class Pagination:
-    """How one vendor pages, from its address on."""
+    """Pagination of one feed, from its base URL."""
 
     def __init__(self, api: ApiSpec, items: ItemMapping | None, base: httpx.URL) -> None:
-        """Take the pages of an API; without a mapping of `items` each page is an e-invoice."""
+        """Use the pagination of an API; without a mapping of `items` each page is an e-invoice."""
         self._api, self._pages, self._items, self._base = api, api.pages, items, base
 
     def url(self, window: Window, step: str | None) -> httpx.URL:
-        """Return the URL of a step of a window; of its first page without one."""
+        """Return the URL of a step of a window; without a step, that of its first page."""
         if step is not None and isinstance(self._pages, LinkedPages):
             return self._linked(step)
-        asked = self._api.window
-        last = window.last if asked.last_included else window.last + timedelta(days=1)
+        query = self._api.window
+        last = window.last if query.last_included else window.last + timedelta(days=1)
         parameters = dict(self._api.parameters) | {
-            asked.first_parameter: window.first.strftime(asked.format),
-            asked.last_parameter: last.strftime(asked.format),
+            query.first_parameter: window.first.strftime(query.format),
+            query.last_parameter: last.strftime(query.format),
         }
         if self._pages.size_parameter is not None and self._pages.size is not None:
             parameters[self._pages.size_parameter] = str(self._pages.size)
@@ -60,34 +60,34 @@ class Pagination:
         return self._base.copy_merge_params(parameters)
 
     def _linked(self, step: str) -> httpx.URL:
-        """Return the URL of a link, which must lead to the vendor itself."""
+        """Return the URL of a link, which must be on the vendor's own server."""
         try:
             url = self._base.join(step)
         except httpx.InvalidURL:
-            raise RequestFailedError(Trouble.ADDRESS, "the next page has no usable address") from None
+            raise RequestFailedError(FailureKind.ADDRESS, "the next page has an invalid address") from None
         check_url(url, self._api.allowed_hosts)
         if not same_origin(url, self._base):
-            raise RequestFailedError(Trouble.ADDRESS, "the next page is on another server")
+            raise RequestFailedError(FailureKind.ADDRESS, "the next page is on another server")
         return url
 
     def facts(self, body: bytes, link: str | None, step: str | None) -> PageFacts:
-        """Return what a page says; RequestFailedError when it is no page of items.
+        """Return the facts of a page; RequestFailedError if it is not a page of items.
 
-        `link` is the next page's address as the answer's headers have it, `step` the one that led here.
+        `link` is the next page's address from the response headers, `step` the step to this page.
         """
         try:
             page, count = self._read(body)
         except UnreadableError as error:
-            raise RequestFailedError(Trouble.UNREADABLE, str(error)) from None
+            raise RequestFailedError(FailureKind.UNREADABLE, str(error)) from None
         following = self._following(page, count, link, step)
         if following is not None and len(following) > _LONGEST_STEP:
-            raise RequestFailedError(Trouble.UNREADABLE, f"a cursor of {len(following)} characters")
+            raise RequestFailedError(FailureKind.UNREADABLE, f"a cursor of {len(following)} characters")
         if following is not None and following == step:
-            raise RequestFailedError(Trouble.ENDLESS, "the page names itself as the next one")
+            raise RequestFailedError(FailureKind.ENDLESS, "the page names itself as the next one")
         return PageFacts(count, following)
 
     def _read(self, body: bytes) -> tuple[object, int]:
-        """Return a page and the number of its items; UnreadableError when it is none."""
+        """Return a page and the number of its items; UnreadableError if it is not a page of items."""
         if self._items is None:
             if body:
                 check_document(body)
@@ -118,4 +118,6 @@ def _cursor(value: object) -> str | None:
         case Digits():
             return value.text
         case _:
-            raise RequestFailedError(Trouble.UNREADABLE, "the cursor of the next page is no single value")
+            raise RequestFailedError(
+                FailureKind.UNREADABLE, "the cursor of the next page is not a single value"
+            )

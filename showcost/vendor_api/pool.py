@@ -1,9 +1,9 @@
 """The worker pool: many vendors at once, each within its limits, all within one memory budget.
 
 Per vendor, a planner puts windows into a bounded queue and a few workers take them out. A worker goes
-through its window page by page: fetched, stored, read and flushed before the next page is asked for.
-Everything is a task of one TaskGroup, so that whatever ends the pull ends all of it. A vendor that fails ends
-no other's work.
+through its window page by page: fetched, stored and read before the next page is requested.
+Everything is a task of one TaskGroup, so that whatever ends the pull ends all of it. A vendor that fails does
+not stop the others.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ import anyio.lowlevel
 
 from showcost.core.errors import InputError
 from showcost.vendor_api import telemetry
-from showcost.vendor_api.client import Answer, Shared, Traffic, Vendor, address_of
-from showcost.vendor_api.dead_letters import DeadLetter, Place
-from showcost.vendor_api.failures import RequestFailedError, Trouble
+from showcost.vendor_api.client import ApiPage, Shared, Traffic, Vendor, address_of
+from showcost.vendor_api.dead_letters import DeadLetter, PageRef
+from showcost.vendor_api.failures import FailureKind, RequestFailedError
 from showcost.vendor_api.health import Health, watched
 from showcost.vendor_api.limits import MemoryBudget
-from showcost.vendor_api.page_store import PageAnswer
+from showcost.vendor_api.page_store import PageContent
 from showcost.vendor_api.pages import Pagination
 
 if TYPE_CHECKING:
@@ -33,17 +33,17 @@ if TYPE_CHECKING:
     import httpx
 
     from showcost.vendor_api.guard import Resolver
-    from showcost.vendor_api.page_store import Flusher
+    from showcost.vendor_api.page_store import PageStore
     from showcost.vendor_api.pages import PageFacts
     from showcost.vendor_api.windows import Window
 
 
 @dataclass(frozen=True)
 class PoolSettings:
-    """What all vendors together may use.
+    """Limits for all vendors together.
 
-    `requests` under way at once, `memory_bytes` of answers in flight, `flushes` (pages being stored and read)
-    at once; `debug` and `trace` as in `watch`.
+    `requests` in flight at once, `memory_bytes` of responses in memory, `flushes` (pages being stored and
+    read) at once; `debug` and `trace` as in `health`.
     """
 
     requests: int = 32
@@ -55,9 +55,9 @@ class PoolSettings:
 
 @dataclass
 class FeedWork:
-    """What is to be pulled of a feed, `afresh` from first pages or not, and what came of it."""
+    """The windows to pull for a feed, `afresh` from their first pages or not, and the results so far."""
 
-    flusher: Flusher
+    page_store: PageStore
     windows: Sequence[Window]
     afresh: bool = False
     pages: int = 0
@@ -68,18 +68,18 @@ class FeedWork:
 
     @cached_property
     def url(self) -> httpx.URL:
-        """The address to ask; InputError where what the environment names may not be asked."""
-        return address_of(self.flusher.api)
+        """The base URL; InputError if the environment names one that is not allowed."""
+        return address_of(self.page_store.api)
 
     @cached_property
     def pagination(self) -> Pagination:
-        """How its pages follow each other."""
-        return Pagination(self.flusher.api, self.flusher.feed.items, self.url)
+        """The pagination of the feed."""
+        return Pagination(self.page_store.api, self.page_store.feed.items, self.url)
 
     @property
     def vendor(self) -> str:
-        """The name of the vendor, whose limits hold for all feeds of the name."""
-        return self.flusher.feed.vendor
+        """The name of the vendor; its limits apply to all of its feeds together."""
+        return self.page_store.feed.vendor
 
 
 _QUEUE_PER_WORKER: Final = 2
@@ -94,7 +94,7 @@ class Pool:
     def __init__(
         self, work: Sequence[FeedWork], settings: PoolSettings, resolver: Resolver | None = None
     ) -> None:
-        """Read the tokens; a vendor without one is not asked, and its windows are dead letters."""
+        """Read the tokens; a vendor without one gets no requests, and its windows become dead letters."""
         self._settings = settings
         self._shared = Shared(
             asyncio.Semaphore(settings.requests),
@@ -104,15 +104,15 @@ class Pool:
         # Threads of its own, and few: the allocators keep a heap for each thread that ever read a page.
         self._threads = ThreadPoolExecutor(settings.flushes, thread_name_prefix="flush")
         self._waiting_pages = 0
-        self._work: dict[str, list[FeedWork]] = {}
-        for one in work:
-            self._work.setdefault(one.vendor, []).append(one)
+        self._feeds: dict[str, list[FeedWork]] = {}
+        for feed_work in work:
+            self._feeds.setdefault(feed_work.vendor, []).append(feed_work)
         resolving = {} if resolver is None else {"resolver": resolver}
         self._vendors: dict[str, Vendor] = {}
         self._unusable: dict[str, str] = {}
-        for name, works in self._work.items():
+        for name, works in self._feeds.items():
             try:
-                self._vendors[name] = Vendor(name, works[0].flusher.api, self._shared, **resolving)
+                self._vendors[name] = Vendor(name, works[0].page_store.api, self._shared, **resolving)
             except InputError as error:
                 self._unusable[name] = str(error)
         self._queues: dict[str, asyncio.Queue[tuple[FeedWork, Window] | None]] = {
@@ -123,28 +123,28 @@ class Pool:
 
     @property
     def traffic(self) -> dict[str, Traffic]:
-        """What passed, per vendor."""
+        """Request counts per vendor."""
         return dict.fromkeys(self._unusable, Traffic()) | {
             name: vendor.traffic for name, vendor in self._vendors.items()
         }
 
     @property
     def down(self) -> set[str]:
-        """The vendors that were given up."""
+        """The vendors that are down."""
         return {name for name, vendor in self._vendors.items() if vendor.breaker.down}
 
     async def run(self) -> None:
-        """Pull everything; what cannot be had is dead-lettered, any other error ends the pull."""
-        # Loads what the first connection would load, which takes long enough to hold the loop up.
+        """Pull everything; pages that fail are dead-lettered, any other error ends the pull."""
+        # Import now what the first connection would import: it takes long enough to block the loop.
         await anyio.lowlevel.checkpoint()
-        # What a thread has begun is finished also when the pull is cancelled.
+        # A page that a thread has begun to store is finished even if the pull is cancelled.
         with self._threads:
             await self._run()
         self.health.peak_in_flight = self._shared.memory.peak
 
     async def _run(self) -> None:
         async with (
-            watched(self.health, self._gauge, debug=self._settings.debug, trace=self._settings.trace),
+            watched(self.health, self._sample, debug=self._settings.debug, trace=self._settings.trace),
             asyncio.TaskGroup() as group,
         ):
             for name in self._vendors:
@@ -152,7 +152,7 @@ class Pool:
             for name, why in self._unusable.items():
                 group.create_task(self._give_up(name, why), name=f"vendor {name}")
 
-    def _gauge(self) -> None:
+    def _sample(self) -> None:
         waiting = sum(queue.qsize() for queue in self._queues.values())
         self.health.peak_waiting_windows = max(self.health.peak_waiting_windows, waiting)
         self.health.peak_waiting_pages = max(self.health.peak_waiting_pages, self._waiting_pages)
@@ -162,104 +162,104 @@ class Pool:
         async with vendor.opened(), asyncio.TaskGroup() as group:
             group.create_task(self._plan(name), name=f"planner {name}")
             for number in range(vendor.api.limits.concurrency):
-                group.create_task(self._labour(name), name=f"worker {name} {number + 1}")
+                group.create_task(self._work(name), name=f"worker {name} {number + 1}")
 
     async def _give_up(self, name: str, why: str) -> None:
-        """Bury every window of a vendor that cannot be asked at all."""
-        for work in self._work[name]:
-            request = {"method": "GET", "url": work.flusher.api.base_url, "headers": {}}
+        """Dead-letter every window of a vendor that cannot be reached at all."""
+        for work in self._feeds[name]:
+            request = {"method": "GET", "url": work.page_store.api.base_url, "headers": {}}
             for window in work.windows:
-                failure = RequestFailedError(Trouble.SETUP, why)
-                await self.bury(work, place_of(work, window), failure, request)
+                failure = RequestFailedError(FailureKind.SETUP, why)
+                await self.dead_letter(work, next_page_of(work, window), failure, request)
 
     async def _plan(self, name: str) -> None:
         queue = self._queues[name]
-        for work in self._work[name]:
+        for work in self._feeds[name]:
             for window in work.windows:
                 await queue.put((work, window))
         for _ in range(self._vendors[name].api.limits.concurrency):
             await queue.put(None)
 
-    async def _labour(self, name: str) -> None:
+    async def _work(self, name: str) -> None:
         vendor = self._vendors[name]
         while (task := await self._queues[name].get()) is not None:
             await _WindowPull(self, vendor, *task).run()
 
-    async def flush(self, work: FeedWork, place: Place, answer: Answer) -> PageFacts:
-        """Store a page in a thread, not more than a few at once."""
+    async def store(self, work: FeedWork, place: PageRef, page: ApiPage) -> PageFacts:
+        """Store a page in a thread; only a few are stored at once."""
         self._waiting_pages += 1
         try:
-            page = PageAnswer(answer.received.body, answer.link)
-            return await self._off_the_loop(work.flusher.flush, place, page, work.pagination)
+            content = PageContent(page.received.body, page.link)
+            return await self._run_in_thread(work.page_store.store, place, content, work.pagination)
         finally:
             self._waiting_pages -= 1
 
-    async def bury(
-        self, work: FeedWork, place: Place, failure: RequestFailedError, request: Mapping[str, object]
+    async def dead_letter(
+        self, work: FeedWork, place: PageRef, failure: RequestFailedError, request: Mapping[str, object]
     ) -> None:
-        """Keep a page that could not be had as a dead letter, in a thread."""
-        work.dead.append(await self._off_the_loop(work.flusher.bury, place, failure, request))
-        telemetry.buried(work.vendor, work.flusher.feed.name, str(failure.trouble))
+        """Record a page that failed as a dead letter, in a thread."""
+        work.dead.append(await self._run_in_thread(work.page_store.dead_letter, place, failure, request))
+        telemetry.dead_lettered(work.vendor, work.page_store.feed.name, str(failure.kind))
 
-    async def _off_the_loop(self, do: Callable[[*Given], Done], *given: *Given) -> Done:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, do, *given)
+    async def _run_in_thread(self, function: Callable[[*Given], Done], *arguments: *Given) -> Done:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
 
 
-def place_of(work: FeedWork, window: Window) -> Place:
-    """Return where a window goes on: behind its last stored page, or with a new pull of it."""
-    known = work.flusher.journal.progress(window)
-    if known is None or known.complete or work.afresh:
-        return Place(window, known.pull + 1 if known else 1, 1, None)
-    return Place(window, known.pull, known.pages + 1, known.next)
+def next_page_of(work: FeedWork, window: Window) -> PageRef:
+    """Return the next page of a window: after its last stored page, or the first of a new pull."""
+    progress = work.page_store.progress.of(window)
+    if progress is None or progress.complete or work.afresh:
+        return PageRef(window, progress.pull + 1 if progress else 1, 1, None)
+    return PageRef(window, progress.pull, progress.pages + 1, progress.next)
 
 
 class _WindowPull:
-    """One window, page by page."""
+    """The pull of one window, page by page."""
 
     def __init__(self, pool: Pool, vendor: Vendor, work: FeedWork, window: Window) -> None:
         self._pool, self._vendor, self._work, self._window = pool, vendor, work, window
 
     async def run(self) -> None:
-        """Pull the window to its end, or to the page that cannot be had."""
-        place = place_of(self._work, self._window)
+        """Pull the window to its end, or to the page that fails."""
+        place = next_page_of(self._work, self._window)
         self._work.resumed += place.page > 1
         while True:
             try:
                 following = await self._page(place)
             except RequestFailedError as failure:
-                await self._bury(place, failure)
+                await self._dead_letter(place, failure)
                 return
             if following is None:
                 self._work.complete.append(self._window)
                 return
             place = following
 
-    async def _page(self, place: Place) -> Place | None:
+    async def _page(self, place: PageRef) -> PageRef | None:
         if place.page > self._vendor.api.limits.pages:
-            raise RequestFailedError(Trouble.ENDLESS, f"more than {self._vendor.api.limits.pages} pages")
+            raise RequestFailedError(FailureKind.ENDLESS, f"more than {self._vendor.api.limits.pages} pages")
         url = self._work.pagination.url(self._window, place.step)
-        facts = await self._vendor.repeated(partial(self._asked, url, place))
+        facts = await self._vendor.retried(partial(self._fetch_and_store, url, place))
         self._work.pages += 1
         self._work.items += facts.items
-        telemetry.stored(self._vendor.name, self._work.flusher.feed.name, facts.items)
-        return None if facts.next is None else Place(self._window, place.pull, place.page + 1, facts.next)
+        telemetry.stored(self._vendor.name, self._work.page_store.feed.name, facts.items)
+        return None if facts.next is None else PageRef(self._window, place.pull, place.page + 1, facts.next)
 
-    async def _asked(self, url: httpx.URL, place: Place) -> PageFacts:
-        """Ask for a page once, and store it if it is one."""
-        answer = await self._vendor.ask(url)
+    async def _fetch_and_store(self, url: httpx.URL, place: PageRef) -> PageFacts:
+        """Fetch a page once, and store it if it is a page of items."""
+        page = await self._vendor.fetch(url)
         try:
-            return await self._pool.flush(self._work, place, answer)
+            return await self._pool.store(self._work, place, page)
         except RequestFailedError as failure:
-            self._vendor.traffic.troubles[failure.trouble] += 1
-            failure.received = answer.received
+            self._vendor.traffic.failures[failure.kind] += 1
+            failure.received = page.received
             raise
         finally:
-            answer.lease.release()
+            page.lease.release()
 
-    async def _bury(self, place: Place, failure: RequestFailedError) -> None:
+    async def _dead_letter(self, place: PageRef, failure: RequestFailedError) -> None:
         try:
             url = self._work.pagination.url(self._window, place.step)
         except RequestFailedError:
             url = self._work.url
         request = self._vendor.masked_request(url)
-        await self._pool.bury(self._work, place, failure, request)
+        await self._pool.dead_letter(self._work, place, failure, request)

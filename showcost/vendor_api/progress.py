@@ -1,9 +1,9 @@
-"""How far each window of a feed got: a line per page that is stored, durable before the next is asked for.
+"""Pull progress of a feed: a line per stored page, durable before the next page is requested.
 
     raw/pulls/<feed>.jsonl
 
-So a pull that was killed goes on where it was, and no page that is stored is fetched again. A window is
-complete when its last page names no next one; it may be pulled again later, under a number of its own.
+A pull that was killed resumes where it stopped, and no stored page is fetched again. A window is complete
+when its last page names no next one; it may be pulled again later, as another pull with its own number.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ _WAIT_SECONDS: Final = 60
 
 @dataclass(frozen=True, slots=True)
 class StoredPage:
-    """A line of the journal: the `page`-th page (from 1) of the `pull`-th pull (from 1) of a window.
+    """A stored page: the `page`-th page (from 1) of the `pull`-th pull (from 1) of a window.
 
-    `delivery` is the sha256 of its bytes, `items` their number, `next` the step that leads on, None on the
-    last page, `at` when it was stored (UTC).
+    `delivery` is the sha256 of its bytes, `items` their number, `next` the step to the next page, None
+    on the last page, `at` when it was stored (UTC).
     """
 
     first: str
@@ -55,10 +55,10 @@ class StoredPage:
 
 
 @dataclass
-class Progress:
-    """Where a window stands: its newest pull, the pages that are stored of it, and when it began.
+class WindowProgress:
+    """Progress of a window: its latest pull, how many of its pages are stored, and when it began.
 
-    `delivery` is the last of those pages, `ever_complete` when a pull of the window last came to its end.
+    `delivery` is the last of those pages, `ever_complete` when a pull of the window was last completed.
     """
 
     pull: int
@@ -72,32 +72,33 @@ class Progress:
 
 @contextmanager
 def only_pull(locks: Path, feed: str) -> Iterator[None]:
-    """Keep other pulls of a feed out; StoreBusyError when one is under way for long.
+    """Allow one pull of a feed at a time; StoreBusyError if another runs for longer than the wait.
 
-    What a pull writes to (journal, dead letters) is to be read within, or another's lines would be cut off.
+    Pull progress and dead letters must be opened inside the block: a writer that had read them earlier would
+    cut off the lines that another pull appended since.
     """
     busy = f"another process is pulling {feed}; try again"
     with exclusive_lock(locks / f"pull_{feed}.lock", busy, wait_seconds=_WAIT_SECONDS):
         yield
 
 
-class Journal:
-    """The journal of one feed; one process pulls a feed at a time, its threads share the instance."""
+class PullProgress:
+    """The pull progress of one feed; one process pulls a feed at a time, its threads share the instance."""
 
     def __init__(self, raw: Path, feed: str) -> None:
-        """Read what is there; IntegrityError when a line is none of the journal's."""
+        """Read the stored pages; IntegrityError for a line that is not a stored page."""
         self._lines = JsonLines(
             raw / "pulls" / f"{feed}.jsonl",
             lambda line, _: self._take(StoredPage(**json.loads(line))),
             entry="a stored page",
             restore="restore the pull progress from a copy",
         )
-        self._progress: dict[Window, Progress] = {}
+        self._progress: dict[Window, WindowProgress] = {}
         self.pages: list[StoredPage] = []
         self._lines.read_on()
 
-    def progress(self, window: Window) -> Progress | None:
-        """Return where a window stands, None when no page of it was ever stored."""
+    def of(self, window: Window) -> WindowProgress | None:
+        """Return the progress of a window, None if no page of it was ever stored."""
         return self._progress.get(window)
 
     def add(self, page: StoredPage) -> None:
@@ -105,14 +106,19 @@ class Journal:
         self._lines.append(json.dumps(asdict(page), ensure_ascii=False).encode())
 
     def _take(self, page: StoredPage) -> StoredPage:
-        known = self._progress.get(page.window)
+        before = self._progress.get(page.window)
         at = datetime.fromisoformat(page.at)
-        began = known.began if known is not None and known.pull == page.pull else at
+        began = before.began if before is not None and before.pull == page.pull else at
         complete = page.next is None
-        before = known.ever_complete if known is not None else None
-        ever = at if complete else before
-        self._progress[page.window] = Progress(
-            page.pull, page.page, page.next, page.delivery, began, complete, ever
+        last_complete = before.ever_complete if before is not None else None
+        self._progress[page.window] = WindowProgress(
+            page.pull,
+            page.page,
+            page.next,
+            page.delivery,
+            began,
+            complete,
+            at if complete else last_complete,
         )
         self.pages.append(page)
         return page

@@ -1,7 +1,7 @@
-"""Pulling: the dates of some feeds from their vendors' APIs, once, as far as it can be had.
+"""Pull a range of dates for some feeds from their vendors' APIs.
 
-Pulling is repeatable: a window that was interrupted goes on where it was, one that is complete and past is
-left alone unless it is wanted again. What cannot be had is in the dead letters afterwards, never an error.
+Pulling is repeatable: an interrupted window resumes where it stopped; a complete and settled one is skipped
+unless it is requested again. A page that fails becomes a dead letter, never an error.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from showcost.audit.log import AuditLog
 from showcost.core.errors import InputError, ShowcostError
 from showcost.ingest.register import Register
-from showcost.vendor_api.page_store import Flusher
+from showcost.vendor_api.page_store import PageStore
 from showcost.vendor_api.pool import FeedWork, Pool, PoolSettings
 from showcost.vendor_api.progress import only_pull
 from showcost.vendor_api.windows import Window, windows
@@ -35,17 +35,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FeedPull:
-    """What came of one feed.
+    """The result of pulling one feed.
 
-    `complete` are the windows that were pulled to their end now, `left_alone` those that were complete
-    before, `resumed` how many went on where an earlier pull had stopped, `dead` the pages that could not be
-    had now. `traffic` is that of its vendor, which other feeds may share; `down` says that it was given up.
+    `complete` are the windows that this pull completed, `skipped` those that were complete before, `resumed`
+    how many resumed where an earlier pull had stopped, `dead` the pages that failed. `traffic` is that of the
+    vendor, which other feeds may share; `down` tells that requests to it were abandoned.
     """
 
     feed: str
     vendor: str
     complete: tuple[Window, ...]
-    left_alone: tuple[Window, ...]
+    skipped: tuple[Window, ...]
     resumed: int
     pages: int
     items: int
@@ -56,23 +56,23 @@ class FeedPull:
 
 @dataclass(frozen=True)
 class Pull:
-    """The outcome of a pull."""
+    """The result of a pull."""
 
     feeds: tuple[FeedPull, ...]
     health: Health
 
     @property
     def dead(self) -> list[DeadLetter]:
-        """The pages of all feeds that could not be had."""
+        """The pages of all feeds that failed."""
         return [letter for feed in self.feeds for letter in feed.dead]
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """Which windows a pull is about: those of the dates from `first` to `last`.
+class PullRequest:
+    """The windows to pull: those of the dates from `first` to `last`.
 
-    `again` pulls also what is complete, and everything from its first page; `dead_only` only what is in the
-    dead letters.
+    `again` refetches all of them from their first page, complete ones too; `dead_only` pulls only those with
+    open dead letters.
     """
 
     first: date
@@ -84,41 +84,41 @@ class Wanted:
 def pull(
     home: Home,
     feeds: Sequence[FeedSpec],
-    wanted: Wanted,
+    request: PullRequest,
     settings: PoolSettings | None = None,
     *,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     resolver: Resolver | None = None,
 ) -> Pull:
-    """Pull the wanted windows of the feeds, all at once, each vendor within its limits.
+    """Pull the requested windows of the feeds concurrently, each vendor within its limits.
 
     `resolver` is for tests. Raises InputError for a feed without an API or feeds that share a vendor but not
-    its limits, StoreBusyError when another process pulls one of the feeds; what a
-    vendor does wrong is in the outcome.
+    its limits, StoreBusyError when another process pulls one of the feeds. Failures
+    of a vendor are part of the result.
     """
     _check_vendors(feeds)
-    if wanted.again and wanted.dead_only:
-        raise InputError("either again, from the first page, or only what is dead, from where it stopped")
+    if request.again and request.dead_only:
+        raise InputError("either refetch from the first page or retry dead letters only, not both")
     audit, register = AuditLog(home.path), Register(home.raw, home.locks)
     today = clock().astimezone(ZoneInfo(home.production.timezone)).date()
     with ExitStack() as stack:
-        for feed in sorted(feeds, key=lambda one: one.name):
+        for feed in sorted(feeds, key=lambda feed: feed.name):
             stack.enter_context(only_pull(home.locks, feed.name))
-        plans = [_Plan(Flusher(home, feed, audit, register), wanted, today) for feed in feeds]
+        plans = [_Plan(PageStore(home, feed, audit, register), request, today) for feed in feeds]
         pool = Pool([plan.work for plan in plans], settings or PoolSettings(), resolver)
         _run(pool)
     return Pull(tuple(_outcome(plan, pool) for plan in plans), pool.health)
 
 
 def _run(pool: Pool) -> None:
-    # What was there before the pull will be there after it: a collection need not look at it again, which
-    # in a process with Dagster and pandas holds everything up for a tenth of a second.
+    # Objects from before the pull outlive it, so a collection need not visit them: in a process with
+    # Dagster and pandas that would block the loop for a tenth of a second.
     gc.collect()
     gc.freeze()
     try:
         asyncio.run(pool.run())
     except BaseExceptionGroup as group:
-        # Tasks that fail together are of one cause; ours says it in a sentence.
+        # Tasks that fail together share one cause; our own error states it in a sentence.
         ours, others = group.split(ShowcostError)
         if others is not None or ours is None:
             raise
@@ -128,59 +128,59 @@ def _run(pool: Pool) -> None:
 
 
 def _first(group: BaseExceptionGroup[ShowcostError]) -> ShowcostError:
-    found: BaseException = group
-    while isinstance(found, BaseExceptionGroup):
-        found = found.exceptions[0]
-    assert isinstance(found, ShowcostError)  # noqa: S101 -- the group was split by the class
-    return found
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    assert isinstance(error, ShowcostError)  # noqa: S101 -- the group was split by the class
+    return error
 
 
 @dataclass
 class _Plan:
-    """The windows of a feed that are wanted, and those that need nothing."""
+    """The windows of a feed that are to be pulled, and those that are skipped."""
 
-    flusher: Flusher
-    wanted: Wanted
+    page_store: PageStore
+    request: PullRequest
     today: date
-    left_alone: list[Window] = field(default_factory=list)
+    skipped: list[Window] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.flusher.complete()
-        self.work = FeedWork(self.flusher, self._windows(), afresh=self.wanted.again)
+        self.page_store.complete()
+        self.work = FeedWork(self.page_store, self._windows(), afresh=self.request.again)
 
     def _windows(self) -> list[Window]:
-        flusher, wanted = self.flusher, self.wanted
-        dates, missing = flusher.home.production.dates, flusher.letters.missing()
+        page_store, request = self.page_store, self.request
+        dates, missing = page_store.home.production.dates, page_store.letters.missing()
         every = [
             window
-            for window in windows(flusher.api, dates, wanted.first, wanted.last)
+            for window in windows(page_store.api, dates, request.first, request.last)
             if window.first <= self.today
         ]
-        if wanted.dead_only:
+        if request.dead_only:
             return [window for window in every if window in missing]
-        if wanted.again:
+        if request.again:
             return every
-        self.left_alone = [window for window in every if window not in missing and self._is_settled(window)]
-        settled = set(self.left_alone)
+        self.skipped = [window for window in every if window not in missing and self._is_settled(window)]
+        settled = set(self.skipped)
         return [window for window in every if window not in settled]
 
     def _is_settled(self, window: Window) -> bool:
-        """Say whether a window is complete and was pulled when the vendor no longer changed it."""
-        known = self.flusher.journal.progress(window)
-        if known is None or not known.complete:
+        """Tell whether a window is complete and was pulled after the vendor stopped changing it."""
+        progress = self.page_store.progress.of(window)
+        if progress is None or not progress.complete:
             return False
-        zone = ZoneInfo(self.flusher.home.production.timezone)
-        settled_after = window.last + timedelta(days=self.flusher.api.window.late_days)
-        return known.began.astimezone(zone).date() > settled_after
+        zone = ZoneInfo(self.page_store.home.production.timezone)
+        settled_after = window.last + timedelta(days=self.page_store.api.window.late_days)
+        return progress.began.astimezone(zone).date() > settled_after
 
 
 def _outcome(plan: _Plan, pool: Pool) -> FeedPull:
     work = plan.work
     return FeedPull(
-        feed=plan.flusher.feed.name,
+        feed=plan.page_store.feed.name,
         vendor=work.vendor,
         complete=tuple(sorted(work.complete)),
-        left_alone=tuple(plan.left_alone),
+        skipped=tuple(plan.skipped),
         resumed=work.resumed,
         pages=work.pages,
         items=work.items,
@@ -192,11 +192,11 @@ def _outcome(plan: _Plan, pool: Pool) -> FeedPull:
 
 def _check_vendors(feeds: Sequence[FeedSpec]) -> None:
     """Raise InputError for feeds without an API, and for those that share a vendor but not its limits."""
-    known: dict[str, FeedSpec] = {}
+    by_vendor: dict[str, FeedSpec] = {}
     for feed in feeds:
         if feed.api is None:
             raise InputError(f"the feed {feed.name} has no API; its deliveries come to the inbox")
-        other = known.setdefault(feed.vendor, feed)
+        other = by_vendor.setdefault(feed.vendor, feed)
         if other.api is None or _shared(feed) != _shared(other):
             raise InputError(
                 f"the feeds {other.name} and {feed.name} share the vendor {feed.api.vendor}, so they need the"

@@ -1,7 +1,7 @@
-"""Counters of pulls for OpenTelemetry; they cost next to nothing while nobody collects them.
+"""OpenTelemetry metrics of pulls; they cost next to nothing while nobody collects them.
 
-Only names of feeds and vendors, hosts, statuses and classes of failure are told: no URL, no content. The
-names of the http metrics are those of the semantic conventions.
+They carry only names of feeds and vendors, hosts, statuses and kinds of failure: no URL, no content. The HTTP
+metrics are named by the semantic conventions.
 """
 
 from __future__ import annotations
@@ -13,20 +13,22 @@ from opentelemetry import metrics
 from showcost.vendor_api.limits import seconds
 
 if TYPE_CHECKING:
-    from showcost.vendor_api.failures import Received, Trouble
+    from showcost.vendor_api.failures import FailureKind, Received
 
 VENDOR: Final = "showcost.vendor"
 FEED: Final = "showcost.feed"
 
 _METER: Final = metrics.get_meter("showcost.api")
 _DURATION: Final = _METER.create_histogram(
-    "http.client.request.duration", unit="s", description="How long a request to a vendor took."
+    "http.client.request.duration", unit="s", description="Duration of a request to a vendor."
 )
 _SIZE: Final = _METER.create_histogram(
-    "http.client.response.body.size", unit="By", description="How much of an answer arrived, decompressed."
+    "http.client.response.body.size",
+    unit="By",
+    description="Size of the response that arrived, decompressed.",
 )
 _RETRIES: Final = _METER.create_counter(
-    "showcost.pull.retries", unit="{retry}", description="Requests that were made again."
+    "showcost.pull.retries", unit="{retry}", description="Requests that were retried."
 )
 _PAGES: Final = _METER.create_counter(
     "showcost.pull.pages", unit="{page}", description="Pages that were stored and read."
@@ -35,23 +37,25 @@ _ITEMS: Final = _METER.create_counter(
     "showcost.pull.items", unit="{item}", description="Items of the pages that were stored."
 )
 _DEAD: Final = _METER.create_counter(
-    "showcost.pull.dead_letters", unit="{page}", description="Pages that could not be had."
+    "showcost.pull.dead_letters", unit="{page}", description="Pages that failed after all retries."
 )
 
 
-def asked(vendor: str, host: str, took_ms: int, received: Received, trouble: Trouble | None = None) -> None:
-    """Count a request: how long it took, what had arrived, and what went wrong with it, if anything did."""
+def requested(
+    vendor: str, host: str, took_ms: int, received: Received, failure: FailureKind | None = None
+) -> None:
+    """Count a request: its duration, the bytes that arrived, and the kind of failure, if any."""
     facts: dict[str, str | int] = {"http.request.method": "GET", "server.address": host, VENDOR: vendor}
     if received.status is not None:
         facts["http.response.status_code"] = received.status
-    if trouble is not None:
-        facts["error.type"] = str(trouble)
+    if failure is not None:
+        facts["error.type"] = str(failure)
     _DURATION.record(seconds(took_ms), facts)
     _SIZE.record(len(received.body), facts)
 
 
 def retried(vendor: str) -> None:
-    """Count a request that is to be made again."""
+    """Count a retry."""
     _RETRIES.add(1, {VENDOR: vendor})
 
 
@@ -62,6 +66,6 @@ def stored(vendor: str, feed: str, items: int) -> None:
     _ITEMS.add(items, facts)
 
 
-def buried(vendor: str, feed: str, trouble: str) -> None:
-    """Count a page that could not be had."""
-    _DEAD.add(1, {VENDOR: vendor, FEED: feed, "error.type": trouble})
+def dead_lettered(vendor: str, feed: str, failure: str) -> None:
+    """Count a page that failed after all retries."""
+    _DEAD.add(1, {VENDOR: vendor, FEED: feed, "error.type": failure})

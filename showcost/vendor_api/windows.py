@@ -1,4 +1,4 @@
-"""Windows: the dates that a vendor is asked for together. Which pages they have is not known here."""
+"""Windows: ranges of dates that are requested together; their pages are found elsewhere."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, order=True)
 class Window:
-    """Consecutive dates that are asked for together, first and last included."""
+    """Consecutive dates that are requested together, first and last included."""
 
     first: date
     last: date
@@ -30,7 +30,7 @@ class Window:
 
 
 def windows(api: ApiSpec, production: Span, first: date, last: date) -> Iterator[Window]:
-    """Yield the windows that dates from `first` to `last` lie in; they always begin at the same dates."""
+    """Yield the windows that contain the dates from `first` to `last`; window boundaries never move."""
     days = api.window.days
     begin = production.start + timedelta(
         days=(max(first, production.start) - production.start).days // days * days

@@ -28,22 +28,22 @@ def vendor_of(spec: ApiSpec, resolver: Resolver = resolve, *, tls: ssl.SSLContex
     return Vendor("vendor", spec, shared, resolver)
 
 
-def ask(vendor: Vendor) -> bytes:
+def fetch(vendor: Vendor) -> bytes:
     """Return the body at the vendor's address; RequestFailedError as the client raises it."""
 
-    async def asked() -> bytes:
+    async def requested() -> bytes:
         async with vendor.opened():
-            answer = await vendor.repeated(partial(vendor.ask, vendor.url))
+            answer = await vendor.retried(partial(vendor.fetch, vendor.url))
             answer.lease.release()
             return answer.received.body
 
-    return asyncio.run(asked())
+    return asyncio.run(requested())
 
 
 def failure(vendor: Vendor) -> RequestFailedError:
     """Return how asking a vendor fails."""
     try:
-        ask(vendor)
+        fetch(vendor)
     except RequestFailedError as error:
         return error
     raise AssertionError("the vendor answered")

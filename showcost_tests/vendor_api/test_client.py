@@ -23,8 +23,8 @@ from h2.events import RequestReceived
 
 from showcost.core.errors import InputError
 from showcost.vendor_api.client import _retry_after
-from showcost.vendor_api.failures import Received, RequestFailedError, Trouble
-from showcost_tests.vendor_api.asking import api, ask, failure, vendor_of
+from showcost.vendor_api.failures import FailureKind, Received, RequestFailedError
+from showcost_tests.vendor_api.asking import api, failure, fetch, vendor_of
 from showcost_tests.vendor_api.hostile import answer, serving
 
 if TYPE_CHECKING:
@@ -38,48 +38,48 @@ PAGE = b'{"invoices": []}' * 50
 @pytest.mark.parametrize(
     ("sent", "trouble", "attempts"),
     [
-        (answer(b"", status="503 Unavailable"), Trouble.SERVER, 3),
-        (answer(b"", status="500 Oops"), Trouble.SERVER, 3),
-        (answer(b"", "Retry-After: 0", status="429 Too Many"), Trouble.BUSY, 3),
-        (answer(b"", "Retry-After: 3600", status="429 Too Many"), Trouble.BUSY, 1),
-        (CUT, Trouble.CUT_OFF, 3),
-        (CUT_CHUNKS, Trouble.CUT_OFF, 3),
-        (b"", Trouble.CUT_OFF, 3),
-        (b"SSH-2.0-OpenSSH\r\n", Trouble.CUT_OFF, 3),
-        (answer(gzip.compress(PAGE, mtime=0)[:-9], "Content-Encoding: gzip"), Trouble.CUT_OFF, 3),
-        (answer(b"", status="401 Unauthorized"), Trouble.REFUSED, 1),
-        (answer(b"", status="404 Not Found"), Trouble.REFUSED, 1),
-        (answer(b"", status="206 Partial Content"), Trouble.REFUSED, 1),
-        (answer(b"no gzip", "Content-Encoding: gzip"), Trouble.ENCODING, 1),
-        (answer(gzip.compress(PAGE, mtime=0) + b"x", "Content-Encoding: gzip"), Trouble.ENCODING, 1),
-        (answer(b"x", "Content-Encoding: br"), Trouble.ENCODING, 1),
-        (answer(b"x", "Content-Encoding: gzip, gzip"), Trouble.ENCODING, 1),
+        (answer(b"", status="503 Unavailable"), FailureKind.SERVER, 3),
+        (answer(b"", status="500 Oops"), FailureKind.SERVER, 3),
+        (answer(b"", "Retry-After: 0", status="429 Too Many"), FailureKind.BUSY, 3),
+        (answer(b"", "Retry-After: 3600", status="429 Too Many"), FailureKind.BUSY, 1),
+        (CUT, FailureKind.CUT_OFF, 3),
+        (CUT_CHUNKS, FailureKind.CUT_OFF, 3),
+        (b"", FailureKind.CUT_OFF, 3),
+        (b"SSH-2.0-OpenSSH\r\n", FailureKind.CUT_OFF, 3),
+        (answer(gzip.compress(PAGE, mtime=0)[:-9], "Content-Encoding: gzip"), FailureKind.CUT_OFF, 3),
+        (answer(b"", status="401 Unauthorized"), FailureKind.REFUSED, 1),
+        (answer(b"", status="404 Not Found"), FailureKind.REFUSED, 1),
+        (answer(b"", status="206 Partial Content"), FailureKind.REFUSED, 1),
+        (answer(b"no gzip", "Content-Encoding: gzip"), FailureKind.ENCODING, 1),
+        (answer(gzip.compress(PAGE, mtime=0) + b"x", "Content-Encoding: gzip"), FailureKind.ENCODING, 1),
+        (answer(b"x", "Content-Encoding: br"), FailureKind.ENCODING, 1),
+        (answer(b"x", "Content-Encoding: gzip, gzip"), FailureKind.ENCODING, 1),
     ],
 )
-def test_only_what_may_pass_is_tried_again(sent: bytes, trouble: Trouble, attempts: int) -> None:
+def test_only_what_may_pass_is_tried_again(sent: bytes, trouble: FailureKind, attempts: int) -> None:
     settings = {"attempts": 3, "first_wait_ms": 5, "longest_wait_ms": 1_000}
     with serving({"/x": sent}) as server:
         error = failure(vendor_of(api(f"{server.url}/x", retries=settings)))
-    assert (error.trouble, error.attempts, len(server.asked)) == (trouble, attempts, attempts)
+    assert (error.kind, error.attempts, len(server.asked)) == (trouble, attempts, attempts)
 
 
 def test_nobody_listening_is_no_connection() -> None:
     with serving({}) as server:
         pass
-    assert failure(vendor_of(api(f"{server.url}/x"))).trouble is Trouble.CONNECT
+    assert failure(vendor_of(api(f"{server.url}/x"))).kind is FailureKind.CONNECT
 
 
 def test_a_compressed_page_arrives_as_it_was() -> None:
     with serving({"/x": answer(gzip.compress(PAGE), "Content-Encoding: gzip")}) as server:
-        assert ask(vendor_of(api(f"{server.url}/x"))) == PAGE
+        assert fetch(vendor_of(api(f"{server.url}/x"))) == PAGE
 
 
 def test_an_answer_is_not_larger_than_agreed() -> None:
     limits = {"response_bytes": 1_000}
     with serving({"/x": answer(b" " * 1_001)}) as server:
-        assert failure(vendor_of(api(f"{server.url}/x", limits=limits))).trouble is Trouble.TOO_LARGE
+        assert failure(vendor_of(api(f"{server.url}/x", limits=limits))).kind is FailureKind.TOO_LARGE
     with serving({"/x": answer(b" " * 1_000)}) as server:
-        assert len(ask(vendor_of(api(f"{server.url}/x", limits=limits)))) == 1_000
+        assert len(fetch(vendor_of(api(f"{server.url}/x", limits=limits)))) == 1_000
 
 
 def test_a_small_answer_does_not_become_a_large_one() -> None:
@@ -89,7 +89,7 @@ def test_a_small_answer_does_not_become_a_large_one() -> None:
     with serving({"/x": answer(bomb, "Content-Encoding: gzip")}) as server:
         began = time.monotonic()
         error = failure(vendor_of(api(f"{server.url}/x")))
-    assert error.trouble is Trouble.TOO_LARGE
+    assert error.kind is FailureKind.TOO_LARGE
     assert len(error.received.body) <= 4 * 2**20 + 2**16
     assert time.monotonic() - began < 2
 
@@ -99,7 +99,7 @@ def test_an_answer_that_drips_is_not_waited_for() -> None:
     retries = {"attempts": 1}
     with serving({"/x": answer(PAGE)}, drip_seconds=0.05) as server:
         error = failure(vendor_of(api(f"{server.url}/x", limits=limits, retries=retries)))
-    assert error.trouble is Trouble.TIMEOUT
+    assert error.kind is FailureKind.TIMEOUT
 
 
 def test_what_had_arrived_is_kept_without_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,7 +137,7 @@ def test_a_budget_of_retries_holds_for_the_whole_pull() -> None:
             async with vendor.opened():
                 for _ in range(4):
                     with pytest.raises(RequestFailedError):
-                        await vendor.repeated(partial(vendor.ask, vendor.url))
+                        await vendor.retried(partial(vendor.fetch, vendor.url))
 
         asyncio.run(several())
     assert vendor.traffic.retries == 6
@@ -156,7 +156,7 @@ def test_a_vendor_that_stays_down_is_given_up() -> None:
     with serving({"/x": answer(b"", status="503 Unavailable")}) as server:
         vendor = vendor_of(api(f"{server.url}/x", retries=retries))
         error = failure(vendor)
-        assert error.trouble is Trouble.DOWN
+        assert error.kind is FailureKind.DOWN
         asked = len(server.asked)
         assert error.attempts == asked == 3 + 2
         assert failure(vendor).attempts == 0
@@ -166,9 +166,9 @@ def test_a_vendor_that_stays_down_is_given_up() -> None:
 def test_a_vendor_that_asks_for_a_long_pause_is_asked_no_more() -> None:
     with serving({"/x": answer(b"", "Retry-After: 3600", status="503 Unavailable")}) as server:
         vendor = vendor_of(api(f"{server.url}/x"))
-        assert failure(vendor).trouble is Trouble.SERVER
+        assert failure(vendor).kind is FailureKind.SERVER
         error = failure(vendor)
-    assert (error.trouble, error.attempts) == (Trouble.DOWN, 0)
+    assert (error.kind, error.attempts) == (FailureKind.DOWN, 0)
     assert "3600 s" in error.detail
     assert server.asked == ["/x"]
 
@@ -181,10 +181,10 @@ def test_a_server_shows_a_certificate_that_is_trusted(tmp_path: Path) -> None:
     with serving({"/x": answer(PAGE)}, tls=served) as server:
         url = server.url.replace("127.0.0.1", "localhost")
         trusting = ssl.create_default_context(cafile=str(certificate))
-        assert ask(vendor_of(api(f"{url}/x"), tls=trusting)) == PAGE
+        assert fetch(vendor_of(api(f"{url}/x"), tls=trusting)) == PAGE
         for other, context in ((url, None), (server.url, trusting)):
             vendor = vendor_of(api(f"{other}/x", retries={"attempts": 1}), tls=context)
-            assert failure(vendor).trouble is Trouble.CONNECT
+            assert failure(vendor).kind is FailureKind.CONNECT
 
 
 async def _answer_in_http_2(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -214,7 +214,7 @@ def test_http_2_is_spoken_where_it_is_offered(tmp_path: Path) -> None:
             port = server.sockets[0].getsockname()[1]
             vendor = vendor_of(api(f"https://localhost:{port}/x"), tls=trusting)
             async with vendor.opened():
-                answers = [await vendor.repeated(partial(vendor.ask, vendor.url)) for _ in range(2)]
+                answers = [await vendor.retried(partial(vendor.fetch, vendor.url)) for _ in range(2)]
             return b"".join(one.received.body for one in answers)
 
     assert asyncio.run(main()) == PAGE * 2

@@ -17,7 +17,7 @@ from showcost.ledger.store import Ledger
 from showcost.readers import read_delivery
 from showcost.simulator.running import simulated
 from showcost.simulator.scripts import Script, invoices
-from showcost.vendor_api.failures import RequestFailedError, Trouble
+from showcost.vendor_api.failures import FailureKind, RequestFailedError
 from showcost.vendor_api.pages import Pagination
 from showcost_tests.readers.ubl.build import Invoice, Line
 from showcost_tests.vendor_api.asking import api
@@ -182,7 +182,7 @@ def test_a_page_that_is_no_document_is_not_taken(body: bytes) -> None:
     pagination = Pagination(spec, None, httpx.URL("http://127.0.0.1:1/x"))
     with pytest.raises(RequestFailedError) as failure:
         pagination.facts(body, None, None)
-    assert failure.value.trouble is Trouble.UNREADABLE
+    assert failure.value.kind is FailureKind.UNREADABLE
     assert pagination.facts(GOOD.data(), None, None) == (1, None)
     assert pagination.facts(b"", None, None) == (0, None)
 

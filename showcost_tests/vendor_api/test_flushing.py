@@ -17,12 +17,12 @@ from showcost.ingest.landing import landed
 from showcost.ingest.register import Register
 from showcost.simulator.running import simulated
 from showcost.simulator.scripts import invoices
-from showcost.vendor_api.dead_letters import Place
-from showcost.vendor_api.failures import RequestFailedError, Trouble
-from showcost.vendor_api.page_store import Flusher, PageAnswer
+from showcost.vendor_api.dead_letters import PageRef
+from showcost.vendor_api.failures import FailureKind, RequestFailedError
+from showcost.vendor_api.page_store import PageContent, PageStore
 from showcost.vendor_api.pages import Pagination
 from showcost.vendor_api.pool import FeedWork, Pool, PoolSettings
-from showcost.vendor_api.progress import Journal
+from showcost.vendor_api.progress import PullProgress
 from showcost.vendor_api.windows import Window
 from showcost_tests.vendor_api.test_pull import home_of
 from showcost_tests.vendor_api.vendors import feed_of, feeds_of, scripts
@@ -38,7 +38,7 @@ SCRIPT = scripts(1, lines_per_day=6)[0]
 FEED = feed_of(SCRIPT, "http://127.0.0.1:1/x")
 WINDOW = Window(WEDNESDAY, WEDNESDAY)
 PAGE = json.dumps({"invoices": invoices(SCRIPT, WEDNESDAY, WEDNESDAY)}).encode()
-FAILURE = RequestFailedError(Trouble.TIMEOUT, "ReadTimeout")
+FAILURE = RequestFailedError(FailureKind.TIMEOUT, "ReadTimeout")
 
 
 class _CrashError(BaseException):
@@ -69,18 +69,20 @@ class _Last(System):
         super().rename(source, target)
 
 
-def flusher_of(home: Home) -> Flusher:
-    return Flusher(home, FEED, AuditLog(home.path), Register(home.raw, home.locks))
+def page_store_of(home: Home) -> PageStore:
+    return PageStore(home, FEED, AuditLog(home.path), Register(home.raw, home.locks))
 
 
-def store(flusher: Flusher) -> None:
+def store(page_store: PageStore) -> None:
     """Fail to get the page once, then store it."""
-    place = Place(WINDOW, 1, 1, None)
-    if flusher.journal.progress(WINDOW) is None:
-        flusher.bury(place, FAILURE, {"method": "GET"})
+    place = PageRef(WINDOW, 1, 1, None)
+    if page_store.progress.of(WINDOW) is None:
+        page_store.dead_letter(place, FAILURE, {"method": "GET"})
         assert FEED.api is not None
         assert FEED.items is not None
-        flusher.flush(place, PageAnswer(PAGE, None), Pagination(FEED.api, FEED.items, httpx.URL("http://x/")))
+        page_store.store(
+            place, PageContent(PAGE, None), Pagination(FEED.api, FEED.items, httpx.URL("http://x/"))
+        )
 
 
 def _letters(home: Home) -> list[Finding]:
@@ -97,29 +99,29 @@ def test_whatever_call_is_the_last_the_next_pull_completes_it(tmp_path: Path) ->
         crashed = False
         with using(_Last(number)):
             try:
-                store(flusher_of(home))
+                store(page_store_of(home))
             except _CrashError:
                 crashed = True
-        flusher = flusher_of(home)
-        flusher.complete()
-        store(flusher)
+        page_store = page_store_of(home)
+        page_store.complete()
+        store(page_store)
         (one,) = landed(home, FEED)
         assert one.summary.received == 6
         assert len(Register(home.raw, home.locks).arrivals(FEED.name)) == 1
-        assert len(flusher.journal.pages) == 1
-        assert flusher.letters.open() == []
+        assert len(page_store.progress.pages) == 1
+        assert page_store.letters.open() == []
         assert AuditLog(home.path).verify() == []
         assert _letters(home) == []
         number += 3
     assert number > 30
 
 
-def test_a_line_that_is_none_of_the_journals_stops(tmp_path: Path) -> None:
+def test_a_line_that_is_not_a_stored_page_stops(tmp_path: Path) -> None:
     path = tmp_path / "pulls" / "x.jsonl"
     path.parent.mkdir()
     path.write_bytes(b'{"first": "2026-10-28"}\n')
     with pytest.raises(IntegrityError, match="line 1"):
-        Journal(tmp_path, "x")
+        PullProgress(tmp_path, "x")
 
 
 def test_what_is_wrong_with_us_ends_the_pull_in_one_sentence(
@@ -128,7 +130,7 @@ def test_what_is_wrong_with_us_ends_the_pull_in_one_sentence(
     def full(*_: object) -> None:
         raise StorageError("the disk is full")
 
-    monkeypatch.setattr(Flusher, "flush", full)
+    monkeypatch.setattr(PageStore, "store", full)
     with simulated([SCRIPT]) as simulator, pytest.raises(StorageError, match="the disk is full"):
         pull_week(home_of(tmp_path), feeds_of(simulator, [SCRIPT]))
 
@@ -141,7 +143,9 @@ def test_a_pull_that_is_cancelled_leaves_no_task_and_goes_on(tmp_path: Path) -> 
 
         async def cancelled() -> int:
             windows = [Window(day, day) for day in WEEK]
-            work = FeedWork(Flusher(home, feed, AuditLog(home.path), Register(home.raw, home.locks)), windows)
+            work = FeedWork(
+                PageStore(home, feed, AuditLog(home.path), Register(home.raw, home.locks)), windows
+            )
             pool = Pool([work], PoolSettings())
             running = asyncio.create_task(pool.run())
             while work.pages < 3:  # noqa: ASYNC110 -- nobody tells

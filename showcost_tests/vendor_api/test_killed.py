@@ -18,7 +18,7 @@ from showcost.config.feed import FeedSpec
 from showcost.config.home import open_home
 from showcost.ingest.landing import landed
 from showcost.simulator.running import Simulator, simulated
-from showcost.vendor_api.progress import Journal
+from showcost.vendor_api.progress import PullProgress
 from showcost_tests.vendor_api.test_pull import home_of
 from showcost_tests.vendor_api.vendors import feeds_of, scripts
 from showcost_tests.vendor_api.whole import (
@@ -66,7 +66,7 @@ def _killed(home: Path, feeds: list[FeedSpec], after_seconds: float) -> bool:
 
 
 def _stored(home: Path, feeds: list[FeedSpec]) -> int:
-    return sum(len(Journal(home / "raw", feed.name).pages) for feed in feeds)
+    return sum(len(PullProgress(home / "raw", feed.name).pages) for feed in feeds)
 
 
 def _refetched(simulator: Simulator) -> int:
@@ -92,7 +92,7 @@ def _kill_and_resume(folder: Path, kills: list[float]) -> tuple[Home, list[FeedS
     for script, feed in zip(VENDORS, feeds, strict=True):
         known = landed(home, feed)
         assert sum(one.summary.received for one in known) == lines_of(script).total()
-        pages = Journal(home.raw, feed.name).pages
+        pages = PullProgress(home.raw, feed.name).pages
         assert {one.arrival.delivery for one in known} == {page.delivery for page in pages}
     return home, feeds
 

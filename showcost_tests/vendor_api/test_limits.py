@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 
-from showcost.vendor_api.limits import Lease, MemoryBudget, RateLimit
+from showcost.vendor_api.limits import Lease, MemoryBudget, RateLimiter
 
 
 def _most_within(moments: list[float], period: float) -> int:
@@ -17,7 +17,7 @@ def test_no_window_of_the_vendor_sees_more_than_it_allows() -> None:
     chance = random.Random(7)  # noqa: S311 -- no secret
     arrivals: list[float] = []
 
-    async def request(limit: RateLimit) -> None:
+    async def request(limit: RateLimiter) -> None:
         async with limit.request():
             before = chance.uniform(0, 0.08)
             await asyncio.sleep(before)
@@ -25,7 +25,7 @@ def test_no_window_of_the_vendor_sees_more_than_it_allows() -> None:
             await asyncio.sleep(0.08 - before)
 
     async def many() -> None:
-        limit = RateLimit(4, 1)
+        limit = RateLimiter(4, 1)
         limit._period_ms = 150
         async with asyncio.TaskGroup() as group:
             for _ in range(24):
@@ -90,7 +90,7 @@ def test_more_than_the_budget_is_the_whole_of_it() -> None:
 
 def test_a_vendor_that_asks_for_a_pause_gets_it() -> None:
     async def main() -> float:
-        limit, loop = RateLimit(10, 1), asyncio.get_running_loop()
+        limit, loop = RateLimiter(10, 1), asyncio.get_running_loop()
         limit.close_for(1)
         began = loop.time()
         async with limit.request():

@@ -11,7 +11,7 @@ from showcost.core.errors import InputError
 from showcost.ingest.landing import landed
 from showcost.simulator.running import Simulator, simulated
 from showcost.vendor_api.dead_letters import DeadLetters
-from showcost.vendor_api.failures import Trouble
+from showcost.vendor_api.failures import FailureKind
 from showcost.vendor_api.health import SLOW_MS
 from showcost.vendor_api.pool import PoolSettings
 from showcost_tests.vendor_api.vendors import feeds_of, scripts
@@ -117,7 +117,7 @@ def test_a_pull_of_what_is_settled_asks_nobody(world: World) -> None:
     world.settle()
     before = world.simulator.seen()
     outcome = pull_week(world.home, world.feeds)
-    assert all(len(feed.left_alone) == len(WEEK) for feed in outcome.feeds)
+    assert all(len(feed.skipped) == len(WEEK) for feed in outcome.feeds)
     assert world.simulator.seen() == before
 
 
@@ -185,7 +185,7 @@ def test_a_page_that_is_unreadable_once_is_asked_for_again(tmp_path: Path) -> No
         outcome = pull_week(home, feeds)
     (feed,) = outcome.feeds
     assert outcome.dead == []
-    assert feed.traffic.retries == feed.traffic.troubles[Trouble.UNREADABLE] > 0
+    assert feed.traffic.retries == feed.traffic.failures[FailureKind.UNREADABLE] > 0
     assert feed.traffic.requests == feed.pages + feed.traffic.retries
     assert sum(one.summary.received for one in landed(home, feeds[0])) == lines_of(vendor).total()
 

@@ -14,7 +14,7 @@ from showcost.pipeline.raw_rows import stage_raw_rows
 from showcost.pipeline.validation import stage_undated, stage_validated
 from showcost.reports.status import feed_status
 from showcost.simulator.scripts import Script, invoices
-from showcost.vendor_api.pull import Pull, Wanted, pull
+from showcost.vendor_api.pull import Pull, PullRequest, pull
 from showcost_tests.whole.small import TUESDAY, WEDNESDAY, WEEK
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def pull_week(
     home: Home, feeds: Sequence[FeedSpec], settings: PoolSettings | None = None, **wanted: bool
 ) -> Pull:
     """Pull the week of some feeds."""
-    return pull(home, feeds, Wanted(WEDNESDAY, TUESDAY, **wanted), settings, clock=lambda: AFTERWARDS)
+    return pull(home, feeds, PullRequest(WEDNESDAY, TUESDAY, **wanted), settings, clock=lambda: AFTERWARDS)
 
 
 def post_week(home: Home, feeds: Sequence[FeedSpec]) -> None:

@@ -16,7 +16,7 @@ from showcost.defs.automation.sensors import pull_missing
 from showcost.pipeline.accruals import open_accruals, stage_fallback
 from showcost.pipeline.fx_snapshots import stage_snapshots
 from showcost.pipeline.vendor_pulls import missing_pages
-from showcost.vendor_api.pull import Wanted, pull
+from showcost.vendor_api.pull import PullRequest, pull
 from showcost_tests.defs.loading import load
 from showcost_tests.vendor_api.sample import sample_home, serving_sample
 from showcost_tests.whole.running import instance_of, metadata, row_counts, run
@@ -101,7 +101,7 @@ def grip_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, simulator: Simula
     home = sample_home(tmp_path)
     monkeypatch.setenv(HOME_VARIABLE, str(home.path))
     feeds = load_feeds(home.production.code)
-    pull(home, feeds, Wanted(FIRST, LAST))
+    pull(home, feeds, PullRequest(FIRST, LAST))
     days = [date.fromisoformat(day) for day in DAYS]
     stage_snapshots(home, days)
     stage_fallback(home, choose_feed(feeds, "pickup_grip"), days)
@@ -154,7 +154,7 @@ def test_what_a_person_has_to_see_to_is_left_alone(
 ) -> None:
     feed = choose_feed(load_feeds(grip_down.production.code), "pickup_grip")
     monkeypatch.setenv("SHOWCOST_GRIP_URL", f"{simulator.url}/nobody/invoices")
-    pull(grip_down, [feed], Wanted(FIRST, LAST, dead_only=True))
+    pull(grip_down, [feed], PullRequest(FIRST, LAST, dead_only=True))
     assert {letter.error for letter in missing_pages(grip_down, feed)} == {"refused status"}
     with dg.DagsterInstance.ephemeral() as instance:
         assert _tick(instance, datetime.now(UTC) + timedelta(days=9)) == ([], None)
