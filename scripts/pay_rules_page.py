@@ -1,4 +1,4 @@
-"""The page of pay rules, made from the agreements: every rule with its parameters, source and certainty."""
+"""The page of pay rules: every rule with its parameters, source and certainty."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ _CHECKS = {
     "daily_overtime": "SC-PAY-002",
     "golden_hours": "SC-PAY-002",
     "day_multiple": "SC-PAY-002",
-    "weekly_overtime": "SC-PAY-002, by neighbours",
+    "weekly_overtime": "SC-PAY-002, neighbouring days",
     "weekly_guarantee": "SC-PAY-001, SC-PAY-006",
     "workday": "SC-PAY-001, SC-PAY-006",
     "overtime_bounds": "SC-PAY-006",
     "minimum_call": "SC-PAY-004",
     "meal_penalty": "SC-PAY-003",
     "meal_due": "SC-PAY-003",
-    "weekly_meal_penalties": "SC-PAY-003, by neighbours",
-    "rest_period": "SC-PAY-005, by neighbours",
-    "rest_invasion": "SC-PAY-005, by neighbours",
+    "weekly_meal_penalties": "SC-PAY-003, neighbouring days",
+    "rest_period": "SC-PAY-005, neighbouring days",
+    "rest_invasion": "SC-PAY-005, neighbouring days",
     "contribution": "SC-PAY-007",
     "gross_is_sum": "SC-PAY-006",
 }
@@ -39,12 +39,13 @@ def pay_rules() -> str:
     lines = [
         "# Pay rules",
         "",
-        "Made from the files in `showcost/config/agreements/data` by `make docs`; do not edit. How rules are",
-        "applied is said in [payroll](payroll.md).",
+        "Generated from the files in `showcost/config/agreements/data` by `make docs`; do not edit.",
+        "[Payroll](payroll.md) explains how rules are applied.",
         "",
-        "Certainty: H primary text read, M official or trade summary, D derived by arithmetic, L unverified.",
-        "Rules of H and M reject a row (or flag it, where their code is a warning); those of D and L flag",
-        "SC-PAY-009. A number that no source gave is not here. Days in `from` and `to` are included.",
+        "Certainty: H primary text, M official or trade summary, D derived by arithmetic, L unverified.",
+        "Rules of certainty H and M reject a row, or flag it if their code is a warning; rules of",
+        "certainty D and L flag it with SC-PAY-009. Every number has a source. Dates in `from` and `to` are",
+        "inclusive.",
     ]
     for agreement in packaged():
         lines += _agreement(agreement)
@@ -60,14 +61,14 @@ def _agreement(agreement: Agreement) -> Iterator[str]:
         yield f"Also called {', '.join(agreement.aliases)}."
     yield from ("", "| local | | occupation codes | source | certainty |", "|---|---|---|---|---|")
     for local in agreement.locals:
-        codes = ", ".join((*(f"{prefix}…" for prefix in local.prefixes), *local.codes)) or "not read"
+        codes = ", ".join((*(f"{prefix}…" for prefix in local.prefixes), *local.codes)) or "none recorded"
         yield f"| {local.local} | {local.title} | {codes} | {local.source} | {local.certainty} |"
     if agreement.scales:
         yield from ("", "| scale | per | from | to | amount | source | certainty |", f"|{'---|' * 7}")
         yield from (_scale(period) for period in agreement.scales)
     yield from (
         "",
-        "| rule | kind | check | for whom, numbers | unit | from | to | by | source | clause | certainty |",
+        "| rule | kind | check | rows, numbers | unit | from | to | keyed on | source | clause | certainty |",
         f"|{'---|' * 11}",
     )
     yield from (_rule(rule) for rule in agreement.rules)

@@ -54,163 +54,164 @@ class _Settings(ConfigModel):
 
 
 class ApiAuth(_Settings):
-    """How requests are authorised."""
+    """Authorisation of requests."""
 
     variable: VariableName
-    """The environment variable that holds the token; the token itself is never written down."""
+    """Environment variable with the token; the token itself is never stored."""
     scheme: Literal["bearer", "plain"] = "bearer"
-    """Whether the token is sent as `Bearer …` or as it is."""
+    """Whether the token is sent as `Bearer …` or unchanged."""
     header: HeaderName = "Authorization"
-    """The header that carries it."""
+    """Header for the token."""
 
 
 class PageNumbers(_Settings):
-    """Pages that are asked for by number; the last one is that with fewer items than its size."""
+    """Numbered pages; a page with fewer items than `size` is the last."""
 
     kind: Literal["page"]
     """`page`"""
     parameter: Parameter = "page"
-    """The parameter that carries the number."""
+    """Parameter for the page number."""
     first: int = Field(default=1, ge=0)
-    """The number of the first page."""
+    """Number of the first page."""
     size: int = Field(gt=0)
-    """Items of a full page: one that has fewer is the last."""
+    """Items of a full page; a page with fewer is the last."""
     size_parameter: Parameter | None = None
-    """The parameter by which the size is asked for, if there is one."""
+    """Parameter for the page size, if the API has one."""
 
 
 class CursorPages(_Settings):
-    """Pages that name the cursor of the next one in their content; the last one names none."""
+    """Pages whose content has the cursor of the next page; the last page has none."""
 
     kind: Literal["cursor"]
     """`cursor`"""
     parameter: Parameter = "cursor"
-    """The parameter that carries the cursor."""
+    """Parameter for the cursor."""
     next: JsonPath
-    """Where in the page the next cursor is."""
+    """Path of the next cursor in the page."""
     size: int | None = Field(default=None, gt=0)
-    """Items per page to ask for."""
+    """Items per page to request."""
     size_parameter: Parameter | None = None
-    """The parameter by which the size is asked for, if there is one."""
+    """Parameter for the page size, if the API has one."""
 
 
 class LinkedPages(_Settings):
-    """Pages that name the next one in the header `Link` (RFC 8288, rel=next); the last one names none."""
+    """Pages whose `Link` header (RFC 8288, rel=next) has the URL of the next page; the last page has none."""
 
     kind: Literal["link"]
     """`link`"""
     size: int | None = Field(default=None, gt=0)
-    """Items per page to ask for."""
+    """Items per page to request."""
     size_parameter: Parameter | None = None
-    """The parameter by which the size is asked for, if there is one."""
+    """Parameter for the page size, if the API has one."""
 
 
 class ApiWindow(_Settings):
-    """How the dates of a request are written."""
+    """Dates of a request."""
 
     first_parameter: Parameter = "from"
-    """The parameter that carries the first date."""
+    """Parameter for the first date."""
     last_parameter: Parameter = "to"
-    """The parameter that carries the last date."""
+    """Parameter for the last date."""
     format: str = Field(default="%Y-%m-%d", pattern="%")
-    """How dates are written."""
+    """Date format."""
     days: int = Field(default=1, ge=1, le=366)
-    """Dates per request, counted from the production's first day."""
+    """Days per request, counted from the production's first day."""
     last_included: bool = True
-    """Whether the last parameter is the last date itself, or the day after it."""
+    """Whether the last parameter is the last date itself or the day after it."""
     late_days: int = Field(default=0, ge=0)
-    """How many days after its last date a window may still change: until then it is fetched again."""
+    """Days after its last date during which a window may change and is fetched again."""
 
 
 class ApiLimits(_Settings):
-    """What the vendor allows, and what we take at most."""
+    """Limits of the vendor and of our client."""
 
     requests: int = Field(default=10, gt=0)
-    """Requests within any `seconds`."""
+    """Maximum requests in any period of `seconds`."""
     seconds: int = Field(default=1, gt=0)
+    """Length of the period for `requests`."""
     concurrency: int = Field(default=2, gt=0, le=64)
-    """Requests under way at once."""
+    """Maximum concurrent requests."""
     connect_ms: Milliseconds = 5_000
-    """Longest wait for a connection."""
+    """Maximum wait for a connection."""
     read_ms: Milliseconds = 20_000
-    """Longest silence within an answer."""
+    """Maximum wait for further bytes of a response."""
     write_ms: Milliseconds = 5_000
-    """Longest wait until a request is sent."""
+    """Maximum wait for a request to be sent."""
     pool_ms: Milliseconds = 30_000
-    """Longest wait for a free connection."""
+    """Maximum wait for a free connection in the pool."""
     answer_ms: Milliseconds = 120_000
-    """Longest time for a whole answer, however steadily it drips."""
+    """Maximum time for a whole response."""
     response_bytes: int = Field(default=4 * 2**20, gt=0, le=64 * 2**20)
-    """Largest answer, before and after decompression."""
+    """Maximum size of a response, before and after decompression."""
     pages: int = Field(default=10_000, gt=0)
-    """Most pages of one window: a vendor whose pages never end is stopped."""
+    """Maximum pages of a window, in case the pages never end."""
 
 
 class ApiRetries(_Settings):
-    """How often and how patiently a failed request is tried again; only what may pass by itself is."""
+    """Retries of failed requests; only transient failures are retried."""
 
     attempts: int = Field(default=5, ge=1, le=20)
-    """Attempts per page, the first included."""
+    """Attempts per page, including the first."""
     budget: int = Field(default=100, ge=0)
-    """Retries of one vendor in a whole pull; beyond it nothing is tried again."""
+    """Maximum retries per vendor in a pull."""
     first_wait_ms: Milliseconds = 500
-    """Upper end of the first wait; it doubles, and the wait is drawn between nothing and it."""
+    """Maximum of the first wait; it doubles with each attempt, and the wait is random below it."""
     longest_wait_ms: Milliseconds = 30_000
-    """Longest wait; a vendor that asks for more (Retry-After) is left alone until the next pull."""
+    """Maximum wait; a vendor that requires more (Retry-After) is skipped until the next pull."""
     failures_in_a_row: int = Field(default=5, ge=1)
-    """Failures without a success between them after which the vendor is left in peace for a while."""
+    """Consecutive failures that open the circuit breaker."""
     rest_ms: Milliseconds = 5_000
-    """The first such rest; it doubles."""
+    """First cool-down of the circuit breaker; it doubles."""
     rests: int = Field(default=3, ge=1)
-    """Rests without a success between them after which the vendor counts as down for this pull."""
+    """Consecutive cool-downs after which the vendor counts as down for this pull."""
     again_minutes: int = Field(default=60, ge=1)
-    """Shortest pause before the sensor `missing_windows` asks again for what could not be had."""
+    """Minimum pause before the sensor `missing_windows` requests missing pages again."""
 
 
 class VendorTerms(_Settings):
-    """The vendor's terms from a date on: what a day costs while its invoices cannot be had."""
+    """The vendor's terms from a date on: the cost of a day whose invoices are unavailable."""
 
     since: date
-    """First day on which the terms hold, until later ones of the same vendor and account."""
+    """First day of the terms; they end with later terms for the same vendor and account."""
     vendor_code: str = Field(min_length=1)
     """The vendor's code in the production's vendor list."""
     account: AccountNumber
-    """The account that the cost belongs to."""
+    """Account of the cost."""
     currency: Currency
-    """The currency of the rate."""
+    """Currency of the rate."""
     day_rate: Decimal = Field(ge=0, max_digits=18, decimal_places=4)
-    """What a day costs, without tax."""
+    """Cost per day, without tax."""
     payment_days: int = Field(default=30, ge=0)
     """Days until payment is due."""
     description: str = ""
-    """What is supplied."""
+    """Goods or service supplied."""
 
 
 class ApiSpec(_Settings):
-    """The API of a feed."""
+    """The vendor API of a feed."""
 
     base_url: BaseUrl
-    """Address of the resource that lists the items."""
+    """URL of the resource that lists the items."""
     base_url_variable: VariableName | None = None
-    """The environment variable that may name another address, such as the vendor's sandbox."""
+    """Environment variable that may override the URL, for example with the vendor's sandbox."""
     hosts: tuple[str, ...] = ()
-    """The hosts that may be asked; that of `base_url` when empty."""
+    """Allowed hosts; default: that of `base_url`."""
     vendor: str | None = None
-    """Feeds that name the same vendor share its limits; each feed is its own vendor otherwise."""
+    """Feeds with the same vendor share its limits; by default each feed is its own vendor."""
     auth: ApiAuth | None = None
-    """The token: `variable` of the environment, `scheme`, `header`."""
+    """Token: environment `variable`, `scheme`, `header`."""
     parameters: dict[Parameter, str] = Field(default_factory=dict)
-    """Parameters that every request has."""
+    """Parameters of every request."""
     pages: PageNumbers | CursorPages | LinkedPages = Field(discriminator="kind")
-    """How the answer is paged: `kind: page`, `cursor` or `link`."""
+    """Paging: `kind: page`, `cursor` or `link`."""
     window: ApiWindow = ApiWindow()
-    """How dates are asked for."""
+    """Dates of a request."""
     limits: ApiLimits = ApiLimits()
     """Rate, concurrency, timeouts and sizes."""
     retries: ApiRetries = ApiRetries()
-    """Attempts, waits, budget, and when the vendor counts as down."""
+    """Attempts, waits, budget and circuit breaker."""
     terms: tuple[VendorTerms, ...] = ()
-    """The vendor's terms, for provisional accruals while it cannot be reached."""
+    """The vendor's terms, for provisional accruals while its API is unavailable."""
 
     @property
     def allowed_hosts(self) -> frozenset[str]:

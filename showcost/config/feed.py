@@ -1,4 +1,4 @@
-"""A feed: how one sender writes one kind of record down.
+"""A feed: one sender's deliveries of one record kind.
 
 The feed's YAML is checked here, without Dagster; `showcost.components.Feed` turns it into assets.
 """
@@ -72,67 +72,67 @@ class ControlTotal(ConfigModel):
 
 
 class FeedSpec(ConfigModel):
-    """One feed: what the YAML's `attributes` say."""
+    """One feed, as declared in the `attributes` of its YAML file."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     name: FeedName
-    """Names the feed's assets, its inbox folder and its keys; lower case, digits and underscores."""
+    """Name of the feed's assets, inbox folder and keys; lower-case letters, digits and underscores."""
     description: str = Field(min_length=1)
-    """Who sends the deliveries, and how often."""
+    """Sender and frequency of the deliveries."""
     record_kind: Literal["vendor_invoice", "location_permit", "payroll"]
-    """What a row is; decides the fields."""
+    """Record kind of the rows; determines the fields."""
     format: Literal["csv", "xlsx", "ubl", "json"] = "csv"
-    """`csv`, `xlsx`, `ubl` (e-invoices, EN 16931), `json`; of the first three, another one is read too."""
+    """`csv`, `xlsx`, `ubl` (e-invoices, EN 16931) or `json`; the first three also read each other."""
     owners: tuple[Annotated[str, Field(pattern=r"^(team:[\w-]+|[^@\s]+@[^@\s]+)$")], ...] = (
         "team:production-accounting",
     )
-    """Who answers for the feed: `team:name` or an e-mail address."""
+    """Owners of the feed: `team:name` or an e-mail address."""
     productions: tuple[Code, ...] = ()
-    """The production codes that the feed delivers to; all when empty."""
+    """Codes of the productions that the feed delivers to; default: all."""
     inbox: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")] | None = None
-    """The folder below the inbox, when it is not the feed's name."""
+    """Folder in the inbox; default: the feed's name."""
     patterns: tuple[str, ...] = (
         *("*.csv", "*.txt", "*.csv.gz", "*.zip", "*.xls", "*.xlsx"),
         "*.xml",
     )
-    """The file names that are taken from the inbox, without regard to case."""
+    """File names to land from the inbox; case is ignored."""
     dialect: DialectHints = DialectHints()
-    """What is known of the files: encoding, delimiter, quote, escape, header_record, skip_records, sheet."""
+    """Known settings of the files: encoding, delimiter, quote, escape, header_record, skip_records, sheet."""
     fields: dict[str, FieldHints] = Field(default_factory=dict)
-    """Per field: `headers` that mean it beside its own name, first listed first; `formats` of a date."""
+    """Per field: `headers`, further column names in order of preference, and `formats` of a date."""
     date_formats: tuple[DateFormat, ...] = ()
-    """Formats of all dates, tried in order, nothing else is read; `excel` for day numbers of a workbook."""
+    """The only formats of dates, tried in order; `excel` for spreadsheet day numbers."""
     day_first: bool | None = None
-    """Whether 03/04/2026 is the third of April, where the column itself does not tell."""
+    """Whether an ambiguous 03/04/2026 is 3 April."""
     decimal_mark: Literal[".", ","] | None = None
-    """The decimal mark, where the column itself does not tell."""
+    """Decimal mark of ambiguous amounts."""
     dash_is_zero: bool = False
-    """Whether a lone dash is an amount of zero, as workbooks show it."""
+    """Whether a single dash is an amount of zero, as in workbooks."""
     default_currency: Currency | None = None
-    """The currency of rows that name none."""
+    """Currency of rows without one."""
     transaction_date: str | None = None
-    """The field that dates the transaction, when it is not the record kind's own."""
+    """Field with the transaction date; default: that of the record kind."""
     key: tuple[str, ...] = ()
-    """The fields that identify a row, when they are not the record kind's own."""
+    """Fields that identify a row; default: those of the record kind."""
     key_ordinal: bool = False
-    """Whether rows with the same key are told apart by their order in the file (no line numbers)."""
+    """Whether rows with the same key are numbered by their order in the file (no line numbers)."""
     required: tuple[str, ...] | None = None
-    """The fields that no row may leave blank, in place of the record kind's list."""
+    """Fields that must not be blank; default: those of the record kind."""
     constants: dict[str, str] = Field(default_factory=dict)
-    """Fields with one value on every row."""
+    """Fields with the same value in every row."""
     accounts: AccountMapping | None = None
-    """Accounts by the text of a column: `headers`, `map`, and `otherwise` for texts not listed."""
+    """Accounts by the text of a column: `headers`, `map`, and `otherwise` for unlisted texts."""
     control_total: ControlTotal | None = None
-    """The line of a total that the rows must add up to: `labels` of the line, `field` that is summed."""
+    """Total line that the rows must add up to: `labels` of the line, `field` to sum."""
     corrected_documents: Literal["quarantine", "reverse_and_rebook"] = "quarantine"
-    """What becomes of a document that comes again with other content (SC-DUP-002): `quarantine` leaves it to
-    a person, `reverse_and_rebook` reverses what was posted and posts the later one."""
+    """Handling of a document delivered again with different content (SC-DUP-002): `quarantine` leaves it to a
+    person, `reverse_and_rebook` reverses the posted entries and posts the later document."""
     items: ItemMapping | None = None
-    """Where records stand in JSON: `list`, `lines`, `paths` per field, fields that stand `once` per item; or
+    """Mapping of JSON to records: `list`, `lines`, `paths` per field, fields that occur `once` per item; or
     `document`, an e-invoice per item."""
     api: ApiSpec | None = None
-    """The vendor's API, which is asked by date; see docs/api-feeds.md."""
+    """The vendor's API, queried by date; see docs/api-feeds.md."""
 
     @property
     def kind(self) -> RecordKind:

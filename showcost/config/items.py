@@ -21,21 +21,21 @@ LINE = "line."
 
 
 class ItemMapping(ConfigModel):
-    """How records stand in JSON."""
+    """Mapping of JSON items to records."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     list: JsonPath
-    """Where in the page the list of items is; `$` when the page is the list."""
+    """Path of the list of items in the page; `$` if the page is the list."""
     lines: JsonPath | None = None
-    """Where in an item its lines are, each of which is a record; without it the item is the record."""
+    """Path of the lines in an item, each of which is a record; without it, the item is the record."""
     paths: dict[str, JsonPath] = Field(default_factory=dict)
-    """The path of each field."""
+    """Path of each field."""
     document: JsonPath | None = None
-    """Where in an item an e-invoice (UBL 2.1) is, as XML text or in base64; in place of `paths`: the document
-    itself says what is what."""
+    """Path of an e-invoice (UBL 2.1) in an item, as XML text or in base64; used instead of `paths`, since the
+    format defines its fields."""
     once: tuple[str, ...] = ()
-    """Fields of the whole item, such as its tax: only its first line carries them."""
+    """Fields of the whole item, such as its tax: only its first line has them."""
 
     @model_validator(mode="after")
     def _paths_or_document(self) -> Self:
