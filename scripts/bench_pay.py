@@ -41,7 +41,7 @@ def main() -> None:
     cells = typed(kinds)
     repeated = cells.take([place % len(kinds) for place in range(arguments.rows)])
     started = perf_counter()
-    failed = judged(repeated)
+    failed = count_failures(repeated)
     engine = perf_counter() - started
     print(f"engine: {arguments.rows:,} rows in {engine:.2f} s, {arguments.rows / engine:,.0f} rows/s,")
     print(f"        {failed:,} checks failed and put into words")
@@ -101,23 +101,23 @@ def typed(rows: list[dict[str, object]]) -> pa.Table:
 
     reference = Reference(FEED, SHOW, CHART, None, AGREEMENTS)
     cells = look_up(read_cells(raw_table(FEED, rows), FEED), reference)
-    from showcost.pay import CHECKS, TERMS
+    from showcost.pay import CHECKS, PAY_RULES
 
-    return cells.drop([*CHECKS, TERMS])
+    return cells.drop([*CHECKS, PAY_RULES])
 
 
-def judged(cells: pa.Table) -> int:
+def count_failures(cells: pa.Table) -> int:
     """Hold cells against the rules of a row, put the failures into words, and return their number."""
-    from showcost.pay import CHECKS, PayJudge, judged_columns
+    from showcost.pay import CHECKS, PayChecker, check_columns
     from showcost.pay.frame import read_frame
     from showcost_tests.pay.rows import AGREEMENTS, SHOW
 
-    judge, failures = PayJudge(AGREEMENTS, SHOW), 0
-    columns = judged_columns(judge, cells)
+    checker, failures = PayChecker(AGREEMENTS, SHOW), 0
+    columns = check_columns(checker, cells)
     for name in CHECKS:
         failed = cells.filter(pc.invert(columns[name]))
         if failed.num_rows:
-            failures += len(judge.words(read_frame(failed, SHOW), name)[0])
+            failures += len(checker.words(read_frame(failed, SHOW), name)[0])
     return failures
 
 
@@ -142,11 +142,11 @@ def days_of_people(kinds: int, cells: pa.Table, count: int) -> tuple[pa.Table, p
 
 def among_neighbours(cells: pa.Table, valid: pa.Table) -> int:
     """Hold rows against all rules, those over neighbouring days too, and return the number of findings."""
-    from showcost.pay import PayJudge
+    from showcost.pay import PayChecker
     from showcost.pay.findings import findings
     from showcost_tests.pay.rows import AGREEMENTS, SHOW
 
-    found: int = findings(PayJudge(AGREEMENTS, SHOW), cells, valid).num_rows
+    found: int = findings(PayChecker(AGREEMENTS, SHOW), cells, valid).num_rows
     return found
 
 

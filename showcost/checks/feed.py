@@ -16,7 +16,7 @@ from showcost.fx.store import dense_rates
 from showcost.ingest.landing import landed
 from showcost.ledger.active_entries import stands
 from showcost.ledger.store import Ledger
-from showcost.pay.findings_log import Finding, FindingsStore
+from showcost.pay.findings_log import FindingsStore, PayFinding
 from showcost.pipeline.validation import counts_of
 from showcost.staging import ALL, StagingStore
 from showcost.staging.assets import quarantine_asset, raw_asset, records_asset, undated_asset, valid_asset
@@ -256,13 +256,13 @@ def _filled(store: StagingStore, asset: str, dates: Sequence[date]) -> list[date
 
 def no_pay_findings(home: Home, dates: Sequence[date], *, feed: FeedSpec) -> dict[date, Verdict]:
     """Say, for each date with findings about its rows, how many wait for a look."""
-    by_date: dict[date, list[Finding]] = {}
+    by_date: dict[date, list[PayFinding]] = {}
     for one in FindingsStore(home.path).current(feed.name):
         by_date.setdefault(date.fromisoformat(one.transaction_date), []).append(one)
     return {day: _verdict(by_date[day]) for day in dates if day in by_date}
 
 
-def _verdict(standing: list[Finding]) -> Verdict:
+def _verdict(standing: list[PayFinding]) -> Verdict:
     codes = Counter(one.code for one in standing)
     most = ", ".join(f"{code} {count}" for code, count in codes.most_common())
     rows = len({one.row_key for one in standing})

@@ -34,10 +34,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from showcost.config.feed import FeedSpec
-    from showcost.pay.findings_log import Finding, Line
+    from showcost.pay.findings_log import FindingLine, PayFinding
 
 
-def finding_facts(finding: Finding) -> Mapping[str, object]:
+def finding_facts(finding: PayFinding) -> Mapping[str, object]:
     """Return a finding as JSON facts, with the id of its row."""
     return {
         "id": finding.finding_id,
@@ -53,7 +53,7 @@ def finding_facts(finding: Finding) -> Mapping[str, object]:
     }
 
 
-def show_findings(findings: Sequence[Finding]) -> None:
+def show_findings(findings: Sequence[PayFinding]) -> None:
     """Show findings as a table."""
     columns = ["id", "row", "date", "code", "field", "finding", "rule", "what to do"]
     rows = [
@@ -72,12 +72,12 @@ def show_findings(findings: Sequence[Finding]) -> None:
     show_table("Pay findings", columns, rows)
 
 
-def dismissal_facts(line: Line) -> Mapping[str, object]:
+def dismissal_facts(line: FindingLine) -> Mapping[str, object]:
     """Return a dismissed finding as JSON facts, with who dismissed it, when and why."""
     return {**finding_facts(line.finding), "dismissed_at": line.at, "who": line.who, "why": line.why}
 
 
-def show_dismissals(lines: Sequence[Line]) -> None:
+def show_dismissals(lines: Sequence[FindingLine]) -> None:
     """Show dismissed findings as a table."""
     columns = ["id", "row", "date", "code", "finding", "dismissed at (UTC)", "who", "why"]
     rows = [
@@ -140,7 +140,7 @@ def list_findings(
 
 def _filtered(
     home: Home, options: Mapping[str, object]
-) -> tuple[Sequence[FeedSpec], Callable[[Finding], bool]]:
+) -> tuple[Sequence[FeedSpec], Callable[[PayFinding], bool]]:
     """Return the selected feeds and a predicate for the selected pay findings."""
     if options["vendor"] or options["state_names"]:
         raise InputError("pay findings can be filtered by --feed, --code, --from and --to only")
@@ -189,8 +189,8 @@ def dismiss(ids: tuple[str, ...], *, reopen: bool, **options: object) -> Command
 
 
 def _chosen_findings(
-    home: Home, findings: Sequence[Finding], ids: tuple[str, ...], options: Mapping[str, object]
-) -> Sequence[Finding]:
+    home: Home, findings: Sequence[PayFinding], ids: tuple[str, ...], options: Mapping[str, object]
+) -> Sequence[PayFinding]:
     """Return the findings with these ids, or with --all every finding given, after confirmation."""
     check_how_chosen(home, ids, options)
     if not options["everything"]:

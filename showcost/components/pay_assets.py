@@ -16,7 +16,7 @@ from showcost.components.resources import DataFolder, plain_failures
 from showcost.config.feed import FeedSpec
 from showcost.core.reasons import CATALOGUE
 from showcost.pay.findings import FINDINGS
-from showcost.pay.findings_log import Finding, Line
+from showcost.pay.findings_log import FindingLine, PayFinding
 from showcost.pipeline.pay_findings import stage_pay_findings
 from showcost.validation.columns import ColumnInfo
 
@@ -83,7 +83,9 @@ def pay_findings_asset(feed: FeedSpec, partitions: dg.PartitionsDefinition[str])
     return pay_findings
 
 
-def findings_metadata(day: str, findings: Iterable[Finding], dismissed: Iterable[Line]) -> dict[str, Any]:
+def findings_metadata(
+    day: str, findings: Iterable[PayFinding], dismissed: Iterable[FindingLine]
+) -> dict[str, Any]:
     """Return the metadata of a day of work: open and dismissed findings."""
     active = [finding for finding in findings if finding.transaction_date == day]
     closed = [line for line in dismissed if line.finding.transaction_date == day]

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from showcost.config.feed import FeedSpec
     from showcost.config.home import Home
-    from showcost.pay.findings_log import Finding
+    from showcost.pay.findings_log import PayFinding
     from showcost.pipeline.replay import Replayed
 
 
@@ -45,12 +45,12 @@ def report_replay(home: Home, outcome: Replayed) -> None:
             instance.report_runless_asset_event(event)
 
 
-def report_findings(home: Home, changed: Sequence[Finding]) -> None:
+def report_findings(home: Home, changed: Sequence[PayFinding]) -> None:
     """Report the days whose findings were dismissed or reopened."""
     store = FindingsStore(home.path)
     with in_environment(home), dg.DagsterInstance.get() as instance:
         for feed in sorted({finding.feed for finding in changed}):
-            active, dismissed = store.standing(feed)
+            active, dismissed = store.open_and_dismissed(feed)
             for day in sorted({finding.transaction_date for finding in changed if finding.feed == feed}):
                 metadata = findings_metadata(day, active, dismissed)
                 key = naming.pay_findings_key(feed)

@@ -1,9 +1,9 @@
-"""Pay rules: payroll rows held against the agreements in force for them.
+"""Pay rules: payroll rows checked against the agreements in force for them.
 
 The engine knows kinds of rule (`showcost.config.agreements.kinds`) and no guild. Numbers are whole numbers
-throughout. Rules over single rows are in `judge`, those over neighbouring days in `neighbours`.
+throughout. Rules over single rows are in `checker`, those over neighbouring days in `findings`.
 """
 
-from showcost.pay.judge import CHECKS, TERMS, PayJudge, judged_columns
+from showcost.pay.checker import CHECKS, PAY_RULES, PayChecker, check_columns
 
-__all__ = ["CHECKS", "TERMS", "PayJudge", "judged_columns"]
+__all__ = ["CHECKS", "PAY_RULES", "PayChecker", "check_columns"]

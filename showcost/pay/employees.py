@@ -1,6 +1,6 @@
-"""Rows shared out by employee: each share is judged alone.
+"""Batches of rows by employee, checked in parallel.
 
-All rows of an employee are in one share, so nothing that is found depends on how rows are shared out.
+All rows of an employee are in one batch, so the findings do not depend on the division into batches.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
-from showcost.pay.frame import CELLS, Words
+from showcost.pay.frame import CELLS, TextColumn
 from showcost.pay.neighbours import employees
 from showcost.pay.numbers import Ints, distinct_of
 
@@ -19,30 +19,30 @@ _KEPT: Final = ("row_key", "delivery", "record", "content", "transaction_date")
 
 
 @dataclass(frozen=True)
-class Share:
-    """All rows of some employees: as cells, as valid rows, and whose each is (a number per employee)."""
+class EmployeeBatch:
+    """All rows of some employees: as cells, as valid rows, and the number of each row's employee."""
 
     cells: pa.Table
     valid: pa.Table
-    person: Ints
+    employee: Ints
 
     @classmethod
-    def of_all(cls, cells: pa.Table, valid: pa.Table) -> Share:
-        """Return the one share of all rows."""
-        person = employees([valid.column("payroll_company"), valid.column("employee_ref")])
-        return cls(cells.select(CELLS), valid.select(_KEPT), person)
+    def of_all(cls, cells: pa.Table, valid: pa.Table) -> EmployeeBatch:
+        """Return all rows as one batch."""
+        employee = employees([valid.column("payroll_company"), valid.column("employee_ref")])
+        return cls(cells.select(CELLS), valid.select(_KEPT), employee)
 
     def by_employee(self, size: int) -> list[Ints]:
-        """Return the places of the rows of shares of about so many rows, each of whole employees."""
-        people, whose = distinct_of(self.person)
+        """Return the places of rows in batches of about `size` rows; no employee is in two batches."""
+        people, whose = distinct_of(self.employee)
         count = max(-(-len(whose) // size), 1)
-        share = whose * count // max(len(people), 1)
-        # Rows of an agreement stand side by side, so that its rules look at them without copying any.
-        agreement = Words.of(self.cells.column("agreement")).codes
-        order = np.lexsort([agreement, share])
-        return np.split(order, np.searchsorted(share[order], np.arange(1, count)))
+        batch = whose * count // max(len(people), 1)
+        # Rows of an agreement are placed side by side, so that its rules read them without copying.
+        agreement = TextColumn.of(self.cells.column("agreement")).codes
+        order = np.lexsort([agreement, batch])
+        return np.split(order, np.searchsorted(batch[order], np.arange(1, count)))
 
-    def take(self, rows: Ints) -> Share:
+    def take(self, rows: Ints) -> EmployeeBatch:
         """Return some of the rows."""
         places = pa.array(rows)
-        return Share(self.cells.take(places), self.valid.take(places), self.person[rows])
+        return EmployeeBatch(self.cells.take(places), self.valid.take(places), self.employee[rows])

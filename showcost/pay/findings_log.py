@@ -1,11 +1,11 @@
-"""The record of pay findings: appended to, never changed, each line bound to the one before it.
+"""The append-only log of pay findings; each line is chained to the one before it.
 
     pay_findings/findings.jsonl
 
-A line says that a finding about a row was made (`open`), that a person looked and leaves it at that
-(`dismissed`, with who and why), or that it no longer holds (`cleared`), as when the row was corrected. So
-what was flagged, when, by which other row, and who answered for it stays to be seen. What a finding says is
-decided in `showcost.pay`.
+A line records that a finding about a row was made (`open`), that a person dismissed it (`dismissed`, with
+who and why), or that it no longer applies (`cleared`), for instance after a correction. So the log keeps
+every flag, its date, its cause and the person who answered for it. The findings themselves are made in
+`showcost.pay.findings`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _WAIT_SECONDS: Final = 60
 
 
 @dataclass(frozen=True)
-class Finding:
+class PayFinding:
     """A finding about a valid row of a feed, as `showcost.pay.findings.FINDINGS` describes it."""
 
     finding_id: str
@@ -53,22 +53,22 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Line:
-    """A line of the record: a finding, what became of it, when, and the hash that binds it.
+class FindingLine:
+    """A line of the log: a finding, its state, the time, and the hash that chains it to the line before.
 
-    `who` and `why` are there when a person decided it.
+    `who` and `why` are set when a person decided.
     """
 
     number: int
     state: str
     at: str
-    finding: Finding
+    finding: PayFinding
     chain: str
     who: str | None = None
     why: str | None = None
 
-    def bound(self, before: str) -> Line:
-        """Return the line bound to the one before it."""
+    def bound(self, before: str) -> FindingLine:
+        """Return the line with the hash that chains it to the line before."""
         content = [before, str(self.number), self.state, self.at, *map(_text, asdict(self.finding).values())]
         decided = [] if self.who is None else [self.who, self.why]
         return replace(self, chain=sha256_framed([*content, *decided]))
@@ -79,7 +79,7 @@ def _text(value: str | int | None) -> str | None:
 
 
 class FindingsStore:
-    """The record of pay findings below a data folder."""
+    """The log of pay findings of a data folder."""
 
     def __init__(self, home: Path) -> None:
         self._path = home / "pay_findings" / "findings.jsonl"
@@ -87,84 +87,86 @@ class FindingsStore:
         lock = home / "locks" / "pay_findings.lock"
         self._lock = partial(exclusive_lock, lock, busy, wait_seconds=_WAIT_SECONDS)
 
-    def lines(self) -> list[Line]:
-        """Return all lines in order; IntegrityError for one that is not bound to the one before it.
+    def lines(self) -> list[FindingLine]:
+        """Return all lines in order; IntegrityError for one that is not chained to the line before.
 
-        A torn last line was never acknowledged and is none.
+        A torn last line was never acknowledged and is ignored.
         """
         return self._file().read_on()
 
-    def current(self, feed: str | None = None, at: datetime | None = None) -> list[Finding]:
-        """Return the findings that are open, of one feed or of all, in the order in which they were made.
+    def current(self, feed: str | None = None, at: datetime | None = None) -> list[PayFinding]:
+        """Return the open findings of one feed or all, oldest first.
 
-        With `at`, those that were open at the end of that second.
+        With `at`, the findings that were open at the end of that second.
         """
-        return self.standing(feed, at)[0]
+        return self.open_and_dismissed(feed, at)[0]
 
-    def dismissed(self, feed: str | None = None, at: datetime | None = None) -> list[Line]:
-        """Return the lines by which findings that still hold were dismissed; arguments as for `current`."""
-        return self.standing(feed, at)[1]
+    def dismissed(self, feed: str | None = None, at: datetime | None = None) -> list[FindingLine]:
+        """Return the dismissals of findings that still apply; arguments as for `current`."""
+        return self.open_and_dismissed(feed, at)[1]
 
-    def standing(
+    def open_and_dismissed(
         self, feed: str | None = None, at: datetime | None = None
-    ) -> tuple[list[Finding], list[Line]]:
-        """Return what `current` and `dismissed` do, from one reading of the record."""
+    ) -> tuple[list[PayFinding], list[FindingLine]]:
+        """Return the results of `current` and `dismissed` from a single read of the log."""
         lines = self.lines()
         if at is not None:
             second = at.replace(microsecond=0)
             lines = [line for line in lines if datetime.fromisoformat(line.at) <= second]
-        last = [line for line in _standing(lines).values() if feed is None or line.finding.feed == feed]
+        last = [line for line in _active_lines(lines).values() if feed is None or line.finding.feed == feed]
         waiting = [line.finding for line in last if line.state == OPEN]
         return waiting, [line for line in last if line.state == DISMISSED]
 
-    def dismiss(self, findings: Iterable[str], *, who: str, why: str, now: datetime) -> list[Finding]:
-        """Append that a person looked at open findings and leaves them; return those that were open."""
-        return self._turn(findings, OPEN, DISMISSED, who, why, now)
+    def dismiss(self, findings: Iterable[str], *, who: str, why: str, now: datetime) -> list[PayFinding]:
+        """Record a person's dismissal of open findings; return the findings that were open."""
+        return self._change_state(findings, OPEN, DISMISSED, who, why, now)
 
-    def reopen(self, findings: Iterable[str], *, who: str, why: str, now: datetime) -> list[Finding]:
-        """Append that dismissed findings wait for a look again; return those that were dismissed."""
-        return self._turn(findings, DISMISSED, OPEN, who, why, now)
+    def reopen(self, findings: Iterable[str], *, who: str, why: str, now: datetime) -> list[PayFinding]:
+        """Reopen dismissed findings; return the findings that were dismissed."""
+        return self._change_state(findings, DISMISSED, OPEN, who, why, now)
 
-    def _turn(
+    def _change_state(
         self, findings: Iterable[str], before: str, after: str, who: str, why: str, now: datetime
-    ) -> list[Finding]:
+    ) -> list[PayFinding]:
         file = self._file()
         with file.writing() as lines:
-            standing = _standing(lines)
-            known = [standing[key] for key in dict.fromkeys(findings) if key in standing]
-            turned = [line.finding for line in known if line.state == before]
+            active_lines = _active_lines(lines)
+            chosen = [active_lines[key] for key in dict.fromkeys(findings) if key in active_lines]
+            changed = [line.finding for line in chosen if line.state == before]
             at = now.isoformat(timespec="seconds")
-            added = _bound(lines, at, [(after, finding) for finding in turned], who, why)
+            added = _chained(lines, at, [(after, finding) for finding in changed], who, why)
             file.append(*map(_text_of, added))
-        return turned
+        return changed
 
-    def settle(
-        self, feed: str, dates: tuple[str, str], found: Iterable[Finding], now: datetime
+    def update(
+        self, feed: str, dates: tuple[str, str], findings: Iterable[PayFinding], now: datetime
     ) -> tuple[int, int]:
-        """Append what is new among the findings of a feed's rows, and that others of these dates are cleared.
+        """Open the new findings of a feed, and clear the findings of these dates that no longer apply.
 
-        `found` are all findings that hold for rows dated from `dates[0]` to `dates[1]`. The same again
-        appends nothing, dismissed or not. Returns how many were opened and cleared.
+        `findings` are all that apply to rows dated from `dates[0]` to `dates[1]`. A repeated
+        call appends nothing, even after a dismissal. Returns the numbers opened and cleared.
         """
         file = self._file()
         with file.writing() as lines:
-            standing = _standing(lines)
-            wanted = {one.finding_id: one for one in found}
-            opened = [one for key, one in wanted.items() if key not in standing]
-            held = (line.finding for key, line in standing.items() if key not in wanted)
+            active_lines = _active_lines(lines)
+            by_id = {finding.finding_id: finding for finding in findings}
+            opened = [finding for key, finding in by_id.items() if key not in active_lines]
+            gone = (line.finding for key, line in active_lines.items() if key not in by_id)
             cleared = [
-                one for one in held if one.feed == feed and dates[0] <= one.transaction_date <= dates[1]
+                finding
+                for finding in gone
+                if finding.feed == feed and dates[0] <= finding.transaction_date <= dates[1]
             ]
             at = now.isoformat(timespec="seconds")
-            added = [(OPEN, one) for one in opened] + [(CLEARED, one) for one in cleared]
-            file.append(*map(_text_of, _bound(lines, at, added)))
+            added = [(OPEN, finding) for finding in opened] + [(CLEARED, finding) for finding in cleared]
+            file.append(*map(_text_of, _chained(lines, at, added)))
         return len(opened), len(cleared)
 
-    def _file(self) -> JsonLines[Line]:
+    def _file(self) -> JsonLines[FindingLine]:
         """Return the file at its first line, so that a later change to a line that was read is noticed."""
         return JsonLines(
             self._path,
-            _parsed,
+            _parse,
             entry="the line that was written",
             restore="restore the record of pay findings from a copy",
             hash_of=attrgetter("chain"),
@@ -172,38 +174,38 @@ class FindingsStore:
         )
 
 
-def _parsed(text: bytes, before: Position) -> Line:
+def _parse(text: bytes, before: Position) -> FindingLine:
     members = json.loads(text)
-    line = Line(**(members | {"finding": Finding(**members["finding"])}))
+    line = FindingLine(**(members | {"finding": PayFinding(**members["finding"])}))
     if line.number != before.number + 1 or line.bound(before.hash).chain != line.chain:
         raise ValueError
     return line
 
 
-def _text_of(line: Line) -> bytes:
+def _text_of(line: FindingLine) -> bytes:
     return json.dumps(asdict(line), ensure_ascii=False).encode()
 
 
-def _standing(lines: Iterable[Line]) -> dict[str, Line]:
-    """Return the last lines about the findings that hold, open or dismissed, by their ids."""
-    standing: dict[str, Line] = {}
+def _active_lines(lines: Iterable[FindingLine]) -> dict[str, FindingLine]:
+    """Return the last line of each finding that still applies, open or dismissed, by its id."""
+    active_lines: dict[str, FindingLine] = {}
     for line in lines:
         if line.state == CLEARED:
-            standing.pop(line.finding.finding_id, None)
+            active_lines.pop(line.finding.finding_id, None)
         else:
-            standing[line.finding.finding_id] = line
-    return standing
+            active_lines[line.finding.finding_id] = line
+    return active_lines
 
 
-def _bound(
-    lines: list[Line],
+def _chained(
+    lines: list[FindingLine],
     at: str,
-    added: list[tuple[str, Finding]],
+    added: list[tuple[str, PayFinding]],
     who: str | None = None,
     why: str | None = None,
-) -> Iterator[Line]:
+) -> Iterator[FindingLine]:
     before = lines[-1].chain if lines else NO_HASH
     for number, (state, finding) in enumerate(added, start=len(lines) + 1):
-        line = Line(number, state, at, finding, "", who, why).bound(before)
+        line = FindingLine(number, state, at, finding, "", who, why).bound(before)
         before = line.chain
         yield line

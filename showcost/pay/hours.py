@@ -1,8 +1,8 @@
 """Hours: overtime, golden hours and day multiples by tiers, and the minimum call.
 
-A day's hours are required as straight hours: each hour times its multiple. At every moment of the day the
-highest multiple that any rule gives counts, so tiers of several rules go together. What is required grows
-with the hours, and the parts of a day that was split come to what the whole does.
+The requirement for a day is in straight hours: each hour times its multiple. At every moment of the day the
+highest multiple of any rule applies, so the tiers of several rules combine. The requirement grows with the
+hours, and the parts of a split day add up to the requirement of the whole day.
 """
 
 from __future__ import annotations
@@ -20,15 +20,24 @@ from showcost.config.agreements.kinds import (
     MinimumCall,
 )
 from showcost.pay.frame import BASES, HUNDREDTH, MULTIPLES, Frame, in_hours
-from showcost.pay.minimum import Least
+from showcost.pay.minimum import MinimumRequirement
 from showcost.pay.numbers import MOST, ONE, TENTHS, Bools, Ints, whole
-from showcost.pay.verdict import Cited, Verdict, as_hours, joined_text, only_where, plain, seen, told
+from showcost.pay.verdict import (
+    Citation,
+    PayVerdict,
+    as_hours,
+    concat,
+    covered_rows,
+    decimal_text,
+    joined_text,
+    only_where,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from showcost.config.agreements.kinds import TierRule
-    from showcost.pay.terms import Bound, Terms
+    from showcost.pay.terms import BoundAgreement, BoundRule
 
 _ORDINARY: Final = list(DayKind).index(DayKind.ORDINARY)
 _NEVER: Final = MOST // 4
@@ -48,7 +57,7 @@ class Ladder:
         return [np.maximum(worked - begin, 0) // self.increment * self.increment for begin in self.begins]
 
     def straight(self, worked: Ints) -> Ints:
-        """Return the straight hours, in tenths, that some hours of a day come to."""
+        """Return the straight hours, in tenths, equal to some hours of a day."""
         total = worked // HUNDREDTH * HUNDREDTH * _STRAIGHT
         below = _STRAIGHT
         for multiple, hours in zip(self.multiples, self.hours_at(worked), strict=True):
@@ -57,8 +66,8 @@ class Ladder:
         return total
 
 
-def ladder(tiers: list[tuple[Bound[TierRule], Bools]], frame: Frame) -> Ladder:
-    """Put the tiers of rules together, each for the rows that it applies to."""
+def ladder(tiers: list[tuple[BoundRule[TierRule], Bools]], frame: Frame) -> Ladder:
+    """Combine the tiers of rules, each for the rows that it applies to."""
     size = len(frame)
     levels = sorted(
         {_in_tenths(bound, place) for bound, _ in tiers for place in range(len(bound.rule.tiers))}
@@ -78,12 +87,12 @@ def ladder(tiers: list[tuple[Bound[TierRule], Bools]], frame: Frame) -> Ladder:
     return Ladder(tuple(levels), tuple(begins[level] for level in levels), increment)
 
 
-def _in_tenths(bound: Bound[TierRule], place: int) -> int:
+def _in_tenths(bound: BoundRule[TierRule], place: int) -> int:
     return int(bound.rule.tiers[place].multiple * TENTHS)
 
 
 def _worked_at(elapsed: int, frame: Frame) -> Ints:
-    """Return how much of the day was worked when some hours had elapsed since the call."""
+    """Return the hours worked by the time that some hours had elapsed since the call."""
     minutes = elapsed * 60 // ONE
     start = frame.elapsed_before * 60 // ONE
     rested = np.zeros(len(frame), np.int64)
@@ -94,11 +103,11 @@ def _worked_at(elapsed: int, frame: Frame) -> Ints:
     return at
 
 
-def judge_hours(terms: Terms, frame: Frame) -> Iterator[Verdict]:
-    """Hold the paid split of hours against the tiers (SC-PAY-002).
+def check_hours(terms: BoundAgreement, frame: Frame) -> Iterator[PayVerdict]:
+    """Check the paid split of hours against the tiers (SC-PAY-002).
 
-    Hours at a multiple that has no column of its own stand in others: an hour at 4 times as two at 2 times.
-    So what counts is what the columns come to. Days that are not ordinary are judged by the clock alone.
+    Hours at a multiple without a column are stated in others: an hour at 4 times as two at 2 times. So the
+    sum of the columns is compared. Days that are not ordinary are checked by the clock alone.
     """
     rules = terms.tiers
     timed = (frame.basis == BASES.index(Basis.HOUR)) | (frame.basis == BASES.index(Basis.DAY))
@@ -106,9 +115,9 @@ def judge_hours(terms: Terms, frame: Frame) -> Iterator[Verdict]:
     tiers = [(bound, rows) for bound, rows in tiers if rows.any()]
     if not tiers:
         return
-    cites = [Cited(bound, rows, bound.certainty.rejects) for bound, rows in tiers]
-    judged = seen(cites, len(frame))
-    known = frame.clocked | (frame.day_kind == _ORDINARY)
+    citations = [Citation(bound, rows, bound.certainty.rejects) for bound, rows in tiers]
+    covered = covered_rows(citations, len(frame))
+    certain = frame.clocked | (frame.day_kind == _ORDINARY)
     paid = frame.straight_paid
     need = {
         only_hard: required_straight(
@@ -116,48 +125,50 @@ def judge_hours(terms: Terms, frame: Frame) -> Iterator[Verdict]:
         )
         for only_hard in (True, False)
     }
-    hard = judged & known & (paid < need[True])
-    soft = judged & ~hard & (~known | (paid < need[False]))
-    yield Verdict(
+    hard = covered & certain & (paid < need[True])
+    soft = covered & ~hard & (~certain | (paid < need[False]))
+    yield PayVerdict(
         "SC-PAY-002",
         "hours_1_5x",
         hard,
         soft,
-        judged,
+        covered,
         lambda only_hard: _split_words(
             ladder([(b, rows) for b, rows in tiers if b.certainty.rejects or not only_hard], frame),
             frame,
             need[only_hard],
-            known,
+            certain,
         ),
-        tuple(cites),
+        tuple(citations),
     )
 
 
 def required_straight(steps: Ladder, frame: Frame) -> Ints:
-    """Return the straight hours, in tenths, that each row's hours come to, after those before it."""
+    """Return the straight hours, in tenths, required for each row's hours, after those before it."""
     whole_day = steps.straight(frame.worked_before + frame.worked)
     return whole_day - steps.straight(frame.worked_before)
 
 
-def _split_words(steps: Ladder, frame: Frame, required: Ints, known: Bools) -> pa.Array:
+def _split_words(steps: Ladder, frame: Frame, required: Ints, certain: Bools) -> pa.Array:
     counted = "by the clock"
     after = [frame.worked, *steps.hours_at(frame.worked_before + frame.worked)]
     before = [np.zeros(len(frame), np.int64), *steps.hours_at(frame.worked_before)]
-    own = [one - earlier for one, earlier in zip(after, before, strict=True)]
+    own = [later - earlier for later, earlier in zip(after, before, strict=True)]
     parts = []
     for place, multiple in enumerate((_STRAIGHT, *steps.multiples)):
         hours: Ints = own[place] - own[place + 1] if place + 1 < len(own) else own[place]
         parts.append(
-            only_where(hours > 0, told(as_hours(hours), f" h at {plain(multiple * ONE // TENTHS, 0)}x"))
+            only_where(
+                hours > 0, concat(as_hours(hours), f" h at {decimal_text(multiple * ONE // TENTHS, 0)}x")
+            )
         )
     paid = [
-        only_where(hours > 0, told(as_hours(hours), f" h at {plain(multiple * ONE // TENTHS, 0)}x"))
+        only_where(hours > 0, concat(as_hours(hours), f" h at {decimal_text(multiple * ONE // TENTHS, 0)}x"))
         for hours, multiple in zip(frame.paid, MULTIPLES.values(), strict=True)
     ]
     how = pa.array(np.where(frame.clocked, counted, "by the hours paid"), pa.string())
-    unsure = only_where(~known, "; call and wrap are needed to check this day")
-    return told(
+    unsure = only_where(~certain, "; call and wrap are needed to check this day")
+    return concat(
         "worked ", as_hours(frame.worked), " h ", how, ": required ", joined_text(" + ", *parts), " = ",
         as_hours(required // TENTHS), " straight hours; paid ", joined_text(" + ", *paid), " = ",
         as_hours(frame.straight_paid // TENTHS), ", short by ",
@@ -165,16 +176,16 @@ def _split_words(steps: Ladder, frame: Frame, required: Ints, known: Bools) -> p
     )  # fmt: skip
 
 
-def judge_minimum(terms: Terms, frame: Frame) -> Iterator[Verdict]:
-    """Hold the paid hours of a day against the minimum call (SC-PAY-004)."""
-    least = Least(len(frame))
+def check_minimum(terms: BoundAgreement, frame: Frame) -> Iterator[PayVerdict]:
+    """Check the paid hours of a day against the minimum call (SC-PAY-004)."""
+    minimum = MinimumRequirement(len(frame))
     hourly = (frame.basis == BASES.index(Basis.HOUR)) & ~frame.continued
     for bound in terms.of_kind(MinimumCall):
         rows = bound.applies(frame) & hourly
-        least.require(bound, rows, whole(bound.rule.hours), rejects=bound.certainty.rejects)
+        minimum.require(bound, rows, whole(bound.rule.hours), rejects=bound.certainty.rejects)
     paid = frame.paid_before + frame.hours_paid
-    yield from least.verdict(
+    yield from minimum.verdict(
         ("SC-PAY-004", "hours_1x"),
         paid,
-        lambda need: told("paid ", as_hours(paid), " h, required at least ", as_hours(need), " h"),
+        lambda need: concat("paid ", as_hours(paid), " h, required at least ", as_hours(need), " h"),
     )

@@ -1,4 +1,4 @@
-"""The least that several rules together require of an amount or of hours."""
+"""The minimum amount or hours that several rules require together."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from showcost.pay.verdict import Cited, Verdict, seen
+from showcost.pay.verdict import Citation, PayVerdict, covered_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,42 +14,44 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from showcost.pay.numbers import Bools, Ints
-    from showcost.pay.terms import Bound
+    from showcost.pay.terms import BoundRule
 
 
-class Least:
-    """What rows must come to at least: by all rules so far, and by those alone that may reject."""
+class MinimumRequirement:
+    """The minimum for each row: by all rules so far, and by those alone that may reject."""
 
     def __init__(self, size: int) -> None:
-        """Begin with nothing required of so many rows."""
+        """Begin with a minimum of zero for `size` rows."""
         self._by_all: Ints = np.zeros(size, np.int64)
         self._by_sure: Ints = np.zeros(size, np.int64)
-        self._cites: list[Cited] = []
+        self._citations: list[Citation] = []
 
-    def require(self, rule: Bound[Any], rows: Bools, least: Ints | int, *, rejects: bool) -> None:
-        """Require no less than an amount of some rows; the highest that any rule asks counts."""
-        self._by_all = np.where(rows, np.maximum(self._by_all, least), self._by_all)
+    def require(self, rule: BoundRule[Any], rows: Bools, amount: Ints | int, *, rejects: bool) -> None:
+        """Raise the minimum of some rows to an amount; the highest of all rules applies."""
+        self._by_all = np.where(rows, np.maximum(self._by_all, amount), self._by_all)
         if rejects:
-            self._by_sure = np.where(rows, np.maximum(self._by_sure, least), self._by_sure)
-        self._cites.append(Cited(rule, rows, rejects))
+            self._by_sure = np.where(rows, np.maximum(self._by_sure, amount), self._by_sure)
+        self._citations.append(Citation(rule, rows, rejects))
 
-    def verdict(self, check: tuple[str, str], paid: Ints, words: Callable[[Ints], pa.Array]) -> list[Verdict]:
-        """Return what is to be said of what was paid, if any rule was held against it.
+    def verdict(
+        self, check: tuple[str, str], paid: Ints, words: Callable[[Ints], pa.Array]
+    ) -> list[PayVerdict]:
+        """Return the verdict on the paid amounts, if any rule applies.
 
-        `check` is (code, field), `words` says the failure, given what is required.
+        `check` is (code, field), `words` describes the failure, given the required amounts.
         """
-        if not self._cites:
+        if not self._citations:
             return []
         hard = (paid < self._by_sure).astype(np.bool_)
         soft = (paid < self._by_all).astype(np.bool_) & ~hard
-        judged = seen(self._cites, len(paid))
+        checked = covered_rows(self._citations, len(paid))
         return [
-            Verdict(
+            PayVerdict(
                 *check,
                 hard,
                 soft,
-                judged,
+                checked,
                 lambda only_hard: words(self._by_sure if only_hard else self._by_all),
-                tuple(self._cites),
+                tuple(self._citations),
             )
         ]

@@ -19,17 +19,17 @@ from showcost.config.agreements.kinds import (
     Workday,
 )
 from showcost.pay.frame import BASES, MULTIPLES
-from showcost.pay.minimum import Least
+from showcost.pay.minimum import MinimumRequirement
 from showcost.pay.numbers import ONE, TENTHS, Bools, Ints, product, whole
 from showcost.pay.verdict import (
-    Cited,
-    Verdict,
+    Citation,
+    PayVerdict,
     as_amount,
     as_hours,
+    concat,
+    decimal_text,
     joined_text,
     only_where,
-    plain,
-    told,
 )
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from showcost.pay.frame import Frame
-    from showcost.pay.terms import Bound, Terms
+    from showcost.pay.terms import BoundAgreement, BoundRule
 
 _PERIOD: Final = 30
 """Minutes for each of which a meal penalty is due."""
@@ -46,8 +46,8 @@ _PERIOD: Final = 30
 _MOST_PENALTIES: Final = 200
 
 
-def hours_per_unit(terms: Terms, frame: Frame) -> Ints:
-    """Return the hours that a rate is for: 1 for an hourly one, else as a rule says; 0 where none does."""
+def hours_per_unit(terms: BoundAgreement, frame: Frame) -> Ints:
+    """Return the hours of a rate's unit: 1 for an hourly rate, else by a rule; 0 without one."""
     hours = np.where(frame.basis == BASES.index(Basis.HOUR), ONE, 0)
     for day in terms.of_kind(Workday):
         rows = day.applies(frame) & (frame.basis == BASES.index(Basis.DAY))
@@ -62,7 +62,7 @@ def hours_per_unit(terms: Terms, frame: Frame) -> Ints:
 class _Pay:
     """Pay of the hours in whole numbers: `amount` over `scale` are millionths of the currency.
 
-    `lines` counts the multiples whose pay does not come out in minor units, so was rounded.
+    `lines` counts the multiples whose pay is not a whole number of minor units, so was rounded.
     """
 
     amount: Ints
@@ -70,17 +70,17 @@ class _Pay:
     lines: Ints
 
 
-def _pay(terms: Terms, frame: Frame, per: Ints) -> _Pay:
-    """Return what the hours at their multiples come to by the row's rate, within the bounds of overtime."""
-    known = np.maximum(per, 1)
+def _pay(terms: BoundAgreement, frame: Frame, per: Ints) -> _Pay:
+    """Return the pay for the hours at their multiples of the row's rate, within the bounds of overtime."""
+    hours_per_rate = np.maximum(per, 1)
     low, high, bounded = _bounds(terms, frame)
     amount: Ints = np.zeros(len(frame), np.int64)
-    lines, scale = np.zeros(len(frame), np.int64), known * TENTHS
+    lines, scale = np.zeros(len(frame), np.int64), hours_per_rate * TENTHS
     for hours, multiple in zip(frame.paid, MULTIPLES.values(), strict=True):
         unit = frame.rate * multiple
         if multiple > TENTHS and bounded.any():
-            floor = product(low, known) * TENTHS // ONE
-            ceiling = product(high, known) * TENTHS // ONE
+            floor = product(low, hours_per_rate) * TENTHS // ONE
+            ceiling = product(high, hours_per_rate) * TENTHS // ONE
             unit = np.where(bounded, np.clip(unit, floor, ceiling), unit)
         line = product(unit, hours)
         amount = amount + line
@@ -88,7 +88,7 @@ def _pay(terms: Terms, frame: Frame, per: Ints) -> _Pay:
     return _Pay(amount, scale, lines)
 
 
-def _bounds(terms: Terms, frame: Frame) -> tuple[Ints, Ints, Bools]:
+def _bounds(terms: BoundAgreement, frame: Frame) -> tuple[Ints, Ints, Bools]:
     low, high = np.zeros(len(frame), np.int64), np.zeros(len(frame), np.int64)
     bounded: Bools = np.zeros(len(frame), np.bool_)
     for bound in terms.of_kind(OvertimeBounds):
@@ -99,10 +99,10 @@ def _bounds(terms: Terms, frame: Frame) -> tuple[Ints, Ints, Bools]:
     return low, high, bounded
 
 
-def judge_gross(terms: Terms, frame: Frame) -> Iterator[Verdict]:
-    """Hold gross against the pay of the hours and the penalties (SC-PAY-006).
+def check_gross(terms: BoundAgreement, frame: Frame) -> Iterator[PayVerdict]:
+    """Check gross against the pay for the hours plus the penalties (SC-PAY-006).
 
-    A line of pay that does not come out in minor units may have been rounded before it was added up.
+    A line of pay that is not a whole number of minor units may have been rounded before the addition.
     """
     rules = terms.of_kind(GrossIsSum)
     if not rules:
@@ -113,37 +113,37 @@ def judge_gross(terms: Terms, frame: Frame) -> Iterator[Verdict]:
     penalties = frame.meal_amount + frame.rest_amount
     off = product(frame.gross - penalties, pay.scale) - pay.amount
     allowed = product(pay.lines * (frame.minor_unit // 2), pay.scale)
-    cite = Cited(rules[0], rows, rejects=True)
-    yield Verdict(
+    citation = Citation(rules[0], rows, rejects=True)
+    yield PayVerdict(
         "SC-PAY-006",
         "gross",
         rows & (np.abs(off) > allowed).astype(np.bool_),
         np.zeros(len(frame), np.bool_),
         rows,
         lambda _: _gross_words(frame, pay, per, penalties),
-        (cite,),
+        (citation,),
     )
 
 
 def _gross_words(frame: Frame, pay: _Pay, per: Ints, penalties: Ints) -> pa.Array:
     hours = [
-        only_where(paid != 0, told(as_hours(paid), f" h at {plain(multiple * ONE // TENTHS, 0)}x"))
+        only_where(paid != 0, concat(as_hours(paid), f" h at {decimal_text(multiple * ONE // TENTHS, 0)}x"))
         for paid, multiple in zip(frame.paid, MULTIPLES.values(), strict=True)
     ]
     exact = (2 * pay.amount + pay.scale * frame.minor_unit) // (2 * pay.scale * frame.minor_unit)
     total = (exact * frame.minor_unit + penalties).astype(np.int64)
-    return told(
+    return concat(
         "rate ", as_amount(frame.rate), " for ", as_hours(per), " h: ", joined_text(" + ", *hours),
         ", penalties ", as_amount(penalties), " = ", as_amount(total), "; gross is ", as_amount(frame.gross),
     )  # fmt: skip
 
 
-def judge_meals(terms: Terms, frame: Frame) -> Iterator[Verdict]:
-    """Hold the meal penalty paid against the steps (SC-PAY-003).
+def check_meals(terms: BoundAgreement, frame: Frame) -> Iterator[PayVerdict]:
+    """Check the paid meal penalty against the steps (SC-PAY-003).
 
-    For the delays of the clock, where a rule says when meals are due, and for the count that the row states.
+    For the delays by the clock, where a rule says when meals are due, and for the count that the row states.
     """
-    size, least = len(frame), Least(len(frame))
+    size, minimum = len(frame), MinimumRequirement(len(frame))
     counted = np.zeros(size, np.int64)
     in_money = frame.currency.among([terms.agreement.currency])
     for penalty in terms.of_kind(MealPenalty):
@@ -151,18 +151,18 @@ def judge_meals(terms: Terms, frame: Frame) -> Iterator[Verdict]:
         if not rows.any():
             continue
         table = _steps(penalty)
-        least.require(penalty, rows, _stated(table, frame), rejects=penalty.certainty.rejects)
+        minimum.require(penalty, rows, _stated(table, frame), rejects=penalty.certainty.rejects)
         for due in terms.of_kind(MealDue):
             timed = rows & due.applies(frame) & frame.clocked
             counts = late_half_hours(due, frame)
             owed = sum((table[count] for count in counts), np.zeros(size, np.int64))
             certain = penalty.certainty.rejects and due.certainty.rejects
-            least.require(due, timed, owed, rejects=certain)
+            minimum.require(due, timed, owed, rejects=certain)
             counted = np.where(timed, sum(counts, np.zeros(size, np.int64)), counted)
-    yield from least.verdict(
+    yield from minimum.verdict(
         ("SC-PAY-003", "meal_penalty_amount"),
         frame.meal_amount,
-        lambda need: told(
+        lambda need: concat(
             "paid ", as_amount(frame.meal_amount), ", required at least ", as_amount(need),
             "; half hours late by the clock ", as_hours(counted * ONE), ", penalties that the row states ",
             as_hours(frame.meal_count * ONE),
@@ -170,8 +170,8 @@ def judge_meals(terms: Terms, frame: Frame) -> Iterator[Verdict]:
     )  # fmt: skip
 
 
-def late_half_hours(due: Bound[MealDue], frame: Frame) -> list[Ints]:
-    """Return, for each stretch of work between meals, the half hours begun beyond what is allowed."""
+def late_half_hours(due: BoundRule[MealDue], frame: Frame) -> list[Ints]:
+    """Return, for each period of work between meals, the half hours begun beyond the limit."""
     within = whole(due.rule.within) * 60 // ONE
     counts = []
     for span in frame.spans:
@@ -181,23 +181,23 @@ def late_half_hours(due: Bound[MealDue], frame: Frame) -> list[Ints]:
     return counts
 
 
-def _steps(penalty: Bound[MealPenalty]) -> Ints:
-    """Return what a number of successive half hours comes to, from none on."""
+def _steps(penalty: BoundRule[MealPenalty]) -> Ints:
+    """Return the cost of successive half hours, by their number from 0 on."""
     steps = [whole(step) for step in penalty.rule.steps]
     steps += [steps[-1]] * (_MOST_PENALTIES - len(steps))
     return np.concatenate([[0], np.cumsum(np.array(steps, np.int64))])
 
 
-def successive_steps(penalty: Bound[MealPenalty], counts: Ints) -> Ints:
-    """Return what numbers of successive late half hours come to."""
+def successive_steps(penalty: BoundRule[MealPenalty], counts: Ints) -> Ints:
+    """Return the cost of numbers of successive late half hours."""
     total: Ints = _steps(penalty)[np.clip(counts, 0, _MOST_PENALTIES)]
     return total
 
 
 def _stated(table: Ints, frame: Frame) -> Ints:
-    """Return the least that the stated number of penalties may come to.
+    """Return the minimum cost of the stated number of penalties.
 
-    Of a day in which two meals can be late, that is as two delays.
+    In a day in which two meals can be late, that is as two delays.
     """
     count = np.clip(frame.meal_count, 0, _MOST_PENALTIES)
     two = ~frame.clocked | (frame.spans[1] > 0)
@@ -206,9 +206,9 @@ def _stated(table: Ints, frame: Frame) -> Ints:
     return np.where(two, as_two, as_one)
 
 
-def judge_contributions(terms: Terms, frame: Frame) -> Iterator[Verdict]:
-    """Hold contributions against their rates (SC-PAY-007); those with a ceiling need other rows."""
-    least, base = Least(len(frame)), contribution_base(frame)
+def check_contributions(terms: BoundAgreement, frame: Frame) -> Iterator[PayVerdict]:
+    """Check contributions against their rates (SC-PAY-007); those with a ceiling need other rows."""
+    minimum, base = MinimumRequirement(len(frame)), contribution_base(frame)
     in_money = frame.currency.among([terms.agreement.currency])
     daily = frame.basis != BASES.index(Basis.WEEK)
     for bound in terms.of_kind(Contribution):
@@ -218,26 +218,26 @@ def judge_contributions(terms: Terms, frame: Frame) -> Iterator[Verdict]:
         if bound.rule.percent is None:
             rows &= daily
         due = contribution_due(bound, base, frame.minor_unit)
-        least.require(bound, rows, due, rejects=bound.certainty.rejects)
-    yield from least.verdict(
+        minimum.require(bound, rows, due, rejects=bound.certainty.rejects)
+    yield from minimum.verdict(
         ("SC-PAY-007", "benefit_amount"),
         frame.benefit,
-        lambda need: told(
+        lambda need: concat(
             "paid ", as_amount(frame.benefit), ", required at least ", as_amount(need.astype(np.int64)),
             " on pay without penalties of ", as_amount(base),
         ),
     )  # fmt: skip
 
 
-def judge_currency(terms: Terms, frame: Frame) -> Iterator[Verdict]:
-    """Ask for a look by hand where pay is not in the currency of the agreement's amounts (SC-PAY-009).
+def check_currency(terms: BoundAgreement, frame: Frame) -> Iterator[PayVerdict]:
+    """Flag pay in another currency than the agreement's amounts for review (SC-PAY-009).
 
-    Rules that are amounts cannot be held against it.
+    Rules with amounts cannot check it.
     """
     currency = terms.agreement.currency
     foreign = frame.currency.among(terms.currencies) & ~frame.currency.among([currency])
     text = f"pay in {currency}, in which the amounts of {terms.agreement.label} are: they were not checked"
-    yield Verdict.unchecked("currency", foreign, text)
+    yield PayVerdict.unchecked("currency", foreign, text)
 
 
 def contribution_base(frame: Frame) -> Ints:
@@ -246,8 +246,8 @@ def contribution_base(frame: Frame) -> Ints:
     return base
 
 
-def contribution_due(bound: Bound[Contribution], base: Ints, minor_unit: Ints) -> Ints:
-    """Return the contribution that is due, what is less than a minor unit left off."""
+def contribution_due(bound: BoundRule[Contribution], base: Ints, minor_unit: Ints) -> Ints:
+    """Return the contribution due, rounded down to the minor unit."""
     if bound.rule.percent is None:
         return np.full(len(base), whole(bound.rule.per_day or Decimal(0)))
     due = product(base, np.full(len(base), whole(bound.rule.percent))) // (100 * ONE)

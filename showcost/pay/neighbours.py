@@ -1,9 +1,8 @@
-"""An employee's days side by side: what only several rows tell, as windows over all of them.
+"""An employee's neighbouring days: facts that need several rows, as windows over all of them.
 
-A day that was split into rows is put together again; from it follow rest between days, the day of the
-workweek, the hours and meal penalties of a week, and what was earned before. The windows see every row that
-they are given, of whatever partition: the caller hands in the neighbours. What follows for pay is in
-`findings`.
+A day that was split into rows is joined again; then come the rest between days, the day of the workweek, the
+hours and meal penalties of a week, and earlier pay. The windows see every row that they are given, of any
+partition: the caller hands in the neighbours. The pay rules over these facts are in `findings`.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ _SIXTH_DAY: Final = 6
 
 @dataclass(frozen=True)
 class Neighbours:
-    """What the rows of a frame are among those of the same employee; an array per fact, a row each.
+    """Facts about each row of a frame from the other rows of the employee; an array per fact.
 
     `rest` is minutes since the work before ended, -1 where a row begins none or nothing came before;
     `previous` is the row after which rest began, -1 for none, `days_apart` the days between. `straight` and
@@ -52,22 +51,22 @@ class Neighbours:
 
     def take(self, rows: Ints | slice) -> Neighbours:
         """Return some of the rows; `previous` still counts all of them."""
-        return Neighbours(**{one.name: getattr(self, one.name)[rows] for one in fields(self)})
+        return Neighbours(**{column.name: getattr(self, column.name)[rows] for column in fields(self)})
 
 
-def put_together(
+def join_days(
     frame: Frame, employee: Ints, agreement: Ints, base: Ints, keys: pa.ChunkedArray
 ) -> tuple[Frame, Neighbours]:
-    """Return the rows with what came before them in the same stretch of work, and their neighbours.
+    """Return the rows with the earlier rows of the same period of work, and their neighbours.
 
     `employee` tells people apart, `agreement` is the place of each row's agreement, `base` the pay that
-    contributions are due on; `keys` settle the order of rows of the same moment. Parts of a day take the
-    date, place and kind of day of the part that it began with.
+    contributions are due on; `keys` decide the order of rows with the same time. Parts of a day take the
+    date, place and kind of day of its first part.
     """
     size = len(frame)
     people = Grouped(*_by_call(frame, employee, keys))
     reached = highest_before(people, frame.wrap, 0)
-    # One that begins when all before have ended belongs to their stretch of work.
+    # A row that begins when all earlier ones have ended belongs to their period of work.
     shifts = Grouped(people.rows, people.begins | (frame.call[people.rows] > reached))
     call = np.where(frame.clocked, frame.call, 0)
     by_day = ordered([employee, agreement, frame.day, call], keys, np.arange(size))
@@ -78,24 +77,24 @@ def put_together(
     first_of_earlier = shifts.rows[shifts.first[heads - 1]]
     ended = reached[heads]
     return _spread(frame, shifts), Neighbours(
-        rest=_placed(size, later, frame.call[later] - ended),
-        previous=_placed(size, later, earlier),
-        days_apart=_placed(size, later, frame.day[later] - frame.day[first_of_earlier]),
-        straight=_placed(size, weeks.rows, weeks.sum_before(frame.paid[0])),
-        meals=_placed(size, weeks.rows, weeks.sum_before(frame.meal_count)),
+        rest=_scattered(size, later, frame.call[later] - ended),
+        previous=_scattered(size, later, earlier),
+        days_apart=_scattered(size, later, frame.day[later] - frame.day[first_of_earlier]),
+        straight=_scattered(size, weeks.rows, weeks.sum_before(frame.paid[0])),
+        meals=_scattered(size, weeks.rows, weeks.sum_before(frame.meal_count)),
         in_a_row=_in_a_row(frame, employee),
-        earned=_placed(size, earned.rows, earned.sum_before(base.astype(np.int64))),
+        earned=_scattered(size, earned.rows, earned.sum_before(base.astype(np.int64))),
     )
 
 
 def _by_call(frame: Frame, employee: Ints, keys: pa.ChunkedArray) -> tuple[Ints, Bools]:
-    """Return the rows with a clock by each employee's calls, and where another employee begins."""
+    """Return the rows with times by each employee's calls, and where another employee begins."""
     rows = ordered([employee, frame.call, frame.wrap, frame.day], keys, np.flatnonzero(frame.clocked))
     return rows, beginnings(rows, [employee])
 
 
 def _weeks(frame: Frame, by_day: Ints, employee: Ints, agreement: Ints) -> Grouped:
-    """Return the rows that say which day of the workweek they are, by workweek of employee and agreement."""
+    """Return the rows that state their day of the workweek, by workweek of employee and agreement."""
     stated = by_day[frame.workweek_day[by_day] > 0]
     first_day = frame.day - (frame.workweek_day - 1)
     keys = [employee, agreement, first_day]
@@ -104,7 +103,7 @@ def _weeks(frame: Frame, by_day: Ints, employee: Ints, agreement: Ints) -> Group
 
 
 def _in_a_row(frame: Frame, employee: Ints) -> Ints:
-    """Return which day in a row each row is for its employee.
+    """Return the consecutive working days of each row's employee up to it.
 
     Counted since the last day off, or since the last day that a row states as the first of the workweek.
     """
@@ -120,18 +119,18 @@ def _in_a_row(frame: Frame, employee: Ints) -> Ints:
     off = np.concatenate([[True], day[1:] - day[:-1] > 1])
     runs = Grouped(heads, another | off | stated_first)
     in_a_row = np.arange(len(heads)) - runs.first + 1
-    return _placed(len(rows), rows, in_a_row[np.cumsum(days.begins) - 1])
+    return _scattered(len(rows), rows, in_a_row[np.cumsum(days.begins) - 1])
 
 
 def _spread(frame: Frame, shifts: Grouped) -> Frame:
-    """Return the frame with what the stretches of work say of its rows."""
+    """Return the frame with the facts of each period of work spread over its rows."""
     size, rows = len(frame), shifts.rows
     first = np.arange(size)
     first[rows] = rows[shifts.first]
     continued = np.zeros(size, np.bool_)
     continued[rows] = shifts.continued
     last = np.where(frame.spans[2] > 0, 2, np.where(frame.spans[1] > 0, 1, 0))
-    # The stretch that a part ends in goes on in the next, and is looked at there.
+    # The period at the end of a part continues in the next part, and is counted there.
     spans = [np.where(continued & (last == number), 0, span) for number, span in enumerate(frame.spans)]
     follows = np.flatnonzero(~shifts.begins)
     tail = np.choose(last, frame.spans)
@@ -142,29 +141,31 @@ def _spread(frame: Frame, shifts: Grouped) -> Frame:
         day_kind=frame.day_kind[first],
         place=frame.place[first],
         spans=tuple(spans),
-        worked_before=_placed(size, rows, shifts.sum_before(frame.worked), 0),
-        elapsed_before=_placed(size, rows, frame.call[rows] - frame.call[rows[shifts.first]], 0) * ONE // 60,
-        paid_before=_placed(size, rows, shifts.sum_before(frame.hours_paid), 0),
+        worked_before=_scattered(size, rows, shifts.sum_before(frame.worked), 0),
+        elapsed_before=_scattered(size, rows, frame.call[rows] - frame.call[rows[shifts.first]], 0)
+        * ONE
+        // 60,
+        paid_before=_scattered(size, rows, shifts.sum_before(frame.hours_paid), 0),
         continued=continued,
         cut=np.zeros(size, np.bool_),
     )
 
 
-def _placed(size: int, rows: Ints, values: Ints, missing: int = -1) -> Ints:
-    """Return values of some rows as a column of all, with a number for those that have none."""
-    found = np.full(size, missing, np.int64)
-    found[rows] = values
-    return found
+def _scattered(size: int, rows: Ints, values: Ints, missing: int = -1) -> Ints:
+    """Return values of some rows as a column of all rows, with a number for the rest."""
+    column = np.full(size, missing, np.int64)
+    column[rows] = values
+    return column
 
 
 def is_part(frame: Frame) -> Bools:
-    """Say which rows are parts of a day that stands in several."""
+    """Return which rows are parts of a day that is split into several."""
     part: Bools = frame.continued | (frame.worked_before > 0)
     return part
 
 
-def of_later_days(frame: Frame, neighbours: Neighbours) -> tuple[Frame, Bools]:
-    """Return the frame with the 6th and 7th day as they were worked, and the rows that say otherwise."""
+def with_counted_days(frame: Frame, neighbours: Neighbours) -> tuple[Frame, Bools]:
+    """Return the frame with the 6th and 7th day as worked, and the rows that state another day."""
     sixth, seventh = neighbours.in_a_row == _SIXTH_DAY, neighbours.in_a_row > _SIXTH_DAY
     differ = (frame.day_kind == _ORDINARY) & (sixth | seventh)
     kind = np.where(differ, np.where(seventh, _SEVENTH, _SIXTH), frame.day_kind)

@@ -1,4 +1,4 @@
-"""Scale: no one is paid less than the floor of occupation and schedule."""
+"""Scale: the minimum rate for an occupation and schedule."""
 
 from __future__ import annotations
 
@@ -10,7 +10,15 @@ import pyarrow as pa
 from showcost.config.agreements.kinds import Basis, ScaleFloor, WeeklyGuarantee, Workday
 from showcost.pay.frame import BASES
 from showcost.pay.numbers import ONE, Bools, Ints, day_number, last_day, whole
-from showcost.pay.verdict import Cited, Verdict, as_amount, joined_text, only_where, seen, told
+from showcost.pay.verdict import (
+    Citation,
+    PayVerdict,
+    as_amount,
+    concat,
+    covered_rows,
+    joined_text,
+    only_where,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,23 +26,23 @@ if TYPE_CHECKING:
     from showcost.config.agreements.kinds import Certainty
     from showcost.config.agreements.model import ScalePeriod
     from showcost.pay.frame import Frame
-    from showcost.pay.terms import Bound, Terms
+    from showcost.pay.terms import BoundAgreement, BoundRule
 
 
-def judge_scale(terms: Terms, frame: Frame) -> Iterator[Verdict]:
-    """Hold rates against scales (SC-PAY-001).
+def check_scale(terms: BoundAgreement, frame: Frame) -> Iterator[PayVerdict]:
+    """Check rates against the scale (SC-PAY-001).
 
-    A floor in another unit of time is converted where a rule says how.
+    A scale in another unit of time is converted where a rule says how.
     """
     size = len(frame)
-    floor, hard_floor = np.zeros(size, np.int64), np.zeros(size, np.int64)
-    cites: list[Cited] = []
+    required, hard_required = np.zeros(size, np.int64), np.zeros(size, np.int64)
+    citations: list[Citation] = []
     notes: list[pa.Array] = []
     unknown: Bools = np.zeros(size, np.bool_)
     in_money = frame.currency.among([terms.agreement.currency])
     for bound in terms.of_kind(ScaleFloor):
         applies = bound.applies(frame) & in_money
-        for period in (one for one in terms.agreement.scales if one.rule is bound.rule):
+        for period in (period for period in terms.agreement.scales if period.rule is bound.rule):
             rows = applies & _of_period(period, frame)
             if period.rate.schedule is not None:
                 blank = frame.schedule.among([""])
@@ -42,29 +50,29 @@ def judge_scale(terms: Terms, frame: Frame) -> Iterator[Verdict]:
                 rows &= frame.schedule.among([period.rate.schedule])
             if not rows.any():
                 continue
-            for place, required, by in _in_basis(terms, period, frame):
+            for place, amount, by in _in_basis(terms, period, frame):
                 here = rows & (frame.basis == place)
                 certainty = period.certainty.less_sure(by.certainty) if by else period.certainty
-                floor = np.where(here, required, floor)
+                required = np.where(here, amount, required)
                 if certainty.rejects:
-                    hard_floor = np.where(here, required, hard_floor)
-                cites.append(Cited(bound, here, certainty.rejects))
+                    hard_required = np.where(here, amount, hard_required)
+                citations.append(Citation(bound, here, certainty.rejects))
                 if by:
-                    cites.append(Cited(by, here, certainty.rejects))
+                    citations.append(Citation(by, here, certainty.rejects))
                 notes.append(only_where(here, _note(period, by, certainty)))
-    hard = frame.rate < hard_floor
-    soft = (frame.rate < floor) & ~hard
-    yield Verdict(
+    hard = frame.rate < hard_required
+    soft = (frame.rate < required) & ~hard
+    yield PayVerdict(
         "SC-PAY-001",
         "rate",
         hard,
         soft,
-        seen(cites, size),
-        lambda only_hard: _words(frame, hard_floor if only_hard else floor, notes),
-        tuple(cites),
+        covered_rows(citations, size),
+        lambda only_hard: _words(frame, hard_required if only_hard else required, notes),
+        tuple(citations),
     )
     if unknown.any():
-        yield _no_schedule(unknown, cites)
+        yield _no_schedule(unknown, citations)
 
 
 def _of_period(period: ScalePeriod, frame: Frame) -> Bools:
@@ -76,9 +84,9 @@ def _of_period(period: ScalePeriod, frame: Frame) -> Bools:
 
 
 def _in_basis(
-    terms: Terms, period: ScalePeriod, frame: Frame
-) -> Iterator[tuple[int, Ints | int, Bound[Workday] | Bound[WeeklyGuarantee] | None]]:
-    """Yield the floor in each unit of time that it can be had in, with the rule that converts it."""
+    terms: BoundAgreement, period: ScalePeriod, frame: Frame
+) -> Iterator[tuple[int, Ints | int, BoundRule[Workday] | BoundRule[WeeklyGuarantee] | None]]:
+    """Yield the scale in each available unit of time, with the rule that converts it."""
     amount = whole(period.amount)
     yield BASES.index(period.basis), amount, None
     for day in terms.of_kind(Workday):
@@ -95,19 +103,19 @@ def _in_basis(
 
 
 def _note(
-    period: ScalePeriod, by: Bound[Workday] | Bound[WeeklyGuarantee] | None, certainty: Certainty
+    period: ScalePeriod, by: BoundRule[Workday] | BoundRule[WeeklyGuarantee] | None, certainty: Certainty
 ) -> str:
-    made = f" ({period.arithmetic})" if period.arithmetic else ""
+    arithmetic = f" ({period.arithmetic})" if period.arithmetic else ""
     schedule = f", schedule {period.rate.schedule}" if period.rate.schedule else ""
     until = f" to {period.end}" if period.end else ""
     return (
         f"scale of {period.rate.title}, {period.rate.occupation}{schedule}, from {period.start}{until}:"
-        f" {period.amount} per {period.basis} by {period.source}{made}{_conversion(by)};"
+        f" {period.amount} per {period.basis} by {period.source}{arithmetic}{_conversion(by)};"
         f" certainty {certainty}"
     )
 
 
-def _conversion(by: Bound[Workday] | Bound[WeeklyGuarantee] | None) -> str:
+def _conversion(by: BoundRule[Workday] | BoundRule[WeeklyGuarantee] | None) -> str:
     match by.rule if by else None:
         case Workday(hours=hours):
             return f", a day being {hours} hours"
@@ -120,13 +128,13 @@ def _conversion(by: Bound[Workday] | Bound[WeeklyGuarantee] | None) -> str:
 def _words(frame: Frame, required: Ints, notes: list[pa.Array]) -> pa.Array:
     per = pa.array(BASES).take(pa.array(np.maximum(frame.basis, 0)))
     short = np.maximum(required - frame.rate, 0)
-    return told(
+    return concat(
         "paid ", as_amount(frame.rate), " per ", per, ", required at least ", as_amount(required),
         ", short by ", as_amount(short), "; ", joined_text("; ", *notes) if notes else "",
     )  # fmt: skip
 
 
-def _no_schedule(unknown: Bools, cites: list[Cited]) -> Verdict:
+def _no_schedule(unknown: Bools, citations: list[Citation]) -> PayVerdict:
     text = "a schedule: the scale of this occupation depends on it, so it could not be checked"
-    cited = tuple(Cited(one.rule, unknown, rejects=False) for one in cites[:1])
-    return Verdict.unchecked("schedule", unknown, text, cited)
+    first = tuple(Citation(citation.rule, unknown, rejects=False) for citation in citations[:1])
+    return PayVerdict.unchecked("schedule", unknown, text, first)

@@ -1,7 +1,7 @@
-"""The rules of an agreement as they bind a production: which are in force, and which rows each applies to.
+"""The rules of an agreement as they bind a production: those in force, and the rows that each applies to.
 
-What depends on the production alone (its type, the start of photography) is settled here once; what depends
-on a row is a mask over a frame.
+Conditions on the production alone (its type, the start of photography) are decided here once; conditions on a
+row are a mask over a frame.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _DAYS: Final = list(DayKind)
 
 
 @dataclass(frozen=True)
-class Bound(Generic[_RuleT]):
+class BoundRule(Generic[_RuleT]):
     """A rule that binds the production; `first` and `last` are days since 1970."""
 
     rule: _RuleT
@@ -38,17 +38,17 @@ class Bound(Generic[_RuleT]):
 
     @property
     def certainty(self) -> Certainty:
-        """How sure the rule is."""
+        """The certainty of the rule."""
         return self.rule.certainty
 
     @property
     def cited(self) -> str:
-        """Where the rule was read and how sure that is, in words."""
+        """The source of the rule and its certainty, as text."""
         rule = self.rule
         return f"{self.label}, {rule.id}: {rule.source}, {rule.clause} ({rule.certainty})"
 
     def applies(self, frame: Frame) -> Bools:
-        """Say which rows the rule applies to."""
+        """Return which rows the rule applies to."""
         rule = self.rule
         mask: Bools = (frame.day >= self.first) & (frame.day <= self.last)
         if rule.locals:
@@ -56,37 +56,37 @@ class Bound(Generic[_RuleT]):
         if rule.occupations:
             mask &= frame.occupation.among(rule.occupations)
         if rule.places:
-            mask &= _one_of(frame.place, [_PLACES.index(place) for place in rule.places])
+            mask &= _any_of(frame.place, [_PLACES.index(place) for place in rule.places])
         if rule.days:
-            mask &= _one_of(frame.day_kind, [_DAYS.index(day) for day in rule.days])
+            mask &= _any_of(frame.day_kind, [_DAYS.index(day) for day in rule.days])
         return mask
 
 
 @dataclass(frozen=True)
-class Terms:
+class BoundAgreement:
     """An agreement as it binds a production: the rules that are in force on some day of it.
 
     `currencies` are the production's.
     """
 
     agreement: Agreement
-    bound: tuple[Bound[PayRule], ...]
+    rules: tuple[BoundRule[PayRule], ...]
     currencies: tuple[str, ...]
 
-    def of_kind(self, *kinds: type[_RuleT]) -> list[Bound[_RuleT]]:
+    def of_kind(self, *kinds: type[_RuleT]) -> list[BoundRule[_RuleT]]:
         """Return the bound rules of some kinds, in the order of the file."""
-        return [one for one in self.bound if isinstance(one.rule, kinds)]  # type: ignore[misc]
+        return [bound for bound in self.rules if isinstance(bound.rule, kinds)]  # type: ignore[misc]
 
     @property
-    def tiers(self) -> list[Bound[TierRule]]:
-        """The rules that are tiers of a day's hours, whatever they are called."""
-        return [one for one in self.bound if isinstance(one.rule, TierRule)]  # type: ignore[misc]
+    def tiers(self) -> list[BoundRule[TierRule]]:
+        """The rules of every kind that are tiers of a day's hours."""
+        return [bound for bound in self.rules if isinstance(bound.rule, TierRule)]  # type: ignore[misc]
 
 
-def bind(agreement: Agreement, production: Production) -> Terms:
+def bind(agreement: Agreement, production: Production) -> BoundAgreement:
     """Return an agreement's rules as they bind a production."""
     label = agreement.label
-    found = []
+    rules = []
     for rule in agreement.rules:
         if rule.production_types and production.type not in rule.production_types:
             continue
@@ -99,16 +99,16 @@ def bind(agreement: Agreement, production: Production) -> Terms:
         else:
             first = max(first, day_number(rule.start) if rule.start else first)
             last = min(last, last_day(rule.end))
-        found.append(Bound(rule, label, first, last))
-    return Terms(agreement, tuple(found), production.currencies)
+        rules.append(BoundRule(rule, label, first, last))
+    return BoundAgreement(agreement, tuple(rules), production.currencies)
 
 
 def _within(day: date, start: date | None, end: date | None) -> bool:
     return (start is None or start <= day) and (end is None or day <= end)
 
 
-def _one_of(values: Ints, wanted: list[int]) -> Bools:
+def _any_of(values: Ints, choices: list[int]) -> Bools:
     mask: Bools = np.zeros(len(values), np.bool_)
-    for one in wanted:
-        mask |= values == one
+    for choice in choices:
+        mask |= values == choice
     return mask

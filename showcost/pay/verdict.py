@@ -1,4 +1,4 @@
-"""What a kind of rule says of the rows of a frame: which fail, what was paid and is required, by which rule.
+"""The verdict of a rule on the rows of a frame: failures, paid and required amounts, cited rules.
 
 Texts are made on demand, for the rows that need them. Nothing is calculated here.
 """
@@ -20,69 +20,69 @@ from showcost.pay.numbers import Bools, Ints, per_distinct
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from showcost.pay.terms import Bound, Terms
+    from showcost.pay.terms import BoundAgreement, BoundRule
 
 _PLACES = 6
 _CENTS = 2
 _NONE = pa.scalar(None, pa.string())
 
-Told: TypeAlias = Callable[[bool], pa.Array]
-"""A text per row; true asks for what rules that may reject require, false for what all rules do."""
+RowTexts: TypeAlias = Callable[[bool], pa.Array]
+"""A text per row; true for the requirement of rules that may reject, false for that of all rules."""
 
 
 @dataclass(frozen=True)
-class Cited:
-    """A rule (or a step of one) and the rows that it was held against."""
+class Citation:
+    """A rule (or a step of one) and the rows that were checked against it."""
 
-    rule: Bound[Any]
+    rule: BoundRule[Any]
     rows: Bools
     rejects: bool
 
 
 @dataclass(frozen=True)
-class Verdict:
+class PayVerdict:
     """The outcome of one check over the rows of a frame.
 
-    `hard` rows fail a rule of certainty H or M, `soft` rows only one of D or L; `judged` rows were held
-    against any. `code` and `field` are those of a hard failure.
+    `hard` rows fail a rule of certainty H or M, `soft` rows only one of D or L; `checked` rows were
+    checked against any. `code` and `field` are those of a hard failure.
     """
 
     code: str
     field: str
     hard: Bools
     soft: Bools
-    judged: Bools
-    words: Told
-    cites: tuple[Cited, ...]
+    checked: Bools
+    words: RowTexts
+    citations: tuple[Citation, ...]
 
     @classmethod
     def of_rule(
-        cls, check: tuple[str, str], bound: Bound[Any], judged: Bools, fails: Bools, words: Told
+        cls, check: tuple[str, str], bound: BoundRule[Any], checked: Bools, fails: Bools, words: RowTexts
     ) -> Self:
-        """Return the outcome of one rule alone; `check` is (code, field), its certainty says how hard."""
+        """Return the verdict of one rule; `check` is (code, field), its certainty decides hard or soft."""
         rejects = bound.certainty.rejects
-        nobody: Bools = np.zeros(len(judged), np.bool_)
+        nobody: Bools = np.zeros(len(checked), np.bool_)
         hard, soft = (fails, nobody) if rejects else (nobody, fails)
-        return cls(*check, hard, soft, judged, words, (Cited(bound, judged, rejects),))
+        return cls(*check, hard, soft, checked, words, (Citation(bound, checked, rejects),))
 
     @classmethod
-    def unchecked(cls, field: str, rows: Bools, text: str, cites: tuple[Cited, ...] = ()) -> Self:
-        """Ask for a look by hand at rows that a rule could not be held against (SC-PAY-009)."""
+    def unchecked(cls, field: str, rows: Bools, text: str, citations: tuple[Citation, ...] = ()) -> Self:
+        """Flag rows that could not be checked against a rule for review (SC-PAY-009)."""
         nobody: Bools = np.zeros(len(rows), np.bool_)
-        return cls("SC-PAY-009", field, nobody, rows, rows, lambda _: pa.repeat(text, len(rows)), cites)
+        return cls("SC-PAY-009", field, nobody, rows, rows, lambda _: pa.repeat(text, len(rows)), citations)
 
-    def source(self, terms: Terms, *, hard: bool) -> pa.Array:
-        """Return, per row, the rules that it was held against, with clause and certainty.
+    def source(self, terms: BoundAgreement, *, hard: bool) -> pa.Array:
+        """Return, per row, the rules that it was checked against, with clause and certainty.
 
-        Where no rule of the terms is cited, it is the agreement.
+        Where no rule is cited, it is the agreement.
         """
         size = len(self.hard)
-        if not self.cites:
+        if not self.citations:
             return pa.repeat(terms.agreement.label, size)
         parts = [
-            pc.if_else(pa.array(one.rows), one.rule.cited, _NONE)
-            for one in self.cites
-            if one.rejects or not hard
+            pc.if_else(pa.array(citation.rows), citation.rule.cited, _NONE)
+            for citation in self.citations
+            if citation.rejects or not hard
         ]
         return joined_text("; ", *parts) if parts else pa.repeat(pa.scalar("", pa.string()), size)
 
@@ -92,26 +92,26 @@ def joined_text(between: str, *parts: pa.Array) -> pa.Array:
     return pc.fill_null(join_texts(between, *parts), "")
 
 
-def told(*parts: pa.Array | str) -> pa.Array:
-    """Put texts one behind the other."""
+def concat(*parts: pa.Array | str) -> pa.Array:
+    """Concatenate texts row by row."""
     return pc.binary_join_element_wise(*parts, "")
 
 
 def as_amount(values: Ints) -> pa.Array:
-    """Return amounts as people read them: two decimals, more where there are more."""
-    return per_distinct(values, lambda value: plain(value, _CENTS))
+    """Return amounts as text: two decimals, or more where needed."""
+    return per_distinct(values, lambda value: decimal_text(value, _CENTS))
 
 
 def as_hours(values: Ints) -> pa.Array:
-    """Return hours without idle decimals."""
-    return per_distinct(values, lambda value: plain(value, 0))
+    """Return hours as text without trailing zeros."""
+    return per_distinct(values, lambda value: decimal_text(value, 0))
 
 
-def plain(value: int, least: int) -> str:
+def decimal_text(value: int, decimals_shown: int) -> str:
     """Return millionths as a decimal with at least some decimals."""
     text = f"{Decimal(value).scaleb(-_PLACES):f}"
     whole, _, decimals = text.partition(".")
-    decimals = decimals.rstrip("0").ljust(least, "0")
+    decimals = decimals.rstrip("0").ljust(decimals_shown, "0")
     return f"{whole}.{decimals}" if decimals else whole
 
 
@@ -120,9 +120,9 @@ def only_where(rows: Bools, text: pa.Array | str) -> pa.Array:
     return pc.if_else(pa.array(rows), text, _NONE)
 
 
-def seen(rules: Sequence[Cited], size: int) -> Bools:
-    """Say which rows any of the rules was held against."""
+def covered_rows(citations: Sequence[Citation], size: int) -> Bools:
+    """Return which rows any of the rules covers."""
     mask: Bools = np.zeros(size, np.bool_)
-    for one in rules:
-        mask |= one.rows
+    for citation in citations:
+        mask |= citation.rows
     return mask

@@ -1,4 +1,4 @@
-"""Windows over rows: in an order, cut into groups, what came before each row in its group.
+"""Windows over rows: ordered and grouped, with facts about the earlier rows of each group.
 
 Rows are sorted once by whole numbers; a window is then a running sum or maximum over one array.
 """
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Grouped:
-    """Rows in an order: `rows` are their places, `begins` says with which a group begins.
+    """Ordered rows: `rows` are their places, `begins` marks the first of each group.
 
-    What the windows return is by position in this order, not by place.
+    Windows return values by position in this order, not by place.
     """
 
     rows: Ints
@@ -32,21 +32,21 @@ class Grouped:
 
     @cached_property
     def first(self) -> Ints:
-        """The position with which the group of each position begins."""
+        """The first position of the group of each position."""
         positions = np.arange(len(self.rows))
-        found: Ints = np.maximum.accumulate(np.where(self.begins, positions, 0))
-        return found
+        first: Ints = np.maximum.accumulate(np.where(self.begins, positions, 0))
+        return first
 
     @cached_property
     def continued(self) -> Bools:
-        """Which positions another one of the same group follows."""
-        found: Bools = np.append(~self.begins[1:], False) if len(self.rows) else self.begins
-        return found
+        """A mask of the positions that are followed by another of the same group."""
+        continued: Bools = np.append(~self.begins[1:], False) if len(self.rows) else self.begins
+        return continued
 
     def sum_before(self, values: Ints) -> Ints:
         """Return, by position, the sum of values (by place) over the earlier ones of the group.
 
-        What lies beyond the largest whole number becomes it.
+        Sums beyond the largest int64 are reduced to it.
         """
         own = values[self.rows]
         if len(own) and int(np.abs(own).max()) > MOST // len(own):
@@ -60,7 +60,7 @@ class Grouped:
 
 
 def beginnings(rows: Ints, keys: Sequence[Ints]) -> Bools:
-    """Say at which positions of an order any key (by place) differs from the one before."""
+    """Return the positions of an order at which any key (by place) differs from the one before."""
     begins: Bools = np.zeros(len(rows), np.bool_)
     begins[:1] = True
     for key in keys:
@@ -70,13 +70,13 @@ def beginnings(rows: Ints, keys: Sequence[Ints]) -> Bools:
 
 
 def by_keys(rows: Ints, keys: Sequence[Ints]) -> Ints:
-    """Return some places by keys, first the first; equal ones stay in their order."""
+    """Return some places sorted by keys, the first key first; equal ones keep their order."""
     placed: Ints = rows[np.lexsort([key[rows] for key in reversed(keys)])]
     return placed
 
 
 def ordered(keys: Sequence[Ints], texts: pa.ChunkedArray, rows: Ints) -> Ints:
-    """Return some places ordered by keys, first the first; what all keys leave equal, by its text.
+    """Return some places sorted by keys, the first key first; places with equal keys, by text.
 
     Texts are compared only where keys are equal.
     """
@@ -103,5 +103,5 @@ def highest_before(groups: Grouped, values: Ints, none: int) -> Ints:
     lift = np.cumsum(groups.begins) * (own.max() - least + 1)
     reached = np.maximum.accumulate(own - least + lift)
     before = np.concatenate([[0], reached[:-1]]) - lift + least
-    found: Ints = np.where(groups.begins, none, before)
-    return found
+    highest: Ints = np.where(groups.begins, none, before)
+    return highest

@@ -19,7 +19,7 @@ from showcost.audit.log import AuditLog
 from showcost.config.record_kinds import PAYROLL, FieldType
 from showcost.core.errors import IntegrityError
 from showcost.pay.findings import findings
-from showcost.pay.findings_log import Finding, FindingsStore, Line
+from showcost.pay.findings_log import FindingLine, FindingsStore, PayFinding
 from showcost.pipeline.outcomes import outcome_logs
 from showcost.staging import ALL, StagingStore
 from showcost.staging.assets import valid_asset
@@ -49,9 +49,9 @@ class FindingsResult:
     last: date
     opened: int = 0
     cleared: int = 0
-    standing: tuple[Finding, ...] = ()
+    standing: tuple[PayFinding, ...] = ()
     codes: Counter[str] = field(default_factory=Counter)
-    dismissed: tuple[Line, ...] = ()
+    dismissed: tuple[FindingLine, ...] = ()
     missing: date | None = None
 
 
@@ -106,13 +106,13 @@ def stage_pay_findings(
     days = found.column("transaction_date")
     about = found.filter(pc.and_(pc.greater_equal(days, first), pc.less_equal(days, last)))
     store = FindingsStore(home.path)
-    opened, cleared = store.settle(
+    opened, cleared = store.update(
         feed.name,
         (first.isoformat(), last.isoformat()),
         [_finding(feed.name, one) for one in about.to_pylist()],
         clock(),
     )
-    standing, dismissed = store.standing(feed.name)
+    standing, dismissed = store.open_and_dismissed(feed.name)
     codes = Counter(one.code for one in standing)
     return FindingsResult(first, last, opened, cleared, tuple(standing), codes, tuple(dismissed), missing)
 
@@ -125,8 +125,8 @@ def first_missing(home: Home, feed: FeedSpec) -> date | None:
     return min(map(date.fromisoformat, missing), default=None)
 
 
-def _finding(feed: str, row: dict[str, Any]) -> Finding:
-    return Finding(**(row | {"feed": feed, "transaction_date": str(row["transaction_date"])}))
+def _finding(feed: str, row: dict[str, Any]) -> PayFinding:
+    return PayFinding(**(row | {"feed": feed, "transaction_date": str(row["transaction_date"])}))
 
 
 REACH: Final = timedelta(days=7)

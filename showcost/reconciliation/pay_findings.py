@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 
     from showcost.config.feed import FeedSpec
     from showcost.config.home import Home
-    from showcost.pay.findings_log import Finding, Line
+    from showcost.pay.findings_log import FindingLine, PayFinding
 
 
-def place_of(finding: Finding) -> RowRef:
+def place_of(finding: PayFinding) -> RowRef:
     """Return the place of the row that a finding is about."""
     return RowRef(finding.feed, finding.delivery, finding.record)
 
 
-def standing_findings(home: Home, feeds: Sequence[FeedSpec], at: datetime | None = None) -> list[Finding]:
+def standing_findings(home: Home, feeds: Sequence[FeedSpec], at: datetime | None = None) -> list[PayFinding]:
     """Return the findings about rows of some feeds that wait for a look.
 
     As known at a moment, which counts by the second, or now; by feed, date of work, row and code.
@@ -40,7 +40,9 @@ def standing_findings(home: Home, feeds: Sequence[FeedSpec], at: datetime | None
     return sorted(found, key=_order)
 
 
-def dismissed_findings(home: Home, feeds: Sequence[FeedSpec], at: datetime | None = None) -> list[Line]:
+def dismissed_findings(
+    home: Home, feeds: Sequence[FeedSpec], at: datetime | None = None
+) -> list[FindingLine]:
     """Return how the findings were dismissed that still hold about rows of some feeds, ordered likewise."""
     names = _payroll(feeds)
     found = FindingsStore(home.path).dismissed(at=at) if names else []
@@ -53,17 +55,17 @@ def _payroll(feeds: Sequence[FeedSpec]) -> set[str]:
     return {feed.name for feed in feeds if feed.kind is PAYROLL}
 
 
-def _order(one: Finding) -> tuple[str, ...]:
+def _order(one: PayFinding) -> tuple[str, ...]:
     return one.feed, one.transaction_date, one.row_key, one.code, one.finding_id
 
 
-def named_findings(found: Sequence[Finding], ids: Sequence[str]) -> list[Finding]:
+def named_findings(found: Sequence[PayFinding], ids: Sequence[str]) -> list[PayFinding]:
     """Return those of some findings whose id, or that of the row they are about, begins with one of `ids`.
 
     InputError for an id that is none, that of no such finding, or that of several rows or findings.
     """
     check_ids(ids)
-    chosen: dict[str, Finding] = {}
+    chosen: dict[str, PayFinding] = {}
     for text in ids:
         of_rows = [one for one in found if place_of(one).row_id.startswith(text)]
         own = [one for one in found if one.finding_id.startswith(text)]
@@ -74,7 +76,7 @@ def named_findings(found: Sequence[Finding], ids: Sequence[str]) -> list[Finding
     return list(chosen.values())
 
 
-def dismiss(home: Home, found: Sequence[Finding], *, who: str, why: str, reopen: bool = False) -> None:
+def dismiss(home: Home, found: Sequence[PayFinding], *, who: str, why: str, reopen: bool = False) -> None:
     """Record that a person looked at findings and leaves them, or with `reopen` that they wait again.
 
     InputError where nobody or no reason is named, and where another process turned one of them meanwhile:
@@ -88,18 +90,18 @@ def dismiss(home: Home, found: Sequence[Finding], *, who: str, why: str, reopen:
         raise InputError(f"{len(found) - len(turned)} of the findings changed meanwhile; list them again")
 
 
-def is_chosen(one: Finding, code: str | None, first: date | None, last: date | None) -> bool:
+def is_chosen(one: PayFinding, code: str | None, first: date | None, last: date | None) -> bool:
     """Tell whether a finding has a code and is about a day of work in a span; None does not narrow."""
     day = date.fromisoformat(one.transaction_date)
     return (code is None or one.code == code) and (first or date.min) <= day <= (last or date.max)
 
 
-def findings_about(home: Home, place: RowRef, at: datetime | None = None) -> list[Finding]:
+def findings_about(home: Home, place: RowRef, at: datetime | None = None) -> list[PayFinding]:
     """Return the findings about one row that wait for a look, as known at a moment, or now."""
     return [one for one in FindingsStore(home.path).current(place.feed, at=at) if place_of(one) == place]
 
 
-def counts_of_findings(found: Iterable[Finding]) -> Mapping[str, Mapping[str, int]]:
+def counts_of_findings(found: Iterable[PayFinding]) -> Mapping[str, Mapping[str, int]]:
     """Return the findings counted by feed and code."""
     counted: dict[str, Counter[str]] = {}
     for one in found:

@@ -32,7 +32,7 @@ from showcost.core.durable import make_folder, write_durably
 from showcost.core.errors import InputError
 from showcost.core.hashing import sha256_bytes, sha256_framed
 from showcost.core.national_ids import masked_text
-from showcost.pay.applied import APPLIED, applied
+from showcost.pay.applied import APPLIED, applied_checks
 from showcost.pay.findings import findings
 from showcost.pay.findings_log import FindingsStore
 from showcost.pipeline.pay_findings import REACH, cells_of_valid, valid_neighbours
@@ -183,7 +183,7 @@ def _judged(home: Home, feed: FeedSpec, last: date) -> _Looked:
     known = valid_neighbours(home, feed, last + REACH)
     reference = Reference(feed, home.production, home.chart, None, home.agreements)
     cells = cells_of_valid(known, reference)
-    return _Looked(known, applied(reference.pay, cells, known), findings(reference.pay, cells, known))
+    return _Looked(known, applied_checks(reference.pay, cells, known), findings(reference.pay, cells, known))
 
 
 def _together(tables: Iterable[pa.Table]) -> pa.Table:

@@ -18,7 +18,7 @@ from showcost.config.agreements import packaged
 from showcost.config.record_kinds import PAYROLL
 from showcost.core.errors import IntegrityError
 from showcost.core.money import currency_codes, minor_units
-from showcost.pay import PayJudge, judged_columns
+from showcost.pay import PayChecker, check_columns
 
 if TYPE_CHECKING:
     from showcost.config.agreements import Agreements
@@ -47,9 +47,9 @@ class Reference:
     agreements: Agreements = field(default_factory=packaged)
 
     @cached_property
-    def pay(self) -> PayJudge:
+    def pay(self) -> PayChecker:
         """The pay rules as they bind the production."""
-        return PayJudge(self.agreements, self.production)
+        return PayChecker(self.agreements, self.production)
 
     @cached_property
     def accounts(self) -> pa.Table:
@@ -126,6 +126,6 @@ def look_up(cells: pa.Table, reference: Reference) -> pa.Table:
     known_cells = pa.table({**dict(zip(cells.column_names, cells.columns, strict=True)), **added})
     if reference.feed.kind is not PAYROLL:
         return known_cells
-    for name, values in judged_columns(reference.pay, known_cells).items():
+    for name, values in check_columns(reference.pay, known_cells).items():
         known_cells = known_cells.append_column(name, values)
     return known_cells

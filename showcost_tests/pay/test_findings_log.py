@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from showcost.core.errors import IntegrityError
-from showcost.pay.findings_log import Finding, FindingsStore
+from showcost.pay.findings_log import FindingsStore, PayFinding
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 NOW: Final = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 SPAN: Final = ("2026-10-01", "2026-10-31")
-ONE: Final = Finding(
+ONE: Final = PayFinding(
     finding_id="a" * 32,
     feed="payroll",
     row_key="k" * 32,
@@ -36,20 +36,20 @@ OTHER: Final = replace(ONE, finding_id="b" * 32, transaction_date="2026-11-05")
 
 def test_what_is_found_is_appended_once_and_cleared_by_a_line_of_its_own(tmp_path: Path) -> None:
     store = FindingsStore(tmp_path)
-    assert store.settle("payroll", SPAN, [ONE], NOW) == (1, 0)
+    assert store.update("payroll", SPAN, [ONE], NOW) == (1, 0)
     first = (tmp_path / "pay_findings" / "findings.jsonl").read_bytes()
-    assert store.settle("payroll", SPAN, [ONE], NOW) == (0, 0)
-    assert store.settle("payroll", SPAN, [], NOW) == (0, 1)
+    assert store.update("payroll", SPAN, [ONE], NOW) == (0, 0)
+    assert store.update("payroll", SPAN, [], NOW) == (0, 1)
     assert store.current() == []
-    assert store.settle("payroll", SPAN, [ONE], NOW) == (1, 0)
+    assert store.update("payroll", SPAN, [ONE], NOW) == (1, 0)
     assert [line.state for line in store.lines()] == ["open", "cleared", "open"]
     assert (tmp_path / "pay_findings" / "findings.jsonl").read_bytes().startswith(first)
 
 
 def test_what_stood_at_a_moment_stands_at_it_still(tmp_path: Path) -> None:
     store, later = FindingsStore(tmp_path), NOW + timedelta(hours=1)
-    store.settle("payroll", SPAN, [ONE], NOW)
-    store.settle("payroll", SPAN, [], later)
+    store.update("payroll", SPAN, [ONE], NOW)
+    store.update("payroll", SPAN, [], later)
     assert store.current(at=NOW - timedelta(seconds=1)) == []
     assert store.current(at=NOW + timedelta(milliseconds=400)) == [ONE]
     assert store.current(at=later) == store.current() == []
@@ -57,15 +57,15 @@ def test_what_stood_at_a_moment_stands_at_it_still(tmp_path: Path) -> None:
 
 def test_findings_of_other_dates_and_feeds_stand(tmp_path: Path) -> None:
     store = FindingsStore(tmp_path)
-    store.settle("payroll", ("2026-10-01", "2026-11-30"), [ONE, OTHER], NOW)
-    store.settle("another", ("2026-10-01", "2026-11-30"), [], NOW)
-    assert store.settle("payroll", SPAN, [], NOW) == (0, 1)
+    store.update("payroll", ("2026-10-01", "2026-11-30"), [ONE, OTHER], NOW)
+    store.update("another", ("2026-10-01", "2026-11-30"), [], NOW)
+    assert store.update("payroll", SPAN, [], NOW) == (0, 1)
     assert store.current("payroll") == [OTHER]
 
 
 def test_dismissed_finding_waits_no_more_until_it_is_reopened_or_says_something_else(tmp_path: Path) -> None:
     store, later = FindingsStore(tmp_path), NOW + timedelta(hours=1)
-    store.settle("payroll", SPAN, [ONE], NOW)
+    store.update("payroll", SPAN, [ONE], NOW)
     said = {"who": "R. Clerk", "why": "the crew asked for the early call", "now": later}
     assert store.dismiss([ONE.finding_id, "f" * 32], **said) == [ONE]
     assert store.dismiss([ONE.finding_id], **said) == []
@@ -75,9 +75,9 @@ def test_dismissed_finding_waits_no_more_until_it_is_reopened_or_says_something_
     (line,) = store.dismissed("payroll")
     assert (line.finding, line.who, line.why) == (ONE, "R. Clerk", "the crew asked for the early call")
 
-    assert store.settle("payroll", SPAN, [ONE], later) == (0, 0)
+    assert store.update("payroll", SPAN, [ONE], later) == (0, 0)
     other = replace(ONE, finding_id="e" * 32, told="paid 0.00, required at least 1200.00")
-    assert store.settle("payroll", SPAN, [other], later) == (1, 1)
+    assert store.update("payroll", SPAN, [other], later) == (1, 1)
     assert (store.current(), store.dismissed()) == ([other], [])
 
     store.dismiss([other.finding_id], **said)
@@ -91,7 +91,7 @@ def test_dismissed_finding_waits_no_more_until_it_is_reopened_or_says_something_
 @pytest.mark.parametrize("part", [b"R. Clerk", b"early call", b'"dismissed"'])
 def test_dismissal_that_was_changed_is_noticed(tmp_path: Path, part: bytes) -> None:
     store = FindingsStore(tmp_path)
-    store.settle("payroll", SPAN, [ONE], NOW)
+    store.update("payroll", SPAN, [ONE], NOW)
     store.dismiss([ONE.finding_id], who="R. Clerk", why="early call", now=NOW)
     path = tmp_path / "pay_findings" / "findings.jsonl"
     path.write_bytes(path.read_bytes().replace(part, part[:-1] + b"x" if part[-1:] != b'"' else b'"open"'))
@@ -101,7 +101,7 @@ def test_dismissal_that_was_changed_is_noticed(tmp_path: Path, part: bytes) -> N
 
 def test_line_that_was_changed_or_taken_out_is_noticed(tmp_path: Path) -> None:
     store = FindingsStore(tmp_path)
-    store.settle("payroll", SPAN, [ONE, replace(ONE, finding_id="e" * 32)], NOW)
+    store.update("payroll", SPAN, [ONE, replace(ONE, finding_id="e" * 32)], NOW)
     path = tmp_path / "pay_findings" / "findings.jsonl"
     whole = path.read_bytes()
     path.write_bytes(whole.replace(b"900.00", b"100.00", 1))
@@ -112,5 +112,5 @@ def test_line_that_was_changed_or_taken_out_is_noticed(tmp_path: Path) -> None:
         store.lines()
     path.write_bytes(whole[:-9])
     assert len(store.lines()) == 1
-    store.settle("payroll", SPAN, [ONE, replace(ONE, finding_id="e" * 32)], NOW)
+    store.update("payroll", SPAN, [ONE, replace(ONE, finding_id="e" * 32)], NOW)
     assert path.read_bytes() == whole

@@ -183,7 +183,7 @@ def test_rule_binds_on_its_first_day_and_not_on_the_day_before(
             rule.production_types[0] if rule.production_types else "streaming",
             first if photography else agreement.start,
         )
-        bound = [one for one in bind(agreement, show).bound if one.rule is rule]
+        bound = [one for one in bind(agreement, show).rules if one.rule is rule]
         if photography:
             assert bool(bound) is binds
         else:
