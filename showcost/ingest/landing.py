@@ -358,7 +358,7 @@ def _summary(
             "confidence": dialect.confidence,
             "preamble_records": len(dialect.preamble_records),
             "footer_records": len(dialect.footer_records),
-            "mended_records": len(reading.mended),
+            "mended_records": len(reading.repaired),
             "assumptions": list(dialect.assumptions),
         },
     )

@@ -1,4 +1,4 @@
-"""The edit list: what a reading accepted as CSV, what it rejected as JSON lines.
+"""The edit list: accepted records as CSV, rejected ones as JSON lines.
 
 Pure functions from a reading to binary streams; files and options belong to the command line.
 """
@@ -23,7 +23,7 @@ _OPTIONS: Final = pa.csv.WriteOptions(include_header=False, quoting_style="all_v
 
 
 ShownCells: TypeAlias = Callable[[int, pa.Array], pa.Array]
-"""How the cells of a column, by its place, are shown."""
+"""A function from the place of a column and its cells to the cells shown."""
 
 
 def as_read(_place: int, cells: pa.Array) -> pa.Array:
@@ -39,7 +39,7 @@ def write_csv(
 ) -> int:
     """Write the accepted records as RFC 4180 CSV, header first; return how many.
 
-    UTF-8, each cell quoted, LF. Cells are as `shown` has them. The header is as read, also where it
+    UTF-8, each cell quoted, LF. Cells are shown by `shown`. The header is as read, also where it
     has another number of names than the records have cells. The names of a file without one are col_0, col_1
     and so on. Of a delivery that could not be read at all nothing is written. Exhausts `reading.records`,
     unless the records are handed in.
@@ -70,7 +70,7 @@ def write_rejects(reading: Reading, out: IO[bytes], shown: Callable[[str], str] 
     r"""Write the rejected records as JSON lines (record, start, end, code, detail, raw); return how many.
 
     `raw` is the text of the record without its line end, decoded with the encoding of the delivery; bytes
-    that the encoding does not have are written as \xNN; `shown` says how texts are shown. Call it when
+    that the encoding does not have are written as \xNN; `shown` masks or shortens texts. Call it when
     `reading.records` is exhausted.
     """
     for rejected in reading.rejected:

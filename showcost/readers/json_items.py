@@ -1,8 +1,9 @@
 """A page of JSON as records: each item with its place, its text and a cell per field.
 
-What is no item, or has no value where one is expected, is rejected with its text and its place; a page that
-is no JSON, or has no item list, is rejected as a whole. Items are read by the paths of their fields, or are
-e-invoices: then each row of the document is a record. Nothing here knows what a field means.
+An element that is not an item, or lacks a value where one is expected, is rejected with its text and its
+place; a page that is not JSON, or has no item list, is rejected as a whole. Items are read by the paths of
+their fields, or are e-invoices: then each row of the document is a record. The meaning of a field is unknown
+here.
 """
 
 from __future__ import annotations
@@ -30,9 +31,9 @@ from showcost.readers.model import (
     FILE_UNREADABLE,
     RECORD_SCHEMA,
     ROW_RAGGED,
-    Counts,
     Dialect,
     Limits,
+    RecordCounts,
     Rejected,
 )
 from showcost.readers.reading import Reading
@@ -50,7 +51,7 @@ _LINE: Final = "line."
 
 @dataclass
 class _Record:
-    """One record in the making; `problem` says why it is rejected, `code` is that of the reason."""
+    """A record under construction; `problem` and `code` are the reason if it is rejected."""
 
     start: int
     end: int
@@ -144,7 +145,7 @@ def _sound(text: str) -> str:
 
 
 def _without(item: dict[str, Any], path: Sequence[str]) -> dict[str, Any]:
-    """Return an item without what stands at a path."""
+    """Return an item without the value at a path."""
     kept = {key: value for key, value in item.items() if key != path[0]}
     inner = item.get(path[0])
     if len(path) > 1 and isinstance(inner, dict):
@@ -153,7 +154,7 @@ def _without(item: dict[str, Any], path: Sequence[str]) -> dict[str, Any]:
 
 
 class _EInvoices:
-    """Makes records of items that hold an e-invoice each, as XML text or in base64."""
+    """Makes records of items that each contain an e-invoice, as XML text or in base64."""
 
     def __init__(self, path: str, limits: Limits) -> None:
         self._path, self._limits = path, limits
@@ -178,7 +179,7 @@ class _EInvoices:
 
 
 def _document(text: str) -> tuple[bytes, str | None]:
-    """Return the bytes of a document in JSON, and their encoding where its XML declaration has no say.
+    """Return the bytes of a document in JSON, and their encoding where it overrules the XML declaration.
 
     Text that begins with `<` is XML; anything else has to be base64, whose white space does not count.
     """
@@ -195,7 +196,7 @@ class JsonReading(Reading):
     """The reading of a page of JSON."""
 
     def __init__(self, data: bytes, mapping: ItemMapping, limits: Limits) -> None:
-        """Parse the page; UnreadableError when it is no JSON or has no list of items."""
+        """Parse the page; UnreadableError when it is not JSON or has no list of items."""
         page = parse_page(data)
         self._text = text_of(data)
         self._begin = find_list(self._text, mapping.list)
@@ -210,7 +211,7 @@ class JsonReading(Reading):
         self._batches = self._read()
 
     def _read(self) -> Iterator[pa.RecordBatch]:
-        held: list[_Record] = []
+        records: list[_Record] = []
         numbers: list[int] = []
         for number, record in enumerate(self._records(), start=1):
             if record.problem is not None:
@@ -220,14 +221,14 @@ class JsonReading(Reading):
                 )
                 self.counts.rejected += 1
                 continue
-            held.append(record)
+            records.append(record)
             numbers.append(number)
-            if len(held) == _BATCH:
-                yield _batch(held, numbers)
-                held, numbers = [], []
-        if held:
-            yield _batch(held, numbers)
-        self.counts = Counts(rejected=self.counts.rejected, accepted=self._accepted, bytes=self._size)
+            if len(records) == _BATCH:
+                yield _batch(records, numbers)
+                records, numbers = [], []
+        if records:
+            yield _batch(records, numbers)
+        self.counts = RecordCounts(rejected=self.counts.rejected, accepted=self._accepted, bytes=self._size)
         self.finished = True
 
     def _records(self) -> Iterator[_Record]:
@@ -246,10 +247,10 @@ def _batch(records: Sequence[_Record], numbers: Sequence[int]) -> pa.RecordBatch
     return pa.RecordBatch.from_pydict(
         {
             "record": numbers,
-            "byte_start": [one.start for one in records],
-            "byte_end": [one.end for one in records],
-            "raw": [one.raw for one in records],
-            "cells": [list(one.cells) for one in records],
+            "byte_start": [record.start for record in records],
+            "byte_end": [record.end for record in records],
+            "raw": [record.raw for record in records],
+            "cells": [list(record.cells) for record in records],
         },
         schema=RECORD_SCHEMA,
     )

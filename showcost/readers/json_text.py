@@ -1,6 +1,6 @@
-"""JSON as text: values with the digits that they are written with, paths into them, places of list elements.
+"""JSON as text: values with their digits as written, paths into them, places of list elements.
 
-Nothing passes through floating point. Nothing here knows what an item means.
+Nothing passes through floating point. The meaning of an item is not known here.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 PAGE: Final = "$."
-"""What paths begin with that are looked up in the page."""
+"""The prefix of paths that are looked up in the page."""
 
 _SPACE: Final = re.compile(r"[ \t\n\r]*")
 _DEEPEST: Final = 100
@@ -35,11 +35,11 @@ def _constant(name: str) -> object:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return a JSON object; one that names a member twice says two things at once."""
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    """Return a JSON object; a duplicate member name is an error."""
+    members = dict(pairs)
+    if len(members) != len(pairs):
         raise _TwiceError
-    return found
+    return members
 
 
 class _TwiceError(ValueError):
@@ -53,7 +53,7 @@ _QUOTE: Final = json.encoder.encode_basestring
 
 
 def canonical_json(value: object, depth: int = 0) -> str:
-    """Return decoded JSON as text: keys sorted, no spaces, numbers with the digits they came with."""
+    """Return decoded JSON as text: keys sorted, no spaces, numbers with their digits as written."""
     if depth > _DEEPEST:
         raise UnreadableError(f"more than {_DEEPEST} levels of JSON")
     match value:
@@ -65,13 +65,13 @@ def canonical_json(value: object, depth: int = 0) -> str:
             members = (f"{_QUOTE(key)}:{canonical_json(value[key], depth + 1)}" for key in sorted(value))
             return "{" + ",".join(members) + "}"
         case list():
-            return "[" + ",".join(canonical_json(one, depth + 1) for one in value) + "]"
+            return "[" + ",".join(canonical_json(element, depth + 1) for element in value) + "]"
         case _:
             return json.dumps(value)
 
 
 def parse_page(data: bytes) -> object:
-    """Return a page of JSON, decoded; UnreadableError when it is none."""
+    """Return a page of JSON, decoded; UnreadableError when it is not JSON."""
     text = text_of(data)
     try:
         value, end = _DECODER.raw_decode(text, _skip(text, 0))
@@ -83,7 +83,7 @@ def parse_page(data: bytes) -> object:
 
 
 def look_up(value: object, path: str) -> object:
-    """Return what stands at a path; None where there is nothing."""
+    """Return the value at a path, or None."""
     if path == "$":
         return value
     for part in path.removeprefix(PAGE).split("."):
@@ -97,7 +97,7 @@ def look_up(value: object, path: str) -> object:
 
 
 def text_of(data: bytes) -> str:
-    """Return bytes as the text that JSON has to be; UnreadableError when they are none."""
+    """Return bytes as UTF-8 text, which JSON has to be; UnreadableError for other bytes."""
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -117,8 +117,8 @@ def _why(error: Exception) -> str:
 
 
 def _skip(text: str, at: int) -> int:
-    found = _SPACE.match(text, at)
-    return found.end() if found else at
+    match = _SPACE.match(text, at)
+    return match.end() if match else at
 
 
 class Item(NamedTuple):
@@ -130,7 +130,7 @@ class Item(NamedTuple):
 
 
 def find_list(text: str, path: str) -> int:
-    """Return where the list at a path of a (valid) page begins; UnreadableError when there is none."""
+    """Return the start of the list at a path of a (valid) page; UnreadableError when there is none."""
     begin = _find(text, 0, [] if path == "$" else path.removeprefix(PAGE).split("."))
     if text[begin : begin + 1] != "[":
         raise UnreadableError("what should be the list of items is none")
@@ -138,7 +138,7 @@ def find_list(text: str, path: str) -> int:
 
 
 def _find(text: str, at: int, parts: Sequence[str]) -> int:
-    """Return where the value at a path begins; UnreadableError when there is none."""
+    """Return the start of the value at a path; UnreadableError when there is none."""
     at = _skip(text, at)
     if not parts:
         return at

@@ -1,6 +1,6 @@
-"""What a reading of a delivery consists of: hints, dialect, rejected records, limits, counts.
+"""The parts of a reading of a delivery: hints, dialect, rejected records, limits, counts.
 
-Plain values only: how they are found is the business of the other modules of this package.
+Plain values only; the other modules of this package produce them.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ RECORD_SCHEMA: Final = pa.schema(
 
 `record` is 1-based over all records of the delivery, `byte_start` and `byte_end` the half-open span
 in the (decompressed) bytes with the line end, `raw` the text of that span without the line end,
-`cells` the text between the delimiters, unquoted and unescaped and otherwise as it stands.
+`cells` the text between the delimiters, unquoted and unescaped and otherwise unchanged.
 """
 
 
 @dataclass(frozen=True)
 class Hints:
-    """What the feed or the user states about a delivery; a stated value is never second-guessed.
+    """Facts that the feed or the user states about a delivery; a stated value is never second-guessed.
 
     `quote` and `escape` may be "" for none. `header_record` is the 1-based number of the record that
     is the header, 0 for a file without one. `skip_records` is the number of records before the table.
-    `totals_are_rows` keeps a total at the end in the table, for a user who has not said what the rows are.
+    `totals_are_rows` keeps a total at the end in the table, for a user who has not described the rows.
     `total_labels` are the words, compared as headers are, that the line of a total at the end begins with;
-    lines with the words that totals usually have are recognised without. `names` are those of columns that
-    the table may have, compared likewise: they tell it from other sheets of a workbook.
+    lines with the usual words for totals are recognised without them. `names` are column names that the table
+    may have, compared in the same way: they tell it from other sheets of a workbook.
     """
 
     encoding: str | None = None
@@ -60,10 +60,10 @@ class Hints:
 
 @dataclass(frozen=True)
 class Limits:
-    """The bounds of one reading; what exceeds them is rejected with a code, never cut silently.
+    """The bounds of one reading; anything beyond them is rejected with a code, never cut silently.
 
-    Sizes are in bytes. `record_bytes` bounds one record, `rejected_raw_bytes` what is kept in memory of
-    the raw bytes of a rejected one (its span always tells where the whole of it is).
+    Sizes are in bytes. `record_bytes` bounds one record, `rejected_raw_bytes` the raw bytes of a
+    rejected record that are kept in memory (its span always covers the whole record).
     """
 
     payload_bytes: int = 16 * 2**30
@@ -80,12 +80,12 @@ class Limits:
 
 @dataclass(frozen=True)
 class Dialect:
-    """What was found out about the form of a delivery, and how sure that is.
+    """The detected form of a delivery, and how sure it is.
 
     `quote`, `escape` and `delimiter` are "" where there is none (a file of one column has no
     delimiter); an empty `escape` together with a quote means that a quote within quotes is doubled.
     `newlines` are the kinds of line end that occur. `header_sure` is False when the header has another
-    number of names than the records have cells, so that a name may stand over the wrong column. Record
+    number of names than the records have cells, so that a name may belong to another column. Record
     numbers are 1-based. `confidence` is a whole percentage; `assumptions` are sentences for the person who
     confirms the reading.
     """
@@ -110,7 +110,7 @@ class Rejected:
     """A record that was not accepted, or the whole file (then `record` is 0).
 
     `start` and `end` are the half-open span in the (decompressed) bytes, `raw` the bytes of the span
-    (the first `Limits.rejected_raw_bytes` of them), `detail` what was observed: counts and positions,
+    (the first `Limits.rejected_raw_bytes` of them), `detail` the observation: counts and positions,
     no content.
     """
 
@@ -124,7 +124,7 @@ class Rejected:
 
 @dataclass(frozen=True)
 class TextRecord:
-    """A record that is kept as text but is no row: a line of the preamble, the header or the footer."""
+    """A record kept as text that is not a row: a line of the preamble, the header or the footer."""
 
     record: int
     start: int
@@ -133,8 +133,8 @@ class TextRecord:
 
 
 @dataclass
-class Counts:
-    """How many records of each kind there are, and the lines and bytes that they take up."""
+class RecordCounts:
+    """The numbers of records of each kind, and their lines and bytes."""
 
     preamble: int = 0
     header: int = 0
@@ -151,14 +151,14 @@ class Counts:
         return self.preamble + self.header + self.blank + self.footer + self.accepted + self.rejected
 
     def verify(self, *, records: int, lines: int, size: int) -> None:
-        """Compare with what was counted independently of the parsing.
+        """Compare with counts made independently of the parsing.
 
         Raises IntegrityError when records, lines or bytes are missing or counted twice.
         """
-        found = (self.total, self.lines, self.bytes)
+        counted = (self.total, self.lines, self.bytes)
         expected = (records, lines, size)
-        if found != expected:
+        if counted != expected:
             raise IntegrityError(
-                f"the reader accounts for {found[0]} records, {found[1]} lines and {found[2]} bytes "
+                f"the reader accounts for {counted[0]} records, {counted[1]} lines and {counted[2]} bytes "
                 f"of a delivery of {expected[0]}, {expected[1]} and {expected[2]}: nothing was taken from it"
             )

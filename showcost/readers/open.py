@@ -1,6 +1,6 @@
-"""Opening a delivery: from a path and hints to a reading, in the order in which things are settled.
+"""Opening a delivery: from a path and hints to a reading.
 
-Container, then encoding, then form, then layout; each of them is a module of its own.
+Container, then encoding, then form, then layout are detected, each in a module of its own.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from showcost.config.feed import normal_header
-from showcost.readers.csv.cell_types import TEXT, shape
+from showcost.readers.csv.cell_types import TEXT, cell_type
 from showcost.readers.csv.dialect import detect_form, records
 from showcost.readers.csv.grammar import Grammar
 from showcost.readers.csv.layout import Row, find_layout
-from showcost.readers.csv.repair import Mender
-from showcost.readers.csv.table import Known, TableReading
+from showcost.readers.csv.repair import RecordRepairer
+from showcost.readers.csv.table import TableContext, TableReading
 from showcost.readers.json_items import JsonReading
 from showcost.readers.model import Dialect, Hints, Limits
 from showcost.readers.reading import Reading, unreadable
-from showcost.readers.source import Plain, UnreadableError, decompress, kind_of, to_plain
+from showcost.readers.source import PlainText, UnreadableError, decompress, kind_of, to_plain
 from showcost.readers.ubl import UblReading, looks_like_ubl, no_documents
-from showcost.readers.workbook import OtherSheet, to_text
+from showcost.readers.workbook import OtherSheet, workbook_to_csv
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +36,7 @@ _MOST_HEADER_RECORDS: Final = 50
 _SEVERAL: Final = 3
 _LIMITS: Final = Limits()
 NO_HINTS: Final = Hints()
-"""Nothing is known of the delivery: all is found out."""
+"""No hints: everything about the delivery is detected."""
 
 
 def read_delivery(
@@ -51,12 +51,12 @@ def read_delivery(
 ) -> Reading:
     """Open a delivery for reading.
 
-    `format` is what the feed expects ("csv", "xlsx" or "ubl"); what the bytes are decides, and a
-    difference is among the assumptions; but where e-invoices are expected, text is taken as nothing else.
+    `format` is what the feed expects ("csv", "xlsx" or "ubl"); the bytes decide, and a
+    difference is added to the assumptions; but where e-invoices are expected, all text is read as such.
     With `items` the delivery is a page of JSON. One of e-invoices that `may_be_empty`, as a page of an API,
     has no records if it has no bytes; any other empty file is refused. `work_dir` is where temporary files
-    may go. Content never raises: what cannot be read gives a reading with one rejection of the whole file
-    (SC-FIL-001). OSError is raised when the file itself cannot be opened.
+    may go. Content never raises: an unreadable delivery gives a reading with one rejection of the whole
+    file (SC-FIL-001). OSError is raised when the file itself cannot be opened.
     """
     folder = tempfile.TemporaryDirectory(prefix="reading-", dir=work_dir)
     size = path.stat().st_size
@@ -90,13 +90,13 @@ def _open(
     if kind == "text" and (expected == "ubl" or looks_like_ubl(_head(path))):
         return _e_invoice(path, limits, folder)
     if kind == "workbook":
-        sheets = to_text(path, place, hints, limits)
+        sheets = workbook_to_csv(path, place, hints, limits)
         text, others = sheets.path, sheets.others
         notes.extend(sheets.notes)
         if expected != "xlsx":
             notes.append("the delivery is a workbook, not a text file")
         hints = replace(hints, encoding="utf-8", delimiter=",", quote='"', escape="")
-        plain = Plain(text, text, "utf-8", sure=True, bom=0, size=text.stat().st_size)
+        plain = PlainText(text, text, "utf-8", sure=True, bom=0, size=text.stat().st_size)
     elif kind == "text":
         plain = to_plain(path, place, hints.encoding)
         if expected == "xlsx":
@@ -133,7 +133,7 @@ def _page(
 
 
 def _table(
-    plain: Plain,
+    plain: PlainText,
     hints: Hints,
     limits: Limits,
     folder: tempfile.TemporaryDirectory[str],
@@ -169,23 +169,23 @@ def _table(
     rows = [
         row for row in (*sample.head[layout.first_row - 1 :], *sample.others) if row not in sample.doubtful
     ]
-    mender = Mender(rows, layout.width, grammar, plain.encoding)
-    known = Known(
+    repairer = RecordRepairer(rows, layout.width, grammar, plain.encoding)
+    context = TableContext(
         dialect,
         layout,
         grammar,
         plain,
         limits,
-        mender,
+        repairer,
         literal_quotes=sample.literal_quotes,
         totals_are_rows=hints.totals_are_rows,
         total_labels=frozenset(map(normal_header, hints.total_labels)),
         other_sheets=other_sheets,
     )
-    return TableReading(known, folder)
+    return TableReading(context, folder)
 
 
-def _sample(plain: Plain) -> list[bytes]:
+def _sample(plain: PlainText) -> list[bytes]:
     """Return the head of the file, and whole lines from its middle and its end."""
     begin = 0 if plain.wide else plain.bom
     size = plain.path.stat().st_size
@@ -209,9 +209,9 @@ def _whole_lines(block: bytes, *, first: bool, last: bool = False) -> bytes:
 
 @dataclass(frozen=True)
 class _Sample:
-    """The records of the sample as text; malformed ones are empty, but for what may be a header.
+    """The records of the sample as text; malformed ones are empty, except a possible header.
 
-    `doubtful` are those with a quote in an unquoted cell, where that is not usual in the file.
+    `doubtful` are records with a quote in an unquoted cell, where that is unusual in the file.
     """
 
     head: list[Row]
@@ -248,4 +248,4 @@ def _words_of(line: bytes, grammar: Grammar, encoding: str) -> Row:
     text = line.decode(encoding, "replace").replace(grammar.quote.decode(encoding), "")
     delimiter = grammar.delimiter.decode(encoding)
     cells = text.split(delimiter) if delimiter else [text]
-    return tuple(cells) if all(shape(cell) == TEXT for cell in cells) and len(cells) > 1 else ()
+    return tuple(cells) if all(cell_type(cell) == TEXT for cell in cells) and len(cells) > 1 else ()

@@ -1,6 +1,6 @@
 """One reading of a delivery as its user sees it: its form, records in batches, rejected records, counts.
 
-How the records of a table come about is in `table`.
+The records of a table are read in `csv.table`.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import pyarrow as pa
 from showcost.readers.model import (
     FILE_UNREADABLE,
     RECORD_SCHEMA,
-    Counts,
     Dialect,
+    RecordCounts,
     Rejected,
     TextRecord,
 )
@@ -77,46 +77,46 @@ class RejectedLog:
             yield Rejected(record, start, end, codes[code], details[detail], file.read(size))
 
     def close(self) -> None:
-        """Give the space back."""
+        """Free the space."""
         self._held.clear()
         if self._file is not None:
             self._file.close()
 
 
 class Reading:
-    """What was read of one delivery.
+    """The reading of one delivery.
 
-    `header` has the names as they stand in the delivery, `width` is the number of cells of every record; the
+    `header` has the names as in the delivery, `width` is the number of cells of every record; the
     two differ only where `dialect.header_sure` is False. Iterate `records` once: it yields Arrow record
-    batches (`RECORD_SCHEMA`) of bounded size. `rejected`, `mended` (record numbers and what was put right),
+    batches (`RECORD_SCHEMA`) of bounded size. `rejected`, `repaired` (record numbers and repairs),
     `footer`, `counts` and the complete `dialect` are final when `records` is exhausted. Use as a context
     manager or call `close`: a reading may hold temporary files.
     """
 
     def __init__(self, dialect: Dialect, header: tuple[str, ...], width: int | None = None) -> None:
-        """Begin a reading of which only the form is known; as wide as the header where nothing is said."""
+        """Begin a reading with its form; `width` defaults to that of the header."""
         self.dialect, self.header = dialect, header
         self.width = len(header) if width is None else width
         self.rejected = RejectedLog()
         self.preamble: list[TextRecord] = []
         self.header_lines: list[TextRecord] = []
-        self.mended: list[tuple[int, str]] = []
+        self.repaired: list[tuple[int, str]] = []
         self.footer: list[TextRecord] = []
-        self.counts = Counts()
+        self.counts = RecordCounts()
         self.finished = False
         self._batches: Iterator[pa.RecordBatch] = iter(())
         self._folder: tempfile.TemporaryDirectory[str] | None = None
 
     @property
     def records(self) -> Iterator[pa.RecordBatch]:
-        """The accepted records; the same iterator each time, so what was taken is not yielded again.
+        """The accepted records; the same iterator each time, so no record is yielded twice.
 
         Raises IntegrityError at its end when not every byte and line of the delivery is accounted for.
         """
         return self._batches
 
     def table(self) -> pa.Table:
-        """Read all that is left into one table: for small deliveries and tests."""
+        """Read the remaining records into one table: for small deliveries and tests."""
         return pa.Table.from_batches(list(self.records), schema=RECORD_SCHEMA)
 
     def close(self) -> None:
@@ -136,11 +136,11 @@ class Reading:
 def unreadable(
     why: str, size: int, raw: bytes, folder: tempfile.TemporaryDirectory[str] | None = None
 ) -> Reading:
-    """Return the reading of a delivery that is no table: one rejection of the whole file."""
+    """Return the reading of an unreadable delivery: one rejection of the whole file."""
     dialect = Dialect("", encoding_sure=False, delimiter="", quote="", escape="", confidence=0)
     reading = Reading(dialect, ())
     reading._folder = folder  # noqa: SLF001
     reading.rejected.add(Rejected(0, 0, size, FILE_UNREADABLE, why, raw))
-    reading.counts = Counts(rejected=1, bytes=size)
+    reading.counts = RecordCounts(rejected=1, bytes=size)
     reading.finished = True
     return reading

@@ -1,6 +1,6 @@
-"""From a delivery on disk to plain bytes on disk: what it is, decompression, limits, encoding.
+"""From a delivery on disk to plain bytes on disk: file type, decompression, limits, encoding.
 
-Says whether the bytes can be a table of text at all. Knows nothing of delimiters or records.
+It decides whether the bytes can be a text table at all, and knows nothing of delimiters or records.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _MARKUP: Final = re.compile(
 )
 _CONTROL: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x7f]")
 _DENSE: Final = 0.02
-"""The share of control characters from which on bytes are taken to be no text."""
+"""The share of control characters above which bytes are not taken for text."""
 
 
 class _Readable(Protocol):
@@ -57,14 +57,14 @@ class _Readable(Protocol):
 
 
 class UnreadableError(Exception):
-    """The delivery cannot be read as what it should be; its text says why. It stays within `ingest`."""
+    """The delivery cannot be read in the expected format; its text is the reason."""
 
 
 @dataclass(frozen=True)
-class Plain:
+class PlainText:
     """The bytes to parse.
 
-    `path` holds them in an encoding in which ASCII stands for itself. `wide` is "" or the UTF-16 form
+    `path` contains them in an encoding that includes ASCII unchanged. `wide` is "" or the UTF-16 form
     that they were transcoded from, with `source` the file in that form: places are then counted in it.
     `bom` is the number of bytes of the byte order mark at the start of the source.
     """
@@ -80,9 +80,9 @@ class Plain:
 
 
 def kind_of(path: Path) -> str:
-    """Tell what the file is by its first bytes: text, workbook, gzip, zip or zstd.
+    """Return the type of a file by its first bytes: text, workbook, gzip, zip or zstd.
 
-    Raises UnreadableError for an empty file and for formats that are no table of text.
+    Raises UnreadableError for an empty file and for formats other than a text table.
     """
     with path.open("rb") as file:
         head = file.read(_PROBE)
@@ -165,10 +165,10 @@ def _spool(stream: _Readable, folder: Path, allowed: int) -> Path:
     return Path(out.name)
 
 
-def to_plain(path: Path, folder: Path, encoding: str | None) -> Plain:
-    """Settle the encoding over the whole file, and transcode UTF-16 into a file in `folder`.
+def to_plain(path: Path, folder: Path, encoding: str | None) -> PlainText:
+    """Detect the encoding over the whole file, and transcode UTF-16 into a file in `folder`.
 
-    Raises UnreadableError for markup, for binary content and for a hinted encoding that is not known.
+    Raises UnreadableError for markup, for binary content and for an unknown hinted encoding.
     """
     with path.open("rb") as file:
         head = file.read(_PROBE)
@@ -181,12 +181,12 @@ def to_plain(path: Path, folder: Path, encoding: str | None) -> Plain:
     _refuse_foreign(head)
     bom = len(codecs.BOM_UTF8) if head.startswith(codecs.BOM_UTF8) else 0
     if encoding is not None:
-        return Plain(path, path, _known(encoding), sure=True, bom=bom, size=size)
+        return PlainText(path, path, _checked_encoding(encoding), sure=True, bom=bom, size=size)
     name, sure, notes = _narrow_form(path, bom=bool(bom))
-    return Plain(path, path, name, sure=sure, bom=bom, size=size, notes=notes)
+    return PlainText(path, path, name, sure=sure, bom=bom, size=size, notes=notes)
 
 
-def _known(encoding: str) -> str:
+def _checked_encoding(encoding: str) -> str:
     try:
         name = codecs.lookup(encoding).name
         if 'a,";\n'.encode(name) != b'a,";\n':
@@ -205,7 +205,7 @@ def _refuse_foreign(head: bytes) -> None:
 
 
 def _wide_form(head: bytes, encoding: str | None) -> str:
-    """Recognise UTF-16 by its byte order mark, by the hint, or by where its zero bytes stand."""
+    """Recognise UTF-16 by its byte order mark, by the hint, or by the positions of its zero bytes."""
     if head.startswith(codecs.BOM_UTF16_LE):
         return "utf-16-le"
     if head.startswith(codecs.BOM_UTF16_BE):
@@ -228,7 +228,7 @@ def _wide_form(head: bytes, encoding: str | None) -> str:
     return ""
 
 
-def _from_wide(path: Path, folder: Path, wide: str, size: int) -> Plain:
+def _from_wide(path: Path, folder: Path, wide: str, size: int) -> PlainText:
     """Transcode to UTF-8, unit by unit: unpaired surrogates survive, so that places can be mapped back."""
     with (
         path.open("rb") as file,
@@ -250,7 +250,7 @@ def _from_wide(path: Path, folder: Path, wide: str, size: int) -> Plain:
             out.write(data)
         if decoder.getstate()[0]:
             raise UnreadableError("the file is UTF-16 that ends within a character")
-    return Plain(Path(out.name), path, "utf-8", sure=True, bom=bom, size=size, wide=wide)
+    return PlainText(Path(out.name), path, "utf-8", sure=True, bom=bom, size=size, wide=wide)
 
 
 _HIGH: Final = re.compile(rb"[\x80-\xff]+")
@@ -259,7 +259,7 @@ _SIGNS: Final = {
     "undefined": re.compile(rb"[\x81\x8d\x8f\x90\x9d]"),
     "c1": re.compile(rb"[\x80-\x9f]"),
 }
-"""What bytes beyond ASCII can be: UTF-8, none of Windows-1252, control characters of Latin-1."""
+"""Kinds of bytes beyond ASCII: UTF-8, undefined in Windows-1252, control characters of Latin-1."""
 _DOS_POUND: Final = re.compile(rb"\x9c(?=\s?\d)")
 _MAC: Final = re.compile(rb"(?<=[A-Za-z])\xd5(?=[a-z\s])|\xd2(?=[^\xd2\xd3]{1,200}\xd3)|(?<= )\xd0(?= )")
 """Apostrophe, opening quote and dash of Mac OS Roman, where Windows-1252 has a capital letter in a word."""
@@ -269,7 +269,7 @@ _POUND: Final = b"\xa3"
 
 
 def _narrow_form(path: Path, *, bom: bool) -> tuple[str, bool, tuple[str, ...]]:
-    """Tell UTF-8, Windows-1252, Latin-1, DOS (850) and Mac OS Roman apart by the bytes of the whole file."""
+    """Distinguish UTF-8, Windows-1252, Latin-1, DOS (850) and Mac OS Roman by the bytes of the whole file."""
     if bom or _is_utf8(path):
         return "utf-8", True, ()
     high, signs = 0, Counter[str]()
@@ -299,7 +299,7 @@ def _is_utf8(path: Path) -> bool:
 
 
 def _other_narrow(high: int, signs: Counter[str]) -> tuple[str, bool, tuple[str, ...]]:
-    """Settle the encoding of text that is not valid UTF-8 throughout, `high` bytes of it beyond ASCII."""
+    """Choose the encoding of text that is not entirely valid UTF-8, `high` bytes of it beyond ASCII."""
     if signs["sequences"] * 2 > high:
         return "utf-8", False, ("most of the file is UTF-8; records with other bytes are rejected",)
     if signs["pound"] and signs["pound"] * 2 >= high:

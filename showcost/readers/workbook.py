@@ -1,8 +1,8 @@
-"""From a workbook to the CSV that a person would export from it: the readers then treat it as text.
+"""Workbooks as CSV, as a person would export them; the readers then treat them as text.
 
 Dates become ISO dates, numbers lose the noise of binary fractions, formulas give their stored results. Of
-several visible sheets the one with most of the feed's columns is the table, or else the fullest, with those
-that have the same header; what the others hold is handed over beside it.
+several visible sheets the one with most of the feed's columns is the table, or else the fullest, with the
+sheets of the same header; the content of the others is handed over beside it.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ _HEAD: Final = 1_000
 
 @dataclass(frozen=True)
 class OtherSheet:
-    """What a sheet has that is not in the table, as CSV, and why.
+    """The content of a sheet that is not in the table, as CSV, and the reason.
 
-    `is_text` says that no row can be in it: no line has two cells, or they stand above the names of columns.
+    With `is_text`, it cannot have rows: no line has two cells, or all lines are above the column names.
     """
 
     text: bytes
@@ -46,8 +46,8 @@ class OtherSheet:
 
 
 @dataclass(frozen=True)
-class TableOfSheets:
-    """The table of a workbook as UTF-8 CSV, what was assumed, and the sheets that are not in it."""
+class WorkbookTable:
+    """The table of a workbook as UTF-8 CSV, the assumptions, and the sheets outside it."""
 
     path: Path
     notes: tuple[str, ...]
@@ -55,7 +55,7 @@ class TableOfSheets:
 
 
 @dataclass(frozen=True)
-class _Sheet:
+class _ContentSheet:
     """A sheet with content: its number in the workbook, from 1 on, and its cells as text."""
 
     number: int
@@ -75,7 +75,7 @@ class _Sheet:
         return tuple(names) if self.layout.header_records else ()
 
 
-def to_text(path: Path, folder: Path, hints: Hints, limits: Limits) -> TableOfSheets:
+def workbook_to_csv(path: Path, folder: Path, hints: Hints, limits: Limits) -> WorkbookTable:
     """Write the table of a workbook as UTF-8 CSV into `folder`.
 
     Raises UnreadableError for a damaged workbook, an unknown sheet, or one beyond the limits.
@@ -86,7 +86,7 @@ def to_text(path: Path, folder: Path, hints: Hints, limits: Limits) -> TableOfSh
     except (CalamineError, OSError, ValueError, zipfile.BadZipFile) as error:
         raise UnreadableError("the workbook is damaged or protected") from error
     main = _main(sheets, hints)
-    table = [one for one in sheets if one is main or (main.names and one.names == main.names)]
+    table = [sheet for sheet in sheets if sheet is main or (main.names and sheet.names == main.names)]
     bodies = [table[0].rows, *(sheet.rows[sheet.layout.first_row - 1 :] for sheet in table[1:])]
     width = max(len(row) for body in bodies for row in body)
     target = folder / "sheet.csv"
@@ -101,23 +101,25 @@ def to_text(path: Path, folder: Path, hints: Hints, limits: Limits) -> TableOfSh
         notes.insert(0, f"of {len(sheets)} sheets with content the table is {numbers}")
     if hidden:
         notes.insert(0, f"{hidden} hidden sheets were not read")
-    return TableOfSheets(target, tuple(notes), tuple(others))
+    return WorkbookTable(target, tuple(notes), tuple(others))
 
 
-def _main(sheets: Sequence[_Sheet], hints: Hints) -> _Sheet:
+def _main(sheets: Sequence[_ContentSheet], hints: Hints) -> _ContentSheet:
     """Return the sheet that is the table: with most of the feed's columns, or else the fullest."""
     if len(sheets) == 1:
         return sheets[0]
     names = frozenset(map(normal_header, hints.names))
-    return max(sheets, key=lambda one: (len(names.intersection(one.names)), sum(map(count_filled, one.rows))))
+    return max(
+        sheets, key=lambda sheet: (len(names.intersection(sheet.names)), sum(map(count_filled, sheet.rows)))
+    )
 
 
-def _sheets(book: CalamineWorkbook, hints: Hints) -> tuple[list[_Sheet], int]:
+def _sheets(book: CalamineWorkbook, hints: Hints) -> tuple[list[_ContentSheet], int]:
     """Return the stated sheet, or the visible ones with content; and how many hidden ones have some."""
     stated = hints.sheet
     if stated is not None and stated not in book.sheet_names:
         raise UnreadableError("the workbook has no sheet of the name that the feed states")
-    sheets: list[_Sheet] = []
+    sheets: list[_ContentSheet] = []
     hidden = 0
     for number, about in enumerate(book.sheets_metadata, start=1):
         if stated not in {None, about.name}:
@@ -129,18 +131,18 @@ def _sheets(book: CalamineWorkbook, hints: Hints) -> tuple[list[_Sheet], int]:
         if stated is None and about.visible != SheetVisibleEnum.Visible:
             hidden += 1
         else:
-            sheets.append(_Sheet(number, rows, hints))
+            sheets.append(_ContentSheet(number, rows, hints))
     if not sheets:
         raise UnreadableError("the workbook has no visible sheet with content")
     return sheets, hidden
 
 
-def _above(sheet: _Sheet) -> OtherSheet:
-    """Return what stands above the rows of a sheet of the table that is not the first: its header again."""
+def _above(sheet: _ContentSheet) -> OtherSheet:
+    """Return the lines above the rows of a later sheet of the table: its repeated header."""
     return OtherSheet(_csv(sheet.rows[: sheet.layout.first_row - 1]), "", is_text=True)
 
 
-def _other(sheet: _Sheet, table: _Sheet) -> OtherSheet:
+def _other(sheet: _ContentSheet, table: _ContentSheet) -> OtherSheet:
     is_text = all(count_filled(row) <= 1 for row in sheet.rows)
     why = f"sheet {sheet.number} has another header than the table, sheet {table.number}"
     return OtherSheet(_csv(sheet.rows), why, is_text)

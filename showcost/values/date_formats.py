@@ -59,7 +59,7 @@ class DateFormat:
 
     @property
     def has_two_digit_year(self) -> bool:
-        """Whether the format leaves out the century."""
+        """True if the format leaves out the century."""
         return "%y" in self.format
 
     def read(self, texts: pa.Array) -> tuple[pa.Array, pa.Array]:

@@ -1,4 +1,4 @@
-"""What must be true of every reading, whatever the bytes: nothing raised, nothing lost, both lanes agree.
+"""Properties of every reading, whatever the bytes: nothing raised, nothing lost, both parsers agree.
 
 The counts here share no code with the reader: lines are counted and texts compared anew.
 """
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from showcost.readers import Hints, read_delivery
 from showcost.readers.csv import read_ahead as ahead
 from showcost.readers.csv import table
-from showcost.readers.csv.block_parser import FastLane
+from showcost.readers.csv.block_parser import BlockParser
 from showcost.readers.export import write_csv, write_rejects
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Outcome:
 
 
 def check(payload: bytes, path: Path, hints: Hints = HINTS[0]) -> None:
-    """Read the payload with both lanes; AssertionError names the law that does not hold."""
+    """Read the payload with both parsers; AssertionError names the violated property."""
     path.write_bytes(payload)
     began = time.monotonic()
     with small_blocks():
@@ -73,18 +73,18 @@ def check(payload: bytes, path: Path, hints: Hints = HINTS[0]) -> None:
         with careful_only():
             careful = _read(path, payload, hints)
     assert time.monotonic() - began < MOST_SECONDS, "reading takes too long"
-    if not fast.footer and not careful.footer:  # the footer is sought in the careful lane only
-        assert fast == careful, "the lanes differ"
+    if not fast.footer and not careful.footer:  # only the record parser looks for the footer
+        assert fast == careful, "the parsers differ"
 
 
 def small_blocks() -> AbstractContextManager[None]:
-    """Let the fast lane take small blocks up to the very end."""
+    """Let the block parser take small blocks up to the very end."""
     return _patched((ahead, "BLOCK", 256), (ahead, "TAIL", 0), (table, "_WORTH_IT", 0.0))
 
 
 def careful_only() -> AbstractContextManager[None]:
-    """Leave everything to the careful lane."""
-    return _patched((FastLane, "analyse", lambda *_: None))
+    """Leave everything to the record parser."""
+    return _patched((BlockParser, "parse", lambda *_: None))
 
 
 class _patched:  # noqa: N801 - used as a function

@@ -39,7 +39,7 @@ def test_what_was_found_once_is_not_found_again(path: Path, tmp_path: Path) -> N
         9 * "Title,,,\n" + "Date,Vendor,Note,Net\n",
     ],
 )
-def test_both_lanes_tell_the_same_titles(between: str, tmp_path: Path) -> None:
+def test_both_parsers_find_the_same_titles(between: str, tmp_path: Path) -> None:
     rows = [f"{day:02}/02/2025,Vendor {day},van,{day}.50\n" for day in range(1, 28)]
     text = "Date,Vendor,Note,Net\n" + "".join(rows) + between + "".join(rows)
     check(text.encode(), tmp_path / "any")

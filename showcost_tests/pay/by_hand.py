@@ -59,13 +59,17 @@ def agreement_of(
     row: Mapping[str, object], agreements: Agreements, production: Production
 ) -> Agreement | None:
     """Return the agreement in force that the row names."""
-    signed = {one.name.casefold() for one in production.agreements}
+    signed = {agreement.name.casefold() for agreement in production.agreements}
     day = date.fromisoformat(str(row["work_date"]))
-    for one in agreements:
-        names = {name.casefold() for name in (one.name, *one.aliases)}
-        key = production.principal_photography.start if one.keyed_on == "photography" else day
-        if _text(row, "agreement") in names and names & signed and one.start <= key <= (one.end or date.max):
-            return one
+    for agreement in agreements:
+        names = {name.casefold() for name in (agreement.name, *agreement.aliases)}
+        key = production.principal_photography.start if agreement.keyed_on == "photography" else day
+        if (
+            _text(row, "agreement") in names
+            and names & signed
+            and agreement.start <= key <= (agreement.end or date.max)
+        ):
+            return agreement
     return None
 
 
@@ -136,10 +140,13 @@ class Day:
             (rule.start is None or rule.start <= day)
             and (rule.end is None or day <= rule.end)
             and (not rule.production_types or self.production.type in rule.production_types)
-            and (not rule.locals or _text(self.row, "union_local") in {one.casefold() for one in rule.locals})
+            and (
+                not rule.locals
+                or _text(self.row, "union_local") in {local.casefold() for local in rule.locals}
+            )
             and (
                 not rule.occupations
-                or _text(self.row, "occupation_code") in {one.casefold() for one in rule.occupations}
+                or _text(self.row, "occupation_code") in {local.casefold() for local in rule.occupations}
             )
             and (not rule.places or _text(self.row, "work_place") in rule.places)
             and (not rule.days or self.kind in rule.days)
@@ -222,13 +229,13 @@ def multiples(day: Day, *, hard: bool) -> list[tuple[Decimal, Decimal]]:
                 rested = sum(min(back, minutes) - out for out, back in day.breaks if out < minutes)
                 at = max(at - _hundredths(rested), Decimal(0))
             points.append((at, tier.multiple))
-    found = []
+    hours_and_multiples = []
     begin, level = Decimal(0), Decimal(1)
     for level_ in sorted({multiple for _, multiple in points}):
         start = min(at for at, multiple in points if multiple >= level_)
-        found.append((level_, start))
+        hours_and_multiples.append((level_, start))
     spans = []
-    for place, (multiple, start) in enumerate([(level, begin), *found]):
+    for place, (multiple, start) in enumerate([(level, begin), *hours_and_multiples]):
         counted = (
             max(day.worked - start, Decimal(0)) // (unit if place else _CENT) * (unit if place else _CENT)
         )
@@ -254,21 +261,21 @@ def check(row: Mapping[str, object], agreements: Agreements, production: Product
     if agreement is None:
         return {"SC-PAY-008 agreement": HARD}
     day = Day(row, agreement, production)
-    found: dict[str, str] = {}
-    _scale(day, found)
-    _hours(day, found)
-    _meals(day, found)
-    _money(day, found)
-    return found
+    failures: dict[str, str] = {}
+    _scale(day, failures)
+    _hours(day, failures)
+    _meals(day, failures)
+    _money(day, failures)
+    return failures
 
 
-def _scale(day: Day, found: dict[str, str]) -> None:
+def _scale(day: Day, failures: dict[str, str]) -> None:
     if not day.in_money:
-        found["SC-PAY-009 currency"] = SOFT
+        failures["SC-PAY-009 currency"] = SOFT
         return
     floor = scale_of(day)
     if floor and _number(day.row, "rate") < floor[0]:
-        found["SC-PAY-001 rate"] = HARD if floor[1] else SOFT
+        failures["SC-PAY-001 rate"] = HARD if floor[1] else SOFT
     for rule in day.of_kind(ScaleFloor):
         assert isinstance(rule, ScaleFloor)
         wants = [
@@ -279,28 +286,28 @@ def _scale(day: Day, found: dict[str, str]) -> None:
             and rate.on <= day.date
         ]
         if wants and not _text(day.row, "schedule"):
-            found["SC-PAY-009 schedule"] = SOFT
+            failures["SC-PAY-009 schedule"] = SOFT
 
 
-def _hours(day: Day, found: dict[str, str]) -> None:
+def _hours(day: Day, failures: dict[str, str]) -> None:
     if (
         day.basis in {"hour", "day"}
         and not day.cut
         and any(day.of_kind(DailyOvertime, GoldenHours, DayMultiple))
     ):
         if not day.clocked and day.kind != "ordinary":
-            found["SC-PAY-002 hours_1_5x"] = SOFT
+            failures["SC-PAY-002 hours_1_5x"] = SOFT
         elif day.straight < straight(day, hard=True):
-            found["SC-PAY-002 hours_1_5x"] = HARD
+            failures["SC-PAY-002 hours_1_5x"] = HARD
         elif day.straight < straight(day, hard=False):
-            found["SC-PAY-002 hours_1_5x"] = SOFT
+            failures["SC-PAY-002 hours_1_5x"] = SOFT
     for rule in day.of_kind(MinimumCall):
         assert isinstance(rule, MinimumCall)
         if day.basis == "hour" and not day.cut and day.paid < rule.hours:
-            found["SC-PAY-004 hours_1x"] = HARD if rule.certainty.rejects else SOFT
+            failures["SC-PAY-004 hours_1x"] = HARD if rule.certainty.rejects else SOFT
 
 
-def _meals(day: Day, found: dict[str, str]) -> None:
+def _meals(day: Day, failures: dict[str, str]) -> None:
     paid = _number(day.row, "meal_penalty_amount")
     count = int(_number(day.row, "meal_penalty_count"))
     owed = {HARD: Decimal(0), SOFT: Decimal(0)}
@@ -319,9 +326,9 @@ def _meals(day: Day, found: dict[str, str]) -> None:
             surely = HARD if rule.certainty.rejects and due.certainty.rejects else SOFT
             owed[surely] = max(owed[surely], total)
     if paid < owed[HARD]:
-        found["SC-PAY-003 meal_penalty_amount"] = HARD
+        failures["SC-PAY-003 meal_penalty_amount"] = HARD
     elif paid < owed[SOFT]:
-        found["SC-PAY-003 meal_penalty_amount"] = SOFT
+        failures["SC-PAY-003 meal_penalty_amount"] = SOFT
 
 
 def hours_per_unit(day: Day) -> Decimal | None:
@@ -355,7 +362,7 @@ def pay_of(day: Day) -> list[Fraction] | None:
     return lines
 
 
-def _money(day: Day, found: dict[str, str]) -> None:
+def _money(day: Day, failures: dict[str, str]) -> None:
     penalties = _number(day.row, "meal_penalty_amount") + _number(day.row, "rest_penalty_amount")
     gross = _number(day.row, "gross")
     cent = Decimal(1).scaleb(-minor_units(str(day.row["currency"]).upper()))
@@ -363,7 +370,7 @@ def _money(day: Day, found: dict[str, str]) -> None:
     if pay is not None and any(day.of_kind(GrossIsSum)):
         rounded = sum(1 for line in pay if line % Fraction(cent))
         if abs(Fraction(gross - penalties) - sum(pay)) > rounded * Fraction(cent) / 2:
-            found["SC-PAY-006 gross"] = HARD
+            failures["SC-PAY-006 gross"] = HARD
     base = max(gross - penalties, Decimal(0))
     owed = {HARD: Decimal(0), SOFT: Decimal(0)}
     for rule in day.of_kind(Contribution):
@@ -375,9 +382,9 @@ def _money(day: Day, found: dict[str, str]) -> None:
         owed[sure] = max(owed[sure], due)
     paid = _number(day.row, "benefit_amount")
     if paid < owed[HARD]:
-        found["SC-PAY-007 benefit_amount"] = HARD
+        failures["SC-PAY-007 benefit_amount"] = HARD
     elif paid < owed[SOFT]:
-        found["SC-PAY-007 benefit_amount"] = SOFT
+        failures["SC-PAY-007 benefit_amount"] = SOFT
 
 
 def formed(code: str, pattern: str) -> bool:

@@ -97,13 +97,13 @@ def clock(hours: Decimal, call: str = "07:00", *, meals: bool = True) -> Row:
     minutes = int(hours * 60)
     begin = int(call[:2]) * 60 + int(call[3:])
     now, left = begin, minutes
-    found: Row = {"call_time": call}
+    times: Row = {"call_time": call}
     for number in ("1", "2"):
         if meals and left > 360:
             now, left = now + 360, left - 360
-            found |= {f"meal{number}_out": _wall(now), f"meal{number}_in": _wall(now + 30)}
+            times |= {f"meal{number}_out": _wall(now), f"meal{number}_in": _wall(now + 30)}
             now += 30
-    return found | {"wrap_time": _wall(now + left)}
+    return times | {"wrap_time": _wall(now + left)}
 
 
 def _wall(minutes: int) -> str:
@@ -168,15 +168,15 @@ def engine(
     """Return what the engine says of rows: the checks that each fails, hard or soft."""
     reference = Reference(FEED, show, CHART, None, agreements)
     cells = look_up(read_cells(raw_table(FEED, rows), FEED), reference)
-    found: list[dict[str, str]] = [{} for _ in range(cells.num_rows)]
+    failures: list[dict[str, str]] = [{} for _ in range(cells.num_rows)]
     soft = [name for name in CHECKS if name.startswith("SC-PAY-009")]
     hard_names = {name.partition(" ")[2]: name for name in CHECKS if name not in soft}
     for name in CHECKS:
         for place, holds in enumerate(cells.column(name).to_pylist()):
             if not holds:
                 own = hard_names.get(name.partition(" ")[2], name) if name in soft else name
-                found[place][own] = SOFT if name in soft else HARD
-    return found
+                failures[place][own] = SOFT if name in soft else HARD
+    return failures
 
 
 def one(change: Row, show: Production = SHOW) -> dict[str, str]:

@@ -116,9 +116,9 @@ def test_scale_is_a_days_eve_as_before() -> None:
 
 
 def test_production_adds_an_agreement_of_its_own(tmp_path: Path) -> None:
-    known = load_agreements(home_with(tmp_path, GOOD))
-    assert len(known.all) == len(packaged().all) + 1
-    assert known.named("house TERMS").label.startswith("House terms 2026.1@")
+    agreements = load_agreements(home_with(tmp_path, GOOD))
+    assert len(agreements.all) == len(packaged().all) + 1
+    assert agreements.named("house TERMS").label.startswith("House terms 2026.1@")
 
 
 def test_version_changes_with_what_is_said_and_not_with_how(tmp_path: Path) -> None:

@@ -34,8 +34,8 @@ def as_ints(values: list[int]) -> Ints:
 def test_order_is_that_of_the_keys_and_then_of_the_texts(rows: list[tuple[int, int, str, int]]) -> None:
     keys = [as_ints([row[0] for row in rows]), as_ints([row[1] for row in rows])]
     texts = pa.chunked_array([pa.array([row[2] for row in rows], pa.string())])
-    found = ordered(keys, texts, np.arange(len(rows)))
-    assert [rows[place][:3] for place in found] == sorted(row[:3] for row in rows)
+    order = ordered(keys, texts, np.arange(len(rows)))
+    assert [rows[place][:3] for place in order] == sorted(row[:3] for row in rows)
 
 
 @given(rows=ROWS)

@@ -38,13 +38,13 @@ class Tally:
 
 def precision_recall_f1(true: Iterable[Hashable], loaded: Iterable[Hashable]) -> tuple[float, float, float]:
     """Compare two multisets; two empty ones agree."""
-    expected, found = Counter(true), Counter(loaded)
-    common = (expected & found).total()
-    if not expected and not found:
+    expected, actual = Counter(true), Counter(loaded)
+    common = (expected & actual).total()
+    if not expected and not actual:
         return 1.0, 1.0, 1.0
     if not common:
         return 0.0, 0.0, 0.0
-    precision, recall = common / found.total(), common / expected.total()
+    precision, recall = common / actual.total(), common / expected.total()
     return precision, recall, 2 * precision * recall / (precision + recall)
 
 

@@ -33,8 +33,8 @@ def read(mapping: ItemMapping, page: str | bytes) -> Reading:
 
 
 def records(reading: Reading) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = reading.table().to_pylist()
-    return found
+    rows: list[dict[str, Any]] = reading.table().to_pylist()
+    return rows
 
 
 def test_an_item_is_a_record_with_its_place_and_its_digits() -> None:
@@ -154,12 +154,12 @@ def test_every_item_is_in_one_place_and_its_span_is_its_text(items: list[Any]) -
     page = '{"x":"[{","data":{"items":' + _dump(items) + "}}"
     reading = read(FLAT, page)
     accepted = records(reading)
-    places = [(one["record"], one["byte_start"], one["byte_end"]) for one in accepted]
-    places += [(one.record, one.start, one.end) for one in reading.rejected]
+    places = [(record["record"], record["byte_start"], record["byte_end"]) for record in accepted]
+    places += [(record.record, record.start, record.end) for record in reading.rejected]
     assert sorted(number for number, *_ in places) == list(range(1, len(items) + 1))
     data = page.encode()
     for number, start, end in places:
         assert data[start:end].decode() == _dump(items[number - 1])
-    assert [canonical_json(parse_page(one["raw"].encode())) for one in accepted] == [
-        one["raw"] for one in accepted
+    assert [canonical_json(parse_page(record["raw"].encode())) for record in accepted] == [
+        record["raw"] for record in accepted
     ]

@@ -1,4 +1,4 @@
-"""The fast lane gives what the careful lane gives, record for record, byte for byte."""
+"""The block parser and the record parser give the same, record for record, byte for byte."""
 
 from __future__ import annotations
 
@@ -12,18 +12,17 @@ from hypothesis import strategies as st
 from showcost.readers import Hints, read_delivery
 from showcost.readers.csv import read_ahead as ahead
 from showcost.readers.csv import table
-from showcost.readers.csv.block_parser import FastLane
+from showcost.readers.csv.block_parser import BlockParser
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import pyarrow as pa
 
-    from showcost.readers import Rejected
-    from showcost.readers.csv.block_parser import Lines
-    from showcost.readers.model import Counts
+    from showcost.readers import RecordCounts, Rejected
+    from showcost.readers.csv.block_parser import BlockLines
 
-Read = tuple["pa.Table", list["Rejected"], "Counts", list[int]]
+Read = tuple["pa.Table", list["Rejected"], "RecordCounts", list[int]]
 ROW = ["P1", "01/02/2025", "Müller & Co", "12.50"]
 ODD = st.sampled_from(
     [
@@ -86,14 +85,14 @@ def read(path: Path, delimiter: str = ",", escape: str = "") -> Read:
 
 
 def both(path: Path, payload: bytes, delimiter: str = ",", escape: str = "") -> tuple[Read, Read]:
-    """Read with small blocks in the fast lane, and with the careful lane alone."""
+    """Read with small blocks in the block parser, and with the record parser alone."""
     path.write_bytes(payload)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ahead, "BLOCK", 256)
         patch.setattr(ahead, "TAIL", 0)
         patch.setattr(table, "_WORTH_IT", 0.0)
         fast = read(path, delimiter, escape)
-        patch.setattr(FastLane, "analyse", lambda *_: None)
+        patch.setattr(BlockParser, "parse", lambda *_: None)
         return fast, read(path, delimiter, escape)
 
 
@@ -105,42 +104,42 @@ def both(path: Path, payload: bytes, delimiter: str = ",", escape: str = "") -> 
     st.sampled_from([",", "||", "|~|", "\u00ac"]),
     st.sampled_from(["", "\\"]),
 )
-def test_both_lanes_agree(
+def test_both_parsers_agree(
     tmp_path: Path, lines: list[str | None], end: str, encoding: str, delimiter: str, escape: str
 ) -> None:
     plain = ",".join(ROW)
     body = ["Code,Date,Name,Amount", *([plain] * 3), *(plain if line is None else line for line in lines)]
-    # Whole rows at the end keep out the footer, which is sought in the careful lane only.
+    # Whole rows at the end keep out the footer, which is sought in the record parser only.
     text = (end.join([*body, *([plain] * 3)]) + end).replace(",", delimiter)
     fast, careful = both(tmp_path / "any", text.encode(encoding, "ignore"), delimiter, escape)
     assert fast[0].to_pylist() == careful[0].to_pylist()
     assert fast[1:] == careful[1:]
 
 
-def test_lines_without_an_escape_go_through_the_fast_lane_beside_those_with_one(tmp_path: Path) -> None:
+def test_lines_without_an_escape_go_through_the_block_parser_beside_those_with_one(tmp_path: Path) -> None:
     lines = [
         f'P{n},01/02/2025,"x \\" {n}",1.00' if n % 10 == 0 else f"P{n},01/02/2025,x,1.00" for n in range(500)
     ]
     path = tmp_path / "any"
     path.write_text("\n".join(["Code,Date,Name,Amount", *lines]), encoding="utf-8")
     taken = 0
-    analyse = FastLane.analyse
+    parse = BlockParser.parse
 
-    def counted(lane: FastLane, block: bytes, headers: tuple[bytes, ...]) -> Lines | None:
+    def counted(parser: BlockParser, block: bytes, headers: tuple[bytes, ...]) -> BlockLines | None:
         nonlocal taken
-        found = analyse(lane, block, headers)
-        taken += 0 if found is None else int(found.sound.sum())
-        return found
+        lines = parse(parser, block, headers)
+        taken += 0 if lines is None else int(lines.sound.sum())
+        return lines
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ahead, "TAIL", 0)
-        patch.setattr(FastLane, "analyse", counted)
+        patch.setattr(BlockParser, "parse", counted)
         rows = read(path, escape="\\")[0]
     assert rows.column("cells").to_pylist()[10] == ["P10", "01/02/2025", 'x " 10', "1.00"]
     assert (rows.num_rows, taken >= 400) == (500, True)
 
 
-def test_both_lanes_agree_on_a_long_file_with_broken_records(tmp_path: Path) -> None:
+def test_both_parsers_agree_on_a_long_file_with_broken_records(tmp_path: Path) -> None:
     pick = random.Random(1)  # noqa: S311 -- repeatable, no secret
     lines = ["Code,Date,Name,Amount"]
     for number in range(3000):
@@ -175,20 +174,20 @@ def test_blocks_and_workers_make_no_difference(tmp_path: Path) -> None:
     lines += ["Total,,,200.00", "Printed on Monday"]
     path = tmp_path / "any"
     path.write_bytes("\r\n".join(lines).encode("cp1252"))
-    found = []
+    readings = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ahead, "TAIL", 1024)
         for block, workers in [(2**30, 1), (2**21, 1), (2**21, 4), (60_001, 2), (3_000, 3), (2_048, 1)]:
             patch.setattr(ahead, "BLOCK", block)
             patch.setattr(ahead, "WORKERS", workers)
-            found.append(read(path))
-    assert len(found[0][3]) == 2
-    assert all(alike(one, found[0]) for one in found[1:])
+            readings.append(read(path))
+    assert len(readings[0][3]) == 2
+    assert all(alike(reading, readings[0]) for reading in readings[1:])
 
 
-def alike(one: Read, other: Read) -> bool:
-    records = [rows.combine_chunks().to_batches()[0] for rows in (one[0], other[0])]
-    return records[0].equals(records[1]) and one[1:] == other[1:]
+def alike(left: Read, right: Read) -> bool:
+    records = [rows.combine_chunks().to_batches()[0] for rows in (left[0], right[0])]
+    return records[0].equals(records[1]) and left[1:] == right[1:]
 
 
 def test_blocks_make_no_difference_to_where_a_file_is_given_up(tmp_path: Path) -> None:
@@ -197,13 +196,13 @@ def test_blocks_make_no_difference_to_where_a_file_is_given_up(tmp_path: Path) -
     lines += [pick.choice(["P,01/02/2025,x,1.00", "P,1", "P,1", 'P,"x']) for _ in range(3_000)]
     path = tmp_path / "any"
     path.write_text("\n".join(lines), encoding="utf-8")
-    found = []
+    readings = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ahead, "TAIL", 0)
         patch.setattr(table, "_HOPELESS", 400)
         patch.setattr(table, "_WORTH_IT", 0.0)
         for block in (128, 1_000, 4_000, 2**21):
             patch.setattr(ahead, "BLOCK", block)
-            found.append(read(path))
-    assert "the rest of the delivery" in found[0][1][-1].detail
-    assert all(alike(one, found[0]) for one in found[1:])
+            readings.append(read(path))
+    assert "the rest of the delivery" in readings[0][1][-1].detail
+    assert all(alike(reading, readings[0]) for reading in readings[1:])

@@ -32,10 +32,10 @@ def test_csv_spectrum_is_read_as_expected() -> None:
         table, _, rejected = load(file)
         loaded = json.loads((folder / "json" / f"{file.stem}.json").read_text(encoding="utf-8"))
         expected = loaded if isinstance(loaded, list) else [loaded]
-        found = [dict(zip(table.header, row, strict=True)) for row in table.rows]
+        rows = [dict(zip(table.header, row, strict=True)) for row in table.rows]
         if file.stem == "location_coordinates":  # the expected telephone number is not that of the file
-            expected[0]["Contact Phone Number"] = found[0]["Contact Phone Number"]
-        assert found == expected, file.name
+            expected[0]["Contact Phone Number"] = rows[0]["Contact Phone Number"]
+        assert rows == expected, file.name
         assert not rejected, file.name
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from showcost.readers import Counts, Hints, read_delivery
+from showcost.readers import Hints, RecordCounts, read_delivery
 from showcost.readers.open import NO_HINTS
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ LINES = st.lists(
 )
 
 
-def account_for(path: Path, payload: bytes, hints: Hints = NO_HINTS) -> tuple[list[list[str]], Counts]:
+def account_for(path: Path, payload: bytes, hints: Hints = NO_HINTS) -> tuple[list[list[str]], RecordCounts]:
     """Read, and prove that every byte is in exactly one record."""
     path.write_bytes(payload)
     with read_delivery(path, hints=hints) as reading:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from showcost.core.errors import IntegrityError
-from showcost.readers import Counts, Hints, Reading, read_delivery
+from showcost.readers import Hints, Reading, RecordCounts, read_delivery
 from showcost.readers.export import write_csv, write_rejects
 from showcost.readers.open import NO_HINTS
 
@@ -45,7 +45,7 @@ def test_preamble_and_footer_are_kept_apart(path: Path) -> None:
         assert [r.text for r in reading.preamble] == ["Export,,"]
         assert [r.text for r in reading.footer] == ["Total,,325.00", "End of report"]
         assert reading.dialect.footer_records == (30, 31)
-        assert reading.counts == Counts(
+        assert reading.counts == RecordCounts(
             preamble=1, header=1, blank=2, footer=2, accepted=25, lines=31, bytes=len(text)
         )
 
@@ -95,14 +95,14 @@ def test_an_extra_delimiter_is_left_out_only_when_nothing_else_is_possible(path:
     text = "\n".join(["Date,Vendor,Number,Net", *rows, "01/03/2025,,Smith,INV-099,1.00"])
     with read(path, text) as reading:
         assert cells(reading)[-1] == ["01/03/2025", "Smith", "INV-099", "1.00"]
-        assert reading.mended == [(30, "an extra delimiter was left out")]
+        assert reading.repaired == [(30, "an extra delimiter was left out")]
     text = "\n".join(["Date,Vendor,Number,Net", *rows, "01/03/2025,Smith,Ltd,INV-099,1.00"])
     with read(path, text) as reading:
         assert len(cells(reading)) == 28
         assert details(reading) == ["5 cells where the table has 4"]
 
 
-def test_a_quote_within_an_amount_is_not_mended(path: Path) -> None:
+def test_a_quote_within_an_amount_is_not_repaired(path: Path) -> None:
     text = "\n".join(["Date,Vendor,Net", *ROWS, '27/02/2025,Acme,12"'])
     with read(path, text) as reading:
         assert len(cells(reading)) == 25
@@ -110,7 +110,7 @@ def test_a_quote_within_an_amount_is_not_mended(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "mended"),
+    ("line", "repaired"),
     [
         ('01/03/2025,"Jones, Z",INV-099","1.00', False),
         ('01/03/2025,"Jones, Z",INV-099",1.00', True),
@@ -123,16 +123,16 @@ def test_a_quote_within_an_amount_is_not_mended(path: Path) -> None:
     ],
 )
 def test_a_quote_too_many_is_left_out_only_of_a_cell_that_can_have_none(
-    path: Path, line: str, *, mended: bool
+    path: Path, line: str, *, repaired: bool
 ) -> None:
     rows = [f'{day:02d}/02/2025,"Jones, {chr(64 + day)}",INV-{day:03d},{day}.50' for day in range(1, 29)]
     with read(path, "\n".join(["Date,Vendor,Number,Net", *rows, line, *rows])) as reading:
-        found = cells(reading)
-        assert len(found) == 56 + mended
-        assert [rejected.record for rejected in reading.rejected] == ([] if mended else [30])
-        if mended:
-            assert found[28] == ["01/03/2025", "Jones, Z", "INV-099", "1.00"]
-            assert reading.mended == [(30, "a quote mark too many was left out")]
+        accepted = cells(reading)
+        assert len(accepted) == 56 + repaired
+        assert [rejected.record for rejected in reading.rejected] == ([] if repaired else [30])
+        if repaired:
+            assert accepted[28] == ["01/03/2025", "Jones, Z", "INV-099", "1.00"]
+            assert reading.repaired == [(30, "a quote mark too many was left out")]
 
 
 def test_a_missing_closing_quote_costs_one_record(path: Path) -> None:
@@ -202,7 +202,7 @@ def test_quotes_that_are_apostrophes_are_found_where_few_cells_need_them(path: P
 
 def test_counts_that_do_not_add_up_stop_the_reading() -> None:
     with pytest.raises(IntegrityError, match="3 records, 3 lines and 30 bytes"):
-        Counts(accepted=3, lines=3, bytes=30).verify(records=3, lines=4, size=30)
+        RecordCounts(accepted=3, lines=3, bytes=30).verify(records=3, lines=4, size=30)
 
 
 def test_the_edit_list_is_rfc_4180_and_json_lines(path: Path) -> None:

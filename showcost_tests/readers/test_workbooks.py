@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    Lines = Sequence[Sequence[object]]
+    BlockLines = Sequence[Sequence[object]]
 
 HEADER = ["Date", "Vendor", "Net"]
 MARCH = [HEADER, *([dt.date(2025, 3, day), f"Vendor {day}", day * 1.5] for day in range(1, 9))]
@@ -25,7 +25,7 @@ APRIL = [
 LOOKUP = [["Code", "Meaning"], ["a", "grip"], ["b", "camera"]]
 
 
-def workbook(path: Path, sheets: Mapping[str, Lines], hidden: str = "") -> Path:
+def workbook(path: Path, sheets: Mapping[str, BlockLines], hidden: str = "") -> Path:
     book = openpyxl.Workbook()
     book.remove(book.worksheets[0])
     for name, lines in sheets.items():
@@ -67,7 +67,7 @@ def test_the_sheet_that_the_feed_states_is_read_and_no_other(path: Path) -> None
         assert rows(reading) == [["a", "grip"], ["b", "camera"]]
         assert len(reading.rejected) == 0
     with read_delivery(path, format="xlsx", hints=Hints(sheet="May")) as reading:
-        assert [one.detail for one in reading.rejected] == [
+        assert [rejected.detail for rejected in reading.rejected] == [
             "the workbook has no sheet of the name that the feed states"
         ]
 
@@ -105,7 +105,7 @@ def test_the_sheet_with_the_columns_of_the_feed_is_the_table_though_another_is_f
 
 
 @pytest.mark.parametrize("lines", [[["Spend over 25,000"], [None, "March 2025"]], [["as agreed"]]])
-def test_a_sheet_of_text_is_kept_with_the_footer(path: Path, lines: Lines) -> None:
+def test_a_sheet_of_text_is_kept_with_the_footer(path: Path, lines: BlockLines) -> None:
     with read_delivery(workbook(path, {"Cover": lines, "March": MARCH}), format="xlsx") as reading:
         assert len(rows(reading)) == 8
         assert len(reading.rejected) == 0

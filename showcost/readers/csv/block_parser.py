@@ -1,11 +1,10 @@
-"""The fast lane: whole blocks of well-formed lines to Arrow arrays, without a Python object per cell.
+"""Block parser: whole blocks of well-formed lines to Arrow arrays, without a Python object per cell.
 
-A line is taken here only when it is beyond doubt a row by itself: an even number of quotes, each at the
-edge of a cell or doubled, exactly the right number of delimiters, no NUL, no carriage return but in its
-line end, not blank, not the header again. Every other line is an exception, for the careful lane,
-but for whole records of another width (`Lines.widths`), which the table may reject for that. What is left
-out of a line is exactly its delimiters, its quotes and its line end, and that is checked for every
-line (the byte law).
+It takes a line only when the line is certainly a row by itself: an even number of quotes, each at the edge of
+a cell or doubled, exactly the right number of delimiters, no NUL, no carriage return except in its line end,
+not blank, not a repeated header. Every other line is left to the record parser, except complete records of
+another width (`BlockLines.widths`), which the table may reject at once. The bytes left out of a line are
+exactly its delimiters, quotes and line end; this is checked for every line (the byte law).
 """
 
 from __future__ import annotations
@@ -32,23 +31,23 @@ if TYPE_CHECKING:
     Bytes = NDArray[np.uint8]
 
 MOST_TITLES: Final = 8
-"""Lines above a header that occurs again that may be titles of it."""
+"""Lines above a repeated header that may be its titles."""
 
 _STAND_IN: Final = b"\x1f"
 _MOST_QUOTES: Final = 4
-"""Quotes of a cell of a header, on average."""
+"""Quotes per header cell, on average."""
 _NUL: Final = 0
 _CR: Final = 13
 _LF: Final = 10
 
 
 @dataclass(frozen=True)
-class Lines:
+class BlockLines:
     """The physical lines of a block, and the rows among them as Arrow arrays.
 
-    `sound` tells the lines that are rows. `widths` is the number of cells of the lines that are whole
-    records of another width, and 0 for all others. `plain` and `place` are the lengths of the lines in the
-    plain bytes and in the delivery. `raw` and `cells` are those of the sound lines, in their order.
+    `sound` marks the lines that are rows. `widths` is the number of cells of complete records of another
+    width, and 0 for all other lines. `plain` and `place` are the lengths of the lines in the plain bytes
+    and in the delivery. `raw` and `cells` are those of the sound lines, in their order.
     """
 
     sound: Flags
@@ -76,7 +75,7 @@ class _Marks:
     """The marks in the text of a block: delimiters, quotes, carriage returns, line feeds and NULs.
 
     `places` are their offsets, `kinds` the bytes. `starts` and `ends` are the offsets of the lines, `feeds`
-    the index of the line feed of each, `first` that of its first mark. `returned` tells the lines that end
+    the index of the line feed of each, `first` that of its first mark. `returned` marks the lines that end
     with CR LF.
     """
 
@@ -89,13 +88,13 @@ class _Marks:
     returned: Flags
 
 
-class FastLane:
-    """Analyses and builds the blocks of one delivery."""
+class BlockParser:
+    """Parses the blocks of one delivery."""
 
     def __init__(self, grammar: Grammar, width: int, encoding: str, *, wide: bool, longest: int) -> None:
-        """Prepare for a dialect; `usable` is False when it is not one for this lane.
+        """Prepare for a dialect; `usable` is False when the dialect needs the record parser.
 
-        `longest` is the number of bytes beyond which a line is no row.
+        A line of more than `longest` bytes is not a row.
         """
         self._width, self._encoding, self._wide, self._longest = width, encoding, wide, longest
         delimiter = grammar.delimiter.decode(encoding).encode()
@@ -114,13 +113,12 @@ class FastLane:
         self._may_open = _table(b"\n" + delimiter + quote)
         self._may_close = _table(b"\r\n" + delimiter + quote)
 
-    def analyse(self, block: bytes, headers: tuple[bytes, ...]) -> Lines | None:
+    def parse(self, block: bytes, headers: tuple[bytes, ...]) -> BlockLines | None:
         """Find the lines of a block that ends with a line end, and build those that are rows.
 
         Returns None for a block that cannot be decoded. Where a carriage return alone ends a line, the block
-        must have no other line ends. `headers` are the header lines of the file (UTF-8), which are no rows
-        when they occur again. Raises IntegrityError when the bytes of a line are not those of its cells and
-        what is between them.
+        must have no other line ends. `headers` are the header lines of the file (UTF-8), which are not rows
+        when repeated. Raises IntegrityError when the bytes of a line differ from its cells and marks.
         """
         text = self._utf8(block)
         if text is None or (self.line_end == b"\r" and b"\n" in text):
@@ -150,17 +148,17 @@ class FastLane:
             around -= _per_line(doubled, marks.first)
             inner = np.sort(np.concatenate((inner, doubled)))
         cells = self._cells(text, marks, sound, inner, around, is_mark)
-        return Lines(sound, widths, plain, place, _bodies(full, ends, marks.returned, sound), cells)
+        return BlockLines(sound, widths, plain, place, _bodies(full, ends, marks.returned, sound), cells)
 
     def _shortened(self, text: bytes) -> bytes:
-        """Return a text with a delimiter of one byte, which takes the place of a longer one."""
+        """Return a text with a one-byte delimiter in place of a longer one."""
         return text.replace(self._long, _STAND_IN) if self._long else text
 
     def _ends(self, full: bytes, marks: _Marks, inner: Ints, whole: Flags) -> Ints:
         """Return the ends of the lines in the text before it was shortened.
 
-        Lines with a stand-in within quotes are no whole records. Raises IntegrityError when a line was not
-        shortened by just its delimiters.
+        Lines with a stand-in within quotes are not complete records. Raises IntegrityError when a line was
+        shortened by more or less than its delimiters.
         """
         if not self._long:
             return marks.ends
@@ -175,12 +173,12 @@ class FastLane:
         return ends
 
     def _is_mark(self, text: bytes, data: Bytes) -> Flags:
-        found: Flags = data == self._delimiter
-        other = np.empty_like(found)
+        flags: Flags = data == self._delimiter
+        other = np.empty_like(flags)
         for byte in {_LF, *(byte for byte in (self._quote, _CR, _NUL) if byte in text)} - {self._delimiter}:
             np.equal(data, byte, out=other)
-            found |= other
-        return found
+            flags |= other
+        return flags
 
     def _utf8(self, block: bytes) -> bytes | None:
         if block.isascii():
@@ -192,7 +190,7 @@ class FastLane:
         return block if self._encoding == "utf-8" else text.encode()
 
     def _quoting(self, data: Bytes, marks: _Marks, whole: Flags) -> tuple[Ints, Ints, Ints]:
-        """Tell what is within quotes, line by line; lines with quotes out of place are no whole records.
+        """Find quoted text line by line; lines with misplaced quotes are not complete records.
 
         Returns the number of quotes of each line, the indexes of the other marks within quotes, and those
         of the quotes that are the second of two.
@@ -208,7 +206,7 @@ class FastLane:
             whole &= ~odd
             opening ^= np.repeat(before_line % 2 == 1, count)
         position = marks.places[places]
-        # The first byte of the block stands after its last one, a line feed, and so at the start of a line.
+        # The byte before the first wraps around to the last one, a line feed: the start of a line.
         edge = np.where(opening, self._may_open[data[position - 1]], self._may_close[data[position + 1]])
         if not edge.all():
             whole[np.searchsorted(before_line, np.flatnonzero(~edge), side="right") - 1] = False
@@ -231,14 +229,14 @@ class FastLane:
             whole[np.searchsorted(marks.feeds, np.flatnonzero(returns))] = False
 
     def _refuse_escapes(self, data: Bytes, text: bytes, marks: _Marks, whole: Flags) -> None:
-        """Refuse lines with an escape character, which may take the sense of a mark, or of the line end."""
+        """Refuse lines with an escape character, which may escape a mark or the line end."""
         if self._escape_bytes and self._escape_bytes in text:
             whole[
                 np.searchsorted(marks.ends, np.flatnonzero(data == self._escape_bytes[0]), side="right")
             ] = False
 
     def _refuse_blank(self, data: Bytes, text: bytes, marks: _Marks, whole: Flags) -> list[int]:
-        """Refuse blank records, which are counted apart; return them."""
+        """Refuse blank records, which are counted separately; return them."""
         blank = []
         for line in np.flatnonzero(whole & self._blank_start[data[marks.starts]]).tolist():
             if not text[marks.starts[line] : marks.ends[line]].translate(None, self._blanks):
@@ -247,7 +245,7 @@ class FastLane:
         return blank
 
     def _refuse_names_below(self, blank: list[int], text: bytes, marks: _Marks, sound: Flags) -> None:
-        """Refuse what follows a blank record: titles may be there, and below them the names of a table.
+        """Refuse the lines after a blank record: they may be titles above the header of another table.
 
         The block before may have ended with a blank record.
         """
@@ -263,7 +261,7 @@ class FastLane:
     def _refuse_headers(
         self, data: Bytes, text: bytes, marks: _Marks, sound: Flags, headers: tuple[bytes, ...]
     ) -> None:
-        """Refuse the header lines of the file when they occur again, and lines that may be titles of one."""
+        """Refuse repeated header lines of the file, and lines that may be their titles."""
         starts, ends = marks.starts, marks.ends
         again: list[int] = []
         for header in filter(None, map(self._unquoted, headers)):
@@ -287,12 +285,12 @@ class FastLane:
                 line -= 1
 
     def _unquoted(self, line: bytes) -> bytes:
-        """Return a line without its quotes: a header may be written with others when it occurs again."""
+        """Return a line without its quotes: a repeated header may be quoted differently."""
         return line.replace(self._quote_bytes, b"") if self._quote_bytes else line
 
     @cached_property
     def _title(self) -> re.Pattern[bytes]:
-        """What a line that may have its first cell alone looks like; its quotes need not be in order."""
+        """The pattern of a line that may have its first cell alone; its quotes need not be in order."""
         mark, quote = re.escape(self._delimiter_bytes), re.escape(self._quote_bytes)
         blank = rb"[\s" + mark + quote + rb"]*+"
         if not quote:
@@ -301,7 +299,7 @@ class FastLane:
         return re.compile(rb"(?:" + quoted + rb"|(?!" + quote + rb")[^" + mark + rb"]*+)" + blank)
 
     def _may_be_title(self, line: bytes) -> bool:
-        """Tell whether a line may be blank, or have no text but in its first cell, however many it has."""
+        """Return whether a line may be blank, or have text in its first cell only."""
         return self._title.fullmatch(line) is not None
 
     def _lengths(self, text: bytes, ends: Ints, *, transcoded: bool) -> tuple[Ints, Ints]:
@@ -319,10 +317,10 @@ class FastLane:
     def _cells(
         self, text: bytes, marks: _Marks, sound: Flags, inner: Ints, around: Ints, is_mark: Flags
     ) -> pa.ListArray:
-        """Return the cells of the sound lines; `around` is the number of marks of each line that are no text.
+        """Return the cells of the sound lines; `around` is the number of structural marks of each line.
 
         `inner` are the indexes of the marks that are text: those within quotes, and the second one of each
-        doubled quote. `is_mark` is used up.
+        doubled quote. `is_mark` is overwritten.
         """
         size = marks.ends - marks.starts
         keep = np.logical_not(is_mark, out=is_mark)
@@ -349,7 +347,7 @@ class FastLane:
 
     @staticmethod
     def _structural(marks: _Marks, sound: Flags, inner: Ints, keep: Flags) -> Flags:
-        """Tell which marks of the sound lines are no text; what is in other lines is not to be kept."""
+        """Return the structural marks of the sound lines; the text of other lines is dropped."""
         structural = np.ones(len(marks.places), np.bool_)
         structural[inner] = False
         edges = np.flatnonzero(np.diff(sound.astype(np.int8), prepend=1, append=1)).tolist()
@@ -359,10 +357,10 @@ class FastLane:
         return structural
 
     def _check(self, size: Ints, around: Ints, ends: Ints, kept: int) -> None:
-        """Hold every line to the byte law."""
+        """Check the byte law for every line."""
         if len(ends) != len(size) * self._width or (len(ends) and ends[-1] != kept):
             raise IntegrityError(
-                "the fast lane lost count of the cells of a block: nothing was taken from it"
+                "the block parser lost count of the cells of a block: nothing was taken from it"
             )
         text = np.diff(ends[self._width - 1 :: self._width], prepend=0)
         if not np.array_equal(text + around, size) or bool((ends[1:] < ends[:-1]).any()):
@@ -392,10 +390,10 @@ def _table(members: bytes) -> Flags:
 
 
 def stretches(starts: Ints, sizes: Ints) -> Ints:
-    """Return the indexes that lie in stretches of some starts and sizes, one after the other."""
+    """Return the indexes in ranges of some starts and sizes, one range after the other."""
     offsets = np.cumsum(sizes) - sizes
-    found: Ints = np.arange(sizes.sum()) + np.repeat(starts - offsets, sizes)
-    return found
+    indexes: Ints = np.arange(sizes.sum()) + np.repeat(starts - offsets, sizes)
+    return indexes
 
 
 def _per_line(indexes: Ints, first: Ints) -> Ints:
@@ -406,15 +404,15 @@ def _per_line(indexes: Ints, first: Ints) -> Ints:
 
 
 def _only(text: bytes, keep: Flags) -> pa.Buffer:
-    """Return the bytes of the text that are to be kept."""
+    """Return the kept bytes of the text."""
     data = pa.Array.from_buffers(pa.uint8(), len(text), [None, pa.py_buffer(text)])
     return data.filter(_flags(keep)).buffers()[1]
 
 
 def _flags(flags: Flags) -> pa.BooleanArray:
-    """Return flags as Arrow sees them."""
-    held = pa.py_buffer(np.packbits(flags, bitorder="little"))
-    return pa.Array.from_buffers(pa.bool_(), len(flags), [None, held])
+    """Return flags as an Arrow array."""
+    bits = pa.py_buffer(np.packbits(flags, bitorder="little"))
+    return pa.Array.from_buffers(pa.bool_(), len(flags), [None, bits])
 
 
 def _bodies(text: bytes, ends: Ints, returned: Flags, sound: Flags) -> pa.StringArray:
@@ -432,15 +430,15 @@ def _bodies(text: bytes, ends: Ints, returned: Flags, sound: Flags) -> pa.String
 
 
 def whole_numbers(numbers: Ints) -> pa.Int64Array:
-    """Return whole numbers as Arrow sees them; `pa.array` would import pandas for it."""
-    held = pa.py_buffer(np.ascontiguousarray(numbers))
-    return pa.Array.from_buffers(pa.int64(), len(numbers), [None, held])
+    """Return whole numbers as an Arrow array; `pa.array` would import pandas for it."""
+    buffer = pa.py_buffer(np.ascontiguousarray(numbers))
+    return pa.Array.from_buffers(pa.int64(), len(numbers), [None, buffer])
 
 
 def plain_numbers(numbers: pa.Int64Array | pa.Int32Array) -> Ints:
-    """Return whole numbers, none of them null, as numpy sees them; `to_numpy` would import pandas for it."""
-    held = np.frombuffer(numbers.buffers()[1], f"i{numbers.type.byte_width}")
-    return held[numbers.offset : numbers.offset + len(numbers)]
+    """Return whole numbers without nulls as a numpy array; `to_numpy` would import pandas for it."""
+    values = np.frombuffer(numbers.buffers()[1], f"i{numbers.type.byte_width}")
+    return values[numbers.offset : numbers.offset + len(numbers)]
 
 
 def offsets(ends: Ints) -> pa.Buffer:

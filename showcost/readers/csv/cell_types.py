@@ -1,6 +1,6 @@
-"""What a cell looks like: number, date, time, blank, word. Only for telling tables from prose.
+"""Types of cells by appearance: number, date, time, blank, text. Only to tell tables from prose.
 
-The values of a delivery are never decided here: that is the business of `showcost.values`.
+The values of a delivery are parsed in `showcost.values`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Final
 
 NUMBER, DATE, TIME, BLANK, TEXT = "n", "d", "t", "", "x"
 _LONGEST: Final = 100
-"""Characters: a longer cell is text whatever it looks like."""
+"""Characters: a longer cell is always text."""
 TYPED: Final = frozenset((NUMBER, DATE, TIME))
 
 _NUMBER: Final = re.compile(
@@ -30,20 +30,20 @@ _DATE: Final = re.compile(
 )
 _TIME: Final = re.compile(r"\d{1,2}:\d\d(?::\d\d(?:\.\d+)?)?(?:\s?[ap]m)?", re.IGNORECASE)
 _WORD: Final = re.compile(r"(?!'[^']*$)[\w£$€%&@#+*./:()'\u2019\-]+(?:,? [\w£$€%&@#+*./:()'\u2019\-]+)*")
-"""An apostrophe in front and none behind it is half of a quotation, the other half of which is elsewhere."""
+"""A leading apostrophe without a second one is half of a quotation that ends elsewhere."""
 _PLACEHOLDER: Final = frozenset(("n/a", "na", "none", "null", "nil", "tbc", "tba", "-", "--", "?", "nan"))
 
 
-def shape(text: str) -> str:
-    """Return the shape of a cell: one of the five letters above."""
+def cell_type(text: str) -> str:
+    """Return the type of a cell: one of the five letters above."""
     text = text.strip()
     if not text:
         return BLANK
-    return _shape_of(text) if len(text) <= _LONGEST else TEXT
+    return _type_of(text) if len(text) <= _LONGEST else TEXT
 
 
 @lru_cache(2**14)
-def _shape_of(text: str) -> str:
+def _type_of(text: str) -> str:
     if text[0].isalpha() and not _DATE.fullmatch(text) and not _NUMBER.fullmatch(text):
         return TEXT
     if _NUMBER.fullmatch(text):
@@ -53,12 +53,12 @@ def _shape_of(text: str) -> str:
     return TIME if _TIME.fullmatch(text) else TEXT
 
 
-def tidy(text: str) -> bool:
-    """Tell whether a cell is of a kind that tables have: a value, or words without odd marks."""
+def is_tidy(text: str) -> bool:
+    """Return whether a cell is typical of tables: a value, or words without odd marks."""
     text = text.strip()
-    return not text or shape(text) != TEXT or _WORD.fullmatch(text) is not None
+    return not text or cell_type(text) != TEXT or _WORD.fullmatch(text) is not None
 
 
-def placeholder(text: str) -> bool:
-    """Tell whether a cell says that there is no value."""
+def is_placeholder(text: str) -> bool:
+    """Return whether a cell states that there is no value."""
     return text.strip().lower() in _PLACEHOLDER

@@ -1,7 +1,7 @@
-"""Finding delimiter, quote, escape and line ends from a sample of the bytes.
+"""Detection of delimiter, quote, escape and line ends from a sample of the bytes.
 
-Candidates are proposed from what occurs, each is tried with the real grammar, and the one under which the
-sample looks most like one table wins. Headers and widths are the business of `layout`.
+Candidates are proposed from the characters that occur, each is tried with the real grammar, and the one under
+which the sample looks most like one table wins. Headers and widths are found in `layout`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from showcost.readers.csv.cell_types import TEXT, TYPED, shape, tidy
+from showcost.readers.csv.cell_types import TEXT, TYPED, cell_type, is_tidy
 from showcost.readers.csv.grammar import Grammar, Parsed
 
 if TYPE_CHECKING:
@@ -81,13 +81,13 @@ _OTHER_PREFERENCE: Final = 0.9
 _MOST_RECORDS: Final = 400
 _CONFIDENT: Final = 0.1
 _DOUBTFUL: Final = 0.2
-"""Below it, text with commas in it scores too, but hardly any table."""
+"""Text with commas scores below it, and hardly any table does."""
 _NEARLY_ALL: Final = 0.8
 
 
 @dataclass(frozen=True)
 class Form:
-    """How the records are written; `confidence` is a whole percentage."""
+    """The form of the records; `confidence` is a whole percentage."""
 
     delimiter: str
     quote: str
@@ -99,7 +99,7 @@ class Form:
 
 
 def detect_form(pieces: Sequence[bytes], encoding: str, hints: Hints) -> Form:
-    """Find the form of a file from pieces of it that each begin at the start of a line."""
+    """Detect the form of a file from pieces that each begin at the start of a line."""
     sample = b"\n".join(pieces)
     kinds, lone_cr = _newlines(pieces)
     text = sample.decode(encoding, "replace")
@@ -120,7 +120,7 @@ def detect_form(pieces: Sequence[bytes], encoding: str, hints: Hints) -> Form:
                 scored.append((score, delimiter, quote, escape))
     scored.sort(key=lambda entry: -entry[0])
     best, delimiter, quote, escape = scored[0]
-    rival = next((s for s, d, _, _ in scored if d != delimiter), 0.0)
+    runner_up = next((s for s, d, _, _ in scored if d != delimiter), 0.0)
     notes: list[str] = []
     if hints.delimiter is None and best < _DOUBTFUL:
         grammar = Grammar(delimiter, quote, escape, encoding=encoding, lone_cr=lone_cr)
@@ -128,7 +128,7 @@ def detect_form(pieces: Sequence[bytes], encoding: str, hints: Hints) -> Form:
             delimiter = ""
             notes.append("no delimiter was found: every line is one cell")
     confidence = (
-        100 if hints.delimiter is not None else max(1, min(99, round(100 * best / (best + rival or 1))))
+        100 if hints.delimiter is not None else max(1, min(99, round(100 * best / (best + runner_up or 1))))
     )
     return Form(delimiter, quote, escape, lone_cr, kinds, confidence, tuple(notes))
 
@@ -151,23 +151,23 @@ _CLOSING: Final = r"(?<!^){q}(?=[^\w\s{q}]|\s|$)"
 
 
 def _quotes(text: str) -> list[str]:
-    """Propose quote characters: those that stand in pairs at the edges of cells."""
-    found: list[tuple[int, str]] = []
+    """Propose quote characters: those that occur in pairs at the edges of cells."""
+    counts: list[tuple[int, str]] = []
     for mark in ('"', "'"):
         if mark not in text:
             continue
         opened = len(re.findall(_OPENING.format(q=mark), text, re.MULTILINE))
         closed = len(re.findall(_CLOSING.format(q=mark), text, re.MULTILINE))
         if opened and closed:
-            found.append((min(opened, closed), mark))
-    if not found:
+            counts.append((min(opened, closed), mark))
+    if not counts:
         return ['"']
-    marks = [mark for _, mark in found]
+    marks = [mark for _, mark in counts]
     return marks if '"' in marks else [*marks, '"']
 
 
 def _delimiters(text: str, quotes: Iterable[str]) -> list[str]:
-    """Propose delimiters: single characters that occur, longer ones that stand in most lines."""
+    """Propose delimiters: single characters that occur, longer ones that occur in most lines."""
     lines = [line for line in text.splitlines() if line.strip()][:_MOST_RECORDS]
     half = max(1, len(lines) // 2)
     proposed = [mark for mark in _SINGLE if mark in text]
@@ -191,7 +191,7 @@ def _delimiters(text: str, quotes: Iterable[str]) -> list[str]:
 
 
 def _always_whole(mark: str, text: str) -> bool:
-    """Tell whether the characters of a longer delimiter hardly ever occur apart from it."""
+    """Return whether the characters of a longer delimiter hardly ever occur apart from it."""
     rest = text.replace(mark, "")
     return all(rest.count(char) * 10 <= text.count(mark) for char in set(mark) if not char.isspace())
 
@@ -227,7 +227,7 @@ def _with_content(parsed: Iterable[Parsed]) -> list[Parsed]:
 
 
 def _score(parsed: Sequence[Parsed], encoding: str) -> float:
-    """Say how much the records look like one table of several columns, from 0 to 1."""
+    """Score how much the records look like one table of several columns, from 0 to 1."""
     rows = _with_content(parsed)
     widths = Counter(len(p.cells) for p in rows if not p.problem)
     wide = {width: count for width, count in widths.items() if width > 1}
@@ -240,7 +240,7 @@ def _score(parsed: Sequence[Parsed], encoding: str) -> float:
     steadiness = 1 - runs / (2 * len(rows))
     stray = sum(p.stray for p in fitting) / len(fitting)
     cells = [cell.decode(encoding, "replace") for p in fitting[:_MOST_RECORDS] for cell in p.cells]
-    neat = sum(map(tidy, cells)) / len(cells)
+    neat = sum(map(is_tidy, cells)) / len(cells)
     filled = sum(1 for cell in cells if cell.strip()) / len(cells)
     return (
         share
@@ -255,22 +255,22 @@ def _score(parsed: Sequence[Parsed], encoding: str) -> float:
 
 
 def _is_prose(parsed: Sequence[Parsed]) -> bool:
-    """Tell whether no number of cells is that of most records: commas of sentences, not of columns."""
+    """Return whether most records differ in width: commas of sentences, not of columns."""
     widths = Counter(len(p.cells) for p in _with_content(parsed))
     return not widths or max(widths.values()) * 2 <= widths.total()
 
 
 def _divides_values(parsed: Sequence[Parsed], delimiter: str, encoding: str) -> bool:
-    """Tell whether what may as well stand in words, dates and times divides nearly all lines into columns.
+    """Return whether a mark that also occurs in words, dates and times divides nearly all lines into columns.
 
-    One of them has values at least, the lines as a whole are none, and but for space the first line is
+    At least one column has values, whole lines are not values, and except for a space the first line is
     divided too: `Ref` above `AB-0001` names a column of references.
     """
     rows = [tuple(cell.decode(encoding, "replace") for cell in p.cells) for p in _with_content(parsed)]
     width, count = Counter(map(len, rows)).most_common(1)[0] if rows else (0, 0)
     body = [row for row in rows if len(row) == width][1:]
-    whole = sum(shape(delimiter.join(row)) in TYPED for row in body)
-    values = (sum(shape(row[column]) in TYPED for row in body) for column in range(width))
+    whole = sum(cell_type(delimiter.join(row)) in TYPED for row in body)
+    values = (sum(cell_type(row[column]) in TYPED for row in body) for column in range(width))
     return (
         width > 1
         and (delimiter == " " or len(rows[0]) == width)
@@ -281,16 +281,16 @@ def _divides_values(parsed: Sequence[Parsed], delimiter: str, encoding: str) -> 
 
 
 def _columns_agree(fitting: Sequence[Parsed], width: int, encoding: str) -> float:
-    """Return the mean share of the commonest shape among the filled cells of a column."""
+    """Return the mean share of the commonest type among the filled cells of a column."""
     body = fitting[1 : _MOST_RECORDS + 1] or fitting
     total = 0.0
     for column in range(width):
-        shapes = Counter(shape(p.cells[column].decode(encoding, "replace")) for p in body)
-        shapes.pop("", None)
-        filled = sum(shapes.values())
+        types = Counter(cell_type(p.cells[column].decode(encoding, "replace")) for p in body)
+        types.pop("", None)
+        filled = sum(types.values())
         if not filled:
             total += 0.5
             continue
-        kind, count = shapes.most_common(1)[0]
+        kind, count = types.most_common(1)[0]
         total += (0.9 if kind == TEXT else 1.0) * count / filled
     return total / width

@@ -1,7 +1,7 @@
-"""The grammar of one dialect: from a position in the bytes to the record that begins there.
+"""The grammar of one dialect: parses the record at a position in the bytes.
 
-Knows delimiters, quotes, escapes and line ends, and nothing of headers, widths or files. Works on bytes
-of an encoding in which ASCII characters stand for themselves (UTF-8, Windows-1252, Latin-1).
+It knows delimiters, quotes, escapes and line ends, but no headers, widths or files. It works on bytes of an
+encoding that includes ASCII unchanged (UTF-8, Windows-1252, Latin-1).
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ UNCLOSED: Final = "a quote that is opened is not closed"
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """One record: where it ends (line end included), its cells, and what is odd about it.
+    """One record: its end (line end included), its cells, and its oddities.
 
-    `body_end` is where the line end begins. `problem` is empty for a well-formed record; then `cells`
+    `body_end` is the start of the line end. `problem` is empty for a well-formed record; then `cells`
     holds the text of each cell. A malformed one ends with its first line and has no cells; `reach` is
-    then how far the quote that spoils it would go and `before` the number of cells before it. `stray` says
-    that an unquoted cell has a quote in it, `quoted` that some cell is quoted.
+    then the end of the text within the broken quote and `before` the number of cells before it. `stray` means
+    that an unquoted cell contains a quote, `quoted` that some cell is quoted.
     """
 
     end: int
@@ -45,7 +45,7 @@ class Parsed:
 class Grammar:
     """The compiled form of delimiter, quote, escape and line ends.
 
-    `lone_cr` says whether a carriage return without a line feed ends a record.
+    With `lone_cr`, a carriage return without a line feed ends a record.
     """
 
     def __init__(self, delimiter: str, quote: str, escape: str, *, encoding: str, lone_cr: bool) -> None:
@@ -84,7 +84,7 @@ class Grammar:
 
     @staticmethod
     def _class(alternatives: bytes) -> bytes:
-        """Turn alternatives of one byte each into the inside of a character class."""
+        """Turn one-byte alternatives into the inside of a character class."""
         return alternatives.replace(b"\\|", b"\0").replace(b"|", b"").replace(b"\0", b"\\|")
 
     def _plain_text(self) -> bytes:
@@ -102,7 +102,7 @@ class Grammar:
         return run + rb"(?:" + re.escape(self.escape) + rb"(?:\r\n|.)" + run + rb")*"
 
     def _compile_decoders(self) -> tuple[Callable[[bytes], bytes], Callable[[bytes], bytes] | None]:
-        """Return the functions that take a quoted and an unquoted cell to its text."""
+        """Return the functions that decode a quoted and an unquoted cell."""
         quote, escape = self.quote, self.escape
         if not escape:
             return (lambda text: text.replace(quote * 2, quote) if quote in text else text), None
@@ -148,7 +148,7 @@ class Grammar:
         return Parsed(end, body_end, (), BAD_CLOSE, reach=closing, before=len(cells))
 
     def line(self, data: bytes, start: int) -> tuple[int, int]:
-        """Return where the physical line at `start` ends, with and without its line end."""
+        """Return the end of the physical line at `start`, with and without its line end."""
         if self.lone_cr:
             match = self._line_end.search(data, start)
             return (match.end(), match.start()) if match else (len(data), len(data))
@@ -162,7 +162,7 @@ class Grammar:
         return count_lines(parts, lone_cr=self.lone_cr)
 
     def blanks_before_quote(self, cells: tuple[bytes, ...]) -> bool:
-        """Tell whether an unquoted cell begins with blanks and a quote: its quotes cannot be trusted."""
+        """Return whether an unquoted cell begins with blanks and a quote: its quotes cannot be trusted."""
         pattern = self._blanks_and_quote
         return pattern is not None and any(pattern.match(cell) for cell in cells)
 

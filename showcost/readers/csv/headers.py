@@ -1,7 +1,6 @@
-"""What the lines around the names of columns are: names, units, rulers, numbers of the columns.
+"""Kinds of lines around column names: names, units, rulers, numbers of the columns.
 
-Each line is judged by its own cells and by what the columns below it hold; where it stands is the business
-of `layout`.
+A line is classified by its own cells and by the columns below it; its position is considered in `layout`.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from showcost.readers.csv.cell_types import DATE, NUMBER, TEXT, TYPED, placeholder, shape
+from showcost.readers.csv.cell_types import DATE, NUMBER, TEXT, TYPED, cell_type, is_placeholder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,10 +30,10 @@ _LEAST_COUNTED: Final = 4
 
 
 @dataclass(frozen=True)
-class Column:
-    """What the cells of a column are: `kind` of nearly all filled ones, `dense` when most are filled.
+class ColumnProfile:
+    """The cells of a column: `kind` is the type of nearly all filled ones, `dense` when most are filled.
 
-    `years` says that most of them could be years, `counted` that there are rows that count through it.
+    With `years`, most of them could be years; with `counted`, some rows count through the column.
     """
 
     kind: str = TEXT
@@ -44,33 +43,33 @@ class Column:
 
 
 def is_year(cell: str) -> bool:
-    """Tell whether a cell can be a year of our time."""
+    """Return whether a cell can be a year from 1900 to 2099."""
     return _YEAR.fullmatch(cell) is not None
 
 
 def is_words(row: Sequence[str]) -> bool:
-    """Tell whether the row is made of words, as names of columns are."""
+    """Return whether the row consists of words, as column names do."""
     filled = [cell for cell in row if cell.strip()]
-    words = sum(shape(cell) == TEXT and not placeholder(cell) for cell in filled)
+    words = sum(cell_type(cell) == TEXT and not is_placeholder(cell) for cell in filled)
     return bool(filled) and words * 5 >= len(filled) * 4 and not is_ruler(row)
 
 
-def is_names(row: Sequence[str], columns: Sequence[Column]) -> bool:
-    """Tell whether the row can name columns: by words, or by years, dates or a count over other values."""
+def is_names(row: Sequence[str], columns: Sequence[ColumnProfile]) -> bool:
+    """Return whether the row can name columns: by words, or by years, dates or a count over other values."""
     return is_words(row) or _is_series(row, columns)
 
 
-def _is_series(row: Sequence[str], columns: Sequence[Column]) -> bool:
-    """Tell whether all values of the row are years that rise or fall, dates, or a count; none stands first.
+def _is_series(row: Sequence[str], columns: Sequence[ColumnProfile]) -> bool:
+    """Return whether all values of the row are rising or falling years, dates, or a count; none is first.
 
     A row of a table may have such values too, but not where the other rows have values of another kind, or
     none of them counts.
     """
     over = [(cell.strip(), column) for cell, column in zip(row, columns, strict=False) if cell.strip()]
-    values = [(cell, column) for cell, column in over if shape(cell) != TEXT]
-    if len(values) < 2 or shape(row[0]) in TYPED or any(placeholder(cell) for cell, _ in over):  # noqa: PLR2004 -- one is no series
+    values = [(cell, column) for cell, column in over if cell_type(cell) != TEXT]
+    if len(values) < 2 or cell_type(row[0]) in TYPED or any(is_placeholder(cell) for cell, _ in over):  # noqa: PLR2004 -- one is not a series
         return False
-    if all(shape(cell) == DATE and column.kind != DATE for cell, column in values):
+    if all(cell_type(cell) == DATE and column.kind != DATE for cell, column in values):
         return len({cell for cell, _ in values}) == len(values)
     if is_count(row) and not any(column.counted for _, column in values):
         return any(column.kind == NUMBER for _, column in values)
@@ -82,23 +81,23 @@ def _is_series(row: Sequence[str], columns: Sequence[Column]) -> bool:
 
 
 def is_count(row: Sequence[str]) -> bool:
-    """Tell whether the values of the row are whole numbers with one step between them: days, wavelengths."""
-    values = [cell.strip() for cell in row if shape(cell) in TYPED]
+    """Return whether the values of the row are whole numbers in equal steps: days, wavelengths."""
+    values = [cell.strip() for cell in row if cell_type(cell) in TYPED]
     if len(values) < _LEAST_COUNTED or not all(value.isdecimal() and value.isascii() for value in values):
         return False
     steps = {int(after) - int(before) for before, after in pairwise(values)}
     return len(steps) == 1 and steps != {0}
 
 
-def is_units(row: Sequence[str], columns: Sequence[Column]) -> bool:
-    """Tell whether the row has units of measurement and nothing else, but for marks that there is none.
+def is_units(row: Sequence[str], columns: Sequence[ColumnProfile]) -> bool:
+    """Return whether the row has units of measurement only, apart from placeholders.
 
-    They stand over values, or in brackets.
+    Units are above values, or in brackets.
     """
     units = [
         (cell.strip(), column)
         for cell, column in zip(row, columns, strict=False)
-        if cell.strip() and not placeholder(cell)
+        if cell.strip() and not is_placeholder(cell)
     ]
     return bool(units) and all(
         _UNIT.fullmatch(cell) and (column.kind in TYPED or cell[0] in "([") for cell, column in units
@@ -106,13 +105,13 @@ def is_units(row: Sequence[str], columns: Sequence[Column]) -> bool:
 
 
 def is_ruler(row: Sequence[str]) -> bool:
-    """Tell whether the row is a line drawn with characters."""
+    """Return whether the row is a line drawn with characters."""
     filled = [cell.strip() for cell in row if cell.strip()]
     return bool(filled) and all(map(_RULER.fullmatch, filled))
 
 
 def numbers_columns(row: Sequence[str]) -> bool:
-    """Tell whether the row counts the columns, from 0, 1, (1) or A on, without a gap."""
+    """Return whether the row numbers the columns, from 0, 1, (1) or A on, without a gap."""
     cells = [cell.strip().strip("()[]") for cell in row]
     if len(cells) < _LEAST_NUMBERS:
         return False

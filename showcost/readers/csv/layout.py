@@ -1,6 +1,6 @@
-"""Where the table is: preamble, header lines, width of its records, and what a footer looks like.
+"""Layout of the table: preamble, header lines, width of its records, and marks of a footer.
 
-Works on the cells of sample records as text. Delimiters and bytes are settled before.
+It works on the cells of sample records as text, after the dialect is known.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from showcost.config.feed import normal_header
-from showcost.readers.csv.cell_types import TEXT, TYPED, placeholder, shape
+from showcost.readers.csv.cell_types import TEXT, TYPED, cell_type, is_placeholder
 from showcost.readers.csv.headers import (
-    Column,
+    ColumnProfile,
     is_count,
     is_names,
     is_ruler,
@@ -63,10 +63,10 @@ _LEAST_NAMES: Final = 3
 class Layout:
     """The shape of the table.
 
-    `width` is the number of columns, `columns` are their names as they stand in the header; `header_sure` is
-    False when there are fewer or more names than columns, so that nobody can say which belongs to which.
+    `width` is the number of columns, `columns` are their names as in the header; `header_sure` is
+    False when there are fewer or more names than columns, so that names cannot be matched with certainty.
     `surplus` are the numbers of cells beyond the width, and `deficit` the numbers of cells below it, that
-    records of this file may have when the cells concerned are empty. `typed` is the shape of each column.
+    records of this file may have when the cells concerned are empty. `typed` is the type of each column.
     Record numbers are 1-based; `first_row` is the first record that can be a row.
     """
 
@@ -82,7 +82,7 @@ class Layout:
 
     @property
     def header_differs(self) -> bool:
-        """Whether no row can look like the header.
+        """True if the header differs from every possible row.
 
         Rows have values where it has words, or its one line has three names or more and no two alike.
         """
@@ -91,7 +91,7 @@ class Layout:
         return any(kind in TYPED for kind in self.typed) or (alone and len(set(names)) == len(names))
 
     def fit(self, cells: Sequence[bytes]) -> Sequence[bytes] | None:
-        """Return the cells of a row brought to the width of the table, or None for a ragged record."""
+        """Return the cells of a row, padded or cut to the width of the table; None for a ragged record."""
         count = len(cells)
         if count == self.width:
             return cells
@@ -107,7 +107,7 @@ class Layout:
 
 
 def is_blank(cells: Iterable[str]) -> bool:
-    """Tell whether a record has no content at all."""
+    """Return whether a record has no content at all."""
     return not any(map(str.strip, cells))
 
 
@@ -128,7 +128,7 @@ def find_layout(head: Sequence[Row], others: Sequence[Row], hints: Hints) -> Lay
     names, sure, notes = _name_columns(naming, width, body)
     usual, width = width, _table_width(body, width, names)
     surplus, deficit, more = _tolerances(body, width, names)
-    columns = [*_columns(body, usual), *([Column()] * (width - usual))][:width]
+    columns = [*_columns(body, usual), *([ColumnProfile()] * (width - usual))][:width]
     typed = tuple(column.kind for column in columns)
     return Layout(width, header, names, sure, first_row, surplus, deficit, typed, (*notes, *more))
 
@@ -145,11 +145,11 @@ def _respelled(row: Row, width: int) -> Row:
     if len(row) != 1 or width <= _PAIR:
         return row
     splits = [tuple(row[0].split(mark)) for mark in (";", "\t", "|", ",") if row[0].count(mark) == width - 1]
-    return splits[0] if len(splits) == 1 and all(shape(cell) == TEXT for cell in splits[0]) else row
+    return splits[0] if len(splits) == 1 and all(cell_type(cell) == TEXT for cell in splits[0]) else row
 
 
 def _name_columns(lines: Sequence[Row], width: int, body: Sequence[Row]) -> tuple[Row, bool, list[str]]:
-    """Return the names of the columns, whether each is sure to be over its column, and what was assumed."""
+    """Return the names of the columns, whether each surely belongs to its column, and the assumptions."""
     if not lines:
         note = "the file has no header: the columns are numbered"
         return tuple(f"col_{number}" for number in range(width)), True, [note]
@@ -185,7 +185,7 @@ def _usual_width(head: Sequence[Row], others: Sequence[Row], hints: Hints) -> in
     return max(counts.items(), key=lambda item: (item[1] * (1 if item[0] > 1 else 0.5), item[0]))[0]
 
 
-def _columns(rows: Iterable[Row], width: int, share: float = _TYPED_SHARE) -> list[Column]:
+def _columns(rows: Iterable[Row], width: int, share: float = _TYPED_SHARE) -> list[ColumnProfile]:
     counts: list[Counter[str]] = [Counter() for _ in range(width)]
     years = Counter[int]()
     total = counting = 0
@@ -194,22 +194,22 @@ def _columns(rows: Iterable[Row], width: int, share: float = _TYPED_SHARE) -> li
             total += 1
             counting += is_count(row)
             for column, cell in enumerate(row):
-                if not placeholder(cell):
-                    counts[column][shape(cell)] += 1
+                if not is_placeholder(cell):
+                    counts[column][cell_type(cell)] += 1
                     years[column] += is_year(cell.strip())
-    # One may be the line of names itself.
+    # One of them may be the header itself.
     counted = counting > 1 and counting >= _COUNTED_SHARE * total
     return [
-        _column(shapes, total, share, years=years[column], counted=counted)
-        for column, shapes in enumerate(counts)
+        _column(types, total, share, years=years[column], counted=counted)
+        for column, types in enumerate(counts)
     ]
 
 
-def _column(shapes: Counter[str], total: int, share: float, *, years: int, counted: bool) -> Column:
-    filled = sum(count for kind, count in shapes.items() if kind)
-    kind = max((k for k in shapes if k), key=lambda k: shapes[k], default=TEXT)
-    return Column(
-        kind if shapes[kind] >= share * filled else TEXT,
+def _column(types: Counter[str], total: int, share: float, *, years: int, counted: bool) -> ColumnProfile:
+    filled = sum(count for kind, count in types.items() if kind)
+    kind = max((k for k in types if k), key=lambda k: types[k], default=TEXT)
+    return ColumnProfile(
+        kind if types[kind] >= share * filled else TEXT,
         dense=filled >= _DENSE_SHARE * total,
         years=years * 2 > filled,
         counted=counted,
@@ -221,7 +221,9 @@ def count_filled(row: Row) -> int:
     return sum(1 for cell in row if cell.strip())
 
 
-def _find_header(head: Sequence[Row], width: int, columns: Sequence[Column], hints: Hints) -> tuple[int, ...]:
+def _find_header(
+    head: Sequence[Row], width: int, columns: Sequence[ColumnProfile], hints: Hints
+) -> tuple[int, ...]:
     """Return the 1-based numbers of the header lines; () when the first full record is a row."""
     if hints.header_record is not None:
         return (hints.header_record,) if 0 < hints.header_record <= len(head) else ()
@@ -261,7 +263,7 @@ def _candidates(head: Sequence[Row], width: int, hints: Hints) -> list[int]:
 
 
 def _about(row: Row, width: int) -> bool:
-    """Tell whether a row has about the width of the table."""
+    """Return whether a row has about the width of the table."""
     return len(row) == width or len(_trimmed(row)) == width or len(row) * 2 > width > 1
 
 
@@ -272,53 +274,53 @@ def _trimmed(row: Row) -> Row:
     return row[:end]
 
 
-def _has_values(row: Row, columns: Sequence[Column]) -> bool:
-    """Tell whether the row has values where the table has values."""
+def _has_values(row: Row, columns: Sequence[ColumnProfile]) -> bool:
+    """Return whether the row has values where the table has values."""
     pairs = [(cell, c) for cell, c in zip(row, columns, strict=False) if c.kind in TYPED]
     filled = [(cell, c) for cell, c in pairs if cell.strip()]
-    fitting = [(cell, c) for cell, c in filled if shape(cell) == c.kind]
+    fitting = [(cell, c) for cell, c in filled if cell_type(cell) == c.kind]
     dense = sum(c.dense for _, c in pairs)
     return len(fitting) * 2 > len(filled) and sum(c.dense for _, c in fitting) * 2 >= dense
 
 
-def _is_data(row: Row, columns: Sequence[Column]) -> bool:
+def _is_data(row: Row, columns: Sequence[ColumnProfile]) -> bool:
     return _has_values(row, columns) and not is_names(row, columns)
 
 
-def _numbers_names_below(head: Sequence[Row], index: int, columns: Sequence[Column]) -> bool:
-    """Tell whether a line counts the columns, whose names come next."""
+def _numbers_names_below(head: Sequence[Row], index: int, columns: Sequence[ColumnProfile]) -> bool:
+    """Return whether a line numbers the columns, whose names come next."""
     return numbers_columns(head[index]) and index + 1 < len(head) and is_names(head[index + 1], columns)
 
 
-def _lines_above(head: Sequence[Row], anchor: int, width: int, columns: Sequence[Column]) -> list[int]:
+def _lines_above(head: Sequence[Row], anchor: int, width: int, columns: Sequence[ColumnProfile]) -> list[int]:
     """Header lines above the fullest one: headings that it needs, to be complete or unambiguous."""
-    found: list[int] = []
+    lines: list[int] = []
     names = [cell.strip() for cell in head[anchor]]
     needed = {c for c, name in enumerate(names) if not name or names.count(name) > 1}
     index = anchor - 1
-    while index >= 0 and len(found) < _LONGEST_HEADER:
+    while index >= 0 and len(lines) < _LONGEST_HEADER:
         row = head[index]
         here = {column for column, cell in enumerate(row) if cell.strip()}
         if len(row) != width or len(here) < _PAIR or not is_names(row, columns) or not here & needed:
             break
-        found.insert(0, index)
+        lines.insert(0, index)
         index -= 1
-    return found
+    return lines
 
 
-def _lines_below(head: Sequence[Row], anchor: int, width: int, columns: Sequence[Column]) -> list[int]:
+def _lines_below(head: Sequence[Row], anchor: int, width: int, columns: Sequence[ColumnProfile]) -> list[int]:
     """Header lines below the first: words where the table has values, or where the line above is empty."""
-    found: list[int] = []
+    lines: list[int] = []
     filled = {column for column, cell in enumerate(head[anchor]) if cell.strip()}
     valued = {number for number, column in enumerate(columns) if column.kind in TYPED}
     index = anchor + 1
-    while index < len(head) and len(found) < _LONGEST_HEADER:
+    while index < len(head) and len(lines) < _LONGEST_HEADER:
         row = head[index]
-        if is_blank(row) and len(row) == width and not found and index == anchor + 1:
+        if is_blank(row) and len(row) == width and not lines and index == anchor + 1:
             index += 1
             continue
         if _names_nothing(row, columns) or (len(row) == width and is_units(row, columns)):
-            found.extend(range(anchor + 1 + len(found), index + 1))
+            lines.extend(range(anchor + 1 + len(lines), index + 1))
             index += 1
             continue
         if len(row) != width or not is_words(row) or _has_values(row, columns):
@@ -329,14 +331,14 @@ def _lines_below(head: Sequence[Row], anchor: int, width: int, columns: Sequence
         names_values = len(here & valued) > 1 and valued <= here and len(here) >= len(filled)
         if not completes and not names_values:
             break
-        found.extend(range(anchor + 1 + len(found), index + 1))
+        lines.extend(range(anchor + 1 + len(lines), index + 1))
         filled |= here
         index += 1
-    return found
+    return lines
 
 
-def _names_nothing(row: Row, columns: Sequence[Column]) -> bool:
-    """Tell whether a line below names is drawn, or counts the columns, where most have words."""
+def _names_nothing(row: Row, columns: Sequence[ColumnProfile]) -> bool:
+    """Return whether a line below names is drawn, or numbers the columns, where most have words."""
     words = sum(column.kind == TEXT for column in columns)
     return is_ruler(row) or (numbers_columns(row) and words * 2 > len(columns))
 
@@ -359,8 +361,10 @@ def _join(lines: Sequence[Row], width: int) -> Row:
     return tuple(part[0] if len(part) == 1 else " ".join(map(str.strip, part)) for part in parts)
 
 
-def _first_row(head: Sequence[Row], header: Sequence[int], hints: Hints, columns: Sequence[Column]) -> int:
-    """Return the number of the first record that can be a row; without a header, what precedes is sparse."""
+def _first_row(
+    head: Sequence[Row], header: Sequence[int], hints: Hints, columns: Sequence[ColumnProfile]
+) -> int:
+    """Return the number of the first record that can be a row; without a header, earlier lines are sparse."""
     if header:
         return header[-1] + 1
     skip = hints.skip_records or 0
@@ -377,7 +381,7 @@ def _first_row(head: Sequence[Row], header: Sequence[int], hints: Hints, columns
 def _tolerances(
     body: Sequence[Row], width: int, names: Row
 ) -> tuple[frozenset[int], frozenset[int], list[str]]:
-    """Find which other numbers of cells the records of this file have for want of content, not by error."""
+    """Find the other widths that records of this file have for lack of content, not by error."""
     counts = Counter(len(row) for row in body)
     total = sum(counts.values())
     surplus, deficit, notes = set(), set(), []
@@ -401,16 +405,16 @@ def _all_empty(body: Sequence[Row], count: int, columns: range) -> bool:
 
 
 def begins_table(cells: Sequence[str], layout: Layout) -> bool:
-    """Tell whether a record within the table can only be the names of the columns of another one.
+    """Return whether a record within the table can only be the header of another table.
 
     It has three names or more, from the first column on, all words and no two alike; one of them at least
-    stands where the rows have values, or where this table has that name too.
+    is where the rows have values, or where this table has the same name.
     """
     names = {column: cell.strip() for column, cell in enumerate(cells) if cell.strip()}
     return (
         len(names) >= _LEAST_NAMES
         and 0 in names
-        and all(shape(name) == TEXT and not placeholder(name) for name in names.values())
+        and all(cell_type(name) == TEXT and not is_placeholder(name) for name in names.values())
         and len(set(names.values())) == len(names)
         and any(
             kind in TYPED or normal_header(own) == normal_header(names[column])
@@ -421,20 +425,20 @@ def begins_table(cells: Sequence[str], layout: Layout) -> bool:
 
 
 def label_of(cells: Sequence[str]) -> str:
-    """Return what a line of a total calls itself: its first filled cell, in normal form."""
+    """Return the label of a total: the first filled cell, in normal form."""
     return normal_header(next((cell for cell in cells if cell.strip()), ""))
 
 
 def is_total(cells: Sequence[str], layout: Layout, *, full: int, repeats: bool) -> bool:
-    """Tell whether one of the last records is a total rather than a row.
+    """Return whether one of the last records is a total rather than a row.
 
-    `full` is the usual number of filled cells of a row; `repeats` says that rows of the table itself
-    have this shape, which makes everything but an unmistakable total a row.
+    `full` is the usual number of filled cells of a row; with `repeats`, rows of the table itself
+    have the same filled cells, so that only an unmistakable total is not a row.
     """
     filled = [cell.strip() for cell in cells if cell.strip()]
     if not filled or layout.width == 1:
         return False
-    labels = [cell for cell in filled if shape(cell) == TEXT]
+    labels = [cell for cell in filled if cell_type(cell) == TEXT]
     if labels:
         sparse = len(filled) * 2 <= full
         alone = _SUM_ALONE.fullmatch(filled[0]) is not None and _lacks_cells(filled, layout, full)
@@ -448,11 +452,11 @@ def is_total(cells: Sequence[str], layout: Layout, *, full: int, repeats: bool) 
 
 
 def is_note(cells: Sequence[str], layout: Layout, *, repeats: bool) -> bool:
-    """Tell whether one of the last records is a note rather than a row; `repeats` as for a total."""
+    """Return whether one of the last records is a note rather than a row; `repeats` as for a total."""
     filled = [cell.strip() for cell in cells if cell.strip()]
     if len(filled) != 1 or layout.width <= _PAIR or repeats:
         return False
-    if shape(filled[0]) != TEXT:
+    if cell_type(filled[0]) != TEXT:
         return False
     return _NOTE.fullmatch(filled[0]) is not None or (
         len(cells) == layout.width and len(filled[0]) > _LONG_NOTE
@@ -464,9 +468,9 @@ def _lacks_cells(filled: Sequence[str], layout: Layout, full: int) -> bool:
 
 
 def _under_values(cells: Sequence[str], layout: Layout) -> bool:
-    """Tell whether the filled cells are values in columns of values, as the sums under them are."""
+    """Return whether the filled cells are values in columns of values, as the sums under them are."""
     return all(
-        shape(cell) == kind and kind in TYPED
+        cell_type(cell) == kind and kind in TYPED
         for cell, kind in zip(cells, layout.typed, strict=False)
         if cell.strip()
     )

@@ -1,6 +1,6 @@
-"""The work on whole blocks beside the reading: the blocks to come are analysed, the lines are counted.
+"""Background work on whole blocks: later blocks are parsed ahead, lines are counted.
 
-Blocks are cut at line ends, and come in the order of the delivery whatever is finished first.
+Blocks are cut at line ends, and come in the order of the delivery.
 """
 
 from __future__ import annotations
@@ -20,30 +20,30 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from pathlib import Path
 
-    from showcost.readers.csv.block_parser import FastLane, Lines
+    from showcost.readers.csv.block_parser import BlockLines, BlockParser
 
 BLOCK: Final = 2**21
 TAIL: Final = 2**16
-"""Bytes at the end of a file, where a footer may be, that are left to the careful lane."""
+"""Bytes at the end of a file, where a footer may be, that are left to the record parser."""
 WORKERS: Final = min(4, os.cpu_count() or 1)
 _LINE: Final = 2**16
 _HELD: Final = 31 * 2**20
 
 
-class Ahead:
-    """Analyses the blocks of a file, some of them before they are asked for."""
+class ReadAhead:
+    """Parses the blocks of a file, some of them before they are needed."""
 
-    def __init__(self, lane: FastLane, path: Path) -> None:
+    def __init__(self, parser: BlockParser, path: Path) -> None:
         """Open the file; use as a context manager."""
-        self._lane = lane
+        self._parser = parser
         self._file = path.open("rb")
         self._size = path.stat().st_size
         self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="reader")
-        self._next: deque[tuple[int, int, Future[Lines | None]]] = deque()
+        self._next: deque[tuple[int, int, Future[BlockLines | None]]] = deque()
         _keep_freed_memory()
 
-    def take(self, position: int, headers: tuple[bytes, ...]) -> tuple[Lines | None, int]:
-        """Return the lines of the block at `position`, None if it is for the careful lane, and its end."""
+    def take(self, position: int, headers: tuple[bytes, ...]) -> tuple[BlockLines | None, int]:
+        """Return the lines of the block at `position`, None if left to the record parser, and its end."""
         while self._next and self._next[0][0] != position:
             self._next.popleft()[2].cancel()
         if not self._next:
@@ -55,31 +55,31 @@ class Ahead:
 
     def _submit(self, position: int, headers: tuple[bytes, ...]) -> None:
         end = self._end(position)
-        self._next.append((position, end, self._workers.submit(self._analyse, position, end, headers)))
+        self._next.append((position, end, self._workers.submit(self._parse, position, end, headers)))
 
     def _end(self, position: int) -> int:
-        """Return where the last whole line of the block at `position` ends, or the block has none."""
+        """Return the end of the last complete line of the block at `position`, or of a block without one."""
         stop = min(position + BLOCK, self._size - TAIL)
         if stop <= position + TAIL:
             return self._size
         begin = stop
         while begin > position:
             begin = max(position, begin - _LINE)
-            found = self._read(begin, stop).rfind(self._lane.line_end) + 1
-            if found:
-                return begin + found
+            length = self._read(begin, stop).rfind(self._parser.line_end) + 1
+            if length:
+                return begin + length
         return stop
 
-    def _analyse(self, position: int, end: int, headers: tuple[bytes, ...]) -> Lines | None:
+    def _parse(self, position: int, end: int, headers: tuple[bytes, ...]) -> BlockLines | None:
         if end == self._size:
             return None
         block = self._read(position, end)
-        if not block.endswith(self._lane.line_end):
+        if not block.endswith(self._parser.line_end):
             return None
-        # What may be a carriage return of CR LF is for the careful lane.
-        if self._lane.line_end == b"\r" and self._read(end, end + 1) == b"\n":
+        # A possible carriage return of CR LF is left to the record parser.
+        if self._parser.line_end == b"\r" and self._read(end, end + 1) == b"\n":
             return None
-        return self._lane.analyse(block, headers)
+        return self._parser.parse(block, headers)
 
     def _read(self, begin: int, end: int) -> bytes:
         return os.pread(self._file.fileno(), end - begin, begin)
@@ -93,18 +93,18 @@ class Ahead:
 
 
 def _keep_freed_memory() -> None:
-    """Have the allocator keep what blocks free for the next one, instead of giving it back to the system.
+    """Make the allocator keep freed blocks for the next one, instead of returning them to the system.
 
-    That of glibc gives back no more than what the largest freed allocation would allow for.
+    The trim threshold of glibc grows with the largest freed allocation.
     """
     np.empty(_HELD, np.uint8)
 
 
 class LineCount:
-    """Counts the lines of a file while it is read, without regard to what the reading finds."""
+    """Counts the lines of a file while it is read, independently of the reading."""
 
     def __init__(self, path: Path, begin: int, *, lone_cr: bool) -> None:
-        """Begin to count from the place `begin` on; use as a context manager."""
+        """Begin to count from the offset `begin` on; use as a context manager."""
         self._stop = Event()
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="count")
         self._count = self._worker.submit(

@@ -1,7 +1,7 @@
-"""The careful lane: record by record over the whole file, with resynchronisation after stray quotes.
+"""Record parser: record by record over the whole file, with resynchronisation after stray quotes.
 
-Yields every physical record once, in order, spans without gaps. What a record means (preamble, header,
-row, footer) is decided in `reading`; here only whether its cells can be trusted.
+Every physical record is returned once, in order, without gaps between spans. Records are sorted into
+preamble, header, rows and footer in `table`; here it is decided only whether their cells can be trusted.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from showcost.readers.csv.cell_types import TYPED, shape
+from showcost.readers.csv.cell_types import TYPED, cell_type
 from showcost.readers.csv.grammar import BAD_CLOSE, UNCLOSED, Grammar, Parsed, count_lines
 
 if TYPE_CHECKING:
@@ -29,11 +29,11 @@ _MOST_DOUBLED: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ParsedRecord:
     """One physical record, or a run of blank lines (`blanks` of them, each a record).
 
     `start` and `end` are offsets in the plain bytes, `body` the bytes without the line end. `cells` are
-    those of a well-formed record, brought to the width of the table when `fits`. `problem` says why it
+    those of a well-formed record, with the width of the table when `fits`. `problem` is the reason why it
     cannot be a row.
     """
 
@@ -48,8 +48,8 @@ class Found:
     blanks: int = 0
 
 
-class Scanner:
-    """Scans the plain bytes of one delivery."""
+class RecordParser:
+    """Parses the plain bytes of one delivery."""
 
     def __init__(
         self,
@@ -61,9 +61,9 @@ class Scanner:
         encoding: str,
         literal_quotes: bool = False,
     ) -> None:
-        """Scan `data` with what was found out about the file.
+        """Prepare to parse `data` with the grammar and layout of the file.
 
-        `literal_quotes` says that quotes within unquoted cells are text in this file, as inch marks are.
+        With `literal_quotes`, quotes within unquoted cells are text in this file, as inch marks are.
         """
         self._encoding, self._literal_quotes = encoding, literal_quotes
         self._data, self._grammar, self._layout = data, grammar, layout
@@ -82,23 +82,23 @@ class Scanner:
 
     @property
     def in_doubt(self) -> bool:
-        """Whether a broken quote makes the lines that follow it doubtful."""
+        """True while a broken quote makes the following lines doubtful."""
         return self._in_doubt
 
-    def step(self, position: int, number: int) -> Found:
+    def step(self, position: int, number: int) -> ParsedRecord:
         """Return the record (the `number`th of the delivery) or the blank lines that begin at `position`."""
-        held = position - self._base
-        if not 0 <= held < len(self._window):
-            held = self._load(position, _SMALL)
-        found = self._record(self._window, self._base, held, number, last=self._last)
-        if found.end < self._base + len(self._window) and not self._reaches_out(found):
-            return found
-        if not self._last and (held or len(self._window) <= _SMALL):
+        offset = position - self._base
+        if not 0 <= offset < len(self._window):
+            offset = self._load(position, _SMALL)
+        record = self._parse(self._window, self._base, offset, number, last=self._last)
+        if record.end < self._base + len(self._window) and not self._reaches_out(record):
+            return record
+        if not self._last and (offset or len(self._window) <= _SMALL):
             self._in_doubt, self._doubt_until = self._before
-            held = self._load(position, 2 * _BLOCK + self._limit)
-            found = self._record(self._window, self._base, held, number, last=self._last)
+            offset = self._load(position, 2 * _BLOCK + self._limit)
+            record = self._parse(self._window, self._base, offset, number, last=self._last)
             self._window = b""
-        return found
+        return record
 
     def _load(self, position: int, size: int) -> int:
         self._base = position
@@ -106,11 +106,11 @@ class Scanner:
         self._last = position + len(self._window) >= len(self._data)
         return 0
 
-    def _reaches_out(self, found: Found) -> bool:
-        """Tell whether a record is judged by a quote that may be closed beyond the window."""
-        return found.problem == UNCLOSED and not self._last
+    def _reaches_out(self, record: ParsedRecord) -> bool:
+        """Return whether a record depends on a quote that may be closed beyond the window."""
+        return record.problem == UNCLOSED and not self._last
 
-    def _record(self, window: bytes, base: int, at: int, number: int, *, last: bool) -> Found:
+    def _parse(self, window: bytes, base: int, at: int, number: int, *, last: bool) -> ParsedRecord:
         self._before = self._in_doubt, self._doubt_until
         run = self._blank_run.match(window, at)
         if run is not None:
@@ -118,25 +118,25 @@ class Scanner:
             if not last and window[end - 1 : end + 1] == b"\r\n":
                 end += 1
             lines = self._grammar.count_lines(window[at:end])
-            return Found(base + at, base + end, lines, blanks=lines)
+            return ParsedRecord(base + at, base + end, lines, blanks=lines)
         parsed = self._grammar.parse(window, at)
         if parsed.problem == UNCLOSED and not last and len(window) > _SMALL:
-            giant = self._giant(window, base, at, parsed)
+            giant = self._take_giant(window, base, at, parsed)
             if giant is not None:
                 return giant
         end, body_end = self._grammar.line(window, at)
         if end - at > self._limit or (end >= len(window) and not last and len(window) > _SMALL):
-            return self._endless(base + at)
+            return self._take_endless_line(base + at)
         if parsed.end - at > self._limit:
             if not self._holds_rows(window, at, parsed.end):
-                return self._too_long(base + at, base + parsed.end)
+                return self._reject_long(base + at, base + parsed.end)
             parsed = Parsed(end, body_end, (), UNCLOSED, reach=parsed.end)
         elif not parsed.problem and parsed.end >= len(window) and not last:
             parsed = Parsed(end, body_end, (), UNCLOSED, reach=len(window))
-        return self._judge(window, base, at, parsed, number)
+        return self._classify(window, base, at, parsed, number)
 
-    def _giant(self, window: bytes, base: int, at: int, parsed: Parsed) -> Found | None:
-        """Take a record whose quoted cell goes on beyond the window as one, if it does end as a row."""
+    def _take_giant(self, window: bytes, base: int, at: int, parsed: Parsed) -> ParsedRecord | None:
+        """Take a record whose quoted cell extends beyond the window as one, if it ends as a row."""
         quote = self._grammar.quote
         closing = self._next_quote(base + len(window))
         if closing < 0 or self._holds_rows(window, at, len(window)):
@@ -144,10 +144,10 @@ class Scanner:
         rest = self._grammar.parse(quote + self._data[closing : closing + self._limit], 0)
         if rest.problem or parsed.before + len(rest.cells) != self._layout.width:
             return None
-        return self._too_long(base + at, closing - len(quote) + rest.end)
+        return self._reject_long(base + at, closing - len(quote) + rest.end)
 
     def _next_quote(self, start: int) -> int:
-        """Return the next quote that is not doubled; what is found is kept, so that it is sought once."""
+        """Return the next quote that is not doubled; the result is cached."""
         quote = self._grammar.quote
         if self._quote_at < start:
             place = self._find(quote, start)
@@ -159,7 +159,7 @@ class Scanner:
         return self._quote_at if self._quote_at < len(self._data) else -1
 
     def _find(self, quote: bytes, start: int) -> int:
-        """Seek a quote in the rest of the file without keeping the pages that are passed over."""
+        """Search the rest of the file for a quote without keeping the skipped pages in memory."""
         step = 64 * _BLOCK
         for begin in range(start - start % mmap.PAGESIZE, len(self._data), step):
             place = self._data.find(quote, max(begin, start), begin + step + len(quote) - 1)
@@ -168,15 +168,15 @@ class Scanner:
             self._data.madvise(mmap.MADV_DONTNEED, begin, min(step, len(self._data) - begin))
         return -1
 
-    def _too_long(self, start: int, end: int) -> Found:
+    def _reject_long(self, start: int, end: int) -> ParsedRecord:
         """Reject a record beyond the limit as one, without holding it in memory."""
         places = range(start, end, _BLOCK)
         parts = (self._data[place : min(place + _BLOCK, end)] for place in places)
         lines = count_lines(parts, lone_cr=self._grammar.lone_cr)
         body = self._data[start : start + self._limit].rstrip(b"\r\n")
-        return Found(start, end, lines, body, problem=f"the record is longer than {self._limit} bytes")
+        return ParsedRecord(start, end, lines, body, problem=f"the record is longer than {self._limit} bytes")
 
-    def _endless(self, start: int) -> Found:
+    def _take_endless_line(self, start: int) -> ParsedRecord:
         """Take a line beyond the limit as one rejected record."""
         data, position = self._data, start
         while True:
@@ -188,16 +188,16 @@ class Scanner:
         end += position
         if data[end - 1 : end + 1] == b"\r\n":
             end += 1
-        return self._too_long(start, end)
+        return self._reject_long(start, end)
 
-    def _judge(self, window: bytes, base: int, at: int, parsed: Parsed, number: int) -> Found:
-        """Decide whether the cells of a parsed record can be trusted, and how far it really goes."""
+    def _classify(self, window: bytes, base: int, at: int, parsed: Parsed, number: int) -> ParsedRecord:
+        """Decide whether the cells of a parsed record can be trusted, and where it really ends."""
         in_table = number >= self._layout.first_row
         problem = parsed.problem
         if problem:
             self._in_doubt = True
             self._doubt_until = max(self._doubt_until, base + parsed.reach)
-            return self._found(window, base, at, parsed, problem=problem)
+            return self._build(window, base, at, parsed, problem=problem)
         cells = self._layout.fit(parsed.cells)
         plain = not parsed.quoted and not self._grammar.escape
         lines = 1 if plain else self._grammar.count_lines(window[at : parsed.end])
@@ -206,14 +206,14 @@ class Scanner:
                 self._in_doubt = True
                 self._doubt_until = max(self._doubt_until, base + parsed.end)
                 end, body_end = self._grammar.line(window, at)
-                return self._found(window, base, at, Parsed(end, body_end, ()), problem=UNCLOSED)
+                return self._build(window, base, at, Parsed(end, body_end, ()), problem=UNCLOSED)
             problem = "a quoted cell holds what may be records of its own"
         problem = problem or self._quote_problem(parsed)
         if self._in_doubt and not problem:
-            problem = self._settle_doubt(base + parsed.end, parsed, cells, lines)
-        return self._found(window, base, at, parsed, problem=problem, lines=lines, cells=cells)
+            problem = self._doubt_problem(base + parsed.end, parsed, cells, lines)
+        return self._build(window, base, at, parsed, problem=problem, lines=lines, cells=cells)
 
-    def _found(
+    def _build(
         self,
         window: bytes,
         base: int,
@@ -223,18 +223,25 @@ class Scanner:
         problem: str,
         lines: int = 1,
         cells: object = None,
-    ) -> Found:
+    ) -> ParsedRecord:
         body = window[at : parsed.body_end]
         fits = cells is not None and not problem
         if not problem and b"\0" in body:
             problem, fits = HAS_NUL, False
-        kept = tuple(cells) if isinstance(cells, (tuple, list)) and fits else parsed.cells
-        return Found(
-            base + at, base + parsed.end, lines, body, kept, fits=fits, problem=problem, quotes=parsed.quoted
+        record_cells = tuple(cells) if isinstance(cells, (tuple, list)) and fits else parsed.cells
+        return ParsedRecord(
+            base + at,
+            base + parsed.end,
+            lines,
+            body,
+            record_cells,
+            fits=fits,
+            problem=problem,
+            quotes=parsed.quoted,
         )
 
     def _quote_problem(self, parsed: Parsed) -> str:
-        """Name what is wrong with quotes in unquoted cells; balanced ones are text."""
+        """Name the problem with quotes in unquoted cells; balanced ones are text."""
         if not parsed.stray:
             return ""
         quote = self._grammar.quote
@@ -245,40 +252,40 @@ class Scanner:
         odd = any(cell.count(quote) % 2 for cell in parsed.cells)
         return SINGLE_QUOTE if odd else ""
 
-    def _settle_doubt(self, end: int, parsed: Parsed, cells: object, lines: int) -> str:
-        """After a broken quote, trust a record again only when it is a row beyond doubt."""
+    def _doubt_problem(self, end: int, parsed: Parsed, cells: object, lines: int) -> str:
+        """After a broken quote, trust a record again only when it is certainly a row."""
         if cells is None:
             return f"{len(parsed.cells)} cells within the reach of a quote that is not closed"
-        if parsed.stray or (lines > 1 and end <= self._doubt_until) or not self._believes(end, parsed):
+        if parsed.stray or (lines > 1 and end <= self._doubt_until) or not self._is_believable(end, parsed):
             return "within the reach of a quote that is not closed"
         return ""
 
     def trusts(self, start: int, end: int) -> bool:
-        """After a broken quote, tell whether a line that is a row by itself is one beyond doubt."""
-        return self._believes(end, self._grammar.parse(self._data[start:end], 0))
+        """Return whether a line after a broken quote that is a row by itself is certainly one."""
+        return self._is_believable(end, self._grammar.parse(self._data[start:end], 0))
 
-    def _believes(self, end: int, parsed: Parsed) -> bool:
-        """Tell whether a record is plausible, and end the doubt with one behind its reach or with quotes."""
-        if not self._plausible(parsed.cells):
+    def _is_believable(self, end: int, parsed: Parsed) -> bool:
+        """Return whether a record is plausible; one beyond the quote or with quotes ends the doubt."""
+        if not self._is_plausible(parsed.cells):
             return False
         if end > self._doubt_until or parsed.quoted:
             self._in_doubt = False
         return True
 
-    def _plausible(self, cells: tuple[bytes, ...]) -> bool:
-        """Tell whether most cells have the shapes of their columns, and are enough to tell."""
+    def _is_plausible(self, cells: tuple[bytes, ...]) -> bool:
+        """Return whether most cells have the types of their columns, and are enough evidence."""
         checked = fitting = 0
         for column, kind in self._typed:
             cell = cells[column].strip() if column < len(cells) else b""
             if cell:
                 checked += 1
-                fitting += shape(cell.decode(self._encoding, "replace")) == kind
+                fitting += cell_type(cell.decode(self._encoding, "replace")) == kind
                 if fitting * 2 > len(self._typed):
                     return True
         return fitting * 2 > checked if checked else len(cells) > _FEW_COLUMNS
 
     def _holds_rows(self, window: bytes, at: int, stop: int) -> bool:
-        """Tell whether the whole lines within a record are by themselves mostly rows of the table."""
+        """Return whether the complete lines within a record are mostly rows of the table by themselves."""
         position, _ = self._grammar.line(window, at)
         inner = rows = 0
         while inner < _MOST_INNER:
@@ -292,7 +299,7 @@ class Scanner:
                 and not line.stray
                 and self._layout.fit(line.cells) is not None
                 and any(map(bytes.strip, line.cells))
-                and self._plausible(line.cells)
+                and self._is_plausible(line.cells)
             )
             position = end
             inner += 1

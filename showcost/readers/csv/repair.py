@@ -1,10 +1,9 @@
-"""Reading a record whose marks are wrong, when only one reading of it is possible.
+"""Repair of records with wrong marks, when only one reading of them is possible.
 
 A record with one delimiter too many, one too few, or another delimiter than the rest is read only if
-exactly one way of putting it right gives every column cells of the kind that the rest of the file has
-there. So is one with a quote mark too many, if it stands in a cell of a column whose cells have a kind in
-which there is none. Anything less stays rejected: a reader of money does not guess. What is no mark is never
-changed.
+exactly one repair gives every column a cell of the kind that the rest of the file has there. So is a record
+with a surplus quote mark, if it is in a cell of a column whose kind has none. Every other record stays
+rejected: a reader of money does not guess. Only marks are ever changed.
 """
 
 from __future__ import annotations
@@ -20,14 +19,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 _ENOUGH_ROWS: Final = 20
-_MOST_SHAPES: Final = 8
+_MOST_OUTLINES: Final = 8
 _MOST_WORDS: Final = 20
 _SEEN_EACH: Final = 3
 _ENOUGH_STRICT: Final = 3
 _LONGEST: Final = 4096
 _MOST_QUOTES: Final = 9
 _MOST_TRIED: Final = 1_000
-"""A file with more ragged records than this is broken as a whole, and no longer evidence of itself."""
+"""A file with more ragged records than this is broken as a whole, and proves nothing about itself."""
 _OTHERS: Final = (";", "\t", "|", ",")
 _KINDS: Final = (
     re.compile(r"[-+]?\d+"),
@@ -41,24 +40,24 @@ _KINDS: Final = (
 
 @dataclass(frozen=True)
 class _Profile:
-    """What the cells of one column are: words of a short list, shapes, a kind, or any text at all."""
+    """The cells of one column: words of a short list, outlines, a kind, or any text."""
 
     empties: bool = True
     words: frozenset[str] = frozenset()
-    shapes: frozenset[str] = frozenset()
+    outlines: frozenset[str] = frozenset()
     kind: re.Pattern[str] | None = None
 
     @property
     def strict(self) -> bool:
-        return bool(self.words or self.shapes or self.kind)
+        return bool(self.words or self.outlines or self.kind)
 
     def takes(self, cell: str) -> bool:
         if not cell:
             return self.empties
         if self.words:
             return cell in self.words
-        if self.shapes:
-            return _outline(cell) in self.shapes
+        if self.outlines:
+            return _outline(cell) in self.outlines
         return self.kind is None or self.kind.fullmatch(cell) is not None
 
 
@@ -75,16 +74,16 @@ def _profile(cells: Sequence[str]) -> _Profile:
     words = Counter(filled)
     if len(words) <= _MOST_WORDS and min(words.values()) >= _SEEN_EACH and len(filled) >= len(words) * 5:
         return _Profile(empties, words=frozenset(words))
-    shapes = Counter(map(_outline, filled))
+    outlines = Counter(map(_outline, filled))
     has_digits = all(any(char.isdigit() for char in cell) for cell in filled)
-    if has_digits and len(shapes) <= _MOST_SHAPES and min(shapes.values()) >= _SEEN_EACH:
-        return _Profile(empties, shapes=frozenset(shapes))
+    if has_digits and len(outlines) <= _MOST_OUTLINES and min(outlines.values()) >= _SEEN_EACH:
+        return _Profile(empties, outlines=frozenset(outlines))
     kind = next((kind for kind in _KINDS if all(map(kind.fullmatch, filled))), None)
     return _Profile(empties, kind=kind)
 
 
-class Mender:
-    """Knows the columns of one file from a sample of its sound rows."""
+class RecordRepairer:
+    """Repairs records of one file by the columns of a sample of its sound rows."""
 
     def __init__(self, rows: Iterable[Sequence[str]], width: int, grammar: Grammar, encoding: str) -> None:
         """Learn the columns from rows that have the right number of cells."""
@@ -109,11 +108,11 @@ class Mender:
 
     @property
     def is_able(self) -> bool:
-        """Whether the file is regular enough, and not too much of it was tried already."""
+        """True if the file is regular enough, and the limit of attempts is not reached."""
         return self._left > 0
 
-    def mend(self, body: bytes, cells: Sequence[bytes]) -> tuple[tuple[bytes, ...], str] | None:
-        """Return the cells of a ragged but well-formed record and what was put right, or None."""
+    def repair(self, body: bytes, cells: Sequence[bytes]) -> tuple[tuple[bytes, ...], str] | None:
+        """Return the cells of a ragged but well-formed record and the repair, or None."""
         if self._left <= 0 or len(body) > _LONGEST:
             return None
         self._left -= 1
@@ -124,13 +123,13 @@ class Mender:
         if len(cells) == 1:
             return self._other_delimiter(body)
         if len(cells) == self._width + 1 and self._quotes_delimiters:
-            return self._one(self._without_one(texts), "an extra delimiter was left out")
+            return self._only_reading(self._without_one(texts), "an extra delimiter was left out")
         if len(cells) == self._width - 1:
-            return self._one(self._split_once(texts), "a missing delimiter was put in")
+            return self._only_reading(self._split_once(texts), "a missing delimiter was put in")
         return None
 
-    def mend_quote(self, body: bytes) -> tuple[tuple[bytes, ...], str] | None:
-        """Return the cells of a record with a broken quote and what was put right, or None."""
+    def repair_quote(self, body: bytes) -> tuple[tuple[bytes, ...], str] | None:
+        """Return the cells of a record with a broken quote and the repair, or None."""
         quote = self._grammar.quote
         if self._left <= 0 or len(body) > _LONGEST or not quote or body.count(quote) > _MOST_QUOTES:
             return None
@@ -147,9 +146,11 @@ class Mender:
             cells = tuple(cell.decode(self._encoding, "replace") for cell in parsed.cells)
             if cells[column] and self._fits(cells):
                 readings.add(cells)
-        return self._one(readings, "a quote mark too many was left out")
+        return self._only_reading(readings, "a quote mark too many was left out")
 
-    def _one(self, readings: set[tuple[str, ...]], what: str) -> tuple[tuple[bytes, ...], str] | None:
+    def _only_reading(
+        self, readings: set[tuple[str, ...]], what: str
+    ) -> tuple[tuple[bytes, ...], str] | None:
         if len(readings) != 1:
             return None
         return tuple(cell.encode(self._encoding) for cell in readings.pop()), what
@@ -191,4 +192,4 @@ class Mender:
             cells = tuple(cell.decode(self._encoding, "replace") for cell in parsed.cells)
             if self._fits(cells):
                 readings.add(cells)
-        return self._one(readings, "another delimiter was used")
+        return self._only_reading(readings, "another delimiter was used")

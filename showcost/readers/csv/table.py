@@ -1,4 +1,4 @@
-"""Reading a table of text: both lanes, and the sorting of what they find.
+"""Reading of a text table: the block parser, the record parser, and the sorting of their records.
 
 Each record is sorted into preamble, header, blank, rows, footer or rejected, and at the end it is proved
 that each byte and line of the delivery is in exactly one of them.
@@ -20,18 +20,18 @@ import pyarrow.compute as pc
 from showcost.readers.csv.block_parser import (
     CELLS,
     MOST_TITLES,
-    FastLane,
-    Lines,
+    BlockLines,
+    BlockParser,
     offsets,
     plain_numbers,
     stretches,
     whole_numbers,
 )
-from showcost.readers.csv.cell_types import TEXT, shape
+from showcost.readers.csv.cell_types import TEXT, cell_type
 from showcost.readers.csv.grammar import count_lines
 from showcost.readers.csv.layout import Layout, begins_table, is_note, is_total, label_of
-from showcost.readers.csv.read_ahead import Ahead, LineCount, blocks
-from showcost.readers.csv.record_parser import BROKEN_QUOTES, HAS_NUL, Found, Scanner
+from showcost.readers.csv.read_ahead import LineCount, ReadAhead, blocks
+from showcost.readers.csv.record_parser import BROKEN_QUOTES, HAS_NUL, ParsedRecord, RecordParser
 from showcost.readers.model import (
     RECORD_SCHEMA,
     ROW_NO_TEXT,
@@ -50,16 +50,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from showcost.readers.csv.grammar import Grammar
-    from showcost.readers.csv.repair import Mender
-    from showcost.readers.source import Plain
+    from showcost.readers.csv.repair import RecordRepairer
+    from showcost.readers.source import PlainText
     from showcost.readers.workbook import OtherSheet
 
 _BATCH: Final = 16_384
 _LONGEST_FOOTER: Final = 24
 _LEAST_OF_REMARKS: Final = 3
-"""Columns: in a narrower table a row with its first cell alone is no rare thing."""
+"""Columns: in a narrower table, rows with only their first cell are common."""
 _END_OF_FILE: Final = b"\x1a"
-"""What DOS ends a text with."""
+"""The end-of-text mark of DOS."""
 _KEPT_TEXT: Final = 1_000
 _PART: Final = 2**19
 _NOTED_FIRST: Final = 2048
@@ -73,15 +73,15 @@ _BEYOND: Final = [bytes([byte]) for byte in range(0xF0, 0xF5)]
 
 
 @dataclass(frozen=True)
-class Known:
-    """What was found out about a delivery before it is read."""
+class TableContext:
+    """The form of a delivery, as detected before it is read."""
 
     dialect: Dialect
     layout: Layout
     grammar: Grammar
-    plain: Plain
+    plain: PlainText
     limits: Limits
-    mender: Mender
+    repairer: RecordRepairer
     literal_quotes: bool
     totals_are_rows: bool
     total_labels: frozenset[str]
@@ -90,25 +90,25 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """A record that may be a row: its number, its span in the delivery, what was found.
+    """A record that may be a row: its number, its span in the delivery, the parsed record.
 
-    `after_blank` says whether the record before it is blank.
+    `after_blank` is true when the record before it is blank.
     """
 
     number: int
     start: int
     end: int
-    found: Found
+    record: ParsedRecord
     after_blank: bool = False
 
 
 class _Block:
-    """A block at hand: where its lines start, and which of them are taken as which records.
+    """The current block: the starts of its lines, and the lines taken as records.
 
     `starts` are offsets in the plain bytes, `places` in the delivery from the start of the block on.
     """
 
-    def __init__(self, lines: Lines, base: int) -> None:
+    def __init__(self, lines: BlockLines, base: int) -> None:
         self.lines = lines
         self.starts = base + np.append(0, np.cumsum(lines.plain))
         self.places = (
@@ -121,11 +121,11 @@ class _Block:
         return len(self.lines.sound)
 
     def line_at(self, position: int) -> int:
-        """Return the line that begins at a place in the plain bytes; where none does, the one after it."""
+        """Return the line that begins at a place in the plain bytes, or else the next one."""
         return bisect_left(self.starts.data, position)
 
     def is_row(self, line: int, position: int) -> bool:
-        """Tell whether a line begins at a place and is a row beyond doubt."""
+        """Return whether a line begins at a place and is certainly a row."""
         return self.starts.item(line) == position and bool(self.lines.sound[line])
 
     def take(self, line: int, stop: int, number: int, place: int) -> int:
@@ -147,73 +147,73 @@ class _Block:
 class TableReading(Reading):
     """The reading of a table of text."""
 
-    def __init__(self, known: Known, folder: tempfile.TemporaryDirectory[str]) -> None:
+    def __init__(self, context: TableContext, folder: tempfile.TemporaryDirectory[str]) -> None:
         """Prepare to read a delivery; `folder` holds the temporary files and goes with the reading."""
-        super().__init__(known.dialect, known.layout.columns, known.layout.width)
-        self._known, self._layout, self._plain = known, known.layout, known.plain
+        super().__init__(context.dialect, context.layout.columns, context.layout.width)
+        self._context, self._layout, self._plain = context, context.layout, context.plain
         self._folder = folder
         self._batches = self._read()
         self._number = 0
-        self._place = known.plain.bom
+        self._place = context.plain.bom
         self._tail: deque[_Entry] = deque()
-        self._batch = _Batch(known.plain.encoding)
+        self._batch = _Batch(context.plain.encoding)
         self._headers: dict[tuple[bytes, ...], bytes] = {}
-        self._shapes = Counter[bytes]()
+        self._patterns = Counter[bytes]()
         self._last_blank = 0
         self._block: _Block | None = None
 
     def _read(self) -> Iterator[pa.RecordBatch]:
         begin = 0 if self._plain.wide else self._plain.bom
-        with LineCount(self._plain.path, begin, lone_cr=self._known.grammar.lone_cr) as lines:
+        with LineCount(self._plain.path, begin, lone_cr=self._context.grammar.lone_cr) as lines:
             if self._plain.path.stat().st_size > begin:
                 with (
                     self._plain.path.open("rb") as file,
                     mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
                 ):
                     self._data = data
-                    yield from self._lanes(data, begin)
+                    yield from self._parse(data, begin)
                     self._take_footer()
                     self._flush()
             if len(self._batch):
                 yield self._batch.take()
             self._finish(lines.result())
 
-    def _lanes(self, data: mmap.mmap, position: int) -> Iterator[pa.RecordBatch]:
-        """Go through the file, in blocks where the fast lane can take most lines, else by records."""
-        known, size = self._known, len(data)
-        scanner = Scanner(
+    def _parse(self, data: mmap.mmap, position: int) -> Iterator[pa.RecordBatch]:
+        """Parse the file, in blocks where the block parser can take most lines, else by records."""
+        context, size = self._context, len(data)
+        parser = RecordParser(
             data,
-            known.grammar,
-            known.layout,
-            known.limits,
+            context.grammar,
+            context.layout,
+            context.limits,
             encoding=self._plain.encoding,
-            literal_quotes=known.literal_quotes,
+            literal_quotes=context.literal_quotes,
         )
-        lane = FastLane(
-            known.grammar,
+        block_parser = BlockParser(
+            context.grammar,
             self._layout.width,
             self._plain.encoding,
             wide=bool(self._plain.wide),
-            longest=known.limits.record_bytes,
+            longest=context.limits.record_bytes,
         )
-        with Ahead(lane, self._plain.path) as ahead:
-            careful_until = 0 if lane.usable else size
+        with ReadAhead(block_parser, self._plain.path) as read_ahead:
+            records_until = 0 if block_parser.usable else size
             forgotten = 0
             while position < size:
                 if position - forgotten > _FORGET:
                     forgotten = position - position % mmap.PAGESIZE
                     data.madvise(mmap.MADV_DONTNEED, 0, forgotten)
-                in_table = self._number + 1 >= self._layout.first_row and not scanner.in_doubt
-                if in_table and position >= careful_until:
-                    lines, end = ahead.take(position, tuple(self._headers.values()))
+                in_table = self._number + 1 >= self._layout.first_row and not parser.in_doubt
+                if in_table and position >= records_until:
+                    lines, end = read_ahead.take(position, tuple(self._headers.values()))
                     if lines is not None and lines.sound.mean() >= _WORTH_IT:
-                        position, batch = self._take_block(lines, scanner, position)
+                        position, batch = self._take_block(lines, parser, position)
                         yield _in_order(batch, self._batch.take()) if len(self._batch) else batch
                     else:
-                        careful_until = end
+                        records_until = end
                         continue
                 else:
-                    position = self._handle(scanner.step(position, self._number + 1))
+                    position = self._handle(parser.step(position, self._number + 1))
                     if len(self._batch) >= _BATCH:
                         yield self._batch.take()
                 if self._is_hopeless():
@@ -221,10 +221,10 @@ class TableReading(Reading):
                     return
 
     def _is_hopeless(self) -> bool:
-        """Tell whether most records are ragged, those that are held back included."""
+        """Return whether most records are ragged, including those held back."""
         if not self._may_be_hopeless(0):
             return False
-        ragged = sum(not entry.found.fits for entry in self._tail)
+        ragged = sum(not entry.record.fits for entry in self._tail)
         accepted = self.counts.accepted + len(self._tail) - ragged
         return self.counts.rejected + ragged > max(_HOPELESS, accepted)
 
@@ -233,7 +233,7 @@ class TableReading(Reading):
         return most > max(_HOPELESS, self.counts.accepted)
 
     def _give_up(self, position: int) -> None:
-        """Reject the rest of a file of which most is no table as one record: time is bounded too."""
+        """Reject the rest of a mostly ragged file as one record, which bounds the time."""
         self._flush()
         size = self._plain.size - self._place
         if not size:
@@ -241,25 +241,25 @@ class TableReading(Reading):
         start, self._place = self._place, self._plain.size
         self._number += 1
         parts = blocks(self._plain.path, position)
-        self.counts.lines += count_lines(parts, lone_cr=self._known.grammar.lone_cr)
+        self.counts.lines += count_lines(parts, lone_cr=self._context.grammar.lone_cr)
         self.counts.bytes += size
         why = "most records before are ragged: the rest of the delivery is rejected as one"
         self._reject(self._number, start, self._place, ROW_RAGGED, why)
 
-    def _widths_of_no_error(self) -> set[int]:
+    def _tolerated_widths(self) -> set[int]:
         """Return the numbers of cells of records that may be a row or the header of a table once more."""
         layout = self._layout
         more = {layout.width + surplus for surplus in layout.surplus}
         less = {layout.width - deficit for deficit in layout.deficit}
         return more | less | set(map(len, self._headers))
 
-    def _take_block(self, lines: Lines, scanner: Scanner, base: int) -> tuple[int, pa.RecordBatch]:
-        """Take the sound lines of a block together and the others one by one; return where to go on."""
+    def _take_block(self, lines: BlockLines, parser: RecordParser, base: int) -> tuple[int, pa.RecordBatch]:
+        """Take the sound lines of a block together and the others one by one; return the next position."""
         self._block = block = _Block(lines, base)
         exceptions = [*np.flatnonzero(~lines.sound).tolist(), len(block)]
         line, at, end = 0, 0, block.end
-        if self._tail and _is_title(self._tail[-1].found):
-            line, end = self._by_records(scanner, block, line)
+        if self._tail and _is_title(self._tail[-1].record):
+            line, end = self._by_records(parser, block, line)
         while line < len(block):
             while exceptions[at] < line:
                 at += 1
@@ -271,21 +271,21 @@ class TableReading(Reading):
                 break
             line = self._reject_ragged(block, stop)
             if line == stop:
-                line, end = self._by_records(scanner, block, stop)
+                line, end = self._by_records(parser, block, stop)
         self._block = None
         batch = block.batch()
         self._learn(batch)
         return end, batch
 
     def _reject_ragged(self, block: _Block, line: int) -> int:
-        """Reject whole records of a width that no row has; return the line after them.
+        """Reject complete records of a width that no row has; return the line after them.
 
-        It is `line` itself when nobody can say that without a look at their cells, or at what follows.
+        It is `line` itself when the decision needs their cells, or the records that follow.
         """
         widths, first = block.lines.widths, line
-        if self._known.mender.is_able:
+        if self._context.repairer.is_able:
             return line
-        others = self._widths_of_no_error()
+        others = self._tolerated_widths()
         while widths.item(line) and widths.item(line) not in others:
             line += 1
             if line == len(block):
@@ -300,23 +300,25 @@ class TableReading(Reading):
             self._place += size
             self.counts.lines += 1
             self.counts.bytes += size
-            self._reject(self._number, start, self._place, ROW_RAGGED, self._why_ragged(widths.item(ragged)))
+            self._reject(
+                self._number, start, self._place, ROW_RAGGED, self._ragged_detail(widths.item(ragged))
+            )
         return line
 
-    def _by_records(self, scanner: Scanner, block: _Block, line: int) -> tuple[int, int]:
-        """Go on record by record until a sound line begins; return its index and the end of the block."""
+    def _by_records(self, parser: RecordParser, block: _Block, line: int) -> tuple[int, int]:
+        """Continue record by record until a sound line begins; return its index and the end of the block."""
         position = block.starts.item(line)
         while True:
-            position = self._handle(scanner.step(position, self._number + 1))
+            position = self._handle(parser.step(position, self._number + 1))
             if position >= block.end or self._is_hopeless():
                 return len(block), position
             line += 1
             if block.starts.item(line) != position:
                 line = block.line_at(position)
             while block.is_row(line, position):
-                if not scanner.in_doubt:
+                if not parser.in_doubt:
                     return line, block.end
-                if not scanner.trusts(position, block.starts.item(line + 1)):
+                if not parser.trusts(position, block.starts.item(line + 1)):
                     break
                 self._flush()
                 self._count(1, block.take(line, line + 1, self._number + 1, self._place))
@@ -333,134 +335,134 @@ class TableReading(Reading):
         self.counts.bytes += size
 
     def _learn(self, batch: pa.RecordBatch) -> None:
-        """Note what rows look like, to tell them from a footer."""
+        """Count the patterns of filled cells in rows, to tell them from a footer."""
         numbers = plain_numbers(batch.column("record"))
         noted = np.flatnonzero(_is_noted(numbers))
         if len(noted):
             cells = batch.column("cells").take(whole_numbers(noted)).flatten()
             sizes = plain_numbers(pc.binary_length(pc.ascii_trim_whitespace(cells)))
             for filled in (sizes > 0).reshape(len(noted), -1):
-                self._shapes[filled.tobytes()] += 1
+                self._patterns[filled.tobytes()] += 1
 
-    def _handle(self, found: Found) -> int:
-        """Count, place and sort a record of the careful lane; return where it ends in the plain bytes.
+    def _handle(self, record: ParsedRecord) -> int:
+        """Count, place and sort a record of the record parser; return its end in the plain bytes.
 
-        What may be a row or a footer is held back.
+        A possible row or footer is held back.
         """
-        entry = self._place_of(found)
+        entry = self._place_of(record)
         if entry is None:
-            return found.end
+            return record.end
         where = self._apart(entry)
         if where is not None:
             self._keep(where, entry)
-        elif len(found.cells) > 1 and found.cells in self._headers:
+        elif len(record.cells) > 1 and record.cells in self._headers:
             self._take_titles(entry)
         else:
             self._take_titles_of_another_table(entry)
             self._tail.append(entry)
             if len(self._tail) > _LONGEST_FOOTER:
-                self._settle(self._tail.popleft())
-        return found.end
+                self._accept_or_reject(self._tail.popleft())
+        return record.end
 
-    def _place_of(self, found: Found) -> _Entry | None:
+    def _place_of(self, record: ParsedRecord) -> _Entry | None:
         """Count and place a record; None when it is blank."""
         start = self._place
-        self._place = start + self._length(found)
-        self.counts.lines += found.lines
+        self._place = start + self._length(record)
+        self.counts.lines += record.lines
         self.counts.bytes += self._place - start
-        self._number += found.blanks or 1
+        self._number += record.blanks or 1
         after_blank = self._last_blank == self._number - 1
-        if found.blanks:
-            self.counts.blank += found.blanks
+        if record.blanks:
+            self.counts.blank += record.blanks
             self._last_blank = self._number
             return None
         if self._number in self.dialect.header_records:
             if self._layout.header_differs:
-                self._headers[found.cells] = self._utf8(found.body)
-            return _Entry(self._number, start, self._place, found)
-        if not found.problem and not found.quotes and not any(map(bytes.strip, found.cells)):
+                self._headers[record.cells] = self._utf8(record.body)
+            return _Entry(self._number, start, self._place, record)
+        if not record.problem and not record.quotes and not any(map(bytes.strip, record.cells)):
             self.counts.blank += 1
             self._last_blank = self._number
             return None
-        return _Entry(self._number, start, self._place, found, after_blank)
+        return _Entry(self._number, start, self._place, record, after_blank)
 
     def _apart(self, entry: _Entry) -> list[TextRecord] | None:
-        """Return where a record of the header or the preamble is kept; None for one that may be a row."""
+        """Return the list that keeps a record of the header or the preamble; None for a possible row."""
         if entry.number in self.dialect.header_records:
             self.counts.header += 1
             return self.header_lines
         if entry.number >= self._layout.first_row:
             return None
-        sparse = not entry.found.problem and sum(_filled(entry.found.cells)) <= 1
+        sparse = not entry.record.problem and sum(_filled(entry.record.cells)) <= 1
         if sparse or self.dialect.header_records:
             self.counts.preamble += 1
             return self.preamble
         return None
 
     def _take_titles(self, entry: _Entry) -> None:
-        """Take a header that occurs again out of the table, and with it the titles right above it."""
+        """Move a repeated header out of the table, with the titles right above it."""
         titles = [entry]
         tail = self._tail
-        while tail and len(titles) <= MOST_TITLES and _is_title(tail[-1].found):
+        while tail and len(titles) <= MOST_TITLES and _is_title(tail[-1].record):
             titles.insert(0, tail.pop())
         self.counts.header += len(titles)
         for title in titles:
             self._keep(self.header_lines, title)
 
     def _take_titles_of_another_table(self, entry: _Entry) -> None:
-        """Take what stands between a blank record and the names of another table's columns out of this one.
+        """Move the titles between a blank record and the header of another table out of this one.
 
-        The names themselves are no row either, but that is for a person to see: they look like one.
+        The header itself is not a row either, but it looks like one, so a person has to decide.
         """
         tail = self._tail
-        if not tail or not entry.found.fits or not _is_title(tail[-1].found):
+        if not tail or not entry.record.fits or not _is_title(tail[-1].record):
             return
-        above = takewhile(lambda held: _is_title(held.found), reversed(tail))
-        titles = list(dropwhile(lambda held: not held.after_blank, reversed(list(above))))
-        if not titles or not begins_table(self._texts(entry.found), self._layout):
+        above = takewhile(lambda line: _is_title(line.record), reversed(tail))
+        titles = list(dropwhile(lambda line: not line.after_blank, reversed(list(above))))
+        if not titles or not begins_table(self._texts(entry.record), self._layout):
             return
         for title in titles:
             tail.pop()
             self._keep(self.header_lines, title)
         self.counts.header += len(titles)
 
-    def _texts(self, found: Found) -> list[str]:
-        return [cell.decode(self._plain.encoding, "replace") for cell in found.cells]
+    def _texts(self, record: ParsedRecord) -> list[str]:
+        return [cell.decode(self._plain.encoding, "replace") for cell in record.cells]
 
     def _utf8(self, body: bytes) -> bytes:
         return body.decode(self._plain.encoding, "replace").encode()
 
-    def _length(self, found: Found) -> int:
+    def _length(self, record: ParsedRecord) -> int:
         """Return the number of bytes of a record in the delivery itself."""
         if not self._plain.wide:
-            return found.end - found.start
+            return record.end - record.start
         size = 0
-        for start in range(found.start, found.end, _PART):
-            part = self._data[start : min(start + _PART, found.end)]
+        for start in range(record.start, record.end, _PART):
+            part = self._data[start : min(start + _PART, record.end)]
             follow = sum(map(part.count, _CONTINUATION))
             size += 2 * (len(part) - follow + sum(map(part.count, _BEYOND)))
         return size
 
     def _keep(self, where: list[TextRecord], entry: _Entry) -> None:
         if len(where) < _KEPT_TEXT:
-            text = entry.found.body.decode(self._plain.encoding, "replace")
+            text = entry.record.body.decode(self._plain.encoding, "replace")
             where.append(TextRecord(entry.number, entry.start, entry.end, text))
 
     def _flush(self) -> None:
-        """Settle the records that are held back: they are no footer."""
+        """Accept or reject the records held back: they are not a footer."""
         while self._tail:
-            self._settle(self._tail.popleft())
+            self._accept_or_reject(self._tail.popleft())
 
-    def _settle(self, entry: _Entry) -> None:
+    def _accept_or_reject(self, entry: _Entry) -> None:
         """Accept or reject a record that is in the table."""
-        found = entry.found
-        problem, code = found.problem, ROW_NO_TEXT if found.problem == HAS_NUL else ROW_RAGGED
-        if (not problem and not found.fits) or problem in BROKEN_QUOTES:
-            found = self._mend(entry.number, found)
-            problem = found.problem
-        if not problem and not found.fits:
-            problem = self._why_ragged(len(found.cells))
-        if not problem and not self._accept(entry, found):
+        record = entry.record
+        problem, code = record.problem, ROW_NO_TEXT if record.problem == HAS_NUL else ROW_RAGGED
+        if (not problem and not record.fits) or problem in BROKEN_QUOTES:
+            record = self._repair(entry.number, record)
+            problem = record.problem
+        if not problem and not record.fits:
+            problem = self._ragged_detail(len(record.cells))
+        if not problem and not self._accept(entry, record):
             problem = f"the record has bytes that are not valid in {self._plain.encoding}"
             code = ROW_NO_TEXT
         if problem:
@@ -468,38 +470,42 @@ class TableReading(Reading):
             return
         self.counts.accepted += 1
         if entry.number <= _NOTED_FIRST or (entry.number % _NOTED_EVERY == 0 and entry.number <= _NOTED_LAST):
-            self._shapes[_filled(found.cells)] += 1
+            self._patterns[_filled(record.cells)] += 1
 
-    def _why_ragged(self, count: int) -> str:
+    def _ragged_detail(self, count: int) -> str:
         return f"{count} cells where the table has {self._layout.width}"
 
     def _reject(self, number: int, start: int, end: int, code: str, why: str) -> None:
         self.counts.rejected += 1
         self.rejected.add(Rejected(number, start, end, code, why, self._raw(start, end)))
 
-    def _accept(self, entry: _Entry, found: Found) -> bool:
-        """Take a row, with its block if that is still at hand; return False when it cannot be decoded."""
-        block, start = self._block, found.start
+    def _accept(self, entry: _Entry, record: ParsedRecord) -> bool:
+        """Take a row, with its block if that is current; return False when it cannot be decoded."""
+        block, start = self._block, record.start
         if block is not None and block.starts.item(0) <= start < block.end:
             line = block.line_at(start)
             if block.is_row(line, start):
                 block.take(line, line + 1, entry.number, entry.start)
                 return True
-        return self._batch.add(entry, found)
+        return self._batch.add(entry, record)
 
-    def _mend(self, number: int, found: Found) -> Found:
-        """Return a ragged record put right when only one reading of it is possible; a few per delivery."""
-        mender = self._known.mender
-        result = mender.mend_quote(found.body) if found.problem else mender.mend(found.body, found.cells)
+    def _repair(self, number: int, record: ParsedRecord) -> ParsedRecord:
+        """Return a ragged record repaired when only one reading of it is possible; a few per delivery."""
+        repairer = self._context.repairer
+        result = (
+            repairer.repair_quote(record.body)
+            if record.problem
+            else repairer.repair(record.body, record.cells)
+        )
         if result is None:
-            return found
+            return record
         cells, what = result
-        self.mended.append((number, what))
-        return replace(found, cells=cells, fits=True, problem="")
+        self.repaired.append((number, what))
+        return replace(record, cells=cells, fits=True, problem="")
 
     def _raw(self, start: int, end: int) -> bytes:
         """Return the bytes of a record as delivered, up to the limit."""
-        end = min(end, start + self._known.limits.rejected_raw_bytes)
+        end = min(end, start + self._context.limits.rejected_raw_bytes)
         if not self._plain.wide:
             return self._data[start:end]
         with self._plain.source.open("rb") as file:
@@ -510,7 +516,7 @@ class TableReading(Reading):
         """Move totals and notes at the end of the file out of the table."""
         tail = self._tail
         usual = Counter[int]()
-        for filled, count in self._shapes.items():
+        for filled, count in self._patterns.items():
             usual[sum(filled)] += count
         counted = [(count, cells) for cells, count in usual.items()]
         full = max(counted)[1] if counted else self._usual_of_tail()
@@ -523,49 +529,49 @@ class TableReading(Reading):
         self.counts.footer += len(footer)
 
     def _last_of_footer(self, full: int) -> int:
-        """Return how many of the records at the end can be told to be no rows, at the next look."""
+        """Return how many of the last records are certainly not rows, in the next step."""
         if self._tail and self._is_footer(self._tail[-1], full):
             return 1
         return self._remarks()
 
     def _is_footer(self, entry: _Entry, full: int) -> bool:
-        found = entry.found
-        filled = _filled(found.cells)
-        alike = sum(_filled(other.found.cells) == filled for other in self._tail)
-        repeats = found.fits and (self._shapes[filled] > 0 or alike > 1)
-        cells = self._texts(found)
-        if found.problem:
+        record = entry.record
+        filled = _filled(record.cells)
+        alike = sum(_filled(other.record.cells) == filled for other in self._tail)
+        repeats = record.fits and (self._patterns[filled] > 0 or alike > 1)
+        cells = self._texts(record)
+        if record.problem:
             return False
-        if found.body == _END_OF_FILE:
+        if record.body == _END_OF_FILE:
             return True
-        if label_of(cells) in self._known.total_labels:
+        if label_of(cells) in self._context.total_labels:
             return True
         if is_total(cells, self._layout, full=full, repeats=repeats):
-            return not (self._known.totals_are_rows and found.fits)
+            return not (self._context.totals_are_rows and record.fits)
         return is_note(cells, self._layout, repeats=repeats)
 
     def _remarks(self) -> int:
         """Return how many records at the end are remarks: text in the first cell alone, after a blank record.
 
-        Where rows of the table are like that too, nobody can say.
+        None where rows of the table look the same.
         """
-        last = list(takewhile(lambda held: _has_first_alone(held.found), reversed(self._tail)))
-        count = max((place for place, held in enumerate(last, 1) if held.after_blank), default=0)
-        rows = any(held.found.fits and self._shapes[_filled(held.found.cells)] for held in last[:count])
-        words = all(shape(self._texts(held.found)[0]) == TEXT for held in last[:count])
+        last = list(takewhile(lambda line: _has_first_alone(line.record), reversed(self._tail)))
+        count = max((place for place, line in enumerate(last, 1) if line.after_blank), default=0)
+        rows = any(line.record.fits and self._patterns[_filled(line.record.cells)] for line in last[:count])
+        words = all(cell_type(self._texts(line.record)[0]) == TEXT for line in last[:count])
         return count if words and not rows and self._layout.width >= _LEAST_OF_REMARKS else 0
 
     def _usual_of_tail(self) -> int:
-        counts = sorted(sum(_filled(e.found.cells)) for e in self._tail if e.found.fits)
+        counts = sorted(sum(_filled(e.record.cells)) for e in self._tail if e.record.fits)
         return counts[len(counts) // 2] if counts else 0
 
     def _finish(self, lines: int) -> None:
         """Compare with an independent count of lines and bytes."""
         self.counts.verify(records=self._number, lines=lines, size=self._plain.size - self._plain.bom)
-        for sheet in self._known.other_sheets:
-            self._hand_over(sheet)
-        preamble, footer = (tuple(one.record for one in kept) for kept in (self.preamble, self.footer))
-        kinds = Counter(what for _, what in self.mended)
+        for sheet in self._context.other_sheets:
+            self._add_sheet(sheet)
+        preamble, footer = (tuple(text.record for text in texts) for texts in (self.preamble, self.footer))
+        kinds = Counter(what for _, what in self.repaired)
         notes = tuple(f"{count} records: {what}" for what, count in kinds.items())
         self.dialect = replace(
             self.dialect,
@@ -575,13 +581,13 @@ class TableReading(Reading):
         )
         self.finished = True
 
-    def _hand_over(self, sheet: OtherSheet) -> None:
-        """Take a sheet that is not in the table as one record after it: of a footer if it is mere text."""
+    def _add_sheet(self, sheet: OtherSheet) -> None:
+        """Append a sheet outside the table as one record after it: of the footer if it is only text."""
         start, self._place = self._place, self._place + len(sheet.text)
         self._number += 1
         self.counts.lines += sheet.text.count(b"\n")
         self.counts.bytes += len(sheet.text)
-        raw = sheet.text[: self._known.limits.rejected_raw_bytes]
+        raw = sheet.text[: self._context.limits.rejected_raw_bytes]
         if sheet.is_text:
             self.counts.footer += 1
             self.footer.append(TextRecord(self._number, start, self._place, raw.decode(errors="replace")))
@@ -590,15 +596,15 @@ class TableReading(Reading):
         self.rejected.add(Rejected(self._number, start, self._place, ROW_RAGGED, sheet.why, raw))
 
 
-def _is_title(found: Found) -> bool:
-    """Tell whether a record is a line with its first cell and nothing else."""
-    return found.lines == 1 and _has_first_alone(found)
+def _is_title(record: ParsedRecord) -> bool:
+    """Return whether a record is a single line with its first cell only."""
+    return record.lines == 1 and _has_first_alone(record)
 
 
-def _has_first_alone(found: Found) -> bool:
-    """Tell whether a record has its first cell and nothing else."""
-    filled = _filled(found.cells)
-    return not found.problem and sum(filled) == 1 and bool(filled[0])
+def _has_first_alone(record: ParsedRecord) -> bool:
+    """Return whether a record has its first cell only."""
+    filled = _filled(record.cells)
+    return not record.problem and sum(filled) == 1 and bool(filled[0])
 
 
 def _filled(cells: Sequence[bytes]) -> bytes:
@@ -607,14 +613,14 @@ def _filled(cells: Sequence[bytes]) -> bytes:
 
 
 def _is_noted(numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Tell the rows of which the look is noted; by their numbers alone, so that blocks make no difference."""
+    """Return the rows whose pattern is counted; by number alone, so that blocks make no difference."""
     noted: NDArray[np.bool_] = numbers <= _NOTED_LAST
     noted &= (numbers <= _NOTED_FIRST) | (numbers % _NOTED_EVERY == 0)
     return noted
 
 
 def _in_order(batch: pa.RecordBatch, others: pa.RecordBatch) -> pa.RecordBatch:
-    """Put the records of both lanes in the order of the delivery."""
+    """Merge the records of both parsers in the order of the delivery."""
     numbers, pieces, begin = plain_numbers(batch.column("record")), [], 0
     places = np.searchsorted(numbers, plain_numbers(others.column("record")))
     groups = np.append(np.flatnonzero(np.diff(places, prepend=-1)), len(places)).tolist()
@@ -627,7 +633,7 @@ def _in_order(batch: pa.RecordBatch, others: pa.RecordBatch) -> pa.RecordBatch:
 
 
 class _Batch:
-    """The accepted records of the careful lane that are not yielded yet."""
+    """The accepted records of the record parser that are not yielded yet."""
 
     def __init__(self, encoding: str) -> None:
         self._encoding = encoding
@@ -642,9 +648,9 @@ class _Batch:
     def __len__(self) -> int:
         return len(self._places)
 
-    def add(self, entry: _Entry, found: Found) -> bool:
+    def add(self, entry: _Entry, record: ParsedRecord) -> bool:
         """Append a row; return False when its bytes cannot be decoded."""
-        body, cells = found.body, found.cells
+        body, cells = record.body, record.cells
         if not body.isascii():
             try:
                 body = body.decode(self._encoding).encode()
@@ -672,6 +678,6 @@ class _Batch:
 
 
 def _texts(texts: list[bytes]) -> pa.StringArray:
-    """Return texts that are valid UTF-8 as Arrow sees them."""
+    """Return texts in valid UTF-8 as an Arrow array."""
     ends = np.cumsum(np.fromiter(map(len, texts), np.int64, len(texts)))
     return pa.StringArray.from_buffers(len(texts), offsets(ends), pa.py_buffer(b"".join(texts)))

@@ -1,7 +1,7 @@
 """An e-invoice as its business terms (BT-n of EN 16931-1), exactly as the document states them.
 
-Amounts are decimals in the document currency, never rounded here. Whether they add up is `rules`; how lines
-become rows is `rows`.
+Amounts are decimals in the document currency, never rounded here. Sums are checked in `rules`; lines become
+rows in `rows`.
 """
 
 from __future__ import annotations
@@ -53,20 +53,20 @@ _IN_DOCUMENT_CURRENCY: Final = frozenset(
 
 @dataclass(frozen=True)
 class TaxRate:
-    """A VAT category: its code (BT-151, BT-118) and percentage (BT-152, BT-119), None where there is none."""
+    """A VAT category: its code (BT-151, BT-118) and percentage (BT-152, BT-119), if any."""
 
     code: str
     percent: Decimal | None
 
     @property
     def breakdown(self) -> tuple[str, Decimal | None]:
-        """What tells VAT breakdowns (BG-23) apart: the code, and the percentage where tax is charged."""
+        """The key of a VAT breakdown (BG-23): the code, and the percentage where tax is charged."""
         return self.code, None if self.code in UNTAXED else self.percent or ZERO
 
 
 @dataclass(frozen=True)
-class Part:
-    """What has a net amount and a VAT category: a line, or an allowance or charge on the whole document.
+class InvoicePart:
+    """A part with a net amount and a VAT category: a line, or an allowance or charge on the whole document.
 
     `net` of an allowance is negative. `place` is the half-open span in bytes, `line` the line of the
     document, `raw` the XML.
@@ -100,9 +100,9 @@ class Subtotal:
 class Totals:
     """The document totals; None where the document does not state one.
 
-    lines BT-106, allowances BT-107, charges BT-108, without_tax BT-109, taxes BT-110 (which has to be one),
-    with_tax BT-112, prepaid BT-113, rounding BT-114, payable BT-115. `places` are the lines of the document
-    in which they stand, by the name of the element.
+    lines BT-106, allowances BT-107, charges BT-108, without_tax BT-109, taxes BT-110 (exactly one is valid),
+    with_tax BT-112, prepaid BT-113, rounding BT-114, payable BT-115. `places` are their lines in the
+    document, by the name of the element.
     """
 
     lines: Decimal
@@ -118,12 +118,12 @@ class Totals:
 
     @property
     def tax(self) -> Decimal:
-        """The tax of the document, which no more than one total states."""
+        """The tax of the document; a valid one has a single tax total."""
         return sum(self.taxes, ZERO)
 
 
-class Foreign(NamedTuple):
-    """An amount that is not in the document currency: the one that it is in, line of the document."""
+class ForeignAmount(NamedTuple):
+    """An amount in another currency than the document: that currency, and the line of the document."""
 
     currency: str
     line: int
@@ -131,7 +131,7 @@ class Foreign(NamedTuple):
 
 @dataclass(frozen=True)
 class Seller:
-    """Who sends the document: BT-29 or BT-30 as `code`, BT-28 or BT-27, BT-31 (else BT-32), BT-40."""
+    """The seller: BT-29 or BT-30 as `code`, BT-28 or BT-27, BT-31 (else BT-32), BT-40."""
 
     code: str
     name: str
@@ -141,7 +141,7 @@ class Seller:
 
 @dataclass(frozen=True)
 class Document:
-    """An invoice or credit note; what a credit note states as positive it takes back."""
+    """An invoice or credit note; positive amounts of a credit note are credits."""
 
     is_credit_note: bool
     number: str
@@ -152,16 +152,16 @@ class Document:
     order: str
     accounting_cost: str
     seller: Seller
-    parts: tuple[Part, ...]
+    parts: tuple[InvoicePart, ...]
     subtotals: tuple[Subtotal, ...]
     totals: Totals
     rounding_place: tuple[int, int]
     rounding_raw: str
-    foreign: tuple[Foreign, ...]
+    foreign: tuple[ForeignAmount, ...]
 
 
 def read_document(markup: Markup) -> Document:
-    """Return the document of some markup; UnreadableError names what is missing or no amount."""
+    """Return the document of some markup; UnreadableError names a missing element or an invalid amount."""
     root = markup.root
     credit = root.tag == f"{{{CREDIT_NOTE}}}CreditNote"
     currency = required(root, "cbc:DocumentCurrencyCode")
@@ -183,7 +183,9 @@ def read_document(markup: Markup) -> Document:
         accounting_cost=text(root, "cbc:AccountingCost"),
         seller=_seller(root),
         parts=tuple(_parts(markup, "cac:CreditNoteLine" if credit else "cac:InvoiceLine")),
-        subtotals=tuple(_subtotal(one) for total in taxes for one in elements(total, "cac:TaxSubtotal")),
+        subtotals=tuple(
+            _subtotal(subtotal) for total in taxes for subtotal in elements(total, "cac:TaxSubtotal")
+        ),
         totals=_totals(monetary, taxes),
         rounding_place=markup.places[of_monetary],
         rounding_raw=_raw(monetary),
@@ -194,7 +196,7 @@ def read_document(markup: Markup) -> Document:
 
 
 def _own_characters(document: Document, period: tuple[str, str]) -> int:
-    """Return how long what each row repeats of the document is."""
+    """Return the characters of the document that each row repeats."""
     seller = document.seller
     fields = (
         *(document.number, document.issued, document.due, document.type_code, document.currency),
@@ -214,9 +216,9 @@ def _required_date(root: Element, path: str) -> str:
 
 
 def _type_code(root: Element, *, credit: bool) -> str:
-    """Return what the document is (BT-3); UnreadableError when it contradicts the root.
+    """Return the document type (BT-3); UnreadableError when it contradicts the root.
 
-    Then it cannot be told whether amounts are owed or given back.
+    Such a document does not show whether amounts are owed or credited.
     """
     code = text(root, "cbc:CreditNoteTypeCode" if credit else "cbc:InvoiceTypeCode")
     if credit != (code in _CREDIT_NOTES) and not (credit and code in _ALSO_CREDIT_NOTES):
@@ -226,7 +228,7 @@ def _type_code(root: Element, *, credit: bool) -> str:
     return code
 
 
-def _parts(markup: Markup, line_name: str) -> Iterator[Part]:
+def _parts(markup: Markup, line_name: str) -> Iterator[InvoicePart]:
     line_tag, other_tag = tag(line_name), tag("cac:AllowanceCharge")
     period = _period(markup.root)
     any_line = False
@@ -277,10 +279,10 @@ def _seller(root: Element) -> Seller:
     tax_id = next(iter([*vat, *others, representative]), "")
     registered = text(party, "cac:PartyLegalEntity/cbc:CompanyID")
     identified = [
-        text(one, "cbc:ID")
-        for one in elements(party, "cac:PartyIdentification")
+        text(party_id, "cbc:ID")
+        for party_id in elements(party, "cac:PartyIdentification")
         # With this scheme it is the number by which the seller collects direct debits (BT-90).
-        if not any(attribute(number, "schemeID").upper() == "SEPA" for number in elements(one, "cbc:ID"))
+        if not any(attribute(number, "schemeID").upper() == "SEPA" for number in elements(party_id, "cbc:ID"))
     ]
     return Seller(
         code=next(filter(None, [*identified, registered, tax_id]), ""),
@@ -301,10 +303,10 @@ def _rate(at: Element, path: str) -> TaxRate:
     return TaxRate(required(category, "cbc:ID"), None if percent is None else percent.normalize())
 
 
-def _line(line: Element, place: tuple[int, int], document_period: tuple[str, str]) -> Part:
+def _line(line: Element, place: tuple[int, int], document_period: tuple[str, str]) -> InvoicePart:
     period = _period(line)
     item = element(line, "cac:Item")
-    return Part(
+    return InvoicePart(
         sort="line",
         name=required(line, "cbc:ID"),
         net=amount(line, "cbc:LineExtensionAmount"),
@@ -320,7 +322,9 @@ def _line(line: Element, place: tuple[int, int], document_period: tuple[str, str
     )
 
 
-def _allowance_or_charge(part: Element, place: tuple[int, int], document_period: tuple[str, str]) -> Part:
+def _allowance_or_charge(
+    part: Element, place: tuple[int, int], document_period: tuple[str, str]
+) -> InvoicePart:
     indicator = required(part, "cbc:ChargeIndicator")
     if indicator not in {"true", "false", "1", "0"}:
         raise UnreadableError(
@@ -330,7 +334,7 @@ def _allowance_or_charge(part: Element, place: tuple[int, int], document_period:
     is_charge = indicator in {"true", "1"}
     stated = amount(part, "cbc:Amount")
     sort = "charge" if is_charge else "allowance"
-    return Part(
+    return InvoicePart(
         sort=sort,
         name=sort,
         net=stated if is_charge else stated.copy_negate(),
@@ -348,12 +352,12 @@ def _allowance_or_charge(part: Element, place: tuple[int, int], document_period:
     )
 
 
-def _foreign(root: Element, currency: str) -> Iterator[Foreign]:
+def _foreign(root: Element, currency: str) -> Iterator[ForeignAmount]:
     """Yield the amounts in other currencies, but for the tax total in that of the tax accounts (BT-111)."""
     totals = set(elements(root, "cac:TaxTotal/cbc:TaxAmount"))
     for child in root:
         if not str(child.tag).startswith(tag("cac:")):
             continue
-        for one in child.iter(*_IN_DOCUMENT_CURRENCY):
-            if one not in totals and attribute(one, "currencyID") != currency:
-                yield Foreign(attribute(one, "currencyID"), line_of(one))
+        for at in child.iter(*_IN_DOCUMENT_CURRENCY):
+            if at not in totals and attribute(at, "currencyID") != currency:
+                yield ForeignAmount(attribute(at, "currencyID"), line_of(at))

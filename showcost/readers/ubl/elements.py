@@ -1,4 +1,4 @@
-"""Looking things up below an element of an e-invoice: texts, dates, amounts; and saying where one is missing.
+"""Texts, dates and amounts below an element of an e-invoice, with errors that name the missing one.
 
 Places in the messages are lines of the document. What the elements mean is `document`.
 """
@@ -40,19 +40,19 @@ def line_of(element: Element) -> int:
 
 def elements(at: Element, path: str) -> Iterator[Element]:
     """Yield the elements at a path."""
-    found = [at]
+    level = [at]
     for name in path.split("/"):
-        wanted = tag(name)
-        found = [child for element in found for child in element if child.tag == wanted]
-    yield from found
+        qualified = tag(name)
+        level = [child for element in level for child in element if child.tag == qualified]
+    yield from level
 
 
 def element(at: Element, path: str) -> Element:
     """Return the one element at a path; UnreadableError when there is none, or more than one."""
-    found = list(elements(at, path))
-    if len(found) != 1:
-        raise UnreadableError(f"{_named(at)} has {len(found) or 'no'} {path}{_has_to_be_one(len(found))}")
-    return found[0]
+    matches = list(elements(at, path))
+    if len(matches) != 1:
+        raise UnreadableError(f"{_named(at)} has {len(matches) or 'no'} {path}{_has_to_be_one(len(matches))}")
+    return matches[0]
 
 
 def text(at: Element, path: str) -> str:
@@ -62,40 +62,40 @@ def text(at: Element, path: str) -> str:
 
 def required(at: Element, path: str) -> str:
     """Return the text at a path; UnreadableError when there is none, or more than one."""
-    found = list(_texts(at, path))
-    if len(found) != 1:
-        raise UnreadableError(f"{_named(at)} has {len(found) or 'no'} {path}{_has_to_be_one(len(found))}")
-    return found[0]
+    texts = list(_texts(at, path))
+    if len(texts) != 1:
+        raise UnreadableError(f"{_named(at)} has {len(texts) or 'no'} {path}{_has_to_be_one(len(texts))}")
+    return texts[0]
 
 
 def date(at: Element, path: str) -> str:
     """Return the first date at a path, without the time zone that an xs:date may have; or nothing."""
-    found = text(at, path)
-    zoned = _ZONED.fullmatch(found)
-    return zoned[1] if zoned else found
+    value = text(at, path)
+    zoned = _ZONED.fullmatch(value)
+    return zoned[1] if zoned else value
 
 
 def optional_amount(at: Element, path: str) -> Decimal | None:
-    """Return the amount at a path, if there is one; UnreadableError when it is none, or there are more."""
+    """Return the amount at a path, if any; UnreadableError for an invalid amount, or several."""
     if not text(at, path):
         return None
-    found = required(at, path)
-    if not _DECIMAL.fullmatch(found) or any(len(element) for element in elements(at, path)):
+    value = required(at, path)
+    if not _DECIMAL.fullmatch(value) or any(len(element) for element in elements(at, path)):
         raise UnreadableError(f"{_named(at)} has a {path} that is no amount")
-    return Decimal(found)
+    return Decimal(value)
 
 
 def amount(at: Element, path: str) -> Decimal:
     """Return the amount at a path; UnreadableError when there is none, or more than one."""
-    found = optional_amount(at, path)
-    if found is None:
+    value = optional_amount(at, path)
+    if value is None:
         raise UnreadableError(f"{_named(at)} has no {path}")
-    return found
+    return value
 
 
 def _texts(at: Element, path: str) -> Iterator[str]:
-    for found in elements(at, path):
-        if words := " ".join((found.text or "").split()):
+    for child in elements(at, path):
+        if words := " ".join((child.text or "").split()):
             yield words
 
 

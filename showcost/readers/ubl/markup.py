@@ -1,8 +1,8 @@
 """The XML of an e-invoice: parsed without trusting it, each part with its place in the bytes.
 
-A first pass with expat refuses what an e-invoice never needs (a document type, and with it entities of any
-sort; inclusions), bounds depth, elements, tags and namespaces, so that what is made of it stays in
-proportion, and notes where each part stands; only then is a tree built. What the elements mean is `document`.
+A first pass with expat refuses features that an e-invoice never needs (a document type, and with it entities
+of any sort; inclusions), bounds depth, elements, tags and namespaces, so that memory stays in proportion, and
+notes the place of each part; only then is a tree built. The elements are interpreted in `document`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _MOST_NODES: Final = 2_000_000
 _LONGEST_TAG: Final = 2**20
 """Of a tag, comment or processing instruction, in bytes; texts may be of any length."""
 _MOST_REPEATED: Final = 2**28
-"""Characters in all rows of what stands in the document once: its namespaces, and its own fields."""
+"""Characters in all rows of single parts of the document: its namespaces, and its own fields."""
 _BLOCK: Final = 2**18
 _INCLUSIONS: Final = "http://www.w3.org/2001/XInclude"
 _LOCAL_NAME: Final = re.compile(r"[A-Za-z]{1,40}")
@@ -49,7 +49,7 @@ class Markup:
 
 
 def looks_like_ubl(head: bytes) -> bool:
-    """Say whether the first bytes of a file are those of a UBL invoice or credit note, envelope or not."""
+    """Return whether the first bytes of a file are those of a UBL invoice or credit note, envelope or not."""
     text = head[:_HEAD].replace(b"\0", b"")
     return text.lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n").startswith(b"<") and any(
         name.encode() in text for name in (INVOICE, CREDIT_NOTE)
@@ -57,15 +57,15 @@ def looks_like_ubl(head: bytes) -> bool:
 
 
 def check_repeated(what: str, characters: int, times: int) -> None:
-    """Raise UnreadableError when what each row repeats of the document would be out of proportion to it."""
+    """Raise UnreadableError when the repeated parts of the document would be out of proportion to it."""
     if characters * times > _MOST_REPEATED:
         raise UnreadableError(f"{characters} characters of {what}, which {times} parts would repeat")
 
 
 def parse(data: bytes, encoding: str | None = None) -> Markup:
-    """Return the invoice or credit note in `data`, which may stand in an envelope.
+    """Return the invoice or credit note in `data`, which may be in an envelope.
 
-    `encoding` overrules what the XML declaration says.
+    `encoding` overrules the XML declaration.
 
     Raises UnreadableError, with line and column, for anything but one well-formed document without a
     document type.
@@ -89,20 +89,20 @@ def parse(data: bytes, encoding: str | None = None) -> Markup:
         tree = etree.fromstring(data, parser)
     except etree.XMLSyntaxError as error:
         raise UnreadableError(f"no well-formed XML: line {error.lineno}, column {error.offset}") from None
-    found = [
+    documents = [
         element
         for element in tree.iter(f"{{{INVOICE}}}Invoice", f"{{{CREDIT_NOTE}}}CreditNote")
         if not any(
             True for _ in element.iterancestors(f"{{{INVOICE}}}Invoice", f"{{{CREDIT_NOTE}}}CreditNote")
         )
     ]
-    if len(found) != 1 or len(scout.places) != len(found[0]):
+    if len(documents) != 1 or len(scout.places) != len(documents[0]):
         name = str(tree.tag).rpartition("}")[2]
         root = f"; its root is {name}" if _LOCAL_NAME.fullmatch(name) else ""
         raise UnreadableError(
-            f"{len(found)} invoices or credit notes of UBL 2.1, where there has to be one{root}"
+            f"{len(documents)} invoices or credit notes of UBL 2.1, where there has to be one{root}"
         )
-    return Markup(found[0], tuple(scout.places))
+    return Markup(documents[0], tuple(scout.places))
 
 
 class _Scout:

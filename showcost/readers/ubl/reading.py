@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 
 from showcost.core.money import EXACT_DIGITS
-from showcost.readers.model import CONTROL_TOTAL, RECORD_SCHEMA, Counts, Dialect, Rejected
+from showcost.readers.model import CONTROL_TOTAL, RECORD_SCHEMA, Dialect, RecordCounts, Rejected
 from showcost.readers.reading import Reading
 from showcost.readers.ubl.document import Document, read_document
 from showcost.readers.ubl.markup import parse
@@ -24,20 +24,20 @@ _SHOWN: Final = 5
 
 
 class TotalsDifferError(Exception):
-    """A document does not add up; its text names each rule that it breaks. It stays within `ingest`."""
+    """A document does not add up; the error names each broken rule."""
 
 
 def read_rows(data: bytes, encoding: str | None = None) -> list[Row]:
     """Return the rows of one invoice or credit note.
 
-    `encoding` overrules what its XML declaration says. Raises UnreadableError when it is none,
+    `encoding` overrules its XML declaration. Raises UnreadableError for any other content,
     TotalsDifferError when it does not add up.
     """
     return _checked(read_document(parse(data, encoding)))
 
 
 def check_document(data: bytes) -> None:
-    """Raise UnreadableError when `data` is no invoice or credit note; whether it adds up is not asked."""
+    """Raise UnreadableError unless `data` is an invoice or credit note; its sums are not checked."""
     read_document(parse(data))
 
 
@@ -51,13 +51,13 @@ def _checked(document: Document) -> list[Row]:
 
 
 def no_documents() -> Reading:
-    """Return the reading of a page of an API that has no document."""
+    """Return the reading of an API page without a document."""
     reading = Reading(_dialect("no document"), COLUMNS)
     reading.finished = True
     return reading
 
 
-def _dialect(found: str) -> Dialect:
+def _dialect(sort: str) -> Dialect:
     return Dialect(
         "utf-8",
         encoding_sure=True,
@@ -65,7 +65,7 @@ def _dialect(found: str) -> Dialect:
         quote="",
         escape="",
         columns=COLUMNS,
-        assumptions=(f"an e-invoice (UBL 2.1): {found}",),
+        assumptions=(f"an e-invoice (UBL 2.1): {sort}",),
     )
 
 
@@ -73,7 +73,7 @@ class UblReading(Reading):
     """The reading of one invoice or credit note."""
 
     def __init__(self, data: bytes, limits: Limits) -> None:
-        """Parse the document; UnreadableError when it is none."""
+        """Parse the document; UnreadableError for any other content."""
         document = read_document(parse(data))
         kind = "credit note" if document.is_credit_note else "invoice"
         super().__init__(_dialect(f"a {kind} of type {document.type_code or 'unknown'}"), COLUMNS)
@@ -83,7 +83,7 @@ class UblReading(Reading):
         except TotalsDifferError as error:
             raw = data[: limits.rejected_raw_bytes]
             self.rejected.add(Rejected(0, 0, len(data), CONTROL_TOTAL, str(error), raw))
-        self.counts = Counts(accepted=len(self._rows), rejected=len(self.rejected), bytes=len(data))
+        self.counts = RecordCounts(accepted=len(self._rows), rejected=len(self.rejected), bytes=len(data))
         self._batches = self._read()
 
     def _read(self) -> Iterator[pa.RecordBatch]:

@@ -1,8 +1,8 @@
 """From an e-invoice to rows: one per line, allowance, charge, and rounding; together they are the document.
 
 Tax is stated per VAT category, not per line. It is divided over the rows of its category in proportion to
-their net amounts, so that the rows' taxes add up to the stated tax to the cent whatever the rounding. What
-is prepaid is no cost and no row.
+their net amounts, so that the rows' taxes add up to the stated tax to the cent whatever the rounding. A
+prepaid amount is not a cost and has no row.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from showcost.readers.ubl.document import ZERO
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from showcost.readers.ubl.document import Document, Part, TaxRate
+    from showcost.readers.ubl.document import Document, InvoicePart, TaxRate
 
 COLUMNS: Final = (
     *("vendor_code", "vendor_name", "vendor_tax_id", "vendor_country", "invoice_no", "invoice_date"),
@@ -26,7 +26,7 @@ COLUMNS: Final = (
     *("net_amount", "tax_code", "tax_amount", "gross_amount", "due_date"),
     *("document_type", "item_class"),
 )
-"""The header of the rows: fields of the record kind, then what a feed may map accounts by."""
+"""The header of the rows: fields of the record kind, then fields for account mappings."""
 
 _CENTS: Final = 2
 _ROUNDING: Final = "rounding"
@@ -41,7 +41,7 @@ class Row(NamedTuple):
 
 
 def rows_of(document: Document) -> list[Row]:
-    """Return the rows of a document in the order in which they stand in it; a credit note's are negated."""
+    """Return the rows of a document in document order; those of a credit note are negated."""
     taxes = _taxes(document)
     names = _names(document.parts)
     rows = [
@@ -52,10 +52,10 @@ def rows_of(document: Document) -> list[Row]:
     return sorted(rows, key=lambda row: row.place)
 
 
-def _names(parts: Sequence[Part]) -> list[str]:
-    """Return what each row is called as a line; allowances and charges are numbered apart from lines.
+def _names(parts: Sequence[InvoicePart]) -> list[str]:
+    """Return the line number of each row; allowances and charges are numbered separately.
 
-    No two are called the same, whatever the document calls its lines: they would pass for one.
+    All are distinct, even if the document repeats a number: equal ones would count as one row.
     """
     counts: dict[str, int] = defaultdict(int)
     repeats: dict[str, int] = defaultdict(int)
@@ -73,7 +73,7 @@ def _names(parts: Sequence[Part]) -> list[str]:
 
 
 def _taxes(document: Document) -> list[Decimal]:
-    """Return the tax of each part: its share of what the breakdown states for its category."""
+    """Return the tax of each part: its share of the stated tax of its category."""
     of_breakdown: dict[tuple[str, Decimal | None], list[int]] = defaultdict(list)
     for index, part in enumerate(document.parts):
         of_breakdown[part.tax.breakdown].append(index)
@@ -88,8 +88,8 @@ def _taxes(document: Document) -> list[Decimal]:
 
 
 def _unit(document: Document) -> Decimal:
-    """Return to what taxes are divided: the currency's minor unit, or less where the document states less."""
-    amounts = chain((part.net for part in document.parts), (one.tax for one in document.subtotals))
+    """Return the unit of divided taxes: the currency's minor unit, or a smaller one in the document."""
+    amounts = chain((part.net for part in document.parts), (subtotal.tax for subtotal in document.subtotals))
     stated = max(-int(amount.normalize().as_tuple().exponent) for amount in amounts)
     usual = minor_units(document.currency) if document.currency in currency_codes() else _CENTS
     return Decimal(1).scaleb(-max(stated, usual))
@@ -98,24 +98,24 @@ def _unit(document: Document) -> Decimal:
 def shares(weights: Sequence[Decimal], total: Decimal, unit: Decimal) -> list[Decimal]:
     """Divide a total, in units, in proportion to weights; the shares add up to it exactly.
 
-    With weights that add up to nothing the last one takes all.
+    With weights that add up to zero the last one takes all.
     """
     whole = sum(weights, ZERO)
-    given, seen, found = ZERO, ZERO, []
+    divided, weight_so_far, amounts = ZERO, ZERO, []
     for number, weight in enumerate(weights, start=1):
-        seen += weight
+        weight_so_far += weight
         if number == len(weights):
-            upto = total
+            target = total
         elif whole:
-            upto = (total * seen / whole).quantize(unit, ROUND_HALF_UP)
+            target = (total * weight_so_far / whole).quantize(unit, ROUND_HALF_UP)
         else:
-            upto = ZERO
-        found.append(upto - given)
-        given = upto
-    return found
+            target = ZERO
+        amounts.append(target - divided)
+        divided = target
+    return amounts
 
 
-def _row(document: Document, part: Part, name: str, tax: Decimal) -> Row:
+def _row(document: Document, part: InvoicePart, name: str, tax: Decimal) -> Row:
     cells = {
         "po_no": part.order or document.order,
         "line_no": name,
@@ -146,7 +146,7 @@ def _tax_code(rate: TaxRate) -> str:
 
 def _cells(document: Document, cells: Mapping[str, str], net: Decimal, tax: Decimal) -> tuple[str, ...]:
     sign = -1 if document.is_credit_note else 1
-    known = {
+    values = {
         "vendor_code": document.seller.code,
         "vendor_name": document.seller.name,
         "vendor_tax_id": document.seller.tax_id,
@@ -161,9 +161,9 @@ def _cells(document: Document, cells: Mapping[str, str], net: Decimal, tax: Deci
         "document_type": document.type_code,
         **cells,
     }
-    return tuple(known.get(name, "") for name in COLUMNS)
+    return tuple(values.get(name, "") for name in COLUMNS)
 
 
 def _amount(amount: Decimal) -> str:
-    """Write an amount plainly, with the decimals that it has; zero has no sign."""
+    """Return an amount as text with its own decimals; zero has no sign."""
     return f"{amount or abs(amount):f}"

@@ -1,4 +1,4 @@
-"""The arithmetic of EN 16931: whether what a document states adds up.
+"""The arithmetic of EN 16931: checks of the stated sums of a document.
 
 The rules, their names and the way they round are those of EN 16931-1, section 6.4, as the official
 schematron of CEN/TC 434 has them (ConnectingEurope/eInvoicing-EN16931). A category's tax, and the taxable
@@ -16,7 +16,7 @@ from showcost.readers.ubl.document import UNTAXED, ZERO
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from showcost.readers.ubl.document import Document, Part, Subtotal, TaxRate
+    from showcost.readers.ubl.document import Document, InvoicePart, Subtotal, TaxRate
 
 _CENT: Final = Decimal("0.01")
 _DECIMALS: Final = 2
@@ -27,7 +27,7 @@ _FAMILIES: Final[Mapping[str, str]] = {
     "L": "BR-AF",
     "M": "BR-AG",
 }
-"""By what name the schematron calls the rules of a VAT category."""
+"""The schematron's names for the rules of a VAT category."""
 _DECIMAL_RULES: Final[Mapping[str, str]] = {
     "LineExtensionAmount": "BR-DEC-09",
     "AllowanceTotalAmount": "BR-DEC-10",
@@ -42,8 +42,8 @@ _DECIMAL_RULES: Final[Mapping[str, str]] = {
 _DECIMALS_OF_PARTS: Final = {"line": "BR-DEC-23", "allowance": "BR-DEC-01", "charge": "BR-DEC-05"}
 
 
-class Broken(NamedTuple):
-    """A rule that a document does not hold to: its number, and what was found where, as a sentence."""
+class BrokenRule(NamedTuple):
+    """A rule that a document breaks: its number, and the problem with its place as a sentence."""
 
     rule: str
     problem: str
@@ -52,8 +52,8 @@ class Broken(NamedTuple):
         return f"{self.rule}: {self.problem}"
 
 
-def broken_rules(document: Document) -> list[Broken]:
-    """Return the rules that a document breaks, in order of their numbers; none when it adds up."""
+def broken_rules(document: Document) -> list[BrokenRule]:
+    """Return the rules that a document breaks, in order; empty when it adds up."""
     return [*_sums(document), *_breakdown(document), *_decimals(document), *_currencies(document)]
 
 
@@ -61,21 +61,21 @@ def _rounded(amount: Decimal) -> Decimal:
     return amount.quantize(_CENT, ROUND_HALF_UP)
 
 
-def _total(parts: Iterable[Part]) -> Decimal:
+def _total(parts: Iterable[InvoicePart]) -> Decimal:
     return sum((part.net for part in parts), ZERO)
 
 
-def _sums(document: Document) -> Iterator[Broken]:
+def _sums(document: Document) -> Iterator[BrokenRule]:
     totals, parts = document.totals, document.parts
 
     def differ(
         rule: str, what: str, computed: Decimal, stated: Decimal | None, name: str
-    ) -> Iterator[Broken]:
+    ) -> Iterator[BrokenRule]:
         if stated is None:
-            yield Broken(rule, f"{what} {_rounded(computed)}, there is no {name}")
+            yield BrokenRule(rule, f"{what} {_rounded(computed)}, there is no {name}")
         elif _rounded(computed) != stated:
             where = totals.places.get(name, 0)
-            yield Broken(rule, f"{what} {_rounded(computed)}, {name} in line {where} says {stated}")
+            yield BrokenRule(rule, f"{what} {_rounded(computed)}, {name} in line {where} says {stated}")
 
     lines = _total(part for part in parts if part.sort == "line")
     yield from differ("BR-CO-10", "the lines add up to", lines, totals.lines, "LineExtensionAmount")
@@ -85,8 +85,8 @@ def _sums(document: Document) -> Iterator[Broken]:
     ):
         of_sort = [part for part in parts if part.sort == sort]
         if of_sort or stated is not None:
-            found = ZERO - _total(of_sort) if sort == "allowance" else _total(of_sort)
-            yield from differ(rule, f"the {sort}s add up to", found, stated, name)
+            total = ZERO - _total(of_sort) if sort == "allowance" else _total(of_sort)
+            yield from differ(rule, f"the {sort}s add up to", total, stated, name)
     without_tax = totals.lines - (totals.allowances or ZERO) + (totals.charges or ZERO)
     what = "lines less allowances plus charges are"
     yield from differ("BR-CO-13", what, without_tax, totals.without_tax, "TaxExclusiveAmount")
@@ -95,7 +95,7 @@ def _sums(document: Document) -> Iterator[Broken]:
         yield from differ("BR-CO-14", "the taxes of the categories add up to", tax, totals.tax, "TaxAmount")
     if len(totals.taxes) != 1:
         count = f"there are {len(totals.taxes) or 'no'} tax totals in {document.currency}"
-        yield Broken("BR-CO-15", f"{count}, where there has to be one")
+        yield BrokenRule("BR-CO-15", f"{count}, where there has to be one")
     what = "the amount without tax plus tax is"
     yield from differ(
         "BR-CO-15", what, totals.without_tax + totals.tax, totals.with_tax, "TaxInclusiveAmount"
@@ -105,10 +105,10 @@ def _sums(document: Document) -> Iterator[Broken]:
     yield from differ("BR-CO-16", what, payable, totals.payable, "PayableAmount")
 
 
-def _breakdown(document: Document) -> Iterator[Broken]:
+def _breakdown(document: Document) -> Iterator[BrokenRule]:
     for subtotal in document.subtotals:
         yield from _tax(subtotal)
-    of_breakdown: dict[tuple[str, Decimal | None], list[Part]] = {}
+    of_breakdown: dict[tuple[str, Decimal | None], list[InvoicePart]] = {}
     for part in document.parts:
         of_breakdown.setdefault(part.tax.breakdown, []).append(part)
     stated: set[tuple[str, Decimal | None]] = set()
@@ -116,19 +116,19 @@ def _breakdown(document: Document) -> Iterator[Broken]:
         breakdown = subtotal.rate.breakdown
         if breakdown in stated:
             problem = f"a second breakdown of the category {_shown(subtotal.rate)} in line {subtotal.line}"
-            yield Broken(_rule(subtotal.rate.code, 1 if breakdown[0] in UNTAXED else 8), problem)
+            yield BrokenRule(_rule(subtotal.rate.code, 1 if breakdown[0] in UNTAXED else 8), problem)
         stated.add(breakdown)
         yield from _taxable(subtotal, of_breakdown.get(breakdown, []))
     for breakdown, parts in sorted(of_breakdown.items(), key=str):
         if breakdown not in stated:
-            yield Broken(
+            yield BrokenRule(
                 _rule(breakdown[0], 1),
                 f"there is a {parts[0].sort} of the category {_shown(parts[0].tax)} in line {parts[0].line},"
                 " but no breakdown of it",
             )
 
 
-def _tax(subtotal: Subtotal) -> Iterator[Broken]:
+def _tax(subtotal: Subtotal) -> Iterator[BrokenRule]:
     rate, where = (
         subtotal.rate,
         f"the category {subtotal.rate.code} in line {subtotal.line} says {subtotal.tax}",
@@ -138,19 +138,19 @@ def _tax(subtotal: Subtotal) -> Iterator[Broken]:
     tolerated = abs(subtotal.tax - tax) < 1 if percent else -_HALF <= subtotal.tax < _HALF
     if not tolerated:
         rules = "BR-CO-17" if rate.code in UNTAXED else f"BR-CO-17, {_rule(rate.code, 9)}"
-        yield Broken(rules, f"{percent:f}% of {subtotal.taxable} are {tax}, {where}")
+        yield BrokenRule(rules, f"{percent:f}% of {subtotal.taxable} are {tax}, {where}")
     if rate.code in UNTAXED and subtotal.tax:
-        yield Broken(_rule(rate.code, 9), f"no tax is charged, {where}")
+        yield BrokenRule(_rule(rate.code, 9), f"no tax is charged, {where}")
 
 
-def _taxable(subtotal: Subtotal, parts: list[Part]) -> Iterator[Broken]:
-    found, code = _total(parts), subtotal.rate.code
+def _taxable(subtotal: Subtotal, parts: list[InvoicePart]) -> Iterator[BrokenRule]:
+    total, code = _total(parts), subtotal.rate.code
     exact = code in UNTAXED or not parts
-    if abs(found - subtotal.taxable) < (_CENT if exact else 1) and (parts or not subtotal.tax):
+    if abs(total - subtotal.taxable) < (_CENT if exact else 1) and (parts or not subtotal.tax):
         return
-    yield Broken(
+    yield BrokenRule(
         _rule(code, 8),
-        f"what is of the category {_shown(subtotal.rate)} adds up to {found}, its TaxableAmount in line"
+        f"what is of the category {_shown(subtotal.rate)} adds up to {total}, its TaxableAmount in line"
         f" {subtotal.line} says {subtotal.taxable}",
     )
 
@@ -164,7 +164,7 @@ def _rule(code: str, number: int) -> str:
     return f"{_FAMILIES[code]}-{number:02}" if code in _FAMILIES else "BG-23"
 
 
-def _decimals(document: Document) -> Iterator[Broken]:
+def _decimals(document: Document) -> Iterator[BrokenRule]:
     totals = document.totals
     amounts = {
         "LineExtensionAmount": totals.lines,
@@ -185,13 +185,13 @@ def _decimals(document: Document) -> Iterator[Broken]:
     ]
     for rule, amount, line in stated:
         if amount is not None and -int(amount.as_tuple().exponent) > _DECIMALS:
-            yield Broken(rule, f"{abs(amount)} in line {line} has more than {_DECIMALS} decimals")
+            yield BrokenRule(rule, f"{abs(amount)} in line {line} has more than {_DECIMALS} decimals")
 
 
-def _currencies(document: Document) -> Iterator[Broken]:
+def _currencies(document: Document) -> Iterator[BrokenRule]:
     if document.foreign:
         names = sorted({foreign.currency or "no currency" for foreign in document.foreign})
-        yield Broken(
+        yield BrokenRule(
             "PEPPOL-EN16931-R051",
             f"there are amounts in {', '.join(names)}, the first in line {document.foreign[0].line}; the"
             f" document is in {document.currency}",

@@ -51,7 +51,7 @@ class Read:
             self.places = list(
                 zip(table["byte_start"].to_pylist(), table["byte_end"].to_pylist(), strict=True)
             )
-            self.rejected = [(one.code, one.detail) for one in reading.rejected]
+            self.rejected = [(rejected.code, rejected.detail) for rejected in reading.rejected]
             assert reading.counts.total == len(self.rows) + len(self.rejected)
 
     def total(self, name: str) -> Decimal:
@@ -312,10 +312,10 @@ AMOUNTS = st.decimals(-10_000, 10_000, places=2)
 
 @given(weights=st.lists(AMOUNTS, min_size=1, max_size=20), total=AMOUNTS)
 def test_shares_add_up_to_the_total(weights: list[Decimal], total: Decimal) -> None:
-    found = shares(weights, total, Decimal("0.01"))
-    assert sum(found, Decimal(0)) == total
-    assert len(found) == len(weights)
-    assert all(share == round(share, 2) for share in found)
+    amounts = shares(weights, total, Decimal("0.01"))
+    assert sum(amounts, Decimal(0)) == total
+    assert len(amounts) == len(weights)
+    assert all(share == round(share, 2) for share in amounts)
 
 
 RATES = st.sampled_from(
