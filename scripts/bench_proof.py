@@ -16,6 +16,7 @@ import shutil
 import tempfile
 import time
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
     import duckdb
 
+    from showcost.audit.log import Record
     from showcost.config.feed import FeedSpec
     from showcost.ledger.batches import Batch
 
@@ -174,14 +176,19 @@ def die(*_: object) -> None:
 def measure_recovery(home: Home, feed: FeedSpec, rows: int) -> None:
     """Leave the last chunk announced but not committed, and measure what the next start does."""
     ledger = Ledger(home.ledger)
-    real, left = committing.apply, max(rows // posting.CHUNK_ROWS, 1)
+    real, left = committing.BATCHES, max(rows // posting.CHUNK_ROWS, 1)
 
-    def apply_but_the_last(*arguments: object) -> None:
+    def write_all_but_the_last(
+        connection: duckdb.DuckDBPyConnection, record: Record, segment: Path | None
+    ) -> None:
         nonlocal left
         left -= 1
-        real(*arguments) if left else die()  # type: ignore[arg-type]
+        if not left:
+            die()
+        real.write(connection, record, segment)
 
-    with patch.object(committing, "apply", apply_but_the_last), suppress(DiedError):
+    dying = replace(real, write=write_all_but_the_last)
+    with patch.object(committing, "BATCHES", dying), suppress(DiedError):
         post_all(home, feed, ledger)
     for what in ("recovery: an INTENT repeated", "recovery: a ledger at rest"):
         with measured(what, rows), writing(Ledger(home.ledger)) as connection:

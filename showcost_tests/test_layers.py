@@ -11,7 +11,7 @@ import pytest
 import showcost
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator, Mapping
 
 PACKAGE = Path(showcost.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -105,6 +105,44 @@ def test_a_library_is_known_in_its_places_only(library: str, places: set[str]) -
     knowing = {name for path in MODULES if _knows(path, library) and (name := _name(path))}
     assert {name for name in knowing if not _allowed(name, places)} == set()
     assert knowing, "a library that nobody imports needs no rule"
+
+
+def _graph() -> dict[str, set[str]]:
+    """Return the modules of showcost that each module imports, for types too.
+
+    `from package import module` is an arrow to the module, not to the package.
+    """
+    names = {f"showcost.{name}" if (name := _name(path)) else "showcost": path for path in MODULES}
+    return {name: set(_modules(path, names.keys())) - {name} for name, path in names.items()}
+
+
+def _modules(path: Path, names: Collection[str]) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                module = f"{node.module}.{alias.name}"
+                yield module if module in names else str(node.module)
+
+
+def _circles(graph: Mapping[str, set[str]]) -> set[str]:
+    """Return the modules in or between circles: neither end can be reached by taking modules away."""
+    left = {name: set(imported) for name, imported in graph.items()}
+    while done := {
+        name
+        for name, imported in left.items()
+        if not imported & left.keys() or not any(name in others for others in left.values())
+    }:
+        for name in done:
+            del left[name]
+    return set(left)
+
+
+def test_no_import_circle_is_left() -> None:
+    assert _circles(_graph()) == set()
+
+
+def test_the_search_sees_a_circle() -> None:
+    assert _circles({"a": {"b"}, "b": {"a"}, "c": set()}) == {"a", "b"}
 
 
 def test_commands_load_dagster_only_when_they_run_it() -> None:

@@ -42,13 +42,13 @@ if TYPE_CHECKING:
 Fact: TypeAlias = "str | int | bool | Sequence[Fact] | Mapping[str, Fact] | None"
 """What a record may say: plain JSON without floats; decimals and dates are text."""
 
-_ANNOUNCING: Final = frozenset(
+TRANSACTIONAL: Final = frozenset(
     {
         *(Kind.INTENT, Kind.FX_PINNED, Kind.DECIDED, Kind.PERIOD_CLOSED, Kind.PERIOD_REOPENED),
         *(Kind.ACCRUED, Kind.RELEASED, Kind.STOOD_IN, Kind.GAVE_WAY),
     }
 )
-"""The kinds that announce a transaction of the ledger, which carries their number and hash."""
+"""Kinds of record that have a transaction of the ledger, which carries their number and hash."""
 
 _BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
 
@@ -333,7 +333,7 @@ class _Seen:
         self.states.check(record.kind, record.subjects, record.needs)
         self.states.move(record.kind, record.subjects)
         self.head, self.at = Head(record.seq, record.hash), record.at
-        if record.kind in _ANNOUNCING:
+        if record.kind in TRANSACTIONAL:
             self.announced[record.seq] = record.kind, record.hash
         elif record.kind is Kind.COMMITTED:
             self.acknowledged.add(int(str(record.facts["intent"])))

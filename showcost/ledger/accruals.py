@@ -22,7 +22,7 @@ from showcost.core.hashing import SHORT, sha256_framed
 from showcost.core.money import AMOUNT_DIGITS, AMOUNT_SCALE
 from showcost.fx.conversion import AMOUNT_TYPE, conversion_sql
 from showcost.fx.store import dense_rates
-from showcost.ledger.attestation import announced
+from showcost.ledger.recorded_transaction import NewRecord, Writer, record_and_write, segment_parameter
 from showcost.ledger.schema import ACCRUAL, RELEASE
 
 if TYPE_CHECKING:
@@ -187,29 +187,31 @@ def _wanted(books: Books, accruals: Sequence[Accrual]) -> pa.Table:
 
 
 def _record(ledger: Ledger, connection: duckdb.DuckDBPyConnection, kind: Kind, rows: pa.Table) -> int:
-    """Announce rows in the audit log, then write them into their table."""
+    """Record rows in the audit log, then write them into their table; return how many."""
     if not rows.num_rows:
         return 0
     ids: list[str] = rows.column("accrual_id").to_pylist()
     feeds = sorted(set(rows.column("feed").to_pylist()))
-    segment = ledger.audit.store_segment(kind, rows)
-    record = ledger.audit.append(
+    new = NewRecord(
         kind,
         {"feeds": feeds, "rows": rows.num_rows},
-        subjects=[states.accrual(one) for one in ids],
-        segment=segment,
+        subjects=[states.accrual(accrual_id) for accrual_id in ids],
+        rows=rows,
     )
-    repeat(ledger, connection, record, ledger.audit.segments / segment.name)
+    record_and_write(ledger, connection, new, ACCRUALS)
     recorded: int = rows.num_rows
     return recorded
 
 
-def repeat(ledger: Ledger, connection: duckdb.DuckDBPyConnection, record: Record, accruals: Path) -> None:
-    """Write the accruals of a record's segment into their table, in one transaction."""
-    with announced(ledger, connection, record):
-        connection.execute(
-            "INSERT INTO provisional_accruals BY NAME FROM read_parquet($path)", {"path": str(accruals)}
-        )
+def _write(connection: duckdb.DuckDBPyConnection, record: Record, segment: Path | None) -> None:
+    connection.execute(
+        "INSERT INTO provisional_accruals BY NAME FROM read_parquet($path)",
+        segment_parameter(record, segment),
+    )
+
+
+ACCRUALS: Final = Writer(_write)
+"""How ACCRUED and RELEASED are written."""
 
 
 _PINNED: Final = """

@@ -6,15 +6,16 @@
        recompute counts, sums and digests from the ledger, compare with the INTENT; commit
     4. COMMITTED, durable
 
-A crash between any two of these leaves what `recovery` can tell apart: no INTENT, nothing happened; an
-INTENT whose chain head the ledger lacks is repeated from its segment; one whose chain head it has is
-acknowledged. Steps 3 and 4 are `apply`, for the first time and for a repetition alike.
+This is the protocol of `recorded_transaction`. `recovery` tells what a crash between any two steps left:
+without an INTENT, nothing happened; an INTENT whose chain head the ledger lacks is written again from its
+segment; one whose chain head the ledger has is acknowledged.
 """
 # ruff: noqa: S608 - statements are put together from constants of this package; values are bound
 
 from __future__ import annotations
 
 from datetime import date, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
@@ -23,8 +24,8 @@ from showcost.audit import transitions as states
 from showcost.audit.transitions import Kind
 from showcost.core.clock import utc_timestamp
 from showcost.core.errors import IntegrityError
-from showcost.ledger.attestation import announced
 from showcost.ledger.batches import Batch, batch_table, batches_of, from_facts
+from showcost.ledger.recorded_transaction import NewRecord, Writer, record_and_write, segment_parameter
 from showcost.ledger.schema import ENTRY_COLUMNS
 
 if TYPE_CHECKING:
@@ -52,14 +53,7 @@ def commit_entries(
     if not batches:
         return []
     posted_at = utc_timestamp(now)
-    connection.register("posting_batch_ids", _batch_ids(batches))
-    try:
-        segment = ledger.audit.store_segment(
-            Kind.INTENT, lambda path: connection.execute(_COPY.format(fresh=fresh), {"path": str(path)})
-        )
-    finally:
-        connection.unregister("posting_batch_ids")
-    intent = ledger.audit.append(
+    intent = NewRecord(
         Kind.INTENT,
         {
             "run_id": run_id,
@@ -68,32 +62,39 @@ def commit_entries(
         },
         subjects=_subjects(batches),
         needs=[states.snapshot(day) for day in sorted({batch.partition_date for batch in batches})],
-        segment=segment,
+        rows=partial(_copy_entries, connection, fresh, batches),
     )
-    apply(ledger, connection, intent, ledger.audit.segments / segment.name)
+    record_and_write(ledger, connection, intent, BATCHES)
     return batches
 
 
-def apply(ledger: Ledger, connection: duckdb.DuckDBPyConnection, intent: Record, entries: Path) -> None:
-    """Insert the entries of an INTENT's segment in one transaction, compare, commit and acknowledge."""
-    facts: Mapping[str, Any] = intent.facts
-    batches = [from_facts(one) for one in facts["batches"]]
-    table = batch_table(batches, facts["run_id"], datetime.fromisoformat(facts["posted_at"]), intent.seq)
-    connection.register("posting_batches", table)
+def _copy_entries(
+    connection: duckdb.DuckDBPyConnection, fresh: str, batches: Sequence[Batch], path: Path
+) -> None:
+    connection.register("posting_batch_ids", _batch_ids(batches))
     try:
-        with announced(ledger, connection, intent):
-            connection.execute(_INSERT_ENTRIES, {"path": str(entries)})
-            connection.execute(_INSERT_BATCHES)
-            _compare(connection, batches)
+        connection.execute(_COPY.format(fresh=fresh), {"path": str(path)})
     finally:
-        connection.unregister("posting_batches")
-    acknowledge(ledger.audit, intent)
+        connection.unregister("posting_batch_ids")
+
+
+def _write(connection: duckdb.DuckDBPyConnection, intent: Record, segment: Path | None) -> None:
+    """Insert the entries of an INTENT's segment and compare them with the INTENT."""
+    facts: Mapping[str, Any] = intent.facts
+    batches = batches_of_record(intent)
+    table = batch_table(batches, facts["run_id"], datetime.fromisoformat(facts["posted_at"]), intent.seq)
+    # Unregistered only on success: a statement after a failed one would hide its error, and the rollback
+    # drops the view.
+    connection.register("posting_batches", table)
+    connection.execute(_INSERT_ENTRIES, segment_parameter(intent, segment))
+    connection.execute(_INSERT_BATCHES)
+    _compare(connection, batches)
+    connection.unregister("posting_batches")
 
 
 def acknowledge(audit: AuditLog, intent: Record) -> Record:
-    """Write that the transaction of an INTENT has committed."""
-    facts: Mapping[str, Any] = intent.facts
-    batches = [from_facts(one) for one in facts["batches"]]
+    """Record that the transaction of an INTENT has committed."""
+    batches = batches_of_record(intent)
     return audit.append(
         Kind.COMMITTED,
         {
@@ -105,10 +106,14 @@ def acknowledge(audit: AuditLog, intent: Record) -> Record:
     )
 
 
+BATCHES: Final = Writer(_write, acknowledge)
+"""How INTENT is written."""
+
+
 def batches_of_record(intent: Record) -> list[Batch]:
-    """Return the batches that an INTENT announced."""
+    """Return the batches of an INTENT."""
     facts: Mapping[str, Any] = intent.facts
-    return [from_facts(one) for one in facts["batches"]]
+    return [from_facts(batch) for batch in facts["batches"]]
 
 
 def _batch_ids(batches: Sequence[Batch]) -> pa.Table:

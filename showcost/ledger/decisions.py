@@ -18,6 +18,7 @@ the last decision says whether the row is withheld. Closing and opening periods 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
@@ -29,7 +30,7 @@ from showcost.audit.transitions import Kind
 from showcost.core.clock import utc_timestamp
 from showcost.core.ids import row_id
 from showcost.ledger.active_entries import stands
-from showcost.ledger.attestation import announced
+from showcost.ledger.recorded_transaction import NewRecord, Writer, record_and_write, segment_parameter
 from showcost.ledger.schema import DECISION_COLUMNS
 
 if TYPE_CHECKING:
@@ -104,42 +105,40 @@ def record_decisions(
     ledger, not in the log. ValueError without any decision; two about one row in one call count in order.
     """
     if not decisions:
-        raise ValueError("there is nothing to decide")
+        raise ValueError("no decisions to record")
     decided_at = utc_timestamp(now)
     rows = [
         {
             "number": number,
             "decided_at": decided_at,
-            "row_id": one.row_id,
-            "feed": one.feed,
-            "delivery": one.delivery,
-            "record": one.record,
-            "decision": one.kind.value,
-            "fields": json.dumps(dict(one.fields), ensure_ascii=False, sort_keys=True),
-            "codes": sorted(one.codes),
+            "row_id": decision.row_id,
+            "feed": decision.feed,
+            "delivery": decision.delivery,
+            "record": decision.record,
+            "decision": decision.kind.value,
+            "fields": json.dumps(dict(decision.fields), ensure_ascii=False, sort_keys=True),
+            "codes": sorted(decision.codes),
             "who": who,
             "why": why,
         }
-        for number, one in enumerate(decisions, start=1)
+        for number, decision in enumerate(decisions, start=1)
     ]
-    segment = ledger.audit.store_segment(Kind.DECIDED, pa.Table.from_pylist(rows, _SEGMENT))
-    counts: dict[str, int] = {}
-    for one in decisions:
-        counts[one.kind.value] = counts.get(one.kind.value, 0) + 1
-    record = ledger.audit.append(
+    counts = Counter(decision.kind.value for decision in decisions)
+    new = NewRecord(
         Kind.DECIDED,
         {"who": who, "why": why, "decisions": dict(sorted(counts.items()))},
-        subjects=[states.Subject(states.Of.ROW, name) for name in sorted({one.row_id for one in decisions})],
-        segment=segment,
+        subjects=[states.row(name) for name in sorted({decision.row_id for decision in decisions})],
+        rows=pa.Table.from_pylist(rows, _SEGMENT),
     )
-    repeat(ledger, connection, record, ledger.audit.segments / segment.name)
-    return record
+    return record_and_write(ledger, connection, new, DECISIONS)
 
 
-def repeat(ledger: Ledger, connection: duckdb.DuckDBPyConnection, record: Record, rows: Path) -> None:
-    """Write what a record announced into the ledger, from its segment, in one transaction."""
-    with announced(ledger, connection, record):
-        connection.execute(_INSERT, {"path": str(rows), "seq": record.seq})
+def _write(connection: duckdb.DuckDBPyConnection, record: Record, segment: Path | None) -> None:
+    connection.execute(_INSERT, segment_parameter(record, segment) | {"seq": record.seq})
+
+
+DECISIONS: Final = Writer(_write)
+"""How DECIDED is written."""
 
 
 def effective_decisions(

@@ -17,10 +17,11 @@ import pyarrow as pa
 from showcost.audit import transitions as states
 from showcost.audit.transitions import Kind
 from showcost.core.clock import utc_timestamp
-from showcost.ledger.attestation import announced
+from showcost.ledger.recorded_transaction import NewRecord, Writer, record_and_write
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
 
     import duckdb
 
@@ -91,7 +92,7 @@ def _record(
     steps: Sequence[Step],
     recorded_at: datetime,
 ) -> None:
-    record = ledger.audit.append(
+    new = NewRecord(
         kind,
         {
             "recorded_at": recorded_at.isoformat(timespec="microseconds"),
@@ -108,18 +109,19 @@ def _record(
         },
         subjects=[states.stand_in(one.feed, one.transaction_date) for one in steps],
     )
-    repeat(ledger, connection, record)
+    record_and_write(ledger, connection, new, FALLBACK_STEPS)
 
 
-def repeat(ledger: Ledger, connection: duckdb.DuckDBPyConnection, record: Record) -> None:
-    """Write the steps of a record into their table, in one transaction."""
-    taken = pa.Table.from_pylist([row._asdict() for row in _rows(record)])
-    connection.register("taken_steps", taken)
-    try:
-        with announced(ledger, connection, record):
-            connection.execute("INSERT INTO fallback_steps BY NAME FROM taken_steps")
-    finally:
-        connection.unregister("taken_steps")
+def _write(connection: duckdb.DuckDBPyConnection, record: Record, _segment: Path | None) -> None:
+    connection.register("recorded_steps", pa.Table.from_pylist([row._asdict() for row in _rows(record)]))
+    # Unregistered only on success: after a failed statement this would hide its error, and the rollback
+    # drops the view.
+    connection.execute("INSERT INTO fallback_steps BY NAME FROM recorded_steps")
+    connection.unregister("recorded_steps")
+
+
+FALLBACK_STEPS: Final = Writer(_write)
+"""How the two kinds of fallback step are written."""
 
 
 def last_steps(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, date], Step]:

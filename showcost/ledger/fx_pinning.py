@@ -1,4 +1,4 @@
-"""Pinning by the protocol: the rates of fresh dates are in the audit log before their transaction commits.
+"""FX pinning as a recorded transaction: the rates are in the audit log before the ledger commits them.
 
 Which rates are in force is `showcost.fx.snapshots`, the tables are those of `showcost.fx.store`.
 """
@@ -12,7 +12,7 @@ from showcost.audit import transitions as states
 from showcost.audit.transitions import Kind
 from showcost.core.errors import IntegrityError
 from showcost.fx.store import PinResult, pin, verify
-from showcost.ledger.attestation import announced, attest
+from showcost.ledger.recorded_transaction import NewRecord, Writer, append_record, attest, segment_parameter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,50 +37,50 @@ def pin_recorded(
         connection,
         plan,
         pinned_at,
-        before_commit=lambda fresh: _announce(ledger, connection, fresh),
+        before_commit=lambda fresh: _record(ledger, connection, fresh),
     )
 
 
-def repeat(ledger: Ledger, connection: duckdb.DuckDBPyConnection, record: Record, rates: Path) -> None:
-    """Pin what a record announced, from its segment, in one transaction."""
-    with announced(ledger, connection, record):
-        for statement in _REPEAT:
-            connection.execute(statement, {"path": str(rates)})
-        _compare(connection, record)
+def _write(connection: duckdb.DuckDBPyConnection, record: Record, segment: Path | None) -> None:
+    for statement in _INSERTS:
+        connection.execute(statement, segment_parameter(record, segment))
+    _compare(connection, record)
+
+
+SNAPSHOTS: Final = Writer(_write)
+"""How FX_PINNED is written again: for the first time it is recorded by the transaction that pins."""
 
 
 def _compare(connection: duckdb.DuckDBPyConnection, record: Record) -> None:
     facts: Mapping[str, Any] = record.facts
-    announced = [
-        (date.fromisoformat(one["date"]), one["snapshot_id"], one["hash"]) for one in facts["snapshots"]
+    recorded = [
+        (date.fromisoformat(snapshot["date"]), snapshot["snapshot_id"], snapshot["hash"])
+        for snapshot in facts["snapshots"]
     ]
-    days = [day for day, _, _ in announced]
-    found = connection.execute(_HASHES, {"dates": days}).fetchall()
-    if found != announced or verify(connection, days):
+    days = [day for day, _, _ in recorded]
+    stored = connection.execute(_HASHES, {"dates": days}).fetchall()
+    if stored != recorded or verify(connection, days):
         raise IntegrityError(
-            f"audit log: the segment of record {record.seq} does not hold the snapshots that it announced"
+            f"audit log: the segment of record {record.seq} lacks the snapshots that the record names"
         )
 
 
-def _announce(ledger: Ledger, connection: duckdb.DuckDBPyConnection, fresh: Sequence[date]) -> None:
-    """Record what a transaction under way has pinned, and let it carry the record as its chain head."""
-    segment = ledger.audit.store_segment(
-        Kind.FX_PINNED,
-        lambda path: connection.execute(_COPY, {"dates": list(fresh), "path": str(path)}),
-    )
-    hashes = connection.execute(_HASHES, {"dates": list(fresh)}).fetchall()
-    record = ledger.audit.append(
+def _record(ledger: Ledger, connection: duckdb.DuckDBPyConnection, fresh: Sequence[date]) -> None:
+    """Record the snapshots that the transaction under way has pinned, and attest it with the record."""
+    parameters = {"dates": list(fresh)}
+    hashes = connection.execute(_HASHES, parameters).fetchall()
+    new = NewRecord(
         Kind.FX_PINNED,
         {
             "snapshots": [
-                {"date": str(day), "snapshot_id": snapshot_id, "hash": found}
-                for day, snapshot_id, found in hashes
+                {"date": str(day), "snapshot_id": snapshot_id, "hash": snapshot_hash}
+                for day, snapshot_id, snapshot_hash in hashes
             ]
         },
         subjects=[states.snapshot(day) for day in fresh],
-        segment=segment,
+        rows=lambda path: connection.execute(_COPY, parameters | {"path": str(path)}),
     )
-    attest(connection, record)
+    attest(connection, append_record(ledger.audit, new))
 
 
 _HASHES: Final = """
@@ -96,7 +96,7 @@ COPY (
 ) TO $path (FORMAT parquet, COMPRESSION zstd)
 """
 
-_REPEAT: Final = (
+_INSERTS: Final = (
     """INSERT INTO fx_snapshots BY NAME
     SELECT DISTINCT snapshot_id, snapshot_date, hash, source, source_sha256, carry_days, pinned_at
     FROM read_parquet($path) ORDER BY snapshot_date""",

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from showcost.audit import transitions as states
 from showcost.audit.transitions import Kind
 from showcost.core.clock import utc_timestamp
-from showcost.ledger.attestation import announced
+from showcost.ledger.recorded_transaction import NewRecord, Writer, record_and_write
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     import duckdb
 
@@ -46,7 +47,7 @@ def record_period(
     The connection is that of `recovery.writing`. Raises IntegrityError for closing a period that is closed,
     or opening one that is open.
     """
-    record = ledger.audit.append(
+    new = NewRecord(
         Kind.PERIOD_CLOSED if period.closed else Kind.PERIOD_REOPENED,
         {
             "name": period.name,
@@ -58,14 +59,15 @@ def record_period(
         },
         subjects=[states.period(period.name)],
     )
-    repeat(ledger, connection, record)
-    return record
+    return record_and_write(ledger, connection, new, PERIODS)
 
 
-def repeat(ledger: Ledger, connection: duckdb.DuckDBPyConnection, record: Record) -> None:
-    """Write what a record says of a period into the ledger, in one transaction."""
-    with announced(ledger, connection, record):
-        connection.execute(_INSERT, row_of(record))
+def _write(connection: duckdb.DuckDBPyConnection, record: Record, _segment: Path | None) -> None:
+    connection.execute(_INSERT, row_of(record))
+
+
+PERIODS: Final = Writer(_write)
+"""How PERIOD_CLOSED and PERIOD_REOPENED are written."""
 
 
 def row_of(record: Record) -> dict[str, Any]:

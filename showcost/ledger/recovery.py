@@ -24,20 +24,36 @@ from typing import TYPE_CHECKING, Final
 from showcost.audit.transitions import Kind, Of, parse
 from showcost.core.durable import raise_after_failure
 from showcost.core.errors import IntegrityError
-from showcost.ledger import accruals as provisional
-from showcost.ledger import decisions, periods
-from showcost.ledger import fallback_log as steps
-from showcost.ledger import fx_pinning as pinning
-from showcost.ledger.commit import acknowledge, apply, batches_of_record, dates_of
+from showcost.ledger.accruals import ACCRUALS
+from showcost.ledger.commit import BATCHES, batches_of_record, dates_of
+from showcost.ledger.decisions import DECISIONS
 from showcost.ledger.digest import batch_hashes
+from showcost.ledger.fallback_log import FALLBACK_STEPS
+from showcost.ledger.fx_pinning import SNAPSHOTS
+from showcost.ledger.periods import PERIODS
+from showcost.ledger.recorded_transaction import write_recorded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     import duckdb
 
     from showcost.audit.log import AuditLog, Record
+    from showcost.ledger.recorded_transaction import Writer
     from showcost.ledger.store import Ledger
+
+WRITERS: Final[Mapping[Kind, Writer]] = {
+    Kind.INTENT: BATCHES,
+    Kind.FX_PINNED: SNAPSHOTS,
+    Kind.DECIDED: DECISIONS,
+    Kind.PERIOD_CLOSED: PERIODS,
+    Kind.PERIOD_REOPENED: PERIODS,
+    Kind.ACCRUED: ACCRUALS,
+    Kind.RELEASED: ACCRUALS,
+    Kind.STOOD_IN: FALLBACK_STEPS,
+    Kind.GAVE_WAY: FALLBACK_STEPS,
+}
+"""How each kind of record that has a transaction of the ledger is written."""
 
 
 @contextmanager
@@ -69,7 +85,8 @@ def recover(ledger: Ledger, connection: duckdb.DuckDBPyConnection) -> list[Recor
                 f"{ledger.path}: record {seq} of the audit log was committed, but the ledger does not have"
                 " it; restore the ledger (with its .wal file) from a copy that is no older"
             )
-        if seq not in attested or (transaction.kind is Kind.INTENT and not transaction.acknowledged):
+        unacknowledged = WRITERS[transaction.kind].acknowledge is not None and not transaction.acknowledged
+        if seq not in attested or unacknowledged:
             record = next(ledger.audit.records(seq))
             _settle(ledger, connection, record, committed=seq in attested)
             recovered.append(record)
@@ -85,35 +102,16 @@ def _attested(connection: duckdb.DuckDBPyConnection) -> dict[int, str]:
 def _settle(
     ledger: Ledger, connection: duckdb.DuckDBPyConnection, record: Record, *, committed: bool
 ) -> None:
-    """Acknowledge a transaction that committed, or repeat one that did not."""
+    """Acknowledge a transaction that committed, or write one again that did not."""
+    writer = WRITERS[record.kind]
     if committed:
         _refuse_altered(ledger, connection, record)
     _note(ledger.audit, record, committed=committed)
-    if committed:
-        acknowledge(ledger.audit, record)
-        return
-    _repeat(ledger, connection, record)
-
-
-def _repeat(ledger: Ledger, connection: duckdb.DuckDBPyConnection, record: Record) -> None:
-    """Do again what a record announced."""
-    if record.kind in (Kind.PERIOD_CLOSED, Kind.PERIOD_REOPENED):
-        periods.repeat(ledger, connection, record)
-        return
-    if record.kind in (Kind.STOOD_IN, Kind.GAVE_WAY):
-        steps.repeat(ledger, connection, record)
-        return
-    if record.segment is None:
-        raise IntegrityError(f"{ledger.audit.path}: record {record.seq} names no segment to repeat it from")
-    path = ledger.audit.segment_path(record.segment)
-    if record.kind is Kind.INTENT:
-        apply(ledger, connection, record, path)
-    elif record.kind is Kind.DECIDED:
-        decisions.repeat(ledger, connection, record, path)
-    elif record.kind in (Kind.ACCRUED, Kind.RELEASED):
-        provisional.repeat(ledger, connection, record, path)
-    else:
-        pinning.repeat(ledger, connection, record, path)
+    if not committed:
+        segment = None if record.segment is None else ledger.audit.segment_path(record.segment)
+        write_recorded(ledger, connection, record, segment, writer)
+    elif writer.acknowledge is not None:
+        writer.acknowledge(ledger.audit, record)
 
 
 def _note(audit: AuditLog, record: Record, *, committed: bool) -> None:

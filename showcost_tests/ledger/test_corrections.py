@@ -365,5 +365,5 @@ def test_an_outsider_finds_a_reversal_that_is_none(ledger: Ledger, tmp_path: Pat
 
 
 def test_deciding_nothing_is_a_mistake_of_the_caller(ledger: Ledger) -> None:
-    with writing(ledger) as connection, pytest.raises(ValueError, match="nothing to decide"):
+    with writing(ledger) as connection, pytest.raises(ValueError, match="no decisions to record"):
         record_decisions(ledger, connection, [], who="a", why="b", now=NOW)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shutil
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import duckdb
 import pytest
 
+from showcost.audit import log
 from showcost.audit import transitions as states
 from showcost.audit.transitions import Kind, State
 from showcost.core import durable
@@ -16,7 +18,7 @@ from showcost.core.durable import System, using
 from showcost.core.errors import FatalError, IntegrityError
 from showcost.ledger import commit
 from showcost.ledger.digest import digest
-from showcost.ledger.recovery import writing
+from showcost.ledger.recovery import WRITERS, writing
 from showcost.ledger.store import Ledger
 from showcost_tests.ledger.rows import MONDAY, WEEK, pin_rates, post_rows, row, table, week_rows
 
@@ -80,12 +82,12 @@ def test_a_posting_is_recorded_before_and_after_its_transaction(ledger: Ledger) 
     assert heads == [(record.seq, record.hash) for record in ledger.audit.records() if record.seq in {1, 3}]
 
 
-@pytest.mark.parametrize("dying", ["apply", "acknowledge"])
-def test_what_was_announced_is_finished_by_the_next_write(
+@pytest.mark.parametrize("dying", ["write", "acknowledge"])
+def test_a_recorded_transaction_is_finished_by_the_next_write(
     ledger: Ledger, expected: str, monkeypatch: pytest.MonkeyPatch, dying: str
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(commit, dying, die)
+        patch.setattr(commit, "BATCHES", replace(commit.BATCHES, **{dying: die}))
         with suppress(DiedError):
             post_rows(ledger, table(week_rows(30)))
     again = Ledger(ledger.path)
@@ -94,6 +96,10 @@ def test_what_was_announced_is_finished_by_the_next_write(
     assert digest_of(again) == expected
     assert kinds(again)[-2:] == [Kind.RECOVERED, Kind.COMMITTED]
     assert [result.batch for result in post_rows(again, table(week_rows(30)))] == [None] * 5
+
+
+def test_recovery_can_write_every_kind_that_has_a_transaction() -> None:
+    assert WRITERS.keys() == log.TRANSACTIONAL
 
 
 def test_a_pinning_that_did_not_commit_is_repeated_as_it_was_recorded(tmp_path: Path) -> None:
@@ -177,7 +183,7 @@ def test_an_unacknowledged_batch_that_was_altered_stops(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(commit, "acknowledge", die)
+        patch.setattr(commit, "BATCHES", replace(commit.BATCHES, acknowledge=die))
         with suppress(DiedError):
             post_rows(ledger, table([row(1)]), [MONDAY])
     with duckdb.connect(ledger.path) as connection:
@@ -189,7 +195,7 @@ def test_an_unacknowledged_batch_that_was_altered_stops(
 
 def test_a_segment_that_was_altered_is_not_repeated(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(commit, "apply", die)
+        patch.setattr(commit, "BATCHES", replace(commit.BATCHES, write=die))
         with suppress(DiedError):
             post_rows(ledger, table([row(1)]), [MONDAY])
     (segment,) = ledger.audit.segments.glob("intent-*")

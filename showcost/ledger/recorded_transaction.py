@@ -1,0 +1,114 @@
+"""Recorded transactions: the one protocol by which anything is written to the ledger.
+
+    1. the rows of the transaction, if it has any, as a segment of the audit log, durable
+    2. the audit record, durable
+    3. one database transaction: write what the record stands for, and the record's number and hash as the
+       chain head; commit
+    4. an acknowledging record, for the kinds that have one, durable
+
+A record kind says in a `Writer` how it is written, for the first time and after a crash alike; `recovery` has
+the table of all of them. By the chain heads recovery finds what a crash left unfinished, and verification
+that ledger and audit log belong together. What is written, and when, is not decided here.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from showcost.core.durable import transaction
+from showcost.core.errors import IntegrityError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from pathlib import Path
+
+    import duckdb
+    import pyarrow as pa
+
+    from showcost.audit.log import AuditLog, Fact, Record
+    from showcost.audit.transitions import Kind, Subject
+    from showcost.ledger.store import Ledger
+
+
+@dataclass(frozen=True)
+class NewRecord:
+    """An audit record to be written: `rows` are a table, or a function that writes them to a path."""
+
+    kind: Kind
+    facts: Mapping[str, Fact]
+    subjects: Iterable[Subject]
+    needs: Iterable[Subject] = ()
+    rows: pa.Table | Callable[[Path], object] | None = None
+
+
+@dataclass(frozen=True)
+class Writer:
+    """How a kind of record is written to the ledger.
+
+    `write` is called in the transaction, with the connection, the record and the file of its segment (None
+    for a record without one); it raises to undo everything. `acknowledge` writes the record that follows the
+    commit, for kinds that have one.
+    """
+
+    write: Callable[[duckdb.DuckDBPyConnection, Record, Path | None], None]
+    acknowledge: Callable[[AuditLog, Record], object] | None = None
+
+
+def record_and_write(
+    ledger: Ledger, connection: duckdb.DuckDBPyConnection, new: NewRecord, writer: Writer
+) -> Record:
+    """Record a transaction, write it, and return its record.
+
+    The connection is that of `recovery.writing`.
+    """
+    record = append_record(ledger.audit, new)
+    segment = None if record.segment is None else ledger.audit.segments / record.segment.name
+    write_recorded(ledger, connection, record, segment, writer)
+    return record
+
+
+def append_record(audit: AuditLog, new: NewRecord) -> Record:
+    """Append a record to the audit log, its rows first, and return it once both are durable."""
+    segment = None if new.rows is None else audit.store_segment(new.kind, new.rows)
+    return audit.append(new.kind, new.facts, subjects=new.subjects, needs=new.needs, segment=segment)
+
+
+def write_recorded(
+    ledger: Ledger,
+    connection: duckdb.DuckDBPyConnection,
+    record: Record,
+    segment: Path | None,
+    writer: Writer,
+) -> None:
+    """Write what a record stands for, in one transaction that carries its hash, and acknowledge it."""
+    with recorded_transaction(ledger, connection, record):
+        writer.write(connection, record, segment)
+    if writer.acknowledge is not None:
+        writer.acknowledge(ledger.audit, record)
+
+
+@contextmanager
+def recorded_transaction(
+    ledger: Ledger, connection: duckdb.DuckDBPyConnection, record: Record
+) -> Iterator[None]:
+    """Run the block as one transaction that stores the record's number and hash as chain head."""
+    with transaction(connection, ledger.path):
+        yield
+        attest(connection, record)
+
+
+def attest(connection: duckdb.DuckDBPyConnection, record: Record) -> None:
+    """Store the number and hash of a record as chain head, in the transaction under way."""
+    connection.execute(
+        "INSERT INTO chain_heads VALUES ($seq, $hash, $kind)",
+        {"seq": record.seq, "hash": record.hash, "kind": record.kind.value},
+    )
+
+
+def segment_parameter(record: Record, segment: Path | None) -> dict[str, str]:
+    """Return the file of a record's segment as the parameter `path`; IntegrityError if it has none."""
+    if segment is None:
+        raise IntegrityError(f"audit log: record {record.seq} names no segment to write it from")
+    return {"path": str(segment)}
