@@ -25,8 +25,8 @@ EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "uk_spend"
 def land_one(folder: Path, megabytes: int) -> None:
     """Land one delivery of invoices, 1% of its records broken, and print what it took."""
     from showcost.config.feed import FeedSpec
-    from showcost.config.home import open_home
     from showcost.ingest.landing import land
+    from showcost.workspace import open_workspace
 
     feed = FeedSpec(
         name="invoices",
@@ -40,7 +40,7 @@ def land_one(folder: Path, megabytes: int) -> None:
     )
     for name in ("production.yaml", "chart_of_accounts.csv", "budget.csv"):
         shutil.copyfile(EXAMPLE / name, folder / name)
-    home = open_home(folder)
+    home = open_workspace(folder)
     inbox = home.inbox / feed.name
     inbox.mkdir(parents=True)
     generate(inbox / "invoices.csv", megabytes, 0.01, year=2014)

@@ -39,20 +39,19 @@ def prepare(folder: Path, days: int) -> None:
 
 def stages_alone(folder: Path, days: int) -> float:
     """Return the seconds of all stages called directly."""
-    from showcost.config.feeds import load_feeds
-    from showcost.config.home import open_home
     from showcost.ingest.landing import land
     from showcost.pipeline.fx_snapshots import stage_snapshots
     from showcost.pipeline.posting import stage_posted
     from showcost.pipeline.raw_rows import stage_raw_rows
     from showcost.pipeline.validation import stage_undated, stage_validated
     from showcost.reports.ledger_days import ledger_days
+    from showcost.workspace import open_workspace
 
-    home = open_home(folder)
+    home = open_workspace(folder)
     dates = [LAST - timedelta(days=number) for number in reversed(range(days))]
     started = time.perf_counter()
     stage_snapshots(home, dates)
-    for feed in load_feeds(home.production.code):
+    for feed in home.feeds:
         land(home, feed)
         stage_undated(home, feed)
         stage_raw_rows(home, feed, dates)
@@ -66,11 +65,11 @@ def through_dagster(folder: Path, days: int) -> tuple[float, float]:
     """Return the seconds of one Dagster run over all partitions, and of its steps."""
     import dagster as dg
 
-    from showcost.config.home import open_home
     from showcost.orchestration.runs import run_range
+    from showcost.workspace import open_workspace
 
     started = time.perf_counter()
-    outcome = run_range(open_home(folder), LAST - timedelta(days=days - 1), LAST)
+    outcome = run_range(open_workspace(folder), LAST - timedelta(days=days - 1), LAST)
     seconds = time.perf_counter() - started
     if not outcome.success:
         sys.exit(f"the run failed: {outcome.failures}")

@@ -23,8 +23,6 @@ from typing import TYPE_CHECKING
 from unittest.mock import patch
 
 from showcost.checks.verify import verify
-from showcost.config.feeds import load_feeds
-from showcost.config.home import Home
 from showcost.ingest.landing import land
 from showcost.ledger import commit as committing
 from showcost.ledger import posting
@@ -36,8 +34,8 @@ from showcost.ledger.store import Ledger
 from showcost.pipeline.fx_snapshots import stage_snapshots
 from showcost.pipeline.raw_rows import stage_raw_rows
 from showcost.pipeline.validation import stage_undated, stage_validated
-from showcost.staging import StagingStore
 from showcost.staging.assets import valid_asset
+from showcost.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -64,7 +62,7 @@ def measured(what: str, rows: int) -> Iterator[list[float]]:
     print(f"{what:<46}{taken[0]:8.2f} s{rows / taken[0]:12,.0f} rows/s", flush=True)
 
 
-def make_home(folder: Path, rows: int) -> Home:
+def make_home(folder: Path, rows: int) -> Workspace:
     """Make a data folder with deliveries of so many rows, each with an invoice number of its own."""
     inbox = folder / "inbox" / FEED
     inbox.mkdir(parents=True)
@@ -81,7 +79,7 @@ def make_home(folder: Path, rows: int) -> Home:
                 cells = list(lines[row % len(lines)])
                 cells[column] = f"B{row:08}"
                 writer.writerow(cells)
-    return Home(folder)
+    return Workspace(folder)
 
 
 def commit_without_protocol(
@@ -114,9 +112,9 @@ def bare_writing(ledger: Ledger) -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
-def post_all(home: Home, feed: FeedSpec, ledger: Ledger) -> int:
+def post_all(home: Workspace, feed: FeedSpec, ledger: Ledger) -> int:
     """Post everything that is valid and return the number of rows."""
-    store = StagingStore(home.path)
+    store = home.staging
     filled = [
         day.isoformat()
         for day in DAYS
@@ -124,7 +122,7 @@ def post_all(home: Home, feed: FeedSpec, ledger: Ledger) -> int:
     ]
     results = posting.post(
         ledger,
-        terms_of(home, feed),
+        terms_of(home.production, feed),
         store.verified_paths(valid_asset(FEED), filled),
         partition_dates=DAYS,
         run_id="bench",
@@ -133,7 +131,7 @@ def post_all(home: Home, feed: FeedSpec, ledger: Ledger) -> int:
     return sum(result.appended_rows for result in results)
 
 
-def compare_posting(home: Home, feed: FeedSpec, rows: int, rounds: int) -> None:
+def compare_posting(home: Workspace, feed: FeedSpec, rows: int, rounds: int) -> None:
     """Post into copies of the ledger, with and without the protocol in turn, and compare the best."""
     aside = home.path / "aside"
     aside.mkdir()
@@ -173,9 +171,9 @@ def die(*_: object) -> None:
     raise DiedError
 
 
-def measure_recovery(home: Home, feed: FeedSpec, rows: int) -> None:
+def measure_recovery(home: Workspace, feed: FeedSpec, rows: int) -> None:
     """Leave the last chunk announced but not committed, and measure what the next start does."""
-    ledger = Ledger(home.ledger)
+    ledger = home.ledger
     real, left = committing.BATCHES, max(rows // posting.CHUNK_ROWS, 1)
 
     def write_all_but_the_last(
@@ -191,13 +189,13 @@ def measure_recovery(home: Home, feed: FeedSpec, rows: int) -> None:
     with patch.object(committing, "BATCHES", dying), suppress(DiedError):
         post_all(home, feed, ledger)
     for what in ("recovery: an INTENT repeated", "recovery: a ledger at rest"):
-        with measured(what, rows), writing(Ledger(home.ledger)) as connection:
+        with measured(what, rows), writing(home.ledger) as connection:
             entries = connection.execute("SELECT count(*) FROM ledger_entries").fetchall()[0][0]
         print(f"  {entries:,} entries")
-    post_all(home, feed, Ledger(home.ledger))
+    post_all(home, feed, home.ledger)
 
 
-def prepare(home: Home, feed: FeedSpec, days: Sequence[date], rows: int) -> None:
+def prepare(home: Workspace, feed: FeedSpec, days: Sequence[date], rows: int) -> None:
     """Do all that comes before posting."""
     with measured("land", rows):
         land(home, feed)
@@ -219,7 +217,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         home = make_home(Path(folder) / "home", options.rows)
-        feed = next(feed for feed in load_feeds(home.production.code) if feed.name == FEED)
+        feed = next(feed for feed in home.feeds if feed.name == FEED)
         prepare(home, feed, DAYS, options.rows)
         compare_posting(home, feed, options.rows, options.rounds)
         measure_recovery(home, feed, options.rows)

@@ -24,10 +24,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 
-from showcost.audit.log import AuditLog
 from showcost.config.feed import FeedSpec
-from showcost.config.home import open_home
-from showcost.ingest.register import Register
 from showcost.simulator.running import simulated
 from showcost.vendor_api.dead_letters import PageRef
 from showcost.vendor_api.failures import RequestFailedError
@@ -36,14 +33,15 @@ from showcost.vendor_api.page_store import PageContent, PageStore
 from showcost.vendor_api.pages import Pagination
 from showcost.vendor_api.pull import PullRequest, pull
 from showcost.vendor_api.windows import Window
+from showcost.workspace import open_workspace
 from showcost_tests.vendor_api.vendors import feeds_of, scripts
 from showcost_tests.whole.small import make_home
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from showcost.config.home import Home
     from showcost.simulator.scripts import Script
+    from showcost.workspace import Workspace
 
 VENDORS: Final = 12
 DAYS: Final = 7
@@ -62,7 +60,7 @@ class _Peak:
         self.bytes = max(self.bytes, resident_bytes())
 
 
-def by_pool(home: Home, feeds: Sequence[FeedSpec], peak: _Peak) -> dict[str, Any]:
+def by_pool(home: Workspace, feeds: Sequence[FeedSpec], peak: _Peak) -> dict[str, Any]:
     """Pull as showcost does."""
     outcome = pull(home, feeds, PullRequest(FIRST, FIRST + timedelta(DAYS - 1)), clock=lambda: _AFTERWARDS)
     peak.bytes = max(peak.bytes, outcome.health.peak_resident)
@@ -73,7 +71,7 @@ def by_pool(home: Home, feeds: Sequence[FeedSpec], peak: _Peak) -> dict[str, Any
     }
 
 
-def by_gather(home: Home, feeds: Sequence[FeedSpec], peak: _Peak) -> dict[str, Any]:
+def by_gather(home: Workspace, feeds: Sequence[FeedSpec], peak: _Peak) -> dict[str, Any]:
     """Ask for every window of every vendor at once; store what came when all is there."""
     held: list[tuple[PageStore, PageRef, PageContent, Pagination]] = []
     lost, held_up = 0, [0]
@@ -114,9 +112,7 @@ def by_gather(home: Home, feeds: Sequence[FeedSpec], peak: _Peak) -> dict[str, A
         await asyncio.sleep(0)
         ticking.cancel()
 
-    page_stores = [
-        PageStore(home, feed, AuditLog(home.path), Register(home.raw, home.locks)) for feed in feeds
-    ]
+    page_stores = [PageStore(home, feed, home.audit, home.register) for feed in feeds]
     asyncio.run(everything())
     return {"pages": len(held), "windows_lost": lost, "hold_up_ms": held_up[0]}
 
@@ -128,12 +124,12 @@ async def _ticking(held_up: list[int]) -> None:
         held_up[0] = max(held_up[0], int((time.monotonic() - began - 0.01) * 1000))
 
 
-def by_loop(home: Home, feeds: Sequence[FeedSpec], peak: _Peak) -> dict[str, Any]:
+def by_loop(home: Workspace, feeds: Sequence[FeedSpec], peak: _Peak) -> dict[str, Any]:
     """Ask for one page after the other, vendor by vendor."""
     pages = lost = 0
     with httpx.Client(timeout=60) as client:
         for feed in feeds:
-            page_store = PageStore(home, feed, AuditLog(home.path), Register(home.raw, home.locks))
+            page_store = PageStore(home, feed, home.audit, home.register)
             pagination = _pagination(page_store)
             for one in _windows():
                 place: PageRef | None = PageRef(one, 1, 1, None)
@@ -172,7 +168,7 @@ def _windows() -> list[Window]:
     return [Window(day, day) for day in days]
 
 
-WAYS: Final[dict[str, Callable[[Home, Sequence[FeedSpec], _Peak], dict[str, Any]]]] = {
+WAYS: Final[dict[str, Callable[[Workspace, Sequence[FeedSpec], _Peak], dict[str, Any]]]] = {
     "pool": by_pool,
     "gather": by_gather,
     "loop": by_loop,
@@ -182,7 +178,7 @@ WAYS: Final[dict[str, Callable[[Home, Sequence[FeedSpec], _Peak], dict[str, Any]
 def run_one(way: str, folder: Path) -> None:
     """Carry out one way in this process, with the feeds of stdin, and print what it took."""
     feeds = [FeedSpec.model_validate_json(line) for line in sys.stdin]
-    home = open_home(folder)
+    home = open_workspace(folder)
     peak, began = _Peak(), time.monotonic()
     before = peak.bytes
     figures = WAYS[way](home, feeds, peak)

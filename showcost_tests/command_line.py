@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from showcost.cli.main import main
-from showcost.config.home import HOME_VARIABLE, Home
+from showcost.workspace import HOME_VARIABLE, Workspace
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,9 @@ class CommandLine:
     patch: pytest.MonkeyPatch
     capture: pytest.CaptureFixture[str]
 
-    def __call__(self, home: Home | str, *arguments: str) -> Ended:
+    def __call__(self, home: Workspace | str, *arguments: str) -> Ended:
         """Run `showcost` with some arguments."""
-        self.patch.setenv(HOME_VARIABLE, str(home.path if isinstance(home, Home) else home))
+        self.patch.setenv(HOME_VARIABLE, str(home.path if isinstance(home, Workspace) else home))
         self.patch.setattr(sys, "argv", ["showcost", *arguments])
         self.capture.readouterr()
         with pytest.raises(SystemExit) as ended:

@@ -19,8 +19,9 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # From the bottom up; layers of one line do not know each other.
 ORDER: Final = (
     ("core",),
-    ("values", "config", "staging", "fx", "audit", "simulator"),
+    ("values", "config", "staging", "fx", "audit", "deliveries", "simulator"),
     ("readers", "pay", "ledger"),
+    ("workspace",),
     ("validation",),
     ("ingest",),
     ("vendor_api",),

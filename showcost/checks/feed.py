@@ -15,8 +15,6 @@ from showcost.core.reasons import CATALOGUE
 from showcost.fx.store import dense_rates
 from showcost.ingest.landing import landed
 from showcost.ledger.active_entries import stands
-from showcost.ledger.store import Ledger
-from showcost.pay.findings_log import FindingsStore, PayFinding
 from showcost.pipeline.validation import counts_of
 from showcost.staging import ALL, StagingStore
 from showcost.staging.assets import quarantine_asset, raw_asset, records_asset, undated_asset, valid_asset
@@ -27,12 +25,13 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from showcost.config.feed import FeedSpec
-    from showcost.config.home import Home
+    from showcost.pay.findings_log import PayFinding
+    from showcost.workspace import Workspace
 
 _NAMED: Final = 3
 
 
-def deliveries_readable(home: Home, *, feed: FeedSpec) -> Verdict:
+def deliveries_readable(home: Workspace, *, feed: FeedSpec) -> Verdict:
     """Judge whether any delivery was refused as a whole."""
     known = landed(home, feed)
     refused = [one for one in known if one.summary.refused]
@@ -47,9 +46,9 @@ def deliveries_readable(home: Home, *, feed: FeedSpec) -> Verdict:
     return Verdict(passed=False, message=f"{len(refused)} of {len(known)} refused: {named}", facts=facts)
 
 
-def records_reconcile(home: Home, *, feed: FeedSpec) -> Verdict:
+def records_reconcile(home: Workspace, *, feed: FeedSpec) -> Verdict:
     """Judge, per delivery, whether the stored records are as many as were received, each place once."""
-    store = StagingStore(home.path)
+    store = home.staging
     wrong: list[str] = []
     known = landed(home, feed)
     for one in known:
@@ -65,18 +64,18 @@ def records_reconcile(home: Home, *, feed: FeedSpec) -> Verdict:
     return Verdict(passed=not wrong, message=message, facts=facts)
 
 
-def all_rows_dated(home: Home, *, feed: FeedSpec) -> Verdict:
+def all_rows_dated(home: Workspace, *, feed: FeedSpec) -> Verdict:
     """Judge whether any row has no transaction date, and say why."""
-    store = StagingStore(home.path)
+    store = home.staging
     if store.metadata(undated_asset(feed.name), ALL) is None:
         return Verdict(passed=True, message="nothing was validated yet")
     counts = counts_of(0, store.read(undated_asset(feed.name), ALL))
     return _rejections(counts.received, counts.codes)
 
 
-def valid_schema(home: Home, dates: Sequence[date], *, feed: FeedSpec) -> dict[date, Verdict]:
+def valid_schema(home: Workspace, dates: Sequence[date], *, feed: FeedSpec) -> dict[date, Verdict]:
     """Judge the valid rows of each date against the strict schema of their record kind."""
-    store = StagingStore(home.path)
+    store = home.staging
     verdicts: dict[date, Verdict] = {}
     for day in _filled(store, valid_asset(feed.name), dates):
         table = store.read(valid_asset(feed.name), day.isoformat())
@@ -108,9 +107,9 @@ FROM matched GROUP BY day ORDER BY day
 """
 
 
-def rows_reconcile(home: Home, dates: Sequence[date], *, feed: FeedSpec) -> dict[date, Verdict]:
+def rows_reconcile(home: Workspace, dates: Sequence[date], *, feed: FeedSpec) -> dict[date, Verdict]:
     """Judge, per date, whether every raw row is in exactly one outcome and no outcome is of no raw row."""
-    store = StagingStore(home.path)
+    store = home.staging
     keys = [day.isoformat() for day in dates]
 
     def paths(asset: Callable[[str], str]) -> list[str]:
@@ -143,9 +142,9 @@ def rows_reconcile(home: Home, dates: Sequence[date], *, feed: FeedSpec) -> dict
     return verdicts
 
 
-def no_rejected_rows(home: Home, dates: Sequence[date], *, feed: FeedSpec) -> dict[date, Verdict]:
+def no_rejected_rows(home: Workspace, dates: Sequence[date], *, feed: FeedSpec) -> dict[date, Verdict]:
     """Judge, per date with rows, whether any was rejected, and say why."""
-    store = StagingStore(home.path)
+    store = home.staging
     verdicts: dict[date, Verdict] = {}
     for day in _filled(store, raw_asset(feed.name), dates):
         rows = store.read(quarantine_asset(feed.name), day.isoformat())
@@ -173,14 +172,14 @@ GROUP BY ALL
 """  # noqa: S608 - statements of our own
 
 
-def amounts_balance(home: Home, dates: Sequence[date], *, feed: FeedSpec) -> dict[date, Verdict]:
+def amounts_balance(home: Workspace, dates: Sequence[date], *, feed: FeedSpec) -> dict[date, Verdict]:
     """Judge, per date, whether rows and amounts per currency of the ledger are those of the valid rows."""
-    store = StagingStore(home.path)
+    store = home.staging
     filled = _filled(store, valid_asset(feed.name), dates)
     keys = [day.isoformat() for day in filled]
     paths = [str(path) for path in store.verified_paths(valid_asset(feed.name), keys)]
     between = {"first": dates[0], "last": dates[-1], "feed": feed.name}
-    with Ledger(home.ledger).read() as connection:
+    with home.ledger.read() as connection:
         posted = _by_day(connection.execute(_POSTED_SUMS, between).fetchall())
         valid = _by_day(connection.execute(_VALID_SUMS, {"paths": paths}).fetchall()) if paths else {}
     verdicts: dict[date, Verdict] = {}
@@ -227,13 +226,13 @@ GROUP BY transaction_date ORDER BY transaction_date
 """
 
 
-def fx_pinned(home: Home, dates: Sequence[date], *, feed: FeedSpec) -> dict[date, Verdict]:
+def fx_pinned(home: Workspace, dates: Sequence[date], *, feed: FeedSpec) -> dict[date, Verdict]:
     """Judge, per date, whether every entry carries the pinned rates of its date.
 
     IntegrityError when a pinned snapshot has changed (SC-FX-003).
     """
     between = {"first": dates[0], "last": dates[-1], "feed": feed.name}
-    with Ledger(home.ledger).read() as connection:
+    with home.ledger.read() as connection:
         connection.register("pinned_rates", dense_rates(connection, dates, home.production.base_currency))
         rows = connection.execute(_PINNED, between).fetchall()
     limit = home.production.fx.carry_days
@@ -254,10 +253,10 @@ def _filled(store: StagingStore, asset: str, dates: Sequence[date]) -> list[date
     return [day for day in dates if (staged := store.metadata(asset, day.isoformat())) and staged.rows]
 
 
-def no_pay_findings(home: Home, dates: Sequence[date], *, feed: FeedSpec) -> dict[date, Verdict]:
+def no_pay_findings(home: Workspace, dates: Sequence[date], *, feed: FeedSpec) -> dict[date, Verdict]:
     """Say, for each date with findings about its rows, how many wait for a look."""
     by_date: dict[date, list[PayFinding]] = {}
-    for one in FindingsStore(home.path).current(feed.name):
+    for one in home.pay_findings.current(feed.name):
         by_date.setdefault(date.fromisoformat(one.transaction_date), []).append(one)
     return {day: _verdict(by_date[day]) for day in dates if day in by_date}
 

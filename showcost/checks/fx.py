@@ -11,7 +11,6 @@ from showcost.checks.result import Verdict
 from showcost.fx.checks import CheckResult, calendar_complete, day_on_day_jumps, irs_yearly_band
 from showcost.fx.snapshots import RATE_TYPE
 from showcost.fx.store import verify
-from showcost.ledger.store import Ledger
 from showcost.pipeline.fx_snapshots import known_history
 
 if TYPE_CHECKING:
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from showcost.audit.log import AuditLog
-    from showcost.config.home import Home
+    from showcost.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -46,14 +45,14 @@ WHERE snapshot_date BETWEEN $first AND $last ORDER BY snapshot_date, currency
 
 
 def pinned_rates(
-    home: Home, dates: Sequence[date], as_of: int | None = None
+    home: Workspace, dates: Sequence[date], as_of: int | None = None
 ) -> Mapping[date, list[tuple[str, str, date, str]]]:
     """Return, per date with a snapshot, its (currency, units per euro, publication date, snapshot id).
 
     As known after an audit record, or now.
     """
     found: dict[date, list[tuple[str, str, date, str]]] = {}
-    ledger = Ledger(home.ledger)
+    ledger = home.ledger
     with ledger.read() as connection:
         rows = connection.execute(_RATES, {"first": dates[0], "last": dates[-1]}).fetchall()
     known = None if as_of is None else _pinned_until(ledger.audit, as_of)
@@ -73,9 +72,9 @@ def _pinned_until(audit: AuditLog, as_of: int) -> set[str]:
     }
 
 
-def snapshots_unchanged(home: Home, dates: Sequence[date]) -> dict[date, Verdict]:
+def snapshots_unchanged(home: Workspace, dates: Sequence[date]) -> dict[date, Verdict]:
     """Judge, per date with a snapshot, whether its rates still hash to what was pinned."""
-    with Ledger(home.ledger).read() as connection:
+    with home.ledger.read() as connection:
         wrong = {item.snapshot_date: item for item in verify(connection, dates)}
         pinned = connection.execute(
             "SELECT snapshot_date, snapshot_id FROM fx_snapshots "
@@ -93,9 +92,9 @@ def snapshots_unchanged(home: Home, dates: Sequence[date]) -> dict[date, Verdict
     return verdicts
 
 
-def all_unchanged(home: Home) -> Verdict:
+def all_unchanged(home: Workspace) -> Verdict:
     """Judge all pinned snapshots together."""
-    ledger = Ledger(home.ledger)
+    ledger = home.ledger
     with ledger.read() as connection:
         wrong = verify(connection)
         ((pinned,),) = connection.execute("SELECT count(*) FROM fx_snapshots").fetchall()
@@ -104,13 +103,13 @@ def all_unchanged(home: Home) -> Verdict:
     return Verdict(passed=not wrong, message=message, facts={"pinned": pinned, "changed": len(wrong)})
 
 
-def calendar(home: Home) -> Verdict:
+def calendar(home: Workspace) -> Verdict:
     """Judge whether every working day within the production's dates has a publication."""
     dates = home.production.dates
     return _verdict(calendar_complete(known_history(home), dates.start, dates.end))
 
 
-def jumps(home: Home) -> Verdict:
+def jumps(home: Workspace) -> Verdict:
     """Judge whether a rate of the production's currencies jumped within its dates."""
     production = home.production
     return _verdict(
@@ -124,7 +123,7 @@ def jumps(home: Home) -> Verdict:
     )
 
 
-def irs_band(home: Home) -> Verdict:
+def irs_band(home: Workspace) -> Verdict:
     """Judge whether the yearly means lie near the yearly averages of the IRS."""
     return _verdict(irs_yearly_band(known_history(home)))
 

@@ -12,13 +12,12 @@ from showcost.checks.result import Verdict
 from showcost.ledger.digest import batch_hashes
 from showcost.ledger.queries import balances
 from showcost.ledger.schema import differences
-from showcost.ledger.store import Ledger
 from showcost.ledger.verification import prove_heads
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from showcost.config.home import Home
+    from showcost.workspace import Workspace
 
 FRESH_WITHIN: Final = timedelta(days=1)
 """The ledger counts as fresh when its newest partition was materialised within this time of the deadline."""
@@ -29,12 +28,12 @@ FROM batches WHERE partition_date BETWEEN $first AND $last ORDER BY partition_da
 """
 
 
-def append_only(home: Home, dates: Sequence[date]) -> dict[date, Verdict]:
+def append_only(home: Workspace, dates: Sequence[date]) -> dict[date, Verdict]:
     """Judge, per date with batches or entries, whether nothing was changed since it was posted.
 
     A table or trigger that is not as made fails every date.
     """
-    with Ledger(home.ledger).read() as connection:
+    with home.ledger.read() as connection:
         altered = differences(connection)
         recorded = connection.execute(_BATCHES, {"first": dates[0], "last": dates[-1]}).fetchall()
         found = batch_hashes(connection, dates[0], dates[-1])
@@ -52,9 +51,9 @@ def append_only(home: Home, dates: Sequence[date]) -> dict[date, Verdict]:
     return verdicts
 
 
-def batches_balance(home: Home, dates: Sequence[date]) -> dict[date, Verdict]:
+def batches_balance(home: Workspace, dates: Sequence[date]) -> dict[date, Verdict]:
     """Judge, per date, whether the sums over the entries are the sums recorded with the batches."""
-    with Ledger(home.ledger).read() as connection:
+    with home.ledger.read() as connection:
         recorded = connection.execute(_BATCHES, {"first": dates[0], "last": dates[-1]}).fetchall()
         sums = balances(connection, dates[0], dates[-1]).to_pylist()
     entries: dict[date, dict[str, Decimal]] = {}
@@ -80,9 +79,9 @@ def batches_balance(home: Home, dates: Sequence[date]) -> dict[date, Verdict]:
     return verdicts
 
 
-def audit_chain(home: Home) -> Verdict:
+def audit_chain(home: Workspace) -> Verdict:
     """Judge whether the audit log is whole, and log and ledger attest each other."""
-    ledger = Ledger(home.ledger)
+    ledger = home.ledger
     findings = ledger.audit.verify()
     if not findings:
         with ledger.read() as connection:

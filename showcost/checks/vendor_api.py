@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from datetime import date
 
     from showcost.config.feed import FeedSpec
-    from showcost.config.home import Home
+    from showcost.workspace import Workspace
 
 
 _NAMED: Final = 3
 
 
-def dates_complete(home: Home, dates: Sequence[date], *, feed: FeedSpec) -> dict[date, Verdict]:
+def dates_complete(home: Workspace, dates: Sequence[date], *, feed: FeedSpec) -> dict[date, Verdict]:
     """Judge, per date that was ever asked for, whether the vendor's items of it are all there."""
     return {
         day: Verdict(
@@ -34,7 +34,7 @@ def dates_complete(home: Home, dates: Sequence[date], *, feed: FeedSpec) -> dict
     }
 
 
-def nothing_missing(home: Home, *, feed: FeedSpec) -> Verdict:
+def nothing_missing(home: Workspace, *, feed: FeedSpec) -> Verdict:
     """Judge whether any page of a feed could not be had, and say why."""
     letters = missing_pages(home, feed)
     facts: dict[str, str | int] = {"missing": len(letters)}

@@ -18,24 +18,20 @@ import pyarrow.parquet as pq
 from showcost.audit import transitions as states
 from showcost.audit.log import AuditLog, Finding, Head
 from showcost.audit.transitions import Kind, State
-from showcost.config.feeds import load_feeds
 from showcost.core.engine import engine, view_files
 from showcost.core.errors import CheckFailedError, InputError
 from showcost.core.hashing import sha256_file
 from showcost.ingest.audit_records import arrival_hash
 from showcost.ingest.landing import reread
-from showcost.ingest.payloads import PayloadStore
-from showcost.ingest.register import Register
 from showcost.ledger.accruals import accrual_segments, differing_from_record
 from showcost.ledger.fallback_log import differing_steps
-from showcost.ledger.store import Ledger
 from showcost.ledger.verification import Proof, prove_ledger
 from showcost.pipeline.outcomes import OutcomeLog, as_recorded, outcome_logs
 from showcost.reports.status import feed_status
-from showcost.staging import StagingStore
 from showcost.staging.assets import quarantine_asset, undated_asset, valid_asset
 from showcost.vendor_api.dead_letters import DeadLetters, letter_hash
 from showcost.vendor_api.progress import PullProgress
+from showcost.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -43,7 +39,8 @@ if TYPE_CHECKING:
 
     from showcost.audit.log import Record
     from showcost.config.feed import FeedSpec
-    from showcost.config.home import Home
+    from showcost.deliveries.register import Register
+    from showcost.staging import StagingStore
     from showcost.vendor_api.dead_letters import DeadLetter
 
 SHOWN: Final = 20
@@ -75,7 +72,7 @@ class Verification:
 
 
 def verify(
-    home: Home,
+    home: Workspace,
     *,
     head: str | None = None,
     read_again: bool = False,
@@ -86,6 +83,7 @@ def verify(
     `head` is a head of the audit log that an outsider knows; `read_again` also parses every payload once
     more and compares the records; `progress` is told how many steps are done, of how many.
     """
+    home = _reopened(home)
     plan = _plan(home, head, read_again=read_again)
     steps = []
     for number, step in enumerate(_side_by_side(plan), start=1):
@@ -93,14 +91,19 @@ def verify(
         if progress is not None:
             progress(number, len(plan))
     entries = sum(step.looked_at for step in steps if step.name == "batches")
-    return Verification(tuple(steps), _head(AuditLog(home.path)), entries)
+    return Verification(tuple(steps), _head(home.audit), entries)
 
 
-def first_difference(home: Home, head: str | None = None) -> Finding | None:
+def first_difference(home: Workspace, head: str | None = None) -> Finding | None:
     """Return the first difference that `verify` would name, without looking any further."""
-    plan = _plan(home, head, read_again=False)
+    plan = _plan(_reopened(home), head, read_again=False)
     found = (_carried_out(one.proof).findings for one in plan)
     return next((findings[0] for findings in found if findings), None)
+
+
+def _reopened(home: Workspace) -> Workspace:
+    """Return the workspace with nothing read yet: what was read before must not vouch for the files."""
+    return Workspace(home.path)
 
 
 class _Planned(NamedTuple):
@@ -110,10 +113,10 @@ class _Planned(NamedTuple):
     reads_ledger: bool
 
 
-def _plan(home: Home, head: str | None, *, read_again: bool) -> list[_Planned]:
+def _plan(home: Workspace, head: str | None, *, read_again: bool) -> list[_Planned]:
     """Return the steps of a verification, in order."""
-    audit = AuditLog(home.path)
-    ledger = Ledger(home.ledger)
+    audit = home.audit
+    ledger = home.ledger
     evidence = _Evidence(home, audit)
     received: list[Proof] = [
         ("payloads", "every delivery still has the bytes that arrived", evidence.payloads),
@@ -192,12 +195,12 @@ def _head(audit: AuditLog) -> Head:
 class _Evidence:
     """What the steps share: the stores, and the records of the log by kind."""
 
-    def __init__(self, home: Home, audit: AuditLog) -> None:
+    def __init__(self, home: Workspace, audit: AuditLog) -> None:
         self._home, self._audit = home, audit
-        self._feeds: list[FeedSpec] = list(load_feeds(home.production.code))
+        self._feeds: list[FeedSpec] = list(home.feeds)
 
     def payloads(self) -> tuple[int, list[Finding]]:
-        store = PayloadStore(self._home.raw)
+        store = self._home.payloads
         known = sorted({arrival.delivery for arrival in self._register().arrivals()})
         findings = []
         for sha256 in known:
@@ -237,7 +240,7 @@ class _Evidence:
 
     def origins(self) -> tuple[int, list[Finding]]:
         known = {(one.number, one.delivery) for one in self._register().arrivals()}
-        with Ledger(self._home.ledger).read() as connection:
+        with self._home.ledger.read() as connection:
             rows: list[tuple[int, str, str]] = connection.execute(_ORIGINS).fetchall()
         return len(rows), [
             Finding(
@@ -274,7 +277,7 @@ class _Evidence:
         return rows, findings
 
     def staged(self) -> tuple[int, list[Finding]]:
-        store = StagingStore(self._home.path)
+        store = self._home.staging
         findings, files = [], 0
         for asset in store.assets():
             for partition in store.partitions(asset):
@@ -286,7 +289,7 @@ class _Evidence:
         return files, findings
 
     def outcomes(self) -> tuple[int, list[Finding]]:
-        store = StagingStore(self._home.path)
+        store = self._home.staging
         rows, findings = 0, []
         logs = outcome_logs(self._audit)
         for feed in self._feeds:
@@ -338,7 +341,7 @@ class _Evidence:
 
     def provisional(self) -> tuple[int, list[Finding]]:
         segments = accrual_segments(self._audit)
-        with Ledger(self._home.ledger).read() as connection:
+        with self._home.ledger.read() as connection:
             rows, differing = differing_from_record(connection, segments)
             taken, others = differing_steps(connection, self._of(Kind.STOOD_IN, Kind.GAVE_WAY))
         places = [f"{event} {accrual}" for accrual, event in differing]
@@ -359,7 +362,7 @@ class _Evidence:
         place = f"raw/dead_letters/{feed.name}.jsonl"
         recorded = self._recorded_letters(feed)
         known = {facts["letter_hash"] for _, _, facts in recorded}
-        store, found = PayloadStore(self._home.raw), set()
+        store, found = self._home.payloads, set()
         for number, letter in enumerate(letters, start=1):
             found.add(letter_hash(letter))
             if letter_hash(letter) not in known:
@@ -395,7 +398,7 @@ class _Evidence:
         return (record for record in self._audit.records() if record.kind in kinds)
 
     def _register(self) -> Register:
-        return Register(self._home.raw, self._home.locks)
+        return self._home.register
 
     def _audit_state(self, subject: states.Subject) -> State:
         try:

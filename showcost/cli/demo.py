@@ -17,25 +17,24 @@ from showcost.cli.output import CommandResult, prints_result, say, show_table
 from showcost.cli.run import run_spans, show_runs
 from showcost.cli.status import status_result
 from showcost.config.agreements.loading import FOLDER as AGREEMENTS
-from showcost.config.feeds import api_feeds, load_feeds
-from showcost.config.home import HOME_VARIABLE, open_home
+from showcost.config.feeds import api_feeds
 from showcost.config.production import PRODUCTION_FILE
 from showcost.core.errors import InputError
 from showcost.core.money import readable_amount
 from showcost.ledger.digest import digest
 from showcost.ledger.queries import balances
-from showcost.ledger.store import Ledger
 from showcost.pipeline.due import due_spans
 from showcost.simulator.running import simulated
 from showcost.simulator.scripts import Script
+from showcost.workspace import HOME_VARIABLE, open_workspace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date
 
-    from showcost.config.home import Home
     from showcost.config.production import Span
     from showcost.orchestration.runs import RunOutcome
+    from showcost.workspace import Workspace
 
 SAMPLES: Final = {
     "harrow-bridge": "data",
@@ -76,7 +75,7 @@ def demo(sample: str, folder: Path | None, deliveries: Path | None) -> CommandRe
     """Take a sample production from its inbox into the ledger, and show the result."""
     home = _fresh_home(sample, (folder or _repository() / ".demo").resolve(), deliveries)
     landed = land_result(home)
-    feeds = load_feeds(home.production.code)
+    feeds = home.feeds
     if api_feeds(feeds):
         outcomes, before = _with_vendors(home)
     else:
@@ -119,7 +118,7 @@ VENDORS: Final = (
 """The simulated vendors of the sample; one of them is down at first."""
 
 
-def _with_vendors(home: Home) -> tuple[list[RunOutcome], CommandResult]:
+def _with_vendors(home: Workspace) -> tuple[list[RunOutcome], CommandResult]:
     """Run the production's dates against simulated vendors: first with one down, then with all up.
 
     Also returns the status in between.
@@ -129,7 +128,7 @@ def _with_vendors(home: Home) -> tuple[list[RunOutcome], CommandResult]:
         for script in VENDORS:
             os.environ[f"SHOWCOST_{script.name.upper()}_URL"] = simulator.base_url(script.name)
         first = run_spans(home, dates)
-        before = status_result(home, load_feeds(home.production.code))
+        before = status_result(home, home.feeds)
         simulator.revive("grip")
         return [*first, *run_spans(home, dates)], before
 
@@ -138,7 +137,7 @@ def _repository() -> Path:
     return Path(__file__).resolve().parents[2]
 
 
-def _fresh_home(sample: str, folder: Path, deliveries: Path | None) -> Home:
+def _fresh_home(sample: str, folder: Path, deliveries: Path | None) -> Workspace:
     """Copy the sample into the folder, which must be new, empty, or hold an earlier demo."""
     source = _repository() / SAMPLES[sample]
     if folder.exists() and any(folder.iterdir()):
@@ -157,9 +156,9 @@ def _fresh_home(sample: str, folder: Path, deliveries: Path | None) -> Home:
     shutil.copyfile(source / "dagster_home" / "dagster.yaml", folder / "dagster_home" / "dagster.yaml")
     if (source / "inbox").is_dir():
         shutil.copytree(source / "inbox", folder / "inbox")
-    home = open_home(folder)
+    home = open_workspace(folder)
     if deliveries is not None:
-        feed = load_feeds(home.production.code)[0]
+        feed = home.feeds[0]
         inbox = home.inbox / feed.inbox_folder
         inbox.mkdir(parents=True, exist_ok=True)
         for path in sorted(deliveries.iterdir()):
@@ -177,10 +176,10 @@ def _to_the_edges(spans: list[tuple[date, date]], dates: Span) -> list[tuple[dat
     return spans
 
 
-def _totals(home: Home) -> list[Total]:
+def _totals(home: Workspace) -> list[Total]:
     dates = home.production.dates
     sums: dict[str, Total] = {}
-    with Ledger(home.ledger).read() as connection:
+    with home.ledger.read() as connection:
         for row in balances(connection, dates.start, dates.end).to_pylist():
             code = row["currency"]
             so_far = sums.get(code, Total(code, 0, Decimal(0), Decimal(0)))
@@ -193,9 +192,9 @@ def _totals(home: Home) -> list[Total]:
     return [sums[code] for code in sorted(sums)]
 
 
-def _digest(home: Home) -> str:
+def _digest(home: Workspace) -> str:
     dates = home.production.dates
-    with Ledger(home.ledger).read() as connection:
+    with home.ledger.read() as connection:
         return digest(connection, dates.start, dates.end).hash
 
 

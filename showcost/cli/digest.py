@@ -8,9 +8,8 @@ import click
 
 from showcost.cli.options import as_of_option, from_option, resolve_as_of, span, to_option
 from showcost.cli.output import CommandResult, prints_result, say, show_table
-from showcost.config.home import open_home
 from showcost.ledger.digest import digest as ledger_digest
-from showcost.ledger.store import Ledger
+from showcost.workspace import open_workspace
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -26,10 +25,10 @@ def digest(
     first: datetime | None, last: datetime | None, *, partitions: bool, as_of: str | None
 ) -> CommandResult:
     """Print the ledger digest of a date range, to compare runs and machines."""
-    home = open_home()
+    home = open_workspace()
     start, end = span(home, first, last)
     as_of_seq = resolve_as_of(home, as_of)
-    ledger = Ledger(home.ledger)
+    ledger = home.ledger
     ledger.require()
     with ledger.read() as connection:
         result = ledger_digest(connection, start, end, as_of_seq)

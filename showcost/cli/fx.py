@@ -10,8 +10,8 @@ import click
 from showcost.checks.fx import all_unchanged, calendar, irs_band, jumps, pinned_rates
 from showcost.cli.options import as_of_option, days_between, from_option, resolve_as_of, span, to_option
 from showcost.cli.output import CommandResult, prints_result, say, show_table
-from showcost.config.home import open_home
 from showcost.pipeline.fx_snapshots import import_rates, stage_snapshots
+from showcost.workspace import open_workspace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,7 +35,7 @@ def show(
     first: datetime | None, last: datetime | None, *, all_currencies: bool, as_of: str | None
 ) -> CommandResult:
     """Show the pinned rates of a date range, in units per euro."""
-    home = open_home()
+    home = open_workspace()
     start, end = span(home, first, last)
     currencies = None if all_currencies else set(home.production.currencies)
     as_of_seq = resolve_as_of(home, as_of)
@@ -62,7 +62,7 @@ def show(
 @prints_result
 def pin(first: datetime | None, last: datetime | None) -> CommandResult:
     """Pin the snapshots of a date range that are not pinned yet. Pinned snapshots never change."""
-    home = open_home()
+    home = open_workspace()
     start, end = span(home, first, last)
     outcome = stage_snapshots(home, days_between(start, end))
     result = outcome.result
@@ -92,7 +92,7 @@ def pin(first: datetime | None, last: datetime | None) -> CommandResult:
 @prints_result
 def import_file(file: Path) -> CommandResult:
     """Import a rate FILE (the ECB's CSV, zip or XML) as a source of rates."""
-    imported = import_rates(open_home(), file)
+    imported = import_rates(open_workspace(), file)
     facts = {"sha256": imported.sha256, "first": imported.first, "last": imported.last}
     message = f"Imported rates from {imported.first} to {imported.last} ({file.name})."
     return CommandResult(facts, lambda: say(message))
@@ -102,7 +102,7 @@ def import_file(file: Path) -> CommandResult:
 @prints_result
 def check() -> CommandResult:
     """Check pinned snapshots, the publication calendar, jumps, and IRS yearly averages."""
-    home = open_home()
+    home = open_workspace()
     outcomes: Mapping[str, Verdict] = {
         "snapshots_unchanged": all_unchanged(home),
         "calendar_complete": calendar(home),

@@ -8,11 +8,10 @@ import click
 
 from showcost.cli.options import chosen_feeds, feed_option
 from showcost.cli.output import CommandResult, prints_result, say, show_table
-from showcost.config.feeds import load_feeds
-from showcost.config.home import Home, open_home
 from showcost.ingest.inbox import unclaimed
 from showcost.ingest.landing import LandedDelivery, Landing
 from showcost.ingest.landing import land as land_feed
+from showcost.workspace import Workspace, open_workspace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,14 +22,14 @@ if TYPE_CHECKING:
 @prints_result
 def land(feed_name: str | None) -> CommandResult:
     """Land the inbox: store and read new deliveries, and list the transaction dates they touch."""
-    return land_result(open_home(), feed_name)
+    return land_result(open_workspace(), feed_name)
 
 
-def land_result(home: Home, feed_name: str | None = None) -> CommandResult:
+def land_result(home: Workspace, feed_name: str | None = None) -> CommandResult:
     """Land the feeds and return the result."""
     feeds = chosen_feeds(home, feed_name)
     landings = [land_feed(home, feed) for feed in feeds]
-    unmatched = unclaimed(home.inbox, load_feeds(home.production.code))
+    unmatched = unclaimed(home.inbox, home.feeds)
     facts = {
         "deliveries": [_delivery(delivery) for landing in landings for delivery in landing.read],
         "delivered_again": {landing.feed: landing.again for landing in landings if landing.again},

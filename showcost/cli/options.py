@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from showcost.audit.log import AuditLog, moment_of
-from showcost.config.feeds import choose_feed, load_feeds
+from showcost.audit.log import moment_of
+from showcost.config.feeds import choose_feed
 from showcost.core.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from showcost.config.feed import FeedSpec
-    from showcost.config.home import Home
+    from showcost.workspace import Workspace
 
 _DAY = click.DateTime(formats=["%Y-%m-%d"])
 
@@ -29,14 +29,14 @@ as_of_option = click.option(
 )
 
 
-def resolve_as_of(home: Home, as_of: str | None) -> int | None:
+def resolve_as_of(home: Workspace, as_of: str | None) -> int | None:
     """Return the number of the last audit record to include; None for now."""
-    return None if as_of is None else moment_of(AuditLog(home.path), as_of)
+    return None if as_of is None else moment_of(home.audit, as_of)
 
 
-def chosen_feeds(home: Home, name: str | None) -> Sequence[FeedSpec]:
+def chosen_feeds(home: Workspace, name: str | None) -> Sequence[FeedSpec]:
     """Return the feed of that name, or all feeds of the production. Raises InputError if there are none."""
-    feeds = load_feeds(home.production.code)
+    feeds = home.feeds
     if name is not None:
         return [choose_feed(feeds, name)]
     if not feeds:
@@ -44,7 +44,7 @@ def chosen_feeds(home: Home, name: str | None) -> Sequence[FeedSpec]:
     return feeds
 
 
-def span(home: Home, first: datetime | None, last: datetime | None) -> tuple[date, date]:
+def span(home: Workspace, first: datetime | None, last: datetime | None) -> tuple[date, date]:
     """Return the date range, open ends filled from the production's dates. Raises InputError if reversed."""
     dates = home.production.dates
     start = first.date() if first else dates.start

@@ -15,7 +15,6 @@ import click
 
 from showcost.cli.output import CommandResult, prints_result, say, show_table
 from showcost.config.feeds import choose_feed, load_feeds
-from showcost.config.home import open_home
 from showcost.core.errors import InputError
 from showcost.core.reasons import CATALOGUE
 from showcost.ingest.landing import NO_HEADER, hints_of
@@ -23,6 +22,7 @@ from showcost.ingest.masking import cells_of_file, masked_shown, texts_of_file
 from showcost.pipeline.dry_run import DryRun, dry_run
 from showcost.readers import Hints, read_delivery
 from showcost.readers.export import write_csv, write_rejects
+from showcost.workspace import open_workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -125,7 +125,7 @@ def _parse(file: Path, feed: FeedSpec | None, csv: IO[bytes], log: IO[bytes]) ->
             accepted, landing = write_csv(reading, csv, shown=cells_of_file(reading.header)), None
             write_rejects(reading, log, shown)
         else:
-            run = dry_run(open_home(), feed, file, reading, csv, log)
+            run = dry_run(open_workspace(), feed, file, reading, csv, log)
             accepted, landing = run.written, _landing(run)
         return {
             "file": file.name,

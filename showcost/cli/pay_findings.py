@@ -18,7 +18,6 @@ from showcost.cli.selection import (
     queue_filter,
     time_as_of,
 )
-from showcost.config.home import Home, open_home
 from showcost.core.errors import InputError
 from showcost.core.reasons import CATALOGUE
 from showcost.reconciliation import pay_findings as pay_queue
@@ -29,6 +28,7 @@ from showcost.reconciliation.pay_findings import (
     place_of,
     standing_findings,
 )
+from showcost.workspace import Workspace, open_workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -113,7 +113,7 @@ def list_findings(
     as_of: str | None, limit: int, options: Mapping[str, object], *, dismissed: bool
 ) -> CommandResult:
     """List open or dismissed pay findings."""
-    home = open_home()
+    home = open_workspace()
     as_of_seq = resolve_as_of(home, as_of)
     feeds, matches = _filtered(home, options)
     at = time_as_of(home, as_of_seq)
@@ -139,7 +139,7 @@ def list_findings(
 
 
 def _filtered(
-    home: Home, options: Mapping[str, object]
+    home: Workspace, options: Mapping[str, object]
 ) -> tuple[Sequence[FeedSpec], Callable[[PayFinding], bool]]:
     """Return the selected feeds and a predicate for the selected pay findings."""
     if options["vendor"] or options["state_names"]:
@@ -168,7 +168,7 @@ def dismiss(ids: tuple[str, ...], *, reopen: bool, **options: object) -> Command
     IDS are finding or row ids, at least six digits each. If pay is owed, correct the row instead with
     `showcost queue resolve`.
     """
-    home = open_home()
+    home = open_workspace()
     feeds, matches = _filtered(home, options)
     candidates = (
         [line.finding for line in dismissed_findings(home, feeds)]
@@ -189,7 +189,7 @@ def dismiss(ids: tuple[str, ...], *, reopen: bool, **options: object) -> Command
 
 
 def _chosen_findings(
-    home: Home, findings: Sequence[PayFinding], ids: tuple[str, ...], options: Mapping[str, object]
+    home: Workspace, findings: Sequence[PayFinding], ids: tuple[str, ...], options: Mapping[str, object]
 ) -> Sequence[PayFinding]:
     """Return the findings with these ids, or with --all every finding given, after confirmation."""
     check_how_chosen(home, ids, options)

@@ -8,10 +8,10 @@ import click
 
 from showcost.cli.options import as_of_option, chosen_feeds, from_option, resolve_as_of, span, to_option
 from showcost.cli.output import CommandResult, prints_result, say, show_table
-from showcost.config.home import open_home
 from showcost.core.errors import InputError
 from showcost.ledger.periods import Period
 from showcost.pipeline.periods import close_period, closed_periods, reopen_period
+from showcost.workspace import open_workspace
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -32,7 +32,7 @@ def period() -> None:
 @prints_result
 def list_periods(as_of: str | None) -> CommandResult:
     """List the closed periods."""
-    home = open_home()
+    home = open_workspace()
     as_of_seq = resolve_as_of(home, as_of)
     closed = closed_periods(home, as_of_seq)
     facts = {
@@ -61,7 +61,7 @@ def close(name: str, first: datetime | None, last: datetime | None, who: str, wh
     """Close the fiscal period NAME: no further postings to its dates."""
     if first is None or last is None:
         raise InputError("a period needs both --from and --to")
-    home = open_home()
+    home = open_workspace()
     start, end = span(home, first, last)
     record = close_period(
         home, chosen_feeds(home, None), Period(name, start, end, closed=True), who=who, why=why
@@ -76,7 +76,7 @@ def close(name: str, first: datetime | None, last: datetime | None, who: str, wh
 @prints_result
 def reopen(name: str, who: str, why: str) -> CommandResult:
     """Reopen the closed period NAME; the next run posts its pending rows."""
-    record = reopen_period(open_home(), name, who=who, why=why)
+    record = reopen_period(open_workspace(), name, who=who, why=why)
     return _result(record, f"{name} reopened; `showcost run` posts its pending rows")
 
 

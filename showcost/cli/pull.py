@@ -9,10 +9,10 @@ import click
 from showcost.cli.options import chosen_feeds, feed_option, from_option, span, to_option
 from showcost.cli.output import CommandResult, prints_result, say, show_table
 from showcost.config.feeds import api_feeds
-from showcost.config.home import Home, open_home
 from showcost.core.errors import InputError
 from showcost.core.reasons import CATALOGUE
 from showcost.vendor_api.dead_letters import EXHAUSTED
+from showcost.workspace import Workspace, open_workspace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -46,7 +46,7 @@ def pull(
     from showcost.vendor_api import pull as pulls  # noqa: PLC0415 -- slow to import: loads the HTTP client
     from showcost.vendor_api.pool import PoolSettings  # noqa: PLC0415 -- the same
 
-    home = open_home()
+    home = open_workspace()
     request = pulls.PullRequest(*span(home, first, last), again=again, dead_only=dead_only)
     outcome = pulls.pull(home, _feeds(home, feed_name), request, PoolSettings(debug=debug, trace=trace))
     facts = {
@@ -57,7 +57,7 @@ def pull(
     return CommandResult(facts, lambda: _show(outcome), status=1 if outcome.dead else 0)
 
 
-def _feeds(home: Home, name: str | None) -> Sequence[FeedSpec]:
+def _feeds(home: Workspace, name: str | None) -> Sequence[FeedSpec]:
     feeds = chosen_feeds(home, name)
     if name is not None:
         return feeds

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from showcost.audit.log import AuditLog
 from showcost.cli.options import (
     as_of_option,
     chosen_feeds,
@@ -32,7 +31,6 @@ from showcost.cli.selection import (
     queue_filter,
     time_as_of,
 )
-from showcost.config.home import Home, open_home
 from showcost.core.errors import InputError
 from showcost.core.money import readable_amount
 from showcost.core.reasons import CATALOGUE
@@ -48,6 +46,7 @@ from showcost.reconciliation.pay_findings import (
 from showcost.reconciliation.queue import QueueRow, RowState, Wanted, counts_by, queue_rows
 from showcost.reports.trace import trace_row
 from showcost.vendor_api.dead_letters import EXHAUSTED
+from showcost.workspace import Workspace, open_workspace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -81,14 +80,14 @@ def list_rows(
     """List the rows of the queue; without a filter, a long queue is counted by feed, state and code."""
     if findings or dismissed:
         return list_findings(as_of, limit, options, dismissed=dismissed)
-    home = open_home()
+    home = open_workspace()
     selection = queue_filter(home, options)
     feed_name = optional_text(options["feed_name"])
     as_of_seq = resolve_as_of(home, as_of)
     feeds = chosen_feeds(home, feed_name)
     rows = queue_rows(home, feeds, selection, as_of_seq)
     letters = _letters(home, feeds, selection, as_of_seq)
-    now = AuditLog(home.path).time_as_of(as_of_seq)
+    now = home.audit.time_as_of(as_of_seq)
     counted = counts_by(rows)
     findings_counted = counts_of_findings(standing_findings(home, feeds, None if as_of_seq is None else now))
     facts = {
@@ -129,7 +128,9 @@ def _show_counts(rows: int, counted: Mapping[tuple[str, str, str, str], int]) ->
     say("To list rows, filter by --feed, --code, --vendor, --state, or --from and --to.")
 
 
-def _letters(home: Home, feeds: Sequence[FeedSpec], selection: Wanted, as_of: int | None) -> list[DeadLetter]:
+def _letters(
+    home: Workspace, feeds: Sequence[FeedSpec], selection: Wanted, as_of: int | None
+) -> list[DeadLetter]:
     """Return the missing API pages, which are pending in the queue as rows are."""
     if (
         RowState.PENDING not in selection.states
@@ -189,7 +190,7 @@ def _show_rows(rows: Sequence[QueueRow], now: datetime) -> None:
 @prints_result
 def show_row(row_id: str, as_of: str | None) -> CommandResult:
     """Show a row by its id or an entry's id: raw text, reasons, decisions, and what a replay would do."""
-    home = open_home()
+    home = open_workspace()
     as_of_seq = resolve_as_of(home, as_of)
     (row,) = find_rows(home, [row_id], as_of_seq)
     # A preview of a replay is only meaningful for the current state.
@@ -284,7 +285,7 @@ def resolve(ids: tuple[str, ...], **options: object) -> CommandResult:
     A decision is recorded in the audit log before it takes effect. `--set` and `--reverse` also work on
     posted rows.
     """
-    home = open_home()
+    home = open_workspace()
     rows = _chosen(home, ids, options)
     decided = _decide(home, rows, options)
     outcome = _replayed(home, decided.places) if options["at_once"] else None
@@ -304,7 +305,7 @@ def resolve(ids: tuple[str, ...], **options: object) -> CommandResult:
     return CommandResult(facts, show)
 
 
-def _chosen(home: Home, ids: tuple[str, ...], options: Mapping[str, object]) -> list[FoundRow]:
+def _chosen(home: Workspace, ids: tuple[str, ...], options: Mapping[str, object]) -> list[FoundRow]:
     """Return the rows with these ids, or with --all those that match the filters, after confirmation."""
     check_how_chosen(home, ids, options)
     if not options["everything"]:
@@ -318,7 +319,7 @@ def _chosen(home: Home, ids: tuple[str, ...], options: Mapping[str, object]) -> 
     return rows_at(home, [row.place for row in rows])
 
 
-def _decide(home: Home, rows: Sequence[FoundRow], options: Mapping[str, object]) -> Decided:
+def _decide(home: Workspace, rows: Sequence[FoundRow], options: Mapping[str, object]) -> Decided:
     fields = _fields(all_texts(options["fields"]))
     kinds = [name for name in ("accept", "discard", "reverse", "rebook", "undo") if options[name]]
     if len(kinds) + bool(fields) != 1:
@@ -357,12 +358,12 @@ def _fields(pairs: Sequence[str]) -> dict[str, str]:
 @prints_result
 def replay_rows(ids: tuple[str, ...]) -> CommandResult:
     """Validate rows again and post those that are valid. No other row changes; nothing is fetched."""
-    home = open_home()
+    home = open_workspace()
     outcome = _replayed(home, [row.place for row in find_rows(home, ids)])
     return CommandResult(_replay_facts(outcome), lambda: _show_replay(outcome))
 
 
-def _replayed(home: Home, places: Sequence[RowRef]) -> Replayed:
+def _replayed(home: Workspace, places: Sequence[RowRef]) -> Replayed:
     """Replay rows, and report it to Dagster if the data folder has an instance."""
     outcome = replay(home, places)
     if has_instance(home):

@@ -9,9 +9,8 @@ import click
 
 from showcost.cli.options import from_option, span, to_option
 from showcost.cli.output import CommandResult, plural, prints_result, progress_bar, say, show_table
-from showcost.config.feeds import load_feeds
-from showcost.config.home import Home, open_home
 from showcost.pipeline.due import due_spans
+from showcost.workspace import Workspace, open_workspace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,8 +31,8 @@ def run(first: datetime | None, last: datetime | None) -> CommandResult:
 
     A partition is due when new deliveries or decisions affect it, or when a missing rate is now available.
     """
-    home = open_home()
-    feeds = load_feeds(home.production.code)
+    home = open_workspace()
+    feeds = home.feeds
     spans = [span(home, first, last)] if first or last else due_spans(home, feeds)
     outcomes = run_spans(home, spans)
     return CommandResult(
@@ -46,7 +45,7 @@ def run(first: datetime | None, last: datetime | None) -> CommandResult:
     )
 
 
-def run_spans(home: Home, spans: Sequence[tuple[date, date]]) -> list[RunOutcome]:
+def run_spans(home: Workspace, spans: Sequence[tuple[date, date]]) -> list[RunOutcome]:
     """Run the job over spans of dates, one run each, with a progress bar on a terminal."""
     from showcost.orchestration.runs import run_range  # noqa: PLC0415 -- Dagster takes seconds to import
 

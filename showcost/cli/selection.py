@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, ParamSpec
 
 import click
 
-from showcost.audit.log import AuditLog
 from showcost.cli.options import feed_option, from_option, span, to_option
 from showcost.core.errors import InputError
 from showcost.core.reasons import CATALOGUE
@@ -18,7 +17,7 @@ from showcost.reconciliation.queue import WAITING, RowState, Wanted
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from showcost.config.home import Home
+    from showcost.workspace import Workspace
 
 P = ParamSpec("P")
 
@@ -43,7 +42,7 @@ def filter_options(command: Callable[P, None]) -> Callable[P, None]:
     return command
 
 
-def queue_filter(home: Home, options: Mapping[str, object]) -> Wanted:
+def queue_filter(home: Workspace, options: Mapping[str, object]) -> Wanted:
     """Return the filter that the options of `filter_options` describe."""
     code = optional_text(options["code"])
     if code is not None and code not in CATALOGUE:
@@ -54,7 +53,7 @@ def queue_filter(home: Home, options: Mapping[str, object]) -> Wanted:
     return Wanted(states=states, code=code, vendor=optional_text(options["vendor"]), first=first, last=last)
 
 
-def check_how_chosen(home: Home, ids: tuple[str, ...], options: Mapping[str, object]) -> None:
+def check_how_chosen(home: Workspace, ids: tuple[str, ...], options: Mapping[str, object]) -> None:
     """Raise InputError unless there are ids, or --all with at least one filter."""
     if ids and options["everything"]:
         raise InputError("give either ids or --all, not both")
@@ -70,9 +69,9 @@ def ask(question: str, options: Mapping[str, object]) -> None:
         click.confirm(question, abort=True, err=True)
 
 
-def time_as_of(home: Home, as_of_seq: int | None) -> datetime | None:
+def time_as_of(home: Workspace, as_of_seq: int | None) -> datetime | None:
     """Return the time of an audit record; None for now."""
-    return None if as_of_seq is None else AuditLog(home.path).time_as_of(as_of_seq)
+    return None if as_of_seq is None else home.audit.time_as_of(as_of_seq)
 
 
 def optional_text(value: object) -> str | None:
@@ -89,7 +88,7 @@ def _time(value: object) -> datetime | None:
     return value if isinstance(value, datetime) else None
 
 
-def has_instance(home: Home) -> bool:
+def has_instance(home: Workspace) -> bool:
     """Tell whether the data folder has Dagster history, which the UI may be showing."""
     dagster_home = os.environ.get("DAGSTER_HOME")
     folder = Path(dagster_home) if dagster_home else home.path / "dagster_home"

@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from showcost.audit.log import AuditLog
 from showcost.cli.options import as_of_option, chosen_feeds, feed_option, resolve_as_of
 from showcost.cli.output import CommandResult, prints_result, show_table
 from showcost.cli.pay_findings import say_findings
-from showcost.config.home import Home, open_home
 from showcost.core.money import readable_amount
 from showcost.core.reasons import CATALOGUE
 from showcost.pipeline.accruals import open_accruals
 from showcost.reconciliation.pay_findings import counts_of_findings, standing_findings
 from showcost.reports.status import STATES, FeedStatus, Tally, feed_status
+from showcost.workspace import Workspace, open_workspace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,13 +31,13 @@ if TYPE_CHECKING:
 @prints_result
 def status(feed_name: str | None, *, deliveries: bool, as_of: str | None) -> CommandResult:
     """Show row counts and amounts by state, per feed, and whether they reconcile."""
-    home = open_home()
+    home = open_workspace()
     as_of_seq = resolve_as_of(home, as_of)
     return status_result(home, chosen_feeds(home, feed_name), deliveries=deliveries, as_of=as_of_seq)
 
 
 def status_result(
-    home: Home, feeds: Sequence[FeedSpec], *, deliveries: bool = False, as_of: int | None = None
+    home: Workspace, feeds: Sequence[FeedSpec], *, deliveries: bool = False, as_of: int | None = None
 ) -> CommandResult:
     """Return counts and amounts per feed; the exit status is 1 if they do not reconcile."""
     states = [feed_status(home, feed, as_of) for feed in feeds]
@@ -47,7 +46,7 @@ def status_result(
         total.add(state.total)
     balances = all(tally.balances for state in states for _, tally in state.deliveries) and total.balances
     provisional = _provisional(home, as_of)
-    at = None if as_of is None else AuditLog(home.path).time_as_of(as_of)
+    at = None if as_of is None else home.audit.time_as_of(as_of)
     findings = counts_of_findings(standing_findings(home, feeds, at))
     facts = {
         "provisional": [asdict(total) for total in provisional],
@@ -86,7 +85,7 @@ class ProvisionalTotal:
     base_amount: Decimal
 
 
-def _provisional(home: Home, as_of: int | None) -> list[ProvisionalTotal]:
+def _provisional(home: Workspace, as_of: int | None) -> list[ProvisionalTotal]:
     dates = home.production.dates
     rows = open_accruals(home, dates.start, dates.end, as_of=as_of)
     sums: dict[tuple[str, str], ProvisionalTotal] = {}

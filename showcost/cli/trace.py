@@ -9,10 +9,10 @@ import click
 from showcost.cli.options import as_of_option, resolve_as_of
 from showcost.cli.output import CommandResult, prints_result, say, show_table
 from showcost.cli.queue import show_decisions
-from showcost.config.home import open_home
 from showcost.core.money import readable_amount
 from showcost.reconciliation.lookup import find_rows
 from showcost.reports.trace import reversed_by, trace_row
+from showcost.workspace import open_workspace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +26,7 @@ _SHOWN = 12
 @prints_result
 def trace(entry: str, as_of: str | None) -> CommandResult:
     """Trace ENTRY (an entry or row id, at least six digits) to its delivery, rules, rate and run."""
-    home = open_home()
+    home = open_workspace()
     as_of_seq = resolve_as_of(home, as_of)
     (row,) = find_rows(home, [entry], as_of_seq)
     facts = {"as_of": as_of_seq} | trace_row(home, row, as_of_seq)

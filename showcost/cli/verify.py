@@ -9,9 +9,8 @@ import click
 from showcost.checks.verify import Verification
 from showcost.checks.verify import verify as verify_home
 from showcost.cli.output import CommandResult, prints_result, progress_bar, say, show_table
-from showcost.config.home import Home, open_home
 from showcost.ledger.audit_pack import write_pack
-from showcost.ledger.store import Ledger
+from showcost.workspace import Workspace, open_workspace
 
 
 @click.command()
@@ -27,20 +26,20 @@ from showcost.ledger.store import Ledger
 @prints_result
 def verify(head: str | None, pack: Path | None, *, read_again: bool) -> CommandResult:
     """Recompute everything from the raw deliveries, and report the first difference."""
-    home = open_home()
+    home = open_workspace()
     with progress_bar("verifying") as report:
         outcome = verify_home(home, head=head, read_again=read_again, progress=report)
     packed = None
     if pack is not None and outcome.first is None:
         production = home.production
-        packed = write_pack(Ledger(home.ledger), production.code, production.base_currency, pack)
+        packed = write_pack(home.ledger, production.code, production.base_currency, pack)
     facts = _facts(home, outcome) | {"pack": packed}
     return CommandResult(
         facts, lambda: _show(outcome, pack if packed else None), status=1 if outcome.first else 0
     )
 
 
-def _facts(home: Home, outcome: Verification) -> dict[str, object]:
+def _facts(home: Workspace, outcome: Verification) -> dict[str, object]:
     return {
         "home": home.path,
         "verified": outcome.first is None,

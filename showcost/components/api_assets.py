@@ -17,7 +17,6 @@ from showcost.components.metadata import column_schema, counts_table
 from showcost.components.partitions import partition_dates
 from showcost.components.resources import DataFolder, plain_failures
 from showcost.config.feed import FeedSpec
-from showcost.config.home import Home
 from showcost.core.reasons import CATALOGUE
 from showcost.ledger.schema import ACCRUAL_COLUMNS
 from showcost.pipeline import vendor_pulls as pulling
@@ -26,6 +25,7 @@ from showcost.vendor_api.dead_letters import EXHAUSTED
 from showcost.vendor_api.health import SLOW_MS, Health
 from showcost.vendor_api.pool import PoolSettings
 from showcost.vendor_api.pull import FeedPull, Pull, PullRequest, pull
+from showcost.workspace import Workspace
 
 _SINGLE_RUN = dg.BackfillPolicy.single_run()
 _WARN = dg.AssetCheckSeverity.WARN
@@ -110,7 +110,7 @@ def _pulled_spec(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -> dg
     )
 
 
-def _per_date(home: Home, feed: FeedSpec, dates: Sequence[date]) -> Mapping[date, dict[str, Any]]:
+def _per_date(home: Workspace, feed: FeedSpec, dates: Sequence[date]) -> Mapping[date, dict[str, Any]]:
     states = pulling.pulled_dates(home, feed, dates)
     return {day: {"state": state, "pages_stored": pages} for day, (state, pages) in states.items()}
 

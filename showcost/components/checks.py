@@ -19,10 +19,10 @@ from showcost.checks.result import Verdict
 from showcost.components.naming import LEDGER_POOL
 from showcost.components.partitions import partition_dates
 from showcost.components.resources import DataFolder, plain_failures
-from showcost.config.home import Home
+from showcost.workspace import Workspace
 
-PartitionVerdicts = Callable[[Home, Sequence[date]], Mapping[date, Verdict]]
-WholeVerdict = Callable[[Home], Verdict]
+PartitionVerdicts = Callable[[Workspace, Sequence[date]], Mapping[date, Verdict]]
+WholeVerdict = Callable[[Workspace], Verdict]
 
 _LISTED = 5
 _NOTHING = Verdict(passed=True, message="no rows to check")

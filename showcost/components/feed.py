@@ -22,9 +22,9 @@ from showcost.components.partitions import daily_partitions
 from showcost.components.pay_assets import pay_findings_asset
 from showcost.components.scaffolding import FeedScaffolder
 from showcost.config.feed import FeedSpec
-from showcost.config.home import open_home
 from showcost.config.record_kinds import PAYROLL
 from showcost.core.errors import ConfigError
+from showcost.workspace import open_workspace
 
 
 @dg.scaffold_with(FeedScaffolder)
@@ -51,7 +51,7 @@ class Feed(dg.Component):
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:  # noqa: ARG002 -- the interface
         """Return the feed's assets and checks; empty if the feed does not serve this production."""
-        production = open_home().production
+        production = open_workspace().production
         feed = self.spec
         if not feed.is_active(production.code):
             return dg.Definitions()

@@ -25,7 +25,7 @@ from showcost.ledger.schema import ENTRY_COLUMNS
 from showcost.pipeline.posting import stage_posted
 from showcost.pipeline.raw_rows import stage_raw_rows
 from showcost.pipeline.validation import stage_undated, stage_validated
-from showcost.staging import ALL, StagingStore
+from showcost.staging import ALL
 from showcost.staging.assets import undated_asset as undated_asset_name
 from showcost.validation.columns import Stage
 from showcost.validation.columns import column_schema as row_columns
@@ -141,7 +141,7 @@ def undated_asset(feed: FeedSpec) -> dg.AssetsDefinition:
         with plain_failures():
             home = data.home()
             counts = stage_undated(home, feed)
-            rows = StagingStore(home.path).read(undated_asset_name(feed.name), ALL)
+            rows = home.staging.read(undated_asset_name(feed.name), ALL)
         return dg.MaterializeResult(
             metadata={
                 "dagster/row_count": counts.received,
@@ -190,7 +190,7 @@ def validated_assets(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -
         home, dates = data.home(), partition_dates(context)
         with plain_failures():
             outcome = stage_validated(home, feed, dates)
-        store = StagingStore(home.path)
+        store = home.staging
         for day, counts in outcome.items():
             key = day.isoformat()
             context.add_asset_metadata(

@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 
-from showcost.audit.log import AuditLog
 from showcost.components.metadata import counts_table
-from showcost.config.feeds import load_feeds
 from showcost.core.reasons import CATALOGUE
 from showcost.reconciliation.queue import RowState, Wanted, queue_rows
 from showcost.validation.columns import MONEY, ColumnInfo
 
 if TYPE_CHECKING:
-    from showcost.config.home import Home
+    from showcost.workspace import Workspace
 
 QUEUE_COLUMNS: Final = (
     ColumnInfo("id", pa.string(), "row id, as `showcost queue` takes it", nullable=False),
@@ -34,10 +32,10 @@ _AGES: Final = ((7, "up to a week"), (30, "up to 30 days"), (90, "up to 90 days"
 _OLDER: Final = "older"
 
 
-def queue_metadata(home: Home) -> dict[str, Any]:
+def queue_metadata(home: Workspace) -> dict[str, Any]:
     """Return the counts of the queue; a row counts once for each of its codes."""
-    rows = queue_rows(home, load_feeds(home.production.code), Wanted(states=tuple(RowState)))
-    now = AuditLog(home.path).now()
+    rows = queue_rows(home, home.feeds, Wanted(states=tuple(RowState)))
+    now = home.audit.now()
     states = Counter(row.state for row in rows)
     active = [row for row in rows if row.state in (RowState.OPEN, RowState.PENDING, RowState.DECIDED)]
     codes = Counter((row.place.feed, code) for row in active for code in row.codes)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from showcost.config.home import Home, open_home
 from showcost.core.errors import ShowcostError
+from showcost.workspace import Workspace, open_workspace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,9 +20,9 @@ class DataFolder(dg.ConfigurableResource[None]):
 
     path: str
 
-    def home(self) -> Home:
+    def home(self) -> Workspace:
         """Return the folder, checked to describe a production."""
-        return open_home(Path(self.path))
+        return open_workspace(Path(self.path))
 
 
 @contextmanager

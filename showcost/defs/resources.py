@@ -5,7 +5,7 @@ from __future__ import annotations
 import dagster as dg
 
 from showcost.components.resources import DataFolder
-from showcost.config.home import default_home
+from showcost.workspace import default_home
 
 
 @dg.definitions

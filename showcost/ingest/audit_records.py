@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from showcost.audit.log import AuditLog
+    from showcost.deliveries.register import Arrival
     from showcost.ingest.delivery_records import DeliveryRecords
-    from showcost.ingest.register import Arrival
 
 _PLACES: Final = ("record", "byte_start", "byte_end", "ordinal", "row_key", "transaction_date", "read_code")
 _NOT_HASHED: Final = frozenset({"delivery", "arrival"})

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from showcost.config.feed import FeedSpec
-    from showcost.ingest.register import Arrival
+    from showcost.deliveries.register import Arrival
 
 _UNFINISHED = (".part", ".partial", ".tmp", ".crdownload", ".filepart")
 

@@ -18,14 +18,12 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import BaseModel
 
-from showcost.audit.log import AuditLog
 from showcost.core.hashing import sha256_framed
 from showcost.ingest.audit_records import record_hashes, record_read, record_received
 from showcost.ingest.control_totals import RunningTotal, footer_cells, mismatch
 from showcost.ingest.delivery_records import CHUNK_BYTES, AcceptedRecords, DeliveryRecords
 from showcost.ingest.inbox import waiting
 from showcost.ingest.masking import masked_shown
-from showcost.ingest.payloads import PayloadStore
 from showcost.ingest.records import (
     Accepted,
     Evidence,
@@ -37,10 +35,8 @@ from showcost.ingest.records import (
     match_header,
     rejected_records,
 )
-from showcost.ingest.register import Arrival, Register
 from showcost.readers import Hints, Reading, Rejected, read_delivery
 from showcost.readers.model import CONTROL_TOTAL
-from showcost.staging import StagingStore
 from showcost.staging.assets import records_asset
 
 if TYPE_CHECKING:
@@ -48,8 +44,10 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from showcost.audit.log import AuditLog
     from showcost.config.feed import FeedSpec
-    from showcost.config.home import Home
+    from showcost.deliveries.register import Arrival, Register
+    from showcost.workspace import Workspace
 
 RECORDS_VERSION: Final = "3"
 """Raised when reading or settling changes what records a payload gives, so that payloads are read again."""
@@ -107,12 +105,12 @@ class Landing:
         return tuple(sorted({day for delivery in self.read for day in delivery.summary.dates}))
 
 
-def land(home: Home, feed: FeedSpec) -> Landing:
+def land(home: Workspace, feed: FeedSpec) -> Landing:
     """Take what waits in the feed's inbox and read every delivery that has not been read yet."""
-    register = Register(home.raw, home.locks)
-    audit = AuditLog(home.path)
+    register = home.register
+    audit = home.audit
     again, changing = _take(home, feed, register, audit)
-    store, payloads = StagingStore(home.path), PayloadStore(home.raw)
+    store, payloads = home.staging, home.payloads
     mark = fingerprint_of(home, feed)
     read: list[LandedDelivery] = []
     for arrival in register.deliveries(feed.name):
@@ -124,11 +122,11 @@ def land(home: Home, feed: FeedSpec) -> Landing:
     return Landing(feed.name, tuple(read), again, changing)
 
 
-def landed(home: Home, feed: FeedSpec) -> list[LandedDelivery]:
+def landed(home: Workspace, feed: FeedSpec) -> list[LandedDelivery]:
     """Return what every registered and read delivery of a feed gave, in order of arrival."""
-    store = StagingStore(home.path)
+    store = home.staging
     found: list[LandedDelivery] = []
-    for arrival in Register(home.raw, home.locks).deliveries(feed.name):
+    for arrival in home.register.deliveries(feed.name):
         staged = store.metadata(records_asset(feed.name), arrival.delivery)
         if staged is not None:
             summary = Summary.model_validate_json(str(staged.inputs["summary"]))
@@ -137,10 +135,10 @@ def landed(home: Home, feed: FeedSpec) -> list[LandedDelivery]:
 
 
 def _take(
-    home: Home, feed: FeedSpec, register: Register, audit: AuditLog
+    home: Workspace, feed: FeedSpec, register: Register, audit: AuditLog
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Store and register the files that wait; return the names that came again and those in flux."""
-    payloads = PayloadStore(home.raw)
+    payloads = home.payloads
     again: list[str] = []
     changing: list[str] = []
     for file in waiting(home.inbox, feed, register.arrivals(feed.name)):
@@ -156,7 +154,7 @@ def _take(
     return tuple(again), tuple(changing)
 
 
-def fingerprint_of(home: Home, feed: FeedSpec) -> str:
+def fingerprint_of(home: Workspace, feed: FeedSpec) -> str:
     """Return a hash over all that decides what records a payload gives; how it was asked for does not."""
     span = home.production.dates
     unset = {"items"} if feed.items is None else set()
@@ -165,12 +163,12 @@ def fingerprint_of(home: Home, feed: FeedSpec) -> str:
 
 
 def read_arrival(
-    home: Home, feed: FeedSpec, arrival: Arrival, audit: AuditLog, fingerprint: str
+    home: Workspace, feed: FeedSpec, arrival: Arrival, audit: AuditLog, fingerprint: str
 ) -> LandedDelivery:
     """Read one registered delivery, as `land` does with those that it takes; see `fingerprint_of`."""
     with _parsed(home, feed, arrival) as content:
         record_read(audit, arrival, content.records, fingerprint)
-        staged = StagingStore(home.path).write(
+        staged = home.staging.write(
             records_asset(feed.name),
             arrival.delivery,
             content.records.by_date(),
@@ -179,7 +177,7 @@ def read_arrival(
         return LandedDelivery(arrival, content.summary, staged.sha256)
 
 
-def reread(home: Home, feed: FeedSpec, arrival: Arrival) -> pa.Table:
+def reread(home: Workspace, feed: FeedSpec, arrival: Arrival) -> pa.Table:
     """Parse a payload once more and return its records as the audit log has them; nothing is stored."""
     with _parsed(home, feed, arrival) as content:
         return record_hashes(content.records).read_all()
@@ -195,10 +193,10 @@ class Content:
 
 
 @contextmanager
-def _parsed(home: Home, feed: FeedSpec, arrival: Arrival) -> Iterator[Content]:
+def _parsed(home: Workspace, feed: FeedSpec, arrival: Arrival) -> Iterator[Content]:
     origin = Origin(arrival.delivery, arrival.number, arrival.size, home.production.dates)
     with (
-        PayloadStore(home.raw).opened(arrival.delivery) as path,
+        home.payloads.opened(arrival.delivery) as path,
         read_delivery(
             path,
             format=feed.format,

@@ -5,29 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from showcost.audit import transitions as states
-from showcost.audit.log import AuditLog
 from showcost.audit.transitions import Kind
 from showcost.core.errors import InputError
-from showcost.ingest.payloads import PayloadStore
-from showcost.ingest.register import Register
 
 if TYPE_CHECKING:
-    from showcost.config.home import Home
+    from showcost.workspace import Workspace
 
 
-def shred_payload(home: Home, delivery: str, *, who: str, why: str) -> None:
+def shred_payload(home: Workspace, delivery: str, *, who: str, why: str) -> None:
     """Delete the key of an encrypted payload, after recording who did it and why.
 
     Entries, hashes and reasons stay, and so do the staged rows of the delivery. Raises InputError for a
     delivery that is not registered, is not encrypted, or is shredded already.
     """
-    if delivery not in {arrival.delivery for arrival in Register(home.raw, home.locks).arrivals()}:
+    if delivery not in {arrival.delivery for arrival in home.register.arrivals()}:
         raise InputError(f"no delivery has the sha256 {delivery}")
-    store = PayloadStore(home.raw)
+    store = home.payloads
     if store.is_shredded(delivery):
         raise InputError(f"the payload {delivery} was shredded before")
     store.require_encrypted(delivery)
-    AuditLog(home.path).append(
+    home.audit.append(
         Kind.PAYLOAD_SHREDDED,
         {"delivery": delivery, "who": who, "why": why},
         subjects=[states.delivery(delivery)],

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from showcost.config.feed import FeedSpec
-    from showcost.config.home import Home
+    from showcost.config.production import Production
 
 
 PAY_RULES: Final = "pay_rules"
@@ -84,9 +84,8 @@ class Terms:
         return (*_TEXTS, self.document, *own)
 
 
-def terms_of(home: Home, feed: FeedSpec) -> Terms:
+def terms_of(production: Production, feed: FeedSpec) -> Terms:
     """Return what all rows of a feed's postings have in common."""
-    production = home.production
     return Terms(production.code, production.base_currency, feed.name, feed.record_kind)
 
 

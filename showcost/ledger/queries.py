@@ -12,15 +12,13 @@ import pyarrow as pa
 
 from showcost.ledger.active_entries import known_entries, stands
 from showcost.ledger.decisions import REVERSIBLE
-from showcost.ledger.store import Ledger
 
 if TYPE_CHECKING:
     from datetime import date
 
     import duckdb
 
-    from showcost.config.feed import FeedSpec
-    from showcost.config.home import Home
+    from showcost.ledger.store import Ledger
 
 
 def posted_keys(
@@ -95,11 +93,10 @@ WHERE feed = $feed AND {stands("known")}
 _ROWS: Final = pa.schema([("delivery", pa.string()), ("record", pa.int64())])
 
 
-def standing_rows(home: Home, feed: FeedSpec, as_of: int | None = None) -> pa.Table:
+def standing_rows(ledger: Ledger, feed: str, as_of: int | None = None) -> pa.Table:
     """Return delivery and record of a feed's rows that stand, as known after an audit record, or now."""
-    ledger = Ledger(home.ledger)
     with ledger.read() as connection:
         found = connection.sql(
-            _STANDING.format(entries=known_entries(as_of)), params={"feed": feed.name}
+            _STANDING.format(entries=known_entries(as_of)), params={"feed": feed}
         ).to_arrow_table()
     return found.cast(_ROWS)

@@ -20,9 +20,8 @@ from showcost.components.outcome_metadata import (
 )
 from showcost.components.pay_assets import findings_metadata
 from showcost.components.queue_metadata import queue_metadata
-from showcost.config.feeds import choose_feed, load_feeds
+from showcost.config.feeds import choose_feed
 from showcost.orchestration.runs import in_environment
-from showcost.pay.findings_log import FindingsStore
 from showcost.pipeline.posting import posted_days
 from showcost.pipeline.validation import counts_of
 from showcost.reports.ledger_days import ledger_days
@@ -33,21 +32,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from showcost.config.feed import FeedSpec
-    from showcost.config.home import Home
     from showcost.pay.findings_log import PayFinding
     from showcost.pipeline.replay import Replayed
+    from showcost.workspace import Workspace
 
 
-def report_replay(home: Home, outcome: Replayed) -> None:
+def report_replay(home: Workspace, outcome: Replayed) -> None:
     """Report the current state of the partitions that a replay touched."""
     with in_environment(home), dg.DagsterInstance.get() as instance:
         for event in _events(home, outcome):
             instance.report_runless_asset_event(event)
 
 
-def report_findings(home: Home, changed: Sequence[PayFinding]) -> None:
+def report_findings(home: Workspace, changed: Sequence[PayFinding]) -> None:
     """Report the days whose findings were dismissed or reopened."""
-    store = FindingsStore(home.path)
+    store = home.pay_findings
     with in_environment(home), dg.DagsterInstance.get() as instance:
         for feed in sorted({finding.feed for finding in changed}):
             active, dismissed = store.open_and_dismissed(feed)
@@ -58,9 +57,9 @@ def report_findings(home: Home, changed: Sequence[PayFinding]) -> None:
                 instance.report_runless_asset_event(event)
 
 
-def _events(home: Home, outcome: Replayed) -> Iterator[dg.AssetMaterialization]:
-    store = StagingStore(home.path)
-    feeds = load_feeds(home.production.code)
+def _events(home: Workspace, outcome: Replayed) -> Iterator[dg.AssetMaterialization]:
+    store = home.staging
+    feeds = home.feeds
     days: set[date] = set()
     for name, parts in outcome.touched.items():
         feed = choose_feed(feeds, name)
@@ -92,7 +91,9 @@ def _undated(store: StagingStore, feed: FeedSpec) -> Iterator[dg.AssetMaterializ
     )
 
 
-def _dated(home: Home, store: StagingStore, feed: FeedSpec, part: str) -> Iterator[dg.AssetMaterialization]:
+def _dated(
+    home: Workspace, store: StagingStore, feed: FeedSpec, part: str
+) -> Iterator[dg.AssetMaterialization]:
     raw, valid = store.metadata(raw_asset(feed.name), part), store.metadata(valid_asset(feed.name), part)
     if raw is None or valid is None:
         return

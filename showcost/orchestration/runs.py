@@ -19,14 +19,14 @@ import dagster as dg
 
 from showcost.components import naming
 from showcost.components.partitions import daily_partitions
-from showcost.config.home import HOME_VARIABLE
 from showcost.core.errors import InputError
+from showcost.workspace import HOME_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from datetime import date
 
-    from showcost.config.home import Home
+    from showcost.workspace import Workspace
 
 DAGSTER_HOME_VARIABLE: Final = "DAGSTER_HOME"
 
@@ -62,7 +62,7 @@ class RunOutcome:
     failed_checks: tuple[FailedCheck, ...]
 
 
-def dagster_home(home: Home) -> Path:
+def dagster_home(home: Workspace) -> Path:
     """Return the folder of the Dagster instance: `DAGSTER_HOME`, or one in the data folder.
 
     A folder without settings gets showcost's own: a ledger pool of size one, no telemetry.
@@ -76,7 +76,7 @@ def dagster_home(home: Home) -> Path:
     return folder
 
 
-def partitions_between(home: Home, first: date, last: date) -> list[str]:
+def partitions_between(home: Workspace, first: date, last: date) -> list[str]:
     """Return the partition keys from `first` to `last`. Raises InputError if there are none."""
     dates = home.production.dates
     keys = daily_partitions(home.production).get_partition_keys()
@@ -90,7 +90,7 @@ def partitions_between(home: Home, first: date, last: date) -> list[str]:
 
 
 def run_range(
-    home: Home, first: date, last: date, progress: Callable[[int, int], None] | None = None
+    home: Workspace, first: date, last: date, progress: Callable[[int, int], None] | None = None
 ) -> RunOutcome:
     """Run the job over a range of dates, as one run, and return the outcome.
 
@@ -146,7 +146,7 @@ def _failed_check(evaluation: dg.AssetCheckEvaluation) -> FailedCheck:
 
 
 @contextmanager
-def in_environment(home: Home) -> Iterator[None]:
+def in_environment(home: Workspace) -> Iterator[None]:
     """Set the environment variables of the data folder and its Dagster instance for the block."""
     variables = {HOME_VARIABLE: str(home.path), DAGSTER_HOME_VARIABLE: str(dagster_home(home))}
     before = {name: os.environ.get(name) for name in variables}

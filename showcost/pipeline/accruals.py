@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Final
 from showcost.ledger.accruals import Accrual, Books, accrual_segments, accrue, provisional, release
 from showcost.ledger.fallback_log import RELEASED, Step, fresh_steps, last_steps, note_steps
 from showcost.ledger.recovery import writing
-from showcost.ledger.store import Ledger
 from showcost.vendor_api.dead_letters import DeadLetters
 from showcost.vendor_api.progress import PullProgress
 from showcost.vendor_api.windows import Window, windows
@@ -33,9 +32,9 @@ if TYPE_CHECKING:
 
     from showcost.config.api import VendorTerms
     from showcost.config.feed import FeedSpec
-    from showcost.config.home import Home
     from showcost.vendor_api.dead_letters import DeadLetter
     from showcost.vendor_api.progress import WindowProgress
+    from showcost.workspace import Workspace
 
 LAST_GOOD: Final = "last good delivery"
 PARTLY_THERE: Final = "partly there"
@@ -57,7 +56,7 @@ class Fallback:
 
 
 def stage_fallback(
-    home: Home,
+    home: Workspace,
     feed: FeedSpec,
     dates: Sequence[date],
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -66,7 +65,7 @@ def stage_fallback(
     plan = _plan(home, feed, dates)
     if not plan.steps and not plan.releasing:
         return plan
-    ledger, now = Ledger(home.ledger), clock()
+    ledger, now = home.ledger, clock()
     books = Books(home.production.code, home.production.base_currency)
     with writing(ledger) as connection:
         plan.accrued = accrue(ledger, connection, books, plan.accruals, now)
@@ -76,13 +75,13 @@ def stage_fallback(
     return plan
 
 
-def due_by_fallback(home: Home, feed: FeedSpec) -> list[date]:
+def due_by_fallback(home: Workspace, feed: FeedSpec) -> list[date]:
     """Return the dates of a feed for which a step is to be taken that is not the last one recorded."""
     dates = home.production.dates
     plan = _plan(home, feed, Window(dates.start, dates.end).dates)
     if not plan.steps and not plan.releasing:
         return []
-    with Ledger(home.ledger).read() as connection:
+    with home.ledger.read() as connection:
         last = last_steps(connection)
     fresh = fresh_steps(last, [*plan.steps, *_releases(plan, feed)])
     return sorted({one.transaction_date for one in fresh})
@@ -97,16 +96,16 @@ def _releases(plan: Fallback, feed: FeedSpec) -> list[Step]:
 
 
 def open_accruals(
-    home: Home, first: date, last: date, feed: str | None = None, as_of: int | None = None
+    home: Workspace, first: date, last: date, feed: str | None = None, as_of: int | None = None
 ) -> pa.Table:
     """Return the open accruals, as known after an audit record, or now; see `provisional`."""
-    ledger = Ledger(home.ledger)
+    ledger = home.ledger
     segments = None if as_of is None else accrual_segments(ledger.audit, as_of)
     with ledger.read() as connection:
         return provisional(connection, first, last, feed, segments)
 
 
-def _plan(home: Home, feed: FeedSpec, dates: Sequence[date]) -> Fallback:
+def _plan(home: Workspace, feed: FeedSpec, dates: Sequence[date]) -> Fallback:
     plan = Fallback()
     if feed.api is None or not dates:
         return plan

@@ -15,15 +15,13 @@ from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
-from showcost.audit.log import AuditLog
 from showcost.audit.transitions import Kind
 from showcost.core.engine import engine
 from showcost.core.ids import ROW_ID_SQL
 from showcost.ingest.corrections import correct_records
 from showcost.ingest.records import records_schema
 from showcost.ledger.decisions import effective_decisions
-from showcost.ledger.store import Ledger
-from showcost.staging import ALL, StagingStore
+from showcost.staging import ALL
 from showcost.staging.assets import records_asset
 from showcost.validation.decisions import EFFECTS, Decided
 
@@ -32,7 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from showcost.config.feed import FeedSpec
-    from showcost.config.home import Home
+    from showcost.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -52,9 +50,9 @@ class FeedDecisions:
         return Decided(self.effects.select(EFFECTS.names), self.superseded)
 
 
-def decisions_of(home: Home, feed: FeedSpec, as_of: int | None = None) -> FeedDecisions:
+def decisions_of(home: Workspace, feed: FeedSpec, as_of: int | None = None) -> FeedDecisions:
     """Return what is decided about the rows of a feed, as known after an audit record, or now."""
-    ledger = Ledger(home.ledger)
+    ledger = home.ledger
     none = records_schema(feed).empty_table()
     with ledger.read() as connection:
         effects = effective_decisions(connection, feed.name, as_of)
@@ -71,11 +69,11 @@ def decisions_of(home: Home, feed: FeedSpec, as_of: int | None = None) -> FeedDe
 
 
 def _records_with(
-    home: Home, feed: FeedSpec, corrections: Mapping[tuple[str, int], Mapping[str, str]]
+    home: Workspace, feed: FeedSpec, corrections: Mapping[tuple[str, int], Mapping[str, str]]
 ) -> tuple[pa.Table, pa.Table]:
     """Return the records that are corrected, and all records of their deliveries where those are needed."""
     deliveries = sorted({delivery for delivery, _ in corrections})
-    paths = StagingStore(home.path).verified_paths(records_asset(feed.name), deliveries)
+    paths = home.staging.verified_paths(records_asset(feed.name), deliveries)
     wanted = pa.table(
         {
             "delivery": pa.array([delivery for delivery, _ in corrections], pa.string()),
@@ -95,13 +93,13 @@ def _records_with(
     return read.cast(schema), siblings.cast(schema)
 
 
-def key_places(home: Home, feed: FeedSpec, as_of: int | None = None) -> dict[str, Path]:
+def key_places(home: Workspace, feed: FeedSpec, as_of: int | None = None) -> dict[str, Path]:
     """Return, per delivery of a feed, the segment that says which keys and dates its records have.
 
     Of those that were read up to an audit record, or all. To find the rows with a key, no other delivery's
     records need to be opened.
     """
-    audit = AuditLog(home.path)
+    audit = home.audit
     latest = {
         str(record.facts["delivery"]): record.segment
         for record in audit.records()
@@ -113,7 +111,7 @@ def key_places(home: Home, feed: FeedSpec, as_of: int | None = None) -> dict[str
     return {delivery: audit.segment_path(segment) for delivery, segment in latest.items()}
 
 
-def deliveries_with(home: Home, feed: FeedSpec, keys: pa.Array | pa.ChunkedArray) -> set[str]:
+def deliveries_with(home: Workspace, feed: FeedSpec, keys: pa.Array | pa.ChunkedArray) -> set[str]:
     """Return the deliveries that have a record with one of these keys, as it was read."""
     places = key_places(home, feed)
     if not places:
@@ -160,7 +158,7 @@ ORDER BY ALL
 """  # noqa: S608 - constants only
 
 
-def marks_by_partition(home: Home, feed: FeedSpec, decisions: FeedDecisions) -> dict[str, list[str]]:
+def marks_by_partition(home: Workspace, feed: FeedSpec, decisions: FeedDecisions) -> dict[str, list[str]]:
     """Return the marks that each partition must have (a date, or `all` for the undated rows), sorted."""
     places = key_places(home, feed) if decisions.effects.num_rows else {}
     marks: dict[str, list[str]] = {}

@@ -17,14 +17,12 @@ from showcost.core.ids import RowRef
 from showcost.ledger.decisions import Decision, DecisionKind, record_decisions
 from showcost.ledger.queries import posted_keys
 from showcost.ledger.recovery import writing
-from showcost.ledger.store import Ledger
 from showcost.pipeline.applied_decisions import decisions_of
 from showcost.pipeline.fx_snapshots import pin_known
 from showcost.pipeline.periods import closed_on, closed_periods
 from showcost.pipeline.raw_rows import chosen_records, rivals
 from showcost.pipeline.replay import replay
 from showcost.pipeline.validation import validate_rows
-from showcost.staging import StagingStore
 from showcost.staging.assets import quarantine_asset
 from showcost.validation.duplicates import CONFLICT
 
@@ -34,15 +32,15 @@ if TYPE_CHECKING:
     from datetime import date
 
     from showcost.config.feed import FeedSpec
-    from showcost.config.home import Home
     from showcost.config.production import ClosedPeriod
+    from showcost.workspace import Workspace
 
 POLICY: Final = "reverse_and_rebook"
 WHO: Final = "showcost"
 """Who decides where a policy does."""
 
 
-def rebook_by_policy(home: Home, feed: FeedSpec, appended: Counter[date]) -> None:
+def rebook_by_policy(home: Workspace, feed: FeedSpec, appended: Counter[date]) -> None:
     """Reverse and rebook what later documents of a feed correct; count the entries appended per date."""
     contest = _Contest(home, feed)
     while turn := contest.next_rows():
@@ -54,7 +52,7 @@ def rebook_by_policy(home: Home, feed: FeedSpec, appended: Counter[date]) -> Non
 class _Contest:
     """The contested keys of a feed, their rows in order of arrival, and how far they were gone through."""
 
-    def __init__(self, home: Home, feed: FeedSpec) -> None:
+    def __init__(self, home: Workspace, feed: FeedSpec) -> None:
         self._home, self._feed = home, feed
         self._rows: dict[str, list[Mapping[str, Any]]] = {}
         keys = _contested(home, feed)
@@ -70,7 +68,7 @@ class _Contest:
         """Return the next row of each key that a posted one holds, with its key; empty at the end."""
         if not self._rows:
             return {}
-        with Ledger(self._home.ledger).read() as connection:
+        with self._home.ledger.read() as connection:
             posted = posted_keys(connection, self._feed.name, pa.array(self._rows, pa.string())).to_pylist()
         self._holders = {one["row_key"]: one for one in posted}
         closed = closed_periods(self._home)
@@ -130,7 +128,7 @@ class _Contest:
                 Decision(*place, DecisionKind.PREFER),
             ]
             replayed += [former, place]
-        ledger = Ledger(self._home.ledger)
+        ledger = self._home.ledger
         with writing(ledger) as connection:
             record_decisions(
                 ledger,
@@ -146,9 +144,9 @@ class _Contest:
 _WAITS: Final = "SC-FX-001"
 
 
-def _contested(home: Home, feed: FeedSpec) -> pa.Array:
+def _contested(home: Workspace, feed: FeedSpec) -> pa.Array:
     """Return the keys of the rows that are staged with a conflict."""
-    store = StagingStore(home.path)
+    store = home.staging
     keys: set[str] = set()
     for part in store.partitions(quarantine_asset(feed.name)):
         staged = store.metadata(quarantine_asset(feed.name), part)

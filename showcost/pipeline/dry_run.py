@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from showcost.config.feed import FeedSpec
-    from showcost.config.home import Home
     from showcost.ingest.landing import Summary
     from showcost.readers import Reading
+    from showcost.workspace import Workspace
 
 _CHUNK_ROWS: Final = 100_000
 _SHOWN: Final = ("record", "byte_start", "byte_end", "raw", "codes", "reasons")
@@ -58,7 +58,7 @@ class DryRun:
 
 
 def dry_run(
-    home: Home, feed: FeedSpec, delivery: Path, reading: Reading, csv: IO[bytes], rejects: IO[bytes]
+    home: Workspace, feed: FeedSpec, delivery: Path, reading: Reading, csv: IO[bytes], rejects: IO[bytes]
 ) -> DryRun:
     """Land and validate a delivery for show; exhausts the reading.
 

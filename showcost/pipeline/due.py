@@ -15,7 +15,6 @@ from zoneinfo import ZoneInfo
 from showcost.fx.snapshots import RateStatus, build_snapshots
 from showcost.ingest.landing import landed
 from showcost.ledger.queries import balances, reversible_rows
-from showcost.ledger.store import Ledger
 from showcost.pipeline.accruals import due_by_fallback
 from showcost.pipeline.applied_decisions import decisions_of, marks_by_partition
 from showcost.pipeline.fx_snapshots import known_history
@@ -29,8 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from showcost.config.feed import FeedSpec
-    from showcost.config.home import Home
     from showcost.config.production import ClosedPeriod
+    from showcost.workspace import Workspace
 
 
 NEAR_DAYS: Final = 7
@@ -46,9 +45,9 @@ class Due:
     undated: Sequence[str] | None
 
 
-def due_by_landing(home: Home, feed: FeedSpec) -> Due:
+def due_by_landing(home: Workspace, feed: FeedSpec) -> Due:
     """Return the partitions that were not made, in every stage, of what has landed and was decided."""
-    store = StagingStore(home.path)
+    store = home.staging
     known = landed(home, feed)
     made = _Made(store, feed, _ledger_rows(home, feed), closed_periods(home))
     marks = marks_by_partition(home, feed, decisions_of(home, feed))
@@ -113,8 +112,8 @@ class _Made:
         return day not in self.rows.reversible and self.rows.standing.get(day, 0) >= valid.rows
 
 
-def _ledger_rows(home: Home, feed: FeedSpec) -> _LedgerRows:
-    ledger = Ledger(home.ledger)
+def _ledger_rows(home: Workspace, feed: FeedSpec) -> _LedgerRows:
+    ledger = home.ledger
     dates = home.production.dates
     rows: dict[date, int] = {}
     with ledger.read() as connection:
@@ -123,7 +122,7 @@ def _ledger_rows(home: Home, feed: FeedSpec) -> _LedgerRows:
         return _LedgerRows(rows, reversible_rows(connection, feed.name))
 
 
-def due_by_rates(home: Home, feed: FeedSpec) -> list[date]:
+def due_by_rates(home: Workspace, feed: FeedSpec) -> list[date]:
     """Return the dates with rows that wait for a rate of which a known source now has one."""
     waiting = waiting_for_rates(home, feed)
     if not waiting:
@@ -133,7 +132,7 @@ def due_by_rates(home: Home, feed: FeedSpec) -> list[date]:
 
 
 def due_spans(
-    home: Home,
+    home: Workspace,
     feeds: Sequence[FeedSpec],
     most_days_between: int = NEAR_DAYS,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -166,9 +165,9 @@ def stretches(days: Iterable[date], most_days_between: int = 1) -> list[tuple[da
     return found
 
 
-def waiting_for_rates(home: Home, feed: FeedSpec) -> list[date]:
+def waiting_for_rates(home: Workspace, feed: FeedSpec) -> list[date]:
     """Return the dates with rows that wait for their rate, ascending."""
-    store = StagingStore(home.path)
+    store = home.staging
     asset = quarantine_asset(feed.name)
     found: list[date] = []
     for partition in store.partitions(asset):

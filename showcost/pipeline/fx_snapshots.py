@@ -28,7 +28,6 @@ from showcost.fx.sources import (
 from showcost.fx.store import PinResult, rate_status
 from showcost.ledger.fx_pinning import pin_recorded
 from showcost.ledger.recovery import writing
-from showcost.ledger.store import Ledger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -36,8 +35,8 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from showcost.config.home import Home
     from showcost.fx.history import RateHistory
+    from showcost.workspace import Workspace
 
 
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
@@ -56,7 +55,7 @@ class SnapshotOutcome:
     unavailable: str | None
 
 
-def known_history(home: Home) -> RateHistory:
+def known_history(home: Workspace) -> RateHistory:
     """Return all that is known without the network: the embedded file, imported and fetched files.
 
     Raises InputError when no source of the production has any rates, IntegrityError when two files
@@ -82,12 +81,12 @@ def _kept_files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("*") if _SHA256.fullmatch(path.name))
 
 
-def imported_folder(home: Home) -> Path:
+def imported_folder(home: Workspace) -> Path:
     """Return where imported rate files are kept, by sha256."""
     return home.rates / "imported"
 
 
-def fetched_folder(home: Home) -> Path:
+def fetched_folder(home: Workspace) -> Path:
     """Return where fetched rate files are kept, by sha256."""
     return home.rates / "fetched"
 
@@ -101,7 +100,7 @@ class ImportedRates:
     last: date
 
 
-def import_rates(home: Home, file: Path) -> ImportedRates:
+def import_rates(home: Workspace, file: Path) -> ImportedRates:
     """Keep a rate file as a source of rates, by its sha256.
 
     Raises InputError when it is no rate file or the production does not read imported files, and
@@ -121,26 +120,26 @@ def import_rates(home: Home, file: Path) -> ImportedRates:
 
 
 def stage_snapshots(
-    home: Home, dates: Sequence[date], clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    home: Workspace, dates: Sequence[date], clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 ) -> SnapshotOutcome:
     """Pin the snapshots of the dates that have none; what is pinned already stays as it is."""
     history, unavailable = _extended(home, known_history(home), min(max(dates), clock().date()))
     plan = build_snapshots(history, dates, home.production.fx.carry_days)
-    ledger = Ledger(home.ledger)
+    ledger = home.ledger
     with writing(ledger) as connection:
         result = pin_recorded(ledger, connection, plan, clock())
     return SnapshotOutcome(result, history.last, unavailable)
 
 
-def pin_known(home: Home, dates: Sequence[date]) -> PinResult:
+def pin_known(home: Workspace, dates: Sequence[date]) -> PinResult:
     """Pin the snapshots of the dates that have none, from what is known without the network."""
     plan = build_snapshots(known_history(home), dates, home.production.fx.carry_days)
-    ledger = Ledger(home.ledger)
+    ledger = home.ledger
     with writing(ledger) as connection:
         return pin_recorded(ledger, connection, plan, ledger.audit.now())
 
 
-def _extended(home: Home, history: RateHistory, until: date) -> tuple[RateHistory, str | None]:
+def _extended(home: Workspace, history: RateHistory, until: date) -> tuple[RateHistory, str | None]:
     """Ask the ECB for newer days where the production allows it and a date asked for needs them."""
     if "ecb" not in home.production.fx.sources or until <= history.last:
         return history, None
@@ -150,7 +149,7 @@ def _extended(home: Home, history: RateHistory, until: date) -> tuple[RateHistor
         return history, str(error)
 
 
-def rate_states(home: Home, dates: Sequence[date]) -> pa.Table:
+def rate_states(home: Workspace, dates: Sequence[date]) -> pa.Table:
     """Return the status of converting each currency into the base, per date; see `fx.store.rate_status`.
 
     Rates come from pinned snapshots; for a date without one, the known history says whether it is still
@@ -158,13 +157,13 @@ def rate_states(home: Home, dates: Sequence[date]) -> pa.Table:
     """
     production = home.production
     plan = build_snapshots(known_history(home), dates, production.fx.carry_days)
-    ledger = Ledger(home.ledger)
+    ledger = home.ledger
     ledger.create()
     with ledger.read() as connection:
         return rate_status(connection, plan, production.currencies, production.base_currency)
 
 
-def pending_dates(home: Home, dates: Sequence[date]) -> tuple[date, ...]:
+def pending_dates(home: Workspace, dates: Sequence[date]) -> tuple[date, ...]:
     """Return those of the dates whose rates are not published yet, as far as is known."""
     plan = build_snapshots(known_history(home), dates, home.production.fx.carry_days)
     return plan.dates(RateStatus.PENDING)

@@ -13,7 +13,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from showcost.audit import transitions as states
-from showcost.audit.log import AuditLog
 from showcost.audit.transitions import Kind, Of
 from showcost.core.engine import engine, view_files
 from showcost.core.hashing import SHORT
@@ -26,10 +25,10 @@ if TYPE_CHECKING:
 
     import duckdb
 
-    from showcost.audit.log import Fact
+    from showcost.audit.log import AuditLog, Fact
     from showcost.audit.transitions import Subject
-    from showcost.config.home import Home
     from showcost.validation.validate import Outcome
+    from showcost.workspace import Workspace
 
 
 class Judged(NamedTuple):
@@ -179,7 +178,7 @@ ORDER BY transaction_date, delivery, record, byte_start
 """  # noqa: S608 - constants only
 
 
-def record_validated(home: Home, feed: str, outcome: Outcome, partitions: Sequence[date | str]) -> None:
+def record_validated(home: Workspace, feed: str, outcome: Outcome, partitions: Sequence[date | str]) -> None:
     """Record the outcome of each row of some partitions; before valid and quarantined rows are staged.
 
     The segment has codes and hashes (`reasons` is the hash of what was observed and expected), no text.
@@ -190,7 +189,7 @@ def record_validated(home: Home, feed: str, outcome: Outcome, partitions: Sequen
 
 
 def record_replayed(
-    home: Home,
+    home: Workspace,
     feed: str,
     outcomes: tuple[pa.Table, pa.Table],
     partitions: Sequence[str],
@@ -209,13 +208,13 @@ def record_replayed(
 
 
 def _record(
-    home: Home,
+    home: Workspace,
     kind: Kind,
     facts: Mapping[str, Fact],
     outcomes: tuple[pa.Table, pa.Table],
     subjects: Sequence[Subject],
 ) -> None:
-    audit = AuditLog(home.path)
+    audit = home.audit
     with engine() as connection:
         connection.register("valid_rows", outcomes[0])
         connection.register("quarantine_rows", outcomes[1])

@@ -15,13 +15,12 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from showcost.audit.log import AuditLog
 from showcost.config.record_kinds import PAYROLL, FieldType
 from showcost.core.errors import IntegrityError
 from showcost.pay.findings import findings
-from showcost.pay.findings_log import FindingLine, FindingsStore, PayFinding
+from showcost.pay.findings_log import FindingLine, PayFinding
 from showcost.pipeline.outcomes import outcome_logs
-from showcost.staging import ALL, StagingStore
+from showcost.staging import ALL
 from showcost.staging.assets import valid_asset
 from showcost.validation.columns import Stage, arrow_schema
 from showcost.validation.reference import Reference, look_up
@@ -33,8 +32,8 @@ if TYPE_CHECKING:
     from showcost.config.agreements import Agreements
     from showcost.config.chart import Chart
     from showcost.config.feed import FeedSpec
-    from showcost.config.home import Home
     from showcost.config.production import Production
+    from showcost.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ class FindingsResult:
     missing: date | None = None
 
 
-def reached(home: Home, dates: Sequence[date]) -> tuple[date, date]:
+def reached(home: Workspace, dates: Sequence[date]) -> tuple[date, date]:
     """Return the span of days whose findings may change when some dates were validated anew.
 
     To the days within `REACH` come all later ones, since what was earned before may have reached a ceiling.
@@ -63,12 +62,12 @@ def reached(home: Home, dates: Sequence[date]) -> tuple[date, date]:
     return min(dates) - REACH, max(max(dates) + REACH, home.production.dates.end)
 
 
-def valid_neighbours(home: Home, feed: FeedSpec, last: date) -> pa.Table:
+def valid_neighbours(home: Workspace, feed: FeedSpec, last: date) -> pa.Table:
     """Return the valid rows of a feed up to a day, over all its partitions, each verified.
 
     IntegrityError, which names the partition, for one that was validated before pay rules were kept.
     """
-    store = StagingStore(home.path)
+    store = home.staging
     asset = valid_asset(feed.name)
     columns = arrow_schema(PAYROLL, Stage.VALID)
     parts = [columns.empty_table()]
@@ -85,7 +84,7 @@ def valid_neighbours(home: Home, feed: FeedSpec, last: date) -> pa.Table:
 
 
 def stage_pay_findings(
-    home: Home,
+    home: Workspace,
     feed: FeedSpec,
     dates: Sequence[date],
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -105,7 +104,7 @@ def stage_pay_findings(
     )
     days = found.column("transaction_date")
     about = found.filter(pc.and_(pc.greater_equal(days, first), pc.less_equal(days, last)))
-    store = FindingsStore(home.path)
+    store = home.pay_findings
     opened, cleared = store.update(
         feed.name,
         (first.isoformat(), last.isoformat()),
@@ -117,11 +116,11 @@ def stage_pay_findings(
     return FindingsResult(first, last, opened, cleared, tuple(standing), codes, tuple(dismissed), missing)
 
 
-def first_missing(home: Home, feed: FeedSpec) -> date | None:
+def first_missing(home: Workspace, feed: FeedSpec) -> date | None:
     """Return the first day that was validated, by the audit log, but has no valid rows in staging."""
-    log = outcome_logs(AuditLog(home.path)).get(feed.name)
+    log = outcome_logs(home.audit).get(feed.name)
     validated = log.parts - {ALL} if log is not None else frozenset[str]()
-    missing = validated - set(StagingStore(home.path).partitions(valid_asset(feed.name)))
+    missing = validated - set(home.staging.partitions(valid_asset(feed.name)))
     return min(map(date.fromisoformat, missing), default=None)
 
 

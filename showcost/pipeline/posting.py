@@ -11,9 +11,7 @@ from showcost.ledger.digest import partition_hashes
 from showcost.ledger.entries import terms_of
 from showcost.ledger.posting import CHUNK_ROWS, post
 from showcost.ledger.queries import balances
-from showcost.ledger.store import Ledger
 from showcost.pipeline.auto_rebook import POLICY, rebook_by_policy
-from showcost.staging import StagingStore
 from showcost.staging.assets import valid_asset
 
 if TYPE_CHECKING:
@@ -21,7 +19,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from showcost.config.feed import FeedSpec
-    from showcost.config.home import Home
+    from showcost.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -52,16 +50,16 @@ ORDER BY transaction_date, abs(base_amount) DESC, entry_id
 
 
 def stage_posted(
-    home: Home, feed: FeedSpec, dates: Sequence[date], run_id: str, chunk_rows: int = CHUNK_ROWS
+    home: Workspace, feed: FeedSpec, dates: Sequence[date], run_id: str, chunk_rows: int = CHUNK_ROWS
 ) -> dict[date, PostedDay]:
     """Post the valid rows of the partitions and return what the ledger then has of each."""
-    ledger = Ledger(home.ledger)
-    store = StagingStore(home.path)
+    ledger = home.ledger
+    store = home.staging
     keys = [day.isoformat() for day in dates]
     filled = [key for key in keys if (staged := store.metadata(valid_asset(feed.name), key)) and staged.rows]
     results = post(
         ledger,
-        terms_of(home, feed),
+        terms_of(home.production, feed),
         store.verified_paths(valid_asset(feed.name), filled),
         partition_dates=dates,
         run_id=run_id,
@@ -75,10 +73,10 @@ def stage_posted(
 
 
 def posted_days(
-    home: Home, feed: FeedSpec, dates: Sequence[date], appended: Mapping[date, int]
+    home: Workspace, feed: FeedSpec, dates: Sequence[date], appended: Mapping[date, int]
 ) -> dict[date, PostedDay]:
     """Return what the ledger has of a feed on each date; `appended` are the entries of just now."""
-    ledger = Ledger(home.ledger)
+    ledger = home.ledger
     ledger.create()
     asked = {"feed": feed.name, "first": dates[0], "last": dates[-1], "most": ENTRIES_SHOWN}
     with ledger.read() as connection:

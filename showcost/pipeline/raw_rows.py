@@ -14,7 +14,7 @@ from showcost.core.engine import engine
 from showcost.ingest.landing import LandedDelivery, landed
 from showcost.ingest.records import records_schema
 from showcost.pipeline.applied_decisions import decisions_of, marks_by_partition
-from showcost.staging import Part, Staged, StagingStore, split_by_date
+from showcost.staging import Part, Staged, split_by_date
 from showcost.staging.assets import raw_asset, records_asset
 
 if TYPE_CHECKING:
@@ -24,18 +24,18 @@ if TYPE_CHECKING:
     import duckdb
 
     from showcost.config.feed import FeedSpec
-    from showcost.config.home import Home
+    from showcost.workspace import Workspace
 
 _BATCH_ROWS = 100_000
 
 
-def stage_raw_rows(home: Home, feed: FeedSpec, dates: Sequence[date]) -> list[Staged]:
+def stage_raw_rows(home: Workspace, feed: FeedSpec, dates: Sequence[date]) -> list[Staged]:
     """Write the raw rows of the partitions (`dates`, ascending, without gaps) and return what was staged."""
     touching = [one for one in landed(home, feed) if any(day in one.summary.dates for day in dates)]
     sources = [one.arrival.delivery for one in touching]
     decisions = decisions_of(home, feed)
     marks = marks_by_partition(home, feed, decisions)
-    store = StagingStore(home.path)
+    store = home.staging
     with engine() as connection:
         rows = _records(
             connection,
@@ -59,7 +59,7 @@ def records_of(deliveries: Sequence[LandedDelivery], day: date) -> list[str]:
     return [one.records for one in deliveries if day in one.summary.dates]
 
 
-def undated_records(home: Home, feed: FeedSpec, corrected: pa.Table) -> pa.Table:
+def undated_records(home: Workspace, feed: FeedSpec, corrected: pa.Table) -> pa.Table:
     """Return the records of a feed that have no transaction date, in order of arrival."""
     sources = [one.arrival.delivery for one in landed(home, feed) if one.summary.undated]
     with engine() as connection:
@@ -68,7 +68,7 @@ def undated_records(home: Home, feed: FeedSpec, corrected: pa.Table) -> pa.Table
 
 
 def chosen_records(
-    home: Home, feed: FeedSpec, places: Sequence[tuple[str, int]], corrected: pa.Table
+    home: Workspace, feed: FeedSpec, places: Sequence[tuple[str, int]], corrected: pa.Table
 ) -> pa.Table:
     """Return records by delivery and record; no other delivery is opened."""
     sources = sorted({delivery for delivery, _ in places})
@@ -87,7 +87,7 @@ def chosen_records(
 
 
 def rivals(
-    home: Home, feed: FeedSpec, keys: pa.Array, corrected: pa.Table, sources: Sequence[str] | None = None
+    home: Workspace, feed: FeedSpec, keys: pa.Array, corrected: pa.Table, sources: Sequence[str] | None = None
 ) -> pa.Table:
     """Return the dated records of a feed, of all partitions, that share one of `keys` with another one.
 
@@ -107,7 +107,7 @@ def rivals(
 class _Source:
     """The records of some deliveries (by sha256), and those of the feed that a person corrected."""
 
-    home: Home
+    home: Workspace
     feed: FeedSpec
     deliveries: Sequence[str]
     corrected: pa.Table
@@ -120,7 +120,7 @@ def _records(
     schema = records_schema(source.feed)
     columns = ", ".join(f'"{name}"' for name in schema.names)
     read = f"SELECT {columns} FROM read_parquet($paths)"  # noqa: S608 -- names of our own
-    paths = StagingStore(source.home.path).verified_paths(records_asset(source.feed.name), source.deliveries)
+    paths = source.home.staging.verified_paths(records_asset(source.feed.name), source.deliveries)
     if not source.corrected.num_rows:
         if not paths:
             return pa.RecordBatchReader.from_batches(schema, [])

@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from showcost.config.feeds import choose_feed, load_feeds
+from showcost.config.feeds import choose_feed
 from showcost.core.ids import RowRef
 from showcost.ledger.entries import terms_of
 from showcost.ledger.posting import post
-from showcost.ledger.store import Ledger
 from showcost.pipeline.applied_decisions import (
     decisions_of,
     deliveries_with,
@@ -32,7 +31,7 @@ from showcost.pipeline.outcomes import VALID, record_replayed
 from showcost.pipeline.periods import closed_periods
 from showcost.pipeline.raw_rows import chosen_records
 from showcost.pipeline.validation import counts_of, inputs_of, texts_of, validate_rows, validate_undated
-from showcost.staging import ALL, StagingStore
+from showcost.staging import ALL
 from showcost.staging.assets import quarantine_asset, raw_asset, undated_asset, valid_asset
 from showcost.validation.columns import Stage, arrow_schema
 
@@ -41,10 +40,10 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from showcost.config.feed import FeedSpec
-    from showcost.config.home import Home
     from showcost.config.production import ClosedPeriod
     from showcost.pipeline.applied_decisions import FeedDecisions
     from showcost.staging import Staged
+    from showcost.workspace import Workspace
 
 REPLAY_RUN: Final = "replay"
 """What stands for the run of a batch that a replay has posted."""
@@ -74,12 +73,12 @@ class Replayed:
         return sum(self.appended_on.values())
 
 
-def replay(home: Home, places: Iterable[RowRef]) -> Replayed:
+def replay(home: Workspace, places: Iterable[RowRef]) -> Replayed:
     """Judge rows anew, put them where they belong now, and post those that are valid."""
     by_feed: dict[str, set[RowRef]] = {}
     for place in places:
         by_feed.setdefault(place.feed, set()).add(place)
-    feeds = load_feeds(home.production.code)
+    feeds = home.feeds
     rows: list[ReplayedRow] = []
     touched: dict[str, list[str]] = {}
     appended: Counter[date] = Counter()
@@ -103,9 +102,9 @@ class Preview:
     components: tuple[tuple[str, str, Decimal, str], ...]
 
 
-def preview(home: Home, place: RowRef) -> Preview:
+def preview(home: Workspace, place: RowRef) -> Preview:
     """Return what a replay of a row would come to; nothing is recorded, staged or posted."""
-    one = _FeedReplay(home, choose_feed(load_feeds(home.production.code), place.feed), [place])
+    one = _FeedReplay(home, choose_feed(home.feeds, place.feed), [place])
     valid, held = one.validated()
     (row,) = _rows(place.feed, valid, held)
     components = tuple(
@@ -119,9 +118,9 @@ def preview(home: Home, place: RowRef) -> Preview:
 class _FeedReplay:
     """The replay of rows of one feed."""
 
-    def __init__(self, home: Home, feed: FeedSpec, places: Sequence[RowRef]) -> None:
+    def __init__(self, home: Workspace, feed: FeedSpec, places: Sequence[RowRef]) -> None:
         self._home, self._feed, self._places = home, feed, places
-        self._store = StagingStore(home.path)
+        self._store = home.staging
         self._decisions: FeedDecisions = decisions_of(home, feed)
         self._records = chosen_records(
             home, feed, [(one.delivery, one.record) for one in places], self._decisions.corrected
@@ -174,10 +173,10 @@ class _FeedReplay:
         dates = [date.fromisoformat(part) for part in self.partitions if part != ALL]
         if not dates:
             return {}
-        ledger = Ledger(self._home.ledger)
+        ledger = self._home.ledger
         results = post(
             ledger,
-            terms_of(self._home, self._feed),
+            terms_of(self._home.production, self._feed),
             self._valid,
             partition_dates=dates,
             run_id=REPLAY_RUN,

@@ -17,7 +17,6 @@ import pyarrow.compute as pc
 from showcost.core.errors import IntegrityError
 from showcost.ingest.landing import landed
 from showcost.ledger.queries import posted_keys
-from showcost.ledger.store import Ledger
 from showcost.pipeline.applied_decisions import decisions_of, marks_by_partition
 from showcost.pipeline.fx_snapshots import rate_states
 from showcost.pipeline.outcomes import record_validated
@@ -34,9 +33,9 @@ if TYPE_CHECKING:
     from datetime import date
 
     from showcost.config.feed import FeedSpec
-    from showcost.config.home import Home
     from showcost.config.production import ClosedPeriod
     from showcost.pipeline.applied_decisions import FeedDecisions
+    from showcost.workspace import Workspace
 
 CHUNK_ROWS: Final = 250_000
 """Rows that are validated at a time; bounds memory, not the result."""
@@ -75,10 +74,10 @@ def counts_of(valid_rows: int, quarantine: pa.Table) -> DayCounts:
 
 
 def stage_validated(
-    home: Home, feed: FeedSpec, dates: Sequence[date], chunk_rows: int = CHUNK_ROWS
+    home: Workspace, feed: FeedSpec, dates: Sequence[date], chunk_rows: int = CHUNK_ROWS
 ) -> dict[date, DayCounts]:
     """Validate the raw rows of the partitions and write both outcomes; return the counts per date."""
-    store = StagingStore(home.path)
+    store = home.staging
     counts: dict[date, DayCounts] = {}
     closed, decisions = closed_periods(home), decisions_of(home, feed)
     for group in _groups(store, feed, dates):
@@ -139,7 +138,7 @@ def texts_of(value: object) -> list[str]:
 
 
 def validate_rows(
-    home: Home,
+    home: Workspace,
     feed: FeedSpec,
     raw: pa.Table,
     dates: Sequence[date],
@@ -155,7 +154,7 @@ def validate_rows(
     status = rate_states(home, dates)
     keys = raw.column("row_key").unique()
     contenders = rivals(home, feed, keys, decisions.corrected, sources)
-    with Ledger(home.ledger).read() as connection:
+    with home.ledger.read() as connection:
         posted = posted_keys(connection, feed.name, keys)
     return validate(
         raw,
@@ -171,7 +170,7 @@ def validate_rows(
     )
 
 
-def stage_undated(home: Home, feed: FeedSpec) -> DayCounts:
+def stage_undated(home: Workspace, feed: FeedSpec) -> DayCounts:
     """Validate the rows of a feed that have no transaction date and write them with their reasons.
 
     None of them can be valid; IntegrityError if one were.
@@ -183,11 +182,11 @@ def stage_undated(home: Home, feed: FeedSpec) -> DayCounts:
         "records": [one.records for one in landed(home, feed) if one.summary.undated],
         "decisions": marks_by_partition(home, feed, decisions).get(ALL, []),
     }
-    StagingStore(home.path).write(undated_asset(feed.name), ALL, outcome.quarantine, inputs)
+    home.staging.write(undated_asset(feed.name), ALL, outcome.quarantine, inputs)
     return counts_of(0, outcome.quarantine)
 
 
-def validate_undated(home: Home, feed: FeedSpec, rows: pa.Table, decisions: FeedDecisions) -> Outcome:
+def validate_undated(home: Workspace, feed: FeedSpec, rows: pa.Table, decisions: FeedDecisions) -> Outcome:
     """Validate rows of a feed that have no transaction date; IntegrityError if one were valid."""
     outcome = validate(
         rows,

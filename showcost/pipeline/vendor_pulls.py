@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from showcost.audit.log import AuditLog
 from showcost.core.hashing import sha256_framed
 from showcost.vendor_api.dead_letters import DeadLetters
 from showcost.vendor_api.failures import PASSING
@@ -18,8 +17,8 @@ if TYPE_CHECKING:
     from datetime import date
 
     from showcost.config.feed import FeedSpec
-    from showcost.config.home import Home
     from showcost.vendor_api.dead_letters import DeadLetter
+    from showcost.workspace import Workspace
 
 COMPLETE: Final = "complete"
 MISSING: Final = "missing"
@@ -27,13 +26,13 @@ PARTLY: Final = "partly there"
 NEVER: Final = "never pulled"
 
 
-def missing_pages(home: Home, feed: FeedSpec, as_of: int | None = None) -> list[DeadLetter]:
+def missing_pages(home: Workspace, feed: FeedSpec, as_of: int | None = None) -> list[DeadLetter]:
     """Return the pages of a feed that could not be had, as known after an audit record, or so far."""
     letters = DeadLetters(home.raw, feed.name)
-    return letters.open() if as_of is None else letters.open_as_of(AuditLog(home.path), as_of)
+    return letters.open() if as_of is None else letters.open_as_of(home.audit, as_of)
 
 
-def pulled_dates(home: Home, feed: FeedSpec, dates: Sequence[date]) -> dict[date, tuple[str, int]]:
+def pulled_dates(home: Workspace, feed: FeedSpec, dates: Sequence[date]) -> dict[date, tuple[str, int]]:
     """Return how each of `dates` stands, and the number of pages that are stored of its window."""
     if feed.api is None or not dates:
         return {}
@@ -67,7 +66,7 @@ class Again:
 
 
 def due_again(
-    home: Home, feeds: Sequence[FeedSpec], asked: Mapping[str, datetime], now: datetime
+    home: Workspace, feeds: Sequence[FeedSpec], asked: Mapping[str, datetime], now: datetime
 ) -> Iterator[Again]:
     """Yield the vendors that may be asked again for what they did not give, and what for.
 
@@ -96,5 +95,5 @@ def due_again(
         )
 
 
-def _passing(home: Home, feed: FeedSpec) -> list[DeadLetter]:
+def _passing(home: Workspace, feed: FeedSpec) -> list[DeadLetter]:
     return [letter for letter in missing_pages(home, feed) if letter.error in PASSING]

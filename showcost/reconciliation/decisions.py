@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from showcost.config.feeds import choose_feed, load_feeds
+from showcost.config.feeds import choose_feed
 from showcost.core.errors import InputError
 from showcost.core.ids import RowRef
 from showcost.core.reasons import CATALOGUE, Severity
@@ -19,7 +19,6 @@ from showcost.ingest.corrections import check_correction
 from showcost.ledger.decisions import Decision, DecisionKind, record_decisions
 from showcost.ledger.queries import posted_keys
 from showcost.ledger.recovery import writing
-from showcost.ledger.store import Ledger
 from showcost.pipeline.periods import closed_on, closed_periods
 from showcost.reconciliation.lookup import FoundRow, rows_at
 from showcost.validation.duplicates import CONFLICT
@@ -27,8 +26,8 @@ from showcost.validation.duplicates import CONFLICT
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from showcost.config.home import Home
     from showcost.config.production import ClosedPeriod
+    from showcost.workspace import Workspace
 
 _SHOWN_DIGITS = 12
 
@@ -42,10 +41,10 @@ class Decided:
 
 
 def correct(
-    home: Home, rows: Sequence[FoundRow], fields: Mapping[str, str], *, who: str, why: str
+    home: Workspace, rows: Sequence[FoundRow], fields: Mapping[str, str], *, who: str, why: str
 ) -> Decided:
     """Give some fields of rows another text; what is posted of them is reversed."""
-    feeds, closed = load_feeds(home.production.code), closed_periods(home)
+    feeds, closed = home.feeds, closed_periods(home)
     for row in rows:
         for name, text in fields.items():
             check_correction(choose_feed(feeds, row.place.feed), name, text)
@@ -59,7 +58,9 @@ def correct(
     )
 
 
-def accept(home: Home, rows: Sequence[FoundRow], codes: Sequence[str] = (), *, who: str, why: str) -> Decided:
+def accept(
+    home: Workspace, rows: Sequence[FoundRow], codes: Sequence[str] = (), *, who: str, why: str
+) -> Decided:
     """Let rows pass in spite of reasons: the given ones, or all that keep them out."""
     decisions = []
     for row in rows:
@@ -78,7 +79,7 @@ def accept(home: Home, rows: Sequence[FoundRow], codes: Sequence[str] = (), *, w
     return _record(home, decisions, who, why)
 
 
-def discard(home: Home, rows: Sequence[FoundRow], *, who: str, why: str) -> Decided:
+def discard(home: Workspace, rows: Sequence[FoundRow], *, who: str, why: str) -> Decided:
     """Keep rows, which are not posted, out for good."""
     for row in rows:
         _refuse_posted(row, "withdraw it instead")
@@ -86,7 +87,7 @@ def discard(home: Home, rows: Sequence[FoundRow], *, who: str, why: str) -> Deci
     return _record(home, [(row, _decision(row, DecisionKind.DISCARD)) for row in rows], who, why)
 
 
-def withdraw(home: Home, rows: Sequence[FoundRow], *, who: str, why: str) -> Decided:
+def withdraw(home: Workspace, rows: Sequence[FoundRow], *, who: str, why: str) -> Decided:
     """Take back what is posted of rows."""
     closed = closed_periods(home)
     for row in rows:
@@ -97,7 +98,7 @@ def withdraw(home: Home, rows: Sequence[FoundRow], *, who: str, why: str) -> Dec
     return _record(home, [(row, _decision(row, DecisionKind.WITHDRAW)) for row in rows], who, why)
 
 
-def rebook(home: Home, rows: Sequence[FoundRow], *, who: str, why: str) -> Decided:
+def rebook(home: Workspace, rows: Sequence[FoundRow], *, who: str, why: str) -> Decided:
     """Post rows in place of those that hold their keys; what is posted of these is reversed."""
     decisions: list[tuple[FoundRow, Decision]] = []
     closed, holders = closed_periods(home), _holders(home, rows)
@@ -118,7 +119,7 @@ def rebook(home: Home, rows: Sequence[FoundRow], *, who: str, why: str) -> Decid
     return _record(home, decisions, who, why)
 
 
-def reopen(home: Home, rows: Sequence[FoundRow], *, who: str, why: str) -> Decided:
+def reopen(home: Workspace, rows: Sequence[FoundRow], *, who: str, why: str) -> Decided:
     """Lift everything that was decided about rows."""
     closed = closed_periods(home)
     for row in rows:
@@ -148,9 +149,9 @@ def _decision(
     return Decision(place.feed, place.delivery, place.record, kind, fields or {}, codes)
 
 
-def _record(home: Home, decisions: Sequence[tuple[FoundRow, Decision]], who: str, why: str) -> Decided:
+def _record(home: Workspace, decisions: Sequence[tuple[FoundRow, Decision]], who: str, why: str) -> Decided:
     who, why = stated(who, why)
-    ledger = Ledger(home.ledger)
+    ledger = home.ledger
     with writing(ledger) as connection:
         record = record_decisions(
             ledger,
@@ -163,10 +164,10 @@ def _record(home: Home, decisions: Sequence[tuple[FoundRow, Decision]], who: str
     return Decided(record.seq, tuple(dict.fromkeys(row.place for row, _ in decisions)))
 
 
-def _holders(home: Home, rows: Sequence[FoundRow]) -> dict[tuple[str, str | None], FoundRow]:
+def _holders(home: Workspace, rows: Sequence[FoundRow]) -> dict[tuple[str, str | None], FoundRow]:
     """Return the rows that are posted under the keys of rows, by feed and key."""
     places: dict[tuple[str, str | None], RowRef] = {}
-    with Ledger(home.ledger).read() as connection:
+    with home.ledger.read() as connection:
         for feed in sorted({row.place.feed for row in rows}):
             keys = pa.array([row.row_key for row in rows if row.place.feed == feed], pa.string())
             for one in posted_keys(connection, feed, keys).to_pylist():

@@ -8,14 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 
-from showcost.audit.log import AuditLog
-from showcost.config.feeds import load_feeds
 from showcost.core.engine import engine
 from showcost.core.errors import InputError
 from showcost.core.ids import ROW_ID_SQL, RowRef
 from showcost.ledger.active_entries import known_entries
 from showcost.ledger.decisions import effective_decisions
-from showcost.ledger.store import Ledger
 from showcost.pipeline.outcomes import as_recorded, outcome_logs
 from showcost.staging import ALL
 
@@ -23,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import date
 
-    from showcost.config.home import Home
+    from showcost.workspace import Workspace
 
 LEAST_DIGITS: Final = 6
 """How many digits of an id a person has to give at least."""
@@ -80,7 +77,7 @@ def check_ids(ids: Sequence[str]) -> None:
             raise InputError(f"{text!r} is no id: give at least {LEAST_DIGITS} of its hexadecimal digits")
 
 
-def find_rows(home: Home, ids: Sequence[str], as_of: int | None = None) -> list[FoundRow]:
+def find_rows(home: Workspace, ids: Sequence[str], as_of: int | None = None) -> list[FoundRow]:
     """Return the rows with these ids, each once, in the order given; as known after an audit record, or now.
 
     An id is that of a row or of a ledger entry, or the beginning of one (at least six digits) that only one
@@ -100,7 +97,7 @@ def find_rows(home: Home, ids: Sequence[str], as_of: int | None = None) -> list[
     return _completed(home, {place: recorded[place] for place in chosen}, as_of)
 
 
-def rows_at(home: Home, places: Sequence[RowRef]) -> list[FoundRow]:
+def rows_at(home: Workspace, places: Sequence[RowRef]) -> list[FoundRow]:
     """Return rows by where they were delivered, in the order given; InputError for one never validated."""
     recorded = _recorded(home, [], places)
     for place in places:
@@ -109,9 +106,9 @@ def rows_at(home: Home, places: Sequence[RowRef]) -> list[FoundRow]:
     return _completed(home, {place: recorded[place] for place in places})
 
 
-def _entry_rows(home: Home, ids: Sequence[str], as_of: int | None) -> dict[str, set[RowRef]]:
+def _entry_rows(home: Workspace, ids: Sequence[str], as_of: int | None) -> dict[str, set[RowRef]]:
     """Return the rows of the entries whose ids begin with one of these."""
-    ledger = Ledger(home.ledger)
+    ledger = home.ledger
     found: dict[str, set[RowRef]] = {}
     with ledger.read() as connection:
         connection.register("asked", pa.table({"text": pa.array(ids, pa.string())}))
@@ -132,11 +129,11 @@ WHERE EXISTS (FROM asked WHERE starts_with(row_id, text))
 
 
 def _recorded(
-    home: Home, ids: Sequence[str], named: Sequence[RowRef], as_of: int | None = None
+    home: Workspace, ids: Sequence[str], named: Sequence[RowRef], as_of: int | None = None
 ) -> dict[RowRef, Mapping[str, Any]]:
     """Return what the audit log says of the rows with these ids or places."""
     found: dict[RowRef, Mapping[str, Any]] = {}
-    logs = outcome_logs(AuditLog(home.path), as_of)
+    logs = outcome_logs(home.audit, as_of)
     places = pa.table(
         {
             "feed": pa.array([one.feed for one in named], pa.string()),
@@ -144,7 +141,7 @@ def _recorded(
             "record": pa.array([one.record for one in named], pa.int64()),
         }
     )
-    for feed in load_feeds(home.production.code):
+    for feed in home.feeds:
         if feed.name not in logs:
             continue
         with engine() as connection:
@@ -166,9 +163,9 @@ ORDER BY batches.seq, generation, component, entry_id
 
 
 def _completed(
-    home: Home, recorded: Mapping[RowRef, Mapping[str, Any]], as_of: int | None = None
+    home: Workspace, recorded: Mapping[RowRef, Mapping[str, Any]], as_of: int | None = None
 ) -> list[FoundRow]:
-    ledger = Ledger(home.ledger)
+    ledger = home.ledger
     entries: dict[RowRef, list[Mapping[str, Any]]] = {}
     places = pa.table(
         {

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from showcost.config.record_kinds import PAYROLL
 from showcost.core.errors import InputError
 from showcost.core.ids import RowRef
-from showcost.pay.findings_log import FindingsStore
 from showcost.reconciliation.decisions import stated
 from showcost.reconciliation.lookup import check_ids
 
@@ -21,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from showcost.config.feed import FeedSpec
-    from showcost.config.home import Home
     from showcost.pay.findings_log import FindingLine, PayFinding
+    from showcost.workspace import Workspace
 
 
 def place_of(finding: PayFinding) -> RowRef:
@@ -30,22 +29,24 @@ def place_of(finding: PayFinding) -> RowRef:
     return RowRef(finding.feed, finding.delivery, finding.record)
 
 
-def standing_findings(home: Home, feeds: Sequence[FeedSpec], at: datetime | None = None) -> list[PayFinding]:
+def standing_findings(
+    home: Workspace, feeds: Sequence[FeedSpec], at: datetime | None = None
+) -> list[PayFinding]:
     """Return the findings about rows of some feeds that wait for a look.
 
     As known at a moment, which counts by the second, or now; by feed, date of work, row and code.
     """
     names = _payroll(feeds)
-    found = [one for one in FindingsStore(home.path).current(at=at) if one.feed in names] if names else []
+    found = [one for one in home.pay_findings.current(at=at) if one.feed in names] if names else []
     return sorted(found, key=_order)
 
 
 def dismissed_findings(
-    home: Home, feeds: Sequence[FeedSpec], at: datetime | None = None
+    home: Workspace, feeds: Sequence[FeedSpec], at: datetime | None = None
 ) -> list[FindingLine]:
     """Return how the findings were dismissed that still hold about rows of some feeds, ordered likewise."""
     names = _payroll(feeds)
-    found = FindingsStore(home.path).dismissed(at=at) if names else []
+    found = home.pay_findings.dismissed(at=at) if names else []
     return sorted(
         (line for line in found if line.finding.feed in names), key=lambda line: _order(line.finding)
     )
@@ -76,13 +77,15 @@ def named_findings(found: Sequence[PayFinding], ids: Sequence[str]) -> list[PayF
     return list(chosen.values())
 
 
-def dismiss(home: Home, found: Sequence[PayFinding], *, who: str, why: str, reopen: bool = False) -> None:
+def dismiss(
+    home: Workspace, found: Sequence[PayFinding], *, who: str, why: str, reopen: bool = False
+) -> None:
     """Record that a person looked at findings and leaves them, or with `reopen` that they wait again.
 
     InputError where nobody or no reason is named, and where another process turned one of them meanwhile:
     the others are recorded.
     """
-    store = FindingsStore(home.path)
+    store = home.pay_findings
     turn = store.reopen if reopen else store.dismiss
     who, why = stated(who, why)
     turned = turn([one.finding_id for one in found], who=who, why=why, now=datetime.now(UTC))
@@ -96,9 +99,9 @@ def is_chosen(one: PayFinding, code: str | None, first: date | None, last: date 
     return (code is None or one.code == code) and (first or date.min) <= day <= (last or date.max)
 
 
-def findings_about(home: Home, place: RowRef, at: datetime | None = None) -> list[PayFinding]:
+def findings_about(home: Workspace, place: RowRef, at: datetime | None = None) -> list[PayFinding]:
     """Return the findings about one row that wait for a look, as known at a moment, or now."""
-    return [one for one in FindingsStore(home.path).current(place.feed, at=at) if place_of(one) == place]
+    return [one for one in home.pay_findings.current(place.feed, at=at) if place_of(one) == place]
 
 
 def counts_of_findings(found: Iterable[PayFinding]) -> Mapping[str, Mapping[str, int]]:

@@ -16,13 +16,10 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from showcost.audit.log import AuditLog
 from showcost.config.record_kinds import PRIMARY_AMOUNT
 from showcost.core.engine import engine
 from showcost.core.ids import ROW_ID_SQL, RowRef
-from showcost.ingest.register import Register
 from showcost.ledger.queries import standing_rows
-from showcost.ledger.store import Ledger
 from showcost.pipeline.applied_decisions import decisions_of
 from showcost.pipeline.outcomes import OutcomeLog, as_recorded, outcome_logs
 from showcost.pipeline.raw_rows import chosen_records
@@ -32,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from showcost.config.feed import FeedSpec
-    from showcost.config.home import Home
+    from showcost.workspace import Workspace
 
 
 class RowState(StrEnum):
@@ -107,11 +104,11 @@ class Wanted:
 
 
 def queue_rows(
-    home: Home, feeds: Sequence[FeedSpec], wanted: Wanted | None = None, as_of: int | None = None
+    home: Workspace, feeds: Sequence[FeedSpec], wanted: Wanted | None = None, as_of: int | None = None
 ) -> list[QueueRow]:
     """Return the rows of the queue by feed, date and place, as known after an audit record, or now."""
     wanted = wanted or Wanted()
-    logs = outcome_logs(AuditLog(home.path), as_of)
+    logs = outcome_logs(home.audit, as_of)
     rows = [
         row
         for feed in feeds
@@ -155,7 +152,7 @@ ORDER BY recorded.delivery, recorded.record
 """  # noqa: S608 - constants only
 
 
-def _feed_rows(home: Home, feed: FeedSpec, log: OutcomeLog, as_of: int | None) -> list[QueueRow]:
+def _feed_rows(home: Workspace, feed: FeedSpec, log: OutcomeLog, as_of: int | None) -> list[QueueRow]:
     decisions = decisions_of(home, feed, as_of)
     with engine() as connection:
         as_recorded(connection, log)
@@ -163,7 +160,7 @@ def _feed_rows(home: Home, feed: FeedSpec, log: OutcomeLog, as_of: int | None) -
             "effects", decisions.effects.select(["delivery", "record", "decision", "withheld"])
         )
         connection.register("decisions", _history(home, feed, as_of))
-        connection.register("standing", standing_rows(home, feed, as_of))
+        connection.register("standing", standing_rows(home.ledger, feed.name, as_of))
         found = connection.sql(_STATES, params={"feed": feed.name}).to_arrow_table().to_pylist()
     if not found:
         return []
@@ -171,7 +168,7 @@ def _feed_rows(home: Home, feed: FeedSpec, log: OutcomeLog, as_of: int | None) -
         home, feed, [(row["delivery"], row["record"]) for row in found], decisions.corrected
     )
     texts = _texts(feed, records)
-    arrivals = {one.delivery: one for one in Register(home.raw, home.locks).deliveries(feed.name)}
+    arrivals = {one.delivery: one for one in home.register.deliveries(feed.name)}
     rows = []
     for row in found:
         shown = texts[row["delivery"], row["record"]]
@@ -221,9 +218,9 @@ def _texts(feed: FeedSpec, records: pa.Table) -> dict[tuple[str, int], dict[str,
 _SHOWN: Final = 60
 
 
-def _history(home: Home, feed: FeedSpec, as_of: int | None) -> pa.Table:
+def _history(home: Workspace, feed: FeedSpec, as_of: int | None) -> pa.Table:
     """Return all decisions about a feed's rows, in order."""
-    ledger = Ledger(home.ledger)
+    ledger = home.ledger
     with ledger.read() as connection:
         history = connection.sql(_HISTORY, params={"feed": feed.name, "as_of": as_of}).to_arrow_table()
     return history.cast(_NO_HISTORY)

@@ -26,7 +26,6 @@ import pyarrow.compute as pc
 import xlsxwriter
 
 from showcost.config.agreements.loading import names_of, normal
-from showcost.config.feeds import load_feeds
 from showcost.config.record_kinds import PAYROLL
 from showcost.core.durable import make_folder, write_durably
 from showcost.core.errors import InputError
@@ -34,7 +33,6 @@ from showcost.core.hashing import sha256_bytes, sha256_framed
 from showcost.core.national_ids import masked_text
 from showcost.pay.applied import APPLIED, applied_checks
 from showcost.pay.findings import findings
-from showcost.pay.findings_log import FindingsStore
 from showcost.pipeline.pay_findings import REACH, cells_of_valid, valid_neighbours
 from showcost.validation.reference import Reference
 
@@ -46,7 +44,7 @@ if TYPE_CHECKING:
 
     from showcost.config.agreements import Agreement, PayRule
     from showcost.config.feed import FeedSpec
-    from showcost.config.home import Home
+    from showcost.workspace import Workspace
 
 FOLDER: Final = "guild_packs"
 _PAID: Final = (
@@ -85,7 +83,7 @@ class _Sheet:
     lines: Sequence[Sequence[object]]
 
 
-def write_guild_pack(home: Home, name: str, first: date, last: date, out: Path) -> GuildPack:
+def write_guild_pack(home: Workspace, name: str, first: date, last: date, out: Path) -> GuildPack:
     """Write the pack of an agreement for the days from `first` to `last` into a folder.
 
     InputError for an agreement that is not known. Rows in it are the valid ones: what was rejected was sent
@@ -97,7 +95,7 @@ def write_guild_pack(home: Home, name: str, first: date, last: date, out: Path) 
     return _write(home, agreement, (first, last), _looked_at(home, last), out)
 
 
-def write_signed_packs(home: Home, first: date, last: date) -> list[GuildPack]:
+def write_signed_packs(home: Workspace, first: date, last: date) -> list[GuildPack]:
     """Write the packs of all agreements that the production has signed, each where a run keeps it."""
     signed = signed_agreements(home)
     looked = _looked_at(home, last) if signed else []
@@ -107,7 +105,7 @@ def write_signed_packs(home: Home, first: date, last: date) -> list[GuildPack]:
 
 
 def _write(
-    home: Home, agreement: Agreement, period: tuple[date, date], looked: Sequence[_Looked], out: Path
+    home: Workspace, agreement: Agreement, period: tuple[date, date], looked: Sequence[_Looked], out: Path
 ) -> GuildPack:
     parts = [one.under(agreement, *period) for one in looked]
     rows, checks, found = (_together(tables) for tables in zip(*parts, strict=True))
@@ -135,13 +133,13 @@ _FINDING_COLUMNS: Final = (
 _DISMISSAL_COLUMNS: Final = ("dismissed_at", "dismissed_by", "dismissed_why")
 
 
-def packs_folder(home: Home, agreement: str, first: date, last: date) -> Path:
+def packs_folder(home: Workspace, agreement: str, first: date, last: date) -> Path:
     """Return where a pack that a run makes is kept."""
     slug = "-".join("".join(sign if sign.isalnum() else " " for sign in agreement.casefold()).split())
     return home.path / "published" / FOLDER / slug / f"{first}_{last}"
 
 
-def signed_agreements(home: Home) -> list[Agreement]:
+def signed_agreements(home: Workspace) -> list[Agreement]:
     """Return the agreements that the production has signed and whose terms are known."""
     signed = {normal(one.name) for one in home.production.agreements}
     return [one for one in home.agreements if names_of(one) & signed]
@@ -171,15 +169,15 @@ class _Looked:
         )
 
 
-def _looked_at(home: Home, last: date) -> list[_Looked]:
+def _looked_at(home: Workspace, last: date) -> list[_Looked]:
     """Judge the rows of each payroll feed, up to those that may be neighbours of a day."""
-    feeds = [feed for feed in load_feeds(home.production.code) if feed.kind is PAYROLL]
+    feeds = [feed for feed in home.feeds if feed.kind is PAYROLL]
     if not feeds:
         raise InputError(f"production {home.production.code} has no payroll feed, so there is no pay to show")
     return [_judged(home, feed, last) for feed in feeds]
 
 
-def _judged(home: Home, feed: FeedSpec, last: date) -> _Looked:
+def _judged(home: Workspace, feed: FeedSpec, last: date) -> _Looked:
     known = valid_neighbours(home, feed, last + REACH)
     reference = Reference(feed, home.production, home.chart, None, home.agreements)
     cells = cells_of_valid(known, reference)
@@ -190,9 +188,9 @@ def _together(tables: Iterable[pa.Table]) -> pa.Table:
     return pa.concat_tables(list(tables))
 
 
-def _finding_lines(home: Home, found: pa.Table) -> list[list[object]]:
+def _finding_lines(home: Workspace, found: pa.Table) -> list[list[object]]:
     """Return what was found, and of what a person dismissed: when, who and why."""
-    answers = {line.finding.finding_id: line for line in FindingsStore(home.path).dismissed()}
+    answers = {line.finding.finding_id: line for line in home.pay_findings.dismissed()}
     dismissals = map(answers.get, found.column("finding_id").to_pylist())
     return [
         [*line, *((None,) * 3 if answer is None else map(_shown, (answer.at, answer.who, answer.why)))]
@@ -268,7 +266,7 @@ def _value(value: object) -> str:
 
 
 def _about(
-    home: Home, agreement: Agreement, period: tuple[date, date], rows: pa.Table, results: dict[str, int]
+    home: Workspace, agreement: Agreement, period: tuple[date, date], rows: pa.Table, results: dict[str, int]
 ) -> _Sheet:
     lines: list[tuple[str, object]] = [
         ("production", f"{home.production.code} {home.production.title}"),
@@ -341,7 +339,7 @@ def _write_sheet(book: Workbook, sheet: _Sheet) -> None:
 
 
 def _manifest(
-    home: Home,
+    home: Workspace,
     agreement: Agreement,
     period: tuple[date, date],
     rows: int,

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Final
 
 from showcost.ledger.digest import digest
 from showcost.ledger.queries import balances
-from showcost.ledger.store import Ledger
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date
     from decimal import Decimal
 
-    from showcost.config.home import Home
+    from showcost.workspace import Workspace
 
 _ACCOUNTS_SHOWN: Final = 10
 
@@ -42,9 +41,9 @@ class LedgerDay:
     accounts: tuple[tuple[str, str, Decimal], ...]
 
 
-def ledger_days(home: Home, dates: Sequence[date]) -> dict[date, LedgerDay]:
+def ledger_days(home: Workspace, dates: Sequence[date]) -> dict[date, LedgerDay]:
     """Return what the ledger has of each of `dates` (ascending, without gaps)."""
-    ledger = Ledger(home.ledger)
+    ledger = home.ledger
     ledger.create()
     between = {"first": dates[0], "last": dates[-1]}
     with ledger.read() as connection:

@@ -12,21 +12,19 @@ from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
-from showcost.audit.log import AuditLog
 from showcost.config.record_kinds import PRIMARY_AMOUNT
 from showcost.core.engine import engine
 from showcost.ingest.landing import LandedDelivery, landed
 from showcost.ledger.queries import standing_rows
 from showcost.pipeline.applied_decisions import decisions_of, key_places
 from showcost.pipeline.outcomes import VALID, as_recorded, outcome_logs
-from showcost.staging import StagingStore
 from showcost.staging.assets import quarantine_asset, records_asset, undated_asset
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from showcost.config.feed import FeedSpec
-    from showcost.config.home import Home
+    from showcost.workspace import Workspace
 
 STATES: Final = ("posted", "quarantined", "duplicate", "pending")
 
@@ -99,7 +97,7 @@ SELECT delivery, state, currency, count(*), sum(amount) FROM placed GROUP BY ALL
 """
 
 
-def feed_status(home: Home, feed: FeedSpec, as_of: int | None = None) -> FeedStatus:
+def feed_status(home: Workspace, feed: FeedSpec, as_of: int | None = None) -> FeedStatus:
     """Return where every row of a feed is, as known after an audit record, or now.
 
     Amounts are those that people corrected, where they did.
@@ -137,9 +135,9 @@ _QUARANTINE: Final = pa.schema(
 )
 
 
-def _staged_quarantine(home: Home, feed: FeedSpec) -> pa.Table:
+def _staged_quarantine(home: Workspace, feed: FeedSpec) -> pa.Table:
     """Return the rows of all quarantine partitions of a feed, the undated ones included."""
-    store = StagingStore(home.path)
+    store = home.staging
     tables = [_QUARANTINE.empty_table()]
     for asset in (undated_asset(feed.name), quarantine_asset(feed.name)):
         for partition in store.partitions(asset):
@@ -149,9 +147,9 @@ def _staged_quarantine(home: Home, feed: FeedSpec) -> pa.Table:
     return pa.concat_tables(tables)
 
 
-def _recorded_quarantine(home: Home, feed: FeedSpec, as_of: int) -> pa.Table:
+def _recorded_quarantine(home: Workspace, feed: FeedSpec, as_of: int) -> pa.Table:
     """Return the same as the audit log had it after a record."""
-    log = outcome_logs(AuditLog(home.path), as_of).get(feed.name)
+    log = outcome_logs(home.audit, as_of).get(feed.name)
     if log is None:
         return _QUARANTINE.empty_table()
     with engine() as connection:
@@ -162,16 +160,16 @@ def _recorded_quarantine(home: Home, feed: FeedSpec, as_of: int) -> pa.Table:
 
 
 def _placed(
-    home: Home, feed: FeedSpec, known: Sequence[LandedDelivery], quarantine: pa.Table, as_of: int | None
+    home: Workspace, feed: FeedSpec, known: Sequence[LandedDelivery], quarantine: pa.Table, as_of: int | None
 ) -> list[tuple[str, str, str | None, int, Decimal | None]]:
     if not known:
         return []
-    store = StagingStore(home.path)
+    store = home.staging
     sources = [one.arrival.delivery for one in known]
     paths = store.verified_paths(records_asset(feed.name), sources)
     with engine() as connection:
         connection.register("quarantine", quarantine)
-        connection.register("standing", standing_rows(home, feed, as_of))
+        connection.register("standing", standing_rows(home.ledger, feed.name, as_of))
         connection.register("corrected", decisions_of(home, feed, as_of).corrected)
         return connection.execute(
             _TALLY.format(amount=PRIMARY_AMOUNT[feed.record_kind]),

@@ -13,15 +13,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from showcost.audit import transitions as states
-from showcost.audit.log import AuditLog
-from showcost.config.feeds import choose_feed, load_feeds
+from showcost.config.feeds import choose_feed
 from showcost.core.reasons import CATALOGUE
 from showcost.ingest.records import records_schema
-from showcost.ingest.register import Register
-from showcost.ledger.store import Ledger
 from showcost.pipeline.periods import current_production
 from showcost.pipeline.raw_rows import chosen_records
-from showcost.staging import ALL, StagingStore
+from showcost.staging import ALL
 from showcost.staging.assets import quarantine_asset, undated_asset
 from showcost.validation.reference import FX_STATUS, Reference
 from showcost.validation.rules import rules_for
@@ -30,8 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from showcost.config.feed import FeedSpec
-    from showcost.config.home import Home
     from showcost.reconciliation.lookup import FoundRow
+    from showcost.workspace import Workspace
 
 _ENTRY_FACTS: Final = (
     *("entry_id", "entry_kind", "generation", "reverses", "component", "account", "transaction_date"),
@@ -40,13 +37,13 @@ _ENTRY_FACTS: Final = (
 )
 
 
-def trace_row(home: Home, row: FoundRow, as_of: int | None = None) -> dict[str, Any]:
+def trace_row(home: Workspace, row: FoundRow, as_of: int | None = None) -> dict[str, Any]:
     """Return everything that is known of a row, as plain facts; as known after an audit record, or now.
 
     `row` is as known then, too. What a reason observed is told of the present alone: the audit log, which
     answers for the past, has the codes and no text of a row.
     """
-    feed = choose_feed(load_feeds(home.production.code), row.place.feed)
+    feed = choose_feed(home.feeds, row.place.feed)
     as_delivered = records_schema(feed).empty_table()
     (record,) = chosen_records(home, feed, [(row.place.delivery, row.place.record)], as_delivered).to_pylist()
     reasons = _told_reasons(home, row) if as_of is None else _recorded_reasons(row)
@@ -74,9 +71,9 @@ def trace_row(home: Home, row: FoundRow, as_of: int | None = None) -> dict[str, 
 _REASON: Final = ("code", "field", "observed", "expected", "source")
 
 
-def _told_reasons(home: Home, row: FoundRow) -> list[tuple[str, ...]]:
+def _told_reasons(home: Workspace, row: FoundRow) -> list[tuple[str, ...]]:
     """Return why a row is not posted, as staged: code, field, observed, expected and source per reason."""
-    store = StagingStore(home.path)
+    store = home.staging
     asset = undated_asset(row.place.feed) if row.partition == ALL else quarantine_asset(row.place.feed)
     if store.metadata(asset, row.partition) is None:
         return []
@@ -98,8 +95,8 @@ def _recorded_reasons(row: FoundRow) -> list[tuple[str, ...]]:
     return [(code, "", "", CATALOGUE[code].meaning, "") for code in row.codes]
 
 
-def _arrival(home: Home, row: FoundRow) -> dict[str, Any]:
-    arrivals = Register(home.raw, home.locks).deliveries(row.place.feed)
+def _arrival(home: Workspace, row: FoundRow) -> dict[str, Any]:
+    arrivals = home.register.deliveries(row.place.feed)
     arrival = next(one for one in arrivals if one.delivery == row.place.delivery)
     return {
         "sha256": arrival.delivery,
@@ -110,8 +107,8 @@ def _arrival(home: Home, row: FoundRow) -> dict[str, Any]:
     }
 
 
-def _decisions(home: Home, row: FoundRow, as_of: int | None) -> list[dict[str, Any]]:
-    ledger = Ledger(home.ledger)
+def _decisions(home: Workspace, row: FoundRow, as_of: int | None) -> list[dict[str, Any]]:
+    ledger = home.ledger
     with ledger.read() as connection:
         found: list[dict[str, Any]] = (
             connection.sql(_DECISIONS, params={"row_id": row.row_id, "as_of": as_of})
@@ -121,7 +118,7 @@ def _decisions(home: Home, row: FoundRow, as_of: int | None) -> list[dict[str, A
     return [one | {"fields": json.loads(one["fields"])} for one in found]
 
 
-def _rules(home: Home, feed: FeedSpec, as_of: int | None) -> list[dict[str, str]]:
+def _rules(home: Workspace, feed: FeedSpec, as_of: int | None) -> list[dict[str, str]]:
     """Return the rules that the rows of a feed are held against, with the source of each."""
     reference = Reference(feed, current_production(home, as_of), home.chart, FX_STATUS.empty_table())
     return [
@@ -135,18 +132,18 @@ def _rules(home: Home, feed: FeedSpec, as_of: int | None) -> list[dict[str, str]
     ]
 
 
-def _snapshots(home: Home, row: FoundRow) -> list[dict[str, Any]]:
+def _snapshots(home: Workspace, row: FoundRow) -> list[dict[str, Any]]:
     names = sorted({entry["snapshot_id"] for entry in row.entries})
     if not names:
         return []
-    with Ledger(home.ledger).read() as connection:
+    with home.ledger.read() as connection:
         found: list[dict[str, Any]] = (
             connection.sql(_SNAPSHOTS, params={"names": names}).to_arrow_table().to_pylist()
         )
     return found
 
 
-def _records(home: Home, row: FoundRow, as_of: int | None) -> list[dict[str, Any]]:
+def _records(home: Workspace, row: FoundRow, as_of: int | None) -> list[dict[str, Any]]:
     """Return the audit records about the row, its delivery, partitions, batches and snapshots."""
     days: Sequence[object] = sorted(
         {row.partition, *(str(entry["transaction_date"]) for entry in row.entries)}
@@ -160,7 +157,7 @@ def _records(home: Home, row: FoundRow, as_of: int | None) -> list[dict[str, Any
     }
     return [
         {"seq": record.seq, "at": record.at, "kind": record.kind.value, "hash": record.hash}
-        for record in AuditLog(home.path).records()
+        for record in home.audit.records()
         if subjects.intersection(record.subjects) and (as_of is None or record.seq <= as_of)
     ]
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from showcost.audit.log import AuditLog
-    from showcost.ingest.payloads import PayloadStore
+    from showcost.deliveries.payloads import PayloadStore
     from showcost.vendor_api.failures import RequestFailedError
 
 EXHAUSTED: Final = "SC-API-001"

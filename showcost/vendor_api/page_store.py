@@ -13,10 +13,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from showcost.core.errors import InputError
+from showcost.deliveries.payloads import Payload
 from showcost.ingest.audit_records import record_received
 from showcost.ingest.landing import fingerprint_of, read_arrival
-from showcost.ingest.payloads import Payload, PayloadStore
-from showcost.staging import StagingStore
 from showcost.staging.assets import records_asset
 from showcost.vendor_api.dead_letters import DeadLetter, DeadLetters, DeadLetterStores, PageRef
 from showcost.vendor_api.progress import PullProgress, StoredPage
@@ -27,10 +26,10 @@ if TYPE_CHECKING:
 
     from showcost.audit.log import AuditLog
     from showcost.config.feed import FeedSpec
-    from showcost.config.home import Home
-    from showcost.ingest.register import Arrival, Register
+    from showcost.deliveries.register import Arrival, Register
     from showcost.vendor_api.failures import RequestFailedError
     from showcost.vendor_api.pages import PageFacts, Pagination
+    from showcost.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ class PageContent:
 class PageStore:
     """Stores the pages of one feed."""
 
-    def __init__(self, home: Home, feed: FeedSpec, audit: AuditLog, register: Register) -> None:
+    def __init__(self, home: Workspace, feed: FeedSpec, audit: AuditLog, register: Register) -> None:
         """Read the pull progress; audit log and register cover all feeds and are shared by the whole pull."""
         if feed.api is None:
             raise InputError(f"the feed {feed.name} has no API")
@@ -52,9 +51,9 @@ class PageStore:
         self.progress = PullProgress(home.raw, feed.name)
         self.letters = DeadLetters(home.raw, feed.name)
         self._audit = audit
-        self._payloads = PayloadStore(home.raw)
+        self._payloads = home.payloads
         self._register = register
-        self._staging = StagingStore(home.path)
+        self._staging = home.staging
         self._fingerprint = fingerprint_of(home, feed)
 
     def complete(self) -> None:

@@ -14,9 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from showcost.audit.log import AuditLog
 from showcost.core.errors import InputError, ShowcostError
-from showcost.ingest.register import Register
 from showcost.vendor_api.page_store import PageStore
 from showcost.vendor_api.pool import FeedWork, Pool, PoolSettings
 from showcost.vendor_api.progress import only_pull
@@ -26,11 +24,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from showcost.config.feed import FeedSpec
-    from showcost.config.home import Home
     from showcost.vendor_api.client import Traffic
     from showcost.vendor_api.dead_letters import DeadLetter
     from showcost.vendor_api.guard import Resolver
     from showcost.vendor_api.health import Health
+    from showcost.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -82,7 +80,7 @@ class PullRequest:
 
 
 def pull(
-    home: Home,
+    home: Workspace,
     feeds: Sequence[FeedSpec],
     request: PullRequest,
     settings: PoolSettings | None = None,
@@ -99,7 +97,7 @@ def pull(
     _check_vendors(feeds)
     if request.again and request.dead_only:
         raise InputError("either refetch from the first page or retry dead letters only, not both")
-    audit, register = AuditLog(home.path), Register(home.raw, home.locks)
+    audit, register = home.audit, home.register
     today = clock().astimezone(ZoneInfo(home.production.timezone)).date()
     with ExitStack() as stack:
         for feed in sorted(feeds, key=lambda feed: feed.name):

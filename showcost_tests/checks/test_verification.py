@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner
 
-from showcost.audit.log import AuditLog
 from showcost.audit.transitions import Kind
 from showcost.checks.ledger import audit_chain
 from showcost.checks.verify import verify
 from showcost.cli.main import cli
-from showcost.config.home import HOME_VARIABLE
 from showcost.core.errors import InputError
-from showcost.ingest.encryption import KEY_VARIABLE
+from showcost.deliveries.encryption import KEY_VARIABLE
 from showcost.ingest.shredding import shred_payload
+from showcost.workspace import HOME_VARIABLE
 from showcost_tests.crash.scenario import carry_out
 from showcost_tests.sample.truth import REPOSITORY
 from showcost_tests.tampering.books import copied, first_difference, make_books
@@ -25,27 +24,27 @@ from showcost_tests.tampering.books import copied, first_difference, make_books
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from showcost.config.home import Home
+    from showcost.workspace import Workspace
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+def home(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     return make_books(tmp_path_factory.mktemp("books") / "home")
 
 
-def run(home: Home, *arguments: str) -> tuple[int, dict[str, object]]:
+def run(home: Workspace, *arguments: str) -> tuple[int, dict[str, object]]:
     result = CliRunner().invoke(cli, ["verify", "--json", *arguments], env={HOME_VARIABLE: str(home.path)})
     return result.exit_code, json.loads(result.output)
 
 
-def test_verify_prints_the_head_and_accepts_it_again(home: Home) -> None:
+def test_verify_prints_the_head_and_accepts_it_again(home: Workspace) -> None:
     status, facts = run(home, "--read-again")
     assert (status, facts["verified"], facts["first_difference"]) == (0, True, None)
-    assert facts["head"] == AuditLog(home.path).head().hash
+    assert facts["head"] == home.audit.head().hash
     assert run(home, "--head", str(facts["head"]))[0] == 0
 
 
-def test_the_page_on_the_audit_tells_of_every_step(home: Home) -> None:
+def test_the_page_on_the_audit_tells_of_every_step(home: Workspace) -> None:
     _, facts = run(home, "--read-again")
     page = (REPOSITORY / "docs" / "audit.md").read_text(encoding="utf-8")
     table = page.partition("## What `showcost verify` does")[2].partition("\n## ")[0]
@@ -55,13 +54,13 @@ def test_the_page_on_the_audit_tells_of_every_step(home: Home) -> None:
     assert [name.removesuffix(" (`--read-again`)") for name in told] == [step["name"] for step in steps]
 
 
-def test_verify_fails_for_a_head_that_the_log_never_had(home: Home) -> None:
+def test_verify_fails_for_a_head_that_the_log_never_had(home: Workspace) -> None:
     status, facts = run(home, "--head", "f" * 64)
     assert status == 1
     assert "no record has the head" in str(facts["first_difference"])
 
 
-def test_verify_writes_a_pack_only_when_all_is_as_recorded(home: Home, tmp_path: Path) -> None:
+def test_verify_writes_a_pack_only_when_all_is_as_recorded(home: Workspace, tmp_path: Path) -> None:
     status, facts = run(home, "--pack", str(tmp_path / "pack"))
     assert status == 0
     assert sorted(path.name for path in (tmp_path / "pack").iterdir()) == [
@@ -76,13 +75,13 @@ def test_verify_writes_a_pack_only_when_all_is_as_recorded(home: Home, tmp_path:
     assert not (tmp_path / "other").exists()
 
 
-def test_verify_changes_nothing(home: Home) -> None:
+def test_verify_changes_nothing(home: Workspace) -> None:
     before = {path: path.read_bytes() for path in home.path.rglob("*") if path.is_file()}
     verify(home, read_again=True)
     assert {path: path.read_bytes() for path in home.path.rglob("*") if path.is_file()} == before
 
 
-def test_materialising_again_changes_neither_books_nor_verdict(home: Home, tmp_path: Path) -> None:
+def test_materialising_again_changes_neither_books_nor_verdict(home: Workspace, tmp_path: Path) -> None:
     again = copied(home, tmp_path / "again")
     entries = verify(again).entries
     carry_out(again, lambda _: None)
@@ -91,14 +90,14 @@ def test_materialising_again_changes_neither_books_nor_verdict(home: Home, tmp_p
     assert _announced(again) == _announced(home)
 
 
-def _announced(home: Home) -> list[int]:
+def _announced(home: Workspace) -> list[int]:
     """Return the numbers of the records that announce entries or decisions."""
     kinds = (Kind.INTENT, Kind.DECIDED, Kind.PERIOD_CLOSED)
-    return [record.seq for record in AuditLog(home.path).records() if record.kind in kinds]
+    return [record.seq for record in home.audit.records() if record.kind in kinds]
 
 
-def test_the_audit_log_holds_no_text_of_any_row(home: Home) -> None:
-    log = AuditLog(home.path).path.read_text()
+def test_the_audit_log_holds_no_text_of_any_row(home: Workspace) -> None:
+    log = home.audit.path.read_text()
     (payload,) = home.raw.glob("??/*")
     cells = {
         cell for line in payload.read_text().splitlines()[1:] for cell in line.split(",") if len(cell) > 8
@@ -107,10 +106,10 @@ def test_the_audit_log_holds_no_text_of_any_row(home: Home) -> None:
     assert not [cell for cell in cells if cell in log]
 
 
-def test_the_asset_check_of_the_chain_names_what_is_wrong(home: Home, tmp_path: Path) -> None:
+def test_the_asset_check_of_the_chain_names_what_is_wrong(home: Workspace, tmp_path: Path) -> None:
     assert audit_chain(home).passed
     spoiled = copied(home, tmp_path / "spoiled")
-    log = AuditLog(spoiled.path).path
+    log = spoiled.audit.path
     log.write_bytes(log.read_bytes().replace(b'"rows":', b'"rows" :', 1))
     verdict = audit_chain(spoiled)
     assert not verdict.passed
@@ -122,7 +121,7 @@ def test_a_shredded_payload_leaves_the_chain_and_the_books_whole(
 ) -> None:
     monkeypatch.setenv(KEY_VARIABLE, base64.b64encode(bytes(range(32))).decode())
     home = make_books(tmp_path / "home")
-    head = AuditLog(home.path).head().hash
+    head = home.audit.head().hash
     (payload,) = (path for path in home.raw.glob("??/*") if path.suffix != ".key")
     assert first_difference(home) is None
     shred_payload(home, payload.name, who="the accountant", why="an order of the court")

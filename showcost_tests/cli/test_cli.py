@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from showcost.cli.main import COMING
-from showcost.config.home import HOME_VARIABLE
+from showcost.workspace import HOME_VARIABLE
 from showcost_tests.whole import small
 from showcost_tests.whole.entries import tamper
 from showcost_tests.whole.steps import land_all, ledger_digest, take
@@ -17,12 +17,12 @@ from showcost_tests.whole.steps import land_all, ledger_digest, take
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from showcost.config.home import Home
+    from showcost.workspace import Workspace
     from showcost_tests.command_line import CommandLine
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
+def home(tmp_path: Path) -> Workspace:
     """Return a new production whose delivery waits in the inbox."""
     home = small.make_home(tmp_path / "home", small.UKSPEND)
     small.fill(home)
@@ -30,7 +30,7 @@ def home(tmp_path: Path) -> Home:
 
 
 @pytest.fixture(scope="module")
-def posted(tmp_path_factory: pytest.TempPathFactory) -> Home:
+def posted(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """Return the production with its week posted; nothing here changes it."""
     home = small.make_home(tmp_path_factory.mktemp("posted") / "home", small.UKSPEND)
     small.fill(home)
@@ -41,7 +41,7 @@ def posted(tmp_path_factory: pytest.TempPathFactory) -> Home:
     return home
 
 
-def test_landing_says_what_arrived_and_which_dates_it_touches(home: Home, showcost: CommandLine) -> None:
+def test_landing_says_what_arrived_and_which_dates_it_touches(home: Workspace, showcost: CommandLine) -> None:
     ended = showcost(home, "land", "--json")
     assert (ended.status, ended.err) == (0, "")
     (delivery,) = ended.json["deliveries"]
@@ -51,7 +51,7 @@ def test_landing_says_what_arrived_and_which_dates_it_touches(home: Home, showco
     }
 
 
-def test_landing_twice_lands_once(home: Home, showcost: CommandLine) -> None:
+def test_landing_twice_lands_once(home: Workspace, showcost: CommandLine) -> None:
     showcost(home, "land", "--json")
     ended = showcost(home, "land", "--json")
     assert ended.status == 0
@@ -59,14 +59,16 @@ def test_landing_twice_lands_once(home: Home, showcost: CommandLine) -> None:
     assert showcost(home, "land").out == "No new deliveries in the inbox.\n"
 
 
-def test_what_nobody_takes_from_the_inbox_is_named(home: Home, showcost: CommandLine) -> None:
+def test_what_nobody_takes_from_the_inbox_is_named(home: Workspace, showcost: CommandLine) -> None:
     small.deliver(home, "uk_spend", "letter.docx", b"PK")
     small.deliver(home, "somebody_else", "costs.csv", "a,b\n")
     ended = showcost(home, "land", "--json")
     assert ended.json["unclaimed"] == ["somebody_else/costs.csv", "uk_spend/letter.docx"]
 
 
-def test_the_status_of_a_new_production_is_nothing_and_balances(home: Home, showcost: CommandLine) -> None:
+def test_the_status_of_a_new_production_is_nothing_and_balances(
+    home: Workspace, showcost: CommandLine
+) -> None:
     ended = showcost(home, "status", "--json")
     assert (ended.status, ended.err) == (0, "")
     total = ended.json["total"]
@@ -74,7 +76,7 @@ def test_the_status_of_a_new_production_is_nothing_and_balances(home: Home, show
     assert ended.json["balances"] is True
 
 
-def test_the_status_counts_rows_amounts_and_reasons(posted: Home, showcost: CommandLine) -> None:
+def test_the_status_counts_rows_amounts_and_reasons(posted: Workspace, showcost: CommandLine) -> None:
     ended = showcost(posted, "status", "--json")
     feed = ended.json["feeds"]["uk_spend"]
     states = [feed[name] for name in ("received", "posted", "quarantined", "duplicate", "pending")]
@@ -84,7 +86,7 @@ def test_the_status_counts_rows_amounts_and_reasons(posted: Home, showcost: Comm
     assert [one["name"] for one in feed["deliveries"]] == ["week.csv"]
 
 
-def test_a_run_lands_and_posts_and_a_second_has_nothing_to_do(home: Home, showcost: CommandLine) -> None:
+def test_a_run_lands_and_posts_and_a_second_has_nothing_to_do(home: Workspace, showcost: CommandLine) -> None:
     ran = showcost(home, "run", "--from", "2026-10-28", "--to", "2026-11-03", "--json")
     assert ran.status == 0
     (run,) = ran.json["runs"]
@@ -102,7 +104,7 @@ def test_a_run_lands_and_posts_and_a_second_has_nothing_to_do(home: Home, showco
 
 
 @pytest.mark.slow
-def test_a_run_that_fails_ends_with_one(home: Home, showcost: CommandLine) -> None:
+def test_a_run_that_fails_ends_with_one(home: Workspace, showcost: CommandLine) -> None:
     land_all(home)
     take(home, [small.WEDNESDAY])
     tamper(home, "UPDATE fx_rates SET rate = rate + 0.0001 WHERE currency = 'GBP'")
@@ -113,21 +115,21 @@ def test_a_run_that_fails_ends_with_one(home: Home, showcost: CommandLine) -> No
     assert "SC-FX-003" in next(one["message"] for one in run["failed_checks"] if one["severity"] == "ERROR")
 
 
-def test_the_digest_of_a_range(posted: Home, showcost: CommandLine) -> None:
+def test_the_digest_of_a_range(posted: Workspace, showcost: CommandLine) -> None:
     ended = showcost(posted, "digest", "--from", "2026-10-30", "--to", "2026-11-01", "--json")
     assert ended.status == 0
     assert ended.json["partitions"].keys() == {"2026-10-30", "2026-11-01"}
     assert ended.json["digest"] != ledger_digest(posted).hash
 
 
-def test_the_books_hold_against_everything_recomputed(posted: Home, showcost: CommandLine) -> None:
+def test_the_books_hold_against_everything_recomputed(posted: Workspace, showcost: CommandLine) -> None:
     ended = showcost(posted, "verify", "--json")
     assert (ended.status, ended.err) == (0, "")
     assert (ended.json["verified"], ended.json["first_difference"]) == (True, None)
     assert ended.json["entries"] == 5
 
 
-def test_rates_are_shown_pinned_and_checked(home: Home, showcost: CommandLine) -> None:
+def test_rates_are_shown_pinned_and_checked(home: Workspace, showcost: CommandLine) -> None:
     assert showcost(home, "fx", "show", "--json").json == {"as_of": None, "rates": []}
     pinned = showcost(home, "fx", "pin", "--json").json
     assert len(pinned["pinned"]) == 5
@@ -140,7 +142,7 @@ def test_rates_are_shown_pinned_and_checked(home: Home, showcost: CommandLine) -
     assert (checked.status, checked.json["passed"]) == (0, True)
 
 
-def test_a_check_of_rates_that_does_not_hold_ends_with_one(home: Home, showcost: CommandLine) -> None:
+def test_a_check_of_rates_that_does_not_hold_ends_with_one(home: Workspace, showcost: CommandLine) -> None:
     showcost(home, "fx", "pin")
     tamper(home, "UPDATE fx_rates SET rate = rate + 0.0001 WHERE currency = 'GBP'")
     ended = showcost(home, "fx", "check", "--json")
@@ -150,7 +152,9 @@ def test_a_check_of_rates_that_does_not_hold_ends_with_one(home: Home, showcost:
     )
 
 
-def test_a_file_is_parsed_without_being_landed(home: Home, showcost: CommandLine, tmp_path: Path) -> None:
+def test_a_file_is_parsed_without_being_landed(
+    home: Workspace, showcost: CommandLine, tmp_path: Path
+) -> None:
     file = small.deliver(home, "uk_spend", "week.csv", small.UK_DELIVERY)
     ended = showcost(home, "parse", str(file))
     assert ended.status == 0
@@ -169,7 +173,7 @@ def test_a_file_is_parsed_without_being_landed(home: Home, showcost: CommandLine
 
 
 def test_a_file_is_parsed_as_its_feed_would_take_it(
-    home: Home, showcost: CommandLine, tmp_path: Path
+    home: Workspace, showcost: CommandLine, tmp_path: Path
 ) -> None:
     file = small.deliver(home, "uk_spend", "week.csv", small.UK_DELIVERY)
     rejects = tmp_path / "rejects.jsonl"
@@ -204,7 +208,7 @@ AS_TEXT = [
 
 
 @pytest.mark.parametrize("arguments", AS_TEXT, ids=" ".join)
-def test_a_person_gets_text(arguments: list[str], posted: Home, showcost: CommandLine) -> None:
+def test_a_person_gets_text(arguments: list[str], posted: Workspace, showcost: CommandLine) -> None:
     ended = showcost(posted, *arguments)
     assert (ended.status, ended.err) == (0, "")
     assert ended.out.strip()
@@ -240,7 +244,7 @@ USAGE = {
 
 
 @pytest.mark.parametrize("line", USAGE)
-def test_wrong_usage_is_one_sentence_and_two(line: str, home: Home, showcost: CommandLine) -> None:
+def test_wrong_usage_is_one_sentence_and_two(line: str, home: Workspace, showcost: CommandLine) -> None:
     ended = showcost(home, *line.format(home=home.path).split())
     assert ended.status == 2
     assert ended.sentence.startswith(USAGE[line].replace("{home}", str(home.path)))
@@ -256,7 +260,9 @@ def test_a_home_that_is_none_is_named(command: str, tmp_path: Path, showcost: Co
         )
 
 
-def test_rates_cannot_be_imported_where_the_production_reads_none(home: Home, showcost: CommandLine) -> None:
+def test_rates_cannot_be_imported_where_the_production_reads_none(
+    home: Workspace, showcost: CommandLine
+) -> None:
     settings = home.path / "production.yaml"
     settings.write_text(settings.read_text().replace("[file]", "[embedded]"))
     ended = showcost(home, "fx", "import", str(next(home.path.glob("rates-*.csv"))))
@@ -264,7 +270,7 @@ def test_rates_cannot_be_imported_where_the_production_reads_none(home: Home, sh
 
 
 @pytest.mark.parametrize("name", COMING)
-def test_a_command_of_a_later_version_says_so(name: str, home: Home, showcost: CommandLine) -> None:
+def test_a_command_of_a_later_version_says_so(name: str, home: Workspace, showcost: CommandLine) -> None:
     for arguments in ([], ["--json"], ["list", "--as-of", "now"]):
         ended = showcost(home, name, *arguments)
         assert ended.status == 2
@@ -272,7 +278,7 @@ def test_a_command_of_a_later_version_says_so(name: str, home: Home, showcost: C
 
 
 def test_what_nobody_foresaw_is_one_sentence_too(
-    home: Home, showcost: CommandLine, monkeypatch: pytest.MonkeyPatch
+    home: Workspace, showcost: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object) -> None:
         raise RuntimeError("first line\nsecond line")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from showcost.config.home import open_home
+from showcost.workspace import open_workspace
 from showcost_tests.sample.truth import HOME
 
 if TYPE_CHECKING:
@@ -270,7 +270,7 @@ def home(tmp_path: Path) -> Path:
 
 
 def test_without_a_fault_nothing_is_said(home: Path, showcost: CommandLine) -> None:
-    assert open_home(home).production.code == "HRB"
+    assert open_workspace(home).production.code == "HRB"
     ended = showcost(str(home), "status", "--json")
     assert (ended.status, ended.err) == (0, "")
     assert ended.json["balances"]

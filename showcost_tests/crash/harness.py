@@ -30,7 +30,7 @@ from showcost_tests.crash.scenario import Books, books, carry_out, make_home, re
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from showcost.config.home import Home
+    from showcost.workspace import Workspace
 
 _SENTENCE = 3
 """Exit status of a run that ended with an error of ours."""
@@ -158,7 +158,7 @@ class Harness:
             self.tally.count("kill at any instant", "any")
         self._check_restart(f"kill after {moment:.3f} s", home, acknowledged)
 
-    def _home(self) -> Home:
+    def _home(self) -> Workspace:
         self._number += 1
         return make_home(self._folder / str(self._number))
 
@@ -206,7 +206,7 @@ class Harness:
         elif not report.killed:
             raise DefectError(f"{case}: expected to be killed, got {report.code}: {report.lines}")
 
-    def _check_restart(self, case: str, home: Home, acknowledged: int) -> None:
+    def _check_restart(self, case: str, home: Workspace, acknowledged: int) -> None:
         def work(tell: Callable[[str], None]) -> None:
             tell(f"recovered {recovered_entries(home)}")
             carry_out(home, tell)
@@ -225,7 +225,9 @@ class Harness:
         shutil.rmtree(home.path)
 
 
-def _faulty(home: Home, point: int, fault: Fault, acknowledged: int, tell: Callable[[str], None]) -> None:
+def _faulty(
+    home: Workspace, point: int, fault: Fault, acknowledged: int, tell: Callable[[str], None]
+) -> None:
     system = FaultySystem(point=point, fault=fault, tell=lambda what: tell(f"fired {what}"))
     with using(system):
         try:

@@ -13,15 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from showcost.checks.verify import verify
-from showcost.config.feeds import load_feeds
-from showcost.config.home import Home
 from showcost.ingest.landing import land
 from showcost.ledger import accruals as provisional
 from showcost.ledger.digest import digest
 from showcost.ledger.fallback_log import RELEASED, Step, last_steps, note_steps
 from showcost.ledger.periods import Period
 from showcost.ledger.recovery import writing
-from showcost.ledger.store import Ledger
 from showcost.pipeline.fx_snapshots import stage_snapshots
 from showcost.pipeline.periods import close_period, closed_periods
 from showcost.pipeline.posting import stage_posted
@@ -31,6 +28,7 @@ from showcost.pipeline.validation import stage_undated, stage_validated
 from showcost.reconciliation import decisions as deciding
 from showcost.reconciliation.lookup import find_rows
 from showcost.reconciliation.queue import RowState, Wanted, queue_rows
+from showcost.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,7 +77,7 @@ class Books:
     difference: str | None
 
 
-def make_home(folder: Path) -> Home:
+def make_home(folder: Path) -> Workspace:
     """Make a data folder whose inbox has something in it; nothing of this is at risk."""
     (folder / "inbox" / FEED).mkdir(parents=True)
     for name in ("production.yaml", "chart_of_accounts.csv", "budget.csv"):
@@ -88,12 +86,12 @@ def make_home(folder: Path) -> Home:
         lines = (SAMPLE / "inbox" / FEED / name).read_text(encoding="utf-8").splitlines(keepends=True)
         target = folder / "inbox" / FEED / name
         target.write_text("".join(lines[:40]), encoding="utf-8")
-    return Home(folder)
+    return Workspace(folder)
 
 
-def carry_out(home: Home, tell: Callable[[str], None]) -> None:
+def carry_out(home: Workspace, tell: Callable[[str], None]) -> None:
     """Take the inbox into the ledger and work the queue; tell how many entries are acknowledged so far."""
-    feed = next(feed for feed in load_feeds(home.production.code) if feed.name == FEED)
+    feed = next(feed for feed in home.feeds if feed.name == FEED)
     land(home, feed)
     stage_snapshots(home, DAYS)
     for days in HALVES:
@@ -112,9 +110,9 @@ def carry_out(home: Home, tell: Callable[[str], None]) -> None:
         close_period(home, [feed], CLOSED, **PERSON)
 
 
-def _stand_in(home: Home) -> None:
+def _stand_in(home: Workspace) -> None:
     """Take the steps of the fallback for a day that is missing and comes; again does nothing more."""
-    ledger = Ledger(home.ledger)
+    ledger = home.ledger
     day = MISSING.transaction_date
     with writing(ledger) as connection:
         last = last_steps(connection).get((FEED, day))
@@ -127,7 +125,7 @@ def _stand_in(home: Home) -> None:
         note_steps(ledger, connection, [Step(FEED, day, RELEASED, "its page", "it has come")], MORNING)
 
 
-def _correct(home: Home, feed: FeedSpec, document: str, fields: dict[str, str]) -> None:
+def _correct(home: Workspace, feed: FeedSpec, document: str, fields: dict[str, str]) -> None:
     """Do as a person does who looks first: correct what is open, replay what is not released."""
     everything = queue_rows(home, [feed], Wanted(states=tuple(RowState)))
     (row,) = (one for one in everything if one.document == document)
@@ -137,8 +135,8 @@ def _correct(home: Home, feed: FeedSpec, document: str, fields: dict[str, str]) 
         replay(home, [row.place])
 
 
-def _withdraw(home: Home) -> None:
-    with Ledger(home.ledger).read() as connection:
+def _withdraw(home: Workspace) -> None:
+    with home.ledger.read() as connection:
         (entry,) = connection.execute(
             "SELECT min(entry_id) FROM ledger_entries WHERE document_no = $document",
             {"document": WITHDRAWN},
@@ -150,20 +148,20 @@ def _withdraw(home: Home) -> None:
         replay(home, [row.place])
 
 
-def _entries(home: Home) -> int:
-    with Ledger(home.ledger).read() as connection:
+def _entries(home: Workspace) -> int:
+    with home.ledger.read() as connection:
         return int(connection.execute("SELECT count(*) FROM ledger_entries").fetchall()[0][0])
 
 
-def recovered_entries(home: Home) -> int:
+def recovered_entries(home: Workspace) -> int:
     """Let the ledger recover, do nothing else, and return how many entries it has."""
-    with writing(Ledger(home.ledger)) as connection:
+    with writing(home.ledger) as connection:
         return int(connection.execute("SELECT count(*) FROM ledger_entries").fetchall()[0][0])
 
 
-def books(home: Home) -> Books:
+def books(home: Workspace) -> Books:
     """Return what the ledger has, and what verification says."""
-    with Ledger(home.ledger).read() as connection:
+    with home.ledger.read() as connection:
         counts = connection.execute(
             "SELECT count(*), count(DISTINCT entry_id), count(*) FILTER (entry_kind = 'reversal'),"
             " (SELECT count(*) FROM row_decisions) + (SELECT count(*) FROM period_decisions),"

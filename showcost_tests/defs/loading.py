@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import dagster as dg
 import pytest
 
-from showcost.config.home import HOME_VARIABLE
 from showcost.definitions import defs
+from showcost.workspace import HOME_VARIABLE
 from showcost_tests.sample.truth import REPOSITORY
 
 if TYPE_CHECKING:

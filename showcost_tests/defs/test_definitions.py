@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 
 from showcost.components import naming
-from showcost.config.home import open_home
+from showcost.workspace import open_workspace
 from showcost_tests.defs.loading import HOMES, load
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def test_one_run_does_a_range(graph: AssetGraph) -> None:
 
 
 def test_partitions_are_the_days_of_the_production(graph: AssetGraph, home: Path) -> None:
-    production = open_home(home).production
+    production = open_workspace(home).production
     whole = (naming.DELIVERIES, "undated", "reconciliation_queue", "dead_letters")
     for node in _nodes(graph):
         if node.key.path[-1].startswith(whole):
@@ -123,7 +123,7 @@ def test_the_job_covers_all_assets_and_checks(definitions: dg.Definitions, graph
 
 def _tick(definitions: dg.Definitions, home: Path, day: date) -> list[dg.RunRequest]:
     """Return what the schedule requests at six in the morning of a day."""
-    moment = datetime.combine(day, time(6), ZoneInfo(open_home(home).production.timezone))
+    moment = datetime.combine(day, time(6), ZoneInfo(open_workspace(home).production.timezone))
     context = dg.build_schedule_context(
         scheduled_execution_time=moment.astimezone(UTC), repository_def=definitions.get_repository_def()
     )
@@ -133,7 +133,7 @@ def _tick(definitions: dg.Definitions, home: Path, day: date) -> list[dg.RunRequ
 def test_the_schedule_requests_yesterday_while_the_production_lasts(
     definitions: dg.Definitions, home: Path
 ) -> None:
-    dates = open_home(home).production.dates
+    dates = open_workspace(home).production.dates
     for day in (dates.start, dates.start + timedelta(days=3), dates.end):
         (request,) = _tick(definitions, home, day + timedelta(days=1))
         assert request.partition_key == day.isoformat()
@@ -144,4 +144,4 @@ def test_the_schedule_requests_yesterday_while_the_production_lasts(
 def test_the_schedule_keeps_the_productions_clock(definitions: dg.Definitions, home: Path) -> None:
     schedule = definitions.resolve_schedule_def("yesterday")
     assert schedule.cron_schedule == "0 6 * * *"
-    assert schedule.execution_timezone == open_home(home).production.timezone
+    assert schedule.execution_timezone == open_workspace(home).production.timezone

@@ -12,8 +12,8 @@ import pytest
 from cryptography.hazmat.primitives.keywrap import aes_key_unwrap
 
 from showcost.core.errors import InputError, IntegrityError
-from showcost.ingest.encryption import BLOCK, KEY_VARIABLE, MAGIC
-from showcost.ingest.payloads import PayloadStore
+from showcost.deliveries.encryption import BLOCK, KEY_VARIABLE, MAGIC
+from showcost.deliveries.payloads import PayloadStore
 
 KEY = base64.b64encode(bytes(range(32))).decode()
 OTHER = base64.b64encode(bytes(32)).decode()

@@ -20,19 +20,17 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from showcost.checks.verify import verify
-from showcost.config.feeds import load_feeds
-from showcost.config.home import Home, open_home
 from showcost.core.durable import System, using
 from showcost.core.engine import CONFIG
 from showcost.core.ids import RowRef
 from showcost.ingest.landing import land
-from showcost.ingest.register import Register
 from showcost.ledger.decisions import Decision, DecisionKind, record_decisions
 from showcost.ledger.periods import Period, record_period
 from showcost.ledger.recovery import writing
 from showcost.ledger.store import Ledger
 from showcost.pipeline.replay import replay
 from showcost.reports.status import feed_status
+from showcost.workspace import Workspace, open_workspace
 from showcost_tests.machine.model import Books, Content, Row
 from showcost_tests.whole import small
 from showcost_tests.whole.steps import take
@@ -123,9 +121,9 @@ class Machine(RuleBasedStateMachine):
     def begin(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="machine-"))
         shutil.copytree(template(), self._folder / "home")
-        self.home: Home = open_home(self._folder / "home")
-        self.feed = next(feed for feed in load_feeds(self.home.production.code) if feed.name == FEED)
-        self.ledger = Ledger(self.home.ledger)
+        self.home: Workspace = open_workspace(self._folder / "home")
+        self.feed = next(feed for feed in self.home.feeds if feed.name == FEED)
+        self.ledger = self.home.ledger
         self._kept = _KeptOpen(self.ledger)
         self.model = Books()
         self.files: list[str] = []
@@ -272,7 +270,9 @@ class Machine(RuleBasedStateMachine):
             with using(Dying(point)):
                 self._run(DAYS)
         except Died:
-            self.ledger = Ledger(self.home.ledger)
+            # What comes after is another process: it knows nothing that the dead one has read.
+            self.home = open_workspace(self.home.path)
+            self.ledger = self.home.ledger
             self._run(DAYS)
         self.model.run(DAYS)
         self._compare()
@@ -321,7 +321,7 @@ class Machine(RuleBasedStateMachine):
         )
 
     def _delivery_of(self, number: int) -> str:
-        arrivals = [one for one in Register(self.home.raw, self.home.locks).arrivals(FEED) if not one.again]
+        arrivals = [one for one in self.home.register.arrivals(FEED) if not one.again]
         return arrivals[number - 1].delivery
 
     def _delivery(self, row: Row) -> str:

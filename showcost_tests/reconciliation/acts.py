@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING
 from showcost.checks.verify import verify
 from showcost.config.feeds import choose_feed, load_feeds
 from showcost.ingest.landing import landed
-from showcost.ledger.store import Ledger
 from showcost.pipeline import due
 from showcost.pipeline.replay import Replayed, replay
 from showcost.reconciliation import decisions as deciding
 from showcost.reconciliation.lookup import FoundRow, find_rows
 from showcost.reconciliation.queue import QueueRow, RowState, Wanted, queue_rows
-from showcost.staging import StagingStore
 from showcost.staging.assets import quarantine_asset, raw_asset, undated_asset, valid_asset
 from showcost_tests.whole.steps import ledger_digest, take, totals
 
@@ -24,8 +22,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from showcost.config.feed import FeedSpec
-    from showcost.config.home import Home
     from showcost.reconciliation.decisions import Decided
+    from showcost.workspace import Workspace
 
 WHO, WHY = "an accountant", "as the vendor confirmed"
 DE = "vendor_invoices_de"
@@ -35,12 +33,12 @@ def feed_of(name: str = DE) -> FeedSpec:
     return choose_feed(load_feeds(), name)
 
 
-def everything(home: Home, feed: str = DE) -> list[QueueRow]:
+def everything(home: Workspace, feed: str = DE) -> list[QueueRow]:
     """Return all rows of the queue, whatever their state."""
     return queue_rows(home, [feed_of(feed)], Wanted(states=tuple(RowState)))
 
 
-def queued(home: Home, document: str, delivery: int | None = None, feed: str = DE) -> QueueRow:
+def queued(home: Workspace, document: str, delivery: int | None = None, feed: str = DE) -> QueueRow:
     """Return the one row of the queue with a document number, of the n-th delivery of its feed if given."""
     rows = [one for one in everything(home, feed) if one.document == document]
     if delivery is not None:
@@ -50,9 +48,9 @@ def queued(home: Home, document: str, delivery: int | None = None, feed: str = D
     return row
 
 
-def posted(home: Home, document: str) -> list[tuple[date, Decimal, int, str]]:
+def posted(home: Workspace, document: str) -> list[tuple[date, Decimal, int, str]]:
     """Return (date, amount, generation, kind) of a document's net or fee entries, oldest first."""
-    with Ledger(home.ledger).read() as connection:
+    with home.ledger.read() as connection:
         return connection.execute(
             "SELECT transaction_date, amount, generation, entry_kind FROM ledger_entries"
             " JOIN batches USING (batch_id)"
@@ -62,9 +60,9 @@ def posted(home: Home, document: str) -> list[tuple[date, Decimal, int, str]]:
         ).fetchall()
 
 
-def entry_of(home: Home, document: str) -> FoundRow:
+def entry_of(home: Workspace, document: str) -> FoundRow:
     """Return the row of which a document's standing entries are."""
-    with Ledger(home.ledger).read() as connection:
+    with home.ledger.read() as connection:
         (entry,) = connection.execute(
             "SELECT entry_id FROM ledger_entries WHERE document_no = $document AND entry_kind = 'posting'"
             " AND component IN ('net', 'fee')"
@@ -75,20 +73,20 @@ def entry_of(home: Home, document: str) -> FoundRow:
     return row
 
 
-def corrected(home: Home, row: FoundRow, **fields: str) -> Replayed:
+def corrected(home: Workspace, row: FoundRow, **fields: str) -> Replayed:
     return replay(home, deciding.correct(home, [row], fields, who=WHO, why=WHY).places)
 
 
-def found(home: Home, row: QueueRow) -> FoundRow:
+def found(home: Workspace, row: QueueRow) -> FoundRow:
     (one,) = find_rows(home, [row.row_id[:16]])
     return one
 
 
-def replayed(home: Home, decided: Decided) -> Replayed:
+def replayed(home: Workspace, decided: Decided) -> Replayed:
     return replay(home, decided.places)
 
 
-def assert_settled(home: Home, feed: str = DE) -> None:
+def assert_settled(home: Workspace, feed: str = DE) -> None:
     """Assert that the books balance, everything verifies, and a run over all dates would change nothing."""
     totals(home)
     assert verify(home).first is None
@@ -100,9 +98,9 @@ def assert_settled(home: Home, feed: str = DE) -> None:
     assert not due.due_by_landing(home, feed_of(feed)).dates
 
 
-def _staged(home: Home, feed: str) -> dict[tuple[str, str], pa.Table]:
+def _staged(home: Workspace, feed: str) -> dict[tuple[str, str], pa.Table]:
     """Return what is staged of a feed; but not the reasons, which say whether a holder is posted by now."""
-    store = StagingStore(home.path)
+    store = home.staging
     found = {}
     for asset in (raw_asset(feed), valid_asset(feed), quarantine_asset(feed), undated_asset(feed)):
         for part in store.partitions(asset):

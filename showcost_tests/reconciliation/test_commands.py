@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from showcost.audit.log import AuditLog
 from showcost_tests.reconciliation.acts import DE, entry_of, queued
 from showcost_tests.whole import small
 from showcost_tests.whole.steps import ledger_digest
 
 if TYPE_CHECKING:
-    from showcost.config.home import Home
+    from showcost.workspace import Workspace
     from showcost_tests.command_line import CommandLine
     from showcost_tests.whole.conftest import Copy
 
@@ -20,11 +19,13 @@ BY = ("--who", "an accountant", "--why", "as the vendor confirmed")
 
 
 @pytest.fixture
-def home(posted_home: Home, copy: Copy) -> Home:
+def home(posted_home: Workspace, copy: Copy) -> Workspace:
     return copy(posted_home)
 
 
-def test_the_list_is_narrowed_by_code_feed_date_and_vendor(posted_home: Home, showcost: CommandLine) -> None:
+def test_the_list_is_narrowed_by_code_feed_date_and_vendor(
+    posted_home: Workspace, showcost: CommandLine
+) -> None:
     whole = showcost(posted_home, "queue", "list", "--json").json
     by_code = showcost(posted_home, "queue", "list", "--code", "SC-AMT-001", "--json").json["rows"]
     assert [(row["document"], row["state"], row["feed"]) for row in by_code] == [("R3", "open", DE)]
@@ -41,13 +42,13 @@ def test_the_list_is_narrowed_by_code_feed_date_and_vendor(posted_home: Home, sh
     assert (wrong.status, "unknown reason code SC-XXX-001" in wrong.sentence) == (2, True)
 
 
-def test_no_list_shows_raw_text_or_personal_data(posted_home: Home, showcost: CommandLine) -> None:
+def test_no_list_shows_raw_text_or_personal_data(posted_home: Workspace, showcost: CommandLine) -> None:
     out = showcost(posted_home, "queue", "list", "--json").out + showcost(posted_home, "queue", "list").out
     assert "E-0401" not in out
     assert "Objektschutz" not in out
 
 
-def test_a_row_is_shown_and_resolved(home: Home, showcost: CommandLine) -> None:
+def test_a_row_is_shown_and_resolved(home: Workspace, showcost: CommandLine) -> None:
     row = queued(home, "R3").row_id
     shown = showcost(home, "queue", "show", row[:8], "--json").json
     assert "12O,00" in shown["raw"]
@@ -70,7 +71,7 @@ def test_a_row_is_shown_and_resolved(home: Home, showcost: CommandLine) -> None:
     assert "120.00" not in (home.path / "audit" / "log.jsonl").read_text()
 
 
-def test_all_rows_of_a_code_are_resolved_at_once(home: Home, showcost: CommandLine) -> None:
+def test_all_rows_of_a_code_are_resolved_at_once(home: Workspace, showcost: CommandLine) -> None:
     arguments = ("queue", "resolve", "--all", "--code", "SC-DUP-001", "--discard", *BY)
     ended = showcost(home, *arguments, "--yes", "--json")
     assert (ended.status, len(ended.json["rows"])) == (0, 1)
@@ -78,7 +79,7 @@ def test_all_rows_of_a_code_are_resolved_at_once(home: Home, showcost: CommandLi
     assert (nothing.status, "--all needs" in nothing.sentence) == (2, True)
 
 
-def test_wrong_usage_is_one_sentence(home: Home, showcost: CommandLine) -> None:
+def test_wrong_usage_is_one_sentence(home: Workspace, showcost: CommandLine) -> None:
     row = queued(home, "R3").row_id
     for arguments, sentence in (
         (("resolve", row, *BY), "give exactly one of --set"),
@@ -94,7 +95,7 @@ def test_wrong_usage_is_one_sentence(home: Home, showcost: CommandLine) -> None:
         assert (ended.status, sentence in ended.sentence) == (2, True), ended.sentence
 
 
-def test_an_entry_is_withdrawn_and_traced(home: Home, showcost: CommandLine) -> None:
+def test_an_entry_is_withdrawn_and_traced(home: Workspace, showcost: CommandLine) -> None:
     entry = entry_of(home, "R5").standing[0]["entry_id"]
     ended = showcost(home, "queue", "resolve", entry[:10], "--reverse", *BY, "--json")
     assert ended.status == 0
@@ -117,7 +118,7 @@ def test_an_entry_is_withdrawn_and_traced(home: Home, showcost: CommandLine) -> 
     assert "reversal 1" in text
 
 
-def test_a_period_is_closed_listed_and_reopened(home: Home, showcost: CommandLine) -> None:
+def test_a_period_is_closed_listed_and_reopened(home: Workspace, showcost: CommandLine) -> None:
     dates = ("--from", "2026-10-28", "--to", "2026-10-29")
     assert showcost(home, "period", "close", "W44", *dates, *BY, "--json").json["name"] == "W44"
     assert [one["name"] for one in showcost(home, "period", "list", "--json").json["closed"]] == ["W44"]
@@ -131,11 +132,11 @@ def test_a_period_is_closed_listed_and_reopened(home: Home, showcost: CommandLin
 
 
 def test_queue_status_and_digest_of_a_past_moment_are_what_they_were(
-    home: Home, showcost: CommandLine
+    home: Workspace, showcost: CommandLine
 ) -> None:
     calls = (("queue", "list"), ("status",), ("digest",))
     before = [showcost(home, *call, "--json").json for call in calls]
-    seq = str(AuditLog(home.path).head().seq)
+    seq = str(home.audit.head().seq)
     assert before[2]["digest"] == ledger_digest(home).hash
     showcost(home, "queue", "resolve", queued(home, "R3").row_id, "--set", "net_amount=120.00", *BY)
     entry = entry_of(home, "R5").standing[0]["entry_id"]
@@ -151,13 +152,13 @@ def test_queue_status_and_digest_of_a_past_moment_are_what_they_were(
 
 
 def test_a_row_the_periods_and_the_rates_of_a_past_moment_are_what_they_were(
-    home: Home, showcost: CommandLine
+    home: Workspace, showcost: CommandLine
 ) -> None:
     entry, row = entry_of(home, "R5").standing[0]["entry_id"], queued(home, "R3").row_id
     calls = (("trace", entry), ("period", "list"), ("fx", "show"))
     before = [showcost(home, *call, "--json").json for call in calls]
     shown = showcost(home, "queue", "show", row, "--json").json
-    seq = str(AuditLog(home.path).head().seq)
+    seq = str(home.audit.head().seq)
     showcost(home, "queue", "resolve", row, "--set", "net_amount=120.00", *BY)
     showcost(home, "queue", "resolve", entry, "--reverse", *BY)
     showcost(home, "period", "close", "W44", "--from", "2026-10-28", "--to", "2026-10-29", *BY)
@@ -180,7 +181,7 @@ def test_a_row_the_periods_and_the_rates_of_a_past_moment_are_what_they_were(
     assert (early.status, "after audit record 1" in early.sentence) == (2, True)
 
 
-def test_a_time_without_its_offset_is_told_how_to_be_written(home: Home, showcost: CommandLine) -> None:
+def test_a_time_without_its_offset_is_told_how_to_be_written(home: Workspace, showcost: CommandLine) -> None:
     for text in ("2026-01-01", "2026-01-01T10:30"):
         sentence = showcost(home, "digest", "--as-of", text).sentence
         proposed = sentence.rpartition("such as ")[2]

@@ -31,21 +31,21 @@ from showcost_tests.whole.steps import take
 if TYPE_CHECKING:
     from datetime import date
 
-    from showcost.config.home import Home
+    from showcost.workspace import Workspace
     from showcost_tests.whole.conftest import Copy
 
 
 @pytest.fixture
-def home(posted_home: Home, copy: Copy) -> Home:
+def home(posted_home: Workspace, copy: Copy) -> Workspace:
     return copy(posted_home)
 
 
-def _steps(home: Home, document: str) -> list[tuple[int, str, date]]:
+def _steps(home: Workspace, document: str) -> list[tuple[int, str, date]]:
     """Return generation, kind and date of a document's net entries."""
     return sorted((generation, kind, day) for day, _, generation, kind in posted(home, document))
 
 
-def test_a_corrected_amount_is_posted(home: Home) -> None:
+def test_a_corrected_amount_is_posted(home: Workspace) -> None:
     row = found(home, queued(home, "R3"))
     outcome = corrected(home, row, net_amount="120.00")
     assert [(one.disposition, one.partition) for one in outcome.rows] == [("valid", "2026-10-29")]
@@ -54,7 +54,7 @@ def test_a_corrected_amount_is_posted(home: Home) -> None:
     assert_settled(home)
 
 
-def test_an_undated_row_gets_a_date(home: Home) -> None:
+def test_an_undated_row_gets_a_date(home: Workspace) -> None:
     row = found(home, queued(home, "R8"))
     assert row.day is None
     outcome = corrected(home, row, invoice_date="2026-10-30")
@@ -63,7 +63,7 @@ def test_an_undated_row_gets_a_date(home: Home) -> None:
     assert_settled(home)
 
 
-def test_a_posted_row_moves_to_another_date(home: Home) -> None:
+def test_a_posted_row_moves_to_another_date(home: Workspace) -> None:
     row = entry_of(home, "R5")
     outcome = corrected(home, row, invoice_date="2026-10-28")
     assert outcome.touched == {DE: ["2026-10-28", "2026-10-30"]}
@@ -82,7 +82,7 @@ def test_a_posted_row_moves_to_another_date(home: Home) -> None:
     assert_settled(home)
 
 
-def test_a_corrected_key_keeps_a_repetition_out(home: Home) -> None:
+def test_a_corrected_key_keeps_a_repetition_out(home: Workspace) -> None:
     """R1 was delivered twice; the first gets another number, and the second does not take its place."""
     outcome = corrected(home, entry_of(home, "R1"), invoice_no="R1-A")
     assert [one.disposition for one in outcome.rows] == ["valid"]
@@ -92,7 +92,7 @@ def test_a_corrected_key_keeps_a_repetition_out(home: Home) -> None:
     assert queued(home, "R1").codes == ("SC-DUP-001",)
 
 
-def test_a_discarded_row_stays_out_until_it_is_reopened(home: Home) -> None:
+def test_a_discarded_row_stays_out_until_it_is_reopened(home: Workspace) -> None:
     row = found(home, queued(home, "R9"))
     replayed(home, deciding.discard(home, [row], who=WHO, why=WHY))
     discarded = queued(home, "R9")
@@ -105,7 +105,7 @@ def test_a_discarded_row_stays_out_until_it_is_reopened(home: Home) -> None:
     assert_settled(home)
 
 
-def test_what_is_withdrawn_is_reversed_and_lets_nobody_in(home: Home) -> None:
+def test_what_is_withdrawn_is_reversed_and_lets_nobody_in(home: Workspace) -> None:
     row = entry_of(home, "R1")
     replayed(home, deciding.withdraw(home, [row], who=WHO, why=WHY))
     assert [amount for _, amount, _, _ in posted(home, "R1")] == [Decimal("100.1"), Decimal("-100.1")]
@@ -121,7 +121,7 @@ def test_what_is_withdrawn_is_reversed_and_lets_nobody_in(home: Home) -> None:
     assert_settled(home)
 
 
-def test_a_vendors_corrected_document_is_rebooked(home: Home) -> None:
+def test_a_vendors_corrected_document_is_rebooked(home: Workspace) -> None:
     row = found(home, queued(home, "R2"))
     assert row.codes == ("SC-DUP-002",)
     outcome = replayed(home, deciding.rebook(home, [row], who=WHO, why=WHY))
@@ -134,7 +134,7 @@ def test_a_vendors_corrected_document_is_rebooked(home: Home) -> None:
     assert_settled(home)
 
 
-def test_a_conflict_on_another_date_is_rebooked(home: Home) -> None:
+def test_a_conflict_on_another_date_is_rebooked(home: Workspace) -> None:
     """R4 stands on Thursday; the later document has Friday."""
     replayed(home, deciding.rebook(home, [found(home, queued(home, "R4"))], who=WHO, why=WHY))
     assert [(day, generation, kind) for day, _, generation, kind in posted(home, "R4")] == [
@@ -145,7 +145,7 @@ def test_a_conflict_on_another_date_is_rebooked(home: Home) -> None:
     assert_settled(home)
 
 
-def test_a_row_is_accepted_in_spite_of_a_reason(home: Home) -> None:
+def test_a_row_is_accepted_in_spite_of_a_reason(home: Workspace) -> None:
     row = found(home, queued(home, "R9"))
     with pytest.raises(InputError, match="cannot be accepted with SC-COA-001"):
         deciding.accept(home, [row], who=WHO, why=WHY)
@@ -157,7 +157,7 @@ def test_a_row_is_accepted_in_spite_of_a_reason(home: Home) -> None:
     assert_settled(home)
 
 
-def test_a_correction_that_cannot_be_read_names_the_field(home: Home) -> None:
+def test_a_correction_that_cannot_be_read_names_the_field(home: Workspace) -> None:
     row = found(home, queued(home, "R3"))
     for fields, sentence in (
         ({"net_amount": "120,00"}, "net_amount must be an amount such as"),
@@ -168,7 +168,7 @@ def test_a_correction_that_cannot_be_read_names_the_field(home: Home) -> None:
             deciding.correct(home, [row], fields, who=WHO, why=WHY)
 
 
-def test_a_closed_period_takes_neither_postings_nor_reversals(home: Home) -> None:
+def test_a_closed_period_takes_neither_postings_nor_reversals(home: Workspace) -> None:
     feeds = [feed_of()]
     period = Period("W44", small.WEDNESDAY, small.THURSDAY, closed=True)
     close_period(home, feeds, period, who=WHO, why=WHY)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from showcost.checks.verify import verify
-from showcost.config.home import open_home
 from showcost.pipeline import replay
 from showcost.pipeline.due import due_by_landing
 from showcost.pipeline.replay import replay as replay_rows
 from showcost.reconciliation import decisions as deciding
 from showcost.staging import StagingStore
+from showcost.workspace import open_workspace
 from showcost_tests.reconciliation.acts import WHO, WHY, corrected, entry_of, feed_of
 from showcost_tests.whole import small
 from showcost_tests.whole.steps import ledger_digest, take, totals
@@ -21,9 +21,9 @@ from showcost_tests.whole.steps import ledger_digest, take, totals
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from showcost.config.home import Home
     from showcost.staging import Staged
     from showcost.staging.parts import Inputs
+    from showcost.workspace import Workspace
     from showcost_tests.whole.conftest import Copy
 
 WRITES = 6
@@ -59,11 +59,11 @@ def _die(*_: object, **__: object) -> None:
 
 
 @pytest.fixture(scope="module")
-def expected(posted_home: Home, tmp_path_factory: pytest.TempPathFactory) -> str:
+def expected(posted_home: Workspace, tmp_path_factory: pytest.TempPathFactory) -> str:
     """Return the digest after a replay that nothing disturbs."""
     folder = tmp_path_factory.mktemp("whole") / "home"
     shutil.copytree(posted_home.path, folder)
-    home = open_home(folder)
+    home = open_workspace(folder)
     corrected(home, entry_of(home, "R5"), invoice_date="2026-10-28")
     return ledger_digest(home).hash
 
@@ -73,7 +73,7 @@ def expected(posted_home: Home, tmp_path_factory: pytest.TempPathFactory) -> str
 )
 @pytest.mark.parametrize("by_itself", [True, False], ids=["replayed again", "run"])
 def test_a_replay_that_dies_is_made_up_for(
-    point: int, posted_home: Home, copy: Copy, expected: str, *, by_itself: bool
+    point: int, posted_home: Workspace, copy: Copy, expected: str, *, by_itself: bool
 ) -> None:
     home = copy(posted_home)
     row = entry_of(home, "R5")

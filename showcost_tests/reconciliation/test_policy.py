@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from showcost.config.feed import FeedSpec
-    from showcost.config.home import Home
+    from showcost.workspace import Workspace
 
 VERSIONS = (
     small.Invoice("R1", "29.10.2026", "100,00", "19,00", "119,00"),
@@ -46,13 +46,13 @@ def _policy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(steps, "load_feeds", feeds)
 
 
-def _deliver(home: Home, *numbers: int) -> None:
+def _deliver(home: Workspace, *numbers: int) -> None:
     for number in numbers:
         small.deliver(home, DE, f"{number}.csv", small.german([VERSIONS[number]]))
         land_all(home)
 
 
-def _home(folder: Path, pieces: Sequence[Sequence[date]], *, all_at_once: bool) -> Home:
+def _home(folder: Path, pieces: Sequence[Sequence[date]], *, all_at_once: bool) -> Workspace:
     home = small.make_home(folder)
     if all_at_once:
         _deliver(home, 0, 1, 2, 3)

@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from showcost.audit.log import AuditLog
 from showcost.audit.transitions import Kind
 from showcost.checks.verify import verify
 from showcost.core.hashing import sha256_bytes
 from showcost.ingest.landing import landed
-from showcost.ledger.store import Ledger
 from showcost.pipeline.due import due_by_landing, due_by_rates
 from showcost.pipeline.fx_snapshots import imported_folder, stage_snapshots
 from showcost.pipeline.replay import replay
@@ -38,18 +36,18 @@ from showcost_tests.whole.steps import land_all, ledger_digest, take
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from showcost.config.home import Home
+    from showcost.workspace import Workspace
     from showcost_tests.whole.conftest import Copy
 
 MANY = 100
 
 
 @pytest.fixture
-def home(posted_home: Home, copy: Copy) -> Home:
+def home(posted_home: Workspace, copy: Copy) -> Workspace:
     return copy(posted_home)
 
 
-def _hundred(folder: Path) -> Home:
+def _hundred(folder: Path) -> Workspace:
     """Return a home with a hundred German deliveries of one row, one of them with a wrong account."""
     home = small.make_home(folder)
     for number in range(MANY):
@@ -83,7 +81,7 @@ def test_a_replay_of_one_row_of_a_hundred_deliveries_opens_that_delivery_alone(t
     assert_settled(home)
 
 
-def test_a_replay_twice_appends_nothing_the_second_time(home: Home) -> None:
+def test_a_replay_twice_appends_nothing_the_second_time(home: Workspace) -> None:
     row = found(home, queued(home, "R3"))
     first = corrected(home, row, net_amount="120.00")
     digest = ledger_digest(home).hash
@@ -93,18 +91,18 @@ def test_a_replay_twice_appends_nothing_the_second_time(home: Home) -> None:
     assert verify(home).first is None
 
 
-def test_a_replay_touches_no_other_row(home: Home) -> None:
+def test_a_replay_touches_no_other_row(home: Workspace) -> None:
     before = {row.row_id: row for row in everything(home)}
     row = queued(home, "R9")
     corrected(home, found(home, row), account="3630")
     after = {one.row_id: one for one in everything(home)}
     assert {name for name in after if after[name] != before.get(name)} == {row.row_id}
-    (record,) = (one for one in AuditLog(home.path).records() if one.kind is Kind.REPLAYED)
+    (record,) = (one for one in home.audit.records() if one.kind is Kind.REPLAYED)
     assert record.facts["rows"] == 1
     assert [text for text in record.subjects if text.startswith("row:")] == [f"row:{row.row_id}"]
 
 
-def test_a_decision_that_was_not_replayed_is_made_up_for_by_a_run(home: Home) -> None:
+def test_a_decision_that_was_not_replayed_is_made_up_for_by_a_run(home: Workspace) -> None:
     row = found(home, queued(home, "R8"))
     deciding.correct(home, [row], {"invoice_date": "2026-10-30"}, who=WHO, why=WHY)
     assert queued(home, "R8").state is RowState.DECIDED
@@ -115,7 +113,7 @@ def test_a_decision_that_was_not_replayed_is_made_up_for_by_a_run(home: Home) ->
     assert_settled(home)
 
 
-def test_ten_deliveries_of_everything_after_corrections_change_nothing(home: Home) -> None:
+def test_ten_deliveries_of_everything_after_corrections_change_nothing(home: Workspace) -> None:
     """In the same bytes, and in others: the rows as they first came are repetitions of corrected ones."""
     corrected(home, found(home, queued(home, "R3")), net_amount="120.00")
     corrected(home, found(home, queued(home, "R9")), account="3630", invoice_no="R9-A")
@@ -132,7 +130,7 @@ def test_ten_deliveries_of_everything_after_corrections_change_nothing(home: Hom
     assert verify(home).first is None
 
 
-def test_pending_rows_are_released_by_themselves_when_their_rate_arrives(home: Home) -> None:
+def test_pending_rows_are_released_by_themselves_when_their_rate_arrives(home: Workspace) -> None:
     assert queued(home, "R7").state is RowState.PENDING
     assert due_by_rates(home, feed_of()) == []
     small.know_rates(home, until=small.MONDAY)
@@ -142,7 +140,7 @@ def test_pending_rows_are_released_by_themselves_when_their_rate_arrives(home: H
     assert [row for row in everything(home) if row.document == "R7"] == []
 
 
-def test_a_revised_rate_changes_neither_what_is_posted_nor_what_reverses_it(home: Home) -> None:
+def test_a_revised_rate_changes_neither_what_is_posted_nor_what_reverses_it(home: Workspace) -> None:
     dates = [small.WEDNESDAY, small.THURSDAY, small.FRIDAY]
     before, rates = ledger_digest(home).hash, _rates_of(home, "R5")
     assert len(rates) == 1
@@ -156,7 +154,7 @@ def test_a_revised_rate_changes_neither_what_is_posted_nor_what_reverses_it(home
     assert verify(home).first is None
 
 
-def _revise_rates(home: Home) -> None:
+def _revise_rates(home: Workspace) -> None:
     """Put a file with other rates of the same days in the place of the one that was imported."""
     (imported,) = imported_folder(home).iterdir()
     header, *lines = imported.read_text(encoding="utf-8").splitlines()
@@ -169,9 +167,9 @@ def _revise_rates(home: Home) -> None:
     (imported_folder(home) / sha256_bytes(revised)).write_bytes(revised)
 
 
-def _rates_of(home: Home, document: str) -> list[tuple[Decimal, str]]:
+def _rates_of(home: Workspace, document: str) -> list[tuple[Decimal, str]]:
     """Return the different rates of a document's entries, each with its snapshot."""
-    with Ledger(home.ledger).read() as connection:
+    with home.ledger.read() as connection:
         return connection.execute(
             "SELECT DISTINCT rate, snapshot_id FROM ledger_entries WHERE document_no = $document",
             {"document": document},

@@ -12,7 +12,6 @@ import pytest
 from showcost.components import naming
 from showcost.orchestration.events import report_findings
 from showcost.orchestration.runs import in_environment
-from showcost.pay.findings_log import FindingsStore
 from showcost_tests.pay.test_findings_log import ONE, SPAN
 from showcost_tests.reconciliation.acts import DE, queued
 from showcost_tests.whole import small
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 def test_the_ui_shows_who_dismissed_a_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DAGSTER_HOME", raising=False)
     home = small.make_home(tmp_path / "home")
-    store = FindingsStore(home.path)
+    store = home.pay_findings
     ones = [replace(ONE, finding_id=str(number) * 32) for number in range(2)]
     now = datetime(2026, 11, 24, tzinfo=UTC)
     store.settle(ONE.feed, SPAN, ones, now)

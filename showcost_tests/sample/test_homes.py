@@ -11,7 +11,7 @@ import pytest
 
 from showcost.config.feed import FeedSpec, normal_header
 from showcost.config.feeds import load_feeds
-from showcost.config.home import Home, open_home
+from showcost.workspace import Workspace, open_workspace
 from showcost_tests.corpus import corpus_dir
 from showcost_tests.sample.truth import HOME, REPOSITORY, truth
 
@@ -23,20 +23,20 @@ FOLDERS = [HOME, UK_SPEND]
 
 
 @pytest.fixture(params=FOLDERS, ids=["sample", "uk_spend"])
-def home(request: pytest.FixtureRequest) -> Home:
-    return open_home(request.param)
+def home(request: pytest.FixtureRequest) -> Workspace:
+    return open_workspace(request.param)
 
 
-def test_a_home_loads_whole(home: Home) -> None:
+def test_a_home_loads_whole(home: Workspace) -> None:
     costs = {account.number for account in home.chart if account.kind == "cost"}
     assert set(home.budget.amounts) == costs
 
 
-def test_a_home_needs_no_network(home: Home) -> None:
+def test_a_home_needs_no_network(home: Workspace) -> None:
     assert "ecb" not in home.production.fx.sources
 
 
-def test_a_home_reports_nothing_and_posts_one_step_at_a_time(home: Home) -> None:
+def test_a_home_reports_nothing_and_posts_one_step_at_a_time(home: Workspace) -> None:
     settings = (home.path / "dagster_home" / "dagster.yaml").read_text(encoding="utf-8")
     assert "enabled: false" in settings
     assert "default_limit: 1" in settings
@@ -51,12 +51,12 @@ def test_each_home_has_only_its_own_feeds() -> None:
 def test_mapped_accounts_stand_in_the_chart() -> None:
     (feed,) = load_feeds("UKSPEND")
     assert feed.accounts is not None
-    chart = open_home(UK_SPEND).chart
+    chart = open_workspace(UK_SPEND).chart
     assert {feed.accounts.otherwise, *feed.accounts.map.values()} <= {account.number for account in chart}
 
 
 def test_the_sample_production_has_what_the_faults_need() -> None:
-    home = open_home(HOME)
+    home = open_workspace(HOME)
     assert home.chart["2290"].closed_on == date(2026, 9, 28)
     assert date(2026, 9, 14) in home.production.closed_periods[0]
     assert date(2026, 11, 4) in home.production.dates

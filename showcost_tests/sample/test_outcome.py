@@ -12,15 +12,14 @@ import pyarrow.compute as pc
 import pytest
 
 from showcost.config.feeds import load_feeds
-from showcost.config.home import Home, open_home
 from showcost.fx.snapshots import build_snapshots
 from showcost.fx.sources import embedded_history
 from showcost.ingest.landing import land, landed
 from showcost.pipeline.pay_findings import pay_findings
-from showcost.staging import StagingStore
 from showcost.staging.assets import records_asset
 from showcost.validation import Outcome, validate
 from showcost.validation.duplicates import POSTED
+from showcost.workspace import Workspace, open_workspace
 from showcost_tests.sample.truth import HOME, truth
 
 if TYPE_CHECKING:
@@ -30,26 +29,26 @@ FEEDS = {feed.name: feed for feed in load_feeds("HRB")}
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+def home(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """Return a fresh copy of the sample home, without what runs have left in the committed one."""
     path = tmp_path_factory.mktemp("sample") / "data"
     left = shutil.ignore_patterns(
         "raw", "staging", "audit", "published", "locks", "ledger.duckdb*", "dagster_home"
     )
     shutil.copytree(HOME, path, ignore=left)
-    return open_home(path)
+    return open_workspace(path)
 
 
 @pytest.fixture(scope="module")
-def rates(home: Home) -> pa.Table:
+def rates(home: Workspace) -> pa.Table:
     span, policy = home.production.dates, home.production.fx
     days = [span.start + timedelta(days=number) for number in range((span.end - span.start).days + 1)]
     return build_snapshots(embedded_history(), days, policy.carry_days).rate_states
 
 
-def _outcome(home: Home, feed: FeedSpec, rates: pa.Table) -> Outcome:
+def _outcome(home: Workspace, feed: FeedSpec, rates: pa.Table) -> Outcome:
     land(home, feed)
-    store = StagingStore(home.path)
+    store = home.staging
     asset = records_asset(feed.name)
     rows = pa.concat_tables([store.read(asset, item.arrival.delivery) for item in landed(home, feed)])
     return validate(
@@ -97,7 +96,7 @@ def _sums(valid: pa.Table, names: set[str]) -> dict[tuple[str, str], Decimal]:
 
 
 def test_every_flagged_row_of_payroll_has_its_finding_and_no_other_row_any(
-    home: Home, rates: pa.Table
+    home: Workspace, rates: pa.Table
 ) -> None:
     feed = FEEDS["payroll_manifest"]
     valid = _outcome(home, feed, rates).valid
@@ -115,7 +114,7 @@ def test_every_flagged_row_of_payroll_has_its_finding_and_no_other_row_any(
 
 @pytest.mark.parametrize("name", FEEDS)
 def test_every_planted_row_gets_its_code_and_every_other_row_is_valid(
-    name: str, home: Home, rates: pa.Table
+    name: str, home: Workspace, rates: pa.Table
 ) -> None:
     outcome = _outcome(home, FEEDS[name], rates)
     held: list[dict[str, Any]] = outcome.quarantine.select(

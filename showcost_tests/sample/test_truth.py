@@ -17,8 +17,8 @@ import stdnum.us.ein
 
 from showcost.config.feed import FeedSpec, normal_header
 from showcost.config.feeds import load_feeds
-from showcost.config.home import open_home
 from showcost.core.reasons import CATALOGUE, Severity, in_force
+from showcost.workspace import open_workspace
 from showcost_tests.sample.truth import HOME, amount, clean_rows, day, delivered, truth
 
 LAST_RATE = date(2026, 10, 30)
@@ -105,7 +105,7 @@ def test_dispositions_follow_from_the_codes(feed: str) -> None:
 
 @pytest.mark.parametrize("feed", FEEDS)
 def test_clean_rows_can_be_posted(feed: str) -> None:
-    home, spec = open_home(HOME), FEEDS[feed]
+    home, spec = open_workspace(HOME), FEEDS[feed]
     for row in _clean(feed):
         dated = day(feed, row[spec.date_field])
         account = home.chart[row["account"]]
@@ -134,7 +134,7 @@ def test_clean_invoices_add_up_and_have_valid_tax_ids(feed: str) -> None:
 
 
 def test_clean_permits_end_after_they_start_and_keep_deposits_apart() -> None:
-    home = open_home(HOME)
+    home = open_workspace(HOME)
     for row in _clean("location_permits"):
         assert datetime.fromisoformat(row["start_datetime"]) < datetime.fromisoformat(row["end_datetime"])
         is_deposit = row["event_type"] in {"deposit", "refund"}

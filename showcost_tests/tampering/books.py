@@ -18,12 +18,12 @@ from showcost_tests.crash.scenario import carry_out, make_home
 if TYPE_CHECKING:
     import duckdb
 
-    from showcost.config.home import Home
+    from showcost.workspace import Workspace
 
 VERIFIER = Path(__file__).resolve().parents[2] / "tools" / "verify_pack.py"
 
 
-def make_books(folder: Path, *, checkpoint: bool = True) -> Home:
+def make_books(folder: Path, *, checkpoint: bool = True) -> Workspace:
     """Make a data folder with a posted ledger; without a checkpoint all of it is in the WAL."""
     home = make_home(folder)
     opening = Ledger._open
@@ -43,15 +43,15 @@ def make_books(folder: Path, *, checkpoint: bool = True) -> Home:
     return home
 
 
-def first_difference(home: Home, head: str | None = None) -> str | None:
+def first_difference(home: Workspace, head: str | None = None) -> str | None:
     """Return what verification finds first, if anything."""
     first = verification.first_difference(home, head)
     return None if first is None else str(first)
 
 
-def make_pack(home: Home, folder: Path) -> Path:
+def make_pack(home: Workspace, folder: Path) -> Path:
     """Write what an outside verifier is given."""
-    write_pack(Ledger(home.ledger), home.production.code, home.production.base_currency, folder)
+    write_pack(home.ledger, home.production.code, home.production.base_currency, folder)
     return folder
 
 
@@ -63,7 +63,7 @@ def first_difference_of_pack(pack: Path) -> str | None:
     return said.getvalue().strip() if status else None
 
 
-def copied(home: Home, folder: Path) -> Home:
+def copied(home: Workspace, folder: Path) -> Workspace:
     """Return a copy of a data folder, to be spoiled."""
     shutil.copytree(home.path, folder)
     return type(home)(folder)

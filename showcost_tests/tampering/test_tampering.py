@@ -17,13 +17,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from showcost.audit.log import AuditLog
-from showcost.config.feeds import load_feeds
 from showcost.ledger.audit_pack import write_pack
 from showcost.ledger.schema import DDL, ENTRY_COLUMNS
-from showcost.ledger.store import Ledger
 from showcost.pipeline.posting import stage_posted
-from showcost.staging import StagingStore
 from showcost_tests.crash.scenario import DAYS, FEED, HALVES
 from showcost_tests.tampering.books import (
     VERIFIER,
@@ -39,30 +35,30 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from showcost.config.home import Home
+    from showcost.workspace import Workspace
 
 Line = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def clean(tmp_path_factory: pytest.TempPathFactory) -> Home:
+def clean(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     return make_books(tmp_path_factory.mktemp("books") / "clean")
 
 
 @pytest.fixture
-def home(clean: Home, tmp_path: Path) -> Home:
+def home(clean: Workspace, tmp_path: Path) -> Workspace:
     return copied(clean, tmp_path / "home")
 
 
-def lines_of(home: Home) -> list[bytes]:
-    return AuditLog(home.path).path.read_bytes().splitlines(keepends=True)
+def lines_of(home: Workspace) -> list[bytes]:
+    return home.audit.path.read_bytes().splitlines(keepends=True)
 
 
-def write_lines(home: Home, lines: list[bytes]) -> None:
-    AuditLog(home.path).path.write_bytes(b"".join(lines))
+def write_lines(home: Workspace, lines: list[bytes]) -> None:
+    home.audit.path.write_bytes(b"".join(lines))
 
 
-def rechain(home: Home, change: Callable[[Line], None]) -> dict[int, str]:
+def rechain(home: Workspace, change: Callable[[Line], None]) -> dict[int, str]:
     """Forge the log from its first line on, as someone would who knows how; return the new hashes."""
     previous, forged, hashes = "0" * 64, [], {}
     for line in lines_of(home):
@@ -80,9 +76,9 @@ def rechain(home: Home, change: Callable[[Line], None]) -> dict[int, str]:
     return hashes
 
 
-def alter(home: Home, *statements: str) -> None:
+def alter(home: Workspace, *statements: str) -> None:
     """Change the ledger behind its back: triggers off, statements, triggers on again."""
-    with duckdb.connect(home.ledger) as connection:
+    with duckdb.connect(home.ledger.path) as connection:
         triggers = connection.execute("SELECT trigger_name, table_name FROM duckdb_triggers()").fetchall()
         for name, table in triggers:
             connection.execute(f"DROP TRIGGER {name} ON {table}")
@@ -93,20 +89,20 @@ def alter(home: Home, *statements: str) -> None:
                 connection.execute(statement)
 
 
-def test_books_that_nobody_touched_are_as_recorded(clean: Home) -> None:
-    head = AuditLog(clean.path).head().hash
+def test_books_that_nobody_touched_are_as_recorded(clean: Workspace) -> None:
+    head = clean.audit.head().hash
     assert first_difference(clean) is None
     assert first_difference(clean, head) is None
 
 
 @pytest.mark.parametrize("target", [name for name in TARGETS if name != "wal"])
-def test_a_flipped_bit_is_found(home: Home, target: str) -> None:
+def test_a_flipped_bit_is_found(home: Workspace, target: str) -> None:
     tried = flips(home.path, TARGETS[target], 6, 3, partial(first_difference, home))
     assert [flip for flip in tried if flip.found is None] == []
     assert first_difference(home) is None
 
 
-def test_a_flipped_bit_of_a_pack_is_found_by_the_outside_verifier(home: Home, tmp_path: Path) -> None:
+def test_a_flipped_bit_of_a_pack_is_found_by_the_outside_verifier(home: Workspace, tmp_path: Path) -> None:
     pack = make_pack(home, tmp_path / "pack")
     tried = flips(pack, PACK, 30, 3, partial(first_difference_of_pack, pack))
     assert [flip for flip in tried if flip.found is None] == []
@@ -129,15 +125,15 @@ def test_a_shortened_wal_is_found(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("removed", [1, 2, 3, 5])
-def test_removed_last_records_are_found_with_a_head(home: Home, removed: int) -> None:
-    head = AuditLog(home.path).head().hash
+def test_removed_last_records_are_found_with_a_head(home: Workspace, removed: int) -> None:
+    head = home.audit.head().hash
     write_lines(home, lines_of(home)[:-removed])
     found = first_difference(home, head)
     assert found is not None
     assert head in found
 
 
-def test_removed_last_records_that_the_ledger_attests_are_found_without_a_head(home: Home) -> None:
+def test_removed_last_records_that_the_ledger_attests_are_found_without_a_head(home: Workspace) -> None:
     lines = lines_of(home)
     last_intent = max(number for number, line in enumerate(lines) if json.loads(line)["kind"] == "intent")
     write_lines(home, lines[:last_intent])
@@ -145,7 +141,7 @@ def test_removed_last_records_that_the_ledger_attests_are_found_without_a_head(h
 
 
 @pytest.mark.parametrize("place", [0, 1, 4, -2])
-def test_reordered_doubled_and_removed_records_are_found(home: Home, place: int) -> None:
+def test_reordered_doubled_and_removed_records_are_found(home: Workspace, place: int) -> None:
     lines = lines_of(home)
     at = place % (len(lines) - 1)
     for forged in (
@@ -165,15 +161,15 @@ def accept_all(record: Line) -> None:
         record["facts"]["dispositions"] = {"valid": sum(dispositions.values())}
 
 
-def test_a_rejection_forged_into_an_acceptance_in_the_log_is_found_by_the_ledger(home: Home) -> None:
+def test_a_rejection_forged_into_an_acceptance_in_the_log_is_found_by_the_ledger(home: Workspace) -> None:
     rechain(home, accept_all)
     found = first_difference(home)
     assert found is not None
     assert "which the audit log does not have" in found
 
 
-def test_a_log_forged_together_with_its_ledger_is_found_by_a_known_head(home: Home) -> None:
-    head = AuditLog(home.path).head().hash
+def test_a_log_forged_together_with_its_ledger_is_found_by_a_known_head(home: Workspace) -> None:
+    head = home.audit.head().hash
     hashes = rechain(home, accept_all)
     forged = (f"UPDATE chain_heads SET hash = '{new}' WHERE seq = {seq}" for seq, new in hashes.items())  # noqa: S608
     alter(home, *forged)
@@ -182,7 +178,7 @@ def test_a_log_forged_together_with_its_ledger_is_found_by_a_known_head(home: Ho
     assert head in found
 
 
-def test_a_rejection_forged_into_an_acceptance_in_a_segment_is_found(home: Home) -> None:
+def test_a_rejection_forged_into_an_acceptance_in_a_segment_is_found(home: Workspace) -> None:
     for path in sorted((home.path / "audit" / "segments").glob("validated-*.parquet")):
         table = pq.read_table(path)
         rejected = pc.equal(table.column("disposition"), "quarantined")
@@ -197,9 +193,9 @@ def test_a_rejection_forged_into_an_acceptance_in_a_segment_is_found(home: Home)
     assert f"audit/segments/{path.name}" in found
 
 
-def accept_in_staging(home: Home) -> str:
+def accept_in_staging(home: Workspace) -> str:
     """Make a staged row valid that was never accepted, every hash of the staging right; return the day."""
-    store = StagingStore(home.path)
+    store = home.staging
     for day in HALVES[1]:
         valid = store.read(f"valid/{FEED}", day.isoformat())
         if valid.num_rows:
@@ -212,16 +208,16 @@ def accept_in_staging(home: Home) -> str:
     raise AssertionError("the sample has valid rows")
 
 
-def test_a_row_that_was_made_valid_in_the_staging_is_found(home: Home) -> None:
+def test_a_row_that_was_made_valid_in_the_staging_is_found(home: Workspace) -> None:
     day = accept_in_staging(home)
     found = first_difference(home)
     assert found is not None
     assert found.startswith(f"staging of {FEED}, {day}: record")
 
 
-def test_a_row_that_was_made_valid_and_posted_is_found(home: Home) -> None:
+def test_a_row_that_was_made_valid_and_posted_is_found(home: Workspace) -> None:
     accept_in_staging(home)
-    feed = next(feed for feed in load_feeds(home.production.code) if feed.name == FEED)
+    feed = next(feed for feed in home.feeds if feed.name == FEED)
     stage_posted(home, feed, DAYS, "forger")
     found = first_difference(home)
     assert found is not None
@@ -243,24 +239,26 @@ def test_a_row_that_was_made_valid_and_posted_is_found(home: Home) -> None:
         (["DELETE FROM fx_snapshots WHERE snapshot_date = DATE '2026-09-22'"], "belong to no snapshot"),
     ],
 )
-def test_a_change_behind_dropped_triggers_is_found(home: Home, statements: list[str], expected: str) -> None:
+def test_a_change_behind_dropped_triggers_is_found(
+    home: Workspace, statements: list[str], expected: str
+) -> None:
     alter(home, *statements)
     found = first_difference(home)
     assert found is not None
     assert expected in found
 
 
-def test_a_dropped_trigger_is_found(home: Home) -> None:
-    with duckdb.connect(home.ledger) as connection:
+def test_a_dropped_trigger_is_found(home: Workspace) -> None:
+    with duckdb.connect(home.ledger.path) as connection:
         connection.execute("DROP TRIGGER ledger_entries_no_update ON ledger_entries")
     found = first_difference(home)
     assert found == "ledger.duckdb: the trigger ledger_entries_no_update of ledger_entries is missing"
 
 
-def test_a_missing_ledger_payload_or_segment_is_found(home: Home) -> None:
+def test_a_missing_ledger_payload_or_segment_is_found(home: Workspace) -> None:
     payload = next(path for path in home.raw.glob("??/*"))
     segment = next((home.path / "audit" / "segments").glob("intent-*"))
-    for path in (home.ledger, payload, segment):
+    for path in (home.ledger.path, payload, segment):
         aside = path.with_name("aside")
         path.rename(aside)
         assert first_difference(home) is not None, path
@@ -273,10 +271,10 @@ def test_the_outside_verifier_knows_the_columns_of_an_entry() -> None:
     assert runpy.run_path(str(VERIFIER))["COLUMNS"] == content
 
 
-def test_the_outside_verifier_finds_what_was_changed_in_a_pack(clean: Home, tmp_path: Path) -> None:
+def test_the_outside_verifier_finds_what_was_changed_in_a_pack(clean: Workspace, tmp_path: Path) -> None:
     pack = tmp_path / "pack"
     production = clean.production
-    facts = write_pack(Ledger(clean.ledger), production.code, production.base_currency, pack)
+    facts = write_pack(clean.ledger, production.code, production.base_currency, pack)
     status, said = outside(pack)
     assert status == 0, said
     assert str(facts["digest"]) in said

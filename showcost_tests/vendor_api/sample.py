@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from showcost.cli.demo import VENDORS
-from showcost.config.home import Home, open_home
 from showcost.simulator.running import simulated
+from showcost.workspace import Workspace, open_workspace
 from showcost_tests.sample.truth import REPOSITORY
 
 if TYPE_CHECKING:
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from showcost.simulator.running import Simulator
 
 
-def sample_home(folder: Path) -> Home:
+def sample_home(folder: Path) -> Workspace:
     """Return a fresh data folder of the sample."""
     shutil.copytree(REPOSITORY / "examples" / "vendor_apis", folder / "home")
-    return open_home(folder / "home")
+    return open_workspace(folder / "home")
 
 
 @contextmanager

@@ -13,7 +13,6 @@ import pytest
 from showcost.config.feed import FeedSpec
 from showcost.config.items import ItemMapping
 from showcost.ingest.landing import land, landed
-from showcost.ledger.store import Ledger
 from showcost.readers import read_delivery
 from showcost.simulator.running import simulated
 from showcost.simulator.scripts import Script, invoices
@@ -29,7 +28,7 @@ from showcost_tests.whole.small import WEEK
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from showcost.config.home import Home
+    from showcost.workspace import Workspace
 
 EUROPEAN = scripts(2, lines_per_day=12, page_size=4, failing=10)[1]
 VENDORS = {
@@ -72,9 +71,9 @@ def lines(script: Script) -> list[dict[str, Any]]:
     return [line for day in WEEK for invoice in invoices(script, day, day) for line in invoice["lines"]]
 
 
-def amounts_of(home: Home, feed: FeedSpec) -> int:
+def amounts_of(home: Workspace, feed: FeedSpec) -> int:
     """Return the net amount that stands in the ledger of a feed, in cents."""
-    with Ledger(home.ledger).read() as connection:
+    with home.ledger.read() as connection:
         found: list[tuple[int]] = connection.execute(
             "SELECT CAST(sum(amount) * 100 AS BIGINT) FROM ledger_entries"
             " WHERE feed = $feed AND component = 'net'",

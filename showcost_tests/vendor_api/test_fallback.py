@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pytest
 
-from showcost.audit.log import AuditLog
 from showcost.audit.transitions import Kind
 from showcost.checks.verify import verify
 from showcost.core.durable import System, using
@@ -22,7 +21,6 @@ from showcost.ledger.accruals import Accrual, Books, accrue, provisional, releas
 from showcost.ledger.audit_pack import write_pack
 from showcost.ledger.fallback_log import RELEASED, Step, differing_steps, note_steps
 from showcost.ledger.recovery import writing
-from showcost.ledger.store import Ledger
 from showcost.pipeline.accruals import (
     ACCRUED,
     LAST_GOOD,
@@ -44,7 +42,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from showcost.config.feed import FeedSpec
-    from showcost.config.home import Home
+    from showcost.ledger.store import Ledger
+    from showcost.workspace import Workspace
 
 VERIFIER = Path(__file__).parents[2] / "tools" / "verify_pack.py"
 TERMS = [
@@ -62,14 +61,14 @@ TERMS = [
 ]
 
 
-def rows(home: Home) -> list[dict[str, Any]]:
-    with Ledger(home.ledger).read() as connection:
+def rows(home: Workspace) -> list[dict[str, Any]]:
+    with home.ledger.read() as connection:
         found: list[dict[str, Any]] = provisional(connection, WEDNESDAY, TUESDAY).to_pylist()
     return found
 
 
-def steps(home: Home, feed: str) -> list[str]:
-    with Ledger(home.ledger).read() as connection:
+def steps(home: Workspace, feed: str) -> list[str]:
+    with home.ledger.read() as connection:
         found: list[tuple[str]] = connection.execute(
             "SELECT step FROM fallback_steps WHERE feed = $feed ORDER BY recorded_at, transaction_date, step",
             {"feed": feed},
@@ -85,7 +84,7 @@ def test_terms_stand_in_apart_and_give_way(tmp_path: Path) -> None:
         pull_week(home, feeds)
         post_week(home, feeds)
         missing = _letters(home, feed.name)
-        pulled = AuditLog(home.path).head().seq
+        pulled = home.audit.head().seq
         before = week_digest(home)
         assert due_by_fallback(home, feed) == WEEK
         done = stage_fallback(home, feed, WEEK, lambda: AFTERWARDS)
@@ -107,7 +106,7 @@ def test_terms_stand_in_apart_and_give_way(tmp_path: Path) -> None:
         assert (again.accrued, again.released) == (0, 0)
         assert rows(home) == standing
         assert due_by_fallback(home, feed) == []
-        accrued = AuditLog(home.path).head().seq
+        accrued = home.audit.head().seq
 
         simulator.revive(feed.name)
         assert pull_week(home, feeds, dead_only=True).dead == []
@@ -120,29 +119,29 @@ def test_terms_stand_in_apart_and_give_way(tmp_path: Path) -> None:
     assert _known(home, feed, accrued) == (missing, standing)
     assert _known(home, feed, pulled) == (missing, [])
     assert _known(home, feed, 0) == ([], [])
-    assert _known(home, feed, AuditLog(home.path).head().seq) == ([], [])
+    assert _known(home, feed, home.audit.head().seq) == ([], [])
     assert stage_fallback(home, feed, WEEK, lambda: AFTERWARDS).released == 0
     assert due_by_fallback(home, feed) == []
     _sums_to_nothing(home)
     assert verify(home).first is None
-    write_pack(Ledger(home.ledger), home.production.code, home.production.base_currency, tmp_path / "pack")
+    write_pack(home.ledger, home.production.code, home.production.base_currency, tmp_path / "pack")
     outside = [sys.executable, "-I", "-S", str(VERIFIER), str(tmp_path / "pack")]
     assert subprocess.run(outside, check=False, capture_output=True).returncode == 0  # noqa: S603 - our own
 
 
-def _letters(home: Home, feed: str) -> list[DeadLetter]:
+def _letters(home: Workspace, feed: str) -> list[DeadLetter]:
     return DeadLetters(home.raw, feed).open()
 
 
-def _known(home: Home, feed: FeedSpec, as_of: int) -> tuple[list[DeadLetter], list[dict[str, Any]]]:
+def _known(home: Workspace, feed: FeedSpec, as_of: int) -> tuple[list[DeadLetter], list[dict[str, Any]]]:
     """Return what was missing and what stood in for it, as known after an audit record."""
     standing = open_accruals(home, WEDNESDAY, TUESDAY, feed.name, as_of)
     assert standing is not None
     return missing_pages(home, feed, as_of), standing.to_pylist()
 
 
-def _sums_to_nothing(home: Home) -> None:
-    with Ledger(home.ledger).read() as connection:
+def _sums_to_nothing(home: Workspace) -> None:
+    with home.ledger.read() as connection:
         sums = connection.execute(
             "SELECT accrual_id, count(*), sum(amount), sum(base_amount) FROM provisional_accruals GROUP BY 1"
         ).fetchall()
@@ -180,7 +179,7 @@ def test_without_any_pinned_rate_the_amount_stands_alone(tmp_path: Path) -> None
         pull_week(home, [feed])
     assert stage_fallback(home, feed, WEEK, lambda: AFTERWARDS).accrued == 7
     assert {(row["amount"], row["base_amount"]) for row in rows(home)} == {(Decimal(850), None)}
-    with Ledger(home.ledger).write() as connection:
+    with home.ledger.write() as connection:
         for table in ("provisional_accruals", "fallback_steps"):
             for change in (f"DELETE FROM {table}", f"UPDATE {table} SET feed = 'x'"):  # noqa: S608 -- our tables
                 with pytest.raises(duckdb.Error, match="append-only"):
@@ -211,15 +210,13 @@ def test_the_audit_log_says_why_a_figure_stands_there_and_when_it_gave_way(tmp_p
     assert _provisional_findings(home) == []
 
 
-def _recorded(home: Home, kind: Kind) -> list[list[dict[str, str]]]:
+def _recorded(home: Workspace, kind: Kind) -> list[list[dict[str, str]]]:
     """Return the steps of each record of a kind."""
-    found: list[Any] = [
-        record.facts["steps"] for record in AuditLog(home.path).records() if record.kind is kind
-    ]
+    found: list[Any] = [record.facts["steps"] for record in home.audit.records() if record.kind is kind]
     return found
 
 
-def _provisional_findings(home: Home) -> list[str]:
+def _provisional_findings(home: Workspace) -> list[str]:
     (step,) = [one for one in verify(home).steps if one.name == "provisional"]
     return [finding.place for finding in step.findings]
 
@@ -252,7 +249,7 @@ def test_what_a_crash_cuts_off_between_log_and_table_is_repeated(tmp_path: Path,
             raise OSError(28, "No space left on device")
 
     home = home_of(tmp_path)
-    ledger = Ledger(home.ledger)
+    ledger = home.ledger
     accrual = Accrual("f", WEDNESDAY, "V", "3310", "x", WEDNESDAY, "USD", Decimal(5), "letter")
     books = Books(home.production.code, home.production.base_currency)
 
@@ -292,4 +289,4 @@ def test_a_forged_step_is_found(tmp_path: Path) -> None:
 
 
 def _open_ledger(folder: Path) -> Ledger:
-    return Ledger(home_of(folder).ledger)
+    return home_of(folder).ledger

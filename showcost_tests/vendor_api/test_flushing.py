@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, BinaryIO
 import httpx
 import pytest
 
-from showcost.audit.log import AuditLog, Finding
 from showcost.checks.verify import _Evidence
 from showcost.core.durable import System, using
 from showcost.core.errors import IntegrityError, StorageError
 from showcost.ingest.landing import landed
-from showcost.ingest.register import Register
 from showcost.simulator.running import simulated
 from showcost.simulator.scripts import invoices
 from showcost.vendor_api.dead_letters import PageRef
@@ -32,7 +30,8 @@ from showcost_tests.whole.small import WEDNESDAY, WEEK
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from showcost.config.home import Home
+    from showcost.audit.log import Finding
+    from showcost.workspace import Workspace
 
 SCRIPT = scripts(1, lines_per_day=6)[0]
 FEED = feed_of(SCRIPT, "http://127.0.0.1:1/x")
@@ -69,8 +68,8 @@ class _Last(System):
         super().rename(source, target)
 
 
-def page_store_of(home: Home) -> PageStore:
-    return PageStore(home, FEED, AuditLog(home.path), Register(home.raw, home.locks))
+def page_store_of(home: Workspace) -> PageStore:
+    return PageStore(home, FEED, home.audit, home.register)
 
 
 def store(page_store: PageStore) -> None:
@@ -85,9 +84,9 @@ def store(page_store: PageStore) -> None:
         )
 
 
-def _letters(home: Home) -> list[Finding]:
+def _letters(home: Workspace) -> list[Finding]:
     """Return what the verification finds about the dead letters."""
-    evidence = _Evidence(home, AuditLog(home.path))
+    evidence = _Evidence(home, home.audit)
     evidence._feeds = [FEED]
     return evidence.dead_letters()[1]
 
@@ -107,10 +106,10 @@ def test_whatever_call_is_the_last_the_next_pull_completes_it(tmp_path: Path) ->
         store(page_store)
         (one,) = landed(home, FEED)
         assert one.summary.received == 6
-        assert len(Register(home.raw, home.locks).arrivals(FEED.name)) == 1
+        assert len(home.register.arrivals(FEED.name)) == 1
         assert len(page_store.progress.pages) == 1
         assert page_store.letters.open() == []
-        assert AuditLog(home.path).verify() == []
+        assert home.audit.verify() == []
         assert _letters(home) == []
         number += 3
     assert number > 30
@@ -143,9 +142,7 @@ def test_a_pull_that_is_cancelled_leaves_no_task_and_goes_on(tmp_path: Path) -> 
 
         async def cancelled() -> int:
             windows = [Window(day, day) for day in WEEK]
-            work = FeedWork(
-                PageStore(home, feed, AuditLog(home.path), Register(home.raw, home.locks)), windows
-            )
+            work = FeedWork(PageStore(home, feed, home.audit, home.register), windows)
             pool = Pool([work], PoolSettings())
             running = asyncio.create_task(pool.run())
             while work.pages < 3:  # noqa: ASYNC110 -- nobody tells

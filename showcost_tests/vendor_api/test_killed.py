@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from showcost.config.feed import FeedSpec
-from showcost.config.home import open_home
 from showcost.ingest.landing import landed
 from showcost.simulator.running import Simulator, simulated
 from showcost.vendor_api.progress import PullProgress
+from showcost.workspace import open_workspace
 from showcost_tests.vendor_api.test_pull import home_of
 from showcost_tests.vendor_api.vendors import feeds_of, scripts
 from showcost_tests.vendor_api.whole import (
@@ -31,7 +31,7 @@ from showcost_tests.vendor_api.whole import (
 )
 
 if TYPE_CHECKING:
-    from showcost.config.home import Home
+    from showcost.workspace import Workspace
 
 VENDORS = scripts(2, lines_per_day=30, page_size=4, latency_ms=1, requests=500, concurrency=3)
 
@@ -39,7 +39,7 @@ VENDORS = scripts(2, lines_per_day=30, page_size=4, latency_ms=1, requests=500, 
 def main() -> None:
     """Pull the week of the feeds that stdin names into the home that the argument names."""
     feeds = [FeedSpec.model_validate_json(line) for line in sys.stdin]
-    home = open_home(Path(sys.argv[1]))
+    home = open_workspace(Path(sys.argv[1]))
     sys.stdout.write("pulling\n")
     sys.stdout.flush()
     outcome = pull_week(home, feeds)
@@ -74,7 +74,7 @@ def _refetched(simulator: Simulator) -> int:
     return sum(count > 1 for seen in simulator.seen().values() for count in seen["fetched"].values())
 
 
-def _kill_and_resume(folder: Path, kills: list[float]) -> tuple[Home, list[FeedSpec]]:
+def _kill_and_resume(folder: Path, kills: list[float]) -> tuple[Workspace, list[FeedSpec]]:
     """Pull, killed after each of some seconds, then to the end; assert that nothing was fetched in vain."""
     with simulated(VENDORS) as simulator:
         feeds = feeds_of(simulator, VENDORS)

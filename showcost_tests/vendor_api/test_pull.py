@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from showcost.config.feed import FeedSpec
-    from showcost.config.home import Home
     from showcost.simulator.scripts import Script
     from showcost.vendor_api.pull import Pull
+    from showcost.workspace import Workspace
 
 FAULTY = {"failing": 5, "doubled": 2, "bad": 1, "requests": 50}
 
@@ -50,7 +50,7 @@ SIZES = {
 """Vendors of whose answers every twentieth fails, and one of whose every other one does."""
 
 
-def home_of(folder: Path) -> Home:
+def home_of(folder: Path) -> Workspace:
     home = make_home(folder / "home")
     know_rates(home, until=TUESDAY)
     return home
@@ -59,7 +59,7 @@ def home_of(folder: Path) -> Home:
 class World:
     """A pull of some vendors, and what was to be seen of it."""
 
-    def __init__(self, home: Home, simulator: Simulator, vendors: Sequence[Script]) -> None:
+    def __init__(self, home: Workspace, simulator: Simulator, vendors: Sequence[Script]) -> None:
         self.home, self.simulator, self.vendors = home, simulator, vendors
         self.feeds: Sequence[FeedSpec] = feeds_of(simulator, vendors)
         self.first: Pull = pull_week(home, self.feeds)

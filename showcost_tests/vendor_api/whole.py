@@ -7,7 +7,6 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from showcost.ledger.digest import digest
-from showcost.ledger.store import Ledger
 from showcost.pipeline.fx_snapshots import stage_snapshots
 from showcost.pipeline.posting import stage_posted
 from showcost.pipeline.raw_rows import stage_raw_rows
@@ -21,21 +20,21 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from showcost.config.feed import FeedSpec
-    from showcost.config.home import Home
     from showcost.vendor_api.pool import PoolSettings
+    from showcost.workspace import Workspace
 
 AFTERWARDS: Final = datetime(2026, 11, 20, tzinfo=UTC)
 """When the week is over: its windows are settled once they are pulled."""
 
 
 def pull_week(
-    home: Home, feeds: Sequence[FeedSpec], settings: PoolSettings | None = None, **wanted: bool
+    home: Workspace, feeds: Sequence[FeedSpec], settings: PoolSettings | None = None, **wanted: bool
 ) -> Pull:
     """Pull the week of some feeds."""
     return pull(home, feeds, PullRequest(WEDNESDAY, TUESDAY, **wanted), settings, clock=lambda: AFTERWARDS)
 
 
-def post_week(home: Home, feeds: Sequence[FeedSpec]) -> None:
+def post_week(home: Workspace, feeds: Sequence[FeedSpec]) -> None:
     """Take what has landed of the week into the ledger."""
     stage_snapshots(home, WEEK, lambda: AFTERWARDS)
     for feed in feeds:
@@ -45,9 +44,9 @@ def post_week(home: Home, feeds: Sequence[FeedSpec]) -> None:
         stage_posted(home, feed, WEEK, "test")
 
 
-def week_digest(home: Home) -> str:
+def week_digest(home: Workspace) -> str:
     """Return the digest of the ledger's week."""
-    with Ledger(home.ledger).read() as connection:
+    with home.ledger.read() as connection:
         return digest(connection, WEDNESDAY, TUESDAY).hash
 
 
@@ -61,7 +60,7 @@ def lines_of(script: Script, days: Sequence[date] = tuple(WEEK)) -> Counter[tupl
     )
 
 
-def outcome_of(home: Home, feed: FeedSpec) -> dict[str, int]:
+def outcome_of(home: Workspace, feed: FeedSpec) -> dict[str, int]:
     """Return rows by state, after asserting that the feed's books balance."""
     status = feed_status(home, feed)
     assert status.total.balances
@@ -96,9 +95,9 @@ def expected_of(script: Script, days: Sequence[date] = tuple(WEEK)) -> dict[str,
     }
 
 
-def posted_lines(home: Home, feed: str) -> Counter[tuple[str, str]]:
+def posted_lines(home: Workspace, feed: str) -> Counter[tuple[str, str]]:
     """Return how often each line of a feed stands in the ledger, by invoice and net entry."""
-    with Ledger(home.ledger).read() as connection:
+    with home.ledger.read() as connection:
         rows: list[tuple[Any, ...]] = connection.execute(
             "SELECT document_no, row_key, count(*) FROM ledger_entries"
             " WHERE feed = $feed AND component = 'net' GROUP BY ALL",

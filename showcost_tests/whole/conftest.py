@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
-from showcost.config.home import Home, open_home
+from showcost.workspace import Workspace, open_workspace
 from showcost_tests.whole import small
 from showcost_tests.whole.steps import land_all, take
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 class Copy(Protocol):
     """Copies a data folder into the test's own."""
 
-    def __call__(self, home: Home, name: str = ...) -> Home: ...
+    def __call__(self, home: Workspace, name: str = ...) -> Workspace: ...
 
 
 @pytest.fixture(scope="session")
-def landed_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+def landed_home(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """Return the small production with all deliveries landed and nothing materialised."""
     home = small.make_home(tmp_path_factory.mktemp("landed") / "home")
     small.fill(home)
@@ -31,19 +31,19 @@ def landed_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
 
 
 @pytest.fixture(scope="session")
-def posted_home(landed_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
+def posted_home(landed_home: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """Return the small production after one run over its week."""
     folder = tmp_path_factory.mktemp("posted") / "home"
     shutil.copytree(landed_home.path, folder)
-    home = open_home(folder)
+    home = open_workspace(folder)
     take(home, small.WEEK)
     return home
 
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Copy:
-    def copied(home: Home, name: str = "copy") -> Home:
+    def copied(home: Workspace, name: str = "copy") -> Workspace:
         shutil.copytree(home.path, tmp_path / name)
-        return open_home(tmp_path / name)
+        return open_workspace(tmp_path / name)
 
     return copied

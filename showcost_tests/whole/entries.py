@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import duckdb
 import pyarrow.parquet as pq
 
-from showcost.ledger.store import Ledger
 from showcost_tests.fx.independent import independent_base_amount, independent_rates
 
 if TYPE_CHECKING:
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
     from datetime import date
     from decimal import Decimal
 
-    from showcost.config.home import Home
+    from showcost.workspace import Workspace
 
 _AMOUNTS = """
 SELECT transaction_date, currency, amount, base_amount, rate_date FROM ledger_entries ORDER BY ALL
@@ -25,16 +24,16 @@ SELECT table_name || '.' || column_name, data_type FROM duckdb_columns() WHERE N
 """
 
 
-def count(home: Home) -> int:
+def count(home: Workspace) -> int:
     """Return the number of ledger entries."""
-    with Ledger(home.ledger).read() as connection:
+    with home.ledger.read() as connection:
         ((entries,),) = connection.execute("SELECT count(*) FROM ledger_entries").fetchall()
     return int(entries)
 
 
-def wrongly_converted(home: Home) -> list[tuple[date, str, Decimal, Decimal]]:
+def wrongly_converted(home: Workspace) -> list[tuple[date, str, Decimal, Decimal]]:
     """Return the entries whose base amount or rate date is not what the ECB's file gives independently."""
-    with Ledger(home.ledger).read() as connection:
+    with home.ledger.read() as connection:
         rows = connection.execute(_AMOUNTS).fetchall()
     assert rows
     return [
@@ -45,18 +44,18 @@ def wrongly_converted(home: Home) -> list[tuple[date, str, Decimal, Decimal]]:
     ]
 
 
-def types(home: Home) -> Iterator[tuple[str, str]]:
+def types(home: Workspace) -> Iterator[tuple[str, str]]:
     """Yield (column, type) of every table of the ledger and of every staged file."""
-    with Ledger(home.ledger).read() as connection:
+    with home.ledger.read() as connection:
         yield from connection.execute(_TYPES).fetchall()
     for path in sorted((home.path / "staging").rglob("*.parquet")):
         for field in pq.read_schema(path):
             yield f"{path.parent.name}.{field.name}", str(field.type)
 
 
-def tamper(home: Home, *statements: str) -> None:
+def tamper(home: Workspace, *statements: str) -> None:
     """Change the ledger behind its triggers' back, which come back afterwards as they were."""
-    with duckdb.connect(home.ledger) as connection:
+    with duckdb.connect(home.ledger.path) as connection:
         triggers = connection.execute(
             "SELECT trigger_name, table_name, sql FROM duckdb_triggers()"
         ).fetchall()

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from showcost.checks import feed as feed_checks
 from showcost.checks import fx as fx_checks
 from showcost.checks import ledger as ledger_checks
-from showcost.config.feeds import load_feeds
 from showcost.core.errors import IntegrityError
 from showcost_tests.whole import small
 
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
     from showcost.checks.result import Verdict
     from showcost.config.feed import FeedSpec
-    from showcost.config.home import Home
+    from showcost.workspace import Workspace
 
 OF_A_FEED: Final = {
     "deliveries deliveries_readable": feed_checks.deliveries_readable,
@@ -47,7 +46,7 @@ NAMES: Final = OF_A_FEED.keys() | OF_A_FEEDS_DATES.keys() | OF_ALL.keys() | OF_A
 """Every check, as the beginning of its asset's name and its own."""
 
 
-def failing(home: Home) -> dict[str, str]:
+def failing(home: Workspace) -> dict[str, str]:
     """Return the checks that do not hold, each with what it says; broken bytes are said too."""
     found: dict[str, str] = {}
     for name, judge in _judges(home):
@@ -65,8 +64,8 @@ def failing(home: Home) -> dict[str, str]:
 Verdicts: TypeAlias = "Mapping[date, Verdict] | Mapping[None, Verdict]"
 
 
-def _judges(home: Home) -> Iterator[tuple[str, Callable[[], Verdicts]]]:
-    (feed,) = load_feeds(home.production.code)
+def _judges(home: Workspace) -> Iterator[tuple[str, Callable[[], Verdicts]]]:
+    (feed,) = home.feeds
     for name, of_feed in OF_A_FEED.items():
         yield name, partial(_whole, partial(of_feed, feed=feed), home)
     for name, of_dates in OF_A_FEEDS_DATES.items():
@@ -77,11 +76,11 @@ def _judges(home: Home) -> Iterator[tuple[str, Callable[[], Verdicts]]]:
         yield name, partial(of_all_dates, home, small.WEEK)
 
 
-def _whole(judge: Callable[[Home], Verdict], home: Home) -> Verdicts:
+def _whole(judge: Callable[[Workspace], Verdict], home: Workspace) -> Verdicts:
     return {None: judge(home)}
 
 
 def _dated(
-    judge: Callable[..., Mapping[date, Verdict]], home: Home, feed: FeedSpec
+    judge: Callable[..., Mapping[date, Verdict]], home: Workspace, feed: FeedSpec
 ) -> Mapping[date, Verdict]:
     return judge(home, small.WEEK, feed=feed)

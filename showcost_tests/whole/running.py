@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import date
 
-    from showcost.config.home import Home
+    from showcost.workspace import Workspace
 
 
-def run(home: Home, first: date, last: date) -> RunOutcome:
+def run(home: Workspace, first: date, last: date) -> RunOutcome:
     """Run the job over a range, with the instance of the data folder whatever the environment names."""
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv(DAGSTER_HOME_VARIABLE, raising=False)
@@ -25,7 +25,7 @@ def run(home: Home, first: date, last: date) -> RunOutcome:
 
 
 @contextmanager
-def instance_of(home: Home) -> Iterator[dg.DagsterInstance]:
+def instance_of(home: Workspace) -> Iterator[dg.DagsterInstance]:
     """Open the Dagster instance of the data folder."""
     with dg.DagsterInstance.from_config(str(home.path / "dagster_home")) as instance:
         yield instance

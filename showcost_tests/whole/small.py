@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Final
 
-from showcost.config.home import Home, open_home
 from showcost.pipeline.fx_snapshots import import_rates
+from showcost.workspace import Workspace, open_workspace
 from showcost_tests.fx.independent import published
 from showcost_tests.sample.truth import REPOSITORY
 
@@ -76,7 +76,7 @@ _SIGNED: Final = "[{name: Toronto technicians, union: iatse}]"
 _SAMPLES: Final = {HRB: Sample("data", "6990", _SIGNED), UKSPEND: Sample("examples/uk_spend", "7000")}
 
 
-def make_home(folder: Path, code: str = HRB) -> Home:
+def make_home(folder: Path, code: str = HRB) -> Workspace:
     """Return a new data folder of the small production, its rates known and its inbox empty."""
     sample = _SAMPLES[code]
     folder.mkdir(parents=True)
@@ -87,12 +87,12 @@ def make_home(folder: Path, code: str = HRB) -> Home:
     (folder / "agreements" / "toronto.yaml").write_text(_AGREEMENT, encoding="utf-8")
     for name in ("chart_of_accounts.csv", "budget.csv"):
         shutil.copyfile(REPOSITORY / sample.chart / name, folder / name)
-    home = open_home(folder)
+    home = open_workspace(folder)
     know_rates(home, until=FRIDAY)
     return home
 
 
-def know_rates(home: Home, *, until: date) -> None:
+def know_rates(home: Workspace, *, until: date) -> None:
     """Import a rate file that ends on a day, with the ECB's rates; days after its last are made up."""
     table = dict(published())
     last = table[FRIDAY]
@@ -115,7 +115,7 @@ def delimited(rows: Iterable[Sequence[str]], delimiter: str = ",") -> str:
     return text.getvalue()
 
 
-def deliver(home: Home, feed: str, name: str, content: str | bytes) -> Path:
+def deliver(home: Workspace, feed: str, name: str, content: str | bytes) -> Path:
     """Put a file into a feed's inbox."""
     path = home.inbox / feed / name
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -258,7 +258,7 @@ UK_DELIVERY: Final = delimited(
 """The delivery of the production with one feed."""
 
 
-def fill(home: Home) -> None:
+def fill(home: Workspace) -> None:
     """Put all deliveries into the inbox."""
     if home.production.code == UKSPEND:
         deliver(home, "uk_spend", "week.csv", UK_DELIVERY)

@@ -5,11 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from showcost.config.feeds import load_feeds
 from showcost.ingest.landing import land, landed
 from showcost.ledger.digest import RangeDigest, digest
 from showcost.ledger.posting import CHUNK_ROWS as POSTED_AT_ONCE
-from showcost.ledger.store import Ledger
 from showcost.pipeline.due import due_by_landing
 from showcost.pipeline.fx_snapshots import stage_snapshots
 from showcost.pipeline.posting import stage_posted
@@ -22,17 +20,17 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from datetime import date
 
-    from showcost.config.home import Home
+    from showcost.workspace import Workspace
 
 
-def land_all(home: Home) -> None:
+def land_all(home: Workspace) -> None:
     """Land every feed's inbox."""
-    for feed in load_feeds(home.production.code):
+    for feed in home.feeds:
         land(home, feed)
 
 
 def take(
-    home: Home,
+    home: Workspace,
     dates: Sequence[date],
     *,
     feeds: Collection[str] | None = None,
@@ -44,7 +42,7 @@ def take(
     A run goes through feeds without any delivery too; here only if they are among `feeds`.
     """
     stage_snapshots(home, dates, lambda: datetime(2026, 11, 4, tzinfo=UTC))
-    for feed in load_feeds(home.production.code):
+    for feed in home.feeds:
         if not (landed(home, feed) if feeds is None else feed.name in feeds):
             continue
         stage_raw_rows(home, feed, dates)
@@ -54,17 +52,17 @@ def take(
         stage_posted(home, feed, dates, "test", posted_at_once)
 
 
-def ledger_digest(home: Home) -> RangeDigest:
+def ledger_digest(home: Workspace) -> RangeDigest:
     """Return the digest of the whole ledger."""
     dates = home.production.dates
-    with Ledger(home.ledger).read() as connection:
+    with home.ledger.read() as connection:
         return digest(connection, dates.start, dates.end)
 
 
-def totals(home: Home) -> Tally:
+def totals(home: Workspace) -> Tally:
     """Return where all rows are, after asserting that the books of every delivery and feed balance."""
     total = Tally()
-    for feed in load_feeds(home.production.code):
+    for feed in home.feeds:
         status = feed_status(home, feed)
         for one, tally in status.deliveries:
             assert tally.balances, (feed.name, one.arrival.name, tally)
@@ -74,7 +72,7 @@ def totals(home: Home) -> Tally:
     return total
 
 
-def counts(home: Home) -> dict[str, int]:
+def counts(home: Workspace) -> dict[str, int]:
     """Return the number of rows received and in each state, over all feeds."""
     total = totals(home)
     return {"received": total.received} | {state: getattr(total, state) for state in STATES}

@@ -9,7 +9,6 @@ import pytest
 
 from showcost.components import feed_assets, naming
 from showcost.pipeline import validation
-from showcost.staging import StagingStore
 from showcost.staging.assets import quarantine_asset, valid_asset
 from showcost_tests.whole import small
 from showcost_tests.whole.entries import count, tamper
@@ -22,19 +21,19 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from showcost.config.feed import FeedSpec
-    from showcost.config.home import Home
     from showcost.orchestration.runs import RunOutcome
     from showcost.pipeline.validation import DayCounts
+    from showcost.workspace import Workspace
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
+def home(tmp_path: Path) -> Workspace:
     home = small.make_home(tmp_path / "home", small.UKSPEND)
     small.fill(home)
     return home
 
 
-def _steps(home: Home, outcome: RunOutcome) -> set[str]:
+def _steps(home: Workspace, outcome: RunOutcome) -> set[str]:
     """Return the steps that were begun in a run."""
     with instance_of(home) as instance:
         return {one.step_key for one in instance.get_run_step_stats(outcome.run_id)}
@@ -48,9 +47,9 @@ def _faulty(
 ) -> None:
     """Make the validation keep something else than it found, as a fault in the program would."""
 
-    def faulty(home: Home, feed: FeedSpec, dates: Sequence[date]) -> dict[date, DayCounts]:
+    def faulty(home: Workspace, feed: FeedSpec, dates: Sequence[date]) -> dict[date, DayCounts]:
         counts = validation.stage_validated(home, feed, dates)
-        store = StagingStore(home.path)
+        store = home.staging
         store.write(asset(feed.name), day.isoformat(), change(store.read(asset(feed.name), day.isoformat())))
         return counts
 
@@ -92,7 +91,7 @@ def test_a_fault_of_the_validation_stops_the_posting(
     change: Callable[[pa.Table], pa.Table],
     check: str,
     said: str,
-    home: Home,
+    home: Workspace,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     _faulty(monkeypatch, asset, small.FRIDAY, change)
@@ -109,7 +108,7 @@ def test_a_fault_of_the_validation_stops_the_posting(
 
 
 @pytest.mark.slow
-def test_a_changed_rate_stops_everything_behind_the_rates(home: Home) -> None:
+def test_a_changed_rate_stops_everything_behind_the_rates(home: Workspace) -> None:
     land_all(home)
     take(home, [small.WEDNESDAY])
     posted = count(home)

@@ -20,7 +20,6 @@ from showcost.ingest.landing import land, landed
 from showcost.pipeline.fx_snapshots import import_rates
 from showcost.pipeline.raw_rows import stage_raw_rows
 from showcost.pipeline.validation import stage_undated, stage_validated
-from showcost.staging import StagingStore
 from showcost.staging.assets import raw_asset, records_asset, valid_asset
 from showcost_tests.defs.loading import HOMES, load
 from showcost_tests.fx.independent import published
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from showcost.config.feed import FeedSpec
-    from showcost.config.home import Home
+    from showcost.workspace import Workspace
     from showcost_tests.whole.conftest import Copy
 
 GOOD = [
@@ -55,7 +54,7 @@ def _feed() -> FeedSpec:
 
 
 @pytest.fixture(scope="module")
-def sound(tmp_path_factory: pytest.TempPathFactory) -> Home:
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """Return a production of which nothing can be said."""
     home = small.make_home(tmp_path_factory.mktemp("sound") / "home", small.UKSPEND)
     small.deliver(home, "uk_spend", "week.csv", _delivery(*GOOD))
@@ -70,7 +69,7 @@ def test_every_check_is_judged_here() -> None:
     assert shown == NAMES
 
 
-def test_nothing_is_said_of_a_sound_production(sound: Home) -> None:
+def test_nothing_is_said_of_a_sound_production(sound: Workspace) -> None:
     assert failing(sound) == {}
 
 
@@ -80,47 +79,47 @@ def test_nothing_is_said_before_anything_has_run(tmp_path: Path) -> None:
     assert failing(home) == {}
 
 
-def _refused_delivery(home: Home) -> None:
+def _refused_delivery(home: Workspace) -> None:
     small.deliver(home, "uk_spend", "letter.csv", "Dear Sir,\r\nplease find enclosed\r\n")
     land(home, _feed())
 
 
-def _record_lost(home: Home) -> None:
-    store, (one,) = StagingStore(home.path), landed(home, _feed())
+def _record_lost(home: Workspace) -> None:
+    store, (one,) = home.staging, landed(home, _feed())
     asset = records_asset("uk_spend")
     rows, staged = store.read(asset, one.arrival.delivery), store.metadata(asset, one.arrival.delivery)
     assert staged is not None
     store.write(asset, one.arrival.delivery, rows.slice(1), staged.inputs)
 
 
-def _undated_row(home: Home) -> None:
+def _undated_row(home: Workspace) -> None:
     small.deliver(home, "uk_spend", "undated.csv", _delivery(small.spend("T9", "31/11/2026", "26,000.00")))
     land(home, _feed())
     stage_undated(home, _feed())
 
 
-def _rejected_row(home: Home) -> None:
+def _rejected_row(home: Workspace) -> None:
     small.deliver(home, "uk_spend", "bad.csv", _delivery(small.spend("T9", "28/10/2026", "n/a")))
     land(home, _feed())
     take(home, [small.WEDNESDAY])
 
 
-def _not_posted(home: Home) -> None:
+def _not_posted(home: Workspace) -> None:
     small.deliver(home, "uk_spend", "more.csv", _delivery(small.spend("T9", "28/10/2026", "5.00")))
     land(home, _feed())
     stage_raw_rows(home, _feed(), [small.WEDNESDAY])
     stage_validated(home, _feed(), [small.WEDNESDAY])
 
 
-def _rewrite(home: Home, asset: str, day: date, change: Callable[[pa.Table], pa.Table]) -> None:
+def _rewrite(home: Workspace, asset: str, day: date, change: Callable[[pa.Table], pa.Table]) -> None:
     """Change the rows of a partition as a faulty program would: pointer and hash follow."""
-    store, key = StagingStore(home.path), day.isoformat()
+    store, key = home.staging, day.isoformat()
     staged = store.metadata(asset, key)
     assert staged is not None
     store.write(asset, key, change(store.read(asset, key)), staged.inputs)
 
 
-def _content_blank(home: Home) -> None:
+def _content_blank(home: Workspace) -> None:
     def blank(rows: pa.Table) -> pa.Table:
         index = rows.schema.get_field_index("content")
         return rows.set_column(index, rows.schema.field(index), pa.array([None] * len(rows), pa.string()))
@@ -128,24 +127,24 @@ def _content_blank(home: Home) -> None:
     _rewrite(home, valid_asset("uk_spend"), small.SUNDAY, blank)
 
 
-def _raw_row_lost(home: Home) -> None:
+def _raw_row_lost(home: Workspace) -> None:
     _rewrite(home, raw_asset("uk_spend"), small.THURSDAY, lambda rows: rows.slice(1))
 
 
-def _description_changed(home: Home) -> None:
+def _description_changed(home: Workspace) -> None:
     tamper(home, "UPDATE ledger_entries SET account = '1000' WHERE transaction_date = '2026-10-28'")
 
 
-def _trigger_dropped(home: Home) -> None:
-    with duckdb.connect(home.ledger) as connection:
+def _trigger_dropped(home: Workspace) -> None:
+    with duckdb.connect(home.ledger.path) as connection:
         connection.execute("DROP TRIGGER ledger_entries_no_update ON ledger_entries")
 
 
-def _batch_total_changed(home: Home) -> None:
+def _batch_total_changed(home: Workspace) -> None:
     tamper(home, "UPDATE batches SET base_total = base_total + 0.01 WHERE partition_date = '2026-11-01'")
 
 
-def _entry_removed(home: Home) -> None:
+def _entry_removed(home: Workspace) -> None:
     tamper(home, "DELETE FROM ledger_entries WHERE transaction_date = '2026-11-01'")
 
 
@@ -165,7 +164,7 @@ _FORGED = (
 """Statements after which a changed rate has the hash and the name that belong to it."""
 
 
-def _rates_without(home: Home, *, but: date | None = None, times: Decimal = Decimal(1)) -> None:
+def _rates_without(home: Workspace, *, but: date | None = None, times: Decimal = Decimal(1)) -> None:
     """Replace the imported rates by those of the same days without one, or with one multiplied."""
     for path in (home.rates / "imported").iterdir():
         path.unlink()
@@ -180,15 +179,15 @@ def _rates_without(home: Home, *, but: date | None = None, times: Decimal = Deci
     import_rates(home, file)
 
 
-def _day_missing(home: Home) -> None:
+def _day_missing(home: Workspace) -> None:
     _rates_without(home, but=date(2026, 10, 29))
 
 
-def _rate_jumps(home: Home) -> None:
+def _rate_jumps(home: Workspace) -> None:
     _rates_without(home, but=date(2026, 10, 29), times=Decimal("1.5"))
 
 
-def _year_implausible(home: Home) -> None:
+def _year_implausible(home: Workspace) -> None:
     rows = [
         [day.isoformat(), format(rates["GBP"] * 2, "f"), format(rates["USD"], "f")]
         for day, rates in sorted(published().items())
@@ -199,7 +198,7 @@ def _year_implausible(home: Home) -> None:
     import_rates(home, file)
 
 
-ALONE: Final[dict[Callable[[Home], None], tuple[str, str]]] = {
+ALONE: Final[dict[Callable[[Workspace], None], tuple[str, str]]] = {
     _refused_delivery: (
         "deliveries deliveries_readable",
         "1 of 2 refused: letter.csv: SC-FIL-002 header missing or ambiguous",
@@ -229,7 +228,9 @@ ALONE: Final[dict[Callable[[Home], None], tuple[str, str]]] = {
 
 
 @pytest.mark.parametrize("change", ALONE, ids=lambda change: change.__name__.strip("_"))
-def test_a_change_is_seen_by_one_check_alone(change: Callable[[Home], None], sound: Home, copy: Copy) -> None:
+def test_a_change_is_seen_by_one_check_alone(
+    change: Callable[[Workspace], None], sound: Workspace, copy: Copy
+) -> None:
     home = copy(sound)
     change(home)
     found = failing(home)
@@ -238,7 +239,7 @@ def test_a_change_is_seen_by_one_check_alone(change: Callable[[Home], None], sou
     assert said in found[check]
 
 
-def test_a_dropped_trigger_is_named_for_every_date(sound: Home, copy: Copy) -> None:
+def test_a_dropped_trigger_is_named_for_every_date(sound: Workspace, copy: Copy) -> None:
     home = copy(sound)
     _trigger_dropped(home)
     (said,) = failing(home).values()
@@ -246,7 +247,7 @@ def test_a_dropped_trigger_is_named_for_every_date(sound: Home, copy: Copy) -> N
     assert said == "; ".join(f"{day}: {named}" for day in (small.WEDNESDAY, small.THURSDAY, small.SUNDAY))
 
 
-def test_a_removed_entry_is_seen_from_every_side(sound: Home, copy: Copy) -> None:
+def test_a_removed_entry_is_seen_from_every_side(sound: Workspace, copy: Copy) -> None:
     home = copy(sound)
     _entry_removed(home)
     found = failing(home)
@@ -258,7 +259,7 @@ def test_a_removed_entry_is_seen_from_every_side(sound: Home, copy: Copy) -> Non
     assert all(said.startswith("2026-11-01: ") for said in found.values())
 
 
-def test_a_changed_rate_is_a_changed_snapshot(sound: Home, copy: Copy) -> None:
+def test_a_changed_rate_is_a_changed_snapshot(sound: Workspace, copy: Copy) -> None:
     home = copy(sound)
     tamper(home, _RATE_CHANGED)
     found = failing(home)
@@ -269,7 +270,9 @@ def test_a_changed_rate_is_a_changed_snapshot(sound: Home, copy: Copy) -> None:
     )
 
 
-def test_a_changed_rate_whose_hash_was_forged_no_longer_fits_the_entries(sound: Home, copy: Copy) -> None:
+def test_a_changed_rate_whose_hash_was_forged_no_longer_fits_the_entries(
+    sound: Workspace, copy: Copy
+) -> None:
     home = copy(sound)
     tamper(home, _RATE_CHANGED, *_FORGED)
     found = failing(home)
@@ -290,7 +293,7 @@ def test_a_changed_rate_whose_hash_was_forged_no_longer_fits_the_entries(sound: 
     ],
 )
 def test_a_flipped_bit_is_broken_bytes_to_every_check_that_reads_them(
-    asset: str, checks: set[str], sound: Home, copy: Copy
+    asset: str, checks: set[str], sound: Workspace, copy: Copy
 ) -> None:
     home = copy(sound)
     _undated_row(home)

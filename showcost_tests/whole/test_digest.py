@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from datetime import date
     from pathlib import Path
 
-    from showcost.config.home import Home
+    from showcost.workspace import Workspace
     from showcost_tests.whole.conftest import Copy
 
 ONE_BY_ONE = [[day] for day in small.WEEK]
@@ -32,7 +32,7 @@ ONE_BY_ONE = [[day] for day in small.WEEK]
     ],
 )
 def test_the_order_of_partitions_makes_no_difference(
-    pieces: Sequence[Sequence[date]], landed_home: Home, posted_home: Home, copy: Copy
+    pieces: Sequence[Sequence[date]], landed_home: Workspace, posted_home: Workspace, copy: Copy
 ) -> None:
     home = copy(landed_home)
     for dates in pieces:
@@ -43,7 +43,7 @@ def test_the_order_of_partitions_makes_no_difference(
 
 @pytest.mark.parametrize(("validated", "posted"), [(1, 2), pytest.param(3, 1, marks=pytest.mark.slow)])
 def test_the_size_of_chunks_makes_no_difference(
-    validated: int, posted: int, landed_home: Home, posted_home: Home, copy: Copy
+    validated: int, posted: int, landed_home: Workspace, posted_home: Workspace, copy: Copy
 ) -> None:
     home = copy(landed_home)
     take(home, small.WEEK, validated_at_once=validated, posted_at_once=posted)
@@ -69,13 +69,13 @@ def _all_quoted(content: str) -> str:
     return mark + text.getvalue()
 
 
-def _deliver_again(home: Home, change: Callable[[str], str]) -> None:
+def _deliver_again(home: Workspace, change: Callable[[str], str]) -> None:
     for (feed, name), content in small.DELIVERIES.items():
         small.deliver(home, feed, f"again {name}", change(content))
     land_all(home)
 
 
-def test_the_same_bytes_under_another_name_are_no_delivery(posted_home: Home, copy: Copy) -> None:
+def test_the_same_bytes_under_another_name_are_no_delivery(posted_home: Workspace, copy: Copy) -> None:
     home = copy(posted_home)
     _deliver_again(home, _identical)
     take(home, small.WEEK)
@@ -85,7 +85,7 @@ def test_the_same_bytes_under_another_name_are_no_delivery(posted_home: Home, co
 
 @pytest.mark.parametrize("change", [_all_quoted, pytest.param(_other_line_ends, marks=pytest.mark.slow)])
 def test_a_second_export_of_everything_posts_nothing(
-    change: Callable[[str], str], posted_home: Home, copy: Copy
+    change: Callable[[str], str], posted_home: Workspace, copy: Copy
 ) -> None:
     home = copy(posted_home)
     _deliver_again(home, change)
@@ -101,7 +101,7 @@ def test_a_second_export_of_everything_posts_nothing(
 
 @pytest.mark.slow
 def test_a_second_export_that_comes_before_the_first_run_posts_nothing_twice(
-    landed_home: Home, posted_home: Home, copy: Copy
+    landed_home: Workspace, posted_home: Workspace, copy: Copy
 ) -> None:
     home = copy(landed_home)
     _deliver_again(home, _all_quoted)
@@ -112,7 +112,7 @@ def test_a_second_export_that_comes_before_the_first_run_posts_nothing_twice(
 
 
 def test_a_late_delivery_changes_only_the_partitions_that_it_touches(
-    posted_home: Home, tmp_path: Path
+    posted_home: Workspace, tmp_path: Path
 ) -> None:
     home = small.make_home(tmp_path / "late")
     late = ("vendor_invoices_de", "2 late.csv")

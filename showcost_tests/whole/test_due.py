@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from showcost.config.feed import FeedSpec
-    from showcost.config.home import Home
+    from showcost.workspace import Workspace
     from showcost_tests.whole.conftest import Copy
 
 THREE = [small.WEDNESDAY, small.THURSDAY, small.FRIDAY]
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
+def home(tmp_path: Path) -> Workspace:
     home = small.make_home(tmp_path / "home", small.UKSPEND)
     small.fill(home)
     land(home, _feed())
@@ -41,16 +41,18 @@ def _feed() -> FeedSpec:
     return choose_feed(load_feeds(), "uk_spend")
 
 
-def _due(home: Home) -> list[date]:
+def _due(home: Workspace) -> list[date]:
     return list(due_by_landing(home, _feed()).dates)
 
 
-def _spans(home: Home, feeds: Sequence[FeedSpec], moment: datetime | None = None) -> list[tuple[date, date]]:
+def _spans(
+    home: Workspace, feeds: Sequence[FeedSpec], moment: datetime | None = None
+) -> list[tuple[date, date]]:
     now = moment or datetime(2026, 11, 4, 12, tzinfo=UTC)
     return due_spans(home, feeds, clock=lambda: now)
 
 
-def test_a_run_that_dies_between_two_stages_leaves_its_dates_due(home: Home) -> None:
+def test_a_run_that_dies_between_two_stages_leaves_its_dates_due(home: Workspace) -> None:
     """Each stage is done for all three dates and the next one not: as a crash leaves it."""
     feed, all_dates = _feed(), _due(home)
     assert [day for day in all_dates if day in THREE] == THREE
@@ -64,7 +66,7 @@ def test_a_run_that_dies_between_two_stages_leaves_its_dates_due(home: Home) -> 
     assert _due(home) == [day for day in all_dates if day not in THREE]
 
 
-def test_validated_rows_of_earlier_raw_rows_are_due(home: Home) -> None:
+def test_validated_rows_of_earlier_raw_rows_are_due(home: Workspace) -> None:
     take(home, small.WEEK)
     assert _due(home) == []
     more = small.delimited([small.UK_HEADER.split(","), small.spend("T9", "29/10/2026", "n/a")])
@@ -74,7 +76,7 @@ def test_validated_rows_of_earlier_raw_rows_are_due(home: Home) -> None:
     assert _due(home) == [small.THURSDAY]
 
 
-def test_undated_rows_alone_ask_for_one_date(home: Home) -> None:
+def test_undated_rows_alone_ask_for_one_date(home: Workspace) -> None:
     take(home, small.WEEK)
     assert _spans(home, [_feed()]) == []
     undated = small.delimited([small.UK_HEADER.split(","), small.spend("T9", "no date", "1.00")])
@@ -85,13 +87,15 @@ def test_undated_rows_alone_ask_for_one_date(home: Home) -> None:
     assert _spans(home, [_feed()]) == []
 
 
-def test_dates_that_have_not_come_are_not_run(home: Home) -> None:
+def test_dates_that_have_not_come_are_not_run(home: Workspace) -> None:
     thursday_evening_in_california = datetime(2026, 10, 30, 4, tzinfo=UTC)
     spans = _spans(home, [_feed()], thursday_evening_in_california)
     assert spans == [(small.WEDNESDAY, small.THURSDAY)]
 
 
-def test_near_dates_of_all_feeds_share_a_run(landed_home: Home, posted_home: Home, copy: Copy) -> None:
+def test_near_dates_of_all_feeds_share_a_run(
+    landed_home: Workspace, posted_home: Workspace, copy: Copy
+) -> None:
     feeds = load_feeds("HRB")
     assert _spans(landed_home, feeds) == [(small.WEDNESDAY, small.TUESDAY)]
     assert due_spans(landed_home, feeds, 1, lambda: datetime(2026, 11, 4, tzinfo=UTC)) == [

@@ -13,12 +13,11 @@ from click.testing import CliRunner
 
 from showcost.cli.main import cli
 from showcost.config.feeds import choose_feed, load_feeds
-from showcost.config.home import HOME_VARIABLE
 from showcost.core.errors import InputError
 from showcost.core.hashing import sha256_file
-from showcost.pay.findings_log import FindingsStore
 from showcost.pipeline.pay_findings import stage_pay_findings
 from showcost.reports.guild_pack import GuildPack, write_guild_pack
+from showcost.workspace import HOME_VARIABLE
 from showcost_tests.whole import small
 from showcost_tests.whole.steps import land_all, take
 from showcost_tests.whole.test_late_day import manifest, shift
@@ -26,14 +25,14 @@ from showcost_tests.whole.test_late_day import manifest, shift
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from showcost.config.home import Home
+    from showcost.workspace import Workspace
 
 AGREEMENT = "Toronto technicians"
 FEED = "payroll_manifest"
 
 
 @pytest.fixture(scope="module")
-def paid(tmp_path_factory: pytest.TempPathFactory) -> Home:
+def paid(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """Return a production with a manifest of two days, of which the second was called too early."""
     home = small.make_home(tmp_path_factory.mktemp("paid") / "home")
     rows = (shift(small.WEDNESDAY, "13:00", "21:00", "1"), shift(small.THURSDAY, "06:00", "14:00", "2"))
@@ -43,7 +42,7 @@ def paid(tmp_path_factory: pytest.TempPathFactory) -> Home:
     return home
 
 
-def pack(home: Home, out: Path) -> GuildPack:
+def pack(home: Workspace, out: Path) -> GuildPack:
     return write_guild_pack(home, AGREEMENT, small.WEDNESDAY, small.TUESDAY, out)
 
 
@@ -56,7 +55,7 @@ def test_production_without_a_payroll_feed_is_told_so(tmp_path: Path) -> None:
     assert not (tmp_path / "pack").exists()
 
 
-def test_pack_has_every_row_with_its_checks(paid: Home, tmp_path: Path) -> None:
+def test_pack_has_every_row_with_its_checks(paid: Workspace, tmp_path: Path) -> None:
     made = pack(paid, tmp_path)
     assert made.rows == 2
     assert made.findings == 1
@@ -75,7 +74,7 @@ def test_pack_has_every_row_with_its_checks(paid: Home, tmp_path: Path) -> None:
     assert all(sha256_file(tmp_path / name) == digest for name, digest in manifest_["sha256"].items())
 
 
-def test_the_same_rows_give_the_same_bytes_and_no_pseudonym(paid: Home, tmp_path: Path) -> None:
+def test_the_same_rows_give_the_same_bytes_and_no_pseudonym(paid: Workspace, tmp_path: Path) -> None:
     for name in ("one", "other"):
         pack(paid, tmp_path / name)
     for path in (tmp_path / "one").iterdir():
@@ -83,12 +82,12 @@ def test_the_same_rows_give_the_same_bytes_and_no_pseudonym(paid: Home, tmp_path
         assert b"E-0400" not in path.read_bytes()
 
 
-def test_pack_says_who_dismissed_what_was_found(paid: Home, tmp_path: Path) -> None:
+def test_pack_says_who_dismissed_what_was_found(paid: Workspace, tmp_path: Path) -> None:
     (finding,) = stage_pay_findings(paid, choose_feed(load_feeds("HRB"), FEED), [small.THURSDAY]).standing
     answer = {"who": "R. Clerk", "why": "SSN 078-05-1120 agreed to it"}
     for dismissed in (False, True):
         if dismissed:
-            FindingsStore(paid.path).dismiss([finding.finding_id], **answer, now=datetime.now(UTC))
+            paid.pay_findings.dismiss([finding.finding_id], **answer, now=datetime.now(UTC))
         out = tmp_path / str(dismissed)
         pack(paid, out)
         with (out / "findings.csv").open(newline="", encoding="utf-8") as stream:
@@ -100,7 +99,7 @@ def test_pack_says_who_dismissed_what_was_found(paid: Home, tmp_path: Path) -> N
         assert "078-05-1120" not in line["dismissed_why"]
 
 
-def test_command_writes_the_pack(paid: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_command_writes_the_pack(paid: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(HOME_VARIABLE, str(paid.path))
     asked = ["guild-pack", "--agreement", AGREEMENT, "--from", "2026-10-28", "--to", "2026-10-28"]
     result = CliRunner().invoke(cli, [*asked, "--out", str(tmp_path / "pack"), "--json"])
@@ -109,6 +108,6 @@ def test_command_writes_the_pack(paid: Home, tmp_path: Path, monkeypatch: pytest
     assert (tmp_path / "pack" / "guild_pack.xlsx").is_file()
 
 
-def test_agreement_that_is_not_known_is_refused(paid: Home, tmp_path: Path) -> None:
+def test_agreement_that_is_not_known_is_refused(paid: Workspace, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no agreement 'Directors'"):
         write_guild_pack(paid, "Directors", small.WEDNESDAY, small.TUESDAY, tmp_path)

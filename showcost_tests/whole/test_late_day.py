@@ -11,10 +11,7 @@ import pytest
 from showcost.checks.feed import no_pay_findings
 from showcost.config.feeds import choose_feed, load_feeds
 from showcost.core.errors import IntegrityError
-from showcost.ledger.store import Ledger
-from showcost.pay.findings_log import FindingsStore
 from showcost.pipeline.pay_findings import stage_pay_findings
-from showcost.staging import StagingStore
 from showcost.staging.assets import valid_asset
 from showcost_tests.whole import small
 from showcost_tests.whole.steps import land_all, ledger_digest, take
@@ -25,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from showcost.config.feed import FeedSpec
-    from showcost.config.home import Home
+    from showcost.workspace import Workspace
     from showcost_tests.command_line import CommandLine
 
 FEED = "payroll_manifest"
@@ -41,8 +38,8 @@ def shift(day: date, call: str, wrap: str, number: str) -> list[str]:
     return row
 
 
-def entries(home: Home) -> list[tuple[object, ...]]:
-    with Ledger(home.ledger).read() as connection:
+def entries(home: Workspace) -> list[tuple[object, ...]]:
+    with home.ledger.read() as connection:
         return connection.sql("SELECT * FROM ledger_entries ORDER BY entry_id").fetchall()
 
 
@@ -55,7 +52,7 @@ def test_late_day_flags_its_neighbours_entry_by_a_new_record(tmp_path: Path) -> 
     assert stage_pay_findings(home, feed, [small.THURSDAY]).standing == ()
     before, valid = (
         entries(home),
-        StagingStore(home.path).metadata(valid_asset(FEED), small.THURSDAY.isoformat()),
+        home.staging.metadata(valid_asset(FEED), small.THURSDAY.isoformat()),
     )
     digest = ledger_digest(home)
 
@@ -70,7 +67,7 @@ def test_late_day_flags_its_neighbours_entry_by_a_new_record(tmp_path: Path) -> 
 
     after = entries(home)
     assert [entry for entry in after if entry in before] == before
-    assert StagingStore(home.path).metadata(valid_asset(FEED), small.THURSDAY.isoformat()) == valid
+    assert home.staging.metadata(valid_asset(FEED), small.THURSDAY.isoformat()) == valid
     assert ledger_digest(home) != digest
     assert len(after) == 2 * len(before)
     verdicts = no_pay_findings(home, small.WEEK, feed=feed)
@@ -79,7 +76,7 @@ def test_late_day_flags_its_neighbours_entry_by_a_new_record(tmp_path: Path) -> 
 
     again = stage_pay_findings(home, feed, small.WEEK)
     assert (again.opened, again.cleared) == (0, 0)
-    assert len(FindingsStore(home.path).lines()) == 1
+    assert len(home.pay_findings.lines()) == 1
 
 
 def test_who_works_the_queue_sees_what_was_found(tmp_path: Path, showcost: CommandLine) -> None:
@@ -114,7 +111,9 @@ def test_who_works_the_queue_sees_what_was_found(tmp_path: Path, showcost: Comma
     dismiss_and_reopen(home, feed, showcost, listed)
 
 
-def dismiss_and_reopen(home: Home, feed: FeedSpec, showcost: CommandLine, listed: Mapping[str, str]) -> None:
+def dismiss_and_reopen(
+    home: Workspace, feed: FeedSpec, showcost: CommandLine, listed: Mapping[str, str]
+) -> None:
     """Dismiss the open finding, then reopen it."""
     stated = ("--who", "R. Clerk", "--why", "agreed with the guild on the day")
     for ids, sentence in (
@@ -161,7 +160,7 @@ def test_staging_that_is_deleted_takes_no_finding_and_no_dismissal_with_it(
         small.deliver(home, FEED, f"{employee}.csv", manifest(*rows))
     land_all(home)
     take(home, small.WEEK)
-    log = FindingsStore(home.path)
+    log = home.pay_findings
     answered, waiting = stage_pay_findings(home, feed, small.WEEK).standing
     log.dismiss([answered.finding_id], who="R. Clerk", why="agreed", now=datetime.now(UTC))
     recorded = log.lines()
@@ -185,7 +184,7 @@ def test_partition_of_another_version_is_named(tmp_path: Path) -> None:
     small.deliver(home, FEED, "1.csv", manifest(shift(small.THURSDAY, "06:00", "14:00", "1")))
     land_all(home)
     take(home, [small.THURSDAY])
-    store, key = StagingStore(home.path), small.THURSDAY.isoformat()
+    store, key = home.staging, small.THURSDAY.isoformat()
     store.write(valid_asset(FEED), key, store.read(valid_asset(FEED), key).drop(["pay_rules"]))
     with pytest.raises(IntegrityError, match=f"{key} was validated by another version"):
         stage_pay_findings(home, feed, [small.THURSDAY])

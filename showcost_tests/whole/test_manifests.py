@@ -9,19 +9,17 @@ import yaml
 
 from showcost.config.feed import FeedSpec
 from showcost.ingest.landing import land, landed
-from showcost.ledger.store import Ledger
 from showcost.pipeline.fx_snapshots import stage_snapshots
 from showcost.pipeline.posting import stage_posted
 from showcost.pipeline.raw_rows import stage_raw_rows
 from showcost.pipeline.validation import stage_undated, stage_validated
-from showcost.staging import StagingStore
 from showcost.staging.assets import valid_asset
 from showcost_tests.whole import small
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from showcost.config.home import Home
+    from showcost.workspace import Workspace
 
 # A service that writes a report: preamble, American dates, one name for each column of its own, a total.
 REPORT_YAML: Final = """
@@ -117,7 +115,7 @@ def feed_of(layout: str) -> FeedSpec:
     return FeedSpec.model_validate(settings | {"productions": ()})
 
 
-def take(home: Home, feed: FeedSpec, *contents: str) -> int:
+def take(home: Workspace, feed: FeedSpec, *contents: str) -> int:
     """Take manifests the whole way and return the entries that the ledger then has of them."""
     for number, content in enumerate(contents):
         small.deliver(home, feed.name, f"manifest {number}.csv", content)
@@ -134,7 +132,7 @@ def take(home: Home, feed: FeedSpec, *contents: str) -> int:
 def test_layout_of_a_service_is_a_matter_of_yaml(tmp_path: Path, layout: str) -> None:
     home, feed = small.make_home(tmp_path / "home"), feed_of(layout)
     assert take(home, feed, LAYOUTS[layout][1]) == 6
-    rows = StagingStore(home.path).read(valid_asset(feed.name), small.WEDNESDAY.isoformat()).to_pylist()
+    rows = home.staging.read(valid_asset(feed.name), small.WEDNESDAY.isoformat()).to_pylist()
     assert [(row["employee_ref"], str(row["gross"]), str(row["hours_2x"])) for row in rows] == [
         ("E-0400", "1210.4000", "1.500000"),
         ("E-0401", "569.6000", "0.000000"),
@@ -155,7 +153,7 @@ def test_manifest_that_was_cut_short_anywhere_leaves_nothing_in_the_ledger(
     home, feed = small.make_home(tmp_path / "home"), feed_of(layout)
     assert take(home, feed, *cuts) == 0
     assert [one.summary.refused for one in landed(home, feed)] == ["SC-FIL-003"] * len(cuts)
-    with Ledger(home.ledger).read() as connection:
+    with home.ledger.read() as connection:
         assert connection.sql("SELECT count(*) FROM ledger_entries").fetchall() == [(0,)]
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from showcost.config.home import Home
+    from showcost.workspace import Workspace
     from showcost_tests.command_line import CommandLine
 
 FEED: Final = "payroll_manifest"
@@ -42,13 +42,13 @@ def manifest() -> str:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
+def home(tmp_path: Path) -> Workspace:
     made = small.make_home(tmp_path / "home")
     small.deliver(made, FEED, "week.csv", manifest())
     return made
 
 
-def derived(home: Home) -> Iterator[tuple[str, str]]:
+def derived(home: Workspace) -> Iterator[tuple[str, str]]:
     """Yield every file below the data folder but the deliveries, as text."""
     for path in sorted(home.path.rglob("*")):
         inside = path.relative_to(home.path).parts
@@ -56,7 +56,7 @@ def derived(home: Home) -> Iterator[tuple[str, str]]:
             continue
         if path.suffix == ".parquet":
             yield str(path), str(pq.ParquetFile(path).read().to_pylist())
-        elif path == home.ledger:
+        elif path == home.ledger.path:
             with duckdb.connect(str(path), read_only=True) as connection:
                 for (table,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall():
                     rows = connection.table(table).fetchall()
@@ -65,7 +65,7 @@ def derived(home: Home) -> Iterator[tuple[str, str]]:
             yield str(path), path.read_bytes().decode("utf-8", "replace")
 
 
-def test_nothing_that_is_made_of_a_manifest_has_such_a_number(home: Home, showcost: CommandLine) -> None:
+def test_nothing_that_is_made_of_a_manifest_has_such_a_number(home: Workspace, showcost: CommandLine) -> None:
     land_all(home)
     take(home, [small.THURSDAY])
     texts = dict(derived(home))
@@ -85,7 +85,7 @@ def test_nothing_that_is_made_of_a_manifest_has_such_a_number(home: Home, showco
 
 
 def test_the_bytes_are_kept_and_verify_reads_them_to_the_same_records(
-    home: Home, showcost: CommandLine
+    home: Workspace, showcost: CommandLine
 ) -> None:
     land_all(home)
     take(home, [small.THURSDAY])
@@ -95,7 +95,7 @@ def test_the_bytes_are_kept_and_verify_reads_them_to_the_same_records(
 
 
 def test_the_dry_run_of_a_payroll_feed_masks_and_that_of_a_file_does_not(
-    home: Home, showcost: CommandLine, tmp_path: Path
+    home: Workspace, showcost: CommandLine, tmp_path: Path
 ) -> None:
     file, rejects = home.inbox / FEED / "week.csv", tmp_path / "rejects.jsonl"
     dry = showcost(home, "parse", str(file), "--feed", FEED, "--rejects", str(rejects))
@@ -110,7 +110,7 @@ def test_the_dry_run_of_a_payroll_feed_masks_and_that_of_a_file_does_not(
 
 @pytest.mark.parametrize("header", ["SSN", "Social Security No.", "NI Number", "social insurance number"])
 def test_a_column_that_is_named_for_such_numbers_is_masked_without_a_feed_too(
-    home: Home, showcost: CommandLine, tmp_path: Path, header: str
+    home: Workspace, showcost: CommandLine, tmp_path: Path, header: str
 ) -> None:
     file, rejects = tmp_path / "people.csv", tmp_path / "rejects.jsonl"
     file.write_text(f"name,{header},pay\nAda,123456789,10\nBob,046-454-286,123456789\nEve,912345678,1,2\n")
@@ -120,7 +120,7 @@ def test_a_column_that_is_named_for_such_numbers_is_masked_without_a_feed_too(
 
 
 def test_a_correction_cannot_bring_such_a_number_into_the_audit_log(
-    home: Home, showcost: CommandLine
+    home: Workspace, showcost: CommandLine
 ) -> None:
     land_all(home)
     take(home, [small.THURSDAY])

@@ -7,16 +7,13 @@ from typing import TYPE_CHECKING
 
 from showcost.config.feeds import load_feeds
 from showcost.ingest.landing import landed
-from showcost.ingest.payloads import PayloadStore
-from showcost.ledger.store import Ledger
 from showcost.reports.status import feed_status
-from showcost.staging import StagingStore
 from showcost.staging.assets import records_asset
 from showcost_tests.whole import entries, small
 from showcost_tests.whole.steps import counts, land_all, ledger_digest, take
 
 if TYPE_CHECKING:
-    from showcost.config.home import Home
+    from showcost.workspace import Workspace
     from showcost_tests.whole.conftest import Copy
 
 CODES = {
@@ -37,7 +34,7 @@ CODES = {
 }
 
 
-def test_every_row_is_in_one_place_and_has_its_reasons(posted_home: Home) -> None:
+def test_every_row_is_in_one_place_and_has_its_reasons(posted_home: Workspace) -> None:
     assert counts(posted_home) == {
         "received": 25,
         "posted": 13,
@@ -49,7 +46,7 @@ def test_every_row_is_in_one_place_and_has_its_reasons(posted_home: Home) -> Non
     assert {status.feed: status.codes for status in statuses} == CODES
 
 
-def test_amounts_are_conserved_per_currency(posted_home: Home) -> None:
+def test_amounts_are_conserved_per_currency(posted_home: Workspace) -> None:
     (status,) = (
         feed_status(posted_home, feed) for feed in load_feeds("HRB") if feed.name == "vendor_invoices_de"
     )
@@ -62,7 +59,7 @@ def test_amounts_are_conserved_per_currency(posted_home: Home) -> None:
     }
 
 
-def test_before_anything_is_materialised_all_rows_are_pending(landed_home: Home) -> None:
+def test_before_anything_is_materialised_all_rows_are_pending(landed_home: Workspace) -> None:
     assert counts(landed_home) == {
         "received": 25,
         "posted": 0,
@@ -72,18 +69,18 @@ def test_before_anything_is_materialised_all_rows_are_pending(landed_home: Home)
     }
 
 
-def test_every_base_amount_is_that_of_an_independent_recomputation(posted_home: Home) -> None:
+def test_every_base_amount_is_that_of_an_independent_recomputation(posted_home: Workspace) -> None:
     assert entries.count(posted_home) == 24
     assert entries.wrongly_converted(posted_home) == []
 
 
-def test_the_recomputation_would_see_one_cent(posted_home: Home, copy: Copy) -> None:
+def test_the_recomputation_would_see_one_cent(posted_home: Workspace, copy: Copy) -> None:
     home = copy(posted_home)
     entries.tamper(home, "UPDATE ledger_entries SET base_amount = base_amount + 0.01 WHERE currency = 'GBP'")
     assert {currency for _, currency, _, _ in entries.wrongly_converted(home)} == {"GBP"}
 
 
-def test_no_column_of_any_table_or_file_is_a_float(posted_home: Home) -> None:
+def test_no_column_of_any_table_or_file_is_a_float(posted_home: Workspace) -> None:
     found = dict(entries.types(posted_home))
     assert found["ledger_entries.base_amount"] == "DECIMAL(18,4)"
     assert {
@@ -91,8 +88,8 @@ def test_no_column_of_any_table_or_file_is_a_float(posted_home: Home) -> None:
     } == set()
 
 
-def test_every_record_is_found_again_in_the_bytes_that_arrived(posted_home: Home) -> None:
-    store, payloads = StagingStore(posted_home.path), PayloadStore(posted_home.raw)
+def test_every_record_is_found_again_in_the_bytes_that_arrived(posted_home: Workspace) -> None:
+    store, payloads = posted_home.staging, posted_home.payloads
     for feed in load_feeds("HRB"):
         for one in landed(posted_home, feed):
             with payloads.opened(one.arrival.delivery) as path:
@@ -103,7 +100,7 @@ def test_every_record_is_found_again_in_the_bytes_that_arrived(posted_home: Home
                 assert found.rstrip("\r\n") == row["raw"].rstrip("\r\n")
 
 
-def test_materialising_again_appends_nothing(posted_home: Home, copy: Copy) -> None:
+def test_materialising_again_appends_nothing(posted_home: Workspace, copy: Copy) -> None:
     home = copy(posted_home)
     take(home, small.WEEK)
     assert entries.count(home) == entries.count(posted_home)
@@ -111,7 +108,7 @@ def test_materialising_again_appends_nothing(posted_home: Home, copy: Copy) -> N
     assert counts(home) == counts(posted_home)
 
 
-def test_pending_rows_are_posted_once_their_rate_is_published(posted_home: Home, copy: Copy) -> None:
+def test_pending_rows_are_posted_once_their_rate_is_published(posted_home: Workspace, copy: Copy) -> None:
     home = copy(posted_home)
     small.know_rates(home, until=small.TUESDAY)
     take(home, [small.MONDAY, small.TUESDAY])
@@ -125,8 +122,8 @@ def test_pending_rows_are_posted_once_their_rate_is_published(posted_home: Home,
     assert ledger_digest(at_once) == ledger_digest(home)
 
 
-def test_entries_of_payroll_name_the_pay_rules_that_they_were_judged_by(posted_home: Home) -> None:
-    with Ledger(posted_home.ledger).read() as connection:
+def test_entries_of_payroll_name_the_pay_rules_that_they_were_judged_by(posted_home: Workspace) -> None:
+    with posted_home.ledger.read() as connection:
         found = connection.execute(
             "SELECT record_kind, count(*), count(pay_rules) FROM ledger_entries GROUP BY ALL"
         ).fetchall()

@@ -15,17 +15,17 @@ from showcost_tests.whole.steps import counts, land_all, ledger_digest, take
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from showcost.config.home import Home
+    from showcost.workspace import Workspace
     from showcost_tests.whole.conftest import Copy
 
 WORK = """
 import sys
-from showcost.config.home import open_home
+from showcost.workspace import open_workspace
 from showcost_tests.whole import small
 from showcost_tests.whole.steps import land_all, take
 from pathlib import Path
 
-home = open_home(Path(sys.argv[1]))
+home = open_workspace(Path(sys.argv[1]))
 print("ready", flush=True)
 sys.stdin.readline()
 land_all(home)
@@ -36,7 +36,7 @@ take(home, small.WEEK)
 """
 
 
-def work_at_once(home: Home, processes: int) -> list[str]:
+def work_at_once(home: Workspace, processes: int) -> list[str]:
     """Let processes land the inbox and take the week into the ledger, all at once; return what each said."""
     started = [
         subprocess.Popen(  # noqa: S603 - our own code
@@ -61,7 +61,7 @@ def work_at_once(home: Home, processes: int) -> list[str]:
 
 @pytest.mark.parametrize("processes", [2, pytest.param(10, marks=pytest.mark.slow)])
 def test_processes_that_work_at_once_come_to_what_one_comes_to(
-    posted_home: Home, tmp_path: Path, processes: int
+    posted_home: Workspace, tmp_path: Path, processes: int
 ) -> None:
     together = small.make_home(tmp_path / "together")
     small.fill(together)
@@ -71,7 +71,7 @@ def test_processes_that_work_at_once_come_to_what_one_comes_to(
     assert verify(together, read_again=True).first is None
 
 
-def test_ten_deliveries_of_everything_change_nothing(posted_home: Home, copy: Copy) -> None:
+def test_ten_deliveries_of_everything_change_nothing(posted_home: Workspace, copy: Copy) -> None:
     home = copy(posted_home)
     before = ledger_digest(home), counts(home)
     for again in range(10):

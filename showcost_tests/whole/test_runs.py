@@ -12,10 +12,9 @@ from dagster._core.storage.asset_check_execution_record import AssetCheckExecuti
 from showcost.components import naming
 from showcost.components.partitions import daily_partitions
 from showcost.config.feeds import choose_feed, load_feeds
-from showcost.config.home import HOME_VARIABLE, Home, open_home
-from showcost.ledger.store import Ledger
 from showcost.orchestration.runs import RunOutcome
-from showcost.staging import ALL, StagingStore
+from showcost.staging import ALL
+from showcost.workspace import HOME_VARIABLE, Workspace, open_workspace
 from showcost_tests.defs.loading import load
 from showcost_tests.whole import entries, small
 from showcost_tests.whole.running import instance_of, metadata, row_counts, run
@@ -30,12 +29,12 @@ FEED = "uk_spend"
 SPENDING = choose_feed(load_feeds(small.UKSPEND), FEED)
 DAYS = [day.isoformat() for day in small.WEEK]
 PARTITIONED = [*naming.dated_keys(SPENDING), naming.FX_SNAPSHOTS, naming.LEDGER_ENTRIES]
-Ran: TypeAlias = tuple[Home, RunOutcome]
+Ran: TypeAlias = tuple[Workspace, RunOutcome]
 COUNTS = {"received": 8, "posted": 5, "quarantined": 2, "duplicate": 0, "pending": 1}
 
 
 @pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Home:
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """Return a production with a delivery in the inbox that nobody has landed."""
     home = small.make_home(tmp_path_factory.mktemp("filled") / "home", small.UKSPEND)
     small.fill(home)
@@ -43,11 +42,11 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Home:
 
 
 @pytest.fixture(scope="module")
-def ranged(filled: Home, tmp_path_factory: pytest.TempPathFactory) -> Ran:
+def ranged(filled: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Ran:
     """Return the production after one run over its week, and how that run went."""
     folder = tmp_path_factory.mktemp("ranged") / "home"
     shutil.copytree(filled.path, folder)
-    home = open_home(folder)
+    home = open_workspace(folder)
     return home, run(home, small.WEDNESDAY, small.TUESDAY)
 
 
@@ -56,7 +55,7 @@ def repeated(ranged: Ran, tmp_path_factory: pytest.TempPathFactory) -> Ran:
     """Return the production after the same run once more, and how that went."""
     folder = tmp_path_factory.mktemp("repeated") / "home"
     shutil.copytree(ranged[0].path, folder)
-    home = open_home(folder)
+    home = open_workspace(folder)
     return home, run(home, small.WEDNESDAY, small.TUESDAY)
 
 
@@ -85,7 +84,7 @@ def test_what_warns_is_told_in_one_sentence_each(ranged: Ran) -> None:
     )
 
 
-def test_the_ledger_is_the_same_as_without_dagster(ranged: Ran, filled: Home, copy: Copy) -> None:
+def test_the_ledger_is_the_same_as_without_dagster(ranged: Ran, filled: Workspace, copy: Copy) -> None:
     home = copy(filled)
     land_all(home)
     take(home, small.WEEK)
@@ -139,13 +138,13 @@ def test_lineage_leads_to_columns_that_there_are(ranged: Ran) -> None:
 def test_columns_are_described_as_they_are_stored(ranged: Ran) -> None:
     home, _ = ranged
     graph = load(home.path).get_repository_def().asset_graph
-    store = StagingStore(home.path)
+    store = home.staging
     day = small.WEDNESDAY.isoformat()
     for asset, partition in (("raw", day), ("valid", day), ("quarantine", day), ("undated", ALL)):
         staged = store.metadata(f"{asset}/{FEED}", partition)
         assert staged is not None
         assert _described(graph, f"{asset}_{FEED}") == [name for name, _ in staged.columns]
-    with Ledger(home.ledger).read() as connection:
+    with home.ledger.read() as connection:
         for asset, table in ((f"posted_{FEED}", "ledger_entries"), ("fx_snapshots", "fx_rates")):
             stored = [row[0] for row in connection.execute(f"DESCRIBE {table}").fetchall()]
             assert _described(graph, asset) == stored
@@ -156,7 +155,7 @@ def _described(graph: AssetGraph, asset: str) -> list[str]:
 
 
 @pytest.mark.slow
-def test_what_the_inbox_sensor_requests_takes_everything_to_its_place(filled: Home, copy: Copy) -> None:
+def test_what_the_inbox_sensor_requests_takes_everything_to_its_place(filled: Workspace, copy: Copy) -> None:
     """The runs are made of the sensor's own requests, as the daemon makes them."""
     home = copy(filled)
     definitions = load(home.path)
@@ -178,7 +177,9 @@ def test_what_the_inbox_sensor_requests_takes_everything_to_its_place(filled: Ho
     assert counts(home) == COUNTS
 
 
-def _statuses(home: Home, key: dg.AssetKey, check: str) -> dict[AssetCheckExecutionResolvedStatus, set[str]]:
+def _statuses(
+    home: Workspace, key: dg.AssetKey, check: str
+) -> dict[AssetCheckExecutionResolvedStatus, set[str]]:
     """Return the partitions of a check by what the UI shows of them."""
     partitions = daily_partitions(home.production)
     check_key = dg.AssetCheckKey(key, check)
@@ -193,7 +194,7 @@ def _statuses(home: Home, key: dg.AssetKey, check: str) -> dict[AssetCheckExecut
 
 @pytest.mark.parametrize("fixture", ["ranged", "repeated"])
 def test_a_check_over_a_range_is_shown_per_partition(fixture: str, request: pytest.FixtureRequest) -> None:
-    home: Home = request.getfixturevalue(fixture)[0]
+    home: Workspace = request.getfixturevalue(fixture)[0]
     shown = _statuses(home, naming.quarantine_key(FEED), "no_rejected_rows")
     succeeded, failed = AssetCheckExecutionResolvedStatus.SUCCEEDED, AssetCheckExecutionResolvedStatus.FAILED
     assert shown == {failed: {"2026-10-30", "2026-11-02"}, succeeded: {*DAYS} - {"2026-10-30", "2026-11-02"}}
@@ -212,7 +213,7 @@ def test_the_same_run_once_more_appends_nothing(ranged: Ran, repeated: Ran) -> N
 
 
 @pytest.mark.slow
-def test_one_partition_alone(filled: Home, copy: Copy) -> None:
+def test_one_partition_alone(filled: Workspace, copy: Copy) -> None:
     home = copy(filled)
     outcome = run(home, small.FRIDAY, small.FRIDAY)
     assert (outcome.success, outcome.partitions) == (True, 1)

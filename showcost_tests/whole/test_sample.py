@@ -13,14 +13,11 @@ import pytest
 
 from showcost.cli.options import days_between
 from showcost.config.feeds import load_feeds
-from showcost.config.home import Home, open_home
 from showcost.ingest.landing import landed
-from showcost.ledger.store import Ledger
-from showcost.pay.findings_log import FindingsStore
 from showcost.pipeline.due import due_by_landing
 from showcost.reports.status import feed_status
-from showcost.staging import StagingStore
 from showcost.staging.assets import quarantine_asset, records_asset, undated_asset
+from showcost.workspace import Workspace, open_workspace
 from showcost_tests.sample.truth import HOME, truth
 from showcost_tests.whole import entries
 from showcost_tests.whole.running import run
@@ -57,34 +54,34 @@ SELECT feed, currency, component, count(*), sum(amount) FROM ledger_entries GROU
 
 
 @pytest.fixture(scope="module")
-def fresh(tmp_path_factory: pytest.TempPathFactory) -> Home:
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """Return a copy of the sample production, without what runs have left in the committed folder."""
     folder = tmp_path_factory.mktemp("fresh") / "data"
     shutil.copytree(HOME, folder, ignore=_LEFT_BY_RUNS)
-    return open_home(folder)
+    return open_workspace(folder)
 
 
 @pytest.fixture(scope="module")
-def ran(fresh: Home, tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, RunOutcome]:
+def ran(fresh: Workspace, tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, RunOutcome]:
     """Return the production after one run over all its dates, and how that went."""
     folder = tmp_path_factory.mktemp("ran") / "data"
     shutil.copytree(fresh.path, folder)
-    home = open_home(folder)
+    home = open_workspace(folder)
     dates = home.production.dates
     return home, run(home, dates.start, dates.end)
 
 
 @pytest.fixture(scope="module")
-def fresh_landed(fresh: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
+def fresh_landed(fresh: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """Return the production with everything landed and nothing materialised."""
     folder = tmp_path_factory.mktemp("landed") / "data"
     shutil.copytree(fresh.path, folder)
-    home = open_home(folder)
+    home = open_workspace(folder)
     land_all(home)
     return home
 
 
-def _dates(home: Home) -> list[date]:
+def _dates(home: Workspace) -> list[date]:
     return days_between(home.production.dates.start, home.production.dates.end)
 
 
@@ -93,14 +90,14 @@ def _files(feed: str) -> list[dict[str, Any]]:
     return [file for file in files if not file["same_bytes_as"]]
 
 
-def test_the_run_succeeds_and_only_warns(ran: tuple[Home, RunOutcome]) -> None:
+def test_the_run_succeeds_and_only_warns(ran: tuple[Workspace, RunOutcome]) -> None:
     home, outcome = ran
     assert outcome.failures == ()
     assert (outcome.success, outcome.partitions) == (True, len(_dates(home)))
     assert {one.severity for one in outcome.failed_checks} == {"WARN"}
 
 
-def test_all_rows_are_where_the_truth_says(ran: tuple[Home, RunOutcome]) -> None:
+def test_all_rows_are_where_the_truth_says(ran: tuple[Workspace, RunOutcome]) -> None:
     home, _ = ran
     planted = [
         row for feed in FEEDS for file in _files(feed) if not file["file_code"] for row in file["planted"]
@@ -119,12 +116,12 @@ def test_all_rows_are_where_the_truth_says(ran: tuple[Home, RunOutcome]) -> None
     for feed in FEEDS.values():
         codes.update(feed_status(home, feed).codes)
     # What only flags a row of payroll is posted, and a finding of its own.
-    codes.update(one.code for one in FindingsStore(home.path).current())
+    codes.update(one.code for one in home.pay_findings.current())
     assert codes == truth()["codes"]
 
 
 @pytest.mark.parametrize("feed", FEEDS)
-def test_every_delivery_is_what_the_truth_says(feed: str, ran: tuple[Home, RunOutcome]) -> None:
+def test_every_delivery_is_what_the_truth_says(feed: str, ran: tuple[Workspace, RunOutcome]) -> None:
     status = feed_status(ran[0], FEEDS[feed])
     found = {
         one.arrival.delivery: (one.summary.refused, tally.received, tally.posted)
@@ -141,8 +138,10 @@ def test_every_delivery_is_what_the_truth_says(feed: str, ran: tuple[Home, RunOu
 
 
 @pytest.mark.parametrize("feed", FEEDS)
-def test_every_planted_row_is_in_quarantine_with_its_code(feed: str, ran: tuple[Home, RunOutcome]) -> None:
-    store = StagingStore(ran[0].path)
+def test_every_planted_row_is_in_quarantine_with_its_code(
+    feed: str, ran: tuple[Workspace, RunOutcome]
+) -> None:
+    store = ran[0].staging
     found = set()
     for asset in (quarantine_asset(feed), undated_asset(feed)):
         for partition in store.partitions(asset):
@@ -162,7 +161,7 @@ def test_every_planted_row_is_in_quarantine_with_its_code(feed: str, ran: tuple[
     assert found == expected
 
 
-def test_every_amount_of_the_truth_is_posted(ran: tuple[Home, RunOutcome]) -> None:
+def test_every_amount_of_the_truth_is_posted(ran: tuple[Workspace, RunOutcome]) -> None:
     expected: dict[tuple[str, str, str], Decimal] = {}
     for feed in FEEDS:
         for currency, totals in (
@@ -171,18 +170,18 @@ def test_every_amount_of_the_truth_is_posted(ran: tuple[Home, RunOutcome]) -> No
             for name, component in COMPONENTS.items():
                 key = (feed, currency, component)
                 expected[key] = expected.get(key, Decimal(0)) + Decimal(totals.get(name, "0"))
-    with Ledger(ran[0].ledger).read() as connection:
+    with ran[0].ledger.read() as connection:
         rows = connection.execute(_POSTED).fetchall()
     found = {(feed, currency, component): total for feed, currency, component, _, total in rows}
     assert found == {key: total for key, total in expected.items() if total or key in found}
 
 
-def test_every_base_amount_is_that_of_an_independent_recomputation(ran: tuple[Home, RunOutcome]) -> None:
+def test_every_base_amount_is_that_of_an_independent_recomputation(ran: tuple[Workspace, RunOutcome]) -> None:
     assert entries.count(ran[0]) > 5_000
     assert entries.wrongly_converted(ran[0]) == []
 
 
-def _shown_by_dagster(home: Home) -> str:
+def _shown_by_dagster(home: Workspace) -> str:
     """Return all events of all runs as they are stored."""
     events: list[str] = []
     for path in (home.path / "dagster_home" / "history").rglob("*.db"):
@@ -193,10 +192,10 @@ def _shown_by_dagster(home: Home) -> str:
     return "\n".join(events)
 
 
-def test_nothing_that_dagster_shows_names_a_person(ran: tuple[Home, RunOutcome]) -> None:
+def test_nothing_that_dagster_shows_names_a_person(ran: tuple[Workspace, RunOutcome]) -> None:
     """Whoever can open the UI can read all of it: no employee, no tax id, no raw text of a rejected row."""
     home, _ = ran
-    shown, store = _shown_by_dagster(home), StagingStore(home.path)
+    shown, store = _shown_by_dagster(home), home.staging
     assert "no_rejected_rows" in shown
     for feed in FEEDS.values():
         personal = [field.name for field in feed.kind.fields if field.personal]
@@ -212,7 +211,7 @@ def test_nothing_that_dagster_shows_names_a_person(ran: tuple[Home, RunOutcome])
 
 
 def test_the_ledger_is_the_same_day_by_day_backwards(
-    fresh_landed: Home, ran: tuple[Home, RunOutcome], copy: Copy
+    fresh_landed: Workspace, ran: tuple[Workspace, RunOutcome], copy: Copy
 ) -> None:
     """Each feed on the dates that it has rows of: with the others there is nothing to do."""
     home = copy(fresh_landed)
@@ -224,7 +223,7 @@ def test_the_ledger_is_the_same_day_by_day_backwards(
 
 
 def test_the_ledger_is_the_same_week_by_week_in_small_chunks(
-    fresh_landed: Home, ran: tuple[Home, RunOutcome], copy: Copy
+    fresh_landed: Workspace, ran: tuple[Workspace, RunOutcome], copy: Copy
 ) -> None:
     home, dates = copy(fresh_landed), _dates(fresh_landed)
     for start in range(0, len(dates), 7):
@@ -232,7 +231,7 @@ def test_the_ledger_is_the_same_week_by_week_in_small_chunks(
     assert ledger_digest(home) == ledger_digest(ran[0])
 
 
-def test_a_second_delivery_of_everything_posts_nothing(ran: tuple[Home, RunOutcome], copy: Copy) -> None:
+def test_a_second_delivery_of_everything_posts_nothing(ran: tuple[Workspace, RunOutcome], copy: Copy) -> None:
     """Each file comes again under another name, and once more with its lines ended otherwise."""
     home = copy(ran[0])
     for path in [path for path in home.inbox.rglob("*") if path.is_file()]:

@@ -10,10 +10,9 @@ import pytest
 
 from showcost.components import naming
 from showcost.config.feeds import choose_feed, load_feeds
-from showcost.config.home import HOME_VARIABLE, Home, open_home
 from showcost.defs.automation.sensors import land_inbox, release_rates
 from showcost.ingest.landing import landed
-from showcost.ingest.payloads import PayloadStore
+from showcost.workspace import HOME_VARIABLE, Workspace, open_workspace
 from showcost_tests.whole import small
 from showcost_tests.whole.steps import land_all, take
 
@@ -28,14 +27,14 @@ NOW = datetime(2026, 11, 4, 9, tzinfo=UTC)
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     home = small.make_home(tmp_path / "home")
     monkeypatch.setenv(HOME_VARIABLE, str(home.path))
     return home
 
 
 @pytest.fixture
-def posted(posted_home: Home, copy: Copy, monkeypatch: pytest.MonkeyPatch) -> Home:
+def posted(posted_home: Workspace, copy: Copy, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     """Return the production after its week was materialised."""
     home = copy(posted_home)
     monkeypatch.setenv(HOME_VARIABLE, str(home.path))
@@ -63,13 +62,13 @@ def _spans(requests: Iterable[dg.RunRequest]) -> dict[str, list[tuple[str, str]]
     return found
 
 
-def test_an_empty_inbox_requests_nothing(home: Home, context: dg.SensorEvaluationContext) -> None:
+def test_an_empty_inbox_requests_nothing(home: Workspace, context: dg.SensorEvaluationContext) -> None:
     assert home.path.exists()
     assert isinstance(land_inbox(context), dg.SkipReason)
 
 
 def test_deliveries_request_the_stretches_that_they_touch(
-    home: Home, context: dg.SensorEvaluationContext
+    home: Workspace, context: dg.SensorEvaluationContext
 ) -> None:
     small.fill(home)
     requests = _requests(land_inbox(context))
@@ -88,7 +87,7 @@ def test_deliveries_request_the_stretches_that_they_touch(
     assert all(shared <= {*(request.asset_selection or [])} for request in requests)
 
 
-def test_a_landing_is_shown_once(home: Home, context: dg.SensorEvaluationContext) -> None:
+def test_a_landing_is_shown_once(home: Workspace, context: dg.SensorEvaluationContext) -> None:
     small.fill(home)
     first = land_inbox(context)
     assert isinstance(first, dg.SensorResult)
@@ -104,7 +103,7 @@ def test_a_landing_is_shown_once(home: Home, context: dg.SensorEvaluationContext
 
 
 def test_what_was_requested_but_never_run_is_requested_under_the_same_key(
-    home: Home, context: dg.SensorEvaluationContext
+    home: Workspace, context: dg.SensorEvaluationContext
 ) -> None:
     """Dagster runs a key once; a tick that was lost before its runs were recorded is made up for."""
     small.fill(home)
@@ -113,13 +112,15 @@ def test_what_was_requested_but_never_run_is_requested_under_the_same_key(
     assert len({request.run_key for request in first}) == len(first)
 
 
-def test_nothing_is_due_once_it_is_materialised(posted: Home, context: dg.SensorEvaluationContext) -> None:
+def test_nothing_is_due_once_it_is_materialised(
+    posted: Workspace, context: dg.SensorEvaluationContext
+) -> None:
     assert posted.path.exists()
     assert isinstance(land_inbox(context), dg.SkipReason)
 
 
 def test_a_late_delivery_requests_the_old_partitions_that_it_touches(
-    posted: Home, context: dg.SensorEvaluationContext
+    posted: Workspace, context: dg.SensorEvaluationContext
 ) -> None:
     late = small.german([small.Invoice("R20", "28.10.2026", "1,00", "0,19", "1,19")])
     small.deliver(posted, "vendor_invoices_de", "3 later.csv", late)
@@ -134,13 +135,13 @@ def test_a_late_delivery_requests_the_old_partitions_that_it_touches(
     assert next_request.run_key != requests[0].run_key
 
 
-def test_the_same_bytes_again_request_nothing(posted: Home, context: dg.SensorEvaluationContext) -> None:
+def test_the_same_bytes_again_request_nothing(posted: Workspace, context: dg.SensorEvaluationContext) -> None:
     small.deliver(posted, "vendor_invoices_de", "copy.csv", small.german(small.FIRST))
     assert isinstance(land_inbox(context), dg.SkipReason)
 
 
 def test_a_delivery_without_any_date_requests_the_undated_rows(
-    posted: Home, context: dg.SensorEvaluationContext
+    posted: Workspace, context: dg.SensorEvaluationContext
 ) -> None:
     small.deliver(posted, "location_permits", "letter.csv", "Dear Sir,\r\nno permits this week\r\n")
     (request,) = _requests(land_inbox(context))
@@ -148,12 +149,12 @@ def test_a_delivery_without_any_date_requests_the_undated_rows(
 
 
 def test_a_feed_that_cannot_be_landed_holds_up_no_other(
-    home: Home, context: dg.SensorEvaluationContext
+    home: Workspace, context: dg.SensorEvaluationContext
 ) -> None:
     small.fill(home)
     land_all(home)
     (one, *_) = landed(home, _feed("location_permits"))
-    PayloadStore(home.raw).path(one.arrival.delivery).unlink()
+    home.payloads.path(one.arrival.delivery).unlink()
     for staged in (home.path / "staging" / "records" / "location_permits").iterdir():
         staged.unlink()
     assert _spans(_requests(land_inbox(context))).keys() == {"payroll_manifest", "vendor_invoices_de"}
@@ -171,11 +172,11 @@ def test_a_date_that_has_not_come_is_not_requested_yet(
     settings.write_text(settings.read_text().replace("end: 2026-11-03", "end: 2090-12-31"))
     monkeypatch.setenv(HOME_VARIABLE, str(home.path))
     far = small.german([small.Invoice("R1", "31.12.2090", "1,00", "0,19", "1,19")])
-    small.deliver(open_home(home.path), "vendor_invoices_de", "far.csv", far)
+    small.deliver(open_workspace(home.path), "vendor_invoices_de", "far.csv", far)
     assert _requests(land_inbox(context)) == []
 
 
-def test_rows_that_wait_for_a_rate_are_requested_when_a_file_has_it(posted: Home) -> None:
+def test_rows_that_wait_for_a_rate_are_requested_when_a_file_has_it(posted: Workspace) -> None:
     assert isinstance(release_rates(NOW), dg.SkipReason)
     small.know_rates(posted, until=small.MONDAY)
     assert _spans(_requests(release_rates(NOW))) == {
@@ -186,7 +187,7 @@ def test_rows_that_wait_for_a_rate_are_requested_when_a_file_has_it(posted: Home
     assert isinstance(release_rates(NOW), dg.SkipReason)
 
 
-def test_where_the_ecb_may_be_asked_it_is_asked_once_an_hour(posted: Home) -> None:
+def test_where_the_ecb_may_be_asked_it_is_asked_once_an_hour(posted: Workspace) -> None:
     settings = posted.path / "production.yaml"
     settings.write_text(settings.read_text().replace("[file]", "[file, ecb]"))
     keys = [
@@ -198,7 +199,7 @@ def test_where_the_ecb_may_be_asked_it_is_asked_once_an_hour(posted: Home) -> No
     assert not keys[0] & keys[2]
 
 
-def test_a_rate_that_cannot_be_published_yet_is_not_asked_for(posted: Home) -> None:
+def test_a_rate_that_cannot_be_published_yet_is_not_asked_for(posted: Workspace) -> None:
     settings = posted.path / "production.yaml"
     settings.write_text(settings.read_text().replace("[file]", "[file, ecb]"))
     before = datetime(2026, 11, 1, 9, tzinfo=UTC)

@@ -18,10 +18,10 @@ import pytest
 
 from showcost.cli.options import days_between
 from showcost.config.feeds import load_feeds
-from showcost.config.home import Home, open_home
 from showcost.ingest.landing import LandedDelivery, land, landed
 from showcost.pipeline.due import due_by_landing, due_spans
 from showcost.reports.status import feed_status
+from showcost.workspace import Workspace, open_workspace
 from showcost_tests.corpus import corpus_dir
 from showcost_tests.sample.truth import REPOSITORY
 from showcost_tests.whole import entries
@@ -88,45 +88,45 @@ def _feed() -> FeedSpec:
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+def home(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """Return the example production with all files landed."""
     files = corpus_dir("uk_spend")
     folder = tmp_path_factory.mktemp("uk_spend") / "home"
     folder.mkdir()
     for name in ("production.yaml", "chart_of_accounts.csv", "budget.csv"):
         shutil.copyfile(EXAMPLE / name, folder / name)
-    home = open_home(folder)
+    home = open_workspace(folder)
     shutil.copytree(files, home.inbox / "uk_spend")
     land(home, _feed())
     return home
 
 
 @pytest.fixture(scope="module")
-def posted(home: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
+def posted(home: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """Return the production after everything that landed was taken into the ledger."""
     folder = tmp_path_factory.mktemp("posted") / "home"
     shutil.copytree(home.path, folder)
-    done = open_home(folder)
+    done = open_workspace(folder)
     for first, last in due_spans(done, [_feed()]):
         take(done, days_between(first, last))
     return done
 
 
-def _well_formed(home: Home) -> Iterator[tuple[LandedDelivery, Table]]:
+def _well_formed(home: Workspace) -> Iterator[tuple[LandedDelivery, Table]]:
     for one in landed(home, _feed()):
         table = _table(home.inbox / "uk_spend" / one.arrival.name)
         if table is not None and not one.summary.refused:
             yield one, table
 
 
-def test_every_file_lands_and_only_what_is_no_table_is_refused(home: Home) -> None:
+def test_every_file_lands_and_only_what_is_no_table_is_refused(home: Workspace) -> None:
     known = landed(home, _feed())
     names = {path.name for path in (home.inbox / "uk_spend").iterdir()}
     assert {one.arrival.name for one in known} == names
     assert {one.arrival.name: one.summary.refused for one in known if one.summary.refused} == NO_TABLE
 
 
-def test_rows_are_as_many_as_another_reader_finds(home: Home) -> None:
+def test_rows_are_as_many_as_another_reader_finds(home: Workspace) -> None:
     found = {one.arrival.name: (one.summary, table) for one, table in _well_formed(home)}
     assert len(found) == len(landed(home, _feed())) - len(NO_TABLE)
     wrong = {
@@ -138,7 +138,7 @@ def test_rows_are_as_many_as_another_reader_finds(home: Home) -> None:
     assert wrong == {}
 
 
-def test_amounts_are_the_sum_that_another_reader_finds(home: Home) -> None:
+def test_amounts_are_the_sum_that_another_reader_finds(home: Workspace) -> None:
     status = feed_status(home, _feed())
     received = {one.arrival.name: tally.amounts.get("received", {}) for one, tally in status.deliveries}
     compared, wrong = 0, {}
@@ -160,7 +160,7 @@ def test_amounts_are_the_sum_that_another_reader_finds(home: Home) -> None:
 
 
 @pytest.mark.slow
-def test_every_row_and_every_amount_is_in_one_place(posted: Home) -> None:
+def test_every_row_and_every_amount_is_in_one_place(posted: Workspace) -> None:
     total = totals(posted)
     assert total.received == sum(one.summary.received for one in landed(posted, _feed()))
     assert total.pending == 0
@@ -170,12 +170,12 @@ def test_every_row_and_every_amount_is_in_one_place(posted: Home) -> None:
 
 
 @pytest.mark.slow
-def test_every_base_amount_is_that_of_an_independent_recomputation(posted: Home) -> None:
+def test_every_base_amount_is_that_of_an_independent_recomputation(posted: Workspace) -> None:
     assert entries.wrongly_converted(posted) == []
 
 
 @pytest.mark.slow
-def test_a_month_through_dagster_is_the_same(home: Home, posted: Home, copy: Copy) -> None:
+def test_a_month_through_dagster_is_the_same(home: Workspace, posted: Workspace, copy: Copy) -> None:
     first, last = date(2012, 4, 1), date(2012, 4, 30)
     mine = copy(home)
     outcome = run(mine, first, last)

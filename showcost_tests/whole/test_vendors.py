@@ -10,13 +10,13 @@ import dagster as dg
 import pytest
 
 from showcost.components import naming
-from showcost.config.feeds import choose_feed, load_feeds
-from showcost.config.home import HOME_VARIABLE
+from showcost.config.feeds import choose_feed
 from showcost.defs.automation.sensors import pull_missing
 from showcost.pipeline.accruals import open_accruals, stage_fallback
 from showcost.pipeline.fx_snapshots import stage_snapshots
 from showcost.pipeline.vendor_pulls import missing_pages
 from showcost.vendor_api.pull import PullRequest, pull
+from showcost.workspace import HOME_VARIABLE
 from showcost_tests.defs.loading import load
 from showcost_tests.vendor_api.sample import sample_home, serving_sample
 from showcost_tests.whole.running import instance_of, metadata, row_counts, run
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from showcost.config.home import Home
     from showcost.simulator.running import Simulator
+    from showcost.workspace import Workspace
 
 FIRST, LAST = date(2026, 10, 23), date(2026, 10, 26)
 DAYS = ["2026-10-23", "2026-10-24", "2026-10-25", "2026-10-26"]
@@ -95,12 +95,12 @@ def test_a_vendor_that_is_down_is_stood_in_for_and_gives_way(tmp_path: Path, sim
 
 
 @pytest.fixture
-def grip_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, simulator: Simulator) -> Home:
+def grip_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, simulator: Simulator) -> Workspace:
     """Return the sample of which everything was pulled but what the grip house has, whose terms stand in."""
     assert simulator.url
     home = sample_home(tmp_path)
     monkeypatch.setenv(HOME_VARIABLE, str(home.path))
-    feeds = load_feeds(home.production.code)
+    feeds = home.feeds
     pull(home, feeds, PullRequest(FIRST, LAST))
     days = [date.fromisoformat(day) for day in DAYS]
     stage_snapshots(home, days)
@@ -119,8 +119,8 @@ def _tick(
     return list(result.run_requests or []), result.cursor
 
 
-def test_a_vendor_is_asked_again_after_its_pause_and_only_then(grip_down: Home) -> None:
-    feed = choose_feed(load_feeds(grip_down.production.code), "pickup_grip")
+def test_a_vendor_is_asked_again_after_its_pause_and_only_then(grip_down: Workspace) -> None:
+    feed = choose_feed(grip_down.feeds, "pickup_grip")
     tried = max(datetime.fromisoformat(letter.last_seen) for letter in missing_pages(grip_down, feed))
     after = tried + timedelta(minutes=61)
     with dg.DagsterInstance.ephemeral() as instance:
@@ -150,9 +150,9 @@ def test_a_vendor_is_asked_again_after_its_pause_and_only_then(grip_down: Home) 
 
 
 def test_what_a_person_has_to_see_to_is_left_alone(
-    grip_down: Home, monkeypatch: pytest.MonkeyPatch, simulator: Simulator
+    grip_down: Workspace, monkeypatch: pytest.MonkeyPatch, simulator: Simulator
 ) -> None:
-    feed = choose_feed(load_feeds(grip_down.production.code), "pickup_grip")
+    feed = choose_feed(grip_down.feeds, "pickup_grip")
     monkeypatch.setenv("SHOWCOST_GRIP_URL", f"{simulator.url}/nobody/invoices")
     pull(grip_down, [feed], PullRequest(FIRST, LAST, dead_only=True))
     assert {letter.error for letter in missing_pages(grip_down, feed)} == {"refused status"}
@@ -160,7 +160,9 @@ def test_what_a_person_has_to_see_to_is_left_alone(
         assert _tick(instance, datetime.now(UTC) + timedelta(days=9)) == ([], None)
 
 
-def test_a_vendor_that_is_back_releases_what_stood_in_for_it(grip_down: Home, simulator: Simulator) -> None:
+def test_a_vendor_that_is_back_releases_what_stood_in_for_it(
+    grip_down: Workspace, simulator: Simulator
+) -> None:
     simulator.revive("grip")
     standing = open_accruals(grip_down, FIRST, LAST)
     assert standing is not None

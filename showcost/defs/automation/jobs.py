@@ -9,8 +9,8 @@ import dagster as dg
 
 from showcost.components import naming
 from showcost.components.partitions import daily_partitions
-from showcost.config.home import open_home
 from showcost.config.production import Production
+from showcost.workspace import open_workspace
 
 _HOUR = 6
 
@@ -18,7 +18,7 @@ _HOUR = 6
 @dg.definitions
 def jobs() -> dg.Definitions:
     """Build the job over the production's partitions and its daily schedule."""
-    production = open_home().production
+    production = open_workspace().production
     job = dg.define_asset_job(
         naming.JOB,
         selection=dg.AssetSelection.all(),

@@ -11,14 +11,14 @@ import dagster as dg
 from showcost.components import naming
 from showcost.components.partitions import daily_partitions
 from showcost.config.feed import FeedSpec
-from showcost.config.feeds import api_feeds, load_feeds
-from showcost.config.home import Home, open_home
+from showcost.config.feeds import api_feeds
 from showcost.config.production import Production
 from showcost.core.errors import ShowcostError
 from showcost.core.hashing import sha256_framed
 from showcost.ingest.landing import Landing, land
 from showcost.pipeline.due import NEAR_DAYS, Due, due_by_landing, due_by_rates, stretches, waiting_for_rates
 from showcost.pipeline.vendor_pulls import Again, due_again
+from showcost.workspace import Workspace, open_workspace
 
 INBOX_SECONDS: Final = 60
 RATES_SECONDS: Final = 900
@@ -65,16 +65,16 @@ def sensors() -> dg.Definitions:
     def missing_windows(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         return pull_missing(context, datetime.now(UTC))
 
-    has_vendors = bool(api_feeds(load_feeds(open_home().production.code)))
+    has_vendors = bool(api_feeds(open_workspace().feeds))
     return dg.Definitions(sensors=[inbox, awaited_rates, *([missing_windows] if has_vendors else [])])
 
 
 def land_inbox(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
     """Land every feed's inbox and request due partitions; a feed that fails does not delay the others."""
-    home = open_home()
+    home = open_workspace()
     landings: list[Landing] = []
     requests: list[dg.RunRequest] = []
-    for feed in load_feeds(home.production.code):
+    for feed in home.feeds:
         try:
             landings.append(land(home, feed))
             due = due_by_landing(home, feed)
@@ -116,14 +116,14 @@ def landing_requests(production: Production, feed: FeedSpec, due: Due) -> Iterat
 
 def release_rates(now: datetime) -> dg.SensorResult | dg.SkipReason:
     """Request partitions with rows that wait for a rate, if one is available or may be queried."""
-    home = open_home()
-    requests = [request for feed in load_feeds(home.production.code) for request in _release(home, feed, now)]
+    home = open_workspace()
+    requests = [request for feed in home.feeds for request in _release(home, feed, now)]
     if not requests:
         return dg.SkipReason("no pending row has a rate available")
     return dg.SensorResult(run_requests=requests)
 
 
-def _release(home: Home, feed: FeedSpec, now: datetime) -> Iterator[dg.RunRequest]:
+def _release(home: Workspace, feed: FeedSpec, now: datetime) -> Iterator[dg.RunRequest]:
     dates = dict.fromkeys(due_by_rates(home, feed), "known")
     if "ecb" in home.production.fx.sources:
         hour = now.strftime("%Y-%m-%dT%H")
@@ -143,10 +143,10 @@ def pull_missing(context: dg.SensorEvaluationContext, now: datetime) -> dg.Senso
     The cursor has the time of the last retry request per vendor. A tick that is lost before its cursor is
     kept requests the same keys again, which Dagster runs once.
     """
-    home = open_home()
+    home = open_workspace()
     asked = {vendor: datetime.fromisoformat(at) for vendor, at in json.loads(context.cursor or "{}").items()}
     requests: list[dg.RunRequest] = []
-    for again in due_again(home, load_feeds(home.production.code), asked, now):
+    for again in due_again(home, home.feeds, asked, now):
         filters = dg.RunsFilter(tags={_VENDOR_TAG: again.vendor}, statuses=_UNDER_WAY)
         if not context.instance.get_runs_count(filters):
             requests += _pull_requests(home.production, again)

@@ -9,15 +9,15 @@ from showcost.components.checks import partition_check, whole_check
 from showcost.components.metadata import column_schema, counts_table
 from showcost.components.partitions import daily_partitions, partition_dates
 from showcost.components.resources import DataFolder, plain_failures
-from showcost.config.home import open_home
 from showcost.config.production import Production
 from showcost.pipeline.fx_snapshots import stage_snapshots
+from showcost.workspace import open_workspace
 
 
 @dg.definitions
 def fx() -> dg.Definitions:
     """Build the asset for the production's dates."""
-    production = open_home().production
+    production = open_workspace().production
     partitions = daily_partitions(production)
     key = naming.FX_SNAPSHOTS
     return dg.Definitions(

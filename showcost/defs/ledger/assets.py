@@ -12,16 +12,16 @@ from showcost.components.partitions import daily_partitions, partition_dates
 from showcost.components.queue_metadata import QUEUE_COLUMNS, queue_metadata
 from showcost.components.resources import DataFolder, plain_failures
 from showcost.config.feeds import load_feeds
-from showcost.config.home import open_home
 from showcost.config.production import Production
 from showcost.ledger.schema import ENTRY_COLUMNS
 from showcost.reports.ledger_days import ledger_days
+from showcost.workspace import open_workspace
 
 
 @dg.definitions
 def ledger() -> dg.Definitions:
     """Build the asset over the active feeds of the production."""
-    production = open_home().production
+    production = open_workspace().production
     partitions = daily_partitions(production)
     return dg.Definitions(
         assets=[_entries(production, partitions), _queue(production)],

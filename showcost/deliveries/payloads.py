@@ -26,7 +26,7 @@ from showcost.core.durable import (
 )
 from showcost.core.errors import InputError, IntegrityError
 from showcost.core.hashing import sha256_file
-from showcost.ingest.encryption import Cipher, is_encrypted, plain_file
+from showcost.deliveries.encryption import Cipher, is_encrypted, plain_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from showcost.core.jsonl import Position
-    from showcost.ingest.payloads import Payload
+    from showcost.deliveries.payloads import Payload
 
 _WAIT_SECONDS = 60
 
