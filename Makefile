@@ -1,4 +1,4 @@
-# `make demo`, `make test`, `make ui`: all that they need is Python 3.11+, make and git.
+# `make demo`, `make test`, `make ui` need only Python 3.11+, make and git.
 PYTHON ?= python3
 VENV ?= .venv
 DEMO ?= .demo
@@ -10,14 +10,14 @@ INSTALLED := $(VENV)/.installed
 .PHONY: help install demo test slow-test fuzz check ui browser-check docs clean
 
 help:
-	@echo "make demo           take the sample production from its inbox into the ledger"
-	@echo "make ui             open the Dagster UI with the demo in it, on http://127.0.0.1:$(PORT)"
+	@echo "make demo           post the sample production, from inbox to ledger"
+	@echo "make ui             open the demo in the Dagster UI, on http://127.0.0.1:$(PORT)"
 	@echo "make test           run the tests"
 	@echo "make slow-test      run the slow tests"
-	@echo "make fuzz           fuzz the reader for SECONDS (3600), by coverage if atheris can be installed"
+	@echo "make fuzz           fuzz the reader for SECONDS (3600), coverage-guided if atheris can be installed"
 	@echo "make check          lint, format, types, definitions"
-	@echo "make browser-check  look at the UI in a headless Chromium and keep screenshots"
-	@echo "make docs           write the generated pages of docs/ again"
+	@echo "make browser-check  check the UI in a headless Chromium and save screenshots"
+	@echo "make docs           rewrite the generated pages of docs/"
 
 install: $(INSTALLED)
 
