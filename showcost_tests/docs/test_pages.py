@@ -20,7 +20,7 @@ sys.path.insert(0, str(REPOSITORY / "scripts"))
 from write_docs import PAGES
 
 DOCS = REPOSITORY / "docs"
-WRITTEN = [REPOSITORY / "README.md", REPOSITORY / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
+WRITTEN = [*sorted(REPOSITORY.glob("*.md")), *sorted(DOCS.rglob("*.md"))]
 
 pages = pytest.mark.parametrize("page", WRITTEN, ids=lambda page: str(page.relative_to(REPOSITORY)))
 
