@@ -40,6 +40,7 @@ def prepare(folder: Path, days: int) -> None:
 def stages_alone(folder: Path, days: int) -> float:
     """Return the seconds of all stages called directly."""
     from showcost.ingest.landing import land
+    from showcost.pipeline.auto_rebook import rebook_by_policy
     from showcost.pipeline.fx_snapshots import stage_snapshots
     from showcost.pipeline.posting import stage_posted
     from showcost.pipeline.raw_rows import stage_raw_rows
@@ -57,6 +58,7 @@ def stages_alone(folder: Path, days: int) -> float:
         stage_raw_rows(home, feed, dates)
         stage_validated(home, feed, dates)
         stage_posted(home, feed, dates, "stages alone")
+        rebook_by_policy(home, feed)
     ledger_days(home, dates)
     return time.perf_counter() - started
 

@@ -37,6 +37,9 @@ ORDER: Final = (
 )
 LEVEL: Final = {layer: number for number, line in enumerate(ORDER) for layer in line}
 
+# The steps of a cost inside `pipeline`, in the order of the flow: no step knows a later one.
+FLOW: Final = ("raw_rows", "validation", "posting", "replay", "auto_rebook")
+
 DAGSTER: Final = {"components", "defs", "definitions", "orchestration"}
 HTTPX: Final = {"vendor_api", "fx.sources"}
 
@@ -94,6 +97,12 @@ def test_a_module_imports_from_its_own_layer_and_below(path: Path) -> None:
         if own and layer != own and LEVEL.get(layer, len(ORDER)) >= LEVEL[own]
     }
     assert above == set()
+
+
+@pytest.mark.parametrize("step", FLOW)
+def test_a_step_of_the_pipeline_imports_no_later_step(step: str) -> None:
+    later = {f"showcost.pipeline.{name}" for name in FLOW[FLOW.index(step) + 1 :]}
+    assert later.isdisjoint(_imports(PACKAGE / "pipeline" / f"{step}.py"))
 
 
 @pytest.mark.parametrize("path", MODULES, ids=_name)

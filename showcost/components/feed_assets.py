@@ -22,7 +22,8 @@ from showcost.config.feed import FeedSpec
 from showcost.config.record_kinds import PAYROLL, FieldType
 from showcost.ingest.landing import land, landed
 from showcost.ledger.schema import ENTRY_COLUMNS
-from showcost.pipeline.posting import stage_posted
+from showcost.pipeline.auto_rebook import rebook_by_policy
+from showcost.pipeline.posting import posted_days, stage_posted
 from showcost.pipeline.raw_rows import stage_raw_rows
 from showcost.pipeline.validation import stage_undated, stage_validated
 from showcost.staging import ALL
@@ -239,7 +240,10 @@ def posted_asset(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -> dg
     )
     def posted(context: dg.AssetExecutionContext, data: DataFolder) -> dg.MaterializeResult[None]:
         with plain_failures():
-            outcome = stage_posted(data.home(), feed, partition_dates(context), context.run.run_id)
+            home, dates = data.home(), partition_dates(context)
+            appended = stage_posted(home, feed, dates, context.run.run_id)
+            appended.update(rebook_by_policy(home, feed))
+            outcome = posted_days(home, feed, dates, appended)
         for day, posting in outcome.items():
             context.add_asset_metadata(posted_metadata(posting), partition_key=day.isoformat())
         return dg.MaterializeResult(metadata={"dagster/column_lineage": _posted_lineage(feed)})

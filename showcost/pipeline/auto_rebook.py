@@ -1,13 +1,14 @@
 """Documents that come again, corrected: posted in place of the former ones where the feed's policy says so.
 
-After its posting, a feed with `corrected_documents: reverse_and_rebook` goes through the keys that a later
-row contests: of each key the rows are taken in the order in which they arrived, whatever their partitions, so
-that the same entries come out in whatever order partitions are made. A later row that has any other fault is
-passed over; one that waits for its rate is waited for. What a person withdrew stays withdrawn.
+Called after posting. For a feed with `corrected_documents: reverse_and_rebook`, take the keys that a later
+row contests, and the rows of each key in order of arrival, whatever their partitions: the entries are the
+same in whatever order the partitions are made. Later rows with any other reason code are skipped. A key whose
+next row is pending waits until the rate is published. Rows that a person withdrew stay withdrawn.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
@@ -27,7 +28,6 @@ from showcost.staging.assets import quarantine_asset
 from showcost.validation.duplicates import CONFLICT
 
 if TYPE_CHECKING:
-    from collections import Counter
     from collections.abc import Mapping, Sequence
     from datetime import date
 
@@ -40,13 +40,20 @@ WHO: Final = "showcost"
 """Who decides where a policy does."""
 
 
-def rebook_by_policy(home: Workspace, feed: FeedSpec, appended: Counter[date]) -> None:
-    """Reverse and rebook what later documents of a feed correct; count the entries appended per date."""
+def rebook_by_policy(home: Workspace, feed: FeedSpec) -> Counter[date]:
+    """Reverse and rebook documents that later ones correct; return the number of entries appended per date.
+
+    Does nothing for a feed without the policy.
+    """
+    appended: Counter[date] = Counter()
+    if feed.corrected_documents != POLICY:
+        return appended
     contest = _Contest(home, feed)
     while turn := contest.next_rows():
         eligible = contest.judged(turn)
         if eligible:
             appended.update(contest.rebook(eligible))
+    return appended
 
 
 class _Contest:

@@ -1,4 +1,8 @@
-"""Posting: the valid rows of a feed's partitions become entries of the ledger."""
+"""Posting: the valid rows of a feed's partitions become entries of the ledger.
+
+Nothing else is changed here: a caller that also wants corrected documents rebooked by the feed's policy calls
+`auto_rebook.rebook_by_policy` afterwards.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,6 @@ from showcost.ledger.digest import partition_hashes
 from showcost.ledger.entries import terms_of
 from showcost.ledger.posting import CHUNK_ROWS, post
 from showcost.ledger.queries import balances
-from showcost.pipeline.auto_rebook import POLICY, rebook_by_policy
 from showcost.staging.assets import valid_asset
 
 if TYPE_CHECKING:
@@ -51,8 +54,8 @@ ORDER BY transaction_date, abs(base_amount) DESC, entry_id
 
 def stage_posted(
     home: Workspace, feed: FeedSpec, dates: Sequence[date], run_id: str, chunk_rows: int = CHUNK_ROWS
-) -> dict[date, PostedDay]:
-    """Post the valid rows of the partitions and return what the ledger then has of each."""
+) -> Counter[date]:
+    """Post the valid rows of the partitions and return the number of entries appended per date."""
     ledger = home.ledger
     store = home.staging
     keys = [day.isoformat() for day in dates]
@@ -66,16 +69,13 @@ def stage_posted(
         clock=lambda: datetime.now(UTC),
         chunk_rows=chunk_rows,
     )
-    appended = Counter({result.partition_date: result.appended_entries for result in results})
-    if feed.corrected_documents == POLICY:
-        rebook_by_policy(home, feed, appended)
-    return posted_days(home, feed, dates, appended)
+    return Counter({result.partition_date: result.appended_entries for result in results})
 
 
 def posted_days(
     home: Workspace, feed: FeedSpec, dates: Sequence[date], appended: Mapping[date, int]
 ) -> dict[date, PostedDay]:
-    """Return what the ledger has of a feed on each date; `appended` are the entries of just now."""
+    """Return the entries of a feed per date; `appended` counts those that were appended just now."""
     ledger = home.ledger
     ledger.create()
     asked = {"feed": feed.name, "first": dates[0], "last": dates[-1], "most": ENTRIES_SHOWN}

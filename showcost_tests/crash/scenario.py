@@ -19,6 +19,7 @@ from showcost.ledger.digest import digest
 from showcost.ledger.fallback_log import RELEASED, Step, last_steps, note_steps
 from showcost.ledger.periods import Period
 from showcost.ledger.recovery import writing
+from showcost.pipeline.auto_rebook import rebook_by_policy
 from showcost.pipeline.fx_snapshots import stage_snapshots
 from showcost.pipeline.periods import close_period, closed_periods
 from showcost.pipeline.posting import stage_posted
@@ -98,6 +99,7 @@ def carry_out(home: Workspace, tell: Callable[[str], None]) -> None:
         stage_raw_rows(home, feed, days)
         stage_validated(home, feed, days)
         stage_posted(home, feed, days, "run")
+        rebook_by_policy(home, feed)
         tell(f"acknowledged {_entries(home)}")
     _stand_in(home)
     stage_undated(home, feed)

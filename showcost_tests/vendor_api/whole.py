@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from showcost.ledger.digest import digest
+from showcost.pipeline.auto_rebook import rebook_by_policy
 from showcost.pipeline.fx_snapshots import stage_snapshots
 from showcost.pipeline.posting import stage_posted
 from showcost.pipeline.raw_rows import stage_raw_rows
@@ -42,6 +43,7 @@ def post_week(home: Workspace, feeds: Sequence[FeedSpec]) -> None:
         stage_undated(home, feed)
         stage_validated(home, feed, WEEK)
         stage_posted(home, feed, WEEK, "test")
+        rebook_by_policy(home, feed)
 
 
 def week_digest(home: Workspace) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from showcost.ingest.landing import land, landed
 from showcost.ledger.digest import RangeDigest, digest
 from showcost.ledger.posting import CHUNK_ROWS as POSTED_AT_ONCE
+from showcost.pipeline.auto_rebook import rebook_by_policy
 from showcost.pipeline.due import due_by_landing
 from showcost.pipeline.fx_snapshots import stage_snapshots
 from showcost.pipeline.posting import stage_posted
@@ -50,6 +51,7 @@ def take(
             stage_undated(home, feed)
         stage_validated(home, feed, dates, validated_at_once)
         stage_posted(home, feed, dates, "test", posted_at_once)
+        rebook_by_policy(home, feed)
 
 
 def ledger_digest(home: Workspace) -> RangeDigest:

@@ -10,7 +10,7 @@ import yaml
 from showcost.config.feed import FeedSpec
 from showcost.ingest.landing import land, landed
 from showcost.pipeline.fx_snapshots import stage_snapshots
-from showcost.pipeline.posting import stage_posted
+from showcost.pipeline.posting import posted_days, stage_posted
 from showcost.pipeline.raw_rows import stage_raw_rows
 from showcost.pipeline.validation import stage_undated, stage_validated
 from showcost.staging.assets import valid_asset
@@ -124,8 +124,8 @@ def take(home: Workspace, feed: FeedSpec, *contents: str) -> int:
     stage_raw_rows(home, feed, DAYS)
     stage_undated(home, feed)
     stage_validated(home, feed, DAYS)
-    posted = stage_posted(home, feed, DAYS, "test")
-    return sum(day.entries for day in posted.values())
+    appended = stage_posted(home, feed, DAYS, "test")
+    return sum(day.entries for day in posted_days(home, feed, DAYS, appended).values())
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
