@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from showcost import workspace
 from showcost.checks.verify import verify
 from showcost.config.feeds import load_feeds
 from showcost.reconciliation import decisions as deciding
 from showcost.reconciliation.queue import RowState
 from showcost_tests.reconciliation.acts import DE, WHO, WHY, found, posted, queued, replayed
-from showcost_tests.whole import small, steps
+from showcost_tests.whole import small
 from showcost_tests.whole.steps import land_all, ledger_digest, take
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def _policy(monkeypatch: pytest.MonkeyPatch) -> None:
             for one in load_feeds(production)
         ]
 
-    monkeypatch.setattr(steps, "load_feeds", feeds)
+    monkeypatch.setattr(workspace, "load_feeds", feeds)
 
 
 def _deliver(home: Workspace, *numbers: int) -> None:
