@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import duckdb
 import pyarrow as pa
 
+from showcost.config.record_kinds import VENDOR_INVOICE
 from showcost.fx.history import PUBLICATIONS_SCHEMA, RATES_SCHEMA, RateHistory
 from showcost.fx.snapshots import build_snapshots
 from showcost.ledger.digest import digest
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 FIRST = date(2025, 1, 1)
-TERMS = Terms(production="BENCH", base_currency="USD", feed="bench", record_kind="vendor_invoice")
+TERMS = Terms(production="BENCH", base_currency="USD", feed="bench", record_kind=VENDOR_INVOICE)
 RATES = {"USD": "1.1172", "GBP": "0.8338", "JPY": "171.53", "CAD": "1.5291"}
 
 VALID_ROWS = """

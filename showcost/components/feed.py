@@ -22,7 +22,6 @@ from showcost.components.partitions import daily_partitions
 from showcost.components.pay_assets import pay_findings_asset
 from showcost.components.scaffolding import FeedScaffolder
 from showcost.config.feed import FeedSpec
-from showcost.config.record_kinds import PAYROLL
 from showcost.core.errors import ConfigError
 from showcost.workspace import open_workspace
 
@@ -62,7 +61,7 @@ class Feed(dg.Component):
                 undated_asset(feed),
                 raw_rows_asset(feed, partitions),
                 validated_assets(feed, partitions),
-                *((pay_findings_asset(feed, partitions),) if feed.kind is PAYROLL else ()),
+                *((pay_findings_asset(feed, partitions),) if feed.kind.has_pay_rules else ()),
                 posted_asset(feed, partitions),
                 *api_assets(feed, partitions),
             ],

@@ -19,7 +19,7 @@ from showcost.components.outcome_metadata import (
 from showcost.components.partitions import partition_dates
 from showcost.components.resources import DataFolder, plain_failures
 from showcost.config.feed import FeedSpec
-from showcost.config.record_kinds import PAYROLL, FieldType
+from showcost.config.record_kinds import FieldType
 from showcost.ingest.landing import land, landed
 from showcost.ledger.schema import ENTRY_COLUMNS
 from showcost.pipeline.auto_rebook import rebook_by_policy
@@ -221,7 +221,7 @@ def posted_asset(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -> dg
         deps=[
             naming.valid_key(feed.name),
             # A run that dies before the pay findings are evaluated has not posted either.
-            *((naming.pay_findings_key(feed.name),) if feed.kind is PAYROLL else ()),
+            *((naming.pay_findings_key(feed.name),) if feed.kind.has_pay_rules else ()),
             naming.FX_SNAPSHOTS,
         ],
         description=f"Ledger entries of {feed.kind.title.lower()}: original and base amount, rate, rate "
@@ -267,7 +267,7 @@ def _posted_lineage(feed: FeedSpec) -> dg.TableColumnLineage:
             name: [(valid, name)]
             for name in (
                 *("transaction_date", "document_no", "vendor_code", "description", "currency", "flags"),
-                *(("pay_rules",) if feed.kind is PAYROLL else ()),
+                *(("pay_rules",) if feed.kind.has_pay_rules else ()),
             )
         }
         | {"account": [amount], "union_category": [amount]}

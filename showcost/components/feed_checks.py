@@ -15,7 +15,6 @@ from showcost.checks import feed as judges
 from showcost.checks.feed import no_pay_findings
 from showcost.components import naming
 from showcost.components.checks import partition_check, whole_check
-from showcost.config.record_kinds import PAYROLL
 
 if TYPE_CHECKING:
     from showcost.config.feed import FeedSpec
@@ -84,7 +83,7 @@ def feed_checks(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -> lis
                     severity=_WARN,
                 ),
             )
-            if feed.kind is PAYROLL
+            if feed.kind.has_pay_rules
             else ()
         ),
         partition_check(

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Final
 
 import dagster as dg
 
-from showcost.config.record_kinds import PAYROLL
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -91,7 +89,7 @@ def pay_findings_key(feed: str) -> dg.AssetKey:
 
 def dated_keys(feed: FeedSpec) -> tuple[dg.AssetKey, ...]:
     """Return the keys of a feed's partitioned assets, in pipeline order."""
-    of_pay = (pay_findings_key,) if feed.kind is PAYROLL else ()
+    of_pay = (pay_findings_key,) if feed.kind.has_pay_rules else ()
     return tuple(key(feed.name) for key in (raw_key, valid_key, quarantine_key, *of_pay, posted_key))
 
 

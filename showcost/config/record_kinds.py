@@ -6,7 +6,7 @@ What makes a value right or wrong is not here but in `showcost.validation`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
@@ -29,7 +29,8 @@ class Field:
     """One field of a record kind.
 
     `required` holds unless a feed lists its own required fields. `personal` marks what may identify a
-    person: it never reaches logs, metadata or previews.
+    person: it never reaches logs, metadata or previews. `quantity` marks an amount that is not money (hours,
+    counts, rates of pay), so that no currency's minor unit applies to it.
     """
 
     name: str
@@ -37,17 +38,53 @@ class Field:
     meaning: str
     required: bool = False
     personal: bool = False
+    quantity: bool = False
+
+
+@dataclass(frozen=True)
+class Component:
+    """The primary component of a row: its name in the ledger and the field of its amount."""
+
+    name: str
+    field: str
+
+
+@dataclass(frozen=True)
+class SecondaryComponent:
+    """The second component of a row: its name, the field of its amount, and its control account.
+
+    `control` names the control account in production.yaml. `fringe` lets the fringe account of the row's own
+    account take precedence. `cost_unless` names a yes/no field: where it says no, the amount is a cost of the
+    row's own account.
+    """
+
+    name: str
+    field: str
+    control: str
+    fringe: bool = False
+    cost_unless: str | None = None
 
 
 @dataclass(frozen=True)
 class RecordKind:
-    """A kind of record: its fields, which of them dates the transaction and which make its key."""
+    """A kind of record: its fields, and the part that each of them plays.
+
+    `transaction_date` is the field that dates the transaction, `document` the one that numbers the document,
+    `key` the fields that identify a row. `primary` posts to the row's own account, `secondary`, if there is
+    one, to a control account. `derived` maps a column of the valid rows to the fields that it is joined from,
+    never a personal one. `has_pay_rules` says that union pay rules apply.
+    """
 
     name: str
     title: str
     fields: tuple[Field, ...]
     transaction_date: str
     key: tuple[str, ...]
+    document: str
+    primary: Component
+    secondary: SecondaryComponent | None = None
+    derived: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
+    has_pay_rules: bool = False
 
     @cached_property
     def by_name(self) -> dict[str, Field]:
@@ -58,6 +95,11 @@ class RecordKind:
     def required(self) -> tuple[str, ...]:
         """The names of the fields that no row may leave blank."""
         return tuple(field.name for field in self.fields if field.required)
+
+    @cached_property
+    def quantities(self) -> frozenset[str]:
+        """The names of the amount fields that are not money."""
+        return frozenset(field.name for field in self.fields if field.quantity)
 
     def of_type(self, *types: FieldType) -> tuple[str, ...]:
         """Return the names of the fields that are read in one of these ways."""
@@ -74,6 +116,10 @@ def _date(name: str, meaning: str, *, required: bool = False) -> Field:
 
 def _amount(name: str, meaning: str, *, required: bool = False) -> Field:
     return Field(name, FieldType.AMOUNT, meaning, required)
+
+
+def _quantity(name: str, meaning: str, *, required: bool = False) -> Field:
+    return Field(name, FieldType.AMOUNT, meaning, required, quantity=True)
 
 
 _CODING: Final = (
@@ -109,6 +155,10 @@ VENDOR_INVOICE: Final = RecordKind(
     ),
     transaction_date="invoice_date",
     key=("vendor_code", "invoice_no", "line_no"),
+    document="invoice_no",
+    primary=Component("net", "net_amount"),
+    secondary=SecondaryComponent("tax", "tax_amount", "recoverable_tax"),
+    derived={"document_no": ("invoice_no",)},
 )
 
 LOCATION_PERMIT: Final = RecordKind(
@@ -133,6 +183,15 @@ LOCATION_PERMIT: Final = RecordKind(
     ),
     transaction_date="entered_on",
     key=("authority", "permit_id", "event_type"),
+    document="permit_id",
+    primary=Component("fee", "fee_amount"),
+    secondary=SecondaryComponent("deposit", "deposit_amount", "refundable_deposit", cost_unless="refundable"),
+    derived={
+        "document_no": ("permit_id",),
+        "vendor_code": ("authority",),
+        "vendor_name": ("authority",),
+        "description": ("event_type", "location_name"),
+    },
 )
 
 _HOURS: Final = ("hours_1x", "hours_1_5x", "hours_2x", "hours_3x")
@@ -162,10 +221,13 @@ PAYROLL: Final = RecordKind(
         _text("day_of_workweek", "1 to 7"),
         _text("is_holiday", "yes or no"),
         _text("currency", "ISO 4217 code", required=True),
-        _amount("rate", "rate of pay", required=True),
+        _quantity("rate", "rate of pay", required=True),
         _text("rate_basis", "hour, day or week", required=True),
-        *(_amount(name, f"hours paid at {name.removeprefix('hours_').replace('_', '.')}") for name in _HOURS),
-        _amount("meal_penalty_count", "meal penalties"),
+        *(
+            _quantity(name, f"hours paid at {name.removeprefix('hours_').replace('_', '.')}")
+            for name in _HOURS
+        ),
+        _quantity("meal_penalty_count", "meal penalties"),
         _amount("meal_penalty_amount", "pay for meal penalties"),
         _amount("rest_penalty_amount", "pay for rest violations"),
         _amount("gross", "gross pay", required=True),
@@ -173,71 +235,18 @@ PAYROLL: Final = RecordKind(
     ),
     transaction_date="work_date",
     key=("payroll_company", "payroll_invoice_no", "employee_ref", "work_date", "occupation_code"),
-)
-
-RECORD_KINDS: Final[dict[str, RecordKind]] = {
-    kind.name: kind for kind in (VENDOR_INVOICE, LOCATION_PERMIT, PAYROLL)
-}
-
-
-QUANTITIES: Final = frozenset(
-    {"rate", "hours_1x", "hours_1_5x", "hours_2x", "hours_3x", "meal_penalty_count"}
-)
-"""Amount fields that are no money; all others are."""
-
-
-PRIMARY_AMOUNT: Final[Mapping[str, str]] = {
-    "vendor_invoice": "net_amount",
-    "location_permit": "fee_amount",
-    "payroll": "gross",
-}
-"""The amount of each record kind that posts to the row's own account."""
-
-
-_PRIMARY_NAME: Final[Mapping[str, str]] = {
-    "vendor_invoice": "net",
-    "location_permit": "fee",
-    "payroll": "gross",
-}
-
-
-_DERIVED: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
-    "vendor_invoice": {"document_no": ("invoice_no",)},
-    "location_permit": {
-        "document_no": ("permit_id",),
-        "vendor_code": ("authority",),
-        "vendor_name": ("authority",),
-        "description": ("event_type", "location_name"),
-    },
-    "payroll": {
+    document="payroll_invoice_no",
+    primary=Component("gross", "gross"),
+    secondary=SecondaryComponent("benefit", "benefit_amount", "fringe", fringe=True),
+    derived={
         "document_no": ("payroll_invoice_no",),
         "vendor_code": ("payroll_company",),
         "vendor_name": ("payroll_company",),
         "description": ("agreement", "occupation_code"),
     },
+    has_pay_rules=True,
+)
+
+RECORD_KINDS: Final[dict[str, RecordKind]] = {
+    kind.name: kind for kind in (VENDOR_INVOICE, LOCATION_PERMIT, PAYROLL)
 }
-"""From which fields the derived columns are joined; never from a personal one."""
-
-
-@dataclass(frozen=True)
-class Secondary:
-    """The second component of a record kind: its name, the field of its amount, and its control account."""
-
-    name: str
-    field: str
-    control: str
-
-
-SECONDARY: Final[Mapping[str, Secondary]] = {
-    "vendor_invoice": Secondary("tax", "tax_amount", "recoverable_tax"),
-    "location_permit": Secondary("deposit", "deposit_amount", "refundable_deposit"),
-    "payroll": Secondary("benefit", "benefit_amount", "fringe"),
-}
-
-
-DOCUMENT_FIELDS: Final = {
-    "vendor_invoice": "invoice_no",
-    "location_permit": "permit_id",
-    "payroll": "payroll_invoice_no",
-}
-"""The field that numbers the document, by record kind."""

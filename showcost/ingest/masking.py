@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Final
 import pyarrow.compute as pc
 
 from showcost.config.feed import normal_header
-from showcost.config.record_kinds import PAYROLL
 from showcost.core.national_ids import ID_MARK, masked, masked_text
 from showcost.readers.export import as_read
 
@@ -45,7 +44,7 @@ _NUMBERS: Final = frozenset(
 
 def names_people(feed: FeedSpec) -> bool:
     """Say whether the records of a feed are about people, so that their numbers are masked."""
-    return feed.kind is PAYROLL
+    return feed.kind.has_pay_rules
 
 
 def masked_fields(feed: FeedSpec, columns: Mapping[str, Column]) -> dict[str, Column]:

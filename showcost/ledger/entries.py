@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from showcost.config.record_kinds import DOCUMENT_FIELDS
 from showcost.core.engine import view_files
 from showcost.core.errors import CheckFailedError, InputError
 from showcost.core.hashing import SHORT
@@ -42,10 +41,10 @@ if TYPE_CHECKING:
 
     from showcost.config.feed import FeedSpec
     from showcost.config.production import Production
+    from showcost.config.record_kinds import RecordKind
 
 
 PAY_RULES: Final = "pay_rules"
-_PAYROLL: Final = "payroll"
 
 FRESH: Final = "posting_fresh"
 """What is to be appended, as it follows FROM; the temporary view is made by `prepare`."""
@@ -65,28 +64,23 @@ class Terms:
     production: str
     base_currency: str
     feed: str
-    record_kind: str
-
-    @property
-    def document(self) -> str:
-        """The column of the valid rows that numbers the document."""
-        return DOCUMENT_FIELDS[self.record_kind]
+    record_kind: RecordKind
 
     @property
     def pay_rules(self) -> str:
         """The column of the valid rows that names the pay rules, as SQL; only payroll has them."""
-        return PAY_RULES if self.record_kind == _PAYROLL else "CAST(NULL AS VARCHAR)"
+        return PAY_RULES if self.record_kind.has_pay_rules else "CAST(NULL AS VARCHAR)"
 
     @property
     def texts(self) -> tuple[str, ...]:
         """The columns of text that valid rows must have."""
-        own = (PAY_RULES,) if self.record_kind == _PAYROLL else ()
-        return (*_TEXTS, self.document, *own)
+        own = (PAY_RULES,) if self.record_kind.has_pay_rules else ()
+        return (*_TEXTS, self.record_kind.document, *own)
 
 
 def terms_of(production: Production, feed: FeedSpec) -> Terms:
     """Return what all rows of a feed's postings have in common."""
-    return Terms(production.code, production.base_currency, feed.name, feed.record_kind)
+    return Terms(production.code, production.base_currency, feed.name, feed.kind)
 
 
 @dataclass(frozen=True)
@@ -144,7 +138,7 @@ def prepare(
         {
             "production": terms.production,
             "feed": terms.feed,
-            "record_kind": terms.record_kind,
+            "record_kind": terms.record_kind.name,
             "base_currency": terms.base_currency,
         }
         | between,
@@ -261,7 +255,10 @@ def _candidates_sql(terms: Terms) -> str:
         "keyed.amount", "keyed.currency", "micro_original", "micro_base", terms.base_currency
     )
     return _CANDIDATES.format(
-        document=terms.document, pay_rules=terms.pay_rules, base_amount=base_amount, entry_id=_ENTRY_ID
+        document=terms.record_kind.document,
+        pay_rules=terms.pay_rules,
+        base_amount=base_amount,
+        entry_id=_ENTRY_ID,
     )
 
 

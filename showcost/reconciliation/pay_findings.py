@@ -10,7 +10,6 @@ from collections import Counter
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
-from showcost.config.record_kinds import PAYROLL
 from showcost.core.errors import InputError
 from showcost.core.ids import RowRef
 from showcost.reconciliation.decisions import stated
@@ -53,7 +52,7 @@ def dismissed_findings(
 
 
 def _payroll(feeds: Sequence[FeedSpec]) -> set[str]:
-    return {feed.name for feed in feeds if feed.kind is PAYROLL}
+    return {feed.name for feed in feeds if feed.kind.has_pay_rules}
 
 
 def _order(one: PayFinding) -> tuple[str, ...]:

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from showcost.config.record_kinds import PRIMARY_AMOUNT
 from showcost.core.engine import engine
 from showcost.core.ids import ROW_ID_SQL, RowRef
 from showcost.ledger.queries import standing_rows
@@ -209,7 +208,7 @@ def _texts(feed: FeedSpec, records: pa.Table) -> dict[tuple[str, int], dict[str,
             "document": pc.utf8_slice_codeunits(document, 0, _SHOWN),
             "vendor": pc.utf8_slice_codeunits(vendor, 0, _SHOWN),
             "currency": records.column("currency"),
-            "amount": records.column(f"{PRIMARY_AMOUNT[feed.record_kind]}__value"),
+            "amount": records.column(f"{feed.kind.primary.field}__value"),
         }
     )
     return {(row["delivery"], row["record"]): row for row in shown.to_pylist()}

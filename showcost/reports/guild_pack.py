@@ -26,7 +26,6 @@ import pyarrow.compute as pc
 import xlsxwriter
 
 from showcost.config.agreements.loading import names_of, normal
-from showcost.config.record_kinds import PAYROLL
 from showcost.core.durable import make_folder, write_durably
 from showcost.core.errors import InputError
 from showcost.core.hashing import sha256_bytes, sha256_framed
@@ -171,7 +170,7 @@ class _Looked:
 
 def _looked_at(home: Workspace, last: date) -> list[_Looked]:
     """Judge the rows of each payroll feed, up to those that may be neighbours of a day."""
-    feeds = [feed for feed in home.feeds if feed.kind is PAYROLL]
+    feeds = [feed for feed in home.feeds if feed.kind.has_pay_rules]
     if not feeds:
         raise InputError(f"production {home.production.code} has no payroll feed, so there is no pay to show")
     return [_judged(home, feed, last) for feed in feeds]

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
-from showcost.config.record_kinds import PRIMARY_AMOUNT
 from showcost.core.engine import engine
 from showcost.ingest.landing import LandedDelivery, landed
 from showcost.ledger.queries import standing_rows
@@ -172,6 +171,6 @@ def _placed(
         connection.register("standing", standing_rows(home.ledger, feed.name, as_of))
         connection.register("corrected", decisions_of(home, feed, as_of).corrected)
         return connection.execute(
-            _TALLY.format(amount=PRIMARY_AMOUNT[feed.record_kind]),
+            _TALLY.format(amount=feed.kind.primary.field),
             {"records": [str(path) for path in paths], "deliveries": sources},
         ).fetchall()

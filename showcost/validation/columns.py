@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
-from showcost.config.record_kinds import PAYROLL, PRIMARY_AMOUNT, QUANTITIES, Field, FieldType
+from showcost.config.record_kinds import Field, FieldType
 from showcost.core.money import AMOUNT_DIGITS, AMOUNT_SCALE
 
 if TYPE_CHECKING:
@@ -94,12 +94,12 @@ def field_type(field: Field) -> pa.DataType:
         case FieldType.TIMESTAMP:
             return pa.timestamp("us")
         case FieldType.AMOUNT:
-            return QUANTITY if field.name in QUANTITIES else MONEY
+            return QUANTITY if field.quantity else MONEY
 
 
 def money_fields(kind: RecordKind) -> tuple[str, ...]:
     """Return the names of the fields that are money in the row's currency."""
-    return tuple(name for name in kind.of_type(FieldType.AMOUNT) if name not in QUANTITIES)
+    return tuple(name for name in kind.of_type(FieldType.AMOUNT) if name not in kind.quantities)
 
 
 _DELIVERY: Final = ColumnInfo("delivery", pa.string(), "sha256 of the delivery", nullable=False)
@@ -179,7 +179,7 @@ def _raw(kind: RecordKind) -> tuple[ColumnInfo, ...]:
 
 
 def _valid(kind: RecordKind) -> tuple[ColumnInfo, ...]:
-    never_null = {"account", "currency", PRIMARY_AMOUNT[kind.name]}
+    never_null = {"account", "currency", kind.primary.field}
     fields = tuple(
         ColumnInfo(field.name, field_type(field), field.meaning, field.name not in never_null, field.personal)
         for field in kind.fields
@@ -198,7 +198,7 @@ def _valid(kind: RecordKind) -> tuple[ColumnInfo, ...]:
         ),
         *fields,
         *(column for column in _DERIVED if column.name not in kind.by_name),
-        *((_PAY_RULES,) if kind is PAYROLL else ()),
+        *((_PAY_RULES,) if kind.has_pay_rules else ()),
         ColumnInfo(
             "components", pa.list_(COMPONENT), "the ledger entries that the row becomes", nullable=False
         ),

@@ -14,26 +14,21 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from showcost.config.record_kinds import _DERIVED, _PRIMARY_NAME, PRIMARY_AMOUNT, SECONDARY, Secondary
 from showcost.core.arrow import join_texts
 from showcost.validation.columns import COMPONENT, ZERO
 from showcost.values.column import is_no
 
 if TYPE_CHECKING:
-    from showcost.config.record_kinds import RecordKind
+    from showcost.config.record_kinds import RecordKind, SecondaryComponent
     from showcost.validation.reference import Reference
 
 
-def secondary_account(cells: pa.Table, reference: Reference, part: Secondary) -> pa.ChunkedArray:
+def secondary_account(cells: pa.Table, reference: Reference, part: SecondaryComponent) -> pa.ChunkedArray:
     """Return the account of each row's second component; null where it has none."""
     control = pa.scalar(getattr(reference.production.control_accounts, part.control), pa.string())
-    match part.name:
-        case "benefit":
-            account = pc.coalesce(cells.column("account__fringe"), control)
-        case "deposit":
-            account = pc.if_else(is_no(cells.column("refundable")), cells.column("account"), control)
-        case _:
-            account = control
+    account = pc.coalesce(cells.column("account__fringe"), control) if part.fringe else control
+    if part.cost_unless is not None:
+        account = pc.if_else(is_no(cells.column(part.cost_unless)), cells.column("account"), account)
     return pc.if_else(_not_zero(cells.column(part.field)), account, pa.scalar(None, pa.string()))
 
 
@@ -43,22 +38,24 @@ def derived_columns(cells: pa.Table, kind: RecordKind) -> dict[str, pa.ChunkedAr
         name: join_texts(" ", *(cells.column(field) for field in fields))
         if len(fields) > 1
         else cells.column(fields[0])
-        for name, fields in _DERIVED[kind.name].items()
+        for name, fields in kind.derived.items()
     }
 
 
 def components(cells: pa.Table, reference: Reference) -> pa.ListArray:
     """Return the components of each row, the primary one first."""
-    kind = reference.feed.record_kind
-    part = SECONDARY[kind]
-    accounts = secondary_account(cells, reference, part)
-    second = pc.is_valid(accounts).to_numpy()
+    kind = reference.feed.kind
     first = _structs(
-        _PRIMARY_NAME[kind],
+        kind.primary.name,
         cells.column("account"),
         cells.column("account__union"),
-        cells.column(PRIMARY_AMOUNT[kind]),
+        cells.column(kind.primary.field),
     )
+    part = kind.secondary
+    if part is None:
+        return pa.ListArray.from_arrays(pa.array(np.arange(len(first) + 1, dtype=np.int32)), first)
+    accounts = secondary_account(cells, reference, part)
+    second = pc.is_valid(accounts).to_numpy()
     other = _structs(
         part.name,
         accounts.filter(second),

@@ -15,7 +15,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from showcost.config.agreements import packaged
-from showcost.config.record_kinds import PAYROLL
 from showcost.core.errors import IntegrityError
 from showcost.core.money import currency_codes, minor_units
 from showcost.pay import PayChecker, check_columns
@@ -124,7 +123,7 @@ def look_up(cells: pa.Table, reference: Reference) -> pa.Table:
     if reference.fx_status is not None:
         added["fx__status"] = reference.rate_status(cells.column("date"), cells.column("currency"))
     known_cells = pa.table({**dict(zip(cells.column_names, cells.columns, strict=True)), **added})
-    if reference.feed.kind is not PAYROLL:
+    if not reference.feed.kind.has_pay_rules:
         return known_cells
     for name, values in check_columns(reference.pay, known_cells).items():
         known_cells = known_cells.append_column(name, values)

@@ -16,7 +16,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pandera.config import ValidationDepth, config_context
 
-from showcost.config.record_kinds import PRIMARY_AMOUNT, SECONDARY
 from showcost.core.errors import IntegrityError
 from showcost.core.money import minor_units
 from showcost.validation.columns import ZERO, Stage, column_schema, field_type, money_fields
@@ -169,8 +168,9 @@ def _carried(table: pa.Table, kind: RecordKind) -> pa.Array:
     sums = entries.group_by("row").aggregate([("amount", "sum")])
     places = pc.index_in(pa.array(range(table.num_rows), pa.int64()), value_set=sums.column("row"))
     carried = pc.take(sums.column("amount_sum"), places)
-    second = table.column(SECONDARY[kind.name].field)
-    fields = pc.add(table.column(PRIMARY_AMOUNT[kind.name]), pc.fill_null(second, ZERO))
+    fields = table.column(kind.primary.field)
+    if kind.secondary is not None:
+        fields = pc.add(fields, pc.fill_null(table.column(kind.secondary.field), ZERO))
     return pc.fill_null(pc.equal(carried, fields), False)
 
 

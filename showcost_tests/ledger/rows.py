@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from showcost.audit import transitions as states
 from showcost.audit.transitions import Kind
+from showcost.config.record_kinds import VENDOR_INVOICE
 from showcost.fx.history import PUBLICATIONS_SCHEMA, RATES_SCHEMA, RateHistory
 from showcost.fx.snapshots import build_snapshots
 from showcost.ledger.entries import Terms
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 MONDAY = date(2026, 3, 2)
 WEEK = [MONDAY + timedelta(days=number) for number in range(5)]
-TERMS = Terms(production="NIGHTFALL", base_currency="USD", feed="vendors", record_kind="vendor_invoice")
+TERMS = Terms(production="NIGHTFALL", base_currency="USD", feed="vendors", record_kind=VENDOR_INVOICE)
 RATES = {
     "USD": Decimal("1.1172"),
     "GBP": Decimal("0.8338"),

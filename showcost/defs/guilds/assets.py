@@ -10,7 +10,6 @@ from showcost.components.partitions import daily_partitions, partition_dates
 from showcost.components.resources import DataFolder, plain_failures
 from showcost.config.feeds import load_feeds
 from showcost.config.production import Production
-from showcost.config.record_kinds import PAYROLL
 from showcost.pay.applied import APPLIED
 from showcost.reports.guild_pack import write_signed_packs
 from showcost.validation.columns import ColumnInfo
@@ -30,7 +29,7 @@ _MEANINGS = {
 def guilds() -> dg.Definitions:
     """Build the asset if the production has a payroll feed."""
     production = open_workspace().production
-    feeds = [feed.name for feed in load_feeds(production.code) if feed.kind is PAYROLL]
+    feeds = [feed.name for feed in load_feeds(production.code) if feed.kind.has_pay_rules]
     return dg.Definitions(assets=[_packs(production, feeds)] if feeds else [])
 
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from showcost.config.record_kinds import SECONDARY, Secondary
 from showcost.validation.components import secondary_account
 from showcost.validation.rules.model import ColumnRule, RowRule, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from showcost.config.record_kinds import SecondaryComponent
     from showcost.validation.reference import Reference
 
 
@@ -38,7 +38,9 @@ def rules(reference: Reference) -> Iterator[Rule]:
         chart_file,
         holds=partial(_is_open, reference, None),
     )
-    part = SECONDARY[feed.record_kind]
+    part = feed.kind.secondary
+    if part is None:
+        return
     yield RowRule(
         "SC-COA-002",
         part.field,
@@ -54,17 +56,17 @@ def _is_known(numbers: pa.ChunkedArray, accounts: pa.ChunkedArray, *, mapped: bo
     return known if mapped else pc.or_(known, pc.is_null(accounts))
 
 
-def _account(reference: Reference, part: Secondary | None, cells: pa.Table) -> pa.ChunkedArray:
+def _account(reference: Reference, part: SecondaryComponent | None, cells: pa.Table) -> pa.ChunkedArray:
     """Return the account to which a part of each row posts; the row's own for None."""
     return cells.column("account") if part is None else secondary_account(cells, reference, part)
 
 
-def _is_open(reference: Reference, part: Secondary | None, cells: pa.Table) -> pa.ChunkedArray:
+def _is_open(reference: Reference, part: SecondaryComponent | None, cells: pa.Table) -> pa.ChunkedArray:
     closed_on = reference.account_column(_account(reference, part, cells), "closed_on")
     return pc.less(cells.column("date"), closed_on)
 
 
-def _open_text(reference: Reference, part: Secondary | None, failed: pa.Table) -> pa.ChunkedArray:
+def _open_text(reference: Reference, part: SecondaryComponent | None, failed: pa.Table) -> pa.ChunkedArray:
     account = _account(reference, part, failed)
     closed_on = reference.account_column(account, "closed_on").cast(pa.string())
     day = failed.column("date").cast(pa.string())

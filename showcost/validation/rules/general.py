@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from showcost.config.record_kinds import PRIMARY_AMOUNT, FieldType
+from showcost.config.record_kinds import FieldType
 from showcost.validation.rules.model import ColumnRule, RowRule, Rule
 from showcost.values.column import BLANK
 
@@ -45,7 +45,7 @@ def required_fields(feed: FeedSpec) -> tuple[str, ...]:
     To those of the feed come the ones without which nothing can be posted, whatever the feed says: date,
     account, currency and primary amount.
     """
-    posting = (feed.date_field, "account", "currency", PRIMARY_AMOUNT[feed.record_kind])
+    posting = (feed.date_field, "account", "currency", feed.kind.primary.field)
     return tuple(dict.fromkeys((*feed.required_fields, *posting)))
 
 

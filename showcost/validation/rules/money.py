@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from showcost.config.record_kinds import QUANTITIES, FieldType
+from showcost.config.record_kinds import FieldType
 from showcost.core.money import AMOUNT_SCALE
 from showcost.validation.columns import INTEGER_DIGITS, QUANTITY_SCALE
 from showcost.validation.rules.model import ColumnRule, RowRule, Rule
@@ -60,7 +60,7 @@ def _amount(feed: FeedSpec, name: str) -> Iterator[Rule]:
         column=f"{name}__problem",
         holds=lambda problem: pc.equal(problem, BLANK),
     )
-    quantity = name in QUANTITIES
+    quantity = name in feed.kind.quantities
     yield RowRule(
         "SC-AMT-002",
         name,

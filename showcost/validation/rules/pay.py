@@ -9,7 +9,6 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from showcost.config.record_kinds import PAYROLL
 from showcost.pay import CHECKS
 from showcost.pay.frame import read_frame
 from showcost.validation.rules.model import RowRule, Rule
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
 def rules(reference: Reference) -> Iterator[Rule]:
     """Return the rules of this module; none for other records than payroll."""
-    if reference.feed.kind is not PAYROLL:
+    if not reference.feed.kind.has_pay_rules:
         return
     for name in CHECKS:
         code, _, field = name.partition(" ")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow.compute as pc
 
-from showcost.config.record_kinds import PAYROLL, FieldType
+from showcost.config.record_kinds import FieldType
 from showcost.core.national_ids import has_national_id
 from showcost.validation.rules.model import ColumnRule, Rule
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 def rules(reference: Reference) -> Iterator[Rule]:
     """Return the rules of this module; none for other records than payroll."""
-    if reference.feed.kind is not PAYROLL:
+    if not reference.feed.kind.has_pay_rules:
         return
-    for field in PAYROLL.fields:
+    for field in reference.feed.kind.fields:
         if field.type is FieldType.TEXT:
             yield ColumnRule(
                 "SC-ROW-003",
