@@ -30,7 +30,7 @@ def test_the_ui_shows_who_dismissed_a_finding(tmp_path: Path, monkeypatch: pytes
     store = home.pay_findings
     ones = [replace(ONE, finding_id=str(number) * 32) for number in range(2)]
     now = datetime(2026, 11, 24, tzinfo=UTC)
-    store.settle(ONE.feed, SPAN, ones, now)
+    store.update(ONE.feed, SPAN, ones, now)
     report_findings(
         home, store.dismiss([ones[0].finding_id], who="R. Clerk", why="agreed on the day", now=now)
     )
