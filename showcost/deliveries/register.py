@@ -1,8 +1,7 @@
-"""The register of arrivals: which payload came when, for which feed, under which name.
+"""The register of arrivals: payload, time, feed and file name of each delivery.
 
 Append-only JSON lines, flushed to disk before an arrival counts. The number of a line is the arrival
-number by which earlier and later deliveries are told apart; a payload that comes again gets a line, but
-no arrival number of its own.
+number, which orders the deliveries; a payload that arrives again gets a line too, marked `again`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What landing writes into the audit log: that a delivery came, and every record that was read from it.
+"""Audit records of landing: the receipt of a delivery, and every record that was read from it.
 
-The log and its segments have places, keys and hashes of records, not their text: that is in the payload
-alone, so that a payload can be shredded.
+The log and its segments contain places, keys and hashes of records, not their text. The text is in the
+payload alone, so that a payload can be shredded.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Whether the rows of a delivery add up to the total that its sender states in a line after them.
+"""Control totals: compare the sum of a delivery's rows with the total that its sender states after them.
 
 Only the arithmetic: which records are footer and which are rows is the reader's business, and what becomes
 of a delivery whose total does not hold is that of landing.
@@ -56,7 +56,7 @@ class RunningTotal:
 def mismatch(
     feed: FeedSpec, sums: RunningTotal | None, footer: Sequence[Sequence[str]], column: int | None
 ) -> str | None:
-    """Say in which way the feed's control total does not hold; None when it does or none is declared.
+    """Return the difference from the feed's control total; None if it agrees or none is declared.
 
     `column` is the place of the summed field's column. Nothing can be said about the sum when rows or
     amounts could not be read; those have reasons of their own. That the total is there is asked in any case.

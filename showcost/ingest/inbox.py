@@ -1,4 +1,4 @@
-"""What lies in the inbox: one folder per feed, files matched by the feed's patterns.
+"""Files in the inbox: one folder per feed, files matched by the feed's patterns.
 
 Files are left where they are; what was taken is known from the register by name, size and modification
 time. So the inbox may be a read-only share.
@@ -34,7 +34,7 @@ class InboxFile:
         return self.path.name
 
     def unchanged(self) -> bool:
-        """Say whether the file is still the one that was seen (nobody has written to it meanwhile)."""
+        """Tell whether the file is unchanged since it was listed."""
         now = self.path.stat()
         return (now.st_size, now.st_mtime_ns) == (self.size, self.modified_ns)
 
@@ -69,15 +69,15 @@ def unclaimed(inbox: Path, feeds: Sequence[FeedSpec]) -> list[str]:
 def _files(folder: Path) -> list[InboxFile]:
     if not folder.is_dir():
         return []
-    found: list[InboxFile] = []
+    files: list[InboxFile] = []
     for path in sorted(folder.iterdir()):
         if path.is_symlink() or not path.is_file() or path.name.startswith("."):
             continue
         if path.name.lower().endswith(_UNFINISHED):
             continue
         status = path.stat()
-        found.append(InboxFile(path, status.st_size, status.st_mtime_ns))
-    return found
+        files.append(InboxFile(path, status.st_size, status.st_mtime_ns))
+    return files
 
 
 def _matches(file: InboxFile, patterns: Iterable[str]) -> bool:

@@ -60,7 +60,7 @@ _ROW_BYTES: Final = 200
 
 
 class Summary(BaseModel, frozen=True):
-    """What is kept beside the records of a delivery.
+    """Summary that is stored beside the records of a delivery.
 
     `received` = the sum of `dates` + `undated`; a refused delivery counts as one undated record with its
     code in `refused`. `columns` says which header was taken for which field, `shapes` which date formats
@@ -125,13 +125,13 @@ def land(home: Workspace, feed: FeedSpec) -> Landing:
 def landed(home: Workspace, feed: FeedSpec) -> list[LandedDelivery]:
     """Return what every registered and read delivery of a feed gave, in order of arrival."""
     store = home.staging
-    found: list[LandedDelivery] = []
+    deliveries: list[LandedDelivery] = []
     for arrival in home.register.deliveries(feed.name):
         staged = store.metadata(records_asset(feed.name), arrival.delivery)
         if staged is not None:
             summary = Summary.model_validate_json(str(staged.inputs["summary"]))
-            found.append(LandedDelivery(arrival, summary, staged.sha256))
-    return found
+            deliveries.append(LandedDelivery(arrival, summary, staged.sha256))
+    return deliveries
 
 
 def _take(
@@ -147,7 +147,7 @@ def _take(
             changing.append(file.name)
             continue
         arrival = register.add(
-            feed.name, payload, file.name, file.modified_ns, lambda one: record_received(audit, one)
+            feed.name, payload, file.name, file.modified_ns, lambda arrival: record_received(audit, arrival)
         )
         if arrival.again:
             again.append(file.name)
@@ -288,16 +288,16 @@ def _build(
 
 def _by_size(rows: Iterable[RejectedRow]) -> Iterator[list[RejectedRow]]:
     """Yield rows in lists of a bounded size."""
-    held: list[RejectedRow] = []
+    batch: list[RejectedRow] = []
     size = 0
     for row in rows:
-        held.append(row)
+        batch.append(row)
         size += len(row.raw) + _ROW_BYTES
         if size >= CHUNK_BYTES:
-            yield held
-            held, size = [], 0
-    if held:
-        yield held
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
 
 
 def _rejected_row(feed: FeedSpec, rejected: Rejected, encoding: str) -> RejectedRow:
@@ -318,7 +318,7 @@ def _refused(feed: FeedSpec, reading: Reading) -> RejectedRow | None:
 def _wrong_total(
     feed: FeedSpec, reading: Reading, match: HeaderMatch, sums: RunningTotal | None
 ) -> str | None:
-    """Say in which way the total that the sender states does not hold, where the feed has one."""
+    """Return the difference from the total that the sender states, where the feed has one."""
     if feed.control_total is None:
         return None
     dialect = reading.dialect

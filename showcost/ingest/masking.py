@@ -43,7 +43,7 @@ _NUMBERS: Final = frozenset(
 
 
 def names_people(feed: FeedSpec) -> bool:
-    """Say whether the records of a feed are about people, so that their numbers are masked."""
+    """Tell whether the records of a feed are about people, so that national identifiers are masked."""
     return feed.kind.has_pay_rules
 
 

@@ -29,7 +29,7 @@ _ORDER: Final = [(name, "ascending") for name in ("transaction_date", "record", 
 
 
 class Buckets:
-    """Which bucket a row belongs to: by date, and within a date of many rows by record number."""
+    """Assignment of rows to buckets: by date, and within a date of many rows by record number."""
 
     def __init__(self, dates: Mapping[date, int]) -> None:
         """Divide dates, of which the numbers of rows are given; the rows without a date come last."""

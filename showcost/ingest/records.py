@@ -36,7 +36,7 @@ def records_schema(feed: FeedSpec) -> pa.Schema:
 
 @dataclass(frozen=True)
 class HeaderMatch:
-    """Which column of a delivery holds which field; `problem` is set when that cannot be said.
+    """The columns of a delivery by field; `problem` is set when that cannot be said.
 
     `columns` maps a field to the 0-based column; `accounts` is the column of the account mapping.
     """
@@ -82,7 +82,7 @@ def match_header(feed: FeedSpec, header: Sequence[str], filled: Sequence[bool]) 
 
 
 def _supplied(feed: FeedSpec, field: str) -> bool:
-    """Say whether the feed itself supplies a field that has no column."""
+    """Tell whether the feed itself supplies a field that has no column."""
     if field in feed.constants:
         return True
     if field == "currency":
@@ -108,7 +108,7 @@ class Accepted:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the cells of a delivery, or of a part of it, say about its columns of dates and amounts."""
+    """Evidence from the cells of a delivery, or of a part of it, on its columns of dates and amounts."""
 
     dates: Mapping[str, DateEvidence]
     amounts: Mapping[str, AmountEvidence]

@@ -23,7 +23,7 @@ ALL: Final = "all"
 """The one partition of an asset that is not partitioned by date."""
 
 Inputs: TypeAlias = "Mapping[str, str | int | Sequence[str] | None]"
-"""What a partition was made from, in the caller's words: small, and plain JSON."""
+"""Inputs of a partition, in the caller's terms: small, and plain JSON."""
 
 _SEGMENT = r"[a-z0-9][a-z0-9_\-]{0,99}"
 _ASSET = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT}){{0,3}}")
@@ -44,7 +44,7 @@ def check_asset(asset: str) -> str:
     """Return the asset's name if it is safe as a folder name (lower case, up to four levels by `/`)."""
     if not _ASSET.fullmatch(asset):
         raise InputError(
-            f"{asset!r} is no asset name: lower-case letters, digits, _ and -, levels split by /"
+            f"{asset!r} is not an asset name: use lower-case letters, digits, _ and -, levels split by /"
         )
     return asset
 
@@ -53,7 +53,7 @@ def check_partition(partition: str) -> str:
     """Return the partition's name if it is a date, `all`, or a delivery's sha256; no path can escape."""
     if partition == ALL or _SHA256.fullmatch(partition) or _is_date(partition):
         return partition
-    raise InputError(f"{partition!r} is no partition: expected YYYY-MM-DD, {ALL}, or a delivery's sha256")
+    raise InputError(f"{partition!r} is not a partition: expected YYYY-MM-DD, {ALL}, or a delivery's sha256")
 
 
 def _is_date(text: str) -> bool:

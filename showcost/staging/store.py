@@ -47,7 +47,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class Staged:
-    """What the store knows of a partition; the pointer file, in memory.
+    """Description of a stored partition: the pointer file, in memory.
 
     `file` is the data file's name, `schema` the fingerprint over `columns` (name and type of each).
     """
@@ -165,12 +165,12 @@ class StagingStore:
             except FileNotFoundError:
                 if self._existing(asset, partition) == staged:
                     break
-        raise IntegrityError(f"{path}: this file is recorded but is not there")
+        raise IntegrityError(f"{path}: this file is recorded but missing")
 
     def _existing(self, asset: str, partition: str) -> Staged:
         staged = self.metadata(asset, partition)
         if staged is None:
-            raise InputError(f"partition {partition} of {asset} is not there yet: materialise it first")
+            raise InputError(f"partition {partition} of {asset} is missing: materialise it first")
         return staged
 
     @contextmanager
@@ -242,9 +242,9 @@ def _pointer_bytes(staged: Staged) -> bytes:
 
 def _switch_pointer(folder: Path, staged: Staged) -> None:
     pointer = folder / f"{staged.partition}.json"
-    wanted = _pointer_bytes(staged)
-    if not (pointer.exists() and pointer.read_bytes() == wanted):
-        replace_file(pointer, wanted)
+    data = _pointer_bytes(staged)
+    if not (pointer.exists() and pointer.read_bytes() == data):
+        replace_file(pointer, data)
 
 
 def _sweep(folder: Path, staged: Sequence[Staged]) -> None:
