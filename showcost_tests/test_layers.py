@@ -83,6 +83,13 @@ def _allowed(name: str, places: set[str]) -> bool:
     return any(name == place or name.startswith(f"{place}.") for place in places)
 
 
+def test_the_architecture_page_draws_the_same_order() -> None:
+    page = (PACKAGE.parent / "docs" / "architecture.md").read_text(encoding="utf-8")
+    drawing = page.split("## Layers")[1].split("```")[1].strip().splitlines()
+    rooms = [tuple(line[:58].split()) for line in drawing]
+    assert rooms == list(reversed(ORDER))
+
+
 def test_every_layer_has_its_place() -> None:
     layers = {name.split(".")[0] for path in MODULES if (name := _name(path))}
     assert layers - LEVEL.keys() == set()
