@@ -42,8 +42,7 @@ class Cipher:
     """Encrypts one payload, block by block, in order."""
 
     def __init__(self, master: bytes) -> None:
-        # Imported where it is needed: whoever does not encrypt need not have the package.
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 -- the package is optional
 
         self._master, self._key = master, secrets.token_bytes(_KEY_BYTES)
         self._prefix, self._number = secrets.token_bytes(_PREFIX), 0
@@ -68,7 +67,7 @@ class Cipher:
 
     def wrapped_key(self, sha256: str) -> bytes:
         """Return the data key, wrapped for storage; `sha256` is the hash of the plain bytes."""
-        from cryptography.hazmat.primitives.keywrap import aes_key_wrap  # noqa: PLC0415
+        from cryptography.hazmat.primitives.keywrap import aes_key_wrap  # noqa: PLC0415 -- the package is optional
 
         return aes_key_wrap(_wrapping_key(self._master, sha256), self._key)
 
@@ -89,8 +88,7 @@ def master_key() -> bytes | None:
 
 def is_encrypted(path: Path) -> bool:
     """Return whether a stored payload is encrypted."""
-    with path.open("rb") as stream:
-        return stream.read(len(MAGIC)) in {MAGIC, _MAGIC_1}
+    return _magic(path) in {MAGIC, _MAGIC_1}
 
 
 @contextmanager
@@ -113,12 +111,12 @@ def plain_file(path: Path, wrapped: bytes, sha256: str) -> Iterator[tuple[Path, 
 
 
 def _unwrapped(path: Path, wrapped: bytes, sha256: str) -> bytes:
-    from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap  # noqa: PLC0415
+    from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap  # noqa: PLC0415 -- the package is optional
 
     master = master_key()
     if master is None:
         raise InputError(f"the payload {sha256} is encrypted; {KEY_VARIABLE} is not set")
-    derive = _wrapping_key_1 if _is_version_1(path) else _wrapping_key
+    derive = _wrapping_key_1 if _magic(path) == _MAGIC_1 else _wrapping_key
     try:
         return aes_key_unwrap(derive(master, sha256), wrapped)
     except (InvalidUnwrap, ValueError):
@@ -128,8 +126,8 @@ def _unwrapped(path: Path, wrapped: bytes, sha256: str) -> bytes:
 
 
 def _decrypt(path: Path, key: bytes, target: IO[bytes]) -> str:
-    from cryptography.exceptions import InvalidTag  # noqa: PLC0415
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415
+    from cryptography.exceptions import InvalidTag  # noqa: PLC0415 -- the package is optional
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 -- the package is optional
 
     aead, digest = AESGCM(key), hashlib.sha256()
     with path.open("rb") as stream:
@@ -155,15 +153,16 @@ def _nonce(prefix: bytes, number: int, *, last: bool) -> bytes:
     return prefix + number.to_bytes(3, "big") + bytes([last])
 
 
-def _is_version_1(path: Path) -> bool:
+def _magic(path: Path) -> bytes:
+    """Return the first bytes of a payload, as many as name the format version."""
     with path.open("rb") as stream:
-        return stream.read(len(MAGIC)) == _MAGIC_1
+        return stream.read(len(MAGIC))
 
 
 def _wrapping_key(master: bytes, sha256: str) -> bytes:
     """Return the key that wraps the data key of one payload."""
-    from cryptography.hazmat.primitives.hashes import SHA256  # noqa: PLC0415
-    from cryptography.hazmat.primitives.kdf.hkdf import HKDF  # noqa: PLC0415
+    from cryptography.hazmat.primitives.hashes import SHA256  # noqa: PLC0415 -- the package is optional
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF  # noqa: PLC0415 -- the package is optional
 
     # No salt: the master key is uniformly random already (RFC 5869, section 3.1).
     info = MAGIC + bytes.fromhex(sha256)
