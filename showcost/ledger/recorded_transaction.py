@@ -13,7 +13,6 @@ that ledger and audit log belong together. What is written, and when, is not dec
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,7 +20,7 @@ from showcost.core.durable import transaction
 from showcost.core.errors import IntegrityError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     import duckdb
@@ -83,20 +82,11 @@ def write_recorded(
     writer: Writer,
 ) -> None:
     """Write what a record stands for, in one transaction that carries its hash, and acknowledge it."""
-    with recorded_transaction(ledger, connection, record):
+    with transaction(connection, ledger.path):
         writer.write(connection, record, segment)
+        attest(connection, record)
     if writer.acknowledge is not None:
         writer.acknowledge(ledger.audit, record)
-
-
-@contextmanager
-def recorded_transaction(
-    ledger: Ledger, connection: duckdb.DuckDBPyConnection, record: Record
-) -> Iterator[None]:
-    """Run the block as one transaction that stores the record's number and hash as chain head."""
-    with transaction(connection, ledger.path):
-        yield
-        attest(connection, record)
 
 
 def attest(connection: duckdb.DuckDBPyConnection, record: Record) -> None:
