@@ -17,7 +17,7 @@ from showcost.core.errors import InputError
 from showcost.core.hashing import sha256_bytes
 from showcost.fx.history import merge_histories
 from showcost.fx.parsing import parse_history
-from showcost.fx.snapshots import RateStatus, build_snapshots
+from showcost.fx.snapshots import build_snapshots
 from showcost.fx.sources import (
     IMPORTED,
     EcbHttpSource,
@@ -161,9 +161,3 @@ def rate_states(home: Workspace, dates: Sequence[date]) -> pa.Table:
     ledger.create()
     with ledger.read() as connection:
         return rate_status(connection, plan, production.currencies, production.base_currency)
-
-
-def pending_dates(home: Workspace, dates: Sequence[date]) -> tuple[date, ...]:
-    """Return those of the dates whose rates are not published yet, as far as is known."""
-    plan = build_snapshots(known_history(home), dates, home.production.fx.carry_days)
-    return plan.dates(RateStatus.PENDING)
