@@ -94,7 +94,7 @@ def commit_without_protocol(
     names = ", ".join(column.name for column in ENTRY_COLUMNS if column.name != "batch_id")
     connection.begin()
     connection.execute(
-        f"INSERT INTO ledger_entries BY NAME SELECT batch_id, {names} FROM (FROM {fresh}) JOIN ("  # noqa: S608
+        f"INSERT INTO ledger_entries BY NAME SELECT batch_id, {names} FROM (FROM {fresh}) JOIN ("  # noqa: S608 -- constants only
         "SELECT batch_id, partition_date AS transaction_date FROM posting_batches) USING (transaction_date)"
     )
     connection.execute("INSERT INTO batches BY NAME FROM posting_batches")

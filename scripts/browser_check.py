@@ -127,7 +127,7 @@ def _full(shown: str, names: set[str]) -> str:
     if not shortened:
         return shown
     meant = [name for name in names if name.startswith(start) and name.endswith(end)]
-    need(len(meant) < 2, f"{shown!r} in the graph may be any of {', '.join(sorted(meant))}")  # noqa: PLR2004
+    need(len(meant) < 2, f"{shown!r} in the graph may be any of {', '.join(sorted(meant))}")  # noqa: PLR2004 -- one or none
     return meant[0] if meant else shown
 
 

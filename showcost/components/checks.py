@@ -59,7 +59,7 @@ def partition_check(
             for evaluation in _evaluations(asset, name, severity, reported, targets):
                 # Logged with the run: a runless evaluation could be stored only once per partition.
                 # The annotation of `log_event` omits evaluations, but its code accepts them.
-                context.op_execution_context.log_event(evaluation)  # type: ignore[arg-type]
+                context.op_execution_context.log_event(evaluation)  # type: ignore[arg-type] # see above
         failed = {day: outcome for day, outcome in outcomes.items() if not outcome.passed}
         return dg.AssetCheckResult(
             passed=not failed,

@@ -75,12 +75,12 @@ class BoundAgreement:
 
     def of_kind(self, *kinds: type[_RuleT]) -> list[BoundRule[_RuleT]]:
         """Return the bound rules of some kinds, in the order of the file."""
-        return [bound for bound in self.rules if isinstance(bound.rule, kinds)]  # type: ignore[misc]
+        return [bound for bound in self.rules if isinstance(bound.rule, kinds)]  # type: ignore[misc] # isinstance does not narrow a type argument
 
     @property
     def tiers(self) -> list[BoundRule[TierRule]]:
         """The rules of every kind that are tiers of a day's hours."""
-        return [bound for bound in self.rules if isinstance(bound.rule, TierRule)]  # type: ignore[misc]
+        return [bound for bound in self.rules if isinstance(bound.rule, TierRule)]  # type: ignore[misc] # isinstance does not narrow a type argument
 
 
 def bind(agreement: Agreement, production: Production) -> BoundAgreement:

@@ -42,7 +42,7 @@ NO_HINTS: Final = Hints()
 def read_delivery(
     path: Path,
     *,
-    format: str = "csv",  # noqa: A002
+    format: str = "csv",  # noqa: A002 -- the word of the feeds' setting
     hints: Hints = NO_HINTS,
     items: ItemMapping | None = None,
     may_be_empty: bool = False,

@@ -53,7 +53,7 @@ class RejectedLog:
 
     def _write_out(self) -> None:
         if self._file is None:
-            self._file = tempfile.TemporaryFile()  # noqa: SIM115
+            self._file = tempfile.TemporaryFile()  # noqa: SIM115 -- closed with the reading
         self._file.seek(0, 2)
         self._file.write(self._held)
         self._held.clear()
@@ -139,7 +139,7 @@ def unreadable(
     """Return the reading of an unreadable delivery: one rejection of the whole file."""
     dialect = Dialect("", encoding_sure=False, delimiter="", quote="", escape="", confidence=0)
     reading = Reading(dialect, ())
-    reading._folder = folder  # noqa: SLF001
+    reading._folder = folder  # noqa: SLF001 -- this module's own class
     reading.rejected.add(Rejected(0, 0, size, FILE_UNREADABLE, why, raw))
     reading.counts = RecordCounts(rejected=1, bytes=size)
     reading.finished = True

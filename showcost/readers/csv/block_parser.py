@@ -308,10 +308,10 @@ class BlockParser:
         if not transcoded and not self._wide:
             return size, size
         data, starts = np.frombuffer(text, np.uint8), ends - size
-        characters = size - np.add.reduceat((data & 0xC0) == 0x80, starts, dtype=np.int64)  # noqa: PLR2004
+        characters = size - np.add.reduceat((data & 0xC0) == 0x80, starts, dtype=np.int64)  # noqa: PLR2004 -- bits of UTF-8
         if not self._wide:
             return characters, characters
-        beyond = np.add.reduceat(data >= 0xF0, starts, dtype=np.int64)  # noqa: PLR2004
+        beyond = np.add.reduceat(data >= 0xF0, starts, dtype=np.int64)  # noqa: PLR2004 -- bits of UTF-8
         return size, 2 * (characters + beyond)
 
     def _cells(

@@ -201,7 +201,7 @@ class RecordParser:
         cells = self._layout.fit(parsed.cells)
         plain = not parsed.quoted and not self._grammar.escape
         lines = 1 if plain else self._grammar.count_lines(window[at : parsed.end])
-        if in_table and lines > 2 and self._holds_rows(window, at, parsed.end):  # noqa: PLR2004
+        if in_table and lines > 2 and self._holds_rows(window, at, parsed.end):  # noqa: PLR2004 -- three lines or more
             if cells is None:
                 self._in_doubt = True
                 self._doubt_until = max(self._doubt_until, base + parsed.end)
