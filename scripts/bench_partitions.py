@@ -41,23 +41,23 @@ def stages_alone(folder: Path, days: int) -> float:
     """Return the seconds of all stages called directly."""
     from showcost.ingest.landing import land
     from showcost.pipeline.auto_rebook import rebook_by_policy
-    from showcost.pipeline.fx_snapshots import stage_snapshots
-    from showcost.pipeline.posting import stage_posted
-    from showcost.pipeline.raw_rows import stage_raw_rows
-    from showcost.pipeline.validation import stage_undated, stage_validated
+    from showcost.pipeline.fx_snapshots import pin_snapshots
+    from showcost.pipeline.posting import post_partitions
+    from showcost.pipeline.raw_rows import write_raw_rows
+    from showcost.pipeline.validation import quarantine_undated, validate_partitions
     from showcost.reports.ledger_days import ledger_days
     from showcost.workspace import open_workspace
 
     home = open_workspace(folder)
     dates = [LAST - timedelta(days=number) for number in reversed(range(days))]
     started = time.perf_counter()
-    stage_snapshots(home, dates)
+    pin_snapshots(home, dates)
     for feed in home.feeds:
         land(home, feed)
-        stage_undated(home, feed)
-        stage_raw_rows(home, feed, dates)
-        stage_validated(home, feed, dates)
-        stage_posted(home, feed, dates, "stages alone")
+        quarantine_undated(home, feed)
+        write_raw_rows(home, feed, dates)
+        validate_partitions(home, feed, dates)
+        post_partitions(home, feed, dates, "stages alone")
         rebook_by_policy(home, feed)
     ledger_days(home, dates)
     return time.perf_counter() - started

@@ -24,18 +24,18 @@ from showcost.config.record_kinds import VENDOR_INVOICE
 from showcost.fx.history import PUBLICATIONS_SCHEMA, RATES_SCHEMA, RateHistory
 from showcost.fx.snapshots import build_snapshots
 from showcost.ledger.digest import digest
-from showcost.ledger.entries import Terms
+from showcost.ledger.entries import PostingContext
 from showcost.ledger.fx_pinning import pin_recorded
 from showcost.ledger.posting import CHUNK_ROWS, post
 from showcost.ledger.recovery import writing
 from showcost.ledger.store import Ledger
-from showcost.staging import Part, StagingStore, split_by_date
+from showcost.staging import PartitionRows, StagingStore, split_by_date
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 FIRST = date(2025, 1, 1)
-TERMS = Terms(production="BENCH", base_currency="USD", feed="bench", record_kind=VENDOR_INVOICE)
+TERMS = PostingContext(production="BENCH", base_currency="USD", feed="bench", record_kind=VENDOR_INVOICE)
 RATES = {"USD": "1.1172", "GBP": "0.8338", "JPY": "171.53", "CAD": "1.5291"}
 
 VALID_ROWS = """
@@ -106,7 +106,8 @@ def main() -> None:
         rows = duckdb.connect().sql(VALID_ROWS, params=parameters).to_arrow_table()
         with measured(f"stage {options.days} partitions", options.rows):
             parts = (
-                Part(day.isoformat(), piece) for day, piece in split_by_date(rows, "transaction_date", days)
+                PartitionRows(day.isoformat(), piece)
+                for day, piece in split_by_date(rows, "transaction_date", days)
             )
             store.write_many("valid/bench", parts)
         del rows

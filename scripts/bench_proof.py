@@ -27,13 +27,13 @@ from showcost.ingest.landing import land
 from showcost.ledger import commit as committing
 from showcost.ledger import posting
 from showcost.ledger.batches import batch_table, batches_of
-from showcost.ledger.entries import terms_of
+from showcost.ledger.entries import posting_context
 from showcost.ledger.recovery import writing
 from showcost.ledger.schema import ENTRY_COLUMNS
 from showcost.ledger.store import Ledger
-from showcost.pipeline.fx_snapshots import stage_snapshots
-from showcost.pipeline.raw_rows import stage_raw_rows
-from showcost.pipeline.validation import stage_undated, stage_validated
+from showcost.pipeline.fx_snapshots import pin_snapshots
+from showcost.pipeline.raw_rows import write_raw_rows
+from showcost.pipeline.validation import quarantine_undated, validate_partitions
 from showcost.staging.assets import valid_asset
 from showcost.workspace import Workspace
 
@@ -122,7 +122,7 @@ def post_all(home: Workspace, feed: FeedSpec, ledger: Ledger) -> int:
     ]
     results = posting.post(
         ledger,
-        terms_of(home.production, feed),
+        posting_context(home.production, feed),
         store.verified_paths(valid_asset(FEED), filled),
         partition_dates=DAYS,
         run_id="bench",
@@ -199,11 +199,11 @@ def prepare(home: Workspace, feed: FeedSpec, days: Sequence[date], rows: int) ->
     """Do all that comes before posting."""
     with measured("land", rows):
         land(home, feed)
-    stage_snapshots(home, days)
+    pin_snapshots(home, days)
     with measured("raw rows and validation", rows):
-        stage_raw_rows(home, feed, days)
-        counts = stage_validated(home, feed, days)
-        stage_undated(home, feed)
+        write_raw_rows(home, feed, days)
+        counts = validate_partitions(home, feed, days)
+        quarantine_undated(home, feed)
     print(f"  {sum(day.valid for day in counts.values()):,} valid rows")
 
 

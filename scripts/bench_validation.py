@@ -22,7 +22,7 @@ from showcost.config.chart import load_chart
 from showcost.config.feed import FeedSpec
 from showcost.config.production import load_production
 from showcost.config.record_kinds import FieldType
-from showcost.validation import CHUNK_ROWS, Stage, arrow_schema, validate
+from showcost.validation import CHUNK_ROWS, RowTable, arrow_schema, validate
 from showcost.validation.duplicates import POSTED
 from showcost.validation.reference import FX_STATUS
 
@@ -100,7 +100,7 @@ def raw_rows(text: dict[str, pa.Array], dates: pa.Array, number: np.ndarray) -> 
     )
     columns["transaction_date"] = dates
     columns["raw"] = pc.binary_join_element_wise(*(text[name] for name in text), ";")
-    schema = arrow_schema(FEED.kind, Stage.RAW)
+    schema = arrow_schema(FEED.kind, RowTable.RAW)
     filled = [columns.get(column.name, pa.nulls(rows, column.type)) for column in schema]
     return pa.table(
         [values.cast(column.type) for values, column in zip(filled, schema, strict=True)], schema=schema
@@ -145,7 +145,7 @@ def main() -> None:
         chart=load_chart(HOME / production.chart_of_accounts, production),
         fx_status=rate_status(),
         posted=POSTED.empty_table(),
-        rivals=rivals,
+        same_key_rows=rivals,
         chunk_rows=options.chunk,
     )
     seconds, cpu = time.perf_counter() - started, time.process_time() - started_cpu

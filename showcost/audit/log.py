@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from showcost.audit.transitions import Kind, Of, State, States, Subject
+from showcost.audit.transitions import AuditKind, State, States, Subject, SubjectType
 from showcost.core.durable import fsync_folder, make_folder, produce_temporary, rename
 from showcost.core.errors import CheckFailedError, InputError, IntegrityError
 from showcost.core.hashing import sha256_bytes, sha256_file
@@ -44,8 +44,14 @@ Fact: TypeAlias = "str | int | bool | Sequence[Fact] | Mapping[str, Fact] | None
 
 TRANSACTIONAL: Final = frozenset(
     {
-        *(Kind.INTENT, Kind.FX_PINNED, Kind.DECIDED, Kind.PERIOD_CLOSED, Kind.PERIOD_REOPENED),
-        *(Kind.ACCRUED, Kind.RELEASED, Kind.STOOD_IN, Kind.GAVE_WAY),
+        *(
+            AuditKind.INTENT,
+            AuditKind.FX_PINNED,
+            AuditKind.DECIDED,
+            AuditKind.PERIOD_CLOSED,
+            AuditKind.PERIOD_REOPENED,
+        ),
+        *(AuditKind.ACCRUED, AuditKind.RELEASED, AuditKind.FALLBACK_APPLIED, AuditKind.FALLBACK_RELEASED),
     }
 )
 """Kinds of record that have a transaction of the ledger, which carries their number and hash."""
@@ -79,7 +85,7 @@ class Head(NamedTuple):
 class Transaction(NamedTuple):
     """A transaction of the ledger as the log has it: what announced it, and whether it was acknowledged."""
 
-    kind: Kind
+    kind: AuditKind
     hash: str
     acknowledged: bool
 
@@ -90,7 +96,7 @@ class Record:
 
     seq: int
     at: datetime
-    kind: Kind
+    kind: AuditKind
     subjects: tuple[str, ...]
     needs: tuple[str, ...]
     facts: Mapping[str, Fact]
@@ -100,7 +106,7 @@ class Record:
 
 
 @dataclass(frozen=True)
-class Finding:
+class Discrepancy:
     """Something that is not as it was recorded: where, and what is wrong there, as one sentence."""
 
     place: str
@@ -146,7 +152,7 @@ class AuditLog:
 
     def append(
         self,
-        kind: Kind,
+        kind: AuditKind,
         facts: Mapping[str, Fact],
         *,
         subjects: Iterable[Subject] = (),
@@ -177,7 +183,7 @@ class AuditLog:
             (record,) = self._lines.append(line)
             return record
 
-    def store_segment(self, kind: Kind, rows: pa.Table | Callable[[Path], object]) -> Segment:
+    def store_segment(self, kind: AuditKind, rows: pa.Table | Callable[[Path], object]) -> Segment:
         """Keep rows as a segment, durably: a table, or a function that writes them as Parquet to a path.
 
         The name follows from the content: the same rows, written again after a crash, are the same file.
@@ -227,7 +233,7 @@ class AuditLog:
                 for seq, (kind, found) in self._seen.announced.items()
             }
 
-    def committed(self, of: Of) -> set[str]:
+    def committed(self, of: SubjectType) -> set[str]:
         """Return the names of the subjects of a sort that are committed."""
         with self._guard:
             self._lines.read_on()
@@ -252,12 +258,12 @@ class AuditLog:
             return self.now()
         return next((record.at for record in self.records(max(as_of, 1))), self.now())
 
-    def verify(self, head: str | None = None, *, segments: bool = True) -> list[Finding]:
+    def verify(self, head: str | None = None, *, segments: bool = True) -> list[Discrepancy]:
         """Return what is wrong with the log, in order; empty when all is well.
 
         `head` is a hash that somebody wrote down: the log must still contain it. The log is only read.
         """
-        findings: list[Finding] = []
+        findings: list[Discrepancy] = []
         hashes: set[str] = set()
         checked: set[str] = set()
         chain = _Seen()
@@ -269,15 +275,15 @@ class AuditLog:
                     checked.add(record.segment.name)
                     if problem := self._segment_problem(record.segment):
                         place = f"audit/segments/{record.segment.name} (record {record.seq})"
-                        findings.append(Finding(place, problem))
+                        findings.append(Discrepancy(place, problem))
             self._check_tail(file)
         except IntegrityError as error:
             # The lines after a damaged one can only be checked once that one is restored.
             place = f"audit/log.jsonl, line {file.position.number + 1}"
-            findings.append(Finding(place, str(error).split(": ", 1)[1]))
+            findings.append(Discrepancy(place, str(error).split(": ", 1)[1]))
         if head is not None and head not in hashes:
             findings.append(
-                Finding(
+                Discrepancy(
                     "audit/log.jsonl",
                     f"no record has the head {head}; the log ends with record {chain.head.seq},"
                     f" {chain.head.hash}",
@@ -324,7 +330,7 @@ class _Seen:
     head: Head = field(default_factory=lambda: Head(0, NO_HASH))
     at: datetime = _BEGINNING
     states: States = field(default_factory=States)
-    announced: dict[int, tuple[Kind, str]] = field(default_factory=dict)
+    announced: dict[int, tuple[AuditKind, str]] = field(default_factory=dict)
     acknowledged: set[int] = field(default_factory=set)
 
     def take(self, line: bytes, before: Position, damaged: Callable[[str], IntegrityError]) -> Record:
@@ -335,7 +341,7 @@ class _Seen:
         self.head, self.at = Head(record.seq, record.hash), record.at
         if record.kind in TRANSACTIONAL:
             self.announced[record.seq] = record.kind, record.hash
-        elif record.kind is Kind.COMMITTED:
+        elif record.kind is AuditKind.COMMITTED:
             self.acknowledged.add(int(str(record.facts["intent"])))
         return record
 
@@ -347,7 +353,7 @@ def _parsed(line: bytes, before: Position, damaged: Callable[[str], IntegrityErr
     record = Record(
         seq=body["seq"],
         at=datetime.fromisoformat(body["at"]),
-        kind=Kind(body["kind"]),
+        kind=AuditKind(body["kind"]),
         subjects=tuple(body["subjects"]),
         needs=tuple(body["needs"]),
         facts=body["facts"],
@@ -365,7 +371,7 @@ def _parsed(line: bytes, before: Position, damaged: Callable[[str], IntegrityErr
     return record
 
 
-def require(findings: Sequence[Finding]) -> None:
+def require(findings: Sequence[Discrepancy]) -> None:
     """Raise CheckFailedError with the first finding, if there is one."""
     if findings:
         raise CheckFailedError(str(findings[0]))

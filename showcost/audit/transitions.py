@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 
-class Kind(StrEnum):
+class AuditKind(StrEnum):
     """What an audit record says."""
 
     DELIVERY_RECEIVED = "delivery_received"
@@ -28,8 +28,8 @@ class Kind(StrEnum):
     FX_PINNED = "fx_pinned"
     ACCRUED = "accrued"
     RELEASED = "released"
-    STOOD_IN = "stood_in"
-    GAVE_WAY = "gave_way"
+    FALLBACK_APPLIED = "stood_in"
+    FALLBACK_RELEASED = "gave_way"
     INTENT = "intent"
     COMMITTED = "committed"
     RECOVERED = "recovered"
@@ -39,7 +39,7 @@ class Kind(StrEnum):
     PAYLOAD_SHREDDED = "payload_shredded"
 
 
-class Of(StrEnum):
+class SubjectType(StrEnum):
     """What a subject is."""
 
     DELIVERY = "delivery"
@@ -50,7 +50,7 @@ class Of(StrEnum):
     ROW = "row"
     PUBLICATION = "publication"
     ACCRUAL = "accrual"
-    STAND_IN = "stand_in"
+    FALLBACK = "stand_in"
 
 
 class State(StrEnum):
@@ -79,7 +79,7 @@ class State(StrEnum):
 class Subject(NamedTuple):
     """What a record is about: in the log it is written `of:name`."""
 
-    of: Of
+    of: SubjectType
     name: str
 
     def __str__(self) -> str:
@@ -88,140 +88,146 @@ class Subject(NamedTuple):
 
 def delivery(sha256: str) -> Subject:
     """Return a delivery, by the sha256 of its payload."""
-    return Subject(Of.DELIVERY, sha256)
+    return Subject(SubjectType.DELIVERY, sha256)
 
 
 def partition(feed: str, date: object) -> Subject:
     """Return a partition of a feed; `date` is its transaction date, or `all` for the undated rows."""
-    return Subject(Of.PARTITION, f"{feed}/{date}")
+    return Subject(SubjectType.PARTITION, f"{feed}/{date}")
 
 
 def batch(batch_id: str) -> Subject:
     """Return a batch of entries."""
-    return Subject(Of.BATCH, batch_id)
+    return Subject(SubjectType.BATCH, batch_id)
 
 
 def snapshot(date: object) -> Subject:
     """Return the FX snapshot of a date."""
-    return Subject(Of.SNAPSHOT, str(date))
+    return Subject(SubjectType.SNAPSHOT, str(date))
 
 
 def period(name: str) -> Subject:
     """Return an accounting period."""
-    return Subject(Of.PERIOD, name)
+    return Subject(SubjectType.PERIOD, name)
 
 
 def row(row_id: str) -> Subject:
     """Return a row of the reconciliation queue."""
-    return Subject(Of.ROW, row_id)
+    return Subject(SubjectType.ROW, row_id)
 
 
 def publication(name: str) -> Subject:
     """Return a published report or lender snapshot."""
-    return Subject(Of.PUBLICATION, name)
+    return Subject(SubjectType.PUBLICATION, name)
 
 
 def accrual(accrual_id: str) -> Subject:
     """Return a provisional accrual."""
-    return Subject(Of.ACCRUAL, accrual_id)
+    return Subject(SubjectType.ACCRUAL, accrual_id)
 
 
-def stand_in(feed: str, date: object) -> Subject:
+def fallback(feed: str, date: object) -> Subject:
     """Return what stands in for a date of a feed while its vendor does not give it."""
-    return Subject(Of.STAND_IN, f"{feed}/{date}")
+    return Subject(SubjectType.FALLBACK, f"{feed}/{date}")
 
 
 def parse(text: str) -> Subject:
     """Return the subject that the log writes as `of:name`; ValueError if it is none."""
     of, _, name = text.partition(":")
-    return Subject(Of(of), name)
+    return Subject(SubjectType(of), name)
 
 
-Moves = dict[State, State]
+Transitions = dict[State, State]
 
-MACHINE: Final[Mapping[tuple[Of, Kind], Moves]] = {
+MACHINE: Final[Mapping[tuple[SubjectType, AuditKind], Transitions]] = {
     # A payload that comes again is received again; a feed that was corrected is read again.
-    (Of.DELIVERY, Kind.DELIVERY_RECEIVED): {
+    (SubjectType.DELIVERY, AuditKind.DELIVERY_RECEIVED): {
         State.NEW: State.RECEIVED,
         State.RECEIVED: State.RECEIVED,
         State.READ: State.READ,
         State.DEAD: State.DEAD,
     },
-    (Of.DELIVERY, Kind.RECORDS_READ): {State.RECEIVED: State.READ, State.READ: State.READ},
-    (Of.DELIVERY, Kind.DEAD_LETTERED): {
+    (SubjectType.DELIVERY, AuditKind.RECORDS_READ): {State.RECEIVED: State.READ, State.READ: State.READ},
+    (SubjectType.DELIVERY, AuditKind.DEAD_LETTERED): {
         State.NEW: State.DEAD,
         State.RECEIVED: State.DEAD,
         State.READ: State.DEAD,
         State.DEAD: State.DEAD,
     },
     # Again after a crash between the record and what it is about.
-    (Of.DELIVERY, Kind.REPLAYED): {State.DEAD: State.RECEIVED, State.RECEIVED: State.RECEIVED},
-    (Of.DELIVERY, Kind.PAYLOAD_SHREDDED): {State.RECEIVED: State.SHREDDED, State.READ: State.SHREDDED},
+    (SubjectType.DELIVERY, AuditKind.REPLAYED): {State.DEAD: State.RECEIVED, State.RECEIVED: State.RECEIVED},
+    (SubjectType.DELIVERY, AuditKind.PAYLOAD_SHREDDED): {
+        State.RECEIVED: State.SHREDDED,
+        State.READ: State.SHREDDED,
+    },
     # One process may validate a partition, or replay a row of it, while another is posting to it: the
     # INTENT stays open until it is committed, by its writer or by the recovery.
-    (Of.PARTITION, Kind.VALIDATED): {
+    (SubjectType.PARTITION, AuditKind.VALIDATED): {
         State.NEW: State.VALIDATED,
         State.VALIDATED: State.VALIDATED,
         State.INTENT: State.INTENT,
         State.COMMITTED: State.VALIDATED,
     },
-    (Of.PARTITION, Kind.REPLAYED): {
+    (SubjectType.PARTITION, AuditKind.REPLAYED): {
         State.NEW: State.VALIDATED,
         State.VALIDATED: State.VALIDATED,
         State.INTENT: State.INTENT,
         State.COMMITTED: State.VALIDATED,
     },
-    (Of.PARTITION, Kind.INTENT): {
+    (SubjectType.PARTITION, AuditKind.INTENT): {
         State.VALIDATED: State.INTENT,
         State.COMMITTED: State.INTENT,
     },
-    (Of.PARTITION, Kind.RECOVERED): {State.INTENT: State.INTENT},
-    (Of.PARTITION, Kind.COMMITTED): {State.INTENT: State.COMMITTED},
-    (Of.BATCH, Kind.INTENT): {State.NEW: State.INTENT},
-    (Of.BATCH, Kind.RECOVERED): {State.INTENT: State.INTENT},
-    (Of.BATCH, Kind.COMMITTED): {State.INTENT: State.COMMITTED},
-    (Of.SNAPSHOT, Kind.FX_PINNED): {State.NEW: State.PINNED},
-    (Of.SNAPSHOT, Kind.RECOVERED): {State.PINNED: State.PINNED},
-    (Of.PERIOD, Kind.PERIOD_CLOSED): {State.NEW: State.CLOSED, State.OPEN: State.CLOSED},
-    (Of.PERIOD, Kind.PERIOD_REOPENED): {State.NEW: State.OPEN, State.CLOSED: State.OPEN},
-    (Of.PERIOD, Kind.RECOVERED): {State.CLOSED: State.CLOSED, State.OPEN: State.OPEN},
+    (SubjectType.PARTITION, AuditKind.RECOVERED): {State.INTENT: State.INTENT},
+    (SubjectType.PARTITION, AuditKind.COMMITTED): {State.INTENT: State.COMMITTED},
+    (SubjectType.BATCH, AuditKind.INTENT): {State.NEW: State.INTENT},
+    (SubjectType.BATCH, AuditKind.RECOVERED): {State.INTENT: State.INTENT},
+    (SubjectType.BATCH, AuditKind.COMMITTED): {State.INTENT: State.COMMITTED},
+    (SubjectType.SNAPSHOT, AuditKind.FX_PINNED): {State.NEW: State.PINNED},
+    (SubjectType.SNAPSHOT, AuditKind.RECOVERED): {State.PINNED: State.PINNED},
+    (SubjectType.PERIOD, AuditKind.PERIOD_CLOSED): {State.NEW: State.CLOSED, State.OPEN: State.CLOSED},
+    (SubjectType.PERIOD, AuditKind.PERIOD_REOPENED): {State.NEW: State.OPEN, State.CLOSED: State.OPEN},
+    (SubjectType.PERIOD, AuditKind.RECOVERED): {State.CLOSED: State.CLOSED, State.OPEN: State.OPEN},
     # A row comes into the queue, new, with the validation of its partition.
-    (Of.ROW, Kind.DECIDED): {
+    (SubjectType.ROW, AuditKind.DECIDED): {
         State.NEW: State.DECIDED,
         State.DECIDED: State.DECIDED,
         State.REPLAYED: State.DECIDED,
     },
-    (Of.ROW, Kind.REPLAYED): {
+    (SubjectType.ROW, AuditKind.REPLAYED): {
         State.NEW: State.REPLAYED,
         State.DECIDED: State.REPLAYED,
         State.REPLAYED: State.REPLAYED,
     },
-    (Of.ROW, Kind.RECOVERED): {State.DECIDED: State.DECIDED, State.REPLAYED: State.REPLAYED},
-    (Of.PUBLICATION, Kind.SNAPSHOT_PUBLISHED): {
+    (SubjectType.ROW, AuditKind.RECOVERED): {State.DECIDED: State.DECIDED, State.REPLAYED: State.REPLAYED},
+    (SubjectType.PUBLICATION, AuditKind.SNAPSHOT_PUBLISHED): {
         State.NEW: State.PUBLISHED,
         State.PUBLISHED: State.PUBLISHED,
     },
-    (Of.ACCRUAL, Kind.ACCRUED): {State.NEW: State.ACCRUED},
-    (Of.ACCRUAL, Kind.RELEASED): {State.ACCRUED: State.RELEASED},
-    (Of.ACCRUAL, Kind.RECOVERED): {State.ACCRUED: State.ACCRUED, State.RELEASED: State.RELEASED},
+    (SubjectType.ACCRUAL, AuditKind.ACCRUED): {State.NEW: State.ACCRUED},
+    (SubjectType.ACCRUAL, AuditKind.RELEASED): {State.ACCRUED: State.RELEASED},
+    (SubjectType.ACCRUAL, AuditKind.RECOVERED): {
+        State.ACCRUED: State.ACCRUED,
+        State.RELEASED: State.RELEASED,
+    },
     # What stands in may change while a date is missing, and a date that had come may be missing again.
-    (Of.STAND_IN, Kind.STOOD_IN): {
+    (SubjectType.FALLBACK, AuditKind.FALLBACK_APPLIED): {
         State.NEW: State.STANDING_IN,
         State.STANDING_IN: State.STANDING_IN,
         State.GIVEN_WAY: State.STANDING_IN,
     },
-    (Of.STAND_IN, Kind.GAVE_WAY): {State.STANDING_IN: State.GIVEN_WAY},
-    (Of.STAND_IN, Kind.RECOVERED): {
+    (SubjectType.FALLBACK, AuditKind.FALLBACK_RELEASED): {State.STANDING_IN: State.GIVEN_WAY},
+    (SubjectType.FALLBACK, AuditKind.RECOVERED): {
         State.STANDING_IN: State.STANDING_IN,
         State.GIVEN_WAY: State.GIVEN_WAY,
     },
 }
 """Per subject and kind of record: from which state it moves the subject, and to which."""
 
-PREREQUISITES: Final[Mapping[tuple[Kind, Of], frozenset[State]]] = {
-    (Kind.VALIDATED, Of.DELIVERY): frozenset({State.READ, State.SHREDDED}),
-    (Kind.REPLAYED, Of.DELIVERY): frozenset({State.READ, State.SHREDDED}),
-    (Kind.INTENT, Of.SNAPSHOT): frozenset({State.PINNED}),
+PREREQUISITES: Final[Mapping[tuple[AuditKind, SubjectType], frozenset[State]]] = {
+    (AuditKind.VALIDATED, SubjectType.DELIVERY): frozenset({State.READ, State.SHREDDED}),
+    (AuditKind.REPLAYED, SubjectType.DELIVERY): frozenset({State.READ, State.SHREDDED}),
+    (AuditKind.INTENT, SubjectType.SNAPSHOT): frozenset({State.PINNED}),
 }
 """What a record builds upon (its `needs`), and in which states that must be."""
 
@@ -236,7 +242,7 @@ class States:
         """Return the state of a subject."""
         return self._states.get(str(subject), State.NEW)
 
-    def names(self, of: Of, state: State) -> set[str]:
+    def names(self, of: SubjectType, state: State) -> set[str]:
         """Return the names of the subjects of a sort that are in a state."""
         start = f"{of}:"
         return {
@@ -245,7 +251,7 @@ class States:
             if found is state and text.startswith(start)
         }
 
-    def check(self, kind: Kind, subjects: Iterable[str], needs: Iterable[str]) -> None:
+    def check(self, kind: AuditKind, subjects: Iterable[str], needs: Iterable[str]) -> None:
         """Raise IntegrityError if a record of this kind may not come now."""
         for text in needs:
             wanted = PREREQUISITES.get((kind, parse(text).of))
@@ -260,7 +266,7 @@ class States:
             if self.of(text) not in MACHINE.get((parse(text).of, kind), {}):
                 raise IntegrityError(f"audit log: {kind} may not come for {text}, which is {self.of(text)}")
 
-    def move(self, kind: Kind, subjects: Iterable[str]) -> None:
+    def move(self, kind: AuditKind, subjects: Iterable[str]) -> None:
         """Move the subjects of a record that `check` let through."""
         for text in subjects:
             self._states[text] = MACHINE[parse(text).of, kind][self.of(text)]

@@ -9,12 +9,12 @@ from collections import Counter
 from datetime import date
 from typing import TYPE_CHECKING, Final
 
-from showcost.checks.result import Verdict
+from showcost.checks.result import CheckOutcome
 from showcost.core.engine import engine
 from showcost.core.reasons import CATALOGUE
 from showcost.fx.store import dense_rates
 from showcost.ingest.landing import landed
-from showcost.ledger.active_entries import stands
+from showcost.ledger.active_entries import active_condition
 from showcost.pipeline.validation import counts_of
 from showcost.staging import ALL, StagingStore
 from showcost.staging.assets import quarantine_asset, raw_asset, records_asset, undated_asset, valid_asset
@@ -31,22 +31,22 @@ if TYPE_CHECKING:
 _NAMED: Final = 3
 
 
-def deliveries_readable(home: Workspace, *, feed: FeedSpec) -> Verdict:
+def deliveries_readable(home: Workspace, *, feed: FeedSpec) -> CheckOutcome:
     """Judge whether any delivery was refused as a whole."""
     known = landed(home, feed)
     refused = [one for one in known if one.summary.refused]
     facts: dict[str, str | int] = {"deliveries": len(known), "refused": len(refused)}
     if not refused:
-        return Verdict(passed=True, message=f"{len(known)} deliveries, all readable", facts=facts)
+        return CheckOutcome(passed=True, message=f"{len(known)} deliveries, all readable", facts=facts)
     named = "; ".join(
         f"{one.arrival.name}: {one.summary.refused} {CATALOGUE[one.summary.refused or ''].meaning}, "
         f"{one.summary.detail}"
         for one in refused[:_NAMED]
     )
-    return Verdict(passed=False, message=f"{len(refused)} of {len(known)} refused: {named}", facts=facts)
+    return CheckOutcome(passed=False, message=f"{len(refused)} of {len(known)} refused: {named}", facts=facts)
 
 
-def records_reconcile(home: Workspace, *, feed: FeedSpec) -> Verdict:
+def records_reconcile(home: Workspace, *, feed: FeedSpec) -> CheckOutcome:
     """Judge, per delivery, whether the stored records are as many as were received, each place once."""
     store = home.staging
     wrong: list[str] = []
@@ -61,27 +61,27 @@ def records_reconcile(home: Workspace, *, feed: FeedSpec) -> Verdict:
     total = sum(one.summary.received for one in known)
     facts: dict[str, str | int] = {"deliveries": len(known), "records": total, "wrong": len(wrong)}
     message = "; ".join(wrong[:_NAMED]) or f"{total} records of {len(known)} deliveries, each exactly once"
-    return Verdict(passed=not wrong, message=message, facts=facts)
+    return CheckOutcome(passed=not wrong, message=message, facts=facts)
 
 
-def all_rows_dated(home: Workspace, *, feed: FeedSpec) -> Verdict:
+def all_rows_dated(home: Workspace, *, feed: FeedSpec) -> CheckOutcome:
     """Judge whether any row has no transaction date, and say why."""
     store = home.staging
     if store.metadata(undated_asset(feed.name), ALL) is None:
-        return Verdict(passed=True, message="nothing was validated yet")
+        return CheckOutcome(passed=True, message="nothing was validated yet")
     counts = counts_of(0, store.read(undated_asset(feed.name), ALL))
     return _rejections(counts.received, counts.codes)
 
 
-def valid_schema(home: Workspace, dates: Sequence[date], *, feed: FeedSpec) -> dict[date, Verdict]:
+def valid_schema(home: Workspace, dates: Sequence[date], *, feed: FeedSpec) -> dict[date, CheckOutcome]:
     """Judge the valid rows of each date against the strict schema of their record kind."""
     store = home.staging
-    verdicts: dict[date, Verdict] = {}
+    verdicts: dict[date, CheckOutcome] = {}
     for day in _filled(store, valid_asset(feed.name), dates):
         table = store.read(valid_asset(feed.name), day.isoformat())
         result = schema_result(table, feed.kind, home.production)
         found = "; ".join(f"{one.column}: {one.check} ({one.count} rows)" for one in result.failures)
-        verdicts[day] = Verdict(
+        verdicts[day] = CheckOutcome(
             passed=result.ok,
             message=found or f"{table.num_rows} rows hold the schema",
             facts={"rows": table.num_rows, "failures": len(result.failures)},
@@ -107,7 +107,7 @@ FROM matched GROUP BY day ORDER BY day
 """
 
 
-def rows_reconcile(home: Workspace, dates: Sequence[date], *, feed: FeedSpec) -> dict[date, Verdict]:
+def rows_reconcile(home: Workspace, dates: Sequence[date], *, feed: FeedSpec) -> dict[date, CheckOutcome]:
     """Judge, per date, whether every raw row is in exactly one outcome and no outcome is of no raw row."""
     store = home.staging
     keys = [day.isoformat() for day in dates]
@@ -120,7 +120,7 @@ def rows_reconcile(home: Workspace, dates: Sequence[date], *, feed: FeedSpec) ->
             _RECONCILE,
             {"raw": paths(raw_asset), "valid": paths(valid_asset), "quarantine": paths(quarantine_asset)},
         ).fetchall()
-    verdicts: dict[date, Verdict] = {}
+    verdicts: dict[date, CheckOutcome] = {}
     for day, matched, valid, quarantined, duplicate, pending, unmatched, received in rows:
         total = valid + quarantined + duplicate + pending
         message = (
@@ -128,7 +128,7 @@ def rows_reconcile(home: Workspace, dates: Sequence[date], *, feed: FeedSpec) ->
             f"+ {pending} pending"
         )
         passed = not unmatched and received == matched == total
-        verdicts[day] = Verdict(
+        verdicts[day] = CheckOutcome(
             passed=passed,
             message=message if passed else f"does not hold: {message}; {unmatched} without a counterpart",
             facts={
@@ -142,10 +142,10 @@ def rows_reconcile(home: Workspace, dates: Sequence[date], *, feed: FeedSpec) ->
     return verdicts
 
 
-def no_rejected_rows(home: Workspace, dates: Sequence[date], *, feed: FeedSpec) -> dict[date, Verdict]:
+def no_rejected_rows(home: Workspace, dates: Sequence[date], *, feed: FeedSpec) -> dict[date, CheckOutcome]:
     """Judge, per date with rows, whether any was rejected, and say why."""
     store = home.staging
-    verdicts: dict[date, Verdict] = {}
+    verdicts: dict[date, CheckOutcome] = {}
     for day in _filled(store, raw_asset(feed.name), dates):
         rows = store.read(quarantine_asset(feed.name), day.isoformat())
         counts = counts_of(0, rows)
@@ -153,10 +153,10 @@ def no_rejected_rows(home: Workspace, dates: Sequence[date], *, feed: FeedSpec) 
     return verdicts
 
 
-def _rejections(rows: int, codes: Counter[str]) -> Verdict:
+def _rejections(rows: int, codes: Counter[str]) -> CheckOutcome:
     named = ", ".join(f"{code} {CATALOGUE[code].meaning} ({n})" for code, n in codes.most_common())
     facts: dict[str, str | int] = {"rows": rows, **codes}
-    return Verdict(passed=not rows, message=f"{rows} rows: {named}" if rows else "none", facts=facts)
+    return CheckOutcome(passed=not rows, message=f"{rows} rows: {named}" if rows else "none", facts=facts)
 
 
 _VALID_SUMS: Final = """
@@ -167,12 +167,12 @@ GROUP BY ALL
 _POSTED_SUMS: Final = f"""
 SELECT transaction_date, currency, count(DISTINCT row_key), sum(amount)
 FROM ledger_entries
-WHERE feed = $feed AND {stands()} AND transaction_date BETWEEN $first AND $last
+WHERE feed = $feed AND {active_condition()} AND transaction_date BETWEEN $first AND $last
 GROUP BY ALL
 """  # noqa: S608 - statements of our own
 
 
-def amounts_balance(home: Workspace, dates: Sequence[date], *, feed: FeedSpec) -> dict[date, Verdict]:
+def amounts_balance(home: Workspace, dates: Sequence[date], *, feed: FeedSpec) -> dict[date, CheckOutcome]:
     """Judge, per date, whether rows and amounts per currency of the ledger are those of the valid rows."""
     store = home.staging
     filled = _filled(store, valid_asset(feed.name), dates)
@@ -182,7 +182,7 @@ def amounts_balance(home: Workspace, dates: Sequence[date], *, feed: FeedSpec) -
     with home.ledger.read() as connection:
         posted = _by_day(connection.execute(_POSTED_SUMS, between).fetchall())
         valid = _by_day(connection.execute(_VALID_SUMS, {"paths": paths}).fetchall()) if paths else {}
-    verdicts: dict[date, Verdict] = {}
+    verdicts: dict[date, CheckOutcome] = {}
     for day in sorted(posted.keys() | valid.keys()):
         ours, theirs = valid.get(day, {}), posted.get(day, {})
         wrong = [
@@ -195,7 +195,7 @@ def amounts_balance(home: Workspace, dates: Sequence[date], *, feed: FeedSpec) -
             f"posted_{currency}": str(total) for currency, (_, total) in theirs.items()
         }
         message = "; ".join(wrong) or f"balanced: {sums}"
-        verdicts[day] = Verdict(passed=not wrong, message=message, facts=facts)
+        verdicts[day] = CheckOutcome(passed=not wrong, message=message, facts=facts)
     return verdicts
 
 
@@ -226,7 +226,7 @@ GROUP BY transaction_date ORDER BY transaction_date
 """
 
 
-def fx_pinned(home: Workspace, dates: Sequence[date], *, feed: FeedSpec) -> dict[date, Verdict]:
+def fx_pinned(home: Workspace, dates: Sequence[date], *, feed: FeedSpec) -> dict[date, CheckOutcome]:
     """Judge, per date, whether every entry carries the pinned rates of its date.
 
     IntegrityError when a pinned snapshot has changed (SC-FX-003).
@@ -237,7 +237,7 @@ def fx_pinned(home: Workspace, dates: Sequence[date], *, feed: FeedSpec) -> dict
         rows = connection.execute(_PINNED, between).fetchall()
     limit = home.production.fx.carry_days
     return {
-        day: Verdict(
+        day: CheckOutcome(
             passed=not wrong and oldest <= limit,
             message=f"{entries} entries with pinned rates, the oldest {oldest} days old"
             if not wrong
@@ -253,7 +253,7 @@ def _filled(store: StagingStore, asset: str, dates: Sequence[date]) -> list[date
     return [day for day in dates if (staged := store.metadata(asset, day.isoformat())) and staged.rows]
 
 
-def no_pay_findings(home: Workspace, dates: Sequence[date], *, feed: FeedSpec) -> dict[date, Verdict]:
+def no_pay_findings(home: Workspace, dates: Sequence[date], *, feed: FeedSpec) -> dict[date, CheckOutcome]:
     """Say, for each date with findings about its rows, how many wait for a look."""
     by_date: dict[date, list[PayFinding]] = {}
     for one in home.pay_findings.current(feed.name):
@@ -261,11 +261,11 @@ def no_pay_findings(home: Workspace, dates: Sequence[date], *, feed: FeedSpec) -
     return {day: _verdict(by_date[day]) for day in dates if day in by_date}
 
 
-def _verdict(standing: list[PayFinding]) -> Verdict:
+def _verdict(standing: list[PayFinding]) -> CheckOutcome:
     codes = Counter(one.code for one in standing)
     most = ", ".join(f"{code} {count}" for code, count in codes.most_common())
     rows = len({one.row_key for one in standing})
-    return Verdict(
+    return CheckOutcome(
         passed=False,
         message=f"{len(standing)} findings about {rows} rows wait for a look: {most}",
         facts={"findings": len(standing), "rows": rows, **codes},

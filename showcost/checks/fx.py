@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from showcost.audit import transitions as states
-from showcost.audit.transitions import Kind
-from showcost.checks.result import Verdict
+from showcost.audit.transitions import AuditKind
+from showcost.checks.result import CheckOutcome
 from showcost.fx.checks import CheckResult, calendar_complete, day_on_day_jumps, irs_yearly_band
 from showcost.fx.snapshots import RATE_TYPE
 from showcost.fx.store import verify
@@ -67,12 +67,12 @@ def _pinned_until(audit: AuditLog, as_of: int) -> set[str]:
     return {
         states.parse(text).name
         for record in audit.records()
-        if record.seq <= as_of and record.kind is Kind.FX_PINNED
+        if record.seq <= as_of and record.kind is AuditKind.FX_PINNED
         for text in record.subjects
     }
 
 
-def snapshots_unchanged(home: Workspace, dates: Sequence[date]) -> dict[date, Verdict]:
+def snapshots_unchanged(home: Workspace, dates: Sequence[date]) -> dict[date, CheckOutcome]:
     """Judge, per date with a snapshot, whether its rates still hash to what was pinned."""
     with home.ledger.read() as connection:
         wrong = {item.snapshot_date: item for item in verify(connection, dates)}
@@ -81,18 +81,18 @@ def snapshots_unchanged(home: Workspace, dates: Sequence[date]) -> dict[date, Ve
             "WHERE snapshot_date BETWEEN $first AND $last ORDER BY snapshot_date",
             {"first": dates[0], "last": dates[-1]},
         ).fetchall()
-    verdicts: dict[date, Verdict] = {}
+    verdicts: dict[date, CheckOutcome] = {}
     for day, snapshot in pinned:
         if item := wrong.get(day):
             found = (item.found or "none")[:12]
             message = f"SC-FX-003: recorded hash {item.recorded[:12]}, its rates hash to {found}"
-            verdicts[day] = Verdict(passed=False, message=message, facts={"snapshot_id": snapshot})
+            verdicts[day] = CheckOutcome(passed=False, message=message, facts={"snapshot_id": snapshot})
         else:
-            verdicts[day] = Verdict(passed=True, message="unchanged", facts={"snapshot_id": snapshot})
+            verdicts[day] = CheckOutcome(passed=True, message="unchanged", facts={"snapshot_id": snapshot})
     return verdicts
 
 
-def all_unchanged(home: Workspace) -> Verdict:
+def all_unchanged(home: Workspace) -> CheckOutcome:
     """Judge all pinned snapshots together."""
     ledger = home.ledger
     with ledger.read() as connection:
@@ -100,16 +100,16 @@ def all_unchanged(home: Workspace) -> Verdict:
         ((pinned,),) = connection.execute("SELECT count(*) FROM fx_snapshots").fetchall()
     named = ", ".join(f"{item.snapshot_id} (SC-FX-003)" for item in wrong[:3])
     message = f"{len(wrong)} of {pinned} changed: {named}" if wrong else f"{pinned} snapshots unchanged"
-    return Verdict(passed=not wrong, message=message, facts={"pinned": pinned, "changed": len(wrong)})
+    return CheckOutcome(passed=not wrong, message=message, facts={"pinned": pinned, "changed": len(wrong)})
 
 
-def calendar(home: Workspace) -> Verdict:
+def calendar(home: Workspace) -> CheckOutcome:
     """Judge whether every working day within the production's dates has a publication."""
     dates = home.production.dates
     return _verdict(calendar_complete(known_history(home), dates.start, dates.end))
 
 
-def jumps(home: Workspace) -> Verdict:
+def jumps(home: Workspace) -> CheckOutcome:
     """Judge whether a rate of the production's currencies jumped within its dates."""
     production = home.production
     return _verdict(
@@ -123,11 +123,11 @@ def jumps(home: Workspace) -> Verdict:
     )
 
 
-def irs_band(home: Workspace) -> Verdict:
+def irs_band(home: Workspace) -> CheckOutcome:
     """Judge whether the yearly means lie near the yearly averages of the IRS."""
     return _verdict(irs_yearly_band(known_history(home)))
 
 
-def _verdict(result: CheckResult) -> Verdict:
+def _verdict(result: CheckResult) -> CheckOutcome:
     facts: dict[str, str | int] = {"examined": result.examined, "found": len(result.findings)}
-    return Verdict(passed=result.passed, message=result.summary, facts=facts)
+    return CheckOutcome(passed=result.passed, message=result.summary, facts=facts)

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from showcost.audit.log import Head
-from showcost.checks.result import Verdict
+from showcost.checks.result import CheckOutcome
 from showcost.ledger.digest import batch_hashes
 from showcost.ledger.queries import balances
 from showcost.ledger.schema import differences
@@ -28,7 +28,7 @@ FROM batches WHERE partition_date BETWEEN $first AND $last ORDER BY partition_da
 """
 
 
-def append_only(home: Workspace, dates: Sequence[date]) -> dict[date, Verdict]:
+def append_only(home: Workspace, dates: Sequence[date]) -> dict[date, CheckOutcome]:
     """Judge, per date with batches or entries, whether nothing was changed since it was posted.
 
     A table or trigger that is not as made fails every date.
@@ -38,12 +38,12 @@ def append_only(home: Workspace, dates: Sequence[date]) -> dict[date, Verdict]:
         recorded = connection.execute(_BATCHES, {"first": dates[0], "last": dates[-1]}).fetchall()
         found = batch_hashes(connection, dates[0], dates[-1])
     expected = {(day, batch): (entries, digest) for day, batch, entries, digest, _, _ in recorded}
-    verdicts: dict[date, Verdict] = {}
+    verdicts: dict[date, CheckOutcome] = {}
     for day in sorted({day for day, _ in expected.keys() | found.keys()}):
         keys = sorted(key for key in expected.keys() | found.keys() if key[0] == day)
         changed = [batch for _, batch in keys if expected.get((day, batch)) != found.get((day, batch))]
         message = "; ".join([*altered, *(f"batch {batch} is not what was posted" for batch in changed)])
-        verdicts[day] = Verdict(
+        verdicts[day] = CheckOutcome(
             passed=not message,
             message=message or f"{len(keys)} batches as posted; triggers in place",
             facts={"batches": len(keys), "changed": len(changed)},
@@ -51,7 +51,7 @@ def append_only(home: Workspace, dates: Sequence[date]) -> dict[date, Verdict]:
     return verdicts
 
 
-def batches_balance(home: Workspace, dates: Sequence[date]) -> dict[date, Verdict]:
+def batches_balance(home: Workspace, dates: Sequence[date]) -> dict[date, CheckOutcome]:
     """Judge, per date, whether the sums over the entries are the sums recorded with the batches."""
     with home.ledger.read() as connection:
         recorded = connection.execute(_BATCHES, {"first": dates[0], "last": dates[-1]}).fetchall()
@@ -65,7 +65,7 @@ def batches_balance(home: Workspace, dates: Sequence[date]) -> dict[date, Verdic
         for currency, total in json.loads(totals).items():
             _add(batches.setdefault(day, {}), currency, Decimal(total))
         _add(batches.setdefault(day, {}), _IN_BASE, base_total)
-    verdicts: dict[date, Verdict] = {}
+    verdicts: dict[date, CheckOutcome] = {}
     for day in sorted(entries.keys() | batches.keys()):
         ours, theirs = entries.get(day, {}), batches.get(day, {})
         wrong = [
@@ -75,11 +75,11 @@ def batches_balance(home: Workspace, dates: Sequence[date]) -> dict[date, Verdic
         ]
         shown = ", ".join(f"{total} {name}" for name, total in sorted(ours.items()))
         facts: dict[str, str | int] = {f"sum_{name.replace(' ', '_')}": str(ours[name]) for name in ours}
-        verdicts[day] = Verdict(passed=not wrong, message="; ".join(wrong) or shown, facts=facts)
+        verdicts[day] = CheckOutcome(passed=not wrong, message="; ".join(wrong) or shown, facts=facts)
     return verdicts
 
 
-def audit_chain(home: Workspace) -> Verdict:
+def audit_chain(home: Workspace) -> CheckOutcome:
     """Judge whether the audit log is whole, and log and ledger attest each other."""
     ledger = home.ledger
     findings = ledger.audit.verify()
@@ -87,7 +87,7 @@ def audit_chain(home: Workspace) -> Verdict:
         with ledger.read() as connection:
             findings = prove_heads(connection, ledger)[1]
     head = ledger.audit.head() if not findings else Head(0, "")
-    return Verdict(
+    return CheckOutcome(
         passed=not findings,
         message=str(findings[0]) if findings else f"{head.seq} records, head {head.hash}",
         facts={"records": head.seq, "head": head.hash, "findings": len(findings)},

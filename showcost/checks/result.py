@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class CheckOutcome:
     """The outcome of a check; `message` names what differs, never the content of a row."""
 
     passed: bool

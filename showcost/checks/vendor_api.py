@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from showcost.checks.result import Verdict
+from showcost.checks.result import CheckOutcome
 from showcost.core.reasons import CATALOGUE
 from showcost.pipeline.vendor_pulls import COMPLETE, NEVER, missing_pages, pulled_dates
 from showcost.vendor_api.dead_letters import EXHAUSTED
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 _NAMED: Final = 3
 
 
-def dates_complete(home: Workspace, dates: Sequence[date], *, feed: FeedSpec) -> dict[date, Verdict]:
+def dates_complete(home: Workspace, dates: Sequence[date], *, feed: FeedSpec) -> dict[date, CheckOutcome]:
     """Judge, per date that was ever asked for, whether the vendor's items of it are all there."""
     return {
-        day: Verdict(
+        day: CheckOutcome(
             passed=state == COMPLETE,
             message=f"{state}, {pages} pages stored",
             facts={"state": state, "pages": pages},
@@ -34,16 +34,16 @@ def dates_complete(home: Workspace, dates: Sequence[date], *, feed: FeedSpec) ->
     }
 
 
-def nothing_missing(home: Workspace, *, feed: FeedSpec) -> Verdict:
+def nothing_missing(home: Workspace, *, feed: FeedSpec) -> CheckOutcome:
     """Judge whether any page of a feed could not be had, and say why."""
     letters = missing_pages(home, feed)
     facts: dict[str, str | int] = {"missing": len(letters)}
     if not letters:
-        return Verdict(passed=True, message="every page that was asked for is there", facts=facts)
+        return CheckOutcome(passed=True, message="every page that was asked for is there", facts=facts)
     errors = Counter(letter.error for letter in letters)
     named = ", ".join(f"{error} {count}" for error, count in errors.most_common(_NAMED))
     reason = CATALOGUE[EXHAUSTED]
-    return Verdict(
+    return CheckOutcome(
         passed=False,
         message=f"{len(letters)} pages are missing ({named}): {reason.code}, {reason.meaning}",
         facts=facts,

@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from showcost.audit import transitions as states
-from showcost.audit.log import AuditLog, Finding, Head
-from showcost.audit.transitions import Kind, State
+from showcost.audit.log import AuditLog, Discrepancy, Head
+from showcost.audit.transitions import AuditKind, State
 from showcost.core.engine import engine, view_files
 from showcost.core.errors import CheckFailedError, InputError
 from showcost.core.hashing import sha256_file
@@ -26,7 +26,7 @@ from showcost.ingest.landing import reread
 from showcost.ledger.accruals import accrual_segments, differing_from_record
 from showcost.ledger.fallback_log import differing_steps
 from showcost.ledger.verification import Proof, prove_ledger
-from showcost.pipeline.outcomes import OutcomeLog, as_recorded, outcome_logs
+from showcost.pipeline.outcomes import OutcomeLog, outcome_logs, outcomes_as_recorded
 from showcost.reports.status import feed_status
 from showcost.staging.assets import quarantine_asset, undated_asset, valid_asset
 from showcost.vendor_api.dead_letters import DeadLetters, letter_hash
@@ -48,25 +48,25 @@ SHOWN: Final = 20
 
 
 @dataclass(frozen=True)
-class Step:
+class VerificationStep:
     """One step of the verification: what it proves, how much it looked at, and what it found."""
 
     name: str
     proves: str
     looked_at: int
-    findings: tuple[Finding, ...]
+    findings: tuple[Discrepancy, ...]
 
 
 @dataclass(frozen=True)
 class Verification:
     """The outcome: `head` is that of the audit log, to be written down by whoever wants to check later."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[VerificationStep, ...]
     head: Head
     entries: int
 
     @property
-    def first(self) -> Finding | None:
+    def first(self) -> Discrepancy | None:
         """The first difference, or None when all is as recorded."""
         return next((finding for step in self.steps for finding in step.findings), None)
 
@@ -94,7 +94,7 @@ def verify(
     return Verification(tuple(steps), _head(home.audit), entries)
 
 
-def first_difference(home: Workspace, head: str | None = None) -> Finding | None:
+def first_difference(home: Workspace, head: str | None = None) -> Discrepancy | None:
     """Return the first difference that `verify` would name, without looking any further."""
     plan = _plan(_reopened(home), head, read_again=False)
     found = (_carried_out(one.proof).findings for one in plan)
@@ -106,18 +106,18 @@ def _reopened(home: Workspace) -> Workspace:
     return Workspace(home.path)
 
 
-class _Planned(NamedTuple):
+class _PlannedStep(NamedTuple):
     """A step that is to be carried out."""
 
     proof: Proof
     reads_ledger: bool
 
 
-def _plan(home: Workspace, head: str | None, *, read_again: bool) -> list[_Planned]:
+def _plan(home: Workspace, head: str | None, *, read_again: bool) -> list[_PlannedStep]:
     """Return the steps of a verification, in order."""
     audit = home.audit
     ledger = home.ledger
-    evidence = _Evidence(home, audit)
+    evidence = _SharedInput(home, audit)
     received: list[Proof] = [
         ("payloads", "every delivery still has the bytes that arrived", evidence.payloads),
         (
@@ -147,18 +147,20 @@ def _plan(home: Workspace, head: str | None, *, read_again: bool) -> list[_Plann
         ("outcomes", "staged outcomes are those that the audit log has", evidence.outcomes),
     ]
     return [
-        *(_Planned(proof, reads_ledger=False) for proof in received),
-        *(_Planned(proof, reads_ledger=True) for proof in of_ledger),
-        *(_Planned(proof, reads_ledger=False) for proof in made),
-        _Planned(
+        *(_PlannedStep(proof, reads_ledger=False) for proof in received),
+        *(_PlannedStep(proof, reads_ledger=True) for proof in of_ledger),
+        *(_PlannedStep(proof, reads_ledger=False) for proof in made),
+        _PlannedStep(
             ("conservation", "every row received is in exactly one place", evidence.conservation),
             reads_ledger=True,
         ),
-        _Planned(("published", "what was published is unchanged", evidence.published), reads_ledger=False),
+        _PlannedStep(
+            ("published", "what was published is unchanged", evidence.published), reads_ledger=False
+        ),
     ]
 
 
-def _side_by_side(plan: Sequence[_Planned]) -> Iterator[Step]:
+def _side_by_side(plan: Sequence[_PlannedStep]) -> Iterator[VerificationStep]:
     """Carry out the steps and yield them in order: those of the ledger beside those of the files.
 
     One step at a time reads the ledger, for damage that DuckDB meets in one query ends all others of the
@@ -176,13 +178,16 @@ def _side_by_side(plan: Sequence[_Planned]) -> Iterator[Step]:
                 step.cancel()
 
 
-def _carried_out(proof: Proof) -> Step:
+def _carried_out(proof: Proof) -> VerificationStep:
     name, proves, work = proof
     try:
         looked_at, findings = work()
     except (CheckFailedError, InputError, duckdb.Error, pa.ArrowException, OSError, ValueError) as error:
-        looked_at, findings = 0, [Finding(name, (str(error).strip().splitlines() or ["cannot be read"])[0])]
-    return Step(name, proves, looked_at, tuple(findings[:SHOWN]))
+        looked_at, findings = (
+            0,
+            [Discrepancy(name, (str(error).strip().splitlines() or ["cannot be read"])[0])],
+        )
+    return VerificationStep(name, proves, looked_at, tuple(findings[:SHOWN]))
 
 
 def _head(audit: AuditLog) -> Head:
@@ -192,14 +197,14 @@ def _head(audit: AuditLog) -> Head:
         return Head(0, "")
 
 
-class _Evidence:
+class _SharedInput:
     """What the steps share: the stores, and the records of the log by kind."""
 
     def __init__(self, home: Workspace, audit: AuditLog) -> None:
         self._home, self._audit = home, audit
         self._feeds: list[FeedSpec] = list(home.feeds)
 
-    def payloads(self) -> tuple[int, list[Finding]]:
+    def payloads(self) -> tuple[int, list[Discrepancy]]:
         store = self._home.payloads
         known = sorted({arrival.delivery for arrival in self._register().arrivals()})
         findings = []
@@ -207,18 +212,18 @@ class _Evidence:
             if self._audit_state(states.delivery(sha256)) is State.SHREDDED:
                 continue
             if problem := store.problem(sha256):
-                findings.append(Finding(f"raw/{sha256[:2]}/{sha256}", problem))
+                findings.append(Discrepancy(f"raw/{sha256[:2]}/{sha256}", problem))
         return len(known), findings
 
-    def log(self, head: str | None) -> tuple[int, list[Finding]]:
+    def log(self, head: str | None) -> tuple[int, list[Discrepancy]]:
         findings = self._audit.verify(head)
         return (0 if findings else self._audit.head().seq), findings
 
-    def register(self) -> tuple[int, list[Finding]]:
+    def register(self) -> tuple[int, list[Discrepancy]]:
         # A crash between the record and the line leaves a record that a later one, of the same number,
         # replaces: the last one counts.
         received: dict[int, tuple[int, str]] = {}
-        for record in self._of(Kind.DELIVERY_RECEIVED):
+        for record in self._of(AuditKind.DELIVERY_RECEIVED):
             facts: Mapping[str, Any] = record.facts
             received[facts["arrival"]] = record.seq, facts["arrival_hash"]
         arrivals = self._register().arrivals()
@@ -227,9 +232,9 @@ class _Evidence:
             seq, recorded = received.pop(one.number, (0, ""))
             if recorded != arrival_hash(one):
                 where = f"as record {seq} of the audit log has it" if seq else "in the audit log"
-                findings.append(Finding(f"raw/register.jsonl, line {one.number}", f"it is not {where}"))
+                findings.append(Discrepancy(f"raw/register.jsonl, line {one.number}", f"it is not {where}"))
         findings += [
-            Finding(
+            Discrepancy(
                 f"raw/register.jsonl, line {number}",
                 f"record {seq} of the audit log announced it, but it is not there; `showcost land` completes"
                 " what a crash has left",
@@ -238,12 +243,12 @@ class _Evidence:
         ]
         return len(arrivals), findings
 
-    def origins(self) -> tuple[int, list[Finding]]:
+    def origins(self) -> tuple[int, list[Discrepancy]]:
         known = {(one.number, one.delivery) for one in self._register().arrivals()}
         with self._home.ledger.read() as connection:
             rows: list[tuple[int, str, str]] = connection.execute(_ORIGINS).fetchall()
         return len(rows), [
-            Finding(
+            Discrepancy(
                 f"ledger.duckdb, entry {entry}",
                 f"arrival {number}, delivery {sha256}, is none of the register's",
             )
@@ -251,9 +256,9 @@ class _Evidence:
             if (number, sha256) not in known
         ]
 
-    def records(self) -> tuple[int, list[Finding]]:
+    def records(self) -> tuple[int, list[Discrepancy]]:
         latest: dict[tuple[str, str], Record] = {}
-        for record in self._of(Kind.RECORDS_READ):
+        for record in self._of(AuditKind.RECORDS_READ):
             facts: Mapping[str, Any] = record.facts
             latest[facts["feed"], facts["delivery"]] = record
         rows, findings = 0, []
@@ -268,7 +273,7 @@ class _Evidence:
                 rows += found.num_rows
                 if found != recorded:
                     findings.append(
-                        Finding(
+                        Discrepancy(
                             f"raw/{arrival.delivery[:2]}/{arrival.delivery}",
                             f"record {_first_difference(found, recorded)} of it is read otherwise than record"
                             f" {seen.seq} of the audit log has it; was the feed {feed.name} changed since?",
@@ -276,7 +281,7 @@ class _Evidence:
                     )
         return rows, findings
 
-    def staged(self) -> tuple[int, list[Finding]]:
+    def staged(self) -> tuple[int, list[Discrepancy]]:
         store = self._home.staging
         findings, files = [], 0
         for asset in store.assets():
@@ -285,10 +290,10 @@ class _Evidence:
                 try:
                     store.verified_paths(asset, [partition])
                 except CheckFailedError as error:
-                    findings.append(Finding(f"staging/{asset}, {partition}", str(error)))
+                    findings.append(Discrepancy(f"staging/{asset}, {partition}", str(error)))
         return files, findings
 
-    def outcomes(self) -> tuple[int, list[Finding]]:
+    def outcomes(self) -> tuple[int, list[Discrepancy]]:
         store = self._home.staging
         rows, findings = 0, []
         logs = outcome_logs(self._audit)
@@ -296,7 +301,7 @@ class _Evidence:
             log = logs.get(feed.name, OutcomeLog({}, (), frozenset()))
             staged = dict(_staged_outcomes(store, feed))
             findings += [
-                Finding(f"staging of {feed.name}, {part}", "the audit log has no validation of it")
+                Discrepancy(f"staging of {feed.name}, {part}", "the audit log has no validation of it")
                 for part in sorted(staged.keys() - log.parts)
             ]
             counted, differing = _compare_outcomes(
@@ -304,7 +309,7 @@ class _Evidence:
             )
             rows += counted
             findings += [
-                Finding(
+                Discrepancy(
                     f"staging of {feed.name}, {part}",
                     f"record {record} of delivery {delivery} is not there as the audit log has it;"
                     " materialise the partition again",
@@ -313,14 +318,14 @@ class _Evidence:
             ]
         return rows, findings
 
-    def conservation(self) -> tuple[int, list[Finding]]:
+    def conservation(self) -> tuple[int, list[Discrepancy]]:
         rows, findings = 0, []
         for feed in self._feeds:
             for one, tally in feed_status(self._home, feed).deliveries:
                 rows += tally.received
                 if not tally.balances:
                     findings.append(
-                        Finding(
+                        Discrepancy(
                             f"{feed.name}, delivery {one.arrival.delivery}",
                             f"{tally.received} rows received, but {tally.posted} posted, {tally.quarantined}"
                             f" quarantined, {tally.duplicate} duplicates and {tally.pending} pending, or"
@@ -329,36 +334,39 @@ class _Evidence:
                     )
         return rows, findings
 
-    def published(self) -> tuple[int, list[Finding]]:
+    def published(self) -> tuple[int, list[Discrepancy]]:
         findings, files = [], 0
-        for record in self._of(Kind.SNAPSHOT_PUBLISHED):
+        for record in self._of(AuditKind.SNAPSHOT_PUBLISHED):
             facts: Mapping[str, Any] = record.facts
             for name, sha256 in facts.get("files", {}).items():
                 files += 1
                 if problem := _file_problem(self._home.path / name, sha256):
-                    findings.append(Finding(f"{name} (record {record.seq})", problem))
+                    findings.append(Discrepancy(f"{name} (record {record.seq})", problem))
         return files, findings
 
-    def provisional(self) -> tuple[int, list[Finding]]:
+    def provisional(self) -> tuple[int, list[Discrepancy]]:
         segments = accrual_segments(self._audit)
         with self._home.ledger.read() as connection:
             rows, differing = differing_from_record(connection, segments)
-            taken, others = differing_steps(connection, self._of(Kind.STOOD_IN, Kind.GAVE_WAY))
+            taken, others = differing_steps(
+                connection, self._of(AuditKind.FALLBACK_APPLIED, AuditKind.FALLBACK_RELEASED)
+            )
         places = [f"{event} {accrual}" for accrual, event in differing]
         places += [f"step {step!r} of {feed} for {day}" for feed, day, step in others]
         return rows + taken, [
-            Finding(f"ledger.duckdb, {place}", "it is not there as the audit log has it") for place in places
+            Discrepancy(f"ledger.duckdb, {place}", "it is not there as the audit log has it")
+            for place in places
         ]
 
-    def dead_letters(self) -> tuple[int, list[Finding]]:
-        lines, findings = 0, list[Finding]()
+    def dead_letters(self) -> tuple[int, list[Discrepancy]]:
+        lines, findings = 0, list[Discrepancy]()
         for feed in (one for one in self._feeds if one.api is not None):
             letters = DeadLetters(self._home.raw, feed.name).history
             lines += len(letters)
             findings += self._letters_of(feed, letters)
         return lines, findings
 
-    def _letters_of(self, feed: FeedSpec, letters: Sequence[DeadLetter]) -> Iterator[Finding]:
+    def _letters_of(self, feed: FeedSpec, letters: Sequence[DeadLetter]) -> Iterator[Discrepancy]:
         place = f"raw/dead_letters/{feed.name}.jsonl"
         recorded = self._recorded_letters(feed)
         known = {facts["letter_hash"] for _, _, facts in recorded}
@@ -366,9 +374,9 @@ class _Evidence:
         for number, letter in enumerate(letters, start=1):
             found.add(letter_hash(letter))
             if letter_hash(letter) not in known:
-                yield Finding(f"{place}, line {number}", "it is not in the audit log")
+                yield Discrepancy(f"{place}, line {number}", "it is not in the audit log")
             elif letter.response is not None and (problem := store.problem(letter.response)):
-                yield Finding(f"{place}, line {number}", problem)
+                yield Discrepancy(f"{place}, line {number}", problem)
         stored = {
             (page.first, page.last, page.page) for page in PullProgress(self._home.raw, feed.name).pages
         }
@@ -378,23 +386,23 @@ class _Evidence:
             repeated = following is not None and following[1] is kind
             had = (facts["first"], facts["last"], facts["page"]) in stored
             if facts["letter_hash"] not in found and not repeated and not (had and following is None):
-                yield Finding(place, f"the line of {subject} is not there; `showcost pull` asks again")
+                yield Discrepancy(place, f"the line of {subject} is not there; `showcost pull` asks again")
 
-    def _recorded_letters(self, feed: FeedSpec) -> list[tuple[str, Kind, Mapping[str, Any]]]:
+    def _recorded_letters(self, feed: FeedSpec) -> list[tuple[str, AuditKind, Mapping[str, Any]]]:
         """Return (subject, kind, facts) of what the audit log has of a feed's dead letters, in order."""
         return [
             (record.subjects[0], record.kind, record.facts)
-            for record in self._of(Kind.DEAD_LETTERED, Kind.REPLAYED)
+            for record in self._of(AuditKind.DEAD_LETTERED, AuditKind.REPLAYED)
             if record.facts.get("feed") == feed.name and "letter_hash" in record.facts
         ]
 
     def outcome_files(self) -> list[Path]:
         """Return the segments that say which rows may be posted."""
-        kinds = (Kind.VALIDATED, Kind.REPLAYED)
+        kinds = (AuditKind.VALIDATED, AuditKind.REPLAYED)
         found = {record.segment.name for record in self._of(*kinds) if record.segment is not None}
         return [self._audit.segments / name for name in sorted(found)]
 
-    def _of(self, *kinds: Kind) -> Iterator[Record]:
+    def _of(self, *kinds: AuditKind) -> Iterator[Record]:
         return (record for record in self._audit.records() if record.kind in kinds)
 
     def _register(self) -> Register:
@@ -442,7 +450,7 @@ def _compare_outcomes(
         connection.register("files", pa.table({"file": pa.array(files), "part": pa.array(files.values())}))
         view_files(connection, "staged_files", files, union_by_name=True, filename=True)
         connection.execute(_STAGED_SIDE)
-        as_recorded(connection, log)
+        outcomes_as_recorded(connection, log)
         rows = connection.execute("SELECT count(*) FROM staged").fetchall()[0][0]
         return int(rows), connection.execute(_DIFFERING, {"most": SHOWN}).fetchall()
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date
 
-    from showcost.config.production import Span
+    from showcost.config.production import DateRange
     from showcost.orchestration.runs import RunOutcome
     from showcost.workspace import Workspace
 
@@ -167,7 +167,7 @@ def _fresh_home(sample: str, folder: Path, deliveries: Path | None) -> Workspace
     return home
 
 
-def _to_the_edges(spans: list[tuple[date, date]], dates: Span) -> list[tuple[date, date]]:
+def _to_the_edges(spans: list[tuple[date, date]], dates: DateRange) -> list[tuple[date, date]]:
     """Extend the first and last span to the production's own start and end if they are close."""
     if spans and spans[0][0] - dates.start <= _NEAR:
         spans[0] = (dates.start, spans[0][1])

@@ -10,14 +10,14 @@ import click
 from showcost.checks.fx import all_unchanged, calendar, irs_band, jumps, pinned_rates
 from showcost.cli.options import as_of_option, days_between, from_option, resolve_as_of, span, to_option
 from showcost.cli.output import CommandResult, prints_result, say, show_table
-from showcost.pipeline.fx_snapshots import import_rates, stage_snapshots
+from showcost.pipeline.fx_snapshots import import_rates, pin_snapshots
 from showcost.workspace import open_workspace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from showcost.checks.result import Verdict
+    from showcost.checks.result import CheckOutcome
 
 
 @click.group()
@@ -64,7 +64,7 @@ def pin(first: datetime | None, last: datetime | None) -> CommandResult:
     """Pin the snapshots of a date range that are not pinned yet. Pinned snapshots never change."""
     home = open_workspace()
     start, end = span(home, first, last)
-    outcome = stage_snapshots(home, days_between(start, end))
+    outcome = pin_snapshots(home, days_between(start, end))
     result = outcome.result
     facts = {
         "pinned": result.pinned,
@@ -103,7 +103,7 @@ def import_file(file: Path) -> CommandResult:
 def check() -> CommandResult:
     """Check pinned snapshots, the publication calendar, jumps, and IRS yearly averages."""
     home = open_workspace()
-    outcomes: Mapping[str, Verdict] = {
+    outcomes: Mapping[str, CheckOutcome] = {
         "snapshots_unchanged": all_unchanged(home),
         "calendar_complete": calendar(home),
         "day_on_day_jump": jumps(home),

@@ -25,8 +25,8 @@ from showcost.reconciliation.pay_findings import (
     dismissed_findings,
     is_chosen,
     named_findings,
+    open_findings,
     place_of,
-    standing_findings,
 )
 from showcost.workspace import Workspace, open_workspace
 
@@ -123,7 +123,7 @@ def list_findings(
         shown = partial(show_dismissals, lines[:limit])
         empty, count = "No dismissed pay findings.", len(lines)
     else:
-        findings = [finding for finding in standing_findings(home, feeds, at) if matches(finding)]
+        findings = [finding for finding in open_findings(home, feeds, at) if matches(finding)]
         facts = {"as_of": as_of_seq, "findings": [finding_facts(finding) for finding in findings]}
         shown = partial(show_findings, findings[:limit])
         empty, count = "No open pay findings.", len(findings)
@@ -171,9 +171,7 @@ def dismiss(ids: tuple[str, ...], *, reopen: bool, **options: object) -> Command
     home = open_workspace()
     feeds, matches = _filtered(home, options)
     candidates = (
-        [line.finding for line in dismissed_findings(home, feeds)]
-        if reopen
-        else standing_findings(home, feeds)
+        [line.finding for line in dismissed_findings(home, feeds)] if reopen else open_findings(home, feeds)
     )
     findings = _chosen_findings(home, [finding for finding in candidates if matches(finding)], ids, options)
     pay_queue.dismiss(home, findings, who=str(options["who"]), why=str(options["why"]), reopen=reopen)

@@ -34,16 +34,16 @@ from showcost.cli.selection import (
 from showcost.core.errors import InputError
 from showcost.core.money import readable_amount
 from showcost.core.reasons import CATALOGUE
-from showcost.pipeline.replay import Preview, Replayed, preview, replay
+from showcost.pipeline.replay import ReplayPreview, ReplayResult, preview, replay
 from showcost.pipeline.vendor_pulls import missing_pages
 from showcost.reconciliation import decisions as deciding
 from showcost.reconciliation.lookup import FoundRow, find_rows, rows_at
 from showcost.reconciliation.pay_findings import (
     counts_of_findings,
     findings_about,
-    standing_findings,
+    open_findings,
 )
-from showcost.reconciliation.queue import QueueRow, RowState, Wanted, counts_by, queue_rows
+from showcost.reconciliation.queue import QueueFilter, QueueRow, RowState, counts_by, queue_rows
 from showcost.reports.trace import trace_row
 from showcost.vendor_api.dead_letters import EXHAUSTED
 from showcost.workspace import Workspace, open_workspace
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 
     from showcost.config.feed import FeedSpec
     from showcost.core.ids import RowRef
-    from showcost.reconciliation.decisions import Decided
+    from showcost.reconciliation.decisions import DecisionResult
     from showcost.vendor_api.dead_letters import DeadLetter
 
 
@@ -89,7 +89,7 @@ def list_rows(
     letters = _letters(home, feeds, selection, as_of_seq)
     now = home.audit.time_as_of(as_of_seq)
     counted = counts_by(rows)
-    findings_counted = counts_of_findings(standing_findings(home, feeds, None if as_of_seq is None else now))
+    findings_counted = counts_of_findings(open_findings(home, feeds, None if as_of_seq is None else now))
     facts = {
         "as_of": as_of_seq,
         "rows": [_row_facts(row, now) for row in rows],
@@ -129,7 +129,7 @@ def _show_counts(rows: int, counted: Mapping[tuple[str, str, str, str], int]) ->
 
 
 def _letters(
-    home: Workspace, feeds: Sequence[FeedSpec], selection: Wanted, as_of: int | None
+    home: Workspace, feeds: Sequence[FeedSpec], selection: QueueFilter, as_of: int | None
 ) -> list[DeadLetter]:
     """Return the missing API pages, which are pending in the queue as rows are."""
     if (
@@ -221,7 +221,7 @@ def show_row(row_id: str, as_of: str | None) -> CommandResult:
     return CommandResult(facts, show)
 
 
-def _preview_facts(expected: Preview) -> Mapping[str, object]:
+def _preview_facts(expected: ReplayPreview) -> Mapping[str, object]:
     return {
         "outcome": expected.disposition,
         "codes": expected.codes,
@@ -232,7 +232,7 @@ def _preview_facts(expected: Preview) -> Mapping[str, object]:
     }
 
 
-def _show_preview(expected: Preview) -> None:
+def _show_preview(expected: ReplayPreview) -> None:
     if not expected.components:
         say(f"A replay would post nothing: {expected.disposition}, {' '.join(expected.codes)}.")
         return
@@ -319,7 +319,7 @@ def _chosen(home: Workspace, ids: tuple[str, ...], options: Mapping[str, object]
     return rows_at(home, [row.place for row in rows])
 
 
-def _decide(home: Workspace, rows: Sequence[FoundRow], options: Mapping[str, object]) -> Decided:
+def _decide(home: Workspace, rows: Sequence[FoundRow], options: Mapping[str, object]) -> DecisionResult:
     fields = _fields(all_texts(options["fields"]))
     kinds = [name for name in ("accept", "discard", "reverse", "rebook", "undo") if options[name]]
     if len(kinds) + bool(fields) != 1:
@@ -334,11 +334,11 @@ def _decide(home: Workspace, rows: Sequence[FoundRow], options: Mapping[str, obj
         case ["discard"]:
             return deciding.discard(home, rows, who=who, why=why)
         case ["reverse"]:
-            return deciding.withdraw(home, rows, who=who, why=why)
+            return deciding.reverse(home, rows, who=who, why=why)
         case ["rebook"]:
             return deciding.rebook(home, rows, who=who, why=why)
         case ["undo"]:
-            return deciding.reopen(home, rows, who=who, why=why)
+            return deciding.undo(home, rows, who=who, why=why)
         case _:
             return deciding.correct(home, rows, fields, who=who, why=why)
 
@@ -363,7 +363,7 @@ def replay_rows(ids: tuple[str, ...]) -> CommandResult:
     return CommandResult(_replay_facts(outcome), lambda: _show_replay(outcome))
 
 
-def _replayed(home: Workspace, places: Sequence[RowRef]) -> Replayed:
+def _replayed(home: Workspace, places: Sequence[RowRef]) -> ReplayResult:
     """Replay rows, and report it to Dagster if the data folder has an instance."""
     outcome = replay(home, places)
     if has_instance(home):
@@ -373,7 +373,7 @@ def _replayed(home: Workspace, places: Sequence[RowRef]) -> Replayed:
     return outcome
 
 
-def _replay_facts(outcome: Replayed) -> Mapping[str, object]:
+def _replay_facts(outcome: ReplayResult) -> Mapping[str, object]:
     return {
         "rows": [
             {
@@ -390,7 +390,7 @@ def _replay_facts(outcome: Replayed) -> Mapping[str, object]:
     }
 
 
-def _show_replay(outcome: Replayed) -> None:
+def _show_replay(outcome: ReplayResult) -> None:
     columns = ["id", "feed", "partition", "outcome", "codes"]
     show_table(
         "Replayed",

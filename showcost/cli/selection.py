@@ -12,7 +12,7 @@ import click
 from showcost.cli.options import feed_option, from_option, span, to_option
 from showcost.core.errors import InputError
 from showcost.core.reasons import CATALOGUE
-from showcost.reconciliation.queue import WAITING, RowState, Wanted
+from showcost.reconciliation.queue import WAITING, QueueFilter, RowState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -42,7 +42,7 @@ def filter_options(command: Callable[P, None]) -> Callable[P, None]:
     return command
 
 
-def queue_filter(home: Workspace, options: Mapping[str, object]) -> Wanted:
+def queue_filter(home: Workspace, options: Mapping[str, object]) -> QueueFilter:
     """Return the filter that the options of `filter_options` describe."""
     code = optional_text(options["code"])
     if code is not None and code not in CATALOGUE:
@@ -50,7 +50,9 @@ def queue_filter(home: Workspace, options: Mapping[str, object]) -> Wanted:
     dates = _time(options["first"]), _time(options["last"])
     first, last = span(home, *dates) if any(dates) else (None, None)
     states = tuple(RowState(name) for name in all_texts(options["state_names"])) or WAITING
-    return Wanted(states=states, code=code, vendor=optional_text(options["vendor"]), first=first, last=last)
+    return QueueFilter(
+        states=states, code=code, vendor=optional_text(options["vendor"]), first=first, last=last
+    )
 
 
 def check_how_chosen(home: Workspace, ids: tuple[str, ...], options: Mapping[str, object]) -> None:

@@ -14,7 +14,7 @@ from showcost.cli.pay_findings import say_findings
 from showcost.core.money import readable_amount
 from showcost.core.reasons import CATALOGUE
 from showcost.pipeline.accruals import open_accruals
-from showcost.reconciliation.pay_findings import counts_of_findings, standing_findings
+from showcost.reconciliation.pay_findings import counts_of_findings, open_findings
 from showcost.reports.status import STATES, FeedStatus, Tally, feed_status
 from showcost.workspace import Workspace, open_workspace
 
@@ -47,7 +47,7 @@ def status_result(
     balances = all(tally.balances for state in states for _, tally in state.deliveries) and total.balances
     provisional = _provisional(home, as_of)
     at = None if as_of is None else home.audit.time_as_of(as_of)
-    findings = counts_of_findings(standing_findings(home, feeds, at))
+    findings = counts_of_findings(open_findings(home, feeds, at))
     facts = {
         "provisional": [asdict(total) for total in provisional],
         "feeds": {

@@ -20,7 +20,7 @@ from showcost.config.feed import FeedSpec
 from showcost.core.reasons import CATALOGUE
 from showcost.ledger.schema import ACCRUAL_COLUMNS
 from showcost.pipeline import vendor_pulls as pulling
-from showcost.pipeline.accruals import open_accruals, stage_fallback
+from showcost.pipeline.accruals import apply_fallback, open_accruals
 from showcost.vendor_api.dead_letters import EXHAUSTED
 from showcost.vendor_api.health import SLOW_MS, Health
 from showcost.vendor_api.pool import PoolSettings
@@ -227,7 +227,7 @@ def _provisional(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -> dg
         dates = partition_dates(context)
         with plain_failures():
             home = data.home()
-            fallback = stage_fallback(home, feed, dates)
+            fallback = apply_fallback(home, feed, dates)
             accruals = open_accruals(home, dates[0], dates[-1], feed.name)
         rows = accruals.to_pylist()
         for day in dates:

@@ -15,17 +15,17 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
     AssetCheckEvaluationTargetMaterializationData as Target,
 )
 
-from showcost.checks.result import Verdict
+from showcost.checks.result import CheckOutcome
 from showcost.components.naming import LEDGER_POOL
 from showcost.components.partitions import partition_dates
 from showcost.components.resources import DataFolder, plain_failures
 from showcost.workspace import Workspace
 
-PartitionVerdicts = Callable[[Workspace, Sequence[date]], Mapping[date, Verdict]]
-WholeVerdict = Callable[[Workspace], Verdict]
+PartitionVerdicts = Callable[[Workspace, Sequence[date]], Mapping[date, CheckOutcome]]
+WholeVerdict = Callable[[Workspace], CheckOutcome]
 
 _LISTED = 5
-_NOTHING = Verdict(passed=True, message="no rows to check")
+_NOTHING = CheckOutcome(passed=True, message="no rows to check")
 
 
 def partition_check(
@@ -100,7 +100,7 @@ def _evaluations(
     asset: dg.AssetKey,
     name: str,
     severity: dg.AssetCheckSeverity,
-    outcomes: Mapping[date, Verdict],
+    outcomes: Mapping[date, CheckOutcome],
     targets: Mapping[str, Target],
 ) -> Iterator[dg.AssetCheckEvaluation]:
     """Yield the outcome of each partition as an event, tied to the materialisation it evaluates."""
@@ -118,7 +118,7 @@ def _evaluations(
 
 
 def _targets(
-    instance: dg.DagsterInstance, asset: dg.AssetKey, outcomes: Mapping[date, Verdict]
+    instance: dg.DagsterInstance, asset: dg.AssetKey, outcomes: Mapping[date, CheckOutcome]
 ) -> dict[str, Target]:
     """Return the latest materialisation of each partition that has an outcome, if any."""
     latest = instance.get_latest_storage_id_by_partition(
@@ -134,7 +134,9 @@ def _targets(
     return targets
 
 
-def _summary(dates: Sequence[date], outcomes: Mapping[date, Verdict], failed: Mapping[date, Verdict]) -> str:
+def _summary(
+    dates: Sequence[date], outcomes: Mapping[date, CheckOutcome], failed: Mapping[date, CheckOutcome]
+) -> str:
     """Return one text for all partitions of a run: the first few failures in full, by date."""
     if not outcomes:
         return "no rows to check"

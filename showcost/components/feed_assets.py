@@ -23,12 +23,12 @@ from showcost.config.record_kinds import FieldType
 from showcost.ingest.landing import land, landed
 from showcost.ledger.schema import ENTRY_COLUMNS
 from showcost.pipeline.auto_rebook import rebook_by_policy
-from showcost.pipeline.posting import posted_days, stage_posted
-from showcost.pipeline.raw_rows import stage_raw_rows
-from showcost.pipeline.validation import stage_undated, stage_validated
+from showcost.pipeline.posting import post_partitions, posted_days
+from showcost.pipeline.raw_rows import write_raw_rows
+from showcost.pipeline.validation import quarantine_undated, validate_partitions
 from showcost.staging import ALL
 from showcost.staging.assets import undated_asset as undated_asset_name
-from showcost.validation.columns import Stage
+from showcost.validation.columns import RowTable
 from showcost.validation.columns import column_schema as row_columns
 
 _SINGLE_RUN = dg.BackfillPolicy.single_run()
@@ -94,7 +94,7 @@ def raw_rows_asset(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -> 
         kinds={"parquet"},
         partitions_def=partitions,
         backfill_policy=_SINGLE_RUN,
-        metadata={"dagster/column_schema": column_schema(row_columns(feed.kind, Stage.RAW))},
+        metadata={"dagster/column_schema": column_schema(row_columns(feed.kind, RowTable.RAW))},
         owners=list(feed.owners),
         group_name=naming.RAW_ROWS,
         tags=naming.step_tags(naming.RAW_ROWS, feed.name),
@@ -102,7 +102,7 @@ def raw_rows_asset(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -> 
     def raw_rows(context: dg.AssetExecutionContext, data: DataFolder) -> dg.MaterializeResult[None]:
         dates = partition_dates(context)
         with plain_failures():
-            staged = stage_raw_rows(data.home(), feed, dates)
+            staged = write_raw_rows(data.home(), feed, dates)
         for part in staged:
             context.add_asset_metadata(
                 {"dagster/partition_row_count": part.rows, "sha256": part.sha256},
@@ -133,7 +133,7 @@ def undated_asset(feed: FeedSpec) -> dg.AssetsDefinition:
         "no delivered row is dropped. Each row keeps its raw text and its reasons.",
         kinds={"parquet"},
         backfill_policy=_SINGLE_RUN,
-        metadata={"dagster/column_schema": column_schema(row_columns(feed.kind, Stage.QUARANTINE))},
+        metadata={"dagster/column_schema": column_schema(row_columns(feed.kind, RowTable.QUARANTINE))},
         owners=list(feed.owners),
         group_name=naming.VALIDATION,
         tags=naming.step_tags(naming.VALIDATION, feed.name),
@@ -141,7 +141,7 @@ def undated_asset(feed: FeedSpec) -> dg.AssetsDefinition:
     def undated(data: DataFolder) -> dg.MaterializeResult[None]:
         with plain_failures():
             home = data.home()
-            counts = stage_undated(home, feed)
+            counts = quarantine_undated(home, feed)
             rows = home.staging.read(undated_asset_name(feed.name), ALL)
         return dg.MaterializeResult(
             metadata={
@@ -165,7 +165,7 @@ def validated_assets(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -
             description=f"{feed.kind.title} that pass every rule, typed, with a pinned rate for their date.",
             kinds={"pandas", "parquet"},
             partitions_def=partitions,
-            metadata={"dagster/column_schema": column_schema(row_columns(feed.kind, Stage.VALID))},
+            metadata={"dagster/column_schema": column_schema(row_columns(feed.kind, RowTable.VALID))},
             owners=owners,
             group_name=naming.VALIDATION,
             tags=tags,
@@ -177,7 +177,7 @@ def validated_assets(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -
             "raw text, position, and every reason with field, observed and expected.",
             kinds={"pandas", "parquet"},
             partitions_def=partitions,
-            metadata={"dagster/column_schema": column_schema(row_columns(feed.kind, Stage.QUARANTINE))},
+            metadata={"dagster/column_schema": column_schema(row_columns(feed.kind, RowTable.QUARANTINE))},
             owners=owners,
             group_name=naming.VALIDATION,
             tags=tags,
@@ -190,7 +190,7 @@ def validated_assets(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -
     ) -> Iterator[dg.MaterializeResult[None]]:
         home, dates = data.home(), partition_dates(context)
         with plain_failures():
-            outcome = stage_validated(home, feed, dates)
+            outcome = validate_partitions(home, feed, dates)
         store = home.staging
         for day, counts in outcome.items():
             key = day.isoformat()
@@ -241,7 +241,7 @@ def posted_asset(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -> dg
     def posted(context: dg.AssetExecutionContext, data: DataFolder) -> dg.MaterializeResult[None]:
         with plain_failures():
             home, dates = data.home(), partition_dates(context)
-            appended = stage_posted(home, feed, dates, context.run.run_id)
+            appended = post_partitions(home, feed, dates, context.run.run_id)
             appended.update(rebook_by_policy(home, feed))
             outcome = posted_days(home, feed, dates, appended)
         for day, posting in outcome.items():

@@ -17,7 +17,7 @@ from showcost.config.feed import FeedSpec
 from showcost.core.reasons import CATALOGUE
 from showcost.pay.findings import FINDINGS
 from showcost.pay.findings_log import FindingLine, PayFinding
-from showcost.pipeline.pay_findings import stage_pay_findings
+from showcost.pipeline.pay_findings import write_pay_findings
 from showcost.validation.columns import ColumnInfo
 
 _SHOWN = 20
@@ -58,7 +58,7 @@ def pay_findings_asset(feed: FeedSpec, partitions: dg.PartitionsDefinition[str])
     def pay_findings(context: dg.AssetExecutionContext, data: DataFolder) -> dg.MaterializeResult[None]:
         dates = partition_dates(context)
         with plain_failures():
-            result = stage_pay_findings(data.home(), feed, dates)
+            result = write_pay_findings(data.home(), feed, dates)
         for day in map(str, dates):
             metadata = findings_metadata(day, result.standing, result.dismissed)
             context.add_asset_metadata(metadata, partition_key=day)

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from showcost.components.metadata import counts_table
 from showcost.core.reasons import CATALOGUE
-from showcost.reconciliation.queue import RowState, Wanted, queue_rows
+from showcost.reconciliation.queue import QueueFilter, RowState, queue_rows
 from showcost.validation.columns import MONEY, ColumnInfo
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ _OLDER: Final = "older"
 
 def queue_metadata(home: Workspace) -> dict[str, Any]:
     """Return the counts of the queue; a row counts once for each of its codes."""
-    rows = queue_rows(home, home.feeds, Wanted(states=tuple(RowState)))
+    rows = queue_rows(home, home.feeds, QueueFilter(states=tuple(RowState)))
     now = home.audit.now()
     states = Counter(row.state for row in rows)
     active = [row for row in rows if row.state in (RowState.OPEN, RowState.PENDING, RowState.DECIDED)]

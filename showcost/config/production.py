@@ -51,7 +51,7 @@ class ProductionType(StrEnum):
     STREAMING = "streaming"
 
 
-class Span(ConfigModel):
+class DateRange(ConfigModel):
     """A span of days, both ends included."""
 
     start: date
@@ -67,13 +67,13 @@ class Span(ConfigModel):
         return self.start <= day <= self.end
 
 
-class ClosedPeriod(Span):
+class ClosedPeriod(DateRange):
     """An accounting period that takes no more postings."""
 
     name: str
 
 
-class Agreement(ConfigModel):
+class SignedAgreement(ConfigModel):
     """A union agreement that the production has signed."""
 
     name: str
@@ -119,11 +119,11 @@ class Production(ConfigModel):
     location_timezones: dict[str, TimeZone] = Field(default_factory=dict)
     """Zones of the locations (or units) that rows name, where they are not in `timezone`; turnaround and
     hours across a clock change are counted by them."""
-    dates: Span
-    principal_photography: Span
+    dates: DateRange
+    principal_photography: DateRange
     currencies: tuple[Currency, ...] = Field(min_length=1)
     budget_rates: dict[Currency, Decimal] = Field(default_factory=dict)
-    agreements: tuple[Agreement, ...] = ()
+    agreements: tuple[SignedAgreement, ...] = ()
     closed_periods: tuple[ClosedPeriod, ...] = ()
     control_accounts: ControlAccounts
     fx: FxPolicy = FxPolicy()

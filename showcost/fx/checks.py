@@ -34,7 +34,7 @@ _US_DOLLAR: Final = "USD"
 
 
 @dataclass(frozen=True)
-class Finding:
+class RateAnomaly:
     """One thing that a check found: where, what was observed and what was expected."""
 
     where: str
@@ -49,7 +49,7 @@ class CheckResult:
 
     name: str
     examined: int
-    findings: tuple[Finding, ...]
+    findings: tuple[RateAnomaly, ...]
 
     @property
     def passed(self) -> bool:
@@ -82,10 +82,11 @@ def calendar_complete(history: RateHistory, first: date, last: date) -> CheckRes
     """
     first, last = max(first, history.first), min(last, history.last)
     left_out = [
-        Finding(str(day), None, "no publication", "one: a working day") for day in gaps(history, first, last)
+        RateAnomaly(str(day), None, "no publication", "one: a working day")
+        for day in gaps(history, first, last)
     ]
     extra = [
-        Finding(str(day), None, "a publication", "none: TARGET is closed")
+        RateAnomaly(str(day), None, "a publication", "none: TARGET is closed")
         for day in unexpected(history, first, last)
     ]
     examined = len(working_days(first, last))
@@ -133,7 +134,9 @@ def day_on_day_jumps(
     days = rates.column("date")
     examined = pc.sum(pc.and_(pc.greater_equal(days, first), pc.less_equal(days, last))).as_py() or 0
     found = tuple(
-        Finding(str(day), currency, f"{rate.normalize():f}", f"within {percent}% of {before.normalize():f}")
+        RateAnomaly(
+            str(day), currency, f"{rate.normalize():f}", f"within {percent}% of {before.normalize():f}"
+        )
         for day, currency, rate, before in rows
     )
     return CheckResult("day_on_day_jumps", examined, found)
@@ -181,7 +184,7 @@ def irs_yearly_band(history: RateHistory, table: YearlyAverages | None = None) -
             expected = (
                 f"{item.units_per_usd} within {table.tolerance_percent}% (IRS, certainty {item.certainty})"
             )
-            findings.append(Finding(str(item.year), item.currency, observed, expected))
+            findings.append(RateAnomaly(str(item.year), item.currency, observed, expected))
     return CheckResult("irs_yearly_band", len(full), tuple(findings))
 
 

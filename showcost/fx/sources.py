@@ -63,7 +63,7 @@ class SourceUnavailableError(ShowcostError):
     exit_status: ClassVar[int] = 1
 
 
-class Span(StrEnum):
+class EcbFile(StrEnum):
     """How much of the ECB's history to fetch; the value is the file's name."""
 
     NINETY_DAYS = "eurofxref-hist-90d.xml"
@@ -147,10 +147,10 @@ class EcbHttpSource:
         """
         if until <= known.last:
             return known
-        span = Span.NINETY_DAYS if (until - known.last).days < _NINETY_DAYS else Span.ALL
+        span = EcbFile.NINETY_DAYS if (until - known.last).days < _NINETY_DAYS else EcbFile.ALL
         return merge_histories(known, self.fetch(span))
 
-    def fetch(self, span: Span) -> RateHistory:
+    def fetch(self, span: EcbFile) -> RateHistory:
         """Fetch a file, keep its bytes and return what it says."""
         try:
             data = self._retrying(self._download, self._url.join(span.value))

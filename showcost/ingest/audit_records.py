@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from showcost.audit import transitions as states
-from showcost.audit.transitions import Kind
+from showcost.audit.transitions import AuditKind
 from showcost.core.hashing import SHORT, sha256_framed
 from showcost.staging.parquet import write_parquet
 
@@ -43,7 +43,7 @@ def arrival_hash(arrival: Arrival) -> str:
 def record_received(audit: AuditLog, arrival: Arrival) -> None:
     """Record that a delivery came; before the register has it."""
     audit.append(
-        Kind.DELIVERY_RECEIVED,
+        AuditKind.DELIVERY_RECEIVED,
         {
             "feed": arrival.feed,
             "arrival": arrival.number,
@@ -59,11 +59,11 @@ def record_received(audit: AuditLog, arrival: Arrival) -> None:
 def record_read(audit: AuditLog, arrival: Arrival, records: DeliveryRecords, fingerprint: str) -> None:
     """Record what was read from a delivery, each record with its place, key and hash."""
     segment = audit.store_segment(
-        Kind.RECORDS_READ,
+        AuditKind.RECORDS_READ,
         lambda path: write_parquet(record_hashes(records), path, compression_level=1),
     )
     audit.append(
-        Kind.RECORDS_READ,
+        AuditKind.RECORDS_READ,
         {
             "feed": arrival.feed,
             "delivery": arrival.delivery,

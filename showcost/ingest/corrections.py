@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from showcost.config.feed import FeedSpec
-    from showcost.config.production import Span
+    from showcost.config.production import DateRange
     from showcost.config.record_kinds import Field
 
 Cell = str | int | date | datetime | None
@@ -63,7 +63,7 @@ def correct_records(
     rows: pa.Table,
     corrections: Mapping[tuple[str, int], Mapping[str, str]],
     *,
-    dates: Span,
+    dates: DateRange,
     siblings: pa.Table,
 ) -> pa.Table:
     """Return records as corrected, in the same order.

@@ -26,7 +26,7 @@ from showcost.ingest.inbox import waiting
 from showcost.ingest.masking import masked_shown
 from showcost.ingest.records import (
     Accepted,
-    Evidence,
+    FormatEvidence,
     HeaderMatch,
     Origin,
     RejectedRow,
@@ -59,7 +59,7 @@ _RAW_SHOWN: Final = 2_000
 _ROW_BYTES: Final = 200
 
 
-class Summary(BaseModel, frozen=True):
+class DeliverySummary(BaseModel, frozen=True):
     """Summary that is stored beside the records of a delivery.
 
     `received` = the sum of `dates` + `undated`; a refused delivery counts as one undated record with its
@@ -82,7 +82,7 @@ class LandedDelivery:
     """One delivery that was landed: how it arrived, what it gave, and the sha256 of its stored records."""
 
     arrival: Arrival
-    summary: Summary
+    summary: DeliverySummary
     records: str
 
 
@@ -129,7 +129,7 @@ def landed(home: Workspace, feed: FeedSpec) -> list[LandedDelivery]:
     for arrival in home.register.deliveries(feed.name):
         staged = store.metadata(records_asset(feed.name), arrival.delivery)
         if staged is not None:
-            summary = Summary.model_validate_json(str(staged.inputs["summary"]))
+            summary = DeliverySummary.model_validate_json(str(staged.inputs["summary"]))
             deliveries.append(LandedDelivery(arrival, summary, staged.sha256))
     return deliveries
 
@@ -184,16 +184,16 @@ def reread(home: Workspace, feed: FeedSpec, arrival: Arrival) -> pa.Table:
 
 
 @dataclass(frozen=True)
-class Content:
+class DeliveryContent:
     """The records of a delivery, what is kept beside them, and what the reader accepted."""
 
     records: DeliveryRecords
-    summary: Summary
+    summary: DeliverySummary
     accepted: AcceptedRecords
 
 
 @contextmanager
-def _parsed(home: Workspace, feed: FeedSpec, arrival: Arrival) -> Iterator[Content]:
+def _parsed(home: Workspace, feed: FeedSpec, arrival: Arrival) -> Iterator[DeliveryContent]:
     origin = Origin(arrival.delivery, arrival.number, arrival.size, home.production.dates)
     with (
         home.payloads.opened(arrival.delivery) as path,
@@ -204,7 +204,7 @@ def _parsed(home: Workspace, feed: FeedSpec, arrival: Arrival) -> Iterator[Conte
             items=feed.items,
             may_be_empty=feed.api is not None,
         ) as reading,
-        settled_content(feed, reading, origin) as content,
+        inferred_content(feed, reading, origin) as content,
     ):
         yield content
 
@@ -217,7 +217,7 @@ def hints_of(feed: FeedSpec) -> Hints:
 
 
 @contextmanager
-def settled_content(feed: FeedSpec, reading: Reading, origin: Origin) -> Iterator[Content]:
+def inferred_content(feed: FeedSpec, reading: Reading, origin: Origin) -> Iterator[DeliveryContent]:
     """Yield the records of a delivery; a header that does not match or a wrong total refuses it whole.
 
     However large the delivery is, a bounded part of it is in memory. Exhausts the reading.
@@ -238,21 +238,21 @@ def settled_content(feed: FeedSpec, reading: Reading, origin: Origin) -> Iterato
             records = stack.enter_context(DeliveryRecords(feed, folder))
             shapes: Mapping[str, str] = {}
             if refusal is None:
-                shapes, wrong_total = _build(records, reading, _Matched(accepted, match), origin)
+                shapes, wrong_total = _build(records, reading, _MatchedRecords(accepted, match), origin)
                 if wrong_total is not None:
                     refusal = _refusal(feed, reading, origin, (CONTROL_TOTAL, wrong_total))
                     records.close()
                     records = stack.enter_context(DeliveryRecords(feed, folder))
             if refusal is not None:
                 records.add(rejected_records(feed, [refusal], origin))
-                yield Content(records, _summary(records, reading, refusal, {}, {}), accepted)
+                yield DeliveryContent(records, _summary(records, reading, refusal, {}, {}), accepted)
             else:
                 headers = {field: reading.header[index] for field, index in match.columns.items()}
-                yield Content(records, _summary(records, reading, None, headers, shapes), accepted)
+                yield DeliveryContent(records, _summary(records, reading, None, headers, shapes), accepted)
 
 
 @dataclass(frozen=True)
-class _Matched:
+class _MatchedRecords:
     """The accepted records of a delivery, and which column holds which field."""
 
     accepted: AcceptedRecords
@@ -264,12 +264,12 @@ class _Matched:
 
 
 def _build(
-    records: DeliveryRecords, reading: Reading, matched: _Matched, origin: Origin
+    records: DeliveryRecords, reading: Reading, matched: _MatchedRecords, origin: Origin
 ) -> tuple[Mapping[str, str], str | None]:
     """Add the records of a delivery; return what was settled on and how its total does not hold."""
     feed = records.feed
     parts = [evidence_of(feed, chunk) for chunk in matched]
-    evidence = reduce(operator.or_, parts) if parts else Evidence({}, {})
+    evidence = reduce(operator.or_, parts) if parts else FormatEvidence({}, {})
     control = feed.control_total
     sums = RunningTotal(control.field, whole=not len(reading.rejected)) if control else None
     shapes: Mapping[str, str] = {}
@@ -339,9 +339,9 @@ def _summary(
     refusal: RejectedRow | None,
     columns: Mapping[str, str],
     shapes: Mapping[str, str],
-) -> Summary:
+) -> DeliverySummary:
     dialect = reading.dialect
-    return Summary(
+    return DeliverySummary(
         received=records.rows,
         undated=records.undated,
         refused=refusal.code if refusal else None,

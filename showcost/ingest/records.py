@@ -17,7 +17,7 @@ from showcost.config.record_kinds import FieldType
 from showcost.core.engine import engine
 from showcost.core.hashing import SHORT
 from showcost.ingest.masking import masked_fields, names_people
-from showcost.validation.columns import Stage, arrow_schema
+from showcost.validation.columns import RowTable, arrow_schema
 from showcost.values.amounts import AmountEvidence, amount_evidence, infer_amounts
 from showcost.values.dates import DateEvidence, date_evidence, infer_dates, infer_timestamps
 
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
     import duckdb
 
-    from showcost.config.production import Span
+    from showcost.config.production import DateRange
 
 
 def records_schema(feed: FeedSpec) -> pa.Schema:
     """Return the columns of a feed's records: their place, then each field as text and as settled."""
-    return arrow_schema(feed.kind, Stage.RAW)
+    return arrow_schema(feed.kind, RowTable.RAW)
 
 
 @dataclass(frozen=True)
@@ -107,20 +107,20 @@ class Accepted:
 
 
 @dataclass(frozen=True)
-class Evidence:
+class FormatEvidence:
     """Evidence from the cells of a delivery, or of a part of it, on its columns of dates and amounts."""
 
     dates: Mapping[str, DateEvidence]
     amounts: Mapping[str, AmountEvidence]
 
-    def __or__(self, other: Evidence) -> Evidence:
-        return Evidence(
+    def __or__(self, other: FormatEvidence) -> FormatEvidence:
+        return FormatEvidence(
             {name: seen | other.dates[name] for name, seen in self.dates.items()},
             {name: seen | other.amounts[name] for name, seen in self.amounts.items()},
         )
 
 
-def evidence_of(feed: FeedSpec, accepted: Accepted) -> Evidence:
+def evidence_of(feed: FeedSpec, accepted: Accepted) -> FormatEvidence:
     """Gather what a part of the records of a delivery says about the whole of each column."""
     rows = accepted.place.num_rows
     dates, amounts = {}, {}
@@ -135,11 +135,11 @@ def evidence_of(feed: FeedSpec, accepted: Accepted) -> Evidence:
                 amounts[field.name] = amount_evidence(text, dash_is_zero=feed.dash_is_zero)
             case FieldType.TEXT:
                 continue
-    return Evidence(dates, amounts)
+    return FormatEvidence(dates, amounts)
 
 
 @dataclass(frozen=True)
-class Settled:
+class InferredRecords:
     """Records with settled values, and what was settled on per field (for the delivery's metadata)."""
 
     records: pa.Table
@@ -153,10 +153,12 @@ class Origin:
     delivery: str
     arrival: int
     size: int
-    dates: Span
+    dates: DateRange
 
 
-def build_records(feed: FeedSpec, accepted: Accepted, origin: Origin, evidence: Evidence) -> Settled:
+def build_records(
+    feed: FeedSpec, accepted: Accepted, origin: Origin, evidence: FormatEvidence
+) -> InferredRecords:
     """Return a part of the records of a delivery with the columns of `records_schema`.
 
     A record whose date lies outside the production's has no `transaction_date`. `evidence` is that of the
@@ -183,7 +185,7 @@ def build_records(feed: FeedSpec, accepted: Accepted, origin: Origin, evidence: 
     columns["ordinal"] = pa.repeat(pa.scalar(1, pa.int32()), rows)
     columns["row_key"] = _keys(feed, columns)
     schema = records_schema(feed)
-    return Settled(pa.table({name: columns[name] for name in schema.names}, schema=schema), shapes)
+    return InferredRecords(pa.table({name: columns[name] for name in schema.names}, schema=schema), shapes)
 
 
 def _repeat(text: str | None, rows: int) -> pa.Array:
@@ -228,7 +230,7 @@ def _normal(texts: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
 
 
 def _settle(
-    feed: FeedSpec, name: str, text: pa.Array | pa.ChunkedArray, evidence: Evidence
+    feed: FeedSpec, name: str, text: pa.Array | pa.ChunkedArray, evidence: FormatEvidence
 ) -> tuple[dict[str, pa.Array], str]:
     """Settle the values of one column by the evidence of the whole delivery; also say on which shape."""
     match feed.kind.by_name[name].type:
@@ -256,7 +258,7 @@ def _settle(
             return settled, f"decimal mark {amounts.decimal_mark}" if amounts.decimal_mark else ""
 
 
-def _within(values: pa.Array | pa.ChunkedArray, dates: Span) -> pa.Array | pa.ChunkedArray:
+def _within(values: pa.Array | pa.ChunkedArray, dates: DateRange) -> pa.Array | pa.ChunkedArray:
     """Return dates, null where they lie outside the production's dates."""
     days = values.cast(pa.date32())
     inside = pc.and_(

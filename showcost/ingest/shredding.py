@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from showcost.audit import transitions as states
-from showcost.audit.transitions import Kind
+from showcost.audit.transitions import AuditKind
 from showcost.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def shred_payload(home: Workspace, delivery: str, *, who: str, why: str) -> None
         raise InputError(f"the payload {delivery} was shredded before")
     store.require_encrypted(delivery)
     home.audit.append(
-        Kind.PAYLOAD_SHREDDED,
+        AuditKind.PAYLOAD_SHREDDED,
         {"delivery": delivery, "who": who, "why": why},
         subjects=[states.delivery(delivery)],
     )

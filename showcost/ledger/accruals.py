@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 
 from showcost.audit import transitions as states
-from showcost.audit.transitions import Kind
+from showcost.audit.transitions import AuditKind
 from showcost.core.clock import utc_timestamp
 from showcost.core.hashing import SHORT, sha256_framed
 from showcost.core.money import AMOUNT_DIGITS, AMOUNT_SCALE
@@ -58,7 +58,7 @@ class Accrual:
 
 
 @dataclass(frozen=True)
-class Books:
+class AccrualContext:
     """Whose accruals they are: the production and its base currency."""
 
     production: str
@@ -68,7 +68,7 @@ class Books:
 def accrue(
     ledger: Ledger,
     connection: duckdb.DuckDBPyConnection,
-    books: Books,
+    books: AccrualContext,
     accruals: Sequence[Accrual],
     now: datetime,
 ) -> int:
@@ -90,7 +90,7 @@ def accrue(
             _ACCRUE.format(converted=converted),
             params={"now": utc_timestamp(now), "base": books.base_currency},
         ).to_arrow_table()
-        return _record(ledger, connection, Kind.ACCRUED, rows)
+        return _record(ledger, connection, AuditKind.ACCRUED, rows)
     finally:
         connection.unregister("wanted_accruals")
         connection.unregister("accrual_rates")
@@ -116,7 +116,7 @@ def release(
     connection.register("released_dates", given)
     try:
         rows = connection.sql(_RELEASE, params={"feed": feed, "now": utc_timestamp(now)}).to_arrow_table()
-        return _record(ledger, connection, Kind.RELEASED, rows)
+        return _record(ledger, connection, AuditKind.RELEASED, rows)
     finally:
         connection.unregister("released_dates")
 
@@ -148,7 +148,7 @@ def accrual_segments(audit: AuditLog, as_of: int | None = None) -> list[Path]:
     return [
         audit.segment_path(record.segment)
         for record in audit.records()
-        if record.kind in (Kind.ACCRUED, Kind.RELEASED)
+        if record.kind in (AuditKind.ACCRUED, AuditKind.RELEASED)
         and record.segment is not None
         and (as_of is None or record.seq <= as_of)
     ]
@@ -168,7 +168,7 @@ def differing_from_record(
     return counted[0][0], connection.execute(_DIFFERING, files).fetchall()
 
 
-def _wanted(books: Books, accruals: Sequence[Accrual]) -> pa.Table:
+def _wanted(books: AccrualContext, accruals: Sequence[Accrual]) -> pa.Table:
     return pa.table(
         {
             "accrual_id": [one.id(books.production) for one in accruals],
@@ -186,7 +186,7 @@ def _wanted(books: Books, accruals: Sequence[Accrual]) -> pa.Table:
     )
 
 
-def _record(ledger: Ledger, connection: duckdb.DuckDBPyConnection, kind: Kind, rows: pa.Table) -> int:
+def _record(ledger: Ledger, connection: duckdb.DuckDBPyConnection, kind: AuditKind, rows: pa.Table) -> int:
     """Record rows in the audit log, then write them into their table; return how many."""
     if not rows.num_rows:
         return 0

@@ -7,7 +7,7 @@ what was known then is what has no later one.
 from __future__ import annotations
 
 
-def stands(entries: str = "ledger_entries") -> str:
+def active_condition(entries: str = "ledger_entries") -> str:
     """Return the condition, as SQL, that an entry of a table is a posting that nothing in it reverses."""
     return (
         "entry_kind = 'posting'"  # noqa: S608 - a name of our own
@@ -15,7 +15,7 @@ def stands(entries: str = "ledger_entries") -> str:
     )
 
 
-def known_entries(as_of: int | None) -> str:
+def entries_as_of(as_of: int | None) -> str:
     """Return what follows FROM in SQL to read the entries as known after an audit record, or now."""
     if as_of is None:
         return "ledger_entries"

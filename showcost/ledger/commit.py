@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow as pa
 
 from showcost.audit import transitions as states
-from showcost.audit.transitions import Kind
+from showcost.audit.transitions import AuditKind
 from showcost.core.clock import utc_timestamp
 from showcost.core.errors import IntegrityError
 from showcost.ledger.batches import Batch, batch_table, batches_of, from_facts
@@ -54,7 +54,7 @@ def commit_entries(
         return []
     posted_at = utc_timestamp(now)
     intent = NewRecord(
-        Kind.INTENT,
+        AuditKind.INTENT,
         {
             "run_id": run_id,
             "posted_at": posted_at.isoformat(timespec="microseconds"),
@@ -96,7 +96,7 @@ def acknowledge(audit: AuditLog, intent: Record) -> Record:
     """Record that the transaction of an INTENT has committed."""
     batches = batches_of_record(intent)
     return audit.append(
-        Kind.COMMITTED,
+        AuditKind.COMMITTED,
         {
             "intent": intent.seq,
             "batches": len(batches),

@@ -26,10 +26,10 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 
 from showcost.audit import transitions as states
-from showcost.audit.transitions import Kind
+from showcost.audit.transitions import AuditKind
 from showcost.core.clock import utc_timestamp
 from showcost.core.ids import row_id
-from showcost.ledger.active_entries import stands
+from showcost.ledger.active_entries import active_condition
 from showcost.ledger.recorded_transaction import NewRecord, Writer, record_and_write, segment_parameter
 from showcost.ledger.schema import DECISION_COLUMNS
 
@@ -125,7 +125,7 @@ def record_decisions(
     ]
     counts = Counter(decision.kind.value for decision in decisions)
     new = NewRecord(
-        Kind.DECIDED,
+        AuditKind.DECIDED,
         {"who": who, "why": why, "decisions": dict(sorted(counts.items()))},
         subjects=[states.row(name) for name in sorted({decision.row_id for decision in decisions})],
         rows=pa.Table.from_pylist(rows, _SEGMENT),
@@ -202,7 +202,7 @@ REVERSIBLE: Final = f"""
 {_EFFECTIVE}, standing AS (
     SELECT ledger_entries.*, batches.seq AS posted_seq
     FROM ledger_entries JOIN batches USING (batch_id)
-    WHERE {stands()} AND (CAST($feed AS VARCHAR) IS NULL OR ledger_entries.feed = $feed)
+    WHERE {active_condition()} AND (CAST($feed AS VARCHAR) IS NULL OR ledger_entries.feed = $feed)
 ), reversible AS (
     SELECT standing.* FROM standing JOIN effective USING (feed, delivery, record)
     WHERE withheld OR coalesce(changed_seq > posted_seq, false)

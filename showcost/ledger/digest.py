@@ -25,7 +25,7 @@ import numpy as np
 import pyarrow as pa
 
 from showcost.core.hashing import sha256_framed
-from showcost.ledger.active_entries import known_entries
+from showcost.ledger.active_entries import entries_as_of
 from showcost.ledger.schema import ENTRY_COLUMNS
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def digest(
 
     As known after the audit record `as_of`, or now.
     """
-    between = f"{known_entries(as_of)} WHERE transaction_date BETWEEN DATE '{first}' AND DATE '{last}'"
+    between = f"{entries_as_of(as_of)} WHERE transaction_date BETWEEN DATE '{first}' AND DATE '{last}'"
     partitions = partition_hashes(connection, between)
     framed = (part for day, (rows, found) in partitions.items() for part in (day.isoformat(), rows, found))
     return RangeDigest(sha256_framed(framed), partitions)

@@ -28,7 +28,7 @@ from showcost.core.hashing import SHORT
 from showcost.core.money import AMOUNT_DIGITS, AMOUNT_SCALE
 from showcost.fx.conversion import AMOUNT_TYPE, conversion_sql, policy_stamp
 from showcost.fx.store import dense_rates
-from showcost.ledger.active_entries import stands
+from showcost.ledger.active_entries import active_condition
 from showcost.ledger.decisions import REVERSIBLE
 from showcost.ledger.periods import decided_periods
 
@@ -58,7 +58,7 @@ _TEXTS: Final = (
 
 
 @dataclass(frozen=True)
-class Terms:
+class PostingContext:
     """What all rows of a posting have in common."""
 
     production: str
@@ -78,9 +78,9 @@ class Terms:
         return (*_TEXTS, self.record_kind.document, *own)
 
 
-def terms_of(production: Production, feed: FeedSpec) -> Terms:
+def posting_context(production: Production, feed: FeedSpec) -> PostingContext:
     """Return what all rows of a feed's postings have in common."""
-    return Terms(production.code, production.base_currency, feed.name, feed.kind)
+    return PostingContext(production.code, production.base_currency, feed.name, feed.kind)
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class ValidRows:
         """Whether there are no rows, or no files of rows, at all."""
         return len(self.rows) == 0
 
-    def check_columns(self, terms: Terms) -> None:
+    def check_columns(self, terms: PostingContext) -> None:
         """Raise InputError, naming file and column, unless every column is there in its type."""
         if isinstance(self.rows, pa.Table):
             _check_schema(self.rows.schema, terms, "valid rows")
@@ -102,7 +102,7 @@ class ValidRows:
         for path in self.rows:
             _check_schema(pq.read_schema(path), terms, str(path))
 
-    def as_view(self, connection: duckdb.DuckDBPyConnection, terms: Terms) -> None:
+    def as_view(self, connection: duckdb.DuckDBPyConnection, terms: PostingContext) -> None:
         """Let a connection see the rows, which may be none, as `valid_rows`."""
         if self.is_empty:
             connection.register("valid_rows", _no_rows(terms))
@@ -118,7 +118,10 @@ class ValidRows:
 
 
 def prepare(
-    connection: duckdb.DuckDBPyConnection, terms: Terms, dates: Sequence[date], counts: Mapping[date, int]
+    connection: duckdb.DuckDBPyConnection,
+    terms: PostingContext,
+    dates: Sequence[date],
+    counts: Mapping[date, int],
 ) -> None:
     """Make the temporary view `posting_fresh` for the rows of `valid_rows` on `dates` (ascending).
 
@@ -149,7 +152,7 @@ def prepare(
     _refuse_closed(connection, terms.feed)
 
 
-def _check_schema(schema: pa.Schema, terms: Terms, shown_name: str) -> None:
+def _check_schema(schema: pa.Schema, terms: PostingContext, shown_name: str) -> None:
     for name, expected, fits in _expectations(terms):
         position = schema.get_field_index(name)
         if position < 0 or not fits(schema.field(position).type):
@@ -157,7 +160,7 @@ def _check_schema(schema: pa.Schema, terms: Terms, shown_name: str) -> None:
             raise InputError(f"{shown_name}: the column {name} must be {expected}, found {found}")
 
 
-def _expectations(terms: Terms) -> Iterable[tuple[str, str, Callable[[pa.DataType], bool]]]:
+def _expectations(terms: PostingContext) -> Iterable[tuple[str, str, Callable[[pa.DataType], bool]]]:
     yield "transaction_date", "a date", pa.types.is_date32
     yield "components", "a list of (component, account, union_category, amount)", _is_components
     yield "flags", "a list of text", lambda kind: _is_list(kind) and _is_text(kind.value_type)
@@ -167,7 +170,7 @@ def _expectations(terms: Terms) -> Iterable[tuple[str, str, Callable[[pa.DataTyp
         yield name, "text", _is_text
 
 
-def _no_rows(terms: Terms) -> pa.Table:
+def _no_rows(terms: PostingContext) -> pa.Table:
     component = pa.struct([*((name, pa.string()) for name in _COMPONENT_TEXTS), ("amount", _AMOUNT)])
     columns = {
         "transaction_date": pa.date32(),
@@ -250,7 +253,7 @@ def _refuse_closed(connection: duckdb.DuckDBPyConnection, feed: str) -> None:
             )
 
 
-def _candidates_sql(terms: Terms) -> str:
+def _candidates_sql(terms: PostingContext) -> str:
     base_amount = conversion_sql(
         "keyed.amount", "keyed.currency", "micro_original", "micro_base", terms.base_currency
     )
@@ -292,7 +295,7 @@ FROM reversal
 _HOLDERS: Final = f"""
 CREATE TEMP TABLE posting_holders AS
 SELECT row_key, max(generation) AS latest,
-    bool_or({stands()} AND entry_id NOT IN (SELECT entry_id FROM posting_reversible)) AS stands
+    bool_or({active_condition()} AND entry_id NOT IN (SELECT entry_id FROM posting_reversible)) AS stands
 FROM ledger_entries WHERE feed = $feed AND entry_kind = 'posting'
     AND row_key IN (SELECT row_key FROM valid_rows)
 GROUP BY row_key

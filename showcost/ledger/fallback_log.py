@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import pyarrow as pa
 
 from showcost.audit import transitions as states
-from showcost.audit.transitions import Kind
+from showcost.audit.transitions import AuditKind
 from showcost.core.clock import utc_timestamp
 from showcost.ledger.recorded_transaction import NewRecord, Writer, record_and_write
 
@@ -33,7 +33,7 @@ RELEASED: Final = "released"
 
 
 @dataclass(frozen=True)
-class Step:
+class FallbackStep:
     """A step that was taken for a date.
 
     `because` is the dead letter for want of whose page it was taken, or for a release the delivery that came;
@@ -56,8 +56,8 @@ class _Row(NamedTuple):
     recorded_at: datetime
 
 
-def note_steps(
-    ledger: Ledger, connection: duckdb.DuckDBPyConnection, steps: Sequence[Step], now: datetime
+def record_fallback_steps(
+    ledger: Ledger, connection: duckdb.DuckDBPyConnection, steps: Sequence[FallbackStep], now: datetime
 ) -> int:
     """Record the steps that are not the last ones of their dates yet, and return how many.
 
@@ -66,20 +66,22 @@ def note_steps(
     fresh = fresh_steps(last_steps(connection), steps)
     recorded_at = utc_timestamp(now)
     for kind, chosen in (
-        (Kind.STOOD_IN, [one for one in fresh if one.step != RELEASED]),
-        (Kind.GAVE_WAY, [one for one in fresh if one.step == RELEASED]),
+        (AuditKind.FALLBACK_APPLIED, [one for one in fresh if one.step != RELEASED]),
+        (AuditKind.FALLBACK_RELEASED, [one for one in fresh if one.step == RELEASED]),
     ):
         if chosen:
             _record(ledger, connection, kind, chosen, recorded_at)
     return len(fresh)
 
 
-def fresh_steps(last: Mapping[tuple[str, date], Step], steps: Sequence[Step]) -> list[Step]:
+def fresh_steps(
+    last: Mapping[tuple[str, date], FallbackStep], steps: Sequence[FallbackStep]
+) -> list[FallbackStep]:
     """Return the steps that are not the last ones of their dates, and releases of what stands in only."""
     return [one for one in steps if _is_fresh(one, last.get((one.feed, one.transaction_date)))]
 
 
-def _is_fresh(step: Step, last: Step | None) -> bool:
+def _is_fresh(step: FallbackStep, last: FallbackStep | None) -> bool:
     if last is None:
         return step.step != RELEASED
     return (last.step, last.because) != (step.step, step.because) and {last.step, step.step} != {RELEASED}
@@ -88,8 +90,8 @@ def _is_fresh(step: Step, last: Step | None) -> bool:
 def _record(
     ledger: Ledger,
     connection: duckdb.DuckDBPyConnection,
-    kind: Kind,
-    steps: Sequence[Step],
+    kind: AuditKind,
+    steps: Sequence[FallbackStep],
     recorded_at: datetime,
 ) -> None:
     new = NewRecord(
@@ -107,7 +109,7 @@ def _record(
                 for one in steps
             ],
         },
-        subjects=[states.stand_in(one.feed, one.transaction_date) for one in steps],
+        subjects=[states.fallback(one.feed, one.transaction_date) for one in steps],
     )
     record_and_write(ledger, connection, new, FALLBACK_STEPS)
 
@@ -124,9 +126,9 @@ FALLBACK_STEPS: Final = Writer(_write)
 """How the two kinds of fallback step are written."""
 
 
-def last_steps(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, date], Step]:
+def last_steps(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, date], FallbackStep]:
     """Return the last step of each date for which one was taken, by feed and date."""
-    return {(row[0], row[1]): Step(*row) for row in connection.execute(_LAST).fetchall()}
+    return {(row[0], row[1]): FallbackStep(*row) for row in connection.execute(_LAST).fetchall()}
 
 
 def differing_steps(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from showcost.audit.log import Finding
+from showcost.audit.log import Discrepancy
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +23,7 @@ _MULTIPLIER: Final = np.uint64(0xBF58476D1CE4E5B9)
 _SEED: Final = np.uint64(5381)
 
 
-def damaged_blocks(path: Path) -> tuple[int, list[Finding]]:
+def damaged_blocks(path: Path) -> tuple[int, list[Discrepancy]]:
     """Return how many headers and blocks a closed ledger file has, and those that are not whole."""
     findings = []
     number = 0
@@ -33,9 +33,9 @@ def damaged_blocks(path: Path) -> tuple[int, list[Finding]]:
             wanted = _HEADER if number <= _HEADERS else _BLOCK
             if len(piece) != wanted or not _is_whole(piece) or (number == 1 and not _is_database(piece)):
                 where = f"header {number}" if number <= _HEADERS else f"block {number - _HEADERS}"
-                findings.append(Finding(f"{path.name}, {where}", "its bytes do not have their checksum"))
+                findings.append(Discrepancy(f"{path.name}, {where}", "its bytes do not have their checksum"))
     if number < _HEADERS:
-        findings.append(Finding(path.name, "it is shorter than any database"))
+        findings.append(Discrepancy(path.name, "it is shorter than any database"))
     return number, findings
 
 

@@ -9,7 +9,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
 from showcost.audit import transitions as states
-from showcost.audit.transitions import Kind
+from showcost.audit.transitions import AuditKind
 from showcost.core.errors import IntegrityError
 from showcost.fx.store import PinResult, pin, verify
 from showcost.ledger.recorded_transaction import NewRecord, Writer, append_record, attest, segment_parameter
@@ -70,7 +70,7 @@ def _record(ledger: Ledger, connection: duckdb.DuckDBPyConnection, fresh: Sequen
     parameters = {"dates": list(fresh)}
     hashes = connection.execute(_HASHES, parameters).fetchall()
     new = NewRecord(
-        Kind.FX_PINNED,
+        AuditKind.FX_PINNED,
         {
             "snapshots": [
                 {"date": str(day), "snapshot_id": snapshot_id, "hash": snapshot_hash}

@@ -10,7 +10,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from showcost.audit import transitions as states
-from showcost.audit.transitions import Kind
+from showcost.audit.transitions import AuditKind
 from showcost.core.clock import utc_timestamp
 from showcost.ledger.recorded_transaction import NewRecord, Writer, record_and_write
 
@@ -48,7 +48,7 @@ def record_period(
     or opening one that is open.
     """
     new = NewRecord(
-        Kind.PERIOD_CLOSED if period.closed else Kind.PERIOD_REOPENED,
+        AuditKind.PERIOD_CLOSED if period.closed else AuditKind.PERIOD_REOPENED,
         {
             "name": period.name,
             "from": period.first.isoformat(),
@@ -77,7 +77,7 @@ def row_of(record: Record) -> dict[str, Any]:
         "seq": record.seq,
         "decided_at": datetime.fromisoformat(facts["decided_at"]),
         "name": facts["name"],
-        "closed": record.kind is Kind.PERIOD_CLOSED,
+        "closed": record.kind is AuditKind.PERIOD_CLOSED,
         "first_date": date.fromisoformat(facts["from"]),
         "last_date": date.fromisoformat(facts["to"]),
         "who": facts["who"],

@@ -15,7 +15,7 @@ from showcost.core.engine import engine
 from showcost.core.errors import InputError
 from showcost.ledger.commit import commit_entries
 from showcost.ledger.digest import chunks
-from showcost.ledger.entries import FRESH, Terms, ValidRows, prepare
+from showcost.ledger.entries import FRESH, PostingContext, ValidRows, prepare
 from showcost.ledger.queries import reversible_rows
 from showcost.ledger.recovery import writing
 
@@ -55,7 +55,7 @@ class PostResult:
 
 def post(
     ledger: Ledger,
-    terms: Terms,
+    terms: PostingContext,
     valid: pa.Table | Sequence[Path],
     *,
     partition_dates: Sequence[date],
@@ -97,7 +97,7 @@ def _reversal_dates(ledger: Ledger, feed: str, dates: Sequence[date]) -> list[da
     return sorted(due.keys() & set(dates))
 
 
-def _count(rows: ValidRows, terms: Terms, dates: Sequence[date]) -> dict[date, int]:
+def _count(rows: ValidRows, terms: PostingContext, dates: Sequence[date]) -> dict[date, int]:
     """Return the valid rows per date, each of which must be one of `dates`."""
     if rows.is_empty:
         return {}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
-from showcost.ledger.active_entries import known_entries, stands
+from showcost.ledger.active_entries import active_condition, entries_as_of
 from showcost.ledger.decisions import REVERSIBLE
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def balances(
     For one feed, or all; as known after the audit record `as_of`, or now.
     """
     asked = {"first": first, "last": last, "feed": feed}
-    return connection.sql(_BALANCES.format(entries=known_entries(as_of)), params=asked).to_arrow_table()
+    return connection.sql(_BALANCES.format(entries=entries_as_of(as_of)), params=asked).to_arrow_table()
 
 
 _POSTED_KEYS: Final = f"""
@@ -74,7 +74,7 @@ SELECT transaction_date, count(DISTINCT (delivery, record)) FROM reversible GROU
 _BALANCES: Final = f"""
 WITH known AS (FROM {{entries}})
 SELECT feed, transaction_date, currency,
-    count(DISTINCT (delivery, record)) FILTER ({stands("known")}) AS row_count,
+    count(DISTINCT (delivery, record)) FILTER ({active_condition("known")}) AS row_count,
     count(*) AS entry_count, sum(amount) AS amount, base_currency, sum(base_amount) AS base_amount
 FROM known
 WHERE transaction_date BETWEEN $first AND $last AND (CAST($feed AS VARCHAR) IS NULL OR feed = $feed)
@@ -86,17 +86,17 @@ ORDER BY feed, transaction_date, currency
 _STANDING: Final = f"""
 WITH known AS (FROM {{entries}})
 SELECT DISTINCT delivery, record FROM known
-WHERE feed = $feed AND {stands("known")}
+WHERE feed = $feed AND {active_condition("known")}
 """
 
 
 _ROWS: Final = pa.schema([("delivery", pa.string()), ("record", pa.int64())])
 
 
-def standing_rows(ledger: Ledger, feed: str, as_of: int | None = None) -> pa.Table:
+def active_rows(ledger: Ledger, feed: str, as_of: int | None = None) -> pa.Table:
     """Return delivery and record of a feed's rows that stand, as known after an audit record, or now."""
     with ledger.read() as connection:
         found = connection.sql(
-            _STANDING.format(entries=known_entries(as_of)), params={"feed": feed}
+            _STANDING.format(entries=entries_as_of(as_of)), params={"feed": feed}
         ).to_arrow_table()
     return found.cast(_ROWS)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from showcost.audit.log import AuditLog, Fact, Record
-    from showcost.audit.transitions import Kind, Subject
+    from showcost.audit.transitions import AuditKind, Subject
     from showcost.ledger.store import Ledger
 
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 class NewRecord:
     """An audit record to be written: `rows` are a table, or a function that writes them to a path."""
 
-    kind: Kind
+    kind: AuditKind
     facts: Mapping[str, Fact]
     subjects: Iterable[Subject]
     needs: Iterable[Subject] = ()

@@ -21,7 +21,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from showcost.audit.transitions import Kind, Of, parse
+from showcost.audit.transitions import AuditKind, SubjectType, parse
 from showcost.core.durable import raise_after_failure
 from showcost.core.errors import IntegrityError
 from showcost.ledger.accruals import ACCRUALS
@@ -42,16 +42,16 @@ if TYPE_CHECKING:
     from showcost.ledger.recorded_transaction import Writer
     from showcost.ledger.store import Ledger
 
-WRITERS: Final[Mapping[Kind, Writer]] = {
-    Kind.INTENT: BATCHES,
-    Kind.FX_PINNED: SNAPSHOTS,
-    Kind.DECIDED: DECISIONS,
-    Kind.PERIOD_CLOSED: PERIODS,
-    Kind.PERIOD_REOPENED: PERIODS,
-    Kind.ACCRUED: ACCRUALS,
-    Kind.RELEASED: ACCRUALS,
-    Kind.STOOD_IN: FALLBACK_STEPS,
-    Kind.GAVE_WAY: FALLBACK_STEPS,
+WRITERS: Final[Mapping[AuditKind, Writer]] = {
+    AuditKind.INTENT: BATCHES,
+    AuditKind.FX_PINNED: SNAPSHOTS,
+    AuditKind.DECIDED: DECISIONS,
+    AuditKind.PERIOD_CLOSED: PERIODS,
+    AuditKind.PERIOD_REOPENED: PERIODS,
+    AuditKind.ACCRUED: ACCRUALS,
+    AuditKind.RELEASED: ACCRUALS,
+    AuditKind.FALLBACK_APPLIED: FALLBACK_STEPS,
+    AuditKind.FALLBACK_RELEASED: FALLBACK_STEPS,
 }
 """How each kind of record that has a transaction of the ledger is written."""
 
@@ -116,7 +116,7 @@ def _settle(
 
 def _note(audit: AuditLog, record: Record, *, committed: bool) -> None:
     audit.append(
-        Kind.RECOVERED,
+        AuditKind.RECOVERED,
         {"record": record.seq, "found": "committed" if committed else "absent"},
         subjects=[parse(text) for text in record.subjects],
     )
@@ -143,7 +143,7 @@ def _refuse_unexplained(ledger: Ledger, connection: duckdb.DuckDBPyConnection) -
                 f"{ledger.path}: batch {batch_id} counts {recorded or 0} entries, the ledger has"
                 f" {found or 0}; run `showcost verify`, then restore the ledger from a copy"
             )
-    known = ledger.audit.committed(Of.BATCH)
+    known = ledger.audit.committed(SubjectType.BATCH)
     ours = {batch_id for batch_id, _, _ in rows}
     if unknown := sorted(ours ^ known):
         where = (

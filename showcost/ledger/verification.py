@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 
-from showcost.audit.log import Finding
-from showcost.audit.transitions import Kind
+from showcost.audit.log import Discrepancy
+from showcost.audit.transitions import AuditKind
 from showcost.core.money import AMOUNT_SCALE, EXACT_DIGITS, minor_units
 from showcost.fx.conversion import cross_rate
 from showcost.fx.snapshots import snapshot_hash, snapshot_id
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from showcost.ledger.store import Ledger
 
-Found: TypeAlias = "tuple[int, list[Finding]]"
+Found: TypeAlias = "tuple[int, list[Discrepancy]]"
 """How much a step looked at, and what it found."""
 
 Proof: TypeAlias = "tuple[str, str, Callable[[], Found]]"
@@ -107,7 +107,7 @@ def prove_ledger(ledger: Ledger, outcomes: Callable[[], Sequence[Path]]) -> list
 
 
 def _schema(connection: duckdb.DuckDBPyConnection) -> Found:
-    found = [Finding(PLACE, problem) for problem in differences(connection)]
+    found = [Discrepancy(PLACE, problem) for problem in differences(connection)]
     return 1, found
 
 
@@ -123,17 +123,19 @@ def prove_heads(connection: duckdb.DuckDBPyConnection, ledger: Ledger) -> Found:
         wanted = announced.get(seq)
         if wanted is None or (wanted.hash, wanted.kind.value) != (found, kind) or seq in seen:
             findings.append(
-                Finding(
+                Discrepancy(
                     PLACE, f"it was written by record {seq}, {found}, which the audit log does not have so"
                 )
             )
         seen.add(seq)
     for seq, transaction in announced.items():
         if seq not in seen:
-            findings.append(Finding(PLACE, f"the transaction of record {seq} of the audit log is missing"))
-        elif transaction.kind is Kind.INTENT and not transaction.acknowledged:
             findings.append(
-                Finding(
+                Discrepancy(PLACE, f"the transaction of record {seq} of the audit log is missing")
+            )
+        elif transaction.kind is AuditKind.INTENT and not transaction.acknowledged:
+            findings.append(
+                Discrepancy(
                     f"audit/log.jsonl, record {seq}", "it was never acknowledged; the next write settles it"
                 )
             )
@@ -144,7 +146,7 @@ def _batches(connection: duckdb.DuckDBPyConnection, ledger: Ledger) -> Found:
     """Compare the table of batches, and the entries under each, with what was announced."""
     expected: dict[str, dict[str, Any]] = {}
     for record in ledger.audit.records():
-        if record.kind is Kind.INTENT:
+        if record.kind is AuditKind.INTENT:
             facts: Mapping[str, Any] = record.facts
             posted_at = np.datetime64(facts["posted_at"], "us").astype(object)
             for row in batch_table(
@@ -158,7 +160,7 @@ def _batches(connection: duckdb.DuckDBPyConnection, ledger: Ledger) -> Found:
         if expected.get(row["batch_id"]) != row
     ]
     if len(recorded) != len({row["batch_id"] for row in recorded}):
-        findings.append(Finding(PLACE, "a batch is there twice"))
+        findings.append(Discrepancy(PLACE, "a batch is there twice"))
     hashes = batch_hashes(connection, *_DAYS)
     wanted = {
         (row["partition_date"], name): (row["entry_count"], row["digest"]) for name, row in expected.items()
@@ -171,13 +173,13 @@ def _batches(connection: duckdb.DuckDBPyConnection, ledger: Ledger) -> Found:
     return sum(entries for entries, _ in hashes.values()), findings
 
 
-def _batch_finding(day: date, batch_id: str, problem: str) -> Finding:
-    return Finding(f"{PLACE}, batch {batch_id} of {day}", problem)
+def _batch_finding(day: date, batch_id: str, problem: str) -> Discrepancy:
+    return Discrepancy(f"{PLACE}, batch {batch_id} of {day}", problem)
 
 
 def _entries_finding(
     day: date, batch_id: str, found: tuple[int, str] | None, wanted: tuple[int, str] | None
-) -> Finding:
+) -> Discrepancy:
     if wanted is None:
         return _batch_finding(day, batch_id, "it has entries, but was never announced")
     if found is None:
@@ -193,7 +195,7 @@ def _snapshots(connection: duckdb.DuckDBPyConnection, ledger: Ledger) -> Found:
     announced = {
         (date.fromisoformat(one["date"]), one["snapshot_id"], one["hash"])
         for record in ledger.audit.records()
-        if record.kind is Kind.FX_PINNED
+        if record.kind is AuditKind.FX_PINNED
         for one in _facts(record.facts)["snapshots"]
     }
     rates = connection.execute(_ALL_RATES).fetchall()
@@ -209,13 +211,15 @@ def _snapshots(connection: duckdb.DuckDBPyConnection, ledger: Ledger) -> Found:
         computed = snapshot_hash(day, lines.pop(name, []))
         if computed != recorded or snapshot_id(day, recorded) != name:
             problem = f"its rates hash to {computed}, pinned was {recorded}"
-            findings.append(Finding(f"{PLACE}, snapshot {name} of {day}", problem))
-    findings += [Finding(f"{PLACE}, snapshot {name}", "its rates belong to no snapshot") for name in lines]
+            findings.append(Discrepancy(f"{PLACE}, snapshot {name} of {day}", problem))
+    findings += [
+        Discrepancy(f"{PLACE}, snapshot {name}", "its rates belong to no snapshot") for name in lines
+    ]
     for day, name, recorded in sorted(set(found) ^ announced):
         side = "was never announced" if (day, name, recorded) in found else "is missing"
-        findings.append(Finding(f"{PLACE}, snapshot {name} of {day}", side))
+        findings.append(Discrepancy(f"{PLACE}, snapshot {name} of {day}", side))
     if len(found) != len({day for day, _, _ in found}):
-        findings.append(Finding(PLACE, "a date is pinned twice"))
+        findings.append(Discrepancy(PLACE, "a date is pinned twice"))
     return len(found), findings
 
 
@@ -238,7 +242,7 @@ def _wrong_amounts(
     batch: pa.RecordBatch,
     groups: Sequence[tuple[str, str, str]],
     rates: Mapping[str, Mapping[str, Decimal]],
-) -> list[Finding]:
+) -> list[Discrepancy]:
     """Convert the amounts of a stretch of entries, which are ordered by group, and compare."""
     numbers = batch.column("number").to_numpy()
     amounts = batch.column("amount").to_pylist()
@@ -258,7 +262,7 @@ def _wrong_amounts(
             )
             wrong = [start + at for at in wrong]
         findings += [
-            Finding(
+            Discrepancy(
                 f"{PLACE}, entry {batch.column('entry_id')[at].as_py()}",
                 f"{amounts[at]} units of {currency} are not {bases[at]} units of {base} by {name}",
             )
@@ -287,7 +291,7 @@ def _rates(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, Decimal
     return rates
 
 
-def _rate_findings(connection: duckdb.DuckDBPyConnection) -> list[Finding]:
+def _rate_findings(connection: duckdb.DuckDBPyConnection) -> list[Discrepancy]:
     """Compare the rates that entries show with the pinned ones, each combination once."""
     pinned: dict[str, dict[str, tuple[Decimal, date]]] = {}
     for name, currency, rate, published in connection.execute(_ALL_RATES).fetchall():
@@ -298,7 +302,9 @@ def _rate_findings(connection: duckdb.DuckDBPyConnection) -> list[Finding]:
         entry, day, name, currency, base, *shown = row
         of_snapshot = pinned.get(name, {})
         if days.get(name) != day or currency not in of_snapshot or base not in of_snapshot:
-            findings.append(Finding(f"{PLACE}, entry {entry}", f"{name} has no rate of {currency} on {day}"))
+            findings.append(
+                Discrepancy(f"{PLACE}, entry {entry}", f"{name} has no rate of {currency} on {day}")
+            )
             continue
         rates = {code: rate for code, (rate, _) in of_snapshot.items()}
         expected = [
@@ -309,7 +315,7 @@ def _rate_findings(connection: duckdb.DuckDBPyConnection) -> list[Finding]:
         ]
         if shown != expected:
             findings.append(
-                Finding(f"{PLACE}, entry {entry}", f"the rates that it shows are not those of {name}")
+                Discrepancy(f"{PLACE}, entry {entry}", f"the rates that it shows are not those of {name}")
             )
     return findings
 
@@ -320,20 +326,20 @@ def _decisions(connection: duckdb.DuckDBPyConnection, ledger: Ledger) -> Found:
     expected: list[dict[str, Any]] = []
     periods: list[dict[str, Any]] = []
     for record in ledger.audit.records():
-        if record.kind is Kind.DECIDED and record.segment is not None:
+        if record.kind is AuditKind.DECIDED and record.segment is not None:
             path = str(ledger.audit.segment_path(record.segment))
             source = f"(SELECT {record.seq}::BIGINT AS seq, * FROM read_parquet($path))"
             rows = connection.sql(_DECIDED_ROWS.format(source=source), params={"path": path})
             expected += rows.to_arrow_table().to_pylist()
-        elif record.kind in (Kind.PERIOD_CLOSED, Kind.PERIOD_REOPENED):
+        elif record.kind in (AuditKind.PERIOD_CLOSED, AuditKind.PERIOD_REOPENED):
             periods.append(row_of(record))
     findings = [
-        Finding(f"{PLACE}, decisions of record {seq}", "they are not as they were recorded")
+        Discrepancy(f"{PLACE}, decisions of record {seq}", "they are not as they were recorded")
         for seq in _differing(found, expected)
     ]
     of_periods = connection.sql("FROM period_decisions ORDER BY seq").to_arrow_table().to_pylist()
     findings += [
-        Finding(f"{PLACE}, period decision of record {seq}", "it is not as it was recorded")
+        Discrepancy(f"{PLACE}, period decision of record {seq}", "it is not as it was recorded")
         for seq in _differing(of_periods, periods)
     ]
     return len(found) + len(of_periods), findings
@@ -350,7 +356,7 @@ def _reversals(connection: duckdb.DuckDBPyConnection) -> Found:
     reversals = connection.execute(
         "SELECT count(*) FROM ledger_entries WHERE entry_kind <> 'posting'"
     ).fetchall()[0][0]
-    return int(reversals), [Finding(f"{PLACE}, entry {entry}", problem) for entry, problem in rows]
+    return int(reversals), [Discrepancy(f"{PLACE}, entry {entry}", problem) for entry, problem in rows]
 
 
 def _acceptance(connection: duckdb.DuckDBPyConnection, outcomes: Sequence[Path]) -> Found:
@@ -363,7 +369,7 @@ def _acceptance(connection: duckdb.DuckDBPyConnection, outcomes: Sequence[Path])
     parameters = {"segments": [str(path) for path in outcomes]} if outcomes else {}
     found = connection.execute(_UNACCEPTED.format(accepted=accepted), parameters).fetchall()
     return rows, [
-        Finding(
+        Discrepancy(
             f"{PLACE}, entry {entry}",
             f"record {record} of delivery {delivery} was never accepted with this content",
         )

@@ -33,11 +33,11 @@ if TYPE_CHECKING:
 
     from showcost.config.feed import FeedSpec
     from showcost.pay.findings_log import PayFinding
-    from showcost.pipeline.replay import Replayed
+    from showcost.pipeline.replay import ReplayResult
     from showcost.workspace import Workspace
 
 
-def report_replay(home: Workspace, outcome: Replayed) -> None:
+def report_replay(home: Workspace, outcome: ReplayResult) -> None:
     """Report the current state of the partitions that a replay touched."""
     with in_environment(home), dg.DagsterInstance.get() as instance:
         for event in _events(home, outcome):
@@ -57,7 +57,7 @@ def report_findings(home: Workspace, changed: Sequence[PayFinding]) -> None:
                 instance.report_runless_asset_event(event)
 
 
-def _events(home: Workspace, outcome: Replayed) -> Iterator[dg.AssetMaterialization]:
+def _events(home: Workspace, outcome: ReplayResult) -> Iterator[dg.AssetMaterialization]:
     store = home.staging
     feeds = home.feeds
     days: set[date] = set()

@@ -18,8 +18,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from showcost.ledger.accruals import Accrual, Books, accrual_segments, accrue, provisional, release
-from showcost.ledger.fallback_log import RELEASED, Step, fresh_steps, last_steps, note_steps
+from showcost.ledger.accruals import Accrual, AccrualContext, accrual_segments, accrue, provisional, release
+from showcost.ledger.fallback_log import (
+    RELEASED,
+    FallbackStep,
+    fresh_steps,
+    last_steps,
+    record_fallback_steps,
+)
 from showcost.ledger.recovery import writing
 from showcost.vendor_api.dead_letters import DeadLetters
 from showcost.vendor_api.progress import PullProgress
@@ -45,33 +51,33 @@ _NEVER_COMPLETE: Final = "the window was never pulled to its end"
 
 
 @dataclass
-class Fallback:
+class FallbackResult:
     """What was done for some dates of a feed: the steps, and how many accruals were made and released."""
 
-    steps: list[Step] = field(default_factory=list)
+    steps: list[FallbackStep] = field(default_factory=list)
     accruals: list[Accrual] = field(default_factory=list)
     releasing: dict[date, str] = field(default_factory=dict)
     accrued: int = 0
     released: int = 0
 
 
-def stage_fallback(
+def apply_fallback(
     home: Workspace,
     feed: FeedSpec,
     dates: Sequence[date],
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-) -> Fallback:
+) -> FallbackResult:
     """Take the steps that the dates of a feed ask for, and record each; repeating it does nothing more."""
     plan = _plan(home, feed, dates)
     if not plan.steps and not plan.releasing:
         return plan
     ledger, now = home.ledger, clock()
-    books = Books(home.production.code, home.production.base_currency)
+    books = AccrualContext(home.production.code, home.production.base_currency)
     with writing(ledger) as connection:
         plan.accrued = accrue(ledger, connection, books, plan.accruals, now)
         plan.released = release(ledger, connection, feed.name, plan.releasing, now)
         plan.steps += fresh_steps(last_steps(connection), _releases(plan, feed))
-        note_steps(ledger, connection, plan.steps, now)
+        record_fallback_steps(ledger, connection, plan.steps, now)
     return plan
 
 
@@ -87,10 +93,10 @@ def due_by_fallback(home: Workspace, feed: FeedSpec) -> list[date]:
     return sorted({one.transaction_date for one in fresh})
 
 
-def _releases(plan: Fallback, feed: FeedSpec) -> list[Step]:
+def _releases(plan: FallbackResult, feed: FeedSpec) -> list[FallbackStep]:
     """Return the steps by which what stands in, where anything does, gives way."""
     return [
-        Step(feed.name, day, RELEASED, delivery, "the delivery has come")
+        FallbackStep(feed.name, day, RELEASED, delivery, "the delivery has come")
         for day, delivery in plan.releasing.items()
     ]
 
@@ -105,8 +111,8 @@ def open_accruals(
         return provisional(connection, first, last, feed, segments)
 
 
-def _plan(home: Workspace, feed: FeedSpec, dates: Sequence[date]) -> Fallback:
-    plan = Fallback()
+def _plan(home: Workspace, feed: FeedSpec, dates: Sequence[date]) -> FallbackResult:
+    plan = FallbackResult()
     if feed.api is None or not dates:
         return plan
     pulls = PullProgress(home.raw, feed.name)
@@ -125,12 +131,12 @@ def _plan(home: Workspace, feed: FeedSpec, dates: Sequence[date]) -> Fallback:
 
 
 def _stand_in(
-    plan: Fallback, feed: FeedSpec, day: date, letter: DeadLetter, progress: WindowProgress | None
+    plan: FallbackResult, feed: FeedSpec, day: date, letter: DeadLetter, progress: WindowProgress | None
 ) -> None:
     """Note the step for a date whose window is missing."""
 
     def step(name: str, detail: str) -> None:
-        plan.steps.append(Step(feed.name, day, name, letter.id, detail))
+        plan.steps.append(FallbackStep(feed.name, day, name, letter.id, detail))
 
     if progress is not None and progress.ever_complete is not None:
         step(LAST_GOOD, f"pulled until {progress.ever_complete.isoformat(timespec='seconds')}")

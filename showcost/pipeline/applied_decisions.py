@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
-from showcost.audit.transitions import Kind
+from showcost.audit.transitions import AuditKind
 from showcost.core.engine import engine
 from showcost.core.ids import ROW_ID_SQL
 from showcost.ingest.corrections import correct_records
@@ -23,7 +23,7 @@ from showcost.ingest.records import records_schema
 from showcost.ledger.decisions import effective_decisions
 from showcost.staging import ALL
 from showcost.staging.assets import records_asset
-from showcost.validation.decisions import EFFECTS, Decided
+from showcost.validation.decisions import EFFECTS, DecisionEffects
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,9 +45,9 @@ class FeedDecisions:
     superseded: pa.Table
 
     @property
-    def decided(self) -> Decided:
+    def decided(self) -> DecisionEffects:
         """What validation asks for."""
-        return Decided(self.effects.select(EFFECTS.names), self.superseded)
+        return DecisionEffects(self.effects.select(EFFECTS.names), self.superseded)
 
 
 def decisions_of(home: Workspace, feed: FeedSpec, as_of: int | None = None) -> FeedDecisions:
@@ -103,7 +103,7 @@ def key_places(home: Workspace, feed: FeedSpec, as_of: int | None = None) -> dic
     latest = {
         str(record.facts["delivery"]): record.segment
         for record in audit.records()
-        if record.kind is Kind.RECORDS_READ
+        if record.kind is AuditKind.RECORDS_READ
         and record.facts["feed"] == feed.name
         and record.segment is not None
         and (as_of is None or record.seq <= as_of)
@@ -158,7 +158,7 @@ ORDER BY ALL
 """  # noqa: S608 - constants only
 
 
-def marks_by_partition(home: Workspace, feed: FeedSpec, decisions: FeedDecisions) -> dict[str, list[str]]:
+def stamps_by_partition(home: Workspace, feed: FeedSpec, decisions: FeedDecisions) -> dict[str, list[str]]:
     """Return the marks that each partition must have (a date, or `all` for the undated rows), sorted."""
     places = key_places(home, feed) if decisions.effects.num_rows else {}
     marks: dict[str, list[str]] = {}
@@ -174,13 +174,13 @@ def marks_by_partition(home: Workspace, feed: FeedSpec, decisions: FeedDecisions
     return marks
 
 
-def replayed_marks(staged: Sequence[str], wanted: Sequence[str], row_ids: set[str]) -> list[str]:
+def replay_stamps(staged: Sequence[str], wanted: Sequence[str], row_ids: set[str]) -> list[str]:
     """Return the marks of a partition after rows of it were replayed: of these as wanted, else as was."""
-    kept = [mark for mark in staged if marked_row(mark) not in row_ids]
-    return sorted([*kept, *(mark for mark in wanted if marked_row(mark) in row_ids)])
+    kept = [mark for mark in staged if stamped_row(mark) not in row_ids]
+    return sorted([*kept, *(mark for mark in wanted if stamped_row(mark) in row_ids)])
 
 
-def marked_row(mark: str) -> str:
+def stamped_row(mark: str) -> str:
     """Return the id of the row of the partition for which a mark is there."""
     decided, _, other = mark.partition("+")
     return other or decided.partition(":")[0]

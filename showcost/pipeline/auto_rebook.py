@@ -21,7 +21,7 @@ from showcost.ledger.recovery import writing
 from showcost.pipeline.applied_decisions import decisions_of
 from showcost.pipeline.fx_snapshots import pin_known
 from showcost.pipeline.periods import closed_on, closed_periods
-from showcost.pipeline.raw_rows import chosen_records, rivals
+from showcost.pipeline.raw_rows import chosen_records, rows_of_same_keys
 from showcost.pipeline.replay import replay
 from showcost.pipeline.validation import validate_rows
 from showcost.staging.assets import quarantine_asset
@@ -48,7 +48,7 @@ def rebook_by_policy(home: Workspace, feed: FeedSpec) -> Counter[date]:
     appended: Counter[date] = Counter()
     if feed.corrected_documents != POLICY:
         return appended
-    contest = _Contest(home, feed)
+    contest = _ContestedKeys(home, feed)
     while turn := contest.next_rows():
         eligible = contest.judged(turn)
         if eligible:
@@ -56,7 +56,7 @@ def rebook_by_policy(home: Workspace, feed: FeedSpec) -> Counter[date]:
     return appended
 
 
-class _Contest:
+class _ContestedKeys:
     """The contested keys of a feed, their rows in order of arrival, and how far they were gone through."""
 
     def __init__(self, home: Workspace, feed: FeedSpec) -> None:
@@ -66,7 +66,7 @@ class _Contest:
         if len(keys):
             corrected = decisions_of(home, feed).corrected
             names = ["row_key", "delivery", "arrival", "record", "transaction_date"]
-            for row in rivals(home, feed, keys, corrected).select(names).to_pylist():
+            for row in rows_of_same_keys(home, feed, keys, corrected).select(names).to_pylist():
                 self._rows.setdefault(row["row_key"], []).append(row)
         self._holders: dict[str, Mapping[str, Any]] = {}
         self._passed: set[RowRef] = set()

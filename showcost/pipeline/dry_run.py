@@ -14,19 +14,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from showcost.core.hashing import sha256_file
-from showcost.ingest.landing import Content, settled_content
+from showcost.ingest.landing import DeliveryContent, inferred_content
 from showcost.ingest.masking import cells_of_feed
 from showcost.ingest.records import Origin
 from showcost.readers.export import write_csv
 from showcost.validation.duplicates import POSTED
-from showcost.validation.validate import Outcome, validate
+from showcost.validation.validate import ValidationResult, validate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from showcost.config.feed import FeedSpec
-    from showcost.ingest.landing import Summary
+    from showcost.ingest.landing import DeliverySummary
     from showcost.readers import Reading
     from showcost.workspace import Workspace
 
@@ -41,14 +41,14 @@ class DryRun:
     `written` are the records of the CSV; `codes` counts the rows that would be rejected per reason code.
     """
 
-    summary: Summary
+    summary: DeliverySummary
     written: int
     valid: int = 0
     quarantined: int = 0
     duplicate: int = 0
     codes: Counter[str] = field(default_factory=Counter)
 
-    def add(self, outcome: Outcome) -> None:
+    def add(self, outcome: ValidationResult) -> None:
         """Count the outcome of a part of the rows."""
         counts = outcome.counts
         self.valid += counts.valid
@@ -66,7 +66,7 @@ def dry_run(
     not be posted goes to `rejects` as a line of JSON, with all its reason codes and reasons.
     """
     origin = Origin(sha256_file(delivery), 1, delivery.stat().st_size, home.production.dates)
-    with settled_content(feed, reading, origin) as content:
+    with inferred_content(feed, reading, origin) as content:
         shown = cells_of_feed(feed, reading.header, content.summary.columns)
         run = DryRun(content.summary, write_csv(reading, csv, content.accepted.batches(), shown))
         rivals = content.records.select(
@@ -80,18 +80,18 @@ def dry_run(
                 chart=home.chart,
                 fx_status=None,
                 posted=POSTED.empty_table(),
-                rivals=rivals.cast(rows.schema),
+                same_key_rows=rivals.cast(rows.schema),
             )
             run.add(outcome)
             _write(outcome.quarantine, rejects)
         return run
 
 
-def _columns(content: Content) -> str:
+def _columns(content: DeliveryContent) -> str:
     return ", ".join(f'"{name}"' for name in content.records.schema.names)
 
 
-def _chunks(content: Content) -> Iterator[pa.Table]:
+def _chunks(content: DeliveryContent) -> Iterator[pa.Table]:
     """Yield the records in parts of a bounded size, more or less in the order of the delivery."""
     schema = content.records.schema
     held: list[pa.RecordBatch] = []

@@ -16,12 +16,12 @@ from showcost.fx.snapshots import RateStatus, build_snapshots
 from showcost.ingest.landing import landed
 from showcost.ledger.queries import balances, reversible_rows
 from showcost.pipeline.accruals import due_by_fallback
-from showcost.pipeline.applied_decisions import decisions_of, marks_by_partition
+from showcost.pipeline.applied_decisions import decisions_of, stamps_by_partition
 from showcost.pipeline.fx_snapshots import known_history
 from showcost.pipeline.periods import closed_on, closed_periods
 from showcost.pipeline.raw_rows import records_of
 from showcost.pipeline.validation import texts_of
-from showcost.staging import ALL, Staged, StagingStore
+from showcost.staging import ALL, StagedPartition, StagingStore
 from showcost.staging.assets import quarantine_asset, raw_asset, undated_asset, valid_asset
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ NEAR_DAYS: Final = 7
 
 
 @dataclass(frozen=True)
-class Due:
+class DuePartitions:
     """What of a feed has to be materialised: dates with the records and decisions each is to be made of."""
 
     feed: str
@@ -45,12 +45,12 @@ class Due:
     undated: Sequence[str] | None
 
 
-def due_by_landing(home: Workspace, feed: FeedSpec) -> Due:
+def due_by_landing(home: Workspace, feed: FeedSpec) -> DuePartitions:
     """Return the partitions that were not made, in every stage, of what has landed and was decided."""
     store = home.staging
     known = landed(home, feed)
-    made = _Made(store, feed, _ledger_rows(home, feed), closed_periods(home))
-    marks = marks_by_partition(home, feed, decisions_of(home, feed))
+    made = _Materialised(store, feed, _ledger_rows(home, feed), closed_periods(home))
+    marks = stamps_by_partition(home, feed, decisions_of(home, feed))
     days = {day for one in known for day in one.summary.dates} | _staged_dates(store, feed)
     days |= {date.fromisoformat(part) for part in marks if part != ALL} | made.rows.reversible.keys()
     dates: dict[date, Sequence[str]] = {}
@@ -62,7 +62,7 @@ def due_by_landing(home: Workspace, feed: FeedSpec) -> Due:
     staged = store.metadata(undated_asset(feed.name), ALL)
     current = _made_of(staged, "records"), _made_of(staged, "decisions")
     wanted, decided = undated, marks.get(ALL, [])
-    return Due(feed.name, dates, [*wanted, *decided] if (wanted, decided) != current else None)
+    return DuePartitions(feed.name, dates, [*wanted, *decided] if (wanted, decided) != current else None)
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class _LedgerRows:
 
 
 @dataclass(frozen=True)
-class _Made:
+class _Materialised:
     """What is staged and posted of a feed, to tell which dates went the whole way."""
 
     store: StagingStore
@@ -95,7 +95,11 @@ class _Made:
         return self._is_validated(raw, (valid, quarantine), day, decided) and self._is_posted(valid, day)
 
     def _is_validated(
-        self, raw: Staged, outcomes: tuple[Staged, Staged], day: date, decided: Sequence[str]
+        self,
+        raw: StagedPartition,
+        outcomes: tuple[StagedPartition, StagedPartition],
+        day: date,
+        decided: Sequence[str],
     ) -> bool:
         """Say whether a date was validated from these raw rows, decisions and closed periods."""
         current = all(
@@ -107,7 +111,7 @@ class _Made:
             not quarantine.rows or _made_of(quarantine, "closed") == closed_on(self.closed, day)
         )
 
-    def _is_posted(self, valid: Staged, day: date) -> bool:
+    def _is_posted(self, valid: StagedPartition, day: date) -> bool:
         """Say whether all valid rows of a date stand in the ledger, and none that a decision takes back."""
         return day not in self.rows.reversible and self.rows.standing.get(day, 0) >= valid.rows
 
@@ -188,5 +192,5 @@ def _staged_dates(store: StagingStore, feed: FeedSpec) -> set[date]:
     return dates
 
 
-def _made_of(staged: Staged | None, name: str) -> list[str]:
+def _made_of(staged: StagedPartition | None, name: str) -> list[str]:
     return texts_of(staged.inputs.get(name)) if staged is not None else []

@@ -119,7 +119,7 @@ def import_rates(home: Workspace, file: Path) -> ImportedRates:
     return ImportedRates(sha256, history.first, history.last)
 
 
-def stage_snapshots(
+def pin_snapshots(
     home: Workspace, dates: Sequence[date], clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 ) -> SnapshotOutcome:
     """Pin the snapshots of the dates that have none; what is pinned already stays as it is."""

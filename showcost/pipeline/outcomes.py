@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from showcost.audit import transitions as states
-from showcost.audit.transitions import Kind, Of
+from showcost.audit.transitions import AuditKind, SubjectType
 from showcost.core.engine import engine, view_files
 from showcost.core.hashing import SHORT
 from showcost.staging import ALL
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
     from showcost.audit.log import AuditLog, Fact
     from showcost.audit.transitions import Subject
-    from showcost.validation.validate import Outcome
+    from showcost.validation.validate import ValidationResult
     from showcost.workspace import Workspace
 
 
-class Judged(NamedTuple):
+class RecordedOutcomes(NamedTuple):
     """A segment with outcomes, and the number of the record that rests on it."""
 
     path: Path
@@ -45,28 +45,28 @@ class OutcomeLog(NamedTuple):
     partitions that either names.
     """
 
-    validated: Mapping[str, Judged]
-    replayed: tuple[Judged, ...]
+    validated: Mapping[str, RecordedOutcomes]
+    replayed: tuple[RecordedOutcomes, ...]
     parts: frozenset[str]
 
 
 def outcome_logs(audit: AuditLog, as_of: int | None = None) -> dict[str, OutcomeLog]:
     """Return what the log has per feed, as known after an audit record, or now."""
-    validated: dict[str, dict[str, Judged]] = {}
-    replayed: dict[str, list[Judged]] = {}
+    validated: dict[str, dict[str, RecordedOutcomes]] = {}
+    replayed: dict[str, list[RecordedOutcomes]] = {}
     parts: dict[str, set[str]] = {}
     for record in audit.records():
         if as_of is not None and record.seq > as_of:
             break
-        if record.kind not in (Kind.VALIDATED, Kind.REPLAYED) or record.segment is None:
+        if record.kind not in (AuditKind.VALIDATED, AuditKind.REPLAYED) or record.segment is None:
             continue
-        judged = Judged(audit.segments / record.segment.name, record.seq)
+        judged = RecordedOutcomes(audit.segments / record.segment.name, record.seq)
         feed = str(record.facts["feed"])
         for part in _partitions(record.subjects):
             parts.setdefault(feed, set()).add(part)
-            if record.kind is Kind.VALIDATED:
+            if record.kind is AuditKind.VALIDATED:
                 validated.setdefault(feed, {})[part] = judged
-        if record.kind is Kind.REPLAYED:
+        if record.kind is AuditKind.REPLAYED:
             replayed.setdefault(feed, []).append(judged)
     return {
         feed: OutcomeLog(validated.get(feed, {}), tuple(replayed.get(feed, ())), frozenset(found))
@@ -77,10 +77,10 @@ def outcome_logs(audit: AuditLog, as_of: int | None = None) -> dict[str, Outcome
 def _partitions(subjects: Iterable[str]) -> list[str]:
     """Return the partitions among the subjects of a record."""
     named = [states.parse(text) for text in subjects]
-    return [one.name.partition("/")[2] for one in named if one.of is Of.PARTITION]
+    return [one.name.partition("/")[2] for one in named if one.of is SubjectType.PARTITION]
 
 
-def as_recorded(connection: duckdb.DuckDBPyConnection, log: OutcomeLog) -> None:
+def outcomes_as_recorded(connection: duckdb.DuckDBPyConnection, log: OutcomeLog) -> None:
     """Make the temporary view `recorded`, each row of the feed once.
 
     Columns: part, delivery, record, byte_start, row_key, transaction_date, disposition (`valid`, or that of
@@ -102,7 +102,7 @@ def _as_view(connection: duckdb.DuckDBPyConnection, name: str, segments: Collect
     return True
 
 
-def _parts(validated: Mapping[str, Judged]) -> pa.Table:
+def _parts(validated: Mapping[str, RecordedOutcomes]) -> pa.Table:
     return pa.table(
         {
             "part": pa.array(validated, pa.string()),
@@ -112,7 +112,7 @@ def _parts(validated: Mapping[str, Judged]) -> pa.Table:
     )
 
 
-def _replays(replayed: Iterable[Judged]) -> pa.Table:
+def _replays(replayed: Iterable[RecordedOutcomes]) -> pa.Table:
     listed = list(replayed)
     return pa.table(
         {
@@ -178,14 +178,16 @@ ORDER BY transaction_date, delivery, record, byte_start
 """  # noqa: S608 - constants only
 
 
-def record_validated(home: Workspace, feed: str, outcome: Outcome, partitions: Sequence[date | str]) -> None:
+def record_validated(
+    home: Workspace, feed: str, outcome: ValidationResult, partitions: Sequence[date | str]
+) -> None:
     """Record the outcome of each row of some partitions; before valid and quarantined rows are staged.
 
     The segment has codes and hashes (`reasons` is the hash of what was observed and expected), no text.
     """
     facts: dict[str, Fact] = {"feed": feed, "from": str(partitions[0]), "to": str(partitions[-1])}
     subjects = [states.partition(feed, day) for day in partitions]
-    _record(home, Kind.VALIDATED, facts, (outcome.valid, outcome.quarantine), subjects)
+    _record(home, AuditKind.VALIDATED, facts, (outcome.valid, outcome.quarantine), subjects)
 
 
 def record_replayed(
@@ -204,12 +206,12 @@ def record_replayed(
         *(states.partition(feed, part) for part in partitions),
         *(states.row(name) for name in sorted(row_ids)),
     ]
-    _record(home, Kind.REPLAYED, {"feed": feed}, outcomes, subjects)
+    _record(home, AuditKind.REPLAYED, {"feed": feed}, outcomes, subjects)
 
 
 def _record(
     home: Workspace,
-    kind: Kind,
+    kind: AuditKind,
     facts: Mapping[str, Fact],
     outcomes: tuple[pa.Table, pa.Table],
     subjects: Sequence[Subject],

@@ -22,7 +22,7 @@ from showcost.pay.findings_log import FindingLine, PayFinding
 from showcost.pipeline.outcomes import outcome_logs
 from showcost.staging import ALL
 from showcost.staging.assets import valid_asset
-from showcost.validation.columns import Stage, arrow_schema
+from showcost.validation.columns import RowTable, arrow_schema
 from showcost.validation.reference import Reference, look_up
 from showcost.values.column import BLANK
 
@@ -69,7 +69,7 @@ def valid_neighbours(home: Workspace, feed: FeedSpec, last: date) -> pa.Table:
     """
     store = home.staging
     asset = valid_asset(feed.name)
-    columns = arrow_schema(PAYROLL, Stage.VALID)
+    columns = arrow_schema(PAYROLL, RowTable.VALID)
     parts = [columns.empty_table()]
     for key in (key for key in store.partitions(asset) if key <= last.isoformat()):
         staged = store.metadata(asset, key)
@@ -83,7 +83,7 @@ def valid_neighbours(home: Workspace, feed: FeedSpec, last: date) -> pa.Table:
     return pa.concat_tables(parts)
 
 
-def stage_pay_findings(
+def write_pay_findings(
     home: Workspace,
     feed: FeedSpec,
     dates: Sequence[date],
@@ -143,7 +143,7 @@ def pay_findings(
     `valid` has the valid columns of the record kind. All rows in it are neighbours of each other, and all
     are judged: who asks about some days hands in those within `REACH` too, and takes what is about his.
     """
-    rows = valid.select(arrow_schema(PAYROLL, Stage.VALID).names)
+    rows = valid.select(arrow_schema(PAYROLL, RowTable.VALID).names)
     reference = Reference(feed, production, chart, None, agreements)
     return findings(reference.pay, cells_of_valid(rows, reference), rows)
 

@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Final
 
 from showcost.ledger.digest import partition_hashes
-from showcost.ledger.entries import terms_of
+from showcost.ledger.entries import posting_context
 from showcost.ledger.posting import CHUNK_ROWS, post
 from showcost.ledger.queries import balances
 from showcost.staging.assets import valid_asset
@@ -52,7 +52,7 @@ ORDER BY transaction_date, abs(base_amount) DESC, entry_id
 """
 
 
-def stage_posted(
+def post_partitions(
     home: Workspace, feed: FeedSpec, dates: Sequence[date], run_id: str, chunk_rows: int = CHUNK_ROWS
 ) -> Counter[date]:
     """Post the valid rows of the partitions and return the number of entries appended per date."""
@@ -62,7 +62,7 @@ def stage_posted(
     filled = [key for key in keys if (staged := store.metadata(valid_asset(feed.name), key)) and staged.rows]
     results = post(
         ledger,
-        terms_of(home.production, feed),
+        posting_context(home.production, feed),
         store.verified_paths(valid_asset(feed.name), filled),
         partition_dates=dates,
         run_id=run_id,

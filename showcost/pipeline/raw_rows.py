@@ -13,8 +13,8 @@ import pyarrow as pa
 from showcost.core.engine import engine
 from showcost.ingest.landing import LandedDelivery, landed
 from showcost.ingest.records import records_schema
-from showcost.pipeline.applied_decisions import decisions_of, marks_by_partition
-from showcost.staging import Part, Staged, split_by_date
+from showcost.pipeline.applied_decisions import decisions_of, stamps_by_partition
+from showcost.staging import PartitionRows, StagedPartition, split_by_date
 from showcost.staging.assets import raw_asset, records_asset
 
 if TYPE_CHECKING:
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 _BATCH_ROWS = 100_000
 
 
-def stage_raw_rows(home: Workspace, feed: FeedSpec, dates: Sequence[date]) -> list[Staged]:
+def write_raw_rows(home: Workspace, feed: FeedSpec, dates: Sequence[date]) -> list[StagedPartition]:
     """Write the raw rows of the partitions (`dates`, ascending, without gaps) and return what was staged."""
     touching = [one for one in landed(home, feed) if any(day in one.summary.dates for day in dates)]
     sources = [one.arrival.delivery for one in touching]
     decisions = decisions_of(home, feed)
-    marks = marks_by_partition(home, feed, decisions)
+    marks = stamps_by_partition(home, feed, decisions)
     store = home.staging
     with engine() as connection:
         rows = _records(
@@ -44,7 +44,7 @@ def stage_raw_rows(home: Workspace, feed: FeedSpec, dates: Sequence[date]) -> li
             {"first": dates[0], "last": dates[-1]},
         )
         parts = (
-            Part(
+            PartitionRows(
                 day.isoformat(),
                 table,
                 {"records": records_of(touching, day), "decisions": marks.get(day.isoformat(), [])},
@@ -86,7 +86,7 @@ def chosen_records(
         return _records(connection, _Source(home, feed, sources, corrected), clause, {}).read_all()
 
 
-def rivals(
+def rows_of_same_keys(
     home: Workspace, feed: FeedSpec, keys: pa.Array, corrected: pa.Table, sources: Sequence[str] | None = None
 ) -> pa.Table:
     """Return the dated records of a feed, of all partitions, that share one of `keys` with another one.

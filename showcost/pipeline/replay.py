@@ -17,14 +17,14 @@ import pyarrow.compute as pc
 
 from showcost.config.feeds import choose_feed
 from showcost.core.ids import RowRef
-from showcost.ledger.entries import terms_of
+from showcost.ledger.entries import posting_context
 from showcost.ledger.posting import post
 from showcost.pipeline.applied_decisions import (
     decisions_of,
     deliveries_with,
-    marked_row,
-    marks_by_partition,
-    replayed_marks,
+    replay_stamps,
+    stamped_row,
+    stamps_by_partition,
 )
 from showcost.pipeline.fx_snapshots import pin_known
 from showcost.pipeline.outcomes import VALID, record_replayed
@@ -33,7 +33,7 @@ from showcost.pipeline.raw_rows import chosen_records
 from showcost.pipeline.validation import counts_of, inputs_of, texts_of, validate_rows, validate_undated
 from showcost.staging import ALL
 from showcost.staging.assets import quarantine_asset, raw_asset, undated_asset, valid_asset
-from showcost.validation.columns import Stage, arrow_schema
+from showcost.validation.columns import RowTable, arrow_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from showcost.config.feed import FeedSpec
     from showcost.config.production import ClosedPeriod
     from showcost.pipeline.applied_decisions import FeedDecisions
-    from showcost.staging import Staged
+    from showcost.staging import StagedPartition
     from showcost.workspace import Workspace
 
 REPLAY_RUN: Final = "replay"
@@ -60,7 +60,7 @@ class ReplayedRow:
 
 
 @dataclass(frozen=True)
-class Replayed:
+class ReplayResult:
     """What came of a replay: its rows, the partitions touched per feed, and the entries appended per date."""
 
     rows: tuple[ReplayedRow, ...]
@@ -73,7 +73,7 @@ class Replayed:
         return sum(self.appended_on.values())
 
 
-def replay(home: Workspace, places: Iterable[RowRef]) -> Replayed:
+def replay(home: Workspace, places: Iterable[RowRef]) -> ReplayResult:
     """Judge rows anew, put them where they belong now, and post those that are valid."""
     by_feed: dict[str, set[RowRef]] = {}
     for place in places:
@@ -87,11 +87,11 @@ def replay(home: Workspace, places: Iterable[RowRef]) -> Replayed:
         rows += one.judge()
         touched[name] = one.partitions
         appended.update(one.post())
-    return Replayed(tuple(rows), touched, dict(appended))
+    return ReplayResult(tuple(rows), touched, dict(appended))
 
 
 @dataclass(frozen=True)
-class Preview:
+class ReplayPreview:
     """What a replay of a row would come to now: its codes, and the entries it would have, if it were valid.
 
     `components` are (component, account, amount, currency).
@@ -102,7 +102,7 @@ class Preview:
     components: tuple[tuple[str, str, Decimal, str], ...]
 
 
-def preview(home: Workspace, place: RowRef) -> Preview:
+def preview(home: Workspace, place: RowRef) -> ReplayPreview:
     """Return what a replay of a row would come to; nothing is recorded, staged or posted."""
     one = _FeedReplay(home, choose_feed(home.feeds, place.feed), [place])
     valid, held = one.validated()
@@ -112,7 +112,7 @@ def preview(home: Workspace, place: RowRef) -> Preview:
         for found in valid.select(["components", "currency"]).to_pylist()
         for line in found["components"]
     )
-    return Preview(row.disposition, row.codes, components)
+    return ReplayPreview(row.disposition, row.codes, components)
 
 
 class _FeedReplay:
@@ -127,7 +127,7 @@ class _FeedReplay:
         )
         days = self._records.column("transaction_date")
         self._days: list[date] = sorted(day for day in pc.unique(days).to_pylist() if day is not None)
-        self._valid = arrow_schema(feed.kind, Stage.VALID).empty_table()
+        self._valid = arrow_schema(feed.kind, RowTable.VALID).empty_table()
         self.partitions: list[str] = []
 
     def judge(self) -> list[ReplayedRow]:
@@ -150,7 +150,7 @@ class _FeedReplay:
         """Return the rows that are valid, and those that are not."""
         dated = self._records.filter(pc.is_valid(self._records.column("transaction_date")))
         undated = self._records.filter(pc.is_null(self._records.column("transaction_date")))
-        valid, quarantine = [self._valid], [arrow_schema(self._feed.kind, Stage.QUARANTINE).empty_table()]
+        valid, quarantine = [self._valid], [arrow_schema(self._feed.kind, RowTable.QUARANTINE).empty_table()]
         if dated.num_rows:
             sources = deliveries_with(self._home, self._feed, dated.column("row_key").unique())
             outcome = validate_rows(
@@ -176,7 +176,7 @@ class _FeedReplay:
         ledger = self._home.ledger
         results = post(
             ledger,
-            terms_of(self._home.production, self._feed),
+            posting_context(self._home.production, self._feed),
             self._valid,
             partition_dates=dates,
             run_id=REPLAY_RUN,
@@ -197,13 +197,13 @@ class _FeedReplay:
         ids = {one.row_id for one in self._places}
         for part in self._store.partitions(raw_asset(self._feed.name)):
             marks = _marks(self._store.metadata(raw_asset(self._feed.name), part))
-            if any(marked_row(mark) in ids for mark in marks):
+            if any(stamped_row(mark) in ids for mark in marks):
                 found.add(part)
         return found
 
     def _stage(self, held: pa.Table) -> None:
         """Put the rows where they belong now, and take them away where they were."""
-        wanted = marks_by_partition(self._home, self._feed, self._decisions)
+        wanted = stamps_by_partition(self._home, self._feed, self._decisions)
         closed = closed_periods(self._home)
         ids = {one.row_id for one in self._places}
         for part in self.partitions:
@@ -220,7 +220,7 @@ class _FeedReplay:
             return
         inputs = {
             "records": texts_of(staged.inputs.get("records")) if staged is not None else [],
-            "decisions": replayed_marks(_marks(staged), wanted, ids),
+            "decisions": replay_stamps(_marks(staged), wanted, ids),
         }
         self._store.write(asset, ALL, self._replaced(asset, ALL, came), inputs)
 
@@ -245,7 +245,7 @@ class _FeedReplay:
         ids = {one.row_id for one in self._places}
         inputs = {
             "records": texts_of(raw.inputs.get("records")) if raw is not None else [],
-            "decisions": replayed_marks(_marks(raw), wanted, ids),
+            "decisions": replay_stamps(_marks(raw), wanted, ids),
         }
         self._store.write(
             raw_asset(name), part, self._replaced(raw_asset(name), part, came[raw_asset(name)]), inputs
@@ -284,7 +284,7 @@ class _FeedReplay:
         return rows.filter(pc.invert(pc.is_in(names, value_set=mine)))
 
 
-def _marks(staged: Staged | None) -> list[str]:
+def _marks(staged: StagedPartition | None) -> list[str]:
     return texts_of(staged.inputs.get("decisions")) if staged is not None else []
 
 

@@ -17,16 +17,16 @@ import pyarrow.compute as pc
 from showcost.core.errors import IntegrityError
 from showcost.ingest.landing import landed
 from showcost.ledger.queries import posted_keys
-from showcost.pipeline.applied_decisions import decisions_of, marks_by_partition
+from showcost.pipeline.applied_decisions import decisions_of, stamps_by_partition
 from showcost.pipeline.fx_snapshots import rate_states
 from showcost.pipeline.outcomes import record_validated
 from showcost.pipeline.periods import closed_on, closed_periods, current_production
-from showcost.pipeline.raw_rows import rivals, undated_records
-from showcost.staging import ALL, Part, StagingStore, split_by_date
+from showcost.pipeline.raw_rows import rows_of_same_keys, undated_records
+from showcost.staging import ALL, PartitionRows, StagingStore, split_by_date
 from showcost.staging.assets import quarantine_asset, raw_asset, undated_asset, valid_asset
 from showcost.validation.duplicates import POSTED
 from showcost.validation.reference import FX_STATUS
-from showcost.validation.validate import Outcome, validate
+from showcost.validation.validate import ValidationResult, validate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -73,7 +73,7 @@ def counts_of(valid_rows: int, quarantine: pa.Table) -> DayCounts:
     )
 
 
-def stage_validated(
+def validate_partitions(
     home: Workspace, feed: FeedSpec, dates: Sequence[date], chunk_rows: int = CHUNK_ROWS
 ) -> dict[date, DayCounts]:
     """Validate the raw rows of the partitions and write both outcomes; return the counts per date."""
@@ -91,7 +91,9 @@ def stage_validated(
             store.write_many(
                 name(feed.name),
                 (
-                    Part(day.isoformat(), tables[day], inputs_of(store, feed, day, found[day], closed))
+                    PartitionRows(
+                        day.isoformat(), tables[day], inputs_of(store, feed, day, found[day], closed)
+                    )
                     for day in group
                 ),
             )
@@ -146,14 +148,14 @@ def validate_rows(
     decisions: FeedDecisions,
     sources: Sequence[str] | None = None,
     chunk_rows: int = CHUNK_ROWS,
-) -> Outcome:
+) -> ValidationResult:
     """Validate dated rows of a feed against rates, ledger, decisions and the other deliveries of their keys.
 
     `sources` are the deliveries that may have other rows of these keys; all of the feed when None.
     """
     status = rate_states(home, dates)
     keys = raw.column("row_key").unique()
-    contenders = rivals(home, feed, keys, decisions.corrected, sources)
+    contenders = rows_of_same_keys(home, feed, keys, decisions.corrected, sources)
     with home.ledger.read() as connection:
         posted = posted_keys(connection, feed.name, keys)
     return validate(
@@ -164,13 +166,13 @@ def validate_rows(
         agreements=home.agreements,
         fx_status=status,
         posted=posted,
-        rivals=contenders,
+        same_key_rows=contenders,
         decided=decisions.decided,
         chunk_rows=chunk_rows,
     )
 
 
-def stage_undated(home: Workspace, feed: FeedSpec) -> DayCounts:
+def quarantine_undated(home: Workspace, feed: FeedSpec) -> DayCounts:
     """Validate the rows of a feed that have no transaction date and write them with their reasons.
 
     None of them can be valid; IntegrityError if one were.
@@ -180,13 +182,15 @@ def stage_undated(home: Workspace, feed: FeedSpec) -> DayCounts:
     record_validated(home, feed.name, outcome, [ALL])
     inputs = {
         "records": [one.records for one in landed(home, feed) if one.summary.undated],
-        "decisions": marks_by_partition(home, feed, decisions).get(ALL, []),
+        "decisions": stamps_by_partition(home, feed, decisions).get(ALL, []),
     }
     home.staging.write(undated_asset(feed.name), ALL, outcome.quarantine, inputs)
     return counts_of(0, outcome.quarantine)
 
 
-def validate_undated(home: Workspace, feed: FeedSpec, rows: pa.Table, decisions: FeedDecisions) -> Outcome:
+def validate_undated(
+    home: Workspace, feed: FeedSpec, rows: pa.Table, decisions: FeedDecisions
+) -> ValidationResult:
     """Validate rows of a feed that have no transaction date; IntegrityError if one were valid."""
     outcome = validate(
         rows,
@@ -196,7 +200,7 @@ def validate_undated(home: Workspace, feed: FeedSpec, rows: pa.Table, decisions:
         agreements=home.agreements,
         fx_status=FX_STATUS.empty_table(),
         posted=POSTED.empty_table(),
-        rivals=rows.slice(0, 0),
+        same_key_rows=rows.slice(0, 0),
         decided=decisions.decided,
         chunk_rows=CHUNK_ROWS,
     )

@@ -53,7 +53,7 @@ def pulled_dates(home: Workspace, feed: FeedSpec, dates: Sequence[date]) -> dict
 
 
 @dataclass(frozen=True)
-class Again:
+class DueRetry:
     """What a vendor is to be asked again: the dates of its missing windows, of the feeds that miss them.
 
     `mark` tells one try from the next: it follows from what is missing, its attempts and the try before.
@@ -65,9 +65,9 @@ class Again:
     mark: str
 
 
-def due_again(
+def due_retries(
     home: Workspace, feeds: Sequence[FeedSpec], asked: Mapping[str, datetime], now: datetime
-) -> Iterator[Again]:
+) -> Iterator[DueRetry]:
     """Yield the vendors that may be asked again for what they did not give, and what for.
 
     Only for what may have passed by itself (`PASSING`), and only when the vendor's pause is over: since
@@ -87,7 +87,7 @@ def due_again(
         if now - max(tried, before or tried) < pause:
             continue
         made_of = sorted(f"{letter.id} {letter.attempts}" for letter in letters)
-        yield Again(
+        yield DueRetry(
             vendor,
             tuple(feed for feed, _ in missing),
             tuple(sorted({day for letter in letters for day in letter.window.dates})),

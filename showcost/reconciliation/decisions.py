@@ -33,7 +33,7 @@ _SHOWN_DIGITS = 12
 
 
 @dataclass(frozen=True)
-class Decided:
+class DecisionResult:
     """What was decided: the number of its audit record, and the rows to be replayed for it."""
 
     seq: int
@@ -42,7 +42,7 @@ class Decided:
 
 def correct(
     home: Workspace, rows: Sequence[FoundRow], fields: Mapping[str, str], *, who: str, why: str
-) -> Decided:
+) -> DecisionResult:
     """Give some fields of rows another text; what is posted of them is reversed."""
     feeds, closed = home.feeds, closed_periods(home)
     for row in rows:
@@ -60,7 +60,7 @@ def correct(
 
 def accept(
     home: Workspace, rows: Sequence[FoundRow], codes: Sequence[str] = (), *, who: str, why: str
-) -> Decided:
+) -> DecisionResult:
     """Let rows pass in spite of reasons: the given ones, or all that keep them out."""
     decisions = []
     for row in rows:
@@ -79,7 +79,7 @@ def accept(
     return _record(home, decisions, who, why)
 
 
-def discard(home: Workspace, rows: Sequence[FoundRow], *, who: str, why: str) -> Decided:
+def discard(home: Workspace, rows: Sequence[FoundRow], *, who: str, why: str) -> DecisionResult:
     """Keep rows, which are not posted, out for good."""
     for row in rows:
         _refuse_posted(row, "withdraw it instead")
@@ -87,7 +87,7 @@ def discard(home: Workspace, rows: Sequence[FoundRow], *, who: str, why: str) ->
     return _record(home, [(row, _decision(row, DecisionKind.DISCARD)) for row in rows], who, why)
 
 
-def withdraw(home: Workspace, rows: Sequence[FoundRow], *, who: str, why: str) -> Decided:
+def reverse(home: Workspace, rows: Sequence[FoundRow], *, who: str, why: str) -> DecisionResult:
     """Take back what is posted of rows."""
     closed = closed_periods(home)
     for row in rows:
@@ -98,7 +98,7 @@ def withdraw(home: Workspace, rows: Sequence[FoundRow], *, who: str, why: str) -
     return _record(home, [(row, _decision(row, DecisionKind.WITHDRAW)) for row in rows], who, why)
 
 
-def rebook(home: Workspace, rows: Sequence[FoundRow], *, who: str, why: str) -> Decided:
+def rebook(home: Workspace, rows: Sequence[FoundRow], *, who: str, why: str) -> DecisionResult:
     """Post rows in place of those that hold their keys; what is posted of these is reversed."""
     decisions: list[tuple[FoundRow, Decision]] = []
     closed, holders = closed_periods(home), _holders(home, rows)
@@ -119,7 +119,7 @@ def rebook(home: Workspace, rows: Sequence[FoundRow], *, who: str, why: str) -> 
     return _record(home, decisions, who, why)
 
 
-def reopen(home: Workspace, rows: Sequence[FoundRow], *, who: str, why: str) -> Decided:
+def undo(home: Workspace, rows: Sequence[FoundRow], *, who: str, why: str) -> DecisionResult:
     """Lift everything that was decided about rows."""
     closed = closed_periods(home)
     for row in rows:
@@ -149,7 +149,9 @@ def _decision(
     return Decision(place.feed, place.delivery, place.record, kind, fields or {}, codes)
 
 
-def _record(home: Workspace, decisions: Sequence[tuple[FoundRow, Decision]], who: str, why: str) -> Decided:
+def _record(
+    home: Workspace, decisions: Sequence[tuple[FoundRow, Decision]], who: str, why: str
+) -> DecisionResult:
     who, why = stated(who, why)
     ledger = home.ledger
     with writing(ledger) as connection:
@@ -161,7 +163,7 @@ def _record(home: Workspace, decisions: Sequence[tuple[FoundRow, Decision]], who
             why=why,
             now=ledger.audit.now(),
         )
-    return Decided(record.seq, tuple(dict.fromkeys(row.place for row, _ in decisions)))
+    return DecisionResult(record.seq, tuple(dict.fromkeys(row.place for row, _ in decisions)))
 
 
 def _holders(home: Workspace, rows: Sequence[FoundRow]) -> dict[tuple[str, str | None], FoundRow]:

@@ -11,9 +11,9 @@ import pyarrow as pa
 from showcost.core.engine import engine
 from showcost.core.errors import InputError
 from showcost.core.ids import ROW_ID_SQL, RowRef
-from showcost.ledger.active_entries import known_entries
+from showcost.ledger.active_entries import entries_as_of
 from showcost.ledger.decisions import effective_decisions
-from showcost.pipeline.outcomes import as_recorded, outcome_logs
+from showcost.pipeline.outcomes import outcome_logs, outcomes_as_recorded
 from showcost.staging import ALL
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def _entry_rows(home: Workspace, ids: Sequence[str], as_of: int | None) -> dict[
     with ledger.read() as connection:
         connection.register("asked", pa.table({"text": pa.array(ids, pa.string())}))
         for text, feed, delivery, record in connection.execute(
-            f"SELECT DISTINCT text, feed, delivery, record FROM {known_entries(as_of)}"  # noqa: S608 - no values
+            f"SELECT DISTINCT text, feed, delivery, record FROM {entries_as_of(as_of)}"  # noqa: S608 - no values
             " JOIN asked ON starts_with(entry_id, text)"
         ).fetchall():
             found.setdefault(text, set()).add(RowRef(feed, delivery, record))
@@ -145,7 +145,7 @@ def _recorded(
         if feed.name not in logs:
             continue
         with engine() as connection:
-            as_recorded(connection, logs[feed.name])
+            outcomes_as_recorded(connection, logs[feed.name])
             connection.register("asked", pa.table({"text": pa.array(ids, pa.string())}))
             connection.register("named", places)
             for row in connection.sql(_RECORDED, params={"feed": feed.name}).to_arrow_table().to_pylist():

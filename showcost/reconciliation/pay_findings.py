@@ -28,9 +28,7 @@ def place_of(finding: PayFinding) -> RowRef:
     return RowRef(finding.feed, finding.delivery, finding.record)
 
 
-def standing_findings(
-    home: Workspace, feeds: Sequence[FeedSpec], at: datetime | None = None
-) -> list[PayFinding]:
+def open_findings(home: Workspace, feeds: Sequence[FeedSpec], at: datetime | None = None) -> list[PayFinding]:
     """Return the findings about rows of some feeds that wait for a look.
 
     As known at a moment, which counts by the second, or now; by feed, date of work, row and code.

@@ -18,9 +18,9 @@ import pyarrow.compute as pc
 
 from showcost.core.engine import engine
 from showcost.core.ids import ROW_ID_SQL, RowRef
-from showcost.ledger.queries import standing_rows
+from showcost.ledger.queries import active_rows
 from showcost.pipeline.applied_decisions import decisions_of
-from showcost.pipeline.outcomes import OutcomeLog, as_recorded, outcome_logs
+from showcost.pipeline.outcomes import OutcomeLog, outcome_logs, outcomes_as_recorded
 from showcost.pipeline.raw_rows import chosen_records
 from showcost.validation.components import derived_columns
 
@@ -77,7 +77,7 @@ class QueueRow:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class QueueFilter:
     """Which rows of the queue are wanted; what is not given does not narrow it."""
 
     states: tuple[RowState, ...] = WAITING
@@ -103,10 +103,10 @@ class Wanted:
 
 
 def queue_rows(
-    home: Workspace, feeds: Sequence[FeedSpec], wanted: Wanted | None = None, as_of: int | None = None
+    home: Workspace, feeds: Sequence[FeedSpec], wanted: QueueFilter | None = None, as_of: int | None = None
 ) -> list[QueueRow]:
     """Return the rows of the queue by feed, date and place, as known after an audit record, or now."""
-    wanted = wanted or Wanted()
+    wanted = wanted or QueueFilter()
     logs = outcome_logs(home.audit, as_of)
     rows = [
         row
@@ -154,12 +154,12 @@ ORDER BY recorded.delivery, recorded.record
 def _feed_rows(home: Workspace, feed: FeedSpec, log: OutcomeLog, as_of: int | None) -> list[QueueRow]:
     decisions = decisions_of(home, feed, as_of)
     with engine() as connection:
-        as_recorded(connection, log)
+        outcomes_as_recorded(connection, log)
         connection.register(
             "effects", decisions.effects.select(["delivery", "record", "decision", "withheld"])
         )
         connection.register("decisions", _history(home, feed, as_of))
-        connection.register("standing", standing_rows(home.ledger, feed.name, as_of))
+        connection.register("standing", active_rows(home.ledger, feed.name, as_of))
         found = connection.sql(_STATES, params={"feed": feed.name}).to_arrow_table().to_pylist()
     if not found:
         return []

@@ -104,7 +104,11 @@ def write_signed_packs(home: Workspace, first: date, last: date) -> list[GuildPa
 
 
 def _write(
-    home: Workspace, agreement: Agreement, period: tuple[date, date], looked: Sequence[_Looked], out: Path
+    home: Workspace,
+    agreement: Agreement,
+    period: tuple[date, date],
+    looked: Sequence[_CheckedPayroll],
+    out: Path,
 ) -> GuildPack:
     parts = [one.under(agreement, *period) for one in looked]
     rows, checks, found = (_together(tables) for tables in zip(*parts, strict=True))
@@ -145,7 +149,7 @@ def signed_agreements(home: Workspace) -> list[Agreement]:
 
 
 @dataclass(frozen=True)
-class _Looked:
+class _CheckedPayroll:
     """The valid rows of a feed, with their neighbours, the checks of each, and what was found."""
 
     rows: pa.Table
@@ -168,7 +172,7 @@ class _Looked:
         )
 
 
-def _looked_at(home: Workspace, last: date) -> list[_Looked]:
+def _looked_at(home: Workspace, last: date) -> list[_CheckedPayroll]:
     """Judge the rows of each payroll feed, up to those that may be neighbours of a day."""
     feeds = [feed for feed in home.feeds if feed.kind.has_pay_rules]
     if not feeds:
@@ -176,11 +180,13 @@ def _looked_at(home: Workspace, last: date) -> list[_Looked]:
     return [_judged(home, feed, last) for feed in feeds]
 
 
-def _judged(home: Workspace, feed: FeedSpec, last: date) -> _Looked:
+def _judged(home: Workspace, feed: FeedSpec, last: date) -> _CheckedPayroll:
     known = valid_neighbours(home, feed, last + REACH)
     reference = Reference(feed, home.production, home.chart, None, home.agreements)
     cells = cells_of_valid(known, reference)
-    return _Looked(known, applied_checks(reference.pay, cells, known), findings(reference.pay, cells, known))
+    return _CheckedPayroll(
+        known, applied_checks(reference.pay, cells, known), findings(reference.pay, cells, known)
+    )
 
 
 def _together(tables: Iterable[pa.Table]) -> pa.Table:

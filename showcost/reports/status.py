@@ -14,9 +14,9 @@ import pyarrow as pa
 
 from showcost.core.engine import engine
 from showcost.ingest.landing import LandedDelivery, landed
-from showcost.ledger.queries import standing_rows
+from showcost.ledger.queries import active_rows
 from showcost.pipeline.applied_decisions import decisions_of, key_places
-from showcost.pipeline.outcomes import VALID, as_recorded, outcome_logs
+from showcost.pipeline.outcomes import VALID, outcome_logs, outcomes_as_recorded
 from showcost.staging.assets import quarantine_asset, records_asset, undated_asset
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def _recorded_quarantine(home: Workspace, feed: FeedSpec, as_of: int) -> pa.Tabl
     if log is None:
         return _QUARANTINE.empty_table()
     with engine() as connection:
-        as_recorded(connection, log)
+        outcomes_as_recorded(connection, log)
         names = ", ".join(_QUARANTINE.names)
         found = connection.sql(f"SELECT {names} FROM recorded WHERE disposition <> '{VALID}'")  # noqa: S608 - constants
         return found.to_arrow_table().cast(_QUARANTINE)
@@ -168,7 +168,7 @@ def _placed(
     paths = store.verified_paths(records_asset(feed.name), sources)
     with engine() as connection:
         connection.register("quarantine", quarantine)
-        connection.register("standing", standing_rows(home.ledger, feed.name, as_of))
+        connection.register("standing", active_rows(home.ledger, feed.name, as_of))
         connection.register("corrected", decisions_of(home, feed, as_of).corrected)
         return connection.execute(
             _TALLY.format(amount=feed.kind.primary.field),

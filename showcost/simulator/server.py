@@ -41,7 +41,7 @@ _LONGEST_HEAD: Final = 2**16
 
 
 @dataclass
-class Seen:
+class VendorStatistics:
     """What a vendor measured: requests, those over its limits, most at once and most within its period.
 
     `fetched` counts complete answers per page, `faults` the answers that it spoiled.
@@ -70,7 +70,7 @@ class _Vendor:
     """One vendor with what it remembers."""
 
     def __init__(self, script: Script) -> None:
-        self.script, self.seen = script, Seen()
+        self.script, self.seen = script, VendorStatistics()
         self._arrivals: deque[int] = deque()
         self._at_once = 0
         self._attempts: Counter[str] = Counter()

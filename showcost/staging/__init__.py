@@ -3,7 +3,7 @@
 What the rows mean is decided by the stages; this package only keeps them whole and proves it.
 """
 
-from showcost.staging.parts import ALL, Part, split_by_date
-from showcost.staging.store import Staged, StagingStore
+from showcost.staging.parts import ALL, PartitionRows, split_by_date
+from showcost.staging.store import StagedPartition, StagingStore
 
-__all__ = ["ALL", "Part", "Staged", "StagingStore", "split_by_date"]
+__all__ = ["ALL", "PartitionRows", "StagedPartition", "StagingStore", "split_by_date"]

@@ -32,7 +32,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
-class Part:
+class PartitionRows:
     """The rows of one partition, on their way into the store; a reader is consumed by writing them."""
 
     partition: str

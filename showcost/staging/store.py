@@ -32,7 +32,7 @@ from showcost.core.errors import InputError, IntegrityError
 from showcost.core.hashing import sha256_bytes, sha256_file, sha256_framed
 from showcost.core.locking import exclusive_lock
 from showcost.staging.parquet import write_parquet
-from showcost.staging.parts import Inputs, Part, check_asset, check_partition
+from showcost.staging.parts import Inputs, PartitionRows, check_asset, check_partition
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -46,7 +46,7 @@ _T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
-class Staged:
+class StagedPartition:
     """Description of a stored partition: the pointer file, in memory.
 
     `file` is the data file's name, `schema` the fingerprint over `columns` (name and type of each).
@@ -80,14 +80,14 @@ class StagingStore:
         partition: str,
         table: pa.Table | pa.RecordBatchReader,
         inputs: Inputs | None = None,
-    ) -> Staged:
+    ) -> StagedPartition:
         """Store the rows of one partition in place of what was there; the same again changes nothing.
 
         Of a reader, a row group is held at a time.
         """
-        return self.write_many(asset, [Part(partition, table, inputs or {})])[0]
+        return self.write_many(asset, [PartitionRows(partition, table, inputs or {})])[0]
 
-    def write_many(self, asset: str, parts: Iterable[Part]) -> list[Staged]:
+    def write_many(self, asset: str, parts: Iterable[PartitionRows]) -> list[StagedPartition]:
         """Store many partitions of an asset; each is switched as a whole, in the order given.
 
         `parts` may be a generator: one part is held at a time. Data files are all durable before the
@@ -104,7 +104,7 @@ class StagingStore:
             _sweep(folder, staged)
         return staged
 
-    def metadata(self, asset: str, partition: str) -> Staged | None:
+    def metadata(self, asset: str, partition: str) -> StagedPartition | None:
         """Return what is recorded of a partition, or None if it was never written."""
         pointer = self.root / check_asset(asset) / f"{check_partition(partition)}.json"
         try:
@@ -128,7 +128,7 @@ class StagingStore:
         Raises InputError if it was never written and IntegrityError if its bytes are not those recorded.
         """
 
-        def load(staged: Staged, path: Path) -> pa.Table:
+        def load(staged: StagedPartition, path: Path) -> pa.Table:
             data = path.read_bytes()
             _verify(path, staged, sha256_bytes(data))
             return pq.read_table(pa.BufferReader(data))
@@ -148,13 +148,13 @@ class StagingStore:
         the paths within the step that asked for them.
         """
 
-        def check(staged: Staged, path: Path) -> Path:
+        def check(staged: StagedPartition, path: Path) -> Path:
             _verify(path, staged, sha256_file(path))
             return path
 
         return [self._on_current(asset, partition, check) for partition in partitions]
 
-    def _on_current(self, asset: str, partition: str, use: Callable[[Staged, Path], _T]) -> _T:
+    def _on_current(self, asset: str, partition: str, use: Callable[[StagedPartition, Path], _T]) -> _T:
         """Apply `use` to the data file in force, again if a writer superseded it meanwhile."""
         path = self.root
         for _ in range(_READ_ATTEMPTS):
@@ -167,7 +167,7 @@ class StagingStore:
                     break
         raise IntegrityError(f"{path}: this file is recorded but missing")
 
-    def _existing(self, asset: str, partition: str) -> Staged:
+    def _existing(self, asset: str, partition: str) -> StagedPartition:
         staged = self.metadata(asset, partition)
         if staged is None:
             raise InputError(f"partition {partition} of {asset} is missing: materialise it first")
@@ -188,7 +188,7 @@ def _encode(table: pa.Table) -> bytes:
     return sink.getvalue()
 
 
-def _write_data(folder: Path, asset: str, part: Part) -> Staged:
+def _write_data(folder: Path, asset: str, part: PartitionRows) -> StagedPartition:
     partition = check_partition(part.partition)
     if isinstance(part.table, pa.Table):
         rows, data = part.table.num_rows, _encode(part.table)
@@ -198,7 +198,7 @@ def _write_data(folder: Path, asset: str, part: Part) -> Staged:
     else:
         rows, path, sha256 = _write_stream(folder, partition, part.table)
     columns = tuple((column.name, str(column.type)) for column in part.table.schema)
-    return Staged(
+    return StagedPartition(
         asset=asset,
         partition=partition,
         file=path.name,
@@ -228,7 +228,7 @@ def _write_stream(folder: Path, partition: str, reader: pa.RecordBatchReader) ->
     return rows, path, sha256
 
 
-def _pointer_bytes(staged: Staged) -> bytes:
+def _pointer_bytes(staged: StagedPartition) -> bytes:
     record = {
         "columns": [list(column) for column in staged.columns],
         "file": staged.file,
@@ -240,14 +240,14 @@ def _pointer_bytes(staged: Staged) -> bytes:
     return json.dumps(record, ensure_ascii=False, sort_keys=True, indent=1).encode() + b"\n"
 
 
-def _switch_pointer(folder: Path, staged: Staged) -> None:
+def _switch_pointer(folder: Path, staged: StagedPartition) -> None:
     pointer = folder / f"{staged.partition}.json"
     data = _pointer_bytes(staged)
     if not (pointer.exists() and pointer.read_bytes() == data):
         replace_file(pointer, data)
 
 
-def _sweep(folder: Path, staged: Sequence[Staged]) -> None:
+def _sweep(folder: Path, staged: Sequence[StagedPartition]) -> None:
     """Delete superseded data files of the partitions written, and what a crashed writer left aside.
 
     Only the holder of the writer's lock may: no one else's file is in flight then.
@@ -260,10 +260,10 @@ def _sweep(folder: Path, staged: Sequence[Staged]) -> None:
             unlink(path)
 
 
-def _parse_pointer(pointer: Path, asset: str, partition: str, text: bytes) -> Staged:
+def _parse_pointer(pointer: Path, asset: str, partition: str, text: bytes) -> StagedPartition:
     try:
         record = json.loads(text)
-        staged = Staged(
+        staged = StagedPartition(
             asset=asset,
             partition=partition,
             file=record["file"],
@@ -284,7 +284,7 @@ def _parse_pointer(pointer: Path, asset: str, partition: str, text: bytes) -> St
     return staged
 
 
-def _verify(path: Path, staged: Staged, observed: str) -> None:
+def _verify(path: Path, staged: StagedPartition, observed: str) -> None:
     if observed != staged.sha256:
         raise IntegrityError(
             f"{path}: its bytes have the sha256 {observed[:12]}… but {staged.sha256[:12]}… was recorded"

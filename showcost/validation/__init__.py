@@ -4,18 +4,18 @@ Bad rows are outcomes, never errors. Nothing here reads or writes a file, knows 
 what a rate's status is comes in as a table.
 """
 
-from showcost.validation.columns import ColumnInfo, Stage, arrow_schema, column_schema
+from showcost.validation.columns import ColumnInfo, RowTable, arrow_schema, column_schema
 from showcost.validation.schemas import Failure, SchemaResult, schema_result
-from showcost.validation.validate import CHUNK_ROWS, Counts, Outcome, validate
+from showcost.validation.validate import CHUNK_ROWS, RowCounts, ValidationResult, validate
 
 __all__ = [
     "CHUNK_ROWS",
     "ColumnInfo",
-    "Counts",
     "Failure",
-    "Outcome",
+    "RowCounts",
+    "RowTable",
     "SchemaResult",
-    "Stage",
+    "ValidationResult",
     "arrow_schema",
     "column_schema",
     "schema_result",

@@ -17,7 +17,7 @@ from showcost.config.record_kinds import Field, FieldType
 from showcost.core.arrow import query
 from showcost.core.hashing import SHORT
 from showcost.validation.columns import INTEGER_DIGITS, arrow_schema, field_type
-from showcost.validation.columns import Stage as _Stage
+from showcost.validation.columns import RowTable as _Stage
 from showcost.values.column import BLANK
 
 if TYPE_CHECKING:

@@ -16,9 +16,9 @@ from showcost.core.errors import IntegrityError
 from showcost.core.reasons import CATALOGUE, Severity
 from showcost.validation import reasons as explain
 from showcost.validation.cells import contents, read_cells
-from showcost.validation.columns import Stage, arrow_schema, column_schema
+from showcost.validation.columns import RowTable, arrow_schema, column_schema
 from showcost.validation.components import components, derived_columns
-from showcost.validation.decisions import Marks, marks_of
+from showcost.validation.decisions import DecisionStamps, decision_stamps
 from showcost.validation.duplicates import CANDIDATES, DUPLICATE
 from showcost.validation.reference import Reference, look_up
 from showcost.validation.rules import rules_for
@@ -33,7 +33,7 @@ PENDING: Final = "pending"
 
 
 @dataclass(frozen=True)
-class Examined:
+class CheckedChunk:
     """A chunk of rows, of which the first is number `start`; its cells; which rules its rows fail.
 
     `failures` number the rows from the chunk's first, `waived` are those of them that a person passes over.
@@ -44,11 +44,11 @@ class Examined:
     cells: pa.Table
     failures: pa.Table
     waived: np.ndarray
-    marks: Marks
+    marks: DecisionStamps
     candidates: pa.Table
 
 
-class Examiner:
+class ChunkChecker:
     """Holds chunks of rows against the rules of a reference, and divides them.
 
     `effects` are what people decided about rows (`decided.EFFECTS`).
@@ -67,14 +67,14 @@ class Examiner:
         self._waits = np.array([severity is Severity.PENDING for severity in severities])
         self._about_rates = np.array([CATALOGUE[rule.code].family == "FX" for rule in self._rules])
 
-    def examine(self, rows: pa.Table, start: int) -> Examined:
+    def examine(self, rows: pa.Table, start: int) -> CheckedChunk:
         """Hold a chunk of rows against the rules."""
         feed = self._reference.feed
         cells = look_up(read_cells(rows, feed), self._reference)
         failures = self._schema.failures(cells)
         readable = pc.is_null(rows.column("read_code"))
         failures = failures.filter(pc.take(readable, failures.column("row")))
-        marks = marks_of(rows, self._effects, self._code_names)
+        marks = decision_stamps(rows, self._effects, self._code_names)
         row, rule = numbers_of(failures, "row"), numbers_of(failures, "rule")
         waived = np.isin(row * len(self._code_names) + self._code_of[rule], marks.waived)
         faulty = row[self._blocks[rule] & ~self._about_rates[rule] & ~waived]
@@ -89,9 +89,9 @@ class Examiner:
             "superseded": pa.array(np.zeros(len(rows), dtype=bool)),
         }
         candidates = pa.table(columns, schema=CANDIDATES)
-        return Examined(start, rows, cells, failures, waived, marks, candidates)
+        return CheckedChunk(start, rows, cells, failures, waived, marks, candidates)
 
-    def divide(self, part: Examined, claimed: pa.Table) -> tuple[pa.Table, pa.Table]:
+    def divide(self, part: CheckedChunk, claimed: pa.Table) -> tuple[pa.Table, pa.Table]:
         """Return the valid and the quarantined rows of a chunk; `claimed` are its claims."""
         size = len(part.rows)
         place = numbers_of(claimed, "row") - part.start
@@ -109,7 +109,7 @@ class Examiner:
         )
         return self._valid(part, claimed, ~kept_out), self._quarantine(part, faults, kept_out)
 
-    def _valid(self, part: Examined, claimed: pa.Table, chosen: np.ndarray) -> pa.Table:
+    def _valid(self, part: CheckedChunk, claimed: pa.Table, chosen: np.ndarray) -> pa.Table:
         kind = self._reference.feed.kind
         kept = pa.array(chosen)
         cells = part.cells.filter(kept)
@@ -118,12 +118,12 @@ class Examiner:
         columns["content"] = part.candidates.column("content").filter(kept)
         columns["flags"] = self._flags(part, claimed, chosen)
         columns["components"] = components(cells, self._reference)
-        schema = arrow_schema(kind, Stage.VALID)
+        schema = arrow_schema(kind, RowTable.VALID)
         table = pa.table([columns[name] for name in schema.names], schema=schema)
         _refuse_unreadable(table, self._reference.feed)
         return table
 
-    def _flags(self, part: Examined, claimed: pa.Table, chosen: np.ndarray) -> pa.ListArray:
+    def _flags(self, part: CheckedChunk, claimed: pa.Table, chosen: np.ndarray) -> pa.ListArray:
         """Return the sorted codes that the chosen rows carry although they are valid."""
         coded = claimed.filter(pc.is_valid(claimed.column("code")))
         flags = pa.table(
@@ -148,7 +148,7 @@ class Examiner:
         offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
         return pa.ListArray.from_arrays(pa.array(offsets), flags.column("code").combine_chunks())
 
-    def _quarantine(self, part: Examined, faults: _Faults, chosen: np.ndarray) -> pa.Table:
+    def _quarantine(self, part: CheckedChunk, faults: _Faults, chosen: np.ndarray) -> pa.Table:
         feed, rows = self._reference.feed, part.rows
         place = numbers_of(faults.claimed, "row") - part.start
         unread, taken = pa.array(faults.unread), pa.array(place)
@@ -158,14 +158,14 @@ class Examiner:
             explain.of_claims(faults.claimed, rows.take(taken), taken, feed),
             explain.of_decisions(faults.withheld, part.marks.decision),
         ]
-        told = explain.told(pa.concat_tables(reasons))
+        told = explain.reason_texts(pa.concat_tables(reasons))
         table = rows.filter(pa.array(chosen))
         if told.num_rows != table.num_rows:
             raise IntegrityError(
                 f"{table.num_rows - told.num_rows} quarantined rows of feed {feed.name} have no reason"
             )
         disposition = self._disposition(faults, place, len(rows))[chosen]
-        schema = arrow_schema(feed.kind, Stage.QUARANTINE)
+        schema = arrow_schema(feed.kind, RowTable.QUARANTINE)
         added = [pa.array(disposition, pa.string()), told.column("codes"), told.column("reasons")]
         return pa.table([*table.columns, *added], schema=schema)
 
@@ -203,7 +203,7 @@ class _Faults:
 
 def _refuse_unreadable(valid: pa.Table, feed: FeedSpec) -> None:
     """Stop when a row that is posted has lost, as the feed is now described, what it was posted with."""
-    needed = [column.name for column in column_schema(feed.kind, Stage.VALID) if not column.nullable]
+    needed = [column.name for column in column_schema(feed.kind, RowTable.VALID) if not column.nullable]
     lost = [name for name in needed if valid.column(name).null_count]
     if lost:
         raise IntegrityError(

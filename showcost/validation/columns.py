@@ -44,7 +44,7 @@ COMPONENT: Final = pa.struct(
 """One ledger entry of a row, before conversion."""
 
 
-class Stage(StrEnum):
+class RowTable(StrEnum):
     """The tables that a row stands in on its way."""
 
     RAW = "raw"
@@ -68,18 +68,18 @@ class ColumnInfo:
         return str(self.type)
 
 
-def column_schema(kind: RecordKind, stage: Stage) -> tuple[ColumnInfo, ...]:
+def column_schema(kind: RecordKind, stage: RowTable) -> tuple[ColumnInfo, ...]:
     """Return the columns of a record kind's table, in their order."""
     match stage:
-        case Stage.RAW:
+        case RowTable.RAW:
             return _raw(kind)
-        case Stage.VALID:
+        case RowTable.VALID:
             return _valid(kind)
-        case Stage.QUARANTINE:
+        case RowTable.QUARANTINE:
             return (*_raw(kind), *_QUARANTINE)
 
 
-def arrow_schema(kind: RecordKind, stage: Stage) -> pa.Schema:
+def arrow_schema(kind: RecordKind, stage: RowTable) -> pa.Schema:
     """Return the Arrow schema of a record kind's table (every column nullable, as Parquet gives it back)."""
     return pa.schema([(column.name, column.type) for column in column_schema(kind, stage)])
 

@@ -36,7 +36,7 @@ _WITHDRAW: Final = "withdraw"
 
 
 @dataclass(frozen=True)
-class Decided:
+class DecisionEffects:
     """What was decided: `effects` has the columns of `EFFECTS`, each row once.
 
     `superseded` are the corrected rows as they were delivered, with the raw columns of the record kind; a
@@ -48,7 +48,7 @@ class Decided:
 
 
 @dataclass(frozen=True)
-class Marks:
+class DecisionStamps:
     """What was decided about the rows of a chunk, by their place in it.
 
     `preference` is negative for a preferred row, the more so the later that was decided; `waived` has a
@@ -69,10 +69,10 @@ FROM numbered JOIN effects USING (delivery, record) ORDER BY place
 """
 
 
-def marks_of(rows: pa.Table, effects: pa.Table | None, codes: Sequence[str]) -> Marks:
+def decision_stamps(rows: pa.Table, effects: pa.Table | None, codes: Sequence[str]) -> DecisionStamps:
     """Return what was decided about rows; `codes` number the reason codes."""
     size = len(rows)
-    marks = Marks(
+    marks = DecisionStamps(
         withheld=np.zeros(size, dtype=bool),
         withdrawn=np.zeros(size, dtype=bool),
         preference=np.zeros(size, dtype=np.int64),
@@ -91,7 +91,7 @@ def marks_of(rows: pa.Table, effects: pa.Table | None, codes: Sequence[str]) -> 
         marks.preference[place] = one["preference"]
         marks.decision[place] = one["decision"]
         waived += [place * len(codes) + number[code] for code in one["waived"] if code in number]
-    return Marks(
+    return DecisionStamps(
         marks.withheld,
         marks.withdrawn,
         marks.preference,

@@ -104,7 +104,7 @@ FROM judged ORDER BY row
 """
 
 
-def claims(candidates: pa.Table, posted: pa.Table) -> pa.Table:
+def key_claims(candidates: pa.Table, posted: pa.Table) -> pa.Table:
     """Return what becomes of the candidates whose key is contested or posted, by `row`; see `CLAIMS`.
 
     Candidates without `row` only take part. A posted row whose content reads differently now is a conflict

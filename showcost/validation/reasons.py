@@ -49,7 +49,7 @@ _SQL: Final = """
 SELECT row, list_sort(list(DISTINCT code)) AS codes,
     CAST(to_json(list({'code': code, 'field': field, 'observed': observed, 'expected': expected,
         'source': source} ORDER BY code, field)) AS VARCHAR) AS reasons
-FROM told GROUP BY row ORDER BY row
+FROM reasons GROUP BY row ORDER BY row
 """
 
 
@@ -104,9 +104,9 @@ def of_decisions(numbers: np.ndarray, decisions: np.ndarray) -> pa.Table:
     return _reasons(rows, WITHHELD, "record", observed, "a row that is to be posted", "a decision")
 
 
-def told(reasons: pa.Table) -> pa.Table:
+def reason_texts(reasons: pa.Table) -> pa.Table:
     """Return `row`, `codes` (sorted) and `reasons` (JSON text) of every row that has any, by row."""
-    return query(_SQL, told=reasons)
+    return query(_SQL, reasons=reasons)
 
 
 def shown(texts: pa.ChunkedArray, feed: FeedSpec, field: str) -> pa.ChunkedArray | pa.Array:

@@ -18,7 +18,7 @@ from pandera.config import ValidationDepth, config_context
 
 from showcost.core.errors import IntegrityError
 from showcost.core.money import minor_units
-from showcost.validation.columns import ZERO, Stage, column_schema, field_type, money_fields
+from showcost.validation.columns import ZERO, RowTable, column_schema, field_type, money_fields
 from showcost.validation.rules import RowRule, Rule
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ _ABOUT_COLUMNS = frozenset({"column_in_dataframe", "column_in_schema", "column_o
 def _structure(kind: RecordKind) -> pandera.DataFrameSchema:
     columns = {
         column.name: _column(column.type, nullable=column.nullable)
-        for column in column_schema(kind, Stage.VALID)
+        for column in column_schema(kind, RowTable.VALID)
     }
     return pandera.DataFrameSchema(columns, strict=True, ordered=True, name=kind.name)
 

@@ -17,9 +17,16 @@ from showcost.config.agreements import packaged
 from showcost.core.arrow import query
 from showcost.core.errors import IntegrityError
 from showcost.validation.cells import check_raw
-from showcost.validation.chunks import DUPLICATED, PENDING, QUARANTINED, Examined, Examiner, numbers_of
-from showcost.validation.columns import Stage, arrow_schema
-from showcost.validation.duplicates import CANDIDATES, claims
+from showcost.validation.chunks import (
+    DUPLICATED,
+    PENDING,
+    QUARANTINED,
+    CheckedChunk,
+    ChunkChecker,
+    numbers_of,
+)
+from showcost.validation.columns import RowTable, arrow_schema
+from showcost.validation.duplicates import CANDIDATES, key_claims
 from showcost.validation.reference import Reference
 
 if TYPE_CHECKING:
@@ -29,14 +36,14 @@ if TYPE_CHECKING:
     from showcost.config.chart import Chart
     from showcost.config.feed import FeedSpec
     from showcost.config.production import Production
-    from showcost.validation.decisions import Decided
+    from showcost.validation.decisions import DecisionEffects
 
 CHUNK_ROWS: Final = 250_000
 """Rows that are held against the rules at a time, by default."""
 
 
 @dataclass(frozen=True)
-class Counts:
+class RowCounts:
     """How many rows there were and what became of them.
 
     `codes` counts the quarantine's rows per reason code (a row counts for each of its codes), `flags` those
@@ -53,12 +60,12 @@ class Counts:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ValidationResult:
     """The rows after validation, each in exactly one table, by transaction date, arrival and record."""
 
     valid: pa.Table
     quarantine: pa.Table
-    counts: Counts
+    counts: RowCounts
 
 
 def validate(  # noqa: PLR0913 -- what decides about a row is handed in, each by name
@@ -69,39 +76,39 @@ def validate(  # noqa: PLR0913 -- what decides about a row is handed in, each by
     chart: Chart,
     fx_status: pa.Table | None,
     posted: pa.Table,
-    rivals: pa.Table,
-    decided: Decided | None = None,
+    same_key_rows: pa.Table,
+    decided: DecisionEffects | None = None,
     chunk_rows: int = CHUNK_ROWS,
     agreements: Agreements | None = None,
-) -> Outcome:
+) -> ValidationResult:
     """Divide raw rows of a feed into valid and quarantined ones.
 
-    `rows` and `rivals` have the raw columns of the record kind. `rivals` are all landed rows of the feed that
-    share a key with `rows`, of whatever partition; `rows` among them are passed over. `posted` are the rows
-    in the ledger that have one of these keys (`duplicates.POSTED`), `fx_status` says of each date and
-    currency of the rows what is known of its rate (`reference.FX_STATUS`; more columns and rows do no harm);
-    None leaves the rules about rates out. `decided` is what people decided about rows of the feed; corrected
-    rows come as corrected. `agreements` are those that payroll rows are held against, by default the
-    package's.
+    `rows` and `same_key_rows` have the raw columns of the record kind. `same_key_rows` are all landed
+    rows of the feed that share a key with `rows`, of whatever partition; `rows` among them are passed
+    over. `posted` are the rows in the ledger that have one of these keys (`duplicates.POSTED`),
+    `fx_status` says of each date and currency of the rows what is known of its rate
+    (`reference.FX_STATUS`; more columns and rows do no harm); None leaves the rules about rates out.
+    `decided` is what people decided about rows of the feed; corrected rows come as corrected.
+    `agreements` are those that payroll rows are held against, by default the package's.
 
     Raises IntegrityError when rows would be lost or doubled, when a rate's status is not given, or when a row
     that is posted can no longer be read; ValueError for tables without the columns that they must have.
     """
-    raw, landed = check_raw(rows, feed.kind), check_raw(rivals, feed.kind)
+    raw, landed = check_raw(rows, feed.kind), check_raw(same_key_rows, feed.kind)
     effects = decided.effects if decided is not None else None
     terms = agreements or packaged()
-    examiner = Examiner(Reference(feed, production, chart, fx_status, terms), effects)
+    examiner = ChunkChecker(Reference(feed, production, chart, fx_status, terms), effects)
     examined = [examiner.examine(chunk, start) for start, chunk in _chunks(raw, _order(raw), chunk_rows)]
     without_rates = Reference(feed, production, chart, None, terms)
     chunks = _chunks(landed, _strangers(landed, raw), chunk_rows)
-    candidates = [_candidates(Examiner(without_rates, effects), chunks)]
+    candidates = [_candidates(ChunkChecker(without_rates, effects), chunks)]
     if decided is not None and decided.superseded.num_rows:
         candidates.append(_superseded(without_rates, check_raw(decided.superseded, feed.kind), raw))
     candidates += [part.candidates for part in examined]
-    return _gather(examiner, examined, claims(pa.concat_tables(candidates), posted), raw.num_rows)
+    return _gather(examiner, examined, key_claims(pa.concat_tables(candidates), posted), raw.num_rows)
 
 
-def _candidates(examiner: Examiner, chunks: Iterator[tuple[int, pa.Table]]) -> pa.Table:
+def _candidates(examiner: ChunkChecker, chunks: Iterator[tuple[int, pa.Table]]) -> pa.Table:
     """Return rows of other partitions as candidates, which only take part; their rates do not matter."""
     tables = [CANDIDATES.empty_table()]
     for _, chunk in chunks:
@@ -113,16 +120,18 @@ def _candidates(examiner: Examiner, chunks: Iterator[tuple[int, pa.Table]]) -> p
 def _superseded(reference: Reference, former: pa.Table, raw: pa.Table) -> pa.Table:
     """Return corrected rows, as first delivered, as candidates that hold nothing."""
     keyed = former.filter(pc.is_in(former.column("row_key"), value_set=raw.column("row_key").unique()))
-    seen = _candidates(Examiner(reference), iter([(0, keyed.combine_chunks())] if keyed.num_rows else []))
+    seen = _candidates(ChunkChecker(reference), iter([(0, keyed.combine_chunks())] if keyed.num_rows else []))
     place = CANDIDATES.get_field_index("superseded")
     return seen.set_column(place, CANDIDATES.field(place), pa.repeat(True, len(seen)))
 
 
-def _gather(examiner: Examiner, examined: list[Examined], claimed: pa.Table, received: int) -> Outcome:
+def _gather(
+    examiner: ChunkChecker, examined: list[CheckedChunk], claimed: pa.Table, received: int
+) -> ValidationResult:
     """Divide the chunks one after the other, letting go of each, and prove that no row was lost."""
     kind = examiner.kind
-    valid = [arrow_schema(kind, Stage.VALID).empty_table()]
-    quarantine = [arrow_schema(kind, Stage.QUARANTINE).empty_table()]
+    valid = [arrow_schema(kind, RowTable.VALID).empty_table()]
+    quarantine = [arrow_schema(kind, RowTable.QUARANTINE).empty_table()]
     numbers = numbers_of(claimed, "row")
     examined.reverse()
     while examined:
@@ -141,9 +150,9 @@ def _gather(examiner: Examiner, examined: list[Examined], claimed: pa.Table, rec
     return outcome
 
 
-def _outcome(valid: pa.Table, quarantine: pa.Table, received: int) -> Outcome:
+def _outcome(valid: pa.Table, quarantine: pa.Table, received: int) -> ValidationResult:
     dispositions = _counted(quarantine.column("disposition"))
-    counts = Counts(
+    counts = RowCounts(
         received=received,
         valid=valid.num_rows,
         quarantined=dispositions.get(QUARANTINED, 0),
@@ -152,7 +161,7 @@ def _outcome(valid: pa.Table, quarantine: pa.Table, received: int) -> Outcome:
         codes=_counted(pc.list_flatten(quarantine.column("codes"))),
         flags=_counted(pc.list_flatten(valid.column("flags"))),
     )
-    return Outcome(valid, quarantine, counts)
+    return ValidationResult(valid, quarantine, counts)
 
 
 def _counted(texts: pa.ChunkedArray) -> dict[str, int]:

@@ -24,7 +24,7 @@ from showcost.config.api import base_url
 from showcost.core.errors import InputError
 from showcost.core.national_ids import MASKED_CELL
 from showcost.vendor_api import telemetry
-from showcost.vendor_api.failures import FailureKind, Received, RequestFailedError, failure_of_status
+from showcost.vendor_api.failures import FailureKind, PartialAnswer, RequestFailedError, failure_of_status
 from showcost.vendor_api.guard import CheckedTransport, check_url, resolve
 from showcost.vendor_api.limits import CircuitBreaker, Lease, MemoryBudget, RateLimiter, now_ms, seconds
 
@@ -56,7 +56,7 @@ class ApiPage:
     `link` is the address of the next page from its headers.
     """
 
-    received: Received
+    received: PartialAnswer
     link: str | None
     lease: Lease
 
@@ -74,7 +74,7 @@ class Traffic:
 
 
 @dataclass
-class Shared:
+class SharedLimits:
     """Limits that all vendors share, requests and bytes in flight, and the TLS settings."""
 
     slots: asyncio.Semaphore
@@ -114,7 +114,7 @@ def token_of(api: ApiSpec) -> str | None:
 class Vendor:
     """One vendor: its client, limits and traffic. Use within `async with vendor.opened()`."""
 
-    def __init__(self, name: str, api: ApiSpec, shared: Shared, resolver: Resolver = resolve) -> None:
+    def __init__(self, name: str, api: ApiSpec, shared: SharedLimits, resolver: Resolver = resolve) -> None:
         """Read the token; InputError if it is missing."""
         self.name, self.api = name, api
         self.url, self._token = address_of(api), token_of(api)
@@ -169,12 +169,12 @@ class Vendor:
         """Return a text with the token masked, in case the vendor repeated it."""
         return text.replace(self._token, MASKED_CELL) if self._token else text
 
-    def masked_received(self, received: Received) -> Received:
+    def masked_received(self, received: PartialAnswer) -> PartialAnswer:
         """Return a response with the token masked."""
         headers = {name: self.masked(value) for name, value in received.headers.items()}
         token = self._token
         body = received.body.replace(token.encode(), MASKED_CELL.encode()) if token else received.body
-        return Received(received.status, headers, body)
+        return PartialAnswer(received.status, headers, body)
 
     async def retried(self, attempt: Callable[[], Awaitable[Done]]) -> Done:
         """Return the result of an attempt, which sends one request; transient failures are retried.
@@ -256,7 +256,7 @@ class Vendor:
         self.traffic.bytes += len(received.body)
         return ApiPage(received, link, lease)
 
-    async def _measured(self, url: httpx.URL) -> tuple[Received, str | None]:
+    async def _measured(self, url: httpx.URL) -> tuple[PartialAnswer, str | None]:
         """Send one request and count it."""
         began = now_ms()
         try:
@@ -267,7 +267,7 @@ class Vendor:
         telemetry.requested(self.name, url.host, now_ms() - began, received)
         return received, link
 
-    async def _fetch(self, url: httpx.URL) -> tuple[Received, str | None]:
+    async def _fetch(self, url: httpx.URL) -> tuple[PartialAnswer, str | None]:
         """Send one request; any failure is a RequestFailedError with the part that arrived."""
         if self._client is None:
             raise AssertionError("a vendor is used while it is opened")
@@ -323,8 +323,8 @@ class _PartialResponse:
         self.status = response.status_code
         self.headers = {name: value for name, value in response.headers.items() if name in _KEPT_HEADERS}
 
-    def received(self) -> Received:
-        return Received(self.status, self.headers, bytes(self.body))
+    def received(self) -> PartialAnswer:
+        return PartialAnswer(self.status, self.headers, bytes(self.body))
 
     def failure(self, kind: FailureKind, detail: str, wait_seconds: int | None = None) -> RequestFailedError:
         return RequestFailedError(kind, detail, self.received(), wait_seconds)

@@ -17,7 +17,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
 from showcost.audit import transitions as states
-from showcost.audit.transitions import Kind
+from showcost.audit.transitions import AuditKind
 from showcost.core.hashing import sha256_bytes, sha256_framed
 from showcost.core.jsonl import JsonLines
 from showcost.vendor_api.windows import Window
@@ -125,7 +125,7 @@ class DeadLetters:
         recorded = {
             record.facts.get("letter_hash")
             for record in audit.records()
-            if record.seq <= as_of and record.kind in (Kind.DEAD_LETTERED, Kind.REPLAYED)
+            if record.seq <= as_of and record.kind in (AuditKind.DEAD_LETTERED, AuditKind.REPLAYED)
         }
         return _missing({letter.id: letter for letter in self.history if letter_hash(letter) in recorded})
 
@@ -171,14 +171,14 @@ class DeadLetters:
             first_seen=before.first_seen if before else at,
             last_seen=at,
         )
-        self._record(letter, Kind.DEAD_LETTERED, stores.audit)
+        self._record(letter, AuditKind.DEAD_LETTERED, stores.audit)
         return letter
 
     def replayed(self, letter: DeadLetter, audit: AuditLog, at: str) -> None:
         """Record that a page was fetched after all."""
-        self._record(replace(letter, event=REPLAYED, last_seen=at), Kind.REPLAYED, audit)
+        self._record(replace(letter, event=REPLAYED, last_seen=at), AuditKind.REPLAYED, audit)
 
-    def _record(self, letter: DeadLetter, kind: Kind, audit: AuditLog) -> None:
+    def _record(self, letter: DeadLetter, kind: AuditKind, audit: AuditLog) -> None:
         audit.append(
             kind,
             {

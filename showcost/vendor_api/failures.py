@@ -54,7 +54,7 @@ _SUCCESS: Final = frozenset({200, 204})
 
 
 @dataclass(frozen=True)
-class Received:
+class PartialAnswer:
     """The part of a response that had arrived; `status` is None if there was no response."""
 
     status: int | None = None
@@ -73,11 +73,11 @@ class RequestFailedError(Exception):
         self,
         kind: FailureKind,
         detail: str,
-        received: Received | None = None,
+        received: PartialAnswer | None = None,
         wait_seconds: int | None = None,
     ) -> None:
         self.kind, self.detail = kind, detail
-        self.received = received or Received()
+        self.received = received or PartialAnswer()
         self.wait_seconds = wait_seconds
         self.attempts = 0
         super().__init__(f"{kind}: {detail}")

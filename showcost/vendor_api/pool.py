@@ -19,7 +19,7 @@ import anyio.lowlevel
 
 from showcost.core.errors import InputError
 from showcost.vendor_api import telemetry
-from showcost.vendor_api.client import ApiPage, Shared, Traffic, Vendor, address_of
+from showcost.vendor_api.client import ApiPage, SharedLimits, Traffic, Vendor, address_of
 from showcost.vendor_api.dead_letters import DeadLetter, PageRef
 from showcost.vendor_api.failures import FailureKind, RequestFailedError
 from showcost.vendor_api.health import Health, watched
@@ -96,7 +96,7 @@ class Pool:
     ) -> None:
         """Read the tokens; a vendor without one gets no requests, and its windows become dead letters."""
         self._settings = settings
-        self._shared = Shared(
+        self._shared = SharedLimits(
             asyncio.Semaphore(settings.requests),
             MemoryBudget(settings.memory_bytes),
             ssl.create_default_context(),

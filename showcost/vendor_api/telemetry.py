@@ -13,7 +13,7 @@ from opentelemetry import metrics
 from showcost.vendor_api.limits import seconds
 
 if TYPE_CHECKING:
-    from showcost.vendor_api.failures import FailureKind, Received
+    from showcost.vendor_api.failures import FailureKind, PartialAnswer
 
 VENDOR: Final = "showcost.vendor"
 FEED: Final = "showcost.feed"
@@ -42,7 +42,7 @@ _DEAD: Final = _METER.create_counter(
 
 
 def requested(
-    vendor: str, host: str, took_ms: int, received: Received, failure: FailureKind | None = None
+    vendor: str, host: str, took_ms: int, received: PartialAnswer, failure: FailureKind | None = None
 ) -> None:
     """Count a request: its duration, the bytes that arrived, and the kind of failure, if any."""
     facts: dict[str, str | int] = {"http.request.method": "GET", "server.address": host, VENDOR: vendor}

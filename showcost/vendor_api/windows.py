@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from showcost.config.api import ApiSpec
-    from showcost.config.production import Span
+    from showcost.config.production import DateRange
 
 
 @dataclass(frozen=True, order=True)
@@ -29,7 +29,7 @@ class Window:
         return [self.first + timedelta(days=number) for number in range((self.last - self.first).days + 1)]
 
 
-def windows(api: ApiSpec, production: Span, first: date, last: date) -> Iterator[Window]:
+def windows(api: ApiSpec, production: DateRange, first: date, last: date) -> Iterator[Window]:
     """Yield the windows that contain the dates from `first` to `last`; window boundaries never move."""
     days = api.window.days
     begin = production.start + timedelta(

@@ -12,7 +12,7 @@ import pytest
 
 from showcost.audit import transitions as states
 from showcost.audit.log import AuditLog, Head, Record
-from showcost.audit.transitions import Kind, State
+from showcost.audit.transitions import AuditKind, State
 from showcost.core.errors import IntegrityError
 from showcost.core.jsonl import NO_HASH
 
@@ -29,11 +29,11 @@ def log(tmp_path: Path) -> AuditLog:
 
 
 def receive(log: AuditLog, name: str = "früh.csv") -> Record:
-    return log.append(Kind.DELIVERY_RECEIVED, {"name": name, "size": 12}, subjects=[DELIVERY])
+    return log.append(AuditKind.DELIVERY_RECEIVED, {"name": name, "size": 12}, subjects=[DELIVERY])
 
 
 def test_records_are_chained_and_read_back(log: AuditLog) -> None:
-    first, second = receive(log), log.append(Kind.RECORDS_READ, {"rows": 3}, subjects=[DELIVERY])
+    first, second = receive(log), log.append(AuditKind.RECORDS_READ, {"rows": 3}, subjects=[DELIVERY])
     assert (first.seq, first.prev, second.seq, second.prev) == (1, NO_HASH, 2, first.hash)
     assert list(log.records()) == [first, second]
     assert list(log.records(2)) == [second]
@@ -63,9 +63,9 @@ def test_a_clock_that_is_set_back_repeats_the_last_time(tmp_path: Path) -> None:
 
 def test_a_move_that_the_state_machine_does_not_allow_is_refused(log: AuditLog) -> None:
     with pytest.raises(IntegrityError, match=r"records_read may not come for delivery:d+, which is new"):
-        log.append(Kind.RECORDS_READ, {}, subjects=[DELIVERY])
+        log.append(AuditKind.RECORDS_READ, {}, subjects=[DELIVERY])
     with pytest.raises(IntegrityError, match="intent needs snapshot:2026-03-02 to be pinned, but it is new"):
-        log.append(Kind.INTENT, {}, needs=[states.snapshot("2026-03-02")])
+        log.append(AuditKind.INTENT, {}, needs=[states.snapshot("2026-03-02")])
     assert log.head() == Head(0, NO_HASH)
 
 
@@ -118,11 +118,11 @@ def test_removed_and_reordered_records_are_found(log: AuditLog) -> None:
 
 
 def test_a_segment_that_changed_or_went_is_found(log: AuditLog) -> None:
-    segment = log.store_segment(Kind.RECORDS_READ, pa.table({"record": [1, 2, 3]}))
+    segment = log.store_segment(AuditKind.RECORDS_READ, pa.table({"record": [1, 2, 3]}))
     assert segment.rows == 3
-    assert log.store_segment(Kind.RECORDS_READ, pa.table({"record": [1, 2, 3]})) == segment
-    log.append(Kind.DELIVERY_RECEIVED, {}, subjects=[DELIVERY])
-    log.append(Kind.RECORDS_READ, {}, subjects=[DELIVERY], segment=segment)
+    assert log.store_segment(AuditKind.RECORDS_READ, pa.table({"record": [1, 2, 3]})) == segment
+    log.append(AuditKind.DELIVERY_RECEIVED, {}, subjects=[DELIVERY])
+    log.append(AuditKind.RECORDS_READ, {}, subjects=[DELIVERY], segment=segment)
     path = log.segment_path(segment)
     data = bytearray(path.read_bytes())
     data[10] ^= 4

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from showcost.audit.transitions import MACHINE, Kind, Of, State
+from showcost.audit.transitions import MACHINE, AuditKind, State, SubjectType
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "audit.md"
 
@@ -32,5 +32,5 @@ def test_the_diagrams_show_every_move_and_no_other() -> None:
 
 
 def test_every_kind_moves_something_and_every_subject_is_moved() -> None:
-    assert {kind for _, kind in MACHINE} == set(Kind)
-    assert {of for of, _ in MACHINE} == set(Of)
+    assert {kind for _, kind in MACHINE} == set(AuditKind)
+    assert {of for of, _ in MACHINE} == set(SubjectType)

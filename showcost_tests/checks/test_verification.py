@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner
 
-from showcost.audit.transitions import Kind
+from showcost.audit.transitions import AuditKind
 from showcost.checks.ledger import audit_chain
 from showcost.checks.verify import verify
 from showcost.cli.main import cli
@@ -92,7 +92,7 @@ def test_materialising_again_changes_neither_books_nor_verdict(home: Workspace, 
 
 def _announced(home: Workspace) -> list[int]:
     """Return the numbers of the records that announce entries or decisions."""
-    kinds = (Kind.INTENT, Kind.DECIDED, Kind.PERIOD_CLOSED)
+    kinds = (AuditKind.INTENT, AuditKind.DECIDED, AuditKind.PERIOD_CLOSED)
     return [record.seq for record in home.audit.records() if record.kind in kinds]
 
 

@@ -16,19 +16,19 @@ from showcost.checks.verify import verify
 from showcost.ingest.landing import land
 from showcost.ledger import accruals as provisional
 from showcost.ledger.digest import digest
-from showcost.ledger.fallback_log import RELEASED, Step, last_steps, note_steps
+from showcost.ledger.fallback_log import RELEASED, FallbackStep, last_steps, record_fallback_steps
 from showcost.ledger.periods import Period
 from showcost.ledger.recovery import writing
 from showcost.pipeline.auto_rebook import rebook_by_policy
-from showcost.pipeline.fx_snapshots import stage_snapshots
+from showcost.pipeline.fx_snapshots import pin_snapshots
 from showcost.pipeline.periods import close_period, closed_periods
-from showcost.pipeline.posting import stage_posted
-from showcost.pipeline.raw_rows import stage_raw_rows
+from showcost.pipeline.posting import post_partitions
+from showcost.pipeline.raw_rows import write_raw_rows
 from showcost.pipeline.replay import replay
-from showcost.pipeline.validation import stage_undated, stage_validated
+from showcost.pipeline.validation import quarantine_undated, validate_partitions
 from showcost.reconciliation import decisions as deciding
 from showcost.reconciliation.lookup import find_rows
-from showcost.reconciliation.queue import RowState, Wanted, queue_rows
+from showcost.reconciliation.queue import QueueFilter, RowState, queue_rows
 from showcost.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -94,15 +94,15 @@ def carry_out(home: Workspace, tell: Callable[[str], None]) -> None:
     """Take the inbox into the ledger and work the queue; tell how many entries are acknowledged so far."""
     feed = next(feed for feed in home.feeds if feed.name == FEED)
     land(home, feed)
-    stage_snapshots(home, DAYS)
+    pin_snapshots(home, DAYS)
     for days in HALVES:
-        stage_raw_rows(home, feed, days)
-        stage_validated(home, feed, days)
-        stage_posted(home, feed, days, "run")
+        write_raw_rows(home, feed, days)
+        validate_partitions(home, feed, days)
+        post_partitions(home, feed, days, "run")
         rebook_by_policy(home, feed)
         tell(f"acknowledged {_entries(home)}")
     _stand_in(home)
-    stage_undated(home, feed)
+    quarantine_undated(home, feed)
     for document, fields in CORRECTIONS.items():
         _correct(home, feed, document, fields)
         tell(f"acknowledged {_entries(home)}")
@@ -119,17 +119,21 @@ def _stand_in(home: Workspace) -> None:
     with writing(ledger) as connection:
         last = last_steps(connection).get((FEED, day))
         if last is None or last.step != RELEASED:
-            whose = provisional.Books(home.production.code, home.production.base_currency)
+            whose = provisional.AccrualContext(home.production.code, home.production.base_currency)
             provisional.accrue(ledger, connection, whose, [MISSING], MORNING)
-            note_steps(ledger, connection, [Step(FEED, day, "accrual", MISSING.because, "terms")], MORNING)
+            record_fallback_steps(
+                ledger, connection, [FallbackStep(FEED, day, "accrual", MISSING.because, "terms")], MORNING
+            )
     with writing(ledger) as connection:
         provisional.release(ledger, connection, FEED, {day: "its page"}, MORNING)
-        note_steps(ledger, connection, [Step(FEED, day, RELEASED, "its page", "it has come")], MORNING)
+        record_fallback_steps(
+            ledger, connection, [FallbackStep(FEED, day, RELEASED, "its page", "it has come")], MORNING
+        )
 
 
 def _correct(home: Workspace, feed: FeedSpec, document: str, fields: dict[str, str]) -> None:
     """Do as a person does who looks first: correct what is open, replay what is not released."""
-    everything = queue_rows(home, [feed], Wanted(states=tuple(RowState)))
+    everything = queue_rows(home, [feed], QueueFilter(states=tuple(RowState)))
     (row,) = (one for one in everything if one.document == document)
     if row.state is RowState.OPEN:
         deciding.correct(home, find_rows(home, [row.row_id]), fields, **PERSON)
@@ -145,7 +149,7 @@ def _withdraw(home: Workspace) -> None:
         ).fetchall()[0]
     (row,) = find_rows(home, [entry])
     if row.effect is None:
-        deciding.withdraw(home, [row], **PERSON)
+        deciding.reverse(home, [row], **PERSON)
     if row.standing:
         replay(home, [row.place])
 

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pytest
 
 from showcost.fx.checks import (
-    Finding,
+    RateAnomaly,
     calendar_complete,
     day_on_day_jumps,
     irs_yearly_averages,
@@ -56,7 +56,7 @@ def test_the_calendar_of_the_real_history_is_complete(ecb: RateHistory) -> None:
 def test_a_publication_left_out_is_named(ecb: RateHistory) -> None:
     result = calendar_complete(without(ecb, date(2019, 7, 10)), START, END)
     assert not result.passed
-    assert result.findings == (Finding("2019-07-10", None, "no publication", "one: a working day"),)
+    assert result.findings == (RateAnomaly("2019-07-10", None, "no publication", "one: a working day"),)
     assert "1 found: 2019-07-10 no publication, expected one" in result.summary
 
 

@@ -16,9 +16,9 @@ from showcost.core.errors import InputError, IntegrityError
 from showcost.core.hashing import sha256_bytes
 from showcost.fx import sources
 from showcost.fx.sources import (
+    EcbFile,
     EcbHttpSource,
     SourceUnavailableError,
-    Span,
     embedded_history,
     load_history,
 )
@@ -120,7 +120,7 @@ def test_newer_days_are_fetched_merged_and_kept_for_replay(tmp_path: Path, week:
     assert ("ecb-http", fetched) in extended.files
     assert [path.name for path in (tmp_path / "rates").iterdir()] == [fetched]
     offline = Network(httpx.ConnectError("closed")).source(tmp_path / "rates").kept(fetched)
-    assert offline.rates.equals(source.fetch(Span.NINETY_DAYS).rates)
+    assert offline.rates.equals(source.fetch(EcbFile.NINETY_DAYS).rates)
 
 
 def test_nothing_is_fetched_for_days_that_are_known(tmp_path: Path, week: RateHistory) -> None:
@@ -156,7 +156,7 @@ def test_a_transient_failure_is_tried_again_with_growing_waits(
     failure: httpx.Response | Exception, tmp_path: Path
 ) -> None:
     network = Network(failure, failure, xml_answer())
-    assert network.source(tmp_path).fetch(Span.NINETY_DAYS).last == date(2026, 11, 2)
+    assert network.source(tmp_path).fetch(EcbFile.NINETY_DAYS).last == date(2026, 11, 2)
     assert len(network.asked) == 3
     first, second = network.slept
     assert 0.5 <= first <= 1.5
@@ -168,7 +168,7 @@ def test_a_failure_that_does_not_pass_ends_after_the_last_attempt(tmp_path: Path
     with pytest.raises(
         SourceUnavailableError, match=r"^rate source www.ecb.europa.eu: no answer \(ConnectError\)"
     ) as caught:
-        network.source(tmp_path).fetch(Span.ALL)
+        network.source(tmp_path).fetch(EcbFile.ALL)
     assert "secret" not in str(caught.value)
     assert len(network.asked) == 4
     assert list(tmp_path.iterdir()) == []
@@ -189,7 +189,7 @@ def test_a_permanent_failure_is_not_tried_again_and_nothing_is_kept(
 ) -> None:
     network = Network(answer)
     with pytest.raises(SourceUnavailableError, match=said):
-        network.source(tmp_path).fetch(Span.NINETY_DAYS)
+        network.source(tmp_path).fetch(EcbFile.NINETY_DAYS)
     assert len(network.asked) == 1
     assert network.slept == []
     assert list(tmp_path.iterdir()) == []
@@ -198,7 +198,7 @@ def test_a_permanent_failure_is_not_tried_again_and_nothing_is_kept(
 def test_an_answer_without_end_is_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sources, "MAX_RATE_FILE_BYTES", 100)
     with pytest.raises(SourceUnavailableError, match="more than 100 bytes"):
-        Network(xml_answer()).source(tmp_path).fetch(Span.NINETY_DAYS)
+        Network(xml_answer()).source(tmp_path).fetch(EcbFile.NINETY_DAYS)
 
 
 @pytest.mark.parametrize(
@@ -217,7 +217,7 @@ def test_only_https_to_the_ecb_is_accepted(url: str, tmp_path: Path) -> None:
 
 def test_a_kept_file_that_changed_is_not_used(tmp_path: Path) -> None:
     source = Network(xml_answer()).source(tmp_path)
-    sha256 = source.fetch(Span.NINETY_DAYS).files[0][1]
+    sha256 = source.fetch(EcbFile.NINETY_DAYS).files[0][1]
     (tmp_path / sha256).write_bytes(XML.replace("1.1172", "1.1173").encode())
     with pytest.raises(IntegrityError, match="stored bytes have changed"):
         source.kept(sha256)

@@ -7,10 +7,10 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from showcost.config.feed import ControlTotal, FeedSpec
-from showcost.config.production import Span
+from showcost.config.production import DateRange
 from showcost.ingest import delivery_records, landing
 from showcost.ingest.audit_records import record_hashes
-from showcost.ingest.landing import Content, settled_content
+from showcost.ingest.landing import DeliveryContent, inferred_content
 from showcost.ingest.records import Origin
 from showcost.readers import read_delivery
 
@@ -29,7 +29,7 @@ FEED = FeedSpec(
     key=("vendor_code", "invoice_no"),
     key_ordinal=True,
 )
-DATES = Span(start=date(2025, 1, 1), end=date(2025, 12, 31))
+DATES = DateRange(start=date(2025, 1, 1), end=date(2025, 12, 31))
 ROWS = 400
 HEADER = "Vendor code,Invoice no,Invoice date,Net amount"
 
@@ -45,12 +45,12 @@ def delivery(*, last: str = "") -> str:
 
 
 @contextmanager
-def landed(path: Path, text: str, feed: FeedSpec = FEED) -> Iterator[Content]:
+def landed(path: Path, text: str, feed: FeedSpec = FEED) -> Iterator[DeliveryContent]:
     path.write_text(text, encoding="utf-8")
     origin = Origin("0" * 64, 3, path.stat().st_size, DATES)
     with (
         read_delivery(path, hints=landing.hints_of(feed)) as reading,
-        settled_content(feed, reading, origin) as content,
+        inferred_content(feed, reading, origin) as content,
     ):
         yield content
 

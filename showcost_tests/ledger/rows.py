@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from showcost.audit import transitions as states
-from showcost.audit.transitions import Kind
+from showcost.audit.transitions import AuditKind
 from showcost.config.record_kinds import VENDOR_INVOICE
 from showcost.fx.history import PUBLICATIONS_SCHEMA, RATES_SCHEMA, RateHistory
 from showcost.fx.snapshots import build_snapshots
-from showcost.ledger.entries import Terms
+from showcost.ledger.entries import PostingContext
 from showcost.ledger.fx_pinning import pin_recorded
 from showcost.ledger.posting import PostResult, post
 from showcost.ledger.recovery import writing
@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 
 MONDAY = date(2026, 3, 2)
 WEEK = [MONDAY + timedelta(days=number) for number in range(5)]
-TERMS = Terms(production="NIGHTFALL", base_currency="USD", feed="vendors", record_kind=VENDOR_INVOICE)
+TERMS = PostingContext(
+    production="NIGHTFALL", base_currency="USD", feed="vendors", record_kind=VENDOR_INVOICE
+)
 RATES = {
     "USD": Decimal("1.1172"),
     "GBP": Decimal("0.8338"),
@@ -143,10 +145,10 @@ def pin_rates(ledger: Ledger, days: Sequence[date] = WEEK) -> None:
         pin_recorded(ledger, connection, build_snapshots(history, days, carry_days=4), clock())
 
 
-def validated(ledger: Ledger, days: Sequence[date] = WEEK, terms: Terms = TERMS) -> None:
+def validated(ledger: Ledger, days: Sequence[date] = WEEK, terms: PostingContext = TERMS) -> None:
     """Record that partitions were validated, as the stage does before anything is posted."""
     ledger.audit.append(
-        Kind.VALIDATED, {}, subjects=[states.partition(terms.feed, day) for day in sorted(set(days))]
+        AuditKind.VALIDATED, {}, subjects=[states.partition(terms.feed, day) for day in sorted(set(days))]
     )
 
 
@@ -155,7 +157,7 @@ def post_rows(
     valid: pa.Table | Sequence[Path],
     days: Sequence[date] = WEEK,
     *,
-    terms: Terms = TERMS,
+    terms: PostingContext = TERMS,
     run_id: str = "run",
     chunk_rows: int = 1_000_000,
 ) -> list[PostResult]:

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 from showcost.audit.log import moment_of
-from showcost.audit.transitions import Kind
+from showcost.audit.transitions import AuditKind
 from showcost.core.durable import System, using
 from showcost.core.errors import CheckFailedError, FatalError, InputError, IntegrityError
 from showcost.core.ids import entry_id, row_id
@@ -278,8 +278,8 @@ def test_a_decision_that_did_not_commit_is_repeated_as_it_was_recorded(ledger: L
     with writing(ledger):
         pass
     assert [record.kind for record in ledger.audit.records()][-2:] == [
-        Kind.DECIDED if what == "decision" else Kind.PERIOD_CLOSED,
-        Kind.RECOVERED,
+        AuditKind.DECIDED if what == "decision" else AuditKind.PERIOD_CLOSED,
+        AuditKind.RECOVERED,
     ]
     with ledger.read() as connection:
         if what == "decision":

@@ -19,10 +19,10 @@ from showcost.core.errors import CheckFailedError, InputError, IntegrityError
 from showcost.core.ids import entry_id
 from showcost.ledger import commit, posting
 from showcost.ledger.digest import digest
-from showcost.ledger.entries import Terms
+from showcost.ledger.entries import PostingContext
 from showcost.ledger.queries import balances, posted_keys
 from showcost.ledger.store import Ledger
-from showcost.staging import Part, StagingStore, split_by_date
+from showcost.staging import PartitionRows, StagingStore, split_by_date
 from showcost_tests.ledger.rows import (
     MONDAY,
     RATES,
@@ -194,7 +194,9 @@ def test_a_batch_has_the_same_id_wherever_it_is_posted(ledger: Ledger, tmp_path:
 def test_rows_come_from_verified_files_as_well(ledger: Ledger, tmp_path: Path) -> None:
     store = StagingStore(tmp_path)
     rows = table(sorted(week_rows(40), key=lambda item: str(item["transaction_date"])))
-    parts = (Part(day.isoformat(), piece) for day, piece in split_by_date(rows, "transaction_date", WEEK))
+    parts = (
+        PartitionRows(day.isoformat(), piece) for day, piece in split_by_date(rows, "transaction_date", WEEK)
+    )
     store.write_many("valid/vendors", parts)
     paths = store.verified_paths("valid/vendors", [day.isoformat() for day in WEEK])
     results = post_rows(ledger, paths, chunk_rows=15)
@@ -208,8 +210,8 @@ def test_every_record_kind_has_a_field_that_numbers_the_document() -> None:
 
 def test_other_feeds_and_productions_have_entries_of_their_own(ledger: Ledger) -> None:
     post_rows(ledger, table([row(1)]))
-    post_rows(ledger, table([row(1)]), terms=Terms("NIGHTFALL", "USD", "permits", VENDOR_INVOICE))
-    post_rows(ledger, table([row(1)]), terms=Terms("DAYBREAK", "USD", "vendors", VENDOR_INVOICE))
+    post_rows(ledger, table([row(1)]), terms=PostingContext("NIGHTFALL", "USD", "permits", VENDOR_INVOICE))
+    post_rows(ledger, table([row(1)]), terms=PostingContext("DAYBREAK", "USD", "vendors", VENDOR_INVOICE))
     assert len({entry["entry_id"] for entry in entries(ledger)}) == 6
 
 

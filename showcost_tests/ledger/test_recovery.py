@@ -12,7 +12,7 @@ import pytest
 
 from showcost.audit import log
 from showcost.audit import transitions as states
-from showcost.audit.transitions import Kind, State
+from showcost.audit.transitions import AuditKind, State
 from showcost.core import durable
 from showcost.core.durable import System, using
 from showcost.core.errors import FatalError, IntegrityError
@@ -40,7 +40,7 @@ def digest_of(ledger: Ledger) -> str:
         return digest(connection, WEEK[0], WEEK[-1]).hash
 
 
-def kinds(ledger: Ledger) -> list[Kind]:
+def kinds(ledger: Ledger) -> list[AuditKind]:
     return [record.kind for record in ledger.audit.records()]
 
 
@@ -55,7 +55,7 @@ def expected(tmp_path: Path) -> str:
 
 def test_a_posting_is_recorded_before_and_after_its_transaction(ledger: Ledger) -> None:
     (result,) = post_rows(ledger, table([row(1)]), [MONDAY])
-    assert kinds(ledger) == [Kind.FX_PINNED, Kind.VALIDATED, Kind.INTENT, Kind.COMMITTED]
+    assert kinds(ledger) == [AuditKind.FX_PINNED, AuditKind.VALIDATED, AuditKind.INTENT, AuditKind.COMMITTED]
     intent, committed = list(ledger.audit.records(3))
     assert result.batch is not None
     assert intent.facts["batches"] == [
@@ -94,7 +94,7 @@ def test_a_recorded_transaction_is_finished_by_the_next_write(
     with writing(again):
         pass
     assert digest_of(again) == expected
-    assert kinds(again)[-2:] == [Kind.RECOVERED, Kind.COMMITTED]
+    assert kinds(again)[-2:] == [AuditKind.RECOVERED, AuditKind.COMMITTED]
     assert [result.batch for result in post_rows(again, table(week_rows(30)))] == [None] * 5
 
 
@@ -111,9 +111,9 @@ def test_a_pinning_that_did_not_commit_is_repeated_as_it_was_recorded(tmp_path: 
     ledger = Ledger(tmp_path / "ledger.duckdb")
     with using(NoCommit()), pytest.raises(FatalError, match="may or may not have committed"):
         pin_rates(ledger)
-    assert kinds(ledger) == [Kind.FX_PINNED]
+    assert kinds(ledger) == [AuditKind.FX_PINNED]
     pin_rates(ledger)
-    assert kinds(ledger) == [Kind.FX_PINNED, Kind.RECOVERED]
+    assert kinds(ledger) == [AuditKind.FX_PINNED, AuditKind.RECOVERED]
     with ledger.read() as connection:
         assert connection.execute("SELECT count(*) FROM fx_snapshots").fetchall() == [(5,)]
     post_rows(ledger, table(week_rows(30)))

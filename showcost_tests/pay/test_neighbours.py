@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from showcost.pipeline.pay_findings import pay_findings
-from showcost.validation import Outcome, validate
+from showcost.validation import ValidationResult, validate
 from showcost_tests.pay.rows import (
     AGREEMENTS,
     CHART,
@@ -33,7 +33,7 @@ BASIC: Final = AGREEMENTS.named("IATSE Basic Agreement")
 SAG: Final = AGREEMENTS.named("SAG-AFTRA TV/Theatrical 2026")
 
 
-def outcome(rows: Sequence[Row], show: Production = SHOW) -> Outcome:
+def outcome(rows: Sequence[Row], show: Production = SHOW) -> ValidationResult:
     numbered = [one | {"payroll_invoice_no": f"M-{n}"} for n, one in enumerate(rows)]
     raw = raw_table(FEED, numbered)
     dated = raw.set_column(
@@ -46,7 +46,7 @@ def outcome(rows: Sequence[Row], show: Production = SHOW) -> Outcome:
         chart=CHART,
         fx_status=every_rate(dated),
         posted=posted_table(),
-        rivals=dated,
+        same_key_rows=dated,
         agreements=AGREEMENTS,
     )
 

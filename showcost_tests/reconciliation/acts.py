@@ -9,10 +9,10 @@ from showcost.checks.verify import verify
 from showcost.config.feeds import choose_feed, load_feeds
 from showcost.ingest.landing import landed
 from showcost.pipeline import due
-from showcost.pipeline.replay import Replayed, replay
+from showcost.pipeline.replay import ReplayResult, replay
 from showcost.reconciliation import decisions as deciding
 from showcost.reconciliation.lookup import FoundRow, find_rows
-from showcost.reconciliation.queue import QueueRow, RowState, Wanted, queue_rows
+from showcost.reconciliation.queue import QueueFilter, QueueRow, RowState, queue_rows
 from showcost.staging.assets import quarantine_asset, raw_asset, undated_asset, valid_asset
 from showcost_tests.whole.steps import ledger_digest, take, totals
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from showcost.config.feed import FeedSpec
-    from showcost.reconciliation.decisions import Decided
+    from showcost.reconciliation.decisions import DecisionResult
     from showcost.workspace import Workspace
 
 WHO, WHY = "an accountant", "as the vendor confirmed"
@@ -35,7 +35,7 @@ def feed_of(name: str = DE) -> FeedSpec:
 
 def everything(home: Workspace, feed: str = DE) -> list[QueueRow]:
     """Return all rows of the queue, whatever their state."""
-    return queue_rows(home, [feed_of(feed)], Wanted(states=tuple(RowState)))
+    return queue_rows(home, [feed_of(feed)], QueueFilter(states=tuple(RowState)))
 
 
 def queued(home: Workspace, document: str, delivery: int | None = None, feed: str = DE) -> QueueRow:
@@ -73,7 +73,7 @@ def entry_of(home: Workspace, document: str) -> FoundRow:
     return row
 
 
-def corrected(home: Workspace, row: FoundRow, **fields: str) -> Replayed:
+def corrected(home: Workspace, row: FoundRow, **fields: str) -> ReplayResult:
     return replay(home, deciding.correct(home, [row], fields, who=WHO, why=WHY).places)
 
 
@@ -82,7 +82,7 @@ def found(home: Workspace, row: QueueRow) -> FoundRow:
     return one
 
 
-def replayed(home: Workspace, decided: Decided) -> Replayed:
+def replayed(home: Workspace, decided: DecisionResult) -> ReplayResult:
     return replay(home, decided.places)
 
 

@@ -100,19 +100,19 @@ def test_a_discarded_row_stays_out_until_it_is_reopened(home: Workspace) -> None
     assert_settled(home)
     with pytest.raises(InputError, match="was discarded before"):
         deciding.discard(home, [found(home, discarded)], who=WHO, why=WHY)
-    replayed(home, deciding.reopen(home, [found(home, discarded)], who=WHO, why=WHY))
+    replayed(home, deciding.undo(home, [found(home, discarded)], who=WHO, why=WHY))
     assert (queued(home, "R9").state, queued(home, "R9").codes) == (RowState.OPEN, ("SC-COA-001",))
     assert_settled(home)
 
 
 def test_what_is_withdrawn_is_reversed_and_lets_nobody_in(home: Workspace) -> None:
     row = entry_of(home, "R1")
-    replayed(home, deciding.withdraw(home, [row], who=WHO, why=WHY))
+    replayed(home, deciding.reverse(home, [row], who=WHO, why=WHY))
     assert [amount for _, amount, _, _ in posted(home, "R1")] == [Decimal("100.1"), Decimal("-100.1")]
     assert queued(home, "R1", 1).state is RowState.WITHDRAWN
     assert_settled(home)
     assert queued(home, "R1", 2).state is RowState.DUPLICATE
-    replayed(home, deciding.reopen(home, [found(home, queued(home, "R1", 1))], who=WHO, why=WHY))
+    replayed(home, deciding.undo(home, [found(home, queued(home, "R1", 1))], who=WHO, why=WHY))
     assert [(generation, kind) for *_, generation, kind in posted(home, "R1")] == [
         (1, "posting"),
         (1, "reversal"),
@@ -173,7 +173,7 @@ def test_a_closed_period_takes_neither_postings_nor_reversals(home: Workspace) -
     period = Period("W44", small.WEDNESDAY, small.THURSDAY, closed=True)
     close_period(home, feeds, period, who=WHO, why=WHY)
     with pytest.raises(InputError, match="in the closed period W44"):
-        deciding.withdraw(home, [entry_of(home, "R1")], who=WHO, why=WHY)
+        deciding.reverse(home, [entry_of(home, "R1")], who=WHO, why=WHY)
     outcome = corrected(home, found(home, queued(home, "R3")), net_amount="120.00")
     assert [one.codes for one in outcome.rows] == [("SC-PER-001",)]
     moved = corrected(home, entry_of(home, "R5"), invoice_date="2026-10-28")

@@ -21,7 +21,7 @@ from showcost_tests.whole.steps import ledger_digest, take, totals
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from showcost.staging import Staged
+    from showcost.staging import StagedPartition
     from showcost.staging.parts import Inputs
     from showcost.workspace import Workspace
     from showcost_tests.whole.conftest import Copy
@@ -45,7 +45,7 @@ def _die_at(patch: pytest.MonkeyPatch, point: int) -> None:
 
         def dying(
             store: StagingStore, asset: str, partition: str, table: pa.Table, inputs: Inputs | None = None
-        ) -> Staged:
+        ) -> StagedPartition:
             calls.append(asset)
             if len(calls) > point:
                 raise Killed

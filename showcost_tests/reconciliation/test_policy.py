@@ -93,7 +93,7 @@ def test_a_person_overrules_the_policy_for_good(tmp_path: Path) -> None:
     take(home, DAYS, feeds=[DE])
     former = queued(home, "R1", 1)
     assert former.state is RowState.WITHDRAWN
-    replayed(home, deciding.reopen(home, [found(home, former)], who=WHO, why=WHY))
+    replayed(home, deciding.undo(home, [found(home, former)], who=WHO, why=WHY))
     replayed(home, deciding.rebook(home, [found(home, queued(home, "R1", 1))], who=WHO, why=WHY))
     digest = ledger_digest(home).hash
     take(home, DAYS, feeds=[DE])

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from showcost.audit.transitions import Kind
+from showcost.audit.transitions import AuditKind
 from showcost.checks.verify import verify
 from showcost.core.hashing import sha256_bytes
 from showcost.ingest.landing import landed
 from showcost.pipeline.due import due_by_landing, due_by_rates
-from showcost.pipeline.fx_snapshots import imported_folder, stage_snapshots
+from showcost.pipeline.fx_snapshots import imported_folder, pin_snapshots
 from showcost.pipeline.replay import replay
 from showcost.reconciliation import decisions as deciding
 from showcost.reconciliation.queue import RowState
@@ -97,7 +97,7 @@ def test_a_replay_touches_no_other_row(home: Workspace) -> None:
     corrected(home, found(home, row), account="3630")
     after = {one.row_id: one for one in everything(home)}
     assert {name for name in after if after[name] != before.get(name)} == {row.row_id}
-    (record,) = (one for one in home.audit.records() if one.kind is Kind.REPLAYED)
+    (record,) = (one for one in home.audit.records() if one.kind is AuditKind.REPLAYED)
     assert record.facts["rows"] == 1
     assert [text for text in record.subjects if text.startswith("row:")] == [f"row:{row.row_id}"]
 
@@ -145,7 +145,7 @@ def test_a_revised_rate_changes_neither_what_is_posted_nor_what_reverses_it(home
     before, rates = ledger_digest(home).hash, _rates_of(home, "R5")
     assert len(rates) == 1
     _revise_rates(home)
-    assert {one.snapshot_date for one in stage_snapshots(home, dates).result.differing} == set(dates)
+    assert {one.snapshot_date for one in pin_snapshots(home, dates).result.differing} == set(dates)
     take(home, dates)
     assert ledger_digest(home).hash == before
     corrected(home, entry_of(home, "R5"), description="as the vendor writes it")

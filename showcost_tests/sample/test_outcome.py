@@ -17,7 +17,7 @@ from showcost.fx.sources import embedded_history
 from showcost.ingest.landing import land, landed
 from showcost.pipeline.pay_findings import pay_findings
 from showcost.staging.assets import records_asset
-from showcost.validation import Outcome, validate
+from showcost.validation import ValidationResult, validate
 from showcost.validation.duplicates import POSTED
 from showcost.workspace import Workspace, open_workspace
 from showcost_tests.sample.truth import HOME, truth
@@ -46,7 +46,7 @@ def rates(home: Workspace) -> pa.Table:
     return build_snapshots(embedded_history(), days, policy.carry_days).rate_states
 
 
-def _outcome(home: Workspace, feed: FeedSpec, rates: pa.Table) -> Outcome:
+def _outcome(home: Workspace, feed: FeedSpec, rates: pa.Table) -> ValidationResult:
     land(home, feed)
     store = home.staging
     asset = records_asset(feed.name)
@@ -59,7 +59,7 @@ def _outcome(home: Workspace, feed: FeedSpec, rates: pa.Table) -> Outcome:
         agreements=home.agreements,
         fx_status=rates,
         posted=POSTED.empty_table(),
-        rivals=rows,
+        same_key_rows=rows,
     )
 
 

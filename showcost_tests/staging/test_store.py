@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from showcost.core.durable import TEMPORARY_SUFFIX
 from showcost.core.errors import InputError, IntegrityError, StoreBusyError
-from showcost.staging import ALL, Part, StagingStore, split_by_date
+from showcost.staging import ALL, PartitionRows, StagingStore, split_by_date
 from showcost.staging import store as store_module
 
 if TYPE_CHECKING:
@@ -177,7 +177,9 @@ def test_a_second_writer_waits_only_so_long(store: StagingStore) -> None:
 def test_a_year_is_split_and_written_in_one_call(store: StagingStore) -> None:
     days = [date(2025, 1, 1) + timedelta(days=number) for number in range(365)]
     table = pa.concat_tables([rows(*range(number % 5), day=day) for number, day in enumerate(days)])
-    parts = (Part(day.isoformat(), piece) for day, piece in split_by_date(table, "transaction_date", days))
+    parts = (
+        PartitionRows(day.isoformat(), piece) for day, piece in split_by_date(table, "transaction_date", days)
+    )
     staged = store.write_many("valid/vendors", parts)
     assert [item.partition for item in staged] == [day.isoformat() for day in days]
     assert sum(item.rows for item in staged) == table.num_rows

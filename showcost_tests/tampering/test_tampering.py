@@ -19,7 +19,7 @@ import pytest
 
 from showcost.ledger.audit_pack import write_pack
 from showcost.ledger.schema import DDL, ENTRY_COLUMNS
-from showcost.pipeline.posting import stage_posted
+from showcost.pipeline.posting import post_partitions
 from showcost_tests.crash.scenario import DAYS, FEED, HALVES
 from showcost_tests.tampering.books import (
     VERIFIER,
@@ -218,7 +218,7 @@ def test_a_row_that_was_made_valid_in_the_staging_is_found(home: Workspace) -> N
 def test_a_row_that_was_made_valid_and_posted_is_found(home: Workspace) -> None:
     accept_in_staging(home)
     feed = next(feed for feed in home.feeds if feed.name == FEED)
-    stage_posted(home, feed, DAYS, "forger")
+    post_partitions(home, feed, DAYS, "forger")
     found = first_difference(home)
     assert found is not None
     assert "was never accepted" in found

@@ -13,7 +13,7 @@ from showcost.config.chart import Account, AccountKind, Chart, UnionCategory
 from showcost.config.feed import FeedSpec
 from showcost.config.production import Production
 from showcost.config.record_kinds import FieldType
-from showcost.validation import Outcome, Stage, arrow_schema, validate
+from showcost.validation import RowTable, ValidationResult, arrow_schema, validate
 from showcost.validation.duplicates import POSTED
 from showcost.validation.reference import FX_STATUS
 
@@ -185,7 +185,7 @@ def _settle(row: Row, name: str, type_: FieldType) -> Row:
 
 def raw_table(feed: FeedSpec, rows: Iterable[Row]) -> pa.Table:
     """Return raw rows as landing writes them; what a row does not say is filled in."""
-    schema = arrow_schema(feed.kind, Stage.RAW)
+    schema = arrow_schema(feed.kind, RowTable.RAW)
     full = [_complete(feed, number, row) for number, row in enumerate(rows, start=2)]
     return pa.Table.from_pylist(full, schema=schema)
 
@@ -225,10 +225,10 @@ def run(
     *,
     fx_status: pa.Table | None = None,
     posted: pa.Table | None = None,
-    rivals: pa.Table | None = None,
+    same_key_rows: pa.Table | None = None,
     production: Production = PRODUCTION,
     chunk_rows: int = 1000,
-) -> Outcome:
+) -> ValidationResult:
     """Validate against the sample production."""
     return validate(
         rows,
@@ -237,6 +237,6 @@ def run(
         chart=CHART,
         fx_status=fx() if fx_status is None else fx_status,
         posted=posted_table() if posted is None else posted,
-        rivals=rows if rivals is None else rivals,
+        same_key_rows=rows if same_key_rows is None else same_key_rows,
         chunk_rows=chunk_rows,
     )

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from showcost.core.reasons import CATALOGUE, Severity
-from showcost.validation.decisions import EFFECTS, Decided
+from showcost.validation.decisions import EFFECTS, DecisionEffects
 from showcost.validation.validate import validate
 from showcost_tests.validation.raw import (
     CHART,
@@ -50,7 +50,7 @@ def effect(row: Row, decision: str, seq: int = 1, codes: Iterable[str] = ()) -> 
 
 def verdicts(landed: pa.Table, *effects: Row, superseded: pa.Table | None = None) -> dict[str, list[str]]:
     """Return the codes per delivery, those of a valid row being its flags with a plus before them."""
-    decided = Decided(
+    decided = DecisionEffects(
         pa.Table.from_pylist(list(effects), schema=EFFECTS),
         landed.slice(0, 0) if superseded is None else superseded,
     )
@@ -61,7 +61,7 @@ def verdicts(landed: pa.Table, *effects: Row, superseded: pa.Table | None = None
         chart=CHART,
         fx_status=fx(),
         posted=posted_table(),
-        rivals=landed,
+        same_key_rows=landed,
         decided=decided,
         chunk_rows=2,
     )

@@ -32,7 +32,7 @@ def verdicts(landed: pa.Table, posted: pa.Table | None = None, status: str = "ok
         same = (
             pc.is_null(pc.field("transaction_date")) if day is None else pc.field("transaction_date") == day
         )
-        outcome = run(FEED, landed.filter(same), rivals=landed, posted=posted, fx_status=fx(status))
+        outcome = run(FEED, landed.filter(same), same_key_rows=landed, posted=posted, fx_status=fx(status))
         found |= {row["delivery"][0]: [] for row in outcome.valid.to_pylist()}
         found |= {row["delivery"][0]: row["codes"] for row in outcome.quarantine.to_pylist()}
     return found

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from showcost.config.record_kinds import RECORD_KINDS, Component, Field, FieldType, RecordKind
-from showcost.validation.columns import MONEY, Stage, arrow_schema, column_schema
+from showcost.validation.columns import MONEY, RowTable, arrow_schema, column_schema
 from showcost.validation.components import components, derived_columns
 
 ORDER = RecordKind(
@@ -58,10 +58,10 @@ def test_derived_columns_are_joined_from_the_fields_of_the_kind() -> None:
 
 
 def test_columns_follow_from_the_kind() -> None:
-    valid = {column.name: column for column in column_schema(ORDER, Stage.VALID)}
+    valid = {column.name: column for column in column_schema(ORDER, RowTable.VALID)}
     assert "pay_rules" not in valid
     assert not valid["price"].nullable
-    types = arrow_schema(ORDER, Stage.VALID)
+    types = arrow_schema(ORDER, RowTable.VALID)
     assert types.field("units").type != types.field("price").type == MONEY
 
 

@@ -25,7 +25,7 @@ from showcost_tests.validation.raw import (
 )
 
 if TYPE_CHECKING:
-    from showcost.validation import Outcome
+    from showcost.validation import ValidationResult
 
 
 @dataclass(frozen=True)
@@ -151,25 +151,25 @@ CASES: Final = (
 """For FX the row that passes is one whose rate is not asked for: it has another fault."""
 
 
-def outcome(case: Case, change: Row) -> Outcome:
+def outcome(case: Case, change: Row) -> ValidationResult:
     feed = feed_of(case.kind, **case.settings)
     rows = [SAMPLES[case.kind] | changed for changed in (*case.before, change)]
     return run(feed, raw_table(feed, rows), fx_status=fx(case.status))
 
 
-def codes_of(found: Outcome) -> list[str]:
+def codes_of(found: ValidationResult) -> list[str]:
     """Return the codes of the one row that is not valid; none when there is none."""
     rows = found.quarantine.column("codes").to_pylist()
     assert len(rows) <= 1
     return rows[0] if rows else []
 
 
-def reasons_of(found: Outcome, place: int = 0) -> list[dict[str, str]]:
+def reasons_of(found: ValidationResult, place: int = 0) -> list[dict[str, str]]:
     reasons: list[dict[str, str]] = json.loads(found.quarantine.column("reasons")[place].as_py())
     return reasons
 
 
-def one(kind: str, change: Row, **settings: object) -> Outcome:
+def one(kind: str, change: Row, **settings: object) -> ValidationResult:
     feed = feed_of(kind, **settings)
     return run(feed, raw_table(feed, [SAMPLES[kind] | change]))
 

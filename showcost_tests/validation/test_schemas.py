@@ -14,7 +14,7 @@ import pytest
 from showcost.config.record_kinds import RECORD_KINDS, RecordKind
 from showcost.core.errors import IntegrityError
 from showcost.ingest.records import records_schema
-from showcost.validation import Failure, Stage, arrow_schema, column_schema, schema_result
+from showcost.validation import Failure, RowTable, arrow_schema, column_schema, schema_result
 from showcost.validation.columns import MONEY
 from showcost.validation.rules import ColumnRule
 from showcost.validation.schemas import RowSchema
@@ -42,7 +42,7 @@ def failures(table: pa.Table) -> tuple[Failure, ...]:
 def test_valid_rows_are_as_their_schema_says(kind: str) -> None:
     feed = feed_of(kind)
     assert schema_result(run(feed, raw_table(feed, [SAMPLES[kind]])).valid, feed.kind, PRODUCTION).ok
-    empty = arrow_schema(feed.kind, Stage.VALID).empty_table()
+    empty = arrow_schema(feed.kind, RowTable.VALID).empty_table()
     assert schema_result(empty, feed.kind, PRODUCTION).ok
 
 
@@ -91,28 +91,28 @@ def test_rule_that_breaks_is_our_fault_and_shows_no_cell() -> None:
 
 
 def _typed_fields() -> list[pa.Field]:
-    schema = arrow_schema(FEED.kind, Stage.VALID)
+    schema = arrow_schema(FEED.kind, RowTable.VALID)
     return [schema.field(field.name) for field in FEED.kind.fields]
 
 
 @pytest.mark.parametrize("kind", SAMPLES)
 def test_raw_columns_are_those_that_landing_writes(kind: str) -> None:
     feed = feed_of(kind)
-    assert arrow_schema(feed.kind, Stage.RAW).equals(records_schema(feed))
+    assert arrow_schema(feed.kind, RowTable.RAW).equals(records_schema(feed))
 
 
 @pytest.mark.parametrize("kind", RECORD_KINDS.values(), ids=lambda kind: kind.name)
-@pytest.mark.parametrize("stage", Stage)
-def test_columns_are_described_and_named_once(kind: RecordKind, stage: Stage) -> None:
+@pytest.mark.parametrize("stage", RowTable)
+def test_columns_are_described_and_named_once(kind: RecordKind, stage: RowTable) -> None:
     columns = column_schema(kind, stage)
     assert len({column.name for column in columns}) == len(columns)
     assert all(column.description and column.type_name for column in columns)
 
 
 def test_personal_columns_are_marked_in_every_stage() -> None:
-    for stage in Stage:
+    for stage in RowTable:
         marked = {column.name for column in column_schema(FEED.kind, stage) if column.personal}
-        assert marked == ({"vendor_tax_id"} if stage is Stage.VALID else {"vendor_tax_id", "raw"})
+        assert marked == ({"vendor_tax_id"} if stage is RowTable.VALID else {"vendor_tax_id", "raw"})
 
 
 def test_amounts_are_decimals_in_valid_rows() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from showcost.core.errors import IntegrityError
 from showcost.core.hashing import sha256_framed
-from showcost.validation import CHUNK_ROWS, Outcome, schema_result
+from showcost.validation import CHUNK_ROWS, ValidationResult, schema_result
 from showcost_tests.validation.raw import INVOICE, PRODUCTION, SAMPLES, Row, feed_of, fx, raw_table, run
 
 FEED: Final = feed_of("vendor_invoice")
@@ -41,7 +41,7 @@ def rows_of(cells: list[Row]) -> pa.Table:
     return raw_table(FEED, deliveries)
 
 
-def same(one: Outcome, other: Outcome) -> bool:
+def same(one: ValidationResult, other: ValidationResult) -> bool:
     return bool(
         one.valid.equals(other.valid)
         and one.quarantine.equals(other.quarantine)

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from showcost.config.api import ApiSpec
-from showcost.vendor_api.client import Shared, Vendor
+from showcost.vendor_api.client import SharedLimits, Vendor
 from showcost.vendor_api.failures import RequestFailedError
 from showcost.vendor_api.guard import resolve
 from showcost.vendor_api.limits import MemoryBudget
@@ -24,7 +24,7 @@ def api(base_url: str, **settings: Any) -> ApiSpec:  # noqa: ANN401 -- of the AP
 
 
 def vendor_of(spec: ApiSpec, resolver: Resolver = resolve, *, tls: ssl.SSLContext | None = None) -> Vendor:
-    shared = Shared(asyncio.Semaphore(8), MemoryBudget(2**26), tls or ssl.create_default_context())
+    shared = SharedLimits(asyncio.Semaphore(8), MemoryBudget(2**26), tls or ssl.create_default_context())
     return Vendor("vendor", spec, shared, resolver)
 
 

@@ -23,7 +23,7 @@ from h2.events import RequestReceived
 
 from showcost.core.errors import InputError
 from showcost.vendor_api.client import _retry_after
-from showcost.vendor_api.failures import FailureKind, Received, RequestFailedError
+from showcost.vendor_api.failures import FailureKind, PartialAnswer, RequestFailedError
 from showcost_tests.vendor_api.asking import api, failure, fetch, vendor_of
 from showcost_tests.vendor_api.hostile import answer, serving
 
@@ -109,7 +109,7 @@ def test_what_had_arrived_is_kept_without_the_token(monkeypatch: pytest.MonkeyPa
     with serving({"/x": sent}) as server:
         vendor = vendor_of(api(f"{server.url}/x", auth={"variable": "VENDOR_TOKEN"}))
         error = failure(vendor)
-    assert error.received == Received(
+    assert error.received == PartialAnswer(
         403,
         {"content-length": str(len(body)), "x-request-id": "***"},
         b'{"error": "*** is not welcome"}',

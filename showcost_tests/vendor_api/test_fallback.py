@@ -13,22 +13,22 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pytest
 
-from showcost.audit.transitions import Kind
+from showcost.audit.transitions import AuditKind
 from showcost.checks.verify import verify
 from showcost.core.durable import System, using
 from showcost.core.errors import FatalError
-from showcost.ledger.accruals import Accrual, Books, accrue, provisional, release
+from showcost.ledger.accruals import Accrual, AccrualContext, accrue, provisional, release
 from showcost.ledger.audit_pack import write_pack
-from showcost.ledger.fallback_log import RELEASED, Step, differing_steps, note_steps
+from showcost.ledger.fallback_log import RELEASED, FallbackStep, differing_steps, record_fallback_steps
 from showcost.ledger.recovery import writing
 from showcost.pipeline.accruals import (
     ACCRUED,
     LAST_GOOD,
     NO_TERMS,
     PARTLY_THERE,
+    apply_fallback,
     due_by_fallback,
     open_accruals,
-    stage_fallback,
 )
 from showcost.pipeline.vendor_pulls import missing_pages
 from showcost.simulator.running import simulated
@@ -87,7 +87,7 @@ def test_terms_stand_in_apart_and_give_way(tmp_path: Path) -> None:
         pulled = home.audit.head().seq
         before = week_digest(home)
         assert due_by_fallback(home, feed) == WEEK
-        done = stage_fallback(home, feed, WEEK, lambda: AFTERWARDS)
+        done = apply_fallback(home, feed, WEEK, lambda: AFTERWARDS)
         assert (done.accrued, done.released) == (7 + 3, 0)
         assert week_digest(home) == before, "the ledger knows nothing of it"
         standing = rows(home)
@@ -102,7 +102,7 @@ def test_terms_stand_in_apart_and_give_way(tmp_path: Path) -> None:
         assert {row["because"] for row in standing} <= {letter.id for letter in _letters(home, feed.name)}
         assert steps(home, feed.name) == [ACCRUED] * 7
 
-        again = stage_fallback(home, feed, WEEK, lambda: AFTERWARDS)
+        again = apply_fallback(home, feed, WEEK, lambda: AFTERWARDS)
         assert (again.accrued, again.released) == (0, 0)
         assert rows(home) == standing
         assert due_by_fallback(home, feed) == []
@@ -112,7 +112,7 @@ def test_terms_stand_in_apart_and_give_way(tmp_path: Path) -> None:
         assert pull_week(home, feeds, dead_only=True).dead == []
         assert due_by_fallback(home, feed) == WEEK
         post_week(home, feeds)
-        done = stage_fallback(home, feed, WEEK, lambda: AFTERWARDS)
+        done = apply_fallback(home, feed, WEEK, lambda: AFTERWARDS)
         assert (done.accrued, done.released) == (0, 10)
         assert rows(home) == []
         assert sorted(steps(home, feed.name)) == sorted([ACCRUED] * 7 + [RELEASED] * 7)
@@ -120,7 +120,7 @@ def test_terms_stand_in_apart_and_give_way(tmp_path: Path) -> None:
     assert _known(home, feed, pulled) == (missing, [])
     assert _known(home, feed, 0) == ([], [])
     assert _known(home, feed, home.audit.head().seq) == ([], [])
-    assert stage_fallback(home, feed, WEEK, lambda: AFTERWARDS).released == 0
+    assert apply_fallback(home, feed, WEEK, lambda: AFTERWARDS).released == 0
     assert due_by_fallback(home, feed) == []
     _sums_to_nothing(home)
     assert verify(home).first is None
@@ -156,7 +156,7 @@ def test_what_was_had_before_stands_and_part_of_a_window_is_not_doubled(tmp_path
         pull_week(home, [feed])
     nobody = feed_of(vendor, simulator.base_url(vendor.name), terms=TERMS)
     assert pull_week(home, [nobody], again=True).dead
-    done = stage_fallback(home, nobody, WEEK, lambda: AFTERWARDS)
+    done = apply_fallback(home, nobody, WEEK, lambda: AFTERWARDS)
     assert {step.step for step in done.steps} == {LAST_GOOD}
     assert done.accrued == 0
 
@@ -164,7 +164,7 @@ def test_what_was_had_before_stands_and_part_of_a_window_is_not_doubled(tmp_path
     with simulated([half]) as simulator:
         feed = feed_of(half, simulator.base_url(half.name))
         pull_week(home, [feed])
-        done = stage_fallback(home, feed, WEEK, lambda: AFTERWARDS)
+        done = apply_fallback(home, feed, WEEK, lambda: AFTERWARDS)
     found = {step.step for step in done.steps}
     assert PARTLY_THERE in found
     assert found <= {PARTLY_THERE, NO_TERMS}
@@ -177,7 +177,7 @@ def test_without_any_pinned_rate_the_amount_stands_alone(tmp_path: Path) -> None
     with simulated([replace(vendor, dead=True)]) as simulator:
         feed = feed_of(vendor, simulator.base_url(vendor.name), terms=TERMS[:1])
         pull_week(home, [feed])
-    assert stage_fallback(home, feed, WEEK, lambda: AFTERWARDS).accrued == 7
+    assert apply_fallback(home, feed, WEEK, lambda: AFTERWARDS).accrued == 7
     assert {(row["amount"], row["base_amount"]) for row in rows(home)} == {(Decimal(850), None)}
     with home.ledger.write() as connection:
         for table in ("provisional_accruals", "fallback_steps"):
@@ -193,8 +193,8 @@ def test_the_audit_log_says_why_a_figure_stands_there_and_when_it_gave_way(tmp_p
         feed = feed_of(vendor, simulator.base_url(vendor.name), terms=TERMS)
         pull_week(home, [feed])
         letters = {str(letter.window.first): letter.id for letter in _letters(home, feed.name)}
-        stage_fallback(home, feed, WEEK, lambda: AFTERWARDS)
-        (stood,) = _recorded(home, Kind.STOOD_IN)
+        apply_fallback(home, feed, WEEK, lambda: AFTERWARDS)
+        (stood,) = _recorded(home, AuditKind.FALLBACK_APPLIED)
         assert {one["date"]: one["because"] for one in stood} == letters
         assert {(one["feed"], one["step"]) for one in stood} == {(feed.name, ACCRUED)}
         assert stood[0]["detail"] == (
@@ -202,15 +202,15 @@ def test_the_audit_log_says_why_a_figure_stands_there_and_when_it_gave_way(tmp_p
         )
         simulator.revive(feed.name)
         pull_week(home, [feed], dead_only=True)
-        stage_fallback(home, feed, WEEK, lambda: AFTERWARDS)
-        stage_fallback(home, feed, WEEK, lambda: AFTERWARDS)
-        assert len(_recorded(home, Kind.STOOD_IN)) == 1
-        (gave,) = _recorded(home, Kind.GAVE_WAY)
+        apply_fallback(home, feed, WEEK, lambda: AFTERWARDS)
+        apply_fallback(home, feed, WEEK, lambda: AFTERWARDS)
+        assert len(_recorded(home, AuditKind.FALLBACK_APPLIED)) == 1
+        (gave,) = _recorded(home, AuditKind.FALLBACK_RELEASED)
         assert [one["date"] for one in gave] == [str(day) for day in WEEK]
     assert _provisional_findings(home) == []
 
 
-def _recorded(home: Workspace, kind: Kind) -> list[list[dict[str, str]]]:
+def _recorded(home: Workspace, kind: AuditKind) -> list[list[dict[str, str]]]:
     """Return the steps of each record of a kind."""
     found: list[Any] = [record.facts["steps"] for record in home.audit.records() if record.kind is kind]
     return found
@@ -237,12 +237,17 @@ def test_a_date_may_be_missing_again_and_give_way_to_the_same_bytes_again(tmp_pa
             ]
         ):
             now = AFTERWARDS + timedelta(minutes=number)
-            assert note_steps(ledger, connection, [Step("f", day, step, because, "x")], now) == new
+            assert (
+                record_fallback_steps(ledger, connection, [FallbackStep("f", day, step, because, "x")], now)
+                == new
+            )
         assert differing_steps(connection, ledger.audit.records()) == (4, [])
 
 
-@pytest.mark.parametrize("what", [Kind.ACCRUED, Kind.RELEASED, Kind.STOOD_IN, Kind.GAVE_WAY])
-def test_what_a_crash_cuts_off_between_log_and_table_is_repeated(tmp_path: Path, what: Kind) -> None:
+@pytest.mark.parametrize(
+    "what", [AuditKind.ACCRUED, AuditKind.RELEASED, AuditKind.FALLBACK_APPLIED, AuditKind.FALLBACK_RELEASED]
+)
+def test_what_a_crash_cuts_off_between_log_and_table_is_repeated(tmp_path: Path, what: AuditKind) -> None:
     class NoCommit(System):
         def commit(self, commit: Callable[[], object], path: Path) -> None:
             del commit, path
@@ -251,26 +256,28 @@ def test_what_a_crash_cuts_off_between_log_and_table_is_repeated(tmp_path: Path,
     home = home_of(tmp_path)
     ledger = home.ledger
     accrual = Accrual("f", WEDNESDAY, "V", "3310", "x", WEDNESDAY, "USD", Decimal(5), "letter")
-    books = Books(home.production.code, home.production.base_currency)
+    books = AccrualContext(home.production.code, home.production.base_currency)
 
-    def act(kind: Kind) -> None:
+    def act(kind: AuditKind) -> None:
         with writing(ledger) as connection:
-            if kind is Kind.ACCRUED:
+            if kind is AuditKind.ACCRUED:
                 accrue(ledger, connection, books, [accrual], AFTERWARDS)
-            elif kind is Kind.RELEASED:
+            elif kind is AuditKind.RELEASED:
                 release(ledger, connection, "f", {WEDNESDAY: "page"}, AFTERWARDS)
             else:
-                step = NO_TERMS if kind is Kind.STOOD_IN else RELEASED
-                note_steps(ledger, connection, [Step("f", WEDNESDAY, step, "why", "x")], AFTERWARDS)
+                step = NO_TERMS if kind is AuditKind.FALLBACK_APPLIED else RELEASED
+                record_fallback_steps(
+                    ledger, connection, [FallbackStep("f", WEDNESDAY, step, "why", "x")], AFTERWARDS
+                )
 
-    if what in (Kind.RELEASED, Kind.GAVE_WAY):
-        act(Kind.ACCRUED if what is Kind.RELEASED else Kind.STOOD_IN)
+    if what in (AuditKind.RELEASED, AuditKind.FALLBACK_RELEASED):
+        act(AuditKind.ACCRUED if what is AuditKind.RELEASED else AuditKind.FALLBACK_APPLIED)
     with using(NoCommit()), pytest.raises(FatalError):
         act(what)
     assert _provisional_findings(home), "until it is repeated, verification shows it"
     with writing(ledger):
         pass
-    assert [record.kind for record in ledger.audit.records()][-2:] == [what, Kind.RECOVERED]
+    assert [record.kind for record in ledger.audit.records()][-2:] == [what, AuditKind.RECOVERED]
     assert verify(home).first is None
     act(what)
     assert [record.kind for record in ledger.audit.records()].count(what) == 1, "nothing more is due"
@@ -279,7 +286,9 @@ def test_what_a_crash_cuts_off_between_log_and_table_is_repeated(tmp_path: Path,
 def test_a_forged_step_is_found(tmp_path: Path) -> None:
     ledger = _open_ledger(tmp_path)
     with ledger.write() as connection:
-        note_steps(ledger, connection, [Step("f", WEDNESDAY, NO_TERMS, "letter", "x")], AFTERWARDS)
+        record_fallback_steps(
+            ledger, connection, [FallbackStep("f", WEDNESDAY, NO_TERMS, "letter", "x")], AFTERWARDS
+        )
         connection.execute("INSERT INTO fallback_steps FROM fallback_steps")
         assert differing_steps(connection, ledger.audit.records()) == (2, [("f", WEDNESDAY, NO_TERMS)])
         connection.execute(

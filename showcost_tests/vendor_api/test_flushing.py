@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import httpx
 import pytest
 
-from showcost.checks.verify import _Evidence
+from showcost.checks.verify import _SharedInput
 from showcost.core.durable import System, using
 from showcost.core.errors import IntegrityError, StorageError
 from showcost.ingest.landing import landed
@@ -30,7 +30,7 @@ from showcost_tests.whole.small import WEDNESDAY, WEEK
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from showcost.audit.log import Finding
+    from showcost.audit.log import Discrepancy
     from showcost.workspace import Workspace
 
 SCRIPT = scripts(1, lines_per_day=6)[0]
@@ -84,9 +84,9 @@ def store(page_store: PageStore) -> None:
         )
 
 
-def _letters(home: Workspace) -> list[Finding]:
+def _letters(home: Workspace) -> list[Discrepancy]:
     """Return what the verification finds about the dead letters."""
-    evidence = _Evidence(home, home.audit)
+    evidence = _SharedInput(home, home.audit)
     evidence._feeds = [FEED]
     return evidence.dead_letters()[1]
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from showcost.ledger.digest import digest
 from showcost.pipeline.auto_rebook import rebook_by_policy
-from showcost.pipeline.fx_snapshots import stage_snapshots
-from showcost.pipeline.posting import stage_posted
-from showcost.pipeline.raw_rows import stage_raw_rows
-from showcost.pipeline.validation import stage_undated, stage_validated
+from showcost.pipeline.fx_snapshots import pin_snapshots
+from showcost.pipeline.posting import post_partitions
+from showcost.pipeline.raw_rows import write_raw_rows
+from showcost.pipeline.validation import quarantine_undated, validate_partitions
 from showcost.reports.status import feed_status
 from showcost.simulator.scripts import Script, invoices
 from showcost.vendor_api.pull import Pull, PullRequest, pull
@@ -37,12 +37,12 @@ def pull_week(
 
 def post_week(home: Workspace, feeds: Sequence[FeedSpec]) -> None:
     """Take what has landed of the week into the ledger."""
-    stage_snapshots(home, WEEK, lambda: AFTERWARDS)
+    pin_snapshots(home, WEEK, lambda: AFTERWARDS)
     for feed in feeds:
-        stage_raw_rows(home, feed, WEEK)
-        stage_undated(home, feed)
-        stage_validated(home, feed, WEEK)
-        stage_posted(home, feed, WEEK, "test")
+        write_raw_rows(home, feed, WEEK)
+        quarantine_undated(home, feed)
+        validate_partitions(home, feed, WEEK)
+        post_partitions(home, feed, WEEK, "test")
         rebook_by_policy(home, feed)
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from datetime import date
 
-    from showcost.checks.result import Verdict
+    from showcost.checks.result import CheckOutcome
     from showcost.config.feed import FeedSpec
     from showcost.workspace import Workspace
 
@@ -61,7 +61,7 @@ def failing(home: Workspace) -> dict[str, str]:
     return found
 
 
-Verdicts: TypeAlias = "Mapping[date, Verdict] | Mapping[None, Verdict]"
+Verdicts: TypeAlias = "Mapping[date, CheckOutcome] | Mapping[None, CheckOutcome]"
 
 
 def _judges(home: Workspace) -> Iterator[tuple[str, Callable[[], Verdicts]]]:
@@ -76,11 +76,11 @@ def _judges(home: Workspace) -> Iterator[tuple[str, Callable[[], Verdicts]]]:
         yield name, partial(of_all_dates, home, small.WEEK)
 
 
-def _whole(judge: Callable[[Workspace], Verdict], home: Workspace) -> Verdicts:
+def _whole(judge: Callable[[Workspace], CheckOutcome], home: Workspace) -> Verdicts:
     return {None: judge(home)}
 
 
 def _dated(
-    judge: Callable[..., Mapping[date, Verdict]], home: Workspace, feed: FeedSpec
-) -> Mapping[date, Verdict]:
+    judge: Callable[..., Mapping[date, CheckOutcome]], home: Workspace, feed: FeedSpec
+) -> Mapping[date, CheckOutcome]:
     return judge(home, small.WEEK, feed=feed)

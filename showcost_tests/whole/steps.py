@@ -10,11 +10,11 @@ from showcost.ledger.digest import RangeDigest, digest
 from showcost.ledger.posting import CHUNK_ROWS as POSTED_AT_ONCE
 from showcost.pipeline.auto_rebook import rebook_by_policy
 from showcost.pipeline.due import due_by_landing
-from showcost.pipeline.fx_snapshots import stage_snapshots
-from showcost.pipeline.posting import stage_posted
-from showcost.pipeline.raw_rows import stage_raw_rows
+from showcost.pipeline.fx_snapshots import pin_snapshots
+from showcost.pipeline.posting import post_partitions
+from showcost.pipeline.raw_rows import write_raw_rows
 from showcost.pipeline.validation import CHUNK_ROWS as VALIDATED_AT_ONCE
-from showcost.pipeline.validation import stage_undated, stage_validated
+from showcost.pipeline.validation import quarantine_undated, validate_partitions
 from showcost.reports.status import STATES, Tally, feed_status
 
 if TYPE_CHECKING:
@@ -42,15 +42,15 @@ def take(
 
     A run goes through feeds without any delivery too; here only if they are among `feeds`.
     """
-    stage_snapshots(home, dates, lambda: datetime(2026, 11, 4, tzinfo=UTC))
+    pin_snapshots(home, dates, lambda: datetime(2026, 11, 4, tzinfo=UTC))
     for feed in home.feeds:
         if not (landed(home, feed) if feeds is None else feed.name in feeds):
             continue
-        stage_raw_rows(home, feed, dates)
+        write_raw_rows(home, feed, dates)
         if due_by_landing(home, feed).undated is not None:
-            stage_undated(home, feed)
-        stage_validated(home, feed, dates, validated_at_once)
-        stage_posted(home, feed, dates, "test", posted_at_once)
+            quarantine_undated(home, feed)
+        validate_partitions(home, feed, dates, validated_at_once)
+        post_partitions(home, feed, dates, "test", posted_at_once)
         rebook_by_policy(home, feed)
 
 

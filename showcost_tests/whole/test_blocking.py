@@ -48,7 +48,7 @@ def _faulty(
     """Make the validation keep something else than it found, as a fault in the program would."""
 
     def faulty(home: Workspace, feed: FeedSpec, dates: Sequence[date]) -> dict[date, DayCounts]:
-        counts = validation.stage_validated(home, feed, dates)
+        counts = validation.validate_partitions(home, feed, dates)
         store = home.staging
         store.write(asset(feed.name), day.isoformat(), change(store.read(asset(feed.name), day.isoformat())))
         return counts

@@ -18,8 +18,8 @@ from showcost.config.feeds import load_feeds
 from showcost.fx.snapshots import HASH_SQL, ID_SQL
 from showcost.ingest.landing import land, landed
 from showcost.pipeline.fx_snapshots import import_rates
-from showcost.pipeline.raw_rows import stage_raw_rows
-from showcost.pipeline.validation import stage_undated, stage_validated
+from showcost.pipeline.raw_rows import write_raw_rows
+from showcost.pipeline.validation import quarantine_undated, validate_partitions
 from showcost.staging.assets import raw_asset, records_asset, valid_asset
 from showcost_tests.defs.loading import HOMES, load
 from showcost_tests.fx.independent import published
@@ -95,7 +95,7 @@ def _record_lost(home: Workspace) -> None:
 def _undated_row(home: Workspace) -> None:
     small.deliver(home, "uk_spend", "undated.csv", _delivery(small.spend("T9", "31/11/2026", "26,000.00")))
     land(home, _feed())
-    stage_undated(home, _feed())
+    quarantine_undated(home, _feed())
 
 
 def _rejected_row(home: Workspace) -> None:
@@ -107,8 +107,8 @@ def _rejected_row(home: Workspace) -> None:
 def _not_posted(home: Workspace) -> None:
     small.deliver(home, "uk_spend", "more.csv", _delivery(small.spend("T9", "28/10/2026", "5.00")))
     land(home, _feed())
-    stage_raw_rows(home, _feed(), [small.WEDNESDAY])
-    stage_validated(home, _feed(), [small.WEDNESDAY])
+    write_raw_rows(home, _feed(), [small.WEDNESDAY])
+    validate_partitions(home, _feed(), [small.WEDNESDAY])
 
 
 def _rewrite(home: Workspace, asset: str, day: date, change: Callable[[pa.Table], pa.Table]) -> None:

@@ -10,10 +10,10 @@ import pytest
 from showcost.config.feeds import choose_feed, load_feeds
 from showcost.ingest.landing import land
 from showcost.pipeline.due import due_by_landing, due_spans
-from showcost.pipeline.fx_snapshots import stage_snapshots
-from showcost.pipeline.posting import stage_posted
-from showcost.pipeline.raw_rows import stage_raw_rows
-from showcost.pipeline.validation import stage_undated, stage_validated
+from showcost.pipeline.fx_snapshots import pin_snapshots
+from showcost.pipeline.posting import post_partitions
+from showcost.pipeline.raw_rows import write_raw_rows
+from showcost.pipeline.validation import quarantine_undated, validate_partitions
 from showcost_tests.whole import small
 from showcost_tests.whole.steps import take
 
@@ -56,13 +56,13 @@ def test_a_run_that_dies_between_two_stages_leaves_its_dates_due(home: Workspace
     """Each stage is done for all three dates and the next one not: as a crash leaves it."""
     feed, all_dates = _feed(), _due(home)
     assert [day for day in all_dates if day in THREE] == THREE
-    stage_snapshots(home, THREE)
+    pin_snapshots(home, THREE)
     assert _due(home) == all_dates
-    stage_raw_rows(home, feed, THREE)
+    write_raw_rows(home, feed, THREE)
     assert _due(home) == all_dates
-    stage_validated(home, feed, THREE)
+    validate_partitions(home, feed, THREE)
     assert _due(home) == all_dates
-    stage_posted(home, feed, THREE, "test")
+    post_partitions(home, feed, THREE, "test")
     assert _due(home) == [day for day in all_dates if day not in THREE]
 
 
@@ -72,7 +72,7 @@ def test_validated_rows_of_earlier_raw_rows_are_due(home: Workspace) -> None:
     more = small.delimited([small.UK_HEADER.split(","), small.spend("T9", "29/10/2026", "n/a")])
     small.deliver(home, "uk_spend", "more.csv", more)
     land(home, _feed())
-    stage_raw_rows(home, _feed(), [small.THURSDAY])
+    write_raw_rows(home, _feed(), [small.THURSDAY])
     assert _due(home) == [small.THURSDAY]
 
 
@@ -83,7 +83,7 @@ def test_undated_rows_alone_ask_for_one_date(home: Workspace) -> None:
     small.deliver(home, "uk_spend", "undated.csv", undated)
     land(home, _feed())
     assert _spans(home, [_feed()]) == [(small.WEDNESDAY, small.WEDNESDAY)]
-    stage_undated(home, _feed())
+    quarantine_undated(home, _feed())
     assert _spans(home, [_feed()]) == []
 
 

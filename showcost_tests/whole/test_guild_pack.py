@@ -15,7 +15,7 @@ from showcost.cli.main import cli
 from showcost.config.feeds import choose_feed, load_feeds
 from showcost.core.errors import InputError
 from showcost.core.hashing import sha256_file
-from showcost.pipeline.pay_findings import stage_pay_findings
+from showcost.pipeline.pay_findings import write_pay_findings
 from showcost.reports.guild_pack import GuildPack, write_guild_pack
 from showcost.workspace import HOME_VARIABLE
 from showcost_tests.whole import small
@@ -83,7 +83,7 @@ def test_the_same_rows_give_the_same_bytes_and_no_pseudonym(paid: Workspace, tmp
 
 
 def test_pack_says_who_dismissed_what_was_found(paid: Workspace, tmp_path: Path) -> None:
-    (finding,) = stage_pay_findings(paid, choose_feed(load_feeds("HRB"), FEED), [small.THURSDAY]).standing
+    (finding,) = write_pay_findings(paid, choose_feed(load_feeds("HRB"), FEED), [small.THURSDAY]).standing
     answer = {"who": "R. Clerk", "why": "SSN 078-05-1120 agreed to it"}
     for dismissed in (False, True):
         if dismissed:

@@ -11,7 +11,7 @@ import pytest
 from showcost.checks.feed import no_pay_findings
 from showcost.config.feeds import choose_feed, load_feeds
 from showcost.core.errors import IntegrityError
-from showcost.pipeline.pay_findings import stage_pay_findings
+from showcost.pipeline.pay_findings import write_pay_findings
 from showcost.staging.assets import valid_asset
 from showcost_tests.whole import small
 from showcost_tests.whole.steps import land_all, ledger_digest, take
@@ -49,7 +49,7 @@ def test_late_day_flags_its_neighbours_entry_by_a_new_record(tmp_path: Path) -> 
     small.deliver(home, FEED, "1 thursday.csv", manifest(shift(small.THURSDAY, "06:00", "14:00", "1")))
     land_all(home)
     take(home, [small.THURSDAY])
-    assert stage_pay_findings(home, feed, [small.THURSDAY]).standing == ()
+    assert write_pay_findings(home, feed, [small.THURSDAY]).standing == ()
     before, valid = (
         entries(home),
         home.staging.metadata(valid_asset(FEED), small.THURSDAY.isoformat()),
@@ -59,7 +59,7 @@ def test_late_day_flags_its_neighbours_entry_by_a_new_record(tmp_path: Path) -> 
     small.deliver(home, FEED, "2 wednesday.csv", manifest(shift(small.WEDNESDAY, "13:00", "21:00", "2")))
     land_all(home)
     take(home, [small.WEDNESDAY])
-    result = stage_pay_findings(home, feed, [small.WEDNESDAY])
+    result = write_pay_findings(home, feed, [small.WEDNESDAY])
     (finding,) = result.standing
     assert (finding.code, finding.transaction_date) == ("SC-PAY-005", small.THURSDAY.isoformat())
     assert "rested 9:00 h after the work before, 10:00 h are due: invaded by 1:00 h" in finding.told
@@ -74,7 +74,7 @@ def test_late_day_flags_its_neighbours_entry_by_a_new_record(tmp_path: Path) -> 
     assert list(verdicts) == [small.THURSDAY]
     assert verdicts[small.THURSDAY].message == "1 findings about 1 rows wait for a look: SC-PAY-005 1"
 
-    again = stage_pay_findings(home, feed, small.WEEK)
+    again = write_pay_findings(home, feed, small.WEEK)
     assert (again.opened, again.cleared) == (0, 0)
     assert len(home.pay_findings.lines()) == 1
 
@@ -91,7 +91,7 @@ def test_who_works_the_queue_sees_what_was_found(tmp_path: Path, showcost: Comma
     assert showcost(home, "status", "--json").json["feeds"][FEED]["findings"] == {}
     none = showcost(home, "queue", "list", "--findings")
     assert (none.status, none.out) == (0, "No open pay findings.\n")
-    stage_pay_findings(home, feed, [small.WEDNESDAY])
+    write_pay_findings(home, feed, [small.WEDNESDAY])
 
     assert showcost(home, "status", "--json").json["feeds"][FEED]["findings"] == {"SC-PAY-005": 1}
     assert "1 open pay finding: 1 SC-PAY-005" in showcost(home, "status").out
@@ -134,7 +134,7 @@ def dismiss_and_reopen(
     assert showcost(home, "queue", "dismiss", listed["row"][:12], *stated).out == "Dismissed 1 pay finding.\n"
     assert showcost(home, "queue", "list", "--findings", "--json").json["findings"] == []
     assert showcost(home, "status", "--json").json["feeds"][FEED]["findings"] == {}
-    assert stage_pay_findings(home, feed, small.WEEK).standing == ()
+    assert write_pay_findings(home, feed, small.WEEK).standing == ()
     assert no_pay_findings(home, small.WEEK, feed=feed) == {}
     (line,) = showcost(home, "queue", "list", "--dismissed", "--json").json["dismissed"]
     assert (line["id"], line["who"], line["why"]) == (listed["id"], stated[1], stated[3])
@@ -161,7 +161,7 @@ def test_staging_that_is_deleted_takes_no_finding_and_no_dismissal_with_it(
     land_all(home)
     take(home, small.WEEK)
     log = home.pay_findings
-    answered, waiting = stage_pay_findings(home, feed, small.WEEK).standing
+    answered, waiting = write_pay_findings(home, feed, small.WEEK).standing
     log.dismiss([answered.finding_id], who="R. Clerk", why="agreed", now=datetime.now(UTC))
     recorded = log.lines()
 
@@ -170,7 +170,7 @@ def test_staging_that_is_deleted_takes_no_finding_and_no_dismissal_with_it(
     land_all(home)
     for day in days:
         take(home, [day])
-        result = stage_pay_findings(home, feed, [day])
+        result = write_pay_findings(home, feed, [day])
         assert (result.opened, result.cleared) == (0, 0)
         assert result.standing == (waiting,)
         assert [line.finding for line in result.dismissed] == [answered]
@@ -187,4 +187,4 @@ def test_partition_of_another_version_is_named(tmp_path: Path) -> None:
     store, key = home.staging, small.THURSDAY.isoformat()
     store.write(valid_asset(FEED), key, store.read(valid_asset(FEED), key).drop(["pay_rules"]))
     with pytest.raises(IntegrityError, match=f"{key} was validated by another version"):
-        stage_pay_findings(home, feed, [small.THURSDAY])
+        write_pay_findings(home, feed, [small.THURSDAY])

@@ -9,10 +9,10 @@ import yaml
 
 from showcost.config.feed import FeedSpec
 from showcost.ingest.landing import land, landed
-from showcost.pipeline.fx_snapshots import stage_snapshots
-from showcost.pipeline.posting import posted_days, stage_posted
-from showcost.pipeline.raw_rows import stage_raw_rows
-from showcost.pipeline.validation import stage_undated, stage_validated
+from showcost.pipeline.fx_snapshots import pin_snapshots
+from showcost.pipeline.posting import post_partitions, posted_days
+from showcost.pipeline.raw_rows import write_raw_rows
+from showcost.pipeline.validation import quarantine_undated, validate_partitions
 from showcost.staging.assets import valid_asset
 from showcost_tests.whole import small
 
@@ -120,11 +120,11 @@ def take(home: Workspace, feed: FeedSpec, *contents: str) -> int:
     for number, content in enumerate(contents):
         small.deliver(home, feed.name, f"manifest {number}.csv", content)
     land(home, feed)
-    stage_snapshots(home, DAYS)
-    stage_raw_rows(home, feed, DAYS)
-    stage_undated(home, feed)
-    stage_validated(home, feed, DAYS)
-    appended = stage_posted(home, feed, DAYS, "test")
+    pin_snapshots(home, DAYS)
+    write_raw_rows(home, feed, DAYS)
+    quarantine_undated(home, feed)
+    validate_partitions(home, feed, DAYS)
+    appended = post_partitions(home, feed, DAYS, "test")
     return sum(day.entries for day in posted_days(home, feed, DAYS, appended).values())
 
 

@@ -12,8 +12,8 @@ import pytest
 from showcost.components import naming
 from showcost.config.feeds import choose_feed
 from showcost.defs.automation.sensors import pull_missing
-from showcost.pipeline.accruals import open_accruals, stage_fallback
-from showcost.pipeline.fx_snapshots import stage_snapshots
+from showcost.pipeline.accruals import apply_fallback, open_accruals
+from showcost.pipeline.fx_snapshots import pin_snapshots
 from showcost.pipeline.vendor_pulls import missing_pages
 from showcost.vendor_api.pull import PullRequest, pull
 from showcost.workspace import HOME_VARIABLE
@@ -103,8 +103,8 @@ def grip_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, simulator: Simula
     feeds = home.feeds
     pull(home, feeds, PullRequest(FIRST, LAST))
     days = [date.fromisoformat(day) for day in DAYS]
-    stage_snapshots(home, days)
-    stage_fallback(home, choose_feed(feeds, "pickup_grip"), days)
+    pin_snapshots(home, days)
+    apply_fallback(home, choose_feed(feeds, "pickup_grip"), days)
     return home
 
 

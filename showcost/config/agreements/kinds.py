@@ -106,7 +106,7 @@ RuleId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{1,60}$")]
 Text = Annotated[str, Field(min_length=1)]
 
 
-class _Rule(ConfigModel):
+class _AgreementRule(ConfigModel):
     """What every rule has.
 
     Empty `locals`, `occupations`, `places`, `days` and `production_types` mean all.
@@ -149,7 +149,7 @@ class ScaleRate(ConfigModel):
     source: str | None = None
 
 
-class ScaleFloor(_Rule):
+class ScaleFloor(_AgreementRule):
     """No one is paid less than the scale of occupation and schedule, per hour, day or week."""
 
     kind: Literal["scale_floor"]
@@ -164,7 +164,7 @@ class Increase(ConfigModel):
     percent: Positive
 
 
-class AnnualIncreases(_Rule):
+class AnnualIncreases(_AgreementRule):
     """Scales of `raises` (ids of scale rules) go up by percents that compound, rounded at each step."""
 
     kind: Literal["annual_increases"]
@@ -180,7 +180,7 @@ class Tier(ConfigModel):
     multiple: Multiple
 
 
-class _Tiers(_Rule):
+class _Tiers(_AgreementRule):
     """Tiers of a day's hours, worked or elapsed since the call; the highest one reached counts.
 
     `increment` is the unit in which hours are counted, in hours; part of one is not.
@@ -209,7 +209,7 @@ class DayMultiple(_Tiers):
     kind: Literal["day_multiple"]
 
 
-class WeeklyOvertime(_Rule):
+class WeeklyOvertime(_AgreementRule):
     """Straight time beyond `after` hours of the workweek is paid at `multiple`."""
 
     kind: Literal["weekly_overtime"]
@@ -217,7 +217,7 @@ class WeeklyOvertime(_Rule):
     multiple: Multiple
 
 
-class WeeklyGuarantee(_Rule):
+class WeeklyGuarantee(_AgreementRule):
     """A week of `hours` is paid as `multiple` times the hourly rate."""
 
     kind: Literal["weekly_guarantee"]
@@ -225,14 +225,14 @@ class WeeklyGuarantee(_Rule):
     multiple: Positive
 
 
-class Workday(_Rule):
+class Workday(_AgreementRule):
     """A day's rate is for `hours`: it is how an hourly rate is had from it."""
 
     kind: Literal["workday"]
     hours: Hours
 
 
-class OvertimeBounds(_Rule):
+class OvertimeBounds(_AgreementRule):
     """An hour of overtime is paid at no less than `minimum` and need not be paid at more than `maximum`."""
 
     kind: Literal["overtime_bounds"]
@@ -240,21 +240,21 @@ class OvertimeBounds(_Rule):
     maximum: Positive
 
 
-class MinimumCall(_Rule):
+class MinimumCall(_AgreementRule):
     """Whoever is called is paid for at least `hours`."""
 
     kind: Literal["minimum_call"]
     hours: Hours
 
 
-class MealPenalty(_Rule):
+class MealPenalty(_AgreementRule):
     """What each successive half hour of a late meal costs; the last step repeats."""
 
     kind: Literal["meal_penalty"]
     steps: tuple[Positive, ...] = Field(min_length=1)
 
 
-class MealDue(_Rule):
+class MealDue(_AgreementRule):
     """A meal is due within `within` hours of call or of the meal before; `grace` minutes are forgiven."""
 
     kind: Literal["meal_due"]
@@ -262,7 +262,7 @@ class MealDue(_Rule):
     grace: int = Field(default=0, ge=0, le=60)
 
 
-class WeeklyMealPenalties(_Rule):
+class WeeklyMealPenalties(_AgreementRule):
     """Beyond `after` meal penalties in a workweek, each costs `hours` of pay."""
 
     kind: Literal["weekly_meal_penalties"]
@@ -270,7 +270,7 @@ class WeeklyMealPenalties(_Rule):
     hours: Hours
 
 
-class RestPeriod(_Rule):
+class RestPeriod(_AgreementRule):
     """Between wrap and the next call lie at least `hours`, daily or over a weekend."""
 
     kind: Literal["rest_period"]
@@ -278,7 +278,7 @@ class RestPeriod(_Rule):
     over: Literal["day", "weekend"]
 
 
-class RestInvasion(_Rule):
+class RestInvasion(_AgreementRule):
     """What invaded rest costs.
 
     Either `multiple` of the hourly rate for the time invaded, or the lesser of a day's pay and
@@ -298,7 +298,7 @@ class RestInvasion(_Rule):
         return self
 
 
-class Contribution(_Rule):
+class Contribution(_AgreementRule):
     """Contributions to pension, health and other plans: `percent` of pay without penalties, or `per_day`.
 
     Beyond `ceiling` of an employee's pay on the production, none are due.
@@ -318,7 +318,7 @@ class Contribution(_Rule):
         return self
 
 
-class GrossIsSum(_Rule):
+class GrossIsSum(_AgreementRule):
     """Gross is the pay of the hours at their multiples, and the penalties; each line rounded once."""
 
     kind: Literal["gross_is_sum"]

@@ -16,8 +16,15 @@ from showcost.config.production import Production
 from showcost.core.errors import ShowcostError
 from showcost.core.hashing import sha256_framed
 from showcost.ingest.landing import Landing, land
-from showcost.pipeline.due import NEAR_DAYS, Due, due_by_landing, due_by_rates, stretches, waiting_for_rates
-from showcost.pipeline.vendor_pulls import Again, due_again
+from showcost.pipeline.due import (
+    NEAR_DAYS,
+    DuePartitions,
+    due_by_landing,
+    due_by_rates,
+    stretches,
+    waiting_for_rates,
+)
+from showcost.pipeline.vendor_pulls import DueRetry, due_retries
 from showcost.workspace import Workspace, open_workspace
 
 INBOX_SECONDS: Final = 60
@@ -94,7 +101,7 @@ def _materialization(landing: Landing) -> dg.AssetMaterialization:
     )
 
 
-def landing_requests(production: Production, feed: FeedSpec, due: Due) -> Iterator[dg.RunRequest]:
+def landing_requests(production: Production, feed: FeedSpec, due: DuePartitions) -> Iterator[dg.RunRequest]:
     """Yield one run per stretch of consecutive due dates; undated rows go with the first.
 
     The run key identifies the inputs of the partitions, so the same request never runs twice. Future dates
@@ -146,7 +153,7 @@ def pull_missing(context: dg.SensorEvaluationContext, now: datetime) -> dg.Senso
     home = open_workspace()
     asked = {vendor: datetime.fromisoformat(at) for vendor, at in json.loads(context.cursor or "{}").items()}
     requests: list[dg.RunRequest] = []
-    for again in due_again(home, home.feeds, asked, now):
+    for again in due_retries(home, home.feeds, asked, now):
         filters = dg.RunsFilter(tags={_VENDOR_TAG: again.vendor}, statuses=_UNDER_WAY)
         if not context.instance.get_runs_count(filters):
             requests += _pull_requests(home.production, again)
@@ -157,7 +164,7 @@ def pull_missing(context: dg.SensorEvaluationContext, now: datetime) -> dg.Senso
     return dg.SensorResult(run_requests=requests, cursor=cursor)
 
 
-def _pull_requests(production: Production, again: Again) -> Iterator[dg.RunRequest]:
+def _pull_requests(production: Production, again: DueRetry) -> Iterator[dg.RunRequest]:
     """Yield a run per stretch of missing dates, from the pull to the ledger, of the feeds that miss them."""
     assets: list[dg.AssetKey] = []
     for feed in again.feeds:

@@ -10,7 +10,7 @@ from showcost.components.metadata import column_schema, counts_table
 from showcost.components.partitions import daily_partitions, partition_dates
 from showcost.components.resources import DataFolder, plain_failures
 from showcost.config.production import Production
-from showcost.pipeline.fx_snapshots import stage_snapshots
+from showcost.pipeline.fx_snapshots import pin_snapshots
 from showcost.workspace import open_workspace
 
 
@@ -81,7 +81,7 @@ def _snapshots(production: Production, partitions: dg.PartitionsDefinition[str])
         dates = partition_dates(context)
         with plain_failures():
             home = data.home()
-            outcome = stage_snapshots(home, dates)
+            outcome = pin_snapshots(home, dates)
             rates = pinned_rates(home, dates)
         if outcome.unavailable:
             context.log.warning(outcome.unavailable)
