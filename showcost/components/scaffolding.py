@@ -5,17 +5,17 @@ The file has the settings that every feed needs; its comment names the page that
 
 from __future__ import annotations
 
-from typing import Literal
-
 import dagster as dg
 from pydantic import BaseModel, Field
+
+from showcost.config.record_kinds import VENDOR_INVOICE, RecordKindName
 
 
 class FeedParams(BaseModel):
     """Options of the scaffold command."""
 
-    record_kind: Literal["vendor_invoice", "location_permit", "payroll"] = Field(
-        default="vendor_invoice", description="record kind of the feed's rows"
+    record_kind: RecordKindName = Field(
+        default=VENDOR_INVOICE.name, description="record kind of the feed's rows"
     )
     currency: str = Field(default="USD", description="currency of rows without a currency")
 

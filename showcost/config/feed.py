@@ -18,7 +18,7 @@ from showcost.config.production import (
     Code,
     Currency,
 )
-from showcost.config.record_kinds import RECORD_KINDS, FieldType, RecordKind
+from showcost.config.record_kinds import RECORD_KINDS, FieldType, RecordKind, RecordKindName
 
 FeedName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
 DateFormat = Annotated[str, Field(pattern=r"%|^excel$")]
@@ -80,7 +80,7 @@ class FeedSpec(ConfigModel):
     """Name of the feed's assets, inbox folder and keys; lower-case letters, digits and underscores."""
     description: str = Field(min_length=1)
     """Sender and frequency of the deliveries."""
-    record_kind: Literal["vendor_invoice", "location_permit", "payroll"]
+    record_kind: RecordKindName
     """Record kind of the rows; determines the fields."""
     format: Literal["csv", "xlsx", "ubl", "json"] = "csv"
     """`csv`, `xlsx`, `ubl` (e-invoices, EN 16931) or `json`; the first three also read each other."""

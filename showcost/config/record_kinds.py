@@ -1,7 +1,7 @@
-"""The kinds of record that showcost knows: their fields, in the order and with the names of the feeds.
+"""Registry of the record kinds: their fields, in the order and with the names that feeds use.
 
-A record kind says what a row *is*; a feed (`showcost.config.feed`) says how one sender writes it down.
-What makes a value right or wrong is not here but in `showcost.validation`.
+A record kind defines the fields of a row; a feed (`showcost.config.feed`) says how one sender writes them.
+Rules about values are in `showcost.validation`. A new record kind is one more entry in `RECORD_KINDS`.
 """
 
 from __future__ import annotations
@@ -9,14 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Final
+
+from pydantic import AfterValidator, WithJsonSchema
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
 class FieldType(StrEnum):
-    """How the text of a field is read."""
+    """Type of a field, which determines the parser of its text."""
 
     TEXT = "text"
     DATE = "date"
@@ -28,9 +30,9 @@ class FieldType(StrEnum):
 class Field:
     """One field of a record kind.
 
-    `required` holds unless a feed lists its own required fields. `personal` marks what may identify a
-    person: it never reaches logs, metadata or previews. `quantity` marks an amount that is not money (hours,
-    counts, rates of pay), so that no currency's minor unit applies to it.
+    `required` applies unless a feed lists its own required fields. `personal` marks a field that may identify
+    a person: it never reaches logs, metadata or previews. `quantity` marks an amount that is not money
+    (hours, counts, rates of pay), so that no currency's minor unit applies to it.
     """
 
     name: str
@@ -67,12 +69,12 @@ class SecondaryComponent:
 
 @dataclass(frozen=True)
 class RecordKind:
-    """A kind of record: its fields, and the part that each of them plays.
+    """A kind of record: its fields and their roles.
 
-    `transaction_date` is the field that dates the transaction, `document` the one that numbers the document,
+    `transaction_date` is the field with the transaction date, `document` the field with the document number,
     `key` the fields that identify a row. `primary` posts to the row's own account, `secondary`, if there is
     one, to a control account. `derived` maps a column of the valid rows to the fields that it is joined from,
-    never a personal one. `has_pay_rules` says that union pay rules apply.
+    never a personal field. `has_pay_rules` says that union pay rules apply.
     """
 
     name: str
@@ -102,7 +104,7 @@ class RecordKind:
         return frozenset(field.name for field in self.fields if field.quantity)
 
     def of_type(self, *types: FieldType) -> tuple[str, ...]:
-        """Return the names of the fields that are read in one of these ways."""
+        """Return the names of the fields of these types."""
         return tuple(field.name for field in self.fields if field.type in types)
 
 
@@ -250,3 +252,17 @@ PAYROLL: Final = RecordKind(
 RECORD_KINDS: Final[dict[str, RecordKind]] = {
     kind.name: kind for kind in (VENDOR_INVOICE, LOCATION_PERMIT, PAYROLL)
 }
+"""The record kinds by name."""
+
+
+def _registered(name: str) -> str:
+    if name not in RECORD_KINDS:
+        *others, last = map(repr, RECORD_KINDS)
+        raise ValueError(f"{', '.join(others)} or {last}")
+    return name
+
+
+RecordKindName = Annotated[
+    str, AfterValidator(_registered), WithJsonSchema({"type": "string", "enum": list(RECORD_KINDS)})
+]
+"""The name of a registered record kind, in settings."""

@@ -1,17 +1,22 @@
-"""A record kind knows itself: a further kind is one entry, and nothing else asks for its name."""
+"""Record kinds: a fourth kind is one more entry in the registry, and nothing else refers to its name."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
 
+from showcost.components.scaffolding import FeedParams
+from showcost.config.feed import FeedSpec
 from showcost.config.record_kinds import RECORD_KINDS, Component, Field, FieldType, RecordKind
 from showcost.validation.columns import MONEY, RowTable, arrow_schema, column_schema
 from showcost.validation.components import components, derived_columns
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 ORDER = RecordKind(
     name="order",
@@ -57,6 +62,23 @@ def test_derived_columns_are_joined_from_the_fields_of_the_kind() -> None:
     assert derived == {"document_no": ["O1", "O2"], "description": ["ACME O1", "O2"]}
 
 
+def test_a_feed_may_have_any_registered_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(RECORD_KINDS, ORDER.name, ORDER)
+    feed = FeedSpec(name="orders", description="Purchase orders", record_kind=ORDER.name)
+    assert (feed.kind, feed.key_fields) == (ORDER, ("order_no",))
+
+
+def test_a_feed_of_an_unregistered_kind_is_refused_with_the_registered_names() -> None:
+    with pytest.raises(ValueError, match="'vendor_invoice', 'location_permit' or 'payroll'"):
+        FeedSpec(name="orders", description="Purchase orders", record_kind=ORDER.name)
+
+
+@pytest.mark.parametrize("model", [FeedSpec, FeedParams], ids=lambda model: str(model.__name__))
+def test_the_json_schema_lists_the_registered_kinds(model: type[BaseModel]) -> None:
+    schema = model.model_json_schema()["properties"]["record_kind"]
+    assert (schema["type"], schema["enum"]) == ("string", list(RECORD_KINDS))
+
+
 def test_columns_follow_from_the_kind() -> None:
     valid = {column.name: column for column in column_schema(ORDER, RowTable.VALID)}
     assert "pay_rules" not in valid
@@ -67,8 +89,9 @@ def test_columns_follow_from_the_kind() -> None:
 
 @pytest.mark.parametrize("kind", RECORD_KINDS.values(), ids=lambda kind: str(kind.name))
 def test_every_part_of_a_kind_is_one_of_its_fields(kind: RecordKind) -> None:
-    assert kind.secondary is not None
-    named = {kind.transaction_date, kind.document, kind.primary.field, kind.secondary.field, *kind.key}
+    named = {kind.transaction_date, kind.document, kind.primary.field, *kind.key}
+    if kind.secondary is not None:
+        named.add(kind.secondary.field)
     derived = {name for names in kind.derived.values() for name in names}
     assert (named | derived) - kind.by_name.keys() == set()
     assert not any(kind.by_name[name].personal for name in derived)
