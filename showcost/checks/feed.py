@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 _NAMED: Final = 3
 
 
-def deliveries_readable(home: Workspace, *, feed: FeedSpec) -> CheckOutcome:
+def deliveries_readable(workspace: Workspace, *, feed: FeedSpec) -> CheckOutcome:
     """Judge whether any delivery was refused as a whole."""
-    known = landed(home, feed)
+    known = landed(workspace, feed)
     refused = [one for one in known if one.summary.refused]
     facts: dict[str, str | int] = {"deliveries": len(known), "refused": len(refused)}
     if not refused:
@@ -46,11 +46,11 @@ def deliveries_readable(home: Workspace, *, feed: FeedSpec) -> CheckOutcome:
     return CheckOutcome(passed=False, message=f"{len(refused)} of {len(known)} refused: {named}", facts=facts)
 
 
-def records_reconcile(home: Workspace, *, feed: FeedSpec) -> CheckOutcome:
+def records_reconcile(workspace: Workspace, *, feed: FeedSpec) -> CheckOutcome:
     """Judge, per delivery, whether the stored records are as many as were received, each place once."""
-    store = home.staging
+    store = workspace.staging
     wrong: list[str] = []
-    known = landed(home, feed)
+    known = landed(workspace, feed)
     for one in known:
         records = store.read(records_asset(feed.name), one.arrival.delivery)
         places = records.select(["record", "byte_start"]).group_by(["record", "byte_start"]).aggregate([])
@@ -64,22 +64,22 @@ def records_reconcile(home: Workspace, *, feed: FeedSpec) -> CheckOutcome:
     return CheckOutcome(passed=not wrong, message=message, facts=facts)
 
 
-def all_rows_dated(home: Workspace, *, feed: FeedSpec) -> CheckOutcome:
+def all_rows_dated(workspace: Workspace, *, feed: FeedSpec) -> CheckOutcome:
     """Judge whether any row has no transaction date, and say why."""
-    store = home.staging
+    store = workspace.staging
     if store.metadata(undated_asset(feed.name), ALL) is None:
         return CheckOutcome(passed=True, message="nothing was validated yet")
     counts = counts_of(0, store.read(undated_asset(feed.name), ALL))
     return _rejections(counts.received, counts.codes)
 
 
-def valid_schema(home: Workspace, dates: Sequence[date], *, feed: FeedSpec) -> dict[date, CheckOutcome]:
+def valid_schema(workspace: Workspace, dates: Sequence[date], *, feed: FeedSpec) -> dict[date, CheckOutcome]:
     """Judge the valid rows of each date against the strict schema of their record kind."""
-    store = home.staging
+    store = workspace.staging
     verdicts: dict[date, CheckOutcome] = {}
     for day in _filled(store, valid_asset(feed.name), dates):
         table = store.read(valid_asset(feed.name), day.isoformat())
-        result = schema_result(table, feed.kind, home.production)
+        result = schema_result(table, feed.kind, workspace.production)
         found = "; ".join(f"{one.column}: {one.check} ({one.count} rows)" for one in result.failures)
         verdicts[day] = CheckOutcome(
             passed=result.ok,
@@ -107,9 +107,11 @@ FROM matched GROUP BY day ORDER BY day
 """
 
 
-def rows_reconcile(home: Workspace, dates: Sequence[date], *, feed: FeedSpec) -> dict[date, CheckOutcome]:
+def rows_reconcile(
+    workspace: Workspace, dates: Sequence[date], *, feed: FeedSpec
+) -> dict[date, CheckOutcome]:
     """Judge, per date, whether every raw row is in exactly one outcome and no outcome is of no raw row."""
-    store = home.staging
+    store = workspace.staging
     keys = [day.isoformat() for day in dates]
 
     def paths(asset: Callable[[str], str]) -> list[str]:
@@ -142,9 +144,11 @@ def rows_reconcile(home: Workspace, dates: Sequence[date], *, feed: FeedSpec) ->
     return verdicts
 
 
-def no_rejected_rows(home: Workspace, dates: Sequence[date], *, feed: FeedSpec) -> dict[date, CheckOutcome]:
+def no_rejected_rows(
+    workspace: Workspace, dates: Sequence[date], *, feed: FeedSpec
+) -> dict[date, CheckOutcome]:
     """Judge, per date with rows, whether any was rejected, and say why."""
-    store = home.staging
+    store = workspace.staging
     verdicts: dict[date, CheckOutcome] = {}
     for day in _filled(store, raw_asset(feed.name), dates):
         rows = store.read(quarantine_asset(feed.name), day.isoformat())
@@ -172,14 +176,16 @@ GROUP BY ALL
 """  # noqa: S608 - statements of our own
 
 
-def amounts_balance(home: Workspace, dates: Sequence[date], *, feed: FeedSpec) -> dict[date, CheckOutcome]:
+def amounts_balance(
+    workspace: Workspace, dates: Sequence[date], *, feed: FeedSpec
+) -> dict[date, CheckOutcome]:
     """Judge, per date, whether rows and amounts per currency of the ledger are those of the valid rows."""
-    store = home.staging
+    store = workspace.staging
     filled = _filled(store, valid_asset(feed.name), dates)
     keys = [day.isoformat() for day in filled]
     paths = [str(path) for path in store.verified_paths(valid_asset(feed.name), keys)]
     between = {"first": dates[0], "last": dates[-1], "feed": feed.name}
-    with home.ledger.read() as connection:
+    with workspace.ledger.read() as connection:
         posted = _by_day(connection.execute(_POSTED_SUMS, between).fetchall())
         valid = _by_day(connection.execute(_VALID_SUMS, {"paths": paths}).fetchall()) if paths else {}
     verdicts: dict[date, CheckOutcome] = {}
@@ -226,16 +232,18 @@ GROUP BY transaction_date ORDER BY transaction_date
 """
 
 
-def fx_pinned(home: Workspace, dates: Sequence[date], *, feed: FeedSpec) -> dict[date, CheckOutcome]:
+def fx_pinned(workspace: Workspace, dates: Sequence[date], *, feed: FeedSpec) -> dict[date, CheckOutcome]:
     """Judge, per date, whether every entry carries the pinned rates of its date.
 
     IntegrityError when a pinned snapshot has changed (SC-FX-003).
     """
     between = {"first": dates[0], "last": dates[-1], "feed": feed.name}
-    with home.ledger.read() as connection:
-        connection.register("pinned_rates", dense_rates(connection, dates, home.production.base_currency))
+    with workspace.ledger.read() as connection:
+        connection.register(
+            "pinned_rates", dense_rates(connection, dates, workspace.production.base_currency)
+        )
         rows = connection.execute(_PINNED, between).fetchall()
-    limit = home.production.fx.carry_days
+    limit = workspace.production.fx.carry_days
     return {
         day: CheckOutcome(
             passed=not wrong and oldest <= limit,
@@ -253,10 +261,12 @@ def _filled(store: StagingStore, asset: str, dates: Sequence[date]) -> list[date
     return [day for day in dates if (staged := store.metadata(asset, day.isoformat())) and staged.rows]
 
 
-def no_pay_findings(home: Workspace, dates: Sequence[date], *, feed: FeedSpec) -> dict[date, CheckOutcome]:
+def no_pay_findings(
+    workspace: Workspace, dates: Sequence[date], *, feed: FeedSpec
+) -> dict[date, CheckOutcome]:
     """Say, for each date with findings about its rows, how many wait for a look."""
     by_date: dict[date, list[PayFinding]] = {}
-    for one in home.pay_findings.current(feed.name):
+    for one in workspace.pay_findings.current(feed.name):
         by_date.setdefault(date.fromisoformat(one.transaction_date), []).append(one)
     return {day: _verdict(by_date[day]) for day in dates if day in by_date}
 

@@ -45,14 +45,14 @@ WHERE snapshot_date BETWEEN $first AND $last ORDER BY snapshot_date, currency
 
 
 def pinned_rates(
-    home: Workspace, dates: Sequence[date], as_of: int | None = None
+    workspace: Workspace, dates: Sequence[date], as_of: int | None = None
 ) -> Mapping[date, list[tuple[str, str, date, str]]]:
     """Return, per date with a snapshot, its (currency, units per euro, publication date, snapshot id).
 
     As known after an audit record, or now.
     """
     found: dict[date, list[tuple[str, str, date, str]]] = {}
-    ledger = home.ledger
+    ledger = workspace.ledger
     with ledger.read() as connection:
         rows = connection.execute(_RATES, {"first": dates[0], "last": dates[-1]}).fetchall()
     known = None if as_of is None else _pinned_until(ledger.audit, as_of)
@@ -72,9 +72,9 @@ def _pinned_until(audit: AuditLog, as_of: int) -> set[str]:
     }
 
 
-def snapshots_unchanged(home: Workspace, dates: Sequence[date]) -> dict[date, CheckOutcome]:
+def snapshots_unchanged(workspace: Workspace, dates: Sequence[date]) -> dict[date, CheckOutcome]:
     """Judge, per date with a snapshot, whether its rates still hash to what was pinned."""
-    with home.ledger.read() as connection:
+    with workspace.ledger.read() as connection:
         wrong = {item.snapshot_date: item for item in verify(connection, dates)}
         pinned = connection.execute(
             "SELECT snapshot_date, snapshot_id FROM fx_snapshots "
@@ -92,9 +92,9 @@ def snapshots_unchanged(home: Workspace, dates: Sequence[date]) -> dict[date, Ch
     return verdicts
 
 
-def all_unchanged(home: Workspace) -> CheckOutcome:
+def all_unchanged(workspace: Workspace) -> CheckOutcome:
     """Judge all pinned snapshots together."""
-    ledger = home.ledger
+    ledger = workspace.ledger
     with ledger.read() as connection:
         wrong = verify(connection)
         ((pinned,),) = connection.execute("SELECT count(*) FROM fx_snapshots").fetchall()
@@ -103,18 +103,18 @@ def all_unchanged(home: Workspace) -> CheckOutcome:
     return CheckOutcome(passed=not wrong, message=message, facts={"pinned": pinned, "changed": len(wrong)})
 
 
-def calendar(home: Workspace) -> CheckOutcome:
+def calendar(workspace: Workspace) -> CheckOutcome:
     """Judge whether every working day within the production's dates has a publication."""
-    dates = home.production.dates
-    return _verdict(calendar_complete(known_history(home), dates.start, dates.end))
+    dates = workspace.production.dates
+    return _verdict(calendar_complete(known_history(workspace), dates.start, dates.end))
 
 
-def jumps(home: Workspace) -> CheckOutcome:
+def jumps(workspace: Workspace) -> CheckOutcome:
     """Judge whether a rate of the production's currencies jumped within its dates."""
-    production = home.production
+    production = workspace.production
     return _verdict(
         day_on_day_jumps(
-            known_history(home),
+            known_history(workspace),
             production.dates.start,
             production.dates.end,
             production.fx.jump_percent,
@@ -123,9 +123,9 @@ def jumps(home: Workspace) -> CheckOutcome:
     )
 
 
-def irs_band(home: Workspace) -> CheckOutcome:
+def irs_band(workspace: Workspace) -> CheckOutcome:
     """Judge whether the yearly means lie near the yearly averages of the IRS."""
-    return _verdict(irs_yearly_band(known_history(home)))
+    return _verdict(irs_yearly_band(known_history(workspace)))
 
 
 def _verdict(result: CheckResult) -> CheckOutcome:

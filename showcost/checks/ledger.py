@@ -28,12 +28,12 @@ FROM batches WHERE partition_date BETWEEN $first AND $last ORDER BY partition_da
 """
 
 
-def append_only(home: Workspace, dates: Sequence[date]) -> dict[date, CheckOutcome]:
+def append_only(workspace: Workspace, dates: Sequence[date]) -> dict[date, CheckOutcome]:
     """Judge, per date with batches or entries, whether nothing was changed since it was posted.
 
     A table or trigger that is not as made fails every date.
     """
-    with home.ledger.read() as connection:
+    with workspace.ledger.read() as connection:
         altered = differences(connection)
         recorded = connection.execute(_BATCHES, {"first": dates[0], "last": dates[-1]}).fetchall()
         found = batch_hashes(connection, dates[0], dates[-1])
@@ -51,9 +51,9 @@ def append_only(home: Workspace, dates: Sequence[date]) -> dict[date, CheckOutco
     return verdicts
 
 
-def batches_balance(home: Workspace, dates: Sequence[date]) -> dict[date, CheckOutcome]:
+def batches_balance(workspace: Workspace, dates: Sequence[date]) -> dict[date, CheckOutcome]:
     """Judge, per date, whether the sums over the entries are the sums recorded with the batches."""
-    with home.ledger.read() as connection:
+    with workspace.ledger.read() as connection:
         recorded = connection.execute(_BATCHES, {"first": dates[0], "last": dates[-1]}).fetchall()
         sums = balances(connection, dates[0], dates[-1]).to_pylist()
     entries: dict[date, dict[str, Decimal]] = {}
@@ -79,9 +79,9 @@ def batches_balance(home: Workspace, dates: Sequence[date]) -> dict[date, CheckO
     return verdicts
 
 
-def audit_chain(home: Workspace) -> CheckOutcome:
+def audit_chain(workspace: Workspace) -> CheckOutcome:
     """Judge whether the audit log is whole, and log and ledger attest each other."""
-    ledger = home.ledger
+    ledger = workspace.ledger
     findings = ledger.audit.verify()
     if not findings:
         with ledger.read() as connection:

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 _NAMED: Final = 3
 
 
-def dates_complete(home: Workspace, dates: Sequence[date], *, feed: FeedSpec) -> dict[date, CheckOutcome]:
+def dates_complete(
+    workspace: Workspace, dates: Sequence[date], *, feed: FeedSpec
+) -> dict[date, CheckOutcome]:
     """Judge, per date that was ever asked for, whether the vendor's items of it are all there."""
     return {
         day: CheckOutcome(
@@ -29,14 +31,14 @@ def dates_complete(home: Workspace, dates: Sequence[date], *, feed: FeedSpec) ->
             message=f"{state}, {pages} pages stored",
             facts={"state": state, "pages": pages},
         )
-        for day, (state, pages) in pulled_dates(home, feed, dates).items()
+        for day, (state, pages) in pulled_dates(workspace, feed, dates).items()
         if state != NEVER
     }
 
 
-def nothing_missing(home: Workspace, *, feed: FeedSpec) -> CheckOutcome:
+def nothing_missing(workspace: Workspace, *, feed: FeedSpec) -> CheckOutcome:
     """Judge whether any page of a feed could not be had, and say why."""
-    letters = missing_pages(home, feed)
+    letters = missing_pages(workspace, feed)
     facts: dict[str, str | int] = {"missing": len(letters)}
     if not letters:
         return CheckOutcome(passed=True, message="every page that was asked for is there", facts=facts)

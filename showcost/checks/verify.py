@@ -72,7 +72,7 @@ class Verification:
 
 
 def verify(
-    home: Workspace,
+    workspace: Workspace,
     *,
     head: str | None = None,
     read_again: bool = False,
@@ -83,27 +83,27 @@ def verify(
     `head` is a head of the audit log that an outsider knows; `read_again` also parses every payload once
     more and compares the records; `progress` is told how many steps are done, of how many.
     """
-    home = _reopened(home)
-    plan = _plan(home, head, read_again=read_again)
+    workspace = _reopened(workspace)
+    plan = _plan(workspace, head, read_again=read_again)
     steps = []
     for number, step in enumerate(_side_by_side(plan), start=1):
         steps.append(step)
         if progress is not None:
             progress(number, len(plan))
     entries = sum(step.looked_at for step in steps if step.name == "batches")
-    return Verification(tuple(steps), _head(home.audit), entries)
+    return Verification(tuple(steps), _head(workspace.audit), entries)
 
 
-def first_difference(home: Workspace, head: str | None = None) -> Discrepancy | None:
+def first_difference(workspace: Workspace, head: str | None = None) -> Discrepancy | None:
     """Return the first difference that `verify` would name, without looking any further."""
-    plan = _plan(_reopened(home), head, read_again=False)
+    plan = _plan(_reopened(workspace), head, read_again=False)
     found = (_carried_out(one.proof).findings for one in plan)
     return next((findings[0] for findings in found if findings), None)
 
 
-def _reopened(home: Workspace) -> Workspace:
+def _reopened(workspace: Workspace) -> Workspace:
     """Return the workspace with nothing read yet: what was read before must not vouch for the files."""
-    return Workspace(home.path)
+    return Workspace(workspace.path)
 
 
 class _PlannedStep(NamedTuple):
@@ -113,11 +113,11 @@ class _PlannedStep(NamedTuple):
     reads_ledger: bool
 
 
-def _plan(home: Workspace, head: str | None, *, read_again: bool) -> list[_PlannedStep]:
+def _plan(workspace: Workspace, head: str | None, *, read_again: bool) -> list[_PlannedStep]:
     """Return the steps of a verification, in order."""
-    audit = home.audit
-    ledger = home.ledger
-    evidence = _SharedInput(home, audit)
+    audit = workspace.audit
+    ledger = workspace.ledger
+    evidence = _SharedInput(workspace, audit)
     received: list[Proof] = [
         ("payloads", "every delivery still has the bytes that arrived", evidence.payloads),
         (
@@ -200,12 +200,12 @@ def _head(audit: AuditLog) -> Head:
 class _SharedInput:
     """What the steps share: the stores, and the records of the log by kind."""
 
-    def __init__(self, home: Workspace, audit: AuditLog) -> None:
-        self._home, self._audit = home, audit
-        self._feeds: list[FeedSpec] = list(home.feeds)
+    def __init__(self, workspace: Workspace, audit: AuditLog) -> None:
+        self._workspace, self._audit = workspace, audit
+        self._feeds: list[FeedSpec] = list(workspace.feeds)
 
     def payloads(self) -> tuple[int, list[Discrepancy]]:
-        store = self._home.payloads
+        store = self._workspace.payloads
         known = sorted({arrival.delivery for arrival in self._register().arrivals()})
         findings = []
         for sha256 in known:
@@ -245,7 +245,7 @@ class _SharedInput:
 
     def origins(self) -> tuple[int, list[Discrepancy]]:
         known = {(one.number, one.delivery) for one in self._register().arrivals()}
-        with self._home.ledger.read() as connection:
+        with self._workspace.ledger.read() as connection:
             rows: list[tuple[int, str, str]] = connection.execute(_ORIGINS).fetchall()
         return len(rows), [
             Discrepancy(
@@ -269,7 +269,7 @@ class _SharedInput:
                 if seen is None or seen.segment is None or shredded:
                     continue
                 recorded = pq.read_table(self._audit.segment_path(seen.segment))
-                found = reread(self._home, feed, arrival).cast(recorded.schema)
+                found = reread(self._workspace, feed, arrival).cast(recorded.schema)
                 rows += found.num_rows
                 if found != recorded:
                     findings.append(
@@ -282,7 +282,7 @@ class _SharedInput:
         return rows, findings
 
     def staged(self) -> tuple[int, list[Discrepancy]]:
-        store = self._home.staging
+        store = self._workspace.staging
         findings, files = [], 0
         for asset in store.assets():
             for partition in store.partitions(asset):
@@ -294,7 +294,7 @@ class _SharedInput:
         return files, findings
 
     def outcomes(self) -> tuple[int, list[Discrepancy]]:
-        store = self._home.staging
+        store = self._workspace.staging
         rows, findings = 0, []
         logs = outcome_logs(self._audit)
         for feed in self._feeds:
@@ -321,7 +321,7 @@ class _SharedInput:
     def conservation(self) -> tuple[int, list[Discrepancy]]:
         rows, findings = 0, []
         for feed in self._feeds:
-            for one, tally in feed_status(self._home, feed).deliveries:
+            for one, tally in feed_status(self._workspace, feed).deliveries:
                 rows += tally.received
                 if not tally.balances:
                     findings.append(
@@ -340,13 +340,13 @@ class _SharedInput:
             facts: Mapping[str, Any] = record.facts
             for name, sha256 in facts.get("files", {}).items():
                 files += 1
-                if problem := _file_problem(self._home.path / name, sha256):
+                if problem := _file_problem(self._workspace.path / name, sha256):
                     findings.append(Discrepancy(f"{name} (record {record.seq})", problem))
         return files, findings
 
     def provisional(self) -> tuple[int, list[Discrepancy]]:
         segments = accrual_segments(self._audit)
-        with self._home.ledger.read() as connection:
+        with self._workspace.ledger.read() as connection:
             rows, differing = differing_from_record(connection, segments)
             taken, others = differing_steps(
                 connection, self._of(AuditKind.FALLBACK_APPLIED, AuditKind.FALLBACK_RELEASED)
@@ -361,7 +361,7 @@ class _SharedInput:
     def dead_letters(self) -> tuple[int, list[Discrepancy]]:
         lines, findings = 0, list[Discrepancy]()
         for feed in (one for one in self._feeds if one.api is not None):
-            letters = DeadLetters(self._home.raw, feed.name).history
+            letters = DeadLetters(self._workspace.raw, feed.name).history
             lines += len(letters)
             findings += self._letters_of(feed, letters)
         return lines, findings
@@ -370,7 +370,7 @@ class _SharedInput:
         place = f"raw/dead_letters/{feed.name}.jsonl"
         recorded = self._recorded_letters(feed)
         known = {facts["letter_hash"] for _, _, facts in recorded}
-        store, found = self._home.payloads, set()
+        store, found = self._workspace.payloads, set()
         for number, letter in enumerate(letters, start=1):
             found.add(letter_hash(letter))
             if letter_hash(letter) not in known:
@@ -378,7 +378,7 @@ class _SharedInput:
             elif letter.response is not None and (problem := store.problem(letter.response)):
                 yield Discrepancy(f"{place}, line {number}", problem)
         stored = {
-            (page.first, page.last, page.page) for page in PullProgress(self._home.raw, feed.name).pages
+            (page.first, page.last, page.page) for page in PullProgress(self._workspace.raw, feed.name).pages
         }
         for position, (subject, kind, facts) in enumerate(recorded):
             # After a crash between the record and its line the record comes once more, or the page itself.
@@ -406,7 +406,7 @@ class _SharedInput:
         return (record for record in self._audit.records() if record.kind in kinds)
 
     def _register(self) -> Register:
-        return self._home.register
+        return self._workspace.register
 
     def _audit_state(self, subject: states.Subject) -> State:
         try:

@@ -73,24 +73,24 @@ class Total:
 @prints_result
 def demo(sample: str, folder: Path | None, deliveries: Path | None) -> CommandResult:
     """Take a sample production from its inbox into the ledger, and show the result."""
-    home = _fresh_home(sample, (folder or _repository() / ".demo").resolve(), deliveries)
-    landed = land_result(home)
-    feeds = home.feeds
+    workspace = _fresh_home(sample, (folder or _repository() / ".demo").resolve(), deliveries)
+    landed = land_result(workspace)
+    feeds = workspace.feeds
     if api_feeds(feeds):
-        outcomes, before = _with_vendors(home)
+        outcomes, before = _with_vendors(workspace)
     else:
-        spans = _to_the_edges(due_spans(home, feeds), home.production.dates)
-        outcomes, before = run_spans(home, spans), None
+        spans = _to_the_edges(due_spans(workspace, feeds), workspace.production.dates)
+        outcomes, before = run_spans(workspace, spans), None
     success = all(outcome.success for outcome in outcomes)
-    status = status_result(home, feeds)
-    totals = _totals(home)
+    status = status_result(workspace, feeds)
+    totals = _totals(workspace)
     facts = {
-        "home": home.path,
+        "home": workspace.path,
         "landed": landed.facts,
         "runs": [asdict(outcome) for outcome in outcomes],
         "status": status.facts,
         "totals": [asdict(total) for total in totals],
-        "digest": _digest(home),
+        "digest": _digest(workspace),
     }
 
     def show() -> None:
@@ -102,9 +102,9 @@ def demo(sample: str, folder: Path | None, deliveries: Path | None) -> CommandRe
         show_runs(outcomes)
         say()
         status.show()
-        _show_totals(home.production.base_currency, totals)
+        _show_totals(workspace.production.base_currency, totals)
         say(f"Ledger digest {facts['digest']}")
-        _show_next(home.path)
+        _show_next(workspace.path)
 
     return CommandResult(facts, show, status=0 if success else 1)
 
@@ -118,19 +118,19 @@ VENDORS: Final = (
 """The simulated vendors of the sample; one of them is down at first."""
 
 
-def _with_vendors(home: Workspace) -> tuple[list[RunOutcome], CommandResult]:
+def _with_vendors(workspace: Workspace) -> tuple[list[RunOutcome], CommandResult]:
     """Run the production's dates against simulated vendors: first with one down, then with all up.
 
     Also returns the status in between.
     """
-    dates = [(home.production.dates.start, home.production.dates.end)]
+    dates = [(workspace.production.dates.start, workspace.production.dates.end)]
     with simulated(VENDORS) as simulator:
         for script in VENDORS:
             os.environ[f"SHOWCOST_{script.name.upper()}_URL"] = simulator.base_url(script.name)
-        first = run_spans(home, dates)
-        before = status_result(home, home.feeds)
+        first = run_spans(workspace, dates)
+        before = status_result(workspace, workspace.feeds)
         simulator.revive("grip")
-        return [*first, *run_spans(home, dates)], before
+        return [*first, *run_spans(workspace, dates)], before
 
 
 def _repository() -> Path:
@@ -156,15 +156,15 @@ def _fresh_home(sample: str, folder: Path, deliveries: Path | None) -> Workspace
     shutil.copyfile(source / "dagster_home" / "dagster.yaml", folder / "dagster_home" / "dagster.yaml")
     if (source / "inbox").is_dir():
         shutil.copytree(source / "inbox", folder / "inbox")
-    home = open_workspace(folder)
+    workspace = open_workspace(folder)
     if deliveries is not None:
-        feed = home.feeds[0]
-        inbox = home.inbox / feed.inbox_folder
+        feed = workspace.feeds[0]
+        inbox = workspace.inbox / feed.inbox_folder
         inbox.mkdir(parents=True, exist_ok=True)
         for path in sorted(deliveries.iterdir()):
             if path.is_file():
                 shutil.copyfile(path, inbox / path.name)
-    return home
+    return workspace
 
 
 def _to_the_edges(spans: list[tuple[date, date]], dates: DateRange) -> list[tuple[date, date]]:
@@ -176,10 +176,10 @@ def _to_the_edges(spans: list[tuple[date, date]], dates: DateRange) -> list[tupl
     return spans
 
 
-def _totals(home: Workspace) -> list[Total]:
-    dates = home.production.dates
+def _totals(workspace: Workspace) -> list[Total]:
+    dates = workspace.production.dates
     sums: dict[str, Total] = {}
-    with home.ledger.read() as connection:
+    with workspace.ledger.read() as connection:
         for row in balances(connection, dates.start, dates.end).to_pylist():
             code = row["currency"]
             so_far = sums.get(code, Total(code, 0, Decimal(0), Decimal(0)))
@@ -192,9 +192,9 @@ def _totals(home: Workspace) -> list[Total]:
     return [sums[code] for code in sorted(sums)]
 
 
-def _digest(home: Workspace) -> str:
-    dates = home.production.dates
-    with home.ledger.read() as connection:
+def _digest(workspace: Workspace) -> str:
+    dates = workspace.production.dates
+    with workspace.ledger.read() as connection:
         return digest(connection, dates.start, dates.end).hash
 
 

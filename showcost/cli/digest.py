@@ -25,10 +25,10 @@ def digest(
     first: datetime | None, last: datetime | None, *, partitions: bool, as_of: str | None
 ) -> CommandResult:
     """Print the ledger digest of a date range, to compare runs and machines."""
-    home = open_workspace()
-    start, end = span(home, first, last)
-    as_of_seq = resolve_as_of(home, as_of)
-    ledger = home.ledger
+    workspace = open_workspace()
+    start, end = span(workspace, first, last)
+    as_of_seq = resolve_as_of(workspace, as_of)
+    ledger = workspace.ledger
     ledger.require()
     with ledger.read() as connection:
         result = ledger_digest(connection, start, end, as_of_seq)

@@ -35,11 +35,11 @@ def show(
     first: datetime | None, last: datetime | None, *, all_currencies: bool, as_of: str | None
 ) -> CommandResult:
     """Show the pinned rates of a date range, in units per euro."""
-    home = open_workspace()
-    start, end = span(home, first, last)
-    currencies = None if all_currencies else set(home.production.currencies)
-    as_of_seq = resolve_as_of(home, as_of)
-    pinned = pinned_rates(home, [start, end], as_of_seq)
+    workspace = open_workspace()
+    start, end = span(workspace, first, last)
+    currencies = None if all_currencies else set(workspace.production.currencies)
+    as_of_seq = resolve_as_of(workspace, as_of)
+    pinned = pinned_rates(workspace, [start, end], as_of_seq)
     rows = [
         {"date": day, "currency": code, "rate": rate, "published": published, "snapshot_id": snapshot}
         for day, rates in pinned.items()
@@ -62,9 +62,9 @@ def show(
 @prints_result
 def pin(first: datetime | None, last: datetime | None) -> CommandResult:
     """Pin the snapshots of a date range that are not pinned yet. Pinned snapshots never change."""
-    home = open_workspace()
-    start, end = span(home, first, last)
-    outcome = pin_snapshots(home, days_between(start, end))
+    workspace = open_workspace()
+    start, end = span(workspace, first, last)
+    outcome = pin_snapshots(workspace, days_between(start, end))
     result = outcome.result
     facts = {
         "pinned": result.pinned,
@@ -102,12 +102,12 @@ def import_file(file: Path) -> CommandResult:
 @prints_result
 def check() -> CommandResult:
     """Check pinned snapshots, the publication calendar, jumps, and IRS yearly averages."""
-    home = open_workspace()
+    workspace = open_workspace()
     outcomes: Mapping[str, CheckOutcome] = {
-        "snapshots_unchanged": all_unchanged(home),
-        "calendar_complete": calendar(home),
-        "day_on_day_jump": jumps(home),
-        "irs_yearly_average": irs_band(home),
+        "snapshots_unchanged": all_unchanged(workspace),
+        "calendar_complete": calendar(workspace),
+        "day_on_day_jump": jumps(workspace),
+        "irs_yearly_average": irs_band(workspace),
     }
     passed = all(outcome.passed for outcome in outcomes.values())
     facts = {

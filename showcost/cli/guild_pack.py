@@ -30,9 +30,9 @@ def guild_pack(agreement: str, first: datetime | None, last: datetime | None, ou
     """Write the audit pack of an agreement: rows, rules applied, clauses, rates and results."""
     from showcost.reports.guild_pack import write_guild_pack  # noqa: PLC0415 -- slow to import: loads the workbook library
 
-    home = open_workspace()
-    start, end = span(home, first, last)
-    pack = write_guild_pack(home, agreement, start, end, out)
+    workspace = open_workspace()
+    start, end = span(workspace, first, last)
+    pack = write_guild_pack(workspace, agreement, start, end, out)
     facts = {
         "folder": str(out),
         "agreement": pack.agreement,

@@ -25,11 +25,11 @@ def land(feed_name: str | None) -> CommandResult:
     return land_result(open_workspace(), feed_name)
 
 
-def land_result(home: Workspace, feed_name: str | None = None) -> CommandResult:
+def land_result(workspace: Workspace, feed_name: str | None = None) -> CommandResult:
     """Land the feeds and return the result."""
-    feeds = chosen_feeds(home, feed_name)
-    landings = [land_feed(home, feed) for feed in feeds]
-    unmatched = unclaimed(home.inbox, home.feeds)
+    feeds = chosen_feeds(workspace, feed_name)
+    landings = [land_feed(workspace, feed) for feed in feeds]
+    unmatched = unclaimed(workspace.inbox, workspace.feeds)
     facts = {
         "deliveries": [_delivery(delivery) for landing in landings for delivery in landing.read],
         "delivered_again": {landing.feed: landing.again for landing in landings if landing.again},

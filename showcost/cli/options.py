@@ -29,24 +29,24 @@ as_of_option = click.option(
 )
 
 
-def resolve_as_of(home: Workspace, as_of: str | None) -> int | None:
+def resolve_as_of(workspace: Workspace, as_of: str | None) -> int | None:
     """Return the number of the last audit record to include; None for now."""
-    return None if as_of is None else moment_of(home.audit, as_of)
+    return None if as_of is None else moment_of(workspace.audit, as_of)
 
 
-def chosen_feeds(home: Workspace, name: str | None) -> Sequence[FeedSpec]:
+def chosen_feeds(workspace: Workspace, name: str | None) -> Sequence[FeedSpec]:
     """Return the feed of that name, or all feeds of the production. Raises InputError if there are none."""
-    feeds = home.feeds
+    feeds = workspace.feeds
     if name is not None:
         return [choose_feed(feeds, name)]
     if not feeds:
-        raise InputError(f"the production {home.production.code} has no feeds")
+        raise InputError(f"the production {workspace.production.code} has no feeds")
     return feeds
 
 
-def span(home: Workspace, first: datetime | None, last: datetime | None) -> tuple[date, date]:
+def span(workspace: Workspace, first: datetime | None, last: datetime | None) -> tuple[date, date]:
     """Return the date range, open ends filled from the production's dates. Raises InputError if reversed."""
-    dates = home.production.dates
+    dates = workspace.production.dates
     start = first.date() if first else dates.start
     end = last.date() if last else dates.end
     if end < start:

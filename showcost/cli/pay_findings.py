@@ -113,17 +113,17 @@ def list_findings(
     as_of: str | None, limit: int, options: Mapping[str, object], *, dismissed: bool
 ) -> CommandResult:
     """List open or dismissed pay findings."""
-    home = open_workspace()
-    as_of_seq = resolve_as_of(home, as_of)
-    feeds, matches = _filtered(home, options)
-    at = time_as_of(home, as_of_seq)
+    workspace = open_workspace()
+    as_of_seq = resolve_as_of(workspace, as_of)
+    feeds, matches = _filtered(workspace, options)
+    at = time_as_of(workspace, as_of_seq)
     if dismissed:
-        lines = [line for line in dismissed_findings(home, feeds, at) if matches(line.finding)]
+        lines = [line for line in dismissed_findings(workspace, feeds, at) if matches(line.finding)]
         facts = {"as_of": as_of_seq, "dismissed": [dismissal_facts(line) for line in lines]}
         shown = partial(show_dismissals, lines[:limit])
         empty, count = "No dismissed pay findings.", len(lines)
     else:
-        findings = [finding for finding in open_findings(home, feeds, at) if matches(finding)]
+        findings = [finding for finding in open_findings(workspace, feeds, at) if matches(finding)]
         facts = {"as_of": as_of_seq, "findings": [finding_facts(finding) for finding in findings]}
         shown = partial(show_findings, findings[:limit])
         empty, count = "No open pay findings.", len(findings)
@@ -139,14 +139,14 @@ def list_findings(
 
 
 def _filtered(
-    home: Workspace, options: Mapping[str, object]
+    workspace: Workspace, options: Mapping[str, object]
 ) -> tuple[Sequence[FeedSpec], Callable[[PayFinding], bool]]:
     """Return the selected feeds and a predicate for the selected pay findings."""
     if options["vendor"] or options["state_names"]:
         raise InputError("pay findings can be filtered by --feed, --code, --from and --to only")
-    selection = queue_filter(home, options)
+    selection = queue_filter(workspace, options)
     return (
-        chosen_feeds(home, optional_text(options["feed_name"])),
+        chosen_feeds(workspace, optional_text(options["feed_name"])),
         partial(is_chosen, code=selection.code, first=selection.first, last=selection.last),
     )
 
@@ -168,17 +168,21 @@ def dismiss(ids: tuple[str, ...], *, reopen: bool, **options: object) -> Command
     IDS are finding or row ids, at least six digits each. If pay is owed, correct the row instead with
     `showcost queue resolve`.
     """
-    home = open_workspace()
-    feeds, matches = _filtered(home, options)
+    workspace = open_workspace()
+    feeds, matches = _filtered(workspace, options)
     candidates = (
-        [line.finding for line in dismissed_findings(home, feeds)] if reopen else open_findings(home, feeds)
+        [line.finding for line in dismissed_findings(workspace, feeds)]
+        if reopen
+        else open_findings(workspace, feeds)
     )
-    findings = _chosen_findings(home, [finding for finding in candidates if matches(finding)], ids, options)
-    pay_queue.dismiss(home, findings, who=str(options["who"]), why=str(options["why"]), reopen=reopen)
-    if has_instance(home):
+    findings = _chosen_findings(
+        workspace, [finding for finding in candidates if matches(finding)], ids, options
+    )
+    pay_queue.dismiss(workspace, findings, who=str(options["who"]), why=str(options["why"]), reopen=reopen)
+    if has_instance(workspace):
         from showcost.orchestration.events import report_findings  # noqa: PLC0415 -- Dagster takes seconds to import
 
-        report_findings(home, findings)
+        report_findings(workspace, findings)
     done = "Reopened" if reopen else "Dismissed"
     return CommandResult(
         {"findings": [finding_facts(finding) for finding in findings], "reopened": reopen},
@@ -187,10 +191,10 @@ def dismiss(ids: tuple[str, ...], *, reopen: bool, **options: object) -> Command
 
 
 def _chosen_findings(
-    home: Workspace, findings: Sequence[PayFinding], ids: tuple[str, ...], options: Mapping[str, object]
+    workspace: Workspace, findings: Sequence[PayFinding], ids: tuple[str, ...], options: Mapping[str, object]
 ) -> Sequence[PayFinding]:
     """Return the findings with these ids, or with --all every finding given, after confirmation."""
-    check_how_chosen(home, ids, options)
+    check_how_chosen(workspace, ids, options)
     if not options["everything"]:
         return named_findings(findings, ids)
     if not findings:

@@ -32,9 +32,9 @@ def period() -> None:
 @prints_result
 def list_periods(as_of: str | None) -> CommandResult:
     """List the closed periods."""
-    home = open_workspace()
-    as_of_seq = resolve_as_of(home, as_of)
-    closed = closed_periods(home, as_of_seq)
+    workspace = open_workspace()
+    as_of_seq = resolve_as_of(workspace, as_of)
+    closed = closed_periods(workspace, as_of_seq)
     facts = {
         "as_of": as_of_seq,
         "closed": [{"name": span.name, "from": span.start, "to": span.end} for span in closed],
@@ -61,10 +61,10 @@ def close(name: str, first: datetime | None, last: datetime | None, who: str, wh
     """Close the fiscal period NAME: no further postings to its dates."""
     if first is None or last is None:
         raise InputError("a period needs both --from and --to")
-    home = open_workspace()
-    start, end = span(home, first, last)
+    workspace = open_workspace()
+    start, end = span(workspace, first, last)
     record = close_period(
-        home, chosen_feeds(home, None), Period(name, start, end, closed=True), who=who, why=why
+        workspace, chosen_feeds(workspace, None), Period(name, start, end, closed=True), who=who, why=why
     )
     return _result(record, f"{name} closed, {start} to {end}")
 

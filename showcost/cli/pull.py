@@ -46,9 +46,11 @@ def pull(
     from showcost.vendor_api import pull as pulls  # noqa: PLC0415 -- slow to import: loads the HTTP client
     from showcost.vendor_api.pool import PoolSettings  # noqa: PLC0415 -- the same
 
-    home = open_workspace()
-    request = pulls.PullRequest(*span(home, first, last), again=again, dead_only=dead_only)
-    outcome = pulls.pull(home, _feeds(home, feed_name), request, PoolSettings(debug=debug, trace=trace))
+    workspace = open_workspace()
+    request = pulls.PullRequest(*span(workspace, first, last), again=again, dead_only=dead_only)
+    outcome = pulls.pull(
+        workspace, _feeds(workspace, feed_name), request, PoolSettings(debug=debug, trace=trace)
+    )
     facts = {
         "feeds": {result.feed: _facts(result) for result in outcome.feeds},
         "dead_letters": [letter_facts(letter) for letter in outcome.dead],
@@ -57,12 +59,12 @@ def pull(
     return CommandResult(facts, lambda: _show(outcome), status=1 if outcome.dead else 0)
 
 
-def _feeds(home: Workspace, name: str | None) -> Sequence[FeedSpec]:
-    feeds = chosen_feeds(home, name)
+def _feeds(workspace: Workspace, name: str | None) -> Sequence[FeedSpec]:
+    feeds = chosen_feeds(workspace, name)
     if name is not None:
         return feeds
     if not (with_api := api_feeds(feeds)):
-        raise InputError(f"the production {home.production.code} has no feed with an API")
+        raise InputError(f"the production {workspace.production.code} has no feed with an API")
     return with_api
 
 

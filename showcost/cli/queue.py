@@ -80,16 +80,16 @@ def list_rows(
     """List the rows of the queue; without a filter, a long queue is counted by feed, state and code."""
     if findings or dismissed:
         return list_findings(as_of, limit, options, dismissed=dismissed)
-    home = open_workspace()
-    selection = queue_filter(home, options)
+    workspace = open_workspace()
+    selection = queue_filter(workspace, options)
     feed_name = optional_text(options["feed_name"])
-    as_of_seq = resolve_as_of(home, as_of)
-    feeds = chosen_feeds(home, feed_name)
-    rows = queue_rows(home, feeds, selection, as_of_seq)
-    letters = _letters(home, feeds, selection, as_of_seq)
-    now = home.audit.time_as_of(as_of_seq)
+    as_of_seq = resolve_as_of(workspace, as_of)
+    feeds = chosen_feeds(workspace, feed_name)
+    rows = queue_rows(workspace, feeds, selection, as_of_seq)
+    letters = _letters(workspace, feeds, selection, as_of_seq)
+    now = workspace.audit.time_as_of(as_of_seq)
     counted = counts_by(rows)
-    findings_counted = counts_of_findings(open_findings(home, feeds, None if as_of_seq is None else now))
+    findings_counted = counts_of_findings(open_findings(workspace, feeds, None if as_of_seq is None else now))
     facts = {
         "as_of": as_of_seq,
         "rows": [_row_facts(row, now) for row in rows],
@@ -129,7 +129,7 @@ def _show_counts(rows: int, counted: Mapping[tuple[str, str, str, str], int]) ->
 
 
 def _letters(
-    home: Workspace, feeds: Sequence[FeedSpec], selection: QueueFilter, as_of: int | None
+    workspace: Workspace, feeds: Sequence[FeedSpec], selection: QueueFilter, as_of: int | None
 ) -> list[DeadLetter]:
     """Return the missing API pages, which are pending in the queue as rows are."""
     if (
@@ -139,7 +139,7 @@ def _letters(
     ):
         return []
     first, last = selection.first or date.min, selection.last or date.max
-    letters = [letter for feed in feeds for letter in missing_pages(home, feed, as_of)]
+    letters = [letter for feed in feeds for letter in missing_pages(workspace, feed, as_of)]
     return [letter for letter in letters if letter.window.first <= last and first <= letter.window.last]
 
 
@@ -190,13 +190,13 @@ def _show_rows(rows: Sequence[QueueRow], now: datetime) -> None:
 @prints_result
 def show_row(row_id: str, as_of: str | None) -> CommandResult:
     """Show a row by its id or an entry's id: raw text, reasons, decisions, and what a replay would do."""
-    home = open_workspace()
-    as_of_seq = resolve_as_of(home, as_of)
-    (row,) = find_rows(home, [row_id], as_of_seq)
+    workspace = open_workspace()
+    as_of_seq = resolve_as_of(workspace, as_of)
+    (row,) = find_rows(workspace, [row_id], as_of_seq)
     # A preview of a replay is only meaningful for the current state.
-    expected = preview(home, row.place) if as_of_seq is None else None
-    about = findings_about(home, row.place, time_as_of(home, as_of_seq))
-    facts = {"as_of": as_of_seq} | trace_row(home, row, as_of_seq)
+    expected = preview(workspace, row.place) if as_of_seq is None else None
+    about = findings_about(workspace, row.place, time_as_of(workspace, as_of_seq))
+    facts = {"as_of": as_of_seq} | trace_row(workspace, row, as_of_seq)
     facts |= {
         "findings": [finding_facts(decision) for decision in about],
         "replay_would": None if expected is None else _preview_facts(expected),
@@ -285,10 +285,10 @@ def resolve(ids: tuple[str, ...], **options: object) -> CommandResult:
     A decision is recorded in the audit log before it takes effect. `--set` and `--reverse` also work on
     posted rows.
     """
-    home = open_workspace()
-    rows = _chosen(home, ids, options)
-    decided = _decide(home, rows, options)
-    outcome = _replayed(home, decided.places) if options["at_once"] else None
+    workspace = open_workspace()
+    rows = _chosen(workspace, ids, options)
+    decided = _decide(workspace, rows, options)
+    outcome = _replayed(workspace, decided.places) if options["at_once"] else None
     facts = {
         "audit_record": decided.seq,
         "rows": [place.row_id for place in decided.places],
@@ -305,21 +305,23 @@ def resolve(ids: tuple[str, ...], **options: object) -> CommandResult:
     return CommandResult(facts, show)
 
 
-def _chosen(home: Workspace, ids: tuple[str, ...], options: Mapping[str, object]) -> list[FoundRow]:
+def _chosen(workspace: Workspace, ids: tuple[str, ...], options: Mapping[str, object]) -> list[FoundRow]:
     """Return the rows with these ids, or with --all those that match the filters, after confirmation."""
-    check_how_chosen(home, ids, options)
+    check_how_chosen(workspace, ids, options)
     if not options["everything"]:
-        return find_rows(home, ids)
+        return find_rows(workspace, ids)
     rows = queue_rows(
-        home, chosen_feeds(home, optional_text(options["feed_name"])), queue_filter(home, options)
+        workspace,
+        chosen_feeds(workspace, optional_text(options["feed_name"])),
+        queue_filter(workspace, options),
     )
     if not rows:
         raise InputError("no row of the queue matches these filters")
     ask(f"Record this decision for {plural(len(rows), 'row')}?", options)
-    return rows_at(home, [row.place for row in rows])
+    return rows_at(workspace, [row.place for row in rows])
 
 
-def _decide(home: Workspace, rows: Sequence[FoundRow], options: Mapping[str, object]) -> DecisionResult:
+def _decide(workspace: Workspace, rows: Sequence[FoundRow], options: Mapping[str, object]) -> DecisionResult:
     fields = _fields(all_texts(options["fields"]))
     kinds = [name for name in ("accept", "discard", "reverse", "rebook", "undo") if options[name]]
     if len(kinds) + bool(fields) != 1:
@@ -330,17 +332,17 @@ def _decide(home: Workspace, rows: Sequence[FoundRow], options: Mapping[str, obj
         raise InputError("--only requires --accept")
     match kinds:
         case ["accept"]:
-            return deciding.accept(home, rows, codes, who=who, why=why)
+            return deciding.accept(workspace, rows, codes, who=who, why=why)
         case ["discard"]:
-            return deciding.discard(home, rows, who=who, why=why)
+            return deciding.discard(workspace, rows, who=who, why=why)
         case ["reverse"]:
-            return deciding.reverse(home, rows, who=who, why=why)
+            return deciding.reverse(workspace, rows, who=who, why=why)
         case ["rebook"]:
-            return deciding.rebook(home, rows, who=who, why=why)
+            return deciding.rebook(workspace, rows, who=who, why=why)
         case ["undo"]:
-            return deciding.undo(home, rows, who=who, why=why)
+            return deciding.undo(workspace, rows, who=who, why=why)
         case _:
-            return deciding.correct(home, rows, fields, who=who, why=why)
+            return deciding.correct(workspace, rows, fields, who=who, why=why)
 
 
 def _fields(pairs: Sequence[str]) -> dict[str, str]:
@@ -358,18 +360,18 @@ def _fields(pairs: Sequence[str]) -> dict[str, str]:
 @prints_result
 def replay_rows(ids: tuple[str, ...]) -> CommandResult:
     """Validate rows again and post those that are valid. No other row changes; nothing is fetched."""
-    home = open_workspace()
-    outcome = _replayed(home, [row.place for row in find_rows(home, ids)])
+    workspace = open_workspace()
+    outcome = _replayed(workspace, [row.place for row in find_rows(workspace, ids)])
     return CommandResult(_replay_facts(outcome), lambda: _show_replay(outcome))
 
 
-def _replayed(home: Workspace, places: Sequence[RowRef]) -> ReplayResult:
+def _replayed(workspace: Workspace, places: Sequence[RowRef]) -> ReplayResult:
     """Replay rows, and report it to Dagster if the data folder has an instance."""
-    outcome = replay(home, places)
-    if has_instance(home):
+    outcome = replay(workspace, places)
+    if has_instance(workspace):
         from showcost.orchestration.events import report_replay  # noqa: PLC0415 -- Dagster takes seconds to import
 
-        report_replay(home, outcome)
+        report_replay(workspace, outcome)
     return outcome
 
 

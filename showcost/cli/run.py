@@ -31,10 +31,10 @@ def run(first: datetime | None, last: datetime | None) -> CommandResult:
 
     A partition is due when new deliveries or decisions affect it, or when a missing rate is now available.
     """
-    home = open_workspace()
-    feeds = home.feeds
-    spans = [span(home, first, last)] if first or last else due_spans(home, feeds)
-    outcomes = run_spans(home, spans)
+    workspace = open_workspace()
+    feeds = workspace.feeds
+    spans = [span(workspace, first, last)] if first or last else due_spans(workspace, feeds)
+    outcomes = run_spans(workspace, spans)
     return CommandResult(
         {
             "runs": [asdict(outcome) for outcome in outcomes],
@@ -45,14 +45,14 @@ def run(first: datetime | None, last: datetime | None) -> CommandResult:
     )
 
 
-def run_spans(home: Workspace, spans: Sequence[tuple[date, date]]) -> list[RunOutcome]:
+def run_spans(workspace: Workspace, spans: Sequence[tuple[date, date]]) -> list[RunOutcome]:
     """Run the job over spans of dates, one run each, with a progress bar on a terminal."""
     from showcost.orchestration.runs import run_range  # noqa: PLC0415 -- Dagster takes seconds to import
 
     outcomes: list[RunOutcome] = []
     for first, last in spans:
         with progress_bar(f"{first} to {last}") as report:
-            outcomes.append(run_range(home, first, last, report))
+            outcomes.append(run_range(workspace, first, last, report))
     return outcomes
 
 

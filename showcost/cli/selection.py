@@ -42,26 +42,26 @@ def filter_options(command: Callable[P, None]) -> Callable[P, None]:
     return command
 
 
-def queue_filter(home: Workspace, options: Mapping[str, object]) -> QueueFilter:
+def queue_filter(workspace: Workspace, options: Mapping[str, object]) -> QueueFilter:
     """Return the filter that the options of `filter_options` describe."""
     code = optional_text(options["code"])
     if code is not None and code not in CATALOGUE:
         raise InputError(f"unknown reason code {code}; see docs/reason-codes.md")
     dates = _time(options["first"]), _time(options["last"])
-    first, last = span(home, *dates) if any(dates) else (None, None)
+    first, last = span(workspace, *dates) if any(dates) else (None, None)
     states = tuple(RowState(name) for name in all_texts(options["state_names"])) or WAITING
     return QueueFilter(
         states=states, code=code, vendor=optional_text(options["vendor"]), first=first, last=last
     )
 
 
-def check_how_chosen(home: Workspace, ids: tuple[str, ...], options: Mapping[str, object]) -> None:
+def check_how_chosen(workspace: Workspace, ids: tuple[str, ...], options: Mapping[str, object]) -> None:
     """Raise InputError unless there are ids, or --all with at least one filter."""
     if ids and options["everything"]:
         raise InputError("give either ids or --all, not both")
     if not ids and not options["everything"]:
         raise InputError("give ids, or --all with at least one filter")
-    if options["everything"] and not (queue_filter(home, options).narrows or options["feed_name"]):
+    if options["everything"] and not (queue_filter(workspace, options).narrows or options["feed_name"]):
         raise InputError("--all needs at least one of --feed, --code, --vendor, --from, --to")
 
 
@@ -71,9 +71,9 @@ def ask(question: str, options: Mapping[str, object]) -> None:
         click.confirm(question, abort=True, err=True)
 
 
-def time_as_of(home: Workspace, as_of_seq: int | None) -> datetime | None:
+def time_as_of(workspace: Workspace, as_of_seq: int | None) -> datetime | None:
     """Return the time of an audit record; None for now."""
-    return None if as_of_seq is None else home.audit.time_as_of(as_of_seq)
+    return None if as_of_seq is None else workspace.audit.time_as_of(as_of_seq)
 
 
 def optional_text(value: object) -> str | None:
@@ -90,8 +90,8 @@ def _time(value: object) -> datetime | None:
     return value if isinstance(value, datetime) else None
 
 
-def has_instance(home: Workspace) -> bool:
+def has_instance(workspace: Workspace) -> bool:
     """Tell whether the data folder has Dagster history, which the UI may be showing."""
     dagster_home = os.environ.get("DAGSTER_HOME")
-    folder = Path(dagster_home) if dagster_home else home.path / "dagster_home"
+    folder = Path(dagster_home) if dagster_home else workspace.path / "dagster_home"
     return any((folder / name).is_dir() for name in ("storage", "history", "schedules"))

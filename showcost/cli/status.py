@@ -31,23 +31,25 @@ if TYPE_CHECKING:
 @prints_result
 def status(feed_name: str | None, *, deliveries: bool, as_of: str | None) -> CommandResult:
     """Show row counts and amounts by state, per feed, and whether they reconcile."""
-    home = open_workspace()
-    as_of_seq = resolve_as_of(home, as_of)
-    return status_result(home, chosen_feeds(home, feed_name), deliveries=deliveries, as_of=as_of_seq)
+    workspace = open_workspace()
+    as_of_seq = resolve_as_of(workspace, as_of)
+    return status_result(
+        workspace, chosen_feeds(workspace, feed_name), deliveries=deliveries, as_of=as_of_seq
+    )
 
 
 def status_result(
-    home: Workspace, feeds: Sequence[FeedSpec], *, deliveries: bool = False, as_of: int | None = None
+    workspace: Workspace, feeds: Sequence[FeedSpec], *, deliveries: bool = False, as_of: int | None = None
 ) -> CommandResult:
     """Return counts and amounts per feed; the exit status is 1 if they do not reconcile."""
-    states = [feed_status(home, feed, as_of) for feed in feeds]
+    states = [feed_status(workspace, feed, as_of) for feed in feeds]
     total = Tally()
     for state in states:
         total.add(state.total)
     balances = all(tally.balances for state in states for _, tally in state.deliveries) and total.balances
-    provisional = _provisional(home, as_of)
-    at = None if as_of is None else home.audit.time_as_of(as_of)
-    findings = counts_of_findings(open_findings(home, feeds, at))
+    provisional = _provisional(workspace, as_of)
+    at = None if as_of is None else workspace.audit.time_as_of(as_of)
+    findings = counts_of_findings(open_findings(workspace, feeds, at))
     facts = {
         "provisional": [asdict(total) for total in provisional],
         "feeds": {
@@ -85,9 +87,9 @@ class ProvisionalTotal:
     base_amount: Decimal
 
 
-def _provisional(home: Workspace, as_of: int | None) -> list[ProvisionalTotal]:
-    dates = home.production.dates
-    rows = open_accruals(home, dates.start, dates.end, as_of=as_of)
+def _provisional(workspace: Workspace, as_of: int | None) -> list[ProvisionalTotal]:
+    dates = workspace.production.dates
+    rows = open_accruals(workspace, dates.start, dates.end, as_of=as_of)
     sums: dict[tuple[str, str], ProvisionalTotal] = {}
     for row in rows.to_pylist():
         key = (row["feed"], row["currency"])

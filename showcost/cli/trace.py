@@ -26,10 +26,10 @@ _SHOWN = 12
 @prints_result
 def trace(entry: str, as_of: str | None) -> CommandResult:
     """Trace ENTRY (an entry or row id, at least six digits) to its delivery, rules, rate and run."""
-    home = open_workspace()
-    as_of_seq = resolve_as_of(home, as_of)
-    (row,) = find_rows(home, [entry], as_of_seq)
-    facts = {"as_of": as_of_seq} | trace_row(home, row, as_of_seq)
+    workspace = open_workspace()
+    as_of_seq = resolve_as_of(workspace, as_of)
+    (row,) = find_rows(workspace, [entry], as_of_seq)
+    facts = {"as_of": as_of_seq} | trace_row(workspace, row, as_of_seq)
     return CommandResult(facts, lambda: _show(facts))
 
 

@@ -26,22 +26,22 @@ from showcost.workspace import Workspace, open_workspace
 @prints_result
 def verify(head: str | None, pack: Path | None, *, read_again: bool) -> CommandResult:
     """Recompute everything from the raw deliveries, and report the first difference."""
-    home = open_workspace()
+    workspace = open_workspace()
     with progress_bar("verifying") as report:
-        outcome = verify_home(home, head=head, read_again=read_again, progress=report)
+        outcome = verify_home(workspace, head=head, read_again=read_again, progress=report)
     packed = None
     if pack is not None and outcome.first is None:
-        production = home.production
-        packed = write_pack(home.ledger, production.code, production.base_currency, pack)
-    facts = _facts(home, outcome) | {"pack": packed}
+        production = workspace.production
+        packed = write_pack(workspace.ledger, production.code, production.base_currency, pack)
+    facts = _facts(workspace, outcome) | {"pack": packed}
     return CommandResult(
         facts, lambda: _show(outcome, pack if packed else None), status=1 if outcome.first else 0
     )
 
 
-def _facts(home: Workspace, outcome: Verification) -> dict[str, object]:
+def _facts(workspace: Workspace, outcome: Verification) -> dict[str, object]:
     return {
-        "home": home.path,
+        "home": workspace.path,
         "verified": outcome.first is None,
         "first_difference": None if outcome.first is None else str(outcome.first),
         "head": outcome.head.hash,

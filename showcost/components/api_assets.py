@@ -70,11 +70,11 @@ def pulled_assets(feeds: Sequence[FeedSpec], partitions: dg.PartitionsDefinition
     def pulled(
         context: dg.AssetExecutionContext, config: PullOptions, data: DataFolder
     ) -> Iterator[dg.MaterializeResult[None]]:
-        home, dates = data.home(), partition_dates(context)
+        workspace, dates = data.workspace(), partition_dates(context)
         selected = [feed for key, feed in by_key.items() if key in context.selected_asset_keys]
         with plain_failures():
             outcome = pull(
-                home, selected, PullRequest(dates[0], dates[-1], again=config.again), config.settings()
+                workspace, selected, PullRequest(dates[0], dates[-1], again=config.again), config.settings()
             )
             for result in outcome.feeds:
                 context.log.info(_summary(result))
@@ -82,7 +82,7 @@ def pulled_assets(feeds: Sequence[FeedSpec], partitions: dg.PartitionsDefinition
             for callback in outcome.health.named:
                 context.log.warning("slow callback: %s", callback)
             for feed in selected:
-                for day, facts in _per_date(home, feed, dates).items():
+                for day, facts in _per_date(workspace, feed, dates).items():
                     context.add_asset_metadata(
                         facts, asset_key=naming.pulled_key(feed.name), partition_key=day.isoformat()
                     )
@@ -110,8 +110,8 @@ def _pulled_spec(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -> dg
     )
 
 
-def _per_date(home: Workspace, feed: FeedSpec, dates: Sequence[date]) -> Mapping[date, dict[str, Any]]:
-    states = pulling.pulled_dates(home, feed, dates)
+def _per_date(workspace: Workspace, feed: FeedSpec, dates: Sequence[date]) -> Mapping[date, dict[str, Any]]:
+    states = pulling.pulled_dates(workspace, feed, dates)
     return {day: {"state": state, "pages_stored": pages} for day, (state, pages) in states.items()}
 
 
@@ -175,7 +175,7 @@ def _dead_letters(feed: FeedSpec) -> dg.AssetsDefinition:
     )
     def dead_letters(data: DataFolder) -> dg.MaterializeResult[None]:
         with plain_failures():
-            letters = pulling.missing_pages(data.home(), feed)
+            letters = pulling.missing_pages(data.workspace(), feed)
         reason = CATALOGUE[EXHAUSTED]
         names = (
             "first",
@@ -226,9 +226,9 @@ def _provisional(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -> dg
     def provisional(context: dg.AssetExecutionContext, data: DataFolder) -> dg.MaterializeResult[None]:
         dates = partition_dates(context)
         with plain_failures():
-            home = data.home()
-            fallback = apply_fallback(home, feed, dates)
-            accruals = open_accruals(home, dates[0], dates[-1], feed.name)
+            workspace = data.workspace()
+            fallback = apply_fallback(workspace, feed, dates)
+            accruals = open_accruals(workspace, dates[0], dates[-1], feed.name)
         rows = accruals.to_pylist()
         for day in dates:
             of_day = [row for row in rows if row["transaction_date"] == day]

@@ -51,7 +51,7 @@ def partition_check(
     def check(context: dg.AssetCheckExecutionContext, data: DataFolder) -> dg.AssetCheckResult:
         dates = partition_dates(context)
         with plain_failures():
-            outcomes = judge(data.home(), dates)
+            outcomes = judge(data.workspace(), dates)
         if context.op_execution_context.has_partition_key_range:
             # Every date is reported: if one were left out, the UI would show the whole check as skipped.
             reported = {day: outcomes.get(day, _NOTHING) for day in dates}
@@ -85,7 +85,7 @@ def whole_check(
     @dg.asset_check(asset=asset, name=name, description=description, pool=LEDGER_POOL)
     def check(data: DataFolder) -> dg.AssetCheckResult:
         with plain_failures():
-            outcome = judge(data.home())
+            outcome = judge(data.workspace())
         return dg.AssetCheckResult(
             passed=outcome.passed,
             severity=severity,

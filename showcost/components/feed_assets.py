@@ -51,9 +51,9 @@ def deliveries_asset(feed: FeedSpec) -> dg.AssetsDefinition:
     )
     def landed_deliveries(data: DataFolder) -> dg.MaterializeResult[None]:
         with plain_failures():
-            home = data.home()
-            landing = land(home, feed)
-            deliveries = landed(home, feed)
+            workspace = data.workspace()
+            landing = land(workspace, feed)
+            deliveries = landed(workspace, feed)
         return dg.MaterializeResult(
             metadata={
                 "dagster/row_count": sum(delivery.summary.received for delivery in deliveries),
@@ -102,7 +102,7 @@ def raw_rows_asset(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -> 
     def raw_rows(context: dg.AssetExecutionContext, data: DataFolder) -> dg.MaterializeResult[None]:
         dates = partition_dates(context)
         with plain_failures():
-            staged = write_raw_rows(data.home(), feed, dates)
+            staged = write_raw_rows(data.workspace(), feed, dates)
         for part in staged:
             context.add_asset_metadata(
                 {"dagster/partition_row_count": part.rows, "sha256": part.sha256},
@@ -140,9 +140,9 @@ def undated_asset(feed: FeedSpec) -> dg.AssetsDefinition:
     )
     def undated(data: DataFolder) -> dg.MaterializeResult[None]:
         with plain_failures():
-            home = data.home()
-            counts = quarantine_undated(home, feed)
-            rows = home.staging.read(undated_asset_name(feed.name), ALL)
+            workspace = data.workspace()
+            counts = quarantine_undated(workspace, feed)
+            rows = workspace.staging.read(undated_asset_name(feed.name), ALL)
         return dg.MaterializeResult(
             metadata={
                 "dagster/row_count": counts.received,
@@ -188,10 +188,10 @@ def validated_assets(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -
     def validated(
         context: dg.AssetExecutionContext, data: DataFolder
     ) -> Iterator[dg.MaterializeResult[None]]:
-        home, dates = data.home(), partition_dates(context)
+        workspace, dates = data.workspace(), partition_dates(context)
         with plain_failures():
-            outcome = validate_partitions(home, feed, dates)
-        store = home.staging
+            outcome = validate_partitions(workspace, feed, dates)
+        store = workspace.staging
         for day, counts in outcome.items():
             key = day.isoformat()
             context.add_asset_metadata(
@@ -240,10 +240,10 @@ def posted_asset(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -> dg
     )
     def posted(context: dg.AssetExecutionContext, data: DataFolder) -> dg.MaterializeResult[None]:
         with plain_failures():
-            home, dates = data.home(), partition_dates(context)
-            appended = post_partitions(home, feed, dates, context.run.run_id)
-            appended.update(rebook_by_policy(home, feed))
-            outcome = posted_days(home, feed, dates, appended)
+            workspace, dates = data.workspace(), partition_dates(context)
+            appended = post_partitions(workspace, feed, dates, context.run.run_id)
+            appended.update(rebook_by_policy(workspace, feed))
+            outcome = posted_days(workspace, feed, dates, appended)
         for day, posting in outcome.items():
             context.add_asset_metadata(posted_metadata(posting), partition_key=day.isoformat())
         return dg.MaterializeResult(metadata={"dagster/column_lineage": _posted_lineage(feed)})

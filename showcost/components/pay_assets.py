@@ -58,7 +58,7 @@ def pay_findings_asset(feed: FeedSpec, partitions: dg.PartitionsDefinition[str])
     def pay_findings(context: dg.AssetExecutionContext, data: DataFolder) -> dg.MaterializeResult[None]:
         dates = partition_dates(context)
         with plain_failures():
-            result = write_pay_findings(data.home(), feed, dates)
+            result = write_pay_findings(data.workspace(), feed, dates)
         for day in map(str, dates):
             metadata = findings_metadata(day, result.standing, result.dismissed)
             context.add_asset_metadata(metadata, partition_key=day)

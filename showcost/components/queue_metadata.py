@@ -32,10 +32,10 @@ _AGES: Final = ((7, "up to a week"), (30, "up to 30 days"), (90, "up to 90 days"
 _OLDER: Final = "older"
 
 
-def queue_metadata(home: Workspace) -> dict[str, Any]:
+def queue_metadata(workspace: Workspace) -> dict[str, Any]:
     """Return the counts of the queue; a row counts once for each of its codes."""
-    rows = queue_rows(home, home.feeds, QueueFilter(states=tuple(RowState)))
-    now = home.audit.now()
+    rows = queue_rows(workspace, workspace.feeds, QueueFilter(states=tuple(RowState)))
+    now = workspace.audit.now()
     states = Counter(row.state for row in rows)
     active = [row for row in rows if row.state in (RowState.OPEN, RowState.PENDING, RowState.DECIDED)]
     codes = Counter((row.place.feed, code) for row in active for code in row.codes)

@@ -20,7 +20,7 @@ class DataFolder(dg.ConfigurableResource[None]):
 
     path: str
 
-    def home(self) -> Workspace:
+    def workspace(self) -> Workspace:
         """Return the folder, checked to describe a production."""
         return open_workspace(Path(self.path))
 

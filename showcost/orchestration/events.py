@@ -37,17 +37,17 @@ if TYPE_CHECKING:
     from showcost.workspace import Workspace
 
 
-def report_replay(home: Workspace, outcome: ReplayResult) -> None:
+def report_replay(workspace: Workspace, outcome: ReplayResult) -> None:
     """Report the current state of the partitions that a replay touched."""
-    with in_environment(home), dg.DagsterInstance.get() as instance:
-        for event in _events(home, outcome):
+    with in_environment(workspace), dg.DagsterInstance.get() as instance:
+        for event in _events(workspace, outcome):
             instance.report_runless_asset_event(event)
 
 
-def report_findings(home: Workspace, changed: Sequence[PayFinding]) -> None:
+def report_findings(workspace: Workspace, changed: Sequence[PayFinding]) -> None:
     """Report the days whose findings were dismissed or reopened."""
-    store = home.pay_findings
-    with in_environment(home), dg.DagsterInstance.get() as instance:
+    store = workspace.pay_findings
+    with in_environment(workspace), dg.DagsterInstance.get() as instance:
         for feed in sorted({finding.feed for finding in changed}):
             active, dismissed = store.open_and_dismissed(feed)
             for day in sorted({finding.transaction_date for finding in changed if finding.feed == feed}):
@@ -57,9 +57,9 @@ def report_findings(home: Workspace, changed: Sequence[PayFinding]) -> None:
                 instance.report_runless_asset_event(event)
 
 
-def _events(home: Workspace, outcome: ReplayResult) -> Iterator[dg.AssetMaterialization]:
-    store = home.staging
-    feeds = home.feeds
+def _events(workspace: Workspace, outcome: ReplayResult) -> Iterator[dg.AssetMaterialization]:
+    store = workspace.staging
+    feeds = workspace.feeds
     days: set[date] = set()
     for name, parts in outcome.touched.items():
         feed = choose_feed(feeds, name)
@@ -67,13 +67,13 @@ def _events(home: Workspace, outcome: ReplayResult) -> Iterator[dg.AssetMaterial
             if part == ALL:
                 yield from _undated(store, feed)
             else:
-                yield from _dated(home, store, feed, part)
+                yield from _dated(workspace, store, feed, part)
                 days.add(date.fromisoformat(part))
     for day in sorted(days):
-        summary = ledger_days(home, [day])[day]
+        summary = ledger_days(workspace, [day])[day]
         metadata: dict[str, Any] = {"dagster/partition_row_count": summary.entries, "digest": summary.digest}
         yield dg.AssetMaterialization(naming.LEDGER_ENTRIES, partition=day.isoformat(), metadata=metadata)
-    yield dg.AssetMaterialization(naming.QUEUE, metadata=queue_metadata(home))
+    yield dg.AssetMaterialization(naming.QUEUE, metadata=queue_metadata(workspace))
 
 
 def _undated(store: StagingStore, feed: FeedSpec) -> Iterator[dg.AssetMaterialization]:
@@ -92,7 +92,7 @@ def _undated(store: StagingStore, feed: FeedSpec) -> Iterator[dg.AssetMaterializ
 
 
 def _dated(
-    home: Workspace, store: StagingStore, feed: FeedSpec, part: str
+    workspace: Workspace, store: StagingStore, feed: FeedSpec, part: str
 ) -> Iterator[dg.AssetMaterialization]:
     raw, valid = store.metadata(raw_asset(feed.name), part), store.metadata(valid_asset(feed.name), part)
     if raw is None or valid is None:
@@ -103,7 +103,7 @@ def _dated(
         (naming.raw_key, {"dagster/partition_row_count": raw.rows, "sha256": raw.sha256}),
         (naming.valid_key, valid_metadata(store, feed, part, counts)),
         (naming.quarantine_key, quarantine_metadata(store, feed, part, counts)),
-        (naming.posted_key, posted_metadata(posted_days(home, feed, [day], {})[day])),
+        (naming.posted_key, posted_metadata(posted_days(workspace, feed, [day], {})[day])),
     )
     for key, metadata in assets:
         yield dg.AssetMaterialization(key(feed.name), partition=part, metadata=metadata)

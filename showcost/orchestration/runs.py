@@ -62,13 +62,13 @@ class RunOutcome:
     failed_checks: tuple[FailedCheck, ...]
 
 
-def dagster_home(home: Workspace) -> Path:
+def dagster_home(workspace: Workspace) -> Path:
     """Return the folder of the Dagster instance: `DAGSTER_HOME`, or one in the data folder.
 
     A folder without settings gets showcost's own: a ledger pool of size one, no telemetry.
     """
     variable = os.environ.get(DAGSTER_HOME_VARIABLE)
-    folder = Path(variable) if variable else home.path / "dagster_home"
+    folder = Path(variable) if variable else workspace.path / "dagster_home"
     folder.mkdir(parents=True, exist_ok=True)
     settings = folder / "dagster.yaml"
     if not settings.exists():
@@ -76,10 +76,10 @@ def dagster_home(home: Workspace) -> Path:
     return folder
 
 
-def partitions_between(home: Workspace, first: date, last: date) -> list[str]:
+def partitions_between(workspace: Workspace, first: date, last: date) -> list[str]:
     """Return the partition keys from `first` to `last`. Raises InputError if there are none."""
-    dates = home.production.dates
-    keys = daily_partitions(home.production).get_partition_keys()
+    dates = workspace.production.dates
+    keys = daily_partitions(workspace.production).get_partition_keys()
     selected = [key for key in keys if first.isoformat() <= key <= last.isoformat()]
     if not selected:
         raise InputError(
@@ -90,15 +90,15 @@ def partitions_between(home: Workspace, first: date, last: date) -> list[str]:
 
 
 def run_range(
-    home: Workspace, first: date, last: date, progress: Callable[[int, int], None] | None = None
+    workspace: Workspace, first: date, last: date, progress: Callable[[int, int], None] | None = None
 ) -> RunOutcome:
     """Run the job over a range of dates, as one run, and return the outcome.
 
     `progress` receives (finished steps, all steps) during the run. Raises InputError for a range without
     partitions; failures within the run are in the outcome.
     """
-    with in_environment(home):
-        return _run_range(partitions_between(home, first, last), progress)
+    with in_environment(workspace):
+        return _run_range(partitions_between(workspace, first, last), progress)
 
 
 def _run_range(keys: Sequence[str], progress: Callable[[int, int], None] | None) -> RunOutcome:
@@ -146,9 +146,9 @@ def _failed_check(evaluation: dg.AssetCheckEvaluation) -> FailedCheck:
 
 
 @contextmanager
-def in_environment(home: Workspace) -> Iterator[None]:
+def in_environment(workspace: Workspace) -> Iterator[None]:
     """Set the environment variables of the data folder and its Dagster instance for the block."""
-    variables = {HOME_VARIABLE: str(home.path), DAGSTER_HOME_VARIABLE: str(dagster_home(home))}
+    variables = {HOME_VARIABLE: str(workspace.path), DAGSTER_HOME_VARIABLE: str(dagster_home(workspace))}
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
     try:

@@ -62,17 +62,17 @@ class FallbackResult:
 
 
 def apply_fallback(
-    home: Workspace,
+    workspace: Workspace,
     feed: FeedSpec,
     dates: Sequence[date],
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> FallbackResult:
     """Take the steps that the dates of a feed ask for, and record each; repeating it does nothing more."""
-    plan = _plan(home, feed, dates)
+    plan = _plan(workspace, feed, dates)
     if not plan.steps and not plan.releasing:
         return plan
-    ledger, now = home.ledger, clock()
-    books = AccrualContext(home.production.code, home.production.base_currency)
+    ledger, now = workspace.ledger, clock()
+    books = AccrualContext(workspace.production.code, workspace.production.base_currency)
     with writing(ledger) as connection:
         plan.accrued = accrue(ledger, connection, books, plan.accruals, now)
         plan.released = release(ledger, connection, feed.name, plan.releasing, now)
@@ -81,13 +81,13 @@ def apply_fallback(
     return plan
 
 
-def due_by_fallback(home: Workspace, feed: FeedSpec) -> list[date]:
+def due_by_fallback(workspace: Workspace, feed: FeedSpec) -> list[date]:
     """Return the dates of a feed for which a step is to be taken that is not the last one recorded."""
-    dates = home.production.dates
-    plan = _plan(home, feed, Window(dates.start, dates.end).dates)
+    dates = workspace.production.dates
+    plan = _plan(workspace, feed, Window(dates.start, dates.end).dates)
     if not plan.steps and not plan.releasing:
         return []
-    with home.ledger.read() as connection:
+    with workspace.ledger.read() as connection:
         last = last_steps(connection)
     fresh = fresh_steps(last, [*plan.steps, *_releases(plan, feed)])
     return sorted({one.transaction_date for one in fresh})
@@ -102,23 +102,23 @@ def _releases(plan: FallbackResult, feed: FeedSpec) -> list[FallbackStep]:
 
 
 def open_accruals(
-    home: Workspace, first: date, last: date, feed: str | None = None, as_of: int | None = None
+    workspace: Workspace, first: date, last: date, feed: str | None = None, as_of: int | None = None
 ) -> pa.Table:
     """Return the open accruals, as known after an audit record, or now; see `provisional`."""
-    ledger = home.ledger
+    ledger = workspace.ledger
     segments = None if as_of is None else accrual_segments(ledger.audit, as_of)
     with ledger.read() as connection:
         return provisional(connection, first, last, feed, segments)
 
 
-def _plan(home: Workspace, feed: FeedSpec, dates: Sequence[date]) -> FallbackResult:
+def _plan(workspace: Workspace, feed: FeedSpec, dates: Sequence[date]) -> FallbackResult:
     plan = FallbackResult()
     if feed.api is None or not dates:
         return plan
-    pulls = PullProgress(home.raw, feed.name)
-    missing = {letter.window: letter for letter in DeadLetters(home.raw, feed.name).open()}
+    pulls = PullProgress(workspace.raw, feed.name)
+    missing = {letter.window: letter for letter in DeadLetters(workspace.raw, feed.name).open()}
     asked = set(dates)
-    for window in windows(feed.api, home.production.dates, min(dates), max(dates)):
+    for window in windows(feed.api, workspace.production.dates, min(dates), max(dates)):
         letter = missing.get(window)
         progress = pulls.of(window)
         days = [day for day in window.dates if day in asked]

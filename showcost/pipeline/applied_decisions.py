@@ -50,9 +50,9 @@ class FeedDecisions:
         return DecisionEffects(self.effects.select(EFFECTS.names), self.superseded)
 
 
-def decisions_of(home: Workspace, feed: FeedSpec, as_of: int | None = None) -> FeedDecisions:
+def decisions_of(workspace: Workspace, feed: FeedSpec, as_of: int | None = None) -> FeedDecisions:
     """Return what is decided about the rows of a feed, as known after an audit record, or now."""
-    ledger = home.ledger
+    ledger = workspace.ledger
     none = records_schema(feed).empty_table()
     with ledger.read() as connection:
         effects = effective_decisions(connection, feed.name, as_of)
@@ -63,17 +63,17 @@ def decisions_of(home: Workspace, feed: FeedSpec, as_of: int | None = None) -> F
     }
     if not corrections:
         return FeedDecisions(effects, none, none)
-    read, siblings = _records_with(home, feed, corrections)
-    corrected = correct_records(feed, read, corrections, dates=home.production.dates, siblings=siblings)
+    read, siblings = _records_with(workspace, feed, corrections)
+    corrected = correct_records(feed, read, corrections, dates=workspace.production.dates, siblings=siblings)
     return FeedDecisions(effects, corrected, read)
 
 
 def _records_with(
-    home: Workspace, feed: FeedSpec, corrections: Mapping[tuple[str, int], Mapping[str, str]]
+    workspace: Workspace, feed: FeedSpec, corrections: Mapping[tuple[str, int], Mapping[str, str]]
 ) -> tuple[pa.Table, pa.Table]:
     """Return the records that are corrected, and all records of their deliveries where those are needed."""
     deliveries = sorted({delivery for delivery, _ in corrections})
-    paths = home.staging.verified_paths(records_asset(feed.name), deliveries)
+    paths = workspace.staging.verified_paths(records_asset(feed.name), deliveries)
     wanted = pa.table(
         {
             "delivery": pa.array([delivery for delivery, _ in corrections], pa.string()),
@@ -93,13 +93,13 @@ def _records_with(
     return read.cast(schema), siblings.cast(schema)
 
 
-def key_places(home: Workspace, feed: FeedSpec, as_of: int | None = None) -> dict[str, Path]:
+def key_places(workspace: Workspace, feed: FeedSpec, as_of: int | None = None) -> dict[str, Path]:
     """Return, per delivery of a feed, the segment that says which keys and dates its records have.
 
     Of those that were read up to an audit record, or all. To find the rows with a key, no other delivery's
     records need to be opened.
     """
-    audit = home.audit
+    audit = workspace.audit
     latest = {
         str(record.facts["delivery"]): record.segment
         for record in audit.records()
@@ -111,9 +111,9 @@ def key_places(home: Workspace, feed: FeedSpec, as_of: int | None = None) -> dic
     return {delivery: audit.segment_path(segment) for delivery, segment in latest.items()}
 
 
-def deliveries_with(home: Workspace, feed: FeedSpec, keys: pa.Array | pa.ChunkedArray) -> set[str]:
+def deliveries_with(workspace: Workspace, feed: FeedSpec, keys: pa.Array | pa.ChunkedArray) -> set[str]:
     """Return the deliveries that have a record with one of these keys, as it was read."""
-    places = key_places(home, feed)
+    places = key_places(workspace, feed)
     if not places:
         return set()
     with engine() as connection:
@@ -158,9 +158,11 @@ ORDER BY ALL
 """  # noqa: S608 - constants only
 
 
-def stamps_by_partition(home: Workspace, feed: FeedSpec, decisions: FeedDecisions) -> dict[str, list[str]]:
+def stamps_by_partition(
+    workspace: Workspace, feed: FeedSpec, decisions: FeedDecisions
+) -> dict[str, list[str]]:
     """Return the marks that each partition must have (a date, or `all` for the undated rows), sorted."""
-    places = key_places(home, feed) if decisions.effects.num_rows else {}
+    places = key_places(workspace, feed) if decisions.effects.num_rows else {}
     marks: dict[str, list[str]] = {}
     if not places:
         return marks

@@ -40,7 +40,7 @@ WHO: Final = "showcost"
 """Who decides where a policy does."""
 
 
-def rebook_by_policy(home: Workspace, feed: FeedSpec) -> Counter[date]:
+def rebook_by_policy(workspace: Workspace, feed: FeedSpec) -> Counter[date]:
     """Reverse and rebook documents that later ones correct; return the number of entries appended per date.
 
     Does nothing for a feed without the policy.
@@ -48,7 +48,7 @@ def rebook_by_policy(home: Workspace, feed: FeedSpec) -> Counter[date]:
     appended: Counter[date] = Counter()
     if feed.corrected_documents != POLICY:
         return appended
-    contest = _ContestedKeys(home, feed)
+    contest = _ContestedKeys(workspace, feed)
     while turn := contest.next_rows():
         eligible = contest.judged(turn)
         if eligible:
@@ -59,14 +59,14 @@ def rebook_by_policy(home: Workspace, feed: FeedSpec) -> Counter[date]:
 class _ContestedKeys:
     """The contested keys of a feed, their rows in order of arrival, and how far they were gone through."""
 
-    def __init__(self, home: Workspace, feed: FeedSpec) -> None:
-        self._home, self._feed = home, feed
+    def __init__(self, workspace: Workspace, feed: FeedSpec) -> None:
+        self._workspace, self._feed = workspace, feed
         self._rows: dict[str, list[Mapping[str, Any]]] = {}
-        keys = _contested(home, feed)
+        keys = _contested(workspace, feed)
         if len(keys):
-            corrected = decisions_of(home, feed).corrected
+            corrected = decisions_of(workspace, feed).corrected
             names = ["row_key", "delivery", "arrival", "record", "transaction_date"]
-            for row in rows_of_same_keys(home, feed, keys, corrected).select(names).to_pylist():
+            for row in rows_of_same_keys(workspace, feed, keys, corrected).select(names).to_pylist():
                 self._rows.setdefault(row["row_key"], []).append(row)
         self._holders: dict[str, Mapping[str, Any]] = {}
         self._passed: set[RowRef] = set()
@@ -75,10 +75,10 @@ class _ContestedKeys:
         """Return the next row of each key that a posted one holds, with its key; empty at the end."""
         if not self._rows:
             return {}
-        with self._home.ledger.read() as connection:
+        with self._workspace.ledger.read() as connection:
             posted = posted_keys(connection, self._feed.name, pa.array(self._rows, pa.string())).to_pylist()
         self._holders = {one["row_key"]: one for one in posted}
-        closed = closed_periods(self._home)
+        closed = closed_periods(self._workspace)
         turn: dict[RowRef, str] = {}
         for key, holder in self._holders.items():
             for row in self._after(key, holder, closed):
@@ -106,12 +106,12 @@ class _ContestedKeys:
 
         The others had their turn.
         """
-        decisions = decisions_of(self._home, self._feed)
+        decisions = decisions_of(self._workspace, self._feed)
         places = [(one.delivery, one.record) for one in turn]
-        rows = chosen_records(self._home, self._feed, places, decisions.corrected)
+        rows = chosen_records(self._workspace, self._feed, places, decisions.corrected)
         days = sorted(pc.unique(rows.column("transaction_date")).to_pylist())
-        pin_known(self._home, days)
-        held = validate_rows(self._home, self._feed, rows, days, decisions=decisions).quarantine
+        pin_known(self._workspace, days)
+        held = validate_rows(self._workspace, self._feed, rows, days, decisions=decisions).quarantine
         codes = {
             RowRef(self._feed.name, row["delivery"], row["record"]): row["codes"]
             for row in held.select(["delivery", "record", "codes"]).to_pylist()
@@ -135,7 +135,7 @@ class _ContestedKeys:
                 Decision(*place, DecisionKind.PREFER),
             ]
             replayed += [former, place]
-        ledger = self._home.ledger
+        ledger = self._workspace.ledger
         with writing(ledger) as connection:
             record_decisions(
                 ledger,
@@ -145,15 +145,15 @@ class _ContestedKeys:
                 why=f"feed {self._feed.name}: corrected_documents is {POLICY}",
                 now=ledger.audit.now(),
             )
-        return replay(self._home, replayed).appended_on
+        return replay(self._workspace, replayed).appended_on
 
 
 _WAITS: Final = "SC-FX-001"
 
 
-def _contested(home: Workspace, feed: FeedSpec) -> pa.Array:
+def _contested(workspace: Workspace, feed: FeedSpec) -> pa.Array:
     """Return the keys of the rows that are staged with a conflict."""
-    store = home.staging
+    store = workspace.staging
     keys: set[str] = set()
     for part in store.partitions(quarantine_asset(feed.name)):
         staged = store.metadata(quarantine_asset(feed.name), part)

@@ -58,14 +58,14 @@ class DryRun:
 
 
 def dry_run(
-    home: Workspace, feed: FeedSpec, delivery: Path, reading: Reading, csv: IO[bytes], rejects: IO[bytes]
+    workspace: Workspace, feed: FeedSpec, delivery: Path, reading: Reading, csv: IO[bytes], rejects: IO[bytes]
 ) -> DryRun:
     """Land and validate a delivery for show; exhausts the reading.
 
     The accepted records go to `csv` as the reader has them, numbers of people masked; each record that would
     not be posted goes to `rejects` as a line of JSON, with all its reason codes and reasons.
     """
-    origin = Origin(sha256_file(delivery), 1, delivery.stat().st_size, home.production.dates)
+    origin = Origin(sha256_file(delivery), 1, delivery.stat().st_size, workspace.production.dates)
     with inferred_content(feed, reading, origin) as content:
         shown = cells_of_feed(feed, reading.header, content.summary.columns)
         run = DryRun(content.summary, write_csv(reading, csv, content.accepted.batches(), shown))
@@ -76,8 +76,8 @@ def dry_run(
             outcome = validate(
                 rows,
                 feed=feed,
-                production=home.production,
-                chart=home.chart,
+                production=workspace.production,
+                chart=workspace.chart,
                 fx_status=None,
                 posted=POSTED.empty_table(),
                 same_key_rows=rivals.cast(rows.schema),

@@ -45,12 +45,12 @@ class DuePartitions:
     undated: Sequence[str] | None
 
 
-def due_by_landing(home: Workspace, feed: FeedSpec) -> DuePartitions:
+def due_by_landing(workspace: Workspace, feed: FeedSpec) -> DuePartitions:
     """Return the partitions that were not made, in every stage, of what has landed and was decided."""
-    store = home.staging
-    known = landed(home, feed)
-    made = _Materialised(store, feed, _ledger_rows(home, feed), closed_periods(home))
-    marks = stamps_by_partition(home, feed, decisions_of(home, feed))
+    store = workspace.staging
+    known = landed(workspace, feed)
+    made = _Materialised(store, feed, _ledger_rows(workspace, feed), closed_periods(workspace))
+    marks = stamps_by_partition(workspace, feed, decisions_of(workspace, feed))
     days = {day for one in known for day in one.summary.dates} | _staged_dates(store, feed)
     days |= {date.fromisoformat(part) for part in marks if part != ALL} | made.rows.reversible.keys()
     dates: dict[date, Sequence[str]] = {}
@@ -116,9 +116,9 @@ class _Materialised:
         return day not in self.rows.reversible and self.rows.standing.get(day, 0) >= valid.rows
 
 
-def _ledger_rows(home: Workspace, feed: FeedSpec) -> _LedgerRows:
-    ledger = home.ledger
-    dates = home.production.dates
+def _ledger_rows(workspace: Workspace, feed: FeedSpec) -> _LedgerRows:
+    ledger = workspace.ledger
+    dates = workspace.production.dates
     rows: dict[date, int] = {}
     with ledger.read() as connection:
         for one in balances(connection, dates.start, dates.end, feed.name).to_pylist():
@@ -126,17 +126,17 @@ def _ledger_rows(home: Workspace, feed: FeedSpec) -> _LedgerRows:
         return _LedgerRows(rows, reversible_rows(connection, feed.name))
 
 
-def due_by_rates(home: Workspace, feed: FeedSpec) -> list[date]:
+def due_by_rates(workspace: Workspace, feed: FeedSpec) -> list[date]:
     """Return the dates with rows that wait for a rate of which a known source now has one."""
-    waiting = waiting_for_rates(home, feed)
+    waiting = waiting_for_rates(workspace, feed)
     if not waiting:
         return []
-    plan = build_snapshots(known_history(home), waiting, home.production.fx.carry_days)
+    plan = build_snapshots(known_history(workspace), waiting, workspace.production.fx.carry_days)
     return list(plan.dates(RateStatus.OK))
 
 
 def due_spans(
-    home: Workspace,
+    workspace: Workspace,
     feeds: Sequence[FeedSpec],
     most_days_between: int = NEAR_DAYS,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -147,11 +147,13 @@ def due_spans(
     dates costs less than a run of its own. Dates that have not come yet stay due. Undated rows are made by
     a run over whatever date: alone, they ask for the production's first.
     """
-    production = home.production
+    production = workspace.production
     today = clock().astimezone(ZoneInfo(production.timezone)).date()
-    by_landing = [due_by_landing(home, feed) for feed in feeds]
+    by_landing = [due_by_landing(workspace, feed) for feed in feeds]
     days = {day for due in by_landing for day in due.dates}
-    days |= {day for feed in feeds for day in (*due_by_rates(home, feed), *due_by_fallback(home, feed))}
+    days |= {
+        day for feed in feeds for day in (*due_by_rates(workspace, feed), *due_by_fallback(workspace, feed))
+    }
     come = sorted(day for day in days if day <= today)
     if not come and any(due.undated is not None for due in by_landing):
         come = [production.dates.start]
@@ -169,9 +171,9 @@ def stretches(days: Iterable[date], most_days_between: int = 1) -> list[tuple[da
     return found
 
 
-def waiting_for_rates(home: Workspace, feed: FeedSpec) -> list[date]:
+def waiting_for_rates(workspace: Workspace, feed: FeedSpec) -> list[date]:
     """Return the dates with rows that wait for their rate, ascending."""
-    store = home.staging
+    store = workspace.staging
     asset = quarantine_asset(feed.name)
     found: list[date] = []
     for partition in store.partitions(asset):

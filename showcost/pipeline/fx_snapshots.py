@@ -55,22 +55,22 @@ class SnapshotOutcome:
     unavailable: str | None
 
 
-def known_history(home: Workspace) -> RateHistory:
+def known_history(workspace: Workspace) -> RateHistory:
     """Return all that is known without the network: the embedded file, imported and fetched files.
 
     Raises InputError when no source of the production has any rates, IntegrityError when two files
     disagree about a day.
     """
-    sources = home.production.fx.sources
+    sources = workspace.production.fx.sources
     histories = [embedded_history()] if "embedded" in sources else []
     if "file" in sources:
-        histories += [load_history(path) for path in _kept_files(imported_folder(home))]
+        histories += [load_history(path) for path in _kept_files(imported_folder(workspace))]
     if "ecb" in sources:
-        source = EcbHttpSource(fetched_folder(home))
-        histories += [source.kept(path.name) for path in _kept_files(fetched_folder(home))]
+        source = EcbHttpSource(fetched_folder(workspace))
+        histories += [source.kept(path.name) for path in _kept_files(fetched_folder(workspace))]
     if not histories:
         raise InputError(
-            f"{home.path}: none of the rate sources ({', '.join(sources)}) has a file; "
+            f"{workspace.path}: none of the rate sources ({', '.join(sources)}) has a file; "
             "import one with `showcost fx import FILE`"
         )
     return reduce(merge_histories, histories)
@@ -81,14 +81,14 @@ def _kept_files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("*") if _SHA256.fullmatch(path.name))
 
 
-def imported_folder(home: Workspace) -> Path:
+def imported_folder(workspace: Workspace) -> Path:
     """Return where imported rate files are kept, by sha256."""
-    return home.rates / "imported"
+    return workspace.rates / "imported"
 
 
-def fetched_folder(home: Workspace) -> Path:
+def fetched_folder(workspace: Workspace) -> Path:
     """Return where fetched rate files are kept, by sha256."""
-    return home.rates / "fetched"
+    return workspace.rates / "fetched"
 
 
 @dataclass(frozen=True)
@@ -100,19 +100,19 @@ class ImportedRates:
     last: date
 
 
-def import_rates(home: Workspace, file: Path) -> ImportedRates:
+def import_rates(workspace: Workspace, file: Path) -> ImportedRates:
     """Keep a rate file as a source of rates, by its sha256.
 
     Raises InputError when it is no rate file or the production does not read imported files, and
     IntegrityError when it disagrees with what is known about a day.
     """
-    if "file" not in home.production.fx.sources:
-        raise InputError(f"{home.path / PRODUCTION_FILE}: fx.sources must list `file` to import rates")
+    if "file" not in workspace.production.fx.sources:
+        raise InputError(f"{workspace.path / PRODUCTION_FILE}: fx.sources must list `file` to import rates")
     data = file.read_bytes()
     history = parse_history(data, IMPORTED, file.name)
-    if "embedded" in home.production.fx.sources:
+    if "embedded" in workspace.production.fx.sources:
         merge_histories(embedded_history(), history)
-    folder = imported_folder(home)
+    folder = imported_folder(workspace)
     make_folder(folder)
     sha256 = sha256_bytes(data)
     write_durably(folder / sha256, data)
@@ -120,44 +120,44 @@ def import_rates(home: Workspace, file: Path) -> ImportedRates:
 
 
 def pin_snapshots(
-    home: Workspace, dates: Sequence[date], clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    workspace: Workspace, dates: Sequence[date], clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 ) -> SnapshotOutcome:
     """Pin the snapshots of the dates that have none; what is pinned already stays as it is."""
-    history, unavailable = _extended(home, known_history(home), min(max(dates), clock().date()))
-    plan = build_snapshots(history, dates, home.production.fx.carry_days)
-    ledger = home.ledger
+    history, unavailable = _extended(workspace, known_history(workspace), min(max(dates), clock().date()))
+    plan = build_snapshots(history, dates, workspace.production.fx.carry_days)
+    ledger = workspace.ledger
     with writing(ledger) as connection:
         result = pin_recorded(ledger, connection, plan, clock())
     return SnapshotOutcome(result, history.last, unavailable)
 
 
-def pin_known(home: Workspace, dates: Sequence[date]) -> PinResult:
+def pin_known(workspace: Workspace, dates: Sequence[date]) -> PinResult:
     """Pin the snapshots of the dates that have none, from what is known without the network."""
-    plan = build_snapshots(known_history(home), dates, home.production.fx.carry_days)
-    ledger = home.ledger
+    plan = build_snapshots(known_history(workspace), dates, workspace.production.fx.carry_days)
+    ledger = workspace.ledger
     with writing(ledger) as connection:
         return pin_recorded(ledger, connection, plan, ledger.audit.now())
 
 
-def _extended(home: Workspace, history: RateHistory, until: date) -> tuple[RateHistory, str | None]:
+def _extended(workspace: Workspace, history: RateHistory, until: date) -> tuple[RateHistory, str | None]:
     """Ask the ECB for newer days where the production allows it and a date asked for needs them."""
-    if "ecb" not in home.production.fx.sources or until <= history.last:
+    if "ecb" not in workspace.production.fx.sources or until <= history.last:
         return history, None
     try:
-        return EcbHttpSource(fetched_folder(home)).extend(history, until), None
+        return EcbHttpSource(fetched_folder(workspace)).extend(history, until), None
     except SourceUnavailableError as error:
         return history, str(error)
 
 
-def rate_states(home: Workspace, dates: Sequence[date]) -> pa.Table:
+def rate_states(workspace: Workspace, dates: Sequence[date]) -> pa.Table:
     """Return the status of converting each currency into the base, per date; see `fx.store.rate_status`.
 
     Rates come from pinned snapshots; for a date without one, the known history says whether it is still
     to come.
     """
-    production = home.production
-    plan = build_snapshots(known_history(home), dates, production.fx.carry_days)
-    ledger = home.ledger
+    production = workspace.production
+    plan = build_snapshots(known_history(workspace), dates, production.fx.carry_days)
+    ledger = workspace.ledger
     ledger.create()
     with ledger.read() as connection:
         return rate_status(connection, plan, production.currencies, production.base_currency)

@@ -179,7 +179,7 @@ ORDER BY transaction_date, delivery, record, byte_start
 
 
 def record_validated(
-    home: Workspace, feed: str, outcome: ValidationResult, partitions: Sequence[date | str]
+    workspace: Workspace, feed: str, outcome: ValidationResult, partitions: Sequence[date | str]
 ) -> None:
     """Record the outcome of each row of some partitions; before valid and quarantined rows are staged.
 
@@ -187,11 +187,11 @@ def record_validated(
     """
     facts: dict[str, Fact] = {"feed": feed, "from": str(partitions[0]), "to": str(partitions[-1])}
     subjects = [states.partition(feed, day) for day in partitions]
-    _record(home, AuditKind.VALIDATED, facts, (outcome.valid, outcome.quarantine), subjects)
+    _record(workspace, AuditKind.VALIDATED, facts, (outcome.valid, outcome.quarantine), subjects)
 
 
 def record_replayed(
-    home: Workspace,
+    workspace: Workspace,
     feed: str,
     outcomes: tuple[pa.Table, pa.Table],
     partitions: Sequence[str],
@@ -206,17 +206,17 @@ def record_replayed(
         *(states.partition(feed, part) for part in partitions),
         *(states.row(name) for name in sorted(row_ids)),
     ]
-    _record(home, AuditKind.REPLAYED, {"feed": feed}, outcomes, subjects)
+    _record(workspace, AuditKind.REPLAYED, {"feed": feed}, outcomes, subjects)
 
 
 def _record(
-    home: Workspace,
+    workspace: Workspace,
     kind: AuditKind,
     facts: Mapping[str, Fact],
     outcomes: tuple[pa.Table, pa.Table],
     subjects: Sequence[Subject],
 ) -> None:
-    audit = home.audit
+    audit = workspace.audit
     with engine() as connection:
         connection.register("valid_rows", outcomes[0])
         connection.register("quarantine_rows", outcomes[1])

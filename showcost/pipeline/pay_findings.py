@@ -54,20 +54,20 @@ class FindingsResult:
     missing: date | None = None
 
 
-def reached(home: Workspace, dates: Sequence[date]) -> tuple[date, date]:
+def reached(workspace: Workspace, dates: Sequence[date]) -> tuple[date, date]:
     """Return the span of days whose findings may change when some dates were validated anew.
 
     To the days within `REACH` come all later ones, since what was earned before may have reached a ceiling.
     """
-    return min(dates) - REACH, max(max(dates) + REACH, home.production.dates.end)
+    return min(dates) - REACH, max(max(dates) + REACH, workspace.production.dates.end)
 
 
-def valid_neighbours(home: Workspace, feed: FeedSpec, last: date) -> pa.Table:
+def valid_neighbours(workspace: Workspace, feed: FeedSpec, last: date) -> pa.Table:
     """Return the valid rows of a feed up to a day, over all its partitions, each verified.
 
     IntegrityError, which names the partition, for one that was validated before pay rules were kept.
     """
-    store = home.staging
+    store = workspace.staging
     asset = valid_asset(feed.name)
     columns = arrow_schema(PAYROLL, RowTable.VALID)
     parts = [columns.empty_table()]
@@ -84,7 +84,7 @@ def valid_neighbours(home: Workspace, feed: FeedSpec, last: date) -> pa.Table:
 
 
 def write_pay_findings(
-    home: Workspace,
+    workspace: Workspace,
     feed: FeedSpec,
     dates: Sequence[date],
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -94,17 +94,21 @@ def write_pay_findings(
     Staging may be deleted and made again day by day. A day is looked at only when all the days that a rule
     about it may reach are there: an absent neighbour would clear findings, and the dismissals with them.
     """
-    first, last = reached(home, dates)
-    missing = first_missing(home, feed)
+    first, last = reached(workspace, dates)
+    missing = first_missing(workspace, feed)
     if missing is not None:
         last = min(last, missing - REACH - timedelta(days=1))
-    rows = valid_neighbours(home, feed, last + REACH)
+    rows = valid_neighbours(workspace, feed, last + REACH)
     found = pay_findings(
-        rows, feed=feed, production=home.production, chart=home.chart, agreements=home.agreements
+        rows,
+        feed=feed,
+        production=workspace.production,
+        chart=workspace.chart,
+        agreements=workspace.agreements,
     )
     days = found.column("transaction_date")
     about = found.filter(pc.and_(pc.greater_equal(days, first), pc.less_equal(days, last)))
-    store = home.pay_findings
+    store = workspace.pay_findings
     opened, cleared = store.update(
         feed.name,
         (first.isoformat(), last.isoformat()),
@@ -116,11 +120,11 @@ def write_pay_findings(
     return FindingsResult(first, last, opened, cleared, tuple(standing), codes, tuple(dismissed), missing)
 
 
-def first_missing(home: Workspace, feed: FeedSpec) -> date | None:
+def first_missing(workspace: Workspace, feed: FeedSpec) -> date | None:
     """Return the first day that was validated, by the audit log, but has no valid rows in staging."""
-    log = outcome_logs(home.audit).get(feed.name)
+    log = outcome_logs(workspace.audit).get(feed.name)
     validated = log.parts - {ALL} if log is not None else frozenset[str]()
-    missing = validated - set(home.staging.partitions(valid_asset(feed.name)))
+    missing = validated - set(workspace.staging.partitions(valid_asset(feed.name)))
     return min(map(date.fromisoformat, missing), default=None)
 
 

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from showcost.workspace import Workspace
 
 
-def closed_periods(home: Workspace, as_of: int | None = None) -> tuple[ClosedPeriod, ...]:
+def closed_periods(workspace: Workspace, as_of: int | None = None) -> tuple[ClosedPeriod, ...]:
     """Return the periods that take no postings, by name.
 
     Those of `production.yaml` are closed from the start; a decision about the same name overrules them.
     """
-    closed = {period.name: period for period in home.production.closed_periods}
-    ledger = home.ledger
+    closed = {period.name: period for period in workspace.production.closed_periods}
+    ledger = workspace.ledger
     with ledger.read() as connection:
         decided = decided_periods(connection, as_of)
     for one in decided:
@@ -36,9 +36,9 @@ def closed_periods(home: Workspace, as_of: int | None = None) -> tuple[ClosedPer
     return tuple(closed[name] for name in sorted(closed))
 
 
-def current_production(home: Workspace, as_of: int | None = None) -> Production:
+def current_production(workspace: Workspace, as_of: int | None = None) -> Production:
     """Return the production with the periods that are closed, as known after an audit record, or now."""
-    return home.production.model_copy(update={"closed_periods": closed_periods(home, as_of)})
+    return workspace.production.model_copy(update={"closed_periods": closed_periods(workspace, as_of)})
 
 
 def closed_on(periods: Sequence[ClosedPeriod], day: date) -> list[str]:
@@ -46,16 +46,18 @@ def closed_on(periods: Sequence[ClosedPeriod], day: date) -> list[str]:
     return [f"{one.name} {one.start}..{one.end}" for one in periods if one.start <= day <= one.end]
 
 
-def close_period(home: Workspace, feeds: Sequence[FeedSpec], period: Period, *, who: str, why: str) -> Record:
+def close_period(
+    workspace: Workspace, feeds: Sequence[FeedSpec], period: Period, *, who: str, why: str
+) -> Record:
     """Close a period.
 
     InputError if it is closed, ends before it starts, or has reversals that were decided and not posted yet.
     """
     if period.last < period.first:
         raise InputError(f"the period {period.name} ends on {period.last}, before it starts")
-    if any(one.name == period.name for one in closed_periods(home)):
+    if any(one.name == period.name for one in closed_periods(workspace)):
         raise InputError(f"the period {period.name} is closed already")
-    ledger = home.ledger
+    ledger = workspace.ledger
     with writing(ledger) as connection:
         for feed in feeds:
             waiting = sorted(
@@ -69,13 +71,13 @@ def close_period(home: Workspace, feeds: Sequence[FeedSpec], period: Period, *, 
         return record_period(ledger, connection, period, who=who, why=why, now=ledger.audit.now())
 
 
-def reopen_period(home: Workspace, name: str, *, who: str, why: str) -> Record:
+def reopen_period(workspace: Workspace, name: str, *, who: str, why: str) -> Record:
     """Open a closed period again; InputError when no closed period has the name."""
-    closed = {one.name: one for one in closed_periods(home)}
+    closed = {one.name: one for one in closed_periods(workspace)}
     if name not in closed:
         named = ", ".join(closed) or "none"
         raise InputError(f"no closed period is named {name!r}; closed are: {named}")
     period = Period(name, closed[name].start, closed[name].end, closed=False)
-    ledger = home.ledger
+    ledger = workspace.ledger
     with writing(ledger) as connection:
         return record_period(ledger, connection, period, who=who, why=why, now=ledger.audit.now())

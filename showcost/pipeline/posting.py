@@ -53,16 +53,16 @@ ORDER BY transaction_date, abs(base_amount) DESC, entry_id
 
 
 def post_partitions(
-    home: Workspace, feed: FeedSpec, dates: Sequence[date], run_id: str, chunk_rows: int = CHUNK_ROWS
+    workspace: Workspace, feed: FeedSpec, dates: Sequence[date], run_id: str, chunk_rows: int = CHUNK_ROWS
 ) -> Counter[date]:
     """Post the valid rows of the partitions and return the number of entries appended per date."""
-    ledger = home.ledger
-    store = home.staging
+    ledger = workspace.ledger
+    store = workspace.staging
     keys = [day.isoformat() for day in dates]
     filled = [key for key in keys if (staged := store.metadata(valid_asset(feed.name), key)) and staged.rows]
     results = post(
         ledger,
-        posting_context(home.production, feed),
+        posting_context(workspace.production, feed),
         store.verified_paths(valid_asset(feed.name), filled),
         partition_dates=dates,
         run_id=run_id,
@@ -73,10 +73,10 @@ def post_partitions(
 
 
 def posted_days(
-    home: Workspace, feed: FeedSpec, dates: Sequence[date], appended: Mapping[date, int]
+    workspace: Workspace, feed: FeedSpec, dates: Sequence[date], appended: Mapping[date, int]
 ) -> dict[date, PostedDay]:
     """Return the entries of a feed per date; `appended` counts those that were appended just now."""
-    ledger = home.ledger
+    ledger = workspace.ledger
     ledger.create()
     asked = {"feed": feed.name, "first": dates[0], "last": dates[-1], "most": ENTRIES_SHOWN}
     with ledger.read() as connection:
@@ -99,7 +99,7 @@ def posted_days(
         day: PostedDay(
             entries=hashes.get(day, none)[0],
             appended=appended.get(day, 0),
-            base_currency=home.production.base_currency,
+            base_currency=workspace.production.base_currency,
             totals=tuple(totals[day]),
             digest=hashes.get(day, none)[1],
             largest=tuple(largest.get(day, ())),

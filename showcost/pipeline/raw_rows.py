@@ -29,17 +29,17 @@ if TYPE_CHECKING:
 _BATCH_ROWS = 100_000
 
 
-def write_raw_rows(home: Workspace, feed: FeedSpec, dates: Sequence[date]) -> list[StagedPartition]:
+def write_raw_rows(workspace: Workspace, feed: FeedSpec, dates: Sequence[date]) -> list[StagedPartition]:
     """Write the raw rows of the partitions (`dates`, ascending, without gaps) and return what was staged."""
-    touching = [one for one in landed(home, feed) if any(day in one.summary.dates for day in dates)]
+    touching = [one for one in landed(workspace, feed) if any(day in one.summary.dates for day in dates)]
     sources = [one.arrival.delivery for one in touching]
-    decisions = decisions_of(home, feed)
-    marks = stamps_by_partition(home, feed, decisions)
-    store = home.staging
+    decisions = decisions_of(workspace, feed)
+    marks = stamps_by_partition(workspace, feed, decisions)
+    store = workspace.staging
     with engine() as connection:
         rows = _records(
             connection,
-            _Source(home, feed, sources, decisions.corrected),
+            _Source(workspace, feed, sources, decisions.corrected),
             "WHERE transaction_date BETWEEN $first AND $last ORDER BY transaction_date, arrival, record",
             {"first": dates[0], "last": dates[-1]},
         )
@@ -59,16 +59,16 @@ def records_of(deliveries: Sequence[LandedDelivery], day: date) -> list[str]:
     return [one.records for one in deliveries if day in one.summary.dates]
 
 
-def undated_records(home: Workspace, feed: FeedSpec, corrected: pa.Table) -> pa.Table:
+def undated_records(workspace: Workspace, feed: FeedSpec, corrected: pa.Table) -> pa.Table:
     """Return the records of a feed that have no transaction date, in order of arrival."""
-    sources = [one.arrival.delivery for one in landed(home, feed) if one.summary.undated]
+    sources = [one.arrival.delivery for one in landed(workspace, feed) if one.summary.undated]
     with engine() as connection:
         clause = "WHERE transaction_date IS NULL ORDER BY arrival, record"
-        return _records(connection, _Source(home, feed, sources, corrected), clause, {}).read_all()
+        return _records(connection, _Source(workspace, feed, sources, corrected), clause, {}).read_all()
 
 
 def chosen_records(
-    home: Workspace, feed: FeedSpec, places: Sequence[tuple[str, int]], corrected: pa.Table
+    workspace: Workspace, feed: FeedSpec, places: Sequence[tuple[str, int]], corrected: pa.Table
 ) -> pa.Table:
     """Return records by delivery and record; no other delivery is opened."""
     sources = sorted({delivery for delivery, _ in places})
@@ -83,31 +83,35 @@ def chosen_records(
             ),
         )
         clause = "SEMI JOIN chosen USING (delivery, record) ORDER BY transaction_date, arrival, record"
-        return _records(connection, _Source(home, feed, sources, corrected), clause, {}).read_all()
+        return _records(connection, _Source(workspace, feed, sources, corrected), clause, {}).read_all()
 
 
 def rows_of_same_keys(
-    home: Workspace, feed: FeedSpec, keys: pa.Array, corrected: pa.Table, sources: Sequence[str] | None = None
+    workspace: Workspace,
+    feed: FeedSpec,
+    keys: pa.Array,
+    corrected: pa.Table,
+    sources: Sequence[str] | None = None,
 ) -> pa.Table:
     """Return the dated records of a feed, of all partitions, that share one of `keys` with another one.
 
     `sources` are the deliveries that may have them; all of the feed when None.
     """
     if sources is None:
-        sources = [one.arrival.delivery for one in landed(home, feed) if one.summary.dates]
+        sources = [one.arrival.delivery for one in landed(workspace, feed) if one.summary.dates]
     with engine() as connection:
         connection.register("wanted", pa.table({"row_key": keys}))
         clause = """
             SEMI JOIN wanted USING (row_key) WHERE transaction_date IS NOT NULL
             QUALIFY count(*) OVER (PARTITION BY row_key) > 1 ORDER BY arrival, record"""
-        return _records(connection, _Source(home, feed, sources, corrected), clause, {}).read_all()
+        return _records(connection, _Source(workspace, feed, sources, corrected), clause, {}).read_all()
 
 
 @dataclass(frozen=True)
 class _Source:
     """The records of some deliveries (by sha256), and those of the feed that a person corrected."""
 
-    home: Workspace
+    workspace: Workspace
     feed: FeedSpec
     deliveries: Sequence[str]
     corrected: pa.Table
@@ -120,7 +124,7 @@ def _records(
     schema = records_schema(source.feed)
     columns = ", ".join(f'"{name}"' for name in schema.names)
     read = f"SELECT {columns} FROM read_parquet($paths)"  # noqa: S608 -- names of our own
-    paths = source.home.staging.verified_paths(records_asset(source.feed.name), source.deliveries)
+    paths = source.workspace.staging.verified_paths(records_asset(source.feed.name), source.deliveries)
     if not source.corrected.num_rows:
         if not paths:
             return pa.RecordBatchReader.from_batches(schema, [])

@@ -73,17 +73,17 @@ class ReplayResult:
         return sum(self.appended_on.values())
 
 
-def replay(home: Workspace, places: Iterable[RowRef]) -> ReplayResult:
+def replay(workspace: Workspace, places: Iterable[RowRef]) -> ReplayResult:
     """Judge rows anew, put them where they belong now, and post those that are valid."""
     by_feed: dict[str, set[RowRef]] = {}
     for place in places:
         by_feed.setdefault(place.feed, set()).add(place)
-    feeds = home.feeds
+    feeds = workspace.feeds
     rows: list[ReplayedRow] = []
     touched: dict[str, list[str]] = {}
     appended: Counter[date] = Counter()
     for name in sorted(by_feed):
-        one = _FeedReplay(home, choose_feed(feeds, name), sorted(by_feed[name]))
+        one = _FeedReplay(workspace, choose_feed(feeds, name), sorted(by_feed[name]))
         rows += one.judge()
         touched[name] = one.partitions
         appended.update(one.post())
@@ -102,9 +102,9 @@ class ReplayPreview:
     components: tuple[tuple[str, str, Decimal, str], ...]
 
 
-def preview(home: Workspace, place: RowRef) -> ReplayPreview:
+def preview(workspace: Workspace, place: RowRef) -> ReplayPreview:
     """Return what a replay of a row would come to; nothing is recorded, staged or posted."""
-    one = _FeedReplay(home, choose_feed(home.feeds, place.feed), [place])
+    one = _FeedReplay(workspace, choose_feed(workspace.feeds, place.feed), [place])
     valid, held = one.validated()
     (row,) = _rows(place.feed, valid, held)
     components = tuple(
@@ -118,12 +118,12 @@ def preview(home: Workspace, place: RowRef) -> ReplayPreview:
 class _FeedReplay:
     """The replay of rows of one feed."""
 
-    def __init__(self, home: Workspace, feed: FeedSpec, places: Sequence[RowRef]) -> None:
-        self._home, self._feed, self._places = home, feed, places
-        self._store = home.staging
-        self._decisions: FeedDecisions = decisions_of(home, feed)
+    def __init__(self, workspace: Workspace, feed: FeedSpec, places: Sequence[RowRef]) -> None:
+        self._workspace, self._feed, self._places = workspace, feed, places
+        self._store = workspace.staging
+        self._decisions: FeedDecisions = decisions_of(workspace, feed)
         self._records = chosen_records(
-            home, feed, [(one.delivery, one.record) for one in places], self._decisions.corrected
+            workspace, feed, [(one.delivery, one.record) for one in places], self._decisions.corrected
         )
         days = self._records.column("transaction_date")
         self._days: list[date] = sorted(day for day in pc.unique(days).to_pylist() if day is not None)
@@ -133,7 +133,7 @@ class _FeedReplay:
     def judge(self) -> list[ReplayedRow]:
         """Validate the rows, record what came of them, and stage it."""
         if self._days:
-            pin_known(self._home, self._days)
+            pin_known(self._workspace, self._days)
         self._valid, held = self.validated()
         undated = self._records.column("transaction_date").null_count
         self.partitions = sorted(
@@ -142,7 +142,7 @@ class _FeedReplay:
             | self._former_partitions()
         )
         ids = [one.row_id for one in self._places]
-        record_replayed(self._home, self._feed.name, (self._valid, held), self.partitions, ids)
+        record_replayed(self._workspace, self._feed.name, (self._valid, held), self.partitions, ids)
         self._stage(held)
         return _rows(self._feed.name, self._valid, held)
 
@@ -152,9 +152,9 @@ class _FeedReplay:
         undated = self._records.filter(pc.is_null(self._records.column("transaction_date")))
         valid, quarantine = [self._valid], [arrow_schema(self._feed.kind, RowTable.QUARANTINE).empty_table()]
         if dated.num_rows:
-            sources = deliveries_with(self._home, self._feed, dated.column("row_key").unique())
+            sources = deliveries_with(self._workspace, self._feed, dated.column("row_key").unique())
             outcome = validate_rows(
-                self._home,
+                self._workspace,
                 self._feed,
                 dated,
                 self._days,
@@ -164,7 +164,7 @@ class _FeedReplay:
             valid.append(outcome.valid)
             quarantine.append(outcome.quarantine)
         if undated.num_rows:
-            outcome = validate_undated(self._home, self._feed, undated, self._decisions)
+            outcome = validate_undated(self._workspace, self._feed, undated, self._decisions)
             quarantine.append(outcome.quarantine)
         return pa.concat_tables(valid), pa.concat_tables(quarantine)
 
@@ -173,10 +173,10 @@ class _FeedReplay:
         dates = [date.fromisoformat(part) for part in self.partitions if part != ALL]
         if not dates:
             return {}
-        ledger = self._home.ledger
+        ledger = self._workspace.ledger
         results = post(
             ledger,
-            posting_context(self._home.production, self._feed),
+            posting_context(self._workspace.production, self._feed),
             self._valid,
             partition_dates=dates,
             run_id=REPLAY_RUN,
@@ -187,7 +187,7 @@ class _FeedReplay:
     def _former_partitions(self) -> set[str]:
         """Return where the rows were delivered, and where corrections had moved them."""
         delivered = chosen_records(
-            self._home,
+            self._workspace,
             self._feed,
             [(one.delivery, one.record) for one in self._places],
             self._decisions.corrected.slice(0, 0),
@@ -203,8 +203,8 @@ class _FeedReplay:
 
     def _stage(self, held: pa.Table) -> None:
         """Put the rows where they belong now, and take them away where they were."""
-        wanted = stamps_by_partition(self._home, self._feed, self._decisions)
-        closed = closed_periods(self._home)
+        wanted = stamps_by_partition(self._workspace, self._feed, self._decisions)
+        closed = closed_periods(self._workspace)
         ids = {one.row_id for one in self._places}
         for part in self.partitions:
             if part == ALL:

@@ -74,19 +74,19 @@ def counts_of(valid_rows: int, quarantine: pa.Table) -> DayCounts:
 
 
 def validate_partitions(
-    home: Workspace, feed: FeedSpec, dates: Sequence[date], chunk_rows: int = CHUNK_ROWS
+    workspace: Workspace, feed: FeedSpec, dates: Sequence[date], chunk_rows: int = CHUNK_ROWS
 ) -> dict[date, DayCounts]:
     """Validate the raw rows of the partitions and write both outcomes; return the counts per date."""
-    store = home.staging
+    store = workspace.staging
     counts: dict[date, DayCounts] = {}
-    closed, decisions = closed_periods(home), decisions_of(home, feed)
+    closed, decisions = closed_periods(workspace), decisions_of(workspace, feed)
     for group in _groups(store, feed, dates):
         raw = store.read_many(raw_asset(feed.name), [day.isoformat() for day in group])
-        outcome = validate_rows(home, feed, raw, group, decisions=decisions, chunk_rows=chunk_rows)
+        outcome = validate_rows(workspace, feed, raw, group, decisions=decisions, chunk_rows=chunk_rows)
         valid = dict(split_by_date(outcome.valid, "transaction_date", group))
         quarantine = dict(split_by_date(outcome.quarantine, "transaction_date", group))
         found = {day: counts_of(valid[day].num_rows, quarantine[day]) for day in group}
-        record_validated(home, feed.name, outcome, group)
+        record_validated(workspace, feed.name, outcome, group)
         for name, tables in ((quarantine_asset, quarantine), (valid_asset, valid)):
             store.write_many(
                 name(feed.name),
@@ -140,7 +140,7 @@ def texts_of(value: object) -> list[str]:
 
 
 def validate_rows(
-    home: Workspace,
+    workspace: Workspace,
     feed: FeedSpec,
     raw: pa.Table,
     dates: Sequence[date],
@@ -153,17 +153,17 @@ def validate_rows(
 
     `sources` are the deliveries that may have other rows of these keys; all of the feed when None.
     """
-    status = rate_states(home, dates)
+    status = rate_states(workspace, dates)
     keys = raw.column("row_key").unique()
-    contenders = rows_of_same_keys(home, feed, keys, decisions.corrected, sources)
-    with home.ledger.read() as connection:
+    contenders = rows_of_same_keys(workspace, feed, keys, decisions.corrected, sources)
+    with workspace.ledger.read() as connection:
         posted = posted_keys(connection, feed.name, keys)
     return validate(
         raw,
         feed=feed,
-        production=current_production(home),
-        chart=home.chart,
-        agreements=home.agreements,
+        production=current_production(workspace),
+        chart=workspace.chart,
+        agreements=workspace.agreements,
         fx_status=status,
         posted=posted,
         same_key_rows=contenders,
@@ -172,32 +172,34 @@ def validate_rows(
     )
 
 
-def quarantine_undated(home: Workspace, feed: FeedSpec) -> DayCounts:
+def quarantine_undated(workspace: Workspace, feed: FeedSpec) -> DayCounts:
     """Validate the rows of a feed that have no transaction date and write them with their reasons.
 
     None of them can be valid; IntegrityError if one were.
     """
-    decisions = decisions_of(home, feed)
-    outcome = validate_undated(home, feed, undated_records(home, feed, decisions.corrected), decisions)
-    record_validated(home, feed.name, outcome, [ALL])
+    decisions = decisions_of(workspace, feed)
+    outcome = validate_undated(
+        workspace, feed, undated_records(workspace, feed, decisions.corrected), decisions
+    )
+    record_validated(workspace, feed.name, outcome, [ALL])
     inputs = {
-        "records": [one.records for one in landed(home, feed) if one.summary.undated],
-        "decisions": stamps_by_partition(home, feed, decisions).get(ALL, []),
+        "records": [one.records for one in landed(workspace, feed) if one.summary.undated],
+        "decisions": stamps_by_partition(workspace, feed, decisions).get(ALL, []),
     }
-    home.staging.write(undated_asset(feed.name), ALL, outcome.quarantine, inputs)
+    workspace.staging.write(undated_asset(feed.name), ALL, outcome.quarantine, inputs)
     return counts_of(0, outcome.quarantine)
 
 
 def validate_undated(
-    home: Workspace, feed: FeedSpec, rows: pa.Table, decisions: FeedDecisions
+    workspace: Workspace, feed: FeedSpec, rows: pa.Table, decisions: FeedDecisions
 ) -> ValidationResult:
     """Validate rows of a feed that have no transaction date; IntegrityError if one were valid."""
     outcome = validate(
         rows,
         feed=feed,
-        production=current_production(home),
-        chart=home.chart,
-        agreements=home.agreements,
+        production=current_production(workspace),
+        chart=workspace.chart,
+        agreements=workspace.agreements,
         fx_status=FX_STATUS.empty_table(),
         posted=POSTED.empty_table(),
         same_key_rows=rows.slice(0, 0),

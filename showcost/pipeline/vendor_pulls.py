@@ -26,20 +26,20 @@ PARTLY: Final = "partly there"
 NEVER: Final = "never pulled"
 
 
-def missing_pages(home: Workspace, feed: FeedSpec, as_of: int | None = None) -> list[DeadLetter]:
+def missing_pages(workspace: Workspace, feed: FeedSpec, as_of: int | None = None) -> list[DeadLetter]:
     """Return the pages of a feed that could not be had, as known after an audit record, or so far."""
-    letters = DeadLetters(home.raw, feed.name)
-    return letters.open() if as_of is None else letters.open_as_of(home.audit, as_of)
+    letters = DeadLetters(workspace.raw, feed.name)
+    return letters.open() if as_of is None else letters.open_as_of(workspace.audit, as_of)
 
 
-def pulled_dates(home: Workspace, feed: FeedSpec, dates: Sequence[date]) -> dict[date, tuple[str, int]]:
+def pulled_dates(workspace: Workspace, feed: FeedSpec, dates: Sequence[date]) -> dict[date, tuple[str, int]]:
     """Return how each of `dates` stands, and the number of pages that are stored of its window."""
     if feed.api is None or not dates:
         return {}
-    pulls = PullProgress(home.raw, feed.name)
-    missing = DeadLetters(home.raw, feed.name).missing()
+    pulls = PullProgress(workspace.raw, feed.name)
+    missing = DeadLetters(workspace.raw, feed.name).missing()
     found: dict[date, tuple[str, int]] = {}
-    for window in windows(feed.api, home.production.dates, min(dates), max(dates)):
+    for window in windows(feed.api, workspace.production.dates, min(dates), max(dates)):
         progress = pulls.of(window)
         if window in missing:
             state = MISSING
@@ -66,7 +66,7 @@ class DueRetry:
 
 
 def due_retries(
-    home: Workspace, feeds: Sequence[FeedSpec], asked: Mapping[str, datetime], now: datetime
+    workspace: Workspace, feeds: Sequence[FeedSpec], asked: Mapping[str, datetime], now: datetime
 ) -> Iterator[DueRetry]:
     """Yield the vendors that may be asked again for what they did not give, and what for.
 
@@ -75,7 +75,7 @@ def due_retries(
     """
     of_vendor: dict[str, list[tuple[FeedSpec, list[DeadLetter]]]] = {}
     for feed in feeds:
-        if feed.api is not None and (letters := _passing(home, feed)):
+        if feed.api is not None and (letters := _passing(workspace, feed)):
             of_vendor.setdefault(feed.vendor, []).append((feed, letters))
     for vendor, missing in sorted(of_vendor.items()):
         letters = [letter for _, found in missing for letter in found]
@@ -95,5 +95,5 @@ def due_retries(
         )
 
 
-def _passing(home: Workspace, feed: FeedSpec) -> list[DeadLetter]:
-    return [letter for letter in missing_pages(home, feed) if letter.error in PASSING]
+def _passing(workspace: Workspace, feed: FeedSpec) -> list[DeadLetter]:
+    return [letter for letter in missing_pages(workspace, feed) if letter.error in PASSING]

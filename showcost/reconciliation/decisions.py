@@ -41,10 +41,10 @@ class DecisionResult:
 
 
 def correct(
-    home: Workspace, rows: Sequence[FoundRow], fields: Mapping[str, str], *, who: str, why: str
+    workspace: Workspace, rows: Sequence[FoundRow], fields: Mapping[str, str], *, who: str, why: str
 ) -> DecisionResult:
     """Give some fields of rows another text; what is posted of them is reversed."""
-    feeds, closed = home.feeds, closed_periods(home)
+    feeds, closed = workspace.feeds, closed_periods(workspace)
     for row in rows:
         for name, text in fields.items():
             check_correction(choose_feed(feeds, row.place.feed), name, text)
@@ -54,12 +54,12 @@ def correct(
             )
         _refuse_closed(closed, row)
     return _record(
-        home, [(row, _decision(row, DecisionKind.CORRECT, fields=fields)) for row in rows], who, why
+        workspace, [(row, _decision(row, DecisionKind.CORRECT, fields=fields)) for row in rows], who, why
     )
 
 
 def accept(
-    home: Workspace, rows: Sequence[FoundRow], codes: Sequence[str] = (), *, who: str, why: str
+    workspace: Workspace, rows: Sequence[FoundRow], codes: Sequence[str] = (), *, who: str, why: str
 ) -> DecisionResult:
     """Let rows pass in spite of reasons: the given ones, or all that keep them out."""
     decisions = []
@@ -76,32 +76,32 @@ def accept(
                     f" accountant {CATALOGUE[code].action}"
                 )
         decisions.append((row, _decision(row, DecisionKind.ACCEPT, codes=tuple(sorted(chosen)))))
-    return _record(home, decisions, who, why)
+    return _record(workspace, decisions, who, why)
 
 
-def discard(home: Workspace, rows: Sequence[FoundRow], *, who: str, why: str) -> DecisionResult:
+def discard(workspace: Workspace, rows: Sequence[FoundRow], *, who: str, why: str) -> DecisionResult:
     """Keep rows, which are not posted, out for good."""
     for row in rows:
         _refuse_posted(row, "withdraw it instead")
         _refuse_withheld(row)
-    return _record(home, [(row, _decision(row, DecisionKind.DISCARD)) for row in rows], who, why)
+    return _record(workspace, [(row, _decision(row, DecisionKind.DISCARD)) for row in rows], who, why)
 
 
-def reverse(home: Workspace, rows: Sequence[FoundRow], *, who: str, why: str) -> DecisionResult:
+def reverse(workspace: Workspace, rows: Sequence[FoundRow], *, who: str, why: str) -> DecisionResult:
     """Take back what is posted of rows."""
-    closed = closed_periods(home)
+    closed = closed_periods(workspace)
     for row in rows:
         _refuse_withheld(row)
         if not row.standing:
             raise InputError(f"nothing of row {_short(row)} is posted; discard it instead")
         _refuse_closed(closed, row)
-    return _record(home, [(row, _decision(row, DecisionKind.WITHDRAW)) for row in rows], who, why)
+    return _record(workspace, [(row, _decision(row, DecisionKind.WITHDRAW)) for row in rows], who, why)
 
 
-def rebook(home: Workspace, rows: Sequence[FoundRow], *, who: str, why: str) -> DecisionResult:
+def rebook(workspace: Workspace, rows: Sequence[FoundRow], *, who: str, why: str) -> DecisionResult:
     """Post rows in place of those that hold their keys; what is posted of these is reversed."""
     decisions: list[tuple[FoundRow, Decision]] = []
-    closed, holders = closed_periods(home), _holders(home, rows)
+    closed, holders = closed_periods(workspace), _holders(workspace, rows)
     for row in rows:
         if row.standing or row.codes != (CONFLICT,):
             others = ", ".join(code for code in row.codes if code != CONFLICT) or "no reason"
@@ -116,18 +116,18 @@ def rebook(home: Workspace, rows: Sequence[FoundRow], *, who: str, why: str) -> 
             _refuse_closed(closed, holder)
             decisions.append((holder, _decision(holder, DecisionKind.WITHDRAW)))
         decisions.append((row, _decision(row, DecisionKind.PREFER)))
-    return _record(home, decisions, who, why)
+    return _record(workspace, decisions, who, why)
 
 
-def undo(home: Workspace, rows: Sequence[FoundRow], *, who: str, why: str) -> DecisionResult:
+def undo(workspace: Workspace, rows: Sequence[FoundRow], *, who: str, why: str) -> DecisionResult:
     """Lift everything that was decided about rows."""
-    closed = closed_periods(home)
+    closed = closed_periods(workspace)
     for row in rows:
         if row.effect is None:
             raise InputError(f"nothing is decided about row {_short(row)}")
         if row.fields:
             _refuse_closed(closed, row)
-    return _record(home, [(row, _decision(row, DecisionKind.REOPEN)) for row in rows], who, why)
+    return _record(workspace, [(row, _decision(row, DecisionKind.REOPEN)) for row in rows], who, why)
 
 
 def stated(who: str, why: str) -> tuple[str, str]:
@@ -150,10 +150,10 @@ def _decision(
 
 
 def _record(
-    home: Workspace, decisions: Sequence[tuple[FoundRow, Decision]], who: str, why: str
+    workspace: Workspace, decisions: Sequence[tuple[FoundRow, Decision]], who: str, why: str
 ) -> DecisionResult:
     who, why = stated(who, why)
-    ledger = home.ledger
+    ledger = workspace.ledger
     with writing(ledger) as connection:
         record = record_decisions(
             ledger,
@@ -166,15 +166,15 @@ def _record(
     return DecisionResult(record.seq, tuple(dict.fromkeys(row.place for row, _ in decisions)))
 
 
-def _holders(home: Workspace, rows: Sequence[FoundRow]) -> dict[tuple[str, str | None], FoundRow]:
+def _holders(workspace: Workspace, rows: Sequence[FoundRow]) -> dict[tuple[str, str | None], FoundRow]:
     """Return the rows that are posted under the keys of rows, by feed and key."""
     places: dict[tuple[str, str | None], RowRef] = {}
-    with home.ledger.read() as connection:
+    with workspace.ledger.read() as connection:
         for feed in sorted({row.place.feed for row in rows}):
             keys = pa.array([row.row_key for row in rows if row.place.feed == feed], pa.string())
             for one in posted_keys(connection, feed, keys).to_pylist():
                 places[feed, one["row_key"]] = RowRef(feed, one["delivery"], one["record"])
-    found = {row.place: row for row in rows_at(home, list(places.values()))}
+    found = {row.place: row for row in rows_at(workspace, list(places.values()))}
     return {key: found[place] for key, place in places.items()}
 
 

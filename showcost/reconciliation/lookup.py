@@ -77,15 +77,15 @@ def check_ids(ids: Sequence[str]) -> None:
             raise InputError(f"{text!r} is no id: give at least {LEAST_DIGITS} of its hexadecimal digits")
 
 
-def find_rows(home: Workspace, ids: Sequence[str], as_of: int | None = None) -> list[FoundRow]:
+def find_rows(workspace: Workspace, ids: Sequence[str], as_of: int | None = None) -> list[FoundRow]:
     """Return the rows with these ids, each once, in the order given; as known after an audit record, or now.
 
     An id is that of a row or of a ledger entry, or the beginning of one (at least six digits) that only one
     row has. Raises InputError for one that no row has, or several.
     """
     check_ids(ids)
-    entries = _entry_rows(home, ids, as_of)
-    recorded = _recorded(home, ids, [place for found in entries.values() for place in found], as_of)
+    entries = _entry_rows(workspace, ids, as_of)
+    recorded = _recorded(workspace, ids, [place for found in entries.values() for place in found], as_of)
     chosen: dict[RowRef, None] = {}
     for text in ids:
         places = set(entries.get(text, ())) | {place for place in recorded if place.row_id.startswith(text)}
@@ -94,21 +94,21 @@ def find_rows(home: Workspace, ids: Sequence[str], as_of: int | None = None) -> 
             then = "" if as_of is None else f" after audit record {as_of}"
             raise InputError(f"{found} an id that begins with {text}{then}")
         chosen[places.pop()] = None
-    return _completed(home, {place: recorded[place] for place in chosen}, as_of)
+    return _completed(workspace, {place: recorded[place] for place in chosen}, as_of)
 
 
-def rows_at(home: Workspace, places: Sequence[RowRef]) -> list[FoundRow]:
+def rows_at(workspace: Workspace, places: Sequence[RowRef]) -> list[FoundRow]:
     """Return rows by where they were delivered, in the order given; InputError for one never validated."""
-    recorded = _recorded(home, [], places)
+    recorded = _recorded(workspace, [], places)
     for place in places:
         if place not in recorded:
             raise InputError(f"record {place.record} of delivery {place.delivery} was not validated yet")
-    return _completed(home, {place: recorded[place] for place in places})
+    return _completed(workspace, {place: recorded[place] for place in places})
 
 
-def _entry_rows(home: Workspace, ids: Sequence[str], as_of: int | None) -> dict[str, set[RowRef]]:
+def _entry_rows(workspace: Workspace, ids: Sequence[str], as_of: int | None) -> dict[str, set[RowRef]]:
     """Return the rows of the entries whose ids begin with one of these."""
-    ledger = home.ledger
+    ledger = workspace.ledger
     found: dict[str, set[RowRef]] = {}
     with ledger.read() as connection:
         connection.register("asked", pa.table({"text": pa.array(ids, pa.string())}))
@@ -129,11 +129,11 @@ WHERE EXISTS (FROM asked WHERE starts_with(row_id, text))
 
 
 def _recorded(
-    home: Workspace, ids: Sequence[str], named: Sequence[RowRef], as_of: int | None = None
+    workspace: Workspace, ids: Sequence[str], named: Sequence[RowRef], as_of: int | None = None
 ) -> dict[RowRef, Mapping[str, Any]]:
     """Return what the audit log says of the rows with these ids or places."""
     found: dict[RowRef, Mapping[str, Any]] = {}
-    logs = outcome_logs(home.audit, as_of)
+    logs = outcome_logs(workspace.audit, as_of)
     places = pa.table(
         {
             "feed": pa.array([one.feed for one in named], pa.string()),
@@ -141,7 +141,7 @@ def _recorded(
             "record": pa.array([one.record for one in named], pa.int64()),
         }
     )
-    for feed in home.feeds:
+    for feed in workspace.feeds:
         if feed.name not in logs:
             continue
         with engine() as connection:
@@ -163,9 +163,9 @@ ORDER BY batches.seq, generation, component, entry_id
 
 
 def _completed(
-    home: Workspace, recorded: Mapping[RowRef, Mapping[str, Any]], as_of: int | None = None
+    workspace: Workspace, recorded: Mapping[RowRef, Mapping[str, Any]], as_of: int | None = None
 ) -> list[FoundRow]:
-    ledger = home.ledger
+    ledger = workspace.ledger
     entries: dict[RowRef, list[Mapping[str, Any]]] = {}
     places = pa.table(
         {

@@ -28,22 +28,24 @@ def place_of(finding: PayFinding) -> RowRef:
     return RowRef(finding.feed, finding.delivery, finding.record)
 
 
-def open_findings(home: Workspace, feeds: Sequence[FeedSpec], at: datetime | None = None) -> list[PayFinding]:
+def open_findings(
+    workspace: Workspace, feeds: Sequence[FeedSpec], at: datetime | None = None
+) -> list[PayFinding]:
     """Return the findings about rows of some feeds that wait for a look.
 
     As known at a moment, which counts by the second, or now; by feed, date of work, row and code.
     """
     names = _payroll(feeds)
-    found = [one for one in home.pay_findings.current(at=at) if one.feed in names] if names else []
+    found = [one for one in workspace.pay_findings.current(at=at) if one.feed in names] if names else []
     return sorted(found, key=_order)
 
 
 def dismissed_findings(
-    home: Workspace, feeds: Sequence[FeedSpec], at: datetime | None = None
+    workspace: Workspace, feeds: Sequence[FeedSpec], at: datetime | None = None
 ) -> list[FindingLine]:
     """Return how the findings were dismissed that still hold about rows of some feeds, ordered likewise."""
     names = _payroll(feeds)
-    found = home.pay_findings.dismissed(at=at) if names else []
+    found = workspace.pay_findings.dismissed(at=at) if names else []
     return sorted(
         (line for line in found if line.finding.feed in names), key=lambda line: _order(line.finding)
     )
@@ -75,14 +77,14 @@ def named_findings(found: Sequence[PayFinding], ids: Sequence[str]) -> list[PayF
 
 
 def dismiss(
-    home: Workspace, found: Sequence[PayFinding], *, who: str, why: str, reopen: bool = False
+    workspace: Workspace, found: Sequence[PayFinding], *, who: str, why: str, reopen: bool = False
 ) -> None:
     """Record that a person looked at findings and leaves them, or with `reopen` that they wait again.
 
     InputError where nobody or no reason is named, and where another process turned one of them meanwhile:
     the others are recorded.
     """
-    store = home.pay_findings
+    store = workspace.pay_findings
     turn = store.reopen if reopen else store.dismiss
     who, why = stated(who, why)
     turned = turn([one.finding_id for one in found], who=who, why=why, now=datetime.now(UTC))
@@ -96,9 +98,9 @@ def is_chosen(one: PayFinding, code: str | None, first: date | None, last: date 
     return (code is None or one.code == code) and (first or date.min) <= day <= (last or date.max)
 
 
-def findings_about(home: Workspace, place: RowRef, at: datetime | None = None) -> list[PayFinding]:
+def findings_about(workspace: Workspace, place: RowRef, at: datetime | None = None) -> list[PayFinding]:
     """Return the findings about one row that wait for a look, as known at a moment, or now."""
-    return [one for one in home.pay_findings.current(place.feed, at=at) if place_of(one) == place]
+    return [one for one in workspace.pay_findings.current(place.feed, at=at) if place_of(one) == place]
 
 
 def counts_of_findings(found: Iterable[PayFinding]) -> Mapping[str, Mapping[str, int]]:

@@ -103,16 +103,19 @@ class QueueFilter:
 
 
 def queue_rows(
-    home: Workspace, feeds: Sequence[FeedSpec], wanted: QueueFilter | None = None, as_of: int | None = None
+    workspace: Workspace,
+    feeds: Sequence[FeedSpec],
+    wanted: QueueFilter | None = None,
+    as_of: int | None = None,
 ) -> list[QueueRow]:
     """Return the rows of the queue by feed, date and place, as known after an audit record, or now."""
     wanted = wanted or QueueFilter()
-    logs = outcome_logs(home.audit, as_of)
+    logs = outcome_logs(workspace.audit, as_of)
     rows = [
         row
         for feed in feeds
         if feed.name in logs
-        for row in _feed_rows(home, feed, logs[feed.name], as_of)
+        for row in _feed_rows(workspace, feed, logs[feed.name], as_of)
         if wanted.fits(row)
     ]
     return sorted(rows, key=lambda row: (row.place.feed, row.day or date.min, row.arrival, row.place.record))
@@ -151,23 +154,23 @@ ORDER BY recorded.delivery, recorded.record
 """  # noqa: S608 - constants only
 
 
-def _feed_rows(home: Workspace, feed: FeedSpec, log: OutcomeLog, as_of: int | None) -> list[QueueRow]:
-    decisions = decisions_of(home, feed, as_of)
+def _feed_rows(workspace: Workspace, feed: FeedSpec, log: OutcomeLog, as_of: int | None) -> list[QueueRow]:
+    decisions = decisions_of(workspace, feed, as_of)
     with engine() as connection:
         outcomes_as_recorded(connection, log)
         connection.register(
             "effects", decisions.effects.select(["delivery", "record", "decision", "withheld"])
         )
-        connection.register("decisions", _history(home, feed, as_of))
-        connection.register("standing", active_rows(home.ledger, feed.name, as_of))
+        connection.register("decisions", _history(workspace, feed, as_of))
+        connection.register("standing", active_rows(workspace.ledger, feed.name, as_of))
         found = connection.sql(_STATES, params={"feed": feed.name}).to_arrow_table().to_pylist()
     if not found:
         return []
     records = chosen_records(
-        home, feed, [(row["delivery"], row["record"]) for row in found], decisions.corrected
+        workspace, feed, [(row["delivery"], row["record"]) for row in found], decisions.corrected
     )
     texts = _texts(feed, records)
-    arrivals = {one.delivery: one for one in home.register.deliveries(feed.name)}
+    arrivals = {one.delivery: one for one in workspace.register.deliveries(feed.name)}
     rows = []
     for row in found:
         shown = texts[row["delivery"], row["record"]]
@@ -217,9 +220,9 @@ def _texts(feed: FeedSpec, records: pa.Table) -> dict[tuple[str, int], dict[str,
 _SHOWN: Final = 60
 
 
-def _history(home: Workspace, feed: FeedSpec, as_of: int | None) -> pa.Table:
+def _history(workspace: Workspace, feed: FeedSpec, as_of: int | None) -> pa.Table:
     """Return all decisions about a feed's rows, in order."""
-    ledger = home.ledger
+    ledger = workspace.ledger
     with ledger.read() as connection:
         history = connection.sql(_HISTORY, params={"feed": feed.name, "as_of": as_of}).to_arrow_table()
     return history.cast(_NO_HISTORY)

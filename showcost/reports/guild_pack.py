@@ -82,29 +82,30 @@ class _Sheet:
     lines: Sequence[Sequence[object]]
 
 
-def write_guild_pack(home: Workspace, name: str, first: date, last: date, out: Path) -> GuildPack:
+def write_guild_pack(workspace: Workspace, name: str, first: date, last: date, out: Path) -> GuildPack:
     """Write the pack of an agreement for the days from `first` to `last` into a folder.
 
     InputError for an agreement that is not known. Rows in it are the valid ones: what was rejected was sent
     back to the payroll company and not paid by these books.
     """
-    agreement = home.agreements.named(name)
+    agreement = workspace.agreements.named(name)
     if last < first:
         raise InputError(f"a pack from {first} to {last}: the end lies before the start")
-    return _write(home, agreement, (first, last), _looked_at(home, last), out)
+    return _write(workspace, agreement, (first, last), _looked_at(workspace, last), out)
 
 
-def write_signed_packs(home: Workspace, first: date, last: date) -> list[GuildPack]:
+def write_signed_packs(workspace: Workspace, first: date, last: date) -> list[GuildPack]:
     """Write the packs of all agreements that the production has signed, each where a run keeps it."""
-    signed = signed_agreements(home)
-    looked = _looked_at(home, last) if signed else []
+    signed = signed_agreements(workspace)
+    looked = _looked_at(workspace, last) if signed else []
     return [
-        _write(home, one, (first, last), looked, packs_folder(home, one.name, first, last)) for one in signed
+        _write(workspace, one, (first, last), looked, packs_folder(workspace, one.name, first, last))
+        for one in signed
     ]
 
 
 def _write(
-    home: Workspace,
+    workspace: Workspace,
     agreement: Agreement,
     period: tuple[date, date],
     looked: Sequence[_CheckedPayroll],
@@ -116,14 +117,14 @@ def _write(
         _Sheet("rows", ("row", "person", *_PAID), _paid_lines(rows)),
         _rules_sheet(agreement),
         _Sheet("applied", APPLIED.names, _lines(checks, APPLIED.names)),
-        _Sheet("findings", (*_FINDING_COLUMNS, *_DISMISSAL_COLUMNS), _finding_lines(home, found)),
+        _Sheet("findings", (*_FINDING_COLUMNS, *_DISMISSAL_COLUMNS), _finding_lines(workspace, found)),
     ]
     results = _counted(checks.column("result"))
-    about = _about(home, agreement, period, rows, results)
+    about = _about(workspace, agreement, period, rows, results)
     files = {f"{sheet.name}.csv": _csv(sheet) for sheet in sheets}
     files["guild_pack.xlsx"] = _workbook([about, *sheets])
     hashes = {file: sha256_bytes(data) for file, data in files.items()}
-    files["manifest.json"] = _manifest(home, agreement, period, rows.num_rows, results, hashes)
+    files["manifest.json"] = _manifest(workspace, agreement, period, rows.num_rows, results, hashes)
     make_folder(out)
     for file, data in files.items():
         write_durably(out / file, data)
@@ -136,16 +137,16 @@ _FINDING_COLUMNS: Final = (
 _DISMISSAL_COLUMNS: Final = ("dismissed_at", "dismissed_by", "dismissed_why")
 
 
-def packs_folder(home: Workspace, agreement: str, first: date, last: date) -> Path:
+def packs_folder(workspace: Workspace, agreement: str, first: date, last: date) -> Path:
     """Return where a pack that a run makes is kept."""
     slug = "-".join("".join(sign if sign.isalnum() else " " for sign in agreement.casefold()).split())
-    return home.path / "published" / FOLDER / slug / f"{first}_{last}"
+    return workspace.path / "published" / FOLDER / slug / f"{first}_{last}"
 
 
-def signed_agreements(home: Workspace) -> list[Agreement]:
+def signed_agreements(workspace: Workspace) -> list[Agreement]:
     """Return the agreements that the production has signed and whose terms are known."""
-    signed = {normal(one.name) for one in home.production.agreements}
-    return [one for one in home.agreements if names_of(one) & signed]
+    signed = {normal(one.name) for one in workspace.production.agreements}
+    return [one for one in workspace.agreements if names_of(one) & signed]
 
 
 @dataclass(frozen=True)
@@ -172,17 +173,19 @@ class _CheckedPayroll:
         )
 
 
-def _looked_at(home: Workspace, last: date) -> list[_CheckedPayroll]:
+def _looked_at(workspace: Workspace, last: date) -> list[_CheckedPayroll]:
     """Judge the rows of each payroll feed, up to those that may be neighbours of a day."""
-    feeds = [feed for feed in home.feeds if feed.kind.has_pay_rules]
+    feeds = [feed for feed in workspace.feeds if feed.kind.has_pay_rules]
     if not feeds:
-        raise InputError(f"production {home.production.code} has no payroll feed, so there is no pay to show")
-    return [_judged(home, feed, last) for feed in feeds]
+        raise InputError(
+            f"production {workspace.production.code} has no payroll feed, so there is no pay to show"
+        )
+    return [_judged(workspace, feed, last) for feed in feeds]
 
 
-def _judged(home: Workspace, feed: FeedSpec, last: date) -> _CheckedPayroll:
-    known = valid_neighbours(home, feed, last + REACH)
-    reference = Reference(feed, home.production, home.chart, None, home.agreements)
+def _judged(workspace: Workspace, feed: FeedSpec, last: date) -> _CheckedPayroll:
+    known = valid_neighbours(workspace, feed, last + REACH)
+    reference = Reference(feed, workspace.production, workspace.chart, None, workspace.agreements)
     cells = cells_of_valid(known, reference)
     return _CheckedPayroll(
         known, applied_checks(reference.pay, cells, known), findings(reference.pay, cells, known)
@@ -193,9 +196,9 @@ def _together(tables: Iterable[pa.Table]) -> pa.Table:
     return pa.concat_tables(list(tables))
 
 
-def _finding_lines(home: Workspace, found: pa.Table) -> list[list[object]]:
+def _finding_lines(workspace: Workspace, found: pa.Table) -> list[list[object]]:
     """Return what was found, and of what a person dismissed: when, who and why."""
-    answers = {line.finding.finding_id: line for line in home.pay_findings.dismissed()}
+    answers = {line.finding.finding_id: line for line in workspace.pay_findings.dismissed()}
     dismissals = map(answers.get, found.column("finding_id").to_pylist())
     return [
         [*line, *((None,) * 3 if answer is None else map(_shown, (answer.at, answer.who, answer.why)))]
@@ -271,18 +274,22 @@ def _value(value: object) -> str:
 
 
 def _about(
-    home: Workspace, agreement: Agreement, period: tuple[date, date], rows: pa.Table, results: dict[str, int]
+    workspace: Workspace,
+    agreement: Agreement,
+    period: tuple[date, date],
+    rows: pa.Table,
+    results: dict[str, int],
 ) -> _Sheet:
     lines: list[tuple[str, object]] = [
-        ("production", f"{home.production.code} {home.production.title}"),
-        ("company", home.production.company),
+        ("production", f"{workspace.production.code} {workspace.production.title}"),
+        ("company", workspace.production.company),
         ("agreement", agreement.name),
         ("rules", agreement.label),
         ("in force", f"{agreement.start} to {agreement.end or 'open'}"),
         ("agreement read from", f"{agreement.source} (certainty {agreement.certainty})"),
         ("first day", period[0]),
         ("last day", period[1]),
-        ("start of photography", home.production.principal_photography.start),
+        ("start of photography", workspace.production.principal_photography.start),
         ("rows", rows.num_rows),
         *((f"checks that end with: {result}", count) for result, count in results.items()),
         ("certainty", "H primary text read, M official or trade summary, D derived, L unverified"),
@@ -344,7 +351,7 @@ def _write_sheet(book: Workbook, sheet: _Sheet) -> None:
 
 
 def _manifest(
-    home: Workspace,
+    workspace: Workspace,
     agreement: Agreement,
     period: tuple[date, date],
     rows: int,
@@ -352,7 +359,7 @@ def _manifest(
     hashes: dict[str, str],
 ) -> bytes:
     said = {
-        "production": home.production.code,
+        "production": workspace.production.code,
         "agreement": agreement.name,
         "rules": agreement.label,
         "from": period[0].isoformat(),

@@ -41,9 +41,9 @@ class LedgerDay:
     accounts: tuple[tuple[str, str, Decimal], ...]
 
 
-def ledger_days(home: Workspace, dates: Sequence[date]) -> dict[date, LedgerDay]:
+def ledger_days(workspace: Workspace, dates: Sequence[date]) -> dict[date, LedgerDay]:
     """Return what the ledger has of each of `dates` (ascending, without gaps)."""
-    ledger = home.ledger
+    ledger = workspace.ledger
     ledger.create()
     between = {"first": dates[0], "last": dates[-1]}
     with ledger.read() as connection:
@@ -57,7 +57,7 @@ def ledger_days(home: Workspace, dates: Sequence[date]) -> dict[date, LedgerDay]
         )
     accounts: dict[date, list[tuple[str, str, Decimal]]] = {day: [] for day in dates}
     for day, account, amount in top:
-        name = home.chart[account].name if account in home.chart else ""
+        name = workspace.chart[account].name if account in workspace.chart else ""
         accounts[day].append((account, name, amount))
     return {
         day: LedgerDay(

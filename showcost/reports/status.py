@@ -96,18 +96,20 @@ SELECT delivery, state, currency, count(*), sum(amount) FROM placed GROUP BY ALL
 """
 
 
-def feed_status(home: Workspace, feed: FeedSpec, as_of: int | None = None) -> FeedStatus:
+def feed_status(workspace: Workspace, feed: FeedSpec, as_of: int | None = None) -> FeedStatus:
     """Return where every row of a feed is, as known after an audit record, or now.
 
     Amounts are those that people corrected, where they did.
     """
-    known = landed(home, feed)
+    known = landed(workspace, feed)
     if as_of is not None:
-        read = key_places(home, feed, as_of)
+        read = key_places(workspace, feed, as_of)
         known = [one for one in known if one.arrival.delivery in read]
     tallies = {one.arrival.delivery: Tally(received=one.summary.received) for one in known}
-    quarantine = _staged_quarantine(home, feed) if as_of is None else _recorded_quarantine(home, feed, as_of)
-    for delivery, state, currency, rows, amount in _placed(home, feed, known, quarantine, as_of):
+    quarantine = (
+        _staged_quarantine(workspace, feed) if as_of is None else _recorded_quarantine(workspace, feed, as_of)
+    )
+    for delivery, state, currency, rows, amount in _placed(workspace, feed, known, quarantine, as_of):
         tally = tallies[delivery]
         setattr(tally, state, getattr(tally, state) + rows)
         if currency and amount is not None:
@@ -134,9 +136,9 @@ _QUARANTINE: Final = pa.schema(
 )
 
 
-def _staged_quarantine(home: Workspace, feed: FeedSpec) -> pa.Table:
+def _staged_quarantine(workspace: Workspace, feed: FeedSpec) -> pa.Table:
     """Return the rows of all quarantine partitions of a feed, the undated ones included."""
-    store = home.staging
+    store = workspace.staging
     tables = [_QUARANTINE.empty_table()]
     for asset in (undated_asset(feed.name), quarantine_asset(feed.name)):
         for partition in store.partitions(asset):
@@ -146,9 +148,9 @@ def _staged_quarantine(home: Workspace, feed: FeedSpec) -> pa.Table:
     return pa.concat_tables(tables)
 
 
-def _recorded_quarantine(home: Workspace, feed: FeedSpec, as_of: int) -> pa.Table:
+def _recorded_quarantine(workspace: Workspace, feed: FeedSpec, as_of: int) -> pa.Table:
     """Return the same as the audit log had it after a record."""
-    log = outcome_logs(home.audit, as_of).get(feed.name)
+    log = outcome_logs(workspace.audit, as_of).get(feed.name)
     if log is None:
         return _QUARANTINE.empty_table()
     with engine() as connection:
@@ -159,17 +161,21 @@ def _recorded_quarantine(home: Workspace, feed: FeedSpec, as_of: int) -> pa.Tabl
 
 
 def _placed(
-    home: Workspace, feed: FeedSpec, known: Sequence[LandedDelivery], quarantine: pa.Table, as_of: int | None
+    workspace: Workspace,
+    feed: FeedSpec,
+    known: Sequence[LandedDelivery],
+    quarantine: pa.Table,
+    as_of: int | None,
 ) -> list[tuple[str, str, str | None, int, Decimal | None]]:
     if not known:
         return []
-    store = home.staging
+    store = workspace.staging
     sources = [one.arrival.delivery for one in known]
     paths = store.verified_paths(records_asset(feed.name), sources)
     with engine() as connection:
         connection.register("quarantine", quarantine)
-        connection.register("standing", active_rows(home.ledger, feed.name, as_of))
-        connection.register("corrected", decisions_of(home, feed, as_of).corrected)
+        connection.register("standing", active_rows(workspace.ledger, feed.name, as_of))
+        connection.register("corrected", decisions_of(workspace, feed, as_of).corrected)
         return connection.execute(
             _TALLY.format(amount=feed.kind.primary.field),
             {"records": [str(path) for path in paths], "deliveries": sources},

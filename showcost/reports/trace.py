@@ -37,43 +37,45 @@ _ENTRY_FACTS: Final = (
 )
 
 
-def trace_row(home: Workspace, row: FoundRow, as_of: int | None = None) -> dict[str, Any]:
+def trace_row(workspace: Workspace, row: FoundRow, as_of: int | None = None) -> dict[str, Any]:
     """Return everything that is known of a row, as plain facts; as known after an audit record, or now.
 
     `row` is as known then, too. What a reason observed is told of the present alone: the audit log, which
     answers for the past, has the codes and no text of a row.
     """
-    feed = choose_feed(home.feeds, row.place.feed)
+    feed = choose_feed(workspace.feeds, row.place.feed)
     as_delivered = records_schema(feed).empty_table()
-    (record,) = chosen_records(home, feed, [(row.place.delivery, row.place.record)], as_delivered).to_pylist()
-    reasons = _told_reasons(home, row) if as_of is None else _recorded_reasons(row)
+    (record,) = chosen_records(
+        workspace, feed, [(row.place.delivery, row.place.record)], as_delivered
+    ).to_pylist()
+    reasons = _told_reasons(workspace, row) if as_of is None else _recorded_reasons(row)
     return {
         "id": row.row_id,
         "feed": feed.name,
         "partition": row.partition,
         "outcome": row.disposition,
         "codes": row.codes,
-        "delivery": _arrival(home, row),
+        "delivery": _arrival(workspace, row),
         "place": {name: record[name] for name in ("record", "byte_start", "byte_end", "ordinal", "row_key")},
         "raw": record["raw"],
         "reasons": [dict(zip(_REASON, reason, strict=True)) for reason in reasons],
-        "decisions": _decisions(home, row, as_of),
-        "rules": _rules(home, feed, as_of),
+        "decisions": _decisions(workspace, row, as_of),
+        "rules": _rules(workspace, feed, as_of),
         "entries": [
             {name: entry[name] for name in _ENTRY_FACTS} | {"audit_record": entry["seq"]}
             for entry in row.entries
         ],
-        "snapshots": _snapshots(home, row),
-        "audit_records": _records(home, row, as_of),
+        "snapshots": _snapshots(workspace, row),
+        "audit_records": _records(workspace, row, as_of),
     }
 
 
 _REASON: Final = ("code", "field", "observed", "expected", "source")
 
 
-def _told_reasons(home: Workspace, row: FoundRow) -> list[tuple[str, ...]]:
+def _told_reasons(workspace: Workspace, row: FoundRow) -> list[tuple[str, ...]]:
     """Return why a row is not posted, as staged: code, field, observed, expected and source per reason."""
-    store = home.staging
+    store = workspace.staging
     asset = undated_asset(row.place.feed) if row.partition == ALL else quarantine_asset(row.place.feed)
     if store.metadata(asset, row.partition) is None:
         return []
@@ -95,8 +97,8 @@ def _recorded_reasons(row: FoundRow) -> list[tuple[str, ...]]:
     return [(code, "", "", CATALOGUE[code].meaning, "") for code in row.codes]
 
 
-def _arrival(home: Workspace, row: FoundRow) -> dict[str, Any]:
-    arrivals = home.register.deliveries(row.place.feed)
+def _arrival(workspace: Workspace, row: FoundRow) -> dict[str, Any]:
+    arrivals = workspace.register.deliveries(row.place.feed)
     arrival = next(one for one in arrivals if one.delivery == row.place.delivery)
     return {
         "sha256": arrival.delivery,
@@ -107,8 +109,8 @@ def _arrival(home: Workspace, row: FoundRow) -> dict[str, Any]:
     }
 
 
-def _decisions(home: Workspace, row: FoundRow, as_of: int | None) -> list[dict[str, Any]]:
-    ledger = home.ledger
+def _decisions(workspace: Workspace, row: FoundRow, as_of: int | None) -> list[dict[str, Any]]:
+    ledger = workspace.ledger
     with ledger.read() as connection:
         found: list[dict[str, Any]] = (
             connection.sql(_DECISIONS, params={"row_id": row.row_id, "as_of": as_of})
@@ -118,9 +120,11 @@ def _decisions(home: Workspace, row: FoundRow, as_of: int | None) -> list[dict[s
     return [one | {"fields": json.loads(one["fields"])} for one in found]
 
 
-def _rules(home: Workspace, feed: FeedSpec, as_of: int | None) -> list[dict[str, str]]:
+def _rules(workspace: Workspace, feed: FeedSpec, as_of: int | None) -> list[dict[str, str]]:
     """Return the rules that the rows of a feed are held against, with the source of each."""
-    reference = Reference(feed, current_production(home, as_of), home.chart, FX_STATUS.empty_table())
+    reference = Reference(
+        feed, current_production(workspace, as_of), workspace.chart, FX_STATUS.empty_table()
+    )
     return [
         {
             "code": rule.code,
@@ -132,18 +136,18 @@ def _rules(home: Workspace, feed: FeedSpec, as_of: int | None) -> list[dict[str,
     ]
 
 
-def _snapshots(home: Workspace, row: FoundRow) -> list[dict[str, Any]]:
+def _snapshots(workspace: Workspace, row: FoundRow) -> list[dict[str, Any]]:
     names = sorted({entry["snapshot_id"] for entry in row.entries})
     if not names:
         return []
-    with home.ledger.read() as connection:
+    with workspace.ledger.read() as connection:
         found: list[dict[str, Any]] = (
             connection.sql(_SNAPSHOTS, params={"names": names}).to_arrow_table().to_pylist()
         )
     return found
 
 
-def _records(home: Workspace, row: FoundRow, as_of: int | None) -> list[dict[str, Any]]:
+def _records(workspace: Workspace, row: FoundRow, as_of: int | None) -> list[dict[str, Any]]:
     """Return the audit records about the row, its delivery, partitions, batches and snapshots."""
     days: Sequence[object] = sorted(
         {row.partition, *(str(entry["transaction_date"]) for entry in row.entries)}
@@ -157,7 +161,7 @@ def _records(home: Workspace, row: FoundRow, as_of: int | None) -> list[dict[str
     }
     return [
         {"seq": record.seq, "at": record.at, "kind": record.kind.value, "hash": record.hash}
-        for record in home.audit.records()
+        for record in workspace.audit.records()
         if subjects.intersection(record.subjects) and (as_of is None or record.seq <= as_of)
     ]
 

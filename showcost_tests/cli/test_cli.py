@@ -22,27 +22,29 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Workspace:
+def workspace(tmp_path: Path) -> Workspace:
     """Return a new production whose delivery waits in the inbox."""
-    home = small.make_home(tmp_path / "home", small.UKSPEND)
-    small.fill(home)
-    return home
+    workspace = small.make_home(tmp_path / "home", small.UKSPEND)
+    small.fill(workspace)
+    return workspace
 
 
 @pytest.fixture(scope="module")
 def posted(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """Return the production with its week posted; nothing here changes it."""
-    home = small.make_home(tmp_path_factory.mktemp("posted") / "home", small.UKSPEND)
-    small.fill(home)
+    workspace = small.make_home(tmp_path_factory.mktemp("posted") / "home", small.UKSPEND)
+    small.fill(workspace)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(HOME_VARIABLE, str(home.path))
-        land_all(home)
-        take(home, small.WEEK)
-    return home
+        patch.setenv(HOME_VARIABLE, str(workspace.path))
+        land_all(workspace)
+        take(workspace, small.WEEK)
+    return workspace
 
 
-def test_landing_says_what_arrived_and_which_dates_it_touches(home: Workspace, showcost: CommandLine) -> None:
-    ended = showcost(home, "land", "--json")
+def test_landing_says_what_arrived_and_which_dates_it_touches(
+    workspace: Workspace, showcost: CommandLine
+) -> None:
+    ended = showcost(workspace, "land", "--json")
     assert (ended.status, ended.err) == (0, "")
     (delivery,) = ended.json["deliveries"]
     assert (delivery["name"], delivery["received"], delivery["undated"]) == ("week.csv", 8, 1)
@@ -51,25 +53,25 @@ def test_landing_says_what_arrived_and_which_dates_it_touches(home: Workspace, s
     }
 
 
-def test_landing_twice_lands_once(home: Workspace, showcost: CommandLine) -> None:
-    showcost(home, "land", "--json")
-    ended = showcost(home, "land", "--json")
+def test_landing_twice_lands_once(workspace: Workspace, showcost: CommandLine) -> None:
+    showcost(workspace, "land", "--json")
+    ended = showcost(workspace, "land", "--json")
     assert ended.status == 0
     assert ended.json["deliveries"] == []
-    assert showcost(home, "land").out == "No new deliveries in the inbox.\n"
+    assert showcost(workspace, "land").out == "No new deliveries in the inbox.\n"
 
 
-def test_what_nobody_takes_from_the_inbox_is_named(home: Workspace, showcost: CommandLine) -> None:
-    small.deliver(home, "uk_spend", "letter.docx", b"PK")
-    small.deliver(home, "somebody_else", "costs.csv", "a,b\n")
-    ended = showcost(home, "land", "--json")
+def test_what_nobody_takes_from_the_inbox_is_named(workspace: Workspace, showcost: CommandLine) -> None:
+    small.deliver(workspace, "uk_spend", "letter.docx", b"PK")
+    small.deliver(workspace, "somebody_else", "costs.csv", "a,b\n")
+    ended = showcost(workspace, "land", "--json")
     assert ended.json["unclaimed"] == ["somebody_else/costs.csv", "uk_spend/letter.docx"]
 
 
 def test_the_status_of_a_new_production_is_nothing_and_balances(
-    home: Workspace, showcost: CommandLine
+    workspace: Workspace, showcost: CommandLine
 ) -> None:
-    ended = showcost(home, "status", "--json")
+    ended = showcost(workspace, "status", "--json")
     assert (ended.status, ended.err) == (0, "")
     total = ended.json["total"]
     assert {total[name] for name in ("received", "posted", "quarantined", "duplicate", "pending")} == {0}
@@ -86,29 +88,31 @@ def test_the_status_counts_rows_amounts_and_reasons(posted: Workspace, showcost:
     assert [one["name"] for one in feed["deliveries"]] == ["week.csv"]
 
 
-def test_a_run_lands_and_posts_and_a_second_has_nothing_to_do(home: Workspace, showcost: CommandLine) -> None:
-    ran = showcost(home, "run", "--from", "2026-10-28", "--to", "2026-11-03", "--json")
+def test_a_run_lands_and_posts_and_a_second_has_nothing_to_do(
+    workspace: Workspace, showcost: CommandLine
+) -> None:
+    ran = showcost(workspace, "run", "--from", "2026-10-28", "--to", "2026-11-03", "--json")
     assert ran.status == 0
     (run,) = ran.json["runs"]
     assert (run["success"], run["partitions"], run["failures"]) == (True, 7, [])
     assert {one["check"] for one in run["failed_checks"]} == {"all_rows_dated", "no_rejected_rows"}
-    assert showcost(home, "status", "--json").json["total"]["posted"] == 5
+    assert showcost(workspace, "status", "--json").json["total"]["posted"] == 5
 
-    digest = showcost(home, "digest", "--json")
-    assert digest.json["digest"] == ledger_digest(home).hash
+    digest = showcost(workspace, "digest", "--json")
+    assert digest.json["digest"] == ledger_digest(workspace).hash
     assert digest.json["entries"] == 5
 
-    again = showcost(home, "run", "--json")
+    again = showcost(workspace, "run", "--json")
     assert (again.status, again.json) == (0, {"runs": [], "success": True})
-    assert showcost(home, "run").out == "No partitions are due.\n"
+    assert showcost(workspace, "run").out == "No partitions are due.\n"
 
 
 @pytest.mark.slow
-def test_a_run_that_fails_ends_with_one(home: Workspace, showcost: CommandLine) -> None:
-    land_all(home)
-    take(home, [small.WEDNESDAY])
-    tamper(home, "UPDATE fx_rates SET rate = rate + 0.0001 WHERE currency = 'GBP'")
-    ended = showcost(home, "run", "--from", "2026-10-28", "--to", "2026-10-28", "--json")
+def test_a_run_that_fails_ends_with_one(workspace: Workspace, showcost: CommandLine) -> None:
+    land_all(workspace)
+    take(workspace, [small.WEDNESDAY])
+    tamper(workspace, "UPDATE fx_rates SET rate = rate + 0.0001 WHERE currency = 'GBP'")
+    ended = showcost(workspace, "run", "--from", "2026-10-28", "--to", "2026-10-28", "--json")
     assert ended.status == 1
     (run,) = ended.json["runs"]
     assert run["success"] is False
@@ -129,23 +133,27 @@ def test_the_books_hold_against_everything_recomputed(posted: Workspace, showcos
     assert ended.json["entries"] == 5
 
 
-def test_rates_are_shown_pinned_and_checked(home: Workspace, showcost: CommandLine) -> None:
-    assert showcost(home, "fx", "show", "--json").json == {"as_of": None, "rates": []}
-    pinned = showcost(home, "fx", "pin", "--json").json
+def test_rates_are_shown_pinned_and_checked(workspace: Workspace, showcost: CommandLine) -> None:
+    assert showcost(workspace, "fx", "show", "--json").json == {"as_of": None, "rates": []}
+    pinned = showcost(workspace, "fx", "pin", "--json").json
     assert len(pinned["pinned"]) == 5
     assert pinned["pending"] == ["2026-11-02", "2026-11-03"]
-    assert showcost(home, "fx", "pin", "--json").json["kept"] == 5
-    shown = showcost(home, "fx", "show", "--from", "2026-10-31", "--to", "2026-10-31", "--json").json["rates"]
+    assert showcost(workspace, "fx", "pin", "--json").json["kept"] == 5
+    shown = showcost(workspace, "fx", "show", "--from", "2026-10-31", "--to", "2026-10-31", "--json").json[
+        "rates"
+    ]
     assert {rate["currency"] for rate in shown} == {"CAD", "EUR", "GBP", "USD"}
     assert {rate["published"] for rate in shown} == {"2026-10-30"}
-    checked = showcost(home, "fx", "check", "--json")
+    checked = showcost(workspace, "fx", "check", "--json")
     assert (checked.status, checked.json["passed"]) == (0, True)
 
 
-def test_a_check_of_rates_that_does_not_hold_ends_with_one(home: Workspace, showcost: CommandLine) -> None:
-    showcost(home, "fx", "pin")
-    tamper(home, "UPDATE fx_rates SET rate = rate + 0.0001 WHERE currency = 'GBP'")
-    ended = showcost(home, "fx", "check", "--json")
+def test_a_check_of_rates_that_does_not_hold_ends_with_one(
+    workspace: Workspace, showcost: CommandLine
+) -> None:
+    showcost(workspace, "fx", "pin")
+    tamper(workspace, "UPDATE fx_rates SET rate = rate + 0.0001 WHERE currency = 'GBP'")
+    ended = showcost(workspace, "fx", "check", "--json")
     assert (ended.status, ended.json["passed"]) == (1, False)
     assert ended.json["checks"]["snapshots_unchanged"]["message"].startswith(
         "5 of 5 changed: ecb-2026-10-28-"
@@ -153,31 +161,31 @@ def test_a_check_of_rates_that_does_not_hold_ends_with_one(home: Workspace, show
 
 
 def test_a_file_is_parsed_without_being_landed(
-    home: Workspace, showcost: CommandLine, tmp_path: Path
+    workspace: Workspace, showcost: CommandLine, tmp_path: Path
 ) -> None:
-    file = small.deliver(home, "uk_spend", "week.csv", small.UK_DELIVERY)
-    ended = showcost(home, "parse", str(file))
+    file = small.deliver(workspace, "uk_spend", "week.csv", small.UK_DELIVERY)
+    ended = showcost(workspace, "parse", str(file))
     assert ended.status == 0
     (header, *rows) = csv.reader(ended.out.splitlines())
     assert header == small.UK_HEADER.split(",")
     assert rows == list(csv.reader(small.UK_DELIVERY.splitlines()))[1:]
-    told = showcost(home, "parse", str(file), "--feed", "uk_spend", "--json")
+    told = showcost(workspace, "parse", str(file), "--feed", "uk_spend", "--json")
     assert (told.json["accepted"], told.json["rejected"], told.json["header_problem"]) == (8, 0, None)
     landing = told.json["landing"]
     assert (landing["received"], landing["valid"], landing["refused"]) == (8, 6, None)
     assert landing["codes"] == {"SC-AMT-001": 1, "SC-DAT-001": 1}
     assert (landing["shapes"]["invoice_date"], landing["columns"]["net_amount"]) == ("%d/%m/%Y", "Amount")
-    both = showcost(home, "parse", str(file), "--out", str(tmp_path / "out"), "--json")
+    both = showcost(workspace, "parse", str(file), "--out", str(tmp_path / "out"), "--json")
     assert [one["file"] for one in both.json["files"]] == ["week.csv"]
-    assert not (home.path / "raw").exists()
+    assert not (workspace.path / "raw").exists()
 
 
 def test_a_file_is_parsed_as_its_feed_would_take_it(
-    home: Workspace, showcost: CommandLine, tmp_path: Path
+    workspace: Workspace, showcost: CommandLine, tmp_path: Path
 ) -> None:
-    file = small.deliver(home, "uk_spend", "week.csv", small.UK_DELIVERY)
+    file = small.deliver(workspace, "uk_spend", "week.csv", small.UK_DELIVERY)
     rejects = tmp_path / "rejects.jsonl"
-    ended = showcost(home, "parse", str(file), "--feed", "uk_spend", "--rejects", str(rejects))
+    ended = showcost(workspace, "parse", str(file), "--feed", "uk_spend", "--rejects", str(rejects))
     assert ended.status == 0
     assert len(ended.out.splitlines()) == 9
     assert "6 would be posted" in ended.err
@@ -189,7 +197,7 @@ def test_a_file_is_parsed_as_its_feed_would_take_it(
         assert payload[one["start"] : one["end"]].decode().rstrip("\r\n") == one["raw"]
         assert one["reasons"][0]["observed"]
     file.write_text("Date,Amount\n28/10/2026,1.00\n", encoding="utf-8")
-    refused = showcost(home, "parse", str(file), "--feed", "uk_spend", "--json").json
+    refused = showcost(workspace, "parse", str(file), "--feed", "uk_spend", "--json").json
     assert refused["header_problem"].startswith("no column for ")
     assert refused["landing"]["refused"] == "SC-FIL-002"
 
@@ -244,10 +252,10 @@ USAGE = {
 
 
 @pytest.mark.parametrize("line", USAGE)
-def test_wrong_usage_is_one_sentence_and_two(line: str, home: Workspace, showcost: CommandLine) -> None:
-    ended = showcost(home, *line.format(home=home.path).split())
+def test_wrong_usage_is_one_sentence_and_two(line: str, workspace: Workspace, showcost: CommandLine) -> None:
+    ended = showcost(workspace, *line.format(workspace=workspace.path).split())
     assert ended.status == 2
-    assert ended.sentence.startswith(USAGE[line].replace("{home}", str(home.path)))
+    assert ended.sentence.startswith(USAGE[line].replace("{home}", str(workspace.path)))
 
 
 @pytest.mark.parametrize("command", ["land", "run", "status", "digest", "fx show"])
@@ -261,29 +269,29 @@ def test_a_home_that_is_none_is_named(command: str, tmp_path: Path, showcost: Co
 
 
 def test_rates_cannot_be_imported_where_the_production_reads_none(
-    home: Workspace, showcost: CommandLine
+    workspace: Workspace, showcost: CommandLine
 ) -> None:
-    settings = home.path / "production.yaml"
+    settings = workspace.path / "production.yaml"
     settings.write_text(settings.read_text().replace("[file]", "[embedded]"))
-    ended = showcost(home, "fx", "import", str(next(home.path.glob("rates-*.csv"))))
+    ended = showcost(workspace, "fx", "import", str(next(workspace.path.glob("rates-*.csv"))))
     assert (ended.status, ended.sentence) == (2, f"{settings}: fx.sources must list `file` to import rates")
 
 
 @pytest.mark.parametrize("name", COMING)
-def test_a_command_of_a_later_version_says_so(name: str, home: Workspace, showcost: CommandLine) -> None:
+def test_a_command_of_a_later_version_says_so(name: str, workspace: Workspace, showcost: CommandLine) -> None:
     for arguments in ([], ["--json"], ["list", "--as-of", "now"]):
-        ended = showcost(home, name, *arguments)
+        ended = showcost(workspace, name, *arguments)
         assert ended.status == 2
         assert ended.sentence == f"`showcost {name}` ({COMING[name]}) is planned for a later version"
 
 
 def test_what_nobody_foresaw_is_one_sentence_too(
-    home: Workspace, showcost: CommandLine, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, showcost: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object) -> None:
         raise RuntimeError("first line\nsecond line")
 
     monkeypatch.setattr("showcost.cli.status.feed_status", broken)
-    ended = showcost(home, "status", "--json")
+    ended = showcost(workspace, "status", "--json")
     assert ended.status == 1
     assert ended.sentence == "unexpected RuntimeError: first line (set SHOWCOST_DEBUG=1 for the traceback)"

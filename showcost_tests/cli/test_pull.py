@@ -30,8 +30,8 @@ def simulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
 def test_a_pull_says_what_came_and_what_is_missing(
     showcost: CommandLine, simulator: Simulator, tmp_path: Path
 ) -> None:
-    home = sample_home(tmp_path)
-    outcome = showcost(home, "pull", *DATES, "--json")
+    workspace = sample_home(tmp_path)
+    outcome = showcost(workspace, "pull", *DATES, "--json")
     assert outcome.status == 1
     facts = outcome.json
     assert len(facts["feeds"]["pickup_camera"]["complete"]) == 3
@@ -39,35 +39,35 @@ def test_a_pull_says_what_came_and_what_is_missing(
     assert {letter["code"] for letter in facts["dead_letters"]} == {"SC-API-001"}
     assert facts["machine"]["peak_resident"] > 0
 
-    kept = DeadLetters(home.raw, "pickup_grip").open()
+    kept = DeadLetters(workspace.raw, "pickup_grip").open()
     told = [letter for letter in facts["dead_letters"] if letter["feed"] == "pickup_grip"]
     assert [letter["request"]["method"] for letter in told] == ["GET"] * len(kept)
     assert [letter["response"] for letter in told] == [letter.response for letter in kept]
     assert [letter["response_headers"] for letter in told] == [letter.response_headers for letter in kept]
     assert [letter["status"] for letter in told] == [letter.status for letter in kept]
 
-    queue = showcost(home, "queue", "list", "--json").json
+    queue = showcost(workspace, "queue", "list", "--json").json
     assert queue["dead_letters"] == sorted(facts["dead_letters"], key=lambda letter: letter["first"])
-    assert "SC-API-001" in showcost(home, "queue", "list", "--code", "SC-API-001").out
-    assert showcost(home, "queue", "list", "--state", "open", "--json").json["dead_letters"] == []
+    assert "SC-API-001" in showcost(workspace, "queue", "list", "--code", "SC-API-001").out
+    assert showcost(workspace, "queue", "list", "--state", "open", "--json").json["dead_letters"] == []
 
     simulator.revive("grip")
-    replayed = showcost(home, "pull", *DATES, "--dead-letters")
+    replayed = showcost(workspace, "pull", *DATES, "--dead-letters")
     assert replayed.status == 0
     assert "missing" in replayed.out
 
-    settled = showcost(home, "pull", *DATES, "--json").json
+    settled = showcost(workspace, "pull", *DATES, "--json").json
     assert {len(one["left_alone"]) for one in settled["feeds"].values()} == {3}
-    status = showcost(home, "status", "--json").json
+    status = showcost(workspace, "status", "--json").json
     assert status["balances"]
     assert status["provisional"] == []
 
 
 def test_a_production_without_apis_says_so(showcost: CommandLine) -> None:
-    home = str(REPOSITORY / "data")
-    outcome = showcost(home, "pull")
+    folder = str(REPOSITORY / "data")
+    outcome = showcost(folder, "pull")
     assert outcome.status == 2
     assert outcome.sentence == "the production HRB has no feed with an API"
-    outcome = showcost(home, "pull", "--feed", "location_permits")
+    outcome = showcost(folder, "pull", "--feed", "location_permits")
     assert outcome.status == 2
     assert "inbox" in outcome.sentence

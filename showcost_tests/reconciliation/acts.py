@@ -33,24 +33,24 @@ def feed_of(name: str = DE) -> FeedSpec:
     return choose_feed(load_feeds(), name)
 
 
-def everything(home: Workspace, feed: str = DE) -> list[QueueRow]:
+def everything(workspace: Workspace, feed: str = DE) -> list[QueueRow]:
     """Return all rows of the queue, whatever their state."""
-    return queue_rows(home, [feed_of(feed)], QueueFilter(states=tuple(RowState)))
+    return queue_rows(workspace, [feed_of(feed)], QueueFilter(states=tuple(RowState)))
 
 
-def queued(home: Workspace, document: str, delivery: int | None = None, feed: str = DE) -> QueueRow:
+def queued(workspace: Workspace, document: str, delivery: int | None = None, feed: str = DE) -> QueueRow:
     """Return the one row of the queue with a document number, of the n-th delivery of its feed if given."""
-    rows = [one for one in everything(home, feed) if one.document == document]
+    rows = [one for one in everything(workspace, feed) if one.document == document]
     if delivery is not None:
-        known = [one.arrival.number for one in landed(home, feed_of(feed))]
+        known = [one.arrival.number for one in landed(workspace, feed_of(feed))]
         rows = [one for one in rows if one.arrival == known[delivery - 1]]
     (row,) = rows
     return row
 
 
-def posted(home: Workspace, document: str) -> list[tuple[date, Decimal, int, str]]:
+def posted(workspace: Workspace, document: str) -> list[tuple[date, Decimal, int, str]]:
     """Return (date, amount, generation, kind) of a document's net or fee entries, oldest first."""
-    with home.ledger.read() as connection:
+    with workspace.ledger.read() as connection:
         return connection.execute(
             "SELECT transaction_date, amount, generation, entry_kind FROM ledger_entries"
             " JOIN batches USING (batch_id)"
@@ -60,47 +60,50 @@ def posted(home: Workspace, document: str) -> list[tuple[date, Decimal, int, str
         ).fetchall()
 
 
-def entry_of(home: Workspace, document: str) -> FoundRow:
+def entry_of(workspace: Workspace, document: str) -> FoundRow:
     """Return the row of which a document's standing entries are."""
-    with home.ledger.read() as connection:
+    with workspace.ledger.read() as connection:
         (entry,) = connection.execute(
             "SELECT entry_id FROM ledger_entries WHERE document_no = $document AND entry_kind = 'posting'"
             " AND component IN ('net', 'fee')"
             " AND entry_id NOT IN (SELECT reverses FROM ledger_entries WHERE reverses IS NOT NULL)",
             {"document": document},
         ).fetchall()
-    (row,) = find_rows(home, [entry[0]])
+    (row,) = find_rows(workspace, [entry[0]])
     return row
 
 
-def corrected(home: Workspace, row: FoundRow, **fields: str) -> ReplayResult:
-    return replay(home, deciding.correct(home, [row], fields, who=WHO, why=WHY).places)
+def corrected(workspace: Workspace, row: FoundRow, **fields: str) -> ReplayResult:
+    return replay(workspace, deciding.correct(workspace, [row], fields, who=WHO, why=WHY).places)
 
 
-def found(home: Workspace, row: QueueRow) -> FoundRow:
-    (one,) = find_rows(home, [row.row_id[:16]])
+def found(workspace: Workspace, row: QueueRow) -> FoundRow:
+    (one,) = find_rows(workspace, [row.row_id[:16]])
     return one
 
 
-def replayed(home: Workspace, decided: DecisionResult) -> ReplayResult:
-    return replay(home, decided.places)
+def replayed(workspace: Workspace, decided: DecisionResult) -> ReplayResult:
+    return replay(workspace, decided.places)
 
 
-def assert_settled(home: Workspace, feed: str = DE) -> None:
+def assert_settled(workspace: Workspace, feed: str = DE) -> None:
     """Assert that the books balance, everything verifies, and a run over all dates would change nothing."""
-    totals(home)
-    assert verify(home).first is None
-    before = ledger_digest(home).hash, _staged(home, feed), everything(home, feed)
-    dates = home.production.dates
-    take(home, [dates.start + timedelta(days=number) for number in range((dates.end - dates.start).days + 1)])
-    assert (ledger_digest(home).hash, _staged(home, feed), everything(home, feed)) == before
-    assert verify(home).first is None
-    assert not due.due_by_landing(home, feed_of(feed)).dates
+    totals(workspace)
+    assert verify(workspace).first is None
+    before = ledger_digest(workspace).hash, _staged(workspace, feed), everything(workspace, feed)
+    dates = workspace.production.dates
+    take(
+        workspace,
+        [dates.start + timedelta(days=number) for number in range((dates.end - dates.start).days + 1)],
+    )
+    assert (ledger_digest(workspace).hash, _staged(workspace, feed), everything(workspace, feed)) == before
+    assert verify(workspace).first is None
+    assert not due.due_by_landing(workspace, feed_of(feed)).dates
 
 
-def _staged(home: Workspace, feed: str) -> dict[tuple[str, str], pa.Table]:
+def _staged(workspace: Workspace, feed: str) -> dict[tuple[str, str], pa.Table]:
     """Return what is staged of a feed; but not the reasons, which say whether a holder is posted by now."""
-    store = home.staging
+    store = workspace.staging
     found = {}
     for asset in (raw_asset(feed), valid_asset(feed), quarantine_asset(feed), undated_asset(feed)):
         for part in store.partitions(asset):

@@ -19,7 +19,7 @@ BY = ("--who", "an accountant", "--why", "as the vendor confirmed")
 
 
 @pytest.fixture
-def home(posted_home: Workspace, copy: Copy) -> Workspace:
+def workspace(posted_home: Workspace, copy: Copy) -> Workspace:
     return copy(posted_home)
 
 
@@ -48,39 +48,39 @@ def test_no_list_shows_raw_text_or_personal_data(posted_home: Workspace, showcos
     assert "Objektschutz" not in out
 
 
-def test_a_row_is_shown_and_resolved(home: Workspace, showcost: CommandLine) -> None:
-    row = queued(home, "R3").row_id
-    shown = showcost(home, "queue", "show", row[:8], "--json").json
+def test_a_row_is_shown_and_resolved(workspace: Workspace, showcost: CommandLine) -> None:
+    row = queued(workspace, "R3").row_id
+    shown = showcost(workspace, "queue", "show", row[:8], "--json").json
     assert "12O,00" in shown["raw"]
     assert [reason["code"] for reason in shown["reasons"]] == ["SC-AMT-001"]
-    text = showcost(home, "queue", "show", row[:8]).out
+    text = showcost(workspace, "queue", "show", row[:8]).out
     assert "SC-AMT-001" in text
     assert "A replay would post nothing: quarantined, SC-AMT-001." in text
     decide = ("queue", "resolve", row[:8], "--set", "net_amount=120.00", *BY)
-    assert showcost(home, *decide, "--no-replay", "--json").json["replay"] is None
-    would = showcost(home, "queue", "show", row[:8], "--json").json["replay_would"]
+    assert showcost(workspace, *decide, "--no-replay", "--json").json["replay"] is None
+    would = showcost(workspace, "queue", "show", row[:8], "--json").json["replay_would"]
     assert (would["outcome"], [one["component"] for one in would["entries"]]) == ("valid", ["net", "tax"])
-    ended = showcost(home, "queue", "resolve", row[:8], "--set", "net_amount=120.00", *BY, "--json")
+    ended = showcost(workspace, "queue", "resolve", row[:8], "--set", "net_amount=120.00", *BY, "--json")
     assert ended.json["replay"]["rows"][0]["outcome"] == "valid"
     assert ended.json["replay"]["appended_entries"] == 2
-    listed = showcost(home, "queue", "list", "--state", "released", "--json").json["rows"]
+    listed = showcost(workspace, "queue", "list", "--state", "released", "--json").json["rows"]
     assert [one["id"] for one in listed] == [row]
-    again = showcost(home, "queue", "replay", row[:8], "--json").json
+    again = showcost(workspace, "queue", "replay", row[:8], "--json").json
     assert again["appended_entries"] == 0
-    assert "12O,00" not in (home.path / "audit" / "log.jsonl").read_text()
-    assert "120.00" not in (home.path / "audit" / "log.jsonl").read_text()
+    assert "12O,00" not in (workspace.path / "audit" / "log.jsonl").read_text()
+    assert "120.00" not in (workspace.path / "audit" / "log.jsonl").read_text()
 
 
-def test_all_rows_of_a_code_are_resolved_at_once(home: Workspace, showcost: CommandLine) -> None:
+def test_all_rows_of_a_code_are_resolved_at_once(workspace: Workspace, showcost: CommandLine) -> None:
     arguments = ("queue", "resolve", "--all", "--code", "SC-DUP-001", "--discard", *BY)
-    ended = showcost(home, *arguments, "--yes", "--json")
+    ended = showcost(workspace, *arguments, "--yes", "--json")
     assert (ended.status, len(ended.json["rows"])) == (0, 1)
-    nothing = showcost(home, "queue", "resolve", "--all", "--discard", *BY)
+    nothing = showcost(workspace, "queue", "resolve", "--all", "--discard", *BY)
     assert (nothing.status, "--all needs" in nothing.sentence) == (2, True)
 
 
-def test_wrong_usage_is_one_sentence(home: Workspace, showcost: CommandLine) -> None:
-    row = queued(home, "R3").row_id
+def test_wrong_usage_is_one_sentence(workspace: Workspace, showcost: CommandLine) -> None:
+    row = queued(workspace, "R3").row_id
     for arguments, sentence in (
         (("resolve", row, *BY), "give exactly one of --set"),
         (("resolve", row, "--discard", "--accept", *BY), "give exactly one of --set"),
@@ -91,15 +91,15 @@ def test_wrong_usage_is_one_sentence(home: Workspace, showcost: CommandLine) -> 
         (("resolve", "ffffff", "--discard", *BY), "no row or entry has an id"),
         (("show", "abc"), "give at least 6"),
     ):
-        ended = showcost(home, "queue", *arguments)
+        ended = showcost(workspace, "queue", *arguments)
         assert (ended.status, sentence in ended.sentence) == (2, True), ended.sentence
 
 
-def test_an_entry_is_withdrawn_and_traced(home: Workspace, showcost: CommandLine) -> None:
-    entry = entry_of(home, "R5").standing[0]["entry_id"]
-    ended = showcost(home, "queue", "resolve", entry[:10], "--reverse", *BY, "--json")
+def test_an_entry_is_withdrawn_and_traced(workspace: Workspace, showcost: CommandLine) -> None:
+    entry = entry_of(workspace, "R5").standing[0]["entry_id"]
+    ended = showcost(workspace, "queue", "resolve", entry[:10], "--reverse", *BY, "--json")
     assert ended.status == 0
-    traced = showcost(home, "trace", entry[:10], "--json").json
+    traced = showcost(workspace, "trace", entry[:10], "--json").json
     assert traced["delivery"]["name"] == "1 week.csv"
     assert traced["raw"].startswith("HRB;V-DE-010")
     assert sorted((one["entry_kind"], one["component"]) for one in traced["entries"]) == [
@@ -114,76 +114,78 @@ def test_an_entry_is_withdrawn_and_traced(home: Workspace, showcost: CommandLine
     assert {"delivery_received", "records_read", "validated", "fx_pinned", "intent", "committed"} <= kinds
     assert {"decided", "replayed"} <= kinds
     assert {"SC-AMT-001", "SC-FX-001"} <= {rule["code"] for rule in traced["rules"]}
-    text = showcost(home, "trace", entry[:10]).out
+    text = showcost(workspace, "trace", entry[:10]).out
     assert "reversal 1" in text
 
 
-def test_a_period_is_closed_listed_and_reopened(home: Workspace, showcost: CommandLine) -> None:
+def test_a_period_is_closed_listed_and_reopened(workspace: Workspace, showcost: CommandLine) -> None:
     dates = ("--from", "2026-10-28", "--to", "2026-10-29")
-    assert showcost(home, "period", "close", "W44", *dates, *BY, "--json").json["name"] == "W44"
-    assert [one["name"] for one in showcost(home, "period", "list", "--json").json["closed"]] == ["W44"]
-    again = showcost(home, "period", "close", "W44", *dates, *BY)
+    assert showcost(workspace, "period", "close", "W44", *dates, *BY, "--json").json["name"] == "W44"
+    assert [one["name"] for one in showcost(workspace, "period", "list", "--json").json["closed"]] == ["W44"]
+    again = showcost(workspace, "period", "close", "W44", *dates, *BY)
     assert (again.status, "closed already" in again.sentence) == (2, True)
-    entry = entry_of(home, "R1").standing[0]["entry_id"]
-    refused = showcost(home, "queue", "resolve", entry, "--reverse", *BY)
+    entry = entry_of(workspace, "R1").standing[0]["entry_id"]
+    refused = showcost(workspace, "queue", "resolve", entry, "--reverse", *BY)
     assert (refused.status, "reopen the period first" in refused.sentence) == (2, True)
-    assert showcost(home, "period", "reopen", "W44", *BY).status == 0
-    assert showcost(home, "period", "list").out == "No periods are closed.\n"
+    assert showcost(workspace, "period", "reopen", "W44", *BY).status == 0
+    assert showcost(workspace, "period", "list").out == "No periods are closed.\n"
 
 
 def test_queue_status_and_digest_of_a_past_moment_are_what_they_were(
-    home: Workspace, showcost: CommandLine
+    workspace: Workspace, showcost: CommandLine
 ) -> None:
     calls = (("queue", "list"), ("status",), ("digest",))
-    before = [showcost(home, *call, "--json").json for call in calls]
-    seq = str(home.audit.head().seq)
-    assert before[2]["digest"] == ledger_digest(home).hash
-    showcost(home, "queue", "resolve", queued(home, "R3").row_id, "--set", "net_amount=120.00", *BY)
-    entry = entry_of(home, "R5").standing[0]["entry_id"]
-    showcost(home, "queue", "resolve", entry, "--reverse", *BY)
-    small.know_rates(home, until=small.MONDAY)
-    now = [showcost(home, *call, "--json").json for call in calls]
+    before = [showcost(workspace, *call, "--json").json for call in calls]
+    seq = str(workspace.audit.head().seq)
+    assert before[2]["digest"] == ledger_digest(workspace).hash
+    showcost(workspace, "queue", "resolve", queued(workspace, "R3").row_id, "--set", "net_amount=120.00", *BY)
+    entry = entry_of(workspace, "R5").standing[0]["entry_id"]
+    showcost(workspace, "queue", "resolve", entry, "--reverse", *BY)
+    small.know_rates(workspace, until=small.MONDAY)
+    now = [showcost(workspace, *call, "--json").json for call in calls]
     assert all(one != other for one, other in zip(before, now, strict=True))
-    then = [showcost(home, *call, "--as-of", seq, "--json").json for call in calls]
+    then = [showcost(workspace, *call, "--as-of", seq, "--json").json for call in calls]
     for one, other in zip(before, then, strict=True):
         assert one | {"as_of": None} == other | {"as_of": None}
-    late = showcost(home, "digest", "--as-of", "2099-01-01T00:00:00+00:00")
+    late = showcost(workspace, "digest", "--as-of", "2099-01-01T00:00:00+00:00")
     assert (late.status, "has not come yet" in late.sentence) == (2, True)
 
 
 def test_a_row_the_periods_and_the_rates_of_a_past_moment_are_what_they_were(
-    home: Workspace, showcost: CommandLine
+    workspace: Workspace, showcost: CommandLine
 ) -> None:
-    entry, row = entry_of(home, "R5").standing[0]["entry_id"], queued(home, "R3").row_id
+    entry, row = entry_of(workspace, "R5").standing[0]["entry_id"], queued(workspace, "R3").row_id
     calls = (("trace", entry), ("period", "list"), ("fx", "show"))
-    before = [showcost(home, *call, "--json").json for call in calls]
-    shown = showcost(home, "queue", "show", row, "--json").json
-    seq = str(home.audit.head().seq)
-    showcost(home, "queue", "resolve", row, "--set", "net_amount=120.00", *BY)
-    showcost(home, "queue", "resolve", entry, "--reverse", *BY)
-    showcost(home, "period", "close", "W44", "--from", "2026-10-28", "--to", "2026-10-29", *BY)
-    small.know_rates(home, until=small.MONDAY)
-    showcost(home, "fx", "pin")
-    now = [showcost(home, *call, "--json").json for call in calls]
+    before = [showcost(workspace, *call, "--json").json for call in calls]
+    shown = showcost(workspace, "queue", "show", row, "--json").json
+    seq = str(workspace.audit.head().seq)
+    showcost(workspace, "queue", "resolve", row, "--set", "net_amount=120.00", *BY)
+    showcost(workspace, "queue", "resolve", entry, "--reverse", *BY)
+    showcost(workspace, "period", "close", "W44", "--from", "2026-10-28", "--to", "2026-10-29", *BY)
+    small.know_rates(workspace, until=small.MONDAY)
+    showcost(workspace, "fx", "pin")
+    now = [showcost(workspace, *call, "--json").json for call in calls]
     assert all(one != other for one, other in zip(before, now, strict=True))
-    then = [showcost(home, *call, "--as-of", seq, "--json").json for call in calls]
+    then = [showcost(workspace, *call, "--as-of", seq, "--json").json for call in calls]
     assert then == [one | {"as_of": int(seq)} for one in before]
 
-    known = showcost(home, "queue", "show", row, "--as-of", seq, "--json").json
+    known = showcost(workspace, "queue", "show", row, "--as-of", seq, "--json").json
     assert (known["codes"], known["decisions"], known["entries"]) == (["SC-AMT-001"], [], [])
     assert [one["code"] for one in known["reasons"]] == [one["code"] for one in shown["reasons"]]
     told = {"reasons", "as_of", "replay_would"}
     assert {name: known[name] for name in known.keys() - told} == {
         name: shown[name] for name in shown.keys() - told
     }
-    assert "SC-AMT-001" in showcost(home, "queue", "show", row, "--as-of", seq).out
-    early = showcost(home, "trace", entry, "--as-of", "1")
+    assert "SC-AMT-001" in showcost(workspace, "queue", "show", row, "--as-of", seq).out
+    early = showcost(workspace, "trace", entry, "--as-of", "1")
     assert (early.status, "after audit record 1" in early.sentence) == (2, True)
 
 
-def test_a_time_without_its_offset_is_told_how_to_be_written(home: Workspace, showcost: CommandLine) -> None:
+def test_a_time_without_its_offset_is_told_how_to_be_written(
+    workspace: Workspace, showcost: CommandLine
+) -> None:
     for text in ("2026-01-01", "2026-01-01T10:30"):
-        sentence = showcost(home, "digest", "--as-of", text).sentence
+        sentence = showcost(workspace, "digest", "--as-of", text).sentence
         proposed = sentence.rpartition("such as ")[2]
         assert sentence.startswith(f"the time {text} needs its offset")
-        assert showcost(home, "digest", "--as-of", proposed).status == 0
+        assert showcost(workspace, "digest", "--as-of", proposed).status == 0

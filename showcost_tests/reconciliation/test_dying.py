@@ -63,9 +63,9 @@ def expected(posted_home: Workspace, tmp_path_factory: pytest.TempPathFactory) -
     """Return the digest after a replay that nothing disturbs."""
     folder = tmp_path_factory.mktemp("whole") / "home"
     shutil.copytree(posted_home.path, folder)
-    home = open_workspace(folder)
-    corrected(home, entry_of(home, "R5"), invoice_date="2026-10-28")
-    return ledger_digest(home).hash
+    workspace = open_workspace(folder)
+    corrected(workspace, entry_of(workspace, "R5"), invoice_date="2026-10-28")
+    return ledger_digest(workspace).hash
 
 
 @pytest.mark.parametrize(
@@ -75,18 +75,18 @@ def expected(posted_home: Workspace, tmp_path_factory: pytest.TempPathFactory) -
 def test_a_replay_that_dies_is_made_up_for(
     point: int, posted_home: Workspace, copy: Copy, expected: str, *, by_itself: bool
 ) -> None:
-    home = copy(posted_home)
-    row = entry_of(home, "R5")
-    decided = deciding.correct(home, [row], {"invoice_date": "2026-10-28"}, who=WHO, why=WHY)
+    workspace = copy(posted_home)
+    row = entry_of(workspace, "R5")
+    decided = deciding.correct(workspace, [row], {"invoice_date": "2026-10-28"}, who=WHO, why=WHY)
     with pytest.MonkeyPatch.context() as patch:
         _die_at(patch, point)
         with pytest.raises(Killed):
-            replay_rows(home, decided.places)
-    assert {small.WEDNESDAY, small.FRIDAY} <= set(due_by_landing(home, feed_of()).dates)
+            replay_rows(workspace, decided.places)
+    assert {small.WEDNESDAY, small.FRIDAY} <= set(due_by_landing(workspace, feed_of()).dates)
     if by_itself:
-        replay_rows(home, decided.places)
+        replay_rows(workspace, decided.places)
     else:
-        take(home, small.WEEK)
-    assert ledger_digest(home).hash == expected
-    assert verify(home).first is None
-    assert totals(home).balances
+        take(workspace, small.WEEK)
+    assert ledger_digest(workspace).hash == expected
+    assert verify(workspace).first is None
+    assert totals(workspace).balances

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from showcost import workspace
 from showcost.checks.verify import verify
 from showcost.config.feeds import load_feeds
 from showcost.reconciliation import decisions as deciding
@@ -44,32 +43,32 @@ def _policy(monkeypatch: pytest.MonkeyPatch) -> None:
             for one in load_feeds(production)
         ]
 
-    monkeypatch.setattr(workspace, "load_feeds", feeds)
+    monkeypatch.setattr("showcost.workspace.load_feeds", feeds)
 
 
-def _deliver(home: Workspace, *numbers: int) -> None:
+def _deliver(workspace: Workspace, *numbers: int) -> None:
     for number in numbers:
-        small.deliver(home, DE, f"{number}.csv", small.german([VERSIONS[number]]))
-        land_all(home)
+        small.deliver(workspace, DE, f"{number}.csv", small.german([VERSIONS[number]]))
+        land_all(workspace)
 
 
-def _home(folder: Path, pieces: Sequence[Sequence[date]], *, all_at_once: bool) -> Workspace:
-    home = small.make_home(folder)
+def _workspace(folder: Path, pieces: Sequence[Sequence[date]], *, all_at_once: bool) -> Workspace:
+    workspace = small.make_home(folder)
     if all_at_once:
-        _deliver(home, 0, 1, 2, 3)
+        _deliver(workspace, 0, 1, 2, 3)
     for number in range(1 if all_at_once else 4):
         if not all_at_once:
-            _deliver(home, number)
+            _deliver(workspace, number)
         for dates in pieces:
-            take(home, dates, feeds=[DE])
-    return home
+            take(workspace, dates, feeds=[DE])
+    return workspace
 
 
 def test_versions_follow_each_other_whatever_was_landed_or_made_first(tmp_path: Path) -> None:
     orders = {
-        "one by one": _home(tmp_path / "a", [DAYS], all_at_once=False),
-        "all landed": _home(tmp_path / "b", [DAYS], all_at_once=True),
-        "backwards": _home(tmp_path / "c", [[day] for day in reversed(DAYS)], all_at_once=True),
+        "one by one": _workspace(tmp_path / "a", [DAYS], all_at_once=False),
+        "all landed": _workspace(tmp_path / "b", [DAYS], all_at_once=True),
+        "backwards": _workspace(tmp_path / "c", [[day] for day in reversed(DAYS)], all_at_once=True),
     }
     entries = [
         (small.WEDNESDAY, 2, "posting", Decimal(110)),
@@ -78,24 +77,27 @@ def test_versions_follow_each_other_whatever_was_landed_or_made_first(tmp_path: 
         (small.THURSDAY, 1, "reversal", Decimal(-100)),
         (small.FRIDAY, 3, "posting", Decimal(90)),
     ]
-    for name, home in orders.items():
-        found_ = sorted(
-            (day, generation, kind, amount) for day, amount, generation, kind in posted(home, "R1")
+    for name, workspace in orders.items():
+        steps = sorted(
+            (day, generation, kind, amount) for day, amount, generation, kind in posted(workspace, "R1")
         )
-        assert found_ == entries, name
-        assert verify(home).first is None, name
-    assert len({ledger_digest(home).hash for home in orders.values()}) == 1
+        assert steps == entries, name
+        assert verify(workspace).first is None, name
+    assert len({ledger_digest(workspace).hash for workspace in orders.values()}) == 1
 
 
 def test_a_person_overrules_the_policy_for_good(tmp_path: Path) -> None:
-    home = small.make_home(tmp_path / "home")
-    _deliver(home, 0, 1)
-    take(home, DAYS, feeds=[DE])
-    former = queued(home, "R1", 1)
+    workspace = small.make_home(tmp_path / "home")
+    _deliver(workspace, 0, 1)
+    take(workspace, DAYS, feeds=[DE])
+    former = queued(workspace, "R1", 1)
     assert former.state is RowState.WITHDRAWN
-    replayed(home, deciding.undo(home, [found(home, former)], who=WHO, why=WHY))
-    replayed(home, deciding.rebook(home, [found(home, queued(home, "R1", 1))], who=WHO, why=WHY))
-    digest = ledger_digest(home).hash
-    take(home, DAYS, feeds=[DE])
-    assert ledger_digest(home).hash == digest
-    assert max(posted(home, "R1"), key=lambda entry: entry[2])[1] == Decimal(100)
+    replayed(workspace, deciding.undo(workspace, [found(workspace, former)], who=WHO, why=WHY))
+    replayed(
+        workspace,
+        deciding.rebook(workspace, [found(workspace, queued(workspace, "R1", 1))], who=WHO, why=WHY),
+    )
+    digest = ledger_digest(workspace).hash
+    take(workspace, DAYS, feeds=[DE])
+    assert ledger_digest(workspace).hash == digest
+    assert max(posted(workspace, "R1"), key=lambda entry: entry[2])[1] == Decimal(100)

@@ -43,120 +43,120 @@ MANY = 100
 
 
 @pytest.fixture
-def home(posted_home: Workspace, copy: Copy) -> Workspace:
+def workspace(posted_home: Workspace, copy: Copy) -> Workspace:
     return copy(posted_home)
 
 
 def _hundred(folder: Path) -> Workspace:
     """Return a home with a hundred German deliveries of one row, one of them with a wrong account."""
-    home = small.make_home(folder)
+    workspace = small.make_home(folder)
     for number in range(MANY):
         account = "3399" if number == MANY // 2 else "3630"
         one = small.Invoice(f"N{number}", "29.10.2026", "10,00", "1,90", "11,90", account=account)
-        small.deliver(home, DE, f"{number:03}.csv", small.german([one]))
-    land_all(home)
-    take(home, [small.THURSDAY], feeds=[DE])
-    return home
+        small.deliver(workspace, DE, f"{number:03}.csv", small.german([one]))
+    land_all(workspace)
+    take(workspace, [small.THURSDAY], feeds=[DE])
+    return workspace
 
 
 @pytest.mark.slow
 def test_a_replay_of_one_row_of_a_hundred_deliveries_opens_that_delivery_alone(tmp_path: Path) -> None:
-    home = _hundred(tmp_path / "home")
-    row = queued(home, f"N{MANY // 2}")
+    workspace = _hundred(tmp_path / "home")
+    row = queued(workspace, f"N{MANY // 2}")
     hidden = []
-    for one in landed(home, feed_of()):
+    for one in landed(workspace, feed_of()):
         if one.arrival.delivery == row.place.delivery:
             continue
         sha256 = one.arrival.delivery
-        hidden += [home.raw / sha256[:2] / sha256]
-        hidden += list((home.path / "staging" / records_asset(DE)).glob(f"{sha256}.*.parquet"))
+        hidden += [workspace.raw / sha256[:2] / sha256]
+        hidden += list((workspace.path / "staging" / records_asset(DE)).glob(f"{sha256}.*.parquet"))
     assert len(hidden) == 2 * (MANY - 1)
     for path in hidden:
         path.rename(path.with_name(f"{path.name}.gone"))
-    outcome = corrected(home, found(home, row), account="3630")
+    outcome = corrected(workspace, found(workspace, row), account="3630")
     assert [one.disposition for one in outcome.rows] == ["valid"]
-    assert len(posted(home, f"N{MANY // 2}")) == 1
+    assert len(posted(workspace, f"N{MANY // 2}")) == 1
     for path in hidden:
         path.with_name(f"{path.name}.gone").rename(path)
-    assert_settled(home)
+    assert_settled(workspace)
 
 
-def test_a_replay_twice_appends_nothing_the_second_time(home: Workspace) -> None:
-    row = found(home, queued(home, "R3"))
-    first = corrected(home, row, net_amount="120.00")
-    digest = ledger_digest(home).hash
-    again = replay(home, [row.place])
+def test_a_replay_twice_appends_nothing_the_second_time(workspace: Workspace) -> None:
+    row = found(workspace, queued(workspace, "R3"))
+    first = corrected(workspace, row, net_amount="120.00")
+    digest = ledger_digest(workspace).hash
+    again = replay(workspace, [row.place])
     assert (first.appended, again.appended) == (2, 0)
-    assert ledger_digest(home).hash == digest
-    assert verify(home).first is None
+    assert ledger_digest(workspace).hash == digest
+    assert verify(workspace).first is None
 
 
-def test_a_replay_touches_no_other_row(home: Workspace) -> None:
-    before = {row.row_id: row for row in everything(home)}
-    row = queued(home, "R9")
-    corrected(home, found(home, row), account="3630")
-    after = {one.row_id: one for one in everything(home)}
+def test_a_replay_touches_no_other_row(workspace: Workspace) -> None:
+    before = {row.row_id: row for row in everything(workspace)}
+    row = queued(workspace, "R9")
+    corrected(workspace, found(workspace, row), account="3630")
+    after = {one.row_id: one for one in everything(workspace)}
     assert {name for name in after if after[name] != before.get(name)} == {row.row_id}
-    (record,) = (one for one in home.audit.records() if one.kind is AuditKind.REPLAYED)
+    (record,) = (one for one in workspace.audit.records() if one.kind is AuditKind.REPLAYED)
     assert record.facts["rows"] == 1
     assert [text for text in record.subjects if text.startswith("row:")] == [f"row:{row.row_id}"]
 
 
-def test_a_decision_that_was_not_replayed_is_made_up_for_by_a_run(home: Workspace) -> None:
-    row = found(home, queued(home, "R8"))
-    deciding.correct(home, [row], {"invoice_date": "2026-10-30"}, who=WHO, why=WHY)
-    assert queued(home, "R8").state is RowState.DECIDED
-    due = due_by_landing(home, feed_of())
+def test_a_decision_that_was_not_replayed_is_made_up_for_by_a_run(workspace: Workspace) -> None:
+    row = found(workspace, queued(workspace, "R8"))
+    deciding.correct(workspace, [row], {"invoice_date": "2026-10-30"}, who=WHO, why=WHY)
+    assert queued(workspace, "R8").state is RowState.DECIDED
+    due = due_by_landing(workspace, feed_of())
     assert (list(due.dates), due.undated is not None) == ([small.FRIDAY], True)
-    take(home, small.WEEK)
-    assert len(posted(home, "R8")) == 1
-    assert_settled(home)
+    take(workspace, small.WEEK)
+    assert len(posted(workspace, "R8")) == 1
+    assert_settled(workspace)
 
 
-def test_ten_deliveries_of_everything_after_corrections_change_nothing(home: Workspace) -> None:
+def test_ten_deliveries_of_everything_after_corrections_change_nothing(workspace: Workspace) -> None:
     """In the same bytes, and in others: the rows as they first came are repetitions of corrected ones."""
-    corrected(home, found(home, queued(home, "R3")), net_amount="120.00")
-    corrected(home, found(home, queued(home, "R9")), account="3630", invoice_no="R9-A")
-    digest = ledger_digest(home).hash
+    corrected(workspace, found(workspace, queued(workspace, "R3")), net_amount="120.00")
+    corrected(workspace, found(workspace, queued(workspace, "R9")), account="3630", invoice_no="R9-A")
+    digest = ledger_digest(workspace).hash
     for number in range(10):
         for (feed, name), content in small.DELIVERIES.items():
             ends = "\r\n" if number else "\n"
-            small.deliver(home, feed, f"again {number} {name}", content.replace("\r\n", ends))
-    land_all(home)
-    take(home, small.WEEK)
-    assert ledger_digest(home).hash == digest
-    states = {row.state for row in everything(home) if row.document in ("R3", "R9", "R9-A")}
+            small.deliver(workspace, feed, f"again {number} {name}", content.replace("\r\n", ends))
+    land_all(workspace)
+    take(workspace, small.WEEK)
+    assert ledger_digest(workspace).hash == digest
+    states = {row.state for row in everything(workspace) if row.document in ("R3", "R9", "R9-A")}
     assert states == {RowState.DUPLICATE, RowState.RELEASED}
-    assert verify(home).first is None
+    assert verify(workspace).first is None
 
 
-def test_pending_rows_are_released_by_themselves_when_their_rate_arrives(home: Workspace) -> None:
-    assert queued(home, "R7").state is RowState.PENDING
-    assert due_by_rates(home, feed_of()) == []
-    small.know_rates(home, until=small.MONDAY)
-    assert due_by_rates(home, feed_of()) == [small.MONDAY]
-    take(home, [small.MONDAY])
-    assert len(posted(home, "R7")) == 1
-    assert [row for row in everything(home) if row.document == "R7"] == []
+def test_pending_rows_are_released_by_themselves_when_their_rate_arrives(workspace: Workspace) -> None:
+    assert queued(workspace, "R7").state is RowState.PENDING
+    assert due_by_rates(workspace, feed_of()) == []
+    small.know_rates(workspace, until=small.MONDAY)
+    assert due_by_rates(workspace, feed_of()) == [small.MONDAY]
+    take(workspace, [small.MONDAY])
+    assert len(posted(workspace, "R7")) == 1
+    assert [row for row in everything(workspace) if row.document == "R7"] == []
 
 
-def test_a_revised_rate_changes_neither_what_is_posted_nor_what_reverses_it(home: Workspace) -> None:
+def test_a_revised_rate_changes_neither_what_is_posted_nor_what_reverses_it(workspace: Workspace) -> None:
     dates = [small.WEDNESDAY, small.THURSDAY, small.FRIDAY]
-    before, rates = ledger_digest(home).hash, _rates_of(home, "R5")
+    before, rates = ledger_digest(workspace).hash, _rates_of(workspace, "R5")
     assert len(rates) == 1
-    _revise_rates(home)
-    assert {one.snapshot_date for one in pin_snapshots(home, dates).result.differing} == set(dates)
-    take(home, dates)
-    assert ledger_digest(home).hash == before
-    corrected(home, entry_of(home, "R5"), description="as the vendor writes it")
-    assert [kind for _, _, _, kind in posted(home, "R5")] == ["posting", "reversal", "posting"]
-    assert _rates_of(home, "R5") == rates
-    assert verify(home).first is None
+    _revise_rates(workspace)
+    assert {one.snapshot_date for one in pin_snapshots(workspace, dates).result.differing} == set(dates)
+    take(workspace, dates)
+    assert ledger_digest(workspace).hash == before
+    corrected(workspace, entry_of(workspace, "R5"), description="as the vendor writes it")
+    assert [kind for _, _, _, kind in posted(workspace, "R5")] == ["posting", "reversal", "posting"]
+    assert _rates_of(workspace, "R5") == rates
+    assert verify(workspace).first is None
 
 
-def _revise_rates(home: Workspace) -> None:
+def _revise_rates(workspace: Workspace) -> None:
     """Put a file with other rates of the same days in the place of the one that was imported."""
-    (imported,) = imported_folder(home).iterdir()
+    (imported,) = imported_folder(workspace).iterdir()
     header, *lines = imported.read_text(encoding="utf-8").splitlines()
     rows = [line.split(",") for line in lines]
     other = [
@@ -164,12 +164,12 @@ def _revise_rates(home: Workspace) -> None:
     ]
     revised = "\n".join([header, *other]).encode()
     imported.unlink()
-    (imported_folder(home) / sha256_bytes(revised)).write_bytes(revised)
+    (imported_folder(workspace) / sha256_bytes(revised)).write_bytes(revised)
 
 
-def _rates_of(home: Workspace, document: str) -> list[tuple[Decimal, str]]:
+def _rates_of(workspace: Workspace, document: str) -> list[tuple[Decimal, str]]:
     """Return the different rates of a document's entries, each with its snapshot."""
-    with home.ledger.read() as connection:
+    with workspace.ledger.read() as connection:
         return connection.execute(
             "SELECT DISTINCT rate, snapshot_id FROM ledger_entries WHERE document_no = $document",
             {"document": document},

@@ -26,15 +26,15 @@ if TYPE_CHECKING:
 
 def test_the_ui_shows_who_dismissed_a_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DAGSTER_HOME", raising=False)
-    home = small.make_home(tmp_path / "home")
-    store = home.pay_findings
+    workspace = small.make_home(tmp_path / "home")
+    store = workspace.pay_findings
     ones = [replace(ONE, finding_id=str(number) * 32) for number in range(2)]
     now = datetime(2026, 11, 24, tzinfo=UTC)
     store.update(ONE.feed, SPAN, ones, now)
     report_findings(
-        home, store.dismiss([ones[0].finding_id], who="R. Clerk", why="agreed on the day", now=now)
+        workspace, store.dismiss([ones[0].finding_id], who="R. Clerk", why="agreed on the day", now=now)
     )
-    with in_environment(home), dg.DagsterInstance.get() as instance:
+    with in_environment(workspace), dg.DagsterInstance.get() as instance:
         shown = instance.get_latest_materialization_event(naming.pay_findings_key(ONE.feed))
         assert shown is not None
         assert shown.asset_materialization is not None
@@ -53,18 +53,18 @@ def test_the_ui_shows_a_replayed_row_where_it_is_now(
     tmp_path: Path, showcost: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("DAGSTER_HOME", raising=False)
-    home = small.make_home(tmp_path / "home", small.UKSPEND)
-    small.fill(home)
-    land_all(home)
-    assert run(home, small.WEDNESDAY, small.TUESDAY).success
-    row = queued(home, "T4", feed="uk_spend").row_id
+    workspace = small.make_home(tmp_path / "home", small.UKSPEND)
+    small.fill(workspace)
+    land_all(workspace)
+    assert run(workspace, small.WEDNESDAY, small.TUESDAY).success
+    row = queued(workspace, "T4", feed="uk_spend").row_id
     ended = showcost(
-        home,
+        workspace,
         *("queue", "resolve", row, "--set", "net_amount=31500.00", "--who", "an accountant"),
         *("--why", "as the department confirmed", "--json"),
     )
     assert ended.json["replay"]["rows"][0]["outcome"] == "valid"
-    with in_environment(home), dg.DagsterInstance.get() as instance:
+    with in_environment(workspace), dg.DagsterInstance.get() as instance:
         for key, rows in (
             (naming.quarantine_key("uk_spend"), 0),
             (naming.valid_key("uk_spend"), 2),

@@ -23,21 +23,21 @@ FOLDERS = [HOME, UK_SPEND]
 
 
 @pytest.fixture(params=FOLDERS, ids=["sample", "uk_spend"])
-def home(request: pytest.FixtureRequest) -> Workspace:
+def workspace(request: pytest.FixtureRequest) -> Workspace:
     return open_workspace(request.param)
 
 
-def test_a_home_loads_whole(home: Workspace) -> None:
-    costs = {account.number for account in home.chart if account.kind == "cost"}
-    assert set(home.budget.amounts) == costs
+def test_a_home_loads_whole(workspace: Workspace) -> None:
+    costs = {account.number for account in workspace.chart if account.kind == "cost"}
+    assert set(workspace.budget.amounts) == costs
 
 
-def test_a_home_needs_no_network(home: Workspace) -> None:
-    assert "ecb" not in home.production.fx.sources
+def test_a_home_needs_no_network(workspace: Workspace) -> None:
+    assert "ecb" not in workspace.production.fx.sources
 
 
-def test_a_home_reports_nothing_and_posts_one_step_at_a_time(home: Workspace) -> None:
-    settings = (home.path / "dagster_home" / "dagster.yaml").read_text(encoding="utf-8")
+def test_a_home_reports_nothing_and_posts_one_step_at_a_time(workspace: Workspace) -> None:
+    settings = (workspace.path / "dagster_home" / "dagster.yaml").read_text(encoding="utf-8")
     assert "enabled: false" in settings
     assert "default_limit: 1" in settings
     assert settings == (REPOSITORY / "showcost" / "dagster.yaml").read_text(encoding="utf-8")
@@ -56,11 +56,11 @@ def test_mapped_accounts_stand_in_the_chart() -> None:
 
 
 def test_the_sample_production_has_what_the_faults_need() -> None:
-    home = open_workspace(HOME)
-    assert home.chart["2290"].closed_on == date(2026, 9, 28)
-    assert date(2026, 9, 14) in home.production.closed_periods[0]
-    assert date(2026, 11, 4) in home.production.dates
-    assert "BGN" in home.production.currencies
+    workspace = open_workspace(HOME)
+    assert workspace.chart["2290"].closed_on == date(2026, 9, 28)
+    assert date(2026, 9, 14) in workspace.production.closed_periods[0]
+    assert date(2026, 11, 4) in workspace.production.dates
+    assert "BGN" in workspace.production.currencies
 
 
 def test_every_sample_file_is_taken_by_its_feed() -> None:

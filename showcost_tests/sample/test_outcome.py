@@ -29,7 +29,7 @@ FEEDS = {feed.name: feed for feed in load_feeds("HRB")}
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """Return a fresh copy of the sample home, without what runs have left in the committed one."""
     path = tmp_path_factory.mktemp("sample") / "data"
     left = shutil.ignore_patterns(
@@ -40,23 +40,23 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 
 
 @pytest.fixture(scope="module")
-def rates(home: Workspace) -> pa.Table:
-    span, policy = home.production.dates, home.production.fx
+def rates(workspace: Workspace) -> pa.Table:
+    span, policy = workspace.production.dates, workspace.production.fx
     days = [span.start + timedelta(days=number) for number in range((span.end - span.start).days + 1)]
     return build_snapshots(embedded_history(), days, policy.carry_days).rate_states
 
 
-def _outcome(home: Workspace, feed: FeedSpec, rates: pa.Table) -> ValidationResult:
-    land(home, feed)
-    store = home.staging
+def _outcome(workspace: Workspace, feed: FeedSpec, rates: pa.Table) -> ValidationResult:
+    land(workspace, feed)
+    store = workspace.staging
     asset = records_asset(feed.name)
-    rows = pa.concat_tables([store.read(asset, item.arrival.delivery) for item in landed(home, feed)])
+    rows = pa.concat_tables([store.read(asset, item.arrival.delivery) for item in landed(workspace, feed)])
     return validate(
         rows,
         feed=feed,
-        production=home.production,
-        chart=home.chart,
-        agreements=home.agreements,
+        production=workspace.production,
+        chart=workspace.chart,
+        agreements=workspace.agreements,
         fx_status=rates,
         posted=POSTED.empty_table(),
         same_key_rows=rows,
@@ -96,12 +96,16 @@ def _sums(valid: pa.Table, names: set[str]) -> dict[tuple[str, str], Decimal]:
 
 
 def test_every_flagged_row_of_payroll_has_its_finding_and_no_other_row_any(
-    home: Workspace, rates: pa.Table
+    workspace: Workspace, rates: pa.Table
 ) -> None:
     feed = FEEDS["payroll_manifest"]
-    valid = _outcome(home, feed, rates).valid
+    valid = _outcome(workspace, feed, rates).valid
     found = pay_findings(
-        valid, feed=feed, production=home.production, chart=home.chart, agreements=home.agreements
+        valid,
+        feed=feed,
+        production=workspace.production,
+        chart=workspace.chart,
+        agreements=workspace.agreements,
     )
     assert {(row["delivery"], row["record"], row["code"]) for row in found.to_pylist()} == {
         (file["sha256"], row["record"], row["code"])
@@ -114,9 +118,9 @@ def test_every_flagged_row_of_payroll_has_its_finding_and_no_other_row_any(
 
 @pytest.mark.parametrize("name", FEEDS)
 def test_every_planted_row_gets_its_code_and_every_other_row_is_valid(
-    name: str, home: Workspace, rates: pa.Table
+    name: str, workspace: Workspace, rates: pa.Table
 ) -> None:
-    outcome = _outcome(home, FEEDS[name], rates)
+    outcome = _outcome(workspace, FEEDS[name], rates)
     held: list[dict[str, Any]] = outcome.quarantine.select(
         ["delivery", "record", "codes", "disposition"]
     ).to_pylist()

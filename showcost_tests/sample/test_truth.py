@@ -105,14 +105,14 @@ def test_dispositions_follow_from_the_codes(feed: str) -> None:
 
 @pytest.mark.parametrize("feed", FEEDS)
 def test_clean_rows_can_be_posted(feed: str) -> None:
-    home, spec = open_workspace(HOME), FEEDS[feed]
+    workspace, spec = open_workspace(HOME), FEEDS[feed]
     for row in _clean(feed):
         dated = day(feed, row[spec.date_field])
-        account = home.chart[row["account"]]
+        account = workspace.chart[row["account"]]
         assert all(row[field] for field in spec.required_fields)
-        assert dated in home.production.dates
+        assert dated in workspace.production.dates
         assert dated <= LAST_RATE
-        assert not any(dated in period for period in home.production.closed_periods)
+        assert not any(dated in period for period in workspace.production.closed_periods)
         assert account.closed_on is None or dated < account.closed_on
         assert row["currency"] in {"USD", "EUR", "GBP", "CAD"}
         assert row["production_code"] == "HRB"
@@ -134,11 +134,11 @@ def test_clean_invoices_add_up_and_have_valid_tax_ids(feed: str) -> None:
 
 
 def test_clean_permits_end_after_they_start_and_keep_deposits_apart() -> None:
-    home = open_workspace(HOME)
+    workspace = open_workspace(HOME)
     for row in _clean("location_permits"):
         assert datetime.fromisoformat(row["start_datetime"]) < datetime.fromisoformat(row["end_datetime"])
         is_deposit = row["event_type"] in {"deposit", "refund"}
-        assert (home.chart[row["account"]].kind == "balance") == is_deposit
+        assert (workspace.chart[row["account"]].kind == "balance") == is_deposit
         assert (amount("", row["fee_amount"]) == 0) == is_deposit
 
 

@@ -78,14 +78,14 @@ def sensors() -> dg.Definitions:
 
 def land_inbox(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
     """Land every feed's inbox and request due partitions; a feed that fails does not delay the others."""
-    home = open_workspace()
+    workspace = open_workspace()
     landings: list[Landing] = []
     requests: list[dg.RunRequest] = []
-    for feed in home.feeds:
+    for feed in workspace.feeds:
         try:
-            landings.append(land(home, feed))
-            due = due_by_landing(home, feed)
-            requests += landing_requests(home.production, feed, due)
+            landings.append(land(workspace, feed))
+            due = due_by_landing(workspace, feed)
+            requests += landing_requests(workspace.production, feed, due)
         except ShowcostError as error:
             context.log.warning("%s failed to land: %s", feed.name, error)
     events = [_materialization(landing) for landing in landings if landing.read]
@@ -123,21 +123,21 @@ def landing_requests(production: Production, feed: FeedSpec, due: DuePartitions)
 
 def release_rates(now: datetime) -> dg.SensorResult | dg.SkipReason:
     """Request partitions with rows that wait for a rate, if one is available or may be queried."""
-    home = open_workspace()
-    requests = [request for feed in home.feeds for request in _release(home, feed, now)]
+    workspace = open_workspace()
+    requests = [request for feed in workspace.feeds for request in _release(workspace, feed, now)]
     if not requests:
         return dg.SkipReason("no pending row has a rate available")
     return dg.SensorResult(run_requests=requests)
 
 
-def _release(home: Workspace, feed: FeedSpec, now: datetime) -> Iterator[dg.RunRequest]:
-    dates = dict.fromkeys(due_by_rates(home, feed), "known")
-    if "ecb" in home.production.fx.sources:
+def _release(workspace: Workspace, feed: FeedSpec, now: datetime) -> Iterator[dg.RunRequest]:
+    dates = dict.fromkeys(due_by_rates(workspace, feed), "known")
+    if "ecb" in workspace.production.fx.sources:
         hour = now.strftime("%Y-%m-%dT%H")
         dates |= {
-            day: hour for day in waiting_for_rates(home, feed) if day <= now.date() and day not in dates
+            day: hour for day in waiting_for_rates(workspace, feed) if day <= now.date() and day not in dates
         }
-    for first, last in stretches(_existing(home.production, dates)):
+    for first, last in stretches(_existing(workspace.production, dates)):
         marks = sorted({dates[day] for day in dates if first <= day <= last})
         key = f"{feed.name}-rates-{first}-{last}-{'-'.join(marks)}"
         assets = naming.dated_keys(feed)
@@ -150,13 +150,13 @@ def pull_missing(context: dg.SensorEvaluationContext, now: datetime) -> dg.Senso
     The cursor has the time of the last retry request per vendor. A tick that is lost before its cursor is
     kept requests the same keys again, which Dagster runs once.
     """
-    home = open_workspace()
+    workspace = open_workspace()
     asked = {vendor: datetime.fromisoformat(at) for vendor, at in json.loads(context.cursor or "{}").items()}
     requests: list[dg.RunRequest] = []
-    for again in due_retries(home, home.feeds, asked, now):
+    for again in due_retries(workspace, workspace.feeds, asked, now):
         filters = dg.RunsFilter(tags={_VENDOR_TAG: again.vendor}, statuses=_UNDER_WAY)
         if not context.instance.get_runs_count(filters):
-            requests += _pull_requests(home.production, again)
+            requests += _pull_requests(workspace.production, again)
             asked[again.vendor] = now
     if not requests:
         return dg.SkipReason("no vendor is due for a retry")

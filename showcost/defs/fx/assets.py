@@ -80,9 +80,9 @@ def _snapshots(production: Production, partitions: dg.PartitionsDefinition[str])
     def fx_snapshots(context: dg.AssetExecutionContext, data: DataFolder) -> dg.MaterializeResult[None]:
         dates = partition_dates(context)
         with plain_failures():
-            home = data.home()
-            outcome = pin_snapshots(home, dates)
-            rates = pinned_rates(home, dates)
+            workspace = data.workspace()
+            outcome = pin_snapshots(workspace, dates)
+            rates = pinned_rates(workspace, dates)
         if outcome.unavailable:
             context.log.warning(outcome.unavailable)
         for day in dates:

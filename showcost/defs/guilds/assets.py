@@ -52,7 +52,7 @@ def _packs(production: Production, feeds: list[str]) -> dg.AssetsDefinition:
     def guild_packs(context: dg.AssetExecutionContext, data: DataFolder) -> dg.MaterializeResult[None]:
         dates = partition_dates(context)
         with plain_failures():
-            packs = write_signed_packs(data.home(), min(dates), max(dates))
+            packs = write_signed_packs(data.workspace(), min(dates), max(dates))
         metadata: dict[str, Any] = {
             "packs": counts_table(
                 ["agreement", "from", "to", "rows", "holds", "look", "fails", "findings"],

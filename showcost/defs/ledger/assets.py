@@ -81,7 +81,7 @@ def _entries(production: Production, partitions: dg.PartitionsDefinition[str]) -
     )
     def ledger_entries(context: dg.AssetExecutionContext, data: DataFolder) -> dg.MaterializeResult[None]:
         with plain_failures():
-            days = ledger_days(data.home(), partition_dates(context))
+            days = ledger_days(data.workspace(), partition_dates(context))
         for day, summary in days.items():
             metadata: dict[str, Any] = {
                 "dagster/partition_row_count": summary.entries,
@@ -120,6 +120,6 @@ def _queue(production: Production) -> dg.AssetsDefinition:
     )
     def reconciliation_queue(data: DataFolder) -> dg.MaterializeResult[None]:
         with plain_failures():
-            return dg.MaterializeResult(metadata=queue_metadata(data.home()))
+            return dg.MaterializeResult(metadata=queue_metadata(data.workspace()))
 
     return reconciliation_queue
