@@ -20,7 +20,6 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 UNREVISED: Final = frozenset(
     {
-        "audit",
         "checks",
         "components",
         "config",

@@ -1,4 +1,4 @@
-"""The audit log: what happened, in order, each record chained to the one before, durable before it counts.
+"""The audit log: all events in order, each record chained to the one before and durable before it counts.
 
     audit/log.jsonl              a record per line
     audit/segments/<kind>-<first 16 hex of its sha256>.parquet
@@ -8,9 +8,9 @@ the sha256 of the same JSON without the member `hash`; `prev` is the hash of the
 the first. A record that rests on rows names a segment with the sha256 of its bytes and its number of rows;
 the segment is durable before the record is written. The log has counts, codes and hashes, no personal data.
 
-A line counts when its line feed is on the disk. What a crash left after the last line feed is cut off by
-the next writer; a whole line is never touched. Which record may follow which is `states`; what is done
-about a record without its consequence is `recovery`.
+A line counts when its line feed is on the disk. Bytes that a crash left after the last line feed are cut
+off by the next writer; a whole line is never touched. `audit.transitions` says which record may follow
+which, `ledger.recovery` finishes a record whose transaction is missing.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from showcost.core.jsonl import Position
 
 Fact: TypeAlias = "str | int | bool | Sequence[Fact] | Mapping[str, Fact] | None"
-"""What a record may say: plain JSON without floats; decimals and dates are text."""
+"""A value in a record: plain JSON without floats; decimals and dates are text."""
 
 TRANSACTIONAL: Final = frozenset(
     {
@@ -54,7 +54,7 @@ TRANSACTIONAL: Final = frozenset(
         *(AuditKind.ACCRUED, AuditKind.RELEASED, AuditKind.FALLBACK_APPLIED, AuditKind.FALLBACK_RELEASED),
     }
 )
-"""Kinds of record that have a transaction of the ledger, which carries their number and hash."""
+"""Kinds of record that announce a transaction of the ledger, which stores their number and hash."""
 
 _BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
 
@@ -63,7 +63,7 @@ _OPENING: Final = b'{"at":"'
 
 _NAME_DIGITS: Final = 16
 _WAIT_SECONDS: Final = 60.0
-_RESTORE: Final = "restore the audit folder from a copy, or have it examined with `showcost verify`"
+_RESTORE: Final = "restore the audit folder from a copy, or check it with `showcost verify`"
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Head(NamedTuple):
 
 
 class Transaction(NamedTuple):
-    """A transaction of the ledger as the log has it: what announced it, and whether it was acknowledged."""
+    """A ledger transaction according to the log: kind and hash of its record, and if it was acknowledged."""
 
     kind: AuditKind
     hash: str
@@ -92,7 +92,7 @@ class Transaction(NamedTuple):
 
 @dataclass(frozen=True)
 class Record:
-    """A line of the log; `subjects` are what it moves, `needs` what it builds upon (see `states`)."""
+    """A line of the log; it changes the state of its `subjects` and requires a state of its `needs`."""
 
     seq: int
     at: datetime
@@ -107,7 +107,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Discrepancy:
-    """Something that is not as it was recorded: where, and what is wrong there, as one sentence."""
+    """A difference between stored data and the record: its place, and the problem in one sentence."""
 
     place: str
     problem: str
@@ -117,7 +117,7 @@ class Discrepancy:
 
 
 def utc_now() -> datetime:
-    """Return the time of day, in UTC."""
+    """Return the current time, aware, in UTC."""
     return datetime.now(UTC)
 
 
@@ -131,8 +131,8 @@ def canonical(record: Mapping[str, Fact]) -> bytes:
 class AuditLog:
     """The audit log of a data folder.
 
-    `clock` gives an aware time. An instance may be shared between threads, and any number of processes may
-    append: each first reads what the others have added, and checks it.
+    `clock` returns an aware time. An instance may be shared between threads, and any number of processes may
+    append: each first reads and checks the records that the others have added.
     """
 
     def __init__(
@@ -141,13 +141,13 @@ class AuditLog:
         self.folder = home / "audit"
         self.path = self.folder / "log.jsonl"
         self.segments = self.folder / "segments"
-        busy = f"{self.path}: others held the audit log for more than {wait_seconds:g} s; try again"
+        busy = f"{self.path}: the audit log was locked for more than {wait_seconds:g} s; try again"
         self._lock = partial(
             exclusive_lock, home / "locks" / "audit.lock", busy, wait_seconds=wait_seconds, poll_seconds=0.005
         )
         self._clock = clock
-        self._seen = _Seen()
-        self._lines = self._file(self._seen)
+        self._chain = _Chain()
+        self._lines = self._file(self._chain)
         self._guard = RLock()
 
     def append(
@@ -162,31 +162,31 @@ class AuditLog:
         """Write a record and return it once it is durable.
 
         `at` never runs backwards: a clock that was set back repeats the last time. Raises IntegrityError
-        for a move that the state machine does not allow or a log that is damaged, StoreBusyError after the
+        for a transition that the state machine does not allow or a damaged log, StoreBusyError after the
         bounded wait, FatalError if the record could not be made durable.
         """
-        moved, built_on = tuple(map(str, subjects)), tuple(map(str, needs))
+        subject_texts, need_texts = tuple(map(str, subjects)), tuple(map(str, needs))
         with self._guard, self._lines.writing():
             self._check_tail(self._lines)
-            self._seen.states.check(kind, moved, built_on)
+            self._chain.states.check(kind, subject_texts, need_texts)
             body: dict[str, Fact] = {
-                "seq": self._seen.head.seq + 1,
-                "at": max(self._clock().astimezone(UTC), self._seen.at).isoformat(timespec="microseconds"),
+                "seq": self._chain.head.seq + 1,
+                "at": max(self._clock().astimezone(UTC), self._chain.at).isoformat(timespec="microseconds"),
                 "kind": kind.value,
-                "subjects": moved,
-                "needs": built_on,
+                "subjects": subject_texts,
+                "needs": need_texts,
                 "facts": facts,
                 "segment": None if segment is None else vars(segment),
-                "prev": self._seen.head.hash,
+                "prev": self._chain.head.hash,
             }
             line = canonical(body | {"hash": sha256_bytes(canonical(body))})
             (record,) = self._lines.append(line)
             return record
 
     def store_segment(self, kind: AuditKind, rows: pa.Table | Callable[[Path], object]) -> Segment:
-        """Keep rows as a segment, durably: a table, or a function that writes them as Parquet to a path.
+        """Store rows durably as a segment: a table, or a function that writes them as Parquet to a path.
 
-        The name follows from the content: the same rows, written again after a crash, are the same file.
+        The name is derived from the content: the same rows, written again after a crash, are the same file.
         """
         make_folder(self.segments)
 
@@ -196,10 +196,10 @@ class AuditLog:
         aside = produce_temporary(self.segments / kind.value, rows if callable(rows) else write_table)
         sha256 = sha256_file(aside)
         name = f"{kind.value}-{sha256[:_NAME_DIGITS]}.parquet"
-        counted = pq.read_metadata(aside).num_rows
+        row_count = pq.read_metadata(aside).num_rows
         rename(aside, self.segments / name)
         fsync_folder(self.segments)
-        return Segment(name, sha256, counted)
+        return Segment(name, sha256, row_count)
 
     def segment_path(self, segment: Segment) -> Path:
         """Return the file of a segment after checking its bytes; IntegrityError when they differ."""
@@ -212,61 +212,61 @@ class AuditLog:
         """Return the number and hash of the last record."""
         with self._guard:
             self._lines.read_on()
-            return self._seen.head
+            return self._chain.head
 
     def state(self, subject: Subject) -> State:
-        """Return where a subject stands."""
+        """Return the state of a subject."""
         with self._guard:
             self._lines.read_on()
-            return self._seen.states.of(subject)
+            return self._chain.states.of(subject)
 
     def records(self, from_seq: int = 1) -> Iterator[Record]:
         """Yield the records from a number on, in order; IntegrityError at the first damaged one."""
-        return (record for record in self._file(_Seen()).entries() if record.seq >= from_seq)
+        return (record for record in self._file(_Chain()).entries() if record.seq >= from_seq)
 
     def transactions(self) -> dict[int, Transaction]:
-        """Return the transactions of the ledger that were announced, by the number of their record."""
+        """Return the recorded transactions of the ledger, by the number of their record."""
         with self._guard:
             self._lines.read_on()
             return {
-                seq: Transaction(kind, found, seq in self._seen.acknowledged)
-                for seq, (kind, found) in self._seen.announced.items()
+                seq: Transaction(kind, record_hash, seq in self._chain.acknowledged)
+                for seq, (kind, record_hash) in self._chain.transactions.items()
             }
 
-    def committed(self, of: SubjectType) -> set[str]:
-        """Return the names of the subjects of a sort that are committed."""
+    def committed(self, subject_type: SubjectType) -> set[str]:
+        """Return the names of the committed subjects of a type."""
         with self._guard:
             self._lines.read_on()
-            return self._seen.states.names(of, State.COMMITTED)
+            return self._chain.states.names(subject_type, State.COMMITTED)
 
     def now(self) -> datetime:
         """Return the time by the clock of the log, aware."""
         return self._clock()
 
-    def at_moment(self, moment: datetime) -> Head:
-        """Return the last record that was written at or before an aware moment."""
-        found = Head(0, NO_HASH)
+    def head_at(self, time: datetime) -> Head:
+        """Return the last record that was written at or before an aware time."""
+        head = Head(0, NO_HASH)
         for record in self.records():
-            if record.at > moment:
+            if record.at > time:
                 break
-            found = Head(record.seq, record.hash)
-        return found
+            head = Head(record.seq, record.hash)
+        return head
 
     def time_as_of(self, as_of: int | None) -> datetime:
-        """Return when a record was written, so that what counts from then stays as it was; or now."""
+        """Return the time of an audit record, or now for None; ages as of a record are counted to it."""
         if as_of is None:
             return self.now()
         return next((record.at for record in self.records(max(as_of, 1))), self.now())
 
     def verify(self, head: str | None = None, *, segments: bool = True) -> list[Discrepancy]:
-        """Return what is wrong with the log, in order; empty when all is well.
+        """Return the discrepancies of the log, in order; empty when there are none.
 
         `head` is a hash that somebody wrote down: the log must still contain it. The log is only read.
         """
         findings: list[Discrepancy] = []
         hashes: set[str] = set()
         checked: set[str] = set()
-        chain = _Seen()
+        chain = _Chain()
         file = self._file(chain)
         try:
             for record in file.entries():
@@ -278,7 +278,7 @@ class AuditLog:
                         findings.append(Discrepancy(place, problem))
             self._check_tail(file)
         except IntegrityError as error:
-            # The lines after a damaged one can only be checked once that one is restored.
+            # The lines after a damaged line can only be checked once it is restored.
             place = f"audit/log.jsonl, line {file.position.number + 1}"
             findings.append(Discrepancy(place, str(error).split(": ", 1)[1]))
         if head is not None and head not in hashes:
@@ -291,15 +291,15 @@ class AuditLog:
             )
         return findings
 
-    def _file(self, seen: _Seen) -> JsonLines[Record]:
-        """Return the file at its first line; `seen` takes in the records."""
+    def _file(self, chain: _Chain) -> JsonLines[Record]:
+        """Return the file at its first line; its records are added to `chain` as they are read."""
 
-        def taken(line: bytes, before: Position) -> Record:
-            return seen.take(line, before, file.damaged)
+        def parse(line: bytes, before: Position) -> Record:
+            return chain.add(line, before, file.damaged)
 
         file = JsonLines(
             self.path,
-            taken,
+            parse,
             entry="a record of the audit log",
             restore=_RESTORE,
             hash_of=attrgetter("hash"),
@@ -308,47 +308,47 @@ class AuditLog:
         return file
 
     def _check_tail(self, file: JsonLines[Record]) -> None:
-        """Leave bytes that a crash cannot have left after the last line feed for a person to see."""
+        """Raise IntegrityError for bytes after the last line feed that a crash cannot have left there."""
         tail = file.tail()
         if tail and not is_torn(tail, _OPENING):
-            raise file.damaged("not a record, and not the beginning of one either")
+            raise file.damaged("not a record, and not the beginning of a record")
 
     def _segment_problem(self, segment: Segment) -> str | None:
         path = self.segments / segment.name
         if not path.is_file():
-            return "this segment is recorded but is not there"
-        found = sha256_file(path)
-        if found != segment.sha256:
-            return f"its bytes have the sha256 {found}, recorded is {segment.sha256}"
+            return "this segment is recorded, but its file is missing"
+        sha256 = sha256_file(path)
+        if sha256 != segment.sha256:
+            return f"its bytes have the sha256 {sha256}, but {segment.sha256} was recorded"
         return None
 
 
 @dataclass
-class _Seen:
-    """The chain as far as it was read: its head and the states."""
+class _Chain:
+    """The chain as far as it was read: its head, the states of all subjects and the transactions."""
 
     head: Head = field(default_factory=lambda: Head(0, NO_HASH))
     at: datetime = _BEGINNING
     states: States = field(default_factory=States)
-    announced: dict[int, tuple[AuditKind, str]] = field(default_factory=dict)
+    transactions: dict[int, tuple[AuditKind, str]] = field(default_factory=dict)
     acknowledged: set[int] = field(default_factory=set)
 
-    def take(self, line: bytes, before: Position, damaged: Callable[[str], IntegrityError]) -> Record:
-        """Return the record of the next line once it is found to continue the chain."""
-        record = _parsed(line, before, damaged)
+    def add(self, line: bytes, before: Position, damaged: Callable[[str], IntegrityError]) -> Record:
+        """Return the record of the next line after checking that it continues the chain."""
+        record = _parse(line, before, damaged)
         self.states.check(record.kind, record.subjects, record.needs)
         self.states.move(record.kind, record.subjects)
         self.head, self.at = Head(record.seq, record.hash), record.at
         if record.kind in TRANSACTIONAL:
-            self.announced[record.seq] = record.kind, record.hash
+            self.transactions[record.seq] = record.kind, record.hash
         elif record.kind is AuditKind.COMMITTED:
             self.acknowledged.add(int(str(record.facts["intent"])))
         return record
 
 
-def _parsed(line: bytes, before: Position, damaged: Callable[[str], IntegrityError]) -> Record:
+def _parse(line: bytes, before: Position, damaged: Callable[[str], IntegrityError]) -> Record:
     body = json.loads(line)
-    recorded = body.pop("hash")
+    recorded_hash = body.pop("hash")
     segment = body["segment"]
     record = Record(
         seq=body["seq"],
@@ -359,10 +359,10 @@ def _parsed(line: bytes, before: Position, damaged: Callable[[str], IntegrityErr
         facts=body["facts"],
         segment=None if segment is None else Segment(**segment),
         prev=body["prev"],
-        hash=recorded,
+        hash=recorded_hash,
     )
     sha256 = sha256_bytes(canonical(body))
-    if sha256 != record.hash or canonical(body | {"hash": recorded}) != line:
+    if sha256 != record.hash or canonical(body | {"hash": recorded_hash}) != line:
         raise damaged(f"changed, it hashes to {sha256}")
     if record.seq != before.number + 1:
         raise damaged(f"numbered {record.seq}")
@@ -377,12 +377,12 @@ def require(findings: Sequence[Discrepancy]) -> None:
         raise CheckFailedError(str(findings[0]))
 
 
-def moment_of(audit: AuditLog, text: str) -> int:
-    """Return the audit record after which things are as known at a moment.
+def parse_as_of(audit: AuditLog, text: str) -> int:
+    """Return the number of the audit record that a user gives as `--as-of`.
 
-    `text` is the number of a record, or an ISO 8601 time with its offset (`2026-10-12T18:00:00+00:00`).
-    Raises InputError for anything else, a record that there is not, and a time that has not come: what will
-    be known then can still change.
+    `text` is the number of a record (0 for the time before the first), or an ISO 8601 time with its UTC
+    offset (`2026-10-12T18:00:00+00:00`), for the last record up to it. Raises InputError for anything else,
+    for a missing record, and for a time in the future: records may still be added before it.
     """
     if text.isdecimal():
         seq = int(text)
@@ -390,15 +390,15 @@ def moment_of(audit: AuditLog, text: str) -> int:
             raise InputError(f"the audit log has records 1 to {audit.head().seq}, not {text}")
         return seq
     try:
-        moment = datetime.fromisoformat(text)
+        time = datetime.fromisoformat(text)
     except ValueError:
         raise InputError(
-            f"{text!r} is no moment; name the number of an audit record, or a time such as"
-            " 2026-10-12T18:00:00+00:00"
+            f"{text!r} is not a record number or a timestamp; give the number of an audit record, or a time"
+            " such as 2026-10-12T18:00:00+00:00"
         ) from None
-    if moment.tzinfo is None:
-        example = moment.replace(tzinfo=UTC).isoformat()
+    if time.tzinfo is None:
+        example = time.replace(tzinfo=UTC).isoformat()
         raise InputError(f"the time {text} needs its offset from UTC, such as {example}")
-    if moment > audit.now():
-        raise InputError(f"{text} has not come yet; what is known then can still change")
-    return audit.at_moment(moment).seq
+    if time > audit.now():
+        raise InputError(f"{text} is in the future; records may still be added before it")
+    return audit.head_at(time).seq

@@ -1,8 +1,8 @@
 """The kinds of audit record, and the state machine that says which may follow which.
 
-Each record moves its subjects: a delivery, a partition of a feed, a batch, a snapshot, a period, a row, a
-publication. `MACHINE` lists every allowed move; whatever is not in it raises. The diagram in
-docs/audit.md is drawn from it.
+Each record changes the state of its subjects: a delivery, a partition of a feed, a batch, a snapshot, a
+period, a row, a publication, an accrual or the fallback of a date. `MACHINE` lists every allowed transition;
+any other raises. The diagrams in docs/audit.md are checked against it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class AuditKind(StrEnum):
-    """What an audit record says."""
+    """The kind of an audit record; the values are stored in the log."""
 
     DELIVERY_RECEIVED = "delivery_received"
     RECORDS_READ = "records_read"
@@ -40,7 +40,7 @@ class AuditKind(StrEnum):
 
 
 class SubjectType(StrEnum):
-    """What a subject is."""
+    """The type of a subject; the values are stored in the log."""
 
     DELIVERY = "delivery"
     PARTITION = "partition"
@@ -54,7 +54,7 @@ class SubjectType(StrEnum):
 
 
 class State(StrEnum):
-    """Where a subject stands; what no record has moved yet is NEW."""
+    """The state of a subject; NEW before the first record about it."""
 
     NEW = "new"
     RECEIVED = "received"
@@ -72,18 +72,18 @@ class State(StrEnum):
     PUBLISHED = "published"
     ACCRUED = "accrued"
     RELEASED = "released"
-    STANDING_IN = "standing-in"
-    GIVEN_WAY = "given-way"
+    FALLBACK_APPLIED = "standing-in"
+    FALLBACK_RELEASED = "given-way"
 
 
 class Subject(NamedTuple):
-    """What a record is about: in the log it is written `of:name`."""
+    """A thing that a record is about, written `type:name` in the log."""
 
-    of: SubjectType
+    type: SubjectType
     name: str
 
     def __str__(self) -> str:
-        return f"{self.of}:{self.name}"
+        return f"{self.type}:{self.name}"
 
 
 def delivery(sha256: str) -> Subject:
@@ -107,7 +107,7 @@ def snapshot(date: object) -> Subject:
 
 
 def period(name: str) -> Subject:
-    """Return an accounting period."""
+    """Return a fiscal period."""
     return Subject(SubjectType.PERIOD, name)
 
 
@@ -127,14 +127,14 @@ def accrual(accrual_id: str) -> Subject:
 
 
 def fallback(feed: str, date: object) -> Subject:
-    """Return what stands in for a date of a feed while its vendor does not give it."""
+    """Return the fallback of a date of a feed, which is used while its vendor does not deliver."""
     return Subject(SubjectType.FALLBACK, f"{feed}/{date}")
 
 
 def parse(text: str) -> Subject:
-    """Return the subject that the log writes as `of:name`; ValueError if it is none."""
-    of, _, name = text.partition(":")
-    return Subject(SubjectType(of), name)
+    """Return the subject that is written `type:name` in the log; ValueError if the type is unknown."""
+    type_text, _, name = text.partition(":")
+    return Subject(SubjectType(type_text), name)
 
 
 Transitions = dict[State, State]
@@ -154,7 +154,7 @@ MACHINE: Final[Mapping[tuple[SubjectType, AuditKind], Transitions]] = {
         State.READ: State.DEAD,
         State.DEAD: State.DEAD,
     },
-    # Again after a crash between the record and what it is about.
+    # RECEIVED again, if a crash came between the record and the line in the register.
     (SubjectType.DELIVERY, AuditKind.REPLAYED): {State.DEAD: State.RECEIVED, State.RECEIVED: State.RECEIVED},
     (SubjectType.DELIVERY, AuditKind.PAYLOAD_SHREDDED): {
         State.RECEIVED: State.SHREDDED,
@@ -210,30 +210,30 @@ MACHINE: Final[Mapping[tuple[SubjectType, AuditKind], Transitions]] = {
         State.ACCRUED: State.ACCRUED,
         State.RELEASED: State.RELEASED,
     },
-    # What stands in may change while a date is missing, and a date that had come may be missing again.
+    # The fallback may change while a date is missing, and a delivered date may be missing again.
     (SubjectType.FALLBACK, AuditKind.FALLBACK_APPLIED): {
-        State.NEW: State.STANDING_IN,
-        State.STANDING_IN: State.STANDING_IN,
-        State.GIVEN_WAY: State.STANDING_IN,
+        State.NEW: State.FALLBACK_APPLIED,
+        State.FALLBACK_APPLIED: State.FALLBACK_APPLIED,
+        State.FALLBACK_RELEASED: State.FALLBACK_APPLIED,
     },
-    (SubjectType.FALLBACK, AuditKind.FALLBACK_RELEASED): {State.STANDING_IN: State.GIVEN_WAY},
+    (SubjectType.FALLBACK, AuditKind.FALLBACK_RELEASED): {State.FALLBACK_APPLIED: State.FALLBACK_RELEASED},
     (SubjectType.FALLBACK, AuditKind.RECOVERED): {
-        State.STANDING_IN: State.STANDING_IN,
-        State.GIVEN_WAY: State.GIVEN_WAY,
+        State.FALLBACK_APPLIED: State.FALLBACK_APPLIED,
+        State.FALLBACK_RELEASED: State.FALLBACK_RELEASED,
     },
 }
-"""Per subject and kind of record: from which state it moves the subject, and to which."""
+"""Per subject type and kind of record: the state before, and the state after."""
 
 PREREQUISITES: Final[Mapping[tuple[AuditKind, SubjectType], frozenset[State]]] = {
     (AuditKind.VALIDATED, SubjectType.DELIVERY): frozenset({State.READ, State.SHREDDED}),
     (AuditKind.REPLAYED, SubjectType.DELIVERY): frozenset({State.READ, State.SHREDDED}),
     (AuditKind.INTENT, SubjectType.SNAPSHOT): frozenset({State.PINNED}),
 }
-"""What a record builds upon (its `needs`), and in which states that must be."""
+"""Per kind of record and type of its `needs`: the states that these may have."""
 
 
 class States:
-    """Where every subject stands after the records so far."""
+    """The state of every subject after the records so far."""
 
     def __init__(self) -> None:
         self._states: dict[str, State] = {}
@@ -242,31 +242,31 @@ class States:
         """Return the state of a subject."""
         return self._states.get(str(subject), State.NEW)
 
-    def names(self, of: SubjectType, state: State) -> set[str]:
-        """Return the names of the subjects of a sort that are in a state."""
-        start = f"{of}:"
+    def names(self, subject_type: SubjectType, state: State) -> set[str]:
+        """Return the names of the subjects of a type that are in a state."""
+        prefix = f"{subject_type}:"
         return {
-            text.removeprefix(start)
-            for text, found in self._states.items()
-            if found is state and text.startswith(start)
+            text.removeprefix(prefix)
+            for text, current in self._states.items()
+            if current is state and text.startswith(prefix)
         }
 
     def check(self, kind: AuditKind, subjects: Iterable[str], needs: Iterable[str]) -> None:
-        """Raise IntegrityError if a record of this kind may not come now."""
+        """Raise IntegrityError if a record of this kind, with these subjects and needs, is not allowed."""
         for text in needs:
-            wanted = PREREQUISITES.get((kind, parse(text).of))
-            if wanted is None:
-                raise IntegrityError(f"audit log: {kind} cannot build upon {text}")
-            if self.of(text) not in wanted:
-                shown = " or ".join(sorted(wanted))
+            allowed = PREREQUISITES.get((kind, parse(text).type))
+            if allowed is None:
+                raise IntegrityError(f"audit log: {kind} cannot depend on {text}")
+            if self.of(text) not in allowed:
+                shown = " or ".join(sorted(allowed))
                 raise IntegrityError(
                     f"audit log: {kind} needs {text} to be {shown}, but it is {self.of(text)}"
                 )
         for text in subjects:
-            if self.of(text) not in MACHINE.get((parse(text).of, kind), {}):
-                raise IntegrityError(f"audit log: {kind} may not come for {text}, which is {self.of(text)}")
+            if self.of(text) not in MACHINE.get((parse(text).type, kind), {}):
+                raise IntegrityError(f"audit log: {kind} is not allowed for {text}, which is {self.of(text)}")
 
     def move(self, kind: AuditKind, subjects: Iterable[str]) -> None:
-        """Move the subjects of a record that `check` let through."""
+        """Move the subjects of a record that passed `check` to their next states."""
         for text in subjects:
-            self._states[text] = MACHINE[parse(text).of, kind][self.of(text)]
+            self._states[text] = MACHINE[parse(text).type, kind][self.of(text)]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from showcost.audit.log import moment_of
+from showcost.audit.log import parse_as_of
 from showcost.config.feeds import choose_feed
 from showcost.core.errors import InputError
 
@@ -31,7 +31,7 @@ as_of_option = click.option(
 
 def resolve_as_of(workspace: Workspace, as_of: str | None) -> int | None:
     """Return the number of the last audit record to include; None for now."""
-    return None if as_of is None else moment_of(workspace.audit, as_of)
+    return None if as_of is None else parse_as_of(workspace.audit, as_of)
 
 
 def chosen_feeds(workspace: Workspace, name: str | None) -> Sequence[FeedSpec]:

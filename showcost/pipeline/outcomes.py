@@ -77,7 +77,7 @@ def outcome_logs(audit: AuditLog, as_of: int | None = None) -> dict[str, Outcome
 def _partitions(subjects: Iterable[str]) -> list[str]:
     """Return the partitions among the subjects of a record."""
     named = [states.parse(text) for text in subjects]
-    return [one.name.partition("/")[2] for one in named if one.of is SubjectType.PARTITION]
+    return [one.name.partition("/")[2] for one in named if one.type is SubjectType.PARTITION]
 
 
 def outcomes_as_recorded(connection: duckdb.DuckDBPyConnection, log: OutcomeLog) -> None:

@@ -1,4 +1,4 @@
-"""The audit log keeps every record in order, notices every change, and loses none that was acknowledged."""
+"""The audit log keeps records in order, detects every change, and loses no acknowledged record."""
 
 from __future__ import annotations
 
@@ -57,32 +57,32 @@ def test_a_clock_that_is_set_back_repeats_the_last_time(tmp_path: Path) -> None:
     log = AuditLog(tmp_path, iter(times).__next__)
     records = [receive(log) for _ in times]
     assert [record.at for record in records] == [NOON, NOON, NOON + timedelta(hours=1)]
-    assert log.at_moment(NOON) == Head(2, records[1].hash)
-    assert log.at_moment(NOON - timedelta(seconds=1)) == Head(0, NO_HASH)
+    assert log.head_at(NOON) == Head(2, records[1].hash)
+    assert log.head_at(NOON - timedelta(seconds=1)) == Head(0, NO_HASH)
 
 
-def test_a_move_that_the_state_machine_does_not_allow_is_refused(log: AuditLog) -> None:
-    with pytest.raises(IntegrityError, match=r"records_read may not come for delivery:d+, which is new"):
+def test_a_transition_that_the_state_machine_does_not_allow_is_refused(log: AuditLog) -> None:
+    with pytest.raises(IntegrityError, match=r"records_read is not allowed for delivery:d+, which is new"):
         log.append(AuditKind.RECORDS_READ, {}, subjects=[DELIVERY])
     with pytest.raises(IntegrityError, match="intent needs snapshot:2026-03-02 to be pinned, but it is new"):
         log.append(AuditKind.INTENT, {}, needs=[states.snapshot("2026-03-02")])
     assert log.head() == Head(0, NO_HASH)
 
 
-@pytest.mark.parametrize("kept", [1, 7, 8, 20, 60, -2, -1])
-def test_a_torn_last_line_is_cut_and_the_record_can_be_written_again(tmp_path: Path, kept: int) -> None:
+@pytest.mark.parametrize("length", [1, 7, 8, 20, 60, -2, -1])
+def test_a_torn_last_line_is_cut_and_the_record_can_be_written_again(tmp_path: Path, length: int) -> None:
     log = AuditLog(tmp_path, lambda: NOON)
     first, second = receive(log), receive(log, "später.csv")
-    whole = log.path.read_bytes().splitlines(keepends=True)
-    log.path.write_bytes(whole[0] + whole[1][:kept])
+    lines = log.path.read_bytes().splitlines(keepends=True)
+    log.path.write_bytes(lines[0] + lines[1][:length])
     assert AuditLog(tmp_path).verify() == []
     again = AuditLog(tmp_path, lambda: NOON)
     assert again.head() == Head(1, first.hash)
     assert receive(again, "später.csv") == second
-    assert log.path.read_bytes() == b"".join(whole)
+    assert log.path.read_bytes() == b"".join(lines)
 
 
-def test_a_last_line_whose_end_was_altered_is_no_torn_line(log: AuditLog) -> None:
+def test_a_last_line_whose_end_was_altered_is_not_a_torn_line(log: AuditLog) -> None:
     receive(log)
     data = log.path.read_bytes()
     log.path.write_bytes(data[:-1] + b"\x0b")
@@ -117,7 +117,7 @@ def test_removed_and_reordered_records_are_found(log: AuditLog) -> None:
     assert "the log ends with record 2" in finding.problem
 
 
-def test_a_segment_that_changed_or_went_is_found(log: AuditLog) -> None:
+def test_a_segment_that_was_changed_or_removed_is_found(log: AuditLog) -> None:
     segment = log.store_segment(AuditKind.RECORDS_READ, pa.table({"record": [1, 2, 3]}))
     assert segment.rows == 3
     assert log.store_segment(AuditKind.RECORDS_READ, pa.table({"record": [1, 2, 3]})) == segment
@@ -127,18 +127,18 @@ def test_a_segment_that_changed_or_went_is_found(log: AuditLog) -> None:
     data = bytearray(path.read_bytes())
     data[10] ^= 4
     path.write_bytes(data)
-    with pytest.raises(IntegrityError, match="recorded is"):
+    with pytest.raises(IntegrityError, match="was recorded"):
         log.segment_path(segment)
     assert [finding.place for finding in log.verify()] == [f"audit/segments/{segment.name} (record 2)"]
     path.unlink()
-    assert "is not there" in log.verify()[0].problem
+    assert "its file is missing" in log.verify()[0].problem
 
 
-def test_many_writers_at_once_lose_nothing(tmp_path: Path) -> None:
+def test_concurrent_writers_lose_no_record(tmp_path: Path) -> None:
     def work(name: str) -> None:
-        mine = AuditLog(tmp_path)
+        own_log = AuditLog(tmp_path)
         for _ in range(10):
-            receive(mine, name)
+            receive(own_log, name)
 
     threads = [threading.Thread(target=work, args=(str(number),)) for number in range(8)]
     for thread in threads:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pytest
 
-from showcost.audit.log import moment_of
+from showcost.audit.log import parse_as_of
 from showcost.audit.transitions import AuditKind
 from showcost.core.durable import System, using
 from showcost.core.errors import CheckFailedError, FatalError, InputError, IntegrityError
@@ -211,7 +211,7 @@ def test_nothing_comes_into_a_closed_period_until_it_is_opened_again(ledger: Led
     first = Period("P01", MONDAY, WEEK[1], closed=True)
     with writing(ledger) as connection:
         record_period(ledger, connection, first, who="A", why="month end", now=NOW)
-        with pytest.raises(IntegrityError, match="period_closed may not come"):
+        with pytest.raises(IntegrityError, match="period_closed is not allowed"):
             record_period(ledger, connection, first, who="A", why="again", now=NOW)
     assert post_rows(ledger, table([one]), [MONDAY])[0].batch is None
     with pytest.raises(CheckFailedError, match=r"2 entries would come into P01, which is closed"):
@@ -245,17 +245,17 @@ def test_a_past_moment_stays_what_it_was(ledger: Ledger) -> None:
 def test_moments_are_records_or_times_that_have_come(ledger: Ledger) -> None:
     post_rows(ledger, table([row(1)]), [MONDAY])
     records = list(ledger.audit.records())
-    assert moment_of(ledger.audit, "2") == 2
-    assert moment_of(ledger.audit, records[-1].at.isoformat()) == 4
-    assert moment_of(ledger.audit, "2001-01-01T00:00:00Z") == 0
+    assert parse_as_of(ledger.audit, "2") == 2
+    assert parse_as_of(ledger.audit, records[-1].at.isoformat()) == 4
+    assert parse_as_of(ledger.audit, "2001-01-01T00:00:00Z") == 0
     for text, expected in (
         ("99", "records 1 to 4"),
-        ("soon", "is no moment"),
+        ("soon", "is not a record number or a timestamp"),
         ("2026-03-01T00:00:00", "offset from UTC"),
-        ("2999-01-01T00:00:00Z", "has not come yet"),
+        ("2999-01-01T00:00:00Z", "is in the future"),
     ):
         with pytest.raises(InputError, match=expected):
-            moment_of(ledger.audit, text)
+            parse_as_of(ledger.audit, text)
 
 
 @pytest.mark.parametrize("what", ["decision", "period"])

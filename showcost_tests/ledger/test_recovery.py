@@ -202,7 +202,7 @@ def test_a_segment_that_was_altered_is_not_repeated(ledger: Ledger, monkeypatch:
     data = bytearray(segment.read_bytes())
     data[40] ^= 1
     segment.write_bytes(data)
-    with pytest.raises(IntegrityError, match="recorded is"), writing(Ledger(ledger.path)):
+    with pytest.raises(IntegrityError, match="was recorded"), writing(Ledger(ledger.path)):
         pass
 
 
@@ -213,7 +213,7 @@ def test_a_partition_that_was_never_validated_is_not_posted(ledger: Ledger) -> N
             "CREATE TEMP TABLE fresh AS"
             " SELECT * EXCLUDE (batch_id) REPLACE ('other' AS feed) FROM ledger_entries"
         )
-        with pytest.raises(IntegrityError, match="intent may not come for partition:other/2026-03-02"):
+        with pytest.raises(IntegrityError, match="intent is not allowed for partition:other/2026-03-02"):
             commit.commit_entries(
                 ledger, connection, "fresh", run_id="run", now=next(ledger.audit.records()).at
             )
