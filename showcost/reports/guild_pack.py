@@ -32,7 +32,7 @@ from showcost.core.hashing import sha256_bytes, sha256_framed
 from showcost.core.national_ids import masked_text
 from showcost.pay.applied import APPLIED, applied_checks
 from showcost.pay.findings import findings
-from showcost.pipeline.pay_findings import REACH, cells_of_valid, valid_neighbours
+from showcost.pipeline.pay_findings import REACH, cells_of_valid, first_missing, valid_neighbours
 from showcost.validation.reference import Reference
 
 if TYPE_CHECKING:
@@ -184,12 +184,26 @@ def _looked_at(workspace: Workspace, last: date) -> list[_CheckedPayroll]:
 
 
 def _judged(workspace: Workspace, feed: FeedSpec, last: date) -> _CheckedPayroll:
+    _require_valid_rows(workspace, feed, last + REACH)
     known = valid_neighbours(workspace, feed, last + REACH)
     reference = Reference(feed, workspace.production, workspace.chart, None, workspace.agreements)
     cells = cells_of_valid(known, reference)
     return _CheckedPayroll(
         known, applied_checks(reference.pay, cells, known), findings(reference.pay, cells, known)
     )
+
+
+def _require_valid_rows(workspace: Workspace, feed: FeedSpec, last: date) -> None:
+    """Raise InputError if a day up to `last` was validated, but has no valid rows in staging.
+
+    A pack without that day would lack its rows, and with them findings about the days near it.
+    """
+    missing = first_missing(workspace, feed)
+    if missing is not None and missing <= last:
+        raise InputError(
+            f"{feed.name}: the valid rows of {missing} are missing from staging; make them again with"
+            f" `showcost run --from {missing} --to {missing}`"
+        )
 
 
 def _together(tables: Iterable[pa.Table]) -> pa.Table:

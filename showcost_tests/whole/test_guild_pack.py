@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
-from datetime import UTC, datetime
+import shutil
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import openpyxl
@@ -15,7 +16,7 @@ from showcost.cli.main import cli
 from showcost.config.feeds import choose_feed, load_feeds
 from showcost.core.errors import InputError
 from showcost.core.hashing import sha256_file
-from showcost.pipeline.pay_findings import write_pay_findings
+from showcost.pipeline.pay_findings import REACH, write_pay_findings
 from showcost.reports.guild_pack import GuildPack, write_guild_pack
 from showcost.workspace import HOME_VARIABLE
 from showcost_tests.whole import small
@@ -111,3 +112,44 @@ def test_command_writes_the_pack(paid: Workspace, tmp_path: Path, monkeypatch: p
 def test_agreement_that_is_not_known_is_refused(paid: Workspace, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no agreement 'Directors'"):
         write_guild_pack(paid, "Directors", small.WEDNESDAY, small.TUESDAY, tmp_path)
+
+
+def test_pack_is_refused_while_a_day_is_missing_from_staging(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = small.make_home(tmp_path / "home")
+    rows = (shift(small.WEDNESDAY, "13:00", "21:00", "1"), shift(small.THURSDAY, "06:00", "14:00", "2"))
+    small.deliver(workspace, FEED, "1.csv", manifest(*rows))
+    land_all(workspace)
+    take(workspace, [small.WEDNESDAY, small.THURSDAY])
+    whole = pack(workspace, tmp_path / "whole")
+
+    shutil.rmtree(workspace.path / "staging")
+    land_all(workspace)
+    take(workspace, [small.THURSDAY])
+    monkeypatch.setenv(HOME_VARIABLE, str(workspace.path))
+    asked = ["guild-pack", "--agreement", AGREEMENT, "--from", "2026-10-29", "--to", "2026-10-29"]
+    with pytest.raises(InputError) as refused:
+        CliRunner().invoke(cli, [*asked, "--out", str(tmp_path / "half")], catch_exceptions=False)
+    assert str(refused.value) == (
+        "payroll_manifest: the valid rows of 2026-10-28 are missing from staging; make them again with"
+        " `showcost run --from 2026-10-28 --to 2026-10-28`"
+    )
+    assert not (tmp_path / "half").exists()
+
+    take(workspace, [small.WEDNESDAY])
+    assert pack(workspace, tmp_path / "again").sha256 == whole.sha256
+
+
+def test_missing_day_beyond_the_neighbours_of_the_period_is_no_obstacle(tmp_path: Path) -> None:
+    workspace = small.make_home(tmp_path / "home")
+    days = (small.WEDNESDAY, small.WEDNESDAY + REACH + timedelta(days=1))
+    rows = [shift(day, "07:00", "15:00", str(number)) for number, day in enumerate(days)]
+    small.deliver(workspace, FEED, "1.csv", manifest(*rows))
+    land_all(workspace)
+    for day in days:
+        take(workspace, [day])
+    shutil.rmtree(workspace.path / "staging" / "valid" / FEED)
+    take(workspace, [small.WEDNESDAY])
+    made = write_guild_pack(workspace, AGREEMENT, small.WEDNESDAY, small.WEDNESDAY, tmp_path / "pack")
+    assert made.rows == 1
