@@ -22,7 +22,6 @@ UNREVISED: Final = frozenset(
     {
         "checks",
         "components",
-        "config",
         "core",
         "defs",
         "fx",
@@ -33,7 +32,6 @@ UNREVISED: Final = frozenset(
         "reports",
         "simulator",
         "staging",
-        "validation",
         "vendor_api",
     }
 )

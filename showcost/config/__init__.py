@@ -1,5 +1,5 @@
-"""What a person configures: the production, its chart of accounts and budget, and its feeds.
+"""Configuration: the production, its chart of accounts and budget, its feeds and union agreements.
 
-Everything is checked when it is loaded; what cannot be used raises `showcost.core.errors.ConfigError`,
-which names file, key and what was expected. Nothing here touches data or knows Dagster.
+Everything is checked when loaded; invalid configuration raises `showcost.core.errors.ConfigError`, which
+names the file, the key and the expected value. This package reads no data and does not import Dagster.
 """

@@ -1,7 +1,7 @@
-"""A vendor's API as a feed declares it: where, how it pages, within which limits, on which terms.
+"""Settings of a feed's vendor API: address, paging, limits, retries and terms.
 
-Nothing secret is here: a token is named by the environment variable that holds it. What the settings lead
-to is decided by `showcost.vendor_api`.
+The settings contain no secrets: a token is named by its environment variable. `showcost.vendor_api` applies
+the settings.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$")]
 Milliseconds = Annotated[int, Field(gt=0)]
 
 LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1", "::1")
-"""The only spellings of this machine that are taken; there plain http is allowed, for simulators."""
+"""The accepted names of this machine, for which plain http is allowed (simulators)."""
 
 _HOST: Final = re.compile(r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$")
 
 
 def base_url(text: str) -> str:
-    """Return a base URL that may be used; ValueError says what is wrong with it."""
+    """Return a base URL if it is allowed, else raise ValueError with the expected form."""
     parts = urlsplit(text)
     host = parts.hostname or ""
     if parts.username or parts.password or parts.query or parts.fragment:
-        raise ValueError("an address without user, query and fragment")
+        raise ValueError("a URL without user, query and fragment")
     if host in LOOPBACK_NAMES:
         if parts.scheme not in {"http", "https"}:
             raise ValueError("http or https")
         return text
     if parts.scheme != "https":
-        raise ValueError("https (plain http is for this machine only)")
+        raise ValueError("https (plain http is allowed for this machine only)")
     if not _HOST.match(host) or host.rsplit(".", 1)[-1].isdigit() or host.startswith("0x"):
-        raise ValueError("the vendor's host by its name, not by an address")
+        raise ValueError("the vendor's host by name, not an IP address")
     return text
 
 
@@ -215,7 +215,7 @@ class ApiSpec(_Settings):
 
     @property
     def allowed_hosts(self) -> frozenset[str]:
-        """The hosts that may be asked, in lower case."""
+        """The allowed hosts, in lower case."""
         return frozenset(host.lower() for host in self.hosts) or frozenset(
             {urlsplit(self.base_url).hostname or ""}
         )
@@ -223,16 +223,16 @@ class ApiSpec(_Settings):
     @model_validator(mode="after")
     def _host_is_allowed(self) -> Self:
         if urlsplit(self.base_url).hostname not in self.allowed_hosts:
-            raise ValueError("hosts with that of base_url among them")
+            raise ValueError("hosts that include the host of base_url")
         return self
 
     @model_validator(mode="after")
     def _parameters_differ(self) -> Self:
-        named = [*self.parameters, self.window.first_parameter, self.window.last_parameter]
+        names = [*self.parameters, self.window.first_parameter, self.window.last_parameter]
         if not isinstance(self.pages, LinkedPages):
-            named.append(self.pages.parameter)
+            names.append(self.pages.parameter)
         if self.pages.size_parameter is not None:
-            named.append(self.pages.size_parameter)
-        if doubled := sorted({name for name in named if named.count(name) > 1}):
-            raise ValueError(f"parameters with different names; {doubled[0]!r} stands twice")
+            names.append(self.pages.size_parameter)
+        if repeated := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"parameters with different names; {repeated[0]!r} occurs twice")
         return self

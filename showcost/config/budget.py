@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from showcost.config.chart import Chart
 
-# Decimal takes more: exponents, underscores, digits of other scripts.
+# Decimal accepts more: exponents, underscores, digits of other scripts.
 _AMOUNT: Final = re.compile(r"-?[0-9]{1,14}(?:\.[0-9]+)?")
 
 
@@ -29,12 +29,12 @@ class Budget:
 
     @property
     def total(self) -> Decimal:
-        """The whole budget in the base currency."""
+        """The total budget in the base currency."""
         return sum(self.amounts.values(), Decimal(0))
 
 
 def load_budget(path: Path, chart: Chart, base_currency: str) -> Budget:
-    """Read and check the budget; ConfigError names file, line and what was expected."""
+    """Read and check the budget; ConfigError names the file, the line and the expected value."""
     amounts: dict[str, Decimal] = {}
     for row in read_csv_rows(path, ("account", "amount"), ("description",)):
         line, number = f"line {row['line']}", row["account"]

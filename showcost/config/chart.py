@@ -1,7 +1,7 @@
-"""The chart of accounts, with the union category of each cost code.
+"""The chart of accounts, with the union category of each account.
 
-The chart is configuration: the numbering in the United States is near-common, elsewhere there is none.
-The mapping from cost code to union category is total; nothing is defaulted.
+The chart is configuration: numbering is nearly uniform in the United States, but not elsewhere. Every account
+has a union category; there is no default.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ _OPTIONAL = ("closed_on", "fringe_account")
 
 
 class AccountKind(StrEnum):
-    """Whether an account is a cost of the production or a balance to be settled (tax, deposits)."""
+    """Kind of an account: a cost of the production, or a balance to be settled (tax, deposits)."""
 
     COST = "cost"
     BALANCE = "balance"
 
 
 class UnionCategory(StrEnum):
-    """The guild or union whose agreement covers the labour of a cost code; `none` where it has none."""
+    """The guild or union whose agreement covers the labour of an account, or `none`."""
 
     SAG_AFTRA = "sag-aftra"
     DGA = "dga"
@@ -47,7 +47,7 @@ class UnionCategory(StrEnum):
 
 @dataclass(frozen=True)
 class Account:
-    """One account; `closed_on` is the first day on which it takes no more postings."""
+    """One account; `closed_on` is the first day without postings."""
 
     number: str
     name: str
@@ -74,13 +74,13 @@ class Chart:
 
 
 def load_chart(path: Path, production: Production) -> Chart:
-    """Read and check the chart; ConfigError names file, line and what was expected."""
+    """Read and check the chart; ConfigError names the file, the line and the expected value."""
     accounts: dict[str, Account] = {}
     for row in read_csv_rows(path, _REQUIRED, _OPTIONAL):
         line = f"line {row['line']}"
         number = row["account"]
         if not number or number in accounts:
-            raise ConfigError(path, f"{line}, account", "an account number that stands once", number)
+            raise ConfigError(path, f"{line}, account", "a unique account number", number)
         accounts[number] = Account(
             number=number,
             name=_present(path, line, row, "name"),
@@ -105,27 +105,28 @@ def load_chart(path: Path, production: Production) -> Chart:
 
 
 def _check_unions(path: Path, accounts: Mapping[str, Account], production: Production) -> None:
-    """Refuse a chart in which work under a signed agreement could be coded to no account, or to a balance."""
+    """Raise ConfigError for a signed agreement without a cost account, or a balance with a union category."""
     labour: set[str] = set()
     for account in accounts.values():
         if account.union_category is UnionCategory.NONE:
             continue
         if account.kind is AccountKind.BALANCE:
-            found = account.union_category.value
-            raise ConfigError(path, f"account {account.number}, union_category", "none for a balance", found)
+            category = account.union_category.value
+            raise ConfigError(
+                path, f"account {account.number}, union_category", "none for a balance", category
+            )
         labour.add(account.union_category.value)
     for agreement in production.agreements:
         if agreement.union not in set(UnionCategory):
-            known = ", ".join(UnionCategory)
             raise ConfigError(
                 path.parent / PRODUCTION_FILE,
                 f"agreements, {agreement.name}, union",
-                f"one of {known}",
+                f"one of {', '.join(UnionCategory)}",
                 agreement.union,
             )
         if agreement.union not in labour:
             raise ConfigError(
-                path, "union_category", f"an account of {agreement.union}, for {agreement.name} is signed"
+                path, "union_category", f"an account of {agreement.union}, because {agreement.name} is signed"
             )
 
 

@@ -25,9 +25,9 @@ DateFormat = Annotated[str, Field(pattern=r"%|^excel$")]
 
 
 class DialectHints(ConfigModel):
-    """What is known of the files; whatever is not given is detected.
+    """Known properties of the files; anything not given is detected.
 
-    `header_record` is the 1-based number of the record that holds the column names, 0 when there is none.
+    `header_record` is the 1-based number of the record with the column names, 0 if there is none.
     """
 
     encoding: str | None = None
@@ -40,18 +40,18 @@ class DialectHints(ConfigModel):
 
 
 class FieldHints(ConfigModel):
-    """How one field is written: the header names that mean it, and its formats."""
+    """Spelling of one field: its header names, and its formats."""
 
     headers: tuple[str, ...] = ()
     formats: tuple[DateFormat, ...] = ()
 
 
 class AccountMapping(ConfigModel):
-    """Which account a row belongs to when the sender does not write the production's account numbers.
+    """Mapping to accounts for a sender who does not use the production's account numbers.
 
-    The text under the first of `headers` that a delivery has (compared without regard to case and spacing)
-    is looked up in `map`; `otherwise` is the account of all texts that are not listed. Without `otherwise`,
-    such rows have no account.
+    The text under the first of `headers` that a delivery has (compared without case and spacing) is looked up
+    in `map`; `otherwise` is the account of all texts that are not listed. Without `otherwise`, such rows have
+    no account.
     """
 
     headers: tuple[str, ...] = Field(min_length=1)
@@ -62,9 +62,9 @@ class AccountMapping(ConfigModel):
 class ControlTotal(ConfigModel):
     """The record after the rows in which the sender states the total of a file.
 
-    It is a record whose first cell with content is one of `labels` (compared as headers are) and is no row;
-    the cell in the column of the amount field `field` is the total of that column over all rows of the
-    delivery. A file whose rows do not add up to it is SC-FIL-003.
+    Its first cell with content is one of `labels` (compared as headers are), and it is not a row. The cell in
+    the column of the amount field `field` is the total of that column over all rows of the delivery. A file
+    whose rows do not add up to it is rejected with SC-FIL-003.
     """
 
     labels: tuple[str, ...] = Field(min_length=1)
@@ -151,7 +151,7 @@ class FeedSpec(ConfigModel):
 
     @property
     def vendor(self) -> str:
-        """The vendor whose API it is, which may have other feeds too; of another feed its own name."""
+        """The vendor of the API, who may have several feeds; for a feed without an API, the feed's name."""
         return (self.api and self.api.vendor) or self.name
 
     @property
@@ -165,15 +165,15 @@ class FeedSpec(ConfigModel):
         return self.kind.required if self.required is None else self.required
 
     def headers_of(self, field: str) -> tuple[str, ...]:
-        """Return the header names that mean a field: its own name, then the feed's synonyms.
+        """Return the header names of a field: its own name, then the feed's synonyms.
 
-        Its own name is left out where the feed lists it elsewhere: `Gross Amount` for the net amount,
-        `Account` for the text that accounts are mapped by.
+        Its own name is left out if the feed lists it for another purpose: `Gross Amount` for the net amount,
+        `Account` for the text that accounts are mapped from.
         """
-        elsewhere = [hints.headers for other, hints in self.fields.items() if other != field]
+        other_headers = [hints.headers for other, hints in self.fields.items() if other != field]
         if self.accounts is not None:
-            elsewhere.append(self.accounts.headers)
-        listed = {normal_header(header) for headers in elsewhere for header in headers}
+            other_headers.append(self.accounts.headers)
+        listed = {normal_header(header) for headers in other_headers for header in headers}
         own = () if normal_header(field) in listed else (field,)
         return (*own, *self.fields.get(field, FieldHints()).headers)
 
@@ -187,7 +187,7 @@ class FeedSpec(ConfigModel):
 
     @model_validator(mode="after")
     def _fields_exist(self) -> Self:
-        known = self.kind.by_name
+        fields = self.kind.by_name
         named = {
             "fields": tuple(self.fields),
             "key": self.key,
@@ -197,15 +197,17 @@ class FeedSpec(ConfigModel):
         }
         for setting, names in named.items():
             for name in names:
-                if name not in known:
+                if name not in fields:
                     raise ValueError(
                         f"{setting} of the record kind {self.record_kind}, which has no {name!r}"
                     )
-        if known[self.date_field].type not in {FieldType.DATE, FieldType.TIMESTAMP}:
-            raise ValueError(f"a date as transaction_date, which {self.date_field!r} is not")
+        if fields[self.date_field].type not in {FieldType.DATE, FieldType.TIMESTAMP}:
+            raise ValueError(f"a date field as transaction_date, not {self.date_field!r}")
         total = self.control_total
         if total is not None and total.field not in self.kind.of_type(FieldType.AMOUNT):
-            raise ValueError(f"an amount of the record kind as control_total.field, not {total.field!r}")
+            raise ValueError(
+                f"an amount field of the record kind as control_total.field, not {total.field!r}"
+            )
         return self
 
     @model_validator(mode="after")
@@ -226,31 +228,30 @@ class FeedSpec(ConfigModel):
         return self
 
     @model_validator(mode="after")
-    def _headers_tell_fields_apart(self) -> Self:
-        meaning: dict[str, str] = {}
+    def _headers_are_unique(self) -> Self:
+        fields_by_header: dict[str, str] = {}
         for field in self.kind.by_name:
             for header in self.headers_of(field):
-                other = meaning.setdefault(normal_header(header), field)
+                other = fields_by_header.setdefault(normal_header(header), field)
                 if other != field:
-                    raise ValueError(
-                        f"fields in which each header stands once; {header!r} stands for {other} and {field}"
-                    )
+                    raise ValueError(f"fields with unique headers; {header!r} means {other} and {field}")
         return self
 
 
 _DATE_FORMAT: Final = re.compile(r"\bd{1,2}[-/. ]?m{1,3}[-/. ]?(?:yy){1,2}\b", re.IGNORECASE)
 _SHORTEST_PLURAL: Final = 4
-"""Letters: `gas` and `bus` are no plurals."""
+"""Minimum length of a plural in letters: `gas` and `bus` are singular."""
 _WORD_IN_WORD: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 def normal_header(header: str) -> str:
-    """Return a header as headers are compared: without case, spaces, punctuation, plural and date format.
+    """Return a header in its form for comparison: without case, spaces, punctuation, plural and date format.
 
-    `SupplierName`, `SUPPLIER_NAME` and `Supplier names` are one. Symbols alone, as `£`, stay what they are.
+    `SupplierName`, `SUPPLIER_NAME` and `Supplier names` are equal. A header of symbols only, such as `£`, is
+    unchanged.
     """
-    apart = _WORD_IN_WORD.sub(" ", _DATE_FORMAT.sub(" ", header))
-    words = re.findall(r"[^\W_]+", apart.casefold())
+    separated = _WORD_IN_WORD.sub(" ", _DATE_FORMAT.sub(" ", header))
+    words = re.findall(r"[^\W_]+", separated.casefold())
     if not words:
         return header.strip()
     return "".join(

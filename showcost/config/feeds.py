@@ -1,4 +1,4 @@
-"""Finding the declared feeds without Dagster: the same YAML files that its components are loaded from."""
+"""Loading of the declared feeds without Dagster, from the YAML files that its components use."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ _DECLARATION: Final = "defs.yaml"
 
 
 def feeds_folder() -> Path:
-    """Return the folder below which feeds are declared, in files named `defs.yaml`."""
+    """Return the folder that contains the feeds' files, which are named `defs.yaml`."""
     return Path(__file__).resolve().parents[1] / "defs"
 
 
 def load_feeds(production: str | None = None, folder: Path | None = None) -> list[FeedSpec]:
-    """Return the declared feeds by name, those of one production or all.
+    """Return the declared feeds by name, of one production or all.
 
-    ConfigError names the file and key that cannot be used, or the two files that name one feed.
+    ConfigError names the file and the invalid key, or two files that declare the same feed.
     """
-    found: dict[str, tuple[Path, FeedSpec]] = {}
+    declared: dict[str, tuple[Path, FeedSpec]] = {}
     for path in sorted((folder or feeds_folder()).rglob(_DECLARATION)):
         for document in read_yaml_documents(path):
             if not isinstance(document, dict) or document.get("type") != FEED_TYPE:
                 continue
             feed = build_model(path, FeedSpec, document.get("attributes"), below="attributes")
-            if feed.name in found:
-                other = found[feed.name][0]
+            if feed.name in declared:
+                other = declared[feed.name][0]
                 raise ConfigError(
                     path, "attributes.name", f"a name that no other feed has ({other})", feed.name
                 )
-            found[feed.name] = (path, feed)
-    feeds = [feed for _, feed in (found[name] for name in sorted(found))]
+            declared[feed.name] = (path, feed)
+    feeds = [declared[name][1] for name in sorted(declared)]
     return [feed for feed in feeds if production is None or feed.is_active(production)]
 
 
@@ -48,7 +48,7 @@ def api_feeds(feeds: Sequence[FeedSpec]) -> list[FeedSpec]:
 
 
 def choose_feed(feeds: Sequence[FeedSpec], name: str) -> FeedSpec:
-    """Return the feed of that name; InputError lists the names there are."""
+    """Return the feed of that name; InputError lists the names of all feeds."""
     for feed in feeds:
         if feed.name == name:
             return feed

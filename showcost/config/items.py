@@ -1,8 +1,7 @@
-"""Where records stand in a page of JSON: the items, their lines, and a path per field or an e-invoice.
+"""Paths of records in a page of JSON: the items, their lines, and a path per field or an e-invoice.
 
-A path is names and 0-based list positions joined by dots, such as `vendor.tax_ids.0`. It is looked up in the
-item; one that begins with `line.` in the line, one that begins with `$.` in the page. How the values are
-read is the business of the reader.
+A path consists of names and 0-based list positions joined by dots, such as `vendor.tax_ids.0`. It is looked
+up in the item; with the prefix `line.` in the line, with the prefix `$.` in the page.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ JsonPath = Annotated[str, Field(pattern=r"^(\$|(\$\.)?[^.\s\[\]$]+(\.[^.\s\[\]$]
 """A path into JSON; `$` alone is the page itself."""
 
 LINE = "line."
-"""What the paths of fields begin with that stand in a line of an item."""
+"""Prefix of paths in a line of an item."""
 
 
 class ItemMapping(ConfigModel):
@@ -40,7 +39,7 @@ class ItemMapping(ConfigModel):
     @model_validator(mode="after")
     def _paths_or_document(self) -> Self:
         if bool(self.paths) == (self.document is not None):
-            raise ValueError("either paths, the path of each field, or document, that of an e-invoice")
+            raise ValueError("either paths, the path of each field, or document, the path of an e-invoice")
         if self.document is not None and self.lines is not None:
             raise ValueError("lines only together with paths; a document has its own")
         return self
@@ -49,7 +48,7 @@ class ItemMapping(ConfigModel):
     def _lines_are_consistent(self) -> Self:
         of_lines = [field for field, path in self.paths.items() if path.startswith(LINE)]
         if of_lines and self.lines is None:
-            raise ValueError(f"lines, the path of an item's lines, because {of_lines[0]} stands in them")
+            raise ValueError(f"lines, the path of an item's lines, because {of_lines[0]} is in a line")
         if self.once and self.lines is None:
             raise ValueError("once only together with lines")
         if unknown := sorted(set(self.once) - self.paths.keys()):

@@ -1,8 +1,8 @@
-"""Reading YAML and CSV configuration without YAML's surprises, and errors that a person can act on.
+"""Strict reading of YAML and CSV configuration, with errors that name file, key and expected value.
 
 The YAML loader is stricter than PyYAML's default: a number with a decimal point stays text (money never
-passes through float), `NO` is Norway and not false, `0140` is an account and not ninety-six, and a key
-that stands twice is an error.
+passes through float), `NO` is Norway and not false, `0140` is an account and not ninety-six, and a repeated
+key is an error.
 """
 
 from __future__ import annotations
@@ -28,24 +28,24 @@ ModelT = TypeVar("ModelT", bound="ConfigModel")
 
 
 class ConfigModel(BaseModel):
-    """Base of all configuration models: immutable, no unknown keys, numbers may stand for text."""
+    """Base of all configuration models: immutable, without unknown keys; numbers are accepted as text."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
 
 
 class _StrictConstructor(yaml.constructor.SafeConstructor):
-    """Builds mappings, in which no key may stand twice."""
+    """Builds mappings without repeated keys."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        """Build a mapping; a key that stands twice is an error at its place."""
-        seen: set[Hashable] = set()
+        """Build a mapping; a repeated key is an error at its place."""
+        keys: set[Hashable] = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
-            if key in seen:
+            if key in keys:
                 raise yaml.MarkedYAMLError(
-                    problem=f"key {key!r} stands twice", problem_mark=key_node.start_mark
+                    problem=f"key {key!r} occurs twice", problem_mark=key_node.start_mark
                 )
-            seen.add(key)
+            keys.add(key)
         return super().construct_mapping(node, deep=deep)
 
 
@@ -53,7 +53,7 @@ _TAG: Final = "tag:yaml.org,2002:"
 
 
 def _day(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> object:
-    """Build a date; one that the calendar lacks is an error at its place."""
+    """Build a date; an impossible date is an error at its place."""
     try:
         return loader.construct_yaml_timestamp(node)
     except ValueError as error:
@@ -76,16 +76,16 @@ def _strict(base: type[yaml.SafeLoader | yaml.CSafeLoader]) -> type[yaml.SafeLoa
     return loader
 
 
-# libyaml, which PyYAML's wheels bring, takes an eighth of the time; Python's own says better what is wrong.
-_TELLING: Final = _strict(yaml.SafeLoader)
-_FAST: Final = _strict(yaml.CSafeLoader) if yaml.__with_libyaml__ else _TELLING
+# libyaml, which is part of PyYAML's wheels, takes an eighth of the time; the Python loader has better errors.
+_VERBOSE: Final = _strict(yaml.SafeLoader)
+_FAST: Final = _strict(yaml.CSafeLoader) if yaml.__with_libyaml__ else _VERBOSE
 
 
 def read_yaml(path: Path) -> object:
     """Return the content of a YAML file, read strictly; ConfigError when missing or malformed."""
     documents = read_yaml_documents(path)
     if len(documents) > 1:
-        raise ConfigError(path, "", "one YAML document", f"{len(documents)} of them")
+        raise ConfigError(path, "", "one YAML document", f"{len(documents)} documents")
     return documents[0] if documents else None
 
 
@@ -95,7 +95,7 @@ def read_yaml_documents(path: Path) -> list[object]:
     with suppress(ValueError, yaml.YAMLError):
         return list(yaml.load_all(text, Loader=_FAST))
     try:
-        return list(yaml.load_all(text, Loader=_TELLING))
+        return list(yaml.load_all(text, Loader=_VERBOSE))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else ""
@@ -110,27 +110,27 @@ def _read_text(path: Path, encoding: str) -> str:
     except FileNotFoundError:
         raise ConfigError(path, "", "this file to exist") from None
     except OSError as error:
-        raise ConfigError(path, "", f"a file that can be read ({error.strerror})") from None
+        raise ConfigError(path, "", f"a readable file ({error.strerror})") from None
     except UnicodeDecodeError as error:
         raise ConfigError(path, "", f"UTF-8 text (byte {error.start} is not)") from None
 
 
 def load_model(path: Path, model: type[ModelT]) -> ModelT:
-    """Read a YAML file into a model; ConfigError names the first key that does not fit."""
+    """Read a YAML file into a model; ConfigError names the first invalid key."""
     return build_model(path, model, read_yaml(path))
 
 
 def build_model(path: Path | str, model: type[ModelT], content: object, *, below: str = "") -> ModelT:
-    """Build a model from read content; ConfigError names file, key and what was expected.
+    """Build a model from loaded content; ConfigError names the file, the key and the expected value.
 
-    `below` is the key in the file under which the content stands.
+    `below` is the key in the file that contains the content.
     """
     if not isinstance(content, dict):
         raise ConfigError(path, below, f"a mapping of keys such as {', '.join(list(model.model_fields)[:3])}")
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        # A misspelt key is missing under its right name too: the unknown one says more.
+        # A misspelt key is also missing under its correct name: the unknown key says more.
         faults = sorted(error.errors(), key=lambda fault: fault["type"] != _UNKNOWN_KEY)
         raise _config_error(path, model, faults[0], below) from None
 
@@ -148,7 +148,7 @@ _EXPECTED: Final = {
     "date_parsing": "a date such as 2026-10-31",
     "date_from_datetime_parsing": "a date such as 2026-10-31",
 }
-"""What pydantic says otherwise, in words for people; by its type of error."""
+"""Texts that replace those of pydantic, by its type of error."""
 
 
 def _config_error(path: Path | str, model: type[BaseModel], detail: ErrorDetails, below: str) -> ConfigError:
@@ -159,14 +159,14 @@ def _config_error(path: Path | str, model: type[BaseModel], detail: ErrorDetails
         case "extra_forbidden":
             return ConfigError(path, key, f"no such key{_suggestion(model, detail['loc'])}")
         case "value_error":
-            # A rule over several keys has all of them as its input: the rule itself says what it found.
-            found = None if isinstance(detail["input"], dict) else _shown(detail["input"])
-            return ConfigError(path, key, str(detail["ctx"]["error"]), found)
+            # A rule over several keys has all of them as its input: its own text names the wrong value.
+            value = None if isinstance(detail["input"], dict) else _shown(detail["input"])
+            return ConfigError(path, key, str(detail["ctx"]["error"]), value)
         case _:
-            worded = _EXPECTED.get(detail["type"])
+            template = _EXPECTED.get(detail["type"])
             expected = (
-                worded.format(**detail.get("ctx", {}))
-                if worded
+                template.format(**detail.get("ctx", {}))
+                if template
                 else detail["msg"].removeprefix("Input should be ")
             )
             return ConfigError(path, key, expected, _shown(detail["input"]))
@@ -177,7 +177,7 @@ def _shown(value: object) -> object:
 
 
 def _suggestion(model: type[BaseModel], location: tuple[int | str, ...]) -> str:
-    """Say which key may have been meant, following the path of the unknown key into nested models."""
+    """Return a suggestion for an unknown key, following its path into nested models."""
     here: type[BaseModel] | None = model
     for part in location[:-1]:
         field = here.model_fields.get(str(part)) if here else None

@@ -1,7 +1,6 @@
-"""The production: what is shot, when, in which base currency, under which agreements and rates.
+"""The production: its dates, currencies, agreements, fiscal periods, rates and control accounts.
 
-`production.yaml` is the one place that a show is described in; the chart of accounts and the budget stand
-in files of their own that it names.
+`production.yaml` describes the show and names the files of its chart of accounts and budget.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ AccountNumber = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.\-]{0,15}$
 
 
 class ProductionType(StrEnum):
-    """The kinds of production that agreements tell apart."""
+    """Kinds of production that agreements distinguish."""
 
     THEATRICAL = "theatrical"
     TELEVISION = "television"
@@ -52,7 +51,7 @@ class ProductionType(StrEnum):
 
 
 class DateRange(ConfigModel):
-    """A span of days, both ends included."""
+    """A range of days, both ends included."""
 
     start: date
     end: date
@@ -68,7 +67,7 @@ class DateRange(ConfigModel):
 
 
 class ClosedPeriod(DateRange):
-    """An accounting period that takes no more postings."""
+    """A fiscal period that is closed to postings."""
 
     name: str
 
@@ -82,12 +81,12 @@ class SignedAgreement(ConfigModel):
 
 
 class FxPolicy(ConfigModel):
-    """How a rate is found for a date; stamped on each ledger entry.
+    """Policy for the rate of a date; recorded with each ledger entry.
 
     `carry_days`: how old, in days, a published rate may be (the longest gap between publications in the
     history of the ECB's reference rates is 5 days, so 4 is never exceeded by weekends and holidays).
-    `jump_percent`: day-on-day move that is shown to a person. `sources`: which rate sources may be read,
-    in order; `ecb` is only ever asked for days newer than the embedded history.
+    `jump_percent`: day-on-day move in percent that is reported for review. `sources`: rate sources in
+    order; `ecb` is queried only for days newer than the embedded history.
     """
 
     carry_days: int = Field(default=4, ge=0, le=10)
@@ -96,10 +95,10 @@ class FxPolicy(ConfigModel):
 
 
 class ControlAccounts(ConfigModel):
-    """Balance accounts that components of a row post to when they are no cost of the row's own account.
+    """Balance accounts for components of a row that are not a cost of the row's own account.
 
     `recoverable_tax` takes the tax of an invoice, `refundable_deposit` the deposit of a permit, `fringe`
-    the benefits of a payroll row whose account names no fringe account of its own.
+    the benefits of a payroll row whose account has no fringe account of its own.
     """
 
     recoverable_tax: AccountNumber
@@ -108,7 +107,7 @@ class ControlAccounts(ConfigModel):
 
 
 class Production(ConfigModel):
-    """One production, as `production.yaml` describes it."""
+    """One production, as described in `production.yaml`."""
 
     code: Code
     title: str = Field(min_length=1)
@@ -117,8 +116,8 @@ class Production(ConfigModel):
     base_currency: Currency
     timezone: TimeZone
     location_timezones: dict[str, TimeZone] = Field(default_factory=dict)
-    """Zones of the locations (or units) that rows name, where they are not in `timezone`; turnaround and
-    hours across a clock change are counted by them."""
+    """Time zones of locations (or units) that differ from `timezone`; they determine rest periods and hours
+    across a clock change."""
     dates: DateRange
     principal_photography: DateRange
     currencies: tuple[Currency, ...] = Field(min_length=1)
@@ -134,10 +133,10 @@ class Production(ConfigModel):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.base_currency not in self.currencies:
-            raise ValueError(f"currencies that contain the base currency {self.base_currency}")
+            raise ValueError(f"currencies that include the base currency {self.base_currency}")
         photography = self.principal_photography
         if photography.start not in self.dates or photography.end not in self.dates:
-            raise ValueError("principal_photography that lies within dates")
+            raise ValueError("principal_photography within dates")
         for currency, rate in self.budget_rates.items():
             if currency not in self.currencies:
                 raise ValueError(f"budget_rates only for the production's currencies, not {currency}")
@@ -147,12 +146,12 @@ class Production(ConfigModel):
 
 
 def load_production(home: Path) -> Production:
-    """Return the production described in `home`; ConfigError when it cannot be used."""
+    """Return the production described in the data folder `home`; ConfigError if it is invalid."""
     return load_model(home / PRODUCTION_FILE, Production)
 
 
 def inside(home: Path, name: str) -> Path:
-    """Return the path of a configuration file that `production.yaml` names, which stays below `home`."""
+    """Return the path of a file named in `production.yaml`; ValueError if it is not below `home`."""
     path = (home / name).resolve()
     if not path.is_relative_to(home.resolve()):
         raise ValueError("a path below the data folder")

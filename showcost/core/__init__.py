@@ -1,1 +1,1 @@
-"""The bottom layer, which imports no other: money, ids, hashing, reason codes, errors, durable files."""
+"""Bottom layer, which imports no other: money, ids, hashing, reason codes, errors, durable files."""

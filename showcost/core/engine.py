@@ -1,7 +1,7 @@
 """In-memory DuckDB: one database per process, since opening one costs more than most queries.
 
 Each use has its own connection. Temporary and registered objects end with the connection. The database of
-`engine` has no tables; one opened by `shared_database` has those that its `create` made.
+`engine` has no tables; a database opened by `shared_database` has the tables that its `create` made.
 """
 
 from __future__ import annotations

@@ -42,8 +42,8 @@ class JsonLines(Generic[Entry]):
     IntegrityError that names the line and says how to `restore` the file. In a chained file `hash_of` returns
     the hash of an entry, and `parse` checks that the entry builds on the hash of the position before it.
 
-    A file that became shorter than what was read is damaged too, unless `forget` is given: it drops all that
-    was taken from the lines, which are then read from the first one on.
+    A file that became shorter than the position is damaged too, unless `forget` is given: it drops all
+    entries taken from the file, which is then read from its first line.
 
     `lock` keeps out the other processes that write the file. Without it the caller does so, from the first
     reading on.

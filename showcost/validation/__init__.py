@@ -1,7 +1,7 @@
-"""From raw rows to valid and quarantined rows: schemas, reason-code rules, the claim on a key, the split.
+"""Validation of raw rows: schemas, rules with reason codes, key claims, and the split into tables.
 
-Bad rows are outcomes, never errors. Nothing here reads or writes a file, knows Dagster, or looks a rate up;
-what a rate's status is comes in as a table.
+Bad rows are results, never errors. This package reads and writes no files, does not import Dagster, and
+looks up no rates: the status of rates is handed in as a table.
 """
 
 from showcost.validation.columns import ColumnInfo, RowTable, arrow_schema, column_schema

@@ -1,9 +1,8 @@
-"""Typed cells: what the rules look at, made from raw rows column by column; and the hash of a row's content.
+"""Typed cells of raw rows, the input of the rules, and the hash of a row's content.
 
-For each field there is a column of its typed value, null when blank or not readable. Dates, timestamps and
-amounts have `<field>__problem`; amounts also have `__digits` (before the point), `__decimals` (after it, not
-counting zeros at the end), `__plain` (canonical text) and `__symbol`. Whether a cell is right is not known
-here.
+Each field has a column with its typed value, null when blank or unreadable. Dates, timestamps and amounts
+have `<field>__problem`; amounts also have `__digits` (before the point), `__decimals` (after it, without
+trailing zeros), `__plain` (canonical text) and `__symbol`. The rules decide about the values.
 """
 
 from __future__ import annotations
@@ -16,8 +15,7 @@ import pyarrow.compute as pc
 from showcost.config.record_kinds import Field, FieldType
 from showcost.core.arrow import query
 from showcost.core.hashing import SHORT
-from showcost.validation.columns import INTEGER_DIGITS, arrow_schema, field_type
-from showcost.validation.columns import RowTable as _Stage
+from showcost.validation.columns import INTEGER_DIGITS, RowTable, arrow_schema, field_type
 from showcost.values.column import BLANK
 
 if TYPE_CHECKING:
@@ -33,18 +31,16 @@ _PLACE: Final = ("delivery", "arrival", "record", "row_key", "transaction_date",
 def check_raw(rows: pa.Table, kind: RecordKind) -> pa.Table:
     """Return raw rows with exactly the columns of the record kind, in order.
 
-    Raises ValueError, which names the columns, for one that is missing or of another type.
+    Raises ValueError with the names of columns that are missing or have another type.
     """
-    schema = arrow_schema(kind, _Stage.RAW)
+    schema = arrow_schema(kind, RowTable.RAW)
     wrong = [
         column.name
         for column in schema
         if column.name not in rows.column_names or rows.schema.field(column.name).type != column.type
     ]
     if wrong:
-        raise ValueError(
-            f"raw rows of {kind.name} lack columns or have them in another type: {', '.join(wrong)}"
-        )
+        raise ValueError(f"raw rows of {kind.name}: columns missing or of another type: {', '.join(wrong)}")
     return rows.select(schema.names).replace_schema_metadata(None)
 
 
@@ -59,7 +55,7 @@ def read_cells(rows: pa.Table, feed: FeedSpec) -> pa.Table:
 
 
 def tidy(texts: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return texts without spaces at the ends, any run of spaces as one; null when nothing is left."""
+    """Return texts trimmed, with runs of spaces collapsed; null when nothing is left."""
     if texts.null_count == len(texts):
         return texts
     trimmed = pc.utf8_trim_whitespace(texts)
@@ -75,8 +71,8 @@ def tidy(texts: pa.ChunkedArray) -> pa.ChunkedArray:
 def contents(cells: pa.Table, rows: pa.Table, kind: RecordKind) -> pa.ChunkedArray:
     """Return the hash of each row's content: sha256, 32 hex digits, over the typed values of all its fields.
 
-    Amounts count as their value, not as written (12.50 is 12.5); a cell that cannot be read counts as its
-    tidied text. The hash frames the values as a JSON array, as `showcost.core.hashing` does.
+    Amounts count by value, not as written (12.50 is 12.5); an unreadable cell counts as its tidied text. The
+    hash frames the values as a JSON array, as `showcost.core.hashing` does.
     """
     values = {f"v{index}": _canonical(cells, rows, field) for index, field in enumerate(kind.fields)}
     sql = f"SELECT sha256(json_array({', '.join(values)}))[1:{SHORT}] AS content FROM cells"  # noqa: S608 -- names of ours
@@ -111,7 +107,7 @@ def _read(rows: pa.Table, field: Field) -> dict[str, pa.ChunkedArray]:
 
 
 def _amount(text: pa.ChunkedArray, field: Field) -> dict[str, pa.ChunkedArray]:
-    """Take canonical amounts apart: `-?digits(.digits)?` into value, digits, decimals and plain text."""
+    """Split canonical amounts, `-?digits(.digits)?`, into value, digits, decimals and plain text."""
     type_ = field_type(field)
     fraction_kept = pc.if_else(pc.match_substring(text, "."), pc.ascii_rtrim(text, "0"), text)
     unsigned = pc.ascii_ltrim(pc.ascii_rtrim(fraction_kept, "."), "-0")

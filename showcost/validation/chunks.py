@@ -1,6 +1,7 @@
-"""One chunk of rows: held against the rules, and divided once the keys are claimed.
+"""Checks of one chunk of rows against the rules, and its split into valid and quarantined rows.
 
-What a rule says is in `rules`, what a claim is in `duplicates`; here they become valid rows and reasons.
+The rules are in `rules`, the claims on keys in `duplicates`; this module turns their results into valid rows
+and reasons.
 """
 
 from __future__ import annotations
@@ -34,9 +35,10 @@ PENDING: Final = "pending"
 
 @dataclass(frozen=True)
 class CheckedChunk:
-    """A chunk of rows, of which the first is number `start`; its cells; which rules its rows fail.
+    """A chunk of rows, the first of which is number `start`, with its cells and failures.
 
-    `failures` number the rows from the chunk's first, `waived` are those of them that a person passes over.
+    `failures` (`schemas.FAILURES`) number the rows from 0 within the chunk; `waived` marks the failures that
+    a person accepted.
     """
 
     start: int
@@ -44,14 +46,14 @@ class CheckedChunk:
     cells: pa.Table
     failures: pa.Table
     waived: np.ndarray
-    marks: DecisionStamps
+    stamps: DecisionStamps
     candidates: pa.Table
 
 
 class ChunkChecker:
-    """Holds chunks of rows against the rules of a reference, and divides them.
+    """Applies the rules to chunks of rows and splits them into valid and quarantined rows.
 
-    `effects` are what people decided about rows (`decided.EFFECTS`).
+    `effects` are the effects of people's decisions on rows (`decisions.EFFECTS`).
     """
 
     def __init__(self, reference: Reference, effects: pa.Table | None = None) -> None:
@@ -67,73 +69,73 @@ class ChunkChecker:
         self._waits = np.array([severity is Severity.PENDING for severity in severities])
         self._about_rates = np.array([CATALOGUE[rule.code].family == "FX" for rule in self._rules])
 
-    def examine(self, rows: pa.Table, start: int) -> CheckedChunk:
-        """Hold a chunk of rows against the rules."""
+    def check(self, rows: pa.Table, start: int) -> CheckedChunk:
+        """Apply the rules to a chunk of rows; `start` is the number of its first row."""
         feed = self._reference.feed
         cells = look_up(read_cells(rows, feed), self._reference)
         failures = self._schema.failures(cells)
         readable = pc.is_null(rows.column("read_code"))
         failures = failures.filter(pc.take(readable, failures.column("row")))
-        marks = decision_stamps(rows, self._effects, self._code_names)
+        stamps = decision_stamps(rows, self._effects, self._code_names)
         row, rule = numbers_of(failures, "row"), numbers_of(failures, "rule")
-        waived = np.isin(row * len(self._code_names) + self._code_of[rule], marks.waived)
-        faulty = row[self._blocks[rule] & ~self._about_rates[rule] & ~waived]
-        sound = (readable.to_numpy() & ~_mask(faulty, len(rows))) | marks.withdrawn
+        waived = np.isin(row * len(self._code_names) + self._code_of[rule], stamps.waived)
+        rejected = row[self._blocks[rule] & ~self._about_rates[rule] & ~waived]
+        sound = (readable.to_numpy() & ~_mask(rejected, len(rows))) | stamps.reversed
         columns = {
             "row": pa.array(np.arange(start, start + len(rows))),
             **{name: rows.column(name) for name in ("row_key", "delivery", "arrival", "record")},
             "content": contents(cells, rows, feed.kind),
             "sound": pa.array(sound),
-            "preference": pa.array(marks.preference),
-            "withdrawn": pa.array(marks.withdrawn),
-            "superseded": pa.array(np.zeros(len(rows), dtype=bool)),
+            "priority": pa.array(stamps.priority),
+            "reversed": pa.array(stamps.reversed),
+            "original": pa.array(np.zeros(len(rows), dtype=bool)),
         }
         candidates = pa.table(columns, schema=CANDIDATES)
-        return CheckedChunk(start, rows, cells, failures, waived, marks, candidates)
+        return CheckedChunk(start, rows, cells, failures, waived, stamps, candidates)
 
-    def divide(self, part: CheckedChunk, claimed: pa.Table) -> tuple[pa.Table, pa.Table]:
-        """Return the valid and the quarantined rows of a chunk; `claimed` are its claims."""
-        size = len(part.rows)
-        place = numbers_of(claimed, "row") - part.start
-        posted = _mask(place[claimed.column("posted").to_numpy()], size)
-        row, rule = numbers_of(part.failures, "row"), numbers_of(part.failures, "rule")
-        unread = pc.is_valid(part.rows.column("read_code")).to_numpy()
-        taken = _mask(place[pc.is_valid(claimed.column("code")).to_numpy()], size)
-        held_back = self._blocks[rule] & ~part.waived
-        kept_out = (_mask(row[held_back], size) | unread | taken | part.marks.withheld) & ~posted
+    def split(self, chunk: CheckedChunk, claims: pa.Table) -> tuple[pa.Table, pa.Table]:
+        """Return the valid and the quarantined rows of a chunk; `claims` are the claims of its rows."""
+        size = len(chunk.rows)
+        place = numbers_of(claims, "row") - chunk.start
+        posted = _mask(place[claims.column("posted").to_numpy()], size)
+        row, rule = numbers_of(chunk.failures, "row"), numbers_of(chunk.failures, "rule")
+        unread = pc.is_valid(chunk.rows.column("read_code")).to_numpy()
+        taken = _mask(place[pc.is_valid(claims.column("code")).to_numpy()], size)
+        rejecting = self._blocks[rule] & ~chunk.waived
+        excluded = (_mask(row[rejecting], size) | unread | taken | chunk.stamps.withheld) & ~posted
         faults = _Faults(
-            failures=part.failures.filter(pa.array(kept_out[row] & ~part.waived)),
-            unread=np.flatnonzero(unread & kept_out),
-            withheld=np.flatnonzero(part.marks.withheld & kept_out),
-            claimed=claimed.filter(pa.array(kept_out[place])).filter(pc.is_valid(pc.field("code"))),
+            failures=chunk.failures.filter(pa.array(excluded[row] & ~chunk.waived)),
+            unread=np.flatnonzero(unread & excluded),
+            withheld=np.flatnonzero(chunk.stamps.withheld & excluded),
+            claims=claims.filter(pa.array(excluded[place])).filter(pc.is_valid(pc.field("code"))),
         )
-        return self._valid(part, claimed, ~kept_out), self._quarantine(part, faults, kept_out)
+        return self._valid(chunk, claims, ~excluded), self._quarantine(chunk, faults, excluded)
 
-    def _valid(self, part: CheckedChunk, claimed: pa.Table, chosen: np.ndarray) -> pa.Table:
+    def _valid(self, chunk: CheckedChunk, claims: pa.Table, chosen: np.ndarray) -> pa.Table:
         kind = self._reference.feed.kind
-        kept = pa.array(chosen)
-        cells = part.cells.filter(kept)
+        mask = pa.array(chosen)
+        cells = chunk.cells.filter(mask)
         columns = dict(zip(cells.column_names, cells.columns, strict=True))
         columns |= derived_columns(cells, kind)
-        columns["content"] = part.candidates.column("content").filter(kept)
-        columns["flags"] = self._flags(part, claimed, chosen)
+        columns["content"] = chunk.candidates.column("content").filter(mask)
+        columns["flags"] = self._flags(chunk, claims, chosen)
         columns["components"] = components(cells, self._reference)
         schema = arrow_schema(kind, RowTable.VALID)
         table = pa.table([columns[name] for name in schema.names], schema=schema)
         _refuse_unreadable(table, self._reference.feed)
         return table
 
-    def _flags(self, part: CheckedChunk, claimed: pa.Table, chosen: np.ndarray) -> pa.ListArray:
-        """Return the sorted codes that the chosen rows carry although they are valid."""
-        coded = claimed.filter(pc.is_valid(claimed.column("code")))
+    def _flags(self, chunk: CheckedChunk, claims: pa.Table, chosen: np.ndarray) -> pa.ListArray:
+        """Return the sorted flags of the chosen rows: codes that do not keep them from being posted."""
+        coded = claims.filter(pc.is_valid(claims.column("code")))
         flags = pa.table(
             {
                 "row": np.concatenate(
-                    [numbers_of(part.failures, "row"), numbers_of(coded, "row") - part.start]
+                    [numbers_of(chunk.failures, "row"), numbers_of(coded, "row") - chunk.start]
                 ),
                 "code": pa.chunked_array(
                     [
-                        self._codes.take(part.failures.column("rule").combine_chunks()),
+                        self._codes.take(chunk.failures.column("rule").combine_chunks()),
                         *coded.column("code").chunks,
                     ],
                     pa.string(),
@@ -148,36 +150,36 @@ class ChunkChecker:
         offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
         return pa.ListArray.from_arrays(pa.array(offsets), flags.column("code").combine_chunks())
 
-    def _quarantine(self, part: CheckedChunk, faults: _Faults, chosen: np.ndarray) -> pa.Table:
-        feed, rows = self._reference.feed, part.rows
-        place = numbers_of(faults.claimed, "row") - part.start
+    def _quarantine(self, chunk: CheckedChunk, faults: _Faults, chosen: np.ndarray) -> pa.Table:
+        feed, rows = self._reference.feed, chunk.rows
+        place = numbers_of(faults.claims, "row") - chunk.start
         unread, taken = pa.array(faults.unread), pa.array(place)
         reasons = [
-            explain.of_rules(faults.failures, self._rules, rows, part.cells, feed),
+            explain.of_rules(faults.failures, self._rules, rows, chunk.cells, feed),
             explain.of_reading(rows.take(unread), unread),
-            explain.of_claims(faults.claimed, rows.take(taken), taken, feed),
-            explain.of_decisions(faults.withheld, part.marks.decision),
+            explain.of_claims(faults.claims, rows.take(taken), taken, feed),
+            explain.of_decisions(faults.withheld, chunk.stamps.decision),
         ]
-        told = explain.reason_texts(pa.concat_tables(reasons))
+        texts = explain.reason_texts(pa.concat_tables(reasons))
         table = rows.filter(pa.array(chosen))
-        if told.num_rows != table.num_rows:
+        if texts.num_rows != table.num_rows:
             raise IntegrityError(
-                f"{table.num_rows - told.num_rows} quarantined rows of feed {feed.name} have no reason"
+                f"{table.num_rows - texts.num_rows} quarantined rows of feed {feed.name} have no reason"
             )
         disposition = self._disposition(faults, place, len(rows))[chosen]
         schema = arrow_schema(feed.kind, RowTable.QUARANTINE)
-        added = [pa.array(disposition, pa.string()), told.column("codes"), told.column("reasons")]
+        added = [pa.array(disposition, pa.string()), texts.column("codes"), texts.column("reasons")]
         return pa.table([*table.columns, *added], schema=schema)
 
     def _disposition(self, faults: _Faults, place: np.ndarray, size: int) -> np.ndarray:
-        """Return what becomes of each row that is not valid; of the others it means nothing.
+        """Return the disposition of each row that is not valid; the values of valid rows are meaningless.
 
-        A row that a person keeps out is quarantined. Else one with the content of the one that holds its key
-        is a duplicate, whatever else is wrong with it: discarding it loses nothing. A row waits only when it
-        does nothing but wait.
+        A row that a person withholds is quarantined. Otherwise a row with the same content as its key holder
+        is a duplicate, whatever other faults it has: discarding it loses nothing. A row is pending only when
+        all its reasons are.
         """
         row, rule = numbers_of(faults.failures, "row"), numbers_of(faults.failures, "rule")
-        same = pc.equal(faults.claimed.column("code"), DUPLICATE).to_numpy()
+        same = pc.equal(faults.claims.column("code"), DUPLICATE).to_numpy()
         rejected = _mask(row[self._blocks[rule] & ~self._waits[rule]], size) | _mask(faults.unread, size)
         rejected |= _mask(place[~same], size)
         disposition = np.where(rejected, QUARANTINED, PENDING).astype(object)
@@ -188,32 +190,35 @@ class ChunkChecker:
 
 @dataclass(frozen=True)
 class _Faults:
-    """Why rows of a chunk are not valid.
+    """The faults of rows of a chunk that are not valid.
 
-    `failures` are of rules, `unread` the numbers of rows that the reader rejected, `withheld` of those that a
-    person keeps out, `claimed` the claims of rows whose key another row holds. All but `claimed` number rows
-    from the chunk's first.
+    `failures` are failed rules, `unread` the numbers of rows that the reader rejected, `withheld` of rows
+    that a person withholds, `claims` the claims of rows whose key another row holds. All but `claims` number
+    the rows from 0 within the chunk.
     """
 
     failures: pa.Table
     unread: np.ndarray
     withheld: np.ndarray
-    claimed: pa.Table
+    claims: pa.Table
 
 
 def _refuse_unreadable(valid: pa.Table, feed: FeedSpec) -> None:
-    """Stop when a row that is posted has lost, as the feed is now described, what it was posted with."""
+    """Raise IntegrityError when a posted row lacks a column that must not be null.
+
+    A changed feed description can make a value unreadable that the row was posted with.
+    """
     needed = [column.name for column in column_schema(feed.kind, RowTable.VALID) if not column.nullable]
-    lost = [name for name in needed if valid.column(name).null_count]
-    if lost:
+    missing = [name for name in needed if valid.column(name).null_count]
+    if missing:
         raise IntegrityError(
-            f"rows of feed {feed.name} that are posted, or would be, have no {', no '.join(lost)}: undo the"
-            " change of the feed's description after which they cannot be read, or book corrections first"
+            f"rows of feed {feed.name} that are posted, or would be, have no {', no '.join(missing)}: revert"
+            " the feed change that made them unreadable, or post corrections first"
         )
 
 
 def numbers_of(table: pa.Table, column: str) -> np.ndarray:
-    """Return a column without nulls as numbers."""
+    """Return a column of integers without nulls as an array."""
     return np.asarray(table.column(column))
 
 

@@ -1,6 +1,6 @@
 """The columns of raw, valid and quarantined rows of each record kind: names, types, meaning.
 
-What is in a column is decided elsewhere (`cells` types it, `postings` derives it); here is only its shape.
+Names and types only: `cells` reads the values, `components` derives the posting columns.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ ZERO: Final = pa.scalar(Decimal(0), MONEY)
 
 QUANTITY_SCALE: Final = 6
 QUANTITY: Final = pa.decimal128(AMOUNT_DIGITS - AMOUNT_SCALE + QUANTITY_SCALE, QUANTITY_SCALE)
-"""Hours, counts and rates of pay: no money of a currency, so its minor unit does not bind them."""
+"""Hours, counts and rates of pay: not money, so no currency's minor unit limits their decimals."""
 
 INTEGER_DIGITS: Final = AMOUNT_DIGITS - AMOUNT_SCALE
-"""Digits before the decimal point that fit in either type."""
+"""Digits before the decimal point that fit both types."""
 
 
 COMPONENT: Final = pa.struct(
@@ -45,7 +45,7 @@ COMPONENT: Final = pa.struct(
 
 
 class RowTable(StrEnum):
-    """The tables that a row stands in on its way."""
+    """The tables of a row on its way to the ledger."""
 
     RAW = "raw"
     VALID = "valid"
@@ -54,7 +54,7 @@ class RowTable(StrEnum):
 
 @dataclass(frozen=True)
 class ColumnInfo:
-    """One column of a table; `personal` ones never reach logs, metadata or previews."""
+    """One column of a table; a `personal` column never reaches logs, metadata or previews."""
 
     name: str
     type: pa.DataType
@@ -68,9 +68,9 @@ class ColumnInfo:
         return str(self.type)
 
 
-def column_schema(kind: RecordKind, stage: RowTable) -> tuple[ColumnInfo, ...]:
-    """Return the columns of a record kind's table, in their order."""
-    match stage:
+def column_schema(kind: RecordKind, table: RowTable) -> tuple[ColumnInfo, ...]:
+    """Return the columns of a record kind's table, in order."""
+    match table:
         case RowTable.RAW:
             return _raw(kind)
         case RowTable.VALID:
@@ -79,13 +79,13 @@ def column_schema(kind: RecordKind, stage: RowTable) -> tuple[ColumnInfo, ...]:
             return (*_raw(kind), *_QUARANTINE)
 
 
-def arrow_schema(kind: RecordKind, stage: RowTable) -> pa.Schema:
-    """Return the Arrow schema of a record kind's table (every column nullable, as Parquet gives it back)."""
-    return pa.schema([(column.name, column.type) for column in column_schema(kind, stage)])
+def arrow_schema(kind: RecordKind, table: RowTable) -> pa.Schema:
+    """Return the Arrow schema of a record kind's table (every column nullable, as Parquet returns it)."""
+    return pa.schema([(column.name, column.type) for column in column_schema(kind, table)])
 
 
 def field_type(field: Field) -> pa.DataType:
-    """Return the type of a field's settled value."""
+    """Return the Arrow type of a field's typed value."""
     match field.type:
         case FieldType.TEXT:
             return pa.string()
@@ -98,7 +98,7 @@ def field_type(field: Field) -> pa.DataType:
 
 
 def money_fields(kind: RecordKind) -> tuple[str, ...]:
-    """Return the names of the fields that are money in the row's currency."""
+    """Return the names of the fields with amounts in the row's currency."""
     return tuple(name for name in kind.of_type(FieldType.AMOUNT) if name not in kind.quantities)
 
 
@@ -116,12 +116,12 @@ _PLACE: Final = (
     _RECORD,
     ColumnInfo("byte_start", pa.int64(), "first byte of the record in the delivery", nullable=False),
     ColumnInfo("byte_end", pa.int64(), "byte after the record", nullable=False),
-    ColumnInfo("ordinal", pa.int32(), "number of the record among those of its key in the delivery"),
-    ColumnInfo("row_key", pa.string(), "hash of what identifies the row within its feed"),
-    ColumnInfo("transaction_date", pa.date32(), "transaction date; none when it cannot be partitioned by"),
+    ColumnInfo("ordinal", pa.int32(), "number of the record among the records of its key in the delivery"),
+    ColumnInfo("row_key", pa.string(), "hash of the key fields of the row"),
+    ColumnInfo("transaction_date", pa.date32(), "transaction date; null if unreadable or undated"),
     ColumnInfo("raw", pa.string(), "the record as delivered", personal=True),
     ColumnInfo("read_code", pa.string(), "reason code of a record that could not be read"),
-    ColumnInfo("read_detail", pa.string(), "what was seen of a record that could not be read"),
+    ColumnInfo("read_detail", pa.string(), "detail of a record that could not be read"),
 )
 
 _QUARANTINE: Final = (
@@ -137,23 +137,23 @@ _QUARANTINE: Final = (
 
 _DERIVED: Final = (
     ColumnInfo("document_no", pa.string(), "number of the invoice, permit or payroll invoice"),
-    ColumnInfo("vendor_code", pa.string(), "code of who is paid"),
-    ColumnInfo("vendor_name", pa.string(), "who is paid; never a person on the payroll"),
-    ColumnInfo("description", pa.string(), "what is paid for"),
+    ColumnInfo("vendor_code", pa.string(), "code of the payee"),
+    ColumnInfo("vendor_name", pa.string(), "name of the payee; never an employee"),
+    ColumnInfo("description", pa.string(), "goods or service supplied"),
 )
 
-_SETTLED: Final[Mapping[FieldType, tuple[tuple[str, pa.DataType, str], ...]]] = {
+_TYPED: Final[Mapping[FieldType, tuple[tuple[str, pa.DataType, str], ...]]] = {
     FieldType.TEXT: (),
     FieldType.DATE: (
-        ("value", pa.date32(), "settled date"),
+        ("value", pa.date32(), "date"),
         ("problem", pa.string(), "blank, invalid or ambiguous"),
     ),
     FieldType.TIMESTAMP: (
-        ("value", pa.timestamp("us"), "settled moment, local time"),
+        ("value", pa.timestamp("us"), "date and time, local"),
         ("problem", pa.string(), "blank, invalid or ambiguous"),
     ),
     FieldType.AMOUNT: (
-        ("value", pa.string(), "settled amount, digits as delivered"),
+        ("value", pa.string(), "amount, digits as delivered"),
         ("symbol", pa.string(), "currency symbol or code in the cell"),
         ("problem", pa.string(), "blank, unparseable or ambiguous"),
     ),
@@ -161,7 +161,7 @@ _SETTLED: Final[Mapping[FieldType, tuple[tuple[str, pa.DataType, str], ...]]] = 
 
 
 _PAY_RULES: Final = ColumnInfo(
-    "pay_rules", pa.string(), "agreement, version and hash of the pay rules that the row was judged by"
+    "pay_rules", pa.string(), "agreement, version and hash of the pay rules that the row was checked by"
 )
 
 
@@ -173,7 +173,7 @@ def _raw(kind: RecordKind) -> tuple[ColumnInfo, ...]:
         )
         columns += [
             ColumnInfo(f"{field.name}__{part}", type_, f"{field.name}: {meaning}", personal=field.personal)
-            for part, type_, meaning in _SETTLED[field.type]
+            for part, type_, meaning in _TYPED[field.type]
         ]
     return tuple(columns)
 
@@ -188,7 +188,7 @@ def _valid(kind: RecordKind) -> tuple[ColumnInfo, ...]:
         _DELIVERY,
         _ARRIVAL,
         _RECORD,
-        ColumnInfo("row_key", pa.string(), "hash of what identifies the row within its feed", nullable=False),
+        ColumnInfo("row_key", pa.string(), "hash of the key fields of the row", nullable=False),
         ColumnInfo("content", pa.string(), "hash of the row's typed values", nullable=False),
         ColumnInfo(
             "transaction_date", pa.date32(), "transaction date, by which rows are partitioned", nullable=False
@@ -200,6 +200,6 @@ def _valid(kind: RecordKind) -> tuple[ColumnInfo, ...]:
         *(column for column in _DERIVED if column.name not in kind.by_name),
         *((_PAY_RULES,) if kind.has_pay_rules else ()),
         ColumnInfo(
-            "components", pa.list_(COMPONENT), "the ledger entries that the row becomes", nullable=False
+            "components", pa.list_(COMPONENT), "ledger entries of the row, before conversion", nullable=False
         ),
     )

@@ -1,9 +1,9 @@
-"""What a valid row posts: the derived columns and the components, each of which becomes a ledger entry.
+"""Components of valid rows, each of which becomes a ledger entry, and the derived columns.
 
-Every row has a primary component, even of zero; it posts to the row's own account. A second one follows when
-it is not zero: recoverable tax and refundable deposits go to the production's control accounts, the benefits
-of a payroll row to the fringe account of its account, else to the control account. A deposit that is said not
-to come back is a cost, and posts to the row's own account.
+Every row has a primary component, even of zero; it posts to the row's own account. The secondary component
+follows unless it is zero: recoverable tax and refundable deposits post to the production's control accounts,
+the benefits of a payroll row to the fringe account of its account, else to the control account. A deposit
+marked as not refundable is a cost and posts to the row's own account.
 """
 
 from __future__ import annotations
@@ -23,17 +23,19 @@ if TYPE_CHECKING:
     from showcost.validation.reference import Reference
 
 
-def secondary_account(cells: pa.Table, reference: Reference, part: SecondaryComponent) -> pa.ChunkedArray:
-    """Return the account of each row's second component; null where it has none."""
-    control = pa.scalar(getattr(reference.production.control_accounts, part.control), pa.string())
-    account = pc.coalesce(cells.column("account__fringe"), control) if part.fringe else control
-    if part.cost_unless is not None:
-        account = pc.if_else(is_no(cells.column(part.cost_unless)), cells.column("account"), account)
-    return pc.if_else(_not_zero(cells.column(part.field)), account, pa.scalar(None, pa.string()))
+def secondary_account(
+    cells: pa.Table, reference: Reference, secondary: SecondaryComponent
+) -> pa.ChunkedArray:
+    """Return the account of each row's secondary component; null for rows without one."""
+    control = pa.scalar(getattr(reference.production.control_accounts, secondary.control), pa.string())
+    account = pc.coalesce(cells.column("account__fringe"), control) if secondary.fringe else control
+    if secondary.cost_unless is not None:
+        account = pc.if_else(is_no(cells.column(secondary.cost_unless)), cells.column("account"), account)
+    return pc.if_else(_not_zero(cells.column(secondary.field)), account, pa.scalar(None, pa.string()))
 
 
 def derived_columns(cells: pa.Table, kind: RecordKind) -> dict[str, pa.ChunkedArray]:
-    """Return the posting columns that are no field of the record kind."""
+    """Return the posting columns that are not fields of the record kind."""
     return {
         name: join_texts(" ", *(cells.column(field) for field in fields))
         if len(fields) > 1
@@ -43,7 +45,7 @@ def derived_columns(cells: pa.Table, kind: RecordKind) -> dict[str, pa.ChunkedAr
 
 
 def components(cells: pa.Table, reference: Reference) -> pa.ListArray:
-    """Return the components of each row, the primary one first."""
+    """Return the components of each row, the primary component first."""
     kind = reference.feed.kind
     first = _structs(
         kind.primary.name,
@@ -51,16 +53,16 @@ def components(cells: pa.Table, reference: Reference) -> pa.ListArray:
         cells.column("account__union"),
         cells.column(kind.primary.field),
     )
-    part = kind.secondary
-    if part is None:
+    secondary = kind.secondary
+    if secondary is None:
         return pa.ListArray.from_arrays(pa.array(np.arange(len(first) + 1, dtype=np.int32)), first)
-    accounts = secondary_account(cells, reference, part)
+    accounts = secondary_account(cells, reference, secondary)
     second = pc.is_valid(accounts).to_numpy()
     other = _structs(
-        part.name,
+        secondary.name,
         accounts.filter(second),
         reference.account_column(accounts, "union").filter(second),
-        cells.column(part.field).filter(second),
+        cells.column(secondary.field).filter(second),
     )
     offsets = np.zeros(len(second) + 1, np.int32)
     np.cumsum(second.astype(np.int32) + 1, out=offsets[1:])

@@ -1,6 +1,7 @@
-"""What was decided about rows, as validation sees it: who is withheld, preferred, waived, or was corrected.
+"""Effects of people's decisions on rows: withheld, rebooked, waived or corrected.
 
-Decisions are made and kept elsewhere; here they only meet the rows that they are about.
+Decisions are made in `showcost.reconciliation` and stored in the ledger; this module matches their effects
+with the rows of a chunk.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 WITHHELD: Final = "SC-COR-001"
-"""The code of a row that a person keeps out of the ledger."""
+"""The reason code of a row that a person keeps out of the ledger."""
 
 EFFECTS: Final = pa.schema(
     [
@@ -30,71 +31,75 @@ EFFECTS: Final = pa.schema(
         ("seq", pa.int64()),
     ]
 )
-"""The effect of all decisions on a row: `decision` is the last one, `seq` its number, `codes` are waived."""
+"""The effect of all decisions on a row: `decision` is the last one, `seq` its number.
 
-_WITHDRAW: Final = "withdraw"
+`codes` are waived reason codes; `preferred` marks a row to be rebooked in place of the key holder.
+"""
+
+_REVERSE: Final = "withdraw"
+"""The stored name of the decision `reverse`."""
 
 
 @dataclass(frozen=True)
 class DecisionEffects:
-    """What was decided: `effects` has the columns of `EFFECTS`, each row once.
+    """Effects of decisions on rows of a feed: `effects` has the columns of `EFFECTS`, each row once.
 
-    `superseded` are the corrected rows as they were delivered, with the raw columns of the record kind; a
-    later row that repeats one of them word for word is a duplicate of it.
+    `originals` are the corrected rows as delivered, with the raw columns of the record kind; a later row with
+    the same content as one of them is a duplicate of it.
     """
 
     effects: pa.Table
-    superseded: pa.Table
+    originals: pa.Table
 
 
 @dataclass(frozen=True)
 class DecisionStamps:
-    """What was decided about the rows of a chunk, by their place in it.
+    """The effects of decisions on the rows of a chunk, by their place in it.
 
-    `preference` is negative for a preferred row, the more so the later that was decided; `waived` has a
-    number per row and code, `row * number of codes + code`.
+    `priority` is negative for a rebooked row, lower for a later decision, else 0; `waived` has a number per
+    row and code, `row * number of codes + code`.
     """
 
     withheld: np.ndarray
-    withdrawn: np.ndarray
-    preference: np.ndarray
+    reversed: np.ndarray
+    priority: np.ndarray
     decision: np.ndarray
     waived: np.ndarray
 
 
 _SQL: Final = """
 SELECT place, decision, effects.codes AS waived, withheld,
-    CASE WHEN preferred AND NOT withheld THEN -seq ELSE 0 END AS preference
+    CASE WHEN preferred AND NOT withheld THEN -seq ELSE 0 END AS priority
 FROM numbered JOIN effects USING (delivery, record) ORDER BY place
 """
 
 
 def decision_stamps(rows: pa.Table, effects: pa.Table | None, codes: Sequence[str]) -> DecisionStamps:
-    """Return what was decided about rows; `codes` number the reason codes."""
+    """Return the effects of decisions on rows; `codes` are the reason codes in the order of their numbers."""
     size = len(rows)
-    marks = DecisionStamps(
+    stamps = DecisionStamps(
         withheld=np.zeros(size, dtype=bool),
-        withdrawn=np.zeros(size, dtype=bool),
-        preference=np.zeros(size, dtype=np.int64),
+        reversed=np.zeros(size, dtype=bool),
+        priority=np.zeros(size, dtype=np.int64),
         decision=np.full(size, None, dtype=object),
         waived=np.zeros(0, dtype=np.int64),
     )
     if effects is None or not effects.num_rows:
-        return marks
+        return stamps
     numbered = rows.select(["delivery", "record"]).append_column("place", pa.array(np.arange(size)))
     number = {code: place for place, code in enumerate(codes)}
     waived: list[int] = []
-    for one in query(_SQL, numbered=numbered, effects=effects).to_pylist():
-        place = one["place"]
-        marks.withheld[place] = one["withheld"]
-        marks.withdrawn[place] = one["withheld"] and one["decision"] == _WITHDRAW
-        marks.preference[place] = one["preference"]
-        marks.decision[place] = one["decision"]
-        waived += [place * len(codes) + number[code] for code in one["waived"] if code in number]
+    for effect in query(_SQL, numbered=numbered, effects=effects).to_pylist():
+        place = effect["place"]
+        stamps.withheld[place] = effect["withheld"]
+        stamps.reversed[place] = effect["withheld"] and effect["decision"] == _REVERSE
+        stamps.priority[place] = effect["priority"]
+        stamps.decision[place] = effect["decision"]
+        waived += [place * len(codes) + number[code] for code in effect["waived"] if code in number]
     return DecisionStamps(
-        marks.withheld,
-        marks.withdrawn,
-        marks.preference,
-        marks.decision,
+        stamps.withheld,
+        stamps.reversed,
+        stamps.priority,
+        stamps.decision,
         np.array(waived, dtype=np.int64),
     )

@@ -1,6 +1,6 @@
-"""The reasons of a quarantined row, in words: code, field, observed, expected, source.
+"""Texts of the reasons of quarantined rows: code, field, observed, expected, source.
 
-Cells of personal fields are never shown, others shortened. Which rules failed is decided elsewhere.
+Cells of personal fields are never shown; other cells are shortened.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from showcost.validation.rules import Rule
 
 SHOWN: Final = 200
-"""Characters of a cell that are shown."""
+"""Maximum number of characters shown of a cell."""
 
 REASONS: Final = pa.schema(
     [
@@ -31,7 +31,7 @@ REASONS: Final = pa.schema(
         for name in ("row", "code", "field", "observed", "expected", "source")
     ]
 )
-"""A reason of a row (its number), in words."""
+"""Reasons as text; `row` is the number of the row."""
 
 _READABLE: Final[Mapping[str, str]] = {
     "SC-FIL-001": "a file that can be decoded, in the format of the feed",
@@ -40,10 +40,10 @@ _READABLE: Final[Mapping[str, str]] = {
     "SC-ROW-001": "as many cells as the header names",
     "SC-ROW-004": "text in the encoding of the file",
 }
-"""What the reader expected, by its code."""
+"""The text of what the reader expected, by reason code."""
 
-_KEPT_OUT: Final[Mapping[str, str]] = {"discard": "discarded", "withdraw": "withdrawn"}
-"""What a person did with a row that is withheld, by the last decision about it."""
+_WITHHELD_TEXTS: Final[Mapping[str, str]] = {"discard": "discarded", "withdraw": "withdrawn"}
+"""The text for a withheld row, by the last decision on it (stored names)."""
 
 _SQL: Final = """
 SELECT row, list_sort(list(DISTINCT code)) AS codes,
@@ -69,7 +69,7 @@ def of_rules(
 
 
 def of_reading(rows: pa.Table, numbers: pa.ChunkedArray) -> pa.Table:
-    """Return the reasons of rows that the reader rejected; `rows` are these rows, `numbers` theirs."""
+    """Return the reasons of rows that the reader rejected, `rows`, which have the numbers `numbers`."""
     detail = pc.utf8_slice_codeunits(pc.fill_null(rows.column("read_detail"), ""), 0, SHOWN)
     code = rows.column("read_code")
     expected = pc.take(pa.array(_READABLE.values()), pc.index_in(code, value_set=pa.array(_READABLE.keys())))
@@ -79,7 +79,7 @@ def of_reading(rows: pa.Table, numbers: pa.ChunkedArray) -> pa.Table:
 
 
 def of_claims(claims: pa.Table, rows: pa.Table, numbers: pa.ChunkedArray, feed: FeedSpec) -> pa.Table:
-    """Return the reasons of rows whose key another row holds; `rows` are these rows, `numbers` theirs."""
+    """Return the reasons of rows whose key another row holds, `rows`, which have the numbers `numbers`."""
     keys = [shown(rows.column(name), feed, name) for name in feed.key_fields]
     state = pc.if_else(claims.column("holder_posted"), "is posted", "comes first")
     record = claims.column("holder_record").cast(pa.string())
@@ -98,19 +98,19 @@ def of_claims(claims: pa.Table, rows: pa.Table, numbers: pa.ChunkedArray, feed: 
 
 
 def of_decisions(numbers: np.ndarray, decisions: np.ndarray) -> pa.Table:
-    """Return the reasons of rows that a person keeps out; `decisions` are the last ones of all rows."""
-    observed = pa.array([_KEPT_OUT[decisions[number]] for number in numbers], pa.string())
+    """Return the reasons of withheld rows, by number; `decisions` has the last decision on each row."""
+    observed = pa.array([_WITHHELD_TEXTS[decisions[number]] for number in numbers], pa.string())
     rows = pa.chunked_array([pa.array(numbers, pa.int64())])
     return _reasons(rows, WITHHELD, "record", observed, "a row that is to be posted", "a decision")
 
 
 def reason_texts(reasons: pa.Table) -> pa.Table:
-    """Return `row`, `codes` (sorted) and `reasons` (JSON text) of every row that has any, by row."""
+    """Return `row`, `codes` (sorted) and `reasons` (JSON text) of every row with reasons, by row."""
     return query(_SQL, reasons=reasons)
 
 
 def shown(texts: pa.ChunkedArray, feed: FeedSpec, field: str) -> pa.ChunkedArray | pa.Array:
-    """Return cells as they may be shown: masked if personal (blank ones stay blank), else shortened."""
+    """Return cells for display: masked if personal (blank cells stay blank), else shortened."""
     filled = pc.fill_null(texts, "")
     if feed.kind.by_name[field].personal:
         return pc.if_else(pc.equal(pc.utf8_trim_whitespace(filled), ""), "", MASKED_CELL)

@@ -1,8 +1,8 @@
-"""What rows are held against: production, chart, feed and the status of rates; and the look-up in them.
+"""Reference data for validation: production, chart, feed and the status of rates, and look-ups in them.
 
 `look_up` adds to the cells: `minor_units` of the currency; `account__closed_on`, `account__kind`,
-`account__union` and `account__fringe` of a known account; `fx__status`; for payroll, what the pay rules say
-(`showcost.pay`), which look at many columns at once. Judging is left to the rules.
+`account__union` and `account__fringe` of an account in the chart; `fx__status`; for payroll, the results of
+the pay rules (`showcost.pay`), which need many columns at once. The rules decide about the values.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from showcost.config.production import Production
 
 FX_STATUS: Final = pa.schema([("date", pa.date32()), ("currency", pa.string()), ("status", pa.string())])
-"""What is known of rates: one row per date and currency; status is ok, pending, missing or changed."""
+"""Status of rates: one row per date and currency; status is ok, pending, missing or changed."""
 
 _STATUSES: Final = ("ok", "pending", "missing", "changed")
 _CURRENCIES_PER_DAY: Final = 10_000
@@ -34,9 +34,9 @@ _CURRENCIES_PER_DAY: Final = 10_000
 
 @dataclass(frozen=True)
 class Reference:
-    """Everything that decides about a row beside the row itself.
+    """Everything that determines the result of a row, except the row itself.
 
-    `fx_status` has the columns of `FX_STATUS`; None leaves the rules about rates out.
+    `fx_status` has the columns of `FX_STATUS`; None leaves out the rules about rates.
     """
 
     feed: FeedSpec
@@ -47,12 +47,12 @@ class Reference:
 
     @cached_property
     def pay(self) -> PayChecker:
-        """The pay rules as they bind the production."""
+        """The pay rules that bind the production."""
         return PayChecker(self.agreements, self.production)
 
     @cached_property
     def accounts(self) -> pa.Table:
-        """The accounts of the chart, a row each."""
+        """The accounts of the chart, one row per account."""
         accounts = list(self.chart)
         return pa.table(
             {
@@ -65,7 +65,7 @@ class Reference:
         )
 
     def account_column(self, numbers: pa.ChunkedArray, column: str) -> pa.ChunkedArray:
-        """Return a column of `accounts` for account numbers; null for an unknown one."""
+        """Return a column of `accounts` for account numbers; null for an account not in the chart."""
         places = pc.index_in(numbers, value_set=self.accounts.column("number"))
         return pc.take(self.accounts.column(column), places)
 
@@ -76,12 +76,12 @@ class Reference:
 
     @cached_property
     def _rates(self) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
-        """The keys and statuses of what is known of the production's currencies."""
+        """The keys and statuses of the rates of the production's currencies."""
         if self.fx_status is None:
             raise ValueError("no status of rates was given")
         table = self.fx_status.filter(pc.is_in(self.fx_status.column("currency"), value_set=self.currencies))
-        strange = pc.invert(pc.is_in(table.column("status"), value_set=pa.array(_STATUSES)))
-        if pc.any(strange, min_count=0).as_py():
+        invalid = pc.invert(pc.is_in(table.column("status"), value_set=pa.array(_STATUSES)))
+        if pc.any(invalid, min_count=0).as_py():
             raise ValueError(f"the status of a rate is one of {', '.join(_STATUSES)}")
         return self._rate_keys(table.column("date"), table.column("currency")), table.column("status")
 
@@ -94,37 +94,37 @@ class Reference:
     def rate_status(self, dates: pa.ChunkedArray, currencies: pa.ChunkedArray) -> pa.ChunkedArray:
         """Return the status of each row's rate; null where its date or currency is not the production's.
 
-        Raises IntegrityError when nothing was said about a date and currency that are.
+        Raises IntegrityError when `fx_status` lacks a date and currency of the production.
         """
         span = self.production.dates
         inside = pc.and_(pc.greater_equal(dates, span.start), pc.less_equal(dates, span.end))
-        asked = pc.if_else(inside, self._rate_keys(dates, currencies), pa.scalar(None, pa.int64()))
+        row_keys = pc.if_else(inside, self._rate_keys(dates, currencies), pa.scalar(None, pa.int64()))
         keys, statuses = self._rates
-        status = pc.take(statuses, pc.index_in(asked, value_set=keys))
-        unknown = pc.sum(pc.and_(pc.is_valid(asked), pc.is_null(status)), min_count=0).as_py()
-        if unknown:
+        status = pc.take(statuses, pc.index_in(row_keys, value_set=keys))
+        missing = pc.sum(pc.and_(pc.is_valid(row_keys), pc.is_null(status)), min_count=0).as_py()
+        if missing:
             raise IntegrityError(
-                f"{unknown} rows of feed {self.feed.name} have a date and currency of which no status of the"
-                " rate was given: fill the FX snapshots first"
+                f"{missing} rows of feed {self.feed.name} have a date and currency without an FX"
+                " status: materialise the FX snapshots first"
             )
         return status
 
 
 def look_up(cells: pa.Table, reference: Reference) -> pa.Table:
-    """Return the cells with what the reference says about each row; see the module."""
-    known = pa.array(sorted(currency_codes()), pa.string())
-    units = pa.array([minor_units(code) for code in known.to_pylist()], pa.int32())
+    """Return the cells with the look-ups in the reference data; see the module."""
+    codes = pa.array(sorted(currency_codes()), pa.string())
+    units = pa.array([minor_units(code) for code in codes.to_pylist()], pa.int32())
     account = cells.column("account")
     added = {
         f"account__{name}": reference.account_column(account, name)
         for name in ("closed_on", "kind", "union", "fringe")
     }
-    added["minor_units"] = pc.take(units, pc.index_in(cells.column("currency"), value_set=known))
+    added["minor_units"] = pc.take(units, pc.index_in(cells.column("currency"), value_set=codes))
     if reference.fx_status is not None:
         added["fx__status"] = reference.rate_status(cells.column("date"), cells.column("currency"))
-    known_cells = pa.table({**dict(zip(cells.column_names, cells.columns, strict=True)), **added})
+    extended = pa.table({**dict(zip(cells.column_names, cells.columns, strict=True)), **added})
     if not reference.feed.kind.has_pay_rules:
-        return known_cells
-    for name, values in check_columns(reference.pay, known_cells).items():
-        known_cells = known_cells.append_column(name, values)
-    return known_cells
+        return extended
+    for name, values in check_columns(reference.pay, extended).items():
+        extended = extended.append_column(name, values)
+    return extended

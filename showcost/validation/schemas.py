@@ -1,8 +1,8 @@
-"""The pandera schemas: of the cells, which finds the failures of the rules, and of valid rows.
+"""Pandera schemas of typed cells, which report the failures of rules, and of valid rows.
 
-A rule over one column is a check of that column. A rule over several has been made a Boolean column before,
-since a check of the whole frame would be reported once per column. The name of a check is the rule's name.
-What pandera says of a failure (`str(SchemaErrors)` above all) holds cells: it never leaves this module.
+A rule over one column is a check of that column. A rule over several columns is evaluated into a Boolean
+column first, since pandera reports a check of the whole frame once per column. The name of a check is the
+rule's name. Pandera's error texts (`str(SchemaErrors)` above all) contain cells and never leave this module.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from showcost.config.record_kinds import RecordKind
 
 FAILURES = pa.schema([("row", pa.int64()), ("rule", pa.int32())])
-"""Which row (from 0) fails which rule (its place among the rules)."""
+"""Failures: the number of the row, from 0, and the place of the rule among the rules."""
 
 
 @dataclass(frozen=True)
 class Failure:
-    """How many rows fail a check of a column; for a column that is missing or of another type, 1."""
+    """Number of rows that fail a check of a column; 1 for a column that is missing or of another type."""
 
     check: str
     column: str
@@ -42,19 +42,19 @@ class Failure:
 
 @dataclass(frozen=True)
 class SchemaResult:
-    """What the schema of valid rows says of a table; holds no cell of it."""
+    """Result of checking a table against the schema of valid rows; contains no cells."""
 
     rows: int
     failures: tuple[Failure, ...]
 
     @property
     def ok(self) -> bool:
-        """Say whether the table is as it must be."""
+        """Say whether the table passes every check."""
         return not self.failures
 
 
 class RowSchema:
-    """The schema of a feed's cells, made once and used for every chunk."""
+    """The schema of a feed's cells, built once and used for every chunk."""
 
     def __init__(self, kind: RecordKind, rules: Sequence[Rule]) -> None:
         self._rules = tuple(rules)
@@ -64,7 +64,7 @@ class RowSchema:
         columns["date"] = _column(pa.date32())
         for rule in self._rules:
             if isinstance(rule, RowRule):
-                columns[rule.name] = _column(pa.bool_(), [_check(rule.name, _itself)], nullable=False)
+                columns[rule.name] = _column(pa.bool_(), [_check(rule.name, _identity)], nullable=False)
             else:
                 column = columns.setdefault(rule.column, _column(pa.string()))
                 column.checks.append(_check(rule.name, rule.holds))
@@ -73,19 +73,20 @@ class RowSchema:
     def failures(self, cells: pa.Table) -> pa.Table:
         """Return the failures of rows of cells, with the columns of `FAILURES`, by row and rule.
 
-        Raises IntegrityError when the cells are not of the schema's structure: that is our fault, no row's.
+        Raises IntegrityError when columns or types differ from the schema, which is a programming error and
+        not a fault of the rows.
         """
         columns = {
-            name: _judged(rule, cells) if rule is not None else cells.column(name)
+            name: _evaluated(rule, cells) if rule is not None else cells.column(name)
             for name, rule in self._frame_columns()
         }
         cases = _failure_cases(self._schema, pa.table(columns))
         if cases is None:
             return FAILURES.empty_table()
-        foreign = cases[cases["index"].isna() | ~cases["check"].isin(list(self._places))]
-        if len(foreign):
+        unexpected = cases[cases["index"].isna() | ~cases["check"].isin(list(self._places))]
+        if len(unexpected):
             raise IntegrityError(
-                f"the cells of {self._kind.name} are not as their schema says: {_named(foreign)}"
+                f"cells of {self._kind.name} do not match their schema: {_summary(unexpected)}"
             )
         table = pa.table(
             {
@@ -97,36 +98,36 @@ class RowSchema:
         return table.sort_by([("row", "ascending"), ("rule", "ascending")])
 
     def _frame_columns(self) -> list[tuple[str, RowRule | None]]:
-        """Return the columns of the frame, with the rule that is to be judged for it."""
+        """Return the columns of the frame, each with the rule over several columns that fills it."""
         by_name = {rule.name: rule for rule in self._rules if isinstance(rule, RowRule)}
         return [(name, by_name.get(name)) for name in self._schema.columns]
 
 
 def schema_result(table: pa.Table, kind: RecordKind, production: Production) -> SchemaResult:
-    """Hold a table of valid rows against the schema of its record kind, strictly.
+    """Check a table of valid rows strictly against the schema of its record kind.
 
-    Checked are the columns, their order and types, that nothing is null that must not be, that the currency
-    is the production's, that amounts have no more decimals than its minor unit, and that the components
-    carry the row's amounts. Counts only, never a cell.
+    The checks: columns, order and types; no nulls where none are allowed; a currency of the production;
+    amounts with no more decimals than its minor unit; components that add up to the row's amounts. The result
+    has counts only, never a cell.
     """
     cases = _failure_cases(_structure(kind), table)
-    failures = [] if cases is None else _counted(cases)
+    failures = [] if cases is None else _failure_counts(cases)
     if all(failure.check == _NULL for failure in failures):
-        judged = _judgements(table, kind, production)
+        results = _value_checks(table, kind, production)
         schema = pandera.DataFrameSchema(
             {
-                name: _column(pa.bool_(), [_check(name, _itself)], nullable=False)
-                for name in judged.column_names
+                name: _column(pa.bool_(), [_check(name, _identity)], nullable=False)
+                for name in results.column_names
             }
         )
-        cases = _failure_cases(schema, judged)
-        failures += [] if cases is None else _counted(cases)
+        cases = _failure_cases(schema, results)
+        failures += [] if cases is None else _failure_counts(cases)
     return SchemaResult(table.num_rows, tuple(failures))
 
 
 _NULL = "not_nullable"
 _ABOUT_COLUMNS = frozenset({"column_in_dataframe", "column_in_schema", "column_ordered"})
-"""Checks of the frame's shape: what they found is the name of a column."""
+"""Checks of the frame's structure, whose failure case is the name of a column."""
 
 
 def _structure(kind: RecordKind) -> pandera.DataFrameSchema:
@@ -137,21 +138,21 @@ def _structure(kind: RecordKind) -> pandera.DataFrameSchema:
     return pandera.DataFrameSchema(columns, strict=True, ordered=True, name=kind.name)
 
 
-def _judgements(table: pa.Table, kind: RecordKind, production: Production) -> pa.Table:
+def _value_checks(table: pa.Table, kind: RecordKind, production: Production) -> pa.Table:
     """Return a Boolean column per check of values, named `check column`."""
     currency = table.column("currency")
     codes = pa.array(sorted(production.currencies))
-    judged = {"in_set currency": pc.is_in(currency, value_set=codes)}
+    results = {"in_set currency": pc.is_in(currency, value_set=codes)}
     units = pa.array([minor_units(code) for code in codes.to_pylist()], pa.int32())
     decimals = pc.take(units, pc.index_in(currency, value_set=codes))
     for name in money_fields(kind):
-        judged[f"minor_units {name}"] = _fits(table.column(name), decimals)
-    judged["carry_amounts components"] = _carried(table, kind)
-    return pa.table({name: pc.fill_null(values, True) for name, values in judged.items()})
+        results[f"minor_units {name}"] = _fits(table.column(name), decimals)
+    results["carry_amounts components"] = _add_up(table, kind)
+    return pa.table({name: pc.fill_null(values, True) for name, values in results.items()})
 
 
 def _fits(amounts: pa.ChunkedArray, decimals: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Say whether amounts have no more decimals than their currency."""
+    """Say whether amounts have at most the decimals of their currency."""
     fits = pa.chunked_array([pa.nulls(len(amounts), pa.bool_())])
     for places in sorted(pc.unique(decimals).drop_null().to_pylist()):
         whole = pc.equal(pc.round(amounts, ndigits=places), amounts)
@@ -159,7 +160,7 @@ def _fits(amounts: pa.ChunkedArray, decimals: pa.ChunkedArray) -> pa.ChunkedArra
     return fits
 
 
-def _carried(table: pa.Table, kind: RecordKind) -> pa.Array:
+def _add_up(table: pa.Table, kind: RecordKind) -> pa.Array:
     """Say whether the amounts of each row's components add up to those of its fields."""
     lists = table.column("components").combine_chunks()
     entries = pa.table(
@@ -167,38 +168,40 @@ def _carried(table: pa.Table, kind: RecordKind) -> pa.Array:
     )
     sums = entries.group_by("row").aggregate([("amount", "sum")])
     places = pc.index_in(pa.array(range(table.num_rows), pa.int64()), value_set=sums.column("row"))
-    carried = pc.take(sums.column("amount_sum"), places)
+    totals = pc.take(sums.column("amount_sum"), places)
     fields = table.column(kind.primary.field)
     if kind.secondary is not None:
         fields = pc.add(fields, pc.fill_null(table.column(kind.secondary.field), ZERO))
-    return pc.fill_null(pc.equal(carried, fields), False)
+    return pc.fill_null(pc.equal(totals, fields), False)
 
 
-def _counted(cases: pd.DataFrame) -> list[Failure]:
+def _failure_counts(cases: pd.DataFrame) -> list[Failure]:
     """Return failures counted by check and column, sorted."""
     columns = cases["column"].where(~cases["check"].isin(_ABOUT_COLUMNS), cases["failure_case"])
     named = pd.DataFrame({"check": cases["check"].astype(str), "column": columns.fillna("").astype(str)})
     counts = named.groupby(["check", "column"]).size().reset_index(name="count")
     failures = []
     for check, column, count in counts.itertuples(index=False, name=None):
-        # A column of judgements has the name of its check, which ends with the column that was judged.
-        judged = check.partition(" ")
+        # A Boolean column has the name of its check: `check column`.
+        own_check, _, checked = check.partition(" ")
         failures.append(
-            Failure(judged[0], judged[2], count) if check == column else Failure(check, column, count)
+            Failure(own_check, checked, count) if check == column else Failure(check, column, count)
         )
     return failures
 
 
-def _named(cases: pd.DataFrame) -> str:
-    """Name what pandera found, without a cell."""
-    return ", ".join(f"{failure.check} of {failure.column or 'the table'}" for failure in _counted(cases)[:5])
+def _summary(cases: pd.DataFrame) -> str:
+    """Return the first failures as text, without cells."""
+    return ", ".join(
+        f"{failure.check} of {failure.column or 'the table'}" for failure in _failure_counts(cases)[:5]
+    )
 
 
 def _failure_cases(schema: pandera.DataFrameSchema, table: pa.Table) -> pd.DataFrame | None:
-    """Return what fails, all of it; None when nothing does.
+    """Return all failure cases; None if there are none.
 
-    The environment cannot switch the validation off (pandera has variables that do). The frame has a fresh
-    index, so a row is known by its number.
+    Validation is forced on, because pandera has environment variables that switch it off. The frame has a
+    fresh index, so the index of a row is its number.
     """
     frame = table.to_pandas(types_mapper=pd.ArrowDtype)
     with config_context(validation_enabled=True, validation_depth=ValidationDepth.SCHEMA_AND_DATA):
@@ -209,7 +212,7 @@ def _failure_cases(schema: pandera.DataFrameSchema, table: pa.Table) -> pd.DataF
     return None
 
 
-def _judged(rule: RowRule, cells: pa.Table) -> pa.ChunkedArray:
+def _evaluated(rule: RowRule, cells: pa.Table) -> pa.ChunkedArray:
     return pc.fill_null(rule.holds(cells), True)
 
 
@@ -234,5 +237,5 @@ def _arrow(series: pd.Series) -> pa.ChunkedArray:
     return values if isinstance(values, pa.ChunkedArray) else pa.chunked_array([values])
 
 
-def _itself(values: pa.ChunkedArray) -> pa.ChunkedArray:
+def _identity(values: pa.ChunkedArray) -> pa.ChunkedArray:
     return values

@@ -1,8 +1,8 @@
-"""Whether a tax id passes the check of its country, by python-stdnum.
+"""Checks of tax ids by country, with python-stdnum.
 
-The numbers checked are VAT numbers, in the United States the EIN and in Canada the business number. A
-country for which python-stdnum has none is not checkable, and its ids pass; so do ids without a country,
-unless they carry the prefix of an EU VAT number. Nothing is ever asked over the network.
+Checked are VAT numbers, in the United States the EIN and in Canada the business number. Ids of a country that
+python-stdnum cannot check pass; so do ids without a country, unless they have the prefix of an EU VAT number.
+No check uses the network.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _ALIASES: Final[Mapping[str, str]] = {"UK": "GB", "EL": "GR"}
 _EU_PREFIXES: Final = frozenset({state.upper() for state in MEMBER_STATES} | {"EL"})
 _COUNTRY: Final = re.compile(r"[A-Z]{2}")
 _TAX_ID: Final = re.compile(r"[0-9A-Za-zÑñ .,/:&+*-]{1,40}")
-"""What may stand in a tax id anywhere (Ñ in Mexico); anything else is no id and never reaches a checker."""
+"""Characters of tax ids in any country (Ñ in Mexico); other texts fail without reaching a checker."""
 
 _BETWEEN: Final = "\x1f"
 
@@ -34,14 +34,14 @@ class _Checker(Protocol):
 
 
 def failing(countries: pa.ChunkedArray, tax_ids: pa.ChunkedArray) -> pa.Array:
-    """Say for each row whether its tax id fails its check; each distinct pair is checked once.
+    """Say for each row whether its tax id fails its check; null without a tax id.
 
-    Null where there is no tax id.
+    Each distinct pair of country and id is checked once.
     """
     pairs = pc.binary_join_element_wise(pc.fill_null(countries, ""), tax_ids, _BETWEEN)
     encoded = pairs.combine_chunks().dictionary_encode()
-    found = [not passes(*pair.split(_BETWEEN, 1)) for pair in encoded.dictionary.to_pylist()]
-    return pc.take(pa.array(found, pa.bool_()), encoded.indices)
+    failed = [not passes(*pair.split(_BETWEEN, 1)) for pair in encoded.dictionary.to_pylist()]
+    return pc.take(pa.array(failed, pa.bool_()), encoded.indices)
 
 
 @lru_cache(maxsize=65_536)
@@ -54,7 +54,7 @@ def passes(country: str, tax_id: str) -> bool:
 
 
 def _country_of(country: str, tax_id: str) -> str:
-    """Return the two-letter code under which an id is checked; empty when there is none."""
+    """Return the code of the country whose check applies; empty if there is none."""
     code = country.strip().upper()
     if not code:
         prefix = tax_id.lstrip()[:2].upper()

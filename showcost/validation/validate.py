@@ -1,7 +1,7 @@
-"""The split of raw rows into valid rows and quarantined ones, with nothing lost.
+"""Split of raw rows into valid and quarantined rows, with no row lost.
 
-First every chunk of rows is held against the rules, then the keys are claimed over all of them, then each
-chunk is divided. The outcome is the same for every order of the rows and every size of the chunks.
+First each chunk of rows is checked against the rules, then keys are claimed across all chunks, then each
+chunk is split. The result does not depend on the order of the rows or the size of the chunks.
 """
 
 from __future__ import annotations
@@ -39,15 +39,15 @@ if TYPE_CHECKING:
     from showcost.validation.decisions import DecisionEffects
 
 CHUNK_ROWS: Final = 250_000
-"""Rows that are held against the rules at a time, by default."""
+"""Default number of rows per chunk."""
 
 
 @dataclass(frozen=True)
 class RowCounts:
-    """How many rows there were and what became of them.
+    """Counts of the rows received and of their results.
 
-    `codes` counts the quarantine's rows per reason code (a row counts for each of its codes), `flags` those
-    of valid rows.
+    `codes` counts quarantined rows per reason code (a row counts once for each of its codes), `flags` counts
+    valid rows per flag.
     """
 
     received: int
@@ -68,7 +68,7 @@ class ValidationResult:
     counts: RowCounts
 
 
-def validate(  # noqa: PLR0913 -- what decides about a row is handed in, each by name
+def validate(  # noqa: PLR0913 -- everything that determines a result is an argument
     rows: pa.Table,
     *,
     feed: FeedSpec,
@@ -81,93 +81,94 @@ def validate(  # noqa: PLR0913 -- what decides about a row is handed in, each by
     chunk_rows: int = CHUNK_ROWS,
     agreements: Agreements | None = None,
 ) -> ValidationResult:
-    """Divide raw rows of a feed into valid and quarantined ones.
+    """Split raw rows of a feed into valid and quarantined rows.
 
-    `rows` and `same_key_rows` have the raw columns of the record kind. `same_key_rows` are all landed
-    rows of the feed that share a key with `rows`, of whatever partition; `rows` among them are passed
-    over. `posted` are the rows in the ledger that have one of these keys (`duplicates.POSTED`),
-    `fx_status` says of each date and currency of the rows what is known of its rate
-    (`reference.FX_STATUS`; more columns and rows do no harm); None leaves the rules about rates out.
-    `decided` is what people decided about rows of the feed; corrected rows come as corrected.
-    `agreements` are those that payroll rows are held against, by default the package's.
+    `rows` and `same_key_rows` have the raw columns of the record kind. `same_key_rows` are all landed rows of
+    the feed, in any partition, that share a key with `rows`; rows that are also in `rows` are ignored.
+    `posted` are the rows in the ledger with one of these keys (`duplicates.POSTED`). `fx_status` has the
+    status of the rate for each date and currency of the rows (`reference.FX_STATUS`; further columns and rows
+    are ignored); None leaves out the rules about rates. `decided` has the effects of decisions on rows of the
+    feed; corrected rows are handed in as corrected. `agreements` are the union agreements for payroll rows,
+    by default the package's.
 
-    Raises IntegrityError when rows would be lost or doubled, when a rate's status is not given, or when a row
-    that is posted can no longer be read; ValueError for tables without the columns that they must have.
+    Raises IntegrityError when rows would be lost or duplicated, when the status of a rate is missing, or when
+    a posted row can no longer be read; ValueError for tables without the required columns.
     """
     raw, landed = check_raw(rows, feed.kind), check_raw(same_key_rows, feed.kind)
     effects = decided.effects if decided is not None else None
     terms = agreements or packaged()
-    examiner = ChunkChecker(Reference(feed, production, chart, fx_status, terms), effects)
-    examined = [examiner.examine(chunk, start) for start, chunk in _chunks(raw, _order(raw), chunk_rows)]
+    checker = ChunkChecker(Reference(feed, production, chart, fx_status, terms), effects)
+    checked = [checker.check(chunk, start) for start, chunk in _chunks(raw, _order(raw), chunk_rows)]
     without_rates = Reference(feed, production, chart, None, terms)
-    chunks = _chunks(landed, _strangers(landed, raw), chunk_rows)
+    chunks = _chunks(landed, _other_partition_rows(landed, raw), chunk_rows)
     candidates = [_candidates(ChunkChecker(without_rates, effects), chunks)]
-    if decided is not None and decided.superseded.num_rows:
-        candidates.append(_superseded(without_rates, check_raw(decided.superseded, feed.kind), raw))
-    candidates += [part.candidates for part in examined]
-    return _gather(examiner, examined, key_claims(pa.concat_tables(candidates), posted), raw.num_rows)
+    if decided is not None and decided.originals.num_rows:
+        candidates.append(_originals(without_rates, check_raw(decided.originals, feed.kind), raw))
+    candidates += [chunk.candidates for chunk in checked]
+    return _split_all(checker, checked, key_claims(pa.concat_tables(candidates), posted), raw.num_rows)
 
 
-def _candidates(examiner: ChunkChecker, chunks: Iterator[tuple[int, pa.Table]]) -> pa.Table:
-    """Return rows of other partitions as candidates, which only take part; their rates do not matter."""
+def _candidates(checker: ChunkChecker, chunks: Iterator[tuple[int, pa.Table]]) -> pa.Table:
+    """Return rows of other partitions as candidates without a row number; their rates do not matter."""
     tables = [CANDIDATES.empty_table()]
     for _, chunk in chunks:
-        seen = examiner.examine(chunk, 0).candidates
-        tables.append(seen.set_column(0, "row", pa.nulls(len(seen), pa.int64())))
+        candidates = checker.check(chunk, 0).candidates
+        tables.append(candidates.set_column(0, "row", pa.nulls(len(candidates), pa.int64())))
     return pa.concat_tables(tables)
 
 
-def _superseded(reference: Reference, former: pa.Table, raw: pa.Table) -> pa.Table:
-    """Return corrected rows, as first delivered, as candidates that hold nothing."""
-    keyed = former.filter(pc.is_in(former.column("row_key"), value_set=raw.column("row_key").unique()))
-    seen = _candidates(ChunkChecker(reference), iter([(0, keyed.combine_chunks())] if keyed.num_rows else []))
-    place = CANDIDATES.get_field_index("superseded")
-    return seen.set_column(place, CANDIDATES.field(place), pa.repeat(True, len(seen)))
+def _originals(reference: Reference, delivered: pa.Table, raw: pa.Table) -> pa.Table:
+    """Return corrected rows as delivered, as candidates that cannot hold a key."""
+    keyed = delivered.filter(pc.is_in(delivered.column("row_key"), value_set=raw.column("row_key").unique()))
+    chunks = iter([(0, keyed.combine_chunks())] if keyed.num_rows else [])
+    candidates = _candidates(ChunkChecker(reference), chunks)
+    place = CANDIDATES.get_field_index("original")
+    return candidates.set_column(place, CANDIDATES.field(place), pa.repeat(True, len(candidates)))
 
 
-def _gather(
-    examiner: ChunkChecker, examined: list[CheckedChunk], claimed: pa.Table, received: int
+def _split_all(
+    checker: ChunkChecker, checked: list[CheckedChunk], claims: pa.Table, received: int
 ) -> ValidationResult:
-    """Divide the chunks one after the other, letting go of each, and prove that no row was lost."""
-    kind = examiner.kind
+    """Split the chunks one after the other, releasing each, and check that no row was lost."""
+    kind = checker.kind
     valid = [arrow_schema(kind, RowTable.VALID).empty_table()]
     quarantine = [arrow_schema(kind, RowTable.QUARANTINE).empty_table()]
-    numbers = numbers_of(claimed, "row")
-    examined.reverse()
-    while examined:
-        part = examined.pop()
-        first, last = np.searchsorted(numbers, [part.start, part.start + len(part.rows)])
-        kept, held = examiner.divide(part, claimed.slice(int(first), int(last - first)))
-        valid.append(kept)
-        quarantine.append(held)
-    outcome = _outcome(pa.concat_tables(valid), pa.concat_tables(quarantine), received)
-    counts = outcome.counts
+    numbers = numbers_of(claims, "row")
+    checked.reverse()
+    while checked:
+        chunk = checked.pop()
+        first, last = np.searchsorted(numbers, [chunk.start, chunk.start + len(chunk.rows)])
+        accepted, rejected = checker.split(chunk, claims.slice(int(first), int(last - first)))
+        valid.append(accepted)
+        quarantine.append(rejected)
+    result = _result(pa.concat_tables(valid), pa.concat_tables(quarantine), received)
+    counts = result.counts
     if received != counts.valid + counts.quarantined + counts.duplicate + counts.pending:
         raise IntegrityError(
-            f"{received} rows were to be validated, but {counts.valid} valid, {counts.quarantined}"
-            f" quarantined, {counts.duplicate} duplicate and {counts.pending} pending ones came out"
+            f"{received} rows were validated, but the result has {counts.valid} valid, {counts.quarantined}"
+            f" quarantined, {counts.duplicate} duplicate and {counts.pending} pending rows"
         )
-    return outcome
+    return result
 
 
-def _outcome(valid: pa.Table, quarantine: pa.Table, received: int) -> ValidationResult:
-    dispositions = _counted(quarantine.column("disposition"))
+def _result(valid: pa.Table, quarantine: pa.Table, received: int) -> ValidationResult:
+    dispositions = _value_counts(quarantine.column("disposition"))
     counts = RowCounts(
         received=received,
         valid=valid.num_rows,
         quarantined=dispositions.get(QUARANTINED, 0),
         duplicate=dispositions.get(DUPLICATED, 0),
         pending=dispositions.get(PENDING, 0),
-        codes=_counted(pc.list_flatten(quarantine.column("codes"))),
-        flags=_counted(pc.list_flatten(valid.column("flags"))),
+        codes=_value_counts(pc.list_flatten(quarantine.column("codes"))),
+        flags=_value_counts(pc.list_flatten(valid.column("flags"))),
     )
     return ValidationResult(valid, quarantine, counts)
 
 
-def _counted(texts: pa.ChunkedArray) -> dict[str, int]:
+def _value_counts(texts: pa.ChunkedArray) -> dict[str, int]:
     counts = pc.value_counts(texts)
-    found = zip(counts.field("values").to_pylist(), counts.field("counts").to_pylist(), strict=True)
-    return dict(sorted(found))
+    pairs = zip(counts.field("values").to_pylist(), counts.field("counts").to_pylist(), strict=True)
+    return dict(sorted(pairs))
 
 
 def _order(rows: pa.Table) -> np.ndarray:
@@ -177,21 +178,21 @@ def _order(rows: pa.Table) -> np.ndarray:
 
 
 def _chunks(rows: pa.Table, order: np.ndarray, size: int) -> Iterator[tuple[int, pa.Table]]:
-    """Yield the chosen rows in that order, in chunks, each with the number of its first row."""
+    """Yield the rows in the given order, in chunks, each with the number of its first row."""
     in_place = len(order) == len(rows) and bool((order == np.arange(len(rows))).all())
     for start in range(0, len(order), size):
         chunk = rows.slice(start, size) if in_place else rows.take(pa.array(order[start : start + size]))
         yield start, chunk.combine_chunks()
 
 
-_STRANGERS_SQL: Final = """
+_OTHER_PARTITION_SQL: Final = """
 SELECT place FROM landed SEMI JOIN raw USING (row_key) ANTI JOIN raw AS own USING (delivery, record)
 ORDER BY place
 """
 
 
-def _strangers(landed: pa.Table, raw: pa.Table) -> np.ndarray:
-    """Return the numbers of the landed rows that share a key with `raw` rows and are none of them."""
+def _other_partition_rows(landed: pa.Table, raw: pa.Table) -> np.ndarray:
+    """Return the numbers of landed rows that share a key with `raw` rows but are not among them."""
     names = ["row_key", "delivery", "record"]
     numbered = landed.select(names).append_column("place", pa.array(np.arange(len(landed))))
-    return numbers_of(query(_STRANGERS_SQL, landed=numbered, raw=raw.select(names)), "place")
+    return numbers_of(query(_OTHER_PARTITION_SQL, landed=numbered, raw=raw.select(names)), "place")

@@ -1,1 +1,1 @@
-"""Tests of the configuration: what is accepted, and how what is not is told."""
+"""Tests of configuration: accepted settings, and errors for invalid ones."""

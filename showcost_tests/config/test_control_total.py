@@ -1,4 +1,4 @@
-"""A feed may name the line in which the sender states a file's total."""
+"""Setting of a feed for the line with the total that the sender states."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def test_a_control_total_names_its_label_and_the_amount_that_it_sums() -> None:
 
 
 @pytest.mark.parametrize("field", ["invoice_no", "gross"])
-def test_a_control_total_of_what_is_no_amount_is_refused(field: str) -> None:
+def test_a_control_total_of_a_field_that_is_not_an_amount_is_refused(field: str) -> None:
     total = {"labels": ["Report total"], "field": field}
-    with pytest.raises(ConfigError, match=r"an amount of the record kind as control_total\.field"):
+    with pytest.raises(ConfigError, match=r"an amount field of the record kind as control_total\.field"):
         build_model("defs.yaml", FeedSpec, FEED | {"control_total": total})
 
 

@@ -1,6 +1,6 @@
-"""Configuration that cannot be used: one sentence with the file, the key and what was expected there.
+"""Invalid configuration: one sentence with the file, the key and the expected value.
 
-Each fault is one change to a data folder that is right, told by a command that a person would run.
+Each fault is one change to a valid data folder, reported by an everyday command.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ PRODUCTION, CHART, BUDGET = "production.yaml", "chart_of_accounts.csv", "budget.
 
 @dataclass(frozen=True)
 class Fault:
-    """One change: `old` text that becomes `new` in `file`, and what is said of it after the file's name."""
+    """One change: `old` text that becomes `new` in `file`, and the error text after the file's name."""
 
     file: str
     old: str
     new: str
-    said: str
+    message: str
 
 
 FAULTS = {
-    "a union that no account can be of": Fault(
+    "an unknown union of an agreement": Fault(
         PRODUCTION,
         "union: teamsters",
         "union: drivers",
@@ -44,7 +44,7 @@ FAULTS = {
         CHART,
         "cost,teamsters,6990",
         "cost,none,6990",
-        "union_category: expected an account of teamsters, for Teamsters 399 is signed",
+        "union_category: expected an account of teamsters, because Teamsters 399 is signed",
     ),
     "labour on a balance account": Fault(
         CHART,
@@ -72,12 +72,12 @@ FAULTS = {
         PRODUCTION,
         "title: Harrow Bridge",
         "title: Harrow Bridge\ntitle: Another",
-        "line 5, column 1: expected YAML (key 'title' stands twice)",
+        "line 5, column 1: expected YAML (key 'title' occurs twice)",
     ),
     "a blank title": Fault(
         PRODUCTION, "title: Harrow Bridge", "title: ''", "title: expected text that is not blank, found ''"
     ),
-    "a base currency that is none": Fault(
+    "an invalid base currency": Fault(
         PRODUCTION,
         "base_currency: USD",
         "base_currency: US$",
@@ -87,7 +87,7 @@ FAULTS = {
         PRODUCTION,
         "base_currency: USD",
         "base_currency: JPY",
-        "expected currencies that contain the base currency JPY",
+        "expected currencies that include the base currency JPY",
     ),
     "an unknown currency in the list": Fault(
         PRODUCTION,
@@ -101,7 +101,7 @@ FAULTS = {
         "[]",
         "currencies: expected at least 1 of them, found '[]'",
     ),
-    "a time zone that is none": Fault(
+    "an invalid time zone": Fault(
         PRODUCTION,
         "America/Los_Angeles",
         "Hollywood",
@@ -119,7 +119,7 @@ FAULTS = {
         "end: 6 November",
         "dates.end: expected a date such as 2026-10-31, found '6 November'",
     ),
-    "a day that there is not": Fault(
+    "an impossible date": Fault(
         PRODUCTION,
         "signed_on: 2026-08-10",
         "signed_on: 2026-02-30",
@@ -129,7 +129,7 @@ FAULTS = {
         PRODUCTION,
         "end: 2026-10-23",
         "end: 2026-12-23",
-        "expected principal_photography that lies within dates",
+        "expected principal_photography within dates",
     ),
     "an unknown type": Fault(
         PRODUCTION,
@@ -193,7 +193,7 @@ FAULTS = {
         CHART,
         "1120,Writers",
         "1110,Writers",
-        "line 3, account: expected an account number that stands once, found '1110'",
+        "line 3, account: expected a unique account number, found '1110'",
     ),
     "an account without a name": Fault(CHART, "1120,Writers", "1120,", "line 3, name: expected a value"),
     "an unknown kind of account": Fault(
@@ -209,7 +209,7 @@ FAULTS = {
         "line 3, union_category: expected one of sag-aftra, dga, wga, iatse, teamsters, bectu, none, "
         "found 'writers'",
     ),
-    "a fringe account that is none": Fault(
+    "an unknown fringe account": Fault(
         CHART,
         "Writers,cost,wga,1990",
         "Writers,cost,wga,1991",
@@ -269,47 +269,47 @@ def home(tmp_path: Path) -> Path:
     return folder
 
 
-def test_without_a_fault_nothing_is_said(home: Path, showcost: CommandLine) -> None:
+def test_a_valid_folder_has_no_errors(home: Path, showcost: CommandLine) -> None:
     assert open_workspace(home).production.code == "HRB"
-    ended = showcost(str(home), "status", "--json")
-    assert (ended.status, ended.err) == (0, "")
-    assert ended.json["balances"]
+    result = showcost(str(home), "status", "--json")
+    assert (result.status, result.err) == (0, "")
+    assert result.json["balances"]
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
-def test_a_fault_is_one_sentence_with_file_key_and_expectation(
+def test_a_fault_is_one_sentence_with_file_key_and_expected_value(
     fault: Fault, home: Path, showcost: CommandLine
 ) -> None:
     path = home / fault.file
     text = path.read_text(encoding="utf-8")
     assert text.count(fault.old) == 1, "the fault must change one place"
     path.write_text(text.replace(fault.old, fault.new), encoding="utf-8")
-    ended = showcost(str(home), "land", "--json")
-    assert ended.status == 2
-    assert ended.sentence == f"{path}: {fault.said}"
+    result = showcost(str(home), "land", "--json")
+    assert result.status == 2
+    assert result.sentence == f"{path}: {fault.message}"
 
 
 @pytest.mark.parametrize("name", [CHART, BUDGET])
 def test_a_file_that_is_missing_is_named(name: str, home: Path, showcost: CommandLine) -> None:
     (home / name).unlink()
-    ended = showcost(str(home), "status")
-    assert (ended.status, ended.sentence) == (2, f"{home / name}: expected this file to exist")
+    result = showcost(str(home), "status")
+    assert (result.status, result.sentence) == (2, f"{home / name}: expected this file to exist")
 
 
 def test_a_folder_in_place_of_a_file_is_named(home: Path, showcost: CommandLine) -> None:
     (home / BUDGET).unlink()
     (home / BUDGET).mkdir()
-    ended = showcost(str(home), "status")
-    assert ended.status == 2
-    assert ended.sentence == f"{home / BUDGET}: expected a file that can be read (Is a directory)"
+    result = showcost(str(home), "status")
+    assert result.status == 2
+    assert result.sentence == f"{home / BUDGET}: expected a readable file (Is a directory)"
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (b"", "expected a mapping of keys such as code, title, company"),
         (b"- HRB\n", "expected a mapping of keys such as code, title, company"),
-        (b"code: HRB\n---\ncode: HRB\n", "expected one YAML document, found '2 of them'"),
+        (b"code: HRB\n---\ncode: HRB\n", "expected one YAML document, found '2 documents'"),
         (b"title: Br\xfccke\n", "expected UTF-8 text (byte 9 is not)"),
         (
             b"title: [",
@@ -317,9 +317,9 @@ def test_a_folder_in_place_of_a_file_is_named(home: Path, showcost: CommandLine)
         ),
     ],
 )
-def test_a_file_that_is_no_production_is_named(
-    content: bytes, said: str, home: Path, showcost: CommandLine
+def test_a_file_that_does_not_describe_a_production_is_named(
+    content: bytes, message: str, home: Path, showcost: CommandLine
 ) -> None:
     (home / PRODUCTION).write_bytes(content)
-    ended = showcost(str(home), "status")
-    assert (ended.status, ended.sentence) == (2, f"{home / PRODUCTION}: {said}")
+    result = showcost(str(home), "status")
+    assert (result.status, result.sentence) == (2, f"{home / PRODUCTION}: {message}")

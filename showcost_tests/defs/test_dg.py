@@ -98,8 +98,7 @@ TO_LAND = {
     UNKNOWN_KEY: "attributes.owner: expected no such key (did you mean owners?)",
     WRONG_KIND: "attributes.record_kind: expected 'vendor_invoice', 'location_permit' or 'payroll', "
     "found 'invoices'",
-    EQUAL_HEADERS: "attributes: expected fields in which each header stands once; 'number' stands for "
-    "invoice_no and po_no",
+    EQUAL_HEADERS: "attributes: expected fields with unique headers; 'number' means invoice_no and po_no",
 }
 TO_DG = {
     UNKNOWN_KEY: "attributes.owner Additional properties are not allowed ('owner' was unexpected)",
@@ -147,7 +146,7 @@ def test_what_only_the_loading_sees_is_named_by_dg_check_defs(project: Path) -> 
     assert done.returncode == 1
     told = done.stdout + done.stderr
     assert f"attributes at {path}:2" in told
-    assert "fields in which each header stands once; 'number' stands for invoice_no and po_no" in told
+    assert "fields with unique headers; 'number' means invoice_no and po_no" in told
 
 
 def test_a_scaffolded_feed_loads_as_it_stands(project: Path) -> None:

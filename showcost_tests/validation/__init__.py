@@ -1,1 +1,1 @@
-"""Tests of the validation: rules, claims, split and schemas."""
+"""Tests of validation: rules, key claims, split and schemas."""

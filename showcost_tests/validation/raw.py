@@ -1,4 +1,4 @@
-"""Raw rows for tests, from cells as text; settled here by the plainest of readers, not by showcost's own."""
+"""Raw rows for tests, from cells as text; typed by a minimal reader, independent of showcost's own."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def _date(text: str) -> object:
     return date.fromisoformat(text)
 
 
-def _moment(text: str) -> object:
+def _timestamp(text: str) -> object:
     return datetime.fromisoformat(text)
 
 
@@ -157,13 +157,13 @@ def _amount(text: str) -> object:
 
 _READERS: Final[Mapping[FieldType, tuple[Callable[[str], object], str]]] = {
     FieldType.DATE: (_date, "invalid"),
-    FieldType.TIMESTAMP: (_moment, "invalid"),
+    FieldType.TIMESTAMP: (_timestamp, "invalid"),
     FieldType.AMOUNT: (_amount, "unparseable"),
 }
 
 
-def _settle(row: Row, name: str, type_: FieldType) -> Row:
-    """Settle one cell; a test says otherwise by naming the settled columns itself."""
+def _typed(row: Row, name: str, type_: FieldType) -> Row:
+    """Return the typed columns of one cell; a test overrides them by naming them itself."""
     text = row.get(name)
     if type_ is FieldType.TEXT:
         return {}
@@ -184,7 +184,7 @@ def _settle(row: Row, name: str, type_: FieldType) -> Row:
 
 
 def raw_table(feed: FeedSpec, rows: Iterable[Row]) -> pa.Table:
-    """Return raw rows as landing writes them; what a row does not say is filled in."""
+    """Return raw rows as landing writes them, with defaults for missing values."""
     schema = arrow_schema(feed.kind, RowTable.RAW)
     full = [_complete(feed, number, row) for number, row in enumerate(rows, start=2)]
     return pa.Table.from_pylist(full, schema=schema)
@@ -193,7 +193,7 @@ def raw_table(feed: FeedSpec, rows: Iterable[Row]) -> pa.Table:
 def _complete(feed: FeedSpec, number: int, row: Row) -> Row:
     settled: Row = {}
     for field in feed.kind.fields:
-        settled |= _settle(row, field.name, field.type)
+        settled |= _typed(row, field.name, field.type)
     day = settled[f"{feed.date_field}__value"]
     if isinstance(day, datetime):
         day = day.date()

@@ -1,4 +1,4 @@
-"""Decisions of people in the split: waived, withheld, preferred, withdrawn and corrected rows."""
+"""Effects of decisions in the split: waived, withheld, rebooked, reversed and corrected rows."""
 
 from __future__ import annotations
 
@@ -48,11 +48,13 @@ def effect(row: Row, decision: str, seq: int = 1, codes: Iterable[str] = ()) -> 
     }
 
 
-def verdicts(landed: pa.Table, *effects: Row, superseded: pa.Table | None = None) -> dict[str, list[str]]:
-    """Return the codes per delivery, those of a valid row being its flags with a plus before them."""
+def codes_by_delivery(
+    landed: pa.Table, *effects: Row, originals: pa.Table | None = None
+) -> dict[str, list[str]]:
+    """Return the codes per delivery; for a valid row its flags, each after a plus sign."""
     decided = DecisionEffects(
         pa.Table.from_pylist(list(effects), schema=EFFECTS),
-        landed.slice(0, 0) if superseded is None else superseded,
+        landed.slice(0, 0) if originals is None else originals,
     )
     outcome = validate(
         landed,
@@ -65,59 +67,59 @@ def verdicts(landed: pa.Table, *effects: Row, superseded: pa.Table | None = None
         decided=decided,
         chunk_rows=2,
     )
-    found = {row["delivery"][0]: [f"+{code}" for code in row["flags"]] for row in outcome.valid.to_pylist()}
-    return found | {row["delivery"][0]: row["codes"] for row in outcome.quarantine.to_pylist()}
+    flags = {row["delivery"][0]: [f"+{code}" for code in row["flags"]] for row in outcome.valid.to_pylist()}
+    return flags | {row["delivery"][0]: row["codes"] for row in outcome.quarantine.to_pylist()}
 
 
 def test_a_waived_reason_becomes_a_flag() -> None:
     landed = rows(FIRST | WRONG_SUM)
-    assert verdicts(landed) == {"a": ["SC-AMT-003"]}
-    assert verdicts(landed, effect(FIRST, "accept", codes=["SC-AMT-003"])) == {"a": ["+SC-AMT-003"]}
+    assert codes_by_delivery(landed) == {"a": ["SC-AMT-003"]}
+    assert codes_by_delivery(landed, effect(FIRST, "accept", codes=["SC-AMT-003"])) == {"a": ["+SC-AMT-003"]}
 
 
-def test_a_reason_that_was_not_waived_still_keeps_the_row_out() -> None:
+def test_a_row_with_another_reason_stays_in_quarantine() -> None:
     landed = rows(FIRST | WRONG_SUM | {"account": "0000"})
-    assert verdicts(landed, effect(FIRST, "accept", codes=["SC-AMT-003"])) == {"a": ["SC-COA-001"]}
+    assert codes_by_delivery(landed, effect(FIRST, "accept", codes=["SC-AMT-003"])) == {"a": ["SC-COA-001"]}
 
 
 @pytest.mark.parametrize("decision", ["discard", "withdraw"])
-def test_a_withheld_row_stays_out_and_lets_no_later_one_in(decision: str) -> None:
+def test_a_withheld_row_is_not_posted_nor_is_a_later_one(decision: str) -> None:
     landed = rows(FIRST, SECOND, THIRD | OTHER)
-    assert verdicts(landed, effect(FIRST, decision)) == {
+    assert codes_by_delivery(landed, effect(FIRST, decision)) == {
         "a": ["SC-COR-001"],
         "b": ["SC-DUP-001"],
         "c": ["SC-DUP-002"],
     }
 
 
-def test_discarding_a_repetition_does_not_harm_the_first() -> None:
-    assert verdicts(rows(FIRST, SECOND), effect(SECOND, "discard")) == {
+def test_discarding_a_repetition_does_not_affect_the_first_row() -> None:
+    assert codes_by_delivery(rows(FIRST, SECOND), effect(SECOND, "discard")) == {
         "a": [],
         "b": ["SC-COR-001", "SC-DUP-001"],
     }
 
 
-def test_a_withdrawn_row_holds_its_key_against_an_earlier_one_that_has_become_sound() -> None:
-    assert verdicts(rows(FIRST, SECOND), effect(SECOND, "withdraw")) == {
+def test_a_reversed_row_keeps_its_key_when_an_earlier_one_becomes_sound() -> None:
+    assert codes_by_delivery(rows(FIRST, SECOND), effect(SECOND, "withdraw")) == {
         "a": ["SC-DUP-001"],
         "b": ["SC-COR-001"],
     }
 
 
-def test_the_row_that_was_preferred_last_comes_first() -> None:
+def test_the_row_that_was_rebooked_last_holds_the_key() -> None:
     landed = rows(FIRST, SECOND | OTHER, THIRD)
-    assert verdicts(landed, effect(SECOND, "prefer", 5))["b"] == []
-    both = verdicts(landed, effect(SECOND, "prefer", 5), effect(FIRST, "prefer", 9))
+    assert codes_by_delivery(landed, effect(SECOND, "prefer", 5))["b"] == []
+    both = codes_by_delivery(landed, effect(SECOND, "prefer", 5), effect(FIRST, "prefer", 9))
     assert both == {"a": [], "b": ["SC-DUP-002"], "c": ["SC-DUP-001"]}
 
 
-def test_what_repeats_a_corrected_row_is_a_duplicate_of_it() -> None:
-    """The first was corrected to another key: its copy does not take the old one, other content does."""
-    former = rows(FIRST)
+def test_a_repetition_of_a_corrected_row_is_a_duplicate_of_it() -> None:
+    """The first was corrected to another key: a copy of it does not take the old key, other content does."""
+    delivered = rows(FIRST)
     landed = rows(FIRST | {"invoice_no": "R-1001-A"}, SECOND, THIRD | OTHER)
-    plain = verdicts(landed)
+    plain = codes_by_delivery(landed)
     assert plain == {"a": [], "b": [], "c": ["SC-DUP-002"]}
-    assert verdicts(landed, effect(FIRST, "correct"), superseded=former) == {
+    assert codes_by_delivery(landed, effect(FIRST, "correct"), originals=delivered) == {
         "a": [],
         "b": ["SC-DUP-001"],
         "c": [],
@@ -125,12 +127,12 @@ def test_what_repeats_a_corrected_row_is_a_duplicate_of_it() -> None:
 
 
 def test_an_earlier_row_is_no_repetition_of_a_later_one_that_was_corrected() -> None:
-    former = rows(SECOND)
+    delivered = rows(SECOND)
     landed = rows(FIRST, SECOND | {"invoice_no": "R-1001-A"})
-    assert verdicts(landed, effect(SECOND, "correct"), superseded=former) == {"a": [], "b": []}
+    assert codes_by_delivery(landed, effect(SECOND, "correct"), originals=delivered) == {"a": [], "b": []}
 
 
-def test_only_what_keeps_a_row_out_may_be_waived() -> None:
+def test_only_row_faults_may_be_waived() -> None:
     for reason in CATALOGUE.values():
         if reason.waivable:
             assert reason.severity is Severity.ROW, reason.code

@@ -1,4 +1,4 @@
-"""The claim on a key, over deliveries and partitions."""
+"""Claims on keys across deliveries and partitions."""
 
 from __future__ import annotations
 
@@ -25,21 +25,23 @@ def rows(*changes: Row) -> pa.Table:
     return raw_table(FEED, [INVOICE | change for change in changes])
 
 
-def verdicts(landed: pa.Table, posted: pa.Table | None = None, status: str = "ok") -> dict[str, list[str]]:
-    """Return the codes per delivery (its first letter), whatever partition the rows stand in."""
-    found: dict[str, list[str]] = {}
+def codes_by_delivery(
+    landed: pa.Table, posted: pa.Table | None = None, status: str = "ok"
+) -> dict[str, list[str]]:
+    """Return the codes per delivery (its first letter), in whatever partition its rows are."""
+    codes: dict[str, list[str]] = {}
     for day in pc.unique(landed.column("transaction_date")).to_pylist():
         same = (
             pc.is_null(pc.field("transaction_date")) if day is None else pc.field("transaction_date") == day
         )
         outcome = run(FEED, landed.filter(same), same_key_rows=landed, posted=posted, fx_status=fx(status))
-        found |= {row["delivery"][0]: [] for row in outcome.valid.to_pylist()}
-        found |= {row["delivery"][0]: row["codes"] for row in outcome.quarantine.to_pylist()}
-    return found
+        codes |= {row["delivery"][0]: [] for row in outcome.valid.to_pylist()}
+        codes |= {row["delivery"][0]: row["codes"] for row in outcome.quarantine.to_pylist()}
+    return codes
 
 
 def as_posted(landed: pa.Table, delivery: str, production: Production = PRODUCTION) -> pa.Table:
-    """Return the row of a delivery as the ledger gives it back, having been posted under a production."""
+    """Return the row of a delivery as the ledger returns it after posting under a production."""
     alone = landed.filter(pc.starts_with(landed.column("delivery"), delivery))
     (row,) = run(FEED, alone, production=production).valid.to_pylist()
     return posted_table([(row["row_key"], row["delivery"], row["record"], row["content"])])
@@ -51,35 +53,35 @@ def test_file_delivered_again_in_other_bytes_is_a_duplicate() -> None:
         "gross_amount": "119",
         "vendor_name": "Studio Babelsberg\u00a0Rentals ",
     }
-    assert verdicts(rows(FIRST, again)) == {"a": [], "b": ["SC-DUP-001"]}
+    assert codes_by_delivery(rows(FIRST, again)) == {"a": [], "b": ["SC-DUP-001"]}
 
 
 def test_corrected_invoice_is_a_conflict() -> None:
     corrected = SECOND | {"net_amount": "90", "tax_amount": "", "gross_amount": ""}
-    assert verdicts(rows(FIRST, corrected)) == {"a": [], "b": ["SC-DUP-002"]}
+    assert codes_by_delivery(rows(FIRST, corrected)) == {"a": [], "b": ["SC-DUP-002"]}
 
 
-def test_correction_of_a_row_that_never_was_valid_is_taken() -> None:
+def test_correction_of_a_row_that_was_never_valid_is_accepted() -> None:
     bad = FIRST | {"account": "0000"}
     landed = rows(bad, SECOND, THIRD)
-    assert verdicts(landed) == {"a": ["SC-COA-001", "SC-DUP-002"], "b": [], "c": ["SC-DUP-001"]}
+    assert codes_by_delivery(landed) == {"a": ["SC-COA-001", "SC-DUP-002"], "b": [], "c": ["SC-DUP-001"]}
 
 
-def test_key_that_no_row_can_hold_is_nobodys() -> None:
+def test_a_key_that_no_row_can_hold_has_no_holder() -> None:
     bad: Row = {"account": "0000"}
-    assert verdicts(rows(FIRST | bad, SECOND | bad)) == {"a": ["SC-COA-001"], "b": ["SC-COA-001"]}
+    assert codes_by_delivery(rows(FIRST | bad, SECOND | bad)) == {"a": ["SC-COA-001"], "b": ["SC-COA-001"]}
 
 
 def test_posted_row_holds_the_key_against_an_earlier_one() -> None:
-    landed = rows(FIRST | {"description": "as first told"}, SECOND, THIRD)
-    assert verdicts(landed) == {"a": [], "b": ["SC-DUP-002"], "c": ["SC-DUP-002"]}
+    landed = rows(FIRST | {"description": "as first delivered"}, SECOND, THIRD)
+    assert codes_by_delivery(landed) == {"a": [], "b": ["SC-DUP-002"], "c": ["SC-DUP-002"]}
     posted = as_posted(landed, "b")
-    assert verdicts(landed, posted) == {"a": ["SC-DUP-002"], "b": [], "c": ["SC-DUP-001"]}
+    assert codes_by_delivery(landed, posted) == {"a": ["SC-DUP-002"], "b": [], "c": ["SC-DUP-001"]}
 
 
 def test_posted_row_need_not_be_among_the_rows() -> None:
     posted = as_posted(rows(FIRST), "a")
-    assert verdicts(rows(SECOND), posted) == {"b": ["SC-DUP-001"]}
+    assert codes_by_delivery(rows(SECOND), posted) == {"b": ["SC-DUP-001"]}
     outcome = run(FEED, rows(SECOND), posted=posted)
     (reason,) = json.loads(outcome.quarantine.column("reasons")[0].as_py())
     assert reason["expected"] == f"one row with this key: record 2 of delivery {'a' * 12} is posted"
@@ -90,17 +92,17 @@ def test_key_in_two_partitions_is_held_by_the_earlier_arrival(earlier_date_first
     dates = ("2026-10-05", "2026-10-09")
     first, second = dates if earlier_date_first else reversed(dates)
     landed = rows(FIRST | {"invoice_date": first}, SECOND | {"invoice_date": second})
-    assert verdicts(landed) == {"a": [], "b": ["SC-DUP-002"]}
+    assert codes_by_delivery(landed) == {"a": [], "b": ["SC-DUP-002"]}
 
 
-def test_row_that_waits_for_its_rate_holds_its_key() -> None:
-    assert verdicts(rows(FIRST, SECOND), status="pending") == {
+def test_a_pending_row_holds_its_key() -> None:
+    assert codes_by_delivery(rows(FIRST, SECOND), status="pending") == {
         "a": ["SC-FX-001"],
         "b": ["SC-DUP-001", "SC-FX-001"],
     }
 
 
-def test_dispositions_of_those_that_do_not_hold_the_key() -> None:
+def test_dispositions_of_rows_that_do_not_hold_the_key() -> None:
     landed = rows(FIRST, SECOND | {"net_amount": "€100"}, THIRD | {"description": "other"})
     outcome = run(FEED, landed, fx_status=fx("pending"))
     assert outcome.quarantine.column("disposition").to_pylist() == ["pending", "duplicate", "quarantined"]
@@ -118,17 +120,17 @@ def test_duplicate_of_a_posted_row_stays_one_after_its_period_was_closed() -> No
     assert closed.quarantine.column("disposition").to_pylist() == ["duplicate"]
 
 
-def test_undated_row_takes_part_in_the_claim_but_cannot_hold_the_key() -> None:
+def test_an_undated_row_is_a_candidate_but_cannot_hold_the_key() -> None:
     landed = rows(FIRST | {"invoice_date": "soon"}, SECOND)
-    assert verdicts(landed) == {"a": ["SC-DAT-001", "SC-DUP-002"], "b": []}
+    assert codes_by_delivery(landed) == {"a": ["SC-DAT-001", "SC-DUP-002"], "b": []}
 
 
-def test_key_that_is_posted_twice_stops_the_work() -> None:
+def test_a_key_that_is_posted_twice_is_an_integrity_error() -> None:
     posted = as_posted(rows(FIRST), "a")
     with pytest.raises(IntegrityError, match="posted more than once"):
         run(FEED, rows(SECOND), posted=pa.concat_tables([posted, posted]))
 
 
-def test_row_that_is_handed_in_twice_stops_the_work() -> None:
+def test_a_row_that_is_handed_in_twice_is_an_integrity_error() -> None:
     with pytest.raises(IntegrityError, match="handed in more than once"):
         run(FEED, rows(FIRST, FIRST))

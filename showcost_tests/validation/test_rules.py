@@ -1,4 +1,4 @@
-"""One fixture that passes and one that fails for each reason code; then the finer points of the rules."""
+"""A passing and a failing case for each reason code, and edge cases of the rules."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Case:
-    """A code, and changes of a sample row with which it holds to the rule (`good`) and fails it (`bad`)."""
+    """A reason code, and changes of a sample row that pass the rule (`good`) and fail it (`bad`)."""
 
     code: str
     kind: str
@@ -40,7 +40,7 @@ class Case:
     status: str = "ok"
     settings: Row = dataclasses.field(default_factory=dict)
     before: tuple[Row, ...] = ()
-    """Rows of the feed that come before the changed one, changed likewise."""
+    """Changes of sample rows that precede the changed row."""
 
 
 INV, PMT, PAYROLL = "vendor_invoice", "location_permit", "payroll"
@@ -148,34 +148,34 @@ CASES: Final = (
         {"agreement": "Pact/Bectu TV drama"},
     ),
 )
-"""For FX the row that passes is one whose rate is not asked for: it has another fault."""
+"""For FX the passing row is one whose rate is not looked up because of another fault."""
 
 
-def outcome(case: Case, change: Row) -> ValidationResult:
+def run_case(case: Case, change: Row) -> ValidationResult:
     feed = feed_of(case.kind, **case.settings)
     rows = [SAMPLES[case.kind] | changed for changed in (*case.before, change)]
     return run(feed, raw_table(feed, rows), fx_status=fx(case.status))
 
 
-def codes_of(found: ValidationResult) -> list[str]:
-    """Return the codes of the one row that is not valid; none when there is none."""
-    rows = found.quarantine.column("codes").to_pylist()
+def codes_of(result: ValidationResult) -> list[str]:
+    """Return the codes of the row that is not valid; empty if every row is valid."""
+    rows = result.quarantine.column("codes").to_pylist()
     assert len(rows) <= 1
     return rows[0] if rows else []
 
 
-def reasons_of(found: ValidationResult, place: int = 0) -> list[dict[str, str]]:
-    reasons: list[dict[str, str]] = json.loads(found.quarantine.column("reasons")[place].as_py())
+def reasons_of(result: ValidationResult, place: int = 0) -> list[dict[str, str]]:
+    reasons: list[dict[str, str]] = json.loads(result.quarantine.column("reasons")[place].as_py())
     return reasons
 
 
-def one(kind: str, change: Row, **settings: object) -> ValidationResult:
+def run_one(kind: str, change: Row, **settings: object) -> ValidationResult:
     feed = feed_of(kind, **settings)
     return run(feed, raw_table(feed, [SAMPLES[kind] | change]))
 
 
 def test_every_code_in_force_has_a_case() -> None:
-    """Codes of the reader, of people's decisions and of vendors' outages have theirs elsewhere.
+    """Codes of the reader, of decisions and of vendor outages are tested elsewhere.
 
     Warnings, which keep no row out, have theirs with the pay rules.
     """
@@ -186,18 +186,18 @@ def test_every_code_in_force_has_a_case() -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.code)
-def test_row_that_holds_to_the_rule_does_not_carry_its_code(case: Case) -> None:
-    found = outcome(case, case.good)
-    assert case.code not in codes_of(found)
+def test_a_row_that_passes_the_rule_does_not_have_its_code(case: Case) -> None:
+    result = run_case(case, case.good)
+    assert case.code not in codes_of(result)
     if not case.code.startswith("SC-FX"):
-        assert found.counts.valid == len(case.before) + 1
+        assert result.counts.valid == len(case.before) + 1
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.code)
-def test_row_that_fails_the_rule_carries_its_code_and_no_other(case: Case) -> None:
-    found = outcome(case, case.bad)
-    assert codes_of(found) == [case.code]
-    (reason,) = reasons_of(found)
+def test_a_row_that_fails_the_rule_has_its_code_and_no_other(case: Case) -> None:
+    result = run_case(case, case.bad)
+    assert codes_of(result) == [case.code]
+    (reason,) = reasons_of(result)
     assert list(reason) == ["code", "field", "observed", "expected", "source"]
     assert reason["field"] == case.field
     assert reason["observed"] is not None
@@ -205,51 +205,51 @@ def test_row_that_fails_the_rule_carries_its_code_and_no_other(case: Case) -> No
     assert reason["source"]
 
 
-def test_rate_that_is_known_keeps_no_row_out() -> None:
-    assert one(INV, {}).counts.valid == 1
+def test_a_row_with_a_rate_is_valid() -> None:
+    assert run_one(INV, {}).counts.valid == 1
 
 
-def test_row_that_the_reader_rejected_carries_the_readers_code_alone() -> None:
+def test_a_row_that_the_reader_rejected_has_only_the_readers_code() -> None:
     feed = feed_of(INV)
     rejected: Row = {"read_code": "SC-ROW-001", "read_detail": "22 cells instead of 21", "row_key": None}
-    found = run(feed, raw_table(feed, [rejected]))
-    assert found.quarantine.column("disposition").to_pylist() == ["quarantined"]
-    (reason,) = reasons_of(found)
+    result = run(feed, raw_table(feed, [rejected]))
+    assert result.quarantine.column("disposition").to_pylist() == ["quarantined"]
+    (reason,) = reasons_of(result)
     assert (reason["code"], reason["observed"]) == ("SC-ROW-001", "22 cells instead of 21")
     assert (reason["field"], reason["expected"]) == ("record", "as many cells as the header names")
     unread = run(feed, raw_table(feed, [rejected | {"read_code": "SC-FIL-002"}]))
     assert reasons_of(unread)[0]["field"] == "delivery"
 
 
-def test_all_faults_of_a_row_are_told() -> None:
-    found = one(INV, {"account": "", "currency": "CHF", "net_amount": "x", "service_to": "soon"})
-    assert codes_of(found) == ["SC-AMT-001", "SC-CUR-001", "SC-DAT-001", "SC-ROW-002"]
+def test_all_faults_of_a_row_are_reported() -> None:
+    result = run_one(INV, {"account": "", "currency": "CHF", "net_amount": "x", "service_to": "soon"})
+    assert codes_of(result) == ["SC-AMT-001", "SC-CUR-001", "SC-DAT-001", "SC-ROW-002"]
 
 
 @pytest.mark.parametrize("name", ["invoice_date", "currency", "net_amount", "account"])
-def test_what_posting_needs_is_required_whatever_the_feed_says(name: str) -> None:
-    found = one(INV, {name: ""}, required=("vendor_code",))
-    assert codes_of(found) == ["SC-ROW-002"]
-    assert reasons_of(found)[0]["field"] == name
+def test_fields_that_posting_needs_are_always_required(name: str) -> None:
+    result = run_one(INV, {name: ""}, required=("vendor_code",))
+    assert codes_of(result) == ["SC-ROW-002"]
+    assert reasons_of(result)[0]["field"] == name
 
 
 def test_optional_part_of_the_key_may_be_blank_while_there_is_a_key() -> None:
-    assert one(INV, {"line_no": ""}).counts.valid == 1
-    without = one(INV, {"line_no": "", "row_key": None})
+    assert run_one(INV, {"line_no": ""}).counts.valid == 1
+    without = run_one(INV, {"line_no": "", "row_key": None})
     assert reasons_of(without)[0]["field"] == "line_no"
 
 
-def test_text_that_the_account_mapping_does_not_know_is_an_unknown_account() -> None:
+def test_a_text_not_in_the_account_mapping_is_an_unknown_account() -> None:
     mapping = {"headers": ["Expense area"], "map": {"Sets": "2210"}}
-    assert codes_of(one(INV, {"account": None}, accounts=mapping)) == ["SC-COA-001"]
+    assert codes_of(run_one(INV, {"account": None}, accounts=mapping)) == ["SC-COA-001"]
 
 
-def test_row_of_another_production_lies_outside_this_one() -> None:
-    found = one(INV, {"production_code": "XYZ"})
-    assert codes_of(found) == ["SC-DAT-002"]
-    assert reasons_of(found)[0]["field"] == "production_code"
-    assert one(INV, {"production_code": " hrb"}).counts.valid == 1
-    assert one(INV, {"production_code": ""}).counts.valid == 1
+def test_a_row_of_another_production_is_rejected() -> None:
+    result = run_one(INV, {"production_code": "XYZ"})
+    assert codes_of(result) == ["SC-DAT-002"]
+    assert reasons_of(result)[0]["field"] == "production_code"
+    assert run_one(INV, {"production_code": " hrb"}).counts.valid == 1
+    assert run_one(INV, {"production_code": ""}).counts.valid == 1
 
 
 @pytest.mark.parametrize(
@@ -265,27 +265,27 @@ def test_row_of_another_production_lies_outside_this_one() -> None:
         ("USD", "0", True),
     ],
 )
-def test_minor_unit_and_length_bind_money(currency: str, amount: str, fits: bool) -> None:
-    found = one(INV, {"currency": currency, "net_amount": amount, "tax_amount": "", "gross_amount": ""})
-    assert codes_of(found) == ([] if fits else ["SC-AMT-002"])
+def test_minor_unit_and_length_limit_money(currency: str, amount: str, fits: bool) -> None:
+    result = run_one(INV, {"currency": currency, "net_amount": amount, "tax_amount": "", "gross_amount": ""})
+    assert codes_of(result) == ([] if fits else ["SC-AMT-002"])
 
 
-def test_minor_unit_does_not_bind_rates_hours_and_counts() -> None:
-    assert one(PAYROLL, {"rate": "165.223344", "hours_2x": "0.125", "gross": "1363.09"}).counts.valid == 1
-    assert codes_of(one(PAYROLL, {"rate": "160.3750001"})) == ["SC-AMT-002"]
+def test_the_minor_unit_does_not_limit_rates_hours_and_counts() -> None:
+    assert run_one(PAYROLL, {"rate": "165.223344", "hours_2x": "0.125", "gross": "1363.09"}).counts.valid == 1
+    assert codes_of(run_one(PAYROLL, {"rate": "160.3750001"})) == ["SC-AMT-002"]
 
 
-def test_total_is_compared_only_when_all_three_amounts_are_there() -> None:
-    assert one(INV, {"tax_amount": ""}).counts.valid == 1
-    assert "100.0000 + 19.0000 = 119.0000" in reasons_of(one(INV, {"gross_amount": "120"}))[0]["expected"]
+def test_the_total_is_compared_only_when_all_three_amounts_are_present() -> None:
+    assert run_one(INV, {"tax_amount": ""}).counts.valid == 1
+    assert "100.0000 + 19.0000 = 119.0000" in reasons_of(run_one(INV, {"gross_amount": "120"}))[0]["expected"]
 
 
 def test_tax_may_not_post_to_a_control_account_that_is_closed() -> None:
     feed = feed_of(INV)
     accounts = PRODUCTION.control_accounts.model_copy(update={"recoverable_tax": "2290"})
     closed = PRODUCTION.model_copy(update={"control_accounts": accounts})
-    found = run(feed, raw_table(feed, [INVOICE]), production=closed)
-    (reason,) = reasons_of(found)
+    result = run(feed, raw_table(feed, [INVOICE]), production=closed)
+    (reason,) = reasons_of(result)
     assert (reason["code"], reason["field"]) == ("SC-COA-002", "tax_amount")
     assert reason["expected"] == "account 2290 open on 2026-10-05; it closed on 2026-09-28"
     untaxed = INVOICE | {"tax_amount": "", "gross_amount": ""}
@@ -309,12 +309,12 @@ def test_tax_may_not_post_to_a_control_account_that_is_closed() -> None:
     ],
 )
 def test_tax_id_by_country(country: str, tax_id: str, passes: bool) -> None:
-    found = one(INV, {"vendor_country": country, "vendor_tax_id": tax_id})
-    assert codes_of(found) == ([] if passes else ["SC-VEN-002"])
+    result = run_one(INV, {"vendor_country": country, "vendor_tax_id": tax_id})
+    assert codes_of(result) == ([] if passes else ["SC-VEN-002"])
 
 
 def test_tax_id_that_the_feed_does_not_require_may_be_blank() -> None:
-    assert one(INV, {"vendor_tax_id": None}, required=("vendor_code", "invoice_no")).counts.valid == 1
+    assert run_one(INV, {"vendor_tax_id": None}, required=("vendor_code", "invoice_no")).counts.valid == 1
 
 
 @pytest.mark.parametrize(
@@ -329,51 +329,51 @@ def test_tax_id_that_the_feed_does_not_require_may_be_blank() -> None:
     ],
 )
 def test_deposit_as_a_cost(change: Row, holds: bool) -> None:
-    assert codes_of(one(PMT, change)) == ([] if holds else ["SC-PMT-002"])
+    assert codes_of(run_one(PMT, change)) == ([] if holds else ["SC-PMT-002"])
 
 
-def test_row_that_only_waits_is_pending_and_one_with_another_fault_is_not() -> None:
+def test_a_row_is_pending_only_without_another_fault() -> None:
     feed = feed_of(INV)
     rows = raw_table(feed, [INVOICE, INVOICE | {"line_no": "2", "account": "0"}])
-    found = run(feed, rows, fx_status=fx("pending"))
-    assert found.quarantine.column("disposition").to_pylist() == ["pending", "quarantined"]
-    assert found.quarantine.column("codes").to_pylist() == [["SC-FX-001"], ["SC-COA-001", "SC-FX-001"]]
+    result = run(feed, rows, fx_status=fx("pending"))
+    assert result.quarantine.column("disposition").to_pylist() == ["pending", "quarantined"]
+    assert result.quarantine.column("codes").to_pylist() == [["SC-FX-001"], ["SC-COA-001", "SC-FX-001"]]
 
 
 def test_personal_cells_are_masked_in_reasons_and_long_ones_shortened() -> None:
-    taxed = one(INV, {"vendor_tax_id": "DE136695977"}).quarantine.column("reasons")[0].as_py()
+    taxed = run_one(INV, {"vendor_tax_id": "DE136695977"}).quarantine.column("reasons")[0].as_py()
     assert "136695977" not in taxed
     assert '"observed":"***"' in taxed
     feed = feed_of(PAYROLL)
     twice = run(feed, raw_table(feed, [PAY, PAY]))
     assert reasons_of(twice)[0]["observed"] == "Cast & Crew | CC-9 | *** | 2026-10-05 | DAY"
-    assert len(reasons_of(one(INV, {"account": "9" * 500}))[0]["observed"]) == 200
+    assert len(reasons_of(run_one(INV, {"account": "9" * 500}))[0]["observed"]) == 200
 
 
 def test_components_and_posting_columns() -> None:
-    invoice = one(INV, {"tax_amount": "0", "gross_amount": "100"}).valid.to_pylist()[0]
+    invoice = run_one(INV, {"tax_amount": "0", "gross_amount": "100"}).valid.to_pylist()[0]
     assert [part["component"] for part in invoice["components"]] == ["net"]
-    nothing = one(INV, {"net_amount": "0", "tax_amount": "", "gross_amount": ""}).valid.to_pylist()[0]
+    nothing = run_one(INV, {"net_amount": "0", "tax_amount": "", "gross_amount": ""}).valid.to_pylist()[0]
     assert [str(part["amount"]) for part in nothing["components"]] == ["0.0000"]
-    permit = one(PMT, {}).valid.to_pylist()[0]
+    permit = run_one(PMT, {}).valid.to_pylist()[0]
     assert [(part["component"], part["account"]) for part in permit["components"]] == [
         ("fee", "3610"),
         ("deposit", "9120"),
     ]
     assert (permit["document_no"], permit["vendor_name"]) == ("P-7", "FilmLA")
-    lost = one(PMT, {"refundable": "no"}).valid.to_pylist()[0]
-    assert [part["account"] for part in lost["components"]] == ["3610", "3610"]
-    pay = one(PAYROLL, {}).valid.to_pylist()[0]
+    cost = run_one(PMT, {"refundable": "no"}).valid.to_pylist()[0]
+    assert [part["account"] for part in cost["components"]] == ["3610", "3610"]
+    pay = run_one(PAYROLL, {}).valid.to_pylist()[0]
     assert [(part["account"], part["union_category"]) for part in pay["components"]] == [
         ("1410", "sag-aftra"),
         ("1990", "none"),
     ]
-    other = one(PAYROLL, {"account": "1420"}).valid.to_pylist()[0]
+    other = run_one(PAYROLL, {"account": "1420"}).valid.to_pylist()[0]
     assert other["components"][1]["account"] == "6990"
     assert "E-4711" not in (pay["description"], pay["vendor_name"], pay["vendor_code"])
 
 
-def test_posted_row_stays_valid_and_carries_its_faults_as_flags() -> None:
+def test_a_posted_row_stays_valid_with_its_faults_as_flags() -> None:
     feed = feed_of(INV)
     rows = raw_table(feed, [INVOICE])
     before = run(feed, rows).valid.to_pylist()[0]
@@ -381,22 +381,22 @@ def test_posted_row_stays_valid_and_carries_its_faults_as_flags() -> None:
     content = run(feed, closed).quarantine
     assert content.num_rows == 1
     key = (before["row_key"], before["delivery"], before["record"], before["content"])
-    found = run(feed, closed, posted=posted_table([key]), fx_status=fx("changed"))
-    assert found.counts.valid == 1
-    assert found.valid.column("flags").to_pylist() == [["SC-COA-001", "SC-DUP-002", "SC-FX-003"]]
-    assert found.counts.flags == {"SC-COA-001": 1, "SC-DUP-002": 1, "SC-FX-003": 1}
+    result = run(feed, closed, posted=posted_table([key]), fx_status=fx("changed"))
+    assert result.counts.valid == 1
+    assert result.valid.column("flags").to_pylist() == [["SC-COA-001", "SC-DUP-002", "SC-FX-003"]]
+    assert result.counts.flags == {"SC-COA-001": 1, "SC-DUP-002": 1, "SC-FX-003": 1}
 
 
 def test_permit_times_are_typed() -> None:
-    row = one(PMT, {}).valid.to_pylist()[0]
+    row = run_one(PMT, {}).valid.to_pylist()[0]
     assert row["start_datetime"].hour == int(str(PERMIT["start_datetime"])[11:13])
 
 
 @pytest.mark.parametrize("field", ["employee_ref", "series", "agreement", "occupation_code", "schedule"])
 @pytest.mark.parametrize("number", ["123-45-6789", "046 454 286", "AB 12 34 56 C"])
-def test_number_of_a_person_is_refused_in_any_field_and_shown_nowhere(field: str, number: str) -> None:
-    found = one(PAYROLL, {field: number})
-    assert "SC-ROW-003" in codes_of(found)
-    text = found.quarantine.column("reasons")[0].as_py()
+def test_a_national_identifier_is_rejected_in_any_field_and_shown_nowhere(field: str, number: str) -> None:
+    result = run_one(PAYROLL, {field: number})
+    assert "SC-ROW-003" in codes_of(result)
+    text = result.quarantine.column("reasons")[0].as_py()
     assert number not in text
     assert number.replace(" ", "") not in text

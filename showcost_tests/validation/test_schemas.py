@@ -1,4 +1,4 @@
-"""The schemas: of valid rows, of the cells, and the columns that the stages share."""
+"""Schemas of valid rows and of cells, and the columns shared by the row tables."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ def failures(table: pa.Table) -> tuple[Failure, ...]:
 
 
 @pytest.mark.parametrize("kind", SAMPLES)
-def test_valid_rows_are_as_their_schema_says(kind: str) -> None:
+def test_valid_rows_match_their_schema(kind: str) -> None:
     feed = feed_of(kind)
     assert schema_result(run(feed, raw_table(feed, [SAMPLES[kind]])).valid, feed.kind, PRODUCTION).ok
     empty = arrow_schema(feed.kind, RowTable.VALID).empty_table()
     assert schema_result(empty, feed.kind, PRODUCTION).ok
 
 
-def test_missing_and_foreign_columns_and_types_are_told() -> None:
+def test_missing_and_unexpected_columns_and_types_are_reported() -> None:
     assert failures(valid().drop(["flags"])) == (Failure("column_in_dataframe", "flags", 1),)
     extra = valid().append_column("raw", pa.array(["secret", "secret"]))
     assert failures(extra) == (Failure("column_in_schema", "raw", 1),)
@@ -55,7 +55,7 @@ def test_missing_and_foreign_columns_and_types_are_told() -> None:
     assert (failure.column, failure.count) == ("net_amount", 1)
 
 
-def test_nulls_currencies_and_decimals_are_told_by_count() -> None:
+def test_nulls_currencies_and_decimals_are_reported_by_count() -> None:
     assert failures(changed("account", pa.array([None, "2210"]))) == (Failure("not_nullable", "account", 1),)
     assert failures(changed("currency", pa.array(["CHF", "XXX"]))) == (Failure("in_set", "currency", 2),)
     uneven = pa.array([Decimal("19.001"), Decimal(19)], MONEY)
@@ -65,7 +65,7 @@ def test_nulls_currencies_and_decimals_are_told_by_count() -> None:
     }
 
 
-def test_components_that_do_not_carry_the_amounts_are_told() -> None:
+def test_components_that_do_not_add_up_to_the_amounts_are_reported() -> None:
     lists = valid().column("components")
     without = pa.array([lists[0].as_py()[:1], []], lists.type)
     assert failures(changed("components", without)) == (Failure("carry_amounts", "components", 2),)
@@ -77,7 +77,7 @@ def test_environment_cannot_switch_validation_off(monkeypatch: pytest.MonkeyPatc
     assert run(FEED, raw_table(FEED, [INVOICE | {"account": "0"}])).counts.quarantined == 1
 
 
-def test_rule_that_breaks_is_our_fault_and_shows_no_cell() -> None:
+def test_a_mistyped_column_is_an_integrity_error_that_shows_no_cell() -> None:
     def breaks(_: pa.ChunkedArray) -> pa.ChunkedArray:
         raise ValueError("the cell R-1001")
 
@@ -96,23 +96,23 @@ def _typed_fields() -> list[pa.Field]:
 
 
 @pytest.mark.parametrize("kind", SAMPLES)
-def test_raw_columns_are_those_that_landing_writes(kind: str) -> None:
+def test_raw_columns_are_the_columns_that_landing_writes(kind: str) -> None:
     feed = feed_of(kind)
     assert arrow_schema(feed.kind, RowTable.RAW).equals(records_schema(feed))
 
 
 @pytest.mark.parametrize("kind", RECORD_KINDS.values(), ids=lambda kind: kind.name)
-@pytest.mark.parametrize("stage", RowTable)
-def test_columns_are_described_and_named_once(kind: RecordKind, stage: RowTable) -> None:
-    columns = column_schema(kind, stage)
+@pytest.mark.parametrize("table_name", RowTable)
+def test_columns_are_described_and_named_once(kind: RecordKind, table_name: RowTable) -> None:
+    columns = column_schema(kind, table_name)
     assert len({column.name for column in columns}) == len(columns)
     assert all(column.description and column.type_name for column in columns)
 
 
-def test_personal_columns_are_marked_in_every_stage() -> None:
-    for stage in RowTable:
-        marked = {column.name for column in column_schema(FEED.kind, stage) if column.personal}
-        assert marked == ({"vendor_tax_id"} if stage is RowTable.VALID else {"vendor_tax_id", "raw"})
+def test_personal_columns_are_marked_in_every_table() -> None:
+    for table_name in RowTable:
+        marked = {column.name for column in column_schema(FEED.kind, table_name) if column.personal}
+        assert marked == ({"vendor_tax_id"} if table_name is RowTable.VALID else {"vendor_tax_id", "raw"})
 
 
 def test_amounts_are_decimals_in_valid_rows() -> None:

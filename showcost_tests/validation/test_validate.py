@@ -1,4 +1,4 @@
-"""What holds for any rows: none lost, no order and no chunk size matters, content is content."""
+"""Properties of validation for any rows: none lost, independent of order and chunk size."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ def rows_of(cells: list[Row]) -> pa.Table:
     return raw_table(FEED, deliveries)
 
 
-def same(one: ValidationResult, other: ValidationResult) -> bool:
+def same(first: ValidationResult, second: ValidationResult) -> bool:
     return bool(
-        one.valid.equals(other.valid)
-        and one.quarantine.equals(other.quarantine)
-        and one.counts == other.counts
+        first.valid.equals(second.valid)
+        and first.quarantine.equals(second.quarantine)
+        and first.counts == second.counts
     )
 
 
@@ -66,9 +66,9 @@ def _places(table: pa.Table) -> list[tuple[str, int]]:
     return list(zip(table.column("delivery").to_pylist(), table.column("record").to_pylist(), strict=True))
 
 
-def test_no_rows_are_no_trouble() -> None:
-    found = run(FEED, raw_table(FEED, []))
-    assert (found.counts.received, found.valid.num_rows, found.quarantine.num_rows) == (0, 0, 0)
+def test_an_empty_table_has_an_empty_result() -> None:
+    result = run(FEED, raw_table(FEED, []))
+    assert (result.counts.received, result.valid.num_rows, result.quarantine.num_rows) == (0, 0, 0)
 
 
 def test_rows_come_out_by_date_arrival_and_record() -> None:
@@ -77,8 +77,8 @@ def test_rows_come_out_by_date_arrival_and_record() -> None:
         {"invoice_date": "2026-10-06", "line_no": "2", "arrival": 2, "delivery": "e" * 64},
         {"invoice_date": "2026-10-06", "line_no": "3"},
     ]
-    found = run(FEED, raw_table(FEED, [INVOICE | change for change in changes]))
-    assert found.valid.column("line_no").to_pylist() == ["3", "2", "1"]
+    result = run(FEED, raw_table(FEED, [INVOICE | change for change in changes]))
+    assert result.valid.column("line_no").to_pylist() == ["3", "2", "1"]
 
 
 @pytest.mark.parametrize("kind", SAMPLES)
@@ -98,12 +98,12 @@ def test_content_is_the_hash_of_the_typed_values(kind: str) -> None:
     assert row["location"] == "x y z"
 
 
-def test_rate_of_which_nothing_was_said_stops_the_work() -> None:
-    with pytest.raises(IntegrityError, match="fill the FX snapshots first"):
+def test_a_missing_rate_status_is_an_integrity_error() -> None:
+    with pytest.raises(IntegrityError, match="materialise the FX snapshots first"):
         run(FEED, raw_table(FEED, [INVOICE]), fx_status=fx().slice(0, 0))
 
 
-def test_table_without_its_columns_is_refused_by_name() -> None:
+def test_a_table_without_its_columns_is_refused_with_their_names() -> None:
     rows = raw_table(FEED, [INVOICE]).drop(["net_amount__value"])
     with pytest.raises(ValueError, match="net_amount__value"):
         run(FEED, rows)

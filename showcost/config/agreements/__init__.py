@@ -1,7 +1,7 @@
-"""Union agreements and their pay rules as dated data: one YAML file each, checked when it is read.
+"""Union agreements and their pay rules as dated data: one YAML file per agreement, checked when read.
 
-The files in `data` come with the package; a production adds its own in `agreements/` of its data folder. A
-new agreement is a new file and no code.
+The files in `data` belong to the package; a production adds its own in `agreements/` of its data folder. A
+new agreement is a new file and needs no code.
 """
 
 from showcost.config.agreements.kinds import Certainty, PayRule

@@ -1,8 +1,7 @@
-"""The kinds of pay rule: what parameters each has and what they mean. No guild is named here.
+"""Kinds of pay rule and their parameters, independent of any guild.
 
-Every rule carries where it was read (`source`, `clause`), how sure that is (`certainty`), the unit of its
-parameters, from when to when it holds and by which date that is asked. What a rule does to a row is decided
-in `showcost.pay`.
+Every rule has its origin (`source`, `clause`), its `certainty`, the unit of its parameters, the dates from
+and to which it is in force, and the date by which that is decided. `showcost.pay` applies the rules to rows.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from showcost.config.production import ProductionType
 
 
 class Certainty(StrEnum):
-    """How sure a number is; only H and M may reject a row, D and L ask for a look by hand (SC-PAY-009)."""
+    """Certainty of a number; H and M may reject a row, D and L ask for a review (SC-PAY-009)."""
 
     HIGH = "H"
     """Primary text read."""
@@ -36,13 +35,13 @@ class Certainty(StrEnum):
         return self in {Certainty.HIGH, Certainty.MEDIUM}
 
     def less_sure(self, other: Certainty) -> Certainty:
-        """Return the less sure of two."""
+        """Return the lower of two certainties."""
         order = list(Certainty)
         return max(self, other, key=order.index)
 
 
 class DayKind(StrEnum):
-    """What day of the employee's workweek a day is."""
+    """Kind of a day in the employee's workweek."""
 
     ORDINARY = "ordinary"
     SIXTH = "sixth"
@@ -51,7 +50,7 @@ class DayKind(StrEnum):
 
 
 class WorkPlace(StrEnum):
-    """Where the day was worked."""
+    """Place of work on a day."""
 
     STUDIO = "studio"
     ZONE = "zone"
@@ -67,7 +66,7 @@ class Basis(StrEnum):
 
 
 class KeyDate(StrEnum):
-    """The date by which it is asked whether a rule is in force."""
+    """The date that decides whether a rule is in force."""
 
     WORK_DATE = "work_date"
     PHOTOGRAPHY = "photography"
@@ -107,7 +106,7 @@ Text = Annotated[str, Field(min_length=1)]
 
 
 class _AgreementRule(ConfigModel):
-    """What every rule has.
+    """Attributes of every rule.
 
     Empty `locals`, `occupations`, `places`, `days` and `production_types` mean all.
     """
@@ -137,7 +136,7 @@ class _AgreementRule(ConfigModel):
 class ScaleRate(ConfigModel):
     """The scale of an occupation (and schedule, when there are several) from a day on.
 
-    `certainty` and `source` stand in for those of the rule where a rate has its own.
+    `certainty` and `source` of a rate override those of the rule.
     """
 
     occupation: Text
@@ -150,7 +149,7 @@ class ScaleRate(ConfigModel):
 
 
 class ScaleFloor(_AgreementRule):
-    """No one is paid less than the scale of occupation and schedule, per hour, day or week."""
+    """Minimum pay: the scale of occupation and schedule, per hour, day or week."""
 
     kind: Literal["scale_floor"]
     basis: Basis
@@ -165,7 +164,7 @@ class Increase(ConfigModel):
 
 
 class AnnualIncreases(_AgreementRule):
-    """Scales of `raises` (ids of scale rules) go up by percents that compound, rounded at each step."""
+    """Compounded increases in percent of the scales `raises` (ids of scale rules), rounded at each step."""
 
     kind: Literal["annual_increases"]
     steps: tuple[Increase, ...] = Field(min_length=1)
@@ -174,16 +173,16 @@ class AnnualIncreases(_AgreementRule):
 
 
 class Tier(ConfigModel):
-    """Beyond `after` hours of the day, `multiple` times the hourly rate."""
+    """Pay of `multiple` times the hourly rate beyond `after` hours of the day."""
 
     after: Hours
     multiple: Multiple
 
 
 class _Tiers(_AgreementRule):
-    """Tiers of a day's hours, worked or elapsed since the call; the highest one reached counts.
+    """Tiers of a day's hours, worked or elapsed since the call; the highest tier reached applies.
 
-    `increment` is the unit in which hours are counted, in hours; part of one is not.
+    `increment` is the unit of counting, in hours; a partial unit does not count.
     """
 
     tiers: tuple[Tier, ...] = Field(min_length=1)
@@ -204,13 +203,13 @@ class GoldenHours(_Tiers):
 
 
 class DayMultiple(_Tiers):
-    """What the 6th and 7th day of the workweek and holidays are paid at, from their first hour."""
+    """Multiples for the 6th and 7th day of the workweek and for holidays, from the first hour."""
 
     kind: Literal["day_multiple"]
 
 
 class WeeklyOvertime(_AgreementRule):
-    """Straight time beyond `after` hours of the workweek is paid at `multiple`."""
+    """Pay at `multiple` for straight time beyond `after` hours of the workweek."""
 
     kind: Literal["weekly_overtime"]
     after: Hours
@@ -218,7 +217,7 @@ class WeeklyOvertime(_AgreementRule):
 
 
 class WeeklyGuarantee(_AgreementRule):
-    """A week of `hours` is paid as `multiple` times the hourly rate."""
+    """Weekly pay of `multiple` times the hourly rate for `hours`."""
 
     kind: Literal["weekly_guarantee"]
     hours: Hours
@@ -226,14 +225,14 @@ class WeeklyGuarantee(_AgreementRule):
 
 
 class Workday(_AgreementRule):
-    """A day's rate is for `hours`: it is how an hourly rate is had from it."""
+    """Hours that a day rate pays for, from which the hourly rate is derived."""
 
     kind: Literal["workday"]
     hours: Hours
 
 
 class OvertimeBounds(_AgreementRule):
-    """An hour of overtime is paid at no less than `minimum` and need not be paid at more than `maximum`."""
+    """Bounds of the pay for an hour of overtime: at least `minimum`, and at most `maximum` is required."""
 
     kind: Literal["overtime_bounds"]
     minimum: Positive
@@ -241,21 +240,21 @@ class OvertimeBounds(_AgreementRule):
 
 
 class MinimumCall(_AgreementRule):
-    """Whoever is called is paid for at least `hours`."""
+    """Minimum hours paid to an employee who is called."""
 
     kind: Literal["minimum_call"]
     hours: Hours
 
 
 class MealPenalty(_AgreementRule):
-    """What each successive half hour of a late meal costs; the last step repeats."""
+    """Penalty for each successive half hour of a late meal; the last step repeats."""
 
     kind: Literal["meal_penalty"]
     steps: tuple[Positive, ...] = Field(min_length=1)
 
 
 class MealDue(_AgreementRule):
-    """A meal is due within `within` hours of call or of the meal before; `grace` minutes are forgiven."""
+    """Maximum hours from call, or from the meal before, to a meal; `grace` minutes are allowed."""
 
     kind: Literal["meal_due"]
     within: Hours
@@ -263,7 +262,7 @@ class MealDue(_AgreementRule):
 
 
 class WeeklyMealPenalties(_AgreementRule):
-    """Beyond `after` meal penalties in a workweek, each costs `hours` of pay."""
+    """Penalty of `hours` of pay for each meal penalty beyond `after` in a workweek."""
 
     kind: Literal["weekly_meal_penalties"]
     after: int = Field(ge=1)
@@ -271,7 +270,7 @@ class WeeklyMealPenalties(_AgreementRule):
 
 
 class RestPeriod(_AgreementRule):
-    """Between wrap and the next call lie at least `hours`, daily or over a weekend."""
+    """Minimum hours between wrap and the next call, daily or over a weekend."""
 
     kind: Literal["rest_period"]
     hours: Hours
@@ -279,7 +278,7 @@ class RestPeriod(_AgreementRule):
 
 
 class RestInvasion(_AgreementRule):
-    """What invaded rest costs.
+    """Penalty for invaded rest.
 
     Either `multiple` of the hourly rate for the time invaded, or the lesser of a day's pay and
     `day_pay_up_to`. Time up to `first` hours counts as `first`, more in units of `increment` hours.
@@ -292,7 +291,7 @@ class RestInvasion(_AgreementRule):
     day_pay_up_to: Positive | None = None
 
     @model_validator(mode="after")
-    def _one_way(self) -> Self:
+    def _one_method(self) -> Self:
         if (self.multiple is None) == (self.day_pay_up_to is None):
             raise ValueError("either `multiple` or `day_pay_up_to`")
         return self
@@ -301,7 +300,7 @@ class RestInvasion(_AgreementRule):
 class Contribution(_AgreementRule):
     """Contributions to pension, health and other plans: `percent` of pay without penalties, or `per_day`.
 
-    Beyond `ceiling` of an employee's pay on the production, none are due.
+    No contributions are due on an employee's pay on the production beyond `ceiling`.
     """
 
     kind: Literal["contribution"]
@@ -310,7 +309,7 @@ class Contribution(_AgreementRule):
     ceiling: Positive | None = None
 
     @model_validator(mode="after")
-    def _one_way(self) -> Self:
+    def _one_method(self) -> Self:
         if (self.percent is None) == (self.per_day is None):
             raise ValueError("either `percent` or `per_day`")
         if self.ceiling is not None and self.percent is None:
@@ -319,7 +318,7 @@ class Contribution(_AgreementRule):
 
 
 class GrossIsSum(_AgreementRule):
-    """Gross is the pay of the hours at their multiples, and the penalties; each line rounded once."""
+    """Gross pay as the sum of hours at their multiples and of penalties, each line rounded once."""
 
     kind: Literal["gross_is_sum"]
 

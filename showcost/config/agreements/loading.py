@@ -1,7 +1,6 @@
-"""Reading the agreements: those of the package, and those of a production's own data folder.
+"""Loading of agreements, from the package and from a production's data folder.
 
-A file that cannot be used is one clear error: file, key, what was expected. What an agreement is, is said in
-`model`.
+An invalid file raises ConfigError with file, key and expected value. `model` defines agreements.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 PACKAGED: Final = Path(__file__).resolve().parent / "data"
-"""The folder of the agreements that come with the package."""
+"""The folder of the package's agreements."""
 
 FOLDER: Final = "agreements"
 """The folder of a production's own agreements, below its data folder."""
@@ -30,7 +29,7 @@ _FAR: Final = date.max
 
 @dataclass(frozen=True)
 class Agreements:
-    """The agreements that are known, by name."""
+    """The loaded agreements, by name."""
 
     all: tuple[Agreement, ...]
 
@@ -38,35 +37,36 @@ class Agreements:
         return iter(self.all)
 
     def called(self, name: str) -> tuple[Agreement, ...]:
-        """Return the agreements that go by a name or alias, without regard to case."""
-        wanted = normal(name)
-        return tuple(one for one in self.all if wanted in names_of(one))
+        """Return the agreements with a name or alias; case is ignored."""
+        normalised = normal(name)
+        return tuple(agreement for agreement in self.all if normalised in names_of(agreement))
 
     def named(self, name: str) -> Agreement:
-        """Return the agreement of exactly that name; InputError lists those that there are."""
-        for one in self.all:
-            if normal(one.name) == normal(name):
-                return one
-        raise InputError(f"no agreement {name!r}; there are {', '.join(one.name for one in self.all)}")
+        """Return the agreement with exactly that name, aliases excluded; InputError lists the names."""
+        for agreement in self.all:
+            if normal(agreement.name) == normal(name):
+                return agreement
+        names = ", ".join(agreement.name for agreement in self.all)
+        raise InputError(f"no agreement {name!r}; agreements: {names}")
 
 
 def normal(name: str) -> str:
-    """Return a name as names are compared: without case and runs of spaces."""
+    """Return a name in its form for comparison: without case and runs of spaces."""
     return " ".join(name.casefold().split())
 
 
 def names_of(agreement: Agreement) -> frozenset[str]:
-    """Return the names that an agreement goes by, as they are compared."""
+    """Return the name and aliases of an agreement, in their form for comparison."""
     return frozenset(normal(name) for name in (agreement.name, *agreement.aliases))
 
 
 def load_agreements(home: Path | None = None) -> Agreements:
     """Return the package's agreements and, with a data folder, the production's own.
 
-    ConfigError names file, key and what was expected.
+    ConfigError names the file, the key and the expected value.
     """
     own = sorted((home / FOLDER).glob("*.yaml")) if home is not None else []
-    return _together([*packaged_files(), *own]) if own else packaged()
+    return _load_all([*packaged_files(), *own]) if own else packaged()
 
 
 def packaged_files() -> list[Path]:
@@ -77,21 +77,22 @@ def packaged_files() -> list[Path]:
 @cache
 def packaged() -> Agreements:
     """Return the package's agreements, read once."""
-    return _together(packaged_files())
+    return _load_all(packaged_files())
 
 
-def _together(files: Iterable[Path]) -> Agreements:
-    found: list[tuple[Path, Agreement]] = []
+def _load_all(files: Iterable[Path]) -> Agreements:
+    loaded: list[tuple[Path, Agreement]] = []
     for path in files:
         agreement = load_model(path, Agreement)
-        for other_path, other in found:
-            _check_apart(path, agreement, other_path, other)
-        found.append((path, agreement))
-    return Agreements(tuple(sorted((one for _, one in found), key=lambda one: (one.name, one.start))))
+        for other_path, other in loaded:
+            _check_distinct(path, agreement, other_path, other)
+        loaded.append((path, agreement))
+    agreements = [agreement for _, agreement in loaded]
+    return Agreements(tuple(sorted(agreements, key=lambda agreement: (agreement.name, agreement.start))))
 
 
-def _check_apart(path: Path, agreement: Agreement, other_path: Path, other: Agreement) -> None:
-    """Refuse two agreements that one name could mean on one day."""
+def _check_distinct(path: Path, agreement: Agreement, other_path: Path, other: Agreement) -> None:
+    """Raise ConfigError for two agreements that share a name on the same day."""
     if normal(agreement.name) == normal(other.name):
         raise ConfigError(path, "agreement", f"a name that no other file has ({other_path})", agreement.name)
     shared = names_of(agreement) & names_of(other)

@@ -1,7 +1,7 @@
-"""An agreement: whom it covers, from when to when, and its rules; and the scales that its increases make.
+"""Agreements: locals covered, dates in force and pay rules, and the scales after increases.
 
-One YAML file is one agreement. Everything that can be said of the file alone is checked here; what needs
-other agreements is checked in `loading`.
+One YAML file is one agreement. This module checks each file by itself; `loading` checks agreements against
+each other.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ _VERSION_DIGITS = 12
 
 
 class Local(ConfigModel):
-    """A local of the union, and how the occupation codes of its wage schedule are known.
+    """A local of the union, with the occupation codes of its wage schedule as `prefixes` or whole `codes`.
 
-    By `prefixes` or as whole `codes`. A local with neither is one of whose codes nothing was read: in an
-    agreement of several locals its rows are looked at by hand, in one of its own it takes every code.
+    A local without either has unknown codes: if the agreement has several locals, its rows need a person's
+    review; if it is the only local, it covers every code.
     """
 
     local: Text
@@ -55,7 +55,7 @@ class Local(ConfigModel):
 
 
 class Agreement(ConfigModel):
-    """One agreement, as its file describes it."""
+    """One agreement, as described in its file."""
 
     agreement: Text
     aliases: tuple[str, ...] = ()
@@ -74,22 +74,22 @@ class Agreement(ConfigModel):
 
     @property
     def name(self) -> str:
-        """The name by which productions and manifests call it."""
+        """The name that productions and payroll manifests use."""
         return self.agreement
 
     @cached_property
     def version_hash(self) -> str:
-        """The hash of all that the file says, 12 hex digits; comments and layout do not count."""
+        """The hash of the file's content, 12 hex digits, without comments and layout."""
         content = self.model_dump_json(exclude_defaults=False)
         return sha256_framed([content])[:_VERSION_DIGITS]
 
     @cached_property
     def label(self) -> str:
-        """Name, version and hash: what a row was judged by."""
+        """Name, version and hash, recorded with each row that was checked."""
         return f"{self.agreement} {self.version}@{self.version_hash}"
 
     def of_kind(self, *kinds: type[_RuleT]) -> tuple[_RuleT, ...]:
-        """Return the rules of some kinds, in the order of the file."""
+        """Return the rules of the given kinds, in the order of the file."""
         return tuple(rule for rule in self.rules if isinstance(rule, kinds))
 
     @cached_property
@@ -106,37 +106,37 @@ class Agreement(ConfigModel):
         if self.end is not None and self.end < self.start:
             raise ValueError("a date `to` that is not before `from`")
         ids = [rule.id for rule in self.rules]
-        for one in ids:
-            if ids.count(one) > 1:
-                raise ValueError(f"rules with an id each; {one!r} stands twice")
-        self._locals_apart()
-        self._filters_known()
+        for rule_id in ids:
+            if ids.count(rule_id) > 1:
+                raise ValueError(f"rules with unique ids; {rule_id!r} occurs twice")
+        self._check_locals()
+        self._check_references()
         _ = self.scales
         return self
 
-    def _locals_apart(self) -> None:
+    def _check_locals(self) -> None:
         try:
             re.compile(self.code_pattern)
         except re.error:
             raise ValueError(f"a regular expression as code_pattern, not {self.code_pattern!r}") from None
         owner: dict[str, str] = {}
         for local in self.locals:
-            for mark in (*local.prefixes, *local.codes):
-                other = owner.setdefault(mark, local.local)
+            for code in (*local.prefixes, *local.codes):
+                other = owner.setdefault(code, local.local)
                 if other != local.local:
                     raise ValueError(
-                        f"occupation codes of one local each; {mark!r} is of {other} and {local.local}"
+                        f"occupation codes of one local only; {code!r} is of {other} and {local.local}"
                     )
-        for one, other in pairwise(sorted(owner)):
-            if other.startswith(one) and owner[one] != owner[other]:
-                raise ValueError(f"prefixes that tell locals apart; {other!r} begins with {one!r}")
+        for code, other in pairwise(sorted(owner)):
+            if other.startswith(code) and owner[code] != owner[other]:
+                raise ValueError(f"unambiguous prefixes of locals; {other!r} begins with {code!r}")
 
-    def _filters_known(self) -> None:
-        known = {local.local for local in self.locals}
+    def _check_references(self) -> None:
+        locals_ = {local.local for local in self.locals}
         scales = {rule.id for rule in self.of_kind(ScaleFloor)}
         for rule in self.rules:
             for local in rule.locals:
-                if local not in known:
+                if local not in locals_:
                     raise ValueError(f"rule {rule.id}: locals of this agreement, not {local!r}")
             for raised in rule.raises if isinstance(rule, AnnualIncreases) else ():
                 if raised not in scales:
@@ -147,7 +147,7 @@ class Agreement(ConfigModel):
 class ScalePeriod:
     """The scale of an occupation from `start` to `end` (included; None: open), per `basis`.
 
-    `arithmetic` says how increases led to the amount; empty for one that was read.
+    `arithmetic` explains the increases that led to the amount; empty for an amount that was read.
     """
 
     rule: ScaleFloor
@@ -176,40 +176,40 @@ def _periods(
         days = [rate.on for rate in rates]
         if days != sorted(set(days)):
             raise ValueError(f"rule {rule.id}: rates of {occupation} {schedule or ''} with ascending dates")
-        found = list(_raised(rule, rates, increases))
-        ends = [period.start - timedelta(days=1) for period in found[1:]]
-        for period, end in zip(found, [*ends, last], strict=True):
+        periods = list(_raised(rule, rates, increases))
+        ends = [period.start - timedelta(days=1) for period in periods[1:]]
+        for period, end in zip(periods, [*ends, last], strict=True):
             yield ScalePeriod(**(vars(period) | {"end": end}))
 
 
 def _raised(
     rule: ScaleFloor, rates: list[ScaleRate], increases: tuple[AnnualIncreases, ...]
 ) -> Iterator[ScalePeriod]:
-    """Yield the scales read and, between and after them, those that increases make.
+    """Yield the scales read and, between and after them, the scales after increases.
 
-    What was read for the day of an increase must be what the increase makes of the scale before.
+    A scale read for the day of an increase must equal the previous scale plus the increase.
     """
     read = {rate.on: rate for rate in rates}
     steps = {
-        step.on: (step.percent, one)
-        for one in increases
-        if rule.id in one.raises
-        for step in one.steps
+        step.on: (step.percent, increase)
+        for increase in increases
+        if rule.id in increase.raises
+        for step in increase.steps
         if step.on > rates[0].on
     }
     amount, certainty, arithmetic = Decimal(0), Certainty.HIGH, ""
     for day in sorted({*read, *steps}):
-        made: Decimal | None = None
+        raised: Decimal | None = None
         if day in steps:
-            percent, by = steps[day]
-            made = compounded(amount, percent, by.round_to)
-            arithmetic = f"{amount} raised by {percent}% on {day}, rounded to {by.round_to}: {made}"
-            certainty = Certainty.DERIVED.less_sure(certainty).less_sure(by.certainty)
+            percent, increase = steps[day]
+            raised = compounded(amount, percent, increase.round_to)
+            arithmetic = f"{amount} raised by {percent}% on {day}, rounded to {increase.round_to}: {raised}"
+            certainty = Certainty.DERIVED.less_sure(certainty).less_sure(increase.certainty)
         rate = read.get(day) or rates[0]
         if day in read:
-            if made is not None and made != rate.amount:
+            if raised is not None and raised != rate.amount:
                 raise ValueError(f"rule {rule.id}: {arithmetic}, and not {rate.amount}")
-            made, certainty, arithmetic = rate.amount, rate.certainty or rule.certainty, ""
-        amount = made if made is not None else amount
+            raised, certainty, arithmetic = rate.amount, rate.certainty or rule.certainty, ""
+        amount = raised if raised is not None else amount
         source = rate.source or rule.source
         yield ScalePeriod(rule, rate, rule.basis, day, None, amount, certainty, source, arithmetic)

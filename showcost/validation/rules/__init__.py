@@ -1,8 +1,8 @@
-"""The rules, a module per kind of thing that they look at; each makes its rules for a feed and production.
+"""Rules, one module per subject; each module builds its rules for a feed and production.
 
-Rules judge typed cells (`showcost.validation.cells`), column by column, and know nothing of other rows. A
-cell that one rule has found unreadable passes the others: one fault, one reason. The claim on a key, which
-needs other rows, is in `showcost.validation.duplicates`.
+Rules check typed cells (`showcost.validation.cells`) by column, without other rows. An unreadable cell fails
+one rule and passes the others: one fault, one reason. Claims on keys, which need other rows, are in
+`showcost.validation.duplicates`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ["ColumnRule", "RowRule", "Rule", "rules_for"]
 
 
 def rules_for(reference: Reference) -> tuple[Rule, ...]:
-    """Return every rule that rows of the reference's feed must hold to, each name once."""
+    """Return every rule for rows of the reference's feed; no two have the same name."""
     return (
         *general.rules(reference),
         *money.rules(reference),

@@ -1,4 +1,4 @@
-"""Rules about accounts: COA."""
+"""Rules about accounts (COA)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def rules(reference: Reference) -> Iterator[Rule]:
         "an account of the chart" + (", by the feed's account mapping" if mapped else ""),
         f"{chart_file}; feed {feed.name}: accounts" if mapped else chart_file,
         column="account",
-        holds=partial(_is_known, numbers, mapped=mapped),
+        holds=partial(_is_in_chart, numbers, mapped=mapped),
     )
     yield RowRule(
         "SC-COA-002",
@@ -38,36 +38,38 @@ def rules(reference: Reference) -> Iterator[Rule]:
         chart_file,
         holds=partial(_is_open, reference, None),
     )
-    part = feed.kind.secondary
-    if part is None:
+    secondary = feed.kind.secondary
+    if secondary is None:
         return
     yield RowRule(
         "SC-COA-002",
-        part.field,
-        partial(_open_text, reference, part),
+        secondary.field,
+        partial(_open_text, reference, secondary),
         f"{chart_file}; production.yaml: control_accounts",
-        holds=partial(_is_open, reference, part),
+        holds=partial(_is_open, reference, secondary),
     )
 
 
-def _is_known(numbers: pa.ChunkedArray, accounts: pa.ChunkedArray, *, mapped: bool) -> pa.ChunkedArray:
-    """Say whether accounts are of the chart; a blank one is unknown where it comes from a mapping."""
-    known = pc.is_in(accounts, value_set=numbers)
-    return known if mapped else pc.or_(known, pc.is_null(accounts))
+def _is_in_chart(numbers: pa.ChunkedArray, accounts: pa.ChunkedArray, *, mapped: bool) -> pa.ChunkedArray:
+    """Say whether accounts are in the chart; a blank account passes unless the feed maps accounts."""
+    listed = pc.is_in(accounts, value_set=numbers)
+    return listed if mapped else pc.or_(listed, pc.is_null(accounts))
 
 
-def _account(reference: Reference, part: SecondaryComponent | None, cells: pa.Table) -> pa.ChunkedArray:
-    """Return the account to which a part of each row posts; the row's own for None."""
-    return cells.column("account") if part is None else secondary_account(cells, reference, part)
+def _account(reference: Reference, secondary: SecondaryComponent | None, cells: pa.Table) -> pa.ChunkedArray:
+    """Return the account of each row's secondary component; for None, the row's own account."""
+    return cells.column("account") if secondary is None else secondary_account(cells, reference, secondary)
 
 
-def _is_open(reference: Reference, part: SecondaryComponent | None, cells: pa.Table) -> pa.ChunkedArray:
-    closed_on = reference.account_column(_account(reference, part, cells), "closed_on")
+def _is_open(reference: Reference, secondary: SecondaryComponent | None, cells: pa.Table) -> pa.ChunkedArray:
+    closed_on = reference.account_column(_account(reference, secondary, cells), "closed_on")
     return pc.less(cells.column("date"), closed_on)
 
 
-def _open_text(reference: Reference, part: SecondaryComponent | None, failed: pa.Table) -> pa.ChunkedArray:
-    account = _account(reference, part, failed)
+def _open_text(
+    reference: Reference, secondary: SecondaryComponent | None, failed: pa.Table
+) -> pa.ChunkedArray:
+    account = _account(reference, secondary, failed)
     closed_on = reference.account_column(account, "closed_on").cast(pa.string())
     day = failed.column("date").cast(pa.string())
     return pc.binary_join_element_wise(

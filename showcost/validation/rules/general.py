@@ -1,4 +1,4 @@
-"""Rules about blank fields, dates, the production and its periods: ROW-002, DAT, PER."""
+"""Rules about blank fields, dates, the production and its fiscal periods (ROW-002, DAT, PER)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _TAX_ID: Final = "vendor_tax_id"
 def rules(reference: Reference) -> Iterator[Rule]:
     """Return the rules of this module."""
     feed, production = reference.feed, reference.production
-    yield from _filled(feed)
+    yield from _required_values(feed)
     yield from _dates(feed)
     yield from _within_production(feed, production)
     if production.closed_periods:
@@ -42,19 +42,19 @@ def rules(reference: Reference) -> Iterator[Rule]:
 def required_fields(feed: FeedSpec) -> tuple[str, ...]:
     """Return the fields that no row may leave blank.
 
-    To those of the feed come the ones without which nothing can be posted, whatever the feed says: date,
-    account, currency and primary amount.
+    These are the feed's required fields and, in any case, the fields that posting needs: date, account,
+    currency and primary amount.
     """
     posting = (feed.date_field, "account", "currency", feed.kind.primary.field)
     return tuple(dict.fromkeys((*feed.required_fields, *posting)))
 
 
-def _filled(feed: FeedSpec) -> Iterator[Rule]:
+def _required_values(feed: FeedSpec) -> Iterator[Rule]:
     required = required_fields(feed)
-    # A blank tax id has a code of its own, and so has a text that the feed's account mapping does not know.
-    elsewhere = {_TAX_ID} | ({"account"} if feed.accounts is not None else set())
+    # A blank tax id has a code of its own, as has a text that the feed's account mapping does not list.
+    own_codes = {_TAX_ID} | ({"account"} if feed.accounts is not None else set())
     for name in required:
-        if name not in elsewhere:
+        if name not in own_codes:
             text = feed.kind.by_name[name].type is FieldType.TEXT
             yield ColumnRule(
                 "SC-ROW-002",
@@ -71,7 +71,7 @@ def _filled(feed: FeedSpec) -> Iterator[Rule]:
                 name,
                 "a value, for it is part of what identifies the row",
                 f"feed {feed.name}: key",
-                holds=partial(_identified, name),
+                holds=partial(_has_key, name),
             )
 
 
@@ -79,26 +79,26 @@ def _not_blank(problem: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.not_equal(problem, BLANK)
 
 
-def _identified(name: str, cells: pa.Table) -> pa.ChunkedArray:
+def _has_key(name: str, cells: pa.Table) -> pa.ChunkedArray:
     return pc.or_(pc.is_valid(cells.column(name)), pc.is_valid(cells.column("row_key")))
 
 
 def _dates(feed: FeedSpec) -> Iterator[Rule]:
     for name in feed.kind.of_type(FieldType.DATE, FieldType.TIMESTAMP):
-        moment = feed.kind.by_name[name].type is FieldType.TIMESTAMP
+        timestamp = feed.kind.by_name[name].type is FieldType.TIMESTAMP
         formats = feed.formats_of(name)
-        form = f"written as {' or '.join(formats)}" if formats else "that can be read in one way only"
+        written = f"written as {' or '.join(formats)}" if formats else "that can be read in one way only"
         yield ColumnRule(
             "SC-DAT-001",
             name,
-            f"a {'date and time' if moment else 'date'} {form}",
+            f"a {'date and time' if timestamp else 'date'} {written}",
             f"feed {feed.name}: date_formats, day_first",
             column=f"{name}__problem",
-            holds=_blank,
+            holds=_is_blank,
         )
 
 
-def _blank(problem: pa.ChunkedArray) -> pa.ChunkedArray:
+def _is_blank(problem: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.equal(problem, BLANK)
 
 
@@ -112,7 +112,7 @@ def _within_production(feed: FeedSpec, production: Production) -> Iterator[Rule]
         column="date",
         holds=lambda days: pc.and_(pc.greater_equal(days, span.start), pc.less_equal(days, span.end)),
     )
-    # A row of another show lies outside this production whatever its date: same code, same remedy.
+    # A row of another show is outside this production whatever its date: same code, same remedy.
     yield ColumnRule(
         "SC-DAT-002",
         "production_code",
@@ -136,6 +136,6 @@ def _open_period(periods: tuple[ClosedPeriod, ...], failed: pa.Table) -> pa.Chun
     text: pa.ChunkedArray = pa.chunked_array([pa.nulls(len(days), pa.string())])
     for period in periods:
         closed = pc.and_(pc.greater_equal(days, period.start), pc.less_equal(days, period.end))
-        named = f"a date outside {period.name} ({period.start} to {period.end}), which is closed"
-        text = pc.coalesce(text, pc.if_else(closed, named, pa.scalar(None, pa.string())))
+        message = f"a date outside {period.name} ({period.start} to {period.end}), which is closed"
+        text = pc.coalesce(text, pc.if_else(closed, message, pa.scalar(None, pa.string())))
     return text

@@ -1,4 +1,4 @@
-"""What a rule is: a reason code, the field it is about, and a column of who holds to it."""
+"""Rules: a reason code, a field, and a function that returns which rows pass."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import TypeAlias
 import pyarrow as pa
 
 Expected: TypeAlias = str | Callable[[pa.Table], pa.ChunkedArray]
-"""What was expected, or where a rule comes from: one text, or a text per row of the cells that failed."""
+"""Text of the expected value or of the source: the same for all rows, or per row of failed cells."""
 
 
 @dataclass(frozen=True)
 class _Rule:
-    """What all rules have.
+    """Attributes of all rules.
 
-    `source` names where the rule comes from: a configuration file and key, a standard, or a clause.
+    `source` names the origin of the rule: a configuration file and key, a standard, or a clause.
     """
 
     code: str
@@ -30,21 +30,21 @@ class _Rule:
         return f"{self.code} {self.field}"
 
     def expected_of(self, failed: pa.Table) -> pa.ChunkedArray | pa.Array:
-        """Return the text of what was expected, for each row of cells that failed."""
-        return _told(self.expected, failed)
+        """Return the text of the expected value for each row of failed cells."""
+        return _texts(self.expected, failed)
 
     def source_of(self, failed: pa.Table) -> pa.ChunkedArray | pa.Array:
-        """Return where the rule comes from, for each row of cells that failed."""
-        return _told(self.source, failed)
+        """Return the text of the rule's source for each row of failed cells."""
+        return _texts(self.source, failed)
 
 
-def _told(text: Expected, failed: pa.Table) -> pa.ChunkedArray | pa.Array:
+def _texts(text: Expected, failed: pa.Table) -> pa.ChunkedArray | pa.Array:
     return pa.repeat(text, failed.num_rows) if isinstance(text, str) else text(failed)
 
 
 @dataclass(frozen=True)
 class ColumnRule(_Rule):
-    """A rule over one column of the cells, which pandera checks on that column; a null result passes."""
+    """A rule over one column of the cells, checked by pandera on that column; a null result passes."""
 
     column: str
     holds: Callable[[pa.ChunkedArray], pa.ChunkedArray]
@@ -52,7 +52,7 @@ class ColumnRule(_Rule):
 
 @dataclass(frozen=True)
 class RowRule(_Rule):
-    """A rule over several columns: its result becomes a column of its own; a null result passes."""
+    """A rule over several columns, whose result becomes a column of its own; a null result passes."""
 
     holds: Callable[[pa.Table], pa.ChunkedArray | pa.Array]
 

@@ -1,4 +1,4 @@
-"""Rules about amounts, currencies and the status of rates: AMT, CUR, FX."""
+"""Rules about amounts, currencies and the status of rates (AMT, CUR, FX)."""
 
 from __future__ import annotations
 
@@ -75,12 +75,12 @@ def _amount(feed: FeedSpec, name: str) -> Iterator[Rule]:
         name,
         _symbol_text,
         "ISO 4217; currency symbols of the Unicode CLDR",
-        holds=partial(_agrees, name),
+        holds=partial(_symbol_fits, name),
     )
 
 
 def _storable(name: str, cells: pa.Table, *, quantity: bool) -> pa.ChunkedArray:
-    """Say whether digits and decimals fit; zeros at the end of the decimals are not counted."""
+    """Say whether digits and decimals fit; trailing zeros of the decimals do not count."""
     allowed = QUANTITY_SCALE if quantity else _allowed_decimals(cells)
     return pc.and_(
         pc.less_equal(cells.column(f"{name}__digits"), INTEGER_DIGITS),
@@ -111,14 +111,14 @@ def _total_text(failed: pa.Table) -> pa.ChunkedArray:
     return pc.binary_join_element_wise("net + tax: ", parts[0], " + ", parts[1], " = ", parts[2], "")
 
 
-def _agrees(name: str, cells: pa.Table) -> pa.Array:
-    """Say whether the symbol in a cell can stand for the row's currency; each distinct pair is asked once."""
-    known = pc.is_valid(cells.column("minor_units"))
-    currency = pc.if_else(known, cells.column("currency"), pa.scalar(None, pa.string()))
+def _symbol_fits(name: str, cells: pa.Table) -> pa.Array:
+    """Say whether the symbol in a cell fits the row's currency; each distinct pair is checked once."""
+    exists = pc.is_valid(cells.column("minor_units"))
+    currency = pc.if_else(exists, cells.column("currency"), pa.scalar(None, pa.string()))
     pairs = pc.binary_join_element_wise(cells.column(f"{name}__symbol"), currency, _BETWEEN)
     encoded = pairs.combine_chunks().dictionary_encode()
-    found = [not contradicts(*pair.split(_BETWEEN, 1)) for pair in encoded.dictionary.to_pylist()]
-    return pc.take(pa.array(found, pa.bool_()), encoded.indices)
+    matches = [not contradicts(*pair.split(_BETWEEN, 1)) for pair in encoded.dictionary.to_pylist()]
+    return pc.take(pa.array(matches, pa.bool_()), encoded.indices)
 
 
 def _symbol_text(failed: pa.Table) -> pa.ChunkedArray:
@@ -127,7 +127,7 @@ def _symbol_text(failed: pa.Table) -> pa.ChunkedArray:
 
 def _rates(reference: Reference) -> Iterator[Rule]:
     carry = reference.production.fx.carry_days
-    wanted = {
+    conditions = {
         "pending": "",
         "missing": f", published on that day or at most {carry} days before it",
         "changed": ", unchanged since it was pinned",
@@ -136,7 +136,7 @@ def _rates(reference: Reference) -> Iterator[Rule]:
         yield RowRule(
             code,
             "currency",
-            partial(_rate_text, wanted[status]),
+            partial(_rate_text, conditions[status]),
             "production.yaml: fx",
             holds=partial(_status_is_not, status),
         )
@@ -146,6 +146,6 @@ def _status_is_not(status: str, cells: pa.Table) -> pa.ChunkedArray:
     return pc.not_equal(cells.column("fx__status"), status)
 
 
-def _rate_text(wanted: str, failed: pa.Table) -> pa.ChunkedArray:
+def _rate_text(condition: str, failed: pa.Table) -> pa.ChunkedArray:
     day = failed.column("date").cast(pa.string())
-    return pc.binary_join_element_wise("a rate of ", failed.column("currency"), " for ", day, wanted, "")
+    return pc.binary_join_element_wise("a rate of ", failed.column("currency"), " for ", day, condition, "")

@@ -1,7 +1,7 @@
-"""Rules about pay: PAY, MAP. What they say is made in `showcost.pay`; here they become rules.
+"""Rules about pay (PAY, MAP), as rules of validation; `showcost.pay` evaluates them.
 
-They judge a row alone. Those over an employee's neighbouring days never change what becomes of a row: their
-findings are records of their own.
+They check each row alone. Checks across an employee's neighbouring days never change the result of a row:
+they yield pay findings, which are separate records.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def rules(reference: Reference) -> Iterator[Rule]:
-    """Return the rules of this module; none for other records than payroll."""
+    """Return the rules of this module; none unless the record kind has pay rules."""
     if not reference.feed.kind.has_pay_rules:
         return
     for name in CHECKS:

@@ -1,4 +1,4 @@
-"""Rules about location permits: PMT."""
+"""Rules about location permits (PMT)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def rules(reference: Reference) -> Iterator[Rule]:
-    """Return the rules of this module; none for other records than permits."""
+    """Return the rules of this module; none for other record kinds."""
     if reference.feed.kind is not LOCATION_PERMIT:
         return
     yield RowRule(
@@ -50,7 +50,7 @@ def _expected_end(failed: pa.Table) -> pa.ChunkedArray:
 
 
 def _no_deposit_as_cost(cells: pa.Table) -> pa.ChunkedArray:
-    """Say whether a row that is nothing but a refundable deposit stays off the cost accounts."""
+    """Say whether a row of only a refundable deposit has an account other than a cost account."""
     only_deposit = pc.and_(
         pc.equal(cells.column("fee_amount"), ZERO), pc.greater(cells.column("deposit_amount"), ZERO)
     )

@@ -1,4 +1,4 @@
-"""The rule about people: a payroll row names them by a pseudonym, never by a number of the state: ROW-003."""
+"""Rule about personal data: a payroll row has a pseudonym, never a national identifier (ROW-003)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def rules(reference: Reference) -> Iterator[Rule]:
-    """Return the rules of this module; none for other records than payroll."""
+    """Return the rules of this module; none unless the record kind has pay rules."""
     if not reference.feed.kind.has_pay_rules:
         return
     for field in reference.feed.kind.fields:

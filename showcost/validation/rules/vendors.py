@@ -1,4 +1,4 @@
-"""Rules about vendors: VEN."""
+"""Rules about vendors (VEN)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _FIELD = "vendor_tax_id"
 
 
 def rules(reference: Reference) -> Iterator[Rule]:
-    """Return the rules of this module; none for records that name no tax id."""
+    """Return the rules of this module; none for record kinds without a tax id."""
     feed = reference.feed
     if _FIELD not in feed.kind.by_name:
         return
