@@ -27,7 +27,7 @@ pages = pytest.mark.parametrize("page", WRITTEN, ids=lambda page: str(page.relat
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _CODE = re.compile(r"`([^`]+)`|^ {4}(.+)$", re.MULTILINE)
 _CALL = re.compile(r"(?:^|[/;]\s*)showcost ([a-z-]+)(?: ([a-z]+))?")
-_PATH = re.compile(r"(?:showcost|showcost_tests|scripts|data|examples|docs)/[\w./-]*\w")
+_PATH = re.compile(r"(?:showcost|showcost_tests|benchmarks|scripts|data|examples|docs)/[\w./-]*\w")
 
 
 def _text(page: Path) -> str:

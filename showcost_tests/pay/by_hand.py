@@ -1,7 +1,7 @@
 """The rules of one row written again, a row at a time in Decimal: what the engine is held against.
 
 Shares the data of the agreements with showcost and none of its calculations. Also the slow side of
-scripts/bench_pay.py.
+benchmarks/pay.py.
 """
 
 from __future__ import annotations

@@ -1,6 +1,4 @@
-"""Measure posting: rows per second into a fresh ledger, again (nothing to append), and the digest.
-
-    python scripts/bench_posting.py --rows 1000000 --days 365
+"""Posting into a fresh ledger, posting again with nothing to append, and the digest.
 
 Rows are made up, two components each, in five currencies, one Parquet file per partition. Rates are made
 up too; pinning them is not measured.
@@ -8,18 +6,16 @@ up too; pinning them is not measured.
 
 from __future__ import annotations
 
-import argparse
-import resource
 import tempfile
-import time
-from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import duckdb
 import pyarrow as pa
 
+from showcost.audit import transitions as states
+from showcost.audit.transitions import AuditKind
 from showcost.config.record_kinds import VENDOR_INVOICE
 from showcost.fx.history import PUBLICATIONS_SCHEMA, RATES_SCHEMA, RateHistory
 from showcost.fx.snapshots import build_snapshots
@@ -32,13 +28,17 @@ from showcost.ledger.store import Ledger
 from showcost.staging import PartitionRows, StagingStore, split_by_date
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import argparse
 
-FIRST = date(2025, 1, 1)
-TERMS = PostingContext(production="BENCH", base_currency="USD", feed="bench", record_kind=VENDOR_INVOICE)
-RATES = {"USD": "1.1172", "GBP": "0.8338", "JPY": "171.53", "CAD": "1.5291"}
+    from benchmarks.harness import Report
 
-VALID_ROWS = """
+FIRST: Final = date(2025, 1, 1)
+CONTEXT: Final = PostingContext(
+    production="BENCH", base_currency="USD", feed="bench", record_kind=VENDOR_INVOICE
+)
+RATES: Final = {"USD": "1.1172", "GBP": "0.8338", "JPY": "171.53", "CAD": "1.5291"}
+
+VALID_ROWS: Final = """
 SELECT sha256('delivery') AS delivery, 1::BIGINT AS arrival, i + 2 AS record,
     sha256(i::VARCHAR)[:32] AS row_key, sha256('c' || i)[:32] AS content,
     $first::DATE + (i * $days // $rows)::INTEGER AS transaction_date,
@@ -58,13 +58,47 @@ FROM range($rows::BIGINT) AS numbers(i) ORDER BY i
 """
 
 
-@contextmanager
-def measured(what: str, rows: int) -> Iterator[None]:
-    """Print how long a block took."""
-    started = time.perf_counter()
-    yield
-    seconds = time.perf_counter() - started
-    print(f"{what:<34}{seconds:8.2f} s{rows / seconds:12,.0f} rows/s")
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add sizes."""
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--days", type=int, default=365)
+    parser.add_argument("--chunk-rows", type=int, default=CHUNK_ROWS)
+
+
+def run(options: argparse.Namespace, report: Report) -> None:
+    """Stage, post, post again and hash."""
+    days = [FIRST + timedelta(days=number) for number in range(options.days)]
+    with tempfile.TemporaryDirectory() as folder:
+        store, ledger = StagingStore(Path(folder)), Ledger(Path(folder) / "ledger.duckdb")
+        pin_made_up_rates(ledger, days)
+        parameters = {"first": FIRST, "days": options.days, "rows": options.rows}
+        rows = duckdb.connect().sql(VALID_ROWS, params=parameters).to_arrow_table()
+        with report.timed(f"stage {options.days} partitions", options.rows):
+            parts = (
+                PartitionRows(day.isoformat(), piece)
+                for day, piece in split_by_date(rows, "transaction_date", days)
+            )
+            store.write_many("valid/bench", parts)
+        del rows
+        with report.timed("verify staged files", options.rows):
+            paths = store.verified_paths("valid/bench", [day.isoformat() for day in days])
+        subjects = [states.partition(CONTEXT.feed, day) for day in days]
+        ledger.audit.append(AuditKind.VALIDATED, {}, subjects=subjects)
+        for label in ("post", "post again"):
+            with report.timed(label, options.rows) as results:
+                batches = post(
+                    ledger,
+                    CONTEXT,
+                    paths,
+                    partition_dates=days,
+                    run_id=label,
+                    clock=now,
+                    chunk_rows=options.chunk_rows,
+                )
+                results["entries"] = sum(batch.appended_entries for batch in batches)
+        with report.timed("digest", options.rows) as results, ledger.read() as connection:
+            results["hash"] = digest(connection, days[0], days[-1]).hash
+        report.note("ledger", megabytes=round(ledger.path.stat().st_size / 1e6))
 
 
 def pin_made_up_rates(ledger: Ledger, days: list[date]) -> None:
@@ -85,52 +119,3 @@ def pin_made_up_rates(ledger: Ledger, days: list[date]) -> None:
 def now() -> datetime:
     """Return the time of day."""
     return datetime.now(UTC)
-
-
-def main() -> None:
-    """Run the benchmark."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--days", type=int, default=365)
-    parser.add_argument("--chunk-rows", type=int, default=CHUNK_ROWS)
-    options = parser.parse_args()
-    days = [FIRST + timedelta(days=number) for number in range(options.days)]
-    names = [day.isoformat() for day in days]
-    with tempfile.TemporaryDirectory() as folder:
-        home = Path(folder)
-        store, ledger = StagingStore(home), Ledger(home / "ledger.duckdb")
-        pin_made_up_rates(ledger, days)
-        parameters = {"first": FIRST, "days": options.days, "rows": options.rows}
-        rows = duckdb.connect().sql(VALID_ROWS, params=parameters).to_arrow_table()
-        with measured(f"stage {options.days} partitions", options.rows):
-            parts = (
-                PartitionRows(day.isoformat(), piece)
-                for day, piece in split_by_date(rows, "transaction_date", days)
-            )
-            store.write_many("valid/bench", parts)
-        del rows
-        with measured("verify staged files", options.rows):
-            paths = store.verified_paths("valid/bench", names)
-        for what in ("post", "post again"):
-            with measured(what, options.rows):
-                results = post(
-                    ledger,
-                    TERMS,
-                    paths,
-                    partition_dates=days,
-                    run_id=what,
-                    clock=now,
-                    chunk_rows=options.chunk_rows,
-                )
-            print(f"  appended entries: {sum(result.appended_entries for result in results):,}")
-        with measured("digest", options.rows), ledger.read() as connection:
-            found = digest(connection, days[0], days[-1])
-        print(f"  {found.hash}")
-        print(f"ledger {ledger.path.stat().st_size / 1e6:,.0f} MB")
-    print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MiB")
-
-
-if __name__ == "__main__":
-    main()

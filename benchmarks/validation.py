@@ -1,23 +1,18 @@
-"""Measure the validation: invoices with one in a hundred bad, in chunks.
+"""Validation: made-up invoices, one in a hundred invalid, in chunks.
 
-    python scripts/bench_validation.py [--rows 1000000] [--bad 0.01] [--chunk 250000] [--rivals]
-
-`--rivals` delivers everything a second time: every key is contested.
+`--contested` delivers everything a second time, so that every key is contested.
 """
 
 from __future__ import annotations
 
-import argparse
-import resource
-import time
 from datetime import date
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from benchmarks.harness import SAMPLE
 from showcost.config.chart import load_chart
 from showcost.config.feed import FeedSpec
 from showcost.config.production import load_production
@@ -26,7 +21,12 @@ from showcost.validation import CHUNK_ROWS, RowTable, arrow_schema, validate
 from showcost.validation.duplicates import POSTED
 from showcost.validation.reference import FX_STATUS
 
-HOME: Final = Path(__file__).resolve().parents[1] / "data"
+if TYPE_CHECKING:
+    import argparse
+
+    from benchmarks.harness import Report
+    from showcost.config.production import Production
+
 FEED: Final = FeedSpec(name="bench", description="invoices for a measurement", record_kind="vendor_invoice")
 TAX_IDS: Final = ("DE136695976", "GB980780684", "12-3456789", "123026635")
 COUNTRIES: Final = ("DE", "GB", "US", "CA")
@@ -35,12 +35,47 @@ WRONG_SUM: Final = 4
 ACCOUNTS: Final = ("2010", "2210", "2220", "1410")
 
 
-def invoices(rows: int, bad: float) -> pa.Table:
-    """Return raw invoices; the bad ones fail one of five rules each."""
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add sizes and the share of invalid rows."""
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--invalid", type=float, default=0.01)
+    parser.add_argument("--chunk", type=int, default=CHUNK_ROWS)
+    parser.add_argument("--contested", action="store_true")
+
+
+def run(options: argparse.Namespace, report: Report) -> None:
+    """Validate the rows."""
+    with report.timed("make rows", options.rows) as results:
+        rows = invoices(options.rows, options.invalid)
+        results["megabytes"] = rows.nbytes // 1_000_000
+    contested = redelivered(rows) if options.contested else rows.slice(0, 0)
+    production = load_production(SAMPLE)
+    rates = rate_status(production)
+    with report.timed("validate", options.rows) as results:
+        outcome = validate(
+            rows,
+            feed=FEED,
+            production=production,
+            chart=load_chart(SAMPLE / production.chart_of_accounts, production),
+            fx_status=rates,
+            posted=POSTED.empty_table(),
+            same_key_rows=contested,
+            chunk_rows=options.chunk,
+        )
+        counts = outcome.counts
+        results |= {
+            "valid": counts.valid,
+            "quarantined": counts.quarantined,
+            "duplicate": counts.duplicate,
+        }
+
+
+def invoices(rows: int, invalid: float) -> pa.Table:
+    """Return raw invoices; the share `invalid` of them fails one of five rules."""
     random = np.random.default_rng(20261005)
     number = np.arange(rows)
     vendor = random.integers(0, 4, rows)
-    fault = np.where(random.random(rows) < bad, random.integers(1, 6, rows), 0)
+    fault = np.where(random.random(rows) < invalid, random.integers(1, 6, rows), 0)
     days = np.sort(random.integers(0, 30, rows)).astype(np.int32) + (date(2026, 9, 28).toordinal() - 719_163)
     cents = random.integers(100, 10_000_000, rows)
     tax = cents // 5
@@ -107,9 +142,16 @@ def raw_rows(text: dict[str, pa.Array], dates: pa.Array, number: np.ndarray) -> 
     )
 
 
-def rate_status() -> pa.Table:
-    """Return a known rate for every date and currency of the sample production."""
-    production = load_production(HOME)
+def redelivered(rows: pa.Table) -> pa.Table:
+    """Return the same rows of a later delivery."""
+    columns = {"arrival": pa.scalar(2, pa.int64()), "delivery": pa.scalar("e" * 64)}
+    for name, value in columns.items():
+        rows = rows.set_column(rows.column_names.index(name), name, pa.repeat(value, len(rows)))
+    return rows
+
+
+def rate_status(production: Production) -> pa.Table:
+    """Return a rate for every date and currency of a production."""
     first, last = production.dates.start.toordinal(), production.dates.end.toordinal()
     pairs = [
         (date.fromordinal(day), code) for day in range(first, last + 1) for code in production.currencies
@@ -117,46 +159,3 @@ def rate_status() -> pa.Table:
     return pa.table(
         [[day for day, _ in pairs], [code for _, code in pairs], ["ok"] * len(pairs)], schema=FX_STATUS
     )
-
-
-def main() -> None:
-    """Print rows a second and the peak of memory."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--bad", type=float, default=0.01)
-    parser.add_argument("--chunk", type=int, default=CHUNK_ROWS)
-    parser.add_argument("--rivals", action="store_true")
-    options = parser.parse_args()
-    rows = invoices(options.rows, options.bad)
-    rivals = rows.slice(0, 0)
-    if options.rivals:
-        later = rows.schema.get_field_index("arrival")
-        again = rows.set_column(later, "arrival", pa.repeat(pa.scalar(2, pa.int64()), len(rows)))
-        rivals = again.set_column(
-            rows.schema.get_field_index("delivery"), "delivery", pa.repeat("e" * 64, len(rows))
-        )
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    production = load_production(HOME)
-    started, started_cpu = time.perf_counter(), time.process_time()
-    outcome = validate(
-        rows,
-        feed=FEED,
-        production=production,
-        chart=load_chart(HOME / production.chart_of_accounts, production),
-        fx_status=rate_status(),
-        posted=POSTED.empty_table(),
-        same_key_rows=rivals,
-        chunk_rows=options.chunk,
-    )
-    seconds, cpu = time.perf_counter() - started, time.process_time() - started_cpu
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    counts = outcome.counts
-    print(f"{counts.valid:,} valid, {counts.quarantined:,} quarantined, {counts.duplicate:,} duplicate")
-    print(f"{options.rows / seconds:,.0f} rows/s ({seconds:.2f} s, processor {cpu:.2f} s)")
-    print(
-        f"input {rows.nbytes / 1e6:,.0f} MB, peak {peak / 1e3:,.0f} MB, of it before {before / 1e3:,.0f} MB"
-    )
-
-
-if __name__ == "__main__":
-    main()

@@ -1,14 +1,12 @@
-"""Time the reading of dates and amounts: `python scripts/bench_values.py [ROWS]`.
+"""Dates and amounts as text: columns that repeat their texts, and columns in which every text differs.
 
-Prints the best of three for columns that repeat their texts and for columns in which every text differs.
+The shortest of three runs counts.
 """
 
 from __future__ import annotations
 
-import sys
-import time
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
 
@@ -16,13 +14,18 @@ from showcost.values.amounts import infer_amounts
 from showcost.values.dates import infer_dates, infer_timestamps
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable
 
     import pyarrow as pa
 
-    Settle = Callable[[pa.ChunkedArray], object]
+    from benchmarks.harness import Report
+    from showcost.values.amounts import AmountColumn
+    from showcost.values.dates import DateColumn, TimestampColumn
 
-COLUMNS: dict[str, tuple[Settle, str]] = {
+    Infer = Callable[[pa.ChunkedArray], DateColumn | TimestampColumn | AmountColumn]
+
+COLUMNS: Final[dict[str, tuple[Infer, str]]] = {
     "dates, 3,650 days": (infer_dates, "strftime(DATE '2010-01-01' + (i % 3650)::INT, '%d/%m/%Y')"),
     "dates with a time, all differ": (
         infer_dates,
@@ -45,25 +48,21 @@ COLUMNS: dict[str, tuple[Settle, str]] = {
 }
 
 
-def best_of_three(work: Callable[[], object]) -> float:
-    """Return the shortest wall time of three runs, in seconds."""
-    times = []
-    for _ in range(3):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return min(times)
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the number of rows."""
+    parser.add_argument("--rows", type=int, default=1_000_000)
 
 
-def main() -> None:
-    """Time every column."""
-    rows = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
+def run(options: argparse.Namespace, report: Report) -> None:
+    """Infer every column."""
     connection = duckdb.connect()
-    for name, (settle, expression) in COLUMNS.items():
+    for label, (infer, expression) in COLUMNS.items():
         query = f"SELECT ({expression})::VARCHAR AS text FROM range(?) AS numbers(i)"  # noqa: S608 -- fixed texts
-        column: pa.ChunkedArray = connection.sql(query, params=[rows]).to_arrow_table()["text"]
-        print(f"{name:<45} {rows:>10,} rows {best_of_three(partial(settle, column)):6.2f} s")
+        column: pa.ChunkedArray = connection.sql(query, params=[options.rows]).to_arrow_table()["text"]
+        report.best_of(3, label, partial(count_values, infer, column), options.rows)
 
 
-if __name__ == "__main__":
-    main()
+def count_values(infer: Infer, column: pa.ChunkedArray) -> dict[str, Any]:
+    """Infer a column and return the number of its values."""
+    values = infer(column).values
+    return {"values": len(values) - values.null_count}

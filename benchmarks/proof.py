@@ -1,6 +1,4 @@
-"""Measure what proof costs: posting with and without the protocol, recovery, verification.
-
-    python scripts/bench_proof.py --rows 1000000
+"""The cost of proof: posting with and without the protocol, recovery, verification.
 
 Deliveries of the sample's feed of US vendors are multiplied to that many rows, landed, validated and
 posted. Posting without the protocol is the same insert and comparison in one transaction, straight from
@@ -10,7 +8,6 @@ did not commit, and the check of a ledger at rest. Verification is all of `showc
 
 from __future__ import annotations
 
-import argparse
 import csv
 import shutil
 import tempfile
@@ -18,10 +15,12 @@ import time
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from unittest.mock import patch
 
+from benchmarks.harness import SAMPLE, copy_production
 from showcost.checks.verify import verify
 from showcost.ingest.landing import land
 from showcost.ledger import commit as committing
@@ -38,36 +37,46 @@ from showcost.staging.assets import valid_asset
 from showcost.workspace import Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    import argparse
+    from collections.abc import Iterator
 
     import duckdb
 
+    from benchmarks.harness import Report
     from showcost.audit.log import Record
     from showcost.config.feed import FeedSpec
     from showcost.ledger.batches import Batch
 
-SAMPLE = Path(__file__).resolve().parents[1] / "data"
-FEED = "vendor_invoices_us"
-FILE_ROWS = 200_000
-DAYS = [date(2026, 9, 21) + timedelta(days=number) for number in range(42)]
+FEED: Final = "vendor_invoices_us"
+FILE_ROWS: Final = 200_000
+DAYS: Final = [date(2026, 9, 21) + timedelta(days=number) for number in range(42)]
 
 
-@contextmanager
-def measured(what: str, rows: int) -> Iterator[list[float]]:
-    """Print how long a block took, and put it into the list that it gives."""
-    taken: list[float] = []
-    started = time.perf_counter()
-    yield taken
-    taken.append(time.perf_counter() - started)
-    print(f"{what:<46}{taken[0]:8.2f} s{rows / taken[0]:12,.0f} rows/s", flush=True)
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add sizes."""
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--rounds", type=int, default=2, help="the shortest of so many counts")
 
 
-def make_home(folder: Path, rows: int) -> Workspace:
+def run(options: argparse.Namespace, report: Report) -> None:
+    """Measure all steps."""
+    with tempfile.TemporaryDirectory() as folder:
+        workspace = make_workspace(Path(folder) / "home", options.rows)
+        feed = next(feed for feed in workspace.feeds if feed.name == FEED)
+        prepare(workspace, feed, options.rows, report)
+        for _ in range(options.rounds):
+            compare_posting(workspace, feed, options.rows, report)
+        without, with_protocol = (report.shortest(label) for label in POSTING)
+        report.note("with to without the protocol", rate=round(without / with_protocol, 2))
+        measure_recovery(workspace, feed, options.rows, report)
+        measure_verification(workspace, options.rows, report)
+
+
+def make_workspace(folder: Path, rows: int) -> Workspace:
     """Make a data folder with deliveries of so many rows, each with an invoice number of its own."""
     inbox = folder / "inbox" / FEED
     inbox.mkdir(parents=True)
-    for name in ("production.yaml", "chart_of_accounts.csv", "budget.csv"):
-        shutil.copyfile(SAMPLE / name, folder / name)
+    copy_production(SAMPLE, folder)
     with (SAMPLE / "inbox" / FEED / "bills_2026-10-09.csv").open(encoding="utf-8", newline="") as source:
         header, *lines = csv.reader(source)
     column = header.index("Bill No.")
@@ -112,9 +121,9 @@ def bare_writing(ledger: Ledger) -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
-def post_all(home: Workspace, feed: FeedSpec, ledger: Ledger) -> int:
+def post_all(workspace: Workspace, feed: FeedSpec, ledger: Ledger) -> int:
     """Post everything that is valid and return the number of rows."""
-    store = home.staging
+    store = workspace.staging
     filled = [
         day.isoformat()
         for day in DAYS
@@ -122,7 +131,7 @@ def post_all(home: Workspace, feed: FeedSpec, ledger: Ledger) -> int:
     ]
     results = posting.post(
         ledger,
-        posting_context(home.production, feed),
+        posting_context(workspace.production, feed),
         store.verified_paths(valid_asset(FEED), filled),
         partition_dates=DAYS,
         run_id="bench",
@@ -131,35 +140,27 @@ def post_all(home: Workspace, feed: FeedSpec, ledger: Ledger) -> int:
     return sum(result.appended_rows for result in results)
 
 
-def compare_posting(home: Workspace, feed: FeedSpec, rows: int, rounds: int) -> None:
-    """Post into copies of the ledger, with and without the protocol in turn, and compare the best."""
-    aside = home.path / "aside"
-    aside.mkdir()
-    for name in ("ledger.duckdb", "audit"):
-        source = home.path / name
-        (shutil.copytree if source.is_dir() else shutil.copyfile)(source, aside / name)
-    best: dict[str, float] = {}
-    for _ in range(rounds):
-        for what in ("without", "with"):
-            folder = home.path / f"copy-{what}"
-            shutil.rmtree(folder, ignore_errors=True)
-            shutil.copytree(aside, folder)
-            ledger = Ledger(folder / "ledger.duckdb")
-            with measured(f"post {what} the protocol", rows) as taken:
-                if what == "with":
-                    post_all(home, feed, ledger)
-                else:
-                    with (
-                        patch.object(posting, "commit_entries", commit_without_protocol),
-                        patch.object(posting, "writing", bare_writing),
-                    ):
-                        post_all(home, feed, ledger)
-            best[what] = min(taken[0], best.get(what, taken[0]))
-            shutil.rmtree(folder)
-    print(
-        f"  with the protocol at {best['without'] / best['with']:.2f} of the rate without (best of {rounds})"
-    )
-    shutil.rmtree(aside)
+POSTING: Final = ("post without the protocol", "post with the protocol")
+
+
+def compare_posting(workspace: Workspace, feed: FeedSpec, rows: int, report: Report) -> None:
+    """Post into copies of the ledger, without and with the protocol."""
+    for label in POSTING:
+        folder = workspace.path / "copy"
+        folder.mkdir()
+        shutil.copyfile(workspace.path / "ledger.duckdb", folder / "ledger.duckdb")
+        shutil.copytree(workspace.path / "audit", folder / "audit")
+        ledger = Ledger(folder / "ledger.duckdb")
+        with report.timed(label, rows) as results:
+            if label == POSTING[0]:
+                with (
+                    patch.object(posting, "commit_entries", commit_without_protocol),
+                    patch.object(posting, "writing", bare_writing),
+                ):
+                    results["rows"] = post_all(workspace, feed, ledger)
+            else:
+                results["rows"] = post_all(workspace, feed, ledger)
+        shutil.rmtree(folder)
 
 
 class DiedError(Exception):
@@ -171,9 +172,9 @@ def die(*_: object) -> None:
     raise DiedError
 
 
-def measure_recovery(home: Workspace, feed: FeedSpec, rows: int) -> None:
-    """Leave the last chunk announced but not committed, and measure what the next start does."""
-    ledger = home.ledger
+def measure_recovery(workspace: Workspace, feed: FeedSpec, rows: int, report: Report) -> None:
+    """Leave the last chunk announced but not committed, and measure the next two starts."""
+    ledger = workspace.ledger
     real, left = committing.BATCHES, max(rows // posting.CHUNK_ROWS, 1)
 
     def write_all_but_the_last(
@@ -187,52 +188,32 @@ def measure_recovery(home: Workspace, feed: FeedSpec, rows: int) -> None:
 
     dying = replace(real, write=write_all_but_the_last)
     with patch.object(committing, "BATCHES", dying), suppress(DiedError):
-        post_all(home, feed, ledger)
-    for what in ("recovery: an INTENT repeated", "recovery: a ledger at rest"):
-        with measured(what, rows), writing(home.ledger) as connection:
-            entries = connection.execute("SELECT count(*) FROM ledger_entries").fetchall()[0][0]
-        print(f"  {entries:,} entries")
-    post_all(home, feed, home.ledger)
+        post_all(workspace, feed, ledger)
+    for label in ("recovery: an INTENT reapplied", "recovery: a ledger at rest"):
+        with report.timed(label, rows) as results, writing(workspace.ledger) as connection:
+            (results["entries"],) = connection.execute("SELECT count(*) FROM ledger_entries").fetchall()[0]
+    post_all(workspace, feed, workspace.ledger)
 
 
-def prepare(home: Workspace, feed: FeedSpec, days: Sequence[date], rows: int) -> None:
+def prepare(workspace: Workspace, feed: FeedSpec, rows: int, report: Report) -> None:
     """Do all that comes before posting."""
-    with measured("land", rows):
-        land(home, feed)
-    pin_snapshots(home, days)
-    with measured("raw rows and validation", rows):
-        write_raw_rows(home, feed, days)
-        counts = validate_partitions(home, feed, days)
-        quarantine_undated(home, feed)
-    print(f"  {sum(day.valid for day in counts.values()):,} valid rows")
+    with report.timed("land", rows):
+        land(workspace, feed)
+    pin_snapshots(workspace, DAYS)
+    with report.timed("raw rows and validation", rows) as results:
+        write_raw_rows(workspace, feed, DAYS)
+        counts = validate_partitions(workspace, feed, DAYS)
+        quarantine_undated(workspace, feed)
+        results["valid"] = sum(day.valid for day in counts.values())
 
 
-def main() -> None:
-    """Run the benchmark."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+def measure_verification(workspace: Workspace, rows: int, report: Report) -> None:
+    """Verify the ledger, with the seconds of each step."""
+    ends = [time.perf_counter()]
+    with report.timed("verify", rows) as results:
+        outcome = verify(workspace, progress=lambda *_: ends.append(time.perf_counter()))
+        results |= {"entries": outcome.entries, "first_difference": outcome.first}
+    seconds = (round(end - start, 2) for start, end in pairwise(ends))
+    report.note(
+        "seconds of each step", **dict(zip((step.name for step in outcome.steps), seconds, strict=True))
     )
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--rounds", type=int, default=2)
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        home = make_home(Path(folder) / "home", options.rows)
-        feed = next(feed for feed in home.feeds if feed.name == FEED)
-        prepare(home, feed, DAYS, options.rows)
-        compare_posting(home, feed, options.rows, options.rounds)
-        measure_recovery(home, feed, options.rows)
-        started = time.perf_counter()
-
-        def step_done(done: int, _: int) -> None:
-            nonlocal started
-            print(f"  step {done:>2}{time.perf_counter() - started:8.2f} s", flush=True)
-            started = time.perf_counter()
-
-        with measured("verify", options.rows):
-            outcome = verify(home, progress=step_done)
-        print("  " + ", ".join(step.name for step in outcome.steps))
-        print(f"  {outcome.entries:,} entries; first difference: {outcome.first}")
-
-
-if __name__ == "__main__":
-    main()
