@@ -27,7 +27,6 @@ UNREVISED: Final = frozenset(
         "fx",
         "ingest",
         "ledger",
-        "pipeline",
         "reconciliation",
         "reports",
         "simulator",

@@ -11,7 +11,7 @@ from showcost.checks.result import CheckOutcome
 from showcost.fx.checks import CheckResult, calendar_complete, day_on_day_jumps, irs_yearly_band
 from showcost.fx.snapshots import RATE_TYPE
 from showcost.fx.store import verify
-from showcost.pipeline.fx_snapshots import known_history
+from showcost.pipeline.fx_snapshots import stored_history
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -106,7 +106,7 @@ def all_unchanged(workspace: Workspace) -> CheckOutcome:
 def calendar(workspace: Workspace) -> CheckOutcome:
     """Judge whether every working day within the production's dates has a publication."""
     dates = workspace.production.dates
-    return _verdict(calendar_complete(known_history(workspace), dates.start, dates.end))
+    return _verdict(calendar_complete(stored_history(workspace), dates.start, dates.end))
 
 
 def jumps(workspace: Workspace) -> CheckOutcome:
@@ -114,7 +114,7 @@ def jumps(workspace: Workspace) -> CheckOutcome:
     production = workspace.production
     return _verdict(
         day_on_day_jumps(
-            known_history(workspace),
+            stored_history(workspace),
             production.dates.start,
             production.dates.end,
             production.fx.jump_percent,
@@ -125,7 +125,7 @@ def jumps(workspace: Workspace) -> CheckOutcome:
 
 def irs_band(workspace: Workspace) -> CheckOutcome:
     """Judge whether the yearly means lie near the yearly averages of the IRS."""
-    return _verdict(irs_yearly_band(known_history(workspace)))
+    return _verdict(irs_yearly_band(stored_history(workspace)))
 
 
 def _verdict(result: CheckResult) -> CheckOutcome:

@@ -60,7 +60,7 @@ def pay_findings_asset(feed: FeedSpec, partitions: dg.PartitionsDefinition[str])
         with plain_failures():
             result = write_pay_findings(data.workspace(), feed, dates)
         for day in map(str, dates):
-            metadata = findings_metadata(day, result.standing, result.dismissed)
+            metadata = findings_metadata(day, result.open_findings, result.dismissed)
             context.add_asset_metadata(metadata, partition_key=day)
         waiting = {} if result.missing is None else {"waits_for_valid_rows_of": str(result.missing)}
         return dg.MaterializeResult(

@@ -1,1 +1,1 @@
-"""The steps of a cost, in the order of the flow, each over a data folder, a feed and a span of dates."""
+"""The steps of a cost in the order of the flow, each for a workspace, a feed and a range of dates."""

@@ -1,15 +1,15 @@
-"""The fallback chain: what stands in for a vendor's invoices of a date while they cannot be had.
+"""The fallback chain: provisional accruals for days whose vendor invoices are unavailable.
 
-Per date of a feed, from its pulls as they are stored:
+Per date of a feed, from its stored pulls:
 
-1. the window is missing and was had before: the last good delivery of it stands, nothing is accrued;
-2. it is missing, and part of it is there: what is there stands, nothing is accrued on top of it;
+1. the window is missing, but was complete before: its last good delivery counts, nothing is accrued;
+2. it is missing, but some of its pages are stored: these pages count, nothing is accrued;
 3. it is missing altogether: a provisional accrual from the vendor's terms of that date, at cached rates;
-4. it is missing and there are no terms: nothing, and that is recorded too;
-5. it has come: what was accrued is released.
+4. it is missing, and no terms are in force: no accrual, which is recorded too;
+5. it is complete: open accruals are released.
 
-Each step is recorded once, in the audit log before anywhere else, with what was looked for in vain before it.
-Nothing of it touches the entries of the ledger.
+Each step is recorded once, in the audit log first, with the dead letter that led to it. No step changes the
+entries of the ledger.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ _NEVER_COMPLETE: Final = "the window was never pulled to its end"
 
 @dataclass
 class FallbackResult:
-    """What was done for some dates of a feed: the steps, and how many accruals were made and released."""
+    """Result for some dates of a feed: the steps, and the number of accruals made and released."""
 
     steps: list[FallbackStep] = field(default_factory=list)
     accruals: list[Accrual] = field(default_factory=list)
@@ -67,7 +67,10 @@ def apply_fallback(
     dates: Sequence[date],
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> FallbackResult:
-    """Take the steps that the dates of a feed ask for, and record each; repeating it does nothing more."""
+    """Take the fallback steps for the dates of a feed and record each; idempotent.
+
+    Writes accruals, releases and steps to the ledger database, each after its audit record.
+    """
     plan = _plan(workspace, feed, dates)
     if not plan.steps and not plan.releasing:
         return plan
@@ -82,7 +85,7 @@ def apply_fallback(
 
 
 def due_by_fallback(workspace: Workspace, feed: FeedSpec) -> list[date]:
-    """Return the dates of a feed for which a step is to be taken that is not the last one recorded."""
+    """Return the dates of a feed whose next step differs from the last one recorded, ascending."""
     dates = workspace.production.dates
     plan = _plan(workspace, feed, Window(dates.start, dates.end).dates)
     if not plan.steps and not plan.releasing:
@@ -90,11 +93,11 @@ def due_by_fallback(workspace: Workspace, feed: FeedSpec) -> list[date]:
     with workspace.ledger.read() as connection:
         last = last_steps(connection)
     fresh = fresh_steps(last, [*plan.steps, *_releases(plan, feed)])
-    return sorted({one.transaction_date for one in fresh})
+    return sorted({step.transaction_date for step in fresh})
 
 
 def _releases(plan: FallbackResult, feed: FeedSpec) -> list[FallbackStep]:
-    """Return the steps by which what stands in, where anything does, gives way."""
+    """Return the steps that release the accruals of dates whose delivery has arrived."""
     return [
         FallbackStep(feed.name, day, RELEASED, delivery, "the delivery has come")
         for day, delivery in plan.releasing.items()
@@ -104,7 +107,7 @@ def _releases(plan: FallbackResult, feed: FeedSpec) -> list[FallbackStep]:
 def open_accruals(
     workspace: Workspace, first: date, last: date, feed: str | None = None, as_of: int | None = None
 ) -> pa.Table:
-    """Return the open accruals, as known after an audit record, or now; see `provisional`."""
+    """Return the open accruals after the audit record `as_of`, or now; see `provisional` for the columns."""
     ledger = workspace.ledger
     segments = None if as_of is None else accrual_segments(ledger.audit, as_of)
     with ledger.read() as connection:
@@ -117,23 +120,23 @@ def _plan(workspace: Workspace, feed: FeedSpec, dates: Sequence[date]) -> Fallba
         return plan
     pulls = PullProgress(workspace.raw, feed.name)
     missing = {letter.window: letter for letter in DeadLetters(workspace.raw, feed.name).open()}
-    asked = set(dates)
+    requested = set(dates)
     for window in windows(feed.api, workspace.production.dates, min(dates), max(dates)):
         letter = missing.get(window)
         progress = pulls.of(window)
-        days = [day for day in window.dates if day in asked]
+        days = [day for day in window.dates if day in requested]
         if letter is not None:
             for day in days:
-                _stand_in(plan, feed, day, letter, progress)
+                _plan_day(plan, feed, day, letter, progress)
         elif progress is not None and progress.complete:
             plan.releasing |= dict.fromkeys(days, progress.delivery)
     return plan
 
 
-def _stand_in(
+def _plan_day(
     plan: FallbackResult, feed: FeedSpec, day: date, letter: DeadLetter, progress: WindowProgress | None
 ) -> None:
-    """Note the step for a date whose window is missing."""
+    """Add the step for a date whose window is missing, and its accruals if there are any."""
 
     def step(name: str, detail: str) -> None:
         plan.steps.append(FallbackStep(feed.name, day, name, letter.id, detail))
@@ -144,29 +147,29 @@ def _stand_in(
     if progress is not None:
         step(PARTLY_THERE, f"{_NEVER_COMPLETE}; {progress.pages} pages are there")
         return
-    terms = list(_in_force(feed, day))
+    terms = list(_terms_in_force(feed, day))
     plan.accruals += [
         Accrual(
             feed=feed.name,
             transaction_date=day,
-            vendor_code=one.vendor_code,
-            account=one.account,
-            description=one.description,
-            due_date=day + timedelta(days=one.payment_days),
-            currency=one.currency,
-            amount=one.day_rate,
+            vendor_code=item.vendor_code,
+            account=item.account,
+            description=item.description,
+            due_date=day + timedelta(days=item.payment_days),
+            currency=item.currency,
+            amount=item.day_rate,
             because=letter.id,
         )
-        for one in terms
+        for item in terms
     ]
     name = ACCRUED if terms else NO_TERMS
     step(name, f"{_NEVER_COMPLETE}, no page of it is there; {len(terms)} terms are in force")
 
 
-def _in_force(feed: FeedSpec, day: date) -> Iterator[VendorTerms]:
-    """Yield the terms of a day: per vendor and account, those that began last."""
+def _terms_in_force(feed: FeedSpec, day: date) -> Iterator[VendorTerms]:
+    """Yield the terms in force on a day: per vendor and account, the latest ones."""
     latest: dict[tuple[str, str], VendorTerms] = {}
-    for terms in sorted(feed.api.terms if feed.api else (), key=lambda one: one.since):
+    for terms in sorted(feed.api.terms if feed.api else (), key=lambda item: item.since):
         if terms.since <= day:
             latest[terms.vendor_code, terms.account] = terms
     yield from latest.values()

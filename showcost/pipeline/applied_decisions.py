@@ -1,10 +1,10 @@
-"""What people decided about a feed's rows, brought to its records: corrected rows, and where they belong.
+"""Decisions applied to a feed's records: corrected rows, and the partitions that each decision affects.
 
-A decision may move a row to another date, and may change what becomes of the other rows of its key. So every
-staged partition names the decisions that it was made with: *marks*, one for each decided row that is or was
-delivered in it (`<row id>:<audit record>`), and one for each other row of it that has the key of a decided
-row (`<row id>:<audit record>+<id of the other row>`). A partition whose marks are not what they must be is
-due.
+A decision may move a row to another date, and may change the outcome of other rows with the same key. So
+each staged partition names the decisions that it was made with as *stamps*: one for each decided row that is
+or was delivered in it (`<row id>:<audit record>`), and one for each of its other rows with the key of a
+decided row (`<row id>:<audit record>+<id of the other row>`). A partition whose stamps differ from the
+expected ones is due.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FeedDecisions:
-    """The effect of all decisions about a feed's rows (`decisions.EFFECTIVE`).
+    """The effects of all decisions on a feed's rows (`decisions.EFFECTIVE`).
 
-    `corrected` are the records that have a correction, as corrected, and `superseded` the same as read.
+    `corrected` are the corrected records, `superseded` the same records as they were read.
     """
 
     effects: pa.Table
@@ -45,24 +45,24 @@ class FeedDecisions:
     superseded: pa.Table
 
     @property
-    def decided(self) -> DecisionEffects:
-        """What validation asks for."""
+    def for_validation(self) -> DecisionEffects:
+        """The effects in the form that validation takes."""
         return DecisionEffects(self.effects.select(EFFECTS.names), self.superseded)
 
 
 def decisions_of(workspace: Workspace, feed: FeedSpec, as_of: int | None = None) -> FeedDecisions:
-    """Return what is decided about the rows of a feed, as known after an audit record, or now."""
+    """Return the decisions on the rows of a feed, after the audit record `as_of`, or now."""
     ledger = workspace.ledger
-    none = records_schema(feed).empty_table()
+    no_records = records_schema(feed).empty_table()
     with ledger.read() as connection:
         effects = effective_decisions(connection, feed.name, as_of)
     corrections = {
-        (one["delivery"], one["record"]): fields
-        for one in effects.select(["delivery", "record", "fields"]).to_pylist()
-        if (fields := json.loads(one["fields"]))
+        (row["delivery"], row["record"]): fields
+        for row in effects.select(["delivery", "record", "fields"]).to_pylist()
+        if (fields := json.loads(row["fields"]))
     }
     if not corrections:
-        return FeedDecisions(effects, none, none)
+        return FeedDecisions(effects, no_records, no_records)
     read, siblings = _records_with(workspace, feed, corrections)
     corrected = correct_records(feed, read, corrections, dates=workspace.production.dates, siblings=siblings)
     return FeedDecisions(effects, corrected, read)
@@ -71,10 +71,10 @@ def decisions_of(workspace: Workspace, feed: FeedSpec, as_of: int | None = None)
 def _records_with(
     workspace: Workspace, feed: FeedSpec, corrections: Mapping[tuple[str, int], Mapping[str, str]]
 ) -> tuple[pa.Table, pa.Table]:
-    """Return the records that are corrected, and all records of their deliveries where those are needed."""
+    """Return the records to correct, and all records of their deliveries if their keys depend on them."""
     deliveries = sorted({delivery for delivery, _ in corrections})
     paths = workspace.staging.verified_paths(records_asset(feed.name), deliveries)
-    wanted = pa.table(
+    chosen = pa.table(
         {
             "delivery": pa.array([delivery for delivery, _ in corrections], pa.string()),
             "record": pa.array([record for _, record in corrections], pa.int64()),
@@ -83,21 +83,21 @@ def _records_with(
     schema = records_schema(feed)
     columns = ", ".join(f'"{name}"' for name in schema.names)
     with engine() as connection:
-        connection.register("wanted", wanted)
+        connection.register("chosen", chosen)
         source = f"SELECT {columns} FROM read_parquet($paths)"  # noqa: S608 - names of our own columns
         files = {"paths": [str(path) for path in paths]}
         read = connection.sql(
-            f"{source} SEMI JOIN wanted USING (delivery, record) ORDER BY arrival, record", params=files
+            f"{source} SEMI JOIN chosen USING (delivery, record) ORDER BY arrival, record", params=files
         ).to_arrow_table()
         siblings = connection.sql(source, params=files).to_arrow_table() if feed.key_ordinal else read
     return read.cast(schema), siblings.cast(schema)
 
 
 def key_places(workspace: Workspace, feed: FeedSpec, as_of: int | None = None) -> dict[str, Path]:
-    """Return, per delivery of a feed, the segment that says which keys and dates its records have.
+    """Return, per delivery of a feed, the audit segment with the keys and dates of its records.
 
-    Of those that were read up to an audit record, or all. To find the rows with a key, no other delivery's
-    records need to be opened.
+    Deliveries read up to the audit record `as_of`, or all. Rows of a key are found in it without opening
+    the records of unrelated deliveries.
     """
     audit = workspace.audit
     latest = {
@@ -112,18 +112,18 @@ def key_places(workspace: Workspace, feed: FeedSpec, as_of: int | None = None) -
 
 
 def deliveries_with(workspace: Workspace, feed: FeedSpec, keys: pa.Array | pa.ChunkedArray) -> set[str]:
-    """Return the deliveries that have a record with one of these keys, as it was read."""
+    """Return the deliveries with a record that was read with one of these keys."""
     places = key_places(workspace, feed)
     if not places:
         return set()
     with engine() as connection:
-        connection.register("wanted", pa.table({"row_key": keys}))
+        connection.register("wanted_keys", pa.table({"row_key": keys}))
         connection.register("files", _files(places))
         return {
             name
             for (name,) in connection.execute(
                 "SELECT DISTINCT files.delivery FROM read_parquet($paths, filename = true) AS places"
-                " SEMI JOIN wanted USING (row_key) JOIN files ON files.path = places.filename",
+                " SEMI JOIN wanted_keys USING (row_key) JOIN files ON files.path = places.filename",
                 {"paths": [str(path) for path in places.values()]},
             ).fetchall()
         }
@@ -138,7 +138,7 @@ def _files(places: Mapping[str, Path]) -> pa.Table:
     )
 
 
-_MARKS: Final = f"""
+_STAMPS: Final = f"""
 WITH decided AS (SELECT row_id, delivery, record, seq FROM effects),
 placed AS (
     SELECT files.delivery, places.record, places.row_key, places.transaction_date
@@ -152,7 +152,7 @@ placed AS (
     WHERE (own.delivery, own.record) <> (placed.delivery, placed.record)
         AND placed.transaction_date IS NOT NULL
 )
-SELECT DISTINCT transaction_date, row_id || ':' || seq AS mark FROM own
+SELECT DISTINCT transaction_date, row_id || ':' || seq AS stamp FROM own
 UNION SELECT DISTINCT transaction_date, row_id || ':' || seq || '+' || {ROW_ID_SQL} FROM related
 ORDER BY ALL
 """  # noqa: S608 - constants only
@@ -161,28 +161,28 @@ ORDER BY ALL
 def stamps_by_partition(
     workspace: Workspace, feed: FeedSpec, decisions: FeedDecisions
 ) -> dict[str, list[str]]:
-    """Return the marks that each partition must have (a date, or `all` for the undated rows), sorted."""
+    """Return the stamps that each partition must have (a date, or `all` for the undated rows), sorted."""
     places = key_places(workspace, feed) if decisions.effects.num_rows else {}
-    marks: dict[str, list[str]] = {}
+    stamps: dict[str, list[str]] = {}
     if not places:
-        return marks
+        return stamps
     with engine() as connection:
         connection.register("effects", decisions.effects)
         connection.register("corrected", decisions.corrected)
         connection.register("files", _files(places))
-        asked = {"paths": [str(path) for path in places.values()], "feed": feed.name}
-        for day, mark in connection.execute(_MARKS, asked).fetchall():
-            marks.setdefault(day.isoformat() if day else ALL, []).append(mark)
-    return marks
+        parameters = {"paths": [str(path) for path in places.values()], "feed": feed.name}
+        for day, stamp in connection.execute(_STAMPS, parameters).fetchall():
+            stamps.setdefault(day.isoformat() if day else ALL, []).append(stamp)
+    return stamps
 
 
-def replay_stamps(staged: Sequence[str], wanted: Sequence[str], row_ids: set[str]) -> list[str]:
-    """Return the marks of a partition after rows of it were replayed: of these as wanted, else as was."""
-    kept = [mark for mark in staged if stamped_row(mark) not in row_ids]
-    return sorted([*kept, *(mark for mark in wanted if stamped_row(mark) in row_ids)])
+def replay_stamps(staged: Sequence[str], expected: Sequence[str], row_ids: set[str]) -> list[str]:
+    """Return a partition's stamps after a replay: the expected ones for replayed rows, else as staged."""
+    kept = [stamp for stamp in staged if stamped_row(stamp) not in row_ids]
+    return sorted([*kept, *(stamp for stamp in expected if stamped_row(stamp) in row_ids)])
 
 
-def stamped_row(mark: str) -> str:
-    """Return the id of the row of the partition for which a mark is there."""
-    decided, _, other = mark.partition("+")
+def stamped_row(stamp: str) -> str:
+    """Return the id of the row of the partition that a stamp is about."""
+    decided, _, other = stamp.partition("+")
     return other or decided.partition(":")[0]

@@ -1,9 +1,9 @@
-"""Documents that come again, corrected: posted in place of the former ones where the feed's policy says so.
+"""Rebooking of corrected documents by the policy of their feed.
 
 Called after posting. For a feed with `corrected_documents: reverse_and_rebook`, take the keys that a later
-row contests, and the rows of each key in order of arrival, whatever their partitions: the entries are the
-same in whatever order the partitions are made. Later rows with any other reason code are skipped. A key whose
-next row is pending waits until the rate is published. Rows that a person withdrew stay withdrawn.
+row contests, and the rows of each key in order of arrival, across partitions: so the entries do not depend on
+the order in which partitions are made. Later rows with any other reason code are skipped. A key whose next
+row is pending waits until the rate is published. Rows that a person reversed stay reversed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from showcost.ledger.decisions import Decision, DecisionKind, record_decisions
 from showcost.ledger.queries import posted_keys
 from showcost.ledger.recovery import writing
 from showcost.pipeline.applied_decisions import decisions_of
-from showcost.pipeline.fx_snapshots import pin_known
+from showcost.pipeline.fx_snapshots import pin_from_stored
 from showcost.pipeline.periods import closed_on, closed_periods
 from showcost.pipeline.raw_rows import chosen_records, rows_of_same_keys
 from showcost.pipeline.replay import replay
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 POLICY: Final = "reverse_and_rebook"
 WHO: Final = "showcost"
-"""Who decides where a policy does."""
+"""The name on record for a decision by policy."""
 
 
 def rebook_by_policy(workspace: Workspace, feed: FeedSpec) -> Counter[date]:
@@ -49,20 +49,20 @@ def rebook_by_policy(workspace: Workspace, feed: FeedSpec) -> Counter[date]:
     if feed.corrected_documents != POLICY:
         return appended
     contest = _ContestedKeys(workspace, feed)
-    while turn := contest.next_rows():
-        eligible = contest.judged(turn)
+    while candidates := contest.next_rows():
+        eligible = contest.eligible_rows(candidates)
         if eligible:
             appended.update(contest.rebook(eligible))
     return appended
 
 
 class _ContestedKeys:
-    """The contested keys of a feed, their rows in order of arrival, and how far they were gone through."""
+    """The contested keys of a feed, their rows in order of arrival, and the rows already tried."""
 
     def __init__(self, workspace: Workspace, feed: FeedSpec) -> None:
         self._workspace, self._feed = workspace, feed
         self._rows: dict[str, list[Mapping[str, Any]]] = {}
-        keys = _contested(workspace, feed)
+        keys = _contested_keys(workspace, feed)
         if len(keys):
             corrected = decisions_of(workspace, feed).corrected
             names = ["row_key", "delivery", "arrival", "record", "transaction_date"]
@@ -72,26 +72,26 @@ class _ContestedKeys:
         self._passed: set[RowRef] = set()
 
     def next_rows(self) -> dict[RowRef, str]:
-        """Return the next row of each key that a posted one holds, with its key; empty at the end."""
+        """Return the next row of each key that has a posted holder, with its key; empty at the end."""
         if not self._rows:
             return {}
         with self._workspace.ledger.read() as connection:
             posted = posted_keys(connection, self._feed.name, pa.array(self._rows, pa.string())).to_pylist()
-        self._holders = {one["row_key"]: one for one in posted}
+        self._holders = {holder["row_key"]: holder for holder in posted}
         closed = closed_periods(self._workspace)
-        turn: dict[RowRef, str] = {}
+        candidates: dict[RowRef, str] = {}
         for key, holder in self._holders.items():
             for row in self._after(key, holder, closed):
                 place = RowRef(self._feed.name, row["delivery"], row["record"])
                 if place not in self._passed:
-                    turn[place] = key
+                    candidates[place] = key
                     break
-        return turn
+        return candidates
 
     def _after(
         self, key: str, holder: Mapping[str, Any], closed: Sequence[ClosedPeriod]
     ) -> list[Mapping[str, Any]]:
-        """Return the rows of a key that arrived after its holder; none of one in a closed period."""
+        """Return the rows of a key that arrived after its holder; none if that is in a closed period."""
         rows = self._rows[key]
         places = [(row["delivery"], row["record"]) for row in rows]
         if (holder["delivery"], holder["record"]) not in places:
@@ -101,30 +101,30 @@ class _ContestedKeys:
             return []
         return rows[place + 1 :]
 
-    def judged(self, turn: Mapping[RowRef, str]) -> dict[RowRef, str]:
-        """Return the rows, with their keys, that nothing but the conflict keeps out.
+    def eligible_rows(self, candidates: Mapping[RowRef, str]) -> dict[RowRef, str]:
+        """Return the rows, with their keys, whose only reason code is the conflict.
 
-        The others had their turn.
+        The other candidates are not tried again.
         """
         decisions = decisions_of(self._workspace, self._feed)
-        places = [(one.delivery, one.record) for one in turn]
+        places = [(place.delivery, place.record) for place in candidates]
         rows = chosen_records(self._workspace, self._feed, places, decisions.corrected)
         days = sorted(pc.unique(rows.column("transaction_date")).to_pylist())
-        pin_known(self._workspace, days)
-        held = validate_rows(self._workspace, self._feed, rows, days, decisions=decisions).quarantine
+        pin_from_stored(self._workspace, days)
+        quarantine = validate_rows(self._workspace, self._feed, rows, days, decisions=decisions).quarantine
         codes = {
             RowRef(self._feed.name, row["delivery"], row["record"]): row["codes"]
-            for row in held.select(["delivery", "record", "codes"]).to_pylist()
+            for row in quarantine.select(["delivery", "record", "codes"]).to_pylist()
         }
-        eligible = [place for place in turn if codes.get(place) == [CONFLICT]]
-        self._passed |= set(turn)
-        for place in turn:
-            if _WAITS in codes.get(place, ()):
-                del self._rows[turn[place]]
-        return {place: turn[place] for place in eligible if turn[place] in self._rows}
+        eligible = [place for place in candidates if codes.get(place) == [CONFLICT]]
+        self._passed |= set(candidates)
+        for place in candidates:
+            if _PENDING in codes.get(place, ()):
+                del self._rows[candidates[place]]
+        return {place: candidates[place] for place in eligible if candidates[place] in self._rows}
 
     def rebook(self, rows: Mapping[RowRef, str]) -> dict[date, int]:
-        """Withdraw the holders, prefer these rows, replay both; return the entries per date."""
+        """Reverse the holders, rebook these rows, replay both; return the number of entries per date."""
         decisions: list[Decision] = []
         replayed: list[RowRef] = []
         for place, key in rows.items():
@@ -148,11 +148,11 @@ class _ContestedKeys:
         return replay(self._workspace, replayed).appended_on
 
 
-_WAITS: Final = "SC-FX-001"
+_PENDING: Final = "SC-FX-001"
 
 
-def _contested(workspace: Workspace, feed: FeedSpec) -> pa.Array:
-    """Return the keys of the rows that are staged with a conflict."""
+def _contested_keys(workspace: Workspace, feed: FeedSpec) -> pa.Array:
+    """Return the keys of staged rows with a conflict."""
     store = workspace.staging
     keys: set[str] = set()
     for part in store.partitions(quarantine_asset(feed.name)):

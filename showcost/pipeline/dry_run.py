@@ -1,6 +1,6 @@
-"""What landing and validation would make of a delivery: nothing is stored, the ledger is not asked.
+"""Dry run: land and validate one delivery without storing anything.
 
-What only the ledger and the other deliveries know is left out: rates, and rows that were posted before.
+Checks that need the ledger or other deliveries are left out: rates, and rows that were posted before.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ _SHOWN: Final = ("record", "byte_start", "byte_end", "raw", "codes", "reasons")
 
 @dataclass
 class DryRun:
-    """The outcome: what landing settled on, and how many rows would be valid, rejected, or of a held key.
+    """Result: the summary of landing, and the rows that would be valid, rejected or duplicates.
 
-    `written` are the records of the CSV; `codes` counts the rows that would be rejected per reason code.
+    `written` is the number of records in the CSV; `codes` counts rejected rows per reason code.
     """
 
     summary: DeliverySummary
@@ -49,7 +49,7 @@ class DryRun:
     codes: Counter[str] = field(default_factory=Counter)
 
     def add(self, outcome: ValidationResult) -> None:
-        """Count the outcome of a part of the rows."""
+        """Add the counts of a chunk of rows."""
         counts = outcome.counts
         self.valid += counts.valid
         self.quarantined += counts.quarantined
@@ -60,16 +60,16 @@ class DryRun:
 def dry_run(
     workspace: Workspace, feed: FeedSpec, delivery: Path, reading: Reading, csv: IO[bytes], rejects: IO[bytes]
 ) -> DryRun:
-    """Land and validate a delivery for show; exhausts the reading.
+    """Land and validate a delivery without storing it; exhausts the reading.
 
-    The accepted records go to `csv` as the reader has them, numbers of people masked; each record that would
-    not be posted goes to `rejects` as a line of JSON, with all its reason codes and reasons.
+    The accepted records go to `csv` as they were read, with national identifiers masked; each record that
+    would not be posted goes to `rejects` as a line of JSON, with all its reason codes and reasons.
     """
     origin = Origin(sha256_file(delivery), 1, delivery.stat().st_size, workspace.production.dates)
     with inferred_content(feed, reading, origin) as content:
         shown = cells_of_feed(feed, reading.header, content.summary.columns)
         run = DryRun(content.summary, write_csv(reading, csv, content.accepted.batches(), shown))
-        rivals = content.records.select(
+        same_key_rows = content.records.select(
             f"SELECT {_columns(content)} FROM numbered QUALIFY count(*) OVER (PARTITION BY row_key) > 1"  # noqa: S608 - names of our own columns
         ).read_all()
         for rows in _chunks(content):
@@ -80,7 +80,7 @@ def dry_run(
                 chart=workspace.chart,
                 fx_status=None,
                 posted=POSTED.empty_table(),
-                same_key_rows=rivals.cast(rows.schema),
+                same_key_rows=same_key_rows.cast(rows.schema),
             )
             run.add(outcome)
             _write(outcome.quarantine, rejects)
@@ -92,16 +92,16 @@ def _columns(content: DeliveryContent) -> str:
 
 
 def _chunks(content: DeliveryContent) -> Iterator[pa.Table]:
-    """Yield the records in parts of a bounded size, more or less in the order of the delivery."""
+    """Yield the records in chunks of bounded size, roughly in the order of the delivery."""
     schema = content.records.schema
-    held: list[pa.RecordBatch] = []
+    batches: list[pa.RecordBatch] = []
     for batch in content.records.select(f"SELECT {_columns(content)} FROM numbered"):  # noqa: S608 - the same
-        held.append(batch.cast(schema))
-        if sum(part.num_rows for part in held) >= _CHUNK_ROWS:
-            yield pa.Table.from_batches(held, schema)
-            held = []
-    if held:
-        yield pa.Table.from_batches(held, schema)
+        batches.append(batch.cast(schema))
+        if sum(part.num_rows for part in batches) >= _CHUNK_ROWS:
+            yield pa.Table.from_batches(batches, schema)
+            batches = []
+    if batches:
+        yield pa.Table.from_batches(batches, schema)
 
 
 def _write(quarantine: pa.Table, rejects: IO[bytes]) -> None:

@@ -1,6 +1,6 @@
-"""Daily FX snapshots: which history is known, and pinning the dates that have none.
+"""Daily FX snapshots: the rate history from stored files, and pinning of dates without a snapshot.
 
-The network is asked here and nowhere else, by the snapshot asset, for days that no known file has.
+The only place that queries the network for rates: for the snapshot asset, for days that no stored file has.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class SnapshotOutcome:
-    """What became of the dates asked for.
+    """Result for the requested dates.
 
-    `unavailable` is the sentence of a source that did not answer; the dates it would have served are
-    pending. `last_publication` is the newest day that the known history has.
+    `unavailable` is the message of a source that did not answer; dates that need it are pending.
+    `last_publication` is the newest day of the rate history.
     """
 
     result: PinResult
@@ -55,11 +55,11 @@ class SnapshotOutcome:
     unavailable: str | None
 
 
-def known_history(workspace: Workspace) -> RateHistory:
-    """Return all that is known without the network: the embedded file, imported and fetched files.
+def stored_history(workspace: Workspace) -> RateHistory:
+    """Return the rate history available offline: from the embedded, imported and fetched files.
 
     Raises InputError when no source of the production has any rates, IntegrityError when two files
-    disagree about a day.
+    have different rates for a day.
     """
     sources = workspace.production.fx.sources
     histories = [embedded_history()] if "embedded" in sources else []
@@ -77,23 +77,23 @@ def known_history(workspace: Workspace) -> RateHistory:
 
 
 def _kept_files(folder: Path) -> list[Path]:
-    """Return the rate files of a folder, which are named by their sha256; not what a crash left aside."""
+    """Return the rate files of a folder, named by their sha256; temporary files of a crash are skipped."""
     return sorted(path for path in folder.glob("*") if _SHA256.fullmatch(path.name))
 
 
 def imported_folder(workspace: Workspace) -> Path:
-    """Return where imported rate files are kept, by sha256."""
+    """Return the folder of imported rate files, each named by its sha256."""
     return workspace.rates / "imported"
 
 
 def fetched_folder(workspace: Workspace) -> Path:
-    """Return where fetched rate files are kept, by sha256."""
+    """Return the folder of fetched rate files, each named by its sha256."""
     return workspace.rates / "fetched"
 
 
 @dataclass(frozen=True)
 class ImportedRates:
-    """A rate file that was kept: its sha256, and the first and last day on which it has rates."""
+    """An imported rate file: its sha256, and the first and last day with rates."""
 
     sha256: str
     first: date
@@ -101,10 +101,10 @@ class ImportedRates:
 
 
 def import_rates(workspace: Workspace, file: Path) -> ImportedRates:
-    """Keep a rate file as a source of rates, by its sha256.
+    """Store a rate file, named by its sha256, as a source of rates.
 
-    Raises InputError when it is no rate file or the production does not read imported files, and
-    IntegrityError when it disagrees with what is known about a day.
+    Raises InputError when it is not a rate file or the production does not read imported files, and
+    IntegrityError when it differs from the embedded rates of a day.
     """
     if "file" not in workspace.production.fx.sources:
         raise InputError(f"{workspace.path / PRODUCTION_FILE}: fx.sources must list `file` to import rates")
@@ -122,8 +122,8 @@ def import_rates(workspace: Workspace, file: Path) -> ImportedRates:
 def pin_snapshots(
     workspace: Workspace, dates: Sequence[date], clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 ) -> SnapshotOutcome:
-    """Pin the snapshots of the dates that have none; what is pinned already stays as it is."""
-    history, unavailable = _extended(workspace, known_history(workspace), min(max(dates), clock().date()))
+    """Pin snapshots for the dates without one; pinned snapshots stay unchanged."""
+    history, unavailable = _extended(workspace, stored_history(workspace), min(max(dates), clock().date()))
     plan = build_snapshots(history, dates, workspace.production.fx.carry_days)
     ledger = workspace.ledger
     with writing(ledger) as connection:
@@ -131,16 +131,19 @@ def pin_snapshots(
     return SnapshotOutcome(result, history.last, unavailable)
 
 
-def pin_known(workspace: Workspace, dates: Sequence[date]) -> PinResult:
-    """Pin the snapshots of the dates that have none, from what is known without the network."""
-    plan = build_snapshots(known_history(workspace), dates, workspace.production.fx.carry_days)
+def pin_from_stored(workspace: Workspace, dates: Sequence[date]) -> PinResult:
+    """Pin snapshots for the dates without one, from stored rate files only."""
+    plan = build_snapshots(stored_history(workspace), dates, workspace.production.fx.carry_days)
     ledger = workspace.ledger
     with writing(ledger) as connection:
         return pin_recorded(ledger, connection, plan, ledger.audit.now())
 
 
 def _extended(workspace: Workspace, history: RateHistory, until: date) -> tuple[RateHistory, str | None]:
-    """Ask the ECB for newer days where the production allows it and a date asked for needs them."""
+    """Return the history, with the ECB's newer days if the production allows it and `until` needs them.
+
+    The second value is the message of a source that did not answer, else None.
+    """
     if "ecb" not in workspace.production.fx.sources or until <= history.last:
         return history, None
     try:
@@ -152,11 +155,11 @@ def _extended(workspace: Workspace, history: RateHistory, until: date) -> tuple[
 def rate_states(workspace: Workspace, dates: Sequence[date]) -> pa.Table:
     """Return the status of converting each currency into the base, per date; see `fx.store.rate_status`.
 
-    Rates come from pinned snapshots; for a date without one, the known history says whether it is still
-    to come.
+    Rates are those of pinned snapshots. For a date without one, the stored history tells whether its rate is
+    still to be published.
     """
     production = workspace.production
-    plan = build_snapshots(known_history(workspace), dates, production.fx.carry_days)
+    plan = build_snapshots(stored_history(workspace), dates, production.fx.carry_days)
     ledger = workspace.ledger
     ledger.create()
     with ledger.read() as connection:

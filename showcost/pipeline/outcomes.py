@@ -1,7 +1,7 @@
-"""The outcome of every row as the audit log has it: the last validation of its partition, replays laid over.
+"""Row outcomes from the audit log: the last validation of each partition, with later replays applied.
 
-A replay names the rows that it judged anew and where they belong since. What counts for a row is its last
-replay, unless its partition was validated after that.
+A replay records the rows that it validated again and their partitions. The last replay of a row counts,
+unless its partition was validated after that.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ if TYPE_CHECKING:
 
 
 class RecordedOutcomes(NamedTuple):
-    """A segment with outcomes, and the number of the record that rests on it."""
+    """A segment with outcomes, and the number of its audit record."""
 
     path: Path
     seq: int
 
 
 class OutcomeLog(NamedTuple):
-    """What the log has about the outcomes of one feed.
+    """The outcomes of one feed in the audit log.
 
-    `validated` has the last validation of each partition, `replayed` all replays, in order; `parts` are the
-    partitions that either names.
+    `validated` has the last validation of each partition, `replayed` all replays in order; `parts` are all
+    partitions named in either.
     """
 
     validated: Mapping[str, RecordedOutcomes]
@@ -51,7 +51,7 @@ class OutcomeLog(NamedTuple):
 
 
 def outcome_logs(audit: AuditLog, as_of: int | None = None) -> dict[str, OutcomeLog]:
-    """Return what the log has per feed, as known after an audit record, or now."""
+    """Return the outcomes per feed, after the audit record `as_of`, or now."""
     validated: dict[str, dict[str, RecordedOutcomes]] = {}
     replayed: dict[str, list[RecordedOutcomes]] = {}
     parts: dict[str, set[str]] = {}
@@ -60,42 +60,44 @@ def outcome_logs(audit: AuditLog, as_of: int | None = None) -> dict[str, Outcome
             break
         if record.kind not in (AuditKind.VALIDATED, AuditKind.REPLAYED) or record.segment is None:
             continue
-        judged = RecordedOutcomes(audit.segments / record.segment.name, record.seq)
+        outcomes = RecordedOutcomes(audit.segments / record.segment.name, record.seq)
         feed = str(record.facts["feed"])
         for part in _partitions(record.subjects):
             parts.setdefault(feed, set()).add(part)
             if record.kind is AuditKind.VALIDATED:
-                validated.setdefault(feed, {})[part] = judged
+                validated.setdefault(feed, {})[part] = outcomes
         if record.kind is AuditKind.REPLAYED:
-            replayed.setdefault(feed, []).append(judged)
+            replayed.setdefault(feed, []).append(outcomes)
     return {
-        feed: OutcomeLog(validated.get(feed, {}), tuple(replayed.get(feed, ())), frozenset(found))
-        for feed, found in parts.items()
+        feed: OutcomeLog(validated.get(feed, {}), tuple(replayed.get(feed, ())), frozenset(names))
+        for feed, names in parts.items()
     }
 
 
 def _partitions(subjects: Iterable[str]) -> list[str]:
     """Return the partitions among the subjects of a record."""
     named = [states.parse(text) for text in subjects]
-    return [one.name.partition("/")[2] for one in named if one.type is SubjectType.PARTITION]
+    return [subject.name.partition("/")[2] for subject in named if subject.type is SubjectType.PARTITION]
 
 
 def outcomes_as_recorded(connection: duckdb.DuckDBPyConnection, log: OutcomeLog) -> None:
     """Make the temporary view `recorded`, each row of the feed once.
 
     Columns: part, delivery, record, byte_start, row_key, transaction_date, disposition (`valid`, or that of
-    the quarantine), codes, content, and seq, the number of the record that judged it.
+    the quarantine), codes, content, and seq, the number of the audit record with this outcome.
     """
     connection.register("outcome_parts", _parts(log.validated))
     connection.register("outcome_replays", _replays(log.replayed))
-    validated = _as_view(connection, "validated_files", {one.path for one in log.validated.values()})
+    validated = _as_view(
+        connection, "validated_files", {outcomes.path for outcomes in log.validated.values()}
+    )
     connection.execute(_VALIDATED if validated else _NOTHING_VALIDATED)
-    replayed = _as_view(connection, "replayed_files", {one.path for one in log.replayed})
-    connection.execute(_REPLAYED + _LAID_OVER if replayed else _VALIDATED_ONLY)
+    replayed = _as_view(connection, "replayed_files", {outcomes.path for outcomes in log.replayed})
+    connection.execute(_REPLAYED + _LATEST if replayed else _VALIDATED_ONLY)
 
 
 def _as_view(connection: duckdb.DuckDBPyConnection, name: str, segments: Collection[Path]) -> bool:
-    """Let segments be read under a name; say whether there are any."""
+    """Make segments readable as a view; return whether there are any."""
     if not segments:
         return False
     view_files(connection, name, sorted(segments), filename=True)
@@ -106,8 +108,8 @@ def _parts(validated: Mapping[str, RecordedOutcomes]) -> pa.Table:
     return pa.table(
         {
             "part": pa.array(validated, pa.string()),
-            "segment": pa.array([str(one.path) for one in validated.values()], pa.string()),
-            "seq": pa.array([one.seq for one in validated.values()], pa.int64()),
+            "segment": pa.array([str(outcomes.path) for outcomes in validated.values()], pa.string()),
+            "seq": pa.array([outcomes.seq for outcomes in validated.values()], pa.int64()),
         }
     )
 
@@ -116,8 +118,8 @@ def _replays(replayed: Iterable[RecordedOutcomes]) -> pa.Table:
     listed = list(replayed)
     return pa.table(
         {
-            "segment": pa.array([str(one.path) for one in listed], pa.string()),
-            "seq": pa.array([one.seq for one in listed], pa.int64()),
+            "segment": pa.array([str(outcomes.path) for outcomes in listed], pa.string()),
+            "seq": pa.array([outcomes.seq for outcomes in listed], pa.int64()),
         }
     )
 
@@ -150,7 +152,7 @@ JOIN outcome_replays ON outcome_replays.segment = rows.filename
 QUALIFY row_number() OVER (PARTITION BY rows.delivery, rows.record ORDER BY outcome_replays.seq DESC) = 1;
 """  # noqa: S608 - constants only
 
-_LAID_OVER: Final = """
+_LATEST: Final = """
 CREATE TEMP VIEW recorded AS
 SELECT validated.* FROM validated_outcomes AS validated
 LEFT JOIN replayed_outcomes AS replayed USING (delivery, record)
@@ -162,7 +164,7 @@ WHERE parts.seq IS NULL OR parts.seq < replayed.seq
 
 
 VALID: Final = "valid"
-"""The disposition of a row that may be posted, beside those of the quarantine."""
+"""The disposition of a row that may be posted; the others are those of the quarantine."""
 
 
 _OUTCOMES: Final = f"""
@@ -181,9 +183,9 @@ ORDER BY transaction_date, delivery, record, byte_start
 def record_validated(
     workspace: Workspace, feed: str, outcome: ValidationResult, partitions: Sequence[date | str]
 ) -> None:
-    """Record the outcome of each row of some partitions; before valid and quarantined rows are staged.
+    """Record the outcome of each row of some partitions, before valid and quarantined rows are staged.
 
-    The segment has codes and hashes (`reasons` is the hash of what was observed and expected), no text.
+    The segment has codes and hashes (`reasons` is the hash of the reasons), no text of a row.
     """
     facts: dict[str, Fact] = {"feed": feed, "from": str(partitions[0]), "to": str(partitions[-1])}
     subjects = [states.partition(feed, day) for day in partitions]
@@ -197,10 +199,10 @@ def record_replayed(
     partitions: Sequence[str],
     row_ids: Sequence[str],
 ) -> None:
-    """Record the outcome of rows that were replayed; before anything of them is staged.
+    """Record the outcome of replayed rows, before they are staged.
 
-    `outcomes` are the valid and the quarantined ones, `partitions` all that the rows leave and come into.
-    The segment is as that of a validation.
+    `outcomes` are the valid and the quarantined rows, `partitions` the former and the new partitions of the
+    rows. The segment has the same columns as that of a validation.
     """
     subjects = [
         *(states.partition(feed, part) for part in partitions),

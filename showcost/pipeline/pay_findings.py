@@ -1,8 +1,8 @@
-"""Pay findings of a payroll feed: rules over an employee's neighbouring days, in whatever partition they are.
+"""Pay findings of a payroll feed: pay rules over an employee's neighbouring days, across partitions.
 
-Which days a rule reaches over is settled here: a day that was validated is looked at again together with a
-week before and after it, and with all that was earned before. So a day that comes late has its neighbours
-looked at again, and what is found about them is appended; valid rows and entries stay as they are.
+The range of days is decided here: after a day was validated, the weeks before and after it are checked
+again, with all earlier earnings. So when a day arrives late, the days near it are checked again, and new
+findings about them are appended; valid rows and entries stay unchanged.
 """
 
 from __future__ import annotations
@@ -38,34 +38,36 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FindingsResult:
-    """What was looked at (`first` to `last`), what was appended, and what stands now for the feed.
+    """Result: the days checked (`first` to `last`), findings opened and cleared, and the feed's findings now.
 
-    `standing` are the findings that wait for a look, `dismissed` the lines by which others were dismissed.
-    `missing` is the first day whose valid rows have to be made again before days near it can be looked at.
+    `open_findings` are neither dismissed nor cleared; `dismissed` are the dismissals of findings that still
+    hold. `missing` is the first day without valid rows in staging: days near it are not checked until it is
+    made again.
     """
 
     first: date
     last: date
     opened: int = 0
     cleared: int = 0
-    standing: tuple[PayFinding, ...] = ()
+    open_findings: tuple[PayFinding, ...] = ()
     codes: Counter[str] = field(default_factory=Counter)
     dismissed: tuple[FindingLine, ...] = ()
     missing: date | None = None
 
 
-def reached(workspace: Workspace, dates: Sequence[date]) -> tuple[date, date]:
-    """Return the span of days whose findings may change when some dates were validated anew.
+def affected_days(workspace: Workspace, dates: Sequence[date]) -> tuple[date, date]:
+    """Return the first and last day whose findings may change after some dates were validated.
 
-    To the days within `REACH` come all later ones, since what was earned before may have reached a ceiling.
+    Days within `REACH`, and all later days of the production: earlier earnings may have reached a ceiling.
     """
     return min(dates) - REACH, max(max(dates) + REACH, workspace.production.dates.end)
 
 
 def valid_neighbours(workspace: Workspace, feed: FeedSpec, last: date) -> pa.Table:
-    """Return the valid rows of a feed up to a day, over all its partitions, each verified.
+    """Return the valid rows of a feed up to a day, from all its partitions, each file verified.
 
-    IntegrityError, which names the partition, for one that was validated before pay rules were kept.
+    Partitions that are not in staging are left out: see `first_missing_day`. IntegrityError, which names the
+    partition, for one that was validated before rows had pay rules.
     """
     store = workspace.staging
     asset = valid_asset(feed.name)
@@ -89,39 +91,41 @@ def write_pay_findings(
     dates: Sequence[date],
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> FindingsResult:
-    """Look at the valid rows around some dates and append what is found, and what no longer holds.
+    """Check the valid rows around some dates; append new findings, and clear those that no longer hold.
 
-    Staging may be deleted and made again day by day. A day is looked at only when all the days that a rule
-    about it may reach are there: an absent neighbour would clear findings, and the dismissals with them.
+    Staging may be deleted and made again day by day. A day is checked only when all days within reach of a
+    rule are in staging: a missing neighbour would clear findings, and their dismissals with them.
     """
-    first, last = reached(workspace, dates)
-    missing = first_missing(workspace, feed)
+    first, last = affected_days(workspace, dates)
+    missing = first_missing_day(workspace, feed)
     if missing is not None:
         last = min(last, missing - REACH - timedelta(days=1))
     rows = valid_neighbours(workspace, feed, last + REACH)
-    found = pay_findings(
+    findings_table = pay_findings(
         rows,
         feed=feed,
         production=workspace.production,
         chart=workspace.chart,
         agreements=workspace.agreements,
     )
-    days = found.column("transaction_date")
-    about = found.filter(pc.and_(pc.greater_equal(days, first), pc.less_equal(days, last)))
+    days = findings_table.column("transaction_date")
+    affected = findings_table.filter(pc.and_(pc.greater_equal(days, first), pc.less_equal(days, last)))
     store = workspace.pay_findings
     opened, cleared = store.update(
         feed.name,
         (first.isoformat(), last.isoformat()),
-        [_finding(feed.name, one) for one in about.to_pylist()],
+        [_finding(feed.name, row) for row in affected.to_pylist()],
         clock(),
     )
-    standing, dismissed = store.open_and_dismissed(feed.name)
-    codes = Counter(one.code for one in standing)
-    return FindingsResult(first, last, opened, cleared, tuple(standing), codes, tuple(dismissed), missing)
+    open_findings, dismissed = store.open_and_dismissed(feed.name)
+    codes = Counter(finding.code for finding in open_findings)
+    return FindingsResult(
+        first, last, opened, cleared, tuple(open_findings), codes, tuple(dismissed), missing
+    )
 
 
-def first_missing(workspace: Workspace, feed: FeedSpec) -> date | None:
-    """Return the first day that was validated, by the audit log, but has no valid rows in staging."""
+def first_missing_day(workspace: Workspace, feed: FeedSpec) -> date | None:
+    """Return the first day that the audit log has as validated, but without valid rows in staging."""
     log = outcome_logs(workspace.audit).get(feed.name)
     validated = log.parts - {ALL} if log is not None else frozenset[str]()
     missing = validated - set(workspace.staging.partitions(valid_asset(feed.name)))
@@ -133,19 +137,19 @@ def _finding(feed: str, row: dict[str, Any]) -> PayFinding:
 
 
 REACH: Final = timedelta(days=7)
-"""How far, before and after a day, a rule over neighbouring days looks: the workweek, and a weekend's rest.
+"""Days before and after a day that a rule over neighbouring days covers: the workweek, a weekend's rest.
 
-What a ceiling looks at is all that was earned before.
+A ceiling covers all earlier earnings.
 """
 
 
 def pay_findings(
     valid: pa.Table, *, feed: FeedSpec, production: Production, chart: Chart, agreements: Agreements
 ) -> pa.Table:
-    """Return what the pay rules find in valid rows of a payroll feed, with the columns of `FINDINGS`.
+    """Return the pay rules' findings about valid rows of a payroll feed, with the columns of `FINDINGS`.
 
-    `valid` has the valid columns of the record kind. All rows in it are neighbours of each other, and all
-    are judged: who asks about some days hands in those within `REACH` too, and takes what is about his.
+    `valid` has the valid columns of the record kind. All its rows are checked, as neighbours of each other:
+    to check some days, a caller passes those within `REACH` too, and keeps the findings about its own.
     """
     rows = valid.select(arrow_schema(PAYROLL, RowTable.VALID).names)
     reference = Reference(feed, production, chart, None, agreements)
@@ -153,7 +157,7 @@ def pay_findings(
 
 
 def cells_of_valid(valid: pa.Table, reference: Reference) -> pa.Table:
-    """Return valid rows as the cells that rules look at; none of them has a fault of its own."""
+    """Return valid rows as typed cells for the pay rules; no cell has a problem."""
     columns = {field.name: valid.column(field.name) for field in PAYROLL.fields}
     for name in PAYROLL.of_type(FieldType.AMOUNT):
         columns[f"{name}__problem"] = pc.if_else(

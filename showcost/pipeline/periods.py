@@ -1,4 +1,4 @@
-"""Accounting periods: which are closed, by the production and by what people decided since."""
+"""Fiscal periods: closed by the production's settings, closed and reopened by decisions."""
 
 from __future__ import annotations
 
@@ -21,29 +21,30 @@ if TYPE_CHECKING:
 
 
 def closed_periods(workspace: Workspace, as_of: int | None = None) -> tuple[ClosedPeriod, ...]:
-    """Return the periods that take no postings, by name.
+    """Return the closed periods, ascending by name, after the audit record `as_of`, or now.
 
-    Those of `production.yaml` are closed from the start; a decision about the same name overrules them.
+    Periods of `production.yaml` are closed from the start; a decision on a period of that name overrides
+    them.
     """
     closed = {period.name: period for period in workspace.production.closed_periods}
     ledger = workspace.ledger
     with ledger.read() as connection:
         decided = decided_periods(connection, as_of)
-    for one in decided:
-        closed.pop(one.name, None)
-        if one.closed:
-            closed[one.name] = ClosedPeriod(name=one.name, start=one.first, end=one.last)
+    for period in decided:
+        closed.pop(period.name, None)
+        if period.closed:
+            closed[period.name] = ClosedPeriod(name=period.name, start=period.first, end=period.last)
     return tuple(closed[name] for name in sorted(closed))
 
 
 def current_production(workspace: Workspace, as_of: int | None = None) -> Production:
-    """Return the production with the periods that are closed, as known after an audit record, or now."""
+    """Return the production with its closed periods, after the audit record `as_of`, or now."""
     return workspace.production.model_copy(update={"closed_periods": closed_periods(workspace, as_of)})
 
 
 def closed_on(periods: Sequence[ClosedPeriod], day: date) -> list[str]:
-    """Return the closed periods that a date lies in, as `name from..to`: what its outcome depends on."""
-    return [f"{one.name} {one.start}..{one.end}" for one in periods if one.start <= day <= one.end]
+    """Return the closed periods of a date as `name from..to`, an input of its validation."""
+    return [f"{period.name} {period.start}..{period.end}" for period in periods if day in period]
 
 
 def close_period(
@@ -51,11 +52,12 @@ def close_period(
 ) -> Record:
     """Close a period.
 
-    InputError if it is closed, ends before it starts, or has reversals that were decided and not posted yet.
+    InputError if it is closed already, ends before it starts, or has decided reversals that are not posted
+    yet.
     """
     if period.last < period.first:
         raise InputError(f"the period {period.name} ends on {period.last}, before it starts")
-    if any(one.name == period.name for one in closed_periods(workspace)):
+    if any(closed.name == period.name for closed in closed_periods(workspace)):
         raise InputError(f"the period {period.name} is closed already")
     ledger = workspace.ledger
     with writing(ledger) as connection:
@@ -72,8 +74,8 @@ def close_period(
 
 
 def reopen_period(workspace: Workspace, name: str, *, who: str, why: str) -> Record:
-    """Open a closed period again; InputError when no closed period has the name."""
-    closed = {one.name: one for one in closed_periods(workspace)}
+    """Reopen a closed period; InputError when no closed period has the name."""
+    closed = {period.name: period for period in closed_periods(workspace)}
     if name not in closed:
         named = ", ".join(closed) or "none"
         raise InputError(f"no closed period is named {name!r}; closed are: {named}")

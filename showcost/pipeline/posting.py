@@ -1,6 +1,6 @@
-"""Posting: the valid rows of a feed's partitions become entries of the ledger.
+"""Posting: append the valid rows of a feed's partitions to the ledger as entries.
 
-Nothing else is changed here: a caller that also wants corrected documents rebooked by the feed's policy calls
+Posting changes nothing else. To rebook corrected documents by the feed's policy, call
 `auto_rebook.rebook_by_policy` afterwards.
 """
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PostedDay:
-    """The entries of a feed on one date: all there are, how many were appended now, and their sums.
+    """The entries of a feed on one date: their number, the number appended now, and their sums.
 
     `totals` are (currency, amount, base amount); `digest` covers this feed's entries of the date. `largest`
     are the entries of the largest base amounts: (id, kind, document, account, amount, currency, base amount).
@@ -42,7 +42,7 @@ class PostedDay:
 
 
 ENTRIES_SHOWN: Final = 20
-"""The entries of a date that are shown."""
+"""Number of entries shown per date."""
 
 _LARGEST: Final = """
 SELECT transaction_date, entry_id, entry_kind, document_no, account, amount, currency, base_amount
@@ -75,10 +75,10 @@ def post_partitions(
 def posted_days(
     workspace: Workspace, feed: FeedSpec, dates: Sequence[date], appended: Mapping[date, int]
 ) -> dict[date, PostedDay]:
-    """Return the entries of a feed per date; `appended` counts those that were appended just now."""
+    """Return the entries of a feed per date; `appended` is the number appended now, per date."""
     ledger = workspace.ledger
     ledger.create()
-    asked = {"feed": feed.name, "first": dates[0], "last": dates[-1], "most": ENTRIES_SHOWN}
+    parameters = {"feed": feed.name, "first": dates[0], "last": dates[-1], "most": ENTRIES_SHOWN}
     with ledger.read() as connection:
         sums = balances(connection, dates[0], dates[-1], feed.name).to_pylist()
         hashes = partition_hashes(
@@ -86,7 +86,7 @@ def posted_days(
             f"ledger_entries WHERE feed = '{feed.name}' "
             f"AND transaction_date BETWEEN DATE '{dates[0]}' AND DATE '{dates[-1]}'",
         )
-        entries = connection.execute(_LARGEST, asked).fetchall()
+        entries = connection.execute(_LARGEST, parameters).fetchall()
     totals: dict[date, list[tuple[str, Decimal, Decimal]]] = {day: [] for day in dates}
     for row in sums:
         if row["transaction_date"] in totals:
@@ -94,14 +94,14 @@ def posted_days(
     largest: dict[date, list[tuple[str, str, str | None, str, Decimal, str, Decimal]]] = {}
     for day, *entry in entries:
         largest.setdefault(day, []).append(tuple(entry))
-    none = (0, "")
+    empty = (0, "")
     return {
         day: PostedDay(
-            entries=hashes.get(day, none)[0],
+            entries=hashes.get(day, empty)[0],
             appended=appended.get(day, 0),
             base_currency=workspace.production.base_currency,
             totals=tuple(totals[day]),
-            digest=hashes.get(day, none)[1],
+            digest=hashes.get(day, empty)[1],
             largest=tuple(largest.get(day, ())),
         )
         for day in dates

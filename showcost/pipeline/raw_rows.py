@@ -1,7 +1,4 @@
-"""Raw rows: every record of a feed's deliveries whose transaction date lies in a partition.
-
-Records come with the corrections of people laid over them.
-"""
+"""Raw rows: the records of a feed's deliveries by transaction date, with people's corrections applied."""
 
 from __future__ import annotations
 
@@ -30,11 +27,15 @@ _BATCH_ROWS = 100_000
 
 
 def write_raw_rows(workspace: Workspace, feed: FeedSpec, dates: Sequence[date]) -> list[StagedPartition]:
-    """Write the raw rows of the partitions (`dates`, ascending, without gaps) and return what was staged."""
-    touching = [one for one in landed(workspace, feed) if any(day in one.summary.dates for day in dates)]
-    sources = [one.arrival.delivery for one in touching]
+    """Write the raw rows of the partitions (`dates`, ascending, without gaps) and return them as staged."""
+    deliveries = [
+        delivery
+        for delivery in landed(workspace, feed)
+        if any(day in delivery.summary.dates for day in dates)
+    ]
+    sources = [delivery.arrival.delivery for delivery in deliveries]
     decisions = decisions_of(workspace, feed)
-    marks = stamps_by_partition(workspace, feed, decisions)
+    stamps = stamps_by_partition(workspace, feed, decisions)
     store = workspace.staging
     with engine() as connection:
         rows = _records(
@@ -47,7 +48,7 @@ def write_raw_rows(workspace: Workspace, feed: FeedSpec, dates: Sequence[date]) 
             PartitionRows(
                 day.isoformat(),
                 table,
-                {"records": records_of(touching, day), "decisions": marks.get(day.isoformat(), [])},
+                {"records": records_of(deliveries, day), "decisions": stamps.get(day.isoformat(), [])},
             )
             for day, table in split_by_date(rows, "transaction_date", dates)
         )
@@ -55,13 +56,13 @@ def write_raw_rows(workspace: Workspace, feed: FeedSpec, dates: Sequence[date]) 
 
 
 def records_of(deliveries: Sequence[LandedDelivery], day: date) -> list[str]:
-    """Return the stored records (by sha256) that a date's raw rows are made of, in order of arrival."""
-    return [one.records for one in deliveries if day in one.summary.dates]
+    """Return the sha256 of the stored records that a date's raw rows come from, in order of arrival."""
+    return [delivery.records for delivery in deliveries if day in delivery.summary.dates]
 
 
 def undated_records(workspace: Workspace, feed: FeedSpec, corrected: pa.Table) -> pa.Table:
-    """Return the records of a feed that have no transaction date, in order of arrival."""
-    sources = [one.arrival.delivery for one in landed(workspace, feed) if one.summary.undated]
+    """Return the records of a feed without a transaction date, in order of arrival."""
+    sources = [delivery.arrival.delivery for delivery in landed(workspace, feed) if delivery.summary.undated]
     with engine() as connection:
         clause = "WHERE transaction_date IS NULL ORDER BY arrival, record"
         return _records(connection, _Source(workspace, feed, sources, corrected), clause, {}).read_all()
@@ -70,7 +71,7 @@ def undated_records(workspace: Workspace, feed: FeedSpec, corrected: pa.Table) -
 def chosen_records(
     workspace: Workspace, feed: FeedSpec, places: Sequence[tuple[str, int]], corrected: pa.Table
 ) -> pa.Table:
-    """Return records by delivery and record; no other delivery is opened."""
+    """Return the records at (delivery, record) places; no other delivery is opened."""
     sources = sorted({delivery for delivery, _ in places})
     with engine() as connection:
         connection.register(
@@ -93,23 +94,25 @@ def rows_of_same_keys(
     corrected: pa.Table,
     sources: Sequence[str] | None = None,
 ) -> pa.Table:
-    """Return the dated records of a feed, of all partitions, that share one of `keys` with another one.
+    """Return the dated records of a feed, of all partitions, with one of `keys` that several records share.
 
     `sources` are the deliveries that may have them; all of the feed when None.
     """
     if sources is None:
-        sources = [one.arrival.delivery for one in landed(workspace, feed) if one.summary.dates]
+        sources = [
+            delivery.arrival.delivery for delivery in landed(workspace, feed) if delivery.summary.dates
+        ]
     with engine() as connection:
-        connection.register("wanted", pa.table({"row_key": keys}))
+        connection.register("wanted_keys", pa.table({"row_key": keys}))
         clause = """
-            SEMI JOIN wanted USING (row_key) WHERE transaction_date IS NOT NULL
+            SEMI JOIN wanted_keys USING (row_key) WHERE transaction_date IS NOT NULL
             QUALIFY count(*) OVER (PARTITION BY row_key) > 1 ORDER BY arrival, record"""
         return _records(connection, _Source(workspace, feed, sources, corrected), clause, {}).read_all()
 
 
 @dataclass(frozen=True)
 class _Source:
-    """The records of some deliveries (by sha256), and those of the feed that a person corrected."""
+    """The records of some deliveries (by sha256), and the corrected records of the feed."""
 
     workspace: Workspace
     feed: FeedSpec
@@ -120,7 +123,7 @@ class _Source:
 def _records(
     connection: duckdb.DuckDBPyConnection, source: _Source, clause: str, parameters: dict[str, object]
 ) -> pa.RecordBatchReader:
-    """Select from records, corrected ones in place of what was read; each file is verified before."""
+    """Select from records, with corrected records in place of the original ones; verifies each file."""
     schema = records_schema(source.feed)
     columns = ", ".join(f'"{name}"' for name in schema.names)
     read = f"SELECT {columns} FROM read_parquet($paths)"  # noqa: S608 -- names of our own
@@ -128,13 +131,13 @@ def _records(
     if not source.corrected.num_rows:
         if not paths:
             return pa.RecordBatchReader.from_batches(schema, [])
-        laid_over = read
+        applied = read
     else:
         connection.register("corrected", source.corrected)
-        laid_over = f"SELECT {columns} FROM corrected"  # noqa: S608 -- names of our own
+        applied = f"SELECT {columns} FROM corrected"  # noqa: S608 -- names of our own
         if paths:
-            laid_over = f"{read} ANTI JOIN corrected USING (delivery, record) UNION ALL {laid_over}"
+            applied = f"{read} ANTI JOIN corrected USING (delivery, record) UNION ALL {applied}"
     return connection.sql(
-        f"SELECT {columns} FROM ({laid_over}) {clause}",  # noqa: S608 -- names and clauses of our own
+        f"SELECT {columns} FROM ({applied}) {clause}",  # noqa: S608 -- names and clauses of our own
         params=({"paths": [str(path) for path in paths]} if paths else {}) | parameters,
     ).to_arrow_reader(_BATCH_ROWS)

@@ -1,8 +1,8 @@
-"""Replay: rows of the queue judged anew and posted, and no other row with them.
+"""Replay: validate rows of the queue again and post them, without their partitions.
 
-What is read is what was landed: the records of the deliveries of these rows, and of those that have a row
-with the same key. Nothing is fetched. The same would come of a run over their partitions, which also finishes
-a replay that died midway; other rows of the same keys are left to it.
+Reads landed records only: of the deliveries of these rows, and of deliveries with a row of the same key.
+Nothing is fetched. A run over their partitions has the same result, and also completes a replay that was
+interrupted; other rows of the same keys are left to that run.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from showcost.pipeline.applied_decisions import (
     stamped_row,
     stamps_by_partition,
 )
-from showcost.pipeline.fx_snapshots import pin_known
+from showcost.pipeline.fx_snapshots import pin_from_stored
 from showcost.pipeline.outcomes import VALID, record_replayed
 from showcost.pipeline.periods import closed_periods
 from showcost.pipeline.raw_rows import chosen_records
@@ -46,12 +46,12 @@ if TYPE_CHECKING:
     from showcost.workspace import Workspace
 
 REPLAY_RUN: Final = "replay"
-"""What stands for the run of a batch that a replay has posted."""
+"""The run id of batches that a replay posted."""
 
 
 @dataclass(frozen=True)
 class ReplayedRow:
-    """What came of a row: `disposition` is `valid` (and so posted) or that of the quarantine."""
+    """Result for a row: `disposition` is `valid` (and so posted) or that of the quarantine."""
 
     place: RowRef
     partition: str
@@ -61,7 +61,7 @@ class ReplayedRow:
 
 @dataclass(frozen=True)
 class ReplayResult:
-    """What came of a replay: its rows, the partitions touched per feed, and the entries appended per date."""
+    """Result of a replay: its rows, the partitions touched per feed, and the entries appended per date."""
 
     rows: tuple[ReplayedRow, ...]
     touched: dict[str, list[str]]
@@ -69,12 +69,12 @@ class ReplayResult:
 
     @property
     def appended(self) -> int:
-        """All entries that were appended."""
+        """Number of entries appended."""
         return sum(self.appended_on.values())
 
 
 def replay(workspace: Workspace, places: Iterable[RowRef]) -> ReplayResult:
-    """Judge rows anew, put them where they belong now, and post those that are valid."""
+    """Validate rows again, stage them in their current partitions, and post the valid ones."""
     by_feed: dict[str, set[RowRef]] = {}
     for place in places:
         by_feed.setdefault(place.feed, set()).add(place)
@@ -83,16 +83,16 @@ def replay(workspace: Workspace, places: Iterable[RowRef]) -> ReplayResult:
     touched: dict[str, list[str]] = {}
     appended: Counter[date] = Counter()
     for name in sorted(by_feed):
-        one = _FeedReplay(workspace, choose_feed(feeds, name), sorted(by_feed[name]))
-        rows += one.judge()
-        touched[name] = one.partitions
-        appended.update(one.post())
+        feed_replay = _FeedReplay(workspace, choose_feed(feeds, name), sorted(by_feed[name]))
+        rows += feed_replay.validate_and_stage()
+        touched[name] = feed_replay.partitions
+        appended.update(feed_replay.post())
     return ReplayResult(tuple(rows), touched, dict(appended))
 
 
 @dataclass(frozen=True)
 class ReplayPreview:
-    """What a replay of a row would come to now: its codes, and the entries it would have, if it were valid.
+    """Expected result of a replay of a row: its codes, and its entries if it would be valid.
 
     `components` are (component, account, amount, currency).
     """
@@ -103,14 +103,14 @@ class ReplayPreview:
 
 
 def preview(workspace: Workspace, place: RowRef) -> ReplayPreview:
-    """Return what a replay of a row would come to; nothing is recorded, staged or posted."""
-    one = _FeedReplay(workspace, choose_feed(workspace.feeds, place.feed), [place])
-    valid, held = one.validated()
-    (row,) = _rows(place.feed, valid, held)
+    """Return the expected result of a replay of a row; nothing is recorded, staged or posted."""
+    feed_replay = _FeedReplay(workspace, choose_feed(workspace.feeds, place.feed), [place])
+    valid, quarantine = feed_replay.validate()
+    (row,) = _rows(place.feed, valid, quarantine)
     components = tuple(
-        (line["component"], line["account"], line["amount"], found["currency"])
-        for found in valid.select(["components", "currency"]).to_pylist()
-        for line in found["components"]
+        (line["component"], line["account"], line["amount"], valid_row["currency"])
+        for valid_row in valid.select(["components", "currency"]).to_pylist()
+        for line in valid_row["components"]
     )
     return ReplayPreview(row.disposition, row.codes, components)
 
@@ -123,31 +123,31 @@ class _FeedReplay:
         self._store = workspace.staging
         self._decisions: FeedDecisions = decisions_of(workspace, feed)
         self._records = chosen_records(
-            workspace, feed, [(one.delivery, one.record) for one in places], self._decisions.corrected
+            workspace, feed, [(place.delivery, place.record) for place in places], self._decisions.corrected
         )
         days = self._records.column("transaction_date")
         self._days: list[date] = sorted(day for day in pc.unique(days).to_pylist() if day is not None)
         self._valid = arrow_schema(feed.kind, RowTable.VALID).empty_table()
         self.partitions: list[str] = []
 
-    def judge(self) -> list[ReplayedRow]:
-        """Validate the rows, record what came of them, and stage it."""
+    def validate_and_stage(self) -> list[ReplayedRow]:
+        """Validate the rows, record their outcomes, and stage them."""
         if self._days:
-            pin_known(self._workspace, self._days)
-        self._valid, held = self.validated()
+            pin_from_stored(self._workspace, self._days)
+        self._valid, quarantine = self.validate()
         undated = self._records.column("transaction_date").null_count
         self.partitions = sorted(
             {day.isoformat() for day in self._days}
             | ({ALL} if undated else set())
             | self._former_partitions()
         )
-        ids = [one.row_id for one in self._places]
-        record_replayed(self._workspace, self._feed.name, (self._valid, held), self.partitions, ids)
-        self._stage(held)
-        return _rows(self._feed.name, self._valid, held)
+        ids = [place.row_id for place in self._places]
+        record_replayed(self._workspace, self._feed.name, (self._valid, quarantine), self.partitions, ids)
+        self._stage(quarantine)
+        return _rows(self._feed.name, self._valid, quarantine)
 
-    def validated(self) -> tuple[pa.Table, pa.Table]:
-        """Return the rows that are valid, and those that are not."""
+    def validate(self) -> tuple[pa.Table, pa.Table]:
+        """Return the valid and the quarantined rows."""
         dated = self._records.filter(pc.is_valid(self._records.column("transaction_date")))
         undated = self._records.filter(pc.is_null(self._records.column("transaction_date")))
         valid, quarantine = [self._valid], [arrow_schema(self._feed.kind, RowTable.QUARANTINE).empty_table()]
@@ -169,7 +169,7 @@ class _FeedReplay:
         return pa.concat_tables(valid), pa.concat_tables(quarantine)
 
     def post(self) -> dict[date, int]:
-        """Post the valid rows, and what decisions take back on the dates touched; return entries per date."""
+        """Post the valid rows and decided reversals on the dates touched; return the entries per date."""
         dates = [date.fromisoformat(part) for part in self.partitions if part != ALL]
         if not dates:
             return {}
@@ -185,113 +185,115 @@ class _FeedReplay:
         return {result.partition_date: result.appended_entries for result in results}
 
     def _former_partitions(self) -> set[str]:
-        """Return where the rows were delivered, and where corrections had moved them."""
+        """Return the partitions in which the rows were delivered or staged after a correction."""
         delivered = chosen_records(
             self._workspace,
             self._feed,
-            [(one.delivery, one.record) for one in self._places],
+            [(place.delivery, place.record) for place in self._places],
             self._decisions.corrected.slice(0, 0),
         )
         days = pc.unique(delivered.column("transaction_date")).to_pylist()
-        found = {day.isoformat() if day is not None else ALL for day in days}
-        ids = {one.row_id for one in self._places}
+        partitions = {day.isoformat() if day is not None else ALL for day in days}
+        ids = {place.row_id for place in self._places}
         for part in self._store.partitions(raw_asset(self._feed.name)):
-            marks = _marks(self._store.metadata(raw_asset(self._feed.name), part))
-            if any(stamped_row(mark) in ids for mark in marks):
-                found.add(part)
-        return found
+            stamps = _stamps(self._store.metadata(raw_asset(self._feed.name), part))
+            if any(stamped_row(stamp) in ids for stamp in stamps):
+                partitions.add(part)
+        return partitions
 
-    def _stage(self, held: pa.Table) -> None:
-        """Put the rows where they belong now, and take them away where they were."""
-        wanted = stamps_by_partition(self._workspace, self._feed, self._decisions)
+    def _stage(self, quarantine: pa.Table) -> None:
+        """Write the rows to their current partitions, and remove them from their former ones."""
+        stamps = stamps_by_partition(self._workspace, self._feed, self._decisions)
         closed = closed_periods(self._workspace)
-        ids = {one.row_id for one in self._places}
+        ids = {place.row_id for place in self._places}
         for part in self.partitions:
             if part == ALL:
-                self._stage_undated(held, wanted.get(ALL, []), ids)
+                self._stage_undated(quarantine, stamps.get(ALL, []), ids)
             else:
-                self._stage_day(date.fromisoformat(part), held, wanted.get(part, []), closed)
+                self._stage_day(date.fromisoformat(part), quarantine, stamps.get(part, []), closed)
 
-    def _stage_undated(self, held: pa.Table, wanted: Sequence[str], ids: set[str]) -> None:
+    def _stage_undated(self, quarantine: pa.Table, stamps: Sequence[str], ids: set[str]) -> None:
         asset = undated_asset(self._feed.name)
         staged = self._store.metadata(asset, ALL)
-        came = held.filter(pc.is_null(held.column("transaction_date")))
-        if staged is None and not came.num_rows:
+        rows = quarantine.filter(pc.is_null(quarantine.column("transaction_date")))
+        if staged is None and not rows.num_rows:
             return
         inputs = {
             "records": texts_of(staged.inputs.get("records")) if staged is not None else [],
-            "decisions": replay_stamps(_marks(staged), wanted, ids),
+            "decisions": replay_stamps(_stamps(staged), stamps, ids),
         }
-        self._store.write(asset, ALL, self._replaced(asset, ALL, came), inputs)
+        self._store.write(asset, ALL, self._replaced(asset, ALL, rows), inputs)
 
     def _stage_day(
-        self, day: date, held: pa.Table, wanted: Sequence[str], closed: Sequence[ClosedPeriod]
+        self, day: date, quarantine: pa.Table, stamps: Sequence[str], closed: Sequence[ClosedPeriod]
     ) -> None:
         part, name = day.isoformat(), self._feed.name
         raw = self._store.metadata(raw_asset(name), part)
         before = {
             asset: self._store.metadata(asset, part) for asset in (valid_asset(name), quarantine_asset(name))
         }
-        came = {
+        rows = {
             asset: rows.filter(pc.equal(rows.column("transaction_date"), pa.scalar(day)))
             for asset, rows in (
                 (raw_asset(name), self._records),
                 (valid_asset(name), self._valid),
-                (quarantine_asset(name), held),
+                (quarantine_asset(name), quarantine),
             )
         }
-        if raw is None and not came[raw_asset(name)].num_rows:
+        if raw is None and not rows[raw_asset(name)].num_rows:
             return
-        ids = {one.row_id for one in self._places}
+        ids = {place.row_id for place in self._places}
         inputs = {
             "records": texts_of(raw.inputs.get("records")) if raw is not None else [],
-            "decisions": replay_stamps(_marks(raw), wanted, ids),
+            "decisions": replay_stamps(_stamps(raw), stamps, ids),
         }
         self._store.write(
-            raw_asset(name), part, self._replaced(raw_asset(name), part, came[raw_asset(name)]), inputs
+            raw_asset(name), part, self._replaced(raw_asset(name), part, rows[raw_asset(name)]), inputs
         )
-        tables = {asset: self._replaced(asset, part, came[asset]) for asset in before}
+        tables = {asset: self._replaced(asset, part, rows[asset]) for asset in before}
         counts = counts_of(tables[valid_asset(name)].num_rows, tables[quarantine_asset(name)])
         for asset in (quarantine_asset(name), valid_asset(name)):
             staged = before[asset]
             inputs_now = inputs_of(self._store, self._feed, day, counts, closed)
             if raw is not None and (staged is None or staged.inputs.get("raw") != raw.sha256):
-                # The other rows of the date are yet to be validated: it stays due.
+                # The other rows of the date are not validated yet: it stays due.
                 inputs_now["raw"] = ""
             if staged is not None and tables[quarantine_asset(name)].num_rows:
-                judged_by = texts_of(staged.inputs.get("closed"))
-                if judged_by != inputs_now["closed"]:
-                    # Not all of its rows were judged by the same closed periods: it stays due, whatever is
-                    # closed or opened next.
+                closed_then = texts_of(staged.inputs.get("closed"))
+                if closed_then != inputs_now["closed"]:
+                    # Its rows were validated with different closed periods: it stays due, whichever period is
+                    # closed or reopened next.
                     inputs_now["raw"] = ""
             self._store.write(asset, part, tables[asset], inputs_now)
 
-    def _replaced(self, asset: str, part: str, came: pa.Table) -> pa.Table:
-        """Return the rows of a partition, in their order, with these in place of what it had of them."""
+    def _replaced(self, asset: str, part: str, rows: pa.Table) -> pa.Table:
+        """Return the rows of a partition in order, with `rows` in place of its former versions of them."""
         if self._store.metadata(asset, part) is None:
-            kept = came.slice(0, 0)
+            kept = rows.slice(0, 0)
         else:
             kept = self._without(self._store.read(asset, part))
-        rows = pa.concat_tables([kept.cast(came.schema), came])
+        rows = pa.concat_tables([kept.cast(rows.schema), rows])
         return rows.sort_by([("arrival", "ascending"), ("record", "ascending")])
 
     def _without(self, rows: pa.Table) -> pa.Table:
-        """Return rows without those that are replayed."""
-        mine = pa.array([f"{one.delivery} {one.record}" for one in self._places], pa.string())
+        """Return rows without the replayed ones."""
+        mine = pa.array([f"{place.delivery} {place.record}" for place in self._places], pa.string())
         names = pc.binary_join_element_wise(
             rows.column("delivery"), rows.column("record").cast(pa.string()), " "
         )
         return rows.filter(pc.invert(pc.is_in(names, value_set=mine)))
 
 
-def _marks(staged: StagedPartition | None) -> list[str]:
+def _stamps(staged: StagedPartition | None) -> list[str]:
     return texts_of(staged.inputs.get("decisions")) if staged is not None else []
 
 
-def _rows(feed: str, valid: pa.Table, held: pa.Table) -> list[ReplayedRow]:
-    """Return what came of each row, in order of delivery."""
-    found = [(row, VALID, row["flags"]) for row in _places_of(valid, "flags")]
-    found += [(row, row["disposition"], row["codes"]) for row in _places_of(held, "codes", "disposition")]
+def _rows(feed: str, valid: pa.Table, quarantine: pa.Table) -> list[ReplayedRow]:
+    """Return the result for each row, by delivery and record."""
+    results = [(row, VALID, row["flags"]) for row in _places_of(valid, "flags")]
+    results += [
+        (row, row["disposition"], row["codes"]) for row in _places_of(quarantine, "codes", "disposition")
+    ]
     return sorted(
         (
             ReplayedRow(
@@ -300,14 +302,14 @@ def _rows(feed: str, valid: pa.Table, held: pa.Table) -> list[ReplayedRow]:
                 disposition,
                 tuple(codes),
             )
-            for row, disposition, codes in found
+            for row, disposition, codes in results
         ),
-        key=lambda one: one.place,
+        key=lambda result: result.place,
     )
 
 
 def _places_of(rows: pa.Table, *columns: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = rows.select(
+    places: list[dict[str, Any]] = rows.select(
         ["delivery", "record", "transaction_date", *columns]
     ).to_pylist()
-    return found
+    return places

@@ -1,8 +1,7 @@
 """Validation of a feed's partitions: valid rows, and quarantined rows with their reasons.
 
-A row's outcome depends on its own text, the production's configuration, the rates of its date, what is
-posted, what people decided, and the other deliveries of the same key; never on the order in which partitions
-are validated.
+A row's outcome depends on its own text, the production's settings, the rates of its date, postings,
+decisions, and other rows of the same key; never on the order in which partitions are validated.
 """
 
 from __future__ import annotations
@@ -38,14 +37,14 @@ if TYPE_CHECKING:
     from showcost.workspace import Workspace
 
 CHUNK_ROWS: Final = 250_000
-"""Rows that are validated at a time; bounds memory, not the result."""
+"""Rows validated at a time; bounds memory without changing the result."""
 
 _GROUP_ROWS: Final = 1_000_000
 
 
 @dataclass(frozen=True)
 class DayCounts:
-    """The rows of a partition by what became of them; `codes` counts rows per reason code."""
+    """Row counts of a partition by outcome; `codes` counts rows per reason code."""
 
     received: int = 0
     valid: int = 0
@@ -56,7 +55,7 @@ class DayCounts:
 
     @property
     def not_posted(self) -> int:
-        """The rows that are in the quarantine asset, for whatever reason."""
+        """Number of rows in the quarantine asset: quarantined, duplicate and pending."""
         return self.quarantined + self.duplicate + self.pending
 
 
@@ -85,24 +84,24 @@ def validate_partitions(
         outcome = validate_rows(workspace, feed, raw, group, decisions=decisions, chunk_rows=chunk_rows)
         valid = dict(split_by_date(outcome.valid, "transaction_date", group))
         quarantine = dict(split_by_date(outcome.quarantine, "transaction_date", group))
-        found = {day: counts_of(valid[day].num_rows, quarantine[day]) for day in group}
+        by_day = {day: counts_of(valid[day].num_rows, quarantine[day]) for day in group}
         record_validated(workspace, feed.name, outcome, group)
         for name, tables in ((quarantine_asset, quarantine), (valid_asset, valid)):
             store.write_many(
                 name(feed.name),
                 (
                     PartitionRows(
-                        day.isoformat(), tables[day], inputs_of(store, feed, day, found[day], closed)
+                        day.isoformat(), tables[day], inputs_of(store, feed, day, by_day[day], closed)
                     )
                     for day in group
                 ),
             )
-        counts |= found
+        counts |= by_day
     return counts
 
 
 def _groups(store: StagingStore, feed: FeedSpec, dates: Sequence[date]) -> Iterator[list[date]]:
-    """Yield stretches of dates with no more than a bounded number of rows, or of one date."""
+    """Yield groups of dates with at most `_GROUP_ROWS` rows; a larger date is a group of its own."""
     group: list[date] = []
     total = 0
     for day in dates:
@@ -120,10 +119,10 @@ def _groups(store: StagingStore, feed: FeedSpec, dates: Sequence[date]) -> Itera
 def inputs_of(
     store: StagingStore, feed: FeedSpec, day: date, counts: DayCounts, closed: Sequence[ClosedPeriod]
 ) -> dict[str, str | int | Sequence[str]]:
-    """Return what a partition was made of, and how many of its rows wait for a rate.
+    """Return the inputs of a validated partition, and the number of its rows that wait for a rate.
 
-    The decisions are those of its raw rows, and the closed periods those that it lies in: both say whether
-    the partition is due.
+    Decision stamps are those of its raw rows, closed periods those of its date: when either changes, the
+    partition is due.
     """
     staged = store.metadata(raw_asset(feed.name), day.isoformat())
     return {
@@ -135,7 +134,7 @@ def inputs_of(
 
 
 def texts_of(value: object) -> list[str]:
-    """Return an input that is a list of texts; empty for one that is not there."""
+    """Return an input that is a list of texts; empty if it is absent."""
     return [str(item) for item in value] if isinstance(value, list | tuple) else []
 
 
@@ -155,7 +154,7 @@ def validate_rows(
     """
     status = rate_states(workspace, dates)
     keys = raw.column("row_key").unique()
-    contenders = rows_of_same_keys(workspace, feed, keys, decisions.corrected, sources)
+    same_key_rows = rows_of_same_keys(workspace, feed, keys, decisions.corrected, sources)
     with workspace.ledger.read() as connection:
         posted = posted_keys(connection, feed.name, keys)
     return validate(
@@ -166,16 +165,16 @@ def validate_rows(
         agreements=workspace.agreements,
         fx_status=status,
         posted=posted,
-        same_key_rows=contenders,
-        decided=decisions.decided,
+        same_key_rows=same_key_rows,
+        decided=decisions.for_validation,
         chunk_rows=chunk_rows,
     )
 
 
 def quarantine_undated(workspace: Workspace, feed: FeedSpec) -> DayCounts:
-    """Validate the rows of a feed that have no transaction date and write them with their reasons.
+    """Validate the rows of a feed without a transaction date and write them with their reasons.
 
-    None of them can be valid; IntegrityError if one were.
+    IntegrityError if any of them passes.
     """
     decisions = decisions_of(workspace, feed)
     outcome = validate_undated(
@@ -183,7 +182,7 @@ def quarantine_undated(workspace: Workspace, feed: FeedSpec) -> DayCounts:
     )
     record_validated(workspace, feed.name, outcome, [ALL])
     inputs = {
-        "records": [one.records for one in landed(workspace, feed) if one.summary.undated],
+        "records": [delivery.records for delivery in landed(workspace, feed) if delivery.summary.undated],
         "decisions": stamps_by_partition(workspace, feed, decisions).get(ALL, []),
     }
     workspace.staging.write(undated_asset(feed.name), ALL, outcome.quarantine, inputs)
@@ -193,7 +192,7 @@ def quarantine_undated(workspace: Workspace, feed: FeedSpec) -> DayCounts:
 def validate_undated(
     workspace: Workspace, feed: FeedSpec, rows: pa.Table, decisions: FeedDecisions
 ) -> ValidationResult:
-    """Validate rows of a feed that have no transaction date; IntegrityError if one were valid."""
+    """Validate rows of a feed without a transaction date; IntegrityError if any of them passes."""
     outcome = validate(
         rows,
         feed=feed,
@@ -203,7 +202,7 @@ def validate_undated(
         fx_status=FX_STATUS.empty_table(),
         posted=POSTED.empty_table(),
         same_key_rows=rows.slice(0, 0),
-        decided=decisions.decided,
+        decided=decisions.for_validation,
         chunk_rows=CHUNK_ROWS,
     )
     if outcome.valid.num_rows:

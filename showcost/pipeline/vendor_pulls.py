@@ -1,4 +1,4 @@
-"""Pulls as people see them: per date, per feed, and what is missing with its reason."""
+"""State of pulls per feed and date, missing pages, and retries that are due."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ NEVER: Final = "never pulled"
 
 
 def missing_pages(workspace: Workspace, feed: FeedSpec, as_of: int | None = None) -> list[DeadLetter]:
-    """Return the pages of a feed that could not be had, as known after an audit record, or so far."""
+    """Return the pages of a feed that failed after all retries, after the audit record `as_of`, or now."""
     letters = DeadLetters(workspace.raw, feed.name)
     return letters.open() if as_of is None else letters.open_as_of(workspace.audit, as_of)
 
 
 def pulled_dates(workspace: Workspace, feed: FeedSpec, dates: Sequence[date]) -> dict[date, tuple[str, int]]:
-    """Return how each of `dates` stands, and the number of pages that are stored of its window."""
+    """Return, per date, its pull state and the number of stored pages of its window."""
     if feed.api is None or not dates:
         return {}
     pulls = PullProgress(workspace.raw, feed.name)
     missing = DeadLetters(workspace.raw, feed.name).missing()
-    found: dict[date, tuple[str, int]] = {}
+    states: dict[date, tuple[str, int]] = {}
     for window in windows(feed.api, workspace.production.dates, min(dates), max(dates)):
         progress = pulls.of(window)
         if window in missing:
@@ -48,15 +48,15 @@ def pulled_dates(workspace: Workspace, feed: FeedSpec, dates: Sequence[date]) ->
         else:
             state = COMPLETE if progress.complete else PARTLY
         for day in window.dates:
-            found[day] = (state, progress.pages if progress else 0)
-    return {day: found[day] for day in dates if day in found}
+            states[day] = (state, progress.pages if progress else 0)
+    return {day: states[day] for day in dates if day in states}
 
 
 @dataclass(frozen=True)
 class DueRetry:
-    """What a vendor is to be asked again: the dates of its missing windows, of the feeds that miss them.
+    """A vendor due for a retry: its feeds with missing windows, and the dates of these windows.
 
-    `mark` tells one try from the next: it follows from what is missing, its attempts and the try before.
+    `mark` identifies the retry: a hash of the missing pages, their attempts and the time of the last retry.
     """
 
     vendor: str
@@ -68,17 +68,17 @@ class DueRetry:
 def due_retries(
     workspace: Workspace, feeds: Sequence[FeedSpec], asked: Mapping[str, datetime], now: datetime
 ) -> Iterator[DueRetry]:
-    """Yield the vendors that may be asked again for what they did not give, and what for.
+    """Yield the vendors due for a retry.
 
-    Only for what may have passed by itself (`PASSING`), and only when the vendor's pause is over: since
-    it was tried last by whatever pull, and since `asked`, when it was last to be asked again.
+    Only for transient errors (`PASSING`), and only after the vendor's cool-down (`again_minutes`), counted
+    from the last attempt of any pull and from `asked`, the time of the last retry request per vendor.
     """
     of_vendor: dict[str, list[tuple[FeedSpec, list[DeadLetter]]]] = {}
     for feed in feeds:
         if feed.api is not None and (letters := _passing(workspace, feed)):
             of_vendor.setdefault(feed.vendor, []).append((feed, letters))
     for vendor, missing in sorted(of_vendor.items()):
-        letters = [letter for _, found in missing for letter in found]
+        letters = [letter for _, feed_letters in missing for letter in feed_letters]
         before = asked.get(vendor)
         tried = max(datetime.fromisoformat(letter.last_seen) for letter in letters)
         pause = max(

@@ -32,7 +32,7 @@ from showcost.core.hashing import sha256_bytes, sha256_framed
 from showcost.core.national_ids import masked_text
 from showcost.pay.applied import APPLIED, applied_checks
 from showcost.pay.findings import findings
-from showcost.pipeline.pay_findings import REACH, cells_of_valid, first_missing, valid_neighbours
+from showcost.pipeline.pay_findings import REACH, cells_of_valid, first_missing_day, valid_neighbours
 from showcost.validation.reference import Reference
 
 if TYPE_CHECKING:
@@ -198,7 +198,7 @@ def _require_valid_rows(workspace: Workspace, feed: FeedSpec, last: date) -> Non
 
     A pack without that day would lack its rows, and with them findings about the days near it.
     """
-    missing = first_missing(workspace, feed)
+    missing = first_missing_day(workspace, feed)
     if missing is not None and missing <= last:
         raise InputError(
             f"{feed.name}: the valid rows of {missing} are missing from staging; make them again with"

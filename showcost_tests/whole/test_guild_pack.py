@@ -84,7 +84,8 @@ def test_the_same_rows_give_the_same_bytes_and_no_pseudonym(paid: Workspace, tmp
 
 
 def test_pack_says_who_dismissed_what_was_found(paid: Workspace, tmp_path: Path) -> None:
-    (finding,) = write_pay_findings(paid, choose_feed(load_feeds("HRB"), FEED), [small.THURSDAY]).standing
+    feed = choose_feed(load_feeds("HRB"), FEED)
+    (finding,) = write_pay_findings(paid, feed, [small.THURSDAY]).open_findings
     answer = {"who": "R. Clerk", "why": "SSN 078-05-1120 agreed to it"}
     for dismissed in (False, True):
         if dismissed:

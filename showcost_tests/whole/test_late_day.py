@@ -49,7 +49,7 @@ def test_late_day_flags_its_neighbours_entry_by_a_new_record(tmp_path: Path) -> 
     small.deliver(home, FEED, "1 thursday.csv", manifest(shift(small.THURSDAY, "06:00", "14:00", "1")))
     land_all(home)
     take(home, [small.THURSDAY])
-    assert write_pay_findings(home, feed, [small.THURSDAY]).standing == ()
+    assert write_pay_findings(home, feed, [small.THURSDAY]).open_findings == ()
     before, valid = (
         entries(home),
         home.staging.metadata(valid_asset(FEED), small.THURSDAY.isoformat()),
@@ -60,7 +60,7 @@ def test_late_day_flags_its_neighbours_entry_by_a_new_record(tmp_path: Path) -> 
     land_all(home)
     take(home, [small.WEDNESDAY])
     result = write_pay_findings(home, feed, [small.WEDNESDAY])
-    (finding,) = result.standing
+    (finding,) = result.open_findings
     assert (finding.code, finding.transaction_date) == ("SC-PAY-005", small.THURSDAY.isoformat())
     assert "rested 9:00 h after the work before, 10:00 h are due: invaded by 1:00 h" in finding.told
     assert finding.cause != finding.row_key
@@ -134,7 +134,7 @@ def dismiss_and_reopen(
     assert showcost(home, "queue", "dismiss", listed["row"][:12], *stated).out == "Dismissed 1 pay finding.\n"
     assert showcost(home, "queue", "list", "--findings", "--json").json["findings"] == []
     assert showcost(home, "status", "--json").json["feeds"][FEED]["findings"] == {}
-    assert write_pay_findings(home, feed, small.WEEK).standing == ()
+    assert write_pay_findings(home, feed, small.WEEK).open_findings == ()
     assert no_pay_findings(home, small.WEEK, feed=feed) == {}
     (line,) = showcost(home, "queue", "list", "--dismissed", "--json").json["dismissed"]
     assert (line["id"], line["who"], line["why"]) == (listed["id"], stated[1], stated[3])
@@ -161,7 +161,7 @@ def test_staging_that_is_deleted_takes_no_finding_and_no_dismissal_with_it(
     land_all(home)
     take(home, small.WEEK)
     log = home.pay_findings
-    answered, waiting = write_pay_findings(home, feed, small.WEEK).standing
+    answered, waiting = write_pay_findings(home, feed, small.WEEK).open_findings
     log.dismiss([answered.finding_id], who="R. Clerk", why="agreed", now=datetime.now(UTC))
     recorded = log.lines()
 
@@ -172,7 +172,7 @@ def test_staging_that_is_deleted_takes_no_finding_and_no_dismissal_with_it(
         take(home, [day])
         result = write_pay_findings(home, feed, [day])
         assert (result.opened, result.cleared) == (0, 0)
-        assert result.standing == (waiting,)
+        assert result.open_findings == (waiting,)
         assert [line.finding for line in result.dismissed] == [answered]
     assert log.lines() == recorded
     assert result.missing is None
