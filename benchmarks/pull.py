@@ -86,7 +86,7 @@ def measure(
         feeds = [feed.model_dump_json() for feed in feeds_of(simulator, vendors, **settings)]
         lines = DAYS * sum(vendor.lines_per_day for vendor in vendors)
         report.in_process(label, pull_by, method, workspace.path, feeds, rows=lines)
-        seen = simulator.seen().values()
+        seen = simulator.statistics().values()
         report.note(
             f"vendors of {label}",
             requests=sum(vendor["requests"] for vendor in seen),

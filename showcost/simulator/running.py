@@ -1,6 +1,6 @@
-"""Starting and stopping a simulator in a process of its own.
+"""Start and stop a simulator in a process of its own.
 
-So it shares neither loop nor memory with what it is there to test.
+So it shares neither event loop nor memory with the code under test.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ class Simulator:
         """Return the address of a vendor's invoices."""
         return f"{self.url}/{vendor}/invoices"
 
-    def seen(self) -> dict[str, dict[str, Any]]:
-        """Return what the vendors have measured."""
-        found: dict[str, dict[str, Any]] = self._ask("/_seen")
-        return found
+    def statistics(self) -> dict[str, dict[str, Any]]:
+        """Return the statistics of the vendors, by name; see `server.VendorStatistics`."""
+        statistics: dict[str, dict[str, Any]] = self._ask("/_seen")
+        return statistics
 
     def hold_up_ms(self) -> int:
-        """Return how long the machine held the simulator's loop up at most, since the last question."""
+        """Return the maximum delay of the simulator's event loop since the last call, in milliseconds."""
         return int(self._ask("/_machine")["longest_hold_up_ms"])
 
     def revive(self, vendor: str) -> None:
-        """Let a dead vendor come back."""
+        """Make a dead vendor answer again."""
         self._ask(f"/_revive?vendor={vendor}")
 
     def _ask(self, path: str) -> Any:  # noqa: ANN401 -- whatever the JSON is

@@ -1,4 +1,4 @@
-"""What a simulated vendor has and how it behaves; the same seed gives the same vendor on every machine."""
+"""Invoices and behaviour of a simulated vendor; the same seed gives the same vendor on every machine."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Fault = Literal["429", "503", "cut off", "no answer", "wrong json", "slow"]
 Answers = Literal["json", "e-invoices", "e-invoices in json"]
 
 FAULTS: Final[tuple[Fault, ...]] = ("429", "503", "cut off", "no answer", "wrong json", "slow")
-"""The ways in which an answer fails, all equally often; `slow` is only late."""
+"""The ways in which an answer fails, each with equal probability; `slow` is only late."""
 
 RATES: Final = {"EUR": 19, "GBP": 20}
-"""Percent of tax by currency; none in others."""
+"""Tax in percent, by currency; 0 for other currencies."""
 
 _TEXTS: Final = (
     "Camera package",
@@ -35,11 +35,11 @@ class Script:
     """A vendor.
 
     It has `lines_per_day` lines of invoices on each date. `failing`, `doubled` and `bad` are percentages: of
-    answers that fail in one of the ways of `faults`, of invoices that it sends twice, and of those with an
-    amount that is none. It allows `requests` within any `period_ms` and `concurrency` at once, and answers
-    429 beyond. `burst` is for how many requests a 503 lasts. `dead` is a vendor that takes no request.
-    `answers` says what its pages are: JSON with the invoices, one e-invoice (UBL 2.1) each, or JSON whose
-    items hold e-invoices in base64.
+    answers that fail in one of the ways of `faults`, of invoices sent twice, and of invoices with an
+    unreadable amount. It allows `requests` within any `period_ms` and `concurrency` at once, and answers
+    429 beyond. `burst` is the number of requests that a 503 lasts. A `dead` vendor closes every connection.
+    `answers` is the form of its pages: JSON with the invoices, one e-invoice (UBL 2.1) each, or JSON whose
+    items are e-invoices in base64.
     """
 
     name: str
@@ -64,19 +64,19 @@ class Script:
     dead: bool = False
 
     def fault_of(self, key: str, attempt: int) -> Fault | None:
-        """Return how the `attempt`-th answer (from 1) to a request fails, None when it does not."""
+        """Return the fault of the `attempt`-th answer (from 1) to a request, None without a fault."""
         drawn = self.draw(f"fault {key} {attempt}", 10_000)
         if drawn >= self.failing * 100 or not self.faults:
             return None
         return self.faults[drawn % len(self.faults)]
 
-    def draw(self, what: str, below: int) -> int:
-        """Return a number that follows from the seed, the vendor and what it is for."""
-        digest = hashlib.sha256(f"{self.seed} {self.name} {what}".encode()).digest()
+    def draw(self, purpose: str, below: int) -> int:
+        """Return a number from 0 to `below` - 1, derived from seed, vendor and purpose."""
+        digest = hashlib.sha256(f"{self.seed} {self.name} {purpose}".encode()).digest()
         return int.from_bytes(digest[:8], "big") % below
 
     def to_json(self) -> str:
-        """Return the script as text, for a simulator of its own process."""
+        """Return the script as JSON, for a simulator in another process."""
         return json.dumps(asdict(self))
 
     @classmethod
@@ -89,12 +89,12 @@ class Script:
 
 @lru_cache(maxsize=64)
 def invoices(script: Script, first: date, last: date) -> list[dict[str, Any]]:
-    """Return what a vendor has from `first` to `last`, in order; what it sends twice stands at the end."""
-    found: list[dict[str, Any]] = []
+    """Return a vendor's invoices from `first` to `last` in order, then the ones it sends twice."""
+    sent: list[dict[str, Any]] = []
     for number in range((last - first).days + 1):
-        found += _invoices_of(script, first + timedelta(days=number))
-    again = [one for one in found if script.draw(f"doubled {one['id']}", 100) < script.doubled]
-    return found + again
+        sent += _invoices_of(script, first + timedelta(days=number))
+    repeated = [invoice for invoice in sent if script.draw(f"doubled {invoice['id']}", 100) < script.doubled]
+    return sent + repeated
 
 
 @lru_cache(maxsize=512)

@@ -1,9 +1,9 @@
-"""The server: HTTP/1.1 by hand, so that it can break the protocol where a vendor would.
+"""The server: HTTP/1.1 by hand, so that it can break the protocol as vendors do.
 
 GET /<vendor>/invoices?from=2026-10-28&to=2026-10-28&page=2&size=25
-GET /_seen                        what it measured, per vendor
+GET /_seen                        statistics per vendor
 GET /_revive?vendor=<vendor>      a dead vendor comes back
-GET /_machine                     how long this loop, which does little, was held up at most, since last asked
+GET /_machine                     maximum delay of this event loop since the last request
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ _LONGEST_HEAD: Final = 2**16
 
 @dataclass
 class VendorStatistics:
-    """What a vendor measured: requests, those over its limits, most at once and most within its period.
+    """Statistics of a vendor: requests, requests over its limits, peaks at once and within its period.
 
-    `fetched` counts complete answers per page, `faults` the answers that it spoiled.
+    `fetched` counts complete answers per page, `faults` spoiled answers per fault.
     """
 
     requests: int = 0
@@ -67,10 +67,10 @@ class _Reply:
 
 
 class _Vendor:
-    """One vendor with what it remembers."""
+    """One vendor with its state."""
 
     def __init__(self, script: Script) -> None:
-        self.script, self.seen = script, VendorStatistics()
+        self.script, self.statistics = script, VendorStatistics()
         self._arrivals: deque[int] = deque()
         self._at_once = 0
         self._attempts: Counter[str] = Counter()
@@ -78,29 +78,29 @@ class _Vendor:
 
     async def answer(self, query: dict[str, str], headers: Mapping[str, str]) -> _Reply | None:
         """Return the answer to a request; None to close the connection without one."""
-        seen, script = self.seen, self.script
-        seen.requests += 1
+        statistics, script = self.statistics, self.script
+        statistics.requests += 1
         self._at_once += 1
-        seen.most_at_once = max(seen.most_at_once, self._at_once)
+        statistics.most_at_once = max(statistics.most_at_once, self._at_once)
         try:
             within = self._within_period()
-            seen.most_in_period = max(seen.most_in_period, within)
+            statistics.most_in_period = max(statistics.most_in_period, within)
             if script.dead:
                 return None
             if script.token is not None and headers.get("authorization") != f"Bearer {script.token}":
                 return _Reply(401, b'{"error": "unauthorized"}')
             if within > script.requests:
-                seen.over_rate += 1
+                statistics.over_rate += 1
                 return _Reply(429, headers={"Retry-After": "1"})
             if self._at_once > script.concurrency:
-                seen.over_concurrency += 1
+                statistics.over_concurrency += 1
                 return _Reply(429, headers={"Retry-After": "1"})
             return await self._page(query, "gzip" in headers.get("accept-encoding", ""))
         finally:
             self._at_once -= 1
 
     def _within_period(self) -> int:
-        """Return how many requests came within the last period, this one included."""
+        """Return the number of requests within the last period, this one included."""
         now = _now_ns()
         self._arrivals.append(now)
         while now - self._arrivals[0] >= self.script.period_ms * 1_000_000:
@@ -127,7 +127,7 @@ class _Vendor:
             case "wrong json":
                 return _Reply(200, reply.body[: len(reply.body) // 2] if not compressed else b"{oops")
             case _:
-                self.seen.fetched[key] += 1
+                self.statistics.fetched[key] += 1
                 return reply
 
     def _fault(self, key: str) -> str | None:
@@ -138,36 +138,36 @@ class _Vendor:
             self._burst -= 1
             fault = "503"
         if fault is not None:
-            self.seen.faults[fault] += 1
+            self.statistics.faults[fault] += 1
         return fault
 
     def _content(self, query: dict[str, str], compressed: bool) -> _Reply:
         first, last = date.fromisoformat(query["from"]), date.fromisoformat(query["to"])
-        found = invoices(self.script, first, last)
+        available = invoices(self.script, first, last)
         alone = self.script.answers == "e-invoices"
         size = 1 if alone else int(query.get("size", self.script.page_size))
         number = int(query.get("page") or query.get("cursor", "c1").removeprefix("c"))
-        asked = found[(number - 1) * size : number * size]
-        more = number * size < len(found)
+        page = available[(number - 1) * size : number * size]
+        more = number * size < len(available)
         headers = {"Content-Type": "application/xml" if alone else "application/json"}
         if self.script.pages == "link" and more:
             following = urlencode(query | {"page": str(number + 1)})
             headers["Link"] = f'</{self.script.name}/invoices?{following}>; rel="next"'
         if alone:
-            content = e_invoice(self.script, asked[0]) if asked else b""
+            content = e_invoice(self.script, page[0]) if page else b""
         else:
             cursor = f"c{number + 1}" if more else None
-            content = self._json(asked, {"next_cursor": cursor} if self.script.pages == "cursor" else {})
+            content = self._json(page, {"next_cursor": cursor} if self.script.pages == "cursor" else {})
         if compressed and self.script.gzip:
             content, headers["Content-Encoding"] = gzip.compress(content, mtime=0), "gzip"
         return _Reply(200 if content else 204, content, headers)
 
-    def _json(self, asked: Sequence[dict[str, Any]], cursor: Mapping[str, str | None]) -> bytes:
-        items: Sequence[dict[str, Any]] = asked
+    def _json(self, page: Sequence[dict[str, Any]], cursor: Mapping[str, str | None]) -> bytes:
+        items: Sequence[dict[str, Any]] = page
         if self.script.answers == "e-invoices in json":
             items = [
-                {"id": one["id"], "document": base64.b64encode(e_invoice(self.script, one)).decode()}
-                for one in asked
+                {"id": invoice["id"], "document": base64.b64encode(e_invoice(self.script, invoice)).decode()}
+                for invoice in page
             ]
         return json.dumps({"invoices": items, **cursor}, separators=(",", ":")).encode()
 
@@ -211,13 +211,13 @@ class Server:
         self._open.add(writer)
         try:
             with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-                while await self._one(reader, writer):
+                while await self._answer_request(reader, writer):
                     pass
         finally:
             self._open.discard(writer)
             writer.close()
 
-    async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    async def _answer_request(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Answer one request; False when the connection is to be closed."""
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         target = urlsplit(head[0].split(" ")[1])
@@ -240,8 +240,8 @@ class Server:
 
     async def _reply(self, path: str, query: dict[str, str], headers: Mapping[str, str]) -> _Reply | None:
         if path == "/_seen":
-            seen = {name: vars(vendor.seen) for name, vendor in self._vendors.items()}
-            return _Reply(200, json.dumps(seen).encode())
+            statistics = {name: vars(vendor.statistics) for name, vendor in self._vendors.items()}
+            return _Reply(200, json.dumps(statistics).encode())
         if path == "/_machine":
             longest, self._longest_hold_up_ms = self._longest_hold_up_ms, 0
             return _Reply(200, json.dumps({"longest_hold_up_ms": longest}).encode())

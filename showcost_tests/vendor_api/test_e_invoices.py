@@ -58,7 +58,7 @@ def test_every_line_of_every_document_is_posted_once(tmp_path: Path, script: Scr
         pull_week(home, [feed])
         while pull_week(home, [feed], dead_only=True).dead:
             pass
-        seen = simulator.seen()[script.name]
+        seen = simulator.statistics()[script.name]
     assert set(seen["fetched"].values()) == {1}
     assert (seen["over_rate"], seen["over_concurrency"]) == (0, 0)
     post_week(home, [feed])

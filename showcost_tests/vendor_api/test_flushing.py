@@ -155,6 +155,6 @@ def test_a_pull_that_is_cancelled_leaves_no_task_and_goes_on(tmp_path: Path) -> 
 
         asyncio.run(cancelled())
         assert pull_week(home, [feed]).dead == []
-        fetched = simulator.seen()[script.name]["fetched"].values()
+        fetched = simulator.statistics()[script.name]["fetched"].values()
         assert sum(count > 1 for count in fetched) <= script.concurrency
     assert sum(one.summary.received for one in landed(home, feed)) == 20 * len(WEEK)

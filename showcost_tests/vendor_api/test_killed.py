@@ -71,7 +71,7 @@ def _stored(home: Path, feeds: list[FeedSpec]) -> int:
 
 def _refetched(simulator: Simulator) -> int:
     """Return how many pages were fetched more than once."""
-    return sum(count > 1 for seen in simulator.seen().values() for count in seen["fetched"].values())
+    return sum(count > 1 for seen in simulator.statistics().values() for count in seen["fetched"].values())
 
 
 def _kill_and_resume(folder: Path, kills: list[float]) -> tuple[Workspace, list[FeedSpec]]:
@@ -87,7 +87,7 @@ def _kill_and_resume(folder: Path, kills: list[float]) -> tuple[Workspace, list[
         under_way = sum(script.concurrency for script in VENDORS) * len(kills)
         assert _refetched(simulator) <= under_way, "only what was under way when it was killed"
         assert stored + sum(feed.pages for feed in outcome.feeds) == sum(
-            len(seen["fetched"]) for seen in simulator.seen().values()
+            len(seen["fetched"]) for seen in simulator.statistics().values()
         )
     for script, feed in zip(VENDORS, feeds, strict=True):
         known = landed(home, feed)

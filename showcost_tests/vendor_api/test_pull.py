@@ -63,7 +63,7 @@ class World:
         self.home, self.simulator, self.vendors = home, simulator, vendors
         self.feeds: Sequence[FeedSpec] = feeds_of(simulator, vendors)
         self.first: Pull = pull_week(home, self.feeds)
-        self.seen = simulator.seen()
+        self.seen = simulator.statistics()
 
     def settle(self) -> None:
         """Replay what could not be had until it is there; half of the answers to it fail."""
@@ -115,14 +115,14 @@ def test_every_item_is_posted_quarantined_or_doubled_exactly_once(world: World) 
 
 def test_a_pull_of_what_is_settled_asks_nobody(world: World) -> None:
     world.settle()
-    before = world.simulator.seen()
+    before = world.simulator.statistics()
     outcome = pull_week(world.home, world.feeds)
     assert all(len(feed.skipped) == len(WEEK) for feed in outcome.feeds)
-    assert world.simulator.seen() == before
+    assert world.simulator.statistics() == before
 
 
 def test_no_page_was_fetched_twice(world: World) -> None:
-    for seen in world.simulator.seen().values():
+    for seen in world.simulator.statistics().values():
         assert set(seen["fetched"].values()) == {1}
 
 
@@ -130,7 +130,7 @@ def test_a_tight_rate_is_kept_to_the_request(tmp_path: Path) -> None:
     vendors = scripts(1, lines_per_day=8, page_size=2, requests=6, concurrency=3)
     with simulated(vendors) as simulator:
         pull_week(home_of(tmp_path), feeds_of(simulator, vendors))
-        for seen in simulator.seen().values():
+        for seen in simulator.statistics().values():
             assert (seen["over_rate"], seen["over_concurrency"]) == (0, 0)
             assert seen["most_in_period"] == 6
 
@@ -142,7 +142,7 @@ def test_feeds_may_share_a_vendor_and_its_limits(tmp_path: Path) -> None:
         home = home_of(tmp_path)
         feeds = feeds_of(simulator, vendors, vendor="house", limits=limits)
         outcome = pull_week(home, feeds)
-        seen = simulator.seen()
+        seen = simulator.statistics()
     assert outcome.dead == []
     assert outcome.feeds[0].traffic is outcome.feeds[1].traffic
     assert outcome.feeds[0].traffic.peak_under_way <= 2
@@ -169,7 +169,7 @@ def test_a_vendor_without_its_token_is_not_asked_and_stops_no_other(
         assert {letter.error for letter in outcome.dead} == {"not set up"}
         assert "VENDOR_TOKEN" in outcome.dead[0].detail
         assert [len(feed.complete) for feed in outcome.feeds] == [len(WEEK), 0]
-        assert simulator.seen()[guarded.name]["requests"] == 0
+        assert simulator.statistics()[guarded.name]["requests"] == 0
         monkeypatch.setenv("VENDOR_TOKEN", "wrong")
         assert {letter.status for letter in pull_week(home, feeds, dead_only=True).dead} == {401}
         monkeypatch.setenv("VENDOR_TOKEN", "t0ken")
@@ -238,7 +238,7 @@ def test_a_vendor_that_is_down_stops_no_other_and_its_replay_leaves_no_trace(tmp
         assert [feed.down for feed in outcome.feeds] == [False, True]
         assert [len(feed.complete) for feed in outcome.feeds] == [len(WEEK), 0]
         assert len(outcome.dead) == len(WEEK)
-        asked = simulator.seen()["vendor_01"]["requests"]
+        asked = simulator.statistics()["vendor_01"]["requests"]
         assert asked < 20, "a vendor that is down is left in peace"
         post_week(home, feeds)
         assert outcome_of(home, feeds[0]) == expected_of(vendors[0])
