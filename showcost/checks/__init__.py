@@ -1,1 +1,1 @@
-"""Checks of stored data: the judgements behind asset checks, and full verification."""
+"""Checks of stored data: the functions behind asset checks, and full verification."""

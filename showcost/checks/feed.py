@@ -1,6 +1,6 @@
-"""Verdicts on one feed: deliveries, raw, valid and quarantined rows, and what was posted of them.
+"""Checks of one feed: deliveries, raw, valid and quarantined rows, and their entries.
 
-Each reads what is stored and counts it anew; none takes a stage's own count for granted.
+Each check reads stored data and counts it again; none relies on the counts of a pipeline step.
 """
 
 from __future__ import annotations
@@ -32,61 +32,69 @@ _NAMED: Final = 3
 
 
 def deliveries_readable(workspace: Workspace, *, feed: FeedSpec) -> CheckOutcome:
-    """Judge whether any delivery was refused as a whole."""
-    known = landed(workspace, feed)
-    refused = [one for one in known if one.summary.refused]
-    facts: dict[str, str | int] = {"deliveries": len(known), "refused": len(refused)}
+    """Check that no delivery was refused as a whole."""
+    deliveries = landed(workspace, feed)
+    refused = [delivery for delivery in deliveries if delivery.summary.refused]
+    facts: dict[str, str | int] = {"deliveries": len(deliveries), "refused": len(refused)}
     if not refused:
-        return CheckOutcome(passed=True, message=f"{len(known)} deliveries, all readable", facts=facts)
+        return CheckOutcome(passed=True, message=f"{len(deliveries)} deliveries, all readable", facts=facts)
     named = "; ".join(
-        f"{one.arrival.name}: {one.summary.refused} {CATALOGUE[one.summary.refused or ''].meaning}, "
-        f"{one.summary.detail}"
-        for one in refused[:_NAMED]
+        f"{delivery.arrival.name}: {delivery.summary.refused}"
+        f" {CATALOGUE[delivery.summary.refused or ''].meaning}, {delivery.summary.detail}"
+        for delivery in refused[:_NAMED]
     )
-    return CheckOutcome(passed=False, message=f"{len(refused)} of {len(known)} refused: {named}", facts=facts)
+    return CheckOutcome(
+        passed=False, message=f"{len(refused)} of {len(deliveries)} refused: {named}", facts=facts
+    )
 
 
 def records_reconcile(workspace: Workspace, *, feed: FeedSpec) -> CheckOutcome:
-    """Judge, per delivery, whether the stored records are as many as were received, each place once."""
+    """Check that each delivery has as many stored records as were received, each place once."""
     store = workspace.staging
     wrong: list[str] = []
-    known = landed(workspace, feed)
-    for one in known:
-        records = store.read(records_asset(feed.name), one.arrival.delivery)
+    deliveries = landed(workspace, feed)
+    for delivery in deliveries:
+        records = store.read(records_asset(feed.name), delivery.arrival.delivery)
         places = records.select(["record", "byte_start"]).group_by(["record", "byte_start"]).aggregate([])
         dated = records.num_rows - records.column("transaction_date").null_count
-        expected = (one.summary.received, sum(one.summary.dates.values()))
+        expected = (delivery.summary.received, sum(delivery.summary.dates.values()))
         if (records.num_rows, dated) != expected or places.num_rows != records.num_rows:
-            wrong.append(f"delivery {one.arrival.number}: {records.num_rows} stored, {expected[0]} received")
-    total = sum(one.summary.received for one in known)
-    facts: dict[str, str | int] = {"deliveries": len(known), "records": total, "wrong": len(wrong)}
-    message = "; ".join(wrong[:_NAMED]) or f"{total} records of {len(known)} deliveries, each exactly once"
+            wrong.append(
+                f"delivery {delivery.arrival.number}: {records.num_rows} stored, {expected[0]} received"
+            )
+    total = sum(delivery.summary.received for delivery in deliveries)
+    facts: dict[str, str | int] = {"deliveries": len(deliveries), "records": total, "wrong": len(wrong)}
+    message = (
+        "; ".join(wrong[:_NAMED]) or f"{total} records of {len(deliveries)} deliveries, each exactly once"
+    )
     return CheckOutcome(passed=not wrong, message=message, facts=facts)
 
 
 def all_rows_dated(workspace: Workspace, *, feed: FeedSpec) -> CheckOutcome:
-    """Judge whether any row has no transaction date, and say why."""
+    """Check that every row has a transaction date; the message has the reasons."""
     store = workspace.staging
     if store.metadata(undated_asset(feed.name), ALL) is None:
-        return CheckOutcome(passed=True, message="nothing was validated yet")
+        return CheckOutcome(passed=True, message="no rows were validated yet")
     counts = counts_of(0, store.read(undated_asset(feed.name), ALL))
     return _rejections(counts.received, counts.codes)
 
 
 def valid_schema(workspace: Workspace, dates: Sequence[date], *, feed: FeedSpec) -> dict[date, CheckOutcome]:
-    """Judge the valid rows of each date against the strict schema of their record kind."""
+    """Check the valid rows of each date with the strict schema of their record kind."""
     store = workspace.staging
-    verdicts: dict[date, CheckOutcome] = {}
+    outcomes: dict[date, CheckOutcome] = {}
     for day in _filled(store, valid_asset(feed.name), dates):
         table = store.read(valid_asset(feed.name), day.isoformat())
         result = schema_result(table, feed.kind, workspace.production)
-        found = "; ".join(f"{one.column}: {one.check} ({one.count} rows)" for one in result.failures)
-        verdicts[day] = CheckOutcome(
+        failures = "; ".join(
+            f"{failure.column}: {failure.check} ({failure.count} rows)" for failure in result.failures
+        )
+        outcomes[day] = CheckOutcome(
             passed=result.ok,
-            message=found or f"{table.num_rows} rows hold the schema",
+            message=failures or f"{table.num_rows} rows match the schema",
             facts={"rows": table.num_rows, "failures": len(result.failures)},
         )
-    return verdicts
+    return outcomes
 
 
 _RECONCILE: Final = """
@@ -110,7 +118,7 @@ FROM matched GROUP BY day ORDER BY day
 def rows_reconcile(
     workspace: Workspace, dates: Sequence[date], *, feed: FeedSpec
 ) -> dict[date, CheckOutcome]:
-    """Judge, per date, whether every raw row is in exactly one outcome and no outcome is of no raw row."""
+    """Check, per date, that every raw row has exactly one outcome and every outcome a raw row."""
     store = workspace.staging
     keys = [day.isoformat() for day in dates]
 
@@ -122,7 +130,7 @@ def rows_reconcile(
             _RECONCILE,
             {"raw": paths(raw_asset), "valid": paths(valid_asset), "quarantine": paths(quarantine_asset)},
         ).fetchall()
-    verdicts: dict[date, CheckOutcome] = {}
+    outcomes: dict[date, CheckOutcome] = {}
     for day, matched, valid, quarantined, duplicate, pending, unmatched, received in rows:
         total = valid + quarantined + duplicate + pending
         message = (
@@ -130,9 +138,11 @@ def rows_reconcile(
             f"+ {pending} pending"
         )
         passed = not unmatched and received == matched == total
-        verdicts[day] = CheckOutcome(
+        outcomes[day] = CheckOutcome(
             passed=passed,
-            message=message if passed else f"does not hold: {message}; {unmatched} without a counterpart",
+            message=message
+            if passed
+            else f"does not reconcile: {message}; {unmatched} without a counterpart",
             facts={
                 "received": received,
                 "valid": valid,
@@ -141,20 +151,20 @@ def rows_reconcile(
                 "pending": pending,
             },
         )
-    return verdicts
+    return outcomes
 
 
 def no_rejected_rows(
     workspace: Workspace, dates: Sequence[date], *, feed: FeedSpec
 ) -> dict[date, CheckOutcome]:
-    """Judge, per date with rows, whether any was rejected, and say why."""
+    """Check, per date with rows, that none was rejected; the message has the reasons."""
     store = workspace.staging
-    verdicts: dict[date, CheckOutcome] = {}
+    outcomes: dict[date, CheckOutcome] = {}
     for day in _filled(store, raw_asset(feed.name), dates):
         rows = store.read(quarantine_asset(feed.name), day.isoformat())
         counts = counts_of(0, rows)
-        verdicts[day] = _rejections(counts.not_posted, counts.codes)
-    return verdicts
+        outcomes[day] = _rejections(counts.not_posted, counts.codes)
+    return outcomes
 
 
 def _rejections(rows: int, codes: Counter[str]) -> CheckOutcome:
@@ -179,7 +189,7 @@ GROUP BY ALL
 def amounts_balance(
     workspace: Workspace, dates: Sequence[date], *, feed: FeedSpec
 ) -> dict[date, CheckOutcome]:
-    """Judge, per date, whether rows and amounts per currency of the ledger are those of the valid rows."""
+    """Check, per date and currency, that rows and amounts of the ledger equal those of the valid rows."""
     store = workspace.staging
     filled = _filled(store, valid_asset(feed.name), dates)
     keys = [day.isoformat() for day in filled]
@@ -188,7 +198,7 @@ def amounts_balance(
     with workspace.ledger.read() as connection:
         posted = _by_day(connection.execute(_POSTED_SUMS, between).fetchall())
         valid = _by_day(connection.execute(_VALID_SUMS, {"paths": paths}).fetchall()) if paths else {}
-    verdicts: dict[date, CheckOutcome] = {}
+    outcomes: dict[date, CheckOutcome] = {}
     for day in sorted(posted.keys() | valid.keys()):
         ours, theirs = valid.get(day, {}), posted.get(day, {})
         wrong = [
@@ -201,8 +211,8 @@ def amounts_balance(
             f"posted_{currency}": str(total) for currency, (_, total) in theirs.items()
         }
         message = "; ".join(wrong) or f"balanced: {sums}"
-        verdicts[day] = CheckOutcome(passed=not wrong, message=message, facts=facts)
-    return verdicts
+        outcomes[day] = CheckOutcome(passed=not wrong, message=message, facts=facts)
+    return outcomes
 
 
 def _sum(sums: Mapping[str, tuple[int, Decimal]], currency: str) -> str:
@@ -213,10 +223,10 @@ def _sum(sums: Mapping[str, tuple[int, Decimal]], currency: str) -> str:
 def _by_day(
     rows: Sequence[tuple[date, str, int, Decimal]],
 ) -> dict[date, dict[str, tuple[int, Decimal]]]:
-    found: dict[date, dict[str, tuple[int, Decimal]]] = {}
+    by_day: dict[date, dict[str, tuple[int, Decimal]]] = {}
     for day, currency, count, total in sorted(rows):
-        found.setdefault(day, {})[currency] = (count, total)
-    return found
+        by_day.setdefault(day, {})[currency] = (count, total)
+    return by_day
 
 
 _PINNED: Final = """
@@ -233,7 +243,7 @@ GROUP BY transaction_date ORDER BY transaction_date
 
 
 def fx_pinned(workspace: Workspace, dates: Sequence[date], *, feed: FeedSpec) -> dict[date, CheckOutcome]:
-    """Judge, per date, whether every entry carries the pinned rates of its date.
+    """Check, per date, that every entry has the pinned rates of its date.
 
     IntegrityError when a pinned snapshot has changed (SC-FX-003).
     """
@@ -249,7 +259,7 @@ def fx_pinned(workspace: Workspace, dates: Sequence[date], *, feed: FeedSpec) ->
             passed=not wrong and oldest <= limit,
             message=f"{entries} entries with pinned rates, the oldest {oldest} days old"
             if not wrong
-            else f"{wrong} of {entries} entries do not carry the rates of their snapshot",
+            else f"{wrong} of {entries} entries do not have the rates of their snapshot",
             facts={"entries": entries, "wrong": wrong, "oldest_rate_days": oldest},
         )
         for day, entries, wrong, oldest in rows
@@ -257,26 +267,26 @@ def fx_pinned(workspace: Workspace, dates: Sequence[date], *, feed: FeedSpec) ->
 
 
 def _filled(store: StagingStore, asset: str, dates: Sequence[date]) -> list[date]:
-    """Return the dates of which an asset has any rows."""
+    """Return the dates with rows in an asset."""
     return [day for day in dates if (staged := store.metadata(asset, day.isoformat())) and staged.rows]
 
 
 def no_pay_findings(
     workspace: Workspace, dates: Sequence[date], *, feed: FeedSpec
 ) -> dict[date, CheckOutcome]:
-    """Say, for each date with findings about its rows, how many wait for a look."""
+    """Fail each date with open pay findings about its rows; the message counts them per code."""
     by_date: dict[date, list[PayFinding]] = {}
-    for one in workspace.pay_findings.current(feed.name):
-        by_date.setdefault(date.fromisoformat(one.transaction_date), []).append(one)
-    return {day: _verdict(by_date[day]) for day in dates if day in by_date}
+    for finding in workspace.pay_findings.current(feed.name):
+        by_date.setdefault(date.fromisoformat(finding.transaction_date), []).append(finding)
+    return {day: _open_findings(by_date[day]) for day in dates if day in by_date}
 
 
-def _verdict(standing: list[PayFinding]) -> CheckOutcome:
-    codes = Counter(one.code for one in standing)
+def _open_findings(findings: list[PayFinding]) -> CheckOutcome:
+    codes = Counter(finding.code for finding in findings)
     most = ", ".join(f"{code} {count}" for code, count in codes.most_common())
-    rows = len({one.row_key for one in standing})
+    rows = len({finding.row_key for finding in findings})
     return CheckOutcome(
         passed=False,
-        message=f"{len(standing)} findings about {rows} rows wait for a look: {most}",
-        facts={"findings": len(standing), "rows": rows, **codes},
+        message=f"{len(findings)} open pay findings about {rows} rows: {most}",
+        facts={"findings": len(findings), "rows": rows, **codes},
     )

@@ -1,4 +1,4 @@
-"""Verdicts on the rates: pinned snapshots unchanged, calendar complete, no jump, years plausible."""
+"""Checks of the rates: pinned snapshots unchanged, calendar complete, no jumps, yearly means plausible."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RateColumn:
-    """A column of the pinned rates, as people read it."""
+    """A column of the pinned rates, as shown in the UI."""
 
     name: str
     type_name: str
@@ -49,17 +49,17 @@ def pinned_rates(
 ) -> Mapping[date, list[tuple[str, str, date, str]]]:
     """Return, per date with a snapshot, its (currency, units per euro, publication date, snapshot id).
 
-    As known after an audit record, or now.
+    After the audit record `as_of`, or now. Values in SQL order: by date and currency.
     """
-    found: dict[date, list[tuple[str, str, date, str]]] = {}
+    rates: dict[date, list[tuple[str, str, date, str]]] = {}
     ledger = workspace.ledger
     with ledger.read() as connection:
         rows = connection.execute(_RATES, {"first": dates[0], "last": dates[-1]}).fetchall()
-    known = None if as_of is None else _pinned_until(ledger.audit, as_of)
+    pinned = None if as_of is None else _pinned_until(ledger.audit, as_of)
     for day, currency, rate, published, snapshot in rows:
-        if known is None or day.isoformat() in known:
-            found.setdefault(day, []).append((currency, rate, published, snapshot))
-    return found
+        if pinned is None or day.isoformat() in pinned:
+            rates.setdefault(day, []).append((currency, rate, published, snapshot))
+    return rates
 
 
 def _pinned_until(audit: AuditLog, as_of: int) -> set[str]:
@@ -73,7 +73,7 @@ def _pinned_until(audit: AuditLog, as_of: int) -> set[str]:
 
 
 def snapshots_unchanged(workspace: Workspace, dates: Sequence[date]) -> dict[date, CheckOutcome]:
-    """Judge, per date with a snapshot, whether its rates still hash to what was pinned."""
+    """Check, per date with a snapshot, that its rates still have the pinned hash."""
     with workspace.ledger.read() as connection:
         wrong = {item.snapshot_date: item for item in verify(connection, dates)}
         pinned = connection.execute(
@@ -81,19 +81,19 @@ def snapshots_unchanged(workspace: Workspace, dates: Sequence[date]) -> dict[dat
             "WHERE snapshot_date BETWEEN $first AND $last ORDER BY snapshot_date",
             {"first": dates[0], "last": dates[-1]},
         ).fetchall()
-    verdicts: dict[date, CheckOutcome] = {}
+    outcomes: dict[date, CheckOutcome] = {}
     for day, snapshot in pinned:
         if item := wrong.get(day):
-            found = (item.found or "none")[:12]
-            message = f"SC-FX-003: recorded hash {item.recorded[:12]}, its rates hash to {found}"
-            verdicts[day] = CheckOutcome(passed=False, message=message, facts={"snapshot_id": snapshot})
+            current = (item.found or "none")[:12]
+            message = f"SC-FX-003: recorded hash {item.recorded[:12]}, its rates hash to {current}"
+            outcomes[day] = CheckOutcome(passed=False, message=message, facts={"snapshot_id": snapshot})
         else:
-            verdicts[day] = CheckOutcome(passed=True, message="unchanged", facts={"snapshot_id": snapshot})
-    return verdicts
+            outcomes[day] = CheckOutcome(passed=True, message="unchanged", facts={"snapshot_id": snapshot})
+    return outcomes
 
 
 def all_unchanged(workspace: Workspace) -> CheckOutcome:
-    """Judge all pinned snapshots together."""
+    """Check that no pinned snapshot has changed."""
     ledger = workspace.ledger
     with ledger.read() as connection:
         wrong = verify(connection)
@@ -104,15 +104,15 @@ def all_unchanged(workspace: Workspace) -> CheckOutcome:
 
 
 def calendar(workspace: Workspace) -> CheckOutcome:
-    """Judge whether every working day within the production's dates has a publication."""
+    """Check that every TARGET working day within the production's dates has a publication."""
     dates = workspace.production.dates
-    return _verdict(calendar_complete(stored_history(workspace), dates.start, dates.end))
+    return _outcome(calendar_complete(stored_history(workspace), dates.start, dates.end))
 
 
 def jumps(workspace: Workspace) -> CheckOutcome:
-    """Judge whether a rate of the production's currencies jumped within its dates."""
+    """Check that no rate of the production's currencies jumped within its dates."""
     production = workspace.production
-    return _verdict(
+    return _outcome(
         day_on_day_jumps(
             stored_history(workspace),
             production.dates.start,
@@ -124,10 +124,10 @@ def jumps(workspace: Workspace) -> CheckOutcome:
 
 
 def irs_band(workspace: Workspace) -> CheckOutcome:
-    """Judge whether the yearly means lie near the yearly averages of the IRS."""
-    return _verdict(irs_yearly_band(stored_history(workspace)))
+    """Check that the yearly means are within the band around the yearly averages of the IRS."""
+    return _outcome(irs_yearly_band(stored_history(workspace)))
 
 
-def _verdict(result: CheckResult) -> CheckOutcome:
+def _outcome(result: CheckResult) -> CheckOutcome:
     facts: dict[str, str | int] = {"examined": result.examined, "found": len(result.findings)}
     return CheckOutcome(passed=result.passed, message=result.summary, facts=facts)

@@ -1,4 +1,4 @@
-"""Verdicts on the ledger as a whole: append-only, and in agreement with its own batches."""
+"""Checks of the ledger as a whole: append-only, and equal to the sums of its batches."""
 
 from __future__ import annotations
 
@@ -29,30 +29,30 @@ FROM batches WHERE partition_date BETWEEN $first AND $last ORDER BY partition_da
 
 
 def append_only(workspace: Workspace, dates: Sequence[date]) -> dict[date, CheckOutcome]:
-    """Judge, per date with batches or entries, whether nothing was changed since it was posted.
+    """Check, per date with batches or entries, that no entry changed after posting.
 
-    A table or trigger that is not as made fails every date.
+    An altered table or trigger fails every date.
     """
     with workspace.ledger.read() as connection:
         altered = differences(connection)
         recorded = connection.execute(_BATCHES, {"first": dates[0], "last": dates[-1]}).fetchall()
-        found = batch_hashes(connection, dates[0], dates[-1])
+        current = batch_hashes(connection, dates[0], dates[-1])
     expected = {(day, batch): (entries, digest) for day, batch, entries, digest, _, _ in recorded}
-    verdicts: dict[date, CheckOutcome] = {}
-    for day in sorted({day for day, _ in expected.keys() | found.keys()}):
-        keys = sorted(key for key in expected.keys() | found.keys() if key[0] == day)
-        changed = [batch for _, batch in keys if expected.get((day, batch)) != found.get((day, batch))]
-        message = "; ".join([*altered, *(f"batch {batch} is not what was posted" for batch in changed)])
-        verdicts[day] = CheckOutcome(
+    outcomes: dict[date, CheckOutcome] = {}
+    for day in sorted({day for day, _ in expected.keys() | current.keys()}):
+        keys = sorted(key for key in expected.keys() | current.keys() if key[0] == day)
+        changed = [batch for _, batch in keys if expected.get((day, batch)) != current.get((day, batch))]
+        message = "; ".join([*altered, *(f"batch {batch} differs from its posting" for batch in changed)])
+        outcomes[day] = CheckOutcome(
             passed=not message,
             message=message or f"{len(keys)} batches as posted; triggers in place",
             facts={"batches": len(keys), "changed": len(changed)},
         )
-    return verdicts
+    return outcomes
 
 
 def batches_balance(workspace: Workspace, dates: Sequence[date]) -> dict[date, CheckOutcome]:
-    """Judge, per date, whether the sums over the entries are the sums recorded with the batches."""
+    """Check, per date, that the sums of the entries equal the sums recorded with the batches."""
     with workspace.ledger.read() as connection:
         recorded = connection.execute(_BATCHES, {"first": dates[0], "last": dates[-1]}).fetchall()
         sums = balances(connection, dates[0], dates[-1]).to_pylist()
@@ -65,7 +65,7 @@ def batches_balance(workspace: Workspace, dates: Sequence[date]) -> dict[date, C
         for currency, total in json.loads(totals).items():
             _add(batches.setdefault(day, {}), currency, Decimal(total))
         _add(batches.setdefault(day, {}), _IN_BASE, base_total)
-    verdicts: dict[date, CheckOutcome] = {}
+    outcomes: dict[date, CheckOutcome] = {}
     for day in sorted(entries.keys() | batches.keys()):
         ours, theirs = entries.get(day, {}), batches.get(day, {})
         wrong = [
@@ -75,12 +75,12 @@ def batches_balance(workspace: Workspace, dates: Sequence[date]) -> dict[date, C
         ]
         shown = ", ".join(f"{total} {name}" for name, total in sorted(ours.items()))
         facts: dict[str, str | int] = {f"sum_{name.replace(' ', '_')}": str(ours[name]) for name in ours}
-        verdicts[day] = CheckOutcome(passed=not wrong, message="; ".join(wrong) or shown, facts=facts)
-    return verdicts
+        outcomes[day] = CheckOutcome(passed=not wrong, message="; ".join(wrong) or shown, facts=facts)
+    return outcomes
 
 
 def audit_chain(workspace: Workspace) -> CheckOutcome:
-    """Judge whether the audit log is whole, and log and ledger attest each other."""
+    """Check that the audit log is complete, and that log and ledger attest each other."""
     ledger = workspace.ledger
     findings = ledger.audit.verify()
     if not findings:

@@ -1,4 +1,4 @@
-"""What a check says: whether it holds, one sentence, and the figures behind it."""
+"""Outcome of a check: passed or not, one sentence, and its figures."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CheckOutcome:
-    """The outcome of a check; `message` names what differs, never the content of a row."""
+    """The outcome of a check; `message` names the differences, never the content of a row."""
 
     passed: bool
     message: str

@@ -24,7 +24,7 @@ _NAMED: Final = 3
 def dates_complete(
     workspace: Workspace, dates: Sequence[date], *, feed: FeedSpec
 ) -> dict[date, CheckOutcome]:
-    """Judge, per date that was ever asked for, whether the vendor's items of it are all there."""
+    """Check, per date that was ever requested, that every page of its window is stored."""
     return {
         day: CheckOutcome(
             passed=state == COMPLETE,
@@ -37,11 +37,11 @@ def dates_complete(
 
 
 def nothing_missing(workspace: Workspace, *, feed: FeedSpec) -> CheckOutcome:
-    """Judge whether any page of a feed could not be had, and say why."""
+    """Check that no page of a feed is missing; the message counts the errors."""
     letters = missing_pages(workspace, feed)
     facts: dict[str, str | int] = {"missing": len(letters)}
     if not letters:
-        return CheckOutcome(passed=True, message="every page that was asked for is there", facts=facts)
+        return CheckOutcome(passed=True, message="every requested page is stored", facts=facts)
     errors = Counter(letter.error for letter in letters)
     named = ", ".join(f"{error} {count}" for error, count in errors.most_common(_NAMED))
     reason = CATALOGUE[EXHAUSTED]

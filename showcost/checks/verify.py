@@ -1,8 +1,8 @@
-"""Verification: everything that can be recomputed is, from the raw bytes on, and held against the record.
+"""Verification: recompute everything from the raw bytes and compare it with the audit log.
 
-Each step returns findings, exact to the line, file, batch or entry. What stops a step (a file that cannot
-be read) is a finding of that step; the steps after it still run. Nothing is repaired and nothing is
-written. What each step proves is said in docs/audit.md.
+Each step returns discrepancies, exact to the line, file, batch or entry. A fault that stops a step (such as
+an unreadable file) is a discrepancy of that step; later steps still run. Nothing is repaired or written. The
+proof of each step is described in docs/audit.md.
 """
 
 from __future__ import annotations
@@ -44,22 +44,22 @@ if TYPE_CHECKING:
     from showcost.vendor_api.dead_letters import DeadLetter
 
 SHOWN: Final = 20
-"""Findings of one step that are told; the first of them is the one to look at."""
+"""Maximum number of discrepancies reported per step; start with the first."""
 
 
 @dataclass(frozen=True)
 class VerificationStep:
-    """One step of the verification: what it proves, how much it looked at, and what it found."""
+    """One step of the verification: its claim, the number of items checked, and the discrepancies."""
 
     name: str
     proves: str
-    looked_at: int
+    checked: int
     findings: tuple[Discrepancy, ...]
 
 
 @dataclass(frozen=True)
 class Verification:
-    """The outcome: `head` is that of the audit log, to be written down by whoever wants to check later."""
+    """The outcome; `head` is the head of the audit log, to be stored off this machine."""
 
     steps: tuple[VerificationStep, ...]
     head: Head
@@ -67,7 +67,7 @@ class Verification:
 
     @property
     def first(self) -> Discrepancy | None:
-        """The first difference, or None when all is as recorded."""
+        """The first difference, or None without any."""
         return next((finding for step in self.steps for finding in step.findings), None)
 
 
@@ -80,8 +80,8 @@ def verify(
 ) -> Verification:
     """Verify a data folder.
 
-    `head` is a head of the audit log that an outsider knows; `read_again` also parses every payload once
-    more and compares the records; `progress` is told how many steps are done, of how many.
+    `head` is an earlier head of the audit log, stored elsewhere; `read_again` also parses every payload again
+    and compares the records; `progress` receives (finished steps, all steps).
     """
     workspace = _reopened(workspace)
     plan = _plan(workspace, head, read_again=read_again)
@@ -90,24 +90,24 @@ def verify(
         steps.append(step)
         if progress is not None:
             progress(number, len(plan))
-    entries = sum(step.looked_at for step in steps if step.name == "batches")
+    entries = sum(step.checked for step in steps if step.name == "batches")
     return Verification(tuple(steps), _head(workspace.audit), entries)
 
 
 def first_difference(workspace: Workspace, head: str | None = None) -> Discrepancy | None:
-    """Return the first difference that `verify` would name, without looking any further."""
+    """Return the first difference that `verify` would report; later steps are skipped."""
     plan = _plan(_reopened(workspace), head, read_again=False)
-    found = (_carried_out(one.proof).findings for one in plan)
-    return next((findings[0] for findings in found if findings), None)
+    results = (_carried_out(step.proof).findings for step in plan)
+    return next((findings[0] for findings in results if findings), None)
 
 
 def _reopened(workspace: Workspace) -> Workspace:
-    """Return the workspace with nothing read yet: what was read before must not vouch for the files."""
+    """Return the workspace with empty caches: data read before must not vouch for the files."""
     return Workspace(workspace.path)
 
 
 class _PlannedStep(NamedTuple):
-    """A step that is to be carried out."""
+    """A planned step, and whether it reads the ledger database."""
 
     proof: Proof
     reads_ledger: bool
@@ -128,10 +128,12 @@ def _plan(workspace: Workspace, head: str | None, *, read_again: bool) -> list[_
         ("register", "no arrival was added, altered or removed", evidence.register),
     ]
     if read_again:
-        received.append(("records", "the payloads still give the records that were read", evidence.records))
+        received.append(
+            ("records", "reading the payloads again gives the recorded records", evidence.records)
+        )
     of_ledger: list[Proof] = []
     if ledger.exists() or audit.path.exists():
-        proves = "accruals, and the steps that led to them, are those that were recorded"
+        proves = "accruals and fallback steps are as recorded"
         of_ledger = [
             *prove_ledger(ledger, evidence.outcome_files),
             ("origins", "every entry names its delivery as the register does", evidence.origins),
@@ -140,35 +142,33 @@ def _plan(workspace: Workspace, head: str | None, *, read_again: bool) -> list[_
     made: list[Proof] = [
         (
             "dead letters",
-            "none was added, altered or removed, and its bytes are there",
+            "no line was added, altered or removed, and its bytes are stored",
             evidence.dead_letters,
         ),
-        ("staged files", "the staged rows are those that were recorded", evidence.staged),
-        ("outcomes", "staged outcomes are those that the audit log has", evidence.outcomes),
+        ("staged files", "staged files are unchanged", evidence.staged),
+        ("outcomes", "staged outcomes equal those in the audit log", evidence.outcomes),
     ]
     return [
         *(_PlannedStep(proof, reads_ledger=False) for proof in received),
         *(_PlannedStep(proof, reads_ledger=True) for proof in of_ledger),
         *(_PlannedStep(proof, reads_ledger=False) for proof in made),
         _PlannedStep(
-            ("conservation", "every row received is in exactly one place", evidence.conservation),
+            ("conservation", "every received row is in exactly one state", evidence.conservation),
             reads_ledger=True,
         ),
-        _PlannedStep(
-            ("published", "what was published is unchanged", evidence.published), reads_ledger=False
-        ),
+        _PlannedStep(("published", "published files are unchanged", evidence.published), reads_ledger=False),
     ]
 
 
 def _side_by_side(plan: Sequence[_PlannedStep]) -> Iterator[VerificationStep]:
-    """Carry out the steps and yield them in order: those of the ledger beside those of the files.
+    """Carry out the steps, ledger and files in parallel, and yield them in order.
 
-    One step at a time reads the ledger, for damage that DuckDB meets in one query ends all others of the
-    process: what is found would be told of the wrong step.
+    Only one step at a time reads the ledger: damage that DuckDB meets in one query ends all other queries of
+    the process, and the discrepancy would be reported for the wrong step.
     """
     with ThreadPoolExecutor(1) as of_ledger, ThreadPoolExecutor(1) as of_files:
         under_way = [
-            (of_ledger if one.reads_ledger else of_files).submit(_carried_out, one.proof) for one in plan
+            (of_ledger if step.reads_ledger else of_files).submit(_carried_out, step.proof) for step in plan
         ]
         try:
             for step in under_way:
@@ -181,13 +181,13 @@ def _side_by_side(plan: Sequence[_PlannedStep]) -> Iterator[VerificationStep]:
 def _carried_out(proof: Proof) -> VerificationStep:
     name, proves, work = proof
     try:
-        looked_at, findings = work()
+        checked, findings = work()
     except (CheckFailedError, InputError, duckdb.Error, pa.ArrowException, OSError, ValueError) as error:
-        looked_at, findings = (
+        checked, findings = (
             0,
             [Discrepancy(name, (str(error).strip().splitlines() or ["cannot be read"])[0])],
         )
-    return VerificationStep(name, proves, looked_at, tuple(findings[:SHOWN]))
+    return VerificationStep(name, proves, checked, tuple(findings[:SHOWN]))
 
 
 def _head(audit: AuditLog) -> Head:
@@ -198,7 +198,7 @@ def _head(audit: AuditLog) -> Head:
 
 
 class _SharedInput:
-    """What the steps share: the stores, and the records of the log by kind."""
+    """Input that the steps share: the stores, and the records of the log by kind."""
 
     def __init__(self, workspace: Workspace, audit: AuditLog) -> None:
         self._workspace, self._audit = workspace, audit
@@ -206,14 +206,14 @@ class _SharedInput:
 
     def payloads(self) -> tuple[int, list[Discrepancy]]:
         store = self._workspace.payloads
-        known = sorted({arrival.delivery for arrival in self._register().arrivals()})
+        deliveries = sorted({arrival.delivery for arrival in self._register().arrivals()})
         findings = []
-        for sha256 in known:
+        for sha256 in deliveries:
             if self._audit_state(states.delivery(sha256)) is State.SHREDDED:
                 continue
             if problem := store.problem(sha256):
                 findings.append(Discrepancy(f"raw/{sha256[:2]}/{sha256}", problem))
-        return len(known), findings
+        return len(deliveries), findings
 
     def log(self, head: str | None) -> tuple[int, list[Discrepancy]]:
         findings = self._audit.verify(head)
@@ -221,39 +221,41 @@ class _SharedInput:
 
     def register(self) -> tuple[int, list[Discrepancy]]:
         # A crash between the record and the line leaves a record that a later one, of the same number,
-        # replaces: the last one counts.
+        # replaces: the last record counts.
         received: dict[int, tuple[int, str]] = {}
         for record in self._of(AuditKind.DELIVERY_RECEIVED):
             facts: Mapping[str, Any] = record.facts
             received[facts["arrival"]] = record.seq, facts["arrival_hash"]
         arrivals = self._register().arrivals()
         findings = []
-        for one in arrivals:
-            seq, recorded = received.pop(one.number, (0, ""))
-            if recorded != arrival_hash(one):
+        for arrival in arrivals:
+            seq, recorded = received.pop(arrival.number, (0, ""))
+            if recorded != arrival_hash(arrival):
                 where = f"as record {seq} of the audit log has it" if seq else "in the audit log"
-                findings.append(Discrepancy(f"raw/register.jsonl, line {one.number}", f"it is not {where}"))
+                findings.append(
+                    Discrepancy(f"raw/register.jsonl, line {arrival.number}", f"it is not {where}")
+                )
         findings += [
             Discrepancy(
                 f"raw/register.jsonl, line {number}",
                 f"record {seq} of the audit log announced it, but it is not there; `showcost land` completes"
-                " what a crash has left",
+                " a landing that was interrupted",
             )
             for number, (seq, _) in sorted(received.items())
         ]
         return len(arrivals), findings
 
     def origins(self) -> tuple[int, list[Discrepancy]]:
-        known = {(one.number, one.delivery) for one in self._register().arrivals()}
+        arrivals = {(arrival.number, arrival.delivery) for arrival in self._register().arrivals()}
         with self._workspace.ledger.read() as connection:
             rows: list[tuple[int, str, str]] = connection.execute(_ORIGINS).fetchall()
         return len(rows), [
             Discrepancy(
                 f"ledger.duckdb, entry {entry}",
-                f"arrival {number}, delivery {sha256}, is none of the register's",
+                f"arrival {number}, delivery {sha256}, is not in the register",
             )
             for number, sha256, entry in rows
-            if (number, sha256) not in known
+            if (number, sha256) not in arrivals
         ]
 
     def records(self) -> tuple[int, list[Discrepancy]]:
@@ -264,19 +266,19 @@ class _SharedInput:
         rows, findings = 0, []
         for feed in self._feeds:
             for arrival in self._register().deliveries(feed.name):
-                seen = latest.get((feed.name, arrival.delivery))
+                record_read = latest.get((feed.name, arrival.delivery))
                 shredded = self._audit_state(states.delivery(arrival.delivery)) is State.SHREDDED
-                if seen is None or seen.segment is None or shredded:
+                if record_read is None or record_read.segment is None or shredded:
                     continue
-                recorded = pq.read_table(self._audit.segment_path(seen.segment))
-                found = reread(self._workspace, feed, arrival).cast(recorded.schema)
-                rows += found.num_rows
-                if found != recorded:
+                recorded = pq.read_table(self._audit.segment_path(record_read.segment))
+                records = reread(self._workspace, feed, arrival).cast(recorded.schema)
+                rows += records.num_rows
+                if records != recorded:
                     findings.append(
                         Discrepancy(
                             f"raw/{arrival.delivery[:2]}/{arrival.delivery}",
-                            f"record {_first_difference(found, recorded)} of it is read otherwise than record"
-                            f" {seen.seq} of the audit log has it; was the feed {feed.name} changed since?",
+                            f"its record {_first_difference(records, recorded)} differs from record"
+                            f" {record_read.seq} of the audit log; was the feed {feed.name} changed since?",
                         )
                     )
         return rows, findings
@@ -321,12 +323,12 @@ class _SharedInput:
     def conservation(self) -> tuple[int, list[Discrepancy]]:
         rows, findings = 0, []
         for feed in self._feeds:
-            for one, tally in feed_status(self._workspace, feed).deliveries:
+            for delivery, tally in feed_status(self._workspace, feed).deliveries:
                 rows += tally.received
                 if not tally.balances:
                     findings.append(
                         Discrepancy(
-                            f"{feed.name}, delivery {one.arrival.delivery}",
+                            f"{feed.name}, delivery {delivery.arrival.delivery}",
                             f"{tally.received} rows received, but {tally.posted} posted, {tally.quarantined}"
                             f" quarantined, {tally.duplicate} duplicates and {tally.pending} pending, or"
                             " their amounts do not add up",
@@ -360,7 +362,7 @@ class _SharedInput:
 
     def dead_letters(self) -> tuple[int, list[Discrepancy]]:
         lines, findings = 0, list[Discrepancy]()
-        for feed in (one for one in self._feeds if one.api is not None):
+        for feed in (feed for feed in self._feeds if feed.api is not None):
             letters = DeadLetters(self._workspace.raw, feed.name).history
             lines += len(letters)
             findings += self._letters_of(feed, letters)
@@ -369,27 +371,33 @@ class _SharedInput:
     def _letters_of(self, feed: FeedSpec, letters: Sequence[DeadLetter]) -> Iterator[Discrepancy]:
         place = f"raw/dead_letters/{feed.name}.jsonl"
         recorded = self._recorded_letters(feed)
-        known = {facts["letter_hash"] for _, _, facts in recorded}
-        store, found = self._workspace.payloads, set()
+        hashes = {facts["letter_hash"] for _, _, facts in recorded}
+        store, stored_hashes = self._workspace.payloads, set()
         for number, letter in enumerate(letters, start=1):
-            found.add(letter_hash(letter))
-            if letter_hash(letter) not in known:
+            stored_hashes.add(letter_hash(letter))
+            if letter_hash(letter) not in hashes:
                 yield Discrepancy(f"{place}, line {number}", "it is not in the audit log")
             elif letter.response is not None and (problem := store.problem(letter.response)):
                 yield Discrepancy(f"{place}, line {number}", problem)
-        stored = {
+        stored_pages = {
             (page.first, page.last, page.page) for page in PullProgress(self._workspace.raw, feed.name).pages
         }
         for position, (subject, kind, facts) in enumerate(recorded):
-            # After a crash between the record and its line the record comes once more, or the page itself.
-            following = next((one for one in recorded[position + 1 :] if one[0] == subject), None)
+            # After a crash between the record and its line, a second record follows, or the page itself.
+            following = next((later for later in recorded[position + 1 :] if later[0] == subject), None)
             repeated = following is not None and following[1] is kind
-            had = (facts["first"], facts["last"], facts["page"]) in stored
-            if facts["letter_hash"] not in found and not repeated and not (had and following is None):
-                yield Discrepancy(place, f"the line of {subject} is not there; `showcost pull` asks again")
+            is_stored = (facts["first"], facts["last"], facts["page"]) in stored_pages
+            if (
+                facts["letter_hash"] not in stored_hashes
+                and not repeated
+                and not (is_stored and following is None)
+            ):
+                yield Discrepancy(
+                    place, f"the line of {subject} is not there; `showcost pull` requests the page again"
+                )
 
     def _recorded_letters(self, feed: FeedSpec) -> list[tuple[str, AuditKind, Mapping[str, Any]]]:
-        """Return (subject, kind, facts) of what the audit log has of a feed's dead letters, in order."""
+        """Return (subject, kind, facts) of the audit records about a feed's dead letters, in order."""
         return [
             (record.subjects[0], record.kind, record.facts)
             for record in self._of(AuditKind.DEAD_LETTERED, AuditKind.REPLAYED)
@@ -397,10 +405,10 @@ class _SharedInput:
         ]
 
     def outcome_files(self) -> list[Path]:
-        """Return the segments that say which rows may be posted."""
+        """Return the segments with row outcomes: the rows that may be posted."""
         kinds = (AuditKind.VALIDATED, AuditKind.REPLAYED)
-        found = {record.segment.name for record in self._of(*kinds) if record.segment is not None}
-        return [self._audit.segments / name for name in sorted(found)]
+        names = {record.segment.name for record in self._of(*kinds) if record.segment is not None}
+        return [self._audit.segments / name for name in sorted(names)]
 
     def _of(self, *kinds: AuditKind) -> Iterator[Record]:
         return (record for record in self._audit.records() if record.kind in kinds)
@@ -415,18 +423,18 @@ class _SharedInput:
             return State.NEW
 
 
-def _first_difference(found: pa.Table, recorded: pa.Table) -> int:
-    for ours, theirs in zip(found.to_pylist(), recorded.to_pylist(), strict=False):
+def _first_difference(records: pa.Table, recorded: pa.Table) -> int:
+    for ours, theirs in zip(records.to_pylist(), recorded.to_pylist(), strict=False):
         if ours != theirs:
             return int(theirs["record"])
-    return int(min(found.num_rows, recorded.num_rows)) + 1
+    return int(min(records.num_rows, recorded.num_rows)) + 1
 
 
 def _file_problem(path: Path, sha256: str) -> str | None:
     if not path.is_file():
         return "it is recorded but is not there"
-    found = sha256_file(path)
-    return None if found == sha256 else f"its bytes have the sha256 {found}, recorded is {sha256}"
+    current = sha256_file(path)
+    return None if current == sha256 else f"its bytes have the sha256 {current}, recorded is {sha256}"
 
 
 def _staged_outcomes(store: StagingStore, feed: FeedSpec) -> Iterator[tuple[str, list[str]]]:
@@ -442,7 +450,7 @@ def _staged_outcomes(store: StagingStore, feed: FeedSpec) -> Iterator[tuple[str,
 def _compare_outcomes(
     staged: Mapping[str, Sequence[str]], log: OutcomeLog
 ) -> tuple[int, list[tuple[str, str, int]]]:
-    """Return the rows compared, and (partition, delivery, record) of what is on one side only."""
+    """Return the number of rows compared, and (partition, delivery, record) of rows on one side only."""
     if not staged:
         return 0, []
     files = {path: part for part, paths in staged.items() for path in paths}
@@ -459,7 +467,7 @@ _ORIGINS: Final = """
 SELECT arrival, delivery, min(entry_id) FROM ledger_entries GROUP BY ALL ORDER BY ALL
 """
 
-# A staged file of valid rows has no disposition, one of the quarantine no content: both are null by name.
+# Files of valid rows have no disposition, those of the quarantine no content: `union_by_name` gives null.
 _STAGED_SIDE: Final = """
 CREATE TEMP VIEW staged AS
 SELECT files.part, rows.delivery, rows.record, coalesce(rows.disposition, 'valid') AS disposition,
@@ -468,7 +476,7 @@ FROM staged_files AS rows
 JOIN files ON files.file = rows.filename
 """
 
-# What is as often on one side as on the other sums up to nothing; EXCEPT ALL, which sorts, takes longer.
+# Rows that are as often on one side as on the other sum to zero; EXCEPT ALL, which sorts, takes longer.
 _DIFFERING: Final = """
 SELECT DISTINCT part, delivery, record
 FROM (SELECT *, 1 AS side FROM staged

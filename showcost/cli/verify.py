@@ -51,7 +51,7 @@ def _facts(workspace: Workspace, outcome: Verification) -> dict[str, object]:
             {
                 "name": step.name,
                 "proves": step.proves,
-                "looked_at": step.looked_at,
+                "looked_at": step.checked,
                 "findings": [str(finding) for finding in step.findings],
             }
             for step in outcome.steps
@@ -61,7 +61,7 @@ def _facts(workspace: Workspace, outcome: Verification) -> dict[str, object]:
 
 def _show(outcome: Verification, pack: Path | None) -> None:
     rows = [
-        (step.name, step.looked_at, "DIFFERS" if step.findings else "as recorded", step.proves)
+        (step.name, step.checked, "DIFFERS" if step.findings else "as recorded", step.proves)
         for step in outcome.steps
     ]
     show_table("Verification", ["step", "checked", "result", "proves"], rows)

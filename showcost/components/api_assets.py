@@ -1,6 +1,6 @@
 """Assets of feeds with an API: pulls, dead letters and provisional accruals.
 
-Pulling is result step over all feeds, so that result pool serves all vendors; everything else is per feed.
+Pulling is one step over all feeds, so that one worker pool serves all vendors; everything else is per feed.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -57,7 +57,7 @@ class PullOptions(dg.Config):
 
 
 def pulled_assets(feeds: Sequence[FeedSpec], partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
-    """Return the pull assets, result per feed, materialised by a single step."""
+    """Return the pull assets, one per feed, materialised by a single step."""
     by_key = {naming.pulled_key(feed.name): feed for feed in feeds}
 
     @dg.multi_asset(
@@ -134,7 +134,7 @@ def _health_summary(health: Health) -> str:
 
 
 def _pull_metadata(outcome: Pull, result: FeedPull) -> dict[str, Any]:
-    """Return the traffic of result feed, and the resource use of the whole pull."""
+    """Return the traffic of one feed, and the resource use of the whole pull."""
     traffic, health = result.traffic, outcome.health
     return {
         "pages": result.pages,
@@ -256,14 +256,14 @@ def api_checks(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -> list
             name="dates_complete",
             description="Every page of the date's window is stored.",
             partitions=partitions,
-            judge=partial(dates_complete, feed=feed),
+            evaluate=partial(dates_complete, feed=feed),
             severity=_WARN,
         ),
         whole_check(
             asset=naming.dead_letters_key(feed.name),
             name="nothing_missing",
             description="No page of the vendor's API is missing (SC-API-001).",
-            judge=partial(nothing_missing, feed=feed),
+            evaluate=partial(nothing_missing, feed=feed),
             severity=_WARN,
         ),
     ]

@@ -21,8 +21,8 @@ from showcost.components.partitions import partition_dates
 from showcost.components.resources import DataFolder, plain_failures
 from showcost.workspace import Workspace
 
-PartitionVerdicts = Callable[[Workspace, Sequence[date]], Mapping[date, CheckOutcome]]
-WholeVerdict = Callable[[Workspace], CheckOutcome]
+PartitionCheck = Callable[[Workspace, Sequence[date]], Mapping[date, CheckOutcome]]
+WholeCheck = Callable[[Workspace], CheckOutcome]
 
 _LISTED = 5
 _NOTHING = CheckOutcome(passed=True, message="no rows to check")
@@ -34,11 +34,11 @@ def partition_check(
     name: str,
     description: str,
     partitions: dg.PartitionsDefinition[str],
-    judge: PartitionVerdicts,
+    evaluate: PartitionCheck,
     severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
     blocking: bool = False,
 ) -> dg.AssetChecksDefinition:
-    """Return a check of a partitioned asset; `judge` returns an outcome per date that has rows."""
+    """Return a check of a partitioned asset; `evaluate` returns an outcome per date that has rows."""
 
     @dg.asset_check(
         asset=asset,
@@ -51,7 +51,7 @@ def partition_check(
     def check(context: dg.AssetCheckExecutionContext, data: DataFolder) -> dg.AssetCheckResult:
         dates = partition_dates(context)
         with plain_failures():
-            outcomes = judge(data.workspace(), dates)
+            outcomes = evaluate(data.workspace(), dates)
         if context.op_execution_context.has_partition_key_range:
             # Every date is reported: if one were left out, the UI would show the whole check as skipped.
             reported = {day: outcomes.get(day, _NOTHING) for day in dates}
@@ -77,7 +77,7 @@ def whole_check(
     asset: dg.AssetKey,
     name: str,
     description: str,
-    judge: WholeVerdict,
+    evaluate: WholeCheck,
     severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
 ) -> dg.AssetChecksDefinition:
     """Return a check of an asset as a whole."""
@@ -85,7 +85,7 @@ def whole_check(
     @dg.asset_check(asset=asset, name=name, description=description, pool=LEDGER_POOL)
     def check(data: DataFolder) -> dg.AssetCheckResult:
         with plain_failures():
-            outcome = judge(data.workspace())
+            outcome = evaluate(data.workspace())
         return dg.AssetCheckResult(
             passed=outcome.passed,
             severity=severity,

@@ -1,6 +1,6 @@
-"""The assets of a feed: what each stage kept, and what people see of it.
+"""The assets of a feed: the rows stored by each step, with their metadata for the UI.
 
-Deliberately thin: a step calls delivery function of `showcost.pipeline` and shows its outcome per partition.
+Deliberately thin: a step calls one function of `showcost.pipeline` and shows its outcome per partition.
 """
 
 from collections.abc import Iterator
@@ -155,7 +155,7 @@ def undated_asset(feed: FeedSpec) -> dg.AssetsDefinition:
 
 
 def validated_assets(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
-    """Return the two assets of delivery validation: valid rows and quarantined rows."""
+    """Return the two assets of one validation: valid rows and quarantined rows."""
     valid, quarantine = naming.valid_key(feed.name), naming.quarantine_key(feed.name)
     owners, tags = list(feed.owners), naming.step_tags(naming.VALIDATION, feed.name)
     specs = [

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from showcost.checks import feed as judges
+from showcost.checks import feed as checks
 from showcost.checks.feed import no_pay_findings
 from showcost.components import naming
 from showcost.components.checks import partition_check, whole_check
@@ -31,20 +31,20 @@ def feed_checks(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -> lis
             asset=naming.deliveries_key(feed.name),
             name="deliveries_readable",
             description="No delivery was refused as a whole (SC-FIL codes).",
-            judge=partial(judges.deliveries_readable, feed=feed),
+            evaluate=partial(checks.deliveries_readable, feed=feed),
             severity=_WARN,
         ),
         whole_check(
             asset=naming.deliveries_key(feed.name),
             name="records_reconcile",
             description="Per delivery: records received = rows of its dates + undated rows.",
-            judge=partial(judges.records_reconcile, feed=feed),
+            evaluate=partial(checks.records_reconcile, feed=feed),
         ),
         whole_check(
             asset=naming.undated_key(feed.name),
             name="all_rows_dated",
             description="Every row has a readable transaction date within the production's dates.",
-            judge=partial(judges.all_rows_dated, feed=feed),
+            evaluate=partial(checks.all_rows_dated, feed=feed),
             severity=_WARN,
         ),
         partition_check(
@@ -53,7 +53,7 @@ def feed_checks(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -> lis
             description="pandera, lazily: columns, types, required fields, the production's currencies, "
             "minor units, and components that carry the row's amounts.",
             partitions=partitions,
-            judge=partial(judges.valid_schema, feed=feed),
+            evaluate=partial(checks.valid_schema, feed=feed),
             blocking=True,
         ),
         partition_check(
@@ -61,7 +61,7 @@ def feed_checks(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -> lis
             name="rows_reconcile",
             description="received = valid + quarantined + duplicate + pending, each raw row exactly once.",
             partitions=partitions,
-            judge=partial(judges.rows_reconcile, feed=feed),
+            evaluate=partial(checks.rows_reconcile, feed=feed),
             blocking=True,
         ),
         partition_check(
@@ -69,7 +69,7 @@ def feed_checks(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -> lis
             name="no_rejected_rows",
             description="No row of the date was rejected; otherwise the reasons, most frequent first.",
             partitions=partitions,
-            judge=partial(judges.no_rejected_rows, feed=feed),
+            evaluate=partial(checks.no_rejected_rows, feed=feed),
             severity=_WARN,
         ),
         *(
@@ -79,7 +79,7 @@ def feed_checks(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -> lis
                     name="no_pay_findings",
                     description="No open pay findings: turnaround, consecutive days, weekly hours, ceilings.",
                     partitions=partitions,
-                    judge=partial(no_pay_findings, feed=feed),
+                    evaluate=partial(no_pay_findings, feed=feed),
                     severity=_WARN,
                 ),
             )
@@ -91,7 +91,7 @@ def feed_checks(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -> lis
             name="amounts_balance",
             description="Per currency, the entries sum to the valid rows, and every valid row is posted.",
             partitions=partitions,
-            judge=partial(judges.amounts_balance, feed=feed),
+            evaluate=partial(checks.amounts_balance, feed=feed),
         ),
         partition_check(
             asset=posted,
@@ -99,6 +99,6 @@ def feed_checks(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -> lis
             description="Every entry has the rates of the pinned snapshot of its date, no older than the "
             "policy allows, and that snapshot is unchanged.",
             partitions=partitions,
-            judge=partial(judges.fx_pinned, feed=feed),
+            evaluate=partial(checks.fx_pinned, feed=feed),
         ),
     ]

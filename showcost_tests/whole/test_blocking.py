@@ -72,7 +72,7 @@ def _content_blank(rows: pa.Table) -> pa.Table:
             quarantine_asset,
             _without_last,
             "rows_reconcile",
-            "2026-10-30: does not hold: 2 received = 1 valid + 0 quarantined + 0 duplicate + 0 pending; "
+            "2026-10-30: does not reconcile: 2 received = 1 valid + 0 quarantined + 0 duplicate + 0 pending; "
             "1 without a counterpart",
             id="a quarantined row is lost",
         ),

@@ -212,7 +212,7 @@ ALONE: Final[dict[Callable[[Workspace], None], tuple[str, str]]] = {
     _content_blank: ("valid schema", "2026-11-01: content: not_nullable (1 rows)"),
     _raw_row_lost: (
         "valid rows_reconcile",
-        "2026-10-29: does not hold: 1 received = 2 valid + 0 quarantined + 0 duplicate + 0 pending;",
+        "2026-10-29: does not reconcile: 1 received = 2 valid + 0 quarantined + 0 duplicate + 0 pending;",
     ),
     _not_posted: (
         "posted amounts_balance",
@@ -277,9 +277,7 @@ def test_a_changed_rate_whose_hash_was_forged_no_longer_fits_the_entries(
     tamper(home, _RATE_CHANGED, *_FORGED)
     found = failing(home)
     assert found.keys() == {"posted fx_pinned"}
-    assert found["posted fx_pinned"] == (
-        "2026-10-28: 1 of 1 entries do not carry the rates of their snapshot"
-    )
+    assert found["posted fx_pinned"] == ("2026-10-28: 1 of 1 entries do not have the rates of their snapshot")
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ def fx() -> dg.Definitions:
                 name="snapshot_unchanged",
                 description="The rates of a pinned snapshot still have the hash that was pinned (SC-FX-003).",
                 partitions=partitions,
-                judge=fx_checks.snapshots_unchanged,
+                evaluate=fx_checks.snapshots_unchanged,
                 blocking=True,
             ),
             whole_check(
@@ -36,14 +36,14 @@ def fx() -> dg.Definitions:
                 name="calendar_complete",
                 description="The ECB published on every TARGET working day of the production's dates and "
                 "on no other day; holidays from the `holidays` package.",
-                judge=fx_checks.calendar,
+                evaluate=fx_checks.calendar,
             ),
             whole_check(
                 asset=key,
                 name="day_on_day_jump",
                 description=f"No rate of the production's currencies moved by more than "
                 f"{production.fx.jump_percent} % from one publication to the next.",
-                judge=fx_checks.jumps,
+                evaluate=fx_checks.jumps,
                 severity=dg.AssetCheckSeverity.WARN,
             ),
             whole_check(
@@ -51,7 +51,7 @@ def fx() -> dg.Definitions:
                 name="irs_yearly_average",
                 description="The mean of the daily rates of each full year lies within the plausibility "
                 "band around the yearly average that the IRS publishes.",
-                judge=fx_checks.irs_band,
+                evaluate=fx_checks.irs_band,
                 severity=dg.AssetCheckSeverity.WARN,
             ),
         ],

@@ -32,7 +32,7 @@ def ledger() -> dg.Definitions:
                 description="Tables and triggers are unchanged, and the entries of every batch still have "
                 "the digest recorded at posting.",
                 partitions=partitions,
-                judge=ledger_checks.append_only,
+                evaluate=ledger_checks.append_only,
             ),
             partition_check(
                 asset=naming.LEDGER_ENTRIES,
@@ -40,14 +40,14 @@ def ledger() -> dg.Definitions:
                 description="Per currency and in base, the entries of the date sum to the totals recorded "
                 "with its batches.",
                 partitions=partitions,
-                judge=ledger_checks.batches_balance,
+                evaluate=ledger_checks.batches_balance,
             ),
             whole_check(
                 asset=naming.LEDGER_ENTRIES,
                 name="audit_chain",
                 description="The audit log's hash chain is unbroken, its segments are unchanged, and log "
                 "and ledger attest each other transaction by transaction.",
-                judge=ledger_checks.audit_chain,
+                evaluate=ledger_checks.audit_chain,
             ),
         ],
     )
