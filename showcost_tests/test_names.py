@@ -20,16 +20,10 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 UNREVISED: Final = frozenset(
     {
-        "checks",
-        "components",
         "core",
-        "defs",
         "fx",
         "ingest",
         "ledger",
-        "reconciliation",
-        "reports",
-        "simulator",
         "staging",
         "vendor_api",
     }

@@ -23,8 +23,8 @@ from showcost.core.reasons import CATALOGUE
 from showcost.reconciliation import pay_findings as pay_queue
 from showcost.reconciliation.pay_findings import (
     dismissed_findings,
-    is_chosen,
-    named_findings,
+    findings_by_id,
+    matches,
     open_findings,
     place_of,
 )
@@ -147,7 +147,7 @@ def _filtered(
     selection = queue_filter(workspace, options)
     return (
         chosen_feeds(workspace, optional_text(options["feed_name"])),
-        partial(is_chosen, code=selection.code, first=selection.first, last=selection.last),
+        partial(matches, code=selection.code, first=selection.first, last=selection.last),
     )
 
 
@@ -196,7 +196,7 @@ def _chosen_findings(
     """Return the findings with these ids, or with --all every finding given, after confirmation."""
     check_how_chosen(workspace, ids, options)
     if not options["everything"]:
-        return named_findings(findings, ids)
+        return findings_by_id(findings, ids)
     if not findings:
         raise InputError("no pay finding matches these filters")
     ask(f"Dismiss {plural(len(findings), 'pay finding')}?", options)

@@ -105,7 +105,7 @@ def list_rows(
         show_letters(letters)
         if not rows:
             say("The queue has no rows." if letters else "The queue is empty.")
-        elif selection.narrows or feed_name or options["state_names"] or len(rows) <= limit:
+        elif selection.is_narrowed or feed_name or options["state_names"] or len(rows) <= limit:
             _show_rows(rows[:limit], now)
             say_more(len(rows), limit)
         else:
@@ -213,7 +213,7 @@ def show_row(row_id: str, as_of: str | None) -> CommandResult:
         if about:
             show_findings(about)
         show_decisions(facts["decisions"])
-        if row.standing:
+        if row.active_entries:
             say(f"Posted; `showcost trace {row.row_id[:ID_SHOWN]}` shows its entries.")
         elif expected is not None:
             _show_preview(expected)

@@ -61,7 +61,7 @@ def check_how_chosen(workspace: Workspace, ids: tuple[str, ...], options: Mappin
         raise InputError("give either ids or --all, not both")
     if not ids and not options["everything"]:
         raise InputError("give ids, or --all with at least one filter")
-    if options["everything"] and not (queue_filter(workspace, options).narrows or options["feed_name"]):
+    if options["everything"] and not (queue_filter(workspace, options).is_narrowed or options["feed_name"]):
         raise InputError("--all needs at least one of --feed, --code, --vendor, --from, --to")
 
 

@@ -1,7 +1,8 @@
-"""Deciding about rows: what a person may decide about which row, checked before it is on record.
+"""Decisions on rows, each checked before it is recorded in the audit log.
 
-Each function returns the rows whose outcome the decision changes, to be replayed. A decision that would take
-back what is posted in a closed period is refused: the period is opened again first, which is on record too.
+Each function returns the rows whose outcome the decision changes, for a replay, and raises InputError for a
+decision that the row does not allow. A decision that would reverse entries in a closed period is refused: the
+period has to be reopened first, which is recorded too.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ _SHOWN_DIGITS = 12
 
 @dataclass(frozen=True)
 class DecisionResult:
-    """What was decided: the number of its audit record, and the rows to be replayed for it."""
+    """Result of a decision: the number of its audit record, and the rows to replay."""
 
     seq: int
     places: tuple[RowRef, ...]
@@ -43,14 +44,14 @@ class DecisionResult:
 def correct(
     workspace: Workspace, rows: Sequence[FoundRow], fields: Mapping[str, str], *, who: str, why: str
 ) -> DecisionResult:
-    """Give some fields of rows another text; what is posted of them is reversed."""
+    """Correct the text of some fields of rows; their active entries are reversed."""
     feeds, closed = workspace.feeds, closed_periods(workspace)
     for row in rows:
         for name, text in fields.items():
             check_correction(choose_feed(feeds, row.place.feed), name, text)
         if any(code.startswith("SC-FIL-") for code in row.codes):
             raise InputError(
-                f"row {_short(row)} stands for a delivery that was refused as a whole; ask for a re-export"
+                f"row {_short(row)} represents a delivery that was refused as a whole; ask for a re-export"
             )
         _refuse_closed(closed, row)
     return _record(
@@ -61,15 +62,17 @@ def correct(
 def accept(
     workspace: Workspace, rows: Sequence[FoundRow], codes: Sequence[str] = (), *, who: str, why: str
 ) -> DecisionResult:
-    """Let rows pass in spite of reasons: the given ones, or all that keep them out."""
+    """Accept rows despite their reason codes: the given codes, or all that are not warnings."""
     decisions = []
     for row in rows:
-        _refuse_posted(row, "correct or withdraw it instead")
+        _refuse_posted(row, "correct or reverse it instead")
         blocking = [code for code in row.codes if CATALOGUE[code].severity is not Severity.WARNING]
         chosen = list(codes) or blocking
         for code in chosen:
             if code not in row.codes:
-                raise InputError(f"row {_short(row)} has no reason {code}; it has {', '.join(row.codes)}")
+                raise InputError(
+                    f"row {_short(row)} has no reason code {code}; it has {', '.join(row.codes)}"
+                )
             if not CATALOGUE[code].waivable:
                 raise InputError(
                     f"row {_short(row)} cannot be accepted with {code}: {CATALOGUE[code].meaning}; the"
@@ -80,34 +83,34 @@ def accept(
 
 
 def discard(workspace: Workspace, rows: Sequence[FoundRow], *, who: str, why: str) -> DecisionResult:
-    """Keep rows, which are not posted, out for good."""
+    """Keep unposted rows out of the ledger for good."""
     for row in rows:
-        _refuse_posted(row, "withdraw it instead")
+        _refuse_posted(row, "reverse it instead")
         _refuse_withheld(row)
     return _record(workspace, [(row, _decision(row, DecisionKind.DISCARD)) for row in rows], who, why)
 
 
 def reverse(workspace: Workspace, rows: Sequence[FoundRow], *, who: str, why: str) -> DecisionResult:
-    """Take back what is posted of rows."""
+    """Reverse the active entries of rows; the rows are not posted again."""
     closed = closed_periods(workspace)
     for row in rows:
         _refuse_withheld(row)
-        if not row.standing:
-            raise InputError(f"nothing of row {_short(row)} is posted; discard it instead")
+        if not row.active_entries:
+            raise InputError(f"row {_short(row)} is not posted; discard it instead")
         _refuse_closed(closed, row)
     return _record(workspace, [(row, _decision(row, DecisionKind.WITHDRAW)) for row in rows], who, why)
 
 
 def rebook(workspace: Workspace, rows: Sequence[FoundRow], *, who: str, why: str) -> DecisionResult:
-    """Post rows in place of those that hold their keys; what is posted of these is reversed."""
+    """Post rows in place of the holders of their keys, whose active entries are reversed."""
     decisions: list[tuple[FoundRow, Decision]] = []
     closed, holders = closed_periods(workspace), _holders(workspace, rows)
     for row in rows:
-        if row.standing or row.codes != (CONFLICT,):
-            others = ", ".join(code for code in row.codes if code != CONFLICT) or "no reason"
+        if row.active_entries or row.codes != (CONFLICT,):
+            others = ", ".join(code for code in row.codes if code != CONFLICT) or "none"
             raise InputError(
-                f"row {_short(row)} is not to be rebooked: {CONFLICT} must be all that keeps it out, but it"
-                f" has {others}; correct or accept it first"
+                f"cannot rebook row {_short(row)}: {CONFLICT} must be its only reason code; others:"
+                f" {others}; correct or accept it first"
             )
         if row.day is not None and closed_on(closed, row.day):
             raise InputError(f"row {_short(row)} lies in a closed period; reopen it first")
@@ -120,21 +123,21 @@ def rebook(workspace: Workspace, rows: Sequence[FoundRow], *, who: str, why: str
 
 
 def undo(workspace: Workspace, rows: Sequence[FoundRow], *, who: str, why: str) -> DecisionResult:
-    """Lift everything that was decided about rows."""
+    """Undo all decisions on rows."""
     closed = closed_periods(workspace)
     for row in rows:
         if row.effect is None:
-            raise InputError(f"nothing is decided about row {_short(row)}")
+            raise InputError(f"row {_short(row)} has no decision to undo")
         if row.fields:
             _refuse_closed(closed, row)
     return _record(workspace, [(row, _decision(row, DecisionKind.REOPEN)) for row in rows], who, why)
 
 
-def stated(who: str, why: str) -> tuple[str, str]:
-    """Return who decides and why, without the spaces around; InputError where one says nothing."""
+def who_and_why(who: str, why: str) -> tuple[str, str]:
+    """Return who decides and why, without surrounding spaces; InputError if either is empty."""
     for name, text in (("--who", who), ("--why", why)):
         if not text.strip():
-            raise InputError(f"{name} must say something: it stays on record")
+            raise InputError(f"{name} must not be empty: it is recorded in the audit log")
     return who.strip(), why.strip()
 
 
@@ -152,7 +155,7 @@ def _decision(
 def _record(
     workspace: Workspace, decisions: Sequence[tuple[FoundRow, Decision]], who: str, why: str
 ) -> DecisionResult:
-    who, why = stated(who, why)
+    who, why = who_and_why(who, why)
     ledger = workspace.ledger
     with writing(ledger) as connection:
         record = record_decisions(
@@ -167,33 +170,33 @@ def _record(
 
 
 def _holders(workspace: Workspace, rows: Sequence[FoundRow]) -> dict[tuple[str, str | None], FoundRow]:
-    """Return the rows that are posted under the keys of rows, by feed and key."""
+    """Return the holders of the keys of rows, by feed and key."""
     places: dict[tuple[str, str | None], RowRef] = {}
     with workspace.ledger.read() as connection:
         for feed in sorted({row.place.feed for row in rows}):
             keys = pa.array([row.row_key for row in rows if row.place.feed == feed], pa.string())
-            for one in posted_keys(connection, feed, keys).to_pylist():
-                places[feed, one["row_key"]] = RowRef(feed, one["delivery"], one["record"])
-    found = {row.place: row for row in rows_at(workspace, list(places.values()))}
-    return {key: found[place] for key, place in places.items()}
+            for holder in posted_keys(connection, feed, keys).to_pylist():
+                places[feed, holder["row_key"]] = RowRef(feed, holder["delivery"], holder["record"])
+    holders = {row.place: row for row in rows_at(workspace, list(places.values()))}
+    return {key: holders[place] for key, place in places.items()}
 
 
 def _refuse_posted(row: FoundRow, instead: str) -> None:
-    if row.standing:
+    if row.active_entries:
         raise InputError(f"row {_short(row)} is posted; {instead}")
 
 
 def _refuse_withheld(row: FoundRow) -> None:
     if row.effect is not None and row.effect["withheld"]:
-        done = "discarded" if row.effect["decision"] == DecisionKind.DISCARD else "withdrawn"
-        raise InputError(f"row {_short(row)} was {done} before; reopen it to decide anew")
+        done = "discarded" if row.effect["decision"] == DecisionKind.DISCARD else "reversed"
+        raise InputError(f"row {_short(row)} was {done} already; undo that decision first")
 
 
 def _refuse_closed(closed: Sequence[ClosedPeriod], row: FoundRow) -> None:
-    """Refuse to take back what is posted in a closed period."""
-    for entry in row.standing:
+    """Raise InputError if the row has active entries in a closed period."""
+    for entry in row.active_entries:
         day = entry["transaction_date"]
-        period = next((one for one in closed if day in one), None)
+        period = next((period for period in closed if day in period), None)
         if period is not None:
             raise InputError(
                 f"row {_short(row)} is posted on {day}, in the closed period {period.name}; reopen the period"

@@ -1,4 +1,4 @@
-"""Rows named by a person: found by the id of a row or of one of its entries, with what is known of them."""
+"""Rows by the id of the row or of one of its entries, with outcome, entries and decisions."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 
     from showcost.workspace import Workspace
 
-LEAST_DIGITS: Final = 6
-"""How many digits of an id a person has to give at least."""
+MINIMUM_DIGITS: Final = 6
+"""Minimum number of digits of an id that a person has to give."""
 
 
 @dataclass(frozen=True)
 class FoundRow:
-    """A row as it stands: what the audit log says of it, its entries, and the effect of the decisions.
+    """A row with its outcome in the audit log, its entries, and the effect of decisions.
 
     `day` is its transaction date, if it has one; `disposition` is `valid` or that of the quarantine.
-    `entries` are all of the row, oldest first; `standing` those that are posted and not reversed. `effect` is
-    its row of `decisions.EFFECTIVE`, if anything is decided, and `fields` what was corrected.
+    `entries` are all entries of the row, oldest first. `effect` is its row of `decisions.EFFECTIVE`, None
+    without a decision.
     """
 
     place: RowRef
@@ -50,17 +50,17 @@ class FoundRow:
 
     @property
     def partition(self) -> str:
-        """The partition that the row belongs to."""
+        """The partition of the row: its date, or `all` for an undated row."""
         return ALL if self.day is None else self.day.isoformat()
 
     @property
-    def standing(self) -> tuple[Mapping[str, Any], ...]:
-        """The entries that are posted and not reversed."""
-        reversed_ones = {one["reverses"] for one in self.entries}
+    def active_entries(self) -> tuple[Mapping[str, Any], ...]:
+        """The postings of the row that no reversal negates."""
+        reversed_ids = {entry["reverses"] for entry in self.entries}
         return tuple(
-            one
-            for one in self.entries
-            if one["entry_kind"] == "posting" and one["entry_id"] not in reversed_ones
+            entry
+            for entry in self.entries
+            if entry["entry_kind"] == "posting" and entry["entry_id"] not in reversed_ids
         )
 
     @property
@@ -73,57 +73,57 @@ class FoundRow:
 def check_ids(ids: Sequence[str]) -> None:
     """Raise InputError for a text that cannot be the beginning of an id."""
     for text in ids:
-        if len(text) < LEAST_DIGITS or set(text) - set("0123456789abcdef"):
-            raise InputError(f"{text!r} is no id: give at least {LEAST_DIGITS} of its hexadecimal digits")
+        if len(text) < MINIMUM_DIGITS or set(text) - set("0123456789abcdef"):
+            raise InputError(f"invalid id {text!r}: use at least {MINIMUM_DIGITS} hex digits")
 
 
 def find_rows(workspace: Workspace, ids: Sequence[str], as_of: int | None = None) -> list[FoundRow]:
-    """Return the rows with these ids, each once, in the order given; as known after an audit record, or now.
+    """Return the rows with these ids, each once, in the order given; after the audit record `as_of`, or now.
 
-    An id is that of a row or of a ledger entry, or the beginning of one (at least six digits) that only one
-    row has. Raises InputError for one that no row has, or several.
+    An id is that of a row or of a ledger entry, or its first digits (at least six) if only one row matches.
+    Raises InputError for an id that no row or several rows match.
     """
     check_ids(ids)
     entries = _entry_rows(workspace, ids, as_of)
-    recorded = _recorded(workspace, ids, [place for found in entries.values() for place in found], as_of)
+    recorded = _recorded(workspace, ids, [place for matches in entries.values() for place in matches], as_of)
     chosen: dict[RowRef, None] = {}
     for text in ids:
         places = set(entries.get(text, ())) | {place for place in recorded if place.row_id.startswith(text)}
         if len(places) != 1:
-            found = "no row or entry has" if not places else f"{len(places)} rows have"
+            owners = "no row or entry has" if not places else f"{len(places)} rows have"
             then = "" if as_of is None else f" after audit record {as_of}"
-            raise InputError(f"{found} an id that begins with {text}{then}")
+            raise InputError(f"{owners} an id that begins with {text}{then}")
         chosen[places.pop()] = None
     return _completed(workspace, {place: recorded[place] for place in chosen}, as_of)
 
 
 def rows_at(workspace: Workspace, places: Sequence[RowRef]) -> list[FoundRow]:
-    """Return rows by where they were delivered, in the order given; InputError for one never validated."""
+    """Return rows by their place in deliveries, in the order given; InputError if one was never validated."""
     recorded = _recorded(workspace, [], places)
     for place in places:
         if place not in recorded:
-            raise InputError(f"record {place.record} of delivery {place.delivery} was not validated yet")
+            raise InputError(f"record {place.record} of delivery {place.delivery} is not validated yet")
     return _completed(workspace, {place: recorded[place] for place in places})
 
 
 def _entry_rows(workspace: Workspace, ids: Sequence[str], as_of: int | None) -> dict[str, set[RowRef]]:
-    """Return the rows of the entries whose ids begin with one of these."""
+    """Return, per text, the rows with an entry whose id begins with it."""
     ledger = workspace.ledger
-    found: dict[str, set[RowRef]] = {}
+    rows: dict[str, set[RowRef]] = {}
     with ledger.read() as connection:
-        connection.register("asked", pa.table({"text": pa.array(ids, pa.string())}))
+        connection.register("prefixes", pa.table({"text": pa.array(ids, pa.string())}))
         for text, feed, delivery, record in connection.execute(
             f"SELECT DISTINCT text, feed, delivery, record FROM {entries_as_of(as_of)}"  # noqa: S608 - no values
-            " JOIN asked ON starts_with(entry_id, text)"
+            " JOIN prefixes ON starts_with(entry_id, text)"
         ).fetchall():
-            found.setdefault(text, set()).add(RowRef(feed, delivery, record))
-    return found
+            rows.setdefault(text, set()).add(RowRef(feed, delivery, record))
+    return rows
 
 
 _RECORDED: Final = f"""
 SELECT delivery, record, row_key, transaction_date, disposition, coalesce(codes, []) AS codes
 FROM (SELECT *, $feed AS feed, {ROW_ID_SQL} AS row_id FROM recorded)
-WHERE EXISTS (FROM asked WHERE starts_with(row_id, text))
+WHERE EXISTS (FROM prefixes WHERE starts_with(row_id, text))
     OR (delivery, record) IN (SELECT (delivery, record) FROM named WHERE named.feed = $feed)
 """  # noqa: S608 - constants only
 
@@ -131,14 +131,14 @@ WHERE EXISTS (FROM asked WHERE starts_with(row_id, text))
 def _recorded(
     workspace: Workspace, ids: Sequence[str], named: Sequence[RowRef], as_of: int | None = None
 ) -> dict[RowRef, Mapping[str, Any]]:
-    """Return what the audit log says of the rows with these ids or places."""
-    found: dict[RowRef, Mapping[str, Any]] = {}
+    """Return the outcomes in the audit log of the rows with these ids or places."""
+    outcomes: dict[RowRef, Mapping[str, Any]] = {}
     logs = outcome_logs(workspace.audit, as_of)
     places = pa.table(
         {
-            "feed": pa.array([one.feed for one in named], pa.string()),
-            "delivery": pa.array([one.delivery for one in named], pa.string()),
-            "record": pa.array([one.record for one in named], pa.int64()),
+            "feed": pa.array([place.feed for place in named], pa.string()),
+            "delivery": pa.array([place.delivery for place in named], pa.string()),
+            "record": pa.array([place.record for place in named], pa.int64()),
         }
     )
     for feed in workspace.feeds:
@@ -146,11 +146,11 @@ def _recorded(
             continue
         with engine() as connection:
             outcomes_as_recorded(connection, logs[feed.name])
-            connection.register("asked", pa.table({"text": pa.array(ids, pa.string())}))
+            connection.register("prefixes", pa.table({"text": pa.array(ids, pa.string())}))
             connection.register("named", places)
             for row in connection.sql(_RECORDED, params={"feed": feed.name}).to_arrow_table().to_pylist():
-                found[RowRef(feed.name, row["delivery"], row["record"])] = row
-    return found
+                outcomes[RowRef(feed.name, row["delivery"], row["record"])] = row
+    return outcomes
 
 
 _ENTRIES: Final = """
@@ -169,9 +169,9 @@ def _completed(
     entries: dict[RowRef, list[Mapping[str, Any]]] = {}
     places = pa.table(
         {
-            "feed": pa.array([one.feed for one in recorded], pa.string()),
-            "delivery": pa.array([one.delivery for one in recorded], pa.string()),
-            "record": pa.array([one.record for one in recorded], pa.int64()),
+            "feed": pa.array([place.feed for place in recorded], pa.string()),
+            "delivery": pa.array([place.delivery for place in recorded], pa.string()),
+            "record": pa.array([place.record for place in recorded], pa.int64()),
         }
     )
     with ledger.read() as connection:

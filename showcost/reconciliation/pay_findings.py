@@ -1,7 +1,7 @@
-"""Pay findings as the person who works the queue sees them: which wait for a look, and about which rows.
+"""Open and dismissed pay findings, for the person who works the queue.
 
-A finding never changes a row (docs/decisions/0015). A person who looked corrects the row, or dismisses the
-finding with a reason; one that says something else afterwards is another finding, and waits again.
+A finding never changes a row (docs/decisions/0015). After review a person corrects the row, or dismisses the
+finding with a reason; a finding whose content changes afterwards is a new finding, and open again.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from showcost.core.errors import InputError
 from showcost.core.ids import RowRef
-from showcost.reconciliation.decisions import stated
+from showcost.reconciliation.decisions import who_and_why
 from showcost.reconciliation.lookup import check_ids
 
 if TYPE_CHECKING:
@@ -31,23 +31,23 @@ def place_of(finding: PayFinding) -> RowRef:
 def open_findings(
     workspace: Workspace, feeds: Sequence[FeedSpec], at: datetime | None = None
 ) -> list[PayFinding]:
-    """Return the findings about rows of some feeds that wait for a look.
+    """Return the open findings about rows of some feeds, by feed, date of work, row and code.
 
-    As known at a moment, which counts by the second, or now; by feed, date of work, row and code.
+    At the time `at`, to the second, or now.
     """
     names = _payroll(feeds)
-    found = [one for one in workspace.pay_findings.current(at=at) if one.feed in names] if names else []
-    return sorted(found, key=_order)
+    findings = workspace.pay_findings.current(at=at) if names else []
+    return sorted((finding for finding in findings if finding.feed in names), key=_order)
 
 
 def dismissed_findings(
     workspace: Workspace, feeds: Sequence[FeedSpec], at: datetime | None = None
 ) -> list[FindingLine]:
-    """Return how the findings were dismissed that still hold about rows of some feeds, ordered likewise."""
+    """Return the dismissals of findings about rows of some feeds that still hold, in the same order."""
     names = _payroll(feeds)
-    found = workspace.pay_findings.dismissed(at=at) if names else []
+    dismissals = workspace.pay_findings.dismissed(at=at) if names else []
     return sorted(
-        (line for line in found if line.finding.feed in names), key=lambda line: _order(line.finding)
+        (line for line in dismissals if line.finding.feed in names), key=lambda line: _order(line.finding)
     )
 
 
@@ -55,57 +55,58 @@ def _payroll(feeds: Sequence[FeedSpec]) -> set[str]:
     return {feed.name for feed in feeds if feed.kind.has_pay_rules}
 
 
-def _order(one: PayFinding) -> tuple[str, ...]:
-    return one.feed, one.transaction_date, one.row_key, one.code, one.finding_id
+def _order(finding: PayFinding) -> tuple[str, ...]:
+    return finding.feed, finding.transaction_date, finding.row_key, finding.code, finding.finding_id
 
 
-def named_findings(found: Sequence[PayFinding], ids: Sequence[str]) -> list[PayFinding]:
-    """Return those of some findings whose id, or that of the row they are about, begins with one of `ids`.
+def findings_by_id(findings: Sequence[PayFinding], ids: Sequence[str]) -> list[PayFinding]:
+    """Return the findings whose id, or the id of whose row, begins with one of `ids`.
 
-    InputError for an id that is none, that of no such finding, or that of several rows or findings.
+    InputError for an invalid id, or one that matches no finding, or several findings or rows.
     """
     check_ids(ids)
     chosen: dict[str, PayFinding] = {}
     for text in ids:
-        of_rows = [one for one in found if place_of(one).row_id.startswith(text)]
-        own = [one for one in found if one.finding_id.startswith(text)]
-        if len({place_of(one) for one in of_rows}) + len(own) != 1:
-            several = "several pay findings have" if of_rows or own else "no such pay finding has"
-            raise InputError(f"{several} an id that begins with {text}")
-        chosen |= {one.finding_id: one for one in (*of_rows, *own)}
+        of_rows = [finding for finding in findings if place_of(finding).row_id.startswith(text)]
+        own = [finding for finding in findings if finding.finding_id.startswith(text)]
+        if len({place_of(finding) for finding in of_rows}) + len(own) != 1:
+            owners = "several pay findings have" if of_rows or own else "no such pay finding has"
+            raise InputError(f"{owners} an id that begins with {text}")
+        chosen |= {finding.finding_id: finding for finding in (*of_rows, *own)}
     return list(chosen.values())
 
 
 def dismiss(
-    workspace: Workspace, found: Sequence[PayFinding], *, who: str, why: str, reopen: bool = False
+    workspace: Workspace, findings: Sequence[PayFinding], *, who: str, why: str, reopen: bool = False
 ) -> None:
-    """Record that a person looked at findings and leaves them, or with `reopen` that they wait again.
+    """Record that a person dismisses findings, or with `reopen` that they are open again.
 
-    InputError where nobody or no reason is named, and where another process turned one of them meanwhile:
+    InputError if `who` or `why` is empty, and if another process dismissed or reopened one of them meanwhile:
     the others are recorded.
     """
     store = workspace.pay_findings
-    turn = store.reopen if reopen else store.dismiss
-    who, why = stated(who, why)
-    turned = turn([one.finding_id for one in found], who=who, why=why, now=datetime.now(UTC))
-    if len(turned) != len(found):
-        raise InputError(f"{len(found) - len(turned)} of the findings changed meanwhile; list them again")
+    action = store.reopen if reopen else store.dismiss
+    who, why = who_and_why(who, why)
+    changed = action([finding.finding_id for finding in findings], who=who, why=why, now=datetime.now(UTC))
+    if len(changed) != len(findings):
+        raise InputError(f"{len(findings) - len(changed)} of the findings changed meanwhile; list them again")
 
 
-def is_chosen(one: PayFinding, code: str | None, first: date | None, last: date | None) -> bool:
-    """Tell whether a finding has a code and is about a day of work in a span; None does not narrow."""
-    day = date.fromisoformat(one.transaction_date)
-    return (code is None or one.code == code) and (first or date.min) <= day <= (last or date.max)
+def matches(finding: PayFinding, code: str | None, first: date | None, last: date | None) -> bool:
+    """Return whether a finding has the code and its day of work is in the range; None matches all."""
+    day = date.fromisoformat(finding.transaction_date)
+    return (code is None or finding.code == code) and (first or date.min) <= day <= (last or date.max)
 
 
 def findings_about(workspace: Workspace, place: RowRef, at: datetime | None = None) -> list[PayFinding]:
-    """Return the findings about one row that wait for a look, as known at a moment, or now."""
-    return [one for one in workspace.pay_findings.current(place.feed, at=at) if place_of(one) == place]
+    """Return the open findings about one row at the time `at`, or now."""
+    findings = workspace.pay_findings.current(place.feed, at=at)
+    return [finding for finding in findings if place_of(finding) == place]
 
 
-def counts_of_findings(found: Iterable[PayFinding]) -> Mapping[str, Mapping[str, int]]:
+def counts_of_findings(findings: Iterable[PayFinding]) -> Mapping[str, Mapping[str, int]]:
     """Return the findings counted by feed and code."""
     counted: dict[str, Counter[str]] = {}
-    for one in found:
-        counted.setdefault(one.feed, Counter())[one.code] += 1
+    for finding in findings:
+        counted.setdefault(finding.feed, Counter())[finding.code] += 1
     return {feed: dict(sorted(codes.items())) for feed, codes in sorted(counted.items())}

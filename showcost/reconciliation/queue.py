@@ -1,7 +1,7 @@
-"""The reconciliation queue: the rows that are not posted, or were decided about, and the state of each.
+"""The reconciliation queue: rows that are not posted or have a decision, with their states.
 
-Read from the audit log and the decisions, so that the queue of any past moment is the same today as then; the
-few texts that are shown come of the records. Only codes, amounts, document and vendor: never raw text.
+Derived from the audit log and the decisions, so that the queue as of a past record can always be computed.
+The few texts shown are from the records: document, vendor, currency and amount, never raw text.
 """
 
 from __future__ import annotations
@@ -32,31 +32,31 @@ if TYPE_CHECKING:
 
 
 class RowState(StrEnum):
-    """Where a row of the queue stands."""
+    """State of a row in the queue."""
 
     OPEN = "open"
     """It waits for a person."""
     PENDING = "pending"
-    """It waits for its rate and releases itself."""
+    """It waits for its rate, and is released automatically."""
     DUPLICATE = "duplicate"
     """It was delivered before."""
     DECIDED = "decided"
-    """A person decided, and it waits for its replay, or for the next run."""
+    """It has a decision, and waits for its replay or the next run."""
     RELEASED = "released"
-    """A person decided, and it is posted."""
+    """It has a decision, and is posted."""
     DISCARDED = "discarded"
-    """A person decided that it is no cost."""
+    """A person decided that it is not a cost."""
     WITHDRAWN = "withdrawn"
-    """A person took back what was posted of it."""
+    """A person reversed its entries."""
 
 
 WAITING: Final = (RowState.OPEN, RowState.PENDING, RowState.DUPLICATE, RowState.DECIDED)
-"""The states in which something is yet to happen to a row."""
+"""The states of rows that are not settled yet."""
 
 
 @dataclass(frozen=True)
 class QueueRow:
-    """A row of the queue. `amount` is the one of its own account, where it can be read, in `currency`."""
+    """A row of the queue; `amount`, in `currency`, is that on its own account, None if it is not readable."""
 
     row_id: str
     place: RowRef
@@ -78,7 +78,7 @@ class QueueRow:
 
 @dataclass(frozen=True)
 class QueueFilter:
-    """Which rows of the queue are wanted; what is not given does not narrow it."""
+    """Filter for rows of the queue; None matches all rows."""
 
     states: tuple[RowState, ...] = WAITING
     code: str | None = None
@@ -87,12 +87,12 @@ class QueueFilter:
     last: date | None = None
 
     @property
-    def narrows(self) -> bool:
-        """Whether anything but the state is asked for."""
+    def is_narrowed(self) -> bool:
+        """True if it filters by anything but the state."""
         return any((self.code, self.vendor, self.first, self.last))
 
-    def fits(self, row: QueueRow) -> bool:
-        """Say whether a row is wanted; rows without a date are not in any range of dates."""
+    def matches(self, row: QueueRow) -> bool:
+        """Return whether a row matches; a row without a date is in no range of dates."""
         if row.state not in self.states or (self.code and self.code not in row.codes):
             return False
         if self.vendor and self.vendor.casefold() not in row.vendor.casefold():
@@ -105,18 +105,18 @@ class QueueFilter:
 def queue_rows(
     workspace: Workspace,
     feeds: Sequence[FeedSpec],
-    wanted: QueueFilter | None = None,
+    row_filter: QueueFilter | None = None,
     as_of: int | None = None,
 ) -> list[QueueRow]:
-    """Return the rows of the queue by feed, date and place, as known after an audit record, or now."""
-    wanted = wanted or QueueFilter()
+    """Return the rows of the queue by feed, date and place, after the audit record `as_of`, or now."""
+    row_filter = row_filter or QueueFilter()
     logs = outcome_logs(workspace.audit, as_of)
     rows = [
         row
         for feed in feeds
         if feed.name in logs
         for row in _feed_rows(workspace, feed, logs[feed.name], as_of)
-        if wanted.fits(row)
+        if row_filter.matches(row)
     ]
     return sorted(rows, key=lambda row: (row.place.feed, row.day or date.min, row.arrival, row.place.record))
 
@@ -139,7 +139,7 @@ SELECT {ROW_ID_SQL} AS row_id, recorded.delivery, recorded.record, transaction_d
     decided.decision,
     CASE
         WHEN decided.seq > recorded.seq THEN 'decided'
-        WHEN disposition = 'valid' AND standing.record IS NULL THEN 'decided'
+        WHEN disposition = 'valid' AND active.record IS NULL THEN 'decided'
         WHEN disposition = 'valid' THEN 'released'
         WHEN effects.withheld AND effects.decision = 'discard' THEN 'discarded'
         WHEN effects.withheld THEN 'withdrawn'
@@ -148,7 +148,7 @@ SELECT {ROW_ID_SQL} AS row_id, recorded.delivery, recorded.record, transaction_d
 FROM (SELECT *, $feed AS feed FROM recorded) AS recorded
 LEFT JOIN decided USING (delivery, record)
 LEFT JOIN effects USING (delivery, record)
-LEFT JOIN standing USING (delivery, record)
+LEFT JOIN active USING (delivery, record)
 WHERE disposition <> 'valid' OR decided.seq IS NOT NULL
 ORDER BY recorded.delivery, recorded.record
 """  # noqa: S608 - constants only
@@ -162,17 +162,17 @@ def _feed_rows(workspace: Workspace, feed: FeedSpec, log: OutcomeLog, as_of: int
             "effects", decisions.effects.select(["delivery", "record", "decision", "withheld"])
         )
         connection.register("decisions", _history(workspace, feed, as_of))
-        connection.register("standing", active_rows(workspace.ledger, feed.name, as_of))
-        found = connection.sql(_STATES, params={"feed": feed.name}).to_arrow_table().to_pylist()
-    if not found:
+        connection.register("active", active_rows(workspace.ledger, feed.name, as_of))
+        states = connection.sql(_STATES, params={"feed": feed.name}).to_arrow_table().to_pylist()
+    if not states:
         return []
     records = chosen_records(
-        workspace, feed, [(row["delivery"], row["record"]) for row in found], decisions.corrected
+        workspace, feed, [(row["delivery"], row["record"]) for row in states], decisions.corrected
     )
     texts = _texts(feed, records)
-    arrivals = {one.delivery: one for one in workspace.register.deliveries(feed.name)}
+    arrivals = {arrival.delivery: arrival for arrival in workspace.register.deliveries(feed.name)}
     rows = []
-    for row in found:
+    for row in states:
         shown = texts[row["delivery"], row["record"]]
         arrival = arrivals[row["delivery"]]
         rows.append(
@@ -195,7 +195,7 @@ def _feed_rows(workspace: Workspace, feed: FeedSpec, log: OutcomeLog, as_of: int
 
 
 def _texts(feed: FeedSpec, records: pa.Table) -> dict[tuple[str, int], dict[str, Any]]:
-    """Return, per row, the few texts that are shown of it."""
+    """Return, per row, the few texts of it that are shown."""
     derived = derived_columns(records, feed.kind)
     vendor = pc.coalesce(
         *(
@@ -221,7 +221,7 @@ _SHOWN: Final = 60
 
 
 def _history(workspace: Workspace, feed: FeedSpec, as_of: int | None) -> pa.Table:
-    """Return all decisions about a feed's rows, in order."""
+    """Return all decisions on a feed's rows, in order."""
     ledger = workspace.ledger
     with ledger.read() as connection:
         history = connection.sql(_HISTORY, params={"feed": feed.name, "as_of": as_of}).to_arrow_table()

@@ -1,1 +1,1 @@
-"""What is made for readers outside: packs that others check. Nothing here changes what is stored."""
+"""Reports for readers outside: packs that others check. Reports change no stored data."""

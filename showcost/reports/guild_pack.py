@@ -1,14 +1,14 @@
-"""The guild audit pack: for an agreement and a period each row, the rules applied, clause, rate and result.
+"""The guild audit pack of an agreement and a period: rows, rules applied, clauses, rates and results.
 
-    rows.csv       what was paid, a line per row
+    rows.csv       pay as recorded, a line per row
     rules.csv      the rules of the agreement: kind, parameters, unit, source, clause, certainty, dates
-    applied.csv    every check of every row with the rules, what is required, and the result
-    findings.csv   what was found among neighbouring days, what asks for a look, and who dismissed it
-    guild_pack.xlsx  the same as sheets, and a first one that says what this is
+    applied.csv    every check of every row with the rules, the requirement, and the result
+    findings.csv   findings over neighbouring days and rules of low certainty, and who dismissed them
+    guild_pack.xlsx  the same as sheets, after a first sheet that describes the pack
     manifest.json  the sha256 of each, the versions of the rules, counts
 
-The same rows and rules give the same bytes. People are numbers made of their pseudonyms. Amounts are as they
-were paid; nothing is calculated here.
+The same rows and rules give the same bytes. People appear as numbers derived from their pseudonyms. Amounts
+are those paid; nothing is calculated here.
 """
 
 from __future__ import annotations
@@ -57,13 +57,13 @@ _RULE_KEYS: Final = frozenset(
     {"id", "kind", "unit", "source", "clause", "certainty", "start", "end", "keyed_on", "remark"}
 )
 _SHEET_LINES: Final = 1_048_575
-_MADE: Final = datetime(2020, 1, 1)  # noqa: DTZ001 -- a workbook must have a date, and none is true of its content
+_MADE: Final = datetime(2020, 1, 1)  # noqa: DTZ001 -- a workbook must have a date, and its content has none
 _PERSON_DIGITS: Final = 8
 
 
 @dataclass(frozen=True)
 class GuildPack:
-    """What was written: where, for which agreement and period, how many rows, and how their checks ended."""
+    """A written pack: `results` counts checks per result, `sha256` has the hash of each file."""
 
     folder: Path
     agreement: str
@@ -85,22 +85,29 @@ class _Sheet:
 def write_guild_pack(workspace: Workspace, name: str, first: date, last: date, out: Path) -> GuildPack:
     """Write the pack of an agreement for the days from `first` to `last` into a folder.
 
-    InputError for an agreement that is not known. Rows in it are the valid ones: what was rejected was sent
-    back to the payroll company and not paid by these books.
+    Only valid rows are in the pack: rejected rows were sent back to the payroll company and are not in these
+    books. InputError for an unknown agreement, a production without a payroll feed, or a day of the period or
+    near it without valid rows in staging.
     """
     agreement = workspace.agreements.named(name)
     if last < first:
         raise InputError(f"a pack from {first} to {last}: the end lies before the start")
-    return _write(workspace, agreement, (first, last), _looked_at(workspace, last), out)
+    return _write(workspace, agreement, (first, last), _checked_payrolls(workspace, last), out)
 
 
 def write_signed_packs(workspace: Workspace, first: date, last: date) -> list[GuildPack]:
-    """Write the packs of all agreements that the production has signed, each where a run keeps it."""
+    """Write the packs of all agreements that the production has signed, each to its `packs_folder`."""
     signed = signed_agreements(workspace)
-    looked = _looked_at(workspace, last) if signed else []
+    payrolls = _checked_payrolls(workspace, last) if signed else []
     return [
-        _write(workspace, one, (first, last), looked, packs_folder(workspace, one.name, first, last))
-        for one in signed
+        _write(
+            workspace,
+            agreement,
+            (first, last),
+            payrolls,
+            packs_folder(workspace, agreement.name, first, last),
+        )
+        for agreement in signed
     ]
 
 
@@ -108,16 +115,18 @@ def _write(
     workspace: Workspace,
     agreement: Agreement,
     period: tuple[date, date],
-    looked: Sequence[_CheckedPayroll],
+    payrolls: Sequence[_CheckedPayroll],
     out: Path,
 ) -> GuildPack:
-    parts = [one.under(agreement, *period) for one in looked]
-    rows, checks, found = (_together(tables) for tables in zip(*parts, strict=True))
+    parts = [payroll.under(agreement, *period) for payroll in payrolls]
+    rows, checks, findings_table = (_concatenated(tables) for tables in zip(*parts, strict=True))
     sheets = [
         _Sheet("rows", ("row", "person", *_PAID), _paid_lines(rows)),
         _rules_sheet(agreement),
         _Sheet("applied", APPLIED.names, _lines(checks, APPLIED.names)),
-        _Sheet("findings", (*_FINDING_COLUMNS, *_DISMISSAL_COLUMNS), _finding_lines(workspace, found)),
+        _Sheet(
+            "findings", (*_FINDING_COLUMNS, *_DISMISSAL_COLUMNS), _finding_lines(workspace, findings_table)
+        ),
     ]
     results = _counted(checks.column("result"))
     about = _about(workspace, agreement, period, rows, results)
@@ -128,7 +137,7 @@ def _write(
     make_folder(out)
     for file, data in files.items():
         write_durably(out / file, data)
-    return GuildPack(out, agreement.name, *period, rows.num_rows, results, found.num_rows, hashes)
+    return GuildPack(out, agreement.name, *period, rows.num_rows, results, findings_table.num_rows, hashes)
 
 
 _FINDING_COLUMNS: Final = (
@@ -138,58 +147,58 @@ _DISMISSAL_COLUMNS: Final = ("dismissed_at", "dismissed_by", "dismissed_why")
 
 
 def packs_folder(workspace: Workspace, agreement: str, first: date, last: date) -> Path:
-    """Return where a pack that a run makes is kept."""
+    """Return the folder of a pack that a run writes."""
     slug = "-".join("".join(sign if sign.isalnum() else " " for sign in agreement.casefold()).split())
     return workspace.path / "published" / FOLDER / slug / f"{first}_{last}"
 
 
 def signed_agreements(workspace: Workspace) -> list[Agreement]:
-    """Return the agreements that the production has signed and whose terms are known."""
-    signed = {normal(one.name) for one in workspace.production.agreements}
-    return [one for one in workspace.agreements if names_of(one) & signed]
+    """Return the agreements that the production has signed and for which there are rules."""
+    signed = {normal(agreement.name) for agreement in workspace.production.agreements}
+    return [agreement for agreement in workspace.agreements if names_of(agreement) & signed]
 
 
 @dataclass(frozen=True)
 class _CheckedPayroll:
-    """The valid rows of a feed, with their neighbours, the checks of each, and what was found."""
+    """The valid rows of a feed up to some days after the period, with their checks and findings."""
 
     rows: pa.Table
     checks: pa.Table
-    found: pa.Table
+    findings: pa.Table
 
     def under(self, agreement: Agreement, first: date, last: date) -> tuple[pa.Table, pa.Table, pa.Table]:
-        """Return the rows under an agreement in a period, their checks, and what was found."""
+        """Return the rows under an agreement in a period, their checks, and their findings."""
         days = self.rows.column("transaction_date")
-        mine = pc.and_(
+        under = pc.and_(
             pc.equal(self.rows.column("pay_rules"), agreement.label),
             pc.and_(pc.greater_equal(days, first), pc.less_equal(days, last)),
         )
-        rows = self.rows.filter(mine).sort_by([("transaction_date", "ascending"), ("row_key", "ascending")])
+        rows = self.rows.filter(under).sort_by([("transaction_date", "ascending"), ("row_key", "ascending")])
         keys = rows.column("row_key").combine_chunks()
         return (
             rows,
             self.checks.filter(pc.is_in(self.checks.column("row_key"), value_set=keys)),
-            self.found.filter(pc.is_in(self.found.column("row_key"), value_set=keys)),
+            self.findings.filter(pc.is_in(self.findings.column("row_key"), value_set=keys)),
         )
 
 
-def _looked_at(workspace: Workspace, last: date) -> list[_CheckedPayroll]:
-    """Judge the rows of each payroll feed, up to those that may be neighbours of a day."""
+def _checked_payrolls(workspace: Workspace, last: date) -> list[_CheckedPayroll]:
+    """Check the rows of each payroll feed up to the neighbouring days of `last`."""
     feeds = [feed for feed in workspace.feeds if feed.kind.has_pay_rules]
     if not feeds:
         raise InputError(
             f"production {workspace.production.code} has no payroll feed, so there is no pay to show"
         )
-    return [_judged(workspace, feed, last) for feed in feeds]
+    return [_checked_payroll(workspace, feed, last) for feed in feeds]
 
 
-def _judged(workspace: Workspace, feed: FeedSpec, last: date) -> _CheckedPayroll:
+def _checked_payroll(workspace: Workspace, feed: FeedSpec, last: date) -> _CheckedPayroll:
     _require_valid_rows(workspace, feed, last + REACH)
-    known = valid_neighbours(workspace, feed, last + REACH)
+    rows = valid_neighbours(workspace, feed, last + REACH)
     reference = Reference(feed, workspace.production, workspace.chart, None, workspace.agreements)
-    cells = cells_of_valid(known, reference)
+    cells = cells_of_valid(rows, reference)
     return _CheckedPayroll(
-        known, applied_checks(reference.pay, cells, known), findings(reference.pay, cells, known)
+        rows, applied_checks(reference.pay, cells, rows), findings(reference.pay, cells, rows)
     )
 
 
@@ -206,17 +215,17 @@ def _require_valid_rows(workspace: Workspace, feed: FeedSpec, last: date) -> Non
         )
 
 
-def _together(tables: Iterable[pa.Table]) -> pa.Table:
+def _concatenated(tables: Iterable[pa.Table]) -> pa.Table:
     return pa.concat_tables(list(tables))
 
 
-def _finding_lines(workspace: Workspace, found: pa.Table) -> list[list[object]]:
-    """Return what was found, and of what a person dismissed: when, who and why."""
-    answers = {line.finding.finding_id: line for line in workspace.pay_findings.dismissed()}
-    dismissals = map(answers.get, found.column("finding_id").to_pylist())
+def _finding_lines(workspace: Workspace, findings_table: pa.Table) -> list[list[object]]:
+    """Return the findings, each with time, name and reason of its dismissal, if any."""
+    dismissals = {line.finding.finding_id: line for line in workspace.pay_findings.dismissed()}
+    of_findings = map(dismissals.get, findings_table.column("finding_id").to_pylist())
     return [
-        [*line, *((None,) * 3 if answer is None else map(_shown, (answer.at, answer.who, answer.why)))]
-        for line, answer in zip(_lines(found, _FINDING_COLUMNS), dismissals, strict=True)
+        [*line, *((None,) * 3 if ruling is None else map(_shown, (ruling.at, ruling.who, ruling.why)))]
+        for line, ruling in zip(_lines(findings_table, _FINDING_COLUMNS), of_findings, strict=True)
     ]
 
 
@@ -272,17 +281,17 @@ def _rule_line(rule: PayRule) -> list[object]:
 
 
 def parameters_of(rule: PayRule) -> str:
-    """Return the parameters of a rule in words: whom it is for, and its numbers."""
-    said = rule.model_dump(mode="json", exclude_defaults=True, exclude=set(_RULE_KEYS))
-    return "; ".join(f"{name.replace('_', ' ')} {_value(value)}" for name, value in said.items())
+    """Return the parameters of a rule in words: the workers it covers, and its numbers."""
+    parameters = rule.model_dump(mode="json", exclude_defaults=True, exclude=set(_RULE_KEYS))
+    return "; ".join(f"{name.replace('_', ' ')} {_value(value)}" for name, value in parameters.items())
 
 
 def _value(value: object) -> str:
     match value:
         case list():
-            return ", ".join(_value(one) for one in value)
+            return ", ".join(_value(item) for item in value)
         case dict():
-            return " ".join(f"{name} {_value(one)}" for name, one in value.items() if one is not None)
+            return " ".join(f"{name} {_value(item)}" for name, item in value.items() if item is not None)
         case _:
             return str(value)
 
@@ -347,7 +356,7 @@ def _write_sheet(book: Workbook, sheet: _Sheet) -> None:
     bold, day = book.add_format({"bold": True}), book.add_format({"num_format": "yyyy-mm-dd"})
     page.freeze_panes(1, 0)
     page.write_row(0, 0, sheet.columns, bold)
-    # A sheet holds no more; the CSV beside it has every line.
+    # The limit of a sheet; the CSV beside it has every line.
     for number, line in enumerate(sheet.lines[:_SHEET_LINES], start=1):
         for column, value in enumerate(line):
             match value:
@@ -372,7 +381,7 @@ def _manifest(
     results: dict[str, int],
     hashes: dict[str, str],
 ) -> bytes:
-    said = {
+    content = {
         "production": workspace.production.code,
         "agreement": agreement.name,
         "rules": agreement.label,
@@ -382,7 +391,7 @@ def _manifest(
         "results": results,
         "sha256": hashes,
     }
-    return json.dumps(said, ensure_ascii=False, indent=1, sort_keys=True).encode() + b"\n"
+    return json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True).encode() + b"\n"
 
 
 __all__ = ["GuildPack", "packs_folder", "parameters_of", "signed_agreements", "write_guild_pack"]

@@ -1,4 +1,4 @@
-"""What the ledger has of each date, over all feeds: counts, sums, digest, and the accounts behind them."""
+"""The ledger by date, over all feeds: counts, sums, digest and the largest accounts."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class LedgerDay:
 
 
 def ledger_days(workspace: Workspace, dates: Sequence[date]) -> dict[date, LedgerDay]:
-    """Return what the ledger has of each of `dates` (ascending, without gaps)."""
+    """Return the ledger of each of `dates` (ascending, without gaps)."""
     ledger = workspace.ledger
     ledger.create()
     between = {"first": dates[0], "last": dates[-1]}

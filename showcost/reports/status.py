@@ -1,7 +1,7 @@
-"""Where every row is: received, posted, quarantined, duplicate, pending, per delivery and per feed.
+"""Status: rows received, posted, quarantined, duplicate and pending, per delivery and per feed.
 
-Counted from what is stored, not from what a stage said. A row is in exactly one place, so the books of
-rows balance, or the difference is shown.
+Counted from stored data, not from the counts of a step. A row is in exactly one state, so received rows equal
+the sum of the states; otherwise the difference is shown.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ STATES: Final = ("posted", "quarantined", "duplicate", "pending")
 
 @dataclass
 class Tally:
-    """Rows by state; `amounts` are sums per state and currency of the rows whose amount could be read.
+    """Rows by state; `amounts` are sums per state and currency of the rows with a readable amount.
 
-    `pending` are rows that wait: for their rate, or for their partition to be materialised.
+    `pending` are rows that wait for a rate, or for their partition to be materialised.
     """
 
     received: int = 0
@@ -44,7 +44,7 @@ class Tally:
 
     @property
     def balances(self) -> bool:
-        """Whether every received row is in exactly one state, and the amounts are too."""
+        """True if the rows and amounts of all states add up to those received."""
         return self.received == sum(getattr(self, state) for state in STATES) and self._amounts_balance()
 
     def _amounts_balance(self) -> bool:
@@ -74,10 +74,10 @@ class FeedStatus:
     codes: Mapping[str, int]
 
 
-# A row that stands in the ledger is posted, whatever a later validation would say. A row that no stage has
-# dealt with yet is pending: its partition was not materialised.
+# A row with active entries is posted, whatever the outcome of a later validation. A row without an outcome is
+# pending: its partition was not materialised.
 _TALLY: Final = """
-WITH laid_over AS (
+WITH applied AS (
     SELECT delivery, record, byte_start, currency, {amount}__value FROM read_parquet($records)
         ANTI JOIN corrected USING (delivery, record)
     UNION ALL SELECT delivery, record, byte_start, currency, {amount}__value FROM corrected
@@ -85,31 +85,33 @@ WITH laid_over AS (
 records AS (
     SELECT delivery, record, byte_start, upper(trim(currency)) AS currency,
         try_cast({amount}__value AS DECIMAL(38, 4)) AS amount
-    FROM laid_over),
+    FROM applied),
 rejected AS (SELECT delivery, record, byte_start, disposition FROM quarantine),
 placed AS (
-    SELECT records.*, CASE WHEN standing.record IS NOT NULL THEN 'posted'
+    SELECT records.*, CASE WHEN active.record IS NOT NULL THEN 'posted'
         WHEN disposition IS NOT NULL THEN disposition ELSE 'pending' END AS state
-    FROM records LEFT JOIN standing USING (delivery, record)
+    FROM records LEFT JOIN active USING (delivery, record)
     LEFT JOIN rejected USING (delivery, record, byte_start))
 SELECT delivery, state, currency, count(*), sum(amount) FROM placed GROUP BY ALL
 """
 
 
 def feed_status(workspace: Workspace, feed: FeedSpec, as_of: int | None = None) -> FeedStatus:
-    """Return where every row of a feed is, as known after an audit record, or now.
+    """Return the row counts and amounts of a feed by state, after the audit record `as_of`, or now.
 
-    Amounts are those that people corrected, where they did.
+    Amounts are those after people's corrections.
     """
-    known = landed(workspace, feed)
+    deliveries = landed(workspace, feed)
     if as_of is not None:
         read = key_places(workspace, feed, as_of)
-        known = [one for one in known if one.arrival.delivery in read]
-    tallies = {one.arrival.delivery: Tally(received=one.summary.received) for one in known}
+        deliveries = [delivery for delivery in deliveries if delivery.arrival.delivery in read]
+    tallies = {
+        delivery.arrival.delivery: Tally(received=delivery.summary.received) for delivery in deliveries
+    }
     quarantine = (
         _staged_quarantine(workspace, feed) if as_of is None else _recorded_quarantine(workspace, feed, as_of)
     )
-    for delivery, state, currency, rows, amount in _placed(workspace, feed, known, quarantine, as_of):
+    for delivery, state, currency, rows, amount in _placed(workspace, feed, deliveries, quarantine, as_of):
         tally = tallies[delivery]
         setattr(tally, state, getattr(tally, state) + rows)
         if currency and amount is not None:
@@ -122,7 +124,9 @@ def feed_status(workspace: Workspace, feed: FeedSpec, as_of: int | None = None) 
     codes: dict[str, int] = {}
     for code in sorted(code for row in quarantine.column("codes").to_pylist() for code in row):
         codes[code] = codes.get(code, 0) + 1
-    return FeedStatus(feed.name, [(one, tallies[one.arrival.delivery]) for one in known], total, codes)
+    return FeedStatus(
+        feed.name, [(delivery, tallies[delivery.arrival.delivery]) for delivery in deliveries], total, codes
+    )
 
 
 _QUARANTINE: Final = pa.schema(
@@ -149,32 +153,32 @@ def _staged_quarantine(workspace: Workspace, feed: FeedSpec) -> pa.Table:
 
 
 def _recorded_quarantine(workspace: Workspace, feed: FeedSpec, as_of: int) -> pa.Table:
-    """Return the same as the audit log had it after a record."""
+    """Return the same rows from the audit log, after the audit record `as_of`."""
     log = outcome_logs(workspace.audit, as_of).get(feed.name)
     if log is None:
         return _QUARANTINE.empty_table()
     with engine() as connection:
         outcomes_as_recorded(connection, log)
         names = ", ".join(_QUARANTINE.names)
-        found = connection.sql(f"SELECT {names} FROM recorded WHERE disposition <> '{VALID}'")  # noqa: S608 - constants
-        return found.to_arrow_table().cast(_QUARANTINE)
+        rows = connection.sql(f"SELECT {names} FROM recorded WHERE disposition <> '{VALID}'")  # noqa: S608 - constants
+        return rows.to_arrow_table().cast(_QUARANTINE)
 
 
 def _placed(
     workspace: Workspace,
     feed: FeedSpec,
-    known: Sequence[LandedDelivery],
+    deliveries: Sequence[LandedDelivery],
     quarantine: pa.Table,
     as_of: int | None,
 ) -> list[tuple[str, str, str | None, int, Decimal | None]]:
-    if not known:
+    if not deliveries:
         return []
     store = workspace.staging
-    sources = [one.arrival.delivery for one in known]
+    sources = [delivery.arrival.delivery for delivery in deliveries]
     paths = store.verified_paths(records_asset(feed.name), sources)
     with engine() as connection:
         connection.register("quarantine", quarantine)
-        connection.register("standing", active_rows(workspace.ledger, feed.name, as_of))
+        connection.register("active", active_rows(workspace.ledger, feed.name, as_of))
         connection.register("corrected", decisions_of(workspace, feed, as_of).corrected)
         return connection.execute(
             _TALLY.format(amount=feed.kind.primary.field),

@@ -1,7 +1,7 @@
-"""Trace: the whole way of one row, from the bytes that arrived to its entries and every later reversal.
+"""Trace of one row: from its bytes in the delivery to its entries and later reversals.
 
-The raw text of a row is given out here to whoever asks for it by id on the command line. It never goes into
-logs or metadata.
+The only place that returns the raw text of a row, for the id given on the command line. Raw text never goes
+into logs or metadata.
 """
 
 from __future__ import annotations
@@ -38,17 +38,17 @@ _ENTRY_FACTS: Final = (
 
 
 def trace_row(workspace: Workspace, row: FoundRow, as_of: int | None = None) -> dict[str, Any]:
-    """Return everything that is known of a row, as plain facts; as known after an audit record, or now.
+    """Return all stored facts about a row, after the audit record `as_of`, or now.
 
-    `row` is as known then, too. What a reason observed is told of the present alone: the audit log, which
-    answers for the past, has the codes and no text of a row.
+    `row` is as of the same record. Observed values of reasons are in the present trace only: the audit log,
+    which has the past, stores reason codes and no text of a row.
     """
     feed = choose_feed(workspace.feeds, row.place.feed)
     as_delivered = records_schema(feed).empty_table()
     (record,) = chosen_records(
         workspace, feed, [(row.place.delivery, row.place.record)], as_delivered
     ).to_pylist()
-    reasons = _told_reasons(workspace, row) if as_of is None else _recorded_reasons(row)
+    reasons = _staged_reasons(workspace, row) if as_of is None else _recorded_reasons(row)
     return {
         "id": row.row_id,
         "feed": feed.name,
@@ -73,14 +73,14 @@ def trace_row(workspace: Workspace, row: FoundRow, as_of: int | None = None) -> 
 _REASON: Final = ("code", "field", "observed", "expected", "source")
 
 
-def _told_reasons(workspace: Workspace, row: FoundRow) -> list[tuple[str, ...]]:
-    """Return why a row is not posted, as staged: code, field, observed, expected and source per reason."""
+def _staged_reasons(workspace: Workspace, row: FoundRow) -> list[tuple[str, ...]]:
+    """Return the staged reasons of a row: code, field, observed, expected and source each."""
     store = workspace.staging
     asset = undated_asset(row.place.feed) if row.partition == ALL else quarantine_asset(row.place.feed)
     if store.metadata(asset, row.partition) is None:
         return []
     rows = store.read(asset, row.partition)
-    mine = rows.filter(
+    matching = rows.filter(
         pc.and_(
             pc.equal(rows.column("delivery"), pa.scalar(row.place.delivery)),
             pc.equal(rows.column("record"), pa.scalar(row.place.record)),
@@ -88,7 +88,7 @@ def _told_reasons(workspace: Workspace, row: FoundRow) -> list[tuple[str, ...]]:
     )
     return [
         tuple(str(reason.get(name) or "") for name in _REASON)
-        for text in mine.column("reasons").to_pylist()
+        for text in matching.column("reasons").to_pylist()
         for reason in json.loads(text)
     ]
 
@@ -99,7 +99,7 @@ def _recorded_reasons(row: FoundRow) -> list[tuple[str, ...]]:
 
 def _arrival(workspace: Workspace, row: FoundRow) -> dict[str, Any]:
     arrivals = workspace.register.deliveries(row.place.feed)
-    arrival = next(one for one in arrivals if one.delivery == row.place.delivery)
+    arrival = next(arrival for arrival in arrivals if arrival.delivery == row.place.delivery)
     return {
         "sha256": arrival.delivery,
         "arrival": arrival.number,
@@ -112,16 +112,16 @@ def _arrival(workspace: Workspace, row: FoundRow) -> dict[str, Any]:
 def _decisions(workspace: Workspace, row: FoundRow, as_of: int | None) -> list[dict[str, Any]]:
     ledger = workspace.ledger
     with ledger.read() as connection:
-        found: list[dict[str, Any]] = (
+        decisions: list[dict[str, Any]] = (
             connection.sql(_DECISIONS, params={"row_id": row.row_id, "as_of": as_of})
             .to_arrow_table()
             .to_pylist()
         )
-    return [one | {"fields": json.loads(one["fields"])} for one in found]
+    return [decision | {"fields": json.loads(decision["fields"])} for decision in decisions]
 
 
 def _rules(workspace: Workspace, feed: FeedSpec, as_of: int | None) -> list[dict[str, str]]:
-    """Return the rules that the rows of a feed are held against, with the source of each."""
+    """Return the rules that apply to the rows of a feed, with the source of each."""
     reference = Reference(
         feed, current_production(workspace, as_of), workspace.chart, FX_STATUS.empty_table()
     )
@@ -141,10 +141,10 @@ def _snapshots(workspace: Workspace, row: FoundRow) -> list[dict[str, Any]]:
     if not names:
         return []
     with workspace.ledger.read() as connection:
-        found: list[dict[str, Any]] = (
+        snapshots: list[dict[str, Any]] = (
             connection.sql(_SNAPSHOTS, params={"names": names}).to_arrow_table().to_pylist()
         )
-    return found
+    return snapshots
 
 
 def _records(workspace: Workspace, row: FoundRow, as_of: int | None) -> list[dict[str, Any]]:
@@ -167,7 +167,7 @@ def _records(workspace: Workspace, row: FoundRow, as_of: int | None) -> list[dic
 
 
 def reversed_by(entries: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """Return, per entry that was reversed, the entry that did it."""
+    """Return, per reversed entry, the id of its reversal."""
     return {entry["reverses"]: entry["entry_id"] for entry in entries if entry["reverses"]}
 
 

@@ -150,7 +150,7 @@ def _withdraw(home: Workspace) -> None:
     (row,) = find_rows(home, [entry])
     if row.effect is None:
         deciding.reverse(home, [row], **PERSON)
-    if row.standing:
+    if row.active_entries:
         replay(home, [row.place])
 
 

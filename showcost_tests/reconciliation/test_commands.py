@@ -86,7 +86,7 @@ def test_wrong_usage_is_one_sentence(workspace: Workspace, showcost: CommandLine
         (("resolve", row, "--discard", "--accept", *BY), "give exactly one of --set"),
         (("resolve", "--discard", *BY), "give ids, or --all"),
         (("resolve", row, "--set", "net_amount", *BY), "--set expects FIELD=TEXT"),
-        (("resolve", row, "--discard", "--who", "", "--why", "x"), "--who must say something"),
+        (("resolve", row, "--discard", "--who", "", "--why", "x"), "--who must not be empty"),
         (("resolve", row, "--reverse", *BY), "discard it instead"),
         (("resolve", "ffffff", "--discard", *BY), "no row or entry has an id"),
         (("show", "abc"), "give at least 6"),
@@ -96,7 +96,7 @@ def test_wrong_usage_is_one_sentence(workspace: Workspace, showcost: CommandLine
 
 
 def test_an_entry_is_withdrawn_and_traced(workspace: Workspace, showcost: CommandLine) -> None:
-    entry = entry_of(workspace, "R5").standing[0]["entry_id"]
+    entry = entry_of(workspace, "R5").active_entries[0]["entry_id"]
     ended = showcost(workspace, "queue", "resolve", entry[:10], "--reverse", *BY, "--json")
     assert ended.status == 0
     traced = showcost(workspace, "trace", entry[:10], "--json").json
@@ -124,7 +124,7 @@ def test_a_period_is_closed_listed_and_reopened(workspace: Workspace, showcost: 
     assert [one["name"] for one in showcost(workspace, "period", "list", "--json").json["closed"]] == ["W44"]
     again = showcost(workspace, "period", "close", "W44", *dates, *BY)
     assert (again.status, "closed already" in again.sentence) == (2, True)
-    entry = entry_of(workspace, "R1").standing[0]["entry_id"]
+    entry = entry_of(workspace, "R1").active_entries[0]["entry_id"]
     refused = showcost(workspace, "queue", "resolve", entry, "--reverse", *BY)
     assert (refused.status, "reopen the period first" in refused.sentence) == (2, True)
     assert showcost(workspace, "period", "reopen", "W44", *BY).status == 0
@@ -139,7 +139,7 @@ def test_queue_status_and_digest_of_a_past_moment_are_what_they_were(
     seq = str(workspace.audit.head().seq)
     assert before[2]["digest"] == ledger_digest(workspace).hash
     showcost(workspace, "queue", "resolve", queued(workspace, "R3").row_id, "--set", "net_amount=120.00", *BY)
-    entry = entry_of(workspace, "R5").standing[0]["entry_id"]
+    entry = entry_of(workspace, "R5").active_entries[0]["entry_id"]
     showcost(workspace, "queue", "resolve", entry, "--reverse", *BY)
     small.know_rates(workspace, until=small.MONDAY)
     now = [showcost(workspace, *call, "--json").json for call in calls]
@@ -154,7 +154,7 @@ def test_queue_status_and_digest_of_a_past_moment_are_what_they_were(
 def test_a_row_the_periods_and_the_rates_of_a_past_moment_are_what_they_were(
     workspace: Workspace, showcost: CommandLine
 ) -> None:
-    entry, row = entry_of(workspace, "R5").standing[0]["entry_id"], queued(workspace, "R3").row_id
+    entry, row = entry_of(workspace, "R5").active_entries[0]["entry_id"], queued(workspace, "R3").row_id
     calls = (("trace", entry), ("period", "list"), ("fx", "show"))
     before = [showcost(workspace, *call, "--json").json for call in calls]
     shown = showcost(workspace, "queue", "show", row, "--json").json

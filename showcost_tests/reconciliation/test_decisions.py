@@ -98,7 +98,7 @@ def test_a_discarded_row_stays_out_until_it_is_reopened(workspace: Workspace) ->
     discarded = queued(workspace, "R9")
     assert (discarded.state, discarded.codes) == (RowState.DISCARDED, ("SC-COA-001", "SC-COR-001"))
     assert_settled(workspace)
-    with pytest.raises(InputError, match="was discarded before"):
+    with pytest.raises(InputError, match="was discarded already"):
         deciding.discard(workspace, [found(workspace, discarded)], who=WHO, why=WHY)
     replayed(workspace, deciding.undo(workspace, [found(workspace, discarded)], who=WHO, why=WHY))
     assert (queued(workspace, "R9").state, queued(workspace, "R9").codes) == (RowState.OPEN, ("SC-COA-001",))

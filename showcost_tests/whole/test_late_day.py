@@ -72,7 +72,7 @@ def test_late_day_flags_its_neighbours_entry_by_a_new_record(tmp_path: Path) -> 
     assert len(after) == 2 * len(before)
     verdicts = no_pay_findings(home, small.WEEK, feed=feed)
     assert list(verdicts) == [small.THURSDAY]
-    assert verdicts[small.THURSDAY].message == "1 findings about 1 rows wait for a look: SC-PAY-005 1"
+    assert verdicts[small.THURSDAY].message == "1 open pay findings about 1 rows: SC-PAY-005 1"
 
     again = write_pay_findings(home, feed, small.WEEK)
     assert (again.opened, again.cleared) == (0, 0)
@@ -121,14 +121,14 @@ def dismiss_and_reopen(
         ((), "give ids, or --all"),
         (("--all",), "--all needs at least one of"),
         (("ffffff",), "no such pay finding has an id that begins with ffffff"),
-        (("none",), "is no id"),
+        (("none",), "invalid id 'none'"),
         (("--all", "--feed", FEED, "--code", "SC-PAY-001", "--yes"), "no pay finding matches"),
         ((listed["id"], "--reopen"), "no such pay finding"),
     ):
         refused = showcost(home, "queue", "dismiss", *ids, *stated)
         assert (refused.status, sentence in refused.sentence) == (2, True), refused.sentence
     nobody = showcost(home, "queue", "dismiss", listed["id"], "--who", " ", "--why", "x")
-    assert (nobody.status, "--who must say something" in nobody.sentence) == (2, True)
+    assert (nobody.status, "--who must not be empty" in nobody.sentence) == (2, True)
 
     digest = ledger_digest(home)
     assert showcost(home, "queue", "dismiss", listed["row"][:12], *stated).out == "Dismissed 1 pay finding.\n"
