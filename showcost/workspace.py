@@ -1,10 +1,10 @@
-"""The workspace of a production: its data folder, what is declared there, and the stores below it.
+"""The workspace of a production: the settings and stores of its data folder.
 
-This is the one place where the paths of a data folder are named and its stores are opened. A workspace is
-opened for a command, a step or a tick and dropped after it: what it has read once (production, chart, feeds)
-it does not read again. Its stores see what other processes write meanwhile.
+Only here are the paths of a data folder named and its stores opened. A workspace is opened for one command,
+step or sensor tick: it reads settings (production, chart, feeds) once. Its stores see later writes of other
+processes.
 
-Rooms above this one take the workspace; rooms below it take the single store that they need.
+Higher layers take the workspace; lower ones take the single store that they need.
 """
 
 from __future__ import annotations
@@ -36,33 +36,33 @@ HOME_VARIABLE = "SHOWCOST_HOME"
 
 @dataclass(frozen=True)
 class Workspace:
-    """A data folder; what is declared in it is read once, when first asked for."""
+    """A data folder; its settings are read once, on first access."""
 
     path: Path
 
     @cached_property
     def production(self) -> Production:
-        """The production that this folder belongs to; ConfigError for an invalid one."""
+        """The production of this folder; ConfigError if it is invalid."""
         return load_production(self.path)
 
     @cached_property
     def chart(self) -> Chart:
-        """The chart of accounts; ConfigError for an invalid one."""
+        """The chart of accounts; ConfigError if it is invalid."""
         return load_chart(self._named("chart_of_accounts"), self.production)
 
     @cached_property
     def budget(self) -> Budget:
-        """The budget; ConfigError for an invalid one."""
+        """The budget; ConfigError if it is invalid."""
         return load_budget(self._named("budget"), self.chart, self.production.base_currency)
 
     @cached_property
     def agreements(self) -> Agreements:
-        """The union agreements: the package's, and those in `agreements/` here; ConfigError for a bad one."""
+        """The union agreements of the package and of `agreements/` here; ConfigError if one is invalid."""
         return load_agreements(self.path)
 
     @cached_property
     def feeds(self) -> tuple[FeedSpec, ...]:
-        """The feeds that are active for this production, by name; ConfigError for an invalid one."""
+        """The active feeds of this production, by name; ConfigError if one is invalid."""
         return tuple(load_feeds(self.production.code))
 
     @cached_property
@@ -72,7 +72,7 @@ class Workspace:
 
     @property
     def audit(self) -> AuditLog:
-        """The audit log: the same instance with which the ledger is attested, so it is read once."""
+        """The audit log: the instance that attests the ledger, so that it is read once."""
         return self.ledger.audit
 
     @cached_property
@@ -97,7 +97,7 @@ class Workspace:
 
     @property
     def inbox(self) -> Path:
-        """The folder where deliveries are dropped, with a folder per feed."""
+        """The folder for incoming deliveries, with a folder per feed."""
         return self.path / "inbox"
 
     @property
@@ -107,7 +107,7 @@ class Workspace:
 
     @property
     def rates(self) -> Path:
-        """The folder of rate files that were fetched or imported, by sha256."""
+        """The folder of fetched and imported rate files, named by their sha256."""
         return self.path / "rates"
 
     @property
