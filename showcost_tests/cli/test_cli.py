@@ -41,7 +41,7 @@ def posted(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     return workspace
 
 
-def test_landing_says_what_arrived_and_which_dates_it_touches(
+def test_landing_reports_deliveries_and_the_dates_they_touch(
     workspace: Workspace, showcost: CommandLine
 ) -> None:
     ended = showcost(workspace, "land", "--json")
@@ -61,7 +61,9 @@ def test_landing_twice_lands_once(workspace: Workspace, showcost: CommandLine) -
     assert showcost(workspace, "land").out == "No new deliveries in the inbox.\n"
 
 
-def test_what_nobody_takes_from_the_inbox_is_named(workspace: Workspace, showcost: CommandLine) -> None:
+def test_a_file_in_the_inbox_that_no_feed_matches_is_named(
+    workspace: Workspace, showcost: CommandLine
+) -> None:
     small.deliver(workspace, "uk_spend", "letter.docx", b"PK")
     small.deliver(workspace, "somebody_else", "costs.csv", "a,b\n")
     ended = showcost(workspace, "land", "--json")
@@ -85,7 +87,7 @@ def test_the_status_counts_rows_amounts_and_reasons(posted: Workspace, showcost:
     assert states == [8, 5, 2, 0, 1]
     assert feed["codes"] == {"SC-AMT-001": 1, "SC-DAT-001": 1, "SC-FX-001": 1}
     assert feed["amounts"]["pending"] == {"GBP": "27500.0000"}
-    assert [one["name"] for one in feed["deliveries"]] == ["week.csv"]
+    assert [delivery["name"] for delivery in feed["deliveries"]] == ["week.csv"]
 
 
 def test_a_run_lands_and_posts_and_a_second_has_nothing_to_do(
@@ -95,7 +97,7 @@ def test_a_run_lands_and_posts_and_a_second_has_nothing_to_do(
     assert ran.status == 0
     (run,) = ran.json["runs"]
     assert (run["success"], run["partitions"], run["failures"]) == (True, 7, [])
-    assert {one["check"] for one in run["failed_checks"]} == {"all_rows_dated", "no_rejected_rows"}
+    assert {check["check"] for check in run["failed_checks"]} == {"all_rows_dated", "no_rejected_rows"}
     assert showcost(workspace, "status", "--json").json["total"]["posted"] == 5
 
     digest = showcost(workspace, "digest", "--json")
@@ -116,7 +118,9 @@ def test_a_run_that_fails_ends_with_one(workspace: Workspace, showcost: CommandL
     assert ended.status == 1
     (run,) = ended.json["runs"]
     assert run["success"] is False
-    assert "SC-FX-003" in next(one["message"] for one in run["failed_checks"] if one["severity"] == "ERROR")
+    assert "SC-FX-003" in next(
+        check["message"] for check in run["failed_checks"] if check["severity"] == "ERROR"
+    )
 
 
 def test_the_digest_of_a_range(posted: Workspace, showcost: CommandLine) -> None:
@@ -169,14 +173,14 @@ def test_a_file_is_parsed_without_being_landed(
     (header, *rows) = csv.reader(ended.out.splitlines())
     assert header == small.UK_HEADER.split(",")
     assert rows == list(csv.reader(small.UK_DELIVERY.splitlines()))[1:]
-    told = showcost(workspace, "parse", str(file), "--feed", "uk_spend", "--json")
-    assert (told.json["accepted"], told.json["rejected"], told.json["header_problem"]) == (8, 0, None)
-    landing = told.json["landing"]
+    parsed = showcost(workspace, "parse", str(file), "--feed", "uk_spend", "--json")
+    assert (parsed.json["accepted"], parsed.json["rejected"], parsed.json["header_problem"]) == (8, 0, None)
+    landing = parsed.json["landing"]
     assert (landing["received"], landing["valid"], landing["refused"]) == (8, 6, None)
     assert landing["codes"] == {"SC-AMT-001": 1, "SC-DAT-001": 1}
     assert (landing["shapes"]["invoice_date"], landing["columns"]["net_amount"]) == ("%d/%m/%Y", "Amount")
     both = showcost(workspace, "parse", str(file), "--out", str(tmp_path / "out"), "--json")
-    assert [one["file"] for one in both.json["files"]] == ["week.csv"]
+    assert [item["file"] for item in both.json["files"]] == ["week.csv"]
     assert not (workspace.path / "raw").exists()
 
 
@@ -190,12 +194,12 @@ def test_a_file_is_parsed_as_its_feed_would_take_it(
     assert len(ended.out.splitlines()) == 9
     assert "6 would be posted" in ended.err
     assert "1 would be rejected: SC-AMT-001 (amount unreadable)" in ended.err
-    found = [json.loads(line) for line in rejects.read_text(encoding="utf-8").splitlines()]
-    assert [(one["record"], one["code"]) for one in found] == [(6, "SC-AMT-001"), (9, "SC-DAT-001")]
+    lines = [json.loads(line) for line in rejects.read_text(encoding="utf-8").splitlines()]
+    assert [(line["record"], line["code"]) for line in lines] == [(6, "SC-AMT-001"), (9, "SC-DAT-001")]
     payload = file.read_bytes()
-    for one in found:
-        assert payload[one["start"] : one["end"]].decode().rstrip("\r\n") == one["raw"]
-        assert one["reasons"][0]["observed"]
+    for line in lines:
+        assert payload[line["start"] : line["end"]].decode().rstrip("\r\n") == line["raw"]
+        assert line["reasons"][0]["observed"]
     file.write_text("Date,Amount\n28/10/2026,1.00\n", encoding="utf-8")
     refused = showcost(workspace, "parse", str(file), "--feed", "uk_spend", "--json").json
     assert refused["header_problem"].startswith("no column for ")
@@ -248,7 +252,7 @@ USAGE = {
     "demo --home {home}": "{home} is neither empty nor an earlier demo; choose another folder with --home",
     "demo --sample titanic": "Invalid value for '--sample': 'titanic' is not",
 }
-"""Wrong usage, and how the one sentence begins that is said of it."""
+"""Wrong usage, and the beginning of its one-sentence error."""
 
 
 @pytest.mark.parametrize("line", USAGE)
@@ -285,7 +289,7 @@ def test_a_command_of_a_later_version_says_so(name: str, workspace: Workspace, s
         assert ended.sentence == f"`showcost {name}` ({COMING[name]}) is planned for a later version"
 
 
-def test_what_nobody_foresaw_is_one_sentence_too(
+def test_an_unexpected_error_is_one_sentence_too(
     workspace: Workspace, showcost: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object) -> None:

@@ -27,7 +27,7 @@ def simulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
         yield running
 
 
-def test_a_pull_says_what_came_and_what_is_missing(
+def test_a_pull_reports_stored_and_missing_pages(
     showcost: CommandLine, simulator: Simulator, tmp_path: Path
 ) -> None:
     workspace = sample_home(tmp_path)
@@ -40,11 +40,11 @@ def test_a_pull_says_what_came_and_what_is_missing(
     assert facts["machine"]["peak_resident"] > 0
 
     kept = DeadLetters(workspace.raw, "pickup_grip").open()
-    told = [letter for letter in facts["dead_letters"] if letter["feed"] == "pickup_grip"]
-    assert [letter["request"]["method"] for letter in told] == ["GET"] * len(kept)
-    assert [letter["response"] for letter in told] == [letter.response for letter in kept]
-    assert [letter["response_headers"] for letter in told] == [letter.response_headers for letter in kept]
-    assert [letter["status"] for letter in told] == [letter.status for letter in kept]
+    reported = [letter for letter in facts["dead_letters"] if letter["feed"] == "pickup_grip"]
+    assert [letter["request"]["method"] for letter in reported] == ["GET"] * len(kept)
+    assert [letter["response"] for letter in reported] == [letter.response for letter in kept]
+    assert [letter["response_headers"] for letter in reported] == [letter.response_headers for letter in kept]
+    assert [letter["status"] for letter in reported] == [letter.status for letter in kept]
 
     queue = showcost(workspace, "queue", "list", "--json").json
     assert queue["dead_letters"] == sorted(facts["dead_letters"], key=lambda letter: letter["first"])
@@ -57,7 +57,7 @@ def test_a_pull_says_what_came_and_what_is_missing(
     assert "missing" in replayed.out
 
     settled = showcost(workspace, "pull", *DATES, "--json").json
-    assert {len(one["left_alone"]) for one in settled["feeds"].values()} == {3}
+    assert {len(facts["left_alone"]) for facts in settled["feeds"].values()} == {3}
     status = showcost(workspace, "status", "--json").json
     assert status["balances"]
     assert status["provisional"] == []

@@ -1,4 +1,4 @@
-"""What every asset, check and automation must have, in both sample productions."""
+"""Requirements on every asset, check and automation, in both sample productions."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _nodes(graph: AssetGraph) -> Iterator[AssetNode]:
         yield graph.get(key)
 
 
-def test_every_asset_says_what_it_is_and_whose(graph: AssetGraph) -> None:
+def test_every_asset_has_a_description_and_owners(graph: AssetGraph) -> None:
     for node in _nodes(graph):
         assert node.description, node.key
         assert all(owner.startswith("team:") for owner in node.owners), node.key
@@ -105,7 +105,7 @@ def test_only_structure_balance_and_rates_block(graph: AssetGraph) -> None:
     assert blocking == {"schema", "rows_reconcile", "snapshot_unchanged"}
 
 
-def test_whatever_writes_or_checks_the_ledger_is_in_its_pool(graph: AssetGraph) -> None:
+def test_every_step_that_writes_or_checks_the_ledger_is_in_its_pool(graph: AssetGraph) -> None:
     for node in _nodes(graph):
         writes = node.group_name in {naming.RATES, naming.LEDGER}
         assert (naming.LEDGER_POOL in (node.pools or ())) == writes, node.key

@@ -140,16 +140,16 @@ def test_a_feed_that_cannot_be_used_is_named_by_dg_check_yaml(project: Path, set
 
 
 @pytest.mark.slow
-def test_what_only_the_loading_sees_is_named_by_dg_check_defs(project: Path) -> None:
+def test_an_error_that_only_loading_finds_is_named_by_dg_check_defs(project: Path) -> None:
     path = _declare(project, "some_feed", EQUAL_HEADERS)
     done = _run(project, "dg", "check", "defs")
     assert done.returncode == 1
-    told = done.stdout + done.stderr
-    assert f"attributes at {path}:2" in told
-    assert "fields with unique headers; 'number' means invoice_no and po_no" in told
+    output = done.stdout + done.stderr
+    assert f"attributes at {path}:2" in output
+    assert "fields with unique headers; 'number' means invoice_no and po_no" in output
 
 
-def test_a_scaffolded_feed_loads_as_it_stands(project: Path) -> None:
+def test_a_scaffolded_feed_loads_unchanged(project: Path) -> None:
     done = _run(project, "dg", "scaffold", "defs", "showcost.components.Feed", "feeds/some_feed")
     assert done.returncode == 0, done.stdout + done.stderr
     feeds = load_feeds("HRB", project / "showcost" / "defs")
@@ -168,5 +168,5 @@ def test_a_scaffolded_feed_takes_the_kind_and_currency_that_are_named(project: P
     options = ["--record-kind", "payroll", "--currency", "CAD"]
     done = _run(project, "dg", "scaffold", "defs", "showcost.components.Feed", "feeds/crew-pay", *options)
     assert done.returncode == 0, done.stdout + done.stderr
-    (feed,) = (one for one in load_feeds(folder=project / "showcost" / "defs") if one.name == "crew_pay")
+    (feed,) = (feed for feed in load_feeds(folder=project / "showcost" / "defs") if feed.name == "crew_pay")
     assert (feed.record_kind, feed.default_currency) == ("payroll", "CAD")

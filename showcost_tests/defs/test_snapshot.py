@@ -43,8 +43,8 @@ def _shown(definitions: dg.Definitions) -> dict[str, Any]:
     return {
         "assets": assets,
         "jobs": sorted(job.name for job in repository.get_all_jobs() if not job.name.startswith("__")),
-        "schedules": {one.name: one.cron_schedule for one in repository.schedule_defs},
-        "sensors": sorted(one.name for one in repository.sensor_defs),
+        "schedules": {schedule.name: schedule.cron_schedule for schedule in repository.schedule_defs},
+        "sensors": sorted(sensor.name for sensor in repository.sensor_defs),
     }
 
 

@@ -1,1 +1,1 @@
-"""Tests of the reconciliation queue: decisions, replay, periods, trace, and what people see of them."""
+"""Tests of the reconciliation queue: decisions, replay, periods, trace, and their commands."""

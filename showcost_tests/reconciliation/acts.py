@@ -1,4 +1,4 @@
-"""Finding rows of the small production by document, deciding about them, and holding all books equal."""
+"""Rows of the small production by document, decisions on them, and comparison of all books."""
 
 from __future__ import annotations
 
@@ -33,22 +33,22 @@ def feed_of(name: str = DE) -> FeedSpec:
     return choose_feed(load_feeds(), name)
 
 
-def everything(workspace: Workspace, feed: str = DE) -> list[QueueRow]:
+def all_rows(workspace: Workspace, feed: str = DE) -> list[QueueRow]:
     """Return all rows of the queue, whatever their state."""
     return queue_rows(workspace, [feed_of(feed)], QueueFilter(states=tuple(RowState)))
 
 
-def queued(workspace: Workspace, document: str, delivery: int | None = None, feed: str = DE) -> QueueRow:
+def queue_row(workspace: Workspace, document: str, delivery: int | None = None, feed: str = DE) -> QueueRow:
     """Return the one row of the queue with a document number, of the n-th delivery of its feed if given."""
-    rows = [one for one in everything(workspace, feed) if one.document == document]
+    rows = [row for row in all_rows(workspace, feed) if row.document == document]
     if delivery is not None:
-        known = [one.arrival.number for one in landed(workspace, feed_of(feed))]
-        rows = [one for one in rows if one.arrival == known[delivery - 1]]
+        arrivals = [item.arrival.number for item in landed(workspace, feed_of(feed))]
+        rows = [row for row in rows if row.arrival == arrivals[delivery - 1]]
     (row,) = rows
     return row
 
 
-def posted(workspace: Workspace, document: str) -> list[tuple[date, Decimal, int, str]]:
+def postings(workspace: Workspace, document: str) -> list[tuple[date, Decimal, int, str]]:
     """Return (date, amount, generation, kind) of a document's net or fee entries, oldest first."""
     with workspace.ledger.read() as connection:
         return connection.execute(
@@ -61,7 +61,7 @@ def posted(workspace: Workspace, document: str) -> list[tuple[date, Decimal, int
 
 
 def entry_of(workspace: Workspace, document: str) -> FoundRow:
-    """Return the row of which a document's standing entries are."""
+    """Return the row of a document's active entries."""
     with workspace.ledger.read() as connection:
         (entry,) = connection.execute(
             "SELECT entry_id FROM ledger_entries WHERE document_no = $document AND entry_kind = 'posting'"
@@ -73,16 +73,16 @@ def entry_of(workspace: Workspace, document: str) -> FoundRow:
     return row
 
 
-def corrected(workspace: Workspace, row: FoundRow, **fields: str) -> ReplayResult:
+def correct_and_replay(workspace: Workspace, row: FoundRow, **fields: str) -> ReplayResult:
     return replay(workspace, deciding.correct(workspace, [row], fields, who=WHO, why=WHY).places)
 
 
-def found(workspace: Workspace, row: QueueRow) -> FoundRow:
-    (one,) = find_rows(workspace, [row.row_id[:16]])
-    return one
+def found_row(workspace: Workspace, row: QueueRow) -> FoundRow:
+    (found,) = find_rows(workspace, [row.row_id[:16]])
+    return found
 
 
-def replayed(workspace: Workspace, decided: DecisionResult) -> ReplayResult:
+def replay_decision(workspace: Workspace, decided: DecisionResult) -> ReplayResult:
     return replay(workspace, decided.places)
 
 
@@ -90,26 +90,26 @@ def assert_settled(workspace: Workspace, feed: str = DE) -> None:
     """Assert that the books balance, everything verifies, and a run over all dates would change nothing."""
     totals(workspace)
     assert verify(workspace).first is None
-    before = ledger_digest(workspace).hash, _staged(workspace, feed), everything(workspace, feed)
+    before = ledger_digest(workspace).hash, _staged(workspace, feed), all_rows(workspace, feed)
     dates = workspace.production.dates
     take(
         workspace,
         [dates.start + timedelta(days=number) for number in range((dates.end - dates.start).days + 1)],
     )
-    assert (ledger_digest(workspace).hash, _staged(workspace, feed), everything(workspace, feed)) == before
+    assert (ledger_digest(workspace).hash, _staged(workspace, feed), all_rows(workspace, feed)) == before
     assert verify(workspace).first is None
     assert not due.due_by_landing(workspace, feed_of(feed)).dates
 
 
 def _staged(workspace: Workspace, feed: str) -> dict[tuple[str, str], pa.Table]:
-    """Return what is staged of a feed; but not the reasons, which say whether a holder is posted by now."""
+    """Return the staged rows of a feed, without reasons, which tell whether a key holder is posted by now."""
     store = workspace.staging
-    found = {}
+    tables = {}
     for asset in (raw_asset(feed), valid_asset(feed), quarantine_asset(feed), undated_asset(feed)):
         for part in store.partitions(asset):
             rows = store.read(asset, part)
             if rows.num_rows:
-                found[asset, part] = rows.drop_columns(
+                tables[asset, part] = rows.drop_columns(
                     [name for name in ("reasons",) if name in rows.column_names]
                 )
-    return found
+    return tables

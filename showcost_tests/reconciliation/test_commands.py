@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from showcost_tests.reconciliation.acts import DE, entry_of, queued
+from showcost_tests.reconciliation.acts import DE, entry_of, queue_row
 from showcost_tests.whole import small
 from showcost_tests.whole.steps import ledger_digest
 
@@ -29,7 +29,7 @@ def test_the_list_is_narrowed_by_code_feed_date_and_vendor(
     whole = showcost(posted_home, "queue", "list", "--json").json
     by_code = showcost(posted_home, "queue", "list", "--code", "SC-AMT-001", "--json").json["rows"]
     assert [(row["document"], row["state"], row["feed"]) for row in by_code] == [("R3", "open", DE)]
-    assert sum(one["rows"] for one in whole["counts"] if one["code"] == "SC-AMT-001") == 1
+    assert sum(count["rows"] for count in whole["counts"] if count["code"] == "SC-AMT-001") == 1
     dated = showcost(
         posted_home, "queue", "list", "--from", "2026-10-30", "--to", "2026-10-30", "--json"
     ).json
@@ -37,7 +37,7 @@ def test_the_list_is_narrowed_by_code_feed_date_and_vendor(
     drewitz = showcost(posted_home, "queue", "list", "--vendor", "drewitz", "--json").json["rows"]
     assert {row["feed"] for row in drewitz} == {DE}
     text = showcost(posted_home, "queue", "list", "--feed", DE).out
-    assert queued(posted_home, "R3").row_id[:12] in text
+    assert queue_row(posted_home, "R3").row_id[:12] in text
     wrong = showcost(posted_home, "queue", "list", "--code", "SC-XXX-001")
     assert (wrong.status, "unknown reason code SC-XXX-001" in wrong.sentence) == (2, True)
 
@@ -49,7 +49,7 @@ def test_no_list_shows_raw_text_or_personal_data(posted_home: Workspace, showcos
 
 
 def test_a_row_is_shown_and_resolved(workspace: Workspace, showcost: CommandLine) -> None:
-    row = queued(workspace, "R3").row_id
+    row = queue_row(workspace, "R3").row_id
     shown = showcost(workspace, "queue", "show", row[:8], "--json").json
     assert "12O,00" in shown["raw"]
     assert [reason["code"] for reason in shown["reasons"]] == ["SC-AMT-001"]
@@ -59,12 +59,12 @@ def test_a_row_is_shown_and_resolved(workspace: Workspace, showcost: CommandLine
     decide = ("queue", "resolve", row[:8], "--set", "net_amount=120.00", *BY)
     assert showcost(workspace, *decide, "--no-replay", "--json").json["replay"] is None
     would = showcost(workspace, "queue", "show", row[:8], "--json").json["replay_would"]
-    assert (would["outcome"], [one["component"] for one in would["entries"]]) == ("valid", ["net", "tax"])
+    assert (would["outcome"], [entry["component"] for entry in would["entries"]]) == ("valid", ["net", "tax"])
     ended = showcost(workspace, "queue", "resolve", row[:8], "--set", "net_amount=120.00", *BY, "--json")
     assert ended.json["replay"]["rows"][0]["outcome"] == "valid"
     assert ended.json["replay"]["appended_entries"] == 2
     listed = showcost(workspace, "queue", "list", "--state", "released", "--json").json["rows"]
-    assert [one["id"] for one in listed] == [row]
+    assert [listed_row["id"] for listed_row in listed] == [row]
     again = showcost(workspace, "queue", "replay", row[:8], "--json").json
     assert again["appended_entries"] == 0
     assert "12O,00" not in (workspace.path / "audit" / "log.jsonl").read_text()
@@ -80,7 +80,7 @@ def test_all_rows_of_a_code_are_resolved_at_once(workspace: Workspace, showcost:
 
 
 def test_wrong_usage_is_one_sentence(workspace: Workspace, showcost: CommandLine) -> None:
-    row = queued(workspace, "R3").row_id
+    row = queue_row(workspace, "R3").row_id
     for arguments, sentence in (
         (("resolve", row, *BY), "give exactly one of --set"),
         (("resolve", row, "--discard", "--accept", *BY), "give exactly one of --set"),
@@ -95,22 +95,22 @@ def test_wrong_usage_is_one_sentence(workspace: Workspace, showcost: CommandLine
         assert (ended.status, sentence in ended.sentence) == (2, True), ended.sentence
 
 
-def test_an_entry_is_withdrawn_and_traced(workspace: Workspace, showcost: CommandLine) -> None:
+def test_an_entry_is_reversed_and_traced(workspace: Workspace, showcost: CommandLine) -> None:
     entry = entry_of(workspace, "R5").active_entries[0]["entry_id"]
     ended = showcost(workspace, "queue", "resolve", entry[:10], "--reverse", *BY, "--json")
     assert ended.status == 0
     traced = showcost(workspace, "trace", entry[:10], "--json").json
     assert traced["delivery"]["name"] == "1 week.csv"
     assert traced["raw"].startswith("HRB;V-DE-010")
-    assert sorted((one["entry_kind"], one["component"]) for one in traced["entries"]) == [
+    assert sorted((entry["entry_kind"], entry["component"]) for entry in traced["entries"]) == [
         ("posting", "net"),
         ("posting", "tax"),
         ("reversal", "net"),
         ("reversal", "tax"),
     ]
-    assert [one["decision"] for one in traced["decisions"]] == ["withdraw"]
+    assert [decision["decision"] for decision in traced["decisions"]] == ["withdraw"]
     assert traced["snapshots"][0]["snapshot_id"] == traced["entries"][0]["snapshot_id"]
-    kinds = {one["kind"] for one in traced["audit_records"]}
+    kinds = {record["kind"] for record in traced["audit_records"]}
     assert {"delivery_received", "records_read", "validated", "fx_pinned", "intent", "committed"} <= kinds
     assert {"decided", "replayed"} <= kinds
     assert {"SC-AMT-001", "SC-FX-001"} <= {rule["code"] for rule in traced["rules"]}
@@ -121,7 +121,9 @@ def test_an_entry_is_withdrawn_and_traced(workspace: Workspace, showcost: Comman
 def test_a_period_is_closed_listed_and_reopened(workspace: Workspace, showcost: CommandLine) -> None:
     dates = ("--from", "2026-10-28", "--to", "2026-10-29")
     assert showcost(workspace, "period", "close", "W44", *dates, *BY, "--json").json["name"] == "W44"
-    assert [one["name"] for one in showcost(workspace, "period", "list", "--json").json["closed"]] == ["W44"]
+    assert [period["name"] for period in showcost(workspace, "period", "list", "--json").json["closed"]] == [
+        "W44"
+    ]
     again = showcost(workspace, "period", "close", "W44", *dates, *BY)
     assert (again.status, "closed already" in again.sentence) == (2, True)
     entry = entry_of(workspace, "R1").active_entries[0]["entry_id"]
@@ -131,30 +133,32 @@ def test_a_period_is_closed_listed_and_reopened(workspace: Workspace, showcost: 
     assert showcost(workspace, "period", "list").out == "No periods are closed.\n"
 
 
-def test_queue_status_and_digest_of_a_past_moment_are_what_they_were(
+def test_queue_status_and_digest_as_of_a_past_record_are_unchanged(
     workspace: Workspace, showcost: CommandLine
 ) -> None:
     calls = (("queue", "list"), ("status",), ("digest",))
     before = [showcost(workspace, *call, "--json").json for call in calls]
     seq = str(workspace.audit.head().seq)
     assert before[2]["digest"] == ledger_digest(workspace).hash
-    showcost(workspace, "queue", "resolve", queued(workspace, "R3").row_id, "--set", "net_amount=120.00", *BY)
+    showcost(
+        workspace, "queue", "resolve", queue_row(workspace, "R3").row_id, "--set", "net_amount=120.00", *BY
+    )
     entry = entry_of(workspace, "R5").active_entries[0]["entry_id"]
     showcost(workspace, "queue", "resolve", entry, "--reverse", *BY)
     small.know_rates(workspace, until=small.MONDAY)
     now = [showcost(workspace, *call, "--json").json for call in calls]
-    assert all(one != other for one, other in zip(before, now, strict=True))
+    assert all(facts != other for facts, other in zip(before, now, strict=True))
     then = [showcost(workspace, *call, "--as-of", seq, "--json").json for call in calls]
-    for one, other in zip(before, then, strict=True):
-        assert one | {"as_of": None} == other | {"as_of": None}
+    for facts, other in zip(before, then, strict=True):
+        assert facts | {"as_of": None} == other | {"as_of": None}
     late = showcost(workspace, "digest", "--as-of", "2099-01-01T00:00:00+00:00")
     assert (late.status, "is in the future" in late.sentence) == (2, True)
 
 
-def test_a_row_the_periods_and_the_rates_of_a_past_moment_are_what_they_were(
+def test_row_periods_and_rates_as_of_a_past_record_are_unchanged(
     workspace: Workspace, showcost: CommandLine
 ) -> None:
-    entry, row = entry_of(workspace, "R5").active_entries[0]["entry_id"], queued(workspace, "R3").row_id
+    entry, row = entry_of(workspace, "R5").active_entries[0]["entry_id"], queue_row(workspace, "R3").row_id
     calls = (("trace", entry), ("period", "list"), ("fx", "show"))
     before = [showcost(workspace, *call, "--json").json for call in calls]
     shown = showcost(workspace, "queue", "show", row, "--json").json
@@ -165,23 +169,23 @@ def test_a_row_the_periods_and_the_rates_of_a_past_moment_are_what_they_were(
     small.know_rates(workspace, until=small.MONDAY)
     showcost(workspace, "fx", "pin")
     now = [showcost(workspace, *call, "--json").json for call in calls]
-    assert all(one != other for one, other in zip(before, now, strict=True))
+    assert all(facts != other for facts, other in zip(before, now, strict=True))
     then = [showcost(workspace, *call, "--as-of", seq, "--json").json for call in calls]
-    assert then == [one | {"as_of": int(seq)} for one in before]
+    assert then == [facts | {"as_of": int(seq)} for facts in before]
 
-    known = showcost(workspace, "queue", "show", row, "--as-of", seq, "--json").json
-    assert (known["codes"], known["decisions"], known["entries"]) == (["SC-AMT-001"], [], [])
-    assert [one["code"] for one in known["reasons"]] == [one["code"] for one in shown["reasons"]]
-    told = {"reasons", "as_of", "replay_would"}
-    assert {name: known[name] for name in known.keys() - told} == {
-        name: shown[name] for name in shown.keys() - told
+    past = showcost(workspace, "queue", "show", row, "--as-of", seq, "--json").json
+    assert (past["codes"], past["decisions"], past["entries"]) == (["SC-AMT-001"], [], [])
+    assert [reason["code"] for reason in past["reasons"]] == [reason["code"] for reason in shown["reasons"]]
+    of_today = {"reasons", "as_of", "replay_would"}
+    assert {name: past[name] for name in past.keys() - of_today} == {
+        name: shown[name] for name in shown.keys() - of_today
     }
     assert "SC-AMT-001" in showcost(workspace, "queue", "show", row, "--as-of", seq).out
     early = showcost(workspace, "trace", entry, "--as-of", "1")
     assert (early.status, "after audit record 1" in early.sentence) == (2, True)
 
 
-def test_a_time_without_its_offset_is_told_how_to_be_written(
+def test_a_time_without_offset_is_refused_with_a_proposal(
     workspace: Workspace, showcost: CommandLine
 ) -> None:
     for text in ("2026-01-01", "2026-01-01T10:30"):

@@ -17,13 +17,13 @@ from showcost_tests.reconciliation.acts import (
     WHO,
     WHY,
     assert_settled,
-    corrected,
+    correct_and_replay,
     entry_of,
     feed_of,
-    found,
-    posted,
-    queued,
-    replayed,
+    found_row,
+    postings,
+    queue_row,
+    replay_decision,
 )
 from showcost_tests.whole import small
 from showcost_tests.whole.steps import take
@@ -42,30 +42,30 @@ def workspace(posted_home: Workspace, copy: Copy) -> Workspace:
 
 def _steps(workspace: Workspace, document: str) -> list[tuple[int, str, date]]:
     """Return generation, kind and date of a document's net entries."""
-    return sorted((generation, kind, day) for day, _, generation, kind in posted(workspace, document))
+    return sorted((generation, kind, day) for day, _, generation, kind in postings(workspace, document))
 
 
 def test_a_corrected_amount_is_posted(workspace: Workspace) -> None:
-    row = found(workspace, queued(workspace, "R3"))
-    outcome = corrected(workspace, row, net_amount="120.00")
-    assert [(one.disposition, one.partition) for one in outcome.rows] == [("valid", "2026-10-29")]
-    assert posted(workspace, "R3") == [(small.THURSDAY, Decimal("120.0000"), 1, "posting")]
-    assert queued(workspace, "R3").state is RowState.RELEASED
+    row = found_row(workspace, queue_row(workspace, "R3"))
+    outcome = correct_and_replay(workspace, row, net_amount="120.00")
+    assert [(row.disposition, row.partition) for row in outcome.rows] == [("valid", "2026-10-29")]
+    assert postings(workspace, "R3") == [(small.THURSDAY, Decimal("120.0000"), 1, "posting")]
+    assert queue_row(workspace, "R3").state is RowState.RELEASED
     assert_settled(workspace)
 
 
 def test_an_undated_row_gets_a_date(workspace: Workspace) -> None:
-    row = found(workspace, queued(workspace, "R8"))
+    row = found_row(workspace, queue_row(workspace, "R8"))
     assert row.day is None
-    outcome = corrected(workspace, row, invoice_date="2026-10-30")
+    outcome = correct_and_replay(workspace, row, invoice_date="2026-10-30")
     assert outcome.touched == {DE: ["2026-10-30", "all"]}
-    assert posted(workspace, "R8") == [(small.FRIDAY, Decimal("10.0000"), 1, "posting")]
+    assert postings(workspace, "R8") == [(small.FRIDAY, Decimal("10.0000"), 1, "posting")]
     assert_settled(workspace)
 
 
 def test_a_posted_row_moves_to_another_date(workspace: Workspace) -> None:
     row = entry_of(workspace, "R5")
-    outcome = corrected(workspace, row, invoice_date="2026-10-28")
+    outcome = correct_and_replay(workspace, row, invoice_date="2026-10-28")
     assert outcome.touched == {DE: ["2026-10-28", "2026-10-30"]}
     assert _steps(workspace, "R5") == [
         (1, "posting", small.FRIDAY),
@@ -73,7 +73,7 @@ def test_a_posted_row_moves_to_another_date(workspace: Workspace) -> None:
         (2, "posting", small.WEDNESDAY),
     ]
     assert_settled(workspace)
-    corrected(workspace, entry_of(workspace, "R5"), invoice_date="2026-10-29")
+    correct_and_replay(workspace, entry_of(workspace, "R5"), invoice_date="2026-10-29")
     assert _steps(workspace, "R5")[2:] == [
         (2, "posting", small.WEDNESDAY),
         (2, "reversal", small.WEDNESDAY),
@@ -84,38 +84,42 @@ def test_a_posted_row_moves_to_another_date(workspace: Workspace) -> None:
 
 def test_a_corrected_key_keeps_a_repetition_out(workspace: Workspace) -> None:
     """R1 was delivered twice; the first gets another number, and the second does not take its place."""
-    outcome = corrected(workspace, entry_of(workspace, "R1"), invoice_no="R1-A")
-    assert [one.disposition for one in outcome.rows] == ["valid"]
-    assert [kind for *_, kind in posted(workspace, "R1")] == ["posting", "reversal"]
-    assert [(generation, kind) for *_, generation, kind in posted(workspace, "R1-A")] == [(1, "posting")]
+    outcome = correct_and_replay(workspace, entry_of(workspace, "R1"), invoice_no="R1-A")
+    assert [row.disposition for row in outcome.rows] == ["valid"]
+    assert [kind for *_, kind in postings(workspace, "R1")] == ["posting", "reversal"]
+    assert [(generation, kind) for *_, generation, kind in postings(workspace, "R1-A")] == [(1, "posting")]
     assert_settled(workspace)
-    assert queued(workspace, "R1").codes == ("SC-DUP-001",)
+    assert queue_row(workspace, "R1").codes == ("SC-DUP-001",)
 
 
 def test_a_discarded_row_stays_out_until_it_is_reopened(workspace: Workspace) -> None:
-    row = found(workspace, queued(workspace, "R9"))
-    replayed(workspace, deciding.discard(workspace, [row], who=WHO, why=WHY))
-    discarded = queued(workspace, "R9")
+    row = found_row(workspace, queue_row(workspace, "R9"))
+    replay_decision(workspace, deciding.discard(workspace, [row], who=WHO, why=WHY))
+    discarded = queue_row(workspace, "R9")
     assert (discarded.state, discarded.codes) == (RowState.DISCARDED, ("SC-COA-001", "SC-COR-001"))
     assert_settled(workspace)
     with pytest.raises(InputError, match="was discarded already"):
-        deciding.discard(workspace, [found(workspace, discarded)], who=WHO, why=WHY)
-    replayed(workspace, deciding.undo(workspace, [found(workspace, discarded)], who=WHO, why=WHY))
-    assert (queued(workspace, "R9").state, queued(workspace, "R9").codes) == (RowState.OPEN, ("SC-COA-001",))
-    assert_settled(workspace)
-
-
-def test_what_is_withdrawn_is_reversed_and_lets_nobody_in(workspace: Workspace) -> None:
-    row = entry_of(workspace, "R1")
-    replayed(workspace, deciding.reverse(workspace, [row], who=WHO, why=WHY))
-    assert [amount for _, amount, _, _ in posted(workspace, "R1")] == [Decimal("100.1"), Decimal("-100.1")]
-    assert queued(workspace, "R1", 1).state is RowState.WITHDRAWN
-    assert_settled(workspace)
-    assert queued(workspace, "R1", 2).state is RowState.DUPLICATE
-    replayed(
-        workspace, deciding.undo(workspace, [found(workspace, queued(workspace, "R1", 1))], who=WHO, why=WHY)
+        deciding.discard(workspace, [found_row(workspace, discarded)], who=WHO, why=WHY)
+    replay_decision(workspace, deciding.undo(workspace, [found_row(workspace, discarded)], who=WHO, why=WHY))
+    assert (queue_row(workspace, "R9").state, queue_row(workspace, "R9").codes) == (
+        RowState.OPEN,
+        ("SC-COA-001",),
     )
-    assert [(generation, kind) for *_, generation, kind in posted(workspace, "R1")] == [
+    assert_settled(workspace)
+
+
+def test_a_reversed_row_keeps_its_key_from_other_rows(workspace: Workspace) -> None:
+    row = entry_of(workspace, "R1")
+    replay_decision(workspace, deciding.reverse(workspace, [row], who=WHO, why=WHY))
+    assert [amount for _, amount, _, _ in postings(workspace, "R1")] == [Decimal("100.1"), Decimal("-100.1")]
+    assert queue_row(workspace, "R1", 1).state is RowState.WITHDRAWN
+    assert_settled(workspace)
+    assert queue_row(workspace, "R1", 2).state is RowState.DUPLICATE
+    replay_decision(
+        workspace,
+        deciding.undo(workspace, [found_row(workspace, queue_row(workspace, "R1", 1))], who=WHO, why=WHY),
+    )
+    assert [(generation, kind) for *_, generation, kind in postings(workspace, "R1")] == [
         (1, "posting"),
         (1, "reversal"),
         (2, "posting"),
@@ -124,11 +128,13 @@ def test_what_is_withdrawn_is_reversed_and_lets_nobody_in(workspace: Workspace) 
 
 
 def test_a_vendors_corrected_document_is_rebooked(workspace: Workspace) -> None:
-    row = found(workspace, queued(workspace, "R2"))
+    row = found_row(workspace, queue_row(workspace, "R2"))
     assert row.codes == ("SC-DUP-002",)
-    outcome = replayed(workspace, deciding.rebook(workspace, [row], who=WHO, why=WHY))
-    assert sorted(one.disposition for one in outcome.rows) == ["quarantined", "valid"]
-    assert sorted((generation, kind, amount) for _, amount, generation, kind in posted(workspace, "R2")) == [
+    outcome = replay_decision(workspace, deciding.rebook(workspace, [row], who=WHO, why=WHY))
+    assert sorted(row.disposition for row in outcome.rows) == ["quarantined", "valid"]
+    assert sorted(
+        (generation, kind, amount) for _, amount, generation, kind in postings(workspace, "R2")
+    ) == [
         (1, "posting", Decimal("1234.56")),
         (1, "reversal", Decimal("-1234.56")),
         (2, "posting", Decimal("1234.57")),
@@ -137,11 +143,12 @@ def test_a_vendors_corrected_document_is_rebooked(workspace: Workspace) -> None:
 
 
 def test_a_conflict_on_another_date_is_rebooked(workspace: Workspace) -> None:
-    """R4 stands on Thursday; the later document has Friday."""
-    replayed(
-        workspace, deciding.rebook(workspace, [found(workspace, queued(workspace, "R4"))], who=WHO, why=WHY)
+    """R4 is posted on Thursday; the later document has Friday."""
+    replay_decision(
+        workspace,
+        deciding.rebook(workspace, [found_row(workspace, queue_row(workspace, "R4"))], who=WHO, why=WHY),
     )
-    assert [(day, generation, kind) for day, _, generation, kind in posted(workspace, "R4")] == [
+    assert [(day, generation, kind) for day, _, generation, kind in postings(workspace, "R4")] == [
         (small.THURSDAY, 1, "posting"),
         (small.THURSDAY, 1, "reversal"),
         (small.FRIDAY, 2, "posting"),
@@ -150,21 +157,22 @@ def test_a_conflict_on_another_date_is_rebooked(workspace: Workspace) -> None:
 
 
 def test_a_row_is_accepted_in_spite_of_a_reason(workspace: Workspace) -> None:
-    row = found(workspace, queued(workspace, "R9"))
+    row = found_row(workspace, queue_row(workspace, "R9"))
     with pytest.raises(InputError, match="cannot be accepted with SC-COA-001"):
         deciding.accept(workspace, [row], who=WHO, why=WHY)
-    wrong_sum = corrected(workspace, row, account="3630", gross_amount="12.00")
-    assert [one.codes for one in wrong_sum.rows] == [("SC-AMT-003",)]
-    outcome = replayed(
-        workspace, deciding.accept(workspace, [found(workspace, queued(workspace, "R9"))], who=WHO, why=WHY)
+    wrong_sum = correct_and_replay(workspace, row, account="3630", gross_amount="12.00")
+    assert [row.codes for row in wrong_sum.rows] == [("SC-AMT-003",)]
+    outcome = replay_decision(
+        workspace,
+        deciding.accept(workspace, [found_row(workspace, queue_row(workspace, "R9"))], who=WHO, why=WHY),
     )
-    assert [(one.disposition, one.codes) for one in outcome.rows] == [("valid", ("SC-AMT-003",))]
-    assert len(posted(workspace, "R9")) == 1
+    assert [(row.disposition, row.codes) for row in outcome.rows] == [("valid", ("SC-AMT-003",))]
+    assert len(postings(workspace, "R9")) == 1
     assert_settled(workspace)
 
 
 def test_a_correction_that_cannot_be_read_names_the_field(workspace: Workspace) -> None:
-    row = found(workspace, queued(workspace, "R3"))
+    row = found_row(workspace, queue_row(workspace, "R3"))
     for fields, sentence in (
         ({"net_amount": "120,00"}, "net_amount must be an amount such as"),
         ({"invoice_date": "29.10.2026"}, "invoice_date must be a date such as"),
@@ -180,13 +188,15 @@ def test_a_closed_period_takes_neither_postings_nor_reversals(workspace: Workspa
     close_period(workspace, feeds, period, who=WHO, why=WHY)
     with pytest.raises(InputError, match="in the closed period W44"):
         deciding.reverse(workspace, [entry_of(workspace, "R1")], who=WHO, why=WHY)
-    outcome = corrected(workspace, found(workspace, queued(workspace, "R3")), net_amount="120.00")
-    assert [one.codes for one in outcome.rows] == [("SC-PER-001",)]
-    moved = corrected(workspace, entry_of(workspace, "R5"), invoice_date="2026-10-28")
-    assert [one.codes for one in moved.rows] == [("SC-PER-001",)]
-    assert [kind for *_, kind in posted(workspace, "R5")] == ["posting", "reversal"]
+    outcome = correct_and_replay(
+        workspace, found_row(workspace, queue_row(workspace, "R3")), net_amount="120.00"
+    )
+    assert [row.codes for row in outcome.rows] == [("SC-PER-001",)]
+    moved = correct_and_replay(workspace, entry_of(workspace, "R5"), invoice_date="2026-10-28")
+    assert [row.codes for row in moved.rows] == [("SC-PER-001",)]
+    assert [kind for *_, kind in postings(workspace, "R5")] == ["posting", "reversal"]
     reopen_period(workspace, "W44", who=WHO, why=WHY)
     take(workspace, small.WEEK)
     assert_settled(workspace)
-    assert len(posted(workspace, "R3")) == 1
-    assert [generation for _, _, generation, _ in posted(workspace, "R5")] == [1, 1, 2]
+    assert len(postings(workspace, "R3")) == 1
+    assert [generation for _, _, generation, _ in postings(workspace, "R5")] == [1, 1, 2]

@@ -14,7 +14,7 @@ from showcost.pipeline.replay import replay as replay_rows
 from showcost.reconciliation import decisions as deciding
 from showcost.staging import StagingStore
 from showcost.workspace import open_workspace
-from showcost_tests.reconciliation.acts import WHO, WHY, corrected, entry_of, feed_of
+from showcost_tests.reconciliation.acts import WHO, WHY, correct_and_replay, entry_of, feed_of
 from showcost_tests.whole import small
 from showcost_tests.whole.steps import ledger_digest, take, totals
 
@@ -64,7 +64,7 @@ def expected(posted_home: Workspace, tmp_path_factory: pytest.TempPathFactory) -
     folder = tmp_path_factory.mktemp("whole") / "home"
     shutil.copytree(posted_home.path, folder)
     workspace = open_workspace(folder)
-    corrected(workspace, entry_of(workspace, "R5"), invoice_date="2026-10-28")
+    correct_and_replay(workspace, entry_of(workspace, "R5"), invoice_date="2026-10-28")
     return ledger_digest(workspace).hash
 
 

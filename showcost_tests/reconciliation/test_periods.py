@@ -1,4 +1,4 @@
-"""Which periods are closed: those of the production, overruled by what people decided since."""
+"""Closed periods: those of the production, overridden by later decisions."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from showcost_tests.reconciliation.acts import (
     WHO,
     WHY,
     assert_settled,
-    corrected,
+    correct_and_replay,
     feed_of,
-    found,
-    posted,
-    queued,
+    found_row,
+    postings,
+    queue_row,
 )
 from showcost_tests.whole import small
 from showcost_tests.whole.steps import take
@@ -42,7 +42,7 @@ def workspace(tmp_path: Path) -> Workspace:
 
 
 def _names(workspace: Workspace, as_of: int | None = None) -> list[str]:
-    return [one.name for one in closed_periods(workspace, as_of)]
+    return [period.name for period in closed_periods(workspace, as_of)]
 
 
 def test_a_decision_overrules_the_production_and_the_past_stays_known(workspace: Workspace) -> None:
@@ -56,26 +56,26 @@ def test_a_decision_overrules_the_production_and_the_past_stays_known(workspace:
     assert workspace.audit.verify() == []
 
 
-def test_what_was_corrected_while_its_period_was_closed_is_posted_once_that_is_open_again(
+def test_a_row_corrected_in_a_closed_period_is_posted_once_the_period_is_reopened(
     posted_home: Workspace, copy: Copy
 ) -> None:
     workspace = copy(posted_home)
-    row = queued(workspace, "R3")
+    row = queue_row(workspace, "R3")
     assert row.day is not None
     close_period(workspace, [feed_of()], Period("W", row.day, row.day, closed=True), who=WHO, why=WHY)
-    refused = corrected(workspace, found(workspace, row), net_amount="120.00")
-    assert [one.codes for one in refused.rows] == [("SC-PER-001",)]
+    refused = correct_and_replay(workspace, found_row(workspace, row), net_amount="120.00")
+    assert [row.codes for row in refused.rows] == [("SC-PER-001",)]
     assert row.day in due_by_landing(workspace, feed_of()).dates, (
         "the rows beside it know nothing of the period"
     )
     reopen_period(workspace, "W", who=WHO, why=WHY)
     assert row.day in due_by_landing(workspace, feed_of()).dates
     take(workspace, [row.day])
-    assert [kind for _, _, _, kind in posted(workspace, "R3")] == ["posting"]
+    assert [kind for _, _, _, kind in postings(workspace, "R3")] == ["posting"]
     assert_settled(workspace)
 
 
-def test_what_makes_no_sense_is_refused(workspace: Workspace) -> None:
+def test_invalid_periods_are_refused(workspace: Workspace) -> None:
     with pytest.raises(InputError, match="closed already"):
         close_period(workspace, [], Period("W44", small.FRIDAY, small.FRIDAY, closed=True), who=WHO, why=WHY)
     with pytest.raises(InputError, match="before it starts"):

@@ -1,4 +1,4 @@
-"""A feed that reverses and rebooks corrected documents by itself: the same whatever the order of things."""
+"""A feed that reverses and rebooks corrected documents by policy, with the same result in any order."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from showcost.checks.verify import verify
 from showcost.config.feeds import load_feeds
 from showcost.reconciliation import decisions as deciding
 from showcost.reconciliation.queue import RowState
-from showcost_tests.reconciliation.acts import DE, WHO, WHY, found, posted, queued, replayed
+from showcost_tests.reconciliation.acts import DE, WHO, WHY, found_row, postings, queue_row, replay_decision
 from showcost_tests.whole import small
 from showcost_tests.whole.steps import land_all, ledger_digest, take
 
@@ -39,8 +39,8 @@ def _policy(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def feeds(production: str | None = None) -> list[FeedSpec]:
         return [
-            one.model_copy(update={"corrected_documents": "reverse_and_rebook"}) if one.name == DE else one
-            for one in load_feeds(production)
+            feed.model_copy(update={"corrected_documents": "reverse_and_rebook"}) if feed.name == DE else feed
+            for feed in load_feeds(production)
         ]
 
     monkeypatch.setattr("showcost.workspace.load_feeds", feeds)
@@ -64,7 +64,7 @@ def _workspace(folder: Path, pieces: Sequence[Sequence[date]], *, all_at_once: b
     return workspace
 
 
-def test_versions_follow_each_other_whatever_was_landed_or_made_first(tmp_path: Path) -> None:
+def test_versions_follow_each_other_in_any_order_of_landing_and_posting(tmp_path: Path) -> None:
     orders = {
         "one by one": _workspace(tmp_path / "a", [DAYS], all_at_once=False),
         "all landed": _workspace(tmp_path / "b", [DAYS], all_at_once=True),
@@ -79,7 +79,7 @@ def test_versions_follow_each_other_whatever_was_landed_or_made_first(tmp_path: 
     ]
     for name, workspace in orders.items():
         steps = sorted(
-            (day, generation, kind, amount) for day, amount, generation, kind in posted(workspace, "R1")
+            (day, generation, kind, amount) for day, amount, generation, kind in postings(workspace, "R1")
         )
         assert steps == entries, name
         assert verify(workspace).first is None, name
@@ -90,14 +90,14 @@ def test_a_person_overrules_the_policy_for_good(tmp_path: Path) -> None:
     workspace = small.make_home(tmp_path / "home")
     _deliver(workspace, 0, 1)
     take(workspace, DAYS, feeds=[DE])
-    former = queued(workspace, "R1", 1)
+    former = queue_row(workspace, "R1", 1)
     assert former.state is RowState.WITHDRAWN
-    replayed(workspace, deciding.undo(workspace, [found(workspace, former)], who=WHO, why=WHY))
-    replayed(
+    replay_decision(workspace, deciding.undo(workspace, [found_row(workspace, former)], who=WHO, why=WHY))
+    replay_decision(
         workspace,
-        deciding.rebook(workspace, [found(workspace, queued(workspace, "R1", 1))], who=WHO, why=WHY),
+        deciding.rebook(workspace, [found_row(workspace, queue_row(workspace, "R1", 1))], who=WHO, why=WHY),
     )
     digest = ledger_digest(workspace).hash
     take(workspace, DAYS, feeds=[DE])
     assert ledger_digest(workspace).hash == digest
-    assert max(posted(workspace, "R1"), key=lambda entry: entry[2])[1] == Decimal(100)
+    assert max(postings(workspace, "R1"), key=lambda entry: entry[2])[1] == Decimal(100)

@@ -1,4 +1,4 @@
-"""What Dagster is told of what a person decided: the partitions as they are now, without a run."""
+"""Runless Dagster events after a decision: the partitions as they are now."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from showcost.components import naming
 from showcost.orchestration.events import report_findings
 from showcost.orchestration.runs import in_environment
 from showcost_tests.pay.test_findings_log import ONE, SPAN
-from showcost_tests.reconciliation.acts import DE, queued
+from showcost_tests.reconciliation.acts import DE, queue_row
 from showcost_tests.whole import small
 from showcost_tests.whole.running import run
 from showcost_tests.whole.steps import land_all
@@ -57,7 +57,7 @@ def test_the_ui_shows_a_replayed_row_where_it_is_now(
     small.fill(workspace)
     land_all(workspace)
     assert run(workspace, small.WEDNESDAY, small.TUESDAY).success
-    row = queued(workspace, "T4", feed="uk_spend").row_id
+    row = queue_row(workspace, "T4", feed="uk_spend").row_id
     ended = showcost(
         workspace,
         *("queue", "resolve", row, "--set", "net_amount=31500.00", "--who", "an accountant"),

@@ -26,7 +26,7 @@ def _files(home: Path) -> dict[str, bytes]:
     return {path.relative_to(home).as_posix(): path.read_bytes() for path in paths}
 
 
-def test_the_committed_files_are_what_the_script_writes(tmp_path: Path) -> None:
+def test_the_committed_files_equal_those_of_the_script(tmp_path: Path) -> None:
     assert _generated(tmp_path) == _files(HOME)
 
 
@@ -36,7 +36,7 @@ def test_another_seed_gives_another_sample_of_the_same_shape(tmp_path: Path) -> 
     assert generated != committed
 
 
-def test_the_script_replaces_what_it_wrote_before(tmp_path: Path) -> None:
+def test_the_script_replaces_its_former_files(tmp_path: Path) -> None:
     left_over = tmp_path / "inbox" / "location_permits" / "old.csv"
     left_over.parent.mkdir(parents=True)
     left_over.touch()

@@ -55,7 +55,7 @@ def test_mapped_accounts_stand_in_the_chart() -> None:
     assert {feed.accounts.otherwise, *feed.accounts.map.values()} <= {account.number for account in chart}
 
 
-def test_the_sample_production_has_what_the_faults_need() -> None:
+def test_the_sample_production_has_the_settings_that_faults_need() -> None:
     workspace = open_workspace(HOME)
     assert workspace.chart["2290"].closed_on == date(2026, 9, 28)
     assert date(2026, 9, 14) in workspace.production.closed_periods[0]

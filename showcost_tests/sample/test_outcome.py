@@ -1,4 +1,4 @@
-"""Landed and validated, every planted row of the sample gets its one reason code, and no other row any."""
+"""After landing and validation every planted row of the sample has its reason code, other rows have none."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FEEDS = {feed.name: feed for feed in load_feeds("HRB")}
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """Return a fresh copy of the sample home, without what runs have left in the committed one."""
+    """Return a fresh copy of the sample's data folder, without files that runs left in the committed one."""
     path = tmp_path_factory.mktemp("sample") / "data"
     left = shutil.ignore_patterns(
         "raw", "staging", "audit", "published", "locks", "ledger.duckdb*", "dagster_home"
@@ -77,7 +77,7 @@ def _expected(feed: str) -> set[tuple[str, int, str, str]]:
 
 
 def _posted(feed: str) -> dict[tuple[str, str], Decimal]:
-    """Return what the clean rows come to, by currency and amount field."""
+    """Return the sums of the clean rows, by currency and amount field."""
     sums: dict[tuple[str, str], Decimal] = {}
     for file in truth()["feeds"][feed]:
         for currency, totals in file["posted"].items():
@@ -87,12 +87,12 @@ def _posted(feed: str) -> dict[tuple[str, str], Decimal]:
 
 
 def _sums(valid: pa.Table, names: set[str]) -> dict[tuple[str, str], Decimal]:
-    found: dict[tuple[str, str], Decimal] = {}
+    sums: dict[tuple[str, str], Decimal] = {}
     for currency in pc.unique(valid.column("currency")).to_pylist():
         rows = valid.filter(pc.equal(valid.column("currency"), currency))
-        found[currency, "rows"] = Decimal(len(rows))
-        found |= {(currency, name): pc.sum(rows.column(name)).as_py() for name in names - {"rows"}}
-    return {key: value for key, value in found.items() if value is not None}
+        sums[currency, "rows"] = Decimal(len(rows))
+        sums |= {(currency, name): pc.sum(rows.column(name)).as_py() for name in names - {"rows"}}
+    return {key: value for key, value in sums.items() if value is not None}
 
 
 def test_every_flagged_row_of_payroll_has_its_finding_and_no_other_row_any(
@@ -100,19 +100,19 @@ def test_every_flagged_row_of_payroll_has_its_finding_and_no_other_row_any(
 ) -> None:
     feed = FEEDS["payroll_manifest"]
     valid = _outcome(workspace, feed, rates).valid
-    found = pay_findings(
+    findings = pay_findings(
         valid,
         feed=feed,
         production=workspace.production,
         chart=workspace.chart,
         agreements=workspace.agreements,
     )
-    assert {(row["delivery"], row["record"], row["code"]) for row in found.to_pylist()} == {
+    assert {(row["delivery"], row["record"], row["code"]) for row in findings.to_pylist()} == {
         (file["sha256"], row["record"], row["code"])
         for file in truth()["feeds"]["payroll_manifest"]
         for row in file.get("flagged", [])
     }
-    # What one row tells is a flag of the row too; rest takes two rows.
+    # A finding within one row is a flag of the row too; rest takes two rows.
     assert sorted(pc.list_flatten(valid.column("flags")).to_pylist()) == ["SC-PAY-007", "SC-PAY-009"]
 
 
@@ -121,11 +121,13 @@ def test_every_planted_row_gets_its_code_and_every_other_row_is_valid(
     name: str, workspace: Workspace, rates: pa.Table
 ) -> None:
     outcome = _outcome(workspace, FEEDS[name], rates)
-    held: list[dict[str, Any]] = outcome.quarantine.select(
+    quarantined: list[dict[str, Any]] = outcome.quarantine.select(
         ["delivery", "record", "codes", "disposition"]
     ).to_pylist()
-    found = {(row["delivery"], row["record"], ",".join(row["codes"]), row["disposition"]) for row in held}
-    assert found == _expected(name)
+    outcomes = {
+        (row["delivery"], row["record"], ",".join(row["codes"]), row["disposition"]) for row in quarantined
+    }
+    assert outcomes == _expected(name)
     assert outcome.counts.received == sum(file["received"] for file in truth()["feeds"][name])
     posted = _posted(name)
     assert _sums(outcome.valid, {field for _, field in posted}) == posted

@@ -1,4 +1,4 @@
-"""What the truth says of the sample holds by an independent reading; what nothing is planted in is clean."""
+"""The truth file of the sample agrees with an independent reading; rows without a planted fault are clean."""
 
 from __future__ import annotations
 
@@ -167,18 +167,18 @@ def test_totals_of_clean_rows_are_those_of_the_truth(feed: str) -> None:
 
 
 def _totals(feed: str, file: dict[str, Any]) -> dict[str, dict[str, str]]:
-    """Recompute what the truth states of a file: rows and amounts of its clean rows by currency."""
+    """Recompute the truth about a file: number and amounts of its clean rows by currency."""
     names = {name for totals in file["posted"].values() for name in totals} - {"rows"}
-    found: dict[str, dict[str, str]] = {}
+    by_currency: dict[str, dict[str, str]] = {}
     for row in (_fields(FEEDS[feed], row) for row in clean_rows(feed, file)):
-        totals = found.setdefault(row["currency"], {"rows": "0"})
+        totals = by_currency.setdefault(row["currency"], {"rows": "0"})
         totals["rows"] = str(int(totals["rows"]) + 1)
         for name in (name for name in names if row[name]):
             totals[name] = f"{Decimal(totals.get(name, '0')) + amount(feed, row[name]):.2f}"
-    return found
+    return by_currency
 
 
-def test_e_invoices_state_what_the_truth_says_of_them() -> None:
+def test_e_invoices_state_the_sums_of_the_truth() -> None:
     for file in _files("e_invoices"):
         root = ET.parse(HOME / "inbox" / "e_invoices" / file["file"]).getroot()  # noqa: S314 - ours
         sign = -1 if root.tag.endswith("CreditNote") else 1
