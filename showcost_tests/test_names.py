@@ -21,9 +21,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 UNREVISED: Final = frozenset(
     {
         "core",
-        "fx",
         "ingest",
-        "ledger",
         "staging",
         "vendor_api",
     }

@@ -84,7 +84,7 @@ def snapshots_unchanged(workspace: Workspace, dates: Sequence[date]) -> dict[dat
     outcomes: dict[date, CheckOutcome] = {}
     for day, snapshot in pinned:
         if item := wrong.get(day):
-            current = (item.found or "none")[:12]
+            current = (item.computed or "none")[:12]
             message = f"SC-FX-003: recorded hash {item.recorded[:12]}, its rates hash to {current}"
             outcomes[day] = CheckOutcome(passed=False, message=message, facts={"snapshot_id": snapshot})
         else:
@@ -129,5 +129,5 @@ def irs_band(workspace: Workspace) -> CheckOutcome:
 
 
 def _outcome(result: CheckResult) -> CheckOutcome:
-    facts: dict[str, str | int] = {"examined": result.examined, "found": len(result.findings)}
+    facts: dict[str, str | int] = {"examined": result.checked, "found": len(result.findings)}
     return CheckOutcome(passed=result.passed, message=result.summary, facts=facts)

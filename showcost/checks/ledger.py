@@ -12,7 +12,7 @@ from showcost.checks.result import CheckOutcome
 from showcost.ledger.digest import batch_hashes
 from showcost.ledger.queries import balances
 from showcost.ledger.schema import differences
-from showcost.ledger.verification import prove_heads
+from showcost.ledger.verification import check_chain_heads
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,7 +85,7 @@ def audit_chain(workspace: Workspace) -> CheckOutcome:
     findings = ledger.audit.verify()
     if not findings:
         with ledger.read() as connection:
-            findings = prove_heads(connection, ledger)[1]
+            findings = check_chain_heads(connection, ledger)[1]
     head = ledger.audit.head() if not findings else Head(0, "")
     return CheckOutcome(
         passed=not findings,

@@ -23,9 +23,9 @@ from showcost.core.errors import CheckFailedError, InputError
 from showcost.core.hashing import sha256_file
 from showcost.ingest.audit_records import arrival_hash
 from showcost.ingest.landing import reread
-from showcost.ledger.accruals import accrual_segments, differing_from_record
+from showcost.ledger.accruals import accrual_segments, differing_accruals
 from showcost.ledger.fallback_log import differing_steps
-from showcost.ledger.verification import Proof, prove_ledger
+from showcost.ledger.verification import Proof, ledger_proofs
 from showcost.pipeline.outcomes import OutcomeLog, outcome_logs, outcomes_as_recorded
 from showcost.reports.status import feed_status
 from showcost.staging.assets import quarantine_asset, undated_asset, valid_asset
@@ -135,7 +135,7 @@ def _plan(workspace: Workspace, head: str | None, *, read_again: bool) -> list[_
     if ledger.exists() or audit.path.exists():
         proves = "accruals and fallback steps are as recorded"
         of_ledger = [
-            *prove_ledger(ledger, evidence.outcome_files),
+            *ledger_proofs(ledger, evidence.outcome_files),
             ("origins", "every entry names its delivery as the register does", evidence.origins),
             ("provisional", proves, evidence.provisional),
         ]
@@ -349,7 +349,7 @@ class _SharedInput:
     def provisional(self) -> tuple[int, list[Discrepancy]]:
         segments = accrual_segments(self._audit)
         with self._workspace.ledger.read() as connection:
-            rows, differing = differing_from_record(connection, segments)
+            rows, differing = differing_accruals(connection, segments)
             taken, others = differing_steps(
                 connection, self._of(AuditKind.FALLBACK_APPLIED, AuditKind.FALLBACK_RELEASED)
             )

@@ -1,7 +1,7 @@
 """Foreign exchange: published rates, one immutable snapshot of them per date, and exact conversion.
 
-`history` and `parsing` hold what a source published, `sources` gets it, `calendar` knows the days on
-which it must publish, `snapshots` says which rates are in force on a date and pins them, `conversion`
-applies them, `checks` doubts them. Nothing here knows feeds, rows or the ledger; a reason code is the
-validation's business, a status is ours.
+`sources` gets rate files, `parsing` reads them into a `history`, `calendar` has the days on which the ECB
+must publish, `snapshots` determines the rates in force on a date, `store` pins them, `conversion` applies
+them, `checks` looks for anomalies. Nothing here depends on feeds, rows or the ledger; rates have a status
+here, and validation maps it to a reason code.
 """

@@ -1,9 +1,8 @@
-"""The days on which the ECB must publish: TARGET working days, as the `holidays` package knows them.
+"""The days on which the ECB must publish: TARGET working days, from the `holidays` package.
 
-Only the calendar belongs here, not what was published. The package agrees with every publication of
-the ECB from 1999-01-04 to 2026-10-30 in both directions, 1999 included: in that year TARGET closed only
-on New Year's Day, Christmas Day and 31 December, not yet on Good Friday, Easter Monday and 1 May. There
-is therefore no list of exceptions.
+The package agrees with every publication of the ECB from 1999-01-04 to 2026-10-30 in both directions, 1999
+included: in that year TARGET closed only on New Year's Day, Christmas Day and 31 December, not yet on Good
+Friday, Easter Monday and 1 May. So a list of exceptions is unnecessary.
 """
 
 from __future__ import annotations
@@ -22,10 +21,10 @@ if TYPE_CHECKING:
     from showcost.fx.history import RateHistory
 
 Days = npt.NDArray[np.datetime64]
-"""Dates as numpy keeps them, day by day."""
+"""An array of dates, in days."""
 
 FIRST_YEAR = 1999
-"""TARGET started with the euro; no earlier year has working days in this sense."""
+"""TARGET started with the euro in this year; there are no TARGET working days before it."""
 
 
 def working_days(first: date, last: date) -> tuple[date, ...]:
@@ -52,7 +51,7 @@ def gaps(history: RateHistory, first: date, last: date) -> tuple[date, ...]:
 
 
 def unexpected(history: RateHistory, first: date, last: date) -> tuple[date, ...]:
-    """Return the publication dates from `first` to `last` that are no working days."""
+    """Return the publication dates from `first` to `last` that are not working days."""
     working = frozenset(working_days(first, last))
     return tuple(day for day in history.dates if first <= day <= last and day not in working)
 

@@ -1,7 +1,7 @@
-"""Doubts about a rate history: is a day left out, did a rate jump, does a year's mean look right.
+"""Plausibility checks of a rate history: missing days, jumps of rates, and yearly means.
 
-Each check is a pure function from a history to findings that name dates and currencies; none of them
-changes or rejects anything. Making asset checks of them is for the layer that knows Dagster.
+Each check is a pure function from a history to anomalies with date and currency; it changes and rejects
+nothing. `showcost.checks.fx` turns them into asset checks.
 """
 # ruff: noqa: S608 - statements are put together from constants of this package; values are bound
 
@@ -35,7 +35,7 @@ _US_DOLLAR: Final = "USD"
 
 @dataclass(frozen=True)
 class RateAnomaly:
-    """One thing that a check found: where, what was observed and what was expected."""
+    """An anomaly: date or year, currency, and the observed and expected text."""
 
     where: str
     currency: str | None
@@ -45,22 +45,22 @@ class RateAnomaly:
 
 @dataclass(frozen=True)
 class CheckResult:
-    """The outcome of a check over `examined` days, rates or years."""
+    """The result of a check of `checked` days, rates or years."""
 
     name: str
-    examined: int
+    checked: int
     findings: tuple[RateAnomaly, ...]
 
     @property
     def passed(self) -> bool:
-        """Whether nothing was found."""
+        """True if there are no findings."""
         return not self.findings
 
     @property
     def summary(self) -> str:
-        """One line for a person: how much was examined, and the first findings."""
+        """One line for a person: the number of checked items, and the first findings."""
         if self.passed:
-            return f"{self.examined} examined, nothing found"
+            return f"{self.checked} checked, no anomalies"
         shown = "; ".join(
             " ".join(
                 part
@@ -70,7 +70,7 @@ class CheckResult:
             for item in self.findings[:3]
         )
         more = len(self.findings) - 3
-        return f"{self.examined} examined, {len(self.findings)} found: {shown}" + (
+        return f"{self.checked} checked, {len(self.findings)} failed: {shown}" + (
             f" and {more} more" if more > 0 else ""
         )
 
@@ -78,20 +78,20 @@ class CheckResult:
 def calendar_complete(history: RateHistory, first: date, last: date) -> CheckResult:
     """Check that the source published on every TARGET working day, and on no other.
 
-    Only days from the history's first to its last publication are examined: of others it cannot know.
+    Only days from the first to the last publication of the history are checked.
     """
     first, last = max(first, history.first), min(last, history.last)
     left_out = [
-        RateAnomaly(str(day), None, "no publication", "one: a working day")
+        RateAnomaly(str(day), None, "no publication", "a publication on a working day")
         for day in gaps(history, first, last)
     ]
     extra = [
-        RateAnomaly(str(day), None, "a publication", "none: TARGET is closed")
+        RateAnomaly(str(day), None, "a publication", "none, because TARGET is closed")
         for day in unexpected(history, first, last)
     ]
-    examined = len(working_days(first, last))
+    checked = len(working_days(first, last))
     return CheckResult(
-        "calendar_complete", examined, tuple(sorted(left_out + extra, key=lambda item: item.where))
+        "calendar_complete", checked, tuple(sorted(left_out + extra, key=lambda item: item.where))
     )
 
 
@@ -121,7 +121,7 @@ def day_on_day_jumps(
 ) -> CheckResult:
     """Check that no rate moved by more than `percent` of itself from one publication to the next.
 
-    Looks at `currencies`, or all. A rate that comes back after days without one is not compared.
+    Checks the given currencies, or all. A rate is not compared across publications without the currency.
     """
     rates = history.rates
     if currencies is not None:
@@ -129,21 +129,21 @@ def day_on_day_jumps(
     with engine() as connection:
         connection.register("published", rates)
         connection.register("publications", history.publications)
-        wanted = {"first": first, "last": last, "percent": percent}
-        rows = connection.execute(_JUMPS_SQL, wanted).fetchall()
+        limits = {"first": first, "last": last, "percent": percent}
+        rows = connection.execute(_JUMPS_SQL, limits).fetchall()
     days = rates.column("date")
-    examined = pc.sum(pc.and_(pc.greater_equal(days, first), pc.less_equal(days, last))).as_py() or 0
-    found = tuple(
+    checked = pc.sum(pc.and_(pc.greater_equal(days, first), pc.less_equal(days, last))).as_py() or 0
+    findings = tuple(
         RateAnomaly(
             str(day), currency, f"{rate.normalize():f}", f"within {percent}% of {before.normalize():f}"
         )
         for day, currency, rate, before in rows
     )
-    return CheckResult("day_on_day_jumps", examined, found)
+    return CheckResult("day_on_day_jumps", checked, findings)
 
 
 class YearlyAverage(BaseModel):
-    """A yearly average of the IRS, and how sure its figure is (H, M, D or L)."""
+    """A yearly average of the IRS, and the certainty of the figure (H, M, D or L)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     currency: str = Field(pattern=r"^[A-Z]{3}$")
@@ -153,7 +153,7 @@ class YearlyAverage(BaseModel):
 
 
 class YearlyAverages(BaseModel):
-    """The table of yearly averages that is part of this package."""
+    """The table of yearly averages in this package."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     source: str
@@ -163,7 +163,7 @@ class YearlyAverages(BaseModel):
 
 @cache
 def irs_yearly_averages() -> YearlyAverages:
-    """Return the table of the package's data file."""
+    """Return the table from the package's data file."""
     text = files("showcost.fx").joinpath("irs_yearly_average.yaml").read_text(encoding="utf-8")
     return YearlyAverages.model_validate(yaml.safe_load(text))
 
@@ -171,7 +171,7 @@ def irs_yearly_averages() -> YearlyAverages:
 def irs_yearly_band(history: RateHistory, table: YearlyAverages | None = None) -> CheckResult:
     """Check that the mean of a year's daily rates lies within the tolerance of the IRS's yearly average.
 
-    Only years that the history covers from the first to the last working day are examined.
+    Only years that the history covers from the first to the last working day are checked.
     """
     table = table or irs_yearly_averages()
     full = [item for item in table.averages if _covers(history, item.year)]
@@ -189,9 +189,9 @@ def irs_yearly_band(history: RateHistory, table: YearlyAverages | None = None) -
 
 
 def yearly_mean(history: RateHistory, currency: str, year: int) -> Decimal | None:
-    """Return the mean of the daily rates of a year in units per US dollar, to 40 digits; None without any.
+    """Return the mean of the daily rates of a year in units per US dollar, to 40 digits; None without rates.
 
-    The mean is of the daily cross rates, as the IRS means it, not the cross rate of the means.
+    It is the mean of the daily cross rates, as the IRS defines it, not the cross rate of the means.
     """
     part = history.between(date(year, 1, 1), date(year, 12, 31)).rates
     dollars = _by_date(part, _US_DOLLAR)

@@ -1,9 +1,9 @@
-"""From an original amount to the base currency: exactly, through the euro, rounded once.
+"""Conversion to the base currency: exact, through the euro, rounded once.
 
 base = round(amount * (base units per euro) / (original units per euro)), halves away from zero, to the
 minor unit of the base currency (ISO 4217). No cross rate and no inverse is rounded on the way: the model
 is article 4 of Council Regulation (EC) 1103/97. `convert` is the reference; `conversion_sql` computes the
-same in the database. Which rates apply is `snapshots`.
+same in the database. `snapshots` determines the rates.
 
 Bounds. Amounts are DECIMAL(18, 4), below 10^14; rates in millionths are below 10^16. The largest
 intermediate is 2 * 10^18 * 10^16, far below 1.7 * 10^38, so that the integers of the database (HUGEINT,
@@ -34,15 +34,15 @@ _LARGEST: Final = Decimal(10) ** (AMOUNT_DIGITS - AMOUNT_SCALE)
 
 
 def policy_stamp(carry_days: int) -> str:
-    """Return the name of the conversion policy, as each ledger entry carries it."""
+    """Return the name of the conversion policy, which each ledger entry stores."""
     return f"ecb-daily/carry-{carry_days}/cross-eur/half-away"
 
 
 def convert(amount: Decimal, currency: str, base: str, rates: Mapping[str, Decimal]) -> Decimal:
-    """Return the amount in the base currency, at its minor unit; the amount itself when it is in it.
+    """Return the amount in the base currency, at its minor unit; an amount in base is returned unchanged.
 
-    `rates` are units per euro, the euro at 1 among them. Raises InputError when a rate is missing or the
-    result is too large to be stored.
+    `rates` are units per euro, including the euro at 1. Raises InputError when a rate is missing or the
+    result is too large to store.
     """
     if currency == base:
         return amount
@@ -50,8 +50,8 @@ def convert(amount: Decimal, currency: str, base: str, rates: Mapping[str, Decim
         if needed not in rates:
             raise InputError(f"conversion of {currency} to {base}: no rate of {needed}")
     with localcontext() as context:
-        # Sixty digits decide every half: an exact quotient that is no half differs from one by more than
-        # 1 / (2 * 10^16 * 10^4), far above the last digit of any quotient that passes the check below.
+        # Sixty digits decide every half: a quotient that is not exactly a half differs from a half by more
+        # than 1 / (2 * 10^16 * 10^4), far above the last digit of any quotient that passes the check below.
         context.prec = EXACT_DIGITS
         exact = amount * rates[base] / rates[currency]
     converted = round_half_away(exact, minor_units(base))
@@ -71,13 +71,13 @@ def conversion_sql(amount: str, currency: str, micro_original: str, micro_base: 
     """Return a DuckDB expression of type DECIMAL(18, 4) for the amount in the base currency.
 
     All but `base` (a currency code) are SQL expressions: the amount, DECIMAL(18, 4); its currency; and the
-    two rates as integers, as `store.dense_rates` has them (or `micro_rate_sql` makes them). Null in, null
-    out. It raises, and never wraps, when the result does not fit; wrapped in TRY it is null then. A rate
-    that is a DECIMAL instead is refused when the statement is bound.
+    two rates as integers in millionths, from `store.dense_rates` or `micro_rate_sql`. Null in, null out. A
+    result that does not fit raises an error and never wraps; in TRY it is null. A rate of type DECIMAL is
+    refused when the statement is bound.
     """
     decimals = minor_units(base)
     signed = f"CAST(CAST({amount} AS DECIMAL(38, {AMOUNT_SCALE})) * {10**AMOUNT_SCALE} AS HUGEINT)"
-    # What the amount's scale has beyond the minor unit is divided away with the rate, and put back after.
+    # Decimals of the amount beyond the minor unit are divided away with the rate, and restored afterwards.
     step = 10 ** (AMOUNT_SCALE - decimals)
     denominator = f"({_whole(micro_original)} * {step})"
     units = f"((2 * abs({signed}) * {_whole(micro_base)} + {denominator}) // (2 * {denominator}))"
@@ -87,7 +87,7 @@ def conversion_sql(amount: str, currency: str, micro_original: str, micro_base: 
 
 
 def micro_rate_sql(eur_rate: str) -> str:
-    """Return a DuckDB expression of type BIGINT for a rate in millionths; it raises if that is not exact."""
+    """Return a DuckDB expression of type BIGINT for a rate in millionths; it raises if that is inexact."""
     exact = f"CAST({eur_rate} AS DECIMAL(38, {RATE_DECIMALS}))"
     return (
         f"CAST(CASE WHEN {eur_rate} > 0 AND {exact} = {eur_rate} THEN {exact}"
@@ -104,10 +104,10 @@ def cross_rate_sql(micro_original: str, micro_base: str) -> str:
 
 
 def _whole(micro_rate: str) -> str:
-    """Return an expression for a rate in millionths as a HUGEINT; a DECIMAL does not even bind.
+    """Return an expression for a rate in millionths as a HUGEINT; a DECIMAL does not bind.
 
-    A rate given in units by mistake would otherwise be cut to whole units without a word. The operator
-    `|` is there because it takes integers only.
+    The operator `|` takes integers only. Without it, a rate given in units by mistake would silently be
+    truncated to whole units.
     """
     return f"CAST({micro_rate} | 0 AS HUGEINT)"
 

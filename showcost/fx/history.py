@@ -1,7 +1,7 @@
-"""The rates that a source published, as read from its file: one row per publication date and currency.
+"""Published rates, as read from a rate file: one row per publication date and currency.
 
-Belongs here: the table, where it came from, and merging two of them. Reading bytes is `parsing`, getting
-them is `sources`, and what is in force on a date without a publication is `snapshots`.
+A history has the rates and their origin, and two histories can be merged. `parsing` reads files, `sources`
+gets them, and `snapshots` determines the rates in force on dates without a publication.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ EURO: Final = "EUR"
 """The currency in which every rate is expressed: units of the other currency per one euro."""
 
 RATE_DECIMALS: Final = 6
-"""The most decimals a published rate may have; the conversion's exact integers rest on it."""
+"""Maximum decimals of a published rate; the exact integers of the conversion depend on it."""
 
 RATE_INTEGER_DIGITS: Final = 10
-"""The most digits before the decimal point, so that a rate fits DECIMAL(20, 10)."""
+"""Maximum digits before the decimal point, so that a rate fits DECIMAL(20, 10)."""
 
 RATES_SCHEMA: Final = pa.schema(
     [
@@ -43,16 +43,16 @@ PUBLICATIONS_SCHEMA: Final = pa.schema(
         pa.field("source_sha256", pa.string(), nullable=False),
     ]
 )
-"""Publication date, name of the source, and the sha256 of the bytes from which that day was read."""
+"""Publication date, name of the source, and the sha256 of the file from which that day was read."""
 
 
 @dataclass(frozen=True)
 class RateHistory:
-    """What one or several files of a source published.
+    """The publications of one or several rate files.
 
     `rates` (RATES_SCHEMA) is ordered by date and currency; the euro itself is not in it. `publications`
     (PUBLICATIONS_SCHEMA) has every publication date once, in order, with the file it was read from.
-    `currencies` are all that the files speak of, also those without a rate on any day.
+    `currencies` are all currencies of the files, including currencies without a rate on any day.
     """
 
     rates: pa.Table
@@ -71,7 +71,7 @@ class RateHistory:
 
     @property
     def last(self) -> date:
-        """The newest publication date: of later days nothing is known yet."""
+        """The newest publication date."""
         return self.dates[-1]
 
     @property
@@ -81,7 +81,7 @@ class RateHistory:
         return tuple(sorted((row["source"], row["source_sha256"]) for row in pairs.aggregate([]).to_pylist()))
 
     def between(self, first: date, last: date) -> RateHistory:
-        """Return the publications from `first` to `last`, both included; at least one must be there."""
+        """Return the publications from `first` to `last`, both included, at least one of which must exist."""
 
         def part(table: pa.Table) -> pa.Table:
             days = table.column("date")
@@ -90,44 +90,44 @@ class RateHistory:
         return RateHistory(part(self.rates), part(self.publications), self.currencies)
 
 
-def merge_histories(known: RateHistory, other: RateHistory) -> RateHistory:
-    """Return `known` extended by the days that only `other` has.
+def merge_histories(base: RateHistory, other: RateHistory) -> RateHistory:
+    """Return `base` extended by the days that only `other` has.
 
-    A day is taken whole, from one file. Where both have a day, they must agree on it: a rate that
-    differs, or that one has and the other, though it speaks of the currency, has not, raises
-    IntegrityError. A file that is silent on a currency does not contradict one that quotes it.
+    All rates of a day are taken from one file. On a day that both have, they must agree: IntegrityError for
+    a different rate, or a rate of only one of them although the other file has the currency. A file without
+    a currency does not contradict a file that quotes it.
     """
-    shared = pc.is_in(other.publications.column("date"), value_set=known.publications.column("date"))
-    _refuse_disagreement(known, other)
-    fresh = other.publications.filter(pc.invert(shared))
-    fresh_rates = other.rates.filter(pc.is_in(other.rates.column("date"), value_set=fresh.column("date")))
+    shared = pc.is_in(other.publications.column("date"), value_set=base.publications.column("date"))
+    _refuse_disagreement(base, other)
+    added = other.publications.filter(pc.invert(shared))
+    added_rates = other.rates.filter(pc.is_in(other.rates.column("date"), value_set=added.column("date")))
     return RateHistory(
-        pa.concat_tables([known.rates, fresh_rates]).sort_by(
+        pa.concat_tables([base.rates, added_rates]).sort_by(
             [("date", "ascending"), ("currency", "ascending")]
         ),
-        pa.concat_tables([known.publications, fresh]).sort_by("date"),
-        known.currencies | other.currencies,
+        pa.concat_tables([base.publications, added]).sort_by("date"),
+        base.currencies | other.currencies,
     )
 
 
-def _refuse_disagreement(known: RateHistory, other: RateHistory) -> None:
+def _refuse_disagreement(base: RateHistory, other: RateHistory) -> None:
     """Raise IntegrityError at the first (date, currency) on which two histories disagree."""
-    # A currency of which `known` never spoke would bring a rate into a day that is already complete.
+    # A currency that `base` does not have would add a rate to a day that is already complete.
     common = pa.array(sorted(other.currencies), pa.string())
-    left = _on_days_of(known, other).filter(pc.field("currency").isin(common))
-    right = _on_days_of(other, known)
+    left = _on_days_of(base, other).filter(pc.field("currency").isin(common))
+    right = _on_days_of(other, base)
     both = left.join(
-        right, keys=["date", "currency"], join_type="full outer", left_suffix="_known", right_suffix="_other"
+        right, keys=["date", "currency"], join_type="full outer", left_suffix="_base", right_suffix="_other"
     )
-    agree = pc.fill_null(pc.equal(both.column("rate_known"), both.column("rate_other")), fill_value=False)
+    agree = pc.fill_null(pc.equal(both.column("rate_base"), both.column("rate_other")), fill_value=False)
     differing = both.filter(pc.invert(agree)).sort_by([("date", "ascending"), ("currency", "ascending")])
     if differing.num_rows:
         row = differing.slice(0, 1).to_pylist()[0]
-        one, two = row["rate_known"] or "no rate", row["rate_other"] or "no rate"
+        base_rate, other_rate = row["rate_base"] or "no rate", row["rate_other"] or "no rate"
         raise IntegrityError(
             f"two rate files disagree on {differing.num_rows} published rate(s), first {row['currency']} of"
-            f" {row['date']}: {one} in {_file_of(known, row['date'])},"
-            f" {two} in {_file_of(other, row['date'])}"
+            f" {row['date']}: {base_rate} in {_file_of(base, row['date'])},"
+            f" {other_rate} in {_file_of(other, row['date'])}"
         )
 
 

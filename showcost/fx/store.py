@@ -1,8 +1,8 @@
-"""The pinned snapshots: two append-only tables of the ledger's database, and what is read from them.
+"""The pinned snapshots: two append-only tables in the ledger database, and the queries on them.
 
-A date is pinned once. What a source publishes later, or publishes differently, never touches it: the
-difference is reported and a person decides. Which rates are in force is `snapshots`; applying them is
-`conversion`. The database is the ledger's: connections, locks and their end are the caller's.
+A date is pinned once. Later or changed publications of a source never affect it: the difference is reported
+and a person decides. `snapshots` determines the rates in force, `conversion` applies them. The caller opens,
+locks and closes the connections to the ledger database.
 """
 # ruff: noqa: S608 - statements are put together from constants of this package; values are bound
 
@@ -31,12 +31,15 @@ if TYPE_CHECKING:
     from showcost.fx.snapshots import SnapshotPlan
 
 GUARD_TABLE: Final = "append_only_guard"
-"""An always empty table. A trigger's body must be a statement on another table; this one receives the
-insert that raises, also when the refused statement would have touched no row."""
+"""A table that is always empty. A trigger's body must be a statement on another table; this table receives
+the insert that raises, even when the refused statement would affect no row."""
 
 
 def append_only(table: str) -> tuple[str, ...]:
-    """Return the triggers that refuse UPDATE, DELETE and TRUNCATE on a table (not DROP: the chain's work)."""
+    """Return the triggers that refuse UPDATE, DELETE and TRUNCATE on a table.
+
+    They cannot refuse DROP; the chain of the audit log reveals it.
+    """
     return tuple(
         f"CREATE TRIGGER IF NOT EXISTS {table}_no_{event.lower()} BEFORE {event} ON {table}"
         f" FOR EACH STATEMENT INSERT INTO {GUARD_TABLE}"
@@ -63,38 +66,38 @@ DDL: Final[tuple[str, ...]] = (
     *append_only("fx_snapshots"),
     *append_only("fx_rates"),
 )
-"""The tables and their triggers, each statement harmless when repeated. `pinned_at` is in UTC. `rate` is
-units per euro, with decimals that the exact conversion can hold. `source_sha256` is the file from which
-the newest publication of the snapshot was read."""
+"""The tables and their triggers; each statement can be repeated. `pinned_at` is in UTC. `rate` is units per
+euro, with at most the decimals of the exact conversion. `source_sha256` is the file from which the newest
+publication of the snapshot was read."""
 
 
 @dataclass(frozen=True)
-class Difference:
-    """A date whose pinned snapshot is not what was expected; the hash found instead is None for none."""
+class SnapshotDifference:
+    """A date whose pinned snapshot differs: the recorded hash, and the computed one (None without rates)."""
 
     snapshot_date: date
     snapshot_id: str
     recorded: str
-    found: str | None
+    computed: str | None
 
 
 @dataclass(frozen=True)
 class PinResult:
-    """What pinning did with the dates of a plan.
+    """The result of pinning, by date of the plan.
 
-    `pinned` are new; `kept` were pinned before and stay as they are; of those, `differing` would be pinned
-    otherwise today (a warning: the source has changed its past). `pending` and `missing` have no snapshot.
+    `pinned` are new; `kept` were pinned earlier and are unchanged; of those, `differing` would be pinned
+    differently today (a warning: the source has changed its past). `pending` and `missing` have no snapshot.
     """
 
     pinned: tuple[date, ...]
     kept: tuple[date, ...]
-    differing: tuple[Difference, ...]
+    differing: tuple[SnapshotDifference, ...]
     pending: tuple[date, ...]
     missing: tuple[date, ...]
 
 
 def create_tables(connection: duckdb.DuckDBPyConnection) -> None:
-    """Create the tables and triggers where they are not yet there."""
+    """Create the tables and triggers that do not exist yet."""
     for statement in DDL:
         connection.execute(statement)
 
@@ -107,9 +110,9 @@ def pin(
 ) -> PinResult:
     """Pin the snapshots of a plan for the dates that have none, in one transaction of its own.
 
-    `pinned_at` is recorded in UTC, it is no part of the hash. Before the commit the hashes of what was
-    inserted are recomputed from the tables; IntegrityError if they differ, and nothing is pinned.
-    `before_commit` is called within the transaction, with the dates that are new, if there are any.
+    `pinned_at` is recorded in UTC; the hash does not cover it. Before the commit the hashes of the new
+    snapshots are recomputed from the tables; IntegrityError if they differ, and nothing is pinned.
+    `before_commit` is called within the transaction, with the new dates, if there are any.
     """
     pinned_at = utc_timestamp(pinned_at)
     planned = plan.states.column("date").to_pylist()
@@ -119,35 +122,35 @@ def pin(
     ):
         kept = _pinned_dates(connection, planned)
         differing = _differing(connection, planned, plan.last_publication)
-        fresh = _dates(connection.sql(_UNPINNED_SQL).to_arrow_table())
-        with _tables(connection, fresh=pa.table({"date": pa.array(fresh, pa.date32())})):
+        new_dates = _dates(connection.sql(_UNPINNED_SQL).to_arrow_table())
+        with _tables(connection, unpinned_dates=pa.table({"date": pa.array(new_dates, pa.date32())})):
             connection.execute(_INSERT_SNAPSHOTS_SQL, {"pinned_at": pinned_at})
             connection.execute(_INSERT_RATES_SQL)
-        if wrong := verify(connection, fresh):
+        if wrong := verify(connection, new_dates):
             raise IntegrityError(
-                f"fx snapshot of {wrong[0].snapshot_date}: what was written is not what was built"
+                f"fx snapshot of {wrong[0].snapshot_date}: the stored rates differ from those to be pinned"
             )
-        if fresh and before_commit is not None:
-            before_commit(fresh)
-    pinned = frozenset(kept)
+        if new_dates and before_commit is not None:
+            before_commit(new_dates)
+    pinned_before = frozenset(kept)
     return PinResult(
-        pinned=fresh,
+        pinned=new_dates,
         kept=kept,
         differing=differing,
-        pending=tuple(day for day in plan.dates(RateStatus.PENDING) if day not in pinned),
-        missing=tuple(day for day in plan.dates(RateStatus.MISSING) if day not in pinned),
+        pending=tuple(day for day in plan.dates(RateStatus.PENDING) if day not in pinned_before),
+        missing=tuple(day for day in plan.dates(RateStatus.MISSING) if day not in pinned_before),
     )
 
 
 def verify(
     connection: duckdb.DuckDBPyConnection, dates: Collection[date] | None = None
-) -> tuple[Difference, ...]:
-    """Recompute the hash of every pinned snapshot (of `dates`, or all) and return those that differ.
+) -> tuple[SnapshotDifference, ...]:
+    """Recompute the hash of every pinned snapshot (of `dates`, or all) and return the differences.
 
-    A snapshot without rates, an id that is not that of its hash and a date pinned twice differ too.
+    A snapshot without rates, an id that does not match its hash and a date pinned twice differ as well.
     """
     rows = connection.execute(_VERIFY_SQL, {"dates": None if dates is None else list(dates)}).fetchall()
-    return tuple(Difference(*row) for row in rows)
+    return tuple(SnapshotDifference(*row) for row in rows)
 
 
 def rate_status(
@@ -156,9 +159,9 @@ def rate_status(
     """Return the status of converting each currency into the base on each date of the plan.
 
     Columns: date, currency, status (`RateStatus` text), rate (units per euro), publication_date,
-    snapshot_id; one row per date and currency, also for codes that no source quotes. Rates come from the
-    pinned snapshots only; the plan merely tells, for a date without one, whether it is still to come. The
-    rate is null unless the status is ok, for which the base must have a rate as well.
+    snapshot_id; one row per date and currency, including codes that no source quotes. Rates are from the
+    pinned snapshots only; the plan only determines if a date without a snapshot is pending or missing. The
+    rate is null unless the status is ok, which requires a rate of the base as well.
     """
     codes = pa.table({"currency": pa.array(sorted({*currencies, base}), pa.string())})
     dates = plan.states.column("date").to_pylist()
@@ -172,18 +175,18 @@ def rate_status(
 
 
 def dense_rates(connection: duckdb.DuckDBPyConnection, dates: Collection[date], base: str) -> pa.Table:
-    """Return the table that the conversion joins on (date, currency), from pinned snapshots alone.
+    """Return the table that the conversion joins on (date, currency), from pinned snapshots only.
 
     Columns: date, currency, snapshot_id, eur_rate_original, eur_rate_base (units per euro), micro_original,
     micro_base (the same in millionths, for `conversion_sql`), rate (units of the base per unit of the
     currency, ten decimals, for display), rate_date (the older publication date of the two rates). A pair
-    without a rate has no row. Raises IntegrityError when a snapshot of these dates is not what was pinned:
-    nothing may be converted with it.
+    without a rate has no row. Raises IntegrityError when a snapshot of these dates was changed after it was
+    pinned.
     """
     if changed := verify(connection, dates):
         named = ", ".join(str(item.snapshot_date) for item in changed[:3])
         raise IntegrityError(
-            f"{len(changed)} pinned FX snapshot(s) changed, first of {named}: restore the ledger"
+            f"{len(changed)} pinned FX snapshot(s) changed, the first of {named}: restore the ledger"
         )
     return connection.sql(_DENSE_SQL, params={"dates": list(dates), "base": base}).to_arrow_table()
 
@@ -197,14 +200,14 @@ _INSERT_SNAPSHOTS_SQL: Final = """
 INSERT INTO fx_snapshots BY NAME
 SELECT snapshot_id, snapshot_date, hash, source, source_sha256, carry_days,
     CAST($pinned_at AS TIMESTAMP) AS pinned_at
-FROM plan_snapshots SEMI JOIN fresh ON fresh.date = snapshot_date ORDER BY snapshot_date
+FROM plan_snapshots SEMI JOIN unpinned_dates ON unpinned_dates.date = snapshot_date ORDER BY snapshot_date
 """
 
 _INSERT_RATES_SQL: Final = f"""
 INSERT INTO fx_rates BY NAME
 SELECT snapshot_id, currency, rate, publication_date
 FROM plan_snapshots JOIN plan_rates ON plan_rates.date = snapshot_date
-SEMI JOIN fresh ON fresh.date = snapshot_date
+SEMI JOIN unpinned_dates ON unpinned_dates.date = snapshot_date
 WHERE status = '{RateStatus.OK}' ORDER BY snapshot_date, currency
 """
 
@@ -221,16 +224,16 @@ WITH chosen AS (
     SELECT * FROM fx_snapshots
     WHERE CAST($dates AS DATE[]) IS NULL OR list_contains(CAST($dates AS DATE[]), snapshot_date)),
 recomputed AS (
-    SELECT snapshot_id, {HASH_SQL} AS found
+    SELECT snapshot_id, {HASH_SQL} AS computed
     FROM chosen JOIN fx_rates USING (snapshot_id) GROUP BY snapshot_id)
-SELECT snapshot_date, snapshot_id, hash, found
+SELECT snapshot_date, snapshot_id, hash, computed
 FROM chosen LEFT JOIN recomputed USING (snapshot_id)
-QUALIFY found IS DISTINCT FROM hash OR snapshot_id <> {ID_SQL}
+QUALIFY computed IS DISTINCT FROM hash OR snapshot_id <> {ID_SQL}
     OR count(*) OVER (PARTITION BY snapshot_date) > 1
 ORDER BY snapshot_date, snapshot_id
 """
 
-# A date that was pinned twice or altered is `changed` as a whole; its rates are not shown.
+# A date that was pinned twice or altered is `changed` for every currency; its rates are not returned.
 _STATUS_SQL: Final = f"""
 WITH pinned AS (
     SELECT snapshot_date AS date, any_value(snapshot_id) AS snapshot_id FROM fx_snapshots GROUP BY ALL),
@@ -288,10 +291,10 @@ def _pinned_dates(connection: duckdb.DuckDBPyConnection, dates: list[date]) -> t
 
 def _differing(
     connection: duckdb.DuckDBPyConnection, dates: list[date], last_publication: date
-) -> tuple[Difference, ...]:
-    # Beyond its last publication a history says nothing: an older file than the pinned one is no change.
-    wanted = {"dates": dates, "last_publication": last_publication}
-    return tuple(Difference(*row) for row in connection.execute(_DIFFERING_SQL, wanted).fetchall())
+) -> tuple[SnapshotDifference, ...]:
+    # A date after the last publication does not differ: the given file may be older than the pinned file.
+    limits = {"dates": dates, "last_publication": last_publication}
+    return tuple(SnapshotDifference(*row) for row in connection.execute(_DIFFERING_SQL, limits).fetchall())
 
 
 def _dates(table: pa.Table) -> tuple[date, ...]:
@@ -300,7 +303,7 @@ def _dates(table: pa.Table) -> tuple[date, ...]:
 
 @contextmanager
 def _tables(connection: duckdb.DuckDBPyConnection, **tables: pa.Table) -> Iterator[None]:
-    """Let the connection see Arrow tables under names, for the time of a block."""
+    """Register Arrow tables with a connection under their names, for the duration of a block."""
     for name, table in tables.items():
         connection.register(name, table)
     try:

@@ -1,10 +1,10 @@
-"""Provisional accruals: what a vendor's days are taken to cost while its invoices cannot be had.
+"""Provisional accruals: the expected cost of a vendor's days while its invoices are unavailable.
 
-They stand in a table of their own and are never among the entries of the ledger: no digest, balance or batch
-knows them, and reports show them apart. An accrual is taken back by its exact negation when the invoices
-come. The table only grows, and each accrual is announced in the audit log, with a segment that holds it,
-before it is in the table: what a crash cuts off in between, `recovery` repeats. When to accrue and when to
-release is decided by `showcost.pipeline.accruals`; why one stands is told by `steps`.
+They have a table of their own and are never entries of the ledger: digests, balances and batches exclude
+them, and reports show them separately. When the invoices arrive, an accrual is released by its exact
+negation. The table is append-only, and each accrual is recorded in the audit log, with its row in a segment,
+before it is inserted: `recovery` repeats an insert that a crash prevented. `showcost.pipeline.accruals`
+decides when to accrue and when to release; `fallback_log` has the reasons.
 """
 # ruff: noqa: S608 - statements are put together from constants of this module; values are bound
 
@@ -39,7 +39,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Accrual:
-    """What a day of a vendor is taken to cost; `because` is the dead letter for want of which it is."""
+    """The expected cost of a day of a vendor; `because` is the id of the dead letter that replaced its page.
+
+    `amount` is in `currency`, with at most four decimals.
+    """
 
     feed: str
     transaction_date: date
@@ -52,14 +55,14 @@ class Accrual:
     because: str
 
     def id(self, production: str) -> str:
-        """Return the accrual's id: there is one per day, vendor and account, whatever its amount."""
+        """Return the id, 32 hex digits: one per production, feed, day, vendor and account."""
         day = str(self.transaction_date)
         return sha256_framed(["accrual", production, self.feed, day, self.vendor_code, self.account])[:SHORT]
 
 
 @dataclass(frozen=True)
 class AccrualContext:
-    """Whose accruals they are: the production and its base currency."""
+    """The production of some accruals and its base currency."""
 
     production: str
     base_currency: str
@@ -68,31 +71,31 @@ class AccrualContext:
 def accrue(
     ledger: Ledger,
     connection: duckdb.DuckDBPyConnection,
-    books: AccrualContext,
+    context: AccrualContext,
     accruals: Sequence[Accrual],
     now: datetime,
 ) -> int:
-    """Record accruals that were never recorded, at the newest rates pinned for their day or before it.
+    """Record accruals that were never recorded, at the newest rates pinned for their day or an earlier one.
 
-    `connection` is one that may write. Returns how many were new. An accrual that was released is not made
-    again: then the vendor's invoices are there.
+    The connection is that of `recovery.writing`. Returns the number of new accruals. A released accrual is
+    not recorded again: its invoices have arrived.
     """
     if not accruals:
         return 0
-    connection.register("wanted_accruals", _wanted(books, accruals))
+    connection.register("given_accruals", _accrual_table(context, accruals))
     days = [day for (day,) in connection.execute(_PINNED).fetchall()]
-    connection.register("accrual_rates", dense_rates(connection, days, books.base_currency))
+    connection.register("accrual_rates", dense_rates(connection, days, context.base_currency))
     converted = conversion_sql(
-        "wanted.amount", "wanted.currency", "micro_original", "micro_base", books.base_currency
+        "unrecorded.amount", "unrecorded.currency", "micro_original", "micro_base", context.base_currency
     )
     try:
         rows = connection.sql(
             _ACCRUE.format(converted=converted),
-            params={"now": utc_timestamp(now), "base": books.base_currency},
+            params={"now": utc_timestamp(now), "base": context.base_currency},
         ).to_arrow_table()
         return _record(ledger, connection, AuditKind.ACCRUED, rows)
     finally:
-        connection.unregister("wanted_accruals")
+        connection.unregister("given_accruals")
         connection.unregister("accrual_rates")
 
 
@@ -103,17 +106,17 @@ def release(
     because: dict[date, str],
     now: datetime,
 ) -> int:
-    """Take back the open accruals of some dates of a feed, each by its exact negation; return how many.
+    """Release the open accruals of some dates of a feed, each by its exact negation; return their number.
 
-    `because` names, per date, the delivery that they give way to.
+    `because` maps each date to the delivery that replaces its accruals.
     """
-    given = pa.table(
+    released_dates = pa.table(
         {
             "transaction_date": pa.array(list(because), pa.date32()),
-            "given_because": pa.array(list(because.values()), pa.string()),
+            "released_because": pa.array(list(because.values()), pa.string()),
         }
     )
-    connection.register("released_dates", given)
+    connection.register("released_dates", released_dates)
     try:
         rows = connection.sql(_RELEASE, params={"feed": feed, "now": utc_timestamp(now)}).to_arrow_table()
         return _record(ledger, connection, AuditKind.RELEASED, rows)
@@ -128,23 +131,23 @@ def provisional(
     feed: str | None = None,
     segments: Sequence[Path] | None = None,
 ) -> pa.Table:
-    """Return the accruals of some dates that were not released, for reports to show apart.
+    """Return the open accruals from `first` to `last`, both included, for reports to show separately.
 
-    As they are, or as some segments have them (`accrual_segments`). Columns: feed, transaction_date,
+    Read from the table, or from segments (`accrual_segments`). Columns: feed, transaction_date,
     vendor_code, account, description, due_date, currency, amount, base_currency, base_amount, rate_date,
     snapshot_id, because; ordered by the first four.
     """
-    asked = {"first": first, "last": last, "feed": feed}
+    selection = {"first": first, "last": last, "feed": feed}
     if segments is None:
-        return connection.sql(_OPEN.format("provisional_accruals"), params=asked).to_arrow_table()
+        return connection.sql(_OPEN.format("provisional_accruals"), params=selection).to_arrow_table()
     if not segments:
-        return connection.sql(_OPEN.format(_NO_ACCRUALS), params=asked).to_arrow_table()
+        return connection.sql(_OPEN.format(_NO_ACCRUALS), params=selection).to_arrow_table()
     files = {"segments": [str(path) for path in segments]}
-    return connection.sql(_OPEN.format("read_parquet($segments)"), params=asked | files).to_arrow_table()
+    return connection.sql(_OPEN.format("read_parquet($segments)"), params=selection | files).to_arrow_table()
 
 
 def accrual_segments(audit: AuditLog, as_of: int | None = None) -> list[Path]:
-    """Return the segments of all accruals and releases, as known after an audit record, or now."""
+    """Return the segments of all accruals and releases, as of an audit record, or now."""
     return [
         audit.segment_path(record.segment)
         for record in audit.records()
@@ -154,40 +157,42 @@ def accrual_segments(audit: AuditLog, as_of: int | None = None) -> list[Path]:
     ]
 
 
-def differing_from_record(
+def differing_accruals(
     connection: duckdb.DuckDBPyConnection, segments: Sequence[Path]
 ) -> tuple[int, list[tuple[str, str]]]:
-    """Return how many rows there are, and (accrual, event) of those that are not as in the segments."""
-    counted: list[tuple[int]] = connection.execute("SELECT count(*) FROM provisional_accruals").fetchall()
+    """Return the number of rows, and (accrual, event) of each row that differs from the segments."""
+    counts: list[tuple[int]] = connection.execute("SELECT count(*) FROM provisional_accruals").fetchall()
     if not segments:
-        found: list[tuple[str, str]] = connection.execute(
+        unrecorded: list[tuple[str, str]] = connection.execute(
             "SELECT accrual_id, event FROM provisional_accruals ORDER BY ALL"
         ).fetchall()
-        return counted[0][0], found
+        return counts[0][0], unrecorded
     files = {"segments": [str(path) for path in segments]}
-    return counted[0][0], connection.execute(_DIFFERING, files).fetchall()
+    return counts[0][0], connection.execute(_DIFFERING, files).fetchall()
 
 
-def _wanted(books: AccrualContext, accruals: Sequence[Accrual]) -> pa.Table:
+def _accrual_table(context: AccrualContext, accruals: Sequence[Accrual]) -> pa.Table:
     return pa.table(
         {
-            "accrual_id": [one.id(books.production) for one in accruals],
-            "production": [books.production] * len(accruals),
-            "feed": [one.feed for one in accruals],
-            "transaction_date": pa.array([one.transaction_date for one in accruals], pa.date32()),
-            "vendor_code": [one.vendor_code for one in accruals],
-            "account": [one.account for one in accruals],
-            "description": [one.description for one in accruals],
-            "due_date": pa.array([one.due_date for one in accruals], pa.date32()),
-            "currency": [one.currency for one in accruals],
-            "amount": pa.array([one.amount for one in accruals], pa.decimal128(AMOUNT_DIGITS, AMOUNT_SCALE)),
-            "because": [one.because for one in accruals],
+            "accrual_id": [accrual.id(context.production) for accrual in accruals],
+            "production": [context.production] * len(accruals),
+            "feed": [accrual.feed for accrual in accruals],
+            "transaction_date": pa.array([accrual.transaction_date for accrual in accruals], pa.date32()),
+            "vendor_code": [accrual.vendor_code for accrual in accruals],
+            "account": [accrual.account for accrual in accruals],
+            "description": [accrual.description for accrual in accruals],
+            "due_date": pa.array([accrual.due_date for accrual in accruals], pa.date32()),
+            "currency": [accrual.currency for accrual in accruals],
+            "amount": pa.array(
+                [accrual.amount for accrual in accruals], pa.decimal128(AMOUNT_DIGITS, AMOUNT_SCALE)
+            ),
+            "because": [accrual.because for accrual in accruals],
         }
     )
 
 
 def _record(ledger: Ledger, connection: duckdb.DuckDBPyConnection, kind: AuditKind, rows: pa.Table) -> int:
-    """Record rows in the audit log, then write them into their table; return how many."""
+    """Record rows in the audit log, then insert them into their table; return their number."""
     if not rows.num_rows:
         return 0
     ids: list[str] = rows.column("accrual_id").to_pylist()
@@ -199,8 +204,8 @@ def _record(ledger: Ledger, connection: duckdb.DuckDBPyConnection, kind: AuditKi
         rows=rows,
     )
     record_and_write(ledger, connection, new, ACCRUALS)
-    recorded: int = rows.num_rows
-    return recorded
+    row_count: int = rows.num_rows
+    return row_count
 
 
 def _write(connection: duckdb.DuckDBPyConnection, record: Record, segment: Path | None) -> None:
@@ -211,35 +216,35 @@ def _write(connection: duckdb.DuckDBPyConnection, record: Record, segment: Path 
 
 
 ACCRUALS: Final = Writer(_write)
-"""How ACCRUED and RELEASED are written."""
+"""Writes ACCRUED and RELEASED."""
 
 
 _PINNED: Final = """
-SELECT DISTINCT max(snapshot_date) FROM fx_snapshots JOIN wanted_accruals
+SELECT DISTINCT max(snapshot_date) FROM fx_snapshots JOIN given_accruals
     ON snapshot_date <= transaction_date GROUP BY transaction_date ORDER BY 1
 """
 
 _ACCRUE: Final = f"""
-WITH wanted AS (
-    SELECT * FROM wanted_accruals
+WITH unrecorded AS (
+    SELECT * FROM given_accruals
     ANTI JOIN provisional_accruals USING (accrual_id)),
-cached AS (
-    SELECT wanted.transaction_date, max(snapshot_date) AS rate_day
-    FROM (SELECT DISTINCT transaction_date FROM wanted) AS wanted
-    JOIN fx_snapshots ON snapshot_date <= wanted.transaction_date GROUP BY ALL)
-SELECT wanted.accrual_id, '{ACCRUAL}' AS event, production, feed, wanted.transaction_date, vendor_code,
-    account, description, due_date, wanted.currency, amount, CAST($base AS VARCHAR) AS base_currency,
-    TRY({{converted}}) AS base_amount, accrual_rates.rate, eur_rate_original, eur_rate_base, rate_date,
-    snapshot_id, because, CAST($now AS TIMESTAMP) AS recorded_at
-FROM wanted LEFT JOIN cached USING (transaction_date)
-LEFT JOIN accrual_rates ON accrual_rates.date = rate_day AND accrual_rates.currency = wanted.currency
+rate_days AS (
+    SELECT days.transaction_date, max(snapshot_date) AS rate_day
+    FROM (SELECT DISTINCT transaction_date FROM unrecorded) AS days
+    JOIN fx_snapshots ON snapshot_date <= days.transaction_date GROUP BY ALL)
+SELECT unrecorded.accrual_id, '{ACCRUAL}' AS event, production, feed, unrecorded.transaction_date,
+    vendor_code, account, description, due_date, unrecorded.currency, amount,
+    CAST($base AS VARCHAR) AS base_currency, TRY({{converted}}) AS base_amount, accrual_rates.rate,
+    eur_rate_original, eur_rate_base, rate_date, snapshot_id, because, CAST($now AS TIMESTAMP) AS recorded_at
+FROM unrecorded LEFT JOIN rate_days USING (transaction_date)
+LEFT JOIN accrual_rates ON accrual_rates.date = rate_day AND accrual_rates.currency = unrecorded.currency
 ORDER BY accrual_id
 """
 
 _RELEASE: Final = f"""
-SELECT * EXCLUDE (given_because) REPLACE (
+SELECT * EXCLUDE (released_because) REPLACE (
     '{RELEASE}' AS event, CAST(-amount AS {AMOUNT_TYPE}) AS amount,
-    CAST(-base_amount AS {AMOUNT_TYPE}) AS base_amount, given_because AS because,
+    CAST(-base_amount AS {AMOUNT_TYPE}) AS base_amount, released_because AS because,
     CAST($now AS TIMESTAMP) AS recorded_at)
 FROM (FROM provisional_accruals WHERE event = '{ACCRUAL}' AND feed = $feed)
 JOIN released_dates USING (transaction_date)

@@ -1,14 +1,14 @@
-"""Which entries count: those that stand, and as known after one record of the audit log.
+"""SQL conditions for active entries, and for the entries as of an audit record.
 
-A moment is the number of that record. Entries, decisions and outcomes carry the number of theirs, so that
-what was known then is what has no later one.
+Entries, decisions and outcomes carry the number of their audit record. As of a record there are those whose
+number is not greater.
 """
 
 from __future__ import annotations
 
 
 def active_condition(entries: str = "ledger_entries") -> str:
-    """Return the condition, as SQL, that an entry of a table is a posting that nothing in it reverses."""
+    """Return the SQL condition that an entry of a table is active: a posting without a reversal in it."""
     return (
         "entry_kind = 'posting'"  # noqa: S608 - a name of our own
         f" AND entry_id NOT IN (SELECT reverses FROM {entries} WHERE reverses IS NOT NULL)"
@@ -16,7 +16,7 @@ def active_condition(entries: str = "ledger_entries") -> str:
 
 
 def entries_as_of(as_of: int | None) -> str:
-    """Return what follows FROM in SQL to read the entries as known after an audit record, or now."""
+    """Return the SQL after FROM that reads the entries as of an audit record, or now."""
     if as_of is None:
         return "ledger_entries"
     return (

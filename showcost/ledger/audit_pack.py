@@ -1,4 +1,4 @@
-"""The pack: what an outsider needs to check the ledger without this program and without a database.
+"""Audit pack: everything that an outside verifier needs to check the ledger, without showcost or a database.
 
     pack.json        base currency, digest of everything, head of the audit log, names of the columns
     log.jsonl        the audit log, byte for byte
@@ -33,14 +33,17 @@ FORM: Final = "showcost-pack-1"
 
 
 def write_pack(ledger: Ledger, production: str, base_currency: str, folder: Path) -> dict[str, str | int]:
-    """Write the pack into a folder that is new or empty, and return what `pack.json` says in brief."""
+    """Write the pack into a new or empty folder, and return the facts of `pack.json`.
+
+    Raises InputError if the folder is not empty, or there is no ledger.
+    """
     if folder.exists() and any(folder.iterdir()):
-        raise InputError(f"{folder} is not empty; name a new folder for the pack")
+        raise InputError(f"{folder} is not empty; choose a new folder for the audit pack")
     ledger.require()
     make_folder(folder)
     log = ledger.audit.path.read_bytes()
     with ledger.read() as connection:
-        found = digest(connection, date.min, date.max)
+        ledger_digest = digest(connection, date.min, date.max)
         _produce(folder / "entries.txt", lambda path: _entries(connection, path))
         rates, heads = connection.execute(_RATES).fetchall(), connection.execute(_HEADS).fetchall()
     _csv(folder / "rates.csv", ["snapshot_id", "date", "currency", "rate", "publication_date"], rates)
@@ -50,8 +53,8 @@ def write_pack(ledger: Ledger, production: str, base_currency: str, folder: Path
         "form": FORM,
         "production": production,
         "base_currency": base_currency,
-        "entries": sum(rows for rows, _ in found.partitions.values()),
-        "digest": found.hash,
+        "entries": sum(rows for rows, _ in ledger_digest.partitions.values()),
+        "digest": ledger_digest.hash,
         "head": ledger.audit.head().hash,
         "records": ledger.audit.head().seq,
     }
@@ -93,4 +96,4 @@ FROM fx_snapshots JOIN fx_rates USING (snapshot_id) ORDER BY ALL
 """
 
 _HEADS: Final = "SELECT seq, hash FROM chain_heads ORDER BY seq"
-"""Their order is that of the log."""
+"""In the order of the log."""

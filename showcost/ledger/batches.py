@@ -1,6 +1,6 @@
-"""Batches: what is appended together, summed up from the entries themselves, and as the stores write it.
+"""Batches: entries that are appended together, their totals and digests, and their stored forms.
 
-Nothing here changes the ledger; that is `commit`.
+Nothing here changes the ledger; `commit` does.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def from_facts(facts: Mapping[str, Any]) -> Batch:
 
 
 def batches_of(connection: duckdb.DuckDBPyConnection, entries: str) -> list[Batch]:
-    """Return entries of one feed summed up as batches, one per date; `entries` follows FROM in SQL."""
+    """Return the batches of some entries of one feed, one per date; `entries` is the SQL after FROM."""
     hashes = partition_hashes(connection, entries)
     sums = [_Sum(*row) for row in connection.execute(_SUMS.format(entries=entries)).fetchall()]
     return [
@@ -115,7 +115,7 @@ def batch_table(batches: Sequence[Batch], run_id: str, posted_at: datetime, seq:
 
 
 class _Sum(NamedTuple):
-    """The entries of one partition and currency, summed up; a row has one currency."""
+    """Totals of the entries of one partition and currency; a row has one currency."""
 
     partition_date: date
     currency: str

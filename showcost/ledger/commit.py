@@ -1,14 +1,14 @@
-"""Committing: the one function that appends entries to the ledger, and its protocol.
+"""Committing: the only function that appends entries to the ledger, and its protocol.
 
     1. the entries as a segment of the audit log, durable
     2. INTENT: batches with counts, totals and digests, snapshots, head of the chain, durable
-    3. one transaction: insert what the segment holds, and the INTENT's number and hash as chain head;
+    3. one transaction: insert the entries of the segment, and the INTENT's number and hash as chain head;
        recompute counts, sums and digests from the ledger, compare with the INTENT; commit
     4. COMMITTED, durable
 
-This is the protocol of `recorded_transaction`. `recovery` tells what a crash between any two steps left:
-without an INTENT, nothing happened; an INTENT whose chain head the ledger lacks is written again from its
-segment; one whose chain head the ledger has is acknowledged.
+This is the protocol of `recorded_transaction`. After a crash between any two steps, `recovery` tells them
+apart: without an INTENT, nothing happened; an INTENT whose chain head is missing from the ledger is written
+again from its segment; an INTENT whose chain head is in the ledger is acknowledged.
 """
 # ruff: noqa: S608 - statements are put together from constants of this package; values are bound
 
@@ -40,16 +40,16 @@ if TYPE_CHECKING:
 
 
 def commit_entries(
-    ledger: Ledger, connection: duckdb.DuckDBPyConnection, fresh: str, *, run_id: str, now: datetime
+    ledger: Ledger, connection: duckdb.DuckDBPyConnection, new_entries: str, *, run_id: str, now: datetime
 ) -> list[Batch]:
     """Append entries of one feed as a batch per date, by the protocol, and return the batches.
 
-    `fresh` follows FROM in SQL and yields the content columns and `arrival`; the connection is that of
-    `recovery.writing`. Each partition must have been validated, or a correction recorded for it, and the
-    snapshots of the dates be pinned. Raises IntegrityError, and nothing is committed, if what is in the
-    ledger after the insert is not what was to be appended.
+    `new_entries` is the SQL after FROM that yields the content columns and `arrival`; the connection is that
+    of `recovery.writing`. Each partition must have been validated, or a correction recorded for it, and the
+    snapshots of the dates be pinned. Raises IntegrityError, and nothing is committed, if the entries in the
+    ledger after the insert differ from those to be appended.
     """
-    batches = batches_of(connection, fresh)
+    batches = batches_of(connection, new_entries)
     if not batches:
         return []
     posted_at = utc_timestamp(now)
@@ -62,18 +62,18 @@ def commit_entries(
         },
         subjects=_subjects(batches),
         needs=[states.snapshot(day) for day in sorted({batch.partition_date for batch in batches})],
-        rows=partial(_copy_entries, connection, fresh, batches),
+        rows=partial(_copy_entries, connection, new_entries, batches),
     )
     record_and_write(ledger, connection, intent, BATCHES)
     return batches
 
 
 def _copy_entries(
-    connection: duckdb.DuckDBPyConnection, fresh: str, batches: Sequence[Batch], path: Path
+    connection: duckdb.DuckDBPyConnection, new_entries: str, batches: Sequence[Batch], path: Path
 ) -> None:
     connection.register("posting_batch_ids", _batch_ids(batches))
     try:
-        connection.execute(_COPY.format(fresh=fresh), {"path": str(path)})
+        connection.execute(_COPY.format(new_entries=new_entries), {"path": str(path)})
     finally:
         connection.unregister("posting_batch_ids")
 
@@ -107,7 +107,7 @@ def acknowledge(audit: AuditLog, intent: Record) -> Record:
 
 
 BATCHES: Final = Writer(_write, acknowledge)
-"""How INTENT is written."""
+"""Writes INTENT, and COMMITTED after it."""
 
 
 def batches_of_record(intent: Record) -> list[Batch]:
@@ -126,11 +126,11 @@ def _batch_ids(batches: Sequence[Batch]) -> pa.Table:
 
 
 def _compare(connection: duckdb.DuckDBPyConnection, batches: Sequence[Batch]) -> None:
-    found = batches_of(connection, _APPENDED)
-    if found != list(batches):
+    appended = batches_of(connection, _APPENDED)
+    if appended != list(batches):
         raise IntegrityError(
-            f"{batches[0].feed}, from {batches[0].partition_date}: what was written to the ledger is not what"
-            " was to be posted; nothing was committed"
+            f"{batches[0].feed}, from {batches[0].partition_date}: the entries written to the ledger differ"
+            " from those to be posted; nothing was committed"
         )
 
 
@@ -141,7 +141,7 @@ def _subjects(batches: Sequence[Batch]) -> list[Subject]:
     ]
 
 
-def dates_of(batches: Sequence[Batch]) -> tuple[date, date]:
+def date_range(batches: Sequence[Batch]) -> tuple[date, date]:
     """Return the first and last transaction date of batches."""
     days = [batch.partition_date for batch in batches]
     return min(days), max(days)
@@ -152,7 +152,7 @@ _NAMES: Final = ", ".join(column.name for column in ENTRY_COLUMNS if column.name
 _COPY: Final = f"""
 COPY (
     SELECT batch_id, {_NAMES}
-    FROM (FROM {{fresh}})
+    FROM (FROM {{new_entries}})
     JOIN posting_batch_ids USING (transaction_date)
 ) TO $path (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)
 """

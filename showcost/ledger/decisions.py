@@ -1,17 +1,17 @@
-"""Decisions: what a person settled about a row, recorded before it counts, and never taken out again.
+"""Decisions of a person on rows: recorded before they take effect, and never deleted.
 
-A row is told by its feed, its delivery and its record. Its text, and what is posted of it, never change; a
-decision says how both are to be read from now on:
+A row is identified by its feed, delivery and record. Its text and its posted entries never change; a
+decision changes how they are treated from then on:
 
-- correct: some fields have another text; what is posted of the row is reversed, and the row is judged anew
-- accept: some reasons do not keep the row out
+- correct: some fields have another text; the row's active entries are reversed, and it is validated again
+- accept: the given reasons no longer keep the row out
 - discard: the row is not a cost (it was not posted)
-- withdraw: what is posted of the row is reversed and does not come back
-- prefer: of the rows with the same key, this one is to be posted
-- reopen: everything decided about the row before is lifted
+- reverse (stored as `withdraw`): the row's active entries are reversed and it is not posted again
+- rebook (stored as `prefer`): of the rows with the same key, this row is posted
+- undo (stored as `reopen`): all earlier decisions on the row are void
 
-The effect of all decisions on a row is what comes after its last reopening: corrections and waivers add up,
-the last decision says whether the row is withheld. Closing and opening periods is `periods`.
+The effect of all decisions on a row is that of the decisions after its last undo: corrections and waivers
+add up, the last decision says whether the row is withheld. `periods` closes and reopens periods.
 """
 # ruff: noqa: S608 - statements are put together from constants of this package; values are bound
 
@@ -45,19 +45,19 @@ if TYPE_CHECKING:
 
 
 class DecisionKind(StrEnum):
-    """What can be decided about a row; see the module."""
+    """The kinds of decision (see the module); the values are stored."""
 
     CORRECT = "correct"
     ACCEPT = "accept"
     DISCARD = "discard"
-    WITHDRAW = "withdraw"
-    PREFER = "prefer"
-    REOPEN = "reopen"
+    REVERSE = "withdraw"
+    REBOOK = "prefer"
+    UNDO = "reopen"
 
 
 @dataclass(frozen=True)
 class Decision:
-    """A decision about one row; `fields` maps a field to its corrected text, `codes` are waived."""
+    """A decision on one row: `fields` maps a field to its corrected text, `codes` are the waived reasons."""
 
     feed: str
     delivery: str
@@ -72,7 +72,7 @@ class Decision:
         return row_id(self.feed, self.delivery, self.record)
 
 
-EFFECTIVE: Final = pa.schema(
+DECISION_EFFECTS: Final = pa.schema(
     [
         ("row_id", pa.string()),
         ("feed", pa.string()),
@@ -86,8 +86,9 @@ EFFECTIVE: Final = pa.schema(
         ("seq", pa.int64()),
     ]
 )
-"""The effect of all decisions on a row: `decision` is the last one, `fields` a JSON object of field to text,
-`codes` the waived ones, `seq` the audit record of the last decision. Reopened rows are not there."""
+"""The effect of all decisions on a row: `decision` is the kind of the last one, `fields` a JSON object of
+field to text, `codes` the waived reasons, `seq` the audit record of the last decision. Rows whose decisions
+were undone are absent."""
 
 
 def record_decisions(
@@ -102,7 +103,7 @@ def record_decisions(
     """Record decisions, all of one person and for one reason, and return the audit record.
 
     The connection is that of `recovery.writing`. The corrected texts are in the record's segment and the
-    ledger, not in the log. ValueError without any decision; two about one row in one call count in order.
+    ledger, not in the log. Two decisions on one row take effect in order. Raises ValueError without any.
     """
     if not decisions:
         raise ValueError("no decisions to record")
@@ -138,22 +139,22 @@ def _write(connection: duckdb.DuckDBPyConnection, record: Record, segment: Path 
 
 
 DECISIONS: Final = Writer(_write)
-"""How DECIDED is written."""
+"""Writes DECIDED."""
 
 
-def effective_decisions(
+def decision_effects(
     connection: duckdb.DuckDBPyConnection, feed: str | None = None, as_of: int | None = None
 ) -> pa.Table:
-    """Return the effect of all decisions per row (`EFFECTIVE`), ordered by row_id.
+    """Return the effect of all decisions per row (`DECISION_EFFECTS`), ordered by row_id.
 
-    For one feed, or all; as known after the audit record `as_of`, or now.
+    For one feed, or all; as of the audit record `as_of`, or now.
     """
-    found = connection.sql(
-        f"{_EFFECTIVE} SELECT {', '.join(EFFECTIVE.names)} FROM effective "
-        "WHERE alive AND (CAST($feed AS VARCHAR) IS NULL OR feed = $feed) ORDER BY row_id",
+    effects = connection.sql(
+        f"{_EFFECTS} SELECT {', '.join(DECISION_EFFECTS.names)} FROM effects "
+        "WHERE in_effect AND (CAST($feed AS VARCHAR) IS NULL OR feed = $feed) ORDER BY row_id",
         params={"feed": feed, "as_of": as_of},
     ).to_arrow_table()
-    return found.cast(EFFECTIVE)
+    return effects.cast(DECISION_EFFECTS)
 
 
 _SEGMENT: Final = pa.schema(
@@ -173,25 +174,25 @@ INSERT INTO row_decisions BY NAME
 SELECT $seq AS seq, {", ".join(name for name in DECISION_COLUMNS if name != "seq")} FROM read_parquet($path)
 """
 
-# A posting is out of date when the row was corrected, or a correction of it lifted, since it was posted.
-_EFFECTIVE: Final = """
-WITH known AS (
-    SELECT *, count(*) FILTER (decision = 'reopen') OVER earlier AS reopenings,
+# A posting is out of date when the row was corrected, or a correction of it undone, since it was posted.
+_EFFECTS: Final = """
+WITH decisions AS (
+    SELECT *, count(*) FILTER (decision = 'reopen') OVER earlier AS undo_count,
         bool_or(decision = 'correct') OVER earlier AS corrected_so_far
     FROM row_decisions WHERE CAST($as_of AS BIGINT) IS NULL OR seq <= $as_of
     WINDOW earlier AS (PARTITION BY row_id ORDER BY seq, number)
 ), sorted AS (
-    SELECT *, reopenings = max(reopenings) OVER (PARTITION BY row_id) AND decision <> 'reopen' AS alive
-    FROM known ORDER BY row_id, seq, number
-), effective AS (
+    SELECT *, undo_count = max(undo_count) OVER (PARTITION BY row_id) AND decision <> 'reopen' AS in_effect
+    FROM decisions ORDER BY row_id, seq, number
+), effects AS (
     SELECT row_id, any_value(feed) AS feed, any_value(delivery) AS delivery, any_value(record) AS record,
-        coalesce(bool_or(alive), false) AS alive,
+        coalesce(bool_or(in_effect), false) AS in_effect,
         last(decision) AS decision,
-        list_reduce(list_prepend('{}', coalesce(list(fields) FILTER (alive), [])),
-            lambda held, more: CAST(json_merge_patch(held, more) AS VARCHAR)) AS fields,
-        list_sort(list_distinct(coalesce(flatten(list(codes) FILTER (alive)), []))) AS codes,
+        list_reduce(list_prepend('{}', coalesce(list(fields) FILTER (in_effect), [])),
+            lambda merged, later: CAST(json_merge_patch(merged, later) AS VARCHAR)) AS fields,
+        list_sort(list_distinct(coalesce(flatten(list(codes) FILTER (in_effect)), []))) AS codes,
         last(decision) IN ('discard', 'withdraw') AS withheld,
-        coalesce(bool_or(decision = 'prefer') FILTER (alive), false) AS preferred,
+        coalesce(bool_or(decision = 'prefer') FILTER (in_effect), false) AS preferred,
         max(seq) AS seq,
         max(seq) FILTER (decision = 'correct' OR (decision = 'reopen' AND corrected_so_far)) AS changed_seq
     FROM sorted GROUP BY row_id
@@ -199,17 +200,17 @@ WITH known AS (
 """
 
 REVERSIBLE: Final = f"""
-{_EFFECTIVE}, standing AS (
+{_EFFECTS}, active AS (
     SELECT ledger_entries.*, batches.seq AS posted_seq
     FROM ledger_entries JOIN batches USING (batch_id)
     WHERE {active_condition()} AND (CAST($feed AS VARCHAR) IS NULL OR ledger_entries.feed = $feed)
 ), reversible AS (
-    SELECT standing.* FROM standing JOIN effective USING (feed, delivery, record)
+    SELECT active.* FROM active JOIN effects USING (feed, delivery, record)
     WHERE withheld OR coalesce(changed_seq > posted_seq, false)
 )
 """
-"""The entries that stand (posted and not reversed), and those among them that a decision takes back.
+"""The active entries, and the active entries that a decision reverses.
 
-A WITH clause with the parameters `feed` (or null for all) and `as_of`; `standing` and `reversible` have the
+A WITH clause with the parameters `feed` (or null for all) and `as_of`; `active` and `reversible` have the
 columns of `ledger_entries` and `posted_seq`.
 """

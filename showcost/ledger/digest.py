@@ -1,11 +1,11 @@
-r"""The digest of ledger content: the same wherever, whenever and in whatever order entries were posted.
+r"""The digest of ledger content: independent of machine, time and order of posting.
 
-The canonical form, so that anyone can recompute it with nothing but sha256 and JSON:
+The canonical form, which anyone can recompute with nothing but sha256 and JSON:
 
 1. An entry is one line: a JSON array, without spaces, of its content columns in the order of
    `schema.ENTRY_COLUMNS` (batch_id and arrival are left out). Decimals are strings with all decimals of
-   their scale, dates ISO strings, `record` a number, flags an array of strings, what is missing null.
-   Characters stand for themselves; only `"`, `\` and control characters are escaped, in the short form
+   their scale, dates ISO strings, `record` a number, flags an array of strings, a missing value null.
+   Characters are written as they are; only `"`, `\` and control characters are escaped, in the short form
    where JSON has one, else as \u00XX with upper-case digits.
 2. The lines of a transaction date, ordered by entry_id (bytewise), are cut into leaves of 1,024. A leaf's
    hash is the sha256 of its lines, each ended by a line feed.
@@ -56,27 +56,31 @@ def digest(
 ) -> RangeDigest:
     """Return the digest of the entries from `first` to `last`, both included; memory stays bounded.
 
-    As known after the audit record `as_of`, or now.
+    As of the audit record `as_of`, or now.
     """
     between = f"{entries_as_of(as_of)} WHERE transaction_date BETWEEN DATE '{first}' AND DATE '{last}'"
     partitions = partition_hashes(connection, between)
-    framed = (part for day, (rows, found) in partitions.items() for part in (day.isoformat(), rows, found))
+    framed = (
+        part
+        for day, (rows, partition_hash) in partitions.items()
+        for part in (day.isoformat(), rows, partition_hash)
+    )
     return RangeDigest(sha256_framed(framed), partitions)
 
 
 def partition_hashes(connection: duckdb.DuckDBPyConnection, entries: str) -> dict[date, tuple[int, str]]:
     """Return (entries, hash) per transaction date, in order of date.
 
-    `entries` is what follows FROM in SQL and yields the content columns of entries.
+    `entries` is the SQL after FROM that yields the content columns of entries.
     """
     hashes = _group_hashes(connection, entries, "NULL")
-    return {day: found for (day, _), found in hashes.items()}
+    return {day: count_and_hash for (day, _), count_and_hash in hashes.items()}
 
 
 def batch_hashes(
     connection: duckdb.DuckDBPyConnection, first: date, last: date
 ) -> dict[tuple[date, str], tuple[int, str]]:
-    """Return (entries, hash) per transaction date and batch: what each batch recorded when it was posted."""
+    """Return (entries, hash) per transaction date and batch, to compare with the recorded batches."""
     between = f"ledger_entries WHERE transaction_date BETWEEN DATE '{first}' AND DATE '{last}'"
     hashes = _group_hashes(connection, between, "batch_id")
     return {(day, str(batch)): found for (day, batch), found in hashes.items()}
@@ -85,18 +89,18 @@ def batch_hashes(
 def _group_hashes(
     connection: duckdb.DuckDBPyConnection, entries: str, batch: str
 ) -> dict[tuple[date, str | None], tuple[int, str]]:
-    """Return (entries, hash) per date and batch, in order; `batch` is the expression that tells batches."""
+    """Return (entries, hash) per date and batch, in order; `batch` is the SQL expression of the batch."""
     groups = connection.execute(_GROUPS.format(entries=entries, batch=batch)).fetchall()
     counts: dict[date, int] = {}
     for day, _, rows in groups:
         counts[day] = counts.get(day, 0) + rows
     hashes: dict[tuple[date, str | None], tuple[int, str]] = {}
     for dates in chunks(counts.items(), _CHUNK_ROWS):
-        wanted = [(day, name) for day, name, _ in groups if dates[0] <= day <= dates[-1]]
-        connection.register("digest_groups", _numbered(wanted))
+        keys = [(day, name) for day, name, _ in groups if dates[0] <= day <= dates[-1]]
+        connection.register("digest_groups", _numbered(keys))
         try:
             lines = connection.sql(_LINES.format(entries=entries, batch=batch)).to_arrow_reader(_BATCH_ROWS)
-            hashes |= zip(wanted, _hash_lines(lines, [day for day, _ in wanted]), strict=True)
+            hashes |= zip(keys, _hash_lines(lines, [day for day, _ in keys]), strict=True)
         finally:
             connection.unregister("digest_groups")
     return hashes
@@ -114,21 +118,21 @@ def _numbered(groups: Sequence[tuple[date, str | None]]) -> pa.Table:
 
 
 def chunks(counts: Iterable[tuple[date, int]], most_rows: int) -> Iterator[list[date]]:
-    """Cut dates with their numbers of rows into stretches of at most `most_rows`, or of one date."""
-    held: list[date] = []
+    """Cut dates with their numbers of rows into chunks of at most `most_rows`, or of one date."""
+    chunk: list[date] = []
     total = 0
     for day, rows in counts:
-        if held and total + rows > most_rows:
-            yield held
-            held, total = [], 0
-        held.append(day)
+        if chunk and total + rows > most_rows:
+            yield chunk
+            chunk, total = [], 0
+        chunk.append(day)
         total += rows
-    if held:
-        yield held
+    if chunk:
+        yield chunk
 
 
 class _DateHash:
-    """The hash of one date while its lines come in."""
+    """The hash of one date, updated line by line."""
 
     def __init__(self, day: date) -> None:
         self._day, self._rows = day, 0
@@ -137,7 +141,7 @@ class _DateHash:
 
     @property
     def room(self) -> int:
-        """How many lines the current leaf still takes."""
+        """Number of lines for which the current leaf has room."""
         return LEAF_ROWS - self._rows % LEAF_ROWS
 
     def add(self, lines: memoryview, rows: int) -> None:
@@ -159,7 +163,7 @@ class _DateHash:
 
 
 def _hash_lines(batches: pa.RecordBatchReader, days: Sequence[date]) -> list[tuple[int, str]]:
-    """Hash lines that are ordered by group and entry_id, straight from the buffers that they lie in.
+    """Hash lines that are ordered by group and entry_id, directly from their Arrow buffers.
 
     Groups are numbered from 1 in the order of `days`, the date of each.
     """
@@ -201,8 +205,8 @@ _GROUPS: Final = """
 SELECT transaction_date, CAST({batch} AS VARCHAR), count(*) FROM {entries} GROUP BY ALL ORDER BY ALL
 """
 
-# Groups are numbered by a join, for a window function would sort everything once more. An entry id that is
-# there twice, in a ledger that was tampered with, leaves the order open: its count is not the recorded one.
+# Groups are numbered by a join, because a window function would sort everything again. An entry id that
+# occurs twice, in a ledger that was tampered with, leaves the order open, but then the count is wrong.
 _LINES: Final = f"""
 SELECT digest_groups.number, {CANONICAL_LINE} AS line
 FROM (SELECT *, coalesce(CAST({{batch}} AS VARCHAR), '') AS of_batch FROM {{entries}}) AS entries

@@ -1,7 +1,7 @@
-"""What is to be appended: from valid rows to entries, and from decisions to reversals.
+"""New entries: ledger entries from valid rows, and reversals from decisions.
 
-Valid rows are expanded, converted and matched with what stands; an entry stands when it is posted and not
-reversed. What a decision takes back is negated, at its own rates.
+Valid rows are expanded into components, converted and matched with the posted entries. Entries that a
+decision reverses are negated, at their own rates.
 
 A valid row has these columns, and may have more:
 
@@ -10,7 +10,7 @@ A valid row has these columns, and may have more:
 - flags (list of text), components (list of struct of component, account, union_category (text) and
   amount (decimal128(18, 4))), and the field of its record kind that numbers the document.
 
-Appending them is the business of `posting`; deciding that a row is valid is that of the validation.
+`posting` appends the entries; `showcost.validation` decides which rows are valid.
 """
 # ruff: noqa: S608 - statements are put together from constants of this package; values are bound
 
@@ -46,8 +46,8 @@ if TYPE_CHECKING:
 
 PAY_RULES: Final = "pay_rules"
 
-FRESH: Final = "posting_fresh"
-"""What is to be appended, as it follows FROM; the temporary view is made by `prepare`."""
+NEW_ENTRIES: Final = "posting_new_entries"
+"""The temporary view of the entries to be appended; `prepare` creates it."""
 
 _AMOUNT: Final = pa.decimal128(AMOUNT_DIGITS, AMOUNT_SCALE)
 _COMPONENT_TEXTS: Final = ("component", "account", "union_category")
@@ -59,7 +59,7 @@ _TEXTS: Final = (
 
 @dataclass(frozen=True)
 class PostingContext:
-    """What all rows of a posting have in common."""
+    """The properties that all rows of a posting share."""
 
     production: str
     base_currency: str
@@ -68,44 +68,44 @@ class PostingContext:
 
     @property
     def pay_rules(self) -> str:
-        """The column of the valid rows that names the pay rules, as SQL; only payroll has them."""
+        """The SQL expression for the pay rules of a valid row; null for record kinds without them."""
         return PAY_RULES if self.record_kind.has_pay_rules else "CAST(NULL AS VARCHAR)"
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """The columns of text that valid rows must have."""
+        """The text columns that valid rows must have."""
         own = (PAY_RULES,) if self.record_kind.has_pay_rules else ()
         return (*_TEXTS, self.record_kind.document, *own)
 
 
 def posting_context(production: Production, feed: FeedSpec) -> PostingContext:
-    """Return what all rows of a feed's postings have in common."""
+    """Return the context for posting the rows of a feed."""
     return PostingContext(production.code, production.base_currency, feed.name, feed.kind)
 
 
 @dataclass(frozen=True)
 class ValidRows:
-    """Valid rows as DuckDB can read them: an Arrow table, or Parquet files that the caller has verified."""
+    """Valid rows that DuckDB can read: an Arrow table, or Parquet files that the caller has verified."""
 
     rows: pa.Table | Sequence[Path]
 
     @property
     def is_empty(self) -> bool:
-        """Whether there are no rows, or no files of rows, at all."""
+        """True if there are no rows, or no files of rows."""
         return len(self.rows) == 0
 
-    def check_columns(self, terms: PostingContext) -> None:
-        """Raise InputError, naming file and column, unless every column is there in its type."""
+    def check_columns(self, context: PostingContext) -> None:
+        """Raise InputError, naming file and column, if a column is missing or has another type."""
         if isinstance(self.rows, pa.Table):
-            _check_schema(self.rows.schema, terms, "valid rows")
+            _check_schema(self.rows.schema, context, "valid rows")
             return
         for path in self.rows:
-            _check_schema(pq.read_schema(path), terms, str(path))
+            _check_schema(pq.read_schema(path), context, str(path))
 
-    def as_view(self, connection: duckdb.DuckDBPyConnection, terms: PostingContext) -> None:
-        """Let a connection see the rows, which may be none, as `valid_rows`."""
+    def as_view(self, connection: duckdb.DuckDBPyConnection, context: PostingContext) -> None:
+        """Register the rows with a connection as `valid_rows`; without rows, an empty table."""
         if self.is_empty:
-            connection.register("valid_rows", _no_rows(terms))
+            connection.register("valid_rows", _no_rows(context))
         elif isinstance(self.rows, pa.Table):
             connection.register("valid_rows", self.rows)
         else:
@@ -113,64 +113,64 @@ class ValidRows:
 
     def counts(self, connection: duckdb.DuckDBPyConnection) -> dict[date, int]:
         """Return the rows per transaction date, in order."""
-        found = "SELECT transaction_date, count(*) FROM valid_rows GROUP BY ALL ORDER BY ALL"
-        return dict(connection.execute(found).fetchall())
+        query = "SELECT transaction_date, count(*) FROM valid_rows GROUP BY ALL ORDER BY ALL"
+        return dict(connection.execute(query).fetchall())
 
 
 def prepare(
     connection: duckdb.DuckDBPyConnection,
-    terms: PostingContext,
+    context: PostingContext,
     dates: Sequence[date],
     counts: Mapping[date, int],
 ) -> None:
-    """Make the temporary view `posting_fresh` for the rows of `valid_rows` on `dates` (ascending).
+    """Create the temporary view `NEW_ENTRIES` for the rows of `valid_rows` on `dates` (ascending).
 
     It has the content columns of `ledger_entries`, and `arrival`. `counts` are the valid rows per date.
-    Raises CheckFailedError, and nothing may be posted then, if a row would be lost or doubled, has no
-    pinned rate, is posted already with other content, or something would come into a closed period.
+    Raises CheckFailedError, and nothing may be posted then, if a row would be lost or duplicated, has no
+    pinned rate or is already posted with other content, or an entry would be posted to a closed period.
     """
-    rates = dense_rates(connection, list(dates), terms.base_currency)
+    rates = dense_rates(connection, list(dates), context.base_currency)
     connection.register("posting_rates", rates)
     connection.register("posting_policies", _policies(connection, dates))
     between = {"first": dates[0], "last": dates[-1]}
-    connection.execute(_REVERSIBLE, {"feed": terms.feed, "as_of": None})
+    connection.execute(_REVERSIBLE, {"feed": context.feed, "as_of": None})
     connection.execute(_REVERSALS, {"dates": list(dates)})
-    connection.execute(_HOLDERS, {"feed": terms.feed})
+    connection.execute(_HOLDERS, {"feed": context.feed})
     connection.execute(
-        _candidates_sql(terms),
+        _candidates_sql(context),
         {
-            "production": terms.production,
-            "feed": terms.feed,
-            "record_kind": terms.record_kind.name,
-            "base_currency": terms.base_currency,
+            "production": context.production,
+            "feed": context.feed,
+            "record_kind": context.record_kind.name,
+            "base_currency": context.base_currency,
         }
         | between,
     )
-    connection.execute(_FRESH)
-    _refuse_faults(connection, terms.feed)
-    _refuse_lost_rows(connection, terms.feed, {day: counts.get(day, 0) for day in dates})
-    _refuse_closed(connection, terms.feed)
+    connection.execute(_NEW_ENTRIES)
+    _refuse_faults(connection, context.feed)
+    _refuse_lost_rows(connection, context.feed, {day: counts.get(day, 0) for day in dates})
+    _refuse_closed(connection, context.feed)
 
 
-def _check_schema(schema: pa.Schema, terms: PostingContext, shown_name: str) -> None:
-    for name, expected, fits in _expectations(terms):
+def _check_schema(schema: pa.Schema, context: PostingContext, shown_name: str) -> None:
+    for name, expected, fits in _expectations(context):
         position = schema.get_field_index(name)
         if position < 0 or not fits(schema.field(position).type):
-            found = "none" if position < 0 else str(schema.field(position).type)
-            raise InputError(f"{shown_name}: the column {name} must be {expected}, found {found}")
+            actual = "none" if position < 0 else str(schema.field(position).type)
+            raise InputError(f"{shown_name}: the column {name} must be {expected}, found {actual}")
 
 
-def _expectations(terms: PostingContext) -> Iterable[tuple[str, str, Callable[[pa.DataType], bool]]]:
+def _expectations(context: PostingContext) -> Iterable[tuple[str, str, Callable[[pa.DataType], bool]]]:
     yield "transaction_date", "a date", pa.types.is_date32
     yield "components", "a list of (component, account, union_category, amount)", _is_components
     yield "flags", "a list of text", lambda kind: _is_list(kind) and _is_text(kind.value_type)
     for name in ("arrival", "record"):
         yield name, "an int64", pa.types.is_int64
-    for name in terms.texts:
+    for name in context.texts:
         yield name, "text", _is_text
 
 
-def _no_rows(terms: PostingContext) -> pa.Table:
+def _no_rows(context: PostingContext) -> pa.Table:
     component = pa.struct([*((name, pa.string()) for name in _COMPONENT_TEXTS), ("amount", _AMOUNT)])
     columns = {
         "transaction_date": pa.date32(),
@@ -178,7 +178,7 @@ def _no_rows(terms: PostingContext) -> pa.Table:
         "flags": pa.list_(pa.string()),
         "arrival": pa.int64(),
         "record": pa.int64(),
-    } | dict.fromkeys(terms.texts, pa.string())
+    } | dict.fromkeys(context.texts, pa.string())
     return pa.schema(columns).empty_table()
 
 
@@ -201,14 +201,14 @@ def _is_components(kind: pa.DataType) -> bool:
 
 def _policies(connection: duckdb.DuckDBPyConnection, dates: Sequence[date]) -> pa.Table:
     """Return the policy stamp of each pinned snapshot of the dates."""
-    found = connection.execute(
+    snapshots = connection.execute(
         "SELECT snapshot_id, carry_days FROM fx_snapshots WHERE snapshot_date BETWEEN $first AND $last",
         {"first": dates[0], "last": dates[-1]},
     ).fetchall()
     return pa.table(
         {
-            "snapshot_id": pa.array([snapshot for snapshot, _ in found], pa.string()),
-            "fx_policy": pa.array([policy_stamp(days) for _, days in found], pa.string()),
+            "snapshot_id": pa.array([snapshot for snapshot, _ in snapshots], pa.string()),
+            "fx_policy": pa.array([policy_stamp(days) for _, days in snapshots], pa.string()),
         }
     )
 
@@ -223,7 +223,7 @@ def _refuse_faults(connection: duckdb.DuckDBPyConnection, feed: str) -> None:
 
 
 def _refuse_lost_rows(connection: duckdb.DuckDBPyConnection, feed: str, counts: Mapping[date, int]) -> None:
-    """Compare, per date, the valid rows with the distinct keys among the entries that came of them."""
+    """Raise CheckFailedError unless, per date, valid rows and distinct keys of their entries are equal."""
     keys: dict[date, tuple[int, int]] = {
         day: (rows, repeated) for day, rows, repeated in connection.execute(_KEYS).fetchall()
     }
@@ -231,35 +231,35 @@ def _refuse_lost_rows(connection: duckdb.DuckDBPyConnection, feed: str, counts: 
         distinct, repeated = keys.get(day, (0, 0))
         if distinct != rows or repeated:
             raise CheckFailedError(
-                f"{feed}, {day}: {rows} valid rows give entries for {distinct} keys and {repeated} entries"
-                " twice; nothing was posted"
+                f"{feed}, {day}: {rows} valid rows yield entries for {distinct} keys, with {repeated}"
+                " duplicate entries; nothing was posted"
             )
 
 
 def _refuse_closed(connection: duckdb.DuckDBPyConnection, feed: str) -> None:
-    """Refuse what would come into a period that was closed since the rows were validated."""
+    """Raise CheckFailedError for entries in a period that was closed since the rows were validated."""
     for period in decided_periods(connection):
         if not period.closed:
             continue
         entries, first = connection.execute(
-            f"SELECT count(*), min(transaction_date) FROM {FRESH}"
+            f"SELECT count(*), min(transaction_date) FROM {NEW_ENTRIES}"
             " WHERE transaction_date BETWEEN $first AND $last",
             {"first": period.first, "last": period.last},
         ).fetchall()[0]
         if entries:
             raise CheckFailedError(
-                f"{feed}, from {first}: {entries} entries would come into {period.name}, which is closed;"
+                f"{feed}, from {first}: {entries} entries would be posted to {period.name}, which is closed;"
                 " reopen it, or validate the partition again; nothing was posted"
             )
 
 
-def _candidates_sql(terms: PostingContext) -> str:
+def _candidates_sql(context: PostingContext) -> str:
     base_amount = conversion_sql(
-        "keyed.amount", "keyed.currency", "micro_original", "micro_base", terms.base_currency
+        "keyed.amount", "keyed.currency", "micro_original", "micro_base", context.base_currency
     )
     return _CANDIDATES.format(
-        document=terms.record_kind.document,
-        pay_rules=terms.pay_rules,
+        document=context.record_kind.document,
+        pay_rules=context.pay_rules,
         base_amount=base_amount,
         entry_id=_ENTRY_ID,
     )
@@ -275,7 +275,7 @@ CREATE TEMP TABLE posting_reversible AS
 {REVERSIBLE} SELECT * FROM reversible
 """
 
-# What gives way to a row that is posted now goes with it, on whatever date: of a key one posting stands.
+# Posting a row also reverses the former posting of its key, on any date: a key has one active posting.
 _REVERSALS: Final = f"""
 CREATE TEMP TABLE posting_reversals AS
 WITH reversal AS (
@@ -290,18 +290,18 @@ SELECT * EXCLUDE (version, posted_seq, batch_id) REPLACE (
 FROM reversal
 """
 
-# Of each key that was ever posted: what the next posting is numbered, and whether one stands. A posting
-# that is being taken back, on whatever date, stands no more.
+# For each key that was ever posted: its latest revision, and whether that is active. A posting that is about
+# to be reversed, on any date, is not active.
 _HOLDERS: Final = f"""
 CREATE TEMP TABLE posting_holders AS
 SELECT row_key, max(generation) AS latest,
-    bool_or({active_condition()} AND entry_id NOT IN (SELECT entry_id FROM posting_reversible)) AS stands
+    bool_or({active_condition()} AND entry_id NOT IN (SELECT entry_id FROM posting_reversible)) AS is_active
 FROM ledger_entries WHERE feed = $feed AND entry_kind = 'posting'
     AND row_key IN (SELECT row_key FROM valid_rows)
 GROUP BY row_key
 """
 
-# TRY turns an amount that does not fit into null, which _refuse_faults names.
+# TRY turns an amount that does not fit into null, which _refuse_faults reports.
 _CANDIDATES: Final = """
 CREATE TEMP TABLE posting_candidates AS
 WITH lines AS (
@@ -310,7 +310,8 @@ WITH lines AS (
         {pay_rules} AS pay_rules, unnest(components) AS line
     FROM valid_rows WHERE transaction_date BETWEEN $first AND $last),
 numbered AS (
-    SELECT lines.*, CASE WHEN latest IS NULL THEN 1 WHEN stands THEN latest ELSE latest + 1 END AS generation,
+    SELECT lines.*,
+        CASE WHEN latest IS NULL THEN 1 WHEN is_active THEN latest ELSE latest + 1 END AS generation,
         line.component AS component, line.account AS account, line.amount AS amount,
         line.union_category AS union_category,
         CAST($production AS VARCHAR) AS production, CAST($feed AS VARCHAR) AS feed,
@@ -334,8 +335,8 @@ LEFT JOIN posting_rates ON posting_rates.date = keyed.transaction_date
 LEFT JOIN posting_policies USING (snapshot_id)
 """
 
-_FRESH: Final = """
-CREATE TEMP VIEW posting_fresh AS
+_NEW_ENTRIES: Final = f"""
+CREATE TEMP VIEW {NEW_ENTRIES} AS
 SELECT * EXCLUDE (posted_content, posted_delivery, posted_record)
 FROM posting_candidates WHERE posted_content IS NULL
 UNION ALL BY NAME FROM posting_reversals
@@ -346,7 +347,7 @@ _FAULTS: Final = {
         "component IS NULL OR account IS NULL OR amount IS NULL"
         " OR content IS NULL OR delivery IS NULL OR arrival IS NULL OR record IS NULL"
     ),
-    "are posted already with other content; validate the partition again": (
+    "are already posted with other content; validate the partition again": (
         "posted_content <> content AND (posted_delivery, posted_record) <> (delivery, record)"
     ),
     "have no pinned FX rate; pin the snapshots of their dates": (
@@ -354,7 +355,7 @@ _FAULTS: Final = {
     ),
     f"do not fit {AMOUNT_TYPE} in the base currency": "snapshot_id IS NOT NULL AND base_amount IS NULL",
 }
-"""What must not be, with the condition that finds it; a condition may rely on those before it."""
+"""Faults of candidates, each with its SQL condition; a condition may rely on the conditions before it."""
 
 _KEYS: Final = """
 SELECT transaction_date, count(DISTINCT row_key), count(*) - count(DISTINCT entry_id)

@@ -1,8 +1,8 @@
-"""Steps of the fallback chain: what stands in for a date that a vendor does not give, and why.
+"""Log of fallback steps: for each date that a vendor did not deliver, the substitute and the reason.
 
-A step is announced in the audit log before it is in the table `fallback_steps`, which only grows: what a
-crash cuts off in between, `recovery` repeats. Per date, the last step says what stands in, or that the
-delivery has come. Which step is to be taken is decided by `showcost.pipeline.accruals`.
+A step is recorded in the audit log before it is inserted into the append-only table `fallback_steps`:
+`recovery` repeats an insert that a crash prevented. Per date, the last step names the substitute in use, or
+says that the delivery has arrived. `showcost.pipeline.accruals` decides which step to take.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ if TYPE_CHECKING:
     from showcost.ledger.store import Ledger
 
 RELEASED: Final = "released"
-"""The step by which whatever stood in for a date gives way to its delivery."""
+"""The step that replaces the substitute of a date by its delivery."""
 
 
 @dataclass(frozen=True)
 class FallbackStep:
     """A step that was taken for a date.
 
-    `because` is the dead letter for want of whose page it was taken, or for a release the delivery that came;
-    `detail` says what was looked for before it and not there, and what was found.
+    `because` is the id of the dead letter whose page is missing, or for a release the delivery that arrived;
+    `detail` says which earlier steps were not possible, and what this step found.
     """
 
     feed: str
@@ -59,29 +59,29 @@ class _Row(NamedTuple):
 def record_fallback_steps(
     ledger: Ledger, connection: duckdb.DuckDBPyConnection, steps: Sequence[FallbackStep], now: datetime
 ) -> int:
-    """Record the steps that are not the last ones of their dates yet, and return how many.
+    """Record the steps that differ from the last step of their date, and return their number.
 
-    `connection` is one that may write. A release is only of a date for which something stands in.
+    The connection is that of `recovery.writing`. A release without a substitute to replace is not recorded.
     """
-    fresh = fresh_steps(last_steps(connection), steps)
+    steps = new_steps(last_steps(connection), steps)
     recorded_at = utc_timestamp(now)
     for kind, chosen in (
-        (AuditKind.FALLBACK_APPLIED, [one for one in fresh if one.step != RELEASED]),
-        (AuditKind.FALLBACK_RELEASED, [one for one in fresh if one.step == RELEASED]),
+        (AuditKind.FALLBACK_APPLIED, [step for step in steps if step.step != RELEASED]),
+        (AuditKind.FALLBACK_RELEASED, [step for step in steps if step.step == RELEASED]),
     ):
         if chosen:
             _record(ledger, connection, kind, chosen, recorded_at)
-    return len(fresh)
+    return len(steps)
 
 
-def fresh_steps(
+def new_steps(
     last: Mapping[tuple[str, date], FallbackStep], steps: Sequence[FallbackStep]
 ) -> list[FallbackStep]:
-    """Return the steps that are not the last ones of their dates, and releases of what stands in only."""
-    return [one for one in steps if _is_fresh(one, last.get((one.feed, one.transaction_date)))]
+    """Return the steps that differ from the last step of their date, and releases of a substitute only."""
+    return [step for step in steps if _is_new(step, last.get((step.feed, step.transaction_date)))]
 
 
-def _is_fresh(step: FallbackStep, last: FallbackStep | None) -> bool:
+def _is_new(step: FallbackStep, last: FallbackStep | None) -> bool:
     if last is None:
         return step.step != RELEASED
     return (last.step, last.because) != (step.step, step.because) and {last.step, step.step} != {RELEASED}
@@ -100,53 +100,60 @@ def _record(
             "recorded_at": recorded_at.isoformat(timespec="microseconds"),
             "steps": [
                 {
-                    "feed": one.feed,
-                    "date": one.transaction_date.isoformat(),
-                    "step": one.step,
-                    "because": one.because,
-                    "detail": one.detail,
+                    "feed": step.feed,
+                    "date": step.transaction_date.isoformat(),
+                    "step": step.step,
+                    "because": step.because,
+                    "detail": step.detail,
                 }
-                for one in steps
+                for step in steps
             ],
         },
-        subjects=[states.fallback(one.feed, one.transaction_date) for one in steps],
+        subjects=[states.fallback(step.feed, step.transaction_date) for step in steps],
     )
     record_and_write(ledger, connection, new, FALLBACK_STEPS)
 
 
 def _write(connection: duckdb.DuckDBPyConnection, record: Record, _segment: Path | None) -> None:
     connection.register("recorded_steps", pa.Table.from_pylist([row._asdict() for row in _rows(record)]))
-    # Unregistered only on success: after a failed statement this would hide its error, and the rollback
-    # drops the view.
+    # Unregister only on success: after a failed statement it would hide the error, and the rollback drops the
+    # view.
     connection.execute("INSERT INTO fallback_steps BY NAME FROM recorded_steps")
     connection.unregister("recorded_steps")
 
 
 FALLBACK_STEPS: Final = Writer(_write)
-"""How the two kinds of fallback step are written."""
+"""Writes FALLBACK_APPLIED and FALLBACK_RELEASED."""
 
 
 def last_steps(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, date], FallbackStep]:
-    """Return the last step of each date for which one was taken, by feed and date."""
+    """Return the last step of each date that has steps, by feed and date."""
     return {(row[0], row[1]): FallbackStep(*row) for row in connection.execute(_LAST).fetchall()}
 
 
 def differing_steps(
     connection: duckdb.DuckDBPyConnection, records: Iterable[Record]
 ) -> tuple[int, list[tuple[str, date, str]]]:
-    """Return how many steps there are, and (feed, date, step) of those that are not as recorded."""
+    """Return the number of steps, and (feed, date, step) of each step that differs from the records."""
     recorded = Counter(row for record in records for row in _rows(record))
-    found = Counter(_Row(*row) for row in connection.execute(_ALL).fetchall())
-    return found.total(), sorted({row[:3] for row in (recorded - found) + (found - recorded)})
+    stored = Counter(_Row(*row) for row in connection.execute(_ALL).fetchall())
+    return stored.total(), sorted({row[:3] for row in (recorded - stored) + (stored - recorded)})
 
 
 def _rows(record: Record) -> list[_Row]:
-    """Return the rows of the table that a record stands for."""
+    """Return the table rows of a record."""
     facts: Mapping[str, Any] = record.facts
-    moment = datetime.fromisoformat(facts["recorded_at"])
+    recorded_at = datetime.fromisoformat(facts["recorded_at"])
     return [
-        _Row(one["feed"], date.fromisoformat(one["date"]), one["step"], one["because"], one["detail"], moment)
-        for one in facts["steps"]
+        _Row(
+            feed=step["feed"],
+            transaction_date=date.fromisoformat(step["date"]),
+            step=step["step"],
+            because=step["because"],
+            detail=step["detail"],
+            recorded_at=recorded_at,
+        )
+        for step in facts["steps"]
     ]
 
 

@@ -1,8 +1,8 @@
-"""The ledger file, block by block: every byte of it under a checksum, also where no query ever looks.
+"""Checksums of the ledger file, block by block, including bytes that no query reads.
 
 DuckDB writes three headers of 4 KiB and then blocks of 256 KiB; each begins with eight bytes of checksum
-over the rest. It checks the blocks that it reads; here all are, free ones and the spare header included, so
-that no flipped bit stays unseen.
+over the rest. DuckDB checks the blocks that it reads; this module checks all of them, free blocks and the
+spare header included, so that it detects every flipped bit.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ _SEED: Final = np.uint64(5381)
 
 
 def damaged_blocks(path: Path) -> tuple[int, list[Discrepancy]]:
-    """Return how many headers and blocks a closed ledger file has, and those that are not whole."""
+    """Return the number of headers and blocks of a closed ledger file, and the damaged ones."""
     findings = []
     number = 0
     with path.open("rb") as stream:
         while piece := stream.read(_HEADER if number < _HEADERS else _BLOCK):
             number += 1
-            wanted = _HEADER if number <= _HEADERS else _BLOCK
-            if len(piece) != wanted or not _is_whole(piece) or (number == 1 and not _is_database(piece)):
+            size = _HEADER if number <= _HEADERS else _BLOCK
+            if len(piece) != size or not _is_whole(piece) or (number == 1 and not _is_database(piece)):
                 where = f"header {number}" if number <= _HEADERS else f"block {number - _HEADERS}"
-                findings.append(Discrepancy(f"{path.name}, {where}", "its bytes do not have their checksum"))
+                findings.append(Discrepancy(f"{path.name}, {where}", "its bytes do not match their checksum"))
     if number < _HEADERS:
-        findings.append(Discrepancy(path.name, "it is shorter than any database"))
+        findings.append(Discrepancy(path.name, "the file is too short for a database"))
     return number, findings
 
 

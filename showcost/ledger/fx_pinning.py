@@ -1,6 +1,6 @@
 """FX pinning as a recorded transaction: the rates are in the audit log before the ledger commits them.
 
-Which rates are in force is `showcost.fx.snapshots`, the tables are those of `showcost.fx.store`.
+`showcost.fx.snapshots` determines the rates in force, `showcost.fx.store` has the tables.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def pin_recorded(
         connection,
         plan,
         pinned_at,
-        before_commit=lambda fresh: _record(ledger, connection, fresh),
+        before_commit=lambda new_dates: _record(ledger, connection, new_dates),
     )
 
 
@@ -48,7 +48,7 @@ def _write(connection: duckdb.DuckDBPyConnection, record: Record, segment: Path 
 
 
 SNAPSHOTS: Final = Writer(_write)
-"""How FX_PINNED is written again: for the first time it is recorded by the transaction that pins."""
+"""Writes FX_PINNED again after a crash; the first time, the pinning transaction itself records it."""
 
 
 def _compare(connection: duckdb.DuckDBPyConnection, record: Record) -> None:
@@ -61,13 +61,13 @@ def _compare(connection: duckdb.DuckDBPyConnection, record: Record) -> None:
     stored = connection.execute(_HASHES, {"dates": days}).fetchall()
     if stored != recorded or verify(connection, days):
         raise IntegrityError(
-            f"audit log: the segment of record {record.seq} lacks the snapshots that the record names"
+            f"audit log: the segment of record {record.seq} does not contain the snapshots of the record"
         )
 
 
-def _record(ledger: Ledger, connection: duckdb.DuckDBPyConnection, fresh: Sequence[date]) -> None:
-    """Record the snapshots that the transaction under way has pinned, and attest it with the record."""
-    parameters = {"dates": list(fresh)}
+def _record(ledger: Ledger, connection: duckdb.DuckDBPyConnection, new_dates: Sequence[date]) -> None:
+    """Record the snapshots that the current transaction has pinned, and store the record's chain head."""
+    parameters = {"dates": list(new_dates)}
     hashes = connection.execute(_HASHES, parameters).fetchall()
     new = NewRecord(
         AuditKind.FX_PINNED,
@@ -77,7 +77,7 @@ def _record(ledger: Ledger, connection: duckdb.DuckDBPyConnection, fresh: Sequen
                 for day, snapshot_id, snapshot_hash in hashes
             ]
         },
-        subjects=[states.snapshot(day) for day in fresh],
+        subjects=[states.snapshot(day) for day in new_dates],
         rows=lambda path: connection.execute(_COPY, parameters | {"path": str(path)}),
     )
     attest(connection, append_record(ledger.audit, new))

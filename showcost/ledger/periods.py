@@ -1,7 +1,7 @@
-"""Accounting periods: closed and opened again, each time by a person, for a reason, on record.
+"""Fiscal periods: close and reopen, with person and reason in the audit log.
 
-`production.yaml` may name periods that are closed from the start; a decision here on the same name
-overrules it.
+`production.yaml` may name periods that are closed from the start; a decision on a period of the same name
+overrides it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Period(NamedTuple):
-    """A period, both dates included, as it was last decided: closed or open."""
+    """A period, both dates included, and if it is closed by the last decision on it."""
 
     name: str
     first: date
@@ -42,10 +42,10 @@ def record_period(
     why: str,
     now: datetime,
 ) -> Record:
-    """Record that a period is closed, or open again, and return the audit record.
+    """Record that a period is closed or reopened, and return the audit record.
 
-    The connection is that of `recovery.writing`. Raises IntegrityError for closing a period that is closed,
-    or opening one that is open.
+    The connection is that of `recovery.writing`. Raises IntegrityError for closing a closed period, or
+    reopening an open period.
     """
     new = NewRecord(
         AuditKind.PERIOD_CLOSED if period.closed else AuditKind.PERIOD_REOPENED,
@@ -63,15 +63,15 @@ def record_period(
 
 
 def _write(connection: duckdb.DuckDBPyConnection, record: Record, _segment: Path | None) -> None:
-    connection.execute(_INSERT, row_of(record))
+    connection.execute(_INSERT, period_row(record))
 
 
 PERIODS: Final = Writer(_write)
-"""How PERIOD_CLOSED and PERIOD_REOPENED are written."""
+"""Writes PERIOD_CLOSED and PERIOD_REOPENED."""
 
 
-def row_of(record: Record) -> dict[str, Any]:
-    """Return the row of `period_decisions` that a record stands for."""
+def period_row(record: Record) -> dict[str, Any]:
+    """Return the row of `period_decisions` for a record."""
     facts: Mapping[str, Any] = record.facts
     return {
         "seq": record.seq,
@@ -86,7 +86,7 @@ def row_of(record: Record) -> dict[str, Any]:
 
 
 def decided_periods(connection: duckdb.DuckDBPyConnection, as_of: int | None = None) -> list[Period]:
-    """Return each period as it was last decided, by name; as known after an audit record, or now."""
+    """Return each period by its last decision, in order of name; as of an audit record, or now."""
     return [Period(*row) for row in connection.execute(_LATEST, {"as_of": as_of}).fetchall()]
 
 

@@ -1,9 +1,8 @@
-"""Posting: from the valid rows of a feed, and the decisions about its rows, to entries of the ledger.
+"""Posting: append entries from the valid rows of a feed, and reversals from the decisions on its rows.
 
-Posting is idempotent by the id of an entry: what is posted is left alone, what is new is appended as one
-batch per partition, together with the reversals of what decisions take back on its date. A chunk of
-partitions is one transaction. How it is committed, and audited, is `commit`; what a crash has left is settled
-by `recovery` before anything is posted.
+Posting is idempotent by the id of an entry: posted entries are left alone, new entries are appended as one
+batch per partition, together with the reversals on its date. A chunk of partitions is one transaction.
+`commit` writes and records it; `recovery` finishes interrupted transactions before anything is posted.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from showcost.core.engine import engine
 from showcost.core.errors import InputError
 from showcost.ledger.commit import commit_entries
 from showcost.ledger.digest import chunks
-from showcost.ledger.entries import FRESH, PostingContext, ValidRows, prepare
+from showcost.ledger.entries import NEW_ENTRIES, PostingContext, ValidRows, prepare
 from showcost.ledger.queries import reversible_rows
 from showcost.ledger.recovery import writing
 
@@ -35,7 +34,7 @@ CHUNK_ROWS: Final = 250_000
 
 @dataclass(frozen=True)
 class PostResult:
-    """What became of the valid rows of one partition: `rows` were offered, `batch` was appended, if any."""
+    """The result of posting one partition: its number of valid rows, and the appended batch, if any."""
 
     feed: str
     partition_date: date
@@ -44,18 +43,18 @@ class PostResult:
 
     @property
     def appended_rows(self) -> int:
-        """The rows of which entries were appended; the others were posted before."""
+        """Number of rows whose entries were appended; the others were already posted."""
         return self.batch.rows if self.batch else 0
 
     @property
     def appended_entries(self) -> int:
-        """The entries that were appended."""
+        """Number of entries that were appended."""
         return self.batch.entries if self.batch else 0
 
 
 def post(
     ledger: Ledger,
-    terms: PostingContext,
+    context: PostingContext,
     valid: pa.Table | Sequence[Path],
     *,
     partition_dates: Sequence[date],
@@ -66,46 +65,46 @@ def post(
     """Post the valid rows of a feed for a range of partitions; one result per partition, in order of date.
 
     `valid` is a table or the paths of Parquet files that the caller has verified, with the columns of
-    `showcost.ledger.entries`; `clock` gives an aware time. Each chunk of partitions commits by itself,
-    so that an error keeps what earlier chunks have posted; posting the rest again is safe. Raises
-    InputError for columns or dates that do not fit, CheckFailedError for rows that may not be posted
-    (without a pinned rate, posted with other content, doubled), IntegrityError for partitions of which the
-    audit log has no validation or a ledger that does not agree with the log, StoreBusyError after the
+    `showcost.ledger.entries`; `clock` returns an aware time. Each chunk of partitions is a transaction of its
+    own: after an error the earlier chunks stay posted, and posting again is safe. Raises InputError for
+    missing columns or dates outside the partitions, CheckFailedError for rows that may not be posted (without
+    a pinned rate, already posted with other content, duplicated), IntegrityError for partitions whose
+    validation is not in the audit log or a ledger that disagrees with the log, StoreBusyError after the
     bounded wait.
     """
     rows = ValidRows(valid)
-    counts = _count(rows, terms, partition_dates)
-    for day in _reversal_dates(ledger, terms.feed, partition_dates):
+    counts = _count(rows, context, partition_dates)
+    for day in _reversal_dates(ledger, context.feed, partition_dates):
         counts.setdefault(day, 0)
     batches: dict[date, Batch] = {}
     for dates in chunks(sorted(counts.items()), chunk_rows):
         with writing(ledger) as connection:
-            rows.as_view(connection, terms)
-            prepare(connection, terms, dates, counts)
-            appended = commit_entries(ledger, connection, FRESH, run_id=run_id, now=clock())
+            rows.as_view(connection, context)
+            prepare(connection, context, dates, counts)
+            appended = commit_entries(ledger, connection, NEW_ENTRIES, run_id=run_id, now=clock())
         batches |= {batch.partition_date: batch for batch in appended}
     return [
-        PostResult(terms.feed, day, counts.get(day, 0), batches.get(day))
+        PostResult(context.feed, day, counts.get(day, 0), batches.get(day))
         for day in sorted(set(partition_dates))
     ]
 
 
 def _reversal_dates(ledger: Ledger, feed: str, dates: Sequence[date]) -> list[date]:
-    """Return those of the dates on which entries are to be reversed."""
+    """Return the dates, among those given, on which entries are to be reversed."""
     with ledger.read() as connection:
-        due = reversible_rows(connection, feed)
-    return sorted(due.keys() & set(dates))
+        rows_per_date = reversible_rows(connection, feed)
+    return sorted(rows_per_date.keys() & set(dates))
 
 
-def _count(rows: ValidRows, terms: PostingContext, dates: Sequence[date]) -> dict[date, int]:
-    """Return the valid rows per date, each of which must be one of `dates`."""
+def _count(rows: ValidRows, context: PostingContext, dates: Sequence[date]) -> dict[date, int]:
+    """Return the number of valid rows per date; InputError for a date outside `dates`."""
     if rows.is_empty:
         return {}
-    rows.check_columns(terms)
+    rows.check_columns(context)
     with engine() as connection:
-        rows.as_view(connection, terms)
+        rows.as_view(connection, context)
         counts = rows.counts(connection)
-    if foreign := counts.keys() - set(dates):
-        shown = ", ".join(sorted(str(day) for day in foreign)[:3])
-        raise InputError(f"{terms.feed}: valid rows of {shown} are not of the partitions to be posted")
+    if outside := counts.keys() - set(dates):
+        shown = ", ".join(sorted(str(day) for day in outside)[:3])
+        raise InputError(f"{context.feed}: valid rows of {shown} are outside the partitions to be posted")
     return counts

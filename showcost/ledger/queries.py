@@ -1,4 +1,4 @@
-"""What the other stages ask of the ledger: which keys stand, what is to be reversed, and the sums.
+"""Queries of the pipeline: the key holders, the rows to be reversed, the sums, and the active rows.
 
 Reports have queries of their own; nothing here writes.
 """
@@ -24,20 +24,20 @@ if TYPE_CHECKING:
 def posted_keys(
     connection: duckdb.DuckDBPyConnection, feed: str, row_keys: pa.Array | pa.ChunkedArray
 ) -> pa.Table:
-    """Return where and with which content keys of a feed stand; those that do not are left out.
+    """Return the posted rows of some keys of a feed; keys without active entries are omitted.
 
-    A key whose row a decision takes back stands no more, though its reversal is yet to be posted. Columns:
-    row_key, delivery, record, content; ordered by row_key. For the rule on duplicates.
+    A row that a decision reverses is omitted as well, even before its reversal is posted. Columns: row_key,
+    delivery, record, content; ordered by row_key. For the rule on duplicates.
     """
-    connection.register("asked_keys", pa.table({"row_key": row_keys}))
+    connection.register("given_keys", pa.table({"row_key": row_keys}))
     try:
         return connection.sql(_POSTED_KEYS, params={"feed": feed, "as_of": None}).to_arrow_table()
     finally:
-        connection.unregister("asked_keys")
+        connection.unregister("given_keys")
 
 
 def reversible_rows(connection: duckdb.DuckDBPyConnection, feed: str) -> dict[date, int]:
-    """Return how many rows of a feed stand that a decision takes back, per date; to be reversed."""
+    """Return the number of active rows of a feed that a decision reverses, per date."""
     return dict(connection.execute(_REVERSIBLE_ROWS, {"feed": feed, "as_of": None}).fetchall())
 
 
@@ -50,18 +50,18 @@ def balances(
 ) -> pa.Table:
     """Return the sums per feed, transaction date and currency from `first` to `last`, both included.
 
-    Columns: feed, transaction_date, currency, row_count (distinct delivery and record that stand),
+    Columns: feed, transaction_date, currency, row_count (active rows, by delivery and record),
     entry_count, amount, base_currency, base_amount (both decimal128(38, 4)); ordered by the first three.
-    For one feed, or all; as known after the audit record `as_of`, or now.
+    For one feed, or all; as of the audit record `as_of`, or now.
     """
-    asked = {"first": first, "last": last, "feed": feed}
-    return connection.sql(_BALANCES.format(entries=entries_as_of(as_of)), params=asked).to_arrow_table()
+    selection = {"first": first, "last": last, "feed": feed}
+    return connection.sql(_BALANCES.format(entries=entries_as_of(as_of)), params=selection).to_arrow_table()
 
 
 _POSTED_KEYS: Final = f"""
 {REVERSIBLE}
 SELECT DISTINCT row_key, delivery, record, content
-FROM standing SEMI JOIN asked_keys USING (row_key)
+FROM active SEMI JOIN given_keys USING (row_key)
 WHERE entry_id NOT IN (SELECT entry_id FROM reversible)
 ORDER BY ALL
 """
@@ -72,21 +72,21 @@ SELECT transaction_date, count(DISTINCT (delivery, record)) FROM reversible GROU
 """
 
 _BALANCES: Final = f"""
-WITH known AS (FROM {{entries}})
+WITH entries AS (FROM {{entries}})
 SELECT feed, transaction_date, currency,
-    count(DISTINCT (delivery, record)) FILTER ({active_condition("known")}) AS row_count,
+    count(DISTINCT (delivery, record)) FILTER ({active_condition("entries")}) AS row_count,
     count(*) AS entry_count, sum(amount) AS amount, base_currency, sum(base_amount) AS base_amount
-FROM known
+FROM entries
 WHERE transaction_date BETWEEN $first AND $last AND (CAST($feed AS VARCHAR) IS NULL OR feed = $feed)
 GROUP BY feed, transaction_date, currency, base_currency
 ORDER BY feed, transaction_date, currency
 """
 
 
-_STANDING: Final = f"""
-WITH known AS (FROM {{entries}})
-SELECT DISTINCT delivery, record FROM known
-WHERE feed = $feed AND {active_condition("known")}
+_ACTIVE_ROWS: Final = f"""
+WITH entries AS (FROM {{entries}})
+SELECT DISTINCT delivery, record FROM entries
+WHERE feed = $feed AND {active_condition("entries")}
 """
 
 
@@ -94,9 +94,9 @@ _ROWS: Final = pa.schema([("delivery", pa.string()), ("record", pa.int64())])
 
 
 def active_rows(ledger: Ledger, feed: str, as_of: int | None = None) -> pa.Table:
-    """Return delivery and record of a feed's rows that stand, as known after an audit record, or now."""
+    """Return delivery and record of a feed's rows with active entries, as of an audit record, or now."""
     with ledger.read() as connection:
-        found = connection.sql(
-            _STANDING.format(entries=entries_as_of(as_of)), params={"feed": feed}
+        rows = connection.sql(
+            _ACTIVE_ROWS.format(entries=entries_as_of(as_of)), params={"feed": feed}
         ).to_arrow_table()
-    return found.cast(_ROWS)
+    return rows.cast(_ROWS)

@@ -1,14 +1,14 @@
-"""Recorded transactions: the one protocol by which anything is written to the ledger.
+"""Recorded transactions: the protocol of every write to the ledger.
 
     1. the rows of the transaction, if it has any, as a segment of the audit log, durable
     2. the audit record, durable
-    3. one database transaction: write what the record stands for, and the record's number and hash as the
-       chain head; commit
+    3. one database transaction: write the rows of the record, and the record's number and hash as the chain
+       head; commit
     4. an acknowledging record, for the kinds that have one, durable
 
-A record kind says in a `Writer` how it is written, for the first time and after a crash alike; `recovery` has
-the table of all of them. By the chain heads recovery finds what a crash left unfinished, and verification
-that ledger and audit log belong together. What is written, and when, is not decided here.
+Each record kind has a `Writer`, for the first write and for a repeated write after a crash; `recovery` has
+the table of them. With the chain heads, recovery finds unfinished transactions, and verification checks that
+ledger and audit log belong together. The callers decide what is written, and when.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ class NewRecord:
 
 @dataclass(frozen=True)
 class Writer:
-    """How a kind of record is written to the ledger.
+    """The functions that write one kind of record to the ledger.
 
     `write` is called in the transaction, with the connection, the record and the file of its segment (None
-    for a record without one); it raises to undo everything. `acknowledge` writes the record that follows the
-    commit, for kinds that have one.
+    for a record without a segment); an error rolls the transaction back. `acknowledge` writes the record that
+    follows the commit, for kinds that have one.
     """
 
     write: Callable[[duckdb.DuckDBPyConnection, Record, Path | None], None]
@@ -81,7 +81,7 @@ def write_recorded(
     segment: Path | None,
     writer: Writer,
 ) -> None:
-    """Write what a record stands for, in one transaction that carries its hash, and acknowledge it."""
+    """Write a record in one transaction that stores its hash, and acknowledge it."""
     with transaction(connection, ledger.path):
         writer.write(connection, record, segment)
         attest(connection, record)
@@ -90,7 +90,7 @@ def write_recorded(
 
 
 def attest(connection: duckdb.DuckDBPyConnection, record: Record) -> None:
-    """Store the number and hash of a record as chain head, in the transaction under way."""
+    """Store the number and hash of a record as chain head, in the current transaction."""
     connection.execute(
         "INSERT INTO chain_heads VALUES ($seq, $hash, $kind)",
         {"seq": record.seq, "hash": record.hash, "kind": record.kind.value},
@@ -98,7 +98,7 @@ def attest(connection: duckdb.DuckDBPyConnection, record: Record) -> None:
 
 
 def segment_parameter(record: Record, segment: Path | None) -> dict[str, str]:
-    """Return the file of a record's segment as the parameter `path`; IntegrityError if it has none."""
+    """Return the file of a record's segment as the parameter `path`; IntegrityError without a segment."""
     if segment is None:
-        raise IntegrityError(f"audit log: record {record.seq} names no segment to write it from")
+        raise IntegrityError(f"audit log: record {record.seq} has no segment to write from")
     return {"path": str(segment)}

@@ -1,19 +1,19 @@
-"""Recovery: at the start of every write, ledger and audit log are made to agree, or the program stops.
+"""Recovery: before every write, make ledger and audit log agree, or stop.
 
-Each transaction of the ledger was announced by a record (INTENT, FX_PINNED, DECIDED, those of periods, of
-accruals and of the fallback's steps) and carries that record's number and hash as its chain head. So the two
-sides can be compared record by record:
+Each transaction of the ledger has a record in the audit log (INTENT, FX_PINNED, DECIDED, and the records of
+periods, accruals and fallback steps) and stores that record's number and hash as its chain head. So log and
+ledger are compared record by record:
 
-| the log says              | the ledger has its head | then                                            |
-|---------------------------|-------------------------|-------------------------------------------------|
-| announced, acknowledged   | yes                     | nothing is to be done                           |
-| announced                 | yes                     | checked against its digest and acknowledged     |
-| announced                 | no                      | repeated from the record or its segment         |
-| announced, acknowledged   | no                      | stop: the ledger lost what it had               |
-| nothing, or another hash  | yes                     | stop: the log lost what it had, or was replaced |
+| in the audit log          | chain head in the ledger | action                                         |
+|---------------------------|--------------------------|------------------------------------------------|
+| recorded, acknowledged    | yes                      | none                                           |
+| recorded                  | yes                      | compare with the recorded digest, acknowledge  |
+| recorded                  | no                       | write again from the record or its segment     |
+| recorded, acknowledged    | no                       | stop: the ledger lost a transaction            |
+| missing, or another hash  | yes                      | stop: the log lost records, or was replaced    |
 
-Entries are also counted against their batches; that finds removed and foreign rows, not altered ones,
-which is the work of `showcost verify`.
+The entries of each batch are counted as well; that detects removed and foreign rows, but not altered rows,
+which `showcost verify` finds.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from showcost.audit.transitions import AuditKind, SubjectType, parse
 from showcost.core.durable import raise_after_failure
 from showcost.core.errors import IntegrityError
 from showcost.ledger.accruals import ACCRUALS
-from showcost.ledger.commit import BATCHES, batches_of_record, dates_of
+from showcost.ledger.commit import BATCHES, batches_of_record, date_range
 from showcost.ledger.decisions import DECISIONS
 from showcost.ledger.digest import batch_hashes
 from showcost.ledger.fallback_log import FALLBACK_STEPS
@@ -53,14 +53,14 @@ WRITERS: Final[Mapping[AuditKind, Writer]] = {
     AuditKind.FALLBACK_APPLIED: FALLBACK_STEPS,
     AuditKind.FALLBACK_RELEASED: FALLBACK_STEPS,
 }
-"""How each kind of record that has a transaction of the ledger is written."""
+"""The writer of each record kind that has a ledger transaction."""
 
 
 @contextmanager
 def writing(ledger: Ledger) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Give the one connection that may write, as `Ledger.write` does, once ledger and log agree.
+    """Open the only connection that may write, as `Ledger.write` does, after recovery.
 
-    Raises IntegrityError, saying what to do, when something is found that no crash can explain.
+    Raises IntegrityError, with advice, for differences that no crash can explain.
     """
     raise_after_failure()
     with ledger.write() as connection:
@@ -69,40 +69,40 @@ def writing(ledger: Ledger) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def recover(ledger: Ledger, connection: duckdb.DuckDBPyConnection) -> list[Record]:
-    """Finish or repeat what was under way, and return the records of it; nothing to do is the rule."""
-    attested = _attested(connection)
-    announced = ledger.audit.transactions()
-    for seq, found in attested.items():
-        if seq not in announced or announced[seq].hash != found:
+    """Finish or repeat unfinished transactions, and return their records (usually none)."""
+    chain_heads = _chain_heads(connection)
+    recorded = ledger.audit.transactions()
+    for seq, record_hash in chain_heads.items():
+        if seq not in recorded or recorded[seq].hash != record_hash:
             raise IntegrityError(
-                f"{ledger.path}: it was written by record {seq} of the audit log, {found}, which"
-                f" {ledger.audit.path} does not have; restore the audit folder from a copy that has it"
+                f"{ledger.path}: ledger transaction {seq} ({record_hash}) is missing from the audit log"
+                f" {ledger.audit.path}; restore the audit folder from a copy that contains it"
             )
     recovered = []
-    for seq, transaction in announced.items():
-        if transaction.acknowledged and seq not in attested:
+    for seq, transaction in recorded.items():
+        if transaction.acknowledged and seq not in chain_heads:
             raise IntegrityError(
-                f"{ledger.path}: record {seq} of the audit log was committed, but the ledger does not have"
-                " it; restore the ledger (with its .wal file) from a copy that is no older"
+                f"{ledger.path}: record {seq} of the audit log was committed, but its transaction is missing"
+                " from the ledger; restore the ledger (with its .wal file) from a copy that contains it"
             )
         unacknowledged = WRITERS[transaction.kind].acknowledge is not None and not transaction.acknowledged
-        if seq not in attested or unacknowledged:
+        if seq not in chain_heads or unacknowledged:
             record = next(ledger.audit.records(seq))
-            _settle(ledger, connection, record, committed=seq in attested)
+            _finish(ledger, connection, record, committed=seq in chain_heads)
             recovered.append(record)
     _refuse_unexplained(ledger, connection)
     return recovered
 
 
-def _attested(connection: duckdb.DuckDBPyConnection) -> dict[int, str]:
-    """Return the chain heads that the ledger has, by number."""
+def _chain_heads(connection: duckdb.DuckDBPyConnection) -> dict[int, str]:
+    """Return the chain heads of the ledger: number to hash of the record."""
     return dict(connection.execute("SELECT seq, hash FROM chain_heads ORDER BY seq").fetchall())
 
 
-def _settle(
+def _finish(
     ledger: Ledger, connection: duckdb.DuckDBPyConnection, record: Record, *, committed: bool
 ) -> None:
-    """Acknowledge a transaction that committed, or write one again that did not."""
+    """Acknowledge a committed transaction, or write an uncommitted one again."""
     writer = WRITERS[record.kind]
     if committed:
         _refuse_altered(ledger, connection, record)
@@ -123,40 +123,42 @@ def _note(audit: AuditLog, record: Record, *, committed: bool) -> None:
 
 
 def _refuse_altered(ledger: Ledger, connection: duckdb.DuckDBPyConnection, intent: Record) -> None:
-    """Raise unless the entries of a batch that committed unacknowledged hash to what was announced."""
+    """Raise IntegrityError if an unacknowledged batch does not hash to the digest of its INTENT."""
     batches = batches_of_record(intent)
-    found = batch_hashes(connection, *dates_of(batches))
+    hashes = batch_hashes(connection, *date_range(batches))
     for batch in batches:
-        if found.get((batch.partition_date, batch.batch_id)) != (batch.entries, batch.digest):
+        if hashes.get((batch.partition_date, batch.batch_id)) != (batch.entries, batch.digest):
             raise IntegrityError(
-                f"{ledger.path}: batch {batch.batch_id} of {batch.partition_date} is not what record"
-                f" {intent.seq} announced; restore the ledger from a copy"
+                f"{ledger.path}: batch {batch.batch_id} of {batch.partition_date} does not match record"
+                f" {intent.seq} of the audit log; restore the ledger from a copy"
             )
 
 
 def _refuse_unexplained(ledger: Ledger, connection: duckdb.DuckDBPyConnection) -> None:
-    """Raise if a batch has not the entries that it counts, or is none of the log's."""
+    """Raise IntegrityError if a batch has another number of entries, or is not in the log."""
     rows: list[tuple[str, int | None, int | None]] = connection.execute(_COUNTS).fetchall()
-    for batch_id, recorded, found in rows:
-        if recorded != found:
+    for batch_id, recorded, stored in rows:
+        if recorded != stored:
             raise IntegrityError(
-                f"{ledger.path}: batch {batch_id} counts {recorded or 0} entries, the ledger has"
-                f" {found or 0}; run `showcost verify`, then restore the ledger from a copy"
+                f"{ledger.path}: batch {batch_id} should have {recorded or 0} entries, but the ledger has"
+                f" {stored or 0}; run `showcost verify`, then restore the ledger from a copy"
             )
-    known = ledger.audit.committed(SubjectType.BATCH)
-    ours = {batch_id for batch_id, _, _ in rows}
-    if unknown := sorted(ours ^ known):
-        where = (
-            "ledger, but not in the audit log" if unknown[0] in ours else "audit log, but not in the ledger"
+    in_log = ledger.audit.committed(SubjectType.BATCH)
+    in_ledger = {batch_id for batch_id, _, _ in rows}
+    if unmatched := sorted(in_ledger ^ in_log):
+        place = (
+            "ledger, but not in the audit log"
+            if unmatched[0] in in_ledger
+            else "audit log, but not in the ledger"
         )
         raise IntegrityError(
-            f"{ledger.path}: batch {unknown[0]} is in the {where}; restore both from the same copy"
+            f"{ledger.path}: batch {unmatched[0]} is in the {place}; restore both from the same copy"
         )
 
 
 _COUNTS: Final = """
-SELECT batch_id, recorded, found
+SELECT batch_id, recorded, stored
 FROM (SELECT batch_id, any_value(entry_count) AS recorded FROM batches GROUP BY batch_id)
-FULL JOIN (SELECT batch_id, count(*) AS found FROM ledger_entries GROUP BY batch_id) USING (batch_id)
+FULL JOIN (SELECT batch_id, count(*) AS stored FROM ledger_entries GROUP BY batch_id) USING (batch_id)
 ORDER BY batch_id
 """

@@ -1,6 +1,6 @@
 """The tables of the ledger database, the triggers that keep them append-only, and their check.
 
-The tables of the pinned rates are those of `showcost.fx.store`. How rows come in is not here.
+The tables of the pinned rates are in `showcost.fx.store`. Nothing here reads or writes rows.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ VERSION: Final = 7
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its name, its type as DuckDB writes it, what it holds, and whether that may be nothing.
+    """A column: name, type in DuckDB's notation, description, and if it may be null.
 
-    `content` columns say what an entry is and are covered by the digest; the others say how it came in.
+    The digest covers the `content` columns; the other columns depend on the order of landing and posting.
     """
 
     name: str
@@ -43,8 +43,8 @@ class Column:
 
 
 ENTRY_COLUMNS: Final = (
-    Column("entry_id", "VARCHAR", "what the entry is, as 32 hex digits: production, feed, key, component"),
-    Column("batch_id", "VARCHAR", "the batch that it was posted with", content=False),
+    Column("entry_id", "VARCHAR", "hash of production, feed, key, component and revision, 32 hex digits"),
+    Column("batch_id", "VARCHAR", "the batch in which the entry was posted", content=False),
     Column("entry_kind", "VARCHAR", "posting or reversal"),
     Column("generation", "INTEGER", "1 for the first posting of the key, one more after each reversal"),
     Column("reverses", "VARCHAR", "for a reversal, the entry that it negates", nullable=True),
@@ -52,7 +52,7 @@ ENTRY_COLUMNS: Final = (
     Column("transaction_date", "DATE", "date of the cost, by which the ledger is partitioned"),
     Column("production", "VARCHAR", "code of the production"),
     Column("feed", "VARCHAR", "the feed that delivered the row"),
-    Column("record_kind", "VARCHAR", "what the row is"),
+    Column("record_kind", "VARCHAR", "record kind of the row"),
     Column("row_key", "VARCHAR", "hash of the row's key"),
     Column("content", "VARCHAR", "hash of the row's typed values"),
     Column("delivery", "VARCHAR", "sha256 of the delivery's bytes"),
@@ -63,7 +63,7 @@ ENTRY_COLUMNS: Final = (
     Column("union_category", "VARCHAR", "union whose agreement covers the account", nullable=True),
     Column("vendor_code", "VARCHAR", "vendor", nullable=True),
     Column("vendor_name", "VARCHAR", "name of the vendor or payroll company", nullable=True),
-    Column("description", "VARCHAR", "what was supplied", nullable=True),
+    Column("description", "VARCHAR", "goods or services supplied", nullable=True),
     Column("series", "VARCHAR", "episode or series", nullable=True),
     Column("location", "VARCHAR", "location code", nullable=True),
     Column("set_code", "VARCHAR", "set code", nullable=True),
@@ -77,19 +77,19 @@ ENTRY_COLUMNS: Final = (
     Column("rate", CROSS_RATE_TYPE, "units of base per unit of the original currency, rounded for display"),
     Column("rate_date", "DATE", "publication date of the older of the two rates"),
     Column("snapshot_id", "VARCHAR", "the pinned FX snapshot"),
-    Column("fx_policy", "VARCHAR", "how rates are found and rounded"),
+    Column("fx_policy", "VARCHAR", "policy for choosing rates and rounding"),
     Column(
         "pay_rules", "VARCHAR", "agreement, version and hash of the pay rules of a payroll row", nullable=True
     ),
-    Column("flags", "VARCHAR[]", "warning codes that the entry was posted with"),
+    Column("flags", "VARCHAR[]", "warning codes of the entry"),
 )
 """An entry: one component of one valid row, in its currency and in base.
 
 `component` is the part of the row (net, tax, fee, deposit, gross, benefit), `row_key` and `content` are
 hashes of the row's key and of its typed values, `record` its place in the delivery. The two EUR rates are
 units per euro, `rate` is units of base per unit of `currency`, rounded for display only. `vendor_name`
-never names a person of the payroll. A reversal has everything of the entry that it negates, at the same
-rates, except its own id, batch and kind, what it reverses, and both amounts with the other sign.
+never names an employee. A reversal equals the entry that it negates, at the same rates, except for its id,
+batch, kind, `reverses`, and the opposite sign of both amounts.
 """
 
 _ENTRIES: Final = "CREATE TABLE ledger_entries ({})".format(
@@ -119,7 +119,7 @@ CREATE TABLE batches (
 _CHAIN_HEADS: Final = (
     "CREATE TABLE chain_heads (seq BIGINT NOT NULL, hash VARCHAR NOT NULL, kind VARCHAR NOT NULL)"
 )
-"""Per transaction, the number and hash of the audit record that announced it."""
+"""Per transaction, the number, hash and kind of its audit record."""
 
 DECISION_COLUMNS: Final[Mapping[str, str]] = {
     "seq": "BIGINT",
@@ -135,9 +135,9 @@ DECISION_COLUMNS: Final[Mapping[str, str]] = {
     "who": "VARCHAR",
     "why": "VARCHAR",
 }
-"""What a person decided about a row: `seq` is the audit record, `number` the place within it.
+"""A person's decision on a row: `seq` is the audit record, `number` the place within it.
 
-`decided_at` is UTC, `fields` a JSON object of field to text, `codes` are the reason codes that are waived.
+`decided_at` is UTC, `fields` a JSON object of field to text, `codes` are the waived reason codes.
 """
 
 _DECISIONS: Final = "CREATE TABLE row_decisions ({})".format(
@@ -161,17 +161,17 @@ ACCRUAL: Final = "accrual"
 RELEASE: Final = "release"
 
 ACCRUAL_COLUMNS: Final = (
-    Column("accrual_id", "VARCHAR", "the day, vendor and account that it is for, as 32 hex digits"),
+    Column("accrual_id", "VARCHAR", "hash of production, feed, day, vendor and account, 32 hex digits"),
     Column("event", "VARCHAR", f"{ACCRUAL}, or {RELEASE}: its exact negation"),
     Column("production", "VARCHAR", "code of the production"),
     Column("feed", "VARCHAR", "the feed whose invoices are missing"),
-    Column("transaction_date", "DATE", "the day"),
+    Column("transaction_date", "DATE", "the vendor's day"),
     Column("vendor_code", "VARCHAR", "vendor"),
     Column("account", "VARCHAR", "account of the chart"),
-    Column("description", "VARCHAR", "what is supplied"),
-    Column("due_date", "DATE", "when it would be due by the vendor's terms"),
+    Column("description", "VARCHAR", "goods or services supplied"),
+    Column("due_date", "DATE", "due date by the vendor's terms"),
     Column("currency", "VARCHAR", "currency of the terms"),
-    Column("amount", AMOUNT_TYPE, "what the day costs by the vendor's terms"),
+    Column("amount", AMOUNT_TYPE, "cost of the day by the vendor's terms"),
     Column("base_currency", "VARCHAR", "base currency of the production"),
     Column("base_amount", AMOUNT_TYPE, "amount in base; null while no rate was pinned", nullable=True),
     Column("rate", CROSS_RATE_TYPE, "units of base per unit of the currency", nullable=True),
@@ -179,14 +179,16 @@ ACCRUAL_COLUMNS: Final = (
     Column("eur_rate_base", RATE_TYPE, "units of the base currency per euro", nullable=True),
     Column("rate_date", "DATE", "publication date of the older of the two rates", nullable=True),
     Column(
-        "snapshot_id", "VARCHAR", "the newest snapshot that was pinned for the day or before", nullable=True
+        "snapshot_id", "VARCHAR", "the newest snapshot pinned for the day or an earlier day", nullable=True
     ),
-    Column("because", "VARCHAR", "the dead letter, or for a release the delivery that it gives way to"),
-    Column("recorded_at", "TIMESTAMP", "when it was recorded, UTC"),
+    Column("because", "VARCHAR", "the dead letter, or for a release the delivery that replaces the accrual"),
+    Column("recorded_at", "TIMESTAMP", "time of recording, UTC"),
 )
 
 _ACCRUALS: Final = "CREATE TABLE provisional_accruals ({}, CHECK (event IN ('{}', '{}')))".format(
-    ", ".join(f"{one.name} {one.type}{'' if one.nullable else ' NOT NULL'}" for one in ACCRUAL_COLUMNS),
+    ", ".join(
+        f"{column.name} {column.type}{'' if column.nullable else ' NOT NULL'}" for column in ACCRUAL_COLUMNS
+    ),
     ACCRUAL,
     RELEASE,
 )
@@ -211,7 +213,7 @@ APPEND_ONLY: Final = (
     *("schema_version", "batches", "ledger_entries", "chain_heads"),
     *("row_decisions", "period_decisions"),
 )
-"""The tables of this module that triggers protect; those of the rates bring their own."""
+"""The tables of this module that triggers protect; `FX_DDL` has the triggers of the rates."""
 
 DDL: Final = (
     *FX_DDL,
@@ -228,16 +230,16 @@ DDL: Final = (
 
 
 def create(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make all tables and triggers in an empty database."""
+    """Create all tables and triggers in an empty database."""
     for statement in DDL:
         connection.execute(statement)
     connection.execute("INSERT INTO schema_version VALUES ($version)", {"version": VERSION})
 
 
 def version_of(connection: duckdb.DuckDBPyConnection) -> int | None:
-    """Return the schema version that a database records, or None if it is no ledger."""
+    """Return the schema version of a database, or None if it is not a ledger."""
     try:
-        # fetchall, for a result that is not read to its end keeps the connection from other work.
+        # fetchall, because a result that is not read to its end blocks the connection.
         rows: list[tuple[int | None]] = connection.execute(
             "SELECT max(version) FROM schema_version"
         ).fetchall()
@@ -247,24 +249,24 @@ def version_of(connection: duckdb.DuckDBPyConnection) -> int | None:
 
 
 def differences(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """Return, a sentence each, what of tables and triggers is not as `create` makes it; sorted.
+    """Return the differences of tables and triggers from those of `create`, a sentence each; sorted.
 
-    Foreign tables and views are no harm; a foreign trigger is, for it can write or refuse unseen.
+    Foreign tables and views are allowed; a foreign trigger is not, because it can write or refuse unnoticed.
     """
     with duckdb.connect(":memory:", config=CONFIG) as reference:
         create(reference)
         expected = _objects(reference)
-    found = _objects(connection)
-    missing = [f"{name} is missing" for name in expected if name not in found]
-    changed = [f"{name} was changed" for name, sql in expected.items() if found.get(name, sql) != sql]
+    actual = _objects(connection)
+    missing = [f"{name} is missing" for name in expected if name not in actual]
+    changed = [f"{name} was changed" for name, sql in expected.items() if actual.get(name, sql) != sql]
     foreign = [
-        f"{name} is not of this program" for name in found.keys() - expected.keys() if "trigger" in name
+        f"{name} is not part of the schema" for name in actual.keys() - expected.keys() if "trigger" in name
     ]
     return sorted([*missing, *changed, *foreign])
 
 
 def _objects(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
-    """Return the tables and triggers of a database with the SQL that makes each."""
+    """Return the tables and triggers of a database with the SQL that creates each."""
     rows = connection.execute(
         """
         SELECT 'the table ' || table_name, sql FROM duckdb_tables() WHERE NOT temporary

@@ -1,9 +1,8 @@
-"""The ledger file: made whole or not at all, opened briefly, by one writer at a time.
+"""The ledger file: created atomically, opened briefly, by one writer at a time.
 
-DuckDB lets one process hold the file for writing, and no other may have it open meanwhile, not even to
-read. So connections are short; writers queue at a lock file, readers let the writer that has it go
-first, and whoever meets a held file waits with growing pauses, never longer than a bound. What the
-tables are is said in `schema`, what is written to them in `posting`.
+While a process has the file open for writing, DuckDB lets no other process open it, not even to read. So
+connections are short; writers queue at a lock file, readers wait for the writer that holds it, and everybody
+retries with growing pauses up to a bound. `schema` defines the tables, `recorded_transaction` writes to them.
 """
 
 from __future__ import annotations
@@ -32,8 +31,8 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.005, 0.25
 class Ledger:
     """The ledger database of a production.
 
-    `wait_seconds` bounds the wait for a file that others hold; after it StoreBusyError is raised. `audit`
-    is the audit log that attests it. An instance holds nothing open and may be shared between threads.
+    `wait_seconds` bounds the wait for a file that others have open, before StoreBusyError is raised. `audit`
+    is the audit log that attests it. An instance keeps no file open and may be shared between threads.
     """
 
     def __init__(self, path: Path, *, wait_seconds: float = 60.0) -> None:
@@ -43,17 +42,17 @@ class Ledger:
         self._wait_seconds = wait_seconds
 
     def exists(self) -> bool:
-        """Return whether the ledger was made yet; the first writer makes it."""
+        """Return whether the ledger file exists; the first writer creates it."""
         return self.path.exists()
 
     @contextmanager
     def write(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Give the one connection that may write, outside any transaction; make the ledger if need be.
+        """Open the only connection that may write, outside any transaction; create the ledger if necessary.
 
-        Whoever means to commit uses `recovery.writing`, which settles first what a crash has left. What is
-        not committed when the block ends, or fails, is rolled back. Not to be nested, nor to be
-        held across other work. Raises StoreBusyError after the bounded wait, IntegrityError for a file
-        that is no ledger of this program's version.
+        To commit, use `recovery.writing`, which first finishes interrupted transactions. Uncommitted changes
+        are rolled back when the block ends or fails. Do not nest blocks, or do other work in them. Raises
+        StoreBusyError after the bounded wait, IntegrityError for a file that is not a ledger of this schema
+        version.
         """
         with self._only_writer():
             self._ensure_created()
@@ -65,9 +64,9 @@ class Ledger:
 
     @contextmanager
     def read(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Give a connection that can only read; many may read at once, between writes.
+        """Open a read-only connection; many may read at once, between writes.
 
-        A ledger that does not exist yet reads as an empty one, and no file is made. Raises as `write` does.
+        A ledger that does not exist yet reads as empty, and no file is created. Raises as `write` does.
         """
         if not self.exists():
             with _empty() as connection:
@@ -81,17 +80,17 @@ class Ledger:
             connection.close()
 
     def require(self) -> None:
-        """Raise InputError if there is no ledger yet: for what would be misleading about an empty one."""
+        """Raise InputError if there is no ledger yet, where the results of an empty one would mislead."""
         if not self.exists():
             raise InputError(f"{self.path}: there is no ledger yet; nothing has been posted")
 
     def create(self) -> None:
-        """Make the ledger with its empty tables, unless it is there."""
+        """Create the ledger with its empty tables, unless it exists."""
         with self._only_writer():
             self._ensure_created()
 
     def check_schema(self) -> list[str]:
-        """Return what of the tables and triggers is missing, changed or foreign; empty when all is well."""
+        """Return the missing, changed and foreign tables and triggers, a sentence each; empty if none."""
         self.require()
         with self.read() as connection:
             return schema.differences(connection)
@@ -103,32 +102,33 @@ class Ledger:
             yield
 
     def _let_writers_first(self) -> None:
-        """Wait while a writer has the lock file, or a steady stream of readers would keep it out for ever.
+        """Wait while a writer has the lock file, so that a steady stream of readers cannot block it for ever.
 
-        A copy on a medium that cannot be written has no writers.
+        A copy on a read-only medium has no writers.
         """
         if os.access(self._locks, os.W_OK):
             with self._only_writer():
                 pass
 
     def _ensure_created(self) -> None:
-        """Make the file under another name and rename it: killed midway, there is no ledger, not half."""
+        """Create the file under a temporary name and rename it, so that a crash never leaves part of it."""
         if self.exists():
             return
         log = self.path.with_name(f"{self.path.name}.wal")
         if log.exists():
             raise IntegrityError(
-                f"{log}: this log has lost its ledger {self.path.name}; restore both from a copy"
+                f"{log}: the ledger {self.path.name} of this write-ahead log is missing; restore both from a"
+                " copy"
             )
-        for debris in self.path.parent.glob(f"{self.path.name}.*{TEMPORARY_SUFFIX}*"):
-            debris.unlink()
+        for leftover in self.path.parent.glob(f"{self.path.name}.*{TEMPORARY_SUFFIX}*"):
+            leftover.unlink()
         aside = produce_temporary(self.path, _create)
         rename(aside, self.path)
         fsync_folder(self.path.parent)
 
     def _open(self, *, read_only: bool) -> duckdb.DuckDBPyConnection:
         attempts = Retrying(
-            retry=retry_if_exception(_is_held_elsewhere),
+            retry=retry_if_exception(_is_locked),
             wait=wait_random_exponential(multiplier=_FIRST_PAUSE, max=_LONGEST_PAUSE),
             stop=stop_after_delay(self._wait_seconds),
             reraise=True,
@@ -136,7 +136,7 @@ class Ledger:
         try:
             connection = attempts(duckdb.connect, self.path, read_only=read_only, config=CONFIG)
         except duckdb.Error as error:
-            if _is_held_elsewhere(error):
+            if _is_locked(error):
                 raise StoreBusyError(self._busy) from None
             raise IntegrityError(
                 f"{self.path}: the ledger cannot be opened ({_first_line(error)})"
@@ -149,19 +149,19 @@ class Ledger:
         return connection
 
     def _check_version(self, connection: duckdb.DuckDBPyConnection) -> None:
-        found = schema.version_of(connection)
-        if found != schema.VERSION:
-            shown = "no schema version" if found is None else f"the schema version {found}"
-            raise IntegrityError(f"{self.path}: it has {shown}, this program works with {schema.VERSION}")
+        version = schema.version_of(connection)
+        if version != schema.VERSION:
+            shown = "no schema version" if version is None else f"the schema version {version}"
+            raise IntegrityError(f"{self.path}: it has {shown}, but {schema.VERSION} is required")
 
     @property
     def _busy(self) -> str:
-        return f"{self.path}: others held the ledger for more than {self._wait_seconds:g} s; try again"
+        return f"{self.path}: the ledger was locked for more than {self._wait_seconds:g} s; try again"
 
 
 @contextmanager
 def _empty() -> Iterator[duckdb.DuckDBPyConnection]:
-    """Give a connection that reads the tables of a ledger without rows, and can write to none of them."""
+    """Open a read-only connection to the tables of an empty ledger."""
     with shared_database("empty ledger", schema.create) as connection:
         connection.execute("BEGIN TRANSACTION READ ONLY")
         yield connection
@@ -173,11 +173,11 @@ def _create(path: Path) -> None:
         connection.execute("CHECKPOINT")
 
 
-def _is_held_elsewhere(error: BaseException) -> bool:
-    """Return whether a connection failed only because another one has the file.
+def _is_locked(error: BaseException) -> bool:
+    """Return whether a connection failed only because another connection has the file open.
 
-    Another process shows as a lock, another thread of this one as a different configuration (reading and
-    writing at once) or, while that thread is just letting go, as a file that is still attached.
+    Another process causes a lock error, another thread of this process a "different configuration" (reading
+    and writing at once) or, while that thread is closing the file, a resource in use.
     """
     if isinstance(error, duckdb.IOException):
         return "Could not set lock" in str(error)

@@ -1,8 +1,8 @@
-"""Proofs of the ledger database: what it holds is what the audit log announced, and nothing else.
+"""Proofs of the ledger database: its content is exactly that of the audit log.
 
-Conversions are computed anew with Python's decimal from the pinned rates, snapshots hashed by the reference
-in words; nothing of the SQL that made them is used. What lies outside the ledger (payloads, staged rows) is
-not looked at here.
+Conversions are recomputed from the pinned rates with Python's decimal, and snapshots are hashed by the
+reference in Python; the SQL that created them is not used. Data outside the ledger (payloads, staged rows) is
+not checked here.
 """
 # ruff: noqa: S608 - statements are put together from constants of this package; values are bound
 
@@ -25,7 +25,7 @@ from showcost.ledger.batches import batch_table
 from showcost.ledger.commit import batches_of_record
 from showcost.ledger.digest import batch_hashes
 from showcost.ledger.file_checksums import damaged_blocks
-from showcost.ledger.periods import row_of
+from showcost.ledger.periods import period_row
 from showcost.ledger.schema import DECISION_COLUMNS, ENTRY_COLUMNS, differences
 
 if TYPE_CHECKING:
@@ -37,113 +37,110 @@ if TYPE_CHECKING:
 
     from showcost.ledger.store import Ledger
 
-Found: TypeAlias = "tuple[int, list[Discrepancy]]"
-"""How much a step looked at, and what it found."""
+ProofResult: TypeAlias = "tuple[int, list[Discrepancy]]"
+"""The number of items that a proof checked, and the discrepancies."""
 
-Proof: TypeAlias = "tuple[str, str, Callable[[], Found]]"
-"""The name of a step, what it proves, and the work."""
+Proof: TypeAlias = "tuple[str, str, Callable[[], ProofResult]]"
+"""The name of a proof, the statement that it proves, and its function."""
 
 PLACE: Final = "ledger.duckdb"
 
-_STRETCH: Final = 200_000
-_DAYS: Final = (date.min, date.max)
+_READ_ROWS: Final = 200_000
+_ALL_DAYS: Final = (date.min, date.max)
 
 
-def prove_ledger(ledger: Ledger, outcomes: Callable[[], Sequence[Path]]) -> list[Proof]:
-    """Return the proofs, to be carried out in order; `outcomes` gives the segments of validations."""
+def ledger_proofs(ledger: Ledger, outcomes: Callable[[], Sequence[Path]]) -> list[Proof]:
+    """Return the proofs, to be carried out in order; `outcomes` returns the segments of validations."""
 
-    def reading(prove: Callable[[duckdb.DuckDBPyConnection], Found]) -> Callable[[], Found]:
-        def work() -> Found:
+    def reading(prove: Callable[[duckdb.DuckDBPyConnection], ProofResult]) -> Callable[[], ProofResult]:
+        def work() -> ProofResult:
             ledger.require()
             with ledger.read() as connection:
                 return prove(connection)
 
         return work
 
-    def file() -> Found:
+    def file() -> ProofResult:
         ledger.require()
         with ledger.read():
             return damaged_blocks(ledger.path)
 
     return [
-        ("database file", "every byte of it has its checksum", file),
-        ("schema", "tables and triggers are as made", reading(_schema)),
+        ("database file", "every block matches its checksum", file),
+        ("schema", "tables and triggers are as created", reading(_schema)),
         (
             "chain heads",
-            "every transaction was announced in the audit log, and none is missing",
-            reading(lambda connection: prove_heads(connection, ledger)),
+            "every transaction is in the audit log, and none is missing",
+            reading(lambda connection: check_chain_heads(connection, ledger)),
         ),
         (
             "batches",
-            "every entry hashes to the digest that was announced with its batch",
+            "batches are as recorded, and their entries hash to the recorded digests",
             reading(lambda connection: _batches(connection, ledger)),
         ),
         (
             "fx snapshots",
-            "the rates are those that were pinned",
+            "the rates hash to the pinned values",
             reading(lambda connection: _snapshots(connection, ledger)),
         ),
         (
             "conversions",
-            "every base amount follows from amount and pinned rates, computed anew",
+            "every base amount equals the amount converted at the pinned rates, recomputed",
             reading(_conversions),
         ),
         (
             "decisions",
-            "the decisions about rows and periods are those of the audit log",
+            "decisions on rows and periods are as recorded",
             reading(lambda connection: _decisions(connection, ledger)),
         ),
         (
             "reversals",
-            "every reversal negates one posting exactly, once, and rests on a decision",
+            "every reversal exactly negates one posting, once, after a decision",
             reading(_reversals),
         ),
         (
             "acceptance",
-            "every entry comes of a row that the audit log has as valid",
+            "every entry is from a row that is valid in the audit log",
             reading(lambda connection: _acceptance(connection, outcomes())),
         ),
     ]
 
 
-def _schema(connection: duckdb.DuckDBPyConnection) -> Found:
-    found = [Discrepancy(PLACE, problem) for problem in differences(connection)]
-    return 1, found
+def _schema(connection: duckdb.DuckDBPyConnection) -> ProofResult:
+    return 1, [Discrepancy(PLACE, problem) for problem in differences(connection)]
 
 
-def prove_heads(connection: duckdb.DuckDBPyConnection, ledger: Ledger) -> Found:
-    """Hold the chain heads of the ledger against the transactions that the log announced."""
+def check_chain_heads(connection: duckdb.DuckDBPyConnection, ledger: Ledger) -> ProofResult:
+    """Compare the chain heads of the ledger with the transactions of the audit log."""
     rows: list[tuple[int, str, str]] = connection.execute(
         "SELECT seq, hash, kind FROM chain_heads ORDER BY seq"
     ).fetchall()
-    announced = ledger.audit.transactions()
+    recorded = ledger.audit.transactions()
     findings = []
-    seen: set[int] = set()
-    for seq, found, kind in rows:
-        wanted = announced.get(seq)
-        if wanted is None or (wanted.hash, wanted.kind.value) != (found, kind) or seq in seen:
+    checked: set[int] = set()
+    for seq, record_hash, kind in rows:
+        expected = recorded.get(seq)
+        if expected is None or (expected.hash, expected.kind.value) != (record_hash, kind) or seq in checked:
             findings.append(
-                Discrepancy(
-                    PLACE, f"it was written by record {seq}, {found}, which the audit log does not have so"
-                )
+                Discrepancy(PLACE, f"ledger transaction {seq} ({record_hash}) is not that of the audit log")
             )
-        seen.add(seq)
-    for seq, transaction in announced.items():
-        if seq not in seen:
+        checked.add(seq)
+    for seq, transaction in recorded.items():
+        if seq not in checked:
             findings.append(
                 Discrepancy(PLACE, f"the transaction of record {seq} of the audit log is missing")
             )
         elif transaction.kind is AuditKind.INTENT and not transaction.acknowledged:
             findings.append(
                 Discrepancy(
-                    f"audit/log.jsonl, record {seq}", "it was never acknowledged; the next write settles it"
+                    f"audit/log.jsonl, record {seq}", "not acknowledged; the next write acknowledges it"
                 )
             )
     return len(rows), findings
 
 
-def _batches(connection: duckdb.DuckDBPyConnection, ledger: Ledger) -> Found:
-    """Compare the table of batches, and the entries under each, with what was announced."""
+def _batches(connection: duckdb.DuckDBPyConnection, ledger: Ledger) -> ProofResult:
+    """Compare the table of batches, and the entries of each batch, with the audit log."""
     expected: dict[str, dict[str, Any]] = {}
     for record in ledger.audit.records():
         if record.kind is AuditKind.INTENT:
@@ -153,22 +150,22 @@ def _batches(connection: duckdb.DuckDBPyConnection, ledger: Ledger) -> Found:
                 batches_of_record(record), facts["run_id"], posted_at, record.seq
             ).to_pylist():
                 expected[row["batch_id"]] = row
-    recorded = connection.sql("FROM batches ORDER BY partition_date, batch_id").to_arrow_table().to_pylist()
+    stored = connection.sql("FROM batches ORDER BY partition_date, batch_id").to_arrow_table().to_pylist()
     findings = [
-        _batch_finding(row["partition_date"], row["batch_id"], "is not as it was announced")
-        for row in recorded
+        _batch_finding(row["partition_date"], row["batch_id"], "it differs from its audit record")
+        for row in stored
         if expected.get(row["batch_id"]) != row
     ]
-    if len(recorded) != len({row["batch_id"] for row in recorded}):
-        findings.append(Discrepancy(PLACE, "a batch is there twice"))
-    hashes = batch_hashes(connection, *_DAYS)
-    wanted = {
+    if len(stored) != len({row["batch_id"] for row in stored}):
+        findings.append(Discrepancy(PLACE, "a batch is stored twice"))
+    hashes = batch_hashes(connection, *_ALL_DAYS)
+    recorded = {
         (row["partition_date"], name): (row["entry_count"], row["digest"]) for name, row in expected.items()
     }
     findings += [
-        _entries_finding(day, name, hashes.get((day, name)), wanted.get((day, name)))
-        for day, name in sorted(hashes.keys() | wanted.keys())
-        if hashes.get((day, name)) != wanted.get((day, name))
+        _entries_finding(day, name, hashes.get((day, name)), recorded.get((day, name)))
+        for day, name in sorted(hashes.keys() | recorded.keys())
+        if hashes.get((day, name)) != recorded.get((day, name))
     ]
     return sum(entries for entries, _ in hashes.values()), findings
 
@@ -178,64 +175,62 @@ def _batch_finding(day: date, batch_id: str, problem: str) -> Discrepancy:
 
 
 def _entries_finding(
-    day: date, batch_id: str, found: tuple[int, str] | None, wanted: tuple[int, str] | None
+    day: date, batch_id: str, stored: tuple[int, str] | None, recorded: tuple[int, str] | None
 ) -> Discrepancy:
-    if wanted is None:
-        return _batch_finding(day, batch_id, "it has entries, but was never announced")
-    if found is None:
-        return _batch_finding(day, batch_id, f"its {wanted[0]} entries are missing")
+    if recorded is None:
+        return _batch_finding(day, batch_id, "it has entries, but no audit record")
+    if stored is None:
+        return _batch_finding(day, batch_id, f"its {recorded[0]} entries are missing")
     return _batch_finding(
         day,
         batch_id,
-        f"its {found[0]} entries hash to {found[1]}, announced were {wanted[0]} with {wanted[1]}",
+        f"its {stored[0]} entries hash to {stored[1]}, but {recorded[0]} with {recorded[1]} were recorded",
     )
 
 
-def _snapshots(connection: duckdb.DuckDBPyConnection, ledger: Ledger) -> Found:
-    announced = {
-        (date.fromisoformat(one["date"]), one["snapshot_id"], one["hash"])
+def _snapshots(connection: duckdb.DuckDBPyConnection, ledger: Ledger) -> ProofResult:
+    recorded = {
+        (date.fromisoformat(snapshot["date"]), snapshot["snapshot_id"], snapshot["hash"])
         for record in ledger.audit.records()
         if record.kind is AuditKind.FX_PINNED
-        for one in _facts(record.facts)["snapshots"]
+        for snapshot in _facts(record.facts)["snapshots"]
     }
     rates = connection.execute(_ALL_RATES).fetchall()
     lines = {
-        name: [(currency, rate, published) for _, currency, rate, published in of_snapshot]
-        for name, of_snapshot in groupby(rates, key=lambda row: row[0])
+        name: [(currency, rate, published) for _, currency, rate, published in rows]
+        for name, rows in groupby(rates, key=lambda row: row[0])
     }
     findings = []
-    found = connection.execute(
+    stored = connection.execute(
         "SELECT snapshot_date, snapshot_id, hash FROM fx_snapshots ORDER BY snapshot_date, snapshot_id"
     ).fetchall()
-    for day, name, recorded in found:
+    for day, name, pinned_hash in stored:
         computed = snapshot_hash(day, lines.pop(name, []))
-        if computed != recorded or snapshot_id(day, recorded) != name:
-            problem = f"its rates hash to {computed}, pinned was {recorded}"
+        if computed != pinned_hash or snapshot_id(day, pinned_hash) != name:
+            problem = f"its rates hash to {computed}, but {pinned_hash} was pinned"
             findings.append(Discrepancy(f"{PLACE}, snapshot {name} of {day}", problem))
-    findings += [
-        Discrepancy(f"{PLACE}, snapshot {name}", "its rates belong to no snapshot") for name in lines
-    ]
-    for day, name, recorded in sorted(set(found) ^ announced):
-        side = "was never announced" if (day, name, recorded) in found else "is missing"
-        findings.append(Discrepancy(f"{PLACE}, snapshot {name} of {day}", side))
-    if len(found) != len({day for day, _, _ in found}):
+    findings += [Discrepancy(f"{PLACE}, snapshot {name}", "its rates have no snapshot") for name in lines]
+    for day, name, pinned_hash in sorted(set(stored) ^ recorded):
+        problem = "it has no audit record" if (day, name, pinned_hash) in stored else "it is missing"
+        findings.append(Discrepancy(f"{PLACE}, snapshot {name} of {day}", problem))
+    if len(stored) != len({day for day, _, _ in stored}):
         findings.append(Discrepancy(PLACE, "a date is pinned twice"))
-    return len(found), findings
+    return len(stored), findings
 
 
 def _facts(facts: Mapping[str, Any]) -> Mapping[str, Any]:
     return facts
 
 
-def _conversions(connection: duckdb.DuckDBPyConnection) -> Found:
+def _conversions(connection: duckdb.DuckDBPyConnection) -> ProofResult:
     findings = _rate_findings(connection)
     rates = _rates(connection)
     groups = connection.execute(_GROUPS).fetchall()
-    looked_at = 0
-    for batch in connection.sql(_AMOUNTS).to_arrow_reader(_STRETCH):
-        looked_at += batch.num_rows
+    checked = 0
+    for batch in connection.sql(_AMOUNTS).to_arrow_reader(_READ_ROWS):
+        checked += batch.num_rows
         findings += _wrong_amounts(batch, groups, rates)
-    return looked_at, findings
+    return checked, findings
 
 
 def _wrong_amounts(
@@ -243,7 +238,7 @@ def _wrong_amounts(
     groups: Sequence[tuple[str, str, str]],
     rates: Mapping[str, Mapping[str, Decimal]],
 ) -> list[Discrepancy]:
-    """Convert the amounts of a stretch of entries, which are ordered by group, and compare."""
+    """Convert the amounts of some entries, which are ordered by group, and compare the base amounts."""
     numbers = batch.column("number").to_numpy()
     amounts = batch.column("amount").to_pylist()
     bases = batch.column("base_amount").to_pylist()
@@ -251,37 +246,38 @@ def _wrong_amounts(
     findings = []
     for start, stop in pairwise(bounds):
         name, currency, base = groups[int(numbers[start]) - 1]
-        of_snapshot = rates.get(name, {})
+        snapshot_rates = rates.get(name, {})
         if currency == base:
             wrong = [at for at in range(start, stop) if amounts[at] != bases[at]]
-        elif currency not in of_snapshot or base not in of_snapshot:
+        elif currency not in snapshot_rates or base not in snapshot_rates:
             wrong = list(range(start, stop))
         else:
-            wrong = _converted_otherwise(
-                amounts[start:stop], bases[start:stop], of_snapshot[currency], of_snapshot[base], base
+            wrong = _differing_amounts(
+                amounts[start:stop], bases[start:stop], snapshot_rates[currency], snapshot_rates[base], base
             )
             wrong = [start + at for at in wrong]
         findings += [
             Discrepancy(
                 f"{PLACE}, entry {batch.column('entry_id')[at].as_py()}",
-                f"{amounts[at]} units of {currency} are not {bases[at]} units of {base} by {name}",
+                f"{amounts[at]} units of 0.0001 {currency} do not convert to {bases[at]} units of"
+                f" 0.0001 {base} at the rates of {name}",
             )
             for at in wrong
         ]
     return findings
 
 
-def _converted_otherwise(
+def _differing_amounts(
     amounts: Sequence[int], bases: Sequence[int], original: Decimal, base_rate: Decimal, base: str
 ) -> list[int]:
-    """Return the places at which the base amount is not the amount converted; both in units of 10^-4."""
+    """Return the positions of base amounts that differ from the converted amount; both in units of 10^-4."""
     context = Context(prec=EXACT_DIGITS, rounding=ROUND_HALF_UP)
     unit = Decimal(10) ** (AMOUNT_SCALE - minor_units(base))
     multiply, divide, quantize = context.multiply, context.divide, context.quantize
-    # The unit is divided away before, and multiplied back after, rounding to a whole number of it.
-    one, divisor = Decimal(1), original * unit
-    expected = [quantize(divide(multiply(amount, base_rate), divisor), one) * unit for amount in amounts]
-    return [at for at, (wanted, found) in enumerate(zip(expected, bases, strict=True)) if wanted != found]
+    # Divide by the unit, round to a whole number, and multiply by the unit again.
+    whole, divisor = Decimal(1), original * unit
+    expected = [quantize(divide(multiply(amount, base_rate), divisor), whole) * unit for amount in amounts]
+    return [at for at, (right, stored) in enumerate(zip(expected, bases, strict=True)) if right != stored]
 
 
 def _rates(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, Decimal]]:
@@ -292,7 +288,7 @@ def _rates(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, Decimal
 
 
 def _rate_findings(connection: duckdb.DuckDBPyConnection) -> list[Discrepancy]:
-    """Compare the rates that entries show with the pinned ones, each combination once."""
+    """Compare the rates on entries with the pinned rates, each combination once."""
     pinned: dict[str, dict[str, tuple[Decimal, date]]] = {}
     for name, currency, rate, published in connection.execute(_ALL_RATES).fetchall():
         pinned.setdefault(name, {})[currency] = rate, published
@@ -300,29 +296,27 @@ def _rate_findings(connection: duckdb.DuckDBPyConnection) -> list[Discrepancy]:
     findings = []
     for row in connection.execute(_SHOWN_RATES).fetchall():
         entry, day, name, currency, base, *shown = row
-        of_snapshot = pinned.get(name, {})
-        if days.get(name) != day or currency not in of_snapshot or base not in of_snapshot:
+        snapshot_rates = pinned.get(name, {})
+        if days.get(name) != day or currency not in snapshot_rates or base not in snapshot_rates:
             findings.append(
                 Discrepancy(f"{PLACE}, entry {entry}", f"{name} has no rate of {currency} on {day}")
             )
             continue
-        rates = {code: rate for code, (rate, _) in of_snapshot.items()}
+        rates = {code: rate for code, (rate, _) in snapshot_rates.items()}
         expected = [
             rates[currency],
             rates[base],
             cross_rate(currency, base, rates),
-            min(of_snapshot[currency][1], of_snapshot[base][1]),
+            min(snapshot_rates[currency][1], snapshot_rates[base][1]),
         ]
         if shown != expected:
-            findings.append(
-                Discrepancy(f"{PLACE}, entry {entry}", f"the rates that it shows are not those of {name}")
-            )
+            findings.append(Discrepancy(f"{PLACE}, entry {entry}", f"its rates differ from those of {name}"))
     return findings
 
 
-def _decisions(connection: duckdb.DuckDBPyConnection, ledger: Ledger) -> Found:
-    """Compare the decisions in the ledger with the segments and records that announced them."""
-    found = connection.sql(_DECIDED_ROWS.format(source="row_decisions")).to_arrow_table().to_pylist()
+def _decisions(connection: duckdb.DuckDBPyConnection, ledger: Ledger) -> ProofResult:
+    """Compare the decisions in the ledger with the segments and records of the audit log."""
+    stored = connection.sql(_DECIDED_ROWS.format(source="row_decisions")).to_arrow_table().to_pylist()
     expected: list[dict[str, Any]] = []
     periods: list[dict[str, Any]] = []
     for record in ledger.audit.records():
@@ -332,26 +326,26 @@ def _decisions(connection: duckdb.DuckDBPyConnection, ledger: Ledger) -> Found:
             rows = connection.sql(_DECIDED_ROWS.format(source=source), params={"path": path})
             expected += rows.to_arrow_table().to_pylist()
         elif record.kind in (AuditKind.PERIOD_CLOSED, AuditKind.PERIOD_REOPENED):
-            periods.append(row_of(record))
+            periods.append(period_row(record))
     findings = [
-        Discrepancy(f"{PLACE}, decisions of record {seq}", "they are not as they were recorded")
-        for seq in _differing(found, expected)
+        Discrepancy(f"{PLACE}, decisions of record {seq}", "they differ from the audit record")
+        for seq in _differing(stored, expected)
     ]
-    of_periods = connection.sql("FROM period_decisions ORDER BY seq").to_arrow_table().to_pylist()
+    stored_periods = connection.sql("FROM period_decisions ORDER BY seq").to_arrow_table().to_pylist()
     findings += [
-        Discrepancy(f"{PLACE}, period decision of record {seq}", "it is not as it was recorded")
-        for seq in _differing(of_periods, periods)
+        Discrepancy(f"{PLACE}, period decision of record {seq}", "it differs from the audit record")
+        for seq in _differing(stored_periods, periods)
     ]
-    return len(found) + len(of_periods), findings
+    return len(stored) + len(stored_periods), findings
 
 
-def _differing(found: Sequence[Mapping[str, Any]], expected: Sequence[Mapping[str, Any]]) -> list[int]:
-    """Return the numbers of the records of which rows are on one side only, or more often."""
-    sides = [Counter((row["seq"], str(sorted(row.items()))) for row in rows) for rows in (found, expected)]
+def _differing(stored: Sequence[Mapping[str, Any]], expected: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Return the numbers of the records whose rows differ between the two sides."""
+    sides = [Counter((row["seq"], str(sorted(row.items()))) for row in rows) for rows in (stored, expected)]
     return sorted({seq for seq, _ in (sides[0] - sides[1]) + (sides[1] - sides[0])})
 
 
-def _reversals(connection: duckdb.DuckDBPyConnection) -> Found:
+def _reversals(connection: duckdb.DuckDBPyConnection) -> ProofResult:
     rows: list[tuple[str, str]] = connection.execute(_BAD_REVERSALS).fetchall()
     reversals = connection.execute(
         "SELECT count(*) FROM ledger_entries WHERE entry_kind <> 'posting'"
@@ -359,21 +353,21 @@ def _reversals(connection: duckdb.DuckDBPyConnection) -> Found:
     return int(reversals), [Discrepancy(f"{PLACE}, entry {entry}", problem) for entry, problem in rows]
 
 
-def _acceptance(connection: duckdb.DuckDBPyConnection, outcomes: Sequence[Path]) -> Found:
+def _acceptance(connection: duckdb.DuckDBPyConnection, outcomes: Sequence[Path]) -> ProofResult:
     rows = connection.execute(
         "SELECT count(DISTINCT row_key) FROM ledger_entries WHERE entry_kind = 'posting'"
     ).fetchall()[0][0]
     if not rows:
         return 0, []
-    accepted = _NOTHING if not outcomes else _ACCEPTED
+    accepted = _NO_ROWS if not outcomes else _ACCEPTED
     parameters = {"segments": [str(path) for path in outcomes]} if outcomes else {}
-    found = connection.execute(_UNACCEPTED.format(accepted=accepted), parameters).fetchall()
+    unaccepted = connection.execute(_UNACCEPTED.format(accepted=accepted), parameters).fetchall()
     return rows, [
         Discrepancy(
             f"{PLACE}, entry {entry}",
-            f"record {record} of delivery {delivery} was never accepted with this content",
+            f"record {record} of delivery {delivery} was never valid with this content",
         )
-        for entry, delivery, record in found
+        for entry, delivery, record in unaccepted
     ]
 
 
@@ -413,14 +407,14 @@ _BAD_REVERSALS: Final = f"""
 WITH reversal AS (SELECT * FROM ledger_entries WHERE entry_kind <> 'posting' OR reverses IS NOT NULL)
 SELECT reversal.entry_id, CASE
     WHEN reversal.entry_kind <> 'reversal' THEN 'it is neither a posting nor a reversal'
-    WHEN posting.entry_id IS NULL THEN 'it reverses no posting of the ledger'
+    WHEN posting.entry_id IS NULL THEN 'the entry that it reverses is not a posting of the ledger'
     WHEN NOT ({_SAME} AND reversal.amount = -posting.amount AND reversal.base_amount = -posting.base_amount)
         THEN 'it is not the exact negation of entry ' || posting.entry_id
     WHEN count(*) OVER (PARTITION BY reversal.reverses) > 1
         THEN 'entry ' || reversal.reverses || ' is reversed twice'
     WHEN (reversal.feed, reversal.delivery, reversal.record)
         NOT IN (SELECT (feed, delivery, record) FROM row_decisions)
-        THEN 'nobody decided on the reversal of entry ' || posting.entry_id
+        THEN 'there is no decision for the reversal of entry ' || posting.entry_id
     END AS problem
 FROM reversal
 LEFT JOIN (FROM ledger_entries WHERE entry_kind = 'posting') AS posting
@@ -429,7 +423,7 @@ QUALIFY problem IS NOT NULL
 ORDER BY ALL LIMIT 20
 """
 
-_NOTHING: Final = (
+_NO_ROWS: Final = (
     "SELECT NULL AS delivery, NULL AS record, NULL AS content, NULL AS transaction_date WHERE false"
 )
 

@@ -22,8 +22,8 @@ from showcost.ledger.accruals import Accrual, AccrualContext, accrual_segments, 
 from showcost.ledger.fallback_log import (
     RELEASED,
     FallbackStep,
-    fresh_steps,
     last_steps,
+    new_steps,
     record_fallback_steps,
 )
 from showcost.ledger.recovery import writing
@@ -79,7 +79,7 @@ def apply_fallback(
     with writing(ledger) as connection:
         plan.accrued = accrue(ledger, connection, books, plan.accruals, now)
         plan.released = release(ledger, connection, feed.name, plan.releasing, now)
-        plan.steps += fresh_steps(last_steps(connection), _releases(plan, feed))
+        plan.steps += new_steps(last_steps(connection), _releases(plan, feed))
         record_fallback_steps(ledger, connection, plan.steps, now)
     return plan
 
@@ -92,7 +92,7 @@ def due_by_fallback(workspace: Workspace, feed: FeedSpec) -> list[date]:
         return []
     with workspace.ledger.read() as connection:
         last = last_steps(connection)
-    fresh = fresh_steps(last, [*plan.steps, *_releases(plan, feed)])
+    fresh = new_steps(last, [*plan.steps, *_releases(plan, feed)])
     return sorted({step.transaction_date for step in fresh})
 
 

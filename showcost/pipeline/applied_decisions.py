@@ -20,7 +20,7 @@ from showcost.core.engine import engine
 from showcost.core.ids import ROW_ID_SQL
 from showcost.ingest.corrections import correct_records
 from showcost.ingest.records import records_schema
-from showcost.ledger.decisions import effective_decisions
+from showcost.ledger.decisions import decision_effects
 from showcost.staging import ALL
 from showcost.staging.assets import records_asset
 from showcost.validation.decisions import EFFECTS, DecisionEffects
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FeedDecisions:
-    """The effects of all decisions on a feed's rows (`decisions.EFFECTIVE`).
+    """The effects of all decisions on a feed's rows (`decisions.DECISION_EFFECTS`).
 
     `corrected` are the corrected records, `superseded` the same records as they were read.
     """
@@ -55,7 +55,7 @@ def decisions_of(workspace: Workspace, feed: FeedSpec, as_of: int | None = None)
     ledger = workspace.ledger
     no_records = records_schema(feed).empty_table()
     with ledger.read() as connection:
-        effects = effective_decisions(connection, feed.name, as_of)
+        effects = decision_effects(connection, feed.name, as_of)
     corrections = {
         (row["delivery"], row["record"]): fields
         for row in effects.select(["delivery", "record", "fields"]).to_pylist()

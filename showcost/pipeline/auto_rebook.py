@@ -131,8 +131,8 @@ class _ContestedKeys:
             holder = self._holders[key]
             former = RowRef(self._feed.name, holder["delivery"], holder["record"])
             decisions += [
-                Decision(*former, DecisionKind.WITHDRAW),
-                Decision(*place, DecisionKind.PREFER),
+                Decision(*former, DecisionKind.REVERSE),
+                Decision(*place, DecisionKind.REBOOK),
             ]
             replayed += [former, place]
         ledger = self._workspace.ledger

@@ -98,7 +98,7 @@ def reverse(workspace: Workspace, rows: Sequence[FoundRow], *, who: str, why: st
         if not row.active_entries:
             raise InputError(f"row {_short(row)} is not posted; discard it instead")
         _refuse_closed(closed, row)
-    return _record(workspace, [(row, _decision(row, DecisionKind.WITHDRAW)) for row in rows], who, why)
+    return _record(workspace, [(row, _decision(row, DecisionKind.REVERSE)) for row in rows], who, why)
 
 
 def rebook(workspace: Workspace, rows: Sequence[FoundRow], *, who: str, why: str) -> DecisionResult:
@@ -117,8 +117,8 @@ def rebook(workspace: Workspace, rows: Sequence[FoundRow], *, who: str, why: str
         holder = holders.get((row.place.feed, row.row_key))
         if holder is not None:
             _refuse_closed(closed, holder)
-            decisions.append((holder, _decision(holder, DecisionKind.WITHDRAW)))
-        decisions.append((row, _decision(row, DecisionKind.PREFER)))
+            decisions.append((holder, _decision(holder, DecisionKind.REVERSE)))
+        decisions.append((row, _decision(row, DecisionKind.REBOOK)))
     return _record(workspace, decisions, who, why)
 
 
@@ -130,7 +130,7 @@ def undo(workspace: Workspace, rows: Sequence[FoundRow], *, who: str, why: str) 
             raise InputError(f"row {_short(row)} has no decision to undo")
         if row.fields:
             _refuse_closed(closed, row)
-    return _record(workspace, [(row, _decision(row, DecisionKind.REOPEN)) for row in rows], who, why)
+    return _record(workspace, [(row, _decision(row, DecisionKind.UNDO)) for row in rows], who, why)
 
 
 def who_and_why(who: str, why: str) -> tuple[str, str]:

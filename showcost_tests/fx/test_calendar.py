@@ -30,7 +30,7 @@ def test_1999_needs_no_exceptions(ecb: RateHistory) -> None:
     assert date(1999, 12, 31) not in ecb.dates
 
 
-def test_easter_christmas_and_weekends_are_no_working_days() -> None:
+def test_easter_christmas_and_weekends_are_not_working_days() -> None:
     assert working_days(date(2026, 4, 2), date(2026, 4, 7)) == (date(2026, 4, 2), date(2026, 4, 7))
     assert working_days(date(2026, 12, 24), date(2026, 12, 28)) == (date(2026, 12, 24), date(2026, 12, 28))
     assert working_days(date(2026, 10, 31), date(2026, 11, 1)) == ()
@@ -44,7 +44,7 @@ def test_the_last_working_day_is_found_across_a_year_end() -> None:
     assert last_working_days([]).tolist() == []
 
 
-def test_a_day_left_out_is_a_gap_and_a_day_too_many_is_unexpected(read: Callable[[str], RateHistory]) -> None:
+def test_a_missing_day_is_a_gap_and_an_extra_day_is_unexpected(read: Callable[[str], RateHistory]) -> None:
     history = read("Date,USD,\n2026-10-31,1.1,\n2026-10-30,1.1,\n2026-10-28,1.1,\n")
     assert gaps(history, history.first, history.last) == (date(2026, 10, 29),)
     assert unexpected(history, history.first, history.last) == (date(2026, 10, 31),)

@@ -58,7 +58,7 @@ def in_database(amount: Decimal, currency: str, base: str, original: Decimal, of
     return row[0]
 
 
-def test_the_worked_example_is_right_to_the_cent_and_its_reversal_is_the_exact_negation() -> None:
+def test_the_worked_example_is_exact_and_its_reversal_is_the_exact_negation() -> None:
     amount, expected = Decimal("1234567.89"), Decimal("1654184.75")
     for sign in (1, -1):
         assert convert(sign * amount, "GBP", "USD", RATES) == sign * expected
@@ -66,13 +66,13 @@ def test_the_worked_example_is_right_to_the_cent_and_its_reversal_is_the_exact_n
         assert independent_base_amount(sign * amount, "GBP", "USD", DAY) == sign * expected
 
 
-def test_a_rounded_inverse_or_cross_rate_would_have_been_wrong() -> None:
+def test_a_rounded_cross_rate_would_be_wrong() -> None:
     rounded = (RATES["USD"] / RATES["GBP"]).quantize(Decimal("0.0001"))
     assert abs(Decimal("1654184.75") - Decimal("1234567.89") * rounded) > 12
 
 
 @pytest.mark.parametrize("amount", ["0.005", "-0.005", "1.2345", "0"])
-def test_an_amount_in_the_base_currency_is_itself(amount: str) -> None:
+def test_an_amount_in_the_base_currency_is_unchanged(amount: str) -> None:
     assert convert(Decimal(amount), "USD", "USD", {}) == Decimal(amount)
     assert in_database(Decimal(amount), "USD", "USD", Decimal(1), Decimal(1)) == Decimal(amount)
 
@@ -90,17 +90,17 @@ def test_an_amount_in_the_base_currency_is_itself(amount: str) -> None:
         ("0.0004", "KWD", "0"),
     ],
 )
-def test_halves_go_away_from_zero_at_the_minor_unit_of_the_base(
+def test_halves_round_away_from_zero_at_the_minor_unit_of_the_base(
     amount: str, base: str, expected: str
 ) -> None:
-    even = {"EUR": Decimal(1), base: Decimal(1)}
-    assert convert(Decimal(amount), "EUR", base, even) == Decimal(expected)
+    par = {"EUR": Decimal(1), base: Decimal(1)}
+    assert convert(Decimal(amount), "EUR", base, par) == Decimal(expected)
     assert in_database(Decimal(amount), "EUR", base, Decimal(1), Decimal(1)) == Decimal(expected)
 
 
 @given(amount=amounts, original=rates, of_base=rates, base=st.sampled_from(BASES))
 @settings(max_examples=150, deadline=None)
-def test_the_database_computes_what_the_reference_computes(
+def test_the_database_agrees_with_the_reference(
     amount: Decimal, original: Decimal, of_base: Decimal, base: str
 ) -> None:
     table = {"XAF": original, base: of_base}
@@ -114,14 +114,14 @@ def test_the_database_computes_what_the_reference_computes(
     assert convert(-amount, "XAF", base, table) == -expected
 
 
-@given(one=amounts, other=amounts, original=rates, of_base=rates, base=st.sampled_from(BASES))
+@given(amount=amounts, other=amounts, original=rates, of_base=rates, base=st.sampled_from(BASES))
 @settings(max_examples=200, deadline=None)
 def test_a_larger_amount_never_converts_to_a_smaller_one(
-    one: Decimal, other: Decimal, original: Decimal, of_base: Decimal, base: str
+    amount: Decimal, other: Decimal, original: Decimal, of_base: Decimal, base: str
 ) -> None:
     table = {"XAF": original, base: of_base}
     try:
-        low, high = (convert(value, "XAF", base, table) for value in sorted((one, other)))
+        low, high = (convert(value, "XAF", base, table) for value in sorted((amount, other)))
     except InputError:
         return
     assert low <= high
@@ -129,7 +129,7 @@ def test_a_larger_amount_never_converts_to_a_smaller_one(
 
 @pytest.fixture(scope="module")
 def whole_history() -> Iterator[duckdb.DuckDBPyConnection]:
-    """Every day since 1999, pinned."""
+    """Pin every day since 1999."""
     history = embedded_history()
     days = [
         history.first + timedelta(days=offset) for offset in range((history.last - history.first).days + 3)
@@ -141,8 +141,8 @@ def whole_history() -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def sample(seed: int, rows: int, base: str) -> pa.Table:
-    """Return rows of random days, currencies quoted on them and amounts, the same for the same seed."""
-    dice = random.Random(seed)  # noqa: S311 - no secret hangs on it
+    """Return rows of random days, currencies quoted on them and amounts, reproducible by the seed."""
+    dice = random.Random(seed)  # noqa: S311 - not for secrets
     days = sorted(published())
     lines: list[tuple[date, str, Decimal]] = []
     while len(lines) < rows:
@@ -174,16 +174,16 @@ def test_amounts_of_all_currencies_and_27_years_agree_with_an_independent_recomp
         f"SELECT date, currency, amount, {expression} FROM lines LEFT JOIN dense USING (date, currency)"
     ).fetchall()
     assert len(rows) == lines.num_rows
-    for day, currency, amount, found in rows:
+    for day, currency, amount, base_amount in rows:
         expected = independent_base_amount(amount, currency, base, day, minor_unit_digits=minor_units(base))
-        assert found == expected, (day, currency, amount)
+        assert base_amount == expected, (day, currency, amount)
 
 
-def test_the_largest_amount_and_rates_do_not_overflow_on_the_way() -> None:
-    tallest = Decimal("9999999999.999999")
+def test_intermediate_values_of_the_largest_amount_and_rates_do_not_overflow() -> None:
+    largest_rate = Decimal("9999999999.999999")
     amount = Decimal("99999999999999.99")
-    assert in_database(amount, "XAF", "USD", tallest, tallest) == amount
-    assert in_database(amount, "XAF", "KWD", tallest, Decimal("0.000001")) == Decimal("0.010")
+    assert in_database(amount, "XAF", "USD", largest_rate, largest_rate) == amount
+    assert in_database(amount, "XAF", "KWD", largest_rate, Decimal("0.000001")) == Decimal("0.010")
 
 
 def test_a_result_that_does_not_fit_raises_and_never_wraps() -> None:
@@ -196,9 +196,9 @@ def test_a_result_that_does_not_fit_raises_and_never_wraps() -> None:
     assert in_database(fits, "XAF", "USD", Decimal(1), Decimal(1)) == fits
 
 
-def test_no_cross_rate_of_the_history_breaks_the_stated_bounds() -> None:
-    widest = max(max(rates.values()) / min(rates.values()) for rates in published().values())
-    assert widest < 5_000_000
+def test_every_cross_rate_of_the_history_is_within_the_documented_bounds() -> None:
+    largest = max(max(rates.values()) / min(rates.values()) for rates in published().values())
+    assert largest < 5_000_000
     for base in ("USD", "EUR", "GBP"):
         assert max(rates[base] / min(rates.values()) for rates in published().values()) < 10
 
@@ -217,7 +217,7 @@ def test_a_rate_in_units_instead_of_millionths_does_not_bind() -> None:
         engine.execute(f"SELECT {expression}")
 
 
-def test_null_in_gives_null_out() -> None:
+def test_null_converts_to_null() -> None:
     expression = conversion_sql("a", "c", "o", "b", "USD")
     values = "CAST(NULL AS DECIMAL(18, 4)) AS a, 'GBP' AS c, 1000000::BIGINT AS o, NULL::BIGINT AS b"
     with duckdb.connect(":memory:") as engine:
@@ -225,14 +225,14 @@ def test_null_in_gives_null_out() -> None:
 
 
 @pytest.mark.parametrize(("currency", "base"), [("XXX", "USD"), ("GBP", "XXX")])
-def test_a_missing_rate_is_refused_never_the_amount_unconverted(currency: str, base: str) -> None:
+def test_a_missing_rate_raises_an_error(currency: str, base: str) -> None:
     with pytest.raises(InputError, match="no rate of XXX"):
         convert(Decimal(1), currency, base, RATES)
 
 
 @given(original=rates, of_base=rates)
 @settings(max_examples=50, deadline=None)
-def test_the_shown_cross_rate_is_the_same_in_both(original: Decimal, of_base: Decimal) -> None:
+def test_the_displayed_cross_rate_is_the_same_in_both(original: Decimal, of_base: Decimal) -> None:
     micros = [int(rate.scaleb(6)) for rate in (original, of_base)]
     expression = cross_rate_sql(*(f"CAST({micro} AS BIGINT)" for micro in micros))
     with duckdb.connect(":memory:") as engine:
@@ -240,5 +240,5 @@ def test_the_shown_cross_rate_is_the_same_in_both(original: Decimal, of_base: De
     assert row == (cross_rate("GBP", "USD", {"GBP": original, "USD": of_base}),)
 
 
-def test_the_policy_is_named_with_its_carry() -> None:
+def test_the_policy_name_has_the_carry_days() -> None:
     assert policy_stamp(4) == "ecb-daily/carry-4/cross-eur/half-away"

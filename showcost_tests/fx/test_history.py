@@ -1,4 +1,4 @@
-"""Two files of the same source are joined day by day, and must not contradict each other."""
+"""Two files of the same source are merged day by day, and must not contradict each other."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ def test_merging_with_itself_changes_nothing(week: RateHistory) -> None:
 
 
 def test_a_day_in_the_middle_is_filled_in(week: RateHistory, read: Reader) -> None:
-    holed = read("Date,USD,\n2026-10-30,1.1172,\n2026-10-28,1.1190,\n")
-    filling = read("Date,USD,\n2026-10-29,1.1180,\n")
-    assert merge_histories(holed, filling).dates == week.dates[2:]
+    with_gap = read("Date,USD,\n2026-10-30,1.1172,\n2026-10-28,1.1190,\n")
+    missing_day = read("Date,USD,\n2026-10-29,1.1180,\n")
+    assert merge_histories(with_gap, missing_day).dates == week.dates[2:]
 
 
 @pytest.mark.parametrize(
-    ("other", "said"),
+    ("other", "message"),
     [
         ("Date,USD,\n2026-10-30,1.1173,\n", "USD of 2026-10-30: 1.1172 in test .*, 1.1173 in test"),
         ("Date,USD,GBP,\n2026-10-30,1.1172,N/A,\n", "GBP of 2026-10-30: 0.8338 in test .*, no rate in test"),
@@ -54,25 +54,23 @@ def test_a_day_in_the_middle_is_filled_in(week: RateHistory, read: Reader) -> No
     ids=["another rate", "a rate withdrawn", "a rate added", "a currency added"],
 )
 def test_files_that_disagree_on_a_published_day_are_refused(
-    other: str, said: str, week: RateHistory, read: Reader
+    other: str, message: str, week: RateHistory, read: Reader
 ) -> None:
-    with pytest.raises(IntegrityError, match=f"disagree on 1 published rate.*{said}"):
+    with pytest.raises(IntegrityError, match=f"disagree on 1 published rate.*{message}"):
         merge_histories(week, read(other))
 
 
-def test_the_first_of_several_disagreements_is_named_and_all_are_counted(
-    week: RateHistory, read: Reader
-) -> None:
+def test_the_message_counts_disagreements_and_names_the_first(week: RateHistory, read: Reader) -> None:
     other = read("Date,USD,GBP,\n2026-10-30,1.2,0.9,\n2026-10-29,1.2,0.834,\n")
     with pytest.raises(IntegrityError, match=r"on 3 published rate\(s\), first USD of 2026-10-29"):
         merge_histories(week, other)
 
 
-def test_a_silent_file_does_not_contradict(week: RateHistory, read: Reader) -> None:
+def test_a_file_without_a_currency_does_not_contradict(week: RateHistory, read: Reader) -> None:
     assert merge_histories(week, read("Date,USD,\n2026-10-30,1.1172,\n")).rates.equals(week.rates)
 
 
-def test_a_part_of_the_history_keeps_both_ends(week: RateHistory) -> None:
+def test_a_part_of_the_history_includes_both_ends(week: RateHistory) -> None:
     part = week.between(date(2026, 10, 27), date(2026, 10, 29))
     assert part.dates == week.dates[1:4]
     assert part.rates.num_rows == 8

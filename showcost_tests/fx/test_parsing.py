@@ -1,4 +1,4 @@
-"""A rate file is read exactly or refused whole."""
+"""A rate file is read exactly or refused as a whole."""
 
 from __future__ import annotations
 
@@ -35,18 +35,16 @@ def rates_of(history: RateHistory) -> set[tuple[date, str, str]]:
     return {(row["date"], row["currency"], row["rate"]) for row in history.rates.to_pylist()}
 
 
-def test_a_table_gives_its_rates_without_trailing_zeros_and_skips_what_is_not_available(
-    week: RateHistory,
-) -> None:
-    found = rates_of(week)
-    assert (date(2026, 10, 28), "USD", "1.119") in found
-    assert (date(2026, 10, 29), "ISK", "142.5") in found
-    assert not any(day == date(2026, 10, 30) and code == "ISK" for day, code, _ in found)
+def test_a_table_is_read_without_trailing_zeros_and_unavailable_rates(week: RateHistory) -> None:
+    rates = rates_of(week)
+    assert (date(2026, 10, 28), "USD", "1.119") in rates
+    assert (date(2026, 10, 29), "ISK", "142.5") in rates
+    assert not any(day == date(2026, 10, 30) and code == "ISK" for day, code, _ in rates)
     assert week.currencies == {"USD", "GBP", "ISK"}
     assert (week.first, week.last) == (date(2026, 10, 26), date(2026, 10, 30))
 
 
-def test_the_bytes_that_were_read_are_the_ones_that_are_hashed(week: RateHistory) -> None:
+def test_the_origin_is_the_hash_of_the_bytes_read(week: RateHistory) -> None:
     assert week.files == (("test", sha256_bytes(WEEK.encode())),)
 
 
@@ -61,7 +59,7 @@ def test_the_bytes_that_were_read_are_the_ones_that_are_hashed(week: RateHistory
     ],
     ids=["crlf", "bom", "no empty column", "spaces", "zeros"],
 )
-def test_the_same_rates_in_another_dress_are_the_same(
+def test_the_same_rates_in_another_notation_are_equal(
     variant: str, week: RateHistory, read: Callable[[str], RateHistory]
 ) -> None:
     assert read(variant).rates.equals(week.rates)
@@ -95,12 +93,12 @@ def test_the_xml_of_ninety_days_is_read() -> None:
         ("Date,USD,USD,\n2026-10-30,1.1,1.1,\n", "each currency code once"),
         ("Date,USD,EUR,\n2026-10-30,1.1,1,\n", "found 'EUR'"),
         ("Date,US Dollar,\n2026-10-30,1.1,\n", "found 'US Dollar'"),
-        ("Date,USD,\n", "no day"),
+        ("Date,USD,\n", "has no days"),
         ("Date,USD,\n30/10/2026,1.1,\n", "found '30/10/2026'"),
         ("Date,USD,\n2026-02-30,1.1,\n", "not in the calendar"),
         ("Date,USD,\n2026-10-30,1.1,\n2026-10-30,1.1,\n", "found 2026-10-30 again"),
         ("Date,USD,\n2026-10-30,1.1,9,\n", "not a rate table"),
-        ("Date,USD,\n2026-10-30,1.1,9\n", "is not empty"),
+        ("Date,USD,\n2026-10-30,1.1,9\n", "but is not empty"),
         ('Date,USD,\n2026-10-30,"1.1",\n', "USD of 2026-10-30"),
         ("Date,USD,\n2026-10-30,1.1234567,\n", "found '1.1234567'"),
         ("Date,USD,\n2026-10-30,0,\n", "found '0'"),
@@ -112,18 +110,18 @@ def test_the_xml_of_ninety_days_is_read() -> None:
         ("Date,USD,\n2026-10-30,12345678901,\n", "found '12345678901'"),
         ("<a/>", "as the ECB's XML has them"),
         ("<a", "not readable as XML"),
-        ('<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>', "no document type"),
+        ('<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>', "a document type or an entity"),
         (XML.replace('currency="GBP"', 'currency="USD"'), "each currency once a day"),
         (XML.replace("2026-11-02", "2026-10-30"), "each currency once a day"),
         (XML.replace("0.8310", "0,8310"), "found '0,8310'"),
     ],
 )
-def test_a_file_with_anything_unexpected_is_refused_in_one_sentence(
+def test_a_file_with_a_fault_is_refused_in_one_sentence(
     text: str, sentence: str, read: Callable[[str], RateHistory]
 ) -> None:
-    with pytest.raises(InputError, match=r"^rates\.csv: ") as caught:
+    with pytest.raises(InputError, match=r"^rates\.csv: ") as error:
         read(text)
-    assert sentence in str(caught.value)
+    assert sentence in str(error.value)
 
 
 def test_xml_in_an_encoding_that_could_hide_declarations_is_refused() -> None:
@@ -132,7 +130,7 @@ def test_xml_in_an_encoding_that_could_hide_declarations_is_refused() -> None:
 
 
 @pytest.mark.parametrize("members", [[], ["a.csv", "b.csv"]])
-def test_a_zip_of_none_or_several_files_is_refused(members: list[str]) -> None:
+def test_an_empty_zip_or_a_zip_of_several_files_is_refused(members: list[str]) -> None:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         for member in members:
@@ -141,7 +139,7 @@ def test_a_zip_of_none_or_several_files_is_refused(members: list[str]) -> None:
         parse_history(packed.getvalue(), "test", "rates.zip")
 
 
-def test_a_zip_that_unpacks_to_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_zip_with_too_much_content_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("bomb.csv", WEEK)

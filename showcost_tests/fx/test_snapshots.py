@@ -1,4 +1,4 @@
-"""What is in force on a date follows from the published history, and from nothing else."""
+"""The rates in force on a date depend on the published history only."""
 
 from __future__ import annotations
 
@@ -54,22 +54,20 @@ def test_a_published_day_has_its_own_rates_and_the_euro_at_one(week: RateHistory
     ]
 
 
-def test_a_weekend_carries_fridays_rates_with_fridays_date(week: RateHistory) -> None:
+def test_a_weekend_has_fridays_rates_with_fridays_date(week: RateHistory) -> None:
     plan = build_snapshots(week, [SATURDAY, SUNDAY], 4)
     assert plan.dates(OK) == (SATURDAY, SUNDAY)
     assert {published for _, _, published in in_force(plan, SUNDAY)} == {FRIDAY}
 
 
-def test_a_working_day_beyond_the_last_publication_is_pending_never_yesterdays_rate(
-    week: RateHistory,
-) -> None:
+def test_a_working_day_after_the_last_publication_is_pending(week: RateHistory) -> None:
     plan = build_snapshots(week, [MONDAY, MONDAY + timedelta(days=365)], 4)
     assert plan.dates(PENDING) == (MONDAY, MONDAY + timedelta(days=365))
     assert plan.snapshots.num_rows == 0
     assert status(plan, MONDAY, "USD") == PENDING
 
 
-def test_a_working_day_left_out_is_missing_and_so_is_the_weekend_after_it(read: Reader) -> None:
+def test_a_skipped_working_day_is_missing_and_so_is_the_weekend_after_it(read: Reader) -> None:
     history = read("Date,USD,\n2026-11-02,1.1,\n2026-10-29,1.1,\n")
     plan = build_snapshots(history, [FRIDAY, SATURDAY, SUNDAY, MONDAY], 4)
     assert plan.dates(MISSING) == (FRIDAY, SATURDAY, SUNDAY)
@@ -82,9 +80,7 @@ def test_a_currency_not_quoted_that_day_is_missing_while_the_day_has_a_snapshot(
     assert status(plan, date(2026, 10, 28), "ISK") == OK
 
 
-def test_a_currency_that_the_source_gave_up_is_missing_not_pending(
-    week: RateHistory, ecb: RateHistory
-) -> None:
+def test_a_discontinued_currency_is_missing_not_pending(week: RateHistory, ecb: RateHistory) -> None:
     assert status(build_snapshots(week, [MONDAY], 4), MONDAY, "ISK") == MISSING
     plan = build_snapshots(ecb, [date(2022, 3, 1), date(2022, 3, 2), MONDAY], 4)
     assert [status(plan, day, "RUB") for day in (date(2022, 3, 1), date(2022, 3, 2), MONDAY)] == [
@@ -108,27 +104,27 @@ def test_days_before_the_first_publication_are_missing(ecb: RateHistory) -> None
     assert plan.dates(OK) == (days[2],)
 
 
-def test_easter_is_carried_four_days(ecb: RateHistory) -> None:
+def test_rates_are_carried_four_days_over_easter(ecb: RateHistory) -> None:
     plan = build_snapshots(ecb, [date(2026, 4, 6)], 4)
     assert {published for _, _, published in in_force(plan, date(2026, 4, 6))} == {date(2026, 4, 2)}
 
 
-def test_every_day_of_the_history_has_a_snapshot_that_an_independent_reading_agrees_with(
+def test_every_day_of_the_history_has_a_snapshot_that_agrees_with_an_independent_reading(
     ecb: RateHistory,
 ) -> None:
     days = [ecb.first + timedelta(days=offset) for offset in range((ecb.last - ecb.first).days + 3)]
     plan = build_snapshots(ecb, days, 4)
     assert plan.snapshots.num_rows == len(days)
-    found: dict[date, dict[str, Decimal]] = {day: {} for day in days}
+    rates: dict[date, dict[str, Decimal]] = {day: {} for day in days}
     published = {}
     for row in plan.rate_states.filter(plan.rate_states.column("rate").is_valid()).to_pylist():
-        found[row["date"]][row["currency"]] = row["rate"]
+        rates[row["date"]][row["currency"]] = row["rate"]
         published[row["date"]] = row["publication_date"]
     for day in days:
-        assert (published[day], found[day]) == independent_rates(day)
+        assert (published[day], rates[day]) == independent_rates(day)
 
 
-def test_the_hash_of_the_database_is_that_of_the_reference(ecb: RateHistory) -> None:
+def test_the_hash_from_the_database_equals_the_reference(ecb: RateHistory) -> None:
     days = [date(2001, 1, 1), date(2004, 12, 31), SUNDAY]
     plan = build_snapshots(ecb, days, 4)
     for row in plan.snapshots.to_pylist():
@@ -155,12 +151,12 @@ def test_the_hash_depends_on_date_currency_rate_and_publication_and_not_on_order
 
 def test_the_same_rates_in_another_file_give_the_same_snapshot(week: RateHistory, read: Reader) -> None:
     other = read("Date,GBP,USD,ISK,CAD,\n2026-10-30,0.83380,1.117200,N/A,N/A,\n")
-    mine, theirs = (build_snapshots(history, [FRIDAY], 4).snapshots for history in (week, other))
-    assert mine.column("snapshot_id").equals(theirs.column("snapshot_id"))
-    assert not mine.column("source_sha256").equals(theirs.column("source_sha256"))
+    of_week, of_other = (build_snapshots(history, [FRIDAY], 4).snapshots for history in (week, other))
+    assert of_week.column("snapshot_id").equals(of_other.column("snapshot_id"))
+    assert not of_week.column("source_sha256").equals(of_other.column("source_sha256"))
 
 
-def test_later_publications_and_the_range_asked_for_change_no_snapshot(ecb: RateHistory) -> None:
+def test_later_publications_and_other_dates_change_no_snapshot(ecb: RateHistory) -> None:
     days = [date(2026, 8, 1) + timedelta(days=offset) for offset in range(60)]
     whole = build_snapshots(ecb, days, 4).snapshots
     shorter = ecb.between(ecb.first, date(2026, 9, 30))
@@ -171,9 +167,7 @@ def test_later_publications_and_the_range_asked_for_change_no_snapshot(ecb: Rate
 
 
 @pytest.mark.parametrize(("days", "carry"), [([], 4), ([FRIDAY], -1)])
-def test_nothing_asked_or_a_negative_carry_is_refused(
-    days: list[date], carry: int, week: RateHistory
-) -> None:
+def test_no_dates_or_a_negative_carry_are_refused(days: list[date], carry: int, week: RateHistory) -> None:
     with pytest.raises(InputError, match="at least one date"):
         build_snapshots(week, days, carry)
 
@@ -182,5 +176,5 @@ def test_nothing_asked_or_a_negative_carry_is_refused(
     ("rate", "text"),
     [("1.1172000000", "1.1172"), ("10.0000000000", "10"), ("1912400", "1912400"), ("0.5", "0.5")],
 )
-def test_a_rate_has_one_text(rate: str, text: str) -> None:
+def test_a_rate_has_one_canonical_text(rate: str, text: str) -> None:
     assert rate_text(Decimal(rate)) == text

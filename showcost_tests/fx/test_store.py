@@ -1,4 +1,4 @@
-"""A date is pinned once, stays as it was pinned, and shows when it does not."""
+"""A date is pinned once and never changed; a change of the tables is detected."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def statuses(
 
 
 def tamper(database: duckdb.DuckDBPyConnection, statement: str) -> None:
-    """Change a pinned table as one could who writes to the file by other means."""
+    """Change a pinned table without its triggers, as other programs could."""
     for table in ("fx_snapshots", "fx_rates"):
         for event in ("update", "delete"):
             database.execute(f"DROP TRIGGER IF EXISTS {table}_no_{event} ON {table}")
@@ -77,20 +77,20 @@ def test_a_date_that_was_pending_is_pinned_when_it_is_published(
     assert ecb.last == FRIDAY
 
 
-def test_a_pinned_date_stays_when_the_source_changes_its_past_and_the_change_is_reported(
+def test_a_changed_publication_is_reported_and_the_pinned_date_stays(
     database: duckdb.DuckDBPyConnection, week: RateHistory, read: Reader
 ) -> None:
     pin(database, build_snapshots(week, DAYS, 4), NOW)
     before = contents(database)
     altered = read("Date,USD,GBP,ISK,\n2026-10-30,1.1199,0.8338,N/A,\n2026-10-29,1.1180,0.8340,142.5,\n")
     result = pin(database, build_snapshots(altered, DAYS, 4), NOW)
-    # Friday with its weekend was changed; Monday to Wednesday the new file does not have at all.
+    # Friday and its weekend were changed; Monday to Wednesday are missing from the new file.
     assert [item.snapshot_date for item in result.differing] == [*DAYS[:3], *DAYS[4:7]]
-    assert [item.found is None for item in result.differing] == [True] * 3 + [False] * 3
+    assert [item.computed is None for item in result.differing] == [True] * 3 + [False] * 3
     assert contents(database) == before
 
 
-def test_an_older_file_than_the_one_pinned_from_is_no_difference(
+def test_a_file_older_than_the_pinned_one_causes_no_differences(
     database: duckdb.DuckDBPyConnection, week: RateHistory
 ) -> None:
     pin(database, build_snapshots(week, DAYS, 4), NOW)
@@ -98,9 +98,7 @@ def test_an_older_file_than_the_one_pinned_from_is_no_difference(
     assert (result.differing, result.pending) == ((), (DAYS[7],))
 
 
-def test_when_it_was_pinned_is_kept_in_utc_and_is_no_part_of_the_hash(
-    database: duckdb.DuckDBPyConnection, week: RateHistory
-) -> None:
+def test_the_time_of_pinning_is_stored_in_utc(database: duckdb.DuckDBPyConnection, week: RateHistory) -> None:
     pin(database, build_snapshots(week, [FRIDAY], 4), NOW.astimezone(timezone(timedelta(hours=-8))))
     row = database.execute("SELECT pinned_at, carry_days, source, source_sha256 FROM fx_snapshots").fetchone()
     assert row == (datetime(2026, 11, 3, 12), 4, "test", week.files[0][1])  # noqa: DTZ001 - the column has no zone
@@ -118,7 +116,7 @@ def test_the_tables_refuse_update_and_delete(
     assert contents(database) == before
 
 
-def test_the_triggers_are_there_after_the_file_was_closed(tmp_path: Path, week: RateHistory) -> None:
+def test_the_triggers_exist_after_the_file_was_closed(tmp_path: Path, week: RateHistory) -> None:
     with duckdb.connect(tmp_path / "ledger.duckdb") as connection:
         create_tables(connection)
         create_tables(connection)
@@ -133,7 +131,7 @@ def test_the_triggers_are_there_after_the_file_was_closed(tmp_path: Path, week: 
 
 
 @pytest.mark.parametrize("rate", ["0", "-1.1", "1.1234567"])
-def test_a_rate_that_the_conversion_could_not_hold_is_refused_by_the_table(
+def test_the_table_refuses_a_rate_that_the_conversion_cannot_represent(
     rate: str, database: duckdb.DuckDBPyConnection
 ) -> None:
     with pytest.raises(duckdb.ConstraintException):
@@ -156,7 +154,7 @@ def test_a_rate_that_the_conversion_could_not_hold_is_refused_by_the_table(
         "INSERT INTO fx_snapshots SELECT * FROM fx_snapshots WHERE {}",
     ],
 )
-def test_a_snapshot_that_is_no_longer_what_was_pinned_is_found_and_nothing_is_converted_with_it(
+def test_a_changed_snapshot_is_found_and_not_used_for_conversions(
     statement: str, database: duckdb.DuckDBPyConnection, week: RateHistory
 ) -> None:
     pin(database, build_snapshots(week, DAYS, 4), NOW)
@@ -164,38 +162,37 @@ def test_a_snapshot_that_is_no_longer_what_was_pinned_is_found_and_nothing_is_co
     wednesday = date(2026, 10, 28)
     assert {item.snapshot_date for item in verify(database)} == {wednesday}
     assert verify(database, [FRIDAY]) == ()
-    found = statuses(database, week, ["GBP", "XXX"])
-    assert {found[wednesday, code] for code in ("GBP", "USD", "XXX")} == {RateStatus.CHANGED}
-    assert found[FRIDAY, "GBP"] == RateStatus.OK
-    with pytest.raises(IntegrityError, match="first of 2026-10-28"):
+    status = statuses(database, week, ["GBP", "XXX"])
+    assert {status[wednesday, code] for code in ("GBP", "USD", "XXX")} == {RateStatus.CHANGED}
+    assert status[FRIDAY, "GBP"] == RateStatus.OK
+    with pytest.raises(IntegrityError, match="the first of 2026-10-28"):
         dense_rates(database, DAYS, "USD")
     assert dense_rates(database, [FRIDAY], "USD").num_rows == 3
 
 
-def test_what_is_written_is_checked_before_it_is_committed(
+def test_stored_rates_are_checked_before_the_commit(
     database: duckdb.DuckDBPyConnection, week: RateHistory
 ) -> None:
     plan = build_snapshots(week, DAYS, 4)
     first = plan.snapshots.slice(0, 1).to_pylist()[0]["snapshot_id"]
     database.execute("INSERT INTO fx_rates VALUES (?, 'ZZZ', 1, DATE '2026-10-26')", [first])
     before = contents(database)
-    with pytest.raises(IntegrityError, match="2026-10-26: what was written is not what was built"):
+    with pytest.raises(IntegrityError, match="2026-10-26: the stored rates differ"):
         pin(database, plan, NOW)
     assert contents(database) == before
 
 
-def test_status_tells_ok_pending_missing_for_every_date_and_currency(
+def test_the_status_is_ok_pending_or_missing_for_every_date_and_currency(
     database: duckdb.DuckDBPyConnection, week: RateHistory
 ) -> None:
     pin(database, build_snapshots(week, DAYS, 4), NOW)
-    found = statuses(database, week, ["EUR", "GBP", "ISK", "XXX"])
-    assert len(found) == len(DAYS) * 5
+    status = statuses(database, week, ["EUR", "GBP", "ISK", "XXX"])
+    assert len(status) == len(DAYS) * 5
     monday = DAYS[7]
-    assert [found[FRIDAY, code] for code in ("EUR", "GBP", "USD", "ISK", "XXX")] == ["ok"] * 3 + [
-        "missing"
-    ] * 2
-    assert [found[monday, code] for code in ("EUR", "GBP", "USD")] == ["pending"] * 3
-    assert [found[monday, code] for code in ("ISK", "XXX")] == ["missing"] * 2
+    assert [status[FRIDAY, code] for code in ("EUR", "GBP", "USD")] == ["ok"] * 3
+    assert [status[FRIDAY, code] for code in ("ISK", "XXX")] == ["missing"] * 2
+    assert [status[monday, code] for code in ("EUR", "GBP", "USD")] == ["pending"] * 3
+    assert [status[monday, code] for code in ("ISK", "XXX")] == ["missing"] * 2
 
 
 def test_a_rate_that_is_published_but_not_yet_pinned_is_pending(
@@ -208,9 +205,9 @@ def test_without_a_rate_of_the_base_no_currency_is_convertible(
     database: duckdb.DuckDBPyConnection, week: RateHistory
 ) -> None:
     pin(database, build_snapshots(week, DAYS, 4), NOW)
-    found = statuses(database, week, ["GBP"], base="ISK")
-    assert found[date(2026, 10, 28), "GBP"] == RateStatus.OK
-    assert found[FRIDAY, "GBP"] == RateStatus.MISSING
+    status = statuses(database, week, ["GBP"], base="ISK")
+    assert status[date(2026, 10, 28), "GBP"] == RateStatus.OK
+    assert status[FRIDAY, "GBP"] == RateStatus.MISSING
     assert dense_rates(database, [FRIDAY], "ISK").num_rows == 0
 
 
@@ -224,7 +221,7 @@ def test_status_shows_rate_publication_and_snapshot(
     assert rows[0]["snapshot_id"].startswith("ecb-2026-10-31-")
 
 
-def test_the_dense_rates_carry_both_rates_the_cross_rate_and_the_older_date(
+def test_the_dense_rates_have_both_rates_the_cross_rate_and_the_older_date(
     database: duckdb.DuckDBPyConnection, week: RateHistory
 ) -> None:
     pin(database, build_snapshots(week, DAYS, 4), NOW)
@@ -238,11 +235,9 @@ def test_the_dense_rates_carry_both_rates_the_cross_rate_and_the_older_date(
     assert rows["USD"]["rate"] == 1
 
 
-def test_a_year_is_built_and_pinned_in_well_under_a_second(
-    database: duckdb.DuckDBPyConnection, ecb: RateHistory
-) -> None:
+def test_a_year_is_built_and_pinned_quickly(database: duckdb.DuckDBPyConnection, ecb: RateHistory) -> None:
     days = [date(2025, 1, 1) + timedelta(days=offset) for offset in range(365)]
     started = time.perf_counter()
     result = pin(database, build_snapshots(ecb, days, 4), NOW)
     assert len(result.pinned) == 365
-    assert time.perf_counter() - started < 2, "measured at 0.25 s; the rest is room for a busy machine"
+    assert time.perf_counter() - started < 2, "usually 0.25 s; the limit allows for a busy machine"

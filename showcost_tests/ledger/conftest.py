@@ -15,6 +15,6 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Ledger:
-    made = Ledger(tmp_path / "ledger.duckdb", wait_seconds=20)
-    pin_rates(made)
-    return made
+    ledger = Ledger(tmp_path / "ledger.duckdb", wait_seconds=20)
+    pin_rates(ledger)
+    return ledger

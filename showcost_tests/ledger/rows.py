@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 MONDAY = date(2026, 3, 2)
 WEEK = [MONDAY + timedelta(days=number) for number in range(5)]
-TERMS = PostingContext(
+CONTEXT = PostingContext(
     production="NIGHTFALL", base_currency="USD", feed="vendors", record_kind=VENDOR_INVOICE
 )
 RATES = {
@@ -131,7 +131,7 @@ def clock() -> datetime:
 
 
 def pin_rates(ledger: Ledger, days: Sequence[date] = WEEK) -> None:
-    """Pin the same rates on every day, as if each were published."""
+    """Pin the same rates on every day, as if published on each."""
     quoted = [(day, currency, str(rate)) for day in days for currency, rate in sorted(RATES.items())]
     history = RateHistory(
         rates=pa.table([pa.array(column) for column in zip(*quoted, strict=True)], schema=RATES_SCHEMA),
@@ -145,10 +145,10 @@ def pin_rates(ledger: Ledger, days: Sequence[date] = WEEK) -> None:
         pin_recorded(ledger, connection, build_snapshots(history, days, carry_days=4), clock())
 
 
-def validated(ledger: Ledger, days: Sequence[date] = WEEK, terms: PostingContext = TERMS) -> None:
-    """Record that partitions were validated, as the stage does before anything is posted."""
+def record_validation(ledger: Ledger, days: Sequence[date] = WEEK, context: PostingContext = CONTEXT) -> None:
+    """Record that partitions were validated, as the pipeline does before it posts."""
     ledger.audit.append(
-        AuditKind.VALIDATED, {}, subjects=[states.partition(terms.feed, day) for day in sorted(set(days))]
+        AuditKind.VALIDATED, {}, subjects=[states.partition(context.feed, day) for day in sorted(set(days))]
     )
 
 
@@ -157,12 +157,14 @@ def post_rows(
     valid: pa.Table | Sequence[Path],
     days: Sequence[date] = WEEK,
     *,
-    terms: PostingContext = TERMS,
+    context: PostingContext = CONTEXT,
     run_id: str = "run",
     chunk_rows: int = 1_000_000,
 ) -> list[PostResult]:
-    validated(ledger, days, terms)
-    return post(ledger, terms, valid, partition_dates=days, run_id=run_id, clock=clock, chunk_rows=chunk_rows)
+    record_validation(ledger, days, context)
+    return post(
+        ledger, context, valid, partition_dates=days, run_id=run_id, clock=clock, chunk_rows=chunk_rows
+    )
 
 
 def entries(ledger: Ledger) -> list[dict[str, Any]]:
@@ -185,9 +187,9 @@ def reference_digest(entries: list[dict[str, object]]) -> tuple[str, dict[date, 
             _sha("".join(f"{line}\n" for line in lines[start : start + 1024]))
             for start in range(0, len(lines), 1024)
         ]
-        found = _sha(_json([day.isoformat(), len(lines), *leaves]))
-        partitions[day] = (len(lines), found)
-        framed += [day.isoformat(), len(lines), found]
+        day_hash = _sha(_json([day.isoformat(), len(lines), *leaves]))
+        partitions[day] = (len(lines), day_hash)
+        framed += [day.isoformat(), len(lines), day_hash]
     return _sha(_json(framed)), partitions
 
 
@@ -204,9 +206,9 @@ def _line(entry: dict[str, object]) -> str:
     return re.sub(r"\\(u00[0-9a-f]{2}|.)", _escape, _json(shown))
 
 
-def _escape(found: re.Match[str]) -> str:
-    escape = found.group(1)
-    return f"\\u00{escape[3:].upper()}" if len(escape) > 1 else found.group(0)
+def _escape(match: re.Match[str]) -> str:
+    escape = match.group(1)
+    return f"\\u00{escape[3:].upper()}" if len(escape) > 1 else match.group(0)
 
 
 def _json(values: list[object]) -> str:

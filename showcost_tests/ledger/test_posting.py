@@ -1,4 +1,4 @@
-"""Posting converts exactly, appends once, and gives the same ledger in whatever order it is done."""
+"""Posting converts exactly, appends once, and gives the same ledger in any order."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from showcost.ledger.queries import balances, posted_keys
 from showcost.ledger.store import Ledger
 from showcost.staging import PartitionRows, StagingStore, split_by_date
 from showcost_tests.ledger.rows import (
+    CONTEXT,
     MONDAY,
     RATES,
-    TERMS,
     WEEK,
     Row,
     as_pair,
@@ -119,7 +119,7 @@ def test_posting_again_appends_nothing(ledger: Ledger) -> None:
         ]
 
 
-def test_posting_more_appends_only_what_is_new(ledger: Ledger) -> None:
+def test_posting_more_rows_appends_only_the_new_ones(ledger: Ledger) -> None:
     post_rows(ledger, table(week_rows(50)[::3]))
     results = post_rows(ledger, table(week_rows(50)))
     assert sum(result.appended_rows for result in results) == 50 - 17
@@ -159,13 +159,13 @@ def test_the_digest_equals_an_independent_recomputation(ledger: Ledger) -> None:
     many = [row(number) for number in range(10, 1610)]
     post_rows(ledger, table([*rows, *many, row(5, day=WEEK[3])]))
     with ledger.read() as connection:
-        found = digest(connection, WEEK[0], WEEK[-1])
-        tuesday_on = digest(connection, WEEK[1], WEEK[-1])
-        nothing = digest(connection, date(2020, 1, 1), date(2020, 1, 2))
-    assert as_pair(found) == reference_digest(entries(ledger))
-    assert found.partitions[MONDAY][0] == 2 * 1604
-    assert tuesday_on.partitions == {WEEK[3]: found.partitions[WEEK[3]]}
-    assert (nothing.hash, nothing.partitions) == (reference_digest([])[0], {})
+        whole_week = digest(connection, WEEK[0], WEEK[-1])
+        from_tuesday = digest(connection, WEEK[1], WEEK[-1])
+        empty = digest(connection, date(2020, 1, 1), date(2020, 1, 2))
+    assert as_pair(whole_week) == reference_digest(entries(ledger))
+    assert whole_week.partitions[MONDAY][0] == 2 * 1604
+    assert from_tuesday.partitions == {WEEK[3]: whole_week.partitions[WEEK[3]]}
+    assert (empty.hash, empty.partitions) == (reference_digest([])[0], {})
 
 
 def test_a_batch_records_counts_sums_and_the_digest_of_its_entries(ledger: Ledger) -> None:
@@ -178,17 +178,17 @@ def test_a_batch_records_counts_sums_and_the_digest_of_its_entries(ledger: Ledge
     assert (batch["row_count"], batch["entry_count"], batch["totals"]) == (1, 1, '{"EUR": "100.1000"}')
     assert (batch["base_total"], batch["base_currency"]) == (Decimal("111.8300"), "USD")
     assert batch["posted_at"] == clock().replace(tzinfo=None)
-    mine = [entry for entry in entries(ledger) if entry["batch_id"] == batch["batch_id"]]
-    assert batch["digest"] == reference_digest(mine)[1][MONDAY][1]
+    of_batch = [entry for entry in entries(ledger) if entry["batch_id"] == batch["batch_id"]]
+    assert batch["digest"] == reference_digest(of_batch)[1][MONDAY][1]
 
 
 def test_a_batch_has_the_same_id_wherever_it_is_posted(ledger: Ledger, tmp_path: Path) -> None:
     other = Ledger(tmp_path / "other" / "ledger.duckdb")
     pin_rates(other)
     rows = week_rows(30)
-    one = post_rows(ledger, table(rows))
-    two = post_rows(other, table(rows[::-1]), run_id="elsewhere", chunk_rows=1)
-    assert [result.batch for result in one] == [result.batch for result in two]
+    results = post_rows(ledger, table(rows))
+    elsewhere = post_rows(other, table(rows[::-1]), run_id="elsewhere", chunk_rows=1)
+    assert [result.batch for result in results] == [result.batch for result in elsewhere]
 
 
 def test_rows_come_from_verified_files_as_well(ledger: Ledger, tmp_path: Path) -> None:
@@ -210,8 +210,8 @@ def test_every_record_kind_has_a_field_that_numbers_the_document() -> None:
 
 def test_other_feeds_and_productions_have_entries_of_their_own(ledger: Ledger) -> None:
     post_rows(ledger, table([row(1)]))
-    post_rows(ledger, table([row(1)]), terms=PostingContext("NIGHTFALL", "USD", "permits", VENDOR_INVOICE))
-    post_rows(ledger, table([row(1)]), terms=PostingContext("DAYBREAK", "USD", "vendors", VENDOR_INVOICE))
+    post_rows(ledger, table([row(1)]), context=PostingContext("NIGHTFALL", "USD", "permits", VENDOR_INVOICE))
+    post_rows(ledger, table([row(1)]), context=PostingContext("DAYBREAK", "USD", "vendors", VENDOR_INVOICE))
     assert len({entry["entry_id"] for entry in entries(ledger)}) == 6
 
 
@@ -223,13 +223,13 @@ def changed(number: int, **values: object) -> Row:
     ("rows", "message"),
     [
         ([row(1), row(2, currency="CHF")], "2 entries have no pinned FX rate"),
-        ([row(1), row(1)], "2 valid rows give entries for 1 keys and 2 entries twice"),
-        ([row(1), changed(2, components=[])], "2 valid rows give entries for 1 keys"),
-        ([row(1), changed(2, components=None)], "2 valid rows give entries for 1 keys"),
+        ([row(1), row(1)], "2 valid rows yield entries for 1 keys, with 2 duplicate entries"),
+        ([row(1), changed(2, components=[])], "2 valid rows yield entries for 1 keys"),
+        ([row(1), changed(2, components=None)], "2 valid rows yield entries for 1 keys"),
         ([row(1), changed(2, components=[None])], "1 entries lack a component, an account, an amount"),
         ([row(1), changed(2, content=None)], "2 entries lack .* or their source"),
         ([row(1, currency="JPY", net="1"), row(2, net="99999999999999")], "1 entries do not fit DECIMAL"),
-        ([row(1), row(7, net="1.00") | {"record": 99}], "2 entries are posted already with other content"),
+        ([row(1), row(7, net="1.00") | {"record": 99}], "2 entries are already posted with other content"),
     ],
 )
 def test_rows_that_may_not_be_posted_stop_the_whole_posting(
@@ -256,7 +256,7 @@ def test_an_altered_snapshot_is_refused(ledger: Ledger) -> None:
 
 
 def test_rows_outside_the_partitions_are_refused(ledger: Ledger) -> None:
-    with pytest.raises(InputError, match=f"valid rows of {WEEK[1]} are not of the partitions"):
+    with pytest.raises(InputError, match=f"valid rows of {WEEK[1]} are outside the partitions"):
         post_rows(ledger, table([row(1, day=WEEK[1])]), [MONDAY])
     with pytest.raises(InputError, match="valid rows of None"):
         post_rows(ledger, table([changed(1, transaction_date=None)]), [MONDAY])
@@ -289,12 +289,12 @@ def test_columns_that_do_not_fit_are_named(
         post_rows(ledger, [tmp_path / "rows.parquet"])
 
 
-def test_what_differs_after_the_insert_is_not_committed(
+def test_entries_that_differ_after_the_insert_are_not_committed(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    doubled = commit._INSERT_ENTRIES.replace("amount, base_currency", "amount + 1 AS amount, base_currency")
-    assert doubled != commit._INSERT_ENTRIES
-    monkeypatch.setattr(commit, "_INSERT_ENTRIES", doubled)
+    altering = commit._INSERT_ENTRIES.replace("amount, base_currency", "amount + 1 AS amount, base_currency")
+    assert altering != commit._INSERT_ENTRIES
+    monkeypatch.setattr(commit, "_INSERT_ENTRIES", altering)
     with pytest.raises(IntegrityError, match="nothing was committed"):
         post_rows(ledger, table([row(1)]))
     assert entries(ledger) == []
@@ -317,32 +317,32 @@ def test_a_year_is_posted_in_one_call(tmp_path: Path) -> None:
     assert [result.appended_rows for result in results] == [3] * 365
 
 
-def test_posted_keys_say_where_a_key_was_posted(ledger: Ledger) -> None:
+def test_posted_keys_have_the_row_of_each_key(ledger: Ledger) -> None:
     post_rows(ledger, table([row(1), row(2)]))
-    asked = pa.array([short("key 2"), short("key 9"), short("key 2")])
+    keys = pa.array([short("key 2"), short("key 9"), short("key 2")])
     with ledger.read() as connection:
-        found = posted_keys(connection, "vendors", asked).to_pylist()
-        assert posted_keys(connection, "permits", asked).num_rows == 0
-    wanted = row(2)
-    assert found == [{name: wanted[name] for name in ("row_key", "delivery", "record", "content")}]
+        posted = posted_keys(connection, "vendors", keys).to_pylist()
+        assert posted_keys(connection, "permits", keys).num_rows == 0
+    expected = row(2)
+    assert posted == [{name: expected[name] for name in ("row_key", "delivery", "record", "content")}]
 
 
 def test_balances_sum_rows_and_amounts_per_feed_date_and_currency(ledger: Ledger) -> None:
     post_rows(ledger, table([row(1), row(2), row(3, currency="GBP"), row(4, day=WEEK[1])]))
     with ledger.read() as connection:
-        found = balances(connection, WEEK[0], WEEK[0]).to_pylist()
+        sums = balances(connection, WEEK[0], WEEK[0]).to_pylist()
         assert balances(connection, WEEK[0], WEEK[-1], feed="permits").num_rows == 0
-    assert [(line["currency"], line["row_count"], line["entry_count"], line["amount"]) for line in found] == [
+    assert [(line["currency"], line["row_count"], line["entry_count"], line["amount"]) for line in sums] == [
         ("EUR", 2, 4, Decimal("240.2400")),
         ("GBP", 1, 2, Decimal("120.1200")),
     ]
-    assert found[0]["base_amount"] == 2 * (in_usd(Decimal("100.10"), "EUR") + in_usd(Decimal("20.02"), "EUR"))
-    assert TERMS.feed == found[0]["feed"]
+    assert sums[0]["base_amount"] == 2 * (in_usd(Decimal("100.10"), "EUR") + in_usd(Decimal("20.02"), "EUR"))
+    assert CONTEXT.feed == sums[0]["feed"]
 
 
-def test_a_posted_row_that_reads_differently_now_is_left_as_it_is(ledger: Ledger) -> None:
+def test_a_posted_row_whose_reading_has_changed_is_left_alone(ledger: Ledger) -> None:
     post_rows(ledger, table(week_rows(10)))
     before = digest_of(ledger)
-    results = post_rows(ledger, table([one | {"content": "f" * 32} for one in week_rows(10)]))
+    results = post_rows(ledger, table([changed | {"content": "f" * 32} for changed in week_rows(10)]))
     assert [result.appended_entries for result in results] == [0] * len(results)
     assert digest_of(ledger) == before

@@ -1,4 +1,4 @@
-"""What a crash leaves is finished or repeated by the next write; what no crash can explain stops it."""
+"""The next write finishes what a crash interrupted, and stops at differences that no crash can explain."""
 
 from __future__ import annotations
 
@@ -90,19 +90,19 @@ def test_a_recorded_transaction_is_finished_by_the_next_write(
         patch.setattr(commit, "BATCHES", replace(commit.BATCHES, **{dying: die}))
         with suppress(DiedError):
             post_rows(ledger, table(week_rows(30)))
-    again = Ledger(ledger.path)
-    with writing(again):
+    reopened = Ledger(ledger.path)
+    with writing(reopened):
         pass
-    assert digest_of(again) == expected
-    assert kinds(again)[-2:] == [AuditKind.RECOVERED, AuditKind.COMMITTED]
-    assert [result.batch for result in post_rows(again, table(week_rows(30)))] == [None] * 5
+    assert digest_of(reopened) == expected
+    assert kinds(reopened)[-2:] == [AuditKind.RECOVERED, AuditKind.COMMITTED]
+    assert [result.batch for result in post_rows(reopened, table(week_rows(30)))] == [None] * 5
 
 
 def test_recovery_can_write_every_kind_that_has_a_transaction() -> None:
     assert WRITERS.keys() == log.TRANSACTIONAL
 
 
-def test_a_pinning_that_did_not_commit_is_repeated_as_it_was_recorded(tmp_path: Path) -> None:
+def test_a_pinning_that_did_not_commit_is_repeated_from_its_record(tmp_path: Path) -> None:
     class NoCommit(System):
         def commit(self, commit: Callable[[], object], path: Path) -> None:
             del commit, path
@@ -140,7 +140,7 @@ def test_a_ledger_that_is_older_than_its_log_stops(ledger: Ledger, tmp_path: Pat
     shutil.copyfile(ledger.path, tmp_path / "older")
     post_rows(ledger, table([row(1)]))
     shutil.copyfile(tmp_path / "older", ledger.path)
-    with pytest.raises(IntegrityError, match="record 3 of the audit log was committed, but the ledger does"):
+    with pytest.raises(IntegrityError, match="record 3 of the audit log was committed, but its transaction"):
         post_rows(Ledger(ledger.path), table([row(2)]))
 
 
@@ -149,12 +149,12 @@ def test_a_log_that_is_older_than_its_ledger_stops(ledger: Ledger) -> None:
     post_rows(ledger, table([row(1)]))
     ledger.audit.path.write_bytes(data)
     with pytest.raises(
-        IntegrityError, match=r"record 3 of the audit log, [0-9a-f]{64}, which .* does not have"
+        IntegrityError, match=r"ledger transaction 3 \([0-9a-f]{64}\) is missing from the audit log"
     ):
         post_rows(Ledger(ledger.path), table([row(2)]))
 
 
-def test_a_deleted_ledger_stops_with_what_to_do(ledger: Ledger) -> None:
+def test_a_deleted_ledger_stops_with_advice(ledger: Ledger) -> None:
     post_rows(ledger, table([row(1)]))
     ledger.path.unlink()
     with pytest.raises(IntegrityError, match="restore the ledger"):
@@ -164,12 +164,18 @@ def test_a_deleted_ledger_stops_with_what_to_do(ledger: Ledger) -> None:
 @pytest.mark.parametrize(
     ("statement", "expected"),
     [
-        ("DELETE FROM ledger_entries WHERE component = 'tax'", "counts 2 entries, the ledger has 1"),
-        ("INSERT INTO ledger_entries SELECT * FROM ledger_entries", "counts 2 entries, the ledger has 4"),
-        ("UPDATE ledger_entries SET batch_id = 'b'", "counts 2 entries, the ledger has 0|counts 0 entries"),
+        ("DELETE FROM ledger_entries WHERE component = 'tax'", "should have 2 entries, but the ledger has 1"),
+        (
+            "INSERT INTO ledger_entries SELECT * FROM ledger_entries",
+            "should have 2 entries, but the ledger has 4",
+        ),
+        (
+            "UPDATE ledger_entries SET batch_id = 'b'",
+            "should have (2 entries, but the ledger has 0|0 entries)",
+        ),
     ],
 )
-def test_rows_that_no_intent_explains_stop(ledger: Ledger, statement: str, expected: str) -> None:
+def test_entries_without_an_audit_record_stop(ledger: Ledger, statement: str, expected: str) -> None:
     post_rows(ledger, table([row(1)]), [MONDAY])
     with duckdb.connect(ledger.path) as connection:
         for event in ("update", "delete"):
@@ -189,7 +195,7 @@ def test_an_unacknowledged_batch_that_was_altered_stops(
     with duckdb.connect(ledger.path) as connection:
         connection.execute("DROP TRIGGER ledger_entries_no_update ON ledger_entries")
         connection.execute("UPDATE ledger_entries SET amount = amount + 1")
-    with pytest.raises(IntegrityError, match="is not what record 3 announced"), writing(Ledger(ledger.path)):
+    with pytest.raises(IntegrityError, match="does not match record 3"), writing(Ledger(ledger.path)):
         pass
 
 

@@ -1,4 +1,4 @@
-"""The ledger file is whole or absent, append-only, and shared without a lock error reaching anyone."""
+"""The ledger file is created atomically, append-only, and shared without lock errors."""
 
 from __future__ import annotations
 
@@ -49,9 +49,7 @@ def entries(ledger: Ledger) -> int:
         ("schema_version", "version"),
     ],
 )
-def test_nothing_that_is_written_can_be_changed(
-    ledger: Ledger, name: str, column: str, statement: str
-) -> None:
+def test_stored_rows_cannot_be_changed(ledger: Ledger, name: str, column: str, statement: str) -> None:
     post_rows(ledger, table([row(1)]))
     with ledger.write() as connection:
         before = connection.execute(f"FROM {name} ORDER BY ALL").fetchall()
@@ -76,18 +74,18 @@ def test_every_table_but_the_guard_is_append_only(ledger: Ledger) -> None:
         ("DROP TABLE fx_rates", "table fx_rates is missing"),
         (
             "CREATE TRIGGER shadow BEFORE INSERT ON batches FOR EACH STATEMENT DELETE FROM fx_rates",
-            "trigger shadow of batches is not of this program",
+            "trigger shadow of batches is not part of the schema",
         ),
     ],
 )
-def test_a_changed_schema_is_told_apart(ledger: Ledger, tampering: str, finding: str) -> None:
+def test_each_change_of_the_schema_is_named(ledger: Ledger, tampering: str, finding: str) -> None:
     assert ledger.check_schema() == []
     with ledger.write() as connection:
         connection.execute(tampering)
-    assert any(finding in found for found in ledger.check_schema())
+    assert any(finding in difference for difference in ledger.check_schema())
 
 
-def test_a_trigger_of_another_body_is_found(ledger: Ledger) -> None:
+def test_a_trigger_with_another_body_is_found(ledger: Ledger) -> None:
     with ledger.write() as connection:
         connection.execute("DROP TRIGGER ledger_entries_no_delete ON ledger_entries")
         connection.execute(
@@ -107,11 +105,11 @@ def test_an_absent_ledger_reads_as_an_empty_one(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_needs_a_ledger_says_that_there_is_none(tmp_path: Path) -> None:
+def test_methods_that_need_a_ledger_fail_without_one(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "ledger.duckdb")
-    for step in (ledger.require, ledger.check_schema):
+    for method in (ledger.require, ledger.check_schema):
         with pytest.raises(InputError, match="there is no ledger yet"):
-            step()
+            method()
     assert not ledger.exists()
 
 
@@ -120,7 +118,7 @@ def test_an_open_reader_cannot_write(ledger: Ledger) -> None:
         connection.execute("INSERT INTO schema_version VALUES (2)")
 
 
-def test_what_is_not_committed_is_rolled_back(ledger: Ledger) -> None:
+def test_uncommitted_changes_are_rolled_back(ledger: Ledger) -> None:
     with ledger.write() as connection:
         connection.begin()
         connection.execute("INSERT INTO schema_version VALUES (1)")
@@ -128,7 +126,7 @@ def test_what_is_not_committed_is_rolled_back(ledger: Ledger) -> None:
         assert connection.execute("FROM schema_version").fetchall() == [(schema.VERSION,)]
 
 
-def test_a_file_that_is_no_ledger_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_ledger_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "ledger.duckdb"
     path.write_bytes(b"not a database" * 1000)
     with pytest.raises(IntegrityError, match="cannot be opened"), Ledger(path).read():
@@ -140,10 +138,10 @@ def test_a_file_that_is_no_ledger_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_ledger_of_another_version_is_refused(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = schema.VERSION
+    version = schema.VERSION
     monkeypatch.setattr(schema, "VERSION", 99)
     with (
-        pytest.raises(IntegrityError, match=f"the schema version {made}, this program works with 99"),
+        pytest.raises(IntegrityError, match=f"the schema version {version}, but 99 is required"),
         ledger.read(),
     ):
         pass
@@ -151,7 +149,7 @@ def test_a_ledger_of_another_version_is_refused(ledger: Ledger, monkeypatch: pyt
 
 def test_a_log_without_its_ledger_is_not_written_over(tmp_path: Path) -> None:
     (tmp_path / "ledger.duckdb.wal").write_bytes(b"commits")
-    with pytest.raises(IntegrityError, match="has lost its ledger"):
+    with pytest.raises(IntegrityError, match=r"the ledger ledger\.duckdb of this write-ahead log is missing"):
         Ledger(tmp_path / "ledger.duckdb").create()
 
 
@@ -163,15 +161,15 @@ def _die_while_creating(path: Path) -> None:
     Ledger(path).create()
 
 
-def test_killed_while_it_is_made_leaves_no_ledger_and_the_next_writer_makes_it(tmp_path: Path) -> None:
+def test_a_kill_during_creation_leaves_no_ledger_and_the_next_writer_creates_it(tmp_path: Path) -> None:
     path = tmp_path / "ledger.duckdb"
     process = SPAWN.Process(target=_die_while_creating, args=(path,))
     process.start()
     process.join()
     assert process.exitcode == -signal.SIGKILL
     assert not path.exists()
-    debris = list(tmp_path.glob(f"*{TEMPORARY_SUFFIX}*"))
-    assert debris
+    leftovers = list(tmp_path.glob(f"*{TEMPORARY_SUFFIX}*"))
+    assert leftovers
     ledger = Ledger(path)
     ledger.create()
     assert ledger.check_schema() == []
@@ -183,12 +181,12 @@ def _post_share(path: Path, barrier: Barrier, share: int, shares: int) -> None:
     barrier.wait()
     for start in range(share, 300, shares * 20):
         post_rows(ledger, table(week_rows(300)[start : start + shares * 20 : shares]))
-    # Everybody's rows again, the others' included, as a second run over the same partitions would.
+    # Post all rows again, including those of the other processes, as a second run would.
     post_rows(ledger, table(week_rows(300)))
 
 
 @pytest.mark.parametrize("writers", [2, pytest.param(10, marks=pytest.mark.slow)])
-def test_processes_that_post_at_once_lose_and_double_nothing(ledger: Ledger, writers: int) -> None:
+def test_concurrent_processes_post_every_row_exactly_once(ledger: Ledger, writers: int) -> None:
     barrier = SPAWN.Barrier(writers)
     processes = [
         SPAWN.Process(target=_post_share, args=(ledger.path, barrier, share, writers))
@@ -206,7 +204,7 @@ def test_processes_that_post_at_once_lose_and_double_nothing(ledger: Ledger, wri
     assert counts == [(600, 600, 300)]
 
 
-def test_readers_between_writes_meet_no_error_and_only_whole_batches(ledger: Ledger) -> None:
+def test_readers_between_writes_get_no_errors_and_only_whole_batches(ledger: Ledger) -> None:
     post_rows(ledger, table([row(0)]))
     done = threading.Event()
     failures: list[BaseException] = []
@@ -222,22 +220,22 @@ def test_readers_between_writes_meet_no_error_and_only_whole_batches(ledger: Led
 
     writer = threading.Thread(target=write)
     writer.start()
-    seen = [entries(ledger)]
+    counts = [entries(ledger)]
     while not done.is_set():
-        seen.append(entries(ledger))
+        counts.append(entries(ledger))
     writer.join()
     assert not failures
-    assert seen == sorted(seen)
-    assert {count % 2 for count in seen} == {0}
+    assert counts == sorted(counts)
+    assert {count % 2 for count in counts} == {0}
     assert entries(ledger) == 32
 
 
-def test_whoever_waits_longer_than_the_bound_is_told_that_it_is_busy(ledger: Ledger) -> None:
+def test_waiting_longer_than_the_bound_raises_store_busy(ledger: Ledger) -> None:
     impatient = Ledger(ledger.path, wait_seconds=0.2)
     with ledger.write():
-        with pytest.raises(StoreBusyError, match="others held the ledger"), impatient.read():
+        with pytest.raises(StoreBusyError, match="the ledger was locked"), impatient.read():
             pass
-        with pytest.raises(StoreBusyError, match="others held the ledger"), impatient.write():
+        with pytest.raises(StoreBusyError, match="the ledger was locked"), impatient.write():
             pass
     with ledger.read(), pytest.raises(StoreBusyError), impatient.write():
         pass

@@ -194,7 +194,7 @@ class Machine(RuleBasedStateMachine):
             return
         posted = any(one.row == row.place for one in self.model.standing())
         if posted:
-            self._decide(self._decision(row, DecisionKind.WITHDRAW))
+            self._decide(self._decision(row, DecisionKind.REVERSE))
             self.model.withdraw(row)
         else:
             self._decide(self._decision(row, DecisionKind.DISCARD))
@@ -214,7 +214,7 @@ class Machine(RuleBasedStateMachine):
         if not holders or row.withheld or self._is_closed(self.model.at(holders[0].row)):
             return
         holder = self.model.at(holders[0].row)
-        self._decide(self._decision(holder, DecisionKind.WITHDRAW), self._decision(row, DecisionKind.PREFER))
+        self._decide(self._decision(holder, DecisionKind.REVERSE), self._decision(row, DecisionKind.REBOOK))
         self.model.prefer(row, holder)
 
     @precondition(lambda self: any(row.decided_at for row in self.model.rows))
@@ -224,7 +224,7 @@ class Machine(RuleBasedStateMachine):
         row = decided[pick % len(decided)]
         if self._is_closed(row):
             return
-        self._decide(self._decision(row, DecisionKind.REOPEN))
+        self._decide(self._decision(row, DecisionKind.UNDO))
         self.model.reopen(row)
 
     @rule(day=st.sampled_from(DAYS))
