@@ -47,11 +47,10 @@ class Row:
 
 @dataclass
 class Builder:
-    """Builds the files of one feed; `key` and `amount` name the fields that corrections need."""
+    """Builds the files of one feed; `amounts` name the fields that corrections need."""
 
     feed: str
     seed: int
-    key: tuple[str, ...]
     amounts: tuple[str, ...]
     deliveries: list[Delivery] = field(default_factory=list)
     clean: list[Record] = field(default_factory=list)
@@ -193,7 +192,6 @@ def _totals(records: Sequence[Record], amounts: Sequence[str]) -> dict[str, dict
     }
 
 
-_INVOICE_KEY = ("vendor_code", "invoice_no", "line_no")
 _INVOICE_AMOUNTS = ("net_amount", "tax_amount")
 
 
@@ -203,7 +201,7 @@ def _day(month: int, day: int) -> date:
 
 def germany(seed: int) -> list[Delivery]:
     """Return the files of the Babelsberg and Berlin unit."""
-    build = Builder("vendor_invoices_de", seed, _INVOICE_KEY, _INVOICE_AMOUNTS)
+    build = Builder("vendor_invoices_de", seed, _INVOICE_AMOUNTS)
     ledger = Ledger(vendors.GERMANY, "EUR", build.draw("invoices"))
     late = ledger.records(46, _day(9, 21), _day(9, 30))
     name = "Rechnungen_KW39-40.csv"
@@ -316,7 +314,7 @@ def germany(seed: int) -> list[Delivery]:
 
 def united_kingdom(seed: int) -> list[Delivery]:
     """Return the files of the London unit."""
-    build = Builder("vendor_invoices_uk", seed, _INVOICE_KEY, _INVOICE_AMOUNTS)
+    build = Builder("vendor_invoices_uk", seed, _INVOICE_AMOUNTS)
     ledger = Ledger(vendors.UNITED_KINGDOM, "GBP", build.draw("invoices"))
     name = "2026-10-02 purchase ledger.csv"
     first = ledger.records(120, _day(9, 21), _day(10, 2))
@@ -402,7 +400,7 @@ def united_kingdom(seed: int) -> list[Delivery]:
 
 def canada(seed: int) -> list[Delivery]:
     """Return the files of the Toronto unit, each with the total of its report in the last line."""
-    build = Builder("vendor_invoices_ca", seed, _INVOICE_KEY, _INVOICE_AMOUNTS)
+    build = Builder("vendor_invoices_ca", seed, _INVOICE_AMOUNTS)
     ledger = Ledger(vendors.CANADA, "CAD", build.draw("invoices"))
     name = "AP_20261002.csv"
     early = ledger.records(80, _day(9, 21), _day(10, 2))
@@ -486,7 +484,7 @@ def _report(build: Builder, name: str, rows: list[Row], overstated: Decimal = De
 
 def united_states(seed: int) -> list[Delivery]:
     """Return the files of the Los Angeles office."""
-    build = Builder("vendor_invoices_us", seed, _INVOICE_KEY, ("net_amount",))
+    build = Builder("vendor_invoices_us", seed, ("net_amount",))
     ledger = Ledger(vendors.UNITED_STATES, "USD", build.draw("invoices"))
     name = "bills_2026-10-02.csv"
     early = _with_line_breaks(ledger.records(90, _day(9, 21), _day(10, 2)))
@@ -578,7 +576,7 @@ def _with_line_breaks(records: list[Record]) -> list[Record]:
 
 def e_invoices(seed: int) -> list[Delivery]:
     """Return the e-invoices that vendors of the Babelsberg unit send beside their exports."""
-    build = Builder("e_invoices", seed, _INVOICE_KEY, _INVOICE_AMOUNTS)
+    build = Builder("e_invoices", seed, _INVOICE_AMOUNTS)
     draw = build.draw("documents")
     guards, canteen, lights, studio = (
         next(vendor for vendor in vendors.GERMANY if vendor.name.startswith(name))
@@ -650,9 +648,7 @@ def e_invoices(seed: int) -> list[Delivery]:
 
 def permits(seed: int) -> list[Delivery]:
     """Return the permit lists of the location departments."""
-    build = Builder(
-        "location_permits", seed, ("authority", "permit_id", "event_type"), ("fee_amount", "deposit_amount")
-    )
+    build = Builder("location_permits", seed, ("fee_amount", "deposit_amount"))
     book = PermitBook(build.draw("permits"))
     name = "permits_2026-10-04.csv"
     before = book.records(48, _day(9, 21), _day(10, 3))
@@ -712,12 +708,7 @@ def permits(seed: int) -> list[Delivery]:
 
 def payroll_manifest(seed: int) -> list[Delivery]:
     """Return the manifests of the payroll companies."""
-    build = Builder(
-        "payroll_manifest",
-        seed,
-        ("payroll_company", "payroll_invoice_no", "employee_ref", "work_date", "occupation_code"),
-        ("gross", "benefit_amount"),
-    )
+    build = Builder("payroll_manifest", seed, ("gross", "benefit_amount"))
     name = "HRB_manifest_2026-10-11.csv"
     first = payroll.records(build.draw("week 41"), _day(10, 5), _day(10, 11))
     build.write(

@@ -23,11 +23,6 @@ def continental(amount: Decimal) -> str:
     return f"{amount:,f}".translate(str.maketrans(",.", ".,"))
 
 
-def grouped(amount: Decimal) -> str:
-    """Write 1234.5 as 1,234.5."""
-    return f"{amount:,f}"
-
-
 def sterling(amount: Decimal) -> str:
     """Write -1234.5 as -£1,234.5."""
     return f"{'-' if amount < 0 else ''}£{abs(amount):,f}"
