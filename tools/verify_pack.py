@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import BinaryIO
+    from typing import Any, BinaryIO
 
 LEAF = 1024
 # ISO 4217: currencies with other than two decimals.
@@ -67,17 +67,17 @@ ANNOUNCING = (
 """The kinds of record that announce a transaction of the ledger."""
 
 
-def framed(values: list) -> bytes:
+def framed(values: list[Any]) -> bytes:
     """Return the JSON array over which digests are built."""
     return json.dumps(values, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def canonical(record: dict) -> bytes:
+def canonical(record: dict[str, Any]) -> bytes:
     """Return the canonical JSON of an audit record."""
     return json.dumps(record, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
 
 
-def check_log(path: Path, head: str | None) -> list[dict]:
+def check_log(path: Path, head: str | None) -> list[dict[str, Any]]:
     """Return the records of the audit log once the chain holds."""
     records, previous, hashes = [], "0" * 64, set()
     for number, line in enumerate(path.read_bytes().splitlines(keepends=True), start=1):
@@ -98,7 +98,7 @@ def check_log(path: Path, head: str | None) -> list[dict]:
     return records
 
 
-def check_heads(path: Path, records: list[dict]) -> None:
+def check_heads(path: Path, records: list[dict[str, Any]]) -> None:
     """Check that ledger and log attest each other, transaction by transaction."""
     announced = [(str(one["seq"]), one["hash"]) for one in records if one["kind"] in ANNOUNCING]
     with path.open(newline="", encoding="utf-8") as stream:
@@ -114,7 +114,7 @@ def check_heads(path: Path, records: list[dict]) -> None:
             raise Difference(f"log.jsonl, record {one['seq']}: it was never acknowledged")
 
 
-def check_rates(path: Path, records: list[dict]) -> dict[str, dict[str, Decimal]]:
+def check_rates(path: Path, records: list[dict[str, Any]]) -> dict[str, dict[str, Decimal]]:
     """Return the rates by snapshot and currency once each snapshot hashes to what was pinned."""
     pinned = {
         one["snapshot_id"]: (one["date"], one["hash"])
@@ -147,7 +147,8 @@ class Lines:
     """The hash over canonical lines of one date, by leaves."""
 
     def __init__(self, day: str) -> None:
-        self.day, self.rows, self.leaves, self.leaf = day, 0, [], hashlib.sha256()
+        self.day, self.rows, self.leaf = day, 0, hashlib.sha256()
+        self.leaves: list[str] = []
 
     def add(self, line: bytes) -> None:
         """Add a line, its line feed included."""
@@ -177,7 +178,7 @@ class Batch(Lines):
         self.base = Decimal(0)
         self.rows_seen: set[str] = set()
 
-    def count(self, entry: dict) -> None:
+    def count(self, entry: dict[str, Any]) -> None:
         """Add an entry to the sums."""
         amount = Decimal(entry["amount"])
         self.totals[entry["currency"]] = self.totals.get(entry["currency"], Decimal(0)) + amount
@@ -185,7 +186,7 @@ class Batch(Lines):
         self.rows_seen.add(entry["row_key"])
 
 
-def check_entry(entry: dict, rates: dict[str, dict[str, Decimal]]) -> None:
+def check_entry(entry: dict[str, Any], rates: dict[str, dict[str, Decimal]]) -> None:
     """Convert an entry anew."""
     amount, currency, base = Decimal(entry["amount"]), entry["currency"], entry["base_currency"]
     of_snapshot = rates.get(entry["snapshot_id"], {})
@@ -211,11 +212,11 @@ class Reversals:
     """What reversals say of the entries that they negate; both are of one date, and may come in any order."""
 
     def __init__(self) -> None:
-        self.wanted: dict[str, tuple] = {}
-        self.postings: dict[str, tuple] = {}
+        self.wanted: dict[str, tuple[str, Decimal, Decimal]] = {}
+        self.postings: dict[str, tuple[str, Decimal, Decimal]] = {}
         self.day = ""
 
-    def add(self, entry: dict) -> None:
+    def add(self, entry: dict[str, Any]) -> None:
         """Take in an entry; those of a date come together."""
         if entry["transaction_date"] != self.day:
             self.close()
@@ -243,7 +244,7 @@ class Reversals:
 
 
 def check_entries(
-    path: Path, facts: dict, records: list[dict], rates: dict[str, dict[str, Decimal]]
+    path: Path, facts: dict[str, Any], records: list[dict[str, Any]], rates: dict[str, dict[str, Decimal]]
 ) -> tuple[int, str]:
     """Return the number of entries and the digest of all once every batch is as announced.
 
@@ -257,11 +258,13 @@ def check_entries(
         if record["kind"] == "intent"
         for one in record["facts"]["batches"]
     }
-    count, framed_days, balance = 0, [], Reversals()
+    count, balance = 0, Reversals()
+    framed_days: list[Any] = []
     with path.open("rb") as stream, localcontext() as context:
         context.prec = 60
         for day, lines in groupby(_parsed(stream), key=lambda item: item[2]["transaction_date"]):
-            whole, batches, last = Lines(day), {}, ""
+            whole, last = Lines(day), ""
+            batches: dict[str, Batch] = {}
             for name, line, entry in lines:
                 if entry["entry_id"] <= last or (framed_days and day <= framed_days[-3]):
                     raise Difference(f"entry {entry['entry_id']}: it is there twice or out of order")
@@ -285,14 +288,14 @@ def check_entries(
     return count, sha256(framed(framed_days))
 
 
-def _parsed(stream: BinaryIO) -> Iterator[tuple[str, bytes, dict]]:
+def _parsed(stream: BinaryIO) -> Iterator[tuple[str, bytes, dict[str, Any]]]:
     """Yield batch, canonical line and values of each entry."""
     for line in stream:
         name, _, text = line.partition(b"\t")
         yield name.decode(), text, dict(zip(COLUMNS, json.loads(text), strict=True))
 
 
-def check_batch(name: str, batch: Batch, wanted: dict | None) -> None:
+def check_batch(name: str, batch: Batch, wanted: dict[str, Any] | None) -> None:
     """Hold a batch against what was announced of it."""
     if wanted is None:
         raise Difference(f"entries.txt: batch {name} was never announced")

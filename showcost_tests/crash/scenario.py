@@ -168,7 +168,7 @@ def recovered_entries(home: Workspace) -> int:
 def books(home: Workspace) -> Books:
     """Return what the ledger has, and what verification says."""
     with home.ledger.read() as connection:
-        counts = connection.execute(
+        entries, distinct, reversals, decisions, provisional = connection.execute(
             "SELECT count(*), count(DISTINCT entry_id), count(*) FILTER (entry_kind = 'reversal'),"
             " (SELECT count(*) FROM row_decisions) + (SELECT count(*) FROM period_decisions),"
             " (SELECT count(*) FROM provisional_accruals) + (SELECT count(*) FROM fallback_steps)"
@@ -176,4 +176,5 @@ def books(home: Workspace) -> Books:
         ).fetchall()[0]
         found = digest(connection, DAYS[0], DAYS[-1]).hash
     first = verify(home, read_again=True).first
-    return Books(*counts, found, None if first is None else str(first))
+    difference = None if first is None else str(first)
+    return Books(entries, distinct, reversals, decisions, provisional, found, difference)

@@ -83,7 +83,7 @@ def row(
     tax: str | None = "20.02",
     description: str = "Beleuchtung — « Gaffer »",
 ) -> Row:
-    parts = [("net", "3300", "camera", net)]
+    parts: list[tuple[str, str, str | None, str]] = [("net", "3300", "camera", net)]
     if tax is not None:
         parts.append(("tax", "1990", None, tax))
     return {
@@ -169,7 +169,10 @@ def post_rows(
 
 def entries(ledger: Ledger) -> list[dict[str, Any]]:
     with ledger.read() as connection:
-        return connection.sql("FROM ledger_entries ORDER BY entry_id").to_arrow_table().to_pylist()
+        rows: list[dict[str, Any]] = (
+            connection.sql("FROM ledger_entries ORDER BY entry_id").to_arrow_table().to_pylist()
+        )
+    return rows
 
 
 def reference_digest(entries: list[dict[str, object]]) -> tuple[str, dict[date, tuple[int, str]]]:

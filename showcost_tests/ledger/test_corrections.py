@@ -68,7 +68,8 @@ def kinds(ledger: Ledger) -> list[tuple[str, int, Decimal]]:
 def active(ledger: Ledger, *numbers: int) -> list[dict[str, Any]]:
     keys = pa.array([short(f"key {number}") for number in numbers])
     with ledger.read() as connection:
-        return posted_keys(connection, "vendors", keys).to_pylist()
+        rows: list[dict[str, Any]] = posted_keys(connection, "vendors", keys).to_pylist()
+    return rows
 
 
 def test_a_reversed_row_is_negated_at_its_own_rates_and_not_posted_again(ledger: Ledger) -> None:

@@ -12,9 +12,10 @@ import duckdb
 import pytest
 
 from showcost.core.durable import TEMPORARY_SUFFIX
+from showcost.core.engine import CONFIG
 from showcost.core.errors import InputError, IntegrityError, StoreBusyError
 from showcost.ledger import schema
-from showcost.ledger.store import CONFIG, Ledger
+from showcost.ledger.store import Ledger
 from showcost_tests.ledger.rows import WEEK, post_rows, row, table, week_rows
 
 if TYPE_CHECKING:
@@ -157,8 +158,9 @@ def _die_while_creating(path: Path) -> None:
     def die(_: object) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
-    schema.create = die
-    Ledger(path).create()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(schema, "create", die)
+        Ledger(path).create()
 
 
 def test_a_kill_during_creation_leaves_no_ledger_and_the_next_writer_creates_it(tmp_path: Path) -> None:

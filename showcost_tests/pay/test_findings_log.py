@@ -66,9 +66,9 @@ def test_findings_of_other_dates_and_feeds_stand(tmp_path: Path) -> None:
 def test_dismissed_finding_waits_no_more_until_it_is_reopened_or_says_something_else(tmp_path: Path) -> None:
     store, later = FindingsStore(tmp_path), NOW + timedelta(hours=1)
     store.update("payroll", SPAN, [ONE], NOW)
-    decision = {"who": "R. Clerk", "why": "the crew asked for the early call", "now": later}
-    assert store.dismiss([ONE.finding_id, "f" * 32], **decision) == [ONE]
-    assert store.dismiss([ONE.finding_id], **decision) == []
+    decision = {"who": "R. Clerk", "why": "the crew asked for the early call"}
+    assert store.dismiss([ONE.finding_id, "f" * 32], now=later, **decision) == [ONE]
+    assert store.dismiss([ONE.finding_id], now=later, **decision) == []
     assert store.current() == []
     assert store.current(at=NOW) == [ONE]
     assert store.dismissed(at=NOW) == []
@@ -80,9 +80,9 @@ def test_dismissed_finding_waits_no_more_until_it_is_reopened_or_says_something_
     assert store.update("payroll", SPAN, [other], later) == (1, 1)
     assert (store.current(), store.dismissed()) == ([other], [])
 
-    store.dismiss([other.finding_id], **decision)
-    assert store.reopen([other.finding_id], **decision) == [other]
-    assert store.reopen([other.finding_id], **decision) == []
+    store.dismiss([other.finding_id], now=later, **decision)
+    assert store.reopen([other.finding_id], now=later, **decision) == [other]
+    assert store.reopen([other.finding_id], now=later, **decision) == []
     assert store.current() == [other]
     states = ["open", "dismissed", "open", "cleared", "dismissed", "open"]
     assert [line.state for line in store.lines()] == states

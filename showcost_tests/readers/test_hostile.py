@@ -169,7 +169,7 @@ def test_a_quote_at_the_start_of_a_gigabyte(tmp_path: Path) -> None:
         "    rows = sum(batch.num_rows for batch in reading.records)\n"
         "    print(rows, len(reading.rejected), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)\n"
     )
-    command = [sys.executable, "-c", script, path]
+    command = [sys.executable, "-c", script, str(path)]
     out = subprocess.run(command, capture_output=True, check=True, text=True)  # noqa: S603 -- our own script
     rows, rejected, peak = map(int, out.stdout.split())
     assert (rows, rejected) == (2**30 // len(block) * 40_000, 0)

@@ -110,7 +110,7 @@ def test_the_measures_are_those_published() -> None:
     true = Table(("a", "b"), (("1", "2"), ("3", "4")))
     assert score(true, true) == 10
     assert score(true, None) == 0
-    assert precision_recall_f1("ab", "abcd") == (0.5, 1.0, pytest.approx(2 / 3))
+    assert precision_recall_f1("ab", "abcd") == pytest.approx((0.5, 1.0, 2 / 3))
     shifted = Table(("a", "b"), (("12", ""), ("3", "4")))
     assert score(true, shifted) < 10
     assert precision_recall_f1(["12", "34"], ["12", "34"]) == (1.0, 1.0, 1.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -121,7 +121,7 @@ def test_what_csv_writes_is_read_back_with_its_dialect_given(
     delimiter: str,
     quote: str,
     escape: str,
-    quoting: int,
+    quoting: Literal[0, 1, 2, 3],
     end: str,
 ) -> None:
     out = io.StringIO(newline="")

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     BlockLines = Sequence[Sequence[object]]
 
 HEADER = ["Date", "Vendor", "Net"]
-MARCH = [HEADER, *([dt.date(2025, 3, day), f"Vendor {day}", day * 1.5] for day in range(1, 9))]
-APRIL = [
+MARCH: BlockLines = [HEADER, *([dt.date(2025, 3, day), f"Vendor {day}", day * 1.5] for day in range(1, 9))]
+APRIL: BlockLines = [
     ["date ", "Vendors", "NET", None],
     *([dt.date(2025, 4, day), f"Vendor {day}", day * 2.5, None] for day in range(1, 4)),
 ]
@@ -47,7 +47,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_a_workbook_is_read_as_a_person_would_export_it(path: Path) -> None:
-    lines = [
+    lines: BlockLines = [
         ["Cost export"],
         ["Date", "Vendor", "Net", "At"],
         [dt.date(2025, 2, 1), "Müller, Söhne", 0.1 + 0.2, dt.time(9, 30)],
@@ -97,7 +97,7 @@ def test_a_sheet_with_another_header_is_handed_over_whole(path: Path) -> None:
 
 
 def test_the_sheet_with_the_columns_of_the_feed_is_the_table_though_another_is_fuller(path: Path) -> None:
-    rates = [["Code", "Rate"], *([f"c{n}", n] for n in range(90))]
+    rates: BlockLines = [["Code", "Rate"], *([f"c{n}", n] for n in range(90))]
     workbook(path, {"Rates": rates, "March": MARCH})
     for names, count in (((), 90), (("NET", "dates"), 8)):
         with read_delivery(path, format="xlsx", hints=Hints(names=names)) as reading:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from opentelemetry import metrics
 from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import HistogramDataPoint, InMemoryMetricReader
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader, NumberDataPoint
 
 from showcost.simulator.running import simulated
 from showcost_tests.vendor_api.test_pull import home_of
@@ -42,7 +42,7 @@ def _sums(reader: InMemoryMetricReader, name: str, *by: str) -> Counter[tuple[An
         for point in metric.data.data_points
     ]
     for point in points:
-        count = point.count if isinstance(point, HistogramDataPoint) else point.value
+        count = point.value if isinstance(point, NumberDataPoint) else point.count
         found[tuple((point.attributes or {}).get(one) for one in by)] += int(count)
     return found
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
+from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 CENT = Decimal("0.01")
 NAMESPACES = (
@@ -39,7 +43,7 @@ class Invoice:
     currency: str = "EUR"
     rounding: str | None = None
     prepaid: str | None = None
-    totals: dict[str, str] = field(default_factory=dict)
+    totals: Mapping[str, str | None] = field(default_factory=dict)
     taxes: dict[str, tuple[str, str]] = field(default_factory=dict)
     head: str = ""
     type_code: str = ""
@@ -63,7 +67,7 @@ class Invoice:
             "PrepaidAmount": self.prepaid,
             "PayableRoundingAmount": self.rounding,
             "PayableAmount": without + tax - Decimal(self.prepaid or 0) + Decimal(self.rounding or 0),
-        } | self.totals
+        } | dict(self.totals)
         monetary = "".join(self._amount(name, value) for name, value in stated.items() if value is not None)
         lines = [line for line in self.lines if line.sort == "line"]
         others = [line for line in self.lines if line.sort != "line"]
@@ -131,7 +135,7 @@ class Invoice:
             + "</cac:TaxSubtotal>"
             for (code, percent), (base, amount) in breakdown.items()
         )
-        stated = self.totals.pop("TaxAmount", str(tax))
+        stated = self.totals.get("TaxAmount", str(tax))
         found = f"<cac:TaxTotal>{self._amount('TaxAmount', stated)}{subtotals}</cac:TaxTotal>"
         if self.tax_currency is not None:
             currency, amount = self.tax_currency
