@@ -82,15 +82,15 @@ def batches_balance(workspace: Workspace, dates: Sequence[date]) -> dict[date, C
 def audit_chain(workspace: Workspace) -> CheckOutcome:
     """Check that the audit log is complete, and that log and ledger attest each other."""
     ledger = workspace.ledger
-    findings = ledger.audit.verify()
-    if not findings:
+    discrepancies = ledger.audit.verify()
+    if not discrepancies:
         with ledger.read() as connection:
-            findings = check_chain_heads(connection, ledger)[1]
-    head = ledger.audit.head() if not findings else Head(0, "")
+            discrepancies = check_chain_heads(connection, ledger)[1]
+    head = ledger.audit.head() if not discrepancies else Head(0, "")
     return CheckOutcome(
-        passed=not findings,
-        message=str(findings[0]) if findings else f"{head.seq} records, head {head.hash}",
-        facts={"records": head.seq, "head": head.hash, "findings": len(findings)},
+        passed=not discrepancies,
+        message=str(discrepancies[0]) if discrepancies else f"{head.seq} records, head {head.hash}",
+        facts={"records": head.seq, "head": head.hash, "findings": len(discrepancies)},
     )
 
 

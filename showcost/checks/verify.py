@@ -54,7 +54,7 @@ class VerificationStep:
     name: str
     proves: str
     checked: int
-    findings: tuple[Discrepancy, ...]
+    discrepancies: tuple[Discrepancy, ...]
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Verification:
     @property
     def first(self) -> Discrepancy | None:
         """The first difference, or None without any."""
-        return next((finding for step in self.steps for finding in step.findings), None)
+        return next((discrepancy for step in self.steps for discrepancy in step.discrepancies), None)
 
 
 def verify(
@@ -97,8 +97,8 @@ def verify(
 def first_difference(workspace: Workspace, head: str | None = None) -> Discrepancy | None:
     """Return the first difference that `verify` would report; later steps are skipped."""
     plan = _plan(_reopened(workspace), head, read_again=False)
-    results = (_carried_out(step.proof).findings for step in plan)
-    return next((findings[0] for findings in results if findings), None)
+    results = (_carried_out(step.proof).discrepancies for step in plan)
+    return next((discrepancies[0] for discrepancies in results if discrepancies), None)
 
 
 def _reopened(workspace: Workspace) -> Workspace:
@@ -181,13 +181,13 @@ def _side_by_side(plan: Sequence[_PlannedStep]) -> Iterator[VerificationStep]:
 def _carried_out(proof: Proof) -> VerificationStep:
     name, proves, work = proof
     try:
-        checked, findings = work()
+        checked, discrepancies = work()
     except (CheckFailedError, InputError, duckdb.Error, pa.ArrowException, OSError, ValueError) as error:
-        checked, findings = (
+        checked, discrepancies = (
             0,
             [Discrepancy(name, (str(error).strip().splitlines() or ["cannot be read"])[0])],
         )
-    return VerificationStep(name, proves, checked, tuple(findings[:SHOWN]))
+    return VerificationStep(name, proves, checked, tuple(discrepancies[:SHOWN]))
 
 
 def _head(audit: AuditLog) -> Head:
@@ -207,17 +207,17 @@ class _SharedInput:
     def payloads(self) -> tuple[int, list[Discrepancy]]:
         store = self._workspace.payloads
         deliveries = sorted({arrival.delivery for arrival in self._register().arrivals()})
-        findings = []
+        discrepancies = []
         for sha256 in deliveries:
             if self._audit_state(states.delivery(sha256)) is State.SHREDDED:
                 continue
             if problem := store.problem(sha256):
-                findings.append(Discrepancy(f"raw/{sha256[:2]}/{sha256}", problem))
-        return len(deliveries), findings
+                discrepancies.append(Discrepancy(f"raw/{sha256[:2]}/{sha256}", problem))
+        return len(deliveries), discrepancies
 
     def log(self, head: str | None) -> tuple[int, list[Discrepancy]]:
-        findings = self._audit.verify(head)
-        return (0 if findings else self._audit.head().seq), findings
+        discrepancies = self._audit.verify(head)
+        return (0 if discrepancies else self._audit.head().seq), discrepancies
 
     def register(self) -> tuple[int, list[Discrepancy]]:
         # A crash between the record and the line leaves a record that a later one, of the same number,
@@ -227,15 +227,15 @@ class _SharedInput:
             facts: Mapping[str, Any] = record.facts
             received[facts["arrival"]] = record.seq, facts["arrival_hash"]
         arrivals = self._register().arrivals()
-        findings = []
+        discrepancies = []
         for arrival in arrivals:
             seq, recorded = received.pop(arrival.number, (0, ""))
             if recorded != arrival_hash(arrival):
                 where = f"as record {seq} of the audit log has it" if seq else "in the audit log"
-                findings.append(
+                discrepancies.append(
                     Discrepancy(f"raw/register.jsonl, line {arrival.number}", f"it is not {where}")
                 )
-        findings += [
+        discrepancies += [
             Discrepancy(
                 f"raw/register.jsonl, line {number}",
                 f"record {seq} of the audit log announced it, but it is not there; `showcost land` completes"
@@ -243,7 +243,7 @@ class _SharedInput:
             )
             for number, (seq, _) in sorted(received.items())
         ]
-        return len(arrivals), findings
+        return len(arrivals), discrepancies
 
     def origins(self) -> tuple[int, list[Discrepancy]]:
         arrivals = {(arrival.number, arrival.delivery) for arrival in self._register().arrivals()}
@@ -263,7 +263,7 @@ class _SharedInput:
         for record in self._of(AuditKind.RECORDS_READ):
             facts: Mapping[str, Any] = record.facts
             latest[facts["feed"], facts["delivery"]] = record
-        rows, findings = 0, []
+        rows, discrepancies = 0, []
         for feed in self._feeds:
             for arrival in self._register().deliveries(feed.name):
                 record_read = latest.get((feed.name, arrival.delivery))
@@ -274,35 +274,35 @@ class _SharedInput:
                 records = reread(self._workspace, feed, arrival).cast(recorded.schema)
                 rows += records.num_rows
                 if records != recorded:
-                    findings.append(
+                    discrepancies.append(
                         Discrepancy(
                             f"raw/{arrival.delivery[:2]}/{arrival.delivery}",
                             f"its record {_first_difference(records, recorded)} differs from record"
                             f" {record_read.seq} of the audit log; was the feed {feed.name} changed since?",
                         )
                     )
-        return rows, findings
+        return rows, discrepancies
 
     def staged(self) -> tuple[int, list[Discrepancy]]:
         store = self._workspace.staging
-        findings, files = [], 0
+        discrepancies, files = [], 0
         for asset in store.assets():
             for partition in store.partitions(asset):
                 files += 1
                 try:
                     store.verified_paths(asset, [partition])
                 except CheckFailedError as error:
-                    findings.append(Discrepancy(f"staging/{asset}, {partition}", str(error)))
-        return files, findings
+                    discrepancies.append(Discrepancy(f"staging/{asset}, {partition}", str(error)))
+        return files, discrepancies
 
     def outcomes(self) -> tuple[int, list[Discrepancy]]:
         store = self._workspace.staging
-        rows, findings = 0, []
+        rows, discrepancies = 0, []
         logs = outcome_logs(self._audit)
         for feed in self._feeds:
             log = logs.get(feed.name, OutcomeLog({}, (), frozenset()))
             staged = dict(_staged_outcomes(store, feed))
-            findings += [
+            discrepancies += [
                 Discrepancy(f"staging of {feed.name}, {part}", "the audit log has no validation of it")
                 for part in sorted(staged.keys() - log.parts)
             ]
@@ -310,7 +310,7 @@ class _SharedInput:
                 {part: paths for part, paths in staged.items() if part in log.parts}, log
             )
             rows += counted
-            findings += [
+            discrepancies += [
                 Discrepancy(
                     f"staging of {feed.name}, {part}",
                     f"record {record} of delivery {delivery} is not there as the audit log has it;"
@@ -318,15 +318,15 @@ class _SharedInput:
                 )
                 for part, delivery, record in differing
             ]
-        return rows, findings
+        return rows, discrepancies
 
     def conservation(self) -> tuple[int, list[Discrepancy]]:
-        rows, findings = 0, []
+        rows, discrepancies = 0, []
         for feed in self._feeds:
             for delivery, tally in feed_status(self._workspace, feed).deliveries:
                 rows += tally.received
                 if not tally.balances:
-                    findings.append(
+                    discrepancies.append(
                         Discrepancy(
                             f"{feed.name}, delivery {delivery.arrival.delivery}",
                             f"{tally.received} rows received, but {tally.posted} posted, {tally.quarantined}"
@@ -334,17 +334,17 @@ class _SharedInput:
                             " their amounts do not add up",
                         )
                     )
-        return rows, findings
+        return rows, discrepancies
 
     def published(self) -> tuple[int, list[Discrepancy]]:
-        findings, files = [], 0
+        discrepancies, files = [], 0
         for record in self._of(AuditKind.SNAPSHOT_PUBLISHED):
             facts: Mapping[str, Any] = record.facts
             for name, sha256 in facts.get("files", {}).items():
                 files += 1
                 if problem := _file_problem(self._workspace.path / name, sha256):
-                    findings.append(Discrepancy(f"{name} (record {record.seq})", problem))
-        return files, findings
+                    discrepancies.append(Discrepancy(f"{name} (record {record.seq})", problem))
+        return files, discrepancies
 
     def provisional(self) -> tuple[int, list[Discrepancy]]:
         segments = accrual_segments(self._audit)
@@ -361,12 +361,12 @@ class _SharedInput:
         ]
 
     def dead_letters(self) -> tuple[int, list[Discrepancy]]:
-        lines, findings = 0, list[Discrepancy]()
+        lines, discrepancies = 0, list[Discrepancy]()
         for feed in (feed for feed in self._feeds if feed.api is not None):
             letters = DeadLetters(self._workspace.raw, feed.name).history
             lines += len(letters)
-            findings += self._letters_of(feed, letters)
-        return lines, findings
+            discrepancies += self._letters_of(feed, letters)
+        return lines, discrepancies
 
     def _letters_of(self, feed: FeedSpec, letters: Sequence[DeadLetter]) -> Iterator[Discrepancy]:
         place = f"raw/dead_letters/{feed.name}.jsonl"

@@ -52,7 +52,7 @@ def _facts(workspace: Workspace, outcome: Verification) -> dict[str, object]:
                 "name": step.name,
                 "proves": step.proves,
                 "looked_at": step.checked,
-                "findings": [str(finding) for finding in step.findings],
+                "findings": [str(discrepancy) for discrepancy in step.discrepancies],
             }
             for step in outcome.steps
         ],
@@ -61,13 +61,13 @@ def _facts(workspace: Workspace, outcome: Verification) -> dict[str, object]:
 
 def _show(outcome: Verification, pack: Path | None) -> None:
     rows = [
-        (step.name, step.checked, "DIFFERS" if step.findings else "as recorded", step.proves)
+        (step.name, step.checked, "DIFFERS" if step.discrepancies else "as recorded", step.proves)
         for step in outcome.steps
     ]
     show_table("Verification", ["step", "checked", "result", "proves"], rows)
     for step in outcome.steps:
-        for finding in step.findings:
-            say(f"{step.name}: {finding}")
+        for discrepancy in step.discrepancies:
+            say(f"{step.name}: {discrepancy}")
     if outcome.first is not None:
         say(f"\nFirst difference: {outcome.first}")
         return

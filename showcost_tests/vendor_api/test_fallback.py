@@ -218,7 +218,7 @@ def _recorded(home: Workspace, kind: AuditKind) -> list[list[dict[str, str]]]:
 
 def _provisional_findings(home: Workspace) -> list[str]:
     (step,) = [one for one in verify(home).steps if one.name == "provisional"]
-    return [finding.place for finding in step.findings]
+    return [discrepancy.place for discrepancy in step.discrepancies]
 
 
 def test_a_date_may_be_missing_again_and_give_way_to_the_same_bytes_again(tmp_path: Path) -> None:
