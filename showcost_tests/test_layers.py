@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -88,6 +89,15 @@ def test_the_architecture_page_draws_the_same_order() -> None:
     drawing = page.split("## Layers")[1].split("```")[1].strip().splitlines()
     rooms = [tuple(line[:58].split()) for line in drawing]
     assert rooms == list(reversed(ORDER))
+
+
+def test_the_walk_of_one_amount_names_modules_that_exist() -> None:
+    page = (PACKAGE.parent / "docs" / "architecture.md").read_text(encoding="utf-8")
+    walk = page.split("## The walk of one amount")[1].split("\nCounted with")[0]
+    modules = re.findall(r"`((?:[a-z_]+\.)+[a-z_]+)`", walk)
+    names = {_name(path) for path in MODULES}
+    assert len(modules) > len(ORDER)
+    assert [name for name in modules if not any(f".{module}".endswith(f".{name}") for module in names)] == []
 
 
 def test_every_layer_has_its_place() -> None:
