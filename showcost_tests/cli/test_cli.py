@@ -257,7 +257,7 @@ USAGE = {
 
 @pytest.mark.parametrize("line", USAGE)
 def test_wrong_usage_is_one_sentence_and_two(line: str, workspace: Workspace, showcost: CommandLine) -> None:
-    ended = showcost(workspace, *line.format(workspace=workspace.path).split())
+    ended = showcost(workspace, *line.format(home=workspace.path).split())
     assert ended.status == 2
     assert ended.sentence.startswith(USAGE[line].replace("{home}", str(workspace.path)))
 
