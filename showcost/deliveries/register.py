@@ -102,7 +102,7 @@ class Register:
     def _take(self, line: bytes, before: Position) -> Arrival:
         arrival = Arrival(**json.loads(line))
         if _line(arrival) != line:
-            raise self._lines.damaged("not written the way the register writes")
+            raise self._lines.damaged("not in the format of the register")
         if arrival.number != before.number + 1:
             raise self._lines.damaged(f"numbered {arrival.number}, so a line is missing")
         self._arrivals.append(arrival)

@@ -1,4 +1,4 @@
-"""Taking deliveries in: the payload store, the register of arrivals, the readers, and landing.
+"""Landing of deliveries: inbox, records of a feed, corrections, masking, control totals and shredding.
 
-What is right or wrong with a *value* is not decided here, only what a delivery's records are.
+This package determines the records of a delivery; `showcost.validation` checks their values.
 """

@@ -1,4 +1,4 @@
-"""Audit records of landing: the receipt of a delivery, and every record that was read from it.
+"""Audit records of landing: the arrival of a delivery, and every record read from it.
 
 The log and its segments contain places, keys and hashes of records, not their text. The text is in the
 payload alone, so that a payload can be shredded.
@@ -25,7 +25,7 @@ _NOT_HASHED: Final = frozenset({"delivery", "arrival"})
 
 
 def arrival_hash(arrival: Arrival) -> str:
-    """Return the hash by which the log attests a line of the register; the name is only in the hash."""
+    """Return the hash that attests a line of the register; the log does not contain the file name."""
     return sha256_framed(
         [
             arrival.number,
@@ -41,7 +41,7 @@ def arrival_hash(arrival: Arrival) -> str:
 
 
 def record_received(audit: AuditLog, arrival: Arrival) -> None:
-    """Record that a delivery came; before the register has it."""
+    """Record the arrival of a delivery, before it is in the register."""
     audit.append(
         AuditKind.DELIVERY_RECEIVED,
         {
@@ -57,7 +57,7 @@ def record_received(audit: AuditLog, arrival: Arrival) -> None:
 
 
 def record_read(audit: AuditLog, arrival: Arrival, records: DeliveryRecords, fingerprint: str) -> None:
-    """Record what was read from a delivery, each record with its place, key and hash."""
+    """Record the result of reading a delivery, each record with its place, key and hash."""
     segment = audit.store_segment(
         AuditKind.RECORDS_READ,
         lambda path: write_parquet(record_hashes(records), path, compression_level=1),
@@ -79,7 +79,7 @@ def record_read(audit: AuditLog, arrival: Arrival, records: DeliveryRecords, fin
 
 
 def record_hashes(records: DeliveryRecords) -> pa.RecordBatchReader:
-    """Return place and key of each record, and the hash over its text and settled values, in order."""
+    """Return place, key and hash (over text and typed values) of each record, in order."""
     hashed = ", ".join(f'"{name}"' for name in records.schema.names if name not in _NOT_HASHED)
     return records.select(
         f"SELECT {', '.join(_PLACES)}, sha256(CAST(json_array({hashed}) AS VARCHAR))[:{SHORT}] AS hash"  # noqa: S608 - names of our own columns

@@ -1,7 +1,6 @@
 """Control totals: compare the sum of a delivery's rows with the total that its sender states after them.
 
-Only the arithmetic: which records are footer and which are rows is the reader's business, and what becomes
-of a delivery whose total does not hold is that of landing.
+The reader separates footer records from rows, and landing refuses a delivery whose total differs.
 """
 
 from __future__ import annotations
@@ -35,17 +34,17 @@ def footer_cells(texts: Iterable[str], *, delimiter: str, quote: str) -> list[li
 
 
 class RunningTotal:
-    """The sum of the field that a feed's control total is about, over the rows as they are read.
+    """The sum of the field of a feed's control total, accumulated while rows are read.
 
-    It is exact; `whole` is false when a row or an amount could not be read, so that the sum says nothing.
+    The sum is exact; `whole` is false if a row or an amount is unreadable, which makes the sum meaningless.
     """
 
     def __init__(self, field: str, *, whole: bool) -> None:
-        """Begin at zero."""
+        """Start at zero."""
         self._field, self.whole, self.total = field, whole, Decimal(0)
 
     def add(self, records: pa.Table) -> None:
-        """Add rows with their settled amounts."""
+        """Add rows with their typed amounts."""
         problems = records.column(f"{self._field}__problem")
         self.whole = self.whole and not pc.any(pc.not_equal(problems, _BLANK), min_count=0).as_py()
         with localcontext() as context:
@@ -58,8 +57,8 @@ def mismatch(
 ) -> str | None:
     """Return the difference from the feed's control total; None if it agrees or none is declared.
 
-    `column` is the place of the summed field's column. Nothing can be said about the sum when rows or
-    amounts could not be read; those have reasons of their own. That the total is there is asked in any case.
+    `column` is the place of the summed field's column. The sum is not compared if rows or amounts are
+    unreadable; those have reasons of their own. A missing total is reported in any case.
     """
     control = feed.control_total
     if control is None or sums is None:
@@ -83,7 +82,7 @@ def mismatch(
 
 
 def _total(values: pa.ChunkedArray) -> Decimal:
-    """Return the exact sum of canonical decimal texts; each distinct one is read once."""
+    """Return the exact sum of canonical decimal texts; each distinct text is parsed once."""
     counts = pc.value_counts(values.drop_null())
     texts, times = (counts.field(name).to_pylist() for name in ("values", "counts"))
     with localcontext() as context:

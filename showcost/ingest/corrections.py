@@ -1,8 +1,8 @@
-"""Corrections of records: fields as a person gave them, in place of what was delivered.
+"""Corrections of records: field values entered by a person, in place of the delivered values.
 
-A correction is written in one form only: dates and times as ISO 8601, amounts as plain decimals with a point;
-a blank one empties the field. Keys and transaction dates are made anew, as landing makes them. The raw text
-of a record stays what it was. Whether the result is right is decided by the validation.
+A correction has a fixed format: dates and times as ISO 8601, amounts as plain decimals with a point; a blank
+empties the field. Keys and transaction dates are derived again, as at landing. The raw text of a record does
+not change. Validation checks the corrected record like any other.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ _FORMS: Final[Mapping[FieldType, str]] = {
 
 
 def check_correction(feed: FeedSpec, name: str, text: str) -> None:
-    """Raise InputError, naming the field, unless it is one of the feed's records and the text can be read.
+    """Raise InputError, with the field's name, for an unknown field or an unreadable text.
 
-    A number that the state gives to a person is refused before it gets into the audit log.
+    A national identifier is refused before it reaches the audit log.
     """
     field = feed.kind.by_name.get(name)
     if field is None:
@@ -66,11 +66,11 @@ def correct_records(
     dates: DateRange,
     siblings: pa.Table,
 ) -> pa.Table:
-    """Return records as corrected, in the same order.
+    """Return the corrected records, in the same order.
 
     `corrections` has the texts by field of each row's delivery and record; `dates` are the production's.
-    `siblings` are all records of these deliveries as they were read: where equal keys are numbered, a record
-    that comes to a key comes after all that were delivered with it.
+    `siblings` are all records of these deliveries as read: where equal keys are numbered, a record that moves
+    to a key is numbered after all records delivered with it.
     """
     corrected = [
         _corrected(feed, row, corrections[row["delivery"], row["record"]]) for row in rows.to_pylist()
@@ -84,7 +84,7 @@ def correct_records(
 
 
 def _corrected(feed: FeedSpec, row: Mapping[str, Cell], texts: Mapping[str, str]) -> dict[str, Cell]:
-    """Return a record with some fields replaced; one that the reader rejected is made of these alone."""
+    """Return a record with some fields replaced; a record that the reader rejected has only these fields."""
     corrected = dict(row)
     if row["read_code"] is not None:
         corrected |= {"read_code": None, "read_detail": None}
@@ -100,7 +100,7 @@ def _corrected(feed: FeedSpec, row: Mapping[str, Cell], texts: Mapping[str, str]
 
 
 def _settled(field: Field, text: str) -> dict[str, Cell]:
-    """Return the settled columns of a corrected field."""
+    """Return the typed columns of a corrected field."""
     if field.type is FieldType.TEXT:
         return {}
     symbol: dict[str, Cell] = {"symbol": None} if field.type is FieldType.AMOUNT else {}
@@ -128,14 +128,14 @@ def _read(type_: FieldType, text: str) -> Cell:
 
 
 def _keyed(feed: FeedSpec, before: pa.Table, after: pa.Table, siblings: pa.Table) -> pa.Table:
-    """Give corrected records their keys; one whose key stays keeps its number among equal ones."""
+    """Assign keys to corrected records; a record with an unchanged key keeps its number among equal keys."""
     bases = key_bases(feed, _columns(after)).to_pylist()
     ordinals = after.column("ordinal").to_pylist()
     if feed.key_ordinal:
         same = key_bases(feed, _columns(before)).to_pylist()
         unread = before.column("read_code").to_pylist()
         deliveries = after.column("delivery").to_pylist()
-        known = Counter(
+        counts = Counter(
             zip(
                 siblings.column("delivery").to_pylist(),
                 key_bases(feed, _columns(siblings)).to_pylist(),
@@ -143,8 +143,8 @@ def _keyed(feed: FeedSpec, before: pa.Table, after: pa.Table, siblings: pa.Table
             )
         )
         ordinals = [
-            ordinal if base == former and code is None else known[delivery, base] + 1
-            for ordinal, base, former, code, delivery in zip(
+            ordinal if base == previous and code is None else counts[delivery, base] + 1
+            for ordinal, base, previous, code, delivery in zip(
                 ordinals, bases, same, unread, deliveries, strict=True
             )
         ]

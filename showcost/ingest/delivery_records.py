@@ -1,7 +1,7 @@
-"""The records of one delivery while it is landed: on disk, a bounded number of them in memory at a time.
+"""The records of one delivery during landing: on disk, with a bounded number in memory.
 
-First the accepted records as the reader gives them, gone through as often as it takes to settle their
-columns; then the records as they are landed, in whatever order is asked for. Nothing here is durable.
+First the accepted records as the reader yields them, iterated as often as inference of their columns needs;
+then the landed records, in the order requested. The files are temporary.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ if TYPE_CHECKING:
     from showcost.readers import Reading
 
 CHUNK_BYTES: Final = 2**23
-"""Bytes of records that are settled at a time, more or less; bounds memory, not the result."""
+"""Approximate bytes of records processed at a time; it limits memory and does not affect the result."""
 
 _ENGINE_MEMORY: Final = "256MB"
 _BATCH_ROWS: Final = 61_440
 
 
 class AcceptedRecords:
-    """The accepted records of a reading, kept in a file of `folder`; iterate over them as often as needed.
+    """The accepted records of a reading, in a file of `folder`; they can be iterated repeatedly.
 
-    `filled` says which columns have any content.
+    `filled` marks the columns with any content.
     """
 
     def __init__(self, reading: Reading, folder: Path) -> None:
@@ -53,27 +53,27 @@ class AcceptedRecords:
         self.filled: list[bool] = filled.tolist()
 
     def __iter__(self) -> Iterator[tuple[pa.Table, list[pa.ChunkedArray]]]:
-        """Yield the records in chunks, in order, at least one: their places, and their cells by column."""
+        """Yield the records in chunks, in order: places, and cells by column; at least one chunk."""
         for chunk in self._chunks():
             cells = chunk.column("cells")
             yield chunk, [pc.list_element(cells, column) for column in range(self._width)]
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """Yield the records as the reader gave them."""
+        """Yield the records as the reader yielded them."""
         with pa.OSFile(str(self._path), "rb") as source, pa.ipc.open_stream(source) as stream:
             yield from stream
 
     def _chunks(self) -> Iterator[pa.Table]:
-        held: list[pa.RecordBatch] = []
+        batches: list[pa.RecordBatch] = []
         size, yielded = 0, False
         for batch in self.batches():
-            held.append(batch)
+            batches.append(batch)
             size += batch.nbytes
             if size >= CHUNK_BYTES:
-                yield pa.Table.from_batches(held, RECORD_SCHEMA)
-                held, size, yielded = [], 0, True
-        if held or not yielded:
-            yield pa.Table.from_batches(held, RECORD_SCHEMA)
+                yield pa.Table.from_batches(batches, RECORD_SCHEMA)
+                batches, size, yielded = [], 0, True
+        if batches or not yielded:
+            yield pa.Table.from_batches(batches, RECORD_SCHEMA)
 
 
 def _filled(column: pa.Array) -> bool:
@@ -81,13 +81,13 @@ def _filled(column: pa.Array) -> bool:
 
 
 class DeliveryRecords:
-    """The records of one delivery, written once and then selected from.
+    """The records of one delivery, written once and then queried.
 
     `rows`, `undated`, `unreadable` (rejected by the reader) and `dates` count them.
     """
 
     def __init__(self, feed: FeedSpec, folder: Path) -> None:
-        """Begin without any record; `folder` is for temporary files."""
+        """Start without records; `folder` is for temporary files."""
         self.feed, self.schema = feed, records_schema(feed)
         self.rows = self.unreadable = 0
         self.dates = Counter[date]()
@@ -112,7 +112,7 @@ class DeliveryRecords:
     def select(self, query: str) -> pa.RecordBatchReader:
         """Run a query over the view `numbered`, which has the columns of the feed's records.
 
-        No record can be added any more. One reader at a time.
+        Records can no longer be added. Only one reader may be open at a time.
         """
         if self._connection is None:
             self._writer.close()
@@ -126,14 +126,14 @@ class DeliveryRecords:
         return self._connection.sql(query).to_arrow_reader(_BATCH_ROWS)
 
     def by_date(self) -> pa.RecordBatchReader:
-        """Return the records by transaction date, the undated last, and by their order in the delivery."""
+        """Return the records by transaction date, undated records last, then by order in the delivery."""
         columns = ", ".join(f'"{name}"' for name in self.schema.names)
-        found = self.select(f"SELECT {columns} FROM numbered")  # noqa: S608 - names of our own columns
-        ordered = by_date(found, self.schema, self.dates, self._folder / "ordered")
+        numbered = self.select(f"SELECT {columns} FROM numbered")  # noqa: S608 - names of our own columns
+        ordered = by_date(numbered, self.schema, self.dates, self._folder / "ordered")
         return pa.RecordBatchReader.from_batches(self.schema, ordered)
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Close the files."""
         if self._connection is None:
             self._writer.close()
         else:

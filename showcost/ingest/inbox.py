@@ -1,7 +1,7 @@
 """Files in the inbox: one folder per feed, files matched by the feed's patterns.
 
-Files are left where they are; what was taken is known from the register by name, size and modification
-time. So the inbox may be a read-only share.
+Files stay in the inbox; the register identifies landed files by name, size and modification time. So the
+inbox may be a read-only share.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _UNFINISHED = (".part", ".partial", ".tmp", ".crdownload", ".filepart")
 
 @dataclass(frozen=True)
 class InboxFile:
-    """A file in the inbox as it was seen: `size` in bytes, `modified_ns` since the epoch."""
+    """A file in the inbox at the time of listing: `size` in bytes, `modified_ns` since the epoch."""
 
     path: Path
     size: int
@@ -40,17 +40,17 @@ class InboxFile:
 
 
 def waiting(inbox: Path, feed: FeedSpec, taken: Iterable[Arrival]) -> list[InboxFile]:
-    """Return the feed's files that were not taken yet, by name.
+    """Return the feed's files that have not been landed, by name.
 
-    Links, hidden files and files that a transfer has not finished (`.part`, `.tmp`, …) are passed over.
+    Links, hidden files and unfinished transfers (`.part`, `.tmp`, …) are skipped.
     """
-    seen = {(arrival.name, arrival.size, arrival.modified_ns) for arrival in taken}
+    landed = {(arrival.name, arrival.size, arrival.modified_ns) for arrival in taken}
     files = [file for file in _files(inbox / feed.inbox_folder) if _matches(file, feed.patterns)]
-    return [file for file in files if (file.name, file.size, file.modified_ns) not in seen]
+    return [file for file in files if (file.name, file.size, file.modified_ns) not in landed]
 
 
 def unclaimed(inbox: Path, feeds: Sequence[FeedSpec]) -> list[str]:
-    """Return what no feed takes, as `folder/name`: nothing in the inbox is passed over in silence."""
+    """Return the files that match no feed, as `folder/name`, so that they can be reported."""
     if not inbox.is_dir():
         return []
     patterns: dict[str, tuple[str, ...]] = {}

@@ -1,8 +1,8 @@
 """Landing: taking deliveries from the inbox into the payload store and reading their records.
 
-Landing is repeatable: what is registered and read stays as it is; what is registered but not read yet (a
-crash in between, a feed that was corrected since) is read from the stored payload, never from the inbox.
-Both are in the audit log before they count.
+Landing is repeatable: registered deliveries that were read do not change; registered deliveries that were
+not (after a crash or a change of the feed) are read from the stored payload, never from the inbox. Arrivals
+and readings are in the audit log before they count.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from showcost.workspace import Workspace
 
 RECORDS_VERSION: Final = "3"
-"""Raised when reading or settling changes what records a payload gives, so that payloads are read again."""
+"""Incremented when a change of reader or inference changes records, so that payloads are read again."""
 
 NO_HEADER: Final = "SC-FIL-002"
 NO_ROWS: Final = "SC-FIL-001"
@@ -60,11 +60,11 @@ _ROW_BYTES: Final = 200
 
 
 class DeliverySummary(BaseModel, frozen=True):
-    """Summary that is stored beside the records of a delivery.
+    """Summary stored beside the records of a delivery.
 
     `received` = the sum of `dates` + `undated`; a refused delivery counts as one undated record with its
-    code in `refused`. `columns` says which header was taken for which field, `shapes` which date formats
-    and decimal marks were settled on, `dialect` how the delivery is written.
+    code in `refused`. `columns` maps each field to its header, `shapes` has the inferred date formats and
+    decimal marks, `dialect` the format of the delivery.
     """
 
     received: int
@@ -79,7 +79,7 @@ class DeliverySummary(BaseModel, frozen=True):
 
 @dataclass(frozen=True)
 class LandedDelivery:
-    """One delivery that was landed: how it arrived, what it gave, and the sha256 of its stored records."""
+    """One landed delivery: its arrival, its summary, and the sha256 of its stored records."""
 
     arrival: Arrival
     summary: DeliverySummary
@@ -88,10 +88,10 @@ class LandedDelivery:
 
 @dataclass(frozen=True)
 class Landing:
-    """The outcome of landing one feed.
+    """The result of landing one feed.
 
-    `read` are the deliveries whose records were read now, `again` the file names whose payload the feed
-    had before, `changing` those that are still being written to and will be taken next time.
+    `read` are the deliveries read in this run, `again` the file names whose payload the feed already had,
+    `changing` the names of files that are still being written and will be landed next time.
     """
 
     feed: str
@@ -101,12 +101,12 @@ class Landing:
 
     @property
     def touched(self) -> tuple[date, ...]:
-        """The transaction dates that the deliveries read now touch, ascending."""
+        """The transaction dates of the deliveries read in this run, ascending."""
         return tuple(sorted({day for delivery in self.read for day in delivery.summary.dates}))
 
 
 def land(home: Workspace, feed: FeedSpec) -> Landing:
-    """Take what waits in the feed's inbox and read every delivery that has not been read yet."""
+    """Land new files in the feed's inbox and read every delivery that has not been read yet."""
     register = home.register
     audit = home.audit
     again, changing = _take(home, feed, register, audit)
@@ -123,7 +123,7 @@ def land(home: Workspace, feed: FeedSpec) -> Landing:
 
 
 def landed(home: Workspace, feed: FeedSpec) -> list[LandedDelivery]:
-    """Return what every registered and read delivery of a feed gave, in order of arrival."""
+    """Return every registered and read delivery of a feed, in order of arrival."""
     store = home.staging
     deliveries: list[LandedDelivery] = []
     for arrival in home.register.deliveries(feed.name):
@@ -137,7 +137,7 @@ def landed(home: Workspace, feed: FeedSpec) -> list[LandedDelivery]:
 def _take(
     home: Workspace, feed: FeedSpec, register: Register, audit: AuditLog
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Store and register the files that wait; return the names that came again and those in flux."""
+    """Store and register new files; return the names of repeated and of changing files."""
     payloads = home.payloads
     again: list[str] = []
     changing: list[str] = []
@@ -155,7 +155,7 @@ def _take(
 
 
 def fingerprint_of(home: Workspace, feed: FeedSpec) -> str:
-    """Return a hash over all that decides what records a payload gives; how it was asked for does not."""
+    """Return a hash over everything that determines the records of a payload."""
     span = home.production.dates
     unset = {"items"} if feed.items is None else set()
     settings = feed.model_dump_json(exclude={"api", *unset})
@@ -165,7 +165,7 @@ def fingerprint_of(home: Workspace, feed: FeedSpec) -> str:
 def read_arrival(
     home: Workspace, feed: FeedSpec, arrival: Arrival, audit: AuditLog, fingerprint: str
 ) -> LandedDelivery:
-    """Read one registered delivery, as `land` does with those that it takes; see `fingerprint_of`."""
+    """Read one registered delivery, as `land` does; see `fingerprint_of`."""
     with _parsed(home, feed, arrival) as content:
         record_read(audit, arrival, content.records, fingerprint)
         staged = home.staging.write(
@@ -178,14 +178,14 @@ def read_arrival(
 
 
 def reread(home: Workspace, feed: FeedSpec, arrival: Arrival) -> pa.Table:
-    """Parse a payload once more and return its records as the audit log has them; nothing is stored."""
+    """Parse a payload again and return its records as in the audit log; nothing is stored."""
     with _parsed(home, feed, arrival) as content:
         return record_hashes(content.records).read_all()
 
 
 @dataclass(frozen=True)
 class DeliveryContent:
-    """The records of a delivery, what is kept beside them, and what the reader accepted."""
+    """The records of a delivery, their summary, and the records that the reader accepted."""
 
     records: DeliveryRecords
     summary: DeliverySummary
@@ -210,7 +210,7 @@ def _parsed(home: Workspace, feed: FeedSpec, arrival: Arrival) -> Iterator[Deliv
 
 
 def hints_of(feed: FeedSpec) -> Hints:
-    """Return what a feed states about the form of its deliveries."""
+    """Return the hints of a feed about the format of its deliveries."""
     labels = feed.control_total.labels if feed.control_total else ()
     names = tuple(header for field in feed.kind.by_name for header in feed.headers_of(field))
     return Hints(**feed.dialect.model_dump(), total_labels=labels, names=names)
@@ -218,9 +218,9 @@ def hints_of(feed: FeedSpec) -> Hints:
 
 @contextmanager
 def inferred_content(feed: FeedSpec, reading: Reading, origin: Origin) -> Iterator[DeliveryContent]:
-    """Yield the records of a delivery; a header that does not match or a wrong total refuses it whole.
+    """Yield the records of a delivery; an unmatched header or a wrong total refuses the whole delivery.
 
-    However large the delivery is, a bounded part of it is in memory. Exhausts the reading.
+    Memory is bounded, whatever the size of the delivery. Exhausts the reading.
     """
     with tempfile.TemporaryDirectory(prefix="landing-") as name:
         folder = Path(name)
@@ -231,7 +231,7 @@ def inferred_content(feed: FeedSpec, reading: Reading, origin: Origin) -> Iterat
         if refusal is None and problem is not None:
             refusal = _refusal(feed, reading, origin, (NO_HEADER, problem))
         is_empty = not reading.counts.accepted and not reading.counts.rejected
-        # A page of a vendor's API may have no items; a file with a header alone is one that went wrong.
+        # A page of a vendor's API may have no items; a file with only a header is faulty.
         if refusal is None and is_empty and feed.items is None and feed.api is None:
             refusal = _refusal(feed, reading, origin, (NO_ROWS, "a header and no rows"))
         with ExitStack() as stack:
@@ -253,7 +253,7 @@ def inferred_content(feed: FeedSpec, reading: Reading, origin: Origin) -> Iterat
 
 @dataclass(frozen=True)
 class _MatchedRecords:
-    """The accepted records of a delivery, and which column holds which field."""
+    """The accepted records of a delivery, and the columns of the fields."""
 
     accepted: AcceptedRecords
     match: HeaderMatch
@@ -266,7 +266,7 @@ class _MatchedRecords:
 def _build(
     records: DeliveryRecords, reading: Reading, matched: _MatchedRecords, origin: Origin
 ) -> tuple[Mapping[str, str], str | None]:
-    """Add the records of a delivery; return what was settled on and how its total does not hold."""
+    """Add the records of a delivery; return the inferred formats and any difference from its total."""
     feed = records.feed
     parts = [evidence_of(feed, chunk) for chunk in matched]
     evidence = reduce(operator.or_, parts) if parts else FormatEvidence({}, {})
@@ -301,14 +301,14 @@ def _by_size(rows: Iterable[RejectedRow]) -> Iterator[list[RejectedRow]]:
 
 
 def _rejected_row(feed: FeedSpec, rejected: Rejected, encoding: str) -> RejectedRow:
-    """Decode the raw bytes of a rejected record so that none of them is lost to sight."""
+    """Decode the raw bytes of a rejected record so that every byte is visible."""
     raw = rejected.raw.decode(encoding or "utf-8", errors="backslashreplace")
     shown = (masked_shown(feed, raw), rejected.code, masked_shown(feed, rejected.detail))
     return RejectedRow(rejected.record, rejected.start, rejected.end, *shown)
 
 
 def _refused(feed: FeedSpec, reading: Reading) -> RejectedRow | None:
-    """Return the one rejection of a delivery that the reader could not read at all."""
+    """Return the single rejection of a delivery that the reader could not read at all."""
     first = next(iter(reading.rejected), None)
     if first is None or first.record:
         return None
@@ -318,7 +318,7 @@ def _refused(feed: FeedSpec, reading: Reading) -> RejectedRow | None:
 def _wrong_total(
     feed: FeedSpec, reading: Reading, match: HeaderMatch, sums: RunningTotal | None
 ) -> str | None:
-    """Return the difference from the total that the sender states, where the feed has one."""
+    """Return the difference from the total that the sender states, if the feed declares one."""
     if feed.control_total is None:
         return None
     dialect = reading.dialect
@@ -328,7 +328,7 @@ def _wrong_total(
 
 
 def _refusal(feed: FeedSpec, reading: Reading, origin: Origin, why: tuple[str, str]) -> RejectedRow:
-    """Return the one record that stands for a delivery refused whole; `why` is its code and problem."""
+    """Return the single record for a delivery that was refused whole; `why` is its code and problem."""
     raw = reading.dialect.delimiter.join(reading.header)[:_RAW_SHOWN]
     return RejectedRow(0, 0, origin.size, masked_shown(feed, raw), why[0], masked_shown(feed, why[1]))
 

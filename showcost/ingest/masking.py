@@ -1,8 +1,8 @@
-"""Numbers that the state gives to people, masked before anything is made of a delivery.
+"""Masking of national identifiers before anything is derived from a delivery.
 
-A payroll delivery's bytes are kept as they came, and can be encrypted and shredded. Whatever is derived from
-them, records, hashes, keys and texts that are shown, has a mark in place of such a number
-(`showcost.core.national_ids`), so that no later stage can repeat it, or a hash of it. Reading the bytes again
+The bytes of a payroll delivery are stored as they arrived, and can be encrypted and shredded. Everything
+derived from them (records, hashes, keys and displayed texts) has a mark in place of a national identifier
+(`showcost.core.national_ids`), so that no later step can repeat it, or a hash of it. Reading the bytes again
 gives the same records: the mark depends on the text alone.
 """
 
@@ -39,21 +39,21 @@ _NUMBERS: Final = frozenset(
         ),
     )
 )
-"""Headers that say that a column has such numbers, in their normal form."""
+"""Headers of columns with national identifiers, in their normal form."""
 
 
 def names_people(feed: FeedSpec) -> bool:
-    """Tell whether the records of a feed are about people, so that national identifiers are masked."""
+    """Return whether national identifiers are masked in the records of a feed."""
     return feed.kind.has_pay_rules
 
 
 def masked_fields(feed: FeedSpec, columns: Mapping[str, Column]) -> dict[str, Column]:
-    """Return the columns of records (`records_schema`) with texts that had to be masked, as masked.
+    """Return the masked columns of records (`records_schema`) that have texts to mask.
 
-    Of a date or an amount only text that could not be read is: `123 456 789` may be an amount. In the raw
-    text nine digits in a row are masked too, since any column may be the one that names the person.
+    In dates and amounts only unreadable text is masked: `123 456 789` may be an amount. In the raw text nine
+    digits in a row are masked too, since any column may be the one that names the person.
     """
-    found: dict[str, Column] = {}
+    masked_columns: dict[str, Column] = {}
     differ = []
     for field in feed.kind.fields:
         text = columns[field.name]
@@ -62,46 +62,46 @@ def masked_fields(feed: FeedSpec, columns: Mapping[str, Column]) -> dict[str, Co
             continue
         if f"{field.name}__value" in columns:
             marked = pc.if_else(pc.is_valid(columns[f"{field.name}__value"]), text, marked)
-        found[field.name] = marked
+        masked_columns[field.name] = marked
         differ.append(pc.fill_null(pc.not_equal(marked, text), False))
     raw = masked(columns["raw"], names_person=True)
     if differ:
-        # A format may write a cell in other signs than it means: then nothing of the raw text is kept.
+        # A format may escape characters of a cell: then the raw text is dropped entirely.
         unmarked = pc.invert(pc.match_substring(raw, ID_MARK))
         raw = pc.if_else(pc.and_(reduce(pc.or_, differ), unmarked), ID_MARK, raw)
-    return found | {"raw": raw}
+    return masked_columns | {"raw": raw}
 
 
 def masked_shown(feed: FeedSpec, text: str) -> str:
-    """Return a text of a delivery that is no field of a record as it may be shown."""
+    """Return a text of a delivery outside the fields of its records, masked for display."""
     return masked_text(text, names_person=True) if names_people(feed) else text
 
 
 def cells_of_feed(feed: FeedSpec, header: Sequence[str], columns: Mapping[str, str]) -> ShownCells:
-    """Return how cells of a feed's delivery are shown in the edit list.
+    """Return the masks of cells of a feed's delivery for the edit list.
 
-    `columns` says which header holds which field. A column that holds none may be the one that names the
-    person, so nine digits in a row are masked there too.
+    `columns` maps fields to headers. A column without a field may be the one that names the person, so nine
+    digits in a row are masked there too.
     """
     if not names_people(feed):
         return as_read
     personal = {field.name for field in feed.kind.fields if field.personal}
     others = {name for field, name in columns.items() if field not in personal}
-    known = frozenset(place for place, name in enumerate(header) if name in others)
-    return lambda place, cells: masked(cells, names_person=place not in known)
+    assigned = frozenset(place for place, name in enumerate(header) if name in others)
+    return lambda place, cells: masked(cells, names_person=place not in assigned)
 
 
 def cells_of_file(header: Sequence[str]) -> ShownCells:
-    """Return how cells of a file of no feed are shown: as read, unless the header says what they are."""
+    """Return the masks of cells of a file without a feed: none, unless the header names an identifier."""
     numbers = _number_columns(header)
     return lambda place, cells: masked(cells, names_person=True) if place in numbers else cells
 
 
 def texts_of_file(header: Sequence[str]) -> Callable[[str], str]:
-    """Return how texts of a file of no feed that are no cells are shown: masked where a column is."""
+    """Return the mask of texts outside the cells of a file without a feed: masked if any column is."""
     return partial(masked_text, names_person=True) if _number_columns(header) else str
 
 
 def _number_columns(header: Sequence[str]) -> frozenset[int]:
-    """Return the columns (0-based) whose header says that they have such numbers."""
+    """Return the columns (0-based) whose header names a national identifier."""
     return frozenset(place for place, name in enumerate(header) if normal_header(name) in _NUMBERS)

@@ -1,7 +1,7 @@
-"""Rows in the order of their dates, sorted on disk: however many there are, few are in memory.
+"""Rows in the order of their dates, sorted on disk with few rows in memory.
 
 Rows are distributed over buckets that follow each other in date and, for a date of many rows, in record
-number; the counts per date are known beforehand. Then each bucket is sorted by itself.
+number; the counts per date are known in advance. Then each bucket is sorted by itself.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 BUCKET_ROWS: Final = 65_536
-"""No bucket has more than twice as many rows."""
+"""Target number of rows per bucket; none has more than twice as many."""
 
 _ORDER: Final = [(name, "ascending") for name in ("transaction_date", "record", "byte_start")]
 
@@ -32,31 +32,31 @@ class Buckets:
     """Assignment of rows to buckets: by date, and within a date of many rows by record number."""
 
     def __init__(self, dates: Mapping[date, int]) -> None:
-        """Divide dates, of which the numbers of rows are given; the rows without a date come last."""
+        """Assign dates to buckets, given their numbers of rows; rows without a date come last."""
         self._dates = pa.array(sorted(dates), pa.date32())
-        groups, split, group, held = [], [], 0, 0
+        groups, split, group, rows = [], [], 0, 0
         for day in sorted(dates):
-            if held and held + dates[day] > BUCKET_ROWS:
-                group, held = group + 1, 0
+            if rows and rows + dates[day] > BUCKET_ROWS:
+                group, rows = group + 1, 0
             groups.append(group)
             split.append(dates[day] > BUCKET_ROWS)
-            held += dates[day]
+            rows += dates[day]
         self._group = np.array([*groups, group + 1], np.int64)
         self._split = np.array([*split, True], np.bool_)
 
     def of(self, rows: pa.RecordBatch) -> NDArray[np.int64]:
         """Return the bucket of each row as a number; buckets with lower numbers come first."""
         place = pc.index_in(rows.column("transaction_date"), value_set=self._dates)
-        known = np.asarray(pc.fill_null(place, len(self._dates)))
+        index = np.asarray(pc.fill_null(place, len(self._dates)))
         part = np.asarray(rows.column("record")) // BUCKET_ROWS
-        numbers: NDArray[np.int64] = (self._group[known] << 32) + np.where(self._split[known], part, 0)
+        numbers: NDArray[np.int64] = (self._group[index] << 32) + np.where(self._split[index], part, 0)
         return numbers
 
 
 def by_date(
     batches: Iterable[pa.RecordBatch], schema: pa.Schema, dates: Mapping[date, int], path: Path
 ) -> Iterator[pa.RecordBatch]:
-    """Yield rows by transaction date (null last) and record; `path` is where they are meanwhile."""
+    """Yield rows by transaction date (null last) and record; `path` is for temporary files."""
     buckets = Buckets(dates)
     pieces: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
     with path.open("w+b") as file:

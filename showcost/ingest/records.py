@@ -1,7 +1,7 @@
-"""From a delivery's cells to the records of its feed: header mapping, constants, settled values, keys.
+"""Records of a feed from a delivery's cells: header mapping, constants, typed values and keys.
 
-The result has one row per record of the delivery, text beside settled value; see `records_schema`. Whether
-a value is *right* is decided later, by `showcost.validation`.
+The result has one row per record of the delivery, with text and typed value of each field; see
+`records_schema`. `showcost.validation` checks the values later.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 
 
 def records_schema(feed: FeedSpec) -> pa.Schema:
-    """Return the columns of a feed's records: their place, then each field as text and as settled."""
+    """Return the columns of a feed's records: their place, then each field as text and as typed value."""
     return arrow_schema(feed.kind, RowTable.RAW)
 
 
 @dataclass(frozen=True)
 class HeaderMatch:
-    """The columns of a delivery by field; `problem` is set when that cannot be said.
+    """The columns of a delivery by field; `problem` is set if they cannot be determined.
 
     `columns` maps a field to the 0-based column; `accounts` is the column of the account mapping.
     """
@@ -49,10 +49,9 @@ class HeaderMatch:
 def match_header(feed: FeedSpec, header: Sequence[str], filled: Sequence[bool]) -> HeaderMatch:
     """Find the feed's fields in a header.
 
-    Headers are compared without regard to case, spaces, punctuation and plural. Where several synonyms of
-    a field are there, the one that the feed lists first counts; where the same one stands twice, the only
-    column with any content counts, and two such columns are ambiguous. `filled` says which columns have
-    any content.
+    Headers are compared without case, spaces, punctuation and plural. If several synonyms of a field occur,
+    the synonym that the feed lists first counts; if it occurs twice, the only column with any content counts,
+    and two such columns are ambiguous. `filled` marks the columns with any content.
     """
     places: dict[str, list[int]] = {}
     for index, name in enumerate(header):
@@ -62,14 +61,14 @@ def match_header(feed: FeedSpec, header: Sequence[str], filled: Sequence[bool]) 
         if field in feed.constants:
             continue
         for synonym in map(normal_header, feed.headers_of(field)):
-            found = places.get(synonym, [])
-            if len(found) > 1:
-                found = [index for index in found if filled[index]] or found[:1]
-            if len(found) > 1:
-                candidates = " and ".join(f"{index + 1} ({header[index].strip()})" for index in found)
+            matching = places.get(synonym, [])
+            if len(matching) > 1:
+                matching = [index for index in matching if filled[index]] or matching[:1]
+            if len(matching) > 1:
+                candidates = " and ".join(f"{index + 1} ({header[index].strip()})" for index in matching)
                 return HeaderMatch({}, None, f"columns {candidates} mean {field} alike")
-            if found:
-                columns[field] = found[0]
+            if matching:
+                columns[field] = matching[0]
                 break
     missing = [
         f"{field} ({' or '.join(feed.headers_of(field)[:4])})"
@@ -82,7 +81,7 @@ def match_header(feed: FeedSpec, header: Sequence[str], filled: Sequence[bool]) 
 
 
 def _supplied(feed: FeedSpec, field: str) -> bool:
-    """Tell whether the feed itself supplies a field that has no column."""
+    """Return whether the feed itself supplies a field that has no column."""
     if field in feed.constants:
         return True
     if field == "currency":
@@ -92,14 +91,14 @@ def _supplied(feed: FeedSpec, field: str) -> bool:
 
 def _account_column(feed: FeedSpec, places: Mapping[str, Sequence[int]]) -> int | None:
     for header in feed.accounts.headers if feed.accounts else ():
-        if found := places.get(normal_header(header)):
-            return found[0]
+        if indexes := places.get(normal_header(header)):
+            return indexes[0]
     return None
 
 
 @dataclass(frozen=True)
 class Accepted:
-    """The records that the reader accepted: their place, raw text, and cells by column."""
+    """The records that the reader accepted: place, raw text, and cells by column."""
 
     place: pa.Table
     columns: Sequence[pa.ChunkedArray]
@@ -108,7 +107,7 @@ class Accepted:
 
 @dataclass(frozen=True)
 class FormatEvidence:
-    """Evidence from the cells of a delivery, or of a part of it, on its columns of dates and amounts."""
+    """Evidence on the date and amount columns from the cells of a delivery or a part of it."""
 
     dates: Mapping[str, DateEvidence]
     amounts: Mapping[str, AmountEvidence]
@@ -121,7 +120,7 @@ class FormatEvidence:
 
 
 def evidence_of(feed: FeedSpec, accepted: Accepted) -> FormatEvidence:
-    """Gather what a part of the records of a delivery says about the whole of each column."""
+    """Return the evidence of a part of a delivery's records on each whole column."""
     rows = accepted.place.num_rows
     dates, amounts = {}, {}
     for field in feed.kind.fields:
@@ -140,7 +139,7 @@ def evidence_of(feed: FeedSpec, accepted: Accepted) -> FormatEvidence:
 
 @dataclass(frozen=True)
 class InferredRecords:
-    """Records with settled values, and what was settled on per field (for the delivery's metadata)."""
+    """Records with typed values, and the inferred format of each field (for the delivery's metadata)."""
 
     records: pa.Table
     shapes: Mapping[str, str]
@@ -148,7 +147,7 @@ class InferredRecords:
 
 @dataclass(frozen=True)
 class Origin:
-    """The delivery that records are of: its sha256, number and size, and the dates of its production."""
+    """The delivery of records: its sha256, number and size, and the dates of its production."""
 
     delivery: str
     arrival: int
@@ -161,8 +160,8 @@ def build_records(
 ) -> InferredRecords:
     """Return a part of the records of a delivery with the columns of `records_schema`.
 
-    A record whose date lies outside the production's has no `transaction_date`. `evidence` is that of the
-    whole delivery. Where the feed numbers records of the same key, that is left to `number_repeated`.
+    A record dated outside the production has no `transaction_date`. `evidence` is the evidence of the whole
+    delivery. If the feed numbers records of the same key, `number_repeated` does so later.
     """
     rows = accepted.place.num_rows
     columns: dict[str, pa.Array | pa.ChunkedArray] = {
@@ -193,7 +192,7 @@ def _repeat(text: str | None, rows: int) -> pa.Array:
 
 
 def _field_text(feed: FeedSpec, field: str, accepted: Accepted, rows: int) -> pa.ChunkedArray | pa.Array:
-    """Return a field as delivered, or as the feed supplies it."""
+    """Return a field as delivered, or as supplied by the feed."""
     if field in feed.constants:
         return _repeat(feed.constants[field], rows)
     index = accepted.match.columns.get(field)
@@ -207,19 +206,19 @@ def _field_text(feed: FeedSpec, field: str, accepted: Accepted, rows: int) -> pa
 
 
 def _mapped_accounts(feed: FeedSpec, accepted: Accepted, rows: int) -> pa.Array | pa.ChunkedArray:
-    """Look the account up by the text of the mapping's column; see `AccountMapping`."""
+    """Return the accounts for the texts of the mapping's column; see `AccountMapping`."""
     mapping = feed.accounts
     column = accepted.match.accounts
     if mapping is None or column is None:
         return _repeat(mapping.otherwise if mapping else None, rows)
     listed = {normal_text(text): account for text, account in mapping.map.items()}
-    found = pc.index_in(_normal(accepted.columns[column]), value_set=pa.array(listed, pa.string()))
-    accounts = pc.take(pa.array(listed.values(), pa.string()), found)
+    places = pc.index_in(_normal(accepted.columns[column]), value_set=pa.array(listed, pa.string()))
+    accounts = pc.take(pa.array(listed.values(), pa.string()), places)
     return pc.fill_null(accounts, mapping.otherwise) if mapping.otherwise else accounts
 
 
 def normal_text(text: str) -> str:
-    """Return text without regard to case and spacing, as keys and mappings are compared."""
+    """Return text without case and spacing differences, as keys and mappings are compared."""
     return " ".join(text.split()).lower()
 
 
@@ -232,7 +231,7 @@ def _normal(texts: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
 def _settle(
     feed: FeedSpec, name: str, text: pa.Array | pa.ChunkedArray, evidence: FormatEvidence
 ) -> tuple[dict[str, pa.Array], str]:
-    """Settle the values of one column by the evidence of the whole delivery; also say on which shape."""
+    """Return the typed columns of one field and the format inferred from the whole delivery."""
     match feed.kind.by_name[name].type:
         case FieldType.TEXT:
             return {}, ""
@@ -259,7 +258,7 @@ def _settle(
 
 
 def _within(values: pa.Array | pa.ChunkedArray, dates: DateRange) -> pa.Array | pa.ChunkedArray:
-    """Return dates, null where they lie outside the production's dates."""
+    """Return dates, null for dates outside the production."""
     days = values.cast(pa.date32())
     inside = pc.and_(
         pc.greater_equal(days, pa.scalar(dates.start)), pc.less_equal(days, pa.scalar(dates.end))
@@ -272,7 +271,7 @@ CREATE TEMP TABLE repeated AS
 SELECT record, row_number() OVER (PARTITION BY row_key ORDER BY record) AS again
 FROM records SEMI JOIN (
     SELECT row_key FROM records WHERE row_key IS NOT NULL GROUP BY row_key HAVING count(*) > 1
-) AS known USING (row_key)
+) AS shared USING (row_key)
 """
 _NUMBERED_SQL: Final = """
 SELECT records.* REPLACE (
@@ -284,9 +283,9 @@ SELECT records.* REPLACE (
 
 
 def number_repeated(connection: duckdb.DuckDBPyConnection, feed: FeedSpec) -> str:
-    """Return the query for the records of a whole delivery, which are the view `records` so far.
+    """Return the query for the records of a whole delivery, which are in the view `records`.
 
-    Where the feed numbers the records of the same key, they get ordinals in the order of the delivery.
+    If the feed numbers the records of the same key, they get ordinals in the order of the delivery.
     """
     if not feed.key_ordinal:
         return "SELECT * FROM records"
@@ -295,10 +294,10 @@ def number_repeated(connection: duckdb.DuckDBPyConnection, feed: FeedSpec) -> st
 
 
 def key_bases(feed: FeedSpec, columns: Mapping[str, pa.Array | pa.ChunkedArray]) -> pa.ChunkedArray:
-    """Return the hash over each record's key fields, before equal ones are told apart by number.
+    """Return the hash over each record's key fields, before equal keys are numbered.
 
-    It is over normalised text, and over settled values where there are any: they make the key of a re-export
-    in another shape (dates, decimal marks) the same.
+    The hash is over normalised text, and over typed values where there are any, so that a re-export in
+    another format (dates, decimal marks) has the same keys.
     """
     cells: dict[str, pa.Array | pa.ChunkedArray] = {}
     for index, field in enumerate(feed.key_fields):
@@ -314,13 +313,13 @@ def key_bases(feed: FeedSpec, columns: Mapping[str, pa.Array | pa.ChunkedArray])
 
 
 def _keys(feed: FeedSpec, columns: Mapping[str, pa.Array | pa.ChunkedArray]) -> pa.ChunkedArray:
-    """Return the key of each record; not cut yet where the number among equal ones is to go into it."""
+    """Return the key of each record, not yet shortened if the number among equal keys is to be added."""
     bases = key_bases(feed, columns)
     return bases if feed.key_ordinal else pc.utf8_slice_codeunits(bases, 0, SHORT)
 
 
 def rejected_records(feed: FeedSpec, rows: Sequence[RejectedRow], origin: Origin) -> pa.Table:
-    """Return records for what the reader rejected: place, raw text and code, all fields null."""
+    """Return records for the reader's rejections: place, raw text and code, all fields null."""
     schema = records_schema(feed)
     columns: dict[str, pa.Array] = {
         "delivery": _repeat(origin.delivery, len(rows)),
@@ -340,7 +339,7 @@ def rejected_records(feed: FeedSpec, rows: Sequence[RejectedRow], origin: Origin
 
 @dataclass(frozen=True)
 class RejectedRow:
-    """One record that the reader rejected: its place (bytes, half open), raw text, code and what was seen."""
+    """One record that the reader rejected: place (bytes, half open), raw text, code and detail."""
 
     record: int
     start: int

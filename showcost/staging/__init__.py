@@ -1,6 +1,6 @@
-"""Rows between the stages: Parquet per asset and partition, each with the hash of its bytes.
+"""Staging of rows between pipeline steps: Parquet per asset and partition, each with the hash of its bytes.
 
-What the rows mean is decided by the stages; this package only keeps them whole and proves it.
+This package stores and verifies rows; the pipeline defines their content.
 """
 
 from showcost.staging.parts import ALL, PartitionRows, split_by_date

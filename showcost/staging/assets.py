@@ -1,4 +1,4 @@
-"""The names of what the stages keep: one word per stage, the feed behind it."""
+"""Staging names of the pipeline's tables: one word per table, then the feed."""
 
 from __future__ import annotations
 
@@ -24,5 +24,5 @@ def undated_asset(feed: str) -> str:
 
 
 def records_asset(feed: str) -> str:
-    """Return the staging name of a feed's records, which are kept per delivery."""
+    """Return the staging name of a feed's records, which are stored per delivery."""
     return f"records/{feed}"

@@ -1,6 +1,6 @@
-"""Writing rows as Parquet without holding them all.
+"""Writing of rows as Parquet with bounded memory.
 
-The bytes depend on the rows and the options alone: not on how the rows come, as a table or in batches.
+The bytes depend on the rows and the options alone, not on whether the rows are a table or batches.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from typing import IO
 
 ROW_GROUP_ROWS: Final = 122_880
-"""Rows of a row group; that many are held at a time."""
+"""Rows of a row group, and the maximum number of rows in memory."""
 
 
 def write_parquet(
     rows: pa.Table | pa.RecordBatchReader, target: Path | IO[bytes], *, compression_level: int
 ) -> int:
-    """Write rows, compressed with zstd; return how many there were."""
+    """Write rows, compressed with zstd; return their number."""
     schema = rows.schema.remove_metadata()
     batches = rows.to_batches() if isinstance(rows, pa.Table) else rows
     written = 0
@@ -45,20 +45,20 @@ def write_parquet(
 
 def _groups(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
     """Yield the rows in tables of the size of a row group, the last one smaller; at least one table."""
-    held: list[pa.RecordBatch] = []
+    slices: list[pa.RecordBatch] = []
     count, yielded = 0, False
     for batch in batches:
         start = 0
         while count + batch.num_rows - start >= ROW_GROUP_ROWS:
-            taken = ROW_GROUP_ROWS - count
-            held.append(batch.slice(start, taken))
-            yield _table(held, schema)
-            held, count, start, yielded = [], 0, start + taken, True
+            length = ROW_GROUP_ROWS - count
+            slices.append(batch.slice(start, length))
+            yield _table(slices, schema)
+            slices, count, start, yielded = [], 0, start + length, True
         if start < batch.num_rows:
-            held.append(batch.slice(start))
+            slices.append(batch.slice(start))
             count += batch.num_rows - start
-    if held or not yielded:
-        yield _table(held, schema)
+    if slices or not yielded:
+        yield _table(slices, schema)
 
 
 def _table(batches: list[pa.RecordBatch], schema: pa.Schema) -> pa.Table:

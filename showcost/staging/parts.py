@@ -1,6 +1,6 @@
 """Names of assets and partitions, and the splitting of a sorted stream of rows into partitions.
 
-Nothing here touches a file.
+This module accesses no files.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ALL: Final = "all"
 """The one partition of an asset that is not partitioned by date."""
 
 Inputs: TypeAlias = "Mapping[str, str | int | Sequence[str] | None]"
-"""Inputs of a partition, in the caller's terms: small, and plain JSON."""
+"""Inputs of a partition as the caller defines them: a small JSON object."""
 
 _SEGMENT = r"[a-z0-9][a-z0-9_\-]{0,99}"
 _ASSET = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT}){{0,3}}")
@@ -33,7 +33,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class PartitionRows:
-    """The rows of one partition, on their way into the store; a reader is consumed by writing them."""
+    """The rows of one partition to be stored; writing them consumes a reader."""
 
     partition: str
     table: pa.Table | pa.RecordBatchReader
@@ -50,7 +50,7 @@ def check_asset(asset: str) -> str:
 
 
 def check_partition(partition: str) -> str:
-    """Return the partition's name if it is a date, `all`, or a delivery's sha256; no path can escape."""
+    """Return the partition's name if it is a date, `all`, or a delivery's sha256, never a path."""
     if partition == ALL or _SHA256.fullmatch(partition) or _is_date(partition):
         return partition
     raise InputError(f"{partition!r} is not a partition: expected YYYY-MM-DD, {ALL}, or a delivery's sha256")
@@ -71,23 +71,23 @@ def split_by_date(
 ) -> Iterator[tuple[date, pa.Table]]:
     """Split rows that are sorted by a date column into one table per date of `dates`, empty ones included.
 
-    A reader is consumed batch by batch and no more than one date's rows are held. `dates` ascend.
-    Raises InputError for rows that are not sorted, have no date, or lie outside `dates`: none may be lost.
+    A reader is consumed batch by batch, with the rows of one date in memory. `dates` must ascend. Raises
+    InputError for rows that are not sorted, have no date, or are outside `dates`, since none may be lost.
     """
     schema = rows.schema
-    held: list[pa.RecordBatch] = []
+    pieces: list[pa.RecordBatch] = []
     expected = iter(dates)
     current = next(expected, None)
     for day, piece in _runs(rows, column):
         while current is not None and current < day:
-            yield current, pa.Table.from_batches(held, schema)
-            held, current = [], next(expected, None)
+            yield current, pa.Table.from_batches(pieces, schema)
+            pieces, current = [], next(expected, None)
         if current != day:
             raise InputError(f"the rows of {day} are out of order or outside the partitions that are written")
-        held.append(piece)
+        pieces.append(piece)
     while current is not None:
-        yield current, pa.Table.from_batches(held, schema)
-        held, current = [], next(expected, None)
+        yield current, pa.Table.from_batches(pieces, schema)
+        pieces, current = [], next(expected, None)
 
 
 def _runs(rows: pa.Table | pa.RecordBatchReader, column: str) -> Iterator[tuple[date, pa.RecordBatch]]:

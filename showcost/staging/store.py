@@ -3,9 +3,8 @@
     staging/<asset>/<partition>.<first 12 hex of sha256>.parquet
     staging/<asset>/<partition>.json
 
-Readers take the pointer's word for which file counts and verify its sha256 before they use it: in most
-places of a Parquet file a flipped bit reads back as another value, silently. What the rows mean is not
-decided here.
+Readers use the file that the pointer names and verify its sha256 first: in most places of a Parquet file a
+flipped bit silently reads back as another value.
 """
 
 from __future__ import annotations
@@ -65,7 +64,7 @@ class StagedPartition:
 class StagingStore:
     """Parquet per asset and partition under `<home>/staging`, for a data folder `home`.
 
-    One writer per asset at a time, held back by a lock file for at most `wait_seconds`; readers take no
+    A lock file admits one writer per asset at a time; others wait at most `wait_seconds`. Readers take no
     lock.
     """
 
@@ -81,16 +80,16 @@ class StagingStore:
         table: pa.Table | pa.RecordBatchReader,
         inputs: Inputs | None = None,
     ) -> StagedPartition:
-        """Store the rows of one partition in place of what was there; the same again changes nothing.
+        """Replace the rows of one partition; storing the same rows again changes nothing.
 
-        Of a reader, a row group is held at a time.
+        From a reader, one row group is in memory at a time.
         """
         return self.write_many(asset, [PartitionRows(partition, table, inputs or {})])[0]
 
     def write_many(self, asset: str, parts: Iterable[PartitionRows]) -> list[StagedPartition]:
         """Store many partitions of an asset; each is switched as a whole, in the order given.
 
-        `parts` may be a generator: one part is held at a time. Data files are all durable before the
+        `parts` may be a generator: one part is in memory at a time. All data files are durable before the
         first pointer is switched.
         """
         folder = self.root / check_asset(asset)
@@ -105,7 +104,7 @@ class StagingStore:
         return staged
 
     def metadata(self, asset: str, partition: str) -> StagedPartition | None:
-        """Return what is recorded of a partition, or None if it was never written."""
+        """Return the record of a partition, or None if it was never written."""
         pointer = self.root / check_asset(asset) / f"{check_partition(partition)}.json"
         try:
             text = pointer.read_bytes()
@@ -114,18 +113,18 @@ class StagingStore:
         return _parse_pointer(pointer, asset, partition, text)
 
     def assets(self) -> list[str]:
-        """Return the names of the assets of which a partition was written, sorted."""
+        """Return the names of the assets with a written partition, sorted."""
         folders = {pointer.parent for pointer in self.root.rglob("*.json")}
         return sorted(folder.relative_to(self.root).as_posix() for folder in folders)
 
     def partitions(self, asset: str) -> list[str]:
-        """Return the names of the partitions that were written, sorted."""
+        """Return the names of the written partitions, sorted."""
         return sorted(pointer.stem for pointer in (self.root / check_asset(asset)).glob("*.json"))
 
     def read(self, asset: str, partition: str) -> pa.Table:
-        """Return a partition's rows; the bytes that are parsed are the bytes that were verified.
+        """Return a partition's rows, parsed from the bytes that were verified.
 
-        Raises InputError if it was never written and IntegrityError if its bytes are not those recorded.
+        Raises InputError if it was never written and IntegrityError if its bytes differ from the record.
         """
 
         def load(staged: StagedPartition, path: Path) -> pa.Table:
@@ -138,7 +137,7 @@ class StagingStore:
     def read_many(self, asset: str, partitions: Sequence[str]) -> pa.Table:
         """Return the rows of several partitions as one table; all must have the same columns."""
         if not partitions:
-            raise InputError(f"no partition of {asset} was asked for")
+            raise InputError(f"no partition of {asset} was requested")
         return pa.concat_tables([self.read(asset, partition) for partition in partitions])
 
     def verified_paths(self, asset: str, partitions: Iterable[str]) -> list[Path]:
@@ -155,7 +154,7 @@ class StagingStore:
         return [self._on_current(asset, partition, check) for partition in partitions]
 
     def _on_current(self, asset: str, partition: str, use: Callable[[StagedPartition, Path], _T]) -> _T:
-        """Apply `use` to the data file in force, again if a writer superseded it meanwhile."""
+        """Apply `use` to the current data file; repeat if a writer superseded it meanwhile."""
         path = self.root
         for _ in range(_READ_ATTEMPTS):
             staged = self._existing(asset, partition)
@@ -182,7 +181,7 @@ class StagingStore:
 
 
 def _encode(table: pa.Table) -> bytes:
-    """Return the Parquet bytes of a table: the same for the same rows, however they were chunked."""
+    """Return the Parquet bytes of a table, which do not depend on its chunks."""
     sink = io.BytesIO()
     write_parquet(table, sink, compression_level=_COMPRESSION_LEVEL)
     return sink.getvalue()
@@ -215,7 +214,7 @@ def _data_path(folder: Path, partition: str, sha256: str) -> tuple[Path, str]:
 
 
 def _write_stream(folder: Path, partition: str, reader: pa.RecordBatchReader) -> tuple[int, Path, str]:
-    """Write the rows of a reader aside, then give the file the name that its bytes decide."""
+    """Write the rows of a reader to a temporary file, then rename it after the hash of its bytes."""
     rows = 0
 
     def make(aside: Path) -> None:
@@ -248,9 +247,9 @@ def _switch_pointer(folder: Path, staged: StagedPartition) -> None:
 
 
 def _sweep(folder: Path, staged: Sequence[StagedPartition]) -> None:
-    """Delete superseded data files of the partitions written, and what a crashed writer left aside.
+    """Delete superseded data files of the partitions written, and temporary files of a crashed writer.
 
-    Only the holder of the writer's lock may: no one else's file is in flight then.
+    The caller must hold the writer's lock, so that no other writer has unfinished files.
     """
     keep = {item.partition: item.file for item in staged}
     for path in folder.iterdir():

@@ -65,8 +65,8 @@ class PartialAnswer:
 class RequestFailedError(Exception):
     """A request that failed. It stays within this package, where it ends as a dead letter.
 
-    `kind` classifies it, `detail` is what was observed (no content, no secret), `received` what had arrived,
-    `wait_seconds` the pause that the vendor asked for, `attempts` how often it was tried.
+    `kind` classifies it, `detail` is the observation (no content, no secret), `received` the part that
+    arrived, `wait_seconds` the pause that the vendor asked for, `attempts` the number of tries.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """SSRF guard: connections go to hosts of the feed's list only, and to public addresses only.
 
 A name is resolved once, each of its addresses is checked, and the connection is made to a checked address:
-a resolver cannot give another answer to a second query, since there is none. This machine is
+there is no second query, to which a resolver could give another answer. This machine is
 reached only by a feed whose URL names it in one of three plain spellings (`LOOPBACK_NAMES`); `2130706433`,
 `0x7f.1`, `[::ffff:127.0.0.1]` and `0.0.0.0` are not among them.
 """

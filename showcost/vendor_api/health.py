@@ -34,8 +34,9 @@ _STATM: Final = Path("/proc/self/statm")
 class Health:
     """Load of a pull on the machine; times in milliseconds, memory in bytes, `peak_` the maximum at once.
 
-    `longest_hold_up` is the maximum event-loop delay, `slow` how often it exceeded `SLOW_MS`,
-    `slow_callbacks` how many the loop's debug mode reported (0 without it), the first of them in `named`.
+    `longest_hold_up` is the maximum event-loop delay, `slow` the number of times it exceeded
+    `SLOW_MS`, `slow_callbacks` the number that the loop's debug mode reported (0 without it), the first of
+    them in `named`.
     """
 
     took: int = 0

@@ -187,7 +187,7 @@ class CircuitBreaker:
         self._failures = self._cool_downs = 0
 
     def failed(self) -> None:
-        """Note that there was no proper response."""
+        """Note a request without a proper response."""
         self._failures += 1
         if self.down or (not self._cool_downs and self._failures < self._settings.failures_in_a_row):
             return

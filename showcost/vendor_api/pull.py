@@ -1,7 +1,7 @@
 """Pull a range of dates for some feeds from their vendors' APIs.
 
-Pulling is repeatable: an interrupted window resumes where it stopped; a complete and settled one is skipped
-unless it is requested again. A page that fails becomes a dead letter, never an error.
+Pulling is repeatable: an interrupted window resumes where it stopped; a complete window that no longer
+changes is skipped unless it is requested again. A page that fails becomes a dead letter, never an error.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 class FeedPull:
     """The result of pulling one feed.
 
-    `complete` are the windows that this pull completed, `skipped` those that were complete before, `resumed`
-    how many resumed where an earlier pull had stopped, `dead` the pages that failed. `traffic` is that of the
-    vendor, which other feeds may share; `down` tells that requests to it were abandoned.
+    `complete` are the windows that this pull completed, `skipped` the windows complete before, `resumed`
+    the number that resumed where an earlier pull had stopped, `dead` the pages that failed. `traffic` is the
+    traffic of the vendor, which other feeds may share; `down` is true if requests to it were abandoned.
     """
 
     feed: str
@@ -135,7 +135,7 @@ def _first(group: BaseExceptionGroup[ShowcostError]) -> ShowcostError:
 
 @dataclass
 class _Plan:
-    """The windows of a feed that are to be pulled, and those that are skipped."""
+    """The windows of a feed to pull, and the windows skipped."""
 
     page_store: PageStore
     request: PullRequest
@@ -189,7 +189,7 @@ def _outcome(plan: _Plan, pool: Pool) -> FeedPull:
 
 
 def _check_vendors(feeds: Sequence[FeedSpec]) -> None:
-    """Raise InputError for feeds without an API, and for those that share a vendor but not its limits."""
+    """Raise InputError for a feed without an API, or feeds that share a vendor but not its limits."""
     by_vendor: dict[str, FeedSpec] = {}
     for feed in feeds:
         if feed.api is None:

@@ -1,4 +1,4 @@
-"""Windows: ranges of dates that are requested together; their pages are found elsewhere."""
+"""Windows: ranges of dates that are requested together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Texts are joined row by row, and no row is lost."""
+"""Joining of texts row by row, without losing rows."""
 
 from __future__ import annotations
 

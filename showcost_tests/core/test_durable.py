@@ -1,4 +1,4 @@
-"""A file is written whole or not at all, and a failure leaves nothing behind."""
+"""Atomic writes: a file is written whole or not at all, and a failure leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class FullDisk(System):
         raise OSError(28, "No space left on device")
 
 
-def test_a_failed_fsync_is_fatal_keeps_the_old_content_and_stops_all_that_follows(tmp_path: Path) -> None:
+def test_a_failed_fsync_is_fatal_and_keeps_the_old_content(tmp_path: Path) -> None:
     path = tmp_path / "file"
     write_durably(path, b"one")
     with using(FailingFsync()):
@@ -48,7 +48,7 @@ def test_a_failed_fsync_is_fatal_keeps_the_old_content_and_stops_all_that_follow
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_full_disk_keeps_the_old_content_and_says_so(tmp_path: Path) -> None:
+def test_a_full_disk_keeps_the_old_content_and_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "file"
     write_durably(path, b"one")
     with using(FullDisk()), pytest.raises(StorageError, match="No space left on device"):

@@ -1,4 +1,4 @@
-"""The column engine in memory is shared, and nobody sees what another has made."""
+"""The shared in-memory engine: objects of one connection are invisible to others."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_what_is_made_in_a_block_is_seen_by_no_other(tmp_path: Path) -> None:
+def test_objects_made_in_a_block_are_invisible_elsewhere(tmp_path: Path) -> None:
     pq.write_table(pa.table({"row": [1, 2]}), tmp_path / "it's.parquet")
     with engine() as first, engine() as second:
         view_files(first, "files", [tmp_path / "it's.parquet"])

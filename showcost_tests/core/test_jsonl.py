@@ -197,7 +197,7 @@ def test_chained_lines_build_on_the_line_before(tmp_path: Path) -> None:
         chained(path).read_on()
 
 
-def test_chained_line_that_builds_on_another_is_not_taken(tmp_path: Path) -> None:
+def test_chained_line_that_builds_on_another_is_refused(tmp_path: Path) -> None:
     file = chained(tmp_path / "file")
     file.append(link_line("a", file.position))
     with pytest.raises(IntegrityError, match="line 2"):

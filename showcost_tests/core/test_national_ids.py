@@ -1,4 +1,4 @@
-"""What looks like a number of the state is found and masked; other numbers are left alone."""
+"""Detection and masking of national identifiers; other numbers are left alone."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ OTHERS = (
 
 
 @pytest.mark.parametrize("number", NUMBERS)
-def test_number_of_a_person_is_found_and_masked_wherever_it_stands(number: str) -> None:
+def test_a_national_identifier_is_masked_anywhere_in_a_text(number: str) -> None:
     texts = pa.chunked_array([[number, f"paid to {number}, again", None]])
     assert has_national_id(texts).to_pylist() == [True, True, None]
     assert masked(texts).to_pylist() == [ID_MARK, f"paid to {ID_MARK}, again", None]
@@ -46,13 +46,13 @@ def test_other_numbers_are_left_alone(text: str) -> None:
     assert masked_text(text) == text
 
 
-def test_nine_digits_are_one_where_a_person_is_named() -> None:
+def test_nine_digits_are_an_identifier_in_a_field_that_names_a_person() -> None:
     texts = pa.chunked_array([["123456789", "E-123456789", "1234567890", "E123456789"]])
     assert has_national_id(texts).to_pylist() == [False, False, False, False]
     assert has_national_id(texts, names_person=True).to_pylist() == [True, True, False, False]
 
 
-def test_numbers_side_by_side_are_all_masked() -> None:
+def test_adjacent_identifiers_are_all_masked() -> None:
     text = "E-1,123-45-6789,046-454-286,AB123456C,123456789,987654321,x"
     assert masked_text(text) == f"E-1,{ID_MARK},{ID_MARK},{ID_MARK},123456789,987654321,x"
     whole = f"E-1,{ID_MARK},{ID_MARK},{ID_MARK},{ID_MARK},{ID_MARK},x"
@@ -60,7 +60,7 @@ def test_numbers_side_by_side_are_all_masked() -> None:
     assert masked(pa.array([text, None]), names_person=True).to_pylist() == [whole, None]
 
 
-def test_the_mark_counts_as_a_number_and_stays() -> None:
+def test_the_mark_counts_as_an_identifier_and_stays() -> None:
     texts = pa.chunked_array([[ID_MARK, f"paid to {ID_MARK}", "***", "[**]"]])
     assert has_national_id(texts).to_pylist() == [True, True, False, False]
     assert masked(texts, names_person=True).equals(texts)

@@ -1,4 +1,4 @@
-"""A delivery whose rows do not add up to the total that it states is found out."""
+"""Control totals: a delivery whose rows do not add up to its stated total is refused."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ GROSS = 2
 
 
 def _sum(*values: str | None, problem: str | None = None, whole: bool = True) -> RunningTotal:
-    """Add rows, each in a part of its own."""
+    """Add rows, each in its own batch."""
     sums = RunningTotal("gross_amount", whole=whole)
     for value in values:
         cells = {"gross_amount__value": value, "gross_amount__problem": problem if value is None else None}
@@ -27,12 +27,12 @@ def _sum(*values: str | None, problem: str | None = None, whole: bool = True) ->
     return sums
 
 
-def test_a_total_that_the_rows_come_to_holds() -> None:
+def test_a_total_that_the_rows_add_up_to_is_accepted() -> None:
     sums = _sum("10.10", "20.20", "10.10")
     assert mismatch(FEED, sums, [["Report total:", "", "40.40"]], GROSS) is None
 
 
-def test_a_total_that_they_do_not_come_to_is_told_with_both_sums() -> None:
+def test_a_different_total_is_reported_with_both_sums() -> None:
     problem = mismatch(FEED, _sum("10.10", "-0.10"), [["", "Report Total", "1,010.00"]], GROSS)
     assert problem == "gross_amount comes to 10.00 over the rows, the file states 1010.00"
 
@@ -49,23 +49,23 @@ def test_a_total_must_be_an_amount(footer: list[str]) -> None:
     assert problem == "the total that the file states for gross_amount is no amount"
 
 
-def test_nothing_is_said_of_the_sum_when_a_row_could_not_be_read() -> None:
+def test_the_sum_is_not_compared_when_a_row_is_unreadable() -> None:
     footer = [["Report total", "", "99.00"]]
     assert mismatch(FEED, _sum("10.00", None, problem="unparseable"), footer, GROSS) is None
     assert mismatch(FEED, _sum("10.00", whole=False), footer, GROSS) is None
 
 
-def test_a_blank_amount_is_nothing_to_the_sum() -> None:
+def test_a_blank_amount_does_not_change_the_sum() -> None:
     footer = [["Report total", "", "10.00"]]
     assert mismatch(FEED, _sum("10.00", None, problem="blank"), footer, GROSS) is None
 
 
-def test_a_feed_without_a_control_total_is_not_asked_for_one() -> None:
+def test_a_feed_without_a_control_total_needs_none() -> None:
     feed = FEED.model_copy(update={"control_total": None})
     assert mismatch(feed, _sum("10.00"), [], None) is None
 
 
-def test_cells_of_a_footer_are_parted_as_the_file_is_written() -> None:
+def test_cells_of_a_footer_are_split_by_the_dialect_of_the_file() -> None:
     lines = ['Report total,,"1,250.00"']
     assert footer_cells(lines, delimiter=",", quote='"') == [["Report total", "", "1,250.00"]]
     assert footer_cells(["total;1"], delimiter=";", quote="") == [["total", "1"]]

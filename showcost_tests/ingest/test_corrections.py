@@ -1,4 +1,4 @@
-"""Corrected records: settled, dated and keyed as if they had been delivered so, without moving any other."""
+"""Corrected records: typed, dated and keyed as if delivered corrected, without changing other records."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ NUMBERED: Final = feed_of("vendor_invoice", key=["invoice_no"], key_ordinal=True
 
 
 def landed(feed: FeedSpec, rows: Sequence[Sequence[str]]) -> pa.Table:
-    """Return records as landing makes them, the first of them number 2."""
+    """Return records as landing makes them, numbered from 2."""
     numbers = pa.array(range(2, 2 + len(rows)), pa.int64())
     place = pa.table(
         {
@@ -64,52 +64,52 @@ def row(number: str, day: str = "2026-10-05", net: str = "100.00") -> tuple[str,
 def corrected(
     feed: FeedSpec, records: pa.Table, corrections: Mapping[int, Mapping[str, str]]
 ) -> list[dict[str, object]]:
-    """Return the records of a delivery that are corrected, as corrected."""
+    """Return the corrected records of a delivery."""
     chosen = records.filter(pa.array([number in corrections for number in records["record"].to_pylist()]))
     texts = {(DELIVERY, number): fields for number, fields in corrections.items()}
-    found: list[dict[str, object]] = correct_records(
+    record: list[dict[str, object]] = correct_records(
         feed, chosen, texts, dates=PRODUCTION.dates, siblings=records
     ).to_pylist()
-    return found
+    return record
 
 
-def test_a_corrected_row_is_what_it_would_be_had_it_come_so() -> None:
+def test_a_corrected_record_equals_one_delivered_correctly() -> None:
     wrong = landed(FEED, [row("R-1", "31.09.2026", "12O")])
     right = landed(FEED, [row("R-2", "2026-10-06", "120.00")]).to_pylist()[0]
     fields = {"invoice_no": "R-2", "invoice_date": "2026-10-06", "net_amount": "120.00"}
-    (found,) = corrected(FEED, wrong, {2: fields})
-    assert found["raw"] == wrong["raw"][0].as_py()
-    assert found | {"raw": None} == right | {"raw": None}
+    (record,) = corrected(FEED, wrong, {2: fields})
+    assert record["raw"] == wrong["raw"][0].as_py()
+    assert record | {"raw": None} == right | {"raw": None}
 
 
 def test_a_blank_correction_empties_the_field() -> None:
-    (found,) = corrected(FEED, landed(FEED, [row("R-1")]), {2: {"net_amount": "", "invoice_date": " "}})
-    assert (found["net_amount__value"], found["net_amount__problem"]) == (None, "blank")
-    assert (found["transaction_date"], found["invoice_date__problem"]) == (None, "blank")
+    (record,) = corrected(FEED, landed(FEED, [row("R-1")]), {2: {"net_amount": "", "invoice_date": " "}})
+    assert (record["net_amount__value"], record["net_amount__problem"]) == (None, "blank")
+    assert (record["transaction_date"], record["invoice_date__problem"]) == (None, "blank")
 
 
 def test_a_date_outside_the_production_leaves_the_row_undated() -> None:
-    (found,) = corrected(FEED, landed(FEED, [row("R-1")]), {2: {"invoice_date": "2027-01-01"}})
-    assert (found["invoice_date__value"], found["transaction_date"]) == (date(2027, 1, 1), None)
+    (record,) = corrected(FEED, landed(FEED, [row("R-1")]), {2: {"invoice_date": "2027-01-01"}})
+    assert (record["invoice_date__value"], record["transaction_date"]) == (date(2027, 1, 1), None)
 
 
 def test_a_record_that_the_reader_rejected_is_made_of_its_corrections() -> None:
     rejected = rejected_records(FEED, [RejectedRow(7, 10, 20, "V1,R-9", "SC-ROW-001", "2 cells")], ORIGIN)
     fields = {"vendor_code": "V1", "invoice_no": "R-9", "invoice_date": "2026-10-05", "net_amount": "1"}
-    (found,) = corrected(FEED, rejected, {7: fields})
-    assert (found["read_code"], found["transaction_date"]) == (None, date(2026, 10, 5))
-    assert (found["production_code"], found["raw"], found["account"]) == ("HRB", "V1,R-9", "")
+    (record,) = corrected(FEED, rejected, {7: fields})
+    assert (record["read_code"], record["transaction_date"]) == (None, date(2026, 10, 5))
+    assert (record["production_code"], record["raw"], record["account"]) == ("HRB", "V1,R-9", "")
     (plain,) = landed(FEED, [row("R-9")]).to_pylist()
-    assert found["row_key"] == plain["row_key"]
+    assert record["row_key"] == plain["row_key"]
 
 
 def test_a_numbered_key_keeps_its_number_while_it_stays() -> None:
     records = landed(NUMBERED, [row("R-1"), row("R-1"), row("R-1")])
-    (found,) = corrected(NUMBERED, records, {3: {"net_amount": "7.00"}})
-    assert (found["ordinal"], found["row_key"]) == (2, records["row_key"][1].as_py())
+    (record,) = corrected(NUMBERED, records, {3: {"net_amount": "7.00"}})
+    assert (record["ordinal"], record["row_key"]) == (2, records["row_key"][1].as_py())
 
 
-def test_a_record_that_comes_to_a_numbered_key_moves_no_other() -> None:
+def test_a_record_that_moves_to_a_numbered_key_renumbers_no_other() -> None:
     records = landed(NUMBERED, [row("R-1"), row("R-2"), row("R-1"), row("R-3")])
     (first, second) = corrected(NUMBERED, records, {3: {"invoice_no": "R-1"}, 5: {"invoice_no": "R-1"}})
     assert (first["ordinal"], second["ordinal"]) == (3, 3)
@@ -128,12 +128,12 @@ def test_a_record_that_comes_to_a_numbered_key_moves_no_other() -> None:
         ("nett", "1", "no field 'nett'"),
     ],
 )
-def test_what_cannot_be_read_in_one_way_only_is_refused(name: str, text: str, sentence: str) -> None:
+def test_an_ambiguous_or_unreadable_correction_is_refused(name: str, text: str, sentence: str) -> None:
     with pytest.raises(InputError, match=sentence):
         check_correction(FEED, name, text)
 
 
-def test_a_moment_is_local_and_has_no_zone() -> None:
+def test_a_timestamp_is_local_and_has_no_zone() -> None:
     permits = feed_of("location_permit")
     check_correction(permits, "start_datetime", "2026-10-06T06:00")
     with pytest.raises(InputError, match="start_datetime must be a local date and time"):

@@ -1,4 +1,4 @@
-"""Which column of a delivery is which field, by the names that spending files of departments have."""
+"""Mapping of columns to fields, by the header names in spending files of departments."""
 
 from __future__ import annotations
 
@@ -49,41 +49,41 @@ def matched(*header: str) -> HeaderMatch:
         ),
     ],
 )
-def test_a_field_is_known_by_the_names_that_it_has(field: str, names: tuple[str, ...]) -> None:
+def test_a_field_is_matched_by_its_usual_names(field: str, names: tuple[str, ...]) -> None:
     place = list(COLUMNS).index(field)
     for name in names:
-        found = matched(*(COLUMNS | {field: name}).values())
-        assert (found.problem, found.columns.get(field)) == (None, place), name
+        match = matched(*(COLUMNS | {field: name}).values())
+        assert (match.problem, match.columns.get(field)) == (None, place), name
 
 
 @pytest.mark.parametrize("name", ["Amount (\u00a3000)", "Amount \u00a3k", "Amount (\u00a3m)", ""])
-def test_thousands_of_pounds_are_no_pounds(name: str) -> None:
+def test_thousands_of_pounds_are_not_pounds(name: str) -> None:
     assert "no column for net_amount" in str(matched(*(COLUMNS | {"net_amount": name}).values()).problem)
 
 
-def test_of_several_amounts_that_of_the_line_comes_first() -> None:
+def test_of_several_amounts_the_line_amount_comes_first() -> None:
     header = [*list(COLUMNS.values())[:-1], "Invoice Amount", "Line Amount", "Gross Amount", "VAT"]
     assert matched(*header).columns["net_amount"] == header.index("Line Amount")
     header = [*list(COLUMNS.values())[:-1], "Gross Amount", "Net Amount"]
     assert matched(*header).columns["net_amount"] == header.index("Net Amount")
 
 
-def test_names_that_say_the_same_are_named_where_both_columns_have_content() -> None:
+def test_equal_names_are_ambiguous_if_both_columns_have_content() -> None:
     header = [*COLUMNS.values(), "Supplier", "suppliers "]
     assert matched(*header).problem == (
         "columns 6 (Supplier) and 9 (Supplier) and 10 (suppliers) mean vendor_code alike"
     )
-    found = match_header(feed(), header, [True] * len(COLUMNS) + [False, False])
-    assert (found.problem, found.columns["vendor_code"]) == (None, header.index("Supplier"))
+    match = match_header(feed(), header, [True] * len(COLUMNS) + [False, False])
+    assert (match.problem, match.columns["vendor_code"]) == (None, header.index("Supplier"))
 
 
 def test_accounts_are_mapped_by_a_column_that_is_named_as_the_field() -> None:
-    found = matched(*(COLUMNS | {"account": "Account"}).values())
-    assert found.accounts == list(COLUMNS).index("account")
-    assert "account" not in found.columns
+    match = matched(*(COLUMNS | {"account": "Account"}).values())
+    assert match.accounts == list(COLUMNS).index("account")
+    assert "account" not in match.columns
 
 
-def test_the_format_of_a_date_is_no_part_of_its_name() -> None:
+def test_the_format_of_a_date_is_not_part_of_its_name() -> None:
     same = (
         "Payment Date",
         "payment_date",

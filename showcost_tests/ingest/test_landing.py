@@ -1,4 +1,4 @@
-"""A delivery is landed in parts, and the records are the same however it was divided."""
+"""Landing of a delivery in parts: the records do not depend on how it was divided."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ HEADER = "Vendor code,Invoice no,Invoice date,Net amount"
 
 
 def delivery(*, last: str = "") -> str:
-    """Write rows of which only the last ones say how dates and amounts are to be read."""
+    """Write rows of which only the last ones determine the formats of dates and amounts."""
     rows = [
         f"V{n % 5},{n % 60},{n % 12 + 1:02d}/{n % 11 + 1:02d}/2025,{n % 9 + 1}.{n % 1000:03d}"
         for n in range(ROWS)
@@ -70,7 +70,7 @@ def test_the_records_do_not_depend_on_the_parts(tmp_path: Path, monkeypatch: pyt
     assert parts == whole
 
 
-def test_what_settles_a_column_may_stand_at_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_evidence_on_a_column_may_be_at_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(delivery_records, "CHUNK_BYTES", 1)
     monkeypatch.setattr("showcost.readers.csv.table._BATCH", 16)
     records, _, summary = tables(tmp_path / "any", delivery())
@@ -88,21 +88,21 @@ def test_records_are_by_date_and_numbered_by_key_in_the_order_of_the_delivery(tm
     places = [(row["transaction_date"] or date.max, row["record"]) for row in records.to_pylist()]
     assert places == sorted(places)
     assert hashes.column("record").to_pylist() == sorted(records.column("record").to_pylist())
-    seen: dict[tuple[str, str], int] = {}
+    counts: dict[tuple[str, str], int] = {}
     for row in sorted(records.to_pylist(), key=lambda row: int(row["record"])):
         if row["read_code"] is not None:
             assert (row["row_key"], row["ordinal"]) == (None, 1)
             continue
         key = (row["vendor_code"], row["invoice_no"])
-        seen[key] = seen.get(key, 0) + 1
-        assert row["ordinal"] == seen[key]
-    assert max(seen.values()) > 1
+        counts[key] = counts.get(key, 0) + 1
+        assert row["ordinal"] == counts[key]
+    assert max(counts.values()) > 1
     assert records.num_rows == ROWS + 2
     keys = [key for key in records.column("row_key").to_pylist() if key is not None]
     assert len(set(keys)) == len(keys) == ROWS + 1
 
 
-def test_a_wrong_total_at_the_end_refuses_what_was_built_before(tmp_path: Path) -> None:
+def test_a_wrong_total_at_the_end_refuses_the_whole_delivery(tmp_path: Path) -> None:
     feed = FEED.model_copy(
         update={"control_total": ControlTotal(labels=("Total",), field="net_amount"), "decimal_mark": "."}
     )
@@ -113,7 +113,7 @@ def test_a_wrong_total_at_the_end_refuses_what_was_built_before(tmp_path: Path) 
     assert (record["byte_start"], record["byte_end"]) == (0, len(text))
 
 
-def test_the_line_of_a_total_is_known_by_the_words_of_the_feed(tmp_path: Path) -> None:
+def test_the_line_of_a_total_is_recognised_by_the_labels_of_the_feed(tmp_path: Path) -> None:
     feed = FEED.model_copy(
         update={"control_total": ControlTotal(labels=("Slutsumma",), field="net_amount"), "decimal_mark": "."}
     )
@@ -128,7 +128,7 @@ def test_the_line_of_a_total_is_known_by_the_words_of_the_feed(tmp_path: Path) -
     assert record["read_code"] == "SC-FIL-003"
 
 
-def test_a_header_alone_is_refused_for_a_person_to_ask(tmp_path: Path) -> None:
+def test_a_file_with_only_a_header_is_refused(tmp_path: Path) -> None:
     with landed(tmp_path / "any", HEADER + "\n") as content:
         (record,) = content.records.by_date().read_all().to_pylist()
     assert (record["read_code"], record["read_detail"]) == ("SC-FIL-001", "a header and no rows")

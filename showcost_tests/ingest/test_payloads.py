@@ -68,7 +68,7 @@ def test_an_encrypted_payload_reads_back_and_keeps_its_name(
 
 
 @pytest.mark.usefixtures("key")
-def test_the_same_bytes_are_never_encrypted_alike(tmp_path: Path) -> None:
+def test_the_same_bytes_never_have_the_same_ciphertext(tmp_path: Path) -> None:
     stores = [PayloadStore(tmp_path / name) for name in ("one", "two")]
     (first, second) = [store.path(put(store, tmp_path, b"the same" * 50)).read_bytes() for store in stores]
     assert first != second
@@ -81,11 +81,11 @@ def test_altered_reordered_and_shortened_payloads_are_refused(store: PayloadStor
     path.chmod(0o644)
     data = path.read_bytes()
     begin, sealed = len(MAGIC) + 8, BLOCK + 16
-    one, two = data[begin : begin + sealed], data[begin + sealed : begin + 2 * sealed]
+    first, second = data[begin : begin + sealed], data[begin + sealed : begin + 2 * sealed]
     for forged in (
         data[:-1],
         data[: begin + 2 * sealed],
-        data[:begin] + two + one + data[begin + 2 * sealed :],
+        data[:begin] + second + first + data[begin + 2 * sealed :],
         data[:40] + bytes([data[40] ^ 1]) + data[41:],
     ):
         path.write_bytes(forged)

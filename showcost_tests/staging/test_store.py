@@ -1,4 +1,4 @@
-"""The staging store keeps partitions whole, proves their bytes, and lets no name escape."""
+"""Staging store: whole partitions, verified bytes, and names that cannot escape the folder."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def files(store: StagingStore, asset: str = "valid/vendors") -> list[str]:
     return sorted(path.name for path in (store.root / asset).iterdir())
 
 
-def test_what_is_written_is_read_back_with_its_metadata(store: StagingStore) -> None:
+def test_written_rows_are_read_back_with_their_metadata(store: StagingStore) -> None:
     staged = store.write("valid/vendors", DAY, rows(1, 2), {"delivery": "ab", "parts": ["x", "y"]})
     assert store.read("valid/vendors", DAY).equals(rows(1, 2))
     assert store.metadata("valid/vendors", DAY) == staged
@@ -119,7 +119,7 @@ def test_an_unreadable_or_foreign_pointer_is_an_integrity_error(
         store.read("valid/vendors", DAY)
 
 
-def test_a_partition_that_was_never_written_is_said_so(store: StagingStore) -> None:
+def test_a_partition_that_was_never_written_is_named(store: StagingStore) -> None:
     with pytest.raises(InputError, match="materialise it first"):
         store.read("valid/vendors", DAY)
 
@@ -169,7 +169,7 @@ def test_a_reader_never_meets_a_missing_file_while_a_writer_supersedes_it(store:
     writer.join()
 
 
-def test_a_second_writer_waits_only_so_long(store: StagingStore) -> None:
+def test_a_second_writer_waits_for_a_limited_time(store: StagingStore) -> None:
     with store._writing("valid/vendors"), pytest.raises(StoreBusyError, match="valid/vendors"):
         store.write("valid/vendors", DAY, rows(1))
 
@@ -199,7 +199,7 @@ def test_splitting_keeps_every_row_whatever_the_batches(numbers: list[int], batc
     assert all(set(piece["day"].to_pylist()) <= {day} for day, piece in split)
 
 
-def test_rows_that_belong_to_no_partition_are_refused() -> None:
+def test_rows_outside_the_partitions_are_refused() -> None:
     day = date(2025, 1, 1)
     with pytest.raises(InputError, match="outside the partitions"):
         list(split_by_date(rows(1, day=day), "transaction_date", [day + timedelta(days=1)]))
@@ -213,7 +213,7 @@ def test_rows_that_belong_to_no_partition_are_refused() -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1, 122_880, 122_881, 300_000])
-def test_rows_that_come_in_batches_are_the_same_file(store: StagingStore, count: int) -> None:
+def test_rows_in_batches_give_the_same_file(store: StagingStore, count: int) -> None:
     table = pa.table(
         {"n": pa.array(range(count), pa.int64()), "t": pa.array(map(str, range(count)), pa.string())}
     )
