@@ -88,7 +88,7 @@ class Frame:
     `day` counts days since 1970. `place`, `basis` and `day_kind` number WorkPlace, Basis and DayKind, -1
     for none. `call` and `wrap` are minutes of UTC; they count only where `clocked`. `spans` are the
     stretches of work between meals, `breaks` the meals, as minutes since the call. `worked` and `elapsed`
-    are hours. What came before in the same stretch of work, when a day is split into several rows, is in
+    are hours. Earlier work of the same shift, when a day is split into several rows, is in
     `worked_before`, `elapsed_before`, `paid_before`; `continued` says that more follows. `cut` rows begin
     or end at midnight, so may be parts of a day. `readable` rows have every amount that they give, and
     rate and gross.

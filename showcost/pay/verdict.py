@@ -88,7 +88,7 @@ class PayVerdict:
 
 
 def joined_text(between: str, *parts: pa.Array) -> pa.Array:
-    """Join texts of each row, passing over nulls; empty where there are none."""
+    """Join the non-null texts of each row; empty for a row without any."""
     return pc.fill_null(join_texts(between, *parts), "")
 
 

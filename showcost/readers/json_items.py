@@ -2,8 +2,8 @@
 
 An element that is not an item, or lacks a value where one is expected, is rejected with its text and its
 place; a page that is not JSON, or has no item list, is rejected as a whole. Items are read by the paths of
-their fields, or are e-invoices: then each row of the document is a record. The meaning of a field is unknown
-here.
+their fields, or are e-invoices: then each row of the document is a record. Fields are plain
+text.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """JSON as text: values with their digits as written, paths into them, places of list elements.
 
-Nothing passes through floating point. The meaning of an item is not known here.
+Nothing passes through floating point. `json_items` gives items their meaning.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ class Item(NamedTuple):
 
 
 def find_list(text: str, path: str) -> int:
-    """Return the start of the list at a path of a (valid) page; UnreadableError when there is none."""
+    """Return the start of the list at a path of a (valid) page; UnreadableError if it is missing."""
     begin = _find(text, 0, [] if path == "$" else path.removeprefix(PAGE).split("."))
     if text[begin : begin + 1] != "[":
         raise UnreadableError("what should be the list of items is none")
@@ -138,7 +138,7 @@ def find_list(text: str, path: str) -> int:
 
 
 def _find(text: str, at: int, parts: Sequence[str]) -> int:
-    """Return the start of the value at a path; UnreadableError when there is none."""
+    """Return the start of the value at a path; UnreadableError if it is missing."""
     at = _skip(text, at)
     if not parts:
         return at

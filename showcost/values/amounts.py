@@ -60,7 +60,7 @@ class AmountColumn:
 
     `values` is text, a plain decimal `-?\d+(\.\d+)?`; `problem` is null, "blank", "unparseable" or
     "ambiguous", and null exactly where there is a value; `symbol` is the currency symbol or ISO code as
-    written, null where there is none or the cell is not an amount. `decimal_mark` is the inferred mark, null
+    written, null for a cell without one or that is not an amount. `decimal_mark` is the inferred mark, null
     where the column leaves it open.
     """
 

@@ -21,7 +21,7 @@ from showcost_tests.fuzz.mutation import mutations
 
 
 def main() -> int:
-    """Run for the time given and say what was found."""
+    """Run for the given time and report the findings."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--seed", type=int, default=1)
@@ -34,13 +34,13 @@ def main() -> int:
     else:
         print("atheris is not installed (extra `fuzz`): mutations without the guidance of coverage")
         print(f"{mutate(options.findings, options.seconds, options.seed)} payloads")
-    found = Findings(options.findings).names()
-    print(f"{len(found)} findings in {options.findings}" if found else "nothing was found")
-    return 1 if found else 0
+    names = Findings(options.findings).names()
+    print(f"{len(names)} findings in {options.findings}" if names else "no findings")
+    return 1 if names else 0
 
 
 def mutate(folder: Path, seconds: int, seed: int) -> int:
-    """Hold mutations against the laws for some time; return how many."""
+    """Check mutations for some time; return their number."""
     findings, until, count = Findings(folder), time.monotonic() + seconds, 0
     with tempfile.TemporaryDirectory() as name:
         for payload in mutations(seed):

@@ -1,4 +1,4 @@
-"""The coverage-guided fuzz: a process of its own, which libFuzzer ends; findings are files in a folder.
+"""Coverage-guided fuzzing in a separate process, which libFuzzer ends; findings are files in a folder.
 
     python -m showcost_tests.fuzz.coverage FINDINGS SECONDS [SEED]
 

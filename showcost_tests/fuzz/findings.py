@@ -1,4 +1,4 @@
-"""Keeping what was found: one payload for each place and kind of failure, the smallest."""
+"""Store of findings: the smallest payload for each place and kind of failure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Findings:
-    """A folder of payloads that broke a law, each with the traceback beside it."""
+    """A folder of payloads that violated a property, each with its traceback."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -21,7 +21,7 @@ class Findings:
 
     @contextmanager
     def kept(self, payload: bytes) -> Iterator[None]:
-        """Keep the payload if what is done with it fails; the failure is not passed on."""
+        """Keep the payload if the block fails; the failure is suppressed."""
         try:
             yield
         except Exception as error:  # noqa: BLE001 - whatever is raised is a finding
@@ -39,5 +39,5 @@ class Findings:
         (self._folder / f"{name}.txt").write_text(f"{what}\n\n{''.join(traceback.format_exception(error))}")
 
     def names(self) -> list[str]:
-        """Return the names of the payloads, and of what libFuzzer itself left (time-outs, crashes)."""
+        """Return the names of the payloads, and of the files of libFuzzer itself (time-outs, crashes)."""
         return sorted(path.name for path in self._folder.iterdir() if path.suffix != ".txt")

@@ -56,7 +56,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Outcome:
-    """All that a reading gave."""
+    """The result of a reading."""
 
     rows: tuple[Row, ...]
     rejected: tuple[Rejected, ...]
@@ -69,12 +69,12 @@ def check(payload: bytes, path: Path, hints: Hints = HINTS[0]) -> None:
     path.write_bytes(payload)
     began = time.monotonic()
     with small_blocks():
-        fast = _read(path, payload, hints)
-        with careful_only():
-            careful = _read(path, payload, hints)
+        by_block = _read(path, payload, hints)
+        with record_parser_only():
+            by_record = _read(path, payload, hints)
     assert time.monotonic() - began < MOST_SECONDS, "reading takes too long"
-    if not fast.footer and not careful.footer:  # only the record parser looks for the footer
-        assert fast == careful, "the parsers differ"
+    if not by_block.footer and not by_record.footer:  # only the record parser looks for the footer
+        assert by_block == by_record, "the parsers differ"
 
 
 def small_blocks() -> AbstractContextManager[None]:
@@ -82,7 +82,7 @@ def small_blocks() -> AbstractContextManager[None]:
     return _patched((ahead, "BLOCK", 256), (ahead, "TAIL", 0), (table, "_WORTH_IT", 0.0))
 
 
-def careful_only() -> AbstractContextManager[None]:
+def record_parser_only() -> AbstractContextManager[None]:
     """Leave everything to the record parser."""
     return _patched((BlockParser, "parse", lambda *_: None))
 
@@ -115,7 +115,7 @@ def _read(path: Path, payload: bytes, hints: Hints) -> Outcome:
             _check_places(reading, payload, rows, rejected)
             _check_texts(reading, rows)
         kinds = (counts.preamble, counts.header, counts.blank, counts.footer, counts.lines, counts.bytes)
-        return Outcome(rows, rejected, tuple(one.record for one in reading.footer), kinds)
+        return Outcome(rows, rejected, tuple(record.record for record in reading.footer), kinds)
 
 
 def _rows(reading: Reading) -> Iterator[Row]:
@@ -129,19 +129,23 @@ def _rows(reading: Reading) -> Iterator[Row]:
 def _check_places(
     reading: Reading, payload: bytes, rows: tuple[Row, ...], rejected: tuple[Rejected, ...]
 ) -> None:
-    """Demand places that do not overlap, hold what is said, and leave out blank bytes only."""
+    """Require places that do not overlap, contain the raw text, and leave out blank bytes only."""
     wide = reading.dialect.encoding.startswith("utf-16")
     encoding = reading.dialect.encoding
     places = [(row.start, row.end) for row in rows]
-    places += [(one.start, one.end) for one in rejected]
-    places += [(one.start, one.end) for one in (*reading.preamble, *reading.header_lines, *reading.footer)]
+    places += [(record.start, record.end) for record in rejected]
+    places += [
+        (record.start, record.end) for record in (*reading.preamble, *reading.header_lines, *reading.footer)
+    ]
     places.sort()
     assert all(before[1] <= after[0] for before, after in pairwise(places)), "places overlap"
     for row in rows:
         text = payload[row.start : row.end].decode(encoding, "surrogatepass" if wide else "strict")
         assert text.rstrip("\r\n") == row.raw.rstrip("\r\n"), "the raw text is not that of the place"
-    for one in rejected:
-        assert payload[one.start : one.end].startswith(one.raw), "raw bytes are not those of the place"
+    for record in rejected:
+        assert payload[record.start : record.end].startswith(record.raw), (
+            "raw bytes are not those of the place"
+        )
     if reading.counts.header + reading.counts.preamble > len(reading.preamble) + len(reading.header_lines):
         return
     begin = 0 if wide else len(codecs.BOM_UTF8) * payload.startswith(codecs.BOM_UTF8)
@@ -154,18 +158,18 @@ def _check_places(
 
 
 def _check_texts(reading: Reading, rows: tuple[Row, ...]) -> None:
-    """Demand cells that are the raw text without its marks: no character is lost, added or moved.
+    """Require cells that are the raw text without its marks: no character is lost, added or moved.
 
-    Blanks in cells beyond the width of the table are no content, if the reading says that it left such out.
+    Blanks in cells beyond the width of the table do not count if the reading left such cells out.
     """
     dialect = reading.dialect
     leaves_out = any("after the last column are left out" in note for note in dialect.assumptions)
     marks = set(dialect.delimiter + dialect.quote + dialect.escape + "\r\n,;|\t")
     for row in rows:
         expected = "".join(char for char in row.raw if char not in marks)
-        found = "".join(char for cell in row.cells for char in cell if char not in marks)
-        beyond = expected.removeprefix(found) if leaves_out else ""
-        assert found + beyond == expected, "cells have other text than their record"
+        text = "".join(char for cell in row.cells for char in cell if char not in marks)
+        beyond = expected.removeprefix(text) if leaves_out else ""
+        assert text + beyond == expected, "cells have other text than their record"
         assert not beyond.strip(" "), "cells with text beyond the width are left out"
     plain = io.StringIO(newline="")
     csv.writer(plain, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows(row.cells for row in rows)

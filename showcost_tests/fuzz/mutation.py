@@ -1,4 +1,4 @@
-"""Making up payloads: files as vendors send them, damaged in the ways in which bytes are damaged."""
+"""Generation of payloads: typical files of vendors with typical damage to their bytes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LONGEST: Final = 20_000
 
 
 def seeds() -> list[bytes]:
-    """Return small files of many kinds to begin with, each cut to a few rows."""
+    """Return small initial files of many kinds, each cut to a few rows."""
     source = polluters.source()
     small = Table(source.header, source.rows[:12])
     files = [file.payload for file in polluters.file_pollutions(small)]
@@ -29,7 +29,7 @@ def seeds() -> list[bytes]:
 
 
 def mutations(seed: int) -> Iterator[bytes]:
-    """Yield payloads without end; the same for the same seed."""
+    """Yield payloads without end, the same for the same seed."""
     pick = random.Random(seed)  # noqa: S311 -- repeatable, no secret
     pool = seeds()
     while True:

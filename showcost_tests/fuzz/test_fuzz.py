@@ -1,4 +1,4 @@
-"""A short fuzz of the reader, the same each time, and everything that longer ones have found."""
+"""Short, repeatable fuzzing of the reader, and the findings of longer runs."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from showcost_tests.fuzz.laws import HINTS, check
 from showcost_tests.fuzz.mutation import mutations
 
 PAYLOADS = 150
-FOUND = sorted((Path(__file__).parent / "found").glob("*.bin"))
+FINDINGS = sorted((Path(__file__).parent / "found").glob("*.bin"))
 
 
-def test_mutated_files_keep_the_laws(tmp_path: Path) -> None:
+def test_readings_of_mutated_files_have_the_properties(tmp_path: Path) -> None:
     for number, payload in enumerate(islice(mutations(seed=20_250_101), PAYLOADS)):
         check(payload, tmp_path / "any", HINTS[number % len(HINTS)])
 
 
-@pytest.mark.parametrize("path", FOUND, ids=lambda path: path.stem)
-def test_what_was_found_once_is_not_found_again(path: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("path", FINDINGS, ids=lambda path: path.stem)
+def test_an_earlier_finding_stays_fixed(path: Path, tmp_path: Path) -> None:
     payload = path.read_bytes()
     check(payload[1:], tmp_path / "any", HINTS[payload[0] % len(HINTS)])
 

@@ -1,1 +1,1 @@
-"""Tests of the pay rules."""
+"""Tests of pay rules."""

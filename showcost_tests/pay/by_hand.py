@@ -1,4 +1,4 @@
-"""The rules of one row written again, a row at a time in Decimal: what the engine is held against.
+"""Independent implementation of single-row rules in Decimal, with which the engine is compared.
 
 Shares the data of the agreements with showcost and none of its calculations. Also the slow side of
 benchmarks/pay.py.
@@ -74,7 +74,7 @@ def agreement_of(
 
 
 class Day:
-    """One row, read."""
+    """One parsed row."""
 
     def __init__(self, row: Mapping[str, object], agreement: Agreement, production: Production) -> None:
         self.row, self.agreement, self.production = row, agreement, production
@@ -169,7 +169,7 @@ def _hundredths(minutes: int) -> Decimal:
 
 
 def scale_of(day: Day) -> tuple[Decimal, bool] | None:
-    """Return the floor in the basis of the row, and whether it may reject."""
+    """Return the scale in the basis of the row, and whether it may reject."""
     for rule in day.of_kind(ScaleFloor):
         assert isinstance(rule, ScaleFloor)
         rates = [
@@ -246,17 +246,17 @@ def multiples(day: Day, *, hard: bool) -> list[tuple[Decimal, Decimal]]:
 
 
 def straight(day: Day, *, hard: bool) -> Decimal:
-    """Return the straight hours that the day comes to."""
+    """Return the straight hours of the day."""
     return sum((multiple * hours for multiple, hours in multiples(day, hard=hard)), Decimal(0))
 
 
 def steps(rule: MealPenalty, count: int) -> Decimal:
-    """Return what successive late half hours come to."""
+    """Return the penalty for successive late half hours."""
     return sum((rule.steps[min(place, len(rule.steps) - 1)] for place in range(count)), Decimal(0))
 
 
 def check(row: Mapping[str, object], agreements: Agreements, production: Production) -> dict[str, str]:
-    """Return what a row fails, as `code field`, hard or soft, without the codes of mapping."""
+    """Return the failures of a row, as `code field`, hard or soft, without the codes of mapping."""
     agreement = agreement_of(row, agreements, production)
     if agreement is None:
         return {"SC-PAY-008 agreement": HARD}

@@ -1,4 +1,4 @@
-"""Fixtures made from the data: for every rule a row that holds to it and one that does not; none is missed.
+"""Fixtures derived from the agreements: for every rule, rows that meet it and rows that do not.
 
 Each names the rule that it is for, the check that tells, and how hard that is. A rule of high certainty is
 tried alone, with the others that could hide it left out of the agreement.
@@ -48,7 +48,7 @@ _NONE: Final = "none"
 
 @dataclass(frozen=True)
 class Fixture:
-    """A row for a rule; `check` is the check that tells, `level` how it fails, none when it holds."""
+    """A row for a rule; `check` is the check that fails, `level` its level, None for a row that passes."""
 
     name: str
     rule: str
@@ -66,13 +66,13 @@ def every_fixture() -> list[Fixture]:
         for agreement in AGREEMENTS
         for fixture in (
             *_terms(agreement),
-            *(one for rule in agreement.rules for one in _of(agreement, rule)),
+            *(fixture for rule in agreement.rules for fixture in _of(agreement, rule)),
         )
     ]
 
 
 def alone(agreement: Agreement, *rules: PayRule) -> Agreements:
-    """Return the agreement with some of its rules only."""
+    """Return the agreement with only some of its rules."""
     return Agreements((agreement.model_copy(update={"rules": rules}),))
 
 
@@ -96,14 +96,14 @@ def _terms(agreement: Agreement) -> Iterator[Fixture]:
     if agreement.end:
         days |= {agreement.end: True, agreement.end + timedelta(days=1): False}
     for day, in_force in days.items():
-        one = row(agreement, work_date=str(day), hours_1x="8", gross="40000")
+        sample = row(agreement, work_date=str(day), hours_1x="8", gross="40000")
         level = _NONE if in_force else HARD
         yield Fixture(
             f"{agreement.name} on {day}",
             "in force",
             only,
             show_for(agreement),
-            one,
+            sample,
             "SC-PAY-008 agreement",
             level,
         )
@@ -134,17 +134,17 @@ def _of(agreement: Agreement, rule: PayRule) -> Iterator[Fixture]:
 
 
 def base(agreement: Agreement, rule: PayRule, **change: object) -> Row:
-    """Return a row that a rule applies to."""
-    found: Row = {"work_date": str(_first_day(agreement, rule))}
+    """Return a row to which a rule applies."""
+    changes: Row = {"work_date": str(_first_day(agreement, rule))}
     if rule.locals:
-        local = next(one for one in agreement.locals if one.local == rule.locals[0])
+        local = next(entry for entry in agreement.locals if entry.local == rule.locals[0])
         code = f"{local.prefixes[0]}99" if local.prefixes else (local.codes or ("2201",))[0]
-        found |= {"union_local": local.local, "occupation_code": code}
+        changes |= {"union_local": local.local, "occupation_code": code}
     if rule.occupations:
-        found |= {"occupation_code": rule.occupations[0]}
+        changes |= {"occupation_code": rule.occupations[0]}
     if rule.places:
-        found |= {"work_place": rule.places[0].value}
-    return row(agreement, **(found | OF_DAYS[rule.days[0] if rule.days else DayKind.ORDINARY] | change))
+        changes |= {"work_place": rule.places[0].value}
+    return row(agreement, **(changes | OF_DAYS[rule.days[0] if rule.days else DayKind.ORDINARY] | change))
 
 
 def _first_day(agreement: Agreement, rule: PayRule) -> date:
@@ -155,13 +155,13 @@ def _first_day(agreement: Agreement, rule: PayRule) -> date:
 def _scale(agreement: Agreement, rule: ScaleFloor) -> Iterator[Fixture]:
     """Yield every step of every scale: at the scale and a hundredth below, on its first and its last day."""
     show, only = show_for(agreement, rule), alone(agreement, *agreement.rules)
-    for period in (one for one in agreement.scales if one.rule is rule):
+    for period in (scale for scale in agreement.scales if scale.rule is rule):
         level = HARD if period.certainty.rejects else SOFT
         days = [period.start, *([period.end] if period.end else [])]
         for day in days:
             for cents, outcome in ((0, _NONE), (1, level)):
                 rate = period.amount - Decimal(cents).scaleb(-2)
-                one = base(
+                sample = base(
                     agreement,
                     rule,
                     work_date=str(day),
@@ -172,11 +172,11 @@ def _scale(agreement: Agreement, rule: ScaleFloor) -> Iterator[Fixture]:
                     hours_1x="8",
                 )
                 name = f"{agreement.name}: {period.rate.title} {period.basis} on {day} at {rate}"
-                yield Fixture(name, rule.id, only, show, one, "SC-PAY-001 rate", outcome)
+                yield Fixture(name, rule.id, only, show, sample, "SC-PAY-001 rate", outcome)
 
 
 def _tiers(agreement: Agreement, rule: DailyOvertime | GoldenHours | DayMultiple) -> Iterator[Fixture]:
-    """Yield each boundary of each tier: at it, a tenth of an hour past it, and that at the tier before."""
+    """Yield each boundary of each tier: at it, a tenth of an hour past it, and paid at the lower tier."""
     show = show_for(agreement, rule)
     unit = max(rule.increment, TENTH)
     lower = Decimal(1)
@@ -221,21 +221,21 @@ def _minimum(agreement: Agreement, rule: MinimumCall) -> Iterator[Fixture]:
         (rule.hours - TENTH, _level(rule)),
         (rule.hours + TENTH, _NONE),
     ):
-        one = base(agreement, rule, hours_1x=str(hours), **clock(Decimal(4)))
+        sample = base(agreement, rule, hours_1x=str(hours), **clock(Decimal(4)))
         yield Fixture(
-            f"{agreement.name}: call of {hours} h", rule.id, only, show, one, "SC-PAY-004 hours_1x", level
+            f"{agreement.name}: call of {hours} h", rule.id, only, show, sample, "SC-PAY-004 hours_1x", level
         )
 
 
 def _meal_steps(agreement: Agreement, rule: MealPenalty) -> Iterator[Fixture]:
-    """Yield one to seven late half hours of one meal: what they come to, and a cent less."""
+    """Yield one to seven late half hours of one meal, paid exactly and a cent short."""
     show, only = show_for(agreement, rule), alone(agreement, rule)
     total = Decimal(0)
     for count in range(1, 8):
         total += rule.steps[min(count, len(rule.steps)) - 1]
         for cents, level in ((0, _NONE), (1, _level(rule))):
             amount = total - Decimal(cents).scaleb(-2)
-            one = base(
+            sample = base(
                 agreement,
                 rule,
                 meal_penalty_count=str(count),
@@ -243,17 +243,17 @@ def _meal_steps(agreement: Agreement, rule: MealPenalty) -> Iterator[Fixture]:
                 **clock(Decimal(8), meals=False),
             )
             name = f"{agreement.name}: {rule.id} {count} for {amount}"
-            yield Fixture(name, rule.id, only, show, one, "SC-PAY-003 meal_penalty_amount", level)
+            yield Fixture(name, rule.id, only, show, sample, "SC-PAY-003 meal_penalty_amount", level)
 
 
 def _meal_due(agreement: Agreement, rule: MealDue) -> Iterator[Fixture]:
-    """Yield meals at the last minute that is forgiven and at the next, and each half hour after."""
+    """Yield meals at the last allowed minute and at the next, and each half hour after."""
     penalty = next(
-        one
-        for one in agreement.rules
-        if isinstance(one, MealPenalty)
-        and set(one.locals) == set(rule.locals)
-        and set(one.occupations) == set(rule.occupations)
+        candidate
+        for candidate in agreement.rules
+        if isinstance(candidate, MealPenalty)
+        and set(candidate.locals) == set(rule.locals)
+        and set(candidate.occupations) == set(rule.occupations)
     )
     show, only = show_for(agreement, penalty), alone(agreement, rule, penalty)
     level = HARD if rule.certainty.rejects and penalty.certainty.rejects else SOFT
@@ -269,9 +269,9 @@ def _meal_due(agreement: Agreement, rule: MealDue) -> Iterator[Fixture]:
         amount = sum((penalty.steps[min(n, len(penalty.steps) - 1)] for n in range(halves)), Decimal(0))
         for cents, outcome in ((0, _NONE), *(((1, level),) if halves else ())):
             total = str(amount - Decimal(cents).scaleb(-2))
-            one = base(agreement, penalty, **(_codes(agreement, rule) | times), meal_penalty_amount=total)
+            sample = base(agreement, penalty, **(_codes(agreement, rule) | times), meal_penalty_amount=total)
             name = f"{agreement.name}: {rule.id} {late} min late for {total}"
-            yield Fixture(name, rule.id, only, show, one, "SC-PAY-003 meal_penalty_amount", outcome)
+            yield Fixture(name, rule.id, only, show, sample, "SC-PAY-003 meal_penalty_amount", outcome)
 
 
 def _codes(agreement: Agreement, rule: PayRule) -> Row:
@@ -290,7 +290,7 @@ def _contribution(agreement: Agreement, rule: Contribution) -> Iterator[Fixture]
         days |= {rule.end: True, rule.end + timedelta(days=1): False}
     for day, holds in days.items():
         for cents, level in ((0, _NONE), (1, _level(rule) if holds else _NONE)):
-            one = base(
+            sample = base(
                 agreement,
                 rule,
                 work_date=str(day),
@@ -299,13 +299,13 @@ def _contribution(agreement: Agreement, rule: Contribution) -> Iterator[Fixture]
                 benefit_amount=str(due - Decimal(cents).scaleb(-2)),
             )
             name = f"{agreement.name}: {rule.id} {due} less {cents} on {day}"
-            yield Fixture(name, rule.id, only, show, one, "SC-PAY-007 benefit_amount", level)
+            yield Fixture(name, rule.id, only, show, sample, "SC-PAY-007 benefit_amount", level)
 
 
 def _gross(agreement: Agreement, rule: GrossIsSum) -> Iterator[Fixture]:
     show, only = show_for(agreement), alone(agreement, rule)
     for gross, level in (("912.33", _NONE), ("912.34", HARD), ("912.32", HARD), ("0", HARD)):
-        one = base(
+        sample = base(
             agreement,
             rule,
             rate="100.00",
@@ -315,17 +315,19 @@ def _gross(agreement: Agreement, rule: GrossIsSum) -> Iterator[Fixture]:
             rest_penalty_amount="10.00",
             gross=gross,
         )
-        yield Fixture(f"{agreement.name}: gross {gross}", rule.id, only, show, one, "SC-PAY-006 gross", level)
+        yield Fixture(
+            f"{agreement.name}: gross {gross}", rule.id, only, show, sample, "SC-PAY-006 gross", level
+        )
 
 
 def _bounds(agreement: Agreement, rule: OvertimeBounds) -> Iterator[Fixture]:
-    """Yield an hour of overtime at the minimum, between the bounds, and at the cap; and a penny off each."""
-    gross = next(one for one in agreement.rules if isinstance(one, GrossIsSum))
-    day = next(one for one in agreement.rules if isinstance(one, Workday))
+    """Yield an hour of overtime at the minimum, between the bounds, and at the cap, each also a penny off."""
+    gross = next(candidate for candidate in agreement.rules if isinstance(candidate, GrossIsSum))
+    day = next(candidate for candidate in agreement.rules if isinstance(candidate, Workday))
     show, only = show_for(agreement), alone(agreement, rule, gross, day)
     for rate, overtime in (("200", rule.minimum), ("300", Decimal(45)), ("600", rule.maximum)):
         for off, level in (("0", _NONE), ("0.02", HARD), ("-0.02", HARD)):
-            one = base(
+            sample = base(
                 agreement,
                 rule,
                 rate=rate,
@@ -335,17 +337,17 @@ def _bounds(agreement: Agreement, rule: OvertimeBounds) -> Iterator[Fixture]:
                 gross=str(Decimal(rate) + overtime + Decimal(off)),
             )
             name = f"{agreement.name}: {rule.id} {rate} a day, overtime {overtime} and {off}"
-            yield Fixture(name, rule.id, only, show, one, "SC-PAY-006 gross", level)
+            yield Fixture(name, rule.id, only, show, sample, "SC-PAY-006 gross", level)
 
 
 def _conversion(agreement: Agreement, rule: Workday | WeeklyGuarantee) -> Iterator[Fixture]:
-    """Yield a rate for a day or a week whose gross comes out only by the rule's hours."""
-    gross = next(one for one in agreement.rules if isinstance(one, GrossIsSum))
+    """Yield a day or week rate whose gross is right only by the rule's hours."""
+    gross = next(candidate for candidate in agreement.rules if isinstance(candidate, GrossIsSum))
     show, only = show_for(agreement), alone(agreement, rule, gross)
     hours = rule.hours if isinstance(rule, Workday) else rule.multiple
     basis = "day" if isinstance(rule, Workday) else "week"
     for gross_, level in (("1000.00", _NONE), ("1000.01", HARD)):
-        one = base(agreement, rule, rate="1000.00", rate_basis=basis, hours_1x=str(hours), gross=gross_)
+        sample = base(agreement, rule, rate="1000.00", rate_basis=basis, hours_1x=str(hours), gross=gross_)
         yield Fixture(
-            f"{agreement.name}: {rule.id} {gross_}", rule.id, only, show, one, "SC-PAY-006 gross", level
+            f"{agreement.name}: {rule.id} {gross_}", rule.id, only, show, sample, "SC-PAY-006 gross", level
         )

@@ -1,4 +1,4 @@
-"""Payroll rows that hold to every rule, made by the rules written by hand; and the engine's word on rows."""
+"""Payroll rows that meet every rule, by the independent implementation, and the engine's results."""
 
 from __future__ import annotations
 
@@ -110,20 +110,20 @@ def _wall(minutes: int) -> str:
     return f"{minutes // 60 % 24:02}:{minutes % 60:02}"
 
 
-def paid(one: Row, show: Production = SHOW, agreement: Agreement | None = None) -> Row:
-    """Return the row paid as every rule asks, those of low certainty included, and no more."""
-    agreement = agreement or by_hand.agreement_of(one, AGREEMENTS, show)
+def paid(unpaid: Row, show: Production = SHOW, agreement: Agreement | None = None) -> Row:
+    """Return the row paid exactly as all rules require, including rules of low certainty."""
+    agreement = agreement or by_hand.agreement_of(unpaid, AGREEMENTS, show)
     assert agreement is not None
-    hours = hours_in_columns(by_hand.multiples(Day(one, agreement, show), hard=False))
-    full = one | {name: str(value) for name, value in hours.items()}
+    hours = hours_in_columns(by_hand.multiples(Day(unpaid, agreement, show), hard=False))
+    full = unpaid | {name: str(value) for name, value in hours.items()}
     return with_sums(full, agreement, show)
 
 
-def with_sums(one: Row, agreement: Agreement, show: Production = SHOW) -> Row:
-    """Return the row with the penalties, gross and contributions that its hours come to."""
-    day = Day(one, agreement, show)
+def with_sums(unpaid: Row, agreement: Agreement, show: Production = SHOW) -> Row:
+    """Return the row with the penalties, gross and contributions for its hours."""
+    day = Day(unpaid, agreement, show)
     count, amount = _penalties(day)
-    full = one | {"meal_penalty_count": str(count), "meal_penalty_amount": str(amount)}
+    full = unpaid | {"meal_penalty_count": str(count), "meal_penalty_amount": str(amount)}
     day = Day(full, agreement, show)
     cent = Decimal(1).scaleb(-minor_units(agreement.currency))
     pay = sum(by_hand.pay_of(day) or [])
@@ -146,12 +146,12 @@ def _penalties(day: Day) -> tuple[int, Decimal]:
             late = [span - int(due.within * 60) for span in day.spans]
             counts = [-(-over // 30) for over in late if over > due.grace]
             count = sum(counts)
-            amount = max(amount, sum((by_hand.steps(rule, one) for one in counts), Decimal(0)))
+            amount = max(amount, sum((by_hand.steps(rule, count) for count in counts), Decimal(0)))
     return count, amount
 
 
 def hours_in_columns(multiples: list[tuple[Decimal, Decimal]]) -> dict[str, Decimal]:
-    """Return hours in the columns there are: what has no column of its own is more hours at 2 times."""
+    """Return hours in the available columns; other multiples become more hours at 2 times."""
     columns = dict.fromkeys(by_hand.COLUMNS, Decimal(0))
     names = {multiple: name for name, multiple in by_hand.COLUMNS.items()}
     for multiple, hours in multiples:
@@ -165,7 +165,7 @@ def hours_in_columns(multiples: list[tuple[Decimal, Decimal]]) -> dict[str, Deci
 def engine(
     rows: Iterable[Row], show: Production = SHOW, agreements: Agreements = AGREEMENTS
 ) -> list[dict[str, str]]:
-    """Return what the engine says of rows: the checks that each fails, hard or soft."""
+    """Return the engine's results: the checks that each row fails, hard or soft."""
     reference = Reference(FEED, show, CHART, None, agreements)
     cells = look_up(read_cells(raw_table(FEED, rows), FEED), reference)
     failures: list[dict[str, str]] = [{} for _ in range(cells.num_rows)]
@@ -179,8 +179,8 @@ def engine(
     return failures
 
 
-def one(change: Row, show: Production = SHOW) -> dict[str, str]:
-    """Return what the engine says of one row."""
+def failures_of(change: Row, show: Production = SHOW) -> dict[str, str]:
+    """Return the engine's result for one row."""
     return engine([change], show)[0]
 
 

@@ -1,4 +1,4 @@
-"""The agreements as data: they load, say one clear sentence when they do not, and compound to the cent."""
+"""Agreements as data: loading, errors of one sentence, and compounding to the cent."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def home_with(tmp_path: Path, text: str) -> Path:
     return tmp_path
 
 
-def test_agreements_of_the_package_are_there() -> None:
+def test_the_package_has_its_agreements() -> None:
     assert {agreement.name for agreement in packaged()} == {
         "IATSE Area Standards",
         "IATSE Basic Agreement",
@@ -52,7 +52,7 @@ def test_agreements_of_the_package_are_there() -> None:
 
 
 @pytest.mark.parametrize("path", packaged_files(), ids=lambda path: path.stem)
-def test_every_rule_says_where_it_was_read_and_how_sure_that_is(path: Path) -> None:
+def test_every_rule_has_a_source_and_a_certainty(path: Path) -> None:
     agreement = load_model(path, Agreement)
     assert all(rule.source and rule.clause and rule.unit for rule in agreement.rules)
     for period in agreement.scales:
@@ -61,8 +61,8 @@ def test_every_rule_says_where_it_was_read_and_how_sure_that_is(path: Path) -> N
 
 def test_local_80_schedule_1_of_2026_is_compounded_from_2024_to_the_cent() -> None:
     basic = packaged().named("IATSE Basic Agreement")
-    scale = [one for one in basic.scales if one.rate.occupation == "4551"]
-    assert [(one.start, one.amount) for one in scale] == [
+    scale = [period for period in basic.scales if period.rate.occupation == "4551"]
+    assert [(period.start, period.amount) for period in scale] == [
         (date(2024, 8, 4), Decimal("60.59")),
         (date(2025, 8, 3), Decimal("63.01")),
         (date(2026, 8, 2), Decimal("65.22")),
@@ -104,24 +104,24 @@ def test_weekly_guarantee_of_54_hours_is_61_times_the_hourly_rate(rate: str, fai
     assert engine([week])[0] == fails
 
 
-def test_scale_is_a_days_eve_as_before() -> None:
+def test_scale_periods_follow_each_other_without_a_gap() -> None:
     for agreement in AGREEMENTS:
         by_rule: dict[tuple[str, str], list[ScalePeriod]] = {}
         for period in agreement.scales:
             by_rule.setdefault((period.rule.id, period.rate.occupation), []).append(period)
         for periods in by_rule.values():
-            for one, following in pairwise(periods):
-                assert one.end is not None
-                assert (following.start - one.end).days == 1
+            for period, following in pairwise(periods):
+                assert period.end is not None
+                assert (following.start - period.end).days == 1
 
 
-def test_production_adds_an_agreement_of_its_own(tmp_path: Path) -> None:
+def test_a_production_adds_its_own_agreement(tmp_path: Path) -> None:
     agreements = load_agreements(home_with(tmp_path, GOOD))
     assert len(agreements.all) == len(packaged().all) + 1
     assert agreements.named("house TERMS").label.startswith("House terms 2026.1@")
 
 
-def test_version_changes_with_what_is_said_and_not_with_how(tmp_path: Path) -> None:
+def test_the_version_hash_depends_on_content_and_not_on_layout(tmp_path: Path) -> None:
     first = load_agreements(home_with(tmp_path, GOOD)).named("House terms")
     path = tmp_path / "agreements" / "house.yaml"
     path.write_text(
@@ -147,7 +147,7 @@ def test_version_changes_with_what_is_said_and_not_with_how(tmp_path: Path) -> N
         (("House terms\n", "House terms\naliases: [Teamsters Local 399]\n"), "aliases", "at the same time"),
     ],
 )
-def test_file_that_cannot_be_used_is_one_clear_sentence(
+def test_an_invalid_file_is_one_clear_sentence(
     tmp_path: Path, change: tuple[str, str], key: str, expected: str
 ) -> None:
     text = GOOD.replace(*change)

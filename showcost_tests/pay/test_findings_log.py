@@ -1,4 +1,4 @@
-"""The record of pay findings: appended to, idempotent, bound line to line."""
+"""Log of pay findings: append-only, idempotent, chained line to line."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ONE: Final = PayFinding(
 OTHER: Final = replace(ONE, finding_id="b" * 32, transaction_date="2026-11-05")
 
 
-def test_what_is_found_is_appended_once_and_cleared_by_a_line_of_its_own(tmp_path: Path) -> None:
+def test_a_finding_is_appended_once_and_cleared_by_another_line(tmp_path: Path) -> None:
     store = FindingsStore(tmp_path)
     assert store.update("payroll", SPAN, [ONE], NOW) == (1, 0)
     first = (tmp_path / "pay_findings" / "findings.jsonl").read_bytes()
@@ -46,7 +46,7 @@ def test_what_is_found_is_appended_once_and_cleared_by_a_line_of_its_own(tmp_pat
     assert (tmp_path / "pay_findings" / "findings.jsonl").read_bytes().startswith(first)
 
 
-def test_what_stood_at_a_moment_stands_at_it_still(tmp_path: Path) -> None:
+def test_the_findings_open_at_a_past_moment_do_not_change(tmp_path: Path) -> None:
     store, later = FindingsStore(tmp_path), NOW + timedelta(hours=1)
     store.update("payroll", SPAN, [ONE], NOW)
     store.update("payroll", SPAN, [], later)
@@ -55,7 +55,7 @@ def test_what_stood_at_a_moment_stands_at_it_still(tmp_path: Path) -> None:
     assert store.current(at=later) == store.current() == []
 
 
-def test_findings_of_other_dates_and_feeds_stand(tmp_path: Path) -> None:
+def test_findings_of_other_dates_and_feeds_stay_open(tmp_path: Path) -> None:
     store = FindingsStore(tmp_path)
     store.update("payroll", ("2026-10-01", "2026-11-30"), [ONE, OTHER], NOW)
     store.update("another", ("2026-10-01", "2026-11-30"), [], NOW)
@@ -63,7 +63,7 @@ def test_findings_of_other_dates_and_feeds_stand(tmp_path: Path) -> None:
     assert store.current("payroll") == [OTHER]
 
 
-def test_dismissed_finding_waits_no_more_until_it_is_reopened_or_says_something_else(tmp_path: Path) -> None:
+def test_a_dismissed_finding_stays_dismissed_until_it_is_reopened_or_changes(tmp_path: Path) -> None:
     store, later = FindingsStore(tmp_path), NOW + timedelta(hours=1)
     store.update("payroll", SPAN, [ONE], NOW)
     decision = {"who": "R. Clerk", "why": "the crew asked for the early call"}
@@ -89,7 +89,7 @@ def test_dismissed_finding_waits_no_more_until_it_is_reopened_or_says_something_
 
 
 @pytest.mark.parametrize("part", [b"R. Clerk", b"early call", b'"dismissed"'])
-def test_dismissal_that_was_changed_is_noticed(tmp_path: Path, part: bytes) -> None:
+def test_a_changed_dismissal_is_an_integrity_error(tmp_path: Path, part: bytes) -> None:
     store = FindingsStore(tmp_path)
     store.update("payroll", SPAN, [ONE], NOW)
     store.dismiss([ONE.finding_id], who="R. Clerk", why="early call", now=NOW)
@@ -99,7 +99,7 @@ def test_dismissal_that_was_changed_is_noticed(tmp_path: Path, part: bytes) -> N
         store.lines()
 
 
-def test_line_that_was_changed_or_taken_out_is_noticed(tmp_path: Path) -> None:
+def test_a_changed_or_removed_line_is_an_integrity_error(tmp_path: Path) -> None:
     store = FindingsStore(tmp_path)
     store.update("payroll", SPAN, [ONE, replace(ONE, finding_id="e" * 32)], NOW)
     path = tmp_path / "pay_findings" / "findings.jsonl"

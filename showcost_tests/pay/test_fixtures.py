@@ -1,4 +1,4 @@
-"""Every rule of one row has a row that holds to it and one that does not, at each boundary and date."""
+"""Single-row rules: rows that meet each rule and rows that do not, at each boundary and date."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from showcost_tests.pay.rows import (
     before,
     clock,
     engine,
-    one,
+    failures_of,
     paid,
     production,
     row,
@@ -43,10 +43,10 @@ OVER_SEVERAL_DAYS: Final = (WeeklyOvertime, WeeklyMealPenalties, RestPeriod, Res
 
 
 def _batches() -> list[list[Fixture]]:
-    """Return the fixtures in batches of the same rules and production, which the engine judges at once."""
-    ordered = sorted(FIXTURES, key=lambda one: (one.agreements.all[0].name, one.rule))
+    """Return the fixtures in batches of the same rules and production, which the engine checks together."""
+    ordered = sorted(FIXTURES, key=lambda fixture: (fixture.agreements.all[0].name, fixture.rule))
     batches = []
-    for _, some in groupby(ordered, key=lambda one: (one.agreements, one.show)):
+    for _, some in groupby(ordered, key=lambda fixture: (fixture.agreements, fixture.show)):
         batches.append(list(some))
     return batches
 
@@ -54,12 +54,12 @@ def _batches() -> list[list[Fixture]]:
 @pytest.mark.parametrize(
     "batch", _batches(), ids=lambda batch: f"{batch[0].agreements.all[0].name}: {batch[0].rule}"
 )
-def test_rows_hold_and_fail_as_they_must(batch: list[Fixture]) -> None:
-    found = engine([one.row for one in batch], batch[0].show, batch[0].agreements)
+def test_rows_pass_and_fail_as_expected(batch: list[Fixture]) -> None:
+    results = engine([fixture.row for fixture in batch], batch[0].show, batch[0].agreements)
     wrong = {
-        fixture.name: (found_.get(fixture.check, "none"), fixture.level, fixture.row)
-        for fixture, found_ in zip(batch, found, strict=True)
-        if found_.get(fixture.check, "none") != fixture.level
+        fixture.name: (result.get(fixture.check, "none"), fixture.level, fixture.row)
+        for fixture, result in zip(batch, results, strict=True)
+        if result.get(fixture.check, "none") != fixture.level
     }
     assert wrong == {}
 
@@ -84,8 +84,8 @@ HOURS: Final = ("8.0", "8.1", "10.0", "10.1", "12.0", "12.1", "14.0", "14.1", "1
 
 
 @pytest.mark.parametrize("agreement", AGREEMENTS.all, ids=lambda agreement: agreement.name)
-def test_day_of_any_length_is_judged_by_all_rules_together(agreement: Agreement) -> None:
-    """Paid as all rules ask a day passes; a hundredth of an hour less does not, once there is overtime."""
+def test_a_day_of_any_length_is_checked_by_all_rules_together(agreement: Agreement) -> None:
+    """A day paid as all rules require passes; with overtime, a hundredth of an hour less fails."""
     rows, short = [], []
     for hours in HOURS:
         for place in WorkPlace:
@@ -95,19 +95,19 @@ def test_day_of_any_length_is_judged_by_all_rules_together(agreement: Agreement)
                 less = Decimal(str(full["hours_1x"])) - Decimal("0.01")
                 rows.append(full)
                 short.append(with_sums(full | {"hours_1x": str(less)}, agreement))
-    assert [found for found in engine(rows) if found] == []
-    failing = [found.get("SC-PAY-002 hours_1_5x") for found in engine(short)]
+    assert [failures for failures in engine(rows) if failures] == []
+    failing = [failures.get("SC-PAY-002 hours_1_5x") for failures in engine(short)]
     # The first local of the Basic Agreement has no overtime that was read below golden hours.
     assert all(failing) if agreement.name != "IATSE Basic Agreement" else any(failing)
 
 
 def paid_day(hours: str, place: str, columns: tuple[str, str, str, str], **change: object) -> dict[str, str]:
-    """Return what the engine says of a Local 80 grip of 2026 whose hours were paid in these columns."""
+    """Return the engine's result for a Local 80 grip of 2026 whose hours were paid in these columns."""
     basic = AGREEMENTS.named("IATSE Basic Agreement")
     names = ("hours_1x", "hours_1_5x", "hours_2x", "hours_3x")
     grip = {"union_local": "80", "occupation_code": "4551", "schedule": "1", "rate": "65.22"}
     day = row(basic, work_date="2026-10-05", work_place=place, **grip, **clock(Decimal(hours)), **change)
-    return one(with_sums(day | dict(zip(names, columns, strict=True)), basic))
+    return failures_of(with_sums(day | dict(zip(names, columns, strict=True)), basic))
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_tiers_of_a_grip(hours: str, place: str, columns: tuple[str, str, str, s
     assert paid_day(hours, place, columns) == ({} if holds else {"SC-PAY-002 hours_1_5x": "hard"})
 
 
-def test_golden_hours_of_the_sixth_day_reject_and_its_derived_multiple_asks_for_a_look() -> None:
+def test_golden_hours_of_the_sixth_day_reject_and_its_derived_multiple_needs_review() -> None:
     assert paid_day("8.0", "studio", ("8", "0", "0", "0"), day_of_workweek="6") == {
         "SC-PAY-002 hours_1_5x": "soft"
     }
@@ -145,24 +145,24 @@ def test_golden_hours_of_the_sixth_day_reject_and_its_derived_multiple_asks_for_
 
 
 @pytest.mark.parametrize("most", ["99999999999999", "-99999999999999"])
-def test_numbers_beyond_all_pay_are_judged_and_break_nothing(most: str) -> None:
+def test_extreme_numbers_are_checked_without_an_error(most: str) -> None:
     basic = AGREEMENTS.named("IATSE Basic Agreement")
     day = row(basic, work_date="2026-10-05", union_local="80", occupation_code="4551", schedule="1")
     names = ("rate", "hours_1x", "hours_3x", "meal_penalty_count", "meal_penalty_amount", "gross")
-    assert "SC-PAY-006 gross" in one(day | dict.fromkeys(names, most))
-    assert "SC-PAY-006 gross" in one(day | {"rate": "9000000", "hours_1x": "9000", "gross": most})
+    assert "SC-PAY-006 gross" in failures_of(day | dict.fromkeys(names, most))
+    assert "SC-PAY-006 gross" in failures_of(day | {"rate": "9000000", "hours_1x": "9000", "gross": most})
 
 
 def test_rule_keyed_on_photography_binds_from_its_day_on() -> None:
     basic = AGREEMENTS.named("IATSE Basic Agreement")
     day = row(basic, work_date="2026-10-05", union_local="600", occupation_code="1999", **clock(Decimal(13)))
     flat = with_sums(day | {"hours_1x": "13"}, basic)
-    assert "SC-PAY-002 hours_1_5x" in one(flat, production(photography=date(2024, 8, 4)))
-    assert one(flat, production(photography=date(2024, 8, 3))) == {}
+    assert "SC-PAY-002 hours_1_5x" in failures_of(flat, production(photography=date(2024, 8, 4)))
+    assert failures_of(flat, production(photography=date(2024, 8, 3))) == {}
 
 
 def _dated_rules() -> list[tuple[Agreement, PayRule, date]]:
-    """Return every rule with a first day of its own, which its agreement's is not."""
+    """Return every rule with a first day other than its agreement's."""
     return [
         (agreement, rule, rule.start)
         for agreement in AGREEMENTS
@@ -172,7 +172,9 @@ def _dated_rules() -> list[tuple[Agreement, PayRule, date]]:
 
 
 @pytest.mark.parametrize(
-    ("agreement", "rule", "day"), _dated_rules(), ids=lambda one: getattr(one, "id", getattr(one, "name", ""))
+    ("agreement", "rule", "day"),
+    _dated_rules(),
+    ids=lambda value: getattr(value, "id", getattr(value, "name", "")),
 )
 def test_rule_binds_on_its_first_day_and_not_on_the_day_before(
     agreement: Agreement, rule: PayRule, day: date
@@ -183,15 +185,15 @@ def test_rule_binds_on_its_first_day_and_not_on_the_day_before(
             rule.production_types[0] if rule.production_types else "streaming",
             first if photography else agreement.start,
         )
-        bound = [one for one in bind(agreement, show).rules if one.rule is rule]
+        bound = [binding for binding in bind(agreement, show).rules if binding.rule is rule]
         if photography:
             assert bool(bound) is binds
         else:
-            (one,) = bound
-            assert (one.first <= day_number(first) <= one.last) is binds
+            (binding,) = bound
+            assert (binding.first <= day_number(first) <= binding.last) is binds
 
 
-def test_rules_with_a_first_day_of_their_own_are_there() -> None:
+def test_there_are_rules_with_their_own_first_day() -> None:
     assert {str(day) for _, _, day in _dated_rules()} >= {
         "2024-08-04",
         "2024-11-03",

@@ -34,7 +34,7 @@ SAG: Final = AGREEMENTS.named("SAG-AFTRA TV/Theatrical 2026")
 
 
 def outcome(rows: Sequence[Row], show: Production = SHOW) -> ValidationResult:
-    numbered = [one | {"payroll_invoice_no": f"M-{n}"} for n, one in enumerate(rows)]
+    numbered = [row | {"payroll_invoice_no": f"M-{n}"} for n, row in enumerate(rows)]
     raw = raw_table(FEED, numbered)
     dated = raw.set_column(
         raw.column_names.index("transaction_date"), "transaction_date", raw.column("work_date__value")
@@ -57,22 +57,22 @@ def every_rate(rows: pa.Table) -> pa.Table:
     return pa.table([[p[0] for p in pairs], [p[1] for p in pairs], ["ok"] * len(pairs)], schema=fx().schema)
 
 
-def found(rows: Sequence[Row], show: Production = SHOW) -> list[dict[str, object]]:
+def findings_of(rows: Sequence[Row], show: Production = SHOW) -> list[dict[str, object]]:
     """Return the findings about rows, all of which must be valid."""
     valid = outcome(rows, show)
     assert valid.counts.valid == len(rows), valid.quarantine.column("reasons").to_pylist()
     table = pay_findings(valid.valid, feed=FEED, production=show, chart=CHART, agreements=AGREEMENTS)
-    # Of the codes of Local 892 nothing is known: each of its rows asks for a look, which is no matter here.
-    return [one for one in table.to_pylist() if one["field"] != "occupation_code"]
+    # The codes of Local 892 are unknown: each of its rows needs a review, which is irrelevant here.
+    return [finding for finding in table.to_pylist() if finding["field"] != "occupation_code"]
 
 
 def performer(day: str, **change: object) -> Row:
-    one = {"occupation_code": "DAY", "rate_basis": "day", "rate": "1283", "work_date": day} | change
-    return paid(row(SAG, **one))
+    values = {"occupation_code": "DAY", "rate_basis": "day", "rate": "1283", "work_date": day} | change
+    return paid(row(SAG, **values))
 
 
 def grip(day: str, workday: str, hours: str = "8", **change: object) -> Row:
-    one = {
+    values = {
         "union_local": "80",
         "occupation_code": "4551",
         "schedule": "1",
@@ -80,11 +80,14 @@ def grip(day: str, workday: str, hours: str = "8", **change: object) -> Row:
         "work_date": day,
         "day_of_workweek": workday,
     }
-    return paid(row(BASIC, **(one | change), **clock(Decimal(hours), str(change.get("call", "07:00")))))
+    return paid(row(BASIC, **(values | change), **clock(Decimal(hours), str(change.get("call", "07:00")))))
 
 
 def codes(findings: list[dict[str, object]]) -> list[tuple[str, str, str]]:
-    return [(str(one["transaction_date"]), str(one["code"]), str(one["field"])) for one in findings]
+    return [
+        (str(finding["transaction_date"]), str(finding["code"]), str(finding["field"]))
+        for finding in findings
+    ]
 
 
 def test_rest_of_twelve_hours_is_rest_and_a_minute_less_is_not() -> None:
@@ -92,9 +95,9 @@ def test_rest_of_twelve_hours_is_rest_and_a_minute_less_is_not() -> None:
     rested = performer(
         "2026-10-06", call_time="06:00", meal1_out="11:00", meal1_in="11:30", wrap_time="14:30"
     )
-    assert found([first, rested]) == []
+    assert findings_of([first, rested]) == []
     early = performer("2026-10-06", call_time="05:59", meal1_out="11:00", meal1_in="11:30", wrap_time="14:29")
-    (finding,) = found([first, early])
+    (finding,) = findings_of([first, early])
     assert (finding["code"], finding["field"], str(finding["transaction_date"])) == (
         "SC-PAY-005",
         "rest_penalty_amount",
@@ -106,10 +109,10 @@ def test_rest_of_twelve_hours_is_rest_and_a_minute_less_is_not() -> None:
     assert finding["cause"] is not None
     forced = with_sums(early | {"rest_penalty_amount": "900"}, SAG)
     forced["gross"] = str(Decimal(str(early["gross"])) + 900)
-    assert found([first, forced]) == []
+    assert findings_of([first, forced]) == []
 
 
-def test_forced_call_costs_no_more_than_a_days_pay() -> None:
+def test_a_forced_call_costs_at_most_a_days_pay() -> None:
     background = {"rate": "850", "occupation_code": "DAY"}
     first = performer(
         "2026-10-05", **background, call_time="08:00", meal1_out="13:00", meal1_in="13:30", wrap_time="18:00"
@@ -117,18 +120,20 @@ def test_forced_call_costs_no_more_than_a_days_pay() -> None:
     early = performer(
         "2026-10-06", **background, call_time="05:00", meal1_out="10:00", meal1_in="10:30", wrap_time="13:30"
     )
-    told = [str(one["told"]) for one in found([first, early]) if one["code"] == "SC-PAY-005"]
+    told = [
+        str(finding["told"]) for finding in findings_of([first, early]) if finding["code"] == "SC-PAY-005"
+    ]
     assert "required at least 850.00" in told[0]
 
 
-def test_day_that_comes_late_flags_its_neighbours_entry_and_rewrites_nothing() -> None:
-    """The 6th is posted before the 5th arrives: its row stays as it was, and a finding names the late one."""
+def test_a_late_day_flags_its_neighbours_entry_and_changes_no_row() -> None:
+    """The 6th is posted before the 5th arrives: its row does not change, and a finding names the late row."""
     late = performer("2026-10-05", call_time="12:00", meal1_out="17:00", meal1_in="17:30", wrap_time="22:00")
     posted = performer(
         "2026-10-06", call_time="06:00", meal1_out="11:00", meal1_in="11:30", wrap_time="14:30"
     )
     before = outcome([posted])
-    assert found([posted]) == []
+    assert findings_of([posted]) == []
     both = outcome([posted, late])
     kept = both.valid.filter(
         pa.compute.equal(both.valid.column("row_key"), before.valid.column("row_key")[0])
@@ -142,8 +147,14 @@ def test_day_that_comes_late_flags_its_neighbours_entry_and_rewrites_nothing() -
 
 
 def costume(day: str, call: str, wrap: str, **change: object) -> Row:
-    one = {"union_local": "892", "occupation_code": "2201", "rate": "60", "work_date": day, "call_time": call}
-    return paid(row(BASIC, **(one | {"wrap_time": wrap} | change)))
+    values = {
+        "union_local": "892",
+        "occupation_code": "2201",
+        "rate": "60",
+        "work_date": day,
+        "call_time": call,
+    }
+    return paid(row(BASIC, **(values | {"wrap_time": wrap} | change)))
 
 
 @pytest.mark.parametrize(
@@ -160,7 +171,9 @@ def test_rest_invaded_by_half_an_hour_counts_as_half_and_then_in_tenths(
 ) -> None:
     first = costume("2026-10-05", "14:00", "20:00")
     findings = [
-        one for one in found([first, costume("2026-10-06", call, "11:00")]) if one["code"] == "SC-PAY-005"
+        finding
+        for finding in findings_of([first, costume("2026-10-06", call, "11:00")])
+        if finding["code"] == "SC-PAY-005"
     ]
     if owed is None:
         assert findings == []
@@ -172,7 +185,7 @@ def test_rest_invaded_by_half_an_hour_counts_as_half_and_then_in_tenths(
 
 
 @pytest.mark.parametrize(("call", "invaded"), [("06:00", False), ("05:59", True)])
-def test_daily_rest_of_the_law_asks_for_a_look(call: str, invaded: bool) -> None:
+def test_violated_statutory_rest_needs_a_review(call: str, invaded: bool) -> None:
     """Eleven hours between days in the United Kingdom; a collective agreement may vary them."""
     pact = AGREEMENTS.named("Pact/Bectu TV drama")
     end = {"06:00": "10:00", "05:59": "09:59"}[call]
@@ -181,56 +194,62 @@ def test_daily_rest_of_the_law_asks_for_a_look(call: str, invaded: bool) -> None
         paid(row(pact, work_date=day, call_time=begin, wrap_time=wrap, rate="40"), SHOW)
         for day, begin, wrap in days
     ]
-    about = [one for one in found(shifts) if one["field"] == "rest_penalty_amount"]
-    assert [one["code"] for one in about] == (["SC-PAY-009"] if invaded else [])
-    assert all("Working Time Regulations 1998, reg. 10(1)" in str(one["source"]) for one in about)
+    about = [finding for finding in findings_of(shifts) if finding["field"] == "rest_penalty_amount"]
+    assert [finding["code"] for finding in about] == (["SC-PAY-009"] if invaded else [])
+    assert all("Working Time Regulations 1998, reg. 10(1)" in str(finding["source"]) for finding in about)
 
 
 @pytest.mark.parametrize(("call", "invaded"), [("02:00", False), ("01:59", True)])
 def test_weekend_is_54_hours(call: str, invaded: bool) -> None:
     friday, monday = costume("2026-10-09", "14:00", "20:00"), costume("2026-10-12", call, "07:00")
-    assert any(one["code"] == "SC-PAY-005" for one in found([friday, monday])) is invaded
+    assert any(finding["code"] == "SC-PAY-005" for finding in findings_of([friday, monday])) is invaded
 
 
 def test_rest_is_counted_across_time_zones() -> None:
     """Wrapped in Berlin at 22:00, called in London at 08:00: eleven hours later, not ten."""
     show = production(zones={"BBG": "Europe/Berlin", "LDN": "Europe/London"})
     first = costume("2026-10-05", "16:00", "22:00", location="BBG")
-    assert found([first, costume("2026-10-06", "07:00", "12:00", location="LDN")], show) == []
-    here = found([first, costume("2026-10-06", "07:00", "12:00", location="BBG")], show)
-    assert [one["code"] for one in here] == ["SC-PAY-005"]
+    assert findings_of([first, costume("2026-10-06", "07:00", "12:00", location="LDN")], show) == []
+    here = findings_of([first, costume("2026-10-06", "07:00", "12:00", location="BBG")], show)
+    assert [finding["code"] for finding in here] == ["SC-PAY-005"]
 
 
 def test_sixth_day_in_a_row_that_the_row_does_not_state() -> None:
     days = [grip(f"2026-10-{day:02}", str(day - 4)) for day in range(5, 10)]
-    assert found(days) == []
+    assert findings_of(days) == []
     stated = grip("2026-10-10", "6")
-    assert found([*days, stated]) == [
-        one for one in found([*days, stated]) if one["code"] not in {"SC-PAY-002", "SC-PAY-009"}
+    assert findings_of([*days, stated]) == [
+        finding
+        for finding in findings_of([*days, stated])
+        if finding["code"] not in {"SC-PAY-002", "SC-PAY-009"}
     ]
     wrong = grip("2026-10-10", "5", "13", work_place="studio")
-    about = [one for one in found([*days, wrong]) if str(one["transaction_date"]) == "2026-10-10"]
+    about = [
+        finding for finding in findings_of([*days, wrong]) if str(finding["transaction_date"]) == "2026-10-10"
+    ]
     assert ("2026-10-10", "SC-PAY-002", "hours_1_5x") in codes(about)
-    assert any("day 6 worked in a row, which the row does not say" in str(one["told"]) for one in about)
+    assert any(
+        "day 6 worked in a row, which the row does not say" in str(finding["told"]) for finding in about
+    )
 
 
-def test_workweek_that_begins_anew_is_not_a_sixth_day() -> None:
+def test_the_first_day_of_a_new_workweek_is_not_a_sixth_day() -> None:
     days = [grip(f"2026-10-{day:02}", str(day - 4)) for day in range(7, 10)]
     again = [grip(f"2026-10-{day:02}", str(day - 9)) for day in range(10, 14)]
-    assert found([*days, *again]) == []
+    assert findings_of([*days, *again]) == []
 
 
 def test_straight_time_beyond_40_hours_of_the_week_is_overtime() -> None:
     days = [grip(f"2026-10-{day:02}", str(day - 4)) for day in range(5, 10)]
     sixth = grip("2026-10-10", "6")
-    assert found([*days, sixth]) == []
+    assert findings_of([*days, sixth]) == []
     flat = with_sums(sixth | {"hours_1x": "8", "hours_1_5x": "0"}, BASIC)
-    told = {str(one["field"]): one for one in found([*days, flat])}
+    by_field = {str(finding["field"]): finding for finding in findings_of([*days, flat])}
     assert "paid 8 h at 1x beyond 40 h of the workweek (40 h at 1x before this row)" in str(
-        told["hours_1x"]["told"]
+        by_field["hours_1x"]["told"]
     )
-    assert told["hours_1x"]["code"] == "SC-PAY-002"
-    assert told["hours_1_5x"]["code"] == "SC-PAY-009"
+    assert by_field["hours_1x"]["code"] == "SC-PAY-002"
+    assert by_field["hours_1_5x"]["code"] == "SC-PAY-009"
 
 
 def test_penalties_after_the_twentieth_of_a_week_cost_an_hours_pay() -> None:
@@ -238,17 +257,17 @@ def test_penalties_after_the_twentieth_of_a_week_cost_an_hours_pay() -> None:
     days = []
     for number, count in enumerate((10, 10, 1)):
         late = {"work_date": f"2026-10-{5 + number:02}", "day_of_workweek": str(number + 1)}
-        one = row(BASIC, **week, **late, meal_penalty_count=str(count))
+        day = row(BASIC, **week, **late, meal_penalty_count=str(count))
         # Without a clock they may be two delays: 10 at the least are two of 5.
         amount = {10: "135.00", 1: "7.50"}[count]
         gross = Decimal(480) + Decimal(amount)
-        days.append(one | {"meal_penalty_amount": amount, "gross": str(gross)})
-    assert codes(found(days)) == [("2026-10-07", "SC-PAY-003", "meal_penalty_count")]
-    assert found(days)[0]["told"] == (
+        days.append(day | {"meal_penalty_amount": amount, "gross": str(gross)})
+    assert codes(findings_of(days)) == [("2026-10-07", "SC-PAY-003", "meal_penalty_count")]
+    assert findings_of(days)[0]["told"] == (
         "paid 7.50, required at least 60.00; 1 meal penalties are beyond 20 of the workweek"
         " (20 before this row), each at an hour's pay"
     )
-    assert found(days[:2]) == []
+    assert findings_of(days[:2]) == []
 
 
 def test_contributions_end_at_the_ceiling() -> None:
@@ -262,11 +281,11 @@ def test_contributions_end_at_the_ceiling() -> None:
         }
 
     days = [earned("2026-10-05", "21000"), earned("2026-10-06", "21000")]
-    assert found([*days, earned("2026-10-07", "6720.00")], show) == []
-    assert codes(found([*days, earned("2026-10-07", "6719.99")], show)) == [
+    assert findings_of([*days, earned("2026-10-07", "6720.00")], show) == []
+    assert codes(findings_of([*days, earned("2026-10-07", "6719.99")], show)) == [
         ("2026-10-07", "SC-PAY-007", "benefit_amount")
     ]
-    over = found([*days, earned("2026-10-07", "21000")], show)
+    over = findings_of([*days, earned("2026-10-07", "21000")], show)
     assert over[0]["told"] == (
         "paid 21000.00, required 6720.00 on 32000.00 of pay within the ceiling of 232000"
         " (200000.00 earned before this row)"
@@ -274,7 +293,7 @@ def test_contributions_end_at_the_ceiling() -> None:
 
 
 def split_at_midnight(whole: Row, first_hours: str, later_hours: str, wrap: str) -> list[Row]:
-    one = whole | {"wrap_time": "00:00", "hours_1x": first_hours, "hours_1_5x": "0", "hours_2x": "0"}
+    first = whole | {"wrap_time": "00:00", "hours_1x": first_hours, "hours_1_5x": "0", "hours_2x": "0"}
     other = whole | {
         "work_date": "2026-10-06",
         "day_of_workweek": "2",
@@ -284,10 +303,10 @@ def split_at_midnight(whole: Row, first_hours: str, later_hours: str, wrap: str)
         "hours_1_5x": later_hours,
         "hours_2x": "0",
     }
-    return [with_sums(part, BASIC) for part in (one, other)]
+    return [with_sums(part, BASIC) for part in (first, other)]
 
 
-def test_day_that_is_split_at_midnight_is_judged_as_one() -> None:
+def test_a_day_split_at_midnight_is_checked_as_one_day() -> None:
     whole = row(
         BASIC,
         union_local="80",
@@ -299,24 +318,24 @@ def test_day_that_is_split_at_midnight_is_judged_as_one() -> None:
         wrap_time="03:00",
     )
     # Eight hours before midnight, three after it: those are overtime, though alone they are a short day.
-    assert found(split_at_midnight(whole, "8", "3", "03:00")) == []
+    assert findings_of(split_at_midnight(whole, "8", "3", "03:00")) == []
     cheap = split_at_midnight(whole, "8", "0", "03:00")
     cheap[1] = with_sums(cheap[1] | {"hours_1x": "3"}, BASIC)
-    (finding,) = found(cheap)
+    (finding,) = findings_of(cheap)
     assert (finding["code"], str(finding["transaction_date"])) == ("SC-PAY-002", "2026-10-06")
     assert "worked 3 h by the clock: required 3 h at 1.5x = 4.5 straight hours; paid 3 h at 1x = 3" in str(
         finding["told"]
     )
 
 
-def test_findings_do_not_depend_on_the_order_of_rows_and_name_no_one() -> None:
+def test_findings_do_not_depend_on_the_order_of_rows_and_name_no_person() -> None:
     days = [grip(f"2026-10-{day:02}", str(day - 4)) for day in range(5, 10)]
     rows = [*days, with_sums(grip("2026-10-10", "6") | {"hours_1x": "8", "hours_1_5x": "0"}, BASIC)]
     valid = outcome(rows).valid
     backwards = valid.take(pa.array(range(valid.num_rows - 1, -1, -1)))
     here, turned = (
-        pay_findings(one, feed=FEED, production=SHOW, chart=CHART, agreements=AGREEMENTS)
-        for one in (valid, backwards)
+        pay_findings(rows, feed=FEED, production=SHOW, chart=CHART, agreements=AGREEMENTS)
+        for rows in (valid, backwards)
     )
     assert here.equals(turned)
     assert "employee_ref" not in here.column_names

@@ -1,4 +1,4 @@
-"""What holds for any day: more hours are never less pay, and however a day is cut it comes to the same."""
+"""Properties of any day: more hours are never less pay, and splitting a day does not change its pay."""
 
 from __future__ import annotations
 
@@ -74,10 +74,10 @@ def test_pay_never_falls_with_the_hours(
 
 @QUICK
 @given(agreement=AGREEMENT, data=st.data(), place=PLACE, workday=WORKDAY)
-def test_day_that_is_cut_anywhere_comes_to_the_same(
+def test_a_day_split_anywhere_has_the_same_hours(
     agreement: Agreement, data: st.DataObject, place: WorkPlace, workday: str
 ) -> None:
-    """A cut at midnight is one of many: the parts of a day, each after those before it, are the whole."""
+    """Midnight is one of many cuts: the parts of a day, in order, are the whole day."""
     minutes = data.draw(st.integers(2, 20 * 60))
     cut = data.draw(st.integers(1, minutes - 1))
     whole = frame_of([row(agreement, work_place=place.value, day_of_workweek=workday, **span(1, minutes))])
@@ -115,7 +115,7 @@ def test_wall_clock_of_another_zone_or_season_does_not_alter_the_hours(zone: str
     here = ZoneInfo(ZONES[zone])
     call, wrap = (moment.astimezone(here) for moment in (begin, begin + timedelta(hours=14, minutes=30)))
     basic = AGREEMENTS.named("IATSE Basic Agreement")
-    one = row(
+    shift = row(
         basic,
         work_date=str(call.date()),
         location=zone,
@@ -124,7 +124,7 @@ def test_wall_clock_of_another_zone_or_season_does_not_alter_the_hours(zone: str
         union_local="80",
         occupation_code="4599",
     )
-    frame = frame_of([one], show)
+    frame = frame_of([shift], show)
     assert (frame.worked / ONE).tolist() == [14.5]
     assert frame.call.tolist() == [int(begin.timestamp()) // 60]
 

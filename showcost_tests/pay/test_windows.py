@@ -1,4 +1,4 @@
-"""Windows over sorted rows say what a loop over the rows says; and how work is shared out changes nothing."""
+"""Windows over sorted rows agree with a loop over the rows; batches do not change the findings."""
 
 from __future__ import annotations
 
@@ -39,22 +39,22 @@ def test_order_is_that_of_the_keys_and_then_of_the_texts(rows: list[tuple[int, i
 
 
 @given(rows=ROWS)
-def test_windows_say_what_a_loop_says(rows: list[tuple[int, int, str, int]]) -> None:
+def test_windows_agree_with_a_loop(rows: list[tuple[int, int, str, int]]) -> None:
     group, value = as_ints([row[0] for row in rows]), as_ints([row[3] for row in rows])
     places = np.argsort(group, kind="stable")
     groups = Grouped(places, beginnings(places, [group]))
     sums, highest, continued = [], [], []
     for position, place in enumerate(places):
-        earlier = [value[one] for one in places[:position] if group[one] == group[place]]
+        earlier = [value[other] for other in places[:position] if group[other] == group[place]]
         sums.append(sum(earlier))
         highest.append(max(earlier, default=-9))
-        continued.append(any(group[one] == group[place] for one in places[position + 1 :]))
+        continued.append(any(group[other] == group[place] for other in places[position + 1 :]))
     assert groups.sum_before(value).tolist() == sums
     assert highest_before(groups, value, -9).tolist() == highest
     assert groups.continued.tolist() == continued
 
 
-def test_sums_that_no_whole_number_holds_stay_at_the_largest() -> None:
+def test_sums_beyond_the_largest_whole_number_saturate() -> None:
     places = np.arange(4)
     groups = Grouped(places, np.array([True, False, False, True]))
     assert groups.sum_before(as_ints([MOST - 1, 5, 7, 1])).tolist() == [0, MOST - 1, MOST, 0]
@@ -69,11 +69,11 @@ def week_of(person: str, number: int) -> list[Row]:
         performer("2026-10-19", call_time="12:00", meal1_out="17:00", meal1_in="17:30", wrap_time="22:00"),
         performer("2026-10-20", call_time=f"0{number % 3 + 5}:00", wrap_time="14:30", **early),
     ]
-    return [one | {"employee_ref": person} for one in (*days, short, *forced)]
+    return [row | {"employee_ref": person} for row in (*days, short, *forced)]
 
 
 @pytest.mark.parametrize("part", [1, 7, 20])
-def test_findings_do_not_depend_on_how_the_work_is_shared_out(part: int) -> None:
+def test_findings_do_not_depend_on_the_batches(part: int) -> None:
     rows = [row for number in range(9) for row in week_of(f"E-{number}", number)]
     valid = outcome(rows).valid
     valid = valid.take(pa.array(np.random.default_rng(5).permutation(valid.num_rows)))

@@ -1,1 +1,1 @@
-"""Tests of the reader: what it accepts is right, what it rejects is kept, nothing else happens."""
+"""Tests of the readers: accepted records are right, rejected ones are kept, nothing is lost."""

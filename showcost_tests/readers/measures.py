@@ -3,7 +3,7 @@
 Published: success, and precision, recall and F1 of header, records and cells; a file scores at most 10.
 Blanks around a cell do not count: the clean files of the survey leave them out. A record is compared by
 its concatenated cells, a cell by its content alone, so a shifted column costs nothing there. `Tally`
-therefore counts also the records that were accepted but are no true record, and those that are neither
+therefore counts also the records that were accepted but are not in the file, and the records that are neither
 accepted nor kept as raw text.
 """
 
@@ -29,7 +29,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Tally:
-    """Records accepted wrongly, records lost without a word, records rejected with their raw text."""
+    """Records accepted wrongly, records lost silently, records rejected with their raw text."""
 
     wrong: int
     lost: int
@@ -49,7 +49,7 @@ def precision_recall_f1(true: Iterable[Hashable], loaded: Iterable[Hashable]) ->
 
 
 def score(true: Table, loaded: Table | None) -> float:
-    """Return the score of one file, from 0 to 10; None stands for a reader that failed."""
+    """Return the score of one file, from 0 to 10; None means that the reader failed."""
     if loaded is None:
         return 0.0
     header = precision_recall_f1(map(str.strip, true.header), map(str.strip, loaded.header))
@@ -66,7 +66,7 @@ def _concatenated(row: Row) -> str:
 
 
 def tally(true: Table, loaded: Table, raw: Sequence[str]) -> Tally:
-    """Count what a ledger must not have: rows that never were, and rows that are gone.
+    """Count the errors that a ledger must not have: invented rows and lost rows.
 
     A true row is kept when a rejected raw text has all its cells in it.
     """

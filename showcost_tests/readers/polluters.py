@@ -72,7 +72,7 @@ _NOTES = [
 
 @dataclass(frozen=True)
 class Polluted:
-    """A polluted file: `kind` is the pollution, `name` the one file."""
+    """A polluted file: `kind` is the pollution, `name` the file."""
 
     kind: str
     name: str
@@ -204,7 +204,7 @@ def _header_pollutions(table: Table, plain: list[str]) -> Iterator[Polluted]:
 
 
 def _table_pollutions(table: Table, plain: list[str]) -> Iterator[Polluted]:
-    """Yield files with a second table; only one of the same header can be taken in."""
+    """Yield files with a second table; only a table with the same header can be read."""
     narrow = ["", "Account,Total", "2000,15.00", "2100,16.00"]
     yield _file("several tables", "tables_less", _joined([*plain, *narrow]), table)
     wide = ["", ",".join(f"Extra {n}" for n in range(WIDTH + 3)), ",".join("12" for _ in range(WIDTH + 3))]

@@ -1,4 +1,4 @@
-"""Files that are no table, or that try the limits: a code each, bounded time and memory, no exception."""
+"""Files that are not tables, or that reach limits: a code each, bounded time and memory, no exception."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def zipped(*names: str) -> bytes:
         (b"x" * 20_000, "characters"),
     ],
 )
-def test_what_is_no_table_gives_one_rejection_of_the_file(tmp_path: Path, payload: bytes, why: str) -> None:
+def test_a_file_that_is_not_a_table_is_one_rejection(tmp_path: Path, payload: bytes, why: str) -> None:
     path = tmp_path / "delivery.csv"
     path.write_bytes(payload)
     with read_delivery(path) as reading:
@@ -84,7 +84,7 @@ def codes(path: Path, payload: bytes) -> list[tuple[str, bytes]]:
 
 
 @pytest.mark.parametrize("line", [b"2025-01-02,A\0,1.00,GBP\n", b"2025-01-02,Caf\xe9,1.00,GBP\n"])
-def test_bytes_that_are_no_text_have_a_code_of_their_own(tmp_path: Path, line: bytes) -> None:
+def test_bytes_that_are_not_text_have_their_own_code(tmp_path: Path, line: bytes) -> None:
     good = "2025-01-02,Caf\u00e9 Z\u00fcrich,12.50,GBP\n".encode()
     assert codes(tmp_path / "any", HEAD + good * 50 + line + good) == [("SC-ROW-004", line)]
 
@@ -97,7 +97,7 @@ def test_half_a_character_of_utf_16_costs_its_record(tmp_path: Path) -> None:
     ]
 
 
-def test_rows_that_are_alike_are_no_header(tmp_path: Path) -> None:
+def test_rows_that_are_alike_are_not_a_header(tmp_path: Path) -> None:
     rows, details = accepted_and_rejected(tmp_path / "any", b"London,Hotel\n" * 50 + b"Paris,Rail\n" * 50)
     assert (rows, details) == (99, [])
 
@@ -156,7 +156,7 @@ def test_bytes_that_are_not_valid_cost_their_record(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_quote_at_the_start_of_a_gigabyte(tmp_path: Path) -> None:
-    """Time and memory are those of a sound file; measured in a process of its own."""
+    """Time and memory are those of a sound file, measured in a separate process."""
     path = tmp_path / "any"
     block = LINE * 40_000
     with path.open("wb") as file:

@@ -1,4 +1,4 @@
-"""A page of JSON becomes records: places, digits, and every item in exactly one of them."""
+"""Records of a page of JSON: places, digits, and every item in exactly one record."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_an_item_is_a_record_with_its_place_and_its_digits() -> None:
     assert reading.header == ("no", "net", "page")
 
 
-def test_each_line_of_an_item_is_a_record_and_the_tax_stands_once() -> None:
+def test_each_line_of_an_item_is_a_record_and_the_tax_occurs_once() -> None:
     page = '[{"id":"A","tax":"1.9","body":{"x":1,"lines":[{"n":1,"net":"10"},{"n":2,"net":"0.0"}]}}]'
     first, second = records(read(LINES, page))
     assert first["cells"] == ["A", "1", "10", "1.9"]
@@ -77,7 +77,7 @@ def test_each_line_of_an_item_is_a_record_and_the_tax_stands_once() -> None:
         (r'{"id":"\ud800","body":{"lines":[{"n":1}]}}', "half a character"),
     ],
 )
-def test_what_is_no_record_is_rejected_with_its_text(item: str, why: str) -> None:
+def test_an_element_that_is_not_a_record_is_rejected_with_its_text(item: str, why: str) -> None:
     page = f'[{{"id":"A","body":{{"lines":[{{"n":1}}]}}}},{item}]'
     reading = read(LINES, page)
     assert [record["record"] for record in records(reading)] == [1]
@@ -98,7 +98,7 @@ def test_what_is_no_record_is_rejected_with_its_text(item: str, why: str) -> Non
         '{"data": {"items": [-Infinity]}}',
     ],
 )
-def test_a_page_that_is_none_is_refused_as_a_whole(page: str, tmp_path: Path) -> None:
+def test_an_invalid_page_is_refused_as_a_whole(page: str, tmp_path: Path) -> None:
     with pytest.raises(UnreadableError):
         read(FLAT, page)
     path = tmp_path / "page"
@@ -109,7 +109,7 @@ def test_a_page_that_is_none_is_refused_as_a_whole(page: str, tmp_path: Path) ->
     assert (rejected.code, rejected.record) == ("SC-FIL-001", 0)
 
 
-def test_bytes_that_are_no_text_are_no_page() -> None:
+def test_bytes_that_are_not_text_are_refused() -> None:
     with pytest.raises(UnreadableError, match="byte 1 "):
         read(LINES, b"[\xff]")
 
@@ -125,7 +125,7 @@ def test_an_empty_list_has_no_records() -> None:
     assert records(read(LINES, " [ ] ")) == []
 
 
-def test_paths_lead_through_lists_and_stop_at_what_is_not_there() -> None:
+def test_paths_lead_through_lists_and_stop_at_missing_values() -> None:
     page = parse_page(b'{"a": [{"b": "x"}, 2]}')
     assert look_up(page, "a.0.b") == "x"
     for path in ("a.7", "a.b", "a.0.b.c", "c", "a.1.b"):

@@ -1,4 +1,4 @@
-"""The block parser and the record parser give the same, record for record, byte for byte."""
+"""Agreement of block parser and record parser, record for record, byte for byte."""
 
 from __future__ import annotations
 
@@ -111,9 +111,9 @@ def test_both_parsers_agree(
     body = ["Code,Date,Name,Amount", *([plain] * 3), *(plain if line is None else line for line in lines)]
     # Whole rows at the end keep out the footer, which is sought in the record parser only.
     text = (end.join([*body, *([plain] * 3)]) + end).replace(",", delimiter)
-    fast, careful = both(tmp_path / "any", text.encode(encoding, "ignore"), delimiter, escape)
-    assert fast[0].to_pylist() == careful[0].to_pylist()
-    assert fast[1:] == careful[1:]
+    by_block, by_record = both(tmp_path / "any", text.encode(encoding, "ignore"), delimiter, escape)
+    assert by_block[0].to_pylist() == by_record[0].to_pylist()
+    assert by_block[1:] == by_record[1:]
 
 
 def test_lines_without_an_escape_go_through_the_block_parser_beside_those_with_one(tmp_path: Path) -> None:
@@ -148,12 +148,15 @@ def test_both_parsers_agree_on_a_long_file_with_broken_records(tmp_path: Path) -
             lines.append(
                 pick.choice(['P,"x,1', "P,1", 'P,01/02/2025,"a\nb",1.00', "", ",,,", 'P,a"b,c,1.00'])
             )
-    fast, careful = both(tmp_path / "any", "\n".join(lines).encode())
-    assert fast[0].equals(careful[0].combine_chunks()) or fast[0].to_pylist() == careful[0].to_pylist()
-    assert fast[1:] == careful[1:]
+    by_block, by_record = both(tmp_path / "any", "\n".join(lines).encode())
+    assert (
+        by_block[0].equals(by_record[0].combine_chunks())
+        or by_block[0].to_pylist() == by_record[0].to_pylist()
+    )
+    assert by_block[1:] == by_record[1:]
 
 
-def test_blocks_and_workers_make_no_difference(tmp_path: Path) -> None:
+def test_blocks_and_workers_do_not_change_the_result(tmp_path: Path) -> None:
     pick = random.Random(3)  # noqa: S311 -- repeatable, no secret
     odd = [
         'P,01/02/2025,"x,1',
@@ -190,7 +193,7 @@ def alike(left: Read, right: Read) -> bool:
     return records[0].equals(records[1]) and left[1:] == right[1:]
 
 
-def test_blocks_make_no_difference_to_where_a_file_is_given_up(tmp_path: Path) -> None:
+def test_blocks_do_not_change_where_a_file_is_abandoned(tmp_path: Path) -> None:
     pick = random.Random(4)  # noqa: S311 -- repeatable, no secret
     lines = ["Code,Date,Name,Amount", *["P,01/02/2025,x,1.00"] * 500]
     lines += [pick.choice(["P,01/02/2025,x,1.00", "P,1", "P,1", 'P,"x']) for _ in range(3_000)]

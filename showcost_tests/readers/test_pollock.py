@@ -1,4 +1,4 @@
-"""The scores: csv-spectrum, the survey sample of the Pollock benchmark, and our own polluted files."""
+"""Scores: csv-spectrum, the survey sample of the Pollock benchmark, and our own polluted files."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_all_polluted_files_score(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert weighted >= 9.9
 
 
-def test_the_measures_are_those_published() -> None:
+def test_the_measures_agree_with_the_publication() -> None:
     true = Table(("a", "b"), (("1", "2"), ("3", "4")))
     assert score(true, true) == 10
     assert score(true, None) == 0

@@ -1,4 +1,4 @@
-"""Laws that hold for any bytes at all: conservation, places, round trips."""
+"""Properties for any bytes: conservation, places, round trips."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ CELL = st.text(
     st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL, csv.QUOTE_NONNUMERIC]),
     st.sampled_from(["\n", "\r\n"]),
 )
-def test_what_csv_writes_is_read_back_with_its_dialect_given(
+def test_files_of_the_csv_module_are_read_back_with_their_dialect(
     tmp_path: Path,
     table: list[tuple[str, ...]],
     delimiter: str,
@@ -144,12 +144,12 @@ def test_what_csv_writes_is_read_back_with_its_dialect_given(
     rows, counts = account_for(tmp_path / "any", out.getvalue().encode(), hints)
     assert counts.rejected == 0
     assert [tuple(row) for row in rows] == table[: len(table) - counts.footer]
-    # What is drawn or noted below a table (`,,==`) is none of its rows.
+    # A ruler or a note below a table (`,,==`) is not a row.
     assert all(sum(bool(cell.strip()) for cell in row) == 1 for row in table[len(rows) :])
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252"])
-def test_the_encoding_is_found(tmp_path: Path, encoding: str) -> None:
+def test_the_encoding_is_detected(tmp_path: Path, encoding: str) -> None:
     text = "Datum;Lieferant;Betrag\r\n01.02.2024;Müller \x96 Söhne;1,50\r\n02.02.2024;Café;2,50\r\n"
     text = text.replace("\x96", "\u2013")
     rows, _ = account_for(tmp_path / "any", text.encode(encoding))

@@ -1,4 +1,4 @@
-"""What a vendor's file looks like, and what the reader makes of it."""
+"""Typical files of vendors, and their readings."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_empty_columns_of_a_spreadsheet_are_left_out(path: Path) -> None:
         assert "3 empty cells after the last column are left out" in reading.dialect.assumptions
 
 
-def test_a_header_of_too_few_names_is_not_sure(path: Path) -> None:
+def test_a_header_of_too_few_names_is_uncertain(path: Path) -> None:
     text = "\n".join(["Date,Vendor Net", *ROWS])
     with read(path, text) as reading:
         assert reading.header == ("Date", "Vendor Net")
@@ -150,14 +150,14 @@ def test_inch_marks_are_text_where_they_are_usual(path: Path) -> None:
         assert details(reading) == []
 
 
-def test_a_header_that_occurs_again_is_no_row(path: Path) -> None:
+def test_a_repeated_header_is_not_a_row(path: Path) -> None:
     text = "\n".join(["Date,Vendor,Net", *ROWS, "", "March,,", "Date,Vendor,Net", *ROWS])
     with read(path, text) as reading:
         assert len(cells(reading)) == 50
         assert [r.text for r in reading.header_lines] == ["Date,Vendor,Net", "March,,", "Date,Vendor,Net"]
 
 
-def test_hints_override_what_would_be_found(path: Path) -> None:
+def test_hints_override_detection(path: Path) -> None:
     with read(path, "a;b\n1;2\n", Hints(delimiter=",")) as reading:
         assert cells(reading) == [["1;2"]]
     with read(path, "x\n\nDate,Net\n1,2\n", Hints(header_record=3)) as reading:
@@ -167,7 +167,7 @@ def test_hints_override_what_would_be_found(path: Path) -> None:
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|", "||", "::", "^", "~|~", "¬"])
-def test_delimiters_are_found(path: Path, delimiter: str) -> None:
+def test_delimiters_are_detected(path: Path, delimiter: str) -> None:
     text = "\n".join(row.replace(",", delimiter) for row in ["Date,Vendor,Net", *ROWS])
     with read(path, text) as reading:
         assert reading.dialect.delimiter == delimiter
@@ -190,7 +190,7 @@ def test_a_row_that_counts_among_others_that_do_is_a_row(path: Path) -> None:
         assert len(cells(reading)) == 8
 
 
-def test_quotes_that_are_apostrophes_are_found_where_few_cells_need_them(path: Path) -> None:
+def test_apostrophes_as_quotes_are_detected_where_few_cells_need_them(path: Path) -> None:
     lines = ["no,'vendor','note'", *(f"{n},'Kerr, {n}','x'" for n in range(20))]
     with read(path, "\n".join(lines)) as reading:
         assert reading.header == ("no", "vendor", "note")
@@ -223,7 +223,7 @@ def test_the_edit_list_is_rfc_4180_and_json_lines(path: Path) -> None:
 
 
 @pytest.mark.parametrize("delimiter", ["||", "~~", "#$#", "|~|", "<^>", "::", "%&", "=>"])
-def test_a_delimiter_of_several_characters_is_found(path: Path, delimiter: str) -> None:
+def test_a_delimiter_of_several_characters_is_detected(path: Path, delimiter: str) -> None:
     lines = ["Date,Vendor,Note,Net", *(f"{day:02d}/02/2025,Vendor {day},,{day}.50" for day in range(1, 26))]
     with read(path, "\n".join(lines).replace(",", delimiter)) as reading:
         assert reading.dialect.delimiter == delimiter
@@ -231,7 +231,7 @@ def test_a_delimiter_of_several_characters_is_found(path: Path, delimiter: str) 
         assert reading.header == ("Date", "Vendor", "Note", "Net")
 
 
-def test_titles_of_another_table_are_no_rows(path: Path) -> None:
+def test_titles_of_another_table_are_not_rows(path: Path) -> None:
     text = (
         "Who,When,What,Amount\nA,01/02/2025,van,1.00\n,,and a driver,\nB,02/02/2025,tent,2.00\n,,,\n"
         "Hospitality,,,\nWho,Day,Whom,Value\nC,03/02/2025,D,3.00\n,,,\nE,,,\nF,04/02/2025,lamp,4.00\n,,,\n"
@@ -265,7 +265,7 @@ def test_titles_of_another_table_are_no_rows(path: Path) -> None:
         (["A,B,C,D", "Site,Flow,Head,Power"], ("Site", "Flow", "Head", "Power"), ["A,B,C,D"]),
     ],
 )
-def test_names_are_told_from_values_units_rulers_and_numbers_of_columns(
+def test_names_are_distinguished_from_values_units_rulers_and_numbers_of_columns(
     path: Path, lines: list[str], header: tuple[str, ...], others: list[str]
 ) -> None:
     rows = [f"Site {n},{n * 7}.5,{n * 3}.25,{n + 0.125}" for n in range(1, 15)]
@@ -293,7 +293,7 @@ def test_a_first_row_that_could_be_units_or_names_is_a_row(path: Path, header: s
         assert len(cells(reading)) == len(rows)
 
 
-def test_remarks_after_a_blank_line_are_no_rows(path: Path) -> None:
+def test_remarks_after_a_blank_line_are_not_rows(path: Path) -> None:
     remarks = ["* VAT is included where it is not recovered", "Contact: finance@example.org", "END"]
     for form in ("{}", "{},,"):
         end = [form.format(line) for line in remarks]
@@ -307,12 +307,12 @@ def test_remarks_after_a_blank_line_are_no_rows(path: Path) -> None:
         assert len(cells(reading)) == 41
 
 
-def test_the_mark_that_ends_a_text_of_dos_is_no_row(path: Path) -> None:
+def test_the_end_of_text_mark_of_dos_is_not_a_row(path: Path) -> None:
     with read(path, "\r\n".join(["Date,Vendor,Net", *ROWS, "\x1a"])) as reading:
         assert (len(cells(reading)), details(reading)) == (25, [])
 
 
-def test_a_header_of_words_that_occurs_again_is_no_row(path: Path) -> None:
+def test_a_repeated_header_of_words_is_not_a_row(path: Path) -> None:
     header = "Date,Organisation,Purpose"
     text = [
         "Minister A,,",
@@ -329,7 +329,7 @@ def test_a_header_of_words_that_occurs_again_is_no_row(path: Path) -> None:
         assert [record.text for record in reading.header_lines] == [header, "Minister B,,", header]
 
 
-def test_text_of_mac_os_is_told_from_windows(path: Path) -> None:
+def test_text_of_mac_os_is_distinguished_from_windows(path: Path) -> None:
     text = "Vendor,Note,Net\r" + "\r".join(
         f"Children\u2019s Trust {n},\u201ccaf\u00e9\u201d,{n}" for n in range(9)
     )
@@ -351,14 +351,14 @@ def test_text_of_mac_os_is_told_from_windows(path: Path) -> None:
         ("Consulted", "Acme Ltd", "Bodge and Sons", "Trout, Salmon & Co", "Cod plc", "Dab"),
     ],
 )
-def test_what_stands_in_words_and_dates_divides_no_column(path: Path, column: tuple[str, ...]) -> None:
+def test_marks_in_words_and_dates_do_not_divide_columns(path: Path, column: tuple[str, ...]) -> None:
     rows = list(column[1:]) * 4
     with read(path, "\n".join([column[0], *rows])) as reading:
         assert cells(reading) == [[row] for row in rows]
         assert reading.header == column[:1]
 
 
-def test_commas_of_sentences_divide_no_columns(path: Path) -> None:
+def test_commas_of_sentences_do_not_divide_columns(path: Path) -> None:
     chosen = random.Random(4)  # noqa: S311 -- repeatable, no secret
     words = [
         "the",
@@ -379,7 +379,7 @@ def test_commas_of_sentences_divide_no_columns(path: Path) -> None:
         assert (reading.header, cells(reading)) == (("Comment",), [[line] for line in lines])
 
 
-def test_a_table_below_a_page_of_text_is_found(path: Path) -> None:
+def test_a_table_below_a_page_of_text_is_detected(path: Path) -> None:
     chosen = random.Random(5)  # noqa: S311 -- repeatable, no secret
     words = ["as", "agreed", "with", "the", "office,", "see", "below,", "rates", "hold", "again"]
     page = [" ".join(chosen.choices(words, k=chosen.randrange(3, 15))) for _ in range(30)]

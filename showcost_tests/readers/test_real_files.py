@@ -1,4 +1,4 @@
-"""Real files of UK departments: each is read, nothing is lost, and what was seen by eye holds."""
+"""Real files of UK departments: each is read, nothing is lost, and facts checked by eye hold."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SEEN = {
     "April-2011-for-publication.csv": ("utf-8", (1,), 1452),
     "rpa-over-25k-1101.csv": ("cp1252", (2,), 24),
 }
-"""Encoding, header lines and records of some files, looked at by eye."""
+"""Encoding, header lines and records of some files, checked by eye."""
 
 
 def test_every_file_is_read_and_accounted_for() -> None:
@@ -64,7 +64,7 @@ def test_places_are_those_of_the_raw_text() -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_damage_to_a_record_costs_no_other(tmp_path: Path, seed: int) -> None:
-    """Damage delimiters and quotes of real records: nothing may be accepted that was not there before."""
+    """Damage delimiters and quotes of real records: no record may be accepted that was not in the file."""
     pick = random.Random(seed)  # noqa: S311 -- repeatable, no secret
     files = sorted(file for file in corpus_dir("uk_spend").iterdir() if file.stat().st_size < 100_000)
     for file in pick.sample(files, 12):

@@ -1,4 +1,4 @@
-"""Workbooks: the sheets that are the table are read, and what the others hold is not lost."""
+"""Workbooks: the sheets of the table are read, and the content of other sheets is kept."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_sheets_with_the_same_header_are_one_table(path: Path) -> None:
         assert "of 2 sheets with content the table is 1 and 2" in reading.dialect.assumptions
 
 
-def test_a_sheet_with_another_header_is_handed_over_whole(path: Path) -> None:
+def test_a_sheet_with_another_header_is_kept_whole(path: Path) -> None:
     with read_delivery(workbook(path, {"Lookup": LOOKUP, "March": MARCH}), format="xlsx") as reading:
         assert len(rows(reading)) == 8
         (other,) = reading.rejected
@@ -114,7 +114,7 @@ def test_a_sheet_of_text_is_kept_with_the_footer(path: Path, lines: BlockLines) 
         assert all(str(cell) in kept.text for line in lines for cell in line if cell)
 
 
-def test_a_hidden_sheet_is_not_read_and_told_of(path: Path) -> None:
+def test_a_hidden_sheet_is_reported_and_not_read(path: Path) -> None:
     workbook(path, {"Lookup": LOOKUP, "March": MARCH}, hidden="Lookup")
     with read_delivery(path, format="xlsx") as reading:
         assert len(rows(reading)) == 8

@@ -1,1 +1,1 @@
-"""Tests of text read as dates, times and amounts."""
+"""Tests of parsing text as dates, times and amounts."""

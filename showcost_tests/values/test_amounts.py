@@ -1,4 +1,4 @@
-"""Amounts: what is read, digit by digit, what is refused, and that no decimal mark is guessed."""
+"""Amounts: digits read, texts refused, and decimal marks that are inferred and never guessed."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def test_one_currency_symbol_is_reported_as_written(cell: str, expected: str, sy
         *("1234567890123456", "0.123456789012345678901", "1" * 10_000),
     ],
 )
-def test_what_is_no_amount_is_unparseable(cell: str) -> None:
+def test_a_text_that_is_not_an_amount_is_unparseable(cell: str) -> None:
     column = infer(cell)
     assert outcomes(column) == [UNPARSEABLE]
     assert column.symbol.to_pylist() == [None]
@@ -183,11 +183,11 @@ def test_contradicting_proofs_leave_the_rest_ambiguous() -> None:
     assert column.decimal_mark is None
 
 
-def test_what_is_no_amount_proves_nothing() -> None:
+def test_a_text_that_is_not_an_amount_proves_nothing() -> None:
     assert read("\u00a35.5 $", "--1.5", "1,234") == [UNPARSEABLE, UNPARSEABLE, AMBIGUOUS]
 
 
-def test_a_hint_decides_and_what_contradicts_it_is_unparseable() -> None:
+def test_a_hint_decides_and_a_cell_that_contradicts_it_is_unparseable() -> None:
     assert read("1,234", "5.678", mark=".") == ["1234", "5.678"]
     assert read("1,234", "5.678", mark=",") == ["1.234", "5678"]
     assert read("1,234.56", "12,50", "1,234", mark=".") == ["1234.56", UNPARSEABLE, "1234"]

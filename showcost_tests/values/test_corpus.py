@@ -1,4 +1,4 @@
-"""The dates and amounts of real public files: every problem below was looked at in its file once."""
+"""The dates and amounts of real public files: every problem below was checked in its file once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dates and timestamps: what is read, what is refused, and that nothing is guessed."""
+"""Dates and timestamps: texts read, texts refused, and formats that are inferred and never guessed."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_a_date_that_can_be_read_in_one_way_is_read(cell: str, expected: str) ->
         "2" * 10_000,
     ],
 )
-def test_what_is_no_date_is_invalid(cell: str) -> None:
+def test_a_text_that_is_not_a_date_is_invalid(cell: str) -> None:
     assert read(cell) == [INVALID]
 
 
@@ -141,7 +141,7 @@ def test_contradicting_proofs_leave_the_rest_ambiguous() -> None:
     assert read(*cells) == ["2011-02-13", "2011-02-14", AMBIGUOUS, "2011-05-05"]
 
 
-def test_a_hint_decides_and_what_contradicts_it_is_invalid() -> None:
+def test_a_hint_decides_and_a_cell_that_contradicts_it_is_invalid() -> None:
     cells = ("13/02/2011", "02/14/2011", "01/02/2011")
     assert read(*cells, day_first=True) == ["2011-02-13", INVALID, "2011-02-01"]
     assert read(*cells, day_first=False) == [INVALID, "2011-02-14", "2011-01-02"]
@@ -192,12 +192,12 @@ def test_formats_are_strict_and_tried_in_their_order() -> None:
 
 
 @pytest.mark.parametrize("format_", ["", "%d/%m", "%d/%m/%q", "%d/%m/%Y/%y", "d/m/y", "%H:%M", "%d/%m/%Y%"])
-def test_a_format_that_is_none_is_refused_in_one_sentence(format_: str) -> None:
+def test_an_invalid_format_is_refused_in_one_sentence(format_: str) -> None:
     with pytest.raises(InputError, match="expected a day"):
         read("17/06/2011", formats=(format_,))
 
 
-def test_no_name_of_a_month_stands_for_two() -> None:
+def test_every_name_of_a_month_is_unambiguous() -> None:
     names = date_formats.month_names()
     assert {names[name] for name in ENGLISH} == set(range(1, 13))
     assert (names["juin"], names["juil"], names["mars"], names["mai"], names["sept"]) == (6, 7, 3, 5, 9)

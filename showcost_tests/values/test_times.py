@@ -32,7 +32,7 @@ def test_a_time_of_day_is_read(cell: str, expected: time) -> None:
 @pytest.mark.parametrize(
     "cell", ["24:00", "9:60", "9:05:60", "13:00 PM", "0:30 AM", "9.05", "905", "9:05Z", "9:5"]
 )
-def test_what_is_no_time_is_invalid(cell: str) -> None:
+def test_a_text_that_is_not_a_time_is_invalid(cell: str) -> None:
     column = parse_times(pa.array([cell, None, " "]))
     assert column.values.to_pylist() == [None] * 3
     assert column.problem.to_pylist() == ["invalid", "blank", "blank"]

@@ -1,1 +1,1 @@
-"""Vendor APIs."""
+"""Tests of vendor APIs."""

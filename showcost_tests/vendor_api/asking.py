@@ -1,4 +1,4 @@
-"""Asking one vendor, as the pool does."""
+"""Requests to one vendor, as the pool sends them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def vendor_of(spec: ApiSpec, resolver: Resolver = resolve, *, tls: ssl.SSLContex
 
 
 def fetch(vendor: Vendor) -> bytes:
-    """Return the body at the vendor's address; RequestFailedError as the client raises it."""
+    """Return the body at the vendor's URL; raises RequestFailedError as the client does."""
 
     async def requested() -> bytes:
         async with vendor.opened():
@@ -41,7 +41,7 @@ def fetch(vendor: Vendor) -> bytes:
 
 
 def failure(vendor: Vendor) -> RequestFailedError:
-    """Return how asking a vendor fails."""
+    """Return the failure of a request to a vendor."""
     try:
         fetch(vendor)
     except RequestFailedError as error:

@@ -1,4 +1,4 @@
-"""A server that answers each path with bytes as they are given, for what no well-behaved server sends."""
+"""A server that sends arbitrary bytes per path, including responses of no well-behaved server."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 @dataclass
 class Hostile:
-    """A running server: its address, and the paths that it was asked for."""
+    """A running server: its address, and the paths requested."""
 
     url: str = ""
     asked: list[str] = field(default_factory=list)
 
 
 def answer(body: bytes, *headers: str, status: str = "200 OK") -> bytes:
-    """Return an answer with its length."""
+    """Return a response with its length."""
     lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers, "", ""]
     return "\r\n".join(lines).encode() + body
 
@@ -31,12 +31,12 @@ def answer(body: bytes, *headers: str, status: str = "200 OK") -> bytes:
 def serving(
     answers: Mapping[str, bytes], *, drip_seconds: float = 0, tls: ssl.SSLContext | None = None
 ) -> Iterator[Hostile]:
-    """Serve answers by path, byte by byte if asked to; the connection is closed after each."""
+    """Serve responses by path, byte by byte if requested; the connection is closed after each."""
     hostile, ready, ended = Hostile(), threading.Event(), threading.Event()
 
     tasks: set[asyncio.Task[None] | None] = set()
 
-    async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         tasks.add(asyncio.current_task())
         with suppress(ConnectionError, asyncio.IncompleteReadError):
             head = await reader.readuntil(b"\r\n\r\n")
@@ -55,7 +55,7 @@ def serving(
             await writer.wait_closed()
 
     async def main() -> None:
-        server = await asyncio.start_server(one, "127.0.0.1", 0, ssl=tls)
+        server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
         scheme = "http" if tls is None else "https"
         hostile.url = f"{scheme}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         ready.set()

@@ -29,7 +29,7 @@ def sample_home(folder: Path) -> Workspace:
 
 @contextmanager
 def serving_sample(patch: pytest.MonkeyPatch) -> Iterator[Simulator]:
-    """Serve the sample's vendors without chance failures; the grip house is down until it is revived."""
+    """Serve the sample's vendors without random failures; the grip house is down until it is revived."""
     with simulated([replace(script, failing=0) for script in VENDORS]) as running:
         for script in VENDORS:
             patch.setenv(f"SHOWCOST_{script.name.upper()}_URL", running.base_url(script.name))

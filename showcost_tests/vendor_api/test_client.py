@@ -1,4 +1,4 @@
-"""One vendor: what is tried again and what is not, bounds of an answer, secrets, and the breaker."""
+"""Client of one vendor: retries, limits of a response, secrets, and the circuit breaker."""
 
 from __future__ import annotations
 
@@ -56,25 +56,25 @@ PAGE = b'{"invoices": []}' * 50
         (answer(b"x", "Content-Encoding: gzip, gzip"), FailureKind.ENCODING, 1),
     ],
 )
-def test_only_what_may_pass_is_tried_again(sent: bytes, trouble: FailureKind, attempts: int) -> None:
+def test_only_transient_failures_are_retried(sent: bytes, trouble: FailureKind, attempts: int) -> None:
     settings = {"attempts": 3, "first_wait_ms": 5, "longest_wait_ms": 1_000}
     with serving({"/x": sent}) as server:
         error = failure(vendor_of(api(f"{server.url}/x", retries=settings)))
     assert (error.kind, error.attempts, len(server.asked)) == (trouble, attempts, attempts)
 
 
-def test_nobody_listening_is_no_connection() -> None:
+def test_a_refused_connection_is_a_connect_failure() -> None:
     with serving({}) as server:
         pass
     assert failure(vendor_of(api(f"{server.url}/x"))).kind is FailureKind.CONNECT
 
 
-def test_a_compressed_page_arrives_as_it_was() -> None:
+def test_a_compressed_page_is_decompressed() -> None:
     with serving({"/x": answer(gzip.compress(PAGE), "Content-Encoding: gzip")}) as server:
         assert fetch(vendor_of(api(f"{server.url}/x"))) == PAGE
 
 
-def test_an_answer_is_not_larger_than_agreed() -> None:
+def test_a_response_above_the_size_limit_is_refused() -> None:
     limits = {"response_bytes": 1_000}
     with serving({"/x": answer(b" " * 1_001)}) as server:
         assert failure(vendor_of(api(f"{server.url}/x", limits=limits))).kind is FailureKind.TOO_LARGE
@@ -82,8 +82,8 @@ def test_an_answer_is_not_larger_than_agreed() -> None:
         assert len(fetch(vendor_of(api(f"{server.url}/x", limits=limits)))) == 1_000
 
 
-def test_a_small_answer_does_not_become_a_large_one() -> None:
-    """A thousand times as much as it looks: given up at the limit, with little memory."""
+def test_a_compression_bomb_is_abandoned() -> None:
+    """A compression bomb of factor 1000 is abandoned at the limit, with little memory."""
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
     bomb = b"".join(packer.compress(bytes(2**20)) for _ in range(64)) + packer.flush()
     with serving({"/x": answer(bomb, "Content-Encoding: gzip")}) as server:
@@ -94,7 +94,7 @@ def test_a_small_answer_does_not_become_a_large_one() -> None:
     assert time.monotonic() - began < 2
 
 
-def test_an_answer_that_drips_is_not_waited_for() -> None:
+def test_a_response_that_trickles_times_out() -> None:
     limits = {"answer_ms": 300, "read_ms": 200}
     retries = {"attempts": 1}
     with serving({"/x": answer(PAGE)}, drip_seconds=0.05) as server:
@@ -102,7 +102,7 @@ def test_an_answer_that_drips_is_not_waited_for() -> None:
     assert error.kind is FailureKind.TIMEOUT
 
 
-def test_what_had_arrived_is_kept_without_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_partial_response_is_kept_without_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VENDOR_TOKEN", "s3cret-t0ken")
     body = b'{"error": "s3cret-t0ken is not welcome"}'
     sent = answer(body, "X-Request-Id: s3cret-t0ken", "Set-Cookie: session=1", status="403 Forbidden")
@@ -120,15 +120,13 @@ def test_what_had_arrived_is_kept_without_the_token(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("token", ["", "  ", "two\nlines", "ümlaut"])
-def test_a_token_that_cannot_be_used_is_said_before_anything_is_asked(
-    token: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_invalid_token_is_reported_before_any_request(token: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VENDOR_TOKEN", token)
     with pytest.raises(InputError, match="VENDOR_TOKEN"):
         vendor_of(api("https://api.vendor.example/x", auth={"variable": "VENDOR_TOKEN"}))
 
 
-def test_a_budget_of_retries_holds_for_the_whole_pull() -> None:
+def test_the_retry_budget_covers_the_whole_pull() -> None:
     retries = {"attempts": 5, "budget": 6, "first_wait_ms": 1, "failures_in_a_row": 100}
     with serving({"/x": answer(b"", status="503 Unavailable")}) as server:
         vendor = vendor_of(api(f"{server.url}/x", retries=retries))
@@ -144,7 +142,7 @@ def test_a_budget_of_retries_holds_for_the_whole_pull() -> None:
     assert len(server.asked) == 4 + 6
 
 
-def test_a_vendor_that_stays_down_is_given_up() -> None:
+def test_a_vendor_that_stays_down_is_abandoned() -> None:
     retries = {
         "attempts": 20,
         "first_wait_ms": 1,
@@ -163,7 +161,7 @@ def test_a_vendor_that_stays_down_is_given_up() -> None:
     assert len(server.asked) == asked
 
 
-def test_a_vendor_that_asks_for_a_long_pause_is_asked_no_more() -> None:
+def test_a_vendor_that_asks_for_a_long_pause_gets_no_more_requests() -> None:
     with serving({"/x": answer(b"", "Retry-After: 3600", status="503 Unavailable")}) as server:
         vendor = vendor_of(api(f"{server.url}/x"))
         assert failure(vendor).kind is FailureKind.SERVER
@@ -173,8 +171,8 @@ def test_a_vendor_that_asks_for_a_long_pause_is_asked_no_more() -> None:
     assert server.asked == ["/x"]
 
 
-def test_a_server_shows_a_certificate_that_is_trusted(tmp_path: Path) -> None:
-    """By name, although the connection goes to the address that was judged."""
+def test_a_server_needs_a_trusted_certificate(tmp_path: Path) -> None:
+    """The certificate is checked by name, although the connection goes to the checked address."""
     certificate, key = _certificate(tmp_path)
     served = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     served.load_cert_chain(certificate, key)
@@ -201,7 +199,7 @@ async def _answer_in_http_2(reader: asyncio.StreamReader, writer: asyncio.Stream
     writer.close()
 
 
-def test_http_2_is_spoken_where_it_is_offered(tmp_path: Path) -> None:
+def test_http_2_is_used_if_offered(tmp_path: Path) -> None:
     certificate, key = _certificate(tmp_path)
     served = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     served.load_cert_chain(certificate, key)
@@ -215,7 +213,7 @@ def test_http_2_is_spoken_where_it_is_offered(tmp_path: Path) -> None:
             vendor = vendor_of(api(f"https://localhost:{port}/x"), tls=trusting)
             async with vendor.opened():
                 answers = [await vendor.retried(partial(vendor.fetch, vendor.url)) for _ in range(2)]
-            return b"".join(one.received.body for one in answers)
+            return b"".join(answer.received.body for answer in answers)
 
     assert asyncio.run(main()) == PAGE * 2
 

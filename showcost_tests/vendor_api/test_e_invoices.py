@@ -1,4 +1,4 @@
-"""E-invoices by API: a document a page, or in the items of a page; the same rows, exactly once."""
+"""E-invoices by API, one per page or in the items of a page: each row exactly once."""
 
 from __future__ import annotations
 
@@ -58,9 +58,9 @@ def test_every_line_of_every_document_is_posted_once(tmp_path: Path, script: Scr
         pull_week(home, [feed])
         while pull_week(home, [feed], dead_only=True).dead:
             pass
-        seen = simulator.statistics()[script.name]
-    assert set(seen["fetched"].values()) == {1}
-    assert (seen["over_rate"], seen["over_concurrency"]) == (0, 0)
+        observed = simulator.statistics()[script.name]
+    assert set(observed["fetched"].values()) == {1}
+    assert (observed["over_rate"], observed["over_concurrency"]) == (0, 0)
     post_week(home, [feed])
     assert outcome_of(home, feed) == expected_of(script)
     assert set(posted_lines(home, feed.name).values()) == {1}
@@ -72,14 +72,14 @@ def lines(script: Script) -> list[dict[str, Any]]:
 
 
 def amounts_of(home: Workspace, feed: FeedSpec) -> int:
-    """Return the net amount that stands in the ledger of a feed, in cents."""
+    """Return the net amount of a feed in the ledger, in cents."""
     with home.ledger.read() as connection:
-        found: list[tuple[int]] = connection.execute(
+        amounts: list[tuple[int]] = connection.execute(
             "SELECT CAST(sum(amount) * 100 AS BIGINT) FROM ledger_entries"
             " WHERE feed = $feed AND component = 'net'",
             {"feed": feed.name},
         ).fetchall()
-    return found[0][0]
+    return amounts[0][0]
 
 
 def test_a_day_without_documents_is_complete(tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ def test_a_day_without_documents_is_complete(tmp_path: Path) -> None:
         (outcome,) = pull_week(home, [feed]).feeds
         assert (len(outcome.complete), outcome.items, outcome.dead) == (len(WEEK), 0, ())
         assert pull_week(home, [feed]).feeds[0].pages == 0
-    assert [one.summary.received for one in landed(home, feed)] == [0]
+    assert [delivery.summary.received for delivery in landed(home, feed)] == [0]
 
 
 ITEMS = ItemMapping(list="docs", document="body.xml")
@@ -99,7 +99,7 @@ WRONG = Invoice([Line("10.00")], totals={"PayableAmount": "99.00"})
 
 
 def page(*documents: object) -> bytes:
-    return json.dumps({"docs": [{"body": {"xml": one}} for one in documents]}).encode()
+    return json.dumps({"docs": [{"body": {"xml": document}} for document in documents]}).encode()
 
 
 def base64_of(invoice: Invoice, encoding: str = "utf-8") -> str:
@@ -107,15 +107,16 @@ def base64_of(invoice: Invoice, encoding: str = "utf-8") -> str:
 
 
 def read(folder: Path, data: bytes) -> tuple[list[dict[str, Any]], list[tuple[int, str, str]], list[bytes]]:
-    """Return the records, and (record, code, detail) and places of what was rejected."""
+    """Return the records, and (record, code, detail) and places of the rejected records."""
     path = folder / "page.json"
     path.write_bytes(data)
     with read_delivery(path, format="json", items=ITEMS) as reading:
         records = [
-            one | dict(zip(reading.header, one["cells"], strict=True)) for one in reading.table().to_pylist()
+            record | dict(zip(reading.header, record["cells"], strict=True))
+            for record in reading.table().to_pylist()
         ]
-        rejected = [(one.record, one.code, one.detail) for one in reading.rejected]
-        places = [data[one.start : one.end] for one in reading.rejected]
+        rejected = [(record.record, record.code, record.detail) for record in reading.rejected]
+        places = [data[record.start : record.end] for record in reading.rejected]
         assert reading.counts.total == len(records) + len(rejected)
     return records, rejected, places
 
@@ -127,20 +128,20 @@ def test_documents_in_json_are_read_as_text_and_in_base64_whatever_their_encodin
     data = page(GOOD.data().decode(), base64_of(GOOD), wrapped, utf16)
     records, rejected, _ = read(tmp_path, data)
     assert rejected == []
-    assert [one["record"] for one in records] == list(range(1, 9))
-    assert [one["net_amount"] for one in records] == ["100.00", "50.10"] * 4
-    assert {one["description"] for one in records} == {"Tonangel & Zubehör"}
+    assert [record["record"] for record in records] == list(range(1, 9))
+    assert [record["net_amount"] for record in records] == ["100.00", "50.10"] * 4
+    assert {record["description"] for record in records} == {"Tonangel & Zubehör"}
     item = json.loads(data)["docs"][1]
     third = records[2]
     assert json.loads(data[third["byte_start"] : third["byte_end"]]) == item
     assert third["raw"].startswith("<cac:InvoiceLine")
 
 
-def test_a_document_that_is_wrong_is_rejected_alone(tmp_path: Path) -> None:
+def test_a_faulty_document_alone_is_rejected(tmp_path: Path) -> None:
     bomb = '<!DOCTYPE x [<!ENTITY a "b">]>' + GOOD.xml()
     data = page(GOOD.xml(), base64_of(WRONG), "<Invoice>", "no base64!", bomb, None, 17, base64_of(GOOD))
     records, rejected, places = read(tmp_path, data)
-    assert [one["record"] for one in records] == [1, 2, 9, 10]
+    assert [record["record"] for record in records] == [1, 2, 9, 10]
     assert [(number, code) for number, code, _ in rejected] == [
         (3, "SC-FIL-003"),
         (4, "SC-FIL-001"),
@@ -156,14 +157,14 @@ def test_a_document_that_is_wrong_is_rejected_alone(tmp_path: Path) -> None:
     assert [json.loads(place) for place in places] == json.loads(data)["docs"][1:7]
 
 
-def test_a_document_that_is_wrong_stops_no_other_of_its_page(tmp_path: Path) -> None:
+def test_a_faulty_document_does_not_stop_the_others_of_its_page(tmp_path: Path) -> None:
     home, script = home_of(tmp_path), VENDORS["documents in JSON"]
     feed = feed_with_documents(script, "http://127.0.0.1:1/x").model_copy(update={"items": ITEMS})
     folder = home.inbox / feed.inbox_folder
     folder.mkdir(parents=True)
     (folder / "page.json").write_bytes(page(base64_of(GOOD), base64_of(WRONG)))
-    (one,) = land(home, feed).read
-    assert (one.summary.received, one.summary.undated, one.summary.refused) == (3, 3, None)
+    (delivery,) = land(home, feed).read
+    assert (delivery.summary.received, delivery.summary.undated, delivery.summary.refused) == (3, 3, None)
 
 
 @pytest.mark.parametrize(
@@ -176,7 +177,7 @@ def test_a_document_that_is_wrong_stops_no_other_of_its_page(tmp_path: Path) -> 
         b'<!DOCTYPE x [<!ENTITY a "b">]><x/>',
     ],
 )
-def test_a_page_that_is_no_document_is_not_taken(body: bytes) -> None:
+def test_a_page_that_is_not_a_document_is_refused(body: bytes) -> None:
     spec = api("http://127.0.0.1:1/x", pages={"kind": "link"})
     pagination = Pagination(spec, None, httpx.URL("http://127.0.0.1:1/x"))
     with pytest.raises(RequestFailedError) as failure:
@@ -186,7 +187,7 @@ def test_a_page_that_is_no_document_is_not_taken(body: bytes) -> None:
     assert pagination.facts(b"", None, None) == (0, None)
 
 
-def test_settings_that_do_not_fit_are_refused() -> None:
+def test_inconsistent_settings_are_refused() -> None:
     plain = feed_of(EUROPEAN, "http://127.0.0.1:1/x").model_dump(exclude_unset=True)
     del plain["items"]
     for change, why in (
@@ -204,4 +205,4 @@ def test_an_empty_file_in_the_inbox_is_still_refused(tmp_path: Path) -> None:
     path = tmp_path / "empty.xml"
     path.write_bytes(b"")
     with read_delivery(path, format="ubl") as reading:
-        assert [one.code for one in reading.rejected] == ["SC-FIL-001"]
+        assert [record.code for record in reading.rejected] == ["SC-FIL-001"]

@@ -1,4 +1,4 @@
-"""The fallback chain: a vendor's terms stand in for a missing day, apart from the ledger, until it comes."""
+"""Fallback chain: provisional accruals from a vendor's terms, outside the ledger, for missing days."""
 
 from __future__ import annotations
 
@@ -63,20 +63,20 @@ TERMS = [
 
 def rows(home: Workspace) -> list[dict[str, Any]]:
     with home.ledger.read() as connection:
-        found: list[dict[str, Any]] = provisional(connection, WEDNESDAY, TUESDAY).to_pylist()
-    return found
+        fetched: list[dict[str, Any]] = provisional(connection, WEDNESDAY, TUESDAY).to_pylist()
+    return fetched
 
 
 def steps(home: Workspace, feed: str) -> list[str]:
     with home.ledger.read() as connection:
-        found: list[tuple[str]] = connection.execute(
+        fetched: list[tuple[str]] = connection.execute(
             "SELECT step FROM fallback_steps WHERE feed = $feed ORDER BY recorded_at, transaction_date, step",
             {"feed": feed},
         ).fetchall()
-    return [step for (step,) in found]
+    return [step for (step,) in fetched]
 
 
-def test_terms_stand_in_apart_and_give_way(tmp_path: Path) -> None:
+def test_terms_are_accrued_outside_the_ledger_and_released(tmp_path: Path) -> None:
     vendors = scripts(1, lines_per_day=4)
     with simulated([replace(vendors[0], dead=True)]) as simulator:
         home = home_of(tmp_path)
@@ -90,21 +90,21 @@ def test_terms_stand_in_apart_and_give_way(tmp_path: Path) -> None:
         done = apply_fallback(home, feed, WEEK, lambda: AFTERWARDS)
         assert (done.accrued, done.released) == (7 + 3, 0)
         assert week_digest(home) == before, "the ledger knows nothing of it"
-        standing = rows(home)
-        per_day = {(row["transaction_date"].day, row["account"]): row["amount"] for row in standing}
+        accruals = rows(home)
+        per_day = {(row["transaction_date"].day, row["account"]): row["amount"] for row in accruals}
         assert per_day[28, "3310"] == Decimal("850.0000")
         assert per_day[30, "3310"] == Decimal("900.0000")
         assert per_day[3, "2520"] == Decimal("75.5000")
-        for row in standing:
+        for row in accruals:
             assert row["base_currency"] == "USD"
             assert row["base_amount"] == row["amount"] if row["currency"] == "USD" else row["base_amount"] > 0
             assert row["rate_date"] <= row["transaction_date"]
-        assert {row["because"] for row in standing} <= {letter.id for letter in _letters(home, feed.name)}
+        assert {row["because"] for row in accruals} <= {letter.id for letter in _letters(home, feed.name)}
         assert steps(home, feed.name) == [ACCRUED] * 7
 
         again = apply_fallback(home, feed, WEEK, lambda: AFTERWARDS)
         assert (again.accrued, again.released) == (0, 0)
-        assert rows(home) == standing
+        assert rows(home) == accruals
         assert due_by_fallback(home, feed) == []
         accrued = home.audit.head().seq
 
@@ -116,10 +116,10 @@ def test_terms_stand_in_apart_and_give_way(tmp_path: Path) -> None:
         assert (done.accrued, done.released) == (0, 10)
         assert rows(home) == []
         assert sorted(steps(home, feed.name)) == sorted([ACCRUED] * 7 + [RELEASED] * 7)
-    assert _known(home, feed, accrued) == (missing, standing)
-    assert _known(home, feed, pulled) == (missing, [])
-    assert _known(home, feed, 0) == ([], [])
-    assert _known(home, feed, home.audit.head().seq) == ([], [])
+    assert _state_as_of(home, feed, accrued) == (missing, accruals)
+    assert _state_as_of(home, feed, pulled) == (missing, [])
+    assert _state_as_of(home, feed, 0) == ([], [])
+    assert _state_as_of(home, feed, home.audit.head().seq) == ([], [])
     assert apply_fallback(home, feed, WEEK, lambda: AFTERWARDS).released == 0
     assert due_by_fallback(home, feed) == []
     _sums_to_nothing(home)
@@ -133,11 +133,13 @@ def _letters(home: Workspace, feed: str) -> list[DeadLetter]:
     return DeadLetters(home.raw, feed).open()
 
 
-def _known(home: Workspace, feed: FeedSpec, as_of: int) -> tuple[list[DeadLetter], list[dict[str, Any]]]:
-    """Return what was missing and what stood in for it, as known after an audit record."""
-    standing = open_accruals(home, WEDNESDAY, TUESDAY, feed.name, as_of)
-    assert standing is not None
-    return missing_pages(home, feed, as_of), standing.to_pylist()
+def _state_as_of(
+    home: Workspace, feed: FeedSpec, as_of: int
+) -> tuple[list[DeadLetter], list[dict[str, Any]]]:
+    """Return the missing pages and the open accruals for them, as of an audit record."""
+    accruals = open_accruals(home, WEDNESDAY, TUESDAY, feed.name, as_of)
+    assert accruals is not None
+    return missing_pages(home, feed, as_of), accruals.to_pylist()
 
 
 def _sums_to_nothing(home: Workspace) -> None:
@@ -148,7 +150,7 @@ def _sums_to_nothing(home: Workspace) -> None:
     assert {(count, amount, base) for _, count, amount, base in sums} == {(2, 0, 0)}
 
 
-def test_what_was_had_before_stands_and_part_of_a_window_is_not_doubled(tmp_path: Path) -> None:
+def test_the_last_good_delivery_is_used_and_part_of_a_window_is_not_duplicated(tmp_path: Path) -> None:
     vendor = scripts(1, lines_per_day=30, page_size=5)[0]
     home = home_of(tmp_path)
     with simulated([vendor]) as simulator:
@@ -165,13 +167,13 @@ def test_what_was_had_before_stands_and_part_of_a_window_is_not_doubled(tmp_path
         feed = feed_of(half, simulator.base_url(half.name))
         pull_week(home, [feed])
         done = apply_fallback(home, feed, WEEK, lambda: AFTERWARDS)
-    found = {step.step for step in done.steps}
-    assert PARTLY_THERE in found
-    assert found <= {PARTLY_THERE, NO_TERMS}
+    taken = {step.step for step in done.steps}
+    assert PARTLY_THERE in taken
+    assert taken <= {PARTLY_THERE, NO_TERMS}
     assert done.accrued == 0
 
 
-def test_without_any_pinned_rate_the_amount_stands_alone(tmp_path: Path) -> None:
+def test_without_a_pinned_rate_the_amount_is_not_converted(tmp_path: Path) -> None:
     vendor = scripts(1)[0]
     home = home_of(tmp_path)
     with simulated([replace(vendor, dead=True)]) as simulator:
@@ -186,7 +188,7 @@ def test_without_any_pinned_rate_the_amount_stands_alone(tmp_path: Path) -> None
                     connection.execute(change)
 
 
-def test_the_audit_log_says_why_a_figure_stands_there_and_when_it_gave_way(tmp_path: Path) -> None:
+def test_the_audit_log_states_why_an_accrual_was_made_and_when_it_was_released(tmp_path: Path) -> None:
     vendor = scripts(1, lines_per_day=4)[0]
     home = home_of(tmp_path)
     with simulated([replace(vendor, dead=True)]) as simulator:
@@ -194,10 +196,10 @@ def test_the_audit_log_says_why_a_figure_stands_there_and_when_it_gave_way(tmp_p
         pull_week(home, [feed])
         letters = {str(letter.window.first): letter.id for letter in _letters(home, feed.name)}
         apply_fallback(home, feed, WEEK, lambda: AFTERWARDS)
-        (stood,) = _recorded(home, AuditKind.FALLBACK_APPLIED)
-        assert {one["date"]: one["because"] for one in stood} == letters
-        assert {(one["feed"], one["step"]) for one in stood} == {(feed.name, ACCRUED)}
-        assert stood[0]["detail"] == (
+        (applied,) = _recorded(home, AuditKind.FALLBACK_APPLIED)
+        assert {entry["date"]: entry["because"] for entry in applied} == letters
+        assert {(entry["feed"], entry["step"]) for entry in applied} == {(feed.name, ACCRUED)}
+        assert applied[0]["detail"] == (
             "the window was never pulled to its end, no page of it is there; 1 terms are in force"
         )
         simulator.revive(feed.name)
@@ -205,23 +207,23 @@ def test_the_audit_log_says_why_a_figure_stands_there_and_when_it_gave_way(tmp_p
         apply_fallback(home, feed, WEEK, lambda: AFTERWARDS)
         apply_fallback(home, feed, WEEK, lambda: AFTERWARDS)
         assert len(_recorded(home, AuditKind.FALLBACK_APPLIED)) == 1
-        (gave,) = _recorded(home, AuditKind.FALLBACK_RELEASED)
-        assert [one["date"] for one in gave] == [str(day) for day in WEEK]
+        (released,) = _recorded(home, AuditKind.FALLBACK_RELEASED)
+        assert [entry["date"] for entry in released] == [str(day) for day in WEEK]
     assert _provisional_findings(home) == []
 
 
 def _recorded(home: Workspace, kind: AuditKind) -> list[list[dict[str, str]]]:
     """Return the steps of each record of a kind."""
-    found: list[Any] = [record.facts["steps"] for record in home.audit.records() if record.kind is kind]
-    return found
+    recorded: list[Any] = [record.facts["steps"] for record in home.audit.records() if record.kind is kind]
+    return recorded
 
 
 def _provisional_findings(home: Workspace) -> list[str]:
-    (step,) = [one for one in verify(home).steps if one.name == "provisional"]
+    (step,) = [check for check in verify(home).steps if check.name == "provisional"]
     return [discrepancy.place for discrepancy in step.discrepancies]
 
 
-def test_a_date_may_be_missing_again_and_give_way_to_the_same_bytes_again(tmp_path: Path) -> None:
+def test_a_date_may_be_missing_again_and_be_released_by_the_same_bytes(tmp_path: Path) -> None:
     ledger = _open_ledger(tmp_path)
     day = WEDNESDAY
     with ledger.write() as connection:
@@ -245,9 +247,9 @@ def test_a_date_may_be_missing_again_and_give_way_to_the_same_bytes_again(tmp_pa
 
 
 @pytest.mark.parametrize(
-    "what", [AuditKind.ACCRUED, AuditKind.RELEASED, AuditKind.FALLBACK_APPLIED, AuditKind.FALLBACK_RELEASED]
+    "kind", [AuditKind.ACCRUED, AuditKind.RELEASED, AuditKind.FALLBACK_APPLIED, AuditKind.FALLBACK_RELEASED]
 )
-def test_what_a_crash_cuts_off_between_log_and_table_is_repeated(tmp_path: Path, what: AuditKind) -> None:
+def test_a_crash_between_log_and_table_is_recovered(tmp_path: Path, kind: AuditKind) -> None:
     class NoCommit(System):
         def commit(self, commit: Callable[[], object], path: Path) -> None:
             del commit, path
@@ -270,20 +272,20 @@ def test_what_a_crash_cuts_off_between_log_and_table_is_repeated(tmp_path: Path,
                     ledger, connection, [FallbackStep("f", WEDNESDAY, step, "why", "x")], AFTERWARDS
                 )
 
-    if what in (AuditKind.RELEASED, AuditKind.FALLBACK_RELEASED):
-        act(AuditKind.ACCRUED if what is AuditKind.RELEASED else AuditKind.FALLBACK_APPLIED)
+    if kind in (AuditKind.RELEASED, AuditKind.FALLBACK_RELEASED):
+        act(AuditKind.ACCRUED if kind is AuditKind.RELEASED else AuditKind.FALLBACK_APPLIED)
     with using(NoCommit()), pytest.raises(FatalError):
-        act(what)
+        act(kind)
     assert _provisional_findings(home), "until it is repeated, verification shows it"
     with writing(ledger):
         pass
-    assert [record.kind for record in ledger.audit.records()][-2:] == [what, AuditKind.RECOVERED]
+    assert [record.kind for record in ledger.audit.records()][-2:] == [kind, AuditKind.RECOVERED]
     assert verify(home).first is None
-    act(what)
-    assert [record.kind for record in ledger.audit.records()].count(what) == 1, "nothing more is due"
+    act(kind)
+    assert [record.kind for record in ledger.audit.records()].count(kind) == 1, "nothing more is due"
 
 
-def test_a_forged_step_is_found(tmp_path: Path) -> None:
+def test_a_forged_step_is_reported(tmp_path: Path) -> None:
     ledger = _open_ledger(tmp_path)
     with ledger.write() as connection:
         record_fallback_steps(

@@ -1,4 +1,4 @@
-"""A page is stored whole whatever interrupts it: every call that changes the disk is the last one once."""
+"""Interrupted storing of a page: every call that changes the disk is once the last one."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ FAILURE = RequestFailedError(FailureKind.TIMEOUT, "ReadTimeout")
 
 
 class _CrashError(BaseException):
-    """The process ends here."""
+    """End of the process."""
 
 
 class _Last(System):
@@ -73,7 +73,7 @@ def page_store_of(home: Workspace) -> PageStore:
 
 
 def store(page_store: PageStore) -> None:
-    """Fail to get the page once, then store it."""
+    """Fail to fetch the page once, then store it."""
     place = PageRef(WINDOW, 1, 1, None)
     if page_store.progress.of(WINDOW) is None:
         page_store.dead_letter(place, FAILURE, {"method": "GET"})
@@ -85,13 +85,13 @@ def store(page_store: PageStore) -> None:
 
 
 def _letters(home: Workspace) -> list[Discrepancy]:
-    """Return what the verification finds about the dead letters."""
+    """Return the discrepancies of the dead letters in the verification."""
     evidence = _SharedInput(home, home.audit)
     evidence._feeds = [FEED]
     return evidence.dead_letters()[1]
 
 
-def test_whatever_call_is_the_last_the_next_pull_completes_it(tmp_path: Path) -> None:
+def test_the_next_pull_completes_a_page_after_a_crash_at_any_call(tmp_path: Path) -> None:
     number, crashed = 1, True
     while crashed:
         home = home_of(tmp_path / str(number))
@@ -104,8 +104,8 @@ def test_whatever_call_is_the_last_the_next_pull_completes_it(tmp_path: Path) ->
         page_store = page_store_of(home)
         page_store.complete()
         store(page_store)
-        (one,) = landed(home, FEED)
-        assert one.summary.received == 6
+        (delivery,) = landed(home, FEED)
+        assert delivery.summary.received == 6
         assert len(home.register.arrivals(FEED.name)) == 1
         assert len(page_store.progress.pages) == 1
         assert page_store.letters.open() == []
@@ -115,7 +115,7 @@ def test_whatever_call_is_the_last_the_next_pull_completes_it(tmp_path: Path) ->
     assert number > 30
 
 
-def test_a_line_that_is_not_a_stored_page_stops(tmp_path: Path) -> None:
+def test_a_line_that_is_not_a_stored_page_is_an_integrity_error(tmp_path: Path) -> None:
     path = tmp_path / "pulls" / "x.jsonl"
     path.parent.mkdir()
     path.write_bytes(b'{"first": "2026-10-28"}\n')
@@ -123,7 +123,7 @@ def test_a_line_that_is_not_a_stored_page_stops(tmp_path: Path) -> None:
         PullProgress(tmp_path, "x")
 
 
-def test_what_is_wrong_with_us_ends_the_pull_in_one_sentence(
+def test_a_fault_of_this_machine_ends_the_pull_in_one_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
@@ -134,7 +134,7 @@ def test_what_is_wrong_with_us_ends_the_pull_in_one_sentence(
         pull_week(home_of(tmp_path), feeds_of(simulator, [SCRIPT]))
 
 
-def test_a_pull_that_is_cancelled_leaves_no_task_and_goes_on(tmp_path: Path) -> None:
+def test_a_cancelled_pull_leaves_no_task_and_resumes(tmp_path: Path) -> None:
     script = scripts(1, lines_per_day=20, page_size=3, latency_ms=2)[0]
     home = home_of(tmp_path)
     with simulated([script]) as simulator:
@@ -157,4 +157,4 @@ def test_a_pull_that_is_cancelled_leaves_no_task_and_goes_on(tmp_path: Path) -> 
         assert pull_week(home, [feed]).dead == []
         fetched = simulator.statistics()[script.name]["fetched"].values()
         assert sum(count > 1 for count in fetched) <= script.concurrency
-    assert sum(one.summary.received for one in landed(home, feed)) == 20 * len(WEEK)
+    assert sum(delivery.summary.received for delivery in landed(home, feed)) == 20 * len(WEEK)

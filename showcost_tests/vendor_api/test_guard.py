@@ -1,4 +1,4 @@
-"""Server-side request forgery: no configuration, redirect, link or name leads to an inside address."""
+"""Server-side request forgery: no setting, redirect, link or name leads to an internal address."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ INSIDE = [
 
 
 @pytest.mark.parametrize("url", [*LOOPBACKS, *(url.replace("http:", "https:") for url in LOOPBACKS)])
-def test_this_machine_has_three_spellings_and_no_other(url: str) -> None:
+def test_only_three_spellings_of_this_machine_are_accepted(url: str) -> None:
     with pytest.raises(ValueError, match=r"https|name"):
         base_url(url)
     with pytest.raises((RequestFailedError, httpx.InvalidURL)):
@@ -96,7 +96,7 @@ def test_a_base_url_may_name_this_machine_or_a_vendor() -> None:
 
 
 @pytest.mark.parametrize("address", INSIDE)
-def test_a_name_that_leads_inside_is_refused(address: str) -> None:
+def test_a_name_with_an_internal_address_is_refused(address: str) -> None:
     for addresses in ([address], ["8.8.8.8", address], [address, "2001:4860:4860::8888"]):
         with pytest.raises(RequestFailedError, match="not a public address") as caught:
             allowed_addresses("api.vendor.example", addresses)
@@ -111,12 +111,12 @@ def test_localhost_leads_to_this_machine_only(address: str) -> None:
 
 
 def test_public_addresses_pass() -> None:
-    found = allowed_addresses("api.vendor.example", ["8.8.8.8", "2001:4860:4860::8888", "::ffff:8.8.4.4"])
-    assert found == ["8.8.8.8", "2001:4860:4860::8888", "8.8.4.4"]
+    addresses = allowed_addresses("api.vendor.example", ["8.8.8.8", "2001:4860:4860::8888", "::ffff:8.8.4.4"])
+    assert addresses == ["8.8.8.8", "2001:4860:4860::8888", "8.8.4.4"]
     assert allowed_addresses("localhost", ["127.0.0.1", "::1"]) == ["127.0.0.1", "::1"]
 
 
-def test_the_client_refuses_a_name_that_leads_inside_and_does_not_try_again() -> None:
+def test_the_client_refuses_a_name_with_an_internal_address_without_a_retry() -> None:
     asked: list[str] = []
 
     async def inside(host: str, port: int) -> list[str]:
@@ -129,7 +129,7 @@ def test_the_client_refuses_a_name_that_leads_inside_and_does_not_try_again() ->
 
 
 class _Recorder(httpcore.AsyncNetworkBackend):
-    """Takes note of where connections go, and makes none."""
+    """Records the targets of connections and opens none."""
 
     def __init__(self) -> None:
         self.addresses: list[str] = []
@@ -139,8 +139,8 @@ class _Recorder(httpcore.AsyncNetworkBackend):
         raise httpcore.ConnectError("recorded")
 
 
-def test_the_connection_goes_to_the_address_that_was_judged() -> None:
-    """A name whose second answer differs gains nothing: a connection asks once and uses what it judged."""
+def test_the_connection_goes_to_the_checked_address() -> None:
+    """DNS rebinding has no effect: a connection resolves once and uses the address that it checked."""
     answers = iter([["8.8.8.8"], ["127.0.0.1"], ["8.8.4.4"]])
 
     async def rebinding(host: str, port: int) -> list[str]:
@@ -164,7 +164,7 @@ def test_the_connection_goes_to_the_address_that_was_judged() -> None:
     assert recorder.addresses == ["8.8.8.8", "8.8.4.4"]
 
 
-def test_the_network_knows_only_the_feeds_hosts() -> None:
+def test_the_network_connects_to_the_feeds_hosts_only() -> None:
     network = CheckedNetwork(frozenset({"api.vendor.example"}))
     with pytest.raises(RequestFailedError, match="not among"):
         asyncio.run(network.connect_tcp("other.vendor.example", 443))

@@ -1,4 +1,4 @@
-"""A pull that is killed at any moment goes on where it was: no item twice, none missing, nothing again."""
+"""Killed pulls resume where they stopped: no item twice, none missing, no page fetched again."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ VENDORS = scripts(2, lines_per_day=30, page_size=4, latency_ms=1, requests=500, 
 
 
 def main() -> None:
-    """Pull the week of the feeds that stdin names into the home that the argument names."""
+    """Pull the week of the feeds named on stdin into the data folder given as argument."""
     feeds = [FeedSpec.model_validate_json(line) for line in sys.stdin]
     home = open_workspace(Path(sys.argv[1]))
     sys.stdout.write("pulling\n")
@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def _killed(home: Path, feeds: list[FeedSpec], after_seconds: float) -> bool:
-    """Pull in a process of its own that is killed; say whether it was under way."""
+    """Pull in a separate process that is killed; return whether the pull had started."""
     process = subprocess.Popen(  # noqa: S603 -- this interpreter
         [sys.executable, "-m", "showcost_tests.vendor_api.test_killed", str(home)],
         stdin=subprocess.PIPE,
@@ -70,12 +70,14 @@ def _stored(home: Path, feeds: list[FeedSpec]) -> int:
 
 
 def _refetched(simulator: Simulator) -> int:
-    """Return how many pages were fetched more than once."""
-    return sum(count > 1 for seen in simulator.statistics().values() for count in seen["fetched"].values())
+    """Return the number of pages fetched more than once."""
+    return sum(
+        count > 1 for observed in simulator.statistics().values() for count in observed["fetched"].values()
+    )
 
 
 def _kill_and_resume(folder: Path, kills: list[float]) -> tuple[Workspace, list[FeedSpec]]:
-    """Pull, killed after each of some seconds, then to the end; assert that nothing was fetched in vain."""
+    """Pull, killed after each of some seconds, then to the end; assert that no page is stored twice."""
     with simulated(VENDORS) as simulator:
         feeds = feeds_of(simulator, VENDORS)
         home = home_of(folder)
@@ -87,23 +89,23 @@ def _kill_and_resume(folder: Path, kills: list[float]) -> tuple[Workspace, list[
         under_way = sum(script.concurrency for script in VENDORS) * len(kills)
         assert _refetched(simulator) <= under_way, "only what was under way when it was killed"
         assert stored + sum(feed.pages for feed in outcome.feeds) == sum(
-            len(seen["fetched"]) for seen in simulator.statistics().values()
+            len(observed["fetched"]) for observed in simulator.statistics().values()
         )
     for script, feed in zip(VENDORS, feeds, strict=True):
-        known = landed(home, feed)
-        assert sum(one.summary.received for one in known) == lines_of(script).total()
+        deliveries = landed(home, feed)
+        assert sum(delivery.summary.received for delivery in deliveries) == lines_of(script).total()
         pages = PullProgress(home.raw, feed.name).pages
-        assert {one.arrival.delivery for one in known} == {page.delivery for page in pages}
+        assert {delivery.arrival.delivery for delivery in deliveries} == {page.delivery for page in pages}
     return home, feeds
 
 
-def test_a_killed_pull_goes_on(tmp_path: Path) -> None:
+def test_a_killed_pull_resumes(tmp_path: Path) -> None:
     _kill_and_resume(tmp_path, [0.5, 0.8])
 
 
 @pytest.fixture(scope="module")
 def expected(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Return the digest of a pull that nobody killed."""
+    """Return the digest of an uninterrupted pull."""
     with simulated(VENDORS) as simulator:
         feeds = feeds_of(simulator, VENDORS)
         home = home_of(tmp_path_factory.mktemp("clean"))
@@ -114,7 +116,7 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(12))
-def test_a_pull_that_is_killed_again_and_again_gives_the_same_ledger(
+def test_a_pull_that_is_killed_repeatedly_gives_the_same_ledger(
     tmp_path: Path, expected: str, seed: int
 ) -> None:
     chance = random.Random(seed)  # noqa: S311 -- no secret

@@ -1,4 +1,4 @@
-"""Rate, memory budget and breaker, by themselves."""
+"""Rate limiter, memory budget and circuit breaker in isolation."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from showcost.vendor_api.limits import Lease, MemoryBudget, RateLimiter
 
 
 def _most_within(moments: list[float], period: float) -> int:
-    return max(sum(1 for one in moments if moment <= one < moment + period) for moment in moments)
+    return max(sum(1 for other in moments if moment <= other < moment + period) for moment in moments)
 
 
-def test_no_window_of_the_vendor_sees_more_than_it_allows() -> None:
-    """The moment at which a request reaches the vendor lies anywhere between its beginning and its end."""
+def test_no_window_of_the_vendor_has_more_requests_than_allowed() -> None:
+    """A request reaches the vendor at any moment between its start and its end."""
     chance = random.Random(7)  # noqa: S311 -- no secret
     arrivals: list[float] = []
 
@@ -36,11 +36,11 @@ def test_no_window_of_the_vendor_sees_more_than_it_allows() -> None:
     assert _most_within(arrivals, 0.15) <= 4
 
 
-def test_memory_is_given_in_turn_and_never_beyond_the_budget() -> None:
+def test_memory_is_granted_in_turn_and_never_beyond_the_budget() -> None:
     async def many() -> MemoryBudget:
         budget, order = MemoryBudget(100), list[int]()
 
-        async def one(number: int, size: int) -> None:
+        async def other(number: int, size: int) -> None:
             lease = await budget.take(size)
             order.append(number)
             assert budget.held <= 100
@@ -53,7 +53,7 @@ def test_memory_is_given_in_turn_and_never_beyond_the_budget() -> None:
 
         async with asyncio.TaskGroup() as group:
             for number in range(40):
-                group.create_task(one(number, 1 + number * 37 % 90))
+                group.create_task(other(number, 1 + number * 37 % 90))
         assert order == sorted(order)
         return budget
 
@@ -62,7 +62,7 @@ def test_memory_is_given_in_turn_and_never_beyond_the_budget() -> None:
     assert 90 <= budget.peak <= 100
 
 
-def test_who_is_cancelled_while_waiting_holds_nothing() -> None:
+def test_a_task_cancelled_while_waiting_holds_no_memory() -> None:
     async def main() -> None:
         budget = MemoryBudget(10)
         first = await budget.take(10)
@@ -81,7 +81,7 @@ def test_who_is_cancelled_while_waiting_holds_nothing() -> None:
     asyncio.run(main())
 
 
-def test_more_than_the_budget_is_the_whole_of_it() -> None:
+def test_a_request_beyond_the_budget_takes_the_whole_budget() -> None:
     async def main() -> int:
         return (await MemoryBudget(10).take(1_000)).held
 

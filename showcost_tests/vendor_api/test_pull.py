@@ -1,4 +1,4 @@
-"""Pulls of many vendors at once: every item once, limits kept, the loop free, nothing fetched twice."""
+"""Pulls of many vendors at once: every item once, limits kept, no page fetched twice, loop not blocked."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ FAULTY = {"failing": 5, "doubled": 2, "bad": 1, "requests": 50}
 
 
 def _with_a_bad_one(vendors: list[Script]) -> list[Script]:
-    """Let the answers of the last one be unreadable more often than a pull has patience for."""
+    """Let the last vendor's responses be unreadable more often than a pull retries."""
     return [*vendors[:-1], replace(vendors[-1], failing=50, faults=("wrong json",))]
 
 
@@ -47,7 +47,7 @@ SIZES = {
     "some": _with_a_bad_one(scripts(3, lines_per_day=40, page_size=8, **FAULTY)),
     "ten thousand": _with_a_bad_one(scripts(12, lines_per_day=120, page_size=40, **FAULTY)),
 }
-"""Vendors of whose answers every twentieth fails, and one of whose every other one does."""
+"""Vendors of whose responses one in twenty fails, and a vendor with one in two."""
 
 
 def home_of(folder: Path) -> Workspace:
@@ -57,20 +57,20 @@ def home_of(folder: Path) -> Workspace:
 
 
 class World:
-    """A pull of some vendors, and what was to be seen of it."""
+    """A pull of some vendors, and the requests that they observed."""
 
     def __init__(self, home: Workspace, simulator: Simulator, vendors: Sequence[Script]) -> None:
         self.home, self.simulator, self.vendors = home, simulator, vendors
         self.feeds: Sequence[FeedSpec] = feeds_of(simulator, vendors)
         self.first: Pull = pull_week(home, self.feeds)
-        self.seen = simulator.statistics()
+        self.observed = simulator.statistics()
 
     def settle(self) -> None:
-        """Replay what could not be had until it is there; half of the answers to it fail."""
+        """Retry failed pages until all are fetched; half of the responses fail."""
         for _ in range(8):
             if not pull_week(self.home, self.feeds, dead_only=True).dead:
                 return
-        raise AssertionError("what the vendor has cannot be had")
+        raise AssertionError("the vendor's pages cannot all be fetched")
 
 
 @pytest.fixture(scope="module", params=["some", pytest.param("ten thousand", marks=pytest.mark.slow)])
@@ -80,7 +80,7 @@ def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         yield World(home_of(tmp_path_factory.mktemp("pull")), simulator, vendors)
 
 
-def test_what_cannot_be_had_is_dead_and_the_rest_is_there(world: World) -> None:
+def test_failed_pages_are_dead_letters_and_all_others_are_stored(world: World) -> None:
     assert world.first.dead
     assert {letter.error for letter in world.first.dead} == {"unreadable page"}
     for feed in world.first.feeds:
@@ -90,18 +90,18 @@ def test_what_cannot_be_had_is_dead_and_the_rest_is_there(world: World) -> None:
 
 def test_the_vendors_limits_were_kept_as_they_measured_them(world: World) -> None:
     for script in world.vendors:
-        seen = world.seen[script.name]
-        assert (seen["over_rate"], seen["over_concurrency"]) == (0, 0)
-        assert seen["most_in_period"] <= script.requests
-        assert seen["most_at_once"] <= script.concurrency
-    assert sum(sum(seen["faults"].values()) for seen in world.seen.values()) > 0
+        observed = world.observed[script.name]
+        assert (observed["over_rate"], observed["over_concurrency"]) == (0, 0)
+        assert observed["most_in_period"] <= script.requests
+        assert observed["most_at_once"] <= script.concurrency
+    assert sum(sum(observed["faults"].values()) for observed in world.observed.values()) > 0
 
 
 def test_memory_in_flight_stays_within_the_budget(world: World) -> None:
     assert 0 < world.first.health.peak_in_flight <= PoolSettings().memory_bytes
 
 
-def test_every_item_is_posted_quarantined_or_doubled_exactly_once(world: World) -> None:
+def test_every_item_is_posted_quarantined_or_duplicate_exactly_once(world: World) -> None:
     world.settle()
     for feed in world.feeds:
         assert DeadLetters(world.home.raw, feed.name).open() == []
@@ -113,7 +113,7 @@ def test_every_item_is_posted_quarantined_or_doubled_exactly_once(world: World) 
         assert len(posted) == expected_of(script)["posted"]
 
 
-def test_a_pull_of_what_is_settled_asks_nobody(world: World) -> None:
+def test_a_pull_of_complete_windows_sends_no_request(world: World) -> None:
     world.settle()
     before = world.simulator.statistics()
     outcome = pull_week(world.home, world.feeds)
@@ -122,17 +122,17 @@ def test_a_pull_of_what_is_settled_asks_nobody(world: World) -> None:
 
 
 def test_no_page_was_fetched_twice(world: World) -> None:
-    for seen in world.simulator.statistics().values():
-        assert set(seen["fetched"].values()) == {1}
+    for observed in world.simulator.statistics().values():
+        assert set(observed["fetched"].values()) == {1}
 
 
 def test_a_tight_rate_is_kept_to_the_request(tmp_path: Path) -> None:
     vendors = scripts(1, lines_per_day=8, page_size=2, requests=6, concurrency=3)
     with simulated(vendors) as simulator:
         pull_week(home_of(tmp_path), feeds_of(simulator, vendors))
-        for seen in simulator.statistics().values():
-            assert (seen["over_rate"], seen["over_concurrency"]) == (0, 0)
-            assert seen["most_in_period"] == 6
+        for observed in simulator.statistics().values():
+            assert (observed["over_rate"], observed["over_concurrency"]) == (0, 0)
+            assert observed["most_in_period"] == 6
 
 
 def test_feeds_may_share_a_vendor_and_its_limits(tmp_path: Path) -> None:
@@ -142,18 +142,18 @@ def test_feeds_may_share_a_vendor_and_its_limits(tmp_path: Path) -> None:
         home = home_of(tmp_path)
         feeds = feeds_of(simulator, vendors, vendor="house", limits=limits)
         outcome = pull_week(home, feeds)
-        seen = simulator.statistics()
+        observed = simulator.statistics()
     assert outcome.dead == []
     assert outcome.feeds[0].traffic is outcome.feeds[1].traffic
     assert outcome.feeds[0].traffic.peak_under_way <= 2
-    assert sum(one["requests"] for one in seen.values()) == outcome.feeds[0].traffic.requests
+    assert sum(vendor_["requests"] for vendor_ in observed.values()) == outcome.feeds[0].traffic.requests
     for script, feed in zip(vendors, feeds, strict=True):
-        assert sum(one.summary.received for one in landed(home, feed)) == lines_of(script).total()
+        assert sum(delivery.summary.received for delivery in landed(home, feed)) == lines_of(script).total()
     with pytest.raises(InputError, match="same limits"):
         pull_week(home, [feeds[0], *feeds_of(simulator, vendors[1:], vendor="house")])
 
 
-def test_a_vendor_without_its_token_is_not_asked_and_stops_no_other(
+def test_a_vendor_without_its_token_gets_no_request_and_stops_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     open_to_all, guarded = scripts(2, lines_per_day=2)
@@ -177,7 +177,7 @@ def test_a_vendor_without_its_token_is_not_asked_and_stops_no_other(
     assert all(b"t0ken" not in path.read_bytes() for path in home.path.rglob("*") if path.is_file())
 
 
-def test_a_page_that_is_unreadable_once_is_asked_for_again(tmp_path: Path) -> None:
+def test_a_page_that_is_unreadable_once_is_requested_again(tmp_path: Path) -> None:
     vendor = scripts(1, lines_per_day=30, page_size=5, failing=20, faults=("wrong json",))[0]
     home = home_of(tmp_path)
     with simulated([vendor]) as simulator:
@@ -187,11 +187,11 @@ def test_a_page_that_is_unreadable_once_is_asked_for_again(tmp_path: Path) -> No
     assert outcome.dead == []
     assert feed.traffic.retries == feed.traffic.failures[FailureKind.UNREADABLE] > 0
     assert feed.traffic.requests == feed.pages + feed.traffic.retries
-    assert sum(one.summary.received for one in landed(home, feeds[0])) == lines_of(vendor).total()
+    assert sum(delivery.summary.received for delivery in landed(home, feeds[0])) == lines_of(vendor).total()
 
 
-def test_what_was_interrupted_may_begin_afresh(tmp_path: Path) -> None:
-    """For a cursor that the vendor no longer knows."""
+def test_an_interrupted_window_may_be_refetched(tmp_path: Path) -> None:
+    """Needed for a cursor that the vendor no longer accepts."""
     vendor = scripts(2, lines_per_day=30, page_size=5, failing=70, faults=("wrong json",))[1]
     home = home_of(tmp_path)
     with simulated([vendor]) as simulator:
@@ -201,13 +201,13 @@ def test_what_was_interrupted_may_begin_afresh(tmp_path: Path) -> None:
         (feed,) = feeds = feeds_of(simulator, [vendor])
         assert pull_week(home, feeds, again=True).dead == []
         assert DeadLetters(home.raw, feed.name).open() == []
-    known = landed(home, feed)
-    assert sum(one.summary.received for one in known) == lines_of(vendor).total()
+    deliveries = landed(home, feed)
+    assert sum(delivery.summary.received for delivery in deliveries) == lines_of(vendor).total()
 
 
 @pytest.mark.slow
-def test_the_loop_is_not_held_up(tmp_path: Path) -> None:
-    """What blocks the loop does so every time; a machine that holds up anything says nothing about it."""
+def test_the_loop_is_not_blocked(tmp_path: Path) -> None:
+    """A blocking call delays the loop on every try; a busy machine does so at random, hence several tries."""
     vendors = scripts(4, lines_per_day=60, page_size=50)
     busy = 0
     with simulated(vendors) as simulator:
@@ -238,8 +238,8 @@ def test_a_vendor_that_is_down_stops_no_other_and_its_replay_leaves_no_trace(tmp
         assert [feed.down for feed in outcome.feeds] == [False, True]
         assert [len(feed.complete) for feed in outcome.feeds] == [len(WEEK), 0]
         assert len(outcome.dead) == len(WEEK)
-        asked = simulator.statistics()["vendor_01"]["requests"]
-        assert asked < 20, "a vendor that is down is left in peace"
+        requests = simulator.statistics()["vendor_01"]["requests"]
+        assert requests < 20, "a vendor that is down gets no more requests"
         post_week(home, feeds)
         assert outcome_of(home, feeds[0]) == expected_of(vendors[0])
         assert outcome_of(home, feeds[1])["received"] == 0

@@ -1,4 +1,4 @@
-"""What is counted of a pull, as whoever collects it gets it."""
+"""Metrics of a pull, as an OpenTelemetry collector receives them."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def collected() -> InMemoryMetricReader:
-    """Return a reader of what is counted from now on: the instruments join whatever provider comes first."""
+    """Return a reader of the metrics from now on; instruments join the first provider."""
     reader = InMemoryMetricReader()
     metrics.set_meter_provider(MeterProvider([reader]))
     return reader
 
 
 def _sums(reader: InMemoryMetricReader, name: str, *by: str) -> Counter[tuple[Any, ...]]:
-    """Return what a metric adds up to by some attributes; of a histogram the number of measurements."""
-    found: Counter[tuple[Any, ...]] = Counter()
+    """Return the sums of a metric by some attributes; for a histogram, the numbers of measurements."""
+    sums: Counter[tuple[Any, ...]] = Counter()
     data = reader.get_metrics_data()
     assert data is not None
     points = [
@@ -43,26 +43,26 @@ def _sums(reader: InMemoryMetricReader, name: str, *by: str) -> Counter[tuple[An
     ]
     for point in points:
         count = point.value if isinstance(point, NumberDataPoint) else point.count
-        found[tuple((point.attributes or {}).get(one) for one in by)] += int(count)
-    return found
+        sums[tuple((point.attributes or {}).get(attribute) for attribute in by)] += int(count)
+    return sums
 
 
-def test_pulls_are_counted_as_they_were(tmp_path: Path, collected: InMemoryMetricReader) -> None:
+def test_metrics_agree_with_the_pulls(tmp_path: Path, collected: InMemoryMetricReader) -> None:
     good, bad = scripts(2, lines_per_day=6, page_size=4)
     bad = replace(bad, failing=80, faults=("503", "wrong json"))
     with simulated([good, bad]) as simulator:
         outcome = pull_week(home_of(tmp_path), feeds_of(simulator, [good, bad]))
     assert outcome.dead
     requests = _sums(collected, "http.client.request.duration", "showcost.vendor")
-    assert requests == {(one.vendor,): one.traffic.requests for one in outcome.feeds}
+    assert requests == {(pull.vendor,): pull.traffic.requests for pull in outcome.feeds}
     statuses = _sums(collected, "http.client.request.duration", "http.response.status_code", "error.type")
     assert statuses.keys() == {(200, None), (503, "server error")}
-    of_feed = {(one.feed,): one for one in outcome.feeds}
+    of_feed = {(pull.feed,): pull for pull in outcome.feeds}
     assert _sums(collected, "showcost.pull.pages", "showcost.feed") == {
-        key: one.pages for key, one in of_feed.items()
+        key: pull.pages for key, pull in of_feed.items()
     }
     items = _sums(collected, "showcost.pull.items", "showcost.feed")
-    assert items == {key: one.items for key, one in of_feed.items()}
+    assert items == {key: pull.items for key, pull in of_feed.items()}
     assert items[good.name,] <= lines_of(good).total()
     retries = _sums(collected, "showcost.pull.retries", "showcost.vendor")
     assert retries[bad.name,] == of_feed[bad.name,].traffic.retries > 0

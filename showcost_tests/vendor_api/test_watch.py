@@ -1,4 +1,4 @@
-"""What holds the loop up is seen, and named where that was asked for."""
+"""Event-loop delays are measured, and named in debug mode."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from showcost.vendor_api.health import SLOW_MS, Health, watched
 
 async def _block(health: Health, *, debug: bool) -> None:
     async def slow() -> None:
-        time.sleep(2 * SLOW_MS / 1000)  # noqa: ASYNC251 -- what is to be seen
+        time.sleep(2 * SLOW_MS / 1000)  # noqa: ASYNC251 -- the delay to be measured
 
     async with watched(health, lambda: None, debug=debug, trace=debug):
         await asyncio.sleep(0.02)
@@ -21,7 +21,7 @@ async def _block(health: Health, *, debug: bool) -> None:
 
 
 @pytest.mark.parametrize("debug", [True, False])
-def test_a_callback_that_blocks_is_seen_and_named_on_demand(debug: bool) -> None:
+def test_a_blocking_callback_is_measured_and_named_in_debug_mode(debug: bool) -> None:
     health = Health()
     asyncio.run(_block(health, debug=debug))
     assert health.longest_hold_up >= SLOW_MS

@@ -38,7 +38,7 @@ RETRIES: Final = {"first_wait_ms": 20, "longest_wait_ms": 1_500, "rest_ms": 50}
 
 
 def scripts(count: int, **settings: Any) -> list[Script]:  # noqa: ANN401 -- of a script
-    """Return vendors that differ in currency and in how they page."""
+    """Return vendors that differ in currency and pagination."""
     return [
         Script(
             name=f"vendor_{number:02}",

@@ -1,4 +1,4 @@
-"""Taking simulated vendors' invoices the whole way, and what is to come of them."""
+"""Invoices of simulated vendors from pull to ledger, and the expected results."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ if TYPE_CHECKING:
     from showcost.workspace import Workspace
 
 AFTERWARDS: Final = datetime(2026, 11, 20, tzinfo=UTC)
-"""When the week is over: its windows are settled once they are pulled."""
+"""A time after the week: its windows no longer change once they are pulled."""
 
 
 def pull_week(
-    home: Workspace, feeds: Sequence[FeedSpec], settings: PoolSettings | None = None, **wanted: bool
+    home: Workspace, feeds: Sequence[FeedSpec], settings: PoolSettings | None = None, **options: bool
 ) -> Pull:
     """Pull the week of some feeds."""
-    return pull(home, feeds, PullRequest(WEDNESDAY, TUESDAY, **wanted), settings, clock=lambda: AFTERWARDS)
+    return pull(home, feeds, PullRequest(WEDNESDAY, TUESDAY, **options), settings, clock=lambda: AFTERWARDS)
 
 
 def post_week(home: Workspace, feeds: Sequence[FeedSpec]) -> None:
-    """Take what has landed of the week into the ledger."""
+    """Validate and post the landed deliveries of the week."""
     pin_snapshots(home, WEEK, lambda: AFTERWARDS)
     for feed in feeds:
         write_raw_rows(home, feed, WEEK)
@@ -53,7 +53,7 @@ def week_digest(home: Workspace) -> str:
 
 
 def lines_of(script: Script, days: Sequence[date] = tuple(WEEK)) -> Counter[tuple[str, str]]:
-    """Return how often a vendor sends each line (invoice, line)."""
+    """Return the number of times that a vendor sends each line (invoice, line)."""
     return Counter(
         (invoice["id"], line["id"])
         for day in days
@@ -78,7 +78,7 @@ def outcome_of(home: Workspace, feed: FeedSpec) -> dict[str, int]:
 
 
 def expected_of(script: Script, days: Sequence[date] = tuple(WEEK)) -> dict[str, int]:
-    """Return rows by state as they follow from the script, for a vendor of which all was had."""
+    """Return rows by state as expected from the script, for a vendor with all pages fetched."""
     sent = lines_of(script, days)
     bad = {
         (invoice["id"], line["id"])
@@ -87,7 +87,7 @@ def expected_of(script: Script, days: Sequence[date] = tuple(WEEK)) -> dict[str,
         for line in invoice["lines"]
         if "," in line["net"]
     }
-    received, unreadable = sent.total(), sum(sent[one] for one in bad)
+    received, unreadable = sent.total(), sum(sent[line] for line in bad)
     return {
         "received": received,
         "posted": len(sent) - len(bad),
@@ -98,7 +98,7 @@ def expected_of(script: Script, days: Sequence[date] = tuple(WEEK)) -> dict[str,
 
 
 def posted_lines(home: Workspace, feed: str) -> Counter[tuple[str, str]]:
-    """Return how often each line of a feed stands in the ledger, by invoice and net entry."""
+    """Return the number of net entries in the ledger per line of a feed."""
     with home.ledger.read() as connection:
         rows: list[tuple[Any, ...]] = connection.execute(
             "SELECT document_no, row_key, count(*) FROM ledger_entries"

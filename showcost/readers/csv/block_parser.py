@@ -114,7 +114,7 @@ class BlockParser:
         self._may_close = _table(b"\r\n" + delimiter + quote)
 
     def parse(self, block: bytes, headers: tuple[bytes, ...]) -> BlockLines | None:
-        """Find the lines of a block that ends with a line end, and build those that are rows.
+        """Find the lines of a block that ends with a line end, and parse the rows among them.
 
         Returns None for a block that cannot be decoded. Where a carriage return alone ends a line, the block
         must have no other line ends. `headers` are the header lines of the file (UTF-8), which are not rows

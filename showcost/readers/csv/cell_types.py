@@ -60,5 +60,5 @@ def is_tidy(text: str) -> bool:
 
 
 def is_placeholder(text: str) -> bool:
-    """Return whether a cell states that there is no value."""
+    """Return whether a cell is a placeholder for a missing value."""
     return text.strip().lower() in _PLACEHOLDER

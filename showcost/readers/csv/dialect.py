@@ -151,7 +151,7 @@ _CLOSING: Final = r"(?<!^){q}(?=[^\w\s{q}]|\s|$)"
 
 
 def _quotes(text: str) -> list[str]:
-    """Propose quote characters: those that occur in pairs at the edges of cells."""
+    """Propose quote characters: characters that occur in pairs at the edges of cells."""
     counts: list[tuple[int, str]] = []
     for mark in ('"', "'"):
         if mark not in text:

@@ -48,7 +48,7 @@ def elements(at: Element, path: str) -> Iterator[Element]:
 
 
 def element(at: Element, path: str) -> Element:
-    """Return the one element at a path; UnreadableError when there is none, or more than one."""
+    """Return the only element at a path; UnreadableError if there is not exactly one."""
     matches = list(elements(at, path))
     if len(matches) != 1:
         raise UnreadableError(f"{_named(at)} has {len(matches) or 'no'} {path}{_has_to_be_one(len(matches))}")
@@ -61,7 +61,7 @@ def text(at: Element, path: str) -> str:
 
 
 def required(at: Element, path: str) -> str:
-    """Return the text at a path; UnreadableError when there is none, or more than one."""
+    """Return the only text at a path; UnreadableError if there is not exactly one."""
     texts = list(_texts(at, path))
     if len(texts) != 1:
         raise UnreadableError(f"{_named(at)} has {len(texts) or 'no'} {path}{_has_to_be_one(len(texts))}")
@@ -86,7 +86,7 @@ def optional_amount(at: Element, path: str) -> Decimal | None:
 
 
 def amount(at: Element, path: str) -> Decimal:
-    """Return the amount at a path; UnreadableError when there is none, or more than one."""
+    """Return the only amount at a path; UnreadableError if there is not exactly one."""
     value = optional_amount(at, path)
     if value is None:
         raise UnreadableError(f"{_named(at)} has no {path}")

@@ -129,7 +129,7 @@ class _Scout:
         try:
             for start in range(0, len(data), _BLOCK):
                 self._parser.Parse(block[start : start + _BLOCK], False)
-                # Texts are handed over as they come; what is held back is the beginning of one tag.
+                # Texts are passed on as they arrive; only an unfinished tag is kept back.
                 if start + _BLOCK - self._parser.CurrentByteIndex > _LONGEST_TAG + _BLOCK:
                     raise UnreadableError(f"XML with a tag or comment of more than {_LONGEST_TAG} bytes")
             self._parser.Parse(b"", True)

@@ -1,4 +1,4 @@
-"""E-invoices made up for tests: right by default, each part to be put wrong by itself."""
+"""Artificial e-invoices for tests: valid by default, with faults in chosen parts."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Line:
 
 @dataclass
 class Invoice:
-    """A document; `totals` and `taxes` overrule what is computed, by element name or VAT category."""
+    """A document; `totals` and `taxes` override computed values, by element name or VAT category."""
 
     lines: list[Line]
     credit: bool = False
@@ -109,12 +109,12 @@ class Invoice:
             key = line.code, line.percent
             sign = -1 if line.sort == "allowance" else 1
             taxable[key] = taxable.get(key, Decimal(0)) + sign * Decimal(line.net)
-        found = {}
+        breakdowns = {}
         for (code, percent), base in taxable.items():
             tax = (base * Decimal(percent or 0) / 100).quantize(CENT, ROUND_HALF_UP)
             stated = self.taxes.get(f"{code}{percent}", self.taxes.get(code))
-            found[code, percent] = (Decimal(stated[0]), Decimal(stated[1])) if stated else (base, tax)
-        return found
+            breakdowns[code, percent] = (Decimal(stated[0]), Decimal(stated[1])) if stated else (base, tax)
+        return breakdowns
 
     def _amount(self, name: str, value: object, currency: str | None = None) -> str:
         return f'<cbc:{name} currencyID="{currency or self.currency}">{value}</cbc:{name}>'
@@ -136,11 +136,11 @@ class Invoice:
             for (code, percent), (base, amount) in breakdown.items()
         )
         stated = self.totals.get("TaxAmount", str(tax))
-        found = f"<cac:TaxTotal>{self._amount('TaxAmount', stated)}{subtotals}</cac:TaxTotal>"
+        totals_xml = f"<cac:TaxTotal>{self._amount('TaxAmount', stated)}{subtotals}</cac:TaxTotal>"
         if self.tax_currency is not None:
             currency, amount = self.tax_currency
-            found += f"<cac:TaxTotal>{self._amount('TaxAmount', amount, currency)}</cac:TaxTotal>"
-        return found
+            totals_xml += f"<cac:TaxTotal>{self._amount('TaxAmount', amount, currency)}</cac:TaxTotal>"
+        return totals_xml
 
     def _other(self, line: Line) -> str:
         indicator = "true" if line.sort == "charge" else "false"

@@ -1,4 +1,4 @@
-"""Documents that break one rule by as little as it takes: the reason is that rule, with numbers and line."""
+"""Documents that break one rule by the least amount: the reason is that rule, with numbers and line."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
 
 
 def spread(document: Invoice) -> bytes:
-    """Return a document whose totals stand one a line."""
+    """Return a document with one total per line."""
     xml = document.xml().replace("<cac:LegalMonetaryTotal>", "\n\n<cac:LegalMonetaryTotal>")
     return re.sub("(<cac:TaxSubtotal>|<cbc:PayableAmount|<cac:InvoiceLine>)", "\n\\1", xml).encode()
 
 
 def reasons(folder: Path, document: Invoice | bytes) -> dict[str, str]:
-    """Return what a document is refused for: what was found, by the name of the rule."""
-    found = read(folder, document)
-    if not found.rejected:
+    """Return the reasons for which a document is refused, by the name of the rule."""
+    reading = read(folder, document)
+    if not reading.rejected:
         return {}
-    ((code, detail),) = found.rejected
+    ((code, detail),) = reading.rejected
     assert code == "SC-FIL-003"
-    assert found.rows == []
+    assert reading.rows == []
     parts = re.split(r"; (?=[A-Z-]+[\d-]+[:,])", detail)
     return {part.partition(": ")[0]: part.partition(": ")[2] for part in parts}
 
@@ -47,25 +47,25 @@ SUMS = {
 @pytest.mark.parametrize("cents", [1, -1, 100, -100_000])
 @pytest.mark.parametrize("rule", SUMS)
 def test_a_sum_off_by_a_cent(tmp_path: Path, rule: str, cents: int) -> None:
-    name, right, said, others = SUMS[rule]
+    name, right, detail, others = SUMS[rule]
     document = Invoice(list(FULL), prepaid="100.00", rounding="0.03")
     assert reasons(tmp_path, document) == {}
     units = int(right.replace(".", "")) + cents
     wrong = f"{'-' if units < 0 else ''}{abs(units) // 100}.{abs(units) % 100:02}"
-    found = reasons(tmp_path, Invoice(list(FULL), prepaid="100.00", rounding="0.03", totals={name: wrong}))
-    assert found.keys() == {rule} | others
-    assert said in found[rule]
-    assert found[rule].endswith(f"{name} in line 2 says {wrong}")
+    refused = reasons(tmp_path, Invoice(list(FULL), prepaid="100.00", rounding="0.03", totals={name: wrong}))
+    assert refused.keys() == {rule} | others
+    assert detail in refused[rule]
+    assert refused[rule].endswith(f"{name} in line 2 says {wrong}")
 
 
-def test_the_line_is_that_of_what_is_wrong(tmp_path: Path) -> None:
-    found = reasons(tmp_path, spread(Invoice([Line("1.00")], totals={"PayableAmount": "1.20"})))
-    assert found["BR-CO-16"].endswith("is 1.19, PayableAmount in line 5 says 1.20")
-    found = reasons(
+def test_the_line_is_the_line_of_the_fault(tmp_path: Path) -> None:
+    refused = reasons(tmp_path, spread(Invoice([Line("1.00")], totals={"PayableAmount": "1.20"})))
+    assert refused["BR-CO-16"].endswith("is 1.19, PayableAmount in line 5 says 1.20")
+    refused = reasons(
         tmp_path,
         spread(Invoice([Line("1.00"), Line("2.00", code="Z", percent="0")], taxes={"Z": ("2.01", "0")})),
     )
-    assert found["BR-Z-08"] == (
+    assert refused["BR-Z-08"] == (
         "what is of the category Z with 0% adds up to 2.00, its TaxableAmount in line 3 says 2.01"
     )
 
@@ -81,8 +81,8 @@ def test_prepaid_and_rounding_that_are_off(tmp_path: Path) -> None:
 def test_a_total_that_is_missing(tmp_path: Path) -> None:
     lines = [Line("100.00"), Line("0.00", sort="allowance"), Line("0.00", sort="charge")]
     missing: dict[str, str | None] = {"AllowanceTotalAmount": None, "ChargeTotalAmount": None}
-    found = reasons(tmp_path, Invoice(lines, totals=missing))
-    assert found == {
+    refused = reasons(tmp_path, Invoice(lines, totals=missing))
+    assert refused == {
         "BR-CO-11": "the allowances add up to 0.00, there is no AllowanceTotalAmount",
         "BR-CO-12": "the charges add up to 0.00, there is no ChargeTotalAmount",
     }
@@ -106,9 +106,9 @@ def test_categories_without_tax_are_exact(tmp_path: Path, code: str, rule: str) 
         "BR-CO-17",
     }
     other = Line("1.00", code="S")
-    found = reasons(tmp_path, without_breakdown(Invoice([other, *lines]), code))
-    assert f"{rule}-01" in found
-    assert "but no breakdown of it" in found[f"{rule}-01"]
+    refused = reasons(tmp_path, without_breakdown(Invoice([other, *lines]), code))
+    assert f"{rule}-01" in refused
+    assert "but no breakdown of it" in refused[f"{rule}-01"]
 
 
 def without_breakdown(document: Invoice, code: str) -> bytes:
@@ -140,20 +140,20 @@ def test_categories_with_tax_may_be_off_by_less_than_one(
         assert reasons(tmp_path, Invoice(lines, taxes={f"{code}7": stated})).keys() == broken
 
 
-def test_what_has_a_breakdown_has_it_once_and_for_something(tmp_path: Path) -> None:
+def test_each_category_has_one_breakdown_and_no_other_has(tmp_path: Path) -> None:
     xml = Invoice([Line("100.00")]).xml()
     subtotal = xml[xml.index("<cac:TaxSubtotal>") : xml.index("</cac:TaxTotal>")]
     of_nothing = subtotal.replace("100.00", "0.00").replace("19.00", "0.40").replace(">19<", ">7<")
-    found = reasons(
+    refused = reasons(
         tmp_path, xml.replace(subtotal, subtotal + of_nothing).replace(">19.00<", ">19.40<", 1).encode()
     )
-    assert "BR-S-08" in found
-    found = reasons(tmp_path, xml.replace(subtotal, subtotal * 2).encode())
-    assert found["BR-S-08"] == "a second breakdown of the category S with 19% in line 1"
+    assert "BR-S-08" in refused
+    refused = reasons(tmp_path, xml.replace(subtotal, subtotal * 2).encode())
+    assert refused["BR-S-08"] == "a second breakdown of the category S with 19% in line 1"
     xml = Invoice([Line("100.00", code="E", percent="0")]).xml()
     subtotal = xml[xml.index("<cac:TaxSubtotal>") : xml.index("</cac:TaxTotal>")]
-    found = reasons(tmp_path, xml.replace(subtotal, subtotal * 2).encode())
-    assert found == {"BR-E-01": "a second breakdown of the category E with 0% in line 1"}
+    refused = reasons(tmp_path, xml.replace(subtotal, subtotal * 2).encode())
+    assert refused == {"BR-E-01": "a second breakdown of the category E with 0% in line 1"}
 
 
 def test_there_is_one_tax_total_in_the_document_currency(tmp_path: Path) -> None:
@@ -161,19 +161,19 @@ def test_there_is_one_tax_total_in_the_document_currency(tmp_path: Path) -> None
     assert reasons(tmp_path, document) == {
         "BR-CO-15": "there are 2 tax totals in EUR, where there has to be one"
     }
-    found = reasons(
+    refused = reasons(
         tmp_path,
         Invoice([Line("100.00", code="E", percent="0")], tax_currency=None)
         .data()
         .replace(b"TaxTotal>", b"Total>"),
     )
-    assert found.keys() == {"BR-CO-15", "BR-E-01"}
+    assert refused.keys() == {"BR-CO-15", "BR-E-01"}
 
 
 def test_more_than_two_decimals(tmp_path: Path) -> None:
     assert reasons(tmp_path, Invoice([Line("0.334"), Line("0.333"), Line("0.333")])).keys() >= {"BR-DEC-23"}
-    found = reasons(tmp_path, Invoice([Line("100.00")], totals={"PayableAmount": "119.000"}))
-    assert found == {"BR-DEC-18": "119.000 in line 2 has more than 2 decimals"}
+    refused = reasons(tmp_path, Invoice([Line("100.00")], totals={"PayableAmount": "119.000"}))
+    assert refused == {"BR-DEC-18": "119.000 in line 2 has more than 2 decimals"}
 
 
 def test_amounts_without_a_currency(tmp_path: Path) -> None:
@@ -211,7 +211,7 @@ def test_a_type_that_contradicts_the_root(tmp_path: Path, credit: bool, code: st
         ("InvoiceLine", "CreditNoteLine", "the document has no lines"),
     ],
 )
-def test_what_is_ambiguous_or_no_amount_is_named(tmp_path: Path, part: str, by: str, expected: str) -> None:
+def test_an_ambiguous_or_invalid_amount_is_named(tmp_path: Path, part: str, by: str, expected: str) -> None:
     ((code, detail),) = read(tmp_path, Invoice(FULL).data().replace(part.encode(), by.encode())).rejected
     assert code == "SC-FIL-001"
     assert expected in detail
@@ -219,9 +219,9 @@ def test_what_is_ambiguous_or_no_amount_is_named(tmp_path: Path, part: str, by: 
 
 def test_numbers_of_any_length_are_computed_exactly_or_refused(tmp_path: Path) -> None:
     nines = "9" * 23
-    found = reasons(
+    refused = reasons(
         tmp_path, Invoice([Line("100.00", percent=nines)], taxes={"S": ("100.00", f"{nines}.99")})
     )
-    assert found == {}
-    found = reasons(tmp_path, Invoice([Line(nines), Line(nines)], totals={"LineExtensionAmount": nines}))
-    assert f"the lines add up to 1{nines[1:]}8.00" in found["BR-CO-10"]
+    assert refused == {}
+    refused = reasons(tmp_path, Invoice([Line(nines), Line(nines)], totals={"LineExtensionAmount": nines}))
+    assert f"the lines add up to 1{nines[1:]}8.00" in refused["BR-CO-10"]

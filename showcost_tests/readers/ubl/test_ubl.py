@@ -1,4 +1,4 @@
-"""E-invoices become rows that are the document to the cent, or are refused by the rule that they break."""
+"""E-invoices: rows that agree with the document to the cent, or a refusal by the broken rule."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ FULL = [
 
 
 class Read:
-    """What was read: rows as dictionaries, rejections as (code, detail)."""
+    """A reading: rows as dictionaries, rejections as (code, detail)."""
 
     def __init__(self, path: Path, expected: str = "ubl") -> None:
         with read_delivery(path, format=expected) as reading:
@@ -65,9 +65,9 @@ def read(folder: Path, content: Invoice | bytes, expected: str = "ubl") -> Read:
 
 
 def test_a_document_becomes_rows_of_the_record_kind(tmp_path: Path) -> None:
-    found = read(tmp_path, Invoice([Line("100.00", cost="3650"), Line("50.10", percent="7")]))
-    assert found.header == COLUMNS
-    assert found.rows[0] == {
+    reading = read(tmp_path, Invoice([Line("100.00", cost="3650"), Line("50.10", percent="7")]))
+    assert reading.header == COLUMNS
+    assert reading.rows[0] == {
         "vendor_code": "V-DE-010",
         "vendor_name": "Wachschutz Drewitz GmbH",
         "vendor_tax_id": "DE999000105",
@@ -89,14 +89,14 @@ def test_a_document_becomes_rows_of_the_record_kind(tmp_path: Path) -> None:
         "document_type": "380",
         "item_class": "",
     }
-    assert [row["account"] for row in found.rows] == ["3650", "3630"]
-    assert [row["tax_amount"] for row in found.rows] == ["19.00", "3.51"]
+    assert [row["account"] for row in reading.rows] == ["3650", "3630"]
+    assert [row["tax_amount"] for row in reading.rows] == ["19.00", "3.51"]
 
 
-def test_rows_add_up_to_the_document_and_stand_where_they_say(tmp_path: Path) -> None:
+def test_rows_add_up_to_the_document_and_have_its_places(tmp_path: Path) -> None:
     document = Invoice(FULL, rounding="0.03", prepaid="50.00")
-    found = read(tmp_path, document)
-    assert [row["line_no"] for row in found.rows] == [
+    reading = read(tmp_path, document)
+    assert [row["line_no"] for row in reading.rows] == [
         "allowance 1",
         "charge 1",
         "rounding",
@@ -105,17 +105,17 @@ def test_rows_add_up_to_the_document_and_stand_where_they_say(tmp_path: Path) ->
         "3",
         "4",
     ]
-    assert found.total("net_amount") == Decimal("142.33") + Decimal("0.03")
-    assert found.total("tax_amount") == Decimal("16.15") + Decimal("2.61")
-    assert found.total("gross_amount") == found.total("net_amount") + found.total("tax_amount")
+    assert reading.total("net_amount") == Decimal("142.33") + Decimal("0.03")
+    assert reading.total("tax_amount") == Decimal("16.15") + Decimal("2.61")
+    assert reading.total("gross_amount") == reading.total("net_amount") + reading.total("tax_amount")
     data = document.data()
-    for (start, end), raw in zip(found.places, found.raw, strict=True):
+    for (start, end), raw in zip(reading.places, reading.raw, strict=True):
         assert data[start:end].startswith(b"<cac:")
         assert data[start:end].endswith(b">")
         assert data[start:end].decode().split(">", 1)[1] == raw.split(">", 1)[1]
 
 
-def test_a_credit_note_takes_back(tmp_path: Path) -> None:
+def test_a_credit_note_has_negative_amounts(tmp_path: Path) -> None:
     invoice, note = read(tmp_path, Invoice(FULL)), read(tmp_path, Invoice(FULL, credit=True))
     for name in ("net_amount", "tax_amount", "gross_amount"):
         assert note.total(name) == -invoice.total(name)
@@ -124,22 +124,22 @@ def test_a_credit_note_takes_back(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("code", "percent"), [("Z", "0"), ("E", "0"), ("AE", "0"), ("K", "0"), ("O", None)])
 def test_categories_without_tax(tmp_path: Path, code: str, percent: str | None) -> None:
-    found = read(
+    reading = read(
         tmp_path,
         Invoice([Line("-3.10", code=code, percent=percent), Line("0.00", code=code, percent=percent)]),
     )
-    assert [row["tax_amount"] for row in found.rows] == ["0.00", "0.00"]
-    assert [row["net_amount"] for row in found.rows] == ["-3.10", "0.00"]
-    assert found.rows[0]["tax_code"] == code + (percent or "")
+    assert [row["tax_amount"] for row in reading.rows] == ["0.00", "0.00"]
+    assert [row["net_amount"] for row in reading.rows] == ["-3.10", "0.00"]
+    assert reading.rows[0]["tax_code"] == code + (percent or "")
 
 
 @pytest.mark.parametrize("rule", MONETARY)
-def test_a_sum_that_does_not_hold_refuses_the_document_by_its_rule(tmp_path: Path, rule: str) -> None:
+def test_a_wrong_sum_refuses_the_document_by_its_rule(tmp_path: Path, rule: str) -> None:
     assert read(tmp_path, Invoice(list(FULL))).rejected == []
-    found = read(tmp_path, Invoice(list(FULL), totals={MONETARY[rule]: "77.77"}))
-    ((code, detail),) = found.rejected
+    reading = read(tmp_path, Invoice(list(FULL), totals={MONETARY[rule]: "77.77"}))
+    ((code, detail),) = reading.rejected
     assert code == "SC-FIL-003"
-    assert found.rows == []
+    assert reading.rows == []
     assert f"{rule}: " in detail
     assert "77.77" in detail
 
@@ -179,21 +179,21 @@ def test_amounts_in_another_currency_are_not_added_up(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "iso-8859-1", "windows-1252"])
 def test_encodings(tmp_path: Path, encoding: str) -> None:
-    found = read(tmp_path, Invoice(FULL).data(encoding))
-    assert found.rows[-1]["description"] == "Tonangel & Zubehör"
+    reading = read(tmp_path, Invoice(FULL).data(encoding))
+    assert reading.rows[-1]["description"] == "Tonangel & Zubehör"
 
 
 def test_an_envelope_is_opened(tmp_path: Path) -> None:
     envelope = f"<Envelope xmlns='urn:x'><Header><A/></Header>{Invoice(FULL).xml()}<B/></Envelope>"
-    found = read(tmp_path, envelope.encode())
-    assert len(found.rows) == len(FULL)
+    reading = read(tmp_path, envelope.encode())
+    assert len(reading.rows) == len(FULL)
     data = envelope.encode()
-    assert all(data[start:end].startswith(b"<cac:") for start, end in found.places)
+    assert all(data[start:end].startswith(b"<cac:") for start, end in reading.places)
     twice = f"<E>{Invoice(FULL).xml()}{Invoice(FULL).xml()}</E>".encode()
     assert "there has to be one" in read(tmp_path, twice).rejected[0][1]
 
 
-def test_an_e_invoice_is_known_by_its_bytes(tmp_path: Path) -> None:
+def test_an_e_invoice_is_recognised_by_its_bytes(tmp_path: Path) -> None:
     assert len(read(tmp_path, Invoice(FULL), expected="csv").rows) == len(FULL)
 
 
@@ -243,23 +243,23 @@ XINCLUDE = 'xmlns:xi="http://www.w3.org/2001/XInclude"'
         (b"", "the file is empty"),
     ],
 )
-def test_what_is_no_e_invoice_says_so(tmp_path: Path, content: bytes, expected: str) -> None:
+def test_a_file_that_is_not_an_e_invoice_is_named_so(tmp_path: Path, content: bytes, expected: str) -> None:
     ((code, detail),) = read(tmp_path, content).rejected
     assert code == "SC-FIL-001"
     assert expected in detail
 
 
-def test_what_rows_repeat_of_the_document_is_bounded(tmp_path: Path) -> None:
+def test_text_repeated_in_every_row_is_limited(tmp_path: Path) -> None:
     many = [Line("1.00")] * 1_000
     long = "9" * 300_000
     for lines, accepted in ((FULL, True), (many, False)):
         xml = Invoice(lines).xml()
         own = xml.replace("R-17", long)
         namespaces = xml.replace(" xmlns:cac", f' xmlns:n="{long}" xmlns:cac', 1)
-        for content, what in ((own, "its own fields"), (namespaces, "namespaces")):
-            found = read(tmp_path, content.encode())
-            assert (found.rejected == []) == accepted
-            assert accepted or f"characters of {what}, which 10" in found.rejected[0][1]
+        for content, kind in ((own, "its own fields"), (namespaces, "namespaces")):
+            reading = read(tmp_path, content.encode())
+            assert (reading.rejected == []) == accepted
+            assert accepted or f"characters of {kind}, which 10" in reading.rejected[0][1]
 
 
 @pytest.mark.parametrize(
@@ -283,7 +283,7 @@ def test_what_rows_repeat_of_the_document_is_bounded(tmp_path: Path) -> None:
         ("LegalMonetaryTotal", "Total", "the document has no cac:LegalMonetaryTotal"),
     ],
 )
-def test_what_is_missing_or_no_amount_is_named(tmp_path: Path, part: str, by: str, expected: str) -> None:
+def test_a_missing_or_invalid_element_is_named(tmp_path: Path, part: str, by: str, expected: str) -> None:
     ((code, detail),) = read(tmp_path, Invoice(FULL).data().replace(part.encode(), by.encode())).rejected
     assert code == "SC-FIL-001"
     assert expected in detail
@@ -298,7 +298,7 @@ def test_a_document_beyond_the_limit_is_not_even_read(tmp_path: Path) -> None:
     assert (code, detail) == ("SC-FIL-001", f"the e-invoice is larger than {64 * 2**20} bytes")
 
 
-def test_a_large_attachment_is_no_reason_to_refuse(tmp_path: Path) -> None:
+def test_a_large_attachment_is_accepted(tmp_path: Path) -> None:
     attachment = (
         "<cac:AdditionalDocumentReference><cbc:ID>plan</cbc:ID><cac:Attachment>"
         f"<cbc:EmbeddedDocumentBinaryObject>{'QUJD' * 4_000_000}</cbc:EmbeddedDocumentBinaryObject>"
@@ -331,7 +331,7 @@ SORTS = st.sampled_from(["line", "line", "allowance", "charge"])
     credit=st.booleans(),
     currency=st.sampled_from(["EUR", "SEK", "RSD"]),
 )
-def test_every_document_that_adds_up_is_taken_whole(
+def test_every_document_that_adds_up_is_accepted_whole(
     tmp_path_factory: pytest.TempPathFactory,
     parts: list[tuple[Decimal, tuple[str, str | None], str]],
     rounding: str | None,
@@ -340,15 +340,15 @@ def test_every_document_that_adds_up_is_taken_whole(
 ) -> None:
     lines = [Line("1.00"), *(Line(f"{net}", *rate, sort) for net, rate, sort in parts)]
     document = Invoice(lines, credit=credit, rounding=rounding, currency=currency)
-    found = read(tmp_path_factory.mktemp("ubl"), document)
-    assert found.rejected == []
+    reading = read(tmp_path_factory.mktemp("ubl"), document)
+    assert reading.rejected == []
     signed = [Decimal(line.net) * (-1 if line.sort == "allowance" else 1) for line in lines]
     total = sum(signed, Decimal(rounding or 0))
-    assert found.total("net_amount") == (-total if credit else total)
+    assert reading.total("net_amount") == (-total if credit else total)
     tax = re.search(r"<cac:TaxTotal><cbc:TaxAmount[^>]*>([^<]*)<", document.xml())
     assert tax is not None
-    assert found.total("tax_amount") == (-Decimal(tax[1]) if credit else Decimal(tax[1]))
-    assert found.total("gross_amount") == found.total("net_amount") + found.total("tax_amount")
+    assert reading.total("tax_amount") == (-Decimal(tax[1]) if credit else Decimal(tax[1]))
+    assert reading.total("gross_amount") == reading.total("net_amount") + reading.total("tax_amount")
 
 
 @pytest.mark.corpus
@@ -362,8 +362,8 @@ def test_the_standards_own_examples_are_read_to_their_totals() -> None:
         sign = -1 if root.tag.endswith("CreditNote") else 1
         monetary = next(element for element in root if element.tag.endswith("LegalMonetaryTotal"))
         stated = {element.tag.split("}")[1]: Decimal(str(element.text)) for element in monetary}
-        found = Read(path)
-        assert found.rejected == [], path.name
+        reading = Read(path)
+        assert reading.rejected == [], path.name
         rounding = stated.get("PayableRoundingAmount", Decimal(0))
-        assert found.total("net_amount") == sign * (stated["TaxExclusiveAmount"] + rounding), path.name
-        assert found.total("gross_amount") == sign * (stated["TaxInclusiveAmount"] + rounding), path.name
+        assert reading.total("net_amount") == sign * (stated["TaxExclusiveAmount"] + rounding), path.name
+        assert reading.total("gross_amount") == sign * (stated["TaxInclusiveAmount"] + rounding), path.name
