@@ -89,7 +89,7 @@ def test_wrong_usage_is_one_sentence(workspace: Workspace, showcost: CommandLine
         (("resolve", row, "--discard", "--who", "", "--why", "x"), "--who must not be empty"),
         (("resolve", row, "--reverse", *BY), "discard it instead"),
         (("resolve", "ffffff", "--discard", *BY), "no row or entry has an id"),
-        (("show", "abc"), "give at least 6"),
+        (("show", "abc"), "use at least 6 hex digits"),
     ):
         ended = showcost(workspace, "queue", *arguments)
         assert (ended.status, sentence in ended.sentence) == (2, True), ended.sentence
