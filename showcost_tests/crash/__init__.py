@@ -1,1 +1,1 @@
-"""Faults at every point of the way into the ledger, and what a restart makes of them."""
+"""Faults at every step from the inbox to the ledger, and the recovery from them by a restart."""

@@ -1,11 +1,11 @@
-"""Break the way of deliveries into the ledger at its points, and see that every restart mends it.
+"""Inject faults between inbox and ledger, and check that every restart recovers.
 
     python -m showcost_tests.crash --points 500 --triples 50 --instants 100
 
 A point is a write, fsync, rename, removal or commit; at each the process is killed (before, after, halfway
 through a write) or gets EIO or ENOSPC. Triples are three crashes in a row. Instants are kills at any moment.
-After each, a restart must reach the digest of a run without faults, lose nothing acknowledged, double
-nothing, and pass `showcost verify`. Exit status 1 when one did not.
+After each, a restart must reach the digest of a run without faults, lose no acknowledged entry, duplicate
+none, and pass `showcost verify`. Exit status 1 when a restart failed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from showcost_tests.crash.harness import run_all
 
 
 def main() -> int:
-    """Run what the command line asks for."""
+    """Run the command line; return the exit status."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,4 +1,4 @@
-"""Faults at numbered points: every write, fsync, rename, removal and commit that showcost asks for."""
+"""Faults at numbered points: every write, fsync, rename, removal and commit of showcost."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Fault(StrEnum):
-    """What happens at the chosen point."""
+    """The fault at the chosen point."""
 
     KILL_BEFORE = "kill before"
     KILL_AFTER = "kill after"
@@ -27,9 +27,9 @@ class Fault(StrEnum):
     EIO = "EIO"
     """The call does nothing and fails."""
     EIO_AFTER = "EIO after"
-    """The call did its work and fails all the same; only of fsyncs and commits."""
+    """The call succeeds, but reports a failure; only of fsyncs and commits."""
     ENOSPC = "ENOSPC"
-    """The disk is full: of writes, half of the bytes are taken."""
+    """The disk is full: a write stores half of its bytes."""
 
 
 ERRORS = {Fault.EIO: errno.EIO, Fault.EIO_AFTER: errno.EIO, Fault.ENOSPC: errno.ENOSPC}
@@ -47,9 +47,9 @@ def possible(action: str) -> tuple[Fault, ...]:
 
 @dataclass
 class FaultySystem(System):
-    """Numbers the calls from 1; at `point` it lets `fault` happen, and `tell` is told before it does.
+    """Numbers the calls from 1, and causes `fault` at `point` after a report to `tell`.
 
-    Without a point it only counts. `after` counts the calls that were still asked for after the fault.
+    Without a point it only counts. `after` is the number of calls after the fault.
     """
 
     point: int = 0

@@ -1,7 +1,7 @@
-"""Runs the scenario in processes that die, and checks what the next one makes of it.
+"""Runs the scenario in processes that die, and checks the recovery by the next process.
 
-A process is forked from one that has imported everything but started no thread, so that a run costs no
-import. It reports through a pipe; what it could not report before it was killed was not acknowledged.
+Each process is forked from one that has imported everything but started no thread, so that a run needs no
+imports. It reports through a pipe; anything not reported before the kill was not acknowledged.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ if TYPE_CHECKING:
     from showcost.workspace import Workspace
 
 _SENTENCE = 3
-"""Exit status of a run that ended with an error of ours."""
+"""Exit status of a run that ended with a ShowcostError."""
 _CRASHED = 4
 """Exit status of a run that ended with any other error: a defect."""
 
 
 class DefectError(Exception):
-    """What must not happen did: the case is named."""
+    """A defect of showcost; the message names the case."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """Faults that follow each other: a crash, then one during the restart, and so on."""
+    """Consecutive faults: a crash, then one during the restart, and so on."""
 
     faults: tuple[tuple[int, Fault], ...]
 
@@ -54,7 +54,7 @@ class Case:
 
 @dataclass
 class Tally:
-    """What was tried: cases, and faults fired by kind and by action."""
+    """Number of cases, and of faults by kind and by action."""
 
     cases: int = 0
     fired: int = 0
@@ -69,7 +69,7 @@ class Tally:
 
 @dataclass(frozen=True)
 class Report:
-    """How a process ended, and the lines that it told."""
+    """Exit status of a process, and the lines that it reported."""
 
     status: int
     lines: tuple[str, ...]
@@ -82,13 +82,13 @@ class Report:
     def code(self) -> int:
         return os.waitstatus_to_exitcode(self.status)
 
-    def told(self, word: str) -> list[str]:
-        """Return the rest of the lines that begin with a word."""
+    def reported(self, word: str) -> list[str]:
+        """Return the rest of each line that begins with a word."""
         return [line.removeprefix(word).strip() for line in self.lines if line.startswith(word)]
 
 
 def forked(work: Callable[[Callable[[str], None]], None], kill_after: float | None = None) -> Report:
-    """Carry out `work` in a process of its own; kill it after some seconds, if asked to."""
+    """Carry out `work` in a process of its own; kill it after `kill_after` seconds, if given."""
     reading, writing_end = os.pipe()
     process = os.fork()
     if process == 0:
@@ -114,14 +114,14 @@ def _exit_with(work: Callable[[Callable[[str], None]], None], pipe: int) -> None
     except ShowcostError as error:
         tell(f"sentence {type(error).__name__} {error}")
         code = _SENTENCE
-    except BaseException:  # noqa: BLE001 - whatever it is, the parent must hear of it
+    except BaseException:  # noqa: BLE001 - reported to the parent
         tell(f"defect {json.dumps(traceback.format_exc())}")
         code = _CRASHED
     os._exit(code)
 
 
 class Harness:
-    """Runs cases in a folder and holds each outcome against that of a run without faults."""
+    """Runs cases in a folder and compares each outcome with that of a run without faults."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -132,7 +132,7 @@ class Harness:
         self.clean = self._clean()
 
     def points(self) -> list[tuple[int, Fault]]:
-        """Return every point with every fault that it can have, in order."""
+        """Return every point with each of its possible faults, in order."""
         return [
             (number, fault)
             for number, (action, _) in enumerate(self.calls, start=1)
@@ -140,59 +140,59 @@ class Harness:
         ]
 
     def run(self, case: Case) -> None:
-        """Carry out a case; raises DefectError for whatever must not be."""
-        home = self._home()
+        """Carry out a case; raises DefectError for a wrong outcome."""
+        workspace = self._home()
         acknowledged = 0
         for point, fault in case.faults:
-            report = forked(partial(_faulty, home, point, fault, acknowledged))
-            acknowledged = max([acknowledged, *map(int, report.told("acknowledged"))])
+            report = forked(partial(_faulty, workspace, point, fault, acknowledged))
+            acknowledged = max([acknowledged, *map(int, report.reported("acknowledged"))])
             self._check_fault(case, report, fault)
-        self._check_restart(f"{case}", home, acknowledged)
+        self._check_restart(f"{case}", workspace, acknowledged)
 
-    def run_random(self, moment: float) -> None:
-        """Kill a run at some moment, wherever it is, and check the restart; DuckDB's own writes included."""
-        home = self._home()
-        report = forked(lambda tell: carry_out(home, tell), kill_after=moment)
-        acknowledged = max([0, *map(int, report.told("acknowledged"))])
+    def run_random(self, seconds: float) -> None:
+        """Kill a run after some seconds, even during DuckDB's own writes, and check the restart."""
+        workspace = self._home()
+        report = forked(lambda tell: carry_out(workspace, tell), kill_after=seconds)
+        acknowledged = max([0, *map(int, report.reported("acknowledged"))])
         if report.killed:
             self.tally.count("kill at any instant", "any")
-        self._check_restart(f"kill after {moment:.3f} s", home, acknowledged)
+        self._check_restart(f"kill after {seconds:.3f} s", workspace, acknowledged)
 
     def _home(self) -> Workspace:
         self._number += 1
         return make_home(self._folder / str(self._number))
 
     def _clean(self) -> Books:
-        home = self._home()
+        workspace = self._home()
 
         def work(tell: Callable[[str], None]) -> None:
             system = FaultySystem()
             started = time.perf_counter()
             with using(system):
-                carry_out(home, tell)
+                carry_out(workspace, tell)
             tell(f"seconds {time.perf_counter() - started}")
             tell(f"calls {json.dumps(system.calls)}")
-            tell(f"books {json.dumps(asdict(books(home)))}")
+            tell(f"books {json.dumps(asdict(books(workspace)))}")
             tell(f"modules {json.dumps(sorted(sys.modules))}")
 
         report = forked(work)
         if report.code:
             raise DefectError("\n".join(report.lines))
-        # What the run imported late is imported here, once, so that no later run has to.
-        for name in json.loads(report.told("modules")[0]):
+        # Import the modules that the run imported late, so that later runs need not.
+        for name in json.loads(report.reported("modules")[0]):
             with suppress(ImportError):
                 importlib.import_module(name)
-        self.calls = [(action, name) for action, name in json.loads(report.told("calls")[0])]
-        self.seconds = float(report.told("seconds")[0])
-        found = Books(**json.loads(report.told("books")[0]))
-        if found.difference or found.entries != found.distinct or not found.reversals:
-            raise DefectError(f"the run without faults is not clean: {found}")
-        return found
+        self.calls = [(action, name) for action, name in json.loads(report.reported("calls")[0])]
+        self.seconds = float(report.reported("seconds")[0])
+        books_after = Books(**json.loads(report.reported("books")[0]))
+        if books_after.difference or books_after.entries != books_after.distinct or not books_after.reversals:
+            raise DefectError(f"the run without faults is not clean: {books_after}")
+        return books_after
 
     def _check_fault(self, case: Case, report: Report, fault: Fault) -> None:
-        fired = report.told("fired")
+        fired = report.reported("fired")
         if not fired:
-            # A restart can need fewer calls than the point's number; a first run never does.
+            # A restart can have fewer calls than the number of the point; a first run cannot.
             if len(case.faults) > 1 and report.code == 0:
                 return
             raise DefectError(f"{case}: the fault did not fire; {report.lines}")
@@ -201,52 +201,52 @@ class Harness:
             if report.code != _SENTENCE:
                 raise DefectError(f"{case}: expected one clear sentence, got {report.code}: {report.lines}")
             action = fired[0].split()[0]
-            if action in {"fsync", "commit"} and report.told("after") != ["0 FatalError"]:
+            if action in {"fsync", "commit"} and report.reported("after") != ["0 FatalError"]:
                 raise DefectError(f"{case}: the process went on after a failed {action}: {report.lines}")
         elif not report.killed:
             raise DefectError(f"{case}: expected to be killed, got {report.code}: {report.lines}")
 
-    def _check_restart(self, case: str, home: Workspace, acknowledged: int) -> None:
+    def _check_restart(self, case: str, workspace: Workspace, acknowledged: int) -> None:
         def work(tell: Callable[[str], None]) -> None:
-            tell(f"recovered {recovered_entries(home)}")
-            carry_out(home, tell)
-            tell(f"books {json.dumps(asdict(books(home)))}")
+            tell(f"recovered {recovered_entries(workspace)}")
+            carry_out(workspace, tell)
+            tell(f"books {json.dumps(asdict(books(workspace)))}")
 
         report = forked(work)
         if report.code:
             raise DefectError(f"{case}: the restart failed: {report.lines}")
-        recovered = int(report.told("recovered")[0])
+        recovered = int(report.reported("recovered")[0])
         if recovered < acknowledged:
             raise DefectError(f"{case}: {acknowledged} entries were acknowledged, {recovered} were recovered")
-        found = Books(**json.loads(report.told("books")[0]))
-        if found != self.clean:
-            raise DefectError(f"{case}: {found}, without faults {self.clean}")
+        books_after = Books(**json.loads(report.reported("books")[0]))
+        if books_after != self.clean:
+            raise DefectError(f"{case}: {books_after}, without faults {self.clean}")
         self.tally.cases += 1
-        shutil.rmtree(home.path)
+        shutil.rmtree(workspace.path)
 
 
 def _faulty(
-    home: Workspace, point: int, fault: Fault, acknowledged: int, tell: Callable[[str], None]
+    workspace: Workspace, point: int, fault: Fault, acknowledged: int, tell: Callable[[str], None]
 ) -> None:
     system = FaultySystem(point=point, fault=fault, tell=lambda what: tell(f"fired {what}"))
     with using(system):
         try:
-            if acknowledged and recovered_entries(home) < acknowledged:
+            if acknowledged and recovered_entries(workspace) < acknowledged:
                 raise DefectError(f"of {acknowledged} acknowledged entries some are lost")
-            carry_out(home, tell)
+            carry_out(workspace, tell)
         except ShowcostError as error:
             fatal = isinstance(error, FatalError)
             tell(f"after {system.after} {FatalError.__name__ if fatal else type(error).__name__}")
             raise
 
 
-def sample(everything: Sequence[tuple[int, Fault]], wanted: int, seed: int) -> list[tuple[int, Fault]]:
-    """Return some points, spread evenly over the way, the faults drawn; all of them if enough are wanted."""
-    if wanted >= len(everything):
-        return list(everything)
+def sample(points: Sequence[tuple[int, Fault]], size: int, seed: int) -> list[tuple[int, Fault]]:
+    """Return `size` points, spread evenly over all points, with random faults; or all points."""
+    if size >= len(points):
+        return list(points)
     draw = random.Random(seed)  # noqa: S311 - not for secrets
-    size = len(everything) / wanted
-    return [everything[int((number + draw.random()) * size)] for number in range(wanted)]
+    stride = len(points) / size
+    return [points[int((number + draw.random()) * stride)] for number in range(size)]
 
 
 def run_all(
@@ -257,15 +257,15 @@ def run_all(
     defects: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
         harness = Harness(Path(folder))
-        everything = harness.points()
-        cases = [Case((point,)) for point in sample(everything, points, seed)]
-        cases += [Case(tuple(draw.choice(everything) for _ in range(3))) for _ in range(triples)]
+        all_points = harness.points()
+        cases = [Case((point,)) for point in sample(all_points, points, seed)]
+        cases += [Case(tuple(draw.choice(all_points) for _ in range(3))) for _ in range(triples)]
         work: list[Callable[[], None]] = [partial(harness.run, case) for case in cases]
-        moments = [draw.uniform(0, harness.seconds * 1.2) for _ in range(instants)]
-        work += [partial(harness.run_random, moment) for moment in moments]
-        for number, one in enumerate(work, start=1):
+        times = [draw.uniform(0, harness.seconds * 1.2) for _ in range(instants)]
+        work += [partial(harness.run_random, seconds) for seconds in times]
+        for number, run_case in enumerate(work, start=1):
             try:
-                one()
+                run_case()
             except DefectError as error:
                 defects.append(str(error))
             report(number, len(work))

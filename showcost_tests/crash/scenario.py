@@ -1,6 +1,6 @@
-"""The way of a few deliveries into the ledger, and what a person then decides about their rows.
+"""Process a few deliveries into the ledger, and decide on some of their rows.
 
-All of it is cut off at every point and started again.
+The crash tests interrupt this scenario at every point and start it again.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ CORRECTIONS = {
     "000325": {"net_amount": "120.00"},
     "00353": {"invoice_date": "2026-09-24"},
 }
-"""What is put right, by document: an amount that cannot be read, and a date."""
-WITHDRAWN = "EP-000367"
-"""The document of which what is posted is taken back."""
+"""Corrections by document: of an unreadable amount, and of a date."""
+REVERSED = "EP-000367"
+"""The document whose entries are reversed."""
 CLOSED = Period("first day", DAYS[0], DAYS[0], closed=True)
 MISSING = provisional.Accrual(
     feed=FEED,
@@ -60,14 +60,14 @@ MISSING = provisional.Accrual(
     amount=Decimal("850.00"),
     because="a dead letter",
 )
-"""What stands in for a while, apart from the ledger, for what a vendor does not give."""
+"""A provisional accrual for a day that the vendor does not deliver at first."""
 MORNING = datetime(2026, 10, 3, 6, tzinfo=UTC)
 PERSON = {"who": "A. Clerk", "why": "as the vendor says"}
 
 
 @dataclass(frozen=True)
 class Books:
-    """What the ledger has in the end, and the first thing that verification finds wrong."""
+    """Counts and digest of the ledger at the end, and the first difference that verification finds."""
 
     entries: int
     distinct: int
@@ -79,7 +79,7 @@ class Books:
 
 
 def make_home(folder: Path) -> Workspace:
-    """Make a data folder whose inbox has something in it; nothing of this is at risk."""
+    """Make a data folder with files in its inbox; no fault is injected into this."""
     (folder / "inbox" / FEED).mkdir(parents=True)
     for name in ("production.yaml", "chart_of_accounts.csv", "budget.csv"):
         shutil.copyfile(SAMPLE / name, folder / name)
@@ -90,37 +90,39 @@ def make_home(folder: Path) -> Workspace:
     return Workspace(folder)
 
 
-def carry_out(home: Workspace, tell: Callable[[str], None]) -> None:
-    """Take the inbox into the ledger and work the queue; tell how many entries are acknowledged so far."""
-    feed = next(feed for feed in home.feeds if feed.name == FEED)
-    land(home, feed)
-    pin_snapshots(home, DAYS)
+def carry_out(workspace: Workspace, tell: Callable[[str], None]) -> None:
+    """Process the inbox into the ledger and work the queue; report the number of acknowledged entries."""
+    feed = next(feed for feed in workspace.feeds if feed.name == FEED)
+    land(workspace, feed)
+    pin_snapshots(workspace, DAYS)
     for days in HALVES:
-        write_raw_rows(home, feed, days)
-        validate_partitions(home, feed, days)
-        post_partitions(home, feed, days, "run")
-        rebook_by_policy(home, feed)
-        tell(f"acknowledged {_entries(home)}")
-    _stand_in(home)
-    quarantine_undated(home, feed)
+        write_raw_rows(workspace, feed, days)
+        validate_partitions(workspace, feed, days)
+        post_partitions(workspace, feed, days, "run")
+        rebook_by_policy(workspace, feed)
+        tell(f"acknowledged {_entries(workspace)}")
+    _accrue_and_release(workspace)
+    quarantine_undated(workspace, feed)
     for document, fields in CORRECTIONS.items():
-        _correct(home, feed, document, fields)
-        tell(f"acknowledged {_entries(home)}")
-    _withdraw(home)
-    tell(f"acknowledged {_entries(home)}")
-    if not any(one.name == CLOSED.name for one in closed_periods(home)):
-        close_period(home, [feed], CLOSED, **PERSON)
+        _correct(workspace, feed, document, fields)
+        tell(f"acknowledged {_entries(workspace)}")
+    _reverse(workspace)
+    tell(f"acknowledged {_entries(workspace)}")
+    if not any(period.name == CLOSED.name for period in closed_periods(workspace)):
+        close_period(workspace, [feed], CLOSED, **PERSON)
 
 
-def _stand_in(home: Workspace) -> None:
-    """Take the steps of the fallback for a day that is missing and comes; again does nothing more."""
-    ledger = home.ledger
+def _accrue_and_release(workspace: Workspace) -> None:
+    """Take the fallback steps for a day that is missing and then arrives; repeating it changes nothing."""
+    ledger = workspace.ledger
     day = MISSING.transaction_date
     with writing(ledger) as connection:
         last = last_steps(connection).get((FEED, day))
         if last is None or last.step != RELEASED:
-            whose = provisional.AccrualContext(home.production.code, home.production.base_currency)
-            provisional.accrue(ledger, connection, whose, [MISSING], MORNING)
+            context = provisional.AccrualContext(
+                workspace.production.code, workspace.production.base_currency
+            )
+            provisional.accrue(ledger, connection, context, [MISSING], MORNING)
             record_fallback_steps(
                 ledger, connection, [FallbackStep(FEED, day, "accrual", MISSING.because, "terms")], MORNING
             )
@@ -131,50 +133,50 @@ def _stand_in(home: Workspace) -> None:
         )
 
 
-def _correct(home: Workspace, feed: FeedSpec, document: str, fields: dict[str, str]) -> None:
-    """Do as a person does who looks first: correct what is open, replay what is not released."""
-    everything = queue_rows(home, [feed], QueueFilter(states=tuple(RowState)))
-    (row,) = (one for one in everything if one.document == document)
+def _correct(workspace: Workspace, feed: FeedSpec, document: str, fields: dict[str, str]) -> None:
+    """Correct an open row and replay an unreleased row; repeating it changes nothing."""
+    rows = queue_rows(workspace, [feed], QueueFilter(states=tuple(RowState)))
+    (row,) = (row for row in rows if row.document == document)
     if row.state is RowState.OPEN:
-        deciding.correct(home, find_rows(home, [row.row_id]), fields, **PERSON)
+        deciding.correct(workspace, find_rows(workspace, [row.row_id]), fields, **PERSON)
     if row.state is not RowState.RELEASED:
-        replay(home, [row.place])
+        replay(workspace, [row.place])
 
 
-def _withdraw(home: Workspace) -> None:
-    with home.ledger.read() as connection:
+def _reverse(workspace: Workspace) -> None:
+    with workspace.ledger.read() as connection:
         (entry,) = connection.execute(
             "SELECT min(entry_id) FROM ledger_entries WHERE document_no = $document",
-            {"document": WITHDRAWN},
+            {"document": REVERSED},
         ).fetchall()[0]
-    (row,) = find_rows(home, [entry])
+    (row,) = find_rows(workspace, [entry])
     if row.effect is None:
-        deciding.reverse(home, [row], **PERSON)
+        deciding.reverse(workspace, [row], **PERSON)
     if row.active_entries:
-        replay(home, [row.place])
+        replay(workspace, [row.place])
 
 
-def _entries(home: Workspace) -> int:
-    with home.ledger.read() as connection:
+def _entries(workspace: Workspace) -> int:
+    with workspace.ledger.read() as connection:
         return int(connection.execute("SELECT count(*) FROM ledger_entries").fetchall()[0][0])
 
 
-def recovered_entries(home: Workspace) -> int:
-    """Let the ledger recover, do nothing else, and return how many entries it has."""
-    with writing(home.ledger) as connection:
+def recovered_entries(workspace: Workspace) -> int:
+    """Let the ledger recover, and return its number of entries."""
+    with writing(workspace.ledger) as connection:
         return int(connection.execute("SELECT count(*) FROM ledger_entries").fetchall()[0][0])
 
 
-def books(home: Workspace) -> Books:
-    """Return what the ledger has, and what verification says."""
-    with home.ledger.read() as connection:
+def books(workspace: Workspace) -> Books:
+    """Return counts and digest of the ledger, and the first difference of verification."""
+    with workspace.ledger.read() as connection:
         entries, distinct, reversals, decisions, provisional = connection.execute(
             "SELECT count(*), count(DISTINCT entry_id), count(*) FILTER (entry_kind = 'reversal'),"
             " (SELECT count(*) FROM row_decisions) + (SELECT count(*) FROM period_decisions),"
             " (SELECT count(*) FROM provisional_accruals) + (SELECT count(*) FROM fallback_steps)"
             " FROM ledger_entries"
         ).fetchall()[0]
-        found = digest(connection, DAYS[0], DAYS[-1]).hash
-    first = verify(home, read_again=True).first
+        ledger_digest = digest(connection, DAYS[0], DAYS[-1]).hash
+    first = verify(workspace, read_again=True).first
     difference = None if first is None else str(first)
-    return Books(entries, distinct, reversals, decisions, provisional, found, difference)
+    return Books(entries, distinct, reversals, decisions, provisional, ledger_digest, difference)

@@ -1,4 +1,4 @@
-"""Wherever the process dies on the way of a delivery into the ledger, the next one makes it whole."""
+"""Wherever a process dies between inbox and ledger, the next process recovers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 @pytest.mark.parametrize(
     ("points", "triples", "instants"), [(4, 1, 1), pytest.param(14, 2, 2, marks=pytest.mark.slow)]
 )
-def test_a_sample_of_points_triples_and_instants_is_mended_by_a_restart(
+def test_a_restart_recovers_from_a_sample_of_points_triples_and_instants(
     points: int, triples: int, instants: int
 ) -> None:
     # A process of its own: the harness forks, and the test process has threads.

@@ -1,6 +1,6 @@
-"""The books against a model: whatever is done in whatever order, both come to the same.
+"""Comparison of the ledger with a model: the same steps, in any order, give the same entries.
 
-    python -m showcost_tests.machine --seeds 1000
+    python -m showcost_tests.machine --runs 1000
 
-See `model` for what is expected, `machine` for what is done.
+`model` has the expected results, `machine` the steps.
 """

@@ -1,4 +1,4 @@
-"""Run the state machine many times, and print what was done.
+"""Run the state machine many times, and print counts of runs and entries.
 
     python -m showcost_tests.machine --runs 1000 [--steps 15] [--first 1]
 
@@ -21,7 +21,7 @@ from showcost_tests.machine.machine import Machine
 
 
 def main() -> int:
-    """Run what the command line asks for."""
+    """Run the command line; return the exit status."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -42,7 +42,7 @@ def main() -> int:
     for number in seeds:
         try:
             run_state_machine_as_test(seed(number)(_fresh()), settings=chosen)
-        except Exception:  # noqa: BLE001 - whatever it is, it is a divergence of that seed
+        except Exception:  # noqa: BLE001 - every exception is a divergence of that seed
             print(f"seed {number}:\n{traceback.format_exc()}", file=sys.stderr)
             diverged.append(number)
         print(f"seed {number} of {seeds[-1]}", file=sys.stderr, flush=True)
@@ -55,10 +55,10 @@ DONE: Counter[str] = Counter()
 
 
 def _fresh() -> type[Machine]:
-    """Return the machine as a class of its own, for a seed is a mark on the class."""
+    """Return a new subclass of the machine, because a seed is an attribute of the class."""
 
     class Counted(Machine):
-        """Counts the steps that it takes."""
+        """Counts its comparisons, runs and entries."""
 
         def _compare(self) -> None:
             super()._compare()
@@ -69,7 +69,7 @@ def _fresh() -> type[Machine]:
             DONE["runs"] += 1
             DONE["rows"] += len(self.model.rows)
             DONE["postings"] += len(self.model.postings)
-            DONE["reversals"] += sum(one.reversed for one in self.model.postings)
+            DONE["reversals"] += sum(posting.reversed for posting in self.model.postings)
 
     return Counted
 

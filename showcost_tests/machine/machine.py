@@ -1,7 +1,8 @@
-"""What is done to the books, drawn by Hypothesis: each step to showcost and to the model.
+"""Random steps, drawn by Hypothesis and applied to showcost and to the model.
 
-Steps: deliver, deliver again, run over days in any order, replay rows, correct, withdraw or discard, prefer a
-rival, reopen, close and open a day, and die at some write. After each run both must have the same entries.
+Steps: deliver, deliver again, run over days in any order, replay rows, correct, reverse or discard, rebook a
+row with the same key, undo, close and reopen a day, and die at some write. After each run showcost and model
+must have the same entries.
 """
 
 from __future__ import annotations
@@ -47,17 +48,17 @@ contents = st.builds(
     number=st.sampled_from(["R1", "R2", "R3"]),
     day=st.sampled_from(DAYS),
     net=st.sampled_from([Decimal("100.10"), Decimal("0.05"), Decimal("-7.00")]),
-    known=st.sampled_from([True, True, True, False]),
+    known_account=st.sampled_from([True, True, True, False]),
 )
 picks = st.integers(0, 1_000)
 
 
 class Died(BaseException):
-    """The process ends here."""
+    """Simulated death of the process."""
 
 
 class Dying(System):
-    """Ends the process, as far as Python can, at a numbered call that changes the disk."""
+    """Simulates the death of the process at a numbered call that changes the disk."""
 
     def __init__(self, point: int) -> None:
         self._left = point
@@ -86,31 +87,31 @@ class Dying(System):
 
 
 class _KeptOpen:
-    """Keeps the ledger file open beside all uses of it, for to open one anew takes longer than to use it.
+    """Keeps the ledger file open between uses, because opening it takes longer than using it.
 
-    What is not committed is rolled back as ever: that is the matter of a connection, not of the file.
+    Uncommitted changes are still rolled back when a cursor is closed.
     """
 
     def __init__(self, ledger: Ledger) -> None:
-        self._kept = duckdb.connect(ledger.path, config=CONFIG)
+        self._connection = duckdb.connect(ledger.path, config=CONFIG)
         self._patch = patch.object(Ledger, "_open", self._open)
         self._patch.start()
 
     def close(self) -> None:
         self._patch.stop()
-        self._kept.close()
+        self._connection.close()
 
     def _open(self, *, read_only: bool) -> duckdb.DuckDBPyConnection:
         del read_only
-        return self._kept.cursor()
+        return self._connection.cursor()
 
 
 @cache
 def template() -> Path:
-    """Return a production whose rates are pinned and whose inbox is empty; it is copied, not used."""
+    """Return the folder of a production with pinned rates and an empty inbox, for each run to copy."""
     folder = Path(tempfile.mkdtemp(prefix="machine-")) / "home"
-    home = small.make_home(folder)
-    take(home, DAYS, feeds=[FEED])
+    workspace = small.make_home(folder)
+    take(workspace, DAYS, feeds=[FEED])
     return folder
 
 
@@ -121,28 +122,28 @@ class Machine(RuleBasedStateMachine):
     def begin(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="machine-"))
         shutil.copytree(template(), self._folder / "home")
-        self.home: Workspace = open_workspace(self._folder / "home")
-        self.feed = next(feed for feed in self.home.feeds if feed.name == FEED)
-        self.ledger = self.home.ledger
-        self._kept = _KeptOpen(self.ledger)
+        self.workspace: Workspace = open_workspace(self._folder / "home")
+        self.feed = next(feed for feed in self.workspace.feeds if feed.name == FEED)
+        self.ledger = self.workspace.ledger
+        self._open_file = _KeptOpen(self.ledger)
         self.model = Books()
         self.files: list[str] = []
         self.arrivals = 0
 
-    # --- what arrives
+    # --- arrivals
 
     @rule(rows=st.lists(contents, min_size=1, max_size=3))
     def deliver(self, rows: list[Content]) -> None:
         text = small.german(
             small.Invoice(
-                one.number,
-                f"{one.day:%d.%m.%Y}",
-                _german(one.net),
+                content.number,
+                f"{content.day:%d.%m.%Y}",
+                _german(content.net),
                 "0,00",
-                _german(one.net),
-                account="3630" if one.known else "3399",
+                _german(content.net),
+                account="3630" if content.known_account else "3399",
             )
-            for one in rows
+            for content in rows
         )
         if text in self.files:
             return
@@ -157,32 +158,34 @@ class Machine(RuleBasedStateMachine):
 
     def _arrive(self, text: str) -> None:
         number = (
-            sum(1 for _ in (self.home.inbox / FEED).glob("*")) if (self.home.inbox / FEED).exists() else 0
+            sum(1 for _ in (self.workspace.inbox / FEED).glob("*"))
+            if (self.workspace.inbox / FEED).exists()
+            else 0
         )
-        small.deliver(self.home, FEED, f"{number:04}.csv", text)
-        land(self.home, self.feed)
+        small.deliver(self.workspace, FEED, f"{number:04}.csv", text)
+        land(self.workspace, self.feed)
 
-    # --- what is decided
+    # --- decisions
 
     @precondition(lambda self: self.model.rows)
-    @rule(pick=picks, content=contents, what=st.sampled_from(["net", "day", "number", "account"]))
-    def correct(self, pick: int, content: Content, what: str) -> None:
+    @rule(pick=picks, content=contents, field=st.sampled_from(["net", "day", "number", "account"]))
+    def correct(self, pick: int, content: Content, field: str) -> None:
         row = self._row(pick)
         if self._is_closed(row):
             return
         now = row.content
         changed = Content(
-            content.number if what == "number" else now.number,
-            content.day if what == "day" else now.day,
-            content.net if what == "net" else now.net,
-            True if what == "account" else now.known,
+            content.number if field == "number" else now.number,
+            content.day if field == "day" else now.day,
+            content.net if field == "net" else now.net,
+            True if field == "account" else now.known_account,
         )
         fields = {
             "net": {"net_amount": str(changed.net), "gross_amount": str(changed.net)},
             "day": {"invoice_date": changed.day.isoformat()},
             "number": {"invoice_no": changed.number},
             "account": {"account": "3630"},
-        }[what]
+        }[field]
         self._decide(self._decision(row, DecisionKind.CORRECT, fields))
         self.model.correct(row, changed)
 
@@ -192,46 +195,46 @@ class Machine(RuleBasedStateMachine):
         row = self._row(pick)
         if self._is_closed(row):
             return
-        posted = any(one.row == row.place for one in self.model.standing())
+        posted = any(posting.row == row.place for posting in self.model.active())
         if posted:
             self._decide(self._decision(row, DecisionKind.REVERSE))
-            self.model.withdraw(row)
+            self.model.reverse(row)
         else:
             self._decide(self._decision(row, DecisionKind.DISCARD))
             self.model.discard(row)
 
     @precondition(lambda self: self.model.rows)
     @rule(pick=picks)
-    def prefer(self, pick: int) -> None:
+    def rebook(self, pick: int) -> None:
         row = self._row(pick)
         holders = [
-            one
-            for one in self.model.standing()
-            if one.content.number == row.content.number
-            and one.row != row.place
-            and not self.model.taken_back(one)
+            posting
+            for posting in self.model.active()
+            if posting.content.number == row.content.number
+            and posting.row != row.place
+            and not self.model.is_reversible(posting)
         ]
         if not holders or row.withheld or self._is_closed(self.model.at(holders[0].row)):
             return
         holder = self.model.at(holders[0].row)
         self._decide(self._decision(holder, DecisionKind.REVERSE), self._decision(row, DecisionKind.REBOOK))
-        self.model.prefer(row, holder)
+        self.model.rebook(row, holder)
 
     @precondition(lambda self: any(row.decided_at for row in self.model.rows))
     @rule(pick=picks)
-    def reopen(self, pick: int) -> None:
+    def undo(self, pick: int) -> None:
         decided = [row for row in self.model.rows if row.decided_at]
         row = decided[pick % len(decided)]
         if self._is_closed(row):
             return
         self._decide(self._decision(row, DecisionKind.UNDO))
-        self.model.reopen(row)
+        self.model.undo(row)
 
     @rule(day=st.sampled_from(DAYS))
     def close_or_open(self, day: date) -> None:
         closing = day not in self.model.closed
-        waiting = [one for one in self.model.standing() if self.model.taken_back(one)]
-        if closing and any(one.content.day == day for one in waiting):
+        waiting = [posting for posting in self.model.active() if self.model.is_reversible(posting)]
+        if closing and any(posting.content.day == day for posting in waiting):
             return
         with writing(self.ledger) as connection:
             period = Period(f"P {day}", day, day, closed=closing)
@@ -241,7 +244,7 @@ class Machine(RuleBasedStateMachine):
         else:
             self.model.closed.remove(day)
 
-    # --- what is run
+    # --- runs
 
     @rule(days=st.permutations(DAYS), number=st.integers(1, 3), at_once=st.booleans())
     def run(self, days: list[date], number: int, at_once: bool) -> None:
@@ -258,8 +261,8 @@ class Machine(RuleBasedStateMachine):
     @rule(chosen=st.lists(picks, min_size=1, max_size=3))
     def replay(self, chosen: list[int]) -> None:
         rows = [self._row(pick) for pick in chosen]
-        found = replay(self.home, [RowRef(FEED, self._delivery(row), row.record) for row in rows])
-        days = {date.fromisoformat(day) for day in found.touched[FEED]}
+        result = replay(self.workspace, [RowRef(FEED, self._delivery(row), row.record) for row in rows])
+        days = {date.fromisoformat(day) for day in result.touched[FEED]}
         assert {row.content.day for row in rows} <= days
         self.model.run(days, {row.place for row in rows})
         self._compare()
@@ -270,44 +273,51 @@ class Machine(RuleBasedStateMachine):
             with using(Dying(point)):
                 self._run(DAYS)
         except Died:
-            # What comes after is another process: it knows nothing that the dead one has read.
-            self.home = open_workspace(self.home.path)
-            self.ledger = self.home.ledger
+            # The next process starts without anything that the dead process has read.
+            self.workspace = open_workspace(self.workspace.path)
+            self.ledger = self.workspace.ledger
             self._run(DAYS)
         self.model.run(DAYS)
         self._compare()
 
     def teardown(self) -> None:
-        if not hasattr(self, "home"):
+        if not hasattr(self, "workspace"):
             return
         self._run(DAYS)
         self.model.run(DAYS)
         self._compare()
-        posted = {one.row for one in self.model.standing()}
-        status = feed_status(self.home, self.feed).total
+        posted = {posting.row for posting in self.model.active()}
+        status = feed_status(self.workspace, self.feed).total
         assert status.balances
         assert (status.received, status.posted) == (len(self.model.rows), len(posted))
-        self._kept.close()
-        difference = verify(self.home).first
+        self._open_file.close()
+        difference = verify(self.workspace).first
         assert difference is None, str(difference)
         shutil.rmtree(self._folder)
 
     def _run(self, days: list[date]) -> None:
-        take(self.home, days, feeds=[FEED])
+        take(self.workspace, days, feeds=[FEED])
 
     def _compare(self) -> None:
         with self.ledger.read() as connection:
-            found = connection.execute(_ENTRIES).fetchall()
+            rows = connection.execute(_ENTRIES).fetchall()
         deliveries = {self._delivery_of(number): number for number in range(1, len(self.files) + 1)}
         entries = sorted(
-            (number, generation, kind, day, amount, (deliveries[delivery], record))
-            for number, generation, kind, day, amount, delivery, record in found
+            (number, revision, kind, day, amount, (deliveries[delivery], record))
+            for number, revision, kind, day, amount, delivery, record in rows
         )
         expected = sorted(
-            (one.content.number, one.generation, kind, one.content.day, sign * one.content.net, one.row)
-            for one in self.model.postings
+            (
+                posting.content.number,
+                posting.revision,
+                kind,
+                posting.content.day,
+                sign * posting.content.net,
+                posting.row,
+            )
+            for posting in self.model.postings
             for kind, sign in (("posting", 1), ("reversal", -1))
-            if kind == "posting" or one.reversed
+            if kind == "posting" or posting.reversed
         )
         assert entries == expected
 
@@ -315,13 +325,14 @@ class Machine(RuleBasedStateMachine):
         return self.model.rows[pick % len(self.model.rows)]
 
     def _is_closed(self, row: Row) -> bool:
-        """Say whether what is posted of a row lies in a closed period: nobody may take it back."""
+        """Say whether a row has an active posting in a closed period, which nobody may reverse."""
         return any(
-            one.row == row.place and one.content.day in self.model.closed for one in self.model.standing()
+            posting.row == row.place and posting.content.day in self.model.closed
+            for posting in self.model.active()
         )
 
     def _delivery_of(self, number: int) -> str:
-        arrivals = [one for one in self.home.register.arrivals(FEED) if not one.again]
+        arrivals = [arrival for arrival in self.workspace.register.arrivals(FEED) if not arrival.again]
         return arrivals[number - 1].delivery
 
     def _delivery(self, row: Row) -> str:

@@ -1,7 +1,7 @@
-"""The books as plain Python: a list of rows, a list of postings, and the rules in a few lines.
+"""A model of the ledger in plain Python: a list of rows, a list of postings, and the rules in a few lines.
 
-Nothing of showcost is used. A row is what was delivered of an invoice line; of all rows with one number (the
-key) at most one is posted.
+It does not use showcost. A row is a delivered invoice line; of all rows with one number (the key) at most one
+is posted.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Content:
-    """What a row says: the number is its key; with `known` false its account is none of the chart."""
+    """The content of a row: the number is its key; `known_account` tells if the chart has its account."""
 
     number: str
     day: date
     net: Decimal
-    known: bool = True
+    known_account: bool = True
 
 
 @dataclass
 class Row:
-    """A row as delivered, and what was decided about it since; `*_at` count decisions and postings."""
+    """A delivered row and the effect of decisions on it; `*_at` are times of the clock of `Books`."""
 
     delivery: int
     record: int
     delivered: Content
     content: Content
     withheld: bool = False
-    withdrawn: bool = False
-    preferred: bool = False
+    reversed: bool = False
+    rebooked: bool = False
     corrected_ever: bool = False
     corrected: bool = False
     changed_at: int = -1
@@ -48,18 +48,18 @@ class Row:
 
 @dataclass(frozen=True)
 class Posting:
-    """An entry of the ledger: which row, as it was read then, the generation of its key, and when."""
+    """A posting: its row, the content at the time, the revision of the key, and the time."""
 
     row: tuple[int, int]
     content: Content
-    generation: int
+    revision: int
     at: int
     reversed: bool = False
 
 
 @dataclass
 class Books:
-    """All rows and postings; `closed` are days that take nothing."""
+    """All rows and postings; nothing may be posted on `closed` days."""
 
     rows: list[Row] = field(default_factory=list)
     postings: list[Posting] = field(default_factory=list)
@@ -73,36 +73,36 @@ class Books:
     def correct(self, row: Row, content: Content) -> None:
         self.clock += 1
         row.content, row.corrected, row.corrected_ever = content, True, True
-        row.withheld = row.withdrawn = False
+        row.withheld = row.reversed = False
         row.changed_at = row.decided_at = self.clock
 
     def discard(self, row: Row) -> None:
         self.clock += 1
-        row.withheld, row.withdrawn, row.decided_at = True, False, self.clock
+        row.withheld, row.reversed, row.decided_at = True, False, self.clock
 
-    def withdraw(self, row: Row) -> None:
+    def reverse(self, row: Row) -> None:
         self.clock += 1
-        row.withheld = row.withdrawn = True
+        row.withheld = row.reversed = True
         row.decided_at = self.clock
 
-    def prefer(self, row: Row, holder: Row) -> None:
-        self.withdraw(holder)
-        row.preferred, row.withheld, row.withdrawn = True, False, False
+    def rebook(self, row: Row, holder: Row) -> None:
+        self.reverse(holder)
+        row.rebooked, row.withheld, row.reversed = True, False, False
         row.decided_at = self.clock
 
-    def reopen(self, row: Row) -> None:
+    def undo(self, row: Row) -> None:
         self.clock += 1
         if row.corrected_ever:
             row.changed_at = self.clock
         row.content = row.delivered
-        row.withheld = row.withdrawn = row.preferred = row.corrected = False
+        row.withheld = row.reversed = row.rebooked = row.corrected = False
         row.decided_at = 0
 
-    def standing(self) -> list[Posting]:
-        return [one for one in self.postings if not one.reversed]
+    def active(self) -> list[Posting]:
+        return [posting for posting in self.postings if not posting.reversed]
 
-    def taken_back(self, posting: Posting) -> bool:
-        """Say whether a decision takes a standing posting back."""
+    def is_reversible(self, posting: Posting) -> bool:
+        """Say whether a decision reverses an active posting."""
         row = self.at(posting.row)
         return row.withheld or row.changed_at > posting.at
 
@@ -110,7 +110,7 @@ class Books:
         return next(row for row in self.rows if row.place == place)
 
     def run(self, days: Collection[date], only: Collection[tuple[int, int]] | None = None) -> None:
-        """Judge and post the rows of some days, all at once; or of them only some rows."""
+        """Validate and post all rows of some days together, or only some rows."""
         chosen = [
             row
             for row in self.rows
@@ -121,7 +121,7 @@ class Books:
         self.clock += 1
         stays = [
             posting.reversed
-            or not self.taken_back(posting)
+            or not self.is_reversible(posting)
             or not (posting.content.day in days or posting.content.number in keys)
             for posting in self.postings
         ]
@@ -130,40 +130,42 @@ class Books:
             for posting, stay in zip(self.postings, stays, strict=True)
         ]
         for row in valid:
-            held = [one for one in self.standing() if one.content.number == row.content.number]
-            if not held:
-                earlier = [
-                    one.generation for one in self.postings if one.content.number == row.content.number
-                ]
-                generation = max(earlier, default=0) + 1
-                self.postings.append(Posting(row.place, row.content, generation, self.clock))
+            number = row.content.number
+            if not any(posting.content.number == number for posting in self.active()):
+                earlier = [posting.revision for posting in self.postings if posting.content.number == number]
+                revision = max(earlier, default=0) + 1
+                self.postings.append(Posting(row.place, row.content, revision, self.clock))
 
     def _is_valid(self, row: Row) -> bool:
         """Say whether a row may be posted, or stays posted."""
         holders = [
             posting
-            for posting in self.standing()
-            if posting.content.number == row.content.number and not self.taken_back(posting)
+            for posting in self.active()
+            if posting.content.number == row.content.number and not self.is_reversible(posting)
         ]
         if holders:
             return holders[0].row == row.place
-        rivals = [
-            one
-            for one in self.rows
-            if one.content.number == row.content.number and self._is_sound(one) and not self._repeats(one)
+        candidates = [
+            candidate
+            for candidate in self.rows
+            if candidate.content.number == row.content.number
+            and self._may_hold_key(candidate)
+            and not self._repeats(candidate)
         ]
-        return min(rivals, key=_claim, default=None) is row and not row.withheld
+        return min(candidates, key=_precedence, default=None) is row and not row.withheld
 
     def _repeats(self, row: Row) -> bool:
-        """Say whether a row comes after a corrected one and says what that said before the correction."""
-        former = [one.place for one in self.rows if one.corrected and one.delivered == row.content]
-        return bool(former) and row.place > min(former) and not row.preferred
+        """Say whether a row follows a corrected row and equals it before the correction."""
+        former = [
+            earlier.place for earlier in self.rows if earlier.corrected and earlier.delivered == row.content
+        ]
+        return bool(former) and row.place > min(former) and not row.rebooked
 
-    def _is_sound(self, row: Row) -> bool:
-        """Say whether a row may hold its key; what was discarded claims it as if nothing were decided."""
-        return row.withdrawn or (row.content.known and row.content.day not in self.closed)
+    def _may_hold_key(self, row: Row) -> bool:
+        """Say whether a row may hold its key; discarding does not matter."""
+        return row.reversed or (row.content.known_account and row.content.day not in self.closed)
 
 
-def _claim(row: Row) -> tuple[int, bool, tuple[int, int]]:
-    """Return by what rivals are ordered: the last preferred, one that was taken back, the earliest."""
-    return -row.decided_at if row.preferred and not row.withheld else 0, not row.withdrawn, row.place
+def _precedence(row: Row) -> tuple[int, bool, tuple[int, int]]:
+    """Return the sort key of rows with one key: last rebooked first, then reversed, then earliest."""
+    return -row.decided_at if row.rebooked and not row.withheld else 0, not row.reversed, row.place

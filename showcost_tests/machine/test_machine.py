@@ -20,5 +20,5 @@ SHORT = settings(
 
 
 @pytest.mark.timeout(600)
-def test_the_books_come_to_what_the_model_comes_to() -> None:
+def test_the_ledger_agrees_with_the_model() -> None:
     run_state_machine_as_test(Machine, settings=SHORT)

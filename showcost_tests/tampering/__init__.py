@@ -1,1 +1,1 @@
-"""Changes behind the back of the books, each of which verification must find."""
+"""Manipulations of a data folder, each of which verification must find."""

@@ -1,4 +1,4 @@
-"""Tamper with small books, a bit at a time, and count what verification finds.
+"""Tamper with a small data folder, one bit at a time, and count the flips that verification finds.
 
     python -m showcost_tests.tampering --tries 1000
 
@@ -20,7 +20,7 @@ from showcost_tests.tampering.flips import PACK, TARGETS, flips
 
 
 def main() -> int:
-    """Run what the command line asks for."""
+    """Run the command line; return the exit status."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -33,9 +33,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         whole = make_books(Path(folder) / "whole")
         logged = make_books(Path(folder) / "logged", checkpoint=False)
-        for home in (whole, logged):
-            if (found := first_difference(home)) is not None:
-                print(f"the books are not clean before anything was done to them: {found}", file=sys.stderr)
+        for workspace in (whole, logged):
+            if (difference := first_difference(workspace)) is not None:
+                print(f"the untouched data folder does not verify: {difference}", file=sys.stderr)
                 return 1
         pack = make_pack(whole, Path(folder) / "pack")
         for target in options.target or kinds:
@@ -44,14 +44,14 @@ def main() -> int:
                     flips(pack, PACK, options.tries, options.seed, partial(first_difference_of_pack, pack))
                 )
             else:
-                home = logged if target == "wal" else whole
-                judge = partial(first_difference, home)
-                tried = list(flips(home.path, TARGETS[target], options.tries, options.seed, judge))
-            missed = [asdict(flip) for flip in tried if flip.found is None]
+                workspace = logged if target == "wal" else whole
+                check = partial(first_difference, workspace)
+                tried = list(flips(workspace.path, TARGETS[target], options.tries, options.seed, check))
+            missed = [asdict(flip) for flip in tried if flip.difference is None]
             counts[target] = {"tries": len(tried), "found": len(tried) - len(missed), "missed": missed}
             print(f"{target}: {counts[target]['found']} of {len(tried)} found", file=sys.stderr, flush=True)
     print(json.dumps(counts, indent=1))
-    return 1 if any(one["missed"] for one in counts.values()) else 0
+    return 1 if any(count["missed"] for count in counts.values()) else 0
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Small books to tamper with, and what verification says of them."""
+"""A small data folder to tamper with, and the first difference that verification finds in it."""
 
 from __future__ import annotations
 
@@ -24,46 +24,46 @@ VERIFIER = Path(__file__).resolve().parents[2] / "tools" / "verify_pack.py"
 
 
 def make_books(folder: Path, *, checkpoint: bool = True) -> Workspace:
-    """Make a data folder with a posted ledger; without a checkpoint all of it is in the WAL."""
-    home = make_home(folder)
-    opening = Ledger._open
+    """Make a data folder with a posted ledger; without a checkpoint all entries are in the WAL."""
+    workspace = make_home(folder)
+    open_ledger = Ledger._open
 
     def open_and_keep_the_log(self: Ledger, *, read_only: bool) -> duckdb.DuckDBPyConnection:
-        connection = opening(self, read_only=read_only)
+        connection = open_ledger(self, read_only=read_only)
         if not read_only:
             connection.execute("PRAGMA disable_checkpoint_on_shutdown")
             connection.execute("SET checkpoint_threshold = '1 TB'")
         return connection
 
     if checkpoint:
-        carry_out(home, lambda _: None)
+        carry_out(workspace, lambda _: None)
     else:
         with patch.object(Ledger, "_open", open_and_keep_the_log):
-            carry_out(home, lambda _: None)
-    return home
+            carry_out(workspace, lambda _: None)
+    return workspace
 
 
-def first_difference(home: Workspace, head: str | None = None) -> str | None:
-    """Return what verification finds first, if anything."""
-    first = verification.first_difference(home, head)
+def first_difference(workspace: Workspace, head: str | None = None) -> str | None:
+    """Return the first difference that verification finds, if any."""
+    first = verification.first_difference(workspace, head)
     return None if first is None else str(first)
 
 
-def make_pack(home: Workspace, folder: Path) -> Path:
-    """Write what an outside verifier is given."""
-    write_pack(home.ledger, home.production.code, home.production.base_currency, folder)
+def make_pack(workspace: Workspace, folder: Path) -> Path:
+    """Write the audit pack for an outside verifier."""
+    write_pack(workspace.ledger, workspace.production.code, workspace.production.base_currency, folder)
     return folder
 
 
 def first_difference_of_pack(pack: Path) -> str | None:
-    """Return what the outside verifier says of a pack, unless all is as recorded."""
-    said = io.StringIO()
-    with redirect_stdout(said), redirect_stderr(said):
+    """Return the output of the outside verifier for a pack, or None if it succeeds."""
+    output = io.StringIO()
+    with redirect_stdout(output), redirect_stderr(output):
         status: int = runpy.run_path(str(VERIFIER))["main"]([str(pack)])
-    return said.getvalue().strip() if status else None
+    return output.getvalue().strip() if status else None
 
 
-def copied(home: Workspace, folder: Path) -> Workspace:
-    """Return a copy of a data folder, to be spoiled."""
-    shutil.copytree(home.path, folder)
-    return type(home)(folder)
+def copied(workspace: Workspace, folder: Path) -> Workspace:
+    """Return a copy of a data folder, to tamper with."""
+    shutil.copytree(workspace.path, folder)
+    return type(workspace)(folder)

@@ -1,4 +1,4 @@
-"""One flipped bit, somewhere in a kind of file: found by verification, every time."""
+"""Single flipped bits in a kind of file, each of which verification must find."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PACK: Final = "*"
-"""The files of an exported pack, which the outside verifier judges."""
+"""The files of an exported pack, which the outside verifier checks."""
 
 TARGETS: Final = {
     "database": "ledger.duckdb",
@@ -22,23 +22,23 @@ TARGETS: Final = {
     "segment": "audit/segments/*.parquet",
     "staged rows": "staging/**/*.parquet",
 }
-"""Kinds of file, each with the pattern that finds it in a data folder."""
+"""Kinds of file, each with its glob pattern in a data folder."""
 
 
 @dataclass(frozen=True)
 class Flip:
-    """A bit of a file; `found` is what verification said first, or None if it said nothing."""
+    """A flipped bit of a file; `difference` is the first that verification found, or None."""
 
     file: str
     byte: int
     bit: int
-    found: str | None
+    difference: str | None
 
 
 def flips(
     folder: Path, pattern: str, tries: int, seed: int, first_difference: Callable[[], str | None]
 ) -> Iterator[Flip]:
-    """Flip one bit of the files after the other, ask what is found, and flip it back."""
+    """Flip one bit after the other, verify, and flip it back."""
     draw = random.Random(f"{pattern} {seed}")  # noqa: S311 - not for secrets
     files = sorted(path for path in folder.glob(pattern) if path.is_file() and path.stat().st_size)
     if not files:
@@ -48,10 +48,10 @@ def flips(
         byte, bit = draw.randrange(path.stat().st_size), draw.randrange(8)
         _flip(path, byte, bit)
         try:
-            found = first_difference()
+            difference = first_difference()
         finally:
             _flip(path, byte, bit)
-        yield Flip(path.relative_to(folder).as_posix(), byte, bit, found)
+        yield Flip(path.relative_to(folder).as_posix(), byte, bit, difference)
 
 
 def _flip(path: Path, byte: int, bit: int) -> None:

@@ -1,4 +1,4 @@
-"""Whoever changes the books is found by verification; who forges all of them, by a head known outside."""
+"""Verification finds every manipulation; a consistent forgery of everything needs a head noted earlier."""
 
 from __future__ import annotations
 
@@ -46,22 +46,22 @@ def clean(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 
 
 @pytest.fixture
-def home(clean: Workspace, tmp_path: Path) -> Workspace:
+def workspace(clean: Workspace, tmp_path: Path) -> Workspace:
     return copied(clean, tmp_path / "home")
 
 
-def lines_of(home: Workspace) -> list[bytes]:
-    return home.audit.path.read_bytes().splitlines(keepends=True)
+def lines_of(workspace: Workspace) -> list[bytes]:
+    return workspace.audit.path.read_bytes().splitlines(keepends=True)
 
 
-def write_lines(home: Workspace, lines: list[bytes]) -> None:
-    home.audit.path.write_bytes(b"".join(lines))
+def write_lines(workspace: Workspace, lines: list[bytes]) -> None:
+    workspace.audit.path.write_bytes(b"".join(lines))
 
 
-def rechain(home: Workspace, change: Callable[[Line], None]) -> dict[int, str]:
-    """Forge the log from its first line on, as someone would who knows how; return the new hashes."""
+def rechain(workspace: Workspace, change: Callable[[Line], None]) -> dict[int, str]:
+    """Forge the log consistently from its first line on; return the new hashes."""
     previous, forged, hashes = "0" * 64, [], {}
-    for line in lines_of(home):
+    for line in lines_of(workspace):
         record = json.loads(line)
         del record["hash"]
         change(record)
@@ -72,13 +72,13 @@ def rechain(home: Workspace, change: Callable[[Line], None]) -> dict[int, str]:
         hashes[record["seq"]] = previous
         whole = json.dumps(record, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
         forged.append(whole.encode() + b"\n")
-    write_lines(home, forged)
+    write_lines(workspace, forged)
     return hashes
 
 
-def alter(home: Workspace, *statements: str) -> None:
-    """Change the ledger behind its back: triggers off, statements, triggers on again."""
-    with duckdb.connect(home.ledger.path) as connection:
+def alter(workspace: Workspace, *statements: str) -> None:
+    """Change the ledger with its triggers dropped, and create the triggers again."""
+    with duckdb.connect(workspace.ledger.path) as connection:
         triggers = connection.execute("SELECT trigger_name, table_name FROM duckdb_triggers()").fetchall()
         for name, table in triggers:
             connection.execute(f"DROP TRIGGER {name} ON {table}")
@@ -89,70 +89,72 @@ def alter(home: Workspace, *statements: str) -> None:
                 connection.execute(statement)
 
 
-def test_books_that_nobody_touched_are_as_recorded(clean: Workspace) -> None:
+def test_an_untouched_data_folder_verifies(clean: Workspace) -> None:
     head = clean.audit.head().hash
     assert first_difference(clean) is None
     assert first_difference(clean, head) is None
 
 
 @pytest.mark.parametrize("target", [name for name in TARGETS if name != "wal"])
-def test_a_flipped_bit_is_found(home: Workspace, target: str) -> None:
-    tried = flips(home.path, TARGETS[target], 6, 3, partial(first_difference, home))
-    assert [flip for flip in tried if flip.found is None] == []
-    assert first_difference(home) is None
+def test_a_flipped_bit_is_found(workspace: Workspace, target: str) -> None:
+    tried = flips(workspace.path, TARGETS[target], 6, 3, partial(first_difference, workspace))
+    assert [flip for flip in tried if flip.difference is None] == []
+    assert first_difference(workspace) is None
 
 
-def test_a_flipped_bit_of_a_pack_is_found_by_the_outside_verifier(home: Workspace, tmp_path: Path) -> None:
-    pack = make_pack(home, tmp_path / "pack")
+def test_a_flipped_bit_of_a_pack_is_found_by_the_outside_verifier(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    pack = make_pack(workspace, tmp_path / "pack")
     tried = flips(pack, PACK, 30, 3, partial(first_difference_of_pack, pack))
-    assert [flip for flip in tried if flip.found is None] == []
+    assert [flip for flip in tried if flip.difference is None] == []
     assert first_difference_of_pack(pack) is None
 
 
 def test_a_flipped_bit_of_the_wal_is_found(tmp_path: Path) -> None:
-    home = make_books(tmp_path / "home", checkpoint=False)
-    assert (home.path / "ledger.duckdb.wal").stat().st_size > 10_000
-    tried = flips(home.path, TARGETS["wal"], 6, 3, partial(first_difference, home))
-    assert [flip for flip in tried if flip.found is None] == []
-    assert first_difference(home) is None
+    workspace = make_books(tmp_path / "home", checkpoint=False)
+    assert (workspace.path / "ledger.duckdb.wal").stat().st_size > 10_000
+    tried = flips(workspace.path, TARGETS["wal"], 6, 3, partial(first_difference, workspace))
+    assert [flip for flip in tried if flip.difference is None] == []
+    assert first_difference(workspace) is None
 
 
 def test_a_shortened_wal_is_found(tmp_path: Path) -> None:
-    home = make_books(tmp_path / "home", checkpoint=False)
-    wal = home.path / "ledger.duckdb.wal"
+    workspace = make_books(tmp_path / "home", checkpoint=False)
+    wal = workspace.path / "ledger.duckdb.wal"
     wal.write_bytes(wal.read_bytes()[: wal.stat().st_size // 2])
-    assert first_difference(home) is not None
+    assert first_difference(workspace) is not None
 
 
 @pytest.mark.parametrize("removed", [1, 2, 3, 5])
-def test_removed_last_records_are_found_with_a_head(home: Workspace, removed: int) -> None:
-    head = home.audit.head().hash
-    write_lines(home, lines_of(home)[:-removed])
-    found = first_difference(home, head)
-    assert found is not None
-    assert head in found
+def test_removed_last_records_are_found_with_a_head(workspace: Workspace, removed: int) -> None:
+    head = workspace.audit.head().hash
+    write_lines(workspace, lines_of(workspace)[:-removed])
+    difference = first_difference(workspace, head)
+    assert difference is not None
+    assert head in difference
 
 
-def test_removed_last_records_that_the_ledger_attests_are_found_without_a_head(home: Workspace) -> None:
-    lines = lines_of(home)
+def test_removed_last_records_that_the_ledger_attests_are_found_without_a_head(workspace: Workspace) -> None:
+    lines = lines_of(workspace)
     last_intent = max(number for number, line in enumerate(lines) if json.loads(line)["kind"] == "intent")
-    write_lines(home, lines[:last_intent])
-    assert first_difference(home) is not None
+    write_lines(workspace, lines[:last_intent])
+    assert first_difference(workspace) is not None
 
 
 @pytest.mark.parametrize("place", [0, 1, 4, -2])
-def test_reordered_doubled_and_removed_records_are_found(home: Workspace, place: int) -> None:
-    lines = lines_of(home)
+def test_reordered_doubled_and_removed_records_are_found(workspace: Workspace, place: int) -> None:
+    lines = lines_of(workspace)
     at = place % (len(lines) - 1)
     for forged in (
         [*lines[:at], lines[at + 1], lines[at], *lines[at + 2 :]],
         [*lines[: at + 1], *lines[at:]],
         [*lines[:at], *lines[at + 1 :]],
     ):
-        write_lines(home, forged)
-        found = first_difference(home)
-        assert found is not None
-        assert found.startswith("audit/log.jsonl, line")
+        write_lines(workspace, forged)
+        difference = first_difference(workspace)
+        assert difference is not None
+        assert difference.startswith("audit/log.jsonl, line")
 
 
 def accept_all(record: Line) -> None:
@@ -161,25 +163,27 @@ def accept_all(record: Line) -> None:
         record["facts"]["dispositions"] = {"valid": sum(dispositions.values())}
 
 
-def test_a_rejection_forged_into_an_acceptance_in_the_log_is_found_by_the_ledger(home: Workspace) -> None:
-    rechain(home, accept_all)
-    found = first_difference(home)
-    assert found is not None
-    assert "is not that of the audit log" in found
+def test_a_rejection_forged_into_an_acceptance_in_the_log_is_found_by_the_ledger(
+    workspace: Workspace,
+) -> None:
+    rechain(workspace, accept_all)
+    difference = first_difference(workspace)
+    assert difference is not None
+    assert "is not that of the audit log" in difference
 
 
-def test_a_log_forged_together_with_its_ledger_is_found_by_a_known_head(home: Workspace) -> None:
-    head = home.audit.head().hash
-    hashes = rechain(home, accept_all)
+def test_a_log_forged_together_with_its_ledger_is_found_with_a_head(workspace: Workspace) -> None:
+    head = workspace.audit.head().hash
+    hashes = rechain(workspace, accept_all)
     forged = (f"UPDATE chain_heads SET hash = '{new}' WHERE seq = {seq}" for seq, new in hashes.items())  # noqa: S608
-    alter(home, *forged)
-    found = first_difference(home, head)
-    assert found is not None
-    assert head in found
+    alter(workspace, *forged)
+    difference = first_difference(workspace, head)
+    assert difference is not None
+    assert head in difference
 
 
-def test_a_rejection_forged_into_an_acceptance_in_a_segment_is_found(home: Workspace) -> None:
-    for path in sorted((home.path / "audit" / "segments").glob("validated-*.parquet")):
+def test_a_rejection_forged_into_an_acceptance_in_a_segment_is_found(workspace: Workspace) -> None:
+    for path in sorted((workspace.path / "audit" / "segments").glob("validated-*.parquet")):
         table = pq.read_table(path)
         rejected = pc.equal(table.column("disposition"), "quarantined")
         if pc.any(rejected).as_py():
@@ -188,14 +192,14 @@ def test_a_rejection_forged_into_an_acceptance_in_a_segment_is_found(home: Works
                 table.set_column(table.schema.get_field_index("disposition"), "disposition", valid), path
             )
             break
-    found = first_difference(home)
-    assert found is not None
-    assert f"audit/segments/{path.name}" in found
+    difference = first_difference(workspace)
+    assert difference is not None
+    assert f"audit/segments/{path.name}" in difference
 
 
-def accept_in_staging(home: Workspace) -> str:
-    """Make a staged row valid that was never accepted, every hash of the staging right; return the day."""
-    store = home.staging
+def accept_in_staging(workspace: Workspace) -> str:
+    """Add a valid row to the staging, with correct hashes of the staging files; return its day."""
+    store = workspace.staging
     for day in HALVES[1]:
         valid = store.read(f"valid/{FEED}", day.isoformat())
         if valid.num_rows:
@@ -208,20 +212,20 @@ def accept_in_staging(home: Workspace) -> str:
     raise AssertionError("the sample has valid rows")
 
 
-def test_a_row_that_was_made_valid_in_the_staging_is_found(home: Workspace) -> None:
-    day = accept_in_staging(home)
-    found = first_difference(home)
-    assert found is not None
-    assert found.startswith(f"staging of {FEED}, {day}: record")
+def test_a_row_that_was_made_valid_in_the_staging_is_found(workspace: Workspace) -> None:
+    day = accept_in_staging(workspace)
+    difference = first_difference(workspace)
+    assert difference is not None
+    assert difference.startswith(f"staging of {FEED}, {day}: record")
 
 
-def test_a_row_that_was_made_valid_and_posted_is_found(home: Workspace) -> None:
-    accept_in_staging(home)
-    feed = next(feed for feed in home.feeds if feed.name == FEED)
-    post_partitions(home, feed, DAYS, "forger")
-    found = first_difference(home)
-    assert found is not None
-    assert "was never valid" in found
+def test_a_row_that_was_made_valid_and_posted_is_found(workspace: Workspace) -> None:
+    accept_in_staging(workspace)
+    feed = next(feed for feed in workspace.feeds if feed.name == FEED)
+    post_partitions(workspace, feed, DAYS, "forger")
+    difference = first_difference(workspace)
+    assert difference is not None
+    assert "was never valid" in difference
 
 
 @pytest.mark.parametrize(
@@ -239,45 +243,45 @@ def test_a_row_that_was_made_valid_and_posted_is_found(home: Workspace) -> None:
         (["DELETE FROM fx_snapshots WHERE snapshot_date = DATE '2026-09-22'"], "its rates have no snapshot"),
     ],
 )
-def test_a_change_behind_dropped_triggers_is_found(
-    home: Workspace, statements: list[str], expected: str
+def test_a_change_with_dropped_triggers_is_found(
+    workspace: Workspace, statements: list[str], expected: str
 ) -> None:
-    alter(home, *statements)
-    found = first_difference(home)
-    assert found is not None
-    assert expected in found
+    alter(workspace, *statements)
+    difference = first_difference(workspace)
+    assert difference is not None
+    assert expected in difference
 
 
-def test_a_dropped_trigger_is_found(home: Workspace) -> None:
-    with duckdb.connect(home.ledger.path) as connection:
+def test_a_dropped_trigger_is_found(workspace: Workspace) -> None:
+    with duckdb.connect(workspace.ledger.path) as connection:
         connection.execute("DROP TRIGGER ledger_entries_no_update ON ledger_entries")
-    found = first_difference(home)
-    assert found == "ledger.duckdb: the trigger ledger_entries_no_update of ledger_entries is missing"
+    difference = first_difference(workspace)
+    assert difference == "ledger.duckdb: the trigger ledger_entries_no_update of ledger_entries is missing"
 
 
-def test_a_missing_ledger_payload_or_segment_is_found(home: Workspace) -> None:
-    payload = next(path for path in home.raw.glob("??/*"))
-    segment = next((home.path / "audit" / "segments").glob("intent-*"))
-    for path in (home.ledger.path, payload, segment):
+def test_a_missing_ledger_payload_or_segment_is_found(workspace: Workspace) -> None:
+    payload = next(path for path in workspace.raw.glob("??/*"))
+    segment = next((workspace.path / "audit" / "segments").glob("intent-*"))
+    for path in (workspace.ledger.path, payload, segment):
         aside = path.with_name("aside")
         path.rename(aside)
-        assert first_difference(home) is not None, path
+        assert first_difference(workspace) is not None, path
         aside.rename(path)
-    assert first_difference(home) is None
+    assert first_difference(workspace) is None
 
 
-def test_the_outside_verifier_knows_the_columns_of_an_entry() -> None:
+def test_the_outside_verifier_has_the_columns_of_an_entry() -> None:
     content = [column.name for column in ENTRY_COLUMNS if column.content]
     assert runpy.run_path(str(VERIFIER))["COLUMNS"] == content
 
 
-def test_the_outside_verifier_finds_what_was_changed_in_a_pack(clean: Workspace, tmp_path: Path) -> None:
+def test_the_outside_verifier_finds_changes_in_a_pack(clean: Workspace, tmp_path: Path) -> None:
     pack = tmp_path / "pack"
     production = clean.production
     facts = write_pack(clean.ledger, production.code, production.base_currency, pack)
-    status, said = outside(pack)
-    assert status == 0, said
-    assert str(facts["digest"]) in said
+    status, output = outside(pack)
+    assert status == 0, output
+    assert str(facts["digest"]) in output
     assert outside(pack, "--head", str(facts["head"]))[0] == 0
     assert outside(pack, "--head", "0" * 64)[0] == 1
     for name in ("entries.txt", "rates.csv", "log.jsonl", "heads.csv", "pack.json"):
@@ -293,7 +297,7 @@ def test_the_outside_verifier_finds_what_was_changed_in_a_pack(clean: Workspace,
 
 
 def a_digit(data: bytearray, within: bytes, place: float) -> int:
-    """Return where a digit stands: the last one before the end of `within`, or of that share of the file."""
+    """Return the position of the last digit before the end of `within`, or of that share of the file."""
     end = data.index(within) + len(within) if within else int(len(data) * place)
     return next(at for at in range(end - 1, -1, -1) if chr(data[at]).isdigit())
 

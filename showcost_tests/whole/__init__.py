@@ -1,1 +1,1 @@
-"""Tests of the whole way of a cost: from the inbox to the ledger, with and without Dagster."""
+"""End-to-end tests of a cost, from the inbox to the ledger, with and without Dagster."""

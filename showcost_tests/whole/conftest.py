@@ -1,4 +1,4 @@
-"""The small production at the stations of its way; a test that changes it takes a copy."""
+"""The small production, landed and posted; a test that changes it takes a copy."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
 
 
 class Copy(Protocol):
-    """Copies a data folder into the test's own."""
+    """Copies a data folder into the folder of the test."""
 
-    def __call__(self, home: Workspace, name: str = ...) -> Workspace: ...
+    def __call__(self, workspace: Workspace, name: str = ...) -> Workspace: ...
 
 
 @pytest.fixture(scope="session")
 def landed_home(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """Return the small production with all deliveries landed and nothing materialised."""
-    home = small.make_home(tmp_path_factory.mktemp("landed") / "home")
-    small.fill(home)
-    land_all(home)
-    return home
+    workspace = small.make_home(tmp_path_factory.mktemp("landed") / "home")
+    small.fill(workspace)
+    land_all(workspace)
+    return workspace
 
 
 @pytest.fixture(scope="session")
@@ -35,15 +35,15 @@ def posted_home(landed_home: Workspace, tmp_path_factory: pytest.TempPathFactory
     """Return the small production after one run over its week."""
     folder = tmp_path_factory.mktemp("posted") / "home"
     shutil.copytree(landed_home.path, folder)
-    home = open_workspace(folder)
-    take(home, small.WEEK)
-    return home
+    workspace = open_workspace(folder)
+    take(workspace, small.WEEK)
+    return workspace
 
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Copy:
-    def copied(home: Workspace, name: str = "copy") -> Workspace:
-        shutil.copytree(home.path, tmp_path / name)
+    def copied(workspace: Workspace, name: str = "copy") -> Workspace:
+        shutil.copytree(workspace.path, tmp_path / name)
         return open_workspace(tmp_path / name)
 
     return copied

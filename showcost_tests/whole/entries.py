@@ -1,4 +1,4 @@
-"""What the ledger and the staged rows hold, for assertions."""
+"""Contents of the ledger and of the staged rows, for assertions."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ SELECT table_name || '.' || column_name, data_type FROM duckdb_columns() WHERE N
 """
 
 
-def count(home: Workspace) -> int:
+def count(workspace: Workspace) -> int:
     """Return the number of ledger entries."""
-    with home.ledger.read() as connection:
+    with workspace.ledger.read() as connection:
         ((entries,),) = connection.execute("SELECT count(*) FROM ledger_entries").fetchall()
     return int(entries)
 
 
-def wrongly_converted(home: Workspace) -> list[tuple[date, str, Decimal, Decimal]]:
-    """Return the entries whose base amount or rate date is not what the ECB's file gives independently."""
-    with home.ledger.read() as connection:
+def wrongly_converted(workspace: Workspace) -> list[tuple[date, str, Decimal, Decimal]]:
+    """Return the entries whose base amount or rate date differs from an independent computation."""
+    with workspace.ledger.read() as connection:
         rows = connection.execute(_AMOUNTS).fetchall()
     assert rows
     return [
@@ -44,18 +44,18 @@ def wrongly_converted(home: Workspace) -> list[tuple[date, str, Decimal, Decimal
     ]
 
 
-def types(home: Workspace) -> Iterator[tuple[str, str]]:
+def types(workspace: Workspace) -> Iterator[tuple[str, str]]:
     """Yield (column, type) of every table of the ledger and of every staged file."""
-    with home.ledger.read() as connection:
+    with workspace.ledger.read() as connection:
         yield from connection.execute(_TYPES).fetchall()
-    for path in sorted((home.path / "staging").rglob("*.parquet")):
+    for path in sorted((workspace.path / "staging").rglob("*.parquet")):
         for field in pq.read_schema(path):
             yield f"{path.parent.name}.{field.name}", str(field.type)
 
 
-def tamper(home: Workspace, *statements: str) -> None:
-    """Change the ledger behind its triggers' back, which come back afterwards as they were."""
-    with duckdb.connect(home.ledger.path) as connection:
+def tamper(workspace: Workspace, *statements: str) -> None:
+    """Change the ledger with its triggers dropped, and create the triggers again."""
+    with duckdb.connect(workspace.ledger.path) as connection:
         triggers = connection.execute(
             "SELECT trigger_name, table_name, sql FROM duckdb_triggers()"
         ).fetchall()

@@ -1,4 +1,4 @@
-"""Runs through Dagster, and what its instance remembers of them."""
+"""Runs through Dagster, and the metadata that its instance stores."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from showcost.workspace import Workspace
 
 
-def run(home: Workspace, first: date, last: date) -> RunOutcome:
-    """Run the job over a range, with the instance of the data folder whatever the environment names."""
+def run(workspace: Workspace, first: date, last: date) -> RunOutcome:
+    """Run the job over a range, with the instance of the data folder regardless of the environment."""
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv(DAGSTER_HOME_VARIABLE, raising=False)
-        return run_range(home, first, last)
+        return run_range(workspace, first, last)
 
 
 @contextmanager
-def instance_of(home: Workspace) -> Iterator[dg.DagsterInstance]:
+def instance_of(workspace: Workspace) -> Iterator[dg.DagsterInstance]:
     """Open the Dagster instance of the data folder."""
-    with dg.DagsterInstance.from_config(str(home.path / "dagster_home")) as instance:
+    with dg.DagsterInstance.from_config(str(workspace.path / "dagster_home")) as instance:
         yield instance
 
 
@@ -39,11 +39,11 @@ def row_counts(instance: dg.DagsterInstance, key: dg.AssetKey) -> dict[str, obje
 
 
 def metadata(instance: dg.DagsterInstance, key: dg.AssetKey, name: str) -> dict[str, dg.MetadataValue[Any]]:
-    """Return one piece of metadata of the latest materialisation of each partition that has it."""
+    """Return a metadata value of the latest materialisation of each partition that has it."""
     records = instance.fetch_materializations(key, limit=10_000, ascending=True).records
-    found: dict[str, dg.MetadataValue[Any]] = {}
+    values: dict[str, dg.MetadataValue[Any]] = {}
     for record in records:
         assert record.asset_materialization is not None
         if name in record.asset_materialization.metadata:
-            found[str(record.partition_key)] = record.asset_materialization.metadata[name]
-    return found
+            values[str(record.partition_key)] = record.asset_materialization.metadata[name]
+    return values

@@ -1,4 +1,4 @@
-"""A production of one week with some forty rows: small enough to go the whole way many times.
+"""A production of one week with some forty rows: small enough to be processed many times.
 
 It runs from Wednesday to Tuesday over a weekend, in four currencies and the three kinds of record. Its rates
 are the ECB's, from a file that ends on the Friday: Saturday and Sunday carry, Monday and Tuesday wait.
@@ -61,7 +61,7 @@ rules:
 
 @dataclass(frozen=True)
 class Sample:
-    """Where a small production borrows its chart from, its fringe account, and what it has signed."""
+    """The folder with the chart of a small production, its fringe account, and its agreements."""
 
     chart: str
     fringe: str
@@ -70,14 +70,14 @@ class Sample:
 
 HRB: Final = "HRB"
 UKSPEND: Final = "UKSPEND"
-"""The production with one feed only: it costs the least time with Dagster."""
+"""The production with one feed only, the fastest with Dagster."""
 
 _SIGNED: Final = "[{name: Toronto technicians, union: iatse}]"
 _SAMPLES: Final = {HRB: Sample("data", "6990", _SIGNED), UKSPEND: Sample("examples/uk_spend", "7000")}
 
 
 def make_home(folder: Path, code: str = HRB) -> Workspace:
-    """Return a new data folder of the small production, its rates known and its inbox empty."""
+    """Return a new data folder of the small production, with imported rates and an empty inbox."""
     sample = _SAMPLES[code]
     folder.mkdir(parents=True)
     (folder / "production.yaml").write_text(
@@ -87,13 +87,13 @@ def make_home(folder: Path, code: str = HRB) -> Workspace:
     (folder / "agreements" / "toronto.yaml").write_text(_AGREEMENT, encoding="utf-8")
     for name in ("chart_of_accounts.csv", "budget.csv"):
         shutil.copyfile(REPOSITORY / sample.chart / name, folder / name)
-    home = open_workspace(folder)
-    know_rates(home, until=FRIDAY)
-    return home
+    workspace = open_workspace(folder)
+    know_rates(workspace, until=FRIDAY)
+    return workspace
 
 
-def know_rates(home: Workspace, *, until: date) -> None:
-    """Import a rate file that ends on a day, with the ECB's rates; days after its last are made up."""
+def know_rates(workspace: Workspace, *, until: date) -> None:
+    """Import a rate file up to a day, with the ECB's rates; later days have invented rates."""
     table = dict(published())
     last = table[FRIDAY]
     table |= {day: last for day in (MONDAY, TUESDAY) if day not in table}
@@ -103,9 +103,9 @@ def know_rates(home: Workspace, *, until: date) -> None:
         for day in sorted(table, reverse=True)
         if date(2026, 10, 19) <= day <= until
     ]
-    file = home.path / f"rates-until-{until}.csv"
+    file = workspace.path / f"rates-until-{until}.csv"
     file.write_text(delimited([["Date", *codes], *rows]), encoding="utf-8")
-    import_rates(home, file)
+    import_rates(workspace, file)
 
 
 def delimited(rows: Iterable[Sequence[str]], delimiter: str = ",") -> str:
@@ -115,9 +115,9 @@ def delimited(rows: Iterable[Sequence[str]], delimiter: str = ",") -> str:
     return text.getvalue()
 
 
-def deliver(home: Workspace, feed: str, name: str, content: str | bytes) -> Path:
+def deliver(workspace: Workspace, feed: str, name: str, content: str | bytes) -> Path:
     """Put a file into a feed's inbox."""
-    path = home.inbox / feed / name
+    path = workspace.inbox / feed / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     return path
@@ -125,7 +125,7 @@ def deliver(home: Workspace, feed: str, name: str, content: str | bytes) -> Path
 
 @dataclass(frozen=True)
 class Invoice:
-    """A German invoice of one line, in euros; texts stand as the sender writes them."""
+    """A German invoice of one line, in euros, with texts as the sender writes them."""
 
     number: str
     day: str
@@ -164,8 +164,8 @@ UK_HEADER: Final = (
 
 
 def german(invoices: Iterable[Invoice]) -> str:
-    """Return a German delivery, with the byte order mark that it comes with."""
-    return "\ufeff" + delimited([DE_HEADER.split(";"), *(one.cells() for one in invoices)], ";")
+    """Return a German delivery, with its byte order mark."""
+    return "\ufeff" + delimited([DE_HEADER.split(";"), *(invoice.cells() for invoice in invoices)], ";")
 
 
 def permit(number: str, event: str, day: date, currency: str, amounts: tuple[str, str]) -> list[str]:
@@ -213,7 +213,7 @@ LATE: Final = (
     Invoice("R4", "30.10.2026", "0,05", "0,01", "0,06"),  # another date, so another partition
     Invoice("R11", "29.10.2026", "2.000,00", "380,00", "2.380,00"),
 )
-"""The German delivery that comes later: repeats, contradictions, and one new invoice of an old date."""
+"""The later German delivery: repeats, contradictions, and one new invoice of an old date."""
 
 DELIVERIES: Final[Mapping[tuple[str, str], str]] = {
     ("vendor_invoices_de", "1 week.csv"): german(FIRST),
@@ -258,10 +258,10 @@ UK_DELIVERY: Final = delimited(
 """The delivery of the production with one feed."""
 
 
-def fill(home: Workspace) -> None:
+def fill(workspace: Workspace) -> None:
     """Put all deliveries into the inbox."""
-    if home.production.code == UKSPEND:
-        deliver(home, "uk_spend", "week.csv", UK_DELIVERY)
+    if workspace.production.code == UKSPEND:
+        deliver(workspace, "uk_spend", "week.csv", UK_DELIVERY)
         return
     for (feed, name), content in DELIVERIES.items():
-        deliver(home, feed, name, content)
+        deliver(workspace, feed, name, content)

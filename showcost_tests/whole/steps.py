@@ -1,4 +1,4 @@
-"""Taking costs along their whole way with the stages alone, without Dagster."""
+"""Processing costs from the inbox to the ledger with the pipeline only, without Dagster."""
 
 from __future__ import annotations
 
@@ -24,57 +24,57 @@ if TYPE_CHECKING:
     from showcost.workspace import Workspace
 
 
-def land_all(home: Workspace) -> None:
+def land_all(workspace: Workspace) -> None:
     """Land every feed's inbox."""
-    for feed in home.feeds:
-        land(home, feed)
+    for feed in workspace.feeds:
+        land(workspace, feed)
 
 
 def take(
-    home: Workspace,
+    workspace: Workspace,
     dates: Sequence[date],
     *,
     feeds: Collection[str] | None = None,
     validated_at_once: int = VALIDATED_AT_ONCE,
     posted_at_once: int = POSTED_AT_ONCE,
 ) -> None:
-    """Take the landed rows of some dates (ascending, without gaps) into the ledger, as one run would.
+    """Process the landed rows of some dates (ascending, without gaps) into the ledger, as one run would.
 
     A run goes through feeds without any delivery too; here only if they are among `feeds`.
     """
-    pin_snapshots(home, dates, lambda: datetime(2026, 11, 4, tzinfo=UTC))
-    for feed in home.feeds:
-        if not (landed(home, feed) if feeds is None else feed.name in feeds):
+    pin_snapshots(workspace, dates, lambda: datetime(2026, 11, 4, tzinfo=UTC))
+    for feed in workspace.feeds:
+        if not (landed(workspace, feed) if feeds is None else feed.name in feeds):
             continue
-        write_raw_rows(home, feed, dates)
-        if due_by_landing(home, feed).undated is not None:
-            quarantine_undated(home, feed)
-        validate_partitions(home, feed, dates, validated_at_once)
-        post_partitions(home, feed, dates, "test", posted_at_once)
-        rebook_by_policy(home, feed)
+        write_raw_rows(workspace, feed, dates)
+        if due_by_landing(workspace, feed).undated is not None:
+            quarantine_undated(workspace, feed)
+        validate_partitions(workspace, feed, dates, validated_at_once)
+        post_partitions(workspace, feed, dates, "test", posted_at_once)
+        rebook_by_policy(workspace, feed)
 
 
-def ledger_digest(home: Workspace) -> RangeDigest:
+def ledger_digest(workspace: Workspace) -> RangeDigest:
     """Return the digest of the whole ledger."""
-    dates = home.production.dates
-    with home.ledger.read() as connection:
+    dates = workspace.production.dates
+    with workspace.ledger.read() as connection:
         return digest(connection, dates.start, dates.end)
 
 
-def totals(home: Workspace) -> Tally:
-    """Return where all rows are, after asserting that the books of every delivery and feed balance."""
+def totals(workspace: Workspace) -> Tally:
+    """Return the rows by state, after asserting that the rows of every delivery and feed add up."""
     total = Tally()
-    for feed in home.feeds:
-        status = feed_status(home, feed)
-        for one, tally in status.deliveries:
-            assert tally.balances, (feed.name, one.arrival.name, tally)
+    for feed in workspace.feeds:
+        status = feed_status(workspace, feed)
+        for delivery, tally in status.deliveries:
+            assert tally.balances, (feed.name, delivery.arrival.name, tally)
         assert status.total.balances
         total.add(status.total)
     assert total.balances
     return total
 
 
-def counts(home: Workspace) -> dict[str, int]:
+def counts(workspace: Workspace) -> dict[str, int]:
     """Return the number of rows received and in each state, over all feeds."""
-    total = totals(home)
+    total = totals(workspace)
     return {"received": total.received} | {state: getattr(total, state) for state in STATES}

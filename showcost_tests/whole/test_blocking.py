@@ -1,4 +1,4 @@
-"""Checks that block: what they find is not posted, and what was kept stays for a person to look at."""
+"""Blocking checks: faulty rows are not posted, and the stored rows stay for a person to review."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Workspace:
-    home = small.make_home(tmp_path / "home", small.UKSPEND)
-    small.fill(home)
-    return home
+def workspace(tmp_path: Path) -> Workspace:
+    workspace = small.make_home(tmp_path / "home", small.UKSPEND)
+    small.fill(workspace)
+    return workspace
 
 
-def _steps(home: Workspace, outcome: RunOutcome) -> set[str]:
-    """Return the steps that were begun in a run."""
-    with instance_of(home) as instance:
-        return {one.step_key for one in instance.get_run_step_stats(outcome.run_id)}
+def _steps(workspace: Workspace, outcome: RunOutcome) -> set[str]:
+    """Return the steps that were started in a run."""
+    with instance_of(workspace) as instance:
+        return {step.step_key for step in instance.get_run_step_stats(outcome.run_id)}
 
 
 def _faulty(
@@ -45,11 +45,11 @@ def _faulty(
     day: date,
     change: Callable[[pa.Table], pa.Table],
 ) -> None:
-    """Make the validation keep something else than it found, as a fault in the program would."""
+    """Make the validation store other rows than it validated, as a fault in the program would."""
 
-    def faulty(home: Workspace, feed: FeedSpec, dates: Sequence[date]) -> dict[date, DayCounts]:
-        counts = validation.validate_partitions(home, feed, dates)
-        store = home.staging
+    def faulty(workspace: Workspace, feed: FeedSpec, dates: Sequence[date]) -> dict[date, DayCounts]:
+        counts = validation.validate_partitions(workspace, feed, dates)
+        store = workspace.staging
         store.write(asset(feed.name), day.isoformat(), change(store.read(asset(feed.name), day.isoformat())))
         return counts
 
@@ -66,7 +66,7 @@ def _content_blank(rows: pa.Table) -> pa.Table:
 
 
 @pytest.mark.parametrize(
-    ("asset", "change", "check", "said"),
+    ("asset", "change", "check", "message"),
     [
         pytest.param(
             quarantine_asset,
@@ -90,33 +90,33 @@ def test_a_fault_of_the_validation_stops_the_posting(
     asset: Callable[[str], str],
     change: Callable[[pa.Table], pa.Table],
     check: str,
-    said: str,
-    home: Workspace,
+    message: str,
+    workspace: Workspace,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     _faulty(monkeypatch, asset, small.FRIDAY, change)
-    outcome = run(home, small.THURSDAY, small.FRIDAY)
+    outcome = run(workspace, small.THURSDAY, small.FRIDAY)
     assert not outcome.success
-    (failed,) = (one for one in outcome.failed_checks if one.severity == "ERROR")
+    (failed,) = (result for result in outcome.failed_checks if result.severity == "ERROR")
     assert (failed.asset, failed.check, failed.failed) == ("valid_uk_spend", check, 1)
-    assert failed.message == said
-    assert not _steps(home, outcome) & {"posted_uk_spend", "ledger_entries"}
-    assert count(home) == 0
-    with instance_of(home) as instance:
+    assert failed.message == message
+    assert not _steps(workspace, outcome) & {"posted_uk_spend", "ledger_entries"}
+    assert count(workspace) == 0
+    with instance_of(workspace) as instance:
         kept = instance.get_materialized_partitions(naming.quarantine_key("uk_spend"))
     assert kept == {"2026-10-29", "2026-10-30"}
 
 
 @pytest.mark.slow
-def test_a_changed_rate_stops_everything_behind_the_rates(home: Workspace) -> None:
-    land_all(home)
-    take(home, [small.WEDNESDAY])
-    posted = count(home)
-    tamper(home, "UPDATE fx_rates SET rate = rate + 0.0001 WHERE currency = 'GBP'")
-    outcome = run(home, small.WEDNESDAY, small.THURSDAY)
+def test_a_changed_rate_stops_everything_behind_the_rates(workspace: Workspace) -> None:
+    land_all(workspace)
+    take(workspace, [small.WEDNESDAY])
+    posted = count(workspace)
+    tamper(workspace, "UPDATE fx_rates SET rate = rate + 0.0001 WHERE currency = 'GBP'")
+    outcome = run(workspace, small.WEDNESDAY, small.THURSDAY)
     assert not outcome.success
-    (failed,) = (one for one in outcome.failed_checks if one.severity == "ERROR")
+    (failed,) = (result for result in outcome.failed_checks if result.severity == "ERROR")
     assert (failed.asset, failed.check) == ("fx_snapshots", "snapshot_unchanged")
     assert failed.message.startswith("2026-10-28: SC-FX-003: recorded hash ")
-    assert not _steps(home, outcome) & {"validate_uk_spend", "posted_uk_spend", "ledger_entries"}
-    assert count(home) == posted
+    assert not _steps(workspace, outcome) & {"validate_uk_spend", "posted_uk_spend", "ledger_entries"}
+    assert count(workspace) == posted

@@ -1,6 +1,6 @@
-"""Every check can fail: what is stored is changed, and the check that must see it does, and no other.
+"""Every check can fail: after a change of stored data, the right check reports it, and no other.
 
-What a check says is shown in the UI and by `showcost run`: it names what differs.
+The message of a check is shown in the UI and by `showcost run`: it names the difference.
 """
 # ruff: noqa: S608 -- statements of constants of our own
 
@@ -24,8 +24,8 @@ from showcost.staging.assets import raw_asset, records_asset, valid_asset
 from showcost_tests.defs.loading import HOMES, load
 from showcost_tests.fx.independent import published
 from showcost_tests.whole import small
+from showcost_tests.whole.all_checks import NAMES, failing
 from showcost_tests.whole.entries import tamper
-from showcost_tests.whole.judging import NAMES, failing
 from showcost_tests.whole.steps import land_all, take
 
 if TYPE_CHECKING:
@@ -55,12 +55,12 @@ def _feed() -> FeedSpec:
 
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """Return a production of which nothing can be said."""
-    home = small.make_home(tmp_path_factory.mktemp("sound") / "home", small.UKSPEND)
-    small.deliver(home, "uk_spend", "week.csv", _delivery(*GOOD))
-    land_all(home)
-    take(home, small.WEEK)
-    return home
+    """Return a production on which every check passes."""
+    workspace = small.make_home(tmp_path_factory.mktemp("sound") / "home", small.UKSPEND)
+    small.deliver(workspace, "uk_spend", "week.csv", _delivery(*GOOD))
+    land_all(workspace)
+    take(workspace, small.WEEK)
+    return workspace
 
 
 def test_every_check_is_judged_here() -> None:
@@ -74,78 +74,81 @@ def test_nothing_is_said_of_a_sound_production(sound: Workspace) -> None:
 
 
 def test_nothing_is_said_before_anything_has_run(tmp_path: Path) -> None:
-    home = small.make_home(tmp_path / "new", small.UKSPEND)
-    take(home, small.WEEK, feeds=["uk_spend"])
-    assert failing(home) == {}
+    workspace = small.make_home(tmp_path / "new", small.UKSPEND)
+    take(workspace, small.WEEK, feeds=["uk_spend"])
+    assert failing(workspace) == {}
 
 
-def _refused_delivery(home: Workspace) -> None:
-    small.deliver(home, "uk_spend", "letter.csv", "Dear Sir,\r\nplease find enclosed\r\n")
-    land(home, _feed())
+def _refused_delivery(workspace: Workspace) -> None:
+    small.deliver(workspace, "uk_spend", "letter.csv", "Dear Sir,\r\nplease find enclosed\r\n")
+    land(workspace, _feed())
 
 
-def _record_lost(home: Workspace) -> None:
-    store, (one,) = home.staging, landed(home, _feed())
+def _record_lost(workspace: Workspace) -> None:
+    store, (delivery,) = workspace.staging, landed(workspace, _feed())
     asset = records_asset("uk_spend")
-    rows, staged = store.read(asset, one.arrival.delivery), store.metadata(asset, one.arrival.delivery)
+    sha256 = delivery.arrival.delivery
+    rows, staged = store.read(asset, sha256), store.metadata(asset, sha256)
     assert staged is not None
-    store.write(asset, one.arrival.delivery, rows.slice(1), staged.inputs)
+    store.write(asset, sha256, rows.slice(1), staged.inputs)
 
 
-def _undated_row(home: Workspace) -> None:
-    small.deliver(home, "uk_spend", "undated.csv", _delivery(small.spend("T9", "31/11/2026", "26,000.00")))
-    land(home, _feed())
-    quarantine_undated(home, _feed())
+def _undated_row(workspace: Workspace) -> None:
+    small.deliver(
+        workspace, "uk_spend", "undated.csv", _delivery(small.spend("T9", "31/11/2026", "26,000.00"))
+    )
+    land(workspace, _feed())
+    quarantine_undated(workspace, _feed())
 
 
-def _rejected_row(home: Workspace) -> None:
-    small.deliver(home, "uk_spend", "bad.csv", _delivery(small.spend("T9", "28/10/2026", "n/a")))
-    land(home, _feed())
-    take(home, [small.WEDNESDAY])
+def _rejected_row(workspace: Workspace) -> None:
+    small.deliver(workspace, "uk_spend", "bad.csv", _delivery(small.spend("T9", "28/10/2026", "n/a")))
+    land(workspace, _feed())
+    take(workspace, [small.WEDNESDAY])
 
 
-def _not_posted(home: Workspace) -> None:
-    small.deliver(home, "uk_spend", "more.csv", _delivery(small.spend("T9", "28/10/2026", "5.00")))
-    land(home, _feed())
-    write_raw_rows(home, _feed(), [small.WEDNESDAY])
-    validate_partitions(home, _feed(), [small.WEDNESDAY])
+def _not_posted(workspace: Workspace) -> None:
+    small.deliver(workspace, "uk_spend", "more.csv", _delivery(small.spend("T9", "28/10/2026", "5.00")))
+    land(workspace, _feed())
+    write_raw_rows(workspace, _feed(), [small.WEDNESDAY])
+    validate_partitions(workspace, _feed(), [small.WEDNESDAY])
 
 
-def _rewrite(home: Workspace, asset: str, day: date, change: Callable[[pa.Table], pa.Table]) -> None:
-    """Change the rows of a partition as a faulty program would: pointer and hash follow."""
-    store, key = home.staging, day.isoformat()
+def _rewrite(workspace: Workspace, asset: str, day: date, change: Callable[[pa.Table], pa.Table]) -> None:
+    """Change the rows of a partition, with correct pointer and hash, as a faulty program would."""
+    store, key = workspace.staging, day.isoformat()
     staged = store.metadata(asset, key)
     assert staged is not None
     store.write(asset, key, change(store.read(asset, key)), staged.inputs)
 
 
-def _content_blank(home: Workspace) -> None:
+def _content_blank(workspace: Workspace) -> None:
     def blank(rows: pa.Table) -> pa.Table:
         index = rows.schema.get_field_index("content")
         return rows.set_column(index, rows.schema.field(index), pa.array([None] * len(rows), pa.string()))
 
-    _rewrite(home, valid_asset("uk_spend"), small.SUNDAY, blank)
+    _rewrite(workspace, valid_asset("uk_spend"), small.SUNDAY, blank)
 
 
-def _raw_row_lost(home: Workspace) -> None:
-    _rewrite(home, raw_asset("uk_spend"), small.THURSDAY, lambda rows: rows.slice(1))
+def _raw_row_lost(workspace: Workspace) -> None:
+    _rewrite(workspace, raw_asset("uk_spend"), small.THURSDAY, lambda rows: rows.slice(1))
 
 
-def _description_changed(home: Workspace) -> None:
-    tamper(home, "UPDATE ledger_entries SET account = '1000' WHERE transaction_date = '2026-10-28'")
+def _description_changed(workspace: Workspace) -> None:
+    tamper(workspace, "UPDATE ledger_entries SET account = '1000' WHERE transaction_date = '2026-10-28'")
 
 
-def _trigger_dropped(home: Workspace) -> None:
-    with duckdb.connect(home.ledger.path) as connection:
+def _trigger_dropped(workspace: Workspace) -> None:
+    with duckdb.connect(workspace.ledger.path) as connection:
         connection.execute("DROP TRIGGER ledger_entries_no_update ON ledger_entries")
 
 
-def _batch_total_changed(home: Workspace) -> None:
-    tamper(home, "UPDATE batches SET base_total = base_total + 0.01 WHERE partition_date = '2026-11-01'")
+def _batch_total_changed(workspace: Workspace) -> None:
+    tamper(workspace, "UPDATE batches SET base_total = base_total + 0.01 WHERE partition_date = '2026-11-01'")
 
 
-def _entry_removed(home: Workspace) -> None:
-    tamper(home, "DELETE FROM ledger_entries WHERE transaction_date = '2026-11-01'")
+def _entry_removed(workspace: Workspace) -> None:
+    tamper(workspace, "DELETE FROM ledger_entries WHERE transaction_date = '2026-11-01'")
 
 
 _RATE_CHANGED = """
@@ -161,12 +164,12 @@ _FORGED = (
     WHERE fx_rates.snapshot_id = day.snapshot_id""",
     f"UPDATE fx_snapshots SET snapshot_id = {ID_SQL}",
 )
-"""Statements after which a changed rate has the hash and the name that belong to it."""
+"""Statements that give a changed rate its hash and snapshot id."""
 
 
-def _rates_without(home: Workspace, *, but: date | None = None, times: Decimal = Decimal(1)) -> None:
-    """Replace the imported rates by those of the same days without one, or with one multiplied."""
-    for path in (home.rates / "imported").iterdir():
+def _rates_without(workspace: Workspace, *, but: date | None = None, times: Decimal = Decimal(1)) -> None:
+    """Replace the imported rates by a file without one day, or with one rate multiplied."""
+    for path in (workspace.rates / "imported").iterdir():
         path.unlink()
     codes = ["GBP", "USD"]
     rows = [
@@ -174,28 +177,28 @@ def _rates_without(home: Workspace, *, but: date | None = None, times: Decimal =
         for day, rates in sorted(published().items())
         if date(2026, 10, 19) <= day <= small.FRIDAY and (day != but or times != 1)
     ]
-    file = home.path / "other.csv"
+    file = workspace.path / "other.csv"
     file.write_text(small.delimited([["Date", *codes], *rows]), encoding="utf-8")
-    import_rates(home, file)
+    import_rates(workspace, file)
 
 
-def _day_missing(home: Workspace) -> None:
-    _rates_without(home, but=date(2026, 10, 29))
+def _day_missing(workspace: Workspace) -> None:
+    _rates_without(workspace, but=date(2026, 10, 29))
 
 
-def _rate_jumps(home: Workspace) -> None:
-    _rates_without(home, but=date(2026, 10, 29), times=Decimal("1.5"))
+def _rate_jumps(workspace: Workspace) -> None:
+    _rates_without(workspace, but=date(2026, 10, 29), times=Decimal("1.5"))
 
 
-def _year_implausible(home: Workspace) -> None:
+def _year_implausible(workspace: Workspace) -> None:
     rows = [
         [day.isoformat(), format(rates["GBP"] * 2, "f"), format(rates["USD"], "f")]
         for day, rates in sorted(published().items())
         if day.year == 2024
     ]
-    file = home.path / "year.csv"
+    file = workspace.path / "year.csv"
     file.write_text(small.delimited([["Date", "GBP", "USD"], *rows]), encoding="utf-8")
-    import_rates(home, file)
+    import_rates(workspace, file)
 
 
 ALONE: Final[dict[Callable[[Workspace], None], tuple[str, str]]] = {
@@ -224,48 +227,48 @@ ALONE: Final[dict[Callable[[Workspace], None], tuple[str, str]]] = {
     _description_changed: ("ledger_entries append_only", "2026-10-28: batch "),
     _batch_total_changed: ("ledger_entries amounts_balance", "2026-11-01: in base: entries "),
 }
-"""What is changed, which check alone has to see it, and what it has to say."""
+"""Changes, each with the only check that must report it, and part of its message."""
 
 
 @pytest.mark.parametrize("change", ALONE, ids=lambda change: change.__name__.strip("_"))
 def test_a_change_is_seen_by_one_check_alone(
     change: Callable[[Workspace], None], sound: Workspace, copy: Copy
 ) -> None:
-    home = copy(sound)
-    change(home)
-    found = failing(home)
-    check, said = ALONE[change]
-    assert found.keys() == {check}, found
-    assert said in found[check]
+    workspace = copy(sound)
+    change(workspace)
+    failures = failing(workspace)
+    check, message = ALONE[change]
+    assert failures.keys() == {check}, failures
+    assert message in failures[check]
 
 
 def test_a_dropped_trigger_is_named_for_every_date(sound: Workspace, copy: Copy) -> None:
-    home = copy(sound)
-    _trigger_dropped(home)
-    (said,) = failing(home).values()
+    workspace = copy(sound)
+    _trigger_dropped(workspace)
+    (message,) = failing(workspace).values()
     named = "the trigger ledger_entries_no_update of ledger_entries is missing"
-    assert said == "; ".join(f"{day}: {named}" for day in (small.WEDNESDAY, small.THURSDAY, small.SUNDAY))
+    assert message == "; ".join(f"{day}: {named}" for day in (small.WEDNESDAY, small.THURSDAY, small.SUNDAY))
 
 
 def test_a_removed_entry_is_seen_from_every_side(sound: Workspace, copy: Copy) -> None:
-    home = copy(sound)
-    _entry_removed(home)
-    found = failing(home)
-    assert found.keys() == {
+    workspace = copy(sound)
+    _entry_removed(workspace)
+    failures = failing(workspace)
+    assert failures.keys() == {
         "posted amounts_balance",
         "ledger_entries append_only",
         "ledger_entries amounts_balance",
     }
-    assert all(said.startswith("2026-11-01: ") for said in found.values())
+    assert all(message.startswith("2026-11-01: ") for message in failures.values())
 
 
 def test_a_changed_rate_is_a_changed_snapshot(sound: Workspace, copy: Copy) -> None:
-    home = copy(sound)
-    tamper(home, _RATE_CHANGED)
-    found = failing(home)
-    assert found.keys() == {"fx_snapshots snapshot_unchanged", "posted fx_pinned"}
-    assert found["fx_snapshots snapshot_unchanged"].startswith("2026-10-28: SC-FX-003: recorded hash ")
-    assert found["posted fx_pinned"] == (
+    workspace = copy(sound)
+    tamper(workspace, _RATE_CHANGED)
+    failures = failing(workspace)
+    assert failures.keys() == {"fx_snapshots snapshot_unchanged", "posted fx_pinned"}
+    assert failures["fx_snapshots snapshot_unchanged"].startswith("2026-10-28: SC-FX-003: recorded hash ")
+    assert failures["posted fx_pinned"] == (
         "1 pinned FX snapshot(s) changed, first of 2026-10-28: restore the ledger"
     )
 
@@ -273,11 +276,13 @@ def test_a_changed_rate_is_a_changed_snapshot(sound: Workspace, copy: Copy) -> N
 def test_a_changed_rate_whose_hash_was_forged_no_longer_fits_the_entries(
     sound: Workspace, copy: Copy
 ) -> None:
-    home = copy(sound)
-    tamper(home, _RATE_CHANGED, *_FORGED)
-    found = failing(home)
-    assert found.keys() == {"posted fx_pinned"}
-    assert found["posted fx_pinned"] == ("2026-10-28: 1 of 1 entries do not have the rates of their snapshot")
+    workspace = copy(sound)
+    tamper(workspace, _RATE_CHANGED, *_FORGED)
+    failures = failing(workspace)
+    assert failures.keys() == {"posted fx_pinned"}
+    assert failures["posted fx_pinned"] == (
+        "2026-10-28: 1 of 1 entries do not have the rates of their snapshot"
+    )
 
 
 @pytest.mark.parametrize(
@@ -293,12 +298,15 @@ def test_a_changed_rate_whose_hash_was_forged_no_longer_fits_the_entries(
 def test_a_flipped_bit_is_broken_bytes_to_every_check_that_reads_them(
     asset: str, checks: set[str], sound: Workspace, copy: Copy
 ) -> None:
-    home = copy(sound)
-    _undated_row(home)
-    path = max((home.path / "staging" / asset).rglob("*.parquet"), key=lambda one: one.stat().st_size)
+    workspace = copy(sound)
+    _undated_row(workspace)
+    path = max((workspace.path / "staging" / asset).rglob("*.parquet"), key=lambda file: file.stat().st_size)
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
-    found = {name: said for name, said in failing(home).items() if str(path) in said}
-    assert found.keys() == checks
-    assert all("its bytes have the sha256 " in said and " was recorded" in said for said in found.values())
+    failures = {name: message for name, message in failing(workspace).items() if str(path) in message}
+    assert failures.keys() == checks
+    assert all(
+        "its bytes have the sha256 " in message and " was recorded" in message
+        for message in failures.values()
+    )

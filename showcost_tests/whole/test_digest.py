@@ -1,4 +1,4 @@
-"""The ledger is the same in whatever order, in whatever pieces and however often the work is done."""
+"""The ledger does not depend on the order, the portions or the repetition of the work."""
 
 from __future__ import annotations
 
@@ -34,21 +34,21 @@ ONE_BY_ONE = [[day] for day in small.WEEK]
 def test_the_order_of_partitions_makes_no_difference(
     pieces: Sequence[Sequence[date]], landed_home: Workspace, posted_home: Workspace, copy: Copy
 ) -> None:
-    home = copy(landed_home)
+    workspace = copy(landed_home)
     for dates in pieces:
-        take(home, dates)
-    assert ledger_digest(home) == ledger_digest(posted_home)
-    assert counts(home) == counts(posted_home)
+        take(workspace, dates)
+    assert ledger_digest(workspace) == ledger_digest(posted_home)
+    assert counts(workspace) == counts(posted_home)
 
 
 @pytest.mark.parametrize(("validated", "posted"), [(1, 2), pytest.param(3, 1, marks=pytest.mark.slow)])
 def test_the_size_of_chunks_makes_no_difference(
     validated: int, posted: int, landed_home: Workspace, posted_home: Workspace, copy: Copy
 ) -> None:
-    home = copy(landed_home)
-    take(home, small.WEEK, validated_at_once=validated, posted_at_once=posted)
-    assert ledger_digest(home) == ledger_digest(posted_home)
-    assert counts(home) == counts(posted_home)
+    workspace = copy(landed_home)
+    take(workspace, small.WEEK, validated_at_once=validated, posted_at_once=posted)
+    assert ledger_digest(workspace) == ledger_digest(posted_home)
+    assert counts(workspace) == counts(posted_home)
 
 
 def _identical(content: str) -> str:
@@ -60,7 +60,7 @@ def _other_line_ends(content: str) -> str:
 
 
 def _all_quoted(content: str) -> str:
-    """Return the same cells, each in quotes: what another version of the sender's program writes."""
+    """Return the same cells, each in quotes, as another version of the sender's program writes them."""
     mark = "\ufeff" if content.startswith("\ufeff") else ""
     delimiter = ";" if mark else ","
     rows = list(csv.reader(io.StringIO(content.removeprefix(mark), newline=""), delimiter=delimiter))
@@ -69,32 +69,32 @@ def _all_quoted(content: str) -> str:
     return mark + text.getvalue()
 
 
-def _deliver_again(home: Workspace, change: Callable[[str], str]) -> None:
+def _deliver_again(workspace: Workspace, change: Callable[[str], str]) -> None:
     for (feed, name), content in small.DELIVERIES.items():
-        small.deliver(home, feed, f"again {name}", change(content))
-    land_all(home)
+        small.deliver(workspace, feed, f"again {name}", change(content))
+    land_all(workspace)
 
 
 def test_the_same_bytes_under_another_name_are_no_delivery(posted_home: Workspace, copy: Copy) -> None:
-    home = copy(posted_home)
-    _deliver_again(home, _identical)
-    take(home, small.WEEK)
-    assert ledger_digest(home) == ledger_digest(posted_home)
-    assert counts(home) == counts(posted_home)
+    workspace = copy(posted_home)
+    _deliver_again(workspace, _identical)
+    take(workspace, small.WEEK)
+    assert ledger_digest(workspace) == ledger_digest(posted_home)
+    assert counts(workspace) == counts(posted_home)
 
 
 @pytest.mark.parametrize("change", [_all_quoted, pytest.param(_other_line_ends, marks=pytest.mark.slow)])
 def test_a_second_export_of_everything_posts_nothing(
     change: Callable[[str], str], posted_home: Workspace, copy: Copy
 ) -> None:
-    home = copy(posted_home)
-    _deliver_again(home, change)
-    take(home, small.WEEK)
-    assert ledger_digest(home) == ledger_digest(posted_home)
-    first, now = counts(posted_home), counts(home)
+    workspace = copy(posted_home)
+    _deliver_again(workspace, change)
+    take(workspace, small.WEEK)
+    assert ledger_digest(workspace) == ledger_digest(posted_home)
+    first, now = counts(posted_home), counts(workspace)
     assert now["received"] == 2 * first["received"]
     assert now["posted"] == first["posted"]
-    # What was posted or waits is a duplicate the second time, what was rejected is rejected again.
+    # Posted and pending rows are duplicates the second time; rejected rows are rejected again.
     assert now["duplicate"] == 2 * first["duplicate"] + first["posted"] + first["pending"]
     assert (now["quarantined"], now["pending"]) == (2 * first["quarantined"], first["pending"])
 
@@ -103,28 +103,28 @@ def test_a_second_export_of_everything_posts_nothing(
 def test_a_second_export_that_comes_before_the_first_run_posts_nothing_twice(
     landed_home: Workspace, posted_home: Workspace, copy: Copy
 ) -> None:
-    home = copy(landed_home)
-    _deliver_again(home, _all_quoted)
-    take(home, small.WEEK[3:])
-    take(home, small.WEEK[:3])
-    assert ledger_digest(home) == ledger_digest(posted_home)
-    assert entries.count(home) == entries.count(posted_home)
+    workspace = copy(landed_home)
+    _deliver_again(workspace, _all_quoted)
+    take(workspace, small.WEEK[3:])
+    take(workspace, small.WEEK[:3])
+    assert ledger_digest(workspace) == ledger_digest(posted_home)
+    assert entries.count(workspace) == entries.count(posted_home)
 
 
 def test_a_late_delivery_changes_only_the_partitions_that_it_touches(
     posted_home: Workspace, tmp_path: Path
 ) -> None:
-    home = small.make_home(tmp_path / "late")
+    workspace = small.make_home(tmp_path / "late")
     late = ("vendor_invoices_de", "2 late.csv")
     for (feed, name), content in small.DELIVERIES.items():
         if (feed, name) != late:
-            small.deliver(home, feed, name, content)
-    land_all(home)
-    take(home, small.WEEK)
-    before = ledger_digest(home).partitions
-    small.deliver(home, *late, small.DELIVERIES[late])
-    land_all(home)
-    take(home, [small.WEDNESDAY, small.THURSDAY, small.FRIDAY])
-    after = ledger_digest(home).partitions
+            small.deliver(workspace, feed, name, content)
+    land_all(workspace)
+    take(workspace, small.WEEK)
+    before = ledger_digest(workspace).partitions
+    small.deliver(workspace, *late, small.DELIVERIES[late])
+    land_all(workspace)
+    take(workspace, [small.WEDNESDAY, small.THURSDAY, small.FRIDAY])
+    after = ledger_digest(workspace).partitions
     assert {day for day in after if after[day] != before.get(day)} == {small.THURSDAY}
-    assert counts(home) == counts(posted_home)
+    assert counts(workspace) == counts(posted_home)

@@ -1,4 +1,4 @@
-"""What is due is read from what is stored: whatever a crash has left undone is due, and nothing else."""
+"""Due partitions are determined from stored data: exactly those that a crash left unfinished are due."""
 
 from __future__ import annotations
 
@@ -30,66 +30,66 @@ THREE = [small.WEDNESDAY, small.THURSDAY, small.FRIDAY]
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Workspace:
-    home = small.make_home(tmp_path / "home", small.UKSPEND)
-    small.fill(home)
-    land(home, _feed())
-    return home
+def workspace(tmp_path: Path) -> Workspace:
+    workspace = small.make_home(tmp_path / "home", small.UKSPEND)
+    small.fill(workspace)
+    land(workspace, _feed())
+    return workspace
 
 
 def _feed() -> FeedSpec:
     return choose_feed(load_feeds(), "uk_spend")
 
 
-def _due(home: Workspace) -> list[date]:
-    return list(due_by_landing(home, _feed()).dates)
+def _due(workspace: Workspace) -> list[date]:
+    return list(due_by_landing(workspace, _feed()).dates)
 
 
 def _spans(
-    home: Workspace, feeds: Sequence[FeedSpec], moment: datetime | None = None
+    workspace: Workspace, feeds: Sequence[FeedSpec], at: datetime | None = None
 ) -> list[tuple[date, date]]:
-    now = moment or datetime(2026, 11, 4, 12, tzinfo=UTC)
-    return due_spans(home, feeds, clock=lambda: now)
+    now = at or datetime(2026, 11, 4, 12, tzinfo=UTC)
+    return due_spans(workspace, feeds, clock=lambda: now)
 
 
-def test_a_run_that_dies_between_two_stages_leaves_its_dates_due(home: Workspace) -> None:
-    """Each stage is done for all three dates and the next one not: as a crash leaves it."""
-    feed, all_dates = _feed(), _due(home)
+def test_a_run_that_dies_between_two_stages_leaves_its_dates_due(workspace: Workspace) -> None:
+    """Each step is complete for all three dates and the next step is missing, as after a crash."""
+    feed, all_dates = _feed(), _due(workspace)
     assert [day for day in all_dates if day in THREE] == THREE
-    pin_snapshots(home, THREE)
-    assert _due(home) == all_dates
-    write_raw_rows(home, feed, THREE)
-    assert _due(home) == all_dates
-    validate_partitions(home, feed, THREE)
-    assert _due(home) == all_dates
-    post_partitions(home, feed, THREE, "test")
-    assert _due(home) == [day for day in all_dates if day not in THREE]
+    pin_snapshots(workspace, THREE)
+    assert _due(workspace) == all_dates
+    write_raw_rows(workspace, feed, THREE)
+    assert _due(workspace) == all_dates
+    validate_partitions(workspace, feed, THREE)
+    assert _due(workspace) == all_dates
+    post_partitions(workspace, feed, THREE, "test")
+    assert _due(workspace) == [day for day in all_dates if day not in THREE]
 
 
-def test_validated_rows_of_earlier_raw_rows_are_due(home: Workspace) -> None:
-    take(home, small.WEEK)
-    assert _due(home) == []
+def test_validated_rows_of_earlier_raw_rows_are_due(workspace: Workspace) -> None:
+    take(workspace, small.WEEK)
+    assert _due(workspace) == []
     more = small.delimited([small.UK_HEADER.split(","), small.spend("T9", "29/10/2026", "n/a")])
-    small.deliver(home, "uk_spend", "more.csv", more)
-    land(home, _feed())
-    write_raw_rows(home, _feed(), [small.THURSDAY])
-    assert _due(home) == [small.THURSDAY]
+    small.deliver(workspace, "uk_spend", "more.csv", more)
+    land(workspace, _feed())
+    write_raw_rows(workspace, _feed(), [small.THURSDAY])
+    assert _due(workspace) == [small.THURSDAY]
 
 
-def test_undated_rows_alone_ask_for_one_date(home: Workspace) -> None:
-    take(home, small.WEEK)
-    assert _spans(home, [_feed()]) == []
+def test_undated_rows_alone_ask_for_one_date(workspace: Workspace) -> None:
+    take(workspace, small.WEEK)
+    assert _spans(workspace, [_feed()]) == []
     undated = small.delimited([small.UK_HEADER.split(","), small.spend("T9", "no date", "1.00")])
-    small.deliver(home, "uk_spend", "undated.csv", undated)
-    land(home, _feed())
-    assert _spans(home, [_feed()]) == [(small.WEDNESDAY, small.WEDNESDAY)]
-    quarantine_undated(home, _feed())
-    assert _spans(home, [_feed()]) == []
+    small.deliver(workspace, "uk_spend", "undated.csv", undated)
+    land(workspace, _feed())
+    assert _spans(workspace, [_feed()]) == [(small.WEDNESDAY, small.WEDNESDAY)]
+    quarantine_undated(workspace, _feed())
+    assert _spans(workspace, [_feed()]) == []
 
 
-def test_dates_that_have_not_come_are_not_run(home: Workspace) -> None:
+def test_dates_that_have_not_come_are_not_run(workspace: Workspace) -> None:
     thursday_evening_in_california = datetime(2026, 10, 30, 4, tzinfo=UTC)
-    spans = _spans(home, [_feed()], thursday_evening_in_california)
+    spans = _spans(workspace, [_feed()], thursday_evening_in_california)
     assert spans == [(small.WEDNESDAY, small.THURSDAY)]
 
 
@@ -102,6 +102,6 @@ def test_near_dates_of_all_feeds_share_a_run(
         (small.WEDNESDAY, small.TUESDAY)
     ]
     assert _spans(posted_home, feeds) == []
-    home = copy(posted_home)
-    small.know_rates(home, until=small.MONDAY)
-    assert _spans(home, feeds) == [(small.MONDAY, small.MONDAY)]
+    workspace = copy(posted_home)
+    small.know_rates(workspace, until=small.MONDAY)
+    assert _spans(workspace, feeds) == [(small.MONDAY, small.MONDAY)]

@@ -1,4 +1,4 @@
-"""The guild audit pack: every row with its checks, the same bytes for the same rows, and no one's name."""
+"""The guild pack: every row with its checks, the same bytes for the same rows, and no names of persons."""
 
 from __future__ import annotations
 
@@ -34,37 +34,37 @@ FEED = "payroll_manifest"
 
 @pytest.fixture(scope="module")
 def paid(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """Return a production with a manifest of two days, of which the second was called too early."""
-    home = small.make_home(tmp_path_factory.mktemp("paid") / "home")
+    """Return a production with a manifest of two days, with too early a call on the second day."""
+    workspace = small.make_home(tmp_path_factory.mktemp("paid") / "home")
     rows = (shift(small.WEDNESDAY, "13:00", "21:00", "1"), shift(small.THURSDAY, "06:00", "14:00", "2"))
-    small.deliver(home, FEED, "1.csv", manifest(*rows))
-    land_all(home)
-    take(home, [small.WEDNESDAY, small.THURSDAY])
-    return home
+    small.deliver(workspace, FEED, "1.csv", manifest(*rows))
+    land_all(workspace)
+    take(workspace, [small.WEDNESDAY, small.THURSDAY])
+    return workspace
 
 
-def pack(home: Workspace, out: Path) -> GuildPack:
-    return write_guild_pack(home, AGREEMENT, small.WEDNESDAY, small.TUESDAY, out)
+def pack(workspace: Workspace, out: Path) -> GuildPack:
+    return write_guild_pack(workspace, AGREEMENT, small.WEDNESDAY, small.TUESDAY, out)
 
 
 def test_production_without_a_payroll_feed_is_told_so(tmp_path: Path) -> None:
-    home = small.make_home(tmp_path / "home", small.UKSPEND)
+    workspace = small.make_home(tmp_path / "home", small.UKSPEND)
     with pytest.raises(
         InputError, match="production UKSPEND has no payroll feed, so there is no pay to show"
     ):
-        write_guild_pack(home, "Pact/Bectu TV drama", small.WEDNESDAY, small.TUESDAY, tmp_path / "pack")
+        write_guild_pack(workspace, "Pact/Bectu TV drama", small.WEDNESDAY, small.TUESDAY, tmp_path / "pack")
     assert not (tmp_path / "pack").exists()
 
 
 def test_pack_has_every_row_with_its_checks(paid: Workspace, tmp_path: Path) -> None:
-    made = pack(paid, tmp_path)
-    assert made.rows == 2
-    assert made.findings == 1
+    result = pack(paid, tmp_path)
+    assert result.rows == 2
+    assert result.findings == 1
     with (tmp_path / "applied.csv").open(newline="", encoding="utf-8") as stream:
         checks = list(csv.DictReader(stream))
-    of_rules = {(one["check"], one["result"]) for one in checks if "(" in one["rules"]}
+    of_rules = {(check["check"], check["result"]) for check in checks if "(" in check["rules"]}
     assert of_rules == {("SC-PAY-004", "holds"), ("SC-PAY-005", "fails")}
-    (call, *_) = (one for one in checks if one["check"] == "SC-PAY-004")
+    (call, *_) = (check for check in checks if check["check"] == "SC-PAY-004")
     assert call["rules"].endswith("call: terms, call (H)")
     assert call["told"] == "paid 13.5 h, required at least 8 h"
     book = openpyxl.load_workbook(tmp_path / "guild_pack.xlsx")
@@ -83,7 +83,7 @@ def test_the_same_rows_give_the_same_bytes_and_no_pseudonym(paid: Workspace, tmp
         assert b"E-0400" not in path.read_bytes()
 
 
-def test_pack_says_who_dismissed_what_was_found(paid: Workspace, tmp_path: Path) -> None:
+def test_pack_says_who_dismissed_a_finding(paid: Workspace, tmp_path: Path) -> None:
     feed = choose_feed(load_feeds("HRB"), FEED)
     (finding,) = write_pay_findings(paid, feed, [small.THURSDAY]).open_findings
     answer = {"who": "R. Clerk", "why": "SSN 078-05-1120 agreed to it"}
@@ -103,8 +103,8 @@ def test_pack_says_who_dismissed_what_was_found(paid: Workspace, tmp_path: Path)
 
 def test_command_writes_the_pack(paid: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(HOME_VARIABLE, str(paid.path))
-    asked = ["guild-pack", "--agreement", AGREEMENT, "--from", "2026-10-28", "--to", "2026-10-28"]
-    result = CliRunner().invoke(cli, [*asked, "--out", str(tmp_path / "pack"), "--json"])
+    arguments = ["guild-pack", "--agreement", AGREEMENT, "--from", "2026-10-28", "--to", "2026-10-28"]
+    result = CliRunner().invoke(cli, [*arguments, "--out", str(tmp_path / "pack"), "--json"])
     assert result.exit_code == 0, result.output
     assert json.loads(result.output)["rows"] == 1
     assert (tmp_path / "pack" / "guild_pack.xlsx").is_file()
@@ -123,15 +123,15 @@ def test_pack_is_refused_while_a_day_is_missing_from_staging(
     small.deliver(workspace, FEED, "1.csv", manifest(*rows))
     land_all(workspace)
     take(workspace, [small.WEDNESDAY, small.THURSDAY])
-    whole = pack(workspace, tmp_path / "whole")
+    complete = pack(workspace, tmp_path / "whole")
 
     shutil.rmtree(workspace.path / "staging")
     land_all(workspace)
     take(workspace, [small.THURSDAY])
     monkeypatch.setenv(HOME_VARIABLE, str(workspace.path))
-    asked = ["guild-pack", "--agreement", AGREEMENT, "--from", "2026-10-29", "--to", "2026-10-29"]
+    arguments = ["guild-pack", "--agreement", AGREEMENT, "--from", "2026-10-29", "--to", "2026-10-29"]
     with pytest.raises(InputError) as refused:
-        CliRunner().invoke(cli, [*asked, "--out", str(tmp_path / "half")], catch_exceptions=False)
+        CliRunner().invoke(cli, [*arguments, "--out", str(tmp_path / "half")], catch_exceptions=False)
     assert str(refused.value) == (
         "payroll_manifest: the valid rows of 2026-10-28 are missing from staging; make them again with"
         " `showcost run --from 2026-10-28 --to 2026-10-28`"
@@ -139,7 +139,7 @@ def test_pack_is_refused_while_a_day_is_missing_from_staging(
     assert not (tmp_path / "half").exists()
 
     take(workspace, [small.WEDNESDAY])
-    assert pack(workspace, tmp_path / "again").sha256 == whole.sha256
+    assert pack(workspace, tmp_path / "again").sha256 == complete.sha256
 
 
 def test_missing_day_beyond_the_neighbours_of_the_period_is_no_obstacle(tmp_path: Path) -> None:
@@ -152,5 +152,5 @@ def test_missing_day_beyond_the_neighbours_of_the_period_is_no_obstacle(tmp_path
         take(workspace, [day])
     shutil.rmtree(workspace.path / "staging" / "valid" / FEED)
     take(workspace, [small.WEDNESDAY])
-    made = write_guild_pack(workspace, AGREEMENT, small.WEDNESDAY, small.WEDNESDAY, tmp_path / "pack")
-    assert made.rows == 1
+    result = write_guild_pack(workspace, AGREEMENT, small.WEDNESDAY, small.WEDNESDAY, tmp_path / "pack")
+    assert result.rows == 1

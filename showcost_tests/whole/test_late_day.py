@@ -1,4 +1,4 @@
-"""A payroll day that comes late and breaks its neighbour's turnaround, the whole way."""
+"""A payroll day that arrives late and breaks its neighbour's turnaround, end to end."""
 
 from __future__ import annotations
 
@@ -38,81 +38,81 @@ def shift(day: date, call: str, wrap: str, number: str) -> list[str]:
     return row
 
 
-def entries(home: Workspace) -> list[tuple[object, ...]]:
-    with home.ledger.read() as connection:
+def entries(workspace: Workspace) -> list[tuple[object, ...]]:
+    with workspace.ledger.read() as connection:
         return connection.sql("SELECT * FROM ledger_entries ORDER BY entry_id").fetchall()
 
 
 def test_late_day_flags_its_neighbours_entry_by_a_new_record(tmp_path: Path) -> None:
-    home = small.make_home(tmp_path / "home")
+    workspace = small.make_home(tmp_path / "home")
     feed = choose_feed(load_feeds("HRB"), FEED)
-    small.deliver(home, FEED, "1 thursday.csv", manifest(shift(small.THURSDAY, "06:00", "14:00", "1")))
-    land_all(home)
-    take(home, [small.THURSDAY])
-    assert write_pay_findings(home, feed, [small.THURSDAY]).open_findings == ()
+    small.deliver(workspace, FEED, "1 thursday.csv", manifest(shift(small.THURSDAY, "06:00", "14:00", "1")))
+    land_all(workspace)
+    take(workspace, [small.THURSDAY])
+    assert write_pay_findings(workspace, feed, [small.THURSDAY]).open_findings == ()
     before, valid = (
-        entries(home),
-        home.staging.metadata(valid_asset(FEED), small.THURSDAY.isoformat()),
+        entries(workspace),
+        workspace.staging.metadata(valid_asset(FEED), small.THURSDAY.isoformat()),
     )
-    digest = ledger_digest(home)
+    digest = ledger_digest(workspace)
 
-    small.deliver(home, FEED, "2 wednesday.csv", manifest(shift(small.WEDNESDAY, "13:00", "21:00", "2")))
-    land_all(home)
-    take(home, [small.WEDNESDAY])
-    result = write_pay_findings(home, feed, [small.WEDNESDAY])
+    small.deliver(workspace, FEED, "2 wednesday.csv", manifest(shift(small.WEDNESDAY, "13:00", "21:00", "2")))
+    land_all(workspace)
+    take(workspace, [small.WEDNESDAY])
+    result = write_pay_findings(workspace, feed, [small.WEDNESDAY])
     (finding,) = result.open_findings
     assert (finding.code, finding.transaction_date) == ("SC-PAY-005", small.THURSDAY.isoformat())
     assert "rested 9:00 h after the work before, 10:00 h are due: invaded by 1:00 h" in finding.told
     assert finding.cause != finding.row_key
 
-    after = entries(home)
+    after = entries(workspace)
     assert [entry for entry in after if entry in before] == before
-    assert home.staging.metadata(valid_asset(FEED), small.THURSDAY.isoformat()) == valid
-    assert ledger_digest(home) != digest
+    assert workspace.staging.metadata(valid_asset(FEED), small.THURSDAY.isoformat()) == valid
+    assert ledger_digest(workspace) != digest
     assert len(after) == 2 * len(before)
-    verdicts = no_pay_findings(home, small.WEEK, feed=feed)
+    verdicts = no_pay_findings(workspace, small.WEEK, feed=feed)
     assert list(verdicts) == [small.THURSDAY]
     assert verdicts[small.THURSDAY].message == "1 open pay findings about 1 rows: SC-PAY-005 1"
 
-    again = write_pay_findings(home, feed, small.WEEK)
+    again = write_pay_findings(workspace, feed, small.WEEK)
     assert (again.opened, again.cleared) == (0, 0)
-    assert len(home.pay_findings.lines()) == 1
+    assert len(workspace.pay_findings.lines()) == 1
 
 
 def test_who_works_the_queue_sees_what_was_found(tmp_path: Path, showcost: CommandLine) -> None:
-    home = small.make_home(tmp_path / "home")
+    workspace = small.make_home(tmp_path / "home")
     feed = choose_feed(load_feeds("HRB"), FEED)
-    small.deliver(home, FEED, "1 thursday.csv", manifest(shift(small.THURSDAY, "06:00", "14:00", "1")))
-    land_all(home)
-    take(home, [small.THURSDAY])
-    small.deliver(home, FEED, "2 wednesday.csv", manifest(shift(small.WEDNESDAY, "13:00", "21:00", "2")))
-    land_all(home)
-    take(home, [small.WEDNESDAY])
-    assert showcost(home, "status", "--json").json["feeds"][FEED]["findings"] == {}
-    none = showcost(home, "queue", "list", "--findings")
+    small.deliver(workspace, FEED, "1 thursday.csv", manifest(shift(small.THURSDAY, "06:00", "14:00", "1")))
+    land_all(workspace)
+    take(workspace, [small.THURSDAY])
+    small.deliver(workspace, FEED, "2 wednesday.csv", manifest(shift(small.WEDNESDAY, "13:00", "21:00", "2")))
+    land_all(workspace)
+    take(workspace, [small.WEDNESDAY])
+    assert showcost(workspace, "status", "--json").json["feeds"][FEED]["findings"] == {}
+    none = showcost(workspace, "queue", "list", "--findings")
     assert (none.status, none.out) == (0, "No open pay findings.\n")
-    write_pay_findings(home, feed, [small.WEDNESDAY])
+    write_pay_findings(workspace, feed, [small.WEDNESDAY])
 
-    assert showcost(home, "status", "--json").json["feeds"][FEED]["findings"] == {"SC-PAY-005": 1}
-    assert "1 open pay finding: 1 SC-PAY-005" in showcost(home, "status").out
-    (listed,) = showcost(home, "queue", "list", "--findings", "--json").json["findings"]
+    assert showcost(workspace, "status", "--json").json["feeds"][FEED]["findings"] == {"SC-PAY-005": 1}
+    assert "1 open pay finding: 1 SC-PAY-005" in showcost(workspace, "status").out
+    (listed,) = showcost(workspace, "queue", "list", "--findings", "--json").json["findings"]
     assert (listed["code"], listed["date"]) == ("SC-PAY-005", small.THURSDAY.isoformat())
     assert "invaded by 1:00 h" in listed["told"]
-    text = showcost(home, "queue", "list", "--findings").out
+    text = showcost(workspace, "queue", "list", "--findings").out
     assert listed["row"][:12] in text
     assert "E-0400" not in text
-    shown = showcost(home, "queue", "show", listed["row"][:12], "--json").json
-    assert [one["id"] for one in shown["findings"]] == [listed["id"]]
+    shown = showcost(workspace, "queue", "show", listed["row"][:12], "--json").json
+    assert [finding["id"] for finding in shown["findings"]] == [listed["id"]]
     assert (shown["reasons"], shown["replay_would"]["outcome"]) == ([], "valid")
     elsewhere = ("--from", "2026-10-28", "--to", "2026-10-28")
-    assert showcost(home, "queue", "list", "--findings", *elsewhere, "--json").json["findings"] == []
-    wrong = showcost(home, "queue", "list", "--findings", "--state", "open")
+    assert showcost(workspace, "queue", "list", "--findings", *elsewhere, "--json").json["findings"] == []
+    wrong = showcost(workspace, "queue", "list", "--findings", "--state", "open")
     assert (wrong.status, "filtered by --feed, --code, --from and --to only" in wrong.sentence) == (2, True)
-    dismiss_and_reopen(home, feed, showcost, listed)
+    dismiss_and_reopen(workspace, feed, showcost, listed)
 
 
 def dismiss_and_reopen(
-    home: Workspace, feed: FeedSpec, showcost: CommandLine, listed: Mapping[str, str]
+    workspace: Workspace, feed: FeedSpec, showcost: CommandLine, listed: Mapping[str, str]
 ) -> None:
     """Dismiss the open finding, then reopen it."""
     stated = ("--who", "R. Clerk", "--why", "agreed with the guild on the day")
@@ -125,52 +125,55 @@ def dismiss_and_reopen(
         (("--all", "--feed", FEED, "--code", "SC-PAY-001", "--yes"), "no pay finding matches"),
         ((listed["id"], "--reopen"), "no such pay finding"),
     ):
-        refused = showcost(home, "queue", "dismiss", *ids, *stated)
+        refused = showcost(workspace, "queue", "dismiss", *ids, *stated)
         assert (refused.status, sentence in refused.sentence) == (2, True), refused.sentence
-    nobody = showcost(home, "queue", "dismiss", listed["id"], "--who", " ", "--why", "x")
+    nobody = showcost(workspace, "queue", "dismiss", listed["id"], "--who", " ", "--why", "x")
     assert (nobody.status, "--who must not be empty" in nobody.sentence) == (2, True)
 
-    digest = ledger_digest(home)
-    assert showcost(home, "queue", "dismiss", listed["row"][:12], *stated).out == "Dismissed 1 pay finding.\n"
-    assert showcost(home, "queue", "list", "--findings", "--json").json["findings"] == []
-    assert showcost(home, "status", "--json").json["feeds"][FEED]["findings"] == {}
-    assert write_pay_findings(home, feed, small.WEEK).open_findings == ()
-    assert no_pay_findings(home, small.WEEK, feed=feed) == {}
-    (line,) = showcost(home, "queue", "list", "--dismissed", "--json").json["dismissed"]
+    digest = ledger_digest(workspace)
+    assert (
+        showcost(workspace, "queue", "dismiss", listed["row"][:12], *stated).out
+        == "Dismissed 1 pay finding.\n"
+    )
+    assert showcost(workspace, "queue", "list", "--findings", "--json").json["findings"] == []
+    assert showcost(workspace, "status", "--json").json["feeds"][FEED]["findings"] == {}
+    assert write_pay_findings(workspace, feed, small.WEEK).open_findings == ()
+    assert no_pay_findings(workspace, small.WEEK, feed=feed) == {}
+    (line,) = showcost(workspace, "queue", "list", "--dismissed", "--json").json["dismissed"]
     assert (line["id"], line["who"], line["why"]) == (listed["id"], stated[1], stated[3])
-    assert "R. Clerk" in showcost(home, "queue", "list", "--dismissed").out
-    assert ledger_digest(home) == digest
+    assert "R. Clerk" in showcost(workspace, "queue", "list", "--dismissed").out
+    assert ledger_digest(workspace) == digest
 
-    again = showcost(home, "queue", "dismiss", "--reopen", "--all", "--feed", FEED, "--yes", *stated)
+    again = showcost(workspace, "queue", "dismiss", "--reopen", "--all", "--feed", FEED, "--yes", *stated)
     assert again.out == "Reopened 1 pay finding.\n"
-    assert showcost(home, "queue", "list", "--findings", "--json").json["findings"] == [listed]
-    assert showcost(home, "queue", "list", "--dismissed").out == "No dismissed pay findings.\n"
+    assert showcost(workspace, "queue", "list", "--findings", "--json").json["findings"] == [listed]
+    assert showcost(workspace, "queue", "list", "--dismissed").out == "No dismissed pay findings.\n"
 
 
 @pytest.mark.parametrize("days", [small.WEEK, small.WEEK[::-1]], ids=["forwards", "backwards"])
 def test_staging_that_is_deleted_takes_no_finding_and_no_dismissal_with_it(
     tmp_path: Path, days: list[date]
 ) -> None:
-    home = small.make_home(tmp_path / "home")
+    workspace = small.make_home(tmp_path / "home")
     feed = choose_feed(load_feeds("HRB"), FEED)
     for employee in ("E-0400", "E-0401"):
         rows = shift(small.WEDNESDAY, "13:00", "21:00", "1"), shift(small.THURSDAY, "06:00", "14:00", "2")
         for row in rows:
             row[2], row[3] = f"{row[2]}-{employee}", employee
-        small.deliver(home, FEED, f"{employee}.csv", manifest(*rows))
-    land_all(home)
-    take(home, small.WEEK)
-    log = home.pay_findings
-    answered, waiting = write_pay_findings(home, feed, small.WEEK).open_findings
+        small.deliver(workspace, FEED, f"{employee}.csv", manifest(*rows))
+    land_all(workspace)
+    take(workspace, small.WEEK)
+    log = workspace.pay_findings
+    answered, waiting = write_pay_findings(workspace, feed, small.WEEK).open_findings
     log.dismiss([answered.finding_id], who="R. Clerk", why="agreed", now=datetime.now(UTC))
     recorded = log.lines()
 
-    shutil.rmtree(home.path / "staging")
+    shutil.rmtree(workspace.path / "staging")
     assert (log.current(), log.lines()) == ([waiting], recorded)
-    land_all(home)
+    land_all(workspace)
     for day in days:
-        take(home, [day])
-        result = write_pay_findings(home, feed, [day])
+        take(workspace, [day])
+        result = write_pay_findings(workspace, feed, [day])
         assert (result.opened, result.cleared) == (0, 0)
         assert result.open_findings == (waiting,)
         assert [line.finding for line in result.dismissed] == [answered]
@@ -179,12 +182,12 @@ def test_staging_that_is_deleted_takes_no_finding_and_no_dismissal_with_it(
 
 
 def test_partition_of_another_version_is_named(tmp_path: Path) -> None:
-    home = small.make_home(tmp_path / "home")
+    workspace = small.make_home(tmp_path / "home")
     feed = choose_feed(load_feeds("HRB"), FEED)
-    small.deliver(home, FEED, "1.csv", manifest(shift(small.THURSDAY, "06:00", "14:00", "1")))
-    land_all(home)
-    take(home, [small.THURSDAY])
-    store, key = home.staging, small.THURSDAY.isoformat()
+    small.deliver(workspace, FEED, "1.csv", manifest(shift(small.THURSDAY, "06:00", "14:00", "1")))
+    land_all(workspace)
+    take(workspace, [small.THURSDAY])
+    store, key = workspace.staging, small.THURSDAY.isoformat()
     store.write(valid_asset(FEED), key, store.read(valid_asset(FEED), key).drop(["pay_rules"]))
     with pytest.raises(IntegrityError, match=f"{key} was validated by another version"):
-        write_pay_findings(home, feed, [small.THURSDAY])
+        write_pay_findings(workspace, feed, [small.THURSDAY])

@@ -1,4 +1,4 @@
-"""Manifests in the layouts of several services, each a matter of YAML; and none is posted by halves."""
+"""Manifests in the layouts of several services, described in YAML; none is posted in part."""
 
 from __future__ import annotations
 
@@ -115,24 +115,24 @@ def feed_of(layout: str) -> FeedSpec:
     return FeedSpec.model_validate(settings | {"productions": ()})
 
 
-def take(home: Workspace, feed: FeedSpec, *contents: str) -> int:
-    """Take manifests the whole way and return the entries that the ledger then has of them."""
+def take(workspace: Workspace, feed: FeedSpec, *contents: str) -> int:
+    """Process manifests into the ledger and return their entries."""
     for number, content in enumerate(contents):
-        small.deliver(home, feed.name, f"manifest {number}.csv", content)
-    land(home, feed)
-    pin_snapshots(home, DAYS)
-    write_raw_rows(home, feed, DAYS)
-    quarantine_undated(home, feed)
-    validate_partitions(home, feed, DAYS)
-    appended = post_partitions(home, feed, DAYS, "test")
-    return sum(day.entries for day in posted_days(home, feed, DAYS, appended).values())
+        small.deliver(workspace, feed.name, f"manifest {number}.csv", content)
+    land(workspace, feed)
+    pin_snapshots(workspace, DAYS)
+    write_raw_rows(workspace, feed, DAYS)
+    quarantine_undated(workspace, feed)
+    validate_partitions(workspace, feed, DAYS)
+    appended = post_partitions(workspace, feed, DAYS, "test")
+    return sum(day.entries for day in posted_days(workspace, feed, DAYS, appended).values())
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_layout_of_a_service_is_a_matter_of_yaml(tmp_path: Path, layout: str) -> None:
-    home, feed = small.make_home(tmp_path / "home"), feed_of(layout)
-    assert take(home, feed, LAYOUTS[layout][1]) == 6
-    rows = home.staging.read(valid_asset(feed.name), small.WEDNESDAY.isoformat()).to_pylist()
+    workspace, feed = small.make_home(tmp_path / "home"), feed_of(layout)
+    assert take(workspace, feed, LAYOUTS[layout][1]) == 6
+    rows = workspace.staging.read(valid_asset(feed.name), small.WEDNESDAY.isoformat()).to_pylist()
     assert [(row["employee_ref"], str(row["gross"]), str(row["hours_2x"])) for row in rows] == [
         ("E-0400", "1210.4000", "1.500000"),
         ("E-0401", "569.6000", "0.000000"),
@@ -144,21 +144,21 @@ def test_layout_of_a_service_is_a_matter_of_yaml(tmp_path: Path, layout: str) ->
 def test_manifest_that_was_cut_short_anywhere_leaves_nothing_in_the_ledger(
     tmp_path: Path, layout: str
 ) -> None:
-    """After each line, and in the middle of each: the file is refused as a whole, and kept."""
-    whole = LAYOUTS[layout][1]
-    lines = whole.splitlines(keepends=True)
+    """A file cut after a line, or within a line, is refused as a whole, and stored."""
+    manifest = LAYOUTS[layout][1]
+    lines = manifest.splitlines(keepends=True)
     rows = [place for place, line in enumerate(lines) if "E-04" in line]
     cuts = ["".join(lines[:place]) for place in (*rows[1:], rows[-1] + 1)]
     cuts += ["".join(lines[:place]) + lines[place][: len(lines[place]) // 2] for place in rows]
-    home, feed = small.make_home(tmp_path / "home"), feed_of(layout)
-    assert take(home, feed, *cuts) == 0
-    assert [one.summary.refused for one in landed(home, feed)] == ["SC-FIL-003"] * len(cuts)
-    with home.ledger.read() as connection:
+    workspace, feed = small.make_home(tmp_path / "home"), feed_of(layout)
+    assert take(workspace, feed, *cuts) == 0
+    assert [delivery.summary.refused for delivery in landed(workspace, feed)] == ["SC-FIL-003"] * len(cuts)
+    with workspace.ledger.read() as connection:
         assert connection.sql("SELECT count(*) FROM ledger_entries").fetchall() == [(0,)]
 
 
 def test_manifest_whose_rows_do_not_come_to_its_total_leaves_nothing_either(tmp_path: Path) -> None:
-    home, feed = small.make_home(tmp_path / "home"), feed_of("report")
+    workspace, feed = small.make_home(tmp_path / "home"), feed_of("report")
     lines = REPORT.splitlines(keepends=True)
-    assert take(home, feed, "".join([*lines[:4], *lines[5:]])) == 0
-    assert [one.summary.refused for one in landed(home, feed)] == ["SC-FIL-003"]
+    assert take(workspace, feed, "".join([*lines[:4], *lines[5:]])) == 0
+    assert [delivery.summary.refused for delivery in landed(workspace, feed)] == ["SC-FIL-003"]

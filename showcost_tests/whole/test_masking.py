@@ -1,4 +1,4 @@
-"""A number that the state gives to a person is in the delivery's bytes, and nowhere that is made of them."""
+"""National identifiers are in the bytes of the delivery, and in nothing derived from them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 FEED: Final = "payroll_manifest"
 SECRETS: Final = ("123-45-6789", "046 454 286", "AB123456C", "912345678", "987654321", "046-454-300")
-"""In a field of text, an amount, a date, the employee's, a column of no field, and a ragged record."""
+"""In a text, an amount, a date, the employee's field, a column without a field, and a ragged record."""
 
 
 def manifest() -> str:
@@ -42,21 +42,21 @@ def manifest() -> str:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Workspace:
-    made = small.make_home(tmp_path / "home")
-    small.deliver(made, FEED, "week.csv", manifest())
-    return made
+def workspace(tmp_path: Path) -> Workspace:
+    workspace = small.make_home(tmp_path / "home")
+    small.deliver(workspace, FEED, "week.csv", manifest())
+    return workspace
 
 
-def derived(home: Workspace) -> Iterator[tuple[str, str]]:
-    """Yield every file below the data folder but the deliveries, as text."""
-    for path in sorted(home.path.rglob("*")):
-        inside = path.relative_to(home.path).parts
+def derived(workspace: Workspace) -> Iterator[tuple[str, str]]:
+    """Yield every file of the data folder except the deliveries, as text."""
+    for path in sorted(workspace.path.rglob("*")):
+        inside = path.relative_to(workspace.path).parts
         if not path.is_file() or inside[0] in {"raw", "inbox"}:
             continue
         if path.suffix == ".parquet":
             yield str(path), str(pq.ParquetFile(path).read().to_pylist())
-        elif path == home.ledger.path:
+        elif path == workspace.ledger.path:
             with duckdb.connect(str(path), read_only=True) as connection:
                 for (table,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall():
                     rows = connection.table(table).fetchall()
@@ -65,70 +65,74 @@ def derived(home: Workspace) -> Iterator[tuple[str, str]]:
             yield str(path), path.read_bytes().decode("utf-8", "replace")
 
 
-def test_nothing_that_is_made_of_a_manifest_has_such_a_number(home: Workspace, showcost: CommandLine) -> None:
-    land_all(home)
-    take(home, [small.THURSDAY])
-    texts = dict(derived(home))
+def test_nothing_that_is_made_of_a_manifest_has_such_a_number(
+    workspace: Workspace, showcost: CommandLine
+) -> None:
+    land_all(workspace)
+    take(workspace, [small.THURSDAY])
+    texts = dict(derived(workspace))
     assert any(ID_MARK in text for text in texts.values())
     for place, text in texts.items():
         assert [secret for secret in SECRETS if secret in text] == [], place
-    rows = showcost(home, "queue", "list", "--json").json["rows"]
+    rows = showcost(workspace, "queue", "list", "--json").json["rows"]
     assert len(rows) == 5
     for row in rows:
-        shown = showcost(home, "queue", "show", row["id"])
+        shown = showcost(workspace, "queue", "show", row["id"])
         assert (shown.status, [secret for secret in SECRETS if secret in shown.out]) == (0, [])
     codes = {code for row in rows for code in row["codes"]}
     assert {"SC-ROW-003", "SC-AMT-001", "SC-DAT-001", "SC-ROW-001"} <= codes
-    status = showcost(home, "status", "--json").json
+    status = showcost(workspace, "status", "--json").json
     assert status["balances"]
     assert status["feeds"][FEED]["posted"] == 2
 
 
 def test_the_bytes_are_kept_and_verify_reads_them_to_the_same_records(
-    home: Workspace, showcost: CommandLine
+    workspace: Workspace, showcost: CommandLine
 ) -> None:
-    land_all(home)
-    take(home, [small.THURSDAY])
-    assert showcost(home, "verify").status == 0
-    (payload,) = [path for path in home.raw.rglob("*") if path.is_file() and path.stat().st_size > 1_000]
+    land_all(workspace)
+    take(workspace, [small.THURSDAY])
+    assert showcost(workspace, "verify").status == 0
+    (payload,) = [path for path in workspace.raw.rglob("*") if path.is_file() and path.stat().st_size > 1_000]
     assert all(secret.encode() in payload.read_bytes() for secret in SECRETS)
 
 
 def test_the_dry_run_of_a_payroll_feed_masks_and_that_of_a_file_does_not(
-    home: Workspace, showcost: CommandLine, tmp_path: Path
+    workspace: Workspace, showcost: CommandLine, tmp_path: Path
 ) -> None:
-    file, rejects = home.inbox / FEED / "week.csv", tmp_path / "rejects.jsonl"
-    dry = showcost(home, "parse", str(file), "--feed", FEED, "--rejects", str(rejects))
+    file, rejects = workspace.inbox / FEED / "week.csv", tmp_path / "rejects.jsonl"
+    dry = showcost(workspace, "parse", str(file), "--feed", FEED, "--rejects", str(rejects))
     assert dry.status == 0
     assert [secret for secret in SECRETS if secret in dry.out + rejects.read_text()] == []
     assert ID_MARK in dry.out
     assert ID_MARK in rejects.read_text()
     plain = tmp_path / "plain.csv"
     plain.write_text(file.read_text().replace(",SIN\r\n", ",Remark\r\n").replace(",SIN\n", ",Remark\n"))
-    assert all(secret in showcost(home, "parse", str(plain)).out for secret in SECRETS[:5])
+    assert all(secret in showcost(workspace, "parse", str(plain)).out for secret in SECRETS[:5])
 
 
 @pytest.mark.parametrize("header", ["SSN", "Social Security No.", "NI Number", "social insurance number"])
 def test_a_column_that_is_named_for_such_numbers_is_masked_without_a_feed_too(
-    home: Workspace, showcost: CommandLine, tmp_path: Path, header: str
+    workspace: Workspace, showcost: CommandLine, tmp_path: Path, header: str
 ) -> None:
     file, rejects = tmp_path / "people.csv", tmp_path / "rejects.jsonl"
     file.write_text(f"name,{header},pay\nAda,123456789,10\nBob,046-454-286,123456789\nEve,912345678,1,2\n")
-    out = showcost(home, "parse", str(file), "--rejects", str(rejects))
+    out = showcost(workspace, "parse", str(file), "--rejects", str(rejects))
     assert out.out == f'"name","{header}","pay"\n"Ada","{ID_MARK}","10"\n"Bob","{ID_MARK}","123456789"\n'
     assert "912345678" not in rejects.read_text()
 
 
 def test_a_correction_cannot_bring_such_a_number_into_the_audit_log(
-    home: Workspace, showcost: CommandLine
+    workspace: Workspace, showcost: CommandLine
 ) -> None:
-    land_all(home)
-    take(home, [small.THURSDAY])
+    land_all(workspace)
+    take(workspace, [small.THURSDAY])
     row = next(
-        one for one in showcost(home, "queue", "list", "--json").json["rows"] if "SC-AMT-001" in one["codes"]
+        row
+        for row in showcost(workspace, "queue", "list", "--json").json["rows"]
+        if "SC-AMT-001" in row["codes"]
     )
     by = ("--who", "an accountant", "--why", "as told")
     for field in ("employee_ref=123456789", "series=123-45-6789"):
-        tried = showcost(home, "queue", "resolve", row["id"], "--set", field, *by)
+        tried = showcost(workspace, "queue", "resolve", row["id"], "--set", field, *by)
         assert (tried.status, "manifest names people by pseudonyms" in tried.sentence) == (2, True)
         assert field.partition("=")[2] not in tried.sentence

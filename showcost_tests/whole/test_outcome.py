@@ -1,4 +1,4 @@
-"""What becomes of the small production's rows: every row in one place, every amount to the cent."""
+"""The outcome of the small production's rows: every row in one state, every amount to the cent."""
 
 from __future__ import annotations
 
@@ -75,59 +75,61 @@ def test_every_base_amount_is_that_of_an_independent_recomputation(posted_home: 
 
 
 def test_the_recomputation_would_see_one_cent(posted_home: Workspace, copy: Copy) -> None:
-    home = copy(posted_home)
-    entries.tamper(home, "UPDATE ledger_entries SET base_amount = base_amount + 0.01 WHERE currency = 'GBP'")
-    assert {currency for _, currency, _, _ in entries.wrongly_converted(home)} == {"GBP"}
+    workspace = copy(posted_home)
+    entries.tamper(
+        workspace, "UPDATE ledger_entries SET base_amount = base_amount + 0.01 WHERE currency = 'GBP'"
+    )
+    assert {currency for _, currency, _, _ in entries.wrongly_converted(workspace)} == {"GBP"}
 
 
 def test_no_column_of_any_table_or_file_is_a_float(posted_home: Workspace) -> None:
-    found = dict(entries.types(posted_home))
-    assert found["ledger_entries.base_amount"] == "DECIMAL(18,4)"
+    types = dict(entries.types(posted_home))
+    assert types["ledger_entries.base_amount"] == "DECIMAL(18,4)"
     assert {
-        name for name, kind in found.items() if kind.lower().startswith(("float", "double", "real"))
+        name for name, kind in types.items() if kind.lower().startswith(("float", "double", "real"))
     } == set()
 
 
 def test_every_record_is_found_again_in_the_bytes_that_arrived(posted_home: Workspace) -> None:
     store, payloads = posted_home.staging, posted_home.payloads
     for feed in load_feeds("HRB"):
-        for one in landed(posted_home, feed):
-            with payloads.opened(one.arrival.delivery) as path:
+        for delivery in landed(posted_home, feed):
+            with payloads.opened(delivery.arrival.delivery) as path:
                 content = path.read_bytes()
-            records = store.read(records_asset(feed.name), one.arrival.delivery)
+            records = store.read(records_asset(feed.name), delivery.arrival.delivery)
             for row in records.select(["byte_start", "byte_end", "raw"]).to_pylist():
-                found = content[row["byte_start"] : row["byte_end"]].decode()
-                assert found.rstrip("\r\n") == row["raw"].rstrip("\r\n")
+                record = content[row["byte_start"] : row["byte_end"]].decode()
+                assert record.rstrip("\r\n") == row["raw"].rstrip("\r\n")
 
 
 def test_materialising_again_appends_nothing(posted_home: Workspace, copy: Copy) -> None:
-    home = copy(posted_home)
-    take(home, small.WEEK)
-    assert entries.count(home) == entries.count(posted_home)
-    assert ledger_digest(home) == ledger_digest(posted_home)
-    assert counts(home) == counts(posted_home)
+    workspace = copy(posted_home)
+    take(workspace, small.WEEK)
+    assert entries.count(workspace) == entries.count(posted_home)
+    assert ledger_digest(workspace) == ledger_digest(posted_home)
+    assert counts(workspace) == counts(posted_home)
 
 
 def test_pending_rows_are_posted_once_their_rate_is_published(posted_home: Workspace, copy: Copy) -> None:
-    home = copy(posted_home)
-    small.know_rates(home, until=small.TUESDAY)
-    take(home, [small.MONDAY, small.TUESDAY])
-    assert counts(home) == counts(posted_home) | {"posted": 17, "pending": 0}
+    workspace = copy(posted_home)
+    small.know_rates(workspace, until=small.TUESDAY)
+    take(workspace, [small.MONDAY, small.TUESDAY])
+    assert counts(workspace) == counts(posted_home) | {"posted": 17, "pending": 0}
 
-    at_once = small.make_home(home.path.parent / "at_once")
+    at_once = small.make_home(workspace.path.parent / "at_once")
     small.know_rates(at_once, until=small.TUESDAY)
     small.fill(at_once)
     land_all(at_once)
     take(at_once, small.WEEK)
-    assert ledger_digest(at_once) == ledger_digest(home)
+    assert ledger_digest(at_once) == ledger_digest(workspace)
 
 
 def test_entries_of_payroll_name_the_pay_rules_that_they_were_judged_by(posted_home: Workspace) -> None:
     with posted_home.ledger.read() as connection:
-        found = connection.execute(
+        rows = connection.execute(
             "SELECT record_kind, count(*), count(pay_rules) FROM ledger_entries GROUP BY ALL"
         ).fetchall()
-    named = {kind: (entries, rules) for kind, entries, rules in found}
+    named = {kind: (entries, rules) for kind, entries, rules in rows}
     entries, rules = named.pop("payroll")
     assert entries == rules > 0
     assert all(rules == 0 for _, rules in named.values())

@@ -1,4 +1,4 @@
-"""Processes that do the same work at once: nothing lost, nothing double, nobody told of a lock."""
+"""Concurrent processes doing the same work: nothing lost, nothing duplicated, no lock errors."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ take(home, small.WEEK)
 """
 
 
-def work_at_once(home: Workspace, processes: int) -> list[str]:
-    """Let processes land the inbox and take the week into the ledger, all at once; return what each said."""
+def work_at_once(workspace: Workspace, processes: int) -> list[str]:
+    """Let concurrent processes process the inbox into the ledger; return the output of each."""
     started = [
         subprocess.Popen(  # noqa: S603 - our own code
-            [sys.executable, "-c", WORK, str(home.path), str(number)],
+            [sys.executable, "-c", WORK, str(workspace.path), str(number)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -72,12 +72,12 @@ def test_processes_that_work_at_once_come_to_what_one_comes_to(
 
 
 def test_ten_deliveries_of_everything_change_nothing(posted_home: Workspace, copy: Copy) -> None:
-    home = copy(posted_home)
-    before = ledger_digest(home), counts(home)
+    workspace = copy(posted_home)
+    before = ledger_digest(workspace), counts(workspace)
     for again in range(10):
         for (feed_name, name), content in small.DELIVERIES.items():
-            small.deliver(home, feed_name, f"{again} {name}", content)
-        land_all(home)
-        take(home, small.WEEK)
-        assert (ledger_digest(home), counts(home)) == before
-    assert verify(home, read_again=True).first is None
+            small.deliver(workspace, feed_name, f"{again} {name}", content)
+        land_all(workspace)
+        take(workspace, small.WEEK)
+        assert (ledger_digest(workspace), counts(workspace)) == before
+    assert verify(workspace, read_again=True).first is None

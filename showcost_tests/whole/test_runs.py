@@ -1,4 +1,4 @@
-"""Runs through Dagster: the same ledger as without it, and everything told per partition."""
+"""Runs through Dagster: the same ledger as without it, and metadata per partition."""
 
 from __future__ import annotations
 
@@ -35,37 +35,37 @@ COUNTS = {"received": 8, "posted": 5, "quarantined": 2, "duplicate": 0, "pending
 
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """Return a production with a delivery in the inbox that nobody has landed."""
-    home = small.make_home(tmp_path_factory.mktemp("filled") / "home", small.UKSPEND)
-    small.fill(home)
-    return home
+    """Return a production with a delivery in the inbox that is not landed."""
+    workspace = small.make_home(tmp_path_factory.mktemp("filled") / "home", small.UKSPEND)
+    small.fill(workspace)
+    return workspace
 
 
 @pytest.fixture(scope="module")
 def ranged(filled: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Ran:
-    """Return the production after one run over its week, and how that run went."""
+    """Return the production after one run over its week, and the outcome of the run."""
     folder = tmp_path_factory.mktemp("ranged") / "home"
     shutil.copytree(filled.path, folder)
-    home = open_workspace(folder)
-    return home, run(home, small.WEDNESDAY, small.TUESDAY)
+    workspace = open_workspace(folder)
+    return workspace, run(workspace, small.WEDNESDAY, small.TUESDAY)
 
 
 @pytest.fixture(scope="module")
 def repeated(ranged: Ran, tmp_path_factory: pytest.TempPathFactory) -> Ran:
-    """Return the production after the same run once more, and how that went."""
+    """Return the production after repeating the run, and the outcome of the second run."""
     folder = tmp_path_factory.mktemp("repeated") / "home"
     shutil.copytree(ranged[0].path, folder)
-    home = open_workspace(folder)
-    return home, run(home, small.WEDNESDAY, small.TUESDAY)
+    workspace = open_workspace(folder)
+    return workspace, run(workspace, small.WEDNESDAY, small.TUESDAY)
 
 
 def test_one_run_over_the_range_lands_and_posts(ranged: Ran) -> None:
-    home, outcome = ranged
+    workspace, outcome = ranged
     assert outcome.failures == ()
     assert (outcome.success, outcome.partitions) == (True, 7)
-    assert counts(home) == COUNTS
-    assert entries.wrongly_converted(home) == []
-    with instance_of(home) as instance:
+    assert counts(workspace) == COUNTS
+    assert entries.wrongly_converted(workspace) == []
+    with instance_of(workspace) as instance:
         assert instance.get_runs_count() == 1
 
 
@@ -77,7 +77,7 @@ def test_what_warns_is_told_in_one_sentence_each(ranged: Ran) -> None:
         ("undated_uk_spend", "all_rows_dated", "WARN", 1, 1),
         ("quarantine_uk_spend", "no_rejected_rows", "WARN", 2, 5),
     }
-    messages = {one.asset: one.message for one in ranged[1].failed_checks}
+    messages = {check.asset: check.message for check in ranged[1].failed_checks}
     assert messages["quarantine_uk_spend"] == (
         "2026-10-30: 1 rows: SC-AMT-001 amount unreadable (1); "
         "2026-11-02: 1 rows: SC-FX-001 rate not yet published (1)"
@@ -85,10 +85,10 @@ def test_what_warns_is_told_in_one_sentence_each(ranged: Ran) -> None:
 
 
 def test_the_ledger_is_the_same_as_without_dagster(ranged: Ran, filled: Workspace, copy: Copy) -> None:
-    home = copy(filled)
-    land_all(home)
-    take(home, small.WEEK)
-    assert ledger_digest(home) == ledger_digest(ranged[0])
+    workspace = copy(filled)
+    land_all(workspace)
+    take(workspace, small.WEEK)
+    assert ledger_digest(workspace) == ledger_digest(ranged[0])
 
 
 def test_every_partition_is_materialised_with_its_row_count(ranged: Ran) -> None:
@@ -106,10 +106,10 @@ def test_every_partition_is_materialised_with_its_row_count(ranged: Ran) -> None
 
 
 def test_the_digest_of_each_partition_is_shown(ranged: Ran) -> None:
-    home = ranged[0]
-    with instance_of(home) as instance:
+    workspace = ranged[0]
+    with instance_of(workspace) as instance:
         shown = metadata(instance, naming.LEDGER_ENTRIES, "digest")
-    partitions = ledger_digest(home).partitions
+    partitions = ledger_digest(workspace).partitions
     assert {day: value.value for day, value in shown.items() if value.value} == {
         day.isoformat(): value for day, (_, value) in partitions.items()
     }
@@ -130,21 +130,24 @@ def test_lineage_leads_to_columns_that_there_are(ranged: Ran) -> None:
             for column, sources in lineages[DAYS[0]].value.deps_by_column.items():
                 assert column in columns[key], (key, column)
                 # Deliveries have the sender's columns, which are described by no schema.
-                described = [one for one in sources if one.asset_key in columns]
-                assert all(one.column_name in columns[one.asset_key] for one in described), (key, column)
+                described = [source for source in sources if source.asset_key in columns]
+                assert all(source.column_name in columns[source.asset_key] for source in described), (
+                    key,
+                    column,
+                )
                 assert described or key == raw, (key, column)
 
 
 def test_columns_are_described_as_they_are_stored(ranged: Ran) -> None:
-    home, _ = ranged
-    graph = load(home.path).get_repository_def().asset_graph
-    store = home.staging
+    workspace, _ = ranged
+    graph = load(workspace.path).get_repository_def().asset_graph
+    store = workspace.staging
     day = small.WEDNESDAY.isoformat()
     for asset, partition in (("raw", day), ("valid", day), ("quarantine", day), ("undated", ALL)):
         staged = store.metadata(f"{asset}/{FEED}", partition)
         assert staged is not None
         assert _described(graph, f"{asset}_{FEED}") == [name for name, _ in staged.columns]
-    with home.ledger.read() as connection:
+    with workspace.ledger.read() as connection:
         for asset, table in ((f"posted_{FEED}", "ledger_entries"), ("fx_snapshots", "fx_rates")):
             stored = [row[0] for row in connection.execute(f"DESCRIBE {table}").fetchall()]
             assert _described(graph, asset) == stored
@@ -156,14 +159,14 @@ def _described(graph: AssetGraph, asset: str) -> list[str]:
 
 @pytest.mark.slow
 def test_what_the_inbox_sensor_requests_takes_everything_to_its_place(filled: Workspace, copy: Copy) -> None:
-    """The runs are made of the sensor's own requests, as the daemon makes them."""
-    home = copy(filled)
-    definitions = load(home.path)
+    """The runs are made from the sensor's requests, as the daemon does."""
+    workspace = copy(filled)
+    definitions = load(workspace.path)
     job, sensor = definitions.resolve_job_def(naming.JOB), definitions.resolve_sensor_def("inbox")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(HOME_VARIABLE, str(home.path))
-        (home.path / "dagster_home").mkdir()
-        with instance_of(home) as instance:
+        patch.setenv(HOME_VARIABLE, str(workspace.path))
+        (workspace.path / "dagster_home").mkdir()
+        with instance_of(workspace) as instance:
             context = dg.build_sensor_context(instance=instance, definitions=definitions)
             requests = sensor.evaluate_tick(context).run_requests or []
             for request in requests:
@@ -174,16 +177,16 @@ def test_what_the_inbox_sensor_requests_takes_everything_to_its_place(filled: Wo
                 assert result.success
             assert not sensor.evaluate_tick(context).run_requests
     assert len(requests) == 2
-    assert counts(home) == COUNTS
+    assert counts(workspace) == COUNTS
 
 
 def _statuses(
-    home: Workspace, key: dg.AssetKey, check: str
+    workspace: Workspace, key: dg.AssetKey, check: str
 ) -> dict[AssetCheckExecutionResolvedStatus, set[str]]:
-    """Return the partitions of a check by what the UI shows of them."""
-    partitions = daily_partitions(home.production)
+    """Return the partitions of a check by their status in the UI."""
+    partitions = daily_partitions(workspace.production)
     check_key = dg.AssetCheckKey(key, check)
-    with instance_of(home) as instance:
+    with instance_of(workspace) as instance:
         state = instance.event_log_storage.get_asset_check_state([(check_key, partitions)])[check_key]
     return {
         status: set(subset.subset_value.get_partition_keys())
@@ -194,32 +197,32 @@ def _statuses(
 
 @pytest.mark.parametrize("fixture", ["ranged", "repeated"])
 def test_a_check_over_a_range_is_shown_per_partition(fixture: str, request: pytest.FixtureRequest) -> None:
-    home: Workspace = request.getfixturevalue(fixture)[0]
-    shown = _statuses(home, naming.quarantine_key(FEED), "no_rejected_rows")
+    workspace: Workspace = request.getfixturevalue(fixture)[0]
+    shown = _statuses(workspace, naming.quarantine_key(FEED), "no_rejected_rows")
     succeeded, failed = AssetCheckExecutionResolvedStatus.SUCCEEDED, AssetCheckExecutionResolvedStatus.FAILED
     assert shown == {failed: {"2026-10-30", "2026-11-02"}, succeeded: {*DAYS} - {"2026-10-30", "2026-11-02"}}
-    assert _statuses(home, naming.posted_key(FEED), "fx_pinned") == {succeeded: {*DAYS}}
-    assert _statuses(home, naming.valid_key(FEED), "rows_reconcile") == {succeeded: {*DAYS}}
+    assert _statuses(workspace, naming.posted_key(FEED), "fx_pinned") == {succeeded: {*DAYS}}
+    assert _statuses(workspace, naming.valid_key(FEED), "rows_reconcile") == {succeeded: {*DAYS}}
 
 
 def test_the_same_run_once_more_appends_nothing(ranged: Ran, repeated: Ran) -> None:
-    (first, _), (home, outcome) = ranged, repeated
+    (first, _), (workspace, outcome) = ranged, repeated
     assert (outcome.success, outcome.failures) == (True, ())
-    assert ledger_digest(home) == ledger_digest(first)
-    assert counts(home) == COUNTS
-    with instance_of(home) as instance:
+    assert ledger_digest(workspace) == ledger_digest(first)
+    assert counts(workspace) == COUNTS
+    with instance_of(workspace) as instance:
         appended = metadata(instance, naming.posted_key(FEED), "appended_now")
     assert {value.value for value in appended.values()} == {0}
 
 
 @pytest.mark.slow
 def test_one_partition_alone(filled: Workspace, copy: Copy) -> None:
-    home = copy(filled)
-    outcome = run(home, small.FRIDAY, small.FRIDAY)
+    workspace = copy(filled)
+    outcome = run(workspace, small.FRIDAY, small.FRIDAY)
     assert (outcome.success, outcome.partitions) == (True, 1)
-    assert counts(home) == COUNTS | {"posted": 1, "quarantined": 2, "pending": 5}
-    with instance_of(home) as instance:
+    assert counts(workspace) == COUNTS | {"posted": 1, "quarantined": 2, "pending": 5}
+    with instance_of(workspace) as instance:
         for key in PARTITIONED:
             assert instance.get_materialized_partitions(key) == {"2026-10-30"}
-    shown = _statuses(home, naming.quarantine_key(FEED), "no_rejected_rows")
+    shown = _statuses(workspace, naming.quarantine_key(FEED), "no_rejected_rows")
     assert shown[AssetCheckExecutionResolvedStatus.FAILED] == {"2026-10-30"}

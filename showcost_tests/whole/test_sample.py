@@ -1,4 +1,4 @@
-"""The sample production through Dagster, held against what is true of it, row by row and to the cent."""
+"""The sample production through Dagster, compared with its true outcome, row by row and to the cent."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ COMPONENTS = {
     "gross": "gross",
     "benefit_amount": "benefit",
 }
-"""The component that an amount of the truth is posted as."""
+"""The posted component of each amount of the true outcome."""
 
 _TELLING = 5
-"""Characters from which on a text can tell a person; shorter ones occur by chance."""
+"""Minimum length of a text that can identify a person; shorter texts occur by chance."""
 
 _POSTED = """
 SELECT feed, currency, component, count(*), sum(amount) FROM ledger_entries GROUP BY ALL
@@ -55,7 +55,7 @@ SELECT feed, currency, component, count(*), sum(amount) FROM ledger_entries GROU
 
 @pytest.fixture(scope="module")
 def fresh(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """Return a copy of the sample production, without what runs have left in the committed folder."""
+    """Return a copy of the sample production, without files that runs have left in the committed folder."""
     folder = tmp_path_factory.mktemp("fresh") / "data"
     shutil.copytree(HOME, folder, ignore=_LEFT_BY_RUNS)
     return open_workspace(folder)
@@ -63,26 +63,26 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 
 @pytest.fixture(scope="module")
 def ran(fresh: Workspace, tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, RunOutcome]:
-    """Return the production after one run over all its dates, and how that went."""
+    """Return the production after one run over all its dates, and the outcome of the run."""
     folder = tmp_path_factory.mktemp("ran") / "data"
     shutil.copytree(fresh.path, folder)
-    home = open_workspace(folder)
-    dates = home.production.dates
-    return home, run(home, dates.start, dates.end)
+    workspace = open_workspace(folder)
+    dates = workspace.production.dates
+    return workspace, run(workspace, dates.start, dates.end)
 
 
 @pytest.fixture(scope="module")
 def fresh_landed(fresh: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """Return the production with everything landed and nothing materialised."""
+    """Return the production with all deliveries landed and nothing materialised."""
     folder = tmp_path_factory.mktemp("landed") / "data"
     shutil.copytree(fresh.path, folder)
-    home = open_workspace(folder)
-    land_all(home)
-    return home
+    workspace = open_workspace(folder)
+    land_all(workspace)
+    return workspace
 
 
-def _dates(home: Workspace) -> list[date]:
-    return days_between(home.production.dates.start, home.production.dates.end)
+def _dates(workspace: Workspace) -> list[date]:
+    return days_between(workspace.production.dates.start, workspace.production.dates.end)
 
 
 def _files(feed: str) -> list[dict[str, Any]]:
@@ -91,21 +91,21 @@ def _files(feed: str) -> list[dict[str, Any]]:
 
 
 def test_the_run_succeeds_and_only_warns(ran: tuple[Workspace, RunOutcome]) -> None:
-    home, outcome = ran
+    workspace, outcome = ran
     assert outcome.failures == ()
-    assert (outcome.success, outcome.partitions) == (True, len(_dates(home)))
-    assert {one.severity for one in outcome.failed_checks} == {"WARN"}
+    assert (outcome.success, outcome.partitions) == (True, len(_dates(workspace)))
+    assert {check.severity for check in outcome.failed_checks} == {"WARN"}
 
 
 def test_all_rows_are_where_the_truth_says(ran: tuple[Workspace, RunOutcome]) -> None:
-    home, _ = ran
+    workspace, _ = ran
     planted = [
         row for feed in FEEDS for file in _files(feed) if not file["file_code"] for row in file["planted"]
     ]
     expected = Counter(row["disposition"] for row in planted)
     refused = sum(1 for feed in FEEDS for file in _files(feed) if file["file_code"])
     received = truth()["received"]
-    assert counts(home) == {
+    assert counts(workspace) == {
         "received": received,
         "posted": received - len(planted) - refused,
         "quarantined": expected["quarantined"] + refused,
@@ -114,20 +114,20 @@ def test_all_rows_are_where_the_truth_says(ran: tuple[Workspace, RunOutcome]) ->
     }
     codes: Counter[str] = Counter()
     for feed in FEEDS.values():
-        codes.update(feed_status(home, feed).codes)
-    # What only flags a row of payroll is posted, and a finding of its own.
-    codes.update(one.code for one in home.pay_findings.current())
+        codes.update(feed_status(workspace, feed).codes)
+    # A row of payroll that is only flagged is posted, and has a pay finding.
+    codes.update(finding.code for finding in workspace.pay_findings.current())
     assert codes == truth()["codes"]
 
 
 @pytest.mark.parametrize("feed", FEEDS)
 def test_every_delivery_is_what_the_truth_says(feed: str, ran: tuple[Workspace, RunOutcome]) -> None:
     status = feed_status(ran[0], FEEDS[feed])
-    found = {
-        one.arrival.delivery: (one.summary.refused, tally.received, tally.posted)
-        for one, tally in status.deliveries
+    results = {
+        delivery.arrival.delivery: (delivery.summary.refused, tally.received, tally.posted)
+        for delivery, tally in status.deliveries
     }
-    assert found == {
+    assert results == {
         file["sha256"]: (
             file["file_code"],
             file["received"],
@@ -142,11 +142,11 @@ def test_every_planted_row_is_in_quarantine_with_its_code(
     feed: str, ran: tuple[Workspace, RunOutcome]
 ) -> None:
     store = ran[0].staging
-    found = set()
+    quarantined = set()
     for asset in (quarantine_asset(feed), undated_asset(feed)):
         for partition in store.partitions(asset):
             rows = store.read(asset, partition).select(["delivery", "record", "codes", "disposition"])
-            found |= {
+            quarantined |= {
                 (row["delivery"], row["record"], ",".join(row["codes"]), row["disposition"])
                 for row in rows.to_pylist()
             }
@@ -158,10 +158,10 @@ def test_every_planted_row_is_in_quarantine_with_its_code(
         expected |= {
             (file["sha256"], row["record"], row["code"], row["disposition"]) for row in file["planted"]
         }
-    assert found == expected
+    assert quarantined == expected
 
 
-def test_every_amount_of_the_truth_is_posted(ran: tuple[Workspace, RunOutcome]) -> None:
+def test_every_true_amount_is_posted(ran: tuple[Workspace, RunOutcome]) -> None:
     expected: dict[tuple[str, str, str], Decimal] = {}
     for feed in FEEDS:
         for currency, totals in (
@@ -172,8 +172,8 @@ def test_every_amount_of_the_truth_is_posted(ran: tuple[Workspace, RunOutcome]) 
                 expected[key] = expected.get(key, Decimal(0)) + Decimal(totals.get(name, "0"))
     with ran[0].ledger.read() as connection:
         rows = connection.execute(_POSTED).fetchall()
-    found = {(feed, currency, component): total for feed, currency, component, _, total in rows}
-    assert found == {key: total for key, total in expected.items() if total or key in found}
+    posted = {(feed, currency, component): total for feed, currency, component, _, total in rows}
+    assert posted == {key: total for key, total in expected.items() if total or key in posted}
 
 
 def test_every_base_amount_is_that_of_an_independent_recomputation(ran: tuple[Workspace, RunOutcome]) -> None:
@@ -181,10 +181,10 @@ def test_every_base_amount_is_that_of_an_independent_recomputation(ran: tuple[Wo
     assert entries.wrongly_converted(ran[0]) == []
 
 
-def _shown_by_dagster(home: Workspace) -> str:
-    """Return all events of all runs as they are stored."""
+def _shown_by_dagster(workspace: Workspace) -> str:
+    """Return all stored events of all runs."""
     events: list[str] = []
-    for path in (home.path / "dagster_home" / "history").rglob("*.db"):
+    for path in (workspace.path / "dagster_home" / "history").rglob("*.db"):
         with closing(sqlite3.connect(path)) as connection:
             tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
             if "event_logs" in tables:
@@ -193,15 +193,15 @@ def _shown_by_dagster(home: Workspace) -> str:
 
 
 def test_nothing_that_dagster_shows_names_a_person(ran: tuple[Workspace, RunOutcome]) -> None:
-    """Whoever can open the UI can read all of it: no employee, no tax id, no raw text of a rejected row."""
-    home, _ = ran
-    shown, store = _shown_by_dagster(home), home.staging
+    """The UI shows events to everybody: no employee, no tax id, no raw text of a rejected row."""
+    workspace, _ = ran
+    shown, store = _shown_by_dagster(workspace), workspace.staging
     assert "no_rejected_rows" in shown
     for feed in FEEDS.values():
         personal = [field.name for field in feed.kind.fields if field.personal]
         hidden: set[str] = set()
-        for one in landed(home, feed):
-            rows = store.read(records_asset(feed.name), one.arrival.delivery)
+        for delivery in landed(workspace, feed):
+            rows = store.read(records_asset(feed.name), delivery.arrival.delivery)
             for name in personal:
                 hidden |= {text for text in rows.column(name).to_pylist() if text and len(text) >= _TELLING}
         for day in store.partitions(quarantine_asset(feed.name)):
@@ -213,37 +213,37 @@ def test_nothing_that_dagster_shows_names_a_person(ran: tuple[Workspace, RunOutc
 def test_the_ledger_is_the_same_day_by_day_backwards(
     fresh_landed: Workspace, ran: tuple[Workspace, RunOutcome], copy: Copy
 ) -> None:
-    """Each feed on the dates that it has rows of: with the others there is nothing to do."""
-    home = copy(fresh_landed)
-    due = {name: due_by_landing(home, feed).dates for name, feed in FEEDS.items()}
-    for day in reversed(_dates(home)):
-        take(home, [day], feeds=[name for name, days in due.items() if day in days])
-    assert ledger_digest(home) == ledger_digest(ran[0])
-    assert counts(home) == counts(ran[0])
+    """Process each feed on the dates of its rows; other dates have no work."""
+    workspace = copy(fresh_landed)
+    due = {name: due_by_landing(workspace, feed).dates for name, feed in FEEDS.items()}
+    for day in reversed(_dates(workspace)):
+        take(workspace, [day], feeds=[name for name, days in due.items() if day in days])
+    assert ledger_digest(workspace) == ledger_digest(ran[0])
+    assert counts(workspace) == counts(ran[0])
 
 
 def test_the_ledger_is_the_same_week_by_week_in_small_chunks(
     fresh_landed: Workspace, ran: tuple[Workspace, RunOutcome], copy: Copy
 ) -> None:
-    home, dates = copy(fresh_landed), _dates(fresh_landed)
+    workspace, dates = copy(fresh_landed), _dates(fresh_landed)
     for start in range(0, len(dates), 7):
-        take(home, dates[start : start + 7], validated_at_once=17, posted_at_once=29)
-    assert ledger_digest(home) == ledger_digest(ran[0])
+        take(workspace, dates[start : start + 7], validated_at_once=17, posted_at_once=29)
+    assert ledger_digest(workspace) == ledger_digest(ran[0])
 
 
 def test_a_second_delivery_of_everything_posts_nothing(ran: tuple[Workspace, RunOutcome], copy: Copy) -> None:
-    """Each file comes again under another name, and once more with its lines ended otherwise."""
-    home = copy(ran[0])
-    for path in [path for path in home.inbox.rglob("*") if path.is_file()]:
+    """Each file arrives again under another name, and once more with other line endings."""
+    workspace = copy(ran[0])
+    for path in [path for path in workspace.inbox.rglob("*") if path.is_file()]:
         content = path.read_bytes()
         path.with_name(f"again {path.name}").write_bytes(content)
         if path.name.endswith(".csv"):
             other = content.replace(b"\r\n", b"\n") if b"\r\n" in content else content.replace(b"\n", b"\r\n")
             path.with_name(f"other {path.name}").write_bytes(other)
-    land_all(home)
-    take(home, _dates(home))
-    assert ledger_digest(home) == ledger_digest(ran[0])
-    first, now = counts(ran[0]), counts(home)
+    land_all(workspace)
+    take(workspace, _dates(workspace))
+    assert ledger_digest(workspace) == ledger_digest(ran[0])
+    first, now = counts(ran[0]), counts(workspace)
     assert now["posted"] == first["posted"]
     assert now["pending"] == first["pending"]
     assert now["received"] > 1.9 * first["received"]

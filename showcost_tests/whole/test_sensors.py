@@ -1,4 +1,4 @@
-"""The sensors: exactly what is due is requested, once, from what is stored."""
+"""Sensors request each due partition exactly once, from the stored state."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ NOW = datetime(2026, 11, 4, 9, tzinfo=UTC)
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
-    home = small.make_home(tmp_path / "home")
-    monkeypatch.setenv(HOME_VARIABLE, str(home.path))
-    return home
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    workspace = small.make_home(tmp_path / "home")
+    monkeypatch.setenv(HOME_VARIABLE, str(workspace.path))
+    return workspace
 
 
 @pytest.fixture
 def posted(posted_home: Workspace, copy: Copy, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     """Return the production after its week was materialised."""
-    home = copy(posted_home)
-    monkeypatch.setenv(HOME_VARIABLE, str(home.path))
-    return home
+    workspace = copy(posted_home)
+    monkeypatch.setenv(HOME_VARIABLE, str(workspace.path))
+    return workspace
 
 
 @pytest.fixture
@@ -52,25 +52,25 @@ def _requests(result: dg.SensorResult | dg.SkipReason) -> list[dg.RunRequest]:
 
 
 def _spans(requests: Iterable[dg.RunRequest]) -> dict[str, list[tuple[str, str]]]:
-    """Return the ranges that were requested, by the feed whose posting they ask for."""
-    found: dict[str, list[tuple[str, str]]] = {}
+    """Return the requested ranges by the feed whose posting is requested."""
+    requested: dict[str, list[tuple[str, str]]] = {}
     for request in requests:
         keys = {key.to_user_string() for key in request.asset_selection or []}
         (feed,) = {key.removeprefix("posted_") for key in keys if key.startswith("posted_")}
         span = (request.tags[naming.RANGE_START], request.tags[naming.RANGE_END])
-        found.setdefault(feed, []).append(span)
-    return found
+        requested.setdefault(feed, []).append(span)
+    return requested
 
 
-def test_an_empty_inbox_requests_nothing(home: Workspace, context: dg.SensorEvaluationContext) -> None:
-    assert home.path.exists()
+def test_an_empty_inbox_requests_nothing(workspace: Workspace, context: dg.SensorEvaluationContext) -> None:
+    assert workspace.path.exists()
     assert isinstance(land_inbox(context), dg.SkipReason)
 
 
 def test_deliveries_request_the_stretches_that_they_touch(
-    home: Workspace, context: dg.SensorEvaluationContext
+    workspace: Workspace, context: dg.SensorEvaluationContext
 ) -> None:
-    small.fill(home)
+    small.fill(workspace)
     requests = _requests(land_inbox(context))
     assert _spans(requests) == {
         "location_permits": [("2026-10-29", "2026-10-30"), ("2026-11-01", "2026-11-03")],
@@ -87,8 +87,8 @@ def test_deliveries_request_the_stretches_that_they_touch(
     assert all(shared <= {*(request.asset_selection or [])} for request in requests)
 
 
-def test_a_landing_is_shown_once(home: Workspace, context: dg.SensorEvaluationContext) -> None:
-    small.fill(home)
+def test_a_landing_is_shown_once(workspace: Workspace, context: dg.SensorEvaluationContext) -> None:
+    small.fill(workspace)
     first = land_inbox(context)
     assert isinstance(first, dg.SensorResult)
     shown = {event.asset_key: event.metadata["rows_read_now"].value for event in first.asset_events}
@@ -103,10 +103,10 @@ def test_a_landing_is_shown_once(home: Workspace, context: dg.SensorEvaluationCo
 
 
 def test_what_was_requested_but_never_run_is_requested_under_the_same_key(
-    home: Workspace, context: dg.SensorEvaluationContext
+    workspace: Workspace, context: dg.SensorEvaluationContext
 ) -> None:
-    """Dagster runs a key once; a tick that was lost before its runs were recorded is made up for."""
-    small.fill(home)
+    """Dagster runs a key once; a tick whose runs were not recorded is repeated."""
+    small.fill(workspace)
     first, second = _requests(land_inbox(context)), _requests(land_inbox(context))
     assert [request.run_key for request in first] == [request.run_key for request in second]
     assert len({request.run_key for request in first}) == len(first)
@@ -149,13 +149,13 @@ def test_a_delivery_without_any_date_requests_the_undated_rows(
 
 
 def test_a_feed_that_cannot_be_landed_holds_up_no_other(
-    home: Workspace, context: dg.SensorEvaluationContext
+    workspace: Workspace, context: dg.SensorEvaluationContext
 ) -> None:
-    small.fill(home)
-    land_all(home)
-    (one, *_) = landed(home, _feed("location_permits"))
-    home.payloads.path(one.arrival.delivery).unlink()
-    for staged in (home.path / "staging" / "records" / "location_permits").iterdir():
+    small.fill(workspace)
+    land_all(workspace)
+    (delivery, *_) = landed(workspace, _feed("location_permits"))
+    workspace.payloads.path(delivery.arrival.delivery).unlink()
+    for staged in (workspace.path / "staging" / "records" / "location_permits").iterdir():
         staged.unlink()
     assert _spans(_requests(land_inbox(context))).keys() == {"payroll_manifest", "vendor_invoices_de"}
 
@@ -167,12 +167,12 @@ def _feed(name: str) -> FeedSpec:
 def test_a_date_that_has_not_come_is_not_requested_yet(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, context: dg.SensorEvaluationContext
 ) -> None:
-    home = small.make_home(tmp_path / "long")
-    settings = home.path / "production.yaml"
+    workspace = small.make_home(tmp_path / "long")
+    settings = workspace.path / "production.yaml"
     settings.write_text(settings.read_text().replace("end: 2026-11-03", "end: 2090-12-31"))
-    monkeypatch.setenv(HOME_VARIABLE, str(home.path))
+    monkeypatch.setenv(HOME_VARIABLE, str(workspace.path))
     far = small.german([small.Invoice("R1", "31.12.2090", "1,00", "0,19", "1,19")])
-    small.deliver(open_workspace(home.path), "vendor_invoices_de", "far.csv", far)
+    small.deliver(open_workspace(workspace.path), "vendor_invoices_de", "far.csv", far)
     assert _requests(land_inbox(context)) == []
 
 
@@ -187,19 +187,19 @@ def test_rows_that_wait_for_a_rate_are_requested_when_a_file_has_it(posted: Work
     assert isinstance(release_rates(NOW), dg.SkipReason)
 
 
-def test_where_the_ecb_may_be_asked_it_is_asked_once_an_hour(posted: Workspace) -> None:
+def test_rates_are_requested_from_the_ecb_once_an_hour_if_allowed(posted: Workspace) -> None:
     settings = posted.path / "production.yaml"
     settings.write_text(settings.read_text().replace("[file]", "[file, ecb]"))
     keys = [
-        {request.run_key for request in _requests(release_rates(moment))}
-        for moment in (NOW, NOW.replace(minute=45), NOW.replace(hour=10))
+        {request.run_key for request in _requests(release_rates(time))}
+        for time in (NOW, NOW.replace(minute=45), NOW.replace(hour=10))
     ]
     assert len(keys[0]) == 2
     assert keys[0] == keys[1]
     assert not keys[0] & keys[2]
 
 
-def test_a_rate_that_cannot_be_published_yet_is_not_asked_for(posted: Workspace) -> None:
+def test_a_rate_that_cannot_be_published_yet_is_not_requested(posted: Workspace) -> None:
     settings = posted.path / "production.yaml"
     settings.write_text(settings.read_text().replace("[file]", "[file, ecb]"))
     before = datetime(2026, 11, 1, 9, tzinfo=UTC)

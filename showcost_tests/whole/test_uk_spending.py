@@ -1,4 +1,4 @@
-"""The public UK spending files, all of them: nothing is lost, whatever layout a department has chosen.
+"""All public UK spending files: no row is lost, in any layout that a department uses.
 
 Held against Python's csv module, which shares nothing with the reader; skipped where the files are missing.
 """
@@ -59,7 +59,7 @@ class Table:
 
 
 def _table(path: Path) -> Table | None:
-    """Read a file independently; None when it is not well formed, so that a count of it proves nothing."""
+    """Read a file independently; None for a malformed file, whose row count would prove nothing."""
     content = path.read_bytes()
     try:
         text = content.decode("utf-8-sig")
@@ -88,63 +88,64 @@ def _feed() -> FeedSpec:
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """Return the example production with all files landed."""
     files = corpus_dir("uk_spend")
     folder = tmp_path_factory.mktemp("uk_spend") / "home"
     folder.mkdir()
     for name in ("production.yaml", "chart_of_accounts.csv", "budget.csv"):
         shutil.copyfile(EXAMPLE / name, folder / name)
-    home = open_workspace(folder)
-    shutil.copytree(files, home.inbox / "uk_spend")
-    land(home, _feed())
-    return home
+    workspace = open_workspace(folder)
+    shutil.copytree(files, workspace.inbox / "uk_spend")
+    land(workspace, _feed())
+    return workspace
 
 
 @pytest.fixture(scope="module")
-def posted(home: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """Return the production after everything that landed was taken into the ledger."""
+def posted(workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """Return the production after all landed rows were processed into the ledger."""
     folder = tmp_path_factory.mktemp("posted") / "home"
-    shutil.copytree(home.path, folder)
-    done = open_workspace(folder)
-    for first, last in due_spans(done, [_feed()]):
-        take(done, days_between(first, last))
-    return done
+    shutil.copytree(workspace.path, folder)
+    copied = open_workspace(folder)
+    for first, last in due_spans(copied, [_feed()]):
+        take(copied, days_between(first, last))
+    return copied
 
 
-def _well_formed(home: Workspace) -> Iterator[tuple[LandedDelivery, Table]]:
-    for one in landed(home, _feed()):
-        table = _table(home.inbox / "uk_spend" / one.arrival.name)
-        if table is not None and not one.summary.refused:
-            yield one, table
+def _well_formed(workspace: Workspace) -> Iterator[tuple[LandedDelivery, Table]]:
+    for delivery in landed(workspace, _feed()):
+        table = _table(workspace.inbox / "uk_spend" / delivery.arrival.name)
+        if table is not None and not delivery.summary.refused:
+            yield delivery, table
 
 
-def test_every_file_lands_and_only_what_is_no_table_is_refused(home: Workspace) -> None:
-    known = landed(home, _feed())
-    names = {path.name for path in (home.inbox / "uk_spend").iterdir()}
-    assert {one.arrival.name for one in known} == names
-    assert {one.arrival.name: one.summary.refused for one in known if one.summary.refused} == NO_TABLE
+def test_every_file_lands_and_only_files_without_a_table_are_refused(workspace: Workspace) -> None:
+    refusals = {delivery.arrival.name: delivery.summary.refused for delivery in landed(workspace, _feed())}
+    assert refusals.keys() == {path.name for path in (workspace.inbox / "uk_spend").iterdir()}
+    assert {name: refusal for name, refusal in refusals.items() if refusal} == NO_TABLE
 
 
-def test_rows_are_as_many_as_another_reader_finds(home: Workspace) -> None:
-    found = {one.arrival.name: (one.summary, table) for one, table in _well_formed(home)}
-    assert len(found) == len(landed(home, _feed())) - len(NO_TABLE)
+def test_rows_are_as_many_as_another_reader_finds(workspace: Workspace) -> None:
+    parsed = {delivery.arrival.name: (delivery.summary, table) for delivery, table in _well_formed(workspace)}
+    assert len(parsed) == len(landed(workspace, _feed())) - len(NO_TABLE)
     wrong = {
         name: (summary.received, len(table.rows))
-        for name, (summary, table) in found.items()
+        for name, (summary, table) in parsed.items()
         # A line of totals below the rows is a footer to us and a record to the csv module.
         if summary.received + int(str(summary.dialect["footer_records"])) != len(table.rows)
     }
     assert wrong == {}
 
 
-def test_amounts_are_the_sum_that_another_reader_finds(home: Workspace) -> None:
-    status = feed_status(home, _feed())
-    received = {one.arrival.name: tally.amounts.get("received", {}) for one, tally in status.deliveries}
+def test_amounts_have_the_sum_that_another_reader_finds(workspace: Workspace) -> None:
+    status = feed_status(workspace, _feed())
+    received = {
+        delivery.arrival.name: tally.amounts.get("received", {}) for delivery, tally in status.deliveries
+    }
     compared, wrong = 0, {}
-    for one, table in _well_formed(home):
-        column = table.header.index(one.summary.columns["net_amount"])
-        footers = int(str(one.summary.dialect["footer_records"]))
+    for delivery, table in _well_formed(workspace):
+        column = table.header.index(delivery.summary.columns["net_amount"])
+        footers = int(str(delivery.summary.dialect["footer_records"]))
         cells = [row[column].strip() for row in table.rows[: len(table.rows) - footers]]
         matches = [_AMOUNT.fullmatch(cell) for cell in cells]
         if not all(matches):
@@ -153,8 +154,8 @@ def test_amounts_are_the_sum_that_another_reader_finds(home: Workspace) -> None:
         total = sum(
             (Decimal((match[1] + match[2]).replace(",", "")) for match in matches if match), Decimal(0)
         )
-        if received[one.arrival.name].get("GBP") != total:
-            wrong[one.arrival.name] = (total, received[one.arrival.name])
+        if received[delivery.arrival.name].get("GBP") != total:
+            wrong[delivery.arrival.name] = (total, received[delivery.arrival.name])
     assert wrong == {}
     assert compared > 40
 
@@ -162,7 +163,7 @@ def test_amounts_are_the_sum_that_another_reader_finds(home: Workspace) -> None:
 @pytest.mark.slow
 def test_every_row_and_every_amount_is_in_one_place(posted: Workspace) -> None:
     total = totals(posted)
-    assert total.received == sum(one.summary.received for one in landed(posted, _feed()))
+    assert total.received == sum(delivery.summary.received for delivery in landed(posted, _feed()))
     assert total.pending == 0
     assert total.posted > 0.95 * total.received
     due = due_by_landing(posted, _feed())
@@ -175,15 +176,15 @@ def test_every_base_amount_is_that_of_an_independent_recomputation(posted: Works
 
 
 @pytest.mark.slow
-def test_a_month_through_dagster_is_the_same(home: Workspace, posted: Workspace, copy: Copy) -> None:
+def test_a_month_through_dagster_is_the_same(workspace: Workspace, posted: Workspace, copy: Copy) -> None:
     first, last = date(2012, 4, 1), date(2012, 4, 30)
-    mine = copy(home)
-    outcome = run(mine, first, last)
+    through_dagster = copy(workspace)
+    outcome = run(through_dagster, first, last)
     assert outcome.failures == ()
     assert outcome.success
-    totals(mine)
-    found, expected = (
-        {day: value for day, value in ledger_digest(one).partitions.items() if first <= day <= last}
-        for one in (mine, posted)
+    totals(through_dagster)
+    actual, expected = (
+        {day: value for day, value in ledger_digest(compared).partitions.items() if first <= day <= last}
+        for compared in (through_dagster, posted)
     )
-    assert found == expected
+    assert actual == expected

@@ -1,4 +1,4 @@
-"""Vendors' APIs through Dagster: pulled dates, dead letters and what stands in, per partition."""
+"""Vendors' APIs through Dagster: pulled dates, dead letters and provisional accruals, per partition."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def simulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
 
 @pytest.mark.usefixtures("simulator")
 def test_one_step_pulls_for_all_feeds_and_tells_of_each_date(tmp_path: Path) -> None:
-    home = sample_home(tmp_path)
-    graph = load(home.path).get_repository_def()
+    workspace = sample_home(tmp_path)
+    graph = load(workspace.path).get_repository_def()
     pulled = graph.assets_defs_by_key[naming.pulled_key("pickup_grip")]
     letters = graph.assets_defs_by_key[naming.dead_letters_key("pickup_grip")]
     with dg.DagsterInstance.ephemeral() as instance:
@@ -53,15 +53,15 @@ def test_one_step_pulls_for_all_feeds_and_tells_of_each_date(tmp_path: Path) -> 
         )
         assert result.success
         for feed, state in (("pickup_camera", "complete"), ("pickup_grip", "missing")):
-            stands = metadata(instance, naming.pulled_key(feed), "state")
-            assert {day: value.value for day, value in stands.items()} == dict.fromkeys(DAYS, state)
+            states = metadata(instance, naming.pulled_key(feed), "state")
+            assert {day: value.value for day, value in states.items()} == dict.fromkeys(DAYS, state)
         (grip,) = result.asset_materializations_for_node("dead_letters_pickup_grip")
         assert grip.metadata["dagster/row_count"].value == 4
         assert "SC-API-001" in str(grip.metadata["reason"].value)
         camera = next(
-            one
-            for one in result.asset_materializations_for_node("pull_vendors")
-            if one.asset_key == naming.pulled_key("pickup_camera")
+            event
+            for event in result.asset_materializations_for_node("pull_vendors")
+            if event.asset_key == naming.pulled_key("pickup_camera")
         )
         assert {"requests", "retries", "requests_per_minute", "machine", "troubles"} <= camera.metadata.keys()
         logged = [entry.user_message for entry in instance.all_logs(result.run_id)]
@@ -74,21 +74,21 @@ def test_one_step_pulls_for_all_feeds_and_tells_of_each_date(tmp_path: Path) -> 
 
 @pytest.mark.slow
 def test_a_vendor_that_is_down_is_stood_in_for_and_gives_way(tmp_path: Path, simulator: Simulator) -> None:
-    home = sample_home(tmp_path)
-    down = run(home, FIRST, LAST)
+    workspace = sample_home(tmp_path)
+    down = run(workspace, FIRST, LAST)
     assert down.success
-    warned = {(one.asset, one.check) for one in down.failed_checks if one.severity == "WARN"}
+    warned = {(check.asset, check.check) for check in down.failed_checks if check.severity == "WARN"}
     assert ("pulled_pickup_grip", "dates_complete") in warned
     assert ("dead_letters_pickup_grip", "nothing_missing") in warned
-    standing = open_accruals(home, FIRST, LAST)
-    assert standing is not None
-    assert standing.num_rows == 5
+    accruals = open_accruals(workspace, FIRST, LAST)
+    assert accruals is not None
+    assert accruals.num_rows == 5
     simulator.revive("grip")
-    assert run(home, FIRST, LAST).success
-    standing = open_accruals(home, FIRST, LAST)
-    assert standing is not None
-    assert standing.num_rows == 0
-    with instance_of(home) as instance:
+    assert run(workspace, FIRST, LAST).success
+    accruals = open_accruals(workspace, FIRST, LAST)
+    assert accruals is not None
+    assert accruals.num_rows == 0
+    with instance_of(workspace) as instance:
         posted = row_counts(instance, naming.posted_key("pickup_grip"))
         assert all(posted[day] for day in DAYS)
         assert set(row_counts(instance, naming.provisional_key("pickup_grip")).values()) == {0}
@@ -96,22 +96,22 @@ def test_a_vendor_that_is_down_is_stood_in_for_and_gives_way(tmp_path: Path, sim
 
 @pytest.fixture
 def grip_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, simulator: Simulator) -> Workspace:
-    """Return the sample of which everything was pulled but what the grip house has, whose terms stand in."""
+    """Return the sample after a pull in which the grip house failed and was accrued by its terms."""
     assert simulator.url
-    home = sample_home(tmp_path)
-    monkeypatch.setenv(HOME_VARIABLE, str(home.path))
-    feeds = home.feeds
-    pull(home, feeds, PullRequest(FIRST, LAST))
+    workspace = sample_home(tmp_path)
+    monkeypatch.setenv(HOME_VARIABLE, str(workspace.path))
+    feeds = workspace.feeds
+    pull(workspace, feeds, PullRequest(FIRST, LAST))
     days = [date.fromisoformat(day) for day in DAYS]
-    pin_snapshots(home, days)
-    apply_fallback(home, choose_feed(feeds, "pickup_grip"), days)
-    return home
+    pin_snapshots(workspace, days)
+    apply_fallback(workspace, choose_feed(feeds, "pickup_grip"), days)
+    return workspace
 
 
 def _tick(
     instance: dg.DagsterInstance, now: datetime, cursor: str | None = None
 ) -> tuple[list[dg.RunRequest], str | None]:
-    """Return what a tick of the sensor requests, and the cursor that it leaves."""
+    """Return the run requests of a sensor tick, and its cursor."""
     context = dg.build_sensor_context(instance=instance, cursor=cursor)
     result = pull_missing(context, now)
     if isinstance(result, dg.SkipReason):
@@ -131,9 +131,9 @@ def test_a_vendor_is_asked_again_after_its_pause_and_only_then(grip_down: Worksp
         span = request.tags[naming.RANGE_START], request.tags[naming.RANGE_END]
         assert span == (DAYS[0], DAYS[-1])
         selected = {*(request.asset_selection or [])}
-        wanted = {naming.pulled_key, naming.raw_key, naming.posted_key, naming.provisional_key}
-        assert {key("pickup_grip") for key in wanted} | {naming.LEDGER_ENTRIES} <= selected
-        assert not {key("pickup_camera") for key in wanted} & selected
+        keys = {naming.pulled_key, naming.raw_key, naming.posted_key, naming.provisional_key}
+        assert {key("pickup_grip") for key in keys} | {naming.LEDGER_ENTRIES} <= selected
+        assert not {key("pickup_camera") for key in keys} & selected
         assert json.loads(cursor or "") == {"pickup_grip": after.isoformat()}
 
         (lost,), _ = _tick(instance, after + timedelta(minutes=1))
@@ -164,20 +164,20 @@ def test_a_vendor_that_is_back_releases_what_stood_in_for_it(
     grip_down: Workspace, simulator: Simulator
 ) -> None:
     simulator.revive("grip")
-    standing = open_accruals(grip_down, FIRST, LAST)
-    assert standing is not None
-    assert standing.num_rows == 5
+    accruals = open_accruals(grip_down, FIRST, LAST)
+    assert accruals is not None
+    assert accruals.num_rows == 5
     job = load(grip_down.path).get_repository_def().get_job(naming.JOB)
     later = datetime.now(UTC) + timedelta(hours=2)
     with dg.DagsterInstance.ephemeral() as instance:
         (request,), cursor = _tick(instance, later)
-        done = job.execute_in_process(
+        result = job.execute_in_process(
             instance=instance, asset_selection=list(request.asset_selection or []), tags=request.tags
         )
-        assert done.success
+        assert result.success
         posted = row_counts(instance, naming.posted_key("pickup_grip"))
         assert all(posted[day] for day in DAYS)
         assert _tick(instance, later + timedelta(days=1), cursor) == ([], cursor)
-    standing = open_accruals(grip_down, FIRST, LAST)
-    assert standing is not None
-    assert standing.num_rows == 0
+    accruals = open_accruals(grip_down, FIRST, LAST)
+    assert accruals is not None
+    assert accruals.num_rows == 0

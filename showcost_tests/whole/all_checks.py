@@ -1,4 +1,4 @@
-"""All checks of a production, judged straight from what is stored, without Dagster."""
+"""All checks of a production, run on its stored data without Dagster."""
 
 from __future__ import annotations
 
@@ -43,44 +43,46 @@ OF_ALL_DATES: Final = {
     "ledger_entries amounts_balance": ledger_checks.batches_balance,
 }
 NAMES: Final = OF_A_FEED.keys() | OF_A_FEEDS_DATES.keys() | OF_ALL.keys() | OF_ALL_DATES.keys()
-"""Every check, as the beginning of its asset's name and its own."""
+"""Every check, as the beginning of its asset's name and its own name."""
 
 
-def failing(home: Workspace) -> dict[str, str]:
-    """Return the checks that do not hold, each with what it says; broken bytes are said too."""
-    found: dict[str, str] = {}
-    for name, judge in _judges(home):
+def failing(workspace: Workspace) -> dict[str, str]:
+    """Return the failed checks with their messages, including errors for damaged bytes."""
+    failures: dict[str, str] = {}
+    for name, judge in _judges(workspace):
         try:
             verdicts = judge()
         except IntegrityError as error:
-            found[name] = str(error)
+            failures[name] = str(error)
             continue
         wrong = {day: verdict.message for day, verdict in verdicts.items() if not verdict.passed}
         if wrong:
-            found[name] = "; ".join(f"{day}: {message}" if day else message for day, message in wrong.items())
-    return found
+            failures[name] = "; ".join(
+                f"{day}: {message}" if day else message for day, message in wrong.items()
+            )
+    return failures
 
 
 Verdicts: TypeAlias = "Mapping[date, CheckOutcome] | Mapping[None, CheckOutcome]"
 
 
-def _judges(home: Workspace) -> Iterator[tuple[str, Callable[[], Verdicts]]]:
-    (feed,) = home.feeds
+def _judges(workspace: Workspace) -> Iterator[tuple[str, Callable[[], Verdicts]]]:
+    (feed,) = workspace.feeds
     for name, of_feed in OF_A_FEED.items():
-        yield name, partial(_whole, partial(of_feed, feed=feed), home)
+        yield name, partial(_whole, partial(of_feed, feed=feed), workspace)
     for name, of_dates in OF_A_FEEDS_DATES.items():
-        yield name, partial(_dated, of_dates, home, feed)
+        yield name, partial(_dated, of_dates, workspace, feed)
     for name, of_all in OF_ALL.items():
-        yield name, partial(_whole, of_all, home)
+        yield name, partial(_whole, of_all, workspace)
     for name, of_all_dates in OF_ALL_DATES.items():
-        yield name, partial(of_all_dates, home, small.WEEK)
+        yield name, partial(of_all_dates, workspace, small.WEEK)
 
 
-def _whole(judge: Callable[[Workspace], CheckOutcome], home: Workspace) -> Verdicts:
-    return {None: judge(home)}
+def _whole(judge: Callable[[Workspace], CheckOutcome], workspace: Workspace) -> Verdicts:
+    return {None: judge(workspace)}
 
 
 def _dated(
-    judge: Callable[..., Mapping[date, CheckOutcome]], home: Workspace, feed: FeedSpec
+    judge: Callable[..., Mapping[date, CheckOutcome]], workspace: Workspace, feed: FeedSpec
 ) -> Mapping[date, CheckOutcome]:
-    return judge(home, small.WEEK, feed=feed)
+    return judge(workspace, small.WEEK, feed=feed)
