@@ -53,7 +53,7 @@ def _faulty(
         store.write(asset(feed.name), day.isoformat(), change(store.read(asset(feed.name), day.isoformat())))
         return counts
 
-    monkeypatch.setattr(feed_assets, "stage_validated", faulty)
+    monkeypatch.setattr(feed_assets, "validate_partitions", faulty)
 
 
 def _without_last(rows: pa.Table) -> pa.Table:

@@ -63,17 +63,17 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     return workspace
 
 
-def test_every_check_is_judged_here() -> None:
+def test_every_check_is_covered() -> None:
     keys = load(HOMES["uk_spend"]).get_repository_def().asset_graph.asset_check_keys
     shown = {f"{key.asset_key.to_user_string().removesuffix('_uk_spend')} {key.name}" for key in keys}
     assert shown == NAMES
 
 
-def test_nothing_is_said_of_a_sound_production(sound: Workspace) -> None:
+def test_every_check_passes_on_a_sound_production(sound: Workspace) -> None:
     assert failing(sound) == {}
 
 
-def test_nothing_is_said_before_anything_has_run(tmp_path: Path) -> None:
+def test_every_check_passes_before_the_first_run(tmp_path: Path) -> None:
     workspace = small.make_home(tmp_path / "new", small.UKSPEND)
     take(workspace, small.WEEK, feeds=["uk_spend"])
     assert failing(workspace) == {}
@@ -231,7 +231,7 @@ ALONE: Final[dict[Callable[[Workspace], None], tuple[str, str]]] = {
 
 
 @pytest.mark.parametrize("change", ALONE, ids=lambda change: change.__name__.strip("_"))
-def test_a_change_is_seen_by_one_check_alone(
+def test_a_change_fails_exactly_one_check(
     change: Callable[[Workspace], None], sound: Workspace, copy: Copy
 ) -> None:
     workspace = copy(sound)
@@ -250,7 +250,7 @@ def test_a_dropped_trigger_is_named_for_every_date(sound: Workspace, copy: Copy)
     assert message == "; ".join(f"{day}: {named}" for day in (small.WEDNESDAY, small.THURSDAY, small.SUNDAY))
 
 
-def test_a_removed_entry_is_seen_from_every_side(sound: Workspace, copy: Copy) -> None:
+def test_a_removed_entry_fails_every_check_of_entries(sound: Workspace, copy: Copy) -> None:
     workspace = copy(sound)
     _entry_removed(workspace)
     failures = failing(workspace)
@@ -269,7 +269,7 @@ def test_a_changed_rate_is_a_changed_snapshot(sound: Workspace, copy: Copy) -> N
     assert failures.keys() == {"fx_snapshots snapshot_unchanged", "posted fx_pinned"}
     assert failures["fx_snapshots snapshot_unchanged"].startswith("2026-10-28: SC-FX-003: recorded hash ")
     assert failures["posted fx_pinned"] == (
-        "1 pinned FX snapshot(s) changed, first of 2026-10-28: restore the ledger"
+        "1 pinned FX snapshot(s) changed, the first of 2026-10-28: restore the ledger"
     )
 
 
@@ -295,7 +295,7 @@ def test_a_changed_rate_whose_hash_was_forged_no_longer_fits_the_entries(
         ("undated", {"undated all_rows_dated"}),
     ],
 )
-def test_a_flipped_bit_is_broken_bytes_to_every_check_that_reads_them(
+def test_a_flipped_bit_fails_every_check_that_reads_the_bytes(
     asset: str, checks: set[str], sound: Workspace, copy: Copy
 ) -> None:
     workspace = copy(sound)
