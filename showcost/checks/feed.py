@@ -250,7 +250,7 @@ def fx_pinned(workspace: Workspace, dates: Sequence[date], *, feed: FeedSpec) ->
     between = {"first": dates[0], "last": dates[-1], "feed": feed.name}
     with workspace.ledger.read() as connection:
         connection.register(
-            "pinned_rates", dense_rates(connection, dates, workspace.production.base_currency)
+            "pinned_rates", dense_rates(connection, dates, workspace.production.base_currency).table
         )
         rows = connection.execute(_PINNED, between).fetchall()
     limit = workspace.production.fx.carry_days

@@ -1,13 +1,57 @@
-"""SQL and text joins over Arrow tables."""
+"""Checked tables, SQL and text joins over Arrow."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from functools import reduce
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from showcost.core.engine import engine
+from showcost.core.errors import IntegrityError
+
+
+@dataclass(frozen=True)
+class CheckedTable(ABC):
+    """An Arrow table with exactly the columns of its class, in order, checked when it is made.
+
+    Arrow tables are untyped for mypy; a subclass is a type of its own, so that a function which takes raw
+    rows cannot be given valid rows. Raises IntegrityError for other columns.
+    """
+
+    table: pa.Table
+
+    @property
+    @abstractmethod
+    def schema(self) -> pa.Schema:
+        """Names and types of the columns, in order."""
+
+    def __post_init__(self) -> None:
+        require_columns(self.table, self.schema, type(self).__name__)
+
+    @property
+    def num_rows(self) -> int:
+        """Number of rows."""
+        return int(self.table.num_rows)
+
+    def column(self, name: str) -> pa.ChunkedArray:
+        """Return a column by its name."""
+        return self.table.column(name)
+
+
+def require_columns(table: pa.Table, schema: pa.Schema, name: str) -> None:
+    """Raise IntegrityError unless a table has exactly the columns of a schema, by name and type, in order."""
+    actual = dict(zip(table.schema.names, table.schema.types, strict=True))
+    for column in schema:
+        if actual.get(column.name) != column.type:
+            actual_type = actual.get(column.name, "none")
+            raise IntegrityError(
+                f"{name}: the column {column.name} must be {column.type}, found {actual_type}"
+            )
+    if table.schema.names != schema.names:
+        raise IntegrityError(f"{name}: expected the columns {schema.names}, found {table.schema.names}")
 
 
 def query(sql: str, parameters: dict[str, str] | None = None, **tables: pa.Table) -> pa.Table:

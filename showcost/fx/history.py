@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from showcost.core.arrow import require_columns
 from showcost.core.errors import IntegrityError
 
 if TYPE_CHECKING:
@@ -53,11 +54,16 @@ class RateHistory:
     `rates` (RATES_SCHEMA) is ordered by date and currency; the euro itself is not in it. `publications`
     (PUBLICATIONS_SCHEMA) has every publication date once, in order, with the file it was read from.
     `currencies` are all currencies of the files, including currencies without a rate on any day.
+    Raises IntegrityError for tables with other columns.
     """
 
     rates: pa.Table
     publications: pa.Table
     currencies: frozenset[str]
+
+    def __post_init__(self) -> None:
+        require_columns(self.rates, RATES_SCHEMA, "published rates")
+        require_columns(self.publications, PUBLICATIONS_SCHEMA, "publications")
 
     @cached_property
     def dates(self) -> tuple[date, ...]:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
+from showcost.core.arrow import require_columns
 from showcost.core.engine import engine
 from showcost.core.errors import InputError
 from showcost.core.hashing import sha256_bytes
@@ -33,6 +34,30 @@ if TYPE_CHECKING:
 
 RATE_TYPE: Final = "DECIMAL(20, 10)"
 """Units of the currency per one euro, as stored."""
+
+RATE: Final = pa.decimal128(20, 10)
+"""`RATE_TYPE` in Arrow."""
+
+STATES: Final = pa.schema([("date", pa.date32()), ("status", pa.string())])
+RATE_STATES: Final = pa.schema(
+    [
+        ("date", pa.date32()),
+        ("currency", pa.string()),
+        ("status", pa.string()),
+        ("rate", RATE),
+        ("publication_date", pa.date32()),
+    ]
+)
+SNAPSHOTS: Final = pa.schema(
+    [
+        ("snapshot_id", pa.string()),
+        ("snapshot_date", pa.date32()),
+        ("hash", pa.string()),
+        ("source", pa.string()),
+        ("source_sha256", pa.string()),
+        ("carry_days", pa.int32()),
+    ]
+)
 
 ID_HASH_DIGITS: Final = 12
 """Number of hex digits of the hash in a snapshot's id; the whole hash is stored beside it."""
@@ -62,13 +87,18 @@ class SnapshotPlan:
     `rate_states`: date, currency, status, rate, publication_date; dense, every date by every currency of
     the history and the euro; rate and publication date are null unless the status is ok.
     `snapshots`: snapshot_id, snapshot_date, hash, source, source_sha256, carry_days; one row per date whose
-    status is ok.
+    status is ok. Raises IntegrityError for tables with other columns.
     """
 
     states: pa.Table
     rate_states: pa.Table
     snapshots: pa.Table
     last_publication: date
+
+    def __post_init__(self) -> None:
+        require_columns(self.states, STATES, "states of dates")
+        require_columns(self.rate_states, RATE_STATES, "states of rates")
+        require_columns(self.snapshots, SNAPSHOTS, "snapshots")
 
     def dates(self, status: RateStatus) -> tuple[date, ...]:
         """Return the dates with that status, in order."""

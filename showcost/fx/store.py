@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
+from showcost.core.arrow import CheckedTable
 from showcost.core.clock import utc_timestamp
 from showcost.core.durable import transaction
 from showcost.core.errors import IntegrityError
 from showcost.fx.conversion import cross_rate_sql, micro_rate_sql
 from showcost.fx.history import RATE_DECIMALS
-from showcost.fx.snapshots import HASH_SQL, ID_SQL, RATE_TYPE, RateStatus
+from showcost.fx.snapshots import HASH_SQL, ID_SQL, RATE, RATE_TYPE, RateStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -174,13 +175,39 @@ def rate_status(
         return connection.sql(_STATUS_SQL, params={"base": base}).to_arrow_table()
 
 
-def dense_rates(connection: duckdb.DuckDBPyConnection, dates: Collection[date], base: str) -> pa.Table:
-    """Return the table that the conversion joins on (date, currency), from pinned snapshots only.
+DENSE_RATES: Final = pa.schema(
+    [
+        ("date", pa.date32()),
+        ("currency", pa.string()),
+        ("snapshot_id", pa.string()),
+        ("eur_rate_original", RATE),
+        ("eur_rate_base", RATE),
+        ("micro_original", pa.int64()),
+        ("micro_base", pa.int64()),
+        ("rate", pa.decimal128(28, 10)),
+        ("rate_date", pa.date32()),
+    ]
+)
 
-    Columns: date, currency, snapshot_id, eur_rate_original, eur_rate_base (units per euro), micro_original,
-    micro_base (the same in millionths, for `conversion_sql`), rate (units of the base per unit of the
-    currency, ten decimals, for display), rate_date (the older publication date of the two rates). A pair
-    without a rate has no row. Raises IntegrityError when a snapshot of these dates was changed after it was
+
+class DenseRates(CheckedTable):
+    """The rates that the conversion joins on (date, currency); a pair without a rate has no row.
+
+    `eur_rate_original` and `eur_rate_base` are units per euro, `micro_original` and `micro_base` the same in
+    millionths, for `conversion_sql`. `rate` is units of the base per unit of the currency, with ten decimals,
+    for display; `rate_date` is the older publication date of the two rates.
+    """
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Names and types of the columns."""
+        return DENSE_RATES
+
+
+def dense_rates(connection: duckdb.DuckDBPyConnection, dates: Collection[date], base: str) -> DenseRates:
+    """Return the rates of dates, from pinned snapshots only.
+
+    Raises IntegrityError when a snapshot of these dates was changed after it was
     pinned.
     """
     if changed := verify(connection, dates):
@@ -188,7 +215,9 @@ def dense_rates(connection: duckdb.DuckDBPyConnection, dates: Collection[date], 
         raise IntegrityError(
             f"{len(changed)} pinned FX snapshot(s) changed, the first of {named}: restore the ledger"
         )
-    return connection.sql(_DENSE_SQL, params={"dates": list(dates), "base": base}).to_arrow_table()
+    return DenseRates(
+        connection.sql(_DENSE_SQL, params={"dates": list(dates), "base": base}).to_arrow_table()
+    )
 
 
 _UNPINNED_SQL: Final = """

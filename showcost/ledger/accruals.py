@@ -84,7 +84,7 @@ def accrue(
         return 0
     connection.register("given_accruals", _accrual_table(context, accruals))
     days = [day for (day,) in connection.execute(_PINNED).fetchall()]
-    connection.register("accrual_rates", dense_rates(connection, days, context.base_currency))
+    connection.register("accrual_rates", dense_rates(connection, days, context.base_currency).table)
     converted = conversion_sql(
         "unrecorded.amount", "unrecorded.currency", "micro_original", "micro_base", context.base_currency
     )

@@ -85,27 +85,33 @@ def posting_context(production: Production, feed: FeedSpec) -> PostingContext:
 
 @dataclass(frozen=True)
 class ValidRows:
-    """Valid rows that DuckDB can read: an Arrow table, or Parquet files that the caller has verified."""
+    """Valid rows that DuckDB can read: an Arrow table, or Parquet files that the caller has verified.
+
+    The columns are checked when it is made. Raises InputError, naming file and column, if a column is missing
+    or has another type; rows are checked only if there are any.
+    """
 
     rows: pa.Table | Sequence[Path]
+    context: PostingContext
+
+    def __post_init__(self) -> None:
+        if self.is_empty:
+            return
+        if isinstance(self.rows, pa.Table):
+            _check_schema(self.rows.schema, self.context, "valid rows")
+        else:
+            for path in self.rows:
+                _check_schema(pq.read_schema(path), self.context, str(path))
 
     @property
     def is_empty(self) -> bool:
         """True if there are no rows, or no files of rows."""
         return len(self.rows) == 0
 
-    def check_columns(self, context: PostingContext) -> None:
-        """Raise InputError, naming file and column, if a column is missing or has another type."""
-        if isinstance(self.rows, pa.Table):
-            _check_schema(self.rows.schema, context, "valid rows")
-            return
-        for path in self.rows:
-            _check_schema(pq.read_schema(path), context, str(path))
-
-    def as_view(self, connection: duckdb.DuckDBPyConnection, context: PostingContext) -> None:
+    def as_view(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Register the rows with a connection as `valid_rows`; without rows, an empty table."""
         if self.is_empty:
-            connection.register("valid_rows", _no_rows(context))
+            connection.register("valid_rows", _no_rows(self.context))
         elif isinstance(self.rows, pa.Table):
             connection.register("valid_rows", self.rows)
         else:
@@ -130,7 +136,7 @@ def prepare(
     pinned rate or is already posted with other content, or an entry would be posted to a closed period.
     """
     rates = dense_rates(connection, list(dates), context.base_currency)
-    connection.register("posting_rates", rates)
+    connection.register("posting_rates", rates.table)
     connection.register("posting_policies", _policies(connection, dates))
     between = {"first": dates[0], "last": dates[-1]}
     connection.execute(_REVERSIBLE, {"feed": context.feed, "as_of": None})

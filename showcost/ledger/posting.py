@@ -72,14 +72,14 @@ def post(
     validation is not in the audit log or a ledger that disagrees with the log, StoreBusyError after the
     bounded wait.
     """
-    rows = ValidRows(valid)
+    rows = ValidRows(valid, context)
     counts = _count(rows, context, partition_dates)
     for day in _reversal_dates(ledger, context.feed, partition_dates):
         counts.setdefault(day, 0)
     batches: dict[date, Batch] = {}
     for dates in chunks(sorted(counts.items()), chunk_rows):
         with writing(ledger) as connection:
-            rows.as_view(connection, context)
+            rows.as_view(connection)
             prepare(connection, context, dates, counts)
             appended = commit_entries(ledger, connection, NEW_ENTRIES, run_id=run_id, now=clock())
         batches |= {batch.partition_date: batch for batch in appended}
@@ -100,9 +100,8 @@ def _count(rows: ValidRows, context: PostingContext, dates: Sequence[date]) -> d
     """Return the number of valid rows per date; InputError for a date outside `dates`."""
     if rows.is_empty:
         return {}
-    rows.check_columns(context)
     with engine() as connection:
-        rows.as_view(connection, context)
+        rows.as_view(connection)
         counts = rows.counts(connection)
     if outside := counts.keys() - set(dates):
         shown = ", ".join(sorted(str(day) for day in outside)[:3])

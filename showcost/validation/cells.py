@@ -7,13 +7,15 @@ trailing zeros), `__plain` (canonical text) and `__symbol`. The rules decide abo
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from showcost.config.record_kinds import Field, FieldType
-from showcost.core.arrow import query
+from showcost.core.arrow import CheckedTable, query
+from showcost.core.errors import InputError
 from showcost.core.hashing import SHORT
 from showcost.validation.columns import INTEGER_DIGITS, RowTable, arrow_schema, field_type
 from showcost.values.column import BLANK
@@ -28,10 +30,22 @@ _SPACE: Final = r"[\s\v\p{Zs}]+"
 _PLACE: Final = ("delivery", "arrival", "record", "row_key", "transaction_date", "read_code")
 
 
-def check_raw(rows: pa.Table, kind: RecordKind) -> pa.Table:
-    """Return raw rows with exactly the columns of the record kind, in order.
+@dataclass(frozen=True)
+class RawRows(CheckedTable):
+    """Raw rows with exactly the columns of their record kind, in order."""
 
-    Raises ValueError with the names of columns that are missing or have another type.
+    kind: RecordKind
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Names and types of the columns."""
+        return arrow_schema(self.kind, RowTable.RAW)
+
+
+def raw_rows(rows: pa.Table, kind: RecordKind) -> RawRows:
+    """Return the raw rows of a table that may have further columns.
+
+    Raises InputError with the names of columns that are missing or have another type.
     """
     schema = arrow_schema(kind, RowTable.RAW)
     wrong = [
@@ -40,8 +54,8 @@ def check_raw(rows: pa.Table, kind: RecordKind) -> pa.Table:
         if column.name not in rows.column_names or rows.schema.field(column.name).type != column.type
     ]
     if wrong:
-        raise ValueError(f"raw rows of {kind.name}: columns missing or of another type: {', '.join(wrong)}")
-    return rows.select(schema.names).replace_schema_metadata(None)
+        raise InputError(f"raw rows of {kind.name}: columns missing or of another type: {', '.join(wrong)}")
+    return RawRows(rows.select(schema.names).replace_schema_metadata(None), kind)
 
 
 def read_cells(rows: pa.Table, feed: FeedSpec) -> pa.Table:

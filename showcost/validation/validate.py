@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from showcost.config.agreements import packaged
-from showcost.core.arrow import query
+from showcost.core.arrow import query, require_columns
 from showcost.core.errors import IntegrityError
-from showcost.validation.cells import check_raw
+from showcost.validation.cells import RawRows, raw_rows
 from showcost.validation.chunks import (
     DUPLICATED,
     PENDING,
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from showcost.config.chart import Chart
     from showcost.config.feed import FeedSpec
     from showcost.config.production import Production
+    from showcost.config.record_kinds import RecordKind
     from showcost.validation.decisions import DecisionEffects
 
 CHUNK_ROWS: Final = 250_000
@@ -61,11 +62,19 @@ class RowCounts:
 
 @dataclass(frozen=True)
 class ValidationResult:
-    """The rows after validation, each in exactly one table, by transaction date, arrival and record."""
+    """The rows after validation, each in exactly one table, by transaction date, arrival and record.
 
+    Raises IntegrityError unless both tables have exactly the columns of the record kind.
+    """
+
+    kind: RecordKind
     valid: pa.Table
     quarantine: pa.Table
     counts: RowCounts
+
+    def __post_init__(self) -> None:
+        require_columns(self.valid, arrow_schema(self.kind, RowTable.VALID), "valid rows")
+        require_columns(self.quarantine, arrow_schema(self.kind, RowTable.QUARANTINE), "quarantined rows")
 
 
 def validate(  # noqa: PLR0913 -- everything that determines a result is an argument
@@ -92,9 +101,9 @@ def validate(  # noqa: PLR0913 -- everything that determines a result is an argu
     by default the package's.
 
     Raises IntegrityError when rows would be lost or duplicated, when the status of a rate is missing, or when
-    a posted row can no longer be read; ValueError for tables without the required columns.
+    a posted row can no longer be read; InputError for tables without the required columns.
     """
-    raw, landed = check_raw(rows, feed.kind), check_raw(same_key_rows, feed.kind)
+    raw, landed = raw_rows(rows, feed.kind), raw_rows(same_key_rows, feed.kind)
     effects = decided.effects if decided is not None else None
     terms = agreements or packaged()
     checker = ChunkChecker(Reference(feed, production, chart, fx_status, terms), effects)
@@ -103,7 +112,7 @@ def validate(  # noqa: PLR0913 -- everything that determines a result is an argu
     chunks = _chunks(landed, _other_partition_rows(landed, raw), chunk_rows)
     candidates = [_candidates(ChunkChecker(without_rates, effects), chunks)]
     if decided is not None and decided.originals.num_rows:
-        candidates.append(_originals(without_rates, check_raw(decided.originals, feed.kind), raw))
+        candidates.append(_originals(without_rates, raw_rows(decided.originals, feed.kind), raw))
     candidates += [chunk.candidates for chunk in checked]
     return _split_all(checker, checked, key_claims(pa.concat_tables(candidates), posted), raw.num_rows)
 
@@ -117,9 +126,11 @@ def _candidates(checker: ChunkChecker, chunks: Iterator[tuple[int, pa.Table]]) -
     return pa.concat_tables(tables)
 
 
-def _originals(reference: Reference, delivered: pa.Table, raw: pa.Table) -> pa.Table:
+def _originals(reference: Reference, delivered: RawRows, raw: RawRows) -> pa.Table:
     """Return corrected rows as delivered, as candidates that cannot hold a key."""
-    keyed = delivered.filter(pc.is_in(delivered.column("row_key"), value_set=raw.column("row_key").unique()))
+    keyed = delivered.table.filter(
+        pc.is_in(delivered.column("row_key"), value_set=raw.column("row_key").unique())
+    )
     chunks = iter([(0, keyed.combine_chunks())] if keyed.num_rows else [])
     candidates = _candidates(ChunkChecker(reference), chunks)
     place = CANDIDATES.get_field_index("original")
@@ -141,7 +152,7 @@ def _split_all(
         accepted, rejected = checker.split(chunk, claims.slice(int(first), int(last - first)))
         valid.append(accepted)
         quarantine.append(rejected)
-    result = _result(pa.concat_tables(valid), pa.concat_tables(quarantine), received)
+    result = _result(kind, pa.concat_tables(valid), pa.concat_tables(quarantine), received)
     counts = result.counts
     if received != counts.valid + counts.quarantined + counts.duplicate + counts.pending:
         raise IntegrityError(
@@ -151,7 +162,7 @@ def _split_all(
     return result
 
 
-def _result(valid: pa.Table, quarantine: pa.Table, received: int) -> ValidationResult:
+def _result(kind: RecordKind, valid: pa.Table, quarantine: pa.Table, received: int) -> ValidationResult:
     dispositions = _value_counts(quarantine.column("disposition"))
     counts = RowCounts(
         received=received,
@@ -162,7 +173,7 @@ def _result(valid: pa.Table, quarantine: pa.Table, received: int) -> ValidationR
         codes=_value_counts(pc.list_flatten(quarantine.column("codes"))),
         flags=_value_counts(pc.list_flatten(valid.column("flags"))),
     )
-    return ValidationResult(valid, quarantine, counts)
+    return ValidationResult(kind, valid, quarantine, counts)
 
 
 def _value_counts(texts: pa.ChunkedArray) -> dict[str, int]:
@@ -171,17 +182,18 @@ def _value_counts(texts: pa.ChunkedArray) -> dict[str, int]:
     return dict(sorted(pairs))
 
 
-def _order(rows: pa.Table) -> np.ndarray:
+def _order(rows: RawRows) -> np.ndarray:
     """Return the row numbers by transaction date (undated last), arrival and record."""
     keys = [(name, "ascending") for name in ("transaction_date", "arrival", "record")]
-    return np.asarray(pc.sort_indices(rows.select([name for name, _ in keys]), sort_keys=keys))
+    return np.asarray(pc.sort_indices(rows.table.select([name for name, _ in keys]), sort_keys=keys))
 
 
-def _chunks(rows: pa.Table, order: np.ndarray, size: int) -> Iterator[tuple[int, pa.Table]]:
+def _chunks(rows: RawRows, order: np.ndarray, size: int) -> Iterator[tuple[int, pa.Table]]:
     """Yield the rows in the given order, in chunks, each with the number of its first row."""
-    in_place = len(order) == len(rows) and bool((order == np.arange(len(rows))).all())
+    table = rows.table
+    in_place = len(order) == len(table) and bool((order == np.arange(len(table))).all())
     for start in range(0, len(order), size):
-        chunk = rows.slice(start, size) if in_place else rows.take(pa.array(order[start : start + size]))
+        chunk = table.slice(start, size) if in_place else table.take(pa.array(order[start : start + size]))
         yield start, chunk.combine_chunks()
 
 
@@ -191,8 +203,8 @@ ORDER BY place
 """
 
 
-def _other_partition_rows(landed: pa.Table, raw: pa.Table) -> np.ndarray:
+def _other_partition_rows(landed: RawRows, raw: RawRows) -> np.ndarray:
     """Return the numbers of landed rows that share a key with `raw` rows but are not among them."""
     names = ["row_key", "delivery", "record"]
-    numbered = landed.select(names).append_column("place", pa.array(np.arange(len(landed))))
-    return numbers_of(query(_OTHER_PARTITION_SQL, landed=numbered, raw=raw.select(names)), "place")
+    numbered = landed.table.select(names).append_column("place", pa.array(np.arange(landed.num_rows)))
+    return numbers_of(query(_OTHER_PARTITION_SQL, landed=numbered, raw=raw.table.select(names)), "place")

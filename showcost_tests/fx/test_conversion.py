@@ -169,7 +169,7 @@ def test_amounts_of_all_currencies_and_27_years_agree_with_an_independent_recomp
     dense = dense_rates(whole_history, lines.column("date").unique().to_pylist(), base)
     expression = conversion_sql("amount", "currency", "micro_original", "micro_base", base)
     whole_history.register("lines", lines)
-    whole_history.register("dense", dense)
+    whole_history.register("dense", dense.table)
     rows = whole_history.execute(
         f"SELECT date, currency, amount, {expression} FROM lines LEFT JOIN dense USING (date, currency)"
     ).fetchall()

@@ -225,7 +225,7 @@ def test_the_dense_rates_have_both_rates_the_cross_rate_and_the_older_date(
     database: duckdb.DuckDBPyConnection, week: RateHistory
 ) -> None:
     pin(database, build_snapshots(week, DAYS, 4), NOW)
-    rows = {row["currency"]: row for row in dense_rates(database, [DAYS[6]], "USD").to_pylist()}
+    rows = {row["currency"]: row for row in dense_rates(database, [DAYS[6]], "USD").table.to_pylist()}
     assert set(rows) == {"EUR", "GBP", "USD"}
     pound = rows["GBP"]
     assert (pound["eur_rate_original"], pound["eur_rate_base"]) == (Decimal("0.8338"), Decimal("1.1172"))

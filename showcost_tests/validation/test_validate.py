@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from showcost.core.errors import IntegrityError
+from showcost.core.errors import InputError, IntegrityError
 from showcost.core.hashing import sha256_framed
 from showcost.validation import CHUNK_ROWS, ValidationResult, schema_result
 from showcost_tests.validation.raw import INVOICE, PRODUCTION, SAMPLES, Row, feed_of, fx, raw_table, run
@@ -105,5 +105,5 @@ def test_a_missing_rate_status_is_an_integrity_error() -> None:
 
 def test_a_table_without_its_columns_is_refused_with_their_names() -> None:
     rows = raw_table(FEED, [INVOICE]).drop(["net_amount__value"])
-    with pytest.raises(ValueError, match="net_amount__value"):
+    with pytest.raises(InputError, match="net_amount__value"):
         run(FEED, rows)
