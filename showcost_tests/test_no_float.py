@@ -100,7 +100,7 @@ def _joins_paths(node: ast.BinOp) -> bool:
     if isinstance(first, ast.BoolOp):
         return any(isinstance(value, ast.Name) and value.id in _PATHS for value in first.values)
     text = ast.unparse(first)
-    return text == "home.rates" or text.split(".")[-1] in _PATHS
+    return text == "workspace.rates" or text.split(".")[-1] in _PATHS
 
 
 def _found(path: Path) -> list[Finding]:
