@@ -18,10 +18,10 @@ from showcost.audit import transitions as states
 from showcost.audit.transitions import AuditKind
 from showcost.config.record_kinds import VENDOR_INVOICE
 from showcost.fx.history import PUBLICATIONS_SCHEMA, RATES_SCHEMA, RateHistory
-from showcost.fx.snapshots import build_snapshots
+from showcost.fx.snapshot_plan import build_snapshots
 from showcost.ledger.digest import digest
-from showcost.ledger.entries import PostingContext
 from showcost.ledger.fx_pinning import pin_recorded
+from showcost.ledger.new_entries import PostingContext
 from showcost.ledger.posting import CHUNK_ROWS, post
 from showcost.ledger.recovery import writing
 from showcost.ledger.store import Ledger

@@ -23,10 +23,10 @@ from unittest.mock import patch
 from benchmarks.harness import SAMPLE, copy_production
 from showcost.checks.verify import verify
 from showcost.ingest.landing import land
-from showcost.ledger import commit as committing
+from showcost.ledger import append_entries as committing
 from showcost.ledger import posting
 from showcost.ledger.batches import batch_table, batches_of
-from showcost.ledger.entries import posting_context
+from showcost.ledger.new_entries import posting_context
 from showcost.ledger.recovery import writing
 from showcost.ledger.schema import ENTRY_COLUMNS
 from showcost.ledger.store import Ledger

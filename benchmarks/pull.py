@@ -23,7 +23,7 @@ from showcost.vendor_api.dead_letters import PageRef
 from showcost.vendor_api.failures import RequestFailedError
 from showcost.vendor_api.health import resident_bytes
 from showcost.vendor_api.page_store import PageContent, PageStore
-from showcost.vendor_api.pages import Pagination
+from showcost.vendor_api.pagination import Pagination
 from showcost.vendor_api.pull import PullRequest, pull
 from showcost.vendor_api.windows import Window
 from showcost.workspace import open_workspace

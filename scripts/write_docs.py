@@ -23,7 +23,7 @@ from showcost.config.api import (
 from showcost.config.feed import FeedSpec
 from showcost.config.items import ItemMapping
 from showcost.config.record_kinds import RECORD_KINDS
-from showcost.core.reasons import CATALOGUE, Severity
+from showcost.core.reason_catalogue import CATALOGUE, Severity
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from pay_rules_page import pay_rules
@@ -46,7 +46,8 @@ def reason_codes() -> str:
     lines = [
         "# Reason codes",
         "",
-        "Generated from `showcost/core/reasons.py` by `make docs`; do not edit. Codes are stable and opaque,",
+        "Generated from `showcost/core/reason_catalogue.py` by `make docs`; do not edit.",
+        "Codes are stable and opaque,",
         "and a retired code is never reused. A rejected row carries, for each code, the field, the observed",
         "and the expected value, and the source of the rule.",
         "",

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from showcost.checks.result import CheckOutcome
 from showcost.core.engine import engine
-from showcost.core.reasons import CATALOGUE
-from showcost.fx.store import dense_rates
+from showcost.core.reason_catalogue import CATALOGUE
+from showcost.fx.pinned_snapshots import dense_rates
 from showcost.ingest.landing import landed
 from showcost.ledger.active_entries import active_condition
 from showcost.pipeline.validation import counts_of

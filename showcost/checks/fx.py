@@ -9,8 +9,8 @@ from showcost.audit import transitions as states
 from showcost.audit.transitions import AuditKind
 from showcost.checks.result import CheckOutcome
 from showcost.fx.checks import CheckResult, calendar_complete, day_on_day_jumps, irs_yearly_band
-from showcost.fx.snapshots import RATE_TYPE
-from showcost.fx.store import verify
+from showcost.fx.pinned_snapshots import verify
+from showcost.fx.snapshot_plan import RATE_TYPE
 from showcost.pipeline.fx_snapshots import stored_history
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from showcost.checks.result import CheckOutcome
-from showcost.core.reasons import CATALOGUE
+from showcost.core.reason_catalogue import CATALOGUE
 from showcost.pipeline.vendor_pulls import COMPLETE, NEVER, missing_pages, pulled_dates
 from showcost.vendor_api.dead_letters import EXHAUSTED
 

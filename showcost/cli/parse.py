@@ -16,7 +16,7 @@ import click
 from showcost.cli.output import CommandResult, prints_result, say, show_table
 from showcost.config.feeds import choose_feed, load_feeds
 from showcost.core.errors import InputError
-from showcost.core.reasons import CATALOGUE
+from showcost.core.reason_catalogue import CATALOGUE
 from showcost.ingest.landing import NO_HEADER, hints_of
 from showcost.ingest.masking import cells_of_file, masked_shown, texts_of_file
 from showcost.pipeline.dry_run import DryRun, dry_run

@@ -19,7 +19,7 @@ from showcost.cli.selection import (
     time_as_of,
 )
 from showcost.core.errors import InputError
-from showcost.core.reasons import CATALOGUE
+from showcost.core.reason_catalogue import CATALOGUE
 from showcost.reconciliation import pay_findings as pay_queue
 from showcost.reconciliation.pay_findings import (
     dismissed_findings,

@@ -10,7 +10,7 @@ from showcost.cli.options import chosen_feeds, feed_option, from_option, span, t
 from showcost.cli.output import CommandResult, prints_result, say, show_table
 from showcost.config.feeds import api_feeds
 from showcost.core.errors import InputError
-from showcost.core.reasons import CATALOGUE
+from showcost.core.reason_catalogue import CATALOGUE
 from showcost.vendor_api.dead_letters import EXHAUSTED
 from showcost.workspace import Workspace, open_workspace
 

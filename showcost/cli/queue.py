@@ -33,7 +33,7 @@ from showcost.cli.selection import (
 )
 from showcost.core.errors import InputError
 from showcost.core.money import readable_amount
-from showcost.core.reasons import CATALOGUE
+from showcost.core.reason_catalogue import CATALOGUE
 from showcost.pipeline.replay import ReplayPreview, ReplayResult, preview, replay
 from showcost.pipeline.vendor_pulls import missing_pages
 from showcost.reconciliation import decisions as deciding

@@ -11,7 +11,7 @@ import click
 
 from showcost.cli.options import feed_option, from_option, span, to_option
 from showcost.core.errors import InputError
-from showcost.core.reasons import CATALOGUE
+from showcost.core.reason_catalogue import CATALOGUE
 from showcost.reconciliation.queue import WAITING, QueueFilter, RowState
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from showcost.cli.options import as_of_option, chosen_feeds, feed_option, resolv
 from showcost.cli.output import CommandResult, prints_result, show_table
 from showcost.cli.pay_findings import say_findings
 from showcost.core.money import readable_amount
-from showcost.core.reasons import CATALOGUE
+from showcost.core.reason_catalogue import CATALOGUE
 from showcost.pipeline.accruals import open_accruals
 from showcost.reconciliation.pay_findings import counts_of_findings, open_findings
 from showcost.reports.status import STATES, FeedStatus, Tally, feed_status

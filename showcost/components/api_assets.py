@@ -17,7 +17,7 @@ from showcost.components.metadata import column_schema, counts_table
 from showcost.components.partitions import partition_dates
 from showcost.components.resources import DataFolder, plain_failures
 from showcost.config.feed import FeedSpec
-from showcost.core.reasons import CATALOGUE
+from showcost.core.reason_catalogue import CATALOGUE
 from showcost.ledger.schema import ACCRUAL_COLUMNS
 from showcost.pipeline import vendor_pulls as pulling
 from showcost.pipeline.accruals import apply_fallback, open_accruals

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from showcost.components.metadata import SENTENCES, counts_table, preview
 from showcost.core.ids import row_id
-from showcost.core.reasons import CATALOGUE
+from showcost.core.reason_catalogue import CATALOGUE
 from showcost.reconciliation.queue import RowState
 from showcost.staging.assets import quarantine_asset, valid_asset
 from showcost.validation.decisions import WITHHELD

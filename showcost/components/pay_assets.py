@@ -14,7 +14,7 @@ from showcost.components.metadata import SENTENCES, column_schema, counts_table
 from showcost.components.partitions import partition_dates
 from showcost.components.resources import DataFolder, plain_failures
 from showcost.config.feed import FeedSpec
-from showcost.core.reasons import CATALOGUE
+from showcost.core.reason_catalogue import CATALOGUE
 from showcost.pay.findings import FINDINGS
 from showcost.pay.findings_log import FindingLine, PayFinding
 from showcost.pipeline.pay_findings import write_pay_findings

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow as pa
 
 from showcost.components.metadata import counts_table
-from showcost.core.reasons import CATALOGUE
+from showcost.core.reason_catalogue import CATALOGUE
 from showcost.reconciliation.queue import QueueFilter, RowState, queue_rows
 from showcost.validation.columns import MONEY, ColumnInfo
 

@@ -1,7 +1,7 @@
 """Errors shown to the user: one sentence, an exit status, never a traceback.
 
 They end the command or the step. Bad *rows* are not errors but outcomes with a reason code
-(`showcost.core.reasons`).
+(`showcost.core.reason_catalogue`).
 """
 
 from __future__ import annotations

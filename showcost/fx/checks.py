@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from showcost.core.engine import engine
 from showcost.fx.calendar import gaps, unexpected, working_days
 from showcost.fx.history import EURO
-from showcost.fx.snapshots import RATE_TYPE
+from showcost.fx.snapshot_plan import RATE_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Collection

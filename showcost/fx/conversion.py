@@ -3,7 +3,7 @@
 base = round(amount * (base units per euro) / (original units per euro)), halves away from zero, to the
 minor unit of the base currency (ISO 4217). No cross rate and no inverse is rounded on the way: the model
 is article 4 of Council Regulation (EC) 1103/97. `convert` is the reference; `conversion_sql` computes the
-same in the database. `snapshots` determines the rates.
+same in the database. `snapshot_plan` determines the rates.
 
 Bounds. Amounts are DECIMAL(18, 4), below 10^14; rates in millionths are below 10^16. The largest
 intermediate is 2 * 10^18 * 10^16, far below 1.7 * 10^38, so that the integers of the database (HUGEINT,

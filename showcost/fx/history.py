@@ -1,7 +1,7 @@
 """Published rates, as read from a rate file: one row per publication date and currency.
 
 A history has the rates and their origin, and two histories can be merged. `parsing` reads files, `sources`
-gets them, and `snapshots` determines the rates in force on dates without a publication.
+gets them, and `snapshot_plan` determines the rates in force on dates without a publication.
 """
 
 from __future__ import annotations

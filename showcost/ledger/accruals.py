@@ -21,7 +21,7 @@ from showcost.core.clock import utc_timestamp
 from showcost.core.hashing import SHORT, sha256_framed
 from showcost.core.money import AMOUNT_DIGITS, AMOUNT_SCALE
 from showcost.fx.conversion import AMOUNT_TYPE, conversion_sql
-from showcost.fx.store import dense_rates
+from showcost.fx.pinned_snapshots import dense_rates
 from showcost.ledger.recorded_transaction import NewRecord, Writer, record_and_write, segment_parameter
 from showcost.ledger.schema import ACCRUAL, RELEASE
 

@@ -1,6 +1,6 @@
 """Batches: entries that are appended together, their totals and digests, and their stored forms.
 
-Nothing here changes the ledger; `commit` does.
+Nothing here changes the ledger; `append_entries` does.
 """
 
 from __future__ import annotations

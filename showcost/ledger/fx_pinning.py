@@ -1,6 +1,6 @@
 """FX pinning as a recorded transaction: the rates are in the audit log before the ledger commits them.
 
-`showcost.fx.snapshots` determines the rates in force, `showcost.fx.store` has the tables.
+`showcost.fx.snapshot_plan` determines the rates in force, `showcost.fx.pinned_snapshots` has the tables.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from showcost.audit import transitions as states
 from showcost.audit.transitions import AuditKind
 from showcost.core.errors import IntegrityError
-from showcost.fx.store import PinResult, pin, verify
+from showcost.fx.pinned_snapshots import PinResult, pin, verify
 from showcost.ledger.recorded_transaction import NewRecord, Writer, append_record, attest, segment_parameter
 
 if TYPE_CHECKING:
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     import duckdb
 
     from showcost.audit.log import Record
-    from showcost.fx.snapshots import SnapshotPlan
+    from showcost.fx.snapshot_plan import SnapshotPlan
     from showcost.ledger.store import Ledger
 
 
 def pin_recorded(
     ledger: Ledger, connection: duckdb.DuckDBPyConnection, plan: SnapshotPlan, pinned_at: datetime
 ) -> PinResult:
-    """Pin the snapshots of a plan as `fx.store.pin` does, recorded before the commit.
+    """Pin the snapshots of a plan as `fx.pinned_snapshots.pin` does, recorded before the commit.
 
     The connection is that of `recovery.writing`.
     """

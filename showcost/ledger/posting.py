@@ -1,8 +1,9 @@
 """Posting: append entries from the valid rows of a feed, and reversals from the decisions on its rows.
 
-Posting is idempotent by the id of an entry: posted entries are left alone, new entries are appended as one
-batch per partition, together with the reversals on its date. A chunk of partitions is one transaction.
-`commit` writes and records it; `recovery` finishes interrupted transactions before anything is posted.
+Posting is idempotent by the id of an entry: posted entries are left alone, new entries are appended as
+one batch per partition, together with the reversals on its date. A chunk of partitions is one
+transaction. `append_entries` writes and records it; `recovery` finishes interrupted transactions before
+anything is posted.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ from typing import TYPE_CHECKING, Final
 
 from showcost.core.engine import engine
 from showcost.core.errors import InputError
-from showcost.ledger.commit import commit_entries
+from showcost.ledger.append_entries import commit_entries
 from showcost.ledger.digest import chunks
-from showcost.ledger.entries import NEW_ENTRIES, PostingContext, ValidRows, prepare
+from showcost.ledger.new_entries import NEW_ENTRIES, PostingContext, ValidRows, prepare
 from showcost.ledger.queries import reversible_rows
 from showcost.ledger.recovery import writing
 
@@ -65,12 +66,12 @@ def post(
     """Post the valid rows of a feed for a range of partitions; one result per partition, in order of date.
 
     `valid` is a table or the paths of Parquet files that the caller has verified, with the columns of
-    `showcost.ledger.entries`; `clock` returns an aware time. Each chunk of partitions is a transaction of its
-    own: after an error the earlier chunks stay posted, and posting again is safe. Raises InputError for
-    missing columns or dates outside the partitions, CheckFailedError for rows that may not be posted (without
-    a pinned rate, already posted with other content, duplicated), IntegrityError for partitions whose
-    validation is not in the audit log or a ledger that disagrees with the log, StoreBusyError after the
-    bounded wait.
+    `showcost.ledger.new_entries`; `clock` returns an aware time. Each chunk of partitions is a
+    transaction of its own: after an error the earlier chunks stay posted, and posting again is safe.
+    Raises InputError for missing columns or dates outside the partitions, CheckFailedError for rows that
+    may not be posted (without a pinned rate, already posted with other content, duplicated),
+    IntegrityError for partitions whose validation is not in the audit log or a ledger that disagrees with
+    the log, StoreBusyError after the bounded wait.
     """
     rows = ValidRows(valid, context)
     counts = _count(rows, context, partition_dates)

@@ -25,7 +25,7 @@ from showcost.audit.transitions import AuditKind, SubjectType, parse
 from showcost.core.durable import raise_after_failure
 from showcost.core.errors import IntegrityError
 from showcost.ledger.accruals import ACCRUALS
-from showcost.ledger.commit import BATCHES, batches_of_record, date_range
+from showcost.ledger.append_entries import BATCHES, batches_of_record, date_range
 from showcost.ledger.decisions import DECISIONS
 from showcost.ledger.digest import batch_hashes
 from showcost.ledger.fallback_log import FALLBACK_STEPS

@@ -1,6 +1,6 @@
 """The tables of the ledger database, the triggers that keep them append-only, and their check.
 
-The tables of the pinned rates are in `showcost.fx.store`. Nothing here reads or writes rows.
+The tables of the pinned rates are in `showcost.fx.pinned_snapshots`. Nothing here reads or writes rows.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import duckdb
 
 from showcost.core.engine import CONFIG
 from showcost.fx.conversion import AMOUNT_TYPE, CROSS_RATE_TYPE
-from showcost.fx.snapshots import RATE_TYPE
-from showcost.fx.store import DDL as FX_DDL
-from showcost.fx.store import append_only
+from showcost.fx.pinned_snapshots import DDL as FX_DDL
+from showcost.fx.pinned_snapshots import append_only
+from showcost.fx.snapshot_plan import RATE_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

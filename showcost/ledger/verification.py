@@ -20,9 +20,9 @@ from showcost.audit.log import Discrepancy
 from showcost.audit.transitions import AuditKind
 from showcost.core.money import AMOUNT_SCALE, EXACT_DIGITS, minor_units
 from showcost.fx.conversion import cross_rate
-from showcost.fx.snapshots import snapshot_hash, snapshot_id
+from showcost.fx.snapshot_plan import snapshot_hash, snapshot_id
+from showcost.ledger.append_entries import batches_of_record
 from showcost.ledger.batches import batch_table
-from showcost.ledger.commit import batches_of_record
 from showcost.ledger.digest import batch_hashes
 from showcost.ledger.file_checksums import damaged_blocks
 from showcost.ledger.periods import period_row

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pyarrow as pa
 
-from showcost.config.agreements.kinds import (
+from showcost.config.agreements.rule_kinds import (
     Basis,
     Contribution,
     MealPenalty,

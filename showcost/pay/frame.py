@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from showcost.config.agreements.kinds import Basis, DayKind, WorkPlace
+from showcost.config.agreements.rule_kinds import Basis, DayKind, WorkPlace
 from showcost.pay.numbers import (
     MINUTES_A_DAY,
     NO_DAY,

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from showcost.config.agreements.kinds import (
+from showcost.config.agreements.rule_kinds import (
     Basis,
     DayKind,
     MinimumCall,
@@ -36,7 +36,7 @@ from showcost.pay.verdict import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from showcost.config.agreements.kinds import TierRule
+    from showcost.config.agreements.rule_kinds import TierRule
     from showcost.pay.terms import BoundAgreement, BoundRule
 
 _ORDINARY: Final = list(DayKind).index(DayKind.ORDINARY)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from showcost.config.agreements.kinds import (
+from showcost.config.agreements.rule_kinds import (
     Basis,
     Contribution,
     GrossIsSum,

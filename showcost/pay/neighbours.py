@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pyarrow.compute as pc
 
-from showcost.config.agreements.kinds import DayKind
+from showcost.config.agreements.rule_kinds import DayKind
 from showcost.pay.numbers import ONE, Bools, Ints
 from showcost.pay.windows import Grouped, beginnings, by_keys, highest_before, ordered
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from showcost.config.agreements.kinds import Basis, ScaleFloor, WeeklyGuarantee, Workday
+from showcost.config.agreements.rule_kinds import Basis, ScaleFloor, WeeklyGuarantee, Workday
 from showcost.pay.frame import BASES
 from showcost.pay.numbers import ONE, Bools, Ints, day_number, last_day, whole
 from showcost.pay.verdict import (
@@ -23,8 +23,8 @@ from showcost.pay.verdict import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from showcost.config.agreements.kinds import Certainty
     from showcost.config.agreements.model import ScalePeriod
+    from showcost.config.agreements.rule_kinds import Certainty
     from showcost.pay.frame import Frame
     from showcost.pay.terms import BoundAgreement, BoundRule
 

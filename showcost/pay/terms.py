@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 import numpy as np
 
-from showcost.config.agreements.kinds import DayKind, KeyDate, PayRule, TierRule, WorkPlace
+from showcost.config.agreements.rule_kinds import DayKind, KeyDate, PayRule, TierRule, WorkPlace
 from showcost.pay.numbers import MOST, Bools, Ints, day_number, last_day
 
 if TYPE_CHECKING:
     from datetime import date
 
-    from showcost.config.agreements.kinds import Certainty
     from showcost.config.agreements.model import Agreement
+    from showcost.config.agreements.rule_kinds import Certainty
     from showcost.config.production import Production
     from showcost.pay.frame import Frame
 

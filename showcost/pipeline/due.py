@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
-from showcost.fx.snapshots import RateStatus, build_snapshots
+from showcost.fx.snapshot_plan import RateStatus, build_snapshots
 from showcost.ingest.landing import landed
 from showcost.ledger.queries import balances, reversible_rows
 from showcost.pipeline.accruals import due_by_fallback

@@ -17,7 +17,8 @@ from showcost.core.errors import InputError
 from showcost.core.hashing import sha256_bytes
 from showcost.fx.history import merge_histories
 from showcost.fx.parsing import parse_history
-from showcost.fx.snapshots import build_snapshots
+from showcost.fx.pinned_snapshots import PinResult, rate_status
+from showcost.fx.snapshot_plan import build_snapshots
 from showcost.fx.sources import (
     IMPORTED,
     EcbHttpSource,
@@ -25,7 +26,6 @@ from showcost.fx.sources import (
     embedded_history,
     load_history,
 )
-from showcost.fx.store import PinResult, rate_status
 from showcost.ledger.fx_pinning import pin_recorded
 from showcost.ledger.recovery import writing
 
@@ -153,10 +153,10 @@ def _extended(workspace: Workspace, history: RateHistory, until: date) -> tuple[
 
 
 def rate_states(workspace: Workspace, dates: Sequence[date]) -> pa.Table:
-    """Return the status of converting each currency into the base, per date; see `fx.store.rate_status`.
+    """Return the status of converting each currency into the base, per date.
 
-    Rates are those of pinned snapshots. For a date without one, the stored history tells whether its rate is
-    still to be published.
+    The columns are those of `fx.pinned_snapshots.rate_status`. Rates are those of pinned snapshots. For a
+    date without one, the stored history tells whether its rate is still to be published.
     """
     production = workspace.production
     plan = build_snapshots(stored_history(workspace), dates, production.fx.carry_days)

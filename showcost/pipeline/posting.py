@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Final
 
 from showcost.ledger.digest import partition_hashes
-from showcost.ledger.entries import posting_context
+from showcost.ledger.new_entries import posting_context
 from showcost.ledger.posting import CHUNK_ROWS, post
 from showcost.ledger.queries import balances
 from showcost.staging.assets import valid_asset

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from showcost.config.feeds import choose_feed
 from showcost.core.ids import RowRef
-from showcost.ledger.entries import posting_context
+from showcost.ledger.new_entries import posting_context
 from showcost.ledger.posting import post
 from showcost.pipeline.applied_decisions import (
     decisions_of,

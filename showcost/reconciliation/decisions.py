@@ -15,7 +15,7 @@ import pyarrow as pa
 from showcost.config.feeds import choose_feed
 from showcost.core.errors import InputError
 from showcost.core.ids import RowRef
-from showcost.core.reasons import CATALOGUE, Severity
+from showcost.core.reason_catalogue import CATALOGUE, Severity
 from showcost.ingest.corrections import check_correction
 from showcost.ledger.decisions import Decision, DecisionKind, record_decisions
 from showcost.ledger.queries import posted_keys

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from showcost.audit import transitions as states
 from showcost.config.feeds import choose_feed
-from showcost.core.reasons import CATALOGUE
+from showcost.core.reason_catalogue import CATALOGUE
 from showcost.ingest.records import records_schema
 from showcost.pipeline.periods import current_production
 from showcost.pipeline.raw_rows import chosen_records

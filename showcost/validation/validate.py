@@ -17,7 +17,10 @@ from showcost.config.agreements import packaged
 from showcost.core.arrow import query, require_columns
 from showcost.core.errors import IntegrityError
 from showcost.validation.cells import RawRows, raw_rows
-from showcost.validation.chunks import (
+from showcost.validation.columns import RowTable, arrow_schema
+from showcost.validation.duplicates import CANDIDATES, key_claims
+from showcost.validation.reference import Reference
+from showcost.validation.row_outcomes import (
     DUPLICATED,
     PENDING,
     QUARANTINED,
@@ -25,9 +28,6 @@ from showcost.validation.chunks import (
     ChunkChecker,
     numbers_of,
 )
-from showcost.validation.columns import RowTable, arrow_schema
-from showcost.validation.duplicates import CANDIDATES, key_claims
-from showcost.validation.reference import Reference
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from showcost.config.feed import FeedSpec
     from showcost.deliveries.register import Arrival, Register
     from showcost.vendor_api.failures import RequestFailedError
-    from showcost.vendor_api.pages import PageFacts, Pagination
+    from showcost.vendor_api.pagination import PageFacts, Pagination
     from showcost.workspace import Workspace
 
 

@@ -25,7 +25,7 @@ from showcost.vendor_api.failures import FailureKind, RequestFailedError
 from showcost.vendor_api.health import Health, watched
 from showcost.vendor_api.limits import MemoryBudget
 from showcost.vendor_api.page_store import PageContent
-from showcost.vendor_api.pages import Pagination
+from showcost.vendor_api.pagination import Pagination
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from showcost.vendor_api.guard import Resolver
     from showcost.vendor_api.page_store import PageStore
-    from showcost.vendor_api.pages import PageFacts
+    from showcost.vendor_api.pagination import PageFacts
     from showcost.vendor_api.windows import Window
 
 

@@ -10,7 +10,7 @@ import click
 import pytest
 
 from showcost.cli.main import cli
-from showcost.core.reasons import CATALOGUE
+from showcost.core.reason_catalogue import CATALOGUE
 from showcost_tests.sample.truth import REPOSITORY
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from showcost.core.errors import InputError
-from showcost.fx.snapshots import (
+from showcost.fx.snapshot_plan import (
     RateStatus,
     SnapshotPlan,
     build_snapshots,

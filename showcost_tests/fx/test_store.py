@@ -12,8 +12,8 @@ import pytest
 
 from showcost.core.errors import IntegrityError
 from showcost.fx.conversion import cross_rate
-from showcost.fx.snapshots import RateStatus, build_snapshots
-from showcost.fx.store import create_tables, dense_rates, pin, rate_status, verify
+from showcost.fx.pinned_snapshots import create_tables, dense_rates, pin, rate_status, verify
+from showcost.fx.snapshot_plan import RateStatus, build_snapshots
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 from showcost.config.record_kinds import RECORD_KINDS, VENDOR_INVOICE
 from showcost.core.errors import CheckFailedError, InputError, IntegrityError
 from showcost.core.ids import entry_id
-from showcost.ledger import commit, posting
+from showcost.ledger import append_entries as commit
+from showcost.ledger import posting
 from showcost.ledger.digest import digest
-from showcost.ledger.entries import PostingContext
+from showcost.ledger.new_entries import PostingContext
 from showcost.ledger.queries import balances, posted_keys
 from showcost.ledger.store import Ledger
 from showcost.staging import PartitionRows, StagingStore, split_by_date

@@ -16,7 +16,7 @@ from showcost.audit.transitions import AuditKind, State
 from showcost.core import durable
 from showcost.core.durable import System, using
 from showcost.core.errors import FatalError, IntegrityError
-from showcost.ledger import commit
+from showcost.ledger import append_entries as commit
 from showcost.ledger.digest import digest
 from showcost.ledger.recovery import WRITERS, writing
 from showcost.ledger.store import Ledger

@@ -13,7 +13,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
-from showcost.config.agreements.kinds import (
+from showcost.config.agreements.rule_kinds import (
     AnnualIncreases,
     Contribution,
     DailyOvertime,

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from showcost.config.agreements import Agreement, Agreements, PayRule
-from showcost.config.agreements.kinds import (
+from showcost.config.agreements.rule_kinds import (
     Contribution,
     DailyOvertime,
     DayKind,

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
 from showcost.config.agreements import Agreement, Agreements, packaged
-from showcost.config.agreements.kinds import Contribution, MealDue, MealPenalty
+from showcost.config.agreements.rule_kinds import Contribution, MealDue, MealPenalty
 from showcost.config.chart import Account, AccountKind, Chart, UnionCategory
 from showcost.config.production import Production
 from showcost.core.money import minor_units

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from showcost.config.agreements import Certainty, ScalePeriod, load_agreements, packaged
-from showcost.config.agreements.kinds import ScaleFloor
 from showcost.config.agreements.loading import packaged_files
 from showcost.config.agreements.model import Agreement, compounded
+from showcost.config.agreements.rule_kinds import ScaleFloor
 from showcost.config.loading import load_model
 from showcost.core.errors import ConfigError
 from showcost_tests.pay.rows import AGREEMENTS, engine, production, row

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from showcost.config.agreements.kinds import WorkPlace
+from showcost.config.agreements.rule_kinds import WorkPlace
 from showcost_tests.pay import by_hand
 from showcost_tests.pay.rows import AGREEMENTS, clock, engine, paid, production, row
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from showcost.config.agreements.kinds import (
+from showcost.config.agreements.rule_kinds import (
     AnnualIncreases,
     Contribution,
     KeyDate,

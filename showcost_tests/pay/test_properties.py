@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from showcost.config.agreements.kinds import WorkPlace
+from showcost.config.agreements.rule_kinds import WorkPlace
 from showcost.pay.frame import Frame, read_frame
 from showcost.pay.hours import ladder, required_straight
 from showcost.pay.numbers import ONE

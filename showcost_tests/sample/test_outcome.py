@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pytest
 
 from showcost.config.feeds import load_feeds
-from showcost.fx.snapshots import build_snapshots
+from showcost.fx.snapshot_plan import build_snapshots
 from showcost.fx.sources import embedded_history
 from showcost.ingest.landing import land, landed
 from showcost.pipeline.pay_findings import pay_findings

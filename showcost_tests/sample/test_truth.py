@@ -17,7 +17,7 @@ import stdnum.us.ein
 
 from showcost.config.feed import FeedSpec, normal_header
 from showcost.config.feeds import load_feeds
-from showcost.core.reasons import CATALOGUE, Severity, in_force
+from showcost.core.reason_catalogue import CATALOGUE, Severity, in_force
 from showcost.workspace import open_workspace
 from showcost_tests.sample.truth import HOME, amount, clean_rows, day, delivered, truth
 

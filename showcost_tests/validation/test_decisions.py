@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 import pytest
 
-from showcost.core.reasons import CATALOGUE, Severity
+from showcost.core.reason_catalogue import CATALOGUE, Severity
 from showcost.validation.decisions import EFFECTS, DecisionEffects
 from showcost.validation.validate import validate
 from showcost_tests.validation.raw import (

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from showcost.core.reasons import Severity, in_force
+from showcost.core.reason_catalogue import Severity, in_force
 from showcost_tests.validation.raw import (
     INVOICE,
     PAY,

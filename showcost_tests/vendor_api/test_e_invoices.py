@@ -17,7 +17,7 @@ from showcost.readers import read_delivery
 from showcost.simulator.running import simulated
 from showcost.simulator.scripts import Script, invoices
 from showcost.vendor_api.failures import FailureKind, RequestFailedError
-from showcost.vendor_api.pages import Pagination
+from showcost.vendor_api.pagination import Pagination
 from showcost_tests.readers.ubl.build import Invoice, Line
 from showcost_tests.vendor_api.asking import api
 from showcost_tests.vendor_api.test_pull import home_of

@@ -18,7 +18,7 @@ from showcost.simulator.scripts import invoices
 from showcost.vendor_api.dead_letters import PageRef
 from showcost.vendor_api.failures import FailureKind, RequestFailedError
 from showcost.vendor_api.page_store import PageContent, PageStore
-from showcost.vendor_api.pages import Pagination
+from showcost.vendor_api.pagination import Pagination
 from showcost.vendor_api.pool import FeedWork, Pool, PoolSettings
 from showcost.vendor_api.progress import PullProgress
 from showcost.vendor_api.windows import Window

@@ -14,7 +14,7 @@ from showcost.core.errors import InputError
 from showcost.vendor_api.client import address_of
 from showcost.vendor_api.failures import FailureKind, RequestFailedError
 from showcost.vendor_api.guard import CheckedNetwork, allowed_addresses, check_url
-from showcost.vendor_api.pages import Pagination
+from showcost.vendor_api.pagination import Pagination
 from showcost.vendor_api.windows import Window
 from showcost_tests.vendor_api.asking import api, failure, fetch, vendor_of
 from showcost_tests.vendor_api.hostile import answer, serving

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pytest
 
 from showcost.config.feeds import load_feeds
-from showcost.fx.snapshots import HASH_SQL, ID_SQL
+from showcost.fx.snapshot_plan import HASH_SQL, ID_SQL
 from showcost.ingest.landing import land, landed
 from showcost.pipeline.fx_snapshots import import_rates
 from showcost.pipeline.raw_rows import write_raw_rows

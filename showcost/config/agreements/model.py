@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Self, TypeVar
 
 from pydantic import Field, model_validator
 
-from showcost.config.agreements.kinds import (
+from showcost.config.agreements.rule_kinds import (
     AnnualIncreases,
     Basis,
     Certainty,

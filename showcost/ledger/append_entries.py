@@ -1,4 +1,4 @@
-"""Committing: the only function that appends entries to the ledger, and its protocol.
+"""Appending: the only function that appends entries to the ledger, and its protocol.
 
     1. the entries as a segment of the audit log, durable
     2. INTENT: batches with counts, totals and digests, snapshots, head of the chain, durable

@@ -1,6 +1,8 @@
 """Texts of the reasons of quarantined rows: code, field, observed, expected, source.
 
-Cells of personal fields are never shown; other cells are shortened.
+The codes are decided elsewhere: by the rules (`rules`), the claims on keys (`duplicates`), the decisions
+of people and the readers; `row_outcomes` puts them together. Cells of personal fields are never shown;
+other cells are shortened.
 """
 
 from __future__ import annotations

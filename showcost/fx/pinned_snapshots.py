@@ -1,8 +1,8 @@
 """The pinned snapshots: two append-only tables in the ledger database, and the queries on them.
 
-A date is pinned once. Later or changed publications of a source never affect it: the difference is reported
-and a person decides. `snapshots` determines the rates in force, `conversion` applies them. The caller opens,
-locks and closes the connections to the ledger database.
+A date is pinned once. Later or changed publications of a source never affect it: the difference is
+reported and a person decides. `snapshot_plan` determines the rates in force, `conversion` applies them.
+The caller opens, locks and closes the connections to the ledger database.
 """
 # ruff: noqa: S608 - statements are put together from constants of this package; values are bound
 
@@ -21,7 +21,7 @@ from showcost.core.durable import transaction
 from showcost.core.errors import IntegrityError
 from showcost.fx.conversion import cross_rate_sql, micro_rate_sql
 from showcost.fx.history import RATE_DECIMALS
-from showcost.fx.snapshots import HASH_SQL, ID_SQL, RATE, RATE_TYPE, RateStatus
+from showcost.fx.snapshot_plan import HASH_SQL, ID_SQL, RATE, RATE_TYPE, RateStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     import duckdb
 
-    from showcost.fx.snapshots import SnapshotPlan
+    from showcost.fx.snapshot_plan import SnapshotPlan
 
 GUARD_TABLE: Final = "append_only_guard"
 """A table that is always empty. A trigger's body must be a statement on another table; this table receives

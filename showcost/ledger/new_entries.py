@@ -27,7 +27,7 @@ from showcost.core.errors import CheckFailedError, InputError
 from showcost.core.hashing import SHORT
 from showcost.core.money import AMOUNT_DIGITS, AMOUNT_SCALE
 from showcost.fx.conversion import AMOUNT_TYPE, conversion_sql, policy_stamp
-from showcost.fx.store import dense_rates
+from showcost.fx.pinned_snapshots import dense_rates
 from showcost.ledger.active_entries import active_condition
 from showcost.ledger.decisions import REVERSIBLE
 from showcost.ledger.periods import decided_periods

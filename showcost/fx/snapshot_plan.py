@@ -6,7 +6,7 @@ working days lie between, all of them beyond the last publication of the source,
 it will be published. Otherwise it is *missing*: a day left out, a currency not quoted, a carry too long.
 The wall clock has no influence. A snapshot has the rates in force on one date, including the euro at 1.
 
-`store` pins snapshots; nothing here writes.
+`pinned_snapshots` pins snapshots; nothing here writes.
 """
 # ruff: noqa: S608 - statements are put together from constants of this package; values are bound
 

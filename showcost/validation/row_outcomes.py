@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from showcost.core.errors import IntegrityError
-from showcost.core.reasons import CATALOGUE, Severity
-from showcost.validation import reasons as explain
+from showcost.core.reason_catalogue import CATALOGUE, Severity
+from showcost.validation import reason_texts as explain
 from showcost.validation.cells import contents, read_cells
 from showcost.validation.columns import RowTable, arrow_schema, column_schema
 from showcost.validation.components import components, derived_columns
