@@ -59,7 +59,7 @@ class ApiAuth(_Settings):
     variable: VariableName
     """Environment variable with the token; the token itself is never stored."""
     scheme: Literal["bearer", "plain"] = "bearer"
-    """Whether the token is sent as `Bearer …` or unchanged."""
+    """`bearer` sends the token as `Bearer …`, `plain` sends it unchanged."""
     header: HeaderName = "Authorization"
     """Header for the token."""
 
@@ -117,7 +117,7 @@ class ApiWindow(_Settings):
     days: int = Field(default=1, ge=1, le=366)
     """Days per request, counted from the production's first day."""
     last_included: bool = True
-    """Whether the last parameter is the last date itself or the day after it."""
+    """True if the last parameter is the last date itself, false if it is the day after."""
     late_days: int = Field(default=0, ge=0)
     """Days after its last date during which a window may change and is fetched again."""
 

@@ -104,11 +104,11 @@ class FeedSpec(ConfigModel):
     date_formats: tuple[DateFormat, ...] = ()
     """The only formats of dates, tried in order; `excel` for spreadsheet day numbers."""
     day_first: bool | None = None
-    """Whether an ambiguous 03/04/2026 is 3 April."""
+    """True if an ambiguous 03/04/2026 is 3 April, false if it is 4 March."""
     decimal_mark: Literal[".", ","] | None = None
     """Decimal mark of ambiguous amounts."""
     dash_is_zero: bool = False
-    """Whether a single dash is an amount of zero, as in workbooks."""
+    """True if a single dash is an amount of zero, as in workbooks."""
     default_currency: Currency | None = None
     """Currency of rows without one."""
     transaction_date: str | None = None
@@ -116,7 +116,7 @@ class FeedSpec(ConfigModel):
     key: tuple[str, ...] = ()
     """Fields that identify a row; default: those of the record kind."""
     key_ordinal: bool = False
-    """Whether rows with the same key are numbered by their order in the file (no line numbers)."""
+    """True if rows with the same key are numbered by their order in the file (no line numbers)."""
     required: tuple[str, ...] | None = None
     """Fields that must not be blank; default: those of the record kind."""
     constants: dict[str, str] = Field(default_factory=dict)
