@@ -1,8 +1,8 @@
-"""Write the inbox of the sample production, and beside it what is true of it (`sample_truth.json`).
+"""Write the inbox of the sample production and the results expected of it (`sample_truth.json`).
 
     python scripts/generate_sample.py [--home data] [--seed 20261005]
 
-The same seed gives the same bytes. `production.yaml`, the chart and the budget are kept by hand.
+The same seed gives the same bytes. `production.yaml`, the chart and the budget are edited by hand.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from sample_production import truth
 from sample_production.files import FEEDS
 
 SEED = 20261005
-"""The first day of photography, for no other reason than that a seed must be something."""
+"""The first day of photography; any number would do."""
 
 
 def main() -> None:
-    """Replace inbox and truth below the data folder."""
+    """Replace the inbox and the expected results in the data folder."""
     parser = argparse.ArgumentParser(description="Write the inbox of the sample production.")
     parser.add_argument("--home", type=Path, default=Path(__file__).resolve().parents[1] / "data")
     parser.add_argument("--seed", type=int, default=SEED)

@@ -1,4 +1,4 @@
-"""The parts of the sample production's generator: who invoices what, how it is written, what is wrong.
+"""Generator of the sample production: vendors, their invoices, file layouts and planted faults.
 
-Nothing here is imported by showcost; `scripts/generate_sample.py` puts the parts together.
+`scripts/generate_sample.py` calls it; showcost imports nothing from here.
 """

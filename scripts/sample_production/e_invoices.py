@@ -1,4 +1,4 @@
-"""E-invoices of German vendors: EN 16931 in UBL 2.1, written element by element with the standard library."""
+"""E-invoices of German vendors: EN 16931 in UBL 2.1, written with the standard library."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ _CAC, _CBC = f"{{{_UBL}CommonAggregateComponents-2}}", f"{{{_UBL}CommonBasicComp
 
 @dataclass(frozen=True)
 class Item:
-    """A line of an e-invoice, or a charge or (negative) allowance on the whole of it: net, VAT in percent."""
+    """A line of an e-invoice, or a charge or (negative) allowance on the whole document.
+
+    `net` is in euros; `percent` is the rate of VAT.
+    """
 
     text: str
     net: Decimal
@@ -32,7 +35,7 @@ class Item:
 
 @dataclass(frozen=True)
 class EInvoice:
-    """A document; `overstated` is what its total has too much."""
+    """An invoice or credit note; `overstated` is the amount by which its total exceeds its lines."""
 
     vendor: Vendor
     number: str
@@ -56,7 +59,7 @@ class EInvoice:
 
     @property
     def posted(self) -> dict[str, str]:
-        """What its rows come to: their number, and the sums of net amounts and taxes."""
+        """The number of its rows and their sums of net amounts and taxes, as text."""
         sign = -1 if self.is_credit_note else 1
         net = sum((item.net for item in self.items), self.rounding)
         tax = sum((tax for _, tax in self.taxes.values()), Decimal(0))
@@ -69,7 +72,7 @@ class EInvoice:
 
 
 class _Writer:
-    """Writes one document, in the order of elements that the schema of UBL prescribes."""
+    """Writes a document with its elements in the order of the UBL schema."""
 
     def __init__(self, invoice: EInvoice) -> None:
         self._invoice = invoice
@@ -109,8 +112,8 @@ class _Writer:
         for number, item in enumerate(lines, start=1):
             self._line(root, number, item)
         indent(root)
-        written: bytes = tostring(root, encoding="utf-8")
-        return b'<?xml version="1.0" encoding="UTF-8"?>\n' + written + b"\n"
+        body: bytes = tostring(root, encoding="utf-8")
+        return b'<?xml version="1.0" encoding="UTF-8"?>\n' + body + b"\n"
 
     def _text(self, parent: Element, name: str, text: str) -> Element:
         child = SubElement(parent, f"{_CBC}{name}")

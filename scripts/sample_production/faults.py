@@ -1,7 +1,7 @@
-"""What is wrong with the planted rows: each fault spoils one clean record and has one reason code.
+"""Faults of planted rows: each breaks one clean record and has one reason code.
 
-A fault changes the record before it is written, or the line after. Faults that need a second row
-(duplicates, corrections) are planted by `files`.
+A fault changes the record before it is written, or the cells as they are written. Faults that need a second
+row (duplicates, corrections) are planted by `files`. The names of faults are part of `sample_truth.json`.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ _AMOUNT, _MINOR, _SUM = "SC-AMT-001", "SC-AMT-002", "SC-AMT-003"
 
 @dataclass(frozen=True)
 class Fault:
-    """One way to spoil a record; `change` alters the record, `spoil` the cells once written.
+    """One way to break a record.
 
-    `fits` says which records it can be planted in; all when it is None.
+    `change` alters the record; `spoil` makes the line of text from its cells. The fault can be planted in
+    records for which `fits` returns true, and in any record if `fits` is None.
     """
 
     name: str
@@ -38,21 +39,21 @@ class Fault:
 
     @property
     def disposition(self) -> str:
-        """What becomes of the row."""
+        """Expected state of the row: posted, quarantined, duplicate or pending."""
         special = {"SC-FX-001": "pending", "SC-DUP-001": "duplicate"}
         return special.get(self.code, "posted" if self.only_flags else "quarantined")
 
     @property
     def only_flags(self) -> bool:
-        """Say whether the row is posted all the same, with its code as a flag or a finding."""
+        """True if the row is posted, with its code as a flag or a pay finding."""
         return self.code in {"SC-PAY-005", "SC-PAY-007", "SC-PAY-009"}
 
 
 def amount_of(record: Record, name: str) -> Decimal:
-    """Return an amount of a record that has not been spoilt yet."""
+    """Return an amount of a record; TypeError if a fault has replaced it by text."""
     value = record[name]
     if not isinstance(value, Decimal):
-        raise TypeError(f"{name} is no amount")
+        raise TypeError(f"{name} is not an amount")
     return value
 
 
@@ -76,12 +77,12 @@ def blank(field: str, code: str = _BLANK) -> Fault:
 
 
 def date_text(field: str, text: str) -> Fault:
-    """Write a date that the calendar or the sender's format does not have."""
+    """Write a date that does not exist or is not in the sender's format."""
     return _set(f"{field} is no date: {text}", _DATE, **{field: text})
 
 
 def amount_text(field: str, text: str) -> Fault:
-    """Write something that is no amount in the sender's way."""
+    """Write text that is not an amount in the sender's format."""
     return _set(f"{field} is no amount: {text}", _AMOUNT, **{field: text})
 
 
@@ -95,23 +96,23 @@ def letter_for_digit(field: str) -> Fault:
     return _retype(f"{field} has a letter among its digits", _AMOUNT, field, retype)
 
 
-def other_sign(field: str, which: int) -> Fault:
-    """Put the sign of another currency before an amount."""
+def other_symbol(field: str, index: int) -> Fault:
+    """Put a symbol of another currency, by its index in the layout, before an amount."""
 
     def change(record: Record, layout: Layout) -> None:
         digits = layout.text(record[field]).replace("£", "")
-        record[field] = f"{layout.symbols[which]} {digits}"
+        record[field] = f"{layout.symbols[index]} {digits}"
 
     return Fault(f"{field} has the sign of another currency", "SC-CUR-002", change)
 
 
 def other_currency(currency: str) -> Fault:
-    """Name a currency that does not exist or is not set up."""
+    """Set a currency that does not exist or is not set up."""
     return _set(f"currency is {currency}", "SC-CUR-001", currency=currency)
 
 
 def thousandths(*fields: str) -> Fault:
-    """Give amounts a third decimal; where they add up, they still do."""
+    """Add half a cent to amounts: they get a third decimal, and sums that were right stay right."""
 
     def change(record: Record, _: Layout) -> None:
         for name in fields:
@@ -130,12 +131,12 @@ def wrong_sum(field: str, by: str) -> Fault:
 
 
 def account(number: str, code: str) -> Fault:
-    """Code the row to an account that is unknown or closed."""
+    """Set an account that is unknown or closed."""
     return _set(f"account is {number}", code, account=number)
 
 
 def dated(field: str, day: date, code: str) -> Fault:
-    """Date the row on a day on which it cannot be posted (or, pending, not yet)."""
+    """Set a date on which the row cannot be posted, or cannot be posted yet (pending)."""
 
     def change(record: Record, _: Layout) -> None:
         record[field] = day
@@ -146,12 +147,12 @@ def dated(field: str, day: date, code: str) -> Fault:
 
 
 def other_show(field: str, day: date) -> Fault:
-    """Send an invoice of another show."""
+    """Set the production code of another show."""
     return _set("another show's row", _SPAN, production_code="MRN", **{field: day})
 
 
 def tax_id_typo(record: Record, _: Layout) -> None:
-    """Mistype a digit of the tax id."""
+    """Change a digit of the tax id."""
     country = str(record["vendor_country"])
     record["vendor_tax_id"] = with_typo(country, str(record["vendor_tax_id"]))
 
@@ -176,7 +177,7 @@ def _leva(record: Record, _: Layout) -> None:
 def _ends_before_start(record: Record, _: Layout) -> None:
     start, end = record["start_datetime"], record["end_datetime"]
     if not isinstance(end, datetime):
-        raise TypeError("a permit ends at a moment")
+        raise TypeError("the end of a permit must be a date and time")
     record["start_datetime"], record["end_datetime"] = end, start
 
 
@@ -193,15 +194,15 @@ def _deposit_as_cost(record: Record, _: Layout) -> None:
 
 def _unclosed(cells: list[str], layout: Layout) -> str:
     place = [name for _, name in layout.columns].index("description")
-    written = [*cells[:place], '"' + cells[place], *cells[place + 1 :]]
-    return layout.delimiter.join(written)
+    texts = [*cells[:place], '"' + cells[place], *cells[place + 1 :]]
+    return layout.delimiter.join(texts)
 
 
 def _text_after_quote(cells: list[str], layout: Layout) -> str:
     place = [name for _, name in layout.columns].index("description")
-    written = [layout.line([cell]) for cell in cells]
-    written[place] = '"Director monitor 27" HDR rental"'
-    return layout.delimiter.join(written)
+    texts = [layout.line([cell]) for cell in cells]
+    texts[place] = '"Director monitor 27" HDR rental"'
+    return layout.delimiter.join(texts)
 
 
 def _short(cells: list[str], layout: Layout) -> str:

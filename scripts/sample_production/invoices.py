@@ -1,4 +1,4 @@
-"""Invoices of the vendors: dated, numbered per vendor, taxed, a record a line."""
+"""Invoices of the vendors: dated, numbered per vendor and taxed, with one record per line."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _TERMS = {"BBG": 14, "LDN": 30, "TOR": 30, "LAX": 30}
 
 
 def taxed(country: str, account: str, net: Decimal) -> tuple[str, Decimal]:
-    """Return the tax code and the tax of a line, rounded half away from zero."""
+    """Return tax code and tax of a net amount; the tax is rounded half away from zero."""
     if country == "US":
         return "", Decimal(0)
     code, percent = {"DE": ("V19", 19), "GB": ("S20", 20), "CA": ("ON13", 13), "BG": ("RC", 0)}[country]
@@ -37,7 +37,7 @@ def taxed(country: str, account: str, net: Decimal) -> tuple[str, Decimal]:
 
 @dataclass
 class Ledger:
-    """The invoices of one country's vendors; numbers run on from file to file."""
+    """The invoices of one country's vendors; invoice numbers continue from file to file."""
 
     vendors: tuple[Vendor, ...]
     currency: str
@@ -45,12 +45,12 @@ class Ledger:
     _numbers: Counter[str] = field(default_factory=Counter)
 
     def records(self, count: int, first: date, last: date) -> list[Record]:
-        """Return `count` invoice lines dated within the span, in order of date."""
+        """Return `count` invoice lines in order of date, from `first` to `last` inclusive."""
         days = sorted(self.draw.workday(first, last) for _ in range(count))
         records: list[Record] = []
         while len(records) < count:
-            left = count - len(records)
-            lines = min(left, self.draw.pick((1, 1, 2, 2, 3, 4, 5)))
+            remaining = count - len(records)
+            lines = min(remaining, self.draw.pick((1, 1, 2, 2, 3, 4, 5)))
             records += self._invoice(days[len(records)], lines)
         return records
 
@@ -70,10 +70,10 @@ class Ledger:
         self, vendor: Vendor, supply: Supply, number: str, line: int, day: date, order: str, *, credit: bool
     ) -> Record:
         """Return one line of an invoice."""
-        pieces = self.draw.between(1, supply.most)
+        pieces = self.draw.between(1, supply.max_pieces)
         net = self.draw.money(supply.low, supply.high) * pieces * (-1 if credit else 1)
         code, tax = taxed(vendor.country, supply.account, net)
-        text = supply.text if supply.most == 1 else f"{supply.text} ({pieces})"
+        text = supply.text if supply.max_pieces == 1 else f"{supply.text} ({pieces})"
         return {
             "production_code": "HRB",
             "vendor_code": vendor.code,

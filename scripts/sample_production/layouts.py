@@ -1,4 +1,4 @@
-"""How each sender writes its files: columns, dates, amounts, encoding, line ends, what stands around."""
+"""File layouts of the senders: columns, formats of dates and amounts, encoding, line ends and preamble."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 CENT = Decimal("0.01")
-"""What amounts are rounded to."""
+"""Unit to which amounts are rounded."""
 
 Value = str | date | datetime | Decimal | None
 Record = dict[str, Value]
-"""A record by field names; text stands in the file as it is, dates and amounts in the sender's way."""
+"""A record by field names; text is written unchanged, dates and amounts in the sender's format."""
 
 
 def continental(amount: Decimal) -> str:
@@ -40,7 +40,10 @@ def plain(amount: Decimal) -> str:
 
 @dataclass(frozen=True)
 class Layout:
-    """How one sender writes files; `columns` are (header, field) in order."""
+    """The layout of one sender's files; `columns` are (header, field) in order.
+
+    `day` and `date_time` are `strftime` formats; `preamble` are the lines before the header.
+    """
 
     columns: tuple[tuple[str, str], ...]
     day: str
@@ -49,9 +52,9 @@ class Layout:
     encoding: str = "utf-8"
     line_end: str = "\n"
     preamble: tuple[str, ...] = ()
-    moment: str = "%Y-%m-%dT%H:%M"
+    date_time: str = "%Y-%m-%dT%H:%M"
     symbols: tuple[str, str] = field(default=("$", "€"))
-    """Currency signs that contradict the currencies of this sender."""
+    """Currency symbols that contradict the currencies of this sender."""
 
     @property
     def header_record(self) -> int:
@@ -59,23 +62,23 @@ class Layout:
         return len(self.preamble) + 1
 
     def text(self, value: Value) -> str:
-        """Write one value."""
+        """Return a value as text."""
         if value is None:
             return ""
         if isinstance(value, Decimal):
             return self.amount(value)
         if isinstance(value, datetime):
-            return value.strftime(self.moment)
+            return value.strftime(self.date_time)
         if isinstance(value, date):
             return value.strftime(self.day)
         return value
 
     def cells(self, record: Record) -> list[str]:
-        """Write the cells of a record in the order of the columns."""
+        """Return the cells of a record in the order of the columns."""
         return [self.text(record.get(name)) for _, name in self.columns]
 
     def line(self, cells: Sequence[str]) -> str:
-        """Join cells, quoted where they must be, without line end."""
+        """Return cells as a line without its line end, quoted where necessary."""
         return self.delimiter.join(self._quoted(cell) for cell in cells)
 
     def _quoted(self, cell: str) -> str:
@@ -84,7 +87,7 @@ class Layout:
         return cell
 
     def encode(self, lines: Sequence[str]) -> bytes:
-        """Return the bytes of a file of these lines."""
+        """Return the bytes of a file with these lines."""
         return "".join(line + self.line_end for line in lines).encode(self.encoding)
 
 

@@ -1,6 +1,6 @@
-"""What is wrong with the planted rows of payroll: each breaks one rule of an agreement and no other.
+"""Faults of planted payroll rows: each breaks exactly one rule of an agreement.
 
-A row is changed so that its own sums still hold, but for the one that it is about.
+The sums of a changed row stay right, except the one that the fault is about.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ _MULTIPLES = {
     "hours_2x": Decimal(2),
     "hours_3x": Decimal(3),
 }
-_NONE = Decimal("0.00")
+_ZERO = Decimal("0.00")
 _CONTRIBUTION = Decimal("0.21")
 _BASIC = "IATSE Basic Agreement"
 
 
 def of_basic(record: Record) -> bool:
-    """Say whether a row is paid under the Basic Agreement."""
+    """Return whether a row is paid under the Basic Agreement."""
     return record["agreement"] == _BASIC
 
 
@@ -55,13 +55,13 @@ def _is_weekday(record: Record) -> bool:
     return str(record["day_of_workweek"]) < str(SATURDAY)
 
 
-def fitting(fault: Fault, fits: Callable[[Record], bool]) -> Fault:
-    """Return a fault that is planted only in records that fit."""
+def restricted(fault: Fault, fits: Callable[[Record], bool]) -> Fault:
+    """Return a fault that is planted only in records for which `fits` returns true."""
     return replace(fault, fits=fits)
 
 
-def _pay_again(record: Record) -> None:
-    """Make gross the sum of its parts again."""
+def _recompute_gross(record: Record) -> None:
+    """Set gross to the sum of pay and penalties."""
     hours = sum((amount_of(record, name) * multiple for name, multiple in _MULTIPLES.items()), Decimal(0))
     per = {"hour": 1, "day": 8}[str(record["rate_basis"])]
     pay = (amount_of(record, "rate") * hours / per).quantize(CENT, rounding=ROUND_HALF_UP)
@@ -70,26 +70,26 @@ def _pay_again(record: Record) -> None:
     )
 
 
-def _contribute(record: Record) -> None:
+def _recompute_contribution(record: Record) -> None:
     pay = amount_of(record, "gross") - amount_of(record, "meal_penalty_amount")
     record["benefit_amount"] = (pay * _CONTRIBUTION).quantize(CENT, rounding=ROUND_HALF_UP)
 
 
 def _below_scale(record: Record, _: Layout) -> None:
     record["rate"] = Decimal("65.20")
-    _pay_again(record)
+    _recompute_gross(record)
 
 
 def _flat_overtime(record: Record, _: Layout) -> None:
-    worked = sum((amount_of(record, name) for name in _MULTIPLES), Decimal(0))
-    record.update(hours_1x=worked, hours_1_5x=_NONE, hours_2x=_NONE, hours_3x=_NONE)
-    _pay_again(record)
+    hours = sum((amount_of(record, name) for name in _MULTIPLES), Decimal(0))
+    record.update(hours_1x=hours, hours_1_5x=_ZERO, hours_2x=_ZERO, hours_3x=_ZERO)
+    _recompute_gross(record)
 
 
 def _cheap_meal(record: Record, _: Layout) -> None:
     record.update(meal_penalty_count="1", meal_penalty_amount=Decimal("20.00"))
-    _pay_again(record)
-    _contribute(record)
+    _recompute_gross(record)
+    _recompute_contribution(record)
 
 
 def _minutes(time: object) -> int:
@@ -99,15 +99,15 @@ def _minutes(time: object) -> int:
 
 
 def _clock(minutes: int) -> str:
-    """Return minutes after some midnight as a time of day."""
+    """Return the time of day that is so many minutes after midnight; it may be of another day."""
     return f"{minutes // 60 % 24:02}:{minutes % 60:02}"
 
 
 def _short_call(record: Record, _: Layout) -> None:
     call = _minutes(record["call_time"])
-    record.update(hours_1x=Decimal("6.00"), hours_1_5x=_NONE, hours_2x=_NONE, hours_3x=_NONE)
+    record.update(hours_1x=Decimal("6.00"), hours_1_5x=_ZERO, hours_2x=_ZERO, hours_3x=_ZERO)
     record.update(meal1_out="", meal1_in="", wrap_time=_clock(call + 6 * 60))
-    _pay_again(record)
+    _recompute_gross(record)
 
 
 def _wrong_gross(record: Record, _: Layout) -> None:
@@ -115,16 +115,16 @@ def _wrong_gross(record: Record, _: Layout) -> None:
 
 
 def _short_rest(record: Record, _: Layout) -> None:
-    """Call the actor at half past two: whoever wrapped after half past two has not rested twelve hours."""
-    earlier = _minutes(record["call_time"]) - _minutes("02:30")
+    """Move the call to 02:30: the rest since any wrap after 14:30 is shorter than twelve hours."""
+    shift = _minutes(record["call_time"]) - _minutes("02:30")
     for name in ("call_time", "meal1_out", "meal1_in", "wrap_time"):
-        record[name] = _clock(_minutes(record[name]) - earlier)
+        record[name] = _clock(_minutes(record[name]) - shift)
 
 
 def _below_derived_scale(record: Record, _: Layout) -> None:
     record["rate"] = Decimal("1270.00")
-    _pay_again(record)
-    _contribute(record)
+    _recompute_gross(record)
+    _recompute_contribution(record)
 
 
 def _short_contribution(record: Record, _: Layout) -> None:

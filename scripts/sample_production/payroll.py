@@ -1,8 +1,8 @@
-"""The payroll manifest: what cast and crew worked and were paid, a record for a person and day.
+"""The payroll manifest: hours and pay of cast and crew, with one record per person and day.
 
-Rates at or above the scales of the agreements in force, the production's own crew deals among them
-(`agreements/` of the data folder); hours, rest, meals and contributions as they ask. Employees are
-pseudonyms.
+Rates are at or above the scales of the agreements in force, which include the production's own crew deals
+(`agreements/` in the data folder). Hours, rest, meals and contributions comply with the agreements.
+Employees are pseudonyms.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from sample_production.layouts import Record
 
 SATURDAY = 6
-"""Its number among the days of a week, Monday being 1."""
+"""The ISO number of the weekday; Monday is 1."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """A job: agreement, local, occupation code, account, rate, its basis, and how many people have it."""
+    """A job: agreement, local, occupation code, account, rate, its basis, and the number of people."""
 
     agreement: str
     local: str
@@ -37,9 +37,11 @@ class Job:
 
 @dataclass(frozen=True)
 class Crew:
-    """People whom one payroll company pays in one currency; `guaranteed` hours are paid in any case.
+    """A group of people, paid by one payroll company in one currency.
 
-    `worked` bounds the half hours of a day, `calls` the hour of the call; `meal` is minutes.
+    `guaranteed` hours are paid on each day. `half_hours` are the least and the most half hours worked in a
+    day, `calls` the earliest and the latest hour of the call; `meal` is in minutes. `days` has the unit of
+    each day.
     """
 
     company: str
@@ -48,7 +50,7 @@ class Crew:
     guaranteed: Decimal
     double_after: Decimal
     benefit_percent: int
-    worked: tuple[int, int]
+    half_hours: tuple[int, int]
     calls: tuple[int, int]
     meal: int
     first_employee: int
@@ -199,9 +201,9 @@ CREWS = (
 
 
 def records(draw: Draw, first: date, last: date) -> list[Record]:
-    """Return what was worked within the span, by company, person and day."""
+    """Return the records from `first` to `last` inclusive, by company, person and day."""
     return [
-        _worked(draw, crew, job, crew.first_employee + number, day)
+        _record(draw, crew, job, crew.first_employee + number, day)
         for crew in CREWS
         for number, job in enumerate(job for job in crew.jobs for _ in range(job.people))
         for day in crew.days
@@ -209,17 +211,17 @@ def records(draw: Draw, first: date, last: date) -> list[Record]:
     ]
 
 
-def _worked(draw: Draw, crew: Crew, job: Job, employee: int, day: date) -> Record:
-    worked = Decimal(draw.between(*crew.worked)) / 2
+def _record(draw: Draw, crew: Crew, job: Job, employee: int, day: date) -> Record:
+    hours = Decimal(draw.between(*crew.half_hours)) / 2
     if job.basis == "day" and crew.currency == "GBP":
-        worked = crew.guaranteed + Decimal(draw.pick((0, 0, 0, 1, 2, 3, 4))) / 4
-    single, half, double, triple = _split(crew, job, worked, day)
+        hours = crew.guaranteed + Decimal(draw.pick((0, 0, 0, 1, 2, 3, 4))) / 4
+    single, half, double, triple = _split(crew, job, hours, day)
     penalties = draw.pick((0, 0, 0, 0, 0, 1, 2)) if crew.currency == "USD" and job.basis == "hour" else 0
     penalty = Decimal(("0.00", "7.50", "17.50")[penalties])
     hourly = job.rate if job.basis == "hour" else job.rate / crew.guaranteed
     pay = hourly * (single + half * Decimal("1.5") + double * 2 + triple * 3)
     gross = pay.quantize(CENT, rounding=ROUND_HALF_UP) + penalty
-    return _clock(draw, crew, day, worked) | {
+    return _clock(draw, crew, day, hours) | {
         "production_code": "HRB",
         "payroll_company": crew.company,
         "payroll_invoice_no": f"{crew.prefix}-W{day.isocalendar().week}",
@@ -251,15 +253,16 @@ def _worked(draw: Draw, crew: Crew, job: Job, employee: int, day: date) -> Recor
     }
 
 
-def _split(crew: Crew, job: Job, worked: Decimal, day: date) -> tuple[Decimal, Decimal, Decimal, Decimal]:
+def _split(crew: Crew, job: Job, hours: Decimal, day: date) -> tuple[Decimal, Decimal, Decimal, Decimal]:
     """Return the hours at 1, 1.5, 2 and 3 times; on the sixth day of the Basic Agreement none at 1."""
-    nothing, basic = Decimal(0), job.agreement == "IATSE Basic Agreement"
-    triple = max(worked - _TRIPLE_AFTER, nothing) if basic else nothing
-    double = max(worked - crew.double_after - triple, nothing)
+    zero, basic = Decimal(0), job.agreement == "IATSE Basic Agreement"
+    triple = max(hours - _TRIPLE_AFTER, zero) if basic else zero
+    double = max(hours - crew.double_after - triple, zero)
     if basic and day.isoweekday() == SATURDAY:
-        # Golden hours of that day, 3 times and 4.5 times: the latter stand as half as much again at 3 times.
-        return nothing, worked - double - triple, nothing, double + triple * Decimal("1.5")
-    half = max(worked - crew.guaranteed, nothing) - double - triple
+        # Golden hours of that day are paid 3 times and 4.5 times. There is no column for 4.5 times, so an
+        # hour of it counts as 1.5 hours at 3 times.
+        return zero, hours - double - triple, zero, double + triple * Decimal("1.5")
+    half = max(hours - crew.guaranteed, zero) - double - triple
     return crew.guaranteed, half, double, triple
 
 
@@ -270,14 +273,14 @@ def _hours(hours: Decimal) -> Decimal:
     return hours.quantize(CENT)
 
 
-def _clock(draw: Draw, crew: Crew, day: date, worked: Decimal) -> Record:
+def _clock(draw: Draw, crew: Crew, day: date, hours: Decimal) -> Record:
     call = datetime.combine(day, time(draw.between(*crew.calls), draw.pick((0, 30))))
     meal = call + timedelta(hours=6)
-    wrap = call + timedelta(minutes=int(worked * 60) + crew.meal)
-    clock = {
+    wrap = call + timedelta(minutes=int(hours * 60) + crew.meal)
+    times = {
         "call_time": call,
         "meal1_out": meal,
         "meal1_in": meal + timedelta(minutes=crew.meal),
         "wrap_time": wrap,
     }
-    return {name: moment.strftime("%H:%M") for name, moment in clock.items()}
+    return {name: time_of_day.strftime("%H:%M") for name, time_of_day in times.items()}

@@ -18,7 +18,7 @@ FEE_ACCOUNT, DEPOSIT_ACCOUNT = "3610", "9120"
 
 @dataclass(frozen=True)
 class Authority:
-    """Who grants permits for the sites of one unit; the names are invented."""
+    """A film office that grants permits for the sites of one unit; the names are invented."""
 
     name: str
     prefix: str
@@ -87,13 +87,13 @@ AUTHORITIES = (
 
 @dataclass
 class PermitBook:
-    """Permits in the order in which they were applied for; each charge is a record."""
+    """Permits in the order of their numbers; each charge of a permit is a record."""
 
     draw: Draw
     _numbers: dict[str, int] = field(default_factory=dict)
 
     def records(self, permits: int, first: date, last: date) -> list[Record]:
-        """Return the records of some permits, charged within the span, in order of date."""
+        """Return the records of new permits in order of date, charged from `first` to `last` inclusive."""
         records = [record for _ in range(permits) for record in self._permit(first, last)]
         return sorted(records, key=lambda record: str(record["entered_on"]))
 
@@ -135,15 +135,15 @@ class PermitBook:
             deposit = Decimal(self.draw.between(2, 20) * 250).quantize(CENT)
             events.append(_deposit(common, "deposit", deposit, entered))
             if self.draw.chance(45) and entered < last:
-                back = self.draw.workday(entered, last)
-                events.append(_deposit(common, "refund", -deposit, back))
+                refunded = self.draw.workday(entered, last)
+                events.append(_deposit(common, "refund", -deposit, refunded))
         return events
 
 
-def _later(moment: object, hours: int) -> datetime:
-    if not isinstance(moment, datetime):
-        raise TypeError("a permit ends at a moment")
-    return moment + timedelta(hours=hours)
+def _later(end: object, hours: int) -> datetime:
+    if not isinstance(end, datetime):
+        raise TypeError("the end of a permit must be a date and time")
+    return end + timedelta(hours=hours)
 
 
 def _fee(common: Record, event: str, fee: Decimal) -> Record:

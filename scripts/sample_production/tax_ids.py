@@ -1,4 +1,4 @@
-"""Tax ids of invented vendors: right by their check digits, from the top of each country's range."""
+"""Tax ids of invented vendors, with valid check digits, from the top of each country's range."""
 
 from __future__ import annotations
 
@@ -20,30 +20,30 @@ _RULES = {
 
 
 def is_valid(country: str, tax_id: str) -> bool:
-    """Say whether the tax id holds by the country's rule."""
+    """Return whether the tax id is valid by the country's rule."""
     return bool(_RULES[country].is_valid(tax_id))
 
 
 def tax_id(country: str, number: int) -> str:
-    """Return the valid tax id of the vendor with this number, as it stands on invoices."""
+    """Return the valid tax id of the vendor with this number, as written on invoices."""
     if country == "US":
         return f"9{number % 2}-{7_990_000 + number * 37:07d}"
     serial = f"9990{number:03d}" if country == "GB" else f"999{number:05d}"
     for last in count():
         body = f"{serial}{last:02d}" if country == "GB" else f"{serial}{last}"
-        written = {
+        text = {
             "DE": f"DE{body}",
             "GB": f"GB {body[:3]} {body[3:7]} {body[7:]}",
             "CA": f"{body} RT0001",
             "BG": f"BG{body}",
         }[country]
-        if is_valid(country, written):
-            return written
+        if is_valid(country, text):
+            return text
     raise AssertionError
 
 
 def with_typo(country: str, valid: str) -> str:
-    """Return the tax id with one digit mistyped, so that it no longer holds."""
+    """Return the tax id with one digit changed, so that it is invalid."""
     if country == "US":
         return "00" + valid[2:]
     places = [index for index, character in enumerate(valid) if character.isdigit()]

@@ -1,6 +1,6 @@
-"""What is true of the sample: per file its rows, what is planted in them, and what the clean rows come to.
+"""Expected results of the sample: number of rows, planted rows and totals of posted rows, per file.
 
-A test of the whole way compares what showcost makes of the inbox with this.
+A test of the whole pipeline compares its results for the inbox with them.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Planted:
-    """One planted row and what it must become.
+    """A planted row, its reason code and its expected state.
 
-    `record` is its number in the file, 1-based, preamble and header counted.
+    `record` is its 1-based number in the file, with preamble and header counted.
     """
 
     record: int
@@ -32,8 +32,8 @@ class Planted:
 class Delivery:
     """A file of the inbox.
 
-    `planted` rows are not posted; `flagged` ones are, with their code. `posted` are the totals of the rows
-    that are posted, by currency.
+    `planted` rows are not posted; `flagged` rows are, with their code. `posted` has the totals of posted rows
+    by currency.
     """
 
     feed: str
@@ -50,19 +50,19 @@ class Delivery:
     posted: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def refuse(self, code: str, note: str) -> None:
-        """Make this a file that is refused as a whole, in spite of its rows."""
+        """Mark the file as refused as a whole, despite its rows."""
         self.file_code, self.note, self.posted = code, note, {}
 
     @property
     def received(self) -> int:
-        """The records that must be accounted for: a file refused as a whole is one, a known one none."""
+        """Number of records to account for: 1 for a refused file, 0 for bytes that were delivered before."""
         if self.same_bytes_as:
             return 0
         return 1 if self.file_code else self.rows
 
     def as_json(self) -> dict[str, object]:
-        """Return what the truth says of this file."""
-        said: dict[str, object] = {
+        """Return the expected results of this file."""
+        results: dict[str, object] = {
             "file": self.name,
             "sha256": hashlib.sha256(self.content).hexdigest(),
             "header_record": self.header_record,
@@ -75,12 +75,12 @@ class Delivery:
             "posted": self.posted,
         }
         if self.flagged:
-            said["flagged"] = [vars(flagged) for flagged in self.flagged]
-        return said | {"planted": [vars(planted) for planted in self.planted]}
+            results["flagged"] = [vars(flagged) for flagged in self.flagged]
+        return results | {"planted": [vars(planted) for planted in self.planted]}
 
 
 def as_text(seed: int, deliveries: Sequence[Delivery]) -> str:
-    """Return the truth as JSON, a planted row a line."""
+    """Return the expected results of all files as JSON."""
     rows = sum(delivery.rows for delivery in deliveries)
     codes = Counter(planted.code for delivery in deliveries for planted in delivery.planted)
     codes.update(flagged.code for delivery in deliveries for flagged in delivery.flagged)

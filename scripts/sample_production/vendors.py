@@ -1,9 +1,10 @@
-"""The vendors of the sample and what they supply; every name is invented.
+"""The vendors of the sample and their supplies; every name is invented.
 
-A supply is (account, text, lowest and highest rate a day or piece, most days or pieces).
+A line of a supply has its account, text, lowest and highest rate per day or piece, and the maximum of days
+or pieces.
 """
 
-# ruff: noqa: RUF001 -- dashes and accents as they are typed, which the encodings must carry
+# ruff: noqa: RUF001 -- dashes and accents as vendors type them: the encodings must keep them
 
 from __future__ import annotations
 
@@ -14,18 +15,18 @@ from sample_production.tax_ids import tax_id
 
 @dataclass(frozen=True)
 class Supply:
-    """Something a vendor charges for; rates are whole units of the vendor's currency."""
+    """A good or service of a vendor; rates are whole units of the vendor's currency."""
 
     account: str
     text: str
     low: int
     high: int
-    most: int = 1
+    max_pieces: int = 1
 
 
 @dataclass(frozen=True)
 class Vendor:
-    """One vendor: `number` is the vendor's within its country, `numbering` how its invoices are numbered."""
+    """A vendor; `number` counts the vendors of its country, `numbering` is the format of invoice numbers."""
 
     country: str
     number: int
@@ -46,7 +47,7 @@ class Vendor:
 
 
 def _vendors(country: str, location: str, table: str) -> tuple[Vendor, ...]:
-    """Read a table of vendors: `name | numbering`, and below it, indented, one supply a line."""
+    """Read a table of vendors: `name | numbering`, and below it, indented, one supply per line."""
     vendors: list[Vendor] = []
     head: list[str] = []
     supplies: list[Supply] = []
