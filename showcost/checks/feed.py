@@ -18,6 +18,7 @@ from showcost.ledger.active_entries import active_condition
 from showcost.pipeline.validation import counts_of
 from showcost.staging import ALL, StagingStore
 from showcost.staging.assets import quarantine_asset, raw_asset, records_asset, undated_asset, valid_asset
+from showcost.validation.decisions import DISCARDED, DISPOSITION_SQL, WITHHELD
 from showcost.validation.schemas import schema_result
 
 if TYPE_CHECKING:
@@ -32,12 +33,15 @@ _NAMED: Final = 3
 
 
 def deliveries_readable(workspace: Workspace, *, feed: FeedSpec) -> CheckOutcome:
-    """Check that no delivery was refused as a whole."""
+    """Check that no delivery was refused as a whole, but for deliveries that a person discarded."""
     deliveries = landed(workspace, feed)
     refused = [delivery for delivery in deliveries if delivery.summary.refused]
     facts: dict[str, str | int] = {"deliveries": len(deliveries), "refused": len(refused)}
+    settled = _discarded_deliveries(workspace.staging, feed) if refused else set()
+    refused = [delivery for delivery in refused if delivery.arrival.delivery not in settled]
     if not refused:
-        return CheckOutcome(passed=True, message=f"{len(deliveries)} deliveries, all readable", facts=facts)
+        state = f"{facts['refused']} of them refused and discarded" if facts["refused"] else "all readable"
+        return CheckOutcome(passed=True, message=f"{len(deliveries)} deliveries, {state}", facts=facts)
     named = "; ".join(
         f"{delivery.arrival.name}: {delivery.summary.refused}"
         f" {CATALOGUE[delivery.summary.refused or ''].meaning}, {delivery.summary.detail}"
@@ -46,6 +50,14 @@ def deliveries_readable(workspace: Workspace, *, feed: FeedSpec) -> CheckOutcome
     return CheckOutcome(
         passed=False, message=f"{len(refused)} of {len(deliveries)} refused: {named}", facts=facts
     )
+
+
+def _discarded_deliveries(store: StagingStore, feed: FeedSpec) -> set[str]:
+    """Return the deliveries with a discarded undated row; a refused delivery has one such row."""
+    if store.metadata(undated_asset(feed.name), ALL) is None:
+        return set()
+    rows = store.read(undated_asset(feed.name), ALL).select(["delivery", "codes"])
+    return {row["delivery"] for row in rows.to_pylist() if WITHHELD in (row["codes"] or ())}
 
 
 def records_reconcile(workspace: Workspace, *, feed: FeedSpec) -> CheckOutcome:
@@ -71,12 +83,12 @@ def records_reconcile(workspace: Workspace, *, feed: FeedSpec) -> CheckOutcome:
 
 
 def all_rows_dated(workspace: Workspace, *, feed: FeedSpec) -> CheckOutcome:
-    """Check that every row has a transaction date; the message has the reasons."""
+    """Check that every row has a transaction date, but for discarded rows; the message has the reasons."""
     store = workspace.staging
     if store.metadata(undated_asset(feed.name), ALL) is None:
         return CheckOutcome(passed=True, message="no rows were validated yet")
     counts = counts_of(0, store.read(undated_asset(feed.name), ALL))
-    return _rejections(counts.received, counts.codes)
+    return _rejections(counts.unsettled, counts.codes)
 
 
 def valid_schema(workspace: Workspace, dates: Sequence[date], *, feed: FeedSpec) -> dict[date, CheckOutcome]:
@@ -97,11 +109,11 @@ def valid_schema(workspace: Workspace, dates: Sequence[date], *, feed: FeedSpec)
     return outcomes
 
 
-_RECONCILE: Final = """
+_RECONCILE: Final = f"""
 WITH raw AS (SELECT transaction_date, delivery, record FROM read_parquet($raw)),
 valid AS (SELECT transaction_date, delivery, record, 'valid' AS outcome FROM read_parquet($valid)),
 quarantine AS (
-    SELECT transaction_date, delivery, record, disposition AS outcome FROM read_parquet($quarantine)),
+    SELECT transaction_date, delivery, record, {DISPOSITION_SQL} AS outcome FROM read_parquet($quarantine)),
 outcomes AS (FROM valid UNION ALL FROM quarantine),
 matched AS (
     SELECT coalesce(raw.transaction_date, outcomes.transaction_date) AS day,
@@ -109,10 +121,11 @@ matched AS (
     FROM raw FULL JOIN outcomes USING (transaction_date, delivery, record))
 SELECT day, count(*) FILTER (received), count(*) FILTER (outcome = 'valid'),
     count(*) FILTER (outcome = 'quarantined'), count(*) FILTER (outcome = 'duplicate'),
-    count(*) FILTER (outcome = 'pending'), count(*) FILTER (outcome IS NULL OR NOT received),
+    count(*) FILTER (outcome = 'pending'), count(*) FILTER (outcome = '{DISCARDED}'),
+    count(*) FILTER (outcome IS NULL OR NOT received),
     (SELECT count(*) FROM raw WHERE raw.transaction_date = day)
 FROM matched GROUP BY day ORDER BY day
-"""
+"""  # noqa: S608 - constants only
 
 
 def rows_reconcile(
@@ -131,11 +144,11 @@ def rows_reconcile(
             {"raw": paths(raw_asset), "valid": paths(valid_asset), "quarantine": paths(quarantine_asset)},
         ).fetchall()
     outcomes: dict[date, CheckOutcome] = {}
-    for day, matched, valid, quarantined, duplicate, pending, unmatched, received in rows:
-        total = valid + quarantined + duplicate + pending
+    for day, matched, valid, quarantined, duplicate, pending, discarded, unmatched, received in rows:
+        total = valid + quarantined + duplicate + pending + discarded
         message = (
             f"{received} received = {valid} valid + {quarantined} quarantined + {duplicate} duplicate "
-            f"+ {pending} pending"
+            f"+ {pending} pending + {discarded} discarded"
         )
         passed = not unmatched and received == matched == total
         outcomes[day] = CheckOutcome(
@@ -149,6 +162,7 @@ def rows_reconcile(
                 "quarantined": quarantined,
                 "duplicate": duplicate,
                 "pending": pending,
+                "discarded": discarded,
             },
         )
     return outcomes
@@ -157,13 +171,13 @@ def rows_reconcile(
 def no_rejected_rows(
     workspace: Workspace, dates: Sequence[date], *, feed: FeedSpec
 ) -> dict[date, CheckOutcome]:
-    """Check, per date with rows, that none was rejected; the message has the reasons."""
+    """Check, per date with rows, that no row is rejected and not discarded; the message has the reasons."""
     store = workspace.staging
     outcomes: dict[date, CheckOutcome] = {}
     for day in _filled(store, raw_asset(feed.name), dates):
         rows = store.read(quarantine_asset(feed.name), day.isoformat())
         counts = counts_of(0, rows)
-        outcomes[day] = _rejections(counts.not_posted, counts.codes)
+        outcomes[day] = _rejections(counts.unsettled, counts.codes)
     return outcomes
 
 

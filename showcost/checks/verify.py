@@ -330,8 +330,8 @@ class _SharedInput:
                         Discrepancy(
                             f"{feed.name}, delivery {delivery.arrival.delivery}",
                             f"{tally.received} rows received, but {tally.posted} posted, {tally.quarantined}"
-                            f" quarantined, {tally.duplicate} duplicates and {tally.pending} pending, or"
-                            " their amounts do not add up",
+                            f" quarantined, {tally.duplicate} duplicates, {tally.pending} pending and"
+                            f" {tally.discarded} discarded, or their amounts do not add up",
                         )
                     )
         return rows, discrepancies

@@ -59,7 +59,8 @@ def feed_checks(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -> lis
         partition_check(
             asset=valid,
             name="rows_reconcile",
-            description="received = valid + quarantined + duplicate + pending, each raw row exactly once.",
+            description="received = valid + quarantined + duplicate + pending + discarded; each raw row "
+            "exactly once.",
             partitions=partitions,
             evaluate=partial(checks.rows_reconcile, feed=feed),
             blocking=True,

@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
+import pyarrow as pa
+
 from showcost.components.metadata import SENTENCES, counts_table, preview
 from showcost.core.ids import row_id
 from showcost.core.reason_catalogue import CATALOGUE
@@ -16,10 +18,7 @@ from showcost.staging.assets import quarantine_asset, valid_asset
 from showcost.validation.decisions import WITHHELD
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import dagster as dg
-    import pyarrow as pa
 
     from showcost.config.feed import FeedSpec
     from showcost.pipeline.posting import PostedDay
@@ -46,25 +45,31 @@ def quarantine_metadata(store: StagingStore, feed: FeedSpec, key: str, counts: D
         "quarantined": counts.quarantined,
         "duplicate": counts.duplicate,
         "pending": counts.pending,
+        "discarded": counts.discarded,
     }
-    if counts.not_posted:
+    if counts.unsettled:
         metadata["reasons"] = reasons_table(counts)
         metadata["rows"] = queue_table(feed, store.read(quarantine_asset(feed.name), key))
     return metadata
 
 
 def queue_table(feed: FeedSpec, rows: pa.Table) -> dg.TableMetadataValue:
-    """Return the first rows that are not posted, a line per reason, with the ids that `showcost queue` takes.
+    """Return the first rows to work on, a line per reason, with the ids that `showcost queue` takes.
 
-    Personal data is masked in the reasons.
+    Discarded rows are left out. Personal data is masked in the reasons.
     """
-    first_rows = rows.select(["delivery", "arrival", "record", "disposition", "reasons"]).slice(
-        0, _ROWS_SHOWN
+    unsettled = pa.array(
+        [WITHHELD not in (codes or ()) for codes in rows.column("codes").to_pylist()], pa.bool_()
+    )
+    first_rows = (
+        rows.select(["delivery", "arrival", "record", "disposition", "reasons"])
+        .filter(unsettled)
+        .slice(0, _ROWS_SHOWN)
     )
     lines = [
         (
             row_id(feed.name, row["delivery"], row["record"])[:_ID_SHOWN],
-            _state(row["disposition"], reason),
+            RowState.OPEN.value if row["disposition"] == "quarantined" else row["disposition"],
             reason.get("code"),
             row["arrival"],
             row["record"],
@@ -77,15 +82,8 @@ def queue_table(feed: FeedSpec, rows: pa.Table) -> dg.TableMetadataValue:
     return counts_table(names, lines, longest=SENTENCES)
 
 
-def _state(disposition: str, reason: Mapping[str, str]) -> str:
-    """Return the state of a row in the queue, as it was validated."""
-    if reason.get("code") == WITHHELD:
-        return str(reason.get("observed"))
-    return RowState.OPEN.value if disposition == "quarantined" else disposition
-
-
 def reasons_table(counts: DayCounts) -> dg.TableMetadataValue:
-    """Return the reason codes of a partition with row counts and the action to take."""
+    """Return the reason codes of a partition's rows to work on, with row counts and the action to take."""
     return counts_table(
         ["code", "rows", "meaning", "what_to_do"],
         [

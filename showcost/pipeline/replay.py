@@ -34,6 +34,7 @@ from showcost.pipeline.validation import counts_of, inputs_of, texts_of, validat
 from showcost.staging import ALL
 from showcost.staging.assets import quarantine_asset, raw_asset, undated_asset, valid_asset
 from showcost.validation.columns import RowTable, arrow_schema
+from showcost.validation.decisions import disposition_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -51,7 +52,7 @@ REPLAY_RUN: Final = "replay"
 
 @dataclass(frozen=True)
 class ReplayedRow:
-    """Result for a row: `disposition` is `valid` (and so posted) or that of the quarantine."""
+    """Result for a row: `disposition` is `valid` (and so posted), that of the quarantine, or `discarded`."""
 
     place: RowRef
     partition: str
@@ -292,7 +293,8 @@ def _rows(feed: str, valid: pa.Table, quarantine: pa.Table) -> list[ReplayedRow]
     """Return the result for each row, by delivery and record."""
     results = [(row, VALID, row["flags"]) for row in _places_of(valid, "flags")]
     results += [
-        (row, row["disposition"], row["codes"]) for row in _places_of(quarantine, "codes", "disposition")
+        (row, disposition_of(row["disposition"], row["codes"]), row["codes"])
+        for row in _places_of(quarantine, "codes", "disposition")
     ]
     return sorted(
         (

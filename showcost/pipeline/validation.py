@@ -10,9 +10,6 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from showcost.core.errors import IntegrityError
 from showcost.ingest.landing import landed
 from showcost.ledger.queries import posted_keys
@@ -23,6 +20,7 @@ from showcost.pipeline.periods import closed_on, closed_periods, current_product
 from showcost.pipeline.raw_rows import rows_of_same_keys, undated_records
 from showcost.staging import ALL, PartitionRows, StagingStore, split_by_date
 from showcost.staging.assets import quarantine_asset, raw_asset, undated_asset, valid_asset
+from showcost.validation.decisions import DISCARDED, WITHHELD, disposition_of
 from showcost.validation.duplicates import POSTED
 from showcost.validation.reference import FX_STATUS
 from showcost.validation.validate import ValidationResult, validate
@@ -30,6 +28,8 @@ from showcost.validation.validate import ValidationResult, validate
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import date
+
+    import pyarrow as pa
 
     from showcost.config.feed import FeedSpec
     from showcost.config.production import ClosedPeriod
@@ -44,31 +44,44 @@ _GROUP_ROWS: Final = 1_000_000
 
 @dataclass(frozen=True)
 class DayCounts:
-    """Row counts of a partition by outcome; `codes` counts rows per reason code."""
+    """Row counts of a partition by outcome.
+
+    `codes` counts, per reason code, the rows that are not posted, but for the discarded ones: those are
+    settled.
+    """
 
     received: int = 0
     valid: int = 0
     quarantined: int = 0
     duplicate: int = 0
     pending: int = 0
+    discarded: int = 0
     codes: Counter[str] = field(default_factory=Counter)
 
     @property
     def not_posted(self) -> int:
-        """Number of rows in the quarantine asset: quarantined, duplicate and pending."""
+        """Number of rows in the quarantine asset: quarantined, duplicate, pending and discarded."""
+        return self.unsettled + self.discarded
+
+    @property
+    def unsettled(self) -> int:
+        """Number of rows that wait for a person or a rate: quarantined, duplicate and pending."""
         return self.quarantined + self.duplicate + self.pending
 
 
 def counts_of(valid_rows: int, quarantine: pa.Table) -> DayCounts:
     """Count a partition's rows from the tables themselves."""
-    dispositions = Counter(quarantine.column("disposition").to_pylist())
+    stored = quarantine.column("disposition").to_pylist()
+    codes = [row or () for row in quarantine.column("codes").to_pylist()]
+    dispositions = Counter(map(disposition_of, stored, codes))
     return DayCounts(
         received=valid_rows + quarantine.num_rows,
         valid=valid_rows,
         quarantined=dispositions["quarantined"],
         duplicate=dispositions["duplicate"],
         pending=dispositions["pending"],
-        codes=Counter(pc.list_flatten(quarantine.column("codes")).to_pylist()),
+        discarded=dispositions[DISCARDED],
+        codes=Counter(code for row in codes if WITHHELD not in row for code in row),
     )
 
 

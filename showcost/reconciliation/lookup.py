@@ -15,6 +15,7 @@ from showcost.ledger.active_entries import entries_as_of
 from showcost.ledger.decisions import decision_effects
 from showcost.pipeline.outcomes import outcome_logs, outcomes_as_recorded
 from showcost.staging import ALL
+from showcost.validation.decisions import disposition_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,7 +31,8 @@ MINIMUM_DIGITS: Final = 6
 class FoundRow:
     """A row with its outcome in the audit log, its entries, and the effect of decisions.
 
-    `day` is its transaction date, if it has one; `disposition` is `valid` or that of the quarantine.
+    `day` is its transaction date, if it has one; `disposition` is `valid`, that of the quarantine, or
+    `discarded`.
     `entries` are all entries of the row, oldest first. `effect` is its row of `decisions.DECISION_EFFECTS`,
     None without a decision.
     """
@@ -185,7 +187,7 @@ def _completed(
             place=place,
             row_key=row["row_key"],
             day=row["transaction_date"],
-            disposition=row["disposition"],
+            disposition=disposition_of(row["disposition"], row["codes"]),
             codes=tuple(row["codes"]),
             entries=tuple(entries.get(place, ())),
             effect=effects.get(place.row_id),

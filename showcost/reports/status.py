@@ -1,4 +1,4 @@
-"""Status: rows received, posted, quarantined, duplicate and pending, per delivery and per feed.
+"""Status: rows received, posted, quarantined, duplicate, pending and discarded, per delivery and per feed.
 
 Counted from stored data, not from the counts of a step. A row is in exactly one state, so received rows equal
 the sum of the states; otherwise the difference is shown.
@@ -18,6 +18,7 @@ from showcost.ledger.queries import active_rows
 from showcost.pipeline.applied_decisions import decisions_of, key_places
 from showcost.pipeline.outcomes import VALID, outcome_logs, outcomes_as_recorded
 from showcost.staging.assets import quarantine_asset, records_asset, undated_asset
+from showcost.validation.decisions import DISCARDED, DISPOSITION_SQL, WITHHELD
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,14 +26,15 @@ if TYPE_CHECKING:
     from showcost.config.feed import FeedSpec
     from showcost.workspace import Workspace
 
-STATES: Final = ("posted", "quarantined", "duplicate", "pending")
+STATES: Final = ("posted", "quarantined", "duplicate", "pending", DISCARDED)
 
 
 @dataclass
 class Tally:
     """Rows by state; `amounts` are sums per state and currency of the rows with a readable amount.
 
-    `pending` are rows that wait for a rate, or for their partition to be materialised.
+    `pending` are rows that wait for a rate, or for their partition to be materialised. `discarded` are rows
+    that a person keeps out of the ledger: discarded, or posted and reversed.
     """
 
     received: int = 0
@@ -40,6 +42,7 @@ class Tally:
     quarantined: int = 0
     duplicate: int = 0
     pending: int = 0
+    discarded: int = 0
     amounts: dict[str, dict[str, Decimal]] = field(default_factory=dict)
 
     @property
@@ -66,7 +69,10 @@ class Tally:
 
 @dataclass(frozen=True)
 class FeedStatus:
-    """The state of a feed: one tally per delivery, their sum, and the quarantine by reason code."""
+    """The state of a feed: one tally per delivery, their sum, and the rows to work on by reason code.
+
+    Discarded rows have no part in `codes`: a person has settled them.
+    """
 
     feed: str
     deliveries: Sequence[tuple[LandedDelivery, Tally]]
@@ -86,7 +92,7 @@ records AS (
     SELECT delivery, record, byte_start, upper(trim(currency)) AS currency,
         try_cast({amount}__value AS DECIMAL(38, 4)) AS amount
     FROM applied),
-rejected AS (SELECT delivery, record, byte_start, disposition FROM quarantine),
+rejected AS (SELECT delivery, record, byte_start, {disposition} AS disposition FROM quarantine),
 placed AS (
     SELECT records.*, CASE WHEN active.record IS NOT NULL THEN 'posted'
         WHEN disposition IS NOT NULL THEN disposition ELSE 'pending' END AS state
@@ -122,7 +128,8 @@ def feed_status(workspace: Workspace, feed: FeedSpec, as_of: int | None = None) 
     for tally in tallies.values():
         total.add(tally)
     codes: dict[str, int] = {}
-    for code in sorted(code for row in quarantine.column("codes").to_pylist() for code in row):
+    listed = (row for row in quarantine.column("codes").to_pylist() if WITHHELD not in row)
+    for code in sorted(code for row in listed for code in row):
         codes[code] = codes.get(code, 0) + 1
     return FeedStatus(
         feed.name, [(delivery, tallies[delivery.arrival.delivery]) for delivery in deliveries], total, codes
@@ -181,6 +188,6 @@ def _placed(
         connection.register("active", active_rows(workspace.ledger, feed.name, as_of))
         connection.register("corrected", decisions_of(workspace, feed, as_of).corrected)
         return connection.execute(
-            _TALLY.format(amount=feed.kind.primary.field),
+            _TALLY.format(amount=feed.kind.primary.field, disposition=DISPOSITION_SQL),
             {"records": [str(path) for path in paths], "deliveries": sources},
         ).fetchall()

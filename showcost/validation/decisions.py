@@ -15,10 +15,28 @@ import pyarrow as pa
 from showcost.core.arrow import query
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
 WITHHELD: Final = "SC-COR-001"
 """The reason code of a row that a person keeps out of the ledger."""
+
+DISCARDED: Final = "discarded"
+"""The disposition of a row that a person keeps out of the ledger: it was discarded, or posted and reversed.
+
+Staging and audit segments store such a row as quarantined with the code `WITHHELD`; `disposition_of` and
+`DISPOSITION_SQL` derive the disposition when it is read, so that folders of every age are counted alike.
+"""
+
+DISPOSITION_SQL: Final = (
+    f"CASE WHEN list_contains(codes, '{WITHHELD}') THEN '{DISCARDED}' ELSE disposition END"
+)
+"""The disposition of a row with the columns `disposition` and `codes`, as an expression in SQL."""
+
+
+def disposition_of(stored: str, codes: Collection[str]) -> str:
+    """Return the disposition of a row from the stored one and its reason codes."""
+    return DISCARDED if WITHHELD in codes else stored
+
 
 EFFECTS: Final = pa.schema(
     [

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
 
+from showcost.checks import feed as checks
+from showcost.components.outcome_metadata import quarantine_metadata
 from showcost.core.errors import InputError
 from showcost.ledger.periods import Period
 from showcost.pipeline.periods import close_period, reopen_period
+from showcost.pipeline.validation import counts_of
 from showcost.reconciliation import decisions as deciding
 from showcost.reconciliation.queue import RowState
+from showcost.reports.status import feed_status
+from showcost.staging.assets import quarantine_asset
 from showcost_tests.reconciliation.acts import (
     DE,
     WHO,
     WHY,
+    all_rows,
     assert_settled,
     correct_and_replay,
     entry_of,
@@ -26,10 +33,11 @@ from showcost_tests.reconciliation.acts import (
     replay_decision,
 )
 from showcost_tests.whole import small
-from showcost_tests.whole.steps import take
+from showcost_tests.whole.steps import land_all, take
 
 if TYPE_CHECKING:
     from datetime import date
+    from pathlib import Path
 
     from showcost.workspace import Workspace
     from showcost_tests.whole.conftest import Copy
@@ -108,6 +116,69 @@ def test_a_discarded_row_stays_out_until_it_is_reopened(workspace: Workspace) ->
     assert_settled(workspace)
 
 
+def test_discarded_rows_are_counted_apart_and_ask_for_no_work(workspace: Workspace) -> None:
+    """A rejected row, a duplicate, an undated row, and a posted row that is reversed: each in one place."""
+    feed, before = feed_of(), feed_status(workspace, feed_of())
+    seq = workspace.audit.head().seq
+    discards = [queue_row(workspace, "R9"), queue_row(workspace, "R1", 2), queue_row(workspace, "R8")]
+    rows = [found_row(workspace, row) for row in discards]
+    replayed = replay_decision(workspace, deciding.discard(workspace, rows, who=WHO, why=WHY))
+    assert {row.disposition for row in replayed.rows} == {"discarded"}
+    replayed = replay_decision(
+        workspace, deciding.reverse(workspace, [entry_of(workspace, "R5")], who=WHO, why=WHY)
+    )
+    assert [row.disposition for row in replayed.rows] == ["discarded"]
+    now = feed_status(workspace, feed)
+    assert (before.total.discarded, now.total.discarded) == (0, 4)
+    assert now.total.balances
+    assert all(tally.balances for _, tally in now.deliveries)
+    assert now.total.posted == before.total.posted - 1
+    assert now.total.duplicate == before.total.duplicate - 1
+    assert now.total.quarantined == before.total.quarantined - 2
+    assert now.total.amounts["discarded"].keys() == {"EUR"}
+    settled = Counter({code: 1 for row in discards for code in row.codes})
+    assert now.codes == dict(sorted((Counter(before.codes) - settled).items()))
+    assert feed_status(workspace, feed, seq).total == before.total
+    for row in discards:
+        assert found_row(workspace, row).disposition == "discarded"
+    days = [small.WEDNESDAY, small.THURSDAY, small.FRIDAY]
+    reconciled = checks.rows_reconcile(workspace, days, feed=feed)
+    assert all(outcome.passed for outcome in reconciled.values())
+    assert sum(int(outcome.facts["discarded"]) for outcome in reconciled.values()) == 3
+    rejected = checks.no_rejected_rows(workspace, days, feed=feed)
+    assert not any("SC-COR-001" in outcome.message for outcome in rejected.values())
+    assert checks.all_rows_dated(workspace, feed=feed).passed
+    with workspace.ledger.read() as connection:
+        assert connection.execute("SELECT count(*) FROM row_decisions").fetchall() == [(4,)]
+
+
+def test_a_discarded_row_is_not_in_the_metadata_that_asks_for_work(workspace: Workspace) -> None:
+    store, key = workspace.staging, queue_row(workspace, "R9").day
+    assert key is not None
+    row = found_row(workspace, queue_row(workspace, "R9"))
+    replay_decision(workspace, deciding.discard(workspace, [row], who=WHO, why=WHY))
+    rows = store.read(quarantine_asset(DE), key.isoformat())
+    counts = counts_of(0, rows)
+    assert (counts.discarded, counts.not_posted) == (1, rows.num_rows)
+    metadata = quarantine_metadata(store, feed_of(), key.isoformat(), counts)
+    assert metadata["discarded"] == 1
+    shown = {} if "rows" not in metadata else {line.data["id"] for line in metadata["rows"].records}
+    assert row.row_id[:12] not in shown
+    assert "SC-COR-001" not in counts.codes
+
+
+def test_a_refused_delivery_that_a_person_discarded_is_settled(tmp_path: Path) -> None:
+    workspace = small.make_home(tmp_path / "home")
+    small.deliver(workspace, DE, "empty.csv", "nothing; that is\nan invoice\n")
+    land_all(workspace)
+    take(workspace, small.WEEK, feeds=[DE])
+    assert not checks.deliveries_readable(workspace, feed=feed_of()).passed
+    (refused,) = all_rows(workspace)
+    replay_decision(workspace, deciding.discard(workspace, [found_row(workspace, refused)], who=WHO, why=WHY))
+    outcome = checks.deliveries_readable(workspace, feed=feed_of())
+    assert (outcome.passed, outcome.message) == (True, "1 deliveries, 1 of them refused and discarded")
+
+
 def test_a_reversed_row_keeps_its_key_from_other_rows(workspace: Workspace) -> None:
     row = entry_of(workspace, "R1")
     replay_decision(workspace, deciding.reverse(workspace, [row], who=WHO, why=WHY))
@@ -131,7 +202,10 @@ def test_a_vendors_corrected_document_is_rebooked(workspace: Workspace) -> None:
     row = found_row(workspace, queue_row(workspace, "R2"))
     assert row.codes == ("SC-DUP-002",)
     outcome = replay_decision(workspace, deciding.rebook(workspace, [row], who=WHO, why=WHY))
-    assert sorted(row.disposition for row in outcome.rows) == ["quarantined", "valid"]
+    assert sorted(row.disposition for row in outcome.rows) == ["discarded", "valid"]
+    status = feed_status(workspace, feed_of())
+    assert (status.total.discarded, status.total.balances) == (1, True)
+    assert status.codes["SC-DUP-002"] == 1
     assert sorted(
         (generation, kind, amount) for _, amount, generation, kind in postings(workspace, "R2")
     ) == [

@@ -30,7 +30,7 @@ SPENDING = choose_feed(load_feeds(small.UKSPEND), FEED)
 DAYS = [day.isoformat() for day in small.WEEK]
 PARTITIONED = [*naming.dated_keys(SPENDING), naming.FX_SNAPSHOTS, naming.LEDGER_ENTRIES]
 Ran: TypeAlias = tuple[Workspace, RunOutcome]
-COUNTS = {"received": 8, "posted": 5, "quarantined": 2, "duplicate": 0, "pending": 1}
+COUNTS = {"received": 8, "posted": 5, "quarantined": 2, "duplicate": 0, "pending": 1, "discarded": 0}
 
 
 @pytest.fixture(scope="module")
