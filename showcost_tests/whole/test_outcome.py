@@ -41,8 +41,8 @@ def test_every_row_is_in_one_place_and_has_its_reasons(posted_home: Workspace) -
         "quarantined": 7,
         "duplicate": 1,
         "pending": 4,
-    }
         "discarded": 0,
+    }
     statuses = [feed_status(posted_home, feed) for feed in load_feeds("HRB")]
     assert {status.feed: status.codes for status in statuses} == CODES
 
@@ -81,7 +81,6 @@ def test_the_recomputation_would_see_one_cent(posted_home: Workspace, copy: Copy
         workspace, "UPDATE ledger_entries SET base_amount = base_amount + 0.01 WHERE currency = 'GBP'"
     )
     assert {currency for _, currency, _, _ in entries.wrongly_converted(workspace)} == {"GBP"}
-        "discarded": 0,
 
 
 def test_no_column_of_any_table_or_file_is_a_float(posted_home: Workspace) -> None:

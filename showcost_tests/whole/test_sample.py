@@ -111,8 +111,8 @@ def test_all_rows_are_where_the_truth_says(ran: tuple[Workspace, RunOutcome]) ->
         "quarantined": expected["quarantined"] + refused,
         "duplicate": expected["duplicate"],
         "pending": expected["pending"],
-    }
         "discarded": 0,
+    }
     codes: Counter[str] = Counter()
     for feed in FEEDS.values():
         codes.update(feed_status(workspace, feed).codes)
