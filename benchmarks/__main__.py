@@ -1,4 +1,4 @@
-"""Run a benchmark: `python -m benchmarks NAME [options]`, in the folder of the repository."""
+"""Run a benchmark: `python -m benchmarks NAME [options]`, in the root folder of the repository."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ NAMES: Final = (
 
 
 def run(arguments: Sequence[str]) -> Report:
-    """Run the benchmark that the arguments name and return its report.
+    """Run the benchmark named by the first argument and return its report.
 
-    Only its module is imported, so that the memory of the others does not count.
+    Only its module is imported, so that the memory of the other modules is not measured.
     """
     if not arguments or arguments[0] not in NAMES:
         _parser().parse_args(arguments[:1])

@@ -1,4 +1,4 @@
-"""Measure times, peak memory and rows per second, and report them as text and JSON."""
+"""Measure time, peak memory and rows per second, and report them as text and JSON."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _STATUS: Final = Path("/proc/self/status")
 
 @dataclass
 class Measurement:
-    """A measured piece of work.
+    """One measurement.
 
     Times are in seconds; `peak_mib` is the peak resident memory of its process so far, in MiB. `results` are
-    what the work returned: counts, digests, ratios.
+    the results of the work: counts, digests, ratios.
     """
 
     label: str
@@ -39,7 +39,7 @@ class Measurement:
 
     @property
     def rows_per_second(self) -> int:
-        """Rows per second of wall time; 0 without rows."""
+        """Rows per second of elapsed time; 0 if no rows were counted."""
         return round(self.rows / self.seconds) if self.rows else 0
 
     def __str__(self) -> str:
@@ -54,7 +54,7 @@ class Measurement:
 
 @contextmanager
 def _measured(label: str, rows: int) -> Iterator[Measurement]:
-    """Measure a block, which may add its results."""
+    """Measure a block, which may add results."""
     measurement = Measurement(label, rows)
     started, started_cpu = time.perf_counter(), time.process_time()
     yield measurement
@@ -64,7 +64,7 @@ def _measured(label: str, rows: int) -> Iterator[Measurement]:
 
 
 class Report:
-    """Measurements and results of a benchmark, printed as they are made."""
+    """Measurements and results of a benchmark, printed as they are added."""
 
     def __init__(self, benchmark: str) -> None:
         self.benchmark = benchmark
@@ -73,40 +73,40 @@ class Report:
 
     @contextmanager
     def timed(self, label: str, rows: int = 0) -> Iterator[dict[str, Any]]:
-        """Measure a block, which may put its results into the given dictionary."""
+        """Measure a block, which may add results to the dictionary that it is given."""
         with _measured(label, rows) as measurement:
             yield measurement.results
         self._add(measurement)
 
     def best_of(self, runs: int, label: str, work: Callable[[], Mapping[str, Any]], rows: int) -> None:
-        """Measure work, which returns its results, several times and keep the shortest time."""
+        """Measure a function, which returns its results, several times and keep the shortest run."""
         trials = [_measured_work(label, rows, work, ()) for _ in range(runs)]
         self._add(min(trials, key=lambda trial: trial.seconds))
 
     def in_process(
         self, label: str, work: Callable[..., Mapping[str, Any]], *arguments: object, rows: int = 0
     ) -> Measurement:
-        """Measure a function of a module in a fresh process; it returns its results."""
+        """Measure a module-level function, which returns its results, in a new process."""
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
             measurement = pool.submit(_measured_work, label, rows, work, arguments).result()
         return self._add(measurement)
 
     def note(self, label: str, **results: object) -> None:
-        """Add results that are not a measurement of their own, such as ratios."""
+        """Add results without a measurement, such as ratios."""
         self.results[label] = results
         print(f"  {label}: {_text(results)}", flush=True)
 
     def shortest(self, label: str) -> float:
-        """Return the shortest time of the measurements of this label, in seconds."""
-        return min(each.seconds for each in self.measurements if each.label == label)
+        """Return the shortest time of the measurements with this label, in seconds."""
+        return min(measurement.seconds for measurement in self.measurements if measurement.label == label)
 
     def results_of(self, label: str) -> dict[str, Any]:
-        """Return the results of the last measurement of this label."""
-        return [each.results for each in self.measurements if each.label == label][-1]
+        """Return the results of the last measurement with this label."""
+        return [measurement.results for measurement in self.measurements if measurement.label == label][-1]
 
     def as_json(self) -> dict[str, Any]:
-        """Return everything that was measured."""
-        measurements = [each.as_json() for each in self.measurements]
+        """Return all measurements and results."""
+        measurements = [measurement.as_json() for measurement in self.measurements]
         return {"benchmark": self.benchmark, "measurements": measurements, "results": self.results}
 
     def _add(self, measurement: Measurement) -> Measurement:
@@ -133,7 +133,7 @@ def _text(results: Mapping[str, Any]) -> str:
 def peak_mib() -> int:
     """Return the peak resident memory of this process, in MiB.
 
-    Where Linux tells, it is that of the process alone; `ru_maxrss` includes what its parent had at the fork.
+    On Linux it is read from /proc: `ru_maxrss` includes memory of the parent process at the fork.
     """
     if _STATUS.exists():
         line = next(line for line in _STATUS.read_text().splitlines() if line.startswith("VmHWM"))
@@ -143,6 +143,6 @@ def peak_mib() -> int:
 
 
 def copy_production(source: Path, folder: Path) -> None:
-    """Copy the settings of a production, its chart and its budget to a data folder."""
+    """Copy settings, chart of accounts and budget of a production to a data folder."""
     for name in ("production.yaml", "chart_of_accounts.csv", "budget.csv"):
         shutil.copyfile(source / name, folder / name)

@@ -1,7 +1,7 @@
-"""Landing large deliveries: time, and peak memory, which must not grow with their size.
+"""Landing large deliveries: time, and peak memory, which must not grow with size.
 
 Payload store, reader, inferred columns, audit segment and staged records are included. Each size is landed
-in a fresh process, in a data folder with the production of `examples/uk_spend`; 1% of its records are broken.
+in a new process, in a data folder with the production of `examples/uk_spend`; 1% of the records are broken.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ FEED: Final = FeedSpec(
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the sizes."""
+    """Add the option of sizes."""
     parser.add_argument("--megabytes", type=int, nargs="+", default=[100, 400])
 
 
@@ -51,6 +51,6 @@ def run(options: argparse.Namespace, report: Report) -> None:
 
 
 def land_delivery(folder: Path) -> dict[str, Any]:
-    """Land the delivery in the inbox and return the counts of its summary."""
+    """Land the delivery in the inbox and return the numbers of received and refused records."""
     (delivery,) = land(open_workspace(folder), FEED).read
     return {"received": delivery.summary.received, "refused": delivery.summary.refused}

@@ -1,7 +1,7 @@
-"""The cost of Dagster: daily partitions of the sample production in one run, and the pipeline alone.
+"""The cost of Dagster: daily partitions of the sample production in a Dagster run, and by the pipeline alone.
 
-Both take the sample's inbox, with the production's dates stretched to that many days, from landing into the
-ledger. The difference is the time outside our own steps: events, their storage, and the engine.
+Both process the sample's inbox from landing to the ledger, with the production's dates extended to `--days`.
+The difference is the time outside our own steps: events, their storage, and the engine.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ LAST: Final = date(2026, 11, 6)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the number of partitions."""
+    """Add the option of the number of partitions."""
     parser.add_argument("--days", type=int, default=365)
 
 
 def run(options: argparse.Namespace, report: Report) -> None:
-    """Measure both."""
+    """Measure the pipeline alone and one Dagster run."""
     os.environ.pop("DAGSTER_HOME", None)
     dates = [LAST - timedelta(days=number) for number in reversed(range(options.days))]
     for label, work in (("pipeline alone", run_pipeline), ("one Dagster run", run_dagster)):
@@ -56,7 +56,7 @@ def run(options: argparse.Namespace, report: Report) -> None:
 
 
 def prepare(folder: Path, dates: Sequence[date]) -> Workspace:
-    """Make a data folder of the sample with a production of these dates."""
+    """Make a data folder with the sample's inbox and a production of these dates."""
     copy_production(SAMPLE, folder)
     shutil.copytree(SAMPLE / "inbox", folder / "inbox")
     settings = folder / "production.yaml"
@@ -70,7 +70,7 @@ def prepare(folder: Path, dates: Sequence[date]) -> Workspace:
 
 
 def run_pipeline(workspace: Workspace, dates: Sequence[date]) -> dict[str, Any]:
-    """Call all steps directly; return the number of entries."""
+    """Call all steps directly; return the number of ledger entries."""
     pin_snapshots(workspace, dates)
     for feed in workspace.feeds:
         land(workspace, feed)
@@ -84,7 +84,7 @@ def run_pipeline(workspace: Workspace, dates: Sequence[date]) -> dict[str, Any]:
 
 
 def run_dagster(workspace: Workspace, dates: Sequence[date]) -> dict[str, Any]:
-    """Make one Dagster run over all partitions; return entries and the seconds of its steps."""
+    """Run all partitions in one Dagster run; return the number of ledger entries and the seconds in steps."""
     outcome = run_range(workspace, dates[0], dates[-1])
     if not outcome.success:
         raise RuntimeError(f"the run failed: {outcome.failures}")

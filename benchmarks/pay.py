@@ -1,10 +1,10 @@
-"""Pay rules: manifest rows through all rules on single rows, and the same rules in plain Python.
+"""Pay rules: the engine's rules on single rows and over neighbouring days, and the rules in plain Python.
 
-The rows cover all agreements, places and kinds of day; one in 25 is paid wrong, and its reasons are put into
-words too. The rules over neighbouring days check the same number of rows, five days of each employee, and
-the rules on single rows once more; "all rules" is both together. Both sides begin with inferred values: the
-engine with typed columns, the plain rules (`showcost_tests/pay/by_hand.py`) with a dictionary per row. They
-must give the same result for every row.
+The rows cover all agreements, places and kinds of day; one in 25 is paid wrong, and the texts of its reasons
+are included. The rules over neighbouring days check the same number of rows, five days of each employee, and
+apply the rules on single rows again; "all rules" is the sum of both times. The engine starts from typed
+columns, the rules in plain Python (`showcost_tests/pay/by_hand.py`) from a dictionary per row. Both must give
+the same result for every row.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ _DAYS: Final = 5
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add sizes."""
+    """Add the options of sizes."""
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--slow-rows", type=int, default=5_000, help="rows for the rules in plain Python")
 
 
 def run(options: argparse.Namespace, report: Report) -> None:
-    """Measure both, and compare their results."""
+    """Measure the engine and the rules in plain Python, and compare their results."""
     rows = different_rows(min(_VARIANTS, options.rows))
     cells = typed(rows)
     repeated = cells.take([place % len(rows) for place in range(options.rows)])
@@ -69,7 +69,7 @@ def run(options: argparse.Namespace, report: Report) -> None:
 
 
 def different_rows(count: int) -> list[dict[str, object]]:
-    """Return rows that keep the rules, one in 25 of them changed so that it breaks one."""
+    """Return rows that comply with the rules, except that one in 25 breaks a rule."""
     places = list(WorkPlace)
     rows = []
     for number in range(count):
@@ -101,7 +101,7 @@ def typed(rows: list[dict[str, object]]) -> pa.Table:
 
 
 def count_failures(cells: pa.Table) -> int:
-    """Check cells by the rules on single rows, put the failures into words, and return their number."""
+    """Check cells by the rules on single rows, make the texts of failures, and return their number."""
     checker, failures = PayChecker(AGREEMENTS, SHOW), 0
     columns = check_columns(checker, cells)
     for name in CHECKS:
@@ -112,7 +112,7 @@ def count_failures(cells: pa.Table) -> int:
 
 
 def days_of_people(variants: int, cells: pa.Table, count: int) -> tuple[pa.Table, pa.Table]:
-    """Return cells and valid rows of five days in a row of many people."""
+    """Return cells and valid rows of many people, each with five consecutive days."""
     number = np.arange(count)
     rows = cells.take(pa.array(number // _DAYS % variants))
     day = pc.add(rows.column("date").cast(pa.int32()), pa.array((number % _DAYS - 10).astype(np.int32)))

@@ -1,7 +1,7 @@
-"""Posting into a fresh ledger, posting again with nothing to append, and the digest.
+"""Posting into a new ledger, posting again with nothing to append, and the digest.
 
-Rows are made up, two components each, in five currencies, one Parquet file per partition. Rates are made
-up too; pinning them is not measured.
+Rows are generated: two components each, in five currencies, one Parquet file per partition. Rates are
+generated, too; pinning them is not measured.
 """
 
 from __future__ import annotations
@@ -59,18 +59,18 @@ FROM range($rows::BIGINT) AS numbers(i) ORDER BY i
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add sizes."""
+    """Add the options of sizes."""
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--days", type=int, default=365)
     parser.add_argument("--chunk-rows", type=int, default=CHUNK_ROWS)
 
 
 def run(options: argparse.Namespace, report: Report) -> None:
-    """Stage, post, post again and hash."""
+    """Stage rows, post them, post again and compute the digest."""
     days = [FIRST + timedelta(days=number) for number in range(options.days)]
     with tempfile.TemporaryDirectory() as folder:
         store, ledger = StagingStore(Path(folder)), Ledger(Path(folder) / "ledger.duckdb")
-        pin_made_up_rates(ledger, days)
+        pin_generated_rates(ledger, days)
         parameters = {"first": FIRST, "days": options.days, "rows": options.rows}
         rows = duckdb.connect().sql(VALID_ROWS, params=parameters).to_arrow_table()
         with report.timed(f"stage {options.days} partitions", options.rows):
@@ -101,11 +101,11 @@ def run(options: argparse.Namespace, report: Report) -> None:
         report.note("ledger", megabytes=round(ledger.path.stat().st_size / 1e6))
 
 
-def pin_made_up_rates(ledger: Ledger, days: list[date]) -> None:
+def pin_generated_rates(ledger: Ledger, days: list[date]) -> None:
     """Pin the same rates on every day."""
-    quoted = [(day, currency, rate) for day in days for currency, rate in sorted(RATES.items())]
+    quotes = [(day, currency, rate) for day in days for currency, rate in sorted(RATES.items())]
     history = RateHistory(
-        rates=pa.table([pa.array(column) for column in zip(*quoted, strict=True)], schema=RATES_SCHEMA),
+        rates=pa.table([pa.array(column) for column in zip(*quotes, strict=True)], schema=RATES_SCHEMA),
         publications=pa.table(
             [pa.array(days), pa.array(["made up"] * len(days)), pa.array(["0" * 64] * len(days))],
             schema=PUBLICATIONS_SCHEMA,
@@ -117,5 +117,5 @@ def pin_made_up_rates(ledger: Ledger, days: list[date]) -> None:
 
 
 def now() -> datetime:
-    """Return the time of day."""
+    """Return the present time in UTC."""
     return datetime.now(UTC)

@@ -1,9 +1,9 @@
 """The cost of proof: posting with and without the protocol, recovery, verification.
 
-Deliveries of the sample's feed of US vendors are multiplied to that many rows, landed, validated and
-posted. Posting without the protocol is the same insert and comparison in one transaction, straight from
-the candidates: no segment, no audit log, no chain heads. Recovery is that of an INTENT whose transaction
-did not commit, and the check of a ledger at rest. Verification is all of `showcost verify`.
+Deliveries of the sample's feed of US vendors are multiplied to `--rows`, landed, validated and posted.
+Posting without the protocol is the same insert and comparison in one transaction, directly from the
+candidates: no segment, no audit log, no chain heads. Recovery is measured for a prepare record whose
+transaction did not commit, and for a ledger with nothing to recover. Verification is `showcost verify`.
 """
 
 from __future__ import annotations
@@ -23,8 +23,7 @@ from unittest.mock import patch
 from benchmarks.harness import SAMPLE, copy_production
 from showcost.checks.verify import verify
 from showcost.ingest.landing import land
-from showcost.ledger import append_entries as committing
-from showcost.ledger import posting
+from showcost.ledger import append_entries, posting
 from showcost.ledger.batches import batch_table, batches_of
 from showcost.ledger.new_entries import posting_context
 from showcost.ledger.recovery import writing
@@ -53,9 +52,9 @@ DAYS: Final = [date(2026, 9, 21) + timedelta(days=number) for number in range(42
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add sizes."""
+    """Add the options of sizes."""
     parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--rounds", type=int, default=2, help="the shortest of so many counts")
+    parser.add_argument("--rounds", type=int, default=2, help="runs of which the shortest counts")
 
 
 def run(options: argparse.Namespace, report: Report) -> None:
@@ -67,13 +66,13 @@ def run(options: argparse.Namespace, report: Report) -> None:
         for _ in range(options.rounds):
             compare_posting(workspace, feed, options.rows, report)
         without, with_protocol = (report.shortest(label) for label in POSTING)
-        report.note("with to without the protocol", rate=round(without / with_protocol, 2))
+        report.note("speed with the protocol to without", ratio=round(without / with_protocol, 2))
         measure_recovery(workspace, feed, options.rows, report)
         measure_verification(workspace, options.rows, report)
 
 
 def make_workspace(folder: Path, rows: int) -> Workspace:
-    """Make a data folder with deliveries of so many rows, each with an invoice number of its own."""
+    """Make a data folder with deliveries of this many rows, each with its own invoice number."""
     inbox = folder / "inbox" / FEED
     inbox.mkdir(parents=True)
     copy_production(SAMPLE, folder)
@@ -94,7 +93,7 @@ def make_workspace(folder: Path, rows: int) -> Workspace:
 def commit_without_protocol(
     ledger: Ledger, connection: duckdb.DuckDBPyConnection, fresh: str, *, run_id: str, now: datetime
 ) -> list[Batch]:
-    """Append as `commit_entries` does, in one transaction and nothing else."""
+    """Append entries as `commit_entries` does, but in one transaction alone."""
     batches = batches_of(connection, fresh)
     if not batches:
         return []
@@ -108,23 +107,23 @@ def commit_without_protocol(
     )
     connection.execute("INSERT INTO batches BY NAME FROM posting_batches")
     if batches_of(connection, "(FROM ledger_entries SEMI JOIN posting_batches USING (batch_id))") != batches:
-        raise AssertionError(f"{ledger.path}: not what was to be posted")
+        raise AssertionError(f"{ledger.path}: the posted entries differ from the candidates")
     connection.commit()
     connection.unregister("posting_batches")
     return batches
 
 
 @contextmanager
-def bare_writing(ledger: Ledger) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Give the connection without recovery."""
+def writing_without_recovery(ledger: Ledger) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a connection to write, without recovery."""
     with ledger.write() as connection:
         yield connection
 
 
 def post_all(workspace: Workspace, feed: FeedSpec, ledger: Ledger) -> int:
-    """Post everything that is valid and return the number of rows."""
+    """Post all valid rows and return their number."""
     store = workspace.staging
-    filled = [
+    partitions = [
         day.isoformat()
         for day in DAYS
         if (staged := store.metadata(valid_asset(FEED), day.isoformat())) and staged.rows
@@ -132,7 +131,7 @@ def post_all(workspace: Workspace, feed: FeedSpec, ledger: Ledger) -> int:
     results = posting.post(
         ledger,
         posting_context(workspace.production, feed),
-        store.verified_paths(valid_asset(FEED), filled),
+        store.verified_paths(valid_asset(FEED), partitions),
         partition_dates=DAYS,
         run_id="bench",
         clock=lambda: datetime.now(UTC),
@@ -144,7 +143,7 @@ POSTING: Final = ("post without the protocol", "post with the protocol")
 
 
 def compare_posting(workspace: Workspace, feed: FeedSpec, rows: int, report: Report) -> None:
-    """Post into copies of the ledger, without and with the protocol."""
+    """Post to copies of the ledger, without and with the protocol."""
     for label in POSTING:
         folder = workspace.path / "copy"
         folder.mkdir()
@@ -155,7 +154,7 @@ def compare_posting(workspace: Workspace, feed: FeedSpec, rows: int, report: Rep
             if label == POSTING[0]:
                 with (
                     patch.object(posting, "commit_entries", commit_without_protocol),
-                    patch.object(posting, "writing", bare_writing),
+                    patch.object(posting, "writing", writing_without_recovery),
                 ):
                     results["rows"] = post_all(workspace, feed, ledger)
             else:
@@ -163,40 +162,35 @@ def compare_posting(workspace: Workspace, feed: FeedSpec, rows: int, report: Rep
         shutil.rmtree(folder)
 
 
-class DiedError(Exception):
-    """Stands for the end of the process."""
-
-
-def die(*_: object) -> None:
-    """End in the midst of posting, after the INTENT and before the transaction."""
-    raise DiedError
+class SimulatedCrashError(Exception):
+    """Simulates the end of the process after a prepare record and before its transaction."""
 
 
 def measure_recovery(workspace: Workspace, feed: FeedSpec, rows: int, report: Report) -> None:
-    """Leave the last chunk announced but not committed, and measure the next two starts."""
+    """Crash before the transaction of the last chunk, and measure the next two starts."""
     ledger = workspace.ledger
-    real, left = committing.BATCHES, max(rows // posting.CHUNK_ROWS, 1)
+    batches, remaining = append_entries.BATCHES, max(rows // posting.CHUNK_ROWS, 1)
 
     def write_all_but_the_last(
         connection: duckdb.DuckDBPyConnection, record: Record, segment: Path | None
     ) -> None:
-        nonlocal left
-        left -= 1
-        if not left:
-            die()
-        real.write(connection, record, segment)
+        nonlocal remaining
+        remaining -= 1
+        if not remaining:
+            raise SimulatedCrashError
+        batches.write(connection, record, segment)
 
-    dying = replace(real, write=write_all_but_the_last)
-    with patch.object(committing, "BATCHES", dying), suppress(DiedError):
+    crashing = replace(batches, write=write_all_but_the_last)
+    with patch.object(append_entries, "BATCHES", crashing), suppress(SimulatedCrashError):
         post_all(workspace, feed, ledger)
-    for label in ("recovery: an INTENT reapplied", "recovery: a ledger at rest"):
+    for label in ("recovery: a prepare record applied again", "recovery: nothing to recover"):
         with report.timed(label, rows) as results, writing(workspace.ledger) as connection:
             (results["entries"],) = connection.execute("SELECT count(*) FROM ledger_entries").fetchall()[0]
     post_all(workspace, feed, workspace.ledger)
 
 
 def prepare(workspace: Workspace, feed: FeedSpec, rows: int, report: Report) -> None:
-    """Do all that comes before posting."""
+    """Land, pin rates and validate."""
     with report.timed("land", rows):
         land(workspace, feed)
     pin_snapshots(workspace, DAYS)
@@ -208,7 +202,7 @@ def prepare(workspace: Workspace, feed: FeedSpec, rows: int, report: Report) -> 
 
 
 def measure_verification(workspace: Workspace, rows: int, report: Report) -> None:
-    """Verify the ledger, with the seconds of each step."""
+    """Measure `showcost verify` and each of its steps."""
     ends = [time.perf_counter()]
     with report.timed("verify", rows) as results:
         outcome = verify(workspace, progress=lambda *_: ends.append(time.perf_counter()))

@@ -1,8 +1,8 @@
 """Pulling from twelve simulated vendors: the worker pool, one big gather, and a sequential loop.
 
-Each method runs in a fresh process with a fresh simulator, whose vendors answer every twentieth request
-badly and measure their limits themselves. All of them store and read every page in the same way; the naive
-ones retry at once. With `--memory`, the pool alone pulls different numbers of lines from fast vendors.
+Each method runs in a new process with a new simulator, whose vendors fail every twentieth request and count
+the requests over their limits. All methods store and read pages in the same way; gather and loop retry at
+once. With `--memory`, the pool alone pulls different numbers of lines from fast vendors.
 """
 
 from __future__ import annotations
@@ -45,16 +45,16 @@ _AFTERWARDS: Final = datetime(2026, 11, 20, tzinfo=UTC)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add sizes."""
+    """Add the options of sizes."""
     parser.add_argument("--vendors", type=int, default=12)
-    parser.add_argument("--lines-per-day", type=int, default=120, help="of each vendor, for seven days")
+    parser.add_argument("--lines-per-day", type=int, default=120, help="lines per vendor and day, for a week")
     parser.add_argument(
-        "--memory", type=int, nargs="+", metavar="LINES", help="pull so many lines with the pool alone"
+        "--memory", type=int, nargs="+", metavar="LINES", help="pull this many lines with the pool alone"
     )
 
 
 def run(options: argparse.Namespace, report: Report) -> None:
-    """Compare the methods, or sizes."""
+    """Compare the methods, or with `--memory` the sizes."""
     for lines in options.memory or ():
         fast = scripts(
             options.vendors,
@@ -80,17 +80,17 @@ def run(options: argparse.Namespace, report: Report) -> None:
 def measure(
     report: Report, label: str, method: str, vendors: Sequence[Script], **settings: dict[str, int]
 ) -> None:
-    """Pull with one method from a fresh simulator, and add what the vendors measured."""
+    """Pull with one method from a new simulator, and add the vendors' counts of requests."""
     with tempfile.TemporaryDirectory() as folder, simulated(vendors) as simulator:
         workspace = make_home(Path(folder) / "home")
         feeds = [feed.model_dump_json() for feed in feeds_of(simulator, vendors, **settings)]
         lines = DAYS * sum(vendor.lines_per_day for vendor in vendors)
         report.in_process(label, pull_by, method, workspace.path, feeds, rows=lines)
-        seen = simulator.statistics().values()
+        statistics = simulator.statistics().values()
         report.note(
             f"vendors of {label}",
-            requests=sum(vendor["requests"] for vendor in seen),
-            over_limit=sum(vendor["over_rate"] + vendor["over_concurrency"] for vendor in seen),
+            requests=sum(vendor["requests"] for vendor in statistics),
+            over_limit=sum(vendor["over_rate"] + vendor["over_concurrency"] for vendor in statistics),
         )
 
 
@@ -102,7 +102,7 @@ def pull_by(method: str, folder: Path, feeds: Sequence[str]) -> dict[str, Any]:
 
 
 def by_pool(workspace: Workspace, feeds: Sequence[FeedSpec]) -> dict[str, Any]:
-    """Pull as showcost does."""
+    """Pull with showcost's worker pool."""
     outcome = pull(
         workspace, feeds, PullRequest(FIRST, FIRST + timedelta(DAYS - 1)), clock=lambda: _AFTERWARDS
     )
@@ -114,7 +114,7 @@ def by_pool(workspace: Workspace, feeds: Sequence[FeedSpec]) -> dict[str, Any]:
 
 
 def by_gather(workspace: Workspace, feeds: Sequence[FeedSpec]) -> dict[str, Any]:
-    """Ask for every window of every vendor at once; store the pages when all are there."""
+    """Request all windows of all vendors at once; store the pages when all have arrived."""
     pages: list[tuple[PageStore, PageRef, PageContent, Pagination]] = []
     lost, longest_ms = 0, [0]
 
@@ -140,9 +140,9 @@ def by_gather(workspace: Workspace, feeds: Sequence[FeedSpec]) -> dict[str, Any]
                 return
             place = PageRef(dates, 1, place.page + 1, facts.next)
 
-    async def everything() -> None:
+    async def fetch_and_store() -> None:
         limits = httpx.Limits(max_connections=None)
-        ticking = asyncio.create_task(_ticking(longest_ms))
+        monitor = asyncio.create_task(_measure_delays(longest_ms))
         async with httpx.AsyncClient(limits=limits, timeout=60) as client:
             await asyncio.gather(
                 *(window(client, page_store, dates) for page_store in page_stores for dates in _windows())
@@ -150,22 +150,23 @@ def by_gather(workspace: Workspace, feeds: Sequence[FeedSpec]) -> dict[str, Any]
         for page_store, place, content, pagination in pages:  # blocking, in the loop
             page_store.store(place, content, pagination)
         await asyncio.sleep(0)
-        ticking.cancel()
+        monitor.cancel()
 
     page_stores = [PageStore(workspace, feed, workspace.audit, workspace.register) for feed in feeds]
-    asyncio.run(everything())
+    asyncio.run(fetch_and_store())
     return {"pages": len(pages), "windows_lost": lost, "hold_up_ms": longest_ms[0]}
 
 
-async def _ticking(longest_ms: list[int]) -> None:
+async def _measure_delays(longest_ms: list[int]) -> None:
+    """Keep the longest delay of the event loop, in milliseconds, until cancelled."""
     while True:
-        began = time.monotonic()
+        start = time.monotonic()
         await asyncio.sleep(0.01)
-        longest_ms[0] = max(longest_ms[0], int((time.monotonic() - began - 0.01) * 1000))
+        longest_ms[0] = max(longest_ms[0], int((time.monotonic() - start - 0.01) * 1000))
 
 
 def by_loop(workspace: Workspace, feeds: Sequence[FeedSpec]) -> dict[str, Any]:
-    """Ask for one page after the other, vendor by vendor."""
+    """Request one page after another, vendor by vendor."""
     pages = lost = 0
     with httpx.Client(timeout=60) as client:
         for feed in feeds:
@@ -174,19 +175,19 @@ def by_loop(workspace: Workspace, feeds: Sequence[FeedSpec]) -> dict[str, Any]:
             for window in _windows():
                 place: PageRef | None = PageRef(window, 1, 1, None)
                 while place is not None:
-                    following = _one_page(client, page_store, pagination, place)
-                    if following is False:
+                    next_step = _pull_page(client, page_store, pagination, place)
+                    if next_step is False:
                         lost += 1
                         break
                     pages += 1
-                    place = None if following is None else PageRef(window, 1, place.page + 1, str(following))
+                    place = None if next_step is None else PageRef(window, 1, place.page + 1, str(next_step))
     return {"pages": pages, "windows_lost": lost, "hold_up_ms": None}
 
 
-def _one_page(
+def _pull_page(
     client: httpx.Client, page_store: PageStore, pagination: Pagination, place: PageRef
 ) -> str | bool | None:
-    """Return the step to the next page, None after the last, False when the page is unavailable."""
+    """Store a page; return the step to the next page, None after the last, False if it is unavailable."""
     for _ in range(_ATTEMPTS):
         try:
             response = client.get(pagination.url(place.window, place.step))

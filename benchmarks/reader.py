@@ -1,9 +1,9 @@
 """The reader, compared with DuckDB's strict all-text read of the same file.
 
-Both give the same output, Arrow batches with a list of texts for each record, which is consumed and
-discarded. The reader's time includes the check of the encoding, the detection, the number, place and raw text
-of each record, the rejected records with their raw bytes, and the proof that nothing was lost. Each engine
-runs in fresh processes, in turns; the shortest of the runs counts.
+Both give the same output, Arrow batches with a list of texts for each record, which is read and discarded.
+The reader's time includes the check of the encoding, the detection of the dialect, the number, place and raw
+text of each record, the rejected records with their raw bytes, and the proof that no byte was lost. The
+engines take turns, in new processes; the shortest run counts.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ COLUMNS: Final = HEADER.split(",")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add size and number of runs."""
+    """Add the options of size and number of runs."""
     parser.add_argument("--megabytes", type=int, default=256)
     parser.add_argument("--runs", type=int, default=1)
 
 
 def run(options: argparse.Namespace, report: Report) -> None:
-    """Read a clean and a broken file with each engine."""
+    """Read a clean file and one with broken records with each engine."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "bench.csv"
         for name, broken in (("clean", 0.0), ("1% broken", 0.01)):
@@ -76,39 +76,39 @@ ENGINES: Final = {"reader": read_with_reader, "duckdb": read_with_duckdb}
 
 
 def generate(path: Path, megabytes: int, broken: float, year: int = 2025) -> int:
-    """Write a file of vendor invoices, of which the share `broken` is ragged or has a stray quote.
+    """Write a file of vendor invoices and return the number of records, at least 20,000.
 
-    At least one block of 20,000 lines is written. Returns the number of records.
+    The share `broken` of the records is ragged or has a stray quote.
     """
-    pick = random.Random(7)  # noqa: S311 -- repeatable, no secret
-    rows = [_row(pick, year) for _ in range(20_000)]
-    written, number = 0, 0
+    rng = random.Random(7)  # noqa: S311 -- repeatable, no secret
+    rows = [_row(rng, year) for _ in range(20_000)]
+    size, number = 0, 0
     with path.open("w", encoding="utf-8", newline="") as out:
         out.write(HEADER + "\r\n")
-        while written < megabytes * 2**20:
+        while size < megabytes * 2**20:
             lines = []
             for before, after in rows:
                 number += 1
                 line = f"{before}INV-{number:08d}{after}"
-                lines.append(_broken(line, pick) if pick.random() < broken else line)
-            written += out.write("\r\n".join(lines) + "\r\n")
+                lines.append(_broken(line, rng) if rng.random() < broken else line)
+            size += out.write("\r\n".join(lines) + "\r\n")
     return number
 
 
-def _row(pick: random.Random, year: int) -> tuple[str, str]:
-    net = pick.randint(100, 9_999_999)
-    vendor = pick.choice([f"Vendor {net % 200} Ltd", '"Smith, Jones & Co"'])
-    text = pick.choice(["Camera hire", "Van hire", '"Lighting, weekly"', "Set dressing and props"])
-    day = f"{pick.randint(1, 28):02d}/{pick.randint(1, 12):02d}/{year}"
-    before = f"NIGHT,V{net % 999:04d},{vendor},{pick.choice(['GB', 'US', 'DE'])},"
+def _row(rng: random.Random, year: int) -> tuple[str, str]:
+    net = rng.randint(100, 9_999_999)
+    vendor = rng.choice([f"Vendor {net % 200} Ltd", '"Smith, Jones & Co"'])
+    text = rng.choice(["Camera hire", "Van hire", '"Lighting, weekly"', "Set dressing and props"])
+    day = f"{rng.randint(1, 28):02d}/{rng.randint(1, 12):02d}/{year}"
+    before = f"NIGHT,V{net % 999:04d},{vendor},{rng.choice(['GB', 'US', 'DE'])},"
     return (
         before,
-        f",{day},{pick.choice(['2000', '3300'])},{text},GBP,{net / 100:.2f},{net / 500:.2f},{net / 80:.2f}",
+        f",{day},{rng.choice(['2000', '3300'])},{text},GBP,{net / 100:.2f},{net / 500:.2f},{net / 80:.2f}",
     )
 
 
-def _broken(line: str, pick: random.Random) -> str:
-    fault = pick.randrange(3)
+def _broken(line: str, rng: random.Random) -> str:
+    fault = rng.randrange(3)
     if fault == 0:
         return line.replace(",", "", 1)
     return line + ",x" if fault == 1 else line.replace("NIGHT", '"NIGHT', 1)

@@ -1,6 +1,6 @@
-"""Validation: made-up invoices, one in a hundred invalid, in chunks.
+"""Validation of generated invoices in chunks; one in a hundred is invalid.
 
-`--contested` delivers everything a second time, so that every key is contested.
+`--contested` adds a second delivery of all rows, so that every key is contested.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ ACCOUNTS: Final = ("2010", "2210", "2220", "1410")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add sizes and the share of invalid rows."""
+    """Add the options of sizes and of the share of invalid rows."""
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--invalid", type=float, default=0.01)
     parser.add_argument("--chunk", type=int, default=CHUNK_ROWS)
@@ -71,7 +71,7 @@ def run(options: argparse.Namespace, report: Report) -> None:
 
 
 def invoices(rows: int, invalid: float) -> pa.Table:
-    """Return raw invoices; the share `invalid` of them fails one of five rules."""
+    """Return raw invoices; the share `invalid` of them breaks one of five rules."""
     random = np.random.default_rng(20261005)
     number = np.arange(rows)
     vendor = random.integers(0, 4, rows)
@@ -83,8 +83,8 @@ def invoices(rows: int, invalid: float) -> pa.Table:
     def pick(options: tuple[str, ...]) -> pa.Array:
         return pa.array(options).take(pa.array(vendor))
 
-    def spoilt(values: pa.Array, code: int, instead: str) -> pa.Array:
-        return pc.if_else(pa.array(fault == code), instead, values)
+    def with_fault(values: pa.Array, code: int, replacement: str) -> pa.Array:
+        return pc.if_else(pa.array(fault == code), replacement, values)
 
     def money(amounts: np.ndarray) -> pa.Array:
         whole, part = pa.array(amounts // 100), pa.array(amounts % 100)
@@ -97,27 +97,27 @@ def invoices(rows: int, invalid: float) -> pa.Table:
         "vendor_name": pc.binary_join_element_wise(
             "Vendor of stages", pa.array(number % 900).cast(pa.string()), " "
         ),
-        "vendor_tax_id": spoilt(pick(TAX_IDS), 1, "DE136695977"),
+        "vendor_tax_id": with_fault(pick(TAX_IDS), 1, "DE136695977"),
         "vendor_country": pick(COUNTRIES),
         "invoice_no": pc.binary_join_element_wise("R", pa.array(number // 3).cast(pa.string()), "-"),
         "line_no": pa.array(number % 3 + 1).cast(pa.string()),
         "invoice_date": dates.cast(pa.string()),
-        "account": spoilt(pick(ACCOUNTS), 2, "0000"),
+        "account": with_fault(pick(ACCOUNTS), 2, "0000"),
         "description": pc.binary_join_element_wise(
             "Rental of package", pa.array(number).cast(pa.string()), " "
         ),
-        "currency": spoilt(pick(CURRENCIES), 3, "ZZZ"),
+        "currency": with_fault(pick(CURRENCIES), 3, "ZZZ"),
         "net_amount": money(cents),
         "tax_amount": money(tax),
         "gross_amount": money(cents + tax + (fault == WRONG_SUM)),
-        "series": spoilt(pa.repeat("101", rows), 0, "101"),
+        "series": with_fault(pa.repeat("101", rows), 0, "101"),
     }
-    text["vendor_code"] = spoilt(text["vendor_code"], 5, " ")
+    text["vendor_code"] = with_fault(text["vendor_code"], 5, " ")
     return raw_rows(text, dates, number)
 
 
 def raw_rows(text: dict[str, pa.Array], dates: pa.Array, number: np.ndarray) -> pa.Table:
-    """Return the raw columns of a record kind around the given cells."""
+    """Return raw rows of the record kind with the given cells; columns without a value are null."""
     rows = len(number)
     columns: dict[str, pa.Array] = dict(text)
     for name in FEED.kind.of_type(FieldType.DATE):
@@ -136,14 +136,14 @@ def raw_rows(text: dict[str, pa.Array], dates: pa.Array, number: np.ndarray) -> 
     columns["transaction_date"] = dates
     columns["raw"] = pc.binary_join_element_wise(*(text[name] for name in text), ";")
     schema = arrow_schema(FEED.kind, RowTable.RAW)
-    filled = [columns.get(column.name, pa.nulls(rows, column.type)) for column in schema]
+    arrays = [columns.get(column.name, pa.nulls(rows, column.type)) for column in schema]
     return pa.table(
-        [values.cast(column.type) for values, column in zip(filled, schema, strict=True)], schema=schema
+        [values.cast(column.type) for values, column in zip(arrays, schema, strict=True)], schema=schema
     )
 
 
 def redelivered(rows: pa.Table) -> pa.Table:
-    """Return the same rows of a later delivery."""
+    """Return the same rows as of a later delivery."""
     columns = {"arrival": pa.scalar(2, pa.int64()), "delivery": pa.scalar("e" * 64)}
     for name, value in columns.items():
         rows = rows.set_column(rows.column_names.index(name), name, pa.repeat(value, len(rows)))
@@ -151,7 +151,7 @@ def redelivered(rows: pa.Table) -> pa.Table:
 
 
 def rate_status(production: Production) -> pa.Table:
-    """Return a rate for every date and currency of a production."""
+    """Return the status `ok` for every date and currency of a production."""
     first, last = production.dates.start.toordinal(), production.dates.end.toordinal()
     pairs = [
         (date.fromordinal(day), code) for day in range(first, last + 1) for code in production.currencies

@@ -1,4 +1,4 @@
-"""Dates and amounts as text: columns that repeat their texts, and columns in which every text differs.
+"""Inference of dates and amounts: columns with repeated texts, and columns in which every text differs.
 
 The shortest of three runs counts.
 """
@@ -49,7 +49,7 @@ COLUMNS: Final[dict[str, tuple[Infer, str]]] = {
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the number of rows."""
+    """Add the option of the number of rows."""
     parser.add_argument("--rows", type=int, default=1_000_000)
 
 

@@ -23,7 +23,7 @@ MODULES = {path.stem for path in Path(benchmarks.__file__).parent.glob("*.py")}
 
 
 def _run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Report:
-    """Run a benchmark without fresh processes, which only its memory needs."""
+    """Run a benchmark in this process: new processes are needed for peak memory only."""
 
     def pool(workers: int, **_: object) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(workers)
@@ -48,17 +48,17 @@ def test_an_unknown_name_is_a_usage_error() -> None:
         run(["posing"])
 
 
-def test_a_fresh_process_measures_landing_and_writes_json(tmp_path: Path) -> None:
+def test_a_new_process_measures_landing_and_writes_json(tmp_path: Path) -> None:
     run(["landing", "--megabytes", "1", "--json", str(tmp_path / "figures.json")])
     figures = json.loads((tmp_path / "figures.json").read_text(encoding="utf-8"))
-    (landed,) = figures["measurements"]
-    assert landed["results"] == {"received": 20_000, "refused": None}
-    assert landed["rows"] == 20_000
-    assert min(landed[name] for name in ("seconds", "cpu_seconds", "peak_mib", "rows_per_second")) > 0
+    (measurement,) = figures["measurements"]
+    assert measurement["results"] == {"received": 20_000, "refused": None}
+    assert measurement["rows"] == 20_000
+    assert min(measurement[name] for name in ("seconds", "cpu_seconds", "peak_mib", "rows_per_second")) > 0
 
 
 @pytest.mark.slow
-def test_dagster_posts_what_the_pipeline_alone_posts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dagster_posts_the_same_entries_as_the_pipeline_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     def prepare(folder: Path, _: object) -> Workspace:
         workspace = make_home(folder / "home", UKSPEND)
         deliver(workspace, "uk_spend", "spend.csv", UK_DELIVERY)
@@ -88,7 +88,8 @@ def test_posting_is_the_same_with_and_without_the_protocol(monkeypatch: pytest.M
     results = _results(_run(monkeypatch, "proof", "--rows", "40", "--rounds", "1"))
     rows = results["raw rows and validation"]["valid"]
     assert results["post without the protocol"] == results["post with the protocol"] == {"rows": rows}
-    assert results["recovery: an INTENT reapplied"]["entries"] == results["verify"]["entries"] >= rows > 0
+    recovered = results["recovery: a prepare record applied again"]["entries"]
+    assert recovered == results["verify"]["entries"] >= rows > 0
     assert results["verify"]["first_difference"] is None
 
 
