@@ -1,13 +1,13 @@
-"""Look at the Dagster UI of a demo in a headless Chromium, check what people must find there, keep pictures.
+"""Check the Dagster UI of a demo in a headless Chromium and save screenshots.
 
     python scripts/browser_check.py [--home .demo] [--out .browser] [--images docs/images]
 
-Checked are: the asset graph, folded and unfolded, reads from left to right as the way of a cost; one
-partition is materialised from the launch dialog of the job, and only that one; a failed check says why; a
-quarantine partition shows its reasons; an asset shows its columns. The demo itself is left alone, a copy of
-it is served. Exit status 1 and one sentence when something does not hold, 2 when there is no browser.
+The checks: the asset graph, collapsed and expanded, runs from left to right in the order of the pipeline; the
+launch dialog of the job materialises one partition and no other; a failed check gives its cause; a quarantine
+partition shows its reasons; an asset shows its columns. A copy of the demo is served; the demo does not
+change. Exit status 1 and one sentence if a check fails, 2 if there is no browser.
 
-Needs the package of the extra `browser` and a Chromium: /usr/bin/chromium, or the one that `CHROMIUM` names.
+Needs the package of the extra `browser` and a Chromium: /usr/bin/chromium, or the path in `CHROMIUM`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from dagster_server import REPOSITORY, NotHeldError, Server, need, served, until
+from dagster_server import REPOSITORY, CheckFailedError, Server, require, serve, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, FloatRect, Locator, Page, ViewportSize
 
 JOB = "costs_by_transaction_date"
-STAGES = ("deliveries", "raw_rows", "validation", "ledger")
-GROUPS = {*STAGES, "fx_snapshots"}
+PIPELINE_GROUPS = ("deliveries", "raw_rows", "validation", "ledger")
+GROUPS = {*PIPELINE_GROUPS, "fx_snapshots"}
 CHECK = "no_rejected_rows"
 
 CHROMIUM = "/usr/bin/chromium"
@@ -48,7 +48,7 @@ WHOLE: ViewportSize = {"width": 2600, "height": 2800}
 SHOW_SECONDS = 60
 RUN_SECONDS = 600
 IMAGES = ("asset-graph", "quarantine-reasons", "ledger-partition")
-"""Pictures that the documentation shows."""
+"""Screenshots of the documentation."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Quarantine:
 
 
 class Ui:
-    """A page of the UI: opens, waits for what must be there, takes pictures into a folder."""
+    """A page of the UI, with methods that wait for its contents and save screenshots to a folder."""
 
     def __init__(self, browser: Browser, server: Server, out: Path) -> None:
         self.server = server
@@ -74,61 +74,61 @@ class Ui:
         self._out = out
         self.page: Page = browser.new_page(viewport=SIZE)
 
-    def fresh(self, size: ViewportSize = SIZE) -> None:
-        """Begin anew: the UI remembers in the browser what was unfolded."""
+    def new_page(self, size: ViewportSize = SIZE) -> None:
+        """Open a new page, without the groups that the former page has expanded."""
         self.page.close()
         self.page = self._browser.new_page(viewport=size)
 
     def open(self, path: str, *texts: str) -> None:
-        """Open a page and wait until it shows the texts, and no welcome dialog over them."""
+        """Open a path and wait until it shows the texts; no welcome dialog may cover them."""
         self.page.goto(self.server.url + path)
         for text in texts:
             self.shows(text)
         welcome = self.page.get_by_text("Join the Dagster community").count()
-        need(not welcome, "a welcome dialog is in the way")
+        require(not welcome, "a welcome dialog is in the way")
 
     def shows(self, text: str) -> Locator:
-        """Wait until a text is on the page and return where."""
+        """Wait until the page shows a text and return its locator."""
         place = self.page.get_by_text(text).first
-        until(place.is_visible, SHOW_SECONDS, f"{self.page.url} does not show {text!r}")
+        wait_for(place.is_visible, SHOW_SECONDS, f"{self.page.url} does not show {text!r}")
         return place
 
-    def picture(self, name: str, clip: FloatRect | None = None) -> None:
-        """Keep a picture of the page, or of a part of it, once it has settled."""
+    def screenshot(self, name: str, clip: FloatRect | None = None) -> None:
+        """Save a screenshot of the page, or of a part of it, after a pause for it to settle."""
         self.page.wait_for_timeout(1500)
         self.page.screenshot(path=self._out / f"{name}.png", clip=clip)
 
     def nodes(self, names: set[str], *, group: bool = False) -> dict[str, tuple[float, float]]:
-        """Return the left edge and the top of the graph's groups, or of its assets, as far as they are drawn.
+        """Return the left edge and the top, in pixels, of the graph's drawn groups or assets.
 
-        From afar the UI shortens a name in its middle; `names` are those that may be meant.
+        Zoomed out, the UI shortens a name in its middle; `names` are the full names.
         """
-        found: list[tuple[str, float, float]] = self.page.evaluate(_NODES, group)
-        return {_full(name, names): (x, y) for name, x, y in found}
+        nodes: list[tuple[str, float, float]] = self.page.evaluate(_NODES, group)
+        return {_full_name(name, names): (x, y) for name, x, y in nodes}
 
     def settled(
         self, names: set[str], sentence: str, *, group: bool = False
     ) -> dict[str, tuple[float, float]]:
-        """Return the places of nodes when all are drawn and have stopped moving."""
+        """Return the places of nodes when all of them are drawn and no longer move."""
         last: dict[str, tuple[float, float]] = {}
 
-        def still() -> bool:
+        def is_still() -> bool:
             nonlocal last
             before, last = last, self.nodes(names, group=group)
             return names <= last.keys() and before == last
 
-        until(still, SHOW_SECONDS, sentence)
+        wait_for(is_still, SHOW_SECONDS, sentence)
         return last
 
 
-def _full(shown: str, names: set[str]) -> str:
-    """Return the one name that a shortened one stands for."""
-    start, shortened, end = shown.partition("\N{HORIZONTAL ELLIPSIS}")
-    if not shortened:
-        return shown
-    meant = [name for name in names if name.startswith(start) and name.endswith(end)]
-    need(len(meant) < 2, f"{shown!r} in the graph may be any of {', '.join(sorted(meant))}")  # noqa: PLR2004 -- one or none
-    return meant[0] if meant else shown
+def _full_name(label: str, names: set[str]) -> str:
+    """Return the full name for a label, which may be shortened; the label if no name matches."""
+    start, ellipsis, end = label.partition("\N{HORIZONTAL ELLIPSIS}")
+    if not ellipsis:
+        return label
+    matches = [name for name in names if name.startswith(start) and name.endswith(end)]
+    require(len(matches) < 2, f"{label!r} in the graph may be any of {', '.join(sorted(matches))}")  # noqa: PLR2004 -- one or none
+    return matches[0] if matches else label
 
 
 _NODES = """group => [...document.querySelectorAll('foreignObject')]
@@ -139,51 +139,54 @@ _NODES = """group => [...document.querySelectorAll('foreignObject')]
     .map(([name, place]) => [name, place.x, place.y])"""
 
 
-def check_folded(ui: Ui) -> None:
-    """Hold that the groups stand from left to right in the order of a cost's way."""
+def check_collapsed(ui: Ui) -> None:
+    """Check that the groups are placed from left to right in the order of the pipeline."""
     ui.open("/asset-groups")
-    places = ui.settled(GROUPS, "the folded graph does not show all five groups", group=True)
-    lefts = [places[stage][0] for stage in STAGES]
-    need(lefts == sorted(set(lefts)), f"the groups do not stand from left to right: {_shown(places)}")
-    need(
-        places["fx_snapshots"][0] < places["validation"][0],
-        f"fx_snapshots does not stand left of validation: {_shown(places)}",
+    places = ui.settled(GROUPS, "the collapsed graph does not show all five groups", group=True)
+    lefts = [places[group][0] for group in PIPELINE_GROUPS]
+    require(
+        lefts == sorted(set(lefts)), f"the groups are not in order from left to right: {_listing(places)}"
     )
-    ui.picture("graph-folded")
+    require(
+        places["fx_snapshots"][0] < places["validation"][0],
+        f"fx_snapshots is not left of validation: {_listing(places)}",
+    )
+    ui.screenshot("graph-collapsed")
 
 
-def check_unfolded(ui: Ui) -> None:
-    """Hold that every asset stands right of all that it is made from."""
-    nodes = ui.server.ask("{ assetNodes { assetKey { path } dependencyKeys { path } } }")["assetNodes"]
-    made_from = {_name(node["assetKey"]): [_name(key) for key in node["dependencyKeys"]] for node in nodes}
-    ui.fresh(WHOLE)
+def check_expanded(ui: Ui) -> None:
+    """Check that every asset is placed right of all its dependencies."""
+    nodes = ui.server.query("{ assetNodes { assetKey { path } dependencyKeys { path } } }")["assetNodes"]
+    dependencies = {_name(node["assetKey"]): [_name(key) for key in node["dependencyKeys"]] for node in nodes}
+    ui.new_page(WHOLE)
     ui.open("/asset-groups")
     ui.settled(GROUPS, "the graph does not show its groups", group=True)
     ui.page.keyboard.press("Alt+e")
     zoom_out = ui.page.locator("button:has([aria-label=zoom_out])")
     for _ in range(12):
-        if made_from.keys() <= ui.nodes(set(made_from)).keys():
+        if dependencies.keys() <= ui.nodes(set(dependencies)).keys():
             break
         zoom_out.click()
         ui.page.wait_for_timeout(800)
-    places = ui.settled(set(made_from), f"the unfolded graph does not show all {len(made_from)} assets")
-    for asset, sources in made_from.items():
+    places = ui.settled(set(dependencies), f"the expanded graph does not show all {len(dependencies)} assets")
+    for asset, sources in dependencies.items():
         for source in sources:
-            need(places[source][0] < places[asset][0], f"{asset} does not stand right of {source}")
-    ui.picture("graph-unfolded")
+            require(places[source][0] < places[asset][0], f"{asset} is not right of {source}")
+    ui.screenshot("graph-expanded")
 
 
 def show_one_feed(ui: Ui, feed: str) -> None:
-    """Take the picture of one feed's way, readable in full."""
-    ui.fresh(WIDE)
+    """Save a readable screenshot of the graph of one feed."""
+    ui.new_page(WIDE)
     selection = f'tag:"showcost/feed"="{feed}" or key:"fx_snapshots" or key:"ledger_entries"'
     ui.open(f"/asset-groups~{quote(selection, safe='')}/")
     ui.settled(GROUPS, "the graph of one feed does not show its groups", group=True)
     ui.page.keyboard.press("Alt+e")
-    names = {f"{stage}_{feed}" for stage in ("deliveries", "raw", "valid", "quarantine", "undated", "posted")}
+    prefixes = ("deliveries", "raw", "valid", "quarantine", "undated", "posted")
+    names = {f"{prefix}_{feed}" for prefix in prefixes}
     ui.settled(names | {"fx_snapshots", "ledger_entries"}, f"the graph of {feed} does not show its assets")
     ui.page.mouse.move(5, 5)
-    ui.picture("asset-graph", _around(ui.page.evaluate(_EXTENT)))
+    ui.screenshot("asset-graph", _around(ui.page.evaluate(_EXTENT)))
 
 
 _EXTENT = """() => [...document.querySelectorAll('foreignObject')].map(node => node.getBoundingClientRect())
@@ -198,22 +201,22 @@ def _around(places: Sequence[Sequence[float]]) -> FloatRect:
 
 
 def find_quarantine(server: Server) -> Quarantine:
-    """Return the quarantine partition with the most kinds of reasons."""
-    nodes = server.ask("{ assetNodes { assetKey { path } } }")["assetNodes"]
+    """Return the quarantine partition with the most reason codes."""
+    nodes = server.query("{ assetNodes { assetKey { path } } }")["assetNodes"]
     names = sorted(_name(node["assetKey"]) for node in nodes)
-    found = [
-        Quarantine(name.removeprefix("quarantine_"), one["partition"], codes)
+    partitions = [
+        Quarantine(name.removeprefix("quarantine_"), event["partition"], codes)
         for name in names
         if name.startswith("quarantine_")
-        for one in server.ask(_MATERIALIZATIONS, asset={"path": [name]})["assetNodeOrError"]["done"]
-        if (codes := _codes(one["metadataEntries"]))
+        for event in server.query(_MATERIALIZATIONS, asset={"path": [name]})["assetNodeOrError"]["events"]
+        if (codes := _codes(event["metadataEntries"]))
     ]
-    need(found, "no quarantine partition has any reasons; is the demo complete?")
-    return max(found, key=lambda one: (len(one.codes), one.partition))
+    require(partitions, "no quarantine partition has any reasons; is the demo complete?")
+    return max(partitions, key=lambda quarantine: (len(quarantine.codes), quarantine.partition))
 
 
 _MATERIALIZATIONS = """query($asset: AssetKeyInput!) { assetNodeOrError(assetKey: $asset) { ... on AssetNode {
-    done: assetMaterializations(limit: 500) { partition metadataEntries {
+    events: assetMaterializations(limit: 500) { partition metadataEntries {
         label ... on TableMetadataEntry { table { records } } } } } } }"""
 
 
@@ -227,128 +230,128 @@ def _codes(entries: Sequence[dict[str, Any]]) -> tuple[str, ...]:
 
 
 def check_launch(ui: Ui, partition: str) -> None:
-    """Hold that one partition, chosen in the launch dialog of the job, is materialised, and no other."""
+    """Check that the launch dialog of the job materialises the chosen partition and no other."""
     before = _runs(ui.server)
     ui.open(f"/locations/showcost/jobs/{JOB}", JOB)
     ui.page.get_by_role("button", name="Materialize all").first.click()
     dialog = ui.page.get_by_role("dialog").last
     choice = dialog.locator("input[placeholder]").first
-    until(choice.is_visible, SHOW_SECONDS, "the launch dialog does not offer partitions")
+    wait_for(choice.is_visible, SHOW_SECONDS, "the launch dialog does not offer partitions")
     choice.fill(partition)
     choice.press("Enter")
     launch = dialog.get_by_role("button", name="Launch 1 run")
-    until(launch.is_visible, SHOW_SECONDS, f"the launch dialog does not offer one run for {partition}")
-    ui.picture("launch-dialog")
+    wait_for(launch.is_visible, SHOW_SECONDS, f"the launch dialog does not offer one run for {partition}")
+    ui.screenshot("launch-dialog")
     launch.click()
-    new = until(lambda: _runs(ui.server).keys() - before.keys(), SHOW_SECONDS, "no run was launched")
-    need(len(new) == 1, f"{len(new)} runs were launched for one partition")
-    (run,) = new
-    until(lambda: _runs(ui.server)[run] in _ENDED, RUN_SECONDS, f"run {run} did not end")
-    need(_runs(ui.server)[run] == "SUCCESS", f"run {run} ended with {_runs(ui.server)[run]}")
+    runs = wait_for(lambda: _runs(ui.server).keys() - before.keys(), SHOW_SECONDS, "no run was launched")
+    require(len(runs) == 1, f"{len(runs)} runs were launched for one partition")
+    (run,) = runs
+    wait_for(lambda: _runs(ui.server)[run] in _ENDED, RUN_SECONDS, f"run {run} did not end")
+    require(_runs(ui.server)[run] == "SUCCESS", f"run {run} ended with {_runs(ui.server)[run]}")
     check_materialized(ui.server, run, partition)
     ui.open(f"/runs/{run}", "Success")
-    ui.picture("run")
+    ui.screenshot("run")
     ui.open("/runs", run[:8])
-    ui.picture("runs")
+    ui.screenshot("runs")
 
 
 _ENDED = ("SUCCESS", "FAILURE", "CANCELED")
 
 
 def _runs(server: Server) -> dict[str, str]:
-    found = server.ask("{ runsOrError(limit: 20) { ... on Runs { results { runId status } } } }")
-    return {run["runId"]: run["status"] for run in found["runsOrError"]["results"]}
+    data = server.query("{ runsOrError(limit: 20) { ... on Runs { results { runId status } } } }")
+    return {run["runId"]: run["status"] for run in data["runsOrError"]["results"]}
 
 
 def check_materialized(server: Server, run: str, partition: str) -> None:
-    """Hold that a run materialised all partitioned assets for the partition, and none for another."""
-    nodes = server.ask("{ assetNodes { assetKey { path } isPartitioned } }")["assetNodes"]
+    """Check that a run materialised all partitioned assets for the partition, and none for another."""
+    nodes = server.query("{ assetNodes { assetKey { path } isPartitioned } }")["assetNodes"]
     expected = {_name(node["assetKey"]) for node in nodes if node["isPartitioned"]}
-    done = server.ask(
+    events = server.query(
         """query($run: ID!) { runOrError(runId: $run) { ... on Run {
             assetMaterializations { partition assetKey { path } } } } }""",
         run=run,
     )["runOrError"]["assetMaterializations"]
-    partitioned = [one for one in done if _name(one["assetKey"]) in expected]
-    others = {one["partition"] for one in partitioned} - {partition}
-    need(not others, f"run {run} was launched for {partition} but materialised {sorted(others, key=str)}")
-    missing = expected - {_name(one["assetKey"]) for one in partitioned}
-    need(not missing, f"run {run} did not materialise {', '.join(sorted(missing))}")
+    partitioned = [event for event in events if _name(event["assetKey"]) in expected]
+    others = {event["partition"] for event in partitioned} - {partition}
+    require(not others, f"run {run} was launched for {partition} but materialised {sorted(others, key=str)}")
+    missing = expected - {_name(event["assetKey"]) for event in partitioned}
+    require(not missing, f"run {run} did not materialise {', '.join(sorted(missing))}")
 
 
 def check_failed_check(ui: Ui, quarantine: Quarantine) -> None:
-    """Hold that the check that warns of rejected rows has failed and says which codes."""
+    """Check that the warning about rejected rows has failed and names their reason codes."""
     ui.open(f"/assets/{quarantine.asset}?view=checks&checkDetail={CHECK}", "Latest execution", "Failed")
     for code in quarantine.codes:
         ui.shows(code)
-    ui.picture("failed-check")
+    ui.screenshot("failed-check")
 
 
-def check_held_checks(ui: Ui) -> None:
-    """Hold that the checks of the ledger have passed, and count as passed, for every date that was run."""
+def check_passed_checks(ui: Ui) -> None:
+    """Check that the ledger's check has passed and that no date counts as failed or skipped."""
     ui.open("/assets/ledger_entries?view=checks&checkDetail=append_only", "Latest execution", "Passed")
     ui.page.get_by_role("tab", name="Partitions").last.click()
     ui.shows("Execution Failed (0)")
     for state in ("Failed (0)", "Skipped (0)"):
         ui.shows(state)
-    ui.picture("held-checks")
+    ui.screenshot("passed-checks")
 
 
 def check_reasons(ui: Ui, quarantine: Quarantine) -> None:
-    """Hold that a quarantine partition shows a table of its reasons, and the ledger one of its totals."""
-    ui.fresh(TALL)
+    """Check that a quarantine partition shows a table of its reasons, and the ledger a table of totals."""
+    ui.new_page(TALL)
     ui.open(f"/assets/{quarantine.asset}?view=partitions&partition={quarantine.partition}", "reasons")
     for code in quarantine.codes:
         cell = ui.page.get_by_role("cell", name=code, exact=True).first
-        until(cell.is_visible, SHOW_SECONDS, f"the reasons of {quarantine.asset} do not show {code}")
-    ui.picture("quarantine-reasons")
+        wait_for(cell.is_visible, SHOW_SECONDS, f"the reasons of {quarantine.asset} do not show {code}")
+    ui.screenshot("quarantine-reasons")
     ui.open(f"/assets/ledger_entries?view=partitions&partition={quarantine.partition}", "totals")
-    ui.picture("ledger-partition")
+    ui.screenshot("ledger-partition")
 
 
 def check_columns(ui: Ui, quarantine: Quarantine) -> None:
-    """Hold that an asset shows its description and its columns, and what it is made from."""
+    """Check that an asset shows its description, columns and lineage."""
     ui.open("/assets/ledger_entries", "Description", "base_amount", "amount in base, rounded once")
-    ui.picture("ledger-overview")
+    ui.screenshot("ledger-overview")
     ui.open(f"/assets/{quarantine.asset}", "Description", "Columns")
-    ui.picture("quarantine-overview")
+    ui.screenshot("quarantine-overview")
     ui.open("/assets/ledger_entries?view=lineage", "ledger_entries")
     ui.settled({f"posted_{quarantine.feed}", "ledger_entries"}, "the lineage of the ledger is not shown")
-    ui.picture("lineage")
+    ui.screenshot("lineage")
     ui.open("/automation", "yesterday", "inbox")
-    ui.picture("automation")
+    ui.screenshot("automation")
 
 
-def look(home: Path, out: Path) -> None:
-    """Go through all checks, with pictures in `out`, the last one of what does not hold."""
+def run_checks(home: Path, out: Path) -> None:
+    """Run all checks and save screenshots to `out`, at the end one of a failed check."""
     from playwright.sync_api import Error, sync_playwright
 
-    with served(home) as server, sync_playwright() as playwright:
+    with serve(home) as server, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=_chromium(), args=list(FLAGS), headless=True)
         ui = Ui(browser, server, out)
         try:
-            for sentence, step in steps(ui, find_quarantine(server)):
-                ui.fresh()
-                step()
-                print(f"holds: {sentence}", flush=True)
-        except NotHeldError:
-            ui.picture("not-held")
+            for sentence, check in checks(ui, find_quarantine(server)):
+                ui.new_page()
+                check()
+                print(f"passed: {sentence}", flush=True)
+        except CheckFailedError:
+            ui.screenshot("failure")
             raise
         except Error as error:
-            raise NotHeldError(f"the browser says {error.message.splitlines()[0]}") from None
+            raise CheckFailedError(f"browser error: {error.message.splitlines()[0]}") from None
         finally:
             browser.close()
 
 
-def steps(ui: Ui, quarantine: Quarantine) -> Iterator[tuple[str, Callable[[], None]]]:
-    """Yield each check, with what it holds."""
+def checks(ui: Ui, quarantine: Quarantine) -> Iterator[tuple[str, Callable[[], None]]]:
+    """Yield a sentence and the function of each check."""
     day, asset = quarantine.partition, quarantine.asset
-    yield "the folded graph reads from left to right", lambda: check_folded(ui)
-    yield "the unfolded graph reads from left to right", lambda: check_unfolded(ui)
-    yield "the way of one feed is shown", lambda: show_one_feed(ui, quarantine.feed)
+    yield "the collapsed graph reads from left to right", lambda: check_collapsed(ui)
+    yield "the expanded graph reads from left to right", lambda: check_expanded(ui)
+    yield "the graph of one feed is shown", lambda: show_one_feed(ui, quarantine.feed)
     yield f"{day} is materialised from the launch dialog", lambda: check_launch(ui, day)
-    yield f"{asset} says why a check failed", lambda: check_failed_check(ui, quarantine)
-    yield "the checks of the ledger hold for all dates", lambda: check_held_checks(ui)
+    yield f"{asset} gives the cause of a failed check", lambda: check_failed_check(ui, quarantine)
+    yield "the ledger's check has passed for all dates", lambda: check_passed_checks(ui)
     yield f"{asset} shows its reasons", lambda: check_reasons(ui, quarantine)
     yield "columns, lineage and automation are shown", lambda: check_columns(ui, quarantine)
 
@@ -357,8 +360,10 @@ def _name(key: dict[str, list[str]]) -> str:
     return "/".join(key["path"])
 
 
-def _shown(places: dict[str, tuple[float, float]]) -> str:
-    return ", ".join(f"{name} at {x:.0f}" for name, (x, _) in sorted(places.items(), key=lambda one: one[1]))
+def _listing(places: dict[str, tuple[float, float]]) -> str:
+    return ", ".join(
+        f"{name} at {x:.0f}" for name, (x, _) in sorted(places.items(), key=lambda item: item[1])
+    )
 
 
 def _chromium() -> str:
@@ -370,30 +375,32 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Check the Dagster UI of a demo in a headless Chromium.")
     home, out = REPOSITORY / ".demo", REPOSITORY / ".browser"
     parser.add_argument("--home", type=Path, default=home, help="a data folder that has a run")
-    parser.add_argument("--out", type=Path, default=out, help="where pictures are kept")
-    parser.add_argument("--images", type=Path, help="also copy here the pictures of the documentation")
+    parser.add_argument("--out", type=Path, default=out, help="folder for screenshots")
+    parser.add_argument(
+        "--images", type=Path, help="also copy the documentation's screenshots to this folder"
+    )
     arguments = parser.parse_args()
     try:
-        import playwright.sync_api  # noqa: F401 -- whether it is there
+        import playwright.sync_api  # noqa: F401 -- fail before the server starts
     except ImportError:
         print("browser_check: install the extra `browser` first (make browser-check does)", file=sys.stderr)
         return 2
     if not Path(_chromium()).exists():
-        print(f"browser_check: there is no {_chromium()}; name a Chromium with CHROMIUM", file=sys.stderr)
+        print(f"browser_check: {_chromium()} is missing; set CHROMIUM to a Chromium", file=sys.stderr)
         return 2
     arguments.out.mkdir(parents=True, exist_ok=True)
-    # Ended from outside, too, it stops what it has started.
+    # SIGTERM must stop the server and the browser, too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     try:
-        look(arguments.home.resolve(), arguments.out)
-    except NotHeldError as error:
+        run_checks(arguments.home.resolve(), arguments.out)
+    except CheckFailedError as error:
         print(f"browser_check: {error}", file=sys.stderr)
         return 1
     if arguments.images:
         arguments.images.mkdir(parents=True, exist_ok=True)
         for name in IMAGES:
             shutil.copyfile(arguments.out / f"{name}.png", arguments.images / f"{name}.png")
-    print(f"Pictures are in {arguments.out}.")
+    print(f"Screenshots are in {arguments.out}.")
     return 0
 
 

@@ -1,7 +1,6 @@
-"""A Dagster UI of a data folder for as long as a check needs it, and questions to its GraphQL.
+"""Serve the Dagster UI of a data folder for checks, and query its GraphQL API.
 
-What is looked at is a copy of the folder: a check may materialise what it likes. What is checked is not
-decided here.
+A copy of the folder is served, so that checks may materialise assets. The checks are in `browser_check.py`.
 """
 
 from __future__ import annotations
@@ -28,27 +27,27 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 _START_SECONDS = 180
 _STOP_SECONDS = 20
-_ASK_SECONDS = 60
+_REQUEST_SECONDS = 60
 _POLL_SECONDS = 0.5
 
 
-class NotHeldError(Exception):
-    """Something that is checked does not hold; the text is one sentence."""
+class CheckFailedError(Exception):
+    """A check failed; the message is one sentence."""
 
 
-def need(condition: object, sentence: str) -> None:
-    """Raise NotHeldError with the sentence unless the condition holds."""
+def require(condition: object, sentence: str) -> None:
+    """Raise CheckFailedError with the sentence if the condition is false."""
     if not condition:
-        raise NotHeldError(sentence)
+        raise CheckFailedError(sentence)
 
 
-def until(found: Callable[[], Any], seconds: float, sentence: str) -> Any:  # noqa: ANN401 -- whatever it finds
-    """Return what `found` finds as soon as that is something, or raise NotHeldError after a bounded wait."""
+def wait_for(probe: Callable[[], Any], seconds: float, sentence: str) -> Any:  # noqa: ANN401 -- any result
+    """Return the first true result of `probe`; CheckFailedError with the sentence after so many seconds."""
     end = time.monotonic() + seconds
     while True:
-        if result := found():
+        if result := probe():
             return result
-        need(time.monotonic() < end, f"{sentence} (waited {seconds:g} s)")
+        require(time.monotonic() < end, f"{sentence} (waited {seconds:g} s)")
         time.sleep(_POLL_SECONDS)
 
 
@@ -58,29 +57,31 @@ class Server:
 
     url: str
 
-    def ask(self, query: str, **variables: object) -> Any:  # noqa: ANN401 -- JSON of any shape
-        """Return the data of a GraphQL query; NotHeldError when there is no answer or an error in it."""
-        body = {"query": query, "variables": variables}
+    def query(self, text: str, **variables: object) -> Any:  # noqa: ANN401 -- JSON of any shape
+        """Return the data of a GraphQL query; CheckFailedError if it fails."""
+        body = {"query": text, "variables": variables}
         try:
-            answer = httpx.post(f"{self.url}/graphql", json=body, timeout=_ASK_SECONDS).json()
+            response = httpx.post(f"{self.url}/graphql", json=body, timeout=_REQUEST_SECONDS).json()
         except (httpx.HTTPError, ValueError) as error:
-            raise NotHeldError(f"the Dagster UI does not answer GraphQL ({type(error).__name__})") from None
-        need("errors" not in answer, f"GraphQL answers {str(answer.get('errors'))[:200]}")
-        return answer["data"]
+            raise CheckFailedError(
+                f"the Dagster UI does not answer GraphQL queries ({type(error).__name__})"
+            ) from None
+        require("errors" not in response, f"the GraphQL query failed: {str(response.get('errors'))[:200]}")
+        return response["data"]
 
     def is_up(self) -> bool:
-        """Say whether the web server answers and has loaded the definitions."""
+        """Return whether the web server answers and has loaded the definitions."""
         try:
-            httpx.get(f"{self.url}/server_info", timeout=_ASK_SECONDS).raise_for_status()
+            httpx.get(f"{self.url}/server_info", timeout=_REQUEST_SECONDS).raise_for_status()
         except httpx.HTTPError:
             return False
-        return bool(self.ask("{ assetNodes { id } }")["assetNodes"])
+        return bool(self.query("{ assetNodes { id } }")["assetNodes"])
 
 
 @contextmanager
-def served(home: Path) -> Iterator[Server]:
-    """Serve the UI, the daemon with it, of a copy of a data folder on a free port; always stop them."""
-    need((home / "production.yaml").is_file(), f"{home} is no data folder; run make demo first")
+def serve(home: Path) -> Iterator[Server]:
+    """Serve UI and daemon for a copy of a data folder on a free port, and stop them at the end."""
+    require((home / "production.yaml").is_file(), f"{home} is not a data folder; run make demo first")
     with tempfile.TemporaryDirectory(prefix="showcost-ui-") as folder:
         copy = Path(folder) / "home"
         shutil.copytree(home, copy)
@@ -97,12 +98,12 @@ def served(home: Path) -> Iterator[Server]:
             )
         try:
             server = Server(f"http://127.0.0.1:{port}")
-            until(
+            wait_for(
                 lambda: process.poll() is not None or server.is_up(),
                 _START_SECONDS,
                 "the Dagster UI did not start",
             )
-            need(process.poll() is None, f"dagster dev ended: {_last_line(log)}")
+            require(process.poll() is None, f"dagster dev ended: {_last_line(log)}")
             yield server
         finally:
             _stop(process)
@@ -116,18 +117,18 @@ _DEV = [
 
 
 def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
 
 
 def _last_line(log: Path) -> str:
     lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    return lines[-1][:200] if lines else "without a word"
+    return lines[-1][:200] if lines else "no output"
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """Ask the process and what it started to end; end them all when they do not."""
+    """Ask the process and its children to end; kill them if they do not."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
         try:
             os.killpg(process.pid, number)
