@@ -15,7 +15,7 @@ from showcost.workspace import HOME_VARIABLE, Workspace
 
 @dataclass(frozen=True)
 class Ended:
-    """How a command ended: exit status, and what it wrote."""
+    """The exit status and the output of a command."""
 
     status: int
     out: str

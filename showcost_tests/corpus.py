@@ -1,4 +1,4 @@
-"""Where the folder of real files is, for tests that need it; it is never part of the repository."""
+"""The folder of real files, for tests that need it; it is never part of the repository."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""No float in the money path: none is written down, made, divided into being, or asked of an engine.
+"""No float in the money path: no literal, conversion, division or query of the code yields one.
 
-What tables hold at run time is looked at where there are tables: in `whole/test_outcome.py`.
+The types of tables at run time are checked in `whole/test_outcome.py`.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ ALLOWED: Final = {
         "sum(crosses, Decimal(0)) / len(crosses)": "Decimal; the same",
     },
 }
-"""What is found and right, by module: the code, and why it is no money in a float."""
+"""Allowed expressions by module, each with the reason why it is not an amount of money in a float."""
 
 _TYPES: Final = {"float16", "float32", "float64", "double", "halffloat"}
 _TO_FRAMES: Final = {"df", "fetchdf", "fetch_df", "fetchnumpy", "pl"}

@@ -64,18 +64,18 @@ def project(tmp_path: Path, dagster_home: None) -> Path:  # noqa: ARG001 -- for 
 @pytest.mark.slow
 @pytest.mark.usefixtures("dagster_home")
 def test_the_definitions_of_the_workspace_are_valid() -> None:
-    done = _run(REPOSITORY, "dagster", "definitions", "validate", "-w", "workspace.yaml")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "All code locations passed validation" in done.stdout + done.stderr
+    process = _run(REPOSITORY, "dagster", "definitions", "validate", "-w", "workspace.yaml")
+    assert process.returncode == 0, process.stdout + process.stderr
+    assert "All code locations passed validation" in process.stdout + process.stderr
 
 
 @pytest.mark.usefixtures("dagster_home")
 @pytest.mark.parametrize("home", ["data", pytest.param("examples/uk_spend", marks=pytest.mark.slow)])
 def test_dg_finds_nothing_wrong(home: str) -> None:
-    done = _run(REPOSITORY, "dg", "check", "defs", home=REPOSITORY / home)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "All component YAML validated" in done.stdout
-    assert "All definitions loaded" in done.stdout
+    process = _run(REPOSITORY, "dg", "check", "defs", home=REPOSITORY / home)
+    assert process.returncode == 0, process.stdout + process.stderr
+    assert "All component YAML validated" in process.stdout
+    assert "All definitions loaded" in process.stdout
 
 
 def _declare(project: Path, name: str, settings: str) -> Path:
@@ -118,9 +118,9 @@ FAULTS = pytest.mark.parametrize(
 @FAULTS
 def test_a_feed_that_cannot_be_used_is_named_by_land(project: Path, settings: str) -> None:
     path = _declare(project, "some_feed", settings)
-    done = _run(project, "showcost", "land", "--json")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f"showcost: {path}: {TO_LAND[settings]}\n"
+    process = _run(project, "showcost", "land", "--json")
+    assert (process.returncode, process.stdout) == (2, "")
+    assert process.stderr == f"showcost: {path}: {TO_LAND[settings]}\n"
 
 
 @pytest.mark.parametrize(
@@ -131,27 +131,27 @@ def test_a_feed_that_cannot_be_used_is_named_by_land(project: Path, settings: st
     ],
 )
 def test_a_feed_that_cannot_be_used_is_named_by_dg_check_yaml(project: Path, settings: str) -> None:
-    """With the feed's path: without one, `dg check yaml` looks at one file of each component type only."""
+    """The feed's path is given: without it, `dg check yaml` checks one file of each component type only."""
     path = _declare(project, "some_feed", settings)
-    done = _run(project, "dg", "check", "yaml", str(path.parent))
-    assert done.returncode == 1
-    assert TO_DG[settings] in done.stdout
-    assert done.stdout.startswith(str(path))
+    process = _run(project, "dg", "check", "yaml", str(path.parent))
+    assert process.returncode == 1
+    assert TO_DG[settings] in process.stdout
+    assert process.stdout.startswith(str(path))
 
 
 @pytest.mark.slow
 def test_an_error_that_only_loading_finds_is_named_by_dg_check_defs(project: Path) -> None:
     path = _declare(project, "some_feed", EQUAL_HEADERS)
-    done = _run(project, "dg", "check", "defs")
-    assert done.returncode == 1
-    output = done.stdout + done.stderr
+    process = _run(project, "dg", "check", "defs")
+    assert process.returncode == 1
+    output = process.stdout + process.stderr
     assert f"attributes at {path}:2" in output
     assert "fields with unique headers; 'number' means invoice_no and po_no" in output
 
 
 def test_a_scaffolded_feed_loads_unchanged(project: Path) -> None:
-    done = _run(project, "dg", "scaffold", "defs", "showcost.components.Feed", "feeds/some_feed")
-    assert done.returncode == 0, done.stdout + done.stderr
+    process = _run(project, "dg", "scaffold", "defs", "showcost.components.Feed", "feeds/some_feed")
+    assert process.returncode == 0, process.stdout + process.stderr
     feeds = load_feeds("HRB", project / "showcost" / "defs")
     (feed,) = (feed for feed in feeds if feed.name == "some_feed")
     assert (feed.record_kind, feed.default_currency) == ("vendor_invoice", "USD")
@@ -166,7 +166,7 @@ def test_a_scaffolded_feed_loads_unchanged(project: Path) -> None:
 @pytest.mark.slow
 def test_a_scaffolded_feed_takes_the_kind_and_currency_that_are_named(project: Path) -> None:
     options = ["--record-kind", "payroll", "--currency", "CAD"]
-    done = _run(project, "dg", "scaffold", "defs", "showcost.components.Feed", "feeds/crew-pay", *options)
-    assert done.returncode == 0, done.stdout + done.stderr
+    process = _run(project, "dg", "scaffold", "defs", "showcost.components.Feed", "feeds/crew-pay", *options)
+    assert process.returncode == 0, process.stdout + process.stderr
     (feed,) = (feed for feed in load_feeds(folder=project / "showcost" / "defs") if feed.name == "crew_pay")
     assert (feed.record_kind, feed.default_currency) == ("payroll", "CAD")

@@ -1,6 +1,6 @@
 """The graph of each sample production is the committed one.
 
-After a change that is meant, write the snapshots again and look at their difference:
+After an intended change, write the snapshots again and review the difference:
 
     SHOWCOST_UPDATE_SNAPSHOTS=1 pytest showcost_tests/defs/test_snapshot.py
 """

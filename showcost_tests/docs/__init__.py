@@ -1,1 +1,1 @@
-"""The pages: what is made from the code is current, and what they name is there."""
+"""Tests of the pages: generated pages are current, and names in them exist."""

@@ -8,9 +8,13 @@ from showcost_tests.sample.truth import REPOSITORY
 
 def test_the_runbook_says_what_to_do_about_every_check() -> None:
     runbook = (REPOSITORY / "docs" / "runbook.md").read_text(encoding="utf-8")
-    loaded = [load(HOMES[home]) for home in ("sample", "vendor_apis")]
-    names = {key.name for one in loaded for key in one.resolve_asset_graph().asset_check_keys}
-    automations = {found.name for one in loaded for found in (*(one.sensors or ()), *(one.schedules or ()))}
+    definitions = [load(HOMES[home]) for home in ("sample", "vendor_apis")]
+    names = {key.name for each in definitions for key in each.resolve_asset_graph().asset_check_keys}
+    automations = {
+        automation.name
+        for each in definitions
+        for automation in (*(each.sensors or ()), *(each.schedules or ()))
+    }
     assert len(names) > 1
     assert len(automations) > 1
     for name in names | automations:

@@ -120,10 +120,10 @@ def test_a_forced_call_costs_at_most_a_days_pay() -> None:
     early = performer(
         "2026-10-06", **background, call_time="05:00", meal1_out="10:00", meal1_in="10:30", wrap_time="13:30"
     )
-    told = [
+    texts = [
         str(finding["told"]) for finding in findings_of([first, early]) if finding["code"] == "SC-PAY-005"
     ]
-    assert "required at least 850.00" in told[0]
+    assert "required at least 850.00" in texts[0]
 
 
 def test_a_late_day_flags_its_neighbours_entry_and_changes_no_row() -> None:
@@ -178,9 +178,9 @@ def test_rest_invaded_by_half_an_hour_counts_as_half_and_then_in_tenths(
     if owed is None:
         assert findings == []
     else:
-        told = str(findings[0]["told"])
-        assert f"invaded by {minutes} h" in told
-        assert f"required at least {owed}" in told
+        text = str(findings[0]["told"])
+        assert f"invaded by {minutes} h" in text
+        assert f"required at least {owed}" in text
         assert "2024 MOA, s.5 (H)" in str(findings[0]["source"])
 
 

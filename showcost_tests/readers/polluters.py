@@ -45,7 +45,7 @@ WEIGHTS = {
     "missing quote": 0.01,
     "changed delimiter": 0.01,
 }
-"""How often each pollution occurs among real files; shared by all the files of that pollution."""
+"""The share of each pollution among real files, divided among all files with that pollution."""
 
 WIDTH = 9
 HEADER: Row = ("Date", "Time", "Qty", "Product ID", "Price", "Type", "Description", "Link", "Comments")

@@ -58,10 +58,10 @@ def _clean(feed: str) -> list[dict[str, str]]:
     ]
 
 
-def test_every_reason_in_force_is_planted_but_those_that_no_file_of_the_sample_can_cause() -> None:
-    """A changed rate set is no input, a vendor's outage no file, and what people keep out comes later.
+def test_every_reason_in_force_is_planted_unless_no_file_of_the_sample_can_cause_it() -> None:
+    """A changed rate set, a vendor's outage and a person's decision are not files of the inbox.
 
-    Bytes that are no text would keep this test from reading the file; they have theirs with the reader.
+    Bytes that are not text are tested with the reader: this test could not read such a file.
     """
     elsewhere = {"SC-FX-003", "SC-COR-001", "SC-API-001", "SC-ROW-004"}
     assert {reason.code for reason in in_force()} - set(truth()["codes"]) == elsewhere

@@ -1,6 +1,6 @@
-"""The committed sample as tests see it: the files, and what `sample_truth.json` says of them.
+"""The files of the committed sample and their expected results from `sample_truth.json`.
 
-Read here with the standard library only, so that the sample is checked without the code that it is to test.
+They are read with the standard library only, so that the sample is checked independently of showcost.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ UNCLOSED = "a quote is opened and not closed"
 
 
 def truth() -> dict[str, Any]:
-    """Return what is true of the sample."""
+    """Return the expected results of the sample."""
     content: dict[str, Any] = json.loads((HOME / "sample_truth.json").read_text(encoding="utf-8"))
     return content
 
@@ -38,7 +38,7 @@ def delivered(feed: str, file: dict[str, Any]) -> list[list[str]]:
 
 
 def clean_rows(feed: str, file: dict[str, Any]) -> list[dict[str, str]]:
-    """Return the rows of a file that nothing is planted in, by header."""
+    """Return the rows of a file without faults, by header."""
     records = delivered(feed, file)
     start, end = file["header_record"], len(records) - file["footer_records"]
     planted = {row["record"] for row in file["planted"]}
@@ -50,12 +50,12 @@ def clean_rows(feed: str, file: dict[str, Any]) -> list[dict[str, str]]:
 
 
 def day(feed: str, text: str) -> date:
-    """Read a date in the sender's way."""
+    """Read a date in the sender's format."""
     return datetime.strptime(text, _DAYS.get(feed, "%Y-%m-%d")).date()  # noqa: DTZ007 -- a day, no moment
 
 
 def amount(feed: str, text: str) -> Decimal:
-    """Read an amount in the sender's way; blank is nothing."""
+    """Read an amount in the sender's format; blank is zero."""
     if feed == "vendor_invoices_de":
         text = text.replace(".", "").replace(",", ".")
     sign = -1 if text.startswith("(") else 1

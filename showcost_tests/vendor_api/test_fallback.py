@@ -87,8 +87,8 @@ def test_terms_are_accrued_outside_the_ledger_and_released(tmp_path: Path) -> No
         pulled = home.audit.head().seq
         before = week_digest(home)
         assert due_by_fallback(home, feed) == WEEK
-        done = apply_fallback(home, feed, WEEK, lambda: AFTERWARDS)
-        assert (done.accrued, done.released) == (7 + 3, 0)
+        outcome = apply_fallback(home, feed, WEEK, lambda: AFTERWARDS)
+        assert (outcome.accrued, outcome.released) == (7 + 3, 0)
         assert week_digest(home) == before, "the ledger knows nothing of it"
         accruals = rows(home)
         per_day = {(row["transaction_date"].day, row["account"]): row["amount"] for row in accruals}
@@ -112,8 +112,8 @@ def test_terms_are_accrued_outside_the_ledger_and_released(tmp_path: Path) -> No
         assert pull_week(home, feeds, dead_only=True).dead == []
         assert due_by_fallback(home, feed) == WEEK
         post_week(home, feeds)
-        done = apply_fallback(home, feed, WEEK, lambda: AFTERWARDS)
-        assert (done.accrued, done.released) == (0, 10)
+        outcome = apply_fallback(home, feed, WEEK, lambda: AFTERWARDS)
+        assert (outcome.accrued, outcome.released) == (0, 10)
         assert rows(home) == []
         assert sorted(steps(home, feed.name)) == sorted([ACCRUED] * 7 + [RELEASED] * 7)
     assert _state_as_of(home, feed, accrued) == (missing, accruals)
@@ -158,19 +158,19 @@ def test_the_last_good_delivery_is_used_and_part_of_a_window_is_not_duplicated(t
         pull_week(home, [feed])
     nobody = feed_of(vendor, simulator.base_url(vendor.name), terms=TERMS)
     assert pull_week(home, [nobody], again=True).dead
-    done = apply_fallback(home, nobody, WEEK, lambda: AFTERWARDS)
-    assert {step.step for step in done.steps} == {LAST_GOOD}
-    assert done.accrued == 0
+    outcome = apply_fallback(home, nobody, WEEK, lambda: AFTERWARDS)
+    assert {step.step for step in outcome.steps} == {LAST_GOOD}
+    assert outcome.accrued == 0
 
     half = replace(vendor, name="half", failing=70, faults=("wrong json",))
     with simulated([half]) as simulator:
         feed = feed_of(half, simulator.base_url(half.name))
         pull_week(home, [feed])
-        done = apply_fallback(home, feed, WEEK, lambda: AFTERWARDS)
-    taken = {step.step for step in done.steps}
+        outcome = apply_fallback(home, feed, WEEK, lambda: AFTERWARDS)
+    taken = {step.step for step in outcome.steps}
     assert PARTLY_THERE in taken
     assert taken <= {PARTLY_THERE, NO_TERMS}
-    assert done.accrued == 0
+    assert outcome.accrued == 0
 
 
 def test_without_a_pinned_rate_the_amount_is_not_converted(tmp_path: Path) -> None:

@@ -87,7 +87,7 @@ def _kill_and_resume(folder: Path, kills: list[float]) -> tuple[Workspace, list[
         outcome = pull_week(home, feeds)
         assert outcome.dead == []
         under_way = sum(script.concurrency for script in VENDORS) * len(kills)
-        assert _refetched(simulator) <= under_way, "only what was under way when it was killed"
+        assert _refetched(simulator) <= under_way, "only requests that were under way at the kill"
         assert stored + sum(feed.pages for feed in outcome.feeds) == sum(
             len(observed["fetched"]) for observed in simulator.statistics().values()
         )

@@ -1,4 +1,4 @@
-"""Due partitions are determined from stored data: exactly those that a crash left unfinished are due."""
+"""Due partitions are determined from stored data: those left unfinished by a crash, and no others."""
 
 from __future__ import annotations
 
