@@ -17,12 +17,13 @@ from showcost.cli.output import CommandResult, prints_result, say, show_table
 from showcost.cli.run import run_spans, show_runs
 from showcost.cli.status import status_result
 from showcost.config.agreements.loading import FOLDER as AGREEMENTS
+from showcost.config.chart import AccountKind
 from showcost.config.feeds import api_feeds
 from showcost.config.production import PRODUCTION_FILE
 from showcost.core.errors import InputError
 from showcost.core.money import readable_amount
 from showcost.ledger.digest import digest
-from showcost.ledger.queries import balances
+from showcost.ledger.queries import balances, base_by_account
 from showcost.pipeline.due import due_spans
 from showcost.simulator.running import simulated
 from showcost.simulator.scripts import Script
@@ -57,6 +58,19 @@ class Total:
     base_amount: Decimal
 
 
+@dataclass(frozen=True)
+class PostedTotal:
+    """Posted total in the base currency, and its parts: on cost accounts, and on balance accounts.
+
+    Balance accounts have recoverable tax and refundable deposits: money that comes back, not cost.
+    """
+
+    base_currency: str
+    base_amount: Decimal
+    cost: Decimal
+    balance: Decimal
+
+
 @click.command()
 @click.option("--sample", type=click.Choice(sorted(SAMPLES)), default="harrow-bridge", show_default=True)
 @click.option(
@@ -83,13 +97,14 @@ def demo(sample: str, folder: Path | None, deliveries: Path | None) -> CommandRe
         outcomes, before = run_spans(workspace, spans), None
     success = all(outcome.success for outcome in outcomes)
     status = status_result(workspace, feeds)
-    totals = _totals(workspace)
+    totals, posted = _totals(workspace), posted_total(workspace)
     facts = {
         "home": workspace.path,
         "landed": landed.facts,
         "runs": [asdict(outcome) for outcome in outcomes],
         "status": status.facts,
         "totals": [asdict(total) for total in totals],
+        "posted": asdict(posted),
         "digest": _digest(workspace),
     }
 
@@ -102,7 +117,7 @@ def demo(sample: str, folder: Path | None, deliveries: Path | None) -> CommandRe
         show_runs(outcomes)
         say()
         status.show()
-        _show_totals(workspace.production.base_currency, totals)
+        _show_totals(posted, totals)
         say(f"Ledger digest {facts['digest']}")
         _show_next(workspace.path)
 
@@ -192,21 +207,35 @@ def _totals(workspace: Workspace) -> list[Total]:
     return [sums[code] for code in sorted(sums)]
 
 
+def posted_total(workspace: Workspace) -> PostedTotal:
+    """Return the posted total of the whole production, by the kind of its accounts in the chart."""
+    production = workspace.production
+    with workspace.ledger.read() as connection:
+        sums = base_by_account(connection, production.dates.start, production.dates.end)
+    balance_accounts = {account.number for account in workspace.chart if account.kind is AccountKind.BALANCE}
+    total = sum(sums.values(), Decimal(0))
+    balance = sum((amount for number, amount in sums.items() if number in balance_accounts), Decimal(0))
+    return PostedTotal(production.base_currency, total, total - balance, balance)
+
+
 def _digest(workspace: Workspace) -> str:
     dates = workspace.production.dates
     with workspace.ledger.read() as connection:
         return digest(connection, dates.start, dates.end).hash
 
 
-def _show_totals(base: str, totals: Sequence[Total]) -> None:
-    columns = ["currency", "entries", "amount", f"in {base}"]
+def _show_totals(posted: PostedTotal, totals: Sequence[Total]) -> None:
+    columns = ["currency", "entries", "amount", f"in {posted.base_currency}"]
     rows = [
         (total.currency, total.entries, readable_amount(total.amount), readable_amount(total.base_amount))
         for total in totals
     ]
     show_table("Posted to the ledger", columns, rows)
-    posted = sum((total.base_amount for total in totals), Decimal(0))
-    say(f"Total posted: {readable_amount(posted)} {base}.")
+    say(
+        f"Posted: {readable_amount(posted.base_amount)} {posted.base_currency}, of which cost"
+        f" {readable_amount(posted.cost)} and balance accounts {readable_amount(posted.balance)}"
+        " (recoverable tax, deposits)."
+    )
 
 
 def _show_next(folder: Path) -> None:

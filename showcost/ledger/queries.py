@@ -15,6 +15,7 @@ from showcost.ledger.decisions import REVERSIBLE
 
 if TYPE_CHECKING:
     from datetime import date
+    from decimal import Decimal
 
     import duckdb
 
@@ -57,6 +58,24 @@ def balances(
     selection = {"first": first, "last": last, "feed": feed}
     return connection.sql(_BALANCES.format(entries=entries_as_of(as_of)), params=selection).to_arrow_table()
 
+
+def base_by_account(
+    connection: duckdb.DuckDBPyConnection, first: date, last: date, as_of: int | None = None
+) -> dict[str, Decimal]:
+    """Return the sum of the base amounts per account from `first` to `last`, both included.
+
+    In the base currency; reversals count as entries of their own. As of the audit record `as_of`, or now.
+    """
+    sums = connection.execute(
+        _BASE_BY_ACCOUNT.format(entries=entries_as_of(as_of)), {"first": first, "last": last}
+    )
+    return dict(sums.fetchall())
+
+
+_BASE_BY_ACCOUNT: Final = """
+SELECT account, sum(base_amount) FROM {entries}
+WHERE transaction_date BETWEEN $first AND $last GROUP BY account ORDER BY account
+"""
 
 _POSTED_KEYS: Final = f"""
 {REVERSIBLE}

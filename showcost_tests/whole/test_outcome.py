@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from showcost.cli.demo import posted_total
 from showcost.config.feeds import load_feeds
 from showcost.ingest.landing import landed
 from showcost.reports.status import feed_status
@@ -60,6 +61,19 @@ def test_amounts_are_conserved_per_currency(posted_home: Workspace) -> None:
     }
 
 
+def test_the_posted_total_is_split_into_cost_and_balance_accounts(posted_home: Workspace) -> None:
+    with posted_home.ledger.read() as connection:
+        sums = dict(
+            connection.execute(
+                "SELECT component IN ('tax', 'deposit'), sum(base_amount) FROM ledger_entries GROUP BY 1"
+            ).fetchall()
+        )
+    total = posted_total(posted_home)
+    assert (total.cost, total.balance) == (sums[False], sums[True])
+    assert total.base_amount == total.cost + total.balance
+    assert total.balance > 0
+
+
 def test_before_anything_is_materialised_all_rows_are_pending(landed_home: Workspace) -> None:
     assert counts(landed_home) == {
         "received": 25,
@@ -67,6 +81,7 @@ def test_before_anything_is_materialised_all_rows_are_pending(landed_home: Works
         "quarantined": 0,
         "duplicate": 0,
         "pending": 25,
+        "discarded": 0,
     }
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from showcost.cli.demo import posted_total
 from showcost.cli.options import days_between
 from showcost.config.feeds import load_feeds
 from showcost.ingest.landing import landed
@@ -113,6 +114,7 @@ def test_all_rows_are_where_the_truth_says(ran: tuple[Workspace, RunOutcome]) ->
         "pending": expected["pending"],
         "discarded": 0,
     }
+    assert posted_total(workspace).cost == Decimal("6225715.68")
     codes: Counter[str] = Counter()
     for feed in FEEDS.values():
         codes.update(feed_status(workspace, feed).codes)
