@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ParamSpec
 import click
 
 from showcost.cli.options import feed_option, from_option, span, to_option
-from showcost.core.errors import InputError
+from showcost.core.errors import DeclinedError, InputError
 from showcost.core.reason_catalogue import CATALOGUE
 from showcost.reconciliation.queue import WAITING, QueueFilter, RowState
 
@@ -66,9 +66,16 @@ def check_how_chosen(workspace: Workspace, ids: tuple[str, ...], options: Mappin
 
 
 def ask(question: str, options: Mapping[str, object]) -> None:
-    """Ask for confirmation unless `--yes` was given. Raises click.Abort if it is declined."""
-    if not options["yes"]:
-        click.confirm(question, abort=True, err=True)
+    """Ask for confirmation unless `--yes` was given. Raises DeclinedError for any other answer than yes."""
+    if options["yes"]:
+        return
+    try:
+        confirmed = click.confirm(question, err=True)
+    except click.Abort:
+        click.echo(err=True)
+        confirmed = False
+    if not confirmed:
+        raise DeclinedError("nothing was changed")
 
 
 def time_as_of(workspace: Workspace, as_of_seq: int | None) -> datetime | None:

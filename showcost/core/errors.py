@@ -42,6 +42,12 @@ class CheckFailedError(ShowcostError):
     exit_status: ClassVar[int] = 1
 
 
+class DeclinedError(ShowcostError):
+    """The user answered no to a question, or not at all."""
+
+    exit_status: ClassVar[int] = 1
+
+
 class StoreBusyError(ShowcostError):
     """Another process locked the ledger or a store for longer than the bounded wait."""
 

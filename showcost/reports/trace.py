@@ -1,12 +1,15 @@
 """Trace of one row: from its bytes in the delivery to its entries and later reversals.
 
 The only place that returns the raw text of a row, for the id given on the command line. Raw text never goes
-into logs or metadata.
+into logs or metadata. Personal fields are masked in it and in decisions; the delivery itself keeps them. A
+record that the reader rejected has no fields, so its raw text is masked for national identifiers only.
 """
 
 from __future__ import annotations
 
 import json
+import re
+from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
@@ -14,6 +17,7 @@ import pyarrow.compute as pc
 
 from showcost.audit import transitions as states
 from showcost.config.feeds import choose_feed
+from showcost.core.national_ids import ID_MARK, MASKED_CELL
 from showcost.core.reason_catalogue import CATALOGUE
 from showcost.ingest.records import records_schema
 from showcost.pipeline.periods import current_production
@@ -57,9 +61,9 @@ def trace_row(workspace: Workspace, row: FoundRow, as_of: int | None = None) -> 
         "codes": row.codes,
         "delivery": _arrival(workspace, row),
         "place": {name: record[name] for name in ("record", "byte_start", "byte_end", "ordinal", "row_key")},
-        "raw": record["raw"],
+        "raw": _without_personal(feed, record),
         "reasons": [dict(zip(_REASON, reason, strict=True)) for reason in reasons],
-        "decisions": _decisions(workspace, row, as_of),
+        "decisions": _decisions(workspace, feed, row, as_of),
         "rules": _rules(workspace, feed, as_of),
         "entries": [
             {name: entry[name] for name in _ENTRY_FACTS} | {"audit_record": entry["seq"]}
@@ -109,7 +113,27 @@ def _arrival(workspace: Workspace, row: FoundRow) -> dict[str, Any]:
     }
 
 
-def _decisions(workspace: Workspace, row: FoundRow, as_of: int | None) -> list[dict[str, Any]]:
+def _without_personal(feed: FeedSpec, record: Mapping[str, Any]) -> str:
+    """Return the raw text of a record with the cells of personal fields masked, wherever they occur in it.
+
+    Quotes and backslashes that the format adds within a cell do not matter.
+    """
+    raw = str(record["raw"])
+    for field in feed.kind.fields:
+        cell = (record[field.name] or "").strip()
+        if not field.personal or cell in {"", ID_MARK} or field.name in feed.constants:
+            continue
+        for text in (cell, escape(cell)):
+            characters = r"[\\\"]*".join(map(re.escape, text))
+            raw = re.sub(rf"(?<![^\W_]){characters}(?![^\W_])", MASKED_CELL, raw)
+    return raw
+
+
+def _decisions(
+    workspace: Workspace, feed: FeedSpec, row: FoundRow, as_of: int | None
+) -> list[dict[str, Any]]:
+    """Return the decisions on a row, in order; corrected texts of personal fields are masked."""
+    personal = {field.name for field in feed.kind.fields if field.personal}
     ledger = workspace.ledger
     with ledger.read() as connection:
         decisions: list[dict[str, Any]] = (
@@ -117,7 +141,16 @@ def _decisions(workspace: Workspace, row: FoundRow, as_of: int | None) -> list[d
             .to_arrow_table()
             .to_pylist()
         )
-    return [decision | {"fields": json.loads(decision["fields"])} for decision in decisions]
+    return [
+        decision
+        | {
+            "fields": {
+                name: MASKED_CELL if name in personal and text.strip() else text
+                for name, text in json.loads(decision["fields"]).items()
+            }
+        }
+        for decision in decisions
+    ]
 
 
 def _rules(workspace: Workspace, feed: FeedSpec, as_of: int | None) -> list[dict[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING
 
 import pytest
@@ -193,3 +194,33 @@ def test_a_time_without_offset_is_refused_with_a_proposal(
         proposed = sentence.rpartition("such as ")[2]
         assert sentence.startswith(f"the time {text} needs its offset")
         assert showcost(workspace, "digest", "--as-of", proposed).status == 0
+
+
+def test_a_tax_id_is_never_shown(workspace: Workspace, showcost: CommandLine) -> None:
+    row = queue_row(workspace, "R3").row_id
+    (feed,) = (feed for feed in workspace.feeds if feed.name == DE)
+    delivered = showcost(workspace, "queue", "show", row[:8], "--json").json
+    tax_id = "DE999000105"
+    assert tax_id in (next(workspace.inbox.joinpath(feed.inbox_folder).glob("1 week*"))).read_text("utf-8")
+    assert tax_id not in str(delivered)
+    assert "12O,00;" in delivered["raw"]
+    assert ";***;" in delivered["raw"]
+    showcost(workspace, "queue", "resolve", row[:8], "--set", "vendor_tax_id=DE136695976", *BY)
+    for command in (("queue", "show"), ("trace",)):
+        for form in ((), ("--json",)):
+            out = showcost(workspace, *command, row[:8], *form).out
+            assert tax_id not in out
+            assert "DE136695976" not in out
+    assert "vendor_tax_id=***" in showcost(workspace, "queue", "show", row[:8]).out
+
+
+def test_no_to_a_question_changes_nothing(
+    workspace: Workspace, showcost: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    head = workspace.audit.head()
+    for answer in ("n\n", ""):
+        monkeypatch.setattr("sys.stdin", io.StringIO(answer))
+        ended = showcost(workspace, "queue", "resolve", "--all", "--code", "SC-AMT-001", "--discard", *BY)
+        assert (ended.status, ended.out) == (1, "")
+        assert ended.err.endswith("showcost: nothing was changed\n")
+    assert workspace.audit.head() == head
