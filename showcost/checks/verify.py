@@ -231,10 +231,10 @@ class _SharedInput:
         for arrival in arrivals:
             seq, recorded = received.pop(arrival.number, (0, ""))
             if recorded != arrival_hash(arrival):
-                where = f"as record {seq} of the audit log has it" if seq else "in the audit log"
-                discrepancies.append(
-                    Discrepancy(f"raw/register.jsonl, line {arrival.number}", f"it is not {where}")
+                problem = (
+                    f"it differs from record {seq} of the audit log" if seq else "it is not in the audit log"
                 )
+                discrepancies.append(Discrepancy(f"raw/register.jsonl, line {arrival.number}", problem))
         discrepancies += [
             Discrepancy(
                 f"raw/register.jsonl, line {number}",
@@ -313,7 +313,7 @@ class _SharedInput:
             discrepancies += [
                 Discrepancy(
                     f"staging of {feed.name}, {part}",
-                    f"record {record} of delivery {delivery} is not there as the audit log has it;"
+                    f"record {record} of delivery {delivery} is missing or differs from the audit log;"
                     " materialise the partition again",
                 )
                 for part, delivery, record in differing
@@ -356,7 +356,7 @@ class _SharedInput:
         places = [f"{event} {accrual}" for accrual, event in differing]
         places += [f"step {step!r} of {feed} for {day}" for feed, day, step in others]
         return rows + taken, [
-            Discrepancy(f"ledger.duckdb, {place}", "it is not there as the audit log has it")
+            Discrepancy(f"ledger.duckdb, {place}", "it is missing or differs from the audit log")
             for place in places
         ]
 
@@ -432,7 +432,7 @@ def _first_difference(records: pa.Table, recorded: pa.Table) -> int:
 
 def _file_problem(path: Path, sha256: str) -> str | None:
     if not path.is_file():
-        return "it is recorded but is not there"
+        return "it is recorded but missing"
     current = sha256_file(path)
     return None if current == sha256 else f"its bytes have the sha256 {current}, recorded is {sha256}"
 

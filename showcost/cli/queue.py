@@ -267,7 +267,7 @@ def show_decisions(decisions: Sequence[Mapping[str, Any]]) -> None:
 @click.option("--accept", is_flag=True, help="Accept the row despite its reason codes.")
 @click.option("--discard", is_flag=True, help="Discard the row for good; it must not be posted.")
 @click.option("--reverse", is_flag=True, help="Reverse the row's active entries.")
-@click.option("--rebook", is_flag=True, help="Post the row in place of the row that has its key.")
+@click.option("--rebook", is_flag=True, help="Post the row in place of the row that holds its key.")
 @click.option("--undo", is_flag=True, help="Undo all decisions on the row.")
 @click.option("--only", "codes", multiple=True, metavar="CODE", help="With --accept: waive only these codes.")
 @click.option("--all", "everything", is_flag=True, help="All rows that match the filters, instead of IDS.")

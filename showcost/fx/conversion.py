@@ -70,10 +70,10 @@ def cross_rate(currency: str, base: str, rates: Mapping[str, Decimal]) -> Decima
 def conversion_sql(amount: str, currency: str, micro_original: str, micro_base: str, base: str) -> str:
     """Return a DuckDB expression of type DECIMAL(18, 4) for the amount in the base currency.
 
-    All but `base` (a currency code) are SQL expressions: the amount, DECIMAL(18, 4); its currency; and the
-    two rates as integers in millionths, from `store.dense_rates` or `micro_rate_sql`. Null in, null out. A
-    result that does not fit raises an error and never wraps; in TRY it is null. A rate of type DECIMAL is
-    refused when the statement is bound.
+    All but `base` (a currency code) are SQL expressions: the amount, DECIMAL(18, 4); its currency; and
+    the two rates as integers in millionths, from `pinned_snapshots.dense_rates` or `micro_rate_sql`. Null
+    in, null out. A result that does not fit raises an error and never wraps; in TRY it is null. A rate of
+    type DECIMAL is refused when the statement is bound.
     """
     decimals = minor_units(base)
     signed = f"CAST(CAST({amount} AS DECIMAL(38, {AMOUNT_SCALE})) * {10**AMOUNT_SCALE} AS HUGEINT)"

@@ -155,10 +155,13 @@ def _take(
 
 
 def fingerprint_of(home: Workspace, feed: FeedSpec) -> str:
-    """Return a hash over everything that determines the records of a payload."""
+    """Return a hash over everything that determines the records of a payload.
+
+    The feed's description does not, so that its wording may change without a new reading.
+    """
     span = home.production.dates
     unset = {"items"} if feed.items is None else set()
-    settings = feed.model_dump_json(exclude={"api", *unset})
+    settings = feed.model_dump_json(exclude={"api", "description", *unset})
     return sha256_framed([RECORDS_VERSION, settings, span.start.isoformat(), span.end.isoformat()])
 
 

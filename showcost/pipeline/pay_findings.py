@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from showcost.config.record_kinds import PAYROLL, FieldType
+from showcost.config.record_kinds import FieldType
 from showcost.core.errors import IntegrityError
 from showcost.pay.findings import findings
 from showcost.pay.findings_log import FindingLine, PayFinding
@@ -71,7 +71,7 @@ def valid_neighbours(workspace: Workspace, feed: FeedSpec, last: date) -> pa.Tab
     """
     store = workspace.staging
     asset = valid_asset(feed.name)
-    columns = arrow_schema(PAYROLL, RowTable.VALID)
+    columns = arrow_schema(feed.kind, RowTable.VALID)
     parts = [columns.empty_table()]
     for key in (key for key in store.partitions(asset) if key <= last.isoformat()):
         staged = store.metadata(asset, key)
@@ -151,15 +151,16 @@ def pay_findings(
     `valid` has the valid columns of the record kind. All its rows are checked, as neighbours of each other:
     to check some days, a caller passes those within `REACH` too, and keeps the findings about its own.
     """
-    rows = valid.select(arrow_schema(PAYROLL, RowTable.VALID).names)
+    rows = valid.select(arrow_schema(feed.kind, RowTable.VALID).names)
     reference = Reference(feed, production, chart, None, agreements)
     return findings(reference.pay, cells_of_valid(rows, reference), rows)
 
 
 def cells_of_valid(valid: pa.Table, reference: Reference) -> pa.Table:
     """Return valid rows as typed cells for the pay rules; no cell has a problem."""
-    columns = {field.name: valid.column(field.name) for field in PAYROLL.fields}
-    for name in PAYROLL.of_type(FieldType.AMOUNT):
+    kind = reference.feed.kind
+    columns = {field.name: valid.column(field.name) for field in kind.fields}
+    for name in kind.of_type(FieldType.AMOUNT):
         columns[f"{name}__problem"] = pc.if_else(
             pc.is_null(columns[name]), BLANK, pa.scalar(None, pa.string())
         )

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from showcost.config.feed import ControlTotal, FeedSpec
 from showcost.config.production import DateRange
 from showcost.ingest import delivery_records, landing
 from showcost.ingest.audit_records import record_hashes
-from showcost.ingest.landing import DeliveryContent, inferred_content
+from showcost.ingest.landing import DeliveryContent, fingerprint_of, inferred_content
 from showcost.ingest.records import Origin
 from showcost.readers import read_delivery
+from showcost.workspace import open_workspace
+from showcost_tests.sample.truth import REPOSITORY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -133,3 +135,27 @@ def test_a_file_with_only_a_header_is_refused(tmp_path: Path) -> None:
         (record,) = content.records.by_date().read_all().to_pylist()
     assert (record["read_code"], record["read_detail"]) == ("SC-FIL-001", "a header and no rows")
     assert record["raw"] == HEADER
+
+
+FINGERPRINTS: Final = {
+    "e_invoices": "215f1483",
+    "location_permits": "e297060a",
+    "payroll_manifest": "d8b65918",
+    "vendor_invoices_ca": "26f56727",
+    "vendor_invoices_de": "4e709e3c",
+    "vendor_invoices_uk": "acc7d946",
+    "vendor_invoices_us": "abf38304",
+}
+"""The first digits of each sample feed's fingerprint. A change makes every home read its deliveries again."""
+
+
+def test_the_fingerprints_of_the_sample_feeds_are_those_that_homes_have_stored() -> None:
+    workspace = open_workspace(REPOSITORY / "data")
+    assert {feed.name: fingerprint_of(workspace, feed)[:8] for feed in workspace.feeds} == FINGERPRINTS
+
+
+def test_the_wording_of_a_description_causes_no_new_reading() -> None:
+    workspace = open_workspace(REPOSITORY / "data")
+    for feed in workspace.feeds:
+        reworded = feed.model_copy(update={"description": "In other words."})
+        assert fingerprint_of(workspace, reworded) == fingerprint_of(workspace, feed)

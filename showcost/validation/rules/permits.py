@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from showcost.config.chart import AccountKind
-from showcost.config.record_kinds import LOCATION_PERMIT
 from showcost.validation.columns import ZERO
 from showcost.validation.rules.model import RowRule, Rule
 from showcost.values.column import is_yes
@@ -19,9 +18,18 @@ if TYPE_CHECKING:
     from showcost.validation.reference import Reference
 
 
+_FIELDS: Final = frozenset(
+    {
+        *("event_type", "start_datetime", "end_datetime", "account"),
+        *("fee_amount", "deposit_amount", "refundable"),
+    }
+)
+"""The fields that the rules need."""
+
+
 def rules(reference: Reference) -> Iterator[Rule]:
-    """Return the rules of this module; none for other record kinds."""
-    if reference.feed.kind is not LOCATION_PERMIT:
+    """Return the rules of this module; none for record kinds without the fields of a permit."""
+    if not _FIELDS.issubset(reference.feed.kind.by_name):
         return
     yield RowRule(
         "SC-PMT-001",
