@@ -20,7 +20,7 @@ from showcost.config.budget import Budget, load_budget
 from showcost.config.chart import Chart, load_chart
 from showcost.config.feeds import load_feeds
 from showcost.config.production import PRODUCTION_FILE, Production, inside, load_production
-from showcost.core.errors import ConfigError
+from showcost.core.errors import ConfigError, InputError
 from showcost.deliveries.payloads import PayloadStore
 from showcost.deliveries.register import Register
 from showcost.ledger.store import Ledger
@@ -62,8 +62,11 @@ class Workspace:
 
     @cached_property
     def feeds(self) -> tuple[FeedSpec, ...]:
-        """The active feeds of this production, by name; ConfigError if one is invalid."""
-        return tuple(load_feeds(self.production.code))
+        """The active feeds of this production, by name; ConfigError if one is invalid.
+
+        They are declared in the package or in `feeds/` here.
+        """
+        return tuple(load_feeds(self.production.code, home=self.path))
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -123,24 +126,43 @@ class Workspace:
             raise ConfigError(self.path / PRODUCTION_FILE, key, str(error), name) from None
 
 
-def default_home() -> Path:
-    """Return the data folder: `SHOWCOST_HOME`, else the repository's own `data/`."""
+def variable_home() -> Path | None:
+    """Return the data folder that `SHOWCOST_HOME` names; None if it is not set."""
     named = os.environ.get(HOME_VARIABLE)
-    return Path(named).resolve() if named else Path(__file__).resolve().parents[1] / "data"
+    return Path(named).resolve() if named else None
 
 
-def open_workspace(path: Path | None = None) -> Workspace:
-    """Return the workspace at `path` (default: `default_home()`), checked to describe a production.
+def required_home() -> Path:
+    """Return the data folder that `SHOWCOST_HOME` names. Raises InputError if it is not set."""
+    if (home := variable_home()) is None:
+        raise InputError(
+            f"no data folder is named: use --home FOLDER or {HOME_VARIABLE}, or make a new one with "
+            "`showcost init FOLDER`"
+        )
+    return home
+
+
+def definitions_workspace() -> Workspace:
+    """Open the data folder whose production the Dagster definitions describe.
+
+    Without `SHOWCOST_HOME` it is the repository's `data/`, so that the definitions can be checked without a
+    data folder. Nothing may be written to it: steps and sensors open `required_home()`.
+    """
+    return open_workspace(variable_home() or Path(__file__).resolve().parents[1] / "data")
+
+
+def open_workspace(path: Path) -> Workspace:
+    """Return the workspace at `path`, checked to describe a production.
 
     Production, chart, budget and agreements are read here, so that an error in one of them is reported
-    before any work starts.
+    before any work starts. Raises InputError if the folder is not a data folder, ConfigError if its settings
+    are invalid.
     """
-    workspace = Workspace(path or default_home())
-    if not (workspace.path / PRODUCTION_FILE).is_file():
-        raise ConfigError(
-            workspace.path,
-            "",
-            f"a data folder with a {PRODUCTION_FILE} (name another one with {HOME_VARIABLE})",
-        )
+    other = f"name another one with --home or {HOME_VARIABLE}, or make one with `showcost init`"
+    if not path.is_dir():
+        raise InputError(f"{path}: there is no such folder; {other}")
+    if not (path / PRODUCTION_FILE).is_file():
+        raise InputError(f"{path}: not a data folder, because it has no {PRODUCTION_FILE}; {other}")
+    workspace = Workspace(path)
     _ = workspace.production, workspace.chart, workspace.budget, workspace.agreements
     return workspace

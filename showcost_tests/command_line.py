@@ -39,14 +39,17 @@ class Ended:
 
 @dataclass(frozen=True)
 class CommandLine:
-    """The command line with the data folder that `SHOWCOST_HOME` names."""
+    """The command line with the data folder that `SHOWCOST_HOME` names, or without the variable."""
 
     patch: pytest.MonkeyPatch
     capture: pytest.CaptureFixture[str]
 
-    def __call__(self, home: Workspace | str, *arguments: str) -> Ended:
+    def __call__(self, home: Workspace | str | None, *arguments: str) -> Ended:
         """Run `showcost` with some arguments."""
-        self.patch.setenv(HOME_VARIABLE, str(home.path if isinstance(home, Workspace) else home))
+        if home is None:
+            self.patch.delenv(HOME_VARIABLE, raising=False)
+        else:
+            self.patch.setenv(HOME_VARIABLE, str(home.path if isinstance(home, Workspace) else home))
         self.patch.setattr(sys, "argv", ["showcost", *arguments])
         self.capture.readouterr()
         with pytest.raises(SystemExit) as ended:

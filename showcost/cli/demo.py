@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from showcost.cli.home import named_home, use_home
 from showcost.cli.land import land_result
 from showcost.cli.output import CommandResult, prints_result, say, show_table
 from showcost.cli.run import run_spans, show_runs
@@ -74,20 +75,19 @@ class PostedTotal:
 @click.command()
 @click.option("--sample", type=click.Choice(sorted(SAMPLES)), default="harrow-bridge", show_default=True)
 @click.option(
-    "--home",
-    "folder",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Folder to build in [default: .demo in the repository]; an earlier demo there is replaced.",
-)
-@click.option(
     "--deliveries",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Extra files to drop into the inbox of the sample's first feed.",
 )
 @prints_result
-def demo(sample: str, folder: Path | None, deliveries: Path | None) -> CommandResult:
-    """Take a sample production from its inbox into the ledger, and show the result."""
-    workspace = _fresh_home(sample, (folder or _repository() / ".demo").resolve(), deliveries)
+def demo(sample: str, deliveries: Path | None) -> CommandResult:
+    """Take a sample production from its inbox into the ledger, and show the result.
+
+    The folder to build in is --home, or SHOWCOST_HOME, or .demo in the repository. It must be new or empty;
+    an earlier demo there is replaced.
+    """
+    workspace = _fresh_home(sample, named_home() or _repository() / ".demo", deliveries)
+    use_home(workspace.path)
     landed = land_result(workspace)
     feeds = workspace.feeds
     if api_feeds(feeds):
@@ -99,7 +99,6 @@ def demo(sample: str, folder: Path | None, deliveries: Path | None) -> CommandRe
     status = status_result(workspace, feeds)
     totals, posted = _totals(workspace), posted_total(workspace)
     facts = {
-        "home": workspace.path,
         "landed": landed.facts,
         "runs": [asdict(outcome) for outcome in outcomes],
         "status": status.facts,
@@ -155,6 +154,8 @@ def _repository() -> Path:
 def _fresh_home(sample: str, folder: Path, deliveries: Path | None) -> Workspace:
     """Copy the sample into the folder, which must be new, empty, or hold an earlier demo."""
     source = _repository() / SAMPLES[sample]
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file; choose another folder with --home")
     if folder.exists() and any(folder.iterdir()):
         if not (folder / _MARKER).exists():
             raise InputError(

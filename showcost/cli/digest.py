@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from showcost.cli.home import open_home
 from showcost.cli.options import as_of_option, from_option, resolve_as_of, span, to_option
 from showcost.cli.output import CommandResult, prints_result, say, show_table
 from showcost.ledger.digest import digest as ledger_digest
-from showcost.workspace import open_workspace
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -25,7 +25,7 @@ def digest(
     first: datetime | None, last: datetime | None, *, partitions: bool, as_of: str | None
 ) -> CommandResult:
     """Print the ledger digest of a date range, to compare runs and machines."""
-    workspace = open_workspace()
+    workspace = open_home()
     start, end = span(workspace, first, last)
     as_of_seq = resolve_as_of(workspace, as_of)
     ledger = workspace.ledger

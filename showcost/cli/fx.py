@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from showcost.checks.fx import all_unchanged, calendar, irs_band, jumps, pinned_rates
+from showcost.cli.home import home_option, open_home
 from showcost.cli.options import as_of_option, days_between, from_option, resolve_as_of, span, to_option
 from showcost.cli.output import CommandResult, prints_result, say, show_table
 from showcost.pipeline.fx_snapshots import import_rates, pin_snapshots
-from showcost.workspace import open_workspace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 
 @click.group()
+@home_option
 def fx() -> None:
     """Show, pin, import and check FX snapshots."""
 
@@ -35,7 +36,7 @@ def show(
     first: datetime | None, last: datetime | None, *, all_currencies: bool, as_of: str | None
 ) -> CommandResult:
     """Show the pinned rates of a date range, in units per euro."""
-    workspace = open_workspace()
+    workspace = open_home()
     start, end = span(workspace, first, last)
     currencies = None if all_currencies else set(workspace.production.currencies)
     as_of_seq = resolve_as_of(workspace, as_of)
@@ -62,7 +63,7 @@ def show(
 @prints_result
 def pin(first: datetime | None, last: datetime | None) -> CommandResult:
     """Pin the snapshots of a date range that are not pinned yet. Pinned snapshots never change."""
-    workspace = open_workspace()
+    workspace = open_home()
     start, end = span(workspace, first, last)
     outcome = pin_snapshots(workspace, days_between(start, end))
     result = outcome.result
@@ -92,7 +93,7 @@ def pin(first: datetime | None, last: datetime | None) -> CommandResult:
 @prints_result
 def import_file(file: Path) -> CommandResult:
     """Import a rate FILE (the ECB's CSV, zip or XML) as a source of rates."""
-    imported = import_rates(open_workspace(), file)
+    imported = import_rates(open_home(), file)
     facts = {"sha256": imported.sha256, "first": imported.first, "last": imported.last}
     message = f"Imported rates from {imported.first} to {imported.last} ({file.name})."
     return CommandResult(facts, lambda: say(message))
@@ -102,7 +103,7 @@ def import_file(file: Path) -> CommandResult:
 @prints_result
 def check() -> CommandResult:
     """Check pinned snapshots, the publication calendar, jumps, and IRS yearly averages."""
-    workspace = open_workspace()
+    workspace = open_home()
     outcomes: Mapping[str, CheckOutcome] = {
         "snapshots_unchanged": all_unchanged(workspace),
         "calendar_complete": calendar(workspace),

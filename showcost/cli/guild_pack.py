@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from showcost.cli.home import open_home
 from showcost.cli.options import from_option, span, to_option
 from showcost.cli.output import CommandResult, prints_result, say, show_table
-from showcost.workspace import open_workspace
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -30,7 +30,7 @@ def guild_pack(agreement: str, first: datetime | None, last: datetime | None, ou
     """Write the audit pack of an agreement: rows, rules applied, clauses, rates and results."""
     from showcost.reports.guild_pack import write_guild_pack  # noqa: PLC0415 -- slow to import: loads the workbook library
 
-    workspace = open_workspace()
+    workspace = open_home()
     start, end = span(workspace, first, last)
     pack = write_guild_pack(workspace, agreement, start, end, out)
     facts = {

@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING
 
 import click
 
+from showcost.cli.home import open_home
 from showcost.cli.options import chosen_feeds, feed_option
 from showcost.cli.output import CommandResult, prints_result, say, show_table
 from showcost.ingest.inbox import unclaimed
 from showcost.ingest.landing import LandedDelivery, Landing
 from showcost.ingest.landing import land as land_feed
-from showcost.workspace import Workspace, open_workspace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from showcost.workspace import Workspace
 
 
 @click.command()
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 @prints_result
 def land(feed_name: str | None) -> CommandResult:
     """Land the inbox: store and read new deliveries, and list the transaction dates they touch."""
-    return land_result(open_workspace(), feed_name)
+    return land_result(open_home(), feed_name)
 
 
 def land_result(workspace: Workspace, feed_name: str | None = None) -> CommandResult:

@@ -16,6 +16,7 @@ from showcost.cli.demo import demo
 from showcost.cli.digest import digest
 from showcost.cli.fx import fx
 from showcost.cli.guild_pack import guild_pack
+from showcost.cli.home import home_option
 from showcost.cli.land import land
 from showcost.cli.parse import parse
 from showcost.cli.period import period
@@ -54,6 +55,7 @@ def coming(name: str) -> click.Command:
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="showcost")
+@home_option
 def cli() -> None:
     """Production cost ledger: ingest, validate, convert, post and verify."""
 

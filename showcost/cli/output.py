@@ -19,6 +19,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from showcost.cli.home import home_option, used_home
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -34,25 +36,38 @@ Json: TypeAlias = "bool | int | str | Sequence[Json] | Mapping[str, Json] | None
 
 @dataclass(frozen=True)
 class CommandResult:
-    """Result of a command: facts for `--json`, a function that prints them as text, and the exit status."""
+    """Result of a command: facts for `--json`, a function that prints them as text, and the exit status.
+
+    `is_data` says that the text on stdout is data for other programs; all else goes to stderr.
+    """
 
     facts: Mapping[str, object]
     show: Callable[[], None]
     status: int = 0
+    is_data: bool = False
 
 
 def prints_result(function: Callable[P, CommandResult]) -> Callable[P, None]:
-    """Print a command's result: one JSON object with `--json`, otherwise text."""
+    """Print a command's result: one JSON object with `--json`, otherwise text.
 
+    Both name the data folder that the command used, under the key `home` (null if it needed none) and on the
+    last line. Adds the options `--home` and `--json`.
+    """
+
+    @home_option
     @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
     @wraps(function)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
         as_json = bool(kwargs.pop("as_json"))
         result = function(*args, **kwargs)
+        home = used_home()
         if as_json:
-            click.echo(json.dumps(plain(result.facts), ensure_ascii=False, indent=2))
+            facts = {"home": home, **result.facts}
+            click.echo(json.dumps(plain(facts), ensure_ascii=False, indent=2))
         else:
             result.show()
+            if home is not None:
+                say(f"Data folder: {home}", to_stderr=result.is_data)
         if result.status:
             raise SystemExit(result.status)
 
@@ -72,9 +87,9 @@ def plain(value: object) -> Json:
     raise TypeError(f"{type(value).__name__} has no plain form")
 
 
-def say(text: str = "") -> None:
+def say(text: str = "", *, to_stderr: bool = False) -> None:
     """Print one line of text."""
-    _console().print(text, markup=False, soft_wrap=True)
+    _console(to_stderr=to_stderr).print(text, markup=False, soft_wrap=True)
 
 
 def plural(count: int, noun: str) -> str:
@@ -114,8 +129,8 @@ def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def _console() -> Console:
+def _console(*, to_stderr: bool = False) -> Console:
     # Created on use, so that it writes to the current stdout, which tests replace. When stdout is not a
     # terminal, tables are as wide as they need to be rather than wrapped.
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=_PIPED_WIDTH)
+    console = Console(highlight=False, stderr=to_stderr)
+    return console if console.is_terminal else Console(highlight=False, stderr=to_stderr, width=_PIPED_WIDTH)

@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Final
 
 import click
 
+from showcost.cli.home import open_home
 from showcost.cli.output import CommandResult, prints_result, say, show_table
 from showcost.config.feeds import choose_feed, load_feeds
 from showcost.core.errors import InputError
@@ -22,7 +23,6 @@ from showcost.ingest.masking import cells_of_file, masked_shown, texts_of_file
 from showcost.pipeline.dry_run import DryRun, dry_run
 from showcost.readers import Hints, read_delivery
 from showcost.readers.export import write_csv, write_rejects
-from showcost.workspace import open_workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -53,7 +53,7 @@ def parse(
     identifiers (SSN, SIN, NI number) are masked: in payroll feeds, and without a feed in columns whose header
     names one. Several files need --out, which also receives the rejected records as NAME.rejects.jsonl.
     """
-    feed = choose_feed(load_feeds(), feed_name) if feed_name else None
+    feed = choose_feed(load_feeds(home=open_home().path), feed_name) if feed_name else None
     if out is None and len(files) > 1:
         raise InputError(f"{len(files)} files need --out DIR")
     if out is None:
@@ -86,7 +86,7 @@ def _to_stdout(file: Path, feed: FeedSpec | None, rejects: Path | None) -> Comma
         for line in _summary(facts, rejects):
             click.echo(f"{file.name}: {line}", err=True)
 
-    return CommandResult(facts, show)
+    return CommandResult(facts, show, is_data=True)
 
 
 def _summary(facts: Mapping[str, object], rejects: Path | None) -> Iterator[str]:
@@ -125,7 +125,7 @@ def _parse(file: Path, feed: FeedSpec | None, csv: IO[bytes], log: IO[bytes]) ->
             accepted, landing = write_csv(reading, csv, shown=cells_of_file(reading.header)), None
             write_rejects(reading, log, shown)
         else:
-            run = dry_run(open_workspace(), feed, file, reading, csv, log)
+            run = dry_run(open_home(), feed, file, reading, csv, log)
             accepted, landing = run.written, _landing(run)
         return {
             "file": file.name,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from showcost.cli.home import open_home
 from showcost.cli.options import chosen_feeds, resolve_as_of
 from showcost.cli.output import ID_SHOWN, CommandResult, plural, prints_result, say, say_more, show_table
 from showcost.cli.selection import (
@@ -28,13 +29,13 @@ from showcost.reconciliation.pay_findings import (
     open_findings,
     place_of,
 )
-from showcost.workspace import Workspace, open_workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from showcost.config.feed import FeedSpec
     from showcost.pay.findings_log import FindingLine, PayFinding
+    from showcost.workspace import Workspace
 
 
 def finding_facts(finding: PayFinding) -> Mapping[str, object]:
@@ -113,7 +114,7 @@ def list_findings(
     as_of: str | None, limit: int, options: Mapping[str, object], *, dismissed: bool
 ) -> CommandResult:
     """List open or dismissed pay findings."""
-    workspace = open_workspace()
+    workspace = open_home()
     as_of_seq = resolve_as_of(workspace, as_of)
     feeds, matches = _filtered(workspace, options)
     at = time_as_of(workspace, as_of_seq)
@@ -168,7 +169,7 @@ def dismiss(ids: tuple[str, ...], *, reopen: bool, **options: object) -> Command
     IDS are finding or row ids, at least six digits each. If pay is owed, correct the row instead with
     `showcost queue resolve`.
     """
-    workspace = open_workspace()
+    workspace = open_home()
     feeds, matches = _filtered(workspace, options)
     candidates = (
         [line.finding for line in dismissed_findings(workspace, feeds)]

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from showcost.cli.home import home_option, open_home
 from showcost.cli.options import as_of_option, chosen_feeds, from_option, resolve_as_of, span, to_option
 from showcost.cli.output import CommandResult, prints_result, say, show_table
 from showcost.core.errors import InputError
 from showcost.ledger.periods import Period
 from showcost.pipeline.periods import close_period, closed_periods, reopen_period
-from showcost.workspace import open_workspace
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -23,6 +23,7 @@ _why = click.option("--why", required=True, help="Why; recorded in the audit log
 
 
 @click.group()
+@home_option
 def period() -> None:
     """List, close and reopen fiscal periods."""
 
@@ -32,7 +33,7 @@ def period() -> None:
 @prints_result
 def list_periods(as_of: str | None) -> CommandResult:
     """List the closed periods."""
-    workspace = open_workspace()
+    workspace = open_home()
     as_of_seq = resolve_as_of(workspace, as_of)
     closed = closed_periods(workspace, as_of_seq)
     facts = {
@@ -61,7 +62,7 @@ def close(name: str, first: datetime | None, last: datetime | None, who: str, wh
     """Close the fiscal period NAME: no further postings to its dates."""
     if first is None or last is None:
         raise InputError("a period needs both --from and --to")
-    workspace = open_workspace()
+    workspace = open_home()
     start, end = span(workspace, first, last)
     record = close_period(
         workspace, chosen_feeds(workspace, None), Period(name, start, end, closed=True), who=who, why=why
@@ -76,7 +77,7 @@ def close(name: str, first: datetime | None, last: datetime | None, who: str, wh
 @prints_result
 def reopen(name: str, who: str, why: str) -> CommandResult:
     """Reopen the closed period NAME; the next run posts its pending rows."""
-    record = reopen_period(open_workspace(), name, who=who, why=why)
+    record = reopen_period(open_home(), name, who=who, why=why)
     return _result(record, f"{name} reopened; `showcost run` posts its pending rows")
 
 

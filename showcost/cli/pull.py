@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from showcost.cli.home import open_home
 from showcost.cli.options import chosen_feeds, feed_option, from_option, span, to_option
 from showcost.cli.output import CommandResult, prints_result, say, show_table
 from showcost.config.feeds import api_feeds
 from showcost.core.errors import InputError
 from showcost.core.reason_catalogue import CATALOGUE
 from showcost.vendor_api.dead_letters import EXHAUSTED
-from showcost.workspace import Workspace, open_workspace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from showcost.config.feed import FeedSpec
     from showcost.vendor_api.dead_letters import DeadLetter
     from showcost.vendor_api.pull import FeedPull, Pull
+    from showcost.workspace import Workspace
 
 
 @click.command()
@@ -46,7 +47,7 @@ def pull(
     from showcost.vendor_api import pull as pulls  # noqa: PLC0415 -- slow to import: loads the HTTP client
     from showcost.vendor_api.pool import PoolSettings  # noqa: PLC0415 -- the same
 
-    workspace = open_workspace()
+    workspace = open_home()
     request = pulls.PullRequest(*span(workspace, first, last), again=again, dead_only=dead_only)
     outcome = pulls.pull(
         workspace, _feeds(workspace, feed_name), request, PoolSettings(debug=debug, trace=trace)

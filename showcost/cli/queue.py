@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from showcost.cli.home import home_option, open_home
 from showcost.cli.options import (
     as_of_option,
     chosen_feeds,
@@ -46,7 +47,6 @@ from showcost.reconciliation.pay_findings import (
 from showcost.reconciliation.queue import QueueFilter, QueueRow, RowState, counts_by, queue_rows
 from showcost.reports.trace import trace_row
 from showcost.vendor_api.dead_letters import EXHAUSTED
-from showcost.workspace import Workspace, open_workspace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,9 +55,11 @@ if TYPE_CHECKING:
     from showcost.core.ids import RowRef
     from showcost.reconciliation.decisions import DecisionResult
     from showcost.vendor_api.dead_letters import DeadLetter
+    from showcost.workspace import Workspace
 
 
 @click.group()
+@home_option
 def queue() -> None:
     """Work the reconciliation queue: list, show, resolve, replay, dismiss."""
 
@@ -80,7 +82,7 @@ def list_rows(
     """List the rows of the queue; without a filter, a long queue is counted by feed, state and code."""
     if findings or dismissed:
         return list_findings(as_of, limit, options, dismissed=dismissed)
-    workspace = open_workspace()
+    workspace = open_home()
     selection = queue_filter(workspace, options)
     feed_name = optional_text(options["feed_name"])
     as_of_seq = resolve_as_of(workspace, as_of)
@@ -190,7 +192,7 @@ def _show_rows(rows: Sequence[QueueRow], now: datetime) -> None:
 @prints_result
 def show_row(row_id: str, as_of: str | None) -> CommandResult:
     """Show a row by its id or an entry's id: raw text, reasons, decisions, and what a replay would do."""
-    workspace = open_workspace()
+    workspace = open_home()
     as_of_seq = resolve_as_of(workspace, as_of)
     (row,) = find_rows(workspace, [row_id], as_of_seq)
     # A preview of a replay is only meaningful for the current state.
@@ -285,7 +287,7 @@ def resolve(ids: tuple[str, ...], **options: object) -> CommandResult:
     A decision is recorded in the audit log before it takes effect. `--set` and `--reverse` also work on
     posted rows.
     """
-    workspace = open_workspace()
+    workspace = open_home()
     rows = _chosen(workspace, ids, options)
     decided = _decide(workspace, rows, options)
     outcome = _replayed(workspace, decided.places) if options["at_once"] else None
@@ -360,7 +362,7 @@ def _fields(pairs: Sequence[str]) -> dict[str, str]:
 @prints_result
 def replay_rows(ids: tuple[str, ...]) -> CommandResult:
     """Validate rows again and post those that are valid. No other row changes; nothing is fetched."""
-    workspace = open_workspace()
+    workspace = open_home()
     outcome = _replayed(workspace, [row.place for row in find_rows(workspace, ids)])
     return CommandResult(_replay_facts(outcome), lambda: _show_replay(outcome))
 

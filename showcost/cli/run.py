@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from showcost.cli.home import open_home
 from showcost.cli.options import from_option, span, to_option
 from showcost.cli.output import CommandResult, plural, prints_result, progress_bar, say, show_table
 from showcost.pipeline.due import due_spans
-from showcost.workspace import Workspace, open_workspace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date, datetime
 
     from showcost.orchestration.runs import RunOutcome
+    from showcost.workspace import Workspace
 
 
 _WARNING: Final = "WARN"
@@ -31,7 +32,7 @@ def run(first: datetime | None, last: datetime | None) -> CommandResult:
 
     A partition is due when new deliveries or decisions affect it, or when a missing rate is now available.
     """
-    workspace = open_workspace()
+    workspace = open_home()
     feeds = workspace.feeds
     spans = [span(workspace, first, last)] if first or last else due_spans(workspace, feeds)
     outcomes = run_spans(workspace, spans)

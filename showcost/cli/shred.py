@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
+from showcost.cli.home import open_home
 from showcost.cli.output import CommandResult, prints_result, say
 from showcost.ingest.shredding import shred_payload
-from showcost.workspace import open_workspace
 
 
 @click.command()
@@ -16,5 +16,5 @@ from showcost.workspace import open_workspace
 @prints_result
 def shred(delivery: str, who: str, why: str) -> CommandResult:
     """Delete the key of an encrypted payload (DELIVERY is its sha256). Its entries and hashes remain."""
-    shred_payload(open_workspace(), delivery, who=who, why=why)
+    shred_payload(open_home(), delivery, who=who, why=why)
     return CommandResult({"shredded": delivery}, lambda: say(f"Payload {delivery} is now unreadable."))

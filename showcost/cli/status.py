@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from showcost.cli.home import open_home
 from showcost.cli.options import as_of_option, chosen_feeds, feed_option, resolve_as_of
 from showcost.cli.output import CommandResult, prints_result, show_table
 from showcost.cli.pay_findings import say_findings
@@ -16,12 +17,12 @@ from showcost.core.reason_catalogue import CATALOGUE
 from showcost.pipeline.accruals import open_accruals
 from showcost.reconciliation.pay_findings import counts_of_findings, open_findings
 from showcost.reports.status import STATES, FeedStatus, Tally, feed_status
-from showcost.workspace import Workspace, open_workspace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from showcost.config.feed import FeedSpec
+    from showcost.workspace import Workspace
 
 
 @click.command()
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 @prints_result
 def status(feed_name: str | None, *, deliveries: bool, as_of: str | None) -> CommandResult:
     """Show row counts and amounts by state, per feed, and whether they reconcile."""
-    workspace = open_workspace()
+    workspace = open_home()
     as_of_seq = resolve_as_of(workspace, as_of)
     return status_result(
         workspace, chosen_feeds(workspace, feed_name), deliveries=deliveries, as_of=as_of_seq

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from showcost.cli.home import open_home
 from showcost.cli.options import as_of_option, resolve_as_of
 from showcost.cli.output import CommandResult, prints_result, say, show_table
 from showcost.cli.queue import show_decisions
 from showcost.core.money import readable_amount
 from showcost.reconciliation.lookup import find_rows
 from showcost.reports.trace import reversed_by, trace_row
-from showcost.workspace import open_workspace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +26,7 @@ _SHOWN = 12
 @prints_result
 def trace(entry: str, as_of: str | None) -> CommandResult:
     """Trace ENTRY (an entry or row id, at least six digits) to its delivery, rules, rate and run."""
-    workspace = open_workspace()
+    workspace = open_home()
     as_of_seq = resolve_as_of(workspace, as_of)
     (row,) = find_rows(workspace, [entry], as_of_seq)
     facts = {"as_of": as_of_seq} | trace_row(workspace, row, as_of_seq)

@@ -8,9 +8,9 @@ import click
 
 from showcost.checks.verify import Verification
 from showcost.checks.verify import verify as verify_home
+from showcost.cli.home import open_home
 from showcost.cli.output import CommandResult, prints_result, progress_bar, say, show_table
 from showcost.ledger.audit_pack import write_pack
-from showcost.workspace import Workspace, open_workspace
 
 
 @click.command()
@@ -26,22 +26,21 @@ from showcost.workspace import Workspace, open_workspace
 @prints_result
 def verify(head: str | None, pack: Path | None, *, read_again: bool) -> CommandResult:
     """Recompute everything from the raw deliveries, and report the first difference."""
-    workspace = open_workspace()
+    workspace = open_home()
     with progress_bar("verifying") as report:
         outcome = verify_home(workspace, head=head, read_again=read_again, progress=report)
     packed = None
     if pack is not None and outcome.first is None:
         production = workspace.production
         packed = write_pack(workspace.ledger, production.code, production.base_currency, pack)
-    facts = _facts(workspace, outcome) | {"pack": packed}
+    facts = _facts(outcome) | {"pack": packed}
     return CommandResult(
         facts, lambda: _show(outcome, pack if packed else None), status=1 if outcome.first else 0
     )
 
 
-def _facts(workspace: Workspace, outcome: Verification) -> dict[str, object]:
+def _facts(outcome: Verification) -> dict[str, object]:
     return {
-        "home": workspace.path,
         "verified": outcome.first is None,
         "first_difference": None if outcome.first is None else str(outcome.first),
         "head": outcome.head.hash,

@@ -23,7 +23,7 @@ from showcost.components.pay_assets import pay_findings_asset
 from showcost.components.scaffolding import FeedScaffolder
 from showcost.config.feed import FeedSpec
 from showcost.core.errors import ConfigError
-from showcost.workspace import open_workspace
+from showcost.workspace import definitions_workspace
 
 
 @dg.scaffold_with(FeedScaffolder)
@@ -50,20 +50,23 @@ class Feed(dg.Component):
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:  # noqa: ARG002 -- the interface
         """Return the feed's assets and checks; empty if the feed does not serve this production."""
-        production = open_workspace().production
-        feed = self.spec
-        if not feed.is_active(production.code):
+        production = definitions_workspace().production
+        if not self.spec.is_active(production.code):
             return dg.Definitions()
-        partitions = daily_partitions(production)
-        return dg.Definitions(
-            assets=[
-                deliveries_asset(feed),
-                undated_asset(feed),
-                raw_rows_asset(feed, partitions),
-                validated_assets(feed, partitions),
-                *((pay_findings_asset(feed, partitions),) if feed.kind.has_pay_rules else ()),
-                posted_asset(feed, partitions),
-                *api_assets(feed, partitions),
-            ],
-            asset_checks=[*feed_checks(feed, partitions), *api_checks(feed, partitions)],
-        )
+        return feed_definitions(self.spec, daily_partitions(production))
+
+
+def feed_definitions(feed: FeedSpec, partitions: dg.TimeWindowPartitionsDefinition) -> dg.Definitions:
+    """Return the assets and checks of a feed."""
+    return dg.Definitions(
+        assets=[
+            deliveries_asset(feed),
+            undated_asset(feed),
+            raw_rows_asset(feed, partitions),
+            validated_assets(feed, partitions),
+            *((pay_findings_asset(feed, partitions),) if feed.kind.has_pay_rules else ()),
+            posted_asset(feed, partitions),
+            *api_assets(feed, partitions),
+        ],
+        asset_checks=[*feed_checks(feed, partitions), *api_checks(feed, partitions)],
+    )

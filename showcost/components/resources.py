@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from showcost.core.errors import ShowcostError
-from showcost.workspace import Workspace, open_workspace
+from showcost.workspace import Workspace, open_workspace, required_home
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
 class DataFolder(dg.ConfigurableResource[None]):
-    """The data folder of the production; `path` defaults to `SHOWCOST_HOME`."""
+    """The data folder of the production; an empty `path` means that none is named."""
 
     path: str
 
     def workspace(self) -> Workspace:
-        """Return the folder, checked to describe a production."""
-        return open_workspace(Path(self.path))
+        """Return the folder, checked to describe a production. Raises InputError if none is named."""
+        return open_workspace(Path(self.path) if self.path else required_home())
 
 
 @contextmanager

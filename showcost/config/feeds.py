@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 FEED_TYPE: Final = "showcost.components.Feed"
+HOME_FEEDS: Final = "feeds"
+"""The folder of a data folder's own feeds."""
+
 _DECLARATION: Final = "defs.yaml"
 
 
@@ -21,13 +24,24 @@ def feeds_folder() -> Path:
     return Path(__file__).resolve().parents[1] / "defs"
 
 
-def load_feeds(production: str | None = None, folder: Path | None = None) -> list[FeedSpec]:
-    """Return the declared feeds by name, of one production or all.
+def load_feeds(
+    production: str | None = None, folder: Path | None = None, *, home: Path | None = None
+) -> list[FeedSpec]:
+    """Return the declared feeds by name, of one production or all: the package's and those of a data folder.
 
     ConfigError names the file and the invalid key, or two files that declare the same feed.
     """
+    return _loaded(production, [folder or feeds_folder(), *([] if home is None else [home / HOME_FEEDS])])
+
+
+def load_home_feeds(production: str, home: Path) -> list[FeedSpec]:
+    """Return the feeds that a data folder declares itself, in `feeds/`, by name; errors as `load_feeds`."""
+    return _loaded(production, [home / HOME_FEEDS])
+
+
+def _loaded(production: str | None, folders: Sequence[Path]) -> list[FeedSpec]:
     declared: dict[str, tuple[Path, FeedSpec]] = {}
-    for path in sorted((folder or feeds_folder()).rglob(_DECLARATION)):
+    for path in (path for folder in folders for path in sorted(folder.rglob(_DECLARATION))):
         for document in read_yaml_documents(path):
             if not isinstance(document, dict) or document.get("type") != FEED_TYPE:
                 continue

@@ -58,7 +58,8 @@ def test_landing_twice_lands_once(workspace: Workspace, showcost: CommandLine) -
     ended = showcost(workspace, "land", "--json")
     assert ended.status == 0
     assert ended.json["deliveries"] == []
-    assert showcost(workspace, "land").out == "No new deliveries in the inbox.\n"
+    landed = showcost(workspace, "land")
+    assert landed.out == f"No new deliveries in the inbox.\nData folder: {workspace.path}\n"
 
 
 def test_a_file_in_the_inbox_that_no_feed_matches_is_named(
@@ -105,8 +106,8 @@ def test_a_run_lands_and_posts_and_a_second_has_nothing_to_do(
     assert digest.json["entries"] == 5
 
     again = showcost(workspace, "run", "--json")
-    assert (again.status, again.json) == (0, {"runs": [], "success": True})
-    assert showcost(workspace, "run").out == "No partitions are due.\n"
+    assert (again.status, again.json) == (0, {"home": str(workspace.path), "runs": [], "success": True})
+    assert showcost(workspace, "run").out.startswith("No partitions are due.\n")
 
 
 @pytest.mark.slow
@@ -138,7 +139,7 @@ def test_the_books_hold_against_everything_recomputed(posted: Workspace, showcos
 
 
 def test_rates_are_shown_pinned_and_checked(workspace: Workspace, showcost: CommandLine) -> None:
-    assert showcost(workspace, "fx", "show", "--json").json == {"as_of": None, "rates": []}
+    assert showcost(workspace, "fx", "show", "--json").json["rates"] == []
     pinned = showcost(workspace, "fx", "pin", "--json").json
     assert len(pinned["pinned"]) == 5
     assert pinned["pending"] == ["2026-11-02", "2026-11-03"]
@@ -260,16 +261,6 @@ def test_wrong_usage_is_one_sentence_and_two(line: str, workspace: Workspace, sh
     ended = showcost(workspace, *line.format(home=workspace.path).split())
     assert ended.status == 2
     assert ended.sentence.startswith(USAGE[line].replace("{home}", str(workspace.path)))
-
-
-@pytest.mark.parametrize("command", ["land", "run", "status", "digest", "fx show"])
-def test_a_home_that_is_none_is_named(command: str, tmp_path: Path, showcost: CommandLine) -> None:
-    for folder in (tmp_path, tmp_path / "missing"):
-        ended = showcost(str(folder), *command.split(), "--json")
-        assert ended.status == 2
-        assert ended.sentence == (
-            f"{folder}: expected a data folder with a production.yaml (name another one with SHOWCOST_HOME)"
-        )
 
 
 def test_rates_cannot_be_imported_where_the_production_reads_none(

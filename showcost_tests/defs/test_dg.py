@@ -160,7 +160,8 @@ def test_a_scaffolded_feed_loads_unchanged(project: Path) -> None:
     assert shown.returncode == 0, shown.stderr
     assert '"posted_some_feed"' in shown.stdout
     landed = _run(project, "showcost", "land", "--feed", "some_feed")
-    assert (landed.returncode, landed.stdout) == (0, "No new deliveries in the inbox.\n")
+    assert landed.returncode == 0
+    assert landed.stdout.startswith("No new deliveries in the inbox.\n")
 
 
 @pytest.mark.slow

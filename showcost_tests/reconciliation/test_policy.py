@@ -37,10 +37,10 @@ DAYS = [small.WEDNESDAY, small.THURSDAY, small.FRIDAY]
 def _policy(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give the German feed the policy."""
 
-    def feeds(production: str | None = None) -> list[FeedSpec]:
+    def feeds(production: str, *, home: Path) -> list[FeedSpec]:
         return [
             feed.model_copy(update={"corrected_documents": "reverse_and_rebook"}) if feed.name == DE else feed
-            for feed in load_feeds(production)
+            for feed in load_feeds(production, home=home)
         ]
 
     monkeypatch.setattr("showcost.workspace.load_feeds", feeds)

@@ -145,9 +145,10 @@ def dismiss_and_reopen(
     assert ledger_digest(workspace) == digest
 
     again = showcost(workspace, "queue", "dismiss", "--reopen", "--all", "--feed", FEED, "--yes", *stated)
-    assert again.out == "Reopened 1 pay finding.\n"
+    assert again.out.startswith("Reopened 1 pay finding.\n")
     assert showcost(workspace, "queue", "list", "--findings", "--json").json["findings"] == [listed]
-    assert showcost(workspace, "queue", "list", "--dismissed").out == "No dismissed pay findings.\n"
+    dismissed = showcost(workspace, "queue", "list", "--dismissed")
+    assert dismissed.out.startswith("No dismissed pay findings.\n")
 
 
 @pytest.mark.parametrize("days", [small.WEEK, small.WEEK[::-1]], ids=["forwards", "backwards"])

@@ -10,7 +10,7 @@ import dagster as dg
 from showcost.components import naming
 from showcost.components.partitions import daily_partitions
 from showcost.config.production import Production
-from showcost.workspace import open_workspace
+from showcost.workspace import definitions_workspace
 
 _HOUR = 6
 
@@ -18,7 +18,7 @@ _HOUR = 6
 @dg.definitions
 def jobs() -> dg.Definitions:
     """Build the job over the production's partitions and its daily schedule."""
-    production = open_workspace().production
+    production = definitions_workspace().production
     job = dg.define_asset_job(
         naming.JOB,
         selection=dg.AssetSelection.all(),

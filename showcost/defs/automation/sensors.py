@@ -25,7 +25,7 @@ from showcost.pipeline.due import (
     waiting_for_rates,
 )
 from showcost.pipeline.vendor_pulls import DueRetry, due_retries
-from showcost.workspace import Workspace, open_workspace
+from showcost.workspace import Workspace, definitions_workspace, open_workspace, required_home
 
 INBOX_SECONDS: Final = 60
 RATES_SECONDS: Final = 900
@@ -72,13 +72,13 @@ def sensors() -> dg.Definitions:
     def missing_windows(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         return pull_missing(context, datetime.now(UTC))
 
-    has_vendors = bool(api_feeds(open_workspace().feeds))
+    has_vendors = bool(api_feeds(definitions_workspace().feeds))
     return dg.Definitions(sensors=[inbox, awaited_rates, *([missing_windows] if has_vendors else [])])
 
 
 def land_inbox(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
     """Land every feed's inbox and request due partitions; a feed that fails does not delay the others."""
-    workspace = open_workspace()
+    workspace = open_workspace(required_home())
     landings: list[Landing] = []
     requests: list[dg.RunRequest] = []
     for feed in workspace.feeds:
@@ -123,7 +123,7 @@ def landing_requests(production: Production, feed: FeedSpec, due: DuePartitions)
 
 def release_rates(now: datetime) -> dg.SensorResult | dg.SkipReason:
     """Request partitions with rows that wait for a rate, if one is available or may be queried."""
-    workspace = open_workspace()
+    workspace = open_workspace(required_home())
     requests = [request for feed in workspace.feeds for request in _release(workspace, feed, now)]
     if not requests:
         return dg.SkipReason("no pending row has a rate available")
@@ -150,7 +150,7 @@ def pull_missing(context: dg.SensorEvaluationContext, now: datetime) -> dg.Senso
     The cursor has the time of the last retry request per vendor. A tick that is lost before its cursor is
     kept requests the same keys again, which Dagster runs once.
     """
-    workspace = open_workspace()
+    workspace = open_workspace(required_home())
     asked = {vendor: datetime.fromisoformat(at) for vendor, at in json.loads(context.cursor or "{}").items()}
     requests: list[dg.RunRequest] = []
     for again in due_retries(workspace, workspace.feeds, asked, now):

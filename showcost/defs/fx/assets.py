@@ -11,13 +11,13 @@ from showcost.components.partitions import daily_partitions, partition_dates
 from showcost.components.resources import DataFolder, plain_failures
 from showcost.config.production import Production
 from showcost.pipeline.fx_snapshots import pin_snapshots
-from showcost.workspace import open_workspace
+from showcost.workspace import definitions_workspace
 
 
 @dg.definitions
 def fx() -> dg.Definitions:
     """Build the asset for the production's dates."""
-    production = open_workspace().production
+    production = definitions_workspace().production
     partitions = daily_partitions(production)
     key = naming.FX_SNAPSHOTS
     return dg.Definitions(

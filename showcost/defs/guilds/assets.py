@@ -8,12 +8,11 @@ from showcost.components import naming
 from showcost.components.metadata import column_schema, counts_table
 from showcost.components.partitions import daily_partitions, partition_dates
 from showcost.components.resources import DataFolder, plain_failures
-from showcost.config.feeds import load_feeds
 from showcost.config.production import Production
 from showcost.pay.applied import APPLIED
 from showcost.reports.guild_pack import write_signed_packs
 from showcost.validation.columns import ColumnInfo
-from showcost.workspace import open_workspace
+from showcost.workspace import definitions_workspace
 
 _MEANINGS = {
     "row_key": "key of the row",
@@ -28,9 +27,9 @@ _MEANINGS = {
 @dg.definitions
 def guilds() -> dg.Definitions:
     """Build the asset if the production has a payroll feed."""
-    production = open_workspace().production
-    feeds = [feed.name for feed in load_feeds(production.code) if feed.kind.has_pay_rules]
-    return dg.Definitions(assets=[_packs(production, feeds)] if feeds else [])
+    workspace = definitions_workspace()
+    feeds = [feed.name for feed in workspace.feeds if feed.kind.has_pay_rules]
+    return dg.Definitions(assets=[_packs(workspace.production, feeds)] if feeds else [])
 
 
 def _packs(production: Production, feeds: list[str]) -> dg.AssetsDefinition:

@@ -11,20 +11,20 @@ from showcost.components.metadata import column_schema, counts_table
 from showcost.components.partitions import daily_partitions, partition_dates
 from showcost.components.queue_metadata import QUEUE_COLUMNS, queue_metadata
 from showcost.components.resources import DataFolder, plain_failures
-from showcost.config.feeds import load_feeds
 from showcost.config.production import Production
 from showcost.ledger.schema import ENTRY_COLUMNS
 from showcost.reports.ledger_days import ledger_days
-from showcost.workspace import open_workspace
+from showcost.workspace import definitions_workspace
 
 
 @dg.definitions
 def ledger() -> dg.Definitions:
     """Build the asset over the active feeds of the production."""
-    production = open_workspace().production
+    workspace = definitions_workspace()
+    production, feeds = workspace.production, [feed.name for feed in workspace.feeds]
     partitions = daily_partitions(production)
     return dg.Definitions(
-        assets=[_entries(production, partitions), _queue(production)],
+        assets=[_entries(production, feeds, partitions), _queue(production, feeds)],
         asset_checks=[
             partition_check(
                 asset=naming.LEDGER_ENTRIES,
@@ -53,12 +53,12 @@ def ledger() -> dg.Definitions:
     )
 
 
-def _entries(production: Production, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
-    feeds = load_feeds(production.code)
-
+def _entries(
+    production: Production, feeds: list[str], partitions: dg.PartitionsDefinition[str]
+) -> dg.AssetsDefinition:
     @dg.asset(
         key=naming.LEDGER_ENTRIES,
-        deps=[naming.posted_key(feed.name) for feed in feeds],
+        deps=[naming.posted_key(feed) for feed in feeds],
         description="The ledger by transaction date, over all feeds: original and base amount per entry, "
         "append-only. The digest of a date does not depend on the order of work, the chunk size or the "
         "machine.",
@@ -102,12 +102,10 @@ def _entries(production: Production, partitions: dg.PartitionsDefinition[str]) -
     return ledger_entries
 
 
-def _queue(production: Production) -> dg.AssetsDefinition:
-    feeds = load_feeds(production.code)
-
+def _queue(production: Production, feeds: list[str]) -> dg.AssetsDefinition:
     @dg.asset(
         key=naming.QUEUE,
-        deps=[key(feed.name) for feed in feeds for key in (naming.posted_key, naming.undated_key)],
+        deps=[key(feed) for feed in feeds for key in (naming.posted_key, naming.undated_key)],
         description="Rows of all feeds and dates that are not posted or have a decision, by state, reason "
         "code and age. List them with `showcost queue list`, decide with `showcost queue resolve`.",
         group_name=naming.LEDGER,

@@ -4,13 +4,14 @@ import dagster as dg
 
 from showcost.components.api_assets import pulled_assets
 from showcost.components.partitions import daily_partitions
-from showcost.config.feeds import api_feeds, load_feeds
-from showcost.workspace import open_workspace
+from showcost.config.feeds import api_feeds
+from showcost.workspace import definitions_workspace
 
 
 @dg.definitions
 def vendors() -> dg.Definitions:
     """Build the assets of the production's feeds that have an API, if any."""
-    production = open_workspace().production
-    feeds = api_feeds(load_feeds(production.code))
-    return dg.Definitions(assets=[pulled_assets(feeds, daily_partitions(production))] if feeds else [])
+    workspace = definitions_workspace()
+    feeds = api_feeds(workspace.feeds)
+    partitions = daily_partitions(workspace.production)
+    return dg.Definitions(assets=[pulled_assets(feeds, partitions)] if feeds else [])
