@@ -17,6 +17,7 @@ from showcost.cli.digest import digest
 from showcost.cli.fx import fx
 from showcost.cli.guild_pack import guild_pack
 from showcost.cli.home import home_option
+from showcost.cli.init import init
 from showcost.cli.land import land
 from showcost.cli.parse import parse
 from showcost.cli.period import period
@@ -61,6 +62,7 @@ def cli() -> None:
 
 
 for command in (
+    init,
     demo,
     parse,
     land,
