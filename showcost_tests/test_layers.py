@@ -172,6 +172,15 @@ def test_the_search_sees_a_circle() -> None:
     assert _circles({"a": {"b"}, "b": {"a"}, "c": set()}) == {"a", "b"}
 
 
+def test_no_room_holds_more_than_an_eighth_of_the_code() -> None:
+    """A folder within a room, such as `readers/csv`, is a room of its own."""
+    lines: dict[str, int] = {}
+    for path in MODULES:
+        folder = path.parent.relative_to(PACKAGE).as_posix()
+        lines[folder] = lines.get(folder, 0) + len(path.read_text(encoding="utf-8").splitlines())
+    assert {folder: count for folder, count in lines.items() if count > sum(lines.values()) / 8} == {}
+
+
 def test_commands_load_dagster_only_when_they_run_it() -> None:
     """Dagster takes most of a second to import; `showcost status` must not pay for it."""
     for path in (path for path in MODULES if _name(path).split(".")[0] == "cli"):
