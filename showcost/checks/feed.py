@@ -15,6 +15,8 @@ from showcost.core.reason_catalogue import CATALOGUE
 from showcost.fx.pinned_snapshots import dense_rates
 from showcost.ingest.landing import landed
 from showcost.ledger.active_entries import active_condition
+from showcost.pipeline.applied_decisions import decisions_of
+from showcost.pipeline.control_totals import unconfirmed_totals
 from showcost.pipeline.validation import counts_of
 from showcost.staging import ALL, StagingStore
 from showcost.staging.assets import quarantine_asset, raw_asset, records_asset, undated_asset, valid_asset
@@ -33,12 +35,21 @@ _NAMED: Final = 3
 
 
 def deliveries_readable(workspace: Workspace, *, feed: FeedSpec) -> CheckOutcome:
-    """Check that no delivery was refused as a whole, but for deliveries that a person discarded."""
+    """Check that no delivery is refused as a whole, and that the control totals of all are confirmed.
+
+    Refused deliveries that a person discarded pass.
+    """
     deliveries = landed(workspace, feed)
+    unconfirmed = unconfirmed_totals(workspace, feed, decisions_of(workspace, feed), deliveries)
     refused = [delivery for delivery in deliveries if delivery.summary.refused]
     facts: dict[str, str | int] = {"deliveries": len(deliveries), "refused": len(refused)}
     settled = _discarded_deliveries(workspace.staging, feed) if refused else set()
     refused = [delivery for delivery in refused if delivery.arrival.delivery not in settled]
+    if unconfirmed:
+        facts["unconfirmed_totals"] = len(unconfirmed)
+    totals = "; ".join(f"{total.name}: {total.message}" for total in unconfirmed[:_NAMED])
+    if unconfirmed and not refused:
+        return CheckOutcome(passed=False, message=totals, facts=facts)
     if not refused:
         state = f"{facts['refused']} of them refused and discarded" if facts["refused"] else "all readable"
         return CheckOutcome(passed=True, message=f"{len(deliveries)} deliveries, {state}", facts=facts)
@@ -47,9 +58,8 @@ def deliveries_readable(workspace: Workspace, *, feed: FeedSpec) -> CheckOutcome
         f" {CATALOGUE[delivery.summary.refused or ''].meaning}, {delivery.summary.detail}"
         for delivery in refused[:_NAMED]
     )
-    return CheckOutcome(
-        passed=False, message=f"{len(refused)} of {len(deliveries)} refused: {named}", facts=facts
-    )
+    message = f"{len(refused)} of {len(deliveries)} refused: {named}"
+    return CheckOutcome(passed=False, message="; ".join(filter(None, (message, totals))), facts=facts)
 
 
 def _discarded_deliveries(store: StagingStore, feed: FeedSpec) -> set[str]:

@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING
 
 import click
 
+from showcost.cli.control_totals import control_total_facts, say_control_totals
 from showcost.cli.home import open_home
 from showcost.cli.options import chosen_feeds, feed_option
-from showcost.cli.output import CommandResult, prints_result, say, show_table
+from showcost.cli.output import CommandResult, plural, prints_result, say, show_table
 from showcost.ingest.inbox import unclaimed
 from showcost.ingest.landing import LandedDelivery, Landing
 from showcost.ingest.landing import land as land_feed
+from showcost.pipeline.applied_decisions import decisions_of
+from showcost.pipeline.control_totals import unconfirmed_totals
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,14 +35,27 @@ def land_result(workspace: Workspace, feed_name: str | None = None) -> CommandRe
     feeds = chosen_feeds(workspace, feed_name)
     landings = [land_feed(workspace, feed) for feed in feeds]
     unmatched = unclaimed(workspace.inbox, workspace.feeds)
+    unconfirmed = {
+        feed.name: unconfirmed_totals(workspace, feed, decisions_of(workspace, feed), landing.read)
+        for feed, landing in zip(feeds, landings, strict=True)
+    }
     facts = {
         "deliveries": [_delivery(delivery) for landing in landings for delivery in landing.read],
         "delivered_again": {landing.feed: landing.again for landing in landings if landing.again},
         "still_changing": {landing.feed: landing.changing for landing in landings if landing.changing},
         "unclaimed": unmatched,
+        "control_totals": {
+            name: control_total_facts(totals) for name, totals in unconfirmed.items() if totals
+        },
         "dates_touched": {landing.feed: landing.touched for landing in landings if landing.touched},
     }
-    return CommandResult(facts, lambda: _show_landing(landings, unmatched))
+
+    def show() -> None:
+        _show_landing(landings, unmatched)
+        for name, totals in unconfirmed.items():
+            say_control_totals(name, totals)
+
+    return CommandResult(facts, show)
 
 
 def _delivery(delivery: LandedDelivery) -> Mapping[str, object]:
@@ -50,6 +66,7 @@ def _delivery(delivery: LandedDelivery) -> Mapping[str, object]:
         "name": delivery.arrival.name,
         "received": delivery.summary.received,
         "undated": delivery.summary.undated,
+        "subtotals": delivery.summary.subtotals,
         "refused": delivery.summary.refused,
         "detail": delivery.summary.detail,
         "dates": {str(day): rows for day, rows in delivery.summary.dates.items()},
@@ -82,6 +99,9 @@ def _show_landing(landings: Sequence[Landing], unmatched: Sequence[str]) -> None
             if delivery.summary.refused:
                 reason = f"{delivery.summary.refused}: {delivery.summary.detail}"
                 say(f"{landing.feed}: {delivery.arrival.name} refused, {reason}")
+            if delivery.summary.subtotals:
+                left_out = plural(delivery.summary.subtotals, "subtotal line")
+                say(f"{landing.feed}: {delivery.arrival.name} has {left_out}, not counted as rows")
         for name in landing.again:
             say(f"{landing.feed}: {name} is byte-identical to an earlier delivery; skipped")
         for name in landing.changing:

@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Final
 import click
 
 from showcost.cli.home import open_home
-from showcost.cli.output import CommandResult, prints_result, say, show_table
+from showcost.cli.output import CommandResult, plural, prints_result, say, show_table
 from showcost.config.feeds import choose_feed, load_feeds
 from showcost.core.errors import InputError
 from showcost.core.reason_catalogue import CATALOGUE
@@ -101,6 +101,11 @@ def _summary(facts: Mapping[str, object], rejects: Path | None) -> Iterator[str]
         yield f"The delivery would be refused. {landing['refused']}: {landing['refusal']}."
         return
     yield f"{landing['received']} records, {landing['valid']} would be posted once their rates are available."
+    if landing["subtotals"]:
+        yield f"{plural(landing['subtotals'], 'subtotal line')} in the file, not counted as records."
+    if landing["unchecked_totals"]:
+        stated = " and ".join(landing["unchecked_totals"])
+        yield f"The control total {stated} would not be checked yet: a row or an amount is unreadable."
     for field, column in landing["columns"].items():
         style = landing["shapes"].get(field)
         yield f"{field} is read from the column {column!r}{f' as {style}' if style else ''}."
@@ -159,6 +164,8 @@ def _landing(run: DryRun) -> dict[str, object]:
         "first_date": dates[0] if dates else None,
         "last_date": dates[-1] if dates else None,
         "undated": summary.undated,
+        "subtotals": summary.subtotals,
+        "unchecked_totals": summary.unchecked,
     }
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from showcost.cli.control_totals import control_total_facts, say_control_totals
 from showcost.cli.home import open_home
 from showcost.cli.options import as_of_option, chosen_feeds, feed_option, resolve_as_of
 from showcost.cli.output import CommandResult, prints_result, show_table
@@ -57,6 +58,7 @@ def status_result(
             state.feed: _tally(state.total)
             | {
                 "codes": state.codes,
+                "control_totals": control_total_facts(state.control_totals),
                 "findings": findings.get(state.feed, {}),
                 "deliveries": [
                     {"name": delivery.arrival.name, "delivery": delivery.arrival.delivery} | _tally(tally)
@@ -142,6 +144,8 @@ def _show_status(states: Sequence[FeedStatus], total: Tally, *, deliveries: bool
         ]
         show_table("Deliveries", ["feed", "file", *columns[1:]], of_deliveries)
     show_reasons(states)
+    for state in states:
+        say_control_totals(state.feed, state.control_totals)
     names = ("received", *STATES)
     sums = [
         (code, *(_sum(total, name, code) for name in names))

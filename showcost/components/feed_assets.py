@@ -62,13 +62,17 @@ def deliveries_asset(feed: FeedSpec) -> dg.AssetsDefinition:
                 "delivered_again": len(landing.again),
                 "undated_rows": sum(delivery.summary.undated for delivery in deliveries),
                 "last_deliveries": counts_table(
-                    ["arrival", "file", "rows", "undated", "refused", "first_date", "last_date", "assumed"],
+                    [
+                        *("arrival", "file", "rows", "undated", "subtotals", "refused", "first_date"),
+                        *("last_date", "assumed"),
+                    ],
                     [
                         (
                             delivery.arrival.number,
                             delivery.arrival.name,
                             delivery.summary.received,
                             delivery.summary.undated,
+                            delivery.summary.subtotals,
                             delivery.summary.refused,
                             min(delivery.summary.dates, default=None),
                             max(delivery.summary.dates, default=None),

@@ -30,7 +30,8 @@ def feed_checks(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -> lis
         whole_check(
             asset=naming.deliveries_key(feed.name),
             name="deliveries_readable",
-            description="No delivery was refused as a whole (SC-FIL codes).",
+            description="No delivery was refused as a whole (SC-FIL codes), and every control total is "
+            "confirmed.",
             evaluate=partial(checks.deliveries_readable, feed=feed),
             severity=_WARN,
         ),

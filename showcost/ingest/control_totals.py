@@ -63,22 +63,42 @@ def mismatch(
     control = feed.control_total
     if control is None or sums is None:
         return None
-    labels = {normal_header(label) for label in control.labels}
-    lines = [cells for cells in footer if label_of(cells) in labels]
-    if not lines or column is None:
+    stated = _stated(feed, footer, column)
+    if not stated:
         return f"no line with the total of {control.field}: the file may be cut short"
-    texts = [cells[column] if column < len(cells) else "" for cells in lines]
-    stated = infer_amounts(pa.array(texts, pa.string()), decimal_mark=feed.decimal_mark).values.to_pylist()
     if None in stated:
         return f"the total that the file states for {control.field} is no amount"
     if not sums.whole:
         return None
-    wrong = next((text for text in stated if Decimal(text) != sums.total), None)
+    wrong = next((text for text in stated if text is not None and Decimal(text) != sums.total), None)
     return (
         None
         if wrong is None
         else f"{control.field} comes to {sums.total:f} over the rows, the file states {wrong}"
     )
+
+
+def unchecked_totals(
+    feed: FeedSpec, sums: RunningTotal | None, footer: Sequence[Sequence[str]], column: int | None
+) -> tuple[str, ...]:
+    """Return the stated totals that `mismatch` did not compare, because rows or amounts are unreadable."""
+    if feed.control_total is None or sums is None or sums.whole:
+        return ()
+    return tuple(text for text in _stated(feed, footer, column) if text is not None)
+
+
+def _stated(feed: FeedSpec, footer: Sequence[Sequence[str]], column: int | None) -> list[str | None]:
+    """Return the totals that the file states, as decimal text; None for one that is not an amount."""
+    control = feed.control_total
+    if control is None or column is None:
+        return []
+    labels = {normal_header(label) for label in control.labels}
+    lines = [cells for cells in footer if label_of(cells) in labels]
+    texts = [cells[column] if column < len(cells) else "" for cells in lines]
+    stated: list[str | None] = infer_amounts(
+        pa.array(texts, pa.string()), decimal_mark=feed.decimal_mark
+    ).values.to_pylist()
+    return stated
 
 
 def _total(values: pa.ChunkedArray) -> Decimal:

@@ -10,17 +10,18 @@ from __future__ import annotations
 import operator
 import tempfile
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import reduce
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+import pyarrow as pa
 from pydantic import BaseModel
 
 from showcost.core.hashing import sha256_framed
 from showcost.ingest.audit_records import record_hashes, record_read, record_received
-from showcost.ingest.control_totals import RunningTotal, footer_cells, mismatch
+from showcost.ingest.control_totals import RunningTotal, footer_cells, mismatch, unchecked_totals
 from showcost.ingest.delivery_records import CHUNK_BYTES, AcceptedRecords, DeliveryRecords
 from showcost.ingest.inbox import waiting
 from showcost.ingest.masking import masked_shown
@@ -35,21 +36,20 @@ from showcost.ingest.records import (
     match_header,
     rejected_records,
 )
+from showcost.ingest.subtotals import is_ragged_subtotal, subtotal_rows
 from showcost.readers import Hints, Reading, Rejected, read_delivery
-from showcost.readers.model import CONTROL_TOTAL
+from showcost.readers.model import CONTROL_TOTAL, ROW_RAGGED
 from showcost.staging.assets import records_asset
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-
-    import pyarrow as pa
 
     from showcost.audit.log import AuditLog
     from showcost.config.feed import FeedSpec
     from showcost.deliveries.register import Arrival, Register
     from showcost.workspace import Workspace
 
-RECORDS_VERSION: Final = "3"
+RECORDS_VERSION: Final = "4"
 """Incremented when a change of reader or inference changes records, so that payloads are read again."""
 
 NO_HEADER: Final = "SC-FIL-002"
@@ -63,8 +63,10 @@ class DeliverySummary(BaseModel, frozen=True):
     """Summary stored beside the records of a delivery.
 
     `received` = the sum of `dates` + `undated`; a refused delivery counts as one undated record with its
-    code in `refused`. `columns` maps each field to its header, `shapes` has the inferred date formats and
-    decimal marks, `dialect` the format of the delivery.
+    code in `refused`. `subtotals` counts lines with a sum of rows of the file: they are not rows, and not
+    received. `unchecked` are the control totals that the file states and that could not be compared, because
+    a row or an amount is unreadable (see `pipeline.control_totals`). `columns` maps each field to its header,
+    `shapes` has the inferred date formats and decimal marks, `dialect` the format of the delivery.
     """
 
     received: int
@@ -75,6 +77,8 @@ class DeliverySummary(BaseModel, frozen=True):
     columns: dict[str, str]
     shapes: dict[str, str]
     dialect: dict[str, str | int | bool | list[str]]
+    subtotals: int = 0
+    unchecked: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -180,9 +184,14 @@ def read_arrival(
         return LandedDelivery(arrival, content.summary, staged.sha256)
 
 
-def reread(home: Workspace, feed: FeedSpec, arrival: Arrival) -> pa.Table:
-    """Parse a payload again and return its records as in the audit log; nothing is stored."""
-    with _parsed(home, feed, arrival) as content:
+def reread(
+    home: Workspace, feed: FeedSpec, arrival: Arrival, *, subtotals_are_rows: bool = False
+) -> pa.Table:
+    """Parse a payload again and return its records as in the audit log; nothing is stored.
+
+    With `subtotals_are_rows`, as the versions before 4 read it.
+    """
+    with _parsed(home, feed, arrival, subtotals_are_rows=subtotals_are_rows) as content:
         return record_hashes(content.records).read_all()
 
 
@@ -196,7 +205,9 @@ class DeliveryContent:
 
 
 @contextmanager
-def _parsed(home: Workspace, feed: FeedSpec, arrival: Arrival) -> Iterator[DeliveryContent]:
+def _parsed(
+    home: Workspace, feed: FeedSpec, arrival: Arrival, *, subtotals_are_rows: bool = False
+) -> Iterator[DeliveryContent]:
     origin = Origin(arrival.delivery, arrival.number, arrival.size, home.production.dates)
     with (
         home.payloads.opened(arrival.delivery) as path,
@@ -207,7 +218,7 @@ def _parsed(home: Workspace, feed: FeedSpec, arrival: Arrival) -> Iterator[Deliv
             items=feed.items,
             may_be_empty=feed.api is not None,
         ) as reading,
-        inferred_content(feed, reading, origin) as content,
+        inferred_content(feed, reading, origin, subtotals_are_rows=subtotals_are_rows) as content,
     ):
         yield content
 
@@ -220,7 +231,9 @@ def hints_of(feed: FeedSpec) -> Hints:
 
 
 @contextmanager
-def inferred_content(feed: FeedSpec, reading: Reading, origin: Origin) -> Iterator[DeliveryContent]:
+def inferred_content(
+    feed: FeedSpec, reading: Reading, origin: Origin, *, subtotals_are_rows: bool = False
+) -> Iterator[DeliveryContent]:
     """Yield the records of a delivery; an unmatched header or a wrong total refuses the whole delivery.
 
     Memory is bounded, whatever the size of the delivery. Exhausts the reading.
@@ -240,10 +253,12 @@ def inferred_content(feed: FeedSpec, reading: Reading, origin: Origin) -> Iterat
         with ExitStack() as stack:
             records = stack.enter_context(DeliveryRecords(feed, folder))
             shapes: Mapping[str, str] = {}
+            total = _ControlTotal(None, ())
+            matched = _MatchedRecords(feed, accepted, match, subtotals_are_rows=subtotals_are_rows)
             if refusal is None:
-                shapes, wrong_total = _build(records, reading, _MatchedRecords(accepted, match), origin)
-                if wrong_total is not None:
-                    refusal = _refusal(feed, reading, origin, (CONTROL_TOTAL, wrong_total))
+                shapes, total = _build(records, reading, matched, origin)
+                if total.problem is not None:
+                    refusal = _refusal(feed, reading, origin, (CONTROL_TOTAL, total.problem))
                     records.close()
                     records = stack.enter_context(DeliveryRecords(feed, folder))
             if refusal is not None:
@@ -251,30 +266,64 @@ def inferred_content(feed: FeedSpec, reading: Reading, origin: Origin) -> Iterat
                 yield DeliveryContent(records, _summary(records, reading, refusal, {}, {}), accepted)
             else:
                 headers = {field: reading.header[index] for field, index in match.columns.items()}
-                yield DeliveryContent(records, _summary(records, reading, None, headers, shapes), accepted)
+                summary = _summary(records, reading, None, headers, shapes)
+                summary = summary.model_copy(
+                    update={"subtotals": len(matched.subtotals), "unchecked": total.unchecked}
+                )
+                yield DeliveryContent(records, summary, accepted)
 
 
 @dataclass(frozen=True)
 class _MatchedRecords:
-    """The accepted records of a delivery, and the columns of the fields."""
+    """The accepted records of a delivery without subtotals, and the columns of the fields.
 
+    `subtotals` are the numbers of the subtotal lines, complete once all records were iterated and the
+    rejected ones were sorted out.
+    """
+
+    feed: FeedSpec
     accepted: AcceptedRecords
     match: HeaderMatch
+    subtotals_are_rows: bool
+    subtotals: set[int] = field(default_factory=set)
 
     def __iter__(self) -> Iterator[Accepted]:
         for place, columns in self.accepted:
-            yield Accepted(place, columns, self.match)
+            chunk = Accepted(place, columns, self.match)
+            if self.subtotals_are_rows:
+                yield chunk
+                continue
+            excluded = subtotal_rows(self.feed, chunk)
+            if not excluded.any():
+                yield chunk
+                continue
+            self.subtotals.update(place.column("record").filter(pa.array(excluded)).to_pylist())
+            kept = pa.array(~excluded)
+            yield Accepted(place.filter(kept), [column.filter(kept) for column in columns], self.match)
+
+    def rejected(self, reading: Reading) -> Iterator[Rejected]:
+        """Yield the records that the reader rejected, without subtotals that lack cells."""
+        dialect = reading.dialect
+        for item in reading.rejected:
+            if not self.subtotals_are_rows and item.code == ROW_RAGGED:
+                text = item.raw.decode(dialect.encoding or "utf-8", errors="replace")
+                lines = footer_cells([text], delimiter=dialect.delimiter, quote=dialect.quote)
+                if len(lines) == 1 and is_ragged_subtotal(item, lines[0]):
+                    self.subtotals.add(item.record)
+                    continue
+            yield item
 
 
 def _build(
     records: DeliveryRecords, reading: Reading, matched: _MatchedRecords, origin: Origin
-) -> tuple[Mapping[str, str], str | None]:
-    """Add the records of a delivery; return the inferred formats and any difference from its total."""
+) -> tuple[Mapping[str, str], _ControlTotal]:
+    """Add the records of a delivery; return the inferred formats and the comparison with its total."""
     feed = records.feed
     parts = [evidence_of(feed, chunk) for chunk in matched]
     evidence = reduce(operator.or_, parts) if parts else FormatEvidence({}, {})
     control = feed.control_total
-    sums = RunningTotal(control.field, whole=not len(reading.rejected)) if control else None
+    whole = control is None or next(matched.rejected(reading), None) is None
+    sums = RunningTotal(control.field, whole=whole) if control else None
     shapes: Mapping[str, str] = {}
     for chunk in matched:
         settled = build_records(feed, chunk, origin, evidence)
@@ -283,10 +332,10 @@ def _build(
         if sums is not None:
             sums.add(settled.records)
     for rejected in _by_size(
-        _rejected_row(feed, item, reading.dialect.encoding) for item in reading.rejected
+        _rejected_row(feed, item, reading.dialect.encoding) for item in matched.rejected(reading)
     ):
         records.add(rejected_records(feed, rejected, origin))
-    return shapes, _wrong_total(feed, reading, matched.match, sums)
+    return shapes, _control_total(feed, reading, matched.match, sums)
 
 
 def _by_size(rows: Iterable[RejectedRow]) -> Iterator[list[RejectedRow]]:
@@ -318,16 +367,24 @@ def _refused(feed: FeedSpec, reading: Reading) -> RejectedRow | None:
     return _rejected_row(feed, first, reading.dialect.encoding)
 
 
-def _wrong_total(
+class _ControlTotal(NamedTuple):
+    """The comparison with the total that the sender states: the difference, and totals not compared."""
+
+    problem: str | None
+    unchecked: tuple[str, ...]
+
+
+def _control_total(
     feed: FeedSpec, reading: Reading, match: HeaderMatch, sums: RunningTotal | None
-) -> str | None:
-    """Return the difference from the total that the sender states, if the feed declares one."""
+) -> _ControlTotal:
+    """Compare with the total that the sender states, if the feed declares one."""
     if feed.control_total is None:
-        return None
+        return _ControlTotal(None, ())
     dialect = reading.dialect
     texts = [record.text for record in reading.footer]
     footer = footer_cells(texts, delimiter=dialect.delimiter, quote=dialect.quote)
-    return mismatch(feed, sums, footer, match.columns.get(feed.control_total.field))
+    column = match.columns.get(feed.control_total.field)
+    return _ControlTotal(mismatch(feed, sums, footer, column), unchecked_totals(feed, sums, footer, column))
 
 
 def _refusal(feed: FeedSpec, reading: Reading, origin: Origin, why: tuple[str, str]) -> RejectedRow:

@@ -14,6 +14,7 @@ from showcost.core.errors import IntegrityError
 from showcost.ingest.landing import landed
 from showcost.ledger.queries import posted_keys
 from showcost.pipeline.applied_decisions import decisions_of, stamps_by_partition
+from showcost.pipeline.control_totals import unconfirmed_totals
 from showcost.pipeline.fx_snapshots import rate_states
 from showcost.pipeline.outcomes import record_validated
 from showcost.pipeline.periods import closed_on, closed_periods, current_production
@@ -181,6 +182,7 @@ def validate_rows(
         same_key_rows=same_key_rows,
         decided=decisions.for_validation,
         chunk_rows=chunk_rows,
+        unconfirmed=frozenset(total.delivery for total in unconfirmed_totals(workspace, feed, decisions)),
     )
 
 

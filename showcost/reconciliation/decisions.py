@@ -49,7 +49,7 @@ def correct(
     for row in rows:
         for name, text in fields.items():
             check_correction(choose_feed(feeds, row.place.feed), name, text)
-        if any(code.startswith("SC-FIL-") for code in row.codes):
+        if any(CATALOGUE[code].severity is Severity.FILE for code in row.codes):
             raise InputError(
                 f"row {_short(row)} represents a delivery that was refused as a whole; ask for a re-export"
             )

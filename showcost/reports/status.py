@@ -16,6 +16,7 @@ from showcost.core.engine import engine
 from showcost.ingest.landing import LandedDelivery, landed
 from showcost.ledger.queries import active_rows
 from showcost.pipeline.applied_decisions import decisions_of, key_places
+from showcost.pipeline.control_totals import UnconfirmedTotal, unconfirmed_totals
 from showcost.pipeline.outcomes import VALID, outcome_logs, outcomes_as_recorded
 from showcost.staging.assets import quarantine_asset, records_asset, undated_asset
 from showcost.validation.decisions import DISCARDED, DISPOSITION_SQL, WITHHELD
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from showcost.config.feed import FeedSpec
+    from showcost.pipeline.applied_decisions import FeedDecisions
     from showcost.workspace import Workspace
 
 STATES: Final = ("posted", "quarantined", "duplicate", "pending", DISCARDED)
@@ -71,13 +73,15 @@ class Tally:
 class FeedStatus:
     """The state of a feed: one tally per delivery, their sum, and the rows to work on by reason code.
 
-    Discarded rows have no part in `codes`: a person has settled them.
+    Discarded rows have no part in `codes`: a person has settled them. `control_totals` are those that are not
+    confirmed.
     """
 
     feed: str
     deliveries: Sequence[tuple[LandedDelivery, Tally]]
     total: Tally
     codes: Mapping[str, int]
+    control_totals: Sequence[UnconfirmedTotal] = ()
 
 
 # A row with active entries is posted, whatever the outcome of a later validation. A row without an outcome is
@@ -117,7 +121,9 @@ def feed_status(workspace: Workspace, feed: FeedSpec, as_of: int | None = None) 
     quarantine = (
         _staged_quarantine(workspace, feed) if as_of is None else _recorded_quarantine(workspace, feed, as_of)
     )
-    for delivery, state, currency, rows, amount in _placed(workspace, feed, deliveries, quarantine, as_of):
+    decisions = decisions_of(workspace, feed, as_of)
+    placed = _placed(workspace, feed, deliveries, quarantine, decisions, as_of)
+    for delivery, state, currency, rows, amount in placed:
         tally = tallies[delivery]
         setattr(tally, state, getattr(tally, state) + rows)
         if currency and amount is not None:
@@ -132,7 +138,11 @@ def feed_status(workspace: Workspace, feed: FeedSpec, as_of: int | None = None) 
     for code in sorted(code for row in listed for code in row):
         codes[code] = codes.get(code, 0) + 1
     return FeedStatus(
-        feed.name, [(delivery, tallies[delivery.arrival.delivery]) for delivery in deliveries], total, codes
+        feed.name,
+        [(delivery, tallies[delivery.arrival.delivery]) for delivery in deliveries],
+        total,
+        codes,
+        unconfirmed_totals(workspace, feed, decisions, deliveries),
     )
 
 
@@ -176,6 +186,7 @@ def _placed(
     feed: FeedSpec,
     deliveries: Sequence[LandedDelivery],
     quarantine: pa.Table,
+    decisions: FeedDecisions,
     as_of: int | None,
 ) -> list[tuple[str, str, str | None, int, Decimal | None]]:
     if not deliveries:
@@ -186,7 +197,7 @@ def _placed(
     with engine() as connection:
         connection.register("quarantine", quarantine)
         connection.register("active", active_rows(workspace.ledger, feed.name, as_of))
-        connection.register("corrected", decisions_of(workspace, feed, as_of).corrected)
+        connection.register("corrected", decisions.corrected)
         return connection.execute(
             _TALLY.format(amount=feed.kind.primary.field, disposition=DISPOSITION_SQL),
             {"records": [str(path) for path in paths], "deliveries": sources},

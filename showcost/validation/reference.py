@@ -36,7 +36,8 @@ _CURRENCIES_PER_DAY: Final = 10_000
 class Reference:
     """Everything that determines the result of a row, except the row itself.
 
-    `fx_status` has the columns of `FX_STATUS`; None leaves out the rules about rates.
+    `fx_status` has the columns of `FX_STATUS`; None leaves out the rules about rates. `unconfirmed` are the
+    deliveries whose control total is not confirmed.
     """
 
     feed: FeedSpec
@@ -44,6 +45,7 @@ class Reference:
     chart: Chart
     fx_status: pa.Table | None
     agreements: Agreements = field(default_factory=packaged)
+    unconfirmed: frozenset[str] = frozenset()
 
     @cached_property
     def pay(self) -> PayChecker:

@@ -67,6 +67,7 @@ class ChunkChecker:
         self._code_of = np.array([self._code_names.index(rule.code) for rule in self._rules])
         self._blocks = np.array([severity is not Severity.WARNING for severity in severities])
         self._waits = np.array([severity is Severity.PENDING for severity in severities])
+        self._about_row = np.array([CATALOGUE[rule.code].family != "FIL" for rule in self._rules])
         self._about_rates = np.array([CATALOGUE[rule.code].family == "FX" for rule in self._rules])
 
     def check(self, rows: pa.Table, start: int) -> CheckedChunk:
@@ -104,7 +105,7 @@ class ChunkChecker:
         rejecting = self._blocks[rule] & ~chunk.waived
         excluded = (_mask(row[rejecting], size) | unread | taken | chunk.stamps.withheld) & ~posted
         faults = _Faults(
-            failures=chunk.failures.filter(pa.array(excluded[row] & ~chunk.waived)),
+            failures=chunk.failures.filter(pa.array(excluded[row] & ~chunk.waived & self._about_row[rule])),
             unread=np.flatnonzero(unread & excluded),
             withheld=np.flatnonzero(chunk.stamps.withheld & excluded),
             claims=claims.filter(pa.array(excluded[place])).filter(pc.is_valid(pc.field("code"))),

@@ -89,6 +89,7 @@ def validate(  # noqa: PLR0913 -- everything that determines a result is an argu
     decided: DecisionEffects | None = None,
     chunk_rows: int = CHUNK_ROWS,
     agreements: Agreements | None = None,
+    unconfirmed: frozenset[str] = frozenset(),
 ) -> ValidationResult:
     """Split raw rows of a feed into valid and quarantined rows.
 
@@ -98,7 +99,8 @@ def validate(  # noqa: PLR0913 -- everything that determines a result is an argu
     status of the rate for each date and currency of the rows (`reference.FX_STATUS`; further columns and rows
     are ignored); None leaves out the rules about rates. `decided` has the effects of decisions on rows of the
     feed; corrected rows are handed in as corrected. `agreements` are the union agreements for payroll rows,
-    by default the package's.
+    by default the package's. Rows of the deliveries `unconfirmed` are flagged: their control total is not
+    confirmed.
 
     Raises IntegrityError when rows would be lost or duplicated, when the status of a rate is missing, or when
     a posted row can no longer be read; InputError for tables without the required columns.
@@ -106,7 +108,7 @@ def validate(  # noqa: PLR0913 -- everything that determines a result is an argu
     raw, landed = raw_rows(rows, feed.kind), raw_rows(same_key_rows, feed.kind)
     effects = decided.effects if decided is not None else None
     terms = agreements or packaged()
-    checker = ChunkChecker(Reference(feed, production, chart, fx_status, terms), effects)
+    checker = ChunkChecker(Reference(feed, production, chart, fx_status, terms, unconfirmed), effects)
     checked = [checker.check(chunk, start) for start, chunk in _chunks(raw, _order(raw), chunk_rows)]
     without_rates = Reference(feed, production, chart, None, terms)
     chunks = _chunks(landed, _other_partition_rows(landed, raw), chunk_rows)

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from showcost.config.feed import ControlTotal, FeedSpec
-from showcost.ingest.control_totals import RunningTotal, footer_cells, mismatch
+from showcost.ingest.control_totals import RunningTotal, footer_cells, mismatch, unchecked_totals
 
 FEED = FeedSpec(
     name="register",
@@ -53,6 +53,13 @@ def test_the_sum_is_not_compared_when_a_row_is_unreadable() -> None:
     footer = [["Report total", "", "99.00"]]
     assert mismatch(FEED, _sum("10.00", None, problem="unparseable"), footer, GROSS) is None
     assert mismatch(FEED, _sum("10.00", whole=False), footer, GROSS) is None
+
+
+def test_a_total_that_is_not_compared_is_kept_for_later() -> None:
+    footer = [["Report total", "", "9,999.00"]]
+    assert unchecked_totals(FEED, _sum("10.00", None, problem="unparseable"), footer, GROSS) == ("9999.00",)
+    assert unchecked_totals(FEED, _sum("10.00", whole=False), footer, GROSS) == ("9999.00",)
+    assert unchecked_totals(FEED, _sum("10.00"), footer, GROSS) == ()
 
 
 def test_a_blank_amount_does_not_change_the_sum() -> None:

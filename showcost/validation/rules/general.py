@@ -1,4 +1,4 @@
-"""Rules about blank fields, dates, the production and its fiscal periods (ROW-002, DAT, PER)."""
+"""Rules about blank fields, dates, the production and its fiscal periods (ROW-002, FIL, DAT, PER)."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from showcost.validation.reference import Reference
 
 _TAX_ID: Final = "vendor_tax_id"
+UNCONFIRMED: Final = "SC-FIL-004"
+"""The flag of the rows of a delivery whose control total is not confirmed."""
 
 
 def rules(reference: Reference) -> Iterator[Rule]:
@@ -28,6 +30,15 @@ def rules(reference: Reference) -> Iterator[Rule]:
     yield from _required_values(feed)
     yield from _dates(feed)
     yield from _within_production(feed, production)
+    if reference.unconfirmed:
+        control = feed.control_total
+        yield RowRule(
+            UNCONFIRMED,
+            control.field if control else feed.kind.primary.field,
+            "a file whose rows add up to its control total",
+            f"feed {feed.name}: control_total",
+            holds=partial(_is_confirmed, pa.array(sorted(reference.unconfirmed), pa.string())),
+        )
     if production.closed_periods:
         yield ColumnRule(
             "SC-PER-001",
@@ -37,6 +48,10 @@ def rules(reference: Reference) -> Iterator[Rule]:
             column="date",
             holds=partial(_in_open_period, production.closed_periods),
         )
+
+
+def _is_confirmed(unconfirmed: pa.Array, cells: pa.Table) -> pa.ChunkedArray:
+    return pc.invert(pc.is_in(cells.column("delivery"), value_set=unconfirmed))
 
 
 def required_fields(feed: FeedSpec) -> tuple[str, ...]:
