@@ -14,8 +14,8 @@ Recomputes, from the files of the pack alone:
 5. the conversions: every base amount, with the decimal module, from amount and pinned rates
 6. the digest of the whole ledger, to compare with `showcost digest`
 
-What is hashed how is described in docs/audit.md. Exit status 0: all is as recorded; 1: the first difference
-is named; 2: this is no pack.
+The hashes are described in docs/audit.md. Exit status 0: everything is as recorded; 1: the first difference
+is named; 2: the folder is not a pack.
 """
 
 from __future__ import annotations
@@ -42,13 +42,21 @@ DECIMALS = {
     **dict.fromkeys("CLF UYW".split(), 4),
 }
 
-# What the form showcost-pack-1 has of an entry, in order.
-COLUMNS = (
+# The columns of an entry in order, by the form of the pack; an entry of line version 1 has the first ones.
+FIRST_COLUMNS = (
     "entry_id entry_kind generation reverses component transaction_date production feed record_kind row_key"
     " content delivery record account union_category vendor_code vendor_name description series location"
     " set_code document_no currency amount base_currency base_amount eur_rate_original eur_rate_base rate"
     " rate_date snapshot_id fx_policy pay_rules flags"
 ).split()
+LATER_COLUMNS = (
+    "document_id po_no vendor_country tax_code service_from service_to due_date jurisdiction loan_out"
+    " earning_type"
+).split()
+COLUMNS = {
+    "showcost-pack-1": FIRST_COLUMNS,
+    "showcost-pack-2": [*FIRST_COLUMNS, *LATER_COLUMNS],
+}
 
 
 class Difference(Exception):
@@ -100,27 +108,29 @@ def check_log(path: Path, head: str | None) -> list[dict[str, Any]]:
 
 def check_heads(path: Path, records: list[dict[str, Any]]) -> None:
     """Check that ledger and log attest each other, transaction by transaction."""
-    announced = [(str(one["seq"]), one["hash"]) for one in records if one["kind"] in ANNOUNCING]
+    announced = [(str(record["seq"]), record["hash"]) for record in records if record["kind"] in ANNOUNCING]
     with path.open(newline="", encoding="utf-8") as stream:
         attested = [(row["seq"], row["hash"]) for row in csv.DictReader(stream)]
-    for wanted in announced:
-        if wanted not in attested:
-            raise Difference(f"heads.csv: the ledger does not have the transaction of record {wanted[0]}")
+    for transaction in announced:
+        if transaction not in attested:
+            raise Difference(
+                f"heads.csv: the ledger does not have the transaction of record {transaction[0]}"
+            )
     if extra := sorted(set(attested) - set(announced)):
         raise Difference(f"heads.csv: the log does not have record {extra[0][0]} as the ledger knows it")
-    acknowledged = {one["facts"]["intent"] for one in records if one["kind"] == "committed"}
-    for one in records:
-        if one["kind"] == "intent" and one["seq"] not in acknowledged:
-            raise Difference(f"log.jsonl, record {one['seq']}: it was never acknowledged")
+    acknowledged = {record["facts"]["intent"] for record in records if record["kind"] == "committed"}
+    for record in records:
+        if record["kind"] == "intent" and record["seq"] not in acknowledged:
+            raise Difference(f"log.jsonl, record {record['seq']}: it was never acknowledged")
 
 
 def check_rates(path: Path, records: list[dict[str, Any]]) -> dict[str, dict[str, Decimal]]:
-    """Return the rates by snapshot and currency once each snapshot hashes to what was pinned."""
+    """Return the rates by snapshot and currency once each snapshot has its pinned hash."""
     pinned = {
-        one["snapshot_id"]: (one["date"], one["hash"])
+        snapshot["snapshot_id"]: (snapshot["date"], snapshot["hash"])
         for record in records
         if record["kind"] == "fx_pinned"
-        for one in record["facts"]["snapshots"]
+        for snapshot in record["facts"]["snapshots"]
     }
     rates: dict[str, dict[str, Decimal]] = {}
     with path.open(newline="", encoding="utf-8") as stream:
@@ -133,10 +143,10 @@ def check_rates(path: Path, records: list[dict[str, Any]]) -> dict[str, dict[str
                 lines.append(f"{row['currency']} {text} {row['publication_date']}")
                 of_snapshot[row["currency"]] = rate
                 days.add(row["date"])
-            day, wanted = pinned.get(name, ("", ""))
-            found = sha256("\n".join(["showcost-fx-snapshot-1", day, *lines]).encode())
-            if found != wanted or days != {day} or name in rates:
-                raise Difference(f"rates.csv: snapshot {name} is not what was pinned")
+            day, expected = pinned.get(name, ("", ""))
+            computed = sha256("\n".join(["showcost-fx-snapshot-1", day, *lines]).encode())
+            if computed != expected or days != {day} or name in rates:
+                raise Difference(f"rates.csv: snapshot {name} differs from the pinned one")
             rates[name] = of_snapshot
     if missing := sorted(pinned.keys() - rates.keys()):
         raise Difference(f"rates.csv: snapshot {missing[0]} is missing")
@@ -209,10 +219,10 @@ def check_entry(entry: dict[str, Any], rates: dict[str, dict[str, Decimal]]) -> 
 
 
 class Reversals:
-    """What reversals say of the entries that they negate; both are of one date, and may come in any order."""
+    """Reversals and the postings that they negate; both have the same date and come in any order."""
 
     def __init__(self) -> None:
-        self.wanted: dict[str, tuple[str, Decimal, Decimal]] = {}
+        self.reversed: dict[str, tuple[str, Decimal, Decimal]] = {}
         self.postings: dict[str, tuple[str, Decimal, Decimal]] = {}
         self.day = ""
 
@@ -230,17 +240,19 @@ class Reversals:
         )
         if entry["entry_kind"] == "posting" and entry["reverses"] is None:
             self.postings[entry["entry_id"]] = same
-        elif entry["entry_kind"] == "reversal" and entry["reverses"] not in self.wanted:
-            self.wanted[entry["reverses"]] = same
+        elif entry["entry_kind"] == "reversal" and entry["reverses"] not in self.reversed:
+            self.reversed[entry["reverses"]] = same
         else:
-            raise Difference(f"entry {entry['entry_id']}: it reverses what is reversed, or nothing")
+            raise Difference(
+                f"entry {entry['entry_id']}: it reverses an entry that is already reversed, or none"
+            )
 
     def close(self) -> None:
-        """Hold the reversals of a date against its postings."""
-        for name, same in self.wanted.items():
+        """Compare the reversals of a date with its postings."""
+        for name, same in self.reversed.items():
             if self.postings.get(name) != same:
-                raise Difference(f"entry {name}: what reverses it is not its exact negation")
-        self.wanted, self.postings = {}, {}
+                raise Difference(f"entry {name}: its reversal is not its exact negation")
+        self.reversed, self.postings = {}, {}
 
 
 def check_entries(
@@ -250,19 +262,20 @@ def check_entries(
 
     `facts` are those of pack.json, which may name no other production or base currency.
     """
-    if facts["columns"] != COLUMNS:
+    columns = COLUMNS[facts["form"]]
+    if facts["columns"] != columns:
         raise Difference("pack.json: it names other columns than its form has")
     announced = {
-        one["batch_id"]: one
+        batch["batch_id"]: batch
         for record in records
         if record["kind"] == "intent"
-        for one in record["facts"]["batches"]
+        for batch in record["facts"]["batches"]
     }
     count, balance = 0, Reversals()
     framed_days: list[Any] = []
     with path.open("rb") as stream, localcontext() as context:
         context.prec = 60
-        for day, lines in groupby(_parsed(stream), key=lambda item: item[2]["transaction_date"]):
+        for day, lines in groupby(_parsed(stream, columns), key=lambda item: item[2]["transaction_date"]):
             whole, last = Lines(day), ""
             batches: dict[str, Batch] = {}
             for name, line, entry in lines:
@@ -288,18 +301,21 @@ def check_entries(
     return count, sha256(framed(framed_days))
 
 
-def _parsed(stream: BinaryIO) -> Iterator[tuple[str, bytes, dict[str, Any]]]:
-    """Yield batch, canonical line and values of each entry."""
+def _parsed(stream: BinaryIO, columns: list[str]) -> Iterator[tuple[str, bytes, dict[str, Any]]]:
+    """Yield batch, canonical line and values of each entry; columns that its line version lacks are null."""
     for line in stream:
         name, _, text = line.partition(b"\t")
-        yield name.decode(), text, dict(zip(COLUMNS, json.loads(text), strict=True))
+        values = json.loads(text)
+        if len(values) == len(FIRST_COLUMNS):
+            values += [None] * (len(columns) - len(values))
+        yield name.decode(), text, dict(zip(columns, values, strict=True))
 
 
-def check_batch(name: str, batch: Batch, wanted: dict[str, Any] | None) -> None:
-    """Hold a batch against what was announced of it."""
-    if wanted is None:
-        raise Difference(f"entries.txt: batch {name} was never announced")
-    found = (
+def check_batch(name: str, batch: Batch, recorded: dict[str, Any] | None) -> None:
+    """Compare a batch with its prepare record."""
+    if recorded is None:
+        raise Difference(f"entries.txt: batch {name} is not in the audit log")
+    computed = (
         batch.day,
         batch.rows,
         batch.finish(),
@@ -308,17 +324,17 @@ def check_batch(name: str, batch: Batch, wanted: dict[str, Any] | None) -> None:
         batch.base,
     )
     expected = (
-        wanted["partition_date"],
-        wanted["entries"],
-        wanted["digest"],
-        wanted["rows"],
-        {currency: Decimal(total) for currency, total in wanted["totals"].items()},
-        Decimal(wanted["base_total"]),
+        recorded["partition_date"],
+        recorded["entries"],
+        recorded["digest"],
+        recorded["rows"],
+        {currency: Decimal(total) for currency, total in recorded["totals"].items()},
+        Decimal(recorded["base_total"]),
     )
     names = ("date", "entries", "digest", "rows", "totals", "base total")
-    for what, ours, theirs in zip(names, found, expected, strict=True):
+    for figure, ours, theirs in zip(names, computed, expected, strict=True):
         if ours != theirs:
-            raise Difference(f"batch {name} of {batch.day}: {what} {ours}, announced {theirs}")
+            raise Difference(f"batch {name} of {batch.day}: {figure} {ours}, recorded {theirs}")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -331,10 +347,10 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         facts = json.loads((options.pack / "pack.json").read_text(encoding="utf-8"))
-        if facts["form"] != "showcost-pack-1":
+        if facts["form"] not in COLUMNS:
             raise KeyError("form")
     except (OSError, ValueError, KeyError, TypeError):
-        print(f"{options.pack}: this is no pack of showcost", file=sys.stderr)
+        print(f"{options.pack}: this is not a pack of showcost", file=sys.stderr)
         return 2
     try:
         records = check_log(options.pack / "log.jsonl", options.head)

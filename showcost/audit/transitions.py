@@ -37,6 +37,7 @@ class AuditKind(StrEnum):
     PERIOD_REOPENED = "period_reopened"
     SNAPSHOT_PUBLISHED = "snapshot_published"
     PAYLOAD_SHREDDED = "payload_shredded"
+    SCHEMA_MIGRATED = "schema_migrated"
 
 
 class SubjectType(StrEnum):
@@ -51,6 +52,7 @@ class SubjectType(StrEnum):
     PUBLICATION = "publication"
     ACCRUAL = "accrual"
     FALLBACK = "stand_in"
+    SCHEMA = "schema"
 
 
 class State(StrEnum):
@@ -74,6 +76,7 @@ class State(StrEnum):
     RELEASED = "released"
     FALLBACK_APPLIED = "standing-in"
     FALLBACK_RELEASED = "given-way"
+    MIGRATED = "migrated"
 
 
 class Subject(NamedTuple):
@@ -129,6 +132,11 @@ def accrual(accrual_id: str) -> Subject:
 def fallback(feed: str, date: object) -> Subject:
     """Return the fallback of a date of a feed, which is used while its vendor does not deliver."""
     return Subject(SubjectType.FALLBACK, f"{feed}/{date}")
+
+
+def ledger_schema() -> Subject:
+    """Return the schema of the ledger database."""
+    return Subject(SubjectType.SCHEMA, "ledger")
 
 
 def parse(text: str) -> Subject:
@@ -217,6 +225,11 @@ MACHINE: Final[Mapping[tuple[SubjectType, AuditKind], Transitions]] = {
         State.FALLBACK_RELEASED: State.FALLBACK_APPLIED,
     },
     (SubjectType.FALLBACK, AuditKind.FALLBACK_RELEASED): {State.FALLBACK_APPLIED: State.FALLBACK_RELEASED},
+    # Again after a crash between the record and the new file.
+    (SubjectType.SCHEMA, AuditKind.SCHEMA_MIGRATED): {
+        State.NEW: State.MIGRATED,
+        State.MIGRATED: State.MIGRATED,
+    },
     (SubjectType.FALLBACK, AuditKind.RECOVERED): {
         State.FALLBACK_APPLIED: State.FALLBACK_APPLIED,
         State.FALLBACK_RELEASED: State.FALLBACK_RELEASED,

@@ -99,7 +99,7 @@ def load_chart(path: Path, production: Production) -> Chart:
             )
     _check_unions(path, accounts, production)
     for name, number in production.control_accounts.model_dump().items():
-        if number not in accounts:
+        if number is not None and number not in accounts:
             raise ConfigError(path, f"control account {name}", "this account in the chart", number)
     return Chart(accounts)
 

@@ -86,12 +86,14 @@ class FxPolicy(ConfigModel):
     `carry_days`: how old, in days, a published rate may be (the longest gap between publications in the
     history of the ECB's reference rates is 5 days, so 4 is never exceeded by weekends and holidays).
     `jump_percent`: day-on-day move in percent that is reported for review. `sources`: rate sources in
-    order; `ecb` is queried only for days newer than the embedded history.
+    order; `ecb` is queried only for days newer than the embedded history. `document_rounding`: whether the
+    journal brings a document's base total to its converted total, or leaves it the sum of its lines.
     """
 
     carry_days: int = Field(default=4, ge=0, le=10)
     jump_percent: Decimal = Field(default=Decimal(8), gt=0)
     sources: tuple[Literal["embedded", "file", "ecb"], ...] = ("embedded", "ecb")
+    document_rounding: Literal["document", "line"] = "document"
 
 
 class ControlAccounts(ConfigModel):
@@ -99,11 +101,19 @@ class ControlAccounts(ConfigModel):
 
     `recoverable_tax` takes the tax of an invoice, `refundable_deposit` the deposit of a permit, `fringe`
     the benefits of a payroll row whose account has no fringe account of its own.
+
+    The others are the other side of each document in the journal: `accounts_payable` of vendor invoices,
+    `payroll_clearing` of payroll, `permits_payable` of permits, and `currency_rounding` of what rounding
+    entries one by one makes of a document's converted total. Without them there is no journal.
     """
 
     recoverable_tax: AccountNumber
     refundable_deposit: AccountNumber
     fringe: AccountNumber
+    accounts_payable: AccountNumber | None = None
+    payroll_clearing: AccountNumber | None = None
+    permits_payable: AccountNumber | None = None
+    currency_rounding: AccountNumber | None = None
 
 
 class Production(ConfigModel):
@@ -118,6 +128,9 @@ class Production(ConfigModel):
     location_timezones: dict[str, TimeZone] = Field(default_factory=dict)
     """Time zones of locations (or units) that differ from `timezone`; they determine rest periods and hours
     across a clock change."""
+    location_jurisdictions: dict[str, str] = Field(default_factory=dict)
+    """Country or state of the locations that rows name, such as `DE` or `CA-ON`: where a service was
+    performed when the row itself does not say."""
     dates: DateRange
     principal_photography: DateRange
     currencies: tuple[Currency, ...] = Field(min_length=1)

@@ -67,6 +67,20 @@ class SecondaryComponent:
     cost_unless: str | None = None
 
 
+ENTRY_FIELDS: Final[Mapping[str, str]] = {
+    "po_no": "VARCHAR",
+    "vendor_country": "VARCHAR",
+    "tax_code": "VARCHAR",
+    "service_from": "DATE",
+    "service_to": "DATE",
+    "due_date": "DATE",
+    "jurisdiction": "VARCHAR",
+    "loan_out": "BOOLEAN",
+    "earning_type": "VARCHAR",
+}
+"""The columns of a ledger entry that a record kind may fill from its fields, with their DuckDB types."""
+
+
 @dataclass(frozen=True)
 class RecordKind:
     """A kind of record: its fields and their roles.
@@ -75,6 +89,10 @@ class RecordKind:
     `key` the fields that identify a row. `primary` posts to the row's own account, `secondary`, if there is
     one, to a control account. `derived` maps a column of the valid rows to the fields that it is joined from,
     never a personal field. `has_pay_rules` says that union pay rules apply.
+
+    `payable` names the control account of the other side of a document, `numbered_yearly` says that senders
+    may start their document numbers anew each year. `entry_fields` maps a column of the ledger's entries
+    (`ENTRY_FIELDS`) to the field that it is taken from.
     """
 
     name: str
@@ -84,8 +102,11 @@ class RecordKind:
     key: tuple[str, ...]
     document: str
     primary: Component
+    payable: str
     secondary: SecondaryComponent | None = None
     derived: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
+    entry_fields: Mapping[str, str] = field(default_factory=dict, hash=False)
+    numbered_yearly: bool = False
     has_pay_rules: bool = False
 
     @cached_property
@@ -159,8 +180,18 @@ VENDOR_INVOICE: Final = RecordKind(
     key=("vendor_code", "invoice_no", "line_no"),
     document="invoice_no",
     primary=Component("net", "net_amount"),
+    payable="accounts_payable",
     secondary=SecondaryComponent("tax", "tax_amount", "recoverable_tax"),
     derived={"document_no": ("invoice_no",)},
+    entry_fields={
+        "po_no": "po_no",
+        "vendor_country": "vendor_country",
+        "tax_code": "tax_code",
+        "service_from": "service_from",
+        "service_to": "service_to",
+        "due_date": "due_date",
+    },
+    numbered_yearly=True,
 )
 
 LOCATION_PERMIT: Final = RecordKind(
@@ -187,12 +218,18 @@ LOCATION_PERMIT: Final = RecordKind(
     key=("authority", "permit_id", "event_type"),
     document="permit_id",
     primary=Component("fee", "fee_amount"),
+    payable="permits_payable",
     secondary=SecondaryComponent("deposit", "deposit_amount", "refundable_deposit", cost_unless="refundable"),
     derived={
         "document_no": ("permit_id",),
         "vendor_code": ("authority",),
         "vendor_name": ("authority",),
         "description": ("event_type", "location_name"),
+    },
+    entry_fields={
+        "service_from": "start_datetime",
+        "service_to": "end_datetime",
+        "jurisdiction": "jurisdiction",
     },
 )
 
@@ -239,6 +276,7 @@ PAYROLL: Final = RecordKind(
     key=("payroll_company", "payroll_invoice_no", "employee_ref", "work_date", "occupation_code"),
     document="payroll_invoice_no",
     primary=Component("gross", "gross"),
+    payable="payroll_clearing",
     secondary=SecondaryComponent("benefit", "benefit_amount", "fringe", fringe=True),
     derived={
         "document_no": ("payroll_invoice_no",),
@@ -246,6 +284,7 @@ PAYROLL: Final = RecordKind(
         "vendor_name": ("payroll_company",),
         "description": ("agreement", "occupation_code"),
     },
+    entry_fields={"service_from": "work_date", "service_to": "work_date", "loan_out": "loan_out"},
     has_pay_rules=True,
 )
 

@@ -157,9 +157,8 @@ COPY (
 ) TO $path (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)
 """
 
-_INSERT_ENTRIES: Final = (
-    f"INSERT INTO ledger_entries BY NAME SELECT batch_id, {_NAMES} FROM read_parquet($path)"
-)
+# A segment from before the columns of line version 2 lacks them: BY NAME gives each its default.
+_INSERT_ENTRIES: Final = "INSERT INTO ledger_entries BY NAME FROM read_parquet($path)"
 
 _INSERT_BATCHES: Final = "INSERT INTO batches BY NAME FROM posting_batches"
 

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Final
 
 from showcost.core.durable import fsync_folder, make_folder, produce_temporary, rename, write_durably
 from showcost.core.errors import InputError
-from showcost.ledger.digest import CANONICAL_LINE, digest
-from showcost.ledger.schema import ENTRY_COLUMNS
+from showcost.ledger.digest import CANONICAL_LINE, digest, line_columns
+from showcost.ledger.schema import LINE_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
     from showcost.ledger.store import Ledger
 
-FORM: Final = "showcost-pack-1"
+FORM: Final = "showcost-pack-2"
+"""The form of the pack; form 1 had the entries of line version 1 alone."""
 
 
 def write_pack(ledger: Ledger, production: str, base_currency: str, folder: Path) -> dict[str, str | int]:
@@ -58,7 +59,7 @@ def write_pack(ledger: Ledger, production: str, base_currency: str, folder: Path
         "head": ledger.audit.head().hash,
         "records": ledger.audit.head().seq,
     }
-    columns = [column.name for column in ENTRY_COLUMNS if column.content]
+    columns = [column.name for column in line_columns(LINE_VERSION)]
     write_durably(folder / "pack.json", json.dumps(facts | {"columns": columns}, indent=1).encode() + b"\n")
     return facts
 

@@ -3,7 +3,8 @@ r"""The digest of ledger content: independent of machine, time and order of post
 The canonical form, which anyone can recompute with nothing but sha256 and JSON:
 
 1. An entry is one line: a JSON array, without spaces, of its content columns in the order of
-   `schema.ENTRY_COLUMNS` (batch_id and arrival are left out). Decimals are strings with all decimals of
+   `schema.ENTRY_COLUMNS` (batch_id, arrival and line_version are left out). An entry of line version 1 has
+   the columns up to `flags`, one of version 2 the later ones too. Decimals are strings with all decimals of
    their scale, dates ISO strings, `record` a number, flags an array of strings, a missing value null.
    Characters are written as they are; only `"`, `\` and control characters are escaped, in the short form
    where JSON has one, else as \u00XX with upper-case digits.
@@ -26,7 +27,7 @@ import pyarrow as pa
 
 from showcost.core.hashing import sha256_framed
 from showcost.ledger.active_entries import entries_as_of
-from showcost.ledger.schema import ENTRY_COLUMNS
+from showcost.ledger.schema import ENTRY_COLUMNS, FIRST_LINE_VERSION, LINE_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -196,9 +197,21 @@ def _canonical(column: Column) -> str:
     return f"CAST({column.name} AS VARCHAR)" if as_text else column.name
 
 
-_CONTENT: Final = ", ".join(_canonical(column) for column in ENTRY_COLUMNS if column.content)
+def line_columns(version: int) -> tuple[Column, ...]:
+    """Return the columns of the canonical line of a version, in order."""
+    return tuple(column for column in ENTRY_COLUMNS if column.content and column.since <= version)
 
-CANONICAL_LINE: Final = f"CAST(json_array({_CONTENT}) AS VARCHAR) || chr(10)"
+
+def _line(version: int) -> str:
+    content = ", ".join(_canonical(column) for column in line_columns(version))
+    return f"CAST(json_array({content}) AS VARCHAR)"
+
+
+CANONICAL_LINE: Final = (
+    f"CASE line_version WHEN {LINE_VERSION} THEN {_line(LINE_VERSION)}"
+    f" WHEN {FIRST_LINE_VERSION} THEN {_line(FIRST_LINE_VERSION)}"
+    " ELSE error('an entry of an unknown line version') END || chr(10)"
+)
 """The canonical line of an entry as a DuckDB expression, its line feed included."""
 
 _GROUPS: Final = """

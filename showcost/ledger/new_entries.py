@@ -8,7 +8,8 @@ A valid row has these columns, and may have more:
 - transaction_date (date32), row_key, content, delivery (text), arrival, record (int64),
 - currency, vendor_code, vendor_name, description, series, location, set (text),
 - flags (list of text), components (list of struct of component, account, union_category (text) and
-  amount (decimal128(18, 4))), and the field of its record kind that numbers the document.
+  amount (decimal128(18, 4))), the field of its record kind that numbers the document, and the fields that
+  its record kind gives for columns of the entries (`RecordKind.entry_fields`).
 
 `posting` appends the entries; `showcost.validation` decides which rows are valid.
 """
@@ -16,12 +17,13 @@ A valid row has these columns, and may have more:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from showcost.config.record_kinds import ENTRY_FIELDS
 from showcost.core.engine import view_files
 from showcost.core.errors import CheckFailedError, InputError
 from showcost.core.hashing import SHORT
@@ -30,7 +32,10 @@ from showcost.fx.conversion import AMOUNT_TYPE, conversion_sql, policy_stamp
 from showcost.fx.pinned_snapshots import dense_rates
 from showcost.ledger.active_entries import active_condition
 from showcost.ledger.decisions import REVERSIBLE
+from showcost.ledger.documents import DOCUMENT_ID, join_numbers, register_numbers
 from showcost.ledger.periods import decided_periods
+from showcost.ledger.schema import LINE_VERSION
+from showcost.values.column import NO, YES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -65,6 +70,8 @@ class PostingContext:
     base_currency: str
     feed: str
     record_kind: RecordKind
+    jurisdictions: Mapping[str, str] = field(default_factory=dict)
+    """Country or state per location, for rows that do not say where a service was performed."""
 
     @property
     def pay_rules(self) -> str:
@@ -80,7 +87,9 @@ class PostingContext:
 
 def posting_context(production: Production, feed: FeedSpec) -> PostingContext:
     """Return the context for posting the rows of a feed."""
-    return PostingContext(production.code, production.base_currency, feed.name, feed.kind)
+    return PostingContext(
+        production.code, production.base_currency, feed.name, feed.kind, production.location_jurisdictions
+    )
 
 
 @dataclass(frozen=True)
@@ -138,6 +147,8 @@ def prepare(
     rates = dense_rates(connection, list(dates), context.base_currency)
     connection.register("posting_rates", rates.table)
     connection.register("posting_policies", _policies(connection, dates))
+    register_numbers(connection, "valid_rows", context.record_kind.document)
+    connection.register("posting_jurisdictions", _jurisdictions(context.jurisdictions))
     between = {"first": dates[0], "last": dates[-1]}
     connection.execute(_REVERSIBLE, {"feed": context.feed, "as_of": None})
     connection.execute(_REVERSALS, {"dates": list(dates)})
@@ -174,6 +185,11 @@ def _expectations(context: PostingContext) -> Iterable[tuple[str, str, Callable[
         yield name, "an int64", pa.types.is_int64
     for name in context.texts:
         yield name, "text", _is_text
+    for column, source in context.record_kind.entry_fields.items():
+        if ENTRY_FIELDS[column] == "DATE":
+            yield source, "a date or a timestamp", pa.types.is_temporal
+        else:
+            yield source, "text", _is_text
 
 
 def _no_rows(context: PostingContext) -> pa.Table:
@@ -185,6 +201,10 @@ def _no_rows(context: PostingContext) -> pa.Table:
         "arrival": pa.int64(),
         "record": pa.int64(),
     } | dict.fromkeys(context.texts, pa.string())
+    columns |= {
+        source: pa.date32() if ENTRY_FIELDS[column] == "DATE" else pa.string()
+        for column, source in context.record_kind.entry_fields.items()
+    }
     return pa.schema(columns).empty_table()
 
 
@@ -215,6 +235,15 @@ def _policies(connection: duckdb.DuckDBPyConnection, dates: Sequence[date]) -> p
         {
             "snapshot_id": pa.array([snapshot for snapshot, _ in snapshots], pa.string()),
             "fx_policy": pa.array([policy_stamp(days) for _, days in snapshots], pa.string()),
+        }
+    )
+
+
+def _jurisdictions(jurisdictions: Mapping[str, str]) -> pa.Table:
+    return pa.table(
+        {
+            "location": pa.array(jurisdictions.keys(), pa.string()),
+            "located_in": pa.array(jurisdictions.values(), pa.string()),
         }
     )
 
@@ -268,7 +297,31 @@ def _candidates_sql(context: PostingContext) -> str:
         pay_rules=context.pay_rules,
         base_amount=base_amount,
         entry_id=_ENTRY_ID,
+        entry_fields=", ".join(_entry_field(context.record_kind, name) for name in ENTRY_FIELDS),
+        document_id=DOCUMENT_ID,
+        numbers=join_numbers("numbered"),
+        line_version=LINE_VERSION,
     )
+
+
+def _entry_field(kind: RecordKind, name: str) -> str:
+    """Return the expression of an optional column of the entries over the valid rows of a kind."""
+    source = kind.entry_fields.get(name)
+    if source is None:
+        return f"CAST(NULL AS {ENTRY_FIELDS[name]}) AS {name}"
+    if ENTRY_FIELDS[name] == "BOOLEAN":
+        return f"{_yes_or_no(source)} AS {name}"
+    return f"CAST({source} AS {ENTRY_FIELDS[name]}) AS {name}"
+
+
+def _yes_or_no(column: str) -> str:
+    """Return the expression that turns a yes/no field into a BOOLEAN; null where it says neither."""
+    said = f"lower(trim({column}))"
+    return f"CASE WHEN {said} IN ({_texts(YES)}) THEN true WHEN {said} IN ({_texts(NO)}) THEN false END"
+
+
+def _texts(words: Iterable[str]) -> str:
+    return ", ".join(f"'{word}'" for word in sorted(words))
 
 
 _ENTRY_ID: Final = f"""
@@ -291,7 +344,7 @@ WITH reversal AS (
         OR row_key IN (
             SELECT row_key FROM valid_rows WHERE list_contains(CAST($dates AS DATE[]), transaction_date)))
 SELECT * EXCLUDE (version, posted_seq, batch_id) REPLACE (
-    {_ENTRY_ID} AS entry_id, 'reversal' AS entry_kind, entry_id AS reverses,
+    {_ENTRY_ID} AS entry_id, 'reversal' AS entry_kind, entry_id AS reverses, {LINE_VERSION} AS line_version,
     CAST(-amount AS {AMOUNT_TYPE}) AS amount, CAST(-base_amount AS {AMOUNT_TYPE}) AS base_amount)
 FROM reversal
 """
@@ -313,7 +366,10 @@ CREATE TEMP TABLE posting_candidates AS
 WITH lines AS (
     SELECT transaction_date, row_key, content, delivery, arrival, record, currency, flags, vendor_code,
         vendor_name, description, series, location, "set" AS set_code, {document} AS document_no,
-        {pay_rules} AS pay_rules, unnest(components) AS line
+        {pay_rules} AS pay_rules, {entry_fields}, unnest(
+            CASE WHEN len(list_filter(components, lambda part: part.amount IS DISTINCT FROM 0)) > 0
+            THEN list_filter(components, lambda part: part.amount IS DISTINCT FROM 0)
+            ELSE components[:1] END) AS line
     FROM valid_rows WHERE transaction_date BETWEEN $first AND $last),
 numbered AS (
     SELECT lines.*,
@@ -321,13 +377,18 @@ numbered AS (
         line.component AS component, line.account AS account, line.amount AS amount,
         line.union_category AS union_category,
         CAST($production AS VARCHAR) AS production, CAST($feed AS VARCHAR) AS feed,
+        CAST($record_kind AS VARCHAR) AS record_kind,
         'posting' || CASE WHEN generation > 1 THEN ' ' || generation ELSE '' END AS version
     FROM lines LEFT JOIN posting_holders USING (row_key)),
-keyed AS (SELECT *, {entry_id} AS entry_id FROM numbered)
-SELECT keyed.* EXCLUDE (line, version) REPLACE (coalesce(list_sort(flags), []) AS flags),
+keyed AS (
+    SELECT numbered.*, {entry_id} AS entry_id, {document_id} AS document_id, located_in
+    FROM numbered {numbers}
+    LEFT JOIN posting_jurisdictions USING (location))
+SELECT keyed.* EXCLUDE (line, version, located_in) REPLACE (
+        coalesce(list_sort(flags), []) AS flags, coalesce(jurisdiction, located_in) AS jurisdiction),
+    {line_version} AS line_version,
     'posting' AS entry_kind,
     CAST(NULL AS VARCHAR) AS reverses,
-    CAST($record_kind AS VARCHAR) AS record_kind,
     CAST($base_currency AS VARCHAR) AS base_currency,
     TRY({base_amount}) AS base_amount,
     eur_rate_original, eur_rate_base, rate, rate_date, snapshot_id, fx_policy,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import duckdb
 
+from showcost.config.record_kinds import ENTRY_FIELDS
 from showcost.core.engine import CONFIG
 from showcost.fx.conversion import AMOUNT_TYPE, CROSS_RATE_TYPE
 from showcost.fx.pinned_snapshots import DDL as FX_DDL
@@ -19,7 +20,7 @@ from showcost.fx.snapshot_plan import RATE_TYPE
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-VERSION: Final = 7
+VERSION: Final = 8
 """Raised with every change of a table; a ledger of another version is not opened."""
 
 
@@ -27,7 +28,8 @@ VERSION: Final = 7
 class Column:
     """A column: name, type in DuckDB's notation, description, and if it may be null.
 
-    The digest covers the `content` columns; the other columns depend on the order of landing and posting.
+    The digest covers the `content` columns, from line version `since` on; the other columns depend on the
+    order of landing and posting.
     """
 
     name: str
@@ -35,12 +37,38 @@ class Column:
     description: str
     nullable: bool = False
     content: bool = True
+    since: int = 1
+    default: str | None = None
 
     @property
     def type_name(self) -> str:
         """The type as DuckDB writes it."""
         return self.type
 
+    @property
+    def definition(self) -> str:
+        """The column as CREATE TABLE has it."""
+        default = f" DEFAULT {self.default}" if self.default is not None else ""
+        return f"{self.name} {self.type}{default}{'' if self.nullable else ' NOT NULL'}"
+
+
+LINE_VERSION: Final = 2
+"""The version of the canonical line of entries that are posted now."""
+
+FIRST_LINE_VERSION: Final = 1
+"""The version of the entries of schema version 7 and before, which have no version of their own."""
+
+_FIELD_DESCRIPTIONS: Final = {
+    "po_no": "purchase order",
+    "vendor_country": "ISO 3166 country of the vendor's tax id",
+    "tax_code": "tax code of the invoice line",
+    "service_from": "first day of the service",
+    "service_to": "last day of the service",
+    "due_date": "date on which payment is due",
+    "jurisdiction": "country or state in which the service was performed",
+    "loan_out": "whether a loan-out company is paid",
+    "earning_type": "kind of pay: work, overtime, allowance, premium, adjustment",
+}
 
 ENTRY_COLUMNS: Final = (
     Column("entry_id", "VARCHAR", "hash of production, feed, key, component and revision, 32 hex digits"),
@@ -82,6 +110,20 @@ ENTRY_COLUMNS: Final = (
         "pay_rules", "VARCHAR", "agreement, version and hash of the pay rules of a payroll row", nullable=True
     ),
     Column("flags", "VARCHAR[]", "warning codes of the entry"),
+    Column(
+        "line_version",
+        "INTEGER",
+        "version of the canonical line that the digest covers",
+        content=False,
+        default=str(FIRST_LINE_VERSION),
+    ),
+    Column(
+        "document_id", "VARCHAR", "shared by all entries of a document; 32 hex digits", nullable=True, since=2
+    ),
+    *(
+        Column(name, type_, _FIELD_DESCRIPTIONS[name], nullable=True, since=2)
+        for name, type_ in ENTRY_FIELDS.items()
+    ),
 )
 """An entry: one component of one valid row, in its currency and in base.
 
@@ -93,9 +135,7 @@ batch, kind, `reverses`, and the opposite sign of both amounts.
 """
 
 _ENTRIES: Final = "CREATE TABLE ledger_entries ({})".format(
-    ", ".join(
-        f"{column.name} {column.type}{'' if column.nullable else ' NOT NULL'}" for column in ENTRY_COLUMNS
-    )
+    ", ".join(column.definition for column in ENTRY_COLUMNS)
 )
 
 _BATCHES: Final = """

@@ -20,6 +20,7 @@ from showcost.core.engine import CONFIG, shared_database
 from showcost.core.errors import InputError, IntegrityError, StoreBusyError
 from showcost.core.locking import exclusive_lock
 from showcost.ledger import schema
+from showcost.ledger.migrations import STEPS, migrate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,7 +57,11 @@ class Ledger:
         """
         with self._only_writer():
             self._ensure_created()
-            connection = self._open(read_only=False)
+            try:
+                connection = self._open(read_only=False)
+            except _EarlierVersionError as earlier:
+                migrate(self.path, self.audit, earlier.version)
+                connection = self._open(read_only=False)
             try:
                 yield connection
             finally:
@@ -73,7 +78,12 @@ class Ledger:
                 yield connection
             return
         self._let_writers_first()
-        connection = self._open(read_only=True)
+        try:
+            connection = self._open(read_only=True)
+        except _EarlierVersionError:
+            with self.write():
+                pass
+            connection = self._open(read_only=True)
         try:
             yield connection
         finally:
@@ -150,6 +160,8 @@ class Ledger:
 
     def _check_version(self, connection: duckdb.DuckDBPyConnection) -> None:
         version = schema.version_of(connection)
+        if version in STEPS:
+            raise _EarlierVersionError(version)
         if version != schema.VERSION:
             shown = "no schema version" if version is None else f"the schema version {version}"
             raise IntegrityError(f"{self.path}: it has {shown}, but {schema.VERSION} is required")
@@ -157,6 +169,14 @@ class Ledger:
     @property
     def _busy(self) -> str:
         return f"{self.path}: the ledger was locked for more than {self._wait_seconds:g} s; try again"
+
+
+class _EarlierVersionError(Exception):
+    """The ledger has an earlier schema version, which can be migrated."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__(version)
+        self.version = version
 
 
 @contextmanager

@@ -400,7 +400,8 @@ _DECIDED_ROWS: Final = f"SELECT {', '.join(DECISION_COLUMNS)} FROM {{source}} AS
 _SAME: Final = " AND ".join(
     f"reversal.{column.name} IS NOT DISTINCT FROM posting.{column.name}"
     for column in ENTRY_COLUMNS
-    if column.name not in {"entry_id", "batch_id", "entry_kind", "reverses", "amount", "base_amount"}
+    if column.name
+    not in {"entry_id", "batch_id", "entry_kind", "reverses", "amount", "base_amount", "line_version"}
 )
 
 _BAD_REVERSALS: Final = f"""

@@ -53,20 +53,19 @@ def any_true(flags: pa.Array) -> bool:
     return bool(pc.any(flags, min_count=0).as_py())
 
 
-_YES: Final = pa.array(["yes", "y", "true", "1"])
-
-
-_NO: Final = pa.array(["no", "n", "false", "0"])
+YES: Final = ("yes", "y", "true", "1")
+NO: Final = ("no", "n", "false", "0")
+"""The words that say yes and no, in lower case."""
 
 
 def is_yes(texts: pa.ChunkedArray) -> pa.ChunkedArray:
     """Return whether a text means yes (yes, y, true, 1); false for anything else, blank included."""
-    return pc.is_in(pc.utf8_lower(texts), value_set=_YES)
+    return pc.is_in(pc.utf8_lower(texts), value_set=pa.array(YES))
 
 
 def is_no(texts: pa.ChunkedArray) -> pa.ChunkedArray:
     """Return whether a text means no (no, n, false, 0); false for anything else, blank included."""
-    return pc.is_in(pc.utf8_lower(texts), value_set=_NO)
+    return pc.is_in(pc.utf8_lower(texts), value_set=pa.array(NO))
 
 
 BLANK: Final = "blank"

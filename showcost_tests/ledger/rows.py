@@ -23,7 +23,7 @@ from showcost.ledger.recovery import writing
 from showcost.ledger.schema import ENTRY_COLUMNS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from showcost.ledger.digest import RangeDigest
@@ -40,6 +40,12 @@ RATES = {
     "JPY": Decimal("171.53"),
     "CAD": Decimal("1.5291"),
 }
+
+LATER_COLUMNS = {
+    *("document_id", "po_no", "vendor_country", "tax_code", "service_from", "service_to", "due_date"),
+    *("jurisdiction", "loan_out", "earning_type"),
+}
+"""The columns that line version 2 has and version 1 has not."""
 
 COMPONENTS = pa.list_(
     pa.struct(
@@ -62,6 +68,8 @@ SCHEMA = pa.schema(
         ("currency", pa.string()),
         *((name, pa.string()) for name in ("vendor_code", "vendor_name", "description")),
         *((name, pa.string()) for name in ("series", "location", "set", "invoice_no")),
+        *((name, pa.string()) for name in ("po_no", "vendor_country", "tax_code")),
+        *((name, pa.date32()) for name in ("service_from", "service_to", "due_date")),
         ("flags", pa.list_(pa.string())),
         ("components", COMPONENTS),
     ]
@@ -101,6 +109,12 @@ def row(
         "location": "DE",
         "set": "12",
         "invoice_no": f"R-{number}",
+        "po_no": f"PO-{number % 5}" if number % 2 else None,
+        "vendor_country": "DE",
+        "tax_code": None if tax is None else "S19",
+        "service_from": day - timedelta(days=6),
+        "service_to": day,
+        "due_date": day + timedelta(days=30),
         "flags": ["SC-PO-001", "SC-PAY-009"] if number % 3 == 0 else None,
         "components": [
             {"component": name, "account": account, "union_category": category, "amount": Decimal(amount)}
@@ -130,16 +144,16 @@ def clock() -> datetime:
     return datetime(2026, 3, 9, 8, 30, tzinfo=UTC)
 
 
-def pin_rates(ledger: Ledger, days: Sequence[date] = WEEK) -> None:
+def pin_rates(ledger: Ledger, days: Sequence[date] = WEEK, rates: Mapping[str, Decimal] = RATES) -> None:
     """Pin the same rates on every day, as if published on each."""
-    quoted = [(day, currency, str(rate)) for day in days for currency, rate in sorted(RATES.items())]
+    quoted = [(day, currency, str(rate)) for day in days for currency, rate in sorted(rates.items())]
     history = RateHistory(
         rates=pa.table([pa.array(column) for column in zip(*quoted, strict=True)], schema=RATES_SCHEMA),
         publications=pa.table(
             [pa.array(days), pa.array(["embedded"] * len(days)), pa.array(["0" * 64] * len(days))],
             schema=PUBLICATIONS_SCHEMA,
         ),
-        currencies=frozenset(RATES),
+        currencies=frozenset(rates),
     )
     with writing(ledger) as connection:
         pin_recorded(ledger, connection, build_snapshots(history, days, carry_days=4), clock())
@@ -201,7 +215,12 @@ def as_pair(digest: RangeDigest) -> tuple[str, dict[date, tuple[int, str]]]:
 
 
 def _line(entry: dict[str, object]) -> str:
-    values = [entry[column.name] for column in ENTRY_COLUMNS if column.name not in {"batch_id", "arrival"}]
+    values = [
+        entry[column.name]
+        for column in ENTRY_COLUMNS
+        if column.name not in {"batch_id", "arrival", "line_version"}
+        and (column.name not in LATER_COLUMNS or entry["line_version"] == 2)
+    ]
     shown = [
         f"{value:f}" if isinstance(value, Decimal) else str(value) if isinstance(value, date) else value
         for value in values

@@ -18,7 +18,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from showcost.ledger.audit_pack import write_pack
-from showcost.ledger.schema import DDL, ENTRY_COLUMNS
+from showcost.ledger.digest import line_columns
+from showcost.ledger.schema import DDL, LINE_VERSION
 from showcost.pipeline.posting import post_partitions
 from showcost_tests.crash.scenario import DAYS, FEED, HALVES
 from showcost_tests.tampering.books import (
@@ -271,8 +272,9 @@ def test_a_missing_ledger_payload_or_segment_is_found(workspace: Workspace) -> N
 
 
 def test_the_outside_verifier_has_the_columns_of_an_entry() -> None:
-    content = [column.name for column in ENTRY_COLUMNS if column.content]
-    assert runpy.run_path(str(VERIFIER))["COLUMNS"] == content
+    forms = {f"showcost-pack-{version}": line_columns(version) for version in (1, LINE_VERSION)}
+    expected = {form: [column.name for column in columns] for form, columns in forms.items()}
+    assert runpy.run_path(str(VERIFIER))["COLUMNS"] == expected
 
 
 def test_the_outside_verifier_finds_changes_in_a_pack(clean: Workspace, tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ ORDER = RecordKind(
     key=("order_no",),
     document="order_no",
     primary=Component("order", "price"),
+    payable="accounts_payable",
     derived={"document_no": ("order_no",), "description": ("supplier", "order_no")},
 )
 

@@ -1,0 +1,129 @@
+"""Migrations: a ledger of an earlier schema version becomes one of this version, whole or not at all.
+
+The new file is made beside the old one from this program's own tables and filled with its rows. Both are
+compared: the rows of every table, and the digest of every batch. The old file is kept as
+`ledger.duckdb.version-N`, and the migration is recorded in the audit log before the new file takes its place.
+Killed anywhere, the ledger is the old one or the new one, and the next access migrates again.
+
+Nothing that was posted changes. A later column is null in rows from before it, or has the default that
+`schema` gives it, so that the digests of these rows stay those that the audit log recorded.
+"""
+# ruff: noqa: S608 - names of tables of this package only
+
+from __future__ import annotations
+
+import shutil
+from datetime import date
+from typing import TYPE_CHECKING, Final
+
+import duckdb
+
+from showcost.audit import transitions as states
+from showcost.audit.transitions import AuditKind
+from showcost.core.durable import TEMPORARY_SUFFIX, fsync_folder, produce_temporary, rename
+from showcost.core.engine import CONFIG
+from showcost.core.errors import IntegrityError
+from showcost.core.hashing import sha256_file
+from showcost.ledger import schema
+from showcost.ledger.digest import batch_hashes
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from showcost.audit.log import AuditLog
+
+STEPS: Final = {
+    7: "document ids, purchase order, tax code, service and due dates, jurisdiction, loan-out, earning type"
+}
+"""The schema versions that can be migrated, with the additions of the version after each."""
+
+
+def migrate(path: Path, audit: AuditLog, version: int) -> None:
+    """Replace the ledger file at `path`, of an earlier `version`, by one of this program's version.
+
+    The caller holds the ledger's lock. Raises IntegrityError when the copy is not equal to the old file; then
+    nothing was changed.
+    """
+    for debris in path.parent.glob(f"{path.name}.*{TEMPORARY_SUFFIX}*"):
+        debris.unlink()
+    with duckdb.connect(path, config=CONFIG) as old:
+        old.execute("CHECKPOINT")
+    kept = path.with_name(f"{path.name}.version-{version}")
+    aside = produce_temporary(path, lambda target: _copy(path, target))
+    rename(produce_temporary(kept, lambda target: shutil.copyfile(path, target)), kept)
+    fsync_folder(path.parent)
+    audit.append(
+        AuditKind.SCHEMA_MIGRATED,
+        {
+            "from": version,
+            "to": schema.VERSION,
+            "additions": [text for number, text in sorted(STEPS.items()) if number >= version],
+            "kept": kept.name,
+            "sha256": sha256_file(kept),
+        },
+        subjects=[states.ledger_schema()],
+    )
+    rename(aside, path)
+    fsync_folder(path.parent)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Make a ledger of this version with the rows of another, and compare the two."""
+    with duckdb.connect(target, config=CONFIG) as connection:
+        schema.create(connection)
+        connection.execute(f"ATTACH '{_quoted(source)}' AS old (READ_ONLY)")
+        tables = connection.execute(_TABLES).fetchall()
+        for (table,) in tables:
+            connection.execute(f"INSERT INTO {table} BY NAME FROM old.{table}")
+        for (table,) in tables:
+            _compare_rows(connection, table, source)
+        _compare_batches(connection, source)
+        connection.execute("DETACH old")
+        connection.execute("CHECKPOINT")
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")
+
+
+def _compare_rows(connection: duckdb.DuckDBPyConnection, table: str, source: Path) -> None:
+    """Raise unless a table has the rows of the old one, in all columns that the old one has."""
+    names = [name for (name,) in connection.execute(_COLUMNS, {"table": table}).fetchall()]
+    columns = ", ".join(f'"{name}"' for name in names)
+    different = connection.execute(
+        f"WITH before AS (SELECT {columns} FROM old.{table}), after AS (SELECT {columns} FROM main.{table})"
+        " SELECT count(*) FROM ("
+        "(FROM before EXCEPT ALL FROM after) UNION ALL (FROM after EXCEPT ALL FROM before))"
+    ).fetchall()[0][0]
+    if different:
+        raise IntegrityError(
+            f"{source}: {different} rows of {table} would change by the migration; nothing was migrated"
+        )
+
+
+def _compare_batches(connection: duckdb.DuckDBPyConnection, source: Path) -> None:
+    """Raise unless the entries of every batch hash to the digest that was recorded with it."""
+    recorded = {
+        (day, batch_id): (entries, digest)
+        for day, batch_id, entries, digest in connection.execute(
+            "SELECT partition_date, batch_id, entry_count, digest FROM batches"
+        ).fetchall()
+    }
+    hashes = batch_hashes(connection, date.min, date.max)
+    for day, batch_id in sorted(recorded.keys() | hashes.keys()):
+        if recorded.get((day, batch_id)) != hashes.get((day, batch_id)):
+            raise IntegrityError(
+                f"{source}: the entries of batch {batch_id} of {day} do not hash to its digest; nothing was"
+                " migrated; run the version of showcost that wrote the ledger with `showcost verify`"
+            )
+
+
+_TABLES: Final = """
+SELECT table_name FROM duckdb_tables()
+WHERE database_name = 'old' AND NOT temporary AND table_name <> 'schema_version' ORDER BY ALL
+"""
+
+_COLUMNS: Final = """
+SELECT column_name FROM duckdb_columns() WHERE database_name = 'old' AND table_name = $table
+ORDER BY column_index
+"""

@@ -1,0 +1,167 @@
+"""Ledgers of earlier schema versions: migrated on the first access, with every digest that they had.
+
+`homes/version-N.tar.xz` holds ledger and audit log as version N wrote them: 20 invoices, one reversed.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import tarfile
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import duckdb
+import pytest
+
+from showcost.audit.transitions import AuditKind
+from showcost.core.durable import System, using
+from showcost.core.errors import FatalError, IntegrityError, StorageError
+from showcost.ledger import schema
+from showcost.ledger.audit_pack import write_pack
+from showcost.ledger.decisions import Decision, DecisionKind, record_decisions
+from showcost.ledger.digest import digest
+from showcost.ledger.recovery import writing
+from showcost.ledger.store import Ledger
+from showcost.ledger.verification import ledger_proofs
+from showcost_tests.ledger.rows import as_pair, clock, entries, post_rows, reference_digest, table, week_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+HOMES: Final = Path(__file__).parent / "homes"
+DIGESTS: Final = {7: "e0a5b3d1828f6f623fb0a42d9def1ec25b11d754b988e84b3ba52ac965709435"}
+"""The digest that each version computed of its own home."""
+
+VERSIONS: Final = sorted(DIGESTS)
+
+
+def home_of(version: int, folder: Path) -> Ledger:
+    with tarfile.open(HOMES / f"version-{version}.tar.xz") as archive:
+        archive.extractall(folder, filter="data")
+    return Ledger(folder / "ledger.duckdb")
+
+
+def whole_digest(ledger: Ledger) -> str:
+    with ledger.read() as connection:
+        return digest(connection, date.min, date.max).hash
+
+
+def problems(ledger: Ledger, segments: Sequence[Path] = ()) -> list[str]:
+    """Return what the proofs find, but for acceptance: the homes hold no validated rows."""
+    return [
+        f"{found.place}: {found.problem}"
+        for name, _, prove in ledger_proofs(ledger, lambda: segments)
+        if name != "acceptance"
+        for found in prove()[1]
+    ]
+
+
+def version_of(path: Path) -> int | None:
+    with duckdb.connect(path, read_only=True) as connection:
+        return schema.version_of(connection)
+
+
+def test_every_version_before_this_one_has_its_home() -> None:
+    assert [*VERSIONS, schema.VERSION] == list(range(VERSIONS[0], schema.VERSION + 1))
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_ledger_is_migrated_by_whoever_opens_it_and_proves_as_before(tmp_path: Path, version: int) -> None:
+    ledger = home_of(version, tmp_path)
+    assert version_of(ledger.path) == version
+    assert whole_digest(ledger) == DIGESTS[version]
+    assert version_of(ledger.path) == schema.VERSION
+    assert problems(ledger) == []
+    (record,) = [record for record in ledger.audit.records() if record.kind is AuditKind.SCHEMA_MIGRATED]
+    assert (record.facts["from"], record.facts["to"]) == (version, schema.VERSION)
+    assert version_of(tmp_path / str(record.facts["kept"])) == version
+    posted = entries(ledger)
+    assert {entry["line_version"] for entry in posted} == {1}
+    assert {entry["document_id"] for entry in posted} == {None}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_migrated_ledger_goes_on(tmp_path: Path, version: int) -> None:
+    ledger = home_of(version, tmp_path)
+    rows = week_rows(25)
+    chosen = rows[8]
+    with writing(ledger) as connection:
+        decision = Decision(
+            "vendors", str(chosen["delivery"]), int(str(chosen["record"])), DecisionKind.REVERSE, {}, ()
+        )
+        record_decisions(ledger, connection, [decision], who="R. Auditor", why="asked", now=clock())
+    post_rows(ledger, table([row for row in rows if row not in (rows[3], chosen)]))
+    posted = entries(ledger)
+    # 40 entries and 2 reversals came with the home; 5 new rows of two entries, and the reversal of one.
+    assert sorted(entry["line_version"] for entry in posted) == [1] * 42 + [2] * 12
+    (back, _) = [
+        entry for entry in posted if entry["line_version"] == 2 and entry["entry_kind"] == "reversal"
+    ]
+    assert back["reverses"] in {entry["entry_id"] for entry in posted}
+    assert problems(ledger) == []
+    with ledger.read() as connection:
+        assert as_pair(digest(connection, date.min, date.max)) == reference_digest(posted)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_outside_verifier_reads_entries_of_both_versions(tmp_path: Path, version: int) -> None:
+    ledger = home_of(version, tmp_path / "home")
+    post_rows(ledger, table([row for number, row in enumerate(week_rows(25)) if number != 3]))
+    write_pack(ledger, "NIGHTFALL", "USD", tmp_path / "pack")
+    spec = importlib.util.spec_from_file_location(
+        "verify_pack", Path(__file__).parents[2] / "tools" / "verify_pack.py"
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    verifier = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(verifier)
+    assert verifier.main([str(tmp_path / "pack")]) == 0
+
+
+class _Full(System):
+    """A disk that takes a number of calls that write or rename, and then fails."""
+
+    def __init__(self, calls: int) -> None:
+        self.calls = calls
+
+    def rename(self, source: Path, target: Path) -> None:
+        self.calls -= 1
+        if self.calls < 0:
+            raise OSError(28, "No space left on device")
+        super().rename(source, target)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_migration_that_is_cut_off_leaves_the_old_ledger_or_the_new_one(
+    tmp_path: Path, version: int
+) -> None:
+    calls, done = 0, False
+    while not done:
+        ledger = home_of(version, tmp_path / str(calls))
+        system = _Full(calls)
+        try:
+            with using(system):
+                assert whole_digest(ledger) == DIGESTS[version]
+            done = True
+        except (StorageError, FatalError):
+            assert version_of(ledger.path) == version
+        again = Ledger(ledger.path)
+        assert whole_digest(again) == DIGESTS[version]
+        assert problems(again) == []
+        assert list(tmp_path.glob("*/*.aside*")) == []
+        calls += 1
+    assert calls >= 2
+
+
+def test_a_ledger_that_was_altered_is_not_migrated(tmp_path: Path) -> None:
+    ledger = home_of(7, tmp_path)
+    with duckdb.connect(ledger.path) as connection:
+        for (name,) in connection.execute(
+            "SELECT trigger_name FROM duckdb_triggers() WHERE table_name = 'ledger_entries'"
+        ).fetchall():
+            connection.execute(f"DROP TRIGGER {name} ON ledger_entries")
+        connection.execute("UPDATE ledger_entries SET description = 'other' WHERE record = 5")
+    with pytest.raises(IntegrityError, match="do not hash to its digest; nothing was migrated"):
+        whole_digest(ledger)
+    assert version_of(ledger.path) == 7
