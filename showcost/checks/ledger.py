@@ -7,9 +7,13 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
+import pyarrow as pa
+
 from showcost.audit.log import Head
 from showcost.checks.result import CheckOutcome
+from showcost.config.production import PRODUCTION_FILE
 from showcost.ledger.digest import batch_hashes
+from showcost.ledger.journal import ENTRY, missing_control_accounts, open_journal
 from showcost.ledger.queries import balances
 from showcost.ledger.schema import differences
 from showcost.ledger.verification import check_chain_heads
@@ -77,6 +81,58 @@ def batches_balance(workspace: Workspace, dates: Sequence[date]) -> dict[date, C
         facts: dict[str, str | int] = {f"sum_{name.replace(' ', '_')}": str(ours[name]) for name in ours}
         outcomes[day] = CheckOutcome(passed=not wrong, message="; ".join(wrong) or shown, facts=facts)
     return outcomes
+
+
+def documents_balance(workspace: Workspace, dates: Sequence[date]) -> dict[date, CheckOutcome]:
+    """Check, per date with entries, that the journal has both sides of every document.
+
+    Every document comes to zero per original currency and in base, every entry that is not zero is in the
+    journal once, and every line is on an account of the chart. Fails for each date while production.yaml does
+    not name the control accounts that the journal needs.
+    """
+    if missing := missing_control_accounts(workspace.production):
+        message = f"not checked: {PRODUCTION_FILE} names no control_accounts for {', '.join(missing)}"
+        return dict.fromkeys(dates, CheckOutcome(passed=False, message=message))
+    accounts = [account.number for account in workspace.chart]
+    with workspace.ledger.read() as connection:
+        open_journal(connection, workspace.production)
+        connection.register("chart_accounts", pa.table({"account": pa.array(accounts, pa.string())}))
+        rows = connection.execute(_DOCUMENTS, {"first": dates[0], "last": dates[-1]}).fetchall()
+    outcomes: dict[date, CheckOutcome] = {}
+    for day, documents, unbalanced, unlisted, lines, entries, posted in rows:
+        problems = [
+            *([f"{unbalanced} documents do not balance"] if unbalanced else []),
+            *([f"{unlisted} lines are on accounts that the chart does not list"] if unlisted else []),
+            *([f"the journal has {entries} entries, the ledger {posted}"] if entries != posted else []),
+        ]
+        outcomes[day] = CheckOutcome(
+            passed=not problems,
+            message="; ".join(problems) or f"{documents} documents balance in {lines} lines",
+            facts={"documents": documents, "lines": lines, "unbalanced": unbalanced},
+        )
+    return outcomes
+
+
+_DOCUMENTS: Final = f"""
+WITH chosen AS (FROM journal WHERE transaction_date BETWEEN $first AND $last),
+balances AS (
+    SELECT transaction_date, document_id, currency, sum(amount) AS original, sum(base_amount) AS base
+    FROM chosen GROUP BY ALL),
+documents AS (
+    SELECT transaction_date, count(DISTINCT document_id) AS documents,
+        count(DISTINCT document_id) FILTER (original <> 0 OR base <> 0) AS unbalanced
+    FROM balances GROUP BY ALL),
+lines AS (
+    SELECT transaction_date, count(*) FILTER (chart.account IS NULL) AS unlisted, count(*) AS lines,
+        count(*) FILTER (line_kind = '{ENTRY}') AS entries
+    FROM chosen LEFT JOIN chart_accounts AS chart USING (account) GROUP BY ALL),
+posted AS (
+    SELECT transaction_date, count(*) AS posted FROM ledger_entries
+    WHERE transaction_date BETWEEN $first AND $last AND (amount <> 0 OR base_amount <> 0) GROUP BY ALL)
+SELECT transaction_date, documents, unbalanced, unlisted, lines, entries, posted
+FROM documents JOIN lines USING (transaction_date) JOIN posted USING (transaction_date)
+ORDER BY transaction_date
+"""  # noqa: S608 - constants of this package only
 
 
 def audit_chain(workspace: Workspace) -> CheckOutcome:

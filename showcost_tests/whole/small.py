@@ -39,7 +39,7 @@ dates: {{start: 2026-10-28, end: 2026-11-03}}
 principal_photography: {{start: 2026-10-28, end: 2026-11-03}}
 currencies: [USD, EUR, GBP, CAD]
 agreements: {agreements}
-control_accounts: {{recoverable_tax: 9110, refundable_deposit: 9120, fringe: {fringe}}}
+control_accounts: {{recoverable_tax: 9110, refundable_deposit: 9120, fringe: {fringe}, {journal}}}
 fx: {{carry_days: 4, sources: [file]}}
 """
 
@@ -57,6 +57,11 @@ rules:
   - {id: call, kind: minimum_call, unit: hours, hours: 8, source: terms, clause: call, certainty: H}
   - {id: rest, kind: rest_period, unit: h, hours: 10, over: day, source: terms, clause: rest, certainty: H}
 """
+
+
+_JOURNAL_ACCOUNTS: Final = (
+    "accounts_payable: 9210, payroll_clearing: 9220, permits_payable: 9230, currency_rounding: 6895"
+)
 
 
 @dataclass(frozen=True)
@@ -81,7 +86,10 @@ def make_home(folder: Path, code: str = HRB) -> Workspace:
     sample = _SAMPLES[code]
     folder.mkdir(parents=True)
     (folder / "production.yaml").write_text(
-        _PRODUCTION.format(code=code, fringe=sample.fringe, agreements=sample.agreements), encoding="utf-8"
+        _PRODUCTION.format(
+            code=code, fringe=sample.fringe, agreements=sample.agreements, journal=_JOURNAL_ACCOUNTS
+        ),
+        encoding="utf-8",
     )
     (folder / "agreements").mkdir()
     (folder / "agreements" / "toronto.yaml").write_text(_AGREEMENT, encoding="utf-8")

@@ -12,6 +12,7 @@ from showcost.components.partitions import daily_partitions, partition_dates
 from showcost.components.queue_metadata import QUEUE_COLUMNS, queue_metadata
 from showcost.components.resources import DataFolder, plain_failures
 from showcost.config.production import Production
+from showcost.ledger.journal import missing_control_accounts
 from showcost.ledger.schema import ENTRY_COLUMNS
 from showcost.reports.ledger_days import ledger_days
 from showcost.workspace import definitions_workspace
@@ -41,6 +42,17 @@ def ledger() -> dg.Definitions:
                 "with its batches.",
                 partitions=partitions,
                 evaluate=ledger_checks.batches_balance,
+            ),
+            partition_check(
+                asset=naming.LEDGER_ENTRIES,
+                name="documents_balance",
+                description="In the journal, every document of the date comes to zero per currency and in "
+                "base, with its other side on the control accounts of the production.",
+                partitions=partitions,
+                evaluate=ledger_checks.documents_balance,
+                severity=dg.AssetCheckSeverity.WARN
+                if missing_control_accounts(production)
+                else dg.AssetCheckSeverity.ERROR,
             ),
             whole_check(
                 asset=naming.LEDGER_ENTRIES,

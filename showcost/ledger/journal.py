@@ -1,0 +1,146 @@
+"""The journal: every entry with its other side, balanced per document in original and in base currency.
+
+The contra lines and the rounding pairs are derived from the entries and the production's control accounts;
+nothing of them is stored (decision record 24). A debit is positive, a credit negative. The trial balance, the
+payables and every export stand on the view that `open_journal` makes.
+"""
+# ruff: noqa: S608 - statements are put together from constants of this package and a checked currency code
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import pyarrow as pa
+
+from showcost.config.production import PRODUCTION_FILE
+from showcost.config.record_kinds import RECORD_KINDS
+from showcost.core.errors import InputError
+from showcost.fx.conversion import AMOUNT_TYPE, conversion_sql, micro_rate_sql
+from showcost.ledger.active_entries import entries_as_of
+from showcost.ledger.documents import DOCUMENT_ID, join_numbers, register_numbers
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from showcost.config.production import Production
+
+ENTRY: Final = "entry"
+CONTRA: Final = "contra"
+ROUNDING: Final = "rounding"
+"""The kinds of line."""
+
+ROUNDING_ACCOUNT: Final = "currency_rounding"
+"""The control account of the rounding pairs."""
+
+COLUMNS: Final = {
+    "transaction_date": "date of the cost",
+    "document_id": "shared by all lines of a document",
+    "line_kind": f"{ENTRY}, {CONTRA} (the other side) or {ROUNDING} (of a document's total in base)",
+    "entry_kind": "posting, reversal, or null for a rounding line",
+    "generation": "revision of the posting, or null for a rounding line",
+    "entry_id": "the ledger entry, or null for a contra or rounding line",
+    "record_kind": "what the document is",
+    "account": "account of the chart",
+    "vendor_code": "vendor, authority or payroll company",
+    "vendor_name": "its name",
+    "document_no": "invoice, permit or payroll invoice",
+    "due_date": "date on which payment is due",
+    "description": "what was supplied",
+    "currency": "original currency",
+    "amount": "original amount; a debit is positive, a credit negative; zero for a rounding line",
+    "base_currency": "base currency of the production",
+    "base_amount": "amount in base",
+}
+"""The columns of the view `journal`, in order."""
+
+
+def open_journal(
+    connection: duckdb.DuckDBPyConnection, production: Production, as_of: int | None = None
+) -> None:
+    """Make the temporary view `journal` on a connection to the ledger, with the columns of `COLUMNS`.
+
+    As known after the audit record `as_of`, or now. Entries of line version 1 get their document id here.
+    Raises InputError when production.yaml does not name a control account that the journal needs.
+    """
+    entries = entries_as_of(as_of)
+    register_numbers(connection, entries)
+    connection.register("journal_contra_accounts", _contra_accounts(production))
+    rounding = getattr(production.control_accounts, ROUNDING_ACCOUNT)
+    difference = conversion_sql(
+        "net",
+        "currency",
+        micro_rate_sql("eur_rate_original"),
+        micro_rate_sql("eur_rate_base"),
+        production.base_currency,
+    )
+    connection.execute(
+        _JOURNAL.format(
+            entries=entries,
+            columns=", ".join(COLUMNS),
+            difference=difference,
+            rounding_account=rounding,
+            rounds="true" if production.fx.document_rounding == "document" else "false",
+        )
+    )
+
+
+def missing_control_accounts(production: Production) -> list[str]:
+    """Return the names of the control accounts that the journal needs and production.yaml does not name."""
+    named = production.control_accounts.model_dump()
+    needed = sorted({kind.payable for kind in RECORD_KINDS.values()})
+    return [name for name in (*needed, ROUNDING_ACCOUNT) if named[name] is None]
+
+
+def _contra_accounts(production: Production) -> pa.Table:
+    """Return the control account of the other side per record kind; InputError if one is not named."""
+    if missing := missing_control_accounts(production):
+        raise InputError(
+            f"{PRODUCTION_FILE}: the journal needs control_accounts for {', '.join(missing)};"
+            " name an account of the chart for each"
+        )
+    named = production.control_accounts.model_dump()
+    return pa.table(
+        {
+            "record_kind": pa.array(RECORD_KINDS.keys(), pa.string()),
+            "contra_account": pa.array([named[kind.payable] for kind in RECORD_KINDS.values()], pa.string()),
+        }
+    )
+
+
+_JOURNAL: Final = f"""
+CREATE OR REPLACE TEMP VIEW journal AS
+WITH entries AS (
+    SELECT entries.* REPLACE (coalesce(document_id, {DOCUMENT_ID}) AS document_id)
+    FROM {{entries}} AS entries {join_numbers("entries")} WHERE amount <> 0 OR base_amount <> 0),
+accounted AS (SELECT * FROM entries LEFT JOIN journal_contra_accounts USING (record_kind)),
+contra AS (
+    SELECT transaction_date, document_id, '{CONTRA}' AS line_kind, entry_kind, generation,
+        CAST(NULL AS VARCHAR) AS entry_id, record_kind, contra_account AS account,
+        min(vendor_code) AS vendor_code, min(vendor_name) AS vendor_name, min(document_no) AS document_no,
+        min(due_date) AS due_date, CAST(NULL AS VARCHAR) AS description, currency, -sum(amount) AS amount,
+        base_currency, -sum(base_amount) AS base_amount
+    FROM accounted
+    GROUP BY transaction_date, document_id, entry_kind, generation, record_kind, contra_account, currency,
+        base_currency),
+documents AS (
+    SELECT transaction_date, document_id, record_kind, contra_account, min(vendor_code) AS vendor_code,
+        min(vendor_name) AS vendor_name, min(document_no) AS document_no, min(due_date) AS due_date,
+        currency, base_currency, eur_rate_original, eur_rate_base, sum(amount) AS net,
+        sum(base_amount) AS base_net
+    FROM accounted
+    GROUP BY transaction_date, document_id, record_kind, contra_account, currency, base_currency,
+        eur_rate_original, eur_rate_base),
+differences AS (
+    SELECT *, {{difference}} - base_net AS difference FROM documents WHERE {{rounds}}),
+rounding AS (
+    SELECT transaction_date, document_id, '{ROUNDING}' AS line_kind, CAST(NULL AS VARCHAR) AS entry_kind,
+        CAST(NULL AS INTEGER) AS generation, CAST(NULL AS VARCHAR) AS entry_id, record_kind,
+        unnest(['{{rounding_account}}', contra_account]) AS account, vendor_code, vendor_name, document_no,
+        due_date, CAST(NULL AS VARCHAR) AS description, currency, CAST(0 AS {AMOUNT_TYPE}) AS amount,
+        base_currency, unnest([difference, -difference]) AS base_amount
+    FROM differences WHERE difference <> 0)
+SELECT {{columns}} FROM (
+    SELECT *, '{ENTRY}' AS line_kind FROM entries
+    UNION ALL BY NAME FROM contra
+    UNION ALL BY NAME FROM rounding)
+"""
