@@ -14,6 +14,7 @@ import click
 
 from showcost.cli.demo import demo
 from showcost.cli.digest import digest
+from showcost.cli.export import export
 from showcost.cli.fx import fx
 from showcost.cli.guild_pack import guild_pack
 from showcost.cli.home import home_option
@@ -36,7 +37,6 @@ _UNEXPECTED = 1
 
 COMING = {
     "report": "the cost report and the lender snapshot",
-    "export": "the ledger for other tools",
 }
 
 
@@ -76,6 +76,7 @@ for command in (
     trace,
     verify,
     guild_pack,
+    export,
     shred,
     *(coming(name) for name in COMING),
 ):
