@@ -7,12 +7,12 @@ from typing import Final
 
 import click
 
+from showcost.cli.home import open_home
 from showcost.cli.options import as_of_option, resolve_as_of
 from showcost.cli.output import CommandResult, prints_result, say, show_table
 from showcost.core.errors import InputError
 from showcost.reports.exports import TableFormat, write_tables
 from showcost.reports.plain_text import Syntax, write_plain_text
-from showcost.workspace import open_workspace
 
 _FORMATS: Final = (*Syntax, *TableFormat)
 
@@ -35,7 +35,7 @@ _FORMATS: Final = (*Syntax, *TableFormat)
 @prints_result
 def export(format_: str, out: Path, as_of: str | None) -> CommandResult:
     """Write the ledger, with the other side of every document, for other tools."""
-    workspace = open_workspace()
+    workspace = open_home()
     as_of_seq = resolve_as_of(workspace, as_of)
     workspace.ledger.require()
     if format_ in set(Syntax):

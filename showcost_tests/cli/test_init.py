@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from showcost.config.feeds import load_feeds
-from showcost.config.new_production import make_home
+from showcost.config.new_production import CONTROL_ACCOUNTS, make_home
 from showcost.config.production import Production, load_production
 from showcost.core.errors import ConfigError
 from showcost.workspace import open_workspace
@@ -283,7 +283,7 @@ def test_every_text_comes_back_from_the_settings(
             "dates": dates,
             "principal_photography": dates,
             "currencies": ("NOK", "TRY"),
-            "control_accounts": {"recoverable_tax": "9110", "refundable_deposit": "9120", "fringe": "6990"},
+            "control_accounts": CONTROL_ACCOUNTS,
         }
     )
     folder = tmp_path_factory.mktemp("texts") / "home"

@@ -18,7 +18,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 EXAMPLE_FEED: Final = "example_invoices"
-CONTROL_ACCOUNTS: Final = {"recoverable_tax": "9110", "refundable_deposit": "9120", "fringe": "6990"}
+CONTROL_ACCOUNTS: Final = {
+    "recoverable_tax": "9110",
+    "refundable_deposit": "9120",
+    "fringe": "6990",
+    "accounts_payable": "9210",
+    "payroll_clearing": "9220",
+    "permits_payable": "9230",
+    "currency_rounding": "6895",
+}
 
 _UNFINISHED: Final = ".showcost-init"
 """The settings until everything else is written; a folder that has it is not a data folder yet."""
