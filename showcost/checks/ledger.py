@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
@@ -12,6 +13,7 @@ import pyarrow as pa
 from showcost.audit.log import Head
 from showcost.checks.result import CheckOutcome
 from showcost.config.production import PRODUCTION_FILE
+from showcost.fx.conversion import convert
 from showcost.ledger.digest import batch_hashes
 from showcost.ledger.journal import ENTRY, missing_control_accounts, open_journal
 from showcost.ledger.queries import balances
@@ -19,8 +21,11 @@ from showcost.ledger.schema import differences
 from showcost.ledger.verification import check_chain_heads
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    import duckdb
+
+    from showcost.config.production import Production
     from showcost.workspace import Workspace
 
 FRESH_WITHIN: Final = timedelta(days=1)
@@ -86,8 +91,9 @@ def batches_balance(workspace: Workspace, dates: Sequence[date]) -> dict[date, C
 def documents_balance(workspace: Workspace, dates: Sequence[date]) -> dict[date, CheckOutcome]:
     """Check, per date with entries, that the journal has both sides of every document.
 
-    Every document comes to zero per original currency and in base, every entry that is not zero is in the
-    journal once, and every line is on an account of the chart. Fails for each date while production.yaml does
+    Every document comes to zero per original currency and in base, and its payable is its converted total,
+    computed anew from the entries. Every entry that is not zero is in the journal once, and every line is on
+    an account of the chart. Fails for each date while production.yaml does
     not name the control accounts that the journal needs.
     """
     if missing := missing_control_accounts(workspace.production):
@@ -97,12 +103,15 @@ def documents_balance(workspace: Workspace, dates: Sequence[date]) -> dict[date,
     with workspace.ledger.read() as connection:
         open_journal(connection, workspace.production)
         connection.register("chart_accounts", pa.table({"account": pa.array(accounts, pa.string())}))
-        rows = connection.execute(_DOCUMENTS, {"first": dates[0], "last": dates[-1]}).fetchall()
+        between = {"first": dates[0], "last": dates[-1]}
+        rows = connection.execute(_DOCUMENTS, between).fetchall()
+        mispriced = _mispriced(connection, workspace.production, between)
     outcomes: dict[date, CheckOutcome] = {}
     for day, documents, unbalanced, unlisted, lines, entries, posted in rows:
         problems = [
             *([f"{unbalanced} documents do not balance"] if unbalanced else []),
             *([f"{unlisted} lines are on accounts that the chart does not list"] if unlisted else []),
+            *([f"the payable of {mispriced[day]} documents is not their total"] if mispriced[day] else []),
             *([f"the journal has {entries} entries, the ledger {posted}"] if entries != posted else []),
         ]
         outcomes[day] = CheckOutcome(
@@ -112,6 +121,45 @@ def documents_balance(workspace: Workspace, dates: Sequence[date]) -> dict[date,
         )
     return outcomes
 
+
+def _mispriced(
+    connection: duckdb.DuckDBPyConnection, production: Production, between: Mapping[str, date]
+) -> Counter[date]:
+    """Count, per date, the documents whose payable is not their total, converted with the decimal module."""
+    totals: dict[tuple[date, str, str], Decimal] = {}
+    for day, document, currency, net, base_net, original, base in connection.execute(
+        _TOTALS, between
+    ).fetchall():
+        rates = {currency: original, production.base_currency: base, "EUR": Decimal(1)}
+        total = base_net
+        if production.fx.document_rounding == "document":
+            total = convert(net, currency, production.base_currency, rates)
+        key = (day, document, currency)
+        totals[key] = totals.get(key, Decimal(0)) + total
+    payables = {
+        (day, document, currency): -amount
+        for day, document, currency, amount in connection.execute(_PAYABLES, between).fetchall()
+    }
+    return Counter(
+        key[0] for key in totals.keys() | payables.keys() if totals.get(key, 0) != payables.get(key, 0)
+    )
+
+
+_TOTALS: Final = f"""
+SELECT transaction_date, document_id, currency, sum(amount), sum(base_amount),
+    eur_rate_original, eur_rate_base
+FROM (FROM journal WHERE line_kind = '{ENTRY}')
+JOIN (SELECT entry_id, eur_rate_original, eur_rate_base FROM ledger_entries) USING (entry_id)
+WHERE transaction_date BETWEEN $first AND $last
+GROUP BY transaction_date, document_id, currency, eur_rate_original, eur_rate_base
+"""  # noqa: S608 - constants of this package only
+
+_PAYABLES: Final = f"""
+SELECT transaction_date, document_id, currency, sum(base_amount)
+FROM journal JOIN journal_contra_accounts AS contra USING (record_kind)
+WHERE line_kind <> '{ENTRY}' AND account = contra_account AND transaction_date BETWEEN $first AND $last
+GROUP BY transaction_date, document_id, currency
+"""  # noqa: S608 - constants of this package only
 
 _DOCUMENTS: Final = f"""
 WITH chosen AS (FROM journal WHERE transaction_date BETWEEN $first AND $last),

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 
 from showcost.config.record_kinds import RECORD_KINDS
-from showcost.core.documents import normal_numbers
+from showcost.core.documents import normal_codes, normal_numbers
 from showcost.core.hashing import SHORT
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def register_numbers(connection: duckdb.DuckDBPyConnection, rows: str, document:
             {
                 "vendor_code": vendors.cast(pa.string()),
                 "document_no": numbers.cast(pa.string()),
-                "vendor_normal": normal_numbers(vendors),
+                "vendor_normal": normal_codes(vendors),
                 "number_normal": normal_numbers(numbers),
             }
         ),

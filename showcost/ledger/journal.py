@@ -15,9 +15,11 @@ import pyarrow as pa
 from showcost.config.production import PRODUCTION_FILE
 from showcost.config.record_kinds import RECORD_KINDS
 from showcost.core.errors import InputError
+from showcost.core.money import AMOUNT_DIGITS, AMOUNT_SCALE
 from showcost.fx.conversion import AMOUNT_TYPE, conversion_sql, micro_rate_sql
 from showcost.ledger.active_entries import entries_as_of
 from showcost.ledger.documents import DOCUMENT_ID, join_numbers, register_numbers
+from showcost.ledger.schema import FIRST_LINE_VERSION
 
 if TYPE_CHECKING:
     import duckdb
@@ -28,6 +30,9 @@ ENTRY: Final = "entry"
 CONTRA: Final = "contra"
 ROUNDING: Final = "rounding"
 """The kinds of line."""
+
+LARGEST: Final = 10 ** (AMOUNT_DIGITS - AMOUNT_SCALE) - 1
+"""Document totals from here on are beyond the type of amounts, and have no rounding."""
 
 ROUNDING_ACCOUNT: Final = "currency_rounding"
 """The control account of the rounding pairs."""
@@ -60,7 +65,8 @@ def open_journal(
     """Make the temporary view `journal` on a connection to the ledger, with the columns of `COLUMNS`.
 
     As known after the audit record `as_of`, or now. Entries of line version 1 get their document id here.
-    Raises InputError when production.yaml does not name a control account that the journal needs.
+    A document whose total is beyond the type of amounts has no rounding. Raises InputError when
+    production.yaml does not name a control account that the journal needs.
     """
     entries = entries_as_of(as_of)
     register_numbers(connection, entries)
@@ -110,28 +116,34 @@ def _contra_accounts(production: Production) -> pa.Table:
 _JOURNAL: Final = f"""
 CREATE OR REPLACE TEMP VIEW journal AS
 WITH entries AS (
-    SELECT entries.* REPLACE (coalesce(document_id, {DOCUMENT_ID}) AS document_id)
+    SELECT entries.* REPLACE (
+        CASE WHEN line_version > {FIRST_LINE_VERSION} THEN document_id ELSE {DOCUMENT_ID} END AS document_id)
     FROM {{entries}} AS entries {join_numbers("entries")} WHERE amount <> 0 OR base_amount <> 0),
 accounted AS (SELECT * FROM entries LEFT JOIN journal_contra_accounts USING (record_kind)),
-contra AS (
+heads AS (
+    SELECT document_id, min(vendor_code) AS vendor_code, min(vendor_name) AS vendor_name,
+        min(document_no) AS document_no, min(due_date) AS due_date
+    FROM entries GROUP BY document_id),
+sides AS (
     SELECT transaction_date, document_id, '{CONTRA}' AS line_kind, entry_kind, generation,
         CAST(NULL AS VARCHAR) AS entry_id, record_kind, contra_account AS account,
-        min(vendor_code) AS vendor_code, min(vendor_name) AS vendor_name, min(document_no) AS document_no,
-        min(due_date) AS due_date, CAST(NULL AS VARCHAR) AS description, currency, -sum(amount) AS amount,
+        CAST(NULL AS VARCHAR) AS description, currency, -sum(amount) AS amount,
         base_currency, -sum(base_amount) AS base_amount
     FROM accounted
     GROUP BY transaction_date, document_id, entry_kind, generation, record_kind, contra_account, currency,
         base_currency),
+contra AS (SELECT * FROM sides JOIN heads USING (document_id)),
 documents AS (
-    SELECT transaction_date, document_id, record_kind, contra_account, min(vendor_code) AS vendor_code,
-        min(vendor_name) AS vendor_name, min(document_no) AS document_no, min(due_date) AS due_date,
-        currency, base_currency, eur_rate_original, eur_rate_base, sum(amount) AS net,
+    SELECT transaction_date, document_id, record_kind, contra_account, currency, base_currency,
+        eur_rate_original, eur_rate_base, sum(amount) AS net,
         sum(base_amount) AS base_net
     FROM accounted
     GROUP BY transaction_date, document_id, record_kind, contra_account, currency, base_currency,
         eur_rate_original, eur_rate_base),
 differences AS (
-    SELECT *, {{difference}} - base_net AS difference FROM documents WHERE {{rounds}}),
+    SELECT *, CASE WHEN abs(net) < {LARGEST} AND abs(base_net) < {LARGEST}
+        THEN {{difference}} - base_net ELSE 0 END AS difference
+    FROM documents JOIN heads USING (document_id) WHERE {{rounds}}),
 rounding AS (
     SELECT transaction_date, document_id, '{ROUNDING}' AS line_kind, CAST(NULL AS VARCHAR) AS entry_kind,
         CAST(NULL AS INTEGER) AS generation, CAST(NULL AS VARCHAR) AS entry_id, record_kind,

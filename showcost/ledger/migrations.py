@@ -12,8 +12,11 @@ Nothing that was posted changes. A later column is null in rows from before it, 
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import duckdb
@@ -22,15 +25,16 @@ from showcost.audit import transitions as states
 from showcost.audit.transitions import AuditKind
 from showcost.core.durable import TEMPORARY_SUFFIX, fsync_folder, produce_temporary, rename
 from showcost.core.engine import CONFIG
-from showcost.core.errors import IntegrityError
+from showcost.core.errors import InputError, IntegrityError
 from showcost.core.hashing import sha256_file
 from showcost.ledger import schema
 from showcost.ledger.digest import batch_hashes
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from showcost.audit.log import AuditLog
+
+_SCHEMAS: Final = Path(__file__).parent / "schemas"
+"""The tables and triggers of each earlier version, by name, as that version made them."""
 
 STEPS: Final = {
     7: "document ids, purchase order, tax code, service and due dates, jurisdiction, loan-out, earning type"
@@ -41,15 +45,25 @@ STEPS: Final = {
 def migrate(path: Path, audit: AuditLog, version: int) -> None:
     """Replace the ledger file at `path`, of an earlier `version`, by one of this program's version.
 
-    The caller holds the ledger's lock. Raises IntegrityError when the copy is not equal to the old file; then
-    nothing was changed.
+    The caller holds the ledger's lock. Raises IntegrityError when the old file is not as its version made it,
+    or the copy differs from it, InputError when its folder cannot be written to; then nothing was changed.
     """
+    if not os.access(path.parent, os.W_OK):
+        raise InputError(
+            f"{path}: its schema version {version} must be migrated to {schema.VERSION}, but its folder"
+            " cannot be written to; copy the data folder to a place that can"
+        )
     for debris in path.parent.glob(f"{path.name}.*{TEMPORARY_SUFFIX}*"):
         debris.unlink()
-    with duckdb.connect(path, config=CONFIG) as old:
-        old.execute("CHECKPOINT")
-    kept = path.with_name(f"{path.name}.version-{version}")
-    aside = produce_temporary(path, lambda target: _copy(path, target))
+    try:
+        with duckdb.connect(path, config=CONFIG) as old:
+            _refuse_altered(old, path, version)
+            old.execute("CHECKPOINT")
+        aside = produce_temporary(path, lambda target: _copy(path, target))
+    except duckdb.Error as error:
+        reason = str(error).splitlines()[0]
+        raise IntegrityError(f"{path}: it cannot be migrated ({reason}); nothing was migrated") from error
+    kept = _free_name(path.with_name(f"{path.name}.version-{version}"))
     rename(produce_temporary(kept, lambda target: shutil.copyfile(path, target)), kept)
     fsync_folder(path.parent)
     audit.append(
@@ -65,6 +79,26 @@ def migrate(path: Path, audit: AuditLog, version: int) -> None:
     )
     rename(aside, path)
     fsync_folder(path.parent)
+
+
+def _refuse_altered(connection: duckdb.DuckDBPyConnection, path: Path, version: int) -> None:
+    """Raise IntegrityError unless tables and triggers are as the version made them."""
+    expected = json.loads((_SCHEMAS / f"version-{version}.json").read_text(encoding="utf-8"))
+    problems = schema.differences_from(connection, expected)
+    if connection.execute("SELECT count(*) FROM schema_version").fetchall() != [(1,)]:
+        problems.append("the table schema_version has not one row")
+    if problems:
+        raise IntegrityError(f"{path}: {problems[0]}; nothing was migrated; restore the ledger from a copy")
+
+
+def _free_name(path: Path) -> Path:
+    """Return a path that no earlier migration has taken."""
+    taken = 1
+    free = path
+    while free.exists():
+        taken += 1
+        free = path.with_name(f"{path.name}-{taken}")
+    return free
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -120,10 +154,14 @@ def _compare_batches(connection: duckdb.DuckDBPyConnection, source: Path) -> Non
 
 _TABLES: Final = """
 SELECT table_name FROM duckdb_tables()
-WHERE database_name = 'old' AND NOT temporary AND table_name <> 'schema_version' ORDER BY ALL
+WHERE database_name <> 'old' AND NOT temporary AND table_name <> 'schema_version'
+    AND table_name IN (
+        SELECT table_name FROM duckdb_tables() WHERE database_name = 'old' AND schema_name = 'main')
+ORDER BY ALL
 """
 
 _COLUMNS: Final = """
-SELECT column_name FROM duckdb_columns() WHERE database_name = 'old' AND table_name = $table
+SELECT column_name FROM duckdb_columns()
+WHERE database_name = 'old' AND schema_name = 'main' AND table_name = $table
 ORDER BY column_index
 """

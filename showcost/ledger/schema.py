@@ -295,7 +295,11 @@ def differences(connection: duckdb.DuckDBPyConnection) -> list[str]:
     """
     with duckdb.connect(":memory:", config=CONFIG) as reference:
         create(reference)
-        expected = _objects(reference)
+        return differences_from(connection, _objects(reference))
+
+
+def differences_from(connection: duckdb.DuckDBPyConnection, expected: Mapping[str, str]) -> list[str]:
+    """Return the same against `expected`: the SQL of each table and trigger by its name."""
     actual = _objects(connection)
     missing = [f"{name} is missing" for name in expected if name not in actual]
     changed = [f"{name} was changed" for name, sql in expected.items() if actual.get(name, sql) != sql]
@@ -309,7 +313,8 @@ def _objects(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
     """Return the tables and triggers of a database with the SQL that creates each."""
     rows = connection.execute(
         """
-        SELECT 'the table ' || table_name, sql FROM duckdb_tables() WHERE NOT temporary
+        SELECT 'the table ' || table_name, sql FROM duckdb_tables()
+        WHERE NOT temporary AND schema_name = 'main'
         UNION ALL
         SELECT 'the trigger ' || trigger_name || ' of ' || table_name, sql FROM duckdb_triggers()
         ORDER BY ALL

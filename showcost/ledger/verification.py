@@ -26,7 +26,13 @@ from showcost.ledger.batches import batch_table
 from showcost.ledger.digest import batch_hashes
 from showcost.ledger.file_checksums import damaged_blocks
 from showcost.ledger.periods import period_row
-from showcost.ledger.schema import DECISION_COLUMNS, ENTRY_COLUMNS, differences
+from showcost.ledger.schema import (
+    DECISION_COLUMNS,
+    ENTRY_COLUMNS,
+    FIRST_LINE_VERSION,
+    LINE_VERSION,
+    differences,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -77,6 +83,11 @@ def ledger_proofs(ledger: Ledger, outcomes: Callable[[], Sequence[Path]]) -> lis
             "batches",
             "batches are as recorded, and their entries hash to the recorded digests",
             reading(lambda connection: _batches(connection, ledger)),
+        ),
+        (
+            "line versions",
+            "no entry has a value that its digest does not cover",
+            reading(_line_versions),
         ),
         (
             "fx snapshots",
@@ -168,6 +179,16 @@ def _batches(connection: duckdb.DuckDBPyConnection, ledger: Ledger) -> ProofResu
         if hashes.get((day, name)) != recorded.get((day, name))
     ]
     return sum(entries for entries, _ in hashes.values()), findings
+
+
+def _line_versions(connection: duckdb.DuckDBPyConnection) -> ProofResult:
+    """Check that no entry has a value in a column that its digest does not cover."""
+    entries = connection.execute("SELECT count(*) FROM ledger_entries").fetchall()[0][0]
+    wrong = connection.execute(_UNCOVERED).fetchall()
+    return entries, [
+        Discrepancy(f"{PLACE}, entry {entry}", "it has a value in a column that its digest does not cover")
+        for (entry,) in wrong
+    ]
 
 
 def _batch_finding(day: date, batch_id: str, problem: str) -> Discrepancy:
@@ -403,6 +424,17 @@ _SAME: Final = " AND ".join(
     if column.name
     not in {"entry_id", "batch_id", "entry_kind", "reverses", "amount", "base_amount", "line_version"}
 )
+
+_HAS_LATER_VALUE: Final = " OR ".join(
+    f"{column.name} IS NOT NULL" for column in ENTRY_COLUMNS if column.since > FIRST_LINE_VERSION
+)
+
+_UNCOVERED: Final = f"""
+SELECT entry_id FROM ledger_entries
+WHERE line_version NOT IN ({FIRST_LINE_VERSION}, {LINE_VERSION})
+    OR (line_version = {FIRST_LINE_VERSION} AND ({_HAS_LATER_VALUE}))
+ORDER BY entry_id LIMIT 20
+"""
 
 _BAD_REVERSALS: Final = f"""
 WITH reversal AS (SELECT * FROM ledger_entries WHERE entry_kind <> 'posting' OR reverses IS NOT NULL)

@@ -141,5 +141,7 @@ def _write(connection: duckdb.DuckDBPyConnection, statement: str, path: Path, fo
 
 def _guarded(column: str) -> str:
     """Return the expression of a text that a spreadsheet does not read as a formula."""
-    is_formula = f"""regexp_matches("{column}", '^[=+\\-@\\t\\r]')"""
+    # White space and invisible characters first, and the full-width forms of the signs, count too.
+    sign = r"[=+\-@\x{FF1D}\x{FF0B}\x{FF0D}\x{FF20}]"
+    is_formula = rf"""regexp_matches("{column}", '^([\t\r]|[\s\p{{Z}}\p{{Cf}}]*{sign})')"""
     return f"""CASE WHEN {is_formula} THEN '''' || "{column}" ELSE "{column}" END"""

@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from showcost.config.chart import AccountKind
 from showcost.core.durable import fsync_folder, produce_temporary, rename
+from showcost.core.errors import InputError
 from showcost.ledger.journal import ENTRY, open_journal
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def write_plain_text(workspace: Workspace, path: Path, syntax: Syntax, as_of: in
     """Write the journal to a file and return the number of its transactions.
 
     As known after the audit record `as_of`, or now; the same bytes whenever it is written. Raises InputError
-    when production.yaml does not name the control accounts.
+    when production.yaml does not name the control accounts, or an account is no longer in the chart.
     """
     names = account_names(workspace)
     with workspace.ledger.read() as connection:
@@ -83,6 +84,7 @@ def write_plain_text(workspace: Workspace, path: Path, syntax: Syntax, as_of: in
                 }
             ),
         )
+        _refuse_unlisted(connection)
         rename(produce_temporary(path, lambda aside: _write(workspace, connection, aside, syntax)), path)
         fsync_folder(path.parent)
         return int(
@@ -90,11 +92,22 @@ def write_plain_text(workspace: Workspace, path: Path, syntax: Syntax, as_of: in
         )
 
 
+def _refuse_unlisted(connection: duckdb.DuckDBPyConnection) -> None:
+    """Raise InputError if the journal has lines on accounts that the chart no longer lists."""
+    unlisted = connection.execute(
+        "SELECT DISTINCT account FROM journal ANTI JOIN export_accounts USING (account) ORDER BY account"
+    ).fetchall()
+    if unlisted:
+        named = ", ".join(account for (account,) in unlisted[:5])
+        raise InputError(f"the chart of accounts does not list {named}, which the ledger has entries on")
+
+
 def _write(workspace: Workspace, connection: duckdb.DuckDBPyConnection, path: Path, syntax: Syntax) -> None:
     production = workspace.production
     names = account_names(workspace)
     with path.open("w", encoding="utf-8", newline="\n") as stream:
         if syntax is Syntax.BEANCOUNT:
+            stream.write(f"; document rounding: {production.fx.document_rounding}\n")
             stream.write(f'option "title" "{_plain(production.title)}"\n')
             stream.write(f'option "operating_currency" "{production.base_currency}"\n')
             # beancount divides a total cost by the units and multiplies it back, in 28 digits.
@@ -102,7 +115,9 @@ def _write(workspace: Workspace, connection: duckdb.DuckDBPyConnection, path: Pa
         for account in workspace.chart:
             name, title = names[account.number], _plain(account.name)
             if syntax is Syntax.BEANCOUNT:
-                stream.write(f'1970-01-01 open {name}\n  number: "{account.number}"\n  name: "{title}"\n')
+                stream.write(
+                    f'1970-01-01 open {name}\n  number: "{_plain(account.number)}"\n  name: "{title}"\n'
+                )
             else:
                 stream.write(f"account {name}  ; {title}\n")
         lines = connection.sql(_statement(production.base_currency, syntax)).to_arrow_reader(65_536)
@@ -143,11 +158,14 @@ def _statement(base_currency: str, syntax: Syntax) -> str:
     else:
         header = f"transaction_date || ' * (' || {number} || ') ' || {payee} || chr(10)"
         entry = "''"
-    base = _shortest("base_amount")
+    base = f"{_shortest('base_amount')} || ' {base_currency}'"
+    original = f"{_shortest('amount')} || ' ' || currency || ' @@ '"
+    # A total cost has the sign of its amount. Where rounding turned the sign, the two are lines of their own.
     amount = (
-        f"CASE WHEN currency = '{base_currency}' OR amount = 0 THEN {base} || ' {base_currency}'"
-        f" ELSE {_shortest('amount')} || ' ' || currency"
-        f" || ' @@ ' || {_shortest('abs(base_amount)')} || ' {base_currency}' END"
+        f"CASE WHEN currency = '{base_currency}' OR amount = 0 THEN {base}"
+        f" WHEN base_amount <> 0 AND sign(amount) <> sign(base_amount)"
+        f" THEN {original} || '0 {base_currency}' || chr(10) || '  ' || exported || '  ' || {base}"
+        f" ELSE {original} || {_shortest('abs(base_amount)')} || ' {base_currency}' END"
     )
     return f"""
         SELECT CASE WHEN row_number() OVER lines = 1 THEN chr(10) || {header} ELSE '' END

@@ -242,6 +242,7 @@ def test_a_hundred_small_lines_come_to_the_converted_total(ledger: Ledger) -> No
         ("\N{FULLWIDTH DIGIT ONE}\N{FULLWIDTH DIGIT TWO}", "12", True),
         ("INV-8", "INV8", False),
         ("A-0012", "A-12", False),
+        ("INV-8", "INV\N{SOFT HYPHEN}-8\N{RIGHT-TO-LEFT MARK}", True),
         ("0", "00", True),
     ],
 )
@@ -252,6 +253,43 @@ def test_one_document_is_one_however_its_number_is_written(
     posted = entries(ledger)
     assert {entry["document_no"] for entry in posted} == {first, second}
     assert len({entry["document_id"] for entry in posted}) == (1 if is_one else 2)
+
+
+def test_vendors_whose_codes_differ_in_zeros_are_two(ledger: Ledger) -> None:
+    rows = [
+        a_row(number, "I-1", ("net", "2320", "1.00"), vendor_code=vendor)
+        for number, vendor in enumerate(["007", "7", "acme", "ACME"])
+    ]
+    post(ledger, rows)
+    assert len({entry["document_id"] for entry in entries(ledger)}) == 3
+
+
+def test_the_payable_of_a_document_is_on_one_vendor_however_its_code_is_written(ledger: Ledger) -> None:
+    rows = [
+        a_row(1, "I-1", ("net", "2320", "10.00"), vendor_code="ACME"),
+        a_row(2, "I-1", ("net", "2320", "5.00"), vendor_code="acme"),
+    ]
+    post(ledger, rows)
+    decide(ledger, rows[1], DecisionKind.REVERSE)
+    post(ledger, rows[:1])
+    contra = [line for line in journal(ledger) if line["line_kind"] == "contra"]
+    assert {line["vendor_code"] for line in contra} == {"ACME"}
+    assert sum(line["amount"] for line in contra) == Decimal("-10.00")
+
+
+def test_a_document_beyond_the_type_of_amounts_has_no_rounding(ledger: Ledger) -> None:
+    post(ledger, [a_row(number, "BIG", ("net", "2320", "50000000000000.00")) for number in range(3)])
+    lines = journal(ledger)
+    assert_balanced(lines)
+    assert [line for line in lines if line["line_kind"] == "rounding"] == []
+
+
+def test_a_number_without_a_letter_or_digit_is_no_number(ledger: Ledger) -> None:
+    post(
+        ledger,
+        [a_row(number, text, ("net", "2320", "1.00")) for number, text in enumerate(["-", "\u00ad", " "])],
+    )
+    assert len({entry["document_id"] for entry in entries(ledger)}) == 3
 
 
 def test_document_ids_follow_from_their_definition_in_words(ledger: Ledger) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import tarfile
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -27,7 +28,7 @@ from showcost.ledger.verification import ledger_proofs
 from showcost_tests.ledger.rows import as_pair, clock, entries, post_rows, reference_digest, table, week_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 HOMES: Final = Path(__file__).parent / "homes"
 DIGESTS: Final = {7: "e0a5b3d1828f6f623fb0a42d9def1ec25b11d754b988e84b3ba52ac965709435"}
@@ -156,12 +157,64 @@ def test_a_migration_that_is_cut_off_leaves_the_old_ledger_or_the_new_one(
 
 def test_a_ledger_that_was_altered_is_not_migrated(tmp_path: Path) -> None:
     ledger = home_of(7, tmp_path)
-    with duckdb.connect(ledger.path) as connection:
-        for (name,) in connection.execute(
-            "SELECT trigger_name FROM duckdb_triggers() WHERE table_name = 'ledger_entries'"
-        ).fetchall():
-            connection.execute(f"DROP TRIGGER {name} ON ledger_entries")
+    with altering(ledger.path) as connection:
         connection.execute("UPDATE ledger_entries SET description = 'other' WHERE record = 5")
     with pytest.raises(IntegrityError, match="do not hash to its digest; nothing was migrated"):
         whole_digest(ledger)
     assert version_of(ledger.path) == 7
+
+
+@contextmanager
+def altering(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Give a connection without the triggers of the entries, and put them back to hide a change."""
+    with duckdb.connect(path) as connection:
+        triggers = connection.execute(_TRIGGERS).fetchall()
+        for name, _ in triggers:
+            connection.execute(f"DROP TRIGGER {name} ON ledger_entries")
+        yield connection
+        for _, sql in triggers:
+            connection.execute(sql)
+
+
+_TRIGGERS: Final = "SELECT trigger_name, sql FROM duckdb_triggers() WHERE table_name = 'ledger_entries'"
+
+
+def test_a_ledger_whose_triggers_were_dropped_is_not_migrated(tmp_path: Path) -> None:
+    ledger = home_of(7, tmp_path)
+    with duckdb.connect(ledger.path) as connection:
+        for name, _ in connection.execute(_TRIGGERS).fetchall():
+            connection.execute(f"DROP TRIGGER {name} ON ledger_entries")
+    with pytest.raises(IntegrityError, match="is missing; nothing was migrated"):
+        whole_digest(ledger)
+    assert version_of(ledger.path) == 7
+
+
+def test_a_ledger_with_tables_of_others_is_migrated_without_them(tmp_path: Path) -> None:
+    ledger = home_of(7, tmp_path)
+    with duckdb.connect(ledger.path) as connection:
+        connection.execute(
+            "CREATE TABLE notes (text VARCHAR); CREATE SCHEMA mine; CREATE TABLE mine.batches (i INT)"
+        )
+    assert whole_digest(ledger) == DIGESTS[7]
+
+
+def test_a_value_that_the_old_line_does_not_cover_is_found_and_not_used(tmp_path: Path) -> None:
+    ledger = home_of(7, tmp_path)
+    assert whole_digest(ledger) == DIGESTS[7]
+    with altering(ledger.path) as connection:
+        connection.execute(
+            "UPDATE ledger_entries SET document_id = 'ff', due_date = DATE '2020-01-01' WHERE record < 7"
+        )
+    assert [problem for problem in problems(ledger) if "does not cover" in problem]
+
+
+def test_a_second_migration_keeps_the_backup_of_the_first(tmp_path: Path) -> None:
+    ledger = home_of(7, tmp_path)
+    before = ledger.path.read_bytes()
+    assert whole_digest(ledger) == DIGESTS[7]
+    ledger.path.write_bytes(before)
+    assert whole_digest(ledger) == DIGESTS[7]
+    kept = [
+        record.facts["kept"] for record in ledger.audit.records() if record.kind is AuditKind.SCHEMA_MIGRATED
+    ]
+    assert kept == ["ledger.duckdb.version-7", "ledger.duckdb.version-7-2"]

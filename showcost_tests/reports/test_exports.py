@@ -100,6 +100,22 @@ def test_beancount_accepts_the_journal_and_agrees_on_every_balance(tmp_path: Pat
     assert path.read_bytes() == before
 
 
+def test_a_contra_line_whose_sign_rounding_turned_is_accepted(tmp_path: Path) -> None:
+    rows = [a_row(number, "N-1", ("net", "2320", "0.04")) for number in range(4)]
+    workspace = books(tmp_path / "home", [*rows, a_row(9, "N-1", ("net", "2320", "-0.15"))])
+    path = tmp_path / "journal.beancount"
+    write_plain_text(workspace, path, Syntax.BEANCOUNT)
+    _, errors, _ = loader.load_file(str(path))
+    assert errors == []
+
+
+def test_lines_on_accounts_that_the_chart_lost_are_named(tmp_path: Path) -> None:
+    workspace = books(tmp_path / "home", [a_row(1, "N-1", ("net", "2320-OLD", "1.00"))])
+    with pytest.raises(InputError, match="does not list 2320-OLD"):
+        write_plain_text(workspace, tmp_path / "journal.beancount", Syntax.BEANCOUNT)
+    assert list(tmp_path.glob("journal*")) == []
+
+
 @settings(max_examples=10, deadline=None)
 @given(
     st.lists(
