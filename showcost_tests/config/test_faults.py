@@ -123,7 +123,7 @@ FAULTS = {
         PRODUCTION,
         "signed_on: 2026-08-10",
         "signed_on: 2026-02-30",
-        "line 28, column 65: expected YAML (day is out of range for month)",
+        "line 30, column 65: expected YAML (day is out of range for month)",
     ),
     "photography outside the dates": Fault(
         PRODUCTION,
