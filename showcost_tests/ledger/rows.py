@@ -134,7 +134,7 @@ def week_rows(count: int) -> list[Row]:
             number,
             day=WEEK[number % 5],
             currency=currencies[number % 3 + number % 2],
-            net=f"{number}.{number % 100:02}",
+            net=f"{number + 1}.{number % 100:02}",
         )
         for number in range(count)
     ]

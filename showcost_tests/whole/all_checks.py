@@ -40,6 +40,7 @@ OF_ALL: Final = {
 OF_ALL_DATES: Final = {
     "fx_snapshots snapshot_unchanged": fx_checks.snapshots_unchanged,
     "ledger_entries append_only": ledger_checks.append_only,
+    "ledger_entries documents_balance": ledger_checks.documents_balance,
     "ledger_entries amounts_balance": ledger_checks.batches_balance,
 }
 NAMES: Final = OF_A_FEED.keys() | OF_A_FEEDS_DATES.keys() | OF_ALL.keys() | OF_ALL_DATES.keys()

@@ -135,7 +135,14 @@ def _raw_row_lost(workspace: Workspace) -> None:
 
 
 def _description_changed(workspace: Workspace) -> None:
-    tamper(workspace, "UPDATE ledger_entries SET account = '1000' WHERE transaction_date = '2026-10-28'")
+    tamper(workspace, "UPDATE ledger_entries SET description = 'x' WHERE transaction_date = '2026-10-28'")
+
+
+def _control_account_missing(workspace: Workspace) -> None:
+    path = workspace.path / "production.yaml"
+    path.write_text(
+        path.read_text(encoding="utf-8").replace("accounts_payable: 9210, ", ""), encoding="utf-8"
+    )
 
 
 def _trigger_dropped(workspace: Workspace) -> None:
@@ -215,7 +222,8 @@ ALONE: Final[dict[Callable[[Workspace], None], tuple[str, str]]] = {
     _content_blank: ("valid schema", "2026-11-01: content: not_nullable (1 rows)"),
     _raw_row_lost: (
         "valid rows_reconcile",
-        "2026-10-29: does not reconcile: 1 received = 2 valid + 0 quarantined + 0 duplicate + 0 pending;",
+        "2026-10-29: does not reconcile: 1 received = 2 valid + 0 quarantined + 0 duplicate + 0 pending"
+        " + 0 discarded;",
     ),
     _not_posted: (
         "posted amounts_balance",
@@ -225,6 +233,10 @@ ALONE: Final[dict[Callable[[Workspace], None], tuple[str, str]]] = {
     _rate_jumps: ("fx_snapshots day_on_day_jump", "GBP"),
     _year_implausible: ("fx_snapshots irs_yearly_average", "2024"),
     _description_changed: ("ledger_entries append_only", "2026-10-28: batch "),
+    _control_account_missing: (
+        "ledger_entries documents_balance",
+        "not checked: production.yaml names no control_accounts for accounts_payable",
+    ),
     _batch_total_changed: ("ledger_entries amounts_balance", "2026-11-01: in base: entries "),
 }
 """Changes, each with the only check that must report it, and part of its message."""
