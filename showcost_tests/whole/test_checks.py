@@ -222,8 +222,7 @@ ALONE: Final[dict[Callable[[Workspace], None], tuple[str, str]]] = {
     _content_blank: ("valid schema", "2026-11-01: content: not_nullable (1 rows)"),
     _raw_row_lost: (
         "valid rows_reconcile",
-        "2026-10-29: does not reconcile: 1 received = 2 valid + 0 quarantined + 0 duplicate + 0 pending"
-        " + 0 discarded;",
+        "2026-10-29: does not reconcile: 1 received = 2 valid + 0 quarantined + 0 duplicate + 0 pending +",
     ),
     _not_posted: (
         "posted amounts_balance",
