@@ -93,8 +93,8 @@ def documents_balance(workspace: Workspace, dates: Sequence[date]) -> dict[date,
 
     Every document comes to zero per original currency and in base, and its payable is its converted total,
     computed anew from the entries. Every entry that is not zero is in the journal once, and every line is on
-    an account of the chart. Fails for each date while production.yaml does
-    not name the control accounts that the journal needs.
+    an account of the chart. Fails for each date while production.yaml does not name the control accounts that
+    the journal needs.
     """
     if missing := missing_control_accounts(workspace.production):
         message = f"not checked: {PRODUCTION_FILE} names no control_accounts for {', '.join(missing)}"

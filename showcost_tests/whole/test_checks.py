@@ -140,9 +140,10 @@ def _description_changed(workspace: Workspace) -> None:
 
 def _control_account_missing(workspace: Workspace) -> None:
     path = workspace.path / "production.yaml"
-    path.write_text(
-        path.read_text(encoding="utf-8").replace("accounts_payable: 9210, ", ""), encoding="utf-8"
-    )
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("accounts_payable: 9210, ", ""), encoding="utf-8")
+    # Read once, on first access.
+    vars(workspace).pop("production", None)
 
 
 def _trigger_dropped(workspace: Workspace) -> None:
