@@ -60,12 +60,12 @@ def prepare(folder: Path, dates: Sequence[date]) -> Workspace:
     copy_production(SAMPLE, folder)
     shutil.copytree(SAMPLE / "inbox", folder / "inbox")
     settings = folder / "production.yaml"
-    production = yaml.load(settings.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)  # noqa: S506 -- only text
-    first = str(dates[0])
-    production["dates"] = {"start": first, "end": str(dates[-1])}
+    production = yaml.safe_load(settings.read_text(encoding="utf-8"))
+    first = dates[0]
+    production["dates"] = {"start": first, "end": dates[-1]}
     photography = production["principal_photography"]
     production["principal_photography"] = {name: max(day, first) for name, day in photography.items()}
-    settings.write_text(yaml.safe_dump(production, allow_unicode=True).replace("'", ""), encoding="utf-8")
+    settings.write_text(yaml.safe_dump(production, allow_unicode=True), encoding="utf-8")
     return open_workspace(folder)
 
 

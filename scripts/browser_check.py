@@ -19,6 +19,7 @@ import shutil
 import signal
 import sys
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -127,7 +128,7 @@ def _full_name(label: str, names: set[str]) -> str:
     if not ellipsis:
         return label
     matches = [name for name in names if name.startswith(start) and name.endswith(end)]
-    require(len(matches) < 2, f"{label!r} in the graph may be any of {', '.join(sorted(matches))}")  # noqa: PLR2004 -- one or none
+    require(len(matches) <= 1, f"{label!r} in the graph may be any of {', '.join(sorted(matches))}")
     return matches[0] if matches else label
 
 
@@ -380,9 +381,7 @@ def main() -> int:
         "--images", type=Path, help="also copy the documentation's screenshots to this folder"
     )
     arguments = parser.parse_args()
-    try:
-        import playwright.sync_api  # noqa: F401 -- fail before the server starts
-    except ImportError:
+    if find_spec("playwright") is None:
         print("browser_check: install the extra `browser` first (make browser-check does)", file=sys.stderr)
         return 2
     if not Path(_chromium()).exists():

@@ -16,12 +16,14 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+T = TypeVar("T")
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -41,7 +43,7 @@ def require(condition: object, sentence: str) -> None:
         raise CheckFailedError(sentence)
 
 
-def wait_for(probe: Callable[[], Any], seconds: float, sentence: str) -> Any:  # noqa: ANN401 -- any result
+def wait_for(probe: Callable[[], T], seconds: float, sentence: str) -> T:
     """Return the first true result of `probe`; CheckFailedError with the sentence after so many seconds."""
     end = time.monotonic() + seconds
     while True:
@@ -57,7 +59,7 @@ class Server:
 
     url: str
 
-    def query(self, text: str, **variables: object) -> Any:  # noqa: ANN401 -- JSON of any shape
+    def query(self, text: str, **variables: object) -> dict[str, Any]:
         """Return the data of a GraphQL query; CheckFailedError if it fails."""
         body = {"query": text, "variables": variables}
         try:
@@ -67,7 +69,8 @@ class Server:
                 f"the Dagster UI does not answer GraphQL queries ({type(error).__name__})"
             ) from None
         require("errors" not in response, f"the GraphQL query failed: {str(response.get('errors'))[:200]}")
-        return response["data"]
+        data: dict[str, Any] = response["data"]
+        return data
 
     def is_up(self) -> bool:
         """Return whether the web server answers and has loaded the definitions."""

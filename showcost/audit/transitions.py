@@ -225,14 +225,14 @@ MACHINE: Final[Mapping[tuple[SubjectType, AuditKind], Transitions]] = {
         State.FALLBACK_RELEASED: State.FALLBACK_APPLIED,
     },
     (SubjectType.FALLBACK, AuditKind.FALLBACK_RELEASED): {State.FALLBACK_APPLIED: State.FALLBACK_RELEASED},
+    (SubjectType.FALLBACK, AuditKind.RECOVERED): {
+        State.FALLBACK_APPLIED: State.FALLBACK_APPLIED,
+        State.FALLBACK_RELEASED: State.FALLBACK_RELEASED,
+    },
     # Again after a crash between the record and the new file.
     (SubjectType.SCHEMA, AuditKind.SCHEMA_MIGRATED): {
         State.NEW: State.MIGRATED,
         State.MIGRATED: State.MIGRATED,
-    },
-    (SubjectType.FALLBACK, AuditKind.RECOVERED): {
-        State.FALLBACK_APPLIED: State.FALLBACK_APPLIED,
-        State.FALLBACK_RELEASED: State.FALLBACK_RELEASED,
     },
 }
 """Per subject type and kind of record: the state before, and the state after."""

@@ -15,7 +15,6 @@ from showcost.core.reason_catalogue import CATALOGUE
 from showcost.fx.pinned_snapshots import dense_rates
 from showcost.ingest.landing import landed
 from showcost.ledger.active_entries import active_condition
-from showcost.pipeline.applied_decisions import decisions_of
 from showcost.pipeline.control_totals import unconfirmed_totals
 from showcost.pipeline.validation import counts_of
 from showcost.staging import ALL, StagingStore
@@ -40,7 +39,7 @@ def deliveries_readable(workspace: Workspace, *, feed: FeedSpec) -> CheckOutcome
     Refused deliveries that a person discarded pass.
     """
     deliveries = landed(workspace, feed)
-    unconfirmed = unconfirmed_totals(workspace, feed, decisions_of(workspace, feed), deliveries)
+    unconfirmed = unconfirmed_totals(workspace, feed, deliveries)
     refused = [delivery for delivery in deliveries if delivery.summary.refused]
     facts: dict[str, str | int] = {"deliveries": len(deliveries), "refused": len(refused)}
     settled = _discarded_deliveries(workspace.staging, feed) if refused else set()

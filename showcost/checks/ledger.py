@@ -103,7 +103,7 @@ def documents_balance(workspace: Workspace, dates: Sequence[date]) -> dict[date,
     with workspace.ledger.read() as connection:
         open_journal(connection, workspace.production)
         connection.register("chart_accounts", pa.table({"account": pa.array(accounts, pa.string())}))
-        between = {"first": dates[0], "last": dates[-1]}
+        between: dict[str, date | str] = {"first": dates[0], "last": dates[-1], "entry": ENTRY}
         rows = connection.execute(_DOCUMENTS, between).fetchall()
         mispriced = _mispriced(connection, workspace.production, between)
     outcomes: dict[date, CheckOutcome] = {}
@@ -123,7 +123,7 @@ def documents_balance(workspace: Workspace, dates: Sequence[date]) -> dict[date,
 
 
 def _mispriced(
-    connection: duckdb.DuckDBPyConnection, production: Production, between: Mapping[str, date]
+    connection: duckdb.DuckDBPyConnection, production: Production, between: Mapping[str, date | str]
 ) -> Counter[date]:
     """Count, per date, the documents whose payable is not their total, converted with the decimal module."""
     totals: dict[tuple[date, str, str], Decimal] = {}
@@ -145,23 +145,23 @@ def _mispriced(
     )
 
 
-_TOTALS: Final = f"""
+_TOTALS: Final = """
 SELECT transaction_date, document_id, currency, sum(amount), sum(base_amount),
     eur_rate_original, eur_rate_base
-FROM (FROM journal WHERE line_kind = '{ENTRY}')
+FROM (FROM journal WHERE line_kind = $entry)
 JOIN (SELECT entry_id, eur_rate_original, eur_rate_base FROM ledger_entries) USING (entry_id)
 WHERE transaction_date BETWEEN $first AND $last
 GROUP BY transaction_date, document_id, currency, eur_rate_original, eur_rate_base
-"""  # noqa: S608 - constants of this package only
+"""
 
-_PAYABLES: Final = f"""
+_PAYABLES: Final = """
 SELECT transaction_date, document_id, currency, sum(base_amount)
 FROM journal JOIN journal_contra_accounts AS contra USING (record_kind)
-WHERE line_kind <> '{ENTRY}' AND account = contra_account AND transaction_date BETWEEN $first AND $last
+WHERE line_kind <> $entry AND account = contra_account AND transaction_date BETWEEN $first AND $last
 GROUP BY transaction_date, document_id, currency
-"""  # noqa: S608 - constants of this package only
+"""
 
-_DOCUMENTS: Final = f"""
+_DOCUMENTS: Final = """
 WITH chosen AS (FROM journal WHERE transaction_date BETWEEN $first AND $last),
 balances AS (
     SELECT transaction_date, document_id, currency, sum(amount) AS original, sum(base_amount) AS base
@@ -172,7 +172,7 @@ documents AS (
     FROM balances GROUP BY ALL),
 lines AS (
     SELECT transaction_date, count(*) FILTER (chart.account IS NULL) AS unlisted, count(*) AS lines,
-        count(*) FILTER (line_kind = '{ENTRY}') AS entries
+        count(*) FILTER (line_kind = $entry) AS entries
     FROM chosen LEFT JOIN chart_accounts AS chart USING (account) GROUP BY ALL),
 posted AS (
     SELECT transaction_date, count(*) AS posted FROM ledger_entries
@@ -180,7 +180,7 @@ posted AS (
 SELECT transaction_date, documents, unbalanced, unlisted, lines, entries, posted
 FROM documents JOIN lines USING (transaction_date) JOIN posted USING (transaction_date)
 ORDER BY transaction_date
-"""  # noqa: S608 - constants of this package only
+"""
 
 
 def audit_chain(workspace: Workspace) -> CheckOutcome:

@@ -30,6 +30,8 @@ from showcost.workspace import HOME_VARIABLE, open_workspace
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from typing_extensions import TypeForm
+
 _CODE_LENGTH: Final = 24
 _YEAR: Final = timedelta(days=364)
 _ZONES: Final = {
@@ -47,7 +49,7 @@ def _printable(text: str) -> str:
     return text.strip()
 
 
-def _setting(kind: Any, expected: str) -> Callable[[str], str]:  # noqa: ANN401 -- a type with its validators
+def _setting(kind: TypeForm[str], expected: str) -> Callable[[str], str]:
     """Return a converter for options and answers that checks a text as production.yaml is checked."""
     adapter: TypeAdapter[str] = TypeAdapter(kind)
 
@@ -141,7 +143,7 @@ def _asked(path: Path, others: tuple[str, ...], options: dict[str, Any]) -> Prod
     words = re.findall(r"[^\W_]+", path.name)
     answers = dict(options)
 
-    def ask(name: str, question: str, kind: Any, default: str) -> None:  # noqa: ANN401 -- click's types
+    def ask(name: str, question: str, kind: Any, default: str) -> None:  # noqa: ANN401 -- click takes types and converters
         if answers[name] is None:
             answers[name] = click.prompt(question, type=kind, default=default, err=True)
 

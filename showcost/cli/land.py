@@ -13,7 +13,6 @@ from showcost.cli.output import CommandResult, plural, prints_result, say, show_
 from showcost.ingest.inbox import unclaimed
 from showcost.ingest.landing import LandedDelivery, Landing
 from showcost.ingest.landing import land as land_feed
-from showcost.pipeline.applied_decisions import decisions_of
 from showcost.pipeline.control_totals import unconfirmed_totals
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ def land_result(workspace: Workspace, feed_name: str | None = None) -> CommandRe
     landings = [land_feed(workspace, feed) for feed in feeds]
     unmatched = unclaimed(workspace.inbox, workspace.feeds)
     unconfirmed = {
-        feed.name: unconfirmed_totals(workspace, feed, decisions_of(workspace, feed), landing.read)
+        feed.name: unconfirmed_totals(workspace, feed, landing.read)
         for feed, landing in zip(feeds, landings, strict=True)
     }
     facts = {

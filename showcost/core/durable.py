@@ -248,6 +248,12 @@ def produce_temporary(path: Path, make: Callable[[Path], object]) -> Path:
     return temporary
 
 
+def produce_file(path: Path, make: Callable[[Path], object]) -> None:
+    """Let `make` write the file `path`, and put it in place atomically and durably."""
+    rename(produce_temporary(path, make), path)
+    fsync_folder(path.parent)
+
+
 def make_folder(folder: Path) -> None:
     """Create a folder and its parents, durably: a lost folder takes its fsynced files with it."""
     missing = []

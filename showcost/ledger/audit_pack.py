@@ -16,13 +16,13 @@ import json
 from datetime import date
 from typing import TYPE_CHECKING, Final
 
-from showcost.core.durable import fsync_folder, make_folder, produce_temporary, rename, write_durably
+from showcost.core.durable import make_folder, produce_file, write_durably
 from showcost.core.errors import InputError
 from showcost.ledger.digest import CANONICAL_LINE, digest, line_columns
 from showcost.ledger.schema import LINE_VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
     from pathlib import Path
 
     import duckdb
@@ -45,7 +45,7 @@ def write_pack(ledger: Ledger, production: str, base_currency: str, folder: Path
     log = ledger.audit.path.read_bytes()
     with ledger.read() as connection:
         ledger_digest = digest(connection, date.min, date.max)
-        _produce(folder / "entries.txt", lambda path: _entries(connection, path))
+        produce_file(folder / "entries.txt", lambda path: _entries(connection, path))
         rates, heads = connection.execute(_RATES).fetchall(), connection.execute(_HEADS).fetchall()
     _csv(folder / "rates.csv", ["snapshot_id", "date", "currency", "rate", "publication_date"], rates)
     _csv(folder / "heads.csv", ["seq", "hash"], heads)
@@ -78,12 +78,7 @@ def _csv(path: Path, header: Iterable[str], rows: Iterable[Iterable[object]]) ->
             writer.writerow(header)
             writer.writerows(rows)
 
-    _produce(path, make)
-
-
-def _produce(path: Path, make: Callable[[Path], object]) -> None:
-    rename(produce_temporary(path, make), path)
-    fsync_folder(path.parent)
+    produce_file(path, make)
 
 
 _LINES: Final = f"""

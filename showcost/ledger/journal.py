@@ -71,7 +71,6 @@ def open_journal(
     entries = entries_as_of(as_of)
     register_numbers(connection, entries)
     connection.register("journal_contra_accounts", _contra_accounts(production))
-    rounding = getattr(production.control_accounts, ROUNDING_ACCOUNT)
     difference = conversion_sql(
         "net",
         "currency",
@@ -84,17 +83,22 @@ def open_journal(
             entries=entries,
             columns=", ".join(COLUMNS),
             difference=difference,
-            rounding_account=rounding,
+            rounding_account=production.control_accounts.currency_rounding,
             rounds="true" if production.fx.document_rounding == "document" else "false",
         )
     )
 
 
+def payable_accounts(production: Production) -> dict[str, str | None]:
+    """Return the accounts of the other side of documents, by the names of their control accounts."""
+    named = production.control_accounts.model_dump()
+    return {name: named[name] for name in sorted({kind.payable for kind in RECORD_KINDS.values()})}
+
+
 def missing_control_accounts(production: Production) -> list[str]:
     """Return the names of the control accounts that the journal needs and production.yaml does not name."""
-    named = production.control_accounts.model_dump()
-    needed = sorted({kind.payable for kind in RECORD_KINDS.values()})
-    return [name for name in (*needed, ROUNDING_ACCOUNT) if named[name] is None]
+    needed = payable_accounts(production) | {ROUNDING_ACCOUNT: production.control_accounts.currency_rounding}
+    return [name for name, number in needed.items() if number is None]
 
 
 def _contra_accounts(production: Production) -> pa.Table:
@@ -104,11 +108,13 @@ def _contra_accounts(production: Production) -> pa.Table:
             f"{PRODUCTION_FILE}: the journal needs control_accounts for {', '.join(missing)};"
             " name an account of the chart for each"
         )
-    named = production.control_accounts.model_dump()
+    payables = payable_accounts(production)
     return pa.table(
         {
             "record_kind": pa.array(RECORD_KINDS.keys(), pa.string()),
-            "contra_account": pa.array([named[kind.payable] for kind in RECORD_KINDS.values()], pa.string()),
+            "contra_account": pa.array(
+                [payables[kind.payable] for kind in RECORD_KINDS.values()], pa.string()
+            ),
         }
     )
 

@@ -6,7 +6,7 @@ compared: the rows of every table, and the digest of every batch. The old file i
 Killed anywhere, the ledger is the old one or the new one, and the next access migrates again.
 
 Nothing that was posted changes. A later column is null in rows from before it, or has the default that
-`schema` gives it, so that the digests of these rows stay those that the audit log recorded.
+`schema` gives it, so that these rows keep their recorded digests.
 """
 # ruff: noqa: S608 - names of tables of this package only
 
@@ -23,7 +23,7 @@ import duckdb
 
 from showcost.audit import transitions as states
 from showcost.audit.transitions import AuditKind
-from showcost.core.durable import TEMPORARY_SUFFIX, fsync_folder, produce_temporary, rename
+from showcost.core.durable import TEMPORARY_SUFFIX, fsync_folder, produce_file, produce_temporary, rename
 from showcost.core.engine import CONFIG
 from showcost.core.errors import InputError, IntegrityError
 from showcost.core.hashing import sha256_file
@@ -63,9 +63,7 @@ def migrate(path: Path, audit: AuditLog, version: int) -> None:
     except duckdb.Error as error:
         reason = str(error).splitlines()[0]
         raise IntegrityError(f"{path}: it cannot be migrated ({reason}); nothing was migrated") from error
-    kept = _free_name(path.with_name(f"{path.name}.version-{version}"))
-    rename(produce_temporary(kept, lambda target: shutil.copyfile(path, target)), kept)
-    fsync_folder(path.parent)
+    kept, sha256 = _keep(path, path.with_name(f"{path.name}.version-{version}"))
     audit.append(
         AuditKind.SCHEMA_MIGRATED,
         {
@@ -73,7 +71,7 @@ def migrate(path: Path, audit: AuditLog, version: int) -> None:
             "to": schema.VERSION,
             "additions": [text for number, text in sorted(STEPS.items()) if number >= version],
             "kept": kept.name,
-            "sha256": sha256_file(kept),
+            "sha256": sha256,
         },
         subjects=[states.ledger_schema()],
     )
@@ -91,14 +89,20 @@ def _refuse_altered(connection: duckdb.DuckDBPyConnection, path: Path, version: 
         raise IntegrityError(f"{path}: {problems[0]}; nothing was migrated; restore the ledger from a copy")
 
 
-def _free_name(path: Path) -> Path:
-    """Return a path that no earlier migration has taken."""
-    taken = 1
-    free = path
-    while free.exists():
+def _keep(path: Path, name: Path) -> tuple[Path, str]:
+    """Return the copy of a file under a name, or that name and a number, and its sha256.
+
+    A copy with the same bytes, from a migration that was cut off, is kept as it is; no other is overwritten.
+    """
+    sha256 = sha256_file(path)
+    taken, kept = 1, name
+    while kept.exists():
+        if sha256_file(kept) == sha256:
+            return kept, sha256
         taken += 1
-        free = path.with_name(f"{path.name}-{taken}")
-    return free
+        kept = name.with_name(f"{name.name}-{taken}")
+    produce_file(kept, lambda target: shutil.copyfile(path, target))
+    return kept, sha256
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from showcost.core.engine import engine
 from showcost.core.money import readable_amount
 from showcost.ingest.landing import LandedDelivery, landed
+from showcost.pipeline.applied_decisions import decisions_of
 from showcost.readers.model import CONTROL_TOTAL
 from showcost.staging.assets import records_asset
 from showcost.values.column import BLANK
@@ -66,23 +67,23 @@ class UnconfirmedTotal:
 def unconfirmed_totals(
     workspace: Workspace,
     feed: FeedSpec,
-    decisions: FeedDecisions,
     deliveries: Sequence[LandedDelivery] | None = None,
+    decisions: FeedDecisions | None = None,
 ) -> list[UnconfirmedTotal]:
-    """Return the unconfirmed control totals of a feed, by arrival, with these decisions applied.
+    """Return the unconfirmed control totals of a feed, by arrival, with the decisions on its rows applied.
 
-    Of the given deliveries, or of all landed ones. Only the records of deliveries that landing could not
-    compare are read.
+    Of the given deliveries, or of all landed ones; with the given decisions, or those in force. Only records
+    of deliveries that landing could not compare are read.
     """
     control = feed.control_total
     if control is None:
         return []
     chosen = landed(workspace, feed) if deliveries is None else deliveries
-    totals = (
-        _total(workspace, feed, control.field, decisions, delivery)
-        for delivery in chosen
-        if delivery.summary.unchecked
-    )
+    unchecked = [delivery for delivery in chosen if delivery.summary.unchecked]
+    if not unchecked:
+        return []
+    applied = decisions_of(workspace, feed) if decisions is None else decisions
+    totals = [_total(workspace, feed, control.field, applied, delivery) for delivery in unchecked]
     return [total for total in totals if not (total.is_checked and set(total.stated) == {total.total})]
 
 

@@ -182,7 +182,9 @@ def validate_rows(
         same_key_rows=same_key_rows,
         decided=decisions.for_validation,
         chunk_rows=chunk_rows,
-        unconfirmed=frozenset(total.delivery for total in unconfirmed_totals(workspace, feed, decisions)),
+        unconfirmed=frozenset(
+            total.delivery for total in unconfirmed_totals(workspace, feed, decisions=decisions)
+        ),
     )
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
-from showcost.core.durable import fsync_folder, make_folder, produce_temporary, rename
+from showcost.core.durable import make_folder, produce_file
 from showcost.core.errors import InputError
 from showcost.ledger.active_entries import entries_as_of
 from showcost.ledger.journal import COLUMNS as JOURNAL_COLUMNS
@@ -83,12 +83,10 @@ def write_tables(
         connection.register("dictionary", _dictionary(connection, statements))
         statements["dictionary"] = "FROM dictionary"
         make_folder(folder)
-        rows = {
+        return {
             name: _write(connection, statement, folder / f"{name}.{format_.value}", format_)
             for name, statement in statements.items()
         }
-    fsync_folder(folder)
-    return rows
 
 
 def _chart(workspace: Workspace) -> pa.Table:
@@ -135,7 +133,7 @@ def _write(connection: duckdb.DuckDBPyConnection, statement: str, path: Path, fo
         )
         counted.append(copied.fetchall()[0][0])
 
-    rename(produce_temporary(path, make), path)
+    produce_file(path, make)
     return counted[0]
 
 

@@ -16,16 +16,18 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 
 from showcost.config.chart import AccountKind
-from showcost.core.durable import fsync_folder, produce_temporary, rename
+from showcost.core.durable import produce_file
 from showcost.core.errors import InputError
-from showcost.ledger.journal import ENTRY, open_journal
+from showcost.ledger.journal import ENTRY, open_journal, payable_accounts
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
     import duckdb
 
     from showcost.config.chart import Account
+    from showcost.config.production import Production
     from showcost.workspace import Workspace
 
 
@@ -41,11 +43,7 @@ _NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9-]")
 
 def account_names(workspace: Workspace) -> dict[str, str]:
     """Return the name of each account of the chart in an export, by its number; no two are the same."""
-    payables = {
-        number
-        for name, number in workspace.production.control_accounts.model_dump().items()
-        if name in {"accounts_payable", "payroll_clearing", "permits_payable"}
-    }
+    payables = set(payable_accounts(workspace.production).values())
     names: dict[str, str] = {}
     taken: set[str] = set()
     for account in workspace.chart:
@@ -60,7 +58,7 @@ def account_names(workspace: Workspace) -> dict[str, str]:
     return names
 
 
-def _root(account: Account, payables: set[str]) -> str:
+def _root(account: Account, payables: Collection[str | None]) -> str:
     if account.kind is AccountKind.COST:
         return "Expenses"
     return "Liabilities" if account.number in payables else "Assets"
@@ -73,20 +71,19 @@ def write_plain_text(workspace: Workspace, path: Path, syntax: Syntax, as_of: in
     when production.yaml does not name the control accounts, or an account is no longer in the chart.
     """
     names = account_names(workspace)
+    accounts = {
+        "account": names.keys(),
+        "exported": names.values(),
+        "title": [account.name for account in workspace.chart],
+    }
     with workspace.ledger.read() as connection:
         open_journal(connection, workspace.production, as_of)
         connection.register(
             "export_accounts",
-            pa.table(
-                {
-                    "account": pa.array(names.keys(), pa.string()),
-                    "exported": pa.array(names.values(), pa.string()),
-                }
-            ),
+            pa.table({name: pa.array(cells, pa.string()) for name, cells in accounts.items()}),
         )
         _refuse_unlisted(connection)
-        rename(produce_temporary(path, lambda aside: _write(workspace, connection, aside, syntax)), path)
-        fsync_folder(path.parent)
+        produce_file(path, lambda aside: _write(workspace.production, connection, aside, syntax))
         return int(
             connection.execute(f"SELECT count(*) FROM (SELECT DISTINCT {_KEY} FROM journal)").fetchall()[0][0]
         )
@@ -102,36 +99,50 @@ def _refuse_unlisted(connection: duckdb.DuckDBPyConnection) -> None:
         raise InputError(f"the chart of accounts does not list {named}, which the ledger has entries on")
 
 
-def _write(workspace: Workspace, connection: duckdb.DuckDBPyConnection, path: Path, syntax: Syntax) -> None:
-    production = workspace.production
-    names = account_names(workspace)
+def _write(production: Production, connection: duckdb.DuckDBPyConnection, path: Path, syntax: Syntax) -> None:
+    parts = (_header(production, syntax), _accounts(syntax), _transactions(production.base_currency, syntax))
     with path.open("w", encoding="utf-8", newline="\n") as stream:
-        if syntax is Syntax.BEANCOUNT:
-            stream.write(f"; document rounding: {production.fx.document_rounding}\n")
-            stream.write(f'option "title" "{_plain(production.title)}"\n')
-            stream.write(f'option "operating_currency" "{production.base_currency}"\n')
-            # beancount divides a total cost by the units and multiplies it back, in 28 digits.
-            stream.write(f'option "inferred_tolerance_default" "{production.base_currency}:0.000001"\n\n')
-        for account in workspace.chart:
-            name, title = names[account.number], _plain(account.name)
-            if syntax is Syntax.BEANCOUNT:
-                stream.write(
-                    f'1970-01-01 open {name}\n  number: "{_plain(account.number)}"\n  name: "{title}"\n'
-                )
-            else:
-                stream.write(f"account {name}  ; {title}\n")
-        lines = connection.sql(_statement(production.base_currency, syntax)).to_arrow_reader(65_536)
-        for batch in lines:
-            stream.writelines(batch.column("text").to_pylist())
+        for statement, parameters in parts:
+            for batch in connection.sql(statement, params=parameters).to_arrow_reader(65_536):
+                stream.writelines(batch.column("text").to_pylist())
 
 
-def _plain(text: str) -> str:
-    """Return text without anything that ends a string or a line."""
-    return re.sub(r"[\s\x00-\x1f]+", " ", text).replace("\\", "/").replace('"', "'").replace(";", ",")
+def _header(production: Production, syntax: Syntax) -> tuple[str, dict[str, str]]:
+    if syntax is Syntax.HLEDGER:
+        return "SELECT '; ' || $rounding || chr(10) AS text", {"rounding": _rounding(production)}
+    # beancount divides a total cost by the units and multiplies it back, in 28 digits.
+    statement = f"""
+        SELECT '; ' || $rounding || chr(10) || 'option "title" "' || {_plain("$title")} || '"' || chr(10)
+            || 'option "operating_currency" "' || $base || '"' || chr(10)
+            || 'option "inferred_tolerance_default" "' || $base || ':0.000001"' || chr(10) || chr(10) AS text
+    """
+    return statement, {
+        "rounding": _rounding(production),
+        "title": production.title,
+        "base": production.base_currency,
+    }
 
 
-def _plain_sql(column: str) -> str:
-    """Return the same as `_plain` as a DuckDB expression; empty for null."""
+def _rounding(production: Production) -> str:
+    return f"document rounding: {production.fx.document_rounding}"
+
+
+def _accounts(syntax: Syntax) -> tuple[str, dict[str, str]]:
+    number, title = _plain("account"), _plain("title")
+    if syntax is Syntax.HLEDGER:
+        return (
+            f"SELECT 'account ' || exported || '  ; ' || {title} || chr(10) AS text FROM export_accounts",
+            {},
+        )
+    opening = f"""
+        SELECT '1970-01-01 open ' || exported || chr(10) || '  number: "' || {number} || '"' || chr(10)
+            || '  name: "' || {title} || '"' || chr(10) AS text FROM export_accounts
+    """
+    return opening, {}
+
+
+def _plain(column: str) -> str:
+    """Return a text without anything that ends a string or a line, as a DuckDB expression; empty for null."""
     spaced = (
         f"regexp_replace(coalesce({column}, ''), '[\\s\\x00-\\x1f\\x7f-\\x9f\\p{{Z}}\\p{{Cf}}]+', ' ', 'g')"
     )
@@ -147,8 +158,8 @@ _KEY: Final = "transaction_date, document_id, coalesce(entry_kind, 'rounding'), 
 """The columns that tell transactions apart."""
 
 
-def _statement(base_currency: str, syntax: Syntax) -> str:
-    payee, number = _plain_sql("vendor_name"), _plain_sql("document_no")
+def _transactions(base_currency: str, syntax: Syntax) -> tuple[str, dict[str, str]]:
+    payee, number = _plain("vendor_name"), _plain("document_no")
     if syntax is Syntax.BEANCOUNT:
         header = (
             f"""transaction_date || ' * "' || {payee} || '" "' || {number} || '"' || chr(10)"""
@@ -167,7 +178,7 @@ def _statement(base_currency: str, syntax: Syntax) -> str:
         f" THEN {original} || '0 {base_currency}' || chr(10) || '  ' || exported || '  ' || {base}"
         f" ELSE {original} || {_shortest('abs(base_amount)')} || ' {base_currency}' END"
     )
-    return f"""
+    statement = f"""
         SELECT CASE WHEN row_number() OVER lines = 1 THEN chr(10) || {header} ELSE '' END
             || '  ' || exported || '  ' || {amount} || chr(10)
             || CASE WHEN line_kind = '{ENTRY}' THEN {entry} ELSE '' END AS text
@@ -175,3 +186,4 @@ def _statement(base_currency: str, syntax: Syntax) -> str:
         WINDOW lines AS (PARTITION BY {_KEY} ORDER BY line_kind, account, entry_id, base_amount)
         ORDER BY {_KEY}, line_kind, account, entry_id, base_amount
     """
+    return statement, {}

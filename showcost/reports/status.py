@@ -142,7 +142,7 @@ def feed_status(workspace: Workspace, feed: FeedSpec, as_of: int | None = None) 
         [(delivery, tallies[delivery.arrival.delivery]) for delivery in deliveries],
         total,
         codes,
-        unconfirmed_totals(workspace, feed, decisions, deliveries),
+        unconfirmed_totals(workspace, feed, deliveries, decisions),
     )
 
 

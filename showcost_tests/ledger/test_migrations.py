@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import runpy
 import tarfile
 from contextlib import contextmanager
 from datetime import date
@@ -18,6 +18,7 @@ import pytest
 from showcost.audit.transitions import AuditKind
 from showcost.core.durable import System, using
 from showcost.core.errors import FatalError, IntegrityError, StorageError
+from showcost.core.hashing import sha256_file
 from showcost.ledger import schema
 from showcost.ledger.audit_pack import write_pack
 from showcost.ledger.decisions import Decision, DecisionKind, record_decisions
@@ -51,10 +52,10 @@ def whole_digest(ledger: Ledger) -> str:
 def problems(ledger: Ledger, segments: Sequence[Path] = ()) -> list[str]:
     """Return what the proofs find, but for acceptance: the homes hold no validated rows."""
     return [
-        f"{found.place}: {found.problem}"
+        f"{discrepancy.place}: {discrepancy.problem}"
         for name, _, prove in ledger_proofs(ledger, lambda: segments)
         if name != "acceptance"
-        for found in prove()[1]
+        for discrepancy in prove()[1]
     ]
 
 
@@ -110,14 +111,8 @@ def test_the_outside_verifier_reads_entries_of_both_versions(tmp_path: Path, ver
     ledger = home_of(version, tmp_path / "home")
     post_rows(ledger, table([row for number, row in enumerate(week_rows(25)) if number != 3]))
     write_pack(ledger, "NIGHTFALL", "USD", tmp_path / "pack")
-    spec = importlib.util.spec_from_file_location(
-        "verify_pack", Path(__file__).parents[2] / "tools" / "verify_pack.py"
-    )
-    assert spec is not None
-    assert spec.loader is not None
-    verifier = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(verifier)
-    assert verifier.main([str(tmp_path / "pack")]) == 0
+    verifier = runpy.run_path(str(Path(__file__).parents[2] / "tools" / "verify_pack.py"))
+    assert verifier["main"]([str(tmp_path / "pack")]) == 0
 
 
 class _Full(System):
@@ -208,13 +203,18 @@ def test_a_value_that_the_old_line_does_not_cover_is_found_and_not_used(tmp_path
     assert [problem for problem in problems(ledger) if "does not cover" in problem]
 
 
-def test_a_second_migration_keeps_the_backup_of_the_first(tmp_path: Path) -> None:
+def test_a_backup_is_never_overwritten(tmp_path: Path) -> None:
     ledger = home_of(7, tmp_path)
+    earlier = tmp_path / "ledger.duckdb.version-7"
+    earlier.write_bytes(b"another ledger")
     before = ledger.path.read_bytes()
     assert whole_digest(ledger) == DIGESTS[7]
+    assert earlier.read_bytes() == b"another ledger"
+    # The same file once more, as after a restore: its backup is there.
     ledger.path.write_bytes(before)
     assert whole_digest(ledger) == DIGESTS[7]
-    kept = [
-        record.facts["kept"] for record in ledger.audit.records() if record.kind is AuditKind.SCHEMA_MIGRATED
-    ]
-    assert kept == ["ledger.duckdb.version-7", "ledger.duckdb.version-7-2"]
+    records = [record for record in ledger.audit.records() if record.kind is AuditKind.SCHEMA_MIGRATED]
+    assert [record.facts["kept"] for record in records] == ["ledger.duckdb.version-7-2"] * 2
+    kept = tmp_path / "ledger.duckdb.version-7-2"
+    assert {record.facts["sha256"] for record in records} == {sha256_file(kept)}
+    assert sorted(path.name for path in tmp_path.glob("*version-7*")) == [earlier.name, kept.name]

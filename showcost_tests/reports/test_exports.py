@@ -152,7 +152,9 @@ def test_hledger_gets_a_line_per_posting_and_no_text_that_ends_one(tmp_path: Pat
     workspace = books(tmp_path / "home", rows)
     path = tmp_path / "journal.hledger"
     assert write_plain_text(workspace, path, Syntax.HLEDGER) >= 1
-    body = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("account ")]
+    first, *lines = path.read_text(encoding="utf-8").splitlines()
+    assert first == "; document rounding: document"
+    body = [line for line in lines if not line.startswith("account ")]
     assert {line[:2] for line in body if line} == {"20", "  "}
     assert len([line for line in body if line.startswith("  Expenses:2320")]) == len(HOSTILE)
 
