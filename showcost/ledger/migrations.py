@@ -81,7 +81,7 @@ def migrate(path: Path, audit: AuditLog, version: int) -> None:
 
 def _refuse_altered(connection: duckdb.DuckDBPyConnection, path: Path, version: int) -> None:
     """Raise IntegrityError unless tables and triggers are as the version made them."""
-    expected = json.loads((_SCHEMAS / f"version-{version}.json").read_text(encoding="utf-8"))
+    expected = json.loads(_SCHEMAS.joinpath(f"version-{version}.json").read_text(encoding="utf-8"))
     problems = schema.differences_from(connection, expected)
     if connection.execute("SELECT count(*) FROM schema_version").fetchall() != [(1,)]:
         problems.append("the table schema_version has not one row")
