@@ -72,8 +72,8 @@ def _content_blank(rows: pa.Table) -> pa.Table:
             quarantine_asset,
             _without_last,
             "rows_reconcile",
-            "2026-10-30: does not reconcile: 2 received = 1 valid + 0 quarantined + 0 duplicate + 0 pending + "
-            "0 discarded; 1 without a counterpart",
+            "2026-10-30: does not reconcile: 2 received = 1 valid + 0 quarantined + 0 duplicate + 0 pending "
+            "+ 0 discarded; 1 without a counterpart",
             id="a quarantined row is lost",
         ),
         pytest.param(
