@@ -7,18 +7,29 @@ adds the subtotals.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass, field, replace
 from datetime import date
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+import pyarrow.compute as pc
+
 from showcost.core.errors import ShowcostError
+from showcost.core.money import EXACT_DIGITS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     import pyarrow as pa
+
+CURRENCY: Final = "currency"
+"""The name of the column that names the currency of a row's original amounts."""
+
+MORE_THAN_ONE: Final = 2
+
+_TERM: Final = re.compile(r"([+-]?)\s*([a-z_][a-z0-9_]*)")
 
 
 Cell = str | date | Decimal | int | None
@@ -45,8 +56,8 @@ class ReportColumn:
     """One column of a report.
 
     `meaning` is its definition for an accountant, with the source. `is_summed` columns have subtotals and a
-    total. `formula` gives a column as a sum of others, such as `cost_to_date + commitments` or
-    `budget - efc`: true for every row and every subtotal.
+    total; original amounts only where all rows have one currency. `formula` gives a column as a sum of
+    others, such as `cost_to_date + commitments` or `budget - efc`: true for every row and every subtotal.
     """
 
     name: str
@@ -55,6 +66,11 @@ class ReportColumn:
     meaning: str
     is_summed: bool = False
     formula: str | None = None
+
+    @property
+    def terms(self) -> tuple[tuple[int, str], ...]:
+        """The terms of the formula, each a sign (1 or -1) and the name of a column; empty without one."""
+        return tuple((-1 if sign == "-" else 1, name) for sign, name in _TERM.findall(self.formula or ""))
 
 
 @dataclass(frozen=True)
@@ -79,11 +95,33 @@ class ReportTable:
         names = [column.name for column in self.columns]
         if self.rows.column_names != names:
             raise ShowcostError(f"{self.name}: columns {self.rows.column_names} instead of {names}")
+        named = [*self.group_by, *(name for column in self.columns for _, name in column.terms)]
+        if unknown := [name for name in named if name not in names]:
+            raise ShowcostError(f"{self.name}: there is no column {unknown[0]} to group by or to add")
+
+    @property
+    def by_name(self) -> dict[str, ReportColumn]:
+        """The columns by their names."""
+        return {column.name: column for column in self.columns}
 
     @property
     def summed(self) -> tuple[str, ...]:
         """The names of the columns with a total, in their order."""
         return tuple(column.name for column in self.columns if column.is_summed)
+
+
+@dataclass(frozen=True)
+class HeadlineFigure:
+    """One of the few figures that come first in a report, such as the cost to date.
+
+    `meaning` is its definition in a sentence; `currency` is that of an amount.
+    """
+
+    title: str
+    value: Decimal | int
+    type: ColumnType
+    meaning: str
+    currency: str = ""
 
 
 DETAIL: Final = -1
@@ -136,11 +174,86 @@ def _sum(table: ReportTable, rows: Sequence[Mapping[str, Cell]], level: int, fir
     """Return the subtotal of the rows from `first` to `last`: the groups' values, and the sums."""
     kept = table.group_by[: level + 1] if level >= 0 else ()
     cells: dict[str, Cell] = {name: rows[first][name] for name in kept}
-    for name in table.summed:
-        numbers = [row[name] for row in rows[first : last + 1]]
-        cells[name] = _added([number for number in numbers if isinstance(number, Decimal | int)])
+    added = rows[first : last + 1]
+    currencies = {row[CURRENCY] for row in added} if CURRENCY in table.by_name else set()
+    is_mixed = len(currencies) > 1
+    if len(currencies) == 1:
+        cells[CURRENCY] = added[0][CURRENCY]
+    for column in table.columns:
+        if column.is_summed and not (is_mixed and column.type is ColumnType.ORIGINAL):
+            cells[column.name] = _added([row[column.name] for row in added])
+    for column in table.columns:
+        if column.terms and not column.is_summed:
+            cells[column.name] = formula_value(column, cells)
     return Line(level, cells, first, last)
 
 
-def _added(numbers: Sequence[Decimal | int]) -> Decimal | int | None:
-    return sum(numbers[1:], numbers[0]) if numbers else None
+def formula_value(column: ReportColumn, cells: Mapping[str, Cell]) -> Decimal | int | None:
+    """Return the value of a column's formula over a line's cells; None if every term is empty."""
+    values = [(sign, cells.get(name)) for sign, name in column.terms]
+    return _added([sign * value for sign, value in values if isinstance(value, Decimal | int)])
+
+
+def _added(cells: Sequence[Cell]) -> Decimal | int | None:
+    """Return the sum of the numbers among cells, exact; None if there is none."""
+    numbers = [cell for cell in cells if isinstance(cell, Decimal | int)]
+    with localcontext() as context:
+        context.prec = EXACT_DIGITS
+        return sum(numbers[1:], numbers[0]) if numbers else None
+
+
+def totals(table: ReportTable) -> dict[str, Cell]:
+    """Return the cells of the table's total line, without its lines: also for millions of rows."""
+    cells: dict[str, Cell] = {}
+    currencies = pc.count_distinct(table.rows.column(CURRENCY)).as_py() if CURRENCY in table.by_name else 1
+    for column in table.columns:
+        if column.is_summed and (column.type is not ColumnType.ORIGINAL or currencies < MORE_THAN_ONE):
+            cells[column.name] = _column_sum(table.rows.column(column.name))
+    for column in table.columns:
+        if column.terms and not column.is_summed:
+            cells[column.name] = formula_value(column, cells)
+    return cells
+
+
+def totals_by_currency(table: ReportTable) -> dict[str, dict[str, Cell]]:
+    """Return the sums of the summed original amounts, per column and currency."""
+    columns = [column for column in table.columns if column.is_summed and column.type is ColumnType.ORIGINAL]
+    if not columns or CURRENCY not in table.by_name:
+        return {}
+    cells = table.rows.column(CURRENCY)
+    currencies = sorted(name for name in pc.unique(cells).to_pylist() if name is not None)
+    return {
+        column.name: {
+            currency: _column_sum(table.rows.column(column.name).filter(pc.equal(cells, currency)))
+            for currency in currencies
+        }
+        for column in columns
+    }
+
+
+def _column_sum(cells: pa.ChunkedArray) -> Decimal | int | None:
+    """Return the exact sum of a column; None without a number."""
+    number: Decimal | int | None = pc.sum(cells).as_py()
+    return number
+
+
+def per_currency(table: ReportTable) -> list[ReportTable]:
+    """Return a table for each currency, if a table is grouped by currency first and has several.
+
+    Each has the name and title of the table with the currency, and its rows in their order.
+    """
+    if table.group_by[:1] != (CURRENCY,):
+        return []
+    cells = table.rows.column(CURRENCY)
+    currencies = [currency for currency in pc.unique(cells).to_pylist() if currency is not None]
+    if len(currencies) < MORE_THAN_ONE:
+        return []
+    return [
+        replace(
+            table,
+            name=f"{table.name}_{currency.lower()}",
+            title=f"{table.title}, {currency}",
+            rows=table.rows.filter(pc.equal(cells, currency)),
+        )
+        for currency in sorted(currencies)
+    ]
