@@ -11,8 +11,9 @@ from showcost.cli.home import open_home
 from showcost.cli.options import as_of_option, resolve_as_of
 from showcost.cli.output import CommandResult, prints_result, say, show_table
 from showcost.core.errors import InputError
-from showcost.reports.exports import TableFormat, write_tables
+from showcost.reports.exports import write_tables
 from showcost.reports.plain_text import Syntax, write_plain_text
+from showcost.reports.writers.flat import TableFormat
 
 _FORMATS: Final = (*Syntax, *TableFormat)
 

@@ -12,17 +12,17 @@ it.
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
-from showcost.core.durable import make_folder, produce_file
+from showcost.core.durable import make_folder
 from showcost.core.errors import InputError
 from showcost.ledger.active_entries import entries_as_of
 from showcost.ledger.journal import COLUMNS as JOURNAL_COLUMNS
 from showcost.ledger.journal import open_journal
 from showcost.ledger.schema import ENTRY_COLUMNS
+from showcost.reports.writers.flat import DICTIONARY, TableFormat, column_types, dictionary, write_rows
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,13 +30,6 @@ if TYPE_CHECKING:
     import duckdb
 
     from showcost.workspace import Workspace
-
-
-class TableFormat(StrEnum):
-    """The formats of a folder of tables; the value ends the names of its files."""
-
-    CSV = "csv"
-    PARQUET = "parquet"
 
 
 ACCOUNT_COLUMNS: Final = {
@@ -52,11 +45,6 @@ _FILES: Final = {
     "accounts": ACCOUNT_COLUMNS,
 }
 """The columns of each file, with their meaning."""
-
-_OPTIONS: Final = {
-    TableFormat.CSV: "FORMAT csv, HEADER, DELIMITER ','",
-    TableFormat.PARQUET: "FORMAT parquet, COMPRESSION zstd",
-}
 
 
 def write_tables(
@@ -80,11 +68,11 @@ def write_tables(
             "journal": f"SELECT {journal_names} FROM journal ORDER BY ALL",
             "accounts": "FROM chart",
         }
-        connection.register("dictionary", _dictionary(connection, statements))
-        statements["dictionary"] = "FROM dictionary"
+        connection.register(DICTIONARY, _dictionary(connection, statements))
+        statements[DICTIONARY] = f"FROM {DICTIONARY}"
         make_folder(folder)
         return {
-            name: _write(connection, statement, folder / f"{name}.{format_.value}", format_)
+            name: write_rows(connection, statement, folder / f"{name}.{format_.value}", format_)
             for name, statement in statements.items()
         }
 
@@ -102,44 +90,8 @@ def _chart(workspace: Workspace) -> pa.Table:
 
 def _dictionary(connection: duckdb.DuckDBPyConnection, statements: dict[str, str]) -> pa.Table:
     """Return file, column, type and meaning of every column, in order."""
-    rows = [
+    return dictionary(
         (file, column, type_, _FILES[file][column])
         for file, statement in statements.items()
-        for column, type_, *_ in connection.execute(f"DESCRIBE {statement}").fetchall()
-    ]
-    names = ("file", "column", "type", "meaning")
-    return pa.table(
-        {
-            name: pa.array(cells, pa.string())
-            for name, cells in zip(names, zip(*rows, strict=True), strict=True)
-        }
+        for column, type_ in column_types(connection, statement).items()
     )
-
-
-def _write(connection: duckdb.DuckDBPyConnection, statement: str, path: Path, format_: TableFormat) -> int:
-    """Write the rows of a statement to a file and return their number."""
-    if format_ is TableFormat.CSV:
-        described = connection.execute(f"DESCRIBE {statement}").fetchall()
-        columns = ", ".join(
-            f'{_guarded(name)} AS "{name}"' if type_ == "VARCHAR" else f'"{name}"'
-            for name, type_, *_ in described
-        )
-        statement = f"SELECT {columns} FROM ({statement})"
-    counted: list[int] = []
-
-    def make(aside: Path) -> None:
-        copied = connection.execute(
-            f"COPY ({statement}) TO $path ({_OPTIONS[format_]})", {"path": str(aside)}
-        )
-        counted.append(copied.fetchall()[0][0])
-
-    produce_file(path, make)
-    return counted[0]
-
-
-def _guarded(column: str) -> str:
-    """Return the expression of a text that a spreadsheet does not read as a formula."""
-    # White space and invisible characters first, and the full-width forms of the signs, count too.
-    sign = r"[=+\-@\x{FF1D}\x{FF0B}\x{FF0D}\x{FF20}]"
-    is_formula = rf"""regexp_matches("{column}", '^([\t\r]|[\s\p{{Z}}\p{{Cf}}]*{sign})')"""
-    return f"""CASE WHEN {is_formula} THEN '''' || "{column}" ELSE "{column}" END"""

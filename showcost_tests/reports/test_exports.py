@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 
 from showcost.core.errors import InputError
 from showcost.ledger.journal import open_journal
-from showcost.reports.exports import TableFormat, write_tables
+from showcost.reports.exports import write_tables
 from showcost.reports.plain_text import Syntax, account_names, write_plain_text
+from showcost.reports.writers.flat import TableFormat
 from showcost_tests.ledger.rows import WEEK, pin_rates
 from showcost_tests.ledger.test_journal import INVOICE, RATES, a_row, post
 from showcost_tests.whole.small import make_home

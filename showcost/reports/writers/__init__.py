@@ -1,0 +1,1 @@
+"""Writers: they turn report tables into files and know no report."""
