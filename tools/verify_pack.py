@@ -1,9 +1,13 @@
 #!/usr/bin/env python3
-"""Check a pack that `showcost verify --pack DIR` wrote, with nothing but Python's standard library.
+"""Check a pack of showcost with nothing but Python's standard library.
 
     python verify_pack.py DIR [--head HASH]
 
-Recomputes, from the files of the pack alone:
+DIR is the pack of a report (it has a manifest.json) or one that `showcost verify --pack DIR` wrote. Of a
+report it checks that no file is missing, extra or changed, and that the rows and totals of every CSV file are
+those of the manifest; with --head, that the report rests on the audit log with that head.
+
+Of the other one it recomputes, from the files of the pack alone:
 
 1. the audit log: every line is canonical JSON, hashes to its `hash`, and names the hash of the line before;
    with --head, a head that you wrote down earlier is still in it
@@ -35,6 +39,7 @@ if TYPE_CHECKING:
     from typing import Any, BinaryIO
 
 LEAF = 1024
+REPORT_FORM = "showcost-report-1"
 # ISO 4217: currencies with other than two decimals.
 DECIMALS = {
     **dict.fromkeys("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split(), 0),
@@ -337,6 +342,86 @@ def check_batch(name: str, batch: Batch, recorded: dict[str, Any] | None) -> Non
             raise Difference(f"batch {name} of {batch.day}: {figure} {ours}, recorded {theirs}")
 
 
+def report_manifest(folder: Path) -> dict[str, Any] | None:
+    """Return the manifest of a report, or None if the folder is not the pack of one."""
+    try:
+        manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        parts = (manifest["files"], manifest["tables"], manifest["as_of"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    expected = manifest.get("form") == REPORT_FORM and [type(part) for part in parts] == [dict, list, dict]
+    return manifest if expected else None
+
+
+def check_files(folder: Path, recorded: dict[str, Any]) -> None:
+    """Check that the files of a report are those of its manifest, byte for byte."""
+    present = {
+        path.relative_to(folder).as_posix(): path
+        for path in folder.rglob("*")
+        if path.is_symlink() or not path.is_dir()
+    }
+    present.pop("manifest.json")
+    for name in sorted(recorded.keys() | present.keys()):
+        if name not in present:
+            raise Difference(f"{name}: the manifest names it, but it is missing")
+        if name not in recorded:
+            raise Difference(f"{name}: the manifest does not name it")
+        if present[name].is_symlink() or not present[name].is_file():
+            raise Difference(f"{name}: it is not a file")
+        data = present[name].read_bytes()
+        if (len(data), sha256(data)) != (recorded[name]["size"], recorded[name]["sha256"]):
+            raise Difference(f"{name}: it was changed")
+
+
+def check_table(folder: Path, table: dict[str, Any]) -> None:
+    """Check that a CSV file of a report has the rows and totals of the manifest."""
+    expected = {(column, ""): Decimal(total) for column, total in table["totals"].items()}
+    for column, amounts in table["totals_by_currency"].items():
+        expected |= {(column, currency): Decimal(total) for currency, total in amounts.items()}
+    name, rows, found = f"csv/{table['name']}.csv", 0, dict.fromkeys(expected, Decimal(0))
+    with (folder / name).open(newline="", encoding="utf-8") as stream, localcontext() as context:
+        context.prec = 60
+        for row in csv.DictReader(stream):
+            rows += 1
+            for column, currency in expected:
+                if row[column] and currency in ("", row.get("currency")):
+                    found[column, currency] += Decimal(row[column])
+    if rows != table["rows"]:
+        raise Difference(f"{name}: it has {rows} rows, the manifest says {table['rows']}")
+    for (column, currency), total in expected.items():
+        if found[column, currency] != total:
+            raise Difference(
+                f"{name}: {column} {currency} comes to {found[column, currency]}, the manifest says {total}"
+            )
+
+
+def check_report(folder: Path, manifest: dict[str, Any], head: str | None) -> int:
+    """Check the pack of a report and print the result; return the exit status."""
+    csv.field_size_limit(sys.maxsize)
+    try:
+        if head is not None and manifest["as_of"]["head"] != head:
+            raise Difference(f"manifest.json: it rests on the head {manifest['as_of']['head']}, not {head}")
+        check_files(folder, manifest["files"])
+        for table in manifest["tables"]:
+            check_table(folder, table)
+        period, as_of, ledger = manifest["period"], manifest["as_of"], manifest["ledger"]
+        lines = [
+            f"As recorded: {len(manifest['files'])} files, {len(manifest['tables'])} tables.",
+            f"{period['from']} to {period['to']}, as of audit record {as_of['record']} ({as_of['at']})",
+            f"Digest of the ledger  {ledger['digest']}",
+            f"Head of the audit log {as_of['head']}",
+            f"sha256 of the manifest {sha256((folder / 'manifest.json').read_bytes())}",
+        ]
+    except Difference as difference:
+        print(f"NOT as recorded: {difference}")
+        return 1
+    except (OSError, ValueError, KeyError, TypeError, ArithmeticError, csv.Error) as error:
+        print(f"NOT as recorded: a file of the pack is damaged ({type(error).__name__}: {error})")
+        return 1
+    print("\n".join(lines))
+    return 0
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Check the pack named on the command line."""
     parser = argparse.ArgumentParser(
@@ -345,6 +430,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("pack", type=Path, help="the folder of the pack")
     parser.add_argument("--head", help="a head of the audit log that you wrote down earlier")
     options = parser.parse_args(arguments)
+    if (manifest := report_manifest(options.pack)) is not None:
+        return check_report(options.pack, manifest, options.head)
     try:
         facts = json.loads((options.pack / "pack.json").read_text(encoding="utf-8"))
         if facts["form"] not in COLUMNS:

@@ -1,0 +1,99 @@
+"""Verify a pack from its files alone: sizes, hashes, extra and missing files, totals of the CSV files.
+
+`tools/verify_pack.py` does the same without showcost.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from decimal import Decimal, InvalidOperation, localcontext
+from typing import TYPE_CHECKING, Any
+
+from showcost.audit.log import Discrepancy
+from showcost.core.errors import InputError
+from showcost.core.money import EXACT_DIGITS
+from showcost.reports.pack.manifest import CSV_FOLDER, FORM, MANIFEST, files_of
+from showcost.reports.tables import CURRENCY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+
+def verify_report_pack(folder: Path) -> list[Discrepancy]:
+    """Return the discrepancies between the files of a pack and its manifest; empty when there are none.
+
+    Raises InputError if the folder is not a pack.
+    """
+    manifest = _manifest(folder)
+    findings = [*_files(folder, manifest["files"])]
+    if not findings:
+        findings += [finding for table in manifest["tables"] for finding in _totals(folder, table)]
+    return findings
+
+
+def _manifest(folder: Path) -> Mapping[str, Any]:
+    try:
+        manifest: Mapping[str, Any] = json.loads(folder.joinpath(MANIFEST).read_bytes())
+        form, _ = manifest["form"], (manifest["files"].items(), manifest["tables"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise InputError(f"{folder}: this is not the pack of a report") from None
+    if form != FORM:
+        raise InputError(f"{folder}: expected a pack of the form {FORM}, found {form}")
+    return manifest
+
+
+def _files(folder: Path, recorded: Mapping[str, Any]) -> Iterator[Discrepancy]:
+    actual = files_of(folder)
+    for name in sorted(recorded.keys() | actual.keys()):
+        if name not in actual:
+            yield Discrepancy(name, "the manifest names this file, but it is missing")
+        elif name not in recorded:
+            yield Discrepancy(name, "the manifest does not name this file")
+        elif actual[name] != recorded[name]:
+            yield Discrepancy(name, "its size or sha256 differs from the manifest")
+
+
+def _totals(folder: Path, table: Mapping[str, Any]) -> Iterator[Discrepancy]:
+    """Yield the differences between a CSV file and the rows and totals of its table."""
+    name = f"{CSV_FOLDER}/{table['name']}.csv"
+    try:
+        rows, sums = _csv_sums(folder.joinpath(name), table)
+    except (KeyError, InvalidOperation) as error:
+        yield Discrepancy(name, f"its totals cannot be added up ({type(error).__name__}: {error})")
+        return
+    if rows != table["rows"]:
+        yield Discrepancy(name, f"it has {rows} rows, the manifest says {table['rows']}")
+    for (column, currency), expected in _expected(table).items():
+        found = sums.get((column, currency), Decimal(0))
+        if found != expected:
+            place = f"{column} {currency}".strip()
+            yield Discrepancy(name, f"the total of {place} is {found}, the manifest says {expected}")
+
+
+def _expected(table: Mapping[str, Any]) -> dict[tuple[str, str], Decimal]:
+    by_column = {(column, ""): Decimal(total) for column, total in table["totals"].items()}
+    return by_column | {
+        (column, currency): Decimal(total)
+        for column, amounts in table["totals_by_currency"].items()
+        for currency, total in amounts.items()
+    }
+
+
+def _csv_sums(path: Path, table: Mapping[str, Any]) -> tuple[int, dict[tuple[str, str], Decimal]]:
+    """Return the number of rows and the sums, per column in all or by currency."""
+    expected = [*_expected(table)]
+    sums: dict[tuple[str, str], Decimal] = {}
+    rows = 0
+    csv.field_size_limit(sys.maxsize)
+    with path.open(newline="", encoding="utf-8") as stream, localcontext() as context:
+        context.prec = EXACT_DIGITS
+        for row in csv.DictReader(stream):
+            rows += 1
+            for column, currency in expected:
+                if row[column] and currency in {"", row.get(CURRENCY)}:
+                    key = (column, currency)
+                    sums[key] = sums.get(key, Decimal(0)) + Decimal(row[column])
+    return rows, sums
