@@ -50,9 +50,9 @@ SELECT sha256('delivery') AS delivery, 1::BIGINT AS arrival, i + 2 AS record,
     NULL::VARCHAR AS tax_code, NULL::DATE AS service_from, NULL::DATE AS service_to, NULL::DATE AS due_date,
     CASE WHEN i % 50 = 0 THEN ['SC-PO-001'] ELSE []::VARCHAR[] END AS flags,
     [{component: 'net', account: (3300 + i % 40)::VARCHAR, union_category: 'camera',
-        amount: ((i * 7919) % 5000000)::DECIMAL(18, 0) * 0.01::DECIMAL(4, 4)},
+        amount: ((i * 7919) % 5000000 + 1)::DECIMAL(18, 0) * 0.01::DECIMAL(4, 4)},
      {component: 'tax', account: '1990', union_category: NULL,
-        amount: ((i * 7919) % 1000000)::DECIMAL(18, 0) * 0.01::DECIMAL(4, 4)}
+        amount: ((i * 7919) % 1000000 + 1)::DECIMAL(18, 0) * 0.01::DECIMAL(4, 4)}
     ]::STRUCT(component VARCHAR, account VARCHAR, union_category VARCHAR, amount DECIMAL(18, 4))[]
     AS components
 FROM range($rows::BIGINT) AS numbers(i) ORDER BY i

@@ -132,10 +132,8 @@ def dismiss_and_reopen(
     assert (nobody.status, "--who must not be empty" in nobody.sentence) == (2, True)
 
     digest = ledger_digest(workspace)
-    assert (
-        showcost(workspace, "queue", "dismiss", listed["row"][:12], *stated).out
-        == "Dismissed 1 pay finding.\n"
-    )
+    dismissed_now = showcost(workspace, "queue", "dismiss", listed["row"][:12], *stated)
+    assert dismissed_now.out.startswith("Dismissed 1 pay finding.\n")
     assert showcost(workspace, "queue", "list", "--findings", "--json").json["findings"] == []
     assert showcost(workspace, "status", "--json").json["feeds"][FEED]["findings"] == {}
     assert write_pay_findings(workspace, feed, small.WEEK).open_findings == ()

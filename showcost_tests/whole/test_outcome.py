@@ -86,7 +86,7 @@ def test_before_anything_is_materialised_all_rows_are_pending(landed_home: Works
 
 
 def test_every_base_amount_is_that_of_an_independent_recomputation(posted_home: Workspace) -> None:
-    assert entries.count(posted_home) == 24
+    assert entries.count(posted_home) == 22
     assert entries.wrongly_converted(posted_home) == []
 
 
