@@ -26,6 +26,7 @@ from showcost.config.record_kinds import RECORD_KINDS
 from showcost.core.reason_catalogue import CATALOGUE, Severity
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+from incentive_rules_page import incentive_rules
 from pay_rules_page import pay_rules
 
 if TYPE_CHECKING:
@@ -143,6 +144,7 @@ PAGES: Final = {
     "reason-codes.md": reason_codes,
     "feed-settings.md": feed_settings,
     "pay-rules.md": pay_rules,
+    "incentive-rules.md": incentive_rules,
 }
 """The generated pages by file name."""
 

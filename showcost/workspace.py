@@ -19,6 +19,7 @@ from showcost.config.agreements import Agreements, load_agreements
 from showcost.config.budget import Budget, load_budget
 from showcost.config.chart import Chart, load_chart
 from showcost.config.feeds import load_feeds
+from showcost.config.incentives import ClaimedProgramme, claimed_programmes
 from showcost.config.production import PRODUCTION_FILE, Production, inside, load_production
 from showcost.core.errors import ConfigError, InputError
 from showcost.deliveries.payloads import PayloadStore
@@ -59,6 +60,11 @@ class Workspace:
     def agreements(self) -> Agreements:
         """The union agreements of the package and of `agreements/` here; ConfigError if one is invalid."""
         return load_agreements(self.path)
+
+    @cached_property
+    def incentives(self) -> tuple[ClaimedProgramme, ...]:
+        """The incentive programmes that the production claims; ConfigError if one is invalid."""
+        return claimed_programmes(self.path, self.production, self.chart)
 
     @cached_property
     def feeds(self) -> tuple[FeedSpec, ...]:
@@ -154,9 +160,9 @@ def definitions_workspace() -> Workspace:
 def open_workspace(path: Path) -> Workspace:
     """Return the workspace at `path`, checked to describe a production.
 
-    Production, chart, budget and agreements are read here, so that an error in one of them is reported
-    before any work starts. Raises InputError if the folder is not a data folder, ConfigError if its settings
-    are invalid.
+    Production, chart, budget, agreements and incentives are read here, so that an error in one of them is
+    reported before any work starts. Raises InputError if the folder is not a data folder, ConfigError if its
+    settings are invalid.
     """
     other = f"name another one with --home or {HOME_VARIABLE}, or make one with `showcost init`"
     if not path.is_dir():
@@ -164,5 +170,5 @@ def open_workspace(path: Path) -> Workspace:
     if not (path / PRODUCTION_FILE).is_file():
         raise InputError(f"{path}: not a data folder, because it has no {PRODUCTION_FILE}; {other}")
     workspace = Workspace(path)
-    _ = workspace.production, workspace.chart, workspace.budget, workspace.agreements
+    _ = workspace.production, workspace.chart, workspace.budget, workspace.agreements, workspace.incentives
     return workspace

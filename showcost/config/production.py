@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, model_validator
 
+from showcost.config.claims import CategoryName, IncentiveClaim
 from showcost.config.loading import ConfigModel, load_model
 from showcost.core.money import currency_codes
 
@@ -139,6 +140,11 @@ class Production(ConfigModel):
     closed_periods: tuple[ClosedPeriod, ...] = ()
     control_accounts: ControlAccounts
     fx: FxPolicy = FxPolicy()
+    account_categories: dict[CategoryName, tuple[str, ...]] = Field(default_factory=dict)
+    """Accounts, ranges or patterns per category that rules of incentive programmes name; an empty list says
+    that the production has no such costs."""
+    incentives: tuple[IncentiveClaim, ...] = ()
+    """Incentive programmes that the production claims."""
     chart_of_accounts: str = "chart_of_accounts.csv"
     budget: str = "budget.csv"
     owners: tuple[str, ...] = ("team:production-accounting",)
