@@ -248,7 +248,7 @@ _LINE_COLUMNS: Final = (
     _column("description", "Description", _T.TEXT, "goods or services supplied"),
     _column("document", "Document", _T.TEXT, "number of the invoice, permit or payroll invoice"),
     _column("currency", "Currency", _T.TEXT, "original currency"),
-    _column("amount", "Amount", _T.ORIGINAL, "original amount; a refund is negative"),
+    ReportColumn("amount", "Amount", _T.ORIGINAL, "original amount; a refund is negative", is_summed=True),
     _column("rate", "Rate", _T.RATE, "units of base per unit of the original currency, for display"),
     _column("rate_date", "Rate date", _T.DATE, "publication date of the older of the two rates"),
     ReportColumn("base_amount", "Base amount", _T.MONEY, "amount in base, as in the ledger", is_summed=True),
