@@ -42,11 +42,12 @@ def load_budget(path: Path, chart: Chart, base_currency: str) -> Budget:
             raise ConfigError(path, f"{line}, account", "an account of the chart", number)
         if number in amounts:
             raise ConfigError(path, f"{line}, account", "each account once", number)
-        amounts[number] = _amount(path, line, row["amount"], base_currency)
+        amounts[number] = read_amount(path, line, row["amount"], base_currency)
     return Budget(amounts)
 
 
-def _amount(path: Path, line: str, text: str, currency: str) -> Decimal:
+def read_amount(path: Path, line: str, text: str, currency: str) -> Decimal:
+    """Return an amount of a configuration file; ConfigError for one that is not an amount in the currency."""
     expected = f"an amount in {currency} with at most {minor_units(currency)} decimals, such as 125000.00"
     if not _AMOUNT.fullmatch(text):
         raise ConfigError(path, f"{line}, amount", expected, text)

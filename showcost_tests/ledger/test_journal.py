@@ -125,8 +125,8 @@ def assert_balanced(lines: list[dict[str, Any]]) -> None:
     assert {key: total for key, total in base.items() if total} == {}
 
 
-def decide(ledger: Ledger, row: dict[str, Any], kind: DecisionKind) -> None:
-    decision = Decision("vendors", row["delivery"], row["record"], kind, {}, ())
+def decide(ledger: Ledger, row: dict[str, Any], kind: DecisionKind, feed: str = "vendors") -> None:
+    decision = Decision(feed, row["delivery"], row["record"], kind, {}, ())
     now = datetime(2026, 3, 9, 9, tzinfo=UTC)
     with writing(ledger) as connection:
         record_decisions(ledger, connection, [decision], who="R. Auditor", why="asked", now=now)
