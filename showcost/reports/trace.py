@@ -8,8 +8,6 @@ record that the reader rejected has no fields, so its raw text is masked for nat
 from __future__ import annotations
 
 import json
-import re
-from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
@@ -17,11 +15,11 @@ import pyarrow.compute as pc
 
 from showcost.audit import transitions as states
 from showcost.config.feeds import choose_feed
-from showcost.core.national_ids import ID_MARK, MASKED_CELL
 from showcost.core.reason_catalogue import CATALOGUE
 from showcost.ingest.records import records_schema
 from showcost.pipeline.periods import current_production
 from showcost.pipeline.raw_rows import chosen_records
+from showcost.reports.personal_text import corrected_fields, without_personal
 from showcost.staging import ALL
 from showcost.staging.assets import quarantine_asset, undated_asset
 from showcost.validation.reference import FX_STATUS, Reference
@@ -61,10 +59,10 @@ def trace_row(workspace: Workspace, row: FoundRow, as_of: int | None = None) -> 
         "codes": row.codes,
         "delivery": _arrival(workspace, row),
         "place": {name: record[name] for name in ("record", "byte_start", "byte_end", "ordinal", "row_key")},
-        "raw": _without_personal(feed, record),
+        "raw": without_personal(feed, str(record["raw"]), record),
         "reasons": [dict(zip(_REASON, reason, strict=True)) for reason in reasons],
         "decisions": _decisions(workspace, feed, row, as_of),
-        "rules": _rules(workspace, feed, as_of),
+        "rules": rules_of_feed(workspace, feed, as_of),
         "entries": [
             {name: entry[name] for name in _ENTRY_FACTS} | {"audit_record": entry["seq"]}
             for entry in row.entries
@@ -113,27 +111,10 @@ def _arrival(workspace: Workspace, row: FoundRow) -> dict[str, Any]:
     }
 
 
-def _without_personal(feed: FeedSpec, record: Mapping[str, Any]) -> str:
-    """Return the raw text of a record with the cells of personal fields masked, wherever they occur in it.
-
-    Quotes and backslashes that the format adds within a cell do not matter.
-    """
-    raw = str(record["raw"])
-    for field in feed.kind.fields:
-        cell = (record[field.name] or "").strip()
-        if not field.personal or cell in {"", ID_MARK} or field.name in feed.constants:
-            continue
-        for text in (cell, escape(cell)):
-            characters = r"[\\\"]*".join(map(re.escape, text))
-            raw = re.sub(rf"(?<![^\W_]){characters}(?![^\W_])", MASKED_CELL, raw)
-    return raw
-
-
 def _decisions(
     workspace: Workspace, feed: FeedSpec, row: FoundRow, as_of: int | None
 ) -> list[dict[str, Any]]:
     """Return the decisions on a row, in order; corrected texts of personal fields are masked."""
-    personal = {field.name for field in feed.kind.fields if field.personal}
     ledger = workspace.ledger
     with ledger.read() as connection:
         decisions: list[dict[str, Any]] = (
@@ -142,18 +123,12 @@ def _decisions(
             .to_pylist()
         )
     return [
-        decision
-        | {
-            "fields": {
-                name: MASKED_CELL if name in personal and text.strip() else text
-                for name, text in json.loads(decision["fields"]).items()
-            }
-        }
+        decision | {"fields": corrected_fields(feed, json.loads(decision["fields"]))}
         for decision in decisions
     ]
 
 
-def _rules(workspace: Workspace, feed: FeedSpec, as_of: int | None) -> list[dict[str, str]]:
+def rules_of_feed(workspace: Workspace, feed: FeedSpec, as_of: int | None) -> list[dict[str, str]]:
     """Return the rules that apply to the rows of a feed, with the source of each."""
     reference = Reference(
         feed, current_production(workspace, as_of), workspace.chart, FX_STATUS.empty_table()
