@@ -1,7 +1,6 @@
 """Write a pack: every file of a report into a folder that appears complete, by one rename.
 
     index.html       the book: the report for a browser, with book/ beside it
-    cover.pdf        the headline figures
     report.xlsx      every table as a sheet
     csv/, parquet/   every table, exact, with a dictionary of the columns
     manifest.json    totals, policies, and sha256 and size of every file
@@ -13,13 +12,15 @@ from __future__ import annotations
 
 import shutil
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from showcost.core.durable import fsync_folder, make_folder, rename, temporary_path, write_durably
 from showcost.core.errors import InputError
 from showcost.core.hashing import sha256_bytes
+from showcost.reports.book.writing import book_of_scope
 from showcost.reports.pack.manifest import CSV_FOLDER, MANIFEST, manifest_of
+from showcost.reports.personal_text import masked_columns
 from showcost.reports.scope import scope_of
 from showcost.reports.writers.flat import TableFormat, write_report_tables
 from showcost.reports.writers.workbook import write_workbook
@@ -68,16 +69,18 @@ def write_pack(
 ) -> SealedPack:
     """Write the pack of a report into a new or empty folder, or below `published/` of the data folder.
 
-    As known after the audit record `as_of`, or the last one. A folder with the same pack stays as it is.
+    As known after the audit record `as_of`, or the last one; national identifiers in texts are masked. A
+    folder with the same pack stays as it is.
     Raises InputError for a folder with other files, or two tables of one name.
     """
     _require_names(tables)
+    tables = [replace(table, rows=masked_columns(table.rows)) for table in tables]
     scope = scope_of(workspace, first, last, as_of)
     target = folder or pack_folder(workspace, scope)
     if _is_filled(target) and not target.joinpath(MANIFEST).is_file():
         raise InputError(f"{target} is not empty; name a new folder for the report")
     with _aside(target) as aside:
-        _write_files(aside, tables, scope, headline)
+        _write_files(workspace, aside, tables, scope, headline)
         manifest = manifest_of(workspace, scope, tables, headline, aside)
         write_durably(aside.joinpath(MANIFEST), manifest)
         is_new = not _is_filled(target)
@@ -112,10 +115,15 @@ def _aside(target: Path) -> Iterator[Path]:
 
 
 def _write_files(
-    folder: Path, tables: Sequence[ReportTable], scope: ReportScope, headline: Sequence[HeadlineFigure]
+    workspace: Workspace,
+    folder: Path,
+    tables: Sequence[ReportTable],
+    scope: ReportScope,
+    headline: Sequence[HeadlineFigure],
 ) -> None:
     """Write all files but the manifest."""
     for name, format_ in ((CSV_FOLDER, TableFormat.CSV), ("parquet", TableFormat.PARQUET)):
         make_folder(folder.joinpath(name))
         write_report_tables(tables, folder.joinpath(name), format_)
     write_workbook(folder.joinpath("report.xlsx"), tables, scope, headline=headline)
+    book_of_scope(workspace, tables, folder, headline, scope)

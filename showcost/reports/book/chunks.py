@@ -1,0 +1,203 @@
+"""The data of the book as JSON in chunks: within the page while small, in files beside it otherwise.
+
+A browser loads the files by script elements, which works for a page opened from a disk. No text can end a
+script element: `<`, `>` and `&` are written as escapes, and so is what reverses the direction of writing.
+"""
+# ruff: noqa: S608 - statements are put together from constants of this module
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from showcost.core.durable import fsync_folder, make_folder, replace_file
+from showcost.core.engine import engine, view_files
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    import duckdb
+
+    from showcost.reports.book.collecting import CollectedFacts
+    from showcost.reports.tables import Cell, ReportTable
+
+ENTRIES_PER_CHUNK: Final = 2_000
+ROWS_PER_CHUNK: Final = 500
+LINES_PER_CHUNK: Final = 1_000
+_QUERY_ROWS: Final = 50_000
+"""Entries or rows of a query; a multiple of both chunk sizes."""
+
+DATA_FOLDER: Final = "book"
+_ESCAPES: Final = {
+    ord(sign): f"\\u{ord(sign):04x}"
+    for sign in "<>&\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+}
+
+
+def script_json(value: object) -> str:
+    """Return a value as JSON for a script element."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).translate(_ESCAPES)
+
+
+@dataclass
+class DataChunks:
+    """The chunks of a book: kept for the page, or written to files as they come.
+
+    `embedded` has the JSON by name, such as `entries-0001`, if there is no folder.
+    """
+
+    folder: Path | None
+    embedded: dict[str, str] = field(default_factory=dict)
+    files: int = 0
+
+    def add(self, kind: str, number: int, text: str) -> None:
+        """Add a chunk of escaped JSON."""
+        name = f"{kind}-{number:04d}"
+        if self.folder is None:
+            self.embedded[name] = text
+            return
+        make_folder(self.folder)
+        script = f'showcostBook("{kind}",{number},{text});\n'
+        self.files += 1
+        replace_file(self.folder.joinpath(f"{name}.js"), script.encode())
+
+    def finish(self) -> None:
+        """Make the names of the files durable."""
+        if self.folder is not None and self.folder.exists():
+            fsync_folder(self.folder)
+
+
+def add_entries(chunks: DataChunks, facts: CollectedFacts) -> None:
+    """Add the entries and the rows of a book."""
+    with engine() as connection:
+        view_files(connection, "entries", [facts.entries])
+        view_files(connection, "rows", [facts.rows])
+        for kind, statement, count, size in (
+            ("entries", _ENTRIES, facts.entry_count, ENTRIES_PER_CHUNK),
+            ("rows", _ROWS, facts.row_count, ROWS_PER_CHUNK),
+        ):
+            for number, text in _queried(connection, statement, count, size):
+                chunks.add(kind, number, text.translate(_ESCAPES))
+
+
+def _queried(
+    connection: duckdb.DuckDBPyConnection, statement: str, count: int, size: int
+) -> Iterator[tuple[int, str]]:
+    for first in range(0, count, _QUERY_ROWS):
+        parameters = {"first": first, "end": first + _QUERY_ROWS, "size": size}
+        yield from connection.execute(statement, parameters).fetchall()
+
+
+def chunk_dates(facts: CollectedFacts) -> list[tuple[str, str]]:
+    """Return the first and last date of each chunk of entries, so that a search can skip chunks."""
+    with engine() as connection:
+        view_files(connection, "entries", [facts.entries])
+        dates: list[tuple[str, str]] = connection.execute(_DATES, {"size": ENTRIES_PER_CHUNK}).fetchall()
+        return dates
+
+
+def add_lines(
+    chunks: DataChunks, kind: str, table: ReportTable, href: Callable[[Mapping[str, Cell]], str | None]
+) -> None:
+    """Add the rows of a table that is too long for the page; each ends with the link to its entries."""
+    for place, start in enumerate(range(0, table.rows.num_rows, LINES_PER_CHUNK)):
+        rows = table.rows.slice(start, LINES_PER_CHUNK).to_pylist()
+        lines = [[*(None if cell is None else str(cell) for cell in row.values()), href(row)] for row in rows]
+        chunks.add(kind, place, script_json(lines))
+
+
+def _json_array(columns: Sequence[str]) -> str:
+    return f"CAST(json_array({', '.join(columns)}) AS VARCHAR)"
+
+
+def _text(column: str) -> str:
+    return f"CAST({column} AS VARCHAR)"
+
+
+_LISTED: Final = (
+    "r",
+    _text("transaction_date"),
+    "vendor_name",
+    "document_no",
+    "description",
+    "component",
+    "CAST(entry_kind = 'reversal' AS INTEGER)",
+    "currency",
+    _text("amount"),
+    _text("base_amount"),
+    "flags",
+    "series",
+    "location",
+    "vendor_code",
+)
+"""What lists and searches show of an entry, in the order that the page's script expects."""
+
+DETAILS: Final = (
+    "n",
+    "entry_id",
+    "entry_kind",
+    "generation",
+    "reverses",
+    "reversed_by",
+    "component",
+    "account",
+    _text("transaction_date"),
+    _text("amount"),
+    "currency",
+    _text("base_amount"),
+    "base_currency",
+    _text("rate"),
+    _text("eur_rate_original"),
+    _text("eur_rate_base"),
+    _text("rate_date"),
+    "snapshot_id",
+    "fx_policy",
+    "flags",
+    "batch_id",
+    "vendor_code",
+    "vendor_name",
+    "vendor_country",
+    "document_no",
+    "description",
+    "series",
+    "location",
+    "set_code",
+    "po_no",
+    "tax_code",
+    _text("service_from"),
+    _text("service_to"),
+    _text("due_date"),
+    "jurisdiction",
+    "earning_type",
+    "union_category",
+    "pay_rules",
+)
+"""What the page of a row shows of each of its entries, in the same way."""
+
+_OF_ROW: Final = (
+    *("d", "record", "row_id", "byte_start", "byte_end", "raw"),
+    *("CAST(decisions AS JSON)", "CAST(details AS JSON)"),
+)
+"""What the page of a row shows of the row itself."""
+
+_ENTRIES: Final = f"""
+SELECT n // $size AS chunk, '[' || string_agg({_json_array(_LISTED)}, ',' ORDER BY n) || ']'
+FROM entries WHERE n >= $first AND n < $end GROUP BY chunk ORDER BY chunk
+"""
+
+_ROWS: Final = f"""
+WITH of_rows AS (
+    SELECT r, '[' || string_agg({_json_array(DETAILS)}, ',' ORDER BY n) || ']' AS details
+    FROM entries WHERE r >= $first AND r < $end GROUP BY r)
+SELECT r // $size AS chunk, '[' || string_agg(
+    {_json_array(_OF_ROW)},
+    ',' ORDER BY r) || ']'
+FROM rows JOIN of_rows USING (r) WHERE r >= $first AND r < $end GROUP BY chunk ORDER BY chunk
+"""
+
+_DATES: Final = """
+SELECT CAST(min(transaction_date) AS VARCHAR), CAST(max(transaction_date) AS VARCHAR)
+FROM entries GROUP BY n // $size ORDER BY n // $size
+"""

@@ -1,0 +1,157 @@
+"""The charts of the ledger: cost against budget, currencies, FX variance, and rows that wait for a person."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow as pa
+
+from showcost.config.chart import AccountKind
+from showcost.core.money import minor_units
+from showcost.ledger.active_entries import entries_as_of
+from showcost.reconciliation.queue import QueueFilter, queue_rows
+from showcost.reports.writers.charts import ChartTitle, DrawnChart, bar_chart, column_chart, line_chart
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from typing import TypeAlias
+
+    from showcost.reports.scope import ReportScope
+    from showcost.workspace import Workspace
+
+    _WeeklyCost: TypeAlias = tuple[date, str, Decimal]
+
+_AGES: Final = ("up to 7 days", "8 to 30 days", "older")
+_DAYS: Final = (7, 30)
+_MOST_REASONS: Final = 12
+_WEEK: Final = timedelta(days=7)
+
+_COST: Final = """
+SELECT date_trunc('week', transaction_date)::DATE AS week, currency, sum(base_amount)
+FROM {entries} SEMI JOIN cost_accounts USING (account)
+WHERE transaction_date <= $last GROUP BY ALL ORDER BY week, currency
+"""
+
+_VARIANCE: Final = """
+SELECT date_trunc('week', transaction_date)::DATE AS week,
+    sum(base_amount - round(CAST(amount AS DECIMAL(20, 4)) * budget_rate, {decimals}))
+FROM {entries} SEMI JOIN cost_accounts USING (account) JOIN budget_rates USING (currency)
+WHERE transaction_date <= $last AND currency <> base_currency GROUP BY ALL ORDER BY week
+"""
+
+
+def ledger_charts(workspace: Workspace, scope: ReportScope) -> list[DrawnChart]:
+    """Return the charts of a report; those without any figures are omitted."""
+    cost = _cost_by_week(workspace, scope)
+    return [
+        *([cost_chart(workspace, scope, cost), currency_chart(scope, cost)] if cost else []),
+        *fx_variance_chart(workspace, scope),
+        *queue_chart(workspace, scope),
+    ]
+
+
+def _cost_by_week(workspace: Workspace, scope: ReportScope) -> list[_WeeklyCost]:
+    """Return the cost per week (its Monday) and original currency, in base."""
+    return _query(workspace, scope, _COST)
+
+
+def _query(workspace: Workspace, scope: ReportScope, statement: str) -> list[tuple[Any, ...]]:
+    """Return the rows of a statement over the entries of cost accounts."""
+    accounts = [account.number for account in workspace.chart if account.kind is AccountKind.COST]
+    rates = workspace.production.budget_rates
+    with workspace.ledger.read() as connection:
+        connection.register("cost_accounts", pa.table({"account": pa.array(accounts, pa.string())}))
+        budgeted = pa.array(rates.values(), pa.decimal128(18, 10))
+        connection.register(
+            "budget_rates", pa.table({"currency": pa.array(rates, pa.string()), "budget_rate": budgeted})
+        )
+        shaped = statement.format(
+            entries=entries_as_of(scope.as_of), decimals=minor_units(scope.base_currency)
+        )
+        return connection.execute(shaped, {"last": scope.last}).fetchall()
+
+
+def cost_chart(workspace: Workspace, scope: ReportScope, cost: Sequence[_WeeklyCost]) -> DrawnChart:
+    """Return the cost to date at the end of each week, with the budget."""
+    by_week: dict[date, Decimal] = {}
+    for week, _, amount in cost:
+        by_week[week] = by_week.get(week, Decimal(0)) + amount
+    series, to_date = [], Decimal(0)
+    for week in _weeks(by_week):
+        to_date += by_week.get(week, Decimal(0))
+        series.append((_label(week), to_date))
+    title = ChartTitle(
+        "cost-to-date",
+        "Cost to date and budget",
+        "Cost to date at the end of each week (Sunday), by transaction date. The dashed line is the budget.",
+        scope.base_currency,
+    )
+    budget = workspace.budget.total
+    return line_chart(title, series, ("Budget", budget) if budget else None)
+
+
+def currency_chart(scope: ReportScope, cost: Sequence[_WeeklyCost]) -> DrawnChart:
+    """Return the cost to date by original currency, in base."""
+    by_currency: dict[str, Decimal] = {}
+    for _, currency, amount in cost:
+        by_currency[currency] = by_currency.get(currency, Decimal(0)) + amount
+    title = ChartTitle(
+        "currencies",
+        "Cost to date by original currency",
+        f"Cost to date in {scope.base_currency}, by the currency in which it was incurred.",
+        scope.base_currency,
+    )
+    series = sorted(by_currency.items(), key=lambda item: (-item[1], item[0]))
+    return bar_chart(title, [scope.base_currency], [(currency, [amount]) for currency, amount in series])
+
+
+def fx_variance_chart(workspace: Workspace, scope: ReportScope) -> Iterator[DrawnChart]:
+    """Yield the FX variance of each week against the budget rates; nothing without budget rates."""
+    by_week = dict(_query(workspace, scope, _VARIANCE))
+    if not by_week:
+        return
+    title = ChartTitle(
+        "fx-variance",
+        "FX variance by week",
+        "Cost at pinned rates less cost at budget rates, of the weeks that end on these Sundays. Hatched"
+        " columns are gains: the cost was less than at budget rates.",
+        scope.base_currency,
+    )
+    yield column_chart(title, [(_label(week), by_week.get(week, Decimal(0))) for week in _weeks(by_week)])
+
+
+def _weeks(by_week: Iterable[date]) -> list[date]:
+    """Return the Mondays from the first week to the last, without gaps."""
+    first, last = min(by_week), max(by_week)
+    return [first + _WEEK * number for number in range((last - first).days // _WEEK.days + 1)]
+
+
+def _label(week: date) -> str:
+    return (week + _WEEK - timedelta(days=1)).isoformat()
+
+
+def queue_chart(workspace: Workspace, scope: ReportScope) -> Iterator[DrawnChart]:
+    """Yield the rows that wait for a person or a rate, by reason and age; nothing if no row waits."""
+    now = workspace.audit.time_as_of(scope.as_of)
+    ages: dict[str, list[int]] = {}
+    for row in queue_rows(workspace, workspace.feeds, QueueFilter(), scope.as_of):
+        age = sum(row.age_days(now) > days for days in _DAYS)
+        for code in row.codes or ("none",):
+            ages.setdefault(code, [0] * len(_AGES))[age] += 1
+    if not ages:
+        return
+    ordered = sorted(ages.items(), key=lambda item: (-sum(item[1]), item[0]))
+    shown = ordered[:_MOST_REASONS]
+    if others := ordered[_MOST_REASONS:]:
+        shown.append(
+            ("other reasons", [sum(counts) for counts in zip(*(of for _, of in others), strict=True)])
+        )
+    title = ChartTitle(
+        "queue",
+        "Rows that wait, by reason and age",
+        "Rows in the reconciliation queue, which are in no figure of this report, by reason code and days"
+        " since their delivery. A row with several reasons counts for each.",
+    )
+    yield bar_chart(title, _AGES, [(code, list(map(Decimal, counts))) for code, counts in shown])
