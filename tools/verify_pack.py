@@ -75,7 +75,7 @@ def sha256(data: bytes) -> str:
 
 ANNOUNCING = (
     *("intent", "fx_pinned", "decided", "period_closed", "period_reopened"),
-    *("accrued", "released", "stood_in", "gave_way"),
+    *("accrued", "released", "stood_in", "gave_way", "planned"),
 )
 """The kinds of record that announce a transaction of the ledger."""
 

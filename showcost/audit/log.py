@@ -52,6 +52,7 @@ TRANSACTIONAL: Final = frozenset(
             AuditKind.PERIOD_REOPENED,
         ),
         *(AuditKind.ACCRUED, AuditKind.RELEASED, AuditKind.FALLBACK_APPLIED, AuditKind.FALLBACK_RELEASED),
+        AuditKind.PLANNED,
     }
 )
 """Kinds of record that announce a transaction of the ledger, which stores their number and hash."""

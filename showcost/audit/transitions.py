@@ -1,8 +1,8 @@
 """The kinds of audit record, and the state machine that says which may follow which.
 
 Each record changes the state of its subjects: a delivery, a partition of a feed, a batch, a snapshot, a
-period, a row, a publication, an accrual or the fallback of a date. `MACHINE` lists every allowed transition;
-any other raises. The diagrams in docs/audit.md are checked against it.
+period, a row, a publication, an accrual, a feed's plan or the fallback of a date. `MACHINE` lists every
+allowed transition; any other raises. The diagrams in docs/audit.md are checked against it.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ class AuditKind(StrEnum):
     FX_PINNED = "fx_pinned"
     ACCRUED = "accrued"
     RELEASED = "released"
+    PLANNED = "planned"
     FALLBACK_APPLIED = "stood_in"
     FALLBACK_RELEASED = "gave_way"
     INTENT = "intent"
@@ -51,6 +52,7 @@ class SubjectType(StrEnum):
     ROW = "row"
     PUBLICATION = "publication"
     ACCRUAL = "accrual"
+    PLAN = "plan"
     FALLBACK = "stand_in"
     SCHEMA = "schema"
 
@@ -74,6 +76,7 @@ class State(StrEnum):
     PUBLISHED = "published"
     ACCRUED = "accrued"
     RELEASED = "released"
+    PLANNED = "planned"
     FALLBACK_APPLIED = "standing-in"
     FALLBACK_RELEASED = "given-way"
     MIGRATED = "migrated"
@@ -127,6 +130,11 @@ def publication(name: str) -> Subject:
 def accrual(accrual_id: str) -> Subject:
     """Return a provisional accrual."""
     return Subject(SubjectType.ACCRUAL, accrual_id)
+
+
+def plan(feed: str) -> Subject:
+    """Return the plan lines of a feed."""
+    return Subject(SubjectType.PLAN, feed)
 
 
 def fallback(feed: str, date: object) -> Subject:
@@ -218,6 +226,8 @@ MACHINE: Final[Mapping[tuple[SubjectType, AuditKind], Transitions]] = {
         State.ACCRUED: State.ACCRUED,
         State.RELEASED: State.RELEASED,
     },
+    (SubjectType.PLAN, AuditKind.PLANNED): {State.NEW: State.PLANNED, State.PLANNED: State.PLANNED},
+    (SubjectType.PLAN, AuditKind.RECOVERED): {State.PLANNED: State.PLANNED},
     # The fallback may change while a date is missing, and a delivered date may be missing again.
     (SubjectType.FALLBACK, AuditKind.FALLBACK_APPLIED): {
         State.NEW: State.FALLBACK_APPLIED,
@@ -241,6 +251,7 @@ PREREQUISITES: Final[Mapping[tuple[AuditKind, SubjectType], frozenset[State]]] =
     (AuditKind.VALIDATED, SubjectType.DELIVERY): frozenset({State.READ, State.SHREDDED}),
     (AuditKind.REPLAYED, SubjectType.DELIVERY): frozenset({State.READ, State.SHREDDED}),
     (AuditKind.INTENT, SubjectType.SNAPSHOT): frozenset({State.PINNED}),
+    (AuditKind.PLANNED, SubjectType.PARTITION): frozenset({State.VALIDATED}),
 }
 """Per kind of record and type of its `needs`: the states that these may have."""
 

@@ -15,6 +15,7 @@ from showcost.core.reason_catalogue import CATALOGUE
 from showcost.fx.pinned_snapshots import dense_rates
 from showcost.ingest.landing import landed
 from showcost.ledger.active_entries import active_condition
+from showcost.ledger.plan import plan_lines_as_of
 from showcost.pipeline.control_totals import unconfirmed_totals
 from showcost.pipeline.validation import counts_of
 from showcost.staging import ALL, StagingStore
@@ -212,15 +213,21 @@ GROUP BY ALL
 def amounts_balance(
     workspace: Workspace, dates: Sequence[date], *, feed: FeedSpec
 ) -> dict[date, CheckOutcome]:
-    """Check, per date and currency, that rows and amounts of the ledger equal those of the valid rows."""
+    """Check, per date and currency, that rows and amounts of the ledger equal those of the valid rows.
+
+    The rows of a kind of plan are plan lines of the ledger, the others entries.
+    """
+    recorded_sums, valid_sums = _POSTED_SUMS, _VALID_SUMS
+    if feed.kind.is_plan:
+        recorded_sums, valid_sums = _RECORDED_LINES, _VALID_LINES
     store = workspace.staging
     filled = _filled(store, valid_asset(feed.name), dates)
     keys = [day.isoformat() for day in filled]
     paths = [str(path) for path in store.verified_paths(valid_asset(feed.name), keys)]
     between = {"first": dates[0], "last": dates[-1], "feed": feed.name}
     with workspace.ledger.read() as connection:
-        posted = _by_day(connection.execute(_POSTED_SUMS, between).fetchall())
-        valid = _by_day(connection.execute(_VALID_SUMS, {"paths": paths}).fetchall()) if paths else {}
+        posted = _by_day(connection.execute(recorded_sums, between).fetchall())
+        valid = _by_day(connection.execute(valid_sums, {"paths": paths}).fetchall()) if paths else {}
     outcomes: dict[date, CheckOutcome] = {}
     for day in sorted(posted.keys() | valid.keys()):
         ours, theirs = valid.get(day, {}), posted.get(day, {})
@@ -251,6 +258,16 @@ def _by_day(
         by_day.setdefault(day, {})[currency] = (count, total)
     return by_day
 
+
+_VALID_LINES: Final = """
+SELECT transaction_date, currency, count(DISTINCT row_key), sum(amount) FROM read_parquet($paths) GROUP BY ALL
+"""
+
+_RECORDED_LINES: Final = f"""
+SELECT stated_on, currency, count(DISTINCT row_key), sum(amount)
+FROM {plan_lines_as_of(None)}
+WHERE feed = $feed AND stated_on BETWEEN $first AND $last GROUP BY ALL
+"""  # noqa: S608 - statements of our own
 
 _PINNED: Final = """
 SELECT transaction_date, count(*),

@@ -136,7 +136,11 @@ def _plan(workspace: Workspace, head: str | None, *, read_again: bool) -> list[_
         proves = "accruals and fallback steps are as recorded"
         of_ledger = [
             *ledger_proofs(ledger, evidence.outcome_files),
-            ("origins", "every entry names its delivery as the register does", evidence.origins),
+            (
+                "origins",
+                "every entry and plan line names its delivery as the register does",
+                evidence.origins,
+            ),
             ("provisional", proves, evidence.provisional),
         ]
     made: list[Proof] = [
@@ -251,10 +255,10 @@ class _SharedInput:
             rows: list[tuple[int, str, str]] = connection.execute(_ORIGINS).fetchall()
         return len(rows), [
             Discrepancy(
-                f"ledger.duckdb, entry {entry}",
+                f"ledger.duckdb, {name}",
                 f"arrival {number}, delivery {sha256}, is not in the register",
             )
-            for number, sha256, entry in rows
+            for number, sha256, name in rows
             if (number, sha256) not in arrivals
         ]
 
@@ -469,7 +473,10 @@ def _compare_outcomes(
 
 
 _ORIGINS: Final = """
-SELECT arrival, delivery, min(entry_id) FROM ledger_entries GROUP BY ALL ORDER BY ALL
+SELECT arrival, delivery, min(name) FROM (
+    SELECT arrival, delivery, 'entry ' || entry_id AS name FROM ledger_entries
+    UNION ALL SELECT arrival, delivery, 'plan line ' || line_id FROM plan_lines)
+GROUP BY ALL ORDER BY ALL
 """
 
 # Files of valid rows have no disposition, those of the quarantine no content: `union_by_name` gives null.

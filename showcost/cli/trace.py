@@ -69,15 +69,14 @@ def _show_entries(facts: Mapping[str, Any]) -> None:
             entry["account"],
             readable_amount(entry["amount"]),
             entry["currency"],
-            f"{readable_amount(entry['base_amount'])} {entry['base_currency']}",
-            entry["rate"],
-            entry["rate_date"],
+            *_converted(entry),
             reversals.get(entry["entry_id"], "")[:_SHOWN],
         )
         for entry in facts["entries"]
     ]
     show_table("Entries", columns, rows)
-    for batch in {entry["batch_id"]: entry for entry in facts["entries"]}.values():
+    batches = {entry["batch_id"]: entry for entry in facts["entries"] if entry["batch_id"] is not None}
+    for batch in batches.values():
         say(
             f"Batch {batch['batch_id']}: run {batch['run_id']}, posted {batch['posted_at']} UTC,"
             f" audit record {batch['audit_record']}"
@@ -87,3 +86,11 @@ def _show_entries(facts: Mapping[str, Any]) -> None:
             f"Snapshot {snapshot['snapshot_id']}: {snapshot['source']}, from file {snapshot['source_sha256']}"
         )
     say()
+
+
+def _converted(entry: Mapping[str, Any]) -> tuple[object, object, object]:
+    """Return base amount, rate and its date; blank for a plan line, which has none."""
+    if entry["base_amount"] is None:
+        return "", "", ""
+    base = f"{readable_amount(entry['base_amount'])} {entry['base_currency']}"
+    return base, entry["rate"], entry["rate_date"]

@@ -207,7 +207,7 @@ def _dead_letters(feed: FeedSpec) -> dg.AssetsDefinition:
 def _provisional(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
     @dg.asset(
         key=naming.provisional_key(feed.name),
-        deps=[naming.pulled_key(feed.name), naming.posted_key(feed.name), naming.FX_SNAPSHOTS],
+        deps=[naming.pulled_key(feed.name), naming.ledger_key(feed), naming.FX_SNAPSHOTS],
         description="Fallback for missing dates: the last good delivery, otherwise a provisional accrual "
         "from the vendor's terms at cached rates. Accruals have a table of their own, apart from the ledger, "
         "and are released when the invoices arrive.",

@@ -1,7 +1,7 @@
 """The `Feed` component: one YAML file becomes the assets and checks of one feed.
 
-The path of a cost, per feed: deliveries → raw rows → valid rows and quarantine → ledger entries. Rows
-without a transaction date go to the undated rows. No business rule belongs here.
+The path of a cost, per feed: deliveries → raw rows → valid rows and quarantine → ledger entries (of a kind of
+plan: plan lines). Rows without a transaction date go to the undated rows. No business rule belongs here.
 """
 
 from typing import Self
@@ -14,6 +14,7 @@ from showcost.components.feed_assets import (
     deliveries_asset,
     posted_asset,
     raw_rows_asset,
+    recorded_asset,
     undated_asset,
     validated_assets,
 )
@@ -65,7 +66,7 @@ def feed_definitions(feed: FeedSpec, partitions: dg.TimeWindowPartitionsDefiniti
             raw_rows_asset(feed, partitions),
             validated_assets(feed, partitions),
             *((pay_findings_asset(feed, partitions),) if feed.kind.has_pay_rules else ()),
-            posted_asset(feed, partitions),
+            recorded_asset(feed, partitions) if feed.kind.is_plan else posted_asset(feed, partitions),
             *api_assets(feed, partitions),
         ],
         asset_checks=[*feed_checks(feed, partitions), *api_checks(feed, partitions)],

@@ -14,6 +14,7 @@ from showcost.components.outcome_metadata import (
     quarantine_metadata,
     queue_table,
     reasons_table,
+    recorded_metadata,
     valid_metadata,
 )
 from showcost.components.partitions import partition_dates
@@ -21,9 +22,9 @@ from showcost.components.resources import DataFolder, plain_failures
 from showcost.config.feed import FeedSpec
 from showcost.config.record_kinds import FieldType
 from showcost.ingest.landing import land, landed
-from showcost.ledger.schema import ENTRY_COLUMNS
+from showcost.ledger.schema import ENTRY_COLUMNS, PLAN_COLUMNS, PLAN_FIELDS
 from showcost.pipeline.auto_rebook import rebook_by_policy
-from showcost.pipeline.posting import post_partitions, posted_days
+from showcost.pipeline.posting import post_partitions, posted_days, recorded_days
 from showcost.pipeline.raw_rows import write_raw_rows
 from showcost.pipeline.validation import quarantine_undated, validate_partitions
 from showcost.staging import ALL
@@ -162,11 +163,13 @@ def validated_assets(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -
     """Return the two assets of one validation: valid rows and quarantined rows."""
     valid, quarantine = naming.valid_key(feed.name), naming.quarantine_key(feed.name)
     owners, tags = list(feed.owners), naming.step_tags(naming.VALIDATION, feed.name)
+    deps = [naming.raw_key(feed.name), *(() if feed.kind.is_plan else (naming.FX_SNAPSHOTS,))]
+    typed = "typed" if feed.kind.is_plan else "typed, with a pinned rate for their date"
     specs = [
         dg.AssetSpec(
             valid,
-            deps=[naming.raw_key(feed.name), naming.FX_SNAPSHOTS],
-            description=f"{feed.kind.title} that pass every rule, typed, with a pinned rate for their date.",
+            deps=deps,
+            description=f"{feed.kind.title} that pass every rule, {typed}.",
             kinds={"pandas", "parquet"},
             partitions_def=partitions,
             metadata={"dagster/column_schema": column_schema(row_columns(feed.kind, RowTable.VALID))},
@@ -176,7 +179,7 @@ def validated_assets(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -
         ),
         dg.AssetSpec(
             quarantine,
-            deps=[naming.raw_key(feed.name), naming.FX_SNAPSHOTS],
+            deps=deps,
             description=f"{feed.kind.title} that were rejected, are duplicates, or wait for a rate: "
             "raw text, position, and every reason with field, observed and expected.",
             kinds={"pandas", "parquet"},
@@ -213,6 +216,8 @@ def validated_assets(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -
 def _valid_lineage(feed: FeedSpec) -> dg.TableColumnLineage:
     source = naming.raw_key(feed.name)
     columns = {field.name: [(source, field.name)] for field in feed.kind.fields}
+    if feed.kind.is_plan:
+        return lineage(columns)
     amounts = feed.kind.of_type(FieldType.AMOUNT)
     return lineage(columns | {"components": [(source, name) for name in amounts]})
 
@@ -253,6 +258,44 @@ def posted_asset(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -> dg
         return dg.MaterializeResult(metadata={"dagster/column_lineage": _posted_lineage(feed)})
 
     return posted
+
+
+def recorded_asset(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
+    """Return the asset of the plan lines that were recorded from the feed."""
+
+    @dg.asset(
+        key=naming.recorded_key(feed.name),
+        deps=[naming.valid_key(feed.name)],
+        description=f"{feed.kind.title} in the ledger database, by the date from which they hold. They are "
+        "plan lines, not entries: no rate, and no part of the cost or the digest. Append-only: materialising "
+        "again records nothing.",
+        kinds={"duckdb"},
+        partitions_def=partitions,
+        backfill_policy=_SINGLE_RUN,
+        pool=naming.LEDGER_POOL,
+        metadata={
+            "dagster/table_name": "plan_lines",
+            "dagster/column_schema": column_schema(PLAN_COLUMNS),
+        },
+        owners=list(feed.owners),
+        group_name=naming.LEDGER,
+        tags=naming.step_tags(naming.LEDGER, feed.name),
+    )
+    def recorded(context: dg.AssetExecutionContext, data: DataFolder) -> dg.MaterializeResult[None]:
+        with plain_failures():
+            workspace, dates = data.workspace(), partition_dates(context)
+            appended = post_partitions(workspace, feed, dates, context.run.run_id)
+            appended.update(rebook_by_policy(workspace, feed))
+            outcome = recorded_days(workspace, feed, dates, appended)
+        for day, lines in outcome.items():
+            context.add_asset_metadata(recorded_metadata(lines), partition_key=day.isoformat())
+        source = naming.valid_key(feed.name)
+        fields = [column.name for column in PLAN_FIELDS if column.name in feed.kind.by_name]
+        return dg.MaterializeResult(
+            metadata={"dagster/column_lineage": lineage({name: [(source, name)] for name in fields})}
+        )
+
+    return recorded
 
 
 def _posted_lineage(feed: FeedSpec) -> dg.TableColumnLineage:

@@ -25,7 +25,7 @@ _WARN = dg.AssetCheckSeverity.WARN
 def feed_checks(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -> list[dg.AssetChecksDefinition]:
     """Return all checks of a feed's assets."""
     valid, quarantine = naming.valid_key(feed.name), naming.quarantine_key(feed.name)
-    posted = naming.posted_key(feed.name)
+    posted = naming.ledger_key(feed)
     return [
         whole_check(
             asset=naming.deliveries_key(feed.name),
@@ -91,16 +91,22 @@ def feed_checks(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -> lis
         partition_check(
             asset=posted,
             name="amounts_balance",
-            description="Per currency, the entries sum to the valid rows, and every valid row is posted.",
+            description="Per currency, the plan lines sum to the valid rows, and every valid row has one."
+            if feed.kind.is_plan
+            else "Per currency, the entries sum to the valid rows, and every valid row is posted.",
             partitions=partitions,
             evaluate=partial(checks.amounts_balance, feed=feed),
         ),
-        partition_check(
-            asset=posted,
-            name="fx_pinned",
-            description="Every entry has the rates of the pinned snapshot of its date, no older than the "
-            "policy allows, and that snapshot is unchanged.",
-            partitions=partitions,
-            evaluate=partial(checks.fx_pinned, feed=feed),
-        ),
+        *(() if feed.kind.is_plan else (_fx_pinned(feed, partitions),)),
     ]
+
+
+def _fx_pinned(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -> dg.AssetChecksDefinition:
+    return partition_check(
+        asset=naming.posted_key(feed.name),
+        name="fx_pinned",
+        description="Every entry has the rates of the pinned snapshot of its date, no older than the "
+        "policy allows, and that snapshot is unchanged.",
+        partitions=partitions,
+        evaluate=partial(checks.fx_pinned, feed=feed),
+    )

@@ -82,6 +82,16 @@ def posted_key(feed: str) -> dg.AssetKey:
     return dg.AssetKey(f"posted_{feed}")
 
 
+def recorded_key(feed: str) -> dg.AssetKey:
+    """Return the key of the plan lines recorded from a feed."""
+    return dg.AssetKey(f"recorded_{feed}")
+
+
+def ledger_key(feed: FeedSpec) -> dg.AssetKey:
+    """Return the key of a feed's last asset: its entries, or for a kind of plan its plan lines."""
+    return recorded_key(feed.name) if feed.kind.is_plan else posted_key(feed.name)
+
+
 def pay_findings_key(feed: str) -> dg.AssetKey:
     """Return the key of a payroll feed's pay findings."""
     return dg.AssetKey(f"pay_findings_{feed}")
@@ -90,7 +100,8 @@ def pay_findings_key(feed: str) -> dg.AssetKey:
 def dated_keys(feed: FeedSpec) -> tuple[dg.AssetKey, ...]:
     """Return the keys of a feed's partitioned assets, in pipeline order."""
     of_pay = (pay_findings_key,) if feed.kind.has_pay_rules else ()
-    return tuple(key(feed.name) for key in (raw_key, valid_key, quarantine_key, *of_pay, posted_key))
+    keys = tuple(key(feed.name) for key in (raw_key, valid_key, quarantine_key, *of_pay))
+    return (*keys, ledger_key(feed))
 
 
 def step_tags(step: str, feed: str) -> Mapping[str, str]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import dagster as dg
 
     from showcost.config.feed import FeedSpec
-    from showcost.pipeline.posting import PostedDay
+    from showcost.pipeline.posting import PostedDay, RecordedDay
     from showcost.pipeline.validation import DayCounts
     from showcost.staging import StagingStore
 
@@ -91,6 +91,23 @@ def reasons_table(counts: DayCounts) -> dg.TableMetadataValue:
             for code, rows in sorted(counts.codes.items())
         ],
     )
+
+
+def recorded_metadata(day: RecordedDay) -> dict[str, Any]:
+    """Return the metadata of a feed's plan lines of a date."""
+    metadata: dict[str, Any] = {
+        "dagster/partition_row_count": day.lines,
+        "withdrawn": day.withdrawn,
+        "recorded_now": day.appended,
+    }
+    if day.totals:
+        metadata["totals"] = counts_table(["currency", "lines", "amount"], day.totals)
+    if day.largest:
+        metadata["largest_lines"] = counts_table(
+            ["trace", "document", "account", "amount", "currency", "by"],
+            [(f"showcost trace {line[:_ID_SHOWN]}", *rest) for line, *rest in day.largest],
+        )
+    return metadata
 
 
 def posted_metadata(day: PostedDay) -> dict[str, Any]:

@@ -93,6 +93,11 @@ class RecordKind:
     `payable` names the control account of the other side of a document, `numbered_yearly` says that senders
     may start their document numbers anew each year. `entry_fields` maps a column of the ledger's entries
     (`ENTRY_FIELDS`) to the field that it is taken from.
+
+    A kind without `payable` is a kind of plan: its rows are not a cost. They become plan lines of the ledger
+    database, never entries, and need no rate (decision record 25). `primary` names their amount.
+    `cost_accounts_only` says that they may only name accounts of kind cost, `yes_or_no` the fields that say
+    nothing but yes or no, each with further words for both.
     """
 
     name: str
@@ -102,12 +107,19 @@ class RecordKind:
     key: tuple[str, ...]
     document: str
     primary: Component
-    payable: str
+    payable: str | None = None
     secondary: SecondaryComponent | None = None
     derived: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
     entry_fields: Mapping[str, str] = field(default_factory=dict, hash=False)
     numbered_yearly: bool = False
     has_pay_rules: bool = False
+    cost_accounts_only: bool = False
+    yes_or_no: Mapping[str, tuple[str, str]] = field(default_factory=dict, hash=False)
+
+    @property
+    def is_plan(self) -> bool:
+        """True if the rows become plan lines, not ledger entries."""
+        return self.payable is None
 
     @cached_property
     def by_name(self) -> dict[str, Field]:
@@ -288,8 +300,78 @@ PAYROLL: Final = RecordKind(
     has_pay_rules=True,
 )
 
+_STATED_ON: Final = _date("stated_on", "date from which the line holds", required=True)
+
+PURCHASE_ORDER: Final = RecordKind(
+    name="purchase_order",
+    title="Purchase orders",
+    fields=(
+        _text("production_code", "show named on the order"),
+        _text("po_no", "number of the purchase order", required=True),
+        _text("line_no", "line of the order"),
+        _text("vendor_code", "the vendor's code in the production's vendor list", required=True),
+        _text("vendor_name", "the vendor's name"),
+        _date("stated_on", "date of the order, or of the last change of the line", required=True),
+        _date("service_from", "first day of the service"),
+        _date("service_to", "last day of the service"),
+        *_CODING,
+        _text("description", "goods or service ordered"),
+        _text("currency", "ISO 4217 code", required=True),
+        _amount("amount", "amount of the line, without tax", required=True),
+        _text("is_closed", "yes or no: nothing more will be invoiced on the line"),
+    ),
+    transaction_date="stated_on",
+    key=("vendor_code", "po_no", "line_no", "stated_on"),
+    document="po_no",
+    primary=Component("order", "amount"),
+    derived={"document_no": ("po_no",)},
+    yes_or_no={"is_closed": ("closed", "open")},
+)
+
+ESTIMATE: Final = RecordKind(
+    name="estimate",
+    title="Estimates to complete",
+    fields=(
+        _text("production_code", "show that the estimate is for"),
+        _STATED_ON,
+        *(field for field in _CODING if field.name != "set"),
+        _text("currency", "ISO 4217 code", required=True),
+        _amount("amount", "estimate of the cost still to come, beyond commitments", required=True),
+        _text("stated_by", "person who made the estimate", required=True),
+        _text("reason", "reason for the estimate", required=True),
+    ),
+    transaction_date="stated_on",
+    key=("account", "series", "location", "stated_on"),
+    document="account",
+    primary=Component("estimate", "amount"),
+    derived={"document_no": ("account",), "description": ("reason",)},
+    cost_accounts_only=True,
+)
+
+BUDGET_REVISION: Final = RecordKind(
+    name="budget_revision",
+    title="Budget revisions",
+    fields=(
+        _text("production_code", "show whose budget is revised"),
+        _text("revision_no", "number of the revision", required=True),
+        _STATED_ON,
+        *(field for field in _CODING if field.name != "set"),
+        _text("currency", "ISO 4217 code", required=True),
+        _amount("amount", "change of the approved budget; negative for a cut", required=True),
+        _text("stated_by", "person who approved the revision", required=True),
+        _text("reason", "reason for the revision", required=True),
+    ),
+    transaction_date="stated_on",
+    key=("revision_no", "account", "series", "location"),
+    document="revision_no",
+    primary=Component("revision", "amount"),
+    derived={"document_no": ("revision_no",), "description": ("reason",)},
+    cost_accounts_only=True,
+)
+
 RECORD_KINDS: Final[dict[str, RecordKind]] = {
-    kind.name: kind for kind in (VENDOR_INVOICE, LOCATION_PERMIT, PAYROLL)
+    kind.name: kind
+    for kind in (VENDOR_INVOICE, LOCATION_PERMIT, PAYROLL, PURCHASE_ORDER, ESTIMATE, BUDGET_REVISION)
 }
 """The record kinds by name."""
 

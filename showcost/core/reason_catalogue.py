@@ -78,6 +78,7 @@ CATALOGUE: Final[dict[str, Reason]] = {
         Reason("SC-FX-003", _R, "hash of the pinned rates changed", "stops and escalates"),
         Reason("SC-COA-001", _R, "account unknown", "recodes the row or adds the account"),
         Reason("SC-COA-002", _R, "account closed", "recodes the row", waivable=True),
+        Reason("SC-COA-003", _R, "not a cost account", "recodes the row"),
         Reason("SC-MAP-001", _R, "account and union category conflict", "recodes the row", waivable=True),
         Reason(
             "SC-MAP-002",
@@ -91,6 +92,7 @@ CATALOGUE: Final[dict[str, Reason]] = {
         Reason("SC-DUP-001", _R, "vendor, invoice and line already posted", "discards the row"),
         Reason("SC-DUP-002", _R, "same key with different content", "books a correction"),
         Reason("SC-PO-001", _W, "exceeds the purchase order", "approves the excess", _ORDERS),
+        Reason("SC-PO-002", _R, "order neither open nor closed", "says whether the order is closed"),
         Reason("SC-PER-001", _R, "accounting period closed", "changes the date or reopens the period"),
         Reason("SC-PMT-001", _R, "permit ends before it starts", "corrects the dates", waivable=True),
         Reason("SC-PMT-002", _R, "deposit coded as a cost", "recodes the deposit", waivable=True),

@@ -6,7 +6,8 @@ decision changes how they are treated from then on:
 - correct: some fields have another text; the row's active entries are reversed, and it is validated again
 - accept: the given reasons no longer keep the row out
 - discard: the row is not a cost (it was not posted)
-- reverse (stored as `withdraw`): the row's active entries are reversed and it is not posted again
+- reverse (stored as `withdraw`): the row's active entries are reversed and it is not posted again, or
+  its plan line is withdrawn
 - rebook (stored as `prefer`): of the rows with the same key, this row is posted
 - undo (stored as `reopen`): all earlier decisions on the row are void
 
@@ -30,6 +31,7 @@ from showcost.audit.transitions import AuditKind
 from showcost.core.clock import utc_timestamp
 from showcost.core.ids import row_id
 from showcost.ledger.active_entries import active_condition
+from showcost.ledger.plan import plan_lines_as_of
 from showcost.ledger.recorded_transaction import NewRecord, Writer, record_and_write, segment_parameter
 from showcost.ledger.schema import DECISION_COLUMNS
 
@@ -207,10 +209,15 @@ REVERSIBLE: Final = f"""
 ), reversible AS (
     SELECT active.* FROM active JOIN effects USING (feed, delivery, record)
     WHERE withheld OR coalesce(changed_seq > posted_seq, false)
+), active_lines AS (
+    FROM {plan_lines_as_of(None)} WHERE CAST($feed AS VARCHAR) IS NULL OR feed = $feed
+), withdrawable AS (
+    SELECT active_lines.* FROM active_lines JOIN effects USING (feed, delivery, record)
+    WHERE withheld OR coalesce(changed_seq > active_lines.seq, false)
 )
 """
-"""The active entries, and the active entries that a decision reverses.
+"""The active entries, and the active entries that a decision reverses; and the same of plan lines.
 
 A WITH clause with the parameters `feed` (or null for all) and `as_of`; `active` and `reversible` have the
-columns of `ledger_entries` and `posted_seq`.
+columns of `ledger_entries` and `posted_seq`, `active_lines` and `withdrawable` those of `plan_lines`.
 """

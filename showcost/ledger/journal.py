@@ -37,6 +37,9 @@ LARGEST: Final = 10 ** (AMOUNT_DIGITS - AMOUNT_SCALE) - 1
 ROUNDING_ACCOUNT: Final = "currency_rounding"
 """The control account of the rounding pairs."""
 
+_PAYABLES: Final = {name: kind.payable for name, kind in RECORD_KINDS.items() if kind.payable is not None}
+"""The control account of the other side per record kind with entries."""
+
 COLUMNS: Final = {
     "transaction_date": "date of the cost",
     "document_id": "shared by all lines of a document",
@@ -92,7 +95,7 @@ def open_journal(
 def payable_accounts(production: Production) -> dict[str, str | None]:
     """Return the accounts of the other side of documents, by the names of their control accounts."""
     named = production.control_accounts.model_dump()
-    return {name: named[name] for name in sorted({kind.payable for kind in RECORD_KINDS.values()})}
+    return {name: named[name] for name in sorted(set(_PAYABLES.values()))}
 
 
 def missing_control_accounts(production: Production) -> list[str]:
@@ -111,10 +114,8 @@ def _contra_accounts(production: Production) -> pa.Table:
     payables = payable_accounts(production)
     return pa.table(
         {
-            "record_kind": pa.array(RECORD_KINDS.keys(), pa.string()),
-            "contra_account": pa.array(
-                [payables[kind.payable] for kind in RECORD_KINDS.values()], pa.string()
-            ),
+            "record_kind": pa.array(_PAYABLES.keys(), pa.string()),
+            "contra_account": pa.array([payables[name] for name in _PAYABLES.values()], pa.string()),
         }
     )
 

@@ -37,7 +37,8 @@ _SCHEMAS: Final = Path(__file__).parent / "schemas"
 """The tables and triggers of each earlier version, by name, as that version made them."""
 
 STEPS: Final = {
-    7: "document ids, purchase order, tax code, service and due dates, jurisdiction, loan-out, earning type"
+    7: "document ids, purchase order, tax code, service and due dates, jurisdiction, loan-out, earning type;"
+    " plan lines"
 }
 """The schema versions that can be migrated, with the additions of the version after each."""
 

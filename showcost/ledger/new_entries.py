@@ -3,7 +3,7 @@
 Valid rows are expanded into components, converted and matched with the posted entries. Entries that a
 decision reverses are negated, at their own rates.
 
-A valid row has these columns, and may have more:
+A valid row has these columns, and may have more (a row of a kind of plan: see `plan_recording`):
 
 - transaction_date (date32), row_key, content, delivery (text), arrival, record (int64),
 - currency, vendor_code, vendor_name, description, series, location, set (text),
@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from showcost.config.record_kinds import ENTRY_FIELDS
+from showcost.config.record_kinds import ENTRY_FIELDS, FieldType
 from showcost.core.engine import view_files
 from showcost.core.errors import CheckFailedError, InputError
 from showcost.core.hashing import SHORT
@@ -56,8 +56,9 @@ NEW_ENTRIES: Final = "posting_new_entries"
 
 _AMOUNT: Final = pa.decimal128(AMOUNT_DIGITS, AMOUNT_SCALE)
 _COMPONENT_TEXTS: Final = ("component", "account", "union_category")
+_PLACE_TEXTS: Final = ("row_key", "content", "delivery")
 _TEXTS: Final = (
-    *("row_key", "content", "delivery", "currency"),
+    *(*_PLACE_TEXTS, "currency"),
     *("vendor_code", "vendor_name", "description", "series", "location", "set"),
 )
 
@@ -81,6 +82,8 @@ class PostingContext:
     @property
     def texts(self) -> tuple[str, ...]:
         """The text columns that valid rows must have."""
+        if self.record_kind.is_plan:
+            return (*_PLACE_TEXTS, *self.record_kind.of_type(FieldType.TEXT))
         own = (PAY_RULES,) if self.record_kind.has_pay_rules else ()
         return (*_TEXTS, self.record_kind.document, *own)
 
@@ -166,7 +169,7 @@ def prepare(
     connection.execute(_NEW_ENTRIES)
     _refuse_faults(connection, context.feed)
     _refuse_lost_rows(connection, context.feed, {day: counts.get(day, 0) for day in dates})
-    _refuse_closed(connection, context.feed)
+    refuse_closed(connection, context.feed, NEW_ENTRIES, "entries")
 
 
 def _check_schema(schema: pa.Schema, context: PostingContext, shown_name: str) -> None:
@@ -179,12 +182,17 @@ def _check_schema(schema: pa.Schema, context: PostingContext, shown_name: str) -
 
 def _expectations(context: PostingContext) -> Iterable[tuple[str, str, Callable[[pa.DataType], bool]]]:
     yield "transaction_date", "a date", pa.types.is_date32
-    yield "components", "a list of (component, account, union_category, amount)", _is_components
     yield "flags", "a list of text", lambda kind: _is_list(kind) and _is_text(kind.value_type)
     for name in ("arrival", "record"):
         yield name, "an int64", pa.types.is_int64
     for name in context.texts:
         yield name, "text", _is_text
+    if context.record_kind.is_plan:
+        for name in context.record_kind.of_type(FieldType.DATE):
+            yield name, "a date", pa.types.is_date32
+        yield context.record_kind.primary.field, "an amount of money", _AMOUNT.equals
+        return
+    yield "components", "a list of (component, account, union_category, amount)", _is_components
     for column, source in context.record_kind.entry_fields.items():
         if ENTRY_FIELDS[column] == "DATE":
             yield source, "a date or a timestamp", pa.types.is_temporal
@@ -197,6 +205,7 @@ def _no_rows(context: PostingContext) -> pa.Table:
     columns = {
         "transaction_date": pa.date32(),
         "components": pa.list_(component),
+        context.record_kind.primary.field: _AMOUNT,
         "flags": pa.list_(pa.string()),
         "arrival": pa.int64(),
         "record": pa.int64(),
@@ -205,6 +214,7 @@ def _no_rows(context: PostingContext) -> pa.Table:
         source: pa.date32() if ENTRY_FIELDS[column] == "DATE" else pa.string()
         for column, source in context.record_kind.entry_fields.items()
     }
+    columns |= dict.fromkeys(context.record_kind.of_type(FieldType.DATE), pa.date32())
     return pa.schema(columns).empty_table()
 
 
@@ -271,19 +281,22 @@ def _refuse_lost_rows(connection: duckdb.DuckDBPyConnection, feed: str, counts: 
             )
 
 
-def _refuse_closed(connection: duckdb.DuckDBPyConnection, feed: str) -> None:
-    """Raise CheckFailedError for entries in a period that was closed since the rows were validated."""
+def refuse_closed(connection: duckdb.DuckDBPyConnection, feed: str, view: str, rows: str) -> None:
+    """Raise CheckFailedError for new rows in a period that was closed since they were validated.
+
+    `view` has them with their `transaction_date`, `rows` is the word for them.
+    """
     for period in decided_periods(connection):
         if not period.closed:
             continue
-        entries, first = connection.execute(
-            f"SELECT count(*), min(transaction_date) FROM {NEW_ENTRIES}"
+        count, first = connection.execute(
+            f"SELECT count(*), min(transaction_date) FROM {view}"
             " WHERE transaction_date BETWEEN $first AND $last",
             {"first": period.first, "last": period.last},
         ).fetchall()[0]
-        if entries:
+        if count:
             raise CheckFailedError(
-                f"{feed}, from {first}: {entries} entries would be posted to {period.name}, which is closed;"
+                f"{feed}, from {first}: {count} {rows} would be posted to {period.name}, which is closed;"
                 " reopen it, or validate the partition again; nothing was posted"
             )
 
@@ -310,14 +323,14 @@ def _entry_field(kind: RecordKind, name: str) -> str:
     if source is None:
         return f"CAST(NULL AS {ENTRY_FIELDS[name]}) AS {name}"
     if ENTRY_FIELDS[name] == "BOOLEAN":
-        return f"{_yes_or_no(source)} AS {name}"
+        return f"{yes_or_no(source)} AS {name}"
     return f"CAST({source} AS {ENTRY_FIELDS[name]}) AS {name}"
 
 
-def _yes_or_no(column: str) -> str:
+def yes_or_no(column: str, yes: Iterable[str] = YES, no: Iterable[str] = NO) -> str:
     """Return the expression that turns a yes/no field into a BOOLEAN; null where it says neither."""
     said = f"lower(trim({column}))"
-    return f"CASE WHEN {said} IN ({_texts(YES)}) THEN true WHEN {said} IN ({_texts(NO)}) THEN false END"
+    return f"CASE WHEN {said} IN ({_texts(yes)}) THEN true WHEN {said} IN ({_texts(no)}) THEN false END"
 
 
 def _texts(words: Iterable[str]) -> str:

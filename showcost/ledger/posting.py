@@ -8,6 +8,7 @@ anything is posted.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -16,6 +17,7 @@ from showcost.core.errors import InputError
 from showcost.ledger.append_entries import commit_entries
 from showcost.ledger.digest import chunks
 from showcost.ledger.new_entries import NEW_ENTRIES, PostingContext, ValidRows, prepare
+from showcost.ledger.plan_lines import commit_lines, prepare_lines
 from showcost.ledger.queries import reversible_rows
 from showcost.ledger.recovery import writing
 
@@ -35,12 +37,16 @@ CHUNK_ROWS: Final = 250_000
 
 @dataclass(frozen=True)
 class PostResult:
-    """The result of posting one partition: its number of valid rows, and the appended batch, if any."""
+    """The result of posting one partition: its number of valid rows, and the appended batch, if any.
+
+    A feed of a kind of plan has no batch; `lines` is the number of plan lines that were recorded.
+    """
 
     feed: str
     partition_date: date
     rows: int
     batch: Batch | None
+    lines: int = 0
 
     @property
     def appended_rows(self) -> int:
@@ -49,8 +55,8 @@ class PostResult:
 
     @property
     def appended_entries(self) -> int:
-        """Number of entries that were appended."""
-        return self.batch.entries if self.batch else 0
+        """Number of entries or plan lines that were appended."""
+        return self.batch.entries if self.batch else self.lines
 
 
 def post(
@@ -65,6 +71,8 @@ def post(
 ) -> list[PostResult]:
     """Post the valid rows of a feed for a range of partitions; one result per partition, in order of date.
 
+    The rows of a kind of plan are recorded as plan lines instead; they need no rate.
+
     `valid` is a table or the paths of Parquet files that the caller has verified, with the columns of
     `showcost.ledger.new_entries`; `clock` returns an aware time. Each chunk of partitions is a
     transaction of its own: after an error the earlier chunks stay posted, and posting again is safe.
@@ -78,14 +86,19 @@ def post(
     for day in _reversal_dates(ledger, context.feed, partition_dates):
         counts.setdefault(day, 0)
     batches: dict[date, Batch] = {}
+    lines: Counter[date] = Counter()
     for dates in chunks(sorted(counts.items()), chunk_rows):
         with writing(ledger) as connection:
             rows.as_view(connection)
+            if context.record_kind.is_plan:
+                prepare_lines(connection, context, dates, counts)
+                lines += commit_lines(ledger, connection, context.feed, run_id=run_id, now=clock())
+                continue
             prepare(connection, context, dates, counts)
             appended = commit_entries(ledger, connection, NEW_ENTRIES, run_id=run_id, now=clock())
         batches |= {batch.partition_date: batch for batch in appended}
     return [
-        PostResult(context.feed, day, counts.get(day, 0), batches.get(day))
+        PostResult(context.feed, day, counts.get(day, 0), batches.get(day), lines[day])
         for day in sorted(set(partition_dates))
     ]
 

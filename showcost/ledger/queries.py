@@ -1,6 +1,7 @@
 """Queries of the pipeline: the key holders, the rows to be reversed, the sums, and the active rows.
 
-Reports have queries of their own; nothing here writes.
+A feed has entries or plan lines, by its record kind; the queries about rows cover both. Reports have queries
+of their own; nothing here writes.
 """
 # ruff: noqa: S608 - statements are put together from constants of this package; values are bound
 
@@ -12,6 +13,7 @@ import pyarrow as pa
 
 from showcost.ledger.active_entries import active_condition, entries_as_of
 from showcost.ledger.decisions import REVERSIBLE
+from showcost.ledger.plan import plan_lines_as_of
 
 if TYPE_CHECKING:
     from datetime import date
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 def posted_keys(
     connection: duckdb.DuckDBPyConnection, feed: str, row_keys: pa.Array | pa.ChunkedArray
 ) -> pa.Table:
-    """Return the posted rows of some keys of a feed; keys without active entries are omitted.
+    """Return the posted rows of some keys of a feed; keys without active entries or plan lines are omitted.
 
     A row that a decision reverses is omitted as well, even before its reversal is posted. Columns: row_key,
     delivery, record, content; ordered by row_key. For the rule on duplicates.
@@ -40,6 +42,11 @@ def posted_keys(
 def reversible_rows(connection: duckdb.DuckDBPyConnection, feed: str) -> dict[date, int]:
     """Return the number of active rows of a feed that a decision reverses, per date."""
     return dict(connection.execute(_REVERSIBLE_ROWS, {"feed": feed, "as_of": None}).fetchall())
+
+
+def active_row_counts(connection: duckdb.DuckDBPyConnection, feed: str) -> dict[date, int]:
+    """Return the number of rows of a feed with active entries or plan lines, per date."""
+    return dict(connection.execute(_ACTIVE_ROW_COUNTS, {"feed": feed}).fetchall())
 
 
 def balances(
@@ -82,12 +89,19 @@ _POSTED_KEYS: Final = f"""
 SELECT DISTINCT row_key, delivery, record, content
 FROM active SEMI JOIN given_keys USING (row_key)
 WHERE entry_id NOT IN (SELECT entry_id FROM reversible)
+UNION ALL
+SELECT row_key, delivery, record, content
+FROM active_lines SEMI JOIN given_keys USING (row_key)
+WHERE line_id NOT IN (SELECT line_id FROM withdrawable)
 ORDER BY ALL
 """
 
 _REVERSIBLE_ROWS: Final = f"""
 {REVERSIBLE}
-SELECT transaction_date, count(DISTINCT (delivery, record)) FROM reversible GROUP BY ALL ORDER BY ALL
+SELECT transaction_date, count(DISTINCT (delivery, record)) FROM (
+    SELECT transaction_date, delivery, record FROM reversible
+    UNION ALL SELECT stated_on, delivery, record FROM withdrawable)
+GROUP BY ALL ORDER BY ALL
 """
 
 _BALANCES: Final = f"""
@@ -103,9 +117,16 @@ ORDER BY feed, transaction_date, currency
 
 
 _ACTIVE_ROWS: Final = f"""
-WITH entries AS (FROM {{entries}})
-SELECT DISTINCT delivery, record FROM entries
+WITH entries AS (FROM {{entries}}), lines AS (FROM {{lines}})
+SELECT DISTINCT transaction_date, delivery, record FROM entries
 WHERE feed = $feed AND {active_condition("entries")}
+UNION ALL SELECT stated_on, delivery, record FROM lines WHERE feed = $feed
+"""
+
+_NOW: Final = _ACTIVE_ROWS.format(entries=entries_as_of(None), lines=plan_lines_as_of(None))
+
+_ACTIVE_ROW_COUNTS: Final = f"""
+SELECT transaction_date, count(DISTINCT (delivery, record)) FROM ({_NOW}) GROUP BY ALL ORDER BY ALL
 """
 
 
@@ -113,9 +134,13 @@ _ROWS: Final = pa.schema([("delivery", pa.string()), ("record", pa.int64())])
 
 
 def active_rows(ledger: Ledger, feed: str, as_of: int | None = None) -> pa.Table:
-    """Return delivery and record of a feed's rows with active entries, as of an audit record, or now."""
+    """Return delivery and record of a feed's rows with active entries or plan lines.
+
+    As of an audit record, or now.
+    """
+    query = _ACTIVE_ROWS.format(entries=entries_as_of(as_of), lines=plan_lines_as_of(as_of))
     with ledger.read() as connection:
         rows = connection.sql(
-            _ACTIVE_ROWS.format(entries=entries_as_of(as_of)), params={"feed": feed}
+            f"SELECT DISTINCT delivery, record FROM ({query})", params={"feed": feed}
         ).to_arrow_table()
     return rows.cast(_ROWS)

@@ -1,8 +1,8 @@
 """Recovery: before every write, make ledger and audit log agree, or stop.
 
-Each transaction of the ledger has a record in the audit log (INTENT, FX_PINNED, DECIDED, and the records of
-periods, accruals and fallback steps) and stores that record's number and hash as its chain head. So log and
-ledger are compared record by record:
+Each transaction of the ledger has a record in the audit log (INTENT, FX_PINNED, DECIDED, PLANNED, and the
+records of periods, accruals and fallback steps) and stores that record's number and hash as its chain head.
+So log and ledger are compared record by record:
 
 | in the audit log          | chain head in the ledger | action                                         |
 |---------------------------|--------------------------|------------------------------------------------|
@@ -31,6 +31,7 @@ from showcost.ledger.digest import batch_hashes
 from showcost.ledger.fallback_log import FALLBACK_STEPS
 from showcost.ledger.fx_pinning import SNAPSHOTS
 from showcost.ledger.periods import PERIODS
+from showcost.ledger.plan_lines import PLAN_LINES
 from showcost.ledger.recorded_transaction import write_recorded
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ WRITERS: Final[Mapping[AuditKind, Writer]] = {
     AuditKind.PERIOD_REOPENED: PERIODS,
     AuditKind.ACCRUED: ACCRUALS,
     AuditKind.RELEASED: ACCRUALS,
+    AuditKind.PLANNED: PLAN_LINES,
     AuditKind.FALLBACK_APPLIED: FALLBACK_STEPS,
     AuditKind.FALLBACK_RELEASED: FALLBACK_STEPS,
 }

@@ -49,7 +49,7 @@ class Column:
     def definition(self) -> str:
         """The column as CREATE TABLE has it."""
         default = f" DEFAULT {self.default}" if self.default is not None else ""
-        return f"{self.name} {self.type}{default}{'' if self.nullable else ' NOT NULL'}"
+        return f'"{self.name}" {self.type}{default}{"" if self.nullable else " NOT NULL"}'
 
 
 LINE_VERSION: Final = 2
@@ -233,6 +233,63 @@ _ACCRUALS: Final = "CREATE TABLE provisional_accruals ({}, CHECK (event IN ('{}'
     RELEASE,
 )
 
+PLAN_LINE: Final = "line"
+PLAN_WITHDRAWAL: Final = "withdrawal"
+
+PLAN_FIELDS: Final = (
+    Column("account", "VARCHAR", "account of the chart"),
+    Column("series", "VARCHAR", "episode or series", nullable=True),
+    Column("location", "VARCHAR", "location code", nullable=True),
+    Column("set", "VARCHAR", "set code", nullable=True),
+    Column("currency", "VARCHAR", "currency of the amount"),
+    Column("amount", AMOUNT_TYPE, "amount ordered, estimated, or added to the budget"),
+    Column("po_no", "VARCHAR", "purchase order", nullable=True),
+    Column("line_no", "VARCHAR", "line of the purchase order", nullable=True),
+    Column("vendor_code", "VARCHAR", "vendor of a purchase order", nullable=True),
+    Column("vendor_name", "VARCHAR", "name of the vendor", nullable=True),
+    Column("description", "VARCHAR", "goods or services ordered", nullable=True),
+    Column("service_from", "DATE", "first day of the service", nullable=True),
+    Column("service_to", "DATE", "last day of the service", nullable=True),
+    Column(
+        "is_closed", "BOOLEAN", "whether an order line is closed; null for the other kinds", nullable=True
+    ),
+    Column("revision_no", "VARCHAR", "budget revision", nullable=True),
+    Column("stated_by", "VARCHAR", "who made the estimate or approved the revision", nullable=True),
+    Column("reason", "VARCHAR", "reason for the estimate or revision", nullable=True),
+)
+"""The columns of a plan line that are fields of its record kind; null where the kind has no such field."""
+
+PLAN_COLUMNS: Final = (
+    Column("seq", "BIGINT", "number of the audit record that announced it"),
+    Column("line_id", "VARCHAR", "hash of production, feed, key and revision, 32 hex digits"),
+    Column("line_kind", "VARCHAR", f"{PLAN_LINE}, or {PLAN_WITHDRAWAL} of a line by a decision"),
+    Column("generation", "INTEGER", "1 for the first line of the key, one more after each withdrawal"),
+    Column("withdraws", "VARCHAR", "for a withdrawal, the line", nullable=True),
+    Column("production", "VARCHAR", "code of the production"),
+    Column("feed", "VARCHAR", "the feed that delivered the row"),
+    Column("record_kind", "VARCHAR", "purchase_order, estimate or budget_revision"),
+    Column("row_key", "VARCHAR", "hash of the row's key"),
+    Column("content", "VARCHAR", "hash of the row's typed values"),
+    Column("delivery", "VARCHAR", "sha256 of the delivery's bytes"),
+    Column("arrival", "BIGINT", "number of the delivery in the register"),
+    Column("record", "BIGINT", "number of the record in the delivery"),
+    Column("stated_on", "DATE", "date from which the line holds, its transaction date"),
+    Column("flags", "VARCHAR[]", "warning codes of the row"),
+    *PLAN_FIELDS,
+)
+"""A plan line: a valid row of a purchase order, an estimate to complete or a budget revision.
+
+It is not a ledger entry and not a cost: it has no rate, no component and no contra. A withdrawal repeats the
+line that it takes back, except for its id, kind, `withdraws` and `seq`.
+"""
+
+_PLAN_DDL: Final = (
+    "CREATE TABLE plan_lines ({}, CHECK (line_kind IN ('{}', '{}')))".format(
+        ", ".join(column.definition for column in PLAN_COLUMNS), PLAN_LINE, PLAN_WITHDRAWAL
+    ),
+    *append_only("plan_lines"),
+)
+
 _PROVISIONAL_DDL: Final = (
     _ACCRUALS,
     *append_only("provisional_accruals"),
@@ -266,6 +323,7 @@ DDL: Final = (
     *(trigger for table in APPEND_ONLY for trigger in append_only(table)),
     *_PROVISIONAL_DDL,
     *_FALLBACK_DDL,
+    *_PLAN_DDL,
 )
 
 

@@ -26,11 +26,13 @@ from showcost.ledger.batches import batch_table
 from showcost.ledger.digest import batch_hashes
 from showcost.ledger.file_checksums import damaged_blocks
 from showcost.ledger.periods import period_row
+from showcost.ledger.plan_lines import differing_lines
 from showcost.ledger.schema import (
     DECISION_COLUMNS,
     ENTRY_COLUMNS,
     FIRST_LINE_VERSION,
     LINE_VERSION,
+    PLAN_LINE,
     differences,
 )
 
@@ -110,8 +112,13 @@ def ledger_proofs(ledger: Ledger, outcomes: Callable[[], Sequence[Path]]) -> lis
             reading(_reversals),
         ),
         (
+            "plan lines",
+            "plan lines are as recorded, and withdrawn after a decision only",
+            reading(lambda connection: _plan_lines(connection, ledger)),
+        ),
+        (
             "acceptance",
-            "every entry is from a row that is valid in the audit log",
+            "every entry and plan line is from a row that is valid in the audit log",
             reading(lambda connection: _acceptance(connection, outcomes())),
         ),
     ]
@@ -374,9 +381,16 @@ def _reversals(connection: duckdb.DuckDBPyConnection) -> ProofResult:
     return int(reversals), [Discrepancy(f"{PLACE}, entry {entry}", problem) for entry, problem in rows]
 
 
+def _plan_lines(connection: duckdb.DuckDBPyConnection, ledger: Ledger) -> ProofResult:
+    """Compare the plan lines with the segments of the audit log."""
+    count, differing = differing_lines(connection, ledger.audit)
+    return count, [Discrepancy(f"{PLACE}, plan line {line}", problem) for line, problem in differing]
+
+
 def _acceptance(connection: duckdb.DuckDBPyConnection, outcomes: Sequence[Path]) -> ProofResult:
     rows = connection.execute(
-        "SELECT count(DISTINCT row_key) FROM ledger_entries WHERE entry_kind = 'posting'"
+        "SELECT (SELECT count(DISTINCT row_key) FROM ledger_entries WHERE entry_kind = 'posting')"
+        f" + (SELECT count(DISTINCT row_key) FROM plan_lines WHERE line_kind = '{PLAN_LINE}')"
     ).fetchall()[0][0]
     if not rows:
         return 0, []
@@ -385,10 +399,10 @@ def _acceptance(connection: duckdb.DuckDBPyConnection, outcomes: Sequence[Path])
     unaccepted = connection.execute(_UNACCEPTED.format(accepted=accepted), parameters).fetchall()
     return rows, [
         Discrepancy(
-            f"{PLACE}, entry {entry}",
+            f"{PLACE}, {line_or_entry}",
             f"record {record} of delivery {delivery} was never valid with this content",
         )
-        for entry, delivery, record in unaccepted
+        for line_or_entry, delivery, record in unaccepted
     ]
 
 
@@ -465,11 +479,13 @@ SELECT delivery, record, content, transaction_date
 FROM read_parquet($segments, union_by_name = true) WHERE disposition = 'valid'
 """
 
-_UNACCEPTED: Final = """
-SELECT min(entry_id), delivery, record
+_UNACCEPTED: Final = f"""
+SELECT min(name), delivery, record
 FROM (
-    SELECT entry_id, delivery, record, content, transaction_date
-    FROM ledger_entries WHERE entry_kind = 'posting')
-ANTI JOIN ({accepted}) USING (delivery, record, content, transaction_date)
+    SELECT 'entry ' || entry_id AS name, delivery, record, content, transaction_date
+    FROM ledger_entries WHERE entry_kind = 'posting'
+    UNION ALL SELECT 'plan line ' || line_id, delivery, record, content, stated_on
+    FROM plan_lines WHERE line_kind = '{PLAN_LINE}')
+ANTI JOIN ({{accepted}}) USING (delivery, record, content, transaction_date)
 GROUP BY delivery, record ORDER BY 1 LIMIT 20
 """

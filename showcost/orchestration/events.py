@@ -16,20 +16,21 @@ from showcost.components.outcome_metadata import (
     quarantine_metadata,
     queue_table,
     reasons_table,
+    recorded_metadata,
     valid_metadata,
 )
 from showcost.components.pay_assets import findings_metadata
 from showcost.components.queue_metadata import queue_metadata
 from showcost.config.feeds import choose_feed
 from showcost.orchestration.runs import in_environment
-from showcost.pipeline.posting import posted_days
+from showcost.pipeline.posting import posted_days, recorded_days
 from showcost.pipeline.validation import counts_of
 from showcost.reports.ledger_days import ledger_days
 from showcost.staging import ALL, StagingStore
 from showcost.staging.assets import quarantine_asset, raw_asset, undated_asset, valid_asset
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from showcost.config.feed import FeedSpec
     from showcost.pay.findings_log import PayFinding
@@ -99,11 +100,18 @@ def _dated(
         return
     counts = counts_of(valid.rows, store.read(quarantine_asset(feed.name), part))
     day = date.fromisoformat(part)
-    assets: tuple[tuple[Callable[[str], dg.AssetKey], dict[str, Any]], ...] = (
-        (naming.raw_key, {"dagster/partition_row_count": raw.rows, "sha256": raw.sha256}),
-        (naming.valid_key, valid_metadata(store, feed, part, counts)),
-        (naming.quarantine_key, quarantine_metadata(store, feed, part, counts)),
-        (naming.posted_key, posted_metadata(posted_days(workspace, feed, [day], {})[day])),
+    assets: tuple[tuple[dg.AssetKey, dict[str, Any]], ...] = (
+        (naming.raw_key(feed.name), {"dagster/partition_row_count": raw.rows, "sha256": raw.sha256}),
+        (naming.valid_key(feed.name), valid_metadata(store, feed, part, counts)),
+        (naming.quarantine_key(feed.name), quarantine_metadata(store, feed, part, counts)),
+        (naming.ledger_key(feed), _in_ledger(workspace, feed, day)),
     )
     for key, metadata in assets:
-        yield dg.AssetMaterialization(key(feed.name), partition=part, metadata=metadata)
+        yield dg.AssetMaterialization(key, partition=part, metadata=metadata)
+
+
+def _in_ledger(workspace: Workspace, feed: FeedSpec, day: date) -> dict[str, Any]:
+    """Return the metadata of a feed's entries or plan lines of a date."""
+    if feed.kind.is_plan:
+        return recorded_metadata(recorded_days(workspace, feed, [day], {})[day])
+    return posted_metadata(posted_days(workspace, feed, [day], {})[day])

@@ -110,7 +110,8 @@ class _ContestedKeys:
         places = [(place.delivery, place.record) for place in candidates]
         rows = chosen_records(self._workspace, self._feed, places, decisions.corrected)
         days = sorted(pc.unique(rows.column("transaction_date")).to_pylist())
-        pin_from_stored(self._workspace, days)
+        if not self._feed.kind.is_plan:
+            pin_from_stored(self._workspace, days)
         quarantine = validate_rows(self._workspace, self._feed, rows, days, decisions=decisions).quarantine
         codes = {
             RowRef(self._feed.name, row["delivery"], row["record"]): row["codes"]

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from showcost.fx.snapshot_plan import RateStatus, build_snapshots
 from showcost.ingest.landing import landed
-from showcost.ledger.queries import balances, reversible_rows
+from showcost.ledger.queries import active_row_counts, reversible_rows
 from showcost.pipeline.accruals import due_by_fallback
 from showcost.pipeline.applied_decisions import decisions_of, stamps_by_partition
 from showcost.pipeline.fx_snapshots import stored_history
@@ -121,14 +121,8 @@ class _Materialised:
 
 
 def _ledger_rows(workspace: Workspace, feed: FeedSpec) -> _LedgerRows:
-    ledger = workspace.ledger
-    dates = workspace.production.dates
-    rows: dict[date, int] = {}
-    with ledger.read() as connection:
-        for balance in balances(connection, dates.start, dates.end, feed.name).to_pylist():
-            day = balance["transaction_date"]
-            rows[day] = rows.get(day, 0) + balance["row_count"]
-        return _LedgerRows(rows, reversible_rows(connection, feed.name))
+    with workspace.ledger.read() as connection:
+        return _LedgerRows(active_row_counts(connection, feed.name), reversible_rows(connection, feed.name))
 
 
 def due_by_rates(workspace: Workspace, feed: FeedSpec) -> list[date]:

@@ -9,17 +9,19 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from showcost.ledger.digest import partition_hashes
 from showcost.ledger.new_entries import posting_context
+from showcost.ledger.plan import plan_lines_as_of
 from showcost.ledger.posting import CHUNK_ROWS, post
 from showcost.ledger.queries import balances
+from showcost.ledger.schema import PLAN_WITHDRAWAL
 from showcost.staging.assets import valid_asset
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from decimal import Decimal
 
     from showcost.config.feed import FeedSpec
     from showcost.workspace import Workspace
@@ -52,10 +54,72 @@ ORDER BY transaction_date, abs(base_amount) DESC, entry_id
 """
 
 
+@dataclass(frozen=True)
+class RecordedDay:
+    """The plan lines of a feed on one date: those in force, those withdrawn, and the number recorded now.
+
+    `totals` are (currency, lines, amount) of the lines in force. `largest` are those of the largest amounts:
+    (id, document, account, amount, currency, vendor or person).
+    """
+
+    lines: int
+    withdrawn: int
+    appended: int
+    totals: tuple[tuple[str, int, Decimal], ...]
+    largest: tuple[tuple[str, str | None, str, Decimal, str, str | None], ...]
+
+
+_LINES: Final = f"""
+SELECT stated_on, line_id, coalesce(nullif(concat_ws(' line ', po_no, line_no), ''), revision_no), account,
+    amount, currency, coalesce(vendor_name, vendor_code, stated_by)
+FROM {plan_lines_as_of(None)} WHERE feed = $feed AND stated_on BETWEEN $first AND $last
+ORDER BY stated_on, abs(amount) DESC, line_id
+"""  # noqa: S608 - constants only
+
+_WITHDRAWN: Final = f"""
+SELECT stated_on, count(*) FROM plan_lines
+WHERE line_kind = '{PLAN_WITHDRAWAL}' AND feed = $feed AND stated_on BETWEEN $first AND $last GROUP BY ALL
+"""  # noqa: S608 - constants only
+
+
+def recorded_days(
+    workspace: Workspace, feed: FeedSpec, dates: Sequence[date], appended: Mapping[date, int]
+) -> dict[date, RecordedDay]:
+    """Return the plan lines of a feed per date; `appended` is the number recorded now, per date."""
+    between = {"feed": feed.name, "first": dates[0], "last": dates[-1]}
+    with workspace.ledger.read() as connection:
+        rows = connection.execute(_LINES, between).fetchall()
+        withdrawn = dict(connection.execute(_WITHDRAWN, between).fetchall())
+    lines: dict[date, list[tuple[str, str | None, str, Decimal, str, str | None]]] = {}
+    for day, *line in rows:
+        lines.setdefault(day, []).append(tuple(line))
+    return {
+        day: RecordedDay(
+            lines=len(lines.get(day, ())),
+            withdrawn=withdrawn.get(day, 0),
+            appended=appended.get(day, 0),
+            totals=_line_totals(lines.get(day, ())),
+            largest=tuple(lines.get(day, ())[:ENTRIES_SHOWN]),
+        )
+        for day in dates
+    }
+
+
+def _line_totals(
+    lines: Sequence[tuple[str, str | None, str, Decimal, str, str | None]],
+) -> tuple[tuple[str, int, Decimal], ...]:
+    counts: Counter[str] = Counter()
+    sums: dict[str, Decimal] = {}
+    for _, _, _, amount, currency, _ in lines:
+        counts[currency] += 1
+        sums[currency] = sums.get(currency, Decimal(0)) + amount
+    return tuple((currency, counts[currency], sums[currency]) for currency in sorted(sums))
+
+
 def post_partitions(
     workspace: Workspace, feed: FeedSpec, dates: Sequence[date], run_id: str, chunk_rows: int = CHUNK_ROWS
 ) -> Counter[date]:
-    """Post the valid rows of the partitions and return the number of entries appended per date."""
+    """Post the valid rows of the partitions and return the number of entries or plan lines per date."""
     ledger = workspace.ledger
     store = workspace.staging
     keys = [day.isoformat() for day in dates]

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
     from showcost.config.feed import FeedSpec
     from showcost.config.production import ClosedPeriod
+    from showcost.config.record_kinds import RecordKind
     from showcost.pipeline.applied_decisions import FeedDecisions
     from showcost.staging import StagedPartition
     from showcost.workspace import Workspace
@@ -108,12 +109,19 @@ def preview(workspace: Workspace, place: RowRef) -> ReplayPreview:
     feed_replay = _FeedReplay(workspace, choose_feed(workspace.feeds, place.feed), [place])
     valid, quarantine = feed_replay.validate()
     (row,) = _rows(place.feed, valid, quarantine)
-    components = tuple(
+    return ReplayPreview(row.disposition, row.codes, _components(feed_replay.kind, valid))
+
+
+def _components(kind: RecordKind, valid: pa.Table) -> tuple[tuple[str, str, Decimal, str], ...]:
+    """Return the components of valid rows; a row of a kind of plan is one."""
+    if kind.is_plan:
+        rows = valid.select(["account", kind.primary.field, "currency"]).to_pylist()
+        return tuple((kind.primary.name, *row.values()) for row in rows)
+    return tuple(
         (line["component"], line["account"], line["amount"], valid_row["currency"])
         for valid_row in valid.select(["components", "currency"]).to_pylist()
         for line in valid_row["components"]
     )
-    return ReplayPreview(row.disposition, row.codes, components)
 
 
 class _FeedReplay:
@@ -131,9 +139,14 @@ class _FeedReplay:
         self._valid = arrow_schema(feed.kind, RowTable.VALID).empty_table()
         self.partitions: list[str] = []
 
+    @property
+    def kind(self) -> RecordKind:
+        """The record kind of the rows."""
+        return self._feed.kind
+
     def validate_and_stage(self) -> list[ReplayedRow]:
         """Validate the rows, record their outcomes, and stage them."""
-        if self._days:
+        if self._days and not self._feed.kind.is_plan:
             pin_from_stored(self._workspace, self._days)
         self._valid, quarantine = self.validate()
         undated = self._records.column("transaction_date").null_count

@@ -164,9 +164,11 @@ def validate_rows(
 ) -> ValidationResult:
     """Validate dated rows of a feed against rates, ledger, decisions and the other deliveries of their keys.
 
+    Rows of a kind of plan need no rates.
+
     `sources` are the deliveries that may have other rows of these keys; all of the feed when None.
     """
-    status = rate_states(workspace, dates)
+    status = None if feed.kind.is_plan else rate_states(workspace, dates)
     keys = raw.column("row_key").unique()
     same_key_rows = rows_of_same_keys(workspace, feed, keys, decisions.corrected, sources)
     with workspace.ledger.read() as connection:

@@ -13,6 +13,7 @@ from showcost.core.errors import InputError
 from showcost.core.ids import ROW_ID_SQL, RowRef
 from showcost.ledger.active_entries import entries_as_of
 from showcost.ledger.decisions import decision_effects
+from showcost.ledger.schema import PLAN_LINE
 from showcost.pipeline.outcomes import outcome_logs, outcomes_as_recorded
 from showcost.staging import ALL
 from showcost.validation.decisions import disposition_of
@@ -33,7 +34,8 @@ class FoundRow:
 
     `day` is its transaction date, if it has one; `disposition` is `valid`, that of the quarantine, or
     `discarded`.
-    `entries` are all entries of the row, oldest first. `effect` is its row of `decisions.DECISION_EFFECTS`,
+    `entries` are all entries of the row, or its plan lines and their withdrawals in the same form (without
+    rate, base amount and batch), oldest first. `effect` is its row of `decisions.DECISION_EFFECTS`,
     None without a decision.
     """
 
@@ -117,6 +119,10 @@ def _entry_rows(workspace: Workspace, ids: Sequence[str], as_of: int | None) -> 
         for text, feed, delivery, record in connection.execute(
             f"SELECT DISTINCT text, feed, delivery, record FROM {entries_as_of(as_of)}"  # noqa: S608 - no values
             " JOIN prefixes ON starts_with(entry_id, text)"
+            " UNION SELECT text, feed, delivery, record FROM plan_lines"
+            " JOIN prefixes ON starts_with(line_id, text)"
+            " WHERE CAST($as_of AS BIGINT) IS NULL OR seq <= $as_of",
+            {"as_of": as_of},
         ).fetchall():
             rows.setdefault(text, set()).add(RowRef(feed, delivery, record))
     return rows
@@ -155,13 +161,22 @@ def _recorded(
     return outcomes
 
 
-_ENTRIES: Final = """
-SELECT ledger_entries.*, batches.seq, batches.run_id, batches.posted_at
-FROM ledger_entries SEMI JOIN places USING (feed, delivery, record)
-JOIN batches USING (batch_id)
-WHERE CAST($as_of AS BIGINT) IS NULL OR batches.seq <= $as_of
-ORDER BY batches.seq, generation, component, entry_id
-"""
+# A plan line is shown like an entry, without what it lacks: rate, base amount, batch.
+_ENTRIES: Final = f"""
+FROM (
+    SELECT ledger_entries.*, batches.seq, batches.run_id, batches.posted_at
+    FROM ledger_entries SEMI JOIN places USING (feed, delivery, record)
+    JOIN batches USING (batch_id)
+    UNION ALL BY NAME
+    SELECT line_id AS entry_id,
+        CASE line_kind WHEN '{PLAN_LINE}' THEN 'posting' ELSE 'reversal' END AS entry_kind,
+        generation, withdraws AS reverses, record_kind AS component, stated_on AS transaction_date,
+        production, feed, record_kind, row_key, content, delivery, arrival, record, account, currency, amount,
+        flags, seq
+    FROM plan_lines SEMI JOIN places USING (feed, delivery, record))
+WHERE CAST($as_of AS BIGINT) IS NULL OR seq <= $as_of
+ORDER BY seq, generation, component, entry_id
+"""  # noqa: S608 - constants only
 
 
 def _completed(

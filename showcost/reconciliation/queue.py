@@ -197,12 +197,12 @@ def _feed_rows(workspace: Workspace, feed: FeedSpec, log: OutcomeLog, as_of: int
 def _texts(feed: FeedSpec, records: pa.Table) -> dict[tuple[str, int], dict[str, Any]]:
     """Return, per row, the few texts of it that are shown."""
     derived = derived_columns(records, feed.kind)
-    vendor = pc.coalesce(
-        *(
-            derived[name] if name in derived else records.column(name)
-            for name in ("vendor_name", "vendor_code")
-        )
-    )
+    named = [
+        derived[name] if name in derived else records.column(name)
+        for name in ("vendor_name", "vendor_code")
+        if name in derived or name in feed.kind.by_name
+    ]
+    vendor = pc.coalesce(*named) if named else pa.nulls(records.num_rows, pa.string())
     document = derived["document_no"]
     shown = pa.table(
         {

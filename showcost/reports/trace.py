@@ -130,9 +130,8 @@ def _decisions(
 
 def rules_of_feed(workspace: Workspace, feed: FeedSpec, as_of: int | None) -> list[dict[str, str]]:
     """Return the rules that apply to the rows of a feed, with the source of each."""
-    reference = Reference(
-        feed, current_production(workspace, as_of), workspace.chart, FX_STATUS.empty_table()
-    )
+    rates = None if feed.kind.is_plan else FX_STATUS.empty_table()
+    reference = Reference(feed, current_production(workspace, as_of), workspace.chart, rates)
     return [
         {
             "code": rule.code,
@@ -145,7 +144,7 @@ def rules_of_feed(workspace: Workspace, feed: FeedSpec, as_of: int | None) -> li
 
 
 def _snapshots(workspace: Workspace, row: FoundRow) -> list[dict[str, Any]]:
-    names = sorted({entry["snapshot_id"] for entry in row.entries})
+    names = sorted({entry["snapshot_id"] for entry in row.entries if entry["snapshot_id"] is not None})
     if not names:
         return []
     with workspace.ledger.read() as connection:
@@ -156,7 +155,7 @@ def _snapshots(workspace: Workspace, row: FoundRow) -> list[dict[str, Any]]:
 
 
 def _records(workspace: Workspace, row: FoundRow, as_of: int | None) -> list[dict[str, Any]]:
-    """Return the audit records about the row, its delivery, partitions, batches and snapshots."""
+    """Return the audit records about a row, its delivery, partitions, batches, plan lines and snapshots."""
     days: Sequence[object] = sorted(
         {row.partition, *(str(entry["transaction_date"]) for entry in row.entries)}
     )
@@ -164,13 +163,15 @@ def _records(workspace: Workspace, row: FoundRow, as_of: int | None) -> list[dic
         str(states.row(row.row_id)),
         str(states.delivery(row.place.delivery)),
         *(str(states.partition(row.place.feed, day)) for day in days),
-        *(str(states.batch(entry["batch_id"])) for entry in row.entries),
-        *(str(states.snapshot(entry["transaction_date"])) for entry in row.entries),
+        *(str(states.batch(entry["batch_id"])) for entry in row.entries if entry["batch_id"]),
+        *(str(states.snapshot(entry["transaction_date"])) for entry in row.entries if entry["snapshot_id"]),
     }
+    of_lines = {entry["seq"] for entry in row.entries if entry["batch_id"] is None}
     return [
         {"seq": record.seq, "at": record.at, "kind": record.kind.value, "hash": record.hash}
         for record in workspace.audit.records()
-        if subjects.intersection(record.subjects) and (as_of is None or record.seq <= as_of)
+        if (record.seq in of_lines or subjects.intersection(record.subjects))
+        and (as_of is None or record.seq <= as_of)
     ]
 
 

@@ -165,6 +165,11 @@ _PAY_RULES: Final = ColumnInfo(
 )
 
 
+_COMPONENTS: Final = ColumnInfo(
+    "components", pa.list_(COMPONENT), "ledger entries of the row, before conversion", nullable=False
+)
+
+
 def _raw(kind: RecordKind) -> tuple[ColumnInfo, ...]:
     columns = list(_PLACE)
     for field in kind.fields:
@@ -197,9 +202,12 @@ def _valid(kind: RecordKind) -> tuple[ColumnInfo, ...]:
             "flags", pa.list_(pa.string()), "codes that do not keep the row from being posted", nullable=False
         ),
         *fields,
-        *(column for column in _DERIVED if column.name not in kind.by_name),
+        *(column for column in _DERIVED if column.name not in kind.by_name and _has(kind, column.name)),
         *((_PAY_RULES,) if kind.has_pay_rules else ()),
-        ColumnInfo(
-            "components", pa.list_(COMPONENT), "ledger entries of the row, before conversion", nullable=False
-        ),
+        *(() if kind.is_plan else (_COMPONENTS,)),
     )
+
+
+def _has(kind: RecordKind, derived: str) -> bool:
+    """Say whether valid rows have a derived column; those that become entries have all."""
+    return not kind.is_plan or derived in kind.derived

@@ -120,7 +120,8 @@ class ChunkChecker:
         columns |= derived_columns(cells, kind)
         columns["content"] = chunk.candidates.column("content").filter(mask)
         columns["flags"] = self._flags(chunk, claims, chosen)
-        columns["components"] = components(cells, self._reference)
+        if not kind.is_plan:
+            columns["components"] = components(cells, self._reference)
         schema = arrow_schema(kind, RowTable.VALID)
         table = pa.table([columns[name] for name in schema.names], schema=schema)
         _refuse_unreadable(table, self._reference.feed)

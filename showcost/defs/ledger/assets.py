@@ -1,5 +1,6 @@
 """The asset of the ledger's daily partitions over all feeds, with their digest."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
@@ -11,6 +12,7 @@ from showcost.components.metadata import column_schema, counts_table
 from showcost.components.partitions import daily_partitions, partition_dates
 from showcost.components.queue_metadata import QUEUE_COLUMNS, queue_metadata
 from showcost.components.resources import DataFolder, plain_failures
+from showcost.config.feed import FeedSpec
 from showcost.config.production import Production
 from showcost.ledger.journal import missing_control_accounts
 from showcost.ledger.schema import ENTRY_COLUMNS
@@ -22,7 +24,7 @@ from showcost.workspace import definitions_workspace
 def ledger() -> dg.Definitions:
     """Build the asset over the active feeds of the production."""
     workspace = definitions_workspace()
-    production, feeds = workspace.production, [feed.name for feed in workspace.feeds]
+    production, feeds = workspace.production, workspace.feeds
     partitions = daily_partitions(production)
     return dg.Definitions(
         assets=[_entries(production, feeds, partitions), _queue(production, feeds)],
@@ -66,11 +68,11 @@ def ledger() -> dg.Definitions:
 
 
 def _entries(
-    production: Production, feeds: list[str], partitions: dg.PartitionsDefinition[str]
+    production: Production, feeds: Sequence[FeedSpec], partitions: dg.PartitionsDefinition[str]
 ) -> dg.AssetsDefinition:
     @dg.asset(
         key=naming.LEDGER_ENTRIES,
-        deps=[naming.posted_key(feed) for feed in feeds],
+        deps=[naming.posted_key(feed.name) for feed in feeds if not feed.kind.is_plan],
         description="The ledger by transaction date, over all feeds: original and base amount per entry, "
         "append-only. The digest of a date does not depend on the order of work, the chunk size or the "
         "machine.",
@@ -114,10 +116,10 @@ def _entries(
     return ledger_entries
 
 
-def _queue(production: Production, feeds: list[str]) -> dg.AssetsDefinition:
+def _queue(production: Production, feeds: Sequence[FeedSpec]) -> dg.AssetsDefinition:
     @dg.asset(
         key=naming.QUEUE,
-        deps=[key(feed) for feed in feeds for key in (naming.posted_key, naming.undated_key)],
+        deps=[key for feed in feeds for key in (naming.ledger_key(feed), naming.undated_key(feed.name))],
         description="Rows of all feeds and dates that are not posted or have a decision, by state, reason "
         "code and age. List them with `showcost queue list`, decide with `showcost queue resolve`.",
         group_name=naming.LEDGER,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from showcost.config.chart import AccountKind
 from showcost.validation.components import secondary_account
 from showcost.validation.rules.model import ColumnRule, RowRule, Rule
 
@@ -38,6 +39,14 @@ def rules(reference: Reference) -> Iterator[Rule]:
         chart_file,
         holds=partial(_is_open, reference, None),
     )
+    if feed.kind.cost_accounts_only:
+        yield RowRule(
+            "SC-COA-003",
+            "account",
+            "an account of kind cost, because nothing else is budgeted",
+            chart_file,
+            holds=_is_cost,
+        )
     secondary = feed.kind.secondary
     if secondary is None:
         return
@@ -48,6 +57,10 @@ def rules(reference: Reference) -> Iterator[Rule]:
         f"{chart_file}; production.yaml: control_accounts",
         holds=partial(_is_open, reference, secondary),
     )
+
+
+def _is_cost(cells: pa.Table) -> pa.ChunkedArray:
+    return pc.equal(cells.column("account__kind"), AccountKind.COST.value)
 
 
 def _is_in_chart(numbers: pa.ChunkedArray, accounts: pa.ChunkedArray, *, mapped: bool) -> pa.ChunkedArray:
