@@ -11,11 +11,12 @@ import argparse
 import shutil
 from pathlib import Path
 
-from sample_production import truth
+from sample_production import plans, truth
 from sample_production.files import FEEDS
 
 SEED = 20261005
 """The first day of photography; any number would do."""
+PLANS = (plans.purchase_orders, plans.estimates, plans.budget_revisions)
 
 
 def main() -> None:
@@ -24,7 +25,7 @@ def main() -> None:
     parser.add_argument("--home", type=Path, default=Path(__file__).resolve().parents[1] / "data")
     parser.add_argument("--seed", type=int, default=SEED)
     arguments = parser.parse_args()
-    deliveries = [delivery for feed in FEEDS for delivery in feed(arguments.seed)]
+    deliveries = [delivery for feed in (*FEEDS, *PLANS) for delivery in feed(arguments.seed)]
     for folder in {delivery.feed for delivery in deliveries}:
         shutil.rmtree(arguments.home / "inbox" / folder, ignore_errors=True)
     for delivery in deliveries:

@@ -222,5 +222,6 @@ UNCLOSED_QUOTE = Fault("a quote is opened and not closed", _RAGGED, spoil=_unclo
 TEXT_AFTER_QUOTE = Fault("an inch sign within quotes", _RAGGED, spoil=_text_after_quote)
 SHORT_ROW = Fault("three cells are missing", _RAGGED, spoil=_short)
 LONG_ROW = Fault("a cell too many", _RAGGED, spoil=_long)
+CLOSED_MAYBE = _set("closed neither yes nor no", "SC-PO-002", is_closed="maybe")
 REPEATED = Fault("the row was delivered before", "SC-DUP-001")
 CORRECTED = Fault("the row was delivered before with another amount", "SC-DUP-002")

@@ -127,6 +127,7 @@ class Builder:
             note=note,
             flagged=flagged,
             posted=_totals(posted, self.amounts),
+            records=posted,
         )
         return self._add(delivery)
 

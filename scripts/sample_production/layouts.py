@@ -236,6 +236,48 @@ _PAYROLL = (
     ("Benefits", "benefit_amount"),
 )
 
+_ORDERS = (
+    ("Show", "production_code"),
+    ("PO No.", "po_no"),
+    ("Line", "line_no"),
+    ("Vendor ID", "vendor_code"),
+    ("Vendor", "vendor_name"),
+    ("Changed On", "stated_on"),
+    ("Start", "service_from"),
+    ("Finish", "service_to"),
+    ("Account", "account"),
+    ("Episode", "series"),
+    ("Unit", "location"),
+    ("Set", "set"),
+    ("Description", "description"),
+    ("Currency", "currency"),
+    ("Ordered", "amount"),
+    ("Closed", "is_closed"),
+)
+_ESTIMATES = (
+    ("Show", "production_code"),
+    ("Estimated On", "stated_on"),
+    ("Account", "account"),
+    ("Episode", "series"),
+    ("Unit", "location"),
+    ("Currency", "currency"),
+    ("To Complete", "amount"),
+    ("Estimated By", "stated_by"),
+    ("Reason", "reason"),
+)
+_REVISIONS = (
+    ("Show", "production_code"),
+    ("Revision", "revision_no"),
+    ("Approved On", "stated_on"),
+    ("Account", "account"),
+    ("Episode", "series"),
+    ("Unit", "location"),
+    ("Currency", "currency"),
+    ("Change", "amount"),
+    ("Approved By", "stated_by"),
+    ("Reason", "reason"),
+)
+
 GERMAN = Layout(_GERMAN, "%d.%m.%Y", continental, ";", "utf-8-sig", "\r\n", symbols=("£", "$"))
 BRITISH = Layout(_BRITISH, "%d/%m/%Y", sterling, ",", "cp1252", "\r\n", symbols=("€", "$"))
 BRITISH_PLAIN = Layout(_BRITISH, "%d/%m/%Y", plain, ",", "cp1252", "\n", symbols=("€", "$"))
@@ -251,5 +293,8 @@ CANADIAN = Layout(
     symbols=("£", "€"),
 )
 AMERICAN = Layout(_AMERICAN, "%m/%d/%Y", accounting, ",", "utf-8", "\r\n", symbols=("£", "€"))
+ORDERS = Layout(_ORDERS, "%Y-%m-%d", plain)
+ESTIMATES = Layout(_ESTIMATES, "%Y-%m-%d", plain)
+REVISIONS = Layout(_REVISIONS, "%Y-%m-%d", accounting)
 PERMITS = Layout(_PERMITS, "%Y-%m-%d", plain, symbols=("£", "€"))
 PAYROLL = Layout(_PAYROLL, "%Y-%m-%d", plain, symbols=("£", "€"))

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from sample_production.layouts import Record
+
 
 @dataclass(frozen=True)
 class Planted:
@@ -48,6 +50,8 @@ class Delivery:
     footer_records: int = 0
     flagged: list[Planted] = field(default_factory=list)
     posted: dict[str, dict[str, str]] = field(default_factory=dict)
+    records: list[Record] = field(default_factory=list)
+    """The records of the posted rows."""
 
     def refuse(self, code: str, note: str) -> None:
         """Mark the file as refused as a whole, despite its rows."""
