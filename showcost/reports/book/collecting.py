@@ -46,7 +46,7 @@ ENTRY_FACTS: Final = (
 
 @dataclass(frozen=True)
 class CollectedFacts:
-    """What was collected: files with entries and rows, and tables that pages load as a whole.
+    """The collected facts: files with entries and rows, and tables that pages load as a whole.
 
     `places` are feed and delivery in the order of their numbers; `accounts` are number, first entry, entries
     and base amount; `missing` counts the rows whose text is not in the data folder.
