@@ -13,12 +13,14 @@ import pyarrow as pa
 from showcost.audit.log import Head
 from showcost.checks.result import CheckOutcome
 from showcost.config.production import PRODUCTION_FILE
+from showcost.core.money import readable_amount
 from showcost.fx.conversion import convert
 from showcost.ledger.digest import batch_hashes
 from showcost.ledger.journal import ENTRY, missing_control_accounts, open_journal
 from showcost.ledger.queries import balances
 from showcost.ledger.schema import differences
 from showcost.ledger.verification import check_chain_heads
+from showcost.reports.commitments import EXCEEDED, open_commitments
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -180,6 +182,42 @@ posted AS (
 SELECT transaction_date, documents, unbalanced, unlisted, lines, entries, posted
 FROM documents JOIN lines USING (transaction_date) JOIN posted USING (transaction_date)
 ORDER BY transaction_date
+"""
+
+
+def within_purchase_orders(workspace: Workspace, dates: Sequence[date]) -> dict[date, CheckOutcome]:
+    """Fail each date with an invoice that exceeds its order or lacks a required one (SC-PO-001)."""
+    production = workspace.production
+    with workspace.ledger.read() as connection:
+        open_commitments(connection, production, production.dates.end, None)
+        rows = connection.execute(_EXCEEDED, {"first": dates[0], "last": dates[-1]}).fetchall()
+    by_date: dict[date, list[tuple[str, str, Decimal, str, str | None]]] = {}
+    for day, *row in rows:
+        by_date.setdefault(day, []).append(tuple(row))
+    return {day: _exceeded(findings) for day, findings in by_date.items()}
+
+
+def _exceeded(findings: Sequence[tuple[str, str, Decimal, str, str | None]]) -> CheckOutcome:
+    """Fail with the findings of a date; the message has the first of them."""
+    named = "; ".join(
+        f"entry {entry[:_ID_SHOWN]} {' '.join(filter(None, (finding, order)))}:"
+        f" {readable_amount(excess)} {currency}"
+        for entry, finding, excess, currency, order in findings[:_NAMED]
+    )
+    more = f"; and {len(findings) - _NAMED} more" if len(findings) > _NAMED else ""
+    return CheckOutcome(
+        passed=False,
+        message=f"{EXCEEDED}, {len(findings)} invoice lines: {named}{more}",
+        facts={"findings": len(findings)},
+    )
+
+
+_NAMED: Final = 3
+_ID_SHOWN: Final = 12
+
+_EXCEEDED: Final = """
+SELECT transaction_date, entry_id, finding, excess, currency, po_no FROM order_findings
+WHERE transaction_date BETWEEN $first AND $last ORDER BY transaction_date, excess DESC, entry_id
 """
 
 

@@ -101,6 +101,11 @@ def load_chart(path: Path, production: Production) -> Chart:
     for name, number in production.control_accounts.model_dump().items():
         if number is not None and number not in accounts:
             raise ConfigError(path, f"control account {name}", "this account in the chart", number)
+    for number in production.purchase_orders.accounts:
+        if number not in accounts:
+            raise ConfigError(
+                path.parent / PRODUCTION_FILE, "purchase_orders.accounts", "accounts of the chart", number
+            )
     return Chart(accounts)
 
 

@@ -117,6 +117,24 @@ class ControlAccounts(ConfigModel):
     currency_rounding: AccountNumber | None = None
 
 
+class OrderPolicy(ConfigModel):
+    """Invoices that need a purchase order; an invoice without one is a finding (SC-PO-001).
+
+    `required_from`: net amount of an invoice, in the base currency, from which its lines must name a known
+    order; by default none need one. `accounts`: the accounts whose lines need one and are counted; by default
+    all.
+    """
+
+    required_from: Decimal | None = Field(default=None, ge=0)
+    accounts: tuple[AccountNumber, ...] = ()
+
+    @model_validator(mode="after")
+    def _has_amount(self) -> Self:
+        if self.accounts and self.required_from is None:
+            raise ValueError("required_from together with accounts, 0 for every invoice")
+        return self
+
+
 class Production(ConfigModel):
     """One production, as described in `production.yaml`."""
 
@@ -140,6 +158,7 @@ class Production(ConfigModel):
     closed_periods: tuple[ClosedPeriod, ...] = ()
     control_accounts: ControlAccounts
     fx: FxPolicy = FxPolicy()
+    purchase_orders: OrderPolicy = OrderPolicy()
     account_categories: dict[CategoryName, tuple[str, ...]] = Field(default_factory=dict)
     """Accounts, ranges or patterns per category that rules of incentive programmes name; an empty list says
     that the production has no such costs."""

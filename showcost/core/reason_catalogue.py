@@ -47,7 +47,6 @@ class Reason:
 
 
 _R, _F, _W, _P = Severity.ROW, Severity.FILE, Severity.WARNING, Severity.PENDING
-_ORDERS = "purchase orders"
 
 CATALOGUE: Final[dict[str, Reason]] = {
     reason.code: reason
@@ -91,7 +90,12 @@ CATALOGUE: Final[dict[str, Reason]] = {
         Reason("SC-VEN-002", _R, "tax id fails its check digit", "verifies the tax id", waivable=True),
         Reason("SC-DUP-001", _R, "vendor, invoice and line already posted", "discards the row"),
         Reason("SC-DUP-002", _R, "same key with different content", "books a correction"),
-        Reason("SC-PO-001", _W, "exceeds the purchase order", "approves the excess", _ORDERS),
+        Reason(
+            "SC-PO-001",
+            _W,
+            "exceeds its purchase order, or names none where one is required",
+            "approves the excess, or raises an order",
+        ),
         Reason("SC-PO-002", _R, "order neither open nor closed", "says whether the order is closed"),
         Reason("SC-PER-001", _R, "accounting period closed", "changes the date or reopens the period"),
         Reason("SC-PMT-001", _R, "permit ends before it starts", "corrects the dates", waivable=True),

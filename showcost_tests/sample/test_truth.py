@@ -61,9 +61,11 @@ def _clean(feed: str) -> list[dict[str, str]]:
 def test_every_reason_in_force_is_planted_unless_no_file_of_the_sample_can_cause_it() -> None:
     """A changed rate set, a vendor's outage and a person's decision are not files of the inbox.
 
+    An exceeded order (SC-PO-001) is a finding of the ledger and its plan lines, not of a row.
+
     Bytes that are not text are tested with the reader: this test could not read such a file.
     """
-    elsewhere = {"SC-FX-003", "SC-COR-001", "SC-API-001", "SC-ROW-004", "SC-FIL-004"}
+    elsewhere = {"SC-FX-003", "SC-COR-001", "SC-API-001", "SC-ROW-004", "SC-FIL-004", "SC-PO-001"}
     assert {reason.code for reason in in_force()} - set(truth()["codes"]) == elsewhere
 
 

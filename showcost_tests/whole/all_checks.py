@@ -42,6 +42,7 @@ OF_ALL_DATES: Final = {
     "ledger_entries append_only": ledger_checks.append_only,
     "ledger_entries documents_balance": ledger_checks.documents_balance,
     "ledger_entries amounts_balance": ledger_checks.batches_balance,
+    "ledger_entries within_purchase_orders": ledger_checks.within_purchase_orders,
 }
 NAMES: Final = OF_A_FEED.keys() | OF_A_FEEDS_DATES.keys() | OF_ALL.keys() | OF_ALL_DATES.keys()
 """Every check, as the beginning of its asset's name and its own name."""

@@ -146,6 +146,13 @@ def _control_account_missing(workspace: Workspace) -> None:
     vars(workspace).pop("production", None)
 
 
+def _order_required(workspace: Workspace) -> None:
+    path = workspace.path / "production.yaml"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(f"{text}purchase_orders: {{required_from: 45000}}\n", encoding="utf-8")
+    vars(workspace).pop("production", None)
+
+
 def _trigger_dropped(workspace: Workspace) -> None:
     with duckdb.connect(workspace.ledger.path) as connection:
         connection.execute("DROP TRIGGER ledger_entries_no_update ON ledger_entries")
@@ -236,6 +243,10 @@ ALONE: Final[dict[Callable[[Workspace], None], tuple[str, str]]] = {
     _control_account_missing: (
         "ledger_entries documents_balance",
         "not checked: production.yaml names no control_accounts for accounts_payable",
+    ),
+    _order_required: (
+        "ledger_entries within_purchase_orders",
+        "SC-PO-001, 1 invoice lines: entry ",
     ),
     _batch_total_changed: ("ledger_entries amounts_balance", "2026-11-01: in base: entries "),
 }

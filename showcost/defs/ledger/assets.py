@@ -56,6 +56,15 @@ def ledger() -> dg.Definitions:
                 if missing_control_accounts(production)
                 else dg.AssetCheckSeverity.ERROR,
             ),
+            partition_check(
+                asset=naming.LEDGER_ENTRIES,
+                name="within_purchase_orders",
+                description="No invoice exceeds the purchase order that it names, or lacks one where "
+                "production.yaml requires it (SC-PO-001). It is posted all the same.",
+                partitions=partitions,
+                evaluate=ledger_checks.within_purchase_orders,
+                severity=dg.AssetCheckSeverity.WARN,
+            ),
             whole_check(
                 asset=naming.LEDGER_ENTRIES,
                 name="audit_chain",
