@@ -45,9 +45,7 @@ def status_result(
 ) -> CommandResult:
     """Return counts and amounts per feed; the exit status is 1 if they do not reconcile."""
     states = [feed_status(workspace, feed, as_of) for feed in feeds]
-    total = Tally()
-    for state in states:
-        total.add(state.total)
+    total = _total(states)
     balances = all(tally.balances for state in states for _, tally in state.deliveries) and total.balances
     provisional = _provisional(workspace, as_of)
     at = None if as_of is None else workspace.audit.time_as_of(as_of)
@@ -73,10 +71,25 @@ def status_result(
 
     def show() -> None:
         _show_status(states, total, deliveries=deliveries)
+        _show_amounts(states, total)
         show_provisional(provisional)
         say_findings(findings)
 
     return CommandResult(facts, show, status=0 if balances else 1)
+
+
+def _total(states: Sequence[FeedStatus]) -> Tally:
+    """Return the rows of all feeds, with the amounts of costs only.
+
+    An amount that was ordered, estimated or budgeted is never added to one that was spent.
+    """
+    total = Tally()
+    for state in states:
+        if state.is_plan:
+            total.add_rows(state.total)
+        else:
+            total.add(state.total)
+    return total
 
 
 @dataclass(frozen=True)
@@ -146,14 +159,25 @@ def _show_status(states: Sequence[FeedStatus], total: Tally, *, deliveries: bool
     show_reasons(states)
     for state in states:
         say_control_totals(state.feed, state.control_totals)
+
+
+def _show_amounts(states: Sequence[FeedStatus], total: Tally) -> None:
+    """Show the sums per currency and state of costs, and per feed of plans, if there are any."""
     names = ("received", *STATES)
-    sums = [
-        (code, *(_sum(total, name, code) for name in names))
-        for code in sorted(total.amounts.get("received", {}))
+    if costs := _sums(total):
+        show_table("Amounts of the rows (where readable)", ["currency", *names], costs)
+    plans = [(state.feed, *sums) for state in states if state.is_plan for sums in _sums(state.total)]
+    if plans:
+        columns = ["feed", "currency", *names]
+        show_table("Amounts of orders, estimates and budget revisions (no cost)", columns, plans)
+
+
+def _sums(tally: Tally) -> list[tuple[str, ...]]:
+    """Return currency and sums per state, a row per currency."""
+    return [
+        (code, *(_sum(tally, name, code) for name in ("received", *STATES)))
+        for code in sorted(tally.amounts.get("received", {}))
     ]
-    if sums:
-        columns = ["currency", *names]
-        show_table("Amounts of the rows (where readable)", columns, sums)
 
 
 def _sum(tally: Tally, name: str, code: str) -> str:

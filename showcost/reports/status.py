@@ -62,11 +62,16 @@ class Tally:
 
     def add(self, other: Tally) -> None:
         """Add another tally to this one."""
+        self.add_rows(other)
         for name in ("received", *STATES):
-            setattr(self, name, getattr(self, name) + getattr(other, name))
             for currency, amount in other.amounts.get(name, {}).items():
                 own = self.amounts.setdefault(name, {})
                 own[currency] = own.get(currency, Decimal(0)) + amount
+
+    def add_rows(self, other: Tally) -> None:
+        """Add the rows of another tally to this one, without its amounts."""
+        for name in ("received", *STATES):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
 
 
 @dataclass(frozen=True)
@@ -74,7 +79,7 @@ class FeedStatus:
     """The state of a feed: one tally per delivery, their sum, and the rows to work on by reason code.
 
     Discarded rows have no part in `codes`: a person has settled them. `control_totals` are those that are not
-    confirmed.
+    confirmed. `is_plan` says that posted rows are plan lines, and their amounts are no cost.
     """
 
     feed: str
@@ -82,10 +87,11 @@ class FeedStatus:
     total: Tally
     codes: Mapping[str, int]
     control_totals: Sequence[UnconfirmedTotal] = ()
+    is_plan: bool = False
 
 
-# A row with active entries is posted, whatever the outcome of a later validation. A row without an outcome is
-# pending: its partition was not materialised.
+# A row with active entries or a plan line is posted, whatever the outcome of a later validation. A row
+# without an outcome is pending: its partition was not materialised.
 _TALLY: Final = """
 WITH applied AS (
     SELECT delivery, record, byte_start, currency, {amount}__value FROM read_parquet($records)
@@ -143,6 +149,7 @@ def feed_status(workspace: Workspace, feed: FeedSpec, as_of: int | None = None) 
         total,
         codes,
         unconfirmed_totals(workspace, feed, deliveries, decisions),
+        feed.kind.is_plan,
     )
 
 
