@@ -24,6 +24,7 @@ from showcost.cli.parse import parse
 from showcost.cli.period import period
 from showcost.cli.pull import pull
 from showcost.cli.queue import queue
+from showcost.cli.reconcile import reconcile
 from showcost.cli.run import run
 from showcost.cli.shred import shred
 from showcost.cli.status import status
@@ -77,6 +78,7 @@ for command in (
     verify,
     guild_pack,
     export,
+    reconcile,
     shred,
     *(coming(name) for name in COMING),
 ):

@@ -1,7 +1,7 @@
-"""The XML of an e-invoice: parsed without trusting it, each part with its place in the bytes.
+"""The XML of an e-invoice or statement: parsed without trusting it, each part with its place in the bytes.
 
-A first pass with expat refuses features that an e-invoice never needs (a document type, and with it entities
-of any sort; inclusions), bounds depth, elements, tags and namespaces, so that memory stays in proportion, and
+A first pass with expat refuses features that neither ever needs (a document type, and with it entities of any
+sort; inclusions), bounds depth, elements, tags and namespaces, so that memory stays in proportion, and
 notes the place of each part; only then is a tree built. The elements are interpreted in `document`.
 """
 
@@ -70,25 +70,10 @@ def parse(data: bytes, encoding: str | None = None) -> Markup:
     Raises UnreadableError, with line and column, for anything but one well-formed document without a
     document type.
     """
-    scout = _Scout(encoding)
+    scout = _Scout(encoding, "e-invoice")
     scout.scan(data)
     check_repeated("namespaces", scout.namespaces, len(scout.places))
-    # What makes a huge tree dangerous is entities and depth, which the scout has refused; attachments in
-    # base64 may be larger than what lxml allows otherwise.
-    parser = etree.XMLParser(
-        encoding=encoding,
-        resolve_entities=False,
-        no_network=True,
-        load_dtd=False,
-        dtd_validation=False,
-        huge_tree=True,
-        remove_comments=True,
-        remove_pis=True,
-    )
-    try:
-        tree = etree.fromstring(data, parser)
-    except etree.XMLSyntaxError as error:
-        raise UnreadableError(f"no well-formed XML: line {error.lineno}, column {error.offset}") from None
+    tree = _tree(data, encoding)
     documents = [
         element
         for element in tree.iter(f"{{{INVOICE}}}Invoice", f"{{{CREDIT_NOTE}}}CreditNote")
@@ -105,10 +90,41 @@ def parse(data: bytes, encoding: str | None = None) -> Markup:
     return Markup(documents[0], tuple(scout.places))
 
 
+def safe_root(data: bytes, what: str) -> etree._Element:
+    """Return the root of any document, which the same first pass has let through; `what` it has to be.
+
+    Raises UnreadableError, with line and column, for anything but one well-formed document without a
+    document type.
+    """
+    _Scout(None, what).scan(data)
+    return _tree(data, None)
+
+
+def _tree(data: bytes, encoding: str | None) -> etree._Element:
+    """Return the root of a document that the first pass has let through."""
+    # What makes a huge tree dangerous is entities and depth, which the scout has refused; attachments in
+    # base64 may be larger than what lxml allows otherwise.
+    parser = etree.XMLParser(
+        encoding=encoding,
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        dtd_validation=False,
+        huge_tree=True,
+        remove_comments=True,
+        remove_pis=True,
+    )
+    try:
+        return etree.fromstring(data, parser)
+    except etree.XMLSyntaxError as error:
+        raise UnreadableError(f"no well-formed XML: line {error.lineno}, column {error.offset}") from None
+
+
 class _Scout:
     """Reads a document from its first to its last byte and builds nothing."""
 
-    def __init__(self, encoding: str | None) -> None:
+    def __init__(self, encoding: str | None, what: str) -> None:
+        self._what = what
         self.places: list[tuple[int, int]] = []
         self.namespaces = 0
         self._path: list[str] = []
@@ -142,7 +158,7 @@ class _Scout:
         self._close(len(data))
 
     def _refuse(self, *_: object) -> None:
-        raise UnreadableError("XML with a document type or entities, which no e-invoice needs")
+        raise UnreadableError(f"XML with a document type or entities, which no {self._what} needs")
 
     def _count(self, nodes: int) -> None:
         self._nodes += nodes
@@ -159,7 +175,7 @@ class _Scout:
             raise UnreadableError(f"XML of more than {_DEEPEST} levels")
         self._count(1 + len(attributes))
         if name.startswith(f"{_INCLUSIONS} "):
-            raise UnreadableError("XML with inclusions, which no e-invoice needs")
+            raise UnreadableError(f"XML with inclusions, which no {self._what} needs")
         self._close(self._parser.CurrentByteIndex)
         if self._root and len(self._path) == self._root:
             self._start = self._parser.CurrentByteIndex

@@ -1,0 +1,372 @@
+"""A vendor's statement of account as a table: CSV or a workbook, with headers in English, German or French.
+
+The reader of deliveries finds dialect, encoding and header; date and number formats are inferred over the
+whole column. A line with the words of an opening or closing balance is no transaction. Whatever cannot be
+read is named, never left out in silence.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
+
+import pyarrow as pa
+
+from showcost.config.feed import normal_header
+from showcost.core.money import currency_codes, minor_units
+from showcost.readers.model import FILE_UNREADABLE, Hints
+from showcost.readers.open import read_delivery
+from showcost.readers.source import UnreadableError
+from showcost.readers.statements.model import AccountStatement, StatementLine
+from showcost.values.amounts import infer_amounts
+from showcost.values.dates import infer_dates
+from showcost.values.symbols import currencies_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import date
+    from pathlib import Path
+
+_HEADERS: Final[Mapping[str, tuple[str, ...]]] = {
+    "document": (
+        *(
+            "document no",
+            "document number",
+            "document",
+            "invoice no",
+            "invoice number",
+            "invoice",
+            "reference",
+        ),
+        *("ref", "your reference", "our reference", "doc no", "bill no", "voucher no", "number", "no"),
+        *("Belegnummer", "Beleg-Nr", "Beleg", "Rechnungsnummer", "Rechnungs-Nr", "Rechnung", "Referenz"),
+        *("Rechnungsnr", "Belegnr", "Nr", "Nummer", "numéro de facture", "n° facture", "facture", "pièce"),
+        *("n° pièce", "numéro de pièce", "référence", "réf", "numéro"),
+    ),
+    "date": (
+        *("date", "invoice date", "document date", "transaction date", "posting date", "booking date"),
+        *("Datum", "Belegdatum", "Rechnungsdatum", "Buchungsdatum", "Buchungstag"),
+        *("date de facture", "date facture", "date de pièce", "date d'opération", "date comptable"),
+    ),
+    "amount": (
+        *("amount", "net amount", "total", "gross amount", "original amount", "invoice amount", "gross"),
+        *("Betrag", "Bruttobetrag", "Rechnungsbetrag", "Umsatz", "montant", "montant TTC", "montant facture"),
+    ),
+    "debit": (
+        *("debit", "debits", "debit amount", "charge", "charges", "invoiced"),
+        *("Soll", "Sollbetrag", "Belastung", "débit", "montant débit"),
+    ),
+    "credit": (
+        *("credit", "credits", "credit amount", "payments", "payment", "paid"),
+        *("Haben", "Habenbetrag", "Gutschrift", "crédit", "montant crédit"),
+    ),
+    "currency": (*("currency", "ccy", "curr", "cur", "Währung", "Whg", "Waehrung", "devise", "monnaie"),),
+    "balance": (*("balance", "running balance", "Saldo", "Kontostand", "solde"),),
+    "text": (
+        *("description", "details", "text", "narrative", "particulars", "type", "transaction", "memo"),
+        *("Buchungstext", "Verwendungszweck", "Beschreibung", "libellé", "désignation", "description"),
+    ),
+}
+"""The headers of each column; the first in the order of the file counts, except for text."""
+
+_NAMES: Final = {name: {normal_header(text) for text in texts} for name, texts in _HEADERS.items()}
+_OPENING_WORDS: Final = re.compile(
+    r"opening balance|balance (?:brought )?forward|brought forward|b/f\b|previous balance|saldovortrag"
+    r"|anfangs(?:bestand|saldo)|eröffnungssaldo|vortrag|solde (?:initial|précédent|d'ouverture)|ancien solde"
+    r"|report (?:à nouveau|solde)",
+    re.IGNORECASE,
+)
+_CLOSING_WORDS: Final = re.compile(
+    r"closing balance|balance (?:carried forward|due|outstanding)|carried forward|c/f\b|amount due|total due"
+    r"|end(?:bestand|saldo)|schlusssaldo|abschlusssaldo|offener saldo|solde (?:final|de clôture|dû)"
+    r"|nouveau solde|net à payer",
+    re.IGNORECASE,
+)
+_PAYMENT_WORDS: Final = re.compile(
+    r"\b(?:payments?|paid|receipt|remittance|transfer|bacs|zahlung(?:en|seingang)?|überweisung|lastschrift"
+    r"|bezahlt|paiements?|règlements?|virements?|prélèvements?)\b",
+    re.IGNORECASE,
+)
+_TOTAL_WORDS: Final = re.compile(
+    r"\s*(?:total|totals|sum|summe|gesamt|gesamtsumme|somme|totaux)\b", re.IGNORECASE
+)
+_CODE: Final = re.compile(r"\b[A-Z]{3}\b")
+_NOTHING: Final = Decimal(0)
+
+
+def read_table_statement(path: Path, currency: str | None) -> AccountStatement:
+    """Return the statement in a table; `currency` is for a file that does not name one.
+
+    Raises UnreadableError if the file is no table, or lacks a date, a document or an amount.
+    """
+    table = _read(path)
+    return _statement(path.name, table, currency)
+
+
+@dataclass(frozen=True)
+class _StatementTable:
+    """The cells of a table by name of column, with the number of each record and what was rejected."""
+
+    records: Sequence[int]
+    columns: Mapping[str, pa.Array]
+    texts: Sequence[pa.Array]
+    shown_header: Mapping[str, str]
+    rejected: tuple[str, ...]
+    footer: tuple[str, ...]
+
+    def cells(self, name: str) -> list[str]:
+        """Return a column as text, blanks empty; all blank if the table does not have it."""
+        if name not in self.columns:
+            return [""] * len(self.records)
+        return [text.strip() for text in self.columns[name].to_pylist()]
+
+
+def _read(path: Path) -> _StatementTable:
+    names = tuple(text for texts in _HEADERS.values() for text in texts)
+    with read_delivery(path, hints=Hints(totals_are_rows=True, names=names)) as reading:
+        rows = reading.table()
+        rejected = list(reading.rejected)
+        if rejected and rejected[0].code == FILE_UNREADABLE:
+            raise UnreadableError(rejected[0].detail)
+        if not reading.dialect.header_sure:
+            raise UnreadableError("the header has another number of names than the lines have cells")
+        header = list(reading.header)
+        footer = tuple(line.text for line in reading.footer)
+    cells = rows.column("cells").to_pylist()
+    columns = [pa.array([row[position] for row in cells], pa.string()) for position in range(len(header))]
+    chosen: dict[str, int] = {}
+    texts: list[int] = []
+    for position, name in enumerate(header):
+        column = _column_of(name)
+        if column == "text":
+            texts.append(position)
+        elif column is not None:
+            chosen.setdefault(column, position)
+    _require(header, chosen)
+    return _StatementTable(
+        records=rows.column("record").to_pylist(),
+        columns={name: columns[position] for name, position in chosen.items()},
+        texts=[columns[position] for position in texts],
+        shown_header={name: header[position] for name, position in chosen.items()},
+        rejected=tuple(f"record {item.record}: {item.detail}" for item in rejected),
+        footer=footer,
+    )
+
+
+def _column_of(header: str) -> str | None:
+    """Return the column that a header names; a currency code in it, as in `Amount (EUR)`, does not matter."""
+    plain = " ".join(word for word in re.split(r"[\s()\[\]]+", header) if word not in currency_codes())
+    for name, known in _NAMES.items():
+        if normal_header(header) in known or normal_header(plain) in known:
+            return name
+    return None
+
+
+def _require(header: Sequence[str], chosen: Mapping[str, int]) -> None:
+    missing = [name for name in ("date", "document") if name not in chosen]
+    if not chosen.keys() & {"amount", "debit", "credit"}:
+        missing.append("amount (or debit and credit)")
+    if missing:
+        raise UnreadableError(
+            f"no column for {' and '.join(missing)} among {', '.join(header[:20]) or 'no names at all'}"
+        )
+
+
+@dataclass(frozen=True)
+class _TableAmounts:
+    """The amounts of a column as decimals, None for a blank cell, and the problems by position."""
+
+    values: list[Decimal | None]
+    problems: dict[int, str]
+    symbols: list[str | None]
+
+
+def _amounts(table: _StatementTable, name: str) -> _TableAmounts:
+    if name not in table.columns:
+        return _TableAmounts([None] * len(table.records), {}, [None] * len(table.records))
+    read = infer_amounts(table.columns[name], dash_is_zero=True)
+    texts, problems = read.values.to_pylist(), read.problem.to_pylist()
+    return _TableAmounts(
+        [Decimal(text) if text is not None else None for text in texts],
+        {
+            position: f"{table.shown_header[name]}: {problem} amount"
+            for position, problem in enumerate(problems)
+            if problem not in {None, "blank"}
+        },
+        read.symbol.to_pylist(),
+    )
+
+
+@dataclass(frozen=True)
+class _TableRow:
+    """A row of the table: `problem` says why it is no line of the statement, None if it is one."""
+
+    record: int
+    document: str
+    texts: tuple[str, ...]
+    day: date | None
+    owed: Decimal | None
+    balance: Decimal | None
+    currency: str | None
+    problem: str | None
+
+    @property
+    def label(self) -> str:
+        """The text that names the row: its document, so that no description makes a document a balance."""
+        return self.document or " ".join(self.texts)
+
+    @property
+    def stated(self) -> Decimal | None:
+        """The amount of a line that states a balance."""
+        return self.balance if self.owed is None else self.owed
+
+    @property
+    def is_opening(self) -> bool:
+        """True if the row states the opening balance."""
+        return _OPENING_WORDS.search(self.label) is not None
+
+    @property
+    def is_closing(self) -> bool:
+        """True if the row states the closing balance."""
+        return not self.is_opening and _CLOSING_WORDS.search(self.label) is not None
+
+    @property
+    def is_remark(self) -> bool:
+        """True if the row is a total of columns, or has neither date nor amount."""
+        is_total = self.day is None and _TOTAL_WORDS.match(self.label) is not None
+        return is_total or (self.day is None and self.stated is None and self.problem is not None)
+
+    def line(self, number: int) -> StatementLine | None:
+        """Return the row as a line of the statement; None if it is none."""
+        if self.problem is not None or self.day is None or self.owed is None or self.currency is None:
+            return None
+        return StatementLine(
+            number=number,
+            place=f"record {self.record}",
+            dated=self.day,
+            currency=self.currency,
+            owed=self.owed,
+            references=(self.document,) if self.document else (),
+            texts=self.texts,
+            is_payment=any(_PAYMENT_WORDS.search(text) for text in (self.document, *self.texts)),
+        )
+
+
+def _rows(table: _StatementTable, currency: str | None) -> Iterator[_TableRow]:
+    dates = infer_dates(table.columns["date"])
+    days, day_problems = dates.values.to_pylist(), dates.problem.to_pylist()
+    amounts = {column: _amounts(table, column) for column in ("amount", "debit", "credit", "balance")}
+    documents, currencies = table.cells("document"), _currencies(table, amounts, currency)
+    columns = [[text.strip() for text in column.to_pylist()] for column in table.texts]
+    for position, record in enumerate(table.records):
+        owed, code = _owed(amounts, position), currencies[position]
+        problem = _problem(amounts, position, days[position], day_problems[position])
+        yield _TableRow(
+            record=record,
+            document=documents[position],
+            texts=tuple(column[position] for column in columns if column[position]),
+            day=days[position],
+            owed=owed,
+            balance=amounts["balance"].values[position],
+            currency=code,
+            problem=problem or _currency_problem(owed, code),
+        )
+
+
+def _statement(name: str, table: _StatementTable, currency: str | None) -> AccountStatement:
+    rows = list(_rows(table, currency))
+    transactions = [row for row in rows if not (row.is_opening or row.is_closing or row.is_remark)]
+    numbered = [(row, row.line(number)) for number, row in enumerate(transactions, start=1)]
+    lines = [line for _, line in numbered if line is not None]
+    unreadable = [f"record {row.record}: {row.problem}" for row, line in numbered if line is None]
+    opening, closing = _stated_balances(rows, [row for row, line in numbered if line is not None])
+    currencies = sorted({line.currency for line in lines})
+    is_mixed = len(currencies) > 1
+    return AccountStatement(
+        name=name,
+        account="",
+        currency="" if is_mixed else next(iter(currencies), ""),
+        first=min((line.dated for line in lines), default=None),
+        last=max((line.dated for line in lines), default=None),
+        opening=None if is_mixed else opening,
+        closing=None if is_mixed else closing,
+        movement=sum((line.owed for line in lines), _NOTHING),
+        lines=tuple(lines),
+        unreadable=(*table.rejected, *unreadable),
+        notes=(f"{name}: several currencies, so the balance was not checked",) if is_mixed else (),
+    )
+
+
+def _stated_balances(
+    rows: Sequence[_TableRow], lines: Sequence[_TableRow]
+) -> tuple[Decimal | None, Decimal | None]:
+    """Return opening and closing balance: of lines that state them, else of the column of balances."""
+    openings = [row.stated for row in rows if row.is_opening]
+    closings = [row.stated for row in rows if row.is_closing]
+    running = [row for row in lines if row.balance is not None]
+    opening = openings[0] if openings else None
+    closing = closings[-1] if closings else None
+    if opening is None and running:
+        opening = (running[0].balance or _NOTHING) - (running[0].owed or _NOTHING)
+    if closing is None and running:
+        closing = running[-1].balance
+    return opening, closing
+
+
+def _owed(amounts: Mapping[str, _TableAmounts], position: int) -> Decimal | None:
+    """Return what a line charges: the amount, or debit less credit; None without either."""
+    amount = amounts["amount"].values[position]
+    debit, credit = amounts["debit"].values[position], amounts["credit"].values[position]
+    if debit is not None or credit is not None:
+        # Some programs put a minus before what they have in the column of credits.
+        return (debit or _NOTHING) - abs(credit or _NOTHING)
+    return amount
+
+
+def _problem(
+    amounts: Mapping[str, _TableAmounts], position: int, day: date | None, day_problem: str | None
+) -> str | None:
+    """Return the reason why the amount or the date of a line cannot be read; None if both can."""
+    for column in ("amount", "debit", "credit"):
+        if problem := amounts[column].problems.get(position):
+            return problem
+    if _owed(amounts, position) is None:
+        return "no amount"
+    return None if day is not None else f"{day_problem or 'no'} date"
+
+
+def _currency_problem(owed: Decimal | None, code: str | None) -> str | None:
+    if code is None:
+        return "no currency; name it with --currency"
+    if owed is not None and owed != round(owed, minor_units(code)):
+        return f"more decimals than {code} has"
+    return None
+
+
+def _currencies(
+    table: _StatementTable, amounts: Mapping[str, _TableAmounts], given: str | None
+) -> list[str | None]:
+    """Return the currency of each line: of its column, its symbol, the header, or the given one."""
+    cells = [text.upper() for text in table.cells("currency")]
+    in_header = {
+        code
+        for name in ("amount", "debit", "credit")
+        for code in _CODE.findall(table.shown_header.get(name, ""))
+        if code in currency_codes()
+    }
+    fallback = next(iter(in_header)) if len(in_header) == 1 else given
+    found: list[str | None] = []
+    for position, cell in enumerate(cells):
+        symbols = [amounts[name].symbols[position] for name in ("amount", "debit", "credit")]
+        meanings = {code for symbol in symbols if symbol for code in currencies_of(symbol)}
+        if cell in currency_codes():
+            found.append(cell)
+        elif cell:
+            found.append(None)
+        elif len(meanings) == 1:
+            found.append(next(iter(meanings)))
+        else:
+            found.append(fallback if fallback in meanings or not meanings else None)
+    return found

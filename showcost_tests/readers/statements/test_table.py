@@ -1,0 +1,139 @@
+"""Vendors' statements of account: languages, formats, balances, and lines that cannot be read."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from showcost.core.errors import InputError
+from showcost.readers.statements import StatementFormat, read_statements
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from showcost.readers.statements import AccountStatement
+
+ENGLISH = """\
+Acme Ltd,,,,
+Statement of account,,,,
+Date,Invoice No.,Details,Currency,Amount
+03/13/2026,INV-8,Camera hire,USD,"1,250.00"
+03/14/2026,CN-2,Credit note,USD,(50.25)
+03/30/2026,,Payment received - thank you,USD,-200.00
+"""
+GERMAN = """\
+Buchungsdatum;Beleg-Nr.;Buchungstext;Soll (EUR);Haben (EUR);Saldo
+01.03.2026;;Saldovortrag;;;100,00
+13.03.2026;RE 2026/8;Rechnung;1.250,00;;1.350,00
+14.03.2026;GS-2;Gutschrift;;50,25;1.299,75
+31.03.2026;;Endsaldo;;;1.299,75
+"""
+FRENCH = """\
+Date de facture;N° facture;Libellé;Débit;Crédit;Devise
+13/03/2026;F-8;Location caméra;1 250,00;;EUR
+14/03/2026;A-2;Avoir;;50,25;EUR
+;;Total;1 250,00;50,25;
+"""
+
+
+def read(folder: Path, content: str | bytes, currency: str | None = None) -> AccountStatement:
+    path = folder / "statement.csv"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    found, (statement,) = read_statements(path, StatementFormat.AUTO, currency)
+    assert found is StatementFormat.CSV
+    return statement
+
+
+@pytest.mark.parametrize(
+    ("content", "documents", "currency"),
+    [
+        (ENGLISH, ["INV-8", "CN-2"], "USD"),
+        (GERMAN, ["RE 2026/8", "GS-2"], "EUR"),
+        (GERMAN.encode("cp1252"), ["RE 2026/8", "GS-2"], "EUR"),
+        (FRENCH, ["F-8", "A-2"], "EUR"),
+        (FRENCH.encode("utf-16"), ["F-8", "A-2"], "EUR"),
+    ],
+)
+def test_a_statement_is_read_in_its_language(
+    tmp_path: Path, content: str | bytes, documents: list[str], currency: str
+) -> None:
+    statement = read(tmp_path, content)
+    lines = [line for line in statement.lines if not line.is_payment]
+    assert [line.references for line in lines] == [(number,) for number in documents]
+    assert [line.owed for line in lines] == [Decimal("1250.00"), Decimal("-50.25")]
+    assert {line.currency for line in lines} == {currency}
+    assert [str(line.dated) for line in lines] == ["2026-03-13", "2026-03-14"]
+    assert statement.unreadable == ()
+
+
+def test_payments_are_told_from_credit_notes(tmp_path: Path) -> None:
+    assert [line.is_payment for line in read(tmp_path, ENGLISH).lines] == [False, False, True]
+
+
+def test_balances_are_those_of_their_lines_or_of_the_column(tmp_path: Path) -> None:
+    stated = read(tmp_path, GERMAN)
+    assert (stated.opening, stated.movement, stated.closing) == tuple(
+        map(Decimal, ("100.00", "1199.75", "1299.75"))
+    )
+    assert stated.difference == 0
+    lines = GERMAN.splitlines()
+    running = read(tmp_path, "\n".join([lines[0], *lines[2:4]]))
+    assert (running.opening, running.closing) == (Decimal(100), Decimal("1299.75"))
+    assert running.difference == 0
+    wrong = read(tmp_path, GERMAN.replace("1.299,75\n", "1.300,00\n"))
+    assert wrong.difference == Decimal("-0.25")
+    assert read(tmp_path, ENGLISH).difference is None
+
+
+def test_a_document_is_never_taken_for_a_balance(tmp_path: Path) -> None:
+    content = "Date,Invoice,Text,Amount\n2026-03-13,INV-8,Balance due after deposit,10.00\n"
+    statement = read(tmp_path, content, "EUR")
+    assert [line.references for line in statement.lines] == [("INV-8",)]
+    assert statement.closing is None
+
+
+def test_whatever_cannot_be_read_is_named(tmp_path: Path) -> None:
+    content = (
+        "Date,Invoice,Currency,Amount\n"
+        "2026-03-13,INV-1,EUR,10.00\n"
+        "2026-02-30,INV-2,EUR,10.00\n"
+        "2026-03-13,INV-3,EUR,tbc\n"
+        "2026-03-13,INV-4,EUR,\n"
+        "2026-03-13,INV-5,LST,10.00\n"
+        "2026-03-13,INV-6,EUR,10.005\n"
+        "2026-03-13,INV-7,EUR,10.00,ragged\n"
+    )
+    statement = read(tmp_path, content)
+    assert [line.references for line in statement.lines] == [("INV-1",)]
+    records = [text.partition(":")[0] for text in statement.unreadable]
+    assert sorted(records) == [f"record {number}" for number in range(3, 9)]
+
+
+def test_a_currency_that_is_not_named_is_asked_for(tmp_path: Path) -> None:
+    content = "Date,Invoice,Amount\n2026-03-13,INV-8,10.00\n"
+    assert read(tmp_path, content).unreadable == ("record 2: no currency; name it with --currency",)
+    assert read(tmp_path, content, "CAD").currency == "CAD"
+    assert read(tmp_path, content.replace("10.00", "€10.00")).currency == "EUR"
+    # A dollar sign alone is not a currency: the user says which.
+    dollars = content.replace("10.00", "$10.00")
+    assert read(tmp_path, dollars, "CAD").currency == "CAD"
+    assert read(tmp_path, dollars).lines == ()
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("", "the file is empty"),
+        ("a,b\n1,2\n3,4\n", "no column for date and document and amount"),
+        ("Date,Amount\n2026-03-13,1.00\n2026-03-14,2.00\n", "no column for document among Date, Amount"),
+        ("%PDF-1.7\n", "a PDF document"),
+        ("<html><body>502 Bad Gateway</body></html>", "the XML is another document"),
+    ],
+)
+def test_a_file_that_is_no_statement_is_one_clear_error(tmp_path: Path, content: str, reason: str) -> None:
+    path = tmp_path / "statement.csv"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(InputError, match=reason):
+        read_statements(path)
