@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from showcost.core.national_ids import masked_text
 from showcost.reports.book.links import adds_up_entries, linked_column
 from showcost.reports.tables import CURRENCY, DETAIL, TOTAL, ColumnType, Line, lines, totals
-from showcost.reports.writers.charts import figure_text
+from showcost.reports.writers.figures import shown_figure
 from showcost.reports.writers.visible_text import visible
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def headline_html(figures: Sequence[HeadlineFigure]) -> str:
     """Return the headline figures, each with its meaning."""
     return "\n".join(
         f'<div><dt>{text_html(figure.title)}</dt><dd><span class="value{_sign_class(figure.value)}">'
-        f'{_figure(figure.value, figure.type, figure.currency)}</span> <span class="unit">'
+        f'{shown_figure(figure.value, figure.type, figure.currency)}</span> <span class="unit">'
         f"{escape(figure.currency)}</span></dd>"
         f'<dd class="meaning">{text_html(figure.meaning)}</dd></div>'
         for figure in figures
@@ -222,25 +222,5 @@ def _sign_class(value: Cell) -> str:
 
 def _shown(value: Cell, type_: ColumnType, currency: str) -> str:
     if isinstance(value, Decimal | int):
-        return _figure(value, type_, currency)
+        return shown_figure(value, type_, currency)
     return value.isoformat() if isinstance(value, date) else text_html(value)
-
-
-def _figure(value: Decimal | int, type_: ColumnType, currency: str) -> str:
-    """Return a number as accountants write it: negative in parentheses."""
-    size = Decimal(value).copy_abs()
-    match type_:
-        case ColumnType.MONEY | ColumnType.ORIGINAL:
-            text = figure_text(size, currency)
-        case ColumnType.COUNT:
-            text = f"{size:,f}"
-        case ColumnType.PERCENT:
-            text = f"{_short_decimal(size)}%"
-        case _:
-            text = _short_decimal(size)
-    return f"({text})" if value < 0 else text
-
-
-def _short_decimal(value: Decimal) -> str:
-    text = f"{value:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -1,6 +1,7 @@
 """Write a pack: every file of a report into a folder that appears complete, by one rename.
 
     index.html       the book: the report for a browser, with book/ beside it
+    cover.pdf        the headline figures
     report.xlsx      every table as a sheet
     csv/, parquet/   every table, exact, with a dictionary of the columns
     manifest.json    totals, policies, and sha256 and size of every file
@@ -22,6 +23,7 @@ from showcost.reports.book.writing import book_of_scope
 from showcost.reports.pack.manifest import CSV_FOLDER, MANIFEST, manifest_of
 from showcost.reports.personal_text import masked_columns
 from showcost.reports.scope import scope_of
+from showcost.reports.writers.cover import write_cover
 from showcost.reports.writers.flat import TableFormat, write_report_tables
 from showcost.reports.writers.workbook import write_workbook
 
@@ -126,4 +128,5 @@ def _write_files(
         make_folder(folder.joinpath(name))
         write_report_tables(tables, folder.joinpath(name), format_)
     write_workbook(folder.joinpath("report.xlsx"), tables, scope, headline=headline)
+    write_cover(folder.joinpath("cover.pdf"), scope, headline, tables)
     book_of_scope(workspace, tables, folder, headline, scope)

@@ -13,8 +13,8 @@ from decimal import Decimal
 from html import escape
 from typing import TYPE_CHECKING, Final
 
-from showcost.core.money import minor_units, round_half_away
 from showcost.core.national_ids import masked_text
+from showcost.reports.writers.figures import figure_text
 from showcost.reports.writers.visible_text import visible_line
 
 if TYPE_CHECKING:
@@ -68,12 +68,6 @@ class ChartTitle:
 def _plain(text: str) -> str:
     """Return a text without signs that mean something in Markdown."""
     return "".join(sign for sign in visible_line(text) if sign not in "[]()!<>`\\")
-
-
-def figure_text(value: Decimal | int, currency: str) -> str:
-    """Return a number with thousands separators; amounts with the decimals of their currency."""
-    places = minor_units(currency) if currency else 0
-    return f"{round_half_away(Decimal(value), places):,f}"
 
 
 def line_chart(

@@ -1,0 +1,34 @@
+"""Figures as text for people: with thousands separators, and negative ones in parentheses."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from showcost.core.money import minor_units, round_half_away
+from showcost.reports.tables import ColumnType
+
+
+def figure_text(value: Decimal | int, currency: str) -> str:
+    """Return a number with thousands separators; an amount has the decimals of its currency."""
+    places = minor_units(currency) if currency else 0
+    return f"{round_half_away(Decimal(value), places):,f}"
+
+
+def shown_figure(value: Decimal | int, type_: ColumnType, currency: str) -> str:
+    """Return a number as accountants write it: negative in parentheses."""
+    size = Decimal(value).copy_abs()
+    match type_:
+        case ColumnType.MONEY | ColumnType.ORIGINAL:
+            text = figure_text(size, currency)
+        case ColumnType.COUNT:
+            text = f"{size:,f}"
+        case ColumnType.PERCENT:
+            text = f"{_short_decimal(size)}%"
+        case _:
+            text = _short_decimal(size)
+    return f"({text})" if value < 0 else text
+
+
+def _short_decimal(value: Decimal) -> str:
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
