@@ -18,7 +18,7 @@ from reportlab.pdfgen.canvas import Canvas
 from showcost.core.durable import write_durably
 from showcost.core.national_ids import masked_text
 from showcost.reports.writers.figures import shown_figure
-from showcost.reports.writers.visible_text import visible_line
+from showcost.reports.writers.visible_text import named, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -82,8 +82,8 @@ def _glyphs() -> frozenset[int]:
 
 def _shown(text: str) -> str:
     """Return a text on one line with every character that the fonts lack as its number."""
-    plain = visible_line(masked_text(text))
-    return "".join(sign if ord(sign) in _glyphs() else f"[U+{ord(sign):04X}]" for sign in plain)
+    plain = visible(masked_text(text))
+    return "".join(sign if ord(sign) in _glyphs() else named(sign) for sign in plain)
 
 
 class _Cover:
@@ -154,7 +154,7 @@ class _Cover:
         """Write company, production, period and moment."""
         scope = self._scope
         self._paragraph(scope.company, 10, color=_QUIET)
-        self.y -= 10
+        self.y -= 16
         self._paragraph(f"{scope.title} ({scope.code})", 24, font=_BOLD)
         self._paragraph("Cost report", 16)
         self.y -= 6

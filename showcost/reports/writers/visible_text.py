@@ -35,4 +35,11 @@ def _mark(match: re.Match[str]) -> str:
     code = ord(match.group())
     if code < ord(" "):
         return chr(_CONTROL_PICTURES + code)
-    return _DELETE_PICTURE if code == _DELETE else f"[U+{code:04X}]"
+    return _DELETE_PICTURE if code == _DELETE else named(match.group())
+
+
+def named(sign: str) -> str:
+    """Return the number of a character as text; a picture of a control character counts as that character."""
+    code = ord(sign)
+    is_picture = _CONTROL_PICTURES <= code < _CONTROL_PICTURES + ord(" ")
+    return f"[U+{code - _CONTROL_PICTURES if is_picture else code:04X}]"

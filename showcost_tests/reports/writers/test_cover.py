@@ -58,6 +58,8 @@ def test_every_character_is_shown_or_named(tmp_path: Path) -> None:
     assert {"Łódź", "Ελλάδα", "Москва"} <= set(text.split())
     assert "[U+6771][U+4EAC]" in plain
     assert "right[U+202E]toleft" in plain
+    assert "[U+0009]tab" in plain
+    assert "null[U+0000]bell[U+0007]" in plain
     assert "document.title='owned'" in plain
     assert "as of audit record 42, 2026-11-02 18:00:00 UTC" in text
     assert SCOPE.digest in text
