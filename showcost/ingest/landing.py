@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from showcost.deliveries.register import Arrival, Register
     from showcost.workspace import Workspace
 
-RECORDS_VERSION: Final = "4"
+RECORDS_VERSION: Final = "5"
 """Incremented when a change of reader or inference changes records, so that payloads are read again."""
 
 NO_HEADER: Final = "SC-FIL-002"

@@ -43,7 +43,9 @@ class Hints:
     `totals_are_rows` keeps a total at the end in the table, for a user who has not described the rows.
     `total_labels` are the words, compared as headers are, that the line of a total at the end begins with;
     lines with the usual words for totals are recognised without them. `names` are column names that the table
-    may have, compared in the same way: they tell it from other sheets of a workbook.
+    may have, compared in the same way: they tell it from other sheets of a workbook, and from other tables in
+    the file. With `tables_are_one`, rows below the column names of another table are kept, for a user who has
+    not described them.
     """
 
     encoding: str | None = None
@@ -56,6 +58,7 @@ class Hints:
     totals_are_rows: bool = False
     total_labels: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
+    tables_are_one: bool = False
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from showcost.readers.csv.cell_types import TEXT, cell_type
 from showcost.readers.csv.dialect import detect_form, records
 from showcost.readers.csv.grammar import Grammar
 from showcost.readers.csv.layout import Row, find_layout
+from showcost.readers.csv.other_tables import OtherTables, rows_above
 from showcost.readers.csv.repair import RecordRepairer
 from showcost.readers.csv.table import TableContext, TableReading
 from showcost.readers.json_items import JsonReading
@@ -147,6 +148,9 @@ def _table(
     grammar = Grammar(form.delimiter, form.quote, form.escape, encoding=plain.encoding, lone_cr=form.lone_cr)
     sample = _parse(pieces, grammar, plain.encoding)
     layout = find_layout(sample.head, sample.others, hints)
+    above = frozenset[int]()
+    if hints.header_record is None:
+        above = rows_above(sample.head, layout, hints.names, hints.skip_records or 0)
     if layout.width > limits.columns:
         raise UnreadableError(f"the table has {layout.width} columns, more than {limits.columns}")
     if any(len(name) > limits.name_characters for name in layout.columns):
@@ -181,6 +185,11 @@ def _table(
         totals_are_rows=hints.totals_are_rows,
         total_labels=frozenset(map(normal_header, hints.total_labels)),
         other_sheets=other_sheets,
+        other_tables=OtherTables(
+            layout, [sample.head[number - 1] for number in layout.header_records], hints.names
+        ),
+        rows_above=above,
+        tables_are_one=hints.tables_are_one,
     )
     return TableReading(context, folder)
 

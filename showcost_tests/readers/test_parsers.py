@@ -174,7 +174,7 @@ def test_blocks_and_workers_do_not_change_the_result(tmp_path: Path) -> None:
         lines.append(f'P{number},01/02/2025,"Name, {number}",{number}.00')
         if pick.random() < 0.05:
             lines.append(pick.choice(odd))
-    lines += ["Total,,,200.00", "Printed on Monday"]
+    lines += ["Code,Date,Name,Amount", *["P,01/02/2025,x,1.00"] * 30, "Total,,,200.00", "Printed on Monday"]
     path = tmp_path / "any"
     path.write_bytes("\r\n".join(lines).encode("cp1252"))
     readings = []

@@ -72,6 +72,20 @@ def test_empty_columns_of_a_spreadsheet_are_left_out(path: Path) -> None:
     with read(path, text) as reading:
         assert cells(reading)[0] == ["01/02/2025", "Vendor 1", "1.50"]
         assert "3 empty cells after the last column are left out" in reading.dialect.assumptions
+        assert not reading.dialect.header_sure
+
+
+def test_a_header_that_may_lack_a_delimiter_is_uncertain(path: Path) -> None:
+    """The last column is empty in all rows, so that each name could belong to the next column."""
+    names = "Supplier,Invoice,Date,EpisodeSet,Amount,VAT,Gross,Details"
+    rows = [f"ACME,R{n},2026-10-05,101,{12 + n},{100 + n}.00,20.00,{120 + n}.00," for n in range(9)]
+    with read(path, "\n".join([names, *rows])) as reading:
+        assert not reading.dialect.header_sure
+    with read(path, "\n".join([names.replace("eS", "e,S"), *rows])) as reading:
+        assert reading.dialect.header_sure
+        assert cells(reading)[0][5] == "100.00"
+    with read(path, "\n".join(["Supplier,,Invoice,Date", *(row[:18] for row in rows)])) as reading:
+        assert not reading.dialect.header_sure
 
 
 def test_a_header_of_too_few_names_is_uncertain(path: Path) -> None:
@@ -238,6 +252,9 @@ def test_titles_of_another_table_are_not_rows(path: Path) -> None:
         "Notes,,,\nGifts,All of them,,\n"
     )
     with read(path, text) as reading:
+        assert cells(reading)[-1] == ["B", "02/02/2025", "tent", "2.00"]
+        assert [rejected.record for rejected in reading.rejected] == [7, 8, 10, 11, 13, 14]
+    with read(path, text, Hints(tables_are_one=True)) as reading:
         rows = cells(reading)
         titles = [record.text for record in reading.header_lines]
     assert titles == ["Who,When,What,Amount", "Hospitality,,,"]
@@ -383,7 +400,8 @@ def test_a_table_below_a_page_of_text_is_detected(path: Path) -> None:
     chosen = random.Random(5)  # noqa: S311 -- repeatable, no secret
     words = ["as", "agreed", "with", "the", "office,", "see", "below,", "rates", "hold", "again"]
     page = [" ".join(chosen.choices(words, k=chosen.randrange(3, 15))) for _ in range(30)]
-    with read(path, "\n".join([*page, "", "Date,Vendor,Net", *ROWS])) as reading:
+    text = "\n".join([*page, "", "Date,Vendor,Net", *ROWS])
+    with read(path, text, Hints(tables_are_one=True)) as reading:
         assert reading.dialect.delimiter == ","
         assert cells(reading)[-25:] == [row.split(",") for row in ROWS]
 

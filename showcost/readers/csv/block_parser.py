@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from showcost.readers.csv.grammar import Grammar
+    from showcost.readers.csv.other_tables import OtherTables
 
     Ints = NDArray[np.int64]
     Flags = NDArray[np.bool_]
@@ -45,12 +46,14 @@ _LF: Final = 10
 class BlockLines:
     """The physical lines of a block, and the rows among them as Arrow arrays.
 
-    `sound` marks the lines that are rows. `widths` is the number of cells of complete records of another
+    `sound` marks the lines that have the form of rows, `rows` those of them that are rows: the others may be
+    column names of a table. `widths` is the number of cells of complete records of another
     width, and 0 for all other lines. `plain` and `place` are the lengths of the lines in the plain bytes
     and in the delivery. `raw` and `cells` are those of the sound lines, in their order.
     """
 
     sound: Flags
+    rows: Flags
     widths: Ints
     plain: Ints
     place: Ints
@@ -91,11 +94,21 @@ class _Marks:
 class BlockParser:
     """Parses the blocks of one delivery."""
 
-    def __init__(self, grammar: Grammar, width: int, encoding: str, *, wide: bool, longest: int) -> None:
+    def __init__(
+        self,
+        grammar: Grammar,
+        width: int,
+        encoding: str,
+        tables: OtherTables,
+        *,
+        wide: bool,
+        longest: int,
+    ) -> None:
         """Prepare for a dialect; `usable` is False when the dialect needs the record parser.
 
-        A line of more than `longest` bytes is not a row.
+        `tables` recognises column names among the lines. A line of more than `longest` bytes is not a row.
         """
+        self._tables = tables
         self._width, self._encoding, self._wide, self._longest = width, encoding, wide, longest
         delimiter = grammar.delimiter.decode(encoding).encode()
         quote = grammar.quote.decode(encoding).encode()
@@ -148,7 +161,10 @@ class BlockParser:
             around -= _per_line(doubled, marks.first)
             inner = np.sort(np.concatenate((inner, doubled)))
         cells = self._cells(text, marks, sound, inner, around, is_mark)
-        return BlockLines(sound, widths, plain, place, _bodies(full, ends, marks.returned, sound), cells)
+        rows = sound.copy()
+        rows[sound] = ~self._tables.concerned(cells)
+        raw = _bodies(full, ends, marks.returned, sound)
+        return BlockLines(sound, rows, widths, plain, place, raw, cells)
 
     def _shortened(self, text: bytes) -> bytes:
         """Return a text with a one-byte delimiter in place of a longer one."""
@@ -245,7 +261,7 @@ class BlockParser:
         return blank
 
     def _refuse_names_below(self, blank: list[int], text: bytes, marks: _Marks, sound: Flags) -> None:
-        """Refuse the lines after a blank record: they may be titles above the header of another table.
+        """Refuse the lines after a blank record: they may be the header of another table, or titles above it.
 
         The block before may have ended with a blank record.
         """
@@ -255,7 +271,7 @@ class BlockParser:
             begin = line
             while line < len(sound) and self._may_be_title(text[marks.starts[line] : marks.ends[line]]):
                 line += 1
-            if line > begin:
+            if line > begin or after:
                 sound[begin : line + 1] = False
 
     def _refuse_headers(

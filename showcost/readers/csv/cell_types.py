@@ -13,6 +13,10 @@ NUMBER, DATE, TIME, BLANK, TEXT = "n", "d", "t", "", "x"
 _LONGEST: Final = 100
 """Characters: a longer cell is always text."""
 TYPED: Final = frozenset((NUMBER, DATE, TIME))
+NAME_STARTS: Final = frozenset(
+    [*range(ord("A"), ord("Z") + 1), *range(ord("a"), ord("z") + 1), *b" _*#", *range(0x80, 0x100)]
+)
+"""Bytes that a column name may begin with, and a value hardly ever."""
 
 _NUMBER: Final = re.compile(
     r"""[-+(]{0,2}\s*(?:[£$€¥]|[A-Z]{3}\s)?\s*-?

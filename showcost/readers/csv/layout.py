@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from showcost.config.feed import normal_header
-from showcost.readers.csv.cell_types import TEXT, TYPED, cell_type, is_placeholder
+from showcost.readers.csv.cell_types import NAME_STARTS, TEXT, TYPED, cell_type, is_placeholder
 from showcost.readers.csv.headers import (
     ColumnProfile,
     is_count,
@@ -67,7 +67,8 @@ class Layout:
     False when there are fewer or more names than columns, so that names cannot be matched with certainty.
     `surplus` are the numbers of cells beyond the width, and `deficit` the numbers of cells below it, that
     records of this file may have when the cells concerned are empty. `typed` is the type of each column.
-    Record numbers are 1-based; `first_row` is the first record that can be a row.
+    `values` are the columns in which rows have values, and `plain` those of them whose cells never begin as a
+    name does. Record numbers are 1-based; `first_row` is the first record that can be a row.
     """
 
     width: int
@@ -78,6 +79,8 @@ class Layout:
     surplus: frozenset[int] = frozenset()
     deficit: frozenset[int] = frozenset()
     typed: tuple[str, ...] = ()
+    values: tuple[int, ...] = ()
+    plain: tuple[int, ...] = ()
     assumptions: tuple[str, ...] = ()
 
     @property
@@ -125,12 +128,26 @@ def find_layout(head: Sequence[Row], others: Sequence[Row], hints: Hints) -> Lay
     first_row = _first_row(head, header, hints, columns)
     body = [row for row in (*head[first_row - 1 :], *others) if row and not is_blank(row)]
     naming = [row for row in (head[number - 1] for number in header) if not _names_nothing(row, columns)]
-    names, sure, notes = _name_columns(naming, width, body)
+    names, sure, notes = _name_columns(naming, width)
     usual, width = width, _table_width(body, width, names)
     surplus, deficit, more = _tolerances(body, width, names)
     columns = [*_columns(body, usual), *([ColumnProfile()] * (width - usual))][:width]
     typed = tuple(column.kind for column in columns)
-    return Layout(width, header, names, sure, first_row, surplus, deficit, typed, (*notes, *more))
+    values, plain = _value_columns(body, width)
+    return Layout(
+        width, header, names, sure, first_row, surplus, deficit, typed, values, plain, (*notes, *more)
+    )
+
+
+def _value_columns(body: Sequence[Row], width: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the columns in which rows have values, and those whose cells never begin as a name does."""
+    rows = [row for row in body if len(row) == width and any(cell_type(cell) in TYPED for cell in row)]
+    full = max(map(count_filled, rows), default=0)
+    rows = [row for row in rows if count_filled(row) * 2 > full]
+    least = max(1, _DENSE_SHARE * len(rows))
+    values = tuple(n for n in range(width) if sum(cell_type(row[n]) in TYPED for row in rows) >= least)
+    plain = tuple(n for n in values if not any(row[n] and row[n].encode()[0] in NAME_STARTS for row in rows))
+    return values, plain
 
 
 def _table_width(body: Sequence[Row], usual: int, names: Row) -> int:
@@ -148,7 +165,7 @@ def _respelled(row: Row, width: int) -> Row:
     return splits[0] if len(splits) == 1 and all(cell_type(cell) == TEXT for cell in splits[0]) else row
 
 
-def _name_columns(lines: Sequence[Row], width: int, body: Sequence[Row]) -> tuple[Row, bool, list[str]]:
+def _name_columns(lines: Sequence[Row], width: int) -> tuple[Row, bool, list[str]]:
     """Return the names of the columns, whether each surely belongs to its column, and the assumptions."""
     if not lines:
         note = "the file has no header: the columns are numbered"
@@ -165,11 +182,11 @@ def _name_columns(lines: Sequence[Row], width: int, body: Sequence[Row]) -> tupl
         elif len(without) == width:
             names = without
         if len(names) == width:
-            return names, True, [*notes, f"{surplus} empty columns of the header are left out"]
-    if surplus < 0 and _all_empty(body, width, range(len(names), width)):
-        return names, True, notes
+            sure = names is not without
+            return names, sure, [*notes, f"{surplus} empty columns of the header are left out"]
     if surplus == 0:
         return names, True, notes
+    # Also if the last columns are empty: the header may lack a delimiter between two names.
     notes.append(f"the header has {len(names)} names for {width} columns: they may not belong to each other")
     return names, False, notes
 
@@ -422,6 +439,11 @@ def begins_table(cells: Sequence[str], layout: Layout) -> bool:
             if column in names
         )
     )
+
+
+def names_total(label: str) -> bool:
+    """Return whether a text is a label of a total or of a balance."""
+    return _SUM.fullmatch(label) is not None or "balance" in label.lower()
 
 
 def label_of(cells: Sequence[str]) -> str:

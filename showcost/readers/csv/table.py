@@ -30,6 +30,7 @@ from showcost.readers.csv.block_parser import (
 from showcost.readers.csv.cell_types import TEXT, cell_type
 from showcost.readers.csv.grammar import count_lines
 from showcost.readers.csv.layout import Layout, begins_table, is_note, is_total, label_of
+from showcost.readers.csv.other_tables import split_line
 from showcost.readers.csv.read_ahead import LineCount, ReadAhead, blocks
 from showcost.readers.csv.record_parser import BROKEN_QUOTES, HAS_NUL, ParsedRecord, RecordParser
 from showcost.readers.model import (
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from showcost.readers.csv.grammar import Grammar
+    from showcost.readers.csv.other_tables import OtherTables
     from showcost.readers.csv.repair import RecordRepairer
     from showcost.readers.source import PlainText
     from showcost.readers.workbook import OtherSheet
@@ -61,6 +63,7 @@ _LEAST_OF_REMARKS: Final = 3
 _END_OF_FILE: Final = b"\x1a"
 """The end-of-text mark of DOS."""
 _KEPT_TEXT: Final = 1_000
+_MOST_TABLES_SHOWN: Final = 20
 _PART: Final = 2**19
 _NOTED_FIRST: Final = 2048
 _NOTED_EVERY: Final = 256
@@ -86,13 +89,17 @@ class TableContext:
     totals_are_rows: bool
     total_labels: frozenset[str]
     other_sheets: tuple[OtherSheet, ...]
+    other_tables: OtherTables
+    rows_above: frozenset[int]
+    tables_are_one: bool
 
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
     """A record that may be a row: its number, its span in the delivery, the parsed record.
 
-    `after_blank` is true when the record before it is blank.
+    `after_blank` is true when the record before it is blank. `table` is the number of the record with the
+    column names of another table above it, 0 for a record of this table.
     """
 
     number: int
@@ -100,6 +107,7 @@ class _Entry:
     end: int
     record: ParsedRecord
     after_blank: bool = False
+    table: int = 0
 
 
 class _Block:
@@ -118,7 +126,7 @@ class _Block:
         self._runs: list[tuple[int, int, int, int]] = []
 
     def __len__(self) -> int:
-        return len(self.lines.sound)
+        return len(self.lines.rows)
 
     def line_at(self, position: int) -> int:
         """Return the line that begins at a place in the plain bytes, or else the next one."""
@@ -126,7 +134,7 @@ class _Block:
 
     def is_row(self, line: int, position: int) -> bool:
         """Return whether a line begins at a place and is certainly a row."""
-        return self.starts.item(line) == position and bool(self.lines.sound[line])
+        return self.starts.item(line) == position and bool(self.lines.rows[line])
 
     def take(self, line: int, stop: int, number: int, place: int) -> int:
         """Take lines as the records from `number` on, that start at `place`; return their size."""
@@ -160,6 +168,8 @@ class TableReading(Reading):
         self._headers: dict[tuple[bytes, ...], bytes] = {}
         self._patterns = Counter[bytes]()
         self._last_blank = 0
+        self._other_table = 0
+        self._tables_shown: list[int] = []
         self._block: _Block | None = None
 
     def _read(self) -> Iterator[pa.RecordBatch]:
@@ -193,6 +203,7 @@ class TableReading(Reading):
             context.grammar,
             self._layout.width,
             self._plain.encoding,
+            context.other_tables,
             wide=bool(self._plain.wide),
             longest=context.limits.record_bytes,
         )
@@ -203,8 +214,8 @@ class TableReading(Reading):
                 if position - forgotten > _FORGET:
                     forgotten = position - position % mmap.PAGESIZE
                     data.madvise(mmap.MADV_DONTNEED, 0, forgotten)
-                in_table = self._number + 1 >= self._layout.first_row and not parser.in_doubt
-                if in_table and position >= records_until:
+                in_table = self._number + 1 >= self._layout.first_row and not self._other_table
+                if in_table and not parser.in_doubt and position >= records_until:
                     lines, end = read_ahead.take(position, tuple(self._headers.values()))
                     if lines is not None and lines.sound.mean() >= _WORTH_IT:
                         position, batch = self._take_block(lines, parser, position)
@@ -256,9 +267,9 @@ class TableReading(Reading):
     def _take_block(self, lines: BlockLines, parser: RecordParser, base: int) -> tuple[int, pa.RecordBatch]:
         """Take the sound lines of a block together and the others one by one; return the next position."""
         self._block = block = _Block(lines, base)
-        exceptions = [*np.flatnonzero(~lines.sound).tolist(), len(block)]
+        exceptions = [*np.flatnonzero(~lines.rows).tolist(), len(block)]
         line, at, end = 0, 0, block.end
-        if self._tail and _is_title(self._tail[-1].record):
+        if self._last_blank == self._number or (self._tail and _is_title(self._tail[-1].record)):
             line, end = self._by_records(parser, block, line)
         while line < len(block):
             while exceptions[at] < line:
@@ -286,11 +297,11 @@ class TableReading(Reading):
         if self._context.repairer.is_able:
             return line
         others = self._tolerated_widths()
-        while widths.item(line) and widths.item(line) not in others:
+        while widths.item(line) and widths.item(line) not in others and not self._may_be_names(block, line):
             line += 1
             if line == len(block):
                 return first
-        if not block.lines.sound[line] or self._may_be_hopeless(line - first):
+        if not block.lines.rows[line] or self._may_be_hopeless(line - first):
             return first
         self._flush()
         for ragged in range(first, line):
@@ -305,6 +316,12 @@ class TableReading(Reading):
             )
         return line
 
+    def _may_be_names(self, block: _Block, line: int) -> bool:
+        """Return whether a ragged line of a block may be column names of another table."""
+        start, end = block.starts.item(line), block.starts.item(line + 1)
+        body = self._data[start:end].rstrip(b"\r\n")
+        return self._context.other_tables.may_concern_ragged(body, self._context.grammar)
+
     def _by_records(self, parser: RecordParser, block: _Block, line: int) -> tuple[int, int]:
         """Continue record by record until a sound line begins; return its index and the end of the block."""
         position = block.starts.item(line)
@@ -315,7 +332,7 @@ class TableReading(Reading):
             line += 1
             if block.starts.item(line) != position:
                 line = block.line_at(position)
-            while block.is_row(line, position):
+            while not self._other_table and block.is_row(line, position):
                 if not parser.in_doubt:
                     return line, block.end
                 if not parser.trusts(position, block.starts.item(line + 1)):
@@ -355,11 +372,13 @@ class TableReading(Reading):
         where = self._apart(entry)
         if where is not None:
             self._keep(where, entry)
-        elif len(record.cells) > 1 and record.cells in self._headers:
+        elif self._repeats_header(record):
+            self._other_table = 0
             self._take_titles(entry)
         else:
+            self._enter_table(entry)
             self._take_titles_of_another_table(entry)
-            self._tail.append(entry)
+            self._tail.append(replace(entry, table=self._other_table) if self._other_table else entry)
             if len(self._tail) > _LONGEST_FOOTER:
                 self._accept_or_reject(self._tail.popleft())
         return record.end
@@ -391,13 +410,57 @@ class TableReading(Reading):
         if entry.number in self.dialect.header_records:
             self.counts.header += 1
             return self.header_lines
-        if entry.number >= self._layout.first_row:
+        if entry.number >= self._layout.first_row or self._is_above(entry):
             return None
         sparse = not entry.record.problem and sum(_filled(entry.record.cells)) <= 1
         if sparse or self.dialect.header_records:
             self.counts.preamble += 1
             return self.preamble
         return None
+
+    def _repeats_header(self, record: ParsedRecord) -> bool:
+        """Return whether a record has the column names of this table again."""
+        if len(record.cells) > 1 and record.cells in self._headers:
+            return True
+        tables = self._context.other_tables
+        return record.fits and tables.may_concern(record.cells) and tables.repeats(self._texts(record))
+
+    def _enter_table(self, entry: _Entry) -> None:
+        """Note the column names of another table: the records below them are not rows of this one."""
+        if entry.number < self._layout.first_row or not self._begins_table(entry):
+            return
+        if self._context.tables_are_one:
+            self._tables_shown.append(entry.number)
+        else:
+            self._other_table = entry.number
+
+    def _begins_table(self, entry: _Entry) -> bool:
+        """Return whether a record, or a line within it, can only be the column names of another table."""
+        tables, record = self._context.other_tables, entry.record
+        titles = list(takewhile(lambda line: _is_title(line.record), reversed(self._tail)))
+        apart = entry.after_blank or any(title.after_blank for title in titles)
+        if record.fits:
+            return (apart or tables.may_concern(record.cells)) and tables.begins(
+                self._texts(record), apart=apart
+            )
+        grammar = self._context.grammar
+        lines = record.body.splitlines() if record.lines > 1 else [record.body]
+        return any(
+            (apart or tables.may_concern_ragged(line, grammar))
+            and tables.begins(self._split(line), fits=False, apart=apart)
+            for line in lines
+        )
+
+    def _split(self, line: bytes) -> list[str]:
+        cells = split_line(line, self._context.grammar)
+        return [cell.decode(self._plain.encoding, "replace") for cell in cells]
+
+    def _is_above(self, entry: _Entry) -> bool:
+        """Return whether a record above the column names is of another table, and not of the preamble."""
+        above = self._context.rows_above
+        if entry.number in above or not entry.record.problem or not self.dialect.header_records:
+            return entry.number in above
+        return self._context.other_tables.is_row_above(self._split(entry.record.body))
 
     def _take_titles(self, entry: _Entry) -> None:
         """Move a repeated header out of the table, with the titles right above it."""
@@ -456,6 +519,9 @@ class TableReading(Reading):
     def _accept_or_reject(self, entry: _Entry) -> None:
         """Accept or reject a record that is in the table."""
         record = entry.record
+        if (why := self._why_outside(entry)) is not None:
+            self._reject(entry.number, entry.start, entry.end, ROW_RAGGED, why)
+            return
         problem, code = record.problem, ROW_NO_TEXT if record.problem == HAS_NUL else ROW_RAGGED
         if (not problem and not record.fits) or problem in BROKEN_QUOTES:
             record = self._repair(entry.number, record)
@@ -471,6 +537,15 @@ class TableReading(Reading):
         self.counts.accepted += 1
         if entry.number <= _NOTED_FIRST or (entry.number % _NOTED_EVERY == 0 and entry.number <= _NOTED_LAST):
             self._patterns[_filled(record.cells)] += 1
+
+    def _why_outside(self, entry: _Entry) -> str | None:
+        """Return why a record is not in this table, but in another one of the delivery."""
+        if entry.table:
+            place = "has" if entry.table == entry.number else f"is below record {entry.table} with"
+            return f"the record {place} the column names of another table"
+        if self.dialect.header_records and entry.number < self._layout.first_row:
+            return "the record is above the column names, and not a title"
+        return None
 
     def _ragged_detail(self, count: int) -> str:
         return f"{count} cells where the table has {self._layout.width}"
@@ -530,6 +605,8 @@ class TableReading(Reading):
 
     def _last_of_footer(self, full: int) -> int:
         """Return how many of the last records are certainly not rows, in the next step."""
+        if self._tail and self._why_outside(self._tail[-1]) is not None:
+            return 0
         if self._tail and self._is_footer(self._tail[-1], full):
             return 1
         return self._remarks()
@@ -555,11 +632,14 @@ class TableReading(Reading):
 
         None where rows of the table look the same.
         """
-        last = list(takewhile(lambda line: _has_first_alone(line.record), reversed(self._tail)))
+        last = list(takewhile(self._may_be_remark, reversed(self._tail)))
         count = max((place for place, line in enumerate(last, 1) if line.after_blank), default=0)
         rows = any(line.record.fits and self._patterns[_filled(line.record.cells)] for line in last[:count])
         words = all(cell_type(self._texts(line.record)[0]) == TEXT for line in last[:count])
         return count if words and not rows and self._layout.width >= _LEAST_OF_REMARKS else 0
+
+    def _may_be_remark(self, entry: _Entry) -> bool:
+        return _has_first_alone(entry.record) and self._why_outside(entry) is None
 
     def _usual_of_tail(self) -> int:
         counts = sorted(sum(_filled(e.record.cells)) for e in self._tail if e.record.fits)
@@ -573,6 +653,10 @@ class TableReading(Reading):
         preamble, footer = (tuple(text.record for text in texts) for texts in (self.preamble, self.footer))
         kinds = Counter(what for _, what in self.repaired)
         notes = tuple(f"{count} records: {what}" for what, count in kinds.items())
+        notes += tuple(
+            f"record {number} has the column names of another table: records below are in those of the first"
+            for number in self._tables_shown[:_MOST_TABLES_SHOWN]
+        )
         self.dialect = replace(
             self.dialect,
             preamble_records=preamble,
