@@ -25,34 +25,16 @@ from showcost.cli.period import period
 from showcost.cli.pull import pull
 from showcost.cli.queue import queue
 from showcost.cli.reconcile import reconcile
+from showcost.cli.report import report
 from showcost.cli.run import run
 from showcost.cli.shred import shred
 from showcost.cli.status import status
 from showcost.cli.trace import trace
 from showcost.cli.verify import verify
-from showcost.core.errors import InputError, ShowcostError
+from showcost.core.errors import ShowcostError
 
 _USAGE = 2
 _UNEXPECTED = 1
-
-
-COMING = {
-    "report": "the cost report and the lender snapshot",
-}
-
-
-def coming(name: str) -> click.Command:
-    """Return a placeholder for a planned command."""
-
-    @click.command(
-        name,
-        short_help=f"Planned: {COMING[name]}.",
-        context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
-    )
-    def command() -> None:
-        raise InputError(f"`showcost {name}` ({COMING[name]}) is planned for a later version")
-
-    return command
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -77,10 +59,10 @@ for command in (
     trace,
     verify,
     guild_pack,
+    report,
     export,
     reconcile,
     shred,
-    *(coming(name) for name in COMING),
 ):
     cli.add_command(command)
 

@@ -35,6 +35,9 @@ FX_SNAPSHOTS: Final = dg.AssetKey("fx_snapshots")
 LEDGER_ENTRIES: Final = dg.AssetKey("ledger_entries")
 QUEUE: Final = dg.AssetKey("reconciliation_queue")
 GUILD_PACKS: Final = dg.AssetKey("guild_packs")
+COST_REPORT: Final = dg.AssetKey("cost_report")
+TRIAL_BALANCE: Final = dg.AssetKey("trial_balance")
+LENDER_SNAPSHOT: Final = dg.AssetKey("lender_snapshot")
 
 
 def pulled_key(feed: str) -> dg.AssetKey:

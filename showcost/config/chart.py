@@ -6,6 +6,7 @@ has a union category; there is no default.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 
 _MemberT = TypeVar("_MemberT", bound=StrEnum)
 _REQUIRED = ("account", "name", "kind", "union_category")
-_OPTIONAL = ("closed_on", "fringe_account")
+_OPTIONAL = ("closed_on", "fringe_account", "section")
+_NUMBERED = re.compile(r"([0-9]{2})[0-9]{2,}")
 
 
 class AccountKind(StrEnum):
@@ -47,7 +49,10 @@ class UnionCategory(StrEnum):
 
 @dataclass(frozen=True)
 class Account:
-    """One account; `closed_on` is the first day without postings."""
+    """One account; `closed_on` is the first day without postings.
+
+    `section` is the part of the chart with a subtotal of its own in cost reports.
+    """
 
     number: str
     name: str
@@ -55,6 +60,7 @@ class Account:
     union_category: UnionCategory
     closed_on: date | None
     fringe_account: str | None
+    section: str
 
 
 @dataclass(frozen=True)
@@ -88,6 +94,7 @@ def load_chart(path: Path, production: Production) -> Chart:
             union_category=_member(path, line, row, "union_category", UnionCategory),
             closed_on=_day(path, line, row.get("closed_on", "")),
             fringe_account=row.get("fringe_account") or None,
+            section=row.get("section") or _usual_section(number),
         )
     for account in accounts.values():
         if account.fringe_account is not None and account.fringe_account not in accounts:
@@ -107,6 +114,15 @@ def load_chart(path: Path, production: Production) -> Chart:
                 path.parent / PRODUCTION_FILE, "purchase_orders.accounts", "accounts of the chart", number
             )
     return Chart(accounts)
+
+
+def _usual_section(number: str) -> str:
+    """Return the section of an account for which the chart names none: by its first two digits.
+
+    1110 belongs to 1100, as in the charts that are usual in the United States.
+    """
+    numbered = _NUMBERED.fullmatch(number)
+    return f"{numbered[1]}00" if numbered else "Other accounts"
 
 
 def _check_unions(path: Path, accounts: Mapping[str, Account], production: Production) -> None:

@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
@@ -51,6 +52,18 @@ class ProductionType(StrEnum):
     STREAMING = "streaming"
 
 
+class Weekday(StrEnum):
+    """Days of the week, Monday first."""
+
+    MONDAY = "monday"
+    TUESDAY = "tuesday"
+    WEDNESDAY = "wednesday"
+    THURSDAY = "thursday"
+    FRIDAY = "friday"
+    SATURDAY = "saturday"
+    SUNDAY = "sunday"
+
+
 class DateRange(ConfigModel):
     """A range of days, both ends included."""
 
@@ -65,6 +78,12 @@ class DateRange(ConfigModel):
 
     def __contains__(self, day: date) -> bool:
         return self.start <= day <= self.end
+
+
+class ReportingPeriod(DateRange):
+    """A period that cost reports cover: a week, a month, or as the production names it."""
+
+    name: str = Field(min_length=1, max_length=60)
 
 
 class ClosedPeriod(DateRange):
@@ -156,6 +175,10 @@ class Production(ConfigModel):
     budget_rates: dict[Currency, Decimal] = Field(default_factory=dict)
     agreements: tuple[SignedAgreement, ...] = ()
     closed_periods: tuple[ClosedPeriod, ...] = ()
+    periods: Literal["weeks", "months"] | tuple[ReportingPeriod, ...] = "weeks"
+    """The periods of cost reports: weeks, calendar months, or a list of its own without gaps."""
+    week_ends: Weekday = Weekday.SUNDAY
+    """The last day of a reporting week."""
     control_accounts: ControlAccounts
     fx: FxPolicy = FxPolicy()
     purchase_orders: OrderPolicy = OrderPolicy()
@@ -175,12 +198,25 @@ class Production(ConfigModel):
         photography = self.principal_photography
         if photography.start not in self.dates or photography.end not in self.dates:
             raise ValueError("principal_photography within dates")
+        if not isinstance(self.periods, str):
+            _check_periods(self.periods)
         for currency, rate in self.budget_rates.items():
             if currency not in self.currencies:
                 raise ValueError(f"budget_rates only for the production's currencies, not {currency}")
             if rate <= 0:
                 raise ValueError(f"budget_rates above zero, not {rate} for {currency}")
         return self
+
+
+def _check_periods(periods: tuple[ReportingPeriod, ...]) -> None:
+    """Raise ValueError unless each period starts on the day after the last one and has a name of its own."""
+    if not periods:
+        raise ValueError("periods: weeks, months, or at least one period with name, start and end")
+    for before, period in pairwise(periods):
+        if period.start != before.end + timedelta(days=1):
+            raise ValueError(f"periods without gap or overlap: {period.name} starts on {period.start}")
+    if len({period.name for period in periods}) < len(periods):
+        raise ValueError("periods with names of their own")
 
 
 def load_production(home: Path) -> Production:

@@ -1,17 +1,18 @@
-"""The ledger by date, over all feeds: counts, sums, digest and the largest accounts."""
+"""The ledger by date, over all feeds: counts, sums, digest, the largest accounts, and cost to date."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
+from showcost.config.chart import AccountKind
 from showcost.ledger.digest import digest
 from showcost.ledger.queries import balances
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date
-    from decimal import Decimal
 
     from showcost.workspace import Workspace
 
@@ -27,18 +28,27 @@ ORDER BY transaction_date, abs(sum(base_amount)) DESC, account
 """
 
 
+_POSTED: Final = """
+SELECT transaction_date, account, sum(base_amount) AS base_amount
+FROM ledger_entries WHERE transaction_date <= $last GROUP BY ALL ORDER BY transaction_date
+"""
+
+
 @dataclass(frozen=True)
 class LedgerDay:
     """The ledger of one date.
 
     `totals` are (feed, currency, entries, amount, base amount); `accounts` the accounts with the largest
-    base amounts, as (account, name, base amount).
+    base amounts, as (account, name, base amount). `cost` is the base amount on accounts of kind cost, and
+    `cost_to_date` their sum up to the date.
     """
 
     entries: int
     digest: str
     totals: tuple[tuple[str, str, int, Decimal, Decimal], ...]
     accounts: tuple[tuple[str, str, Decimal], ...]
+    cost: Decimal
+    cost_to_date: Decimal
 
 
 def ledger_days(workspace: Workspace, dates: Sequence[date]) -> dict[date, LedgerDay]:
@@ -50,6 +60,9 @@ def ledger_days(workspace: Workspace, dates: Sequence[date]) -> dict[date, Ledge
         hashes = digest(connection, dates[0], dates[-1]).partitions
         sums = balances(connection, dates[0], dates[-1]).to_pylist()
         top = connection.execute(_ACCOUNTS, between | {"most": _ACCOUNTS_SHOWN}).fetchall()
+        posted = connection.execute(_POSTED, {"last": dates[-1]}).fetchall()
+    balance_accounts = {account.number for account in workspace.chart if account.kind is AccountKind.BALANCE}
+    costs = [(day, amount) for day, account, amount in posted if account not in balance_accounts]
     totals: dict[date, list[tuple[str, str, int, Decimal, Decimal]]] = {day: [] for day in dates}
     for row in sums:
         totals[row["transaction_date"]].append(
@@ -65,6 +78,8 @@ def ledger_days(workspace: Workspace, dates: Sequence[date]) -> dict[date, Ledge
             digest=hashes[day][1] if day in hashes else "",
             totals=tuple(totals[day]),
             accounts=tuple(accounts[day]),
+            cost=sum((amount for posted_on, amount in costs if posted_on == day), Decimal(0)),
+            cost_to_date=sum((amount for posted_on, amount in costs if posted_on <= day), Decimal(0)),
         )
         for day in dates
     }

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
 
-from showcost.cli.main import COMING
+from showcost.core.money import readable_amount
+from showcost.reports.pack.verification import verify_report_pack
 from showcost.workspace import HOME_VARIABLE
 from showcost_tests.whole import small
 from showcost_tests.whole.entries import tamper
@@ -272,12 +274,32 @@ def test_rates_cannot_be_imported_where_the_production_reads_none(
     assert (ended.status, ended.sentence) == (2, f"{settings}: fx.sources must list `file` to import rates")
 
 
-@pytest.mark.parametrize("name", COMING)
-def test_a_command_of_a_later_version_says_so(name: str, workspace: Workspace, showcost: CommandLine) -> None:
-    for arguments in ([], ["--json"], ["list", "--as-of", "now"]):
-        ended = showcost(workspace, name, *arguments)
-        assert ended.status == 2
-        assert ended.sentence == f"`showcost {name}` ({COMING[name]}) is planned for a later version"
+def test_the_report_adds_up_what_status_says_is_posted(
+    posted: Workspace, showcost: CommandLine, tmp_path: Path
+) -> None:
+    ended = showcost(posted, "report", "--json", "--out", str(tmp_path / "pack"))
+    assert (ended.status, ended.err) == (0, "")
+    steps = ended.json["tables"]["bridge"]
+    assert steps[-1] == {
+        "line": "Cost to date",
+        "account": "",
+        "amount": ended.json["headline"]["cost_to_date"],
+    }
+    assert Decimal(steps[0]["amount"]) + sum(Decimal(step["amount"]) for step in steps[1:-1]) == Decimal(
+        steps[-1]["amount"]
+    )
+    assert verify_report_pack(tmp_path / "pack") == []
+    seen = showcost(posted, "report", "--accounts", "--as-of", str(posted.audit.head().seq))
+    assert readable_amount(Decimal(steps[0]["amount"])) in seen.out
+    assert "delivered rows not posted and in no total" in seen.out
+
+
+def test_a_report_is_never_written_over_other_files(
+    posted: Workspace, showcost: CommandLine, tmp_path: Path
+) -> None:
+    (tmp_path / "letter.txt").write_text("keep", encoding="utf-8")
+    ended = showcost(posted, "report", "--out", str(tmp_path))
+    assert (ended.status, "is not empty" in ended.sentence) == (2, True)
 
 
 def test_an_unexpected_error_is_one_sentence_too(

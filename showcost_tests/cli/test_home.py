@@ -9,7 +9,7 @@ import click
 import pytest
 
 from showcost.cli import demo as demo_command
-from showcost.cli.main import COMING, cli
+from showcost.cli.main import cli
 from showcost.cli.output import CommandResult
 from showcost_tests.sample.truth import REPOSITORY
 from showcost_tests.whole import small
@@ -42,7 +42,7 @@ def _commands(group: click.Group, *names: str) -> Iterator[tuple[tuple[str, ...]
             yield from _commands(command, *names, name)
 
 
-COMMANDS = {" ".join(names): command for names, command in _commands(cli) if names[0] not in COMING}
+COMMANDS = {" ".join(names): command for names, command in _commands(cli)}
 
 RUNNABLE = [
     *("land", "run", "status", "status --deliveries", "verify"),

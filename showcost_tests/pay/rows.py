@@ -35,7 +35,7 @@ ACCOUNTS: Final = {
 }
 CHART: Final = Chart(
     {
-        number: Account(number, f"Account {number}", AccountKind.COST, union, None, None)
+        number: Account(number, f"Account {number}", AccountKind.COST, union, None, None, "Accounts")
         for union, number in [*ACCOUNTS.items(), (UnionCategory.NONE, "6990")]
     }
 )

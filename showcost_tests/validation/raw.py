@@ -51,7 +51,7 @@ def _account(
     closed_on: date | None = None,
     fringe: str | None = None,
 ) -> Account:
-    return Account(number, f"Account {number}", kind, union, closed_on, fringe)
+    return Account(number, f"Account {number}", kind, union, closed_on, fringe, "Accounts")
 
 
 CHART: Final = Chart(

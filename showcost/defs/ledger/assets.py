@@ -14,6 +14,7 @@ from showcost.components.queue_metadata import QUEUE_COLUMNS, queue_metadata
 from showcost.components.resources import DataFolder, plain_failures
 from showcost.config.feed import FeedSpec
 from showcost.config.production import Production
+from showcost.core.money import readable_amount
 from showcost.ledger.journal import missing_control_accounts
 from showcost.ledger.schema import ENTRY_COLUMNS
 from showcost.reports.ledger_days import ledger_days
@@ -104,11 +105,16 @@ def _entries(
     )
     def ledger_entries(context: dg.AssetExecutionContext, data: DataFolder) -> dg.MaterializeResult[None]:
         with plain_failures():
-            days = ledger_days(data.workspace(), partition_dates(context))
+            workspace = data.workspace()
+            days = ledger_days(workspace, partition_dates(context))
         for day, summary in days.items():
             metadata: dict[str, Any] = {
                 "dagster/partition_row_count": summary.entries,
                 "digest": summary.digest,
+                "cost": readable_amount(summary.cost),
+                "cost_to_date": readable_amount(summary.cost_to_date),
+                "budget": readable_amount(workspace.budget.total),
+                "base_currency": production.base_currency,
             }
             if summary.entries:
                 names = ["feed", "currency", "entries", "amount", f"base_{production.base_currency}"]

@@ -59,6 +59,11 @@ def pack_folder(workspace: Workspace, scope: ReportScope) -> Path:
     return workspace.path.joinpath(_PUBLISHED, _REPORTS, name)
 
 
+def published_packs(workspace: Workspace) -> list[Path]:
+    """Return the folders of the packs that are published in the data folder, in order of name."""
+    return sorted(path for path in workspace.path.joinpath(_PUBLISHED, _REPORTS).glob("*") if path.is_dir())
+
+
 def write_pack(
     workspace: Workspace,
     tables: Sequence[ReportTable],

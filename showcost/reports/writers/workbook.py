@@ -20,7 +20,7 @@ from xlsxwriter.utility import xl_col_to_name, xl_rowcol_to_cell
 
 from showcost.core.durable import produce_file
 from showcost.core.errors import ShowcostError
-from showcost.core.money import minor_units
+from showcost.core.money import AMOUNT_SCALE, currency_codes, minor_units
 from showcost.reports.tables import (
     CURRENCY,
     DETAIL,
@@ -167,7 +167,9 @@ def _number_format(type_: ColumnType, currency: str) -> str:
     """Return Excel's format of a column's cells: negative amounts are red and in parentheses."""
     match type_:
         case ColumnType.MONEY | ColumnType.ORIGINAL:
-            places = "." + "0" * minor_units(currency) if currency and minor_units(currency) else ""
+            # A row that is not posted may name a currency that there is not.
+            decimals = minor_units(currency) if currency in currency_codes() else AMOUNT_SCALE
+            places = "." + "0" * decimals if decimals else ""
             return f"#,##0{places}_);[Red]\\(#,##0{places}\\)"
         case ColumnType.RATE:
             return "0.0000######"

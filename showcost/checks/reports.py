@@ -1,0 +1,107 @@
+"""Checks of the reports: totals equal to the ledger, a complete budget, a trial balance of zero."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
+
+from showcost.checks.result import CheckOutcome
+from showcost.config.chart import AccountKind
+from showcost.core.money import readable_amount
+from showcost.reports.cost.basis import budget_rates, report_basis
+from showcost.reports.cost.report import make_cost_report
+from showcost.reports.pack.sealing import published_packs
+from showcost.reports.pack.verification import verify_report_pack
+
+if TYPE_CHECKING:
+    from showcost.reports.tables import ReportTable
+    from showcost.workspace import Workspace
+
+_ENTRIES: Final = """
+SELECT account, currency, base_amount FROM ledger_entries WHERE transaction_date <= $last
+"""
+
+
+def totals_equal_the_ledger(workspace: Workspace) -> CheckOutcome:
+    """Check that the cost to date of each account is the sum of its entries, added up one by one."""
+    basis = report_basis(workspace)
+    table = make_cost_report(workspace, basis).tables["cost_report"]
+    reported = {row["account"]: row["cost_to_date"] for row in table.rows.to_pylist()}
+    balances = {account.number for account in workspace.chart if account.kind is AccountKind.BALANCE}
+    sums: dict[str, Decimal] = {}
+    with workspace.ledger.read() as connection:
+        cursor = connection.execute(_ENTRIES, {"last": basis.period.end})
+        while rows := cursor.fetchmany(100_000):
+            for account, _, amount in rows:
+                if account not in balances:
+                    sums[account] = sums.get(account, Decimal(0)) + amount
+    wrong = sorted(
+        account
+        for account in reported.keys() | sums.keys()
+        if reported.get(account, Decimal(0)) != sums.get(account, 0)
+    )
+    total = sum(sums.values(), Decimal(0))
+    return CheckOutcome(
+        passed=not wrong,
+        message=f"accounts that differ from the ledger: {', '.join(wrong[:5])}"
+        if wrong
+        else f"{readable_amount(total)} {basis.currency} cost to {basis.period.end}, as in the ledger",
+        facts={"accounts": len(sums), "differing": len(wrong), "cost_to_date": str(total)},
+    )
+
+
+def budget_is_complete(workspace: Workspace) -> CheckOutcome:
+    """Check that every account with costs has a budget, and every currency of a cost a budget rate."""
+    cost_accounts = {account.number for account in workspace.chart if account.kind is AccountKind.COST}
+    with workspace.ledger.read() as connection:
+        pairs = connection.execute("SELECT DISTINCT account, currency FROM ledger_entries ORDER BY ALL")
+        used = [(account, currency) for account, currency in pairs.fetchall() if account in cost_accounts]
+    unbudgeted = sorted({account for account, _ in used} - workspace.budget.amounts.keys())
+    unrated = sorted({currency for _, currency in used} - budget_rates(workspace.production).keys())
+    faults = [
+        *([f"no budget for {', '.join(unbudgeted[:5])}"] if unbudgeted else []),
+        *([f"no budget rate for {', '.join(unrated)}"] if unrated else []),
+    ]
+    return CheckOutcome(
+        passed=not faults,
+        message="; ".join(faults) or "every account with costs has a budget, every currency a budget rate",
+        facts={"accounts_without_budget": len(unbudgeted), "currencies_without_rate": len(unrated)},
+    )
+
+
+def trial_balance_is_zero(workspace: Workspace) -> CheckOutcome:
+    """Check that the journal's lines come to zero in base and per currency; fails if it cannot be made."""
+    made = make_cost_report(workspace, report_basis(workspace))
+    if made.warnings:
+        return CheckOutcome(passed=False, message="; ".join(made.warnings), facts={})
+    sums = _balances(made.tables["trial_balance"], "in base")
+    sums |= _balances(made.tables["trial_balance_by_currency"], None)
+    wrong = {name: amount for name, amount in sums.items() if amount}
+    shown = ", ".join(f"{name} {readable_amount(amount)}" for name, amount in sorted(wrong.items()))
+    return CheckOutcome(
+        passed=not wrong,
+        message=f"not zero: {shown}" if wrong else f"zero in base and in {len(sums) - 1} currencies",
+        facts={"currencies": len(sums) - 1, "not_zero": len(wrong)},
+    )
+
+
+def packs_are_unchanged(workspace: Workspace) -> CheckOutcome:
+    """Check that every published pack has the files, hashes and totals of its manifest."""
+    folders = published_packs(workspace)
+    findings = {folder.name: verify_report_pack(folder) for folder in folders}
+    wrong = {name: found for name, found in findings.items() if found}
+    shown = "; ".join(f"{name}: {found[0]}" for name, found in wrong.items())
+    return CheckOutcome(
+        passed=not wrong,
+        message=shown or f"{len(folders)} packs as their manifests say",
+        facts={"packs": len(folders), "changed": len(wrong)},
+    )
+
+
+def _balances(table: ReportTable, name: str | None) -> dict[str, Decimal]:
+    """Return the sums of the balances, under one name or per currency."""
+    sums: dict[str, Decimal] = {} if name is None else {name: Decimal(0)}
+    for row in table.rows.to_pylist():
+        key = row["currency"] if name is None else name
+        sums[key] = sums.get(key, Decimal(0)) + row["balance"]
+    return sums

@@ -1,0 +1,126 @@
+"""`showcost report`: the cost report of a period, on the terminal or as a pack of files."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from showcost.cli.home import open_home
+from showcost.cli.options import as_of_option, resolve_as_of
+from showcost.cli.output import CommandResult, plural, prints_result, say, show_table
+from showcost.core.money import readable_amount
+from showcost.reports.cost.basis import report_basis
+from showcost.reports.cost.report import make_cost_report, write_report
+from showcost.reports.tables import DETAIL, TOTAL, lines
+from showcost.validation.decisions import DISCARDED
+
+if TYPE_CHECKING:
+    from showcost.reports.cost.report import CostReport
+    from showcost.reports.tables import Cell, Line, ReportTable
+
+
+@click.command()
+@click.option("--period", help="Reporting period: its name, or a date in it. [default: the last one]")
+@click.option("--currency", help="Currency of the report. [default: the base currency]")
+@click.option("--accounts", is_flag=True, help="Show every account, not only the sections.")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="New folder for the report as a sealed pack: workbook, CSV, Parquet, manifest.",
+)
+@as_of_option
+@prints_result
+def report(
+    period: str | None, currency: str | None, out: Path | None, as_of: str | None, *, accounts: bool
+) -> CommandResult:
+    """Show cost, commitments, ETC, EFC and variance per section or account, or write them to files."""
+    workspace = open_home()
+    as_of_seq = resolve_as_of(workspace, as_of)
+    basis = report_basis(workspace, period, currency, as_of_seq)
+    made = make_cost_report(workspace, basis)
+    facts = {
+        "period": {"name": basis.period.name, "from": basis.period.start, "to": basis.period.end},
+        "currency": basis.currency,
+        "as_of": as_of_seq,
+        "headline": made.headline,
+        "tables": {name: table.rows.to_pylist() for name, table in made.tables.items() if name != ENTRIES},
+        "notes": {name: table.notes for name, table in made.tables.items()},
+        "warnings": made.warnings,
+    }
+    pack = None if out is None else write_report(workspace, made, out)
+    if pack is not None:
+        facts["pack"] = {"folder": pack.folder, "sha256": pack.sha256, "as_of": pack.scope.as_of}
+
+    def show() -> None:
+        _show(made, accounts=accounts)
+        if pack is not None:
+            say(f"Written to {pack.folder}; its manifest has the sha256 {pack.sha256}.")
+
+    return CommandResult(facts, show)
+
+
+ENTRIES: Final = "entries"
+"""The table that is too long for a terminal; `showcost report --out` and `showcost export` write it."""
+
+_SHOWN: Final = (
+    *("cost_period", "cost_to_date", "commitments", "total_cost", "etc", "efc", "budget_revised"),
+    "variance",
+)
+
+
+def _show(made: CostReport, *, accounts: bool) -> None:
+    table = made.tables["cost_report"]
+    titles = [column.title for column in table.columns if column.name in _SHOWN]
+    rows = [
+        (*_label(line), *(_amount(line.cells[name]) for name in _SHOWN))
+        for line in lines(table)
+        if accounts or line.level != DETAIL
+    ]
+    show_table(f"{table.title}, in {table.currency}", ["account", "description", *titles], rows)
+    bridge = made.tables["bridge"].rows.to_pylist()
+    show_table(
+        made.tables["bridge"].title,
+        ["line", "account", table.currency],
+        [(row["line"], row["account"], _amount(row["amount"])) for row in bridge],
+    )
+    _say_fx_variance(made.tables["fx_variance"])
+    _say_not_posted(made.tables["not_posted"])
+    for note in (*table.notes, *made.warnings):
+        say(note)
+
+
+def _label(line: Line) -> tuple[str, str]:
+    """Return account and description of a line."""
+    if line.level == DETAIL:
+        return str(line.cells["account"]), str(line.cells["name"])
+    return ("", "Total") if line.level == TOTAL else ("", str(line.cells["section"]))
+
+
+def _amount(value: Cell) -> str:
+    return readable_amount(value) if isinstance(value, Decimal) else ""
+
+
+def _say_fx_variance(table: ReportTable) -> None:
+    subtotals = [line for line in lines(table) if line.level != DETAIL]
+    show_table(
+        f"{table.title}, in {table.currency}",
+        ["currency", "at budget rate", "as posted", "FX variance"],
+        [
+            (
+                line.cells.get("currency", "Total"),
+                *(_amount(line.cells[name]) for name in ("at_budget_rate", "base_amount", "fx_variance")),
+            )
+            for line in subtotals
+        ],
+    )
+    for note in table.notes:
+        say(note)
+
+
+def _say_not_posted(table: ReportTable) -> None:
+    waiting = sum(row["rows"] or 0 for row in table.rows.to_pylist() if row["state"] != DISCARDED)
+    if waiting:
+        say(f"{plural(waiting, 'delivered row')} not posted and in no total: see `showcost status`.")

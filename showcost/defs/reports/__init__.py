@@ -1,0 +1,1 @@
+"""The reports: cost report and trial balance, with the checks of their totals."""

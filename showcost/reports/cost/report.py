@@ -1,0 +1,124 @@
+"""All tables of a cost report, on one basis, and the figures of its headline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
+
+from showcost.ledger.journal import missing_control_accounts
+from showcost.reports.cost.basis import open_entries
+from showcost.reports.cost.bridge import bridge, not_posted
+from showcost.reports.cost.cost_report import cost_by_location, cost_by_series, cost_report
+from showcost.reports.cost.entries import entries
+from showcost.reports.cost.fx_variance import fx_variance
+from showcost.reports.cost.plan import open_plan
+from showcost.reports.cost.trial_balance import (
+    open_report_journal,
+    payables,
+    trial_balance,
+    trial_balance_by_currency,
+)
+from showcost.reports.pack.sealing import write_pack
+from showcost.reports.tables import ColumnType, HeadlineFigure, totals
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from showcost.reports.cost.basis import ReportBasis
+    from showcost.reports.pack.sealing import SealedPack
+    from showcost.reports.tables import ReportTable
+    from showcost.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class CostReport:
+    """The tables of a cost report by name, in the order in which they are shown.
+
+    `warnings` are sentences about tables that could not be made.
+    """
+
+    basis: ReportBasis
+    tables: Mapping[str, ReportTable]
+    warnings: tuple[str, ...]
+
+    @property
+    def headline(self) -> dict[str, Decimal]:
+        """The totals of the cost report by column, and the FX variance in base; zero for what has none."""
+        costs, variance = totals(self.tables["cost_report"]), totals(self.tables["fx_variance"])
+        found = {column: costs[column] for column in _HEADLINE} | {"fx_variance": variance["fx_variance"]}
+        return {name: total if isinstance(total, Decimal) else Decimal(0) for name, total in found.items()}
+
+    @property
+    def figures(self) -> list[HeadlineFigure]:
+        """The headline with title, currency and meaning of each figure."""
+        columns = self.tables["cost_report"].by_name | self.tables["fx_variance"].by_name
+        currencies = {"fx_variance": self.tables["fx_variance"].currency}
+        return [
+            HeadlineFigure(
+                title=columns[name].title,
+                value=amount,
+                type=ColumnType.MONEY,
+                meaning=columns[name].meaning,
+                currency=currencies.get(name, self.basis.currency),
+            )
+            for name, amount in self.headline.items()
+        ]
+
+
+_HEADLINE: Final = (
+    *("cost_period", "cost_to_date", "commitments", "total_cost", "etc", "efc"),
+    *("budget_approved", "budget_revised", "variance"),
+)
+
+
+def make_cost_report(workspace: Workspace, basis: ReportBasis) -> CostReport:
+    """Make the tables of a cost report.
+
+    Without control accounts in production.yaml there is no trial balance and no list of payables, and a
+    warning says so.
+    """
+    production = workspace.production
+    missing = missing_control_accounts(production)
+    with open_entries(workspace, basis) as connection:
+        open_plan(connection, workspace, basis)
+        tables = [
+            cost_report(connection, basis),
+            cost_by_location(connection, basis),
+            cost_by_series(connection, basis),
+            bridge(connection, basis),
+            fx_variance(connection, production, basis),
+            entries(connection, production, basis),
+        ]
+        if not missing:
+            open_report_journal(connection, production, basis)
+            tables += [
+                trial_balance(connection, production, basis),
+                trial_balance_by_currency(connection, production, basis),
+                payables(connection, production, basis),
+            ]
+    tables.append(not_posted(workspace, basis))
+    return CostReport(
+        basis,
+        {table.name: table for table in tables},
+        (f"no trial balance and no payables: production.yaml names no account for {', '.join(missing)}",)
+        if missing
+        else (),
+    )
+
+
+def write_report(workspace: Workspace, made: CostReport, folder: Path | None = None) -> SealedPack:
+    """Write a report as a sealed pack into a new folder, or below `published/` of the data folder.
+
+    Raises InputError for a folder with other files.
+    """
+    return write_pack(
+        workspace,
+        list(made.tables.values()),
+        folder,
+        first=made.basis.period.start,
+        last=made.basis.period.end,
+        as_of=made.basis.as_of,
+        headline=made.figures,
+    )

@@ -1,0 +1,180 @@
+"""The cost report: equal to a plain sum over the ledger, for any rows, period, currency and moment."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from decimal import Decimal
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from showcost.core.errors import InputError
+from showcost.core.money import round_half_away
+from showcost.fx.conversion import convert
+from showcost.reports.cost.basis import report_basis
+from showcost.reports.cost.report import make_cost_report
+from showcost_tests.ledger.rows import WEEK
+from showcost_tests.ledger.test_journal import RATES, a_row, post
+from showcost_tests.reports.cost.books import BUDGET_RATES, make_books
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from showcost.reports.cost.report import CostReport
+    from showcost.workspace import Workspace
+
+EUR_RATES = RATES | {"EUR": Decimal(1)}
+COST_ACCOUNTS = ("2320", "3220", "3690")
+
+
+def ledger(workspace: Workspace) -> list[dict[str, Any]]:
+    with workspace.ledger.read() as connection:
+        entries: list[dict[str, Any]] = connection.sql("FROM ledger_entries").to_arrow_table().to_pylist()
+        return entries
+
+
+def made(workspace: Workspace, **options: Any) -> CostReport:  # noqa: ANN401 - passed on
+    return make_cost_report(workspace, report_basis(workspace, **options))
+
+
+def column(report: CostReport, name: str, table: str = "cost_report") -> dict[str, Decimal]:
+    """Return the amounts that are not zero, by account."""
+    rows = report.tables[table].rows.to_pylist()
+    return {row["account"]: row[name] for row in rows if row[name]}
+
+
+LINES = st.lists(
+    st.tuples(
+        st.sampled_from(COST_ACCOUNTS),
+        st.sampled_from(["EUR", "GBP", "USD"]),
+        st.decimals(-500, 500, places=2),
+        st.decimals(-50, 50, places=2),
+        st.sampled_from(WEEK),
+        st.sampled_from(["LDN", "BBG", None]),
+    ),
+    max_size=20,
+)
+
+
+def rows_of(lines: list[tuple[str, str, Decimal, Decimal, date, str | None]]) -> list[dict[str, Any]]:
+    return [
+        a_row(
+            *(number, f"D-{number % 4}", ("net", account, str(amount)), ("tax", "9110", str(tax))),
+            day=day,
+            currency=currency,
+            location=location,
+        )
+        for number, (account, currency, amount, tax, day, location) in enumerate(lines)
+    ]
+
+
+@settings(max_examples=12, deadline=None)
+@given(LINES)
+def test_every_total_is_a_plain_sum_over_the_ledger(
+    lines: list[tuple[str, str, Decimal, Decimal, date, str | None]],
+) -> None:
+    with TemporaryDirectory() as folder:
+        workspace = make_books(Path(folder) / "home", rows_of(lines))
+        report = made(workspace, period=str(WEEK[0]))
+        expected: dict[str, Decimal] = defaultdict(Decimal)
+        in_pounds: dict[str, Decimal] = defaultdict(Decimal)
+        variance: dict[str, Decimal] = defaultdict(Decimal)
+        posted = recoverable = Decimal(0)
+        for entry in ledger(workspace):
+            posted += entry["base_amount"]
+            if entry["account"] == "9110":
+                recoverable += entry["base_amount"]
+                continue
+            expected[entry["account"]] += entry["base_amount"]
+            in_pounds[entry["account"]] += convert(entry["amount"], entry["currency"], "GBP", EUR_RATES)
+            rate = {"EUR": Decimal("1.15"), "GBP": Decimal("1.34"), "USD": Decimal(1)}[entry["currency"]]
+            variance[entry["currency"]] += entry["base_amount"] - round_half_away(entry["amount"] * rate, 2)
+        for name in ("cost_period", "cost_to_date", "total_cost", "efc"):
+            assert column(report, name) == {key: cost for key, cost in expected.items() if cost}
+        assert report.headline["cost_to_date"] == sum(expected.values())
+        steps = report.tables["bridge"].rows.to_pylist()
+        assert steps[0]["amount"] == posted
+        assert sum(step["amount"] for step in steps[1:-1]) == -recoverable
+        assert steps[-1]["amount"] == report.headline["cost_to_date"]
+        pounds = made(workspace, period=str(WEEK[0]), currency="GBP")
+        assert column(pounds, "cost_to_date") == {key: cost for key, cost in in_pounds.items() if cost}
+        del variance["USD"]
+        assert report.headline["fx_variance"] == sum(variance.values())
+        for table in ("cost_by_location", "cost_by_series"):
+            rows = report.tables[table].rows.to_pylist()
+            assert sum(row["cost_to_date"] for row in rows) == sum(expected.values())
+        for table in ("trial_balance", "trial_balance_by_currency"):
+            assert sum(row["balance"] for row in report.tables[table].rows.to_pylist()) == 0
+
+
+def test_the_period_splits_cost_and_later_days_are_left_out(tmp_path: Path) -> None:
+    rows = [
+        a_row(number, f"P-{number}", ("net", "2320", "10.00"), day=day, currency="USD")
+        for number, day in enumerate(WEEK)
+    ]
+    periods = (
+        "periods:\n"
+        f"  - {{name: first, start: {WEEK[0]}, end: {WEEK[1]}}}\n"
+        f"  - {{name: second, start: {WEEK[2]}, end: {WEEK[3]}}}\n"
+        f"  - {{name: third, start: {WEEK[4]}, end: 2026-11-03}}\n"
+    )
+    workspace = make_books(tmp_path / "home", rows, BUDGET_RATES + periods)
+    second = made(workspace, period="second")
+    assert column(second, "cost_period") == {"2320": Decimal(20)}
+    assert column(second, "cost_to_date") == {"2320": Decimal(40)}
+    assert made(workspace).basis.period.name == "third"
+    with pytest.raises(InputError, match=r"no reporting period is named 'fourth'.*first, second, third"):
+        made(workspace, period="fourth")
+
+
+def test_as_of_a_record_the_report_stays_as_it_was(tmp_path: Path) -> None:
+    first = [a_row(1, "A-1", ("net", "2320", "10.00"))]
+    workspace = make_books(tmp_path / "home", first)
+    before = made(workspace)
+    seq = workspace.audit.head().seq
+    post(workspace.ledger, [*first, a_row(2, "A-2", ("net", "3220", "7.77"), day=WEEK[3])])
+    after = made(workspace)
+    assert after.headline["cost_to_date"] > before.headline["cost_to_date"]
+    again = made(workspace, as_of=seq)
+    for name in ("cost_report", "bridge", "fx_variance", "trial_balance", "payables", "cost_by_location"):
+        assert again.tables[name].rows.equals(before.tables[name].rows)
+
+
+def test_costs_outside_the_chart_are_counted_and_named(tmp_path: Path) -> None:
+    rows = [a_row(1, "L-1", ("net", "2320-OLD", "5.00"), currency="USD")]
+    report = made(make_books(tmp_path / "home", rows))
+    assert column(report, "cost_to_date") == {"2320-OLD": Decimal(5)}
+    assert (
+        "Not in the chart of accounts, and counted as cost: 2320-OLD." in report.tables["cost_report"].notes
+    )
+
+
+def test_what_cannot_be_totalled_is_said(tmp_path: Path) -> None:
+    rows = [
+        a_row(1, "R-1", ("net", "2320", "5.00"), currency="USD"),
+        a_row(2, "R-2", ("net", "2320", "9.00"), currency="GBP"),
+    ]
+    workspace = make_books(tmp_path / "home", rows, "budget_rates: {EUR: 1.15, CAD: 0.72}\n")
+    report = made(workspace)
+    assert report.tables["fx_variance"].notes == (
+        "Not in the totals: costs of 9.00 GBP, because GBP has no budget rate.",
+    )
+    dollars = made(workspace, currency="CAD")
+    assert column(dollars, "cost_to_date") == {}
+    (note,) = (note for note in dollars.tables["cost_report"].notes if "5.00 USD" in note)
+    assert note == ("Not in the totals: 1 entries of 5.00 USD, because their snapshots have no rate of CAD.")
+    with pytest.raises(InputError, match="budget_rates has no rate for GBP"):
+        made(workspace, currency="GBP")
+    with pytest.raises(InputError, match="SEK is not a currency of the production"):
+        made(workspace, currency="SEK")
+
+
+def test_an_empty_ledger_has_a_report_of_zeros(tmp_path: Path) -> None:
+    report = made(make_books(tmp_path / "home", []))
+    assert report.headline["cost_to_date"] == 0
+    assert report.headline["budget_approved"] == -report.headline["efc"] + report.headline["variance"]
+    assert report.basis.period.start.isoformat() == "2026-03-02"
