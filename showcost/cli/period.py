@@ -9,14 +9,20 @@ import click
 from showcost.cli.home import home_option, open_home
 from showcost.cli.options import as_of_option, chosen_feeds, from_option, resolve_as_of, span, to_option
 from showcost.cli.output import CommandResult, prints_result, say, show_table
+from showcost.config.production import ReportingPeriod
 from showcost.core.errors import InputError
 from showcost.ledger.periods import Period
 from showcost.pipeline.periods import close_period, closed_periods, reopen_period
+from showcost.reports.cost.basis import ReportBasis
+from showcost.reports.cost.report import make_cost_report, write_report
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from showcost.audit.log import Record
+    from showcost.reports.pack.sealing import SealedPack
+    from showcost.workspace import Workspace
 
 _who = click.option("--who", required=True, help="Who decides; recorded in the audit log.")
 _why = click.option("--why", required=True, help="Why; recorded in the audit log, so no personal data.")
@@ -59,7 +65,7 @@ def list_periods(as_of: str | None) -> CommandResult:
 @_why
 @prints_result
 def close(name: str, first: datetime | None, last: datetime | None, who: str, why: str) -> CommandResult:
-    """Close the fiscal period NAME: no further postings to its dates."""
+    """Close the fiscal period NAME: no further postings to its dates; seal its report."""
     if first is None or last is None:
         raise InputError("a period needs both --from and --to")
     workspace = open_home()
@@ -67,7 +73,8 @@ def close(name: str, first: datetime | None, last: datetime | None, who: str, wh
     record = close_period(
         workspace, chosen_feeds(workspace, None), Period(name, start, end, closed=True), who=who, why=why
     )
-    return _result(record, f"{name} closed, {start} to {end}")
+    pack = _sealed_report(workspace, ReportingPeriod(name=name, start=start, end=end), record.seq)
+    return _result(record, f"{name} closed, {start} to {end}", {"report": pack.folder, "sha256": pack.sha256})
 
 
 @period.command()
@@ -81,6 +88,18 @@ def reopen(name: str, who: str, why: str) -> CommandResult:
     return _result(record, f"{name} reopened; `showcost run` posts its pending rows")
 
 
-def _result(record: Record, sentence: str) -> CommandResult:
-    facts = {"audit_record": record.seq, **record.facts}
-    return CommandResult(facts, lambda: say(f"{sentence} (audit record {record.seq})."))
+def _sealed_report(workspace: Workspace, period: ReportingPeriod, seq: int) -> SealedPack:
+    """Return the sealed report of a period, as of the record that closed it."""
+    basis = ReportBasis(period, workspace.production.base_currency, seq)
+    return write_report(workspace, make_cost_report(workspace, basis))
+
+
+def _result(record: Record, sentence: str, more: Mapping[str, object] | None = None) -> CommandResult:
+    facts = {"audit_record": record.seq, **record.facts, **(more or {})}
+
+    def show() -> None:
+        say(f"{sentence} (audit record {record.seq}).")
+        for name, value in (more or {}).items():
+            say(f"{name}: {value}")
+
+    return CommandResult(facts, show)

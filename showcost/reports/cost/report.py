@@ -19,7 +19,6 @@ from showcost.reports.cost.trial_balance import (
     trial_balance,
     trial_balance_by_currency,
 )
-from showcost.reports.pack.sealing import write_pack
 from showcost.reports.tables import ColumnType, HeadlineFigure, totals
 
 if TYPE_CHECKING:
@@ -113,6 +112,8 @@ def write_report(workspace: Workspace, made: CostReport, folder: Path | None = N
 
     Raises InputError for a folder with other files.
     """
+    from showcost.reports.pack.sealing import write_pack  # noqa: PLC0415 -- slow to import: loads the workbook library
+
     return write_pack(
         workspace,
         list(made.tables.values()),
