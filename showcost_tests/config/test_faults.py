@@ -180,14 +180,15 @@ FAULTS = {
         CHART,
         "account,name,kind",
         "number,name,kind",
-        "line 1: expected a column account, found 'number,name,kind,union_category,fringe_account,closed_on'",
+        "line 1: expected a column account, found 'number,name,kind,union_category,fringe_account,closed_on,"
+        "section'",
     ),
     "a column that the chart does not have": Fault(
         CHART,
         "fringe_account,closed_on",
         "fringe_account,closed",
         "line 1: expected only columns account, name, kind, union_category, closed_on, fringe_account, "
-        "found 'closed'",
+        "section, found 'closed'",
     ),
     "an account twice": Fault(
         CHART,
@@ -222,7 +223,10 @@ FAULTS = {
         "line 27, closed_on: expected a date such as 2026-10-31, found '28.09.2026'",
     ),
     "a row that is cut off": Fault(
-        CHART, "1120,Writers,cost,wga,1990,", "1120,Writers,cost", "line 3: expected 6 cells, found 3"
+        CHART,
+        "1120,Writers,cost,wga,1990,,1100 Story and script",
+        "1120,Writers,cost",
+        "line 3: expected 7 cells, found 3",
     ),
     "a control account that the chart lacks": Fault(
         CHART,

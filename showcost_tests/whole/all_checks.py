@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from showcost.checks import feed as feed_checks
 from showcost.checks import fx as fx_checks
 from showcost.checks import ledger as ledger_checks
+from showcost.checks import reports as report_checks
 from showcost.core.errors import IntegrityError
 from showcost_tests.whole import small
 
@@ -36,6 +37,10 @@ OF_ALL: Final = {
     "fx_snapshots day_on_day_jump": fx_checks.jumps,
     "fx_snapshots irs_yearly_average": fx_checks.irs_band,
     "ledger_entries audit_chain": ledger_checks.audit_chain,
+    "cost_report totals_equal_the_ledger": report_checks.totals_equal_the_ledger,
+    "cost_report budget_is_complete": report_checks.budget_is_complete,
+    "trial_balance trial_balance_is_zero": report_checks.trial_balance_is_zero,
+    "lender_snapshot packs_are_unchanged": report_checks.packs_are_unchanged,
 }
 OF_ALL_DATES: Final = {
     "fx_snapshots snapshot_unchanged": fx_checks.snapshots_unchanged,

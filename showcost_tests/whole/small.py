@@ -38,6 +38,7 @@ timezone: America/Los_Angeles
 dates: {{start: 2026-10-28, end: 2026-11-03}}
 principal_photography: {{start: 2026-10-28, end: 2026-11-03}}
 currencies: [USD, EUR, GBP, CAD]
+budget_rates: {{EUR: 1.15, GBP: 1.34, CAD: 0.72}}
 agreements: {agreements}
 control_accounts: {{recoverable_tax: 9110, refundable_deposit: 9120, fringe: {fringe}, {journal}}}
 fx: {{carry_days: 4, sources: [file]}}

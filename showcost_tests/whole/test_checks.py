@@ -20,6 +20,8 @@ from showcost.ingest.landing import land, landed
 from showcost.pipeline.fx_snapshots import import_rates
 from showcost.pipeline.raw_rows import write_raw_rows
 from showcost.pipeline.validation import quarantine_undated, validate_partitions
+from showcost.reports.cost.basis import _ENTRIES, report_basis
+from showcost.reports.cost.report import make_cost_report, write_report
 from showcost.staging.assets import raw_asset, records_asset, valid_asset
 from showcost_tests.defs.loading import HOMES, load
 from showcost_tests.fx.independent import published
@@ -153,6 +155,17 @@ def _order_required(workspace: Workspace) -> None:
     vars(workspace).pop("production", None)
 
 
+def _budget_lost(workspace: Workspace) -> None:
+    (workspace.path / "budget.csv").write_text("account,amount,description\n", encoding="utf-8")
+    vars(workspace).pop("budget", None)
+
+
+def _pack_changed(workspace: Workspace) -> None:
+    pack = write_report(workspace, make_cost_report(workspace, report_basis(workspace)))
+    file = pack.folder / "csv" / "bridge.csv"
+    file.write_text(file.read_text(encoding="utf-8").replace("0", "1"), encoding="utf-8")
+
+
 def _trigger_dropped(workspace: Workspace) -> None:
     with duckdb.connect(workspace.ledger.path) as connection:
         connection.execute("DROP TRIGGER ledger_entries_no_update ON ledger_entries")
@@ -240,14 +253,12 @@ ALONE: Final[dict[Callable[[Workspace], None], tuple[str, str]]] = {
     _rate_jumps: ("fx_snapshots day_on_day_jump", "GBP"),
     _year_implausible: ("fx_snapshots irs_yearly_average", "2024"),
     _description_changed: ("ledger_entries append_only", "2026-10-28: batch "),
-    _control_account_missing: (
-        "ledger_entries documents_balance",
-        "not checked: production.yaml names no control_accounts for accounts_payable",
-    ),
     _order_required: (
         "ledger_entries within_purchase_orders",
         "SC-PO-001, 1 invoice lines: entry ",
     ),
+    _budget_lost: ("cost_report budget_is_complete", "no budget for "),
+    _pack_changed: ("lender_snapshot packs_are_unchanged", "csv/bridge.csv: its size or sha256 differs"),
     _batch_total_changed: ("ledger_entries amounts_balance", "2026-11-01: in base: entries "),
 }
 """Changes, each with the only check that must report it, and part of its message."""
@@ -263,6 +274,31 @@ def test_a_change_fails_exactly_one_check(
     check, message = ALONE[change]
     assert failures.keys() == {check}, failures
     assert message in failures[check]
+
+
+def test_without_a_control_account_there_is_no_journal(sound: Workspace, copy: Copy) -> None:
+    workspace = copy(sound)
+    _control_account_missing(workspace)
+    missing = "not checked: production.yaml names no control_accounts for accounts_payable"
+    failures = failing(workspace)
+    assert failures.keys() == {
+        "ledger_entries documents_balance",
+        "trial_balance trial_balance_is_zero",
+    }
+    assert all(missing in message for message in failures.values())
+
+
+def test_an_entry_that_a_report_left_out_is_found(
+    sound: Workspace, copy: Copy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = copy(sound)
+    monkeypatch.setattr(
+        "showcost.reports.cost.basis._ENTRIES",
+        _ENTRIES.replace("<= $last", "<= $last AND transaction_date < DATE '2026-11-01'"),
+    )
+    (check, message) = next(iter(failing(workspace).items()))
+    assert check == "cost_report totals_equal_the_ledger"
+    assert message.startswith("accounts that differ from the ledger: ")
 
 
 def test_a_dropped_trigger_is_named_for_every_date(sound: Workspace, copy: Copy) -> None:

@@ -48,7 +48,10 @@ NOT_POSTED_COLUMNS: Final = (
     ReportColumn("amount", "Amount", ColumnType.ORIGINAL, "sum of the amounts that can be read"),
 )
 
-_NOT_POSTED: Final = tuple(state for state in STATES if state != "posted")
+NOT_POSTED: Final = "not_posted"
+"""The name of the table of rows that are not in the ledger."""
+
+_STATES: Final = tuple(state for state in STATES if state != "posted")
 
 
 def bridge(connection: duckdb.DuckDBPyConnection, basis: ReportBasis) -> ReportTable:
@@ -71,7 +74,7 @@ def not_posted(workspace: Workspace, basis: ReportBasis) -> ReportTable:
     rows: list[tuple[str, str, str | None, int | None, Decimal | None]] = []
     for feed in workspace.feeds:
         total = feed_status(workspace, feed, basis.as_of).total
-        for state in _NOT_POSTED:
+        for state in _STATES:
             if count := getattr(total, state):
                 amounts: list[tuple[str | None, Decimal | None]] = [
                     *sorted(total.amounts.get(state, {}).items())
@@ -84,7 +87,7 @@ def not_posted(workspace: Workspace, basis: ReportBasis) -> ReportTable:
     cells = list(zip(*rows, strict=True)) or [()] * len(NOT_POSTED_COLUMNS)
     types = (pa.string(), pa.string(), pa.string(), pa.int64(), pa.decimal128(38, 4))
     return ReportTable(
-        "not_posted",
+        NOT_POSTED,
         "Delivered and not posted",
         NOT_POSTED_COLUMNS,
         pa.table(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from showcost.ledger.journal import missing_control_accounts
 from showcost.reports.cost.basis import open_entries
-from showcost.reports.cost.bridge import bridge, not_posted
+from showcost.reports.cost.bridge import NOT_POSTED, bridge, not_posted
 from showcost.reports.cost.cost_report import cost_by_location, cost_by_series, cost_report
 from showcost.reports.cost.entries import entries
 from showcost.reports.cost.fx_variance import fx_variance
@@ -72,14 +72,12 @@ _HEADLINE: Final = (
 )
 
 
-def make_cost_report(workspace: Workspace, basis: ReportBasis) -> CostReport:
-    """Make the tables of a cost report.
+def ledger_tables(workspace: Workspace, basis: ReportBasis) -> dict[str, ReportTable]:
+    """Make the tables that add up the ledger, by name.
 
-    Without control accounts in production.yaml there is no trial balance and no list of payables, and a
-    warning says so.
+    Without control accounts in production.yaml there is no trial balance and no list of payables.
     """
     production = workspace.production
-    missing = missing_control_accounts(production)
     with open_entries(workspace, basis) as connection:
         open_plan(connection, workspace, basis)
         tables = [
@@ -90,17 +88,22 @@ def make_cost_report(workspace: Workspace, basis: ReportBasis) -> CostReport:
             fx_variance(connection, production, basis),
             entries(connection, production, basis),
         ]
-        if not missing:
+        if not missing_control_accounts(production):
             open_report_journal(connection, production, basis)
             tables += [
                 trial_balance(connection, production, basis),
                 trial_balance_by_currency(connection, production, basis),
                 payables(connection, production, basis),
             ]
-    tables.append(not_posted(workspace, basis))
+    return {table.name: table for table in tables}
+
+
+def make_cost_report(workspace: Workspace, basis: ReportBasis) -> CostReport:
+    """Make the tables of a cost report; a warning names those that could not be made."""
+    missing = missing_control_accounts(workspace.production)
     return CostReport(
         basis,
-        {table.name: table for table in tables},
+        ledger_tables(workspace, basis) | {NOT_POSTED: not_posted(workspace, basis)},
         (f"no trial balance and no payables: production.yaml names no account for {', '.join(missing)}",)
         if missing
         else (),
