@@ -39,7 +39,7 @@ _RATE_DECIMALS: Final = 8
 
 @dataclass(frozen=True)
 class ReportBasis:
-    """What a report covers: a period, the currency of its amounts, and the audit record that it stands on.
+    """The scope of a report: a period, the currency of its amounts, and the audit record that it stands on.
 
     `as_of` is the last audit record included; None for now.
     """
