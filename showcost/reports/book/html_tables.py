@@ -198,8 +198,9 @@ def _detail_line(table: ReportTable, line: Line, columns: Sequence[ReportColumn]
     linked = linked_column(table)
     cells = []
     for column in columns:
-        has_link = column.name == linked or adds_up_entries(column)
-        href = links.of_row(table, line.cells, column.name) if has_link else None
+        figure = column.name if adds_up_entries(column) else ""
+        has_link = figure or column.name == linked
+        href = links.of_row(table, line.cells, figure) if has_link else None
         cells.append(_cell(table, line, column, href))
     lead = "" if _lead(columns) else "<td></td>"
     in_group = ' class="in-group"' if table.group_by else ""

@@ -30,7 +30,7 @@ _SELECTING: Final = {
 }
 """The columns that select entries, with their names in a link."""
 
-_SUMS: Final = ("cost", "base", "amount", "posted", "debit", "credit", "balance", "fx_variance", "net", "tax")
+_SUMS: Final = ("cost", "base", "amount", "original", "posted", "balance", "fx_variance", "net", "tax")
 """The beginnings of the names of columns that add up entries."""
 
 _OF_A_PERIOD: Final = "period"
@@ -46,7 +46,10 @@ class EntryLinks:
     """Row and number of the entries that tables name by their ids."""
 
     def of_row(self, table: ReportTable, cells: Mapping[str, Cell], column: str = "") -> str | None:
-        """Return the link from a line of a table, or from one of its figures; None if it has no entries."""
+        """Return the link from a line of a table, or from the figure in a column; None without entries.
+
+        A figure of a vendor or document may be what is owed, and has no link.
+        """
         entry = cells.get(_ENTRY)
         if isinstance(entry, str) and entry in self.places:
             return "#/row/{}?n={}".format(*self.places[entry])
@@ -60,7 +63,8 @@ class EntryLinks:
         account = cells.get(_ACCOUNT)
         if isinstance(account, str):
             return self._of_account(account, query) if account in self.accounts else None
-        return f"#/search?{urlencode(query)}" if {"vendor", "document"} & query.keys() else None
+        selects = {"vendor", "document"} & query.keys() and not column
+        return f"#/search?{urlencode(query)}" if selects else None
 
     @staticmethod
     def _of_account(account: str, query: Mapping[str, str]) -> str:

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from showcost.core.money import minor_units, round_half_away
+from showcost.core.money import currency_codes, minor_units, readable_amount, round_half_away
 from showcost.reports.tables import ColumnType
 
 
+def decimals_of(currency: str) -> int | None:
+    """Return the decimals of a currency; None for a text that is no currency, as rows in quarantine have."""
+    return minor_units(currency) if currency in currency_codes() else None
+
+
 def figure_text(value: Decimal | int, currency: str) -> str:
-    """Return a number with thousands separators; an amount has the decimals of its currency."""
-    places = minor_units(currency) if currency else 0
+    """Return a number with thousands separators; an amount has the decimals of its currency.
+
+    Without a currency it is a count; in an unknown one it has two decimals or four.
+    """
+    places = decimals_of(currency) if currency else 0
+    if places is None:
+        return readable_amount(Decimal(value))
     return f"{round_half_away(Decimal(value), places):,f}"
 
 

@@ -20,7 +20,6 @@ from xlsxwriter.utility import xl_col_to_name, xl_rowcol_to_cell
 
 from showcost.core.durable import produce_file
 from showcost.core.errors import ShowcostError
-from showcost.core.money import AMOUNT_SCALE, currency_codes, minor_units
 from showcost.reports.tables import (
     CURRENCY,
     DETAIL,
@@ -33,6 +32,7 @@ from showcost.reports.tables import (
     totals,
     totals_by_currency,
 )
+from showcost.reports.writers.figures import decimals_of
 from showcost.reports.writers.visible_text import visible
 
 if TYPE_CHECKING:
@@ -167,9 +167,8 @@ def _number_format(type_: ColumnType, currency: str) -> str:
     """Return Excel's format of a column's cells: negative amounts are red and in parentheses."""
     match type_:
         case ColumnType.MONEY | ColumnType.ORIGINAL:
-            # A row that is not posted may name a currency that there is not.
-            decimals = minor_units(currency) if currency in currency_codes() else AMOUNT_SCALE
-            places = "." + "0" * decimals if decimals else ""
+            decimals = decimals_of(currency)
+            places = ".00##" if decimals is None else f".{'0' * decimals}".rstrip(".")
             return f"#,##0{places}_);[Red]\\(#,##0{places}\\)"
         case ColumnType.RATE:
             return "0.0000######"

@@ -71,7 +71,7 @@ def test_the_manifest_names_the_moment_the_digest_and_the_totals(
     assert manifest["as_of"]["head"] == head.hash
     assert manifest["ledger"]["entries"] == 3
     assert manifest["tables"][0]["totals"]["cost_to_date"] == "6400.4000"
-    assert manifest["tables"][1]["totals_by_currency"]["amount"]["JPY"] == "-1000.0000"
+    assert manifest["tables"][1]["totals_by_currency"]["amount"]["JPY"] == "-2000.0000"
     assert set(manifest["settings"]) == {"production.yaml", "chart_of_accounts.csv", "budget.csv"}
     assert "report.xlsx" in manifest["files"]
 

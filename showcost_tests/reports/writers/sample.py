@@ -102,8 +102,9 @@ _COST_COLUMNS: Final = (
 
 
 def payables(texts: Sequence[str] = HOSTILE) -> ReportTable:
-    """Return open documents of vendors with hostile names, in euro, yen and dinar."""
-    currencies = [("EUR", "JPY", "KWD")[number * 3 // len(texts)] for number in range(len(texts))]
+    """Return open documents of vendors with hostile names, in several currencies (one does not exist)."""
+    names = ("EUR", "EURO", "JPY", "KWD")
+    currencies = [names[number * len(names) // len(texts)] for number in range(len(texts))]
     days = [date(2026, 10, 1 + number) for number in range(len(texts))]
     rows = pa.table(
         {

@@ -82,6 +82,7 @@ def test_numbers_have_the_decimals_of_their_currency(path: Path) -> None:
     sheet = openpyxl.load_workbook(path)["Payables aged"]
     formats = {row[0].value: row[3].number_format for row in sheet.iter_rows(min_row=FIRST_ROW)}
     assert formats["EUR"] == "#,##0.00_);[Red]\\(#,##0.00\\)"
+    assert formats["EURO"] == "#,##0.00##_);[Red]\\(#,##0.00##\\)"
     assert formats["JPY"] == "#,##0_);[Red]\\(#,##0\\)"
     assert formats["KWD"] == "#,##0.000_);[Red]\\(#,##0.000\\)"
     assert isinstance(sheet.cell(FIRST_ROW, 3).value, datetime)
@@ -112,7 +113,8 @@ def test_each_currency_has_a_sheet(path: Path) -> None:
     names = openpyxl.load_workbook(path).sheetnames
     assert names == [
         *("About", "Cost report", "Payables aged"),
-        *("Payables aged , EUR", "Payables aged , JPY", "Payables aged , KWD", "Definitions"),
+        *("Payables aged , EUR", "Payables aged , EURO", "Payables aged , JPY", "Payables aged , KWD"),
+        "Definitions",
     ]
 
 
