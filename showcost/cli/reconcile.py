@@ -14,7 +14,7 @@ from showcost.cli.output import CommandResult, plural, prints_result, say, show_
 from showcost.cli.selection import optional_text
 from showcost.core.errors import InputError
 from showcost.core.money import currency_codes, readable_amount
-from showcost.readers.statements import StatementFormat
+from showcost.readers.statements import StatementFormat, TableHints
 from showcost.reports.statements import StatementOptions, reconcile_statement
 from showcost.reports.statements.matching import MatchStatus
 from showcost.reports.statements.report import DEFAULT_DAYS
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from showcost.reports.tables import ReportTable
 
 _SHOWN: Final = 30
+_DATE_ORDERS: Final = {"day-first": True, "month-first": False}
 
 
 @click.command()
@@ -35,7 +36,7 @@ _SHOWN: Final = 30
     "file",
     required=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The statement: camt.053 of a bank, or a vendor's statement of account as CSV or workbook.",
+    help="The statement: camt.053 of a bank, or a table (CSV or workbook) of a vendor or a bank.",
 )
 @click.option(
     "--format",
@@ -48,12 +49,18 @@ _SHOWN: Final = 30
 @click.option("--account", help="Only documents on this payable account.")
 @click.option("--currency", help="Currency of a table that does not name one.")
 @click.option(
+    "--dates",
+    type=click.Choice(list(_DATE_ORDERS)),
+    help="Order of day and month in a table whose dates do not tell.",
+)
+@click.option(
     "--days",
     default=DEFAULT_DAYS,
     show_default=True,
     type=click.IntRange(0, 366),
     help="Tolerance of dates, in days.",
 )
+@click.option("--bank", is_flag=True, help="The table is a bank's: money out is negative.")
 @click.option("--inverted", is_flag=True, help="In the vendor's table, debits are payments.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Write the tables here as CSV.")
 @as_of_option
@@ -85,7 +92,7 @@ def _options(file: Path, given: Mapping[str, object]) -> StatementOptions:
         format=StatementFormat(str(given["format_"])),
         vendor=optional_text(given["vendor"]),
         account=optional_text(given["account"]),
-        currency=currency,
+        hints=TableHints(currency, bool(given["bank"]), _DATE_ORDERS.get(str(given["dates"]))),
         days=int(str(given["days"])),
         is_inverted=bool(given["inverted"]),
     )

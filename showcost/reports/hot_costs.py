@@ -23,6 +23,7 @@ from showcost.core.errors import ConfigError, InputError, IntegrityError
 from showcost.core.money import minor_units, readable_amount
 from showcost.fx.conversion import AMOUNT_TYPE, conversion_sql, micro_rate_sql
 from showcost.ledger.active_entries import active_condition, entries_as_of
+from showcost.reports.personal_text import masked_columns
 from showcost.reports.tables import ColumnType, ReportColumn, ReportTable
 from showcost.staging.assets import valid_asset
 
@@ -375,8 +376,8 @@ def _table(
         name=name,
         title="Hot costs by location" if by_location else "Hot costs",
         columns=columns,
-        rows=pa.table(
-            {column.name: _cells(rows.column(column.name), column) for column in columns},
+        rows=masked_columns(
+            pa.table({column.name: _cells(rows.column(column.name), column) for column in columns})
         ),
         currency=workspace.production.base_currency,
         group_by=("day", "location") if by_location else ("day",),

@@ -3,7 +3,7 @@
 `read_statements` is the entry point. Nothing here knows the ledger.
 """
 
-from showcost.readers.statements.model import AccountStatement, StatementFormat, StatementLine
+from showcost.readers.statements.model import AccountStatement, StatementFormat, StatementLine, TableHints
 from showcost.readers.statements.open import read_statements
 
-__all__ = ["AccountStatement", "StatementFormat", "StatementLine", "read_statements"]
+__all__ = ["AccountStatement", "StatementFormat", "StatementLine", "TableHints", "read_statements"]

@@ -20,6 +20,19 @@ class StatementFormat(StrEnum):
 
 
 @dataclass(frozen=True)
+class TableHints:
+    """Facts that a table of a statement does not tell.
+
+    `currency` is for a table that names none, `is_bank` says that it is a bank's, and `day_first` decides
+    dates that can be read with the day or the month first.
+    """
+
+    currency: str | None = None
+    is_bank: bool = False
+    day_first: bool | None = None
+
+
+@dataclass(frozen=True)
 class StatementLine:
     """One line of a statement.
 

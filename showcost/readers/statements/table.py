@@ -8,7 +8,7 @@ read is named, never left out in silence.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import date
     from pathlib import Path
+
+    from showcost.readers.statements.model import TableHints
 
 _HEADERS: Final[Mapping[str, tuple[str, ...]]] = {
     "document": (
@@ -51,7 +53,7 @@ _HEADERS: Final[Mapping[str, tuple[str, ...]]] = {
         *("date de facture", "date facture", "date de pièce", "date d'opération", "date comptable"),
     ),
     "amount": (
-        *("amount", "net amount", "total", "gross amount", "original amount", "invoice amount", "gross"),
+        *("gross amount", "gross", "invoice amount", "amount", "total", "original amount", "net amount"),
         *("Betrag", "Bruttobetrag", "Rechnungsbetrag", "Umsatz", "montant", "montant TTC", "montant facture"),
     ),
     "debit": (
@@ -69,9 +71,13 @@ _HEADERS: Final[Mapping[str, tuple[str, ...]]] = {
         *("Buchungstext", "Verwendungszweck", "Beschreibung", "libellé", "désignation", "description"),
     ),
 }
-"""The headers of each column; the first in the order of the file counts, except for text."""
+"""The headers of each column; of several columns the one whose header comes first here counts, except for
+text, of which there may be several."""
 
-_NAMES: Final = {name: {normal_header(text) for text in texts} for name, texts in _HEADERS.items()}
+_NAMES: Final = {
+    name: {normal_header(text): rank for rank, text in reversed(list(enumerate(texts)))}
+    for name, texts in _HEADERS.items()
+}
 _OPENING_WORDS: Final = re.compile(
     r"opening balance|balance (?:brought )?forward|brought forward|b/f\b|previous balance|saldovortrag"
     r"|anfangs(?:bestand|saldo)|eröffnungssaldo|vortrag|solde (?:initial|précédent|d'ouverture)|ancien solde"
@@ -96,13 +102,14 @@ _CODE: Final = re.compile(r"\b[A-Z]{3}\b")
 _NOTHING: Final = Decimal(0)
 
 
-def read_table_statement(path: Path, currency: str | None) -> AccountStatement:
-    """Return the statement in a table; `currency` is for a file that does not name one.
+def read_table_statement(path: Path, name: str, hints: TableHints) -> AccountStatement:
+    """Return the statement in a table, under a name.
 
-    Raises UnreadableError if the file is no table, or lacks a date, a document or an amount.
+    A vendor's balance is what is owed to it, so debits raise it; credits raise a bank's.
+
+    Raises UnreadableError if the file is no table, or lacks a date, an amount, or both document and text.
     """
-    table = _read(path)
-    return _statement(path.name, table, currency)
+    return _statement(name, _read(path), hints)
 
 
 @dataclass(frozen=True)
@@ -136,15 +143,14 @@ def _read(path: Path) -> _StatementTable:
         footer = tuple(line.text for line in reading.footer)
     cells = rows.column("cells").to_pylist()
     columns = [pa.array([row[position] for row in cells], pa.string()) for position in range(len(header))]
-    chosen: dict[str, int] = {}
-    texts: list[int] = []
-    for position, name in enumerate(header):
-        column = _column_of(name)
-        if column == "text":
-            texts.append(position)
-        elif column is not None:
-            chosen.setdefault(column, position)
-    _require(header, chosen)
+    named = [(position, *_column_of(name)) for position, name in enumerate(header)]
+    ranked: dict[str, list[tuple[int, int]]] = {}
+    for position, column, rank in named:
+        ranked.setdefault(column, []).append((rank, position))
+    texts = [position for _, position in sorted(ranked.pop("text", []), key=lambda item: item[1])]
+    ranked.pop("", None)
+    chosen = {column: min(places)[1] for column, places in ranked.items()}
+    _require(header, chosen, has_text=bool(texts))
     return _StatementTable(
         records=rows.column("record").to_pylist(),
         columns={name: columns[position] for name, position in chosen.items()},
@@ -155,17 +161,23 @@ def _read(path: Path) -> _StatementTable:
     )
 
 
-def _column_of(header: str) -> str | None:
-    """Return the column that a header names; a currency code in it, as in `Amount (EUR)`, does not matter."""
+def _column_of(header: str) -> tuple[str, int]:
+    """Return the column that a header names, and its rank; a currency code, as in `Amount (EUR)`, is no part.
+
+    Without a column, the name is empty.
+    """
     plain = " ".join(word for word in re.split(r"[\s()\[\]]+", header) if word not in currency_codes())
     for name, known in _NAMES.items():
-        if normal_header(header) in known or normal_header(plain) in known:
-            return name
-    return None
+        for text in (normal_header(header), normal_header(plain)):
+            if text in known:
+                return name, known[text]
+    return "", 0
 
 
-def _require(header: Sequence[str], chosen: Mapping[str, int]) -> None:
-    missing = [name for name in ("date", "document") if name not in chosen]
+def _require(header: Sequence[str], chosen: Mapping[str, int], *, has_text: bool) -> None:
+    missing = ["date"] if "date" not in chosen else []
+    if "document" not in chosen and not has_text:
+        missing.append("document (or text)")
     if not chosen.keys() & {"amount", "debit", "credit"}:
         missing.append("amount (or debit and credit)")
     if missing:
@@ -201,13 +213,17 @@ def _amounts(table: _StatementTable, name: str) -> _TableAmounts:
 
 @dataclass(frozen=True)
 class _TableRow:
-    """A row of the table: `problem` says why it is no line of the statement, None if it is one."""
+    """A row of the table: `problem` says why it is no line of the statement, None if it is one.
+
+    `change` is what it changes the balance by, `sign` the sign of a debit in the balance.
+    """
 
     record: int
     document: str
     texts: tuple[str, ...]
     day: date | None
-    owed: Decimal | None
+    change: Decimal | None
+    sign: int
     balance: Decimal | None
     currency: str | None
     problem: str | None
@@ -220,7 +236,7 @@ class _TableRow:
     @property
     def stated(self) -> Decimal | None:
         """The amount of a line that states a balance."""
-        return self.balance if self.owed is None else self.owed
+        return self.balance if self.change is None else self.change
 
     @property
     def is_opening(self) -> bool:
@@ -240,43 +256,47 @@ class _TableRow:
 
     def line(self, number: int) -> StatementLine | None:
         """Return the row as a line of the statement; None if it is none."""
-        if self.problem is not None or self.day is None or self.owed is None or self.currency is None:
+        if self.problem is not None or self.day is None or self.change is None or self.currency is None:
             return None
         return StatementLine(
             number=number,
             place=f"record {self.record}",
             dated=self.day,
             currency=self.currency,
-            owed=self.owed,
+            owed=self.sign * self.change,
             references=(self.document,) if self.document else (),
             texts=self.texts,
-            is_payment=any(_PAYMENT_WORDS.search(text) for text in (self.document, *self.texts)),
+            is_payment=self.sign > 0
+            and any(_PAYMENT_WORDS.search(text) for text in (self.document, *self.texts)),
         )
 
 
-def _rows(table: _StatementTable, currency: str | None) -> Iterator[_TableRow]:
-    dates = infer_dates(table.columns["date"])
+def _rows(table: _StatementTable, hints: TableHints) -> Iterator[_TableRow]:
+    sign = -1 if hints.is_bank else 1
+    dates = infer_dates(table.columns["date"], day_first=hints.day_first)
     days, day_problems = dates.values.to_pylist(), dates.problem.to_pylist()
     amounts = {column: _amounts(table, column) for column in ("amount", "debit", "credit", "balance")}
-    documents, currencies = table.cells("document"), _currencies(table, amounts, currency)
+    amounts |= {column: _without_minus(amounts[column]) for column in ("debit", "credit")}
+    documents, currencies = table.cells("document"), _currencies(table, amounts, hints.currency)
     columns = [[text.strip() for text in column.to_pylist()] for column in table.texts]
     for position, record in enumerate(table.records):
-        owed, code = _owed(amounts, position), currencies[position]
+        change, code = _change(amounts, position, sign), currencies[position]
         problem = _problem(amounts, position, days[position], day_problems[position])
         yield _TableRow(
             record=record,
             document=documents[position],
             texts=tuple(column[position] for column in columns if column[position]),
             day=days[position],
-            owed=owed,
+            change=change,
+            sign=sign,
             balance=amounts["balance"].values[position],
             currency=code,
-            problem=problem or _currency_problem(owed, code),
+            problem=problem or _currency_problem(change, code),
         )
 
 
-def _statement(name: str, table: _StatementTable, currency: str | None) -> AccountStatement:
-    rows = list(_rows(table, currency))
+def _statement(name: str, table: _StatementTable, hints: TableHints) -> AccountStatement:
+    rows = list(_rows(table, hints))
     transactions = [row for row in rows if not (row.is_opening or row.is_closing or row.is_remark)]
     numbered = [(row, row.line(number)) for number, row in enumerate(transactions, start=1)]
     lines = [line for _, line in numbered if line is not None]
@@ -292,7 +312,7 @@ def _statement(name: str, table: _StatementTable, currency: str | None) -> Accou
         last=max((line.dated for line in lines), default=None),
         opening=None if is_mixed else opening,
         closing=None if is_mixed else closing,
-        movement=sum((line.owed for line in lines), _NOTHING),
+        movement=sum((row.change or _NOTHING for row, line in numbered if line is not None), _NOTHING),
         lines=tuple(lines),
         unreadable=(*table.rejected, *unreadable),
         notes=(f"{name}: several currencies, so the balance was not checked",) if is_mixed else (),
@@ -309,20 +329,26 @@ def _stated_balances(
     opening = openings[0] if openings else None
     closing = closings[-1] if closings else None
     if opening is None and running:
-        opening = (running[0].balance or _NOTHING) - (running[0].owed or _NOTHING)
+        opening = (running[0].balance or _NOTHING) - (running[0].change or _NOTHING)
     if closing is None and running:
         closing = running[-1].balance
     return opening, closing
 
 
-def _owed(amounts: Mapping[str, _TableAmounts], position: int) -> Decimal | None:
-    """Return what a line charges: the amount, or debit less credit; None without either."""
-    amount = amounts["amount"].values[position]
+def _change(amounts: Mapping[str, _TableAmounts], position: int, sign: int) -> Decimal | None:
+    """Return what a line changes the balance by: the amount, or the debit at its sign; None for neither."""
     debit, credit = amounts["debit"].values[position], amounts["credit"].values[position]
-    if debit is not None or credit is not None:
-        # Some programs put a minus before what they have in the column of credits.
-        return (debit or _NOTHING) - abs(credit or _NOTHING)
-    return amount
+    if debit is None and credit is None:
+        return amounts["amount"].values[position]
+    return sign * ((debit or _NOTHING) - (credit or _NOTHING))
+
+
+def _without_minus(column: _TableAmounts) -> _TableAmounts:
+    """Return a column of debits or credits; a minus before all of them is the program's way to write them."""
+    numbers = [value for value in column.values if value]
+    if not numbers or any(number > 0 for number in numbers):
+        return column
+    return replace(column, values=[value if value is None else abs(value) for value in column.values])
 
 
 def _problem(
@@ -332,15 +358,17 @@ def _problem(
     for column in ("amount", "debit", "credit"):
         if problem := amounts[column].problems.get(position):
             return problem
-    if _owed(amounts, position) is None:
+    if all(amounts[column].values[position] is None for column in ("amount", "debit", "credit")):
         return "no amount"
+    if day_problem == "ambiguous":
+        return "the date can be read with the day or the month first; say --dates"
     return None if day is not None else f"{day_problem or 'no'} date"
 
 
-def _currency_problem(owed: Decimal | None, code: str | None) -> str | None:
+def _currency_problem(change: Decimal | None, code: str | None) -> str | None:
     if code is None:
         return "no currency; name it with --currency"
-    if owed is not None and owed != round(owed, minor_units(code)):
+    if change is not None and change != round(change, minor_units(code)):
         return f"more decimals than {code} has"
     return None
 

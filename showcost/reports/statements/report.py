@@ -11,6 +11,8 @@ import pyarrow as pa
 from showcost.core.errors import InputError
 from showcost.core.national_ids import masked_text
 from showcost.readers.statements import AccountStatement, StatementFormat, read_statements
+from showcost.readers.statements.open import NO_TABLE_HINTS
+from showcost.reports.personal_text import masked_columns
 from showcost.reports.statements.documents import LedgerDocument, ledger_documents
 from showcost.reports.statements.matching import MatchOutcome, MatchResult, MatchStatus, match, still_open
 from showcost.reports.tables import CURRENCY, ColumnType, ReportColumn, ReportTable
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
     from pathlib import Path
 
-    from showcost.readers.statements import StatementLine
+    from showcost.readers.statements import StatementLine, TableHints
     from showcost.reports.tables import Cell
     from showcost.workspace import Workspace
 
@@ -34,15 +36,15 @@ _UNRECONCILED: Final = frozenset({MatchStatus.DIFFERS, MatchStatus.AMBIGUOUS, Ma
 class StatementOptions:
     """Options of a reconciliation: the file, how to read it, and the documents to compare it with.
 
-    `days` is the tolerance of dates, `currency` for a table that names none. `is_inverted` is for a vendor's
-    table whose debits are payments.
+    `days` is the tolerance of dates, `hints` are for a table, and `is_inverted` for a vendor's table whose
+    debits are payments.
     """
 
     file: Path
     format: StatementFormat = StatementFormat.AUTO
     vendor: str | None = None
     account: str | None = None
-    currency: str | None = None
+    hints: TableHints = NO_TABLE_HINTS
     days: int = DEFAULT_DAYS
     is_inverted: bool = False
 
@@ -77,19 +79,19 @@ def reconcile_statement(
 
     InputError for a file that cannot be read, or a vendor or account that the ledger does not have.
     """
-    found, statements = read_statements(options.file, options.format, options.currency)
+    found, statements = read_statements(options.file, options.format, options.hints)
+    is_bank = options.hints.is_bank or found is StatementFormat.CAMT053
+    if options.is_inverted and is_bank:
+        raise InputError("--inverted is for a vendor's table: a bank's statement says what was paid")
     if options.is_inverted:
-        if found is StatementFormat.CAMT053:
-            raise InputError("--inverted is for a table: camt.053 says what is a debit")
         statements = tuple(_inverted(statement) for statement in statements)
     documents = ledger_documents(workspace, options.vendor, options.account, as_of)
     lines = [line for statement in statements for line in statement.lines]
-    is_bank = found is StatementFormat.CAMT053
     outcome = match(lines, documents, options.days, allows_parts=is_bank)
     inside = _on_period(outcome.unsettled, statements, by_due_date=is_bank)
     counts = Counter(result.status.value for result in outcome.results)
     counts[MatchStatus.LEDGER_ONLY.value] = len(inside)
-    notes = tuple(_notes(statements, options, found, len(outcome.unsettled) - len(inside)))
+    notes = tuple(_notes(statements, options, is_bank, len(outcome.unsettled) - len(inside)))
     base = workspace.production.base_currency
     results = [*outcome.results, *(_ledger_only(document) for document in inside)]
     return StatementReport(
@@ -146,9 +148,9 @@ def _ledger_only(document: LedgerDocument) -> MatchResult:
 
 
 def _notes(
-    statements: Sequence[AccountStatement], options: StatementOptions, found: StatementFormat, outside: int
+    statements: Sequence[AccountStatement], options: StatementOptions, is_bank: bool, outside: int
 ) -> Iterator[str]:
-    dated = "due in" if found is StatementFormat.CAMT053 else "dated in"
+    dated = "due in" if is_bank else "dated in"
     yield (
         f"Dates agree if the line is at most {options.days} days before the date of the document or after the"
         " date on which it is due."
@@ -230,13 +232,13 @@ def _table(
     table = pa.table(
         {column.name: pa.array([row[column.name] for row in rows], types[column.type]) for column in columns}
     )
-    return ReportTable(name, title, columns, table, currency, notes=notes)
+    return ReportTable(name, title, columns, masked_columns(table), currency, notes=notes)
 
 
 def _balance_rows(statements: Sequence[AccountStatement]) -> list[dict[str, Cell]]:
     return [
         {
-            "statement": masked_text(statement.name),
+            "statement": statement.name,
             "account": _last_digits(statement.account),
             "first": statement.first,
             "last": statement.last,
@@ -281,8 +283,8 @@ def _cells(
     currency = document.currency if document and (settles or line is None) else line.currency if line else ""
     return {
         "status": result.status.value,
-        "statement": masked_text(names[line.number]) if line else None,
-        "place": masked_text(line.place) if line else None,
+        "statement": names[line.number] if line else None,
+        "place": line.place if line else None,
         "dated": line.dated if line else None,
         "text": shown_text(line) if line else None,
         CURRENCY: currency,
@@ -295,7 +297,7 @@ def _cells(
         "payable": document.owed if document else None,
         "left_open": left.get(document, document.owed) if document else None,
         "basis": result.basis,
-        "reason": masked_text(result.reason),
+        "reason": result.reason,
     }
 
 

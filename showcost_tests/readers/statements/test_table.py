@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
 
 from showcost.core.errors import InputError
-from showcost.readers.statements import StatementFormat, read_statements
+from showcost.readers.statements import StatementFormat, TableHints, read_statements
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,7 +42,7 @@ Date de facture;N° facture;Libellé;Débit;Crédit;Devise
 def read(folder: Path, content: str | bytes, currency: str | None = None) -> AccountStatement:
     path = folder / "statement.csv"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    found, (statement,) = read_statements(path, StatementFormat.AUTO, currency)
+    found, (statement,) = read_statements(path, StatementFormat.AUTO, TableHints(currency))
     assert found is StatementFormat.CSV
     return statement
 
@@ -87,6 +88,60 @@ def test_balances_are_those_of_their_lines_or_of_the_column(tmp_path: Path) -> N
     assert read(tmp_path, ENGLISH).difference is None
 
 
+BANK = """\
+Buchungstag;Verwendungszweck;Betrag (EUR);Saldo
+02.03.2026;RE INV-8;-23,85;976,15
+03.03.2026;Erstattung CN-1;20,00;996,15
+"""
+SPLIT = """\
+Date,Details,Debit,Credit,Balance
+2026-03-02,RE INV-8,23.85,,976.15
+2026-03-03,Refund CN-1,,20.00,996.15
+"""
+
+
+@pytest.mark.parametrize("content", [BANK, SPLIT])
+def test_a_banks_table_says_what_was_paid(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "bank.csv"
+    path.write_text(content, encoding="utf-8")
+    _, (statement,) = read_statements(path, hints=TableHints("EUR", is_bank=True, day_first=True))
+    assert [line.owed for line in statement.lines] == [Decimal("23.85"), Decimal("-20.00")]
+    assert statement.opening == Decimal("1000.00")
+    assert statement.movement == Decimal("-3.85")
+    assert statement.difference == 0
+
+
+def test_dates_that_can_be_read_in_two_ways_are_asked_for(tmp_path: Path) -> None:
+    content = "Date,Invoice,Amount\n02/03/2026,INV-8,10.00\n"
+    assert read(tmp_path, content, "EUR").unreadable == (
+        "record 2: the date can be read with the day or the month first; say --dates",
+    )
+    path = tmp_path / "statement.csv"
+    for day_first, expected in ((True, "2026-03-02"), (False, "2026-02-03")):
+        _, (statement,) = read_statements(path, hints=TableHints("EUR", day_first=day_first))
+        assert [str(line.dated) for line in statement.lines] == [expected]
+
+
+def test_a_minus_before_all_credits_is_how_they_are_written(tmp_path: Path) -> None:
+    content = "Date,Invoice,Debit,Credit\n2026-03-13,INV-8,10.00,\n2026-03-13,CN-1,,-4.00\n"
+    assert [line.owed for line in read(tmp_path, content, "EUR").lines] == [10, -4]
+    more = f"{content}2026-03-14,INV-9,-3.00,\n2026-03-14,CN-2,,5.00\n"
+    assert [line.owed for line in read(tmp_path, more, "EUR").lines] == [10, 4, -3, -5]
+
+
+def test_the_most_telling_header_counts(tmp_path: Path) -> None:
+    content = "Reference,Net amount,Invoice No,Total,Date\nPO-1,8.00,INV-8,9.52,2026-03-13\n"
+    (line,) = read(tmp_path, content, "EUR").lines
+    assert (line.references, line.owed) == (("INV-8",), Decimal("9.52"))
+
+
+def test_a_compressed_statement_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "statement.csv.gz"
+    path.write_bytes(gzip.compress(ENGLISH.encode()))
+    _, (statement,) = read_statements(path)
+    assert (statement.name, len(statement.lines)) == ("statement.csv.gz", 3)
+
+
 def test_a_document_is_never_taken_for_a_balance(tmp_path: Path) -> None:
     content = "Date,Invoice,Text,Amount\n2026-03-13,INV-8,Balance due after deposit,10.00\n"
     statement = read(tmp_path, content, "EUR")
@@ -126,8 +181,11 @@ def test_a_currency_that_is_not_named_is_asked_for(tmp_path: Path) -> None:
     ("content", "reason"),
     [
         ("", "the file is empty"),
-        ("a,b\n1,2\n3,4\n", "no column for date and document and amount"),
-        ("Date,Amount\n2026-03-13,1.00\n2026-03-14,2.00\n", "no column for document among Date, Amount"),
+        ("a,b\n1,2\n3,4\n", "no column for date and document .or text. and amount"),
+        (
+            "Date,Amount\n2026-03-13,1.00\n2026-03-14,2.00\n",
+            "no column for document .or text. among Date, Amount",
+        ),
         ("%PDF-1.7\n", "a PDF document"),
         ("<html><body>502 Bad Gateway</body></html>", "the XML is another document"),
     ],

@@ -60,12 +60,14 @@ incentives:
 """
 
 
-def claiming(folder: Path, claim: str = CLAIM, *, letter: str = "", caps: str = "") -> Workspace:
+def claiming(
+    folder: Path, claim: str = CLAIM, *, letter: str = "", caps: str = "", programme: str = PROGRAMME
+) -> Workspace:
     """Return a workspace whose production claims the test's programme."""
     home = make_home(folder).path
     own = home / "incentives"
     own.mkdir()
-    text = PROGRAMME.replace("{letter}", letter).replace("{caps}", caps)
+    text = programme.replace("{letter}", letter).replace("{caps}", caps)
     (own / "test_credit.yaml").write_text(text, encoding="utf-8")
     with (home / "production.yaml").open("a", encoding="utf-8") as file:
         file.write(claim)
@@ -125,16 +127,18 @@ PLACES = {
 }
 
 
-def spend(workspace: Workspace, as_of: int | None = None) -> tuple[ReportTable, ReportTable]:
+def spend(
+    workspace: Workspace, as_of: int | None = None, programme: str = "test-credit"
+) -> tuple[ReportTable, ReportTable]:
     """Return the totals and the lines of the test's programme, elsewhere included."""
-    options = SpendOptions(programmes=("test-credit",), elsewhere=True)
+    options = SpendOptions(programmes=(programme,), elsewhere=True)
     totals, lines = qualified_spend(workspace, options, as_of)
     return totals, lines
 
 
-def verdicts(workspace: Workspace) -> dict[str, tuple[str, str]]:
+def verdicts(workspace: Workspace, programme: str = "test-credit") -> dict[str, tuple[str, str]]:
     """Return verdict and rule of each line by its document, and by `document/fringe` for contributions."""
-    _, lines = spend(workspace)
+    _, lines = spend(workspace, programme=programme)
     return {
         row["document"] + ("/fringe" if row["labour"] == "fringe" else ""): (row["verdict"], row["rule"])
         for row in lines.rows.to_pylist()

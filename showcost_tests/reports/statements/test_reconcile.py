@@ -125,6 +125,19 @@ def test_a_vendors_statement_is_compared_with_its_own_documents(reconcile: Recon
     assert reconcile.facts(inverted, "--vendor", "ACME", "--inverted")[0] == 0
 
 
+def test_a_banks_table_is_compared_like_its_camt053(reconcile: Reconciliation) -> None:
+    table = (
+        "Date,Details,Currency,Amount\n2026-03-20,INV-8 in part,EUR,-20.00\n2026-03-21,INV-9,EUR,-100.00\n"
+    )
+    status, facts = reconcile.facts(table, "--bank", "--vendor", "ACME")
+    assert status == 0
+    assert [(row["status"], row["document"]) for row in facts["lines"]] == [
+        ("paid in part", "INV-8"),
+        ("matched", "INV-9"),
+    ]
+    assert "--inverted is for a vendor's table" in reconcile(table, "--bank", "--inverted").sentence
+
+
 def test_the_tables_are_written_for_a_spreadsheet_and_hold_no_formula(
     reconcile: Reconciliation, tmp_path: Path
 ) -> None:
