@@ -100,7 +100,8 @@ def _summary(facts: Mapping[str, object], rejects: Path | None) -> Iterator[str]
     if landing["refused"]:
         yield f"The delivery would be refused. {landing['refused']}: {landing['refusal']}."
         return
-    yield f"{landing['received']} records, {landing['valid']} would be posted once their rates are available."
+    then = "recorded" if landing["is_plan"] else "posted once their rates are available"
+    yield f"{landing['received']} records, {landing['valid']} would be {then}."
     if landing["subtotals"]:
         yield f"{plural(landing['subtotals'], 'subtotal line')} in the file, not counted as records."
     if landing["unchecked_totals"]:
@@ -131,7 +132,7 @@ def _parse(file: Path, feed: FeedSpec | None, csv: IO[bytes], log: IO[bytes]) ->
             write_rejects(reading, log, shown)
         else:
             run = dry_run(open_home(), feed, file, reading, csv, log)
-            accepted, landing = run.written, _landing(run)
+            accepted, landing = run.written, _landing(run, feed)
         return {
             "file": file.name,
             "accepted": accepted,
@@ -147,12 +148,13 @@ def _parse(file: Path, feed: FeedSpec | None, csv: IO[bytes], log: IO[bytes]) ->
         }
 
 
-def _landing(run: DryRun) -> dict[str, object]:
+def _landing(run: DryRun, feed: FeedSpec) -> dict[str, object]:
     """Return how the feed would land the delivery."""
     summary = run.summary
     dates = sorted(summary.dates)
     return {
         "received": summary.received,
+        "is_plan": feed.kind.is_plan,
         "valid": run.valid,
         "quarantined": run.quarantined,
         "duplicate": run.duplicate,

@@ -74,7 +74,7 @@ def _show_entries(facts: Mapping[str, Any]) -> None:
         )
         for entry in facts["entries"]
     ]
-    show_table("Entries", columns, rows)
+    show_table("Entries" if facts["entries"][0]["batch_id"] else "Plan lines", columns, rows)
     batches = {entry["batch_id"]: entry for entry in facts["entries"] if entry["batch_id"] is not None}
     for batch in batches.values():
         say(

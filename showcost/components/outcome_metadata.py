@@ -104,7 +104,7 @@ def recorded_metadata(day: RecordedDay) -> dict[str, Any]:
         metadata["totals"] = counts_table(["currency", "lines", "amount"], day.totals)
     if day.largest:
         metadata["largest_lines"] = counts_table(
-            ["trace", "document", "account", "amount", "currency", "by"],
+            ["trace", "document", "account", "amount", "currency"],
             [(f"showcost trace {line[:_ID_SHOWN]}", *rest) for line, *rest in day.largest],
         )
     return metadata

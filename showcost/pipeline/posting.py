@@ -59,19 +59,19 @@ class RecordedDay:
     """The plan lines of a feed on one date: those in force, those withdrawn, and the number recorded now.
 
     `totals` are (currency, lines, amount) of the lines in force. `largest` are those of the largest amounts:
-    (id, document, account, amount, currency, vendor or person).
+    (id, order or revision, account, amount, currency).
     """
 
     lines: int
     withdrawn: int
     appended: int
     totals: tuple[tuple[str, int, Decimal], ...]
-    largest: tuple[tuple[str, str | None, str, Decimal, str, str | None], ...]
+    largest: tuple[tuple[str, str | None, str, Decimal, str], ...]
 
 
 _LINES: Final = f"""
 SELECT stated_on, line_id, coalesce(nullif(concat_ws(' line ', po_no, line_no), ''), revision_no), account,
-    amount, currency, coalesce(vendor_name, vendor_code, stated_by)
+    amount, currency
 FROM {plan_lines_as_of(None)} WHERE feed = $feed AND stated_on BETWEEN $first AND $last
 ORDER BY stated_on, abs(amount) DESC, line_id
 """  # noqa: S608 - constants only
@@ -90,7 +90,7 @@ def recorded_days(
     with workspace.ledger.read() as connection:
         rows = connection.execute(_LINES, between).fetchall()
         withdrawn = dict(connection.execute(_WITHDRAWN, between).fetchall())
-    lines: dict[date, list[tuple[str, str | None, str, Decimal, str, str | None]]] = {}
+    lines: dict[date, list[tuple[str, str | None, str, Decimal, str]]] = {}
     for day, *line in rows:
         lines.setdefault(day, []).append(tuple(line))
     return {
@@ -106,11 +106,11 @@ def recorded_days(
 
 
 def _line_totals(
-    lines: Sequence[tuple[str, str | None, str, Decimal, str, str | None]],
+    lines: Sequence[tuple[str, str | None, str, Decimal, str]],
 ) -> tuple[tuple[str, int, Decimal], ...]:
     counts: Counter[str] = Counter()
     sums: dict[str, Decimal] = {}
-    for _, _, _, amount, currency, _ in lines:
+    for _, _, _, amount, currency in lines:
         counts[currency] += 1
         sums[currency] = sums.get(currency, Decimal(0)) + amount
     return tuple((currency, counts[currency], sums[currency]) for currency in sorted(sums))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import runpy
 import shutil
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,13 +15,17 @@ from showcost.audit.transitions import AuditKind
 from showcost.checks.feed import amounts_balance
 from showcost.checks.verify import verify
 from showcost.core.errors import InputError
+from showcost.ledger import plan_lines
+from showcost.ledger.audit_pack import write_pack
 from showcost.ledger.periods import Period
 from showcost.ledger.plan import plan_lines_as_of
+from showcost.ledger.recovery import writing
 from showcost.pipeline.periods import close_period
 from showcost.pipeline.posting import recorded_days
 from showcost.reconciliation import decisions as deciding
 from showcost.reconciliation.lookup import find_rows
 from showcost.reconciliation.queue import RowState
+from showcost.reports.trace import trace_row
 from showcost.workspace import open_workspace
 from showcost_tests.reconciliation.acts import (
     WHO,
@@ -31,6 +37,7 @@ from showcost_tests.reconciliation.acts import (
     queue_row,
     replay_decision,
 )
+from showcost_tests.sample.truth import REPOSITORY
 from showcost_tests.whole import small
 from showcost_tests.whole.small import FRIDAY, MONDAY, THURSDAY, TUESDAY, WEDNESDAY, WEEK, delimited, deliver
 from showcost_tests.whole.steps import counts, land_all, ledger_digest, take
@@ -220,6 +227,10 @@ def test_a_later_list_repeats_lines_changes_one_and_contradicts_one(workspace: W
     assert len([line for line in lines(workspace) if line["po_no"] == "PO-1"]) == 3
     assert lines(workspace, before) == [line for line in lines(workspace) if line["seq"] <= before]
     assert verify(workspace).first is None
+    conflict = found_row(workspace, queue_row(workspace, "PO-2", feed=ORDERS))
+    replay_decision(workspace, deciding.rebook(workspace, [conflict], who=WHO, why=WHY))
+    assert [line["amount"] for line in lines(workspace) if line["po_no"] == "PO-2"] == [Decimal(95)]
+    assert verify(workspace).first is None
 
 
 def test_a_person_withdraws_a_line_and_undoes_it(workspace: Workspace) -> None:
@@ -281,6 +292,48 @@ def test_plans_change_neither_digest_nor_entries(workspace: Workspace) -> None:
     land_all(other)
     take(other, WEEK)
     assert ledger_digest(workspace) == ledger_digest(other)
+
+
+def test_a_recorded_line_that_was_not_written_is_written_by_the_next_write(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*_: object) -> None:
+        raise RuntimeError("died")
+
+    deliver(workspace, ESTIMATES, "2.csv", estimates_file(estimate("2310", FRIDAY, "7")))
+    land_all(workspace)
+    with monkeypatch.context() as patch:
+        patch.setattr(plan_lines, "PLAN_LINES", replace(plan_lines.PLAN_LINES, write=die))
+        with pytest.raises(RuntimeError, match="died"):
+            take(workspace, WEEK)
+    reopened = open_workspace(workspace.path)
+    assert [line for line in lines(reopened) if line["account"] == "2310"] == []
+    with writing(reopened.ledger):
+        pass
+    assert [line["amount"] for line in lines(reopened) if line["account"] == "2310"] == [Decimal(7)]
+    take(reopened, WEEK)
+    assert len(lines(reopened)) == 9
+    assert verify(reopened).first is None
+
+
+def test_the_outside_verifier_accepts_a_ledger_with_plans(workspace: Workspace, tmp_path: Path) -> None:
+    write_pack(workspace.ledger, "HRB", "USD", tmp_path / "pack")
+    verifier = runpy.run_path(str(REPOSITORY / "tools" / "verify_pack.py"))
+    assert verifier["main"]([str(tmp_path / "pack")]) == 0
+
+
+def test_a_line_is_traced_to_its_bytes(workspace: Workspace) -> None:
+    row = row_of(workspace, line_of(workspace, "PO-1", "2"))
+    facts = trace_row(workspace, row)
+    (line,) = facts["entries"]
+    assert (line["component"], line["amount"], line["base_amount"]) == (
+        "purchase_order",
+        Decimal("250.5"),
+        None,
+    )
+    assert "250.50" in facts["raw"]
+    assert facts["snapshots"] == []
+    assert "planned" in {record["kind"] for record in facts["audit_records"]}
 
 
 def test_an_altered_or_foreign_plan_line_is_found(workspace: Workspace) -> None:
