@@ -140,7 +140,8 @@ LEFT JOIN order_numbers AS pair ON pair.vendor_code IS NOT DISTINCT FROM {0}.ven
 _LINES_IN_FORCE: Final = f"""
 CREATE OR REPLACE TEMP TABLE order_lines_in_force AS
 WITH named AS (
-    SELECT order_lines.*, vendor, number, upper(trim(coalesce(line_no, ''))) AS line
+    SELECT order_lines.*, vendor, number,
+        regexp_replace(upper(trim(coalesce(line_no, ''))), '^0+([0-9])', '\\1') AS line
     FROM order_lines {_SAME_PAIR.format("order_lines")}),
 latest AS (
     FROM named QUALIFY row_number() OVER (
@@ -233,11 +234,15 @@ FROM reduced ORDER BY vendor, number, currency, place
 
 _SHOWN: Final = ", ".join(name for name in FINDING_COLUMNS if name not in {"excess", "finding"})
 
+_AFTER: Final = "is dated after the purchase order was closed"
+
+_CLOSED_ON: Final = "CASE WHEN bool_and(is_closed) THEN max(stated_on) END"
+
 _EXCEPTIONS: Final = f"""
 CREATE OR REPLACE TEMP TABLE order_exceptions AS
 WITH orders AS (
     SELECT vendor, number, list_sort(list(DISTINCT currency)) AS currencies,
-        list(DISTINCT account) AS accounts, bool_and(is_closed) AS is_closed
+        list(DISTINCT account) AS accounts, {_CLOSED_ON} AS closed_on
     FROM order_lines_in_force GROUP BY ALL),
 numbers AS (SELECT DISTINCT number FROM order_lines_in_force),
 judged AS (
@@ -247,29 +252,35 @@ judged AS (
         WHEN NOT list_contains(currencies, currency)
             THEN 'the order is in ' || array_to_string(currencies, ', ') || '; not set off'
         WHEN NOT list_contains(accounts, account) THEN 'the order has no line of this account'
-        WHEN orders.is_closed THEN 'the order is closed' END AS finding
+        WHEN transaction_date > closed_on THEN '{_AFTER}' END AS finding
     FROM order_invoices_named AS invoices LEFT JOIN orders USING (vendor, number)
     LEFT JOIN numbers USING (number) WHERE invoices.number IS NOT NULL)
 SELECT {_SHOWN}, amount AS excess, finding FROM judged WHERE finding IS NOT NULL
 ORDER BY transaction_date, vendor_code, document_no, entry_id
 """
 
-# An invoice exceeds its order with what its lines, in this order, bring beyond the sum of the lines ordered.
+# An invoice exceeds its order with what its lines, in this order, bring beyond the sum of the lines ordered;
+# after all lines were closed, with all of it.
 _FINDINGS: Final = f"""
 CREATE OR REPLACE TEMP TABLE order_findings AS
 WITH orders AS (
     SELECT vendor, number, currency, greatest(sum(amount), 0) AS ordered
     FROM order_lines_in_force GROUP BY ALL),
+closed AS (
+    SELECT vendor, number, {_CLOSED_ON} AS closed_on FROM order_lines_in_force GROUP BY ALL),
 known AS (SELECT DISTINCT vendor, number FROM order_lines_in_force),
 running AS (
-    SELECT invoices.*, ordered, sum(amount) OVER (
+    SELECT invoices.*, ordered, closed_on, sum(amount) OVER (
         PARTITION BY vendor, number, currency
         ORDER BY transaction_date, document_no, entry_id) AS so_far
-    FROM order_invoices_named AS invoices JOIN orders USING (vendor, number, currency)),
+    FROM order_invoices_named AS invoices JOIN orders USING (vendor, number, currency)
+    JOIN closed USING (vendor, number)),
 beyond AS (
-    SELECT {_SHOWN}, least(amount, so_far - ordered) AS excess,
-        'exceeds the purchase order' AS finding
-    FROM running WHERE so_far > ordered AND amount > 0),
+    SELECT {_SHOWN},
+        CASE WHEN transaction_date > closed_on THEN amount ELSE least(amount, so_far - ordered) END AS excess,
+        CASE WHEN transaction_date > closed_on THEN '{_AFTER}'
+            ELSE 'exceeds the purchase order' END AS finding
+    FROM running WHERE amount > 0 AND (so_far > ordered OR transaction_date > closed_on)),
 documents AS (
     SELECT invoices.*, known.number IS NOT NULL AS has_order,
         sum(base_amount) OVER (PARTITION BY document_id) AS total

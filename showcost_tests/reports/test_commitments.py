@@ -164,10 +164,10 @@ def test_the_latest_statement_of_a_line_holds_up_to_the_last_day() -> None:
         order("P1", "1", "100", stated_on=date(2026, 10, 1)),
         order("p1 ", "1", "300", stated_on=date(2026, 10, 10)),
         order("P1", "1", "900", stated_on=date(2026, 10, 21)),
-        order("P1", "1", "200", stated_on=date(2026, 10, 10), seq=2),
+        order("P1", "01", "200", stated_on=date(2026, 10, 10), seq=2),
     ]
     late = invoice("P1", "10", transaction_date=date(2026, 10, 21))
-    assert shown(orders, [invoice("P1", "10"), late]) == [("1", "10", "190", "0")]
+    assert shown(orders, [invoice("P1", "10"), late]) == [("01", "10", "190", "0")]
 
 
 def test_withdrawn_lines_and_reversed_invoices_do_not_count() -> None:
@@ -181,7 +181,7 @@ def test_withdrawn_lines_and_reversed_invoices_do_not_count() -> None:
 
 
 def test_what_was_not_set_off_is_listed_and_never_dropped() -> None:
-    orders = [order("P1", "1", "100"), order("P7", "1", "10", is_closed=True)]
+    orders = [order("P1", "1", "100"), order("P7", "1", "30", is_closed=True)]
     connection = commitments(
         orders,
         [
@@ -190,6 +190,7 @@ def test_what_was_not_set_off_is_listed_and_never_dropped() -> None:
             invoice("P2", "10"),
             invoice("P1", "10", vendor_code="V2"),
             invoice("P7", "10"),
+            invoice("P7", "10", transaction_date=date(2026, 9, 30)),  # before it was closed
             invoice(None, "10"),
         ],
     )
@@ -197,10 +198,12 @@ def test_what_was_not_set_off_is_listed_and_never_dropped() -> None:
         "the order is in EUR; not set off",
         "the order has no line of this account",
         "no such order",
-        "the order is closed",
+        "is dated after the purchase order was closed",
         "the order is of another vendor",
     ]
-    assert findings(connection, "order_findings") == []
+    assert findings(connection, "order_findings") == [
+        ("e004", "is dated after the purchase order was closed", "10")
+    ]
 
 
 def test_an_invoice_that_exceeds_its_order_is_found_whatever_was_posted_first() -> None:

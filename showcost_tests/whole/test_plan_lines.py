@@ -20,6 +20,7 @@ from showcost.ledger.audit_pack import write_pack
 from showcost.ledger.periods import Period
 from showcost.ledger.plan import plan_lines_as_of
 from showcost.ledger.recovery import writing
+from showcost.pipeline.due import due_by_landing
 from showcost.pipeline.periods import close_period
 from showcost.pipeline.posting import recorded_days
 from showcost.reconciliation import decisions as deciding
@@ -182,6 +183,8 @@ def test_every_row_is_in_one_state_and_everything_verifies(planned: Workspace) -
     assert [outcome.passed for outcome in outcomes.values()] == [True, True, True]
     day = recorded_days(planned, feed_of(ORDERS), WEEK, {})[WEDNESDAY]
     assert (day.lines, day.withdrawn, day.totals) == (2, 0, (("EUR", 2, Decimal("1250.50")),))
+    for name in (ORDERS, ESTIMATES, REVISIONS):
+        assert due_by_landing(planned, feed_of(name)).dates == {}
 
 
 def test_who_and_why_and_a_cost_account_are_required(planned: Workspace) -> None:
