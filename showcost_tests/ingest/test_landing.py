@@ -140,9 +140,12 @@ def test_a_file_with_only_a_header_is_refused(tmp_path: Path) -> None:
 
 
 FINGERPRINTS: Final = {
+    "budget_revisions": "b2c8b813",
     "e_invoices": "f0e68629",
+    "estimates": "d4cb0164",
     "location_permits": "1fc76caf",
     "payroll_manifest": "e9291591",
+    "purchase_orders": "4a032b60",
     "vendor_invoices_ca": "207869e7",
     "vendor_invoices_de": "7dec19d3",
     "vendor_invoices_uk": "2ecbd8bc",

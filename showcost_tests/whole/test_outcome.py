@@ -18,9 +18,12 @@ if TYPE_CHECKING:
     from showcost_tests.whole.conftest import Copy
 
 CODES = {
+    "budget_revisions": {},
     "e_invoices": {},
+    "estimates": {},
     "location_permits": {"SC-FX-001": 2, "SC-ROW-001": 1},
     "payroll_manifest": {"SC-ROW-002": 1},
+    "purchase_orders": {},
     "vendor_invoices_ca": {},
     "vendor_invoices_de": {
         "SC-AMT-001": 1,
