@@ -16,7 +16,7 @@ help:
 	@echo "make slow-test      run the slow tests"
 	@echo "make fuzz           fuzz the reader for SECONDS (3600), coverage-guided if atheris can be installed"
 	@echo "make check          lint, format, types, definitions"
-	@echo "make browser-check  check the UI in a headless Chromium and save screenshots"
+	@echo "make browser-check  check the UI and the report in a headless Chromium and save screenshots"
 	@echo "make docs           rewrite the generated pages of docs/"
 
 install: $(INSTALLED)

@@ -1,11 +1,12 @@
-"""Check the Dagster UI of a demo in a headless Chromium and save screenshots.
+"""Check the Dagster UI and the report of a demo in a headless Chromium and save screenshots.
 
     python scripts/browser_check.py [--home .demo] [--out .browser] [--images docs/images]
 
 The checks: the asset graph, collapsed and expanded, runs from left to right in the order of the pipeline; the
 launch dialog of the job materialises one partition and no other; a failed check gives its cause; a quarantine
-partition shows its reasons; an asset shows its columns. A copy of the demo is served; the demo does not
-change. Exit status 1 and one sentence if a check fails, 2 if there is no browser.
+partition shows its reasons; an asset shows its columns; the report's book leads from figures to raw text. A
+copy of the demo is served; the demo does not change. Exit status 1 and one sentence if a check fails, 2 if
+there is no browser.
 
 Needs the package of the extra `browser` and a Chromium: /usr/bin/chromium, or the path in `CHROMIUM`.
 """
@@ -21,9 +22,11 @@ import sys
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from book_walk import book_checks, write_report
 from dagster_server import REPOSITORY, CheckFailedError, Server, require, serve, wait_for
 
 if TYPE_CHECKING:
@@ -48,7 +51,7 @@ WHOLE: ViewportSize = {"width": 2600, "height": 2800}
 
 SHOW_SECONDS = 60
 RUN_SECONDS = 600
-IMAGES = ("asset-graph", "quarantine-reasons", "ledger-partition")
+IMAGES = ("asset-graph", "quarantine-reasons", "ledger-partition", "book", "book-entry")
 """Screenshots of the documentation."""
 
 
@@ -331,6 +334,7 @@ def run_checks(home: Path, out: Path) -> None:
         browser = playwright.chromium.launch(executable_path=_chromium(), args=list(FLAGS), headless=True)
         ui = Ui(browser, server, out)
         try:
+            check_book(browser, home, out)
             for sentence, check in checks(ui, find_quarantine(server)):
                 ui.new_page()
                 check()
@@ -342,6 +346,16 @@ def run_checks(home: Path, out: Path) -> None:
             raise CheckFailedError(f"browser error: {error.message.splitlines()[0]}") from None
         finally:
             browser.close()
+
+
+def check_book(browser: Browser, home: Path, out: Path) -> None:
+    """Write the report of the demo and walk through its book."""
+    with TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "report"
+        write_report(home, folder)
+        for sentence, check in book_checks(browser, folder, out):
+            check()
+            print(f"passed: {sentence}", flush=True)
 
 
 def checks(ui: Ui, quarantine: Quarantine) -> Iterator[tuple[str, Callable[[], None]]]:

@@ -23,9 +23,21 @@ MOST_ROWS = 2_000
 """Tables with more rows are shown in pages by the script; the page has their total."""
 
 
+_MOST_COLUMNS = 8
+"""Tables with more columns are set smaller."""
+
+_MOST_OPEN = 150
+"""Tables with more rows open with their groups closed."""
+
+
 def text_html(text: object) -> str:
     """Return a text for HTML: escaped, hidden characters shown, national identifiers masked."""
     return escape(visible(masked_text(str(text))))
+
+
+def sentence_html(text: str) -> str:
+    """Return a text for HTML with a capital at its beginning."""
+    return text_html(text[:1].upper() + text[1:])
 
 
 def table_html(table: ReportTable, links: EntryLinks) -> str:
@@ -48,7 +60,7 @@ def headline_html(figures: Sequence[HeadlineFigure]) -> str:
         f'<div><dt>{text_html(figure.title)}</dt><dd><span class="value{_sign_class(figure.value)}">'
         f'{shown_figure(figure.value, figure.type, figure.currency)}</span> <span class="unit">'
         f"{escape(figure.currency)}</span></dd>"
-        f'<dd class="meaning">{text_html(figure.meaning)}</dd></div>'
+        f'<dd class="meaning">{sentence_html(figure.meaning)}</dd></div>'
         for figure in figures
     )
 
@@ -59,7 +71,7 @@ def definitions_html(tables: Sequence[ReportTable]) -> str:
     for table in tables:
         rows = "\n".join(
             f'<tr id="{_definition_id(table, column)}"><th scope="row">{text_html(column.title)}</th>'
-            f"<td>{text_html(column.meaning)}{_formula(table, column)}</td></tr>"
+            f"<td>{sentence_html(column.meaning)}{_formula(table, column)}</td></tr>"
             for column in table.columns
         )
         parts.append(
@@ -122,10 +134,10 @@ def _short(table: ReportTable, links: EntryLinks) -> list[str]:
             body += [_group_line(table, head, columns) for head in heads.get(line.first, ())]
             body.append(_detail_line(table, line, columns, links))
     total = next(line for line in listed if line.level == TOTAL)
-    label = escape(table.title)
     return [
         _tools(table),
-        f'<div class="scroll" role="region" aria-label="{label}" tabindex="0"><table>',
+        f'<div class="scroll" role="region" aria-label="{text_html(table.title)}" tabindex="0">',
+        '<table class="wide">' if len(columns) > _MOST_COLUMNS else "<table>",
         f"<thead><tr>{_lead_header(table, columns)}{_headers(table, columns)}</tr></thead>",
         "<tbody>",
         *body,
@@ -138,8 +150,9 @@ def _short(table: ReportTable, links: EntryLinks) -> list[str]:
 def _tools(table: ReportTable) -> str:
     if not table.group_by:
         return ""
+    closed = " data-closed" if table.rows.num_rows > _MOST_OPEN else ""
     return (
-        '<p class="tools" hidden><button type="button" data-all="open">Open all</button>'
+        f'<p class="tools"{closed} hidden><button type="button" data-all="open">Open all</button>'
         '<button type="button" data-all="close">Close all</button></p>'
     )
 
@@ -163,7 +176,7 @@ def _lead_header(table: ReportTable, columns: Sequence[ReportColumn]) -> str:
 def _headers(table: ReportTable, columns: Sequence[ReportColumn]) -> str:
     return "".join(
         f'<th scope="col"{_class(column)}><a href="#{_definition_id(table, column)}"'
-        f' title="{text_html(column.meaning)}">{text_html(column.title)}</a></th>'
+        f' title="{sentence_html(column.meaning)}">{text_html(column.title)}</a></th>'
         for column in columns
     )
 
@@ -199,7 +212,7 @@ def _detail_line(table: ReportTable, line: Line, columns: Sequence[ReportColumn]
     cells = []
     for column in columns:
         figure = column.name if adds_up_entries(column) else ""
-        has_link = figure or column.name == linked
+        has_link = line.cells.get(column.name) if figure else column.name == linked
         href = links.of_row(table, line.cells, figure) if has_link else None
         cells.append(_cell(table, line, column, href))
     lead = "" if _lead(columns) else "<td></td>"

@@ -86,6 +86,10 @@ def _shown(text: str) -> str:
     return "".join(sign if ord(sign) in _glyphs() else named(sign) for sign in plain)
 
 
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
 class _Cover:
     """The pages of a cover; `y` is the base line of the next text."""
 
@@ -166,7 +170,7 @@ class _Cover:
         if headline:
             self._heading("Headline figures")
         for figure in headline:
-            meaning = list(_wrapped(_shown(figure.meaning), _PLAIN, 8, _RIGHT - _MIDDLE - 16))
+            meaning = list(_wrapped(_shown(_sentence(figure.meaning)), _PLAIN, 8, _RIGHT - _MIDDLE - 16))
             titles = list(_wrapped(_shown(figure.title), _PLAIN, 10, 130))
             height = max(len(titles) * 13, len(meaning) * 11, 13) + 12
             self._need(height)

@@ -421,11 +421,14 @@ document.addEventListener("click", event => {
   const button = event.target.closest("button");
   if (!button) return;
   if (button.hasAttribute("aria-expanded")) setOpen(button, button.getAttribute("aria-expanded") !== "true");
-  if (button.dataset.all) {
-    const buttons = button.closest("section").querySelectorAll("tr button[aria-expanded]");
-    for (const each of buttons) setOpen(each, button.dataset.all === "open");
-  }
+  if (button.dataset.all) setAll(button.closest("section"), button.dataset.all === "open");
 });
-for (const tools of document.querySelectorAll(".tools")) tools.hidden = false;
+function setAll(section, open) {
+  for (const button of section.querySelectorAll("tr button[aria-expanded]")) setOpen(button, open);
+}
+for (const tools of document.querySelectorAll(".tools")) {
+  tools.hidden = false;
+  if (tools.dataset.closed !== undefined) setAll(tools.closest("section"), false);
+}
 route();
 })();
