@@ -19,6 +19,7 @@ from showcost.reports.statements import StatementOptions, reconcile_statement
 from showcost.reports.statements.matching import MatchStatus
 from showcost.reports.statements.report import DEFAULT_DAYS
 from showcost.reports.writers.flat import TableFormat, write_report_tables
+from showcost.reports.writers.visible_text import visible_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -131,7 +132,7 @@ def _show(report: StatementReport, out: Path | None) -> None:
         if len(of_status) > _SHOWN:
             say(f"{len(of_status) - _SHOWN} more; use --out or --json for all of them.")
     for note in report.lines.notes:
-        say(note)
+        say(visible_line(note))
     lines = plural(sum(len(statement.lines) for statement in report.statements), "line")
     say(f"{lines}: " + ("reconciled." if report.is_reconciled else "NOT reconciled, see above."))
     if out is not None:
@@ -166,4 +167,7 @@ def _show_rows(
 
 
 def _shown(cell: object) -> object:
+    """Return a cell for a terminal: amounts readable, and no hidden character that would act on it."""
+    if isinstance(cell, str):
+        return visible_line(cell)
     return readable_amount(cell) if isinstance(cell, Decimal) else cell

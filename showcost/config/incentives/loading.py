@@ -79,6 +79,8 @@ def claimed_programmes(home: Path, production: Production, chart: Chart) -> tupl
     }
     has_own = (home / FOLDER).is_dir()
     programmes = load_programmes(home) if production.incentives or has_own else {}
+    if production.incentives:
+        _check_categories(file, categories, programmes.values())
     claimed: list[ClaimedProgramme] = []
     for number, claim in enumerate(production.incentives):
         key = f"incentives.{number}"
@@ -88,6 +90,20 @@ def claimed_programmes(home: Path, production: Production, chart: Chart) -> tupl
         _check_together(file, key, programme, claimed)
         claimed.append(_claimed(file, key, programme, claim, chart, categories))
     return tuple(claimed)
+
+
+def _check_categories(file: Path, categories: Iterable[str], programmes: Iterable[Programme]) -> None:
+    """Raise ConfigError for a category that no programme names: it is misspelt."""
+    conditions = [
+        when
+        for programme in programmes
+        for rule in programme.rules
+        for when in (rule.when, *([rule.unless] if rule.unless else []))
+    ]
+    known = {name for when in conditions for name in when.categories}
+    for name in categories:
+        if name not in known:
+            raise ConfigError(file, "account_categories", f"one of {', '.join(sorted(known))}", name)
 
 
 def _check_together(file: Path, key: str, programme: Programme, others: Sequence[ClaimedProgramme]) -> None:

@@ -94,6 +94,7 @@ class _Totals:
     undated: int
     unconverted: int
     unconverted_base: Decimal
+    unused_vendors: tuple[str, ...]
     credit: CreditEstimate
 
 
@@ -124,8 +125,17 @@ def _totals(connection: duckdb.DuckDBPyConnection, claimed: ClaimedProgramme, ba
         undated=sum(row[5] for row in inside),
         unconverted=sum(row[6] for row in inside),
         unconverted_base=sum((row[7] for row in inside), Decimal(0)),
+        unused_vendors=_unused_vendors(connection, claimed),
         credit=estimate(claimed, qualifying[2], qualifying[3], qualifying[1], base_currency),
     )
+
+
+def _unused_vendors(connection: duckdb.DuckDBPyConnection, claimed: ClaimedProgramme) -> tuple[str, ...]:
+    """Return the vendors whose residence is declared and of which there is no cost: they may be misspelt."""
+    vendors = [vendor for declared in claimed.claim.residence for vendor in declared.vendors]
+    rows = connection.execute("SELECT DISTINCT upper(trim(vendor_code)) FROM spend").fetchall()
+    known = {row[0] for row in rows}
+    return tuple(vendor for vendor in vendors if vendor.strip().upper() not in known)
 
 
 def _column(name: str, title: str, type_: ColumnType, meaning: str) -> ReportColumn:
@@ -231,6 +241,8 @@ def _notes(item: _Totals, base_currency: str) -> list[str]:
     programme = item.claimed.programme
     name = programme.programme
     notes = [f"{name}: {text}" for text in (*item.credit.caps, *item.credit.open_caps)]
+    if item.unused_vendors:
+        notes.append(f"{name}: no cost is of {', '.join(item.unused_vendors)}, whose residence is declared")
     if item.unconverted:
         amount = readable_amount(item.unconverted_base)
         notes.append(

@@ -79,6 +79,18 @@ incentives:
     assert any("no production_cost" in note for note in notes) == ("production_cost" in cap)
 
 
+def test_a_vendor_whose_residence_is_declared_without_a_cost_is_named(tmp_path: Path) -> None:
+    claim = """
+account_categories: {completion_bond: []}
+incentives:
+  - {programme: test-credit, residence: [{in: GB, vendors: [v-1, V-77, V-78], evidence: letters}]}
+"""
+    workspace = claiming(tmp_path / "home", claim)
+    keep(workspace, [a_cost(1)])
+    totals, _ = spend(workspace)
+    assert "test-credit: no cost is of V-77, V-78, whose residence is declared" in totals.notes
+
+
 def test_a_category_of_the_claim_chooses_the_rate(tmp_path: Path) -> None:
     workspace = claiming(tmp_path / "home", CLAIM.replace("test-credit}", "test-credit, category: series}"))
     keep(workspace, [a_cost(1, "1000.00")])
@@ -109,6 +121,7 @@ FAULTS = {
     "incentives: [{programme: uk-avec, residence: [{in: GB, evidence: e}]}]": "vendors or accounts",
     "incentives: [{programme: uk-avec, residence: [{in: gb, vendors: [V], evidence: e}]}]": "of the form",
     "account_categories: {performers: [9999]}": r"account_categories\.performers: expected accounts of",
+    "account_categories: {performer: [1410]}\nincentives: [{programme: uk-avec}]": "found 'performer'",
     "incentives: [{programme: uk-avec, residence: [{in: GB, accounts: ['77*'], evidence: e}]}]": "'77\\*'",
     "incentives: [{programme: uk-avec, residence: [{in: GB, vendors: [V], evidence: e},"
     " {in: US, vendors: [V], evidence: e}]}]": "declared twice",

@@ -166,6 +166,14 @@ def test_the_text_says_what_is_left(reconcile: Reconciliation) -> None:
     assert "NOT reconciled" in ended.out
 
 
+def test_no_hidden_character_reaches_the_terminal(reconcile: Reconciliation) -> None:
+    hostile = "Date,Invoice,Currency,Amount\n2026-03-13,\x1b[2JX\N{RIGHT-TO-LEFT OVERRIDE}Y,EUR,7.00\n"
+    ended = reconcile(hostile)
+    assert ended.status == 1
+    assert {"\x1b", "\N{RIGHT-TO-LEFT OVERRIDE}"}.isdisjoint(ended.out)
+    assert "\N{SYMBOL FOR ESCAPE}[2JX" in ended.out
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
