@@ -70,7 +70,8 @@ class Walk:
 
     def text(self, selector: str) -> str:
         """Return the text of the first element that matches."""
-        return self.page.locator(selector).first.inner_text()
+        text: str = self.page.locator(selector).first.inner_text()
+        return text
 
     def screenshot(self, name: str) -> None:
         """Save a screenshot of the window."""
