@@ -38,6 +38,8 @@ GUILD_PACKS: Final = dg.AssetKey("guild_packs")
 COST_REPORT: Final = dg.AssetKey("cost_report")
 TRIAL_BALANCE: Final = dg.AssetKey("trial_balance")
 LENDER_SNAPSHOT: Final = dg.AssetKey("lender_snapshot")
+HOT_COSTS: Final = dg.AssetKey("hot_costs")
+QUALIFIED_SPEND: Final = dg.AssetKey("qualified_spend")
 
 
 def pulled_key(feed: str) -> dg.AssetKey:

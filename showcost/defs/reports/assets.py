@@ -42,9 +42,17 @@ class ReportOptions(dg.Config):
 @dg.definitions
 def reports() -> dg.Definitions:
     """Build the assets of the reports and their checks."""
-    production = definitions_workspace().production
+    workspace = definitions_workspace()
+    production = workspace.production
+    payroll = any(feed.kind.has_pay_rules for feed in workspace.feeds)
     return dg.Definitions(
-        assets=[_cost_report(production), _trial_balance(production), _lender_snapshot(production)],
+        assets=[
+            _cost_report(production),
+            _trial_balance(production),
+            *([_hot_costs(production)] if payroll else []),
+            *([_qualified_spend(production)] if production.incentives else []),
+            _lender_snapshot(production),
+        ],
         asset_checks=[
             whole_check(
                 asset=naming.COST_REPORT,
@@ -148,6 +156,65 @@ def _trial_balance(production: Production) -> dg.AssetsDefinition:
         )
 
     return trial_balance
+
+
+def _hot_costs(production: Production) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=naming.HOT_COSTS,
+        deps=[naming.LEDGER_ENTRIES],
+        description="Each day's labour of the period against its budget: straight time, overtime, meal "
+        "penalties, short rest, gross and fringe, per account and location.",
+        group_name=naming.REPORTS,
+        kinds={"duckdb"},
+        owners=list(production.owners),
+        tags={"showcost/stage": naming.REPORTS},
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        pool=naming.LEDGER_POOL,
+    )
+    def hot_costs(config: ReportOptions, data: DataFolder) -> dg.MaterializeResult[None]:
+        with plain_failures():
+            made = config.make(data)
+        return _tables_shown(made, "hot_costs")
+
+    return hot_costs
+
+
+def _qualified_spend(production: Production) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=naming.QUALIFIED_SPEND,
+        deps=[naming.LEDGER_ENTRIES],
+        description="Costs under the incentive programmes that the production claims: what qualifies, what "
+        "does not, what needs a look, and by which rule. Totals first, then each programme.",
+        group_name=naming.REPORTS,
+        kinds={"duckdb"},
+        owners=list(production.owners),
+        tags={"showcost/stage": naming.REPORTS},
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        pool=naming.LEDGER_POOL,
+    )
+    def qualified_spend(config: ReportOptions, data: DataFolder) -> dg.MaterializeResult[None]:
+        with plain_failures():
+            made = config.make(data)
+        return _tables_shown(made, "qualified_spend")
+
+    return qualified_spend
+
+
+def _tables_shown(made: CostReport, prefix: str) -> dg.MaterializeResult[None]:
+    """Return the tables whose names begin with a prefix: short ones whole, the others as subtotals."""
+    tables = [table for name, table in made.tables.items() if name.startswith(prefix)]
+    shown: dict[str, Any] = {
+        table.name: _shown(table, subtotals_only=table.rows.num_rows > _SECTIONS_SHOWN) for table in tables
+    }
+    notes = dict.fromkeys(note for table in tables for note in table.notes)
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": sum(table.rows.num_rows for table in tables),
+            "period": made.basis.period.name,
+            **shown,
+            "notes": dg.MetadataValue.md("\n".join(f"- {note}" for note in notes)),
+        }
+    )
 
 
 def _lender_snapshot(production: Production) -> dg.AssetsDefinition:

@@ -48,9 +48,6 @@ NOT_POSTED_COLUMNS: Final = (
     ReportColumn("amount", "Amount", ColumnType.ORIGINAL, "sum of the amounts that can be read"),
 )
 
-NOT_POSTED: Final = "not_posted"
-"""The name of the table of rows that are not in the ledger."""
-
 _STATES: Final = tuple(state for state in STATES if state != "posted")
 
 
@@ -87,7 +84,7 @@ def not_posted(workspace: Workspace, basis: ReportBasis) -> ReportTable:
     cells = list(zip(*rows, strict=True)) or [()] * len(NOT_POSTED_COLUMNS)
     types = (pa.string(), pa.string(), pa.string(), pa.int64(), pa.decimal128(38, 4))
     return ReportTable(
-        NOT_POSTED,
+        "not_posted",
         "Delivered and not posted",
         NOT_POSTED_COLUMNS,
         pa.table(

@@ -27,7 +27,8 @@ def open_plan(connection: duckdb.DuckDBPyConnection, workspace: Workspace, basis
     """Make the table `report_plan` on the connection of `open_entries`.
 
     Columns: measure (`approved`, `revision`, `estimate`, `commitment`), account, series, location, currency,
-    amount, stated_on, and report_amount, in the currency of the report, null without a budget rate.
+    amount, stated_on, revision_no, stated_by, reason, and report_amount, in the currency of the report, null
+    without a budget rate.
     """
     connection.register("approved_budget", _approved(workspace))
     open_commitments(connection, workspace.production, basis.period.end, basis.as_of)
@@ -59,13 +60,17 @@ estimates AS (
         PARTITION BY account, series, location ORDER BY stated_on DESC, seq DESC, record DESC) = 1),
 measures AS (
     SELECT 'approved' AS measure, account, CAST(NULL AS VARCHAR) AS series, CAST(NULL AS VARCHAR) AS location,
-        currency, amount, CAST(NULL AS DATE) AS stated_on FROM approved_budget
+        currency, amount, CAST(NULL AS DATE) AS stated_on, CAST(NULL AS VARCHAR) AS revision_no,
+        CAST(NULL AS VARCHAR) AS stated_by, CAST(NULL AS VARCHAR) AS reason FROM approved_budget
     UNION ALL
-    SELECT 'revision', account, series, location, currency, amount, stated_on
+    SELECT 'revision', account, series, location, currency, amount, stated_on, revision_no, stated_by, reason
     FROM lines WHERE record_kind = '{BUDGET_REVISION.name}'
-    UNION ALL SELECT 'estimate', account, series, location, currency, amount, stated_on FROM estimates
-    UNION ALL SELECT 'commitment', account, series, location, currency, open, stated_on FROM commitments
-        WHERE open <> 0)
+    UNION ALL
+    SELECT 'estimate', account, series, location, currency, amount, stated_on, NULL, stated_by, reason
+    FROM estimates
+    UNION ALL
+    SELECT 'commitment', account, series, location, currency, open, stated_on, NULL, NULL, NULL
+    FROM commitments WHERE open <> 0)
 SELECT measures.*, {{report_amount}} AS report_amount
 FROM measures LEFT JOIN report_rates USING (currency)
 """

@@ -8,17 +8,20 @@ from typing import TYPE_CHECKING, Final
 
 from showcost.ledger.journal import missing_control_accounts
 from showcost.reports.cost.basis import open_entries
-from showcost.reports.cost.bridge import NOT_POSTED, bridge, not_posted
+from showcost.reports.cost.bridge import bridge, not_posted
 from showcost.reports.cost.cost_report import cost_by_location, cost_by_series, cost_report
 from showcost.reports.cost.entries import entries
 from showcost.reports.cost.fx_variance import fx_variance
 from showcost.reports.cost.plan import open_plan
+from showcost.reports.cost.plan_tables import plan_tables
 from showcost.reports.cost.trial_balance import (
     open_report_journal,
     payables,
     trial_balance,
     trial_balance_by_currency,
 )
+from showcost.reports.hot_costs import HotCostOptions, hot_costs
+from showcost.reports.incentives.qualified_spend import SpendOptions, qualified_spend
 from showcost.reports.tables import ColumnType, HeadlineFigure, totals
 
 if TYPE_CHECKING:
@@ -86,6 +89,7 @@ def ledger_tables(workspace: Workspace, basis: ReportBasis) -> dict[str, ReportT
             cost_by_series(connection, basis),
             bridge(connection, basis),
             fx_variance(connection, production, basis),
+            *plan_tables(connection, basis),
             entries(connection, production, basis),
         ]
         if not missing_control_accounts(production):
@@ -101,13 +105,30 @@ def ledger_tables(workspace: Workspace, basis: ReportBasis) -> dict[str, ReportT
 def make_cost_report(workspace: Workspace, basis: ReportBasis) -> CostReport:
     """Make the tables of a cost report; a warning names those that could not be made."""
     missing = missing_control_accounts(workspace.production)
+    others = (
+        *_qualified_spend(workspace, basis),
+        *_hot_costs(workspace, basis),
+        not_posted(workspace, basis),
+    )
     return CostReport(
         basis,
-        ledger_tables(workspace, basis) | {NOT_POSTED: not_posted(workspace, basis)},
+        ledger_tables(workspace, basis) | {table.name: table for table in others},
         (f"no trial balance and no payables: production.yaml names no account for {', '.join(missing)}",)
         if missing
         else (),
     )
+
+
+def _qualified_spend(workspace: Workspace, basis: ReportBasis) -> tuple[ReportTable, ...]:
+    """Return the qualified spend of the programmes that the production claims, if any, of all dates."""
+    return qualified_spend(workspace, SpendOptions(), basis.as_of) if workspace.incentives else ()
+
+
+def _hot_costs(workspace: Workspace, basis: ReportBasis) -> tuple[ReportTable, ...]:
+    """Return the hot costs of the period, for a production with payroll."""
+    if not any(feed.kind.has_pay_rules for feed in workspace.feeds):
+        return ()
+    return hot_costs(workspace, HotCostOptions(basis.period.start, basis.period.end), basis.as_of)
 
 
 def write_report(workspace: Workspace, made: CostReport, folder: Path | None = None) -> SealedPack:
