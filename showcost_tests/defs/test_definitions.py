@@ -55,8 +55,9 @@ def test_every_asset_has_a_description_and_owners(graph: AssetGraph) -> None:
 
 
 def test_a_feeds_assets_are_found_by_its_tag(graph: AssetGraph) -> None:
-    shared = {naming.FX_SNAPSHOTS, naming.LEDGER_ENTRIES, naming.QUEUE, naming.GUILD_PACKS}
-    for node in (node for node in _nodes(graph) if node.key not in shared):
+    shared = {naming.FX_SNAPSHOTS, naming.LEDGER_ENTRIES, naming.QUEUE}
+    nodes = (node for node in _nodes(graph) if node.group_name != naming.REPORTS)
+    for node in (node for node in nodes if node.key not in shared):
         assert node.key.path[-1].endswith(node.tags["showcost/feed"])
 
 
@@ -78,7 +79,8 @@ def test_partitions_are_the_days_of_the_production(graph: AssetGraph, home: Path
     production = open_workspace(home).production
     whole = (naming.DELIVERIES, "undated", "reconciliation_queue", "dead_letters")
     for node in _nodes(graph):
-        if node.key.path[-1].startswith(whole):
+        is_report = node.group_name == naming.REPORTS and node.key != naming.GUILD_PACKS
+        if is_report or node.key.path[-1].startswith(whole):
             assert node.partitions_def is None
             continue
         partitions = node.partitions_def
@@ -105,10 +107,11 @@ def test_only_structure_balance_and_rates_block(graph: AssetGraph) -> None:
     assert blocking == {"schema", "rows_reconcile", "snapshot_unchanged"}
 
 
-def test_every_step_that_writes_or_checks_the_ledger_is_in_its_pool(graph: AssetGraph) -> None:
+def test_every_step_that_uses_the_ledger_is_in_its_pool(graph: AssetGraph) -> None:
     for node in _nodes(graph):
-        writes = node.group_name in {naming.RATES, naming.LEDGER}
-        assert (naming.LEDGER_POOL in (node.pools or ())) == writes, node.key
+        uses = node.group_name in {naming.RATES, naming.LEDGER, naming.REPORTS}
+        is_pack = node.key == naming.GUILD_PACKS
+        assert (naming.LEDGER_POOL in (node.pools or ())) == (uses and not is_pack), node.key
 
 
 def test_the_ledger_has_to_be_fresh(graph: AssetGraph) -> None:
