@@ -332,7 +332,7 @@ def _money(name: str, title: str, meaning: str, formula: str | None = None) -> R
     return ReportColumn(name, title, _T.MONEY, meaning, is_summed=True, formula=formula)
 
 
-_COLUMNS: Final = (
+HOT_COST_COLUMNS: Final = (
     ReportColumn("day", "Day", _T.TEXT, "work date of the pay"),
     ReportColumn("location", "Location", _T.TEXT, "location code of the payroll row"),
     ReportColumn("account", "Account", _T.TEXT, "account of the pay"),
@@ -370,7 +370,7 @@ def _table(
 ) -> ReportTable:
     by_location = statement is _BY_LOCATION
     left_out = _BUDGETED if by_location else ("location",)
-    columns = tuple(column for column in _COLUMNS if column.name not in left_out)
+    columns = tuple(column for column in HOT_COST_COLUMNS if column.name not in left_out)
     rows = connection.sql(statement).to_arrow_table().select([column.name for column in columns])
     return ReportTable(
         name=name,

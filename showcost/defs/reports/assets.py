@@ -16,11 +16,19 @@ from showcost.reports.cost.basis import report_basis
 from showcost.reports.cost.cost_report import COLUMNS
 from showcost.reports.cost.report import CostReport, make_cost_report, write_report
 from showcost.reports.cost.trial_balance import COLUMNS as TRIAL_BALANCE_COLUMNS
+from showcost.reports.hot_costs import HOT_COST_COLUMNS
+from showcost.reports.incentives.qualified_spend import LINE_COLUMNS
 from showcost.reports.tables import DETAIL, TOTAL, Cell, ColumnType, Line, ReportColumn, ReportTable, lines
 from showcost.validation.columns import ColumnInfo
 from showcost.workspace import definitions_workspace
 
 _SECTIONS_SHOWN: Final = 100
+
+
+_FILE_COLUMNS: Final = (
+    ReportColumn("file", "File", ColumnType.TEXT, "path of a file in the pack"),
+    ReportColumn("bytes", "Bytes", ColumnType.COUNT, "its size"),
+)
 
 
 class ReportOptions(dg.Config):
@@ -162,6 +170,7 @@ def _hot_costs(production: Production) -> dg.AssetsDefinition:
     @dg.asset(
         key=naming.HOT_COSTS,
         deps=[naming.LEDGER_ENTRIES],
+        metadata={"dagster/column_schema": _schema(HOT_COST_COLUMNS)},
         description="Each day's labour of the period against its budget: straight time, overtime, meal "
         "penalties, short rest, gross and fringe, per account and location.",
         group_name=naming.REPORTS,
@@ -183,6 +192,7 @@ def _qualified_spend(production: Production) -> dg.AssetsDefinition:
     @dg.asset(
         key=naming.QUALIFIED_SPEND,
         deps=[naming.LEDGER_ENTRIES],
+        metadata={"dagster/column_schema": _schema(LINE_COLUMNS)},
         description="Costs under the incentive programmes that the production claims: what qualifies, what "
         "does not, what needs a look, and by which rule. Totals first, then each programme.",
         group_name=naming.REPORTS,
@@ -221,6 +231,7 @@ def _lender_snapshot(production: Production) -> dg.AssetsDefinition:
     @dg.asset(
         key=naming.LENDER_SNAPSHOT,
         deps=[naming.COST_REPORT, naming.TRIAL_BALANCE],
+        metadata={"dagster/column_schema": _schema(_FILE_COLUMNS)},
         description="The report as a sealed pack below `published/reports/`: workbook, CSV, Parquet and a "
         "manifest with the sha256 of every file. As of the same audit record it has the same bytes.",
         group_name=naming.REPORTS,

@@ -254,7 +254,7 @@ def _notes(item: _Totals, base_currency: str) -> list[str]:
 
 # --- lines ---------------------------------------------------------------------------------------------
 
-_LINE_COLUMNS: Final = (
+LINE_COLUMNS: Final = (
     _column("verdict", "Verdict", _T.TEXT, "qualifies, needs a look, or does not qualify"),
     _column("account", "Account", _T.TEXT, "account of the chart"),
     _column("description", "Description", _T.TEXT, "goods or services supplied"),
@@ -325,12 +325,12 @@ def _lines_table(
     for name in _FROM_SENDERS:
         position = rows.column_names.index(name)
         rows = rows.set_column(position, name, masked(rows.column(name)))
-    rows = rows.cast(pa.schema([(column.name, _arrow(column)) for column in _LINE_COLUMNS]))
+    rows = rows.cast(pa.schema([(column.name, _arrow(column)) for column in LINE_COLUMNS]))
     elsewhere = () if options.elsewhere else ("Costs that are performed elsewhere are in the totals only.",)
     return ReportTable(
         name=f"qualified_spend_{programme.programme.replace('-', '_')}",
         title=f"Qualified spend: {programme.title}",
-        columns=_LINE_COLUMNS,
+        columns=LINE_COLUMNS,
         rows=rows,
         currency=workspace.production.base_currency,
         group_by=("verdict",),
