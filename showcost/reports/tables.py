@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal, localcontext
 from enum import StrEnum
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 import pyarrow.compute as pc
@@ -67,7 +68,7 @@ class ReportColumn:
     is_summed: bool = False
     formula: str | None = None
 
-    @property
+    @cached_property
     def terms(self) -> tuple[tuple[int, str], ...]:
         """The terms of the formula, each a sign (1 or -1) and the name of a column; empty without one."""
         return tuple((-1 if sign == "-" else 1, name) for sign, name in _TERM.findall(self.formula or ""))

@@ -11,6 +11,8 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+import pyarrow as pa
+
 from showcost.core.durable import fsync_folder, make_folder, replace_file
 from showcost.core.engine import engine, view_files
 
@@ -27,7 +29,7 @@ ENTRIES_PER_CHUNK: Final = 2_000
 ROWS_PER_CHUNK: Final = 500
 LINES_PER_CHUNK: Final = 1_000
 _QUERY_ROWS: Final = 80_000
-"""Entries or rows of a query; a multiple of both chunk sizes."""
+"""Entries or rows of a query; a multiple of all chunk sizes."""
 
 DATA_FOLDER: Final = "book"
 _ESCAPES: Final = {
@@ -115,6 +117,18 @@ def add_lines(
         rows = table.rows.slice(start, LINES_PER_CHUNK).to_pylist()
         lines = [[*(None if cell is None else str(cell) for cell in row.values()), href(row)] for row in rows]
         chunks.add(kind, place, script_json(lines))
+
+
+def add_entry_lines(chunks: DataChunks, kind: str, table: ReportTable, facts: CollectedFacts) -> None:
+    """Add the rows of a table that names an entry in each row: the same, but for millions of rows."""
+    columns = ", ".join(_text(f'lines."{name}"') for name in table.rows.column_names)
+    rows = table.rows.append_column("line_number", pa.array(range(table.rows.num_rows), pa.int64()))
+    with engine() as connection:
+        view_files(connection, "entries", [facts.entries])
+        connection.register("lines", rows)
+        statement = _LINES.format(columns=columns)
+        for place, text in _queried(connection, statement, table.rows.num_rows, LINES_PER_CHUNK):
+            chunks.add(kind, place, _escaped(text))
 
 
 def _json_array(columns: Sequence[str]) -> str:
@@ -211,6 +225,13 @@ WITH of_rows AS (
     FROM entries WHERE r >= $first AND r < $end GROUP BY r)
 SELECT r // $size AS chunk, '[' || string_agg({_ROW_JSON}, ',' ORDER BY r) || ']'
 FROM rows JOIN of_rows USING (r) WHERE r >= $first AND r < $end GROUP BY chunk ORDER BY chunk
+"""
+
+_LINES: Final = """
+SELECT line_number // $size AS chunk, '[' || string_agg(CAST(json_array({columns}, href) AS VARCHAR), ','
+    ORDER BY line_number) || ']'
+FROM lines LEFT JOIN (SELECT entry_id, '#/row/' || r || '?n=' || n AS href FROM entries) USING (entry_id)
+WHERE line_number >= $first AND line_number < $end GROUP BY chunk ORDER BY chunk
 """
 
 _DATES: Final = """

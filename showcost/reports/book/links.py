@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from showcost.reports.book.collecting import CollectedFacts
     from showcost.reports.tables import Cell, ReportColumn, ReportTable
 
-_ACCOUNT, _ENTRY = "account", "entry_id"
+_ACCOUNT: Final = "account"
+ENTRY: Final = "entry_id"
+"""The name of the column with the entry of a row."""
+
 _SELECTING: Final = {
     CURRENCY: "currency",
     "series": "series",
@@ -50,7 +53,7 @@ class EntryLinks:
 
         A figure of a vendor or document may be what is owed, and has no link.
         """
-        entry = cells.get(_ENTRY)
+        entry = cells.get(ENTRY)
         if isinstance(entry, str) and entry in self.places:
             return "#/row/{}?n={}".format(*self.places[entry])
         query = {
@@ -85,13 +88,13 @@ def linked_column(table: ReportTable) -> str | None:
 
 
 def entry_links(first: date, facts: CollectedFacts, tables: Sequence[ReportTable]) -> EntryLinks:
-    """Return the links of a book with these tables."""
+    """Return the links of a book whose page has these tables."""
     links = EntryLinks(first, frozenset(account for account, *_ in facts.accounts))
     with engine() as connection:
         view_files(connection, "entries", [facts.entries])
         for table in tables:
-            if _ENTRY in table.by_name:
-                connection.register("named_entries", table.rows.select([_ENTRY]))
+            if ENTRY in table.by_name:
+                connection.register("named_entries", table.rows.select([ENTRY]))
                 found = connection.execute(
                     "SELECT entry_id, r, n FROM entries SEMI JOIN named_entries USING (entry_id)"
                 ).fetchall()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
 from importlib.resources import files
@@ -29,6 +29,7 @@ from showcost.reports.book.chunks import (
     ROWS_PER_CHUNK,
     DataChunks,
     add_entries,
+    add_entry_lines,
     add_lines,
     chunk_dates,
     script_json,
@@ -42,7 +43,8 @@ from showcost.reports.book.html_tables import (
     text_html,
 )
 from showcost.reports.book.ledger_charts import ledger_charts
-from showcost.reports.book.links import entry_links, linked_column
+from showcost.reports.book.links import ENTRY, entry_links, linked_column
+from showcost.reports.personal_text import masked_columns
 from showcost.reports.scope import scope_of
 from showcost.reports.trace import rules_of_feed
 
@@ -87,7 +89,9 @@ def write_book(
 
     As known after the audit record `as_of`, or the last one. Raises InputError as `scope_of` does.
     """
-    return book_of_scope(workspace, tables, folder, headline, scope_of(workspace, first, last, as_of))
+    scope = scope_of(workspace, first, last, as_of)
+    masked = [replace(table, rows=masked_columns(table.rows)) for table in tables]
+    return book_of_scope(workspace, masked, folder, headline, scope)
 
 
 def book_of_scope(
@@ -97,14 +101,16 @@ def book_of_scope(
     headline: Sequence[HeadlineFigure],
     scope: ReportScope,
 ) -> WrittenBook:
-    """Write the book of a scope that was determined before."""
+    """Write the book of a scope that was determined before, with tables whose texts are masked."""
     make_folder(folder)
     with TemporaryDirectory() as scratch:
         facts = collect(workspace, scope, Path(scratch))
         is_small = facts.entry_count <= _MOST_EMBEDDED
         chunks = DataChunks(None if is_small else folder.joinpath(DATA_FOLDER))
-        links = entry_links(scope.first, facts, tables)
-        long_tables = _add_long_tables(chunks, tables, links)
+        links = entry_links(
+            scope.first, facts, [table for table in tables if table.rows.num_rows <= MOST_ROWS]
+        )
+        long_tables = _add_long_tables(chunks, tables, links, facts)
         add_entries(chunks, facts)
         chunks.add("facts", 0, script_json(_facts(workspace, facts, scope)))
         chunks.finish()
@@ -253,14 +259,17 @@ def _accounts(workspace: Workspace, facts: CollectedFacts) -> list[dict[str, Any
 
 
 def _add_long_tables(
-    chunks: DataChunks, tables: Sequence[ReportTable], links: EntryLinks
+    chunks: DataChunks, tables: Sequence[ReportTable], links: EntryLinks, facts: CollectedFacts
 ) -> list[dict[str, Any]]:
     """Add the rows of the tables that are too long for the page; return what the script needs of them."""
     long_tables = []
     for number, table in enumerate(tables):
         if table.rows.num_rows > MOST_ROWS:
             kind = f"table{number}"
-            add_lines(chunks, kind, table, partial(links.of_row, table))
+            if ENTRY in table.by_name:
+                add_entry_lines(chunks, kind, table, facts)
+            else:
+                add_lines(chunks, kind, table, partial(links.of_row, table))
             long_tables.append(
                 {
                     "name": table.name,

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import cache
 from itertools import chain, count
 from typing import TYPE_CHECKING, Final
 
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
 SHEET_ROWS: Final = 1_048_576
 """The rows of an Excel sheet."""
 
-MOST_ROWS: Final = 100_000
+MOST_ROWS: Final = 50_000
 """Tables with more rows are in the workbook with their totals alone, which its sheet says."""
 
 _MADE: Final = datetime(2020, 1, 1, tzinfo=UTC)
@@ -163,6 +164,7 @@ class _Book:
         _TableSheets(self, table).write()
 
 
+@cache
 def _number_format(type_: ColumnType, currency: str) -> str:
     """Return Excel's format of a column's cells: negative amounts are red and in parentheses."""
     match type_:
@@ -354,6 +356,8 @@ class _TableSheets:
 
 def _has_more_digits(value: Decimal | int) -> bool:
     """Return whether Excel cannot keep all digits of a number."""
+    if len(str(value)) <= _DIGITS:
+        return False
     digits = "".join(map(str, Decimal(value).as_tuple().digits)).strip("0")
     return len(digits) > _DIGITS
 
