@@ -216,13 +216,14 @@ def _make_labour(
     connection: duckdb.DuckDBPyConnection, workspace: Workspace, period: tuple[date, date], as_of: int | None
 ) -> None:
     """Make the temporary tables `pay`, the active payroll rows of the ledger, and `labour`, with detail."""
-    costs = [account for account in workspace.chart if account.kind is AccountKind.COST]
+    balances = [account.number for account in workspace.chart if account.kind is AccountKind.BALANCE]
+    connection.register("balance_accounts", pa.table({"account": pa.array(balances, pa.string())}))
     connection.register(
         "labour_accounts",
         pa.table(
             {
-                "account": pa.array([account.number for account in costs], pa.string()),
-                "account_name": pa.array([account.name for account in costs], pa.string()),
+                "account": pa.array([account.number for account in workspace.chart], pa.string()),
+                "account_name": pa.array([account.name for account in workspace.chart], pa.string()),
             }
         ),
     )
@@ -253,7 +254,7 @@ SELECT feed, delivery, record, content, transaction_date AS day, coalesce(locati
     any_value(eur_rate_original) AS eur_rate_original, any_value(eur_rate_base) AS eur_rate_base,
     coalesce(sum(base_amount) FILTER (component = '{PAYROLL.primary.name}'), 0) AS gross_base,
     coalesce(sum(base_amount) FILTER (component <> '{PAYROLL.primary.name}'), 0) AS fringe_base
-FROM pay_entries SEMI JOIN labour_accounts USING (account)
+FROM pay_entries ANTI JOIN balance_accounts USING (account)
 WHERE record_kind = '{PAYROLL.name}' AND transaction_date BETWEEN $first AND $last
     AND {active_condition("pay_entries")}
 GROUP BY ALL
@@ -319,8 +320,8 @@ ORDER BY day, account
 """
 
 _BY_LOCATION: Final = f"""
-SELECT CAST(day AS VARCHAR) AS day, location, account, any_value(account_name) AS account_name, {_SUMS},
-    {_COUNTS}
+SELECT CAST(day AS VARCHAR) AS day, location, account,
+    coalesce(any_value(account_name), '') AS account_name, {_SUMS}, {_COUNTS}
 FROM labour LEFT JOIN labour_accounts USING (account)
 GROUP BY day, location, account ORDER BY day, location, account
 """

@@ -1,6 +1,7 @@
 """The costs of the ledger as programmes look at them: the temporary table `spend`.
 
 Active entries of cost accounts, each with where it was performed, the kind of cost, and if it is a lump sum.
+An account that the chart no longer has counts as a cost account, as in the cost report.
 """
 # ruff: noqa: S608 - statements are put together from constants of this package; values are bound
 
@@ -32,8 +33,8 @@ LUMP_SUM_WORDS: Final = (
 
 def make_spend(connection: duckdb.DuckDBPyConnection, workspace: Workspace, as_of: int | None) -> None:
     """Make the temporary table `spend` on a connection to the ledger, as of an audit record, or now."""
-    accounts = [account.number for account in workspace.chart if account.kind is AccountKind.COST]
-    connection.register("cost_accounts", pa.table({"account": pa.array(accounts, pa.string())}))
+    balances = [account.number for account in workspace.chart if account.kind is AccountKind.BALANCE]
+    connection.register("balance_accounts", pa.table({"account": pa.array(balances, pa.string())}))
     # A view of all entries first, so that the condition on reversals sees the reversals of other accounts.
     connection.execute(f"CREATE OR REPLACE TEMP VIEW spend_entries AS FROM {entries_as_of(as_of)}")
     connection.execute(_SPEND)
@@ -76,7 +77,7 @@ SELECT entry_id, transaction_date, account, union_category, record_kind, compone
     service_from IS NULL OR service_to IS NULL AS is_undated,
     record_kind <> '{PAYROLL.name}' AND (service_from IS NULL OR service_to IS NULL)
         AND (len({_DETAIL}) < 2 OR regexp_matches(lower(description), '\b({_WORDS})\b')) AS is_lump_sum
-FROM spend_entries SEMI JOIN cost_accounts USING (account)
+FROM spend_entries ANTI JOIN balance_accounts USING (account)
 WHERE {active_condition("spend_entries")}
 """
 

@@ -62,8 +62,8 @@ def qualified_spend(
             totals.append(_totals(connection, claimed, workspace.production.base_currency))
             tables.append(_lines_table(connection, claimed, workspace, options))
     notes = [
-        f"{entries} active entries on account {account}, {readable_amount(amount)}: not in any total, because"
-        " the chart of accounts does not list it"
+        f"{entries} active entries, {readable_amount(amount)}, on account {account}, which the chart does not"
+        " list: they count as costs"
         for account, entries, amount in unlisted
     ]
     return (_totals_table(totals, workspace.production.base_currency, notes), *tables)

@@ -91,6 +91,17 @@ incentives:
     assert "test-credit: no cost is of V-77, V-78, whose residence is declared" in totals.notes
 
 
+def test_an_account_that_the_chart_lost_counts_as_a_cost(tmp_path: Path) -> None:
+    workspace = claiming(tmp_path / "home")
+    keep(workspace, [a_cost(1, account="3320-OLD"), a_cost(2, account="9110")])
+    totals, lines = spend(workspace)
+    assert lines.rows.column("account").to_pylist() == ["3320-OLD"]
+    assert (
+        "1 active entries, 131.27, on account 3320-OLD, which the chart does not list: they count as costs"
+        in totals.notes
+    )
+
+
 def test_a_category_of_the_claim_chooses_the_rate(tmp_path: Path) -> None:
     workspace = claiming(tmp_path / "home", CLAIM.replace("test-credit}", "test-credit, category: series}"))
     keep(workspace, [a_cost(1, "1000.00")])
