@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sample_production.truth import Delivery
 
 _BUDGET = Path(__file__).resolve().parents[2] / "data" / "budget.csv"
-_FIRST, _FIRST_LIST = date(2026, 9, 21), date(2026, 10, 2)
+_FIRST, _FIRST_LIST, _LAST = date(2026, 9, 21), date(2026, 10, 2), date(2026, 10, 30)
 _ORDERS_PER_UNIT = {germany: 9, united_kingdom: 6, canada: 6, united_states: 6}
 _HUNDRED = Decimal(100)
 _CLOSED_ACCOUNT = "2290"
@@ -90,11 +90,16 @@ def _total(records: list[Record]) -> Decimal:
 
 
 def _lines(draw: Draw, records: list[Record]) -> Iterator[Record]:
-    """Yield the lines of an order, one per account of its invoices, stated before the first of them."""
-    first = min(str(record["invoice_date"]) for record in records)
-    stated = max(_FIRST, date.fromisoformat(first) - timedelta(days=draw.between(1, 8)))
+    """Yield the lines of an order, one per account of its invoices, stated before the first of them.
+
+    A closed order is stated as of its closing, after the last.
+    """
+    days = sorted(str(record["invoice_date"]) for record in records)
+    stated = max(_FIRST, date.fromisoformat(days[0]) - timedelta(days=draw.between(1, 8)))
     share = draw.pick((80, 95, 100, 120, 150, 200, 250))
     closed = share >= 100 and draw.chance(20)  # noqa: PLR2004 -- percent
+    if closed:
+        stated = min(_LAST, date.fromisoformat(days[-1]) + timedelta(days=1))
     accounts = sorted({str(record["account"]) for record in records})
     for number, account in enumerate(accounts, 1):
         of_account = [record for record in records if record["account"] == account]

@@ -13,6 +13,7 @@ from showcost.cli.options import (
     chosen_feeds,
     resolve_as_of,
 )
+from showcost.cli.orders import orders
 from showcost.cli.output import ID_SHOWN, CommandResult, plural, prints_result, say, say_more, show_table
 from showcost.cli.pay_findings import (
     dismiss,
@@ -65,6 +66,7 @@ def queue() -> None:
 
 
 queue.add_command(dismiss)
+queue.add_command(orders)
 
 
 @queue.command("list")

@@ -24,6 +24,7 @@ document number and entry, as of any audit record.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
@@ -35,6 +36,7 @@ from showcost.ledger.plan import plan_lines_as_of
 
 if TYPE_CHECKING:
     from datetime import date
+    from decimal import Decimal
 
     import duckdb
 
@@ -95,6 +97,56 @@ def open_commitments(
     connection.register("order_accounts", pa.table({"account": pa.array(policy.accounts, pa.string())}))
     threshold = "NULL" if policy.required_from is None else str(policy.required_from)
     connection.execute(_FINDINGS.format(threshold=threshold))
+
+
+@dataclass(frozen=True)
+class OrderFinding:
+    """An invoice line beyond its order, or not set off against one; the fields are `FINDING_COLUMNS`."""
+
+    entry_id: str
+    transaction_date: date
+    vendor_code: str | None
+    vendor_name: str | None
+    document_no: str | None
+    po_no: str | None
+    account: str
+    currency: str
+    amount: Decimal
+    excess: Decimal
+    finding: str
+
+
+@dataclass(frozen=True)
+class CommitmentTotal:
+    """The order lines in one currency, and their sums."""
+
+    currency: str
+    lines: int
+    ordered: Decimal
+    invoiced: Decimal
+    open: Decimal
+    over: Decimal
+
+
+def order_findings(connection: duckdb.DuckDBPyConnection) -> list[OrderFinding]:
+    """Return the findings SC-PO-001 that `open_commitments` made."""
+    return [OrderFinding(*row) for row in connection.execute("FROM order_findings").fetchall()]
+
+
+def order_exceptions(connection: duckdb.DuckDBPyConnection) -> list[OrderFinding]:
+    """Return what names an order and was not set off against a line of its account."""
+    return [OrderFinding(*row) for row in connection.execute("FROM order_exceptions").fetchall()]
+
+
+def commitment_totals(connection: duckdb.DuckDBPyConnection) -> list[CommitmentTotal]:
+    """Return the sums of the commitments per currency, which `open_commitments` made."""
+    return [CommitmentTotal(*row) for row in connection.execute(_TOTALS).fetchall()]
+
+
+_TOTALS: Final = """
+SELECT currency, count(*), sum(ordered), sum(invoiced), sum(open), sum(over) FROM commitments
+GROUP BY currency ORDER BY currency
+"""
 
 
 def _register_numbers(connection: duckdb.DuckDBPyConnection) -> None:

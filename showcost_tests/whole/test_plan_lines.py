@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 
     from showcost.reconciliation.lookup import FoundRow
     from showcost.workspace import Workspace
+    from showcost_tests.command_line import CommandLine
 
 ORDERS, ESTIMATES, REVISIONS = "purchase_orders", "estimates", "budget_revisions"
 
@@ -353,3 +354,26 @@ def test_an_altered_or_foreign_plan_line_is_found(workspace: Workspace) -> None:
             connection.execute(sql)
     steps = {step.name for step in verify(workspace).steps if step.discrepancies}
     assert steps == {"plan lines"}
+
+
+def test_invoices_beyond_their_order_are_listed(workspace: Workspace, showcost: CommandLine) -> None:
+    small.fill(workspace)
+    deliver(
+        workspace,
+        "vendor_invoices_de",
+        "3 orders.csv",
+        small.german([small.Invoice("R20", "30.10.2026", "1.300,00", "247,00", "1.547,00")]).replace(
+            ";;;;1;3630;", ";;;PO-1;1;3630;"
+        ),
+    )
+    land_all(workspace)
+    take(workspace, WEEK)
+    listed = showcost(workspace, "queue", "orders", "--json").json
+    (finding,) = listed["findings"]
+    assert (finding["code"], finding["po_no"], finding["excess"]) == ("SC-PO-001", "PO-1", "49.5000")
+    assert [(total["currency"], total["open"], total["over"]) for total in listed["commitments"]] == [
+        ("EUR", "70.0000", "49.5000"),
+        ("GBP", "0.0000", "0.0000"),
+    ]
+    text = showcost(workspace, "queue", "orders").out
+    assert "exceeds the purchase order" in text
