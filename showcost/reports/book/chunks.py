@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from showcost.reports.book.collecting import CollectedFacts
     from showcost.reports.tables import Cell, ReportTable
 
-ENTRIES_PER_CHUNK: Final = 2_000
-ROWS_PER_CHUNK: Final = 500
-LINES_PER_CHUNK: Final = 1_000
+ENTRIES_PER_CHUNK: Final = 5_000
+ROWS_PER_CHUNK: Final = 2_000
+LINES_PER_CHUNK: Final = 5_000
 _QUERY_ROWS: Final = 80_000
 """Entries or rows of a query; a multiple of all chunk sizes."""
 

@@ -176,6 +176,14 @@ def test_files_of_others_are_left_alone(workspace: Workspace, pack: SealedPack, 
     assert verify_report_pack(pack.folder) == []
 
 
+def test_an_empty_folder_is_filled(workspace: Workspace, pack: SealedPack, tmp_path: Path) -> None:
+    written = write_pack(workspace, TABLES, tmp_path, first=WEDNESDAY, last=MONDAY, headline=HEADLINE)
+    assert written.is_new
+    assert written.sha256 == pack.sha256
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"index.html", "cover.pdf", "report.xlsx", "csv", "parquet", "manifest.json"}
+
+
 def test_a_scope_needs_a_record_of_the_log(workspace: Workspace) -> None:
     with pytest.raises(InputError, match="there is no audit record 999"):
         scope_of(workspace, WEDNESDAY, MONDAY, 999)
