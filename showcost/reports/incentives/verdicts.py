@@ -1,7 +1,8 @@
 """Verdicts of one programme on all costs: the SQL that decides, and the reasons in words.
 
-Dates and place come first; a rule that refuses comes before anything that only asks for a look; then what is
-missing for an audit (place, letter, dates of the service, detail); then the rule that decides.
+Place, type of production and dates come first; then a rule that refuses, before anything that only asks for a
+look; then what is missing for an audit (place, letter, dates of the service, detail); then the rule that
+decides.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     import duckdb
 
-    from showcost.config.incentives import ClaimedProgramme
+    from showcost.config.incentives import ClaimedProgramme, Programme
     from showcost.config.incentives.model import Sourced
     from showcost.config.production import Production
     from showcost.reports.incentives.conditions import RuleCondition
@@ -33,9 +34,6 @@ DATES: Final = "dates-performed"
 LUMP_SUM: Final = "lump-sum"
 NO_RULE: Final = "no-rule"
 """Ids of the decisions that every programme has, beside its own rules."""
-
-IS_ELSEWHERE: Final = f"decision.verdict = '{SpendVerdict.REFUSED.value}' AND decision.rule = '{PLACE}'"
-"""The condition on a decision that a cost is performed elsewhere."""
 
 
 def judge(
@@ -72,7 +70,9 @@ def judge(
             missing=_missing_sql(conditions),
             outside=_outside_sql(claimed),
             decision=_decision_sql(claimed, production),
-            kept="true" if elsewhere else f"NOT ({IS_ELSEWHERE})",
+            kept="true"
+            if elsewhere or not claimed.programme.place.certainty.rejects
+            else "in_place IS NOT FALSE",
         )
     )
 
@@ -166,11 +166,12 @@ def _decision_sql(claimed: ClaimedProgramme, production: Production) -> str:
     """Return a struct of verdict, rule, reason, certainty and source."""
     programme = claimed.programme
     steps = [
-        ("in_period IS FALSE", _period_decision(claimed)),
         (
             "in_place IS FALSE",
             _decision(_refusal(programme.place), PLACE, "'performed in ' || place", programme.place),
         ),
+        *_type_steps(programme, production),
+        ("in_period IS FALSE", _period_decision(claimed)),
         (f"rule_verdict = '{SpendVerdict.REFUSED.value}' AND missing IS NULL", _RULE_DECISION),
         ("position = 0", _NO_RULE_DECISION),
         ("in_place IS NULL", _decision(SpendVerdict.REVIEW, PLACE, _PLACE_REASON, programme.place)),
@@ -180,12 +181,17 @@ def _decision_sql(claimed: ClaimedProgramme, production: Production) -> str:
         ("service_to < service_from", _own_decision(DATES, "the service ends before it begins")),
         ("is_outside", _own_decision(DATES, "performed in part or in whole outside the dates that count")),
     ]
-    if programme.production_types and production.type not in programme.production_types:
-        types = ", ".join(kind.value for kind in programme.production_types)
-        reason = text_sql(f"for productions of type {types}, not {production.type.value}")
-        steps.insert(0, ("true", _decision(_refusal(programme), PRODUCTION_TYPE, reason, programme)))
     cases = " ".join(f"WHEN {condition} THEN {decision}" for condition, decision in steps)
     return f"CASE {cases} ELSE {_RULE_DECISION} END"
+
+
+def _type_steps(programme: Programme, production: Production) -> list[tuple[str, str]]:
+    """Return the step that decides on all costs of a production of a type that the programme is not for."""
+    if not programme.production_types or production.type in programme.production_types:
+        return []
+    types = ", ".join(kind.value for kind in programme.production_types)
+    reason = text_sql(f"for productions of type {types}, not {production.type.value}")
+    return [("true", _decision(_refusal(programme), PRODUCTION_TYPE, reason, programme))]
 
 
 def _refusal(sourced: Sourced) -> SpendVerdict:
@@ -258,11 +264,10 @@ _NO_RULE_DECISION: Final = _struct(
 
 _JUDGED: Final = """
 CREATE OR REPLACE TEMP TABLE judged AS
-WITH placed AS (SELECT *, {resident} AS resident FROM spend),
+WITH placed AS (
+    SELECT *, {resident} AS resident FROM (SELECT *, {in_place} AS in_place FROM spend) WHERE {kept}),
 matched AS (
-    SELECT *, {in_period} AS in_period, {in_place} AS in_place, {outside} AS is_outside,
-        {position} AS position
-    FROM placed),
+    SELECT *, {in_period} AS in_period, {outside} AS is_outside, {position} AS position FROM placed),
 explained AS (SELECT *, {missing} AS missing FROM matched),
 decided AS (
     SELECT explained.*, {decision} AS decision
@@ -271,5 +276,5 @@ programme_rates AS (SELECT snapshot_id, rate FROM fx_rates WHERE currency = {pro
 SELECT decided.* EXCLUDE (decision, missing, in_period, in_place, is_outside, position),
     programme_rates.rate AS programme_rate, {programme_amount} AS programme_amount,
     decision.verdict, decision.rule, decision.reason, decision.certainty, decision.source
-FROM (FROM decided WHERE {kept}) AS decided LEFT JOIN programme_rates USING (snapshot_id)
+FROM decided LEFT JOIN programme_rates USING (snapshot_id)
 """
