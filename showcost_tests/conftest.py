@@ -14,6 +14,9 @@ settings.register_profile("repeatable", derandomize=True)
 settings.register_profile("explore", derandomize=False, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
+# Files that a test has just written are complete.
+os.environ.setdefault("SHOWCOST_QUIET_SECONDS", "0")
+
 
 @pytest.fixture
 def showcost(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> CommandLine:

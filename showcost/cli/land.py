@@ -32,7 +32,7 @@ def land(feed_name: str | None) -> CommandResult:
 def land_result(workspace: Workspace, feed_name: str | None = None) -> CommandResult:
     """Land the feeds and return the result."""
     feeds = chosen_feeds(workspace, feed_name)
-    landings = [land_feed(workspace, feed) for feed in feeds]
+    landings = [land_feed(workspace, feed, _say_waiting) for feed in feeds]
     unmatched = unclaimed(workspace.inbox, workspace.feeds)
     unconfirmed = {
         feed.name: unconfirmed_totals(workspace, feed, landing.read)
@@ -55,6 +55,10 @@ def land_result(workspace: Workspace, feed_name: str | None = None) -> CommandRe
             say_control_totals(name, totals)
 
     return CommandResult(facts, show)
+
+
+def _say_waiting(names: Sequence[str], seconds: int) -> None:
+    say(f"waiting {seconds} s for {', '.join(names)}: just written", to_stderr=True)
 
 
 def _delivery(delivery: LandedDelivery) -> Mapping[str, object]:
@@ -104,7 +108,8 @@ def _show_landing(landings: Sequence[Landing], unmatched: Sequence[str]) -> None
         for name in landing.again:
             say(f"{landing.feed}: {name} is byte-identical to an earlier delivery; skipped")
         for name in landing.changing:
-            say(f"{landing.feed}: {name} is still being written; it will be landed next time")
+            state = "is still being written or not yet marked as done"
+            say(f"{landing.feed}: {name} {state}; it will be landed next time")
     for name in unmatched:
         say(f"{name}: no feed matches this file")
 

@@ -124,7 +124,7 @@ def _sink(path: Path | None) -> Iterator[IO[bytes]]:
 
 
 def _parse(file: Path, feed: FeedSpec | None, csv: IO[bytes], log: IO[bytes]) -> dict[str, object]:
-    hints = hints_of(feed) if feed else Hints(totals_are_rows=True, tables_are_one=True)
+    hints = hints_of(feed) if feed else Hints(totals_are_rows=True, as_written=True)
     with read_delivery(file, format=feed.format if feed else "csv", hints=hints) as reading:
         shown = _shown(feed, reading.header)
         if feed is None:

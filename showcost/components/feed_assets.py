@@ -61,6 +61,7 @@ def deliveries_asset(feed: FeedSpec) -> dg.AssetsDefinition:
                 "deliveries": len(deliveries),
                 "read_now": len(landing.read),
                 "delivered_again": len(landing.again),
+                "still_being_written": len(landing.changing),
                 "undated_rows": sum(delivery.summary.undated for delivery in deliveries),
                 "last_deliveries": counts_table(
                     [

@@ -97,6 +97,10 @@ class FeedSpec(ConfigModel):
         "*.xml",
     )
     """File names to land from the inbox; case is ignored."""
+    quiet_seconds: int = Field(3, ge=0, le=86_400)
+    """Seconds for which a file must be unchanged to be landed; with `NAME.done` beside it, it is at once."""
+    done_marker: bool = False
+    """True if a file is landed only once its sender has put `NAME.done` beside it."""
     dialect: DialectHints = DialectHints()
     """Known settings of the files: encoding, delimiter, quote, escape, header_record, skip_records, sheet."""
     fields: dict[str, FieldHints] = Field(default_factory=dict)

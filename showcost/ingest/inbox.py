@@ -1,52 +1,182 @@
 """Files in the inbox: one folder per feed, files matched by the feed's patterns.
 
-Files stay in the inbox; the register identifies landed files by name, size and modification time. So the
-inbox may be a read-only share.
+Files stay in the inbox; the register identifies landed files by name, size and modification time, and their
+bytes if the file was exchanged since. So the inbox may be a read-only share. A file is taken once nothing has
+written to it for a while, or once its sender has put `NAME.done` beside it.
 """
 
 from __future__ import annotations
 
+import json
+import os
+import time
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+from showcost.core.durable import make_folder, replace_file
+from showcost.core.errors import InputError
+from showcost.core.hashing import sha256_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from showcost.config.feed import FeedSpec
     from showcost.deliveries.register import Arrival
 
+QUIET_VARIABLE: Final = "SHOWCOST_QUIET_SECONDS"
+"""Environment variable that replaces the `quiet_seconds` of all feeds."""
 _UNFINISHED = (".part", ".partial", ".tmp", ".crdownload", ".filepart")
+_DONE: Final = ".done"
+_NANO: Final = 10**9
 
 
 @dataclass(frozen=True)
 class InboxFile:
-    """A file in the inbox at the time of listing: `size` in bytes, `modified_ns` since the epoch."""
+    """A file in the inbox at the time of listing.
+
+    `size` is in bytes; `modified_ns` and `changed_ns` since the epoch, the second of the bytes or their
+    description (by the file system's clock); `inode` is its number.
+    """
 
     path: Path
     size: int
     modified_ns: int
+    changed_ns: int
+    inode: int
+
+    @classmethod
+    def of(cls, path: Path) -> InboxFile:
+        """Return a file as it is now."""
+        status = path.stat()
+        return cls(path, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
 
     @property
     def name(self) -> str:
         """The file's name without its folder."""
         return self.path.name
 
+    @property
+    def identity(self) -> tuple[str, int, int]:
+        """The name, size and modification time: the entry of a file in the register."""
+        return self.name, self.size, self.modified_ns
+
     def unchanged(self) -> bool:
         """Tell whether the file is unchanged since it was listed."""
-        now = self.path.stat()
-        return (now.st_size, now.st_mtime_ns) == (self.size, self.modified_ns)
+        try:
+            return InboxFile.of(self.path) == self
+        except FileNotFoundError:
+            return False
+
+    def seconds_left(self, feed: FeedSpec, now_ns: int) -> int | None:
+        """Return how long the file must remain unchanged to be taken; None until its sender marks it."""
+        marker = self.path.with_name(self.name + _DONE)
+        if marker.is_file() and marker.stat().st_mtime_ns >= self.modified_ns:
+            return 0
+        if feed.done_marker:
+            return None
+        latest = max(self.changed_ns, min(self.modified_ns, now_ns))
+        left_ns = quiet_seconds(feed) * _NANO - (now_ns - latest)
+        return max(0, -(-left_ns // _NANO))
 
 
-def waiting(inbox: Path, feed: FeedSpec, taken: Iterable[Arrival]) -> list[InboxFile]:
-    """Return the feed's files that have not been landed, by name.
+class SeenFiles:
+    """The landed files of the inbox as they were last seen, to notice that one was exchanged.
+
+    It only saves time: a file that is not in it is compared by its bytes.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Use a JSON file; it is missing before the first landing."""
+        self._path = path
+        self._seen: dict[str, list[int]] = {}
+        self._changed = False
+        if path.is_file():
+            try:
+                notes = json.loads(path.read_bytes())
+                self._seen = notes if isinstance(notes, dict) else {}
+            except ValueError:
+                self._seen = {}
+
+    def knows(self, feed: FeedSpec, file: InboxFile) -> bool:
+        """Return whether the file is the one that was seen."""
+        return self._seen.get(_key(feed, file)) == _marks(file)
+
+    def note(self, feed: FeedSpec, file: InboxFile) -> None:
+        """Note a landed file."""
+        self._seen[_key(feed, file)] = _marks(file)
+        self._changed = True
+
+    def save(self) -> None:
+        """Write the file if something was noted."""
+        if self._changed:
+            make_folder(self._path.parent)
+            replace_file(self._path, json.dumps(self._seen, sort_keys=True).encode())
+
+
+def _key(feed: FeedSpec, file: InboxFile) -> str:
+    return f"{feed.name}/{file.name}"
+
+
+def _marks(file: InboxFile) -> list[int]:
+    return [file.size, file.modified_ns, file.changed_ns, file.inode]
+
+
+def quiet_seconds(feed: FeedSpec) -> int:
+    """Return how long a file of the feed must be unchanged before it is taken.
+
+    Raises InputError if the environment variable is not a number.
+    """
+    stated = os.environ.get(QUIET_VARIABLE)
+    if stated is None:
+        return feed.quiet_seconds
+    if not stated.isdecimal():
+        raise InputError(f"{QUIET_VARIABLE} is {stated!r}: use whole seconds, such as 3")
+    return int(stated)
+
+
+def waiting(inbox: Path, feed: FeedSpec, taken: Iterable[Arrival], seen: SeenFiles) -> list[InboxFile]:
+    """Return the feed's files that have not been landed, by name; a file that was exchanged is one.
 
     Links, hidden files and unfinished transfers (`.part`, `.tmp`, …) are skipped.
     """
-    landed = {(arrival.name, arrival.size, arrival.modified_ns) for arrival in taken}
-    files = [file for file in _files(inbox / feed.inbox_folder) if _matches(file, feed.patterns)]
-    return [file for file in files if (file.name, file.size, file.modified_ns) not in landed]
+    landed: dict[tuple[str, int, int], set[str]] = {}
+    for arrival in taken:
+        landed.setdefault((arrival.name, arrival.size, arrival.modified_ns), set()).add(arrival.delivery)
+    files: list[InboxFile] = []
+    for file in _files(inbox / feed.inbox_folder):
+        if not _matches(file, feed.patterns):
+            continue
+        known = landed.get(file.identity)
+        if known is None:
+            files.append(file)
+        elif not seen.knows(feed, file):
+            if sha256_file(file.path) in known:
+                seen.note(feed, file)
+            else:
+                files.append(file)
+    return files
+
+
+def settled(
+    files: Sequence[InboxFile], feed: FeedSpec, before_waiting: Callable[[Sequence[str], int], None] | None
+) -> tuple[list[InboxFile], list[str]]:
+    """Return the files that nobody writes to any more, and the names of the others.
+
+    `before_waiting` is called with the names of files that were just written and the seconds to wait for
+    them; without it, they are left for the next time.
+    """
+    now = time.time_ns()
+    left = {file: file.seconds_left(feed, now) for file in files}
+    recent = [file for file, seconds in left.items() if seconds]
+    if recent and before_waiting is not None:
+        longest = max(seconds for seconds in left.values() if seconds)
+        before_waiting([file.name for file in recent], longest)
+        time.sleep(longest)
+        left |= {file: 0 for file in recent if file.unchanged()}
+    ready = [file for file in files if left[file] == 0]
+    return ready, [file.name for file in files if left[file] != 0]
 
 
 def unclaimed(inbox: Path, feeds: Sequence[FeedSpec]) -> list[str]:
@@ -73,10 +203,9 @@ def _files(folder: Path) -> list[InboxFile]:
     for path in sorted(folder.iterdir()):
         if path.is_symlink() or not path.is_file() or path.name.startswith("."):
             continue
-        if path.name.lower().endswith(_UNFINISHED):
+        if path.name.lower().endswith((*_UNFINISHED, _DONE)):
             continue
-        status = path.stat()
-        files.append(InboxFile(path, status.st_size, status.st_mtime_ns))
+        files.append(InboxFile.of(path))
     return files
 
 

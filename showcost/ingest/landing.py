@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import operator
 import tempfile
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -23,7 +24,7 @@ from showcost.core.hashing import sha256_framed
 from showcost.ingest.audit_records import record_hashes, record_read, record_received
 from showcost.ingest.control_totals import RunningTotal, footer_cells, mismatch, unchecked_totals
 from showcost.ingest.delivery_records import CHUNK_BYTES, AcceptedRecords, DeliveryRecords
-from showcost.ingest.inbox import waiting
+from showcost.ingest.inbox import SeenFiles, settled, waiting
 from showcost.ingest.masking import masked_shown
 from showcost.ingest.records import (
     Accepted,
@@ -46,10 +47,10 @@ if TYPE_CHECKING:
 
     from showcost.audit.log import AuditLog
     from showcost.config.feed import FeedSpec
-    from showcost.deliveries.register import Arrival, Register
+    from showcost.deliveries.register import Arrival
     from showcost.workspace import Workspace
 
-RECORDS_VERSION: Final = "5"
+RECORDS_VERSION: Final = "6"
 """Incremented when a change of reader or inference changes records, so that payloads are read again."""
 
 NO_HEADER: Final = "SC-FIL-002"
@@ -109,11 +110,23 @@ class Landing:
         return tuple(sorted({day for delivery in self.read for day in delivery.summary.dates}))
 
 
-def land(home: Workspace, feed: FeedSpec) -> Landing:
-    """Land new files in the feed's inbox and read every delivery that has not been read yet."""
+BeforeWaiting = Callable[[Sequence[str], int], None]
+"""A function that is told the names of files that were just written, and the seconds to wait for them."""
+
+
+def wait_silently(_names: Sequence[str], _seconds: int) -> None:
+    """Wait for files that were just written."""
+
+
+def land(home: Workspace, feed: FeedSpec, before_waiting: BeforeWaiting | None = wait_silently) -> Landing:
+    """Land new files in the feed's inbox and read every delivery that has not been read yet.
+
+    Files that were just written are waited for, after a call of `before_waiting`; without it, they are left
+    for the next time.
+    """
     register = home.register
     audit = home.audit
-    again, changing = _take(home, feed, register, audit)
+    again, changing = _take(home, feed, before_waiting)
     store, payloads = home.staging, home.payloads
     mark = fingerprint_of(home, feed)
     read: list[LandedDelivery] = []
@@ -139,33 +152,42 @@ def landed(home: Workspace, feed: FeedSpec) -> list[LandedDelivery]:
 
 
 def _take(
-    home: Workspace, feed: FeedSpec, register: Register, audit: AuditLog
+    home: Workspace, feed: FeedSpec, before_waiting: BeforeWaiting | None
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Store and register new files; return the names of repeated and of changing files."""
-    payloads = home.payloads
+    register, payloads = home.register, home.payloads
+    seen = SeenFiles(home.raw / "inbox.json")
     again: list[str] = []
-    changing: list[str] = []
-    for file in waiting(home.inbox, feed, register.arrivals(feed.name)):
+    files = waiting(home.inbox, feed, register.arrivals(feed.name), seen)
+    ready, changing = settled(files, feed, before_waiting)
+    for file in ready:
         payload = payloads.put(file.path)
         if payload.size != file.size or not file.unchanged():
             changing.append(file.name)
             continue
         arrival = register.add(
-            feed.name, payload, file.name, file.modified_ns, lambda arrival: record_received(audit, arrival)
+            feed.name,
+            payload,
+            file.name,
+            file.modified_ns,
+            lambda arrival: record_received(home.audit, arrival),
         )
+        seen.note(feed, file)
         if arrival.again:
             again.append(file.name)
+    seen.save()
     return tuple(again), tuple(changing)
 
 
 def fingerprint_of(home: Workspace, feed: FeedSpec) -> str:
     """Return a hash over everything that determines the records of a payload.
 
-    The feed's description does not, so that its wording may change without a new reading.
+    The feed's description does not, so that its wording may change without a new reading; nor does the time
+    at which its files are taken.
     """
     span = home.production.dates
     unset = {"items"} if feed.items is None else set()
-    settings = feed.model_dump_json(exclude={"api", "description", *unset})
+    settings = feed.model_dump_json(exclude={"api", "description", "quiet_seconds", "done_marker", *unset})
     return sha256_framed([RECORDS_VERSION, settings, span.start.isoformat(), span.end.isoformat()])
 
 

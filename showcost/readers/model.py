@@ -44,8 +44,8 @@ class Hints:
     `total_labels` are the words, compared as headers are, that the line of a total at the end begins with;
     lines with the usual words for totals are recognised without them. `names` are column names that the table
     may have, compared in the same way: they tell it from other sheets of a workbook, and from other tables in
-    the file. With `tables_are_one`, rows below the column names of another table are kept, for a user who has
-    not described them.
+    the file. With `as_written`, for a user who looks at the file, doubtful records are rows: those below the
+    column names of another table, and a last one that may be cut off.
     """
 
     encoding: str | None = None
@@ -58,7 +58,7 @@ class Hints:
     totals_are_rows: bool = False
     total_labels: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
-    tables_are_one: bool = False
+    as_written: bool = False
 
 
 @dataclass(frozen=True)

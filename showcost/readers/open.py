@@ -189,7 +189,8 @@ def _table(
             layout, [sample.head[number - 1] for number in layout.header_records], hints.names
         ),
         rows_above=above,
-        tables_are_one=hints.tables_are_one,
+        as_written=hints.as_written,
+        sample=rows,
     )
     return TableReading(context, folder)
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def load(path: Path) -> tuple[Table, list[str], list[Rejected]]:
     """Return the table, the raw texts of the rejected records, and those records, as `parse` shows them."""
-    with read_delivery(path, hints=Hints(totals_are_rows=True, tables_are_one=True)) as reading:
+    with read_delivery(path, hints=Hints(totals_are_rows=True, as_written=True)) as reading:
         rows = tuple(tuple(cells) for batch in reading.records for cells in batch.column("cells").to_pylist())
         encoding = reading.dialect.encoding or "latin-1"
         rejected = list(reading.rejected)

@@ -245,7 +245,7 @@ def test_for_a_user_who_looks_the_rows_are_kept_with_a_note(tmp_path: Path) -> N
         "Who,When,What,Amount\nA,2026-10-05,van,1.00\n\nWho,Day,Whom,Value\nC,2026-10-06,D,3.00\n",
         encoding="utf-8",
     )
-    with read_delivery(path, hints=Hints(tables_are_one=True)) as reading:
+    with read_delivery(path, hints=Hints(as_written=True)) as reading:
         assert reading.table().num_rows == 3
         assert reading.dialect.assumptions == (
             "record 4 has the column names of another table: records below are in those of the first",

@@ -254,7 +254,7 @@ def test_titles_of_another_table_are_not_rows(path: Path) -> None:
     with read(path, text) as reading:
         assert cells(reading)[-1] == ["B", "02/02/2025", "tent", "2.00"]
         assert [rejected.record for rejected in reading.rejected] == [7, 8, 10, 11, 13, 14]
-    with read(path, text, Hints(tables_are_one=True)) as reading:
+    with read(path, text, Hints(as_written=True)) as reading:
         rows = cells(reading)
         titles = [record.text for record in reading.header_lines]
     assert titles == ["Who,When,What,Amount", "Hospitality,,,"]
@@ -401,7 +401,7 @@ def test_a_table_below_a_page_of_text_is_detected(path: Path) -> None:
     words = ["as", "agreed", "with", "the", "office,", "see", "below,", "rates", "hold", "again"]
     page = [" ".join(chosen.choices(words, k=chosen.randrange(3, 15))) for _ in range(30)]
     text = "\n".join([*page, "", "Date,Vendor,Net", *ROWS])
-    with read(path, text, Hints(tables_are_one=True)) as reading:
+    with read(path, text, Hints(as_written=True)) as reading:
         assert reading.dialect.delimiter == ","
         assert cells(reading)[-25:] == [row.split(",") for row in ROWS]
 
@@ -410,3 +410,57 @@ def test_spaces_and_colons_divide_lines_into_values(path: Path) -> None:
     for mark in (" ", ":"):
         with read(path, "\n".join(mark.join(("host", str(n), f"{n}.5")) for n in range(9))) as reading:
             assert reading.dialect.delimiter == mark
+
+
+@pytest.mark.parametrize(
+    ("last", "whole"),
+    [
+        ("12", False),
+        ("12.5", False),
+        ("12.50", True),
+        ("", False),
+        ('"12"', True),
+        ("12\n", True),
+        ("12\r\n", True),
+    ],
+)
+def test_a_last_record_that_may_be_cut_off_is_not_a_row(path: Path, last: str, *, whole: bool) -> None:
+    text = "\n".join(["Date,Vendor,Net", *ROWS, f"26/02/2025,Vendor 26,{last}"])
+    for hints in (NO_HINTS, Hints(as_written=True)):
+        with read(path, text, hints) as reading:
+            assert len(cells(reading)) == 25 + (whole or hints.as_written)
+            assert details(reading) == (
+                []
+                if whole or hints.as_written
+                else ["the last record has no line end, and its last cell may be cut off"]
+            )
+            assert (
+                hints.as_written
+                == (
+                    whole
+                    or "the last record has no line end: it may be cut off" in reading.dialect.assumptions
+                )
+                or whole
+            )
+
+
+@pytest.mark.parametrize(
+    ("column", "last", "whole"),
+    [
+        (["INV-100", "INV-101", "INV-102"], "INV-1", False),
+        (["INV-100", "INV-101", "INV-102"], "INV-103", True),
+        (["2025-02-01", "2025-02-02"], "2025-02-0", False),
+        (["2025-02-01", "2025-02-02"], "2025-02-03", True),
+        (["120", "7"], "12", False),
+        (["a van", "two tents and a lamp"], "a lam", True),
+        (["GBP", "GBP", "GBP"], "GBP", True),
+        (["1.234,50", "99,00"], "1.234", False),
+        (["", ""], "", True),
+    ],
+)
+def test_a_last_cell_without_line_end_is_whole_if_it_has_the_form_of_its_column(
+    path: Path, column: list[str], last: str, *, whole: bool
+) -> None:
+    rows = [f"V;{day}.02.2025;1,50;{cell}" for day, cell in enumerate([*column, last], 1)]
+    with read(path, "\n".join(["Vendor;Date;Net;Last", *rows])) as reading:
+        assert len(cells(reading)) == len(column) + whole

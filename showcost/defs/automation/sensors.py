@@ -83,14 +83,16 @@ def land_inbox(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Skip
     requests: list[dg.RunRequest] = []
     for feed in workspace.feeds:
         try:
-            landings.append(land(workspace, feed))
+            landings.append(land(workspace, feed, None))
             due = due_by_landing(workspace, feed)
             requests += landing_requests(workspace.production, feed, due)
         except ShowcostError as error:
             context.log.warning("%s failed to land: %s", feed.name, error)
     events = [_materialization(landing) for landing in landings if landing.read]
     if not requests and not events:
-        return dg.SkipReason("no new deliveries in the inbox")
+        changing = [f"{landing.feed}: {name}" for landing in landings for name in landing.changing]
+        written = f"; still being written: {', '.join(changing)}" if changing else ""
+        return dg.SkipReason(f"no new deliveries in the inbox{written}")
     return dg.SensorResult(run_requests=requests, asset_events=events)
 
 

@@ -29,6 +29,7 @@ from showcost.readers.csv.block_parser import (
 )
 from showcost.readers.csv.cell_types import TEXT, cell_type
 from showcost.readers.csv.grammar import count_lines
+from showcost.readers.csv.last_record import may_be_cut
 from showcost.readers.csv.layout import Layout, begins_table, is_note, is_total, label_of
 from showcost.readers.csv.other_tables import split_line
 from showcost.readers.csv.read_ahead import LineCount, ReadAhead, blocks
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from showcost.readers.csv.grammar import Grammar
+    from showcost.readers.csv.layout import Row
     from showcost.readers.csv.other_tables import OtherTables
     from showcost.readers.csv.repair import RecordRepairer
     from showcost.readers.source import PlainText
@@ -63,7 +65,7 @@ _LEAST_OF_REMARKS: Final = 3
 _END_OF_FILE: Final = b"\x1a"
 """The end-of-text mark of DOS."""
 _KEPT_TEXT: Final = 1_000
-_MOST_TABLES_SHOWN: Final = 20
+_MOST_NOTES: Final = 20
 _PART: Final = 2**19
 _NOTED_FIRST: Final = 2048
 _NOTED_EVERY: Final = 256
@@ -91,7 +93,8 @@ class TableContext:
     other_sheets: tuple[OtherSheet, ...]
     other_tables: OtherTables
     rows_above: frozenset[int]
-    tables_are_one: bool
+    as_written: bool
+    sample: Sequence[Row]
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +172,7 @@ class TableReading(Reading):
         self._patterns = Counter[bytes]()
         self._last_blank = 0
         self._other_table = 0
-        self._tables_shown: list[int] = []
+        self._notes: list[str] = []
         self._block: _Block | None = None
 
     def _read(self) -> Iterator[pa.RecordBatch]:
@@ -183,6 +186,7 @@ class TableReading(Reading):
                     self._data = data
                     yield from self._parse(data, begin)
                     self._take_footer()
+                    self._refuse_cut()
                     self._flush()
             if len(self._batch):
                 yield self._batch.take()
@@ -429,8 +433,9 @@ class TableReading(Reading):
         """Note the column names of another table: the records below them are not rows of this one."""
         if entry.number < self._layout.first_row or not self._begins_table(entry):
             return
-        if self._context.tables_are_one:
-            self._tables_shown.append(entry.number)
+        if self._context.as_written:
+            names = f"record {entry.number} has the column names of another table"
+            self._notes.append(f"{names}: records below are in those of the first")
         else:
             self._other_table = entry.number
 
@@ -603,6 +608,31 @@ class TableReading(Reading):
         self.footer = footer[::-1]
         self.counts.footer += len(footer)
 
+    def _refuse_cut(self) -> None:
+        """Reject the last record if it has no line end, where others have one, and may be cut off."""
+        last = self._tail[-1] if self._tail else None
+        if last is None or not last.record.fits or self._why_outside(last) is not None:
+            return
+        record, quote = last.record, self._context.grammar.quote
+        ends = self._data[-1:] in {b"\n", b"\r"} or record.end < len(self._data)
+        if ends or (quote and record.body.endswith(quote)) or not self.dialect.header_records:
+            return
+        parsed = self._context.grammar.parse(record.body, 0).cells
+        cells = [cell.decode(self._plain.encoding, "replace") for cell in parsed]
+        if not may_be_cut(cells, self._context.sample):
+            return
+        if self._context.as_written:
+            self._notes.append("the last record has no line end: it may be cut off")
+            return
+        self._flush_until_last()
+        entry = self._tail.popleft()
+        why = "the last record has no line end, and its last cell may be cut off"
+        self._reject(entry.number, entry.start, entry.end, ROW_RAGGED, why)
+
+    def _flush_until_last(self) -> None:
+        while len(self._tail) > 1:
+            self._accept_or_reject(self._tail.popleft())
+
     def _last_of_footer(self, full: int) -> int:
         """Return how many of the last records are certainly not rows, in the next step."""
         if self._tail and self._why_outside(self._tail[-1]) is not None:
@@ -653,10 +683,7 @@ class TableReading(Reading):
         preamble, footer = (tuple(text.record for text in texts) for texts in (self.preamble, self.footer))
         kinds = Counter(what for _, what in self.repaired)
         notes = tuple(f"{count} records: {what}" for what, count in kinds.items())
-        notes += tuple(
-            f"record {number} has the column names of another table: records below are in those of the first"
-            for number in self._tables_shown[:_MOST_TABLES_SHOWN]
-        )
+        notes += tuple(self._notes[:_MOST_NOTES])
         self.dialect = replace(
             self.dialect,
             preamble_records=preamble,
