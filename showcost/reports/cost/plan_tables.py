@@ -119,9 +119,17 @@ def plan_tables(connection: duckdb.DuckDBPyConnection, basis: ReportBasis) -> li
             "order_findings",
             f"Invoices beyond or without their purchase order, to {last}",
             ORDER_FINDING_COLUMNS,
-            connection.sql(_FINDINGS).to_arrow_table(),
+            connection.sql(_FINDINGS.format(findings="order_findings")).to_arrow_table(),
             basis.currency,
             notes=("SC-PO-001: each line asks a person for approval; none is kept out of the ledger.",),
+        ),
+        ReportTable(
+            "order_exceptions",
+            f"Invoices that no purchase order was reduced by, to {last}",
+            ORDER_FINDING_COLUMNS,
+            connection.sql(_FINDINGS.format(findings="order_exceptions")).to_arrow_table(),
+            basis.currency,
+            notes=("These invoices name an order that they could not be set off against, and the reason.",),
         ),
         ReportTable(
             "estimates",
@@ -150,7 +158,7 @@ FROM commitments LEFT JOIN report_rates USING (currency) ORDER BY vendor_code, p
 _FINDINGS: Final = """
 SELECT transaction_date, vendor_code, vendor_name, document_no, po_no, account, currency,
     CAST(amount AS DECIMAL(38, 4)) AS amount, CAST(excess AS DECIMAL(38, 4)) AS excess, finding, entry_id
-FROM (FROM order_findings UNION ALL FROM order_exceptions)
+FROM {findings}
 ORDER BY transaction_date, vendor_code, document_no, entry_id, finding
 """
 
