@@ -25,7 +25,10 @@ LEDGER_POOL: Final = "ledger"
 """The pool, of size one, of all steps that write or check the ledger database."""
 
 JOB: Final = "costs_by_transaction_date"
-"""The job over all assets of the production."""
+"""The job over all assets of the production but the lender snapshot."""
+
+LENDER_JOB: Final = "lender_snapshot_of_a_period"
+"""The job that seals the report of a period."""
 
 RANGE_START: Final = "dagster/asset_partition_range_start"
 RANGE_END: Final = "dagster/asset_partition_range_end"

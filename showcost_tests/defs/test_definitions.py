@@ -10,6 +10,7 @@ import dagster as dg
 import pytest
 
 from showcost.components import naming
+from showcost.config.reporting_periods import reporting_periods
 from showcost.workspace import open_workspace
 from showcost_tests.defs.loading import HOMES, load
 
@@ -120,8 +121,29 @@ def test_the_ledger_has_to_be_fresh(graph: AssetGraph) -> None:
 
 def test_the_job_covers_all_assets_and_checks(definitions: dg.Definitions, graph: AssetGraph) -> None:
     job = definitions.resolve_job_def(naming.JOB)
-    assert job.asset_layer.executable_asset_keys == graph.get_all_asset_keys()
-    assert set(job.asset_layer.asset_graph.asset_check_keys) == graph.asset_check_keys
+    snapshot = naming.LENDER_SNAPSHOT
+    assert job.asset_layer.executable_asset_keys == graph.get_all_asset_keys() - {snapshot}
+    checks = {key for key in graph.asset_check_keys if key.asset_key != snapshot}
+    assert set(job.asset_layer.asset_graph.asset_check_keys) == checks
+    lender = definitions.resolve_job_def(naming.LENDER_JOB)
+    assert lender.asset_layer.executable_asset_keys == {snapshot}
+
+
+def test_a_snapshot_is_requested_on_the_day_after_a_period(definitions: dg.Definitions, home: Path) -> None:
+    production = open_workspace(home).production
+    last = reporting_periods(production)[0].end
+    schedule = definitions.resolve_schedule_def("period_end")
+    requests: list[list[str]] = []
+    for day in (last, last + timedelta(days=1)):
+        moment = datetime.combine(day, time(7), ZoneInfo(production.timezone)).astimezone(UTC)
+        context = dg.build_schedule_context(
+            scheduled_execution_time=moment, repository_def=definitions.get_repository_def()
+        )
+        ticked = schedule.evaluate_tick(context).run_requests or []
+        requests.append(
+            [request.run_config["ops"]["lender_snapshot"]["config"]["period"] for request in ticked]
+        )
+    assert requests == [[], [reporting_periods(production)[0].name]]
 
 
 def _tick(definitions: dg.Definitions, home: Path, day: date) -> list[dg.RunRequest]:
