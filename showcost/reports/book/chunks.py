@@ -155,7 +155,7 @@ _LISTED: Final = (
     "location",
     "vendor_code",
 )
-"""What lists and searches show of an entry, in the order that the page's script expects."""
+"""The columns of an entry in lists and searches, in the order that the page's script expects."""
 
 DETAILS: Final = (
     "n",
@@ -197,7 +197,7 @@ DETAILS: Final = (
     "union_category",
     "pay_rules",
 )
-"""What the page of a row shows of each of its entries, in the same way."""
+"""The columns of each entry on the page of its row, in the same way."""
 
 _OF_ROW: Final = (
     "d",
@@ -209,7 +209,7 @@ _OF_ROW: Final = (
     "coalesce(decisions, 'null')",
     "details",
 )
-"""What the page of a row shows of the row itself, as JSON; its entries come last."""
+"""The parts of a row on its page, as JSON; its entries come last."""
 
 # Joined as text: DuckDB would parse the JSON within JSON once more.
 _ROW_JSON: Final = f"'[' || {' || chr(44) || '.join(_OF_ROW)} || ']'"

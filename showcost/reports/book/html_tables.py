@@ -46,7 +46,7 @@ def table_html(table: ReportTable, links: EntryLinks) -> str:
     parts = [
         f'<section id="table-{name}" aria-labelledby="table-{name}-title">',
         f'<h2 id="table-{name}-title">{text_html(table.title)}</h2>',
-        f'<p class="facts">{_facts(table)}</p>',
+        f'<p class="facts">{_facts(table, links.base)}</p>',
         _notes(table),
         *(_long(table) if table.rows.num_rows > MOST_ROWS else _short(table, links)),
         "</section>",
@@ -93,9 +93,12 @@ def _definition_id(table: ReportTable, column: ReportColumn) -> str:
     return escape(f"def-{table.name}-{column.name}")
 
 
-def _facts(table: ReportTable) -> str:
+def _facts(table: ReportTable, base: str) -> str:
     rows = f"{table.rows.num_rows:,} rows" if table.rows.num_rows != 1 else "1 row"
-    return f"Amounts in {escape(table.currency)}. {rows}."
+    translated = (
+        f" Entries are shown in their currency and in {escape(base)}." if table.currency != base else ""
+    )
+    return f"Amounts in {escape(table.currency)}. {rows}.{translated}"
 
 
 def _notes(table: ReportTable) -> str:

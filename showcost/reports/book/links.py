@@ -1,7 +1,7 @@
 """Links from the figures of tables to the entries behind them.
 
 A figure that adds up entries has a link: its account, currency, series, location, vendor and document select
-them, as far as the table has these columns. Budgets, estimates and commitments are no sums of entries.
+them, as far as the table has these columns. Budgets, estimates and commitments do not add up entries.
 """
 
 from __future__ import annotations
@@ -41,9 +41,10 @@ _OF_A_PERIOD: Final = "period"
 
 @dataclass
 class EntryLinks:
-    """The links of a book: `first` is the first day of the report's period."""
+    """The links of a book: `first` is the first day of the report's period, `base` the base currency."""
 
     first: date
+    base: str
     accounts: frozenset[str]
     places: dict[str, tuple[int, int]] = field(default_factory=dict)
     """Row and number of the entries that tables name by their ids."""
@@ -87,9 +88,9 @@ def linked_column(table: ReportTable) -> str | None:
     return next((name for name in named if name in texts), texts[0] if texts else None)
 
 
-def entry_links(first: date, facts: CollectedFacts, tables: Sequence[ReportTable]) -> EntryLinks:
+def entry_links(first: date, base: str, facts: CollectedFacts, tables: Sequence[ReportTable]) -> EntryLinks:
     """Return the links of a book whose page has these tables."""
-    links = EntryLinks(first, frozenset(account for account, *_ in facts.accounts))
+    links = EntryLinks(first, base, frozenset(account for account, *_ in facts.accounts))
     with engine() as connection:
         view_files(connection, "entries", [facts.entries])
         for table in tables:

@@ -107,9 +107,8 @@ def book_of_scope(
         facts = collect(workspace, scope, Path(scratch))
         is_small = facts.entry_count <= _MOST_EMBEDDED
         chunks = DataChunks(None if is_small else folder.joinpath(DATA_FOLDER))
-        links = entry_links(
-            scope.first, facts, [table for table in tables if table.rows.num_rows <= MOST_ROWS]
-        )
+        short = [table for table in tables if table.rows.num_rows <= MOST_ROWS]
+        links = entry_links(scope.first, scope.base_currency, facts, short)
         long_tables = _add_long_tables(chunks, tables, links, facts)
         add_entries(chunks, facts)
         chunks.add("facts", 0, script_json(_facts(workspace, facts, scope)))
