@@ -19,16 +19,18 @@ from typing import TYPE_CHECKING, Final
 from python_calamine import CalamineError, CalamineWorkbook, SheetVisibleEnum
 
 from showcost.config.feed import normal_header
+from showcost.readers.cell_formats import SheetFormats, sheet_formats
 from showcost.readers.csv.layout import Layout, Row, count_filled, find_layout, is_blank
 from showcost.readers.source import UnreadableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from showcost.readers.model import Hints, Limits
 
-_WHOLE: Final = 10**15
+_WHOLE: Final = 2**53
+"""Whole numbers below it are stored exactly; a longer one has an exponent, and no made-up digits."""
 _SIGNIFICANT: Final = 15
 _HEAD: Final = 1_000
 
@@ -82,7 +84,7 @@ def workbook_to_csv(path: Path, folder: Path, hints: Hints, limits: Limits) -> W
     """
     _refuse_bombs(path, limits)
     try:
-        sheets, hidden = _sheets(CalamineWorkbook.from_path(path), hints)
+        sheets, hidden, notes = _sheets(CalamineWorkbook.from_path(path), hints, sheet_formats(path))
     except (CalamineError, OSError, ValueError, zipfile.BadZipFile) as error:
         raise UnreadableError("the workbook is damaged or protected") from error
     main = _main(sheets, hints)
@@ -95,7 +97,7 @@ def workbook_to_csv(path: Path, folder: Path, hints: Hints, limits: Limits) -> W
             _write(out, ((*row, *[""] * (width - len(row))) for row in body))
     others = [_above(sheet) for sheet in table[1:]]
     others += [_other(sheet, main) for sheet in sheets if sheet not in table]
-    notes = ["places are counted in the CSV form of the sheet"]
+    notes.append("places are counted in the CSV form of the sheet")
     if len(sheets) > 1:
         numbers = " and ".join(str(sheet.number) for sheet in table)
         notes.insert(0, f"of {len(sheets)} sheets with content the table is {numbers}")
@@ -114,27 +116,35 @@ def _main(sheets: Sequence[_ContentSheet], hints: Hints) -> _ContentSheet:
     )
 
 
-def _sheets(book: CalamineWorkbook, hints: Hints) -> tuple[list[_ContentSheet], int]:
-    """Return the stated sheet, or the visible ones with content; and how many hidden ones have some."""
+def _sheets(
+    book: CalamineWorkbook, hints: Hints, formats: Mapping[str, SheetFormats]
+) -> tuple[list[_ContentSheet], int, list[str]]:
+    """Return the stated sheet, or the visible ones with content; how many hidden ones have some; notes."""
     stated = hints.sheet
     if stated is not None and stated not in book.sheet_names:
         raise UnreadableError("the workbook has no sheet of the name that the feed states")
     sheets: list[_ContentSheet] = []
-    hidden = 0
+    hidden, notes = 0, list[str]()
     for number, about in enumerate(book.sheets_metadata, start=1):
         if stated not in {None, about.name}:
             continue
         sheet = book.get_sheet_by_name(about.name)
-        rows = [tuple(map(_text, row)) for row in sheet.to_python(skip_empty_area=False)]
+        about_cells = formats.get(about.name, SheetFormats())
+        rows = [
+            tuple(_shown(value, about_cells, (place, column)) for column, value in enumerate(row))
+            for place, row in enumerate(sheet.to_python(skip_empty_area=False))
+        ]
         if all(map(is_blank, rows)):
             continue
         if stated is None and about.visible != SheetVisibleEnum.Visible:
             hidden += 1
         else:
             sheets.append(_ContentSheet(number, rows, hints))
+            if about_cells.hidden_rows:
+                notes.append(f"{about_cells.hidden_rows} hidden rows of sheet {number} were read")
     if not sheets:
         raise UnreadableError("the workbook has no visible sheet with content")
-    return sheets, hidden
+    return sheets, hidden, notes
 
 
 def _above(sheet: _ContentSheet) -> OtherSheet:
@@ -169,6 +179,16 @@ def _refuse_bombs(path: Path, limits: Limits) -> None:
         raise UnreadableError("the workbook expands beyond the limit")
 
 
+def _shown(value: object, sheet: SheetFormats, place: tuple[int, int]) -> str:
+    """Return a cell as text, with its currency, percentage, leading zeros or error value."""
+    if (error := sheet.errors.get(place)) is not None:
+        return error
+    text = _text(value)
+    form = sheet.formats.get(place)
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return form.shown(text) if form is not None and is_number else text
+
+
 def _text(value: object) -> str:
     if isinstance(value, bool):
         return "TRUE" if value else "FALSE"
@@ -188,4 +208,6 @@ def _number(value: float) -> str:
     if value.is_integer() and abs(value) < _WHOLE:
         return str(int(value))
     number = Decimal(f"{value:.{_SIGNIFICANT}g}")
+    if abs(value) >= _WHOLE:
+        return str(number.normalize())
     return format(number.normalize() if number.is_finite() else number, "f")

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _UNTIDY: Final = r"[\s\p{Zs}]{2}|[\t\n\f\r\v\x{a0}\x{1680}\x{2000}-\x{200a}\x{202f}\x{205f}\x{3000}]"
 _SPACE: Final = r"[\s\v\p{Zs}]+"
+_MINOR_UNIT: Final = "^[A-Z]{2}[a-z]$"
 _PLACE: Final = ("delivery", "arrival", "record", "row_key", "transaction_date", "read_code")
 
 
@@ -63,9 +64,14 @@ def read_cells(rows: pa.Table, feed: FeedSpec) -> pa.Table:
     columns = {name: rows.column(name) for name in _PLACE}
     for field in feed.kind.fields:
         columns |= _read(rows, field)
-    columns["currency"] = pc.utf8_upper(columns["currency"])
+    columns["currency"] = _currency_codes(columns["currency"])
     columns["date"] = columns[feed.date_field].cast(pa.date32(), safe=False)
     return pa.table(columns)
+
+
+def _currency_codes(codes: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return codes in upper case, but not `GBp` or `ZAc`: pence are a hundredth of what that would say."""
+    return pc.if_else(pc.match_substring_regex(codes, _MINOR_UNIT), codes, pc.utf8_upper(codes))
 
 
 def tidy(texts: pa.ChunkedArray) -> pa.ChunkedArray:

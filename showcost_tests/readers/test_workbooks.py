@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import zipfile
 from typing import TYPE_CHECKING
 
 import openpyxl
@@ -120,3 +121,76 @@ def test_a_hidden_sheet_is_reported_and_not_read(path: Path) -> None:
         assert len(rows(reading)) == 8
         assert len(reading.rejected) == 0
         assert "1 hidden sheets were not read" in reading.dialect.assumptions
+
+
+@pytest.mark.parametrize(
+    ("code", "value", "shown"),
+    [
+        ("General", 12.5, "12.5"),
+        ('"$"#,##0.00', 12.5, "$ 12.5"),
+        ("[$$-409]#,##0.00", -12.5, "$ -12.5"),
+        ("[$USD] #,##0.00", 12, "USD 12"),
+        ('#,##0.00 "EUR"', 12.5, "EUR 12.5"),
+        ("#,##0.00\\ [$\u20ac-407];[Red]-#,##0.00\\ [$\u20ac-407]", 12.5, "\u20ac 12.5"),
+        ("\\$#,##0", 12, "$ 12"),
+        ("_-* #,##0.00\\ _\u20ac_-", 12.5, "12.5"),
+        ("#,##0.00_);[Red]\\(#,##0.00\\)", 12.5, "12.5"),
+        ("[$-409]0.00", 12.5, "12.5"),
+        ("0%", 0.19, "19%"),
+        ("0.00%", 0.075, "7.5%"),
+        ("00000", 42, "00042"),
+        ("0", 42, "42"),
+        ("0", 4000123412341234, "4000123412341234"),
+        ("0", 12345678901234567890, "1.23456789012346E+19"),
+    ],
+)
+def test_a_number_is_read_with_the_currency_percentage_or_zeros_that_its_cell_shows(
+    path: Path, code: str, value: float, shown: str
+) -> None:
+    book = openpyxl.Workbook()
+    sheet = book.worksheets[0]
+    for line in [["Date", "Vendor", "Net"], *([dt.date(2025, 3, day), "V", value] for day in range(1, 5))]:
+        sheet.append(line)
+    sheet["C3"].number_format = code
+    book.save(path)
+    with read_delivery(path, format="xlsx") as reading:
+        assert [row[2] for row in rows(reading)].count(shown) >= 1
+
+
+def test_error_values_are_kept_and_hidden_rows_are_reported(path: Path) -> None:
+    book = openpyxl.Workbook()
+    sheet = book.worksheets[0]
+    for line in MARCH:
+        sheet.append(list(line))
+    sheet["C3"].value, sheet["C3"].data_type = "#N/A", "e"
+    sheet.row_dimensions[5].hidden = True
+    book.save(path)
+    with read_delivery(path, format="xlsx") as reading:
+        assert [row[2] for row in rows(reading)][:4] == ["1.5", "#N/A", "4.5", "6"]
+        assert "1 hidden rows of sheet 1 were read" in reading.dialect.assumptions
+
+
+def test_the_currency_of_an_open_document_cell_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "costs.ods"
+    cell = '<table:table-cell office:value-type="string"><text:p>{}</text:p></table:table-cell>'
+    amount = '<table:table-cell office:value-type="currency" office:currency="USD" office:value="{}"/>'
+    lines = [cell.format("Vendor") + cell.format("Date") + cell.format("Net")]
+    lines += [cell.format("V") + cell.format(f"2025-03-0{day}") + amount.format(day) for day in (1, 2, 3)]
+    body = "".join(f"<table:table-row>{line}</table:table-row>" for line in lines)
+    names = " ".join(
+        f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"'
+        for name in ("office", "table", "text")
+    )
+    kind = "application/vnd.oasis.opendocument.spreadsheet"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("mimetype", kind)
+        entry = "urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"
+        archive.writestr("META-INF/manifest.xml", f'<m:manifest xmlns:m="{entry}"/>')
+        archive.writestr(
+            "content.xml",
+            f"<office:document-content {names}><office:body><office:spreadsheet>"
+            f'<table:table table:name="Costs">{body}</table:table>'
+            "</office:spreadsheet></office:body></office:document-content>",
+        )
+    with read_delivery(path, format="xlsx") as reading:
+        assert [row[2] for row in rows(reading)] == ["USD 1", "USD 2", "USD 3"]

@@ -1,0 +1,191 @@
+"""Number formats of workbook cells: a currency, a percentage, leading zeros; error values and hidden rows.
+
+The stored value of a cell is only half of what a person sees: `12` may be shown as `$12.00`, and `0.19` as
+`19%`. A currency that the row does not have must not disappear, so cells are written with it, as in a CSV.
+"""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from dataclasses import dataclass, field
+from decimal import Decimal
+from posixpath import join, normpath
+from typing import IO, TYPE_CHECKING, Final
+
+from lxml import etree
+
+from showcost.core.money import currency_codes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_LOCALE_SYMBOL: Final = re.compile(r"\[\$([^\]-]+)(?:-[0-9A-Fa-f]+)?\]")
+_NOT_SHOWN: Final = re.compile(r"\[[^\]]*\]|[_*].")
+_SIGN: Final = re.compile("[$\u00a3\u20ac\u00a5\u20a0-\u20bf]")
+_CODE: Final = re.compile(r"(?<![A-Za-z])[A-Z]{3}(?![A-Za-z])")
+_PERCENT_IDS: Final = frozenset((9, 10))
+"""Formats 0% and 0.00%, which a workbook need not list."""
+_MARKS: Final = (b't="e"', b'hidden="1"', b'hidden="true"')
+_MOST_REPEATED: Final = 100_000
+
+
+@dataclass(frozen=True)
+class CellFormat:
+    """The parts of a format that change the meaning of a number."""
+
+    currency: str = ""
+    percent: bool = False
+    digits: int = 0
+
+    def shown(self, number: str) -> str:
+        """Return a number as the cell shows it, with all its decimals."""
+        if self.percent:
+            return f"{(Decimal(number) * 100).normalize():f}%"
+        if self.currency:
+            return f"{self.currency} {number}"
+        return number.zfill(self.digits) if number.isdecimal() else number
+
+
+@dataclass
+class SheetFormats:
+    """The formats and error values of a sheet by row and column, from 0 on, and the number of hidden rows."""
+
+    formats: dict[tuple[int, int], CellFormat] = field(default_factory=dict)
+    errors: dict[tuple[int, int], str] = field(default_factory=dict)
+    hidden_rows: int = 0
+
+
+def format_of(code: str) -> CellFormat | None:
+    """Return what a format code says about numbers; None if nothing of interest."""
+    section = code.split(";", maxsplit=1)[0]
+    if stated := _LOCALE_SYMBOL.search(section):
+        return CellFormat(currency=stated[1].strip())
+    shown = _NOT_SHOWN.sub("", section)
+    if sign := _SIGN.search(shown):
+        return CellFormat(currency=sign[0])
+    if (listed := _CODE.search(shown)) and listed[0] in currency_codes():
+        return CellFormat(currency=listed[0])
+    if "%" in shown:
+        return CellFormat(percent=True)
+    return CellFormat(digits=len(shown)) if len(shown) > 1 and set(shown) == {"0"} else None
+
+
+def sheet_formats(path: Path) -> dict[str, SheetFormats]:
+    """Return the formats of each sheet of a workbook by its name: xlsx and ods; others have none here.
+
+    A workbook of another structure has none.
+    """
+    if not zipfile.is_zipfile(path):
+        return {}
+    try:
+        with zipfile.ZipFile(path) as book:
+            names = set(book.namelist())
+            if "xl/workbook.xml" in names:
+                return _of_xlsx(book, names)
+            return _of_ods(book) if "content.xml" in names else {}
+    except (etree.XMLSyntaxError, KeyError, ValueError):
+        return {}
+
+
+def _of_xlsx(book: zipfile.ZipFile, names: set[str]) -> dict[str, SheetFormats]:
+    styles = _styles(book) if "xl/styles.xml" in names else {}
+    targets = {
+        element.get("Id", ""): normpath(join("xl", element.get("Target", ""))).removeprefix("/")
+        for element in _elements(book, "xl/_rels/workbook.xml.rels", "Relationship")
+    }
+    sheets: dict[str, SheetFormats] = {}
+    for sheet in _elements(book, "xl/workbook.xml", "sheet"):
+        place = next((value for name, value in sheet.items() if name.endswith("}id")), "")
+        target = targets.get(place, "").removeprefix("xl/xl/")
+        member = target if target in names else f"xl/{target}"
+        if member in names and (styles or any(mark in book.read(member) for mark in _MARKS)):
+            sheets[sheet.get("name", "")] = _of_sheet(book, member, styles)
+    return sheets
+
+
+def _styles(book: zipfile.ZipFile) -> dict[str, CellFormat]:
+    """Return the formats of interest by the number of the cell style."""
+    codes = {
+        element.get("numFmtId", ""): element.get("formatCode", "")
+        for element in _elements(book, "xl/styles.xml", "numFmt")
+    }
+    formats: dict[str, CellFormat] = {}
+    for block in _elements(book, "xl/styles.xml", "cellXfs"):
+        for number, style in enumerate(block):
+            listed = style.get("numFmtId", "0")
+            found = format_of(codes.get(listed, "0%" if int(listed) in _PERCENT_IDS else ""))
+            if found is not None:
+                formats[str(number)] = found
+    return formats
+
+
+def _of_sheet(book: zipfile.ZipFile, member: str, styles: dict[str, CellFormat]) -> SheetFormats:
+    sheet = SheetFormats()
+    for row in _elements(book, member, "row"):
+        sheet.hidden_rows += row.get("hidden") in {"1", "true"}
+        for cell in row:
+            place = _place(cell.get("r", ""))
+            if place is None:
+                continue
+            if cell.get("t") == "e":
+                sheet.errors[place] = "".join(value.text or "" for value in cell if value.tag.endswith("}v"))
+            elif cell.get("t", "n") == "n" and (style := styles.get(cell.get("s", "0"))) is not None:
+                sheet.formats[place] = style
+    return sheet
+
+
+def _place(reference: str) -> tuple[int, int] | None:
+    """Return row and column of a reference such as B12, from 0 on."""
+    match = re.fullmatch(r"([A-Z]{1,3})(\d+)", reference)
+    if match is None:
+        return None
+    column = 0
+    for letter in match[1]:
+        column = column * 26 + ord(letter) - ord("A") + 1
+    return int(match[2]) - 1, column - 1
+
+
+def _of_ods(book: zipfile.ZipFile) -> dict[str, SheetFormats]:
+    sheets: dict[str, SheetFormats] = {}
+    for table in _elements(book, "content.xml", "table"):
+        sheet = sheets[_attribute(table, "name")] = SheetFormats()
+        row_number = 0
+        for row in table.iter("{*}table-row"):
+            repeated = int(_attribute(row, "number-rows-repeated") or 1)
+            hidden = _attribute(row, "visibility") in {"collapse", "filter"}
+            sheet.hidden_rows += repeated if hidden and len(row) > 0 else 0
+            formats = dict(_ods_cells(row))
+            for extra in range(repeated if formats and repeated <= _MOST_REPEATED else 0):
+                sheet.formats |= {(row_number + extra, column): form for column, form in formats.items()}
+            row_number += repeated
+    return sheets
+
+
+def _ods_cells(row: etree._Element) -> Iterator[tuple[int, CellFormat]]:
+    column = 0
+    for cell in row:
+        repeated = int(_attribute(cell, "number-columns-repeated") or 1)
+        kind, currency = _attribute(cell, "value-type"), _attribute(cell, "currency")
+        form = CellFormat(currency=currency, percent=kind == "percentage")
+        if (kind == "currency" and currency) or form.percent:
+            yield from ((column + extra, form) for extra in range(min(repeated, _MOST_REPEATED)))
+        column += repeated
+
+
+def _attribute(element: etree._Element, name: str) -> str:
+    return next((value for key, value in element.items() if key.rpartition("}")[2] == name), "")
+
+
+def _elements(book: zipfile.ZipFile, member: str, tag: str) -> Iterator[etree._Element]:
+    """Yield the elements of a name; each is emptied after use."""
+    with book.open(member) as stream:
+        yield from _parsed(stream, tag)
+
+
+def _parsed(stream: IO[bytes], tag: str) -> Iterator[etree._Element]:
+    events = etree.iterparse(stream, tag=f"{{*}}{tag}", resolve_entities=False, no_network=True)
+    for _, element in events:
+        yield element
+        element.clear()
