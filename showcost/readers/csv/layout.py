@@ -67,7 +67,7 @@ class Layout:
     False when there are fewer or more names than columns, so that names cannot be matched with certainty.
     `surplus` are the numbers of cells beyond the width, and `deficit` the numbers of cells below it, that
     records of this file may have when the cells concerned are empty. `typed` is the type of each column.
-    `values` are the columns in which rows have values, and `plain` those of them whose cells never begin as a
+    `values` are the columns in which rows have values, and `plain` the first two whose cells never begin as a
     name does. Record numbers are 1-based; `first_row` is the first record that can be a row.
     """
 
@@ -147,7 +147,7 @@ def _value_columns(body: Sequence[Row], width: int) -> tuple[tuple[int, ...], tu
     least = max(1, _DENSE_SHARE * len(rows))
     values = tuple(n for n in range(width) if sum(cell_type(row[n]) in TYPED for row in rows) >= least)
     plain = tuple(n for n in values if not any(row[n] and row[n].encode()[0] in NAME_STARTS for row in rows))
-    return values, plain
+    return values, plain[:_PAIR]  # two are evidence enough, and every row is compared with them
 
 
 def _table_width(body: Sequence[Row], usual: int, names: Row) -> int:
