@@ -242,6 +242,7 @@ def _show_totals(posted: PostedTotal, totals: Sequence[Total]) -> None:
 def _show_next(folder: Path) -> None:
     say(f"\nNext, with {HOME_VARIABLE}={folder}:")
     say("  showcost status --deliveries     rows and amounts by state, per delivery")
+    say("  showcost report --out report     cost report: book, workbook, cover, CSV, Parquet")
     say("  showcost queue list              rows that need a decision, and why")
     say("  showcost fx show                 pinned rates")
     say("  showcost digest --partitions     digest per date, to compare machines")

@@ -12,15 +12,17 @@ from showcost.components.resources import DataFolder, plain_failures
 from showcost.config.production import Production
 from showcost.core.money import readable_amount
 from showcost.ledger.journal import missing_control_accounts
+from showcost.reports.book.ledger_charts import ledger_charts
 from showcost.reports.cost.basis import report_basis
 from showcost.reports.cost.cost_report import COLUMNS
 from showcost.reports.cost.report import CostReport, make_cost_report, write_report
 from showcost.reports.cost.trial_balance import COLUMNS as TRIAL_BALANCE_COLUMNS
 from showcost.reports.hot_costs import HOT_COST_COLUMNS
 from showcost.reports.incentives.qualified_spend import LINE_COLUMNS
+from showcost.reports.scope import scope_of
 from showcost.reports.tables import DETAIL, TOTAL, Cell, ColumnType, Line, ReportColumn, ReportTable, lines
 from showcost.validation.columns import ColumnInfo
-from showcost.workspace import definitions_workspace
+from showcost.workspace import Workspace, definitions_workspace
 
 _SECTIONS_SHOWN: Final = 100
 
@@ -114,6 +116,7 @@ def _cost_report(production: Production) -> dg.AssetsDefinition:
     def cost_report(config: ReportOptions, data: DataFolder) -> dg.MaterializeResult[None]:
         with plain_failures():
             made = config.make(data)
+            charts = _charts(data.workspace(), made)
         headline = {name: readable_amount(amount) for name, amount in made.headline.items()}
         return dg.MaterializeResult(
             metadata={
@@ -121,6 +124,7 @@ def _cost_report(production: Production) -> dg.AssetsDefinition:
                 "period": made.basis.period.name,
                 "currency": made.basis.currency,
                 **headline,
+                **charts,
                 "sections": _shown(made.tables["cost_report"], subtotals_only=True),
                 "bridge": _shown(made.tables["bridge"]),
                 "fx_variances": _shown(made.tables["fx_variance"], subtotals_only=True),
@@ -268,6 +272,16 @@ def _lender_snapshot(production: Production) -> dg.AssetsDefinition:
         )
 
     return lender_snapshot
+
+
+def _charts(workspace: Workspace, made: CostReport) -> dict[str, dg.MarkdownMetadataValue]:
+    """Return the charts of a report as pictures."""
+    period = made.basis.period
+    scope = scope_of(workspace, period.start, period.end, made.basis.as_of)
+    return {
+        f"chart_{chart.name.replace('-', '_')}": dg.MetadataValue.md(chart.markdown)
+        for chart in ledger_charts(workspace, scope)
+    }
 
 
 def _schema(columns: tuple[ReportColumn, ...]) -> dg.TableSchema:
