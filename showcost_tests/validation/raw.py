@@ -128,10 +128,32 @@ PAY: Final[Row] = {
     "gross": "1283.00",
     "benefit_amount": "269.43",
 }
+ESTIMATE: Final[Row] = {
+    "stated_on": "2026-10-20",
+    "account": "2210",
+    "currency": "EUR",
+    "amount": "900.00",
+    "stated_by": "A. Manager",
+    "reason": "second unit",
+}
+
+ORDER: Final[Row] = {
+    "po_no": "PO-7",
+    "line_no": "1",
+    "vendor_code": "V1",
+    "stated_on": "2026-10-20",
+    "account": "2210",
+    "currency": "EUR",
+    "amount": "900.00",
+    "is_closed": "no",
+}
+
 SAMPLES: Final[Mapping[str, Row]] = {
     "vendor_invoice": INVOICE,
     "location_permit": PERMIT,
     "payroll": PAY,
+    "estimate": ESTIMATE,
+    "purchase_order": ORDER,
 }
 
 

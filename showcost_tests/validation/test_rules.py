@@ -151,6 +151,8 @@ CASES: Final = (
         {"agreement": "sag-aftra tv/theatrical 2026"},
         {"agreement": "Pact/Bectu TV drama"},
     ),
+    Case("SC-COA-003", "estimate", "account", {"account": "2210"}, {"account": "9120"}),
+    Case("SC-PO-002", "purchase_order", "is_closed", {"is_closed": "Open"}, {"is_closed": "perhaps"}),
 )
 """For FX the passing row is one whose rate is not looked up because of another fault."""
 

@@ -1,5 +1,6 @@
 """The assets of the reports, and their checks."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import dagster as dg
@@ -54,10 +55,11 @@ def reports() -> dg.Definitions:
     """Build the assets of the reports and their checks."""
     workspace = definitions_workspace()
     production = workspace.production
+    plans = [naming.recorded_key(feed.name) for feed in workspace.feeds if feed.kind.is_plan]
     payroll = any(feed.kind.has_pay_rules for feed in workspace.feeds)
     return dg.Definitions(
         assets=[
-            _cost_report(production),
+            _cost_report(production, plans),
             _trial_balance(production),
             *([_hot_costs(production)] if payroll else []),
             *([_qualified_spend(production)] if production.incentives else []),
@@ -98,10 +100,10 @@ def reports() -> dg.Definitions:
     )
 
 
-def _cost_report(production: Production) -> dg.AssetsDefinition:
+def _cost_report(production: Production, plans: Sequence[dg.AssetKey]) -> dg.AssetsDefinition:
     @dg.asset(
         key=naming.COST_REPORT,
-        deps=[naming.LEDGER_ENTRIES],
+        deps=[naming.LEDGER_ENTRIES, *plans],
         description="Cost of the period, cost to date, commitments, ETC, EFC, budget and variance per "
         "account and section, with the bridge from posted to cost and the FX variance. The same as "
         "`showcost report`.",
