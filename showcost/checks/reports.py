@@ -95,7 +95,7 @@ def packs_are_unchanged(workspace: Workspace) -> CheckOutcome:
     shown = "; ".join(f"{name}: {found[0]}" for name, found in wrong.items())
     return CheckOutcome(
         passed=not wrong,
-        message=shown or f"{len(folders)} packs as their manifests say",
+        message=shown or f"packs as their manifests say: {len(folders)}",
         facts={"packs": len(folders), "changed": len(wrong)},
     )
 

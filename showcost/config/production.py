@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from showcost.config.claims import CategoryName, IncentiveClaim
 from showcost.config.loading import ConfigModel, load_model
@@ -154,6 +154,10 @@ class OrderPolicy(ConfigModel):
         return self
 
 
+def _form_of_periods(value: object) -> str:
+    return "list" if isinstance(value, list | tuple) else "word"
+
+
 class Production(ConfigModel):
     """One production, as described in `production.yaml`."""
 
@@ -175,7 +179,11 @@ class Production(ConfigModel):
     budget_rates: dict[Currency, Decimal] = Field(default_factory=dict)
     agreements: tuple[SignedAgreement, ...] = ()
     closed_periods: tuple[ClosedPeriod, ...] = ()
-    periods: Literal["weeks", "months"] | tuple[ReportingPeriod, ...] = "weeks"
+    periods: Annotated[
+        Annotated[Literal["weeks", "months"], Tag("word")]
+        | Annotated[tuple[ReportingPeriod, ...], Tag("list")],
+        Discriminator(_form_of_periods),
+    ] = "weeks"
     """The periods of cost reports: weeks, calendar months, or a list of its own without gaps."""
     week_ends: Weekday = Weekday.SUNDAY
     """The last day of a reporting week."""
@@ -199,7 +207,7 @@ class Production(ConfigModel):
         if photography.start not in self.dates or photography.end not in self.dates:
             raise ValueError("principal_photography within dates")
         if not isinstance(self.periods, str):
-            _check_periods(self.periods)
+            _check_periods(self.periods, self.dates)
         for currency, rate in self.budget_rates.items():
             if currency not in self.currencies:
                 raise ValueError(f"budget_rates only for the production's currencies, not {currency}")
@@ -208,13 +216,15 @@ class Production(ConfigModel):
         return self
 
 
-def _check_periods(periods: tuple[ReportingPeriod, ...]) -> None:
-    """Raise ValueError unless each period starts on the day after the last one and has a name of its own."""
+def _check_periods(periods: tuple[ReportingPeriod, ...], dates: DateRange) -> None:
+    """Raise ValueError unless the periods cover the dates without a gap, each with a name of its own."""
     if not periods:
         raise ValueError("periods: weeks, months, or at least one period with name, start and end")
     for before, period in pairwise(periods):
         if period.start != before.end + timedelta(days=1):
             raise ValueError(f"periods without gap or overlap: {period.name} starts on {period.start}")
+    if periods[0].start > dates.start or periods[-1].end < dates.end:
+        raise ValueError(f"periods that cover the production's dates, {dates.start} to {dates.end}")
     if len({period.name for period in periods}) < len(periods):
         raise ValueError("periods with names of their own")
 

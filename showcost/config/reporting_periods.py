@@ -28,9 +28,9 @@ def reporting_periods(production: Production) -> tuple[ReportingPeriod, ...]:
 def period_of(production: Production, text: str) -> ReportingPeriod:
     """Return the period with that name, or the one of a date; InputError lists the periods otherwise."""
     periods = reporting_periods(production)
-    for period in periods:
-        if text in (period.name, str(period.start), str(period.end)) or _is_in(text, period):
-            return period
+    named = [period for period in periods if period.name == text]
+    for period in (*named, *(period for period in periods if _is_in(text, period))):
+        return period
     shown = ", ".join(period.name for period in periods)
     raise InputError(f"no reporting period is named {text!r} or has that date; there are: {shown}")
 

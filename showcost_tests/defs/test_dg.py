@@ -96,14 +96,14 @@ EQUAL_HEADERS = """\
 
 TO_LAND = {
     UNKNOWN_KEY: "attributes.owner: expected no such key (did you mean owners?)",
-    WRONG_KIND: "attributes.record_kind: expected 'vendor_invoice', 'location_permit' or 'payroll', "
-    "found 'invoices'",
+    WRONG_KIND: "attributes.record_kind: expected 'vendor_invoice', 'location_permit', 'payroll',"
+    " 'purchase_order', 'estimate' or 'budget_revision', found 'invoices'",
     EQUAL_HEADERS: "attributes: expected fields with unique headers; 'number' means invoice_no and po_no",
 }
 TO_DG = {
     UNKNOWN_KEY: "attributes.owner Additional properties are not allowed ('owner' was unexpected)",
     WRONG_KIND: "attributes.record_kind 'invoices' is not one of "
-    "['vendor_invoice', 'location_permit', 'payroll']",
+    "['vendor_invoice', 'location_permit', 'payroll', 'purchase_order', 'estimate', 'budget_revision']",
 }
 FAULTS = pytest.mark.parametrize(
     "settings",

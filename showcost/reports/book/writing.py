@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     from showcost.workspace import Workspace
 
 INDEX: Final = "index.html"
-_MOST_EMBEDDED: Final = 15_000
+_MOST_EMBEDDED: Final = 4_000
 """Entries up to which the data is within the page, so that the page alone is the whole book."""
 
 _PLACE: Final = re.compile(r"\{\{([a-z]+)\}\}")

@@ -122,7 +122,7 @@ def _notes(connection: duckdb.DuckDBPyConnection, basis: ReportBasis) -> list[st
     return [
         _RATES.format(currency=basis.currency),
         *(
-            f"Not in the totals: {entries} entries of {readable_amount(amount)} {currency}, because their"
+            f"Not in the totals: {readable_amount(amount)} {currency} of entries ({entries}), because their"
             f" snapshots have no rate of {basis.currency}."
             for currency, entries, amount in connection.execute(_UNTRANSLATED).fetchall()
         ),
@@ -131,8 +131,15 @@ def _notes(connection: duckdb.DuckDBPyConnection, basis: ReportBasis) -> list[st
             f" {currency} has no budget rate."
             for measure, currency, amount in connection.execute(_UNRATED).fetchall()
         ),
-        *(_counted(connection, _NO_ESTIMATE, "have no ETC; their EFC is their total cost")),
-        *(_counted(connection, _NO_BUDGET, "have costs and no budget")),
+        *(_counted(connection, _NO_ESTIMATE, "Accounts without an ETC, whose EFC is their total cost")),
+        *(_counted(connection, _NO_BUDGET, "Accounts with costs and no budget")),
+        *(
+            f"Costs dated after the ETC of their account: {readable_amount(amount)} {basis.currency} on"
+            f" accounts ({accounts}). EFC adds them to an ETC that may still contain them: state those ETCs"
+            " anew."
+            for accounts, amount in connection.execute(_AFTER_ESTIMATE).fetchall()
+            if accounts
+        ),
         *(
             f"Not in the chart of accounts, and counted as cost: {account}."
             for (account,) in connection.execute(_NOT_IN_CHART).fetchall()
@@ -146,7 +153,7 @@ def _notes(connection: duckdb.DuckDBPyConnection, basis: ReportBasis) -> list[st
 
 def _counted(connection: duckdb.DuckDBPyConnection, query: str, sentence: str) -> list[str]:
     ((accounts,),) = connection.execute(query).fetchall()
-    return [f"{accounts} accounts {sentence}."] if accounts else []
+    return [f"{sentence}: {accounts}."] if accounts else []
 
 
 _RATES: Final = (
@@ -226,6 +233,14 @@ _NO_ESTIMATE: Final = f"""
 SELECT count(*) FROM report_accounts ANTI JOIN (FROM report_plan WHERE measure = 'estimate') USING (account)
 WHERE kind = '{AccountKind.COST}' AND account IN (
     SELECT account FROM report_entries UNION SELECT account FROM report_plan)
+"""
+
+_AFTER_ESTIMATE: Final = f"""
+WITH stated AS (
+    SELECT account, max(stated_on) AS stated_on FROM report_plan
+    WHERE measure = 'estimate' AND amount <> 0 GROUP BY account)
+SELECT count(DISTINCT account), sum(report_amount) FROM report_entries JOIN stated USING (account)
+WHERE kind = '{AccountKind.COST}' AND transaction_date > stated_on
 """
 
 _NO_BUDGET: Final = f"""

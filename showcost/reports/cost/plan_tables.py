@@ -101,6 +101,12 @@ _SET_OFF: Final = (
 )
 
 
+_NO_MATCH: Final = (
+    "These invoices name an order that is unknown, closed, of another vendor or currency, or without a line"
+    " of their account. Only the last kind, and invoices dated after the closing, were set off against it."
+)
+
+
 def plan_tables(connection: duckdb.DuckDBPyConnection, basis: ReportBasis) -> list[ReportTable]:
     """Return purchase orders, findings about them, estimates and budget revisions up to the last day."""
     amounts = {"amount": at_budget_rate("open", basis.currency)}
@@ -125,11 +131,11 @@ def plan_tables(connection: duckdb.DuckDBPyConnection, basis: ReportBasis) -> li
         ),
         ReportTable(
             "order_exceptions",
-            f"Invoices that no purchase order was reduced by, to {last}",
+            f"Invoices that do not match a purchase order, to {last}",
             ORDER_FINDING_COLUMNS,
             connection.sql(_FINDINGS.format(findings="order_exceptions")).to_arrow_table(),
             basis.currency,
-            notes=("These invoices name an order that they could not be set off against, and the reason.",),
+            notes=(_NO_MATCH,),
         ),
         ReportTable(
             "estimates",

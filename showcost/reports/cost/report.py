@@ -75,6 +75,10 @@ _HEADLINE: Final = (
 )
 
 
+_OF_NOW: Final = "hot_costs"
+"""How the names of tables begin that cannot be made again as of a past record."""
+
+
 def ledger_tables(workspace: Workspace, basis: ReportBasis) -> dict[str, ReportTable]:
     """Make the tables that add up the ledger, by name.
 
@@ -134,13 +138,14 @@ def _hot_costs(workspace: Workspace, basis: ReportBasis) -> tuple[ReportTable, .
 def write_report(workspace: Workspace, made: CostReport, folder: Path | None = None) -> SealedPack:
     """Write a report as a sealed pack into a new folder, or below `published/` of the data folder.
 
-    Raises InputError for a folder with other files.
+    Hot costs are left out: their hours and penalties are those of current rows, so that the pack of a past
+    record would not stay the same. Raises InputError for a folder with other files, or that cannot be made.
     """
     from showcost.reports.pack.sealing import write_pack  # noqa: PLC0415 -- slow to import: loads the workbook library
 
     return write_pack(
         workspace,
-        list(made.tables.values()),
+        [table for name, table in made.tables.items() if not name.startswith(_OF_NOW)],
         folder,
         first=made.basis.period.start,
         last=made.basis.period.end,

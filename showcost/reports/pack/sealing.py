@@ -112,9 +112,12 @@ def _is_filled(folder: Path) -> bool:
 @contextmanager
 def _aside(target: Path) -> Iterator[Path]:
     """Make a folder beside the target for the block; it is removed unless it was renamed."""
-    make_folder(target.parent)
     aside = temporary_path(target)
-    make_folder(aside)
+    try:
+        make_folder(target.parent)
+        make_folder(aside)
+    except OSError as error:
+        raise InputError(f"{target}: the folder cannot be made ({error.strerror})") from None
     try:
         yield aside
     finally:

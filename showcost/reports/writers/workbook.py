@@ -9,6 +9,7 @@ formula or a link. Hidden characters are shown as marks.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -56,6 +57,9 @@ _MADE: Final = datetime(2020, 1, 1, tzinfo=UTC)
 """A workbook must have a date, and its content has none."""
 
 _DIGITS: Final = 15
+_ENDING: Final = re.compile(r", [A-Z]{3}$")
+"""The currency at the end of a title; the name of its sheet keeps it."""
+
 _LONGEST_TEXT, _LONGEST_NAME, _OUTLINE_LEVELS = 32_767, 31, 7
 _NARROWEST, _WIDEST, _WIDTH_ROWS = 10, 48, 500
 _PRECISION_NOTE: Final = (
@@ -145,8 +149,12 @@ class _Book:
     def _sheet_name(self, name: str) -> str:
         signs = (" " if sign in "[]:*?/\\'" else sign for sign in visible(name))
         plain = " ".join("".join(signs).split()) or "Table"
-        suffixes = chain([""], (f" ({number})" for number in count(2)))
-        names = (plain[: _LONGEST_NAME - len(suffix)].strip() + suffix for suffix in suffixes)
+        own = _ENDING.search(plain)
+        ending = own[0] if own else ""
+        suffixes = chain([ending], (f"{ending} ({number})" for number in count(2)))
+        names = (
+            _cut(plain.removesuffix(ending), _LONGEST_NAME - len(suffix)) + suffix for suffix in suffixes
+        )
         unique = next(name for name in names if name.casefold() not in self._names)
         self._names.add(unique.casefold())
         return unique
@@ -165,6 +173,13 @@ class _Book:
 
 
 @cache
+def _cut(text: str, longest: int) -> str:
+    """Return a text of at most `longest` characters, cut between words if it has any."""
+    if len(text) <= longest:
+        return text
+    return (text[: longest + 1].rpartition(" ")[0] or text[:longest]).rstrip(" ,")
+
+
 def _number_format(type_: ColumnType, currency: str) -> str:
     """Return Excel's format of a column's cells: negative amounts are red and in parentheses."""
     match type_:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from showcost.core.errors import InputError
+from showcost.core.errors import ConfigError, InputError
 from showcost.core.money import round_half_away
 from showcost.fx.conversion import convert
 from showcost.reports.cost.basis import report_basis
@@ -169,7 +169,9 @@ def test_what_cannot_be_totalled_is_said(tmp_path: Path) -> None:
     dollars = made(workspace, currency="CAD")
     assert column(dollars, "cost_to_date") == {}
     (note,) = (note for note in dollars.tables["cost_report"].notes if "5.00 USD" in note)
-    assert note == ("Not in the totals: 1 entries of 5.00 USD, because their snapshots have no rate of CAD.")
+    assert note == (
+        "Not in the totals: 5.00 USD of entries (1), because their snapshots have no rate of CAD."
+    )
     with pytest.raises(InputError, match="budget_rates has no rate for GBP"):
         made(workspace, currency="GBP")
     with pytest.raises(InputError, match="SEK is not a currency of the production"):
@@ -233,6 +235,12 @@ def test_commitments_estimates_and_revisions_lead_to_the_variance(tmp_path: Path
     assert row["efc"] == row["total_cost"] + row["etc"] == cost + 804 + 575
     assert (row["budget_approved"], row["budget_revised"]) == (approved, approved - Decimal("29.50"))
     assert row["variance"] == row["budget_revised"] - row["efc"]
+    assert not any("dated after the ETC" in note for note in report.tables["cost_report"].notes)
+    post(workspace.ledger, [invoice, a_row(2, "V-2", ("net", "2320", "7.00"), currency="USD", day=WEEK[3])])
+    (note,) = (
+        note for note in made(workspace, period=day).tables["cost_report"].notes if "dated after" in note
+    )
+    assert note.startswith("Costs dated after the ETC of their account: 7.00 USD on accounts (1).")
     in_pounds = made(workspace, period=day, currency="GBP")
     assert column(in_pounds, "commitments") == {"2320": Decimal(600)}
     assert column(in_pounds, "etc") == {"2320": round_half_away(500 * Decimal("1.15") / Decimal("1.34"), 2)}
@@ -249,5 +257,29 @@ def test_the_pack_of_a_past_moment_has_the_same_bytes_later(tmp_path: Path) -> N
     after = write_report(workspace, made(workspace, as_of=seq), tmp_path / "after")
     assert (before.sha256, after.is_new) == (after.sha256, True)
     assert verify_report_pack(after.folder) == []
+    assert not list(after.folder.rglob("hot_costs*"))
     now = write_report(workspace, made(workspace), tmp_path / "now")
     assert now.sha256 != after.sha256
+
+
+def test_periods_of_its_own_cover_the_production_and_go_by_name(tmp_path: Path) -> None:
+    first = f"  - {{name: '2026-03-05', start: {WEEK[0]}, end: {WEEK[1]}}}\n"
+    rest = f"  - {{name: rest, start: {WEEK[2]}, end: 2026-11-03}}\n"
+    workspace = make_books(tmp_path / "home", [], settings=f"periods:\n{first}{rest}")
+    assert made(workspace, period="2026-03-05").basis.period.start == WEEK[0]
+    assert made(workspace, period="2026-03-06").basis.period.name == "rest"
+    faults = {
+        first: "cover the production's dates, 2026-03-02 to 2026-11-03",
+        first + rest.replace(str(WEEK[2]), str(WEEK[3])): "without gap or overlap",
+        first + rest.replace("2026-11-03", "2026-01-01"): "an end that is not before its start",
+    }
+    for number, (listed, message) in enumerate(faults.items()):
+        with pytest.raises(ConfigError, match=message):
+            make_books(tmp_path / str(number), [], settings=f"periods:\n{listed}")
+
+
+def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
+    workspace = make_books(tmp_path / "home", [])
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with pytest.raises(InputError, match="the folder cannot be made"):
+        write_report(workspace, made(workspace), tmp_path / "file" / "pack")
