@@ -149,6 +149,7 @@ def test_an_error_that_only_loading_finds_is_named_by_dg_check_defs(project: Pat
     assert "fields with unique headers; 'number' means invoice_no and po_no" in output
 
 
+@pytest.mark.slow
 def test_a_scaffolded_feed_loads_unchanged(project: Path) -> None:
     process = _run(project, "dg", "scaffold", "defs", "showcost.components.Feed", "feeds/some_feed")
     assert process.returncode == 0, process.stdout + process.stderr

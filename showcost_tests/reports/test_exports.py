@@ -117,7 +117,7 @@ def test_lines_on_accounts_that_the_chart_lost_are_named(tmp_path: Path) -> None
     assert list(tmp_path.glob("journal*")) == []
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(
     st.lists(
         st.tuples(

@@ -49,7 +49,7 @@ def same(first: ValidationResult, second: ValidationResult) -> bool:
     )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(cells=st.lists(CELLS, max_size=10), data=st.data())
 def test_no_row_is_lost_and_neither_order_nor_chunks_matter(cells: list[Row], data: st.DataObject) -> None:
     rows = rows_of(cells)

@@ -71,6 +71,7 @@ def test_processes_that_work_at_once_come_to_what_one_comes_to(
     assert verify(together, read_again=True).first is None
 
 
+@pytest.mark.slow
 def test_ten_deliveries_of_everything_change_nothing(posted_home: Workspace, copy: Copy) -> None:
     workspace = copy(posted_home)
     before = ledger_digest(workspace), counts(workspace)

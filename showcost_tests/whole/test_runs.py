@@ -195,7 +195,7 @@ def _statuses(
     }
 
 
-@pytest.mark.parametrize("fixture", ["ranged", "repeated"])
+@pytest.mark.parametrize("fixture", ["ranged", pytest.param("repeated", marks=pytest.mark.slow)])
 def test_a_check_over_a_range_is_shown_per_partition(fixture: str, request: pytest.FixtureRequest) -> None:
     workspace: Workspace = request.getfixturevalue(fixture)[0]
     shown = _statuses(workspace, naming.quarantine_key(FEED), "no_rejected_rows")
