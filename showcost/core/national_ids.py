@@ -27,8 +27,11 @@ _INSURANCE: Final = (
     r" ?[0-9]{2} ?[0-9]{2} ?[0-9]{2} ?[A-Da-d]"
 )
 
-SEPARATED_FORMS: Final = rf"(?:{_SEPARATED}|{_IN_THREES}|{_INSURANCE})"
-"""Formats recognisable by their separators or letters, in RE2 syntax."""
+_LABEL: Final = r"(?i:SSN|SIN|social security|social insurance)[^0-9A-Za-z]{0,3}(?i:no|number|nr)?"
+_LABELLED: Final = rf"{_LABEL}[^0-9A-Za-z]{{0,3}}[0-9]{{9}}"
+
+SEPARATED_FORMS: Final = rf"(?:{_SEPARATED}|{_IN_THREES}|{_INSURANCE}|{_LABELLED})"
+"""Formats recognisable by their separators, letters or label, in RE2 syntax."""
 
 _DELIMITED: Final = rf"(?:^|[^0-9A-Za-z-])(?:{SEPARATED_FORMS})(?:$|[^0-9A-Za-z-])"
 NINE_DIGITS: Final = r"(?:^|[^0-9A-Za-z])[0-9]{9}(?:$|[^0-9A-Za-z])"

@@ -61,8 +61,12 @@ def reports() -> dg.Definitions:
         assets=[
             _cost_report(production, plans),
             _trial_balance(production),
-            *([_hot_costs(production)] if payroll else []),
-            *([_qualified_spend(production)] if production.incentives else []),
+            *([_tables_asset(production, naming.HOT_COSTS, HOT_COST_COLUMNS, _HOT_COSTS)] if payroll else []),
+            *(
+                [_tables_asset(production, naming.QUALIFIED_SPEND, LINE_COLUMNS, _QUALIFIED_SPEND)]
+                if production.incentives
+                else []
+            ),
             _lender_snapshot(production),
         ],
         asset_checks=[
@@ -172,13 +176,16 @@ def _trial_balance(production: Production) -> dg.AssetsDefinition:
     return trial_balance
 
 
-def _hot_costs(production: Production) -> dg.AssetsDefinition:
+def _tables_asset(
+    production: Production, key: dg.AssetKey, columns: tuple[ReportColumn, ...], description: str
+) -> dg.AssetsDefinition:
+    """Return the asset of the tables of a report whose names begin with that of the asset."""
+
     @dg.asset(
-        key=naming.HOT_COSTS,
+        key=key,
         deps=[naming.LEDGER_ENTRIES],
-        metadata={"dagster/column_schema": _schema(HOT_COST_COLUMNS)},
-        description="Each day's labour of the period against its budget: straight time, overtime, meal "
-        "penalties, short rest, gross and fringe, per account and location.",
+        metadata={"dagster/column_schema": _schema(columns)},
+        description=description,
         group_name=naming.REPORTS,
         kinds={"duckdb"},
         owners=list(production.owners),
@@ -186,34 +193,22 @@ def _hot_costs(production: Production) -> dg.AssetsDefinition:
         backfill_policy=dg.BackfillPolicy.single_run(),
         pool=naming.LEDGER_POOL,
     )
-    def hot_costs(config: ReportOptions, data: DataFolder) -> dg.MaterializeResult[None]:
+    def tables(config: ReportOptions, data: DataFolder) -> dg.MaterializeResult[None]:
         with plain_failures():
             made = config.make(data)
-        return _tables_shown(made, "hot_costs")
+        return _tables_shown(made, key.path[-1])
 
-    return hot_costs
+    return tables
 
 
-def _qualified_spend(production: Production) -> dg.AssetsDefinition:
-    @dg.asset(
-        key=naming.QUALIFIED_SPEND,
-        deps=[naming.LEDGER_ENTRIES],
-        metadata={"dagster/column_schema": _schema(LINE_COLUMNS)},
-        description="Costs under the incentive programmes that the production claims: what qualifies, what "
-        "does not, what needs a look, and by which rule. Totals first, then each programme.",
-        group_name=naming.REPORTS,
-        kinds={"duckdb"},
-        owners=list(production.owners),
-        tags={"showcost/stage": naming.REPORTS},
-        backfill_policy=dg.BackfillPolicy.single_run(),
-        pool=naming.LEDGER_POOL,
-    )
-    def qualified_spend(config: ReportOptions, data: DataFolder) -> dg.MaterializeResult[None]:
-        with plain_failures():
-            made = config.make(data)
-        return _tables_shown(made, "qualified_spend")
-
-    return qualified_spend
+_HOT_COSTS: Final = (
+    "Each day's labour of the period against its budget: straight time, overtime, meal penalties, short rest,"
+    " gross and fringe, per account and location."
+)
+_QUALIFIED_SPEND: Final = (
+    "Costs under the incentive programmes that the production claims: what qualifies, what does not, what"
+    " needs a look, and by which rule. Totals first, then each programme."
+)
 
 
 def _tables_shown(made: CostReport, prefix: str) -> dg.MaterializeResult[None]:
