@@ -18,7 +18,6 @@ from showcost.cli.output import CommandResult, prints_result, say, show_table
 from showcost.cli.run import run_spans, show_runs
 from showcost.cli.status import status_result
 from showcost.config.agreements.loading import FOLDER as AGREEMENTS
-from showcost.config.chart import AccountKind
 from showcost.config.feeds import api_feeds
 from showcost.config.production import PRODUCTION_FILE
 from showcost.core.errors import InputError
@@ -213,7 +212,7 @@ def posted_total(workspace: Workspace) -> PostedTotal:
     production = workspace.production
     with workspace.ledger.read() as connection:
         sums = base_by_account(connection, production.dates.start, production.dates.end)
-    balance_accounts = {account.number for account in workspace.chart if account.kind is AccountKind.BALANCE}
+    balance_accounts = workspace.chart.balance_accounts
     total = sum(sums.values(), Decimal(0))
     balance = sum((amount for number, amount in sums.items() if number in balance_accounts), Decimal(0))
     return PostedTotal(production.base_currency, total, total - balance, balance)

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 from showcost.config.loading import read_csv_rows
@@ -68,6 +69,11 @@ class Chart:
     """The accounts of a production by number, in the order of the file."""
 
     accounts: Mapping[str, Account]
+
+    @cached_property
+    def balance_accounts(self) -> frozenset[str]:
+        """The numbers of the balance accounts; entries on all others, in the chart or not, are costs."""
+        return frozenset(account.number for account in self if account.kind is AccountKind.BALANCE)
 
     def __contains__(self, number: str) -> bool:
         return number in self.accounts

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 
 from showcost.config.budget import read_amount
-from showcost.config.chart import AccountKind, UnionCategory
+from showcost.config.chart import UnionCategory
 from showcost.config.loading import read_csv_rows
 from showcost.config.record_kinds import PAYROLL
 from showcost.core.engine import view_files
@@ -216,7 +216,7 @@ def _make_labour(
     connection: duckdb.DuckDBPyConnection, workspace: Workspace, period: tuple[date, date], as_of: int | None
 ) -> None:
     """Make the temporary tables `pay`, the active payroll rows of the ledger, and `labour`, with detail."""
-    balances = [account.number for account in workspace.chart if account.kind is AccountKind.BALANCE]
+    balances = sorted(workspace.chart.balance_accounts)
     connection.register("balance_accounts", pa.table({"account": pa.array(balances, pa.string())}))
     connection.register(
         "labour_accounts",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from showcost.config.chart import AccountKind
 from showcost.ledger.digest import digest
 from showcost.ledger.queries import balances
 
@@ -28,9 +28,10 @@ ORDER BY transaction_date, abs(sum(base_amount)) DESC, account
 """
 
 
-_POSTED: Final = """
-SELECT transaction_date, account, sum(base_amount) AS base_amount
-FROM ledger_entries WHERE transaction_date <= $last GROUP BY ALL ORDER BY transaction_date
+_COSTS: Final = """
+SELECT transaction_date, sum(base_amount), sum(sum(base_amount)) OVER (ORDER BY transaction_date)
+FROM ledger_entries WHERE transaction_date <= $last AND NOT list_contains($balances, account)
+GROUP BY transaction_date ORDER BY transaction_date
 """
 
 
@@ -39,8 +40,8 @@ class LedgerDay:
     """The ledger of one date.
 
     `totals` are (feed, currency, entries, amount, base amount); `accounts` the accounts with the largest
-    base amounts, as (account, name, base amount). `cost` is the base amount on accounts of kind cost, and
-    `cost_to_date` their sum up to the date.
+    base amounts, as (account, name, base amount). `cost` is the base amount on other than balance accounts,
+    `cost_to_date` the sum up to the date.
     """
 
     entries: int
@@ -60,9 +61,10 @@ def ledger_days(workspace: Workspace, dates: Sequence[date]) -> dict[date, Ledge
         hashes = digest(connection, dates[0], dates[-1]).partitions
         sums = balances(connection, dates[0], dates[-1]).to_pylist()
         top = connection.execute(_ACCOUNTS, between | {"most": _ACCOUNTS_SHOWN}).fetchall()
-        posted = connection.execute(_POSTED, {"last": dates[-1]}).fetchall()
-    balance_accounts = {account.number for account in workspace.chart if account.kind is AccountKind.BALANCE}
-    costs = [(day, amount) for day, account, amount in posted if account not in balance_accounts]
+        balance_accounts = sorted(workspace.chart.balance_accounts)
+        costs = connection.execute(_COSTS, {"last": dates[-1], "balances": balance_accounts}).fetchall()
+    cost = {day: amount for day, amount, _ in costs}
+    cost_days, to_date = [row[0] for row in costs], [Decimal(0), *(row[2] for row in costs)]
     totals: dict[date, list[tuple[str, str, int, Decimal, Decimal]]] = {day: [] for day in dates}
     for row in sums:
         totals[row["transaction_date"]].append(
@@ -78,8 +80,8 @@ def ledger_days(workspace: Workspace, dates: Sequence[date]) -> dict[date, Ledge
             digest=hashes[day][1] if day in hashes else "",
             totals=tuple(totals[day]),
             accounts=tuple(accounts[day]),
-            cost=sum((amount for posted_on, amount in costs if posted_on == day), Decimal(0)),
-            cost_to_date=sum((amount for posted_on, amount in costs if posted_on <= day), Decimal(0)),
+            cost=cost.get(day, Decimal(0)),
+            cost_to_date=to_date[bisect_right(cost_days, day)],
         )
         for day in dates
     }

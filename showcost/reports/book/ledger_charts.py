@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 
-from showcost.config.chart import AccountKind
 from showcost.core.money import minor_units
 from showcost.ledger.active_entries import entries_as_of
 from showcost.reconciliation.queue import QueueFilter, queue_rows
@@ -30,14 +29,14 @@ _WEEK: Final = timedelta(days=7)
 
 _COST: Final = """
 SELECT date_trunc('week', transaction_date)::DATE AS week, currency, sum(base_amount)
-FROM {entries} SEMI JOIN cost_accounts USING (account)
+FROM {entries} ANTI JOIN balance_accounts USING (account)
 WHERE transaction_date <= $last GROUP BY ALL ORDER BY week, currency
 """
 
 _VARIANCE: Final = """
 SELECT date_trunc('week', transaction_date)::DATE AS week,
     sum(base_amount - round(CAST(amount AS DECIMAL(20, 4)) * budget_rate, {decimals}))
-FROM {entries} SEMI JOIN cost_accounts USING (account) JOIN budget_rates USING (currency)
+FROM {entries} ANTI JOIN balance_accounts USING (account) JOIN budget_rates USING (currency)
 WHERE transaction_date <= $last AND currency <> base_currency GROUP BY ALL ORDER BY week
 """
 
@@ -58,11 +57,11 @@ def _cost_by_week(workspace: Workspace, scope: ReportScope) -> list[_WeeklyCost]
 
 
 def _query(workspace: Workspace, scope: ReportScope, statement: str) -> list[tuple[Any, ...]]:
-    """Return the rows of a statement over the entries of cost accounts."""
-    accounts = [account.number for account in workspace.chart if account.kind is AccountKind.COST]
+    """Return the rows of a statement over the entries that are costs."""
+    accounts = sorted(workspace.chart.balance_accounts)
     rates = workspace.production.budget_rates
     with workspace.ledger.read() as connection:
-        connection.register("cost_accounts", pa.table({"account": pa.array(accounts, pa.string())}))
+        connection.register("balance_accounts", pa.table({"account": pa.array(accounts, pa.string())}))
         budgeted = pa.array(rates.values(), pa.decimal128(18, 10))
         connection.register(
             "budget_rates", pa.table({"currency": pa.array(rates, pa.string()), "budget_rate": budgeted})

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
-from showcost.config.chart import AccountKind
 from showcost.config.claims import JURISDICTION_FORM
 from showcost.config.record_kinds import PAYROLL
 from showcost.ledger.active_entries import active_condition, entries_as_of
@@ -33,7 +32,7 @@ LUMP_SUM_WORDS: Final = (
 
 def make_spend(connection: duckdb.DuckDBPyConnection, workspace: Workspace, as_of: int | None) -> None:
     """Make the temporary table `spend` on a connection to the ledger, as of an audit record, or now."""
-    balances = [account.number for account in workspace.chart if account.kind is AccountKind.BALANCE]
+    balances = sorted(workspace.chart.balance_accounts)
     connection.register("balance_accounts", pa.table({"account": pa.array(balances, pa.string())}))
     # A view of all entries first, so that the condition on reversals sees the reversals of other accounts.
     connection.execute(f"CREATE OR REPLACE TEMP VIEW spend_entries AS FROM {entries_as_of(as_of)}")
