@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from showcost.checks.result import CheckOutcome
-from showcost.config.chart import AccountKind
 from showcost.core.money import readable_amount
 from showcost.ledger.journal import missing_control_accounts
+from showcost.ledger.queries import base_by_account
 from showcost.reports.cost.basis import budget_rates, report_basis
-from showcost.reports.cost.report import ledger_tables
+from showcost.reports.cost.report import cost_tables, journal_tables
 from showcost.reports.pack.sealing import published_packs
 from showcost.reports.pack.verification import verify_report_pack
 
@@ -18,45 +19,38 @@ if TYPE_CHECKING:
     from showcost.reports.tables import ReportTable
     from showcost.workspace import Workspace
 
-_ENTRIES: Final = """
-SELECT account, currency, base_amount FROM ledger_entries WHERE transaction_date <= $last
-"""
-
 
 def totals_equal_the_ledger(workspace: Workspace) -> CheckOutcome:
-    """Check that the cost to date of each account is the sum of its entries, added up one by one."""
+    """Check that the cost to date of each account is the sum of its entries, added up apart."""
     basis = report_basis(workspace)
-    table = ledger_tables(workspace, basis)["cost_report"]
+    (table,) = (table for table in cost_tables(workspace, basis) if table.name == "cost_report")
     reported = {row["account"]: row["cost_to_date"] for row in table.rows.to_pylist()}
-    balances = {account.number for account in workspace.chart if account.kind is AccountKind.BALANCE}
-    sums: dict[str, Decimal] = {}
     with workspace.ledger.read() as connection:
-        cursor = connection.execute(_ENTRIES, {"last": basis.period.end})
-        while rows := cursor.fetchmany(100_000):
-            for account, _, amount in rows:
-                if account not in balances:
-                    sums[account] = sums.get(account, Decimal(0)) + amount
+        posted = base_by_account(connection, date.min, basis.period.end)
+    costs = {
+        number: amount for number, amount in posted.items() if number not in workspace.chart.balance_accounts
+    }
     wrong = sorted(
         account
-        for account in reported.keys() | sums.keys()
-        if reported.get(account, Decimal(0)) != sums.get(account, 0)
+        for account in reported.keys() | costs.keys()
+        if reported.get(account, Decimal(0)) != costs.get(account, 0)
     )
-    total = sum(sums.values(), Decimal(0))
+    total = sum(costs.values(), Decimal(0))
     return CheckOutcome(
         passed=not wrong,
         message=f"accounts that differ from the ledger: {', '.join(wrong[:5])}"
         if wrong
         else f"{readable_amount(total)} {basis.currency} cost to {basis.period.end}, as in the ledger",
-        facts={"accounts": len(sums), "differing": len(wrong), "cost_to_date": str(total)},
+        facts={"accounts": len(costs), "differing": len(wrong), "cost_to_date": str(total)},
     )
 
 
 def budget_is_complete(workspace: Workspace) -> CheckOutcome:
     """Check that every account with costs has a budget, and every currency of a cost a budget rate."""
-    cost_accounts = {account.number for account in workspace.chart if account.kind is AccountKind.COST}
+    balances = workspace.chart.balance_accounts
     with workspace.ledger.read() as connection:
         pairs = connection.execute("SELECT DISTINCT account, currency FROM ledger_entries ORDER BY ALL")
-        used = [(account, currency) for account, currency in pairs.fetchall() if account in cost_accounts]
+        used = [(account, currency) for account, currency in pairs.fetchall() if account not in balances]
     unbudgeted = sorted({account for account, _ in used} - workspace.budget.amounts.keys())
     unrated = sorted({currency for _, currency in used} - budget_rates(workspace.production).keys())
     faults = [
@@ -75,7 +69,7 @@ def trial_balance_is_zero(workspace: Workspace) -> CheckOutcome:
     if missing := missing_control_accounts(workspace.production):
         message = f"not checked: production.yaml names no control_accounts for {', '.join(missing)}"
         return CheckOutcome(passed=False, message=message, facts={})
-    tables = ledger_tables(workspace, report_basis(workspace))
+    tables = {table.name: table for table in journal_tables(workspace, report_basis(workspace))}
     sums = _balances(tables["trial_balance"], "in base")
     sums |= _balances(tables["trial_balance_by_currency"], None)
     wrong = {name: amount for name, amount in sums.items() if amount}

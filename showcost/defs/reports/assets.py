@@ -1,6 +1,8 @@
 """The assets of the reports, and their checks."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import dagster as dg
@@ -14,9 +16,19 @@ from showcost.config.production import Production
 from showcost.core.money import readable_amount
 from showcost.ledger.journal import missing_control_accounts
 from showcost.reports.book.ledger_charts import ledger_charts
-from showcost.reports.cost.basis import report_basis
+from showcost.reports.cost.basis import ReportBasis, report_basis
+from showcost.reports.cost.bridge import not_posted
 from showcost.reports.cost.cost_report import COLUMNS
-from showcost.reports.cost.report import CostReport, make_cost_report, write_report
+from showcost.reports.cost.report import (
+    CostReport,
+    cost_tables,
+    journal_tables,
+    labour_tables,
+    make_cost_report,
+    report_warnings,
+    spend_tables,
+    write_report,
+)
 from showcost.reports.cost.trial_balance import COLUMNS as TRIAL_BALANCE_COLUMNS
 from showcost.reports.hot_costs import HOT_COST_COLUMNS
 from showcost.reports.incentives.qualified_spend import LINE_COLUMNS
@@ -25,8 +37,7 @@ from showcost.reports.tables import DETAIL, TOTAL, Cell, ColumnType, Line, Repor
 from showcost.validation.columns import ColumnInfo
 from showcost.workspace import Workspace, definitions_workspace
 
-_SECTIONS_SHOWN: Final = 100
-
+_LINES_SHOWN: Final = 100
 
 _FILE_COLUMNS: Final = (
     ReportColumn("file", "File", ColumnType.TEXT, "path of a file in the pack"),
@@ -44,10 +55,42 @@ class ReportOptions(dg.Config):
     currency: str | None = None
     as_of: int | None = None
 
-    def make(self, data: DataFolder) -> CostReport:
-        """Return the report that the options describe."""
-        workspace = data.workspace()
-        return make_cost_report(workspace, report_basis(workspace, self.period, self.currency, self.as_of))
+    def basis(self, workspace: Workspace) -> ReportBasis:
+        """Return the basis that the options describe."""
+        return report_basis(workspace, self.period, self.currency, self.as_of)
+
+
+@dataclass(frozen=True)
+class _Report:
+    """The asset of a report: `show` makes it and returns the metadata."""
+
+    key: dg.AssetKey
+    deps: Sequence[dg.AssetKey]
+    columns: tuple[ReportColumn, ...]
+    description: str
+    show: Callable[[Workspace, ReportBasis], Mapping[str, Any]]
+    kinds: frozenset[str] = frozenset({"duckdb"})
+
+
+_COST_REPORT: Final = (
+    "Cost of the period, cost to date, commitments, ETC, EFC, budget and variance per account and section,"
+    " with the bridge from posted to cost and the FX variance. The same as `showcost report`."
+)
+_TRIAL_BALANCE: Final = (
+    "Debits and credits per account from the journal, in base and per currency, and the aged payables."
+)
+_HOT_COSTS: Final = (
+    "Each day's labour of the period against its budget: straight time, overtime, meal penalties, short rest,"
+    " gross and fringe, per account and location."
+)
+_QUALIFIED_SPEND: Final = (
+    "Costs under the incentive programmes that the production claims: what qualifies, what does not, what"
+    " needs a look, and by which rule. Totals first, then each programme."
+)
+_SNAPSHOT: Final = (
+    "The report as a sealed pack below `published/reports/`: workbook, CSV, Parquet and a manifest with the"
+    " sha256 of every file. As of the same audit record it has the same bytes."
+)
 
 
 @dg.definitions
@@ -57,18 +100,26 @@ def reports() -> dg.Definitions:
     production = workspace.production
     plans = [naming.recorded_key(feed.name) for feed in workspace.feeds if feed.kind.is_plan]
     payroll = any(feed.kind.has_pay_rules for feed in workspace.feeds)
+    ledger = [naming.LEDGER_ENTRIES]
+    of_report = [
+        _Report(naming.COST_REPORT, [*ledger, *plans], COLUMNS, _COST_REPORT, _show_costs),
+        _Report(
+            *(naming.TRIAL_BALANCE, ledger, TRIAL_BALANCE_COLUMNS, _TRIAL_BALANCE),
+            partial(_show_tables, journal_tables),
+        ),
+        _Report(
+            *(naming.LENDER_SNAPSHOT, [naming.COST_REPORT, naming.TRIAL_BALANCE], _FILE_COLUMNS, _SNAPSHOT),
+            *(_show_snapshot, frozenset({"xlsx", "csv", "parquet"})),
+        ),
+    ]
+    if payroll:
+        show = partial(_show_tables, labour_tables)
+        of_report.append(_Report(naming.HOT_COSTS, ledger, HOT_COST_COLUMNS, _HOT_COSTS, show))
+    if production.incentives:
+        show = partial(_show_tables, spend_tables)
+        of_report.append(_Report(naming.QUALIFIED_SPEND, ledger, LINE_COLUMNS, _QUALIFIED_SPEND, show))
     return dg.Definitions(
-        assets=[
-            _cost_report(production, plans),
-            _trial_balance(production),
-            *([_tables_asset(production, naming.HOT_COSTS, HOT_COST_COLUMNS, _HOT_COSTS)] if payroll else []),
-            *(
-                [_tables_asset(production, naming.QUALIFIED_SPEND, LINE_COLUMNS, _QUALIFIED_SPEND)]
-                if production.incentives
-                else []
-            ),
-            _lender_snapshot(production),
-        ],
+        assets=[_asset(production, report) for report in of_report],
         asset_checks=[
             whole_check(
                 asset=naming.COST_REPORT,
@@ -104,177 +155,84 @@ def reports() -> dg.Definitions:
     )
 
 
-def _cost_report(production: Production, plans: Sequence[dg.AssetKey]) -> dg.AssetsDefinition:
+def _asset(production: Production, report: _Report) -> dg.AssetsDefinition:
     @dg.asset(
-        key=naming.COST_REPORT,
-        deps=[naming.LEDGER_ENTRIES, *plans],
-        description="Cost of the period, cost to date, commitments, ETC, EFC, budget and variance per "
-        "account and section, with the bridge from posted to cost and the FX variance. The same as "
-        "`showcost report`.",
-        metadata={"dagster/column_schema": _schema(COLUMNS)},
+        key=report.key,
+        deps=report.deps,
+        description=report.description,
+        metadata={"dagster/column_schema": _schema(report.columns)},
         group_name=naming.REPORTS,
-        kinds={"duckdb"},
+        kinds=set(report.kinds),
         owners=list(production.owners),
         tags={"showcost/stage": naming.REPORTS},
         backfill_policy=dg.BackfillPolicy.single_run(),
         pool=naming.LEDGER_POOL,
     )
-    def cost_report(config: ReportOptions, data: DataFolder) -> dg.MaterializeResult[None]:
+    def made(config: ReportOptions, data: DataFolder) -> dg.MaterializeResult[None]:
         with plain_failures():
-            made = config.make(data)
-            charts = _charts(data.workspace(), made)
-        headline = {name: readable_amount(amount) for name, amount in made.headline.items()}
-        return dg.MaterializeResult(
-            metadata={
-                "dagster/row_count": made.tables["cost_report"].rows.num_rows,
-                "period": made.basis.period.name,
-                "currency": made.basis.currency,
-                **headline,
-                **charts,
-                "sections": _shown(made.tables["cost_report"], subtotals_only=True),
-                "bridge": _shown(made.tables["bridge"]),
-                "fx_variances": _shown(made.tables["fx_variance"], subtotals_only=True),
-                "not_posted": _shown(made.tables["not_posted"]),
-                "notes": dg.MetadataValue.md(_list(made)),
-            }
-        )
+            workspace = data.workspace()
+            basis = config.basis(workspace)
+            return dg.MaterializeResult(
+                metadata={"period": basis.period.name, **report.show(workspace, basis)}
+            )
 
-    return cost_report
+    return made
 
 
-def _trial_balance(production: Production) -> dg.AssetsDefinition:
-    @dg.asset(
-        key=naming.TRIAL_BALANCE,
-        deps=[naming.LEDGER_ENTRIES],
-        description="Debits and credits per account from the journal, in base and per currency, and the aged "
-        "payables.",
-        metadata={"dagster/column_schema": _schema(TRIAL_BALANCE_COLUMNS)},
-        group_name=naming.REPORTS,
-        kinds={"duckdb"},
-        owners=list(production.owners),
-        tags={"showcost/stage": naming.REPORTS},
-        backfill_policy=dg.BackfillPolicy.single_run(),
-        pool=naming.LEDGER_POOL,
-    )
-    def trial_balance(config: ReportOptions, data: DataFolder) -> dg.MaterializeResult[None]:
-        with plain_failures():
-            made = config.make(data)
-        shown: dict[str, Any] = {
-            name: _shown(made.tables[name], subtotals_only=name == "payables")
-            for name in ("trial_balance", "trial_balance_by_currency", "payables")
-            if name in made.tables
-        }
-        return dg.MaterializeResult(
-            metadata={
-                "dagster/row_count": made.tables["trial_balance"].rows.num_rows if shown else 0,
-                "period": made.basis.period.name,
-                **shown,
-                "notes": dg.MetadataValue.md(_list(made)),
-            }
-        )
-
-    return trial_balance
-
-
-def _tables_asset(
-    production: Production, key: dg.AssetKey, columns: tuple[ReportColumn, ...], description: str
-) -> dg.AssetsDefinition:
-    """Return the asset of the tables of a report whose names begin with that of the asset."""
-
-    @dg.asset(
-        key=key,
-        deps=[naming.LEDGER_ENTRIES],
-        metadata={"dagster/column_schema": _schema(columns)},
-        description=description,
-        group_name=naming.REPORTS,
-        kinds={"duckdb"},
-        owners=list(production.owners),
-        tags={"showcost/stage": naming.REPORTS},
-        backfill_policy=dg.BackfillPolicy.single_run(),
-        pool=naming.LEDGER_POOL,
-    )
-    def tables(config: ReportOptions, data: DataFolder) -> dg.MaterializeResult[None]:
-        with plain_failures():
-            made = config.make(data)
-        return _tables_shown(made, key.path[-1])
-
-    return tables
-
-
-_HOT_COSTS: Final = (
-    "Each day's labour of the period against its budget: straight time, overtime, meal penalties, short rest,"
-    " gross and fringe, per account and location."
-)
-_QUALIFIED_SPEND: Final = (
-    "Costs under the incentive programmes that the production claims: what qualifies, what does not, what"
-    " needs a look, and by which rule. Totals first, then each programme."
-)
-
-
-def _tables_shown(made: CostReport, prefix: str) -> dg.MaterializeResult[None]:
-    """Return the tables whose names begin with a prefix: short ones whole, the others as subtotals."""
-    tables = [table for name, table in made.tables.items() if name.startswith(prefix)]
-    shown: dict[str, Any] = {
-        table.name: _shown(table, subtotals_only=table.rows.num_rows > _SECTIONS_SHOWN) for table in tables
+def _show_costs(workspace: Workspace, basis: ReportBasis) -> dict[str, Any]:
+    tables = {table.name: table for table in (*cost_tables(workspace, basis), not_posted(workspace, basis))}
+    headline = CostReport(basis, tables, ()).headline
+    return {
+        "dagster/row_count": tables["cost_report"].rows.num_rows,
+        "currency": basis.currency,
+        **{name: readable_amount(amount) for name, amount in headline.items()},
+        **_charts(workspace, basis),
+        "sections": _shown(tables["cost_report"], subtotals_only=True),
+        "bridge": _shown(tables["bridge"]),
+        "fx_variances": _shown(tables["fx_variance"], subtotals_only=True),
+        "not_posted": _shown(tables["not_posted"]),
+        "notes": _notes(tables.values()),
     }
-    notes = dict.fromkeys(note for table in tables for note in table.notes)
-    return dg.MaterializeResult(
-        metadata={
-            "dagster/row_count": sum(table.rows.num_rows for table in tables),
-            "period": made.basis.period.name,
-            **shown,
-            "notes": dg.MetadataValue.md("\n".join(f"- {note}" for note in notes)),
-        }
-    )
 
 
-def _lender_snapshot(production: Production) -> dg.AssetsDefinition:
-    @dg.asset(
-        key=naming.LENDER_SNAPSHOT,
-        deps=[naming.COST_REPORT, naming.TRIAL_BALANCE],
-        metadata={"dagster/column_schema": _schema(_FILE_COLUMNS)},
-        description="The report as a sealed pack below `published/reports/`: workbook, CSV, Parquet and a "
-        "manifest with the sha256 of every file. As of the same audit record it has the same bytes.",
-        group_name=naming.REPORTS,
-        kinds={"xlsx", "csv", "parquet"},
-        owners=list(production.owners),
-        tags={"showcost/stage": naming.REPORTS},
-        backfill_policy=dg.BackfillPolicy.single_run(),
-        pool=naming.LEDGER_POOL,
-    )
-    def lender_snapshot(config: ReportOptions, data: DataFolder) -> dg.MaterializeResult[None]:
-        with plain_failures():
-            made = config.make(data)
-            pack = write_report(data.workspace(), made)
-        return dg.MaterializeResult(
-            metadata={
-                "dagster/uri": pack.folder.as_uri(),
-                "folder": dg.MetadataValue.path(pack.folder),
-                "as_of": pack.scope.as_of,
-                "sha256": pack.sha256,
-                "period": made.basis.period.name,
-                "figures": counts_table(
-                    ["figure", "amount", "currency"],
-                    [(figure.title, figure.value, figure.currency) for figure in made.figures],
-                ),
-                "files": counts_table(
-                    ["file", "bytes"],
-                    [
-                        (path.relative_to(pack.folder).as_posix(), path.stat().st_size)
-                        for path in sorted(pack.folder.rglob("*"))
-                        if path.is_file()
-                    ],
-                ),
-            }
-        )
-
-    return lender_snapshot
+def _show_tables(
+    make: Callable[[Workspace, ReportBasis], Sequence[ReportTable]], workspace: Workspace, basis: ReportBasis
+) -> dict[str, Any]:
+    """Make tables and show them: short ones whole, the others as subtotals."""
+    tables = make(workspace, basis)
+    return {
+        "dagster/row_count": sum(table.rows.num_rows for table in tables),
+        **{table.name: _shown(table, subtotals_only=table.rows.num_rows > _LINES_SHOWN) for table in tables},
+        "notes": _notes(tables, () if tables else report_warnings(workspace.production)),
+    }
 
 
-def _charts(workspace: Workspace, made: CostReport) -> dict[str, dg.MarkdownMetadataValue]:
+def _show_snapshot(workspace: Workspace, basis: ReportBasis) -> dict[str, Any]:
+    made = make_cost_report(workspace, basis)
+    pack = write_report(workspace, made)
+    return {
+        "dagster/uri": pack.folder.as_uri(),
+        "folder": dg.MetadataValue.path(pack.folder),
+        "as_of": pack.scope.as_of,
+        "sha256": pack.sha256,
+        "figures": counts_table(
+            ["figure", "amount", "currency"],
+            [(figure.title, figure.value, figure.currency) for figure in made.figures],
+        ),
+        "files": counts_table(
+            ["file", "bytes"],
+            [
+                (path.relative_to(pack.folder).as_posix(), path.stat().st_size)
+                for path in sorted(pack.folder.rglob("*"))
+                if path.is_file()
+            ],
+        ),
+    }
+
+
+def _charts(workspace: Workspace, basis: ReportBasis) -> dict[str, dg.MarkdownMetadataValue]:
     """Return the charts of a report as pictures."""
-    period = made.basis.period
-    scope = scope_of(workspace, period.start, period.end, made.basis.as_of)
+    scope = scope_of(workspace, basis.period.start, basis.period.end, basis.as_of)
     return {
         f"chart_{chart.name.replace('-', '_')}": dg.MetadataValue.md(chart.markdown)
         for chart in ledger_charts(workspace, scope)
@@ -285,10 +243,10 @@ def _schema(columns: tuple[ReportColumn, ...]) -> dg.TableSchema:
     return column_schema(ColumnInfo(column.name, column.type.value, column.meaning) for column in columns)
 
 
-def _list(made: CostReport) -> str:
-    """Return the notes of all tables as a Markdown list."""
-    notes = [note for table in made.tables.values() for note in table.notes]
-    return "\n".join(f"- {note}" for note in dict.fromkeys([*made.warnings, *notes]))
+def _notes(tables: Iterable[ReportTable], warnings: Sequence[str] = ()) -> dg.MarkdownMetadataValue:
+    """Return warnings and the notes of tables, each once, as a Markdown list."""
+    notes = dict.fromkeys([*warnings, *(note for table in tables for note in table.notes)])
+    return dg.MetadataValue.md("\n".join(f"- {note}" for note in notes))
 
 
 def _shown(table: ReportTable, *, subtotals_only: bool = False) -> dg.TableMetadataValue:
@@ -303,7 +261,7 @@ def _shown(table: ReportTable, *, subtotals_only: bool = False) -> dg.TableMetad
         chosen = [line for line in chosen if line.level == DETAIL]
     return counts_table(
         [column.title for column in columns],
-        [[_cell(line, column) for column in columns] for line in chosen[-_SECTIONS_SHOWN:]],
+        [[_cell(line, column) for column in columns] for line in chosen[-_LINES_SHOWN:]],
     )
 
 

@@ -39,7 +39,7 @@ _RATE_DECIMALS: Final = 8
 
 @dataclass(frozen=True)
 class ReportBasis:
-    """The scope of a report: a period, the currency of its amounts, and the audit record that it stands on.
+    """The scope of a report: a period, the currency of its amounts, and the last audit record that counts.
 
     `as_of` is the last audit record included; None for now.
     """
@@ -87,23 +87,30 @@ def budget_rates(production: Production) -> dict[str, Decimal]:
 
 
 @contextmanager
+def open_accounts(workspace: Workspace, basis: ReportBasis) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the ledger with the table `report_accounts`: account, name, kind, section, place."""
+    with workspace.ledger.read() as connection:
+        connection.register("report_chart", _chart(workspace))
+        connection.execute(_ACCOUNTS.format(entries=entries_as_of(basis.as_of)))
+        yield connection
+
+
+@contextmanager
 def open_entries(workspace: Workspace, basis: ReportBasis) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open the ledger with the tables of a report.
+    """Open the ledger with the tables of a report, beside that of `open_accounts`.
 
     `budget_rates` (into base) and `report_rates` (into the currency of the report): for `at_budget_rate`.
-    `report_accounts`: account, name, kind, section, place. `report_entries`: the entries up to the last day
+    `report_entries`: the entries up to the last day
     of the period, reversals included, with account, kind, series, location, currency, amount, base_amount,
     report_amount (in the currency of the report; null without a pinned rate), budget_amount (in base at the
     budget rate; null without one), transaction_date and in_period.
     """
-    with workspace.ledger.read() as connection:
-        connection.register("report_chart", _chart(workspace))
+    with open_accounts(workspace, basis) as connection:
         for name, currency in (
             ("budget_rates", workspace.production.base_currency),
             ("report_rates", basis.currency),
         ):
             connection.register(name, _rates(workspace.production, currency))
-        connection.execute(_ACCOUNTS.format(entries=entries_as_of(basis.as_of)))
         connection.execute(
             _ENTRIES.format(
                 entries=entries_as_of(basis.as_of),

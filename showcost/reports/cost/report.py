@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from showcost.ledger.journal import missing_control_accounts
-from showcost.reports.cost.basis import open_entries
+from showcost.reports.cost.basis import open_accounts, open_entries
 from showcost.reports.cost.bridge import bridge, not_posted
 from showcost.reports.cost.cost_report import cost_by_location, cost_by_series, cost_report
 from showcost.reports.cost.entries import entries
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from showcost.config.production import Production
     from showcost.reports.cost.basis import ReportBasis
     from showcost.reports.pack.sealing import SealedPack
     from showcost.reports.tables import ReportTable
@@ -76,63 +77,74 @@ _HEADLINE: Final = (
 
 
 _OF_NOW: Final = "hot_costs"
-"""How the names of tables begin that cannot be made again as of a past record."""
+"""The beginning of the names of tables that cannot be made again as of a past record."""
 
 
-def ledger_tables(workspace: Workspace, basis: ReportBasis) -> dict[str, ReportTable]:
-    """Make the tables that add up the ledger, by name.
-
-    Without control accounts in production.yaml there is no trial balance and no list of payables.
-    """
-    production = workspace.production
+def cost_tables(workspace: Workspace, basis: ReportBasis) -> list[ReportTable]:
+    """Make the tables of costs and plans."""
     with open_entries(workspace, basis) as connection:
         open_plan(connection, workspace, basis)
-        tables = [
+        return [
             cost_report(connection, basis),
             cost_by_location(connection, basis),
             cost_by_series(connection, basis),
             bridge(connection, basis),
-            fx_variance(connection, production, basis),
+            fx_variance(connection, workspace.production, basis),
             *plan_tables(connection, basis),
-            entries(connection, production, basis),
         ]
-        if not missing_control_accounts(production):
-            open_report_journal(connection, production, basis)
-            tables += [
-                trial_balance(connection, production, basis),
-                trial_balance_by_currency(connection, production, basis),
-                payables(connection, production, basis),
-            ]
-    return {table.name: table for table in tables}
+
+
+def entry_tables(workspace: Workspace, basis: ReportBasis) -> list[ReportTable]:
+    """Make the table of the ledger's entries."""
+    with open_accounts(workspace, basis) as connection:
+        return [entries(connection, workspace.production, basis)]
+
+
+def journal_tables(workspace: Workspace, basis: ReportBasis) -> list[ReportTable]:
+    """Make the trial balance and the payables; none without control accounts in production.yaml."""
+    production = workspace.production
+    if missing_control_accounts(production):
+        return []
+    with open_accounts(workspace, basis) as connection:
+        open_report_journal(connection, production, basis)
+        return [
+            trial_balance(connection, production, basis),
+            trial_balance_by_currency(connection, production, basis),
+            payables(connection, production, basis),
+        ]
+
+
+def spend_tables(workspace: Workspace, basis: ReportBasis) -> list[ReportTable]:
+    """Make the qualified spend of the programmes that the production claims, if any, of all dates."""
+    return [*qualified_spend(workspace, SpendOptions(), basis.as_of)] if workspace.incentives else []
+
+
+def labour_tables(workspace: Workspace, basis: ReportBasis) -> list[ReportTable]:
+    """Make the hot costs of the period, for a production with payroll."""
+    if not any(feed.kind.has_pay_rules for feed in workspace.feeds):
+        return []
+    options = HotCostOptions(basis.period.start, basis.period.end)
+    return [*hot_costs(workspace, options, basis.as_of)]
 
 
 def make_cost_report(workspace: Workspace, basis: ReportBasis) -> CostReport:
-    """Make the tables of a cost report; a warning names those that could not be made."""
-    missing = missing_control_accounts(workspace.production)
-    others = (
-        *_qualified_spend(workspace, basis),
-        *_hot_costs(workspace, basis),
-        not_posted(workspace, basis),
-    )
+    """Make all tables of a report; a warning names those that could not be made."""
+    parts = (cost_tables, entry_tables, journal_tables, spend_tables, labour_tables)
+    tables = [table for make in parts for table in make(workspace, basis)]
     return CostReport(
         basis,
-        ledger_tables(workspace, basis) | {table.name: table for table in others},
-        (f"no trial balance and no payables: production.yaml names no account for {', '.join(missing)}",)
-        if missing
-        else (),
+        {table.name: table for table in (*tables, not_posted(workspace, basis))},
+        report_warnings(workspace.production),
     )
 
 
-def _qualified_spend(workspace: Workspace, basis: ReportBasis) -> tuple[ReportTable, ...]:
-    """Return the qualified spend of the programmes that the production claims, if any, of all dates."""
-    return qualified_spend(workspace, SpendOptions(), basis.as_of) if workspace.incentives else ()
-
-
-def _hot_costs(workspace: Workspace, basis: ReportBasis) -> tuple[ReportTable, ...]:
-    """Return the hot costs of the period, for a production with payroll."""
-    if not any(feed.kind.has_pay_rules for feed in workspace.feeds):
-        return ()
-    return hot_costs(workspace, HotCostOptions(basis.period.start, basis.period.end), basis.as_of)
+def report_warnings(production: Production) -> tuple[str, ...]:
+    """Return sentences about the tables that the settings do not allow."""
+    if missing := missing_control_accounts(production):
+        return (
+            f"no trial balance and no payables: production.yaml names no account for {', '.join(missing)}",
+        )
+    return ()
 
 
 def write_report(workspace: Workspace, made: CostReport, folder: Path | None = None) -> SealedPack:
