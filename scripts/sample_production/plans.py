@@ -27,6 +27,9 @@ _BUDGET = Path(__file__).resolve().parents[2] / "data" / "budget.csv"
 _FIRST, _FIRST_LIST, _LAST = date(2026, 9, 21), date(2026, 10, 2), date(2026, 10, 30)
 _ORDERS_PER_UNIT = {germany: 9, united_kingdom: 6, canada: 6, united_states: 6}
 _HUNDRED = Decimal(100)
+_RAISED = 2
+"""Lines whose amount was raised later; the other changed ones were closed."""
+
 _CLOSED_ACCOUNT = "2290"
 _FAULTS = (f.blank("vendor_code"), f.dated("stated_on", date(2026, 9, 17), "SC-PER-001"))
 
@@ -65,7 +68,7 @@ def _changed(draw: Draw, lines: list[Record]) -> list[Record]:
     for number, line in enumerate(draw.several(lines, 5)):
         lines.remove(line)
         later = line | {"stated_on": date(2026, 10, 12 + number)}
-        if number < 2:  # noqa: PLR2004 -- the two raised ones
+        if number < _RAISED:
             later["amount"] = f.amount_of(line, "amount") * 2
         else:
             later["is_closed"] = "yes"
@@ -97,14 +100,13 @@ def _lines(draw: Draw, records: list[Record]) -> Iterator[Record]:
     days = sorted(str(record["invoice_date"]) for record in records)
     stated = max(_FIRST, date.fromisoformat(days[0]) - timedelta(days=draw.between(1, 8)))
     share = draw.pick((80, 95, 100, 120, 150, 200, 250))
-    closed = share >= 100 and draw.chance(20)  # noqa: PLR2004 -- percent
+    closed = share >= _HUNDRED and draw.chance(20)
     if closed:
         stated = min(_LAST, date.fromisoformat(days[-1]) + timedelta(days=1))
     accounts = sorted({str(record["account"]) for record in records})
     for number, account in enumerate(accounts, 1):
         of_account = [record for record in records if record["account"] == account]
         ordered = (_total(of_account) * share / _HUNDRED / _HUNDRED).to_integral_value() * _HUNDRED
-        one = of_account[0]
         line: Record = {
             "line_no": str(number),
             "stated_on": stated,
@@ -112,7 +114,7 @@ def _lines(draw: Draw, records: list[Record]) -> Iterator[Record]:
             "amount": max(ordered, _HUNDRED).quantize(layouts.CENT),
             "is_closed": "yes" if closed else "no",
         }
-        yield line | {name: one[name] for name in _FROM_INVOICE}
+        yield line | {name: of_account[0][name] for name in _FROM_INVOICE}
 
 
 _FROM_INVOICE = (

@@ -142,7 +142,7 @@ def _write_rows(workspace: Workspace, bare: Path, target: Path, decisions: pa.Ta
 
 
 def _staged(workspace: Workspace, feed: str, connection: duckdb.DuckDBPyConnection) -> list[Path]:
-    """Return the verified files with the records of a feed's deliveries, those that the folder has."""
+    """Return the verified files with the records of a feed's deliveries that are in the folder."""
     statement = "SELECT DISTINCT delivery FROM bare WHERE feed = $feed ORDER BY delivery"
     deliveries = [delivery for (delivery,) in connection.execute(statement, {"feed": feed}).fetchall()]
     asset = records_asset(feed)

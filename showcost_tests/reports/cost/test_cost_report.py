@@ -40,8 +40,10 @@ def ledger(workspace: Workspace) -> list[dict[str, Any]]:
         return entries
 
 
-def made(workspace: Workspace, **options: Any) -> CostReport:  # noqa: ANN401 - passed on
-    return make_cost_report(workspace, report_basis(workspace, **options))
+def made(
+    workspace: Workspace, *, period: str | None = None, currency: str | None = None, as_of: int | None = None
+) -> CostReport:
+    return make_cost_report(workspace, report_basis(workspace, period, currency, as_of))
 
 
 def column(report: CostReport, name: str, table: str = "cost_report") -> dict[str, Decimal]:
