@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from showcost.deliveries.register import Arrival
     from showcost.workspace import Workspace
 
-RECORDS_VERSION: Final = "7"
+RECORDS_VERSION: Final = "8"
 """Incremented when a change of reader or inference changes records, so that payloads are read again."""
 
 NO_HEADER: Final = "SC-FIL-002"

@@ -171,7 +171,9 @@ def _table(
         (*notes, *plain.notes, *form.notes, *layout.assumptions),
     )
     rows = [
-        row for row in (*sample.head[layout.first_row - 1 :], *sample.others) if row not in sample.doubtful
+        layout.completed(row)
+        for row in (*sample.head[layout.first_row - 1 :], *sample.others)
+        if row not in sample.doubtful
     ]
     repairer = RecordRepairer(rows, layout.width, grammar, plain.encoding)
     context = TableContext(

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from showcost.readers.csv.grammar import Grammar
+    from showcost.readers.csv.layout import Layout
     from showcost.readers.csv.other_tables import OtherTables
 
     Ints = NDArray[np.int64]
@@ -47,13 +48,15 @@ class BlockLines:
     """The physical lines of a block, and the rows among them as Arrow arrays.
 
     `sound` marks the lines that have the form of rows, `rows` those of them that are rows: the others may be
-    column names of a table. `widths` is the number of cells of complete records of another
-    width, and 0 for all other lines. `plain` and `place` are the lengths of the lines in the plain bytes
-    and in the delivery. `raw` and `cells` are those of the sound lines, in their order.
+    column names of a table. `short` are the lines that leave out blank cells at their end. `widths` is the
+    number of cells of complete records of another width, and 0 for all other lines. `plain` and `place` are
+    the lengths of the lines in the plain bytes and in the delivery. `raw` and `cells` are those of the sound
+    lines, in their order.
     """
 
     sound: Flags
     rows: Flags
+    short: Flags
     widths: Ints
     plain: Ints
     place: Ints
@@ -97,7 +100,7 @@ class BlockParser:
     def __init__(
         self,
         grammar: Grammar,
-        width: int,
+        layout: Layout,
         encoding: str,
         tables: OtherTables,
         *,
@@ -109,7 +112,9 @@ class BlockParser:
         `tables` recognises column names among the lines. A line of more than `longest` bytes is not a row.
         """
         self._tables = tables
+        width = layout.width
         self._width, self._encoding, self._wide, self._longest = width, encoding, wide, longest
+        self._short, self._least = layout.widths.short, width - max(layout.widths.deficit, default=0)
         delimiter = grammar.delimiter.decode(encoding).encode()
         quote = grammar.quote.decode(encoding).encode()
         single = len(delimiter) == 1 or not set(delimiter) & {_NUL, _CR, _LF, *quote}
@@ -153,18 +158,23 @@ class BlockParser:
         plain, place = self._lengths(full, ends, transcoded=len(full) != len(block))
         whole &= plain <= self._longest
         blank = self._refuse_blank(data, text, marks, whole)
-        sound = whole & (widths == self._width)
+        fitting = (widths >= self._least) & (widths <= self._width)
+        sound = whole & fitting
         self._refuse_headers(data, text, marks, sound, tuple(map(self._shortened, headers)))
         self._refuse_names_below(blank, text, marks, sound)
-        widths[~whole | (widths == self._width)] = 0
+        count = widths[sound]
+        widths[~whole | fitting] = 0
         if len(doubled):
             around -= _per_line(doubled, marks.first)
             inner = np.sort(np.concatenate((inner, doubled)))
-        cells = self._cells(text, marks, sound, inner, around, is_mark)
-        rows = sound.copy()
+        cells = self._cells(text, marks, sound, inner, around, is_mark, count)
+        rows, short = sound.copy(), np.zeros(len(sound), np.bool_)
         rows[sound] = ~self._tables.concerned(cells)
+        if self._least < self._width:
+            short[sound] = count < self._width
+            rows[short] &= self._short.certain(cells.filter(_flags(short[sound])))
         raw = _bodies(full, ends, marks.returned, sound)
-        return BlockLines(sound, rows, widths, plain, place, raw, cells)
+        return BlockLines(sound, rows, short, widths, plain, place, raw, cells)
 
     def _shortened(self, text: bytes) -> bytes:
         """Return a text with a one-byte delimiter in place of a longer one."""
@@ -331,12 +341,20 @@ class BlockParser:
         return size, 2 * (characters + beyond)
 
     def _cells(
-        self, text: bytes, marks: _Marks, sound: Flags, inner: Ints, around: Ints, is_mark: Flags
+        self,
+        text: bytes,
+        marks: _Marks,
+        sound: Flags,
+        inner: Ints,
+        around: Ints,
+        is_mark: Flags,
+        count: Ints,
     ) -> pa.ListArray:
         """Return the cells of the sound lines; `around` is the number of structural marks of each line.
 
-        `inner` are the indexes of the marks that are text: those within quotes, and the second one of each
-        doubled quote. `is_mark` is overwritten.
+        `count` is the number of cells of each sound line, which gets blank ones up to the width. `inner` are
+        the indexes of the marks that are text: those within quotes, and the second one of each doubled quote.
+        `is_mark` is overwritten.
         """
         size = marks.ends - marks.starts
         keep = np.logical_not(is_mark, out=is_mark)
@@ -353,13 +371,22 @@ class BlockParser:
         cell = np.flatnonzero(ending)
         ends = places[cell]
         ends -= cell
-        if len(size) < len(sound) and len(ends) == len(size) * self._width:
-            ends -= np.repeat(marks.starts[sound] - (np.cumsum(size) - size), self._width)
+        if len(ends) == count.sum():
+            if len(size) < len(sound):
+                ends -= np.repeat(marks.starts[sound] - (np.cumsum(size) - size), count)
+            if len(ends) < len(size) * self._width:
+                ends = self._completed(ends, count)
         kept = _only(text, keep)
         self._check(size, around, ends, kept.size)
         texts = pa.StringArray.from_buffers(len(ends), offsets(ends), kept)
         lists = pa.py_buffer(np.arange(0, len(ends) + 1, self._width, dtype=np.int32))
         return pa.Array.from_buffers(CELLS, len(size), [None, lists], children=[texts])
+
+    def _completed(self, ends: Ints, count: Ints) -> Ints:
+        """Return the ends of the cells of lines, with those of blank cells up to the width."""
+        completed = np.repeat(ends[np.cumsum(count) - 1], self._width)
+        completed[stretches(np.arange(len(count)) * self._width, count)] = ends
+        return completed
 
     @staticmethod
     def _structural(marks: _Marks, sound: Flags, inner: Ints, keep: Flags) -> Flags:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from showcost.config.feed import normal_header
@@ -22,6 +22,7 @@ from showcost.readers.csv.headers import (
     is_year,
     numbers_columns,
 )
+from showcost.readers.csv.widths import Widths, all_empty, are_names_in_place, find_widths
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -34,7 +35,6 @@ _TYPED_SHARE: Final = 0.8
 _TYPED_SHARE_WITH_HEADINGS: Final = 0.6
 _DENSE_SHARE: Final = 0.8
 _COUNTED_SHARE: Final = 0.05
-_SAME_WIDTH_SHARE: Final = 0.05
 _LONGEST_HEADER: Final = 4
 _MOST_HEADINGS: Final = 50
 _LOOK_AHEAD: Final = 10
@@ -65,8 +65,7 @@ class Layout:
 
     `width` is the number of columns, `columns` are their names as in the header; `header_sure` is
     False when there are fewer or more names than columns, so that names cannot be matched with certainty.
-    `surplus` are the numbers of cells beyond the width, and `deficit` the numbers of cells below it, that
-    records of this file may have when the cells concerned are empty. `typed` is the type of each column.
+    `widths` are the other numbers of cells of rows. `typed` is the type of each column.
     `values` are the columns in which rows have values, and `plain` the first two whose cells never begin as a
     name does. Record numbers are 1-based; `first_row` is the first record that can be a row.
     """
@@ -76,8 +75,7 @@ class Layout:
     columns: tuple[str, ...]
     header_sure: bool
     first_row: int
-    surplus: frozenset[int] = frozenset()
-    deficit: frozenset[int] = frozenset()
+    widths: Widths = field(default_factory=Widths)
     typed: tuple[str, ...] = ()
     values: tuple[int, ...] = ()
     plain: tuple[int, ...] = ()
@@ -93,20 +91,30 @@ class Layout:
         alone = len(self.header_records) == 1 and len(names) >= _LEAST_NAMES
         return any(kind in TYPED for kind in self.typed) or (alone and len(set(names)) == len(names))
 
-    def fit(self, cells: Sequence[bytes]) -> Sequence[bytes] | None:
+    def fit(self, cells: Sequence[bytes], encoding: str) -> Sequence[bytes] | None:
         """Return the cells of a row, padded or cut to the width of the table; None for a ragged record."""
         count = len(cells)
         if count == self.width:
             return cells
         if count > self.width:
-            if count - self.width in self.surplus and not any(
+            if count - self.width in self.widths.surplus and not any(
                 cell.strip(b" \t") for cell in cells[self.width :]
             ):
                 return cells[: self.width]
             return None
-        if self.width - count in self.deficit:
-            return [*cells, *([b""] * (self.width - count))]
-        return None
+        if self.width - count not in self.widths.deficit:
+            return None
+        completed = [*cells, *([b""] * (self.width - count))]
+        texts = [cell.decode(encoding, "replace") for cell in completed]
+        return completed if self.widths.short.allow(texts) else None
+
+    def completed(self, row: Row) -> Row:
+        """Return a record of the sample with the blank cells that it leaves out at the end."""
+        missing = self.width - len(row)
+        if missing not in self.widths.deficit:
+            return row
+        completed = (*row, *([""] * missing))
+        return completed if self.widths.short.allow(completed) else row
 
 
 def is_blank(cells: Iterable[str]) -> bool:
@@ -128,15 +136,27 @@ def find_layout(head: Sequence[Row], others: Sequence[Row], hints: Hints) -> Lay
     first_row = _first_row(head, header, hints, columns)
     body = [row for row in (*head[first_row - 1 :], *others) if row and not is_blank(row)]
     naming = [row for row in (head[number - 1] for number in header) if not _names_nothing(row, columns)]
-    names, sure, notes = _name_columns(naming, width)
+    names, sure, notes = _name_columns(naming, width, body)
     usual, width = width, _table_width(body, width, names)
-    surplus, deficit, more = _tolerances(body, width, names)
+    widths = find_widths(body, width)
+    if naming and not _is_in_place(naming, body, widths, width):
+        sure = False
     columns = [*_columns(body, usual), *([ColumnProfile()] * (width - usual))][:width]
     typed = tuple(column.kind for column in columns)
-    values, plain = _value_columns(body, width)
-    return Layout(
-        width, header, names, sure, first_row, surplus, deficit, typed, values, plain, (*notes, *more)
-    )
+    layout = Layout(width, header, names, sure, first_row, widths, typed)
+    values, plain = _value_columns([layout.completed(row) for row in body], width)
+    return replace(layout, values=values, plain=plain, assumptions=(*notes, *widths.notes))
+
+
+def _is_in_place(naming: Sequence[Row], body: Sequence[Row], widths: Widths, width: int) -> bool:
+    """Return whether the rows have no more cells than the header, and some of them as many.
+
+    Otherwise the header may lack a delimiter between two names, and other rows the one at their end.
+    """
+    if not body:
+        return True
+    wider = widths.surplus or (len(body[0]) > width and is_blank(body[0][width:]))
+    return any(len(row) >= width for row in body) and not (wider and max(map(len, naming)) <= width)
 
 
 def _value_columns(body: Sequence[Row], width: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -154,7 +174,7 @@ def _table_width(body: Sequence[Row], usual: int, names: Row) -> int:
     """Return the number of cells of a row: as many as there are names, if the rows allow for it."""
     if len(names) > usual:
         return len(names) if any(len(row) == len(names) for row in body) or not body else usual
-    return len(names) if _all_empty(body, usual, range(len(names), usual)) else usual
+    return len(names) if all_empty(body, usual, range(len(names), usual)) else usual
 
 
 def _respelled(row: Row, width: int) -> Row:
@@ -165,7 +185,7 @@ def _respelled(row: Row, width: int) -> Row:
     return splits[0] if len(splits) == 1 and all(cell_type(cell) == TEXT for cell in splits[0]) else row
 
 
-def _name_columns(lines: Sequence[Row], width: int) -> tuple[Row, bool, list[str]]:
+def _name_columns(lines: Sequence[Row], width: int, body: Sequence[Row]) -> tuple[Row, bool, list[str]]:
     """Return the names of the columns, whether each surely belongs to its column, and the assumptions."""
     if not lines:
         note = "the file has no header: the columns are numbered"
@@ -184,6 +204,8 @@ def _name_columns(lines: Sequence[Row], width: int) -> tuple[Row, bool, list[str
         if len(names) == width:
             sure = names is not without
             return names, sure, [*notes, f"{surplus} empty columns of the header are left out"]
+        if are_names_in_place(body, width, len(names)):
+            return names, True, notes
     if surplus == 0:
         return names, True, notes
     # Also if the last columns are empty: the header may lack a delimiter between two names.
@@ -393,32 +415,6 @@ def _first_row(
         return candidates[0] + 1 if candidates else len(head) + 1
     full = count_filled(head[data])
     return next((i for i in candidates if count_filled(head[i]) * 2 > full), data) + 1
-
-
-def _tolerances(
-    body: Sequence[Row], width: int, names: Row
-) -> tuple[frozenset[int], frozenset[int], list[str]]:
-    """Find the other widths that records of this file have for lack of content, not by error."""
-    counts = Counter(len(row) for row in body)
-    total = sum(counts.values())
-    surplus, deficit, notes = set(), set(), []
-    for count, rows in sorted(counts.items()):
-        often = rows >= max(2, _SAME_WIDTH_SHARE * total) or rows == total
-        if count > width and often and _all_empty(body, count, range(width, count)):
-            surplus.add(count - width)
-            notes.append(f"{count - width} empty cells after the last column are left out")
-        absent = not any(map(str.strip, names[count:])) or rows == total or counts[width] > 1
-        if 1 < count < width and often and absent and _all_empty(body, width, range(count, width)):
-            deficit.add(width - count)
-            notes.append(
-                f"records that leave out the last {width - count} columns, always empty, are completed"
-            )
-    return frozenset(surplus), frozenset(deficit), notes
-
-
-def _all_empty(body: Sequence[Row], count: int, columns: range) -> bool:
-    rows = [row for row in body if len(row) == count]
-    return not any(row[column].strip(" \t") for row in rows for column in columns)
 
 
 def begins_table(cells: Sequence[str], layout: Layout) -> bool:

@@ -33,8 +33,8 @@ class ParsedRecord:
     """One physical record, or a run of blank lines (`blanks` of them, each a record).
 
     `start` and `end` are offsets in the plain bytes, `body` the bytes without the line end. `cells` are
-    those of a well-formed record, with the width of the table when `fits`. `problem` is the reason why it
-    cannot be a row.
+    those of a well-formed record, with the width of the table when `fits`; `is_short` if it leaves out blank
+    ones at the end. `problem` is the reason why it cannot be a row.
     """
 
     start: int
@@ -46,6 +46,7 @@ class ParsedRecord:
     problem: str = ""
     quotes: bool = False
     blanks: int = 0
+    is_short: bool = False
 
 
 class RecordParser:
@@ -198,7 +199,7 @@ class RecordParser:
             self._in_doubt = True
             self._doubt_until = max(self._doubt_until, base + parsed.reach)
             return self._build(window, base, at, parsed, problem=problem)
-        cells = self._layout.fit(parsed.cells)
+        cells = self._layout.fit(parsed.cells, self._encoding)
         plain = not parsed.quoted and not self._grammar.escape
         lines = 1 if plain else self._grammar.count_lines(window[at : parsed.end])
         if in_table and lines > 2 and self._holds_rows(window, at, parsed.end):  # noqa: PLR2004 -- three lines or more
@@ -238,6 +239,7 @@ class RecordParser:
             fits=fits,
             problem=problem,
             quotes=parsed.quoted,
+            is_short=fits and len(parsed.cells) < len(record_cells),
         )
 
     def _quote_problem(self, parsed: Parsed) -> str:
@@ -297,7 +299,7 @@ class RecordParser:
                 line.end == end
                 and not line.problem
                 and not line.stray
-                and self._layout.fit(line.cells) is not None
+                and self._layout.fit(line.cells, self._encoding) is not None
                 and any(map(bytes.strip, line.cells))
                 and self._is_plausible(line.cells)
             )

@@ -146,6 +146,10 @@ class _Block:
         self._runs.append((line, stop - line, number - line, place - start))
         return size
 
+    def short(self) -> int:
+        """Return how many of the lines that are taken leave out blank cells at their end."""
+        return sum(int(self.lines.short[line : line + size].sum()) for line, size, *_ in self._runs)
+
     def batch(self) -> pa.RecordBatch:
         """Return the lines that are taken as records."""
         line, size, number, place = np.array(self._runs, np.int64).reshape(-1, 4).T
@@ -173,6 +177,7 @@ class TableReading(Reading):
         self._last_blank = 0
         self._other_table = 0
         self._notes: list[str] = []
+        self._short = 0
         self._block: _Block | None = None
 
     def _read(self) -> Iterator[pa.RecordBatch]:
@@ -205,7 +210,7 @@ class TableReading(Reading):
         )
         block_parser = BlockParser(
             context.grammar,
-            self._layout.width,
+            self._layout,
             self._plain.encoding,
             context.other_tables,
             wide=bool(self._plain.wide),
@@ -264,8 +269,8 @@ class TableReading(Reading):
     def _tolerated_widths(self) -> set[int]:
         """Return the numbers of cells of records that may be a row or the header of a table once more."""
         layout = self._layout
-        more = {layout.width + surplus for surplus in layout.surplus}
-        less = {layout.width - deficit for deficit in layout.deficit}
+        more = {layout.width + surplus for surplus in layout.widths.surplus}
+        less = {layout.width - deficit for deficit in layout.widths.deficit}
         return more | less | set(map(len, self._headers))
 
     def _take_block(self, lines: BlockLines, parser: RecordParser, base: int) -> tuple[int, pa.RecordBatch]:
@@ -289,6 +294,7 @@ class TableReading(Reading):
                 line, end = self._by_records(parser, block, stop)
         self._block = None
         batch = block.batch()
+        self._short += block.short()
         self._learn(batch)
         return end, batch
 
@@ -567,6 +573,7 @@ class TableReading(Reading):
             if block.is_row(line, start):
                 block.take(line, line + 1, entry.number, entry.start)
                 return True
+        self._short += record.is_short
         return self._batch.add(entry, record)
 
     def _repair(self, number: int, record: ParsedRecord) -> ParsedRecord:
@@ -683,6 +690,10 @@ class TableReading(Reading):
         preamble, footer = (tuple(text.record for text in texts) for texts in (self.preamble, self.footer))
         kinds = Counter(what for _, what in self.repaired)
         notes = tuple(f"{count} records: {what}" for what, count in kinds.items())
+        if self._short:
+            notes += (
+                f"{self._short} records: cells left out at the end, in columns without content, are blank",
+            )
         notes += tuple(self._notes[:_MOST_NOTES])
         self.dialect = replace(
             self.dialect,
