@@ -12,8 +12,7 @@ from showcost.ledger.journal import missing_control_accounts
 from showcost.ledger.queries import base_by_account
 from showcost.reports.cost.basis import budget_rates, report_basis
 from showcost.reports.cost.report import cost_tables, journal_tables
-from showcost.reports.pack.sealing import published_packs
-from showcost.reports.pack.verification import verify_report_pack
+from showcost.reports.pack.verification import verify_published_packs
 
 if TYPE_CHECKING:
     from showcost.reports.tables import ReportTable
@@ -82,15 +81,12 @@ def trial_balance_is_zero(workspace: Workspace) -> CheckOutcome:
 
 
 def packs_are_unchanged(workspace: Workspace) -> CheckOutcome:
-    """Check that every published pack has the files, hashes and totals of its manifest."""
-    folders = published_packs(workspace)
-    findings = {folder.name: verify_report_pack(folder) for folder in folders}
-    wrong = {name: found for name, found in findings.items() if found}
-    shown = "; ".join(f"{name}: {found[0]}" for name, found in wrong.items())
+    """Check that every published pack is sealed, there, and as its manifest says."""
+    packs, wrong = verify_published_packs(workspace, workspace.audit.records())
     return CheckOutcome(
         passed=not wrong,
-        message=shown or f"packs as their manifests say: {len(folders)}",
-        facts={"packs": len(folders), "changed": len(wrong)},
+        message="; ".join(str(found[0]) for found in wrong.values()) or f"packs as sealed: {packs}",
+        facts={"packs": packs, "changed": len(wrong)},
     )
 
 

@@ -20,13 +20,13 @@ from showcost.audit.log import AuditLog, Discrepancy, Head
 from showcost.audit.transitions import AuditKind, State
 from showcost.core.engine import engine, view_files
 from showcost.core.errors import CheckFailedError, InputError
-from showcost.core.hashing import sha256_file
 from showcost.ingest.audit_records import arrival_hash
 from showcost.ingest.landing import fingerprint_of, reread
 from showcost.ledger.accruals import accrual_segments, differing_accruals
 from showcost.ledger.fallback_log import differing_steps
 from showcost.ledger.verification import Proof, ledger_proofs
 from showcost.pipeline.outcomes import OutcomeLog, outcome_logs, outcomes_as_recorded
+from showcost.reports.pack.verification import verify_published_packs
 from showcost.reports.status import feed_status
 from showcost.staging.assets import quarantine_asset, undated_asset, valid_asset
 from showcost.vendor_api.dead_letters import DeadLetters, letter_hash
@@ -160,7 +160,10 @@ def _plan(workspace: Workspace, head: str | None, *, read_again: bool) -> list[_
             ("conservation", "every received row is in exactly one state", evidence.conservation),
             reads_ledger=True,
         ),
-        _PlannedStep(("published", "published files are unchanged", evidence.published), reads_ledger=False),
+        _PlannedStep(
+            ("published", "published reports are there, sealed and unchanged", evidence.published),
+            reads_ledger=False,
+        ),
     ]
 
 
@@ -346,14 +349,8 @@ class _SharedInput:
         return rows, discrepancies
 
     def published(self) -> tuple[int, list[Discrepancy]]:
-        discrepancies, files = [], 0
-        for record in self._of(AuditKind.SNAPSHOT_PUBLISHED):
-            facts: Mapping[str, Any] = record.facts
-            for name, sha256 in facts.get("files", {}).items():
-                files += 1
-                if problem := _file_problem(self._workspace.path / name, sha256):
-                    discrepancies.append(Discrepancy(f"{name} (record {record.seq})", problem))
-        return files, discrepancies
+        packs, wrong = verify_published_packs(self._workspace, self._of(AuditKind.SNAPSHOT_PUBLISHED))
+        return packs, [discrepancy for found in wrong.values() for discrepancy in found]
 
     def provisional(self) -> tuple[int, list[Discrepancy]]:
         segments = accrual_segments(self._audit)
@@ -437,13 +434,6 @@ def _first_difference(records: pa.Table, recorded: pa.Table) -> int:
         if ours != theirs:
             return int(theirs["record"])
     return int(min(records.num_rows, recorded.num_rows)) + 1
-
-
-def _file_problem(path: Path, sha256: str) -> str | None:
-    if not path.is_file():
-        return "it is recorded but missing"
-    current = sha256_file(path)
-    return None if current == sha256 else f"its bytes have the sha256 {current}, recorded is {sha256}"
 
 
 def _staged_outcomes(store: StagingStore, feed: FeedSpec) -> Iterator[tuple[str, list[str]]]:

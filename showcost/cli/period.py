@@ -14,7 +14,7 @@ from showcost.core.errors import InputError
 from showcost.ledger.periods import Period
 from showcost.pipeline.periods import close_period, closed_periods, reopen_period
 from showcost.reports.cost.basis import ReportBasis
-from showcost.reports.cost.report import make_cost_report, write_report
+from showcost.reports.cost.report import write_report
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -91,7 +91,8 @@ def reopen(name: str, who: str, why: str) -> CommandResult:
 def _sealed_report(workspace: Workspace, period: ReportingPeriod, seq: int) -> SealedPack:
     """Return the sealed report of a period, as of the record that closed it."""
     basis = ReportBasis(period, workspace.production.base_currency, seq)
-    return write_report(workspace, make_cost_report(workspace, basis))
+    _, pack = write_report(workspace, basis)
+    return pack
 
 
 def _result(record: Record, sentence: str, more: Mapping[str, object] | None = None) -> CommandResult:

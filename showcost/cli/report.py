@@ -40,7 +40,9 @@ def report(
     workspace = open_home()
     as_of_seq = resolve_as_of(workspace, as_of)
     basis = report_basis(workspace, period, currency, as_of_seq)
-    made = make_cost_report(workspace, basis)
+    made, pack = (
+        (make_cost_report(workspace, basis), None) if out is None else write_report(workspace, basis, out)
+    )
     facts = {
         "period": {"name": basis.period.name, "from": basis.period.start, "to": basis.period.end},
         "currency": basis.currency,
@@ -50,7 +52,6 @@ def report(
         "notes": {name: table.notes for name, table in made.tables.items()},
         "warnings": made.warnings,
     }
-    pack = None if out is None else write_report(workspace, made, out)
     if pack is not None:
         facts["pack"] = {"folder": pack.folder, "sha256": pack.sha256, "as_of": pack.scope.as_of}
 

@@ -59,6 +59,7 @@ class ReportColumn:
     `meaning` is its definition for an accountant, with the source. `is_summed` columns have subtotals and a
     total; original amounts only where all rows have one currency. `formula` gives a column as a sum of
     others, such as `cost_to_date + commitments` or `budget - efc`: true for every row and every subtotal.
+    `currency` is that of a money column in another currency than its table.
     """
 
     name: str
@@ -67,6 +68,7 @@ class ReportColumn:
     meaning: str
     is_summed: bool = False
     formula: str | None = None
+    currency: str = ""
 
     @cached_property
     def terms(self) -> tuple[tuple[int, str], ...]:
@@ -104,6 +106,10 @@ class ReportTable:
     def by_name(self) -> dict[str, ReportColumn]:
         """The columns by their names."""
         return {column.name: column for column in self.columns}
+
+    def currency_of(self, column: ReportColumn) -> str:
+        """Return the currency of a money column."""
+        return column.currency or self.currency
 
     @property
     def summed(self) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from showcost.pipeline.fx_snapshots import import_rates
 from showcost.pipeline.raw_rows import write_raw_rows
 from showcost.pipeline.validation import quarantine_undated, validate_partitions
 from showcost.reports.cost.basis import _ENTRIES, report_basis
-from showcost.reports.cost.report import make_cost_report, write_report
+from showcost.reports.cost.report import write_report
 from showcost.staging.assets import raw_asset, records_asset, valid_asset
 from showcost_tests.defs.loading import HOMES, load
 from showcost_tests.fx.independent import published
@@ -161,7 +161,7 @@ def _budget_lost(workspace: Workspace) -> None:
 
 
 def _pack_changed(workspace: Workspace) -> None:
-    pack = write_report(workspace, make_cost_report(workspace, report_basis(workspace)))
+    _, pack = write_report(workspace, report_basis(workspace))
     file = pack.folder / "csv" / "bridge.csv"
     file.write_text(file.read_text(encoding="utf-8").replace("0", "1"), encoding="utf-8")
 

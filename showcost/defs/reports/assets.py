@@ -24,7 +24,6 @@ from showcost.reports.cost.report import (
     cost_tables,
     journal_tables,
     labour_tables,
-    make_cost_report,
     report_warnings,
     spend_tables,
     write_report,
@@ -148,7 +147,8 @@ def reports() -> dg.Definitions:
             whole_check(
                 asset=naming.LENDER_SNAPSHOT,
                 name="packs_are_unchanged",
-                description="Every published pack still has the files, hashes and totals of its manifest.",
+                description="Every published pack is there, sealed in the audit log, and has the files, "
+                "hashes and totals of its manifest.",
                 evaluate=report_checks.packs_are_unchanged,
             ),
         ],
@@ -208,8 +208,7 @@ def _show_tables(
 
 
 def _show_snapshot(workspace: Workspace, basis: ReportBasis) -> dict[str, Any]:
-    made = make_cost_report(workspace, basis)
-    pack = write_report(workspace, made)
+    made, pack = write_report(workspace, basis)
     return {
         "dagster/uri": pack.folder.as_uri(),
         "folder": dg.MetadataValue.path(pack.folder),

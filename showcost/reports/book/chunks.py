@@ -83,9 +83,10 @@ def add_entries(chunks: DataChunks, facts: CollectedFacts) -> None:
     with engine() as connection:
         view_files(connection, "entries", [facts.entries])
         view_files(connection, "rows", [facts.rows])
+        in_report = REPORTED if facts.is_translated else ()
         for kind, statement, count, size in (
-            ("entries", _ENTRIES, facts.entry_count, ENTRIES_PER_CHUNK),
-            ("rows", _ROWS, facts.row_count, ROWS_PER_CHUNK),
+            ("entries", _entries_sql((*_LISTED, *in_report)), facts.entry_count, ENTRIES_PER_CHUNK),
+            ("rows", _rows_sql((*DETAILS, *in_report)), facts.row_count, ROWS_PER_CHUNK),
         ):
             for number, text in _queried(connection, statement, count, size):
                 chunks.add(kind, number, _escaped(text))
@@ -199,6 +200,9 @@ DETAILS: Final = (
 )
 """The columns of each entry on the page of its row, in the same way."""
 
+REPORTED: Final = (_text("report_amount"),)
+"""What follows these columns in a report in another currency than base."""
+
 _OF_ROW: Final = (
     "d",
     "record",
@@ -214,18 +218,23 @@ _OF_ROW: Final = (
 # Joined as text: DuckDB would parse the JSON within JSON once more.
 _ROW_JSON: Final = f"'[' || {' || chr(44) || '.join(_OF_ROW)} || ']'"
 
-_ENTRIES: Final = f"""
-SELECT n // $size AS chunk, '[' || string_agg({_json_array(_LISTED)}, ',' ORDER BY n) || ']'
-FROM entries WHERE n >= $first AND n < $end GROUP BY chunk ORDER BY chunk
-"""
 
-_ROWS: Final = f"""
-WITH of_rows AS (
-    SELECT r, '[' || string_agg({_json_array(DETAILS)}, ',' ORDER BY n) || ']' AS details
-    FROM entries WHERE r >= $first AND r < $end GROUP BY r)
-SELECT r // $size AS chunk, '[' || string_agg({_ROW_JSON}, ',' ORDER BY r) || ']'
-FROM rows JOIN of_rows USING (r) WHERE r >= $first AND r < $end GROUP BY chunk ORDER BY chunk
-"""
+def _entries_sql(columns: Sequence[str]) -> str:
+    return f"""
+        SELECT n // $size AS chunk, '[' || string_agg({_json_array(columns)}, ',' ORDER BY n) || ']'
+        FROM entries WHERE n >= $first AND n < $end GROUP BY chunk ORDER BY chunk
+    """
+
+
+def _rows_sql(details: Sequence[str]) -> str:
+    return f"""
+        WITH of_rows AS (
+            SELECT r, '[' || string_agg({_json_array(details)}, ',' ORDER BY n) || ']' AS details
+            FROM entries WHERE r >= $first AND r < $end GROUP BY r)
+        SELECT r // $size AS chunk, '[' || string_agg({_ROW_JSON}, ',' ORDER BY r) || ']'
+        FROM rows JOIN of_rows USING (r) WHERE r >= $first AND r < $end GROUP BY chunk ORDER BY chunk
+    """
+
 
 _LINES: Final = """
 SELECT line_number // $size AS chunk, '[' || string_agg(CAST(json_array({columns}, href) AS VARCHAR), ','

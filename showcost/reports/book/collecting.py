@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from showcost.core.engine import engine, view_files
 from showcost.core.ids import ROW_ID_SQL
 from showcost.core.national_ids import masked, masked_text
-from showcost.ledger.active_entries import entries_as_of
+from showcost.reports.cost.basis import reported_entries
 from showcost.reports.personal_text import corrected_fields, masked_columns, personal_fields, without_cells
 from showcost.staging.assets import records_asset
 
@@ -35,7 +35,8 @@ _BATCH_ROWS: Final = 65_536
 
 ENTRY_FACTS: Final = (
     *("entry_id", "entry_kind", "generation", "reverses", "component", "account", "transaction_date"),
-    *("amount", "currency", "base_amount", "base_currency", "rate", "eur_rate_original", "eur_rate_base"),
+    *("amount", "currency", "base_amount", "report_amount", "base_currency", "rate", "eur_rate_original"),
+    "eur_rate_base",
     *("rate_date", "snapshot_id", "fx_policy", "flags", "batch_id", "vendor_code", "vendor_name"),
     *("vendor_country", "document_no", "description", "series", "location", "set_code", "po_no", "tax_code"),
     *("service_from", "service_to", "due_date", "jurisdiction", "earning_type", "union_category"),
@@ -49,7 +50,8 @@ class CollectedFacts:
     """The collected facts: files with entries and rows, and tables that pages load as a whole.
 
     `places` are feed and delivery in the order of their numbers; `accounts` are number, first entry, entries
-    and base amount; `missing` counts the rows whose text is not in the data folder.
+    and base amount; `is_translated` says that the report is not in base, so that `report_amount` is another
+    amount; `missing` counts the rows whose text is not in the data folder.
     """
 
     entries: Path
@@ -61,6 +63,7 @@ class CollectedFacts:
     batches: tuple[tuple[Any, ...], ...]
     snapshots: tuple[tuple[Any, ...], ...]
     rates: tuple[tuple[Any, ...], ...]
+    is_translated: bool
     missing: int
 
 
@@ -68,7 +71,8 @@ def collect(workspace: Workspace, scope: ReportScope, folder: Path) -> Collected
     """Write the files of entries and rows to a folder, and return them with the small tables."""
     entries, bare, rows = (folder.joinpath(f"{name}.parquet") for name in ("entries", "bare", "rows"))
     with workspace.ledger.read() as connection:
-        connection.execute(_PLACES.format(entries=entries_as_of(scope.as_of), last=f"DATE '{scope.last}'"))
+        entries_then = reported_entries(workspace.production, scope.currency, scope.as_of)
+        connection.execute(_PLACES.format(entries=entries_then, last=f"DATE '{scope.last}'"))
         _write_masked(connection.sql(_ENTRIES).to_arrow_reader(_BATCH_ROWS), entries)
         bare_rows = connection.sql(_BARE_ROWS).to_arrow_table()
         pq.write_table(bare_rows, bare)
@@ -91,6 +95,7 @@ def collect(workspace: Workspace, scope: ReportScope, folder: Path) -> Collected
         batches=batches,
         snapshots=snapshots,
         rates=rates,
+        is_translated=scope.is_translated,
         missing=missing,
     )
 

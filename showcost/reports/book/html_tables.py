@@ -96,7 +96,9 @@ def _definition_id(table: ReportTable, column: ReportColumn) -> str:
 def _facts(table: ReportTable, base: str) -> str:
     rows = f"{table.rows.num_rows:,} rows" if table.rows.num_rows != 1 else "1 row"
     translated = (
-        f" Entries are shown in their currency and in {escape(base)}." if table.currency != base else ""
+        f" Entries are shown in their currency, in {escape(base)} and in {escape(table.currency)}."
+        if table.currency != base
+        else ""
     )
     return f"Amounts in {escape(table.currency)}. {rows}.{translated}"
 
@@ -226,7 +228,7 @@ def _detail_line(table: ReportTable, line: Line, columns: Sequence[ReportColumn]
 def _cell(table: ReportTable, line: Line, column: ReportColumn, href: str | None) -> str:
     value = line.cells.get(column.name)
     original = line.cells.get(CURRENCY) if column.type is ColumnType.ORIGINAL else None
-    shown = "" if value is None else _shown(value, column.type, str(original or table.currency))
+    shown = "" if value is None else _shown(value, column.type, str(original or table.currency_of(column)))
     if href is not None and shown:
         shown = f'<a href="{escape(href)}">{shown}</a>'
     css = _class(column).replace('"n"', f'"n{_sign_class(value)}"')

@@ -26,6 +26,7 @@ from showcost.reports.book.chunks import (
     DETAILS,
     ENTRIES_PER_CHUNK,
     LINES_PER_CHUNK,
+    REPORTED,
     ROWS_PER_CHUNK,
     DataChunks,
     add_entries,
@@ -225,18 +226,23 @@ def _index(
     workspace: Workspace, facts: CollectedFacts, scope: ReportScope, long_tables: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
     """Return what the script needs from the start."""
-    currencies = {currency for _, currency, *_ in facts.rates} | {scope.base_currency}
+    currencies = {currency for _, currency, *_ in facts.rates} | {scope.base_currency, scope.currency}
     return {
         "title": f"{scope.title}: cost report, {scope.last}",
         "base": scope.base_currency,
+        "currency": scope.currency,
         "entries": facts.entry_count,
+        "rows": facts.row_count,
         "size": ENTRIES_PER_CHUNK,
         "rowSize": ROWS_PER_CHUNK,
         "lineSize": LINES_PER_CHUNK,
         "decimals": {currency: minor_units(currency) for currency in sorted(currencies)},
         "accounts": _accounts(workspace, facts),
         "dates": chunk_dates(facts),
-        "details": [re.sub(r"CAST\((\w+) AS VARCHAR\)", r"\1", name) for name in DETAILS],
+        "details": [
+            re.sub(r"CAST\((\w+) AS VARCHAR\)", r"\1", name)
+            for name in (*DETAILS, *(REPORTED if facts.is_translated else ()))
+        ],
         "tables": long_tables,
     }
 
@@ -277,7 +283,10 @@ def _add_long_tables(
                     "rows": table.rows.num_rows,
                     "currency": table.currency,
                     "linked": linked_column(table),
-                    "columns": [[column.name, column.title, column.type.value] for column in table.columns],
+                    "columns": [
+                        [column.name, column.title, column.type.value, table.currency_of(column)]
+                        for column in table.columns
+                    ],
                 }
             )
     return long_tables

@@ -113,11 +113,10 @@ def open_entries(workspace: Workspace, basis: ReportBasis) -> Iterator[duckdb.Du
             connection.register(name, _rates(workspace.production, currency))
         connection.execute(
             _ENTRIES.format(
-                entries=entries_as_of(basis.as_of),
-                report_amount=_report_amount(workspace.production, basis.currency),
+                entries=reported_entries(workspace.production, basis.currency, basis.as_of),
                 budget_amount=at_budget_rate("amount", workspace.production.base_currency),
             ),
-            {"first": basis.period.start, "last": basis.period.end, "currency": basis.currency},
+            {"first": basis.period.start, "last": basis.period.end},
         )
         yield connection
 
@@ -131,14 +130,24 @@ def at_budget_rate(amount: str, currency: str) -> str:
     return conversion_sql(amount, "currency", "target_units", "budget_units", currency)
 
 
-def _report_amount(production: Production, currency: str) -> str:
-    """Return the SQL expression of an entry's amount in the currency of a report."""
+def reported_entries(production: Production, currency: str, as_of: int | None) -> str:
+    """Return the SQL after FROM that reads the entries as of an audit record, or now, with `report_amount`.
+
+    That is the amount in the currency of a report, one of the production's; null if the entry's snapshot has
+    no rate of it.
+    """
+    entries = entries_as_of(as_of)
     if currency == production.base_currency:
-        return "base_amount"
+        return f"(SELECT *, base_amount AS report_amount FROM {entries})"
     converted = conversion_sql(
         "amount", "currency", micro_rate_sql("eur_rate_original"), micro_rate_sql("report_rate"), currency
     )
-    return f"CASE WHEN currency = '{currency}' OR report_rate IS NOT NULL THEN {converted} END"
+    return f"""(
+        SELECT * EXCLUDE (report_rate),
+            CASE WHEN currency = '{currency}' OR report_rate IS NOT NULL THEN {converted} END AS report_amount
+        FROM {entries} LEFT JOIN (
+            SELECT snapshot_id, rate AS report_rate FROM fx_rates WHERE currency = '{currency}')
+            USING (snapshot_id))"""
 
 
 def _chart(workspace: Workspace) -> pa.Table:
@@ -187,10 +196,8 @@ FROM {{entries}} AS entries ANTI JOIN report_chart USING (account)
 
 _ENTRIES: Final = """
 CREATE OR REPLACE TEMP TABLE report_entries AS
-WITH rates AS (SELECT snapshot_id, rate AS report_rate FROM fx_rates WHERE currency = $currency)
 SELECT transaction_date, transaction_date >= $first AS in_period, account, kind, series, location, currency,
-    amount, base_amount, {report_amount} AS report_amount, {budget_amount} AS budget_amount
-FROM {entries} AS entries JOIN report_accounts USING (account)
-LEFT JOIN rates USING (snapshot_id) LEFT JOIN budget_rates USING (currency)
+    amount, base_amount, report_amount, {budget_amount} AS budget_amount
+FROM {entries} AS entries JOIN report_accounts USING (account) LEFT JOIN budget_rates USING (currency)
 WHERE transaction_date <= $last
 """

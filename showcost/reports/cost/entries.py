@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from showcost.ledger.active_entries import entries_as_of
+from showcost.reports.cost.basis import reported_entries
 from showcost.reports.tables import ColumnType, ReportColumn, ReportTable
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 def _text(name: str, title: str, meaning: str) -> ReportColumn:
     return ReportColumn(name, title, ColumnType.TEXT, meaning)
 
+
+_BASE: Final = "base_amount"
 
 COLUMNS: Final = (
     ReportColumn("transaction_date", "Date", ColumnType.DATE, "date of the cost"),
@@ -38,7 +40,7 @@ COLUMNS: Final = (
     ReportColumn("rate", "Rate", ColumnType.RATE, "base units per unit of the currency, rounded for display"),
     ReportColumn("rate_date", "Rate of", ColumnType.DATE, "publication date of the rate"),
     ReportColumn(
-        "base_amount",
+        _BASE,
         "In base",
         ColumnType.MONEY,
         "amount in base, converted and rounded once",
@@ -49,23 +51,49 @@ COLUMNS: Final = (
 
 
 def entries(connection: duckdb.DuckDBPyConnection, production: Production, basis: ReportBasis) -> ReportTable:
-    """Return the entries up to the last day of the period; the connection is that of `open_entries`."""
+    """Return the entries up to the last day of the period; the connection is that of `open_accounts`.
+
+    In a report in another currency than base each has its amount in that currency, too.
+    """
+    columns = entry_columns(basis.currency, production.base_currency)
+    statement = _ENTRIES.format(
+        columns=", ".join(_EXPRESSIONS.get(column.name, column.name) for column in columns),
+        entries=reported_entries(production, basis.currency, basis.as_of),
+    )
     return ReportTable(
         "entries",
         f"Ledger entries to {basis.period.end}",
-        COLUMNS,
-        connection.sql(
-            _ENTRIES.format(entries=entries_as_of(basis.as_of)), params={"last": basis.period.end}
-        ).to_arrow_table(),
+        columns,
+        connection.sql(statement, params={"last": basis.period.end}).to_arrow_table(),
         production.base_currency,
         notes=("Rates are shown with ten decimals; amounts are converted at the exact rates.",),
     )
 
 
+def entry_columns(currency: str, base_currency: str) -> tuple[ReportColumn, ...]:
+    """Return the columns of the entries in a report in a currency."""
+    if currency == base_currency:
+        return COLUMNS
+    reported = ReportColumn(
+        "report_amount",
+        f"In {currency}",
+        ColumnType.MONEY,
+        f"amount in {currency}, the currency of the report: the amount itself, or converted from it at the"
+        " rates of its date and rounded once; blank without a rate",
+        is_summed=True,
+        currency=currency,
+    )
+    return tuple(
+        shown for column in COLUMNS for shown in ((column, reported) if column.name == _BASE else (column,))
+    )
+
+
+_EXPRESSIONS: Final = {
+    "account_kind": "kind AS account_kind",
+    "flags": "nullif(array_to_string(flags, ' '), '') AS flags",
+}
+
 _ENTRIES: Final = """
-SELECT transaction_date, entry_id, entry_kind, account, kind AS account_kind, series, location, vendor_code,
-    vendor_name, document_no, po_no, description, service_from, service_to, currency, amount, rate, rate_date,
-    base_amount, nullif(array_to_string(flags, ' '), '') AS flags
-FROM {entries} AS entries JOIN report_accounts USING (account)
+SELECT {columns} FROM {entries} AS entries JOIN report_accounts USING (account)
 WHERE transaction_date <= $last ORDER BY transaction_date, entry_id
 """

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from showcost.ledger.journal import missing_control_accounts
+from showcost.ledger.recovery import writing
 from showcost.reports.cost.basis import open_accounts, open_entries
 from showcost.reports.cost.bridge import bridge, not_posted
 from showcost.reports.cost.cost_report import cost_by_location, cost_by_series, cost_report
@@ -22,6 +23,7 @@ from showcost.reports.cost.trial_balance import (
 )
 from showcost.reports.hot_costs import HotCostOptions, hot_costs
 from showcost.reports.incentives.qualified_spend import SpendOptions, qualified_spend
+from showcost.reports.scope import scope_of
 from showcost.reports.tables import ColumnType, HeadlineFigure, totals
 
 if TYPE_CHECKING:
@@ -147,20 +149,23 @@ def report_warnings(production: Production) -> tuple[str, ...]:
     return ()
 
 
-def write_report(workspace: Workspace, made: CostReport, folder: Path | None = None) -> SealedPack:
-    """Write a report as a sealed pack into a new folder, or below `published/` of the data folder.
+def write_report(
+    workspace: Workspace, basis: ReportBasis, folder: Path | None = None
+) -> tuple[CostReport, SealedPack]:
+    """Make a report and write it as a sealed pack into a new folder, or below `published/`.
 
-    Hot costs are left out: their hours and penalties are those of current rows, so that the pack of a past
-    record would not stay the same. Raises InputError for a folder with other files, or that cannot be made.
+    All of it is as of one audit record: that of the basis, or the last one, after what a crash left open was
+    finished. Hot costs are left out: their hours and penalties are those of current rows, so that the pack of
+    a past record would not stay the same. Raises InputError for a folder with other files, or that cannot be
+    made.
     """
     from showcost.reports.pack.sealing import write_pack  # noqa: PLC0415 -- slow to import: loads the workbook library
 
-    return write_pack(
-        workspace,
-        [table for name, table in made.tables.items() if not name.startswith(_OF_NOW)],
-        folder,
-        first=made.basis.period.start,
-        last=made.basis.period.end,
-        as_of=made.basis.as_of,
-        headline=made.figures,
-    )
+    if workspace.ledger.exists():
+        with writing(workspace.ledger):
+            pass
+    period = basis.period
+    scope = scope_of(workspace, period.start, period.end, basis.as_of, basis.currency)
+    made = make_cost_report(workspace, replace(basis, as_of=scope.as_of))
+    tables = [table for name, table in made.tables.items() if not name.startswith(_OF_NOW)]
+    return made, write_pack(workspace, scope, tables, folder, made.figures)

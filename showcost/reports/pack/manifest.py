@@ -47,6 +47,7 @@ def manifest_of(
             "company": scope.company,
             "base_currency": scope.base_currency,
         },
+        "currency": scope.currency,
         "period": {"from": str(scope.first), "to": str(scope.last)},
         "as_of": {
             "record": scope.as_of,

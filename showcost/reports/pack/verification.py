@@ -1,4 +1,6 @@
-"""Verify a pack from its files alone: sizes, hashes, extra and missing files, totals of the CSV files.
+"""Verify a pack from its files: sizes, hashes, extra and missing files, totals of the CSV files.
+
+Published packs are also compared with the seals in the audit log, which name those that are missing.
 
 `tools/verify_pack.py` does the same without showcost.
 """
@@ -12,14 +14,20 @@ from decimal import Decimal, InvalidOperation, localcontext
 from typing import TYPE_CHECKING, Any
 
 from showcost.audit.log import Discrepancy
+from showcost.audit.transitions import AuditKind
 from showcost.core.errors import InputError
+from showcost.core.hashing import sha256_file
 from showcost.core.money import EXACT_DIGITS
+from showcost.reports.pack.folders import PUBLISHED, published_packs
 from showcost.reports.pack.manifest import CSV_FOLDER, FORM, MANIFEST, files_of
 from showcost.reports.tables import CURRENCY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
+
+    from showcost.audit.log import Record
+    from showcost.workspace import Workspace
 
 
 def verify_report_pack(folder: Path) -> list[Discrepancy]:
@@ -32,6 +40,46 @@ def verify_report_pack(folder: Path) -> list[Discrepancy]:
     if not findings:
         findings += [finding for table in manifest["tables"] for finding in _totals(folder, table)]
     return findings
+
+
+def verify_published_packs(
+    workspace: Workspace, records: Iterable[Record]
+) -> tuple[int, dict[str, list[Discrepancy]]]:
+    """Return the number of published packs, sealed or present, and the discrepancies of each that differs.
+
+    `records` are those of the audit log; only the seals count. A pack that was written elsewhere is not
+    looked for. The keys are paths below the data folder.
+    """
+    seals = {
+        str(record.facts["folder"]): record
+        for record in records
+        if record.kind is AuditKind.SNAPSHOT_PUBLISHED and record.facts["folder"] is not None
+    }
+    present = {f"{PUBLISHED}/{folder.name}": folder for folder in published_packs(workspace)}
+    findings = {
+        name: _published(name, seals.get(name), present.get(name))
+        for name in sorted(seals.keys() | present.keys())
+    }
+    return len(findings), {name: found for name, found in findings.items() if found}
+
+
+def _published(name: str, seal: Record | None, folder: Path | None) -> list[Discrepancy]:
+    """Return the discrepancies of a pack that is sealed, present, or both."""
+    if seal is None:
+        return [Discrepancy(name, "no record of the audit log seals it")]
+    if folder is None:
+        problem = (
+            f"it is missing; record {seal.seq} of the audit log sealed it, as of record {seal.facts['as_of']}"
+        )
+        return [Discrepancy(name, problem)]
+    try:
+        if sha256_file(folder.joinpath(MANIFEST)) != seal.facts["manifest"]:
+            problem = f"its manifest is not the one that record {seal.seq} of the audit log sealed"
+            return [Discrepancy(name, problem)]
+        found = verify_report_pack(folder)
+    except (InputError, OSError):
+        return [Discrepancy(name, f"it is not the pack that record {seal.seq} of the audit log sealed")]
+    return [Discrepancy(f"{name}/{finding.place}", finding.problem) for finding in found]
 
 
 def _manifest(folder: Path) -> Mapping[str, Any]:

@@ -310,7 +310,9 @@ class _TableSheets:
         sheet = self.sheets[-1]
         is_text = column.type is ColumnType.TEXT or isinstance(value, str)
         currency = (
-            str(line.cells.get(CURRENCY) or "") if column.type is ColumnType.ORIGINAL else self.table.currency
+            str(line.cells.get(CURRENCY) or "")
+            if column.type is ColumnType.ORIGINAL
+            else self.table.currency_of(column)
         )
         number_format = "@" if is_text else _number_format(column.type, currency)
         shown = self.book.format(number_format, style)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections import defaultdict
 from decimal import Decimal
 from pathlib import Path
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from showcost.reports.cost.report import CostReport
+    from showcost.reports.pack.sealing import SealedPack
     from showcost.workspace import Workspace
 
 EUR_RATES = RATES | {"EUR": Decimal(1)}
@@ -44,6 +46,13 @@ def made(
     workspace: Workspace, *, period: str | None = None, currency: str | None = None, as_of: int | None = None
 ) -> CostReport:
     return make_cost_report(workspace, report_basis(workspace, period, currency, as_of))
+
+
+def sealed(
+    workspace: Workspace, folder: Path, *, currency: str | None = None, as_of: int | None = None
+) -> SealedPack:
+    _, pack = write_report(workspace, report_basis(workspace, None, currency, as_of), folder)
+    return pack
 
 
 def column(report: CostReport, name: str, table: str = "cost_report") -> dict[str, Decimal]:
@@ -253,14 +262,14 @@ def test_the_pack_of_a_past_moment_has_the_same_bytes_later(tmp_path: Path) -> N
     first = [a_row(1, "A-1", ("net", "2320", "10.00"))]
     workspace = make_books(tmp_path / "home", first)
     seq = workspace.audit.head().seq
-    before = write_report(workspace, made(workspace, as_of=seq), tmp_path / "before")
+    before = sealed(workspace, tmp_path / "before", as_of=seq)
     post(workspace.ledger, [*first, a_row(2, "A-2", ("net", "3220", "7.77"), day=WEEK[3])])
     workspace = open_workspace(workspace.path)
-    after = write_report(workspace, made(workspace, as_of=seq), tmp_path / "after")
+    after = sealed(workspace, tmp_path / "after", as_of=seq)
     assert (before.sha256, after.is_new) == (after.sha256, True)
     assert verify_report_pack(after.folder) == []
     assert not list(after.folder.rglob("hot_costs*"))
-    now = write_report(workspace, made(workspace), tmp_path / "now")
+    now = sealed(workspace, tmp_path / "now")
     assert now.sha256 != after.sha256
 
 
@@ -284,4 +293,64 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
     workspace = make_books(tmp_path / "home", [])
     (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(InputError, match="the folder cannot be made"):
-        write_report(workspace, made(workspace), tmp_path / "file" / "pack")
+        sealed(workspace, tmp_path / "file" / "pack")
+
+
+def csv_rows(pack: SealedPack, table: str) -> list[dict[str, str]]:
+    with (pack.folder / "csv" / f"{table}.csv").open(newline="", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))
+
+
+def sums(rows: list[dict[str, str]], name: str = "report_amount") -> dict[str, Decimal]:
+    """Return the sums of a column by account, without zeros."""
+    by_account: dict[str, Decimal] = defaultdict(Decimal)
+    for row in rows:
+        by_account[row["account"]] += Decimal(row[name] or 0)
+    return {account: total for account, total in by_account.items() if total}
+
+
+@pytest.mark.parametrize("currency", ["EUR", "GBP", "USD"])
+def test_a_plain_sum_over_the_csv_files_of_a_pack_is_its_report(tmp_path: Path, currency: str) -> None:
+    amounts = ["400.05", "-17.31", "0.05", "0.15", "3333.33", "1.01", "99.99", "12.34"]
+    lines = [
+        (COST_ACCOUNTS[number % 3], ("EUR", "GBP", "USD")[number // 3], Decimal(amount), Decimal("0.35"))
+        for number, amount in enumerate(amounts)
+    ]
+    rows = rows_of([(*line, WEEK[number % 5], "LDN") for number, line in enumerate(lines)])
+    workspace = make_books(tmp_path / "home", rows)
+    day = str(WEEK[0])
+    order = {"po_no": "PO-1", "line_no": "1", "vendor_code": "ACME", "account": "2320", "currency": "GBP"}
+    plan(workspace, "purchase_order", stated_on=day, amount="1000.01", is_closed="false", **order)
+    stated = {"stated_by": "UPM", "reason": "script", "account": "2320", "currency": "CAD"}
+    plan(workspace, "estimate", stated_on=day, amount="33.33", **stated)
+    plan(workspace, "budget_revision", stated_on=day, amount="-7.77", revision_no="1", **stated)
+    pack = sealed(workspace, tmp_path / "pack", currency=currency)
+    name = "base_amount" if currency == "USD" else "report_amount"
+    costs = [row for row in csv_rows(pack, "entries") if row["account_kind"] == "cost"]
+    in_period = [row for row in costs if row["transaction_date"] >= str(pack.scope.first)]
+    report = csv_rows(pack, "cost_report")
+    assert sums(report, "cost_to_date") == sums(costs, name)
+    assert sums(report, "cost_period") == sums(in_period, name)
+    assert sums(report, "commitments") == sums(csv_rows(pack, "commitments"))
+    assert sums(report, "etc") == sums(csv_rows(pack, "estimates"))
+    revised, approved = sums(report, "budget_revised"), sums(report, "budget_approved")
+    revisions = sums(csv_rows(pack, "budget_revisions"))
+    assert {account: revised[account] - total for account, total in approved.items()} == {
+        account: revisions.get(account, Decimal(0)) for account in approved
+    }
+    assert sums(costs, name).keys() == set(COST_ACCOUNTS)
+    posted = sum(Decimal(row[name]) for row in csv_rows(pack, "entries"))
+    assert Decimal(csv_rows(pack, "bridge")[0]["amount"]) == posted
+    for row in csv_rows(pack, "entries"):
+        expected = convert(Decimal(row["amount"]), row["currency"], currency, EUR_RATES)
+        assert Decimal(row[name]) == expected
+    assert pack.folder.joinpath("manifest.json").read_text().count(f'"currency": "{currency}"') > 1
+
+
+def test_packs_in_two_currencies_are_published_side_by_side(tmp_path: Path) -> None:
+    workspace = make_books(tmp_path / "home", [a_row(1, "A-1", ("net", "2320", "10.00"))])
+    packs = [write_report(workspace, report_basis(workspace, None, name))[1] for name in ("USD", "EUR")]
+    assert packs[1].folder.name == packs[0].folder.name.replace("_record", "_EUR_record")
+    assert packs[0].scope.as_of == packs[1].scope.as_of
+    page = packs[1].folder.joinpath("index.html").read_text(encoding="utf-8")
+    assert "Entries are shown in their currency, in USD and in EUR." in page

@@ -14,18 +14,24 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.parquet as pq
 import pytest
 
+from showcost.audit.transitions import AuditKind
+from showcost.checks.reports import packs_are_unchanged
+from showcost.checks.verify import verify
 from showcost.core.errors import InputError
-from showcost.reports.pack.sealing import SealedPack, pack_folder, write_pack
+from showcost.reports.pack import sealing
+from showcost.reports.pack.folders import pack_folder
+from showcost.reports.pack.sealing import SealedPack, write_pack
 from showcost.reports.pack.verification import verify_report_pack
-from showcost.reports.scope import scope_of
+from showcost.reports.scope import last_record, scope_of
 from showcost_tests.ledger.rows import pin_rates
 from showcost_tests.ledger.test_journal import INVOICE, RATES, post
 from showcost_tests.reports.writers.sample import HEADLINE, costs, payables
 from showcost_tests.whole.small import MONDAY, WEDNESDAY, make_home
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from showcost.reports.tables import ReportTable
     from showcost.workspace import Workspace
 
 TABLES = (costs(), payables())
@@ -42,7 +48,17 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 
 @pytest.fixture(scope="module")
 def pack(workspace: Workspace) -> SealedPack:
-    return write_pack(workspace, TABLES, first=WEDNESDAY, last=MONDAY, headline=HEADLINE)
+    return written(workspace)
+
+
+def written(
+    workspace: Workspace,
+    folder: Path | None = None,
+    *,
+    tables: Sequence[ReportTable] = TABLES,
+    as_of: int | None = None,
+) -> SealedPack:
+    return write_pack(workspace, scope_of(workspace, WEDNESDAY, MONDAY, as_of), tables, folder, HEADLINE)
 
 
 def manifest_of(pack: SealedPack) -> dict[str, Any]:
@@ -66,9 +82,10 @@ def test_the_manifest_names_the_moment_the_digest_and_the_totals(
     workspace: Workspace, pack: SealedPack
 ) -> None:
     manifest = manifest_of(pack)
-    head = workspace.audit.head()
-    assert manifest["as_of"]["record"] == head.seq
-    assert manifest["as_of"]["head"] == head.hash
+    last = last_record(workspace)
+    assert last is not None
+    assert manifest["as_of"]["record"] == last.seq
+    assert manifest["as_of"]["head"] == last.hash
     assert manifest["ledger"]["entries"] == 3
     assert manifest["tables"][0]["totals"]["cost_to_date"] == "6400.4000"
     assert manifest["tables"][1]["totals_by_currency"]["amount"]["JPY"] == "-2000.0000"
@@ -77,11 +94,11 @@ def test_the_manifest_names_the_moment_the_digest_and_the_totals(
 
 
 def test_a_pack_made_again_has_the_same_bytes(workspace: Workspace, pack: SealedPack, tmp_path: Path) -> None:
-    again = write_pack(workspace, TABLES, tmp_path / "again", first=WEDNESDAY, last=MONDAY, headline=HEADLINE)
+    again = written(workspace, tmp_path / "again")
     assert again.sha256 == pack.sha256
     for path in (path for path in pack.folder.rglob("*") if path.is_file()):
         assert (again.folder / path.relative_to(pack.folder)).read_bytes() == path.read_bytes()
-    repeated = write_pack(workspace, TABLES, first=WEDNESDAY, last=MONDAY, headline=HEADLINE)
+    repeated = written(workspace)
     assert (repeated.is_new, repeated.sha256) == (False, pack.sha256)
 
 
@@ -90,13 +107,13 @@ def test_later_records_do_not_change_a_pack_of_a_moment(workspace: Workspace, tm
     shutil.copytree(workspace.path, home)
     later = replace(workspace, path=home)
     as_of = later.audit.head().seq
-    first = write_pack(later, TABLES, tmp_path / "a", first=WEDNESDAY, last=MONDAY, as_of=as_of)
+    first = written(later, tmp_path / "a", as_of=as_of)
     post(
         later.ledger,
         [row | {"record": row["record"] + 50, "row_key": f"{row['row_key']}x"} for row in INVOICE],
     )
     assert later.audit.head().seq > as_of
-    second = write_pack(later, TABLES, tmp_path / "b", first=WEDNESDAY, last=MONDAY, as_of=as_of)
+    second = written(later, tmp_path / "b", as_of=as_of)
     assert first.sha256 == second.sha256
 
 
@@ -167,19 +184,19 @@ def test_a_changed_pack_is_found_out(
 def test_files_of_others_are_left_alone(workspace: Workspace, pack: SealedPack, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(InputError, match="is not empty"):
-        write_pack(workspace, TABLES, tmp_path, first=WEDNESDAY, last=MONDAY)
+        written(workspace, tmp_path)
     with pytest.raises(InputError, match="has another report"):
-        write_pack(workspace, TABLES[:1], pack.folder, first=WEDNESDAY, last=MONDAY)
+        written(workspace, pack.folder, tables=TABLES[:1])
     with pytest.raises(InputError, match="two tables named payables"):
-        write_pack(workspace, [*TABLES, payables()], tmp_path / "x", first=WEDNESDAY, last=MONDAY)
+        written(workspace, tmp_path / "x", tables=[*TABLES, payables()])
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
     assert verify_report_pack(pack.folder) == []
 
 
 def test_an_empty_folder_is_filled(workspace: Workspace, pack: SealedPack, tmp_path: Path) -> None:
-    written = write_pack(workspace, TABLES, tmp_path, first=WEDNESDAY, last=MONDAY, headline=HEADLINE)
-    assert written.is_new
-    assert written.sha256 == pack.sha256
+    filled = written(workspace, tmp_path)
+    assert filled.is_new
+    assert filled.sha256 == pack.sha256
     names = {path.name for path in tmp_path.iterdir()}
     assert names == {"index.html", "cover.pdf", "report.xlsx", "csv", "parquet", "manifest.json"}
 
@@ -203,3 +220,110 @@ def test_csv_is_exact_and_no_text_of_a_vendor_is_a_formula(pack: SealedPack) -> 
     with (pack.folder / "csv" / "dictionary.csv").open(newline="", encoding="utf-8") as stream:
         described = {(row["file"], row["column"]) for row in csv.DictReader(stream)}
     assert described == {(table.name, column.name) for table in TABLES for column in table.columns}
+
+
+def copy_of(workspace: Workspace, folder: Path) -> Workspace:
+    shutil.copytree(workspace.path, folder)
+    return replace(workspace, path=folder)
+
+
+def seals(workspace: Workspace) -> list[dict[str, Any]]:
+    """Return the facts of the records that seal packs."""
+    kind = AuditKind.SNAPSHOT_PUBLISHED
+    return [dict(record.facts) for record in workspace.audit.records() if record.kind is kind]
+
+
+def difference(workspace: Workspace) -> str | None:
+    """Return what `showcost verify` says of the published packs, and the asset check as well."""
+    (step,) = (step for step in verify(workspace).steps if step.name == "published")
+    check = packs_are_unchanged(workspace)
+    assert check.passed == (not step.discrepancies)
+    assert all(str(found) in check.message for found in step.discrepancies[:1])
+    return str(step.discrepancies[0]) if step.discrepancies else None
+
+
+def test_a_pack_is_sealed_in_the_audit_log_once(workspace: Workspace, tmp_path: Path) -> None:
+    home = copy_of(workspace, tmp_path / "home")
+    before = len(seals(home))
+    pack = written(home, as_of=2)
+    assert written(home, as_of=2).is_new is False
+    assert seals(home)[before:] == [
+        {
+            "folder": f"published/reports/{WEDNESDAY}_{MONDAY}_record-2",
+            "manifest": pack.sha256,
+            "from": str(WEDNESDAY),
+            "to": str(MONDAY),
+            "currency": "USD",
+            "as_of": 2,
+        }
+    ]
+    assert difference(home) is None
+
+
+def test_a_pack_elsewhere_is_sealed_and_need_not_stay(workspace: Workspace, tmp_path: Path) -> None:
+    home = copy_of(workspace, tmp_path / "home")
+    pack = written(home, tmp_path / "jane doe" / "out", as_of=2)
+    assert (seals(home)[-1]["folder"], seals(home)[-1]["manifest"]) == (None, pack.sha256)
+    assert "jane doe" not in home.audit.path.read_text(encoding="utf-8")
+    shutil.rmtree(pack.folder)
+    assert difference(home) is None
+
+
+def test_a_published_pack_that_is_missing_replaced_or_not_sealed_is_named(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    home = copy_of(workspace, tmp_path / "home")
+    pack = written(home, as_of=2)
+    place = f"published/reports/{pack.folder.name}"
+    (seal,) = (record.seq for record in home.audit.records() if record.facts.get("manifest") == pack.sha256)
+    kept = tmp_path / "kept"
+    pack.folder.rename(kept)
+    missing = f"{place}: it is missing; record {seal} of the audit log sealed it, as of record 2"
+    assert difference(home) == missing
+    shutil.copytree(written(home, tmp_path / "other", tables=TABLES[:1], as_of=2).folder, pack.folder)
+    assert verify_report_pack(pack.folder) == []
+    replaced = f"{place}: its manifest is not the one that record {seal} of the audit log sealed"
+    assert difference(home) == replaced
+    shutil.rmtree(pack.folder)
+    pack.folder.write_text("", encoding="utf-8")
+    assert difference(home) == missing
+    pack.folder.unlink()
+    pack.folder.mkdir()
+    assert difference(home) == f"{place}: it is not the pack that record {seal} of the audit log sealed"
+    pack.folder.rmdir()
+    shutil.copytree(kept, pack.folder)
+    assert difference(home) is None
+    (pack.folder / "csv" / "more.csv").write_bytes(b"")
+    assert difference(home) == f"{place}/csv/more.csv: the manifest does not name this file"
+    shutil.rmtree(pack.folder)
+    assert written(home, as_of=2).is_new
+    shutil.copytree(kept, pack.folder.with_name("a copy"))
+    assert difference(home) == "published/reports/a copy: no record of the audit log seals it"
+
+
+def test_what_a_killed_writer_left_is_completed_and_removed(workspace: Workspace, tmp_path: Path) -> None:
+    home = copy_of(workspace, tmp_path / "home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sealing, "rename", fail)
+        patch.setattr(shutil, "rmtree", lambda *_, **__: None)
+        with pytest.raises(KeyboardInterrupt):
+            written(home, as_of=2)
+    folder = home.path / "published" / "reports"
+    name = f"{WEDNESDAY}_{MONDAY}_record-2"
+    (debris,) = folder.glob("*.aside")
+    assert (difference(home) or "").startswith(f"published/reports/{name}: it is missing")
+    elsewhere = tmp_path / f"out.{'0' * 32}.aside"
+    others = tmp_path / f"mine.{'0' * 32}.aside"
+    for left in (elsewhere, others):
+        left.mkdir()
+    sealed = len(seals(home))
+    written(home, tmp_path / "out", as_of=2)
+    assert (debris.exists(), elsewhere.exists(), others.exists()) == (True, False, True)
+    assert written(home, as_of=2).is_new
+    assert not debris.exists()
+    assert difference(home) is None
+    assert len(seals(home)) == sealed + 1
+
+
+def fail(*_: Path) -> None:
+    raise KeyboardInterrupt

@@ -38,6 +38,7 @@ SCOPE: Final = ReportScope(
     title="Northern <Light>",
     company="Light & Co",
     base_currency="USD",
+    currency="USD",
     first=date(2026, 10, 1),
     last=date(2026, 10, 31),
     as_of=42,

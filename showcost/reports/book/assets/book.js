@@ -6,8 +6,9 @@ const book = JSON.parse(document.getElementById("book-index").textContent);
 const home = document.getElementById("home"), view = document.getElementById("view");
 const status = document.getElementById("status"), form = document.getElementById("search-form");
 const PAGE = 200, MOST_HITS = 500, KEPT = 24;
-const [R, DATE, VENDOR, DOCUMENT, TEXT, COMPONENT, REVERSAL, CURRENCY, AMOUNT, BASE, FLAGS, SERIES, LOCATION, CODE] =
-  Array.from({length: 14}, (_, place) => place);
+const [R, DATE, VENDOR, DOCUMENT, TEXT, COMPONENT, REVERSAL, CURRENCY, AMOUNT, BASE, FLAGS, SERIES, LOCATION, CODE, REPORTED] =
+  Array.from({length: 15}, (_, place) => place);
+const translated = book.currency !== book.base;  // entries have their amount in the currency of the report, too
 
 // Chunks of data, the latest ones kept.
 const loaded = new Map(), waiting = new Map();
@@ -97,7 +98,7 @@ function pairs(facts) {
 
 // Entries.
 const ENTRY_HEADER = [["Date"], ["Vendor"], ["Document"], ["Description"], ["Part"], ["Amount", "n"], ["Currency"],
-  [book.base, "n"], ["Flags"]];
+  [book.base, "n"], ...(translated ? [[book.currency, "n"]] : []), ["Flags"]];
 function accountOf(n) {
   let low = 0, high = book.accounts.length - 1;
   while (low < high) {
@@ -115,26 +116,52 @@ function entryRow(n, entry, withAccount) {
     withAccount ? make("td", link(account.number, "#/account/" + encodeURIComponent(account.number))) : null,
     make("td", entry[COMPONENT] + (entry[REVERSAL] ? ", reversal" : "")),
     figure(money(entry[AMOUNT], entry[CURRENCY])), make("td", entry[CURRENCY]),
-    figure(money(entry[BASE], book.base)), make("td", (entry[FLAGS] || []).join(", ")),
+    figure(money(entry[BASE], book.base)),
+    translated ? figure(money(entry[REPORTED], book.currency)) : null, make("td", (entry[FLAGS] || []).join(", ")),
   ]);
 }
 const EXACT = {currency: CURRENCY, series: SERIES, location: LOCATION, vendor: CODE, document: DOCUMENT};
-function matcher(query) {
+function day(query, name, otherwise) {
+  const text = query.get(name) || otherwise;
+  if (text && !(/^\d{4}-\d{2}-\d{2}$/.test(text) && !Number.isNaN(Date.parse(text)))) {
+    throw new Error("This is not a date such as 2026-10-31: " + text);
+  }
+  return text;
+}
+const pageOf = query => /^\d{1,9}$/.test(query.get("page")) ? Number(query.get("page")) : 0;
+function matcher(query, documents) {
   const terms = (query.get("q") || "").toLowerCase().split(/\s+/).filter(Boolean);
   const exact = Object.keys(EXACT).filter(name => query.has(name));
-  const from = query.get("from") || "", to = query.get("to") || "9999-12-31";
+  const from = day(query, "from", ""), to = day(query, "to", "9999-12-31");
   const amount = wantedAmount(query.get("amount"));
   return entry => {
     if (entry[DATE] < from || entry[DATE] > to) return false;
     if (exact.some(name => (entry[EXACT[name]] ?? "") !== query.get(name))) return false;
-    if (amount !== null) {
-      const [original, base] = [scaled(entry[AMOUNT]), scaled(entry[BASE])];
-      if (original !== amount && -original !== amount && base !== amount && -base !== amount) return false;
+    if (amount !== null && !amounts(entry).some(own => same(own, amount)) && !documents.has(documentOf(entry))) {
+      return false;
     }
     if (!terms.length) return true;
     const text = [entry[VENDOR], entry[DOCUMENT], entry[TEXT], entry[CODE]].join(" ").toLowerCase();
     return terms.every(term => text.includes(term));
   };
+}
+const same = (sum, amount) => sum === amount || -sum === amount;
+function amounts(entry) {
+  const listed = [entry[AMOUNT], entry[BASE]];
+  if (translated && entry[REPORTED] !== null) listed.push(entry[REPORTED]);
+  return listed.map(scaled);
+}
+const documentOf = entry => entry[DOCUMENT] ? JSON.stringify([entry[CODE], entry[DOCUMENT], entry[CURRENCY]]) : null;
+async function documentsOf(amount) {
+  // The documents whose entries come to an amount, tax and reversals included.
+  const totals = new Map();
+  const done = await scan(0, book.entries, "", "9999-12-31", (n, entry) => {
+    const name = documentOf(entry);
+    if (name === null) return;
+    const sums = totals.get(name);
+    if (sums) amounts(entry).forEach((own, place) => { sums[place] += own; }); else totals.set(name, amounts(entry));
+  });
+  return done && new Set([...totals].filter(([, sums]) => sums.some(sum => same(sum, amount))).map(([name]) => name));
 }
 function wantedAmount(text) {
   // 1,234.56, 1.234,56, 1 234,56 and (1,234.56) are the same amount.
@@ -152,30 +179,48 @@ function wantedAmount(text) {
 let searching = 0;
 async function matches(query, first, end, most) {
   // The entries from `first` to before `end` that match: their number, sums, and the first `most` of them.
-  const mine = ++searching, fits = matcher(query), found = [], sums = new Map();
-  let count = 0, base = 0n;
-  const from = query.get("from") || "", to = query.get("to") || "9999-12-31";
+  const amount = wantedAmount(query.get("amount"));
+  const from = day(query, "from", ""), to = day(query, "to", "9999-12-31");
+  const documents = amount === null ? new Set() : await documentsOf(amount);
+  if (!documents) return null;
+  const fits = matcher(query, documents), found = [], sums = new Map();
+  let count = 0, base = 0n, reported = 0n, untranslated = 0;
+  const done = await scan(first, end, from, to, (n, entry) => {
+    if (!fits(entry)) return;
+    count++; base += scaled(entry[BASE]);
+    if (translated && entry[REPORTED] === null) untranslated++;
+    else if (translated) reported += scaled(entry[REPORTED]);
+    sums.set(entry[CURRENCY], (sums.get(entry[CURRENCY]) || 0n) + scaled(entry[AMOUNT]));
+    if (found.length < most) found.push([n, entry]);
+  });
+  return done && {count, base, reported, untranslated, sums, found};
+}
+async function scan(first, end, from, to, visit) {
+  // Visits the entries from `first` to before `end` in chunks that have dates in the range; false if another
+  // search began meanwhile.
+  const mine = ++searching;
   for (let number = Math.floor(first / book.size); number * book.size < end; number++) {
     const [low, high] = book.dates[number];
     if (high < from || low > to) continue;
     const entries = await chunk("entries", number);
-    if (mine !== searching) return null;
+    if (mine !== searching) return false;
     status.textContent = "Reading entries: " + Math.floor(100 * (number * book.size - first) / (end - first)) + "%";
     entries.forEach((entry, place) => {
       const n = number * book.size + place;
-      if (n < first || n >= end || !fits(entry)) return;
-      count++; base += scaled(entry[BASE]);
-      sums.set(entry[CURRENCY], (sums.get(entry[CURRENCY]) || 0n) + scaled(entry[AMOUNT]));
-      if (found.length < most) found.push([n, entry]);
+      if (n >= first && n < end) visit(n, entry);
     });
     if (number % 10 === 9) await new Promise(resolve => setTimeout(resolve));
   }
   status.textContent = "";
-  return {count, base, sums, found};
+  return true;
 }
 function sumsLine(result) {
   const parts = [...result.sums].sort().map(([currency, sum]) => currency + " " + money(unscaled(sum), currency));
-  return [plural(result.count, "entry", "entries") + ", in base ",
+  const unrated = result.untranslated
+    ? " (without " + plural(result.untranslated, "entry", "entries") + " that have no rate of " + book.currency + ")" : "";
+  return [plural(result.count, "entry", "entries"),
+    ...(translated ? [", in the report ",
+      make("strong", book.currency + " " + money(unscaled(result.reported), book.currency)), unrated] : []), ", in base ",
     make("strong", book.base + " " + money(unscaled(result.base), book.base)),
     parts.length > 1 || (parts.length && ![...result.sums.keys()].includes(book.base)) ? "; original " + parts.join(", ") : "",
   ];
@@ -210,7 +255,7 @@ function filters(query) {
 async function showAccount(number, query) {
   const account = book.accounts.find(candidate => candidate.number === number);
   if (!account) return [heading("Account " + number), make("p", "No entry is posted to this account.")];
-  const page = Number(query.get("page") || 0), narrowed = filters(query);
+  const page = pageOf(query), narrowed = filters(query);
   const first = account.first, end = account.first + account.entries;
   const result = await matches(query, first, end, narrowed ? (page + 1) * PAGE : 0);
   if (!result) return null;
@@ -248,6 +293,7 @@ async function showSearch(query) {
 const D = Object.fromEntries(book.details.map((name, place) => [name, place]));
 async function showRow(number, query) {
   const r = Number(number), chosen = Number(query.get("n") || -1);
+  if (!/^\d+$/.test(number) || r >= book.rows) return [crumbs(), heading("There is no such row")];
   const rows = await chunk("rows", Math.floor(r / book.rowSize)), facts = await chunk("facts", 0);
   const [d, record, rowId, start, end, raw, decisions, entries] = rows[r % book.rowSize];
   const delivery = facts.deliveries[d], one = entries.find(entry => entry[D.n] === chosen) || entries[0];
@@ -266,7 +312,7 @@ async function showRow(number, query) {
       ["sha256 of the file", delivery.sha256, "hash"], ["Arrival", delivery.arrival === null ? null : "number " + delivery.arrival]]),
     make("h3", "Entries of this row"),
     table("Entries of this row", [["Entry"], ["Account"], ["Part"], ["Amount", "n"], ["Currency"], ["Rate", "n"],
-      [one[D.base_currency], "n"], ["State"]], entries.map(entry => entryOfRow(entry, chosen))),
+      [one[D.base_currency], "n"], ...(translated ? [[book.currency, "n"]] : []), ["State"]], entries.map(entry => entryOfRow(entry, chosen))),
     make("h3", "Exchange rate"), rates(facts, one),
     make("h3", "Flags and rules"),
     flags.length ? table("Flags", [["Code"], ["Meaning"], ["For the accountant"]], flags.map(code => make("tr", [
@@ -292,6 +338,7 @@ function entryOfRow(entry, chosen) {
     make("td", [link(entry[D.account], "#/account/" + encodeURIComponent(entry[D.account])), name ? " " + name : ""]),
     make("td", entry[D.component]), figure(money(entry[D.amount], entry[D.currency])), make("td", entry[D.currency]),
     make("td", rate(entry[D.rate]), {class: "n"}), figure(money(entry[D.base_amount], entry[D.base_currency])),
+    translated ? figure(money(entry[D.report_amount], book.currency)) : null,
     make("td", state + (entry[D.generation] > 1 ? ", revision " + entry[D.generation] : "")),
   ], entry[D.n] === chosen ? {class: "chosen", "aria-current": "true"} : {});
 }
@@ -334,7 +381,7 @@ function audit(facts, entry, rowId) {
 async function showTable(name, query) {
   const long = book.tables.find(candidate => candidate.name === name);
   if (!long) return [heading("No such table")];
-  const page = Number(query.get("page") || 0), shown = [];
+  const page = pageOf(query), shown = [];
   for (let place = page * PAGE; place < Math.min(long.rows, (page + 1) * PAGE); place++) {
     const lines = await chunk(long.kind, Math.floor(place / book.lineSize));
     shown.push(lines[place % book.lineSize]);
@@ -345,12 +392,12 @@ async function showTable(name, query) {
       shown.map(line => make("tr", long.columns.map((column, place) => longCell(line, column, place, line[currency] || long.currency, long))))),
     pages(long.rows, page, target => withPage("table/" + encodeURIComponent(name), query, target))];
 }
-function longCell(line, [name, , type], place, currency, long) {
+function longCell(line, [name, , type, own], place, currency, long) {
   const text = line[place], href = line[long.columns.length];
   if (type === "text" || type === "date") {
     return make("td", href && (name === long.linked) && text ? link(text, href) : text, {class: type === "date" ? "d" : ""});
   }
-  if (type === "money" || type === "original") return figure(money(text, type === "money" ? long.currency : currency));
+  if (type === "money" || type === "original") return figure(money(text, type === "money" ? own : currency));
   return make("td", text === null ? "" : rate(text), {class: "n"});
 }
 function heading(text) { return make("h2", text, {tabindex: "-1"}); }
