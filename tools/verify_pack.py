@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """Check a pack of showcost with nothing but Python's standard library.
 
-    python verify_pack.py DIR [--head HASH]
+    python verify_pack.py DIR [--head HASH] [--log FILE]
 
 DIR is the pack of a report (it has a manifest.json) or one that `showcost verify --pack DIR` wrote. Of a
-report it checks that no file is missing, extra or changed, and that the rows and totals of every CSV file are
-those of the manifest; with --head, that the report rests on the audit log with that head.
+report it checks that no file is missing, extra or changed, that the rows and totals of every CSV file are
+those of the manifest, that the cost report is the sum of its entries, purchase orders, estimates and budget
+revisions, account by account, and that the headline figures are its totals; with --head, that the report
+rests on the audit log with that head; with --log, the log.jsonl of an audit pack, that the log seals it.
 
 Of the other one it recomputes, from the files of the pack alone:
 
@@ -17,6 +19,8 @@ Of the other one it recomputes, from the files of the pack alone:
 4. the reversals: each negates one posting of its date exactly
 5. the conversions: every base amount, with the decimal module, from amount and pinned rates
 6. the digest of the whole ledger, to compare with `showcost digest`
+7. the plan lines (purchase orders, estimates, budget revisions): each record's lines hash to what the log
+   announced; a withdrawal repeats one earlier line, once
 
 The hashes are described in docs/audit.md. Exit status 0: everything is as recorded; 1: the first difference
 is named; 2: the folder is not a pack.
@@ -39,6 +43,17 @@ if TYPE_CHECKING:
     from typing import Any, BinaryIO
 
 LEAF = 1024
+# The tables that a cost report adds up, each with the column that its `report_amount` goes to.
+PARTS = {
+    "entries": "",
+    "commitments": "commitments",
+    "estimates": "etc",
+    "budget_revisions": "revisions",
+}
+ADDED = ("cost_to_date", "cost_period", "commitments", "etc", "revisions")
+COST_COLUMNS = (
+    "cost_period cost_to_date commitments total_cost etc efc budget_approved budget_revised variance"
+).split()
 REPORT_FORM = "showcost-report-1"
 # ISO 4217: currencies with other than two decimals.
 DECIMALS = {
@@ -61,7 +76,14 @@ LATER_COLUMNS = (
 COLUMNS = {
     "showcost-pack-1": FIRST_COLUMNS,
     "showcost-pack-2": [*FIRST_COLUMNS, *LATER_COLUMNS],
+    "showcost-pack-3": [*FIRST_COLUMNS, *LATER_COLUMNS],
 }
+WITH_PLANS = "showcost-pack-3"
+PLAN_COLUMNS = (
+    "line_id line_kind generation withdraws production feed record_kind row_key content delivery arrival"
+    " record stated_on flags account series location set currency amount po_no line_no vendor_code"
+    " vendor_name description service_from service_to is_closed revision_no stated_by reason"
+).split()
 
 
 class Difference(Exception):
@@ -342,6 +364,58 @@ def check_batch(name: str, batch: Batch, recorded: dict[str, Any] | None) -> Non
             raise Difference(f"batch {name} of {batch.day}: {figure} {ours}, recorded {theirs}")
 
 
+def check_plans(path: Path, facts: dict[str, Any], records: list[dict[str, Any]]) -> tuple[int, int]:
+    """Return the number of plan lines, and how many have no digest in the log, once all are as announced."""
+    if facts["plan_columns"] != PLAN_COLUMNS:
+        raise Difference("pack.json: it names other columns of plan lines than its form has")
+    planned = {record["seq"]: record["facts"] for record in records if record["kind"] == "planned"}
+    lines: dict[str, dict[str, Any]] = {}
+    withdrawn: set[str] = set()
+    undigested = 0
+    with path.open("rb") as stream:
+        for number, group in groupby(stream, key=lambda line: int(line.partition(b"\t")[0])):
+            announced = planned.pop(number, None)
+            if announced is None:
+                raise Difference(
+                    f"plan_lines.txt: record {number} of the log announces no plan lines, or they are apart"
+                )
+            hashed, kinds, texts = hashlib.sha256(), dict[str, int](), []
+            for line in group:
+                text = line.partition(b"\t")[2]
+                hashed.update(text)
+                values = dict(zip(PLAN_COLUMNS, json.loads(text), strict=True))
+                kinds[values["line_kind"]] = kinds.get(values["line_kind"], 0) + 1
+                texts.append(values)
+            expected = announced.get("digest")
+            if kinds != announced["lines"] or expected not in (None, hashed.hexdigest()):
+                raise Difference(f"plan_lines.txt: the lines of record {number} are not those of the log")
+            undigested += len(texts) if expected is None else 0
+            for values in texts:
+                check_plan_line(values, facts, lines, withdrawn)
+    if planned:
+        raise Difference(f"plan_lines.txt: the lines of record {min(planned)} are missing")
+    return len(lines) + len(withdrawn), undigested
+
+
+def check_plan_line(
+    values: dict[str, Any], facts: dict[str, Any], lines: dict[str, dict[str, Any]], withdrawn: set[str]
+) -> None:
+    """Check id, production and kind of a plan line; `lines` and `withdrawn` are those before it."""
+    name, kind, former = values["line_id"], values["line_kind"], values["withdraws"]
+    version = kind if values["generation"] == 1 else f"{kind} {values['generation']}"
+    key = framed(["plan", values["production"], values["feed"], values["row_key"], version])
+    if sha256(key)[:32] != name or name in lines or values["production"] != facts["production"]:
+        raise Difference(f"plan line {name}: it is there twice, or its id is not that of its key")
+    Decimal(values["amount"])
+    apart = {"line_id": None, "line_kind": None, "withdraws": None}
+    if kind == "line" and former is None:
+        lines[name] = values | apart
+    elif kind == "withdrawal" and lines.get(former) == values | apart and former not in withdrawn:
+        withdrawn.add(former)
+    else:
+        raise Difference(f"plan line {name}: it does not repeat the one line that it withdraws")
+
+
 def report_manifest(folder: Path) -> dict[str, Any] | None:
     """Return the manifest of a report, or None if the folder is not the pack of one."""
     try:
@@ -379,9 +453,9 @@ def check_table(folder: Path, table: dict[str, Any]) -> None:
     for column, amounts in table["totals_by_currency"].items():
         expected |= {(column, currency): Decimal(total) for currency, total in amounts.items()}
     name, rows, found = f"csv/{table['name']}.csv", 0, dict.fromkeys(expected, Decimal(0))
-    with (folder / name).open(newline="", encoding="utf-8") as stream, localcontext() as context:
+    with localcontext() as context:
         context.prec = 60
-        for row in csv.DictReader(stream):
+        for row in csv_rows(folder, table["name"]):
             rows += 1
             for column, currency in expected:
                 if row[column] and currency in ("", row.get("currency")):
@@ -395,7 +469,82 @@ def check_table(folder: Path, table: dict[str, Any]) -> None:
             )
 
 
-def check_report(folder: Path, manifest: dict[str, Any], head: str | None) -> int:
+def csv_rows(folder: Path, table: str) -> Iterator[dict[str, str]]:
+    """Yield the rows of a CSV file of a report."""
+    with (folder / "csv" / f"{table}.csv").open(newline="", encoding="utf-8") as stream:
+        yield from csv.DictReader(stream)
+
+
+def check_headline(manifest: dict[str, Any]) -> None:
+    """Check that each headline figure is the total of its table, which `check_table` has added up."""
+    totals = {table["name"]: table["totals"] for table in manifest["tables"]}
+    for figure in manifest["headline"]:
+        total = totals.get(figure["table"], {}).get(figure["column"])
+        if total is None or Decimal(total) != Decimal(figure["value"]):
+            raise Difference(
+                f"manifest.json: {figure['title']} is {figure['value']}, its table comes to {total}"
+            )
+
+
+def check_costs(folder: Path, manifest: dict[str, Any]) -> int:
+    """Check each account of the cost report against the tables that it adds up; return their number.
+
+    Accounts that the chart has not as costs are in no line of the report, and a note says so.
+    """
+    if not {"cost_report", *PARTS} <= {table["name"] for table in manifest["tables"]}:
+        return 0
+    sums, accounts = added_up(folder, manifest), 0
+    for row in csv_rows(folder, "cost_report"):
+        accounts += 1
+        cells = {name: Decimal(row[name] or 0) for name in COST_COLUMNS}
+        cells["revisions"] = cells["budget_revised"] - cells["budget_approved"]
+        expected = {name: sums.get((row["account"], name), Decimal(0)) for name in ADDED}
+        expected["total_cost"] = cells["cost_to_date"] + cells["commitments"]
+        expected["efc"] = cells["total_cost"] + cells["etc"]
+        expected["variance"] = cells["budget_revised"] - cells["efc"]
+        for name, value in expected.items():
+            if cells[name] != value:
+                raise Difference(
+                    f"csv/cost_report.csv: {name} of account {row['account']} is {cells[name]}, the tables"
+                    f" that it adds up come to {value}"
+                )
+    return accounts
+
+
+def added_up(folder: Path, manifest: dict[str, Any]) -> dict[tuple[str, str], Decimal]:
+    """Return the sums of entries and plan tables by account and column of the cost report."""
+    translated = manifest["currency"] != manifest["production"]["base_currency"]
+    amount = "report_amount" if translated else "base_amount"
+    first = manifest["period"]["from"]
+    parts = [
+        (row["account"], column, row[amount])
+        for row in csv_rows(folder, "entries")
+        if row["account_kind"] == "cost"
+        for column in ("cost_to_date", *(["cost_period"] if row["transaction_date"] >= first else []))
+    ]
+    parts += [
+        (row["account"], column, row["report_amount"])
+        for table, column in PARTS.items()
+        if column
+        for row in csv_rows(folder, table)
+    ]
+    sums: dict[tuple[str, str], Decimal] = {}
+    for account, column, text in parts:
+        sums[account, column] = sums.get((account, column), Decimal(0)) + Decimal(text or 0)
+    return sums
+
+
+def check_seal(seal: str, as_of: dict[str, Any], records: list[dict[str, Any]]) -> None:
+    """Check that an audit log seals a report, and that the report rests on it."""
+    number = as_of["record"]
+    if number and (number > len(records) or records[number - 1]["hash"] != as_of["head"]):
+        raise Difference(f"manifest.json: record {number} of the log has another hash than {as_of['head']}")
+    sealed = {record["facts"]["manifest"] for record in records if record["kind"] == "snapshot_published"}
+    if seal not in sealed:
+        raise Difference(f"manifest.json: no record of the log seals it (sha256 {seal})")
+
+
+def check_report(folder: Path, manifest: dict[str, Any], head: str | None, log: Path | None) -> int:
     """Check the pack of a report and print the result; return the exit status."""
     csv.field_size_limit(sys.maxsize)
     try:
@@ -404,13 +553,21 @@ def check_report(folder: Path, manifest: dict[str, Any], head: str | None) -> in
         check_files(folder, manifest["files"])
         for table in manifest["tables"]:
             check_table(folder, table)
+        check_headline(manifest)
+        with localcontext() as context:
+            context.prec = 60
+            accounts = check_costs(folder, manifest)
+        seal = sha256((folder / "manifest.json").read_bytes())
+        if log is not None:
+            check_seal(seal, manifest["as_of"], check_log(log, head))
         period, as_of, ledger = manifest["period"], manifest["as_of"], manifest["ledger"]
         lines = [
             f"As recorded: {len(manifest['files'])} files, {len(manifest['tables'])} tables.",
+            f"Added up again: {len(manifest['headline'])} headline figures, {accounts} accounts.",
             f"{period['from']} to {period['to']}, as of audit record {as_of['record']} ({as_of['at']})",
             f"Digest of the ledger  {ledger['digest']}",
             f"Head of the audit log {as_of['head']}",
-            f"sha256 of the manifest {sha256((folder / 'manifest.json').read_bytes())}",
+            f"sha256 of the manifest {seal}{'' if log is None else ', sealed in the audit log'}",
         ]
     except Difference as difference:
         print(f"NOT as recorded: {difference}")
@@ -422,28 +579,18 @@ def check_report(folder: Path, manifest: dict[str, Any], head: str | None) -> in
     return 0
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Check the pack named on the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("pack", type=Path, help="the folder of the pack")
-    parser.add_argument("--head", help="a head of the audit log that you wrote down earlier")
-    options = parser.parse_args(arguments)
-    if (manifest := report_manifest(options.pack)) is not None:
-        return check_report(options.pack, manifest, options.head)
+def check_pack(folder: Path, facts: dict[str, Any], head: str | None) -> int:
+    """Check an audit pack and print the result; return the exit status."""
+    plans, undigested = 0, 0
     try:
-        facts = json.loads((options.pack / "pack.json").read_text(encoding="utf-8"))
-        if facts["form"] not in COLUMNS:
-            raise KeyError("form")
-    except (OSError, ValueError, KeyError, TypeError):
-        print(f"{options.pack}: this is not a pack of showcost", file=sys.stderr)
-        return 2
-    try:
-        records = check_log(options.pack / "log.jsonl", options.head)
-        check_heads(options.pack / "heads.csv", records)
-        rates = check_rates(options.pack / "rates.csv", records)
-        count, digest = check_entries(options.pack / "entries.txt", facts, records, rates)
+        records = check_log(folder / "log.jsonl", head)
+        check_heads(folder / "heads.csv", records)
+        rates = check_rates(folder / "rates.csv", records)
+        count, digest = check_entries(folder / "entries.txt", facts, records, rates)
+        if facts["form"] == WITH_PLANS:
+            plans, undigested = check_plans(folder / "plan_lines.txt", facts, records)
+        elif any(record["kind"] == "planned" for record in records):
+            raise Difference(f"pack.json: a pack of the form {facts['form']} does not have the plan lines")
         if (facts["entries"], facts["digest"]) != (count, digest):
             raise Difference(f"pack.json: it says digest {facts['digest']}, found {digest}")
         if records and (facts["head"], facts["records"]) != (records[-1]["hash"], len(records)):
@@ -454,10 +601,38 @@ def main(arguments: list[str] | None = None) -> int:
     except (OSError, ValueError, KeyError, TypeError, ArithmeticError) as error:
         print(f"NOT as recorded: a file of the pack is damaged ({type(error).__name__}: {error})")
         return 1
-    print(f"As recorded: {count} entries, {len(rates)} FX snapshots, {len(records)} audit records.")
+    print(
+        f"As recorded: {count} entries, {plans} plan lines, {len(rates)} FX snapshots,"
+        f" {len(records)} audit records."
+    )
+    if undigested:
+        print(f"{undigested} plan lines have no digest in the log: their number is proven, not their text.")
     print(f"Digest of the ledger  {digest}")
     print(f"Head of the audit log {facts['head']}")
     return 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Check the pack named on the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("pack", type=Path, help="the folder of the pack")
+    parser.add_argument("--head", help="a head of the audit log that you wrote down earlier")
+    parser.add_argument(
+        "--log", type=Path, help="of a report: the log.jsonl of an audit pack, which must seal it"
+    )
+    options = parser.parse_args(arguments)
+    if (manifest := report_manifest(options.pack)) is not None:
+        return check_report(options.pack, manifest, options.head, options.log)
+    try:
+        facts = json.loads((options.pack / "pack.json").read_text(encoding="utf-8"))
+        if facts["form"] not in COLUMNS:
+            raise KeyError("form")
+    except (OSError, ValueError, KeyError, TypeError):
+        print(f"{options.pack}: this is not a pack of showcost", file=sys.stderr)
+        return 2
+    return check_pack(options.pack, facts, options.head)
 
 
 if __name__ == "__main__":

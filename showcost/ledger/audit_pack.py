@@ -3,6 +3,7 @@
     pack.json        base currency, digest of everything, head of the audit log, names of the columns
     log.jsonl        the audit log, byte for byte
     entries.txt      batch id, a tab, the canonical line of an entry (see `digest`); by date and entry id
+    plan_lines.txt   number of the audit record, a tab, the canonical line of a plan line; in this order
     rates.csv        snapshot, date, currency, units per euro, publication date
     heads.csv        number and hash of the audit record of each transaction in the ledger
 
@@ -19,7 +20,8 @@ from typing import TYPE_CHECKING, Final
 from showcost.core.durable import make_folder, produce_file, write_durably
 from showcost.core.errors import InputError
 from showcost.ledger.digest import CANONICAL_LINE, digest, line_columns
-from showcost.ledger.schema import LINE_VERSION
+from showcost.ledger.plan_lines import CANONICAL_PLAN_LINE
+from showcost.ledger.schema import LINE_VERSION, PLAN_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,8 +31,8 @@ if TYPE_CHECKING:
 
     from showcost.ledger.store import Ledger
 
-FORM: Final = "showcost-pack-2"
-"""The form of the pack; form 1 had the entries of line version 1 alone."""
+FORM: Final = "showcost-pack-3"
+"""The form of the pack; form 1 had the entries of line version 1 alone, form 2 had no plan lines."""
 
 
 def write_pack(ledger: Ledger, production: str, base_currency: str, folder: Path) -> dict[str, str | int]:
@@ -45,7 +47,9 @@ def write_pack(ledger: Ledger, production: str, base_currency: str, folder: Path
     log = ledger.audit.path.read_bytes()
     with ledger.read() as connection:
         ledger_digest = digest(connection, date.min, date.max)
-        produce_file(folder / "entries.txt", lambda path: _entries(connection, path))
+        produce_file(folder / "entries.txt", lambda path: _lines(connection, _ENTRIES, path))
+        produce_file(folder / "plan_lines.txt", lambda path: _lines(connection, _PLAN_LINES, path))
+        plan_lines = connection.execute("SELECT count(*) FROM plan_lines").fetchall()[0][0]
         rates, heads = connection.execute(_RATES).fetchall(), connection.execute(_HEADS).fetchall()
     _csv(folder / "rates.csv", ["snapshot_id", "date", "currency", "rate", "publication_date"], rates)
     _csv(folder / "heads.csv", ["seq", "hash"], heads)
@@ -55,18 +59,22 @@ def write_pack(ledger: Ledger, production: str, base_currency: str, folder: Path
         "production": production,
         "base_currency": base_currency,
         "entries": sum(rows for rows, _ in ledger_digest.partitions.values()),
+        "plan_lines": plan_lines,
         "digest": ledger_digest.hash,
         "head": ledger.audit.head().hash,
         "records": ledger.audit.head().seq,
     }
-    columns = [column.name for column in line_columns(LINE_VERSION)]
-    write_durably(folder / "pack.json", json.dumps(facts | {"columns": columns}, indent=1).encode() + b"\n")
+    columns = {
+        "columns": [column.name for column in line_columns(LINE_VERSION)],
+        "plan_columns": [column.name for column in PLAN_COLUMNS if column.name != "seq"],
+    }
+    write_durably(folder / "pack.json", json.dumps(facts | columns, indent=1).encode() + b"\n")
     return facts
 
 
-def _entries(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+def _lines(connection: duckdb.DuckDBPyConnection, statement: str, path: Path) -> None:
     with path.open("wb") as stream:
-        for batch in connection.sql(_LINES).to_arrow_reader(65_536):
+        for batch in connection.sql(statement).to_arrow_reader(65_536):
             for line in batch.column("line").to_pylist():
                 stream.write(line.encode())
 
@@ -81,9 +89,13 @@ def _csv(path: Path, header: Iterable[str], rows: Iterable[Iterable[object]]) ->
     produce_file(path, make)
 
 
-_LINES: Final = f"""
+_ENTRIES: Final = f"""
 SELECT batch_id || chr(9) || {CANONICAL_LINE} AS line FROM ledger_entries
 ORDER BY transaction_date, entry_id, line
+"""  # noqa: S608 - constants of this package only
+
+_PLAN_LINES: Final = f"""
+SELECT seq || chr(9) || {CANONICAL_PLAN_LINE} AS line FROM plan_lines ORDER BY seq, stated_on, line_id
 """  # noqa: S608 - constants of this package only
 
 _RATES: Final = """

@@ -21,7 +21,7 @@ from showcost.audit import transitions as states
 from showcost.audit.transitions import AuditKind
 from showcost.core.clock import utc_timestamp
 from showcost.core.errors import CheckFailedError
-from showcost.core.hashing import SHORT
+from showcost.core.hashing import SHORT, sha256_bytes
 from showcost.ledger.decisions import REVERSIBLE
 from showcost.ledger.new_entries import refuse_closed, yes_or_no
 from showcost.ledger.recorded_transaction import NewRecord, Writer, record_and_write, segment_parameter
@@ -88,6 +88,7 @@ def commit_lines(
         "run_id": run_id,
         "recorded_at": utc_timestamp(now).isoformat(timespec="microseconds"),
         "lines": dict(sorted(Counter(lines.column("line_kind").to_pylist()).items())),
+        "digest": _digest(connection),
     }
     new = NewRecord(
         AuditKind.PLANNED,
@@ -98,6 +99,12 @@ def commit_lines(
     )
     record_and_write(ledger, connection, new, PLAN_LINES)
     return days
+
+
+def _digest(connection: duckdb.DuckDBPyConnection) -> str:
+    """Return the sha256 of the canonical lines to be recorded: what an outside verifier can recompute."""
+    lines = connection.execute(f"SELECT {CANONICAL_PLAN_LINE} FROM ({_LINES})").fetchall()
+    return sha256_bytes("".join(line for (line,) in lines).encode())
 
 
 def _write(connection: duckdb.DuckDBPyConnection, record: Record, segment: Path | None) -> None:
@@ -173,6 +180,17 @@ def _names(columns: Iterable[Column]) -> str:
 
 
 _OF_SEGMENT: Final = _names(column for column in PLAN_COLUMNS if column.name != "seq")
+
+
+def _canonical(column: Column) -> str:
+    as_text = column.type.startswith(("DECIMAL", "DATE"))
+    return f'CAST("{column.name}" AS VARCHAR)' if as_text else f'"{column.name}"'
+
+
+CANONICAL_PLAN_LINE: Final = "CAST(json_array({}) AS VARCHAR) || chr(10)".format(
+    ", ".join(_canonical(column) for column in PLAN_COLUMNS if column.name != "seq")
+)
+"""The canonical line of a plan line as a DuckDB expression, its line feed included."""
 
 _LINE_ID: Final = f"""
 sha256(CAST(json_array('plan', production, feed, row_key, version) AS VARCHAR))[:{SHORT}]

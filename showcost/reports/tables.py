@@ -121,7 +121,8 @@ class ReportTable:
 class HeadlineFigure:
     """One of the few figures that come first in a report, such as the cost to date.
 
-    `meaning` is its definition in a sentence; `currency` is that of an amount.
+    `meaning` is its definition in a sentence; `currency` is that of an amount. `table` and `column` name the
+    total that it is.
     """
 
     title: str
@@ -129,6 +130,8 @@ class HeadlineFigure:
     type: ColumnType
     meaning: str
     currency: str = ""
+    table: str = ""
+    column: str = ""
 
 
 DETAIL: Final = -1

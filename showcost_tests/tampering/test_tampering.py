@@ -17,9 +17,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from showcost.ledger.audit_pack import write_pack
+from showcost.ledger.audit_pack import FORM, write_pack
 from showcost.ledger.digest import line_columns
-from showcost.ledger.schema import DDL, LINE_VERSION
+from showcost.ledger.schema import DDL, LINE_VERSION, PLAN_COLUMNS
 from showcost.pipeline.posting import post_partitions
 from showcost_tests.crash.scenario import DAYS, FEED, HALVES
 from showcost_tests.tampering.books import (
@@ -272,9 +272,12 @@ def test_a_missing_ledger_payload_or_segment_is_found(workspace: Workspace) -> N
 
 
 def test_the_outside_verifier_has_the_columns_of_an_entry() -> None:
-    forms = {f"showcost-pack-{version}": line_columns(version) for version in (1, LINE_VERSION)}
+    forms = {f"showcost-pack-{form}": line_columns(version) for form, version in ((1, 1), (2, 2), (3, 2))}
     expected = {form: [column.name for column in columns] for form, columns in forms.items()}
-    assert runpy.run_path(str(VERIFIER))["COLUMNS"] == expected
+    verifier = runpy.run_path(str(VERIFIER))
+    assert (verifier["COLUMNS"], verifier["WITH_PLANS"]) == (expected, FORM)
+    assert verifier["PLAN_COLUMNS"] == [column.name for column in PLAN_COLUMNS if column.name != "seq"]
+    assert line_columns(LINE_VERSION) == line_columns(2)
 
 
 def test_the_outside_verifier_finds_changes_in_a_pack(clean: Workspace, tmp_path: Path) -> None:

@@ -320,10 +320,35 @@ def test_a_recorded_line_that_was_not_written_is_written_by_the_next_write(
     assert verify(reopened).first is None
 
 
-def test_the_outside_verifier_accepts_a_ledger_with_plans(workspace: Workspace, tmp_path: Path) -> None:
-    write_pack(workspace.ledger, "HRB", "USD", tmp_path / "pack")
-    verifier = runpy.run_path(str(REPOSITORY / "tools" / "verify_pack.py"))
-    assert verifier["main"]([str(tmp_path / "pack")]) == 0
+def outside(pack: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    """Return the first line that the outside verifier says of a pack."""
+    capsys.readouterr()
+    status = runpy.run_path(str(REPOSITORY / "tools" / "verify_pack.py"))["main"]([str(pack)])
+    said = capsys.readouterr().out.splitlines()[0]
+    assert said.startswith("As recorded" if status == 0 else "NOT as recorded")
+    return said
+
+
+def test_the_outside_verifier_proves_plan_lines_and_their_withdrawals(
+    workspace: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row = row_of(workspace, line_of(workspace, "PO-1", "2"))
+    replay_decision(workspace, deciding.reverse(workspace, [row], who=WHO, why=WHY))
+    pack = tmp_path / "pack"
+    write_pack(workspace.ledger, "HRB", "USD", pack)
+    text = (pack / "plan_lines.txt").read_text(encoding="utf-8")
+    assert (text.count("\n"), text.count('"withdrawal"')) == (len(lines(workspace)) + 2, 1)
+    assert f", {text.count(chr(10))} plan lines," in outside(pack, capsys)
+    faults = {
+        text.replace("1000.0000", "1000.0001", 1): "are not those of the log",
+        text.replace("A. Bell", "A. Bull", 1): "are not those of the log",
+        text[: text.rindex("\n", 0, -1) + 1]: "are missing",
+        text + text.splitlines()[-1].replace("\t", "9\t", 1) + "\n": "announces no plan lines",
+    }
+    for changed, message in faults.items():
+        assert changed != text
+        (pack / "plan_lines.txt").write_text(changed, encoding="utf-8")
+        assert message in outside(pack, capsys)
 
 
 def test_a_line_is_traced_to_its_bytes(workspace: Workspace) -> None:

@@ -58,15 +58,17 @@ class CostReport:
     @property
     def figures(self) -> list[HeadlineFigure]:
         """The headline with title, currency and meaning of each figure."""
-        columns = self.tables["cost_report"].by_name | self.tables["fx_variance"].by_name
-        currencies = {"fx_variance": self.tables["fx_variance"].currency}
+        tables = dict.fromkeys(_HEADLINE, "cost_report") | {"fx_variance": "fx_variance"}
+        columns = {name: self.tables[table].by_name[name] for name, table in tables.items()}
         return [
             HeadlineFigure(
                 title=columns[name].title,
                 value=amount,
                 type=ColumnType.MONEY,
                 meaning=columns[name].meaning,
-                currency=currencies.get(name, self.basis.currency),
+                currency=self.tables[tables[name]].currency,
+                table=tables[name],
+                column=name,
             )
             for name, amount in self.headline.items()
         ]

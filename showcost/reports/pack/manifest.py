@@ -109,6 +109,8 @@ def _figure(figure: HeadlineFigure) -> dict[str, str]:
         "value": _text(figure.value),
         "currency": figure.currency,
         "meaning": figure.meaning,
+        "table": figure.table,
+        "column": figure.column,
     }
 
 

@@ -39,7 +39,17 @@ def verify_report_pack(folder: Path) -> list[Discrepancy]:
     findings = [*_files(folder, manifest["files"])]
     if not findings:
         findings += [finding for table in manifest["tables"] for finding in _totals(folder, table)]
-    return findings
+    return findings or [*_headline(manifest)]
+
+
+def _headline(manifest: Mapping[str, Any]) -> Iterator[Discrepancy]:
+    """Yield the headline figures that are not the totals of their tables, which are those of the files."""
+    totals = {table["name"]: table["totals"] for table in manifest["tables"]}
+    for figure in manifest["headline"]:
+        total = totals.get(figure["table"], {}).get(figure["column"])
+        if total is None or Decimal(figure["value"]) != Decimal(total):
+            problem = f"{figure['title']} is {figure['value']}, its table comes to {total or 'nothing'}"
+            yield Discrepancy(f"{MANIFEST}, headline", problem)
 
 
 def verify_published_packs(

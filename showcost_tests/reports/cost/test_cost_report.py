@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import json
+import runpy
 from collections import defaultdict
 from decimal import Decimal
 from pathlib import Path
@@ -14,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from showcost.core.errors import ConfigError, InputError
+from showcost.core.hashing import sha256_bytes
 from showcost.core.money import round_half_away
 from showcost.fx.conversion import convert
 from showcost.reports.cost.basis import report_basis
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     from showcost.workspace import Workspace
 
 EUR_RATES = RATES | {"EUR": Decimal(1)}
+VERIFIER = Path(__file__).parents[3] / "tools" / "verify_pack.py"
 COST_ACCOUNTS = ("2320", "3220", "3690")
 
 
@@ -310,7 +314,9 @@ def sums(rows: list[dict[str, str]], name: str = "report_amount") -> dict[str, D
 
 
 @pytest.mark.parametrize("currency", ["EUR", "GBP", "USD"])
-def test_a_plain_sum_over_the_csv_files_of_a_pack_is_its_report(tmp_path: Path, currency: str) -> None:
+def test_a_plain_sum_over_the_csv_files_of_a_pack_is_its_report(
+    tmp_path: Path, currency: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     amounts = ["400.05", "-17.31", "0.05", "0.15", "3333.33", "1.01", "99.99", "12.34"]
     lines = [
         (COST_ACCOUNTS[number % 3], ("EUR", "GBP", "USD")[number // 3], Decimal(amount), Decimal("0.35"))
@@ -345,6 +351,37 @@ def test_a_plain_sum_over_the_csv_files_of_a_pack_is_its_report(tmp_path: Path, 
         expected = convert(Decimal(row["amount"]), row["currency"], currency, EUR_RATES)
         assert Decimal(row[name]) == expected
     assert pack.folder.joinpath("manifest.json").read_text().count(f'"currency": "{currency}"') > 1
+    log = str(workspace.audit.path)
+    assert (verifier(pack.folder, "--log", log), verify_report_pack(pack.folder)) == (0, [])
+    assert f"10 headline figures, {len(report)} accounts" in capsys.readouterr().out
+    swap_accounts(pack.folder)
+    assert verify_report_pack(pack.folder) == []
+    assert verifier(pack.folder) == 1
+    assert "csv/cost_report.csv: cost_to_date of account 3220 is" in capsys.readouterr().out
+    swap_accounts(pack.folder)
+    assert verifier(pack.folder) == 0
+    pack.folder.joinpath("manifest.json").write_bytes(
+        pack.folder.joinpath("manifest.json").read_bytes() + b" "
+    )
+    assert verifier(pack.folder, "--log", log) == 1
+    assert "manifest.json: no record of the log seals it" in capsys.readouterr().out
+
+
+def verifier(folder: Path, *options: str) -> int:
+    status: int = runpy.run_path(str(VERIFIER))["main"]([str(folder), *options])
+    return status
+
+
+def swap_accounts(folder: Path) -> None:
+    """Exchange the figures of two accounts, as a forger who keeps totals and manifest in order."""
+    file, manifest = folder / "csv" / "cost_report.csv", folder / "manifest.json"
+    data = (
+        file.read_bytes().replace(b",2320,", b",?,").replace(b",3220,", b",2320,").replace(b",?,", b",3220,")
+    )
+    facts = json.loads(manifest.read_bytes())
+    facts["files"]["csv/cost_report.csv"]["sha256"] = sha256_bytes(data)
+    file.write_bytes(data)
+    manifest.write_bytes(json.dumps(facts, ensure_ascii=False, indent=1).encode() + b"\n")
 
 
 def test_packs_in_two_currencies_are_published_side_by_side(tmp_path: Path) -> None:

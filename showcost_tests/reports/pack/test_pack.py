@@ -23,9 +23,10 @@ from showcost.reports.pack.folders import pack_folder
 from showcost.reports.pack.sealing import SealedPack, write_pack
 from showcost.reports.pack.verification import verify_report_pack
 from showcost.reports.scope import last_record, scope_of
+from showcost.reports.tables import ColumnType, HeadlineFigure
 from showcost_tests.ledger.rows import pin_rates
 from showcost_tests.ledger.test_journal import INVOICE, RATES, post
-from showcost_tests.reports.writers.sample import HEADLINE, costs, payables
+from showcost_tests.reports.writers.sample import costs, payables
 from showcost_tests.whole.small import MONDAY, WEDNESDAY, make_home
 
 if TYPE_CHECKING:
@@ -35,6 +36,12 @@ if TYPE_CHECKING:
     from showcost.workspace import Workspace
 
 TABLES = (costs(), payables())
+HEADLINE = (
+    HeadlineFigure(
+        *("Cost to date", Decimal("6400.4"), ColumnType.MONEY, "Cost of all days", "USD"),
+        *("cost_report", "cost_to_date"),
+    ),
+)
 VERIFIER = Path(__file__).parents[3] / "tools" / "verify_pack.py"
 
 
@@ -147,6 +154,18 @@ def change_a_total(folder: Path) -> None:
     (folder / "manifest.json").write_text(json.dumps(manifest))
 
 
+def change_the_headline(folder: Path) -> None:
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    manifest["headline"][0]["value"] = "6400.5"
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+def hide_the_table_of_the_headline(folder: Path) -> None:
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    manifest["headline"][0]["table"] = "none"
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
 def change_the_rows(folder: Path) -> None:
     manifest = json.loads((folder / "manifest.json").read_bytes())
     manifest["tables"][1]["rows"] += 1
@@ -162,6 +181,8 @@ def change_the_rows(folder: Path) -> None:
         (remove_a_file, "report.xlsx: the manifest names"),
         (change_a_total, "csv/cost_report.csv: "),
         (change_the_rows, "csv/payables.csv: it has 14 rows, the manifest says 15"),
+        (change_the_headline, "manifest.json"),
+        (hide_the_table_of_the_headline, "manifest.json"),
     ],
 )
 def test_a_changed_pack_is_found_out(
