@@ -76,6 +76,7 @@ def _delivery(delivery: LandedDelivery) -> Mapping[str, object]:
         "dialect": delivery.summary.dialect,
         "columns": delivery.summary.columns,
         "shapes": delivery.summary.shapes,
+        "notes": delivery.summary.notes,
     }
 
 
@@ -105,6 +106,8 @@ def _show_landing(landings: Sequence[Landing], unmatched: Sequence[str]) -> None
             if delivery.summary.subtotals:
                 left_out = plural(delivery.summary.subtotals, "subtotal line")
                 say(f"{landing.feed}: {delivery.arrival.name} has {left_out}, not counted as rows")
+            for note in delivery.summary.notes:
+                say(f"{landing.feed}: {delivery.arrival.name}: {note}")
         for name in landing.again:
             say(f"{landing.feed}: {name} is byte-identical to an earlier delivery; skipped")
         for name in landing.changing:

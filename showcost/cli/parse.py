@@ -107,6 +107,8 @@ def _summary(facts: Mapping[str, object], rejects: Path | None) -> Iterator[str]
     if landing["unchecked_totals"]:
         stated = " and ".join(landing["unchecked_totals"])
         yield f"The control total {stated} would not be checked yet: a row or an amount is unreadable."
+    for note in landing["notes"]:
+        yield f"{note}."
     for field, column in landing["columns"].items():
         style = landing["shapes"].get(field)
         yield f"{field} is read from the column {column!r}{f' as {style}' if style else ''}."
@@ -167,6 +169,7 @@ def _landing(run: DryRun, feed: FeedSpec) -> dict[str, object]:
         "last_date": dates[-1] if dates else None,
         "undated": summary.undated,
         "subtotals": summary.subtotals,
+        "notes": summary.notes,
         "unchecked_totals": summary.unchecked,
     }
 

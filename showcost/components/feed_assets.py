@@ -78,7 +78,7 @@ def deliveries_asset(feed: FeedSpec) -> dg.AssetsDefinition:
                             delivery.summary.refused,
                             min(delivery.summary.dates, default=None),
                             max(delivery.summary.dates, default=None),
-                            delivery.summary.dialect.get("assumptions"),
+                            delivery.summary.assumed,
                         )
                         for delivery in deliveries[-20:]
                     ],

@@ -67,7 +67,8 @@ class DeliverySummary(BaseModel, frozen=True):
     code in `refused`. `subtotals` counts lines with a sum of rows of the file: they are not rows, and not
     received. `unchecked` are the control totals that the file states and that could not be compared, because
     a row or an amount is unreadable (see `pipeline.control_totals`). `columns` maps each field to its header,
-    `shapes` has the inferred date formats and decimal marks, `dialect` the format of the delivery.
+    `shapes` has the inferred date formats and decimal marks, `dialect` the format of the delivery. `notes`
+    say what was done to records: cells completed, dates taken in a time zone, signs applied.
     """
 
     received: int
@@ -80,6 +81,14 @@ class DeliverySummary(BaseModel, frozen=True):
     dialect: dict[str, str | int | bool | list[str]]
     subtotals: int = 0
     unchecked: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def assumed(self) -> list[str]:
+        """The assumptions about the form of the delivery, and the notes, each once."""
+        stated = self.dialect.get("assumptions")
+        assumptions = stated if isinstance(stated, list) else []
+        return list(dict.fromkeys([*assumptions, *self.notes]))
 
 
 @dataclass(frozen=True)
@@ -290,7 +299,11 @@ def inferred_content(
                 headers = {field: reading.header[index] for field, index in match.columns.items()}
                 summary = _summary(records, reading, None, headers, shapes)
                 summary = summary.model_copy(
-                    update={"subtotals": len(matched.subtotals), "unchecked": total.unchecked}
+                    update={
+                        "subtotals": len(matched.subtotals),
+                        "unchecked": total.unchecked,
+                        "notes": tuple(reading.notes),
+                    }
                 )
                 yield DeliveryContent(records, summary, accepted)
 

@@ -88,9 +88,9 @@ class Reading:
 
     `header` has the names as in the delivery, `width` is the number of cells of every record; the
     two differ only where `dialect.header_sure` is False. Iterate `records` once: it yields Arrow record
-    batches (`RECORD_SCHEMA`) of bounded size. `rejected`, `repaired` (record numbers and repairs),
-    `footer`, `counts` and the complete `dialect` are final when `records` is exhausted. Use as a context
-    manager or call `close`: a reading may hold temporary files.
+    batches (`RECORD_SCHEMA`) of bounded size. `rejected`, `repaired` (record numbers and repairs), `footer`,
+    `notes` (sentences for whoever uses the rows), `counts` and the whole `dialect` are final when `records`
+    is exhausted. Use as a context manager or call `close`: a reading may hold temporary files.
     """
 
     def __init__(self, dialect: Dialect, header: tuple[str, ...], width: int | None = None) -> None:
@@ -102,6 +102,7 @@ class Reading:
         self.header_lines: list[TextRecord] = []
         self.repaired: list[tuple[int, str]] = []
         self.footer: list[TextRecord] = []
+        self.notes: list[str] = []
         self.counts = RecordCounts()
         self.finished = False
         self._batches: Iterator[pa.RecordBatch] = iter(())

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from showcost.core.errors import IntegrityError
+from showcost.readers.csv.cell_types import FILLER_BYTES
 from showcost.readers.model import RECORD_SCHEMA
 
 if TYPE_CHECKING:
@@ -127,7 +128,8 @@ class BlockParser:
         self._quote = quote[0] if quote else _NUL
         self._delimiter_bytes, self._quote_bytes, self._escape_bytes = delimiter, quote, escape
         self._blanks = b" \t\r\n\x0b\x0c" + delimiter
-        self._blank_start = _table(self._blanks)
+        self._fillers = self._blanks + quote + FILLER_BYTES
+        self._filler_start, self._quoted_filler = _table(self._blanks + FILLER_BYTES), _table(self._fillers)
         self._may_open = _table(b"\n" + delimiter + quote)
         self._may_close = _table(b"\r\n" + delimiter + quote)
 
@@ -262,12 +264,21 @@ class BlockParser:
             ] = False
 
     def _refuse_blank(self, data: Bytes, text: bytes, marks: _Marks, whole: Flags) -> list[int]:
-        """Refuse blank records, which are counted separately; return them."""
+        """Refuse blank records and those with nothing but dashes, which are counted separately.
+
+        Returns the blank ones.
+        """
         blank = []
-        for line in np.flatnonzero(whole & self._blank_start[data[marks.starts]]).tolist():
-            if not text[marks.starts[line] : marks.ends[line]].translate(None, self._blanks):
+        begins = self._filler_start[data[marks.starts]]
+        if self._quote_bytes:
+            second = data[np.minimum(marks.starts + 1, len(data) - 1)]
+            begins |= (data[marks.starts] == self._quote) & self._quoted_filler[second]
+        for line in np.flatnonzero(whole & begins).tolist():
+            body = text[marks.starts[line] : marks.ends[line]]
+            if not body.translate(None, self._fillers):
                 whole[line] = False
-                blank.append(line)
+                if not body.translate(None, self._blanks):
+                    blank.append(line)
         return blank
 
     def _refuse_names_below(self, blank: list[int], text: bytes, marks: _Marks, sound: Flags) -> None:

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 NUMBER, DATE, TIME, BLANK, TEXT = "n", "d", "t", "", "x"
 _LONGEST: Final = 100
@@ -35,6 +38,9 @@ _DATE: Final = re.compile(
 _TIME: Final = re.compile(r"\d{1,2}:\d\d(?::\d\d(?:\.\d+)?)?(?:\s?[ap]m)?", re.IGNORECASE)
 _WORD: Final = re.compile(r"(?!'[^']*$)[\w£$€%&@#+*./:()'\u2019\-]+(?:,? [\w£$€%&@#+*./:()'\u2019\-]+)*")
 """A leading apostrophe without a second one is half of a quotation that ends elsewhere."""
+_DASHES: Final = re.compile(r"[-\u2012-\u2015\u2212£$€¥\s]*")
+FILLER_BYTES: Final = "-\u2012\u2013\u2014\u2015\u2212£$€¥\u00a0\u2007\u202f".encode()
+"""The bytes of dashes, currency signs and spaces beyond ASCII."""
 _PLACEHOLDER: Final = frozenset(("n/a", "na", "none", "null", "nil", "tbc", "tba", "-", "--", "?", "nan"))
 
 
@@ -66,3 +72,9 @@ def is_tidy(text: str) -> bool:
 def is_placeholder(text: str) -> bool:
     """Return whether a cell is a placeholder for a missing value."""
     return text.strip().lower() in _PLACEHOLDER
+
+
+def is_filler(cells: Iterable[str]) -> bool:
+    """Return whether cells have nothing but dashes, at least one, with or without a currency sign."""
+    filled = [cell for cell in cells if cell.strip()]
+    return bool(filled) and all(_DASHES.fullmatch(cell) and cell.strip("£$€¥ \u00a0") for cell in filled)

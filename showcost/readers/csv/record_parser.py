@@ -209,7 +209,7 @@ class RecordParser:
                 end, body_end = self._grammar.line(window, at)
                 return self._build(window, base, at, Parsed(end, body_end, ()), problem=UNCLOSED)
             problem = "a quoted cell holds what may be records of its own"
-        problem = problem or self._quote_problem(parsed)
+        problem = problem or self._quote_problem(parsed, fits=cells is not None)
         if self._in_doubt and not problem:
             problem = self._doubt_problem(base + parsed.end, parsed, cells, lines)
         return self._build(window, base, at, parsed, problem=problem, lines=lines, cells=cells)
@@ -242,8 +242,11 @@ class RecordParser:
             is_short=fits and len(parsed.cells) < len(record_cells),
         )
 
-    def _quote_problem(self, parsed: Parsed) -> str:
-        """Name the problem with quotes in unquoted cells; balanced ones are text."""
+    def _quote_problem(self, parsed: Parsed, *, fits: bool) -> str:
+        """Name the problem with quotes in unquoted cells; balanced ones are text.
+
+        So is one within the text of a cell, if the record has the cells of a row by it.
+        """
         if not parsed.stray:
             return ""
         quote = self._grammar.quote
@@ -251,8 +254,9 @@ class RecordParser:
             return "blanks before an opening quote"
         if self._literal_quotes:
             return ""
-        odd = any(cell.count(quote) % 2 for cell in parsed.cells)
-        return SINGLE_QUOTE if odd else ""
+        odd = [cell for cell in parsed.cells if cell.count(quote) % 2]
+        within = fits and self._is_plausible(parsed.cells) and all(_is_within(cell, quote) for cell in odd)
+        return SINGLE_QUOTE if odd and not within else ""
 
     def _doubt_problem(self, end: int, parsed: Parsed, cells: object, lines: int) -> str:
         """After a broken quote, trust a record again only when it is certainly a row."""
@@ -306,3 +310,9 @@ class RecordParser:
             position = end
             inner += 1
         return rows * 2 > inner
+
+
+def _is_within(cell: bytes, quote: bytes) -> bool:
+    """Return whether the one quote of a cell is in the middle of its words: it begins or ends no cell."""
+    before, _, after = cell.strip().partition(quote)
+    return cell.count(quote) == 1 and bool(before) and bool(after)

@@ -125,7 +125,10 @@ class RecordRepairer:
         if len(cells) == self._width + 1 and self._quotes_delimiters:
             return self._only_reading(self._without_one(texts), "an extra delimiter was left out")
         if len(cells) == self._width - 1:
-            return self._only_reading(self._split_once(texts), "a missing delimiter was put in")
+            between_quotes = self._split_between_quotes(body)
+            return self._only_reading(
+                between_quotes or self._split_once(texts), "a missing delimiter was put in"
+            )
         return None
 
     def repair_quote(self, body: bytes) -> tuple[tuple[bytes, ...], str] | None:
@@ -146,6 +149,8 @@ class RecordRepairer:
             cells = tuple(cell.decode(self._encoding, "replace") for cell in parsed.cells)
             if cells[column] and self._fits(cells):
                 readings.add(cells)
+        if not readings and (joined := self._joined_by_quotes(body)):
+            return self._only_reading({joined}, "a delimiter within quotes in a text is text")
         return self._only_reading(readings, "a quote mark too many was left out")
 
     def _only_reading(
@@ -182,6 +187,40 @@ class RecordRepairer:
                     if profiles[index].takes(left) and profiles[index + 1].takes(right):
                         readings.add((*cells[:index], left, right, *cells[index + 1 :]))
         return readings
+
+    def _split_between_quotes(self, body: bytes) -> set[tuple[str, ...]]:
+        """Return the readings with a delimiter put in between two quotes: `"text""text"` may be two cells."""
+        quote = self._grammar.quote
+        readings = set[tuple[str, ...]]()
+        if not quote or body.count(quote) > _MOST_QUOTES:
+            return readings
+        for match in re.finditer(re.escape(quote * 2), body):
+            place = match.start() + len(quote)
+            parsed = self._grammar.parse(body[:place] + self._grammar.delimiter + body[place:], 0)
+            if parsed.problem or parsed.stray or len(parsed.cells) != self._width:
+                continue
+            cells = tuple(cell.decode(self._encoding, "replace") for cell in parsed.cells)
+            if self._fits(cells):
+                readings.add(cells)
+        return readings
+
+    def _joined_by_quotes(self, body: bytes) -> tuple[str, ...] | None:
+        """Return the cells if delimiters within quotes are text where the quotes open within a text."""
+        quote, delimiter = self._grammar.quote, self._grammar.delimiter
+        if self._grammar.escape or body.count(quote) % 2:
+            return None
+        cells: list[bytes] = []
+        is_open = False
+        for part in body.split(delimiter):
+            if is_open:
+                cells[-1] += delimiter + part
+            elif quote in part and part.lstrip().startswith(quote):
+                return None
+            else:
+                cells.append(part)
+            is_open ^= part.count(quote) % 2 == 1
+        texts = tuple(cell.decode(self._encoding, "replace") for cell in cells)
+        return texts if len(texts) == self._width and self._fits(texts) else None
 
     def _other_delimiter(self, body: bytes) -> tuple[tuple[bytes, ...], str] | None:
         readings = set()

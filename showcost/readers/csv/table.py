@@ -27,7 +27,7 @@ from showcost.readers.csv.block_parser import (
     stretches,
     whole_numbers,
 )
-from showcost.readers.csv.cell_types import TEXT, cell_type
+from showcost.readers.csv.cell_types import TEXT, cell_type, is_filler
 from showcost.readers.csv.grammar import count_lines
 from showcost.readers.csv.last_record import may_be_cut
 from showcost.readers.csv.layout import Layout, begins_table, is_note, is_total, label_of
@@ -177,7 +177,7 @@ class TableReading(Reading):
         self._last_blank = 0
         self._other_table = 0
         self._notes: list[str] = []
-        self._short = 0
+        self._short = self._fillers = 0
         self._block: _Block | None = None
 
     def _read(self) -> Iterator[pa.RecordBatch]:
@@ -413,7 +413,22 @@ class TableReading(Reading):
             self.counts.blank += 1
             self._last_blank = self._number
             return None
+        if self._is_filler(record):
+            self.counts.blank += 1
+            self._fillers += 1
+            return None
         return _Entry(self._number, start, self._place, record, after_blank)
+
+    def _is_filler(self, record: ParsedRecord) -> bool:
+        """Return whether a record in the table has nothing but dashes, the zeros of an empty form."""
+        return (
+            self._number >= self._layout.first_row
+            and self._layout.width > 1
+            and not self._context.as_written
+            and not record.problem
+            and record.lines == 1
+            and is_filler(self._texts(record))
+        )
 
     def _apart(self, entry: _Entry) -> list[TextRecord] | None:
         """Return the list that keeps a record of the header or the preamble; None for a possible row."""
@@ -691,9 +706,12 @@ class TableReading(Reading):
         kinds = Counter(what for _, what in self.repaired)
         notes = tuple(f"{count} records: {what}" for what, count in kinds.items())
         if self._short:
-            notes += (
-                f"{self._short} records: cells left out at the end, in columns without content, are blank",
+            self.notes.append(
+                f"{self._short} records: cells left out at the end, in columns without content, are blank"
             )
+        if self._fillers:
+            self.notes.append(f"{self._fillers} records with nothing but dashes are blank")
+        notes += tuple(self.notes)
         notes += tuple(self._notes[:_MOST_NOTES])
         self.dialect = replace(
             self.dialect,
