@@ -8,20 +8,28 @@ from __future__ import annotations
 import re
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from babel import Locale, UnknownLocaleError
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from showcost.config.api import ApiSpec
 from showcost.config.items import ItemMapping
 from showcost.config.loading import ConfigModel
-from showcost.config.production import (
-    AccountNumber,
-    Code,
-    Currency,
-)
+from showcost.config.production import AccountNumber, Code, Currency, TimeZone
 from showcost.config.record_kinds import RECORD_KINDS, FieldType, RecordKind, RecordKindName
 
 FeedName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
 DateFormat = Annotated[str, Field(pattern=r"%|^excel$")]
+
+
+def _language(name: str) -> str:
+    try:
+        Locale.parse(name, sep="-" if "-" in name else "_")
+    except (UnknownLocaleError, ValueError):
+        raise ValueError("a language such as de, es or pt_BR") from None
+    return name
+
+
+Language = Annotated[str, AfterValidator(_language)]
 
 
 class DialectHints(ConfigModel):
@@ -40,10 +48,39 @@ class DialectHints(ConfigModel):
 
 
 class FieldHints(ConfigModel):
-    """Spelling of one field: its header names, and its formats."""
+    """Spelling of one field: its header names, and its formats.
+
+    `credit_headers` are names of the column with the same amount where it is a credit, which counts negative.
+    """
 
     headers: tuple[str, ...] = ()
     formats: tuple[DateFormat, ...] = ()
+    credit_headers: tuple[str, ...] = ()
+
+
+DEBIT_WORDS: Final = ("D", "DR", "DEBIT", "DBIT", "S", "SOLL", "+")
+CREDIT_WORDS: Final = ("C", "CR", "CREDIT", "CRDT", "H", "HABEN", "-")
+
+
+class Signs(ConfigModel):
+    """Signs of amounts that stand in a column of their own, under the first of `headers` that a file has.
+
+    Its words (compared without case and spacing) say that the amounts of the row are positive or negative. An
+    amount without one of the words, or with a sign of its own, is rejected. `fields` are the amounts, all of
+    money by default.
+    """
+
+    headers: tuple[str, ...] = Field(min_length=1)
+    positive: tuple[str, ...] = DEBIT_WORDS
+    negative: tuple[str, ...] = CREDIT_WORDS
+    fields: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _words_differ(self) -> Self:
+        both = {word.strip().lower() for word in self.positive} & {w.strip().lower() for w in self.negative}
+        if both:
+            raise ValueError(f"a sign for each word; {min(both)!r} is both positive and negative")
+        return self
 
 
 class AccountMapping(ConfigModel):
@@ -109,8 +146,21 @@ class FeedSpec(ConfigModel):
     """The only formats of dates, tried in order; `excel` for spreadsheet day numbers."""
     day_first: bool | None = None
     """True if an ambiguous 03/04/2026 is 3 April, false if it is 4 March."""
+    year: int | None = Field(default=None, ge=1900, le=2100)
+    """Year of dates in a format without one, such as `%d%m`."""
+    languages: tuple[Language, ...] = ()
+    """Languages of the names of months and days, besides English, German and French: `es`, `pt_BR`, …"""
+    timezone: TimeZone | None = None
+    """Time zone in which a time with a zone (`23:30:00Z`) has its date; the row's own field `timezone` goes
+    first. Default: that of the row's location, or of the production."""
     decimal_mark: Literal[".", ","] | None = None
     """Decimal mark of ambiguous amounts."""
+    scale: int = Field(0, ge=0, le=4)
+    """Decimal places that amounts of money leave out: 2 if they are in cents."""
+    signs: Signs | None = None
+    """Signs in a column of their own: `headers`, words that are `positive` and `negative`, `fields`."""
+    fill_down: tuple[str, ...] = ()
+    """Fields whose blank cells have the value of the row above, as merged cells of a workbook do."""
     dash_is_zero: bool = False
     """True if a single dash is an amount of zero, as in workbooks."""
     default_currency: Currency | None = None
@@ -185,6 +235,18 @@ class FeedSpec(ConfigModel):
         """Return the date formats of a field: its own, else the feed's."""
         return self.fields.get(field, FieldHints()).formats or self.date_formats
 
+    @property
+    def signed_fields(self) -> tuple[str, ...]:
+        """The amounts whose sign stands in a column of its own."""
+        if self.signs is None:
+            return ()
+        return self.signs.fields or self.money_fields
+
+    @property
+    def money_fields(self) -> tuple[str, ...]:
+        """The amounts of money among the fields."""
+        return tuple(n for n in self.kind.of_type(FieldType.AMOUNT) if n not in self.kind.quantities)
+
     def is_active(self, production: str) -> bool:
         """Say whether this feed delivers to the production."""
         return not self.productions or production in self.productions
@@ -197,6 +259,8 @@ class FeedSpec(ConfigModel):
             "key": self.key,
             "required": self.required or (),
             "constants": tuple(self.constants),
+            "fill_down": self.fill_down,
+            "signs.fields": self.signs.fields if self.signs else (),
             "transaction_date": (self.date_field,),
         }
         for setting, names in named.items():
@@ -212,6 +276,20 @@ class FeedSpec(ConfigModel):
             raise ValueError(
                 f"an amount field of the record kind as control_total.field, not {total.field!r}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _amounts_are_signed_once(self) -> Self:
+        for name in (*self.signed_fields, *(n for n, hints in self.fields.items() if hints.credit_headers)):
+            if name not in self.money_fields:
+                raise ValueError(f"an amount of money for signs and credit_headers, not {name!r}")
+        twice = [name for name in self.signed_fields if self.fields.get(name, FieldHints()).credit_headers]
+        if twice:
+            raise ValueError(f"either signs or credit_headers for {twice[0]!r}")
+        for formats in (self.date_formats, *(hints.formats for hints in self.fields.values())):
+            for format_ in formats:
+                if self.year is None and format_ != "excel" and "%y" not in format_.lower():
+                    raise ValueError(f"a year, because the date format {format_!r} has none")
         return self
 
     @model_validator(mode="after")

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from showcost.config.feed import normal_header
 from showcost.core.money import EXACT_DIGITS
 from showcost.readers.csv.layout import label_of
-from showcost.values.amounts import infer_amounts
+from showcost.values.amounts import infer_amounts, scaled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -95,9 +95,10 @@ def _stated(feed: FeedSpec, footer: Sequence[Sequence[str]], column: int | None)
     labels = {normal_header(label) for label in control.labels}
     lines = [cells for cells in footer if label_of(cells) in labels]
     texts = [cells[column] if column < len(cells) else "" for cells in lines]
-    stated: list[str | None] = infer_amounts(
-        pa.array(texts, pa.string()), decimal_mark=feed.decimal_mark
-    ).values.to_pylist()
+    amounts = infer_amounts(pa.array(texts, pa.string()), decimal_mark=feed.decimal_mark)
+    if control.field in feed.money_fields:
+        amounts = scaled(amounts, feed.scale)
+    stated: list[str | None] = amounts.values.to_pylist()
     return stated
 
 

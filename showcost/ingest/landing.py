@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import operator
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from showcost.core.hashing import sha256_framed
 from showcost.ingest.audit_records import record_hashes, record_read, record_received
 from showcost.ingest.control_totals import RunningTotal, footer_cells, mismatch, unchecked_totals
 from showcost.ingest.delivery_records import CHUNK_BYTES, AcceptedRecords, DeliveryRecords
+from showcost.ingest.fill_down import FillDown
 from showcost.ingest.inbox import SeenFiles, settled, waiting
 from showcost.ingest.masking import masked_shown
 from showcost.ingest.records import (
@@ -197,7 +199,15 @@ def fingerprint_of(home: Workspace, feed: FeedSpec) -> str:
     span = home.production.dates
     unset = {"items"} if feed.items is None else set()
     settings = feed.model_dump_json(exclude={"api", "description", "quiet_seconds", "done_marker", *unset})
-    return sha256_framed([RECORDS_VERSION, settings, span.start.isoformat(), span.end.isoformat()])
+    places = [home.production.timezone, *sorted(map("=".join, home.production.location_timezones.items()))]
+    return sha256_framed([RECORDS_VERSION, settings, span.start.isoformat(), span.end.isoformat(), *places])
+
+
+def origin_of(home: Workspace, delivery: str, arrival: int, size: int) -> Origin:
+    """Return the origin of the records of a delivery of some sha256, number and size in bytes."""
+    production = home.production
+    locations = production.location_timezones
+    return Origin(delivery, arrival, size, production.dates, production.timezone, locations)
 
 
 def read_arrival(
@@ -239,7 +249,7 @@ class DeliveryContent:
 def _parsed(
     home: Workspace, feed: FeedSpec, arrival: Arrival, *, subtotals_are_rows: bool = False
 ) -> Iterator[DeliveryContent]:
-    origin = Origin(arrival.delivery, arrival.number, arrival.size, home.production.dates)
+    origin = origin_of(home, arrival.delivery, arrival.number, arrival.size)
     with (
         home.payloads.opened(arrival.delivery) as path,
         read_delivery(
@@ -257,8 +267,10 @@ def _parsed(
 def hints_of(feed: FeedSpec) -> Hints:
     """Return the hints of a feed about the format of its deliveries."""
     labels = feed.control_total.labels if feed.control_total else ()
-    names = tuple(header for field in feed.kind.by_name for header in feed.headers_of(field))
-    return Hints(**feed.dialect.model_dump(), total_labels=labels, names=names)
+    names = [header for field in feed.kind.by_name for header in feed.headers_of(field)]
+    names += [*(feed.signs.headers if feed.signs else ()), *(feed.accounts.headers if feed.accounts else ())]
+    names += [header for hints in feed.fields.values() for header in hints.credit_headers]
+    return Hints(**feed.dialect.model_dump(), total_labels=labels, names=tuple(names))
 
 
 @contextmanager
@@ -285,7 +297,8 @@ def inferred_content(
             records = stack.enter_context(DeliveryRecords(feed, folder))
             shapes: Mapping[str, str] = {}
             total = _ControlTotal(None, ())
-            matched = _MatchedRecords(feed, accepted, match, subtotals_are_rows=subtotals_are_rows)
+            rejected = [item.record for item in reading.rejected] if feed.fill_down else []
+            matched = _MatchedRecords(feed, accepted, match, rejected, subtotals_are_rows=subtotals_are_rows)
             if refusal is None:
                 shapes, total = _build(records, reading, matched, origin)
                 if total.problem is not None:
@@ -302,10 +315,22 @@ def inferred_content(
                     update={
                         "subtotals": len(matched.subtotals),
                         "unchecked": total.unchecked,
-                        "notes": tuple(reading.notes),
+                        "notes": (*reading.notes, *_notes(feed, matched)),
                     }
                 )
                 yield DeliveryContent(records, summary, accepted)
+
+
+def _notes(feed: FeedSpec, matched: _MatchedRecords) -> Iterator[str]:
+    """Yield a sentence for each field with cells that were filled, or times that have a zone."""
+    for name, count in matched.filled.items():
+        if count:
+            yield f"{name}: {count} blank cells have the value of the row above"
+    moments = matched.moments
+    place = feed.timezone or "the zone of the location"
+    for name in dict.fromkeys(name for name, _ in moments):
+        zoned, moved = moments[name, "zoned"], moments[name, "moved"]
+        yield f"{name}: {zoned} times with a zone have the date of {place}, {moved} not the one written"
 
 
 @dataclass(frozen=True)
@@ -319,10 +344,23 @@ class _MatchedRecords:
     feed: FeedSpec
     accepted: AcceptedRecords
     match: HeaderMatch
+    rejected_numbers: Sequence[int]
     subtotals_are_rows: bool
+    filled: Counter[str] = field(default_factory=Counter)
     subtotals: set[int] = field(default_factory=set)
+    moments: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def __iter__(self) -> Iterator[Accepted]:
+        columns = {
+            name: self.match.columns[name] for name in self.feed.fill_down if name in self.match.columns
+        }
+        filling = FillDown(columns.values(), self.rejected_numbers)
+        for chunk in self._rows():
+            yield filling.fill(chunk)
+        self.filled.clear()
+        self.filled.update({name: filling.count[column] for name, column in columns.items()})
+
+    def _rows(self) -> Iterator[Accepted]:
         for place, columns in self.accepted:
             chunk = Accepted(place, columns, self.match)
             if self.subtotals_are_rows:
@@ -363,6 +401,8 @@ def _build(
     for chunk in matched:
         settled = build_records(feed, chunk, origin, evidence)
         shapes = settled.shapes
+        for name, (zoned, moved) in settled.moments.items():
+            matched.moments.update({(name, "zoned"): zoned, (name, "moved"): moved})
         records.add(settled.records)
         if sums is not None:
             sums.add(settled.records)

@@ -7,7 +7,7 @@ The result has one row per record of the delivery, with text and typed value of 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,9 +17,11 @@ from showcost.config.record_kinds import FieldType
 from showcost.core.engine import engine
 from showcost.core.hashing import SHORT
 from showcost.ingest.masking import masked_fields, names_people
+from showcost.ingest.signs import debit_or_credit, signed
 from showcost.validation.columns import RowTable, arrow_schema
-from showcost.values.amounts import AmountEvidence, amount_evidence, infer_amounts
-from showcost.values.dates import DateEvidence, date_evidence, infer_dates, infer_timestamps
+from showcost.values.amounts import AmountEvidence, amount_evidence, infer_amounts, scaled
+from showcost.values.dates import DateEvidence, DateStyle, date_evidence, infer_dates, infer_timestamps
+from showcost.values.zones import known_places
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from showcost.config.production import DateRange
+    from showcost.config.record_kinds import Field
 
 
 def records_schema(feed: FeedSpec) -> pa.Schema:
@@ -38,12 +41,15 @@ def records_schema(feed: FeedSpec) -> pa.Schema:
 class HeaderMatch:
     """The columns of a delivery by field; `problem` is set if they cannot be determined.
 
-    `columns` maps a field to the 0-based column; `accounts` is the column of the account mapping.
+    `columns` maps a field to the 0-based column; `accounts` is the column of the account mapping, `signs`
+    that of the signs, `credits` are the columns of amounts that are credits.
     """
 
     columns: Mapping[str, int]
     accounts: int | None
     problem: str | None
+    signs: int | None = None
+    credits: Mapping[str, int] | None = None
 
 
 def match_header(feed: FeedSpec, header: Sequence[str], filled: Sequence[bool]) -> HeaderMatch:
@@ -77,7 +83,25 @@ def match_header(feed: FeedSpec, header: Sequence[str], filled: Sequence[bool]) 
     ]
     if missing:
         return HeaderMatch({}, None, f"no column for {', '.join(missing)}")
-    return HeaderMatch(columns, _account_column(feed, places), None)
+    return _with_signs(feed, columns, places)
+
+
+def _with_signs(
+    feed: FeedSpec, columns: Mapping[str, int], places: Mapping[str, Sequence[int]]
+) -> HeaderMatch:
+    """Return the match of the fields with the columns of accounts, signs and credits."""
+    signs = _first_place(feed.signs.headers, places) if feed.signs else None
+    if feed.signs is not None and signs is None:
+        return HeaderMatch({}, None, f"no column for signs ({' or '.join(feed.signs.headers[:4])})")
+    credits_: dict[str, int] = {}
+    for name, hints in feed.fields.items():
+        if hints.credit_headers:
+            place = _first_place(hints.credit_headers, places)
+            if place is None:
+                return HeaderMatch({}, None, f"no column for credits of {name} ({hints.credit_headers[0]})")
+            credits_[name] = place
+    accounts = _first_place(feed.accounts.headers, places) if feed.accounts else None
+    return HeaderMatch(columns, accounts, None, signs, credits_)
 
 
 def _supplied(feed: FeedSpec, field: str) -> bool:
@@ -89,8 +113,9 @@ def _supplied(feed: FeedSpec, field: str) -> bool:
     return field == "account" and feed.accounts is not None
 
 
-def _account_column(feed: FeedSpec, places: Mapping[str, Sequence[int]]) -> int | None:
-    for header in feed.accounts.headers if feed.accounts else ():
+def _first_place(headers: Sequence[str], places: Mapping[str, Sequence[int]]) -> int | None:
+    """Return the first column under the first of some headers that the delivery has."""
+    for header in headers:
         if indexes := places.get(normal_header(header)):
             return indexes[0]
     return None
@@ -126,9 +151,8 @@ def evidence_of(feed: FeedSpec, accepted: Accepted) -> FormatEvidence:
     for field in feed.kind.fields:
         match field.type:
             case FieldType.DATE | FieldType.TIMESTAMP:
-                formats = feed.formats_of(field.name) if field.type is FieldType.DATE else ()
                 text = _field_text(feed, field.name, accepted, rows)
-                dates[field.name] = date_evidence(text, formats=formats)
+                dates[field.name] = date_evidence(text, _style(feed, field))
             case FieldType.AMOUNT:
                 text = _field_text(feed, field.name, accepted, rows)
                 amounts[field.name] = amount_evidence(text, dash_is_zero=feed.dash_is_zero)
@@ -139,20 +163,29 @@ def evidence_of(feed: FeedSpec, accepted: Accepted) -> FormatEvidence:
 
 @dataclass(frozen=True)
 class InferredRecords:
-    """Records with typed values, and the inferred format of each field (for the delivery's metadata)."""
+    """Records with typed values, and the inferred format of each field (for the delivery's metadata).
+
+    `moments` counts, per field, the times with a zone and those of them that fall on another date.
+    """
 
     records: pa.Table
     shapes: Mapping[str, str]
+    moments: Mapping[str, tuple[int, int]]
 
 
 @dataclass(frozen=True)
 class Origin:
-    """The delivery of records: its sha256, number and size, and the dates of its production."""
+    """The delivery of records: its sha256, number and size, and the dates and places of its production.
+
+    `timezone` is that of the production, `locations` those of locations that have another.
+    """
 
     delivery: str
     arrival: int
     size: int
     dates: DateRange
+    timezone: str | None = None
+    locations: Mapping[str, str] | None = None
 
 
 def build_records(
@@ -171,20 +204,25 @@ def build_records(
     columns["arrival"] = pa.repeat(pa.scalar(origin.arrival, pa.int64()), rows)
     columns["read_code"] = columns["read_detail"] = pa.nulls(rows, pa.string())
     shapes: dict[str, str] = {}
+    moments: dict[str, tuple[int, int]] = {}
     for field in feed.kind.fields:
         text = _field_text(feed, field.name, accepted, rows)
         columns[field.name] = text
-        settled, shape = _settle(feed, field.name, text, evidence)
-        columns |= {f"{field.name}__{part}": values for part, values in settled.items()}
-        if shape:
-            shapes[field.name] = shape
+        places = None if field.type in {FieldType.TEXT, FieldType.AMOUNT} else _places(feed, accepted, origin)
+        settled = _settle(feed, field, text, evidence, places)
+        columns |= {f"{field.name}__{part}": values for part, values in settled.values.items()}
+        if settled.shape:
+            shapes[field.name] = settled.shape
+        if settled.moments[0]:
+            moments[field.name] = settled.moments
     if names_people(feed):
         columns |= masked_fields(feed, columns)
     columns["transaction_date"] = _within(columns[f"{feed.date_field}__value"], origin.dates)
     columns["ordinal"] = pa.repeat(pa.scalar(1, pa.int32()), rows)
     columns["row_key"] = _keys(feed, columns)
     schema = records_schema(feed)
-    return InferredRecords(pa.table({name: columns[name] for name in schema.names}, schema=schema), shapes)
+    records = pa.table({name: columns[name] for name in schema.names}, schema=schema)
+    return InferredRecords(records, shapes, moments)
 
 
 def _repeat(text: str | None, rows: int) -> pa.Array:
@@ -202,6 +240,10 @@ def _field_text(feed: FeedSpec, field: str, accepted: Accepted, rows: int) -> pa
         return pc.if_else(blank, pa.scalar(feed.default_currency, pa.string()), text)
     if field == "account" and index is None and feed.accounts is not None:
         return _mapped_accounts(feed, accepted, rows)
+    if accepted.match.credits and field in accepted.match.credits:
+        return debit_or_credit(text, accepted.columns[accepted.match.credits[field]])
+    if accepted.match.signs is not None and feed.signs is not None and field in feed.signed_fields:
+        return signed(text, accepted.columns[accepted.match.signs], feed.signs)
     return text
 
 
@@ -228,24 +270,56 @@ def _normal(texts: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
     return pc.fill_null(pc.utf8_lower(pc.utf8_trim_whitespace(spaced)), "")
 
 
+def _style(feed: FeedSpec, field: Field) -> DateStyle:
+    """Return what the feed states about the dates of a field; the order holds for dates alone."""
+    if field.type is FieldType.TIMESTAMP:
+        return DateStyle(languages=feed.languages)
+    return DateStyle(feed.formats_of(field.name), feed.day_first, feed.year, feed.languages)
+
+
+def _places(feed: FeedSpec, accepted: Accepted, origin: Origin) -> pa.Array | pa.ChunkedArray | str | None:
+    """Return the time zone of each record, or of all: of its own field, of the feed, of its location."""
+    default = feed.timezone or origin.timezone
+    rows = accepted.place.num_rows
+    by_row: list[pa.Array | pa.ChunkedArray] = []
+    if "timezone" in feed.kind.by_name:
+        by_row.append(known_places(pc.utf8_trim_whitespace(_field_text(feed, "timezone", accepted, rows))))
+    if feed.timezone is None and "location" in feed.kind.by_name and origin.locations:
+        named = {normal_text(name): zone for name, zone in origin.locations.items()}
+        index = pc.index_in(
+            _normal(_field_text(feed, "location", accepted, rows)), value_set=pa.array(named, pa.string())
+        )
+        by_row.append(pc.take(pa.array(named.values(), pa.string()), index))
+    if not by_row:
+        return default
+    return pc.coalesce(*by_row, pa.scalar(default, pa.string()))
+
+
+class _Settled(NamedTuple):
+    """The typed columns of a field, its inferred format, and the counts of `InferredRecords.moments`."""
+
+    values: dict[str, pa.Array]
+    shape: str = ""
+    moments: tuple[int, int] = (0, 0)
+
+
 def _settle(
-    feed: FeedSpec, name: str, text: pa.Array | pa.ChunkedArray, evidence: FormatEvidence
-) -> tuple[dict[str, pa.Array], str]:
+    feed: FeedSpec,
+    field: Field,
+    text: pa.Array | pa.ChunkedArray,
+    evidence: FormatEvidence,
+    places: pa.Array | pa.ChunkedArray | str | None,
+) -> _Settled:
     """Return the typed columns of one field and the format inferred from the whole delivery."""
-    match feed.kind.by_name[name].type:
+    name = field.name
+    match field.type:
         case FieldType.TEXT:
-            return {}, ""
-        case FieldType.DATE:
-            dates = infer_dates(
-                text,
-                formats=feed.formats_of(name),
-                day_first=feed.day_first,
-                evidence=evidence.dates[name],
-            )
-            return {"value": dates.values, "problem": dates.problem}, " | ".join(dates.formats)
-        case FieldType.TIMESTAMP:
-            moments = infer_timestamps(text, evidence=evidence.dates[name])
-            return {"value": moments.values, "problem": moments.problem}, " | ".join(moments.formats)
+            return _Settled({})
+        case FieldType.DATE | FieldType.TIMESTAMP:
+            infer = infer_dates if field.type is FieldType.DATE else infer_timestamps
+            dates = infer(text, _style(feed, field), evidence=evidence.dates[name], places=places)
+            values = {"value": dates.values, "problem": dates.problem}
+            return _Settled(values, " | ".join(dates.formats), (dates.zoned, dates.moved))
         case FieldType.AMOUNT:
             amounts = infer_amounts(
                 text,
@@ -253,8 +327,10 @@ def _settle(
                 dash_is_zero=feed.dash_is_zero,
                 evidence=evidence.amounts[name],
             )
-            settled = {"value": amounts.values, "symbol": amounts.symbol, "problem": amounts.problem}
-            return settled, f"decimal mark {amounts.decimal_mark}" if amounts.decimal_mark else ""
+            if name in feed.money_fields:
+                amounts = scaled(amounts, feed.scale)
+            values = {"value": amounts.values, "symbol": amounts.symbol, "problem": amounts.problem}
+            return _Settled(values, f"decimal mark {amounts.decimal_mark}" if amounts.decimal_mark else "")
 
 
 def _within(values: pa.Array | pa.ChunkedArray, dates: DateRange) -> pa.Array | pa.ChunkedArray:

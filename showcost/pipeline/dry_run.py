@@ -14,9 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from showcost.core.hashing import sha256_file
-from showcost.ingest.landing import DeliveryContent, inferred_content
+from showcost.ingest.landing import DeliveryContent, inferred_content, origin_of
 from showcost.ingest.masking import cells_of_feed
-from showcost.ingest.records import Origin
 from showcost.readers.export import write_csv
 from showcost.validation.duplicates import POSTED
 from showcost.validation.validate import ValidationResult, validate
@@ -65,7 +64,7 @@ def dry_run(
     The accepted records go to `csv` as they were read, with national identifiers masked; each record that
     would not be posted goes to `rejects` as a line of JSON, with all its reason codes and reasons.
     """
-    origin = Origin(sha256_file(delivery), 1, delivery.stat().st_size, workspace.production.dates)
+    origin = origin_of(workspace, sha256_file(delivery), 1, delivery.stat().st_size)
     with inferred_content(feed, reading, origin) as content:
         shown = cells_of_feed(feed, reading.header, content.summary.columns)
         run = DryRun(content.summary, write_csv(reading, csv, content.accepted.batches(), shown))

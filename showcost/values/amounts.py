@@ -1,7 +1,8 @@
 """Columns of amounts, with a decimal mark inferred over the whole delivery.
 
 A cell may have digits with or without groups of three (by comma, point, space or apostrophe, one kind a
-cell), a decimal mark, one sign (before or after, parentheses, CR or DR) and one currency symbol or ISO code.
+cell) or with the groups of India (12,34,567.89), a decimal mark, one sign (before or after, parentheses, CR
+or DR) and one currency symbol or ISO code.
 `1,234` is a thousand or little more than one, depending on whether the comma groups digits or marks
 decimals. Each column has one decimal mark:
 
@@ -207,7 +208,8 @@ def _number_pattern(mark: DecimalMark) -> str:
     """Return a pattern for numbers with a decimal mark; the other mark, if present, groups digits."""
     other = "," if mark == "." else "."
     groups = "|".join(rf"(?:{re.escape(separator)}[0-9]{{3}})+" for separator in (other, " ", "'"))
-    whole = rf"[0-9]+|[1-9][0-9]{{0,2}}(?:{groups})"
+    indian = "|[1-9][0-9]?(?:,[0-9]{2})+,[0-9]{3}" if mark == "." else ""
+    whole = rf"[0-9]+|[1-9][0-9]{{0,2}}(?:{groups}){indian}"
     return rf"^(?:{whole})?(?:{re.escape(mark)}[0-9]+)?$"
 
 
@@ -267,3 +269,23 @@ def _signed(plain: pa.Array, sign: pa.Array) -> pa.Array:
     plain = pc.if_else(pc.match_substring_regex(plain, size), plain, _NO_TEXT)
     zero = pc.match_substring_regex(plain, "^[0.]+$")
     return pc.binary_join_element_wise(pc.if_else(zero, "", sign), plain, "")
+
+
+def scaled(amounts: AmountColumn, places: int) -> AmountColumn:
+    """Return amounts that are written in hundredths (`places` 2) or other parts of the unit.
+
+    They are whole numbers: one with decimals is "unparseable".
+    """
+    if not places:
+        return amounts
+    whole = pc.invert(pc.match_substring(amounts.values, "."))
+    negative = pc.starts_with(amounts.values, "-")
+    digits = pc.utf8_lpad(pc.ascii_ltrim(amounts.values, "-"), width=places + 1, padding="0")
+    shifted = pc.binary_join_element_wise(
+        pc.utf8_slice_codeunits(digits, 0, -places), pc.utf8_slice_codeunits(digits, -places), "."
+    )
+    values = pc.binary_join_element_wise(pc.if_else(negative, "-", ""), shifted, "")
+    values = pc.if_else(pc.fill_null(whole, False), values, _NO_TEXT)
+    unread = pc.and_(pc.is_null(amounts.problem), pc.is_null(values))
+    problem = pc.if_else(unread, "unparseable", amounts.problem)
+    return AmountColumn(values, problem, amounts.symbol, amounts.decimal_mark)

@@ -2,7 +2,8 @@
 
 Directives: `%d` `%m` (one or two digits; two where another number follows at once), `%Y` (four digits),
 `%y` (two digits: 50 to 99 are 1950 to 1999, 00 to 49 are 2000 to 2049) and `%b` or `%B` (the name of a
-month, long or short, in English, German or French). `excel` is a whole day number of the 1900
+month, long or short, in English, German, French or a language that the feed names). A format without a year
+takes that of the feed. `excel` is a whole day number of the 1900
 date system of spreadsheets, 20000 (1954) to 60000 (2064). The formats of a column are inferred in
 `showcost.values.dates`.
 """
@@ -11,14 +12,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
 from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from babel import Locale
+from babel import Locale, UnknownLocaleError
 
 from showcost.core.errors import InputError
 
@@ -39,7 +40,7 @@ _DIRECTIVES = {
     "m": r"(?P<m>[0-9]{1,2})",
     "Y": r"(?P<Y>[0-9]{4})",
     "y": r"(?P<y>[0-9]{2})",
-    "b": r"(?P<b>[a-z\x{e0}-\x{ff}]+)\.?",
+    "b": r"(?P<b>\p{L}+)\.?",
 }
 _ORDINAL = r"(?:st|nd|rd|th|er|\.)?"
 _TIME_PART = re.compile(r"(?:T|,? )(?:%H:%M(?::%S(?:\.%f)?)?|%I:%M(?::%S)? ?%p)$")
@@ -50,12 +51,15 @@ class DateFormat:
     """One way to write a date.
 
     `pattern` matches a whole cell in lower case. `other_order` is the format with day and month
-    exchanged, for the formats in which digits alone do not tell the two apart.
+    exchanged, for the formats in which digits alone do not tell the two apart. `languages` are those of the
+    names of months, `year` the year of a format without one.
     """
 
     format: str
     pattern: str
     exchanged_format: str | None = None
+    languages: tuple[str, ...] = ()
+    year: int | None = None
 
     @property
     def has_two_digit_year(self) -> bool:
@@ -74,28 +78,34 @@ class DateFormat:
             return days, days
         year, day = self._year(groups), _number(groups, "d")
         named = "%b" in self.format
-        month = month_numbers(pc.struct_field(groups, "b")) if named else _number(groups, "m")
+        month = month_numbers(pc.struct_field(groups, "b"), self.languages) if named else _number(groups, "m")
         written = _days(year, month, day)
         return written, (written if self.exchanged_format is None else _days(year, day, month))
 
     def _year(self, groups: pa.Array) -> pa.Array:
+        if self.year is not None:
+            return pa.repeat(pa.scalar(self.year, pa.int32()), len(groups))
         if not self.has_two_digit_year:
             return _number(groups, "Y")
         short = _number(groups, "y")
         return pc.add(short, pc.if_else(pc.less(short, _PIVOT), 2000, 1900))
 
 
-def parse_format(format_: str) -> DateFormat:
+def parse_format(format_: str, year: int | None = None) -> DateFormat:
     """Return a date format that a feed names; its order of day and month is as written.
 
     A time part at the end (`%H:%M`, `%H:%M:%S`, `%I:%M %p`) is allowed and ignored: times are parsed
-    without a format. Raises InputError for anything else that is not
-    one of the directives above, and where day, month or year is missing or named twice.
+    without a format. Raises InputError for anything else that is not one of the directives above, and where
+    day, month or year is missing or named twice; a format without a year needs that of the feed, `year`.
     """
     if format_ == EXCEL:
         return _EXCEL
     date_part = _TIME_PART.sub("", format_).replace("%B", "%b")
     named = sorted(re.findall(r"%(.?)", date_part))
+    if named in (["d", "m"], ["b", "d"]):
+        if year is None:
+            raise InputError(f"date format {format_!r} has no year: state it with the feed's `year`")
+        return DateFormat(date_part, _pattern(date_part), year=year)
     if named not in (["Y", "d", "m"], ["d", "m", "y"], ["Y", "b", "d"], ["b", "d", "y"]):
         raise InputError(
             f"date format {format_!r}: expected a day (%d), a month (%m or %b) and a year (%Y or %y),"
@@ -158,15 +168,51 @@ def any_matches(texts: pa.Array, candidates: tuple[DateFormat, ...]) -> pa.Array
 
 
 @cache
-def month_names() -> dict[str, int]:
-    """Return the names of months in lower case, long and short, with and without accents."""
-    names = dict(_MORE_NAMES)
-    for locale in _LOCALES:
-        for context in ("format", "stand-alone"):
-            for width in ("wide", "abbreviated"):
-                for number, name in Locale.parse(locale).months[context][width].items():
-                    plain = name.lower().rstrip(".")
-                    names[plain] = names[_without_accents(plain)] = int(number)
+def in_languages(languages: tuple[str, ...]) -> tuple[DateFormat, ...]:
+    """Return the formats that are read without a hint, with the names of months in some more languages."""
+    if not languages:
+        return RECOGNISED
+    return tuple(replace(format_, languages=languages) for format_ in RECOGNISED)
+
+
+@cache
+def month_names(languages: tuple[str, ...] = ()) -> dict[str, int]:
+    """Return the names of months in lower case, long and short, with and without accents.
+
+    Those of `languages` go before the usual ones; a name that means two months in them is left out.
+    """
+    own: dict[str, set[int]] = {}
+    for language in languages:
+        for name, number in _names_of(language, "months").items():
+            own.setdefault(name, set()).add(number)
+    usual = dict(_MORE_NAMES)
+    for language in _LOCALES:
+        usual |= _names_of(language, "months")
+    usual = {name: number for name, number in usual.items() if name not in own}
+    return usual | {name: number for name, (number, *more) in own.items() if not more}
+
+
+@cache
+def weekday_names(languages: tuple[str, ...] = ()) -> dict[str, int]:
+    """Return the names of days in lower case, long and short; Monday is 0."""
+    names = {"tues": 1, "thur": 3, "thurs": 3}
+    for language in (*_LOCALES, *languages):
+        names |= _names_of(language, "days")
+    return names
+
+
+def _names_of(language: str, what: str) -> dict[str, int]:
+    """Return the long and short names of months or days in a language, as babel has them."""
+    names: dict[str, int] = {}
+    try:
+        known = getattr(Locale.parse(language, sep="-" if "-" in language else "_"), what)
+    except (UnknownLocaleError, ValueError):
+        raise InputError(f"{language!r} is not a language such as de, es or pt_BR") from None
+    for context in ("format", "stand-alone"):
+        for width in ("wide", "abbreviated"):
+            for number, name in known[context][width].items():
+                plain = name.lower().rstrip(".")
+                names[plain] = names[_without_accents(plain)] = int(number)
     return names
 
 
@@ -175,9 +221,9 @@ def _without_accents(text: str) -> str:
     return "".join(character for character in decomposed if not unicodedata.combining(character))
 
 
-def month_numbers(names: pa.Array) -> pa.Array:
+def month_numbers(names: pa.Array, languages: tuple[str, ...] = ()) -> pa.Array:
     """Return the number of each month named in lower case, null for any other text."""
-    numbers = month_names()
+    numbers = month_names(languages)
     position = pc.index_in(names, value_set=pa.array(list(numbers)))
     return pc.take(pa.array(list(numbers.values()), pa.int32()), position)
 

@@ -16,7 +16,10 @@ all its formats:
 - Day numbers of a spreadsheet (41234) are read when the column has no date in another format, and where
   they name a day from the first to the last of those dates: some of the cells lost their format on the way.
   Other day numbers are "ambiguous" until a feed lists `excel` in its formats: they may be a typing error.
-- The day of the week may come first, in English; one that contradicts the date makes it "invalid".
+- The day of the week may come first, in English, German, French or a language that the feed names; one that
+  contradicts the date makes it "invalid".
+- A time with a zone (23:30:00-07:00) is a moment: its date is that of the place, where the place is known. If
+  all such times of the column are midnight, they are dates that a program wrote as moments, and stay.
 - Days that the calendar lacks (31/02) and years outside 1900 to 2100 are "invalid".
 
 Proof of an order, or doubt, may lie in any part of a long column: `date_evidence` gathers it from a part,
@@ -27,8 +30,8 @@ The formats themselves are in `showcost.values.date_formats`, times of day in `s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -37,6 +40,7 @@ from showcost.values import date_formats
 from showcost.values.column import DistinctTexts, any_true
 from showcost.values.date_formats import EXCEL, RECOGNISED
 from showcost.values.times import micros_of_day, split_after_date
+from showcost.values.zones import local_stamps, offset_micros
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,11 +53,9 @@ _PIECE = pa.schema(
 )
 
 
-_WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_WEEKDAY = (
-    r"^(?P<weekday>mon(?:day)?|tue(?:s|sday)?|wed(?:nesday)?|thu(?:r|rs|rsday)?|fri(?:day)?|sat(?:urday)?"
-    r"|sun(?:day)?)\.?,? (?P<rest>.*[0-9].*)$"
-)
+_WEEKDAY = r"^(?P<weekday>\p{L}+)\.?,? (?P<rest>.*[0-9].*)$"
+_OF = r"(\p{L}|[0-9]\.?) del? "
+"""Matches the word for `of` between the parts of a date in Spanish and Portuguese."""
 _PADDED = "([0-9][-/]) +"
 """Matches a separator between numbers and the space after it, by which some systems pad a number."""
 
@@ -64,12 +66,15 @@ class DateColumn:
 
     `values` is date32; `problem` is null, "blank", "invalid" or "ambiguous", and null exactly where there
     is a value; `formats` lists the formats that occur (`showcost.values.date_formats`), both orders of a
-    format where the order is open.
+    format where the order is open. `zoned` cells were taken in the zone of a place, `moved` of them
+    to another date than is written.
     """
 
     values: pa.Array
     problem: pa.Array
     formats: tuple[str, ...]
+    zoned: int = 0
+    moved: int = 0
 
 
 @dataclass(frozen=True)
@@ -79,6 +84,8 @@ class TimestampColumn:
     values: pa.Array
     problem: pa.Array
     formats: tuple[str, ...]
+    zoned: int = 0
+    moved: int = 0
 
 
 @dataclass(frozen=True)
@@ -89,7 +96,7 @@ class DateEvidence:
     the first and the last of the dates with the day first, and with the month first, in the cells other
     than day numbers of a spreadsheet; empty when there is none. `year_first`: a cell can only have two
     digits of the year first. `format_numbers` are the places of the formats that occur, among the
-    candidates.
+    candidates. `zoned`: a cell has a zone, and a time other than midnight.
     """
 
     day: bool = False
@@ -98,6 +105,7 @@ class DateEvidence:
     exchanged: tuple[date, ...] = ()
     year_first: bool = False
     format_numbers: frozenset[int] = frozenset()
+    zoned: bool = False
 
     def __or__(self, other: DateEvidence) -> DateEvidence:
         return DateEvidence(
@@ -107,6 +115,7 @@ class DateEvidence:
             _ends(self.exchanged + other.exchanged),
             self.year_first or other.year_first,
             self.format_numbers | other.format_numbers,
+            self.zoned or other.zoned,
         )
 
     def spans(self, order: bool | None) -> list[tuple[date, ...]]:
@@ -120,55 +129,132 @@ def _ends(days: Sequence[date]) -> tuple[date, ...]:
     return (min(days), max(days)) if days else ()
 
 
-def date_evidence(column: pa.Array | pa.ChunkedArray, *, formats: Sequence[str] = ()) -> DateEvidence:
+@dataclass(frozen=True)
+class DateStyle:
+    """Facts that a feed states about its dates.
+
+    `formats` and `day_first` are in the module's docstring. `year` is that of formats without one,
+    `languages` are those of names of months and days.
+    """
+
+    formats: tuple[str, ...] = ()
+    day_first: bool | None = None
+    year: int | None = None
+    languages: tuple[str, ...] = ()
+
+    @property
+    def candidates(self) -> tuple[date_formats.DateFormat, ...]:
+        """The formats to be tried; raises InputError for an invalid one."""
+        stated = (date_formats.parse_format(format_, self.year) for format_ in self.formats)
+        named = tuple(replace(format_, languages=self.languages) for format_ in stated)
+        return named or date_formats.in_languages(self.languages)
+
+
+NO_STYLE: Final = DateStyle()
+
+
+def date_evidence(column: pa.Array | pa.ChunkedArray, style: DateStyle = NO_STYLE) -> DateEvidence:
     """Gather the evidence that a part of a column of dates or timestamps gives about the whole."""
-    texts = DistinctTexts.of(_Parts.of(DistinctTexts.of(column)).day).texts
-    candidates = _candidates(formats)
-    return _evidence(texts, _read(texts, candidates), candidates)
+    parts = _Parts.of(DistinctTexts.of(column), style)
+    return _evidence_of(parts, DistinctTexts.of(parts.day).texts, style)
 
 
 def infer_dates(
     column: pa.Array | pa.ChunkedArray,
+    style: DateStyle = NO_STYLE,
     *,
-    formats: Sequence[str] = (),
-    day_first: bool | None = None,
     evidence: DateEvidence | None = None,
+    places: pa.Array | pa.ChunkedArray | str | None = None,
 ) -> DateColumn:
     """Read a column of dates, or a part of one with the evidence of the whole.
 
     The rules are in the module's docstring.
 
-    A time of day after the date is dropped. A zone after the time is accepted at midnight only: at any
-    other time (23:00:00Z) the day depends on the place, and the cell is "invalid". Raises InputError
-    for an invalid format.
+    A time of day after the date is dropped. A time with a zone is a date at its place, one of `places` (names
+    of the IANA database, for each row or for all): without it, it is "invalid", but at midnight, if all such
+    times of the column are. Raises InputError for an invalid format or language.
     """
-    cells, inferred, time, zone = _infer_parts(column, formats, day_first, evidence)
-    micros = micros_of_day(time)
-    no_time = pc.equal(time, "")
-    midnight = pc.fill_null(pc.equal(micros, 0), False)
-    sure = pc.or_(no_time, pc.if_else(pc.equal(zone, ""), pc.is_valid(micros), midnight))
-    values, problem = _refuse(inferred, pc.invert(sure))
-    return DateColumn(cells.spread(values), cells.spread(problem), inferred.formats)
+    cells, inferred, moments = _infer_parts(column, style, evidence)
+    no_time = pc.equal(moments.time, "")
+    sure = pc.or_(no_time, pc.and_(pc.is_valid(moments.micros), pc.invert(moments.zoned)))
+    values, problem = _refuse(inferred, pc.invert(pc.or_(sure, moments.are_dates)))
+    dates = DateColumn(cells.spread(values), cells.spread(problem), inferred.formats)
+    found = moments.at(places, cells, inferred)
+    if found is None:
+        return dates
+    return _with_moments(dates, found.cast(pa.date32(), safe=False), cells.spread(inferred.values))
 
 
 def infer_timestamps(
     column: pa.Array | pa.ChunkedArray,
+    style: DateStyle = NO_STYLE,
     *,
-    formats: Sequence[str] = (),
-    day_first: bool | None = None,
     evidence: DateEvidence | None = None,
+    places: pa.Array | pa.ChunkedArray | str | None = None,
 ) -> TimestampColumn:
     """Read a column of dates with a time of day, `T` or a space between; the rules for dates hold.
 
-    A date without a time is "invalid": midnight would be a guess. So is a time with a zone, `Z` included:
-    the value is the wall time of the place, which another field names. Raises InputError for an invalid
-    format.
+    A date without a time is "invalid": midnight would be a guess. A time with a zone is the wall time at its
+    place, one of `places` as for dates, and "invalid" without it. Raises InputError for an invalid format.
     """
-    cells, inferred, time, zone = _infer_parts(column, formats, day_first, evidence)
-    micros = micros_of_day(time)
-    values, problem = _refuse(inferred, pc.or_(pc.is_null(micros), pc.not_equal(zone, "")))
-    stamps = pc.add(values.cast(pa.timestamp("us")), micros.cast(pa.duration("us")))
-    return TimestampColumn(cells.spread(stamps), cells.spread(problem), inferred.formats)
+    cells, inferred, moments = _infer_parts(column, style, evidence, dates_only=False)
+    values, problem = _refuse(inferred, pc.or_(pc.is_null(moments.micros), moments.zoned))
+    stamps = pc.add(values.cast(pa.timestamp("us")), moments.micros.cast(pa.duration("us")))
+    read = TimestampColumn(cells.spread(stamps), cells.spread(problem), inferred.formats)
+    found = moments.at(places, cells, inferred)
+    if found is None:
+        return read
+    dates = cells.spread(inferred.values)
+    moved = _with_moments(
+        DateColumn(read.values.cast(pa.date32(), safe=False), read.problem, read.formats),
+        found.cast(pa.date32(), safe=False),
+        dates,
+    )
+    return TimestampColumn(
+        pc.coalesce(found, read.values), moved.problem, read.formats, moved.zoned, moved.moved
+    )
+
+
+def _with_moments(dates: DateColumn, found: pa.Array, written: pa.Array) -> DateColumn:
+    """Return dates with those of moments; `written` are the dates as they stand in the cells."""
+    problem = pc.if_else(pc.is_valid(found), _TEXT_NULL, dates.problem)
+    moved = pc.sum(pc.not_equal(found, written), min_count=0).as_py()
+    zoned = len(found) - found.null_count
+    return DateColumn(pc.coalesce(found, dates.values), problem, dates.formats, zoned, moved)
+
+
+@dataclass(frozen=True)
+class _Moments:
+    """The times of distinct cells: text, microseconds of the day, zone in microseconds east of UTC.
+
+    `are_dates` marks midnights with a zone, where all with a zone are.
+    """
+
+    time: pa.Array
+    micros: pa.Array
+    zoned: pa.Array
+    offset: pa.Array
+    are_dates: pa.Array
+
+    @classmethod
+    def of(cls, parts: _Parts, evidence: DateEvidence, *, dates_only: bool) -> _Moments:
+        micros = micros_of_day(parts.time)
+        zoned = pc.not_equal(parts.zone, "")
+        midnight = pc.fill_null(pc.equal(micros, 0), False)
+        dates = pc.and_(pc.and_(zoned, midnight), pa.scalar(dates_only and not evidence.zoned))
+        return cls(parts.time, micros, zoned, offset_micros(parts.zone), dates)
+
+    def at(
+        self, places: pa.Array | pa.ChunkedArray | str | None, cells: DistinctTexts, inferred: DateColumn
+    ) -> pa.Array | None:
+        """Return for each row the wall time of a moment at its place, null for others; None without any."""
+        are_moments = pc.and_(self.zoned, pc.invert(self.are_dates))
+        if places is None or not any_true(are_moments):
+            return None
+        stamps = pc.add(inferred.values.cast(pa.timestamp("us")), self.micros.cast(pa.duration("us")))
+        stamps = pc.if_else(are_moments, stamps, pa.scalar(None, pa.timestamp("us")))
+        rows = places.combine_chunks() if isinstance(places, pa.ChunkedArray) else places
+        return local_stamps(cells.spread(stamps), cells.spread(self.offset), rows)
 
 
 @dataclass(frozen=True)
@@ -184,35 +270,50 @@ class _Parts:
     weekday: pa.Array
 
     @classmethod
-    def of(cls, cells: DistinctTexts) -> _Parts:
+    def of(cls, cells: DistinctTexts, style: DateStyle) -> _Parts:
         texts = pc.replace_substring_regex(pc.utf8_lower(cells.texts), r"[\s\p{Z}]+", " ")
         texts = pc.replace_substring_regex(texts, _PADDED, r"\1")
         weekday = pa.nulls(len(texts), pa.int64())
         if any_true(pc.match_substring_regex(texts, _WEEKDAY)):
             groups = pc.extract_regex(texts, _WEEKDAY)
-            named = pc.utf8_slice_codeunits(pc.struct_field(groups, "weekday"), 0, len(_WEEKDAYS[0]))
-            weekday = pc.index_in(named, value_set=pa.array(_WEEKDAYS)).cast(pa.int64())
-            texts = pc.coalesce(pc.struct_field(groups, "rest"), texts)
+            days = date_formats.weekday_names(style.languages)
+            place = pc.index_in(pc.struct_field(groups, "weekday"), value_set=pa.array(list(days)))
+            weekday = pc.take(pa.array(list(days.values()), pa.int64()), place)
+            rest = pc.if_else(pc.is_valid(weekday), pc.struct_field(groups, "rest"), _TEXT_NULL)
+            texts = pc.coalesce(rest, texts)
+        if any_true(pc.match_substring(texts, " de")):
+            texts = pc.replace_substring_regex(texts, _OF, r"\1 ")
         return cls(*split_after_date(texts), weekday)
 
 
 def _infer_parts(
     column: pa.Array | pa.ChunkedArray,
-    formats: Sequence[str],
-    day_first: bool | None,
+    style: DateStyle,
     evidence: DateEvidence | None,
-) -> tuple[DistinctTexts, DateColumn, pa.Array, pa.Array]:
-    """Return the distinct cells and, for each, its inferred date, its time text and its zone text."""
+    *,
+    dates_only: bool = True,
+) -> tuple[DistinctTexts, DateColumn, _Moments]:
+    """Return the distinct cells and, for each, its inferred date, and its time and zone."""
     cells = DistinctTexts.of(column)
-    parts = _Parts.of(cells)
+    parts = _Parts.of(cells, style)
     dates = DistinctTexts.of(parts.day)
-    inferred = _infer(dates.texts, formats, day_first, evidence)
+    column_evidence = _evidence_of(parts, dates.texts, style) if evidence is None else evidence
+    inferred = _infer(dates.texts, style, column_evidence)
     values, problem = dates.spread(inferred.values), dates.spread(inferred.problem)
     timed = pc.or_(pc.not_equal(parts.time, ""), pc.not_equal(parts.zone, ""))
     problem = pc.if_else(pc.and_(pc.equal(problem, "blank"), timed), "invalid", problem)
     contradicted = pc.fill_null(pc.not_equal(pc.day_of_week(values), parts.weekday), False)
     values, problem = _refuse(DateColumn(values, problem, inferred.formats), contradicted)
-    return cells, DateColumn(values, problem, inferred.formats), parts.time, parts.zone
+    moments = _Moments.of(parts, column_evidence, dates_only=dates_only)
+    return cells, DateColumn(values, problem, inferred.formats), moments
+
+
+def _evidence_of(parts: _Parts, texts: pa.Array, style: DateStyle) -> DateEvidence:
+    """Return the evidence of a column; `texts` are its distinct dates without times."""
+    candidates = style.candidates
+    found = _evidence(texts, _read(texts, candidates), candidates)
+    midnight = pc.fill_null(pc.equal(micros_of_day(parts.time), 0), False)
+    return replace(found, zoned=any_true(pc.and_not(pc.not_equal(parts.zone, ""), midnight)))
 
 
 def _refuse(inferred: DateColumn, refused: pa.Array) -> tuple[pa.Array, pa.Array]:
@@ -237,27 +338,21 @@ class _DateReadings:
         return pc.is_in(self.format_number, value_set=pa.array(numbers, pa.int32()))
 
 
-def _candidates(formats: Sequence[str]) -> tuple[date_formats.DateFormat, ...]:
-    return tuple(date_formats.parse_format(format_) for format_ in formats) or RECOGNISED
-
-
-def _infer(
-    texts: pa.Array, formats: Sequence[str], day_first: bool | None, evidence: DateEvidence | None
-) -> DateColumn:
-    candidates = _candidates(formats)
+def _infer(texts: pa.Array, style: DateStyle, evidence: DateEvidence) -> DateColumn:
+    candidates = style.candidates
     readings = _read(texts, candidates)
-    column_evidence = _evidence(texts, readings, candidates) if evidence is None else evidence
-    order = None if formats else _order(column_evidence, day_first)
+    formats, day_first = style.formats, style.day_first
+    order = None if formats else _order(evidence, day_first)
     values, problem = _by_order(readings, order, None if formats else day_first)
     if not formats:
         doubtful = pc.or_(
-            _is_stray_number(readings, column_evidence, order),
-            _is_doubtful(texts, readings, column_evidence, day_first),
+            _is_stray_number(readings, evidence, order),
+            _is_doubtful(texts, readings, evidence, day_first),
         )
         values = pc.if_else(doubtful, _DAY_NULL, values)
         problem = pc.if_else(doubtful, "ambiguous", problem)
     problem = pc.if_else(pc.equal(texts, ""), "blank", problem)
-    return DateColumn(values, problem, _names(candidates, column_evidence, order))
+    return DateColumn(values, problem, _names(candidates, evidence, order))
 
 
 def _evidence(

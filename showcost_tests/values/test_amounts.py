@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from showcost.values.amounts import AmountColumn, DecimalMark, amount_evidence, infer_amounts
+from showcost.values.amounts import AmountColumn, DecimalMark, amount_evidence, infer_amounts, scaled
 
 if TYPE_CHECKING:
     from random import Random
@@ -108,7 +108,7 @@ def test_one_currency_symbol_is_reported_as_written(cell: str, expected: str, sy
     [
         *("12_3", "1e3", "2.00E+11", "NaN", "inf", "infinity", "0x10", "12%", "1/2", "a5", "5a"),
         *("\uff11\uff12", "\u0661\u0662", "1\u00b2", "\u00bd"),
-        *("1,23,4", "1,23,456.00", "12,34,567", "1,234,56", "1.234.56", "0,123,456", "1,234.567,8"),
+        *("1,23,4", "1,23,4567.00", "123,45,678", "1,234,56", "1.234.56", "0,123,456", "1,234.567,8"),
         *("1 23", "5 5", "1  234", "1\t234", "1,234 567", "1'234,567.00", "5.", "5,", "1..2", ".", ","),
         *(
             "--5",
@@ -299,3 +299,27 @@ def test_a_column_in_parts_is_inferred_as_a_whole(
     inferred = [infer_amounts(part, decimal_mark=mark, evidence=evidence) for part in parts]
     assert [outcome for part in inferred for outcome in outcomes(part)] == outcomes(whole)
     assert {part.decimal_mark for part in inferred} == {whole.decimal_mark}
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [
+        ("12,34,567.89", "1234567.89"),
+        ("1,25,000", "125000"),
+        ("-1,00,00,000.00", "-10000000.00"),
+        ("₹ 1,25,000.50", "125000.50"),
+        ("12,34,5678", None),
+        ("123,45,678", None),
+        ("0,25,000", None),
+        ("1.25.000,00", None),
+    ],
+)
+def test_groups_of_india_are_read_with_commas_alone(cell: str, value: str | None) -> None:
+    assert infer_amounts(pa.array([cell])).values.to_pylist() == [value]
+
+
+def test_amounts_in_cents_are_whole_numbers() -> None:
+    cells = pa.array(["12345", "-5", "0", "12.50", "", "£ 100", "1,234,567"])
+    amounts = scaled(infer_amounts(cells), 2)
+    assert amounts.values.to_pylist() == ["123.45", "-0.05", "0.00", None, None, "1.00", "12345.67"]
+    assert amounts.problem.to_pylist() == [None, None, None, "unparseable", "blank", None, None]

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from showcost.values.amounts import infer_amounts
-from showcost.values.dates import infer_dates
+from showcost.values.dates import DateStyle, infer_dates
 from showcost_tests.corpus import corpus_dir
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def problems(column: pa.Array) -> dict[str, int]:
 
 
 def test_dates_of_public_spending() -> None:
-    inferred = {name: infer_dates(dates, day_first=True) for name, (dates, _) in columns().items()}
+    inferred = {name: infer_dates(dates, DateStyle(day_first=True)) for name, (dates, _) in columns().items()}
     assert len(inferred) == FILES_WITH_A_DATE
     assert {
         name: problems(column.problem) for name, column in inferred.items() if problems(column.problem)
@@ -97,7 +97,7 @@ def test_dates_of_public_spending() -> None:
 
 def test_day_numbers_are_read_where_the_feed_names_them() -> None:
     dates, _ = columns()["CSV_GPC__25K_August_Data.csv"]
-    assert problems(infer_dates(dates, formats=("%d/%m/%Y", "excel")).problem) == {"blank": 436}
+    assert problems(infer_dates(dates, DateStyle(("%d/%m/%Y", "excel"))).problem) == {"blank": 436}
 
 
 def test_amounts_of_public_spending() -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, timedelta, timezone
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pytest
@@ -12,11 +13,19 @@ from hypothesis import strategies as st
 
 from showcost.core.errors import InputError
 from showcost.values import date_formats
-from showcost.values.dates import DateColumn, DateEvidence, date_evidence, infer_dates, infer_timestamps
+from showcost.values.dates import (
+    DateColumn,
+    DateEvidence,
+    DateStyle,
+    date_evidence,
+    infer_dates,
+    infer_timestamps,
+)
 
 if TYPE_CHECKING:
     from random import Random
 
+PLACES = ("Europe/Berlin", "America/Los_Angeles", "Asia/Kathmandu", "Australia/Lord_Howe", "UTC")
 AMBIGUOUS, BLANK, INVALID = "ambiguous", "blank", "invalid"
 ENGLISH = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
@@ -29,7 +38,7 @@ def outcomes(column: DateColumn) -> list[str]:
 
 
 def read(*cells: str | None, formats: tuple[str, ...] = (), day_first: bool | None = None) -> list[str]:
-    return outcomes(infer_dates(pa.array(cells, pa.string()), formats=formats, day_first=day_first))
+    return outcomes(infer_dates(pa.array(cells, pa.string()), DateStyle(tuple(formats), day_first)))
 
 
 def write(day: date, date_format: date_formats.DateFormat) -> str:
@@ -191,7 +200,7 @@ def test_formats_are_strict_and_tried_in_their_order() -> None:
     assert read("17/06/2011 10:30", formats=("%d/%m/%Y %H:%M",)) == ["2011-06-17"]
 
 
-@pytest.mark.parametrize("format_", ["", "%d/%m", "%d/%m/%q", "%d/%m/%Y/%y", "d/m/y", "%H:%M", "%d/%m/%Y%"])
+@pytest.mark.parametrize("format_", ["", "%d/%d", "%d/%m/%q", "%d/%m/%Y/%y", "d/m/y", "%H:%M", "%d/%m/%Y%"])
 def test_an_invalid_format_is_refused_in_one_sentence(format_: str) -> None:
     with pytest.raises(InputError, match="expected a day"):
         read("17/06/2011", formats=(format_,))
@@ -218,10 +227,10 @@ def test_every_format_gives_back_the_dates_written_in_it(
     if date_format.format == date_formats.EXCEL:
         low, high = date(1954, 10, 3), date(2064, 4, 8)
     days = data.draw(st.lists(st.dates(low, high), min_size=1, max_size=8))
-    column = infer_dates(pa.array([write(day, date_format) for day in days]), day_first=True)
+    column = infer_dates(pa.array([write(day, date_format) for day in days]), DateStyle(day_first=True))
     assert column.values.to_pylist() == days
     assert column.formats == (date_format.format,)
-    named = infer_dates(pa.array([write(day, date_format) for day in days]), formats=[date_format.format])
+    named = infer_dates(pa.array([write(day, date_format) for day in days]), DateStyle((date_format.format,)))
     assert named.values.to_pylist() == days
 
 
@@ -254,16 +263,100 @@ def test_any_text_gets_one_outcome_whatever_the_order_of_rows(
     places = list(range(len(cells)))
     random.shuffle(places)
     shuffled = pa.chunked_array([[cells[place]] for place in places], pa.string())
-    assert outcomes(infer_dates(shuffled, day_first=day_first)) == [expected[place] for place in places]
+    assert outcomes(infer_dates(shuffled, DateStyle(day_first=day_first))) == [
+        expected[place] for place in places
+    ]
     blank = [cell is None or not cell.strip() for cell in cells]
     assert [outcome == BLANK for outcome in expected] == blank
 
 
 def stamps(*cells: str | None, day_first: bool | None = None) -> list[datetime | str]:
-    column = infer_timestamps(pa.array(cells, pa.string()), day_first=day_first)
+    column = infer_timestamps(pa.array(cells, pa.string()), DateStyle(day_first=day_first))
     assert column.values.type == pa.timestamp("us")
     pairs = zip(column.values.to_pylist(), column.problem.to_pylist(), strict=True)
     return [value if problem is None else problem for value, problem in pairs]
+
+
+def test_times_with_a_zone_have_the_date_of_their_place() -> None:
+    cells = pa.array(
+        ["2026-10-05T23:30:00-07:00", "2026-10-06T06:30:00Z", "2026-10-05T00:00:00Z", "2026-10-05"]
+    )
+    berlin = infer_dates(cells, places="Europe/Berlin")
+    assert outcomes(berlin) == ["2026-10-06", "2026-10-06", "2026-10-05", "2026-10-05"]
+    assert (berlin.zoned, berlin.moved) == (3, 1)
+    angeles = infer_dates(cells, places="America/Los_Angeles")
+    assert outcomes(angeles) == ["2026-10-05", "2026-10-05", "2026-10-04", "2026-10-05"]
+    assert (angeles.zoned, angeles.moved) == (3, 2)
+    by_row = pa.array(["Europe/Berlin", "America/Los_Angeles", None, None])
+    assert outcomes(infer_dates(cells, places=by_row)) == ["2026-10-06", "2026-10-05", INVALID, "2026-10-05"]
+    assert outcomes(infer_dates(cells)) == [INVALID, INVALID, INVALID, "2026-10-05"]
+
+
+def test_dates_that_a_program_wrote_as_midnight_stay() -> None:
+    cells = pa.array(["2026-10-05T00:00:00Z", "2026-10-06T00:00:00+00:00"])
+    column = infer_dates(cells, places="America/Los_Angeles")
+    assert (outcomes(column), column.zoned) == (["2026-10-05", "2026-10-06"], 0)
+
+
+def test_times_with_a_zone_follow_summer_time() -> None:
+    cells = pa.array([f"2026-{month:02}-05T22:30:00Z" for month in (1, 7)])
+    assert outcomes(infer_dates(cells, places="Europe/Berlin")) == ["2026-01-05", "2026-07-06"]
+    stamped = infer_timestamps(cells, places="Europe/Berlin").values.to_pylist()
+    assert [stamp.isoformat() for stamp in stamped] == ["2026-01-05T23:30:00", "2026-07-06T00:30:00"]
+    assert infer_timestamps(cells).problem.to_pylist() == [INVALID] * 2
+
+
+@settings(deadline=None)
+@given(st.integers(315_576_000, 946_728_000), st.sampled_from(PLACES), st.integers(-56, 56))
+def test_moments_agree_with_the_calendar_of_python(seconds: int, place: str, quarters: int) -> None:
+    moment = datetime.fromtimestamp(seconds * 2 + 1, timezone(timedelta(minutes=15 * quarters)))
+    column = infer_dates(pa.array([moment.isoformat()]), places=place)
+    local = moment.astimezone(ZoneInfo(place)).date()
+    assert column.values.to_pylist() == [local]
+    assert column.moved == (local != moment.date())
+
+
+def test_a_format_without_a_year_has_that_of_the_feed() -> None:
+    style = DateStyle(("%d%m",), year=2026)
+    assert outcomes(infer_dates(pa.array(["0109", "3112", "2902", "109"]), style)) == [
+        "2026-09-01",
+        "2026-12-31",
+        INVALID,
+        INVALID,
+    ]
+    with pytest.raises(InputError, match="no year"):
+        infer_dates(pa.array(["0109"]), DateStyle(("%d%m",)))
+
+
+@pytest.mark.parametrize(
+    ("cell", "language"),
+    [
+        ("lunes, 5 de octubre de 2026", "es"),
+        ("5 de outubro de 2026", "pt_BR"),
+        ("5. Oktober 2026", ""),
+        ("Montag, 5. Oktober 2026", ""),
+        ("lun. 5 oct. 2026", "fr"),
+        ("5 października 2026", "pl"),
+        ("poniedziałek, 5 paź 2026", "pl"),
+        ("5. října 2026", "cs"),
+        ("lunedì 5 ottobre 2026", "it"),
+    ],
+)
+def test_names_of_the_languages_of_the_feed_are_read(cell: str, language: str) -> None:
+    style = DateStyle(languages=(language,) if language else ())
+    assert outcomes(infer_dates(pa.array([cell]), style)) == ["2026-10-05"]
+
+
+def test_a_name_that_means_two_months_is_not_read() -> None:
+    """`listopad` is November in Polish and October in Croatian."""
+    cell = pa.array(["5 listopada 2026"])
+    assert outcomes(infer_dates(cell, DateStyle(languages=("pl",)))) == ["2026-11-05"]
+    assert outcomes(infer_dates(cell, DateStyle(languages=("hr",)))) == ["2026-10-05"]
+    assert outcomes(infer_dates(cell, DateStyle(languages=("pl", "hr")))) == [INVALID]
+
+
+def test_a_day_of_the_week_that_contradicts_is_invalid_in_any_language() -> None:
+    assert outcomes(infer_dates(pa.array(["Dienstag, 5. Oktober 2026"]))) == [INVALID]
 
 
 def test_timestamps_are_wall_time_to_the_microsecond() -> None:
@@ -300,10 +393,10 @@ def test_timestamps_written_in_iso_come_back(moment: datetime) -> None:
     st.sampled_from([None, True, False]),
 )
 def test_a_column_in_parts_is_inferred_as_a_whole(cells: list[str], at: int, day_first: bool | None) -> None:
-    whole = infer_dates(pa.array(cells, pa.string()), day_first=day_first)
+    whole = infer_dates(pa.array(cells, pa.string()), DateStyle(day_first=day_first))
     parts = [pa.array(part, pa.string()) for part in (cells[:at], cells[at:])]
     evidence = date_evidence(parts[0]) | date_evidence(parts[1])
-    inferred = [infer_dates(part, day_first=day_first, evidence=evidence) for part in parts]
+    inferred = [infer_dates(part, DateStyle(day_first=day_first), evidence=evidence) for part in parts]
     assert [outcome for part in inferred for outcome in outcomes(part)] == outcomes(whole)
     assert {part.formats for part in inferred} == {whole.formats}
     assert evidence | DateEvidence() == evidence

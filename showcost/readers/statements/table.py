@@ -21,7 +21,7 @@ from showcost.readers.open import read_delivery
 from showcost.readers.source import UnreadableError
 from showcost.readers.statements.model import AccountStatement, StatementLine
 from showcost.values.amounts import infer_amounts
-from showcost.values.dates import infer_dates
+from showcost.values.dates import DateStyle, infer_dates
 from showcost.values.symbols import currencies_of
 
 if TYPE_CHECKING:
@@ -273,7 +273,7 @@ class _TableRow:
 
 def _rows(table: _StatementTable, hints: TableHints) -> Iterator[_TableRow]:
     sign = -1 if hints.is_bank else 1
-    dates = infer_dates(table.columns["date"], day_first=hints.day_first)
+    dates = infer_dates(table.columns["date"], DateStyle(day_first=hints.day_first))
     days, day_problems = dates.values.to_pylist(), dates.problem.to_pylist()
     amounts = {column: _amounts(table, column) for column in ("amount", "debit", "credit", "balance")}
     amounts |= {column: _without_minus(amounts[column]) for column in ("debit", "credit")}
