@@ -1,8 +1,9 @@
 """Column names of other tables: lines in a delivery below which the cells have another meaning.
 
-A second table in the same file is never read by the names of the first. A line begins one if it can only be
-column names: it has names of this table or of the feed, or words in every column of values. Records are
-compared in two steps, so that nearly all rows cost one look at the first byte of a cell.
+A second table in the same file is never read by the names of the first, but by its own if they are the same
+in another order. A line begins one if it can only be column names: it has names of this table or of the feed,
+or words in every column of values. Records are compared in two steps, so that nearly all rows cost one look
+at the first byte of a cell.
 """
 
 from __future__ import annotations
@@ -88,6 +89,16 @@ class OtherTables:
     def repeats(self, cells: Sequence[str]) -> bool:
         """Return whether a record has the names of this table, maybe in another spelling."""
         return _without_end(list(map(normal_header, cells))) in self._headers
+
+    def order_of(self, cells: Sequence[str]) -> tuple[int, ...] | None:
+        """Return where each column of this table is, if a record has the same names in another order."""
+        own, names = (
+            [normal_header(name) or str(place) for place, name in enumerate(line)]
+            for line in (self._layout.columns, cells)
+        )
+        if own == names or len(set(own)) < len(own) or sorted(own) != sorted(names):
+            return None
+        return tuple(map(names.index, own))
 
     def is_row_above(self, cells: Sequence[str]) -> bool:
         """Return whether a broken line above the column names is a row of another table, or has its names."""

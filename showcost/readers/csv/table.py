@@ -176,6 +176,7 @@ class TableReading(Reading):
         self._patterns = Counter[bytes]()
         self._last_blank = 0
         self._other_table = 0
+        self._orders: dict[int, tuple[int, ...]] = {}
         self._notes: list[str] = []
         self._short = self._fillers = 0
         self._block: _Block | None = None
@@ -388,7 +389,10 @@ class TableReading(Reading):
         else:
             self._enter_table(entry)
             self._take_titles_of_another_table(entry)
-            self._tail.append(replace(entry, table=self._other_table) if self._other_table else entry)
+            if entry.number in self._orders:
+                self._take_titles(entry)
+                return record.end
+            self._tail.append(self._in_table(entry))
             if len(self._tail) > _LONGEST_FOOTER:
                 self._accept_or_reject(self._tail.popleft())
         return record.end
@@ -454,11 +458,25 @@ class TableReading(Reading):
         """Note the column names of another table: the records below them are not rows of this one."""
         if entry.number < self._layout.first_row or not self._begins_table(entry):
             return
-        if self._context.as_written:
+        order = self._context.other_tables.order_of(self._texts(entry.record)) if entry.record.fits else None
+        if order is not None:
+            self._orders[entry.number] = order
+            self._other_table = entry.number
+            if len(self.notes) < _MOST_NOTES:
+                names = f"record {entry.number} has the column names in another order"
+                self.notes.append(f"{names}: records below are read by it")
+        elif self._context.as_written:
             names = f"record {entry.number} has the column names of another table"
             self._notes.append(f"{names}: records below are in those of the first")
         else:
             self._other_table = entry.number
+
+    def _in_table(self, entry: _Entry) -> _Entry:
+        """Return a record with its table, and its cells in the columns of this table."""
+        order, record = self._orders.get(self._other_table), entry.record
+        if order is not None and record.fits:
+            record = replace(record, cells=tuple(record.cells[place] for place in order))
+        return replace(entry, table=self._other_table, record=record) if self._other_table else entry
 
     def _begins_table(self, entry: _Entry) -> bool:
         """Return whether a record, or a line within it, can only be the column names of another table."""
@@ -549,7 +567,7 @@ class TableReading(Reading):
             self._reject(entry.number, entry.start, entry.end, ROW_RAGGED, why)
             return
         problem, code = record.problem, ROW_NO_TEXT if record.problem == HAS_NUL else ROW_RAGGED
-        if (not problem and not record.fits) or problem in BROKEN_QUOTES:
+        if not entry.table and ((not problem and not record.fits) or problem in BROKEN_QUOTES):
             record = self._repair(entry.number, record)
             problem = record.problem
         if not problem and not record.fits:
@@ -566,7 +584,7 @@ class TableReading(Reading):
 
     def _why_outside(self, entry: _Entry) -> str | None:
         """Return why a record is not in this table, but in another one of the delivery."""
-        if entry.table:
+        if entry.table and entry.table not in self._orders:
             place = "has" if entry.table == entry.number else f"is below record {entry.table} with"
             return f"the record {place} the column names of another table"
         if self.dialect.header_records and entry.number < self._layout.first_row:
@@ -583,7 +601,7 @@ class TableReading(Reading):
     def _accept(self, entry: _Entry, record: ParsedRecord) -> bool:
         """Take a row, with its block if that is current; return False when it cannot be decoded."""
         block, start = self._block, record.start
-        if block is not None and block.starts.item(0) <= start < block.end:
+        if not entry.table and block is not None and block.starts.item(0) <= start < block.end:
             line = block.line_at(start)
             if block.is_row(line, start):
                 block.take(line, line + 1, entry.number, entry.start)
@@ -641,7 +659,11 @@ class TableReading(Reading):
             return
         parsed = self._context.grammar.parse(record.body, 0).cells
         cells = [cell.decode(self._plain.encoding, "replace") for cell in parsed]
-        if not may_be_cut(cells, self._context.sample):
+        sample = self._context.sample
+        if (order := self._orders.get(last.table)) is not None:
+            places = [order.index(place) for place in range(len(order))]
+            sample = [tuple(row[place] for place in places) for row in sample if len(row) == len(places)]
+        if not may_be_cut(cells, sample):
             return
         if self._context.as_written:
             self._notes.append("the last record has no line end: it may be cut off")
