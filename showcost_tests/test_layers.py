@@ -30,6 +30,7 @@ ORDER: Final = (
     ("reconciliation",),
     ("reports",),
     ("checks",),
+    ("event_storage",),
     ("components",),
     ("defs",),
     ("definitions",),
@@ -41,7 +42,7 @@ LEVEL: Final = {layer: number for number, line in enumerate(ORDER) for layer in 
 # The steps of a cost inside `pipeline`, in the order of the flow: no step knows a later one.
 FLOW: Final = ("raw_rows", "validation", "posting", "replay", "auto_rebook")
 
-DAGSTER: Final = {"components", "defs", "definitions", "orchestration"}
+DAGSTER: Final = {"event_storage", "components", "defs", "definitions", "orchestration"}
 HTTPX: Final = {"vendor_api", "fx.sources"}
 
 

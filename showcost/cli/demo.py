@@ -92,9 +92,10 @@ def demo(sample: str, deliveries: Path | None) -> CommandResult:
     if api_feeds(feeds):
         outcomes, before = _with_vendors(workspace)
     else:
-        spans = _to_the_edges(due_spans(workspace, feeds), workspace.production.dates)
-        outcomes, before = run_spans(workspace, spans), None
-    success = all(outcome.success for outcome in outcomes)
+        due = [(span.first, span.last) for span in due_spans(workspace, feeds)]
+        spans = _to_the_edges(due, workspace.production.dates)
+        outcomes, before = run_spans(workspace, [(*span, None) for span in spans]), None
+    success = all(outcome.passed for outcome in outcomes)
     status = status_result(workspace, feeds)
     totals, posted = _totals(workspace), posted_total(workspace)
     facts = {
@@ -136,7 +137,7 @@ def _with_vendors(workspace: Workspace) -> tuple[list[RunOutcome], CommandResult
 
     Also returns the status in between.
     """
-    dates = [(workspace.production.dates.start, workspace.production.dates.end)]
+    dates = [(workspace.production.dates.start, workspace.production.dates.end, None)]
     with simulated(VENDORS) as simulator:
         for script in VENDORS:
             os.environ[f"SHOWCOST_{script.name.upper()}_URL"] = simulator.base_url(script.name)

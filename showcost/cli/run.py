@@ -13,7 +13,7 @@ from showcost.cli.output import CommandResult, plural, prints_result, progress_b
 from showcost.pipeline.due import due_spans
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from datetime import date, datetime
 
     from showcost.orchestration.runs import RunOutcome
@@ -28,32 +28,39 @@ _WARNING: Final = "WARN"
 @to_option
 @prints_result
 def run(first: datetime | None, last: datetime | None) -> CommandResult:
-    """Materialise the partitions of a date range in one Dagster run; without a range, all due partitions.
+    """Materialise the partitions of a date range; without a range, all due partitions.
 
     A partition is due when new deliveries or decisions affect it, or when a missing rate is now available.
+    The exit status is 1 if a step failed, or a check with severity ERROR.
     """
     workspace = open_home()
     feeds = workspace.feeds
-    spans = [span(workspace, first, last)] if first or last else due_spans(workspace, feeds)
-    outcomes = run_spans(workspace, spans)
+    if first or last:
+        outcomes = run_spans(workspace, [(*span(workspace, first, last), None)])
+    else:
+        spans = due_spans(workspace, feeds)
+        outcomes = run_spans(workspace, [(due.first, due.last, due.feeds) for due in spans])
+    passed = all(outcome.passed for outcome in outcomes)
     return CommandResult(
-        {
-            "runs": [asdict(outcome) for outcome in outcomes],
-            "success": all(outcome.success for outcome in outcomes),
-        },
+        {"runs": [asdict(outcome) for outcome in outcomes], "success": passed},
         lambda: show_runs(outcomes),
-        status=0 if all(outcome.success for outcome in outcomes) else 1,
+        status=0 if passed else 1,
     )
 
 
-def run_spans(workspace: Workspace, spans: Sequence[tuple[date, date]]) -> list[RunOutcome]:
-    """Run the job over spans of dates, one run each, with a progress bar on a terminal."""
+def run_spans(
+    workspace: Workspace, spans: Sequence[tuple[date, date, Collection[str] | None]]
+) -> list[RunOutcome]:
+    """Run the job over spans of dates, one run each, with a progress bar on a terminal.
+
+    A span is (first date, last date, names of the feeds to run); None for the feeds: see `run_range`.
+    """
     from showcost.orchestration.runs import run_range  # noqa: PLC0415 -- Dagster takes seconds to import
 
     outcomes: list[RunOutcome] = []
-    for first, last in spans:
+    for first, last, feeds in spans:
         with progress_bar(f"{first} to {last}") as report:
-            outcomes.append(run_range(workspace, first, last, report))
+            outcomes.append(run_range(workspace, first, last, report, feeds))
     return outcomes
 
 
@@ -74,8 +81,9 @@ def show_runs(outcomes: Sequence[RunOutcome]) -> None:
         rows = [(*key, f"{failed} of {checked}") for key, (failed, checked) in warned.items()]
         show_table("Warnings (the rows are in quarantine)", columns, rows)
     for outcome in outcomes:
-        how = "succeeded" if outcome.success else "failed"
+        how = "succeeded" if outcome.passed else "failed"
         count = plural(outcome.partitions, "partition")
-        say(f"Run {outcome.run_id} {how}: {count} in {outcome.seconds} s.")
+        checks = f"; {plural(len(outcome.errors), 'check')} failed" if outcome.errors else ""
+        say(f"Run {outcome.run_id} {how}: {count} in {outcome.seconds} s{checks}.")
     if not outcomes:
         say("No partitions are due.")

@@ -5,6 +5,8 @@ event of its own beside it. The checks themselves are in `showcost.checks`.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
 from datetime import date
 
 import dagster as dg
@@ -16,9 +18,9 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
 )
 
 from showcost.checks.result import CheckOutcome
-from showcost.components.naming import LEDGER_POOL
 from showcost.components.partitions import partition_dates
 from showcost.components.resources import DataFolder, plain_failures
+from showcost.event_storage import WITHOUT_ROWS, BatchedSqliteEventLogStorage
 from showcost.workspace import Workspace
 
 PartitionCheck = Callable[[Workspace, Sequence[date]], Mapping[date, CheckOutcome]]
@@ -46,20 +48,13 @@ def partition_check(
         description=description,
         partitions_def=partitions,
         blocking=blocking,
-        pool=LEDGER_POOL,
     )
     def check(context: dg.AssetCheckExecutionContext, data: DataFolder) -> dg.AssetCheckResult:
         dates = partition_dates(context)
         with plain_failures():
             outcomes = evaluate(data.workspace(), dates)
         if context.op_execution_context.has_partition_key_range:
-            # Every date is reported: if one were left out, the UI would show the whole check as skipped.
-            reported = {day: outcomes.get(day, _NOTHING) for day in dates}
-            targets = _targets(context.instance, asset, reported)
-            for evaluation in _evaluations(asset, name, severity, reported, targets):
-                # Logged with the run: a runless evaluation could be stored only once per partition.
-                # The annotation of `log_event` omits evaluations, but its code accepts them.
-                context.op_execution_context.log_event(evaluation)  # type: ignore[arg-type] # see above
+            _log_by_date(context, _Check(asset, name, severity), dates, outcomes)
         failed = {day: outcome for day, outcome in outcomes.items() if not outcome.passed}
         return dg.AssetCheckResult(
             passed=not failed,
@@ -82,7 +77,7 @@ def whole_check(
 ) -> dg.AssetChecksDefinition:
     """Return a check of an asset as a whole."""
 
-    @dg.asset_check(asset=asset, name=name, description=description, pool=LEDGER_POOL)
+    @dg.asset_check(asset=asset, name=name, description=description)
     def check(data: DataFolder) -> dg.AssetCheckResult:
         with plain_failures():
             outcome = evaluate(data.workspace())
@@ -96,20 +91,58 @@ def whole_check(
     return check
 
 
-def _evaluations(
-    asset: dg.AssetKey,
-    name: str,
-    severity: dg.AssetCheckSeverity,
+@dataclass(frozen=True)
+class _Check:
+    asset: dg.AssetKey
+    name: str
+    severity: dg.AssetCheckSeverity
+
+
+def _log_by_date(
+    context: dg.AssetCheckExecutionContext,
+    check: _Check,
+    dates: Sequence[date],
     outcomes: Mapping[date, CheckOutcome],
-    targets: Mapping[str, Target],
+) -> None:
+    """Log the outcome of each date of a range; every date gets one, or the UI would show it as skipped.
+
+    All dates without rows share an event, if the event log can store it.
+    """
+    step, storage = context.op_execution_context, context.instance.event_log_storage
+    batched = storage if isinstance(storage, BatchedSqliteEventLogStorage) else None
+    reported = dict(outcomes) if batched else {day: outcomes.get(day, _NOTHING) for day in dates}
+    evaluations = [*_evaluations(check, reported, _targets(context.instance, check.asset, reported))]
+    if len(reported) < len(dates):
+        evaluations.append(_without_rows(check, len(dates) - len(reported)))
+    with batched.transaction(context.run.run_id) if batched else nullcontext():
+        for evaluation in evaluations:
+            # Logged with the run: a runless evaluation could be stored only once per partition.
+            # The annotation of `log_event` omits evaluations, but its code accepts them.
+            step.log_event(evaluation)  # type: ignore[arg-type] # see above
+
+
+def _without_rows(check: _Check, dates: int) -> dg.AssetCheckEvaluation:
+    """Return the one evaluation of all dates of a run that have no rows."""
+    return dg.AssetCheckEvaluation(
+        asset_key=check.asset,
+        check_name=check.name,
+        passed=True,
+        severity=check.severity,
+        description=_NOTHING.message,
+        metadata={WITHOUT_ROWS: dates},
+    )
+
+
+def _evaluations(
+    check: _Check, outcomes: Mapping[date, CheckOutcome], targets: Mapping[str, Target]
 ) -> Iterator[dg.AssetCheckEvaluation]:
     """Yield the outcome of each partition as an event, tied to the materialisation it evaluates."""
     for day, outcome in outcomes.items():
         yield dg.AssetCheckEvaluation(
-            asset_key=asset,
-            check_name=name,
+            asset_key=check.asset,
+            check_name=check.name,
             passed=outcome.passed,
-            severity=severity,
+            severity=check.severity,
             description=outcome.message,
             metadata=dict(outcome.facts),
             target_materialization_data=targets.get(day.isoformat()),
@@ -121,6 +154,8 @@ def _targets(
     instance: dg.DagsterInstance, asset: dg.AssetKey, outcomes: Mapping[date, CheckOutcome]
 ) -> dict[str, Target]:
     """Return the latest materialisation of each partition that has an outcome, if any."""
+    if not outcomes:
+        return {}
     latest = instance.get_latest_storage_id_by_partition(
         asset, dg.DagsterEventType.ASSET_MATERIALIZATION, {day.isoformat() for day in outcomes}
     )

@@ -22,7 +22,7 @@ LEDGER: Final = "ledger"
 REPORTS: Final = "reports"
 
 LEDGER_POOL: Final = "ledger"
-"""The pool, of size one, of all steps that write or check the ledger database."""
+"""The pool, of size one, of all steps that write to the ledger database. Reading needs no slot."""
 
 JOB: Final = "costs_by_transaction_date"
 """The job over all assets of the production but the lender snapshot."""
@@ -43,6 +43,9 @@ TRIAL_BALANCE: Final = dg.AssetKey("trial_balance")
 LENDER_SNAPSHOT: Final = dg.AssetKey("lender_snapshot")
 HOT_COSTS: Final = dg.AssetKey("hot_costs")
 QUALIFIED_SPEND: Final = dg.AssetKey("qualified_spend")
+
+REPORT_ASSETS: Final = (COST_REPORT, TRIAL_BALANCE, HOT_COSTS, QUALIFIED_SPEND)
+"""The reports that follow every run; a production has those that apply to it."""
 
 
 def pulled_key(feed: str) -> dg.AssetKey:
@@ -110,6 +113,12 @@ def dated_keys(feed: FeedSpec) -> tuple[dg.AssetKey, ...]:
     of_pay = (pay_findings_key,) if feed.kind.has_pay_rules else ()
     keys = tuple(key(feed.name) for key in (raw_key, valid_key, quarantine_key, *of_pay))
     return (*keys, ledger_key(feed))
+
+
+def landing_keys(feed: FeedSpec) -> tuple[dg.AssetKey, ...]:
+    """Return the keys of a feed's assets without partitions, in pipeline order."""
+    dead = () if feed.api is None else (dead_letters_key(feed.name),)
+    return (*dead, deliveries_key(feed.name), undated_key(feed.name))
 
 
 def step_tags(step: str, feed: str) -> Mapping[str, str]:

@@ -1,4 +1,4 @@
-"""Run the production's job through Dagster, in this process, as one run over a range of dates.
+"""Run the production's job through Dagster, in this process, over a range of dates.
 
 For commands and tests. The Dagster instance is that of the data folder, so that the UI shows the runs.
 """
@@ -11,6 +11,7 @@ import time
 import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -20,18 +21,23 @@ import dagster as dg
 from showcost.components import naming
 from showcost.components.partitions import daily_partitions
 from showcost.core.errors import InputError
+from showcost.pipeline.due import has_rows
 from showcost.workspace import HOME_VARIABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from datetime import date
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
+    from showcost.config.feed import FeedSpec
     from showcost.workspace import Workspace
 
 DAGSTER_HOME_VARIABLE: Final = "DAGSTER_HOME"
+ERROR: Final = "ERROR"
+"""Severity of a failed check that ends a command with status 1; the other is WARN."""
 
 _POLL_SECONDS: Final = 0.5
 _FIGURES: Final = ("failed", "checked")
+_RUN_TAG: Final = "showcost/run"
+_PART_TAG: Final = "showcost/part"
 _QUIET: Final = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -52,7 +58,11 @@ class FailedCheck:
 
 @dataclass(frozen=True)
 class RunOutcome:
-    """A finished run over `partitions` dates; `failures` are (step, message)."""
+    """A finished run over `partitions` dates; `failures` are (step, message).
+
+    `run_id` is the Dagster run over the dates; those before and after it have it as their tag `showcost/run`.
+    `success` is that of the steps; `passed` also requires that no check failed with severity ERROR.
+    """
 
     run_id: str
     success: bool
@@ -60,6 +70,16 @@ class RunOutcome:
     seconds: int
     failures: tuple[tuple[str, str], ...]
     failed_checks: tuple[FailedCheck, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Return whether all steps succeeded and no check failed with severity ERROR."""
+        return self.success and not self.errors
+
+    @property
+    def errors(self) -> tuple[FailedCheck, ...]:
+        """The failed checks of severity ERROR."""
+        return tuple(check for check in self.failed_checks if check.severity == ERROR)
 
 
 def dagster_home(workspace: Workspace) -> Path:
@@ -90,47 +110,122 @@ def partitions_between(workspace: Workspace, first: date, last: date) -> list[st
 
 
 def run_range(
-    workspace: Workspace, first: date, last: date, progress: Callable[[int, int], None] | None = None
+    workspace: Workspace,
+    first: date,
+    last: date,
+    progress: Callable[[int, int], None] | None = None,
+    feeds: Collection[str] | None = None,
 ) -> RunOutcome:
-    """Run the job over a range of dates, as one run, and return the outcome.
+    """Run the job over a range of dates and return the outcome.
 
-    `progress` receives (finished steps, all steps) during the run. Raises InputError for a range without
-    partitions; failures within the run are in the outcome.
+    `feeds` are the names of those to run. None: every feed's inbox is landed, then the feeds with rows on
+    dates of the range are run. `progress` receives (finished steps, known steps) during the run. Raises
+    InputError for a range without partitions; failures within the run are in the outcome.
     """
     with in_environment(workspace):
-        return _run_range(partitions_between(workspace, first, last), progress)
+        keys = partitions_between(workspace, first, last)
+        with dg.DagsterInstance.get() as instance:
+            return _Run(workspace, instance, keys, progress).execute(feeds)
 
 
-def _run_range(keys: Sequence[str], progress: Callable[[int, int], None] | None) -> RunOutcome:
-    from showcost.definitions import defs  # noqa: PLC0415 -- reads the environment when it is imported
+class _Run:
+    """A run over a range of dates, as one Dagster run per part.
 
-    job = defs().resolve_job_def(naming.JOB)
-    run_id = str(uuid.uuid4())
-    started = time.monotonic()
-    with dg.DagsterInstance.get() as instance, _watched(instance, run_id, len(job.nodes), progress):
-        result = job.execute_in_process(
-            run_config=_QUIET,
-            instance=instance,
-            tags={naming.RANGE_START: keys[0], naming.RANGE_END: keys[-1]},
-            raise_on_error=False,
-            run_id=run_id,
-        )
-    return RunOutcome(
-        run_id=run_id,
-        success=result.success,
-        partitions=len(keys),
-        seconds=round(time.monotonic() - started),
-        failures=tuple(
-            (str(event.step_key), _failure_text(event))
+    In a Dagster run over a range, each asset counts once per date. So the assets without dates have runs of
+    their own before and after it, and only feeds with work on the dates are in it.
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        instance: dg.DagsterInstance,
+        keys: Sequence[str],
+        progress: Callable[[int, int], None] | None,
+    ) -> None:
+        from showcost.definitions import defs  # noqa: PLC0415 -- reads the environment when it is imported
+
+        self.job = defs().resolve_job_def(naming.JOB)
+        self.workspace, self.instance, self.keys, self.progress = workspace, instance, keys, progress
+        self.started = time.monotonic()
+        self.id = str(uuid.uuid4())
+        self.steps = 0
+        self.results: list[dg.ExecuteInProcessResult] = []
+
+    def execute(self, feeds: Collection[str] | None) -> RunOutcome:
+        """Run all parts; what depends on a failed step is left out, as Dagster does within a run."""
+        chosen = [feed for feed in self.workspace.feeds if feeds is None or feed.name in feeds]
+        pulled = [naming.pulled_key(feed.name) for feed in chosen if feed.api is not None]
+        if pulled and not self._part("pull", pulled, dated=True):
+            chosen = [feed for feed in chosen if feed.api is None]
+        self._part("land", [key for feed in chosen for key in naming.landing_keys(feed)], dated=False)
+        failed = self._failed_steps()
+        landed = [feed for feed in chosen if naming.deliveries_key(feed.name).to_user_string() not in failed]
+        between = date.fromisoformat(self.keys[0]), date.fromisoformat(self.keys[-1])
+        dated = [
+            feed
+            for feed in landed
+            if feeds is not None or feed.api is not None or has_rows(self.workspace, feed, *between)
+        ]
+        if self._part("costs", self._dated_assets(dated), dated=True, run_id=self.id):
+            closing = naming.REPORT_ASSETS
+            self._part("close", [*closing, *([] if failed else [naming.QUEUE])], dated=False)
+        return self._outcome()
+
+    def _dated_assets(self, feeds: Sequence[FeedSpec]) -> list[dg.AssetKey]:
+        keys = [naming.FX_SNAPSHOTS, naming.LEDGER_ENTRIES]
+        for feed in feeds:
+            keys += naming.dated_keys(feed)
+            if feed.api is not None:
+                keys.append(naming.provisional_key(feed.name))
+        return [*keys, *([naming.GUILD_PACKS] if any(feed.kind.has_pay_rules for feed in feeds) else [])]
+
+    def _part(
+        self, name: str, assets: Sequence[dg.AssetKey], *, dated: bool, run_id: str | None = None
+    ) -> bool:
+        """Run some assets, and their checks, as one Dagster run; return whether it succeeded."""
+        known = self.job.asset_layer.executable_asset_keys
+        selected = {key for key in assets if key in known}
+        if not selected:
+            return True
+        job, part_id = self.job.get_subset(asset_selection=selected), run_id or str(uuid.uuid4())
+        tags = {_RUN_TAG: self.id, _PART_TAG: name}
+        if dated:
+            tags |= {naming.RANGE_START: self.keys[0], naming.RANGE_END: self.keys[-1]}
+        with _watched(self.instance, part_id, (self.steps, len(job.nodes)), self.progress):
+            result = job.execute_in_process(
+                run_config=_QUIET, instance=self.instance, tags=tags, raise_on_error=False, run_id=part_id
+            )
+        self.steps += len(job.nodes)
+        self.results.append(result)
+        return result.success
+
+    def _failed_steps(self) -> set[str]:
+        return {
+            str(event.step_key)
+            for result in self.results
             for event in result.all_events
             if event.event_type_value == "STEP_FAILURE"
-        ),
-        failed_checks=tuple(
-            _failed_check(evaluation)
-            for evaluation in result.get_asset_check_evaluations()
-            if not evaluation.passed and evaluation.partition is None
-        ),
-    )
+        }
+
+    def _outcome(self) -> RunOutcome:
+        return RunOutcome(
+            run_id=self.id,
+            success=all(result.success for result in self.results),
+            partitions=len(self.keys),
+            seconds=round(time.monotonic() - self.started),
+            failures=tuple(
+                (str(event.step_key), _failure_text(event))
+                for result in self.results
+                for event in result.all_events
+                if event.event_type_value == "STEP_FAILURE"
+            ),
+            failed_checks=tuple(
+                _failed_check(evaluation)
+                for result in self.results
+                for evaluation in result.get_asset_check_evaluations()
+                if not evaluation.passed and evaluation.partition is None
+            ),
+        )
 
 
 def _failed_check(evaluation: dg.AssetCheckEvaluation) -> FailedCheck:
@@ -173,9 +268,16 @@ def _failure_text(event: dg.DagsterEvent) -> str:
 
 @contextmanager
 def _watched(
-    instance: dg.DagsterInstance, run_id: str, steps: int, progress: Callable[[int, int], None] | None
+    instance: dg.DagsterInstance,
+    run_id: str,
+    steps: tuple[int, int],
+    progress: Callable[[int, int], None] | None,
 ) -> Iterator[None]:
-    """Report finished steps to `progress`, from a thread, until the block ends."""
+    """Report finished steps to `progress`, from a thread, until the block ends.
+
+    `steps` are the number of those before this run, and of those in it.
+    """
+    before, own = steps
     if progress is None:
         yield
         return
@@ -184,7 +286,8 @@ def _watched(
     def watch() -> None:
         ends = {dg.DagsterEventType.STEP_SUCCESS, dg.DagsterEventType.STEP_FAILURE}
         while not finished.wait(_POLL_SECONDS):
-            progress(len(instance.get_records_for_run(run_id, of_type=ends).records), steps)
+            finished_now = len(instance.get_records_for_run(run_id, of_type=ends).records)
+            progress(before + finished_now, before + own)
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 from showcost.fx.snapshot_plan import RateStatus, build_snapshots
-from showcost.ingest.landing import landed
+from showcost.ingest.landing import LandedDelivery, landed
 from showcost.ledger.queries import active_row_counts, reversible_rows
 from showcost.pipeline.accruals import due_by_fallback
 from showcost.pipeline.applied_decisions import decisions_of, stamps_by_partition
@@ -37,6 +37,15 @@ NEAR_DAYS: Final = 7
 
 
 @dataclass(frozen=True)
+class DueSpan:
+    """Dates from `first` to `last` for one run, and the names of the feeds that are due on some of them."""
+
+    first: date
+    last: date
+    feeds: frozenset[str]
+
+
+@dataclass(frozen=True)
 class DuePartitions:
     """Due partitions of a feed: dates, each with the hashes of its records and its decision stamps.
 
@@ -54,8 +63,8 @@ def due_by_landing(workspace: Workspace, feed: FeedSpec) -> DuePartitions:
     deliveries = landed(workspace, feed)
     materialised = _Materialised(store, feed, _ledger_rows(workspace, feed), closed_periods(workspace))
     stamps = stamps_by_partition(workspace, feed, decisions_of(workspace, feed))
-    days = {day for delivery in deliveries for day in delivery.summary.dates} | _staged_dates(store, feed)
-    days |= {date.fromisoformat(part) for part in stamps if part != ALL} | materialised.rows.reversible.keys()
+    days = _dates_with_rows(workspace, feed, deliveries) | materialised.rows.reversible.keys()
+    days |= {date.fromisoformat(part) for part in stamps if part != ALL}
     dates: dict[date, Sequence[str]] = {}
     for day in sorted(days):
         records, decided = records_of(deliveries, day), stamps.get(day.isoformat(), [])
@@ -66,6 +75,22 @@ def due_by_landing(workspace: Workspace, feed: FeedSpec) -> DuePartitions:
     current = _input_texts(staged, "records"), _input_texts(staged, "decisions")
     decided = stamps.get(ALL, [])
     return DuePartitions(feed.name, dates, [*undated, *decided] if (undated, decided) != current else None)
+
+
+def has_rows(workspace: Workspace, feed: FeedSpec, first: date, last: date) -> bool:
+    """Return whether a feed has landed, staged, corrected or reversible rows on a date of the range."""
+    days = _dates_with_rows(workspace, feed, landed(workspace, feed))
+    if any(first <= day <= last for day in days):
+        return True
+    stamps = stamps_by_partition(workspace, feed, decisions_of(workspace, feed))
+    others = {date.fromisoformat(part) for part in stamps if part != ALL}
+    others |= _ledger_rows(workspace, feed).reversible.keys()
+    return any(first <= day <= last for day in others)
+
+
+def _dates_with_rows(workspace: Workspace, feed: FeedSpec, deliveries: Sequence[LandedDelivery]) -> set[date]:
+    landed_dates = {day for delivery in deliveries for day in delivery.summary.dates}
+    return landed_dates | _staged_dates(workspace.staging, feed)
 
 
 @dataclass(frozen=True)
@@ -139,8 +164,8 @@ def due_spans(
     feeds: Sequence[FeedSpec],
     most_days_between: int = NEAR_DAYS,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-) -> list[tuple[date, date]]:
-    """Return the spans of dates with due partitions of the feeds, ascending.
+) -> list[DueSpan]:
+    """Return the spans of dates with due partitions, ascending, each with the feeds that are due in it.
 
     Due dates that lie no more than `most_days_between` days apart share a span: a run over a few empty
     dates costs less than a second run. Future dates stay due. A run over any date makes the undated rows: if
@@ -148,15 +173,30 @@ def due_spans(
     """
     production = workspace.production
     today = clock().astimezone(ZoneInfo(production.timezone)).date()
-    by_landing = [due_by_landing(workspace, feed) for feed in feeds]
-    days = {day for due in by_landing for day in due.dates}
-    days |= {
-        day for feed in feeds for day in (*due_by_rates(workspace, feed), *due_by_fallback(workspace, feed))
+    by_landing = {feed.name: due_by_landing(workspace, feed) for feed in feeds}
+    days = {
+        feed.name: {
+            day
+            for day in (
+                *by_landing[feed.name].dates,
+                *due_by_rates(workspace, feed),
+                *due_by_fallback(workspace, feed),
+            )
+            if day <= today
+        }
+        for feed in feeds
     }
-    past = sorted(day for day in days if day <= today)
-    if not past and any(due.undated is not None for due in by_landing):
-        past = [production.dates.start]
-    return stretches(past, most_days_between)
+    undated = frozenset(name for name, due in by_landing.items() if due.undated is not None)
+    spans = stretches(sorted(set[date]().union(*days.values())), most_days_between)
+    if not spans and undated:
+        spans = [(production.dates.start, production.dates.start)]
+    return [
+        DueSpan(
+            *(first, last),
+            undated.union(name for name, due in days.items() if any(first <= day <= last for day in due)),
+        )
+        for first, last in spans
+    ]
 
 
 def stretches(days: Iterable[date], most_days_between: int = 1) -> list[tuple[date, date]]:

@@ -126,6 +126,22 @@ def test_a_run_that_fails_ends_with_one(workspace: Workspace, showcost: CommandL
     )
 
 
+def test_a_run_whose_check_fails_ends_with_one(workspace: Workspace, showcost: CommandLine) -> None:
+    """The check blocks nothing, so all steps succeed."""
+    land_all(workspace)
+    take(workspace, [small.WEDNESDAY])
+    tamper(workspace, "UPDATE ledger_entries SET base_amount = base_amount + 1")
+    dates = ("--from", "2026-10-28", "--to", "2026-10-28")
+    ended = showcost(workspace, "run", *dates, "--json")
+    (run,) = ended.json["runs"]
+    failed = {
+        (check["asset"], check["check"]) for check in run["failed_checks"] if check["severity"] == "ERROR"
+    }
+    assert ("ledger_entries", "append_only") in failed
+    assert (run["success"], run["failures"]) == (True, [])
+    assert (ended.status, ended.json["success"]) == (1, False)
+
+
 def test_the_digest_of_a_range(posted: Workspace, showcost: CommandLine) -> None:
     ended = showcost(posted, "digest", "--from", "2026-10-30", "--to", "2026-11-01", "--json")
     assert ended.status == 0

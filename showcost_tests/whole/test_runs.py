@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from typing import TYPE_CHECKING, TypeAlias
 
 import dagster as dg
@@ -66,7 +67,32 @@ def test_one_run_over_the_range_lands_and_posts(ranged: Ran) -> None:
     assert counts(workspace) == COUNTS
     assert entries.wrongly_converted(workspace) == []
     with instance_of(workspace) as instance:
-        assert instance.get_runs_count() == 1
+        parts = {run.tags["showcost/part"]: run for run in instance.get_runs()}
+        assert parts.keys() == {"land", "costs", "close"}
+        assert parts["costs"].run_id == outcome.run_id
+        assert {run.tags["showcost/run"] for run in parts.values()} == {outcome.run_id}
+
+
+def test_a_run_stores_no_more_events_than_its_dates_and_rows_need(ranged: Ran) -> None:
+    """Each event costs a millisecond or more; a range of dates multiplies what is stored per date."""
+    workspace, _ = ranged
+    with instance_of(workspace) as instance:
+        stored: Counter[tuple[str, str]] = Counter(
+            (run.tags["showcost/part"], entry.dagster_event.event_type_value)
+            for run in instance.get_runs()
+            for entry in instance.all_logs(run.run_id)
+            if entry.dagster_event is not None
+        )
+        graph = load(workspace.path).get_repository_def().asset_graph
+    whole = len(graph.get_all_asset_keys()) - len(PARTITIONED) - len({naming.LENDER_SNAPSHOT})
+    # Once per date, for the assets with dates; once per run, for the others.
+    for kind in ("ASSET_MATERIALIZATION_PLANNED", "ASSET_MATERIALIZATION"):
+        assert stored["costs", kind] == len(DAYS) * len(PARTITIONED) == 42
+        assert stored["land", kind] + stored["close", kind] == whole == 5
+    # Of the 14 checks over the dates, 10 are by date: one event per date with rows, one for the others.
+    assert stored["costs", "ASSET_CHECK_EVALUATION_PLANNED"] == 14
+    assert stored["costs", "ASSET_CHECK_EVALUATION"] == 14 + 10 + 39
+    assert stored["land", "ASSET_CHECK_EVALUATION"] + stored["close", "ASSET_CHECK_EVALUATION"] == 6
 
 
 def test_what_warns_is_told_in_one_sentence_each(ranged: Ran) -> None:

@@ -107,8 +107,8 @@ def posted(workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Wo
     folder = tmp_path_factory.mktemp("posted") / "home"
     shutil.copytree(workspace.path, folder)
     copied = open_workspace(folder)
-    for first, last in due_spans(copied, [_feed()]):
-        take(copied, days_between(first, last))
+    for due in due_spans(copied, [_feed()]):
+        take(copied, days_between(due.first, due.last))
     return copied
 
 

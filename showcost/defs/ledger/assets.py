@@ -92,7 +92,6 @@ def _entries(
         tags={"showcost/stage": naming.LEDGER},
         partitions_def=partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),
-        pool=naming.LEDGER_POOL,
         freshness_policy=dg.FreshnessPolicy.cron(
             deadline_cron="0 9 * * *",
             lower_bound_delta=ledger_checks.FRESH_WITHIN,
@@ -142,7 +141,6 @@ def _queue(production: Production, feeds: Sequence[FeedSpec]) -> dg.AssetsDefini
         owners=list(production.owners),
         tags={"showcost/stage": naming.LEDGER},
         backfill_policy=dg.BackfillPolicy.single_run(),
-        pool=naming.LEDGER_POOL,
         metadata={"dagster/column_schema": column_schema(QUEUE_COLUMNS)},
     )
     def reconciliation_queue(data: DataFolder) -> dg.MaterializeResult[None]:

@@ -166,7 +166,6 @@ def _asset(production: Production, report: _Report) -> dg.AssetsDefinition:
         owners=list(production.owners),
         tags={"showcost/stage": naming.REPORTS},
         backfill_policy=dg.BackfillPolicy.single_run(),
-        pool=naming.LEDGER_POOL,
     )
     def made(config: ReportOptions, data: DataFolder) -> dg.MaterializeResult[None]:
         with plain_failures():
