@@ -6,7 +6,7 @@ up in the item; with the prefix `line.` in the line, with the prefix `$.` in the
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
@@ -14,6 +14,9 @@ from showcost.config.loading import ConfigModel
 
 JsonPath = Annotated[str, Field(pattern=r"^(\$|(\$\.)?[^.\s\[\]$]+(\.[^.\s\[\]$]+)*)$")]
 """A path into JSON; `$` alone is the page itself."""
+
+JSON_LINES: Final = "$lines"
+"""The list of items of a file with an item in each line."""
 
 LINE = "line."
 """Prefix of paths in a line of an item."""
@@ -24,8 +27,9 @@ class ItemMapping(ConfigModel):
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
-    list: JsonPath
-    """Path of the list of items in the page; `$` if the page is the list."""
+    list: JsonPath | Literal["$lines"]
+    """Path of the list of items in the page; `$` if the page is the list, `$lines` if each line of the file
+    is an item (JSON Lines)."""
     lines: JsonPath | None = None
     """Path of the lines in an item, each of which is a record; without it, the item is the record."""
     paths: dict[str, JsonPath] = Field(default_factory=dict)

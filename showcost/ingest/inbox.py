@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, Final
 from showcost.core.durable import make_folder, replace_file
 from showcost.core.errors import InputError
 from showcost.core.hashing import sha256_file
+from showcost.readers.archives import Member, UnreadableError, is_archive, members, opened
+from showcost.readers.model import Limits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from showcost.config.feed import FeedSpec
@@ -61,6 +63,10 @@ class InboxFile:
     def identity(self) -> tuple[str, int, int]:
         """The name, size and modification time: the entry of a file in the register."""
         return self.name, self.size, self.modified_ns
+
+    def identity_of(self, member: Member) -> tuple[str, int, int]:
+        """Return the entry in the register of a file in this archive."""
+        return f"{self.name}/{member.name}", member.size, self.modified_ns
 
     def unchanged(self) -> bool:
         """Tell whether the file is unchanged since it was listed."""
@@ -150,13 +156,32 @@ def waiting(inbox: Path, feed: FeedSpec, taken: Iterable[Arrival], seen: SeenFil
             continue
         known = landed.get(file.identity)
         if known is None:
-            files.append(file)
+            if not (seen.knows(feed, file) and _has_landed(file, landed)):
+                files.append(file)
         elif not seen.knows(feed, file):
             if sha256_file(file.path) in known:
                 seen.note(feed, file)
             else:
                 files.append(file)
     return files
+
+
+def _has_landed(file: InboxFile, landed: Mapping[tuple[str, int, int], object]) -> bool:
+    """Return whether a file is an archive of which each file has landed."""
+    contained = archived(file.path)
+    return bool(contained) and all(file.identity_of(member) in landed for member in contained)
+
+
+def archived(path: Path) -> tuple[Member, ...]:
+    """Return the files of a zip archive that has several; none for any other file, or one that is refused."""
+    try:
+        if not is_archive(path):
+            return ()
+        with opened(path) as archive:
+            found = members(archive, path.stat().st_size, Limits())
+    except UnreadableError:
+        return ()
+    return found if len(found) > 1 else ()
 
 
 def settled(

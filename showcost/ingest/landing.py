@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import reduce
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 import pyarrow as pa
 from pydantic import BaseModel
@@ -26,7 +26,7 @@ from showcost.ingest.audit_records import record_hashes, record_read, record_rec
 from showcost.ingest.control_totals import RunningTotal, footer_cells, mismatch, unchecked_totals
 from showcost.ingest.delivery_records import CHUNK_BYTES, AcceptedRecords, DeliveryRecords
 from showcost.ingest.fill_down import FillDown
-from showcost.ingest.inbox import SeenFiles, settled, waiting
+from showcost.ingest.inbox import SeenFiles, archived, settled, waiting
 from showcost.ingest.masking import masked_shown
 from showcost.ingest.records import (
     Accepted,
@@ -41,15 +41,21 @@ from showcost.ingest.records import (
 )
 from showcost.ingest.subtotals import is_ragged_subtotal, subtotal_rows
 from showcost.readers import Hints, Reading, Rejected, read_delivery
+from showcost.readers.archives import UnreadableError, opened
 from showcost.readers.model import CONTROL_TOTAL, ROW_RAGGED
 from showcost.staging.assets import records_asset
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from typing import BinaryIO
+    from zipfile import ZipFile
 
     from showcost.audit.log import AuditLog
     from showcost.config.feed import FeedSpec
+    from showcost.deliveries.payloads import Payload, PayloadStore
     from showcost.deliveries.register import Arrival
+    from showcost.ingest.inbox import InboxFile
+    from showcost.readers.archives import Member
     from showcost.workspace import Workspace
 
 RECORDS_VERSION: Final = "8"
@@ -171,23 +177,51 @@ def _take(
     again: list[str] = []
     files = waiting(home.inbox, feed, register.arrivals(feed.name), seen)
     ready, changing = settled(files, feed, before_waiting)
+    known = {(old.name, old.delivery, old.modified_ns) for old in register.arrivals(feed.name)}
     for file in ready:
-        payload = payloads.put(file.path)
-        if payload.size != file.size or not file.unchanged():
+        stored = _stored(payloads, file)
+        if not file.unchanged() or (len(stored) == 1 and stored[0][1].size != file.size):
             changing.append(file.name)
             continue
-        arrival = register.add(
-            feed.name,
-            payload,
-            file.name,
-            file.modified_ns,
-            lambda arrival: record_received(home.audit, arrival),
-        )
+        for name, payload in stored:
+            # A file of an archive that was landed before its archive was done.
+            if len(stored) > 1 and (name, payload.sha256, file.modified_ns) in known:
+                continue
+            arrival = register.add(
+                feed.name,
+                payload,
+                name,
+                file.modified_ns,
+                lambda arrival: record_received(home.audit, arrival),
+            )
+            if arrival.again:
+                again.append(name)
         seen.note(feed, file)
-        if arrival.again:
-            again.append(file.name)
     seen.save()
     return tuple(again), tuple(changing)
+
+
+def _stored(payloads: PayloadStore, file: InboxFile) -> list[tuple[str, Payload]]:
+    """Store a file, or each file of a zip archive that has several; return their names and payloads.
+
+    An archive that cannot be unpacked is stored as it is, so that its reading says why.
+    """
+    contained = archived(file.path)
+    try:
+        if contained:
+            with opened(file.path) as archive:
+                return [
+                    (file.identity_of(member)[0], _stored_member(payloads, archive, member))
+                    for member in contained
+                ]
+    except UnreadableError:
+        pass
+    return [(file.name, payloads.put(file.path))]
+
+
+def _stored_member(payloads: PayloadStore, archive: ZipFile, member: Member) -> Payload:
+    with archive.open(member.info) as stream:
+        return payloads.put_stream(cast("BinaryIO", stream))
 
 
 def fingerprint_of(home: Workspace, feed: FeedSpec) -> str:

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import base64
 import binascii
+import codecs
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import pyarrow as pa
 
+from showcost.config.items import JSON_LINES
 from showcost.readers.json_text import (
     PAGE,
     Digits,
@@ -197,9 +199,10 @@ class JsonReading(Reading):
 
     def __init__(self, data: bytes, mapping: ItemMapping, limits: Limits) -> None:
         """Parse the page; UnreadableError when it is not JSON or has no list of items."""
-        page = parse_page(data)
-        self._text = text_of(data)
-        self._begin = find_list(self._text, mapping.list)
+        self._data, self._in_lines = data, mapping.list == JSON_LINES
+        page = None if self._in_lines else parse_page(data)
+        self._text = "" if self._in_lines else text_of(data)
+        self._begin = 0 if self._in_lines else find_list(self._text, mapping.list)
         header = tuple(mapping.paths) if mapping.document is None else COLUMNS
         super().__init__(
             Dialect("utf-8", encoding_sure=True, delimiter="", quote="", escape=""), header, len(header)
@@ -232,15 +235,34 @@ class JsonReading(Reading):
         self.finished = True
 
     def _records(self) -> Iterator[_Record]:
-        at = byte = 0
         self._accepted = 0
+        for record in self._records_of_lines() if self._in_lines else self._records_of_page():
+            self._accepted += record.problem is None
+            yield record
+
+    def _records_of_lines(self) -> Iterator[_Record]:
+        """Yield the records of the lines; one that is not JSON is rejected with its text."""
+        begin = len(codecs.BOM_UTF8) * self._data.startswith(codecs.BOM_UTF8)
+        while begin < len(self._data):
+            end = self._data.find(b"\n", begin) + 1 or len(self._data)
+            line = self._data[begin:end]
+            if line.strip():
+                try:
+                    item = Item(parse_page(line), 0, 0)
+                except UnreadableError as error:
+                    text = line.decode("utf-8", "backslashreplace").rstrip("\r\n")
+                    yield _Record(begin, end, text, [], str(error))
+                else:
+                    yield from self._builder.records(item, (begin, end))
+            begin = end
+
+    def _records_of_page(self) -> Iterator[_Record]:
+        at = byte = 0
         for item in items_at(self._text, self._begin):
             start = byte + len(self._text[at : item.start].encode())
             byte = start + len(self._text[item.start : item.end].encode())
             at = item.end
-            for record in self._builder.records(item, (start, byte)):
-                self._accepted += record.problem is None
-                yield record
+            yield from self._builder.records(item, (start, byte))
 
 
 def _batch(records: Sequence[_Record], numbers: Sequence[int]) -> pa.RecordBatch:

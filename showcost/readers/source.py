@@ -9,7 +9,6 @@ import codecs
 import gzip
 import re
 import tempfile
-import zipfile
 import zlib
 from collections import Counter
 from dataclasses import dataclass
@@ -18,8 +17,12 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import zstandard
 
+from showcost.readers.archives import UnreadableError, is_archive, members, opened
+
 if TYPE_CHECKING:
     from showcost.readers.model import Limits
+
+__all__ = ["PlainText", "UnreadableError", "decompress", "kind_of", "to_plain"]
 
 _BLOCK: Final = 2**20
 _PROBE: Final = 2**16
@@ -56,10 +59,6 @@ class _Readable(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
 
-class UnreadableError(Exception):
-    """The delivery cannot be read in the expected format; its text is the reason."""
-
-
 @dataclass(frozen=True)
 class PlainText:
     """The bytes to parse.
@@ -94,21 +93,12 @@ def kind_of(path: Path) -> str:
     if head.startswith(_OLE):
         return "workbook"
     if head.startswith(_ZIP):
-        return "workbook" if _is_workbook(path) else "zip"
+        return "zip" if is_archive(path) else "workbook"
     if head.startswith(_GZIP):
         return "gzip"
     if head.startswith(_ZSTD):
         return "zstd"
     return "text"
-
-
-def _is_workbook(path: Path) -> bool:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
-        raise UnreadableError("the zip archive is damaged") from error
-    return any(name.startswith("xl/workbook") or name == "content.xml" for name in names)
 
 
 def decompress(path: Path, kind: str, folder: Path, limits: Limits) -> Path:
@@ -132,8 +122,12 @@ def decompress(path: Path, kind: str, folder: Path, limits: Limits) -> Path:
                 ) as stream,
             ):
                 return _spool(stream, folder, allowed)
-        with zipfile.ZipFile(path) as archive, archive.open(_only_member(archive)) as stream:
-            return _spool(stream, folder, allowed)
+        with opened(path) as archive:
+            found = members(archive, path.stat().st_size, limits)
+            if len(found) != 1:
+                raise UnreadableError(f"the zip archive has {len(found)} files, one is expected")
+            with archive.open(found[0].info) as stream:
+                return _spool(stream, folder, allowed)
     except (
         OSError,
         EOFError,
@@ -141,17 +135,9 @@ def decompress(path: Path, kind: str, folder: Path, limits: Limits) -> Path:
         NotImplementedError,
         RuntimeError,
         zlib.error,
-        zipfile.BadZipFile,
         zstandard.ZstdError,
     ) as error:
         raise UnreadableError(f"the {kind} file is damaged or encrypted") from error
-
-
-def _only_member(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
-    members = [m for m in archive.infolist() if not m.is_dir() and not m.filename.startswith("__MACOSX/")]
-    if len(members) != 1:
-        raise UnreadableError(f"the zip archive has {len(members)} members, one is expected")
-    return members[0]
 
 
 def _spool(stream: _Readable, folder: Path, allowed: int) -> Path:
