@@ -23,6 +23,7 @@ NAMES: Final = (
     "proof",
     "pull",
     "reader",
+    "stages",
     "validation",
     "values",
 )

@@ -87,7 +87,7 @@ class Workspace:
     @cached_property
     def staging(self) -> StagingStore:
         """Rows per asset and partition."""
-        return StagingStore(self.path)
+        return StagingStore(self.path, self.audit.attested)
 
     @cached_property
     def register(self) -> Register:

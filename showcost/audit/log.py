@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from functools import partial
 from operator import attrgetter
 from threading import RLock
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -57,6 +57,12 @@ TRANSACTIONAL: Final = frozenset(
 )
 """Kinds of record that announce a transaction of the ledger, which stores their number and hash."""
 
+FILES: Final = "files"
+"""The fact that names staged files: the sha256 of each, by asset, for the partitions among the subjects."""
+
+CONFIGURATION: Final = "configuration"
+"""The fact that names a configuration by its id: recorded, or used by a validation or a posting."""
+
 _BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
 
 _OPENING: Final = b'{"at":"'
@@ -81,6 +87,13 @@ class Head(NamedTuple):
 
     seq: int
     hash: str
+
+
+class AttestedFiles(NamedTuple):
+    """The sha256 of the files that records named for a partition: by the last record, and by any."""
+
+    latest: frozenset[str]
+    ever: frozenset[str]
 
 
 class Transaction(NamedTuple):
@@ -240,6 +253,18 @@ class AuditLog:
             self._lines.read_on()
             return self._chain.states.names(subject_type, State.COMMITTED)
 
+    def attested(self, asset: str, partition: str) -> AttestedFiles | None:
+        """Return the files that records named for a partition of staged rows; None if none did."""
+        with self._guard:
+            self._lines.read_on()
+            return self._chain.files.get((asset, partition))
+
+    def configuration(self) -> str:
+        """Return the id of the configuration that was recorded last; empty when none was."""
+        with self._guard:
+            self._lines.read_on()
+            return self._chain.configuration
+
     def now(self) -> datetime:
         """Return the time by the clock of the log, aware."""
         return self._clock()
@@ -333,6 +358,8 @@ class _Chain:
     states: States = field(default_factory=States)
     transactions: dict[int, tuple[AuditKind, str]] = field(default_factory=dict)
     acknowledged: set[int] = field(default_factory=set)
+    files: dict[tuple[str, str], AttestedFiles] = field(default_factory=dict)
+    configuration: str = ""
 
     def add(self, line: bytes, before: Position, damaged: Callable[[str], IntegrityError]) -> Record:
         """Return the record of the next line after checking that it continues the chain."""
@@ -340,11 +367,33 @@ class _Chain:
         self.states.check(record.kind, record.subjects, record.needs)
         self.states.move(record.kind, record.subjects)
         self.head, self.at = Head(record.seq, record.hash), record.at
+        self._attest(record)
         if record.kind in TRANSACTIONAL:
             self.transactions[record.seq] = record.kind, record.hash
         elif record.kind is AuditKind.COMMITTED:
             self.acknowledged.add(int(str(record.facts["intent"])))
+        elif record.kind is AuditKind.CONFIGURED:
+            self.configuration = str(record.facts[CONFIGURATION])
         return record
+
+    def _attest(self, record: Record) -> None:
+        """Note the files that a record names: by asset, for each partition or delivery among its subjects."""
+        facts: Mapping[str, Any] = record.facts
+        files: Mapping[str, Sequence[str]] = facts.get(FILES, {})
+        if not files:
+            return
+        named = [text.partition(":")[2].rpartition("/")[2] for text in record.subjects if _has_rows(text)]
+        for asset, hashes in files.items():
+            latest = frozenset(hashes)
+            for name in named:
+                before = self.files.get((asset, name))
+                ever = latest if before is None else before.ever | latest
+                self.files[asset, name] = AttestedFiles(latest, ever)
+
+
+def _has_rows(subject: str) -> bool:
+    """Tell whether a subject is a partition or a delivery, which have staged rows."""
+    return subject.startswith((f"{SubjectType.PARTITION}:", f"{SubjectType.DELIVERY}:"))
 
 
 def _parse(line: bytes, before: Position, damaged: Callable[[str], IntegrityError]) -> Record:

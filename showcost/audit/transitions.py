@@ -1,8 +1,9 @@
 """The kinds of audit record, and the state machine that says which may follow which.
 
 Each record changes the state of its subjects: a delivery, a partition of a feed, a batch, a snapshot, a
-period, a row, a publication, an accrual, a feed's plan or the fallback of a date. `MACHINE` lists every
-allowed transition; any other raises. The diagrams in docs/audit.md are checked against it.
+period, a row, a publication, an accrual, a feed's plan, the fallback of a date or the configuration.
+`MACHINE` lists every allowed transition; any other raises. The diagrams in docs/audit.md are checked against
+it.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ class AuditKind(StrEnum):
     SNAPSHOT_PUBLISHED = "snapshot_published"
     PAYLOAD_SHREDDED = "payload_shredded"
     SCHEMA_MIGRATED = "schema_migrated"
+    CONFIGURED = "configured"
 
 
 class SubjectType(StrEnum):
@@ -55,6 +57,7 @@ class SubjectType(StrEnum):
     PLAN = "plan"
     FALLBACK = "stand_in"
     SCHEMA = "schema"
+    CONFIGURATION = "configuration"
 
 
 class State(StrEnum):
@@ -80,6 +83,7 @@ class State(StrEnum):
     FALLBACK_APPLIED = "standing-in"
     FALLBACK_RELEASED = "given-way"
     MIGRATED = "migrated"
+    CONFIGURED = "configured"
 
 
 class Subject(NamedTuple):
@@ -145,6 +149,11 @@ def fallback(feed: str, date: object) -> Subject:
 def ledger_schema() -> Subject:
     """Return the schema of the ledger database."""
     return Subject(SubjectType.SCHEMA, "ledger")
+
+
+def configuration() -> Subject:
+    """Return the configuration of the data folder."""
+    return Subject(SubjectType.CONFIGURATION, "production")
 
 
 def parse(text: str) -> Subject:
@@ -238,6 +247,10 @@ MACHINE: Final[Mapping[tuple[SubjectType, AuditKind], Transitions]] = {
     (SubjectType.FALLBACK, AuditKind.RECOVERED): {
         State.FALLBACK_APPLIED: State.FALLBACK_APPLIED,
         State.FALLBACK_RELEASED: State.FALLBACK_RELEASED,
+    },
+    (SubjectType.CONFIGURATION, AuditKind.CONFIGURED): {
+        State.NEW: State.CONFIGURED,
+        State.CONFIGURED: State.CONFIGURED,
     },
     # Again after a crash between the record and the new file.
     (SubjectType.SCHEMA, AuditKind.SCHEMA_MIGRATED): {

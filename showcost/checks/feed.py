@@ -11,20 +11,24 @@ from typing import TYPE_CHECKING, Final
 
 from showcost.checks.result import CheckOutcome
 from showcost.core.engine import engine
+from showcost.core.file_ranges import view_ranges
 from showcost.core.reason_catalogue import CATALOGUE
 from showcost.fx.pinned_snapshots import dense_rates
 from showcost.ingest.landing import landed
 from showcost.ledger.active_entries import active_condition
 from showcost.ledger.plan import plan_lines_as_of
+from showcost.pipeline.applied_decisions import decisions_of
 from showcost.pipeline.control_totals import unconfirmed_totals
+from showcost.pipeline.raw_rows import raw_places
 from showcost.pipeline.validation import counts_of
 from showcost.staging import ALL, StagingStore
 from showcost.staging.assets import quarantine_asset, raw_asset, records_asset, undated_asset, valid_asset
+from showcost.validation.columns import RowTable, arrow_schema
 from showcost.validation.decisions import DISCARDED, DISPOSITION_SQL, WITHHELD
 from showcost.validation.schemas import schema_result
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from decimal import Decimal
 
     from showcost.config.feed import FeedSpec
@@ -120,10 +124,9 @@ def valid_schema(workspace: Workspace, dates: Sequence[date], *, feed: FeedSpec)
 
 
 _RECONCILE: Final = f"""
-WITH raw AS (SELECT transaction_date, delivery, record FROM read_parquet($raw)),
-valid AS (SELECT transaction_date, delivery, record, 'valid' AS outcome FROM read_parquet($valid)),
+WITH valid AS (SELECT transaction_date, delivery, record, 'valid' AS outcome FROM valid_rows),
 quarantine AS (
-    SELECT transaction_date, delivery, record, {DISPOSITION_SQL} AS outcome FROM read_parquet($quarantine)),
+    SELECT transaction_date, delivery, record, {DISPOSITION_SQL} AS outcome FROM quarantine_rows),
 outcomes AS (FROM valid UNION ALL FROM quarantine),
 matched AS (
     SELECT coalesce(raw.transaction_date, outcomes.transaction_date) AS day,
@@ -145,14 +148,18 @@ def rows_reconcile(
     store = workspace.staging
     keys = [day.isoformat() for day in dates]
 
-    def paths(asset: Callable[[str], str]) -> list[str]:
-        return [str(path) for path in store.verified_paths(asset(feed.name), keys)]
-
+    raw = raw_places(workspace, feed, dates, decisions_of(workspace, feed))
     with engine() as connection:
-        rows = connection.execute(
-            _RECONCILE,
-            {"raw": paths(raw_asset), "valid": paths(valid_asset), "quarantine": paths(quarantine_asset)},
-        ).fetchall()
+        connection.register("raw", raw)
+        for view, asset, table in (
+            ("valid_rows", valid_asset, RowTable.VALID),
+            ("quarantine_rows", quarantine_asset, RowTable.QUARANTINE),
+        ):
+            if ranges := store.ranges(asset(feed.name), keys):
+                view_ranges(connection, view, ranges)
+            else:
+                connection.register(view, arrow_schema(feed.kind, table).empty_table())
+        rows = connection.execute(_RECONCILE).fetchall()
     outcomes: dict[date, CheckOutcome] = {}
     for day, matched, valid, quarantined, duplicate, pending, discarded, unmatched, received in rows:
         total = valid + quarantined + duplicate + pending + discarded
@@ -199,7 +206,7 @@ def _rejections(rows: int, codes: Counter[str]) -> CheckOutcome:
 
 _VALID_SUMS: Final = """
 SELECT transaction_date, currency, count(DISTINCT row_key), sum(line.amount)
-FROM (SELECT transaction_date, currency, row_key, unnest(components) AS line FROM read_parquet($paths))
+FROM (SELECT transaction_date, currency, row_key, unnest(components) AS line FROM valid_rows)
 GROUP BY ALL
 """
 _POSTED_SUMS: Final = f"""
@@ -223,11 +230,14 @@ def amounts_balance(
     store = workspace.staging
     filled = _filled(store, valid_asset(feed.name), dates)
     keys = [day.isoformat() for day in filled]
-    paths = [str(path) for path in store.verified_paths(valid_asset(feed.name), keys)]
+    ranges = store.ranges(valid_asset(feed.name), keys)
     between = {"first": dates[0], "last": dates[-1], "feed": feed.name}
     with workspace.ledger.read() as connection:
         posted = _by_day(connection.execute(recorded_sums, between).fetchall())
-        valid = _by_day(connection.execute(valid_sums, {"paths": paths}).fetchall()) if paths else {}
+        valid = {}
+        if ranges:
+            view_ranges(connection, "valid_rows", ranges)
+            valid = _by_day(connection.execute(valid_sums).fetchall())
     outcomes: dict[date, CheckOutcome] = {}
     for day in sorted(posted.keys() | valid.keys()):
         ours, theirs = valid.get(day, {}), posted.get(day, {})
@@ -260,7 +270,7 @@ def _by_day(
 
 
 _VALID_LINES: Final = """
-SELECT transaction_date, currency, count(DISTINCT row_key), sum(amount) FROM read_parquet($paths) GROUP BY ALL
+SELECT transaction_date, currency, count(DISTINCT row_key), sum(amount) FROM valid_rows GROUP BY ALL
 """
 
 _RECORDED_LINES: Final = f"""

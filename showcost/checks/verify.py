@@ -18,13 +18,15 @@ import pyarrow.parquet as pq
 from showcost.audit import transitions as states
 from showcost.audit.log import AuditLog, Discrepancy, Head
 from showcost.audit.transitions import AuditKind, State
-from showcost.core.engine import engine, view_files
+from showcost.core.engine import engine
 from showcost.core.errors import CheckFailedError, InputError
+from showcost.core.file_ranges import view_ranges
 from showcost.ingest.audit_records import arrival_hash
 from showcost.ingest.landing import fingerprint_of, reread
 from showcost.ledger.accruals import accrual_segments, differing_accruals
 from showcost.ledger.fallback_log import differing_steps
 from showcost.ledger.verification import Proof, ledger_proofs
+from showcost.pipeline.configuration import changed_since, check_configurations
 from showcost.pipeline.outcomes import OutcomeLog, outcome_logs, outcomes_as_recorded
 from showcost.reports.pack.verification import verify_published_packs
 from showcost.reports.status import feed_status
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 
     from showcost.audit.log import Record
     from showcost.config.feed import FeedSpec
+    from showcost.core.file_ranges import FileRange
     from showcost.deliveries.register import Register
     from showcost.staging import StagingStore
     from showcost.vendor_api.dead_letters import DeadLetter
@@ -59,11 +62,15 @@ class VerificationStep:
 
 @dataclass(frozen=True)
 class Verification:
-    """The outcome; `head` is the head of the audit log, to be stored off this machine."""
+    """The outcome; `head` is the head of the audit log, to be stored off this machine.
+
+    `notes` say what is no difference, and what a reader should know.
+    """
 
     steps: tuple[VerificationStep, ...]
     head: Head
     entries: int
+    notes: tuple[str, ...] = ()
 
     @property
     def first(self) -> Discrepancy | None:
@@ -91,7 +98,7 @@ def verify(
         if progress is not None:
             progress(number, len(plan))
     entries = sum(step.checked for step in steps if step.name == "batches")
-    return Verification(tuple(steps), _head(workspace.audit), entries)
+    return Verification(tuple(steps), _head(workspace.audit), entries, _notes(workspace))
 
 
 def first_difference(workspace: Workspace, head: str | None = None) -> Discrepancy | None:
@@ -126,6 +133,11 @@ def _plan(workspace: Workspace, head: str | None, *, read_again: bool) -> list[_
             lambda: evidence.log(head),
         ),
         ("register", "no arrival was added, altered or removed", evidence.register),
+        (
+            "configuration",
+            "every validation and posting names a recorded configuration, and its files are kept",
+            lambda: check_configurations(audit),
+        ),
     ]
     if read_again:
         received.append(
@@ -202,6 +214,15 @@ def _head(audit: AuditLog) -> Head:
         return audit.head()
     except CheckFailedError:
         return Head(0, "")
+
+
+def _notes(workspace: Workspace) -> tuple[str, ...]:
+    try:
+        changed = changed_since(workspace)
+    except CheckFailedError:
+        # A damaged log is a difference of its own step.
+        return ()
+    return () if changed is None else (changed,)
 
 
 class _SharedInput:
@@ -299,12 +320,11 @@ class _SharedInput:
         store = self._workspace.staging
         discrepancies, files = [], 0
         for asset in store.assets():
-            for partition in store.partitions(asset):
-                files += 1
-                try:
-                    store.verified_paths(asset, [partition])
-                except CheckFailedError as error:
-                    discrepancies.append(Discrepancy(f"staging/{asset}, {partition}", str(error)))
+            files += len(store.partitions(asset))
+            discrepancies += [
+                Discrepancy(f"staging/{asset}, {partition}", problem)
+                for partition, problem in store.problems(asset).items()
+            ]
         return files, discrepancies
 
     def outcomes(self) -> tuple[int, list[Discrepancy]]:
@@ -313,13 +333,13 @@ class _SharedInput:
         logs = outcome_logs(self._audit)
         for feed in self._feeds:
             log = logs.get(feed.name, OutcomeLog({}, (), frozenset()))
-            staged = dict(_staged_outcomes(store, feed))
+            staged = _staged_outcomes(store, feed)
             discrepancies += [
                 Discrepancy(f"staging of {feed.name}, {part}", "the audit log has no validation of it")
                 for part in sorted(staged.keys() - log.parts)
             ]
             counted, differing = _compare_outcomes(
-                {part: paths for part, paths in staged.items() if part in log.parts}, log
+                {part: ranges for part, ranges in staged.items() if part in log.parts}, log
             )
             rows += counted
             discrepancies += [
@@ -436,27 +456,32 @@ def _first_difference(records: pa.Table, recorded: pa.Table) -> int:
     return int(min(records.num_rows, recorded.num_rows)) + 1
 
 
-def _staged_outcomes(store: StagingStore, feed: FeedSpec) -> Iterator[tuple[str, list[str]]]:
-    """Yield the partitions of a feed with the files of their outcomes, each verified."""
-    for asset, companion in ((undated_asset, None), (valid_asset, quarantine_asset)):
-        for part in store.partitions(asset(feed.name)):
-            paths = store.verified_paths(asset(feed.name), [part])
-            if companion is not None:
-                paths += store.verified_paths(companion(feed.name), [part])
-            yield part, [str(path) for path in paths]
+def _staged_outcomes(store: StagingStore, feed: FeedSpec) -> dict[str, list[FileRange]]:
+    """Return where the outcomes of each partition of a feed are, each file verified."""
+    staged: dict[str, list[FileRange]] = {}
+    for asset in (undated_asset(feed.name), valid_asset(feed.name), quarantine_asset(feed.name)):
+        parts = store.partitions(asset)
+        for part in parts:
+            staged.setdefault(part, [])
+        filled = [part for part in parts if store.existing(asset, part).rows]
+        for part, place in zip(filled, store.ranges(asset, filled), strict=True):
+            staged[part].append(place)
+    return staged
 
 
 def _compare_outcomes(
-    staged: Mapping[str, Sequence[str]], log: OutcomeLog
+    staged: Mapping[str, Sequence[FileRange]], log: OutcomeLog
 ) -> tuple[int, list[tuple[str, str, int]]]:
     """Return the number of rows compared, and (partition, delivery, record) of rows on one side only."""
     if not staged:
         return 0, []
-    files = {path: part for part, paths in staged.items() for path in paths}
     with engine() as connection:
-        connection.register("files", pa.table({"file": pa.array(files), "part": pa.array(files.values())}))
-        view_files(connection, "staged_files", files, union_by_name=True, filename=True)
-        connection.execute(_STAGED_SIDE)
+        connection.register("parts", pa.table({"part": pa.array(staged, pa.string())}))
+        if ranges := [place for places in staged.values() for place in places]:
+            view_ranges(connection, "staged_rows", ranges, union_by_name=True)
+            connection.execute(_STAGED_SIDE)
+        else:
+            connection.execute(_NOTHING_STAGED)
         outcomes_as_recorded(connection, log)
         rows = connection.execute("SELECT count(*) FROM staged").fetchall()[0][0]
         return int(rows), connection.execute(_DIFFERING, {"most": SHOWN}).fetchall()
@@ -472,10 +497,16 @@ GROUP BY ALL ORDER BY ALL
 # Files of valid rows have no disposition, those of the quarantine no content: `union_by_name` gives null.
 _STAGED_SIDE: Final = """
 CREATE TEMP VIEW staged AS
-SELECT files.part, rows.delivery, rows.record, coalesce(rows.disposition, 'valid') AS disposition,
-    rows.content
-FROM staged_files AS rows
-JOIN files ON files.file = rows.filename
+SELECT coalesce(CAST(transaction_date AS VARCHAR), 'all') AS part, delivery, record,
+    coalesce(disposition, 'valid') AS disposition, content
+FROM (
+    SELECT NULL AS disposition, NULL AS content, NULL AS transaction_date, NULL AS delivery, NULL AS record
+    WHERE false
+    UNION ALL BY NAME FROM staged_rows)
+"""
+
+_NOTHING_STAGED: Final = """
+CREATE TEMP TABLE staged (part VARCHAR, delivery VARCHAR, record BIGINT, disposition VARCHAR, content VARCHAR)
 """
 
 # Rows that are as often on one side as on the other sum to zero; EXCEPT ALL, which sorts, takes longer.
@@ -483,7 +514,7 @@ _DIFFERING: Final = """
 SELECT DISTINCT part, delivery, record
 FROM (SELECT *, 1 AS side FROM staged
     UNION ALL SELECT part, delivery, record, disposition, content, -1 AS side FROM recorded
-    SEMI JOIN files USING (part))
+    SEMI JOIN parts USING (part))
 GROUP BY part, delivery, record, disposition, content HAVING sum(side) <> 0
 ORDER BY ALL LIMIT $most
 """

@@ -46,6 +46,7 @@ def _facts(outcome: Verification) -> dict[str, object]:
         "head": outcome.head.hash,
         "records": outcome.head.seq,
         "entries": outcome.entries,
+        "notes": list(outcome.notes),
         "steps": [
             {
                 "name": step.name,
@@ -67,6 +68,8 @@ def _show(outcome: Verification, pack: Path | None) -> None:
     for step in outcome.steps:
         for discrepancy in step.discrepancies:
             say(f"{step.name}: {discrepancy}")
+    for note in outcome.notes:
+        say(f"note: {note}")
     if outcome.first is not None:
         say(f"\nFirst difference: {outcome.first}")
         return

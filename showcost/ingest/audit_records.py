@@ -9,11 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from showcost.audit import transitions as states
+from showcost.audit.log import FILES
 from showcost.audit.transitions import AuditKind
 from showcost.core.hashing import SHORT, sha256_framed
 from showcost.staging.parquet import write_parquet
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     import pyarrow as pa
 
     from showcost.audit.log import AuditLog
@@ -56,8 +59,17 @@ def record_received(audit: AuditLog, arrival: Arrival) -> None:
     )
 
 
-def record_read(audit: AuditLog, arrival: Arrival, records: DeliveryRecords, fingerprint: str) -> None:
-    """Record the result of reading a delivery, each record with its place, key and hash."""
+def record_read(
+    audit: AuditLog,
+    arrival: Arrival,
+    records: DeliveryRecords,
+    fingerprint: str,
+    files: Mapping[str, Sequence[str]],
+) -> None:
+    """Record the result of reading a delivery, each record with its place, key and hash.
+
+    `files` are the sha256 of the staged records, by asset.
+    """
     segment = audit.store_segment(
         AuditKind.RECORDS_READ,
         lambda path: write_parquet(record_hashes(records), path, compression_level=1),
@@ -72,6 +84,7 @@ def record_read(audit: AuditLog, arrival: Arrival, records: DeliveryRecords, fin
             "undated": records.undated,
             "unreadable": records.unreadable,
             "fingerprint": fingerprint,
+            FILES: files,
         },
         subjects=[states.delivery(arrival.delivery)],
         segment=segment,

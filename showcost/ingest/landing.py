@@ -43,6 +43,7 @@ from showcost.ingest.subtotals import is_ragged_subtotal, subtotal_rows
 from showcost.readers import Hints, Reading, Rejected, read_delivery
 from showcost.readers.archives import UnreadableError, opened
 from showcost.readers.model import CONTROL_TOTAL, ROW_RAGGED
+from showcost.staging import PartitionRows, file_hashes
 from showcost.staging.assets import records_asset
 
 if TYPE_CHECKING:
@@ -148,10 +149,11 @@ def land(home: Workspace, feed: FeedSpec, before_waiting: BeforeWaiting | None =
     mark = fingerprint_of(home, feed)
     read: list[LandedDelivery] = []
     for arrival in register.deliveries(feed.name):
-        staged = store.metadata(records_asset(feed.name), arrival.delivery)
-        if staged is None or (
-            staged.inputs.get("fingerprint") != mark and not payloads.is_shredded(arrival.delivery)
-        ):
+        asset = records_asset(feed.name)
+        staged = store.metadata(asset, arrival.delivery)
+        current = staged is not None and staged.inputs.get("fingerprint") == mark
+        current = current and store.is_attested(asset, arrival.delivery)
+        if staged is None or not (current or payloads.is_shredded(arrival.delivery)):
             read.append(read_arrival(home, feed, arrival, audit, mark))
     return Landing(feed.name, tuple(read), again, changing)
 
@@ -249,13 +251,13 @@ def read_arrival(
 ) -> LandedDelivery:
     """Read one registered delivery, as `land` does; see `fingerprint_of`."""
     with _parsed(home, feed, arrival) as content:
-        record_read(audit, arrival, content.records, fingerprint)
-        staged = home.staging.write(
-            records_asset(feed.name),
-            arrival.delivery,
-            content.records.by_date(),
-            {"fingerprint": fingerprint, "summary": content.summary.model_dump_json()},
-        )
+        asset = records_asset(feed.name)
+        inputs = {"fingerprint": fingerprint, "summary": content.summary.model_dump_json()}
+        part = PartitionRows(arrival.delivery, content.records.by_date(), inputs)
+        (staged,) = home.staging.write_together(
+            {asset: [part]},
+            lambda files: record_read(audit, arrival, content.records, fingerprint, file_hashes(files)),
+        )[asset]
         return LandedDelivery(arrival, content.summary, staged.sha256)
 
 

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow as pa
 
 from showcost.audit import transitions as states
+from showcost.audit.log import CONFIGURATION
 from showcost.audit.transitions import AuditKind
 from showcost.core.clock import utc_timestamp
 from showcost.core.errors import IntegrityError
@@ -40,14 +41,21 @@ if TYPE_CHECKING:
 
 
 def commit_entries(
-    ledger: Ledger, connection: duckdb.DuckDBPyConnection, new_entries: str, *, run_id: str, now: datetime
+    ledger: Ledger,
+    connection: duckdb.DuckDBPyConnection,
+    new_entries: str,
+    *,
+    run_id: str,
+    now: datetime,
+    configuration: str | None = None,
 ) -> list[Batch]:
     """Append entries of one feed as a batch per date, by the protocol, and return the batches.
 
     `new_entries` is the SQL after FROM that yields the content columns and `arrival`; the connection is that
     of `recovery.writing`. Each partition must have been validated, or a correction recorded for it, and the
-    snapshots of the dates be pinned. Raises IntegrityError, and nothing is committed, if the entries in the
-    ledger after the insert differ from those to be appended.
+    snapshots of the dates be pinned. `configuration` is the id of the recorded configuration, if there is
+    one. Raises IntegrityError, and nothing is committed, if the entries in the ledger after the insert differ
+    from those to be appended.
     """
     batches = batches_of(connection, new_entries)
     if not batches:
@@ -58,6 +66,7 @@ def commit_entries(
         {
             "run_id": run_id,
             "posted_at": posted_at.isoformat(timespec="microseconds"),
+            CONFIGURATION: configuration,
             "batches": [batch.as_facts() for batch in batches],
         },
         subjects=_subjects(batches),

@@ -24,8 +24,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from showcost.config.record_kinds import ENTRY_FIELDS, FieldType
-from showcost.core.engine import view_files
 from showcost.core.errors import CheckFailedError, InputError
+from showcost.core.file_ranges import view_ranges
 from showcost.core.hashing import SHORT
 from showcost.core.money import AMOUNT_DIGITS, AMOUNT_SCALE
 from showcost.fx.conversion import AMOUNT_TYPE, conversion_sql, policy_stamp
@@ -40,13 +40,13 @@ from showcost.values.column import NO, YES
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import date
-    from pathlib import Path
 
     import duckdb
 
     from showcost.config.feed import FeedSpec
     from showcost.config.production import Production
     from showcost.config.record_kinds import RecordKind
+    from showcost.core.file_ranges import FileRange
 
 
 PAY_RULES: Final = "pay_rules"
@@ -73,6 +73,8 @@ class PostingContext:
     record_kind: RecordKind
     jurisdictions: Mapping[str, str] = field(default_factory=dict)
     """Country or state per location, for rows that do not say where a service was performed."""
+    configuration: str | None = None
+    """The id of the recorded configuration that the posting uses."""
 
     @property
     def pay_rules(self) -> str:
@@ -88,22 +90,29 @@ class PostingContext:
         return (*_TEXTS, self.record_kind.document, *own)
 
 
-def posting_context(production: Production, feed: FeedSpec) -> PostingContext:
-    """Return the context for posting the rows of a feed."""
+def posting_context(
+    production: Production, feed: FeedSpec, configuration: str | None = None
+) -> PostingContext:
+    """Return the context for posting the rows of a feed; `configuration` is the recorded configuration."""
     return PostingContext(
-        production.code, production.base_currency, feed.name, feed.kind, production.location_jurisdictions
+        production.code,
+        production.base_currency,
+        feed.name,
+        feed.kind,
+        production.location_jurisdictions,
+        configuration,
     )
 
 
 @dataclass(frozen=True)
 class ValidRows:
-    """Valid rows that DuckDB can read: an Arrow table, or Parquet files that the caller has verified.
+    """Valid rows that DuckDB can read: an Arrow table, or ranges of files that the caller has verified.
 
     The columns are checked when it is made. Raises InputError, naming file and column, if a column is missing
     or has another type; rows are checked only if there are any.
     """
 
-    rows: pa.Table | Sequence[Path]
+    rows: pa.Table | Sequence[FileRange]
     context: PostingContext
 
     def __post_init__(self) -> None:
@@ -112,7 +121,7 @@ class ValidRows:
         if isinstance(self.rows, pa.Table):
             _check_schema(self.rows.schema, self.context, "valid rows")
         else:
-            for path in self.rows:
+            for path in sorted({part.path for part in self.rows}):
                 _check_schema(pq.read_schema(path), self.context, str(path))
 
     @property
@@ -127,7 +136,7 @@ class ValidRows:
         elif isinstance(self.rows, pa.Table):
             connection.register("valid_rows", self.rows)
         else:
-            view_files(connection, "valid_rows", self.rows)
+            view_ranges(connection, "valid_rows", self.rows)
 
     def counts(self, connection: duckdb.DuckDBPyConnection) -> dict[date, int]:
         """Return the rows per transaction date, in order."""

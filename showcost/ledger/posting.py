@@ -24,10 +24,10 @@ from showcost.ledger.recovery import writing
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import date, datetime
-    from pathlib import Path
 
     import pyarrow as pa
 
+    from showcost.core.file_ranges import FileRange
     from showcost.ledger.batches import Batch
     from showcost.ledger.store import Ledger
 
@@ -62,7 +62,7 @@ class PostResult:
 def post(
     ledger: Ledger,
     context: PostingContext,
-    valid: pa.Table | Sequence[Path],
+    valid: pa.Table | Sequence[FileRange],
     *,
     partition_dates: Sequence[date],
     run_id: str,
@@ -73,7 +73,7 @@ def post(
 
     The rows of a kind of plan are recorded as plan lines instead; they need no rate.
 
-    `valid` is a table or the paths of Parquet files that the caller has verified, with the columns of
+    `valid` is a table or ranges of Parquet files that the caller has verified, with the columns of
     `showcost.ledger.new_entries`; `clock` returns an aware time. Each chunk of partitions is a
     transaction of its own: after an error the earlier chunks stay posted, and posting again is safe.
     Raises InputError for missing columns or dates outside the partitions, CheckFailedError for rows that
@@ -95,7 +95,14 @@ def post(
                 lines += commit_lines(ledger, connection, context.feed, run_id=run_id, now=clock())
                 continue
             prepare(connection, context, dates, counts)
-            appended = commit_entries(ledger, connection, NEW_ENTRIES, run_id=run_id, now=clock())
+            appended = commit_entries(
+                ledger,
+                connection,
+                NEW_ENTRIES,
+                run_id=run_id,
+                now=clock(),
+                configuration=context.configuration,
+            )
         batches |= {batch.partition_date: batch for batch in appended}
     return [
         PostResult(context.feed, day, counts.get(day, 0), batches.get(day), lines[day])

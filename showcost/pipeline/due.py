@@ -131,7 +131,9 @@ class _Materialised:
     ) -> bool:
         """Return whether a date was validated from these raw rows, decisions and closed periods."""
         current = all(
-            staged.inputs.get("raw") == raw.sha256 and _input_texts(staged, "decisions") == decided
+            staged.inputs.get("raw") == raw.sha256
+            and _input_texts(staged, "decisions") == decided
+            and self.store.is_attested(staged.asset, staged.partition)
             for staged in outcomes
         )
         # Posted rows stay posted: closing or reopening a period only matters to the other rows.

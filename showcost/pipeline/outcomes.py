@@ -13,9 +13,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from showcost.audit import transitions as states
+from showcost.audit.log import CONFIGURATION, FILES
 from showcost.audit.transitions import AuditKind, SubjectType
 from showcost.core.engine import engine, view_files
 from showcost.core.hashing import SHORT
+from showcost.pipeline.configuration import record_configuration
 from showcost.staging import ALL
 
 if TYPE_CHECKING:
@@ -181,13 +183,23 @@ ORDER BY transaction_date, delivery, record, byte_start
 
 
 def record_validated(
-    workspace: Workspace, feed: str, outcome: ValidationResult, partitions: Sequence[date | str]
+    workspace: Workspace,
+    feed: str,
+    outcome: ValidationResult,
+    partitions: Sequence[date | str],
+    files: Mapping[str, Sequence[str]],
 ) -> None:
-    """Record the outcome of each row of some partitions, before valid and quarantined rows are staged.
+    """Record the outcome of each row of some partitions, before valid and quarantined rows are switched.
 
-    The segment has codes and hashes (`reasons` is the hash of the reasons), no text of a row.
+    `files` are the sha256 of the files with these rows, by asset: only what they contain may be posted. The
+    segment has codes and hashes (`reasons` is the hash of the reasons), no text of a row.
     """
-    facts: dict[str, Fact] = {"feed": feed, "from": str(partitions[0]), "to": str(partitions[-1])}
+    facts: dict[str, Fact] = {
+        "feed": feed,
+        "from": str(partitions[0]),
+        "to": str(partitions[-1]),
+        FILES: files,
+    }
     subjects = [states.partition(feed, day) for day in partitions]
     _record(workspace, AuditKind.VALIDATED, facts, (outcome.valid, outcome.quarantine), subjects)
 
@@ -198,17 +210,19 @@ def record_replayed(
     outcomes: tuple[pa.Table, pa.Table],
     partitions: Sequence[str],
     row_ids: Sequence[str],
+    files: Mapping[str, Sequence[str]],
 ) -> None:
-    """Record the outcome of replayed rows, before they are staged.
+    """Record the outcome of replayed rows, before their partitions are switched.
 
     `outcomes` are the valid and the quarantined rows, `partitions` the former and the new partitions of the
-    rows. The segment has the same columns as that of a validation.
+    rows, `files` the sha256 of the files with all rows of these partitions. The segment has the same columns
+    as that of a validation.
     """
     subjects = [
         *(states.partition(feed, part) for part in partitions),
         *(states.row(name) for name in sorted(row_ids)),
     ]
-    _record(workspace, AuditKind.REPLAYED, {"feed": feed}, outcomes, subjects)
+    _record(workspace, AuditKind.REPLAYED, {"feed": feed, FILES: files}, outcomes, subjects)
 
 
 def _record(
@@ -227,6 +241,7 @@ def _record(
     codes: Counter[str] = Counter(pc.list_flatten(rows.column("codes")).to_pylist())
     deliveries = sorted(rows.column("delivery").unique().to_pylist())
     counted: dict[str, Fact] = {
+        CONFIGURATION: record_configuration(workspace),
         "rows": rows.num_rows,
         "dispositions": dict(sorted(dispositions.items())),
         "codes": dict(sorted(codes.items())),

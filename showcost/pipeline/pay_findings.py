@@ -77,7 +77,7 @@ def valid_neighbours(workspace: Workspace, feed: FeedSpec, last: date) -> pa.Tab
         staged = store.metadata(asset, key)
         if staged is None or not staged.rows:
             continue
-        if not set(columns.names) <= {name for name, _ in staged.columns}:
+        if not set(columns.names) <= set(store.columns(asset, key)):
             raise IntegrityError(
                 f"{asset} of {key} was validated by another version of showcost: materialise it again"
             )

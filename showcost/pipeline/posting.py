@@ -12,12 +12,14 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
+from showcost.core.errors import IntegrityError
 from showcost.ledger.digest import partition_hashes
 from showcost.ledger.new_entries import posting_context
 from showcost.ledger.plan import plan_lines_as_of
 from showcost.ledger.posting import CHUNK_ROWS, post
 from showcost.ledger.queries import balances
 from showcost.ledger.schema import PLAN_WITHDRAWAL
+from showcost.pipeline.configuration import record_configuration
 from showcost.staging.assets import valid_asset
 
 if TYPE_CHECKING:
@@ -119,15 +121,25 @@ def _line_totals(
 def post_partitions(
     workspace: Workspace, feed: FeedSpec, dates: Sequence[date], run_id: str, chunk_rows: int = CHUNK_ROWS
 ) -> Counter[date]:
-    """Post the valid rows of the partitions and return the number of entries or plan lines per date."""
+    """Post the valid rows of the partitions and return the number of entries or plan lines per date.
+
+    IntegrityError for a partition whose rows are not those of its last validation in the audit log.
+    """
     ledger = workspace.ledger
     store = workspace.staging
     keys = [day.isoformat() for day in dates]
-    filled = [key for key in keys if (staged := store.metadata(valid_asset(feed.name), key)) and staged.rows]
+    asset = valid_asset(feed.name)
+    filled = [key for key in keys if (staged := store.metadata(asset, key)) and staged.rows]
+    for key in filled:
+        if not store.is_attested(asset, key):
+            raise IntegrityError(
+                f"{asset} of {key}: its rows are not those of its last validation in the audit log;"
+                " materialise it again; nothing was posted"
+            )
     results = post(
         ledger,
-        posting_context(workspace.production, feed),
-        store.verified_paths(valid_asset(feed.name), filled),
+        posting_context(workspace.production, feed, record_configuration(workspace)),
+        store.ranges(asset, filled),
         partition_dates=dates,
         run_id=run_id,
         clock=lambda: datetime.now(UTC),

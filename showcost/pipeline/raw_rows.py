@@ -1,7 +1,12 @@
-"""Raw rows: the records of a feed's deliveries by transaction date, with people's corrections applied."""
+"""Raw rows: the records of a feed's deliveries by transaction date, with people's corrections applied.
+
+A raw partition has no rows of its own: it names the records that it consists of, which are stored once, as
+landed, sorted by date (decision record 27).
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,7 +16,6 @@ from showcost.core.engine import engine
 from showcost.ingest.landing import LandedDelivery, landed
 from showcost.ingest.records import records_schema
 from showcost.pipeline.applied_decisions import decisions_of, stamps_by_partition
-from showcost.staging import PartitionRows, StagedPartition, split_by_date
 from showcost.staging.assets import raw_asset, records_asset
 
 if TYPE_CHECKING:
@@ -21,38 +25,80 @@ if TYPE_CHECKING:
     import duckdb
 
     from showcost.config.feed import FeedSpec
+    from showcost.pipeline.applied_decisions import FeedDecisions
+    from showcost.staging import StagedPartition
     from showcost.workspace import Workspace
 
 _BATCH_ROWS = 100_000
+_PLACES = ("transaction_date", "delivery", "record")
 
 
 def write_raw_rows(workspace: Workspace, feed: FeedSpec, dates: Sequence[date]) -> list[StagedPartition]:
-    """Write the raw rows of the partitions (`dates`, ascending, without gaps) and return them as staged."""
-    deliveries = [
-        delivery
-        for delivery in landed(workspace, feed)
-        if any(day in delivery.summary.dates for day in dates)
-    ]
-    sources = [delivery.arrival.delivery for delivery in deliveries]
+    """Store the raw partitions of `dates` (ascending) and return them as staged.
+
+    Each has the sha256 of the records that it consists of, its decision stamps, and its number of rows.
+    """
+    deliveries = landed(workspace, feed)
     decisions = decisions_of(workspace, feed)
     stamps = stamps_by_partition(workspace, feed, decisions)
-    store = workspace.staging
+    rows = raw_counts(deliveries, decisions, dates)
+    notes = {
+        day.isoformat(): (
+            rows[day],
+            {"records": records_of(deliveries, day), "decisions": stamps.get(day.isoformat(), [])},
+        )
+        for day in dates
+    }
+    return workspace.staging.note(raw_asset(feed.name), notes)
+
+
+def raw_counts(
+    deliveries: Sequence[LandedDelivery], decisions: FeedDecisions, dates: Sequence[date]
+) -> Counter[date]:
+    """Return the number of raw rows per date: as landed, and moved by corrections."""
+    rows: Counter[date] = Counter()
+    for delivery in deliveries:
+        rows.update(delivery.summary.dates)
+    rows.update(decisions.corrected.column("transaction_date").to_pylist())
+    rows.subtract(decisions.superseded.column("transaction_date").to_pylist())
+    return Counter({day: rows[day] for day in dates})
+
+
+def read_raw_rows(
+    workspace: Workspace, feed: FeedSpec, dates: Sequence[date], decisions: FeedDecisions
+) -> pa.Table:
+    """Return the raw rows of `dates` (ascending, without gaps), by date, arrival and record."""
+    sources = _sources(workspace, feed, dates)
     with engine() as connection:
-        rows = _records(
+        return _records(
             connection,
             _Source(workspace, feed, sources, decisions.corrected),
             "WHERE transaction_date BETWEEN $first AND $last ORDER BY transaction_date, arrival, record",
             {"first": dates[0], "last": dates[-1]},
-        )
-        parts = (
-            PartitionRows(
-                day.isoformat(),
-                table,
-                {"records": records_of(deliveries, day), "decisions": stamps.get(day.isoformat(), [])},
-            )
-            for day, table in split_by_date(rows, "transaction_date", dates)
-        )
-        return store.write_many(raw_asset(feed.name), parts)
+        ).read_all()
+
+
+def raw_places(
+    workspace: Workspace, feed: FeedSpec, dates: Sequence[date], decisions: FeedDecisions
+) -> pa.Table:
+    """Return transaction_date, delivery and record of the raw rows of some dates."""
+    sources = _sources(workspace, feed, dates)
+    with engine() as connection:
+        return _records(
+            connection,
+            _Source(workspace, feed, sources, decisions.corrected, _PLACES),
+            "WHERE list_contains(CAST($dates AS DATE[]), transaction_date)",
+            {"dates": list(dates)},
+        ).read_all()
+
+
+def _sources(workspace: Workspace, feed: FeedSpec, dates: Sequence[date]) -> list[str]:
+    """Return the deliveries with records of some dates, in order of arrival."""
+    return [
+        delivery.arrival.delivery
+        for delivery in landed(workspace, feed)
+        if any(day in delivery.summary.dates for day in dates)
+    ]
 
 
 def records_of(deliveries: Sequence[LandedDelivery], day: date) -> list[str]:
@@ -112,12 +158,16 @@ def rows_of_same_keys(
 
 @dataclass(frozen=True)
 class _Source:
-    """The records of some deliveries (by sha256), and the corrected records of the feed."""
+    """The records of some deliveries (by sha256), and the corrected records of the feed.
+
+    `names` are the columns to be read, all of them when empty.
+    """
 
     workspace: Workspace
     feed: FeedSpec
     deliveries: Sequence[str]
     corrected: pa.Table
+    names: Sequence[str] = ()
 
 
 def _records(
@@ -125,6 +175,8 @@ def _records(
 ) -> pa.RecordBatchReader:
     """Select from records, with corrected records in place of the original ones; verifies each file."""
     schema = records_schema(source.feed)
+    if source.names:
+        schema = pa.schema([schema.field(name) for name in source.names])
     columns = ", ".join(f'"{name}"' for name in schema.names)
     read = f"SELECT {columns} FROM read_parquet($paths)"  # noqa: S608 -- names of our own
     paths = source.workspace.staging.verified_paths(records_asset(source.feed.name), source.deliveries)

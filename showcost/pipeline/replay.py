@@ -26,18 +26,19 @@ from showcost.pipeline.applied_decisions import (
     stamped_row,
     stamps_by_partition,
 )
+from showcost.pipeline.configuration import record_configuration
 from showcost.pipeline.fx_snapshots import pin_from_stored
 from showcost.pipeline.outcomes import VALID, record_replayed
 from showcost.pipeline.periods import closed_periods
 from showcost.pipeline.raw_rows import chosen_records
 from showcost.pipeline.validation import counts_of, inputs_of, texts_of, validate_rows, validate_undated
-from showcost.staging import ALL
+from showcost.staging import ALL, PartitionRows, file_hashes
 from showcost.staging.assets import quarantine_asset, raw_asset, undated_asset, valid_asset
 from showcost.validation.columns import RowTable, arrow_schema
 from showcost.validation.decisions import disposition_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from decimal import Decimal
 
     from showcost.config.feed import FeedSpec
@@ -155,8 +156,6 @@ class _FeedReplay:
             | ({ALL} if undated else set())
             | self._former_partitions()
         )
-        ids = [place.row_id for place in self._places]
-        record_replayed(self._workspace, self._feed.name, (self._valid, quarantine), self.partitions, ids)
         self._stage(quarantine)
         return _rows(self._feed.name, self._valid, quarantine)
 
@@ -190,7 +189,7 @@ class _FeedReplay:
         ledger = self._workspace.ledger
         results = post(
             ledger,
-            posting_context(self._workspace.production, self._feed),
+            posting_context(self._workspace.production, self._feed, record_configuration(self._workspace)),
             self._valid,
             partition_dates=dates,
             run_id=REPLAY_RUN,
@@ -220,52 +219,62 @@ class _FeedReplay:
         stamps = stamps_by_partition(self._workspace, self._feed, self._decisions)
         closed = closed_periods(self._workspace)
         ids = {place.row_id for place in self._places}
+        parts: dict[str, list[PartitionRows]] = {}
         for part in self.partitions:
             if part == ALL:
-                self._stage_undated(quarantine, stamps.get(ALL, []), ids)
+                staged = self._undated_part(quarantine, stamps.get(ALL, []), ids)
             else:
-                self._stage_day(date.fromisoformat(part), quarantine, stamps.get(part, []), closed)
+                staged = self._day_parts(date.fromisoformat(part), quarantine, stamps.get(part, []), closed)
+            for asset, rows in staged.items():
+                parts.setdefault(asset, []).append(rows)
 
-    def _stage_undated(self, quarantine: pa.Table, stamps: Sequence[str], ids: set[str]) -> None:
+        def record(staged: Mapping[str, Sequence[StagedPartition]]) -> None:
+            outcomes = (self._valid, quarantine)
+            record_replayed(
+                self._workspace, self._feed.name, outcomes, self.partitions, sorted(ids), file_hashes(staged)
+            )
+
+        self._store.write_together(parts, record)
+
+    def _undated_part(
+        self, quarantine: pa.Table, stamps: Sequence[str], ids: set[str]
+    ) -> dict[str, PartitionRows]:
         asset = undated_asset(self._feed.name)
         staged = self._store.metadata(asset, ALL)
         rows = quarantine.filter(pc.is_null(quarantine.column("transaction_date")))
         if staged is None and not rows.num_rows:
-            return
+            return {}
         inputs = {
             "records": texts_of(staged.inputs.get("records")) if staged is not None else [],
             "decisions": replay_stamps(_stamps(staged), stamps, ids),
         }
-        self._store.write(asset, ALL, self._replaced(asset, ALL, rows), inputs)
+        return {asset: PartitionRows(ALL, self._replaced(asset, ALL, rows), inputs)}
 
-    def _stage_day(
+    def _day_parts(
         self, day: date, quarantine: pa.Table, stamps: Sequence[str], closed: Sequence[ClosedPeriod]
-    ) -> None:
+    ) -> dict[str, PartitionRows]:
+        """Return the outcomes of a date with the replayed rows; also notes its raw partition."""
         part, name = day.isoformat(), self._feed.name
         raw = self._store.metadata(raw_asset(name), part)
         before = {
             asset: self._store.metadata(asset, part) for asset in (valid_asset(name), quarantine_asset(name))
         }
-        rows = {
+        chosen = {
             asset: rows.filter(pc.equal(rows.column("transaction_date"), pa.scalar(day)))
-            for asset, rows in (
-                (raw_asset(name), self._records),
-                (valid_asset(name), self._valid),
-                (quarantine_asset(name), quarantine),
-            )
+            for asset, rows in ((valid_asset(name), self._valid), (quarantine_asset(name), quarantine))
         }
-        if raw is None and not rows[raw_asset(name)].num_rows:
-            return
+        if raw is None and not any(rows.num_rows for rows in chosen.values()):
+            return {}
         ids = {place.row_id for place in self._places}
         inputs = {
             "records": texts_of(raw.inputs.get("records")) if raw is not None else [],
             "decisions": replay_stamps(_stamps(raw), stamps, ids),
         }
-        self._store.write(
-            raw_asset(name), part, self._replaced(raw_asset(name), part, rows[raw_asset(name)]), inputs
-        )
-        tables = {asset: self._replaced(asset, part, rows[asset]) for asset in before}
+        tables = {asset: self._replaced(asset, part, rows) for asset, rows in chosen.items()}
+        received = sum(table.num_rows for table in tables.values())
+        self._store.note(raw_asset(name), {part: (received, inputs)})
         counts = counts_of(tables[valid_asset(name)].num_rows, tables[quarantine_asset(name)])
+        parts = {}
         for asset in (quarantine_asset(name), valid_asset(name)):
             staged = before[asset]
             inputs_now = inputs_of(self._store, self._feed, day, counts, closed)
@@ -278,7 +287,8 @@ class _FeedReplay:
                     # Its rows were validated with different closed periods: it stays due, whichever period is
                     # closed or reopened next.
                     inputs_now["raw"] = ""
-            self._store.write(asset, part, tables[asset], inputs_now)
+            parts[asset] = PartitionRows(part, tables[asset], inputs_now)
+        return parts
 
     def _replaced(self, asset: str, part: str, rows: pa.Table) -> pa.Table:
         """Return the rows of a partition in order, with `rows` in place of its former versions of them."""

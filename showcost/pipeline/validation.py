@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from showcost.core.errors import IntegrityError
@@ -18,8 +19,8 @@ from showcost.pipeline.control_totals import unconfirmed_totals
 from showcost.pipeline.fx_snapshots import rate_states
 from showcost.pipeline.outcomes import record_validated
 from showcost.pipeline.periods import closed_on, closed_periods, current_production
-from showcost.pipeline.raw_rows import rows_of_same_keys, undated_records
-from showcost.staging import ALL, PartitionRows, StagingStore, split_by_date
+from showcost.pipeline.raw_rows import read_raw_rows, rows_of_same_keys, undated_records
+from showcost.staging import ALL, PartitionRows, StagingStore, file_hashes, split_by_date
 from showcost.staging.assets import quarantine_asset, raw_asset, undated_asset, valid_asset
 from showcost.validation.decisions import DISCARDED, WITHHELD, disposition_of
 from showcost.validation.duplicates import POSTED
@@ -27,7 +28,7 @@ from showcost.validation.reference import FX_STATUS
 from showcost.validation.validate import ValidationResult, validate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import date
 
     import pyarrow as pa
@@ -35,12 +36,13 @@ if TYPE_CHECKING:
     from showcost.config.feed import FeedSpec
     from showcost.config.production import ClosedPeriod
     from showcost.pipeline.applied_decisions import FeedDecisions
+    from showcost.staging import StagedPartition
     from showcost.workspace import Workspace
 
 CHUNK_ROWS: Final = 250_000
 """Rows validated at a time; bounds memory without changing the result."""
 
-_GROUP_ROWS: Final = 1_000_000
+_GROUP_ROWS: Final = 250_000
 
 
 @dataclass(frozen=True)
@@ -94,24 +96,34 @@ def validate_partitions(
     counts: dict[date, DayCounts] = {}
     closed, decisions = closed_periods(workspace), decisions_of(workspace, feed)
     for group in _groups(store, feed, dates):
-        raw = store.read_many(raw_asset(feed.name), [day.isoformat() for day in group])
+        raw = read_raw_rows(workspace, feed, group, decisions)
         outcome = validate_rows(workspace, feed, raw, group, decisions=decisions, chunk_rows=chunk_rows)
         valid = dict(split_by_date(outcome.valid, "transaction_date", group))
         quarantine = dict(split_by_date(outcome.quarantine, "transaction_date", group))
         by_day = {day: counts_of(valid[day].num_rows, quarantine[day]) for day in group}
-        record_validated(workspace, feed.name, outcome, group)
-        for name, tables in ((quarantine_asset, quarantine), (valid_asset, valid)):
-            store.write_many(
-                name(feed.name),
-                (
-                    PartitionRows(
-                        day.isoformat(), tables[day], inputs_of(store, feed, day, by_day[day], closed)
-                    )
-                    for day in group
-                ),
-            )
+        inputs = {day: inputs_of(store, feed, day, by_day[day], closed) for day in group}
+        store.write_together(
+            {
+                asset: [PartitionRows(day.isoformat(), tables[day], inputs[day]) for day in group]
+                for asset, tables in (
+                    (quarantine_asset(feed.name), quarantine),
+                    (valid_asset(feed.name), valid),
+                )
+            },
+            partial(_record, workspace, feed, outcome, group),
+        )
         counts |= by_day
     return counts
+
+
+def _record(
+    workspace: Workspace,
+    feed: FeedSpec,
+    outcome: ValidationResult,
+    partitions: Sequence[date | str],
+    staged: Mapping[str, Sequence[StagedPartition]],
+) -> None:
+    record_validated(workspace, feed.name, outcome, partitions, file_hashes(staged))
 
 
 def _groups(store: StagingStore, feed: FeedSpec, dates: Sequence[date]) -> Iterator[list[date]]:
@@ -119,8 +131,7 @@ def _groups(store: StagingStore, feed: FeedSpec, dates: Sequence[date]) -> Itera
     group: list[date] = []
     total = 0
     for day in dates:
-        staged = store.metadata(raw_asset(feed.name), day.isoformat())
-        rows = staged.rows if staged else 0
+        rows = store.existing(raw_asset(feed.name), day.isoformat()).rows
         if group and total + rows > _GROUP_ROWS:
             yield group
             group, total = [], 0
@@ -199,12 +210,14 @@ def quarantine_undated(workspace: Workspace, feed: FeedSpec) -> DayCounts:
     outcome = validate_undated(
         workspace, feed, undated_records(workspace, feed, decisions.corrected), decisions
     )
-    record_validated(workspace, feed.name, outcome, [ALL])
     inputs = {
         "records": [delivery.records for delivery in landed(workspace, feed) if delivery.summary.undated],
         "decisions": stamps_by_partition(workspace, feed, decisions).get(ALL, []),
     }
-    workspace.staging.write(undated_asset(feed.name), ALL, outcome.quarantine, inputs)
+    workspace.staging.write_together(
+        {undated_asset(feed.name): [PartitionRows(ALL, outcome.quarantine, inputs)]},
+        partial(_record, workspace, feed, outcome, [ALL]),
+    )
     return counts_of(0, outcome.quarantine)
 
 

@@ -18,8 +18,8 @@ from showcost.config.budget import read_amount
 from showcost.config.chart import UnionCategory
 from showcost.config.loading import read_csv_rows
 from showcost.config.record_kinds import PAYROLL
-from showcost.core.engine import view_files
 from showcost.core.errors import ConfigError, InputError, IntegrityError
+from showcost.core.file_ranges import view_ranges
 from showcost.core.money import minor_units, readable_amount
 from showcost.fx.conversion import AMOUNT_TYPE, conversion_sql, micro_rate_sql
 from showcost.ledger.active_entries import active_condition, entries_as_of
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from showcost.config.feed import FeedSpec
     from showcost.config.production import Production
+    from showcost.core.file_ranges import FileRange
     from showcost.workspace import Workspace
 
 DAY_BUDGET_FILE: Final = "day_budget.csv"
@@ -187,16 +188,16 @@ def _make_manifest(
     columns = ", ".join(_USED)
     connection.execute(_NO_MANIFEST)
     for feed in workspace.feeds:
-        paths = _valid_files(workspace, feed, first, last) if feed.kind.has_pay_rules else []
-        if paths:
-            view_files(connection, "manifest_file", paths)
+        ranges = _valid_ranges(workspace, feed, first, last) if feed.kind.has_pay_rules else []
+        if ranges:
+            view_ranges(connection, "manifest_file", ranges)
             connection.execute(
                 f"INSERT INTO manifest BY NAME SELECT $feed AS feed, {columns} FROM manifest_file",
                 {"feed": feed.name},
             )
 
 
-def _valid_files(workspace: Workspace, feed: FeedSpec, first: date, last: date) -> list[Path]:
+def _valid_ranges(workspace: Workspace, feed: FeedSpec, first: date, last: date) -> list[FileRange]:
     store, asset = workspace.staging, valid_asset(feed.name)
     keys = [key for key in store.partitions(asset) if first.isoformat() <= key <= last.isoformat()]
     with_rows = []
@@ -204,12 +205,12 @@ def _valid_files(workspace: Workspace, feed: FeedSpec, first: date, last: date) 
         staged = store.metadata(asset, key)
         if staged is None or not staged.rows:
             continue
-        if not set(_USED) <= {name for name, _ in staged.columns}:
+        if not set(_USED) <= set(store.columns(asset, key)):
             raise IntegrityError(
                 f"{asset} of {key} was validated by another version of showcost: materialise it again"
             )
         with_rows.append(key)
-    return store.verified_paths(asset, with_rows)
+    return store.ranges(asset, with_rows)
 
 
 def _make_labour(

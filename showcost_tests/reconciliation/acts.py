@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 from showcost.checks.verify import verify
 from showcost.config.feeds import choose_feed, load_feeds
 from showcost.ingest.landing import landed
@@ -18,8 +20,6 @@ from showcost_tests.whole.steps import ledger_digest, take, totals
 
 if TYPE_CHECKING:
     from decimal import Decimal
-
-    import pyarrow as pa
 
     from showcost.config.feed import FeedSpec
     from showcost.reconciliation.decisions import DecisionResult
@@ -107,6 +107,10 @@ def _staged(workspace: Workspace, feed: str) -> dict[tuple[str, str], pa.Table]:
     tables = {}
     for asset in (raw_asset(feed), valid_asset(feed), quarantine_asset(feed), undated_asset(feed)):
         for part in store.partitions(asset):
+            if asset == raw_asset(feed):
+                noted = store.existing(asset, part)
+                tables[asset, part] = pa.table({"rows": [noted.rows], "inputs": [str(noted.inputs)]})
+                continue
             rows = store.read(asset, part)
             if rows.num_rows:
                 tables[asset, part] = rows.drop_columns(

@@ -1,25 +1,28 @@
-"""Staging store: whole partitions, verified bytes, and names that cannot escape the folder."""
+"""Staging store: partitions in shared files, verified bytes, and names that cannot escape the folder."""
 
 from __future__ import annotations
 
 import json
+import tempfile
 import threading
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import NamedTuple
+from unittest import mock
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from showcost.core.durable import TEMPORARY_SUFFIX
+from showcost.core.engine import engine
 from showcost.core.errors import InputError, IntegrityError, StoreBusyError
-from showcost.staging import ALL, PartitionRows, StagingStore, split_by_date
+from showcost.core.file_ranges import view_ranges
+from showcost.staging import ALL, PartitionRows, StagedPartition, StagingStore, split_by_date
 from showcost.staging import store as store_module
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from showcost.staging.index import Index
 
 DAY = "2026-03-02"
 
@@ -39,6 +42,11 @@ def store(tmp_path: Path) -> StagingStore:
     return StagingStore(tmp_path, wait_seconds=0.2)
 
 
+def data_path(store: StagingStore, staged: StagedPartition) -> Path:
+    assert staged.file is not None
+    return store.root / staged.asset / staged.file
+
+
 def files(store: StagingStore, asset: str = "valid/vendors") -> list[str]:
     return sorted(path.name for path in (store.root / asset).iterdir())
 
@@ -48,7 +56,7 @@ def test_written_rows_are_read_back_with_their_metadata(store: StagingStore) -> 
     assert store.read("valid/vendors", DAY).equals(rows(1, 2))
     assert store.metadata("valid/vendors", DAY) == staged
     assert (staged.rows, staged.inputs) == (2, {"delivery": "ab", "parts": ["x", "y"]})
-    assert staged.columns[1] == ("net", "decimal128(18, 4)")
+    assert store.columns("valid/vendors", DAY) == ["transaction_date", "net", "flags"]
     assert store.metadata("valid/vendors", ALL) is None
     assert store.partitions("valid/vendors") == [DAY]
 
@@ -65,10 +73,11 @@ def test_new_content_replaces_the_old_and_its_file(store: StagingStore) -> None:
     store.write("valid/vendors", "2026-03-03", rows(7))
     store.write("valid/vendors", DAY, rows(2))
     assert store.read("valid/vendors", DAY).equals(rows(2))
-    assert len(files(store)) == 4
+    assert len(files(store)) == 3
     assert store.read_many("valid/vendors", [DAY, "2026-03-03"])["net"].to_pylist() == [2, 7]
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=6))
 def test_the_bytes_do_not_depend_on_chunks(sizes: list[int]) -> None:
     whole = rows(*range(sum(sizes)))
@@ -76,13 +85,17 @@ def test_the_bytes_do_not_depend_on_chunks(sizes: list[int]) -> None:
     for size in sizes:
         pieces.append(whole.slice(start, size))
         start += size
-    assert store_module._encode(pa.concat_tables(pieces)) == store_module._encode(whole)
+    with tempfile.TemporaryDirectory() as folder:
+        store = StagingStore(Path(folder))
+        tables = {"a": pa.concat_tables(pieces), "b": whole}
+        staged = [store.write(f"valid/{name}", DAY, table) for name, table in tables.items()]
+    assert staged[0].sha256 == staged[1].sha256
 
 
 @pytest.mark.parametrize("where", [0, 20, -3, None])
 def test_a_changed_byte_is_refused_and_the_file_is_named(store: StagingStore, where: int | None) -> None:
     staged = store.write("valid/vendors", DAY, rows(*range(500)))
-    path = store.root / "valid/vendors" / staged.file
+    path = data_path(store, staged)
     data = bytearray(path.read_bytes())
     data[len(data) // 2 if where is None else where] ^= 1
     path.write_bytes(bytes(data))
@@ -94,29 +107,165 @@ def test_a_changed_byte_is_refused_and_the_file_is_named(store: StagingStore, wh
 
 def test_a_damaged_file_is_healed_by_writing_the_partition_again(store: StagingStore) -> None:
     staged = store.write("valid/vendors", DAY, rows(1, 2))
-    (store.root / "valid/vendors" / staged.file).write_bytes(b"garbage")
+    data_path(store, staged).write_bytes(b"garbage")
     store.write("valid/vendors", DAY, rows(1, 2))
     assert store.read("valid/vendors", DAY).equals(rows(1, 2))
 
 
 def test_a_missing_file_is_an_integrity_error(store: StagingStore) -> None:
     staged = store.write("valid/vendors", DAY, rows(1))
-    (store.root / "valid/vendors" / staged.file).unlink()
+    data_path(store, staged).unlink()
     with pytest.raises(IntegrityError, match="recorded but missing"):
         store.read("valid/vendors", DAY)
 
 
-@pytest.mark.parametrize("text", ["", "{", '{"file": 1}', None])
-def test_an_unreadable_or_foreign_pointer_is_an_integrity_error(
-    store: StagingStore, text: str | None
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"file": "../../ledger.duckdb"},
+        {"file": 1},
+        {"first": -1},
+        {"rows": 2},
+        {"rows": None},
+        {"partition": "../x"},
+        None,
+    ],
+)
+def test_a_line_of_the_index_that_cannot_be_right_is_named(
+    store: StagingStore, change: dict[str, object] | None
 ) -> None:
+    store.write("valid/vendors", "2026-03-01", rows(1))
+    store.write("valid/vendors", DAY, rows(2))
+    index = store.root / "valid/vendors" / "index.jsonl"
+    first, second = index.read_text().splitlines()
+    second = "{" if change is None else json.dumps(json.loads(second) | change)
+    index.write_text(f"{first}\n{second}\n")
+    with pytest.raises(IntegrityError, match=r"index\.jsonl, line 2: .* materialise valid/vendors again"):
+        StagingStore(store.root.parent).read("valid/vendors", DAY)
+
+
+@pytest.mark.parametrize("torn", ["{", '{"file": "', '{"partition": "2026-03-02"}'])
+def test_a_line_that_a_crash_cut_off_does_not_count(store: StagingStore, torn: str) -> None:
     store.write("valid/vendors", DAY, rows(1))
-    pointer = store.root / "valid/vendors" / f"{DAY}.json"
-    if text is None:
-        text = json.dumps(json.loads(pointer.read_text()) | {"file": "../../ledger.duckdb"})
-    pointer.write_text(text)
-    with pytest.raises(IntegrityError, match=rf"{DAY}\.json"):
-        store.read("valid/vendors", DAY)
+    index = store.root / "valid/vendors" / "index.jsonl"
+    with index.open("a") as stream:
+        stream.write(torn)
+    other = StagingStore(store.root.parent)
+    assert other.read("valid/vendors", DAY).equals(rows(1))
+    other.write("valid/vendors", "2026-03-03", rows(3))
+    assert StagingStore(store.root.parent).partitions("valid/vendors") == [DAY, "2026-03-03"]
+    assert store.partitions("valid/vendors") == [DAY, "2026-03-03"]
+
+
+def test_pointers_of_earlier_versions_count_until_the_first_switch(store: StagingStore) -> None:
+    days = [DAY, "2026-03-03"]
+    written = [
+        store.write("valid/vendors", day, rows(number, day=date.fromisoformat(day)), {"raw": day})
+        for number, day in enumerate(days)
+    ]
+    for day, staged in zip(days, written, strict=True):
+        data_path(store, staged).rename(store.root / "valid/vendors" / f"{day}.{staged.file}")
+        pointer = {
+            "columns": [["net", "decimal128(18, 4)"]],
+            "file": f"{day}.{staged.file}",
+            "inputs": {"raw": day},
+            "rows": 1,
+            "schema": staged.schema,
+            "sha256": staged.sha256,
+        }
+        (store.root / "valid/vendors" / f"{day}.json").write_text(json.dumps(pointer))
+    (store.root / "valid/vendors" / "index.jsonl").unlink()
+    old = StagingStore(store.root.parent)
+    assert (old.assets(), old.partitions("valid/vendors")) == (["valid/vendors"], days)
+    assert old.read("valid/vendors", DAY)["net"].to_pylist() == [0]
+    old.write("valid/vendors", DAY, rows(5))
+    for reader in (old, StagingStore(store.root.parent)):
+        assert reader.read_many("valid/vendors", days)["net"].to_pylist() == [5, 1]
+    assert [name for name in files(store) if name.endswith(".json")] == []
+    assert len(files(store)) == 3
+
+
+def test_an_index_with_many_outdated_lines_is_written_anew(
+    store: StagingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("showcost.staging.index._OUTDATED_LINES", 10)
+    reader = StagingStore(store.root.parent)
+    for number in range(40):
+        store.write("valid/vendors", DAY, rows(number))
+        store.note("raw/vendors", {DAY: (number, {"records": ["a" * 64]})})
+        assert reader.read("valid/vendors", DAY).equals(rows(number))
+        noted = reader.metadata("raw/vendors", DAY)
+        assert noted is not None
+        assert noted.rows == number
+    assert len((store.root / "valid/vendors" / "index.jsonl").read_text().splitlines()) < 20
+
+
+def test_a_note_has_rows_and_inputs_and_no_file(store: StagingStore) -> None:
+    (noted,) = store.note("raw/vendors", {DAY: (3, {"records": ("ab", "cd")})})
+    assert (noted.rows, noted.file, noted.inputs) == (3, None, {"records": ["ab", "cd"]})
+    (other,) = store.note("raw/vendors", {DAY: (3, {"records": ["ab"]})})
+    assert noted.sha256 != other.sha256
+    assert store.metadata("raw/vendors", DAY) == other
+    with pytest.raises(InputError, match="no rows of its own"):
+        store.read("raw/vendors", DAY)
+
+
+@settings(deadline=None)
+@given(
+    st.dictionaries(st.integers(0, 20), st.integers(0, 9), min_size=1),
+    st.integers(1, 12),
+    st.lists(st.integers(0, 20), min_size=1, unique=True),
+)
+def test_partitions_that_share_files_are_read_back_each(
+    sizes: dict[int, int], file_rows: int, again: list[int]
+) -> None:
+    days = {number: date(2026, 3, 1) + timedelta(days=number) for number in range(21)}
+    tables = {n: rows(*range(n, n + size), day=days[n]) for n, size in sorted(sizes.items())}
+    with tempfile.TemporaryDirectory() as folder, mock.patch.object(store_module, "FILE_ROWS", file_rows):
+        store = StagingStore(Path(folder))
+        store.write_many("valid/a", (PartitionRows(str(days[n]), table) for n, table in tables.items()))
+        for number in again:
+            if number in tables:
+                tables[number] = pa.concat_tables([tables[number], rows(99, day=days[number])])
+                store.write("valid/a", str(days[number]), tables[number])
+        for number, table in tables.items():
+            assert store.read("valid/a", str(days[number])).equals(table)
+        wanted = [str(days[number]) for number in tables]
+        ranges = store.ranges("valid/a", wanted)
+        with engine() as connection:
+            if ranges:
+                view_ranges(connection, "stored", ranges)
+                found = connection.execute("SELECT transaction_date, net FROM stored ORDER BY ALL").fetchall()
+                expected = pa.concat_tables(tables.values()).select(["transaction_date", "net"]).to_pylist()
+                assert found == sorted((row["transaction_date"], row["net"]) for row in expected)
+        assert {part.path.name for part in ranges} <= set(files(store, "valid/a"))
+
+
+class Named(NamedTuple):
+    """Files that the audit log names."""
+
+    latest: frozenset[str]
+    ever: frozenset[str]
+
+
+def test_rows_that_no_record_names_are_refused(store: StagingStore) -> None:
+    first = store.write("valid/vendors", DAY, rows(1)).sha256
+    log: dict[str, Named] = {DAY: Named(frozenset({first}), frozenset({first}))}
+    attested = StagingStore(store.root.parent, lambda _, partition: log.get(partition))
+    assert attested.read("valid/vendors", DAY).equals(rows(1))
+    assert attested.is_attested("valid/vendors", DAY)
+    second = store.write("valid/vendors", DAY, rows(2)).sha256
+    assert not attested.is_attested("valid/vendors", DAY)
+    for read in (
+        lambda: attested.read("valid/vendors", DAY),
+        lambda: attested.ranges("valid/vendors", [DAY]),
+    ):
+        with pytest.raises(IntegrityError, match="the audit log names other rows for 2026-03-02"):
+            read()
+    assert list(attested.problems("valid/vendors")) == [DAY]
+    log[DAY] = Named(frozenset({first}), frozenset({first, second}))
+    assert attested.read("valid/vendors", DAY).equals(rows(2))
+    assert not attested.is_attested("valid/vendors", DAY)
 
 
 def test_a_partition_that_was_never_written_is_named(store: StagingStore) -> None:
@@ -138,16 +287,16 @@ def test_asset_names_cannot_escape(store: StagingStore, asset: str) -> None:
         store.write(asset, DAY, rows(1))
 
 
-def test_a_crash_before_the_pointer_is_switched_keeps_the_old_rows(
+def test_a_crash_before_the_switch_keeps_the_old_rows(
     store: StagingStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.write("valid/vendors", DAY, rows(1))
     with monkeypatch.context() as patch:
-        patch.setattr(store_module, "_switch_pointer", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(Index, "switch", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             store.write("valid/vendors", DAY, rows(2))
     assert store.read("valid/vendors", DAY).equals(rows(1))
-    (store.root / "valid/vendors" / f"{DAY}.json.123{TEMPORARY_SUFFIX}").write_bytes(b"half")
+    (store.root / "valid/vendors" / f"index.jsonl.123{TEMPORARY_SUFFIX}").write_bytes(b"half")
     store.write("valid/vendors", DAY, rows(3))
     assert store.read("valid/vendors", DAY).equals(rows(3))
     assert len(files(store)) == 2
@@ -185,6 +334,7 @@ def test_a_year_is_split_and_written_in_one_call(store: StagingStore) -> None:
     assert sum(item.rows for item in staged) == table.num_rows
     assert store.read("valid/vendors", "2025-01-05")["net"].to_pylist() == [0, 1, 2, 3]
     assert store.read("valid/vendors", "2025-01-01").schema.equals(table.schema)
+    assert len(files(store)) == 3
 
 
 @given(st.lists(st.integers(0, 9), max_size=60), st.integers(1, 20))
@@ -220,5 +370,5 @@ def test_rows_in_batches_give_the_same_file(store: StagingStore, count: int) -> 
     whole = store.write("records/a", ALL, table)
     batches = table.to_batches(max_chunksize=7_777)
     streamed = store.write("records/b", ALL, pa.RecordBatchReader.from_batches(table.schema, batches))
-    assert (streamed.sha256, streamed.rows, streamed.columns) == (whole.sha256, count, whole.columns)
+    assert (streamed.sha256, streamed.rows, streamed.schema) == (whole.sha256, count, whole.schema)
     assert store.read("records/b", ALL) == table

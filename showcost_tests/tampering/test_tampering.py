@@ -8,6 +8,7 @@ import runpy
 import shutil
 import subprocess
 import sys
+from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +18,15 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
+from showcost.audit.log import utc_now
+from showcost.core.errors import IntegrityError
 from showcost.ledger.audit_pack import FORM, write_pack
 from showcost.ledger.digest import line_columns
+from showcost.ledger.new_entries import posting_context
+from showcost.ledger.posting import post
 from showcost.ledger.schema import DDL, LINE_VERSION, PLAN_COLUMNS
 from showcost.pipeline.posting import post_partitions
+from showcost.staging import StagingStore
 from showcost_tests.crash.scenario import DAYS, FEED, HALVES
 from showcost_tests.tampering.books import (
     VERIFIER,
@@ -200,7 +206,7 @@ def test_a_rejection_forged_into_an_acceptance_in_a_segment_is_found(workspace: 
 
 def accept_in_staging(workspace: Workspace) -> str:
     """Add a valid row to the staging, with correct hashes of the staging files; return its day."""
-    store = workspace.staging
+    store = StagingStore(workspace.path)
     for day in HALVES[1]:
         valid = store.read(f"valid/{FEED}", day.isoformat())
         if valid.num_rows:
@@ -217,13 +223,25 @@ def test_a_row_that_was_made_valid_in_the_staging_is_found(workspace: Workspace)
     day = accept_in_staging(workspace)
     difference = first_difference(workspace)
     assert difference is not None
-    assert difference.startswith(f"staging of {FEED}, {day}: record")
+    assert difference.startswith(f"staging/valid/{FEED}, {day}:")
+    assert "the audit log names other rows" in difference
 
 
 def test_a_row_that_was_made_valid_and_posted_is_found(workspace: Workspace) -> None:
-    accept_in_staging(workspace)
+    day = accept_in_staging(workspace)
     feed = next(feed for feed in workspace.feeds if feed.name == FEED)
-    post_partitions(workspace, feed, DAYS, "forger")
+    with pytest.raises(IntegrityError, match="not those of its last validation in the audit log"):
+        post_partitions(workspace, feed, DAYS, "forger")
+    forged = StagingStore(workspace.path).read(f"valid/{FEED}", day)
+    context = posting_context(workspace.production, feed)
+    post(
+        workspace.ledger,
+        context,
+        forged,
+        partition_dates=[date.fromisoformat(day)],
+        run_id="forger",
+        clock=utc_now,
+    )
     difference = first_difference(workspace)
     assert difference is not None
     assert "was never valid" in difference

@@ -14,6 +14,9 @@ import duckdb
 import pyarrow as pa
 import pytest
 
+from showcost.audit import transitions as states
+from showcost.audit.log import FILES
+from showcost.audit.transitions import AuditKind
 from showcost.config.feeds import load_feeds
 from showcost.fx.snapshot_plan import HASH_SQL, ID_SQL
 from showcost.ingest.landing import land, landed
@@ -22,7 +25,8 @@ from showcost.pipeline.raw_rows import write_raw_rows
 from showcost.pipeline.validation import quarantine_undated, validate_partitions
 from showcost.reports.cost.basis import _ENTRIES, report_basis
 from showcost.reports.cost.report import write_report
-from showcost.staging.assets import raw_asset, records_asset, valid_asset
+from showcost.staging import PartitionRows, file_hashes
+from showcost.staging.assets import records_asset, valid_asset
 from showcost_tests.defs.loading import HOMES, load
 from showcost_tests.fx.independent import published
 from showcost_tests.whole import small
@@ -90,9 +94,15 @@ def _record_lost(workspace: Workspace) -> None:
     store, (delivery,) = workspace.staging, landed(workspace, _feed())
     asset = records_asset("uk_spend")
     sha256 = delivery.arrival.delivery
-    rows, staged = store.read(asset, sha256), store.metadata(asset, sha256)
-    assert staged is not None
-    store.write(asset, sha256, rows.slice(1), staged.inputs)
+    rows = PartitionRows(sha256, store.read(asset, sha256).slice(1), store.existing(asset, sha256).inputs)
+    store.write_together(
+        {asset: [rows]},
+        lambda files: workspace.audit.append(
+            AuditKind.RECORDS_READ,
+            {"feed": "uk_spend", FILES: file_hashes(files)},
+            subjects=[states.delivery(sha256)],
+        ),
+    )
 
 
 def _undated_row(workspace: Workspace) -> None:
@@ -117,11 +127,19 @@ def _not_posted(workspace: Workspace) -> None:
 
 
 def _rewrite(workspace: Workspace, asset: str, day: date, change: Callable[[pa.Table], pa.Table]) -> None:
-    """Change the rows of a partition, with correct pointer and hash, as a faulty program would."""
+    """Change the rows of a partition and record them, as a faulty program would."""
     store, key = workspace.staging, day.isoformat()
     staged = store.metadata(asset, key)
     assert staged is not None
-    store.write(asset, key, change(store.read(asset, key)), staged.inputs)
+    rows = PartitionRows(key, change(store.read(asset, key)), staged.inputs)
+    store.write_together(
+        {asset: [rows]},
+        lambda files: workspace.audit.append(
+            AuditKind.VALIDATED,
+            {"feed": "uk_spend", FILES: file_hashes(files)},
+            subjects=[states.partition("uk_spend", key)],
+        ),
+    )
 
 
 def _content_blank(workspace: Workspace) -> None:
@@ -132,8 +150,8 @@ def _content_blank(workspace: Workspace) -> None:
     _rewrite(workspace, valid_asset("uk_spend"), small.SUNDAY, blank)
 
 
-def _raw_row_lost(workspace: Workspace) -> None:
-    _rewrite(workspace, raw_asset("uk_spend"), small.THURSDAY, lambda rows: rows.slice(1))
+def _valid_row_lost(workspace: Workspace) -> None:
+    _rewrite(workspace, valid_asset("uk_spend"), small.THURSDAY, lambda rows: rows.slice(1))
 
 
 def _description_changed(workspace: Workspace) -> None:
@@ -234,17 +252,12 @@ ALONE: Final[dict[Callable[[Workspace], None], tuple[str, str]]] = {
         "deliveries deliveries_readable",
         "1 of 2 refused: letter.csv: SC-FIL-002 header missing or ambiguous",
     ),
-    _record_lost: ("deliveries records_reconcile", "delivery 1: 3 stored, 4 received"),
     _undated_row: ("undated all_rows_dated", "1 rows: SC-DAT-001 date invalid or ambiguous (1)"),
     _rejected_row: (
         "quarantine no_rejected_rows",
         "2026-10-28: 1 rows: SC-AMT-001 amount unreadable (1)",
     ),
     _content_blank: ("valid schema", "2026-11-01: content: not_nullable (1 rows)"),
-    _raw_row_lost: (
-        "valid rows_reconcile",
-        "2026-10-29: does not reconcile: 1 received = 2 valid + 0 quarantined + 0 duplicate + 0 pending +",
-    ),
     _not_posted: (
         "posted amounts_balance",
         "2026-10-28: valid 30005.0000 GBP in 2 rows, posted 30000.0000 GBP in 1 rows",
@@ -274,6 +287,23 @@ def test_a_change_fails_exactly_one_check(
     check, message = ALONE[change]
     assert failures.keys() == {check}, failures
     assert message in failures[check]
+
+
+def test_a_lost_record_fails_both_reconciliations(sound: Workspace, copy: Copy) -> None:
+    workspace = copy(sound)
+    _record_lost(workspace)
+    failures = failing(workspace)
+    assert failures.keys() == {"deliveries records_reconcile", "valid rows_reconcile"}
+    assert "delivery 1: 3 stored, 4 received" in failures["deliveries records_reconcile"]
+
+
+def test_a_lost_valid_row_fails_rows_and_amounts(sound: Workspace, copy: Copy) -> None:
+    workspace = copy(sound)
+    _valid_row_lost(workspace)
+    failures = failing(workspace)
+    assert failures.keys() == {"valid rows_reconcile", "posted amounts_balance"}
+    expected = "2026-10-29: does not reconcile: 2 received = 1 valid + 0 quarantined + 0 duplicate"
+    assert expected in failures["valid rows_reconcile"]
 
 
 def test_without_a_control_account_there_is_no_journal(sound: Workspace, copy: Copy) -> None:

@@ -169,10 +169,14 @@ def test_columns_are_described_as_they_are_stored(ranged: Ran) -> None:
     graph = load(workspace.path).get_repository_def().asset_graph
     store = workspace.staging
     day = small.WEDNESDAY.isoformat()
-    for asset, partition in (("raw", day), ("valid", day), ("quarantine", day), ("undated", ALL)):
-        staged = store.metadata(f"{asset}/{FEED}", partition)
-        assert staged is not None
-        assert _described(graph, f"{asset}_{FEED}") == [name for name, _ in staged.columns]
+    (delivery, *_) = store.partitions(f"records/{FEED}")
+    for asset, stored_as, partition in (
+        ("raw", "records", delivery),
+        ("valid", "valid", day),
+        ("quarantine", "quarantine", day),
+        ("undated", "undated", ALL),
+    ):
+        assert _described(graph, f"{asset}_{FEED}") == store.columns(f"{stored_as}/{FEED}", partition)
     with workspace.ledger.read() as connection:
         for asset, table in ((f"posted_{FEED}", "ledger_entries"), ("fx_snapshots", "fx_rates")):
             stored = [row[0] for row in connection.execute(f"DESCRIBE {table}").fetchall()]

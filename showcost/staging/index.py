@@ -1,0 +1,205 @@
+"""The index of an asset: which rows of which file each of its partitions is.
+
+    staging/<asset>/index.jsonl
+
+One line per switched partition; the last line of a partition counts. A switch of many partitions is one
+append and one fsync. A crash may leave part of a line at the end: readers skip it, and the next writer cuts
+it off. A file with many outdated lines is written anew.
+
+Earlier versions wrote a pointer and a data file per partition (`<partition>.json`). Pointers count until the
+partition has a line; the first switch takes them all into the index.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from threading import RLock
+from typing import TYPE_CHECKING, Any, Final
+
+from showcost.core.durable import append_at, unlink, write_durably
+from showcost.core.errors import InputError, IntegrityError
+from showcost.staging.parts import Inputs, check_partition
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+NAME: Final = "index.jsonl"
+
+_NAME_DIGITS: Final = 12
+_OUTDATED_LINES: Final = 2_000
+_OUTDATED_SHARE: Final = 4
+
+
+@dataclass(frozen=True)
+class StagedPartition:
+    """Description of a stored partition: a line of the index, in memory.
+
+    Its rows are the rows `first` to `first + rows` of `file`, which has `of` rows and the bytes of `sha256`.
+    `schema` is the fingerprint of their columns (name and type of each). A partition without a file (`file`
+    is None) is a note of its inputs and its number of rows, and `sha256` the hash of that note.
+    """
+
+    asset: str
+    partition: str
+    file: str | None
+    sha256: str
+    rows: int
+    schema: str
+    inputs: Inputs
+    first: int = 0
+    of: int = 0
+
+    @property
+    def is_whole(self) -> bool:
+        """True if it has every row of its file."""
+        return self.rows == self.of
+
+
+def file_hashes(staged: Mapping[str, Sequence[StagedPartition]]) -> dict[str, list[str]]:
+    """Return the sha256 of the files of some partitions, by asset, sorted."""
+    return {asset: sorted({item.sha256 for item in items}) for asset, items in staged.items()}
+
+
+def data_name(sha256: str) -> str:
+    """Return the name of the data file with these bytes."""
+    return f"{sha256[:_NAME_DIGITS]}.parquet"
+
+
+class Index:
+    """The index of one asset; it reads on when another process has appended to the file.
+
+    Threads may share an instance.
+    """
+
+    def __init__(self, folder: Path, asset: str) -> None:
+        self.path = folder / NAME
+        self._folder = folder
+        self._asset = asset
+        self._guard = RLock()
+        self._seen: tuple[int, int] = (0, 0)
+        self._lines = 0
+        self._current: dict[str, StagedPartition] = {}
+
+    def current(self) -> dict[str, StagedPartition]:
+        """Return the current partitions by name; IntegrityError for a line that cannot be read."""
+        with self._guard:
+            self._read_on()
+            return self._current
+
+    def _read_on(self) -> None:
+        try:
+            with self.path.open("rb") as stream:
+                inode, size = os.fstat(stream.fileno()).st_ino, os.fstat(stream.fileno()).st_size
+                if inode != self._seen[0] or size < self._seen[1]:
+                    self._seen, self._lines, self._current = (inode, 0), 0, self._pointed()
+                if size > self._seen[1]:
+                    stream.seek(self._seen[1])
+                    self._take(inode, stream.read(size - self._seen[1]))
+        except FileNotFoundError:
+            self._seen, self._lines, self._current = (0, 0), 0, self._pointed()
+
+    def switch(self, staged: Sequence[StagedPartition]) -> None:
+        """Make these partitions current, durably and at once; the caller keeps other writers out.
+
+        Partitions that are as the index has them are not written again.
+        """
+        current = self.current()
+        new = [item for item in staged if current.get(item.partition) != item]
+        if not new:
+            return
+        pointers = list(self._pointers())
+        if pointers:
+            switched = {item.partition for item in new}
+            new = [*(item for name, item in self._pointed().items() if name not in switched), *new]
+        after = current | {item.partition: item for item in new}
+        outdated = self._lines + len(new) - len(after)
+        if outdated > _OUTDATED_LINES and outdated > _OUTDATED_SHARE * len(after):
+            write_durably(self.path, _lines(after[name] for name in sorted(after)))
+        else:
+            append_at(self.path, self._seen[1], _lines(new))
+        for pointer in pointers:
+            unlink(pointer)
+        self.current()
+
+    def _pointers(self) -> Iterable[Path]:
+        return sorted(self._folder.glob("*.json"))
+
+    def _pointed(self) -> dict[str, StagedPartition]:
+        """Return the partitions that pointers of earlier versions name."""
+        pointed = {}
+        for pointer in self._pointers():
+            try:
+                record = json.loads(pointer.read_bytes())
+                pointed[pointer.stem] = self._staged(record | {"partition": pointer.stem})
+            except (ValueError, KeyError, TypeError, InputError) as error:
+                raise IntegrityError(
+                    f"{pointer}: this pointer cannot be read; materialise the partition again"
+                ) from error
+        return pointed
+
+    def _take(self, inode: int, data: bytes) -> None:
+        whole = data[: data.rfind(b"\n") + 1]
+        current = dict(self._current)
+        for number, line in enumerate(whole.splitlines(), start=self._lines + 1):
+            item = self._parse(number, line)
+            current[item.partition] = item
+        self._current = current
+        self._lines += whole.count(b"\n")
+        self._seen = inode, self._seen[1] + len(whole)
+
+    def _parse(self, number: int, line: bytes) -> StagedPartition:
+        try:
+            return self._staged(json.loads(line))
+        except (ValueError, KeyError, TypeError, InputError) as error:
+            raise self._damaged(number) from error
+
+    def _staged(self, record: dict[str, Any]) -> StagedPartition:
+        """Return the partition that a record describes; ValueError if its file cannot have its rows."""
+        rows = record["rows"]
+        staged = StagedPartition(
+            asset=self._asset,
+            partition=check_partition(record["partition"]),
+            file=record["file"],
+            sha256=record["sha256"],
+            rows=rows,
+            schema=record["schema"],
+            inputs=record["inputs"],
+            first=record.get("first", 0),
+            of=record.get("of", rows),
+        )
+        name = data_name(staged.sha256)
+        if staged.file not in (None, name, f"{staged.partition}.{name}"):
+            raise ValueError(staged.file)
+        if staged.file is not None and not 0 <= staged.first <= staged.first + staged.rows <= staged.of:
+            raise ValueError(staged.first)
+        return staged
+
+    def _damaged(self, number: int) -> IntegrityError:
+        return IntegrityError(
+            f"{self.path}, line {number}: it does not describe a partition; delete the folder"
+            f" {self._folder} and materialise {self._asset} again"
+        )
+
+
+def _lines(staged: Iterable[StagedPartition]) -> bytes:
+    return b"".join(
+        json.dumps(
+            {
+                "partition": item.partition,
+                "file": item.file,
+                "first": item.first,
+                "rows": item.rows,
+                "of": item.of,
+                "sha256": item.sha256,
+                "schema": item.schema,
+                "inputs": item.inputs,
+            },
+            ensure_ascii=False,
+            sort_keys=True,
+        ).encode()
+        + b"\n"
+        for item in staged
+    )
