@@ -133,6 +133,32 @@ def check_log(path: Path, head: str | None) -> list[dict[str, Any]]:
     return records
 
 
+def check_configurations(folder: Path, records: list[dict[str, Any]]) -> int:
+    """Check that every file of every configuration is in the pack; return their number.
+
+    A validation or posting names a configuration that was recorded before it.
+    """
+    known: set[str] = set()
+    files: dict[str, str] = {}
+    for record in records:
+        facts = record["facts"]
+        if record["kind"] == "configured":
+            parts = sorted(facts["parts"].items())
+            if sha256(framed([text for part in parts for text in part])) != facts["configuration"]:
+                raise Difference(f"log.jsonl, record {record['seq']}: its configuration has another id")
+            known.add(facts["configuration"])
+            files |= {hashed: name for name, hashed in parts}
+        elif facts.get("configuration") is not None and facts["configuration"] not in known:
+            raise Difference(f"log.jsonl, record {record['seq']}: its configuration was never recorded")
+    for hashed, name in files.items():
+        path = folder / hashed
+        if not path.is_file():
+            raise Difference(f"configurations: {name} ({hashed}) is missing")
+        if sha256(path.read_bytes()) != hashed:
+            raise Difference(f"configurations: {name} ({hashed}) was changed")
+    return len(files)
+
+
 def check_heads(path: Path, records: list[dict[str, Any]]) -> None:
     """Check that ledger and log attest each other, transaction by transaction."""
     announced = [(str(record["seq"]), record["hash"]) for record in records if record["kind"] in ANNOUNCING]
@@ -581,9 +607,10 @@ def check_report(folder: Path, manifest: dict[str, Any], head: str | None, log: 
 
 def check_pack(folder: Path, facts: dict[str, Any], head: str | None) -> int:
     """Check an audit pack and print the result; return the exit status."""
-    plans, undigested = 0, 0
+    plans, undigested, files = 0, 0, 0
     try:
         records = check_log(folder / "log.jsonl", head)
+        files = check_configurations(folder / "configurations", records)
         check_heads(folder / "heads.csv", records)
         rates = check_rates(folder / "rates.csv", records)
         count, digest = check_entries(folder / "entries.txt", facts, records, rates)
@@ -603,7 +630,7 @@ def check_pack(folder: Path, facts: dict[str, Any], head: str | None) -> int:
         return 1
     print(
         f"As recorded: {count} entries, {plans} plan lines, {len(rates)} FX snapshots,"
-        f" {len(records)} audit records."
+        f" {len(records)} audit records, {files} configuration files."
     )
     if undigested:
         print(f"{undigested} plan lines have no digest in the log: their number is proven, not their text.")

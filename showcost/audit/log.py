@@ -2,6 +2,7 @@
 
     audit/log.jsonl              a record per line
     audit/segments/<kind>-<first 16 hex of its sha256>.parquet
+    audit/configurations/<sha256>      the files of the configurations that records name
 
 A line is the canonical JSON of a record: keys sorted, no spaces, characters as themselves. Its `hash` is
 the sha256 of the same JSON without the member `hash`; `prev` is the hash of the line before, 64 zeros for
@@ -155,6 +156,7 @@ class AuditLog:
         self.folder = home / "audit"
         self.path = self.folder / "log.jsonl"
         self.segments = self.folder / "segments"
+        self.configurations = self.folder / "configurations"
         busy = f"{self.path}: the audit log was locked for more than {wait_seconds:g} s; try again"
         self._lock = partial(
             exclusive_lock, home / "locks" / "audit.lock", busy, wait_seconds=wait_seconds, poll_seconds=0.005

@@ -17,7 +17,7 @@ import json
 from datetime import date
 from typing import TYPE_CHECKING, Final
 
-from showcost.core.durable import make_folder, produce_file, write_durably
+from showcost.core.durable import TEMPORARY_SUFFIX, make_folder, produce_file, write_durably
 from showcost.core.errors import InputError
 from showcost.ledger.digest import CANONICAL_LINE, digest, line_columns
 from showcost.ledger.plan_lines import CANONICAL_PLAN_LINE
@@ -54,6 +54,10 @@ def write_pack(ledger: Ledger, production: str, base_currency: str, folder: Path
     _csv(folder / "rates.csv", ["snapshot_id", "date", "currency", "rate", "publication_date"], rates)
     _csv(folder / "heads.csv", ["seq", "hash"], heads)
     write_durably(folder / "log.jsonl", log)
+    for path in sorted(ledger.audit.configurations.glob("*")):
+        if not path.name.endswith(TEMPORARY_SUFFIX):
+            make_folder(folder / path.parent.name)
+            write_durably(folder / path.parent.name / path.name, path.read_bytes())
     facts: dict[str, str | int] = {
         "form": FORM,
         "production": production,

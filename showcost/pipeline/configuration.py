@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from showcost.audit.log import AuditLog, Record
     from showcost.workspace import Workspace
 
-_FOLDER: Final = "configurations"
 _PARTS: Final = "parts"
 _HOME_FILES: Final = ("*.yaml", "*.csv", "agreements/**/*.yaml", "incentives/**/*.yaml", "feeds/**/*.yaml")
 _PACKAGE_FILES: Final = ("config/**/data/*.yaml", "defs/feeds/*/defs.yaml")
@@ -84,7 +83,7 @@ def record_configuration(workspace: Workspace) -> str:
     parts = current.parts
     audit = workspace.audit
     if audit.configuration() != current.id:
-        folder = audit.folder / _FOLDER
+        folder = audit.configurations
         make_folder(folder)
         for name, sha256 in parts.items():
             path = folder / sha256
@@ -124,13 +123,13 @@ def check_configurations(audit: AuditLog) -> tuple[int, list[Discrepancy]]:
 def _wrong_files(audit: AuditLog, record: Record, sound: set[str]) -> Iterator[Discrepancy]:
     facts: Mapping[str, Any] = record.facts
     for name, sha256 in facts[_PARTS].items():
-        path = audit.folder / _FOLDER / sha256
+        path = audit.configurations / sha256
         if sha256 in sound:
             continue
         if not path.is_file():
-            yield Discrepancy(f"audit/{_FOLDER}/{sha256}", f"{name} of record {record.seq} is missing")
+            yield Discrepancy(f"audit/configurations/{sha256}", f"{name} of record {record.seq} is missing")
         elif sha256_file(path) != sha256:
-            yield Discrepancy(f"audit/{_FOLDER}/{sha256}", f"{name} of record {record.seq} was changed")
+            yield Discrepancy(f"audit/configurations/{sha256}", f"{name} of record {record.seq} was changed")
         else:
             sound.add(sha256)
 
@@ -158,5 +157,5 @@ def changed_since(workspace: Workspace) -> str | None:
     named = ", ".join(changed[:_SHOWN]) + (f" and {len(changed) - _SHOWN} more" if changed[_SHOWN:] else "")
     return (
         f"the configuration differs from that of record {last.seq} ({last.at:%Y-%m-%d %H:%M} UTC), which the"
-        f" books were made with, in {named}; the old files are in audit/{_FOLDER}"
+        f" books were made with, in {named}; the old files are in audit/configurations"
     )

@@ -319,6 +319,23 @@ def test_the_outside_verifier_finds_changes_in_a_pack(clean: Workspace, tmp_path
             shutil.rmtree(spoiled)
 
 
+@pytest.mark.parametrize("change", ["removed", "altered"])
+def test_the_outside_verifier_finds_a_changed_configuration(
+    clean: Workspace, tmp_path: Path, change: str
+) -> None:
+    pack = tmp_path / "pack"
+    write_pack(clean.ledger, clean.production.code, clean.production.base_currency, pack)
+    files = sorted((pack / "configurations").iterdir())
+    assert f"{len(files)} configuration files" in outside(pack)[1]
+    if change == "removed":
+        files[0].unlink()
+    else:
+        files[0].write_bytes(files[0].read_bytes() + b" ")
+    status, output = outside(pack)
+    assert status == 1
+    assert files[0].name in output
+
+
 def a_digit(data: bytearray, within: bytes, place: float) -> int:
     """Return the position of the last digit before the end of `within`, or of that share of the file."""
     end = data.index(within) + len(within) if within else int(len(data) * place)
