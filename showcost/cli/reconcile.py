@@ -14,7 +14,7 @@ from showcost.cli.output import CommandResult, plural, prints_result, say, show_
 from showcost.cli.selection import optional_text
 from showcost.core.errors import InputError
 from showcost.core.money import currency_codes, readable_amount
-from showcost.readers.statements import StatementFormat, TableHints
+from showcost.readers.statements.model import StatementFormat, TableHints
 from showcost.reports.statements import StatementOptions, reconcile_statement
 from showcost.reports.statements.matching import MatchStatus
 from showcost.reports.statements.report import DEFAULT_DAYS
@@ -37,7 +37,7 @@ _DATE_ORDERS: Final = {"day-first": True, "month-first": False}
     "file",
     required=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The statement: camt.053 of a bank, or a table (CSV or workbook) of a vendor or a bank.",
+    help="The statement: camt.053 or MT940 of a bank, or a table (CSV or workbook) of a vendor or a bank.",
 )
 @click.option(
     "--format",

@@ -119,8 +119,9 @@ class FeedSpec(ConfigModel):
     """Sender and frequency of the deliveries."""
     record_kind: RecordKindName
     """Record kind of the rows; determines the fields."""
-    format: Literal["csv", "xlsx", "ubl", "json"] = "csv"
-    """`csv`, `xlsx`, `ubl` (e-invoices, EN 16931) or `json`; the first three also read each other."""
+    format: Literal["csv", "xlsx", "ubl", "json", "datev", "camt053", "mt940"] = "csv"
+    """`csv`, `xlsx`, `ubl` (e-invoices, EN 16931) or `json`; the first three also read each other. `datev` is
+    a booking stack of DATEV (EXTF), `camt053` and `mt940` are bank statements; see docs/add-a-feed.md."""
     owners: tuple[Annotated[str, Field(pattern=r"^(team:[\w-]+|[^@\s]+@[^@\s]+)$")], ...] = (
         "team:production-accounting",
     )
@@ -288,7 +289,8 @@ class FeedSpec(ConfigModel):
             raise ValueError(f"either signs or credit_headers for {twice[0]!r}")
         for formats in (self.date_formats, *(hints.formats for hints in self.fields.values())):
             for format_ in formats:
-                if self.year is None and format_ != "excel" and "%y" not in format_.lower():
+                has_year = format_ == "excel" or "%y" in format_.lower()
+                if self.year is None and not has_year and self.format != "datev":
                     raise ValueError(f"a year, because the date format {format_!r} has none")
         return self
 

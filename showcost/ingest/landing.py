@@ -334,7 +334,9 @@ def inferred_content(
             shapes: Mapping[str, str] = {}
             total = _ControlTotal(None, ())
             rejected = [item.record for item in reading.rejected] if feed.fill_down else []
-            matched = _MatchedRecords(feed, accepted, match, rejected, subtotals_are_rows=subtotals_are_rows)
+            matched = _MatchedRecords(
+                feed, accepted, match, rejected, reading.period, subtotals_are_rows=subtotals_are_rows
+            )
             if refusal is None:
                 shapes, total = _build(records, reading, matched, origin)
                 if total.problem is not None:
@@ -381,6 +383,7 @@ class _MatchedRecords:
     accepted: AcceptedRecords
     match: HeaderMatch
     rejected_numbers: Sequence[int]
+    period: tuple[date, date] | None
     subtotals_are_rows: bool
     filled: Counter[str] = field(default_factory=Counter)
     subtotals: set[int] = field(default_factory=set)
@@ -398,7 +401,7 @@ class _MatchedRecords:
 
     def _rows(self) -> Iterator[Accepted]:
         for place, columns in self.accepted:
-            chunk = Accepted(place, columns, self.match)
+            chunk = Accepted(place, columns, self.match, self.period)
             if self.subtotals_are_rows:
                 yield chunk
                 continue
@@ -408,7 +411,9 @@ class _MatchedRecords:
                 continue
             self.subtotals.update(place.column("record").filter(pa.array(excluded)).to_pylist())
             kept = pa.array(~excluded)
-            yield Accepted(place.filter(kept), [column.filter(kept) for column in columns], self.match)
+            yield Accepted(
+                place.filter(kept), [column.filter(kept) for column in columns], self.match, self.period
+            )
 
     def rejected(self, reading: Reading) -> Iterator[Rejected]:
         """Yield the records that the reader rejected, without subtotals that lack cells."""

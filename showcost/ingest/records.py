@@ -7,6 +7,7 @@ The result has one row per record of the delivery, with text and typed value of 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import pyarrow as pa
@@ -123,11 +124,15 @@ def _first_place(headers: Sequence[str], places: Mapping[str, Sequence[int]]) ->
 
 @dataclass(frozen=True)
 class Accepted:
-    """The records that the reader accepted: place, raw text, and cells by column."""
+    """The records that the reader accepted: place, raw text, and cells by column.
+
+    `period` has the first and the last day of dates without a year, where the delivery states it.
+    """
 
     place: pa.Table
     columns: Sequence[pa.ChunkedArray]
     match: HeaderMatch
+    period: tuple[date, date] | None = None
 
 
 @dataclass(frozen=True)
@@ -152,7 +157,7 @@ def evidence_of(feed: FeedSpec, accepted: Accepted) -> FormatEvidence:
         match field.type:
             case FieldType.DATE | FieldType.TIMESTAMP:
                 text = _field_text(feed, field.name, accepted, rows)
-                dates[field.name] = date_evidence(text, _style(feed, field))
+                dates[field.name] = date_evidence(text, _style(feed, field, accepted.period))
             case FieldType.AMOUNT:
                 text = _field_text(feed, field.name, accepted, rows)
                 amounts[field.name] = amount_evidence(text, dash_is_zero=feed.dash_is_zero)
@@ -209,7 +214,8 @@ def build_records(
         text = _field_text(feed, field.name, accepted, rows)
         columns[field.name] = text
         places = None if field.type in {FieldType.TEXT, FieldType.AMOUNT} else _places(feed, accepted, origin)
-        settled = _settle(feed, field, text, evidence, places)
+        style = _style(feed, field, accepted.period)
+        settled = _settle(feed, field, text, evidence, style, places)
         columns |= {f"{field.name}__{part}": values for part, values in settled.values.items()}
         if settled.shape:
             shapes[field.name] = settled.shape
@@ -270,11 +276,13 @@ def _normal(texts: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
     return pc.fill_null(pc.utf8_lower(pc.utf8_trim_whitespace(spaced)), "")
 
 
-def _style(feed: FeedSpec, field: Field) -> DateStyle:
+def _style(feed: FeedSpec, field: Field, period: tuple[date, date] | None) -> DateStyle:
     """Return what the feed states about the dates of a field; the order holds for dates alone."""
     if field.type is FieldType.TIMESTAMP:
         return DateStyle(languages=feed.languages)
-    return DateStyle(feed.formats_of(field.name), feed.day_first, feed.year, feed.languages)
+    if feed.year is not None:
+        period = date(feed.year, 1, 1), date(feed.year, 12, 31)
+    return DateStyle(feed.formats_of(field.name), feed.day_first, period, feed.languages)
 
 
 def _places(feed: FeedSpec, accepted: Accepted, origin: Origin) -> pa.Array | pa.ChunkedArray | str | None:
@@ -308,6 +316,7 @@ def _settle(
     field: Field,
     text: pa.Array | pa.ChunkedArray,
     evidence: FormatEvidence,
+    style: DateStyle,
     places: pa.Array | pa.ChunkedArray | str | None,
 ) -> _Settled:
     """Return the typed columns of one field and the format inferred from the whole delivery."""
@@ -317,7 +326,7 @@ def _settle(
             return _Settled({})
         case FieldType.DATE | FieldType.TIMESTAMP:
             infer = infer_dates if field.type is FieldType.DATE else infer_timestamps
-            dates = infer(text, _style(feed, field), evidence=evidence.dates[name], places=places)
+            dates = infer(text, style, evidence=evidence.dates[name], places=places)
             values = {"value": dates.values, "problem": dates.problem}
             return _Settled(values, " | ".join(dates.formats), (dates.zoned, dates.moved))
         case FieldType.AMOUNT:

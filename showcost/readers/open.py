@@ -18,10 +18,14 @@ from showcost.readers.csv.layout import Row, find_layout
 from showcost.readers.csv.other_tables import OtherTables, rows_above
 from showcost.readers.csv.repair import RecordRepairer
 from showcost.readers.csv.table import TableContext, TableReading
+from showcost.readers.datev import read_booking_stack
 from showcost.readers.json_items import JsonReading
 from showcost.readers.model import Dialect, Hints, Limits
 from showcost.readers.reading import Reading, unreadable
 from showcost.readers.source import PlainText, UnreadableError, decompress, kind_of, to_plain
+from showcost.readers.statements.camt053 import read_camt053
+from showcost.readers.statements.mt940 import read_mt940
+from showcost.readers.statements.reading import StatementReading
 from showcost.readers.ubl import UblReading, looks_like_ubl, no_documents
 from showcost.readers.workbook import OtherSheet, workbook_to_csv
 
@@ -36,6 +40,7 @@ _MOST_HEAD_RECORDS: Final = 1_000
 _MOST_HEADER_RECORDS: Final = 50
 _SEVERAL: Final = 3
 _LIMITS: Final = Limits()
+_STATEMENTS: Final = {"camt053": read_camt053, "mt940": read_mt940}
 NO_HINTS: Final = Hints()
 """No hints: everything about the delivery is detected."""
 
@@ -52,8 +57,9 @@ def read_delivery(
 ) -> Reading:
     """Open a delivery for reading.
 
-    `format` is what the feed expects ("csv", "xlsx" or "ubl"); the bytes decide, and a
-    difference is added to the assumptions; but where e-invoices are expected, all text is read as such.
+    `format` is what the feed expects ("csv", "xlsx" or "ubl"); the bytes decide, and a difference
+    is added to the assumptions; but where e-invoices, a booking stack of DATEV ("datev") or bank statements
+    ("camt053", "mt940") are expected, anything else is refused.
     With `items` the delivery is a page of JSON. One of e-invoices that `may_be_empty`, as a page of an API,
     has no records if it has no bytes; any other empty file is refused. `work_dir` is where temporary files
     may go. Content never raises: an unreadable delivery gives a reading with one rejection of the whole
@@ -88,6 +94,15 @@ def _open(
         path = decompress(path, kind, place, limits)
         notes.append(f"the delivery is compressed ({kind})")
         kind = kind_of(path)
+    if expected in _STATEMENTS:
+        return _statement(path, kind, expected, limits, folder)
+    stack = None
+    if expected == "datev":
+        if kind != "text":
+            raise UnreadableError("the file is no DATEV file (EXTF)")
+        stack = read_booking_stack(path)
+        hints = stack.hints(hints)
+        notes.append(f"a DATEV booking stack of {stack.period[0]} to {stack.period[1]}")
     if kind == "text" and (expected == "ubl" or looks_like_ubl(_head(path))):
         return _e_invoice(path, limits, folder)
     if kind == "workbook":
@@ -104,7 +119,23 @@ def _open(
             notes.append("the delivery is a text file, not a workbook")
     else:
         raise UnreadableError("the delivery is compressed more than once")
-    return _table(plain, hints, limits, folder, notes, others)
+    reading = _table(plain, hints, limits, folder, notes, others)
+    reading.period = stack.period if stack else None
+    return reading
+
+
+def _statement(
+    path: Path, kind: str, expected: str, limits: Limits, folder: tempfile.TemporaryDirectory[str]
+) -> Reading:
+    """Return the reading of a bank statement."""
+    if kind != "text":
+        raise UnreadableError(f"the file is no bank statement ({expected})")
+    if path.stat().st_size > limits.xml_bytes:
+        raise UnreadableError(f"the bank statement is larger than {limits.xml_bytes} bytes")
+    data = path.read_bytes()
+    reading = StatementReading(_STATEMENTS[expected](data), data, expected, limits)
+    folder.cleanup()
+    return reading
 
 
 def _head(path: Path) -> bytes:

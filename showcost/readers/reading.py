@@ -23,6 +23,7 @@ from showcost.readers.model import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import date
 
 
 class RejectedLog:
@@ -90,7 +91,8 @@ class Reading:
     two differ only where `dialect.header_sure` is False. Iterate `records` once: it yields Arrow record
     batches (`RECORD_SCHEMA`) of bounded size. `rejected`, `repaired` (record numbers and repairs), `footer`,
     `notes` (sentences for whoever uses the rows), `counts` and the whole `dialect` are final when `records`
-    is exhausted. Use as a context manager or call `close`: a reading may hold temporary files.
+    is exhausted. `period` has the first and the last day of dates without a year, where the delivery states
+    it. Use as a context manager or call `close`: a reading may hold temporary files.
     """
 
     def __init__(self, dialect: Dialect, header: tuple[str, ...], width: int | None = None) -> None:
@@ -103,6 +105,7 @@ class Reading:
         self.repaired: list[tuple[int, str]] = []
         self.footer: list[TextRecord] = []
         self.notes: list[str] = []
+        self.period: tuple[date, date] | None = None
         self.counts = RecordCounts()
         self.finished = False
         self._batches: Iterator[pa.RecordBatch] = iter(())

@@ -3,7 +3,7 @@
 Directives: `%d` `%m` (one or two digits; two where another number follows at once), `%Y` (four digits),
 `%y` (two digits: 50 to 99 are 1950 to 1999, 00 to 49 are 2000 to 2049) and `%b` or `%B` (the name of a
 month, long or short, in English, German, French or a language that the feed names). A format without a year
-takes that of the feed. `excel` is a whole day number of the 1900
+takes it from the period of the dates. `excel` is a whole day number of the 1900
 date system of spreadsheets, 20000 (1954) to 60000 (2064). The formats of a column are inferred in
 `showcost.values.dates`.
 """
@@ -52,14 +52,14 @@ class DateFormat:
 
     `pattern` matches a whole cell in lower case. `other_order` is the format with day and month
     exchanged, for the formats in which digits alone do not tell the two apart. `languages` are those of the
-    names of months, `year` the year of a format without one.
+    names of months, `period` the first and the last day of dates without a year.
     """
 
     format: str
     pattern: str
     exchanged_format: str | None = None
     languages: tuple[str, ...] = ()
-    year: int | None = None
+    period: tuple[date, date] | None = None
 
     @property
     def has_two_digit_year(self) -> bool:
@@ -76,36 +76,38 @@ class DateFormat:
         if self.format == EXCEL:
             days = _excel_days(pc.struct_field(groups, "n"))
             return days, days
-        year, day = self._year(groups), _number(groups, "d")
+        day = _number(groups, "d")
         named = "%b" in self.format
         month = month_numbers(pc.struct_field(groups, "b"), self.languages) if named else _number(groups, "m")
+        if self.period is not None:
+            within = _days_within(self.period, month, day)
+            return within, within
+        year = self._year(groups)
         written = _days(year, month, day)
         return written, (written if self.exchanged_format is None else _days(year, day, month))
 
     def _year(self, groups: pa.Array) -> pa.Array:
-        if self.year is not None:
-            return pa.repeat(pa.scalar(self.year, pa.int32()), len(groups))
         if not self.has_two_digit_year:
             return _number(groups, "Y")
         short = _number(groups, "y")
         return pc.add(short, pc.if_else(pc.less(short, _PIVOT), 2000, 1900))
 
 
-def parse_format(format_: str, year: int | None = None) -> DateFormat:
+def parse_format(format_: str, period: tuple[date, date] | None = None) -> DateFormat:
     """Return a date format that a feed names; its order of day and month is as written.
 
     A time part at the end (`%H:%M`, `%H:%M:%S`, `%I:%M %p`) is allowed and ignored: times are parsed
     without a format. Raises InputError for anything else that is not one of the directives above, and where
-    day, month or year is missing or named twice; a format without a year needs that of the feed, `year`.
+    day, month or year is missing or named twice; a format without a year needs the `period` of its dates.
     """
     if format_ == EXCEL:
         return _EXCEL
     date_part = _TIME_PART.sub("", format_).replace("%B", "%b")
     named = sorted(re.findall(r"%(.?)", date_part))
     if named in (["d", "m"], ["b", "d"]):
-        if year is None:
+        if period is None:
             raise InputError(f"date format {format_!r} has no year: state it with the feed's `year`")
-        return DateFormat(date_part, _pattern(date_part), year=year)
+        return DateFormat(date_part, _pattern(date_part), period=period)
     if named not in (["Y", "d", "m"], ["d", "m", "y"], ["Y", "b", "d"], ["b", "d", "y"]):
         raise InputError(
             f"date format {format_!r}: expected a day (%d), a month (%m or %b) and a year (%Y or %y),"
@@ -256,6 +258,25 @@ def _days(year: pa.Array, month: pa.Array, day: pa.Array) -> pa.Array:
     within = pc.and_kleene(_between(year, FIRST_YEAR, LAST_YEAR), _between(month, 1, 12))
     within = pc.and_kleene(within, _between(day, 1, 31))
     return _calendar().take(pc.if_else(within, _place(year, month, day), pa.scalar(None, pa.int32())))
+
+
+def _days_within(period: tuple[date, date], month: pa.Array, day: pa.Array) -> pa.Array:
+    """Return the date32 of each month and day in a period, null for none and where two years are possible."""
+    first, last = period
+    found = pa.nulls(len(month), pa.date32())
+    twice = pa.repeat(pa.scalar(False), len(month))
+    for year in range(first.year, last.year + 1):
+        days = _days(pa.repeat(pa.scalar(year, pa.int32()), len(month)), month, day)
+        inside = pc.fill_null(
+            pc.and_(
+                pc.greater_equal(days, pa.scalar(first, pa.date32())),
+                pc.less_equal(days, pa.scalar(last, pa.date32())),
+            ),
+            False,
+        )
+        twice = pc.or_(twice, pc.and_(inside, pc.is_valid(found)))
+        found = pc.if_else(inside, days, found)
+    return pc.if_else(twice, pa.scalar(None, pa.date32()), found)
 
 
 def _between(number: pa.Array, low: int, high: int) -> pa.Array:

@@ -133,19 +133,19 @@ def _ends(days: Sequence[date]) -> tuple[date, ...]:
 class DateStyle:
     """Facts that a feed states about its dates.
 
-    `formats` and `day_first` are in the module's docstring. `year` is that of formats without one,
-    `languages` are those of names of months and days.
+    `formats` and `day_first` are in the module's docstring. `period` is that of dates in formats without a
+    year, `languages` are those of names of months and days.
     """
 
     formats: tuple[str, ...] = ()
     day_first: bool | None = None
-    year: int | None = None
+    period: tuple[date, date] | None = None
     languages: tuple[str, ...] = ()
 
     @property
     def candidates(self) -> tuple[date_formats.DateFormat, ...]:
         """The formats to be tried; raises InputError for an invalid one."""
-        stated = (date_formats.parse_format(format_, self.year) for format_ in self.formats)
+        stated = (date_formats.parse_format(format_, self.period) for format_ in self.formats)
         named = tuple(replace(format_, languages=self.languages) for format_ in stated)
         return named or date_formats.in_languages(self.languages)
 

@@ -317,13 +317,17 @@ def test_moments_agree_with_the_calendar_of_python(seconds: int, place: str, qua
 
 
 def test_a_format_without_a_year_has_that_of_the_feed() -> None:
-    style = DateStyle(("%d%m",), year=2026)
+    style = DateStyle(("%d%m",), period=(date(2026, 1, 1), date(2026, 12, 31)))
     assert outcomes(infer_dates(pa.array(["0109", "3112", "2902", "109"]), style)) == [
         "2026-09-01",
         "2026-12-31",
         INVALID,
         INVALID,
     ]
+    fiscal = DateStyle(("%d%m",), period=(date(2026, 9, 1), date(2027, 8, 31)))
+    assert outcomes(infer_dates(pa.array(["0109", "3108"]), fiscal)) == ["2026-09-01", "2027-08-31"]
+    long = DateStyle(("%d%m",), period=(date(2026, 9, 1), date(2027, 9, 30)))
+    assert outcomes(infer_dates(pa.array(["0109", "3108"]), long)) == [INVALID, "2027-08-31"]
     with pytest.raises(InputError, match="no year"):
         infer_dates(pa.array(["0109"]), DateStyle(("%d%m",)))
 

@@ -17,6 +17,7 @@ class StatementFormat(StrEnum):
     AUTO = "auto"
     CSV = "csv"
     CAMT053 = "camt053"
+    MT940 = "mt940"
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from showcost.readers.model import Limits
 from showcost.readers.source import UnreadableError, decompress, kind_of
 from showcost.readers.statements.camt053 import read_camt053
 from showcost.readers.statements.model import AccountStatement, StatementFormat, TableHints
+from showcost.readers.statements.mt940 import looks_like_mt940, read_mt940
 from showcost.readers.statements.table import read_table_statement
 
 _HEAD: Final = 4096
@@ -33,6 +34,8 @@ def read_statements(
             found = _detected(plain) if format_ is StatementFormat.AUTO else format_
             if found is StatementFormat.CSV:
                 return found, (read_table_statement(plain, path.name, hints),)
+            if found is StatementFormat.MT940:
+                return found, read_mt940(_bounded(plain))
             return found, read_camt053(_bounded(plain))
     except UnreadableError as error:
         raise InputError(f"{path}: {error}") from None
@@ -57,4 +60,6 @@ def _detected(path: Path) -> StatementFormat:
         return StatementFormat.CSV
     with path.open("rb") as file:
         head = file.read(_HEAD).replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n")
+    if looks_like_mt940(head):
+        return StatementFormat.MT940
     return StatementFormat.CAMT053 if head.startswith(b"<") else StatementFormat.CSV

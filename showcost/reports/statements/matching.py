@@ -21,7 +21,7 @@ from showcost.reports.statements.documents import LedgerDocument, normal_texts
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from showcost.readers.statements import StatementLine
+    from showcost.readers.statements.model import StatementLine
 
 _NOTHING: Final = Decimal(0)
 _SEPARATOR: Final = re.compile(r"[\s,;:|]+")

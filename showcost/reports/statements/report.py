@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from showcost.core.errors import InputError
 from showcost.core.national_ids import masked_text
-from showcost.readers.statements import AccountStatement, StatementFormat, read_statements
-from showcost.readers.statements.open import NO_TABLE_HINTS
+from showcost.readers.statements.model import AccountStatement, StatementFormat
+from showcost.readers.statements.open import NO_TABLE_HINTS, read_statements
 from showcost.reports.personal_text import masked_columns
 from showcost.reports.statements.documents import LedgerDocument, ledger_documents
 from showcost.reports.statements.matching import MatchOutcome, MatchResult, MatchStatus, match, still_open
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
     from pathlib import Path
 
-    from showcost.readers.statements import StatementLine, TableHints
+    from showcost.readers.statements.model import StatementLine, TableHints
     from showcost.reports.tables import Cell
     from showcost.workspace import Workspace
 

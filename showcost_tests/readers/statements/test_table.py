@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from showcost.core.errors import InputError
-from showcost.readers.statements import StatementFormat, TableHints, read_statements
+from showcost.readers.statements.model import StatementFormat, TableHints
+from showcost.readers.statements.open import read_statements
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from showcost.readers.statements import AccountStatement
+    from showcost.readers.statements.model import AccountStatement
 
 ENGLISH = """\
 Acme Ltd,,,,

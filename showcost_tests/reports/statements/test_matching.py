@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from showcost.readers.statements import StatementLine
+from showcost.readers.statements.model import StatementLine
 from showcost.reports.statements.documents import LedgerDocument, normal_texts
 from showcost.reports.statements.matching import MatchStatus, match, still_open
 
