@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from showcost.config.agreements.rule_kinds import WorkPlace
-from showcost.pay import CHECKS, PAY_RULES, PayChecker, check_columns
+from showcost.pay.checker import CHECKS, PAY_RULES, PayChecker, check_columns
 from showcost.pay.findings import findings
 from showcost.pay.frame import read_frame
 from showcost.validation.cells import read_cells

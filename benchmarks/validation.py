@@ -17,9 +17,10 @@ from showcost.config.chart import load_chart
 from showcost.config.feed import FeedSpec
 from showcost.config.production import load_production
 from showcost.config.record_kinds import FieldType
-from showcost.validation import CHUNK_ROWS, RowTable, arrow_schema, validate
+from showcost.validation.columns import RowTable, arrow_schema
 from showcost.validation.duplicates import POSTED
 from showcost.validation.reference import FX_STATUS
+from showcost.validation.validate import CHUNK_ROWS, validate
 
 if TYPE_CHECKING:
     import argparse

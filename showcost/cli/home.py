@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from showcost.core.errors import InputError
-from showcost.workspace import open_workspace, required_home, variable_home
 
 if TYPE_CHECKING:
     from showcost.workspace import Workspace
@@ -45,6 +44,8 @@ def option_home() -> Path | None:
 
 def named_home() -> Path | None:
     """Return the folder that `--home` or else `SHOWCOST_HOME` names; None if neither does."""
+    from showcost.workspace import variable_home  # noqa: PLC0415 -- `--help` needs no stores
+
     return option_home() or variable_home()
 
 
@@ -54,6 +55,8 @@ def open_home() -> Workspace:
     Raises InputError if none is named or the folder is not a data folder, ConfigError if its settings are
     invalid.
     """
+    from showcost.workspace import open_workspace, required_home  # noqa: PLC0415 -- `--help` needs no stores
+
     workspace = open_workspace(named_home() or required_home())
     use_home(workspace.path)
     return workspace

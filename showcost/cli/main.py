@@ -8,63 +8,85 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import NoReturn
+from collections.abc import Iterator, MutableMapping
+from importlib import import_module
+from typing import Final, NoReturn
 
 import click
 
-from showcost.cli.demo import demo
-from showcost.cli.digest import digest
-from showcost.cli.export import export
-from showcost.cli.fx import fx
-from showcost.cli.guild_pack import guild_pack
 from showcost.cli.home import home_option
-from showcost.cli.init import init
-from showcost.cli.land import land
-from showcost.cli.parse import parse
-from showcost.cli.period import period
-from showcost.cli.pull import pull
-from showcost.cli.queue import queue
-from showcost.cli.reconcile import reconcile
-from showcost.cli.report import report
-from showcost.cli.run import run
-from showcost.cli.shred import shred
-from showcost.cli.status import status
-from showcost.cli.trace import trace
-from showcost.cli.verify import verify
 from showcost.core.errors import ShowcostError
 
 _USAGE = 2
 _UNEXPECTED = 1
 
+SUMMARIES: Final = {
+    "init": "Make a new production in FOLDER, which must be new or empty.",
+    "demo": "Take a sample production from its inbox into the ledger, and show the result.",
+    "parse": "Read FILES without landing them and print the rows as CSV on stdout.",
+    "land": "Land the inbox: store and read new deliveries, and list the transaction dates they touch.",
+    "pull": "Pull a range of dates from vendor APIs.",
+    "run": "Materialise the partitions of a date range; without a range, all due partitions.",
+    "status": "Show row counts and amounts by state, per feed, and whether they reconcile.",
+    "digest": "Print the ledger digest of a date range, to compare runs and machines.",
+    "fx": "Show, pin, import and check FX snapshots.",
+    "queue": "Work the reconciliation queue: list, show, resolve, replay, dismiss.",
+    "period": "List, close and reopen fiscal periods.",
+    "trace": "Trace ENTRY (an entry or row id, at least six digits) to its delivery, rules, rate and run.",
+    "verify": "Recompute everything from the raw deliveries, and report the first difference.",
+    "guild-pack": "Write the audit pack of an agreement: rows, rules applied, clauses, rates and results.",
+    "report": "Show cost, commitments, ETC, EFC and variance per section or account, or write them to files.",
+    "export": "Write the ledger, with the other side of every document, for other tools.",
+    "reconcile": "Compare a statement with the ledger, both ways.",
+    "shred": "Delete the key of an encrypted payload (DELIVERY is its sha256).",
+}
+"""The commands and the first sentence of their help, which is all that `showcost --help` needs of them."""
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+
+class _Commands(MutableMapping[str, click.Command]):
+    """The commands by name; the module of a command is imported when the command is taken out."""
+
+    def __init__(self) -> None:
+        self._loaded: dict[str, click.Command] = {}
+
+    def __getitem__(self, name: str) -> click.Command:
+        if name not in self._loaded:
+            if name not in SUMMARIES:
+                raise KeyError(name)
+            module = name.replace("-", "_")
+            self._loaded[name] = getattr(import_module(f"showcost.cli.{module}"), module)
+        return self._loaded[name]
+
+    def __setitem__(self, name: str, command: click.Command) -> None:
+        self._loaded[name] = command
+
+    def __delitem__(self, name: str) -> None:
+        del self._loaded[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(SUMMARIES)
+
+    def __len__(self) -> int:
+        return len(SUMMARIES)
+
+
+class _Group(click.Group):
+    """The command line: its help lists the commands without importing them."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the names of the commands and the first sentence of each."""
+        names = self.list_commands(ctx)
+        limit = formatter.width - 6 - max(map(len, names))
+        short = [click.Command(name, help=SUMMARIES[name]).get_short_help_str(limit) for name in names]
+        with formatter.section("Commands"):
+            formatter.write_dl([*zip(names, short, strict=True)])
+
+
+@click.group(cls=_Group, commands=_Commands(), context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="showcost")
 @home_option
 def cli() -> None:
     """Production cost ledger: ingest, validate, convert, post and verify."""
-
-
-for command in (
-    init,
-    demo,
-    parse,
-    land,
-    pull,
-    run,
-    status,
-    digest,
-    fx,
-    queue,
-    period,
-    trace,
-    verify,
-    guild_pack,
-    report,
-    export,
-    reconcile,
-    shred,
-):
-    cli.add_command(command)
 
 
 def main() -> NoReturn:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from showcost.config.feed import FeedSpec
-from showcost.config.loading import build_model, read_yaml_documents
+from showcost.config.loading import build_model, made_once, read_yaml_documents
 from showcost.core.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
@@ -42,10 +43,7 @@ def load_home_feeds(production: str, home: Path) -> list[FeedSpec]:
 def _loaded(production: str | None, folders: Sequence[Path]) -> list[FeedSpec]:
     declared: dict[str, tuple[Path, FeedSpec]] = {}
     for path in (path for folder in folders for path in sorted(folder.rglob(_DECLARATION))):
-        for document in read_yaml_documents(path):
-            if not isinstance(document, dict) or document.get("type") != FEED_TYPE:
-                continue
-            feed = build_model(path, FeedSpec, document.get("attributes"), below="attributes")
+        for feed in made_once(path, FEED_TYPE, partial(_feeds_in, path)):
             if feed.name in declared:
                 other = declared[feed.name][0]
                 raise ConfigError(
@@ -54,6 +52,15 @@ def _loaded(production: str | None, folders: Sequence[Path]) -> list[FeedSpec]:
             declared[feed.name] = (path, feed)
     feeds = [declared[name][1] for name in sorted(declared)]
     return [feed for feed in feeds if production is None or feed.is_active(production)]
+
+
+def _feeds_in(path: Path) -> tuple[FeedSpec, ...]:
+    """Return the feeds that a file declares; ConfigError names the first invalid key."""
+    return tuple(
+        build_model(path, FeedSpec, document.get("attributes"), below="attributes")
+        for document in read_yaml_documents(path)
+        if isinstance(document, dict) and document.get("type") == FEED_TYPE
+    )
 
 
 def api_feeds(feeds: Sequence[FeedSpec]) -> list[FeedSpec]:

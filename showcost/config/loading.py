@@ -11,6 +11,7 @@ import csv
 import difflib
 import re
 from contextlib import suppress
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args
 
 import yaml
@@ -19,12 +20,13 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from showcost.core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Callable, Hashable
     from pathlib import Path
 
     from pydantic_core import ErrorDetails
 
 ModelT = TypeVar("ModelT", bound="ConfigModel")
+MadeT = TypeVar("MadeT")
 
 
 class ConfigModel(BaseModel):
@@ -117,7 +119,26 @@ def _read_text(path: Path, encoding: str) -> str:
 
 def load_model(path: Path, model: type[ModelT]) -> ModelT:
     """Read a YAML file into a model; ConfigError names the first invalid key."""
-    return build_model(path, model, read_yaml(path))
+    return made_once(path, model, lambda: build_model(path, model, read_yaml(path)))
+
+
+def made_once(path: Path, what: Hashable, make: Callable[[], MadeT]) -> MadeT:
+    """Return what `make` makes of a file, made once per process for the same bytes and the same `what`.
+
+    The result must be immutable, since it is shared. Errors are not kept. ConfigError without the file.
+    """
+    key = (sha256(_read_text(path, "utf-8").encode()).digest(), what)
+    if key not in _MADE:
+        made = make()
+        if len(_MADE) >= _MOST_MADE:
+            _MADE.clear()
+        _MADE[key] = made
+    made_before: MadeT = _MADE[key]
+    return made_before
+
+
+_MADE: Final[dict[tuple[bytes, Hashable], Any]] = {}
+_MOST_MADE: Final = 1_000
 
 
 def build_model(path: Path | str, model: type[ModelT], content: object, *, below: str = "") -> ModelT:

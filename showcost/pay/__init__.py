@@ -3,7 +3,3 @@
 The engine knows kinds of rule (`showcost.config.agreements.rule_kinds`) and no guild. Numbers are whole
 numbers throughout. Rules over single rows are in `checker`, those over neighbouring days in `findings`.
 """
-
-from showcost.pay.checker import CHECKS, PAY_RULES, PayChecker, check_columns
-
-__all__ = ["CHECKS", "PAY_RULES", "PayChecker", "check_columns"]

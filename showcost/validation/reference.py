@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from showcost.config.agreements import packaged
 from showcost.core.errors import IntegrityError
 from showcost.core.money import currency_codes, minor_units
-from showcost.pay import PayChecker, check_columns
+from showcost.pay.checker import PayChecker, check_columns
 
 if TYPE_CHECKING:
     from showcost.config.agreements import Agreements

@@ -12,7 +12,7 @@ from showcost.config.agreements.rule_kinds import Contribution, MealDue, MealPen
 from showcost.config.chart import Account, AccountKind, Chart, UnionCategory
 from showcost.config.production import Production
 from showcost.core.money import minor_units
-from showcost.pay import CHECKS
+from showcost.pay.checker import CHECKS
 from showcost.validation.cells import read_cells
 from showcost.validation.reference import Reference, look_up
 from showcost_tests.pay import by_hand

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from showcost.pipeline.pay_findings import pay_findings
-from showcost.validation import ValidationResult, validate
+from showcost.validation.validate import ValidationResult, validate
 from showcost_tests.pay.rows import (
     AGREEMENTS,
     CHART,

@@ -17,8 +17,8 @@ from showcost.fx.sources import embedded_history
 from showcost.ingest.landing import land, landed
 from showcost.pipeline.pay_findings import pay_findings
 from showcost.staging.assets import records_asset
-from showcost.validation import ValidationResult, validate
 from showcost.validation.duplicates import POSTED
+from showcost.validation.validate import ValidationResult, validate
 from showcost.workspace import Workspace, open_workspace
 from showcost_tests.sample.truth import HOME, truth
 

@@ -13,9 +13,10 @@ from showcost.config.chart import Account, AccountKind, Chart, UnionCategory
 from showcost.config.feed import FeedSpec
 from showcost.config.production import Production
 from showcost.config.record_kinds import FieldType
-from showcost.validation import RowTable, ValidationResult, arrow_schema, validate
+from showcost.validation.columns import RowTable, arrow_schema
 from showcost.validation.duplicates import POSTED
 from showcost.validation.reference import FX_STATUS
+from showcost.validation.validate import ValidationResult, validate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

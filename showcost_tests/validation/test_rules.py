@@ -25,7 +25,7 @@ from showcost_tests.validation.raw import (
 )
 
 if TYPE_CHECKING:
-    from showcost.validation import ValidationResult
+    from showcost.validation.validate import ValidationResult
 
 
 @dataclass(frozen=True)

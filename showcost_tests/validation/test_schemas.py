@@ -14,10 +14,9 @@ import pytest
 from showcost.config.record_kinds import RECORD_KINDS, RecordKind
 from showcost.core.errors import IntegrityError
 from showcost.ingest.records import records_schema
-from showcost.validation import Failure, RowTable, arrow_schema, column_schema, schema_result
-from showcost.validation.columns import MONEY
+from showcost.validation.columns import MONEY, RowTable, arrow_schema, column_schema
 from showcost.validation.rules import ColumnRule
-from showcost.validation.schemas import RowSchema
+from showcost.validation.schemas import Failure, RowSchema, schema_result
 from showcost_tests.validation.raw import INVOICE, PRODUCTION, SAMPLES, feed_of, raw_table, run
 
 FEED: Final = feed_of("vendor_invoice")

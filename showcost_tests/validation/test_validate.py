@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from showcost.core.errors import InputError, IntegrityError
 from showcost.core.hashing import sha256_framed
-from showcost.validation import CHUNK_ROWS, ValidationResult, schema_result
+from showcost.validation.schemas import schema_result
+from showcost.validation.validate import CHUNK_ROWS, ValidationResult
 from showcost_tests.validation.raw import INVOICE, PRODUCTION, SAMPLES, Row, feed_of, fx, raw_table, run
 
 FEED: Final = feed_of("vendor_invoice")

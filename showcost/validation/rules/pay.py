@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from showcost.pay import CHECKS
+from showcost.pay.checker import CHECKS
 from showcost.pay.frame import read_frame
 from showcost.validation.rules.model import RowRule, Rule
 
