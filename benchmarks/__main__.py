@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 NAMES: Final = (
+    "encodings",
     "landing",
     "partitions",
     "pay",

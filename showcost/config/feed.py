@@ -16,9 +16,9 @@ from showcost.config.items import ItemMapping
 from showcost.config.loading import ConfigModel
 from showcost.config.production import AccountNumber, Code, Currency, TimeZone
 from showcost.config.record_kinds import RECORD_KINDS, FieldType, RecordKind, RecordKindName
+from showcost.core.languages import ALSO_KNOWN_AS, LANGUAGES, languages_of_country
 
 FeedName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
-DateFormat = Annotated[str, Field(pattern=r"%|^excel$")]
 
 
 def _language(name: str) -> str:
@@ -30,6 +30,7 @@ def _language(name: str) -> str:
 
 
 Language = Annotated[str, AfterValidator(_language)]
+DateFormat = Annotated[str, Field(pattern=r"%|^excel$")]
 
 
 class DialectHints(ConfigModel):
@@ -150,7 +151,8 @@ class FeedSpec(ConfigModel):
     year: int | None = Field(default=None, ge=1900, le=2100)
     """Year of dates in a format without one, such as `%d%m`."""
     languages: tuple[Language, ...] = ()
-    """Languages of the names of months and days, besides English, German and French: `es`, `pt_BR`, …"""
+    """Languages of the texts: `es`, `pt_BR`, …; for the names of months and days, besides English, German and
+    French, and for encodings other than Unicode (default there: those of a constant `vendor_country`)."""
     timezone: TimeZone | None = None
     """Time zone in which a time with a zone (`23:30:00Z`) has its date; the row's own field `timezone` goes
     first. Default: that of the row's location, or of the production."""
@@ -208,6 +210,15 @@ class FeedSpec(ConfigModel):
     def vendor(self) -> str:
         """The vendor of the API, who may have several feeds; for a feed without an API, the feed's name."""
         return (self.api and self.api.vendor) or self.name
+
+    @property
+    def text_languages(self) -> tuple[str, ...]:
+        """The languages of the texts: as stated, else of the country of all rows, else () for any."""
+        stated = (name.replace("-", "_").partition("_")[0] for name in self.languages)
+        known = tuple(dict.fromkeys(ALSO_KNOWN_AS.get(name, name) for name in stated))
+        if known:
+            return tuple(name for name in known if name in LANGUAGES)
+        return languages_of_country(self.constants.get("vendor_country", ""))
 
     @property
     def key_fields(self) -> tuple[str, ...]:

@@ -55,6 +55,7 @@ CATALOGUE: Final[dict[str, Reason]] = {
         Reason("SC-FIL-002", _F, "header missing or ambiguous", "confirms the column mapping"),
         Reason("SC-FIL-003", _F, "control total mismatch", "asks the sender for the correct total"),
         Reason("SC-FIL-004", _W, "control total not confirmed", "resolves the unreadable rows"),
+        Reason("SC-FIL-005", _F, "character encoding not certain", "states the feed's encoding or languages"),
         Reason("SC-ROW-001", _R, "wrong number of fields", "fixes the delimiter or quoting"),
         Reason("SC-ROW-002", _R, "required field blank", "fills it in"),
         Reason("SC-ROW-003", _R, "national identifier in the row", "requests pseudonyms"),

@@ -28,6 +28,7 @@ from showcost.ingest.delivery_records import CHUNK_BYTES, AcceptedRecords, Deliv
 from showcost.ingest.fill_down import FillDown
 from showcost.ingest.inbox import SeenFiles, archived, settled, waiting
 from showcost.ingest.masking import masked_shown
+from showcost.ingest.minor_units import in_major_units
 from showcost.ingest.records import (
     Accepted,
     FormatEvidence,
@@ -43,6 +44,7 @@ from showcost.ingest.subtotals import is_ragged_subtotal, subtotal_rows
 from showcost.readers import Hints, Reading, Rejected, read_delivery
 from showcost.readers.archives import UnreadableError, opened
 from showcost.readers.model import CONTROL_TOTAL, ROW_RAGGED
+from showcost.readers.ubl import UblReading
 from showcost.staging import PartitionRows, file_hashes
 from showcost.staging.assets import records_asset
 
@@ -306,7 +308,9 @@ def hints_of(feed: FeedSpec) -> Hints:
     names = [header for field in feed.kind.by_name for header in feed.headers_of(field)]
     names += [*(feed.signs.headers if feed.signs else ()), *(feed.accounts.headers if feed.accounts else ())]
     names += [header for hints in feed.fields.values() for header in hints.credit_headers]
-    return Hints(**feed.dialect.model_dump(), total_labels=labels, names=tuple(names))
+    return Hints(
+        **feed.dialect.model_dump(), total_labels=labels, names=tuple(names), languages=feed.text_languages
+    )
 
 
 @contextmanager
@@ -432,21 +436,29 @@ def _build(
     records: DeliveryRecords, reading: Reading, matched: _MatchedRecords, origin: Origin
 ) -> tuple[Mapping[str, str], _ControlTotal]:
     """Add the records of a delivery; return the inferred formats and the comparison with its total."""
-    feed = records.feed
+    feed, is_e_invoice = records.feed, isinstance(reading, UblReading)
     parts = [evidence_of(feed, chunk) for chunk in matched]
     evidence = reduce(operator.or_, parts) if parts else FormatEvidence({}, {})
     control = feed.control_total
     whole = control is None or next(matched.rejected(reading), None) is None
     sums = RunningTotal(control.field, whole=whole) if control else None
     shapes: Mapping[str, str] = {}
+    converted, codes = 0, set[str]()
     for chunk in matched:
         settled = build_records(feed, chunk, origin, evidence)
         shapes = settled.shapes
         for name, (zoned, moved) in settled.moments.items():
             matched.moments.update({(name, "zoned"): zoned, (name, "moved"): moved})
-        records.add(settled.records)
         if sums is not None:
             sums.add(settled.records)
+        major, count, minor = (
+            (settled.records, 0, ()) if is_e_invoice else in_major_units(feed, settled.records)
+        )
+        records.add(major)
+        converted += count
+        codes.update(minor)
+    if converted:
+        shapes = {**shapes, "currency": f"{' and '.join(sorted(codes))}: {converted} rows divided by 100"}
     for rejected in _by_size(
         _rejected_row(feed, item, reading.dialect.encoding) for item in matched.rejected(reading)
     ):

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
+from showcost.readers.model import FILE_UNREADABLE
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -28,7 +30,9 @@ _WORKBOOKS: Final = (".xlsx", ".xlsm", ".xltx", ".ods")
 
 
 class UnreadableError(Exception):
-    """The delivery cannot be read in the expected format; its text is the reason."""
+    """The delivery cannot be read in the expected format; its text is the reason, `code` its reason code."""
+
+    code: str = FILE_UNREADABLE
 
 
 @dataclass(frozen=True)

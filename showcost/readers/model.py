@@ -5,6 +5,7 @@ Plain values only; the other modules of this package produce them.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -14,8 +15,12 @@ from showcost.core.errors import IntegrityError
 
 FILE_UNREADABLE: Final = "SC-FIL-001"
 CONTROL_TOTAL: Final = "SC-FIL-003"
+FILE_NO_ENCODING: Final = "SC-FIL-005"
 ROW_RAGGED: Final = "SC-ROW-001"
 ROW_NO_TEXT: Final = "SC-ROW-004"
+
+C1_CONTROLS: Final = re.compile(rb"\xc2[\x80-\x9f]")
+"""The control characters U+0080 to U+009F in UTF-8: where they occur, text was read in a wrong encoding."""
 
 RECORD_SCHEMA: Final = pa.schema(
     [
@@ -45,7 +50,8 @@ class Hints:
     lines with the usual words for totals are recognised without them. `names` are column names that the table
     may have, compared in the same way: they tell it from other sheets of a workbook, and from other tables in
     the file. With `as_written`, for a user who looks at the file, doubtful records are rows: those below the
-    column names of another table, and a last one that may be cut off.
+    column names of another table, and a last one that may be cut off; and an encoding that is not certain is
+    noted. `languages` (ISO 639-1) are those of the texts, () for any: they weigh encodings.
     """
 
     encoding: str | None = None
@@ -59,6 +65,7 @@ class Hints:
     total_labels: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     as_written: bool = False
+    languages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

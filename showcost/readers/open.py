@@ -63,7 +63,7 @@ def read_delivery(
     With `items` the delivery is a page of JSON. One of e-invoices that `may_be_empty`, as a page of an API,
     has no records if it has no bytes; any other empty file is refused. `work_dir` is where temporary files
     may go. Content never raises: an unreadable delivery gives a reading with one rejection of the whole
-    file (SC-FIL-001). OSError is raised when the file itself cannot be opened.
+    file (SC-FIL-001; SC-FIL-005 for its encoding). OSError is raised when the file cannot be opened.
     """
     folder = tempfile.TemporaryDirectory(prefix="reading-", dir=work_dir)
     size = path.stat().st_size
@@ -77,7 +77,7 @@ def read_delivery(
     except UnreadableError as error:
         with path.open("rb") as file:
             raw = file.read(limits.rejected_raw_bytes)
-        return unreadable(str(error), size, raw, folder)
+        return unreadable(str(error), size, raw, folder, code=error.code)
     except BaseException:
         folder.cleanup()
         raise
@@ -114,7 +114,7 @@ def _open(
         hints = replace(hints, encoding="utf-8", delimiter=",", quote='"', escape="")
         plain = PlainText(text, text, "utf-8", sure=True, bom=0, size=text.stat().st_size)
     elif kind == "text":
-        plain = to_plain(path, place, hints.encoding)
+        plain = to_plain(path, place, hints)
         if expected == "xlsx":
             notes.append("the delivery is a text file, not a workbook")
     else:

@@ -138,13 +138,18 @@ class Reading:
 
 
 def unreadable(
-    why: str, size: int, raw: bytes, folder: tempfile.TemporaryDirectory[str] | None = None
+    why: str,
+    size: int,
+    raw: bytes,
+    folder: tempfile.TemporaryDirectory[str] | None = None,
+    *,
+    code: str = FILE_UNREADABLE,
 ) -> Reading:
     """Return the reading of an unreadable delivery: one rejection of the whole file."""
     dialect = Dialect("", encoding_sure=False, delimiter="", quote="", escape="", confidence=0)
     reading = Reading(dialect, ())
     reading._folder = folder  # noqa: SLF001 -- this module's own class
-    reading.rejected.add(Rejected(0, 0, size, FILE_UNREADABLE, why, raw))
+    reading.rejected.add(Rejected(0, 0, size, code, why, raw))
     reading.counts = RecordCounts(rejected=1, bytes=size)
     reading.finished = True
     return reading

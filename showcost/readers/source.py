@@ -9,6 +9,7 @@ import codecs
 import gzip
 import re
 import tempfile
+import unicodedata
 import zlib
 from collections import Counter
 from dataclasses import dataclass
@@ -18,9 +19,11 @@ from typing import TYPE_CHECKING, Final, Protocol
 import zstandard
 
 from showcost.readers.archives import UnreadableError, is_archive, members, opened
+from showcost.readers.encodings import WIDE_CHARACTERS, detect
+from showcost.readers.model import FILE_NO_ENCODING
 
 if TYPE_CHECKING:
-    from showcost.readers.model import Limits
+    from showcost.readers.model import Hints, Limits
 
 __all__ = ["PlainText", "UnreadableError", "decompress", "kind_of", "to_plain"]
 
@@ -51,12 +54,19 @@ _MARKUP: Final = re.compile(
     rb"(?i)\s*<(?:!doctype|html|head|body|table|meta|script|\?xml|!--|[a-z][\w.-]*(?::[\w.-]+)?[\s/>])"
 )
 _CONTROL: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x7f]")
+_MOSTLY_ASCII: Final = 0.4
 _DENSE: Final = 0.02
 """The share of control characters above which bytes are not taken for text."""
 
 
 class _Readable(Protocol):
     def read(self, size: int, /) -> bytes: ...
+
+
+class UncertainEncodingError(UnreadableError):
+    """Several encodings give different texts that make sense, or none does."""
+
+    code = FILE_NO_ENCODING
 
 
 @dataclass(frozen=True)
@@ -151,31 +161,52 @@ def _spool(stream: _Readable, folder: Path, allowed: int) -> Path:
     return Path(out.name)
 
 
-def to_plain(path: Path, folder: Path, encoding: str | None) -> PlainText:
-    """Detect the encoding over the whole file, and transcode UTF-16 into a file in `folder`.
+def to_plain(path: Path, folder: Path, hints: Hints) -> PlainText:
+    """Detect the encoding over the whole file; transcode what is not ASCII by its bytes into `folder`.
 
-    Raises UnreadableError for markup, for binary content and for an unknown hinted encoding.
+    Raises UnreadableError for markup, for binary content and for an unknown hinted encoding, and
+    UncertainEncodingError if several encodings remain possible; `as_written`, the likeliest is noted.
     """
     with path.open("rb") as file:
         head = file.read(_PROBE)
     if not head:
         raise UnreadableError("the file is empty")
     size = path.stat().st_size
-    wide = _wide_form(head, encoding)
+    wide = _wide_form(head, hints.encoding)
     if wide:
         return _from_wide(path, folder, wide, size)
     _refuse_foreign(head)
     bom = len(codecs.BOM_UTF8) if head.startswith(codecs.BOM_UTF8) else 0
-    if encoding is not None:
-        return PlainText(path, path, _checked_encoding(encoding), sure=True, bom=bom, size=size)
-    name, sure, notes = _narrow_form(path, bom=bool(bom))
+    if hints.encoding is not None:
+        name, sure, notes = _checked_encoding(hints.encoding), True, tuple[str, ...]()
+    else:
+        name, sure, notes = _narrow_form(path, head, hints, bom=bool(bom))
+    if name in WIDE_CHARACTERS:
+        return _from_wide_characters(path, folder, name, sure=sure, notes=notes)
     return PlainText(path, path, name, sure=sure, bom=bom, size=size, notes=notes)
+
+
+def _from_wide_characters(
+    path: Path, folder: Path, encoding: str, *, sure: bool, notes: tuple[str, ...]
+) -> PlainText:
+    """Transcode to UTF-8; bytes that are no text stay invalid, so that their records are rejected."""
+    decoder = codecs.getincrementaldecoder(encoding)("surrogateescape")
+    with (
+        path.open("rb") as file,
+        tempfile.NamedTemporaryFile(dir=folder, prefix="plain-", delete=False) as out,
+    ):
+        while block := file.read(_BLOCK):
+            out.write(decoder.decode(block).encode("utf-8", "surrogateescape"))
+        out.write(decoder.decode(b"", final=True).encode("utf-8", "surrogateescape"))
+    target = Path(out.name)
+    notes = (*notes, f"the encoding is {encoding}; places are counted in the UTF-8 form of the file")
+    return PlainText(target, target, "utf-8", sure=sure, bom=0, size=target.stat().st_size, notes=notes)
 
 
 def _checked_encoding(encoding: str) -> str:
     try:
         name = codecs.lookup(encoding).name
-        if 'a,";\n'.encode(name) != b'a,";\n':
+        if 'a,";\n'.encode(name) != b'a,";\n' or name.startswith(("utf-16", "utf-32", "utf-7")):
             raise UnreadableError(f"the encoding {name} is not supported")
     except (LookupError, UnicodeError) as error:
         raise UnreadableError("the encoding that the feed states is not known") from error
@@ -206,12 +237,23 @@ def _wide_form(head: bytes, encoding: str | None) -> str:
             "utf-16be": "utf-16-be",
         }.get(name, "")
     even, odd = head[0::2].count(0), head[1::2].count(0)
-    half, many = len(head) // 2, 0.4
-    if half and odd > many * half and even < _DENSE * half:
-        return "utf-16-le"
-    if half and even > many * half and odd < _DENSE * half:
-        return "utf-16-be"
+    half = len(head) // 2
+    for form, many, few in (("utf-16-le", odd, even), ("utf-16-be", even, odd)):
+        if half and many > _MOSTLY_ASCII * half and few < _DENSE * half:
+            return form
+        if half and many > _DENSE * half and not few and _is_text(head[: half * 2], form):
+            return form
     return ""
+
+
+def _is_text(data: bytes, encoding: str) -> bool:
+    """Return whether bytes are text without control characters; the last character may be cut."""
+    try:
+        text = codecs.getincrementaldecoder(encoding)().decode(data)
+    except UnicodeDecodeError:
+        return False
+    kinds = Counter(unicodedata.category(character) for character in set(text) - set("\t\r\n"))
+    return not kinds.keys() & {"Cc", "Cn", "Co", "Cs"} and "\n" in text
 
 
 def _from_wide(path: Path, folder: Path, wide: str, size: int) -> PlainText:
@@ -239,37 +281,34 @@ def _from_wide(path: Path, folder: Path, wide: str, size: int) -> PlainText:
     return PlainText(Path(out.name), path, "utf-8", sure=True, bom=bom, size=size, wide=wide)
 
 
-_HIGH: Final = re.compile(rb"[\x80-\xff]+")
-_SIGNS: Final = {
-    "sequences": re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"),
-    "undefined": re.compile(rb"[\x81\x8d\x8f\x90\x9d]"),
-    "c1": re.compile(rb"[\x80-\x9f]"),
-}
-"""Kinds of bytes beyond ASCII: UTF-8, undefined in Windows-1252, control characters of Latin-1."""
-_DOS_POUND: Final = re.compile(rb"\x9c(?=\s?\d)")
-_MAC: Final = re.compile(rb"(?<=[A-Za-z])\xd5(?=[a-z\s])|\xd2(?=[^\xd2\xd3]{1,200}\xd3)|(?<= )\xd0(?= )")
-"""Apostrophe, opening quote and dash of Mac OS Roman, where Windows-1252 has a capital letter in a word."""
-_MAC_LETTERS: Final = (b"\xd5", b"\xd2", b"\xd0")
-_POUND: Final = b"\xa3"
-"""The pound sign of Mac OS Roman, Windows-1252 and Latin-1."""
+_ASCII: Final = bytes(range(128))
+_SEQUENCES: Final = re.compile(
+    rb"(?:[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3})+"
+)
+_JAPANESE: Final = re.compile(rb"\x1b\$[@B]")
+"""The start of Japanese text in ISO-2022-JP, which is all ASCII."""
 
 
-def _narrow_form(path: Path, *, bom: bool) -> tuple[str, bool, tuple[str, ...]]:
-    """Distinguish UTF-8, Windows-1252, Latin-1, DOS (850) and Mac OS Roman by the bytes of the whole file."""
-    if bom or _is_utf8(path):
+def _narrow_form(path: Path, head: bytes, hints: Hints, *, bom: bool) -> tuple[str, bool, tuple[str, ...]]:
+    """Return the encoding, whether it is certain, and notes: UTF-8, or what the words of the file tell."""
+    if bom:
         return "utf-8", True, ()
-    high, signs = 0, Counter[str]()
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            if not block.isascii():
-                runs = b" ".join(_HIGH.findall(block))
-                high += len(runs) - runs.count(b" ")
-                signs.update({name: sum(map(len, sign.findall(runs))) for name, sign in _SIGNS.items()})
-                signs["pound"] += len(_DOS_POUND.findall(block))
-                if any(letter in block for letter in _MAC_LETTERS):
-                    signs["mac"] += len(_MAC.findall(block))
-                signs["same"] += runs.count(_POUND)
-    return _other_narrow(high, signs)
+    if _is_utf8(path):
+        return ("iso2022_jp" if _JAPANESE.search(head) else "utf-8"), True, ()
+    detected = detect(path, hints.languages, may_be_utf8=_is_mostly_utf8(path))
+    if detected is not None and detected.is_sure:
+        is_utf8 = detected.encoding == "utf-8"
+        notes = ("most of the file is UTF-8; records with other bytes are rejected",) if is_utf8 else ()
+        return detected.encoding, not is_utf8, notes
+    names = [] if detected is None else [detected.encoding, *detected.others]
+    why = (
+        f"the text makes sense in several encodings ({', '.join(names)})"
+        if names
+        else "the text makes sense in no known encoding"
+    )
+    if not hints.as_written:
+        raise UncertainEncodingError(f"{why}: state `encoding` or `languages` in the feed, or ask for UTF-8")
+    return (names[0] if names else "cp1252"), False, (f"{why}: it may be garbled",)
 
 
 def _is_utf8(path: Path) -> bool:
@@ -284,16 +323,12 @@ def _is_utf8(path: Path) -> bool:
     return not decoder.getstate()[0]
 
 
-def _other_narrow(high: int, signs: Counter[str]) -> tuple[str, bool, tuple[str, ...]]:
-    """Choose the encoding of text that is not entirely valid UTF-8, `high` bytes of it beyond ASCII."""
-    if signs["sequences"] * 2 > high:
-        return "utf-8", False, ("most of the file is UTF-8; records with other bytes are rejected",)
-    if signs["pound"] and signs["pound"] * 2 >= high:
-        return "cp850", False, ("the pound signs are those of a DOS code page (850)",)
-    if signs["mac"] and signs["mac"] * 2 >= high - signs["same"]:
-        return "mac-roman", False, ("apostrophes, quotes or dashes are those of Mac OS Roman",)
-    if signs["undefined"]:
-        return "iso-8859-1", False, ("single-byte text with bytes that Windows-1252 does not have",)
-    if signs["c1"]:
-        return "cp1252", True, ()
-    return "cp1252", False, ("single-byte text, the same in Windows-1252 and Latin-1",)
+def _is_mostly_utf8(path: Path) -> bool:
+    """Return whether more than half of the bytes beyond ASCII are characters in UTF-8."""
+    high = within = 0
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            if not block.isascii():
+                high += len(block.translate(None, _ASCII))
+                within += sum(map(len, _SEQUENCES.findall(block)))
+    return within * 2 > high

@@ -39,6 +39,7 @@ _READABLE: Final[Mapping[str, str]] = {
     "SC-FIL-001": "a file that can be decoded, in the format of the feed",
     "SC-FIL-002": "a header that names each required field once",
     "SC-FIL-003": "rows that add up to the totals that the file states",
+    "SC-FIL-005": "text in UTF-8, or in an encoding that its words tell",
     "SC-ROW-001": "as many cells as the header names",
     "SC-ROW-004": "text in the encoding of the file",
 }

@@ -139,17 +139,41 @@ def test_a_file_with_only_a_header_is_refused(tmp_path: Path) -> None:
     assert record["raw"] == HEADER
 
 
+def test_rows_in_pence_are_stored_in_pounds_and_reported(tmp_path: Path) -> None:
+    feed = FEED.model_copy(
+        update={"control_total": ControlTotal(labels=("Total",), field="net_amount"), "decimal_mark": "."}
+    )
+    rows = ["V1,1,01/02/2025,1250.5,GBp", "V1,2,01/02/2025,12.50,GBP", "V1,3,01/02/2025,-3,GBX"]
+    odd = ["V1,4,01/02/2025,£7.00,GBp", "V1,5,01/02/2025,none,GBX", "V1,6,01/02/2025,8,p"]
+    text = "\n".join([f"{HEADER},Currency", *rows, *odd, "Total,,,1267,"])
+    with landed(tmp_path / "any", text, feed) as content:
+        records = content.records.by_date().read_all().to_pylist()
+        shapes, unchecked = content.summary.shapes, content.summary.unchecked
+    names = ("currency", "net_amount", "net_amount__value")
+    assert [tuple(record[name] for name in names) for record in records] == [
+        ("GBP", "12.505", "12.505"),
+        ("GBP", "12.50", "12.50"),
+        ("GBP", "-0.03", "-0.03"),
+        ("GBp", "£7.00", "7.00"),
+        ("GBP", "none", None),
+        ("p", "8", "8"),
+    ]
+    assert records[0]["raw"] == rows[0]
+    assert shapes["currency"] == "GBX and GBp: 3 rows divided by 100"
+    assert unchecked
+
+
 FINGERPRINTS: Final = {
-    "budget_revisions": "fe57b62e",
-    "e_invoices": "17df4bf9",
-    "estimates": "fcfdbe10",
-    "location_permits": "6d911d06",
-    "payroll_manifest": "c0e67557",
-    "purchase_orders": "47e4c8f8",
-    "vendor_invoices_ca": "48bc0ae5",
-    "vendor_invoices_de": "28a610a0",
-    "vendor_invoices_uk": "8e8aff15",
-    "vendor_invoices_us": "54ebd58d",
+    "budget_revisions": "0615ec58",
+    "e_invoices": "b5691a0d",
+    "estimates": "93abae63",
+    "location_permits": "4fdc1248",
+    "payroll_manifest": "e40862d9",
+    "purchase_orders": "ab23ec8e",
+    "vendor_invoices_ca": "243afa2b",
+    "vendor_invoices_de": "2116eab7",
+    "vendor_invoices_uk": "884fcfa0",
+    "vendor_invoices_us": "b4c35c13",
 }
 """The first digits of each sample feed's fingerprint. A change makes every home read its deliveries again."""
 

@@ -150,7 +150,7 @@ def test_bytes_that_are_not_valid_cost_their_record(tmp_path: Path) -> None:
     rows, details = accepted_and_rejected(
         tmp_path / "any", HEAD + good * 50 + b"2025-01-02,Caf\xe9,1.00,GBP\n" + good
     )
-    assert (rows, details) == (51, ["the record has bytes that are not valid in utf-8"])
+    assert (rows, details) == (51, ["the record has bytes that are not text in utf-8"])
 
 
 @pytest.mark.slow

@@ -354,7 +354,7 @@ def test_text_of_mac_os_is_distinguished_from_windows(path: Path) -> None:
         assert cells(reading)[0] == ["Children\u2019s Trust 0", "\u201ccaf\u00e9\u201d", "0"]
         assert reading.dialect.encoding == "mac-roman"
     text = "Vendor,Note,Net\n" + "\n".join(f"CONSTRUCCI\u00d3N {n},S\u00d5E,{n}" for n in range(9))
-    with read(path, text, encoding="cp1252") as reading:
+    with read(path, text, Hints(languages=("pt",)), encoding="cp1252") as reading:
         assert reading.dialect.encoding == "cp1252"
 
 

@@ -1,10 +1,11 @@
 """Block parser: whole blocks of well-formed lines to Arrow arrays, without a Python object per cell.
 
 It takes a line only when the line is certainly a row by itself: an even number of quotes, each at the edge of
-a cell or doubled, exactly the right number of delimiters, no NUL, no carriage return except in its line end,
-not blank, not a repeated header. Every other line is left to the record parser, except complete records of
-another width (`BlockLines.widths`), which the table may reject at once. The bytes left out of a line are
-exactly its delimiters, quotes and line end; this is checked for every line (the byte law).
+a cell or doubled, exactly the right number of delimiters, no NUL, no C1 control character, no carriage return
+except in its line end, not blank, not a repeated header. Every other line is left to the record parser,
+except complete records of another width (`BlockLines.widths`), which the table may reject at once. The bytes
+left out of a line are exactly its delimiters, quotes and line end; this is checked for every line (the byte
+law).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import pyarrow.compute as pc
 
 from showcost.core.errors import IntegrityError
 from showcost.readers.csv.cell_types import FILLER_BYTES
-from showcost.readers.model import RECORD_SCHEMA
+from showcost.readers.model import C1_CONTROLS, RECORD_SCHEMA
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -153,6 +154,7 @@ class BlockParser:
         whole = np.ones(len(marks.ends), np.bool_)
         quotes, inner, doubled = self._quoting(data, marks, whole)
         self._refuse_odd(marks, whole, text)
+        _refuse_controls(text, marks, whole)
         self._refuse_escapes(data, text, marks, whole)
         around = marks.feeds + 1 - marks.first - _per_line(inner, marks.first)
         widths = around - quotes - marks.returned
@@ -419,6 +421,13 @@ class BlockParser:
         text = np.diff(ends[self._width - 1 :: self._width], prepend=0)
         if not np.array_equal(text + around, size) or bool((ends[1:] < ends[:-1]).any()):
             raise IntegrityError("a line has other bytes than its cells and marks: nothing was taken from it")
+
+
+def _refuse_controls(text: bytes, marks: _Marks, whole: Flags) -> None:
+    """Refuse lines with control characters beyond ASCII, which are never text."""
+    if not text.isascii():
+        places = [match.start() for match in C1_CONTROLS.finditer(text)]
+        whole[np.searchsorted(marks.ends, places, side="right")] = False
 
 
 def _find_marks(data: Bytes, is_mark: Flags) -> _Marks:

@@ -35,6 +35,7 @@ from showcost.readers.csv.other_tables import split_line
 from showcost.readers.csv.read_ahead import LineCount, ReadAhead, blocks
 from showcost.readers.csv.record_parser import BROKEN_QUOTES, HAS_NUL, ParsedRecord, RecordParser
 from showcost.readers.model import (
+    C1_CONTROLS,
     RECORD_SCHEMA,
     ROW_NO_TEXT,
     ROW_RAGGED,
@@ -573,7 +574,7 @@ class TableReading(Reading):
         if not problem and not record.fits:
             problem = self._ragged_detail(len(record.cells))
         if not problem and not self._accept(entry, record):
-            problem = f"the record has bytes that are not valid in {self._plain.encoding}"
+            problem = f"the record has bytes that are not text in {self._plain.encoding}"
             code = ROW_NO_TEXT
         if problem:
             self._reject(entry.number, entry.start, entry.end, code, problem)
@@ -811,13 +812,15 @@ class _Batch:
         return len(self._places)
 
     def add(self, entry: _Entry, record: ParsedRecord) -> bool:
-        """Append a row; return False when its bytes cannot be decoded."""
+        """Append a row; return False when its bytes cannot be decoded, or are control characters."""
         body, cells = record.body, record.cells
         if not body.isascii():
             try:
                 body = body.decode(self._encoding).encode()
                 cells = tuple(cell.decode(self._encoding).encode() for cell in cells)
             except UnicodeError:
+                return False
+            if C1_CONTROLS.search(body):
                 return False
         self._places.append((entry.number, entry.start, entry.end))
         self._bodies.append(body)

@@ -16,12 +16,13 @@ import pyarrow as pa
 
 from showcost.config.feed import normal_header
 from showcost.core.money import currency_codes, minor_units
-from showcost.readers.model import FILE_UNREADABLE, Hints
+from showcost.readers.model import Hints
 from showcost.readers.open import read_delivery
 from showcost.readers.source import UnreadableError
 from showcost.readers.statements.model import AccountStatement, StatementLine
 from showcost.values.amounts import infer_amounts
 from showcost.values.dates import DateStyle, infer_dates
+from showcost.values.minor_units import in_major_unit, major_unit
 from showcost.values.symbols import currencies_of
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ def _read(path: Path) -> _StatementTable:
     with read_delivery(path, hints=Hints(totals_are_rows=True, names=names)) as reading:
         rows = reading.table()
         rejected = list(reading.rejected)
-        if rejected and rejected[0].code == FILE_UNREADABLE:
+        if rejected and not rejected[0].record:
             raise UnreadableError(rejected[0].detail)
         if not reading.dialect.header_sure:
             raise UnreadableError("the header has another number of names than the lines have cells")
@@ -278,6 +279,7 @@ def _rows(table: _StatementTable, hints: TableHints) -> Iterator[_TableRow]:
     amounts = {column: _amounts(table, column) for column in ("amount", "debit", "credit", "balance")}
     amounts |= {column: _without_minus(amounts[column]) for column in ("debit", "credit")}
     documents, currencies = table.cells("document"), _currencies(table, amounts, hints.currency)
+    amounts = {column: _in_major_units(table, amounts[column]) for column in amounts}
     columns = [[text.strip() for text in column.to_pylist()] for column in table.texts]
     for position, record in enumerate(table.records):
         change, code = _change(amounts, position, sign), currencies[position]
@@ -351,6 +353,20 @@ def _without_minus(column: _TableAmounts) -> _TableAmounts:
     return replace(column, values=[value if value is None else abs(value) for value in column.values])
 
 
+def _in_major_units(table: _StatementTable, column: _TableAmounts) -> _TableAmounts:
+    """Return amounts of lines in pence or cents in the currency itself, blank ones as all others are."""
+    cells = table.cells("currency")
+    stated = {major_unit(cell) for cell in cells if cell}
+    minor = [major_unit(cell) is not None or (not cell and None not in stated) for cell in cells]
+    if not any(stated):
+        return column
+    pairs = zip(column.values, minor, strict=True)
+    return replace(
+        column,
+        values=[in_major_unit(value) if divided and value is not None else value for value, divided in pairs],
+    )
+
+
 def _problem(
     amounts: Mapping[str, _TableAmounts], position: int, day: date | None, day_problem: str | None
 ) -> str | None:
@@ -376,8 +392,11 @@ def _currency_problem(change: Decimal | None, code: str | None) -> str | None:
 def _currencies(
     table: _StatementTable, amounts: Mapping[str, _TableAmounts], given: str | None
 ) -> list[str | None]:
-    """Return the currency of each line: of its column, its symbol, the header, or the given one."""
-    cells = [text.upper() for text in table.cells("currency")]
+    """Return the currency of each line: of its column, its symbol, the header, or the given one.
+
+    A hundredth, such as `GBp`, is not the currency that it looks like in upper case.
+    """
+    cells = [text if major_unit(text) else text.upper() for text in table.cells("currency")]
     in_header = {
         code
         for name in ("amount", "debit", "credit")
@@ -389,7 +408,9 @@ def _currencies(
     for position, cell in enumerate(cells):
         symbols = [amounts[name].symbols[position] for name in ("amount", "debit", "credit")]
         meanings = {code for symbol in symbols if symbol for code in currencies_of(symbol)}
-        if cell in currency_codes():
+        if (major := major_unit(cell)) is not None:
+            found.append(None if meanings else major)
+        elif cell in currency_codes():
             found.append(cell)
         elif cell:
             found.append(None)

@@ -196,3 +196,29 @@ def test_a_file_that_is_no_statement_is_one_clear_error(tmp_path: Path, content:
     path.write_text(content, encoding="utf-8")
     with pytest.raises(InputError, match=reason):
         read_statements(path)
+
+
+PENCE = """\
+Date,Invoice No.,Details,Currency,Amount,Balance
+01/03/2026,,Opening balance,,,10000
+13/03/2026,INV-8,Camera hire,GBp,125050,135050
+14/03/2026,CN-2,Credit note,GBX,-50,135000
+"""
+
+
+def test_pence_are_a_hundredth_of_pounds(tmp_path: Path) -> None:
+    statement = read(tmp_path, PENCE)
+    assert [(line.currency, line.owed) for line in statement.lines] == [
+        ("GBP", Decimal("1250.50")),
+        ("GBP", Decimal("-0.50")),
+    ]
+    assert (statement.opening, statement.closing) == (Decimal("100.00"), Decimal("1350.00"))
+    assert statement.unreadable == ()
+
+
+def test_a_line_in_pence_with_a_pound_sign_contradicts_itself(tmp_path: Path) -> None:
+    statement = read(tmp_path, PENCE.replace("125050,", "£1250.50,"), "GBP")
+    assert [line.references for line in statement.lines] == [("CN-2",)]
+    assert [text.partition(": ")[2] for text in statement.unreadable] == [
+        "no currency; name it with --currency"
+    ]
