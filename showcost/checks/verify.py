@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from showcost.audit import transitions as states
 from showcost.audit.log import AuditLog, Discrepancy, Head
 from showcost.audit.transitions import AuditKind, State
+from showcost.checks.derivation import derive_entries
 from showcost.core.engine import engine
 from showcost.core.errors import CheckFailedError, InputError
 from showcost.core.file_ranges import view_ranges
@@ -91,19 +92,21 @@ def verify(
     and compares the records; `progress` receives (finished steps, all steps).
     """
     workspace = _reopened(workspace)
-    plan = _plan(workspace, head, read_again=read_again)
+    evidence = _SharedInput(workspace, workspace.audit)
+    plan = _plan(workspace, evidence, head, read_again=read_again)
     steps = []
     for number, step in enumerate(_side_by_side(plan), start=1):
         steps.append(step)
         if progress is not None:
             progress(number, len(plan))
     entries = sum(step.checked for step in steps if step.name == "batches")
-    return Verification(tuple(steps), _head(workspace.audit), entries, _notes(workspace))
+    return Verification(tuple(steps), _head(workspace.audit), entries, _notes(workspace, evidence))
 
 
 def first_difference(workspace: Workspace, head: str | None = None) -> Discrepancy | None:
     """Return the first difference that `verify` would report; later steps are skipped."""
-    plan = _plan(_reopened(workspace), head, read_again=False)
+    workspace = _reopened(workspace)
+    plan = _plan(workspace, _SharedInput(workspace, workspace.audit), head, read_again=False)
     results = (_carried_out(step.proof).discrepancies for step in plan)
     return next((discrepancies[0] for discrepancies in results if discrepancies), None)
 
@@ -120,11 +123,12 @@ class _PlannedStep(NamedTuple):
     reads_ledger: bool
 
 
-def _plan(workspace: Workspace, head: str | None, *, read_again: bool) -> list[_PlannedStep]:
+def _plan(
+    workspace: Workspace, evidence: _SharedInput, head: str | None, *, read_again: bool
+) -> list[_PlannedStep]:
     """Return the steps of a verification, in order."""
     audit = workspace.audit
     ledger = workspace.ledger
-    evidence = _SharedInput(workspace, audit)
     received: list[Proof] = [
         ("payloads", "every delivery still has the bytes that arrived", evidence.payloads),
         (
@@ -154,6 +158,11 @@ def _plan(workspace: Workspace, head: str | None, *, read_again: bool) -> list[_
                 evidence.origins,
             ),
             ("provisional", proves, evidence.provisional),
+            (
+                "derivation",
+                "every entry follows from its landed record, by the configuration of its posting",
+                evidence.derivation,
+            ),
         ]
     made: list[Proof] = [
         (
@@ -216,13 +225,19 @@ def _head(audit: AuditLog) -> Head:
         return Head(0, "")
 
 
-def _notes(workspace: Workspace) -> tuple[str, ...]:
+def _notes(workspace: Workspace, evidence: _SharedInput) -> tuple[str, ...]:
+    notes = []
+    if evidence.not_derived:
+        notes.append(
+            f"{evidence.not_derived} posted entries were not derived again: their rows were corrected or read"
+            " otherwise since, or their records are not in staging (`showcost land` reads them)"
+        )
     try:
         changed = changed_since(workspace)
     except CheckFailedError:
         # A damaged log is a difference of its own step.
-        return ()
-    return () if changed is None else (changed,)
+        changed = None
+    return (*notes, changed) if changed is not None else tuple(notes)
 
 
 class _SharedInput:
@@ -231,6 +246,7 @@ class _SharedInput:
     def __init__(self, workspace: Workspace, audit: AuditLog) -> None:
         self._workspace, self._audit = workspace, audit
         self._feeds: list[FeedSpec] = list(workspace.feeds)
+        self.not_derived = 0
 
     def payloads(self) -> tuple[int, list[Discrepancy]]:
         store = self._workspace.payloads
@@ -285,6 +301,11 @@ class _SharedInput:
             for number, sha256, name in rows
             if (number, sha256) not in arrivals
         ]
+
+    def derivation(self) -> tuple[int, list[Discrepancy]]:
+        result = derive_entries(self._workspace)
+        self.not_derived = result.not_derived
+        return result.derived, result.discrepancies
 
     def records(self) -> tuple[int, list[Discrepancy]]:
         latest: dict[tuple[str, str], Record] = {}

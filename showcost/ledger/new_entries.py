@@ -319,14 +319,14 @@ def _candidates_sql(context: PostingContext) -> str:
         pay_rules=context.pay_rules,
         base_amount=base_amount,
         entry_id=_ENTRY_ID,
-        entry_fields=", ".join(_entry_field(context.record_kind, name) for name in ENTRY_FIELDS),
+        entry_fields=", ".join(entry_field(context.record_kind, name) for name in ENTRY_FIELDS),
         document_id=DOCUMENT_ID,
         numbers=join_numbers("numbered"),
         line_version=LINE_VERSION,
     )
 
 
-def _entry_field(kind: RecordKind, name: str) -> str:
+def entry_field(kind: RecordKind, name: str) -> str:
     """Return the expression of an optional column of the entries over the valid rows of a kind."""
     source = kind.entry_fields.get(name)
     if source is None:

@@ -9,6 +9,8 @@ validation and posting names the configuration that it used.
 
 from __future__ import annotations
 
+import tempfile
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -18,15 +20,18 @@ import showcost
 from showcost.audit import transitions as states
 from showcost.audit.log import CONFIGURATION, Discrepancy
 from showcost.audit.transitions import AuditKind
+from showcost.config.feeds import load_feeds
 from showcost.core.durable import make_folder, write_durably
+from showcost.core.errors import InputError
 from showcost.core.hashing import sha256_bytes, sha256_file, sha256_framed
 from showcost.ingest.landing import RECORDS_VERSION
+from showcost.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from showcost.audit.log import AuditLog, Record
-    from showcost.workspace import Workspace
+    from showcost.config.feed import FeedSpec
 
 _PARTS: Final = "parts"
 _HOME_FILES: Final = ("*.yaml", "*.csv", "agreements/**/*.yaml", "incentives/**/*.yaml", "feeds/**/*.yaml")
@@ -95,6 +100,30 @@ def record_configuration(workspace: Workspace) -> str:
             subjects=[states.configuration()],
         )
     return current.id
+
+
+@contextmanager
+def configured_as(workspace: Workspace, configuration: str) -> Iterator[tuple[Workspace, list[FeedSpec]]]:
+    """Yield a data folder with the files of a recorded configuration alone, and the feeds that it declares.
+
+    The agreements of the package are those of today. InputError if there is no such configuration.
+    """
+    parts: Mapping[str, str] | None = None
+    for record in workspace.audit.records():
+        facts: Mapping[str, Any] = record.facts
+        if record.kind is AuditKind.CONFIGURED and facts[CONFIGURATION] == configuration:
+            parts = facts[_PARTS]
+    if parts is None:
+        raise InputError(f"no record of the audit log has the configuration {configuration}")
+    with tempfile.TemporaryDirectory(prefix="showcost-configuration-") as name:
+        folder = Path(name)
+        for file, sha256 in parts.items():
+            path = folder / file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes((workspace.audit.configurations / sha256).read_bytes())
+        restored = Workspace(folder)
+        feeds = load_feeds(restored.production.code, folder / "showcost" / "defs", home=folder)
+        yield restored, feeds
 
 
 def check_configurations(audit: AuditLog) -> tuple[int, list[Discrepancy]]:

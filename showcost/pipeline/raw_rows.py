@@ -19,7 +19,7 @@ from showcost.pipeline.applied_decisions import decisions_of, stamps_by_partitio
 from showcost.staging.assets import raw_asset, records_asset
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import date
 
     import duckdb
@@ -131,6 +131,26 @@ def chosen_records(
         )
         clause = "SEMI JOIN chosen USING (delivery, record) ORDER BY transaction_date, arrival, record"
         return _records(connection, _Source(workspace, feed, sources, corrected), clause, {}).read_all()
+
+
+def records_at(
+    workspace: Workspace, feed: FeedSpec, places: pa.Table, corrected: pa.Table
+) -> Iterator[pa.Table]:
+    """Yield the records at some places (columns delivery and record), a bounded number at a time.
+
+    Deliveries without landed records are left out.
+    """
+    store, asset = workspace.staging, records_asset(feed.name)
+    sources = [
+        delivery
+        for delivery in places.column("delivery").unique().to_pylist()
+        if store.metadata(asset, delivery) is not None
+    ]
+    with engine() as connection:
+        connection.register("chosen", places)
+        clause = "SEMI JOIN chosen USING (delivery, record)"
+        for batch in _records(connection, _Source(workspace, feed, sources, corrected), clause, {}):
+            yield pa.Table.from_batches([batch])
 
 
 def rows_of_same_keys(

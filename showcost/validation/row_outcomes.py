@@ -112,20 +112,29 @@ class ChunkChecker:
         )
         return self._valid(chunk, claims, ~excluded), self._quarantine(chunk, faults, excluded)
 
+    def typed(self, rows: pa.Table) -> pa.Table:
+        """Return rows as they are when valid, whatever their verdict, and without flags."""
+        cells = look_up(read_cells(rows, self._reference.feed), self._reference)
+        content = contents(cells, rows, self.kind)
+        offsets = pa.array(np.zeros(len(rows) + 1, dtype=np.int32))
+        return self._typed(cells, content, pa.ListArray.from_arrays(offsets, pa.array([], pa.string())))
+
     def _valid(self, chunk: CheckedChunk, claims: pa.Table, chosen: np.ndarray) -> pa.Table:
-        kind = self._reference.feed.kind
         mask = pa.array(chosen)
-        cells = chunk.cells.filter(mask)
+        content = chunk.candidates.column("content").filter(mask)
+        table = self._typed(chunk.cells.filter(mask), content, self._flags(chunk, claims, chosen))
+        _refuse_unreadable(table, self._reference.feed)
+        return table
+
+    def _typed(self, cells: pa.Table, content: pa.ChunkedArray, flags: pa.ListArray) -> pa.Table:
+        kind = self._reference.feed.kind
         columns = dict(zip(cells.column_names, cells.columns, strict=True))
         columns |= derived_columns(cells, kind)
-        columns["content"] = chunk.candidates.column("content").filter(mask)
-        columns["flags"] = self._flags(chunk, claims, chosen)
+        columns |= {"content": content, "flags": flags}
         if not kind.is_plan:
             columns["components"] = components(cells, self._reference)
         schema = arrow_schema(kind, RowTable.VALID)
-        table = pa.table([columns[name] for name in schema.names], schema=schema)
-        _refuse_unreadable(table, self._reference.feed)
-        return table
+        return pa.table([columns[name] for name in schema.names], schema=schema)
 
     def _flags(self, chunk: CheckedChunk, claims: pa.Table, chosen: np.ndarray) -> pa.ListArray:
         """Return the sorted flags of the chosen rows: codes that do not keep them from being posted."""

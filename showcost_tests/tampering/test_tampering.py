@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from datetime import date
+from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -20,14 +21,18 @@ import pytest
 
 from showcost.audit.log import utc_now
 from showcost.core.errors import IntegrityError
+from showcost.ingest.landing import land
 from showcost.ledger.audit_pack import FORM, write_pack
 from showcost.ledger.digest import line_columns
 from showcost.ledger.new_entries import posting_context
 from showcost.ledger.posting import post
 from showcost.ledger.schema import DDL, LINE_VERSION, PLAN_COLUMNS
+from showcost.pipeline.fx_snapshots import pin_snapshots
 from showcost.pipeline.posting import post_partitions
+from showcost.pipeline.raw_rows import write_raw_rows
+from showcost.pipeline.validation import quarantine_undated, validate_partitions
 from showcost.staging import StagingStore
-from showcost_tests.crash.scenario import DAYS, FEED, HALVES
+from showcost_tests.crash.scenario import DAYS, FEED, HALVES, make_home
 from showcost_tests.tampering.books import (
     VERIFIER,
     copied,
@@ -245,6 +250,32 @@ def test_a_row_that_was_made_valid_and_posted_is_found(workspace: Workspace) -> 
     difference = first_difference(workspace)
     assert difference is not None
     assert "was never valid" in difference
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("amount", 9_100), ("account", "9999"), ("vendor_name", "Forger Ltd"), ("description", "nothing")],
+)
+def test_a_posted_value_that_no_record_has_is_found(tmp_path: Path, column: str, value: object) -> None:
+    """Forge a valid row before it is posted, under its own content hash, past the check of its file."""
+    workspace = make_home(tmp_path / "home")
+    feed = next(feed for feed in workspace.feeds if feed.name == FEED)
+    pin_snapshots(workspace, DAYS)
+    land(workspace, feed)
+    quarantine_undated(workspace, feed)
+    write_raw_rows(workspace, feed, DAYS)
+    valid_rows = {day: counts.valid for day, counts in validate_partitions(workspace, feed, DAYS).items()}
+    day = max(valid_rows, key=lambda day: valid_rows[day])
+    valid = workspace.staging.read(f"valid/{FEED}", day.isoformat())
+    context = posting_context(workspace.production, feed, workspace.audit.configuration())
+    rows = valid.to_pylist()
+    changed = rows[0]["components"][0] if column in ("amount", "account") else rows[0]
+    changed[column] = Decimal(str(value)) if column == "amount" else value
+    forged = pa.Table.from_pylist(rows, schema=valid.schema)
+    post(workspace.ledger, context, forged, partition_dates=[day], run_id="forger", clock=utc_now)
+    difference = first_difference(workspace)
+    assert difference is not None
+    assert f"its {column} cannot be derived from the landed record" in difference
 
 
 @pytest.mark.parametrize(
