@@ -21,6 +21,7 @@ from showcost.ingest.masking import masked_fields, names_people
 from showcost.ingest.signs import debit_or_credit, signed
 from showcost.validation.columns import RowTable, arrow_schema
 from showcost.values.amounts import AmountEvidence, amount_evidence, infer_amounts, scaled
+from showcost.values.column import any_true
 from showcost.values.dates import DateEvidence, DateStyle, date_evidence, infer_dates, infer_timestamps
 from showcost.values.zones import known_places
 
@@ -240,7 +241,7 @@ def _field_text(feed: FeedSpec, field: str, accepted: Accepted, rows: int) -> pa
     if field in feed.constants:
         return _repeat(feed.constants[field], rows)
     index = accepted.match.columns.get(field)
-    text = _repeat(None, rows) if index is None else accepted.columns[index]
+    text = _repeat(None, rows) if index is None else unwrapped(accepted.columns[index])
     if field == "currency" and feed.default_currency is not None:
         blank = pc.fill_null(pc.equal(pc.utf8_trim_whitespace(text), ""), True)
         return pc.if_else(blank, pa.scalar(feed.default_currency, pa.string()), text)
@@ -251,6 +252,13 @@ def _field_text(feed: FeedSpec, field: str, accepted: Accepted, rows: int) -> pa
     if accepted.match.signs is not None and feed.signs is not None and field in feed.signed_fields:
         return signed(text, accepted.columns[accepted.match.signs], feed.signs)
     return text
+
+
+def unwrapped(texts: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    """Return texts without the `="…"` by which an export keeps a spreadsheet from changing them."""
+    if not any_true(pc.starts_with(texts, '="')):
+        return texts
+    return pc.replace_substring_regex(texts, r'^="([^"]*)"$', r"\1")
 
 
 def _mapped_accounts(feed: FeedSpec, accepted: Accepted, rows: int) -> pa.Array | pa.ChunkedArray:

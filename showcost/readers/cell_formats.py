@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Final
 
 from lxml import etree
 
-from showcost.core.money import currency_codes
+from showcost.values.symbols import known_symbols
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,11 +23,16 @@ if TYPE_CHECKING:
 
 _LOCALE_SYMBOL: Final = re.compile(r"\[\$([^\]-]+)(?:-[0-9A-Fa-f]+)?\]")
 _NOT_SHOWN: Final = re.compile(r"\[[^\]]*\]|[_*].")
-_SIGN: Final = re.compile("[$\u00a3\u20ac\u00a5\u20a0-\u20bf]")
-_CODE: Final = re.compile(r"(?<![A-Za-z])[A-Z]{3}(?![A-Za-z])")
+_SIGN: Final = re.compile("[A-Z]{0,3}[$\u00a3\u20ac\u00a5\u20a0-\u20bf]")
+_WORD: Final = re.compile(r"[^\W\d_]+\.?")
+_DATE_LETTERS: Final = frozenset({"E", "G"})
+"""Letters of exponents and eras, which are no currencies."""
+_NUMBER_SECTIONS: Final = 3
+"""Sections of a format for numbers; a fourth one is for text."""
 _PERCENT_IDS: Final = frozenset((9, 10))
 """Formats 0% and 0.00%, which a workbook need not list."""
-_MARKS: Final = (b't="e"', b'hidden="1"', b'hidden="true"')
+_MARKS: Final = (b't="e"', b'hidden="1"', b'hidden="true"', b"<f")
+NOT_CALCULATED: Final = "#FORMULA!"
 _MOST_REPEATED: Final = 100_000
 
 
@@ -50,26 +55,42 @@ class CellFormat:
 
 @dataclass
 class SheetFormats:
-    """The formats and error values of a sheet by row and column, from 0 on, and the number of hidden rows."""
+    """The formats and error values of a sheet by row and column, from 0 on, and its hidden rows and columns.
+
+    A formula that no program has calculated has the error value NOT_CALCULATED.
+    """
 
     formats: dict[tuple[int, int], CellFormat] = field(default_factory=dict)
     errors: dict[tuple[int, int], str] = field(default_factory=dict)
     hidden_rows: int = 0
+    hidden_columns: int = 0
 
 
 def format_of(code: str) -> CellFormat | None:
-    """Return what a format code says about numbers; None if nothing of interest."""
-    section = code.split(";", maxsplit=1)[0]
-    if stated := _LOCALE_SYMBOL.search(section):
-        return CellFormat(currency=stated[1].strip())
-    shown = _NOT_SHOWN.sub("", section)
-    if sign := _SIGN.search(shown):
-        return CellFormat(currency=sign[0])
-    if (listed := _CODE.search(shown)) and listed[0] in currency_codes():
-        return CellFormat(currency=listed[0])
+    """Return what a format code says about numbers; None if nothing of interest.
+
+    A format whose sections (for negative numbers, zero, by a condition) show different currencies gives them
+    all: such a cell is not an amount of any of them.
+    """
+    sections = code.split(";")[:_NUMBER_SECTIONS]
+    found = dict.fromkeys(currency for section in sections if (currency := _currency_of(section)))
+    if found:
+        return CellFormat(currency="/".join(found))
+    shown = _NOT_SHOWN.sub("", sections[0])
     if "%" in shown:
         return CellFormat(percent=True)
     return CellFormat(digits=len(shown)) if len(shown) > 1 and set(shown) == {"0"} else None
+
+
+def _currency_of(section: str) -> str:
+    """Return the symbol or code of the currency that a section of a format shows; empty for none."""
+    if stated := _LOCALE_SYMBOL.search(section):
+        return stated[1].strip()
+    shown = _NOT_SHOWN.sub("", section).replace('"', "").replace("\\", "")
+    if sign := _SIGN.search(shown):
+        return sign[0] if sign[0] in known_symbols() else sign[0][-1]
+    words = _WORD.findall(shown)
+    return next((word for word in words if word in known_symbols() and word not in _DATE_LETTERS), "")
 
 
 def sheet_formats(path: Path) -> dict[str, SheetFormats]:
@@ -123,17 +144,28 @@ def _styles(book: zipfile.ZipFile) -> dict[str, CellFormat]:
 
 def _of_sheet(book: zipfile.ZipFile, member: str, styles: dict[str, CellFormat]) -> SheetFormats:
     sheet = SheetFormats()
+    for column in _elements(book, member, "col"):
+        if column.get("hidden") in {"1", "true"}:
+            sheet.hidden_columns += int(column.get("max", "1")) - int(column.get("min", "1")) + 1
     for row in _elements(book, member, "row"):
         sheet.hidden_rows += row.get("hidden") in {"1", "true"}
         for cell in row:
             place = _place(cell.get("r", ""))
             if place is None:
                 continue
+            values = "".join(value.text or "" for value in cell if value.tag.endswith("}v"))
             if cell.get("t") == "e":
-                sheet.errors[place] = "".join(value.text or "" for value in cell if value.tag.endswith("}v"))
+                sheet.errors[place] = values
+            elif not values and _is_not_calculated(cell):
+                sheet.errors[place] = NOT_CALCULATED
             elif cell.get("t", "n") == "n" and (style := styles.get(cell.get("s", "0"))) is not None:
                 sheet.formats[place] = style
     return sheet
+
+
+def _is_not_calculated(cell: etree._Element) -> bool:
+    """Return whether a cell is a formula without a stored result; a result of type str may be empty."""
+    return cell.get("t") != "str" and any(child.tag.endswith("}f") for child in cell)
 
 
 def _place(reference: str) -> tuple[int, int] | None:

@@ -142,6 +142,8 @@ def _sheets(
             sheets.append(_ContentSheet(number, rows, hints))
             if about_cells.hidden_rows:
                 notes.append(f"{about_cells.hidden_rows} hidden rows of sheet {number} were read")
+            if about_cells.hidden_columns:
+                notes.append(f"{about_cells.hidden_columns} hidden columns of sheet {number} were read")
     if not sheets:
         raise UnreadableError("the workbook has no visible sheet with content")
     return sheets, hidden, notes

@@ -163,6 +163,17 @@ def test_rows_in_pence_are_stored_in_pounds_and_reported(tmp_path: Path) -> None
     assert unchecked
 
 
+def test_the_wrapping_that_keeps_zeros_is_taken_off(tmp_path: Path) -> None:
+    rows = ['V1,="0012",01/02/2025,="2.50"', 'V1,"=""0013""",31/01/2025,3.50', "V1,=13,31/01/2025,4.50"]
+    with landed(tmp_path / "any", "\n".join([HEADER, *rows])) as content:
+        records = content.records.by_date().read_all().to_pylist()
+    assert [(row["invoice_no"], row["net_amount__value"]) for row in records] == [
+        ("0013", "3.50"),
+        ("=13", "4.50"),
+        ("0012", "2.50"),
+    ]
+
+
 FINGERPRINTS: Final = {
     "budget_revisions": "0615ec58",
     "e_invoices": "b5691a0d",

@@ -20,6 +20,22 @@ if TYPE_CHECKING:
     from showcost.validation.reference import Reference
 
 _TAX_ID: Final = "vendor_tax_id"
+ERROR_VALUES: Final = pa.array(
+    [
+        *("#N/A", "#REF!", "#DIV/0!", "#VALUE!", "#NAME?", "#NULL!", "#NUM!", "#SPILL!", "#CALC!", "#FIELD!"),
+        *(
+            "#GETTING_DATA",
+            "#BUSY!",
+            "#BLOCKED!",
+            "#CONNECT!",
+            "#UNKNOWN!",
+            "#FORMULA!",
+            "Err:502",
+            "Err:508",
+        ),
+    ]
+)
+"""What spreadsheets show for a cell that they cannot calculate."""
 UNCONFIRMED: Final = "SC-FIL-004"
 """The flag of the rows of a delivery whose control total is not confirmed."""
 
@@ -28,6 +44,7 @@ def rules(reference: Reference) -> Iterator[Rule]:
     """Return the rules of this module."""
     feed, production = reference.feed, reference.production
     yield from _required_values(feed)
+    yield from _no_error_values(feed)
     yield from _dates(feed)
     yield from _within_production(feed, production)
     if reference.unconfirmed:
@@ -88,6 +105,23 @@ def _required_values(feed: FeedSpec) -> Iterator[Rule]:
                 f"feed {feed.name}: key",
                 holds=partial(_has_key, name),
             )
+
+
+def _no_error_values(feed: FeedSpec) -> Iterator[Rule]:
+    """Yield the rules on text; in dates and amounts, an error value is unreadable anyway."""
+    for name in feed.kind.of_type(FieldType.TEXT):
+        yield ColumnRule(
+            "SC-ROW-004",
+            name,
+            "text, not the error value of a spreadsheet",
+            "a cell that its workbook could not calculate",
+            column=name,
+            holds=_is_no_error_value,
+        )
+
+
+def _is_no_error_value(texts: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.invert(pc.is_in(texts, value_set=ERROR_VALUES))
 
 
 def _not_blank(problem: pa.ChunkedArray) -> pa.ChunkedArray:
