@@ -57,9 +57,9 @@ def test_a_booking_stack_of_datev_is_a_feed() -> None:
     rows, summary = land("datev", example("datev"))
     assert (summary.refused, summary.received) == (None, 3)
     assert rows == [
-        ("RE-4711", date(2026, 12, 1), "EUR", "1190.00", "3300", None),
-        ("RE-4711-G", date(2026, 12, 15), "EUR", "-59.50", "3300", None),
-        ("2027-001", date(2027, 1, 5), "EUR", "2500.00", "3600", None),
+        ("RE-4711", date(2026, 12, 1), "EUR", "1190.00", "3320", None),
+        ("RE-4711-G", date(2026, 12, 15), "EUR", "-59.50", "3320", None),
+        ("2027-001", date(2027, 1, 5), "EUR", "2500.00", "3610", None),
     ]
 
 
@@ -94,9 +94,9 @@ def test_a_statement_in_mt940_is_a_feed() -> None:
     entry = "10070024/0123456789/00010/001"
     assert (summary.refused, summary.received) == (None, 3)
     assert rows == [
-        (f"{entry}/1", date(2026, 10, 5), "EUR", "1190.00", "3600", "KAMERAVERLEIH KOELN"),
-        (f"{entry}/2", date(2026, 10, 6), "EUR", "-59.50", "3600", "KAMERAVERLEIH KOELN"),
-        (f"{entry}/3", date(2026, 10, 7), "EUR", "100.00", "3600", "BETA GMBH"),
+        (f"{entry}/1", date(2026, 10, 5), "EUR", "1190.00", "3610", "KAMERAVERLEIH KOELN"),
+        (f"{entry}/2", date(2026, 10, 6), "EUR", "-59.50", "3610", "KAMERAVERLEIH KOELN"),
+        (f"{entry}/3", date(2026, 10, 7), "EUR", "100.00", "3610", "BETA GMBH"),
     ]
 
 
@@ -105,8 +105,8 @@ def test_a_statement_in_camt053_is_a_feed() -> None:
     entry = "DE02100100100006820101/2026-10"
     assert (summary.refused, summary.received) == (None, 2)
     assert rows == [
-        (f"{entry}/1", date(2026, 10, 5), "EUR", "1190.00", "3600", "Kameraverleih Köln"),
-        (f"{entry}/2", date(2026, 10, 6), "EUR", "-59.50", "3600", "Kameraverleih Köln"),
+        (f"{entry}/1", date(2026, 10, 5), "EUR", "1190.00", "3610", "Kameraverleih Köln"),
+        (f"{entry}/2", date(2026, 10, 6), "EUR", "-59.50", "3610", "Kameraverleih Köln"),
     ]
 
 
