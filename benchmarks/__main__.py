@@ -24,6 +24,7 @@ NAMES: Final = (
     "proof",
     "pull",
     "reader",
+    "reports",
     "stages",
     "validation",
     "values",

@@ -14,6 +14,8 @@ from showcost.cli.output import CommandResult, plural, prints_result, say, show_
 from showcost.core.money import readable_amount
 from showcost.reports.cost.basis import report_basis
 from showcost.reports.cost.report import make_cost_report, write_report
+from showcost.reports.incentives.qualified_spend import SPEND_TOTALS
+from showcost.reports.pack.manifest import CSV_FOLDER
 from showcost.reports.tables import DETAIL, TOTAL, lines
 from showcost.validation.decisions import DISCARDED
 
@@ -48,7 +50,17 @@ def report(
         "currency": basis.currency,
         "as_of": as_of_seq,
         "headline": made.headline,
-        "tables": {name: table.rows.to_pylist() for name, table in made.tables.items() if name != ENTRIES},
+        "tables": {
+            name: table.rows.to_pylist() for name, table in made.tables.items() if not _is_detail(name)
+        },
+        "details": {
+            name: {
+                "rows": table.rows.num_rows,
+                "file": None if pack is None else pack.folder.joinpath(CSV_FOLDER, f"{name}.csv"),
+            }
+            for name, table in made.tables.items()
+            if _is_detail(name)
+        },
         "notes": {name: table.notes for name, table in made.tables.items()},
         "warnings": made.warnings,
     }
@@ -63,8 +75,13 @@ def report(
     return CommandResult(facts, show)
 
 
-ENTRIES: Final = "entries"
-"""The table that is too long for a terminal; `showcost report --out` and `showcost export` write it."""
+def _is_detail(name: str) -> bool:
+    """Return whether a table has a line per entry: its rows are in the pack, `--json` has their number.
+
+    Of qualified spend the first table has the totals of every programme.
+    """
+    return name == "entries" or name.startswith(f"{SPEND_TOTALS}_")
+
 
 _SHOWN: Final = (
     *("cost_period", "cost_to_date", "commitments", "total_cost", "etc", "efc", "budget_revised"),

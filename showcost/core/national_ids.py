@@ -30,7 +30,10 @@ _INSURANCE: Final = (
 _LABEL: Final = r"(?i:SSN|SIN|social security|social insurance)[^0-9A-Za-z]{0,3}(?i:no|number|nr)?"
 _LABELLED: Final = rf"{_LABEL}[^0-9A-Za-z]{{0,3}}[0-9]{{9}}"
 
-SEPARATED_FORMS: Final = rf"(?:{_SEPARATED}|{_IN_THREES}|{_INSURANCE}|{_LABELLED})"
+_SUFFIX: Final = r"(?:-?[A-Za-z]{1,2}[0-9]?)?"
+"""Letters after a number, such as those of a beneficiary: they do not make another number of it."""
+
+SEPARATED_FORMS: Final = rf"(?:(?:{_SEPARATED}|{_IN_THREES}|{_LABELLED}){_SUFFIX}|{_INSURANCE})"
 """Formats recognisable by their separators, letters or label, in RE2 syntax."""
 
 _DELIMITED: Final = rf"(?:^|[^0-9A-Za-z-])(?:{SEPARATED_FORMS})(?:$|[^0-9A-Za-z-])"

@@ -1,17 +1,20 @@
-"""Exports of the ledger for other tools: a folder of CSV or Parquet files, with a data dictionary.
+"""Exports of the ledger for other tools: CSV or Parquet files, or a workbook, with a data dictionary.
 
     entries.*       every entry with all its columns, in the order of date and id
     journal.*       every entry with its other side (`showcost.ledger.journal`)
     accounts.*      the chart of accounts
     dictionary.*    file, column, type and meaning of every column of these files
 
+In a workbook each is a sheet. Excel keeps 15 digits of a number; the files have all.
+
 Text comes from vendors: in CSV, a cell that a spreadsheet would read as a formula gets an apostrophe before
-it.
+it, and hidden characters are marks such as `[U+202E]`.
 """
 # ruff: noqa: S608 - statements are put together from constants of this package
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
@@ -25,6 +28,7 @@ from showcost.ledger.schema import ENTRY_COLUMNS
 from showcost.reports.writers.flat import DICTIONARY, TableFormat, column_types, dictionary, write_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     import duckdb
@@ -57,6 +61,33 @@ def write_tables(
     """
     if folder.exists() and any(folder.iterdir()):
         raise InputError(f"{folder} is not empty; name a new folder for the export")
+    with _tables(workspace, as_of) as (connection, statements):
+        make_folder(folder)
+        return {
+            name: write_rows(connection, statement, folder / f"{name}.{format_.value}", format_)
+            for name, statement in statements.items()
+        }
+
+
+def write_export_workbook(
+    workspace: Workspace, path: Path, as_of: int | None = None
+) -> tuple[dict[str, int], int]:
+    """Write the same as the sheets of a workbook; return the rows of each, and the cells that Excel rounds.
+
+    Raises InputError for more rows than a sheet has, and as `write_tables` does.
+    """
+    from showcost.reports.writers.sheets import write_sheets  # noqa: PLC0415 -- slow to import: loads the workbook library
+
+    with _tables(workspace, as_of) as (connection, statements):
+        make_folder(path.parent)
+        return write_sheets(connection, statements, path)
+
+
+@contextmanager
+def _tables(
+    workspace: Workspace, as_of: int | None
+) -> Iterator[tuple[duckdb.DuckDBPyConnection, dict[str, str]]]:
+    """Open the ledger with the statements of all tables by name, the dictionary last."""
     with workspace.ledger.read() as connection:
         open_journal(connection, workspace.production, as_of)
         connection.register("chart", _chart(workspace))
@@ -70,11 +101,7 @@ def write_tables(
         }
         connection.register(DICTIONARY, _dictionary(connection, statements))
         statements[DICTIONARY] = f"FROM {DICTIONARY}"
-        make_folder(folder)
-        return {
-            name: write_rows(connection, statement, folder / f"{name}.{format_.value}", format_)
-            for name, statement in statements.items()
-        }
+        yield connection, statements
 
 
 def _chart(workspace: Workspace) -> pa.Table:

@@ -33,6 +33,7 @@ from showcost.core.national_ids import masked_text
 from showcost.pay.applied import APPLIED, applied_checks
 from showcost.pay.findings import findings
 from showcost.pipeline.pay_findings import REACH, cells_of_valid, first_missing_day, valid_neighbours
+from showcost.reports.writers.visible_text import visible
 from showcost.validation.reference import Reference
 
 if TYPE_CHECKING:
@@ -244,7 +245,7 @@ def _lines(table: pa.Table, columns: Sequence[str]) -> list[list[object]]:
 
 
 def _shown(value: object) -> object:
-    return masked_text(value) if isinstance(value, str) else value
+    return visible(masked_text(value)) if isinstance(value, str) else value
 
 
 def _rules_sheet(agreement: Agreement) -> _Sheet:

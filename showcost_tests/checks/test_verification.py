@@ -70,6 +70,7 @@ def test_verify_writes_a_pack_only_when_every_step_passes(workspace: Workspace, 
         "heads.csv",
         "log.jsonl",
         "pack.json",
+        "plan_lines.txt",
         "rates.csv",
     ]
     assert json.loads((tmp_path / "pack" / "pack.json").read_text())["head"] == facts["head"]

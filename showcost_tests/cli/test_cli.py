@@ -305,6 +305,10 @@ def test_the_report_adds_up_what_status_says_is_posted(
         steps[-1]["amount"]
     )
     assert verify_report_pack(tmp_path / "pack") == []
+    file = tmp_path / "pack" / "csv" / "entries.csv"
+    assert ended.json["details"]["entries"]["file"] == str(file)
+    assert len(file.read_text(encoding="utf-8").splitlines()) == ended.json["details"]["entries"]["rows"] + 1
+    assert not ended.json["tables"].keys() & ended.json["details"].keys()
     seen = showcost(posted, "report", "--accounts", "--as-of", str(posted.audit.head().seq))
     assert readable_amount(Decimal(steps[0]["amount"])) in seen.out
     assert "delivered rows not posted and in no total" in seen.out

@@ -38,7 +38,9 @@ if TYPE_CHECKING:
 
 SAMPLE = Path(__file__).resolve().parents[2] / "data"
 FEED = "vendor_invoices_us"
-FILES = ("bills_2026-10-02.csv",)
+ORDERS = "purchase_orders"
+FILES = {FEED: ("bills_2026-10-02.csv", 40), ORDERS: ("Open orders 2026-10-02.csv", 4)}
+"""The file of each feed, and how many of its lines are delivered."""
 DAYS = [date(2026, 9, 21) + timedelta(days=number) for number in range(5)]
 HALVES = (DAYS[:1], DAYS[1:])
 CORRECTIONS = {
@@ -48,6 +50,8 @@ CORRECTIONS = {
 """Corrections by document: of an unreadable amount, and of a date."""
 REVERSED = "EP-000367"
 """The document whose entries are reversed."""
+WITHDRAWN = "PO-LDN-163"
+"""The purchase order whose line is withdrawn."""
 CLOSED = Period("first day", DAYS[0], DAYS[0], closed=True)
 MISSING = provisional.Accrual(
     feed=FEED,
@@ -74,25 +78,27 @@ class Books:
     reversals: int
     decisions: int
     provisional: int
+    plan_lines: int
     digest: str
     difference: str | None
 
 
 def make_home(folder: Path) -> Workspace:
     """Make a data folder with files in its inbox; no fault is injected into this."""
-    (folder / "inbox" / FEED).mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     for name in ("production.yaml", "chart_of_accounts.csv", "budget.csv"):
         shutil.copyfile(SAMPLE / name, folder / name)
-    for name in FILES:
-        lines = (SAMPLE / "inbox" / FEED / name).read_text(encoding="utf-8").splitlines(keepends=True)
-        target = folder / "inbox" / FEED / name
-        target.write_text("".join(lines[:40]), encoding="utf-8")
+    for feed, (name, count) in FILES.items():
+        lines = (SAMPLE / "inbox" / feed / name).read_text(encoding="utf-8").splitlines(keepends=True)
+        target = folder / "inbox" / feed / name
+        target.parent.mkdir(parents=True)
+        target.write_text("".join(lines[:count]), encoding="utf-8")
     return Workspace(folder)
 
 
 def carry_out(workspace: Workspace, tell: Callable[[str], None]) -> None:
     """Process the inbox into the ledger and work the queue; report the number of acknowledged entries."""
-    feed = next(feed for feed in workspace.feeds if feed.name == FEED)
+    feed, orders = (next(feed for feed in workspace.feeds if feed.name == name) for name in FILES)
     land(workspace, feed)
     pin_snapshots(workspace, DAYS)
     for days in HALVES:
@@ -102,6 +108,7 @@ def carry_out(workspace: Workspace, tell: Callable[[str], None]) -> None:
         rebook_by_policy(workspace, feed)
         tell(f"acknowledged {_entries(workspace)}")
     _accrue_and_release(workspace)
+    _plan(workspace, orders)
     quarantine_undated(workspace, feed)
     for document, fields in CORRECTIONS.items():
         _correct(workspace, feed, document, fields)
@@ -110,6 +117,20 @@ def carry_out(workspace: Workspace, tell: Callable[[str], None]) -> None:
     tell(f"acknowledged {_entries(workspace)}")
     if not any(period.name == CLOSED.name for period in closed_periods(workspace)):
         close_period(workspace, [feed], CLOSED, **PERSON)
+
+
+def _plan(workspace: Workspace, orders: FeedSpec) -> None:
+    """Record the lines of purchase orders and withdraw one; repeating it changes nothing."""
+    land(workspace, orders)
+    write_raw_rows(workspace, orders, DAYS)
+    validate_partitions(workspace, orders, DAYS)
+    post_partitions(workspace, orders, DAYS, "run")
+    with workspace.ledger.read() as connection:
+        (line,) = connection.execute(
+            "SELECT min(line_id) FROM plan_lines WHERE po_no = $order AND line_kind = 'line'",
+            {"order": WITHDRAWN},
+        ).fetchall()[0]
+    _take_back(workspace, line)
 
 
 def _accrue_and_release(workspace: Workspace) -> None:
@@ -149,6 +170,10 @@ def _reverse(workspace: Workspace) -> None:
             "SELECT min(entry_id) FROM ledger_entries WHERE document_no = $document",
             {"document": REVERSED},
         ).fetchall()[0]
+    _take_back(workspace, entry)
+
+
+def _take_back(workspace: Workspace, entry: str) -> None:
     (row,) = find_rows(workspace, [entry])
     if row.effect is None:
         deciding.reverse(workspace, [row], **PERSON)
@@ -170,13 +195,14 @@ def recovered_entries(workspace: Workspace) -> int:
 def books(workspace: Workspace) -> Books:
     """Return counts and digest of the ledger, and the first difference of verification."""
     with workspace.ledger.read() as connection:
-        entries, distinct, reversals, decisions, provisional = connection.execute(
+        entries, distinct, reversals, decisions, provisional, plan_lines = connection.execute(
             "SELECT count(*), count(DISTINCT entry_id), count(*) FILTER (entry_kind = 'reversal'),"
             " (SELECT count(*) FROM row_decisions) + (SELECT count(*) FROM period_decisions),"
-            " (SELECT count(*) FROM provisional_accruals) + (SELECT count(*) FROM fallback_steps)"
+            " (SELECT count(*) FROM provisional_accruals) + (SELECT count(*) FROM fallback_steps),"
+            " (SELECT count(*) FROM plan_lines)"
             " FROM ledger_entries"
         ).fetchall()[0]
         ledger_digest = digest(connection, DAYS[0], DAYS[-1]).hash
     first = verify(workspace, read_again=True).first
     difference = None if first is None else str(first)
-    return Books(entries, distinct, reversals, decisions, provisional, ledger_digest, difference)
+    return Books(entries, distinct, reversals, decisions, provisional, plan_lines, ledger_digest, difference)

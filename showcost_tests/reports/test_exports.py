@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+import openpyxl
 import pyarrow.parquet as pq
 import pytest
 from beancount import loader
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 
 from showcost.core.errors import InputError
 from showcost.ledger.journal import open_journal
-from showcost.reports.exports import write_tables
+from showcost.reports.exports import write_export_workbook, write_tables
 from showcost.reports.plain_text import Syntax, account_names, write_plain_text
 from showcost.reports.writers.flat import TableFormat
 from showcost_tests.ledger.rows import WEEK, pin_rates
@@ -198,3 +199,54 @@ def test_an_export_never_overwrites_other_files(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="not empty"):
         write_tables(workspace, tmp_path / "there", TableFormat.CSV)
     assert [path.name for path in (tmp_path / "there").iterdir()] == ["letter.txt"]
+
+
+def test_a_workbook_has_the_same_rows_exactly_and_no_formula(tmp_path: Path) -> None:
+    rows = [
+        a_row(number, f"H-{number}", ("net", "2320", "33.33"), vendor_name=name)
+        for number, name in enumerate(HOSTILE)
+    ]
+    workspace = books(tmp_path / "home", [*rows, a_row(99, "H-99", ("net", "2320", "12345678901234.5678"))])
+    written, rounded = write_export_workbook(workspace, tmp_path / "new" / "ledger.xlsx")
+    expected = write_tables(workspace, tmp_path / "csv", TableFormat.CSV)
+    assert (written, rounded > 0) == (expected, True)
+    book = openpyxl.load_workbook(tmp_path / "new" / "ledger.xlsx")
+    assert book.sheetnames == ["entries", "journal", "accounts", "dictionary"]
+    for sheet in book:
+        header, *lines = sheet.iter_rows()
+        assert sheet.freeze_panes == "A2"
+        listed = read_csv(tmp_path / "csv" / f"{sheet.title}.csv")
+        assert [cell.value for cell in header] == list(listed[0])
+        assert len(lines) == len(listed)
+        assert {cell.data_type for line in lines for cell in line} <= {"s", "n", "d"}
+    names, *cells = book["entries"].iter_rows(values_only=True)
+    entries = [dict(zip(names, line, strict=True)) for line in cells]
+    assert {entry["vendor_name"] for entry in entries} >= {"@SUM(A1)", "right[U+202E]to left"}
+    assert {entry["amount"] for entry in entries if entry["document_no"] != "H-99"} == {33.33}
+
+
+def test_fava_opens_the_export_with_the_balances_of_the_ledger(tmp_path: Path) -> None:
+    core = pytest.importorskip("fava.core", reason="Fava is not installed")
+    application = pytest.importorskip("fava.application", reason="Fava is not installed")
+    hostile = [
+        a_row(number, f"H-{number}", ("net", "2320", "33.33"), vendor_name=name, currency="GBP")
+        for number, name in enumerate(HOSTILE, start=10)
+    ]
+    workspace = books(tmp_path / "home", [*INVOICE, *hostile])
+    path = tmp_path / "journal.beancount"
+    write_plain_text(workspace, path, Syntax.BEANCOUNT)
+    ledger = core.FavaLedger(str(path))
+    assert ledger.errors == []
+    balances = {
+        (name, currency): amount
+        for name, node in ledger.get_filtered().root_tree.items()
+        for (currency, _), amount in node.balance.items()
+        if amount
+    }
+    assert balances == ledger_balances(workspace)
+    client = application.create_app([str(path)], load=True).test_client()
+    start = client.get("/", follow_redirects=True)
+    assert start.status_code == 200
+    (_, name, *_) = start.request.path.split("/")
+    for page in ("income_statement", "trial_balance", "journal"):
+        assert client.get(f"/{name}/{page}/").status_code == 200

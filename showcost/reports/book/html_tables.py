@@ -8,7 +8,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from showcost.core.national_ids import masked_text
-from showcost.reports.book.links import adds_up_entries, linked_column
+from showcost.reports.book.links import linked_column
 from showcost.reports.tables import CURRENCY, DETAIL, TOTAL, ColumnType, Line, lines, totals
 from showcost.reports.writers.figures import shown_figure
 from showcost.reports.writers.visible_text import visible
@@ -55,14 +55,19 @@ def table_html(table: ReportTable, links: EntryLinks) -> str:
 
 
 def headline_html(figures: Sequence[HeadlineFigure]) -> str:
-    """Return the headline figures, each with its meaning."""
+    """Return the headline figures, each with its meaning and a link to the table whose total it is."""
     return "\n".join(
         f'<div><dt>{text_html(figure.title)}</dt><dd><span class="value{_sign_class(figure.value)}">'
-        f'{shown_figure(figure.value, figure.type, figure.currency)}</span> <span class="unit">'
+        f'{_headline_value(figure)}</span> <span class="unit">'
         f"{escape(figure.currency)}</span></dd>"
         f'<dd class="meaning">{sentence_html(figure.meaning)}</dd></div>'
         for figure in figures
     )
+
+
+def _headline_value(figure: HeadlineFigure) -> str:
+    shown = shown_figure(figure.value, figure.type, figure.currency)
+    return f'<a href="#table-{escape(figure.table)}">{shown}</a>' if figure.table else shown
 
 
 def definitions_html(tables: Sequence[ReportTable]) -> str:
@@ -136,7 +141,7 @@ def _short(table: ReportTable, links: EntryLinks) -> list[str]:
     body = []
     for line in listed:
         if line.level == DETAIL:
-            body += [_group_line(table, head, columns) for head in heads.get(line.first, ())]
+            body += [_group_line(table, head, columns, links) for head in heads.get(line.first, ())]
             body.append(_detail_line(table, line, columns, links))
     total = next(line for line in listed if line.level == TOTAL)
     return [
@@ -147,7 +152,7 @@ def _short(table: ReportTable, links: EntryLinks) -> list[str]:
         "<tbody>",
         *body,
         "</tbody>",
-        *([f"<tfoot>{_labelled(table, total, columns, 'Total')}</tfoot>"] if table.summed else []),
+        *([f"<tfoot>{_labelled(table, total, columns, 'Total', links)}</tfoot>"] if table.summed else []),
         "</table></div>",
     ]
 
@@ -196,19 +201,25 @@ def _class(column: ReportColumn) -> str:
             return ' class="n"'
 
 
-def _group_line(table: ReportTable, line: Line, columns: Sequence[ReportColumn]) -> str:
+def _group_line(table: ReportTable, line: Line, columns: Sequence[ReportColumn], links: EntryLinks) -> str:
     cell = line.cells[table.group_by[line.level]]
     label = text_html(cell) if cell is not None else "<i>none</i>"
     button = f'<button type="button" aria-expanded="true">{label}</button>'
     opening = f'<tr class="group level-{line.level}" data-level="{line.level}">'
-    return _labelled(table, line, columns, button).replace("<tr>", opening, 1)
+    return _labelled(table, line, columns, button, links).replace("<tr>", opening, 1)
 
 
-def _labelled(table: ReportTable, line: Line, columns: Sequence[ReportColumn], label: str) -> str:
+def _labelled(
+    table: ReportTable, line: Line, columns: Sequence[ReportColumn], label: str, links: EntryLinks
+) -> str:
     """Return a line of sums, its label over the columns before the first figure."""
     lead = _lead(columns)
     scope = "row" if line.level == TOTAL else "rowgroup"
-    cells = "".join(_cell(table, line, column, None) for column in columns[lead:])
+    rows = table.rows.slice(line.first, line.last - line.first + 1).to_pylist()
+    group = {name: line.cells.get(name) for name in table.group_by}
+    cells = "".join(
+        _cell(table, line, column, links.of_sum(table, rows, group, column)) for column in columns[lead:]
+    )
     return f'<tr><th scope="{scope}" colspan="{max(lead, 1)}">{label}</th>{cells}</tr>'
 
 
@@ -216,9 +227,9 @@ def _detail_line(table: ReportTable, line: Line, columns: Sequence[ReportColumn]
     linked = linked_column(table)
     cells = []
     for column in columns:
-        figure = column.name if adds_up_entries(column) else ""
-        has_link = line.cells.get(column.name) if figure else column.name == linked
-        href = links.of_row(table, line.cells, figure) if has_link else None
+        href = links.of_row(table, line.cells) if column.name == linked else None
+        if column.type is not ColumnType.TEXT and line.cells.get(column.name):
+            href = links.of_figure(table, line.cells, column)
         cells.append(_cell(table, line, column, href))
     lead = "" if _lead(columns) else "<td></td>"
     in_group = ' class="in-group"' if table.group_by else ""

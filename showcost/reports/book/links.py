@@ -1,7 +1,8 @@
 """Links from the figures of tables to the entries behind them.
 
 A figure that adds up entries has a link: its account, currency, series, location, vendor and document select
-them, as far as the table has these columns. Budgets, estimates and commitments do not add up entries.
+them, as far as the table has these columns; a subtotal names its accounts. Figures of the plan lead to the
+lines of purchase orders, estimates and revisions behind them, sums of other columns to their definition.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urlencode
 
 from showcost.core.engine import engine, view_files
+from showcost.reports.cost.cost_report import NONE_STATED
+from showcost.reports.incentives.qualified_spend import SPEND_TOTALS
 from showcost.reports.tables import CURRENCY, ColumnType
 
 if TYPE_CHECKING:
@@ -33,8 +36,16 @@ _SELECTING: Final = {
 }
 """The columns that select entries, with their names in a link."""
 
-_SUMS: Final = ("cost", "base", "amount", "original", "posted", "balance", "fx_variance", "net", "tax")
+_SUMS: Final = (
+    *("cost", "base", "amount", "original", "posted", "balance", "fx_variance", "at_budget", "net", "tax"),
+)
 """The beginnings of the names of columns that add up entries."""
+
+_PLANS: Final = {"commitments": "commitments", "etc": "estimates", "budget_revised": "budget_revisions"}
+"""The columns that add up lines of a plan table, with its name."""
+
+_LINES_BY: Final[tuple[str, ...]] = ("account", "series", "location")
+"""The columns that select lines of a plan table."""
 
 _OF_A_PERIOD: Final = "period"
 
@@ -49,6 +60,48 @@ class EntryLinks:
     places: dict[str, tuple[int, int]] = field(default_factory=dict)
     """Row and number of the entries that tables name by their ids."""
 
+    def of_figure(self, table: ReportTable, cells: Mapping[str, Cell], column: ReportColumn) -> str | None:
+        """Return the link from a figure of a row; None if there is nothing to show."""
+        if table.name == SPEND_TOTALS:
+            return f"#table-{SPEND_TOTALS}_{str(cells['programme']).replace('-', '_')}"
+        if column.name in _PLANS and _ACCOUNT in table.by_name:
+            by: dict[str, str] = {name: _stated(cells[name]) for name in _LINES_BY if name in table.by_name}
+            return f"#/lines/{_PLANS[column.name]}?{urlencode(by)}"
+        if adds_up_entries(column) and not column.terms:
+            return self.of_row(table, cells, column.name)
+        return self.of_definition(table, column)
+
+    @staticmethod
+    def of_definition(table: ReportTable, column: ReportColumn) -> str | None:
+        """Return the link to the definition of a column that adds up others, or that nothing is behind."""
+        return (
+            f"#def-{table.name}-{column.name}" if column.terms or column.name.startswith("budget_a") else None
+        )
+
+    def of_sum(
+        self,
+        table: ReportTable,
+        rows: Sequence[Mapping[str, Cell]],
+        group: Mapping[str, Cell],
+        column: ReportColumn,
+    ) -> str | None:
+        """Return the link from a subtotal or total; `group` has the values that its rows share."""
+        if not adds_up_entries(column) or column.terms:
+            return self.of_definition(table, column)
+        accounts = sorted({str(row.get(_ACCOUNT)) for row in rows} & self.accounts)
+        if _ACCOUNT not in table.by_name or not accounts or ENTRY in table.by_name:
+            return None
+        query = {"accounts": " ".join(accounts)} | self._query(table, group, column.name)
+        return f"#/search?{urlencode(query)}"
+
+    def _query(self, table: ReportTable, cells: Mapping[str, Cell], column: str) -> dict[str, str]:
+        query = {
+            name: _stated(cells[key])
+            for key, name in _SELECTING.items()
+            if key in table.by_name and cells.get(key) is not None
+        }
+        return query | ({"from": str(self.first)} if _OF_A_PERIOD in column else {})
+
     def of_row(self, table: ReportTable, cells: Mapping[str, Cell], column: str = "") -> str | None:
         """Return the link from a line of a table, or from the figure in a column; None without entries.
 
@@ -57,13 +110,7 @@ class EntryLinks:
         entry = cells.get(ENTRY)
         if isinstance(entry, str) and entry in self.places:
             return "#/row/{}?n={}".format(*self.places[entry])
-        query = {
-            name: str(cells[key])
-            for key, name in _SELECTING.items()
-            if key in table.by_name and cells.get(key) is not None
-        }
-        if _OF_A_PERIOD in column:
-            query["from"] = str(self.first)
+        query = self._query(table, cells, column)
         account = cells.get(_ACCOUNT)
         if isinstance(account, str):
             return self._of_account(account, query) if account in self.accounts else None
@@ -74,6 +121,11 @@ class EntryLinks:
     def _of_account(account: str, query: Mapping[str, str]) -> str:
         path = f"#/account/{quote(account, safe='')}"
         return f"{path}?{urlencode(query)}" if query else path
+
+
+def _stated(cell: Cell) -> str:
+    """Return what entries have in place of a cell: nothing where a report says that none is stated."""
+    return "" if cell in {None, NONE_STATED} else str(cell)
 
 
 def adds_up_entries(column: ReportColumn) -> bool:

@@ -21,6 +21,7 @@ from showcost.config.reporting_periods import period_of, reporting_periods
 from showcost.core.errors import InputError
 from showcost.fx.conversion import conversion_sql, micro_rate_sql
 from showcost.ledger.active_entries import entries_as_of
+from showcost.ledger.plan import plan_lines_as_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,7 +53,9 @@ class ReportBasis:
 def report_basis(
     workspace: Workspace, period: str | None = None, currency: str | None = None, as_of: int | None = None
 ) -> ReportBasis:
-    """Return the basis of a report; by default of the last period with entries, in the base currency.
+    """Return the basis of a report; by default of the last period with costs, in the base currency.
+
+    A production without any entry has the last period with plan lines.
 
     `period` is a name or a date in it. Raises InputError for an unknown period, or a currency that the
     production does not use or has no budget rate for.
@@ -72,10 +75,13 @@ def report_basis(
 
 
 def _last_period(workspace: Workspace, as_of: int | None) -> ReportingPeriod:
-    """Return the period of the last entry; the first one for an empty ledger."""
+    """Return the period of the last entry, else of the last plan line; the first one for an empty ledger."""
     periods = reporting_periods(workspace.production)
     with workspace.ledger.read() as connection:
-        query = f"SELECT max(transaction_date) FROM {entries_as_of(as_of)} AS entries"
+        query = (
+            f"SELECT coalesce((SELECT max(transaction_date) FROM {entries_as_of(as_of)}),"
+            f" (SELECT max(stated_on) FROM {plan_lines_as_of(as_of)}))"
+        )
         ((last,),) = connection.execute(query).fetchall()
     started = [period for period in periods if last is not None and period.start <= last]
     return started[-1] if started else periods[0]

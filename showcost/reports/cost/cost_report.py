@@ -11,13 +11,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from showcost.config.chart import AccountKind
+from showcost.config.record_kinds import BUDGET_REVISION, ESTIMATE, PURCHASE_ORDER
 from showcost.core.money import readable_amount
+from showcost.ledger.plan import plan_lines_as_of
 from showcost.reports.tables import ColumnType, ReportColumn, ReportTable
 
 if TYPE_CHECKING:
     import duckdb
 
     from showcost.reports.cost.basis import ReportBasis
+
+NONE_STATED: Final = "none stated"
+"""The location or series of entries that name none."""
 
 _SECTION: Final = ReportColumn("section", "Section", ColumnType.TEXT, "part of the chart of accounts")
 _ACCOUNT: Final = ReportColumn("account", "Account", ColumnType.TEXT, "number in the chart of accounts")
@@ -131,6 +136,12 @@ def _notes(connection: duckdb.DuckDBPyConnection, basis: ReportBasis) -> list[st
             f" {currency} has no budget rate."
             for measure, currency, amount in connection.execute(_UNRATED).fetchall()
         ),
+        *(
+            f"Not in this report: {_LINES_OF[kind]} dated after {basis.period.end}: {lines}."
+            for kind, lines in connection.execute(
+                _LATER.format(lines=plan_lines_as_of(basis.as_of)), {"last": basis.period.end}
+            ).fetchall()
+        ),
         *(_counted(connection, _NO_ESTIMATE, "Accounts without an ETC, whose EFC is their total cost")),
         *(_counted(connection, _NO_BUDGET, "Accounts with costs and no budget")),
         *(
@@ -167,6 +178,16 @@ _MEASURES: Final = {
     "estimate": "ETC",
     "commitment": "commitments",
 }
+
+_LINES_OF: Final = {
+    BUDGET_REVISION.name: "budget revisions",
+    ESTIMATE.name: "estimates to complete",
+    PURCHASE_ORDER.name: "lines of purchase orders",
+}
+
+_LATER: Final = """
+SELECT record_kind, count(*) FROM {lines} WHERE stated_on > $last GROUP BY record_kind ORDER BY record_kind
+"""
 
 _PLANNED: Final = """
     sum(report_amount) FILTER (measure = 'commitment') AS commitments,
@@ -207,17 +228,17 @@ FROM totals ORDER BY min(place) OVER (PARTITION BY section), place, account
 
 _COST_BY: Final = f"""
 WITH costs AS (
-    SELECT coalesce(nullif({{column}}, ''), 'none stated') AS {{column}}, account, {_COST}
+    SELECT coalesce(nullif({{column}}, ''), '{NONE_STATED}') AS {{column}}, account, {_COST}
     FROM report_entries WHERE kind = '{AccountKind.COST}' GROUP BY ALL),
 committed AS (
-    SELECT coalesce(nullif({{column}}, ''), 'none stated') AS {{column}}, account,
+    SELECT coalesce(nullif({{column}}, ''), '{NONE_STATED}') AS {{column}}, account,
         sum(report_amount) AS commitments
     FROM report_plan WHERE measure = 'commitment' GROUP BY ALL)
 SELECT {{column}}, account, name, {_amounts("cost_period", "cost_to_date", "commitments")},
     CAST(coalesce(cost_to_date, 0) + coalesce(commitments, 0) AS DECIMAL(38, 4)) AS total_cost
 FROM costs FULL JOIN committed USING ({{column}}, account)
 JOIN report_accounts USING (account) WHERE kind = '{AccountKind.COST}'
-ORDER BY {{column}} = 'none stated', {{column}}, place, account
+ORDER BY {{column}} = '{NONE_STATED}', {{column}}, place, account
 """
 
 _UNTRANSLATED: Final = f"""

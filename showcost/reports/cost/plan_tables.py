@@ -43,6 +43,8 @@ COMMITMENT_COLUMNS: Final = (
     _text("po_no", "Purchase order", "number of the order"),
     _text("line_no", "Line", "line of the order"),
     _ACCOUNT,
+    _SERIES,
+    _LOCATION,
     _CURRENCY,
     _original("ordered", "Ordered", "amount of the line in force, without tax"),
     _original("invoiced", "Invoiced", "net invoices that were set off against the line"),
@@ -155,7 +157,8 @@ def plan_tables(connection: duckdb.DuckDBPyConnection, basis: ReportBasis) -> li
 
 
 _COMMITMENTS: Final = """
-SELECT vendor_code, vendor_name, po_no, line_no, account, currency, ordered, invoiced, open, over,
+SELECT vendor_code, vendor_name, po_no, line_no, account, series, location, currency, ordered, invoiced,
+    open, over,
     CAST({amount} AS DECIMAL(38, 4)) AS report_amount,
     CASE WHEN is_closed THEN 'yes' ELSE 'no' END AS closed, stated_on
 FROM commitments LEFT JOIN report_rates USING (currency) ORDER BY vendor_code, po_no, line_no, currency

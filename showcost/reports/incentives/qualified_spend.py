@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from showcost.config.incentives import ClaimedProgramme
     from showcost.workspace import Workspace
 
+SPEND_TOTALS: Final = "qualified_spend"
+"""The table with the totals of every programme; those of their costs have this name and the programme's."""
+
 _MONEY: Final = pa.decimal128(38, 4)
 
 
@@ -188,7 +191,7 @@ def _totals_table(totals: list[_Totals], currency: str, notes: list[str]) -> Rep
     if not totals:
         stated = ["production.yaml claims no incentive programme"]
     return ReportTable(
-        name="qualified_spend",
+        name=SPEND_TOTALS,
         title="Qualified spend",
         columns=_TOTAL_COLUMNS,
         rows=rows,
@@ -328,7 +331,7 @@ def _lines_table(
     rows = rows.cast(pa.schema([(column.name, _arrow(column)) for column in LINE_COLUMNS]))
     elsewhere = () if options.elsewhere else ("Costs that are performed elsewhere are in the totals only.",)
     return ReportTable(
-        name=f"qualified_spend_{programme.programme.replace('-', '_')}",
+        name=f"{SPEND_TOTALS}_{programme.programme.replace('-', '_')}",
         title=f"Qualified spend: {programme.title}",
         columns=LINE_COLUMNS,
         rows=rows,

@@ -1,7 +1,8 @@
 """Tables as CSV or Parquet, and the dictionary of their columns.
 
 Text comes from vendors: in CSV, a cell that a spreadsheet would read as a formula gets an apostrophe before
-it. Numbers are exact, with all decimals that are stored.
+it, and hidden characters are marks (`visible_text`). Parquet has the text as it is. Numbers are exact, with
+all decimals that are stored.
 """
 # ruff: noqa: S608 - statements are put together from the names of columns
 
@@ -14,6 +15,7 @@ import pyarrow as pa
 
 from showcost.core.durable import produce_file
 from showcost.core.engine import engine
+from showcost.reports.writers.visible_text import HIDDEN_CLASS, visible_sql
 from showcost.staging.parquet import write_parquet
 
 if TYPE_CHECKING:
@@ -93,18 +95,32 @@ def write_rows(
     return counted[0]
 
 
+_GUARD: Final = "needs a guard"
+
+# White space and invisible characters first, and the full-width forms of the signs, count too.
+_FORMULA: Final = r"^([\t\r]|[\s\p{Z}\p{Cf}]*[=+\-@\x{FF1D}\x{FF0B}\x{FF0D}\x{FF20}])"
+
+
 def _guarded_statement(connection: duckdb.DuckDBPyConnection, statement: str) -> str:
-    """Return a statement whose texts no spreadsheet reads as a formula."""
+    """Return a statement whose texts no spreadsheet reads as a formula, and that have no hidden character.
+
+    One expression over all texts of a row tells the few rows whose texts have to be looked at one by one.
+    """
+    types = column_types(connection, statement)
+    texts = [f'"{name}"' for name, type_ in types.items() if type_ == "VARCHAR"]
+    if not texts:
+        return statement
+    needs = f"regexp_matches(concat_ws(chr(10), {', '.join(texts)}), '(?m){_FORMULA}|[{HIDDEN_CLASS}]')"
     columns = ", ".join(
-        f'{_guarded(name)} AS "{name}"' if type_ == "VARCHAR" else f'"{name}"'
-        for name, type_ in column_types(connection, statement).items()
+        f'CASE WHEN "{_GUARD}" THEN {_guarded(name)} ELSE "{name}" END AS "{name}"'
+        if type_ == "VARCHAR"
+        else f'"{name}"'
+        for name, type_ in types.items()
     )
-    return f"SELECT {columns} FROM ({statement})"
+    return f'SELECT {columns} FROM (SELECT *, {needs} AS "{_GUARD}" FROM ({statement}))'
 
 
 def _guarded(column: str) -> str:
-    """Return the expression of a text that a spreadsheet does not read as a formula."""
-    # White space and invisible characters first, and the full-width forms of the signs, count too.
-    sign = r"[=+\-@\x{FF1D}\x{FF0B}\x{FF0D}\x{FF20}]"
-    is_formula = rf"""regexp_matches("{column}", '^([\t\r]|[\s\p{{Z}}\p{{Cf}}]*{sign})')"""
-    return f"""CASE WHEN {is_formula} THEN '''' || "{column}" ELSE "{column}" END"""
+    """Return the expression of a text that is not read as a formula, with marks for hidden characters."""
+    shown = visible_sql(f'"{column}"')
+    return f"""CASE WHEN regexp_matches("{column}", '{_FORMULA}') THEN '''' ELSE '' END || {shown}"""

@@ -1,7 +1,8 @@
 """Text for people: characters that cannot be seen, or that change what is seen, are shown as marks.
 
 Text comes from vendors. A control character, a mark that reverses the direction of writing or a separator
-that no reader sees is replaced by its name, never dropped. CSV and Parquet have the text as it is.
+that no reader sees is replaced by its name, never dropped: in the book, the workbook, the cover and in CSV.
+Parquet, which programs read, has the text as it is.
 """
 
 from __future__ import annotations
@@ -9,10 +10,21 @@ from __future__ import annotations
 import re
 from typing import Final
 
-_HIDDEN: Final = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
-    "\ud800-\udfff\ufeff\ufff9-\ufffb\ufffe\uffff\U000e0000-\U000e007f]"
+_RANGES: Final = (
+    *((0x0, 0x8), (0xB, 0x1F), (0x7F, 0x9F), (0xAD, 0xAD), (0x61C, 0x61C), (0x180E, 0x180E)),
+    *((0x200B, 0x200B), (0x200E, 0x200F), (0x2028, 0x202E), (0x2060, 0x206F), (0xFEFF, 0xFEFF)),
+    *((0xFFF9, 0xFFFB), (0xFFFE, 0xFFFF), (0xE0000, 0xE007F)),
 )
+_SURROGATES: Final = "\ud800-\udfff"
+_HIDDEN: Final = re.compile(
+    "["
+    + "".join(f"{re.escape(chr(first))}-{re.escape(chr(last))}" for first, last in _RANGES)
+    + f"{_SURROGATES}]"
+)
+
+HIDDEN_CLASS: Final = "".join(rf"\x{{{first:x}}}-\x{{{last:x}}}" for first, last in _RANGES)
+"""The hidden characters as a class in RE2 syntax, without its brackets; the engine has no surrogates."""
+
 _CONTROL_PICTURES: Final = 0x2400
 _DELETE, _DELETE_PICTURE = 0x7F, "\N{SYMBOL FOR DELETE}"
 
@@ -28,6 +40,21 @@ def visible_line(text: str) -> str:
         visible(text)
         .replace("\t", "\N{SYMBOL FOR HORIZONTAL TABULATION}")
         .replace("\n", "\N{SYMBOL FOR LINE FEED}")
+    )
+
+
+def visible_sql(text: str) -> str:
+    """Return the DuckDB expression of `visible` for the expression of a text."""
+    code = "unicode(sign)"
+    mark = (
+        f"CASE WHEN NOT regexp_matches(sign, '[{HIDDEN_CLASS}]') THEN sign"
+        f" WHEN {code} < 32 THEN chr({_CONTROL_PICTURES} + {code})"
+        f" WHEN {code} = {_DELETE} THEN '{_DELETE_PICTURE}' ELSE format('[U+{{:04X}}]', {code}) END"
+    )
+    signs = f"regexp_extract_all({text}, '(?s).')"
+    return (
+        f"CASE WHEN regexp_matches({text}, '[{HIDDEN_CLASS}]')"
+        f" THEN array_to_string(list_transform({signs}, lambda sign: {mark}), '') ELSE {text} END"
     )
 
 

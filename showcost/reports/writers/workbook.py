@@ -53,7 +53,7 @@ SHEET_ROWS: Final = 1_048_576
 MOST_ROWS: Final = 50_000
 """Tables with more rows are in the workbook with their totals alone, which its sheet says."""
 
-_MADE: Final = datetime(2020, 1, 1, tzinfo=UTC)
+MADE: Final = datetime(2020, 1, 1, tzinfo=UTC)
 """A workbook must have a date, and its content has none."""
 
 _DIGITS: Final = 15
@@ -114,7 +114,7 @@ class _Book:
         self.scope, self.sheet_rows, self.most_rows = scope, sheet_rows, most_rows
         options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
         self._book = xlsxwriter.Workbook(str(path), options)
-        self._book.set_properties({"title": visible(scope.production_line), "created": _MADE})
+        self._book.set_properties({"title": visible(scope.production_line), "created": MADE})
         self._book.set_calc_mode("auto")
         self._formats: dict[tuple[str, _Style], Format] = {}
         self._names: set[str] = set()
@@ -231,7 +231,7 @@ class _TableSheets:
         self.row += 1
         for note in self._remarks():
             if self.row < self.book.sheet_rows:
-                self.sheets[-1].write_string(self.row, 0, _safe(note))
+                self.sheets[-1].write_string(self.row, 0, safe_text(note))
                 self.row += 1
 
     def _total_only(self) -> Iterator[Line]:
@@ -256,15 +256,15 @@ class _TableSheets:
         number = len(self.sheets)
         remark = "" if number == 1 else f"continued from sheet {self.sheets[number - 2].get_name()}"
         self.book.contents.append((sheet.get_name(), self.table, remark))
-        sheet.write_string(0, 0, _safe(self.table.title), self.book.title)
-        sheet.write_string(1, 0, _safe(self.book.scope.production_line))
+        sheet.write_string(0, 0, safe_text(self.table.title), self.book.title)
+        sheet.write_string(1, 0, safe_text(self.book.scope.production_line))
         facts = (
             f"{self.book.scope.as_of_line}; amounts in {self.table.currency} unless a column says otherwise"
         )
         sheet.write_string(2, 0, facts if number == 1 else f"{facts}; {remark}")
         for place, column in enumerate(self.table.columns):
             header = self.book.header if column.type is ColumnType.TEXT else self.book.number_header
-            sheet.write_string(4, place, _safe(column.title), header)
+            sheet.write_string(4, place, safe_text(column.title), header)
             sheet.set_column(place, place, self._width(column))
         sheet.set_row(4, 30)
         sheet.freeze_panes(5, 1)
@@ -320,7 +320,7 @@ class _TableSheets:
             case None:
                 sheet.write_blank(self.row, place, None, shown)
             case str():
-                sheet.write_string(self.row, place, _safe(value), shown)
+                sheet.write_string(self.row, place, safe_text(value), shown)
             case date():
                 sheet.write_datetime(self.row, place, value, shown)
             case _:
@@ -330,7 +330,7 @@ class _TableSheets:
         self, line: Line, at: tuple[int, ReportColumn], value: Decimal | int, shown: Format
     ) -> None:
         place, column = at
-        self.book.rounded += _has_more_digits(value)
+        self.book.rounded += has_more_digits(value)
         formula = self._formula(line, place, column)
         if formula is None:
             self.sheets[-1].write_number(self.row, place, value, shown)
@@ -371,7 +371,7 @@ class _TableSheets:
         return "=" + "+".join(parts)
 
 
-def _has_more_digits(value: Decimal | int) -> bool:
+def has_more_digits(value: Decimal | int) -> bool:
     """Return whether Excel cannot keep all digits of a number."""
     if len(str(value)) <= _DIGITS:
         return False
@@ -379,7 +379,7 @@ def _has_more_digits(value: Decimal | int) -> bool:
     return len(digits) > _DIGITS
 
 
-def _safe(text: str) -> str:
+def safe_text(text: str) -> str:
     """Return a text as a cell may have it."""
     shown = visible(text)
     if len(shown) > _LONGEST_TEXT:
@@ -396,7 +396,7 @@ def _write_about(
     sheet.set_column(0, 0, 44)
     sheet.set_column(1, 1, 22)
     sheet.set_column(2, 2, 90)
-    sheet.write_string(0, 0, _safe(scope.production_line), book.title)
+    sheet.write_string(0, 0, safe_text(scope.production_line), book.title)
     facts = {
         "Period": scope.period_line,
         "Moment": scope.as_of_line,
@@ -410,7 +410,7 @@ def _write_about(
     row = 2
     for name, text in facts.items():
         sheet.write_string(row, 0, name)
-        sheet.write_string(row, 1, _safe(text))
+        sheet.write_string(row, 1, safe_text(text))
         row += 1
     row = _write_headline(book, sheet, row + 1, headline)
     row = _write_heading(book, sheet, row + 1, ("Sheet", "Rows", "Remark"))
@@ -422,8 +422,8 @@ def _write_about(
     row = _write_heading(book, sheet, row + 1, ("Notes on", "", "Note"))
     for table in tables:
         for note in table.notes:
-            sheet.write_string(row, 0, _safe(table.title), book.wrapped)
-            sheet.write_string(row, 2, _safe(note), book.wrapped)
+            sheet.write_string(row, 0, safe_text(table.title), book.wrapped)
+            sheet.write_string(row, 2, safe_text(note), book.wrapped)
             row += 1
 
 
@@ -432,10 +432,10 @@ def _write_headline(book: _Book, sheet: Worksheet, row: int, headline: Sequence[
         return row
     row = _write_heading(book, sheet, row, ("Figure", "Value", "Meaning"))
     for figure in headline:
-        sheet.write_string(row, 0, _safe(f"{figure.title} {figure.currency}".strip()), book.wrapped)
+        sheet.write_string(row, 0, safe_text(f"{figure.title} {figure.currency}".strip()), book.wrapped)
         number_format = _number_format(figure.type, figure.currency)
         sheet.write_number(row, 1, figure.value, book.format(number_format, _Style(bold=True)))
-        sheet.write_string(row, 2, _safe(figure.meaning), book.wrapped)
+        sheet.write_string(row, 2, safe_text(figure.meaning), book.wrapped)
         row += 1
     return row
 
@@ -462,5 +462,5 @@ def _write_definitions(book: _Book, tables: Sequence[ReportTable]) -> None:
             ).removeprefix("+ ")
             texts = (table.title, column.title, column.type.value, column.meaning, formula)
             for place, text in enumerate(texts):
-                sheet.write_string(row, place, _safe(text), book.wrapped)
+                sheet.write_string(row, place, safe_text(text), book.wrapped)
             row += 1

@@ -285,6 +285,10 @@ def test_a_browser_finds_entries_and_pages_through_long_tables(split: WrittenBoo
     assert table.view.count("<tr") == entries_of(split) + 1
     missing = shown(split, "#/account/9999", tmp_path)
     assert "No entry is posted to this account" in missing.view
+    document = shown(split, "#/search?amount=1469.13", tmp_path)
+    assert document.view.count(">R2<") > 1
+    assert "This is not a date such as 2026-10-31: junk" in shown(split, "#/search?from=junk", tmp_path).view
+    assert "There is no such row" in shown(split, "#/row/junk", tmp_path).view
 
 
 def entries_of(book: WrittenBook) -> int:

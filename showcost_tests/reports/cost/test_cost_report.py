@@ -251,15 +251,27 @@ def test_commitments_estimates_and_revisions_lead_to_the_variance(tmp_path: Path
     assert (row["budget_approved"], row["budget_revised"]) == (approved, approved - Decimal("29.50"))
     assert row["variance"] == row["budget_revised"] - row["efc"]
     assert not any("dated after the ETC" in note for note in report.tables["cost_report"].notes)
+    later = f"Not in this report: estimates to complete dated after {report.basis.period.end}: 1."
+    assert later in report.tables["cost_report"].notes
     post(workspace.ledger, [invoice, a_row(2, "V-2", ("net", "2320", "7.00"), currency="USD", day=WEEK[3])])
     (note,) = (
-        note for note in made(workspace, period=day).tables["cost_report"].notes if "dated after" in note
+        note for note in made(workspace, period=day).tables["cost_report"].notes if "dated after the" in note
     )
     assert note.startswith("Costs dated after the ETC of their account: 7.00 USD on accounts (1).")
     in_pounds = made(workspace, period=day, currency="GBP")
     assert column(in_pounds, "commitments") == {"2320": Decimal(600)}
     assert column(in_pounds, "etc") == {"2320": round_half_away(500 * Decimal("1.15") / Decimal("1.34"), 2)}
     assert [line["reason"] for line in report.tables["budget_revisions"].rows.to_pylist()] == ["script"] * 2
+
+
+def test_plans_alone_determine_the_period_of_a_new_production(tmp_path: Path) -> None:
+    workspace = make_books(tmp_path / "home", [])
+    first = made(workspace).basis.period
+    stated = {"stated_by": "UPM", "reason": "script", "account": "2320", "currency": "USD"}
+    plan(workspace, "estimate", stated_on="2026-05-20", amount="900", **stated)
+    basis = report_basis(workspace)
+    assert str(basis.period.start) <= "2026-05-20" <= str(basis.period.end)
+    assert report_basis(workspace, None, None, 0).period == first
 
 
 def test_the_pack_of_a_past_moment_has_the_same_bytes_later(tmp_path: Path) -> None:

@@ -132,9 +132,11 @@ const pageOf = query => /^\d{1,9}$/.test(query.get("page")) ? Number(query.get("
 function matcher(query, documents) {
   const terms = (query.get("q") || "").toLowerCase().split(/\s+/).filter(Boolean);
   const exact = Object.keys(EXACT).filter(name => query.has(name));
+  const accounts = query.has("accounts") ? new Set(query.get("accounts").split(" ")) : null;
   const from = day(query, "from", ""), to = day(query, "to", "9999-12-31");
   const amount = wantedAmount(query.get("amount"));
-  return entry => {
+  return (entry, n) => {
+    if (accounts && !accounts.has(accountOf(n).number)) return false;
     if (entry[DATE] < from || entry[DATE] > to) return false;
     if (exact.some(name => (entry[EXACT[name]] ?? "") !== query.get(name))) return false;
     if (amount !== null && !amounts(entry).some(own => same(own, amount)) && !documents.has(documentOf(entry))) {
@@ -186,7 +188,7 @@ async function matches(query, first, end, most) {
   const fits = matcher(query, documents), found = [], sums = new Map();
   let count = 0, base = 0n, reported = 0n, untranslated = 0;
   const done = await scan(first, end, from, to, (n, entry) => {
-    if (!fits(entry)) return;
+    if (!fits(entry, n)) return;
     count++; base += scaled(entry[BASE]);
     if (translated && entry[REPORTED] === null) untranslated++;
     else if (translated) reported += scaled(entry[REPORTED]);
@@ -245,10 +247,10 @@ function withPage(path, query, page) {
   location.hash = "#/" + path + "?" + next;
 }
 const FILTER_NAMES = {currency: "currency", series: "series", location: "location", vendor: "vendor",
-  document: "document", from: "from", to: "to", q: "text", amount: "amount"};
+  document: "document", from: "from", to: "to", q: "text", amount: "amount", accounts: "accounts"};
 function filters(query) {
-  return Object.entries(FILTER_NAMES).filter(([name]) => query.get(name))
-    .map(([name, title]) => title + " " + query.get(name)).join(", ");
+  return Object.entries(FILTER_NAMES).filter(([name]) => query.get(name) || (EXACT[name] && query.has(name)))
+    .map(([name, title]) => title + " " + (query.get(name) || "none stated")).join(", ");
 }
 
 // Views.
@@ -400,13 +402,52 @@ function longCell(line, [name, , type, own], place, currency, long) {
   if (type === "money" || type === "original") return figure(money(text, type === "money" ? own : currency));
   return make("td", text === null ? "" : rate(text), {class: "n"});
 }
+async function showLines(name, query) {
+  // The lines of a plan table that a figure adds up: those with its account, series and location.
+  const wanted = [...query].filter(([field]) => ["account", "series", "location"].includes(field));
+  const long = book.tables.find(candidate => candidate.name === name);
+  const section = document.getElementById("table-" + name);
+  if (!section) return [crumbs(), heading("No such table")];
+  const place = field => long ? long.columns.findIndex(column => column[0] === field)
+    : [...section.querySelectorAll("thead th")].findIndex(cell => cell.querySelector("a[href$='-" + field + "']"));
+  const shown = wanted.map(([field, text]) => [place(field), text]);
+  const total = place("report_amount"), rows = [];
+  let sum = 0n;
+  const fits = cells => shown.every(([at, text]) => at < 0 || (cells[at] ?? "") === text);
+  if (long) {
+    const currency = place("currency");
+    for (let number = 0; number * book.lineSize < long.rows; number++) {
+      for (const line of await chunk(long.kind, number)) {
+        if (!fits(line)) continue;
+        sum += scaled(line[total] ?? "0");
+        rows.push(make("tr", long.columns.map((column, at) => longCell(line, column, at, line[currency] || long.currency, long))));
+      }
+    }
+  } else {
+    for (const row of section.querySelectorAll("tbody tr:not(.group)")) {
+      const cells = [...row.cells].map(cell => cell.textContent);
+      if (!fits(cells)) continue;
+      const text = cells[total].replace(/[,()]/g, "");
+      if (text) sum += scaled((cells[total].startsWith("(") ? "-" : "") + text);
+      const copy = row.cloneNode(true);
+      copy.hidden = false;
+      rows.push(copy);
+    }
+  }
+  const header = long ? long.columns.map(column => [column[1], column[2] === "text" || column[2] === "date" ? "" : "n"])
+    : [...section.querySelectorAll("thead th")].map(cell => [cell.textContent, cell.className]);
+  const title = section.querySelector("h2").textContent;
+  return [crumbs(), heading(title + ": " + wanted.map(([field, text]) => field + " " + (text || "none stated")).join(", ")),
+    make("p", [plural(rows.length, "line") + ", in the report ", make("strong", book.currency + " " + money(unscaled(sum), book.currency))]),
+    rows.length ? table(title, header, rows) : null];
+}
 function heading(text) { return make("h2", text, {tabindex: "-1"}); }
 function crumbs(account) {
   return make("p", [link("Report", "#top"), account ? " \u203a " : null,
     account ? link("Account " + account, "#/account/" + encodeURIComponent(account)) : null], {class: "crumbs"});
 }
 
-// Routes: #/account/1410, #/row/12?n=3, #/search?q=…, #/table/NAME; everything else is a place of the report.
+// Routes: #/account/1410, #/row/12?n=3, #/search?q=…, #/table/NAME, #/lines/estimates?account=1410; everything else is a place of the report.
 async function route() {
   const [path, rest = ""] = location.hash.split("?"), query = new URLSearchParams(rest);
   searching++;
@@ -419,7 +460,7 @@ async function route() {
     return;
   }
   const [, kind, name = ""] = path.split("/");
-  const routes = {account: showAccount, row: showRow, table: showTable, search: (_, wanted) => showSearch(wanted)};
+  const routes = {account: showAccount, row: showRow, table: showTable, lines: showLines, search: (_, wanted) => showSearch(wanted)};
   let parts;
   try {
     parts = routes[kind] ? await routes[kind](decodeURIComponent(name), query) : [heading("There is no such page")];
