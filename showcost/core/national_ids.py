@@ -66,8 +66,10 @@ def masked(texts: pa.ChunkedArray | pa.Array, *, names_person: bool = False) -> 
     forms = (
         [(_DELIMITED, _MASKING), (NINE_DIGITS, _MASKING_NINE)] if names_person else [(_DELIMITED, _MASKING)]
     )
+    # A text that occurs often, such as a vendor's name, is looked at once.
+    distinct = pc.unique(texts)
     for form, masking in forms:
-        if pc.any(pc.match_substring_regex(texts, form), min_count=0).as_py():
+        if pc.any(pc.match_substring_regex(distinct, form), min_count=0).as_py():
             # Twice, since two identifiers may share the separator between them.
             for _ in range(2):
                 texts = pc.replace_substring_regex(texts, pattern=masking, replacement=rf"\1{ID_MARK}\2")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import benchmarks
-from benchmarks import harness, partitions
+from benchmarks import harness, partitions, reports
 from benchmarks.__main__ import NAMES, run
 from showcost_tests.whole.small import FRIDAY, UK_DELIVERY, UKSPEND, deliver, make_home
 
@@ -117,3 +117,14 @@ def test_invalid_invoices_are_quarantined(monkeypatch: pytest.MonkeyPatch) -> No
 def test_dates_and_amounts_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     values = [column["values"] for column in _results(_run(monkeypatch, "values", "--rows", "100")).values()]
     assert sorted(values) == [0, *[100] * (len(values) - 1)]
+
+
+def test_all_reports_are_sealed_and_each_part_is_timed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    report = _run(monkeypatch, "reports", "--rows", "60", "--home", str(tmp_path / "home"))
+    results = _results(report)["all reports of a period"]
+    assert {name for _, names in reports.PARTS for name in names} <= results.keys()
+    again = _results(_run(monkeypatch, "reports", "--home", str(tmp_path / "home")))
+    assert list(again) == ["all reports of a period"]
+    assert again["all reports of a period"]["seal"] == results["seal"]

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from showcost.core.durable import fsync_folder, make_folder, replace_file
 from showcost.core.engine import engine, view_files
+from showcost.reports.book.links import ENTRY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -82,6 +83,7 @@ def add_entries(chunks: DataChunks, facts: CollectedFacts) -> None:
     """Add the entries and the rows of a book."""
     with engine() as connection:
         view_files(connection, "entries", [facts.entries])
+        view_files(connection, "entries_by_row", [facts.entries_by_row])
         view_files(connection, "rows", [facts.rows])
         in_report = REPORTED if facts.is_translated else ()
         for kind, statement, count, size in (
@@ -122,14 +124,19 @@ def add_lines(
 
 def add_entry_lines(chunks: DataChunks, kind: str, table: ReportTable, facts: CollectedFacts) -> None:
     """Add the rows of a table that names an entry in each row: the same, but for millions of rows."""
-    columns = ", ".join(_text(f'lines."{name}"') for name in table.rows.column_names)
-    rows = table.rows.append_column("line_number", pa.array(range(table.rows.num_rows), pa.int64()))
+    columns = ", ".join(_text(f'"{name}"') for name in table.rows.column_names)
+    numbered = table.rows.append_column("line_number", pa.array(range(table.rows.num_rows), pa.int64()))
     with engine() as connection:
         view_files(connection, "entries", [facts.entries])
-        connection.register("lines", rows)
-        statement = _LINES.format(columns=columns)
-        for place, text in _queried(connection, statement, table.rows.num_rows, LINES_PER_CHUNK):
-            chunks.add(kind, place, _escaped(text))
+        connection.register("numbered", numbered.select(["line_number", ENTRY]))
+        places = connection.sql(_PLACES_OF_LINES).to_arrow_table()
+        connection.unregister("numbered")
+        rows = numbered.append_column("r", places.column("r")).append_column("n", places.column("n"))
+        for first in range(0, rows.num_rows, _QUERY_ROWS):
+            connection.register("lines", rows.slice(first, _QUERY_ROWS))
+            found = connection.execute(_LINES.format(columns=columns), {"size": LINES_PER_CHUNK})
+            while line := found.fetchone():
+                chunks.add(kind, line[0], _escaped(line[1]))
 
 
 def _json_array(columns: Sequence[str]) -> str:
@@ -230,17 +237,22 @@ def _rows_sql(details: Sequence[str]) -> str:
     return f"""
         WITH of_rows AS (
             SELECT r, '[' || string_agg({_json_array(details)}, ',' ORDER BY n) || ']' AS details
-            FROM entries WHERE r >= $first AND r < $end GROUP BY r)
+            FROM entries_by_row WHERE r >= $first AND r < $end GROUP BY r)
         SELECT r // $size AS chunk, '[' || string_agg({_ROW_JSON}, ',' ORDER BY r) || ']'
         FROM rows JOIN of_rows USING (r) WHERE r >= $first AND r < $end GROUP BY chunk ORDER BY chunk
     """
 
 
+# The place of every line's entry, found once: a join for each chunk would read all entries each time.
+_PLACES_OF_LINES: Final = f"""
+SELECT r, n FROM numbered LEFT JOIN (SELECT {ENTRY}, r, n FROM entries) USING ({ENTRY}) ORDER BY line_number
+"""
+
 _LINES: Final = """
-SELECT line_number // $size AS chunk, '[' || string_agg(CAST(json_array({columns}, href) AS VARCHAR), ','
-    ORDER BY line_number) || ']'
-FROM lines LEFT JOIN (SELECT entry_id, '#/row/' || r || '?n=' || n AS href FROM entries) USING (entry_id)
-WHERE line_number >= $first AND line_number < $end GROUP BY chunk ORDER BY chunk
+SELECT line_number // $size AS chunk,
+    '[' || string_agg(CAST(json_array({columns}, '#/row/' || r || '?n=' || n) AS VARCHAR), ','
+        ORDER BY line_number) || ']'
+FROM lines GROUP BY chunk ORDER BY chunk
 """
 
 _DATES: Final = """

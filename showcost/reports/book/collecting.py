@@ -49,12 +49,14 @@ ENTRY_FACTS: Final = (
 class CollectedFacts:
     """The collected facts: files with entries and rows, and tables that pages load as a whole.
 
+    `entries_by_row` has the entries again, in the order of their rows, for the pages of rows.
     `places` are feed and delivery in the order of their numbers; `accounts` are number, first entry, entries
     and base amount; `is_translated` says that the report is not in base, so that `report_amount` is another
     amount; `missing` counts the rows whose text is not in the data folder.
     """
 
     entries: Path
+    entries_by_row: Path
     rows: Path
     entry_count: int
     row_count: int
@@ -69,7 +71,9 @@ class CollectedFacts:
 
 def collect(workspace: Workspace, scope: ReportScope, folder: Path) -> CollectedFacts:
     """Write the files of entries and rows to a folder, and return them with the small tables."""
-    entries, bare, rows = (folder.joinpath(f"{name}.parquet") for name in ("entries", "bare", "rows"))
+    entries, by_row, bare, rows = (
+        folder.joinpath(f"{name}.parquet") for name in ("entries", "entries_by_row", "bare", "rows")
+    )
     with workspace.ledger.read() as connection:
         entries_then = reported_entries(workspace.production, scope.currency, scope.as_of)
         connection.execute(_PLACES.format(entries=entries_then, last=f"DATE '{scope.last}'"))
@@ -84,9 +88,11 @@ def collect(workspace: Workspace, scope: ReportScope, folder: Path) -> Collected
     missing = _write_rows(workspace, bare, rows, decisions)
     with engine() as connection:
         view_files(connection, "entries", [entries])
+        connection.execute(_BY_ROW, {"path": str(by_row)})
         accounts = tuple(connection.execute(_ACCOUNTS).fetchall())
     return CollectedFacts(
         entries=entries,
+        entries_by_row=by_row,
         rows=rows,
         entry_count=pq.read_metadata(entries).num_rows,
         row_count=bare_rows.num_rows,
@@ -245,6 +251,10 @@ _DECISIONS: Final = """
 SELECT r, feed, decided_at, decision, fields, codes, who, why
 FROM row_decisions JOIN book_rows USING (feed, delivery, record)
 WHERE seq <= $as_of ORDER BY r, seq, number
+"""
+
+_BY_ROW: Final = """
+COPY (FROM entries ORDER BY r, n) TO $path (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)
 """
 
 _ACCOUNTS: Final = """

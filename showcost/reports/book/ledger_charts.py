@@ -1,20 +1,20 @@
 """The charts of the ledger: cost against budget, currencies, FX variance, and rows that wait for a person."""
+# ruff: noqa: S608 - statements are put together from constants of this package
 
 from __future__ import annotations
 
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-import pyarrow as pa
-
-from showcost.core.money import minor_units
-from showcost.ledger.active_entries import entries_as_of
+from showcost.config.chart import AccountKind
+from showcost.config.production import ReportingPeriod
 from showcost.reconciliation.queue import QueueFilter, queue_rows
+from showcost.reports.cost.basis import ReportBasis, open_entries
 from showcost.reports.writers.charts import ChartTitle, DrawnChart, bar_chart, column_chart, line_chart
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import TypeAlias
 
     from showcost.reports.scope import ReportScope
@@ -27,49 +27,30 @@ _DAYS: Final = (7, 30)
 _MOST_REASONS: Final = 12
 _WEEK: Final = timedelta(days=7)
 
-_COST: Final = """
+_COST: Final = f"""
 SELECT date_trunc('week', transaction_date)::DATE AS week, currency, sum(base_amount)
-FROM {entries} ANTI JOIN balance_accounts USING (account)
-WHERE transaction_date <= $last GROUP BY ALL ORDER BY week, currency
+FROM report_entries WHERE kind = '{AccountKind.COST}' GROUP BY ALL ORDER BY week, currency
 """
 
-_VARIANCE: Final = """
-SELECT date_trunc('week', transaction_date)::DATE AS week,
-    sum(base_amount - round(CAST(amount AS DECIMAL(20, 4)) * budget_rate, {decimals}))
-FROM {entries} ANTI JOIN balance_accounts USING (account) JOIN budget_rates USING (currency)
-WHERE transaction_date <= $last AND currency <> base_currency GROUP BY ALL ORDER BY week
+_VARIANCE: Final = f"""
+SELECT date_trunc('week', transaction_date)::DATE AS week, sum(base_amount - budget_amount)
+FROM report_entries
+WHERE kind = '{AccountKind.COST}' AND currency <> $base AND budget_amount IS NOT NULL
+GROUP BY ALL ORDER BY week
 """
 
 
 def ledger_charts(workspace: Workspace, scope: ReportScope) -> list[DrawnChart]:
     """Return the charts of a report; those without any figures are omitted."""
-    cost = _cost_by_week(workspace, scope)
+    period = ReportingPeriod(name=scope.period_line, start=scope.first, end=scope.last)
+    with open_entries(workspace, ReportBasis(period, scope.base_currency, scope.as_of)) as connection:
+        cost: list[_WeeklyCost] = connection.execute(_COST).fetchall()
+        variance = dict(connection.execute(_VARIANCE, {"base": scope.base_currency}).fetchall())
     return [
         *([cost_chart(workspace, scope, cost), currency_chart(scope, cost)] if cost else []),
-        *fx_variance_chart(workspace, scope),
+        *fx_variance_chart(scope, variance),
         *queue_chart(workspace, scope),
     ]
-
-
-def _cost_by_week(workspace: Workspace, scope: ReportScope) -> list[_WeeklyCost]:
-    """Return the cost per week (its Monday) and original currency, in base."""
-    return _query(workspace, scope, _COST)
-
-
-def _query(workspace: Workspace, scope: ReportScope, statement: str) -> list[tuple[Any, ...]]:
-    """Return the rows of a statement over the entries that are costs."""
-    accounts = sorted(workspace.chart.balance_accounts)
-    rates = workspace.production.budget_rates
-    with workspace.ledger.read() as connection:
-        connection.register("balance_accounts", pa.table({"account": pa.array(accounts, pa.string())}))
-        budgeted = pa.array(rates.values(), pa.decimal128(18, 10))
-        connection.register(
-            "budget_rates", pa.table({"currency": pa.array(rates, pa.string()), "budget_rate": budgeted})
-        )
-        shaped = statement.format(
-            entries=entries_as_of(scope.as_of), decimals=minor_units(scope.base_currency)
-        )
-        return connection.execute(shaped, {"last": scope.last}).fetchall()
 
 
 def cost_chart(workspace: Workspace, scope: ReportScope, cost: Sequence[_WeeklyCost]) -> DrawnChart:
@@ -106,9 +87,8 @@ def currency_chart(scope: ReportScope, cost: Sequence[_WeeklyCost]) -> DrawnChar
     return bar_chart(title, [scope.base_currency], [(currency, [amount]) for currency, amount in series])
 
 
-def fx_variance_chart(workspace: Workspace, scope: ReportScope) -> Iterator[DrawnChart]:
-    """Yield the FX variance of each week against the budget rates; nothing without budget rates."""
-    by_week = dict(_query(workspace, scope, _VARIANCE))
+def fx_variance_chart(scope: ReportScope, by_week: Mapping[date, Decimal]) -> Iterator[DrawnChart]:
+    """Yield the FX variance of each week (its Monday) against the budget rates; nothing without any."""
     if not by_week:
         return
     title = ChartTitle(
