@@ -5,7 +5,7 @@
 const book = JSON.parse(document.getElementById("book-index").textContent);
 const home = document.getElementById("home"), view = document.getElementById("view");
 const status = document.getElementById("status"), form = document.getElementById("search-form");
-const PAGE = 200, MOST_HITS = 500, KEPT = 24;
+const PAGE = 200, MOST_HITS = 500, KEPT = 24, MOST_NAMED = 8;
 const [R, DATE, VENDOR, DOCUMENT, TEXT, COMPONENT, REVERSAL, CURRENCY, AMOUNT, BASE, FLAGS, SERIES, LOCATION, CODE, REPORTED] =
   Array.from({length: 15}, (_, place) => place);
 const translated = book.currency !== book.base;  // entries have their amount in the currency of the report, too
@@ -250,7 +250,10 @@ const FILTER_NAMES = {currency: "currency", series: "series", location: "locatio
   document: "document", from: "from", to: "to", q: "text", amount: "amount", accounts: "accounts"};
 function filters(query) {
   return Object.entries(FILTER_NAMES).filter(([name]) => query.get(name) || (EXACT[name] && query.has(name)))
-    .map(([name, title]) => title + " " + (query.get(name) || "none stated")).join(", ");
+    .map(([name, title]) => {
+      const count = name === "accounts" ? query.get(name).split(" ").length : 0;
+      return count > MOST_NAMED ? count + " accounts" : title + " " + (query.get(name) || "none stated");
+    }).join(", ");
 }
 
 // Views.
@@ -438,6 +441,7 @@ async function showLines(name, query) {
     : [...section.querySelectorAll("thead th")].map(cell => [cell.textContent, cell.className]);
   const title = section.querySelector("h2").textContent;
   return [crumbs(), heading(title + ": " + wanted.map(([field, text]) => field + " " + (text || "none stated")).join(", ")),
+    name === "budget_revisions" ? make("p", "The revised budget is the approved budget and these revisions.") : null,
     make("p", [plural(rows.length, "line") + ", in the report ", make("strong", book.currency + " " + money(unscaled(sum), book.currency))]),
     rows.length ? table(title, header, rows) : null];
 }
