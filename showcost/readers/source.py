@@ -282,6 +282,7 @@ def _from_wide(path: Path, folder: Path, wide: str, size: int) -> PlainText:
 
 
 _ASCII: Final = bytes(range(128))
+_HIGH: Final = re.compile(rb"[\x80-\xff]+")
 _SEQUENCES: Final = re.compile(
     rb"(?:[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3})+"
 )
@@ -330,5 +331,6 @@ def _is_mostly_utf8(path: Path) -> bool:
         while block := file.read(_BLOCK):
             if not block.isascii():
                 high += len(block.translate(None, _ASCII))
-                within += sum(map(len, _SEQUENCES.findall(block)))
+                runs = b" ".join(_HIGH.findall(block))
+                within += sum(map(len, _SEQUENCES.findall(runs)))
     return within * 2 > high

@@ -34,7 +34,8 @@ _DIGITS: Final = re.compile(rb"([\x81-\xfe][0-9][\x81-\xfe][0-9])|[0-9]+")
 _RUN: Final = re.compile(rb"([\x80-\xff])\1{3,}")
 """A row of the same bytes; what is kept of it is odd or even as it is, so that pairs of bytes stay pairs."""
 _LONGEST_START: Final = 24
-_MOST_OF_BLOCK: Final = 5_000
+_MOST_OF_BLOCK: Final = 1_000
+"""Words looked at in each MiB: which one is kept of a longer file depends on its bytes alone."""
 _LONGEST: Final = 240
 _MOST_WORDS: Final = 400
 _FEW: Final = 60
