@@ -17,6 +17,7 @@ which, `ledger.recovery` finishes a record whose transaction is missing.
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -27,6 +28,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from showcost.audit.clock import BrokenTime, break_between, break_text, last_until, notes
 from showcost.audit.transitions import AuditKind, State, States, Subject, SubjectType
 from showcost.core.durable import fsync_folder, make_folder, produce_temporary, rename
 from showcost.core.errors import CheckFailedError, InputError, IntegrityError
@@ -48,6 +50,7 @@ TRANSACTIONAL: Final = frozenset(
         *(
             AuditKind.INTENT,
             AuditKind.FX_PINNED,
+            AuditKind.FX_REPINNED,
             AuditKind.DECIDED,
             AuditKind.PERIOD_CLOSED,
             AuditKind.PERIOD_REOPENED,
@@ -64,10 +67,14 @@ FILES: Final = "files"
 CONFIGURATION: Final = "configuration"
 """The fact that names a configuration by its id: recorded, or used by a validation or a posting."""
 
-_BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
+KEPT: Final = frozenset({AuditKind.RATES_IMPORTED})
+"""Rare kinds of record that are asked for often; they stay in memory."""
 
 _OPENING: Final = b'{"at":"'
 """The first bytes of every line: the keys are sorted."""
+
+LOG: Final = logging.getLogger("showcost.audit")
+"""Receives breaks of the clock; without a handler, Python prints them on stderr."""
 
 _NAME_DIGITS: Final = 16
 _WAIT_SECONDS: Final = 60.0
@@ -177,17 +184,19 @@ class AuditLog:
     ) -> Record:
         """Write a record and return it once it is durable.
 
-        `at` never runs backwards: a clock that was set back repeats the last time. Raises IntegrityError
-        for a transition that the state machine does not allow or a damaged log, StoreBusyError after the
-        bounded wait, FatalError if the record could not be made durable.
+        `at` is the time as the clock says it; a break (`audit.clock`) is recorded and logged. Raises
+        IntegrityError for a transition that the state machine does not allow or a damaged log,
+        StoreBusyError after the bounded wait, FatalError if the record could not be made durable.
         """
         subject_texts, need_texts = tuple(map(str, subjects)), tuple(map(str, needs))
         with self._guard, self._lines.writing():
             self._check_tail(self._lines)
             self._chain.states.check(kind, subject_texts, need_texts)
+            now, before = self._clock().astimezone(UTC), self._chain.at
+            broken = None if before is None else break_between(before, now)
             body: dict[str, Fact] = {
                 "seq": self._chain.head.seq + 1,
-                "at": max(self._clock().astimezone(UTC), self._chain.at).isoformat(timespec="microseconds"),
+                "at": now.isoformat(timespec="microseconds"),
                 "kind": kind.value,
                 "subjects": subject_texts,
                 "needs": need_texts,
@@ -195,9 +204,13 @@ class AuditLog:
                 "segment": None if segment is None else vars(segment),
                 "prev": self._chain.head.hash,
             }
+            if broken is not None:
+                body["clock"] = broken.value
             line = canonical(body | {"hash": sha256_bytes(canonical(body))})
             (record,) = self._lines.append(line)
-            return record
+        if broken is not None and before is not None:
+            LOG.warning(break_text(record.seq, before, now))
+        return record
 
     def store_segment(self, kind: AuditKind, rows: pa.Table | Callable[[Path], object]) -> Segment:
         """Store rows durably as a segment: a table, or a function that writes them as Parquet to a path.
@@ -251,9 +264,19 @@ class AuditLog:
 
     def committed(self, subject_type: SubjectType) -> set[str]:
         """Return the names of the committed subjects of a type."""
+        return self.names(subject_type, State.COMMITTED)
+
+    def names(self, subject_type: SubjectType, state: State) -> set[str]:
+        """Return the names of the subjects of a type that are in a state."""
         with self._guard:
             self._lines.read_on()
-            return self._chain.states.names(subject_type, State.COMMITTED)
+            return self._chain.states.names(subject_type, state)
+
+    def kept(self, kind: AuditKind) -> list[Record]:
+        """Return the records of a kind of `KEPT`, in order, without reading the log again."""
+        with self._guard:
+            self._lines.read_on()
+            return [record for record in self._chain.kept if record.kind is kind]
 
     def attested(self, asset: str, partition: str) -> AttestedFiles | None:
         """Return the files that records named for a partition of staged rows; None if none did."""
@@ -272,13 +295,22 @@ class AuditLog:
         return self._clock()
 
     def head_at(self, time: datetime) -> Head:
-        """Return the last record that was written at or before an aware time."""
-        head = Head(0, NO_HASH)
-        for record in self.records():
-            if record.at > time:
-                break
-            head = Head(record.seq, record.hash)
-        return head
+        """Return the last record that was written at or before an aware time.
+
+        InputError if the clocks of the log do not tell, because one of them was wrong then.
+        """
+        records = list(self.records())
+        last = last_until([record.at for record in records], time)
+        if isinstance(last, BrokenTime):
+            raise InputError(
+                f"{time.isoformat()} lies where the clock was wrong: between the audit records {last.first}"
+                f" and {last.last}; give the number of a record instead"
+            )
+        return Head(last, records[last - 1].hash if last else NO_HASH)
+
+    def clock_notes(self) -> list[str]:
+        """Return what there is to say about the clocks that wrote the log, a sentence each."""
+        return notes([record.at for record in self.records()])
 
     def time_as_of(self, as_of: int | None) -> datetime:
         """Return the time of an audit record, or now for None; ages as of a record are counted to it."""
@@ -356,12 +388,13 @@ class _Chain:
     """The chain as far as it was read: its head, the states of all subjects and the transactions."""
 
     head: Head = field(default_factory=lambda: Head(0, NO_HASH))
-    at: datetime = _BEGINNING
+    at: datetime | None = None
     states: States = field(default_factory=States)
     transactions: dict[int, tuple[AuditKind, str]] = field(default_factory=dict)
     acknowledged: set[int] = field(default_factory=set)
     files: dict[tuple[str, str], AttestedFiles] = field(default_factory=dict)
     configuration: str = ""
+    kept: list[Record] = field(default_factory=list)
 
     def add(self, line: bytes, before: Position, damaged: Callable[[str], IntegrityError]) -> Record:
         """Return the record of the next line after checking that it continues the chain."""
@@ -376,6 +409,8 @@ class _Chain:
             self.acknowledged.add(int(str(record.facts["intent"])))
         elif record.kind is AuditKind.CONFIGURED:
             self.configuration = str(record.facts[CONFIGURATION])
+        elif record.kind in KEPT:
+            self.kept.append(record)
         return record
 
     def _attest(self, record: Record) -> None:

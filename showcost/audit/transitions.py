@@ -27,6 +27,9 @@ class AuditKind(StrEnum):
     VALIDATED = "validated"
     DECIDED = "decided"
     FX_PINNED = "fx_pinned"
+    FX_REPINNED = "fx_repinned"
+    RATES_IMPORTED = "rates_imported"
+    RATE_ACCEPTED = "rate_accepted"
     ACCRUED = "accrued"
     RELEASED = "released"
     PLANNED = "planned"
@@ -58,6 +61,8 @@ class SubjectType(StrEnum):
     FALLBACK = "stand_in"
     SCHEMA = "schema"
     CONFIGURATION = "configuration"
+    RATE_FILE = "rate_file"
+    RATE = "rate"
 
 
 class State(StrEnum):
@@ -84,6 +89,8 @@ class State(StrEnum):
     FALLBACK_RELEASED = "given-way"
     MIGRATED = "migrated"
     CONFIGURED = "configured"
+    IMPORTED = "imported"
+    ACCEPTED = "accepted"
 
 
 class Subject(NamedTuple):
@@ -156,6 +163,16 @@ def configuration() -> Subject:
     return Subject(SubjectType.CONFIGURATION, "production")
 
 
+def rate_file(sha256: str) -> Subject:
+    """Return an imported rate file, by the sha256 of its bytes."""
+    return Subject(SubjectType.RATE_FILE, sha256)
+
+
+def rate(date: object, currency: str, text: str) -> Subject:
+    """Return the published rate of a currency; `date` is that of publication, `text` the rate."""
+    return Subject(SubjectType.RATE, f"{date}/{currency}/{text}")
+
+
 def parse(text: str) -> Subject:
     """Return the subject that is written `type:name` in the log; ValueError if the type is unknown."""
     type_text, _, name = text.partition(":")
@@ -171,6 +188,7 @@ MACHINE: Final[Mapping[tuple[SubjectType, AuditKind], Transitions]] = {
         State.RECEIVED: State.RECEIVED,
         State.READ: State.READ,
         State.DEAD: State.DEAD,
+        State.SHREDDED: State.SHREDDED,
     },
     (SubjectType.DELIVERY, AuditKind.RECORDS_READ): {State.RECEIVED: State.READ, State.READ: State.READ},
     (SubjectType.DELIVERY, AuditKind.DEAD_LETTERED): {
@@ -184,6 +202,7 @@ MACHINE: Final[Mapping[tuple[SubjectType, AuditKind], Transitions]] = {
     (SubjectType.DELIVERY, AuditKind.PAYLOAD_SHREDDED): {
         State.RECEIVED: State.SHREDDED,
         State.READ: State.SHREDDED,
+        State.SHREDDED: State.SHREDDED,
     },
     # One process may validate a partition, or replay a row of it, while another is posting to it: the
     # INTENT stays open until it is committed, by its writer or by the recovery.
@@ -209,6 +228,8 @@ MACHINE: Final[Mapping[tuple[SubjectType, AuditKind], Transitions]] = {
     (SubjectType.BATCH, AuditKind.RECOVERED): {State.INTENT: State.INTENT},
     (SubjectType.BATCH, AuditKind.COMMITTED): {State.INTENT: State.COMMITTED},
     (SubjectType.SNAPSHOT, AuditKind.FX_PINNED): {State.NEW: State.PINNED},
+    # A person replaces a wrong rate; the earlier snapshots of the date are kept.
+    (SubjectType.SNAPSHOT, AuditKind.FX_REPINNED): {State.PINNED: State.PINNED},
     (SubjectType.SNAPSHOT, AuditKind.RECOVERED): {State.PINNED: State.PINNED},
     (SubjectType.PERIOD, AuditKind.PERIOD_CLOSED): {State.NEW: State.CLOSED, State.OPEN: State.CLOSED},
     (SubjectType.PERIOD, AuditKind.PERIOD_REOPENED): {State.NEW: State.OPEN, State.CLOSED: State.OPEN},
@@ -256,6 +277,15 @@ MACHINE: Final[Mapping[tuple[SubjectType, AuditKind], Transitions]] = {
     (SubjectType.SCHEMA, AuditKind.SCHEMA_MIGRATED): {
         State.NEW: State.MIGRATED,
         State.MIGRATED: State.MIGRATED,
+    },
+    # Again: after a crash between record and file, to replace a later file, or by two people at once.
+    (SubjectType.RATE_FILE, AuditKind.RATES_IMPORTED): {
+        State.NEW: State.IMPORTED,
+        State.IMPORTED: State.IMPORTED,
+    },
+    (SubjectType.RATE, AuditKind.RATE_ACCEPTED): {
+        State.NEW: State.ACCEPTED,
+        State.ACCEPTED: State.ACCEPTED,
     },
 }
 """Per subject type and kind of record: the state before, and the state after."""

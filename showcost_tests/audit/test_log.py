@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from showcost.audit import transitions as states
+from showcost.audit.clock import BrokenTime, last_until
 from showcost.audit.log import AuditLog, Head, Record
 from showcost.audit.transitions import AuditKind, State
-from showcost.core.errors import IntegrityError
+from showcost.core.errors import InputError, IntegrityError
 from showcost.core.jsonl import NO_HASH
 
 if TYPE_CHECKING:
@@ -52,13 +55,63 @@ def test_the_hash_of_a_line_can_be_recomputed_with_json_and_sha256(log: AuditLog
     assert claimed == recorded.hash == hashlib.sha256(plain).hexdigest()
 
 
-def test_a_clock_that_is_set_back_repeats_the_last_time(tmp_path: Path) -> None:
+def test_a_clock_that_is_set_back_is_recorded(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     times = [NOON, NOON - timedelta(hours=1), NOON + timedelta(hours=1)]
     log = AuditLog(tmp_path, iter(times).__next__)
     records = [receive(log) for _ in times]
-    assert [record.at for record in records] == [NOON, NOON, NOON + timedelta(hours=1)]
-    assert log.head_at(NOON) == Head(2, records[1].hash)
-    assert log.head_at(NOON - timedelta(seconds=1)) == Head(0, NO_HASH)
+    assert [record.at for record in records] == times
+    assert [json.loads(line).get("clock") for line in log.path.read_text().splitlines()] == [
+        None,
+        "back",
+        None,
+    ]
+    assert [record.message.split(":")[0] for record in caplog.records] == ["audit record 2"]
+    assert log.head_at(NOON - timedelta(hours=2)) == Head(0, NO_HASH)
+    assert log.head_at(NOON + timedelta(hours=1)) == Head(3, records[2].hash)
+    for minutes in (0, 30):
+        with pytest.raises(InputError, match="between the audit records 1 and 2; give the number"):
+            log.head_at(NOON + timedelta(minutes=minutes))
+    assert AuditLog(tmp_path).verify() == []
+    assert AuditLog(tmp_path).clock_notes()[0].startswith("the clock ran back 1 times, at records 2;")
+
+
+def test_a_clock_that_leaps_does_not_bend_the_times_of_others(tmp_path: Path) -> None:
+    far = NOON.replace(year=2109)
+    minute = timedelta(minutes=1)
+    times = [NOON, NOON + minute, far, far + minute, NOON + 2 * minute, NOON + 3 * minute]
+    log = AuditLog(tmp_path, iter(times).__next__)
+    records = [receive(log) for _ in times]
+    assert [record.at for record in records] == times
+    kinds = [json.loads(line).get("clock") for line in log.path.read_text().splitlines()]
+    assert kinds == [None, None, "ahead", None, "back", None]
+    # Before the leap and after the return the times tell; in between they do not.
+    assert log.head_at(NOON).seq == 1
+    assert log.head_at(NOON + 2 * minute).seq == 5
+    assert log.head_at(NOON + 2.5 * minute).seq == 5
+    assert log.head_at(NOON + 3 * minute).seq == 6
+    with pytest.raises(InputError, match="between the audit records 2 and 4"):
+        log.head_at(NOON + 1.5 * minute)
+    assert AuditLog(tmp_path).verify() == []
+
+
+@given(
+    st.lists(st.integers(0, 400), min_size=1, max_size=12),
+    st.integers(0, 500),
+)
+def test_a_moment_is_placed_only_where_all_clocks_agree(hours: list[int], moment: int) -> None:
+    times = [NOON + timedelta(hours=hour) for hour in hours]
+    last = last_until(times, NOON + timedelta(hours=moment))
+    if hours == sorted(hours):
+        assert last == sum(hour <= moment for hour in hours)
+    if isinstance(last, BrokenTime):
+        assert 0 <= last.first < last.last <= len(times)
+        return
+    assert 0 <= last <= len(times)
+    # What it leaves out or takes in against its own time lies in a stretch that the times around it deny.
+    before, after = hours[:last], hours[last:]
+    assert not before or not after or min(before) <= moment
+    wrong = [hour for hour in before if hour > moment] + [hour for hour in after if hour <= moment]
+    assert not wrong or hours != sorted(hours)
 
 
 def test_a_transition_that_the_state_machine_does_not_allow_is_refused(log: AuditLog) -> None:
