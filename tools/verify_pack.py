@@ -96,7 +96,7 @@ def sha256(data: bytes) -> str:
 
 
 ANNOUNCING = (
-    *("intent", "fx_pinned", "decided", "period_closed", "period_reopened"),
+    *("intent", "fx_pinned", "fx_repinned", "decided", "period_closed", "period_reopened"),
     *("accrued", "released", "stood_in", "gave_way", "planned"),
 )
 """The kinds of record that announce a transaction of the ledger."""
@@ -182,7 +182,7 @@ def check_rates(path: Path, records: list[dict[str, Any]]) -> dict[str, dict[str
     pinned = {
         snapshot["snapshot_id"]: (snapshot["date"], snapshot["hash"])
         for record in records
-        if record["kind"] == "fx_pinned"
+        if record["kind"] in {"fx_pinned", "fx_repinned"}
         for snapshot in record["facts"]["snapshots"]
     }
     rates: dict[str, dict[str, Decimal]] = {}

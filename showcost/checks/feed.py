@@ -279,21 +279,25 @@ FROM {plan_lines_as_of(None)}
 WHERE feed = $feed AND stated_on BETWEEN $first AND $last GROUP BY ALL
 """  # noqa: S608 - statements of our own
 
-_PINNED: Final = """
+# An entry that a repinning left alone names the replaced snapshot: its rates are the same in both, or it is
+# in the base currency and needs none.
+_PINNED: Final = f"""
 SELECT transaction_date, count(*),
-    count(*) FILTER (rates.date IS NULL OR rates.snapshot_id <> entries.snapshot_id
-        OR rates.eur_rate_original <> entries.eur_rate_original
-        OR rates.eur_rate_base <> entries.eur_rate_base OR rates.rate_date <> entries.rate_date),
+    count(*) FILTER (rates.date IS NULL
+        OR (rates.snapshot_id = entries.snapshot_id AND rates.rate_date <> entries.rate_date)
+        OR ((rates.snapshot_id = entries.snapshot_id OR entries.currency <> entries.base_currency)
+            AND (rates.eur_rate_original <> entries.eur_rate_original
+                OR rates.eur_rate_base <> entries.eur_rate_base))),
     max(transaction_date - entries.rate_date)
 FROM ledger_entries AS entries LEFT JOIN pinned_rates AS rates
     ON rates.date = entries.transaction_date AND rates.currency = entries.currency
-WHERE feed = $feed AND entry_kind = 'posting' AND transaction_date BETWEEN $first AND $last
+WHERE feed = $feed AND {active_condition()} AND transaction_date BETWEEN $first AND $last
 GROUP BY transaction_date ORDER BY transaction_date
-"""
+"""  # noqa: S608 - statements of our own
 
 
 def fx_pinned(workspace: Workspace, dates: Sequence[date], *, feed: FeedSpec) -> dict[date, CheckOutcome]:
-    """Check, per date, that every entry has the pinned rates of its date.
+    """Check, per date, that every active entry has the pinned rates of its date.
 
     IntegrityError when a pinned snapshot has changed (SC-FX-003).
     """

@@ -9,9 +9,9 @@ from showcost.audit import transitions as states
 from showcost.audit.transitions import AuditKind
 from showcost.checks.result import CheckOutcome
 from showcost.fx.checks import CheckResult, calendar_complete, day_on_day_jumps, irs_yearly_band
-from showcost.fx.pinned_snapshots import verify
+from showcost.fx.pinned_snapshots import active_snapshots, verify
 from showcost.fx.snapshot_plan import RATE_TYPE
-from showcost.pipeline.fx_snapshots import stored_history
+from showcost.pipeline.rate_files import accepted_rates, stored_history
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,7 +39,7 @@ RATE_COLUMNS: Final = (
 
 _RATES: Final = """
 SELECT snapshot_date, currency, rtrim(rtrim(CAST(rate AS VARCHAR), '0'), '.'), publication_date, snapshot_id
-FROM fx_snapshots JOIN fx_rates USING (snapshot_id)
+FROM {snapshots} JOIN fx_rates USING (snapshot_id)
 WHERE snapshot_date BETWEEN $first AND $last ORDER BY snapshot_date, currency
 """
 
@@ -54,7 +54,8 @@ def pinned_rates(
     rates: dict[date, list[tuple[str, str, date, str]]] = {}
     ledger = workspace.ledger
     with ledger.read() as connection:
-        rows = connection.execute(_RATES, {"first": dates[0], "last": dates[-1]}).fetchall()
+        query = _RATES.format(snapshots=active_snapshots(as_of))
+        rows = connection.execute(query, {"first": dates[0], "last": dates[-1]}).fetchall()
     pinned = None if as_of is None else _pinned_until(ledger.audit, as_of)
     for day, currency, rate, published, snapshot in rows:
         if pinned is None or day.isoformat() in pinned:
@@ -77,7 +78,7 @@ def snapshots_unchanged(workspace: Workspace, dates: Sequence[date]) -> dict[dat
     with workspace.ledger.read() as connection:
         wrong = {item.snapshot_date: item for item in verify(connection, dates)}
         pinned = connection.execute(
-            "SELECT snapshot_date, snapshot_id FROM fx_snapshots "
+            f"SELECT snapshot_date, snapshot_id FROM {active_snapshots()} "  # noqa: S608 - no values
             "WHERE snapshot_date BETWEEN $first AND $last ORDER BY snapshot_date",
             {"first": dates[0], "last": dates[-1]},
         ).fetchall()
@@ -119,6 +120,7 @@ def jumps(workspace: Workspace) -> CheckOutcome:
             production.dates.end,
             production.fx.jump_percent,
             production.currencies,
+            accepted_rates(workspace.audit),
         )
     )
 

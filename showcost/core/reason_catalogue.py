@@ -76,6 +76,12 @@ CATALOGUE: Final[dict[str, Reason]] = {
         Reason("SC-FX-001", _P, "rate not yet published", "does nothing: released automatically"),
         Reason("SC-FX-002", _R, "no rate within 4 days", "imports rates"),
         Reason("SC-FX-003", _R, "hash of the pinned rates changed", "stops and escalates"),
+        Reason(
+            "SC-FX-004",
+            _R,
+            "rate jumped beyond the limit",
+            "compares it with the ECB's: accepts it, or replaces it and repins the date",
+        ),
         Reason("SC-COA-001", _R, "account unknown", "recodes the row or adds the account"),
         Reason("SC-COA-002", _R, "account closed", "recodes the row", waivable=True),
         Reason("SC-COA-003", _R, "not a cost account", "recodes the row"),

@@ -3,7 +3,6 @@
 Each check is a pure function from a history to anomalies with date and currency; it changes and rejects
 nothing. `showcost.checks.fx` turns them into asset checks.
 """
-# ruff: noqa: S608 - statements are put together from constants of this package; values are bound
 
 from __future__ import annotations
 
@@ -19,10 +18,10 @@ import pyarrow.compute as pc
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
-from showcost.core.engine import engine
 from showcost.fx.calendar import gaps, unexpected, working_days
 from showcost.fx.history import EURO
-from showcost.fx.snapshot_plan import RATE_TYPE
+from showcost.fx.jumps import jumps
+from showcost.fx.snapshot_plan import rate_text
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -95,49 +94,31 @@ def calendar_complete(history: RateHistory, first: date, last: date) -> CheckRes
     )
 
 
-_JUMPS_SQL: Final = f"""
-WITH typed AS (SELECT date, currency, CAST(rate AS {RATE_TYPE}) AS rate FROM published),
-ordered AS (SELECT date, row_number() OVER (ORDER BY date) AS number FROM publications),
-paired AS (
-    SELECT typed.date, number, currency, rate,
-        lag(rate) OVER by_currency AS before, lag(number) OVER by_currency AS number_before
-    FROM typed JOIN ordered USING (date)
-    WINDOW by_currency AS (PARTITION BY currency ORDER BY number))
-SELECT date, currency, rate, before
-FROM paired
-WHERE number_before = number - 1 AND date BETWEEN $first AND $last
-    AND CAST(abs(rate - before) AS DECIMAL(30, 10)) * 100
-        > CAST(before AS DECIMAL(24, 10)) * CAST($percent AS DECIMAL(7, 4))
-ORDER BY date, currency
-"""
-
-
 def day_on_day_jumps(
     history: RateHistory,
     first: date,
     last: date,
     percent: Decimal,
     currencies: Collection[str] | None = None,
+    accepted: Collection[tuple[date, str, Decimal]] = (),
 ) -> CheckResult:
     """Check that no rate moved by more than `percent` of itself from one publication to the next.
 
-    Checks the given currencies, or all. A rate is not compared across publications without the currency.
+    Checks the given currencies, or all; an `accepted` rate (date, currency, rate) may have moved.
+    A rate is not compared across publications without the currency.
     """
-    rates = history.rates
-    if currencies is not None:
-        rates = rates.filter(pc.field("currency").isin(sorted(currencies)))
-    with engine() as connection:
-        connection.register("published", rates)
-        connection.register("publications", history.publications)
-        limits = {"first": first, "last": last, "percent": percent}
-        rows = connection.execute(_JUMPS_SQL, limits).fetchall()
-    days = rates.column("date")
+    chosen = history.currencies if currencies is None else currencies
+    days = history.rates.filter(pc.field("currency").isin(sorted(chosen))).column("date")
     checked = pc.sum(pc.and_(pc.greater_equal(days, first), pc.less_equal(days, last))).as_py() or 0
     findings = tuple(
         RateAnomaly(
-            str(day), currency, f"{rate.normalize():f}", f"within {percent}% of {before.normalize():f}"
+            str(jump.date),
+            jump.currency,
+            rate_text(jump.rate),
+            f"within {percent}% of {rate_text(jump.before)}",
         )
-        for day, currency, rate, before in rows
+        for jump in jumps(history, first, last, percent, chosen)
+        if (jump.date, jump.currency, jump.rate) not in accepted
     )
     return CheckResult("day_on_day_jumps", checked, findings)
 

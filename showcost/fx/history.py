@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -45,6 +45,15 @@ PUBLICATIONS_SCHEMA: Final = pa.schema(
     ]
 )
 """Publication date, name of the source, and the sha256 of the file from which that day was read."""
+
+
+class RateDisagreement(NamedTuple):
+    """Two rates of one publication, as text; None where a file has the currency, but no rate of that day."""
+
+    date: date
+    currency: str
+    base: str | None
+    other: str | None
 
 
 @dataclass(frozen=True)
@@ -86,6 +95,10 @@ class RateHistory:
         pairs = self.publications.select(["source", "source_sha256"]).group_by(["source", "source_sha256"])
         return tuple(sorted((row["source"], row["source_sha256"]) for row in pairs.aggregate([]).to_pylist()))
 
+    def on(self, days: pa.Array) -> pa.Table:
+        """Return the rates of some days."""
+        return self.rates.filter(pc.is_in(self.rates.column("date"), value_set=days))
+
     def between(self, first: date, last: date) -> RateHistory:
         """Return the publications from `first` to `last`, both included, at least one of which must exist."""
 
@@ -94,6 +107,29 @@ class RateHistory:
             return table.filter(pc.and_(pc.greater_equal(days, first), pc.less_equal(days, last)))
 
         return RateHistory(part(self.rates), part(self.publications), self.currencies)
+
+
+def without_days(history: RateHistory, days: pa.Array | pa.ChunkedArray) -> RateHistory | None:
+    """Return a history without the publications of some days; None if none is left."""
+
+    def part(table: pa.Table) -> pa.Table:
+        return table.filter(pc.invert(pc.is_in(table.column("date"), value_set=days)))
+
+    publications = part(history.publications)
+    if not publications.num_rows:
+        return None
+    return RateHistory(part(history.rates), publications, history.currencies)
+
+
+def disagreements(base: RateHistory, other: RateHistory) -> list[RateDisagreement]:
+    """Return the rates on which two histories disagree on a day that both have, by date and currency.
+
+    A file without a currency does not contradict a file that quotes it.
+    """
+    return [
+        RateDisagreement(row["date"], row["currency"], row["rate_base"], row["rate_other"])
+        for row in _differing(base, other).to_pylist()
+    ]
 
 
 def merge_histories(base: RateHistory, other: RateHistory) -> RateHistory:
@@ -116,8 +152,8 @@ def merge_histories(base: RateHistory, other: RateHistory) -> RateHistory:
     )
 
 
-def _refuse_disagreement(base: RateHistory, other: RateHistory) -> None:
-    """Raise IntegrityError at the first (date, currency) on which two histories disagree."""
+def _differing(base: RateHistory, other: RateHistory) -> pa.Table:
+    """Return date, currency, rate_base and rate_other where two histories disagree, in order."""
     # A currency that `base` does not have would add a rate to a day that is already complete.
     common = pa.array(sorted(other.currencies), pa.string())
     left = _on_days_of(base, other).filter(pc.field("currency").isin(common))
@@ -126,14 +162,20 @@ def _refuse_disagreement(base: RateHistory, other: RateHistory) -> None:
         right, keys=["date", "currency"], join_type="full outer", left_suffix="_base", right_suffix="_other"
     )
     agree = pc.fill_null(pc.equal(both.column("rate_base"), both.column("rate_other")), fill_value=False)
-    differing = both.filter(pc.invert(agree)).sort_by([("date", "ascending"), ("currency", "ascending")])
+    return both.filter(pc.invert(agree)).sort_by([("date", "ascending"), ("currency", "ascending")])
+
+
+def _refuse_disagreement(base: RateHistory, other: RateHistory) -> None:
+    """Raise IntegrityError at the first (date, currency) on which two histories disagree."""
+    differing = _differing(base, other)
     if differing.num_rows:
         row = differing.slice(0, 1).to_pylist()[0]
         base_rate, other_rate = row["rate_base"] or "no rate", row["rate_other"] or "no rate"
         raise IntegrityError(
             f"two rate files disagree on {differing.num_rows} published rate(s), first {row['currency']} of"
             f" {row['date']}: {base_rate} in {_file_of(base, row['date'])},"
-            f" {other_rate} in {_file_of(other, row['date'])}"
+            f" {other_rate} in {_file_of(other, row['date'])}; import a file with the right rates with"
+            " `showcost fx import FILE --replace`"
         )
 
 

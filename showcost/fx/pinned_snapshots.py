@@ -1,7 +1,9 @@
-"""The pinned snapshots: two append-only tables in the ledger database, and the queries on them.
+"""The pinned snapshots: append-only tables in the ledger database, and the queries on them.
 
 A date is pinned once. Later or changed publications of a source never affect it: the difference is
-reported and a person decides. `snapshot_plan` determines the rates in force, `conversion` applies them.
+reported and a person decides. If a rate was wrong, a person repins the date (`ledger.fx_repinning`): the new
+snapshot becomes the active one and the old one is kept. `snapshot_plan` determines the rates in force,
+`conversion` applies them.
 The caller opens, locks and closes the connections to the ledger database.
 """
 # ruff: noqa: S608 - statements are put together from constants of this package; values are bound
@@ -21,6 +23,7 @@ from showcost.core.durable import transaction
 from showcost.core.errors import IntegrityError
 from showcost.fx.conversion import cross_rate_sql, micro_rate_sql
 from showcost.fx.history import RATE_DECIMALS
+from showcost.fx.jumps import jumped_sql
 from showcost.fx.snapshot_plan import HASH_SQL, ID_SQL, RATE, RATE_TYPE, RateStatus
 
 if TYPE_CHECKING:
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 
     import duckdb
 
+    from showcost.fx.jumps import JumpRule
     from showcost.fx.snapshot_plan import SnapshotPlan
 
 GUARD_TABLE: Final = "append_only_guard"
@@ -66,10 +70,36 @@ DDL: Final[tuple[str, ...]] = (
         publication_date DATE NOT NULL)""",
     *append_only("fx_snapshots"),
     *append_only("fx_rates"),
+    """CREATE TABLE IF NOT EXISTS fx_repins (
+        seq BIGINT NOT NULL,
+        snapshot_date DATE NOT NULL,
+        replaced VARCHAR NOT NULL,
+        snapshot_id VARCHAR NOT NULL,
+        decided_at TIMESTAMP NOT NULL,
+        who VARCHAR NOT NULL,
+        why VARCHAR NOT NULL)""",
+    *append_only("fx_repins"),
 )
 """The tables and their triggers; each statement can be repeated. `pinned_at` is in UTC. `rate` is units per
 euro, with at most the decimals of the exact conversion. `source_sha256` is the file from which the newest
-publication of the snapshot was read."""
+publication of the snapshot was read. A row of `fx_repins` says that from the audit record `seq` on the active
+snapshot of a date is `snapshot_id` instead of `replaced`; `decided_at` is in UTC."""
+
+
+def active_snapshots(as_of: int | None = None) -> str:
+    """Return the SQL after FROM that reads the active snapshot of each date, as of an audit record, or now.
+
+    Without repins that is every snapshot. The time at which a date was first pinned is not considered.
+    """
+    until = "" if as_of is None else f" WHERE seq <= {int(as_of)}"
+    return (
+        "(SELECT fx_snapshots.* FROM fx_snapshots"
+        f" LEFT JOIN (SELECT snapshot_date, arg_max(snapshot_id, seq) AS latest FROM fx_repins{until}"
+        " GROUP BY ALL) USING (snapshot_date)"
+        " LEFT JOIN (SELECT snapshot_date, arg_min(replaced, seq) AS original FROM fx_repins GROUP BY ALL)"
+        " USING (snapshot_date)"
+        f" WHERE snapshot_id = coalesce(latest, {'NULL' if as_of is None else 'original'}, snapshot_id))"
+    )
 
 
 @dataclass(frozen=True)
@@ -155,24 +185,51 @@ def verify(
 
 
 def rate_status(
-    connection: duckdb.DuckDBPyConnection, plan: SnapshotPlan, currencies: Iterable[str], base: str
+    connection: duckdb.DuckDBPyConnection,
+    plan: SnapshotPlan,
+    currencies: Iterable[str],
+    base: str,
+    rule: JumpRule | None = None,
 ) -> pa.Table:
     """Return the status of converting each currency into the base on each date of the plan.
 
     Columns: date, currency, status (`RateStatus` text), rate (units per euro), publication_date,
     snapshot_id; one row per date and currency, including codes that no source quotes. Rates are from the
     pinned snapshots only; the plan only determines if a date without a snapshot is pending or missing. The
-    rate is null unless the status is ok, which requires a rate of the base as well.
+    rate is null unless the status is ok, which requires a rate of the base as well. A rate that jumped by
+    `rule` (None: no rate) is not ok until a person accepts or replaces it; an amount in the base needs none.
     """
     codes = pa.table({"currency": pa.array(sorted({*currencies, base}), pa.string())})
     dates = plan.states.column("date").to_pylist()
     changed = pa.table(
         {"date": pa.array([item.snapshot_date for item in verify(connection, dates)], pa.date32())}
     )
+    jumps = NO_JUMPS if rule is None else pinned_jumps(connection, dates, rule)
     with _tables(
-        connection, plan_states=plan.states, plan_rates=plan.rate_states, codes=codes, changed=changed
+        connection,
+        plan_states=plan.states,
+        plan_rates=plan.rate_states,
+        codes=codes,
+        changed=changed,
+        jumps=jumps,
     ):
         return connection.sql(_STATUS_SQL, params={"base": base}).to_arrow_table()
+
+
+NO_JUMPS: Final = pa.schema(
+    [("date", pa.date32()), ("currency", pa.string()), ("rate", RATE), ("publication_date", pa.date32())]
+).empty_table()
+
+
+def pinned_jumps(connection: duckdb.DuckDBPyConnection, dates: Collection[date], rule: JumpRule) -> pa.Table:
+    """Return the pinned rates of dates that jumped and that no person accepted.
+
+    Columns: date, currency, rate, publication_date, ordered by the first two.
+    """
+    with _tables(connection, rates_before=rule.before, accepted_rates=rule.accepted):
+        return connection.sql(
+            _JUMPS_SQL, params={"dates": list(dates), "percent": rule.percent}
+        ).to_arrow_table()
 
 
 DENSE_RATES: Final = pa.schema(
@@ -240,9 +297,9 @@ SEMI JOIN unpinned_dates ON unpinned_dates.date = snapshot_date
 WHERE status = '{RateStatus.OK}' ORDER BY snapshot_date, currency
 """
 
-_DIFFERING_SQL: Final = """
+_DIFFERING_SQL: Final = f"""
 SELECT pinned.snapshot_date, pinned.snapshot_id, pinned.hash, planned.hash
-FROM fx_snapshots AS pinned LEFT JOIN plan_snapshots AS planned USING (snapshot_date)
+FROM {active_snapshots()} AS pinned LEFT JOIN plan_snapshots AS planned USING (snapshot_date)
 WHERE list_contains($dates, pinned.snapshot_date) AND planned.hash IS DISTINCT FROM pinned.hash
     AND (planned.hash IS NOT NULL OR pinned.snapshot_date <= $last_publication)
 ORDER BY pinned.snapshot_date
@@ -258,14 +315,17 @@ recomputed AS (
 SELECT snapshot_date, snapshot_id, hash, computed
 FROM chosen LEFT JOIN recomputed USING (snapshot_id)
 QUALIFY computed IS DISTINCT FROM hash OR snapshot_id <> {ID_SQL}
-    OR count(*) OVER (PARTITION BY snapshot_date) > 1
+    OR count(*) OVER (PARTITION BY snapshot_id) > 1
+    OR count(*) FILTER (snapshot_id NOT IN (SELECT snapshot_id FROM fx_repins))
+        OVER (PARTITION BY snapshot_date) > 1
 ORDER BY snapshot_date, snapshot_id
 """
 
 # A date that was pinned twice or altered is `changed` for every currency; its rates are not returned.
 _STATUS_SQL: Final = f"""
 WITH pinned AS (
-    SELECT snapshot_date AS date, any_value(snapshot_id) AS snapshot_id FROM fx_snapshots GROUP BY ALL),
+    SELECT snapshot_date AS date, any_value(snapshot_id) AS snapshot_id FROM {active_snapshots()}
+    GROUP BY ALL),
 single AS (
     SELECT plan_states.date, codes.currency, pinned.snapshot_id, fx_rates.rate, fx_rates.publication_date,
         CASE
@@ -274,15 +334,18 @@ single AS (
                 CASE WHEN plan_rates.status IN ('{RateStatus.OK}', '{RateStatus.PENDING}')
                 THEN '{RateStatus.PENDING}' ELSE '{RateStatus.MISSING}' END
             WHEN fx_rates.rate IS NULL THEN '{RateStatus.MISSING}'
+            WHEN jumps.rate IS NOT NULL THEN '{RateStatus.JUMPED}'
             ELSE '{RateStatus.OK}' END AS status
     FROM plan_states CROSS JOIN codes
     LEFT JOIN plan_rates ON plan_rates.date = plan_states.date AND plan_rates.currency = codes.currency
     LEFT JOIN pinned ON pinned.date = plan_states.date
     LEFT JOIN changed ON changed.date = plan_states.date
     LEFT JOIN fx_rates ON changed.date IS NULL
-        AND fx_rates.snapshot_id = pinned.snapshot_id AND fx_rates.currency = codes.currency),
+        AND fx_rates.snapshot_id = pinned.snapshot_id AND fx_rates.currency = codes.currency
+    LEFT JOIN jumps ON jumps.date = plan_states.date AND jumps.currency = codes.currency),
 paired AS (
     SELECT single.*, CASE
+        WHEN single.currency = $base AND single.status = '{RateStatus.JUMPED}' THEN '{RateStatus.OK}'
         WHEN single.status = '{RateStatus.OK}' THEN of_base.status ELSE
         CASE WHEN of_base.status = '{RateStatus.MISSING}' THEN of_base.status ELSE single.status END
         END AS pair_status
@@ -294,13 +357,24 @@ SELECT date, currency, pair_status AS status,
 FROM paired ORDER BY date, currency
 """
 
+_JUMPS_SQL: Final = f"""
+SELECT pinned.snapshot_date AS date, fx_rates.currency, fx_rates.rate, fx_rates.publication_date
+FROM {active_snapshots()} AS pinned JOIN fx_rates USING (snapshot_id)
+JOIN rates_before ON rates_before.date = publication_date AND rates_before.currency = fx_rates.currency
+WHERE list_contains(CAST($dates AS DATE[]), pinned.snapshot_date)
+    AND {jumped_sql("fx_rates.rate", "rates_before.rate")}
+    AND (publication_date, fx_rates.currency, fx_rates.rate)
+        NOT IN (SELECT (date, currency, rate) FROM accepted_rates)
+ORDER BY ALL
+"""
+
 _DENSE_SQL: Final = f"""
 WITH pairs AS (
     SELECT snapshot_date AS date, original.currency, snapshot_id,
         original.rate AS eur_rate_original, of_base.rate AS eur_rate_base,
         {micro_rate_sql("original.rate")} AS micro_original, {micro_rate_sql("of_base.rate")} AS micro_base,
         least(original.publication_date, of_base.publication_date) AS rate_date
-    FROM fx_snapshots
+    FROM {active_snapshots()}
     JOIN fx_rates AS original USING (snapshot_id) JOIN fx_rates AS of_base USING (snapshot_id)
     WHERE of_base.currency = $base AND list_contains(CAST($dates AS DATE[]), snapshot_date))
 SELECT * EXCLUDE (rate_date), {cross_rate_sql("micro_original", "micro_base")} AS rate, rate_date

@@ -77,6 +77,8 @@ class RateStatus(StrEnum):
     """There is no rate, and none will be published: SC-FX-002."""
     CHANGED = "changed"
     """The pinned snapshot was changed afterwards: SC-FX-003."""
+    JUMPED = "jumped"
+    """The pinned rate jumped beyond the limit, and no person accepted it: SC-FX-004."""
 
 
 @dataclass(frozen=True)

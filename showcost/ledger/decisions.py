@@ -22,14 +22,15 @@ import json
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 
 from showcost.audit import transitions as states
 from showcost.audit.transitions import AuditKind
 from showcost.core.clock import utc_timestamp
-from showcost.core.ids import row_id
+from showcost.core.ids import RowRef, row_id
+from showcost.fx.pinned_snapshots import active_snapshots
 from showcost.ledger.active_entries import active_condition
 from showcost.ledger.plan import plan_lines_as_of
 from showcost.ledger.recorded_transaction import NewRecord, Writer, record_and_write, segment_parameter
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 
     import duckdb
 
-    from showcost.audit.log import Record
+    from showcost.audit.log import Fact, Record
     from showcost.ledger.store import Ledger
 
 
@@ -101,11 +102,13 @@ def record_decisions(
     who: str,
     why: str,
     now: datetime,
+    act: str = "",
 ) -> Record:
     """Record decisions, all of one person and for one reason, and return the audit record.
 
-    The connection is that of `recovery.writing`. The corrected texts are in the record's segment and the
-    ledger, not in the log. Two decisions on one row take effect in order. Raises ValueError without any.
+    `act` is the idempotency key of a command that chose the rows by filters. The connection is that of
+    `recovery.writing`. The corrected texts are in the record's segment and the ledger, not in the log. Two
+    decisions on one row take effect in order. Raises ValueError without any.
     """
     if not decisions:
         raise ValueError("no decisions to record")
@@ -127,9 +130,12 @@ def record_decisions(
         for number, decision in enumerate(decisions, start=1)
     ]
     counts = Counter(decision.kind.value for decision in decisions)
+    facts: dict[str, Fact] = {"who": who, "why": why, "decisions": dict(sorted(counts.items()))}
+    if act:
+        facts["act"] = act
     new = NewRecord(
         AuditKind.DECIDED,
-        {"who": who, "why": why, "decisions": dict(sorted(counts.items()))},
+        facts,
         subjects=[states.row(name) for name in sorted({decision.row_id for decision in decisions})],
         rows=pa.Table.from_pylist(rows, _SEGMENT),
     )
@@ -142,6 +148,18 @@ def _write(connection: duckdb.DuckDBPyConnection, record: Record, segment: Path 
 
 DECISIONS: Final = Writer(_write)
 """Writes DECIDED."""
+
+
+def last_decisions(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, Any]]:
+    """Return the last decision on each row: seq, decision, fields (a mapping), codes, who, why."""
+    rows = connection.sql(_LAST).to_arrow_table().to_pylist()
+    return {row["row_id"]: row | {"fields": json.loads(row["fields"])} for row in rows}
+
+
+def decided_places(connection: duckdb.DuckDBPyConnection, seqs: Sequence[int]) -> list[RowRef]:
+    """Return the rows that some audit records decided on, in order."""
+    rows = connection.execute(_PLACES, {"seqs": list(seqs)}).fetchall()
+    return [RowRef(*row) for row in rows]
 
 
 def decision_effects(
@@ -176,6 +194,16 @@ INSERT INTO row_decisions BY NAME
 SELECT $seq AS seq, {", ".join(name for name in DECISION_COLUMNS if name != "seq")} FROM read_parquet($path)
 """
 
+_LAST: Final = """
+SELECT row_id, seq, decision, fields, codes, who, why FROM row_decisions
+QUALIFY row_number() OVER (PARTITION BY row_id ORDER BY seq DESC, number DESC) = 1
+"""
+
+_PLACES: Final = """
+SELECT DISTINCT feed, delivery, record FROM row_decisions
+WHERE list_contains(CAST($seqs AS BIGINT[]), seq) ORDER BY ALL
+"""
+
 # A posting is out of date when the row was corrected, or a correction of it undone, since it was posted.
 _EFFECTS: Final = """
 WITH decisions AS (
@@ -206,9 +234,20 @@ REVERSIBLE: Final = f"""
     SELECT ledger_entries.*, batches.seq AS posted_seq
     FROM ledger_entries JOIN batches USING (batch_id)
     WHERE {active_condition()} AND (CAST($feed AS VARCHAR) IS NULL OR ledger_entries.feed = $feed)
-), reversible AS (
+), decided AS (
     SELECT active.* FROM active JOIN effects USING (feed, delivery, record)
     WHERE withheld OR coalesce(changed_seq > posted_seq, false)
+), repinned AS (
+    SELECT active.* FROM active SEMI JOIN fx_repins ON fx_repins.snapshot_date = transaction_date
+    JOIN {active_snapshots()} AS snapshot ON snapshot.snapshot_date = transaction_date
+    LEFT JOIN fx_rates AS original
+        ON original.snapshot_id = snapshot.snapshot_id AND original.currency = active.currency
+    LEFT JOIN fx_rates AS of_base
+        ON of_base.snapshot_id = snapshot.snapshot_id AND of_base.currency = active.base_currency
+    WHERE active.currency <> base_currency AND (eur_rate_original, eur_rate_base)
+        IS DISTINCT FROM (original.rate, of_base.rate)
+), reversible AS (
+    FROM decided UNION FROM repinned
 ), active_lines AS (
     FROM {plan_lines_as_of(None)} WHERE CAST($feed AS VARCHAR) IS NULL OR feed = $feed
 ), withdrawable AS (
@@ -216,8 +255,10 @@ REVERSIBLE: Final = f"""
     WHERE withheld OR coalesce(changed_seq > active_lines.seq, false)
 )
 """
-"""The active entries, and the active entries that a decision reverses; and the same of plan lines.
+"""The active entries, and the active entries to be reversed; and the same of plan lines.
 
 A WITH clause with the parameters `feed` (or null for all) and `as_of`; `active` and `reversible` have the
 columns of `ledger_entries` and `posted_seq`, `active_lines` and `withdrawable` those of `plan_lines`.
+`reversible` are those that a decision reverses (`decided`) and those at other rates than the active snapshot
+of their date (`repinned`): these keep their key, and are posted again.
 """

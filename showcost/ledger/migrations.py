@@ -38,7 +38,8 @@ _SCHEMAS: Final = Path(__file__).parent / "schemas"
 
 STEPS: Final = {
     7: "document ids, purchase order, tax code, service and due dates, jurisdiction, loan-out, earning type;"
-    " plan lines"
+    " plan lines",
+    8: "repinned FX snapshots",
 }
 """The schema versions that can be migrated, with the additions of the version after each."""
 

@@ -29,7 +29,7 @@ from showcost.core.file_ranges import view_ranges
 from showcost.core.hashing import SHORT
 from showcost.core.money import AMOUNT_DIGITS, AMOUNT_SCALE
 from showcost.fx.conversion import AMOUNT_TYPE, conversion_sql, policy_stamp
-from showcost.fx.pinned_snapshots import dense_rates
+from showcost.fx.pinned_snapshots import active_snapshots, dense_rates
 from showcost.ledger.active_entries import active_condition
 from showcost.ledger.decisions import REVERSIBLE
 from showcost.ledger.documents import DOCUMENT_ID, join_numbers, register_numbers
@@ -247,7 +247,8 @@ def _is_components(kind: pa.DataType) -> bool:
 def _policies(connection: duckdb.DuckDBPyConnection, dates: Sequence[date]) -> pa.Table:
     """Return the policy stamp of each pinned snapshot of the dates."""
     snapshots = connection.execute(
-        "SELECT snapshot_id, carry_days FROM fx_snapshots WHERE snapshot_date BETWEEN $first AND $last",
+        f"SELECT snapshot_id, carry_days FROM {active_snapshots()}"
+        " WHERE snapshot_date BETWEEN $first AND $last",
         {"first": dates[0], "last": dates[-1]},
     ).fetchall()
     return pa.table(

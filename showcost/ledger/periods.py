@@ -90,6 +90,27 @@ def decided_periods(connection: duckdb.DuckDBPyConnection, as_of: int | None = N
     return [Period(*row) for row in connection.execute(_LATEST, {"as_of": as_of}).fetchall()]
 
 
+class PeriodDecision(NamedTuple):
+    """A decision on a period: the number of its audit record, the period as decided, who and why."""
+
+    seq: int
+    period: Period
+    who: str
+    why: str
+
+
+def last_decision(connection: duckdb.DuckDBPyConnection, name: str) -> PeriodDecision | None:
+    """Return the last decision on a period, or None without any."""
+    for seq, first, last, closed, who, why in connection.execute(_LAST, {"name": name}).fetchall():
+        return PeriodDecision(seq, Period(name, first, last, closed), who, why)
+    return None
+
+
+_LAST: Final = """
+SELECT seq, first_date, last_date, closed, who, why FROM period_decisions
+WHERE name = $name ORDER BY seq DESC LIMIT 1
+"""
+
 _INSERT: Final = """
 INSERT INTO period_decisions VALUES
     ($seq, $decided_at, $name, $closed, $first_date, $last_date, $who, $why)

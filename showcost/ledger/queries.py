@@ -40,7 +40,7 @@ def posted_keys(
 
 
 def reversible_rows(connection: duckdb.DuckDBPyConnection, feed: str) -> dict[date, int]:
-    """Return the number of active rows of a feed that a decision reverses, per date."""
+    """Return the number of active rows of a feed to be reversed, by a decision or for new rates, per date."""
     return dict(connection.execute(_REVERSIBLE_ROWS, {"feed": feed, "as_of": None}).fetchall())
 
 
@@ -88,7 +88,7 @@ _POSTED_KEYS: Final = f"""
 {REVERSIBLE}
 SELECT DISTINCT row_key, delivery, record, content
 FROM active SEMI JOIN given_keys USING (row_key)
-WHERE entry_id NOT IN (SELECT entry_id FROM reversible)
+WHERE entry_id NOT IN (SELECT entry_id FROM decided)
 UNION ALL
 SELECT row_key, delivery, record, content
 FROM active_lines SEMI JOIN given_keys USING (row_key)

@@ -1,8 +1,8 @@
 """Recovery: before every write, make ledger and audit log agree, or stop.
 
-Each transaction of the ledger has a record in the audit log (INTENT, FX_PINNED, DECIDED, PLANNED, and the
-records of periods, accruals and fallback steps) and stores that record's number and hash as its chain head.
-So log and ledger are compared record by record:
+Each transaction of the ledger has a record in the audit log (INTENT, FX_PINNED, FX_REPINNED, DECIDED,
+PLANNED, and the records of periods, accruals and fallback steps) and stores that record's number and hash as
+its chain head. So log and ledger are compared record by record:
 
 | in the audit log          | chain head in the ledger | action                                         |
 |---------------------------|--------------------------|------------------------------------------------|
@@ -30,6 +30,7 @@ from showcost.ledger.decisions import DECISIONS
 from showcost.ledger.digest import batch_hashes
 from showcost.ledger.fallback_log import FALLBACK_STEPS
 from showcost.ledger.fx_pinning import SNAPSHOTS
+from showcost.ledger.fx_repinning import REPINS
 from showcost.ledger.periods import PERIODS
 from showcost.ledger.plan_lines import PLAN_LINES
 from showcost.ledger.recorded_transaction import write_recorded
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 WRITERS: Final[Mapping[AuditKind, Writer]] = {
     AuditKind.INTENT: BATCHES,
     AuditKind.FX_PINNED: SNAPSHOTS,
+    AuditKind.FX_REPINNED: REPINS,
     AuditKind.DECIDED: DECISIONS,
     AuditKind.PERIOD_CLOSED: PERIODS,
     AuditKind.PERIOD_REOPENED: PERIODS,

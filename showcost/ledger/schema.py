@@ -20,7 +20,7 @@ from showcost.fx.snapshot_plan import RATE_TYPE
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-VERSION: Final = 8
+VERSION: Final = 9
 """Raised with every change of a table; a ledger of another version is not opened."""
 
 

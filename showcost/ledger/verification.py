@@ -25,6 +25,7 @@ from showcost.ledger.append_entries import batches_of_record
 from showcost.ledger.batches import batch_table
 from showcost.ledger.digest import batch_hashes
 from showcost.ledger.file_checksums import damaged_blocks
+from showcost.ledger.fx_repinning import repin_rows
 from showcost.ledger.periods import period_row
 from showcost.ledger.plan_lines import differing_lines
 from showcost.ledger.schema import (
@@ -220,7 +221,7 @@ def _snapshots(connection: duckdb.DuckDBPyConnection, ledger: Ledger) -> ProofRe
     recorded = {
         (date.fromisoformat(snapshot["date"]), snapshot["snapshot_id"], snapshot["hash"])
         for record in ledger.audit.records()
-        if record.kind is AuditKind.FX_PINNED
+        if record.kind in (AuditKind.FX_PINNED, AuditKind.FX_REPINNED)
         for snapshot in _facts(record.facts)["snapshots"]
     }
     rates = connection.execute(_ALL_RATES).fetchall()
@@ -241,7 +242,19 @@ def _snapshots(connection: duckdb.DuckDBPyConnection, ledger: Ledger) -> ProofRe
     for day, name, pinned_hash in sorted(set(stored) ^ recorded):
         problem = "it has no audit record" if (day, name, pinned_hash) in stored else "it is missing"
         findings.append(Discrepancy(f"{PLACE}, snapshot {name} of {day}", problem))
-    if len(stored) != len({day for day, _, _ in stored}):
+    repins = [
+        row
+        for record in ledger.audit.records()
+        if record.kind is AuditKind.FX_REPINNED
+        for row in repin_rows(record)
+    ]
+    stored_repins = connection.sql("FROM fx_repins ORDER BY seq").to_arrow_table().to_pylist()
+    findings += [
+        Discrepancy(f"{PLACE}, repinning of record {seq}", "it differs from the audit record")
+        for seq in _differing(stored_repins, repins)
+    ]
+    first_pins = Counter(day for day, name, _ in stored if name not in {row["snapshot_id"] for row in repins})
+    if len(stored) != len({name for _, name, _ in stored}) or any(count > 1 for count in first_pins.values()):
         findings.append(Discrepancy(PLACE, "a date is pinned twice"))
     return len(stored), findings
 
@@ -461,6 +474,7 @@ SELECT reversal.entry_id, CASE
         THEN 'entry ' || reversal.reverses || ' is reversed twice'
     WHEN (reversal.feed, reversal.delivery, reversal.record)
         NOT IN (SELECT (feed, delivery, record) FROM row_decisions)
+        AND posting.snapshot_id NOT IN (SELECT replaced FROM fx_repins)
         THEN 'there is no decision for the reversal of entry ' || posting.entry_id
     END AS problem
 FROM reversal

@@ -17,10 +17,11 @@ from showcost.ingest.landing import LandedDelivery, landed
 from showcost.ledger.queries import active_row_counts, reversible_rows
 from showcost.pipeline.accruals import due_by_fallback
 from showcost.pipeline.applied_decisions import decisions_of, stamps_by_partition
-from showcost.pipeline.fx_snapshots import stored_history
+from showcost.pipeline.fx_snapshots import jumped_rates
 from showcost.pipeline.periods import closed_on, closed_periods
+from showcost.pipeline.rate_files import stored_history
 from showcost.pipeline.raw_rows import records_of
-from showcost.pipeline.validation import texts_of
+from showcost.pipeline.validation import RATE_JUMPED, texts_of
 from showcost.staging import ALL, StagedPartition, StagingStore
 from showcost.staging.assets import quarantine_asset, raw_asset, undated_asset, valid_asset
 
@@ -153,12 +154,32 @@ def _ledger_rows(workspace: Workspace, feed: FeedSpec) -> _LedgerRows:
 
 
 def due_by_rates(workspace: Workspace, feed: FeedSpec) -> list[date]:
-    """Return the dates with pending rows whose rate is now in a stored rate file."""
+    """Return the dates with pending rows whose rate is now in a stored rate file, or was accepted."""
+    released = _released_jumps(workspace, feed)
     waiting = waiting_for_rates(workspace, feed)
     if not waiting:
-        return []
+        return released
     plan = build_snapshots(stored_history(workspace), waiting, workspace.production.fx.carry_days)
-    return list(plan.dates(RateStatus.OK))
+    return sorted({*plan.dates(RateStatus.OK), *released})
+
+
+def _released_jumps(workspace: Workspace, feed: FeedSpec) -> list[date]:
+    """Return the dates with rows whose rate had jumped, and was accepted or repinned since."""
+    store, asset = workspace.staging, quarantine_asset(feed.name)
+    held: dict[date, set[str]] = {}
+    for part in _staged_with(store, asset, "jumped"):
+        rows = store.read(asset, part).select(["currency", "codes"]).to_pylist()
+        held[date.fromisoformat(part)] = {row["currency"] for row in rows if RATE_JUMPED in row["codes"]}
+    if not held:
+        return []
+    blocked = jumped_rates(workspace, sorted(held))
+    base = workspace.production.base_currency
+    released = []
+    for day, currencies in sorted(held.items()):
+        names = {text.split(" ", 1)[0] for text in blocked.get(day, ())}
+        if base not in names and currencies - names:
+            released.append(day)
+    return released
 
 
 def due_spans(
@@ -214,14 +235,17 @@ def stretches(days: Iterable[date], most_days_between: int = 1) -> list[tuple[da
 
 def waiting_for_rates(workspace: Workspace, feed: FeedSpec) -> list[date]:
     """Return the dates with rows that wait for a rate, ascending."""
-    store = workspace.staging
-    asset = quarantine_asset(feed.name)
-    waiting: list[date] = []
-    for partition in store.partitions(asset):
-        staged = store.metadata(asset, partition)
-        if staged is not None and staged.inputs.get("pending"):
-            waiting.append(date.fromisoformat(partition))
-    return waiting
+    parts = _staged_with(workspace.staging, quarantine_asset(feed.name), "pending")
+    return [date.fromisoformat(part) for part in parts]
+
+
+def _staged_with(store: StagingStore, asset: str, name: str) -> list[str]:
+    """Return the partitions of an asset with a number of rows under an input, ascending."""
+    return [
+        part
+        for part in store.partitions(asset)
+        if (staged := store.metadata(asset, part)) is not None and staged.inputs.get(name)
+    ]
 
 
 def _staged_dates(store: StagingStore, feed: FeedSpec) -> set[date]:

@@ -5,41 +5,24 @@ The only place that queries the network for rates: for the snapshot asset, for d
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from functools import reduce
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from showcost.config.production import PRODUCTION_FILE
-from showcost.core.durable import make_folder, write_durably
-from showcost.core.errors import InputError
-from showcost.core.hashing import sha256_bytes
-from showcost.fx.history import merge_histories
-from showcost.fx.parsing import parse_history
-from showcost.fx.pinned_snapshots import PinResult, rate_status
-from showcost.fx.snapshot_plan import build_snapshots
-from showcost.fx.sources import (
-    IMPORTED,
-    EcbHttpSource,
-    SourceUnavailableError,
-    embedded_history,
-    load_history,
-)
+from showcost.fx.pinned_snapshots import PinResult, pinned_jumps, rate_status
+from showcost.fx.snapshot_plan import build_snapshots, rate_text
+from showcost.fx.sources import EcbHttpSource, SourceUnavailableError
 from showcost.ledger.fx_pinning import pin_recorded
 from showcost.ledger.recovery import writing
+from showcost.pipeline.rate_files import fetched_folder, jump_rule, stored_history
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     import pyarrow as pa
 
     from showcost.fx.history import RateHistory
     from showcost.workspace import Workspace
-
-
-_SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -53,70 +36,6 @@ class SnapshotOutcome:
     result: PinResult
     last_publication: date
     unavailable: str | None
-
-
-def stored_history(workspace: Workspace) -> RateHistory:
-    """Return the rate history available offline: from the embedded, imported and fetched files.
-
-    Raises InputError when no source of the production has any rates, IntegrityError when two files
-    have different rates for a day.
-    """
-    sources = workspace.production.fx.sources
-    histories = [embedded_history()] if "embedded" in sources else []
-    if "file" in sources:
-        histories += [load_history(path) for path in _kept_files(imported_folder(workspace))]
-    if "ecb" in sources:
-        source = EcbHttpSource(fetched_folder(workspace))
-        histories += [source.kept(path.name) for path in _kept_files(fetched_folder(workspace))]
-    if not histories:
-        raise InputError(
-            f"{workspace.path}: none of the rate sources ({', '.join(sources)}) has a file; "
-            "import one with `showcost fx import FILE`"
-        )
-    return reduce(merge_histories, histories)
-
-
-def _kept_files(folder: Path) -> list[Path]:
-    """Return the rate files of a folder, named by their sha256; temporary files of a crash are skipped."""
-    return sorted(path for path in folder.glob("*") if _SHA256.fullmatch(path.name))
-
-
-def imported_folder(workspace: Workspace) -> Path:
-    """Return the folder of imported rate files, each named by its sha256."""
-    return workspace.rates / "imported"
-
-
-def fetched_folder(workspace: Workspace) -> Path:
-    """Return the folder of fetched rate files, each named by its sha256."""
-    return workspace.rates / "fetched"
-
-
-@dataclass(frozen=True)
-class ImportedRates:
-    """An imported rate file: its sha256, and the first and last day with rates."""
-
-    sha256: str
-    first: date
-    last: date
-
-
-def import_rates(workspace: Workspace, file: Path) -> ImportedRates:
-    """Store a rate file, named by its sha256, as a source of rates.
-
-    Raises InputError when it is not a rate file or the production does not read imported files, and
-    IntegrityError when it differs from the embedded rates of a day.
-    """
-    if "file" not in workspace.production.fx.sources:
-        raise InputError(f"{workspace.path / PRODUCTION_FILE}: fx.sources must list `file` to import rates")
-    data = file.read_bytes()
-    history = parse_history(data, IMPORTED, file.name)
-    if "embedded" in workspace.production.fx.sources:
-        merge_histories(embedded_history(), history)
-    folder = imported_folder(workspace)
-    make_folder(folder)
-    sha256 = sha256_bytes(data)
-    write_durably(folder / sha256, data)
-    return ImportedRates(sha256, history.first, history.last)
 
 
 def pin_snapshots(
@@ -159,8 +78,25 @@ def rate_states(workspace: Workspace, dates: Sequence[date]) -> pa.Table:
     date without one, the stored history tells whether its rate is still to be published.
     """
     production = workspace.production
-    plan = build_snapshots(stored_history(workspace), dates, production.fx.carry_days)
+    history = stored_history(workspace)
+    plan = build_snapshots(history, dates, production.fx.carry_days)
+    rule = jump_rule(workspace, history, dates)
     ledger = workspace.ledger
     ledger.create()
     with ledger.read() as connection:
-        return rate_status(connection, plan, production.currencies, production.base_currency)
+        return rate_status(connection, plan, production.currencies, production.base_currency, rule)
+
+
+def jumped_rates(workspace: Workspace, dates: Sequence[date]) -> dict[date, list[str]]:
+    """Return the pinned rates that jumped and are not accepted, per date, as `currency rate publication`.
+
+    They block the posting of rows in these currencies; of the base currency, of rows in all others.
+    """
+    rule = jump_rule(workspace, stored_history(workspace), dates)
+    with workspace.ledger.read() as connection:
+        rows = pinned_jumps(connection, dates, rule).to_pylist()
+    blocked: dict[date, list[str]] = {}
+    for row in rows:
+        text = f"{row['currency']} {rate_text(row['rate'])} {row['publication_date']}"
+        blocked.setdefault(row["date"], []).append(text)
+    return blocked

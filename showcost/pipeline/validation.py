@@ -45,6 +45,10 @@ CHUNK_ROWS: Final = 250_000
 _GROUP_ROWS: Final = 250_000
 
 
+RATE_JUMPED: Final = "SC-FX-004"
+"""The code of rows whose rate jumped and is not accepted."""
+
+
 @dataclass(frozen=True)
 class DayCounts:
     """Row counts of a partition by outcome.
@@ -144,17 +148,21 @@ def _groups(store: StagingStore, feed: FeedSpec, dates: Sequence[date]) -> Itera
 def inputs_of(
     store: StagingStore, feed: FeedSpec, day: date, counts: DayCounts, closed: Sequence[ClosedPeriod]
 ) -> dict[str, str | int | Sequence[str]]:
-    """Return the inputs of a validated partition, and the number of its rows that wait for a rate.
+    """Return the inputs of a validated partition, and how many of its rows wait for a rate.
+
+    Rows whose rate jumped wait for a person; they are counted apart.
 
     Decision stamps are those of its raw rows, closed periods those of its date: when either changes, the
     partition is due.
     """
     staged = store.metadata(raw_asset(feed.name), day.isoformat())
+    jumped = {"jumped": counts.codes[RATE_JUMPED]} if counts.codes[RATE_JUMPED] else {}
     return {
         "raw": staged.sha256 if staged else "",
         "pending": counts.pending,
         "decisions": texts_of(staged.inputs.get("decisions")) if staged else [],
         "closed": closed_on(closed, day),
+        **jumped,
     }
 
 

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from showcost.config.production import Production
 
 FX_STATUS: Final = pa.schema([("date", pa.date32()), ("currency", pa.string()), ("status", pa.string())])
-"""Status of rates: one row per date and currency; status is ok, pending, missing or changed."""
+"""Status of rates: one row per date and currency; status is a `RateStatus`."""
 
-_STATUSES: Final = ("ok", "pending", "missing", "changed")
+_STATUSES: Final = ("ok", "pending", "missing", "changed", "jumped")
 _CURRENCIES_PER_DAY: Final = 10_000
 
 

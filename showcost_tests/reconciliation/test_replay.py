@@ -12,7 +12,8 @@ from showcost.checks.verify import verify
 from showcost.core.hashing import sha256_bytes
 from showcost.ingest.landing import landed
 from showcost.pipeline.due import due_by_landing, due_by_rates
-from showcost.pipeline.fx_snapshots import imported_folder, pin_snapshots
+from showcost.pipeline.fx_snapshots import pin_snapshots
+from showcost.pipeline.rate_files import imported_folder
 from showcost.pipeline.replay import replay
 from showcost.reconciliation import decisions as deciding
 from showcost.reconciliation.queue import RowState

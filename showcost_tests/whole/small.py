@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Final
 
-from showcost.pipeline.fx_snapshots import import_rates
+from showcost.pipeline.rate_files import import_rates
 from showcost.workspace import Workspace, open_workspace
 from showcost_tests.fx.independent import published
 from showcost_tests.sample.truth import REPOSITORY

@@ -18,9 +18,10 @@ from showcost.audit import transitions as states
 from showcost.audit.log import FILES
 from showcost.audit.transitions import AuditKind
 from showcost.config.feeds import load_feeds
+from showcost.core.hashing import sha256_file
 from showcost.fx.snapshot_plan import HASH_SQL, ID_SQL
 from showcost.ingest.landing import land, landed
-from showcost.pipeline.fx_snapshots import import_rates
+from showcost.pipeline.rate_files import imported_folder
 from showcost.pipeline.raw_rows import write_raw_rows
 from showcost.pipeline.validation import quarantine_undated, validate_partitions
 from showcost.reports.cost.basis import _ENTRIES, report_basis
@@ -225,7 +226,12 @@ def _rates_without(workspace: Workspace, *, but: date | None = None, times: Deci
     ]
     file = workspace.path / "other.csv"
     file.write_text(small.delimited([["Date", *codes], *rows]), encoding="utf-8")
-    import_rates(workspace, file)
+    _put(workspace, file)
+
+
+def _put(workspace: Workspace, file: Path) -> None:
+    """Put a rate file among the imported ones, without the checks of an import."""
+    (imported_folder(workspace) / sha256_file(file)).write_bytes(file.read_bytes())
 
 
 def _day_missing(workspace: Workspace) -> None:
@@ -244,7 +250,7 @@ def _year_implausible(workspace: Workspace) -> None:
     ]
     file = workspace.path / "year.csv"
     file.write_text(small.delimited([["Date", "GBP", "USD"], *rows]), encoding="utf-8")
-    import_rates(workspace, file)
+    _put(workspace, file)
 
 
 ALONE: Final[dict[Callable[[Workspace], None], tuple[str, str]]] = {

@@ -22,7 +22,12 @@ if TYPE_CHECKING:
     from showcost.validation.reference import Reference
 
 _BETWEEN: Final = "\x1f"
-_RATE_CODES: Final = {"pending": "SC-FX-001", "missing": "SC-FX-002", "changed": "SC-FX-003"}
+_RATE_CODES: Final = {
+    "pending": "SC-FX-001",
+    "missing": "SC-FX-002",
+    "changed": "SC-FX-003",
+    "jumped": "SC-FX-004",
+}
 
 
 def rules(reference: Reference) -> Iterator[Rule]:
@@ -131,6 +136,7 @@ def _rates(reference: Reference) -> Iterator[Rule]:
         "pending": "",
         "missing": f", published on that day or at most {carry} days before it",
         "changed": ", unchanged since it was pinned",
+        "jumped": f" within {reference.production.fx.jump_percent}% of the publication before, or accepted",
     }
     for status, code in _RATE_CODES.items():
         yield RowRule(
