@@ -26,14 +26,17 @@ from showcost.core.durable import (
 )
 from showcost.core.errors import InputError, IntegrityError
 from showcost.core.hashing import sha256_file
+from showcost.core.locking import exclusive_lock
 from showcost.deliveries.encryption import Cipher, is_encrypted, plain_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
     from typing import BinaryIO
 
 _BLOCK = 1 << 20
+_WAIT_SECONDS = 60
 _SHA256 = re.compile(r"^[0-9a-f]{64}$")
 _KEY_SUFFIX = ".key"
 
@@ -70,7 +73,8 @@ class PayloadStore:
 
         The bytes are hashed while they are copied, flushed to disk under a temporary name and then
         renamed, so that a crash at any instant leaves either nothing or the whole payload. The wrapped key
-        of an encrypted payload is stored first.
+        of an encrypted payload is stored first, and no other process stores a payload in between. Raises
+        StoreBusyError after a bounded wait for it.
         """
         make_folder(self._folder)
         cipher = Cipher.from_environment()
@@ -91,14 +95,16 @@ class PayloadStore:
                 fsync(writer.fileno(), aside)
             name = digest.hexdigest()
             target = self.path(name)
-            if target.exists():
-                return Payload(name, size, new=False)
-            make_folder(target.parent)
-            if cipher is not None:
-                write_durably(self._key(name), cipher.wrapped_key(name))
-            aside.chmod(0o444)
-            rename(aside, target)
-            fsync_folder(target.parent)
+            # One writer at a time: a key must never lie beside a payload that another one encrypted.
+            with self._publishing():
+                if target.exists():
+                    return Payload(name, size, new=False)
+                make_folder(target.parent)
+                if cipher is not None:
+                    write_durably(self._key(name), cipher.wrapped_key(name))
+                aside.chmod(0o444)
+                rename(aside, target)
+                fsync_folder(target.parent)
         finally:
             aside.unlink(missing_ok=True)
         return Payload(name, size, new=True)
@@ -147,8 +153,14 @@ class PayloadStore:
     def shred(self, sha256: str) -> None:
         """Delete the key of an encrypted payload for ever; raises as `require_encrypted` does."""
         self.require_encrypted(sha256)
-        unlink(self._key(sha256))
-        fsync_folder(self._key(sha256).parent)
+        with self._publishing():
+            unlink(self._key(sha256))
+            fsync_folder(self._key(sha256).parent)
+
+    def _publishing(self) -> AbstractContextManager[None]:
+        path = self._folder.parent / "locks" / "payloads.lock"
+        busy = f"{self._folder}: another process has been storing a payload for {_WAIT_SECONDS} s; try again"
+        return exclusive_lock(path, busy, wait_seconds=_WAIT_SECONDS)
 
     def _existing(self, sha256: str) -> Path:
         path = self.path(sha256)

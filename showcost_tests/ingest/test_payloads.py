@@ -6,11 +6,15 @@ import base64
 import hashlib
 import hmac
 import shutil
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.keywrap import aes_key_unwrap
 
+from showcost.core.durable import write_durably
 from showcost.core.errors import InputError, IntegrityError
 from showcost.deliveries.encryption import BLOCK, KEY_VARIABLE, MAGIC
 from showcost.deliveries.payloads import PayloadStore
@@ -178,3 +182,32 @@ def test_the_wrapping_key_is_hkdf_of_master_key_and_payload_hash(store: PayloadS
     wrapping_key = hmac.digest(secret, MAGIC + bytes.fromhex(sha256) + b"\x01", "sha256")
     wrapped = store.path(sha256).with_name(f"{sha256}.key").read_bytes()
     assert len(aes_key_unwrap(wrapping_key, wrapped)) == 32
+
+
+@pytest.mark.usefixtures("key")
+def test_a_payload_that_two_store_at_once_is_readable(
+    store: PayloadStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Each waits after its key until the other has stored its key too, or for a moment: without a lock, the
+    # one that stored its key first stores its payload last.
+    first = threading.Event()
+    second = threading.Event()
+    write_key = write_durably
+
+    def write_and_wait(path: Path, data: bytes) -> None:
+        is_first = not first.is_set()
+        first.set()
+        write_key(path, data)
+        if is_first:
+            second.wait(0.5)
+            time.sleep(0.1)
+        else:
+            second.set()
+
+    monkeypatch.setattr("showcost.deliveries.payloads.write_durably", write_and_wait)
+    source = tmp_path / "delivery.csv"
+    source.write_bytes(b"a,b\n1,2\n")
+    with ThreadPoolExecutor(2) as pool:
+        stored = list(pool.map(store.put, [source, source]))
+    assert sorted(payload.new for payload in stored) == [False, True]
+    assert plain(store, stored[0].sha256) == b"a,b\n1,2\n"
