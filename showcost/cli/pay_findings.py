@@ -22,6 +22,7 @@ from showcost.cli.selection import (
 from showcost.core.errors import InputError
 from showcost.core.reason_catalogue import CATALOGUE
 from showcost.reconciliation import pay_findings as pay_queue
+from showcost.reconciliation.decisions import who_and_why
 from showcost.reconciliation.pay_findings import (
     dismissed_findings,
     findings_by_id,
@@ -171,34 +172,54 @@ def dismiss(ids: tuple[str, ...], *, reopen: bool, **options: object) -> Command
     """
     workspace = open_home()
     feeds, matches = _filtered(workspace, options)
-    candidates = (
-        [line.finding for line in dismissed_findings(workspace, feeds)]
-        if reopen
-        else open_findings(workspace, feeds)
-    )
-    findings = _chosen_findings(
-        workspace, [finding for finding in candidates if matches(finding)], ids, options
-    )
-    pay_queue.dismiss(workspace, findings, who=str(options["who"]), why=str(options["why"]), reopen=reopen)
-    if has_instance(workspace):
+    who, why = who_and_why(str(options["who"]), str(options["why"]))
+    active = [finding for finding in open_findings(workspace, feeds) if matches(finding)]
+    dismissed = [line for line in dismissed_findings(workspace, feeds) if matches(line.finding)]
+    candidates, others = active, [line.finding for line in dismissed if (line.who, line.why) == (who, why)]
+    if reopen:
+        candidates, others = [line.finding for line in dismissed], active
+    chosen = _chosen_findings(workspace, candidates, others, ids, options)
+    findings = [finding for finding in chosen if finding in candidates]
+    if findings:
+        pay_queue.dismiss(workspace, findings, who=who, why=why, reopen=reopen)
+    if findings and has_instance(workspace):
         from showcost.orchestration.events import report_findings  # noqa: PLC0415 -- Dagster takes seconds to import
 
         report_findings(workspace, findings)
     done = "Reopened" if reopen else "Dismissed"
-    return CommandResult(
-        {"findings": [finding_facts(finding) for finding in findings], "reopened": reopen},
-        lambda: say(f"{done} {plural(len(findings), 'pay finding')}."),
-    )
+    before = len(chosen) - len(findings)
+    facts = {
+        "findings": [finding_facts(finding) for finding in findings],
+        "reopened": reopen,
+        "already_done": before,
+    }
+
+    def show() -> None:
+        say(f"{done} {plural(len(findings), 'pay finding')}.")
+        if before:
+            say(
+                f"{plural(before, 'pay finding')} {'open' if reopen else 'dismissed'} already; nothing to do."
+            )
+
+    return CommandResult(facts, show)
 
 
 def _chosen_findings(
-    workspace: Workspace, findings: Sequence[PayFinding], ids: tuple[str, ...], options: Mapping[str, object]
+    workspace: Workspace,
+    findings: Sequence[PayFinding],
+    done: Sequence[PayFinding],
+    ids: tuple[str, ...],
+    options: Mapping[str, object],
 ) -> Sequence[PayFinding]:
-    """Return the findings with these ids, or with --all every finding given, after confirmation."""
+    """Return the findings with these ids, or with --all every finding given, after confirmation.
+
+    `done` are those for which the same command is done already.
+    """
     check_how_chosen(workspace, ids, options)
     if not options["everything"]:
-        return findings_by_id(findings, ids)
-    if not findings:
+        return findings_by_id([*findings, *done], ids)
+    if not findings and not done:
         raise InputError("no pay finding matches these filters")
-    ask(f"Dismiss {plural(len(findings), 'pay finding')}?", options)
-    return findings
+    if findings:
+        ask(f"Dismiss {plural(len(findings), 'pay finding')}?", options)
+    return findings or done

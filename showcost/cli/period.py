@@ -70,11 +70,13 @@ def close(name: str, first: datetime | None, last: datetime | None, who: str, wh
         raise InputError("a period needs both --from and --to")
     workspace = open_home()
     start, end = span(workspace, first, last)
+    head = workspace.audit.head().seq
     record = close_period(
         workspace, chosen_feeds(workspace, None), Period(name, start, end, closed=True), who=who, why=why
     )
     pack = _sealed_report(workspace, ReportingPeriod(name=name, start=start, end=end), record.seq)
-    return _result(record, f"{name} closed, {start} to {end}", {"report": pack.folder, "sha256": pack.sha256})
+    done = f"{name} closed, {start} to {end}" if record.seq > head else f"{name} was closed already"
+    return _result(record, done, {"report": pack.folder, "sha256": pack.sha256})
 
 
 @period.command()
@@ -84,8 +86,11 @@ def close(name: str, first: datetime | None, last: datetime | None, who: str, wh
 @prints_result
 def reopen(name: str, who: str, why: str) -> CommandResult:
     """Reopen the closed period NAME; the next run posts its pending rows."""
-    record = reopen_period(open_home(), name, who=who, why=why)
-    return _result(record, f"{name} reopened; `showcost run` posts its pending rows")
+    workspace = open_home()
+    head = workspace.audit.head().seq
+    record = reopen_period(workspace, name, who=who, why=why)
+    done = "reopened" if record.seq > head else "was reopened already"
+    return _result(record, f"{name} {done}; `showcost run` posts its pending rows")
 
 
 def _sealed_report(workspace: Workspace, period: ReportingPeriod, seq: int) -> SealedPack:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,16 @@ from showcost.cli.options import (
     resolve_as_of,
 )
 from showcost.cli.orders import orders
-from showcost.cli.output import ID_SHOWN, CommandResult, plural, prints_result, say, say_more, show_table
+from showcost.cli.output import (
+    ID_SHOWN,
+    CommandResult,
+    plain,
+    plural,
+    prints_result,
+    say,
+    say_more,
+    show_table,
+)
 from showcost.cli.pay_findings import (
     dismiss,
     finding_facts,
@@ -34,6 +44,7 @@ from showcost.cli.selection import (
     time_as_of,
 )
 from showcost.core.errors import InputError
+from showcost.core.hashing import sha256_framed
 from showcost.core.money import readable_amount
 from showcost.core.reason_catalogue import CATALOGUE
 from showcost.pipeline.replay import ReplayPreview, ReplayResult, preview, replay
@@ -290,17 +301,33 @@ def resolve(ids: tuple[str, ...], **options: object) -> CommandResult:
     posted rows.
     """
     workspace = open_home()
-    rows = _chosen(workspace, ids, options)
-    decided = _decide(workspace, rows, options)
+    check_how_chosen(workspace, ids, options)
+    decided = None
+    if options["everything"]:
+        rows = _matching(workspace, options)
+        act = _act(workspace, options)
+        if not rows:
+            decided = deciding.done_by_act(workspace, act)
+            if decided is None:
+                raise InputError("no row of the queue matches these filters")
+        else:
+            ask(f"Record this decision for {plural(len(rows), 'row')}?", options)
+    else:
+        rows, act = find_rows(workspace, ids), ""
+    decided = decided or _decide(workspace, rows, options, act)
     outcome = _replayed(workspace, decided.places) if options["at_once"] else None
     facts = {
         "audit_record": decided.seq,
+        "already_done": decided.already_done,
         "rows": [place.row_id for place in decided.places],
         "replay": None if outcome is None else _replay_facts(outcome),
     }
 
     def show() -> None:
-        say(f"Decision recorded for {plural(len(rows), 'row')}: audit record {decided.seq}.")
+        if decided.already_done:
+            say(f"Already done: audit record {decided.seq} has this decision. Nothing new was recorded.")
+        else:
+            say(f"Decision recorded for {plural(len(rows), 'row')}: audit record {decided.seq}.")
         if outcome is None:
             say("Apply it with `showcost run` or `showcost queue replay`.")
         else:
@@ -309,23 +336,27 @@ def resolve(ids: tuple[str, ...], **options: object) -> CommandResult:
     return CommandResult(facts, show)
 
 
-def _chosen(workspace: Workspace, ids: tuple[str, ...], options: Mapping[str, object]) -> list[FoundRow]:
-    """Return the rows with these ids, or with --all those that match the filters, after confirmation."""
-    check_how_chosen(workspace, ids, options)
-    if not options["everything"]:
-        return find_rows(workspace, ids)
+def _matching(workspace: Workspace, options: Mapping[str, object]) -> list[FoundRow]:
+    """Return the rows that match the filters."""
     rows = queue_rows(
         workspace,
         chosen_feeds(workspace, optional_text(options["feed_name"])),
         queue_filter(workspace, options),
     )
-    if not rows:
-        raise InputError("no row of the queue matches these filters")
-    ask(f"Record this decision for {plural(len(rows), 'row')}?", options)
-    return rows_at(workspace, [row.place for row in rows])
+    return rows_at(workspace, [row.place for row in rows]) if rows else []
 
 
-def _decide(workspace: Workspace, rows: Sequence[FoundRow], options: Mapping[str, object]) -> DecisionResult:
+def _act(workspace: Workspace, options: Mapping[str, object]) -> str:
+    """Return the idempotency key of a command with filters: a hash over all that it says."""
+    said = {name: value for name, value in options.items() if name not in {"yes", "at_once"}}
+    return sha256_framed(
+        ["resolve", repr(queue_filter(workspace, options)), json.dumps(plain(said), sort_keys=True)]
+    )
+
+
+def _decide(
+    workspace: Workspace, rows: Sequence[FoundRow], options: Mapping[str, object], act: str
+) -> DecisionResult:
     fields = _fields(all_texts(options["fields"]))
     kinds = [name for name in ("accept", "discard", "reverse", "rebook", "undo") if options[name]]
     if len(kinds) + bool(fields) != 1:
@@ -336,17 +367,17 @@ def _decide(workspace: Workspace, rows: Sequence[FoundRow], options: Mapping[str
         raise InputError("--only requires --accept")
     match kinds:
         case ["accept"]:
-            return deciding.accept(workspace, rows, codes, who=who, why=why)
+            return deciding.accept(workspace, rows, codes, who=who, why=why, act=act)
         case ["discard"]:
-            return deciding.discard(workspace, rows, who=who, why=why)
+            return deciding.discard(workspace, rows, who=who, why=why, act=act)
         case ["reverse"]:
-            return deciding.reverse(workspace, rows, who=who, why=why)
+            return deciding.reverse(workspace, rows, who=who, why=why, act=act)
         case ["rebook"]:
-            return deciding.rebook(workspace, rows, who=who, why=why)
+            return deciding.rebook(workspace, rows, who=who, why=why, act=act)
         case ["undo"]:
-            return deciding.undo(workspace, rows, who=who, why=why)
+            return deciding.undo(workspace, rows, who=who, why=why, act=act)
         case _:
-            return deciding.correct(workspace, rows, fields, who=who, why=why)
+            return deciding.correct(workspace, rows, fields, who=who, why=why, act=act)
 
 
 def _fields(pairs: Sequence[str]) -> dict[str, str]:

@@ -63,6 +63,7 @@ class Register:
         )
         self._arrivals: list[Arrival] = []
         self._delivered: set[tuple[str, str]] = set()
+        self._files: set[tuple[str, str, str, int]] = set()
 
     def arrivals(self, feed: str | None = None) -> list[Arrival]:
         """Return the arrivals in order, of one feed or of all; a torn last line is not an arrival."""
@@ -86,18 +87,45 @@ class Register:
         `before` is called with it before it is written.
         """
         with self._lines.writing():
-            now = datetime.now(UTC).isoformat(timespec="microseconds")
-            again = (feed, payload.sha256) in self._delivered
-            arrival = Arrival(
-                len(self._arrivals) + 1, feed, payload.sha256, payload.size, name, modified_ns, now, again
-            )
-            before(arrival)
-            self._lines.append(_line(arrival))
+            return self._append(feed, payload, name, modified_ns, before)
+
+    def add_file(
+        self,
+        feed: str,
+        payload: Payload,
+        name: str,
+        modified_ns: int,
+        before: Callable[[Arrival], object],
+    ) -> Arrival | None:
+        """Append the arrival of a file in the inbox, as `add` does.
+
+        Returns None if another process has taken the file meanwhile: one of this name, time and bytes.
+        """
+        with self._lines.writing():
+            if (feed, payload.sha256, name, modified_ns) in self._files:
+                return None
+            return self._append(feed, payload, name, modified_ns, before)
+
+    def _append(
+        self,
+        feed: str,
+        payload: Payload,
+        name: str,
+        modified_ns: int,
+        before: Callable[[Arrival], object],
+    ) -> Arrival:
+        now = datetime.now(UTC).isoformat(timespec="microseconds")
+        again = (feed, payload.sha256) in self._delivered
+        arrival = Arrival(
+            len(self._arrivals) + 1, feed, payload.sha256, payload.size, name, modified_ns, now, again
+        )
+        before(arrival)
+        self._lines.append(_line(arrival))
         return arrival
 
     def _forget(self) -> None:
         """Drop the arrivals: a register only grows, so a shorter one was restored from a copy."""
-        self._arrivals, self._delivered = [], set()
+        self._arrivals, self._delivered, self._files = [], set(), set()
 
     def _take(self, line: bytes, before: Position) -> Arrival:
         arrival = Arrival(**json.loads(line))
@@ -107,4 +135,5 @@ class Register:
             raise self._lines.damaged(f"numbered {arrival.number}, so a line is missing")
         self._arrivals.append(arrival)
         self._delivered.add((arrival.feed, arrival.delivery))
+        self._files.add((arrival.feed, arrival.delivery, arrival.name, arrival.modified_ns))
         return arrival

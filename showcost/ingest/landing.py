@@ -40,6 +40,7 @@ from showcost.ingest.records import (
     match_header,
     rejected_records,
 )
+from showcost.ingest.shredding import finish_shredding
 from showcost.ingest.subtotals import is_ragged_subtotal, subtotal_rows
 from showcost.readers import Hints, Reading, Rejected, read_delivery
 from showcost.readers.archives import UnreadableError, opened
@@ -146,6 +147,7 @@ def land(home: Workspace, feed: FeedSpec, before_waiting: BeforeWaiting | None =
     """
     register = home.register
     audit = home.audit
+    finish_shredding(home)
     again, changing = _take(home, feed, before_waiting)
     store, payloads = home.staging, home.payloads
     mark = fingerprint_of(home, feed)
@@ -155,7 +157,7 @@ def land(home: Workspace, feed: FeedSpec, before_waiting: BeforeWaiting | None =
         staged = store.metadata(asset, arrival.delivery)
         current = staged is not None and staged.inputs.get("fingerprint") == mark
         current = current and store.is_attested(asset, arrival.delivery)
-        if staged is None or not (current or payloads.is_shredded(arrival.delivery)):
+        if not (current or payloads.is_shredded(arrival.delivery)):
             read.append(read_arrival(home, feed, arrival, audit, mark))
     return Landing(feed.name, tuple(read), again, changing)
 
@@ -181,24 +183,22 @@ def _take(
     again: list[str] = []
     files = waiting(home.inbox, feed, register.arrivals(feed.name), seen)
     ready, changing = settled(files, feed, before_waiting)
-    known = {(old.name, old.delivery, old.modified_ns) for old in register.arrivals(feed.name)}
     for file in ready:
         stored = _stored(payloads, file)
         if not file.unchanged() or (len(stored) == 1 and stored[0][1].size != file.size):
             changing.append(file.name)
             continue
         for name, payload in stored:
-            # A file of an archive that was landed before its archive was done.
-            if len(stored) > 1 and (name, payload.sha256, file.modified_ns) in known:
-                continue
-            arrival = register.add(
+            # None for a file that another process took meanwhile, or one of an archive that was landed before
+            # its archive was done.
+            arrival = register.add_file(
                 feed.name,
                 payload,
                 name,
                 file.modified_ns,
                 lambda arrival: record_received(home.audit, arrival),
             )
-            if arrival.again:
+            if arrival is not None and arrival.again:
                 again.append(name)
         seen.note(feed, file)
     seen.save()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from showcost.config.production import ClosedPeriod
 from showcost.core.errors import InputError
-from showcost.ledger.periods import Period, decided_periods, record_period
+from showcost.ledger.periods import Period, decided_periods, last_decision, record_period
 from showcost.ledger.queries import reversible_rows
 from showcost.ledger.recovery import writing
 
@@ -14,9 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date
 
+    import duckdb
+
     from showcost.audit.log import Record
     from showcost.config.feed import FeedSpec
     from showcost.config.production import Production
+    from showcost.ledger.store import Ledger
     from showcost.workspace import Workspace
 
 
@@ -26,11 +29,15 @@ def closed_periods(workspace: Workspace, as_of: int | None = None) -> tuple[Clos
     Periods of `production.yaml` are closed from the start; a decision on a period of that name overrides
     them.
     """
+    with workspace.ledger.read() as connection:
+        return _closed(workspace, connection, as_of)
+
+
+def _closed(
+    workspace: Workspace, connection: duckdb.DuckDBPyConnection, as_of: int | None = None
+) -> tuple[ClosedPeriod, ...]:
     closed = {period.name: period for period in workspace.production.closed_periods}
-    ledger = workspace.ledger
-    with ledger.read() as connection:
-        decided = decided_periods(connection, as_of)
-    for period in decided:
+    for period in decided_periods(connection, as_of):
         closed.pop(period.name, None)
         if period.closed:
             closed[period.name] = ClosedPeriod(name=period.name, start=period.first, end=period.last)
@@ -50,17 +57,21 @@ def closed_on(periods: Sequence[ClosedPeriod], day: date) -> list[str]:
 def close_period(
     workspace: Workspace, feeds: Sequence[FeedSpec], period: Period, *, who: str, why: str
 ) -> Record:
-    """Close a period.
+    """Close a period, and return the audit record; the same decision again returns its record.
 
     InputError if it is closed already, ends before it starts, or has decided reversals that are not posted
     yet.
     """
     if period.last < period.first:
         raise InputError(f"the period {period.name} ends on {period.last}, before it starts")
-    if any(closed.name == period.name for closed in closed_periods(workspace)):
-        raise InputError(f"the period {period.name} is closed already")
     ledger = workspace.ledger
     with writing(ledger) as connection:
+        if (done := _done_before(ledger, connection, period, who, why)) is not None:
+            return done
+        if any(closed.name == period.name for closed in _closed(workspace, connection)):
+            by = last_decision(connection, period.name)
+            shown = "" if by is None else f" by {by.who} (audit record {by.seq})"
+            raise InputError(f"the period {period.name} is closed already{shown}")
         for feed in feeds:
             waiting = sorted(
                 day for day in reversible_rows(connection, feed.name) if period.first <= day <= period.last
@@ -73,13 +84,30 @@ def close_period(
         return record_period(ledger, connection, period, who=who, why=why, now=ledger.audit.now())
 
 
+def _done_before(
+    ledger: Ledger, connection: duckdb.DuckDBPyConnection, period: Period, who: str, why: str
+) -> Record | None:
+    """Return the record of the last decision on a period if it is this one, else None."""
+    last = last_decision(connection, period.name)
+    if last is None or (last.period, last.who, last.why) != (period, who, why):
+        return None
+    return next(ledger.audit.records(last.seq))
+
+
 def reopen_period(workspace: Workspace, name: str, *, who: str, why: str) -> Record:
-    """Reopen a closed period; InputError when no closed period has the name."""
-    closed = {period.name: period for period in closed_periods(workspace)}
-    if name not in closed:
-        named = ", ".join(closed) or "none"
-        raise InputError(f"no closed period is named {name!r}; closed are: {named}")
-    period = Period(name, closed[name].start, closed[name].end, closed=False)
+    """Reopen a closed period, and return the audit record; the same decision again returns its record.
+
+    InputError when no closed period has the name.
+    """
     ledger = workspace.ledger
     with writing(ledger) as connection:
+        closed = {period.name: period for period in _closed(workspace, connection)}
+        if name not in closed:
+            decided = {period.name: period for period in decided_periods(connection)}
+            done = name in decided and _done_before(ledger, connection, decided[name], who, why)
+            if done:
+                return done
+            named = ", ".join(closed) or "none"
+            raise InputError(f"no closed period is named {name!r}; closed are: {named}")
+        period = Period(name, closed[name].start, closed[name].end, closed=False)
         return record_period(ledger, connection, period, who=who, why=why, now=ledger.audit.now())

@@ -3,6 +3,10 @@
 Each function returns the rows whose outcome the decision changes, for a replay, and raises InputError for a
 decision that the row does not allow. A decision that would reverse entries in a closed period is refused: the
 period has to be reopened first, which is recorded too.
+
+The same decision again, with the same person and reason and no other decision in between, is recorded once:
+the result says so, and its rows are to be replayed all the same, in case the first time did not get there. A
+row that somebody else decided on since it was looked at is refused.
 """
 
 from __future__ import annotations
@@ -12,12 +16,19 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from showcost.audit.transitions import AuditKind
 from showcost.config.feeds import choose_feed
 from showcost.core.errors import InputError
 from showcost.core.ids import RowRef
 from showcost.core.reason_catalogue import CATALOGUE, Severity
 from showcost.ingest.corrections import check_correction
-from showcost.ledger.decisions import Decision, DecisionKind, record_decisions
+from showcost.ledger.decisions import (
+    Decision,
+    DecisionKind,
+    decided_places,
+    last_decisions,
+    record_decisions,
+)
 from showcost.ledger.queries import posted_keys
 from showcost.ledger.recovery import writing
 from showcost.pipeline.periods import closed_on, closed_periods
@@ -27,6 +38,8 @@ from showcost.validation.duplicates import CONFLICT
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import duckdb
+
     from showcost.config.production import ClosedPeriod
     from showcost.workspace import Workspace
 
@@ -35,16 +48,31 @@ _SHOWN_DIGITS = 12
 
 @dataclass(frozen=True)
 class DecisionResult:
-    """Result of a decision: the number of its audit record, and the rows to replay."""
+    """Result of a decision: the number of its audit record, and the rows to replay.
+
+    `already_done` says that it was recorded before.
+    """
 
     seq: int
     places: tuple[RowRef, ...]
+    already_done: bool = False
 
 
 def correct(
-    workspace: Workspace, rows: Sequence[FoundRow], fields: Mapping[str, str], *, who: str, why: str
+    workspace: Workspace,
+    rows: Sequence[FoundRow],
+    fields: Mapping[str, str],
+    *,
+    who: str,
+    why: str,
+    act: str = "",
 ) -> DecisionResult:
-    """Correct the text of some fields of rows; their active entries are reversed."""
+    """Correct the text of some fields of rows; their active entries are reversed.
+
+    Rows that have these corrections already are not corrected again.
+    """
+    if all(row.fields.items() >= fields.items() and not _is_withheld(row) for row in rows):
+        return _done_before(workspace, rows)
     feeds, closed = workspace.feeds, closed_periods(workspace)
     for row in rows:
         for name, text in fields.items():
@@ -55,14 +83,22 @@ def correct(
             )
         _refuse_closed(closed, row)
     return _record(
-        workspace, [(row, _decision(row, DecisionKind.CORRECT, fields=fields)) for row in rows], who, why
+        workspace, [(row, _decision(row, DecisionKind.CORRECT, fields=fields)) for row in rows], who, why, act
     )
 
 
 def accept(
-    workspace: Workspace, rows: Sequence[FoundRow], codes: Sequence[str] = (), *, who: str, why: str
+    workspace: Workspace,
+    rows: Sequence[FoundRow],
+    codes: Sequence[str] = (),
+    *,
+    who: str,
+    why: str,
+    act: str = "",
 ) -> DecisionResult:
     """Accept rows despite their reason codes: the given codes, or all that are not warnings."""
+    if _is_repeated(rows, DecisionKind.ACCEPT, codes or None, who, why):
+        return _done_before(workspace, rows)
     decisions = []
     for row in rows:
         _refuse_posted(row, "correct or reverse it instead")
@@ -79,30 +115,57 @@ def accept(
                     f" accountant {CATALOGUE[code].action}"
                 )
         decisions.append((row, _decision(row, DecisionKind.ACCEPT, codes=tuple(sorted(chosen)))))
-    return _record(workspace, decisions, who, why)
+    return _record(workspace, decisions, who, why, act)
 
 
-def discard(workspace: Workspace, rows: Sequence[FoundRow], *, who: str, why: str) -> DecisionResult:
+def discard(
+    workspace: Workspace,
+    rows: Sequence[FoundRow],
+    *,
+    who: str,
+    why: str,
+    act: str = "",
+) -> DecisionResult:
     """Keep unposted rows out of the ledger for good."""
+    if _is_repeated(rows, DecisionKind.DISCARD, (), who, why):
+        return _done_before(workspace, rows)
     for row in rows:
         _refuse_posted(row, "reverse it instead")
         _refuse_withheld(row)
-    return _record(workspace, [(row, _decision(row, DecisionKind.DISCARD)) for row in rows], who, why)
+    return _record(workspace, [(row, _decision(row, DecisionKind.DISCARD)) for row in rows], who, why, act)
 
 
-def reverse(workspace: Workspace, rows: Sequence[FoundRow], *, who: str, why: str) -> DecisionResult:
+def reverse(
+    workspace: Workspace,
+    rows: Sequence[FoundRow],
+    *,
+    who: str,
+    why: str,
+    act: str = "",
+) -> DecisionResult:
     """Reverse the active entries of rows; the rows are not posted again."""
+    if _is_repeated(rows, DecisionKind.REVERSE, (), who, why):
+        return _done_before(workspace, rows)
     closed = closed_periods(workspace)
     for row in rows:
         _refuse_withheld(row)
         if not row.active_entries:
             raise InputError(f"row {_short(row)} is not posted; discard it instead")
         _refuse_closed(closed, row)
-    return _record(workspace, [(row, _decision(row, DecisionKind.REVERSE)) for row in rows], who, why)
+    return _record(workspace, [(row, _decision(row, DecisionKind.REVERSE)) for row in rows], who, why, act)
 
 
-def rebook(workspace: Workspace, rows: Sequence[FoundRow], *, who: str, why: str) -> DecisionResult:
+def rebook(
+    workspace: Workspace,
+    rows: Sequence[FoundRow],
+    *,
+    who: str,
+    why: str,
+    act: str = "",
+) -> DecisionResult:
     """Post rows in place of the holders of their keys, whose active entries are reversed."""
+    if _is_repeated(rows, DecisionKind.REBOOK, (), who, why):
+        return _done_before(workspace, rows)
     decisions: list[tuple[FoundRow, Decision]] = []
     closed, holders = closed_periods(workspace), _holders(workspace, rows)
     for row in rows:
@@ -119,18 +182,27 @@ def rebook(workspace: Workspace, rows: Sequence[FoundRow], *, who: str, why: str
             _refuse_closed(closed, holder)
             decisions.append((holder, _decision(holder, DecisionKind.REVERSE)))
         decisions.append((row, _decision(row, DecisionKind.REBOOK)))
-    return _record(workspace, decisions, who, why)
+    return _record(workspace, decisions, who, why, act)
 
 
-def undo(workspace: Workspace, rows: Sequence[FoundRow], *, who: str, why: str) -> DecisionResult:
+def undo(
+    workspace: Workspace,
+    rows: Sequence[FoundRow],
+    *,
+    who: str,
+    why: str,
+    act: str = "",
+) -> DecisionResult:
     """Undo all decisions on rows."""
+    if _is_repeated(rows, DecisionKind.UNDO, (), who, why):
+        return _done_before(workspace, rows)
     closed = closed_periods(workspace)
     for row in rows:
         if row.effect is None:
             raise InputError(f"row {_short(row)} has no decision to undo")
         if row.fields:
             _refuse_closed(closed, row)
-    return _record(workspace, [(row, _decision(row, DecisionKind.UNDO)) for row in rows], who, why)
+    return _record(workspace, [(row, _decision(row, DecisionKind.UNDO)) for row in rows], who, why, act)
 
 
 def who_and_why(who: str, why: str) -> tuple[str, str]:
@@ -152,12 +224,58 @@ def _decision(
     return Decision(place.feed, place.delivery, place.record, kind, fields or {}, codes)
 
 
+def done_by_act(workspace: Workspace, act: str) -> DecisionResult | None:
+    """Return the result of the decision with an idempotency key, None if there is none.
+
+    Its rows are to be replayed unless there were later decisions on them.
+    """
+    done = None
+    for record in workspace.audit.records():
+        if record.kind is AuditKind.DECIDED and record.facts.get("act") == act:
+            done = record
+    if done is None:
+        return None
+    with workspace.ledger.read() as connection:
+        last = last_decisions(connection)
+        places = decided_places(connection, [done.seq])
+    current = tuple(place for place in places if last[place.row_id]["seq"] == done.seq)
+    return DecisionResult(done.seq, current, already_done=True)
+
+
+def _is_repeated(
+    rows: Sequence[FoundRow], kind: DecisionKind, codes: Sequence[str] | None, who: str, why: str
+) -> bool:
+    """Tell whether the last decision on every row is this one, by the same person for the same reason.
+
+    Without `codes`, the waived codes must be all that block a row now.
+    """
+    for row in rows:
+        last = row.last
+        if last is None or (last["decision"], last["who"], last["why"]) != (kind, who.strip(), why.strip()):
+            return False
+        waived = set(last["codes"])
+        if codes is not None and waived != set(codes):
+            return False
+        blocking = {code for code in row.codes if CATALOGUE[code].severity is not Severity.WARNING}
+        if codes is None and blocking - waived:
+            return False
+    return bool(rows)
+
+
+def _done_before(workspace: Workspace, rows: Sequence[FoundRow]) -> DecisionResult:
+    seqs = sorted({row.last["seq"] for row in rows if row.last is not None})
+    with workspace.ledger.read() as connection:
+        places = decided_places(connection, seqs)
+    return DecisionResult(seqs[-1], tuple(places), already_done=True)
+
+
 def _record(
-    workspace: Workspace, decisions: Sequence[tuple[FoundRow, Decision]], who: str, why: str
+    workspace: Workspace, decisions: Sequence[tuple[FoundRow, Decision]], who: str, why: str, act: str
 ) -> DecisionResult:
     who, why = who_and_why(who, why)
     ledger = workspace.ledger
     with writing(ledger) as connection:
+        _refuse_decided_meanwhile(connection, [row for row, _ in decisions])
         record = record_decisions(
             ledger,
             connection,
@@ -165,8 +283,21 @@ def _record(
             who=who,
             why=why,
             now=ledger.audit.now(),
+            act=act,
         )
     return DecisionResult(record.seq, tuple(dict.fromkeys(row.place for row, _ in decisions)))
+
+
+def _refuse_decided_meanwhile(connection: duckdb.DuckDBPyConnection, rows: Sequence[FoundRow]) -> None:
+    """Raise InputError for a row that somebody decided on since it was looked up."""
+    last = last_decisions(connection)
+    for row in rows:
+        now, seen = last.get(row.row_id), row.last
+        if now is not None and now["seq"] != (0 if seen is None else seen["seq"]):
+            raise InputError(
+                f"row {_short(row)} was decided on meanwhile by {now['who']} (audit record {now['seq']}:"
+                f" {DecisionKind(now['decision']).name.lower()}); look at it again; nothing was changed"
+            )
 
 
 def _holders(workspace: Workspace, rows: Sequence[FoundRow]) -> dict[tuple[str, str | None], FoundRow]:
@@ -186,10 +317,15 @@ def _refuse_posted(row: FoundRow, instead: str) -> None:
         raise InputError(f"row {_short(row)} is posted; {instead}")
 
 
+def _is_withheld(row: FoundRow) -> bool:
+    return row.effect is not None and bool(row.effect["withheld"])
+
+
 def _refuse_withheld(row: FoundRow) -> None:
     if row.effect is not None and row.effect["withheld"]:
         done = "discarded" if row.effect["decision"] == DecisionKind.DISCARD else "reversed"
-        raise InputError(f"row {_short(row)} was {done} already; undo that decision first")
+        by = "" if row.last is None else f" by {row.last['who']} (audit record {row.last['seq']})"
+        raise InputError(f"row {_short(row)} was {done} already{by}; undo that decision first")
 
 
 def _refuse_closed(closed: Sequence[ClosedPeriod], row: FoundRow) -> None:

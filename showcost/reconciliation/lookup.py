@@ -12,7 +12,7 @@ from showcost.core.engine import engine
 from showcost.core.errors import InputError
 from showcost.core.ids import ROW_ID_SQL, RowRef
 from showcost.ledger.active_entries import entries_as_of
-from showcost.ledger.decisions import decision_effects
+from showcost.ledger.decisions import decision_effects, last_decisions
 from showcost.ledger.schema import PLAN_LINE
 from showcost.pipeline.outcomes import outcome_logs, outcomes_as_recorded
 from showcost.staging import ALL
@@ -36,7 +36,7 @@ class FoundRow:
     `discarded`.
     `entries` are all entries of the row, or its plan lines and their withdrawals in the same form (without
     rate, base amount and batch), oldest first. `effect` is its row of `decisions.DECISION_EFFECTS`,
-    None without a decision.
+    None without a decision. `last` is the last decision on it, undone ones included (`last_decisions`).
     """
 
     place: RowRef
@@ -46,6 +46,7 @@ class FoundRow:
     codes: tuple[str, ...]
     entries: tuple[Mapping[str, Any], ...]
     effect: Mapping[str, Any] | None
+    last: Mapping[str, Any] | None = None
 
     @property
     def row_id(self) -> str:
@@ -197,6 +198,7 @@ def _completed(
             entries.setdefault(RowRef(row["feed"], row["delivery"], row["record"]), []).append(row)
         decided = decision_effects(connection, as_of=as_of)
         effects = {row["row_id"]: row for row in decided.to_pylist()}
+        last = last_decisions(connection)
     return [
         FoundRow(
             place=place,
@@ -206,6 +208,7 @@ def _completed(
             codes=tuple(row["codes"]),
             entries=tuple(entries.get(place, ())),
             effect=effects.get(place.row_id),
+            last=last.get(place.row_id),
         )
         for place, row in recorded.items()
     ]

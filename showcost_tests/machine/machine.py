@@ -1,8 +1,8 @@
 """Random steps, drawn by Hypothesis and applied to showcost and to the model.
 
-Steps: deliver, deliver again, run over days in any order, replay rows, correct, reverse or discard, rebook a
-row with the same key, undo, close and reopen a day, and die at some write. After each run showcost and model
-must have the same entries.
+Steps: deliver, deliver again, run over days in any order, replay rows, correct (also twice), reverse or
+discard, rebook a row with the same key, undo, close and reopen a day, and die at some write. After each run
+showcost and model must have the same entries.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from showcost.checks.verify import verify
 from showcost.core.durable import System, using
 from showcost.core.engine import CONFIG
+from showcost.core.errors import InputError
 from showcost.core.ids import RowRef
 from showcost.ingest.landing import land
 from showcost.ledger.decisions import Decision, DecisionKind, record_decisions
@@ -30,6 +31,8 @@ from showcost.ledger.periods import Period, record_period
 from showcost.ledger.recovery import writing
 from showcost.ledger.store import Ledger
 from showcost.pipeline.replay import replay
+from showcost.reconciliation import decisions as deciding
+from showcost.reconciliation.lookup import find_rows
 from showcost.reports.status import feed_status
 from showcost.workspace import Workspace, open_workspace
 from showcost_tests.machine.model import Books, Content, Row
@@ -188,6 +191,26 @@ class Machine(RuleBasedStateMachine):
         }[field]
         self._decide(self._decision(row, DecisionKind.CORRECT, fields))
         self.model.correct(row, changed)
+
+    @precondition(lambda self: self.model.rows)
+    @rule(pick=picks, content=contents)
+    def correct_twice(self, pick: int, content: Content) -> None:
+        """Give the command of a correction twice: the second time it is done already."""
+        row = self._row(pick)
+        row_id = RowRef(FEED, self._delivery(row), row.record).row_id
+        try:
+            (seen,) = find_rows(self.workspace, [row_id])
+        except InputError:
+            return  # Its partition is not validated yet.
+        if self._is_closed(row):
+            return
+        fields = {"net_amount": str(content.net), "gross_amount": str(content.net)}
+        first = deciding.correct(self.workspace, [seen], fields, **WHO)
+        again = deciding.correct(self.workspace, find_rows(self.workspace, [row_id]), fields, **WHO)
+        assert (again.already_done, again.seq) == (True, first.seq)
+        if not first.already_done:
+            now = row.content
+            self.model.correct(row, Content(now.number, now.day, content.net, now.known_account))
 
     @precondition(lambda self: self.model.rows)
     @rule(pick=picks)

@@ -126,7 +126,9 @@ def test_a_period_is_closed_listed_and_reopened(workspace: Workspace, showcost: 
         "W44"
     ]
     again = showcost(workspace, "period", "close", "W44", *dates, *BY)
-    assert (again.status, "closed already" in again.sentence) == (2, True)
+    assert (again.status, "W44 was closed already" in again.out) == (0, True)
+    other = showcost(workspace, "period", "close", "W44", *dates, "--who", "another", "--why", "it is time")
+    assert (other.status, "closed already by an accountant (audit record" in other.sentence) == (2, True)
     entry = entry_of(workspace, "R1").active_entries[0]["entry_id"]
     refused = showcost(workspace, "queue", "resolve", entry, "--reverse", *BY)
     assert (refused.status, "reopen the period first" in refused.sentence) == (2, True)
