@@ -10,6 +10,7 @@ Higher layers take the workspace; lower ones take the single store that they nee
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +22,8 @@ from showcost.config.chart import Chart, load_chart
 from showcost.config.feeds import load_feeds
 from showcost.config.incentives import ClaimedProgramme, claimed_programmes
 from showcost.config.production import PRODUCTION_FILE, Production, inside, load_production
-from showcost.core.errors import ConfigError, InputError
+from showcost.core.errors import ConfigError, InputError, StoreBusyError
+from showcost.core.locking import exclusive_lock
 from showcost.deliveries.payloads import PayloadStore
 from showcost.deliveries.register import Register
 from showcost.ledger.store import Ledger
@@ -130,6 +132,18 @@ class Workspace:
             return inside(self.path, name)
         except ValueError as error:
             raise ConfigError(self.path / PRODUCTION_FILE, key, str(error), name) from None
+
+
+def wait_for_writers(workspace: Workspace, *, wait_seconds: int = 10) -> None:
+    """Wait until each store was free once, at most `wait_seconds` for each.
+
+    A read-only copy has no writers.
+    """
+    if not os.access(workspace.locks, os.W_OK):
+        return
+    for path in sorted(workspace.locks.glob("*.lock")):
+        with suppress(StoreBusyError), exclusive_lock(path, "busy", wait_seconds=wait_seconds):
+            continue
 
 
 def variable_home() -> Path | None:

@@ -7,6 +7,7 @@ proof of each step is described in docs/audit.md.
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -29,12 +30,14 @@ from showcost.ledger.fallback_log import differing_steps
 from showcost.ledger.verification import Proof, ledger_proofs
 from showcost.pipeline.configuration import changed_since, check_configurations
 from showcost.pipeline.outcomes import OutcomeLog, outcome_logs, outcomes_as_recorded
+from showcost.pipeline.rate_files import imported_file_problems
 from showcost.reports.pack.verification import verify_published_packs
 from showcost.reports.status import feed_status
 from showcost.staging.assets import quarantine_asset, undated_asset, valid_asset
+from showcost.staging.store import NotStagedError
 from showcost.vendor_api.dead_letters import DeadLetters, letter_hash
 from showcost.vendor_api.progress import PullProgress
-from showcost.workspace import Workspace
+from showcost.workspace import Workspace, wait_for_writers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -85,11 +88,13 @@ def verify(
     head: str | None = None,
     read_again: bool = False,
     progress: Callable[[int, int], None] | None = None,
+    patience: Patience | None = None,
 ) -> Verification:
     """Verify a data folder.
 
     `head` is an earlier head of the audit log, stored elsewhere; `read_again` also parses every payload again
-    and compares the records; `progress` receives (finished steps, all steps).
+    and compares the records; `progress` receives (finished steps, all steps). With `patience`, a difference
+    counts once it stays while nobody writes: a run at work has records whose files it is about to write.
     """
     workspace = _reopened(workspace)
     evidence = _SharedInput(workspace, workspace.audit)
@@ -99,8 +104,53 @@ def verify(
         steps.append(step)
         if progress is not None:
             progress(number, len(plan))
+    if patience is not None:
+        steps = _settled(
+            workspace,
+            steps,
+            patience,
+            lambda home: _plan(home, _SharedInput(home, home.audit), head, read_again=read_again),
+        )
     entries = sum(step.checked for step in steps if step.name == "batches")
     return Verification(tuple(steps), _head(workspace.audit), entries, _notes(workspace, evidence))
+
+
+@dataclass(frozen=True)
+class Patience:
+    """Rule for looking at a difference again: `looks` in a row must agree, `pause` seconds apart.
+
+    After `longest` seconds the differences are reported as they are.
+    """
+
+    looks: int = 3
+    pause: float = 1
+    longest: int = 120
+
+
+def _settled(
+    workspace: Workspace,
+    steps: Sequence[VerificationStep],
+    patience: Patience,
+    plan_of: Callable[[Workspace], Sequence[_PlannedStep]],
+) -> list[VerificationStep]:
+    """Carry out steps with differences again until they have none, or the same ones while nobody writes."""
+    steps, agreeing, until = list(steps), 1, time.monotonic() + patience.longest
+    seen = _head(_reopened(workspace).audit)
+    while agreeing < patience.looks and time.monotonic() < until:
+        differing = [number for number, step in enumerate(steps) if step.discrepancies]
+        if not differing:
+            break
+        time.sleep(patience.pause)
+        wait_for_writers(workspace)
+        again = _reopened(workspace)
+        plan = {step.proof[0]: step for step in plan_of(again)}
+        before = [steps[number].discrepancies for number in differing]
+        for number in differing:
+            steps[number] = _carried_out(plan[steps[number].name].proof)
+        now = _head(_reopened(workspace).audit)
+        same = now == seen and before == [steps[number].discrepancies for number in differing]
+        agreeing, seen = (agreeing + 1 if same else 1), now
+    return steps
 
 
 def first_difference(workspace: Workspace, head: str | None = None) -> Discrepancy | None:
@@ -148,7 +198,7 @@ def _plan(
             ("records", "reading the payloads again gives the recorded records", evidence.records)
         )
     of_ledger: list[Proof] = []
-    if ledger.exists() or audit.path.exists():
+    if ledger.exists() or _has_transactions(audit):
         proves = "accruals and fallback steps are as recorded"
         of_ledger = [
             *ledger_proofs(ledger, evidence.outcome_files),
@@ -180,6 +230,9 @@ def _plan(
         _PlannedStep(
             ("conservation", "every received row is in exactly one state", evidence.conservation),
             reads_ledger=True,
+        ),
+        _PlannedStep(
+            ("rate files", "imported rate files are unchanged", evidence.rate_files), reads_ledger=False
         ),
         _PlannedStep(
             ("published", "published reports are there, sealed and unchanged", evidence.published),
@@ -218,6 +271,14 @@ def _carried_out(proof: Proof) -> VerificationStep:
     return VerificationStep(name, proves, checked, tuple(discrepancies[:SHOWN]))
 
 
+def _has_transactions(audit: AuditLog) -> bool:
+    """Tell whether a ledger must exist: a data folder that has only landed has none yet."""
+    try:
+        return bool(audit.transactions())
+    except CheckFailedError:
+        return True
+
+
 def _head(audit: AuditLog) -> Head:
     try:
         return audit.head()
@@ -232,12 +293,18 @@ def _notes(workspace: Workspace, evidence: _SharedInput) -> tuple[str, ...]:
             f"{evidence.not_derived} posted entries were not derived again: their rows were corrected or read"
             " otherwise since, or their records are not in staging (`showcost land` reads them)"
         )
+    if evidence.not_staged:
+        notes.append(
+            "staged rows were removed, so that derivation or conservation was not checked everywhere:"
+            f" {evidence.not_staged[0]} (`showcost land` reads records again, `showcost run` makes the"
+            " partitions)"
+        )
     try:
-        changed = changed_since(workspace)
+        changed, clock = changed_since(workspace), workspace.audit.clock_notes()
     except CheckFailedError:
         # A damaged log is a difference of its own step.
-        changed = None
-    return (*notes, changed) if changed is not None else tuple(notes)
+        return tuple(notes)
+    return (*notes, *(() if changed is None else (changed,)), *clock)
 
 
 class _SharedInput:
@@ -245,6 +312,7 @@ class _SharedInput:
 
     def __init__(self, workspace: Workspace, audit: AuditLog) -> None:
         self._workspace, self._audit = workspace, audit
+        self.not_staged: list[str] = []
         self._feeds: list[FeedSpec] = list(workspace.feeds)
         self.not_derived = 0
 
@@ -254,6 +322,9 @@ class _SharedInput:
         discrepancies = []
         for sha256 in deliveries:
             if self._audit_state(states.delivery(sha256)) is State.SHREDDED:
+                if store.path(sha256).is_file() and not store.is_shredded(sha256):
+                    unfinished = "recorded as shredded, but it can be read; `showcost shred` finishes it"
+                    discrepancies.append(Discrepancy(f"raw/{sha256[:2]}/{sha256}", unfinished))
                 continue
             if problem := store.problem(sha256):
                 discrepancies.append(Discrepancy(f"raw/{sha256[:2]}/{sha256}", problem))
@@ -303,7 +374,11 @@ class _SharedInput:
         ]
 
     def derivation(self) -> tuple[int, list[Discrepancy]]:
-        result = derive_entries(self._workspace)
+        try:
+            result = derive_entries(self._workspace)
+        except NotStagedError as error:
+            self.not_staged.append(str(error))
+            return 0, []
         self.not_derived = result.not_derived
         return result.derived, result.discrepancies
 
@@ -376,7 +451,12 @@ class _SharedInput:
     def conservation(self) -> tuple[int, list[Discrepancy]]:
         rows, discrepancies = 0, []
         for feed in self._feeds:
-            for delivery, tally in feed_status(self._workspace, feed).deliveries:
+            try:
+                deliveries = feed_status(self._workspace, feed).deliveries
+            except NotStagedError as error:
+                self.not_staged.append(str(error))
+                continue
+            for delivery, tally in deliveries:
                 rows += tally.received
                 if not tally.balances:
                     discrepancies.append(
@@ -388,6 +468,10 @@ class _SharedInput:
                         )
                     )
         return rows, discrepancies
+
+    def rate_files(self) -> tuple[int, list[Discrepancy]]:
+        checked, problems = imported_file_problems(self._workspace)
+        return checked, [Discrepancy(place, problem) for place, problem in problems]
 
     def published(self) -> tuple[int, list[Discrepancy]]:
         packs, wrong = verify_published_packs(self._workspace, self._of(AuditKind.SNAPSHOT_PUBLISHED))
@@ -515,7 +599,8 @@ SELECT arrival, delivery, min(name) FROM (
 GROUP BY ALL ORDER BY ALL
 """
 
-# Files of valid rows have no disposition, those of the quarantine no content: `union_by_name` gives null.
+# Files of valid rows have no disposition, those of the quarantine no content: `union_by_name` gives null. A
+# feed may have files of one of the two only.
 _STAGED_SIDE: Final = """
 CREATE TEMP VIEW staged AS
 SELECT coalesce(CAST(transaction_date AS VARCHAR), 'all') AS part, delivery, record,

@@ -15,7 +15,7 @@ from typing import Final, NoReturn
 import click
 
 from showcost.cli.home import home_option
-from showcost.core.errors import ShowcostError
+from showcost.core.errors import ShowcostError, disk_sentence
 
 _USAGE = 2
 _UNEXPECTED = 1
@@ -99,6 +99,10 @@ def main() -> NoReturn:
         _end(error.format_message(), _USAGE)
     except (click.Abort, KeyboardInterrupt):
         _end("interrupted; committed work is kept, rerun the command to continue", _UNEXPECTED)
+    except OSError as error:
+        if os.environ.get("SHOWCOST_DEBUG"):
+            raise
+        _end(disk_sentence(error), _UNEXPECTED)
     except Exception as error:
         if os.environ.get("SHOWCOST_DEBUG"):
             raise

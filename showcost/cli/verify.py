@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from showcost.checks.verify import Verification
+from showcost.checks.verify import Patience, Verification
 from showcost.checks.verify import verify as verify_home
 from showcost.cli.home import open_home
 from showcost.cli.output import CommandResult, prints_result, progress_bar, say, show_table
@@ -28,7 +28,9 @@ def verify(head: str | None, pack: Path | None, *, read_again: bool) -> CommandR
     """Recompute everything from the raw deliveries, and report the first difference."""
     workspace = open_home()
     with progress_bar("verifying") as report:
-        outcome = verify_home(workspace, head=head, read_again=read_again, progress=report)
+        outcome = verify_home(
+            workspace, head=head, read_again=read_again, progress=report, patience=Patience()
+        )
     packed = None
     if pack is not None and outcome.first is None:
         production = workspace.production

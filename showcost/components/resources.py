@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from showcost.core.errors import ShowcostError
+from showcost.core.errors import ShowcostError, disk_sentence
 from showcost.workspace import Workspace, open_workspace, required_home
 
 if TYPE_CHECKING:
@@ -27,8 +27,10 @@ class DataFolder(dg.ConfigurableResource[None]):
 
 @contextmanager
 def plain_failures() -> Iterator[None]:
-    """Turn a showcost error into a failed step with its one-sentence message, without retries."""
+    """Turn a showcost error, or one of the disk, into a failed step with one sentence, without retries."""
     try:
         yield
     except ShowcostError as error:
         raise dg.Failure(description=str(error), allow_retries=False) from error
+    except OSError as error:
+        raise dg.Failure(description=disk_sentence(error), allow_retries=False) from error

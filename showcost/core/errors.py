@@ -64,6 +64,15 @@ class StorageError(ShowcostError):
     exit_status: ClassVar[int] = 1
 
 
+def disk_sentence(error: OSError) -> str:
+    """Return an error of the operating system, such as a full disk or a denied file, in one sentence."""
+    place = error.filename if isinstance(error.filename, str) else "a file of the data folder"
+    return (
+        f"{place}: {error.strerror or error}; committed work is kept: check the disk and who may write there,"
+        " then run the same command again"
+    )
+
+
 class FatalError(ShowcostError):
     """An fsync or a commit failed: the state of the disk is unknown, and the process must end.
 

@@ -65,6 +65,10 @@ def _unattested(_asset: str, _partition: str) -> Attested | None:
     return None
 
 
+class NotStagedError(InputError):
+    """A partition was never written, or its staging was removed: it can be made again."""
+
+
 class StagingStore:
     """Parquet per asset and partition under `<home>/staging`, for a data folder `home`.
 
@@ -267,7 +271,7 @@ class StagingStore:
         """Return the record of a partition; InputError if it was never written."""
         staged = self.metadata(asset, partition)
         if staged is None:
-            raise InputError(f"partition {partition} of {asset} is missing: materialise it first")
+            raise NotStagedError(f"partition {partition} of {asset} is missing: materialise it first")
         return staged
 
     def _write_files(self, asset: str, parts: Iterable[PartitionRows]) -> list[StagedPartition]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import shutil
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,15 +13,19 @@ from click.testing import CliRunner
 
 from showcost.audit.transitions import AuditKind
 from showcost.checks.ledger import audit_chain
-from showcost.checks.verify import verify
+from showcost.checks.verify import Patience, verify
 from showcost.cli.main import cli
-from showcost.core.errors import InputError
 from showcost.deliveries.encryption import KEY_VARIABLE
-from showcost.ingest.shredding import shred_payload
+from showcost.deliveries.payloads import PayloadStore
+from showcost.ingest.landing import land
+from showcost.ingest.shredding import remove_from_inbox, shred_payload, text_copies
+from showcost.pipeline.validation import quarantine_undated
+from showcost.staging.assets import valid_asset
 from showcost.workspace import HOME_VARIABLE
-from showcost_tests.crash.scenario import carry_out
+from showcost_tests.crash.scenario import DAYS, FEED, carry_out
 from showcost_tests.sample.truth import REPOSITORY
 from showcost_tests.tampering.books import copied, first_difference, make_books
+from showcost_tests.whole import small
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -135,8 +141,56 @@ def test_a_data_folder_with_a_shredded_payload_verifies(
     assert verify(workspace, read_again=True).first is None
     carry_out(workspace, lambda _: None)
     assert first_difference(workspace, head) is None
-    with pytest.raises(InputError, match="was shredded before"):
-        shred_payload(workspace, payload.name, who="the accountant", why="again")
+    assert not shred_payload(workspace, payload.name, who="the accountant", why="again")
+    assert first_difference(workspace, head) is None
+
+
+def test_a_shredding_that_dies_before_the_key_is_gone_is_found_and_finished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(KEY_VARIABLE, base64.b64encode(bytes(range(32))).decode())
+    workspace = make_books(tmp_path / "home")
+    (payload,) = (path for path in workspace.raw.glob("??/*") if path.suffix != ".key")
+    key = payload.with_name(f"{payload.name}.key")
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(PayloadStore, "shred", die)
+        with pytest.raises(KeyboardInterrupt):
+            shred_payload(workspace, payload.name, who="the accountant", why="an order of the court")
+    assert key.exists()
+    difference = first_difference(workspace)
+    assert difference is not None
+    assert "`showcost shred` finishes it" in difference
+    by_landing = copied(workspace, tmp_path / "by landing")
+    land(by_landing, by_landing.feeds[0])
+    assert first_difference(by_landing) is None
+    assert shred_payload(workspace, payload.name, who="the accountant", why="an order of the court")
+    assert not key.exists()
+    assert first_difference(workspace) is None
+
+
+def test_copies_of_a_shredded_text_are_named_and_those_of_the_inbox_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(KEY_VARIABLE, base64.b64encode(bytes(range(32))).decode())
+    workspace = make_books(tmp_path / "home")
+    (payload,) = (path for path in workspace.raw.glob("??/*") if path.suffix != ".key")
+    (sent,) = (path.read_bytes() for path in (workspace.inbox / FEED).iterdir())
+    shred_payload(workspace, payload.name, who="the accountant", why="an order of the court")
+    copies = text_copies(workspace, payload.name)
+    assert [path.parent.name for path in copies.inbox] == [FEED]
+    assert copies.staged == (f"records/{FEED}",)
+    remove_from_inbox(copies)
+    assert text_copies(workspace, payload.name).inbox == ()
+    assert verify(workspace).first is None
+    # The same bytes once more under another name are taken, and read by nobody.
+    feed = next(feed for feed in workspace.feeds if feed.name == FEED)
+    (workspace.inbox / FEED / "again.csv").write_bytes(sent)
+    assert land(workspace, feed).again == ("again.csv",)
+    assert verify(workspace).first is None
 
 
 def test_a_key_that_is_deleted_without_a_record_is_found(
@@ -148,3 +202,47 @@ def test_a_key_that_is_deleted_without_a_record_is_found(
     difference = first_difference(workspace)
     assert difference is not None
     assert "was shredded: its key is gone" in difference
+
+
+def test_a_data_folder_that_has_only_landed_verifies(tmp_path: Path) -> None:
+    home = small.make_home(tmp_path / "home")
+    small.deliver(home, "vendor_invoices_de", "1.csv", small.german(small.FIRST))
+    for feed in home.feeds:
+        land(home, feed)
+    assert not home.ledger.exists()
+    assert first_difference(home) is None
+
+
+def test_a_feed_with_undated_rows_only_verifies(tmp_path: Path) -> None:
+    home = small.make_home(tmp_path / "home")
+    undated = [invoice for invoice in small.FIRST if invoice.number == "R8"]
+    small.deliver(home, "vendor_invoices_de", "1.csv", small.german(undated))
+    feed = next(feed for feed in home.feeds if feed.name == "vendor_invoices_de")
+    land(home, feed)
+    quarantine_undated(home, feed)
+    assert first_difference(home) is None
+
+
+def test_a_data_folder_without_its_staging_verifies(workspace: Workspace, tmp_path: Path) -> None:
+    home = copied(workspace, tmp_path / "copy")
+    shutil.rmtree(home.path / "staging")
+    assert first_difference(home) is None
+
+
+def test_a_run_at_work_is_no_difference(workspace: Workspace, tmp_path: Path) -> None:
+    home = copied(workspace, tmp_path / "copy")
+    store = home.staging
+    asset, part = valid_asset(FEED), DAYS[1].isoformat()
+    rows, staged = store.read(asset, part), store.metadata(asset, part)
+    assert staged is not None
+    # A run has recorded its outcomes and is about to write them: it writes while verification looks again.
+    store.write(asset, part, rows.slice(1), staged.inputs)
+    assert first_difference(home) is not None
+    writer = threading.Timer(0.3, lambda: store.write(asset, part, rows, staged.inputs))
+    writer.start()
+    patience = Patience(looks=3, pause=0.4)
+    assert verify(home, patience=patience).first is None
+    writer.join()
+    # What nobody writes stays a difference.
+    store.write(asset, part, rows.slice(1), staged.inputs)
+    assert verify(home, patience=patience).first is not None
