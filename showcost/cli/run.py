@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from showcost.cli.home import open_home
+from showcost.cli.interrupts import interruption, noticing_interrupts
 from showcost.cli.options import from_option, span, to_option
 from showcost.cli.output import CommandResult, plural, prints_result, progress_bar, say, show_table
 from showcost.pipeline.due import due_spans
@@ -53,14 +54,22 @@ def run_spans(
 ) -> list[RunOutcome]:
     """Run the job over spans of dates, one run each, with a progress bar on a terminal.
 
-    A span is (first date, last date, names of the feeds to run); None for the feeds: see `run_range`.
+    A span is (first date, last date, names of the feeds to run); None for the feeds: see `run_range`. Raises
+    RunInterruptedError after Ctrl-C; the spans that follow are not begun.
     """
     from showcost.orchestration.runs import run_range  # noqa: PLC0415 -- Dagster takes seconds to import
 
     outcomes: list[RunOutcome] = []
-    for first, last, feeds in spans:
-        with progress_bar(f"{first} to {last}") as report:
-            outcomes.append(run_range(workspace, first, last, report, feeds))
+    since = workspace.audit.head().seq
+    with noticing_interrupts() as interrupted:
+        for first, last, feeds in spans:
+            try:
+                with progress_bar(f"{first} to {last}") as report:
+                    outcomes.append(run_range(workspace, first, last, report, feeds))
+            except KeyboardInterrupt:
+                interrupted.set()
+            if interrupted.is_set():
+                raise interruption(workspace, since)
     return outcomes
 
 
