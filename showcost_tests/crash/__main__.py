@@ -27,6 +27,7 @@ def main() -> int:
     parser.add_argument("--triples", type=int, default=20)
     parser.add_argument("--instants", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--acts", action="store_true", help="faults only in the acts after the posting")
     options = parser.parse_args()
 
     def report(done: int, whole: int) -> None:
@@ -40,6 +41,7 @@ def main() -> int:
         triples=options.triples,
         instants=options.instants,
         seed=options.seed,
+        acts_only=options.acts,
         report=report,
     )
     facts = {

@@ -6,6 +6,7 @@ imports. It reports through a pipe; anything not reported before the kill was no
 
 from __future__ import annotations
 
+import base64
 import importlib
 import json
 import os
@@ -24,13 +25,15 @@ from typing import TYPE_CHECKING
 
 from showcost.core.durable import using
 from showcost.core.errors import FatalError, ShowcostError
+from showcost.deliveries.encryption import KEY_VARIABLE
+from showcost.workspace import Workspace
+from showcost_tests.crash.acts import carry_out, carry_out_acts, make_home
 from showcost_tests.crash.faults import ERRORS, Fault, FaultySystem, possible
-from showcost_tests.crash.scenario import Books, books, carry_out, make_home, recovered_entries
+from showcost_tests.crash.scenario import Books, books, recovered_entries
+from showcost_tests.crash.scenario import carry_out as post_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    from showcost.workspace import Workspace
 
 _SENTENCE = 3
 """Exit status of a run that ended with a ShowcostError."""
@@ -121,10 +124,19 @@ def _exit_with(work: Callable[[Callable[[str], None]], None], pipe: int) -> None
 
 
 class Harness:
-    """Runs cases in a folder and compares each outcome with that of a run without faults."""
+    """Runs cases in a folder and compares each outcome with that of a run without faults.
 
-    def __init__(self, folder: Path) -> None:
+    With `acts_only` each case begins with a posted ledger, and faults come in the acts afterwards.
+    """
+
+    def __init__(self, folder: Path, *, acts_only: bool = False) -> None:
         self._folder = folder
+        self._carry_out = carry_out_acts if acts_only else carry_out
+        self._template = folder / "template" if acts_only else None
+        if self._template is not None:
+            workspace = make_home(self._template)
+            if forked(lambda tell: post_all(workspace, tell)).code:
+                raise DefectError("the scenario without faults failed")
         self._number = 0
         self.tally = Tally()
         self.calls: list[tuple[str, str]] = []
@@ -144,7 +156,7 @@ class Harness:
         workspace = self._home()
         acknowledged = 0
         for point, fault in case.faults:
-            report = forked(partial(_faulty, workspace, point, fault, acknowledged))
+            report = forked(partial(_faulty, workspace, self._carry_out, point, fault, acknowledged))
             acknowledged = max([acknowledged, *map(int, report.reported("acknowledged"))])
             self._check_fault(case, report, fault)
         self._check_restart(f"{case}", workspace, acknowledged)
@@ -152,7 +164,7 @@ class Harness:
     def run_random(self, seconds: float) -> None:
         """Kill a run after some seconds, even during DuckDB's own writes, and check the restart."""
         workspace = self._home()
-        report = forked(lambda tell: carry_out(workspace, tell), kill_after=seconds)
+        report = forked(lambda tell: self._carry_out(workspace, tell), kill_after=seconds)
         acknowledged = max([0, *map(int, report.reported("acknowledged"))])
         if report.killed:
             self.tally.count("kill at any instant", "any")
@@ -160,7 +172,11 @@ class Harness:
 
     def _home(self) -> Workspace:
         self._number += 1
-        return make_home(self._folder / str(self._number))
+        folder = self._folder / str(self._number)
+        if self._template is None:
+            return make_home(folder)
+        shutil.copytree(self._template, folder)
+        return Workspace(folder)
 
     def _clean(self) -> Books:
         workspace = self._home()
@@ -169,7 +185,7 @@ class Harness:
             system = FaultySystem()
             started = time.perf_counter()
             with using(system):
-                carry_out(workspace, tell)
+                self._carry_out(workspace, tell)
             tell(f"seconds {time.perf_counter() - started}")
             tell(f"calls {json.dumps(system.calls)}")
             tell(f"books {json.dumps(asdict(books(workspace)))}")
@@ -209,7 +225,7 @@ class Harness:
     def _check_restart(self, case: str, workspace: Workspace, acknowledged: int) -> None:
         def work(tell: Callable[[str], None]) -> None:
             tell(f"recovered {recovered_entries(workspace)}")
-            carry_out(workspace, tell)
+            self._carry_out(workspace, tell)
             tell(f"books {json.dumps(asdict(books(workspace)))}")
 
         report = forked(work)
@@ -226,14 +242,19 @@ class Harness:
 
 
 def _faulty(
-    workspace: Workspace, point: int, fault: Fault, acknowledged: int, tell: Callable[[str], None]
+    workspace: Workspace,
+    work: Callable[[Workspace, Callable[[str], None]], None],
+    point: int,
+    fault: Fault,
+    acknowledged: int,
+    tell: Callable[[str], None],
 ) -> None:
     system = FaultySystem(point=point, fault=fault, tell=lambda what: tell(f"fired {what}"))
     with using(system):
         try:
             if acknowledged and recovered_entries(workspace) < acknowledged:
                 raise DefectError(f"of {acknowledged} acknowledged entries some are lost")
-            carry_out(workspace, tell)
+            work(workspace, tell)
         except ShowcostError as error:
             fatal = isinstance(error, FatalError)
             tell(f"after {system.after} {FatalError.__name__ if fatal else type(error).__name__}")
@@ -250,13 +271,21 @@ def sample(points: Sequence[tuple[int, Fault]], size: int, seed: int) -> list[tu
 
 
 def run_all(
-    *, points: int, triples: int, instants: int, seed: int, report: Callable[[int, int], None]
+    *,
+    points: int,
+    triples: int,
+    instants: int,
+    seed: int,
+    report: Callable[[int, int], None],
+    acts_only: bool = False,
 ) -> tuple[Harness, list[str]]:
     """Run cases and return the harness with its tally and the defects."""
     draw = random.Random(seed)  # noqa: S311 - not for secrets
     defects: list[str] = []
+    # Payloads are encrypted, so that one can be shredded.
+    os.environ[KEY_VARIABLE] = base64.b64encode(bytes(range(32))).decode()
     with tempfile.TemporaryDirectory() as folder:
-        harness = Harness(Path(folder))
+        harness = Harness(Path(folder), acts_only=acts_only)
         all_points = harness.points()
         cases = [Case((point,)) for point in sample(all_points, points, seed)]
         cases += [Case(tuple(draw.choice(all_points) for _ in range(3))) for _ in range(triples)]

@@ -12,6 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from showcost.audit.transitions import AuditKind, State, SubjectType
 from showcost.checks.verify import verify
 from showcost.ingest.landing import land
 from showcost.ledger import accruals as provisional
@@ -65,13 +66,19 @@ MISSING = provisional.Accrual(
     because="a dead letter",
 )
 """A provisional accrual for a day that the vendor does not deliver at first."""
+DECIDED = frozenset({AuditKind.DECIDED, AuditKind.FX_REPINNED, AuditKind.PERIOD_CLOSED})
+"""The kinds of record that must be written once, however often their command is repeated."""
 MORNING = datetime(2026, 10, 3, 6, tzinfo=UTC)
 PERSON = {"who": "A. Clerk", "why": "as the vendor says"}
 
 
 @dataclass(frozen=True)
 class Books:
-    """Counts and digest of the ledger at the end, and the first difference that verification finds."""
+    """Counts and digest of the ledger at the end, and the first difference that verification finds.
+
+    `unreadable` is the number of shredded payloads, `decided` that of audit
+    records of `DECIDED`.
+    """
 
     entries: int
     distinct: int
@@ -81,6 +88,8 @@ class Books:
     plan_lines: int
     digest: str
     difference: str | None
+    unreadable: int
+    decided: int
 
 
 def make_home(folder: Path) -> Workspace:
@@ -106,15 +115,15 @@ def carry_out(workspace: Workspace, tell: Callable[[str], None]) -> None:
         validate_partitions(workspace, feed, days)
         post_partitions(workspace, feed, days, "run")
         rebook_by_policy(workspace, feed)
-        tell(f"acknowledged {_entries(workspace)}")
+        tell(f"acknowledged {entry_count(workspace)}")
     _accrue_and_release(workspace)
     _plan(workspace, orders)
     quarantine_undated(workspace, feed)
     for document, fields in CORRECTIONS.items():
         _correct(workspace, feed, document, fields)
-        tell(f"acknowledged {_entries(workspace)}")
+        tell(f"acknowledged {entry_count(workspace)}")
     _reverse(workspace)
-    tell(f"acknowledged {_entries(workspace)}")
+    tell(f"acknowledged {entry_count(workspace)}")
     if not any(period.name == CLOSED.name for period in closed_periods(workspace)):
         close_period(workspace, [feed], CLOSED, **PERSON)
 
@@ -181,7 +190,8 @@ def _take_back(workspace: Workspace, entry: str) -> None:
         replay(workspace, [row.place])
 
 
-def _entries(workspace: Workspace) -> int:
+def entry_count(workspace: Workspace) -> int:
+    """Return the number of entries in the ledger."""
     with workspace.ledger.read() as connection:
         return int(connection.execute("SELECT count(*) FROM ledger_entries").fetchall()[0][0])
 
@@ -205,4 +215,8 @@ def books(workspace: Workspace) -> Books:
         ledger_digest = digest(connection, DAYS[0], DAYS[-1]).hash
     first = verify(workspace, read_again=True).first
     difference = None if first is None else str(first)
-    return Books(entries, distinct, reversals, decisions, provisional, plan_lines, ledger_digest, difference)
+    shredded = workspace.audit.names(SubjectType.DELIVERY, State.SHREDDED)
+    unreadable = sum(workspace.payloads.is_shredded(delivery) for delivery in shredded)
+    decided = sum(record.kind in DECIDED for record in workspace.audit.records())
+    counts = entries, distinct, reversals, decisions, provisional, plan_lines
+    return Books(*counts, ledger_digest, difference, unreadable, decided)

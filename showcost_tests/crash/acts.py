@@ -1,0 +1,111 @@
+"""The scenario of the crash tests with all acts: also a replaced rate, commands given twice, a shredding.
+
+`scenario` is the way of the costs; it is also the small data folder of other tests. Repeating all of it
+changes nothing, wherever it was interrupted.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import pyarrow as pa
+
+from showcost.deliveries.encryption import is_encrypted
+from showcost.fx.sources import embedded_history
+from showcost.ingest.landing import land
+from showcost.ingest.shredding import remove_from_inbox, shred_payload, text_copies
+from showcost.ledger.periods import Period
+from showcost.pipeline.fx_repinning import repin
+from showcost.pipeline.periods import close_period
+from showcost.pipeline.posting import post_partitions
+from showcost.pipeline.rate_files import ImportDecision, import_rates
+from showcost.pipeline.raw_rows import write_raw_rows
+from showcost.pipeline.replay import replay
+from showcost.pipeline.validation import validate_partitions
+from showcost.reconciliation import decisions as deciding
+from showcost.reconciliation.lookup import find_rows
+from showcost_tests.crash import scenario
+from showcost_tests.crash.scenario import DAYS, FEED, PERSON, SAMPLE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from showcost.config.feed import FeedSpec
+    from showcost.workspace import Workspace
+
+OTHER: Final = "vendor_invoices_de"
+"""A feed in another currency than the base; its one delivery is shredded in the end."""
+DAY: Final = DAYS[1]
+ROWS: Final = 3
+SECOND_DAY: Final = Period("second day", DAYS[2], DAYS[2], closed=True)
+
+
+def make_home(folder: Path) -> Workspace:
+    """Make the data folder of `scenario`, with a second feed's file and a file of other rates."""
+    workspace = scenario.make_home(folder)
+    source = min((SAMPLE / "inbox" / OTHER).glob("*KW39*"))
+    header, *lines = source.read_text(encoding="utf-8").splitlines(keepends=True)
+    chosen = [line for line in lines if f";{DAY:%d.%m.%Y};" in line][:ROWS]
+    inbox = folder / "inbox" / OTHER
+    inbox.mkdir()
+    (inbox / source.name).write_text("".join([header, *chosen]), encoding="utf-8")
+    known = embedded_history().on(pa.array([DAY], pa.date32())).to_pylist()
+    rates = {row["currency"]: row["rate"] for row in known}
+    rates["USD"] = rates["USD"][:-1] + str((int(rates["USD"][-1]) + 1) % 10)
+    codes = sorted(rates)
+    text = f"Date,{','.join(codes)}\n{DAY},{','.join(rates[code] for code in codes)}\n"
+    (folder / "rates.csv").write_text(text, encoding="utf-8")
+    return workspace
+
+
+def carry_out(workspace: Workspace, tell: Callable[[str], None]) -> None:
+    """Carry out the scenario, then the other acts."""
+    scenario.carry_out(workspace, tell)
+    carry_out_acts(workspace, tell)
+
+
+def carry_out_acts(workspace: Workspace, tell: Callable[[str], None]) -> None:
+    """Post the second feed's rows, then carry out the other acts, each of them twice."""
+    other = next(feed for feed in workspace.feeds if feed.name == OTHER)
+    land(workspace, other)
+    write_raw_rows(workspace, other, [DAY])
+    validate_partitions(workspace, other, [DAY])
+    post_partitions(workspace, other, [DAY], "run")
+    tell(f"acknowledged {scenario.entry_count(workspace)}")
+    for _ in range(2):
+        _replace_rate(workspace)
+        tell(f"acknowledged {scenario.entry_count(workspace)}")
+        _correct(workspace)
+        tell(f"acknowledged {scenario.entry_count(workspace)}")
+        _close(workspace)
+        _shred(workspace, other)
+
+
+def _replace_rate(workspace: Workspace) -> None:
+    decision = ImportDecision(replace=True, who=PERSON["who"], why=PERSON["why"])
+    import_rates(workspace, workspace.path / "rates.csv", decision)
+    repin(workspace, [DAY], **PERSON)
+
+
+def _correct(workspace: Workspace) -> None:
+    """Correct a row by a decision that may have been recorded before, and replay it each time."""
+    with workspace.ledger.read() as connection:
+        (entry,) = connection.execute(
+            "SELECT min(entry_id) FROM ledger_entries WHERE feed = $feed AND transaction_date = $day",
+            {"feed": FEED, "day": DAYS[3]},
+        ).fetchall()[0]
+    fields = {"description": "as on the paper"}
+    decided = deciding.correct(workspace, find_rows(workspace, [entry]), fields, **PERSON)
+    replay(workspace, decided.places)
+
+
+def _close(workspace: Workspace) -> None:
+    close_period(workspace, workspace.feeds, SECOND_DAY, **PERSON)
+
+
+def _shred(workspace: Workspace, feed: FeedSpec) -> None:
+    (arrival,) = workspace.register.deliveries(feed.name)
+    if is_encrypted(workspace.payloads.path(arrival.delivery)):
+        shred_payload(workspace, arrival.delivery, **PERSON)
+        remove_from_inbox(text_copies(workspace, arrival.delivery))
