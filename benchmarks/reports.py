@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 from unittest.mock import patch
 
 from benchmarks.partitions import count_entries
-from benchmarks.proof import FEED, make_workspace, post_all, prepare
+from benchmarks.proof import DAYS, FEED, make_workspace, prepare
+from showcost.pipeline.posting import post_partitions
 from showcost.reports.book import writing as book
 from showcost.reports.cost import report as cost
 from showcost.reports.cost.basis import report_basis
@@ -59,7 +60,7 @@ def make_ledger(home: Path, rows: int, report: Report) -> None:
     feed = next(feed for feed in workspace.feeds if feed.name == FEED)
     prepare(workspace, feed, rows, report)
     with report.timed("post", rows):
-        post_all(workspace, feed, workspace.ledger)
+        post_partitions(workspace, feed, DAYS, "benchmark")
 
 
 def write_pack(home: str, folder: str) -> dict[str, Any]:
