@@ -82,6 +82,23 @@ ENTRY_FIELDS: Final[Mapping[str, str]] = {
 
 
 @dataclass(frozen=True)
+class CostIdentity:
+    """The fields by which a cost is recognised when another feed delivers it too.
+
+    `tax_id`, `code` and `name` are the fields that name the payee; the document is the kind's `document`.
+    `tax` and `gross` are the amounts of tax and with tax, if any. `within` are fields that divide a document
+    into costs of their own, such as the employee of a payroll invoice.
+    """
+
+    tax_id: str | None
+    code: str
+    name: str
+    tax: str | None = None
+    gross: str | None = None
+    within: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class RecordKind:
     """A kind of record: its fields and their roles.
 
@@ -92,7 +109,9 @@ class RecordKind:
 
     `payable` names the control account of the other side of a document, `numbered_yearly` says that senders
     may start their document numbers anew each year. `entry_fields` maps a column of the ledger's entries
-    (`ENTRY_FIELDS`) to the field that it is taken from.
+    (`ENTRY_FIELDS`) to the field that it is taken from. `line` is the field with the number of a line in its
+    document: rows of one document and delivery that leave it blank are told apart by their order. `identity`
+    are the fields by which the same cost is recognised in all feeds.
 
     A kind without `payable` is a kind of plan: its rows are not a cost. They become plan lines of the ledger
     database, never entries, and need no rate (decision record 25). `primary` names their amount.
@@ -112,6 +131,8 @@ class RecordKind:
     derived: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
     entry_fields: Mapping[str, str] = field(default_factory=dict, hash=False)
     numbered_yearly: bool = False
+    line: str | None = None
+    identity: CostIdentity | None = None
     has_pay_rules: bool = False
     cost_accounts_only: bool = False
     yes_or_no: Mapping[str, tuple[str, str]] = field(default_factory=dict, hash=False)
@@ -204,6 +225,8 @@ VENDOR_INVOICE: Final = RecordKind(
         "due_date": "due_date",
     },
     numbered_yearly=True,
+    line="line_no",
+    identity=CostIdentity("vendor_tax_id", "vendor_code", "vendor_name", "tax_amount", "gross_amount"),
 )
 
 LOCATION_PERMIT: Final = RecordKind(
@@ -243,6 +266,7 @@ LOCATION_PERMIT: Final = RecordKind(
         "service_to": "end_datetime",
         "jurisdiction": "jurisdiction",
     },
+    identity=CostIdentity(None, "authority", "authority", within=("event_type",)),
 )
 
 _HOURS: Final = ("hours_1x", "hours_1_5x", "hours_2x", "hours_3x")
@@ -297,6 +321,9 @@ PAYROLL: Final = RecordKind(
         "description": ("agreement", "occupation_code"),
     },
     entry_fields={"service_from": "work_date", "service_to": "work_date", "loan_out": "loan_out"},
+    identity=CostIdentity(
+        None, "payroll_company", "payroll_company", within=("employee_ref", "work_date", "occupation_code")
+    ),
     has_pay_rules=True,
 )
 
@@ -325,6 +352,7 @@ PURCHASE_ORDER: Final = RecordKind(
     document="po_no",
     primary=Component("order", "amount"),
     derived={"document_no": ("po_no",)},
+    line="line_no",
     yes_or_no={"is_closed": ("closed", "open")},
 )
 

@@ -6,6 +6,30 @@ from typing import Final, NamedTuple
 
 from showcost.core.hashing import SHORT, sha256_framed
 
+DOCUMENT_DIGITS: Final = 24
+"""Digits of a row's key that the lines of one document without line numbers share."""
+
+LINE_KEY_SQL: Final = (
+    f"{{key}}[:{DOCUMENT_DIGITS}] || format('{{{{:0{SHORT - DOCUMENT_DIGITS}x}}}}', {{line}})"
+)
+"""`line_key` as a DuckDB expression; `key` and `line` are to be filled in."""
+
+DOCUMENT_SQL: Final = f"row_key[:{DOCUMENT_DIGITS}]"
+"""What the keys of a document's lines without numbers share, as an expression over `row_key`."""
+
+
+def line_key(key: str, line: int) -> str:
+    """Return the key of a line without a number, the n-th with that key in its delivery.
+
+    The first keeps the key; the others share its first `DOCUMENT_DIGITS` digits, which so name the document.
+    """
+    return key if line == 1 else f"{key[:DOCUMENT_DIGITS]}{line:0{SHORT - DOCUMENT_DIGITS}x}"
+
+
+def own_key(row: tuple[str, str, int], key: str) -> str:
+    """Return the key of a row (feed, delivery, record) as a cost of its own, whatever row has its key."""
+    return sha256_framed(["own", key, *row])[:SHORT]
+
 
 def entry_id(production: str, feed: str, row_key: str, component: str, version: str = "posting") -> str:
     """Return the id of a ledger entry: 32 hex digits over its content, independent of time.

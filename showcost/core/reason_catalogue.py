@@ -95,8 +95,24 @@ CATALOGUE: Final[dict[str, Reason]] = {
         ),
         Reason("SC-VEN-001", _R, "tax id missing", "obtains the W-9 or VAT number", waivable=True),
         Reason("SC-VEN-002", _R, "tax id fails its check digit", "verifies the tax id", waivable=True),
-        Reason("SC-DUP-001", _R, "vendor, invoice and line already posted", "discards the row"),
-        Reason("SC-DUP-002", _R, "same key with different content", "books a correction"),
+        Reason(
+            "SC-DOC-001",
+            _R,
+            "document number lost digits in a spreadsheet",
+            "asks for the number",
+            waivable=True,
+        ),
+        Reason(
+            "SC-DUP-001", _R, "same cost delivered before", "does nothing, or discards the row", waivable=True
+        ),
+        Reason("SC-DUP-002", _R, "same document with different content", "books a correction", waivable=True),
+        Reason(
+            "SC-DUP-003",
+            _R,
+            "may be a cost delivered before",
+            "compares both, discards or accepts",
+            waivable=True,
+        ),
         Reason(
             "SC-PO-001",
             _W,

@@ -17,6 +17,7 @@ import pyarrow as pa
 from showcost.config.record_kinds import FieldType
 from showcost.core.errors import InputError
 from showcost.core.hashing import SHORT, sha256_framed
+from showcost.core.ids import line_key
 from showcost.core.national_ids import masked_text
 from showcost.ingest.masking import names_people
 from showcost.ingest.records import key_bases, records_schema
@@ -69,8 +70,8 @@ def correct_records(
     """Return the corrected records, in the same order.
 
     `corrections` has the texts by field of each row's delivery and record; `dates` are the production's.
-    `siblings` are all records of these deliveries as read: where equal keys are numbered, a record that moves
-    to a key is numbered after all records delivered with it.
+    `siblings` are all records of these deliveries as read: where records of equal keys are numbered, a record
+    that moves to a key is numbered after all records delivered with it.
     """
     corrected = [
         _corrected(feed, row, corrections[row["delivery"], row["record"]]) for row in rows.to_pylist()
@@ -130,22 +131,28 @@ def _read(type_: FieldType, text: str) -> Cell:
 def _keyed(feed: FeedSpec, before: pa.Table, after: pa.Table, siblings: pa.Table) -> pa.Table:
     """Assign keys to corrected records; a record with an unchanged key keeps its number among equal keys."""
     bases = key_bases(feed, _columns(after)).to_pylist()
-    ordinals = after.column("ordinal").to_pylist()
-    if feed.key_ordinal:
+    ordinals = [1] * len(bases)
+    numbered = _numbered(feed, after)
+    if any(numbered):
         same = key_bases(feed, _columns(before)).to_pylist()
         unread = before.column("read_code").to_pylist()
         deliveries = after.column("delivery").to_pylist()
-        counts = Counter(
-            zip(
-                siblings.column("delivery").to_pylist(),
-                key_bases(feed, _columns(siblings)).to_pylist(),
-                strict=True,
-            )
-        )
+        counts = _counts(feed, siblings)
         ordinals = [
-            ordinal if base == previous and code is None else counts[delivery, base] + 1
-            for ordinal, base, previous, code, delivery in zip(
-                ordinals, bases, same, unread, deliveries, strict=True
+            1
+            if not is_numbered
+            else ordinal
+            if base == previous and was_numbered and code is None
+            else counts[delivery, base] + 1
+            for is_numbered, was_numbered, ordinal, base, previous, code, delivery in zip(
+                numbered,
+                _numbered(feed, before),
+                after.column("ordinal").to_pylist(),
+                bases,
+                same,
+                unread,
+                deliveries,
+                strict=True,
             )
         ]
     keys = [_key(feed, base, ordinal) for base, ordinal in zip(bases, ordinals, strict=True)]
@@ -156,9 +163,27 @@ def _keyed(feed: FeedSpec, before: pa.Table, after: pa.Table, siblings: pa.Table
     return after
 
 
+def _counts(feed: FeedSpec, records: pa.Table) -> Counter[tuple[str, str]]:
+    """Return the number of numbered records per delivery and key."""
+    places = zip(
+        records.column("delivery").to_pylist(),
+        key_bases(feed, _columns(records)).to_pylist(),
+        _numbered(feed, records),
+        strict=True,
+    )
+    return Counter((delivery, base) for delivery, base, is_numbered in places if is_numbered)
+
+
+def _numbered(feed: FeedSpec, records: pa.Table) -> list[bool]:
+    """Return for each record whether it is told apart from others of its key by order."""
+    if feed.key_ordinal or feed.kind.line is None:
+        return [feed.key_ordinal] * records.num_rows
+    return [not (line or "").strip() for line in records.column(feed.kind.line).to_pylist()]
+
+
 def _columns(records: pa.Table) -> dict[str, pa.ChunkedArray]:
     return dict(zip(records.column_names, records.columns, strict=True))
 
 
 def _key(feed: FeedSpec, base: str, ordinal: int) -> str:
-    return (sha256_framed([base, ordinal]) if feed.key_ordinal else base)[:SHORT]
+    return sha256_framed([base, ordinal])[:SHORT] if feed.key_ordinal else line_key(base[:SHORT], ordinal)

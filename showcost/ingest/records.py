@@ -17,6 +17,7 @@ from showcost.config.feed import FeedSpec, normal_header
 from showcost.config.record_kinds import FieldType
 from showcost.core.engine import engine
 from showcost.core.hashing import SHORT
+from showcost.core.ids import LINE_KEY_SQL
 from showcost.ingest.masking import masked_fields, names_people
 from showcost.ingest.signs import debit_or_credit, signed
 from showcost.validation.columns import RowTable, arrow_schema
@@ -200,7 +201,7 @@ def build_records(
     """Return a part of the records of a delivery with the columns of `records_schema`.
 
     A record dated outside the production has no `transaction_date`. `evidence` is the evidence of the whole
-    delivery. If the feed numbers records of the same key, `number_repeated` does so later.
+    delivery. `number_repeated` numbers records of the same key later.
     """
     rows = accepted.place.num_rows
     columns: dict[str, pa.Array | pa.ChunkedArray] = {
@@ -363,27 +364,39 @@ _REPEATED_SQL: Final = """
 CREATE TEMP TABLE repeated AS
 SELECT record, row_number() OVER (PARTITION BY row_key ORDER BY record) AS again
 FROM records SEMI JOIN (
-    SELECT row_key FROM records WHERE row_key IS NOT NULL GROUP BY row_key HAVING count(*) > 1
+    SELECT row_key FROM records WHERE {chosen} GROUP BY row_key HAVING count(*) > 1
 ) AS shared USING (row_key)
 """
 _NUMBERED_SQL: Final = """
 SELECT records.* REPLACE (
     coalesce(again, 1)::INTEGER AS ordinal,
-    CASE WHEN row_key IS NULL THEN NULL
-        ELSE sha256(json_array(row_key, coalesce(again, 1)))[1:{short}] END AS row_key
+    {key} AS row_key
 ) FROM records LEFT JOIN repeated USING (record)
 """
+_ORDINAL_KEY: Final = f"""
+CASE WHEN row_key IS NOT NULL THEN sha256(json_array(row_key, coalesce(again, 1)))[1:{SHORT}] END
+"""
+_UNNUMBERED: Final = r"row_key IS NOT NULL AND NOT regexp_matches(coalesce({line}, ''), '[^\s\p{{Zs}}]')"
+"""Records whose line number is blank, as `_normal` sees it."""
+_LINE_KEY: Final = (
+    f"CASE WHEN again > 1 THEN {LINE_KEY_SQL.format(key='row_key', line='again')} ELSE row_key END"
+)
 
 
 def number_repeated(connection: duckdb.DuckDBPyConnection, feed: FeedSpec) -> str:
     """Return the query for the records of a whole delivery, which are in the view `records`.
 
-    If the feed numbers the records of the same key, they get ordinals in the order of the delivery.
+    Records of the same key get ordinals in the order of the delivery: all of them if the feed numbers them,
+    else those without a line number (see `core.ids.line_key`).
     """
-    if not feed.key_ordinal:
+    if feed.key_ordinal:
+        connection.execute(_REPEATED_SQL.format(chosen="row_key IS NOT NULL"))
+        return _NUMBERED_SQL.format(key=_ORDINAL_KEY)
+    line = feed.kind.line
+    if line is None:
         return "SELECT * FROM records"
-    connection.execute(_REPEATED_SQL)
-    return _NUMBERED_SQL.format(short=SHORT)
+    connection.execute(_REPEATED_SQL.format(chosen=_UNNUMBERED.format(line=line)))
+    return _NUMBERED_SQL.format(key=_LINE_KEY)
 
 
 def key_bases(feed: FeedSpec, columns: Mapping[str, pa.Array | pa.ChunkedArray]) -> pa.ChunkedArray:

@@ -39,6 +39,18 @@ def posted_keys(
         connection.unregister("given_keys")
 
 
+def active_places(connection: duckdb.DuckDBPyConnection, places: pa.Table) -> pa.Table:
+    """Return those places of rows (feed, delivery, record) that have active entries, each once.
+
+    A row that a decision reverses is omitted, as in `posted_keys`.
+    """
+    connection.register("given_places", places)
+    try:
+        return connection.sql(_ACTIVE_PLACES, params={"feed": None, "as_of": None}).to_arrow_table()
+    finally:
+        connection.unregister("given_places")
+
+
 def reversible_rows(connection: duckdb.DuckDBPyConnection, feed: str) -> dict[date, int]:
     """Return the number of active rows of a feed to be reversed, by a decision or for new rates, per date."""
     return dict(connection.execute(_REVERSIBLE_ROWS, {"feed": feed, "as_of": None}).fetchall())
@@ -94,6 +106,12 @@ SELECT row_key, delivery, record, content
 FROM active_lines SEMI JOIN given_keys USING (row_key)
 WHERE line_id NOT IN (SELECT line_id FROM withdrawable)
 ORDER BY ALL
+"""
+
+_ACTIVE_PLACES: Final = f"""
+{REVERSIBLE}
+SELECT DISTINCT feed, delivery, record FROM active SEMI JOIN given_places USING (feed, delivery, record)
+WHERE entry_id NOT IN (SELECT entry_id FROM reversible)
 """
 
 _REVERSIBLE_ROWS: Final = f"""

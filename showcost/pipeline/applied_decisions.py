@@ -1,11 +1,4 @@
-"""Decisions applied to a feed's records: corrected rows, and the partitions that each decision affects.
-
-A decision may move a row to another date, and may change the outcome of other rows with the same key. So
-each staged partition names the decisions that it was made with as *stamps*: one for each decided row that is
-or was delivered in it (`<row id>:<audit record>`), and one for each of its other rows with the key of a
-decided row (`<row id>:<audit record>+<id of the other row>`). A partition whose stamps differ from the
-expected ones is due.
-"""
+"""Decisions applied to a feed's records: corrected rows, and rows accepted as costs of their own."""
 
 from __future__ import annotations
 
@@ -17,27 +10,32 @@ import pyarrow as pa
 
 from showcost.audit.transitions import AuditKind
 from showcost.core.engine import engine
-from showcost.core.ids import ROW_ID_SQL
+from showcost.core.ids import DOCUMENT_SQL, RowRef, own_key
 from showcost.ingest.corrections import correct_records
 from showcost.ingest.records import records_schema
 from showcost.ledger.decisions import decision_effects
-from showcost.staging import ALL
 from showcost.staging.assets import records_asset
 from showcost.validation.decisions import EFFECTS, DecisionEffects
+from showcost.validation.duplicates import CONFLICT, DUPLICATE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
     from showcost.config.feed import FeedSpec
     from showcost.workspace import Workspace
 
 
+_KEY_CODES: Final = frozenset({DUPLICATE, CONFLICT})
+"""Codes of a row whose key another row holds: accepting it makes it a cost of its own."""
+
+
 @dataclass(frozen=True)
 class FeedDecisions:
     """The effects of all decisions on a feed's rows (`decisions.DECISION_EFFECTS`).
 
-    `corrected` are the corrected records, `superseded` the same records as they were read.
+    `corrected` are the corrected records and those accepted as costs of their own, which have keys of their
+    own; `superseded` are the same records as they were read.
     """
 
     effects: pa.Table
@@ -56,16 +54,28 @@ def decisions_of(workspace: Workspace, feed: FeedSpec, as_of: int | None = None)
     no_records = records_schema(feed).empty_table()
     with ledger.read() as connection:
         effects = decision_effects(connection, feed.name, as_of)
-    corrections = {
-        (row["delivery"], row["record"]): fields
-        for row in effects.select(["delivery", "record", "fields"]).to_pylist()
-        if (fields := json.loads(row["fields"]))
+    changed = {
+        (row["delivery"], row["record"]): (json.loads(row["fields"]), bool(_KEY_CODES & set(row["codes"])))
+        for row in effects.select(["delivery", "record", "fields", "codes"]).to_pylist()
     }
+    corrections = {place: fields for place, (fields, accepted) in changed.items() if fields or accepted}
     if not corrections:
         return FeedDecisions(effects, no_records, no_records)
     read, siblings = _records_with(workspace, feed, corrections)
     corrected = correct_records(feed, read, corrections, dates=workspace.production.dates, siblings=siblings)
-    return FeedDecisions(effects, corrected, read)
+    accepted = {place for place, (_, is_accepted) in changed.items() if is_accepted}
+    return FeedDecisions(effects, _with_own_keys(feed, corrected, accepted), read)
+
+
+def _with_own_keys(feed: FeedSpec, records: pa.Table, accepted: set[tuple[str, int]]) -> pa.Table:
+    """Give records that a person accepted as costs of their own a key that no other record has."""
+    places = zip(records.column("delivery").to_pylist(), records.column("record").to_pylist(), strict=True)
+    keys = [
+        own_key(RowRef(feed.name, *place), key) if key is not None and place in accepted else key
+        for place, key in zip(places, records.column("row_key").to_pylist(), strict=True)
+    ]
+    column = records.schema.get_field_index("row_key")
+    return records.set_column(column, records.schema.field(column), pa.array(keys, pa.string()))
 
 
 def _records_with(
@@ -89,7 +99,11 @@ def _records_with(
         read = connection.sql(
             f"{source} SEMI JOIN chosen USING (delivery, record) ORDER BY arrival, record", params=files
         ).to_arrow_table()
-        siblings = connection.sql(source, params=files).to_arrow_table() if feed.key_ordinal else read
+        siblings = (
+            connection.sql(source, params=files).to_arrow_table()
+            if feed.key_ordinal or feed.kind.line is not None
+            else read
+        )
     return read.cast(schema), siblings.cast(schema)
 
 
@@ -118,71 +132,29 @@ def deliveries_with(workspace: Workspace, feed: FeedSpec, keys: pa.Array | pa.Ch
         return set()
     with engine() as connection:
         connection.register("wanted_keys", pa.table({"row_key": keys}))
-        connection.register("files", _files(places))
+        connection.register("files", places_table(places))
         return {
             name
             for (name,) in connection.execute(
-                "SELECT DISTINCT files.delivery FROM read_parquet($paths, filename = true) AS places"
-                " SEMI JOIN wanted_keys USING (row_key) JOIN files ON files.path = places.filename",
+                _DELIVERIES_WITH,
                 {"paths": [str(path) for path in places.values()]},
             ).fetchall()
         }
 
 
-def _files(places: Mapping[str, Path]) -> pa.Table:
+_DELIVERIES_WITH: Final = f"""
+SELECT DISTINCT files.delivery FROM read_parquet($paths, filename = true) AS places
+SEMI JOIN (SELECT DISTINCT {DOCUMENT_SQL} AS document FROM wanted_keys) AS wanted
+    ON document = {DOCUMENT_SQL}
+JOIN files ON files.path = places.filename
+"""  # noqa: S608 - constants only
+
+
+def places_table(places: Mapping[str, Path]) -> pa.Table:
+    """Return the columns delivery and path of `key_places`."""
     return pa.table(
         {
             "delivery": pa.array(places, pa.string()),
             "path": pa.array([str(path) for path in places.values()], pa.string()),
         }
     )
-
-
-_STAMPS: Final = f"""
-WITH decided AS (SELECT row_id, delivery, record, seq FROM effects),
-placed AS (
-    SELECT files.delivery, places.record, places.row_key, places.transaction_date
-    FROM read_parquet($paths, filename = true) AS places JOIN files ON files.path = places.filename
-    UNION ALL SELECT delivery, record, row_key, transaction_date FROM corrected
-), own AS (
-    SELECT decided.*, row_key, transaction_date FROM decided JOIN placed USING (delivery, record)
-), related AS (
-    SELECT own.row_id, own.seq, placed.transaction_date, placed.feed, placed.delivery, placed.record
-    FROM own JOIN (SELECT *, $feed AS feed FROM placed) AS placed USING (row_key)
-    WHERE (own.delivery, own.record) <> (placed.delivery, placed.record)
-        AND placed.transaction_date IS NOT NULL
-)
-SELECT DISTINCT transaction_date, row_id || ':' || seq AS stamp FROM own
-UNION SELECT DISTINCT transaction_date, row_id || ':' || seq || '+' || {ROW_ID_SQL} FROM related
-ORDER BY ALL
-"""  # noqa: S608 - constants only
-
-
-def stamps_by_partition(
-    workspace: Workspace, feed: FeedSpec, decisions: FeedDecisions
-) -> dict[str, list[str]]:
-    """Return the stamps that each partition must have (a date, or `all` for the undated rows), sorted."""
-    places = key_places(workspace, feed) if decisions.effects.num_rows else {}
-    stamps: dict[str, list[str]] = {}
-    if not places:
-        return stamps
-    with engine() as connection:
-        connection.register("effects", decisions.effects)
-        connection.register("corrected", decisions.corrected)
-        connection.register("files", _files(places))
-        parameters = {"paths": [str(path) for path in places.values()], "feed": feed.name}
-        for day, stamp in connection.execute(_STAMPS, parameters).fetchall():
-            stamps.setdefault(day.isoformat() if day else ALL, []).append(stamp)
-    return stamps
-
-
-def replay_stamps(staged: Sequence[str], expected: Sequence[str], row_ids: set[str]) -> list[str]:
-    """Return a partition's stamps after a replay: the expected ones for replayed rows, else as staged."""
-    kept = [stamp for stamp in staged if stamped_row(stamp) not in row_ids]
-    return sorted([*kept, *(stamp for stamp in expected if stamped_row(stamp) in row_ids)])
-
-
-def stamped_row(stamp: str) -> str:
-    """Return the id of the row of the partition that a stamp is about."""
-    decided, _, other = stamp.partition("+")
-    return other or decided.partition(":")[0]

@@ -2,12 +2,15 @@
 
 Called after posting. For a feed with `corrected_documents: reverse_and_rebook`, take the keys that a later
 row contests, and the rows of each key in order of arrival, across partitions: so the entries do not depend on
-the order in which partitions are made. Later rows with any other reason code are skipped. A key whose next
-row is pending waits until the rate is published. Rows that a person reversed stay reversed.
+the order in which partitions are made. Later rows with any other reason code are skipped, and rows that do
+not stand for exactly the row that they contradict: those of documents far apart, which may have one number
+because the sender starts anew, and those that contradict another feed, or lines without numbers as a whole.
+A key whose next row is pending waits until the rate is published. Rows that a person reversed stay reversed.
 """
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,6 +29,8 @@ from showcost.pipeline.replay import replay
 from showcost.pipeline.validation import validate_rows
 from showcost.staging.assets import quarantine_asset
 from showcost.validation.duplicates import CONFLICT
+from showcost.validation.reason_texts import is_by_key
+from showcost.validation.same_costs import FAR_DAYS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -108,21 +113,42 @@ class _ContestedKeys:
         """
         decisions = decisions_of(self._workspace, self._feed)
         places = [(place.delivery, place.record) for place in candidates]
+        apart = self._far_apart(candidates)
         rows = chosen_records(self._workspace, self._feed, places, decisions.corrected)
         days = sorted(pc.unique(rows.column("transaction_date")).to_pylist())
         if not self._feed.kind.is_plan:
             pin_from_stored(self._workspace, days)
         quarantine = validate_rows(self._workspace, self._feed, rows, days, decisions=decisions).quarantine
         codes = {
-            RowRef(self._feed.name, row["delivery"], row["record"]): row["codes"]
-            for row in quarantine.select(["delivery", "record", "codes"]).to_pylist()
+            RowRef(self._feed.name, row["delivery"], row["record"]): row["codes"] if self._by_key(row) else ()
+            for row in quarantine.select(["delivery", "record", "codes", "reasons"]).to_pylist()
         }
-        eligible = [place for place in candidates if codes.get(place) == [CONFLICT]]
+        eligible = [place for place in candidates if codes.get(place) == [CONFLICT] and place not in apart]
         self._passed |= set(candidates)
         for place in candidates:
             if _PENDING in codes.get(place, ()):
                 del self._rows[candidates[place]]
         return {place: candidates[place] for place in eligible if candidates[place] in self._rows}
+
+    def _by_key(self, row: Mapping[str, Any]) -> bool:
+        """Return whether a quarantined row contradicts the row of its key, and no other."""
+        return all(
+            is_by_key(reason["source"], self._feed.name)
+            for reason in json.loads(row["reasons"])
+            if reason["code"] == CONFLICT
+        )
+
+    def _far_apart(self, candidates: Mapping[RowRef, str]) -> set[RowRef]:
+        """Return the candidates whose date is not near that of the row that holds their key."""
+        apart = set()
+        for place, key in candidates.items():
+            dates = {(row["delivery"], row["record"]): row["transaction_date"] for row in self._rows[key]}
+            holder = self._holders[key]
+            first, later = dates[holder["delivery"], holder["record"]], dates[place.delivery, place.record]
+            other_year = self._feed.kind.numbered_yearly and first.year != later.year
+            if other_year or abs(later - first).days > FAR_DAYS:
+                apart.add(place)
+        return apart
 
     def rebook(self, rows: Mapping[RowRef, str]) -> dict[date, int]:
         """Reverse the holders, rebook these rows, replay both; return the number of entries per date."""

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from showcost.core.hashing import sha256_file
+from showcost.core.ids import DOCUMENT_SQL
 from showcost.ingest.landing import DeliveryContent, inferred_content, origin_of
 from showcost.ingest.masking import cells_of_feed
 from showcost.readers.export import write_csv
@@ -69,7 +70,8 @@ def dry_run(
         shown = cells_of_feed(feed, reading.header, content.summary.columns)
         run = DryRun(content.summary, write_csv(reading, csv, content.accepted.batches(), shown))
         same_key_rows = content.records.select(
-            f"SELECT {_columns(content)} FROM numbered QUALIFY count(*) OVER (PARTITION BY row_key) > 1"  # noqa: S608 - names of our own columns
+            f"SELECT {_columns(content)} FROM numbered"  # noqa: S608 - names of our own columns
+            f" QUALIFY count(*) OVER (PARTITION BY {DOCUMENT_SQL}) > 1"
         ).read_all()
         for rows in _chunks(content):
             outcome = validate(

@@ -16,7 +16,8 @@ from showcost.fx.snapshot_plan import RateStatus, build_snapshots
 from showcost.ingest.landing import LandedDelivery, landed
 from showcost.ledger.queries import active_row_counts, reversible_rows
 from showcost.pipeline.accruals import due_by_fallback
-from showcost.pipeline.applied_decisions import decisions_of, stamps_by_partition
+from showcost.pipeline.applied_decisions import decisions_of
+from showcost.pipeline.decision_stamps import stamps_by_partition
 from showcost.pipeline.fx_snapshots import jumped_rates
 from showcost.pipeline.periods import closed_on, closed_periods
 from showcost.pipeline.rate_files import stored_history

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
 from showcost.core.engine import engine
+from showcost.core.ids import DOCUMENT_SQL
 from showcost.ingest.landing import LandedDelivery, landed
 from showcost.ingest.records import records_schema
-from showcost.pipeline.applied_decisions import decisions_of, stamps_by_partition
+from showcost.pipeline.applied_decisions import decisions_of
+from showcost.pipeline.decision_stamps import stamps_by_partition
 from showcost.staging.assets import raw_asset, records_asset
 
 if TYPE_CHECKING:
@@ -92,6 +94,20 @@ def raw_places(
         ).read_all()
 
 
+def raw_numbers(
+    workspace: Workspace, feed: FeedSpec, dates: Sequence[date], decisions: FeedDecisions
+) -> pa.Table:
+    """Return delivery, record and document number of the raw rows of some dates."""
+    names = ("transaction_date", "delivery", "record", feed.kind.document)
+    with engine() as connection:
+        return _records(
+            connection,
+            _Source(workspace, feed, _sources(workspace, feed, dates), decisions.corrected, names),
+            "WHERE list_contains(CAST($dates AS DATE[]), transaction_date)",
+            {"dates": list(dates)},
+        ).read_all()
+
+
 def _sources(workspace: Workspace, feed: FeedSpec, dates: Sequence[date]) -> list[str]:
     """Return the deliveries with records of some dates, in order of arrival."""
     return [
@@ -162,6 +178,8 @@ def rows_of_same_keys(
 ) -> pa.Table:
     """Return the dated records of a feed, of all partitions, with one of `keys` that several records share.
 
+    Lines without numbers share the key of their document (`core.ids.line_key`).
+
     `sources` are the deliveries that may have them; all of the feed when None.
     """
     if sources is None:
@@ -170,10 +188,15 @@ def rows_of_same_keys(
         ]
     with engine() as connection:
         connection.register("wanted_keys", pa.table({"row_key": keys}))
-        clause = """
-            SEMI JOIN wanted_keys USING (row_key) WHERE transaction_date IS NOT NULL
-            QUALIFY count(*) OVER (PARTITION BY row_key) > 1 ORDER BY arrival, record"""
+        clause = _OF_SAME_DOCUMENT
         return _records(connection, _Source(workspace, feed, sources, corrected), clause, {}).read_all()
+
+
+_OF_SAME_DOCUMENT: Final = f"""
+SEMI JOIN (SELECT DISTINCT {DOCUMENT_SQL} AS document FROM wanted_keys) AS wanted ON document = {DOCUMENT_SQL}
+WHERE transaction_date IS NOT NULL
+QUALIFY count(*) OVER (PARTITION BY {DOCUMENT_SQL}) > 1 ORDER BY arrival, record
+"""  # noqa: S608 - constants only
 
 
 @dataclass(frozen=True)

@@ -22,11 +22,9 @@ from showcost.ledger.posting import post
 from showcost.pipeline.applied_decisions import (
     decisions_of,
     deliveries_with,
-    replay_stamps,
-    stamped_row,
-    stamps_by_partition,
 )
 from showcost.pipeline.configuration import record_configuration
+from showcost.pipeline.decision_stamps import replay_stamps, stamped_row, stamps_by_partition
 from showcost.pipeline.fx_snapshots import pin_from_stored
 from showcost.pipeline.outcomes import VALID, record_replayed
 from showcost.pipeline.periods import closed_periods

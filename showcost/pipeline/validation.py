@@ -11,15 +11,19 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+import pyarrow as pa
+
 from showcost.core.errors import IntegrityError
 from showcost.ingest.landing import landed
 from showcost.ledger.queries import posted_keys
-from showcost.pipeline.applied_decisions import decisions_of, stamps_by_partition
+from showcost.pipeline.applied_decisions import decisions_of
 from showcost.pipeline.control_totals import unconfirmed_totals
+from showcost.pipeline.decision_stamps import stamps_by_partition
 from showcost.pipeline.fx_snapshots import rate_states
 from showcost.pipeline.outcomes import record_validated
 from showcost.pipeline.periods import closed_on, closed_periods, current_production
-from showcost.pipeline.raw_rows import read_raw_rows, rows_of_same_keys, undated_records
+from showcost.pipeline.raw_rows import raw_numbers, read_raw_rows, rows_of_same_keys, undated_records
+from showcost.pipeline.same_costs import same_costs
 from showcost.staging import ALL, PartitionRows, StagingStore, file_hashes, split_by_date
 from showcost.staging.assets import quarantine_asset, raw_asset, undated_asset, valid_asset
 from showcost.validation.decisions import DISCARDED, WITHHELD, disposition_of
@@ -30,8 +34,6 @@ from showcost.validation.validate import ValidationResult, validate
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import date
-
-    import pyarrow as pa
 
     from showcost.config.feed import FeedSpec
     from showcost.config.production import ClosedPeriod
@@ -99,9 +101,16 @@ def validate_partitions(
     store = workspace.staging
     counts: dict[date, DayCounts] = {}
     closed, decisions = closed_periods(workspace), decisions_of(workspace, feed)
-    for group in _groups(store, feed, dates):
+    groups = list(_groups(store, feed, dates))
+    # The records of all feeds are read once, not once per group.
+    same = None
+    if len(groups) > 1:
+        same = same_costs(workspace, feed, raw_numbers(workspace, feed, dates, decisions), decisions)
+    for group in groups:
         raw = read_raw_rows(workspace, feed, group, decisions)
-        outcome = validate_rows(workspace, feed, raw, group, decisions=decisions, chunk_rows=chunk_rows)
+        outcome = validate_rows(
+            workspace, feed, raw, group, decisions=decisions, same=same, chunk_rows=chunk_rows
+        )
         valid = dict(split_by_date(outcome.valid, "transaction_date", group))
         quarantine = dict(split_by_date(outcome.quarantine, "transaction_date", group))
         by_day = {day: counts_of(valid[day].num_rows, quarantine[day]) for day in group}
@@ -171,7 +180,7 @@ def texts_of(value: object) -> list[str]:
     return [str(item) for item in value] if isinstance(value, list | tuple) else []
 
 
-def validate_rows(
+def validate_rows(  # noqa: PLR0913 -- everything that determines a result is an argument
     workspace: Workspace,
     feed: FeedSpec,
     raw: pa.Table,
@@ -179,19 +188,22 @@ def validate_rows(
     *,
     decisions: FeedDecisions,
     sources: Sequence[str] | None = None,
+    same: pa.Table | None = None,
     chunk_rows: int = CHUNK_ROWS,
 ) -> ValidationResult:
     """Validate dated rows of a feed against rates, ledger, decisions and the other deliveries of their keys.
 
     Rows of a kind of plan need no rates.
 
-    `sources` are the deliveries that may have other rows of these keys; all of the feed when None.
+    `sources` are the deliveries that may have other rows of these keys; all of the feed when None. `same` are
+    the rows that repeat the cost of another (`same_costs`), if they are known.
     """
     status = None if feed.kind.is_plan else rate_states(workspace, dates)
-    keys = raw.column("row_key").unique()
+    keys = pa.chunked_array([raw.column("row_key").unique()], pa.string())
     same_key_rows = rows_of_same_keys(workspace, feed, keys, decisions.corrected, sources)
+    lines = pa.chunked_array([*keys.chunks, *same_key_rows.column("row_key").chunks], pa.string()).unique()
     with workspace.ledger.read() as connection:
-        posted = posted_keys(connection, feed.name, keys)
+        posted = posted_keys(connection, feed.name, lines)
     return validate(
         raw,
         feed=feed,
@@ -203,6 +215,7 @@ def validate_rows(
         same_key_rows=same_key_rows,
         decided=decisions.for_validation,
         chunk_rows=chunk_rows,
+        same_costs=same if same is not None else same_costs(workspace, feed, raw, decisions),
         unconfirmed=frozenset(
             total.delivery for total in unconfirmed_totals(workspace, feed, decisions=decisions)
         ),

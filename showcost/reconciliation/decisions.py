@@ -11,10 +11,12 @@ row that somebody else decided on since it was looked at is refused.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from showcost.audit.transitions import AuditKind
 from showcost.config.feeds import choose_feed
@@ -33,7 +35,10 @@ from showcost.ledger.queries import posted_keys
 from showcost.ledger.recovery import writing
 from showcost.pipeline.periods import closed_on, closed_periods
 from showcost.reconciliation.lookup import FoundRow, rows_at
-from showcost.validation.duplicates import CONFLICT
+from showcost.staging.assets import quarantine_asset
+from showcost.validation.duplicates import CONFLICT, DUPLICATE
+from showcost.validation.reason_texts import is_by_key
+from showcost.validation.same_costs import ALIKE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,6 +48,8 @@ if TYPE_CHECKING:
     from showcost.config.production import ClosedPeriod
     from showcost.workspace import Workspace
 
+REPEATED: Final = frozenset({DUPLICATE, CONFLICT, ALIKE})
+"""Codes of a row that repeats another: accepting one of them posts a cost that may be posted already."""
 _SHOWN_DIGITS = 12
 
 
@@ -104,6 +111,11 @@ def accept(
         _refuse_posted(row, "correct or reverse it instead")
         blocking = [code for code in row.codes if CATALOGUE[code].severity is not Severity.WARNING]
         chosen = list(codes) or blocking
+        if not codes and REPEATED & set(blocking) and set(blocking) - REPEATED:
+            raise InputError(
+                f"row {_short(row)} also repeats another ({', '.join(sorted(REPEATED & set(blocking)))}), and"
+                " accepting that posts the cost again; name the codes to accept with --only"
+            )
         for code in chosen:
             if code not in row.codes:
                 raise InputError(
@@ -177,6 +189,11 @@ def rebook(
             )
         if row.day is not None and closed_on(closed, row.day):
             raise InputError(f"row {_short(row)} lies in a closed period; reopen it first")
+        if not _stands_for_one_row(workspace, row):
+            raise InputError(
+                f"cannot rebook row {_short(row)}: it does not replace one row of its key; if the row that"
+                " its reason names is wrong, reverse that row and accept this one"
+            )
         holder = holders.get((row.place.feed, row.row_key))
         if holder is not None:
             _refuse_closed(closed, holder)
@@ -310,6 +327,23 @@ def _holders(workspace: Workspace, rows: Sequence[FoundRow]) -> dict[tuple[str, 
                 places[feed, holder["row_key"]] = RowRef(feed, holder["delivery"], holder["record"])
     holders = {row.place: row for row in rows_at(workspace, list(places.values()))}
     return {key: holders[place] for key, place in places.items()}
+
+
+def _stands_for_one_row(workspace: Workspace, row: FoundRow) -> bool:
+    """Return whether a row contradicts the row of its key, and not a document of another feed or spelling."""
+    staged = workspace.staging.read(quarantine_asset(row.place.feed), row.partition)
+    reasons = staged.filter(
+        pc.and_(
+            pc.equal(staged.column("delivery"), row.place.delivery),
+            pc.equal(staged.column("record"), row.place.record),
+        )
+    ).column("reasons")
+    return all(
+        is_by_key(reason["source"], row.place.feed)
+        for text in reasons.to_pylist()
+        for reason in json.loads(text)
+        if reason["code"] == CONFLICT
+    )
 
 
 def _refuse_posted(row: FoundRow, instead: str) -> None:

@@ -15,12 +15,15 @@ import pyarrow.compute as pc
 
 from showcost.config.record_kinds import Field, FieldType
 from showcost.core.arrow import CheckedTable, query
+from showcost.core.documents import normal_names, normal_tax_ids
 from showcost.core.errors import InputError
 from showcost.core.hashing import SHORT
 from showcost.validation.columns import INTEGER_DIGITS, RowTable, arrow_schema, field_type
 from showcost.values.column import BLANK
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from showcost.config.feed import FeedSpec
     from showcost.config.record_kinds import RecordKind
 
@@ -97,6 +100,36 @@ def contents(cells: pa.Table, rows: pa.Table, kind: RecordKind) -> pa.ChunkedArr
     values = {f"v{index}": _canonical(cells, rows, field) for index, field in enumerate(kind.fields)}
     sql = f"SELECT sha256(json_array({', '.join(values)}))[1:{SHORT}] AS content FROM cells"  # noqa: S608 -- names of ours
     return query(sql, cells=pa.table(values)).column("content")
+
+
+def comparables(cells: pa.Table, rows: pa.Table, feed: FeedSpec) -> pa.ChunkedArray:
+    """Return a hash (unsigned 64 bits) of what makes two rows of one key the same cost; never stored.
+
+    As `contents`, without the fields of the key, with tax ids and names in normal form, and without the name
+    of a payee that a tax id identifies: a company that changed its name sends no other invoice.
+    """
+    identity = feed.kind.identity
+    values: dict[str, pa.ChunkedArray | pa.Array] = {}
+    for field in feed.kind.fields:
+        if field.name not in feed.key_fields:
+            values[field.name] = _canonical(cells, rows, field)
+    if identity is not None and identity.tax_id in values:
+        tax_id = _distinct(values[identity.tax_id], normal_tax_ids)
+        values[identity.tax_id] = tax_id
+        if identity.name in values:
+            name = pc.if_else(pc.is_valid(tax_id), pa.scalar(None, pa.string()), values[identity.name])
+            values[identity.name] = _distinct(name, normal_names)
+    renamed = {f"v{index}": column for index, column in enumerate(values.values())}
+    sql = f"SELECT hash({', '.join(renamed)}) AS comparable FROM cells"  # noqa: S608 -- names of ours
+    return query(sql, cells=pa.table(renamed)).column("comparable")
+
+
+def _distinct(texts: pa.ChunkedArray, normal: Callable[[pa.Array], pa.Array]) -> pa.Array:
+    """Return texts in a normal form that is found once for each distinct text."""
+    if texts.null_count == len(texts):
+        return texts
+    encoded = texts.combine_chunks().dictionary_encode()
+    return pc.take(normal(encoded.dictionary), encoded.indices)
 
 
 def _canonical(cells: pa.Table, rows: pa.Table, field: Field) -> pa.ChunkedArray:

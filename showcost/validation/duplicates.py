@@ -6,10 +6,14 @@ sound row, by number of arrival and of record. Any other row of the key is a dup
 same, and a conflict if it differs. A row that repeats the original of a corrected row is a duplicate of the
 original. Neither partitions nor the order of their processing matter: the caller hands in all landed rows of
 the key.
+
+Lines without numbers have a document of several keys: `lines` says which key each of them claims. The same
+cost in another feed, or under another spelling of its number: `same_costs`.
 """
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Final
 
 import pyarrow as pa
@@ -17,6 +21,7 @@ import pyarrow.compute as pc
 
 from showcost.core.arrow import query
 from showcost.core.errors import IntegrityError
+from showcost.validation.lines import LineState, claimed_keys
 
 DUPLICATE: Final = "SC-DUP-001"
 CONFLICT: Final = "SC-DUP-002"
@@ -34,6 +39,7 @@ CANDIDATES: Final = pa.schema(
         ("arrival", pa.int64()),
         ("record", pa.int64()),
         ("content", pa.string()),
+        ("comparable", pa.uint64()),
         ("sound", pa.bool_()),
         ("priority", pa.int64()),
         ("reversed", pa.bool_()),
@@ -42,6 +48,8 @@ CANDIDATES: Final = pa.schema(
 )
 """The landed rows that may hold a key. `sound` rows pass every rule, except rules about rates.
 
+`content` is the hash of a row's values, `comparable` that of the values that make it the same cost
+(`cells.comparables`).
 `priority` is negative for rows that a person rebooked, the lowest first. An `original` is a corrected row as
 delivered: it cannot hold a key.
 """
@@ -51,6 +59,8 @@ CLAIMS: Final = pa.schema(
         ("row", pa.int64()),
         ("code", pa.string()),
         ("posted", pa.bool_()),
+        ("kind", pa.string()),
+        ("holder_feed", pa.string()),
         ("holder_delivery", pa.string()),
         ("holder_record", pa.int64()),
         ("holder_posted", pa.bool_()),
@@ -58,52 +68,110 @@ CLAIMS: Final = pa.schema(
 )
 """Results of the claims: `code` is null for the row that holds its key, `posted` marks rows in the ledger.
 
-The `holder` columns name the key holder.
+The `holder` columns name the row that holds the key, or that has the same cost: `holder_feed` only if it may
+be of another feed. `kind` is a `ClaimKind` or a `same_costs.SameKind`.
 """
 
+
+class ClaimKind(StrEnum):
+    """The thing that a row repeats or contradicts."""
+
+    KEY = "key"
+    """The row that holds its key."""
+    MORE = "more"
+    """A document without line numbers that had fewer lines when it came first."""
+    FEWER = "fewer"
+    """A document without line numbers that had more lines when it came first."""
+    ORDER = "order"
+    """A document without line numbers whose lines changed and came in another order."""
+
+
 _SQL: Final = """
-WITH contested AS (
-    SELECT row_key FROM candidates WHERE row_key IS NOT NULL GROUP BY row_key HAVING count(*) > 1
-    UNION SELECT row_key FROM posted
+WITH claimed AS (
+    SELECT candidates.*, coalesce(lines.claim_key, row_key) AS claim_key, lines.state, lines.document
+    FROM candidates LEFT JOIN lines USING (delivery, record, original)
+), active AS (
+    SELECT posted.*, coalesce(claimed.claim_key, posted.row_key) AS claim_key,
+        CASE WHEN claimed.content = posted.content THEN claimed.comparable END AS comparable
+    FROM posted LEFT JOIN (FROM claimed WHERE NOT original) AS claimed USING (delivery, record)
+), contested AS (
+    SELECT claim_key FROM claimed WHERE claim_key IS NOT NULL GROUP BY claim_key
+    HAVING count(*) > 1 OR bool_or(document IS NOT NULL)
+    UNION SELECT claim_key FROM active
 ), same_key AS (
-    SELECT candidates.* FROM candidates SEMI JOIN contested USING (row_key)
+    SELECT claimed.* FROM claimed SEMI JOIN contested USING (claim_key)
 ), originals AS (
-    SELECT row_key, content, min((arrival, record)) AS place,
+    SELECT claim_key, comparable, min((arrival, record)) AS place,
         arg_min({'delivery': delivery, 'record': record}, (arrival, record)) AS row
-    FROM same_key WHERE original GROUP BY row_key, content
+    FROM same_key WHERE original GROUP BY claim_key, comparable
 ), current AS (
     SELECT same_key.*, originals.row AS original_row,
         coalesce((same_key.arrival, same_key.record) > originals.place, false) AND priority = 0
-            AND (posted.delivery, posted.record) IS DISTINCT FROM (same_key.delivery, same_key.record)
+            AND (active.delivery, active.record) IS DISTINCT FROM (same_key.delivery, same_key.record)
             AS repeats
-    FROM same_key LEFT JOIN originals USING (row_key, content) LEFT JOIN posted USING (row_key)
+    FROM same_key LEFT JOIN originals USING (claim_key, comparable) LEFT JOIN active USING (claim_key)
     WHERE NOT original
 ), earliest AS (
-    SELECT row_key,
-        arg_min({'delivery': delivery, 'record': record, 'content': content},
+    SELECT claim_key,
+        arg_min({'delivery': delivery, 'record': record, 'content': content, 'comparable': comparable},
             (priority, NOT reversed, arrival, record)) AS row
-    FROM current WHERE sound AND NOT repeats GROUP BY row_key
+    FROM current WHERE sound AND NOT repeats GROUP BY claim_key
 ), holder AS (
-    SELECT row_key,
-        coalesce(posted.delivery, earliest.row.delivery) AS delivery,
-        coalesce(posted.record, earliest.row.record) AS record,
-        coalesce(posted.content, earliest.row.content) AS content,
-        posted.row_key IS NOT NULL AS posted
-    FROM earliest FULL JOIN posted USING (row_key)
+    SELECT claim_key,
+        coalesce(active.delivery, earliest.row.delivery) AS delivery,
+        coalesce(active.record, earliest.row.record) AS record,
+        coalesce(active.content, earliest.row.content) AS content,
+        CASE WHEN active.claim_key IS NULL THEN earliest.row.comparable ELSE active.comparable END
+            AS comparable,
+        active.claim_key IS NOT NULL AS posted
+    FROM earliest FULL JOIN active USING (claim_key)
 ), claims AS (
-    SELECT current.row, repeats OR current.content = holder.content AS same,
+    SELECT current.*, holder.posted IS NOT NULL OR repeats AS taken,
+        repeats OR current.content = holder.content OR (current.comparable = holder.comparable
+            AND (current.delivery, current.record) <> (holder.delivery, holder.record)) AS same,
         NOT repeats AND holder.posted AS posted,
         NOT repeats AND current.delivery = holder.delivery AND current.record = holder.record AS holds,
         CASE WHEN repeats THEN original_row.delivery ELSE holder.delivery END AS holder_delivery,
         CASE WHEN repeats THEN original_row.record ELSE holder.record END AS holder_record
-    FROM current LEFT JOIN holder USING (row_key)
-    WHERE current.row IS NOT NULL AND (repeats OR holder.row_key IS NOT NULL)
+    FROM current LEFT JOIN holder USING (claim_key)
+), documents AS (
+    SELECT document, arg_min({'delivery': delivery, 'record': record, 'posted': posted, 'arrival': arrival},
+        (arrival, record)) AS first
+    FROM claims WHERE holds AND document IS NOT NULL GROUP BY document
+), displaced AS (
+    SELECT claims.row, claims.delivery, claims.record,
+        min({'delivery': other.delivery, 'record': other.record, 'posted': other.posted}) AS holder
+    FROM claims JOIN claims AS other ON other.row_key = claims.row_key AND other.holds
+        AND (other.delivery, other.record) <> (claims.delivery, claims.record)
+        AND (other.posted OR (other.claim_key = other.row_key)
+            OR (other.arrival, other.record) < (claims.arrival, claims.record))
+    WHERE claims.holds AND claims.claim_key <> claims.row_key AND NOT claims.posted
+    GROUP BY ALL
+), judged AS (
+    SELECT claims.* REPLACE (
+        coalesce(CASE WHEN more THEN first.delivery END, displaced.holder.delivery, holder_delivery)
+            AS holder_delivery,
+        coalesce(CASE WHEN more THEN first.record END, displaced.holder.record, holder_record)
+            AS holder_record,
+        coalesce(CASE WHEN more THEN first.posted END, displaced.holder.posted, claims.posted) AS posted),
+        claims.posted AND holds AS in_ledger,
+        CASE WHEN more THEN $more WHEN displaced.holder IS NOT NULL THEN $order
+            WHEN taken AND NOT same AND (state = $unsure OR claim_key <> row_key) THEN $order
+            WHEN taken AND same AND NOT holds AND state = $fewer THEN $fewer ELSE $key END AS kind
+    FROM (
+        SELECT claims.*, documents.first,
+            coalesce(state = $more AND holds AND NOT claims.posted AND priority = 0
+                AND documents.first.arrival < claims.arrival, false) AS more
+        FROM claims LEFT JOIN documents USING (document)
+    ) AS claims LEFT JOIN displaced USING (delivery, record)
+    WHERE claims.row IS NOT NULL AND taken
 )
 SELECT row,
-    CASE WHEN NOT same THEN $conflict WHEN NOT holds THEN $duplicate END AS code,
-    holds AND posted AS posted,
+    CASE WHEN NOT same OR (kind <> $key AND NOT in_ledger) THEN $conflict WHEN NOT holds THEN $duplicate END
+        AS code,
+    in_ledger AS posted, kind, NULL AS holder_feed,
     holder_delivery, holder_record, posted AS holder_posted
-FROM claims ORDER BY row
+FROM judged ORDER BY row
 """
 
 
@@ -121,8 +189,39 @@ def key_claims(candidates: pa.Table, posted: pa.Table) -> pa.Table:
     _refuse_twice(holders, ("row_key",), "{} keys are posted more than once: run showcost verify")
     landed = rows.filter(pc.invert(rows.column("original")))
     _refuse_twice(landed, ("delivery", "record"), "{} landed rows were handed in more than once")
-    codes = {"duplicate": DUPLICATE, "conflict": CONFLICT}
-    return query(_SQL, codes, candidates=rows, posted=holders).cast(CLAIMS)
+    words = {"duplicate": DUPLICATE, "conflict": CONFLICT, "unsure": LineState.UNSURE.value}
+    words |= {kind.value: kind.value for kind in ClaimKind}
+    lines = claimed_keys(rows.drop_columns(["row"]))
+    return query(_SQL, words, candidates=rows, posted=holders, lines=lines).cast(CLAIMS)
+
+
+def all_claims(claims: pa.Table, candidates: pa.Table, same: pa.Table | None, posted: pa.Table) -> pa.Table:
+    """Return the claims of keys (`CLAIMS`), and those of the same cost elsewhere, by `row`.
+
+    A row that is a duplicate in one way is a duplicate, named once: discarding it loses nothing. A posted row
+    stays posted, whatever is found to be the same.
+    """
+    if same is None or not same.num_rows:
+        return claims
+    words = {"duplicate": DUPLICATE}
+    tables = {"claims": claims, "candidates": candidates, "same": same, "posted": posted}
+    return query(_ALL, words, **tables).cast(CLAIMS)
+
+
+_ALL: Final = """
+WITH others AS (
+    SELECT row, code, false AS posted, kind, holder_feed, holder_delivery, holder_record, holder_posted
+    FROM same JOIN (FROM candidates WHERE row IS NOT NULL AND NOT original) USING (delivery, record)
+    ANTI JOIN posted USING (delivery, record)
+), every AS (
+    SELECT *, true AS by_key FROM claims UNION ALL BY NAME SELECT *, false AS by_key FROM others
+)
+SELECT * EXCLUDE (by_key) FROM every
+QUALIFY CASE WHEN bool_or(code = $duplicate) OVER (PARTITION BY row)
+    THEN row_number() OVER (PARTITION BY row ORDER BY code = $duplicate DESC NULLS LAST, by_key DESC) = 1
+    ELSE code IS NOT NULL OR count(*) OVER (PARTITION BY row) = 1 END
+ORDER BY row, by_key DESC
+"""
 
 
 def _refuse_twice(table: pa.Table, names: tuple[str, ...], message: str) -> None:

@@ -15,6 +15,8 @@ import pyarrow.compute as pc
 from showcost.core.arrow import query
 from showcost.core.national_ids import MASKED_CELL, masked
 from showcost.validation.decisions import WITHHELD
+from showcost.validation.duplicates import ClaimKind
+from showcost.validation.same_costs import SameKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -81,22 +83,70 @@ def of_reading(rows: pa.Table, numbers: pa.ChunkedArray) -> pa.Table:
     return _reasons(numbers, code, field, detail, expected, "reader")
 
 
+_BY_KEY: Final = "feed {feed}: key"
+_BY_LINES: Final = "feed {feed}: lines without numbers"
+_CLAIM_TEXTS: Final[Mapping[str, tuple[str, str]]] = {
+    ClaimKind.KEY: ("one row with this key: {place}", _BY_KEY),
+    ClaimKind.MORE: ("no line beyond those that the document had when it came first: {place}", _BY_LINES),
+    ClaimKind.FEWER: ("all lines that the document had before, but some are missing: {place}", _BY_LINES),
+    ClaimKind.ORDER: ("a line of which it is certain which one it replaces: {place}", _BY_LINES),
+    SameKind.DOCUMENT: ("one cost in all feeds: {place}", "all feeds: payee, number, date and amount"),
+    SameKind.ALIKE: (
+        "no cost like another, unless a person accepts it: {place}",
+        "all feeds: payee, number and amount are alike",
+    ),
+}
+"""Per kind of claim what was expected, with the place of the other row, and the source of the rule."""
+
+
 def of_claims(claims: pa.Table, rows: pa.Table, numbers: pa.ChunkedArray, feed: FeedSpec) -> pa.Table:
-    """Return the reasons of rows whose key another row holds, `rows`, which have the numbers `numbers`."""
-    keys = [shown(rows.column(name), feed, name) for name in feed.key_fields]
-    state = pc.if_else(claims.column("holder_posted"), "is posted", "comes first")
-    record = claims.column("holder_record").cast(pa.string())
+    """Return the reasons of rows whose key or cost another row has, `rows`, with the numbers `numbers`."""
+    parts = [REASONS.empty_table()]
+    kinds = claims.column("kind")
+    for kind in sorted(pc.unique(kinds).to_pylist()):
+        chosen = pc.equal(kinds, kind)
+        parts.append(_of_kind(kind, claims.filter(chosen), rows.filter(chosen), numbers.filter(chosen), feed))
+    return pa.concat_tables(parts)
+
+
+def is_by_key(source: str, feed: str) -> bool:
+    """Return whether the source of a reason is the key of a feed, and so the whole row stands for another."""
+    return source == _BY_KEY.format(feed=feed)
+
+
+def _of_kind(
+    kind: str, claims: pa.Table, rows: pa.Table, numbers: pa.ChunkedArray, feed: FeedSpec
+) -> pa.Table:
+    identity = feed.kind.identity
+    fields = feed.key_fields
+    if identity is not None and kind in set(SameKind):
+        fields = tuple(
+            dict.fromkeys(
+                (identity.code, feed.kind.document, feed.kind.transaction_date, feed.kind.primary.field)
+            )
+        )
+    keys = [shown(rows.column(name), feed, name) for name in fields]
+    state = pc.if_else(claims.column("holder_posted"), " is posted", " comes first")
     delivery = pc.utf8_slice_codeunits(claims.column("holder_delivery"), 0, 12)
+    other = pc.fill_null(pc.binary_join_element_wise(" of feed ", claims.column("holder_feed"), ""), "")
+    before, after = _CLAIM_TEXTS[kind][0].split("{place}")
     expected = pc.binary_join_element_wise(
-        "one row with this key: record ", record, " of delivery ", delivery, " ", state, ""
+        f"{before}record ",
+        claims.column("holder_record").cast(pa.string()),
+        " of delivery ",
+        delivery,
+        other,
+        state,
+        after,
+        "",
     )
     return _reasons(
         numbers,
         claims.column("code"),
-        ", ".join(feed.key_fields),
+        ", ".join(fields),
         pc.binary_join_element_wise(*keys, " | ") if len(keys) > 1 else keys[0],
         expected,
-        f"feed {feed.name}: key",
+        _CLAIM_TEXTS[kind][1].format(feed=feed.name),
     )
 
 

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from showcost.core.errors import IntegrityError
 from showcost.core.reason_catalogue import CATALOGUE, Severity
 from showcost.validation import reason_texts as explain
-from showcost.validation.cells import contents, read_cells
+from showcost.validation.cells import comparables, contents, read_cells
 from showcost.validation.columns import RowTable, arrow_schema, column_schema
 from showcost.validation.components import components, derived_columns
 from showcost.validation.decisions import DecisionStamps, decision_stamps
@@ -86,6 +86,7 @@ class ChunkChecker:
             "row": pa.array(np.arange(start, start + len(rows))),
             **{name: rows.column(name) for name in ("row_key", "delivery", "arrival", "record")},
             "content": contents(cells, rows, feed.kind),
+            "comparable": comparables(cells, rows, feed),
             "sound": pa.array(sound),
             "priority": pa.array(stamps.priority),
             "reversed": pa.array(stamps.reversed),

@@ -16,9 +16,10 @@ import pyarrow.compute as pc
 from showcost.config.agreements import packaged
 from showcost.core.arrow import query, require_columns
 from showcost.core.errors import IntegrityError
+from showcost.core.ids import DOCUMENT_DIGITS, DOCUMENT_SQL
 from showcost.validation.cells import RawRows, raw_rows
 from showcost.validation.columns import RowTable, arrow_schema
-from showcost.validation.duplicates import CANDIDATES, key_claims
+from showcost.validation.duplicates import CANDIDATES, all_claims, key_claims
 from showcost.validation.reference import Reference
 from showcost.validation.row_outcomes import (
     DUPLICATED,
@@ -90,16 +91,18 @@ def validate(  # noqa: PLR0913 -- everything that determines a result is an argu
     chunk_rows: int = CHUNK_ROWS,
     agreements: Agreements | None = None,
     unconfirmed: frozenset[str] = frozenset(),
+    same_costs: pa.Table | None = None,
 ) -> ValidationResult:
     """Split raw rows of a feed into valid and quarantined rows.
 
     `rows` and `same_key_rows` have the raw columns of the record kind. `same_key_rows` are all landed rows of
-    the feed, in any partition, that share a key with `rows`; rows that are also in `rows` are ignored.
+    the feed, in any partition, that share a key or a document with `rows`; rows also in `rows` are ignored.
     `posted` are the rows in the ledger with one of these keys (`duplicates.POSTED`). `fx_status` has the
     status of the rate for each date and currency of the rows (`reference.FX_STATUS`; further columns and rows
     are ignored); None leaves out the rules about rates. `decided` has the effects of decisions on rows of the
     feed; corrected rows are handed in as corrected. `agreements` are the union agreements for payroll rows,
-    by default the package's. Rows of the deliveries `unconfirmed` are flagged: their control total is not
+    by default the package's. `same_costs` are the rows that repeat a cost of another feed or spelling
+    (`same_costs.SAME_COSTS`). Rows of the deliveries `unconfirmed` are flagged: their control total is not
     confirmed.
 
     Raises IntegrityError when rows would be lost or duplicated, when the status of a rate is missing, or when
@@ -116,7 +119,29 @@ def validate(  # noqa: PLR0913 -- everything that determines a result is an argu
     if decided is not None and decided.originals.num_rows:
         candidates.append(_originals(without_rates, raw_rows(decided.originals, feed.kind), raw))
     candidates += [chunk.candidates for chunk in checked]
-    return _split_all(checker, checked, key_claims(pa.concat_tables(candidates), posted), raw.num_rows)
+    every = pa.concat_tables(candidates)
+    claims = all_claims(key_claims(every, posted), every, same_costs, posted)
+    return _split_all(checker, checked, claims, raw.num_rows)
+
+
+def sound_rows(
+    rows: pa.Table,
+    *,
+    feed: FeedSpec,
+    production: Production,
+    chart: Chart,
+    decided: DecisionEffects | None = None,
+    agreements: Agreements | None = None,
+) -> pa.Table:
+    """Return delivery, record and `reversed` of the rows that pass every rule except those about rates.
+
+    The arguments are those of `validate`. A reversed row counts as sound: it still holds its key.
+    """
+    raw = raw_rows(rows, feed.kind)
+    reference = Reference(feed, production, chart, None, agreements or packaged())
+    checker = ChunkChecker(reference, decided.effects if decided is not None else None)
+    candidates = _candidates(checker, _chunks(raw, _order(raw), CHUNK_ROWS))
+    return candidates.filter(candidates.column("sound")).select(["delivery", "record", "reversed"])
 
 
 def _candidates(checker: ChunkChecker, chunks: Iterator[tuple[int, pa.Table]]) -> pa.Table:
@@ -130,13 +155,17 @@ def _candidates(checker: ChunkChecker, chunks: Iterator[tuple[int, pa.Table]]) -
 
 def _originals(reference: Reference, delivered: RawRows, raw: RawRows) -> pa.Table:
     """Return corrected rows as delivered, as candidates that cannot hold a key."""
-    keyed = delivered.table.filter(
-        pc.is_in(delivered.column("row_key"), value_set=raw.column("row_key").unique())
-    )
+    documents = _documents(raw.column("row_key")).unique()
+    keyed = delivered.table.filter(pc.is_in(_documents(delivered.column("row_key")), value_set=documents))
     chunks = iter([(0, keyed.combine_chunks())] if keyed.num_rows else [])
     candidates = _candidates(ChunkChecker(reference), chunks)
     place = CANDIDATES.get_field_index("original")
     return candidates.set_column(place, CANDIDATES.field(place), pa.repeat(True, len(candidates)))
+
+
+def _documents(keys: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return what the keys of a document's lines without numbers share."""
+    return pc.utf8_slice_codeunits(keys, 0, DOCUMENT_DIGITS)
 
 
 def _split_all(
@@ -199,10 +228,12 @@ def _chunks(rows: RawRows, order: np.ndarray, size: int) -> Iterator[tuple[int, 
         yield start, chunk.combine_chunks()
 
 
-_OTHER_PARTITION_SQL: Final = """
-SELECT place FROM landed SEMI JOIN raw USING (row_key) ANTI JOIN raw AS own USING (delivery, record)
+_OTHER_PARTITION_SQL: Final = f"""
+WITH documents AS (SELECT DISTINCT {DOCUMENT_SQL} AS document FROM raw)
+SELECT place FROM landed SEMI JOIN documents ON document = {DOCUMENT_SQL}
+ANTI JOIN raw AS own USING (delivery, record)
 ORDER BY place
-"""
+"""  # noqa: S608 -- constants only
 
 
 def _other_partition_rows(landed: RawRows, raw: RawRows) -> np.ndarray:

@@ -101,3 +101,14 @@ def test_a_person_overrules_the_policy_for_good(tmp_path: Path) -> None:
     take(workspace, DAYS, feeds=[DE])
     assert ledger_digest(workspace).hash == digest
     assert max(postings(workspace, "R1"), key=lambda entry: entry[2])[1] == Decimal(100)
+
+
+def test_documents_far_apart_are_left_to_a_person(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("showcost.pipeline.auto_rebook.FAR_DAYS", 0)
+    workspace = small.make_home(tmp_path / "home")
+    for number in (0, 1):
+        small.deliver(workspace, DE, f"{number}.csv", small.german([VERSIONS[number]]))
+    land_all(workspace)
+    take(workspace, DAYS, feeds=[DE])
+    assert postings(workspace, "R1") == [(small.THURSDAY, Decimal(100), 1, "posting")]
+    assert queue_row(workspace, "R1", 2).codes == ("SC-DUP-002",)

@@ -1,4 +1,7 @@
-"""Rules about blank fields, dates, the production and its fiscal periods (ROW-002, FIL, DAT, PER)."""
+"""Rules about blank fields, dates, the production and its fiscal periods (ROW-002, FIL, DAT, PER).
+
+And about the document number, which a spreadsheet may have spoilt (DOC).
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from showcost.config.record_kinds import FieldType
+from showcost.core.documents import LOST_DIGITS
 from showcost.validation.rules.model import ColumnRule, RowRule, Rule
 from showcost.values.column import BLANK
 
@@ -47,6 +51,15 @@ def rules(reference: Reference) -> Iterator[Rule]:
     yield from _no_error_values(feed)
     yield from _dates(feed)
     yield from _within_production(feed, production)
+    if feed.kind.by_name[feed.kind.document].type is FieldType.TEXT:
+        yield ColumnRule(
+            "SC-DOC-001",
+            feed.kind.document,
+            "the number as on the document; a spreadsheet rounded it",
+            "digits lost",
+            column=feed.kind.document,
+            holds=_has_all_digits,
+        )
     if reference.unconfirmed:
         control = feed.control_total
         yield RowRule(
@@ -65,6 +78,10 @@ def rules(reference: Reference) -> Iterator[Rule]:
             column="date",
             holds=partial(_in_open_period, production.closed_periods),
         )
+
+
+def _has_all_digits(numbers: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.invert(pc.match_substring_regex(numbers, LOST_DIGITS))
 
 
 def _is_confirmed(unconfirmed: pa.Array, cells: pa.Table) -> pa.ChunkedArray:

@@ -1,0 +1,308 @@
+"""Documents of several feeds: what is the same, what is alike, and what posts, in whatever order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from showcost.core.arrow import query
+from showcost.core.documents import (
+    normal_codes,
+    normal_names,
+    normal_numbers,
+    normal_tax_ids,
+    similar_numbers,
+)
+from showcost.pipeline.identity_rows import block_sql
+from showcost.validation.duplicates import CONFLICT, DUPLICATE
+from showcost.validation.same_costs import ALIKE, LINES, PRECEDENCE, related_documents
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Sequence
+    from random import Random
+
+Place = tuple[str, str, int]
+DAY: Final = date(2026, 10, 5)
+
+
+@dataclass(frozen=True)
+class Document:
+    """A document as one delivery of a feed has it; amounts with a point."""
+
+    feed: str = "list"
+    arrival: int = 1
+    number: str = "INV-8"
+    nets: tuple[str, ...] = ("100.00",)
+    day: date = DAY
+    code: str = "V-1"
+    name: str = "Acme Cameras Ltd"
+    tax_id: str = "GB999000103"
+    currency: str = "EUR"
+    style: str = "plain"
+    first_record: int = 2
+    dated: bool = False
+    tax: str = "0.2"
+
+    def but(self, **changes: object) -> Document:
+        """Return the document with changes."""
+        fields: dict[str, Any] = changes
+        return replace(self, **fields)
+
+    def rows(self) -> list[dict[str, object]]:
+        """Return its rows without normal forms."""
+        return [
+            {
+                "feed": self.feed,
+                "delivery": f"delivery {self.arrival}",
+                "arrival": self.arrival,
+                "record": record,
+                "spelled": f"{self.code}|{self.number}".lower(),
+                "style": self.style,
+                "part": "",
+                "number": self.number,
+                "tax_id": self.tax_id,
+                "code": self.code,
+                "name": self.name,
+                "transaction_date": self.day,
+                "day": self.day,
+                "dated": self.dated,
+                "currency": self.currency,
+                "net": Decimal(net),
+                "gross": Decimal(net) * (1 + Decimal(self.tax)),
+            }
+            for record, net in enumerate(self.nets, start=self.first_record)
+        ]
+
+
+NORMAL: Final[dict[str, tuple[str, Callable[[pa.Array], pa.Array]]]] = {
+    "loose": ("number", similar_numbers),
+    "number": ("number", normal_numbers),
+    "tax_id": ("tax_id", normal_tax_ids),
+    "code": ("code", normal_codes),
+    "name": ("name", normal_names),
+}
+
+
+def lines(documents: Iterable[Document], mine: Callable[[Document], bool]) -> pa.Table:
+    rows = [row | {"mine": mine(document)} for document in documents for row in document.rows()]
+    columns: dict[str, object] = {name: [row.get(name) for row in rows] for name in LINES.names}
+    for name, (source, normal) in NORMAL.items():
+        columns[name] = normal(pa.array([str(row[source]) for row in rows], pa.string()))
+    return pa.table({name: pa.array(columns[name], LINES.field(name).type) for name in LINES.names})
+
+
+def codes(
+    documents: Sequence[Document],
+    mine: Callable[[Document], bool] = lambda _: True,
+    *,
+    posted: Collection[Place] = (),
+    unsound: Collection[Place] = (),
+) -> dict[Place, str]:
+    """Return the codes of the rows that repeat another, by feed, delivery and record."""
+    related = related_documents(lines(documents, mine), yearly=True)
+    precedence = [
+        {**row, "posted": place in posted, "holds": place in posted}
+        for row in related.others.to_pylist()
+        if (place := (row["feed"], row["delivery"], row["record"])) not in unsound
+    ]
+    claims = related.claims(
+        pa.Table.from_pylist(precedence, PRECEDENCE), duplicate=DUPLICATE, conflict=CONFLICT
+    )
+    feeds = {f"delivery {document.arrival}": document.feed for document in documents}
+    return {
+        (feeds[row["delivery"]], row["delivery"], row["record"]): row["code"] for row in claims.to_pylist()
+    }
+
+
+FIRST: Final = Document()
+OTHER: Final = Document(feed="e-invoices", arrival=2)
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({}, DUPLICATE),
+        ({"number": "INV - 8"}, DUPLICATE),
+        ({"number": "inv\u20118"}, DUPLICATE),
+        ({"number": "\uff29\uff2e\uff36\uff0d\uff18"}, DUPLICATE),
+        ({"number": "'INV-8"}, DUPLICATE),
+        ({"number": "INV\u00ad-\u200b8"}, DUPLICATE),
+        ({"code": "0204:991-1234", "name": "ACME"}, DUPLICATE),
+        ({"tax_id": "GB 999 0001 03", "name": "Renamed plc"}, DUPLICATE),
+        ({"tax_id": "", "name": "ACME CAMERAS LIMITED", "code": "x"}, DUPLICATE),
+        ({"nets": ("60.00", "40.00")}, DUPLICATE),
+        ({"nets": ("120.00",), "tax": "0"}, DUPLICATE),  # a list of amounts with tax
+        ({"nets": ("120.00",)}, CONFLICT),
+        ({"nets": ("99.00",)}, CONFLICT),
+        ({"currency": "USD"}, CONFLICT),
+        ({"day": DAY + timedelta(days=1)}, CONFLICT),
+        ({"number": "8"}, ALIKE),
+        ({"number": "INV8"}, ALIKE),
+        ({"number": "INV-008"}, ALIKE),
+        ({"tax_id": "GB999000204"}, ALIKE),
+        ({"day": date(2025, 10, 5)}, ALIKE),  # numbers anew each year, or a wrong year
+        ({"day": date(2025, 10, 5), "nets": ("99.00",)}, None),
+        ({"number": "8", "nets": ("99.00",)}, None),
+        ({"number": "INV-9"}, None),
+        ({"tax_id": "GB999000204", "name": "Other", "code": "V-2"}, None),
+        ({"tax_id": "", "name": "Other", "code": "V-2"}, None),  # 8 alone tells nothing
+        ({"number": "8", "day": DAY + timedelta(days=40)}, None),
+    ],
+)
+def test_a_document_of_another_feed(changes: dict[str, object], code: str | None) -> None:
+    other = OTHER.but(**changes)
+    expected = {("e-invoices", "delivery 2", record) for record in range(2, 2 + len(other.nets))}
+    assert codes([FIRST, other]) == ({} if code is None else dict.fromkeys(expected, code))
+
+
+def test_numbers_that_a_spreadsheet_changed_are_one_document() -> None:
+    documents = [FIRST.but(number="000123"), FIRST.but(arrival=2, number="123"), OTHER.but(number="123.0")]
+    assert set(codes(documents).values()) == {DUPLICATE}
+    assert len(codes([documents[0], documents[1]])) == 1
+
+
+def test_a_telling_number_needs_no_vendor_to_be_alike() -> None:
+    unknown = {"tax_id": "", "name": "Acme Cams", "code": "V-2"}
+    assert set(
+        codes([FIRST.but(number="AC-2026-77"), OTHER.but(number="AC-2026-77", **unknown)]).values()
+    ) == {ALIKE}
+
+
+def test_lines_of_one_feed_and_number_are_left_to_their_keys() -> None:
+    assert codes([FIRST, FIRST.but(arrival=2, nets=("70.00",))]) == {}
+
+
+@pytest.mark.parametrize(("before", "after"), [("none", "plain"), ("padded", "plain")])
+def test_a_document_that_comes_again_with_other_line_numbers_is_a_duplicate(before: str, after: str) -> None:
+    nets = ("500.00", "70.00")
+    found = codes([FIRST.but(style=before, nets=nets), FIRST.but(arrival=2, style=after, nets=nets)])
+    assert list(found.values()) == [DUPLICATE, DUPLICATE]
+
+
+def test_feeds_whose_key_has_the_date_have_a_document_per_date() -> None:
+    later = FIRST.but(arrival=2, number="INV - 8", day=DAY + timedelta(days=1), dated=True)
+    assert codes([FIRST.but(dated=True), later]) == {}
+    assert codes([FIRST.but(dated=True), later.but(day=DAY)]) == {("list", "delivery 2", 2): DUPLICATE}
+
+
+def test_lines_that_differ_within_one_document_need_a_person() -> None:
+    found = codes([FIRST.but(nets=("500.00", "500.00", "70.00")), OTHER.but(nets=("500.00", "80.00"))])
+    assert list(found.values()) == [DUPLICATE, CONFLICT]
+
+
+def test_a_row_that_cannot_post_stands_in_no_other_way() -> None:
+    place = ("list", "delivery 1", 2)
+    assert codes([FIRST, OTHER], unsound={place}) == {}
+    assert codes([FIRST, OTHER], posted={("e-invoices", "delivery 2", 2)}, unsound={place}) == {
+        place: DUPLICATE
+    }
+
+
+def test_part_of_a_document_that_cannot_post_leaves_the_rest_to_a_person() -> None:
+    documents = [FIRST.but(nets=("500.00", "70.00")), OTHER.but(nets=("500.00", "70.00"))]
+    found = codes(documents, unsound={("list", "delivery 1", 3)})
+    assert list(found.values()) == [DUPLICATE, CONFLICT]
+
+
+SIMILAR: Final = (
+    ("INV-8", "inv \u2013 8", "8", "\uff10008", "Rechnung Nr. 008", "#8", "8.0", "'8", "R-8"),
+    ("2026/0378", "RE-2026-378", "2026-378"),
+    ("O12", "012", "12"),
+    ("AB-100", "ab100"),
+    ("ABC", "abc"),
+    ("1-002", "12"),
+)
+
+
+@pytest.mark.parametrize("numbers", SIMILAR)
+def test_similar_numbers_are_found_by_the_same_block(numbers: tuple[str, ...]) -> None:
+    assert len(set(similar_numbers(pa.array(numbers)).to_pylist())) == 1
+    sql = f"SELECT DISTINCT {block_sql('number')} FROM given"  # noqa: S608 - an expression of ours
+    blocks = query(sql, given=pa.table({"number": pa.array(numbers)}))
+    assert blocks.num_rows == 1
+
+
+SPELLINGS: Final = (
+    lambda number: f"INV-{number}",
+    lambda number: f"inv - {number}",
+    lambda number: f"INV\u2013{number}",
+    lambda number: f"'INV-{number}",
+)
+
+
+@st.composite
+def invoices(draw: st.DrawFn) -> list[Document]:
+    """Return invoices, each of which comes once to three times, in two feeds and several spellings."""
+    nets = st.lists(st.sampled_from(["10.00", "25.50", "25.50", "99.99"]), min_size=1, max_size=3)
+    found: list[Document] = []
+    for number in range(draw(st.integers(1, 4))):
+        amounts = tuple(draw(nets))
+        day = DAY + timedelta(days=draw(st.integers(0, 2)))
+        for spelling, feed in draw(
+            st.lists(
+                st.tuples(st.integers(0, 3), st.sampled_from(["list", "e-invoices"])),
+                min_size=1,
+                max_size=3,
+                unique=True,
+            )
+        ):
+            # The German list has no vendor code of the e-invoice, and the other way around.
+            found.append(
+                Document(
+                    feed=feed,
+                    number=SPELLINGS[spelling](number + 1),
+                    nets=tuple(draw(st.permutations(amounts))),
+                    day=day,
+                    code=f"{feed} 1",
+                )
+            )
+    order = draw(st.permutations(found))
+    return [document.but(arrival=place) for place, document in enumerate(order, start=1)]
+
+
+def partition(document: Document) -> tuple[str, date]:
+    return document.feed, document.day
+
+
+def post(documents: Sequence[Document], order: Sequence[tuple[str, date]]) -> set[Place]:
+    """Validate and post partition by partition, and return what is posted."""
+    posted: set[Place] = set()
+    for part in order:
+        own = [document for document in documents if partition(document) == part]
+        contested = codes(documents, lambda document: partition(document) == part, posted=posted)  # noqa: B023 - used at once
+        posted |= {
+            place
+            for document in own
+            for row in document.rows()
+            if (place := (document.feed, f"delivery {document.arrival}", int(str(row["record"]))))
+            not in contested
+        }
+    return posted
+
+
+@pytest.mark.slow
+@settings(max_examples=25, deadline=None)
+@given(invoices(), st.randoms(use_true_random=False))
+def test_invoices_that_come_in_several_ways_post_once_in_any_order(
+    documents: list[Document], random: Random
+) -> None:
+    parts = sorted({partition(document) for document in documents})
+    shuffled = [*parts, *parts]
+    random.shuffle(shuffled)
+    posted = post(documents, parts)
+    assert post(documents, shuffled) == posted
+    first: dict[str, Document] = {}
+    for document in documents:
+        first.setdefault(document.number.lower()[-1], document)
+    assert posted == {
+        (document.feed, f"delivery {document.arrival}", int(str(row["record"])))
+        for document in first.values()
+        for row in document.rows()
+    }
