@@ -120,7 +120,7 @@ def configured_as(workspace: Workspace, configuration: str) -> Iterator[tuple[Wo
         for file, sha256 in parts.items():
             path = folder / file
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes((workspace.audit.configurations / sha256).read_bytes())
+            path.write_bytes(workspace.audit.configurations.joinpath(sha256).read_bytes())
         restored = Workspace(folder)
         feeds = load_feeds(restored.production.code, folder / "showcost" / "defs", home=folder)
         yield restored, feeds
@@ -152,7 +152,7 @@ def check_configurations(audit: AuditLog) -> tuple[int, list[Discrepancy]]:
 def _wrong_files(audit: AuditLog, record: Record, sound: set[str]) -> Iterator[Discrepancy]:
     facts: Mapping[str, Any] = record.facts
     for name, sha256 in facts[_PARTS].items():
-        path = audit.configurations / sha256
+        path = audit.configurations.joinpath(sha256)
         if sha256 in sound:
             continue
         if not path.is_file():

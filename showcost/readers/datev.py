@@ -28,7 +28,7 @@ _KIND, _CATEGORY, _FIRST, _LAST = 0, 2, 14, 15
 
 @dataclass(frozen=True)
 class BookingStack:
-    """What the first line of a booking stack says: encoding, first and last day of the bookings."""
+    """The first line of a booking stack: encoding, first and last day of the bookings."""
 
     encoding: str
     period: tuple[date, date]

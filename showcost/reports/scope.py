@@ -58,7 +58,7 @@ class ReportScope:
 
     @property
     def is_translated(self) -> bool:
-        """Whether the report is in another currency than base."""
+        """True if the report is in another currency than base."""
         return self.currency != self.base_currency
 
     @property

@@ -87,6 +87,7 @@ CASES: Final = (
     Case("SC-FX-001", INV, "currency", {"invoice_date": "2026-11-07"}, {}, status="pending"),
     Case("SC-FX-002", INV, "currency", {"invoice_date": "2026-11-07"}, {}, status="missing"),
     Case("SC-FX-003", INV, "currency", {"invoice_date": "2026-11-07"}, {}, status="changed"),
+    Case("SC-FX-004", INV, "currency", {"invoice_date": "2026-11-07"}, {}, status="jumped"),
     Case("SC-COA-001", INV, "account", {"account": " 1410"}, {"account": "1411"}),
     Case(
         "SC-COA-002",

@@ -41,7 +41,7 @@ _CERTAIN: Final = {
 
 @dataclass(frozen=True)
 class ShortRecords:
-    """What records that leave out blank cells at the end must be like in this file.
+    """The form that records must have which leave out blank cells at the end, in one file.
 
     `content` is the number of columns up to the last one with content. `forms` are those of the cells of each
     column, empty for any: a form is a type of cell, and tells numbers with decimals from others. `filled` are

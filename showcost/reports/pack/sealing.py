@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from showcost.reports.tables import HeadlineFigure, ReportTable
     from showcost.workspace import Workspace
 
-_WAIT_SECONDS: Final = 600.0
+_WAIT_SECONDS: Final = 600
 """Maximum wait for another process that writes a pack."""
 
 
