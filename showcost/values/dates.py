@@ -53,6 +53,10 @@ _PIECE = pa.schema(
 )
 
 
+_WHOLE_DATE = (
+    r"^(?:[0-9]{1,2}[-/. ]+[0-9]{1,2}[-/. ]+[0-9]{2,4}|[0-9]{4}[-/. ]+[0-9]{1,2}[-/. ]+[0-9]{1,2}"
+    r"|[0-9]{1,2}\S*[-/. ]+(?:de )?\p{L}{3,}|\p{L}{3,})"
+)
 _WEEKDAY = r"^(?P<weekday>\p{L}+)\.?,? (?P<rest>.*[0-9].*)$"
 _OF = r"(\p{L}|[0-9]\.?) del? "
 """Matches the word for `of` between the parts of a date in Spanish and Portuguese."""
@@ -278,6 +282,11 @@ class _Parts:
             groups = pc.extract_regex(texts, _WEEKDAY)
             days = date_formats.weekday_names(style.languages)
             place = pc.index_in(pc.struct_field(groups, "weekday"), value_set=pa.array(list(days)))
+            # `mar` is Tuesday in some languages and March in others: only a whole date can follow a day.
+            months = pa.array(list(date_formats.month_names(style.languages)), pa.string())
+            month = pc.is_in(pc.struct_field(groups, "weekday"), value_set=months)
+            whole = pc.match_substring_regex(pc.struct_field(groups, "rest"), _WHOLE_DATE)
+            place = pc.if_else(pc.and_(month, pc.invert(whole)), pa.scalar(None, place.type), place)
             weekday = pc.take(pa.array(list(days.values()), pa.int64()), place)
             rest = pc.if_else(pc.is_valid(weekday), pc.struct_field(groups, "rest"), _TEXT_NULL)
             texts = pc.coalesce(rest, texts)

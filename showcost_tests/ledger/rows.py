@@ -24,8 +24,8 @@ from showcost.ledger.schema import ENTRY_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from pathlib import Path
 
+    from showcost.core.file_ranges import FileRange
     from showcost.ledger.digest import RangeDigest
     from showcost.ledger.store import Ledger
 
@@ -168,7 +168,7 @@ def record_validation(ledger: Ledger, days: Sequence[date] = WEEK, context: Post
 
 def post_rows(
     ledger: Ledger,
-    valid: pa.Table | Sequence[Path],
+    valid: pa.Table | Sequence[FileRange],
     days: Sequence[date] = WEEK,
     *,
     context: PostingContext = CONTEXT,

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from showcost.config.record_kinds import RECORD_KINDS, VENDOR_INVOICE
 from showcost.core.errors import CheckFailedError, InputError, IntegrityError
+from showcost.core.file_ranges import FileRange
 from showcost.core.ids import entry_id
 from showcost.ledger import append_entries as commit
 from showcost.ledger import posting
@@ -200,8 +201,8 @@ def test_rows_come_from_verified_files_as_well(ledger: Ledger, tmp_path: Path) -
         PartitionRows(day.isoformat(), piece) for day, piece in split_by_date(rows, "transaction_date", WEEK)
     )
     store.write_many("valid/vendors", parts)
-    paths = store.verified_paths("valid/vendors", [day.isoformat() for day in WEEK])
-    results = post_rows(ledger, paths, chunk_rows=15)
+    ranges = store.ranges("valid/vendors", [day.isoformat() for day in WEEK])
+    results = post_rows(ledger, ranges, chunk_rows=15)
     assert [result.appended_rows for result in results] == [8] * 5
     assert digest_of(ledger) == WHOLE_WEEK
 
@@ -288,7 +289,7 @@ def test_columns_that_do_not_fit_are_named(
         post_rows(ledger, rows)
     pq.write_table(rows, tmp_path / "rows.parquet")
     with pytest.raises(InputError, match=rf"rows\.parquet: the column {column} must be"):
-        post_rows(ledger, [tmp_path / "rows.parquet"])
+        post_rows(ledger, [FileRange(tmp_path / "rows.parquet", 0, 1, 1)])
 
 
 def test_entries_that_differ_after_the_insert_are_not_committed(

@@ -46,7 +46,7 @@ def zipped(*names: str) -> bytes:
         (gzip.compress(HEAD + LINE, mtime=0)[:-9], "damaged"),
         (gzip.compress(b"x" * 80_000_000, mtime=0), "expands"),
         (gzip.compress(gzip.compress(HEAD + LINE, mtime=0), mtime=0), "more than once"),
-        (zipped("a.csv", "b.csv"), "2 members"),
+        (zipped("a.csv", "b.csv"), "2 files, one is expected"),
         (b"PK\x03\x04 no archive", "damaged"),
         (b"\xff\xfea", "UTF-16"),
         (b"x" * 20_000, "characters"),
