@@ -82,7 +82,7 @@ def run(options: argparse.Namespace, report: Report) -> None:
             store.write_many("valid/bench", parts)
         del rows
         with report.timed("verify staged files", options.rows):
-            paths = store.verified_paths("valid/bench", [day.isoformat() for day in days])
+            ranges = store.ranges("valid/bench", [day.isoformat() for day in days])
         subjects = [states.partition(CONTEXT.feed, day) for day in days]
         ledger.audit.append(AuditKind.VALIDATED, {}, subjects=subjects)
         for label in ("post", "post again"):
@@ -90,7 +90,7 @@ def run(options: argparse.Namespace, report: Report) -> None:
                 batches = post(
                     ledger,
                     CONTEXT,
-                    paths,
+                    ranges,
                     partition_dates=days,
                     run_id=label,
                     clock=now,

@@ -131,7 +131,7 @@ def post_all(workspace: Workspace, feed: FeedSpec, ledger: Ledger) -> int:
     results = posting.post(
         ledger,
         posting_context(workspace.production, feed),
-        store.verified_paths(valid_asset(FEED), partitions),
+        store.ranges(valid_asset(FEED), partitions),
         partition_dates=DAYS,
         run_id="bench",
         clock=lambda: datetime.now(UTC),

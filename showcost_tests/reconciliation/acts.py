@@ -109,7 +109,7 @@ def _staged(workspace: Workspace, feed: str) -> dict[tuple[str, str], pa.Table]:
         for part in store.partitions(asset):
             if asset == raw_asset(feed):
                 noted = store.existing(asset, part)
-                tables[asset, part] = pa.table({"rows": [noted.rows], "inputs": [str(noted.inputs)]})
+                tables[asset, part] = pa.table({"rows": [noted.rows]})
                 continue
             rows = store.read(asset, part)
             if rows.num_rows:

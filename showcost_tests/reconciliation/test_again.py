@@ -130,7 +130,7 @@ def test_two_people_at_once_make_one_decision(posted_home: Workspace, copy: Copy
     def decide(who: str) -> str:
         mine = open_workspace(workspace.path)
         (seen,) = find_rows(mine, [row])
-        both.wait(20)
+        both.wait(120)
         try:
             deciding.reverse(mine, [seen], who=who, why=WHY)
         except InputError as error:

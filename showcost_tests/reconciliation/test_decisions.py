@@ -106,8 +106,10 @@ def test_a_discarded_row_stays_out_until_it_is_reopened(workspace: Workspace) ->
     discarded = queue_row(workspace, "R9")
     assert (discarded.state, discarded.codes) == (RowState.DISCARDED, ("SC-COA-001", "SC-COR-001"))
     assert_settled(workspace)
+    again = deciding.discard(workspace, [found_row(workspace, discarded)], who=WHO, why=WHY)
+    assert again.already_done
     with pytest.raises(InputError, match="was discarded already"):
-        deciding.discard(workspace, [found_row(workspace, discarded)], who=WHO, why=WHY)
+        deciding.discard(workspace, [found_row(workspace, discarded)], who="another", why=WHY)
     replay_decision(workspace, deciding.undo(workspace, [found_row(workspace, discarded)], who=WHO, why=WHY))
     assert (queue_row(workspace, "R9").state, queue_row(workspace, "R9").codes) == (
         RowState.OPEN,

@@ -383,8 +383,7 @@ def test_a_changed_rate_whose_hash_was_forged_no_longer_fits_the_entries(
 @pytest.mark.parametrize(
     ("asset", "checks"),
     [
-        ("records", {"deliveries records_reconcile"}),
-        ("raw", {"valid rows_reconcile"}),
+        ("records", {"deliveries records_reconcile", "valid rows_reconcile"}),
         ("valid", {"valid schema", "valid rows_reconcile", "posted amounts_balance"}),
         ("quarantine", {"valid rows_reconcile", "quarantine no_rejected_rows"}),
         ("undated", {"undated all_rows_dated"}),
