@@ -91,9 +91,16 @@ def make_workspace(folder: Path, rows: int) -> Workspace:
 
 
 def commit_without_protocol(
-    ledger: Ledger, connection: duckdb.DuckDBPyConnection, fresh: str, *, run_id: str, now: datetime
+    ledger: Ledger,
+    connection: duckdb.DuckDBPyConnection,
+    fresh: str,
+    *,
+    run_id: str,
+    now: datetime,
+    configuration: str | None,
 ) -> list[Batch]:
-    """Append entries as `commit_entries` does, but in one transaction alone."""
+    """Append entries as `commit_entries` does, but in one transaction alone, without a configuration."""
+    del configuration
     batches = batches_of(connection, fresh)
     if not batches:
         return []

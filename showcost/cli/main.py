@@ -29,7 +29,7 @@ SUMMARIES: Final = {
     "run": "Materialise the partitions of a date range; without a range, all due partitions.",
     "status": "Show row counts and amounts by state, per feed, and whether they reconcile.",
     "digest": "Print the ledger digest of a date range, to compare runs and machines.",
-    "fx": "Show, pin, import and check FX snapshots.",
+    "fx": "Show, pin, import, accept, repin and check FX snapshots.",
     "queue": "Work the reconciliation queue: list, show, resolve, replay, dismiss.",
     "period": "List, close and reopen fiscal periods.",
     "trace": "Trace ENTRY (an entry or row id, at least six digits) to its delivery, rules, rate and run.",

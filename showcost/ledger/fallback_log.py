@@ -134,8 +134,12 @@ def last_steps(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, date], 
 def differing_steps(
     connection: duckdb.DuckDBPyConnection, records: Iterable[Record]
 ) -> tuple[int, list[tuple[str, date, str]]]:
-    """Return the number of steps, and (feed, date, step) of each step that differs from the records."""
-    recorded = Counter(row for record in records for row in _rows(record))
+    """Return the number of steps, and (feed, date, step) of each step that differs from the records.
+
+    Records of other kinds are passed over.
+    """
+    kinds = (AuditKind.FALLBACK_APPLIED, AuditKind.FALLBACK_RELEASED)
+    recorded = Counter(row for record in records if record.kind in kinds for row in _rows(record))
     stored = Counter(_Row(*row) for row in connection.execute(_ALL).fetchall())
     return stored.total(), sorted({row[:3] for row in (recorded - stored) + (stored - recorded)})
 
