@@ -237,7 +237,7 @@ def _fits(text: str, encoding: str) -> bool:
         return False
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(vendor_lists(), st.booleans())
 def test_no_text_is_garbled_in_silence(tmp_path: Path, made: tuple[str, str, str], is_stated: bool) -> None:
     language, encoding, text = made

@@ -7,8 +7,12 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pytest
 
+from showcost.audit import transitions as states
+from showcost.audit.log import FILES
+from showcost.audit.transitions import AuditKind
 from showcost.components import feed_assets, naming
 from showcost.pipeline import validation
+from showcost.staging import PartitionRows, file_hashes
 from showcost.staging.assets import quarantine_asset, valid_asset
 from showcost_tests.whole import small
 from showcost_tests.whole.entries import count, tamper
@@ -50,7 +54,16 @@ def _faulty(
     def faulty(workspace: Workspace, feed: FeedSpec, dates: Sequence[date]) -> dict[date, DayCounts]:
         counts = validation.validate_partitions(workspace, feed, dates)
         store = workspace.staging
-        store.write(asset(feed.name), day.isoformat(), change(store.read(asset(feed.name), day.isoformat())))
+        name, key = asset(feed.name), day.isoformat()
+        rows = PartitionRows(key, change(store.read(name, key)), store.existing(name, key).inputs)
+        store.write_together(
+            {name: [rows]},
+            lambda files: workspace.audit.append(
+                AuditKind.VALIDATED,
+                {"feed": feed.name, FILES: file_hashes(files)},
+                subjects=[states.partition(feed.name, key)],
+            ),
+        )
         return counts
 
     monkeypatch.setattr(feed_assets, "validate_partitions", faulty)

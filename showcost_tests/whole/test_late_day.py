@@ -128,7 +128,6 @@ def dismiss_and_reopen(
         (("ffffff",), "no such pay finding has an id that begins with ffffff"),
         (("none",), "invalid id 'none'"),
         (("--all", "--feed", FEED, "--code", "SC-PAY-001", "--yes"), "no pay finding matches"),
-        ((listed["id"], "--reopen"), "no such pay finding"),
     ):
         refused = showcost(workspace, "queue", "dismiss", *ids, *stated)
         assert (refused.status, sentence in refused.sentence) == (2, True), refused.sentence
