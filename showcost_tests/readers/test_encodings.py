@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.encodings import NAMES
@@ -237,11 +237,23 @@ def _fits(text: str, encoding: str) -> bool:
         return False
 
 
-@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def _is_utf8(payload: bytes) -> bool:
+    try:
+        payload.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+@pytest.mark.slow
+@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(vendor_lists(), st.booleans())
 def test_no_text_is_garbled_in_silence(tmp_path: Path, made: tuple[str, str, str], is_stated: bool) -> None:
     language, encoding, text = made
     hints = Hints(languages=(language,) if is_stated else ())
-    rows, rejected = outcome(tmp_path / "any", text.encode(encoding) or b"\n", hints)
+    payload = text.encode(encoding)
+    # Bytes that are UTF-8 as well are read as UTF-8: two letters of Mac Central European can be one of Thaana.
+    assume(payload.isascii() or not _is_utf8(payload))
+    rows, rejected = outcome(tmp_path / "any", payload or b"\n", hints)
     names = [line.split(",")[0] for line in text.splitlines()[1:]]
     assert rows == names or {code for code, _ in rejected} & {"SC-FIL-005", "SC-FIL-001", "SC-ROW-004"}
