@@ -252,7 +252,7 @@ def test_no_text_is_garbled_in_silence(tmp_path: Path, made: tuple[str, str, str
     language, encoding, text = made
     hints = Hints(languages=(language,) if is_stated else ())
     payload = text.encode(encoding)
-    # Bytes that are UTF-8 as well are read as UTF-8: two letters of Mac Central European can be one of Thaana.
+    # Bytes that are UTF-8 as well are read as UTF-8: two letters of Mac Latin 2 can be one of Thaana.
     assume(payload.isascii() or not _is_utf8(payload))
     rows, rejected = outcome(tmp_path / "any", payload or b"\n", hints)
     names = [line.split(",")[0] for line in text.splitlines()[1:]]
