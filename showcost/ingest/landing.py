@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import date
-from functools import reduce
+from functools import partial, reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
@@ -46,7 +46,7 @@ from showcost.readers import Hints, Reading, Rejected, read_delivery
 from showcost.readers.archives import UnreadableError, opened
 from showcost.readers.model import CONTROL_TOTAL, ROW_RAGGED
 from showcost.readers.ubl import UblReading
-from showcost.staging import PartitionRows, file_hashes
+from showcost.staging import PartitionRows
 from showcost.staging.assets import records_asset
 
 if TYPE_CHECKING:
@@ -258,7 +258,7 @@ def read_arrival(
         part = PartitionRows(arrival.delivery, content.records.by_date(), inputs)
         (staged,) = home.staging.write_together(
             {asset: [part]},
-            lambda files: record_read(audit, arrival, content.records, fingerprint, file_hashes(files)),
+            partial(record_read, audit, arrival, content.records, fingerprint),
         )[asset]
         return LandedDelivery(arrival, content.summary, staged.sha256)
 

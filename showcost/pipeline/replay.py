@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
@@ -30,13 +31,13 @@ from showcost.pipeline.outcomes import VALID, record_replayed
 from showcost.pipeline.periods import closed_periods
 from showcost.pipeline.raw_rows import chosen_records
 from showcost.pipeline.validation import counts_of, inputs_of, texts_of, validate_rows, validate_undated
-from showcost.staging import ALL, PartitionRows, file_hashes
+from showcost.staging import ALL, PartitionRows
 from showcost.staging.assets import quarantine_asset, raw_asset, undated_asset, valid_asset
 from showcost.validation.columns import RowTable, arrow_schema
 from showcost.validation.decisions import disposition_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
     from decimal import Decimal
 
     from showcost.config.feed import FeedSpec
@@ -226,12 +227,10 @@ class _FeedReplay:
             for asset, rows in staged.items():
                 parts.setdefault(asset, []).append(rows)
 
-        def record(staged: Mapping[str, Sequence[StagedPartition]]) -> None:
-            outcomes = (self._valid, quarantine)
-            record_replayed(
-                self._workspace, self._feed.name, outcomes, self.partitions, sorted(ids), file_hashes(staged)
-            )
-
+        outcomes = (self._valid, quarantine)
+        record = partial(
+            record_replayed, self._workspace, self._feed.name, outcomes, self.partitions, sorted(ids)
+        )
         self._store.write_together(parts, record)
 
     def _undated_part(

@@ -24,7 +24,7 @@ from showcost.pipeline.outcomes import record_validated
 from showcost.pipeline.periods import closed_on, closed_periods, current_production
 from showcost.pipeline.raw_rows import raw_numbers, read_raw_rows, rows_of_same_keys, undated_records
 from showcost.pipeline.same_costs import same_costs
-from showcost.staging import ALL, PartitionRows, StagingStore, file_hashes, split_by_date
+from showcost.staging import ALL, PartitionRows, StagingStore, split_by_date
 from showcost.staging.assets import quarantine_asset, raw_asset, undated_asset, valid_asset
 from showcost.validation.decisions import DISCARDED, WITHHELD, disposition_of
 from showcost.validation.duplicates import POSTED
@@ -32,13 +32,12 @@ from showcost.validation.reference import FX_STATUS
 from showcost.validation.validate import ValidationResult, validate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import date
 
     from showcost.config.feed import FeedSpec
     from showcost.config.production import ClosedPeriod
     from showcost.pipeline.applied_decisions import FeedDecisions
-    from showcost.staging import StagedPartition
     from showcost.workspace import Workspace
 
 CHUNK_ROWS: Final = 250_000
@@ -123,20 +122,10 @@ def validate_partitions(
                     (valid_asset(feed.name), valid),
                 )
             },
-            partial(_record, workspace, feed, outcome, group),
+            partial(record_validated, workspace, feed.name, outcome, group),
         )
         counts |= by_day
     return counts
-
-
-def _record(
-    workspace: Workspace,
-    feed: FeedSpec,
-    outcome: ValidationResult,
-    partitions: Sequence[date | str],
-    staged: Mapping[str, Sequence[StagedPartition]],
-) -> None:
-    record_validated(workspace, feed.name, outcome, partitions, file_hashes(staged))
 
 
 def _groups(store: StagingStore, feed: FeedSpec, dates: Sequence[date]) -> Iterator[list[date]]:
@@ -237,7 +226,7 @@ def quarantine_undated(workspace: Workspace, feed: FeedSpec) -> DayCounts:
     }
     workspace.staging.write_together(
         {undated_asset(feed.name): [PartitionRows(ALL, outcome.quarantine, inputs)]},
-        partial(_record, workspace, feed, outcome, [ALL]),
+        partial(record_validated, workspace, feed.name, outcome, [ALL]),
     )
     return counts_of(0, outcome.quarantine)
 

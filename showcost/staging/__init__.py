@@ -3,8 +3,8 @@
 This package stores and verifies rows; the pipeline defines their content.
 """
 
-from showcost.staging.index import StagedPartition, file_hashes
+from showcost.staging.index import StagedPartition
 from showcost.staging.parts import ALL, PartitionRows, split_by_date
 from showcost.staging.store import StagingStore
 
-__all__ = ["ALL", "PartitionRows", "StagedPartition", "StagingStore", "file_hashes", "split_by_date"]
+__all__ = ["ALL", "PartitionRows", "StagedPartition", "StagingStore", "split_by_date"]

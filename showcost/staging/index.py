@@ -23,7 +23,7 @@ from showcost.core.errors import InputError, IntegrityError
 from showcost.staging.parts import Inputs, check_partition
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
 NAME: Final = "index.jsonl"
@@ -38,8 +38,8 @@ class StagedPartition:
     """Description of a stored partition: a line of the index, in memory.
 
     Its rows are the rows `first` to `first + rows` of `file`, which has `of` rows and the bytes of `sha256`.
-    `schema` is the fingerprint of their columns (name and type of each). A partition without a file (`file`
-    is None) is a note of its inputs and its number of rows, and `sha256` the hash of that note.
+    A partition without a file (`file` is None) is a note of its inputs and its number of rows, and `sha256`
+    the hash of that note.
     """
 
     asset: str
@@ -47,7 +47,6 @@ class StagedPartition:
     file: str | None
     sha256: str
     rows: int
-    schema: str
     inputs: Inputs
     first: int = 0
     of: int = 0
@@ -56,11 +55,6 @@ class StagedPartition:
     def is_whole(self) -> bool:
         """True if it has every row of its file."""
         return self.rows == self.of
-
-
-def file_hashes(staged: Mapping[str, Sequence[StagedPartition]]) -> dict[str, list[str]]:
-    """Return the sha256 of the files of some partitions, by asset, sorted."""
-    return {asset: sorted({item.sha256 for item in items}) for asset, items in staged.items()}
 
 
 def data_name(sha256: str) -> str:
@@ -165,7 +159,6 @@ class Index:
             file=record["file"],
             sha256=record["sha256"],
             rows=rows,
-            schema=record["schema"],
             inputs=record["inputs"],
             first=record.get("first", 0),
             of=record.get("of", rows),
@@ -194,7 +187,6 @@ def _lines(staged: Iterable[StagedPartition]) -> bytes:
                 "rows": item.rows,
                 "of": item.of,
                 "sha256": item.sha256,
-                "schema": item.schema,
                 "inputs": item.inputs,
             },
             ensure_ascii=False,

@@ -111,19 +111,19 @@ class StagingStore:
     def write_together(
         self,
         parts: Mapping[str, Iterable[PartitionRows]],
-        before_switch: Callable[[Mapping[str, Sequence[StagedPartition]]], object] = lambda _: None,
+        before_switch: Callable[[Mapping[str, Sequence[str]]], object] = lambda _: None,
     ) -> dict[str, list[StagedPartition]]:
         """Store many partitions of some assets, each asset switched at once, in the order given.
 
         The parts may be generators: the rows of a file are in memory at a time. All files are durable when
-        `before_switch` is called with what will be switched, and no partition is switched if it raises.
+        `before_switch` is called with their sha256 by asset, sorted; no partition is switched if it raises.
         """
         with ExitStack() as locks:
             for asset in sorted(parts):
                 make_folder(self.root / check_asset(asset))
                 locks.enter_context(self._writing(asset))
             staged = {asset: self._write_files(asset, of_asset) for asset, of_asset in parts.items()}
-            before_switch(staged)
+            before_switch({asset: sorted({item.sha256 for item in items}) for asset, items in staged.items()})
             for asset, items in staged.items():
                 self._index(asset).switch(items)
                 self._sweep(asset)
@@ -332,9 +332,9 @@ def _shared(parts: Iterable[PartitionRows]) -> Iterator[list[PartitionRows]]:
         rows += part.table.num_rows
     if group:
         yield group
-    by_schema: dict[str, list[PartitionRows]] = {}
+    by_schema: dict[pa.Schema, list[PartitionRows]] = {}
     for part in empty:
-        by_schema.setdefault(_fingerprint(part.table.schema), []).append(part)
+        by_schema.setdefault(part.table.schema, []).append(part)
     yield from by_schema.values()
 
 
@@ -351,7 +351,7 @@ def _write_tables(folder: Path, asset: str, parts: Sequence[PartitionRows]) -> l
         replace_file(path, data)
     staged, first = [], 0
     for part, rows in zip(parts, (each.num_rows for each in tables), strict=True):
-        staged.append(_staged(asset, part, sha256, table.schema, (first, rows, table.num_rows)))
+        staged.append(_staged(asset, part, sha256, (first, rows, table.num_rows)))
         first += rows
     return staged
 
@@ -369,12 +369,10 @@ def _write_stream(
     aside = produce_temporary(folder / part.partition, make)
     sha256 = sha256_file(aside)
     rename(aside, folder / data_name(sha256))
-    return _staged(asset, part, sha256, reader.schema, (0, rows, rows))
+    return _staged(asset, part, sha256, (0, rows, rows))
 
 
-def _staged(
-    asset: str, part: PartitionRows, sha256: str, schema: pa.Schema, place: tuple[int, int, int]
-) -> StagedPartition:
+def _staged(asset: str, part: PartitionRows, sha256: str, place: tuple[int, int, int]) -> StagedPartition:
     first, rows, of = place
     return StagedPartition(
         asset=asset,
@@ -382,7 +380,6 @@ def _staged(
         file=data_name(sha256),
         sha256=sha256,
         rows=rows,
-        schema=_fingerprint(schema),
         inputs=_plain(part.inputs),
         first=first if rows else 0,
         of=of,
@@ -392,17 +389,13 @@ def _staged(
 def _noted(asset: str, partition: str, rows: int, inputs: Inputs) -> StagedPartition:
     plain = _plain(inputs)
     sha256 = sha256_framed([partition, rows, json.dumps(plain, sort_keys=True)])
-    return StagedPartition(asset, partition, None, sha256, rows, "", plain)
+    return StagedPartition(asset, partition, None, sha256, rows, plain)
 
 
 def _plain(inputs: Inputs) -> Inputs:
     """Return inputs as they are read back from the index."""
     plain: Inputs = json.loads(json.dumps(dict(inputs)))
     return plain
-
-
-def _fingerprint(schema: pa.Schema) -> str:
-    return sha256_framed(text for column in schema for text in (column.name, str(column.type)))
 
 
 def _verify(path: Path, staged: StagedPartition, observed: str) -> None:

@@ -6,13 +6,12 @@ import base64
 import json
 import shutil
 import threading
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 from click.testing import CliRunner
 
-from showcost.audit import transitions as states
-from showcost.audit.log import FILES
 from showcost.audit.transitions import AuditKind
 from showcost.checks.ledger import audit_chain
 from showcost.checks.verify import Patience, verify
@@ -22,20 +21,18 @@ from showcost.deliveries.payloads import PayloadStore
 from showcost.ingest.landing import land
 from showcost.ingest.shredding import remove_from_inbox, shred_payload, text_copies
 from showcost.pipeline.validation import quarantine_undated
-from showcost.staging import PartitionRows, file_hashes
+from showcost.staging import PartitionRows
 from showcost.staging.assets import valid_asset
 from showcost.workspace import HOME_VARIABLE
 from showcost_tests.crash.scenario import DAYS, FEED, carry_out
 from showcost_tests.sample.truth import REPOSITORY
 from showcost_tests.tampering.books import copied, first_difference, make_books
 from showcost_tests.whole import small
+from showcost_tests.whole.staged import record_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from showcost.audit.log import Fact
-    from showcost.staging import StagedPartition
     from showcost.workspace import Workspace
 
 
@@ -251,10 +248,7 @@ def test_a_run_at_work_is_no_difference(workspace: Workspace, tmp_path: Path) ->
     store.write(asset, part, rows.slice(1), staged.inputs)
     assert first_difference(home) is not None
 
-    def record(files: Mapping[str, Sequence[StagedPartition]]) -> None:
-        facts: dict[str, Fact] = {"feed": FEED, FILES: file_hashes(files)}
-        home.audit.append(AuditKind.VALIDATED, facts, subjects=[states.partition(FEED, part)])
-
+    record = partial(record_rows, home, FEED, part)
     writer = threading.Timer(0.3, lambda: store.write_together(written, record))
     writer.start()
     patience = Patience(looks=3, pause=0.4)

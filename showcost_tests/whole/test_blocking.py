@@ -7,16 +7,13 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pytest
 
-from showcost.audit import transitions as states
-from showcost.audit.log import FILES
-from showcost.audit.transitions import AuditKind
 from showcost.components import feed_assets, naming
 from showcost.pipeline import validation
-from showcost.staging import PartitionRows, file_hashes
 from showcost.staging.assets import quarantine_asset, valid_asset
 from showcost_tests.whole import small
 from showcost_tests.whole.entries import count, tamper
 from showcost_tests.whole.running import instance_of, run
+from showcost_tests.whole.staged import rewrite
 from showcost_tests.whole.steps import land_all, take
 
 if TYPE_CHECKING:
@@ -53,17 +50,7 @@ def _faulty(
 
     def faulty(workspace: Workspace, feed: FeedSpec, dates: Sequence[date]) -> dict[date, DayCounts]:
         counts = validation.validate_partitions(workspace, feed, dates)
-        store = workspace.staging
-        name, key = asset(feed.name), day.isoformat()
-        rows = PartitionRows(key, change(store.read(name, key)), store.existing(name, key).inputs)
-        store.write_together(
-            {name: [rows]},
-            lambda files: workspace.audit.append(
-                AuditKind.VALIDATED,
-                {"feed": feed.name, FILES: file_hashes(files)},
-                subjects=[states.partition(feed.name, key)],
-            ),
-        )
+        rewrite(workspace, feed.name, asset(feed.name), day.isoformat(), change)
         return counts
 
     monkeypatch.setattr(feed_assets, "validate_partitions", faulty)

@@ -26,13 +26,14 @@ from showcost.pipeline.raw_rows import write_raw_rows
 from showcost.pipeline.validation import quarantine_undated, validate_partitions
 from showcost.reports.cost.basis import _ENTRIES, report_basis
 from showcost.reports.cost.report import write_report
-from showcost.staging import PartitionRows, file_hashes
+from showcost.staging import PartitionRows
 from showcost.staging.assets import records_asset, valid_asset
 from showcost_tests.defs.loading import HOMES, load
 from showcost_tests.fx.independent import published
 from showcost_tests.whole import small
 from showcost_tests.whole.all_checks import NAMES, failing
 from showcost_tests.whole.entries import tamper
+from showcost_tests.whole.staged import rewrite
 from showcost_tests.whole.steps import land_all, take
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def _record_lost(workspace: Workspace) -> None:
         {asset: [rows]},
         lambda files: workspace.audit.append(
             AuditKind.RECORDS_READ,
-            {"feed": "uk_spend", FILES: file_hashes(files)},
+            {"feed": "uk_spend", FILES: files},
             subjects=[states.delivery(sha256)],
         ),
     )
@@ -129,18 +130,7 @@ def _not_posted(workspace: Workspace) -> None:
 
 def _rewrite(workspace: Workspace, asset: str, day: date, change: Callable[[pa.Table], pa.Table]) -> None:
     """Change the rows of a partition and record them, as a faulty program would."""
-    store, key = workspace.staging, day.isoformat()
-    staged = store.metadata(asset, key)
-    assert staged is not None
-    rows = PartitionRows(key, change(store.read(asset, key)), staged.inputs)
-    store.write_together(
-        {asset: [rows]},
-        lambda files: workspace.audit.append(
-            AuditKind.VALIDATED,
-            {"feed": "uk_spend", FILES: file_hashes(files)},
-            subjects=[states.partition("uk_spend", key)],
-        ),
-    )
+    rewrite(workspace, "uk_spend", asset, day.isoformat(), change)
 
 
 def _content_blank(workspace: Workspace) -> None:

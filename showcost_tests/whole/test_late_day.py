@@ -8,16 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from showcost.audit import transitions as states
-from showcost.audit.log import FILES
-from showcost.audit.transitions import AuditKind
 from showcost.checks.feed import no_pay_findings
 from showcost.config.feeds import choose_feed, load_feeds
 from showcost.core.errors import IntegrityError
 from showcost.pipeline.pay_findings import write_pay_findings
-from showcost.staging import PartitionRows, file_hashes
 from showcost.staging.assets import valid_asset
 from showcost_tests.whole import small
+from showcost_tests.whole.staged import rewrite
 from showcost_tests.whole.steps import land_all, ledger_digest, take
 
 if TYPE_CHECKING:
@@ -190,15 +187,7 @@ def test_partition_of_another_version_is_named(tmp_path: Path) -> None:
     small.deliver(workspace, FEED, "1.csv", manifest(shift(small.THURSDAY, "06:00", "14:00", "1")))
     land_all(workspace)
     take(workspace, [small.THURSDAY])
-    store, key = workspace.staging, small.THURSDAY.isoformat()
-    rows = PartitionRows(key, store.read(valid_asset(FEED), key).drop(["pay_rules"]))
-    store.write_together(
-        {valid_asset(FEED): [rows]},
-        lambda files: workspace.audit.append(
-            AuditKind.VALIDATED,
-            {"feed": FEED, FILES: file_hashes(files)},
-            subjects=[states.partition(FEED, key)],
-        ),
-    )
+    key = small.THURSDAY.isoformat()
+    rewrite(workspace, FEED, valid_asset(FEED), key, lambda rows: rows.drop(["pay_rules"]))
     with pytest.raises(IntegrityError, match=f"{key} was validated by another version"):
         write_pay_findings(workspace, feed, [small.THURSDAY])
