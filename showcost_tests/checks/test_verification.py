@@ -154,6 +154,7 @@ def test_a_data_folder_with_a_shredded_payload_verifies(
     assert first_difference(workspace, head) is None
 
 
+@pytest.mark.slow
 def test_a_shredding_that_dies_before_the_key_is_gone_is_found_and_finished(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -139,6 +139,7 @@ def test_lines_without_an_escape_go_through_the_block_parser_beside_those_with_o
     assert (rows.num_rows, taken >= 400) == (500, True)
 
 
+@pytest.mark.slow
 def test_both_parsers_agree_on_a_long_file_with_broken_records(tmp_path: Path) -> None:
     pick = random.Random(1)  # noqa: S311 -- repeatable, no secret
     lines = ["Code,Date,Name,Amount"]

@@ -49,11 +49,16 @@ ACTS = {
 }
 
 
+_SHORT = ("correct a posted row", "discard")
+
+
 def recorded(workspace: Workspace) -> int:
     return sum(record.kind is AuditKind.DECIDED for record in workspace.audit.records())
 
 
-@pytest.mark.parametrize("name", ACTS)
+@pytest.mark.parametrize(
+    "name", [name if name in _SHORT else pytest.param(name, marks=pytest.mark.slow) for name in ACTS]
+)
 def test_a_decision_that_died_before_its_replay_is_completed_by_the_same_command(
     posted_home: Workspace, copy: Copy, showcost: CommandLine, name: str
 ) -> None:

@@ -181,6 +181,7 @@ def test_a_refused_delivery_that_a_person_discarded_is_settled(tmp_path: Path) -
     assert (outcome.passed, outcome.message) == (True, "1 deliveries, 1 of them refused and discarded")
 
 
+@pytest.mark.slow
 def test_a_reversed_row_keeps_its_key_from_other_rows(workspace: Workspace) -> None:
     row = entry_of(workspace, "R1")
     replay_decision(workspace, deciding.reverse(workspace, [row], who=WHO, why=WHY))

@@ -69,7 +69,7 @@ def expected(posted_home: Workspace, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.mark.parametrize(
-    "point", [-1, *(pytest.param(n, marks=pytest.mark.slow) for n in range(WRITES)), WRITES]
+    "point", [*(pytest.param(n, marks=pytest.mark.slow) for n in range(-1, WRITES)), WRITES]
 )
 @pytest.mark.parametrize("by_itself", [True, False], ids=["replayed again", "run"])
 def test_a_replay_that_dies_is_made_up_for(

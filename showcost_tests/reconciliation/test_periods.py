@@ -56,6 +56,7 @@ def test_a_decision_overrules_the_production_and_the_past_stays_known(workspace:
     assert workspace.audit.verify() == []
 
 
+@pytest.mark.slow
 def test_a_row_corrected_in_a_closed_period_is_posted_once_the_period_is_reopened(
     posted_home: Workspace, copy: Copy
 ) -> None:

@@ -64,6 +64,7 @@ def _workspace(folder: Path, pieces: Sequence[Sequence[date]], *, all_at_once: b
     return workspace
 
 
+@pytest.mark.slow
 def test_versions_follow_each_other_in_any_order_of_landing_and_posting(tmp_path: Path) -> None:
     orders = {
         "one by one": _workspace(tmp_path / "a", [DAYS], all_at_once=False),

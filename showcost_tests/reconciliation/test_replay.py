@@ -114,6 +114,7 @@ def test_a_decision_that_was_not_replayed_is_made_up_for_by_a_run(workspace: Wor
     assert_settled(workspace)
 
 
+@pytest.mark.slow
 def test_ten_deliveries_of_everything_after_corrections_change_nothing(workspace: Workspace) -> None:
     """In the same bytes, and in others: the rows as they first came are repetitions of corrected ones."""
     correct_and_replay(workspace, found_row(workspace, queue_row(workspace, "R3")), net_amount="120.00")

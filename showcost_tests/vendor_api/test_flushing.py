@@ -91,6 +91,7 @@ def _letters(home: Workspace) -> list[Discrepancy]:
     return evidence.dead_letters()[1]
 
 
+@pytest.mark.slow
 def test_the_next_pull_completes_a_page_after_a_crash_at_any_call(tmp_path: Path) -> None:
     number, crashed = 1, True
     while crashed:

@@ -99,6 +99,7 @@ def _kill_and_resume(folder: Path, kills: list[float]) -> tuple[Workspace, list[
     return home, feeds
 
 
+@pytest.mark.slow
 def test_a_killed_pull_resumes(tmp_path: Path) -> None:
     _kill_and_resume(tmp_path, [0.5, 0.8])
 

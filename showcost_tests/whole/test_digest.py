@@ -26,7 +26,7 @@ ONE_BY_ONE = [[day] for day in small.WEEK]
     "pieces",
     [
         pytest.param(ONE_BY_ONE, id="day by day forwards", marks=pytest.mark.slow),
-        pytest.param(ONE_BY_ONE[::-1], id="day by day backwards"),
+        pytest.param(ONE_BY_ONE[::-1], id="day by day backwards", marks=pytest.mark.slow),
         pytest.param([small.WEEK[3:], small.WEEK[:3]], id="the later half first", marks=pytest.mark.slow),
         pytest.param([small.WEEK[:5], small.WEEK[2:]], id="overlapping", marks=pytest.mark.slow),
     ],

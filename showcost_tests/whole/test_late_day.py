@@ -150,7 +150,13 @@ def dismiss_and_reopen(
     assert dismissed.out.startswith("No dismissed pay findings.\n")
 
 
-@pytest.mark.parametrize("days", [small.WEEK, small.WEEK[::-1]], ids=["forwards", "backwards"])
+@pytest.mark.parametrize(
+    "days",
+    [
+        pytest.param(small.WEEK, id="forwards"),
+        pytest.param(small.WEEK[::-1], id="backwards", marks=pytest.mark.slow),
+    ],
+)
 def test_staging_that_is_deleted_takes_no_finding_and_no_dismissal_with_it(
     tmp_path: Path, days: list[date]
 ) -> None:

@@ -287,6 +287,7 @@ def test_a_line_in_a_closed_period_is_rejected_and_may_not_be_withdrawn(workspac
         deciding.reverse(workspace, [row_of(workspace, line_of(workspace, "PO-1", "1"))], who=WHO, why=WHY)
 
 
+@pytest.mark.slow
 def test_plans_change_neither_digest_nor_entries(workspace: Workspace) -> None:
     small.fill(workspace)
     land_all(workspace)

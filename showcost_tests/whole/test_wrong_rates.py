@@ -201,6 +201,7 @@ def test_a_wrong_rate_is_taken_back(wrongly_posted: Workspace, posted_home: Work
     assert workspace.audit.head() == head
 
 
+@pytest.mark.slow
 def test_a_date_can_be_repinned_back_and_forth(wrongly_posted: Workspace) -> None:
     workspace = wrongly_posted
     wrong = amounts(workspace, small.MONDAY)
