@@ -2,34 +2,66 @@
 
 Each use has its own connection. Temporary and registered objects end with the connection. The database of
 `engine` has no tables; a database opened by `shared_database` has the tables that its `create` made.
+
+Memory is bounded: what a query needs beyond it goes to files, those of the ledger beside the ledger, those of
+the engine in a private folder for temporary files (`TMPDIR`), which the process removes at its end.
 """
 
 from __future__ import annotations
 
 import atexit
 import os
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from tempfile import TemporaryDirectory
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
 
+from showcost.core.errors import InputError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-CONFIG: Final[dict[str, Any]] = {
-    "autoinstall_known_extensions": False,
-    "autoload_known_extensions": False,
-}
-"""Configuration of every connection: DuckDB refuses a second, different one within a process."""
+MEMORY_VARIABLE: Final = "SHOWCOST_MEMORY"
+"""The environment variable with the MiB that DuckDB may use in a process."""
+
+_MEMORY: Final = 1024
+"""MiB unless the variable says otherwise."""
+_LEAST_MEMORY: Final = 256
+
+
+def memory_limit() -> str:
+    """Return the memory of one database: half of a process's, since engine and ledger are open side by side.
+
+    Raises InputError for a setting that is not a number of MiB.
+    """
+    text = os.environ.get(MEMORY_VARIABLE, "").strip() or str(_MEMORY)
+    if not (text.isascii() and text.isdigit() and int(text) >= _LEAST_MEMORY):
+        raise InputError(f"{MEMORY_VARIABLE} must be a number of MiB, at least {_LEAST_MEMORY}, not {text!r}")
+    return f"{int(text) // 2}MiB"
+
+
+def config() -> dict[str, Any]:
+    """Return the configuration of every connection: DuckDB refuses a different one within a process."""
+    return {
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+        "memory_limit": memory_limit(),
+    }
+
 
 _GUARD: Final = Lock()
 _DATABASES: Final[dict[tuple[int, str], duckdb.DuckDBPyConnection]] = {}
+_FOLDERS: Final = ExitStack()
 
 
-# Close before the interpreter exits, or the library reports a leak.
-atexit.register(_DATABASES.clear)
+@atexit.register
+def _close() -> None:
+    """Close before the interpreter exits, or the library reports a leak."""
+    _DATABASES.clear()
+    _FOLDERS.close()
 
 
 @contextmanager
@@ -49,7 +81,8 @@ def shared_database(
         key = (os.getpid(), name)
         database = _DATABASES.get(key)
         if database is None:
-            database = duckdb.connect(":memory:", config=CONFIG)
+            spilled = _FOLDERS.enter_context(TemporaryDirectory(prefix="showcost-"))
+            database = duckdb.connect(":memory:", config={**config(), "temp_directory": spilled})
             if create is not None:
                 create(database)
             _DATABASES[key] = database

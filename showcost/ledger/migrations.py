@@ -24,7 +24,7 @@ import duckdb
 from showcost.audit import transitions as states
 from showcost.audit.transitions import AuditKind
 from showcost.core.durable import TEMPORARY_SUFFIX, fsync_folder, produce_file, produce_temporary, rename
-from showcost.core.engine import CONFIG
+from showcost.core.engine import config
 from showcost.core.errors import InputError, IntegrityError
 from showcost.core.hashing import sha256_file
 from showcost.ledger import schema
@@ -58,7 +58,7 @@ def migrate(path: Path, audit: AuditLog, version: int) -> None:
     for debris in path.parent.glob(f"{path.name}.*{TEMPORARY_SUFFIX}*"):
         debris.unlink()
     try:
-        with duckdb.connect(path, config=CONFIG) as old:
+        with duckdb.connect(path, config=config()) as old:
             _refuse_altered(old, path, version)
             old.execute("CHECKPOINT")
         aside = produce_temporary(path, lambda target: _copy(path, target))
@@ -109,7 +109,7 @@ def _keep(path: Path, name: Path) -> tuple[Path, str]:
 
 def _copy(source: Path, target: Path) -> None:
     """Make a ledger of this version with the rows of another, and compare the two."""
-    with duckdb.connect(target, config=CONFIG) as connection:
+    with duckdb.connect(target, config=config()) as connection:
         schema.create(connection)
         connection.execute(f"ATTACH '{_quoted(source)}' AS old (READ_ONLY)")
         tables = connection.execute(_TABLES).fetchall()

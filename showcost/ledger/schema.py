@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import duckdb
 
 from showcost.config.record_kinds import ENTRY_FIELDS
-from showcost.core.engine import CONFIG
+from showcost.core.engine import config
 from showcost.fx.conversion import AMOUNT_TYPE, CROSS_RATE_TYPE
 from showcost.fx.pinned_snapshots import DDL as FX_DDL
 from showcost.fx.pinned_snapshots import append_only
@@ -351,7 +351,7 @@ def differences(connection: duckdb.DuckDBPyConnection) -> list[str]:
 
     Foreign tables and views are allowed; a foreign trigger is not, because it can write or refuse unnoticed.
     """
-    with duckdb.connect(":memory:", config=CONFIG) as reference:
+    with duckdb.connect(":memory:", config=config()) as reference:
         create(reference)
         return differences_from(connection, _objects(reference))
 

@@ -16,7 +16,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
 from showcost.audit.log import AuditLog
 from showcost.core.durable import TEMPORARY_SUFFIX, fsync_folder, produce_temporary, rename
-from showcost.core.engine import CONFIG, shared_database
+from showcost.core.engine import config, shared_database
 from showcost.core.errors import InputError, IntegrityError, StoreBusyError
 from showcost.core.locking import exclusive_lock
 from showcost.ledger import schema
@@ -144,7 +144,7 @@ class Ledger:
             reraise=True,
         )
         try:
-            connection = attempts(duckdb.connect, self.path, read_only=read_only, config=CONFIG)
+            connection = attempts(duckdb.connect, self.path, read_only=read_only, config=config())
         except duckdb.Error as error:
             if _is_locked(error):
                 raise StoreBusyError(self._busy) from None
@@ -188,7 +188,7 @@ def _empty() -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def _create(path: Path) -> None:
-    with duckdb.connect(path, config=CONFIG) as connection:
+    with duckdb.connect(path, config=config()) as connection:
         schema.create(connection)
         connection.execute("CHECKPOINT")
 

@@ -22,7 +22,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from showcost.checks.verify import verify
 from showcost.core.durable import System, using
-from showcost.core.engine import CONFIG
+from showcost.core.engine import config
 from showcost.core.errors import InputError
 from showcost.core.ids import RowRef
 from showcost.ingest.landing import land
@@ -96,7 +96,7 @@ class _KeptOpen:
     """
 
     def __init__(self, ledger: Ledger) -> None:
-        self._connection = duckdb.connect(ledger.path, config=CONFIG)
+        self._connection = duckdb.connect(ledger.path, config=config())
         self._patch = patch.object(Ledger, "_open", self._open)
         self._patch.start()
 

@@ -8,8 +8,9 @@ script element: `<`, `>` and `&` are written as escapes, and so is what reverses
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Final, Self
 
 import pyarrow as pa
 
@@ -19,6 +20,7 @@ from showcost.reports.book.links import ENTRY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from concurrent.futures import Future
     from pathlib import Path
 
     import duckdb
@@ -32,6 +34,9 @@ LINES_PER_CHUNK: Final = 5_000
 _QUERY_ROWS: Final = 80_000
 """Entries or rows of a query; a multiple of all chunk sizes."""
 
+_MOST_WAITING: Final = 8
+"""Chunks in memory that wait to be written."""
+
 DATA_FOLDER: Final = "book"
 _ESCAPES: Final = {
     sign: f"\\u{ord(sign):04x}"
@@ -39,9 +44,14 @@ _ESCAPES: Final = {
 }
 
 
+def plain_json(value: object) -> str:
+    """Return a value as JSON without white space."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
 def script_json(value: object) -> str:
     """Return a value as JSON for a script element."""
-    return _escaped(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+    return _escaped(plain_json(value))
 
 
 def _escaped(text: str) -> str:
@@ -51,32 +61,48 @@ def _escaped(text: str) -> str:
     return text
 
 
-@dataclass
 class DataChunks:
-    """The chunks of a book: kept for the page, or written to files as they come.
+    """The chunks of a book: kept for the page, or written to files while the next ones are made.
 
-    `embedded` has the JSON by name, such as `entries-0001`, if there is no folder.
+    `embedded` has the escaped JSON by name, such as `entries-0001`, if there is no folder; otherwise `files`
+    is the number of files. To be used as a context manager, at whose end all files are durable.
     """
 
-    folder: Path | None
-    embedded: dict[str, str] = field(default_factory=dict)
-    files: int = 0
+    def __init__(self, folder: Path | None) -> None:
+        self.embedded: dict[str, str] = {}
+        self.files = 0
+        self._folder = folder
+        self._writer = ThreadPoolExecutor(max_workers=1)
+        self._waiting: deque[Future[None]] = deque()
+
+    def __enter__(self) -> Self:
+        if self._folder is not None:
+            make_folder(self._folder)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._writer.shutdown(cancel_futures=kind is not None)
+        if kind is None and self._folder is not None:
+            while self._waiting:
+                self._waiting.popleft().result()
+            fsync_folder(self._folder)
 
     def add(self, kind: str, number: int, text: str) -> None:
-        """Add a chunk of escaped JSON."""
+        """Add a chunk of JSON."""
         name = f"{kind}-{number:04d}"
-        if self.folder is None:
-            self.embedded[name] = text
+        if self._folder is None:
+            self.embedded[name] = _escaped(text)
             return
-        make_folder(self.folder)
-        script = f'showcostBook("{kind}",{number},{text});\n'
         self.files += 1
-        replace_file(self.folder.joinpath(f"{name}.js"), script.encode())
+        self._waiting.append(
+            self._writer.submit(_write, self._folder.joinpath(f"{name}.js"), kind, number, text)
+        )
+        if len(self._waiting) > _MOST_WAITING:
+            self._waiting.popleft().result()
 
-    def finish(self) -> None:
-        """Make the names of the files durable."""
-        if self.folder is not None and self.folder.exists():
-            fsync_folder(self.folder)
+
+def _write(path: Path, kind: str, number: int, text: str) -> None:
+    replace_file(path, f'showcostBook("{kind}",{number},{_escaped(text)});\n'.encode())
 
 
 def add_entries(chunks: DataChunks, facts: CollectedFacts) -> None:
@@ -91,7 +117,7 @@ def add_entries(chunks: DataChunks, facts: CollectedFacts) -> None:
             ("rows", _rows_sql((*DETAILS, *in_report)), facts.row_count, ROWS_PER_CHUNK),
         ):
             for number, text in _queried(connection, statement, count, size):
-                chunks.add(kind, number, _escaped(text))
+                chunks.add(kind, number, text)
 
 
 def _queried(
@@ -119,7 +145,7 @@ def add_lines(
     for place, start in enumerate(range(0, table.rows.num_rows, LINES_PER_CHUNK)):
         rows = table.rows.slice(start, LINES_PER_CHUNK).to_pylist()
         lines = [[*(None if cell is None else str(cell) for cell in row.values()), href(row)] for row in rows]
-        chunks.add(kind, place, script_json(lines))
+        chunks.add(kind, place, plain_json(lines))
 
 
 def add_entry_lines(chunks: DataChunks, kind: str, table: ReportTable, facts: CollectedFacts) -> None:
@@ -136,7 +162,7 @@ def add_entry_lines(chunks: DataChunks, kind: str, table: ReportTable, facts: Co
             connection.register("lines", rows.slice(first, _QUERY_ROWS))
             found = connection.execute(_LINES.format(columns=columns), {"size": LINES_PER_CHUNK})
             while line := found.fetchone():
-                chunks.add(kind, line[0], _escaped(line[1]))
+                chunks.add(kind, line[0], line[1])
 
 
 def _json_array(columns: Sequence[str]) -> str:

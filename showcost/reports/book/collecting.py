@@ -18,7 +18,7 @@ from showcost.core.engine import engine, view_files
 from showcost.core.ids import ROW_ID_SQL
 from showcost.core.national_ids import masked, masked_text
 from showcost.reports.cost.basis import reported_entries
-from showcost.reports.personal_text import corrected_fields, masked_columns, personal_fields, without_cells
+from showcost.reports.personal_text import corrected_fields, masked_columns, personal_fields, without_column
 from showcost.staging.assets import records_asset
 
 if TYPE_CHECKING:
@@ -78,8 +78,7 @@ def collect(workspace: Workspace, scope: ReportScope, folder: Path) -> Collected
         entries_then = reported_entries(workspace.production, scope.currency, scope.as_of)
         connection.execute(_PLACES.format(entries=entries_then, last=f"DATE '{scope.last}'"))
         _write_masked(connection.sql(_ENTRIES).to_arrow_reader(_BATCH_ROWS), entries)
-        bare_rows = connection.sql(_BARE_ROWS).to_arrow_table()
-        pq.write_table(bare_rows, bare)
+        connection.execute(_BARE_ROWS, {"path": str(bare)})
         places = tuple(connection.execute(_DELIVERIES).fetchall())
         batches, snapshots, rates = (
             tuple(connection.execute(statement).fetchall()) for statement in (_BATCHES, _SNAPSHOTS, _RATES)
@@ -95,7 +94,7 @@ def collect(workspace: Workspace, scope: ReportScope, folder: Path) -> Collected
         entries_by_row=by_row,
         rows=rows,
         entry_count=pq.read_metadata(entries).num_rows,
-        row_count=bare_rows.num_rows,
+        row_count=pq.read_metadata(bare).num_rows,
         places=places,
         accounts=accounts,
         batches=batches,
@@ -175,19 +174,8 @@ def _texts(
     for batch in reader:
         table = pa.Table.from_batches([batch])
         raw = table.column("raw")
-        if personal:
-            columns = [table.column(field).to_pylist() for field in personal]
-            raw = pa.chunked_array(
-                [
-                    pa.array(
-                        [
-                            text if text is None else without_cells(text, of_row)
-                            for text, *of_row in zip(raw.to_pylist(), *columns, strict=True)
-                        ],
-                        pa.string(),
-                    )
-                ]
-            )
+        for field in personal:
+            raw = without_column(raw, table.column(field))
         place = table.schema.get_field_index("raw")
         yield table.set_column(place, "raw", masked(raw)).select(_ROW_SCHEMA.names).cast(_ROW_SCHEMA)
 
@@ -217,7 +205,10 @@ FROM (SELECT DISTINCT feed, delivery, record FROM book_entries) JOIN book_delive
 
 _DELIVERIES: Final = "SELECT feed, delivery FROM book_deliveries ORDER BY d"
 
-_BARE_ROWS: Final = f"SELECT r, d, feed, delivery, record, {ROW_ID_SQL} AS row_id FROM book_rows ORDER BY r"
+_BARE_ROWS: Final = f"""
+COPY (SELECT r, d, feed, delivery, record, {ROW_ID_SQL} AS row_id FROM book_rows ORDER BY r)
+TO $path (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)
+"""
 
 _ENTRIES: Final = f"""
 SELECT row_number() OVER () - 1 AS n, * FROM (

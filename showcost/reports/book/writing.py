@@ -33,6 +33,7 @@ from showcost.reports.book.chunks import (
     add_entry_lines,
     add_lines,
     chunk_dates,
+    plain_json,
     script_json,
 )
 from showcost.reports.book.collecting import collect
@@ -107,13 +108,12 @@ def book_of_scope(
     with TemporaryDirectory() as scratch:
         facts = collect(workspace, scope, Path(scratch))
         is_small = facts.entry_count <= _MOST_EMBEDDED
-        chunks = DataChunks(None if is_small else folder.joinpath(DATA_FOLDER))
         short = [table for table in tables if table.rows.num_rows <= MOST_ROWS]
         links = entry_links(scope.first, scope.base_currency, facts, short)
-        long_tables = _add_long_tables(chunks, tables, links, facts)
-        add_entries(chunks, facts)
-        chunks.add("facts", 0, script_json(_facts(workspace, facts, scope)))
-        chunks.finish()
+        with DataChunks(None if is_small else folder.joinpath(DATA_FOLDER)) as chunks:
+            long_tables = _add_long_tables(chunks, tables, links, facts)
+            add_entries(chunks, facts)
+            chunks.add("facts", 0, plain_json(_facts(workspace, facts, scope)))
         index = _index(workspace, facts, scope, long_tables)
     parts = {
         "tables": "\n".join(table_html(table, links) for table in tables),

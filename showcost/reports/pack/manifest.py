@@ -6,6 +6,7 @@ Policies and settings are those of the data folder when the pack was made; the l
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
@@ -70,11 +71,12 @@ def files_of(folder: Path) -> dict[str, dict[str, str | int]]:
     A symbolic link is not a file of a pack: it has neither.
     """
     paths = sorted(path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
-    return {
-        path.relative_to(folder).as_posix(): _facts(path)
-        for path in paths
-        if path != folder.joinpath(MANIFEST)
-    }
+    listed = [path for path in paths if path != folder.joinpath(MANIFEST)]
+    with ThreadPoolExecutor(max_workers=2) as readers:
+        facts = readers.map(_facts, listed)
+        return {
+            path.relative_to(folder).as_posix(): of_path for path, of_path in zip(listed, facts, strict=True)
+        }
 
 
 def _facts(path: Path) -> dict[str, str | int]:
