@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page, ViewportSize
 
 SIZE: ViewportSize = {"width": 1360, "height": 1000}
-FIGURE = "#table-cost_report tbody tr:not(.group) td.n a"
+FIGURE = "#table-cost_report tbody tr:not(.group) td.n a[href^='#/account/']"
+PLAN_FIGURE = "#table-cost_report tbody tr:not(.group) td.n a[href^='#/lines/']"
 MOST_CLICKS = 3
 
 
@@ -85,6 +86,7 @@ def book_checks(browser: Browser, folder: Path, out: Path) -> Iterator[tuple[str
     yield "the book works from the keyboard", lambda: check_keyboard(walk)
     yield "a figure of the book leads to its entries and their raw text", lambda: check_way_down(walk)
     yield "the book's search finds the entry again", lambda: check_search(walk)
+    yield "a planned figure of the book leads to its lines", lambda: check_plan(walk)
     yield "the printed book has every section open", lambda: check_print(walk)
     yield "the book makes no request and reports no error", lambda: check_problems(walk)
 
@@ -151,6 +153,16 @@ def check_search(walk: Walk) -> None:
     require(document in walk.text("#view tbody"), f"the search does not find {document}")
     walk.page.go_back()
     walk.page.locator("#headline").wait_for()
+
+
+def check_plan(walk: Walk) -> None:
+    """Check that a figure of budget, commitments or ETC leads to the lines that add up to it."""
+    walk.open()
+    figure = walk.page.locator(PLAN_FIGURE).first
+    amount = figure.inner_text()
+    walk.click(figure)
+    total = walk.text("#view strong")
+    require(total.endswith(f" {amount}"), f"the lines of {amount} add up to {total}")
 
 
 def check_print(walk: Walk) -> None:

@@ -47,7 +47,7 @@ FLAGS = (
 SIZE: ViewportSize = {"width": 1600, "height": 1000}
 TALL: ViewportSize = {"width": 1600, "height": 1250}
 WIDE: ViewportSize = {"width": 2560, "height": 1600}
-WHOLE: ViewportSize = {"width": 2600, "height": 2800}
+WHOLE: ViewportSize = {"width": 3600, "height": 7200}
 
 SHOW_SECONDS = 60
 RUN_SECONDS = 600
