@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, FloatRect, Locator, Page, ViewportSize
 
 JOB = "costs_by_transaction_date"
+REPORT_JOB = "lender_snapshot_of_a_period"
 PIPELINE_GROUPS = ("deliveries", "raw_rows", "validation", "ledger")
 GROUPS = {*PIPELINE_GROUPS, "fx_snapshots"}
 CHECK = "no_rejected_rows"
@@ -49,9 +50,11 @@ TALL: ViewportSize = {"width": 1600, "height": 1250}
 WIDE: ViewportSize = {"width": 2560, "height": 1600}
 WHOLE: ViewportSize = {"width": 3600, "height": 7200}
 
+LONG: ViewportSize = {"width": 1600, "height": 4200}
+
 SHOW_SECONDS = 60
 RUN_SECONDS = 600
-IMAGES = ("asset-graph", "quarantine-reasons", "ledger-partition", "book", "book-entry")
+IMAGES = ("asset-graph", "quarantine-reasons", "ledger-partition", "book", "book-entry", "cost-report-chart")
 """Screenshots of the documentation."""
 
 
@@ -313,6 +316,32 @@ def check_reasons(ui: Ui, quarantine: Quarantine) -> None:
     ui.screenshot("ledger-partition")
 
 
+def check_reports(ui: Ui) -> None:
+    """Check that the cost report shows headline, sections and a chart, and the snapshot its folder."""
+    ui.new_page(LONG)
+    ui.open("/assets/cost_report?view=overview", "cost_to_date", "sections", "bridge")
+    ui.screenshot("cost-report-asset", {"x": 240, "y": 0, "width": 1340, "height": 2000})
+    ui.page.get_by_text("[Show Markdown]").first.click()
+    chart = ui.page.get_by_role("dialog").locator("img").first
+    wait_for(chart.is_visible, SHOW_SECONDS, "the cost report shows no chart")
+    require(chart.evaluate("chart => chart.naturalWidth"), "the chart of the cost report is not drawn")
+    ui.page.set_viewport_size(SIZE)
+    ui.screenshot("cost-report-chart")
+    before = _runs(ui.server)
+    ui.server.query(_LAUNCH, job=REPORT_JOB)
+    runs = wait_for(lambda: _runs(ui.server).keys() - before.keys(), SHOW_SECONDS, "no report was launched")
+    (run,) = runs
+    wait_for(lambda: _runs(ui.server)[run] in _ENDED, RUN_SECONDS, f"run {run} did not end")
+    require(_runs(ui.server)[run] == "SUCCESS", f"the report's run ended with {_runs(ui.server)[run]}")
+    ui.open("/assets/lender_snapshot?view=overview", "published/reports", "sha256")
+    ui.screenshot("lender-snapshot")
+
+
+_LAUNCH = """mutation($job: String!) { launchRun(executionParams: {selector: {
+    repositoryLocationName: "showcost", repositoryName: "__repository__", jobName: $job},
+    runConfigData: {}}) { __typename } }"""
+
+
 def check_columns(ui: Ui, quarantine: Quarantine) -> None:
     """Check that an asset shows its description, columns and lineage."""
     ui.open("/assets/ledger_entries", "Description", "base_amount", "amount in base, rounded once")
@@ -368,6 +397,7 @@ def checks(ui: Ui, quarantine: Quarantine) -> Iterator[tuple[str, Callable[[], N
     yield f"{asset} gives the cause of a failed check", lambda: check_failed_check(ui, quarantine)
     yield "the ledger's check has passed for all dates", lambda: check_passed_checks(ui)
     yield f"{asset} shows its reasons", lambda: check_reasons(ui, quarantine)
+    yield "the cost report shows its figures and charts", lambda: check_reports(ui)
     yield "columns, lineage and automation are shown", lambda: check_columns(ui, quarantine)
 
 

@@ -32,11 +32,23 @@ from showcost.reports.cost.trial_balance import COLUMNS as TRIAL_BALANCE_COLUMNS
 from showcost.reports.hot_costs import HOT_COST_COLUMNS
 from showcost.reports.incentives.qualified_spend import LINE_COLUMNS
 from showcost.reports.scope import scope_of
-from showcost.reports.tables import DETAIL, TOTAL, Cell, ColumnType, Line, ReportColumn, ReportTable, lines
+from showcost.reports.tables import (
+    DETAIL,
+    TOTAL,
+    Cell,
+    ColumnType,
+    Line,
+    ReportColumn,
+    ReportTable,
+    lines,
+    totals,
+)
 from showcost.validation.columns import ColumnInfo
 from showcost.workspace import Workspace, definitions_workspace
 
 _LINES_SHOWN: Final = 100
+_MOST_LINES: Final = 20_000
+"""Rows up to which the subtotals of a table are shown; above, its total."""
 
 _FILE_COLUMNS: Final = (
     ReportColumn("file", "File", ColumnType.TEXT, "path of a file in the pack"),
@@ -87,8 +99,8 @@ _QUALIFIED_SPEND: Final = (
     " needs a look, and by which rule. Totals first, then each programme."
 )
 _SNAPSHOT: Final = (
-    "The report as a sealed pack below `published/reports/`: workbook, CSV, Parquet and a manifest with the"
-    " sha256 of every file. As of the same audit record it has the same bytes."
+    "The report as a sealed pack below `published/reports/`: book (`index.html`), workbook, cover, CSV,"
+    " Parquet and a manifest with the sha256 of every file: the same bytes as of the same audit record."
 )
 
 
@@ -254,7 +266,10 @@ def _shown(table: ReportTable, *, subtotals_only: bool = False) -> dg.TableMetad
         for column in table.columns
         if not subtotals_only or column.is_summed or column.name in table.group_by
     ]
-    chosen = [line for line in lines(table) if not subtotals_only or line.level != DETAIL]
+    if table.rows.num_rows > _MOST_LINES:
+        chosen = [Line(TOTAL, totals(table), 0, table.rows.num_rows - 1)]
+    else:
+        chosen = [line for line in lines(table) if not subtotals_only or line.level != DETAIL]
     if not any(column.is_summed for column in columns):
         chosen = [line for line in chosen if line.level == DETAIL]
     return counts_table(

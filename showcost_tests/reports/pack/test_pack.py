@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 import pytest
+from pypdf import PdfReader
 
 from showcost.audit.transitions import AuditKind
 from showcost.checks.reports import packs_are_unchanged
@@ -98,6 +99,16 @@ def test_the_manifest_names_the_moment_the_digest_and_the_totals(
     assert manifest["tables"][1]["totals_by_currency"]["amount"]["JPY"] == "-2000.0000"
     assert set(manifest["settings"]) == {"production.yaml", "chart_of_accounts.csv", "budget.csv"}
     assert "report.xlsx" in manifest["files"]
+
+
+def test_the_cover_states_the_headline_of_the_manifest(pack: SealedPack) -> None:
+    manifest = manifest_of(pack)
+    cover = " ".join(page.extract_text() for page in PdfReader(pack.folder / "cover.pdf").pages)
+    words = " ".join(cover.split())
+    for figure in manifest["headline"]:
+        assert f"{Decimal(figure['value']):,.2f} {figure['currency']}" in words
+        assert figure["title"] in words
+    assert manifest["ledger"]["digest"] in "".join(cover.split())
 
 
 def test_a_pack_made_again_has_the_same_bytes(workspace: Workspace, pack: SealedPack, tmp_path: Path) -> None:
