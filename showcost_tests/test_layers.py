@@ -30,6 +30,7 @@ ORDER: Final = (
     ("reconciliation",),
     ("reports",),
     ("checks",),
+    ("backup",),
     ("event_storage",),
     ("components",),
     ("defs",),

@@ -38,6 +38,8 @@ SUMMARIES: Final = {
     "report": "Show cost, commitments, ETC, EFC and variance per section or account, or write them to files.",
     "export": "Write the ledger, with the other side of every document, for other tools.",
     "reconcile": "Compare a statement with the ledger, both ways.",
+    "backup": "Copy the data folder to TARGET, a new folder, while others work, and verify the copy.",
+    "restore": "Make FOLDER, a new data folder, from a BACKUP, and verify it; nothing is overwritten.",
     "shred": "Delete the key of an encrypted payload (DELIVERY is its sha256).",
 }
 """The commands and the first sentence of their help, which is all that `showcost --help` needs of them."""
