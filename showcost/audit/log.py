@@ -67,7 +67,7 @@ FILES: Final = "files"
 CONFIGURATION: Final = "configuration"
 """The fact that names a configuration by its id: recorded, or used by a validation or a posting."""
 
-KEPT: Final = frozenset({AuditKind.RATES_IMPORTED})
+KEPT: Final = frozenset({AuditKind.RATES_IMPORTED, AuditKind.KEY_ROTATED})
 """Rare kinds of record that are asked for often; they stay in memory."""
 
 _OPENING: Final = b'{"at":"'

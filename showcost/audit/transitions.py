@@ -1,7 +1,8 @@
 """The kinds of audit record, and the state machine that says which may follow which.
 
 Each record changes the state of its subjects: a delivery, a partition of a feed, a batch, a snapshot, a
-period, a row, a publication, an accrual, a feed's plan, the fallback of a date or the configuration.
+period, a row, a publication, an accrual, a feed's plan, the fallback of a date, the configuration or the
+master key.
 `MACHINE` lists every allowed transition; any other raises. The diagrams in docs/audit.md are checked against
 it.
 """
@@ -42,6 +43,7 @@ class AuditKind(StrEnum):
     PERIOD_REOPENED = "period_reopened"
     SNAPSHOT_PUBLISHED = "snapshot_published"
     PAYLOAD_SHREDDED = "payload_shredded"
+    KEY_ROTATED = "key_rotated"
     SCHEMA_MIGRATED = "schema_migrated"
     CONFIGURED = "configured"
 
@@ -63,6 +65,7 @@ class SubjectType(StrEnum):
     CONFIGURATION = "configuration"
     RATE_FILE = "rate_file"
     RATE = "rate"
+    PAYLOAD_KEY = "payload_key"
 
 
 class State(StrEnum):
@@ -91,6 +94,7 @@ class State(StrEnum):
     CONFIGURED = "configured"
     IMPORTED = "imported"
     ACCEPTED = "accepted"
+    ROTATED = "rotated"
 
 
 class Subject(NamedTuple):
@@ -171,6 +175,11 @@ def rate_file(sha256: str) -> Subject:
 def rate(date: object, currency: str, text: str) -> Subject:
     """Return the published rate of a currency; `date` is that of publication, `text` the rate."""
     return Subject(SubjectType.RATE, f"{date}/{currency}/{text}")
+
+
+def payload_key() -> Subject:
+    """Return the master key of the encrypted payloads."""
+    return Subject(SubjectType.PAYLOAD_KEY, "master")
 
 
 def parse(text: str) -> Subject:
@@ -286,6 +295,10 @@ MACHINE: Final[Mapping[tuple[SubjectType, AuditKind], Transitions]] = {
     (SubjectType.RATE, AuditKind.RATE_ACCEPTED): {
         State.NEW: State.ACCEPTED,
         State.ACCEPTED: State.ACCEPTED,
+    },
+    (SubjectType.PAYLOAD_KEY, AuditKind.KEY_ROTATED): {
+        State.NEW: State.ROTATED,
+        State.ROTATED: State.ROTATED,
     },
 }
 """Per subject type and kind of record: the state before, and the state after."""

@@ -40,6 +40,7 @@ SUMMARIES: Final = {
     "reconcile": "Compare a statement with the ledger, both ways.",
     "backup": "Copy the data folder to TARGET, a new folder, while others work, and verify the copy.",
     "restore": "Make FOLDER, a new data folder, from a BACKUP, and verify it; nothing is overwritten.",
+    "rotate-key": "Put all encrypted payloads under a new master key.",
     "shred": "Delete the key of an encrypted payload (DELIVERY is its sha256).",
 }
 """The commands and the first sentence of their help, which is all that `showcost --help` needs of them."""

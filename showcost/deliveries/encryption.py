@@ -26,11 +26,14 @@ from typing import TYPE_CHECKING, Final
 from showcost.core.errors import InputError, IntegrityError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import IO
 
 KEY_VARIABLE: Final = "SHOWCOST_PAYLOAD_KEY"
 """The environment variable with the master key: 32 bytes in base64."""
+
+OLD_KEY_VARIABLE: Final = "SHOWCOST_PAYLOAD_KEY_OLD"
+"""The environment variable with the master key before, while a rotation is under way; it only reads."""
 
 MAGIC: Final = b"showcost-payload-2\n"
 _MAGIC_1: Final = b"showcost-payload-1\n"
@@ -74,7 +77,21 @@ class Cipher:
 
 def master_key() -> bytes | None:
     """Return the master key from the environment, or None; InputError when it is malformed."""
-    text = os.environ.get(KEY_VARIABLE)
+    return _key_in(KEY_VARIABLE)
+
+
+def old_master_key() -> bytes | None:
+    """Return the master key before the rotation, or None; InputError when it is malformed."""
+    return _key_in(OLD_KEY_VARIABLE)
+
+
+def key_id(master: bytes) -> str:
+    """Return an identifier of a master key for the audit log, from which the key does not follow."""
+    return _derived(master, b"showcost-payload-key-id\n").hex()[:_KEY_BYTES]
+
+
+def _key_in(variable: str) -> bytes | None:
+    text = os.environ.get(variable)
     if not text:
         return None
     try:
@@ -82,7 +99,7 @@ def master_key() -> bytes | None:
     except binascii.Error:
         key = b""
     if len(key) != _KEY_BYTES:
-        raise InputError(f"{KEY_VARIABLE} must be {_KEY_BYTES} bytes in base64")
+        raise InputError(f"{variable} must be {_KEY_BYTES} bytes in base64")
     return key
 
 
@@ -110,19 +127,49 @@ def plain_file(path: Path, wrapped: bytes, sha256: str) -> Iterator[tuple[Path, 
         yield Path(target.name), digest
 
 
+def rewrapped_key(path: Path, wrapped: bytes, sha256: str, *, old: bytes, new: bytes) -> bytes | None:
+    """Return the data key of a payload, wrapped under the master key `new`; None if it is already.
+
+    Raises InputError if neither key opens it.
+    """
+    from cryptography.hazmat.primitives.keywrap import aes_key_wrap  # noqa: PLC0415 -- the package is optional
+
+    if _opened(path, wrapped, sha256, new) is not None:
+        return None
+    key = _opened(path, wrapped, sha256, old)
+    if key is None:
+        raise InputError(
+            f"the key of the payload {sha256} opens with neither {KEY_VARIABLE} nor {OLD_KEY_VARIABLE}: wrong"
+            " or altered key"
+        )
+    return aes_key_wrap(_wrapping_key_of(path)(new, sha256), key)
+
+
 def _unwrapped(path: Path, wrapped: bytes, sha256: str) -> bytes:
+    masters = [key for key in (master_key(), old_master_key()) if key is not None]
+    if not masters:
+        raise InputError(f"the payload {sha256} is encrypted; {KEY_VARIABLE} is not set")
+    for master in masters:
+        if (key := _opened(path, wrapped, sha256, master)) is not None:
+            return key
+    raise InputError(
+        f"the key of the payload {sha256} does not open with {KEY_VARIABLE}: wrong or altered key"
+    )
+
+
+def _opened(path: Path, wrapped: bytes, sha256: str, master: bytes) -> bytes | None:
+    """Return the data key of a payload; None if it does not open with a master key."""
     from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap  # noqa: PLC0415 -- the package is optional
 
-    master = master_key()
-    if master is None:
-        raise InputError(f"the payload {sha256} is encrypted; {KEY_VARIABLE} is not set")
-    derive = _wrapping_key_1 if _magic(path) == _MAGIC_1 else _wrapping_key
     try:
-        return aes_key_unwrap(derive(master, sha256), wrapped)
+        return aes_key_unwrap(_wrapping_key_of(path)(master, sha256), wrapped)
     except (InvalidUnwrap, ValueError):
-        raise InputError(
-            f"the key of the payload {sha256} does not open with {KEY_VARIABLE}: wrong or altered key"
-        ) from None
+        return None
+
+
+def _wrapping_key_of(path: Path) -> Callable[[bytes, str], bytes]:
+    """Return the derivation of the wrapping key in the format version of a payload."""
+    return _wrapping_key_1 if _magic(path) == _MAGIC_1 else _wrapping_key
 
 
 def _decrypt(path: Path, key: bytes, target: IO[bytes]) -> str:
@@ -161,11 +208,15 @@ def _magic(path: Path) -> bytes:
 
 def _wrapping_key(master: bytes, sha256: str) -> bytes:
     """Return the key that wraps the data key of one payload."""
+    return _derived(master, MAGIC + bytes.fromhex(sha256))
+
+
+def _derived(master: bytes, info: bytes) -> bytes:
+    """Return a key that is derived from the master key for one use."""
     from cryptography.hazmat.primitives.hashes import SHA256  # noqa: PLC0415 -- the package is optional
     from cryptography.hazmat.primitives.kdf.hkdf import HKDF  # noqa: PLC0415 -- the package is optional
 
     # No salt: the master key is uniformly random already (RFC 5869, section 3.1).
-    info = MAGIC + bytes.fromhex(sha256)
     return HKDF(algorithm=SHA256(), length=_KEY_BYTES, salt=None, info=info).derive(master)
 
 

@@ -27,7 +27,7 @@ from showcost.core.durable import (
 from showcost.core.errors import InputError, IntegrityError
 from showcost.core.hashing import sha256_file
 from showcost.core.locking import exclusive_lock
-from showcost.deliveries.encryption import Cipher, is_encrypted, plain_file
+from showcost.deliveries.encryption import Cipher, is_encrypted, plain_file, rewrapped_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -156,6 +156,27 @@ class PayloadStore:
         with self._publishing():
             unlink(self._key(sha256))
             fsync_folder(self._key(sha256).parent)
+
+    def with_keys(self) -> list[str]:
+        """Return the names of the payloads that have a wrapped key, sorted."""
+        keys = (path.name.removesuffix(_KEY_SUFFIX) for path in self._folder.glob(f"??/*{_KEY_SUFFIX}"))
+        return sorted(name for name in keys if _SHA256.match(name) and self.path(name).is_file())
+
+    def rewrap(self, sha256: str, *, old: bytes, new: bytes) -> bool:
+        """Wrap the data key of a payload under the master key `new`, at once and durably.
+
+        Returns False if it was already, or if the payload was shredded meanwhile. Raises InputError if
+        neither key opens it.
+        """
+        key = self._key(sha256)
+        with self._publishing():
+            if not key.is_file():
+                return False
+            wrapped = rewrapped_key(self.path(sha256), key.read_bytes(), sha256, old=old, new=new)
+            if wrapped is None:
+                return False
+            write_durably(key, wrapped)
+        return True
 
     def _publishing(self) -> AbstractContextManager[None]:
         path = self._folder.parent / "locks" / "payloads.lock"
