@@ -3,7 +3,8 @@
 Deliberately thin: a step calls one function of `showcost.pipeline` and shows its outcome per partition.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import date
 
 import dagster as dg
 
@@ -105,7 +106,7 @@ def raw_rows_asset(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -> 
         group_name=naming.RAW_ROWS,
         tags=naming.step_tags(naming.RAW_ROWS, feed.name),
     )
-    def raw_rows(context: dg.AssetExecutionContext, data: DataFolder) -> dg.MaterializeResult[None]:
+    def raw_rows(context: dg.AssetExecutionContext, data: DataFolder) -> None:
         dates = partition_dates(context)
         with plain_failures():
             staged = write_raw_rows(data.workspace(), feed, dates)
@@ -114,9 +115,21 @@ def raw_rows_asset(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -> 
                 {"dagster/partition_row_count": part.rows, "sha256": part.sha256},
                 partition_key=part.partition,
             )
-        return dg.MaterializeResult(metadata={"dagster/column_lineage": _raw_lineage(feed)})
+        _add_lineage(context, dates, _raw_lineage(feed))
 
     return raw_rows
+
+
+def _add_lineage(
+    context: dg.AssetExecutionContext,
+    dates: Sequence[date],
+    columns: dg.TableColumnLineage,
+    asset_key: dg.AssetKey | None = None,
+) -> None:
+    """Add column lineage to the last date, whose event the UI reads: it is the largest part of an event."""
+    context.add_asset_metadata(
+        {"dagster/column_lineage": columns}, asset_key=asset_key, partition_key=max(dates).isoformat()
+    )
 
 
 def _raw_lineage(feed: FeedSpec) -> dg.TableColumnLineage:
@@ -209,7 +222,8 @@ def validated_assets(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -
                 quarantine_metadata(store, feed, key, counts), asset_key=quarantine, partition_key=key
             )
         yield dg.MaterializeResult(asset_key=quarantine)
-        yield dg.MaterializeResult(asset_key=valid, metadata={"dagster/column_lineage": _valid_lineage(feed)})
+        _add_lineage(context, dates, _valid_lineage(feed), valid)
+        yield dg.MaterializeResult(asset_key=valid)
 
     return validated
 
@@ -248,7 +262,7 @@ def posted_asset(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -> dg
         group_name=naming.LEDGER,
         tags=naming.step_tags(naming.LEDGER, feed.name),
     )
-    def posted(context: dg.AssetExecutionContext, data: DataFolder) -> dg.MaterializeResult[None]:
+    def posted(context: dg.AssetExecutionContext, data: DataFolder) -> None:
         with plain_failures():
             workspace, dates = data.workspace(), partition_dates(context)
             appended = post_partitions(workspace, feed, dates, context.run.run_id)
@@ -256,7 +270,7 @@ def posted_asset(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -> dg
             outcome = posted_days(workspace, feed, dates, appended)
         for day, posting in outcome.items():
             context.add_asset_metadata(posted_metadata(posting), partition_key=day.isoformat())
-        return dg.MaterializeResult(metadata={"dagster/column_lineage": _posted_lineage(feed)})
+        _add_lineage(context, dates, _posted_lineage(feed))
 
     return posted
 
@@ -282,7 +296,7 @@ def recorded_asset(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -> 
         group_name=naming.LEDGER,
         tags=naming.step_tags(naming.LEDGER, feed.name),
     )
-    def recorded(context: dg.AssetExecutionContext, data: DataFolder) -> dg.MaterializeResult[None]:
+    def recorded(context: dg.AssetExecutionContext, data: DataFolder) -> None:
         with plain_failures():
             workspace, dates = data.workspace(), partition_dates(context)
             appended = post_partitions(workspace, feed, dates, context.run.run_id)
@@ -292,9 +306,7 @@ def recorded_asset(feed: FeedSpec, partitions: dg.PartitionsDefinition[str]) -> 
             context.add_asset_metadata(recorded_metadata(lines), partition_key=day.isoformat())
         source = naming.valid_key(feed.name)
         fields = [column.name for column in PLAN_FIELDS if column.name in feed.kind.by_name]
-        return dg.MaterializeResult(
-            metadata={"dagster/column_lineage": lineage({name: [(source, name)] for name in fields})}
-        )
+        _add_lineage(context, dates, lineage({name: [(source, name)] for name in fields}))
 
     return recorded
 
