@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from holidays import country_holidays
 
-from showcost.readers.encodings import detect
+from showcost.readers.encodings import detect, rivals_of_utf8
 from showcost.readers.encodings.families import encodings
 
 if TYPE_CHECKING:
@@ -161,9 +161,12 @@ def _fits(text: str, encoding: str) -> bool:
 def outcome_of(path: Path, text: str, encoding: str, language: str, *, stated: bool) -> str:
     """Return whether a list is read right, refused or garbled."""
     path.write_bytes(text.encode(encoding))
+    languages = (language.partition("_")[0],) if stated else ()
     if _is_utf8(path.read_bytes()):
+        if rivals_of_utf8(path, languages):
+            return "refused"
         return "garbled" if text.encode(encoding).decode() != text else "right"
-    detected = detect(path, (language.partition("_")[0],) if stated else ())
+    detected = detect(path, languages)
     if detected is None or not detected.is_sure:
         return "refused"
     return "right" if path.read_bytes().decode(detected.encoding, "replace") == text else "garbled"

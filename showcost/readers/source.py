@@ -19,10 +19,12 @@ from typing import TYPE_CHECKING, Final, Protocol
 import zstandard
 
 from showcost.readers.archives import UnreadableError, is_archive, members, opened
-from showcost.readers.encodings import WIDE_CHARACTERS, detect
+from showcost.readers.encodings import WIDE_CHARACTERS, detect, rivals_of_utf8
 from showcost.readers.model import FILE_NO_ENCODING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from showcost.readers.model import Hints, Limits
 
 __all__ = ["PlainText", "UnreadableError", "decompress", "kind_of", "to_plain"]
@@ -295,13 +297,20 @@ def _narrow_form(path: Path, head: bytes, hints: Hints, *, bom: bool) -> tuple[s
     if bom:
         return "utf-8", True, ()
     if _is_utf8(path):
-        return ("iso2022_jp" if _JAPANESE.search(head) else "utf-8"), True, ()
+        if _JAPANESE.search(head):
+            return "iso2022_jp", True, ()
+        rivals = rivals_of_utf8(path, hints.languages)
+        return _uncertain(("utf-8", *rivals), hints) if rivals else ("utf-8", True, ())
     detected = detect(path, hints.languages, may_be_utf8=_is_mostly_utf8(path))
     if detected is not None and detected.is_sure:
         is_utf8 = detected.encoding == "utf-8"
         notes = ("most of the file is UTF-8; records with other bytes are rejected",) if is_utf8 else ()
         return detected.encoding, not is_utf8, notes
-    names = [] if detected is None else [detected.encoding, *detected.others]
+    return _uncertain(() if detected is None else (detected.encoding, *detected.others), hints)
+
+
+def _uncertain(names: Sequence[str], hints: Hints) -> tuple[str, bool, tuple[str, ...]]:
+    """Refuse a file whose encoding is not certain; return the first one for a user who looks at it."""
     why = (
         f"the text makes sense in several encodings ({', '.join(names)})"
         if names

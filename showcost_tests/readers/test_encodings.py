@@ -257,3 +257,109 @@ def test_no_text_is_garbled_in_silence(tmp_path: Path, made: tuple[str, str, str
     rows, rejected = outcome(tmp_path / "any", payload or b"\n", hints)
     names = [line.split(",")[0] for line in text.splitlines()[1:]]
     assert rows == names or {code for code, _ in rejected} & {"SC-FIL-005", "SC-FIL-001", "SC-ROW-004"}
+
+
+@pytest.mark.parametrize(
+    ("name", "encoding", "stated"),
+    [
+        ("Dvořák", "mac_latin2", ("cs",)),
+        ("Dvořák", "mac_latin2", ()),
+        ("l\u2019été", "mac-roman", ("fr",)),
+        ("l\u2019école", "mac-roman", ()),
+        ("CAFÉ\u2019S", "cp1252", ("en",)),
+        ("CZĘŚCI FILM", "cp1250", ("pl",)),
+        ("PÓŁNOCNA", "iso-8859-2", ("pl",)),
+        ("ALŽĪRIJA", "cp775", ("lv",)),
+        ("카메라 치타", "cp949", ("ko",)),
+        ("Кембриџ", "cp855", ("sr",)),
+    ],
+)
+def test_bytes_that_are_utf8_by_chance_ask_a_person(
+    tmp_path: Path, name: str, encoding: str, stated: tuple[str, ...]
+) -> None:
+    path, payload = tmp_path / "any", listed(["ACME", name, "Grip House"]).encode(encoding)
+    rows, rejected = outcome(path, payload, Hints(languages=stated))
+    if rejected:
+        assert (rows, [code for code, _ in rejected]) == ([], ["SC-FIL-005"])
+    else:
+        assert rows[1] == name
+    assert outcome(path, payload, Hints(encoding=encoding))[0][1] == name
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("Café",),
+        ("Fee £250",),
+        ("Հայաստան",),
+        ("საქართველო",),
+        ("हिन्दी फ़िल्म",),
+        ("Ərzurum Kino", "Bak\u0131"),
+        ("Đỗ Thị Hương",),
+        ("\U0001f3ac Clapper Ltd",),
+        ("Ħal Qormi",),
+        ("¡Acción!",),
+        ("“Quoted”",),
+        ("ΑΘΗΝΑ Ταβέρνα",),
+        ("東京",),
+    ],
+)
+@pytest.mark.parametrize("stated", [("en",), ()])
+def test_words_of_any_script_in_utf8_are_certain(
+    tmp_path: Path, names: tuple[str, ...], stated: tuple[str, ...]
+) -> None:
+    rows, rejected = outcome(tmp_path / "any", listed(["ACME", *names]).encode(), Hints(languages=stated))
+    assert (rows, rejected) == (["ACME", *names], [])
+
+
+@pytest.mark.parametrize("others", [2, 60_000])
+@pytest.mark.parametrize(
+    ("name", "read_in"),
+    [
+        ("Café Rouge", "cp1252"),
+        ("Müller\u2019s", "cp1252"),
+        ("Fee £250", "cp1252"),
+        ("Gdańsk", "cp1250"),
+        ("Звук", "cp1251"),
+        ("Zoë", "mac-roman"),
+        ("Jürgen", "cp850"),
+        ("Muñoz", "cp437"),
+    ],
+)
+def test_a_name_that_was_garbled_before_costs_its_record(
+    tmp_path: Path, name: str, read_in: str, others: int
+) -> None:
+    garbled = name.encode().decode(read_in)
+    names = ["Crème Brûlée", *(f"ACME {at}" for at in range(others))]
+    path, payload = tmp_path / "any", listed([*names, garbled, "Last"]).encode()
+    rows, rejected = outcome(path, payload, Hints())
+    assert rows == [*names, "Last"]
+    ((code, detail),) = rejected
+    assert code == "SC-ROW-004"
+    assert "garbled" in detail
+    with read_delivery(path, hints=Hints(as_written=True)) as reading:
+        assert reading.table().num_rows == len(names) + 2
+        assert any(note.startswith("1 records may be garbled") for note in reading.dialect.assumptions)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "names"),
+    [
+        ("cp1252", ("Müller", "Jürgen Förster", "Weiß")),
+        ("mac_latin2", ("Jiří Dvořák", "Půjčovna Světel", "Jiří Němec")),
+        ("cp1251", ("Иванова Мария", "Студия Свет", "Звук")),
+    ],
+)
+def test_a_row_of_utf8_in_a_file_of_another_encoding_is_not_garbled(
+    tmp_path: Path, encoding: str, names: tuple[str, ...]
+) -> None:
+    payload = listed(names).encode(encoding) + f"{names[1]},R9,2026-10-05,9.50\n".encode()
+    rows, rejected = outcome(tmp_path / "any", payload, Hints())
+    codes = [code for code, _ in rejected]
+    assert (rows, codes) in [(list(names), ["SC-ROW-004"]), ([], ["SC-FIL-005"])]
+
+
+@pytest.mark.parametrize("name", ["SÃO PAULO", "NESTLÉ®", "MALMÖ™", "CAFÉ\u2013BAR", "À“B”", "ПІВ®", "Â"])
+def test_rare_signs_behind_capitals_are_not_garbled(tmp_path: Path, name: str) -> None:
+    rows, rejected = outcome(tmp_path / "any", listed(["Café", name, "Last"]).encode(), Hints())
+    assert (rows, rejected) == (["Café", name, "Last"], [])

@@ -8,10 +8,11 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from showcost.readers import Hints, RecordCounts, read_delivery
+from showcost.readers.encodings import is_garbled
 from showcost.readers.open import NO_HINTS
 
 if TYPE_CHECKING:
@@ -141,6 +142,7 @@ def test_files_of_the_csv_module_are_read_back_with_their_dialect(
     hints = Hints("utf-8", delimiter, quote, escape, header_record=0)
     if not table:
         return
+    assume(not is_garbled(out.getvalue().encode()))
     rows, counts = account_for(tmp_path / "any", out.getvalue().encode(), hints)
     assert counts.rejected == 0
     assert [tuple(row) for row in rows] == table[: len(table) - counts.footer]

@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 
 from showcost.core.errors import IntegrityError
 from showcost.readers.csv.cell_types import FILLER_BYTES
+from showcost.readers.encodings import garbled_places
 from showcost.readers.model import C1_CONTROLS, RECORD_SCHEMA
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ class BlockParser:
         whole = np.ones(len(marks.ends), np.bool_)
         quotes, inner, doubled = self._quoting(data, marks, whole)
         self._refuse_odd(marks, whole, text)
-        _refuse_controls(text, marks, whole)
+        _refuse_controls(text, self._encoding, marks, whole)
         self._refuse_escapes(data, text, marks, whole)
         around = marks.feeds + 1 - marks.first - _per_line(inner, marks.first)
         widths = around - quotes - marks.returned
@@ -423,10 +424,11 @@ class BlockParser:
             raise IntegrityError("a line has other bytes than its cells and marks: nothing was taken from it")
 
 
-def _refuse_controls(text: bytes, marks: _Marks, whole: Flags) -> None:
-    """Refuse lines with control characters beyond ASCII, which are never text."""
+def _refuse_controls(text: bytes, encoding: str, marks: _Marks, whole: Flags) -> None:
+    """Refuse lines with control characters beyond ASCII, which are never text, and with garbled words."""
     if not text.isascii():
         places = [match.start() for match in C1_CONTROLS.finditer(text)]
+        places += garbled_places(text, encoding)
         whole[np.searchsorted(marks.ends, places, side="right")] = False
 
 

@@ -34,6 +34,7 @@ from showcost.readers.csv.layout import Layout, begins_table, is_note, is_total,
 from showcost.readers.csv.other_tables import split_line
 from showcost.readers.csv.read_ahead import LineCount, ReadAhead, blocks
 from showcost.readers.csv.record_parser import BROKEN_QUOTES, HAS_NUL, ParsedRecord, RecordParser
+from showcost.readers.encodings import is_garbled
 from showcost.readers.model import (
     C1_CONTROLS,
     RECORD_SCHEMA,
@@ -63,6 +64,7 @@ _BATCH: Final = 16_384
 _LONGEST_FOOTER: Final = 24
 _LEAST_OF_REMARKS: Final = 3
 """Columns: in a narrower table, rows with only their first cell are common."""
+GARBLED: Final = "the record has a word that was garbled before: UTF-8 that was read in another encoding"
 _END_OF_FILE: Final = b"\x1a"
 """The end-of-text mark of DOS."""
 _KEPT_TEXT: Final = 1_000
@@ -172,7 +174,7 @@ class TableReading(Reading):
         self._number = 0
         self._place = context.plain.bom
         self._tail: deque[_Entry] = deque()
-        self._batch = _Batch(context.plain.encoding)
+        self._batch = _Batch(context.plain.encoding, as_written=context.as_written)
         self._headers: dict[tuple[bytes, ...], bytes] = {}
         self._patterns = Counter[bytes]()
         self._last_blank = 0
@@ -573,8 +575,7 @@ class TableReading(Reading):
             problem = record.problem
         if not problem and not record.fits:
             problem = self._ragged_detail(len(record.cells))
-        if not problem and not self._accept(entry, record):
-            problem = f"the record has bytes that are not text in {self._plain.encoding}"
+        if not problem and (problem := self._accept(entry, record)):
             code = ROW_NO_TEXT
         if problem:
             self._reject(entry.number, entry.start, entry.end, code, problem)
@@ -599,14 +600,14 @@ class TableReading(Reading):
         self.counts.rejected += 1
         self.rejected.add(Rejected(number, start, end, code, why, self._raw(start, end)))
 
-    def _accept(self, entry: _Entry, record: ParsedRecord) -> bool:
-        """Take a row, with its block if that is current; return False when it cannot be decoded."""
+    def _accept(self, entry: _Entry, record: ParsedRecord) -> str:
+        """Take a row, with its block if that is current; return why it is not text, "" if it is."""
         block, start = self._block, record.start
         if not entry.table and block is not None and block.starts.item(0) <= start < block.end:
             line = block.line_at(start)
             if block.is_row(line, start):
                 block.take(line, line + 1, entry.number, entry.start)
-                return True
+                return ""
         self._short += record.is_short
         return self._batch.add(entry, record)
 
@@ -734,6 +735,8 @@ class TableReading(Reading):
             )
         if self._fillers:
             self.notes.append(f"{self._fillers} records with nothing but dashes are blank")
+        if self._batch.garbled and self._context.as_written:
+            self.notes.append(f"{self._batch.garbled} records may be garbled: {GARBLED}")
         notes += tuple(self.notes)
         notes += tuple(self._notes[:_MOST_NOTES])
         self.dialect = replace(
@@ -798,8 +801,9 @@ def _in_order(batch: pa.RecordBatch, others: pa.RecordBatch) -> pa.RecordBatch:
 class _Batch:
     """The accepted records of the record parser that are not yielded yet."""
 
-    def __init__(self, encoding: str) -> None:
-        self._encoding = encoding
+    def __init__(self, encoding: str, *, as_written: bool) -> None:
+        self._encoding, self._as_written = encoding, as_written
+        self.garbled = 0
         self._begin()
 
     def _begin(self) -> None:
@@ -811,22 +815,30 @@ class _Batch:
     def __len__(self) -> int:
         return len(self._places)
 
-    def add(self, entry: _Entry, record: ParsedRecord) -> bool:
-        """Append a row; return False when its bytes cannot be decoded, or are control characters."""
+    def add(self, entry: _Entry, record: ParsedRecord) -> str:
+        """Append a row; return why its bytes are not text, "" if they are.
+
+        Garbled words are rows for a user who looks at the file, and counted.
+        """
         body, cells = record.body, record.cells
         if not body.isascii():
             try:
                 body = body.decode(self._encoding).encode()
                 cells = tuple(cell.decode(self._encoding).encode() for cell in cells)
+                no_text = bool(C1_CONTROLS.search(body))
             except UnicodeError:
-                return False
-            if C1_CONTROLS.search(body):
-                return False
+                no_text = True
+            if no_text:
+                return f"the record has bytes that are not text in {self._encoding}"
+            if is_garbled(body, self._encoding):
+                self.garbled += 1
+                if not self._as_written:
+                    return GARBLED
         self._places.append((entry.number, entry.start, entry.end))
         self._bodies.append(body)
         self._cells += cells
         self._widths.append(len(cells))
-        return True
+        return ""
 
     def take(self) -> pa.RecordBatch:
         """Return the rows as a batch and begin anew."""

@@ -1,4 +1,4 @@
-"""The encoding of text that is not UTF-8: the one whose text is likeliest, if no other text is nearly so.
+"""The encoding of text: UTF-8 if its words say so, or the one whose text is likeliest, if none is nearly so.
 
 The distinct words beyond ASCII of a file are read in each encoding, and their likelihoods in its languages
 are compared. Encodings that give the same text are one answer. Words are weighed, not guessed: if two texts
@@ -11,14 +11,17 @@ import codecs
 import heapq
 import math
 import re
+import unicodedata
 import zlib
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from showcost.core.languages import LANGUAGES
 from showcost.readers.encodings.families import WIDE_CHARACTERS, encodings
-from showcost.readers.encodings.likelihood import likelihood
+from showcost.readers.encodings.likelihood import likeliest, likelihood
+from showcost.readers.model import C1_CONTROLS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -35,6 +38,8 @@ _RUN: Final = re.compile(rb"([\x80-\xff])\1{3,}")
 """A row of the same bytes; what is kept of it is odd or even as it is, so that pairs of bytes stay pairs."""
 _LONGEST_START: Final = 24
 _MOST_OF_BLOCK: Final = 1_000
+_MOST_OF_LATER: Final = 100
+_FIRST_BLOCKS: Final = 8
 """Words looked at in each MiB: which one is kept of a longer file depends on its bytes alone."""
 _LONGEST: Final = 240
 _MOST_WORDS: Final = 400
@@ -42,11 +47,18 @@ _FEW: Final = 60
 _EVERY: Final = 6
 _RULED_OUT: Final = 60.0
 _MOST_KEPT: Final = 4 * _MOST_WORDS
-_SURE: Final = 5.0
+_SURE: Final = 7.5
 """The logarithm of how much likelier a text must be than any other one."""
 _UNLIKELY: Final = -13.0
 """The mean logarithm of the likelihood of a character below which a text makes no sense."""
 _STRAY: Final = -15.0
+_USUAL_IN_UTF8: Final = -7.0
+"""The mean logarithm of the likelihood of a character from which a word is usual in UTF-8."""
+_ENOUGH: Final = 5
+"""Usual words that no other encoding has by chance."""
+_SENSIBLE: Final = -10.5
+_SURE_OF_UTF8: Final = 4.0
+"""The logarithm of how much likelier a text in UTF-8 must be than one in another encoding."""
 _OTHER_ENCODING: Final = -8.0
 """The prior of encodings that the stated languages do not have."""
 _OTHER_LANGUAGE: Final = -3.0
@@ -71,15 +83,34 @@ class Words:
         """Gather the words of blocks that end with whole words."""
         kept: set[bytes] = set()
         high: set[int] = set()
-        for block in blocks:
+        for number, block in enumerate(blocks):
             beyond = block.translate(None, _ASCII)
             if beyond:
                 high.update(beyond)
-                kept.update(map(_word, islice(_WORD.finditer(block), _MOST_OF_BLOCK)))
+                kept.update(_words(block, number))
             if len(kept) > _MOST_KEPT:
                 kept = set(heapq.nsmallest(_MOST_WORDS, kept, key=_order))
-        chosen = heapq.nsmallest(_MOST_WORDS, kept, key=_order)
-        return cls(tuple(sorted(chosen)), frozenset(high))
+        return cls(_chosen(kept), frozenset(high))
+
+    def and_those_of(self, block: bytes, number: int) -> Words:
+        """Return these words with those of one more block, the `number`th of the file."""
+        kept = {*self.words, *_words(block, number)}
+        return Words(_chosen(kept), self.high_bytes.union(block.translate(None, _ASCII)))
+
+    def only(self, words: tuple[bytes, ...]) -> Words:
+        """Return some of the words, with their high bytes alone if they are not all."""
+        if len(words) == len(self.words):
+            return self
+        return Words(words, frozenset(b"".join(words).translate(None, _ASCII)))
+
+
+def _words(block: bytes, number: int) -> Iterator[bytes]:
+    most = _MOST_OF_BLOCK if number < _FIRST_BLOCKS else _MOST_OF_LATER
+    return map(_word, islice(_WORD.finditer(block), most))
+
+
+def _chosen(words: set[bytes]) -> tuple[bytes, ...]:
+    return tuple(sorted(heapq.nsmallest(_MOST_WORDS, words, key=_order)))
 
 
 def _word(match: re.Match[bytes]) -> bytes:
@@ -127,15 +158,100 @@ def detect(path: Path, languages: Sequence[str], *, may_be_utf8: bool = False) -
     UTF-8 with some stray bytes.
     """
     words = Words.of(_blocks(path))
-    ranked = ranking(words, languages)
     if may_be_utf8:
-        ranked = _ranked([*ranked, _utf8(words)])
+        ranked = _ranked([*ranking(words, languages), _utf8(words)])
+        if ranked[0].encoding == "utf-8":
+            rival = _rival_of_strays(words, languages)
+            return Detected("utf-8", is_sure=False, others=(rival,)) if rival else _first_of(ranked, words)
+    others = words.only(tuple(word for word in words.words if not _is_stray_utf8(word)))
+    if not others.words:
+        others = words
+    detected = _first_of(ranking(others, languages), others)
+    if detected and len(others.words) < len(words.words) and detected.encoding in WIDE_CHARACTERS:
+        return Detected(detected.encoding, is_sure=False, others=("utf-8",))
+    return detected
+
+
+def _first_of(ranked: Sequence[Candidate], words: Words) -> Detected | None:
+    """Return the first candidate, and whether it is certain; None if its text makes no sense."""
     if not ranked or ranked[0].mean < _UNLIKELY:
         return None
     first = ranked[0]
     rivals = [item for item in ranked[1:] if not _same_text(first.encoding, item.encoding, words)]
     close = [item.encoding for item in rivals if first.score - item.at_best < _SURE]
     return Detected(first.encoding, not close, tuple(close[:3] or [item.encoding for item in rivals[:1]]))
+
+
+def _rival_of_strays(words: Words, languages: Sequence[str]) -> str:
+    """Return the encoding of the words that are not UTF-8, if others make more sense in it too; else ""."""
+    unusual = [word for word in words.words if not _is_stray_utf8(word)]
+    by_chance = [word for word in unusual if _is_utf8(word)]
+    ranked = ranking(words.only(tuple(unusual)), languages) if by_chance else []
+    if not ranked or ranked[0].mean < _SENSIBLE:
+        return ""
+    texts = [(word.decode(), _decoded(word, ranked[0].encoding)) for word in by_chance]
+    return ranked[0].encoding if any(likeliest(b) - likeliest(a) > _SURE for a, b in texts) else ""
+
+
+def _is_utf8(word: bytes) -> bool:
+    try:
+        word.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _is_stray_utf8(word: bytes) -> bool:
+    """Return whether a word of a file in another encoding is certainly UTF-8."""
+    return _is_utf8(word) and _is_usual_in_utf8(word)
+
+
+def rivals_of_utf8(path: Path, languages: Sequence[str]) -> tuple[str, ...]:
+    """Return the encodings in which a file that is valid UTF-8 makes more sense, the likeliest first.
+
+    Some bytes of other encodings are valid UTF-8 by chance: `Dvořák` of Mac OS is `Dvoאk` then. If the
+    words of the file are usual in UTF-8, no other encoding is tried.
+    """
+    words = _doubtful_words(_blocks(path))
+    if words is None:
+        return ()
+    score = sum(likeliest(word.decode("utf-8", "ignore")) for word in words.words)
+    return tuple(
+        item.encoding
+        for item in ranking(words, languages)
+        if item.mean > _SENSIBLE
+        and score - item.at_best < _SURE_OF_UTF8
+        and not _same_text("utf-8", item.encoding, words)
+    )[:3]
+
+
+def _doubtful_words(blocks: Iterable[bytes]) -> Words | None:
+    """Return the words of a file in UTF-8; None once enough of them, or all, are usual in UTF-8."""
+    words = Words((), frozenset())
+    for number, block in enumerate(blocks):
+        if not block.isascii():
+            words = words.and_those_of(block, number)
+            words = words.only(tuple(word for word in words.words if not C1_CONTROLS.search(word)))
+            usual = sum(map(_is_usual_in_utf8, words.words))
+            if usual >= _ENOUGH and usual * 2 > len(words.words):
+                return None
+    return None if all(map(_is_usual_in_utf8, words.words)) else words
+
+
+@lru_cache(_MOST_KEPT)
+def _is_usual_in_utf8(word: bytes) -> bool:
+    text = word.decode("utf-8", "ignore")
+    if _is_delimited(text):
+        return True
+    least = _USUAL_IN_UTF8 * sum(not character.isascii() for character in text)
+    return any(likeliest(text, (language,)) >= least for language in LANGUAGES)
+
+
+def _is_delimited(text: str) -> bool:
+    """Return whether a sign between ASCII texts separates them more than once, as a delimiter does."""
+    signs = [character for character in text if not character.isascii()]
+    is_sign = len(set(signs)) == 1 and unicodedata.category(signs[0])[0] in "SP"
+    return is_sign and len(signs) > 1 and signs[0] * 2 not in text
 
 
 def ranking(words: Words, languages: Sequence[str]) -> list[Candidate]:
@@ -170,7 +286,7 @@ def _utf8(words: Words) -> Candidate:
     texts = [word.decode("utf-8", "replace") for word in words.words[:_FEW]]
     sound = [text for text in texts if "\ufffd" not in text]
     size = sum(not character.isascii() for text in sound for character in text)
-    text = sum(max(likelihood(item, language) for language in LANGUAGES) for item in sound)
+    text = sum(map(likeliest, sound))
     score = (text + _STRAY * (len(texts) - len(sound))) * len(words.words) / max(len(texts), 1)
     return Candidate("utf-8", score, text / max(size, 1), score)
 

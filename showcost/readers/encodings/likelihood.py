@@ -13,7 +13,12 @@ import unicodedata
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+from showcost.core.languages import LANGUAGES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 START, END = "^", "$"
 _RARE: Final = 2e-6
@@ -23,13 +28,23 @@ _PAIRED: Final = 0.8
 """The weight of the pair of letters, against the letter alone."""
 _NEVER: Final = -40.0
 _REPLACED: Final = "\ufffd"
+_OF_OTHER_SCRIPT: Final = -5.0
+"""The logarithm of the likelihood of a letter of a script that no language here is written in."""
+_LEAST_OF_SCRIPT: Final = 2
+_KNOWN_SCRIPTS: Final = frozenset(
+    {
+        *("LATIN", "CYRILLIC", "GREEK", "HEBREW", "ARABIC", "THAI", "CJK", "HANGUL"),
+        *("HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "HALFWIDTH", "FULLWIDTH"),
+    }
+)
 _ODD: Final = math.log(1e-8)
 """A sign where it makes no sense: within a word, or a line of a drawing anywhere."""
 _CAPITAL, _CAPITAL_INSIDE, _SMALL_AFTER_CAPITALS = -1.5, -6.0, -5.0
 _BOUND: Final = 3.0
 
 _AT_NUMBERS: Final = {
-    **dict.fromkeys("\u00a3\u20ac", 1e-1),
+    "\u00a3": 5e-1,
+    "\u20ac": 1e-1,
     **dict.fromkeys("\u00a5\u00a2\u20aa\u20ab\u20a9", 3e-4),
     **dict.fromkeys("\u00a0\u2013", 1e-2),
     **dict.fromkeys("\u00b0\u2014\u2116\u00a7", 2e-3),
@@ -37,6 +52,7 @@ _AT_NUMBERS: Final = {
     **dict.fromkeys("\u2019\u201d\u2033\u00b4", 2e-4),
 }
 """Signs beside a digit, or between marks: `£5`, `(£)`, `10°`."""
+_DEGREE: Final = "\u00b0"
 _IN_WORDS: Final = {
     "\u2019": 2e-2,
     "\u2018": 2e-4,
@@ -49,7 +65,8 @@ _IN_WORDS: Final = {
 }
 """Signs between two letters."""
 _BEFORE_WORDS: Final = {
-    **dict.fromkeys("\u201c\u201e\u00ab\u2018\u2022", 1e-3),
+    **dict.fromkeys("\u201c\u201e\u2018\u2022", 1e-3),
+    "\u00ab": 3e-4,
     "\u00a0": 1e-2,
     **dict.fromkeys("\u2019\u201d\u00bb\u00bf\u00a1\u2116", 1e-4),
     **dict.fromkeys("\u201a\u2039\u203a\u20ac\u00a3\u00a9\u2013\u2026", 3e-5),
@@ -66,6 +83,7 @@ _AFTER_WORDS: Final = {
 _ALONE: Final = {
     **dict.fromkeys("\u2013\u00a0\u00a3\u20ac", 2e-2),
     **dict.fromkeys("\u2014\u2022\u00b7\u2116\u2026", 2e-3),
+    **dict.fromkeys("\u00bd\u00bc\u00be", 1e-3),
     **dict.fromkeys("\u00a7\u00a5\u00ab\u00bb\u00d7\u00b1\u00b0\u2019\u201c\u201d\u2018", 1e-4),
 }
 
@@ -111,6 +129,24 @@ def _table(letters: str, pairs: str) -> LetterTable:
 def script_of(letter: str) -> str:
     """Return the script of a letter by the first word of its Unicode name; COMBINING for a mark."""
     return unicodedata.name(letter, "UNKNOWN").partition(" ")[0]
+
+
+def likeliest(word: str, languages: Iterable[str] = LANGUAGES) -> float:
+    """Return the logarithm of the likelihood of a word in the language that fits best.
+
+    A word of another script alone, such as Armenian, is as likely as one of a known language.
+    """
+    return max(_of_other_script(word), *(likelihood(word, language) for language in languages))
+
+
+def _of_other_script(word: str) -> float:
+    beyond = [character for character in word if not character.isascii()]
+    scripts = {script_of(letter) for letter in beyond if unicodedata.category(letter)[0] in "LMN"}
+    scripts -= {"COMBINING"}
+    if len(beyond) < _LEAST_OF_SCRIPT or len(scripts) != 1 or scripts & _KNOWN_SCRIPTS:
+        return -math.inf
+    is_mixed = any(character.isascii() and character.isalpha() for character in word)
+    return -math.inf if is_mixed else _OF_OTHER_SCRIPT * len(beyond)
 
 
 def likelihood(word: str, language: str) -> float:
@@ -193,6 +229,8 @@ def _of_sign(sign: str, before: str, after: str) -> float:
         share = _ALONE.get(sign, 0.0)
     else:
         share = max(_AT_NUMBERS.get(sign, 0.0), _AFTER_WORDS.get(sign, 0.0) / 10)
+        if sign == _DEGREE and not before.isdigit():
+            share /= 10
     return math.log(share) if share else _ODD
 
 
