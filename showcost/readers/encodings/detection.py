@@ -215,6 +215,9 @@ def rivals_of_utf8(path: Path, languages: Sequence[str]) -> tuple[str, ...]:
     words = _doubtful_words(_blocks(path))
     if words is None:
         return ()
+    for delimiter in _delimiters(words):
+        parts = {part for word in words.words for part in word.split(delimiter.encode())}
+        words = words.only(tuple(sorted(part for part in parts if not part.isascii())))
     score = sum(likeliest(word.decode("utf-8", "ignore")) for word in words.words)
     return tuple(
         item.encoding
@@ -241,17 +244,18 @@ def _doubtful_words(blocks: Iterable[bytes]) -> Words | None:
 @lru_cache(_MOST_KEPT)
 def _is_usual_in_utf8(word: bytes) -> bool:
     text = word.decode("utf-8", "ignore")
-    if _is_delimited(text):
-        return True
     least = _USUAL_IN_UTF8 * sum(not character.isascii() for character in text)
     return any(likeliest(text, (language,)) >= least for language in LANGUAGES)
 
 
-def _is_delimited(text: str) -> bool:
-    """Return whether a sign between ASCII texts separates them more than once, as a delimiter does."""
-    signs = [character for character in text if not character.isascii()]
-    is_sign = len(set(signs)) == 1 and unicodedata.category(signs[0])[0] in "SP"
-    return is_sign and len(signs) > 1 and signs[0] * 2 not in text
+def _delimiters(words: Words) -> frozenset[str]:
+    """Return the signs that separate texts more than once in a word, as delimiters: `Date¬Vendor¬Net`."""
+    beyond = (re.findall(r"[^\x00-\x7f]+", word.decode("utf-8", "ignore")) for word in words.words)
+    return frozenset(
+        signs[0]
+        for signs in beyond
+        if len(signs) > 1 and len(set(signs)) == 1 and unicodedata.category(signs[0][0])[0] in "SP"
+    )
 
 
 def ranking(words: Words, languages: Sequence[str]) -> list[Candidate]:
