@@ -28,10 +28,11 @@ def main() -> int:
     parser.add_argument("--instants", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--acts", action="store_true", help="faults only in the acts after the posting")
+    parser.add_argument("--minutes", type=int, default=24 * 60, help="end after so many minutes")
     options = parser.parse_args()
 
     def report(done: int, whole: int) -> None:
-        if sys.stderr.isatty() or done % 50 == 0:
+        if sys.stderr.isatty() or done % 10 == 0:
             print(
                 f"\r{done} of {whole}", end="" if sys.stderr.isatty() else "\n", file=sys.stderr, flush=True
             )
@@ -42,6 +43,7 @@ def main() -> int:
         instants=options.instants,
         seed=options.seed,
         acts_only=options.acts,
+        minutes=options.minutes,
         report=report,
     )
     facts = {

@@ -6,7 +6,6 @@ imports. It reports through a pipe; anything not reported before the kill was no
 
 from __future__ import annotations
 
-import base64
 import importlib
 import json
 import os
@@ -23,11 +22,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from showcost.backup import MANIFEST
 from showcost.core.durable import using
 from showcost.core.errors import FatalError, ShowcostError
-from showcost.deliveries.encryption import KEY_VARIABLE
 from showcost.workspace import Workspace
-from showcost_tests.crash.acts import carry_out, carry_out_acts, make_home
+from showcost_tests.crash.acts import KEYS, backup_of, carry_out, carry_out_acts, make_home
 from showcost_tests.crash.faults import ERRORS, Fault, FaultySystem, possible
 from showcost_tests.crash.scenario import Books, books, recovered_entries
 from showcost_tests.crash.scenario import carry_out as post_all
@@ -237,8 +236,11 @@ class Harness:
         books_after = Books(**json.loads(report.reported("books")[0]))
         if books_after != self.clean:
             raise DefectError(f"{case}: {books_after}, without faults {self.clean}")
+        if not backup_of(workspace).joinpath(MANIFEST).is_file():
+            raise DefectError(f"{case}: there is no backup")
         self.tally.cases += 1
         shutil.rmtree(workspace.path)
+        shutil.rmtree(backup_of(workspace))
 
 
 def _faulty(
@@ -278,12 +280,13 @@ def run_all(
     seed: int,
     report: Callable[[int, int], None],
     acts_only: bool = False,
+    minutes: int = 24 * 60,
 ) -> tuple[Harness, list[str]]:
-    """Run cases and return the harness with its tally and the defects."""
+    """Run cases for at most some minutes; return the harness with its tally, and the defects."""
     draw = random.Random(seed)  # noqa: S311 - not for secrets
     defects: list[str] = []
     # Payloads are encrypted, so that one can be shredded.
-    os.environ[KEY_VARIABLE] = base64.b64encode(bytes(range(32))).decode()
+    os.environ.update(KEYS)
     with tempfile.TemporaryDirectory() as folder:
         harness = Harness(Path(folder), acts_only=acts_only)
         all_points = harness.points()
@@ -292,7 +295,12 @@ def run_all(
         work: list[Callable[[], None]] = [partial(harness.run, case) for case in cases]
         times = [draw.uniform(0, harness.seconds * 1.2) for _ in range(instants)]
         work += [partial(harness.run_random, seconds) for seconds in times]
+        # In any order, so that a run that is cut short is a sample of the whole.
+        draw.shuffle(work)
+        until = time.monotonic() + minutes * 60
         for number, run_case in enumerate(work, start=1):
+            if time.monotonic() > until:
+                break
             try:
                 run_case()
             except DefectError as error:

@@ -66,7 +66,16 @@ MISSING = provisional.Accrual(
     because="a dead letter",
 )
 """A provisional accrual for a day that the vendor does not deliver at first."""
-DECIDED = frozenset({AuditKind.DECIDED, AuditKind.FX_REPINNED, AuditKind.PERIOD_CLOSED})
+DECIDED = frozenset(
+    {
+        AuditKind.DECIDED,
+        AuditKind.FX_REPINNED,
+        AuditKind.KEY_ROTATED,
+        AuditKind.PERIOD_CLOSED,
+        AuditKind.PERIOD_REOPENED,
+        AuditKind.RATE_ACCEPTED,
+    }
+)
 """The kinds of record that must be written once, however often their command is repeated."""
 MORNING = datetime(2026, 10, 3, 6, tzinfo=UTC)
 PERSON = {"who": "A. Clerk", "why": "as the vendor says"}

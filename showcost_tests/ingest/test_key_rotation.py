@@ -14,9 +14,11 @@ from showcost.core.durable import System, using
 from showcost.core.errors import InputError, StorageError
 from showcost.deliveries.encryption import KEY_VARIABLE, OLD_KEY_VARIABLE
 from showcost.ingest.key_rotation import rotate_key
+from showcost.ingest.landing import land
 from showcost.ingest.shredding import shred_payload
 from showcost.workspace import Workspace
-from showcost_tests.crash.acts import carry_out, make_home
+from showcost_tests.crash.acts import OTHER, make_home
+from showcost_tests.crash.scenario import carry_out
 from showcost_tests.ingest.test_payloads import VERSION_1, VERSION_1_BYTES, VERSION_1_SHA256
 
 if TYPE_CHECKING:
@@ -36,6 +38,8 @@ def encrypted(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setenv(KEY_VARIABLE, OLD)
         workspace = make_home(tmp_path_factory.mktemp("encrypted") / "home")
         carry_out(workspace, lambda _: None)
+        (landed,) = land(workspace, next(feed for feed in workspace.feeds if feed.name == OTHER)).read
+        shred_payload(workspace, landed.arrival.delivery, who=WHO, why=WHY)
     return workspace.path
 
 
