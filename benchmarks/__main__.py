@@ -23,6 +23,7 @@ NAMES: Final = (
     "posting",
     "proof",
     "pull",
+    "queue",
     "reader",
     "reports",
     "stages",

@@ -129,6 +129,9 @@ class _FeedReplay:
 
     def __init__(self, workspace: Workspace, feed: FeedSpec, places: Sequence[RowRef]) -> None:
         self._workspace, self._feed, self._places = workspace, feed, places
+        # Once for all partitions: a replay of 200,000 rows touches many, and each asks for all its rows.
+        self._ids = {place.row_id for place in places}
+        self._names = pa.array([f"{place.delivery} {place.record}" for place in places], pa.string())
         self._store = workspace.staging
         self._decisions: FeedDecisions = decisions_of(workspace, feed)
         self._records = chosen_records(
@@ -206,10 +209,9 @@ class _FeedReplay:
         )
         days = pc.unique(delivered.column("transaction_date")).to_pylist()
         partitions = {day.isoformat() if day is not None else ALL for day in days}
-        ids = {place.row_id for place in self._places}
         for part in self._store.partitions(raw_asset(self._feed.name)):
             stamps = _stamps(self._store.metadata(raw_asset(self._feed.name), part))
-            if any(stamped_row(stamp) in ids for stamp in stamps):
+            if any(stamped_row(stamp) in self._ids for stamp in stamps):
                 partitions.add(part)
         return partitions
 
@@ -217,11 +219,10 @@ class _FeedReplay:
         """Write the rows to their current partitions, and remove them from their former ones."""
         stamps = stamps_by_partition(self._workspace, self._feed, self._decisions)
         closed = closed_periods(self._workspace)
-        ids = {place.row_id for place in self._places}
         parts: dict[str, list[PartitionRows]] = {}
         for part in self.partitions:
             if part == ALL:
-                staged = self._undated_part(quarantine, stamps.get(ALL, []), ids)
+                staged = self._undated_part(quarantine, stamps.get(ALL, []))
             else:
                 staged = self._day_parts(date.fromisoformat(part), quarantine, stamps.get(part, []), closed)
             for asset, rows in staged.items():
@@ -229,13 +230,11 @@ class _FeedReplay:
 
         outcomes = (self._valid, quarantine)
         record = partial(
-            record_replayed, self._workspace, self._feed.name, outcomes, self.partitions, sorted(ids)
+            record_replayed, self._workspace, self._feed.name, outcomes, self.partitions, sorted(self._ids)
         )
         self._store.write_together(parts, record)
 
-    def _undated_part(
-        self, quarantine: pa.Table, stamps: Sequence[str], ids: set[str]
-    ) -> dict[str, PartitionRows]:
+    def _undated_part(self, quarantine: pa.Table, stamps: Sequence[str]) -> dict[str, PartitionRows]:
         asset = undated_asset(self._feed.name)
         staged = self._store.metadata(asset, ALL)
         rows = quarantine.filter(pc.is_null(quarantine.column("transaction_date")))
@@ -243,7 +242,7 @@ class _FeedReplay:
             return {}
         inputs = {
             "records": texts_of(staged.inputs.get("records")) if staged is not None else [],
-            "decisions": replay_stamps(_stamps(staged), stamps, ids),
+            "decisions": replay_stamps(_stamps(staged), stamps, self._ids),
         }
         return {asset: PartitionRows(ALL, self._replaced(asset, ALL, rows), inputs)}
 
@@ -262,10 +261,9 @@ class _FeedReplay:
         }
         if raw is None and not any(rows.num_rows for rows in chosen.values()):
             return {}
-        ids = {place.row_id for place in self._places}
         inputs = {
             "records": texts_of(raw.inputs.get("records")) if raw is not None else [],
-            "decisions": replay_stamps(_stamps(raw), stamps, ids),
+            "decisions": replay_stamps(_stamps(raw), stamps, self._ids),
         }
         tables = {asset: self._replaced(asset, part, rows) for asset, rows in chosen.items()}
         received = sum(table.num_rows for table in tables.values())
@@ -298,11 +296,10 @@ class _FeedReplay:
 
     def _without(self, rows: pa.Table) -> pa.Table:
         """Return rows without the replayed ones."""
-        mine = pa.array([f"{place.delivery} {place.record}" for place in self._places], pa.string())
         names = pc.binary_join_element_wise(
             rows.column("delivery"), rows.column("record").cast(pa.string()), " "
         )
-        return rows.filter(pc.invert(pc.is_in(names, value_set=mine)))
+        return rows.filter(pc.invert(pc.is_in(names, value_set=self._names)))
 
 
 def _stamps(staged: StagedPartition | None) -> list[str]:

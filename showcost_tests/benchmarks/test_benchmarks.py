@@ -84,6 +84,17 @@ def test_posting_appends_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(results["digest"]["hash"]) == 64
 
 
+@pytest.mark.slow
+def test_the_queue_is_corrected_and_settled_in_bulk(monkeypatch: pytest.MonkeyPatch) -> None:
+    results = _results(_run(monkeypatch, "queue", "--rows", "40", "--corrections", "5"))
+    assert results["queue list"]["rows"] == 40
+    assert results["queue list --vendor"]["rows"] == 1
+    assert results["queue resolve --set, with its replay"]["rows"] == 5
+    # One of the corrected rows has another fault, and stays in the queue.
+    assert results["queue resolve --discard, all"]["rows"] == 36
+    assert results["queue list, settled"]["rows"] == 0
+
+
 def test_posting_is_the_same_with_and_without_the_protocol(monkeypatch: pytest.MonkeyPatch) -> None:
     results = _results(_run(monkeypatch, "proof", "--rows", "40", "--rounds", "1"))
     rows = results["raw rows and validation"]["valid"]
