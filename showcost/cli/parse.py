@@ -7,6 +7,7 @@ import shutil
 import sys
 import tempfile
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
@@ -18,10 +19,12 @@ from showcost.cli.output import CommandResult, plural, prints_result, say, show_
 from showcost.config.feeds import choose_feed, load_feeds
 from showcost.core.errors import InputError
 from showcost.core.reason_catalogue import CATALOGUE
+from showcost.ingest.inbox import archived
 from showcost.ingest.landing import NO_HEADER, hints_of
 from showcost.ingest.masking import cells_of_file, masked_shown, texts_of_file
 from showcost.pipeline.dry_run import DryRun, dry_run
 from showcost.readers import Hints, read_delivery
+from showcost.readers.archives import UnreadableError, opened
 from showcost.readers.export import write_csv, write_rejects
 
 if TYPE_CHECKING:
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 
     from showcost.config.feed import FeedSpec
     from showcost.readers import Reading, TextRecord
+    from showcost.readers.archives import Member
 
 _HELD: Final = 2**25
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -51,40 +55,89 @@ def parse(
     row. With a feed, its header mapping, date and amount formats and rules apply as well, and the rejected
     records are those that would not be posted, as far as that can be known without the ledger. National
     identifiers (SSN, SIN, NI number) are masked: in payroll feeds, and without a feed in columns whose header
-    names one. Several files need --out, which also receives the rejected records as NAME.rejects.jsonl.
+    names one. Several files need --out, which also receives the rejected records as NAME.rejects.jsonl. Each
+    file of a zip archive is read by itself, as ARCHIVE/NAME; in --out, an underscore replaces each slash.
     """
     feed = choose_feed(load_feeds(home=open_home().path), feed_name) if feed_name else None
-    if out is None and len(files) > 1:
-        raise InputError(f"{len(files)} files need --out DIR")
+    with _each(files) as sources:
+        return _parse_all(sources, feed, rejects, out)
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A file to parse: the name that is shown, and its bytes."""
+
+    name: str
+    path: Path
+
+    @property
+    def output(self) -> str:
+        """The name in the folder of results: without folders of an archive."""
+        return self.name.replace("/", "_").replace("\\", "_")
+
+
+@contextmanager
+def _each(files: Sequence[Path]) -> Iterator[list[_Source]]:
+    """Yield the files, those of an archive with several of them one by one."""
+    with tempfile.TemporaryDirectory(prefix="showcost-") as folder:
+        sources: list[_Source] = []
+        for file in files:
+            contained = archived(file)
+            if not contained:
+                sources.append(_Source(file.name, file))
+                continue
+            try:
+                sources += _unpacked(file, contained, Path(folder), len(sources))
+            except UnreadableError as error:
+                raise InputError(f"{file.name}: {error}") from error
+        yield sources
+
+
+def _unpacked(file: Path, contained: Sequence[Member], folder: Path, first: int) -> Iterator[_Source]:
+    """Unpack the files of an archive; their targets are numbered, since their names are never a path."""
+    with opened(file) as archive:
+        for number, member in enumerate(contained, start=first):
+            target = folder / str(number)
+            with archive.open(member.info) as stream, target.open("wb") as out:
+                shutil.copyfileobj(stream, out)
+            yield _Source(f"{file.name}/{member.name}", target)
+
+
+def _parse_all(
+    sources: Sequence[_Source], feed: FeedSpec | None, rejects: Path | None, out: Path | None
+) -> CommandResult:
+    if out is None and len(sources) > 1:
+        raise InputError(f"{len(sources)} files need --out DIR")
     if out is None:
-        return _to_stdout(files[0], feed, rejects)
+        return _to_stdout(sources[0], feed, rejects)
     if rejects is not None:
         raise InputError(
             "--rejects is for a single file; with --out, each file gets its own NAME.rejects.jsonl"
         )
-    names = [file.name for file in files]
+    names = [source.output for source in sources]
     if repeated := sorted({name for name in names if names.count(name) > 1}):
         raise InputError(f"two of the files are named {repeated[0]}; --out needs distinct file names")
     out.mkdir(parents=True, exist_ok=True)
     parsed = []
-    for file in files:
-        with (out / file.name).open("wb") as csv, (out / f"{file.name}.rejects.jsonl").open("wb") as log:
-            parsed.append(_parse(file, feed, csv, log))
+    for source in sources:
+        target, log_of = out / source.output, out / f"{source.output}.rejects.jsonl"
+        with target.open("wb") as csv, log_of.open("wb") as log:
+            parsed.append(_parse(source, feed, csv, log))
     return CommandResult({"files": parsed}, lambda: _show(parsed))
 
 
-def _to_stdout(file: Path, feed: FeedSpec | None, rejects: Path | None) -> CommandResult:
+def _to_stdout(source: _Source, feed: FeedSpec | None, rejects: Path | None) -> CommandResult:
     """Parse one file: the CSV goes to stdout, the summary to stderr."""
     csv = click.get_current_context().with_resource(tempfile.SpooledTemporaryFile(_HELD))  # noqa: SIM115 - closed with the context
     with _sink(rejects) as log:
-        facts = _parse(file, feed, csv, log)
+        facts = _parse(source, feed, csv, log)
 
     def show() -> None:
         csv.seek(0)
         shutil.copyfileobj(csv, sys.stdout.buffer)
         sys.stdout.buffer.flush()
         for line in _summary(facts, rejects):
-            click.echo(f"{file.name}: {line}", err=True)
+            click.echo(f"{source.name}: {line}", err=True)
 
     return CommandResult(facts, show, is_data=True)
 
@@ -125,7 +178,8 @@ def _sink(path: Path | None) -> Iterator[IO[bytes]]:
         yield stream
 
 
-def _parse(file: Path, feed: FeedSpec | None, csv: IO[bytes], log: IO[bytes]) -> dict[str, object]:
+def _parse(source: _Source, feed: FeedSpec | None, csv: IO[bytes], log: IO[bytes]) -> dict[str, object]:
+    file = source.path
     hints = hints_of(feed) if feed else Hints(totals_are_rows=True, as_written=True)
     with read_delivery(file, format=feed.format if feed else "csv", hints=hints) as reading:
         shown = _shown(feed, reading.header)
@@ -136,7 +190,7 @@ def _parse(file: Path, feed: FeedSpec | None, csv: IO[bytes], log: IO[bytes]) ->
             run = dry_run(open_home(), feed, file, reading, csv, log)
             accepted, landing = run.written, _landing(run, feed)
         return {
-            "file": file.name,
+            "file": source.name,
             "accepted": accepted,
             "rejected": len(reading.rejected),
             "header": list(reading.header),

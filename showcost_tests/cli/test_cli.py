@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import zipfile
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -201,6 +202,44 @@ def test_a_file_is_parsed_without_being_landed(
     both = showcost(workspace, "parse", str(file), "--out", str(tmp_path / "out"), "--json")
     assert [item["file"] for item in both.json["files"]] == ["week.csv"]
     assert not (workspace.path / "raw").exists()
+
+
+def test_the_files_of_an_archive_are_parsed_one_by_one(
+    workspace: Workspace, showcost: CommandLine, tmp_path: Path
+) -> None:
+    path, out = tmp_path / "all.zip", tmp_path / "out"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("sub/week.csv", small.UK_DELIVERY)
+        archive.writestr("../other.csv", small.UK_DELIVERY)
+        archive.writestr("__MACOSX/._week.csv", "x")
+        archive.writestr("cover.pdf", b"%PDF-1.7")
+    assert "3 files need --out DIR" in showcost(workspace, "parse", str(path)).err
+    ended = showcost(workspace, "parse", str(path), "--feed", "uk_spend", "--out", str(out), "--json")
+    names = ["all.zip/sub/week.csv", "all.zip/../other.csv", "all.zip/cover.pdf"]
+    assert [(item["file"], item["accepted"]) for item in ended.json["files"]] == [
+        (names[0], 8),
+        (names[1], 8),
+        (names[2], 0),
+    ]
+    assert ended.json["files"][2]["landing"]["refused"] == "SC-FIL-001"
+    written = sorted(file.name for file in out.iterdir())
+    outputs = ["all.zip_.._other.csv", "all.zip_cover.pdf", "all.zip_sub_week.csv"]
+    assert written == sorted([*outputs, *(f"{name}.rejects.jsonl" for name in outputs)])
+    rows = list(csv.reader((out / outputs[2]).read_text(encoding="utf-8").splitlines()))
+    assert rows == list(csv.reader(small.UK_DELIVERY.splitlines()))
+
+
+def test_a_damaged_archive_is_a_wrong_input(
+    workspace: Workspace, showcost: CommandLine, tmp_path: Path
+) -> None:
+    path = tmp_path / "all.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.csv", small.UK_DELIVERY)
+        archive.writestr("b.csv", small.UK_DELIVERY)
+    header = small.UK_HEADER.encode()
+    path.write_bytes(path.read_bytes().replace(header, header.lower(), 1))
+    ended = showcost(workspace, "parse", str(path), "--out", str(tmp_path / "out"))
+    assert (ended.status, ended.err.strip()) == (2, "all.zip: the zip archive is damaged or encrypted")
 
 
 def test_a_file_is_parsed_as_its_feed_would_take_it(
