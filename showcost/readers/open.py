@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -20,6 +21,7 @@ from showcost.readers.csv.repair import RecordRepairer
 from showcost.readers.csv.table import TableContext, TableReading
 from showcost.readers.datev import read_booking_stack
 from showcost.readers.json_items import JsonReading
+from showcost.readers.markup_tables import markup_kind, markup_to_csv
 from showcost.readers.model import Dialect, Hints, Limits
 from showcost.readers.reading import Reading, unreadable
 from showcost.readers.source import PlainText, UnreadableError, decompress, kind_of, to_plain
@@ -27,12 +29,13 @@ from showcost.readers.statements.camt053 import read_camt053
 from showcost.readers.statements.mt940 import read_mt940
 from showcost.readers.statements.reading import StatementReading
 from showcost.readers.ubl import UblReading, looks_like_ubl, no_documents
-from showcost.readers.workbook import OtherSheet, workbook_to_csv
+from showcost.readers.workbook import workbook_to_csv
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from showcost.config.items import ItemMapping
+    from showcost.readers.sheets import OtherSheet
 
 _HEAD: Final = 2**17
 _PIECE: Final = 2**16
@@ -105,11 +108,13 @@ def _open(
         notes.append(f"a DATEV booking stack of {stack.period[0]} to {stack.period[1]}")
     if kind == "text" and (expected == "ubl" or looks_like_ubl(_head(path))):
         return _e_invoice(path, limits, folder)
-    if kind == "workbook":
-        sheets = workbook_to_csv(path, place, hints, limits)
+    markup = markup_kind(_head(path)) if kind == "text" else ""
+    if kind == "workbook" or markup:
+        to_csv = partial(markup_to_csv, path, markup) if markup else partial(workbook_to_csv, path)
+        sheets = to_csv(place, hints, limits)
         text, others = sheets.path, sheets.others
         notes.extend(sheets.notes)
-        if expected != "xlsx":
+        if expected != "xlsx" and not markup:
             notes.append("the delivery is a workbook, not a text file")
         hints = replace(hints, encoding="utf-8", delimiter=",", quote='"', escape="")
         plain = PlainText(text, text, "utf-8", sure=True, bom=0, size=text.stat().st_size)

@@ -57,8 +57,8 @@ if TYPE_CHECKING:
     from showcost.readers.csv.layout import Row
     from showcost.readers.csv.other_tables import OtherTables
     from showcost.readers.csv.repair import RecordRepairer
+    from showcost.readers.sheets import OtherSheet
     from showcost.readers.source import PlainText
-    from showcost.readers.workbook import OtherSheet
 
 _BATCH: Final = 16_384
 _LONGEST_FOOTER: Final = 24

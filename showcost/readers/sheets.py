@@ -1,0 +1,119 @@
+"""Sheets of cells as text, from a workbook or a page, as one table in CSV.
+
+Of several sheets the one with most of the feed's columns is the table, or else the fullest, with the sheets
+of the same header; the content of the others is handed over beside it.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+from showcost.config.feed import normal_header
+from showcost.readers.csv.layout import Layout, Row, count_filled, find_layout
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from showcost.readers.model import Hints
+
+_HEAD: Final = 1_000
+
+
+@dataclass(frozen=True)
+class OtherSheet:
+    """The content of a sheet that is not in the table, as CSV, and the reason.
+
+    With `is_text`, it cannot have rows: no line has two cells, or all lines are above the column names.
+    """
+
+    text: bytes
+    why: str
+    is_text: bool
+
+
+@dataclass(frozen=True)
+class WorkbookTable:
+    """The table of a workbook as UTF-8 CSV, the assumptions, and the sheets outside it."""
+
+    path: Path
+    notes: tuple[str, ...]
+    others: tuple[OtherSheet, ...]
+
+
+@dataclass(frozen=True)
+class ContentSheet:
+    """A sheet with content: its number in the workbook, from 1 on, and its cells as text."""
+
+    number: int
+    rows: Sequence[Row]
+    hints: Hints
+
+    @cached_property
+    def layout(self) -> Layout:
+        """The layout of the sheet by its first lines."""
+        return find_layout(self.rows[:_HEAD], [], self.hints)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The names of the columns as headers are compared; () without a header."""
+        names = [normal_header(name) for name in self.layout.columns]
+        while names and not names[-1]:
+            names.pop()
+        return tuple(names) if self.layout.header_records else ()
+
+
+def table_of(
+    sheets: Sequence[ContentSheet], folder: Path, hints: Hints, notes: Sequence[str]
+) -> WorkbookTable:
+    """Write the table of some sheets with content as UTF-8 CSV into `folder`."""
+    main = _main(sheets, hints)
+    table = [sheet for sheet in sheets if sheet is main or (main.names and sheet.names == main.names)]
+    bodies = [table[0].rows, *(sheet.rows[sheet.layout.first_row - 1 :] for sheet in table[1:])]
+    width = max(len(row) for body in bodies for row in body)
+    target = folder / "sheet.csv"
+    with target.open("w", encoding="utf-8", newline="") as out:
+        for body in bodies:
+            _write(out, ((*row, *[""] * (width - len(row))) for row in body))
+    others = [_above(sheet) for sheet in table[1:]]
+    others += [_other(sheet, main) for sheet in sheets if sheet not in table]
+    notes = [*notes, "places are counted in the CSV form of the sheet"]
+    if len(sheets) > 1:
+        numbers = " and ".join(str(sheet.number) for sheet in table)
+        notes.insert(0, f"of {len(sheets)} sheets with content the table is {numbers}")
+    return WorkbookTable(target, tuple(notes), tuple(others))
+
+
+def _main(sheets: Sequence[ContentSheet], hints: Hints) -> ContentSheet:
+    """Return the sheet that is the table: with most of the feed's columns, or else the fullest."""
+    if len(sheets) == 1:
+        return sheets[0]
+    names = frozenset(map(normal_header, hints.names))
+    return max(
+        sheets, key=lambda sheet: (len(names.intersection(sheet.names)), sum(map(count_filled, sheet.rows)))
+    )
+
+
+def _above(sheet: ContentSheet) -> OtherSheet:
+    """Return the lines above the rows of a later sheet of the table: its repeated header."""
+    return OtherSheet(_csv(sheet.rows[: sheet.layout.first_row - 1]), "", is_text=True)
+
+
+def _other(sheet: ContentSheet, table: ContentSheet) -> OtherSheet:
+    is_text = all(count_filled(row) <= 1 for row in sheet.rows)
+    why = f"sheet {sheet.number} has another header than the table, sheet {table.number}"
+    return OtherSheet(_csv(sheet.rows), why, is_text)
+
+
+def _csv(rows: Iterable[Row]) -> bytes:
+    out = io.StringIO(newline="")
+    _write(out, rows)
+    return out.getvalue().encode()
+
+
+def _write(out: io.TextIOBase, rows: Iterable[Row]) -> None:
+    csv.writer(out, lineterminator="\n").writerows(rows)
