@@ -10,7 +10,8 @@ from showcost.cli.control_totals import control_total_facts, say_control_totals
 from showcost.cli.home import open_home
 from showcost.cli.options import chosen_feeds, feed_option
 from showcost.cli.output import CommandResult, plural, prints_result, say, show_table
-from showcost.ingest.inbox import unclaimed
+from showcost.core.errors import InputError, IntegrityError
+from showcost.ingest.inbox import passed_over, unclaimed
 from showcost.ingest.landing import LandedDelivery, Landing
 from showcost.ingest.landing import land as land_feed
 from showcost.pipeline.control_totals import unconfirmed_totals
@@ -18,6 +19,7 @@ from showcost.pipeline.control_totals import unconfirmed_totals
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from showcost.config.feed import FeedSpec
     from showcost.workspace import Workspace
 
 
@@ -32,7 +34,9 @@ def land(feed_name: str | None) -> CommandResult:
 def land_result(workspace: Workspace, feed_name: str | None = None) -> CommandResult:
     """Land the feeds and return the result."""
     feeds = chosen_feeds(workspace, feed_name)
-    landings = [land_feed(workspace, feed, _say_waiting) for feed in feeds]
+    landings, failed = _land_each(workspace, feeds)
+    feeds = [feed for feed in feeds if feed.name not in failed]
+    left = passed_over(workspace.inbox)
     unmatched = unclaimed(workspace.inbox, workspace.feeds)
     unconfirmed = {
         feed.name: unconfirmed_totals(workspace, feed, landing.read)
@@ -43,6 +47,8 @@ def land_result(workspace: Workspace, feed_name: str | None = None) -> CommandRe
         "delivered_again": {landing.feed: landing.again for landing in landings if landing.again},
         "still_changing": {landing.feed: landing.changing for landing in landings if landing.changing},
         "unclaimed": unmatched,
+        "passed_over": left,
+        "failed": failed,
         "control_totals": {
             name: control_total_facts(totals) for name, totals in unconfirmed.items() if totals
         },
@@ -51,10 +57,28 @@ def land_result(workspace: Workspace, feed_name: str | None = None) -> CommandRe
 
     def show() -> None:
         _show_landing(landings, unmatched)
+        for sentence in left:
+            say(f"passed over: {sentence}")
+        for name, sentence in failed.items():
+            say(f"{name}: not landed as a whole: {sentence}", to_stderr=True)
         for name, totals in unconfirmed.items():
             say_control_totals(name, totals)
 
-    return CommandResult(facts, show)
+    return CommandResult(facts, show, status=1 if failed else 0)
+
+
+def _land_each(workspace: Workspace, feeds: Sequence[FeedSpec]) -> tuple[list[Landing], dict[str, str]]:
+    """Land each feed; return the landings, and the sentences of the feeds that could not be landed.
+
+    What is wrong with one feed holds up no other. A full disk or a failed fsync ends the command.
+    """
+    landings, failed = [], {}
+    for feed in feeds:
+        try:
+            landings.append(land_feed(workspace, feed, _say_waiting))
+        except (InputError, IntegrityError) as error:
+            failed[feed.name] = str(error)
+    return landings, failed
 
 
 def _say_waiting(names: Sequence[str], seconds: int) -> None:

@@ -16,6 +16,7 @@ import click
 
 from showcost.cli.home import home_option
 from showcost.core.errors import ShowcostError, disk_sentence
+from showcost.core.visible_text import visible
 
 _USAGE = 2
 _UNEXPECTED = 1
@@ -118,5 +119,5 @@ def main() -> NoReturn:
 
 
 def _end(sentence: str, status: int) -> NoReturn:
-    click.echo(f"showcost: {sentence}", err=True)
+    click.echo(f"showcost: {visible(sentence)}", err=True)
     sys.exit(status)

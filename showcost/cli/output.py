@@ -20,6 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from showcost.cli.home import home_option, used_home
+from showcost.core.visible_text import visible, visible_json, visible_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,7 +64,7 @@ def prints_result(function: Callable[P, CommandResult]) -> Callable[P, None]:
         home = used_home()
         if as_json:
             facts = {"home": home, **result.facts}
-            click.echo(json.dumps(plain(facts), ensure_ascii=False, indent=2))
+            click.echo(visible_json(json.dumps(plain(facts), ensure_ascii=False, indent=2)))
         else:
             result.show()
             if home is not None:
@@ -89,7 +90,7 @@ def plain(value: object) -> Json:
 
 def say(text: str = "", *, to_stderr: bool = False) -> None:
     """Print one line of text."""
-    _console(to_stderr=to_stderr).print(text, markup=False, soft_wrap=True)
+    _console(to_stderr=to_stderr).print(visible(text), markup=False, soft_wrap=True)
 
 
 def plural(count: int, noun: str) -> str:
@@ -105,7 +106,7 @@ def say_more(count: int, limit: int) -> None:
 
 def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print rows as a table: numbers right-aligned, short cells never wrapped."""
-    cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    cells = [["" if cell is None else visible_line(str(cell)) for cell in row] for row in rows]
     shown = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for number, name in enumerate(columns):
         texts = [row[number] for row in cells]

@@ -19,6 +19,7 @@ from showcost.cli.output import CommandResult, plural, prints_result, say, show_
 from showcost.config.feeds import choose_feed, load_feeds
 from showcost.core.errors import InputError
 from showcost.core.reason_catalogue import CATALOGUE
+from showcost.core.visible_text import visible_line
 from showcost.ingest.inbox import archived
 from showcost.ingest.landing import NO_HEADER, hints_of
 from showcost.ingest.masking import cells_of_file, masked_shown, texts_of_file
@@ -137,7 +138,7 @@ def _to_stdout(source: _Source, feed: FeedSpec | None, rejects: Path | None) -> 
         shutil.copyfileobj(csv, sys.stdout.buffer)
         sys.stdout.buffer.flush()
         for line in _summary(facts, rejects):
-            click.echo(f"{source.name}: {line}", err=True)
+            click.echo(visible_line(f"{source.name}: {line}"), err=True)
 
     return CommandResult(facts, show, is_data=True)
 

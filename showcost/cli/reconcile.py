@@ -14,12 +14,12 @@ from showcost.cli.output import CommandResult, plural, prints_result, say, show_
 from showcost.cli.selection import optional_text
 from showcost.core.errors import InputError
 from showcost.core.money import currency_codes, readable_amount
+from showcost.core.visible_text import visible_line
 from showcost.readers.statements.model import StatementFormat, TableHints
 from showcost.reports.statements import StatementOptions, reconcile_statement
 from showcost.reports.statements.matching import MatchStatus
 from showcost.reports.statements.report import DEFAULT_DAYS
 from showcost.reports.writers.flat import TableFormat, write_report_tables
-from showcost.reports.writers.visible_text import visible_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

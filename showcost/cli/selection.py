@@ -12,6 +12,7 @@ import click
 from showcost.cli.options import feed_option, from_option, span, to_option
 from showcost.core.errors import DeclinedError, InputError
 from showcost.core.reason_catalogue import CATALOGUE
+from showcost.core.visible_text import visible
 from showcost.reconciliation.queue import WAITING, QueueFilter, RowState
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def ask(question: str, options: Mapping[str, object]) -> None:
     if options["yes"]:
         return
     try:
-        confirmed = click.confirm(question, err=True)
+        confirmed = click.confirm(visible(question), err=True)
     except click.Abort:
         click.echo(err=True)
         confirmed = False

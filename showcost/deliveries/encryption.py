@@ -103,8 +103,8 @@ def _key_in(variable: str) -> bytes | None:
     return key
 
 
-def is_encrypted(path: Path) -> bool:
-    """Return whether a stored payload is encrypted."""
+def has_preamble(path: Path) -> bool:
+    """Return whether a file begins as an encrypted payload does."""
     return _magic(path) in {MAGIC, _MAGIC_1}
 
 

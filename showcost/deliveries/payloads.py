@@ -27,7 +27,7 @@ from showcost.core.durable import (
 from showcost.core.errors import InputError, IntegrityError
 from showcost.core.hashing import sha256_file
 from showcost.core.locking import exclusive_lock
-from showcost.deliveries.encryption import Cipher, is_encrypted, plain_file, rewrapped_key
+from showcost.deliveries.encryption import Cipher, has_preamble, plain_file, rewrapped_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,6 +102,9 @@ class PayloadStore:
                 make_folder(target.parent)
                 if cipher is not None:
                     write_durably(self._key(name), cipher.wrapped_key(name))
+                elif self._key(name).is_file():
+                    # Of an encrypted payload that a crash kept from being stored.
+                    unlink(self._key(name))
                 aside.chmod(0o444)
                 rename(aside, target)
                 fsync_folder(target.parent)
@@ -117,7 +120,7 @@ class PayloadStore:
         the master key is missing.
         """
         path = self._existing(sha256)
-        if not is_encrypted(path):
+        if not self.is_encrypted(sha256):
             if (digest := sha256_file(path)) != sha256:
                 raise _changed(sha256, digest)
             yield path
@@ -142,12 +145,20 @@ class PayloadStore:
 
     def is_shredded(self, sha256: str) -> bool:
         """Return whether a payload is stored encrypted and its key was deleted."""
-        path = self.path(sha256)
-        return path.is_file() and is_encrypted(path) and not self._key(sha256).is_file()
+        stored = self.path(sha256).is_file()
+        return stored and self.is_encrypted(sha256) and not self._key(sha256).is_file()
+
+    def is_encrypted(self, sha256: str) -> bool:
+        """Return whether a payload is stored encrypted; raises IntegrityError if it is missing.
+
+        A sender can begin a file as an encrypted one begins: then the stored bytes are those of its name.
+        """
+        path = self._existing(sha256)
+        return has_preamble(path) and (self._key(sha256).is_file() or sha256_file(path) != sha256)
 
     def require_encrypted(self, sha256: str) -> None:
         """Raise InputError for a payload that is stored plain: it cannot be shredded."""
-        if not is_encrypted(self._existing(sha256)):
+        if not self.is_encrypted(sha256):
             raise InputError(f"the payload {sha256} is not encrypted; only encrypted ones can be shredded")
 
     def shred(self, sha256: str) -> None:

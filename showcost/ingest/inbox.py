@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from showcost.core.durable import make_folder, replace_file
 from showcost.core.errors import InputError
 from showcost.core.hashing import sha256_file
+from showcost.core.visible_text import visible_line
 from showcost.readers.archives import Member, UnreadableError, is_archive, members, opened
 from showcost.readers.model import Limits
 
@@ -145,7 +146,7 @@ def quiet_seconds(feed: FeedSpec) -> int:
 def waiting(inbox: Path, feed: FeedSpec, taken: Iterable[Arrival], seen: SeenFiles) -> list[InboxFile]:
     """Return the feed's files that have not been landed, by name; a file that was exchanged is one.
 
-    Links, hidden files and unfinished transfers (`.part`, `.tmp`, …) are skipped.
+    What `passed_over` names is skipped.
     """
     landed: dict[tuple[str, int, int], set[str]] = {}
     for arrival in taken:
@@ -212,7 +213,7 @@ def unclaimed(inbox: Path, feeds: Sequence[FeedSpec]) -> list[str]:
     for feed in feeds:
         patterns[feed.inbox_folder] = patterns.get(feed.inbox_folder, ()) + feed.patterns
     left: list[str] = []
-    for entry in sorted(inbox.iterdir()):
+    for entry in _entries(inbox):
         if entry.is_dir():
             allowed = patterns.get(entry.name, ())
             left += [f"{entry.name}/{file.name}" for file in _files(entry) if not _matches(file, allowed)]
@@ -221,17 +222,64 @@ def unclaimed(inbox: Path, feeds: Sequence[FeedSpec]) -> list[str]:
     return left
 
 
+def passed_over(inbox: Path) -> list[str]:
+    """Return what is in the inbox and cannot be taken, as `folder/name: the reason`, sorted."""
+    found = [(entry.name, reason) for entry in _entries(inbox) if (reason := _folder_refusal(entry))]
+    for folder in _entries(inbox):
+        if not _folder_refusal(folder) and folder.is_dir():
+            found += [
+                (f"{folder.name}/{path.name}", reason)
+                for path in _entries(folder)
+                if (reason := _refusal(path))
+            ]
+    return [f"{name}: {reason}" for name, reason in sorted(found)]
+
+
 def _files(folder: Path) -> list[InboxFile]:
-    if not folder.is_dir():
+    if _folder_refusal(folder) or not folder.is_dir():
         return []
     files: list[InboxFile] = []
-    for path in sorted(folder.iterdir()):
-        if path.is_symlink() or not path.is_file() or path.name.startswith("."):
+    for path in _entries(folder):
+        if _refusal(path) or path.name.lower().endswith(_DONE):
             continue
-        if path.name.lower().endswith((*_UNFINISHED, _DONE)):
+        try:
+            files.append(InboxFile.of(path))
+        except FileNotFoundError:
+            # Its sender has moved it away since the folder was listed.
             continue
-        files.append(InboxFile.of(path))
     return files
+
+
+def _entries(folder: Path) -> list[Path]:
+    """Return what is in a folder, by name; nothing if it cannot be listed, which `passed_over` tells."""
+    try:
+        return sorted(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return []
+
+
+def _folder_refusal(folder: Path) -> str | None:
+    """Return why nothing in a folder of the inbox can be taken; None if it can, or if it is no folder."""
+    if not folder.is_dir():
+        return None
+    if folder.is_symlink():
+        return "a link to a folder, which is not followed; move the files here"
+    return None if os.access(folder, os.R_OK | os.X_OK) else "the folder cannot be read (permission denied)"
+
+
+def _refusal(path: Path) -> str | None:
+    """Return why an entry of a feed's folder cannot be taken, or None."""
+    name, is_there = path.name, path.exists()
+    tests = (
+        (path.is_symlink(), "a link, which is not followed; put the file itself here"),
+        (path.is_dir(), "a folder within a feed's folder; only files beside it are taken"),
+        (is_there and not path.is_file(), "neither a file nor a folder"),
+        (name.startswith("."), "a hidden file"),
+        (name.lower().endswith(_UNFINISHED), "an unfinished transfer; its sender renames it at the end"),
+        (visible_line(name) != name, "its name has characters that cannot be shown; rename it"),
+        (is_there and not os.access(path, os.R_OK), "it cannot be read (permission denied)"),
+    )
+    return next((reason for applies, reason in tests if applies), None)
 
 
 def _matches(file: InboxFile, patterns: Iterable[str]) -> bool:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, cast
 import pyarrow as pa
 from pydantic import BaseModel
 
+from showcost.core.errors import IntegrityError
 from showcost.core.hashing import sha256_framed
 from showcost.ingest.audit_records import record_hashes, record_read, record_received
 from showcost.ingest.control_totals import RunningTotal, footer_cells, mismatch, unchecked_totals
@@ -152,13 +153,19 @@ def land(home: Workspace, feed: FeedSpec, before_waiting: BeforeWaiting | None =
     store, payloads = home.staging, home.payloads
     mark = fingerprint_of(home, feed)
     read: list[LandedDelivery] = []
+    damaged: list[IntegrityError] = []
     for arrival in register.deliveries(feed.name):
         asset = records_asset(feed.name)
         staged = store.metadata(asset, arrival.delivery)
         current = staged is not None and staged.inputs.get("fingerprint") == mark
         current = current and store.is_attested(asset, arrival.delivery)
         if not (current or payloads.is_shredded(arrival.delivery)):
-            read.append(read_arrival(home, feed, arrival, audit, mark))
+            try:
+                read.append(read_arrival(home, feed, arrival, audit, mark))
+            except IntegrityError as error:
+                damaged.append(error)
+    if damaged:
+        raise damaged[0]
     return Landing(feed.name, tuple(read), again, changing)
 
 
@@ -184,7 +191,12 @@ def _take(
     files = waiting(home.inbox, feed, register.arrivals(feed.name), seen)
     ready, changing = settled(files, feed, before_waiting)
     for file in ready:
-        stored = _stored(payloads, file)
+        try:
+            stored = _stored(payloads, file)
+        except (FileNotFoundError, PermissionError):
+            # Taken away, or closed to us, since it was listed.
+            changing.append(file.name)
+            continue
         if not file.unchanged() or (len(stored) == 1 and stored[0][1].size != file.size):
             changing.append(file.name)
             continue

@@ -30,10 +30,10 @@ from showcost.core.durable import make_folder, write_durably
 from showcost.core.errors import InputError
 from showcost.core.hashing import sha256_bytes, sha256_framed
 from showcost.core.national_ids import masked_text
+from showcost.core.visible_text import visible
 from showcost.pay.applied import APPLIED, applied_checks
 from showcost.pay.findings import findings
 from showcost.pipeline.pay_findings import REACH, cells_of_valid, first_missing_day, valid_neighbours
-from showcost.reports.writers.visible_text import visible
 from showcost.validation.reference import Reference
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 
 from showcost.backup import back_up
-from showcost.deliveries.encryption import KEY_VARIABLE, OLD_KEY_VARIABLE, is_encrypted
+from showcost.deliveries.encryption import KEY_VARIABLE, OLD_KEY_VARIABLE
 from showcost.fx.sources import embedded_history
 from showcost.ingest.key_rotation import rotate_key
 from showcost.ingest.landing import land
@@ -188,6 +188,6 @@ def _close(workspace: Workspace) -> None:
 
 def _shred(workspace: Workspace, feed: FeedSpec) -> None:
     (arrival,) = workspace.register.deliveries(feed.name)
-    if is_encrypted(workspace.payloads.path(arrival.delivery)):
+    if workspace.payloads.is_encrypted(arrival.delivery):
         shred_payload(workspace, arrival.delivery, **PERSON)
         remove_from_inbox(text_copies(workspace, arrival.delivery))

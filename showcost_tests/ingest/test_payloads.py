@@ -211,3 +211,37 @@ def test_a_payload_that_two_store_at_once_is_readable(
         stored = list(pool.map(store.put, [source, source]))
     assert sorted(payload.new for payload in stored) == [False, True]
     assert plain(store, stored[0].sha256) == b"a,b\n1,2\n"
+
+
+@pytest.mark.parametrize("end", [b"", b"a,b\n1,2\n"])
+@pytest.mark.parametrize("preamble", [MAGIC, b"showcost-payload-1\n"])
+def test_a_sender_who_begins_a_file_as_an_encrypted_one_has_sent_plain_bytes(
+    store: PayloadStore, tmp_path: Path, preamble: bytes, end: bytes
+) -> None:
+    sha256 = put(store, tmp_path, preamble + end)
+    assert plain(store, sha256) == preamble + end
+    assert (store.is_encrypted(sha256), store.is_shredded(sha256), store.problem(sha256)) == (
+        False,
+        False,
+        None,
+    )
+    with pytest.raises(InputError, match="is not encrypted"):
+        store.shred(sha256)
+
+
+@pytest.mark.usefixtures("key")
+def test_such_a_file_is_encrypted_and_shredded_as_any_other(store: PayloadStore, tmp_path: Path) -> None:
+    sha256 = put(store, tmp_path, MAGIC + b"a,b\n")
+    assert (store.is_encrypted(sha256), plain(store, sha256)) == (True, MAGIC + b"a,b\n")
+    store.shred(sha256)
+    assert store.is_shredded(sha256)
+
+
+def test_a_key_that_a_crash_left_without_its_payload_belongs_to_none(
+    store: PayloadStore, tmp_path: Path
+) -> None:
+    data = MAGIC + b"x"
+    path = store.path(hashlib.sha256(data).hexdigest())
+    path.parent.mkdir(parents=True)
+    path.with_name(f"{path.name}.key").write_bytes(bytes(40))
+    assert plain(store, put(store, tmp_path, data)) == data

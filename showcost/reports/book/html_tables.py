@@ -8,10 +8,10 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from showcost.core.national_ids import masked_text
+from showcost.core.visible_text import visible
 from showcost.reports.book.links import linked_column
 from showcost.reports.tables import CURRENCY, DETAIL, TOTAL, ColumnType, Line, lines, totals
 from showcost.reports.writers.figures import shown_figure
-from showcost.reports.writers.visible_text import visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

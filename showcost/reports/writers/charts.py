@@ -14,8 +14,8 @@ from html import escape
 from typing import TYPE_CHECKING, Final
 
 from showcost.core.national_ids import masked_text
+from showcost.core.visible_text import visible_line
 from showcost.reports.writers.figures import figure_text
-from showcost.reports.writers.visible_text import visible_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

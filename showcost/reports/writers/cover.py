@@ -17,8 +17,8 @@ from reportlab.pdfgen.canvas import Canvas
 
 from showcost.core.durable import write_durably
 from showcost.core.national_ids import masked_text
+from showcost.core.visible_text import named, visible
 from showcost.reports.writers.figures import shown_figure
-from showcost.reports.writers.visible_text import named, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from showcost.core.durable import produce_file
 from showcost.core.engine import engine
-from showcost.reports.writers.visible_text import HIDDEN_CLASS, visible_sql
+from showcost.core.visible_text import HIDDEN_CLASS, visible_sql
 from showcost.staging.parquet import write_parquet
 
 if TYPE_CHECKING:

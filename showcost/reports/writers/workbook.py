@@ -22,6 +22,7 @@ from xlsxwriter.utility import xl_col_to_name, xl_rowcol_to_cell
 
 from showcost.core.durable import produce_file
 from showcost.core.errors import ShowcostError
+from showcost.core.visible_text import visible
 from showcost.reports.tables import (
     CURRENCY,
     DETAIL,
@@ -35,7 +36,6 @@ from showcost.reports.tables import (
     totals_by_currency,
 )
 from showcost.reports.writers.figures import decimals_of
-from showcost.reports.writers.visible_text import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

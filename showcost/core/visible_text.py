@@ -1,12 +1,13 @@
 """Text for people: characters that cannot be seen, or that change what is seen, are shown as marks.
 
 Text comes from vendors. A control character, a mark that reverses the direction of writing or a separator
-that no reader sees is replaced by its name, never dropped: in the book, the workbook, the cover and in CSV.
-Parquet, which programs read, has the text as it is.
+that no reader sees is replaced by its name, never dropped: on a terminal, in the book, the workbook, the
+cover and in CSV. Parquet, which programs read, has the text as it is.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Final
 
@@ -41,6 +42,11 @@ def visible_line(text: str) -> str:
         .replace("\t", "\N{SYMBOL FOR HORIZONTAL TABULATION}")
         .replace("\n", "\N{SYMBOL FOR LINE FEED}")
     )
+
+
+def visible_json(text: str) -> str:
+    """Return JSON with hidden characters as escapes: the same values, and nothing that a terminal obeys."""
+    return _HIDDEN.sub(lambda match: json.dumps(match.group())[1:-1], text)
 
 
 def visible_sql(text: str) -> str:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from showcost.core.engine import engine
-from showcost.reports.writers.visible_text import visible, visible_sql
+from showcost.core.visible_text import visible, visible_sql
 
 HOSTILE = (
     "\x00\x07\t\n\r\x1f\x7f\x80\xad\u061c\u200b\u200e\u2028\u202e\u2066\ufeff\ufffb\U000e0041=a\u00e9\u6771"
