@@ -229,17 +229,22 @@ def test_the_files_of_an_archive_are_parsed_one_by_one(
     assert rows == list(csv.reader(small.UK_DELIVERY.splitlines()))
 
 
-def test_a_damaged_archive_is_a_wrong_input(
-    workspace: Workspace, showcost: CommandLine, tmp_path: Path
+@pytest.mark.parametrize("rows", [1, 10_000])
+def test_no_file_of_a_damaged_archive_is_parsed(
+    workspace: Workspace, showcost: CommandLine, tmp_path: Path, rows: int
 ) -> None:
-    path = tmp_path / "all.zip"
+    path, out = tmp_path / "all.zip", tmp_path / "out"
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("a.csv", small.UK_DELIVERY)
+        archive.writestr("a.csv", f"{small.UK_HEADER}\n{'x,' * 7}\n" * rows)
         archive.writestr("b.csv", small.UK_DELIVERY)
     header = small.UK_HEADER.encode()
     path.write_bytes(path.read_bytes().replace(header, header.lower(), 1))
-    ended = showcost(workspace, "parse", str(path), "--out", str(tmp_path / "out"))
-    assert (ended.status, ended.err.strip()) == (2, "all.zip: the zip archive is damaged or encrypted")
+    ended = showcost(workspace, "parse", str(path), "--out", str(out), "--json")
+    if ended.status:
+        assert (ended.status, ended.sentence) == (2, "all.zip: the zip archive is damaged or encrypted")
+        assert not out.exists()
+    else:
+        assert [(file["accepted"], file["rejected"]) for file in ended.json["files"]] == [(0, 1)]
 
 
 def test_a_file_is_parsed_as_its_feed_would_take_it(
