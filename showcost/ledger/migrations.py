@@ -2,7 +2,8 @@
 
 The new file is made beside the old one from this program's own tables and filled with its rows. Both are
 compared: the rows of every table, and the digest of every batch. The old file is kept as
-`ledger.duckdb.version-N`, and the migration is recorded in the audit log before the new file takes its place.
+`ledger.duckdb.version-N`, and each step from one version to the next is recorded in the audit log before the
+new file takes its place.
 Killed anywhere, the ledger is the old one or the new one, and the next access migrates again.
 
 Nothing that was posted changes. A later column is null in rows from before it, or has the default that
@@ -37,6 +38,8 @@ _SCHEMAS: Final = Path(__file__).parent / "schemas"
 """The tables and triggers of each earlier version, by name, as that version made them."""
 
 STEPS: Final = {
+    5: "fallback steps recorded, each by a record of its own",
+    6: "accruals and fallback steps announced by their audit record",
     7: "document ids, purchase order, tax code, service and due dates, jurisdiction, loan-out, earning type;"
     " plan lines",
     8: "repinned FX snapshots",
@@ -66,17 +69,18 @@ def migrate(path: Path, audit: AuditLog, version: int) -> None:
         reason = str(error).splitlines()[0]
         raise IntegrityError(f"{path}: it cannot be migrated ({reason}); nothing was migrated") from error
     kept, sha256 = _keep(path, path.with_name(f"{path.name}.version-{version}"))
-    audit.append(
-        AuditKind.SCHEMA_MIGRATED,
-        {
-            "from": version,
-            "to": schema.VERSION,
-            "additions": [text for number, text in sorted(STEPS.items()) if number >= version],
-            "kept": kept.name,
-            "sha256": sha256,
-        },
-        subjects=[states.ledger_schema()],
-    )
+    for number in range(version, schema.VERSION):
+        audit.append(
+            AuditKind.SCHEMA_MIGRATED,
+            {
+                "from": number,
+                "to": number + 1,
+                "additions": STEPS[number],
+                "kept": kept.name,
+                "sha256": sha256,
+            },
+            subjects=[states.ledger_schema()],
+        )
     rename(aside, path)
     fsync_folder(path.parent)
 

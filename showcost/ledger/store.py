@@ -162,6 +162,11 @@ class Ledger:
         version = schema.version_of(connection)
         if version in STEPS:
             raise _EarlierVersionError(version)
+        if version is not None and version < min(STEPS):
+            raise IntegrityError(
+                f"{self.path}: it has the schema version {version}, but only {min(STEPS)} and later can be"
+                " migrated; make a new production and land its deliveries again"
+            )
         if version != schema.VERSION:
             shown = "no schema version" if version is None else f"the schema version {version}"
             raise IntegrityError(f"{self.path}: it has {shown}, but {schema.VERSION} is required")

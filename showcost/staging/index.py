@@ -3,7 +3,8 @@
     staging/<asset>/index.jsonl
 
 One line per switched partition; the last line of a partition counts. A switch of many partitions is one
-append and one fsync. A crash may leave part of a line at the end: readers skip it, and the next writer cuts
+append and one fsync. Each line has a check, because its `inputs` decide whether the partition is due: a
+flipped bit is refused. A crash may leave part of a line at the end: readers skip it, and the next writer cuts
 it off. A file with many outdated lines is written anew.
 
 Earlier versions wrote a pointer and a data file per partition (`<partition>.json`). Pointers count until the
@@ -20,14 +21,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 from showcost.core.durable import append_at, unlink, write_durably
 from showcost.core.errors import InputError, IntegrityError
+from showcost.core.hashing import sha256_bytes
 from showcost.staging.parts import Inputs, check_partition
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
 NAME: Final = "index.jsonl"
 
+_CHECK: Final = "check"
+_CHECK_DIGITS: Final = 16
+_MEMBERS: Final = frozenset({"partition", "file", "first", "rows", "of", "sha256", "inputs"})
 _NAME_DIGITS: Final = 12
 _OUTDATED_LINES: Final = 2_000
 _OUTDATED_SHARE: Final = 4
@@ -146,8 +151,8 @@ class Index:
 
     def _parse(self, number: int, line: bytes) -> StagedPartition:
         try:
-            return self._staged(json.loads(line))
-        except (ValueError, KeyError, TypeError, InputError) as error:
+            return self._staged(_checked(json.loads(line)))
+        except (ValueError, KeyError, TypeError, AttributeError, InputError) as error:
             raise self._damaged(number) from error
 
     def _staged(self, record: dict[str, Any]) -> StagedPartition:
@@ -178,20 +183,34 @@ class Index:
 
 
 def _lines(staged: Iterable[StagedPartition]) -> bytes:
-    return b"".join(
-        json.dumps(
-            {
-                "partition": item.partition,
-                "file": item.file,
-                "first": item.first,
-                "rows": item.rows,
-                "of": item.of,
-                "sha256": item.sha256,
-                "inputs": item.inputs,
-            },
-            ensure_ascii=False,
-            sort_keys=True,
-        ).encode()
-        + b"\n"
-        for item in staged
-    )
+    return b"".join(_line(item) + b"\n" for item in staged)
+
+
+def _line(item: StagedPartition) -> bytes:
+    record = {
+        "partition": item.partition,
+        "file": item.file,
+        "first": item.first,
+        "rows": item.rows,
+        "of": item.of,
+        "sha256": item.sha256,
+        "inputs": item.inputs,
+    }
+    return _encoded(record | {_CHECK: _check(record)})
+
+
+def _encoded(record: Mapping[str, Any]) -> bytes:
+    return json.dumps(record, ensure_ascii=False, sort_keys=True).encode()
+
+
+def _checked(record: dict[str, Any]) -> dict[str, Any]:
+    """Return a line without its check; ValueError if it was changed. Earlier versions wrote no check."""
+    check = record.pop(_CHECK, None)
+    if not record.keys() <= _MEMBERS or check not in (None, _check(record)):
+        raise ValueError(check)
+    return record
+
+
+def _check(record: Mapping[str, Any]) -> str:
+    """Return the check of a line: the beginning of the sha256 of its other members."""
+    return sha256_bytes(_encoded(record))[:_CHECK_DIGITS]

@@ -33,12 +33,14 @@ if TYPE_CHECKING:
 
 HOMES: Final = Path(__file__).parent / "homes"
 DIGESTS: Final = {
+    5: "e0a5b3d1828f6f623fb0a42d9def1ec25b11d754b988e84b3ba52ac965709435",
+    6: "e0a5b3d1828f6f623fb0a42d9def1ec25b11d754b988e84b3ba52ac965709435",
     7: "d8f02089c0e23f723a7e696ce986998103318eae403e14033a0413ab0f182655",
     8: "a7b09146fb4dd9c3e081177ba1126516859538253525a54b390611b8daf579a3",
 }
 """The digest that each version computed of its own home."""
 
-LINES: Final = {7: 1, 8: 2}
+LINES: Final = {5: 1, 6: 1, 7: 1, 8: 2}
 """The line version of the entries in each home."""
 
 VERSIONS: Final = sorted(DIGESTS)
@@ -81,9 +83,11 @@ def test_a_ledger_is_migrated_by_whoever_opens_it_and_proves_as_before(tmp_path:
     assert whole_digest(ledger) == DIGESTS[version]
     assert version_of(ledger.path) == schema.VERSION
     assert problems(ledger) == []
-    (record,) = [record for record in ledger.audit.records() if record.kind is AuditKind.SCHEMA_MIGRATED]
-    assert (record.facts["from"], record.facts["to"]) == (version, schema.VERSION)
-    assert version_of(tmp_path / str(record.facts["kept"])) == version
+    records = [record for record in ledger.audit.records() if record.kind is AuditKind.SCHEMA_MIGRATED]
+    steps = [(record.facts["from"], record.facts["to"]) for record in records]
+    assert steps == [(number, number + 1) for number in range(version, schema.VERSION)]
+    (kept,) = {str(record.facts["kept"]) for record in records}
+    assert version_of(tmp_path / kept) == version
     posted = entries(ledger)
     assert {entry["line_version"] for entry in posted} == {LINES[version]}
     assert {entry["document_id"] is None for entry in posted} == {LINES[version] == 1}
@@ -121,6 +125,18 @@ def test_the_outside_verifier_reads_entries_of_both_versions(tmp_path: Path, ver
     write_pack(ledger, "NIGHTFALL", "USD", tmp_path / "pack")
     verifier = runpy.run_path(str(Path(__file__).parents[2] / "tools" / "verify_pack.py"))
     assert verifier["main"]([str(tmp_path / "pack")]) == 0
+
+
+@pytest.mark.parametrize("version", range(1, VERSIONS[0]))
+def test_a_ledger_from_before_the_migrations_is_refused_and_left_alone(tmp_path: Path, version: int) -> None:
+    ledger = home_of(VERSIONS[0], tmp_path)
+    with duckdb.connect(ledger.path) as connection:
+        connection.execute("DROP TABLE schema_version")
+        connection.execute(f"CREATE TABLE schema_version AS SELECT {version} AS version")
+    before = ledger.path.read_bytes()
+    with pytest.raises(IntegrityError, match="make a new production and land its deliveries again"):
+        whole_digest(ledger)
+    assert ledger.path.read_bytes() == before
 
 
 class _Full(System):
@@ -222,7 +238,7 @@ def test_a_backup_is_never_overwritten(tmp_path: Path) -> None:
     ledger.path.write_bytes(before)
     assert whole_digest(ledger) == DIGESTS[7]
     records = [record for record in ledger.audit.records() if record.kind is AuditKind.SCHEMA_MIGRATED]
-    assert [record.facts["kept"] for record in records] == ["ledger.duckdb.version-7-2"] * 2
+    assert [record.facts["kept"] for record in records] == ["ledger.duckdb.version-7-2"] * 4
     kept = tmp_path / "ledger.duckdb.version-7-2"
     assert {record.facts["sha256"] for record in records} == {sha256_file(kept)}
     assert sorted(path.name for path in tmp_path.glob("*version-7*")) == [earlier.name, kept.name]

@@ -372,3 +372,23 @@ def test_rows_in_batches_give_the_same_file(store: StagingStore, count: int) -> 
     streamed = store.write("records/b", ALL, pa.RecordBatchReader.from_batches(table.schema, batches))
     assert (streamed.sha256, streamed.rows) == (whole.sha256, count)
     assert store.read("records/b", ALL) == table
+
+
+def test_a_flipped_bit_of_the_index_is_refused(store: StagingStore) -> None:
+    store.write("valid/vendors", DAY, rows(1, 2), {"pending": 4})
+    index = store.root / "valid/vendors" / "index.jsonl"
+    whole = index.read_bytes()
+    for place in range(len(whole) - 1):
+        for bit in range(8):
+            index.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << bit]) + whole[place + 1 :])
+            with pytest.raises(IntegrityError, match=r"index\.jsonl, line"):
+                StagingStore(store.root.parent).metadata("valid/vendors", DAY)
+
+
+def test_a_line_of_an_earlier_version_has_no_check_and_is_read(store: StagingStore) -> None:
+    staged = store.write("valid/vendors", DAY, rows(1, 2), {"pending": 4})
+    index = store.root / "valid/vendors" / "index.jsonl"
+    record = json.loads(index.read_bytes())
+    del record["check"]
+    index.write_text(json.dumps(record) + "\n", encoding="utf-8")
+    assert StagingStore(store.root.parent).metadata("valid/vendors", DAY) == staged

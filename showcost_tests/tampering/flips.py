@@ -20,7 +20,9 @@ TARGETS: Final = {
     "register": "raw/register.jsonl",
     "audit log": "audit/log.jsonl",
     "segment": "audit/segments/*.parquet",
+    "configuration": "audit/configurations/*",
     "staged rows": "staging/**/*.parquet",
+    "index": "staging/**/index.jsonl",
 }
 """Kinds of file, each with its glob pattern in a data folder."""
 
