@@ -19,7 +19,7 @@ from showcost.readers.csv.layout import Row, find_layout
 from showcost.readers.csv.other_tables import OtherTables, rows_above
 from showcost.readers.csv.repair import RecordRepairer
 from showcost.readers.csv.table import TableContext, TableReading
-from showcost.readers.datev import read_booking_stack
+from showcost.readers.datev import completed, read_booking_stack
 from showcost.readers.json_items import JsonReading
 from showcost.readers.markup_tables import markup_kind, markup_to_csv
 from showcost.readers.model import Dialect, Hints, Limits
@@ -105,7 +105,8 @@ def _open(
             raise UnreadableError("the file is no DATEV file (EXTF)")
         stack = read_booking_stack(path)
         hints = stack.hints(hints)
-        notes.append(f"a DATEV booking stack of {stack.period[0]} to {stack.period[1]}")
+        path, more = completed(path, place)
+        notes += [f"a DATEV booking stack of {stack.period[0]} to {stack.period[1]}", *more]
     if kind == "text" and (expected == "ubl" or looks_like_ubl(_head(path))):
         return _e_invoice(path, limits, folder)
     markup = markup_kind(_head(path)) if kind == "text" else ""

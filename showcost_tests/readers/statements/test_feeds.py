@@ -63,6 +63,39 @@ def test_a_booking_stack_of_datev_is_a_feed() -> None:
     ]
 
 
+def wider(tmp_path: Path, *endings: str) -> Path:
+    """Return the example with six more columns, and more cells at the end of its bookings."""
+    first, names, *bookings = example("datev").read_bytes().decode("cp1252").splitlines()
+    names += ";Postensperre;Adressnummer;Partnerbank;Sachverhalt;Zinssperre;Beleglink"
+    text = "\r\n".join([first, names, *map("".join, zip(bookings, endings, strict=True)), ""])
+    target = tmp_path / "EXTF_any.csv"
+    target.write_bytes(text.encode("cp1252"))
+    return target
+
+
+@pytest.mark.parametrize(
+    "endings",
+    [("", "", ""), (';;"";;;;"BEDI 1"', "", ""), ("", ';;"";;;;"BEDI 1"', ";;"), (";;;;;;x", ";0", ";;;")],
+)
+def test_bookings_of_datev_may_leave_out_their_last_cells(tmp_path: Path, endings: tuple[str, ...]) -> None:
+    rows, summary = land("datev", wider(tmp_path, *endings))
+    assert (summary.refused, summary.received) == (None, 3)
+    assert rows == land("datev", example("datev"))[0]
+
+
+@pytest.mark.parametrize(("old", "new"), [(';"EUR";', '"EUR";'), ("4210;", "4210"), ('"";;"M', '"";"M')])
+def test_a_short_booking_of_datev_that_lost_a_semicolon_is_not_completed(
+    tmp_path: Path, old: str, new: str
+) -> None:
+    path = wider(tmp_path, ';;"";;;;"BEDI 1"', ';;"";;;;"BEDI 2"', "")
+    text = path.read_bytes().decode("cp1252")
+    last = text.splitlines()[-1]
+    assert old in last
+    path.write_bytes(text.replace(last, last.replace(old, new, 1)).encode("cp1252"))
+    rows, _ = land("datev", path)
+    assert [row[0] for row in rows if row[3] is not None] == ["RE-4711", "RE-4711-G"]
+
+
 @pytest.mark.parametrize(
     ("changes", "detail"),
     [
