@@ -26,11 +26,31 @@ Milliseconds = Annotated[int, Field(gt=0)]
 LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1", "::1")
 """The accepted names of this machine, for which plain http is allowed (simulators)."""
 
-_HOST: Final = re.compile(r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$")
+_LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_LONGEST_HOST: Final = 253
+_OWN_HEADERS: Final = frozenset(
+    {
+        *("host", "cookie", "connection", "content-length", "content-type", "content-encoding", "expect"),
+        *(
+            "proxy-authorization",
+            "proxy-connection",
+            "te",
+            "trailer",
+            "transfer-encoding",
+            "upgrade",
+            "origin",
+        ),
+        *("accept", "accept-encoding", "user-agent", "referer", "forwarded", "via", "range", "origin"),
+    }
+)
+"""Headers that the client, a proxy or the protocol sets."""
+_ADDRESS: Final = re.compile(r"[!-~]+")
 
 
 def base_url(text: str) -> str:
     """Return a base URL if it is allowed, else raise ValueError with the expected form."""
+    if not _ADDRESS.fullmatch(text):
+        raise ValueError("a URL without spaces, line breaks and characters that are not ASCII")
     parts = urlsplit(text)
     host = parts.hostname or ""
     if parts.username or parts.password or parts.query or parts.fragment:
@@ -41,9 +61,25 @@ def base_url(text: str) -> str:
         return text
     if parts.scheme != "https":
         raise ValueError("https (plain http is allowed for this machine only)")
-    if not _HOST.match(host) or host.rsplit(".", 1)[-1].isdigit() or host.startswith("0x"):
+    if not _is_name(host) or host.rsplit(".", 1)[-1].isdigit() or host.startswith("0x"):
         raise ValueError("the vendor's host by name, not an IP address")
     return text
+
+
+def _is_name(host: str) -> bool:
+    """Return whether a host is a name that can be asked for (RFC 1123; IDNA 2008 for `xn--` labels)."""
+    labels = host.split(".")
+    if len(host) > _LONGEST_HOST or not all(map(_LABEL.fullmatch, labels)):
+        return False
+    if not any(label.startswith("xn--") for label in labels):
+        return True
+    import idna  # noqa: PLC0415 - rarely needed
+
+    try:
+        idna.decode(host)
+    except idna.IDNAError:
+        return False
+    return True
 
 
 BaseUrl = Annotated[str, AfterValidator(base_url)]
@@ -62,6 +98,12 @@ class ApiAuth(_Settings):
     """`bearer` sends the token as `Bearer …`, `plain` sends it unchanged."""
     header: HeaderName = "Authorization"
     """Header for the token."""
+
+    @model_validator(mode="after")
+    def _is_for_a_token(self) -> Self:
+        if self.header.lower() in _OWN_HEADERS:
+            raise ValueError(f"a header for a token, which {self.header!r} is not")
+        return self
 
 
 class PageNumbers(_Settings):

@@ -79,7 +79,23 @@ def parse_page(data: bytes) -> object:
         raise UnreadableError(_why(error)) from None
     if _skip(text, end) != len(text):
         raise UnreadableError("the JSON has something behind its end")
+    _require_shallow(value)
     return value
+
+
+def _require_shallow(value: object) -> None:
+    """Raise UnreadableError for a value with more levels than can be written again."""
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(_DEEPEST):
+        level = [
+            child
+            for container in level
+            for child in (container.values() if isinstance(container, dict) else container)
+            if isinstance(child, dict | list)
+        ]
+        if not level:
+            return
+    raise UnreadableError(f"more than {_DEEPEST} levels of JSON")
 
 
 def look_up(value: object, path: str) -> object:

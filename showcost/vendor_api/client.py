@@ -42,6 +42,9 @@ Done = TypeVar("Done")
 _AGENT: Final = "showcost"
 _ACCEPTED: Final = "application/json, application/xml;q=0.9, text/xml;q=0.8"
 _STEP: Final = 2**16
+_LONGEST_WAIT: Final = 10**6
+"""Seconds of a Retry-After header; any more counts as this many."""
+_WAIT_DIGITS: Final = 7
 _KEPT_HEADERS: Final = (
     *("content-type", "content-length", "content-encoding", "date", "etag", "last-modified", "link"),
     *("location", "retry-after", "server", "x-request-id", "x-ratelimit-limit", "x-ratelimit-remaining"),
@@ -372,11 +375,13 @@ def _retry_after(text: str | None) -> int | None:
     """Return the seconds of a Retry-After header, a number or a date; None if it has neither."""
     if text is None:
         return None
-    if text.strip().isdecimal():
-        return min(int(text), 10**6)
+    number = text.strip()
+    if number.isascii() and number.isdecimal():
+        return min(int(number.lstrip("0")[:_WAIT_DIGITS] or "0"), _LONGEST_WAIT)
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        seconds = math.ceil((aware - datetime.now(UTC)).total_seconds())
+    except (ValueError, OverflowError, TypeError):
         return None
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return max(0, math.ceil((aware - datetime.now(UTC)).total_seconds()))
+    return min(max(0, seconds), _LONGEST_WAIT)

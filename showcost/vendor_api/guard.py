@@ -26,6 +26,11 @@ if TYPE_CHECKING:
     Resolver: TypeAlias = Callable[[str, int], Awaitable[list[str]]]
 
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1"})
+_NOT_PUBLIC: Final = tuple(
+    ipaddress.ip_network(network)
+    for network in ("192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32", "fec0::/10", "3fff::/20")
+)
+"""Reserved networks that not every Python counts as such, and the address of Azure's host services."""
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
 _PORTS: Final = {"http": 80, "https": 443}
 
@@ -98,7 +103,11 @@ def _plain(text: str) -> IpAddress:
 
 
 def _is_public(address: IpAddress) -> bool:
-    return address.is_global and not address.is_multicast and not address.is_reserved
+    return (
+        address.is_global
+        and not (address.is_multicast or address.is_reserved)
+        and not any(address in network for network in _NOT_PUBLIC)
+    )
 
 
 class CheckedNetwork(httpcore.AsyncNetworkBackend):

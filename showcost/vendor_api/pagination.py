@@ -63,10 +63,12 @@ class Pagination:
         """Return the URL of a link, which must be on the vendor's own server."""
         try:
             url = self._base.join(step)
-        except httpx.InvalidURL:
+            check_url(url, self._api.allowed_hosts)
+            is_own = same_origin(url, self._base)
+        except (httpx.InvalidURL, ValueError):
+            # A ValueError comes of a host that is no name, such as one in wrong punycode.
             raise RequestFailedError(FailureKind.ADDRESS, "the next page has an invalid address") from None
-        check_url(url, self._api.allowed_hosts)
-        if not same_origin(url, self._base):
+        if not is_own:
             raise RequestFailedError(FailureKind.ADDRESS, "the next page is on another server")
         return url
 
@@ -84,6 +86,9 @@ class Pagination:
             raise RequestFailedError(FailureKind.UNREADABLE, f"a cursor of {len(following)} characters")
         if following is not None and following == step:
             raise RequestFailedError(FailureKind.ENDLESS, "the page names itself as the next one")
+        if following is not None and isinstance(self._pages, LinkedPages):
+            # Before the page is stored: a pull could not go on from it.
+            self._linked(following)
         return PageFacts(count, following)
 
     def _read(self, body: bytes) -> tuple[object, int]:

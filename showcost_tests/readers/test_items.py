@@ -163,3 +163,23 @@ def test_every_item_is_in_one_place_and_its_span_is_its_text(items: list[Any]) -
     assert [canonical_json(parse_page(record["raw"].encode())) for record in accepted] == [
         record["raw"] for record in accepted
     ]
+
+
+@pytest.mark.parametrize(("open_", "close"), [("[", "]"), ('{"a":', "}")])
+def test_a_page_that_is_nested_deeper_than_can_be_written_again_is_refused(open_: str, close: str) -> None:
+    for levels, is_read in ((90, True), (96, True), (101, False), (900, False), (50_000, False)):
+        value = open_ * levels + "1" + close * levels
+        page = f'{{"data":{{"items":[{{"id":1,"x":{value}}}]}}}}'
+        if is_read:
+            assert len(records(read(FLAT, page))) == 1
+            continue
+        with pytest.raises(UnreadableError, match=r"levels of JSON|nested too deeply"):
+            read(FLAT, page)
+
+
+def test_a_line_that_is_nested_too_deeply_is_rejected_and_the_others_are_records() -> None:
+    lines = ItemMapping(list="$lines", paths={"no": "id"})
+    deep = "[" * 120 + "]" * 120
+    reading = read(lines, f'{{"id":1}}\n{{"id":{deep}}}\n{{"id":2}}\n')
+    assert [row["cells"] for row in records(reading)] == [["1"], ["2"]]
+    assert (reading.counts.rejected, reading.counts.accepted) == (1, 2)

@@ -254,3 +254,16 @@ def test_retry_after_is_a_number_or_a_date() -> None:
     later = format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
     assert 85 <= (_retry_after(later) or 0) <= 90
     assert _retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0
+
+
+@pytest.mark.parametrize("header", ["9" * 5000, "0" * 5000 + "9" * 8, "Fri, 31 Dec 9999 23:59:59 GMT"])
+def test_a_wait_of_years_is_a_long_wait(header: str) -> None:
+    assert _retry_after(header) == 10**6
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["Fri, 31 Dec 99999 23:59:59 GMT", "\u0663", "-5", "1e9", "", " ", "Fri, 31 Dec 9999 23:59:59 -9999"],
+)
+def test_any_other_text_is_no_wait_or_a_long_one(header: str) -> None:
+    assert _retry_after(header) in {None, 10**6}

@@ -9,7 +9,8 @@ import httpx
 import pytest
 from pydantic import ValidationError
 
-from showcost.config.api import base_url
+from showcost.config.api import ApiAuth, LinkedPages, base_url
+from showcost.config.items import ItemMapping
 from showcost.core.errors import InputError
 from showcost.vendor_api.client import address_of
 from showcost.vendor_api.failures import FailureKind, RequestFailedError
@@ -33,6 +34,7 @@ LOOPBACKS = [
     *("http://127.0.0.2/", "http://localhost./", "http://①27.0.0.1/"),
 ]
 INSIDE = [
+    *("192.0.0.8", "192.88.99.1", "168.63.129.16", "fec0::1", "3fff::1", "3fff:fff::1"),
     *("10.0.0.1", "172.16.0.1", "192.168.1.1", "100.64.0.1", "169.254.169.254", "0.0.0.1", "127.0.0.1"),
     *(
         "255.255.255.255",
@@ -58,10 +60,58 @@ INSIDE = [
 
 @pytest.mark.parametrize("url", [*LOOPBACKS, *(url.replace("http:", "https:") for url in LOOPBACKS)])
 def test_only_three_spellings_of_this_machine_are_accepted(url: str) -> None:
-    with pytest.raises(ValueError, match=r"https|name"):
+    with pytest.raises(ValueError, match=r"https|name|URL"):
         base_url(url)
     with pytest.raises((RequestFailedError, httpx.InvalidURL)):
         check_url(httpx.URL(url), frozenset({"api.vendor.example"}))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("https://a..b/", "https://-a.example/", "https://a-.example/", f"https://{'a' * 64}.example/"),
+        *("https://xn--n3h.example/", "https://xn--a.example/", f"https://{'a.' * 127}example/"),
+        *("https://api.vendor.example/\na", " https://api.vendor.example/", "https://api.vendor.example/ "),
+        *("https://api.v\u0435ndor.example/", "https://api.vendor.example/\x1b", "https://[::1/"),
+    ],
+)
+def test_an_address_that_cannot_be_asked_for_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match=r"URL|name|IPv6"):
+        base_url(url)
+
+
+def test_an_international_name_may_be_asked_for() -> None:
+    assert base_url("https://xn--mnchen-3ya.example/api") == "https://xn--mnchen-3ya.example/api"
+    assert httpx.URL("https://xn--mnchen-3ya.example/api").host == "m\u00fcnchen.example"
+
+
+@pytest.mark.parametrize("header", ["Host", "cookie", "Proxy-Authorization", "Content-Length"])
+def test_a_token_is_in_a_header_of_its_own(header: str) -> None:
+    with pytest.raises(ValueError, match="a header for a token"):
+        ApiAuth(variable="TOKEN", header=header)
+    assert ApiAuth(variable="TOKEN", header="X-Api-Key").header == "X-Api-Key"
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "https://xn--a.example/",
+        "https://xn--n3h.example/?page=2",
+        "https://a..b/",
+        "//[",
+        "http://[::1",
+        "\x00",
+        "https://api.vendor.example:99999/",
+        "https://api.vendor.example:x/",
+        "javascript:alert(1)",
+    ],
+)
+def test_a_link_that_cannot_be_followed_fails_its_page(link: str) -> None:
+    linked = api("https://api.vendor.example/x").model_copy(update={"pages": LinkedPages(kind="link")})
+    pages = Pagination(linked, ItemMapping(list="$", paths={"document_no": "id"}), httpx.URL(linked.base_url))
+    with pytest.raises(RequestFailedError) as caught:
+        pages.facts(b"[]", link, None)
+    assert caught.value.kind is FailureKind.ADDRESS
 
 
 @pytest.mark.parametrize(
