@@ -36,7 +36,8 @@ DateFormat = Annotated[str, Field(pattern=r"%|^excel$")]
 class DialectHints(ConfigModel):
     """Known properties of the files; anything not given is detected.
 
-    `header_record` is the 1-based number of the record with the column names, 0 if there is none.
+    `header_record` is the 1-based number of the record with the column names, 0 if there is none. `widths`
+    are those of the columns of a file without delimiters, in characters.
     """
 
     encoding: str | None = None
@@ -46,6 +47,13 @@ class DialectHints(ConfigModel):
     header_record: int | None = Field(default=None, ge=0)
     skip_records: int | None = Field(default=None, ge=0)
     sheet: str | None = None
+    widths: tuple[Annotated[int, Field(ge=1, le=10_000)], ...] = Field(default=(), max_length=1_000)
+
+    @model_validator(mode="after")
+    def _widths_stand_alone(self) -> Self:
+        if self.widths and (self.delimiter or self.quote or self.escape or self.sheet):
+            raise ValueError("`widths` are for files without delimiter, quote, escape and sheet")
+        return self
 
 
 class FieldHints(ConfigModel):
@@ -141,7 +149,7 @@ class FeedSpec(ConfigModel):
     done_marker: bool = False
     """True if a file is landed only once its sender has put `NAME.done` beside it."""
     dialect: DialectHints = DialectHints()
-    """Known settings of the files: encoding, delimiter, quote, escape, header_record, skip_records, sheet."""
+    """Known settings: encoding, delimiter, quote, escape, header_record, skip_records, sheet, widths."""
     fields: dict[str, FieldHints] = Field(default_factory=dict)
     """Per field: `headers`, further column names in order of preference, and `formats` of a date."""
     date_formats: tuple[DateFormat, ...] = ()

@@ -247,8 +247,14 @@ def fingerprint_of(home: Workspace, feed: FeedSpec) -> str:
     at which its files are taken.
     """
     span = home.production.dates
-    unset = {"items"} if feed.items is None else set()
-    settings = feed.model_dump_json(exclude={"api", "description", "quiet_seconds", "done_marker", *unset})
+    exclude: dict[str, bool | set[str]] = dict.fromkeys(
+        ("api", "description", "quiet_seconds", "done_marker"), True
+    )
+    if feed.items is None:
+        exclude["items"] = True
+    if not feed.dialect.widths:
+        exclude["dialect"] = {"widths"}
+    settings = feed.model_dump_json(exclude=exclude)
     places = [home.production.timezone, *sorted(map("=".join, home.production.location_timezones.items()))]
     return sha256_framed([RECORDS_VERSION, settings, span.start.isoformat(), span.end.isoformat(), *places])
 

@@ -52,6 +52,7 @@ class Hints:
     the file. With `as_written`, for a user who looks at the file, doubtful records are rows: those below the
     column names of another table, and a last one that may be cut off; and an encoding that is not certain is
     noted. `languages` (ISO 639-1) are those of the texts, () for any: they weigh encodings.
+    `widths` are those of the columns of text without delimiters, in characters.
     """
 
     encoding: str | None = None
@@ -66,6 +67,7 @@ class Hints:
     names: tuple[str, ...] = ()
     as_written: bool = False
     languages: tuple[str, ...] = ()
+    widths: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

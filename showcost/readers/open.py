@@ -19,7 +19,8 @@ from showcost.readers.csv.layout import Row, find_layout
 from showcost.readers.csv.other_tables import OtherTables, rows_above
 from showcost.readers.csv.repair import RecordRepairer
 from showcost.readers.csv.table import TableContext, TableReading
-from showcost.readers.datev import completed, read_booking_stack
+from showcost.readers.datev import BookingStack, completed, read_booking_stack
+from showcost.readers.fixed_width import fixed_to_csv
 from showcost.readers.json_items import JsonReading
 from showcost.readers.markup_tables import markup_kind, markup_to_csv
 from showcost.readers.model import Dialect, Hints, Limits
@@ -99,11 +100,8 @@ def _open(
         kind = kind_of(path)
     if expected in _STATEMENTS:
         return _statement(path, kind, expected, limits, folder)
-    stack = None
-    if expected == "datev":
-        if kind != "text":
-            raise UnreadableError("the file is no DATEV file (EXTF)")
-        stack = read_booking_stack(path)
+    stack = _booking_stack(path, kind) if expected == "datev" else None
+    if stack is not None:
         hints = stack.hints(hints)
         path, more = completed(path, place)
         notes += [f"a DATEV booking stack of {stack.period[0]} to {stack.period[1]}", *more]
@@ -117,10 +115,13 @@ def _open(
         notes.extend(sheets.notes)
         if expected != "xlsx" and not markup:
             notes.append("the delivery is a workbook, not a text file")
-        hints = replace(hints, encoding="utf-8", delimiter=",", quote='"', escape="")
+        hints = _as_csv(hints)
         plain = PlainText(text, text, "utf-8", sure=True, bom=0, size=text.stat().st_size)
     elif kind == "text":
         plain = to_plain(path, place, hints)
+        if hints.widths:
+            plain = fixed_to_csv(plain, place, hints.widths, limits)
+            hints = _as_csv(hints)
         if expected == "xlsx":
             notes.append("the delivery is a text file, not a workbook")
     else:
@@ -128,6 +129,17 @@ def _open(
     reading = _table(plain, hints, limits, folder, notes, others)
     reading.period = stack.period if stack else None
     return reading
+
+
+def _booking_stack(path: Path, kind: str) -> BookingStack:
+    if kind != "text":
+        raise UnreadableError("the file is no DATEV file (EXTF)")
+    return read_booking_stack(path)
+
+
+def _as_csv(hints: Hints) -> Hints:
+    """Return hints for a delivery that was written as CSV by a reader."""
+    return replace(hints, encoding="utf-8", delimiter=",", quote='"', escape="")
 
 
 def _statement(
