@@ -16,6 +16,7 @@ from showcost.audit import transitions as states
 from showcost.audit.log import CONFIGURATION, FILES
 from showcost.audit.transitions import AuditKind, SubjectType
 from showcost.core.engine import engine, view_files
+from showcost.core.file_ranges import view_ranges
 from showcost.core.hashing import SHORT
 from showcost.pipeline.configuration import record_configuration
 from showcost.staging import ALL
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from showcost.audit.log import AuditLog, Fact
     from showcost.audit.transitions import Subject
+    from showcost.core.file_ranges import FileRange
     from showcost.validation.validate import ValidationResult
     from showcost.workspace import Workspace
 
@@ -167,6 +169,33 @@ WHERE parts.seq IS NULL OR parts.seq < replayed.seq
 
 VALID: Final = "valid"
 """The disposition of a row that may be posted; the others are those of the quarantine."""
+
+
+def differing_parts(log: OutcomeLog, parts: Sequence[str], ranges: Sequence[FileRange]) -> list[str]:
+    """Return the partitions whose valid rows, in `ranges` of staged files, are not all those of the log."""
+    with engine() as connection:
+        connection.register("chosen", pa.table({"part": pa.array(parts, pa.string())}))
+        if ranges:
+            view_ranges(connection, "staged_rows", ranges)
+        else:
+            connection.execute(_NO_ROWS)
+        outcomes_as_recorded(connection, log)
+        return [part for (part,) in connection.execute(_DIFFERING_PARTS).fetchall()]
+
+
+_NO_ROWS: Final = """
+CREATE TEMP TABLE staged_rows (transaction_date DATE, delivery VARCHAR, record BIGINT, content VARCHAR)
+"""
+
+# Rows that are as often on one side as on the other sum to zero.
+_DIFFERING_PARTS: Final = f"""
+SELECT DISTINCT part FROM (
+    SELECT CAST(transaction_date AS VARCHAR) AS part, delivery, record, content, 1 AS side FROM staged_rows
+    UNION ALL
+    SELECT part, delivery, record, content, -1 AS side FROM recorded SEMI JOIN chosen USING (part)
+    WHERE disposition = '{VALID}')
+GROUP BY part, delivery, record, content HAVING sum(side) <> 0 ORDER BY part
+"""  # noqa: S608 - constants only
 
 
 _OUTCOMES: Final = f"""

@@ -20,12 +20,14 @@ from showcost.ledger.posting import CHUNK_ROWS, post
 from showcost.ledger.queries import balances
 from showcost.ledger.schema import PLAN_WITHDRAWAL
 from showcost.pipeline.configuration import record_configuration
+from showcost.pipeline.outcomes import differing_parts, outcome_logs
 from showcost.staging.assets import valid_asset
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from showcost.config.feed import FeedSpec
+    from showcost.core.file_ranges import FileRange
     from showcost.workspace import Workspace
 
 
@@ -136,16 +138,37 @@ def post_partitions(
                 f"{asset} of {key}: its rows are not those of its last validation in the audit log;"
                 " materialise it again; nothing was posted"
             )
+    ranges = store.ranges(asset, filled)
+    _require_recorded(workspace, feed, [key for key in keys if store.metadata(asset, key)], ranges)
     results = post(
         ledger,
         posting_context(workspace.production, feed, record_configuration(workspace)),
-        store.ranges(asset, filled),
+        ranges,
         partition_dates=dates,
         run_id=run_id,
         clock=lambda: datetime.now(UTC),
         chunk_rows=chunk_rows,
     )
     return Counter({result.partition_date: result.appended_entries for result in results})
+
+
+def _require_recorded(
+    workspace: Workspace, feed: FeedSpec, keys: Sequence[str], ranges: Sequence[FileRange]
+) -> None:
+    """Raise IntegrityError unless the staged rows are the valid rows of the log, no fewer and no more.
+
+    The log names the files, but the index of the staging, which it does not name, says which of their rows
+    are of a partition.
+    """
+    log = outcome_logs(workspace.audit).get(feed.name)
+    if log is None:
+        return
+    parts = [key for key in keys if key in log.parts]
+    if differing := differing_parts(log, parts, ranges):
+        raise IntegrityError(
+            f"{valid_asset(feed.name)} of {differing[0]}: its index does not have the rows of its last"
+            " validation in the audit log; materialise it again; nothing was posted"
+        )
 
 
 def posted_days(
