@@ -94,7 +94,7 @@ def _currency_of(section: str) -> str:
 
 
 def sheet_formats(path: Path) -> dict[str, SheetFormats]:
-    """Return the formats of each sheet of a workbook by its name: xlsx and ods; others have none here.
+    """Return the formats of each sheet of a workbook by its name: xlsx and ods; `xls_formats` has others.
 
     A workbook of another structure has none.
     """

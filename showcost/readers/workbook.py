@@ -16,6 +16,7 @@ from showcost.readers.cell_formats import SheetFormats, sheet_formats
 from showcost.readers.csv.layout import is_blank
 from showcost.readers.sheets import ContentSheet, WorkbookTable, table_of
 from showcost.readers.source import UnreadableError
+from showcost.readers.xls_formats import xls_formats
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from showcost.readers.model import Hints, Limits
 
+_NO_FORMATS: Final = "the number formats of the workbook cannot be read, nor currencies that its cells show"
 _WHOLE: Final = 2**53
 """Whole numbers below it are stored exactly; a longer one has an exponent, and no made-up digits."""
 _SIGNIFICANT: Final = 15
@@ -35,12 +37,24 @@ def workbook_to_csv(path: Path, folder: Path, hints: Hints, limits: Limits) -> W
     """
     _refuse_bombs(path, limits)
     try:
-        sheets, hidden, notes = _sheets(CalamineWorkbook.from_path(path), hints, sheet_formats(path))
+        formats = _formats(path)
+        sheets, hidden, notes = _sheets(CalamineWorkbook.from_path(path), hints, formats or {})
     except (CalamineError, OSError, ValueError, zipfile.BadZipFile) as error:
         raise UnreadableError("the workbook is damaged or protected") from error
+    if formats is None:
+        notes.append(_NO_FORMATS)
     if hidden:
         notes.insert(0, f"{hidden} hidden sheets were not read")
     return table_of(sheets, folder, hints, notes)
+
+
+def _formats(path: Path) -> Mapping[str, SheetFormats] | None:
+    """Return the formats of each sheet; None if they cannot be read, as those of a binary workbook (xlsb)."""
+    if not zipfile.is_zipfile(path):
+        return xls_formats(path)
+    with zipfile.ZipFile(path) as archive:
+        is_binary = "xl/workbook.bin" in archive.namelist()
+    return None if is_binary else sheet_formats(path)
 
 
 def _sheets(

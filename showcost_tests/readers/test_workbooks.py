@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import zipfile
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import openpyxl
 import pytest
@@ -13,10 +14,10 @@ from showcost.readers import Hints, Reading, read_delivery
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     BlockLines = Sequence[Sequence[object]]
 
+FILES: Final = Path(__file__).parent / "files"
 HEADER = ["Date", "Vendor", "Net"]
 MARCH: BlockLines = [HEADER, *([dt.date(2025, 3, day), f"Vendor {day}", day * 1.5] for day in range(1, 9))]
 APRIL: BlockLines = [
@@ -203,3 +204,28 @@ def test_the_currency_of_an_open_document_cell_is_kept(tmp_path: Path) -> None:
         )
     with read_delivery(path, format="xlsx") as reading:
         assert [row[2] for row in rows(reading)] == ["USD 1", "USD 2", "USD 3"]
+
+
+def test_a_workbook_of_excel_97_has_the_formats_and_errors_that_its_cells_show() -> None:
+    with read_delivery(FILES / "formats.xls", format="xlsx") as reading:
+        assert rows(reading) == [
+            ["ACME", "00042", "2026-10-05", "$ 12.5", "19%"],
+            ["BETA", "00043", "2026-10-06", "\u20ac 7.25", "20%"],
+            ["GAMMA", "00044", "2026-10-07", "GBP 3", "5%"],
+            ["DELTA", "1.23456789012346E+16", "2026-10-08", "#N/A", "100%"],
+        ]
+        assert reading.dialect.assumptions == (
+            "1 hidden rows of sheet 1 were read",
+            "places are counted in the CSV form of the sheet",
+        )
+
+
+def test_a_damaged_workbook_of_excel_97_never_stops_the_reader(
+    tmp_path: Path,
+) -> None:
+    sound = (FILES / "formats.xls").read_bytes()
+    path = tmp_path / "costs.xls"
+    for place in range(512, len(sound), 97):
+        path.write_bytes(sound[:place] + bytes([sound[place] ^ 0xFF]) + sound[place + 1 :])
+        with read_delivery(path, format="xlsx") as reading:
+            assert rows(reading) or reading.rejected or reading.dialect.assumptions
