@@ -86,6 +86,9 @@ class Limits:
     columns: int = 4096
     name_characters: int = 10_000
     workbook_bytes: int = 256 * 2**20
+    workbook_memory_bytes: int = 4 * 2**30
+    workbook_seconds: int = 120
+    sheet_cells: int = 50_000_000
     json_bytes: int = 64 * 2**20
     xml_bytes: int = 64 * 2**20
 

@@ -16,6 +16,7 @@ from showcost.readers.cell_formats import SheetFormats, sheet_formats
 from showcost.readers.csv.layout import is_blank
 from showcost.readers.sheets import ContentSheet, WorkbookTable, table_of
 from showcost.readers.source import UnreadableError
+from showcost.readers.workbook_probe import require_readable
 from showcost.readers.xls_formats import xls_formats
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def workbook_to_csv(path: Path, folder: Path, hints: Hints, limits: Limits) -> W
     Raises UnreadableError for a damaged workbook, an unknown sheet, or one beyond the limits.
     """
     _refuse_bombs(path, limits)
+    require_readable(path, limits)
     try:
         formats = _formats(path)
         sheets, hidden, notes = _sheets(CalamineWorkbook.from_path(path), hints, formats or {})
