@@ -63,7 +63,7 @@ if TYPE_CHECKING:
     from showcost.readers.archives import Member
     from showcost.workspace import Workspace
 
-RECORDS_VERSION: Final = "11"
+RECORDS_VERSION: Final = "12"
 """Incremented when a change of reader or inference changes records, so that payloads are read again."""
 
 NO_HEADER: Final = "SC-FIL-002"
