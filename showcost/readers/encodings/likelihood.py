@@ -68,7 +68,8 @@ _BEFORE_WORDS: Final = {
     **dict.fromkeys("\u201c\u201e\u2018\u2022", 1e-3),
     "\u00ab": 3e-4,
     "\u00a0": 1e-2,
-    **dict.fromkeys("\u2019\u201d\u00bb\u00bf\u00a1\u2116", 1e-4),
+    "\u00bf": 2e-3,
+    **dict.fromkeys("\u2019\u201d\u00bb\u00a1\u2116", 1e-4),
     **dict.fromkeys("\u201a\u2039\u203a\u20ac\u00a3\u00a9\u2013\u2026", 3e-5),
 }
 """Signs at the start of a word."""
@@ -81,7 +82,8 @@ _AFTER_WORDS: Final = {
 }
 """Signs at the end of a word."""
 _ALONE: Final = {
-    **dict.fromkeys("\u2013\u00a0\u00a3\u20ac", 2e-2),
+    "\u2013": 2e-1,
+    **dict.fromkeys("\u00a0\u00a3\u20ac", 2e-2),
     **dict.fromkeys("\u2014\u2022\u00b7\u2116\u2026", 2e-3),
     **dict.fromkeys("\u00bd\u00bc\u00be", 1e-3),
     **dict.fromkeys("\u00a7\u00a5\u00ab\u00bb\u00d7\u00b1\u00b0\u2019\u201c\u201d\u2018", 1e-4),
