@@ -264,7 +264,8 @@ def _is_repeated(
 ) -> bool:
     """Tell whether the last decision on every row is this one, by the same person for the same reason.
 
-    Without `codes`, the waived codes must be all that block a row now.
+    Without `codes`, the waived codes must be all that block a row now, unless it is posted: a replay
+    after its period was closed gives it another code.
     """
     for row in rows:
         last = row.last
@@ -274,7 +275,7 @@ def _is_repeated(
         if codes is not None and waived != set(codes):
             return False
         blocking = {code for code in row.codes if CATALOGUE[code].severity is not Severity.WARNING}
-        if codes is None and blocking - waived:
+        if codes is None and blocking - waived and not row.active_entries:
             return False
     return bool(rows)
 
