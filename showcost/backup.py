@@ -101,9 +101,9 @@ class _Copy:
                     status.st_mtime_ns,
                 ):
                     return
-                target = self.folder / name
+                target = self.folder.joinpath(name)
                 make_folder(target.parent)
-                sha256, size = _copied(stream, home / name, target)
+                sha256, size = _copied(stream, home.joinpath(name), target)
                 self.files[name] = _File(size, sha256, status.st_mtime_ns)
         except FileNotFoundError:
             self.drop(name)
@@ -133,15 +133,15 @@ def back_up(workspace: Workspace, target: Path, *, wait_seconds: float = 600) ->
     busy = "another process is making a backup; try again"
     # A ledger of an earlier version is migrated before it is copied, and not in the copy.
     with (
-        exclusive_lock(workspace.locks / "backup.lock", busy, wait_seconds=wait_seconds),
+        exclusive_lock(workspace.locks.joinpath("backup.lock"), busy, wait_seconds=wait_seconds),
         workspace.ledger.read(),
     ):
         pass
     with (
-        exclusive_lock(workspace.locks / "backup.lock", busy, wait_seconds=wait_seconds),
+        exclusive_lock(workspace.locks.joinpath("backup.lock"), busy, wait_seconds=wait_seconds),
         _aside(target) as aside,
     ):
-        copy = _Copy(aside / HOME)
+        copy = _Copy(aside.joinpath(HOME))
         make_folder(copy.folder)
         names, left_out = _names(workspace.path)
         for name in names:
@@ -154,7 +154,7 @@ def back_up(workspace: Workspace, target: Path, *, wait_seconds: float = 600) ->
                 " `showcost verify`"
             )
         manifest = _manifest_of(copy)
-        write_durably(aside / MANIFEST, manifest)
+        write_durably(aside.joinpath(MANIFEST), manifest)
         rename(aside, target)
         fsync_folder(target.parent)
     return _backup(target, manifest, left_out)
@@ -174,13 +174,13 @@ def restore(backup: Path, target: Path, *, head: str | None = None) -> Backup:
         copy = _Copy(aside)
         for item in facts["files"]:
             name = _checked_name(item["path"])
-            copy.take(backup / HOME, name)
+            copy.take(backup.joinpath(HOME), name)
             if (copied := copy.files.get(name)) is None or copied.sha256 != item["sha256"]:
                 problem = "is missing" if copied is None else "differs from its manifest"
-                raise IntegrityError(f"{backup / HOME / name} {problem}; nothing was restored")
+                raise IntegrityError(f"{backup.joinpath(HOME, name)} {problem}; nothing was restored")
         copy.sync()
         _require_same(Workspace(aside), facts, head)
-        shutil.rmtree(aside / _LOCKS, ignore_errors=True)
+        shutil.rmtree(aside.joinpath(_LOCKS), ignore_errors=True)
         rename(aside, target)
         fsync_folder(target.parent)
     return _backup(target, data, ())
@@ -218,7 +218,7 @@ def _copy_of_one_moment(workspace: Workspace, copy: _Copy, wait_seconds: float) 
         copy.sync()
         _require_copied(copy)
         difference = verify(Workspace(copy.folder)).first
-        shutil.rmtree(copy.folder / _LOCKS, ignore_errors=True)
+        shutil.rmtree(copy.folder.joinpath(_LOCKS), ignore_errors=True)
         if difference is None:
             break
     return difference
@@ -249,8 +249,8 @@ def _nobody_writes(workspace: Workspace, wait_seconds: float) -> Iterator[None]:
 
 def _lock_files(workspace: Workspace) -> list[Path]:
     present = {path for path in workspace.locks.glob("*.lock") if not path.name.startswith("pull_")}
-    always = {workspace.locks / f"{name}.lock" for name in _ALWAYS_LOCKED}
-    return sorted((present | always) - {workspace.locks / "backup.lock"})
+    always = {workspace.locks.joinpath(f"{name}.lock") for name in _ALWAYS_LOCKED}
+    return sorted((present | always) - {workspace.locks.joinpath("backup.lock")})
 
 
 def _names(home: Path) -> tuple[list[str], tuple[str, ...]]:
@@ -258,12 +258,14 @@ def _names(home: Path) -> tuple[list[str], tuple[str, ...]]:
     names, links = [], []
     for folder, subfolders, files in os.walk(home):
         place = Path(folder)
-        links += [place / name for name in subfolders if place.joinpath(name).is_symlink()]
+        links += [place.joinpath(name) for name in subfolders if place.joinpath(name).is_symlink()]
         if place == home:
             subfolders[:] = [
-                name for name in subfolders if name != _LOCKS and not (home / name / "dagster.yaml").exists()
+                name
+                for name in subfolders
+                if name != _LOCKS and not home.joinpath(name, "dagster.yaml").exists()
             ]
-        for path in (place / name for name in files):
+        for path in (place.joinpath(name) for name in files):
             if path.is_symlink():
                 links.append(path)
             elif path.is_file() and not path.name.endswith(TEMPORARY_SUFFIX):
@@ -300,8 +302,8 @@ def _copied(stream: BinaryIO, source: Path, target: Path) -> tuple[str, int]:
 def _require_copied(copy: _Copy) -> None:
     """Raise IntegrityError for a file whose bytes on the disk are not those that were copied."""
     for name, file in copy.files.items():
-        if sha256_file(copy.folder / name) != file.sha256:
-            raise IntegrityError(f"{copy.folder / name}: its bytes are not those that were written")
+        if sha256_file(copy.folder.joinpath(name)) != file.sha256:
+            raise IntegrityError(f"{copy.folder.joinpath(name)}: its bytes are not those that were written")
 
 
 def _digest(workspace: Workspace) -> tuple[str, int]:
@@ -332,7 +334,7 @@ def _manifest_of(copy: _Copy) -> bytes:
 
 
 def _read_manifest(backup: Path) -> tuple[bytes, dict[str, Any]]:
-    path = backup / MANIFEST
+    path = backup.joinpath(MANIFEST)
     try:
         data = path.read_bytes()
         facts: dict[str, Any] = json.loads(data)

@@ -65,7 +65,7 @@ def parse(
 
 
 @dataclass(frozen=True)
-class _Source:
+class _ParsedFile:
     """A file to parse: the name that is shown, and its bytes."""
 
     name: str
@@ -78,14 +78,14 @@ class _Source:
 
 
 @contextmanager
-def _each(files: Sequence[Path]) -> Iterator[list[_Source]]:
+def _each(files: Sequence[Path]) -> Iterator[list[_ParsedFile]]:
     """Yield the files, those of an archive with several of them one by one."""
     with tempfile.TemporaryDirectory(prefix="showcost-") as folder:
-        sources: list[_Source] = []
+        sources: list[_ParsedFile] = []
         for file in files:
             contained = archived(file)
             if not contained:
-                sources.append(_Source(file.name, file))
+                sources.append(_ParsedFile(file.name, file))
                 continue
             try:
                 sources += _unpacked(file, contained, Path(folder), len(sources))
@@ -94,18 +94,18 @@ def _each(files: Sequence[Path]) -> Iterator[list[_Source]]:
         yield sources
 
 
-def _unpacked(file: Path, contained: Sequence[Member], folder: Path, first: int) -> Iterator[_Source]:
+def _unpacked(file: Path, contained: Sequence[Member], folder: Path, first: int) -> Iterator[_ParsedFile]:
     """Unpack the files of an archive; their targets are numbered, since their names are never a path."""
     with opened(file) as archive:
         for number, member in enumerate(contained, start=first):
             target = folder / str(number)
             with archive.open(member.info) as stream, target.open("wb") as out:
                 shutil.copyfileobj(stream, out)
-            yield _Source(f"{file.name}/{member.name}", target)
+            yield _ParsedFile(f"{file.name}/{member.name}", target)
 
 
 def _parse_all(
-    sources: Sequence[_Source], feed: FeedSpec | None, rejects: Path | None, out: Path | None
+    sources: Sequence[_ParsedFile], feed: FeedSpec | None, rejects: Path | None, out: Path | None
 ) -> CommandResult:
     if out is None and len(sources) > 1:
         raise InputError(f"{len(sources)} files need --out DIR")
@@ -127,7 +127,7 @@ def _parse_all(
     return CommandResult({"files": parsed}, lambda: _show(parsed))
 
 
-def _to_stdout(source: _Source, feed: FeedSpec | None, rejects: Path | None) -> CommandResult:
+def _to_stdout(source: _ParsedFile, feed: FeedSpec | None, rejects: Path | None) -> CommandResult:
     """Parse one file: the CSV goes to stdout, the summary to stderr."""
     csv = click.get_current_context().with_resource(tempfile.SpooledTemporaryFile(_HELD))  # noqa: SIM115 - closed with the context
     with _sink(rejects) as log:
@@ -179,7 +179,7 @@ def _sink(path: Path | None) -> Iterator[IO[bytes]]:
         yield stream
 
 
-def _parse(source: _Source, feed: FeedSpec | None, csv: IO[bytes], log: IO[bytes]) -> dict[str, object]:
+def _parse(source: _ParsedFile, feed: FeedSpec | None, csv: IO[bytes], log: IO[bytes]) -> dict[str, object]:
     file = source.path
     hints = hints_of(feed) if feed else Hints(totals_are_rows=True, as_written=True)
     with read_delivery(file, format=feed.format if feed else "csv", hints=hints) as reading:

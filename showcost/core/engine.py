@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import atexit
 import os
-from contextlib import ExitStack, contextmanager
-from tempfile import TemporaryDirectory
+import shutil
+from contextlib import contextmanager
+from tempfile import mkdtemp
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
@@ -54,14 +55,15 @@ def config() -> dict[str, Any]:
 
 _GUARD: Final = Lock()
 _DATABASES: Final[dict[tuple[int, str], duckdb.DuckDBPyConnection]] = {}
-_FOLDERS: Final = ExitStack()
+_FOLDERS: Final[list[str]] = []
 
 
 @atexit.register
 def _close() -> None:
     """Close before the interpreter exits, or the library reports a leak."""
     _DATABASES.clear()
-    _FOLDERS.close()
+    for folder in _FOLDERS:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
@@ -81,7 +83,8 @@ def shared_database(
         key = (os.getpid(), name)
         database = _DATABASES.get(key)
         if database is None:
-            spilled = _FOLDERS.enter_context(TemporaryDirectory(prefix="showcost-"))
+            spilled = mkdtemp(prefix="showcost-")
+            _FOLDERS.append(spilled)
             database = duckdb.connect(":memory:", config={**config(), "temp_directory": spilled})
             if create is not None:
                 create(database)
