@@ -9,6 +9,7 @@ not check whether a number was ever issued.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
 import pyarrow as pa
@@ -74,6 +75,28 @@ def masked(texts: pa.ChunkedArray | pa.Array, *, names_person: bool = False) -> 
             for _ in range(2):
                 texts = pc.replace_substring_regex(texts, pattern=masking, replacement=rf"\1{ID_MARK}\2")
     return texts
+
+
+def masked_sql(text: str) -> str:
+    """Return the DuckDB expression of `masked` for the expression of a text."""
+    once = f"regexp_replace({text}, '{_MASKING}', '\\1{ID_MARK}\\2', 'g')"
+    twice = f"regexp_replace({once}, '{_MASKING}', '\\1{ID_MARK}\\2', 'g')"
+    return f"CASE WHEN regexp_matches({text}, '{_DELIMITED}') THEN {twice} ELSE {text} END"
+
+
+def masked_values(value: object) -> object:
+    """Return a value of mappings, lists and texts with national identifiers in its texts masked."""
+    match value:
+        case str():
+            return masked_text(value)
+        case Mapping():
+            return {name: masked_values(member) for name, member in value.items()}
+        case tuple():
+            return tuple(map(masked_values, value))
+        case list():
+            return [masked_values(member) for member in value]
+        case _:
+            return value
 
 
 def masked_text(text: str, *, names_person: bool = False) -> str:

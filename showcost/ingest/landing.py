@@ -28,7 +28,7 @@ from showcost.ingest.control_totals import RunningTotal, footer_cells, mismatch,
 from showcost.ingest.delivery_records import CHUNK_BYTES, AcceptedRecords, DeliveryRecords
 from showcost.ingest.fill_down import FillDown
 from showcost.ingest.inbox import SeenFiles, archived, settled, waiting
-from showcost.ingest.masking import masked_shown
+from showcost.ingest.masking import PersonalPlaces, masked_shown, personal_places
 from showcost.ingest.minor_units import in_major_units
 from showcost.ingest.records import (
     Accepted,
@@ -61,9 +61,10 @@ if TYPE_CHECKING:
     from showcost.deliveries.register import Arrival
     from showcost.ingest.inbox import InboxFile
     from showcost.readers.archives import Member
+    from showcost.readers.model import Dialect
     from showcost.workspace import Workspace
 
-RECORDS_VERSION: Final = "12"
+RECORDS_VERSION: Final = "13"
 """Incremented when a change of reader or inference changes records, so that payloads are read again."""
 
 NO_HEADER: Final = "SC-FIL-002"
@@ -477,8 +478,9 @@ def _build(
         codes.update(minor)
     if converted:
         shapes = {**shapes, "currency": f"{' and '.join(sorted(codes))}: {converted} rows divided by 100"}
+    personal = personal_places(feed, matched.match.columns, len(reading.header))
     for rejected in _by_size(
-        _rejected_row(feed, item, reading.dialect.encoding) for item in matched.rejected(reading)
+        _rejected_row(feed, item, reading.dialect, personal) for item in matched.rejected(reading)
     ):
         records.add(rejected_records(feed, rejected, origin))
     return shapes, _control_total(feed, reading, matched.match, sums)
@@ -498,9 +500,13 @@ def _by_size(rows: Iterable[RejectedRow]) -> Iterator[list[RejectedRow]]:
         yield batch
 
 
-def _rejected_row(feed: FeedSpec, rejected: Rejected, encoding: str) -> RejectedRow:
-    """Decode the raw bytes of a rejected record so that every byte is visible."""
-    raw = rejected.raw.decode(encoding or "utf-8", errors="backslashreplace")
+def _rejected_row(
+    feed: FeedSpec, rejected: Rejected, dialect: Dialect, personal: PersonalPlaces | None = None
+) -> RejectedRow:
+    """Decode the raw bytes of a rejected record so that every byte is visible, personal cells masked."""
+    raw = rejected.raw.decode(dialect.encoding or "utf-8", errors="backslashreplace")
+    if personal is not None:
+        raw = personal.masked(raw, dialect)
     shown = (masked_shown(feed, raw), rejected.code, masked_shown(feed, rejected.detail))
     return RejectedRow(rejected.record, rejected.start, rejected.end, *shown)
 
@@ -510,7 +516,7 @@ def _refused(feed: FeedSpec, reading: Reading) -> RejectedRow | None:
     first = next(iter(reading.rejected), None)
     if first is None or first.record:
         return None
-    return _rejected_row(feed, first, reading.dialect.encoding)
+    return _rejected_row(feed, first, reading.dialect)
 
 
 class _ControlTotal(NamedTuple):

@@ -8,13 +8,16 @@ gives the same records: the mark depends on the text alone.
 
 from __future__ import annotations
 
+import csv
+import re
+from dataclasses import dataclass
 from functools import partial, reduce
 from typing import TYPE_CHECKING, Final
 
 import pyarrow.compute as pc
 
 from showcost.config.feed import normal_header
-from showcost.core.national_ids import ID_MARK, masked, masked_text
+from showcost.core.national_ids import ID_MARK, MASKED_CELL, masked, masked_text
 from showcost.readers.export import as_read
 
 if TYPE_CHECKING:
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 
     from showcost.config.feed import FeedSpec
     from showcost.readers.export import ShownCells
+    from showcost.readers.model import Dialect
 
     Column: TypeAlias = pa.Array | pa.ChunkedArray
 
@@ -75,6 +79,57 @@ def masked_fields(feed: FeedSpec, columns: Mapping[str, Column]) -> dict[str, Co
 def masked_shown(feed: FeedSpec, text: str) -> str:
     """Return a text of a delivery outside the fields of its records, masked for display."""
     return masked_text(text, names_person=True) if names_people(feed) else text
+
+
+@dataclass(frozen=True)
+class PersonalPlaces:
+    """The columns of a delivery with personal fields, for records whose cells have no sure column.
+
+    `width` is the number of names in the header.
+    """
+
+    columns: tuple[int, ...]
+    width: int
+
+    def masked(self, raw: str, dialect: Dialect) -> str:
+        """Return the raw text of a rejected record without its personal cells.
+
+        Where a record has more or fewer cells than the header, a cell may be off by the difference: within
+        it, all that may be an identifier is masked, too.
+        """
+        cells = _cells(raw, dialect)
+        off = abs(len(cells) - self.width)
+        for place in self.columns:
+            for number in range(max(0, place - off), min(len(cells), place + off + 1)):
+                cell = cells[number].strip()
+                if cell and (number == place or _MAY_IDENTIFY.fullmatch(cell)):
+                    raw = re.sub(rf"(?<![^\W_]){re.escape(cell)}(?![^\W_])", lambda _: MASKED_CELL, raw)
+        return raw
+
+
+_MAY_IDENTIFY: Final = re.compile(r"(?=(?:.*\d){5})[A-Za-z0-9 ./-]{7,24}")
+"""Five digits at least among letters, digits and separators: tax numbers and numbers of persons."""
+
+
+def personal_places(feed: FeedSpec, columns: Mapping[str, int], width: int) -> PersonalPlaces | None:
+    """Return the personal columns of a delivery; None if it has none. `columns` maps fields to columns."""
+    places = tuple(
+        columns[field.name] for field in feed.kind.fields if field.personal and field.name in columns
+    )
+    return PersonalPlaces(places, width) if places else None
+
+
+def _cells(raw: str, dialect: Dialect) -> list[str]:
+    """Return the cells of a record as a lenient reader sees them; none of a format without delimiters."""
+    if not dialect.delimiter:
+        return []
+    line = raw.replace("\r", " ").replace("\n", " ")
+    if not dialect.quote:
+        return line.split(dialect.delimiter)
+    try:
+        return next(csv.reader([line], delimiter=dialect.delimiter, quotechar=dialect.quote), [])
+    except csv.Error:
+        return line.split(dialect.delimiter)
 
 
 def cells_of_feed(feed: FeedSpec, header: Sequence[str], columns: Mapping[str, str]) -> ShownCells:

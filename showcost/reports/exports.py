@@ -21,6 +21,7 @@ import pyarrow as pa
 
 from showcost.core.durable import make_folder
 from showcost.core.errors import InputError
+from showcost.core.national_ids import masked_sql
 from showcost.ledger.active_entries import entries_as_of
 from showcost.ledger.journal import COLUMNS as JOURNAL_COLUMNS
 from showcost.ledger.journal import open_journal
@@ -42,6 +43,9 @@ ACCOUNT_COLUMNS: Final = {
     "kind": "cost, or balance (to be settled)",
     "union_category": "union whose agreement covers the account's labour, or none",
 }
+
+_FROM_SENDERS: Final = frozenset({"vendor_code", "vendor_name", "document_no", "description", "po_no"})
+"""Columns with texts of senders, which may name a person's identifier."""
 
 _FILES: Final = {
     "entries": {column.name: column.description for column in ENTRY_COLUMNS},
@@ -91,8 +95,7 @@ def _tables(
     with workspace.ledger.read() as connection:
         open_journal(connection, workspace.production, as_of)
         connection.register("chart", _chart(workspace))
-        entry_names = ", ".join(f'"{name}"' for name in _FILES["entries"])
-        journal_names = ", ".join(JOURNAL_COLUMNS)
+        entry_names, journal_names = (", ".join(map(_shown, _FILES[name])) for name in ("entries", "journal"))
         statements = {
             "entries": f"SELECT {entry_names} FROM {entries_as_of(as_of)}"
             " ORDER BY transaction_date, entry_id",
@@ -102,6 +105,11 @@ def _tables(
         connection.register(DICTIONARY, _dictionary(connection, statements))
         statements[DICTIONARY] = f"FROM {DICTIONARY}"
         yield connection, statements
+
+
+def _shown(column: str) -> str:
+    """Return the expression of a column: the text of a sender without national identifiers."""
+    return f'{masked_sql(column)} AS "{column}"' if column in _FROM_SENDERS else f'"{column}"'
 
 
 def _chart(workspace: Workspace) -> pa.Table:

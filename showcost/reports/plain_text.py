@@ -18,6 +18,7 @@ import pyarrow as pa
 from showcost.config.chart import AccountKind
 from showcost.core.durable import produce_file
 from showcost.core.errors import InputError
+from showcost.core.national_ids import masked
 from showcost.ledger.journal import ENTRY, open_journal, payable_accounts
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def _write(production: Production, connection: duckdb.DuckDBPyConnection, path: 
     with path.open("w", encoding="utf-8", newline="\n") as stream:
         for statement, parameters in parts:
             for batch in connection.sql(statement, params=parameters).to_arrow_reader(65_536):
-                stream.writelines(batch.column("text").to_pylist())
+                stream.writelines(masked(batch.column("text")).to_pylist())
 
 
 def _header(production: Production, syntax: Syntax) -> tuple[str, dict[str, str]]:

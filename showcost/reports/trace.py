@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from showcost.audit import transitions as states
 from showcost.config.feeds import choose_feed
+from showcost.core.national_ids import masked_values
 from showcost.core.reason_catalogue import CATALOGUE
 from showcost.ingest.records import records_schema
 from showcost.pipeline.periods import current_production
@@ -51,7 +52,7 @@ def trace_row(workspace: Workspace, row: FoundRow, as_of: int | None = None) -> 
         workspace, feed, [(row.place.delivery, row.place.record)], as_delivered
     ).to_pylist()
     reasons = _staged_reasons(workspace, row) if as_of is None else _recorded_reasons(row)
-    return {
+    facts = {
         "id": row.row_id,
         "feed": feed.name,
         "partition": row.partition,
@@ -70,6 +71,7 @@ def trace_row(workspace: Workspace, row: FoundRow, as_of: int | None = None) -> 
         "snapshots": _snapshots(workspace, row),
         "audit_records": _records(workspace, row, as_of),
     }
+    return {name: masked_values(fact) for name, fact in facts.items()}
 
 
 _REASON: Final = ("code", "field", "observed", "expected", "source")

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from showcost.core.national_ids import ID_MARK, has_national_id, masked, masked_text
+from showcost.core.engine import engine
+from showcost.core.national_ids import (
+    ID_MARK,
+    has_national_id,
+    masked,
+    masked_sql,
+    masked_text,
+    masked_values,
+)
 
 NUMBERS = (
     "123-45-6789",
@@ -76,3 +86,21 @@ def test_the_mark_counts_as_an_identifier_and_stays() -> None:
     texts = pa.chunked_array([[ID_MARK, f"paid to {ID_MARK}", "***", "[**]"]])
     assert has_national_id(texts).to_pylist() == [True, True, False, False]
     assert masked(texts, names_person=True).equals(texts)
+
+
+@given(st.lists(st.one_of(st.none(), st.text(alphabet="123456789- ABSN:'", max_size=30)), max_size=20))
+def test_the_engine_masks_as_python_does(texts: list[str | None]) -> None:
+    texts += ["SSN guy 123-45-6789", "123-45-6789 123-45-6789", "it's 123-45-6789"]
+    with engine() as connection:
+        connection.register("texts", pa.table({"text": pa.array(texts, pa.string())}))
+        found = connection.execute(f"SELECT {masked_sql('text')} FROM texts").fetchall()  # noqa: S608 - a test
+    assert [text for (text,) in found] == [None if text is None else masked_text(text) for text in texts]
+
+
+def test_texts_within_facts_are_masked_and_all_else_stays() -> None:
+    facts = {"raw": "a 123-45-6789", "codes": ("SC-1", "123-45-6789"), "rows": [{"n": 1}, None, "x"]}
+    assert masked_values(facts) == {
+        "raw": masked_text("a 123-45-6789"),
+        "codes": ("SC-1", masked_text("123-45-6789")),
+        "rows": [{"n": 1}, None, "x"],
+    }

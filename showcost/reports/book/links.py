@@ -44,6 +44,9 @@ _SUMS: Final = (
 _PLANS: Final = {"commitments": "commitments", "etc": "estimates", "budget_revised": "budget_revisions"}
 """The columns that add up lines of a plan table, with its name."""
 
+_PLAN_TABLES: Final = frozenset({*_PLANS.values(), "order_findings", "order_exceptions"})
+"""The tables whose rows are no sums of entries."""
+
 _LINES_BY: Final[tuple[str, ...]] = ("account", "series", "location")
 """The columns that select lines of a plan table."""
 
@@ -67,7 +70,7 @@ class EntryLinks:
         if column.name in _PLANS and _ACCOUNT in table.by_name:
             by: dict[str, str] = {name: _stated(cells[name]) for name in _LINES_BY if name in table.by_name}
             return f"#/lines/{_PLANS[column.name]}?{urlencode(by)}"
-        if adds_up_entries(column) and not column.terms:
+        if adds_up_entries(column) and not column.terms and table.name not in _PLAN_TABLES:
             return self.of_row(table, cells, column.name)
         return self.of_definition(table, column)
 
@@ -91,6 +94,9 @@ class EntryLinks:
         accounts = sorted({str(row.get(_ACCOUNT)) for row in rows} & self.accounts)
         if _ACCOUNT not in table.by_name or not accounts or ENTRY in table.by_name:
             return None
+        # The sum over some of the currencies is selected by no link.
+        if table.name in _PLAN_TABLES or (CURRENCY in table.by_name and group.get(CURRENCY) is None):
+            return None
         query = {"accounts": " ".join(accounts)} | self._query(table, group, column.name)
         return f"#/search?{urlencode(query)}"
 
@@ -111,6 +117,8 @@ class EntryLinks:
         if isinstance(entry, str) and entry in self.places:
             return "#/row/{}?n={}".format(*self.places[entry])
         query = self._query(table, cells, column)
+        if table.name in _PLANS.values():
+            query = {}
         account = cells.get(_ACCOUNT)
         if isinstance(account, str):
             return self._of_account(account, query) if account in self.accounts else None
