@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
-from showcost.ledger.journal import CONTRA, open_journal, payable_accounts
+from showcost.ledger.journal import open_journal, payable_accounts
 from showcost.reports.tables import ColumnType, ReportColumn, ReportTable
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ FROM named WHERE amount <> 0 GROUP BY currency, account, name, place ORDER BY cu
 
 _PAYABLES: Final = f"""
 WITH owed AS (
-    SELECT * FROM report_journal SEMI JOIN payables USING (account) WHERE line_kind = '{CONTRA}'),
+    SELECT * FROM report_journal SEMI JOIN payables USING (account)),
 vendors AS (
     SELECT vendor_code, arg_min(vendor_name, (transaction_date, document_id, vendor_name)) AS vendor_name
     FROM owed GROUP BY vendor_code),

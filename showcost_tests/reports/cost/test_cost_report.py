@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import runpy
-from collections import defaultdict
+from collections import Counter, defaultdict
 from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -127,6 +127,11 @@ def test_every_total_is_a_plain_sum_over_the_ledger(
             assert sum(row["cost_to_date"] for row in rows) == sum(expected.values())
         for table in ("trial_balance", "trial_balance_by_currency"):
             assert sum(row["balance"] for row in report.tables[table].rows.to_pylist()) == 0
+        owed: Counter[str] = Counter()
+        for row in report.tables["payables"].rows.to_pylist():
+            owed[row["account"]] += row["base_amount"]
+        balances = {row["account"]: row["balance"] for row in report.tables["trial_balance"].rows.to_pylist()}
+        assert owed == {account: -balances[account] for account in owed}
 
 
 def test_the_period_splits_cost_and_later_days_are_left_out(tmp_path: Path) -> None:
