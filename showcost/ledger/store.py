@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from threading import Lock
+from typing import TYPE_CHECKING, Final
 
 import duckdb
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+_OPENING: Final = Lock()
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.005, 0.25
 
 
@@ -144,7 +146,7 @@ class Ledger:
             reraise=True,
         )
         try:
-            connection = attempts(duckdb.connect, self.path, read_only=read_only, config=config())
+            connection = attempts(_connected, self.path, read_only=read_only)
         except duckdb.Error as error:
             if _is_locked(error):
                 raise StoreBusyError(self._busy) from None
@@ -182,6 +184,12 @@ class _EarlierVersionError(Exception):
     def __init__(self, version: int) -> None:
         super().__init__(version)
         self.version = version
+
+
+def _connected(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+    """Open a connection, one thread at a time: a second one would find the database half made."""
+    with _OPENING:
+        return duckdb.connect(path, read_only=read_only, config=config())
 
 
 @contextmanager

@@ -6,9 +6,11 @@ import multiprocessing
 import os
 import signal
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import duckdb
+import pyarrow as pa
 import pytest
 
 from showcost.core.durable import TEMPORARY_SUFFIX
@@ -268,3 +270,15 @@ def _post_and_die(path: Path) -> None:
         connection.begin()
         connection.execute("INSERT INTO ledger_entries FROM ledger_entries")
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_threads_that_open_the_ledger_at_once_all_find_it_whole(ledger: Ledger) -> None:
+    ledger.create()
+
+    def read(number: int) -> int:
+        with ledger.read() as connection:
+            connection.register("numbers", pa.table({"n": [number]}))
+            return int(connection.execute("SELECT n FROM numbers").fetchall()[0][0])
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(read, range(200))) == list(range(200))
