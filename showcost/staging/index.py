@@ -204,8 +204,13 @@ def _encoded(record: Mapping[str, Any]) -> bytes:
 
 
 def _checked(record: dict[str, Any]) -> dict[str, Any]:
-    """Return a line without its check; ValueError if it was changed. Earlier versions wrote no check."""
+    """Return a line without its check; ValueError if it was changed.
+
+    Earlier versions wrote no check, and the fingerprint of the columns, which nothing reads.
+    """
     check = record.pop(_CHECK, None)
+    if check is None:
+        record.pop("schema", None)
     if not record.keys() <= _MEMBERS or check not in (None, _check(record)):
         raise ValueError(check)
     return record

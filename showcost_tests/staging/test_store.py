@@ -385,10 +385,13 @@ def test_a_flipped_bit_of_the_index_is_refused(store: StagingStore) -> None:
                 StagingStore(store.root.parent).metadata("valid/vendors", DAY)
 
 
-def test_a_line_of_an_earlier_version_has_no_check_and_is_read(store: StagingStore) -> None:
+@pytest.mark.parametrize("more", [{}, {"schema": "54596eb6"}, {"schema": ""}])
+def test_a_line_of_an_earlier_version_has_no_check_and_is_read(
+    store: StagingStore, more: dict[str, str]
+) -> None:
     staged = store.write("valid/vendors", DAY, rows(1, 2), {"pending": 4})
     index = store.root / "valid/vendors" / "index.jsonl"
     record = json.loads(index.read_bytes())
     del record["check"]
-    index.write_text(json.dumps(record) + "\n", encoding="utf-8")
+    index.write_text(json.dumps(record | more) + "\n", encoding="utf-8")
     assert StagingStore(store.root.parent).metadata("valid/vendors", DAY) == staged
