@@ -5,7 +5,6 @@ The reader separates footer records from rows, and landing refuses a delivery wh
 
 from __future__ import annotations
 
-import csv
 from decimal import Decimal, localcontext
 from typing import TYPE_CHECKING
 
@@ -18,19 +17,11 @@ from showcost.readers.csv.layout import label_of
 from showcost.values.amounts import infer_amounts, scaled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from showcost.config.feed import FeedSpec
 
 _BLANK = "blank"
-
-
-def footer_cells(texts: Iterable[str], *, delimiter: str, quote: str) -> list[list[str]]:
-    """Return the cells of footer records, which are single lines."""
-    parted = delimiter or ","
-    if not quote:
-        return list(csv.reader(texts, delimiter=parted, quoting=csv.QUOTE_NONE))
-    return list(csv.reader(texts, delimiter=parted, quotechar=quote))
 
 
 class RunningTotal:

@@ -24,10 +24,11 @@ from pydantic import BaseModel
 from showcost.core.errors import IntegrityError
 from showcost.core.hashing import sha256_framed
 from showcost.ingest.audit_records import record_hashes, record_read, record_received
-from showcost.ingest.control_totals import RunningTotal, footer_cells, mismatch, unchecked_totals
+from showcost.ingest.control_totals import RunningTotal, mismatch, unchecked_totals
 from showcost.ingest.delivery_records import CHUNK_BYTES, AcceptedRecords, DeliveryRecords
 from showcost.ingest.fill_down import FillDown
 from showcost.ingest.inbox import SeenFiles, archived, settled, waiting
+from showcost.ingest.line_cells import line_cells
 from showcost.ingest.masking import PersonalPlaces, masked_shown, personal_places
 from showcost.ingest.minor_units import in_major_units
 from showcost.ingest.records import (
@@ -444,8 +445,8 @@ class _MatchedRecords:
         for item in reading.rejected:
             if not self.subtotals_are_rows and item.code == ROW_RAGGED:
                 text = item.raw.decode(dialect.encoding or "utf-8", errors="replace")
-                lines = footer_cells([text], delimiter=dialect.delimiter, quote=dialect.quote)
-                if len(lines) == 1 and is_ragged_subtotal(item, lines[0]):
+                (cells,) = line_cells([text], delimiter=dialect.delimiter, quote=dialect.quote)
+                if is_ragged_subtotal(item, cells):
                     self.subtotals.add(item.record)
                     continue
             yield item
@@ -534,7 +535,7 @@ def _control_total(
         return _ControlTotal(None, ())
     dialect = reading.dialect
     texts = [record.text for record in reading.footer]
-    footer = footer_cells(texts, delimiter=dialect.delimiter, quote=dialect.quote)
+    footer = line_cells(texts, delimiter=dialect.delimiter, quote=dialect.quote)
     column = match.columns.get(feed.control_total.field)
     return _ControlTotal(mismatch(feed, sums, footer, column), unchecked_totals(feed, sums, footer, column))
 

@@ -8,7 +8,6 @@ gives the same records: the mark depends on the text alone.
 
 from __future__ import annotations
 
-import csv
 import re
 from dataclasses import dataclass
 from functools import partial, reduce
@@ -18,6 +17,7 @@ import pyarrow.compute as pc
 
 from showcost.config.feed import normal_header
 from showcost.core.national_ids import ID_MARK, MASKED_CELL, masked, masked_text
+from showcost.ingest.line_cells import line_cells
 from showcost.readers.export import as_read
 
 if TYPE_CHECKING:
@@ -97,7 +97,10 @@ class PersonalPlaces:
         Where a record has more or fewer cells than the header, a cell may be off by the difference: within
         it, all that may be an identifier is masked, too.
         """
-        cells = _cells(raw, dialect)
+        if not dialect.delimiter:
+            return raw
+        line = raw.replace("\r", " ").replace("\n", " ")
+        (cells,) = line_cells([line], delimiter=dialect.delimiter, quote=dialect.quote)
         off = abs(len(cells) - self.width)
         for place in self.columns:
             for number in range(max(0, place - off), min(len(cells), place + off + 1)):
@@ -117,19 +120,6 @@ def personal_places(feed: FeedSpec, columns: Mapping[str, int], width: int) -> P
         columns[field.name] for field in feed.kind.fields if field.personal and field.name in columns
     )
     return PersonalPlaces(places, width) if places else None
-
-
-def _cells(raw: str, dialect: Dialect) -> list[str]:
-    """Return the cells of a record as a lenient reader sees them; none of a format without delimiters."""
-    if not dialect.delimiter:
-        return []
-    line = raw.replace("\r", " ").replace("\n", " ")
-    if not dialect.quote:
-        return line.split(dialect.delimiter)
-    try:
-        return next(csv.reader([line], delimiter=dialect.delimiter, quotechar=dialect.quote), [])
-    except csv.Error:
-        return line.split(dialect.delimiter)
 
 
 def cells_of_feed(feed: FeedSpec, header: Sequence[str], columns: Mapping[str, str]) -> ShownCells:

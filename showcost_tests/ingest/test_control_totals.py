@@ -6,7 +6,8 @@ import pyarrow as pa
 import pytest
 
 from showcost.config.feed import ControlTotal, FeedSpec
-from showcost.ingest.control_totals import RunningTotal, footer_cells, mismatch, unchecked_totals
+from showcost.ingest.control_totals import RunningTotal, mismatch, unchecked_totals
+from showcost.ingest.line_cells import line_cells
 
 FEED = FeedSpec(
     name="register",
@@ -74,5 +75,10 @@ def test_a_feed_without_a_control_total_needs_none() -> None:
 
 def test_cells_of_a_footer_are_split_by_the_dialect_of_the_file() -> None:
     lines = ['Report total,,"1,250.00"']
-    assert footer_cells(lines, delimiter=",", quote='"') == [["Report total", "", "1,250.00"]]
-    assert footer_cells(["total;1"], delimiter=";", quote="") == [["total", "1"]]
+    assert line_cells(lines, delimiter=",", quote='"') == [["Report total", "", "1,250.00"]]
+    assert line_cells(["total;1"], delimiter=";", quote="") == [["total", "1"]]
+    long = "x" * 200_000
+    assert line_cells([f"total;{long}", "a\rb;1"], delimiter=";", quote='"') == [
+        ["total", long],
+        ["a\rb", "1"],
+    ]
