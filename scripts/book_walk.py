@@ -117,14 +117,19 @@ def check_keyboard(walk: Walk) -> None:
         )
 
 
-def check_way_down(walk: Walk) -> None:
-    """Check that a figure leads to entries with its sum, and one of them to its text and file."""
+def follow(walk: Walk, selector: str, behind: str) -> None:
+    """Open the report, click a figure, and check that what is behind it adds up to it."""
     walk.open()
-    figure = walk.page.locator(FIGURE).first
+    figure = walk.page.locator(selector).first
     amount = figure.inner_text()
     walk.click(figure)
     total = walk.text("#view strong")
-    require(total.endswith(f" {amount}"), f"the entries of {amount} add up to {total}")
+    require(total.endswith(f" {amount}"), f"the {behind} of {amount} add up to {total}")
+
+
+def check_way_down(walk: Walk) -> None:
+    """Check that a figure leads to entries with its sum, and one of them to its text and file."""
+    follow(walk, FIGURE, "entries")
     require(
         walk.page.evaluate("document.activeElement.tagName") == "H2",
         "the focus does not follow to the entries",
@@ -157,12 +162,7 @@ def check_search(walk: Walk) -> None:
 
 def check_plan(walk: Walk) -> None:
     """Check that a figure of budget, commitments or ETC leads to the lines that add up to it."""
-    walk.open()
-    figure = walk.page.locator(PLAN_FIGURE).first
-    amount = figure.inner_text()
-    walk.click(figure)
-    total = walk.text("#view strong")
-    require(total.endswith(f" {amount}"), f"the lines of {amount} add up to {total}")
+    follow(walk, PLAN_FIGURE, "lines")
 
 
 def check_print(walk: Walk) -> None:

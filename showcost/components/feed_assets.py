@@ -126,7 +126,7 @@ def _add_lineage(
     columns: dg.TableColumnLineage,
     asset_key: dg.AssetKey | None = None,
 ) -> None:
-    """Add column lineage to the last date, whose event the UI reads: it is the largest part of an event."""
+    """Add column lineage to the last date: the UI reads the last event, and all dates have the same."""
     context.add_asset_metadata(
         {"dagster/column_lineage": columns}, asset_key=asset_key, partition_key=max(dates).isoformat()
     )

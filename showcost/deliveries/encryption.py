@@ -70,9 +70,7 @@ class Cipher:
 
     def wrapped_key(self, sha256: str) -> bytes:
         """Return the data key, wrapped for storage; `sha256` is the hash of the plain bytes."""
-        from cryptography.hazmat.primitives.keywrap import aes_key_wrap  # noqa: PLC0415 -- the package is optional
-
-        return aes_key_wrap(_wrapping_key(self._master, sha256), self._key)
+        return _wrapped(_wrapping_key(self._master, sha256), self._key)
 
 
 def master_key() -> bytes | None:
@@ -132,8 +130,6 @@ def rewrapped_key(path: Path, wrapped: bytes, sha256: str, *, old: bytes, new: b
 
     Raises InputError if neither key opens it.
     """
-    from cryptography.hazmat.primitives.keywrap import aes_key_wrap  # noqa: PLC0415 -- the package is optional
-
     if _opened(path, wrapped, sha256, new) is not None:
         return None
     key = _opened(path, wrapped, sha256, old)
@@ -142,7 +138,13 @@ def rewrapped_key(path: Path, wrapped: bytes, sha256: str, *, old: bytes, new: b
             f"the key of the payload {sha256} opens with neither {KEY_VARIABLE} nor {OLD_KEY_VARIABLE}: wrong"
             " or altered key"
         )
-    return aes_key_wrap(_wrapping_key_of(path)(new, sha256), key)
+    return _wrapped(_wrapping_key_of(path)(new, sha256), key)
+
+
+def _wrapped(wrapping_key: bytes, key: bytes) -> bytes:
+    from cryptography.hazmat.primitives.keywrap import aes_key_wrap  # noqa: PLC0415 -- the package is optional
+
+    return aes_key_wrap(wrapping_key, key)
 
 
 def _unwrapped(path: Path, wrapped: bytes, sha256: str) -> bytes:

@@ -224,15 +224,14 @@ def unclaimed(inbox: Path, feeds: Sequence[FeedSpec]) -> list[str]:
 
 def passed_over(inbox: Path) -> list[str]:
     """Return what is in the inbox and cannot be taken, as `folder/name: the reason`, sorted."""
-    found = [(entry.name, reason) for entry in _entries(inbox) if (reason := _folder_refusal(entry))]
-    for folder in _entries(inbox):
-        if not _folder_refusal(folder) and folder.is_dir():
-            found += [
-                (f"{folder.name}/{path.name}", reason)
-                for path in _entries(folder)
-                if (reason := _refusal(path))
-            ]
-    return [f"{name}: {reason}" for name, reason in sorted(found)]
+    refused: list[tuple[str, str]] = []
+    for entry in _entries(inbox):
+        if refusal := _folder_refusal(entry):
+            refused.append((entry.name, refusal))
+        elif entry.is_dir():
+            within = ((f"{entry.name}/{path.name}", _refusal(path)) for path in _entries(entry))
+            refused += [(name, reason) for name, reason in within if reason]
+    return [f"{name}: {reason}" for name, reason in sorted(refused)]
 
 
 def _files(folder: Path) -> list[InboxFile]:
@@ -259,7 +258,7 @@ def _entries(folder: Path) -> list[Path]:
 
 
 def _folder_refusal(folder: Path) -> str | None:
-    """Return why nothing in a folder of the inbox can be taken; None if it can, or if it is no folder."""
+    """Return the reason for which a folder of the inbox is passed over; None for any other, or a file."""
     if not folder.is_dir():
         return None
     if folder.is_symlink():

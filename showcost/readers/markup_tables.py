@@ -240,7 +240,7 @@ def _add_row(grid: _Grid, row: etree._Element) -> None:
         if cell.tag in {"td", "th"}:
             across, down = _span(cell.get("colspan")), _span(cell.get("rowspan"))
             grid.add(_text_of(cell), across, down)
-    grid.end(hidden=bool(_HIDDEN.search(row.get("style", ""))) or "hidden" in row.keys())  # noqa: SIM118 -- attributes
+    grid.end(hidden=bool(_HIDDEN.search(row.get("style", ""))) or row.get("hidden") is not None)
 
 
 def _span(text: str | None) -> int:

@@ -66,7 +66,7 @@ class Pagination:
             check_url(url, self._api.allowed_hosts)
             is_own = same_origin(url, self._base)
         except (httpx.InvalidURL, ValueError):
-            # A ValueError comes of a host that is no name, such as one in wrong punycode.
+            # ValueError is raised for a host that is not a name, such as one in wrong punycode.
             raise RequestFailedError(FailureKind.ADDRESS, "the next page has an invalid address") from None
         if not is_own:
             raise RequestFailedError(FailureKind.ADDRESS, "the next page is on another server")

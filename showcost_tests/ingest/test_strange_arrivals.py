@@ -60,8 +60,7 @@ def unfinished(folder: Path) -> None:
 
 
 def name_in_another_encoding(folder: Path) -> None:
-    with open(os.fsencode(folder) + b"/r\xe9sum\xe9.csv", "w", encoding="utf-8") as file:  # noqa: PTH123 - no text
-        file.write("a")
+    folder.joinpath(os.fsdecode(b"r\xe9sum\xe9.csv")).write_text("a")
 
 
 def name_that_a_terminal_obeys(folder: Path) -> None:
