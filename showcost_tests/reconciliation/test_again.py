@@ -13,10 +13,22 @@ from showcost.checks.verify import verify
 from showcost.core.errors import InputError
 from showcost.ingest.inbox import settled
 from showcost.ingest.landing import land
+from showcost.ledger.periods import Period
+from showcost.pipeline.periods import close_period
+from showcost.pipeline.replay import replay
 from showcost.reconciliation import decisions as deciding
 from showcost.reconciliation.lookup import find_rows
 from showcost.workspace import open_workspace
-from showcost_tests.reconciliation.acts import DE, WHO, WHY, entry_of, feed_of, queue_row
+from showcost_tests.reconciliation.acts import (
+    DE,
+    WHO,
+    WHY,
+    correct_and_replay,
+    entry_of,
+    feed_of,
+    found_row,
+    queue_row,
+)
 from showcost_tests.whole import small
 from showcost_tests.whole.steps import ledger_digest, take
 
@@ -104,6 +116,27 @@ def test_a_command_for_all_rows_of_a_filter_can_be_repeated(
     assert again.json["audit_record"] == first["audit_record"]
     other = showcost(workspace, *command[:-4], *OTHER)
     assert other.status == 2
+
+
+def test_accepting_again_after_the_period_was_closed_is_done_already(
+    posted_home: Workspace, copy: Copy, showcost: CommandLine
+) -> None:
+    workspace = copy(posted_home)
+    wrong_sum = found_row(workspace, queue_row(workspace, "R9"))
+    correct_and_replay(workspace, wrong_sum, account="3630", gross_amount="12.00")
+    accept = ("queue", "resolve", wrong_sum.row_id, "--accept")
+    assert showcost(workspace, *accept, *BY).status == 0
+    digest = ledger_digest(workspace).hash
+    period = Period("W44", small.WEDNESDAY, small.WEDNESDAY, closed=True)
+    close_period(workspace, [feed_of()], period, who=WHO, why=WHY)
+    # The replay after the closing gives the row the code of the closed period; its entries stay.
+    closed = replay(workspace, [wrong_sum.place])
+    assert [row.codes for row in closed.rows] == [("SC-AMT-003", "SC-PER-001")]
+    again = showcost(workspace, *accept, *BY, "--json")
+    assert (again.status, again.json["already_done"]) == (0, True)
+    assert ledger_digest(workspace).hash == digest
+    assert "is posted" in showcost(workspace, *accept, *OTHER).sentence
+    assert verify(workspace).first is None
 
 
 def test_a_correction_that_a_row_has_already_is_not_made_again(
