@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from showcost.checks.result import CheckOutcome
 from showcost.core.money import readable_amount
 from showcost.ledger.journal import missing_control_accounts
+from showcost.ledger.plan import plan_lines_as_of
 from showcost.ledger.queries import base_by_account
 from showcost.reports.cost.basis import budget_rates, report_basis
 from showcost.reports.cost.report import cost_tables, journal_tables
@@ -45,13 +46,18 @@ def totals_equal_the_ledger(workspace: Workspace) -> CheckOutcome:
 
 
 def budget_is_complete(workspace: Workspace) -> CheckOutcome:
-    """Check that every account with costs has a budget, and every currency of a cost a budget rate."""
+    """Check that every account with costs has a budget, and every currency used a budget rate.
+
+    Currencies of costs, purchase orders, estimates and budget revisions.
+    """
     balances = workspace.chart.balance_accounts
     with workspace.ledger.read() as connection:
         pairs = connection.execute("SELECT DISTINCT account, currency FROM ledger_entries ORDER BY ALL")
         used = [(account, currency) for account, currency in pairs.fetchall() if account not in balances]
+        planned = connection.execute(f"SELECT DISTINCT currency FROM {plan_lines_as_of(None)}").fetchall()  # noqa: S608 - a constant
     unbudgeted = sorted({account for account, _ in used} - workspace.budget.amounts.keys())
-    unrated = sorted({currency for _, currency in used} - budget_rates(workspace.production).keys())
+    currencies = {currency for _, currency in used} | {currency for (currency,) in planned}
+    unrated = sorted(currencies - budget_rates(workspace.production).keys())
     faults = [
         *([f"no budget for {', '.join(unbudgeted[:5])}"] if unbudgeted else []),
         *([f"no budget rate for {', '.join(unrated)}"] if unrated else []),

@@ -214,9 +214,10 @@ def _show(path: Path, production: Production, written: list[str], feeds: list[st
         say(f"  {name}")
     say(f"Feeds: {', '.join(feeds)}.")
     example = shlex.quote(str(path / "feeds" / EXAMPLE_FEED / "example.csv"))
-    say(
-        "\nNext: fill in production.yaml, chart and budget, and declare your feeds (docs/add-a-feed.md). Then"
-    )
+    say("\nNext: fill in production.yaml, chart and budget, and declare your feeds (docs/add-a-feed.md).")
+    if unrated := [name for name in production.currencies if name != production.base_currency]:
+        say(f"Reports are complete once budget_rates in production.yaml has {', '.join(unrated)}.")
+    say("Then")
     say(f"  export {HOME_VARIABLE}={shlex.quote(str(path))}")
     say(f"  showcost parse {example} --feed {EXAMPLE_FEED} --out preview")
     say(f"  showcost land                    lands the files in {path / 'inbox'}")

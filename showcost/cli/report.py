@@ -11,12 +11,12 @@ import click
 from showcost.cli.home import open_home
 from showcost.cli.options import as_of_option, resolve_as_of
 from showcost.cli.output import CommandResult, plural, prints_result, say, show_table
-from showcost.core.money import readable_amount
 from showcost.reports.cost.basis import report_basis
 from showcost.reports.cost.report import make_cost_report, write_report
 from showcost.reports.incentives.qualified_spend import SPEND_TOTALS
 from showcost.reports.pack.manifest import CSV_FOLDER
-from showcost.reports.tables import DETAIL, TOTAL, lines
+from showcost.reports.tables import DETAIL, NOT_IN_TOTALS, TOTAL, lines
+from showcost.reports.writers.figures import figure_text
 from showcost.validation.decisions import DISCARDED
 
 if TYPE_CHECKING:
@@ -93,17 +93,23 @@ def _show(made: CostReport, *, accounts: bool) -> None:
     table = made.tables["cost_report"]
     titles = [column.title for column in table.columns if column.name in _SHOWN]
     rows = [
-        (*_label(line), *(_amount(line.cells[name]) for name in _SHOWN))
+        (*_label(line), *(_amount(line.cells[name], table.currency) for name in _SHOWN))
         for line in lines(table)
         if accounts or line.level != DETAIL
     ]
     show_table(f"{table.title}, in {table.currency}", ["account", "description", *titles], rows)
-    bridge = made.tables["bridge"].rows.to_pylist()
+    bridge = made.tables["bridge"]
     show_table(
-        made.tables["bridge"].title,
-        ["line", "account", table.currency],
-        [(row["line"], row["account"], _amount(row["amount"])) for row in bridge],
+        bridge.title,
+        ["line", "account", bridge.currency],
+        [
+            (row["line"], row["account"], _amount(row["amount"], bridge.currency))
+            for row in bridge.rows.to_pylist()
+        ],
     )
+    for note in bridge.notes:
+        if note.startswith(NOT_IN_TOTALS):
+            say(note)
     _say_fx_variance(made.tables["fx_variance"])
     _say_not_posted(made.tables["not_posted"])
     for note in (*table.notes, *made.warnings):
@@ -117,8 +123,8 @@ def _label(line: Line) -> tuple[str, str]:
     return ("", "Total") if line.level == TOTAL else ("", str(line.cells["section"]))
 
 
-def _amount(value: Cell) -> str:
-    return readable_amount(value) if isinstance(value, Decimal) else ""
+def _amount(value: Cell, currency: str) -> str:
+    return figure_text(value, currency) if isinstance(value, Decimal) else ""
 
 
 def _say_fx_variance(table: ReportTable) -> None:
@@ -128,8 +134,11 @@ def _say_fx_variance(table: ReportTable) -> None:
         ["currency", "at budget rate", "as posted", "FX variance"],
         [
             (
-                line.cells.get("currency", "Total"),
-                *(_amount(line.cells[name]) for name in ("at_budget_rate", "base_amount", "fx_variance")),
+                "Total" if line.level == TOTAL else line.cells["currency"],
+                *(
+                    _amount(line.cells[name], table.currency)
+                    for name in ("at_budget_rate", "base_amount", "fx_variance")
+                ),
             )
             for line in subtotals
         ],

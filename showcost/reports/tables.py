@@ -134,6 +134,52 @@ class HeadlineFigure:
     column: str = ""
 
 
+NOT_IN_TOTALS: Final = "Not in the totals: "
+"""The beginning of a note about amounts that the totals of a table leave out."""
+
+INCOMPLETE: Final = " (incomplete)"
+"""The end of the title of a column whose totals leave amounts out."""
+
+
+@dataclass(frozen=True)
+class Omission:
+    """Amounts that the totals of some columns leave out, such as costs in a currency without a rate.
+
+    `columns` are names; columns that a table does not have are ignored. `text` continues
+    “Not in the totals: ”.
+    """
+
+    columns: tuple[str, ...]
+    text: str
+
+
+def incomplete(table: ReportTable, omissions: Sequence[Omission]) -> ReportTable:
+    """Return a table that says what its totals leave out: in the titles, the meanings, and its first notes.
+
+    Columns whose formula adds up an incomplete column are incomplete as well.
+    """
+    texts: dict[str, list[str]] = {}
+    for column in table.columns:
+        names = {column.name, *(name for _, name in column.terms)}
+        own = [item.text for item in omissions if names.intersection(item.columns)]
+        inherited = [text for name in names for text in texts.get(name, ())]
+        if found := list(dict.fromkeys([*own, *inherited])):
+            texts[column.name] = found
+    columns = tuple(
+        replace(
+            column,
+            title=f"{column.title}{INCOMPLETE}",
+            meaning=f"{column.meaning}; without {'; '.join(texts[column.name])}",
+        )
+        if column.name in texts
+        else column
+        for column in table.columns
+    )
+    shown = {text for found in texts.values() for text in found}
+    listed = [f"{NOT_IN_TOTALS}{item.text}." for item in omissions if item.text in shown]
+    return replace(table, columns=columns, notes=(*listed, *table.notes))
+
+
 DETAIL: Final = -1
 """The level of a line that is a row; subtotals have the position of their column in `group_by`."""
 

@@ -13,7 +13,6 @@ from showcost.components.checks import whole_check
 from showcost.components.metadata import column_schema, counts_table
 from showcost.components.resources import DataFolder, plain_failures
 from showcost.config.production import Production
-from showcost.core.money import readable_amount
 from showcost.ledger.journal import missing_control_accounts
 from showcost.reports.book.ledger_charts import ledger_charts
 from showcost.reports.cost.basis import ReportBasis, report_basis
@@ -34,6 +33,7 @@ from showcost.reports.incentives.qualified_spend import LINE_COLUMNS
 from showcost.reports.scope import scope_of
 from showcost.reports.tables import (
     DETAIL,
+    INCOMPLETE,
     TOTAL,
     Cell,
     ColumnType,
@@ -43,6 +43,7 @@ from showcost.reports.tables import (
     lines,
     totals,
 )
+from showcost.reports.writers.figures import figure_text
 from showcost.validation.columns import ColumnInfo
 from showcost.workspace import Workspace, definitions_workspace
 
@@ -192,11 +193,15 @@ def _asset(production: Production, report: _Report) -> dg.AssetsDefinition:
 
 def _show_costs(workspace: Workspace, basis: ReportBasis) -> dict[str, Any]:
     tables = {table.name: table for table in (*cost_tables(workspace, basis), not_posted(workspace, basis))}
-    headline = CostReport(basis, tables, ()).headline
+    figures = CostReport(basis, tables, ()).figures
     return {
         "dagster/row_count": tables["cost_report"].rows.num_rows,
         "currency": basis.currency,
-        **{name: readable_amount(amount) for name, amount in headline.items()},
+        **{figure.column: figure_text(figure.value, figure.currency) for figure in figures},
+        "incomplete_figures": ", ".join(
+            figure.column for figure in figures if figure.title.endswith(INCOMPLETE)
+        )
+        or "none",
         **_charts(workspace, basis),
         "sections": _shown(tables["cost_report"], subtotals_only=True),
         "bridge": _shown(tables["bridge"]),

@@ -12,7 +12,7 @@ from showcost.readers.source import UnreadableError, decompress, kind_of
 from showcost.readers.statements.camt053 import read_camt053
 from showcost.readers.statements.model import AccountStatement, StatementFormat, TableHints
 from showcost.readers.statements.mt940 import looks_like_mt940, read_mt940
-from showcost.readers.statements.table import read_table_statement
+from showcost.readers.statements.table import read_table_statements
 
 _HEAD: Final = 4096
 _LIMITS: Final = Limits()
@@ -33,7 +33,7 @@ def read_statements(
             plain = _plain(path, Path(folder))
             found = _detected(plain) if format_ is StatementFormat.AUTO else format_
             if found is StatementFormat.CSV:
-                return found, (read_table_statement(plain, path.name, hints),)
+                return found, read_table_statements(plain, path.name, hints)
             if found is StatementFormat.MT940:
                 return found, read_mt940(_bounded(plain))
             return found, read_camt053(_bounded(plain))

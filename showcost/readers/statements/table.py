@@ -103,14 +103,14 @@ _CODE: Final = re.compile(r"\b[A-Z]{3}\b")
 _NOTHING: Final = Decimal(0)
 
 
-def read_table_statement(path: Path, name: str, hints: TableHints) -> AccountStatement:
-    """Return the statement in a table, under a name.
+def read_table_statements(path: Path, name: str, hints: TableHints) -> tuple[AccountStatement, ...]:
+    """Return the statement in a table, under a name; one for each currency if it has several.
 
     A vendor's balance is what is owed to it, so debits raise it; credits raise a bank's.
 
     Raises UnreadableError if the file is no table, or lacks a date, an amount, or both document and text.
     """
-    return _statement(name, _read(path), hints)
+    return tuple(_statements(name, _read(path), hints))
 
 
 @dataclass(frozen=True)
@@ -297,27 +297,44 @@ def _rows(table: _StatementTable, hints: TableHints) -> Iterator[_TableRow]:
         )
 
 
-def _statement(name: str, table: _StatementTable, hints: TableHints) -> AccountStatement:
+def _statements(name: str, table: _StatementTable, hints: TableHints) -> list[AccountStatement]:
+    """Return the statement of a table: one for each currency, so that no amounts of two are added up."""
     rows = list(_rows(table, hints))
     transactions = [row for row in rows if not (row.is_opening or row.is_closing or row.is_remark)]
     numbered = [(row, row.line(number)) for number, row in enumerate(transactions, start=1)]
-    lines = [line for _, line in numbered if line is not None]
     unreadable = [f"record {row.record}: {row.problem}" for row, line in numbered if line is None]
-    opening, closing = _stated_balances(rows, [row for row, line in numbered if line is not None])
-    currencies = sorted({line.currency for line in lines})
-    is_mixed = len(currencies) > 1
+    read = [(row, line) for row, line in numbered if line is not None]
+    currencies = sorted({line.currency for _, line in read})
+    if len(currencies) > 1:
+        first, *others = (
+            _of_currency(
+                f"{name}, {currency}", currency, [pair for pair in read if pair[1].currency == currency]
+            )
+            for currency in currencies
+        )
+        first = replace(first, notes=(f"{name}: several currencies, so the balances were not checked",))
+    else:
+        opening, closing = _stated_balances(rows, [row for row, _ in read])
+        first, others = _of_currency(name, next(iter(currencies), ""), read), []
+        first = replace(first, opening=opening, closing=closing)
+    return [replace(first, unreadable=(*table.rejected, *unreadable)), *others]
+
+
+def _of_currency(
+    name: str, currency: str, read: Sequence[tuple[_TableRow, StatementLine]]
+) -> AccountStatement:
+    """Return the statement of lines in one currency, without balances."""
+    lines = tuple(line for _, line in read)
     return AccountStatement(
         name=name,
         account="",
-        currency="" if is_mixed else next(iter(currencies), ""),
+        currency=currency,
         first=min((line.dated for line in lines), default=None),
         last=max((line.dated for line in lines), default=None),
-        opening=None if is_mixed else opening,
-        closing=None if is_mixed else closing,
-        movement=sum((row.change or _NOTHING for row, line in numbered if line is not None), _NOTHING),
-        lines=tuple(lines),
-        unreadable=(*table.rejected, *unreadable),
-        notes=(f"{name}: several currencies, so the balance was not checked",) if is_mixed else (),
+        opening=None,
+        closing=None,
+        movement=sum((row.change or _NOTHING for row, _ in read), _NOTHING),
+        lines=lines,
     )
 
 

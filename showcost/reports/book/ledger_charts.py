@@ -95,7 +95,8 @@ def fx_variance_chart(scope: ReportScope, by_week: Mapping[date, Decimal]) -> It
         "fx-variance",
         "FX variance by week",
         "Cost at pinned rates less cost at budget rates, of the weeks that end on these Sundays. Hatched"
-        " columns are gains: the cost was less than at budget rates.",
+        " columns are gains: the cost was less than at budget rates. Currencies without a budget rate are"
+        " left out.",
         scope.base_currency,
     )
     yield column_chart(title, [(_label(week), by_week.get(week, Decimal(0))) for week in _weeks(by_week)])

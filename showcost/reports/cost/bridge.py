@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 
 from showcost.config.chart import AccountKind
+from showcost.reports.cost.omissions import untranslated_postings
 from showcost.reports.status import STATES, feed_status
-from showcost.reports.tables import ColumnType, ReportColumn, ReportTable
+from showcost.reports.tables import ColumnType, ReportColumn, ReportTable, incomplete
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -53,7 +54,7 @@ _STATES: Final = tuple(state for state in STATES if state != "posted")
 
 def bridge(connection: duckdb.DuckDBPyConnection, basis: ReportBasis) -> ReportTable:
     """Return the bridge from posted to cost; the connection is that of `open_entries`."""
-    return ReportTable(
+    table = ReportTable(
         "bridge",
         f"From posted to cost, to {basis.period.end}",
         COLUMNS,
@@ -64,6 +65,7 @@ def bridge(connection: duckdb.DuckDBPyConnection, basis: ReportBasis) -> ReportT
             "Purchase orders, estimates and budgets are not posted.",
         ),
     )
+    return incomplete(table, untranslated_postings(connection, basis))
 
 
 def not_posted(workspace: Workspace, basis: ReportBasis) -> ReportTable:

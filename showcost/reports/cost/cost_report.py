@@ -14,7 +14,8 @@ from showcost.config.chart import AccountKind
 from showcost.config.record_kinds import BUDGET_REVISION, ESTIMATE, PURCHASE_ORDER
 from showcost.core.money import readable_amount
 from showcost.ledger.plan import plan_lines_as_of
-from showcost.reports.tables import ColumnType, ReportColumn, ReportTable
+from showcost.reports.cost.omissions import MEASURES, unrated_plan, untranslated_entries
+from showcost.reports.tables import NOT_IN_TOTALS, ColumnType, ReportColumn, ReportTable, incomplete
 
 if TYPE_CHECKING:
     import duckdb
@@ -86,7 +87,7 @@ def cost_report(connection: duckdb.DuckDBPyConnection, basis: ReportBasis) -> Re
     All cost accounts of the chart are listed, also those without amounts.
     """
     rows = connection.sql(_COST_REPORT).to_arrow_table()
-    return ReportTable(
+    table = ReportTable(
         "cost_report",
         f"Cost report, {basis.period.name}",
         COLUMNS,
@@ -95,6 +96,7 @@ def cost_report(connection: duckdb.DuckDBPyConnection, basis: ReportBasis) -> Re
         group_by=("section",),
         notes=tuple(_notes(connection, basis)),
     )
+    return incomplete(table, [*untranslated_entries(connection, basis), *unrated_plan(connection)])
 
 
 def cost_by_location(connection: duckdb.DuckDBPyConnection, basis: ReportBasis) -> ReportTable:
@@ -108,7 +110,7 @@ def cost_by_series(connection: duckdb.DuckDBPyConnection, basis: ReportBasis) ->
 
 
 def _by(connection: duckdb.DuckDBPyConnection, basis: ReportBasis, column: ReportColumn) -> ReportTable:
-    return ReportTable(
+    table = ReportTable(
         f"cost_by_{column.name}",
         f"Cost by {column.name}, {basis.period.name}",
         (column, _ACCOUNT, _NAME, *_COSTS),
@@ -120,22 +122,15 @@ def _by(connection: duckdb.DuckDBPyConnection, basis: ReportBasis, column: Repor
             f"The budget is per account, so it cannot be divided by {column.name}.",
         ),
     )
+    return incomplete(
+        table, [*untranslated_entries(connection, basis), *unrated_plan(connection, "commitment")]
+    )
 
 
 def _notes(connection: duckdb.DuckDBPyConnection, basis: ReportBasis) -> list[str]:
-    """Return what the totals leave out, or stand on."""
+    """Return what the totals stand on, and what a reader may miss in them."""
     return [
         _RATES.format(currency=basis.currency),
-        *(
-            f"Not in the totals: {readable_amount(amount)} {currency} of entries ({entries}), because their"
-            f" snapshots have no rate of {basis.currency}."
-            for currency, entries, amount in connection.execute(_UNTRANSLATED).fetchall()
-        ),
-        *(
-            f"Not in the totals: {_MEASURES[measure]} of {readable_amount(amount)} {currency}, because"
-            f" {currency} has no budget rate."
-            for measure, currency, amount in connection.execute(_UNRATED).fetchall()
-        ),
         *(
             f"Not in this report: {_LINES_OF[kind]} dated after {basis.period.end}: {lines}."
             for kind, lines in connection.execute(
@@ -156,7 +151,7 @@ def _notes(connection: duckdb.DuckDBPyConnection, basis: ReportBasis) -> list[st
             for (account,) in connection.execute(_NOT_IN_CHART).fetchall()
         ),
         *(
-            f"Not in the totals: {_MEASURES[measure]} on {account}, which is not a cost account of the chart."
+            f"{NOT_IN_TOTALS}{MEASURES[measure]} on {account}, which is not a cost account of the chart."
             for measure, account in connection.execute(_MISPLACED).fetchall()
         ),
     ]
@@ -171,13 +166,6 @@ _RATES: Final = (
     "Amounts are in {currency}. Costs are at the pinned daily rate of each transaction's date; budget,"
     " commitments and ETC at the budget rates."
 )
-
-_MEASURES: Final = {
-    "approved": "approved budget",
-    "revision": "budget revisions",
-    "estimate": "ETC",
-    "commitment": "commitments",
-}
 
 _LINES_OF: Final = {
     BUDGET_REVISION.name: "budget revisions",
@@ -239,15 +227,6 @@ SELECT {{column}}, account, name, {_amounts("cost_period", "cost_to_date", "comm
 FROM costs FULL JOIN committed USING ({{column}}, account)
 JOIN report_accounts USING (account) WHERE kind = '{AccountKind.COST}'
 ORDER BY {{column}} = '{NONE_STATED}', {{column}}, place, account
-"""
-
-_UNTRANSLATED: Final = f"""
-SELECT currency, count(*), sum(amount) FROM report_entries
-WHERE report_amount IS NULL AND kind = '{AccountKind.COST}' GROUP BY currency ORDER BY currency
-"""
-
-_UNRATED: Final = """
-SELECT measure, currency, sum(amount) FROM report_plan WHERE report_amount IS NULL GROUP BY ALL ORDER BY ALL
 """
 
 _NO_ESTIMATE: Final = f"""

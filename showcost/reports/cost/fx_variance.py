@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from showcost.config.chart import AccountKind
 from showcost.core.money import readable_amount
-from showcost.reports.tables import ColumnType, ReportColumn, ReportTable
+from showcost.reports.tables import ColumnType, Omission, ReportColumn, ReportTable, incomplete
 
 if TYPE_CHECKING:
     import duckdb
@@ -55,19 +55,23 @@ def fx_variance(
     connection: duckdb.DuckDBPyConnection, production: Production, basis: ReportBasis
 ) -> ReportTable:
     """Return the FX variance per currency and account, in base; the connection is that of `open_entries`."""
-    unrated = connection.execute(_UNRATED).fetchall()
-    return ReportTable(
+    table = ReportTable(
         "fx_variance",
         f"FX variance to {basis.period.end}",
         COLUMNS,
         connection.sql(_VARIANCE, params={"base": production.base_currency}).to_arrow_table(),
         production.base_currency,
         group_by=("currency",),
-        notes=tuple(
-            f"Not in the totals: costs of {readable_amount(amount)} {currency}, because {currency} has no"
-            " budget rate."
-            for currency, amount in unrated
-        ),
+    )
+    return incomplete(
+        table,
+        [
+            Omission(
+                ("at_budget_rate", "base_amount"),
+                f"costs of {readable_amount(amount)} {currency}, because {currency} has no budget rate",
+            )
+            for currency, amount in connection.execute(_UNRATED).fetchall()
+        ],
     )
 
 

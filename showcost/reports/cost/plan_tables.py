@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 from showcost.reports.commitments import FINDING_COLUMNS
 from showcost.reports.cost.basis import at_budget_rate
-from showcost.reports.tables import ColumnType, ReportColumn, ReportTable
+from showcost.reports.cost.omissions import unrated_plan
+from showcost.reports.tables import ColumnType, ReportColumn, ReportTable, incomplete
 
 if TYPE_CHECKING:
     import duckdb
@@ -113,7 +114,7 @@ def plan_tables(connection: duckdb.DuckDBPyConnection, basis: ReportBasis) -> li
     """Return purchase orders, findings about them, estimates and budget revisions up to the last day."""
     amounts = {"amount": at_budget_rate("open", basis.currency)}
     last = basis.period.end
-    return [
+    tables = [
         ReportTable(
             "commitments",
             f"Purchase orders at {last}",
@@ -153,6 +154,13 @@ def plan_tables(connection: duckdb.DuckDBPyConnection, basis: ReportBasis) -> li
             connection.sql(_REVISIONS).to_arrow_table(),
             basis.currency,
         ),
+    ]
+    measures = {"commitments": "commitment", "estimates": "estimate", "budget_revisions": "revision"}
+    return [
+        incomplete(table, unrated_plan(connection, measures[table.name], column="report_amount"))
+        if table.name in measures
+        else table
+        for table in tables
     ]
 
 

@@ -119,8 +119,10 @@ def journal_tables(workspace: Workspace, basis: ReportBasis) -> list[ReportTable
 
 
 def spend_tables(workspace: Workspace, basis: ReportBasis) -> list[ReportTable]:
-    """Make the qualified spend of the programmes that the production claims, if any, of all dates."""
-    return [*qualified_spend(workspace, SpendOptions(), basis.as_of)] if workspace.incentives else []
+    """Make the qualified spend of the programmes that the production claims, if any, up to the last day."""
+    if not workspace.incentives:
+        return []
+    return [*qualified_spend(workspace, SpendOptions(last=basis.period.end), basis.as_of)]
 
 
 def labour_tables(workspace: Workspace, basis: ReportBasis) -> list[ReportTable]:

@@ -17,6 +17,7 @@ from showcost.ledger.active_entries import active_condition, entries_as_of
 from showcost.reports.incentives.conditions import LABOUR_SQL
 
 if TYPE_CHECKING:
+    from datetime import date
     from decimal import Decimal
 
     import duckdb
@@ -30,12 +31,18 @@ LUMP_SUM_WORDS: Final = (
 """Words of a description that say that it has no detail."""
 
 
-def make_spend(connection: duckdb.DuckDBPyConnection, workspace: Workspace, as_of: int | None) -> None:
-    """Make the temporary table `spend` on a connection to the ledger, as of an audit record, or now."""
+def make_spend(
+    connection: duckdb.DuckDBPyConnection, workspace: Workspace, as_of: int | None, last: date | None
+) -> None:
+    """Make the temporary table `spend` on a connection to the ledger, as of an audit record, or now.
+
+    With the costs up to the transaction date `last`, or all of them.
+    """
     balances = sorted(workspace.chart.balance_accounts)
     connection.register("balance_accounts", pa.table({"account": pa.array(balances, pa.string())}))
     # A view of all entries first, so that the condition on reversals sees the reversals of other accounts.
-    connection.execute(f"CREATE OR REPLACE TEMP VIEW spend_entries AS FROM {entries_as_of(as_of)}")
+    until = "" if last is None else f" WHERE transaction_date <= DATE '{last}'"
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW spend_entries AS FROM {entries_as_of(as_of)}{until}")
     connection.execute(_SPEND)
 
 

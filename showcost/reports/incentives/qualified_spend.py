@@ -22,9 +22,12 @@ from showcost.reports.incentives.conditions import text_sql
 from showcost.reports.incentives.costs import make_spend, unlisted_accounts
 from showcost.reports.incentives.credit import CreditEstimate, estimate
 from showcost.reports.incentives.verdicts import PLACE, judge
-from showcost.reports.tables import ColumnType, ReportColumn, ReportTable
+from showcost.reports.tables import ColumnType, Omission, ReportColumn, ReportTable, incomplete
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import date
+
     import duckdb
 
     from showcost.config.incentives import ClaimedProgramme
@@ -40,11 +43,18 @@ _MONEY: Final = pa.decimal128(38, 4)
 class SpendOptions:
     """Options of the report.
 
-    `programmes` by id, or all that are claimed; `elsewhere` lists costs that are performed elsewhere, too.
+    `programmes` by id, or all that are claimed; `elsewhere` lists costs that are performed elsewhere, too;
+    `last` is the last transaction date, or None for all.
     """
 
     programmes: tuple[str, ...] = ()
     elsewhere: bool = False
+    last: date | None = None
+
+    @property
+    def until(self) -> str:
+        """The last day as part of a title."""
+        return "" if self.last is None else f" to {self.last}"
 
 
 def qualified_spend(
@@ -58,7 +68,7 @@ def qualified_spend(
     totals: list[_Totals] = []
     tables: list[ReportTable] = []
     with workspace.ledger.read() as connection:
-        make_spend(connection, workspace, as_of)
+        make_spend(connection, workspace, as_of, options.last)
         unlisted = unlisted_accounts(connection, workspace)
         for claimed in chosen:
             judge(connection, claimed, workspace.production, elsewhere=options.elsewhere)
@@ -69,7 +79,7 @@ def qualified_spend(
         " list: they count as costs"
         for account, entries, amount in unlisted
     ]
-    return (_totals_table(totals, workspace.production.base_currency, notes), *tables)
+    return (_totals_table(totals, workspace.production.base_currency, notes, options), *tables)
 
 
 def _chosen(workspace: Workspace, options: SpendOptions) -> list[ClaimedProgramme]:
@@ -171,7 +181,7 @@ _TOTAL_COLUMNS: Final = (
         "cost_base",
         "Cost, base",
         _T.MONEY,
-        "all costs of the ledger: the sum of the four parts",
+        "all costs of the ledger up to the last day: the sum of the four parts",
         formula="qualifying_base + review_base + refused_base + elsewhere_base",
     ),
     _column("qualifying_lines", "Lines qualifying", _T.COUNT, "ledger entries"),
@@ -182,22 +192,37 @@ _TOTAL_COLUMNS: Final = (
 )
 
 
-def _totals_table(totals: list[_Totals], currency: str, notes: list[str]) -> ReportTable:
+def _totals_table(
+    totals: list[_Totals], currency: str, notes: list[str], options: SpendOptions
+) -> ReportTable:
     columns = {column.name: [_total_cells(item)[column.name] for item in totals] for column in _TOTAL_COLUMNS}
     rows = pa.table(
         {column.name: pa.array(columns[column.name], _arrow(column)) for column in _TOTAL_COLUMNS}
     )
-    stated = [note for item in totals for note in _notes(item, currency)]
+    stated = [note for item in totals for note in _notes(item)]
     if not totals:
         stated = ["production.yaml claims no incentive programme"]
-    return ReportTable(
+    table = ReportTable(
         name=SPEND_TOTALS,
-        title="Qualified spend",
+        title=f"Qualified spend{options.until}",
         columns=_TOTAL_COLUMNS,
         rows=rows,
         currency=currency,
         notes=(*_POLICY, *notes, *stated),
     )
+    return incomplete(table, [*_unconverted(totals, currency)])
+
+
+def _unconverted(totals: list[_Totals], base_currency: str) -> Iterator[Omission]:
+    """Yield the costs of each programme that have no amount in the programme's currency."""
+    for item in totals:
+        if item.unconverted:
+            yield Omission(
+                tuple(column.name for column in _TOTAL_COLUMNS if column.type is ColumnType.ORIGINAL),
+                f"{item.claimed.programme.programme}: {item.unconverted} costs,"
+                f" {readable_amount(item.unconverted_base)} {base_currency}, because they have no pinned rate"
+                f" of {item.claimed.programme.currency}",
+            )
 
 
 def _total_cells(item: _Totals) -> dict[str, str | Decimal | int]:
@@ -240,18 +265,12 @@ _POLICY: Final = (
 )
 
 
-def _notes(item: _Totals, base_currency: str) -> list[str]:
+def _notes(item: _Totals) -> list[str]:
     programme = item.claimed.programme
     name = programme.programme
     notes = [f"{name}: {text}" for text in (*item.credit.caps, *item.credit.open_caps)]
     if item.unused_vendors:
         notes.append(f"{name}: no cost is of {', '.join(item.unused_vendors)}, whose residence is declared")
-    if item.unconverted:
-        amount = readable_amount(item.unconverted_base)
-        notes.append(
-            f"{name}: {item.unconverted} costs, {amount} {base_currency}, have no pinned rate of"
-            f" {programme.currency} and are in no total in {programme.currency}"
-        )
     return [*notes, *(f"{name}: not modelled: {text}" for text in programme.unmodelled)]
 
 
@@ -332,7 +351,7 @@ def _lines_table(
     elsewhere = () if options.elsewhere else ("Costs that are performed elsewhere are in the totals only.",)
     return ReportTable(
         name=f"{SPEND_TOTALS}_{programme.programme.replace('-', '_')}",
-        title=f"Qualified spend: {programme.title}",
+        title=f"Qualified spend{options.until}: {programme.title}",
         columns=LINE_COLUMNS,
         rows=rows,
         currency=workspace.production.base_currency,

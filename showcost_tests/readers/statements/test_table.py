@@ -222,3 +222,20 @@ def test_a_line_in_pence_with_a_pound_sign_contradicts_itself(tmp_path: Path) ->
     assert [text.partition(": ")[2] for text in statement.unreadable] == [
         "no currency; name it with --currency"
     ]
+
+
+def test_a_table_in_several_currencies_is_a_statement_for_each(tmp_path: Path) -> None:
+    path = tmp_path / "vendor.csv"
+    path.write_text(
+        "Date,Invoice,Amount,Currency,Balance\n2026-03-02,INV-1,10.00,EUR,10.00\n"
+        "2026-03-03,INV-2,7.50,GBP,17.50\n2026-03-04,INV-3,-2.50,EUR,15.00\n2026-03-05,INV-4,1.00,XXQ,1\n",
+        encoding="utf-8",
+    )
+    _, statements = read_statements(path)
+    assert [(found.name, found.currency, found.movement) for found in statements] == [
+        ("vendor.csv, EUR", "EUR", Decimal("7.50")),
+        ("vendor.csv, GBP", "GBP", Decimal("7.50")),
+    ]
+    assert [line.number for found in statements for line in found.lines] == [1, 3, 2]
+    assert [len(found.unreadable) for found in statements] == [1, 0]
+    assert {found.difference for found in statements} == {None}

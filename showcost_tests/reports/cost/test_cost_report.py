@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from showcost.checks.reports import budget_is_complete
 from showcost.core.errors import ConfigError, InputError
 from showcost.core.hashing import sha256_bytes
 from showcost.core.money import round_half_away
@@ -186,12 +187,22 @@ def test_what_cannot_be_totalled_is_said(tmp_path: Path) -> None:
     assert report.tables["fx_variance"].notes == (
         "Not in the totals: costs of 9.00 GBP, because GBP has no budget rate.",
     )
+    marked = {figure.column: figure for figure in report.figures if "(incomplete)" in figure.title}
+    assert marked.keys() == {"fx_variance"}
+    assert marked["fx_variance"].meaning.endswith("without costs of 9.00 GBP, because GBP has no budget rate")
     dollars = made(workspace, currency="CAD")
     assert column(dollars, "cost_to_date") == {}
     (note,) = (note for note in dollars.tables["cost_report"].notes if "5.00 USD" in note)
     assert note == (
         "Not in the totals: 5.00 USD of entries (1), because their snapshots have no rate of CAD."
     )
+    titles = {name: column.title for name, column in dollars.tables["cost_report"].by_name.items()}
+    assert {name for name, title in titles.items() if title.endswith("(incomplete)")} == {
+        *("cost_period", "cost_to_date", "total_cost", "efc", "variance"),
+    }
+    assert "5.00 USD of entries (1)" in dollars.tables["cost_by_location"].notes[1]
+    assert dollars.tables["cost_by_location"].by_name["cost_to_date"].title == "Cost to date (incomplete)"
+    assert dollars.tables["bridge"].by_name["amount"].title == "Amount (incomplete)"
     with pytest.raises(InputError, match="budget_rates has no rate for GBP"):
         made(workspace, currency="GBP")
     with pytest.raises(InputError, match="SEK is not a currency of the production"):
@@ -267,6 +278,34 @@ def test_commitments_estimates_and_revisions_lead_to_the_variance(tmp_path: Path
     assert column(in_pounds, "commitments") == {"2320": Decimal(600)}
     assert column(in_pounds, "etc") == {"2320": round_half_away(500 * Decimal("1.15") / Decimal("1.34"), 2)}
     assert [line["reason"] for line in report.tables["budget_revisions"].rows.to_pylist()] == ["script"] * 2
+
+
+def test_a_plan_in_a_currency_without_a_budget_rate_marks_its_totals(tmp_path: Path) -> None:
+    rates = "budget_rates: {EUR: 1.15, CAD: 0.72}"
+    workspace = make_books(
+        tmp_path / "home", [a_row(1, "A-1", ("net", "2320", "10.00"), currency="USD")], rates=rates
+    )
+    day = str(WEEK[0])
+    order = {"po_no": "PO-1", "line_no": "1", "vendor_code": "ACME", "account": "2320", "currency": "GBP"}
+    plan(workspace, "purchase_order", stated_on=day, amount="1000", is_closed="false", **order)
+    report = made(workspace, period=day)
+    assert {figure.column for figure in report.figures if figure.title.endswith("(incomplete)")} == {
+        *("commitments", "total_cost", "efc", "variance"),
+    }
+    (first, *_) = report.tables["cost_report"].notes
+    assert first == "Not in the totals: commitments of 1,000.00 GBP, because GBP has no budget rate."
+    assert report.tables["cost_by_series"].by_name["commitments"].title == "Commitments (incomplete)"
+    assert report.tables["commitments"].by_name["report_amount"].title == "In the report (incomplete)"
+    assert not report.tables["estimates"].by_name["report_amount"].title.endswith("(incomplete)")
+    outcome = budget_is_complete(workspace)
+    assert "no budget rate for GBP" in outcome.message
+    stated = {"stated_by": "UPM", "reason": "script", "account": "2320", "currency": "GBP"}
+    plan(workspace, "estimate", stated_on=day, amount="5", **stated)
+    plan(workspace, "budget_revision", stated_on=day, amount="5", revision_no="1", **stated)
+    again = made(workspace, period=day).tables["cost_report"].by_name
+    assert again["etc"].title == "ETC (incomplete)"
+    assert again["budget_revised"].title == "Revised budget (incomplete)"
+    assert again["budget_approved"].title == "Approved budget"
 
 
 def test_plans_alone_determine_the_period_of_a_new_production(tmp_path: Path) -> None:

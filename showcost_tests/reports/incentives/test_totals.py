@@ -12,8 +12,9 @@ from showcost.config.incentives.model import CapBase, SpendVerdict
 from showcost.core.errors import ConfigError, InputError
 from showcost.reports.incentives import SpendOptions, qualified_spend
 from showcost.workspace import open_workspace
+from showcost_tests.ledger.rows import MONDAY
 from showcost_tests.ledger.test_journal import RATES
-from showcost_tests.reports.incentives.books import CLAIM, a_cost, claiming, keep, some_pay, spend
+from showcost_tests.reports.incentives.books import CLAIM, TUESDAY, a_cost, claiming, keep, some_pay, spend
 from showcost_tests.whole.small import make_home
 
 if TYPE_CHECKING:
@@ -117,7 +118,8 @@ def test_costs_without_a_rate_of_the_programmes_currency_are_said(tmp_path: Path
     workspace = open_workspace(workspace.path)
     keep(workspace, [a_cost(1, "1000.00")])
     totals, lines = spend(workspace)
-    note = "test-credit: 1 costs, 1,312.75 USD, have no pinned rate of CHF and are in no total in CHF"
+    note = "Not in the totals: test-credit: 1 costs, 1,312.75 USD, because they have no pinned rate of CHF."
+    assert totals.by_name["qualifying"].title == "Qualifying (incomplete)"
     assert note in totals.notes
     assert lines.rows.column("flags").to_pylist() == ["no rate of the programme's currency"]
 
@@ -168,3 +170,14 @@ def test_what_was_not_read_never_decides_alone(name: str) -> None:
         assert rule.source != "not read" or rule.certainty.value == "L"
     assert all(cap.base is not CapBase.CREDIT or cap.amount for cap in programme.caps)
     assert programme.unmodelled
+
+
+def test_spend_of_a_report_ends_with_its_last_day(tmp_path: Path) -> None:
+    workspace = claiming(tmp_path / "home")
+    keep(workspace, [a_cost(1, "100.00"), a_cost(2, "40.00", day=TUESDAY)])
+    for last, amount in ((MONDAY, 100), (TUESDAY, 140)):
+        totals, lines = qualified_spend(workspace, SpendOptions(last=last))
+        assert totals.title == f"Qualified spend to {last}"
+        assert totals.rows.column("qualifying").to_pylist() == [amount]
+        assert lines.title == f"Qualified spend to {last}: Test credit"
+        assert lines.rows.num_rows == (1 if last == MONDAY else 2)
