@@ -161,8 +161,15 @@ def check_search(walk: Walk) -> None:
 
 
 def check_plan(walk: Walk) -> None:
-    """Check that a figure of budget, commitments or ETC leads to the lines that add up to it."""
+    """Check that a figure of budget, commitments or ETC leads to its lines, and these to their text."""
     follow(walk, PLAN_FIGURE, "lines")
+    header = walk.page.locator("#view thead th").first.inner_text()
+    first = walk.page.locator("#view tbody td").first.inner_text()
+    require(header != "Vendor" or first, "a line of a purchase order does not name its vendor")
+    walk.click(walk.page.locator("#view tbody a[href^='#/row/']").first)
+    require(walk.clicks <= MOST_CLICKS, f"the raw text of a plan takes {walk.clicks} clicks")
+    require(walk.text("#view pre").strip(), "a line of a plan has no raw text")
+    walk.screenshot("book-plan-line")
 
 
 def check_print(walk: Walk) -> None:

@@ -31,6 +31,7 @@ import pyarrow as pa
 
 from showcost.config.record_kinds import PURCHASE_ORDER, VENDOR_INVOICE
 from showcost.core.documents import normal_codes, normal_numbers
+from showcost.core.ids import ROW_ID_SQL
 from showcost.ledger.active_entries import active_condition, entries_as_of
 from showcost.ledger.plan import plan_lines_as_of
 
@@ -60,6 +61,7 @@ COLUMNS: Final = {
     "is_closed": "whether the line is closed",
     "stated_on": "date from which the line holds",
     "description": "goods or services ordered",
+    "row_id": "row of the delivery that states the line",
 }
 """The columns of the view `commitments`, in order; amounts are in the currency of the line."""
 
@@ -280,7 +282,7 @@ SELECT po_no, line_no, vendor_code, vendor_name, account, series, location, curr
     CAST(CASE WHEN left_over >= 0 THEN left_over
         ELSE greatest(left_over, least(-(reducible + reduced_before), 0)) END AS DECIMAL(38, 4)) AS open,
     CAST(greatest(invoiced - capacity, 0) AS DECIMAL(38, 4)) AS over,
-    is_closed, stated_on, description
+    is_closed, stated_on, description, {ROW_ID_SQL} AS row_id
 FROM reduced ORDER BY vendor, number, currency, place
 """
 

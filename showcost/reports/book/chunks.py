@@ -244,9 +244,9 @@ _OF_ROW: Final = (
     "coalesce(CAST(byte_end AS VARCHAR), 'null')",
     "coalesce(CAST(to_json(raw) AS VARCHAR), 'null')",
     "coalesce(decisions, 'null')",
-    "details",
+    "coalesce(details, '[]')",
 )
-"""The parts of a row on its page, as JSON; its entries come last."""
+"""The parts of a row on its page, as JSON; its entries come last: none for a line of the plan."""
 
 # Joined as text: DuckDB would parse the JSON within JSON once more.
 _ROW_JSON: Final = f"'[' || {' || chr(44) || '.join(_OF_ROW)} || ']'"
@@ -265,7 +265,7 @@ def _rows_sql(details: Sequence[str]) -> str:
             SELECT r, '[' || string_agg({_json_array(details)}, ',' ORDER BY n) || ']' AS details
             FROM entries_by_row WHERE r >= $first AND r < $end GROUP BY r)
         SELECT r // $size AS chunk, '[' || string_agg({_ROW_JSON}, ',' ORDER BY r) || ']'
-        FROM rows JOIN of_rows USING (r) WHERE r >= $first AND r < $end GROUP BY chunk ORDER BY chunk
+        FROM rows LEFT JOIN of_rows USING (r) WHERE r >= $first AND r < $end GROUP BY chunk ORDER BY chunk
     """
 
 

@@ -1,7 +1,8 @@
 """Collect what the book shows of every entry and row, as Parquet files that the pages are made from.
 
 Everything goes through the engine in batches, so that a million entries need little memory. Rows are numbered
-by feed, delivery and record; entries by account, date and id, so that those of an account are together.
+by feed, delivery and record, those of plan lines included; entries by account, date and id, so that those of
+an account are together.
 """
 # ruff: noqa: S608 - statements are put together from constants of this package and names of fields
 
@@ -17,6 +18,7 @@ import pyarrow.parquet as pq
 from showcost.core.engine import engine, view_files
 from showcost.core.ids import ROW_ID_SQL
 from showcost.core.national_ids import masked, masked_text
+from showcost.ledger.plan import plan_lines_as_of
 from showcost.reports.cost.basis import reported_entries
 from showcost.reports.personal_text import corrected_fields, masked_columns, personal_fields, without_column
 from showcost.staging.assets import records_asset
@@ -76,7 +78,11 @@ def collect(workspace: Workspace, scope: ReportScope, folder: Path) -> Collected
     )
     with workspace.ledger.read() as connection:
         entries_then = reported_entries(workspace.production, scope.currency, scope.as_of)
-        connection.execute(_PLACES.format(entries=entries_then, last=f"DATE '{scope.last}'"))
+        connection.execute(
+            _PLACES.format(
+                entries=entries_then, plan=plan_lines_as_of(scope.as_of), last=f"DATE '{scope.last}'"
+            )
+        )
         _write_masked(connection.sql(_ENTRIES).to_arrow_reader(_BATCH_ROWS), entries)
         connection.execute(_BARE_ROWS, {"path": str(bare)})
         places = tuple(connection.execute(_DELIVERIES).fetchall())
@@ -195,12 +201,15 @@ _ROW_SCHEMA: Final = pa.schema(
 
 _PLACES: Final = """
 CREATE TEMP VIEW book_entries AS SELECT * FROM {entries} WHERE transaction_date <= {last};
+CREATE TEMP TABLE book_places AS
+SELECT feed, delivery, record FROM book_entries
+UNION SELECT feed, delivery, record FROM {plan} WHERE stated_on <= {last};
 CREATE TEMP TABLE book_deliveries AS
 SELECT feed, delivery, row_number() OVER (ORDER BY feed, delivery) - 1 AS d
-FROM (SELECT DISTINCT feed, delivery FROM book_entries);
+FROM (SELECT DISTINCT feed, delivery FROM book_places);
 CREATE TEMP TABLE book_rows AS
 SELECT feed, delivery, record, d, row_number() OVER (ORDER BY d, record) - 1 AS r
-FROM (SELECT DISTINCT feed, delivery, record FROM book_entries) JOIN book_deliveries USING (feed, delivery);
+FROM book_places JOIN book_deliveries USING (feed, delivery);
 """
 
 _DELIVERIES: Final = "SELECT feed, delivery FROM book_deliveries ORDER BY d"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from showcost.core.national_ids import masked_text
 from showcost.core.visible_text import visible
-from showcost.reports.book.links import linked_column
+from showcost.reports.book.links import ACCOUNT, ROW, linked_column
 from showcost.reports.tables import CURRENCY, DETAIL, TOTAL, ColumnType, Line, lines, totals
 from showcost.reports.writers.figures import shown_figure
 
@@ -44,7 +44,7 @@ def table_html(table: ReportTable, links: EntryLinks) -> str:
     """Return the section of a table."""
     name = escape(table.name)
     parts = [
-        f'<section id="table-{name}" aria-labelledby="table-{name}-title">',
+        f'<section id="table-{name}" aria-labelledby="table-{name}-title"{_group_of(table)}>',
         f'<h2 id="table-{name}-title">{text_html(table.title)}</h2>',
         f'<p class="facts">{_facts(table, links.base)}</p>',
         _notes(table),
@@ -52,6 +52,13 @@ def table_html(table: ReportTable, links: EntryLinks) -> str:
         "</section>",
     ]
     return "\n".join(part for part in parts if part)
+
+
+def _group_of(table: ReportTable) -> str:
+    """Return the title of the column that the lines of groups state, for a page of some of the lines."""
+    if not table.group_by or table.rows.num_rows > MOST_ROWS:
+        return ""
+    return f' data-group="{text_html(table.by_name[table.group_by[0]].title)}"'
 
 
 def headline_html(figures: Sequence[HeadlineFigure]) -> str:
@@ -228,6 +235,8 @@ def _detail_line(table: ReportTable, line: Line, columns: Sequence[ReportColumn]
     cells = []
     for column in columns:
         href = links.of_row(table, line.cells) if column.name == linked else None
+        if column.name == ACCOUNT and ROW in table.by_name:
+            href = links.of_account(line.cells)
         if column.type is not ColumnType.TEXT and line.cells.get(column.name):
             href = links.of_figure(table, line.cells, column)
         cells.append(_cell(table, line, column, href))

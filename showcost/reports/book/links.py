@@ -23,9 +23,14 @@ if TYPE_CHECKING:
     from showcost.reports.book.collecting import CollectedFacts
     from showcost.reports.tables import Cell, ReportColumn, ReportTable
 
-_ACCOUNT: Final = "account"
+ACCOUNT: Final = "account"
+"""The name of the column with an account."""
+
 ENTRY: Final = "entry_id"
 """The name of the column with the entry of a row."""
+
+ROW: Final = "row_id"
+"""The name of the column with the delivered row of a line of the plan."""
 
 _SELECTING: Final = {
     CURRENCY: "currency",
@@ -62,14 +67,18 @@ class EntryLinks:
     accounts: frozenset[str]
     places: dict[str, tuple[int, int]] = field(default_factory=dict)
     """Row and number of the entries that tables name by their ids."""
+    rows: dict[str, int] = field(default_factory=dict)
+    """Number of the rows that tables name by their ids."""
 
     def of_figure(self, table: ReportTable, cells: Mapping[str, Cell], column: ReportColumn) -> str | None:
         """Return the link from a figure of a row; None if there is nothing to show."""
         if table.name == SPEND_TOTALS:
             return f"#table-{SPEND_TOTALS}_{str(cells['programme']).replace('-', '_')}"
-        if column.name in _PLANS and _ACCOUNT in table.by_name:
+        if column.name in _PLANS and ACCOUNT in table.by_name:
             by: dict[str, str] = {name: _stated(cells[name]) for name in _LINES_BY if name in table.by_name}
             return f"#/lines/{_PLANS[column.name]}?{urlencode(by)}"
+        if ROW in table.by_name:
+            return self.of_row(table, cells)
         if adds_up_entries(column) and not column.terms and table.name not in _PLAN_TABLES:
             return self.of_row(table, cells, column.name)
         return self.of_definition(table, column)
@@ -91,8 +100,8 @@ class EntryLinks:
         """Return the link from a subtotal or total; `group` has the values that its rows share."""
         if not adds_up_entries(column) or column.terms:
             return self.of_definition(table, column)
-        accounts = sorted({str(row.get(_ACCOUNT)) for row in rows} & self.accounts)
-        if _ACCOUNT not in table.by_name or not accounts or ENTRY in table.by_name:
+        accounts = sorted({str(row.get(ACCOUNT)) for row in rows} & self.accounts)
+        if ACCOUNT not in table.by_name or not accounts or ENTRY in table.by_name:
             return None
         # The sum over some of the currencies is selected by no link.
         if table.name in _PLAN_TABLES or (CURRENCY in table.by_name and group.get(CURRENCY) is None):
@@ -116,14 +125,22 @@ class EntryLinks:
         entry = cells.get(ENTRY)
         if isinstance(entry, str) and entry in self.places:
             return "#/row/{}?n={}".format(*self.places[entry])
+        if ROW in table.by_name:
+            number = self.rows.get(str(cells.get(ROW)))
+            return None if number is None else f"#/row/{number}"
         query = self._query(table, cells, column)
-        if table.name in _PLANS.values():
-            query = {}
-        account = cells.get(_ACCOUNT)
+        account = cells.get(ACCOUNT)
         if isinstance(account, str):
             return self._of_account(account, query) if account in self.accounts else None
         selects = {"vendor", "document"} & query.keys() and not column
         return f"#/search?{urlencode(query)}" if selects else None
+
+    def of_account(self, cells: Mapping[str, Cell]) -> str | None:
+        """Return the link from the account of a line to all of its entries; None without entries."""
+        account = cells.get(ACCOUNT)
+        return (
+            self._of_account(account, {}) if isinstance(account, str) and account in self.accounts else None
+        )
 
     @staticmethod
     def _of_account(account: str, query: Mapping[str, str]) -> str:
@@ -142,17 +159,18 @@ def adds_up_entries(column: ReportColumn) -> bool:
 
 
 def linked_column(table: ReportTable) -> str | None:
-    """Return the column whose text is linked: the account, the document, the vendor, or the first text."""
+    """Return the column whose text is linked: row, account, document, vendor, or the first text."""
     texts = [column.name for column in table.columns if column.type is ColumnType.TEXT]
-    named = (_ACCOUNT, "document_no", "vendor_name", "vendor_code")
+    named = (ROW, ACCOUNT, "document_no", "vendor_name", "vendor_code")
     return next((name for name in named if name in texts), texts[0] if texts else None)
 
 
 def entry_links(first: date, base: str, facts: CollectedFacts, tables: Sequence[ReportTable]) -> EntryLinks:
-    """Return the links of a book whose page has these tables."""
+    """Return the links of a book; `tables` are those whose lines name an entry or a row."""
     links = EntryLinks(first, base, frozenset(account for account, *_ in facts.accounts))
     with engine() as connection:
         view_files(connection, "entries", [facts.entries])
+        view_files(connection, "rows", [facts.rows])
         for table in tables:
             if ENTRY in table.by_name:
                 connection.register("named_entries", table.rows.select([ENTRY]))
@@ -160,4 +178,11 @@ def entry_links(first: date, base: str, facts: CollectedFacts, tables: Sequence[
                     "SELECT entry_id, r, n FROM entries SEMI JOIN named_entries USING (entry_id)"
                 ).fetchall()
                 links.places |= {name: (r, n) for name, r, n in found}
+            if ROW in table.by_name:
+                connection.register("named_rows", table.rows.select([ROW]))
+                links.rows |= dict(
+                    connection.execute(
+                        "SELECT row_id, r FROM rows SEMI JOIN named_rows USING (row_id)"
+                    ).fetchall()
+                )
     return links

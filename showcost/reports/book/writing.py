@@ -45,7 +45,7 @@ from showcost.reports.book.html_tables import (
     text_html,
 )
 from showcost.reports.book.ledger_charts import ledger_charts
-from showcost.reports.book.links import ENTRY, entry_links, linked_column
+from showcost.reports.book.links import ENTRY, ROW, entry_links, linked_column
 from showcost.reports.personal_text import masked_columns
 from showcost.reports.scope import scope_of
 from showcost.reports.trace import rules_of_feed
@@ -108,8 +108,8 @@ def book_of_scope(
     with TemporaryDirectory() as scratch:
         facts = collect(workspace, scope, Path(scratch))
         is_small = facts.entry_count <= _MOST_EMBEDDED
-        short = [table for table in tables if table.rows.num_rows <= MOST_ROWS]
-        links = entry_links(scope.first, scope.base_currency, facts, short)
+        linked = [table for table in tables if table.rows.num_rows <= MOST_ROWS or ROW in table.by_name]
+        links = entry_links(scope.first, scope.base_currency, facts, linked)
         with DataChunks(None if is_small else folder.joinpath(DATA_FOLDER)) as chunks:
             long_tables = _add_long_tables(chunks, tables, links, facts)
             add_entries(chunks, facts)

@@ -37,6 +37,7 @@ _LOCATION: Final = _text("location", "Location", "location code")
 _STATED_ON: Final = ReportColumn("stated_on", "Of", ColumnType.DATE, "date from which the line holds")
 _STATED_BY: Final = _text("stated_by", "By", "person who stated it")
 _REASON: Final = _text("reason", "Reason", "reason that the person gave")
+_ROW: Final = _text("row_id", "Row", "row that states the line; `showcost trace` leads back to its delivery")
 
 COMMITMENT_COLUMNS: Final = (
     _text("vendor_code", "Vendor", "vendor of the order"),
@@ -54,6 +55,7 @@ COMMITMENT_COLUMNS: Final = (
     _reported("open commitment at the budget rate; blank if its currency has none"),
     _text("closed", "Closed", "yes if nothing more will be invoiced on the line"),
     _STATED_ON,
+    _ROW,
 )
 
 ORDER_FINDING_COLUMNS: Final = (
@@ -85,6 +87,7 @@ ESTIMATE_COLUMNS: Final = (
     _STATED_ON,
     _STATED_BY,
     _REASON,
+    _ROW,
 )
 
 REVISION_COLUMNS: Final = (
@@ -95,6 +98,7 @@ REVISION_COLUMNS: Final = (
     _STATED_ON,
     _STATED_BY,
     _REASON,
+    _ROW,
 )
 
 
@@ -168,7 +172,7 @@ _COMMITMENTS: Final = """
 SELECT vendor_code, vendor_name, po_no, line_no, account, series, location, currency, ordered, invoiced,
     open, over,
     CAST({amount} AS DECIMAL(38, 4)) AS report_amount,
-    CASE WHEN is_closed THEN 'yes' ELSE 'no' END AS closed, stated_on
+    CASE WHEN is_closed THEN 'yes' ELSE 'no' END AS closed, stated_on, row_id
 FROM commitments LEFT JOIN report_rates USING (currency) ORDER BY vendor_code, po_no, line_no, currency
 """
 
@@ -181,12 +185,12 @@ ORDER BY transaction_date, vendor_code, document_no, entry_id, finding
 
 _ESTIMATES: Final = """
 SELECT account, series, location, currency, CAST(amount AS DECIMAL(38, 4)) AS amount,
-    CAST(report_amount AS DECIMAL(38, 4)) AS report_amount, stated_on, stated_by, reason
+    CAST(report_amount AS DECIMAL(38, 4)) AS report_amount, stated_on, stated_by, reason, row_id
 FROM report_plan WHERE measure = 'estimate' ORDER BY account, series, location, stated_on, currency
 """
 
 _REVISIONS: Final = """
 SELECT revision_no, account, series, location, currency, CAST(amount AS DECIMAL(38, 4)) AS amount,
-    CAST(report_amount AS DECIMAL(38, 4)) AS report_amount, stated_on, stated_by, reason
+    CAST(report_amount AS DECIMAL(38, 4)) AS report_amount, stated_on, stated_by, reason, row_id
 FROM report_plan WHERE measure = 'revision' ORDER BY stated_on, revision_no, account, series, location
 """

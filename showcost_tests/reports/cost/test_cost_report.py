@@ -229,7 +229,7 @@ def plan(workspace: Workspace, kind: str, **cells: str) -> None:
         "record_kind": kind,
         "row_key": f"{kind} {'/'.join(cells.values())}",
         "content": "c",
-        "delivery": "d",
+        "delivery": "d" * 64,
         "arrival": "1",
         "record": "1",
     } | cells

@@ -302,19 +302,21 @@ async function showRow(number, query) {
   const rows = await chunk("rows", Math.floor(r / book.rowSize)), facts = await chunk("facts", 0);
   const [d, record, rowId, start, end, raw, decisions, entries] = rows[r % book.rowSize];
   const delivery = facts.deliveries[d], one = entries.find(entry => entry[D.n] === chosen) || entries[0];
+  const source = sourceOf(delivery, record, start, end, raw);
+  if (!one) return [
+    crumbs(), heading("Record " + record + " of " + (delivery.name || delivery.sha256)),
+    make("p", "A line of the plan: a purchase order, an estimate or a budget revision. It is no entry.", {class: "facts"}),
+    ...source, make("h3", "Rules"), rules(facts.rules[delivery.feed] || [], null),
+    make("h3", "Decisions"), decided(decisions),
+    make("h3", "Audit"), pairs([["Row", rowId, "hash"], ["In the data folder", "showcost trace " + rowId]]),
+  ];
   const flags = [...new Set(entries.flatMap(entry => entry[D.flags] || []))];
   return [
     crumbs(one[D.account]),
     heading([one[D.vendor_name], one[D.document_no]].filter(Boolean).join(", ") || "Row " + rowId),
     make("p", [...new Set([one[D.transaction_date], one[D.currency] + " " + money(one[D.amount], one[D.currency]),
       one[D.base_currency] + " " + money(one[D.base_amount], one[D.base_currency])])].join(", "), {class: "facts"}),
-    make("h3", "Raw text, as delivered"),
-    raw === null ? make("p", "The text of this record is not in the data folder.", {class: "notice"}) : make("pre", raw),
-    make("p", "Personal fields and national identifiers are masked with ***.", {class: "quiet"}),
-    make("h3", "Delivery"),
-    pairs([["File", delivery.name], ["Arrived", delivery.received_at], ["Feed", delivery.feed],
-      ["Record", String(record)], ["Bytes", start === null ? null : start.toLocaleString("en") + " to " + end.toLocaleString("en")],
-      ["sha256 of the file", delivery.sha256, "hash"], ["Arrival", delivery.arrival === null ? null : "number " + delivery.arrival]]),
+    ...source,
     make("h3", "Entries of this row"),
     table("Entries of this row", [["Entry"], ["Account"], ["Part"], ["Amount", "n"], ["Currency"], ["Rate", "n"],
       [one[D.base_currency], "n"], ...(translated ? [[book.currency, "n"]] : []), ["State"]], entries.map(entry => entryOfRow(entry, chosen))),
@@ -332,6 +334,17 @@ async function showRow(number, query) {
       ["Performed in", one[D.jurisdiction]], ["Series", one[D.series]], ["Location", one[D.location]],
       ["Set", one[D.set_code]], ["Kind of pay", one[D.earning_type]], ["Union", one[D.union_category]]]),
     make("h3", "Audit"), audit(facts, one, rowId),
+  ];
+}
+function sourceOf(delivery, record, start, end, raw) {
+  return [
+    make("h3", "Raw text, as delivered"),
+    raw === null ? make("p", "The text of this record is not in the data folder.", {class: "notice"}) : make("pre", raw),
+    make("p", "Personal fields and national identifiers are masked with ***.", {class: "quiet"}),
+    make("h3", "Delivery"),
+    pairs([["File", delivery.name], ["Arrived", delivery.received_at], ["Feed", delivery.feed],
+      ["Record", String(record)], ["Bytes", start === null ? null : start.toLocaleString("en") + " to " + end.toLocaleString("en")],
+      ["sha256 of the file", delivery.sha256, "hash"], ["Arrival", delivery.arrival === null ? null : "number " + delivery.arrival]]),
   ];
 }
 function entryOfRow(entry, chosen) {
@@ -434,16 +447,23 @@ async function showLines(name, query) {
       if (text) sum += scaled((cells[total].startsWith("(") ? "-" : "") + text);
       const copy = row.cloneNode(true);
       copy.hidden = false;
+      if (section.dataset.group) copy.prepend(make("td", groupOf(row)));
       rows.push(copy);
     }
   }
   const header = long ? long.columns.map(column => [column[1], column[2] === "text" || column[2] === "date" ? "" : "n"])
-    : [...section.querySelectorAll("thead th")].map(cell => [cell.textContent, cell.className]);
+    : [...(section.dataset.group ? [[section.dataset.group, ""]] : []),
+      ...[...section.querySelectorAll("thead th")].map(cell => [cell.textContent, cell.className])];
   const title = section.querySelector("h2").textContent;
   return [crumbs(), heading(title + ": " + wanted.map(([field, text]) => field + " " + (text || "none stated")).join(", ")),
     name === "budget_revisions" ? make("p", "The revised budget is the approved budget and these revisions.") : null,
     make("p", [plural(rows.length, "line") + ", in the report ", make("strong", book.currency + " " + money(unscaled(sum), book.currency))]),
     rows.length ? table(title, header, rows) : null];
+}
+function groupOf(row) {  // the label of the outermost group that a line of a table is in
+  let group = row.previousElementSibling;
+  while (group && !group.classList.contains("level-0")) group = group.previousElementSibling;
+  return group ? group.querySelector("button").textContent : "";
 }
 function heading(text) { return make("h2", text, {tabindex: "-1"}); }
 function crumbs(account) {
