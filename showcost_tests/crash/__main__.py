@@ -1,11 +1,12 @@
 """Inject faults between inbox and ledger, and check that every restart recovers.
 
-    python -m showcost_tests.crash --points 500 --triples 50 --instants 100
+    python -m showcost_tests.crash --points 500 --triples 50 --instants 100 --pairs 50 --runs 20
 
 A point is a write, fsync, rename, removal or commit; at each the process is killed (before, after, halfway
 through a write) or gets EIO or ENOSPC. Triples are three crashes in a row. Instants are kills at any moment.
-After each, a restart must reach the digest of a run without faults, lose no acknowledged entry, duplicate
-none, and pass `showcost verify`. Exit status 1 when a restart failed.
+Pairs are two processes that do each act at once, of which one may be killed. Runs are runs through Dagster,
+killed at any moment. After each, a restart must reach the digest of a run without faults, lose no
+acknowledged entry, duplicate none, and pass `showcost verify`. Exit status 1 when a restart failed.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import json
 import sys
 from dataclasses import asdict
 
-from showcost_tests.crash.harness import run_all
+from showcost_tests.crash.harness import Sizes, run_all
 
 
 def main() -> int:
@@ -26,6 +27,8 @@ def main() -> int:
     parser.add_argument("--points", type=int, default=500)
     parser.add_argument("--triples", type=int, default=20)
     parser.add_argument("--instants", type=int, default=20)
+    parser.add_argument("--pairs", type=int, default=4)
+    parser.add_argument("--runs", type=int, default=4)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--acts", action="store_true", help="faults only in the acts after the posting")
     parser.add_argument("--minutes", type=int, default=24 * 60, help="end after so many minutes")
@@ -37,15 +40,15 @@ def main() -> int:
                 f"\r{done} of {whole}", end="" if sys.stderr.isatty() else "\n", file=sys.stderr, flush=True
             )
 
-    harness, defects = run_all(
+    sizes = Sizes(
         points=options.points,
         triples=options.triples,
         instants=options.instants,
-        seed=options.seed,
-        acts_only=options.acts,
+        pairs=options.pairs,
+        runs=options.runs,
         minutes=options.minutes,
-        report=report,
     )
+    harness, defects = run_all(sizes, seed=options.seed, acts_only=options.acts, report=report)
     facts = {
         "calls_on_the_way": len(harness.calls),
         "points_with_faults": len(harness.points()),

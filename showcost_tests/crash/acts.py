@@ -9,12 +9,15 @@ from __future__ import annotations
 import base64
 import os
 from contextlib import contextmanager
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
+import yaml
 
 from showcost.backup import back_up
+from showcost.config.feeds import choose_feed
 from showcost.deliveries.encryption import KEY_VARIABLE, OLD_KEY_VARIABLE
 from showcost.fx.sources import embedded_history
 from showcost.ingest.key_rotation import rotate_key
@@ -23,6 +26,8 @@ from showcost.ingest.shredding import remove_from_inbox, shred_payload, text_cop
 from showcost.ledger.decisions import DecisionKind
 from showcost.ledger.periods import Period, decided_periods
 from showcost.pipeline.fx_repinning import repin
+from showcost.pipeline.fx_snapshots import pin_snapshots
+from showcost.pipeline.pay_findings import write_pay_findings
 from showcost.pipeline.periods import close_period, reopen_period
 from showcost.pipeline.posting import post_partitions
 from showcost.pipeline.rate_files import ImportDecision, accept_rates, import_rates
@@ -30,20 +35,24 @@ from showcost.pipeline.raw_rows import write_raw_rows
 from showcost.pipeline.replay import replay
 from showcost.pipeline.validation import validate_partitions
 from showcost.reconciliation import decisions as deciding
+from showcost.reconciliation import pay_findings
 from showcost.reconciliation.lookup import find_rows
+from showcost.reconciliation.pay_findings import dismissed_findings, open_findings
 from showcost.reconciliation.queue import QueueFilter, RowState, queue_rows
+from showcost.vendor_api.pool import PoolSettings
+from showcost.vendor_api.pull import PullRequest, pull
+from showcost.workspace import Workspace
 from showcost_tests.crash import scenario
 from showcost_tests.crash.scenario import DAYS, FEED, PERSON, SAMPLE
+from showcost_tests.vendor_api.vendors import feed_of, scripts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
     from typing import Protocol
 
-    from showcost.config.feed import FeedSpec
     from showcost.reconciliation.decisions import DecisionResult
     from showcost.reconciliation.lookup import FoundRow
-    from showcost.workspace import Workspace
 
     class _Act(Protocol):
         """A decision on rows."""
@@ -58,6 +67,22 @@ OTHER: Final = "vendor_invoices_de"
 DAY: Final = DAYS[1]
 ROWS: Final = 3
 SECOND_DAY: Final = Period("second day", DAYS[2], DAYS[2], closed=True)
+PERMITS: Final = "location_permits"
+"""A feed of which a later delivery contradicts a row; the later row is rebooked."""
+PERMIT_DAY: Final = date(2026, 9, 29)
+PAYROLL: Final = "payroll_manifest"
+"""A feed with one row, which has a pay finding."""
+PAY_DAY: Final = date(2026, 10, 9)
+FURTHER: Final = (
+    (PERMITS, "permits_2026-10-04.csv", ",HFP-4105,fee,"),
+    (PERMITS, "permits_2026-10-18.csv", ",HFP-4105,fee,"),
+    (PAYROLL, "HRB_manifest_2026-10-11.csv", f"DAY,,1420,101,TOR,{PAY_DAY},"),
+)
+"""Files of further feeds, and the text that their delivered lines have."""
+(VENDOR,) = scripts(1, lines_per_day=8, page_size=3, latency_ms=0, requests=500, concurrency=1)
+"""The vendor whose API is pulled."""
+AFTERWARDS: Final = datetime(2026, 11, 20, tzinfo=UTC)
+"""A time after the days that are pulled: their windows no longer change."""
 THIRD_DAY: Final = Period("third day", DAYS[3], DAYS[3], closed=True)
 """A period that is closed and reopened."""
 DOUBTFUL: Final = "GPS-000382"
@@ -72,14 +97,17 @@ KEYS: Final = {
 
 
 def make_home(folder: Path) -> Workspace:
-    """Make the data folder of `scenario`, with a second feed's file and a file of other rates."""
+    """Make the data folder of `scenario`, with the files of further feeds and a file of other rates."""
     workspace = scenario.make_home(folder)
     source = min((SAMPLE / "inbox" / OTHER).glob("*KW39*"))
     header, *lines = source.read_text(encoding="utf-8").splitlines(keepends=True)
     chosen = [line for line in lines if f";{DAY:%d.%m.%Y};" in line][:ROWS]
-    inbox = folder / "inbox" / OTHER
-    inbox.mkdir()
-    (inbox / source.name).write_text("".join([header, *chosen]), encoding="utf-8")
+    _deliver(folder, OTHER, source.name, [header, *chosen])
+    for feed, name, text in FURTHER:
+        header, *lines = (
+            (SAMPLE / "inbox" / feed / name).read_text(encoding="utf-8").splitlines(keepends=True)
+        )
+        _deliver(folder, feed, name, [header, *(line for line in lines if text in line)])
     known = embedded_history().on(pa.array([DAY], pa.date32())).to_pylist()
     rates = {row["currency"]: row["rate"] for row in known}
     rates["USD"] = rates["USD"][:-1] + str((int(rates["USD"][-1]) + 1) % 10)
@@ -89,6 +117,23 @@ def make_home(folder: Path) -> Workspace:
     return workspace
 
 
+def declare_vendor(workspace: Workspace, base_url: str) -> Workspace:
+    """Declare the feed of the simulated vendor in the data folder, and return it opened again."""
+    feed = feed_of(VENDOR, base_url)
+    settings = feed.model_dump(mode="json", exclude_unset=True)
+    path = workspace.path / "feeds" / VENDOR.name / "defs.yaml"
+    path.parent.mkdir(parents=True)
+    text = yaml.safe_dump({"type": "showcost.components.Feed", "attributes": settings})
+    path.write_text(text, encoding="utf-8")
+    return Workspace(workspace.path)
+
+
+def _deliver(folder: Path, feed: str, name: str, lines: Sequence[str]) -> None:
+    inbox = folder / "inbox" / feed
+    inbox.mkdir(exist_ok=True)
+    (inbox / name).write_text("".join(lines), encoding="utf-8")
+
+
 def carry_out(workspace: Workspace, tell: Callable[[str], None]) -> None:
     """Carry out the scenario, then the other acts."""
     scenario.carry_out(workspace, tell)
@@ -96,27 +141,10 @@ def carry_out(workspace: Workspace, tell: Callable[[str], None]) -> None:
 
 
 def carry_out_acts(workspace: Workspace, tell: Callable[[str], None]) -> None:
-    """Post the second feed's rows, then carry out the other acts, each of them twice."""
-    other = next(feed for feed in workspace.feeds if feed.name == OTHER)
-    land(workspace, other)
-    write_raw_rows(workspace, other, [DAY])
-    validate_partitions(workspace, other, [DAY])
-    post_partitions(workspace, other, [DAY], "run")
-    tell(f"acknowledged {scenario.entry_count(workspace)}")
-    for _ in range(2):
-        _replace_rate(workspace)
+    """Carry out the other acts, one after the other; repeating all of them changes nothing."""
+    for act in ACTS:
+        act(workspace)
         tell(f"acknowledged {scenario.entry_count(workspace)}")
-        accept_rates(workspace, [ACCEPTED], ImportDecision(who=PERSON["who"], why=PERSON["why"]))
-        _correct(workspace)
-        tell(f"acknowledged {scenario.entry_count(workspace)}")
-        _change_mind(workspace)
-        tell(f"acknowledged {scenario.entry_count(workspace)}")
-        _close(workspace)
-        with _rotated_keys():
-            rotate_key(workspace, who=PERSON["who"], why=PERSON["why"])
-        _shred(workspace, other)
-    if not backup_of(workspace).exists():
-        back_up(workspace, backup_of(workspace))
 
 
 def backup_of(workspace: Workspace) -> Path:
@@ -153,8 +181,8 @@ def _correct(workspace: Workspace) -> None:
     replay(workspace, decided.places)
 
 
-def _change_mind(workspace: Workspace) -> None:
-    """Discard a row, undo that, then accept the row, each given twice."""
+def _decide_on_doubtful(workspace: Workspace, act: _Act, *, unless: DecisionKind | None) -> None:
+    """Decide on the doubtful row and replay it, unless a later decision on it was made already."""
     rows = queue_rows(workspace, workspace.feeds, QueueFilter(states=tuple(RowState)))
     (place, row_id) = next((row.place, row.row_id) for row in rows if row.document == DOUBTFUL)
     with workspace.ledger.read() as connection:
@@ -162,32 +190,117 @@ def _change_mind(workspace: Workspace) -> None:
             "SELECT DISTINCT decision FROM row_decisions WHERE delivery = $delivery AND record = $record",
             {"delivery": place.delivery, "record": place.record},
         ).fetchall()
-    acts: list[_Act] = [deciding.accept]
-    if (DecisionKind.UNDO,) not in kinds:
-        acts = [deciding.discard, deciding.undo, deciding.accept]
-    for act in acts:
-        for _ in range(2):
-            decided = act(workspace, find_rows(workspace, [row_id]), **PERSON)
-        replay(workspace, decided.places)
+    if (unless,) not in kinds:
+        replay(workspace, act(workspace, find_rows(workspace, [row_id]), **PERSON).places)
 
 
-def _close(workspace: Workspace) -> None:
-    """Close a period, and close and reopen another one, each given twice."""
-    for _ in range(2):
-        close_period(workspace, workspace.feeds, SECOND_DAY, **PERSON)
+def _discard(workspace: Workspace) -> None:
+    _decide_on_doubtful(workspace, deciding.discard, unless=DecisionKind.UNDO)
+
+
+def _undo(workspace: Workspace) -> None:
+    _decide_on_doubtful(workspace, deciding.undo, unless=DecisionKind.ACCEPT)
+
+
+def _accept(workspace: Workspace) -> None:
+    _decide_on_doubtful(workspace, deciding.accept, unless=None)
+
+
+def _rebook(workspace: Workspace) -> None:
+    """Rebook the row of a permit that a later delivery contradicts."""
+    (row,) = _rows_of(workspace, PERMITS, RowState.OPEN, RowState.DECIDED, RowState.RELEASED)
+    replay(workspace, deciding.rebook(workspace, find_rows(workspace, [row]), **PERSON).places)
+
+
+def _rows_of(workspace: Workspace, feed: str, *states: RowState) -> list[str]:
+    feeds = [choose_feed(workspace.feeds, feed)]
+    return [row.row_id for row in queue_rows(workspace, feeds, QueueFilter(states=states))]
+
+
+def _dismiss(workspace: Workspace) -> None:
+    """Dismiss the pay finding, or do so again."""
+    feeds = [choose_feed(workspace.feeds, PAYROLL)]
+    findings = open_findings(workspace, feeds) or [
+        line.finding for line in dismissed_findings(workspace, feeds)
+    ]
+    if not findings:
+        raise AssertionError("the pay finding is missing")
+    pay_findings.dismiss(workspace, findings, who=PERSON["who"], why=PERSON["why"])
+
+
+def _close_second_day(workspace: Workspace) -> None:
+    close_period(workspace, workspace.feeds, SECOND_DAY, **PERSON)
+
+
+def _close_third_day(workspace: Workspace) -> None:
     with workspace.ledger.read() as connection:
-        is_reopened = any(
-            period.name == THIRD_DAY.name and not period.closed for period in decided_periods(connection)
-        )
-    if not is_reopened:
-        for _ in range(2):
-            close_period(workspace, workspace.feeds, THIRD_DAY, **PERSON)
-    for _ in range(2):
-        reopen_period(workspace, THIRD_DAY.name, **PERSON)
+        decided = {period.name: period.closed for period in decided_periods(connection)}
+    if decided.get(THIRD_DAY.name, True):
+        close_period(workspace, workspace.feeds, THIRD_DAY, **PERSON)
 
 
-def _shred(workspace: Workspace, feed: FeedSpec) -> None:
-    (arrival,) = workspace.register.deliveries(feed.name)
+def _reopen_third_day(workspace: Workspace) -> None:
+    reopen_period(workspace, THIRD_DAY.name, **PERSON)
+
+
+def _rotate_key(workspace: Workspace) -> None:
+    with _rotated_keys():
+        rotate_key(workspace, who=PERSON["who"], why=PERSON["why"])
+
+
+def _shred(workspace: Workspace) -> None:
+    (arrival,) = workspace.register.deliveries(OTHER)
     if workspace.payloads.is_encrypted(arrival.delivery):
         shred_payload(workspace, arrival.delivery, **PERSON)
         remove_from_inbox(text_copies(workspace, arrival.delivery))
+
+
+def _back_up(workspace: Workspace) -> None:
+    if not backup_of(workspace).exists():
+        back_up(workspace, backup_of(workspace))
+
+
+def _post(workspace: Workspace, name: str, days: Sequence[date]) -> None:
+    feed = choose_feed(workspace.feeds, name)
+    if feed.api is None:
+        land(workspace, feed)
+    pin_snapshots(workspace, days)
+    write_raw_rows(workspace, feed, days)
+    validate_partitions(workspace, feed, days)
+    post_partitions(workspace, feed, days, "run")
+    if feed.kind.has_pay_rules:
+        write_pay_findings(workspace, feed, days)
+
+
+def _post_other(workspace: Workspace) -> None:
+    _post(workspace, OTHER, [DAY])
+
+
+def _post_permits(workspace: Workspace) -> None:
+    _post(workspace, PERMITS, [PERMIT_DAY])
+
+
+def _post_payroll(workspace: Workspace) -> None:
+    _post(workspace, PAYROLL, [PAY_DAY])
+
+
+def _pull(workspace: Workspace) -> None:
+    """Pull two days of the simulated vendor, and post them."""
+    feed = choose_feed(workspace.feeds, VENDOR.name)
+    request = PullRequest(DAYS[3], DAYS[4])
+    pulled = pull(workspace, [feed], request, PoolSettings(), clock=lambda: AFTERWARDS)
+    if pulled.dead:
+        raise AssertionError(f"pages are missing: {pulled.dead}")
+    _post(workspace, VENDOR.name, DAYS[3:])
+
+
+def _accept_rate(workspace: Workspace) -> None:
+    accept_rates(workspace, [ACCEPTED], ImportDecision(who=PERSON["who"], why=PERSON["why"]))
+
+
+ACTS: Final[tuple[Callable[[Workspace], None], ...]] = (
+    *(_post_other, _post_permits, _post_payroll, _pull),
+    *(_replace_rate, _accept_rate, _correct, _discard, _undo, _accept, _rebook, _dismiss),
+    *(_close_second_day, _close_third_day, _reopen_third_day, _rotate_key, _shred, _back_up),
+)
+"""The acts, in order; each can be repeated, and two processes can do it at once."""

@@ -1,8 +1,4 @@
-"""Runs the scenario in processes that die, and checks the recovery by the next process.
-
-Each process is forked from one that has imported everything but started no thread, so that a run needs no
-imports. It reports through a pipe; anything not reported before the kill was not acknowledged.
-"""
+"""Runs the scenario in processes that die, and checks the recovery by the next process."""
 
 from __future__ import annotations
 
@@ -11,11 +7,9 @@ import json
 import os
 import random
 import shutil
-import signal
 import sys
 import tempfile
 import time
-import traceback
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -25,19 +19,27 @@ from typing import TYPE_CHECKING
 from showcost.backup import MANIFEST
 from showcost.core.durable import using
 from showcost.core.errors import FatalError, ShowcostError
+from showcost.simulator.running import simulated
 from showcost.workspace import Workspace
-from showcost_tests.crash.acts import KEYS, backup_of, carry_out, carry_out_acts, make_home
+from showcost_tests.crash.acts import (
+    ACTS,
+    KEYS,
+    VENDOR,
+    backup_of,
+    carry_out,
+    carry_out_acts,
+    declare_vendor,
+    make_home,
+)
 from showcost_tests.crash.faults import ERRORS, Fault, FaultySystem, possible
+from showcost_tests.crash.processes import SENTENCE, Report, forked
+from showcost_tests.crash.runs import Runs
 from showcost_tests.crash.scenario import Books, books, recovered_entries
 from showcost_tests.crash.scenario import carry_out as post_all
+from showcost_tests.crash.together import carry_out_together
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-_SENTENCE = 3
-"""Exit status of a run that ended with a ShowcostError."""
-_CRASHED = 4
-"""Exit status of a run that ended with any other error: a defect."""
 
 
 class DefectError(Exception):
@@ -69,73 +71,23 @@ class Tally:
         self.by_action[action] = self.by_action.get(action, 0) + 1
 
 
-@dataclass(frozen=True)
-class Report:
-    """Exit status of a process, and the lines that it reported."""
-
-    status: int
-    lines: tuple[str, ...]
-
-    @property
-    def killed(self) -> bool:
-        return os.WIFSIGNALED(self.status) and os.WTERMSIG(self.status) == signal.SIGKILL
-
-    @property
-    def code(self) -> int:
-        return os.waitstatus_to_exitcode(self.status)
-
-    def reported(self, word: str) -> list[str]:
-        """Return the rest of each line that begins with a word."""
-        return [line.removeprefix(word).strip() for line in self.lines if line.startswith(word)]
-
-
-def forked(work: Callable[[Callable[[str], None]], None], kill_after: float | None = None) -> Report:
-    """Carry out `work` in a process of its own; kill it after `kill_after` seconds, if given."""
-    reading, writing_end = os.pipe()
-    process = os.fork()
-    if process == 0:
-        os.close(reading)
-        _exit_with(work, writing_end)
-    os.close(writing_end)
-    if kill_after is not None:
-        time.sleep(kill_after)
-        os.kill(process, signal.SIGKILL)
-    with os.fdopen(reading, encoding="utf-8") as stream:
-        lines = tuple(stream.read().splitlines())
-    _, status = os.waitpid(process, 0)
-    return Report(status, lines)
-
-
-def _exit_with(work: Callable[[Callable[[str], None]], None], pipe: int) -> None:
-    def tell(line: str) -> None:
-        os.write(pipe, line.encode() + b"\n")
-
-    code = 0
-    try:
-        work(tell)
-    except ShowcostError as error:
-        tell(f"sentence {type(error).__name__} {error}")
-        code = _SENTENCE
-    except BaseException:  # noqa: BLE001 - reported to the parent
-        tell(f"defect {json.dumps(traceback.format_exc())}")
-        code = _CRASHED
-    os._exit(code)
-
-
 class Harness:
     """Runs cases in a folder and compares each outcome with that of a run without faults.
 
-    With `acts_only` each case begins with a posted ledger, and faults come in the acts afterwards.
+    With `acts_only` each case begins with a posted ledger, and faults come in the acts afterwards. `vendor`
+    is the address of the simulated vendor.
     """
 
-    def __init__(self, folder: Path, *, acts_only: bool = False) -> None:
+    def __init__(self, folder: Path, vendor: str, *, acts_only: bool = False) -> None:
         self._folder = folder
         self._carry_out = carry_out_acts if acts_only else carry_out
-        self._template = folder / "template" if acts_only else None
-        if self._template is not None:
-            workspace = make_home(self._template)
-            if forked(lambda tell: post_all(workspace, tell)).code:
-                raise DefectError("the scenario without faults failed")
+        self._empty, self._posted = folder / "empty", folder / "posted"
+        declare_vendor(make_home(self._empty), vendor)
+        shutil.copytree(self._empty, self._posted)
+        self._template = self._posted if acts_only else self._empty
+        posted = Workspace(self._posted)
+        if forked(lambda tell: post_all(posted, tell)).code:
+            raise DefectError("the scenario without faults failed")
         self._number = 0
         self.tally = Tally()
         self.calls: list[tuple[str, str]] = []
@@ -169,12 +121,24 @@ class Harness:
             self.tally.count("kill at any instant", "any")
         self._check_restart(f"kill after {seconds:.3f} s", workspace, acknowledged)
 
-    def _home(self) -> Workspace:
+    def run_together(self, kill: tuple[int, float] | None) -> None:
+        """Let two processes do each act at once, kill one of them in an act, and check the restart."""
+        workspace = self._home(self._posted)
+        case = "two at once"
+        if kill is not None:
+            case += f", one killed {kill[1]:.3f} s after the beginning of {ACTS[kill[0]].__name__}"
+        reports = carry_out_together(workspace, kill)
+        for report in reports[1:] if kill is not None else reports:
+            if report.code:
+                raise DefectError(f"{case}: one of them failed: {report.lines}")
+        acknowledged = max(int(text) for report in reports for text in report.reported("acknowledged"))
+        self.tally.count("two at once" if kill is None else "two at once, one killed", "any")
+        self._check_restart(case, workspace, acknowledged)
+
+    def _home(self, template: Path | None = None) -> Workspace:
         self._number += 1
         folder = self._folder / str(self._number)
-        if self._template is None:
-            return make_home(folder)
-        shutil.copytree(self._template, folder)
+        shutil.copytree(template or self._template, folder)
         return Workspace(folder)
 
     def _clean(self) -> Books:
@@ -187,7 +151,11 @@ class Harness:
                 self._carry_out(workspace, tell)
             tell(f"seconds {time.perf_counter() - started}")
             tell(f"calls {json.dumps(system.calls)}")
-            tell(f"books {json.dumps(asdict(books(workspace)))}")
+            once = books(workspace)
+            self._carry_out(workspace, tell)
+            if books(workspace) != once:
+                raise DefectError(f"{once} became {books(workspace)} by a repetition")
+            tell(f"books {json.dumps(asdict(once))}")
             tell(f"modules {json.dumps(sorted(sys.modules))}")
 
         report = forked(work)
@@ -213,7 +181,7 @@ class Harness:
             raise DefectError(f"{case}: the fault did not fire; {report.lines}")
         self.tally.count(fault.value, fired[0].split()[0])
         if fault in ERRORS:
-            if report.code != _SENTENCE:
+            if report.code != SENTENCE:
                 raise DefectError(f"{case}: expected one clear sentence, got {report.code}: {report.lines}")
             action = fired[0].split()[0]
             if action in {"fsync", "commit"} and report.reported("after") != ["0 FatalError"]:
@@ -268,36 +236,45 @@ def sample(points: Sequence[tuple[int, Fault]], size: int, seed: int) -> list[tu
     if size >= len(points):
         return list(points)
     draw = random.Random(seed)  # noqa: S311 - not for secrets
-    stride = len(points) / size
+    stride = len(points) / max(size, 1)
     return [points[int((number + draw.random()) * stride)] for number in range(size)]
 
 
+@dataclass(frozen=True)
+class Sizes:
+    """How many cases of each kind to run, and for at most how many minutes."""
+
+    points: int
+    triples: int
+    instants: int
+    pairs: int
+    runs: int
+    minutes: int = 24 * 60
+
+
 def run_all(
-    *,
-    points: int,
-    triples: int,
-    instants: int,
-    seed: int,
-    report: Callable[[int, int], None],
-    acts_only: bool = False,
-    minutes: int = 24 * 60,
+    sizes: Sizes, *, seed: int, report: Callable[[int, int], None], acts_only: bool = False
 ) -> tuple[Harness, list[str]]:
-    """Run cases for at most some minutes; return the harness with its tally, and the defects."""
+    """Run cases; return the harness with its tally, and the defects."""
     draw = random.Random(seed)  # noqa: S311 - not for secrets
     defects: list[str] = []
     # Payloads are encrypted, so that one can be shredded.
     os.environ.update(KEYS)
-    with tempfile.TemporaryDirectory() as folder:
-        harness = Harness(Path(folder), acts_only=acts_only)
+    with tempfile.TemporaryDirectory() as folder, simulated([VENDOR]) as simulator:
+        harness = Harness(Path(folder), simulator.base_url(VENDOR.name), acts_only=acts_only)
         all_points = harness.points()
-        cases = [Case((point,)) for point in sample(all_points, points, seed)]
-        cases += [Case(tuple(draw.choice(all_points) for _ in range(3))) for _ in range(triples)]
+        cases = [Case((point,)) for point in sample(all_points, sizes.points, seed)]
+        cases += [Case(tuple(draw.choice(all_points) for _ in range(3))) for _ in range(sizes.triples)]
         work: list[Callable[[], None]] = [partial(harness.run, case) for case in cases]
-        times = [draw.uniform(0, harness.seconds * 1.2) for _ in range(instants)]
+        times = [draw.uniform(0, harness.seconds * 1.2) for _ in range(sizes.instants)]
         work += [partial(harness.run_random, seconds) for seconds in times]
+        work += [partial(harness.run_together, _drawn_kill(draw, number)) for number in range(sizes.pairs)]
+        if sizes.runs:
+            runs = Runs(Path(folder))
+            work += [partial(_killed_run, harness, runs, draw.random()) for _ in range(sizes.runs)]
         # In any order, so that a run that is cut short is a sample of the whole.
         draw.shuffle(work)
-        until = time.monotonic() + minutes * 60
+        until = time.monotonic() + sizes.minutes * 60
         for number, run_case in enumerate(work, start=1):
             if time.monotonic() > until:
                 break
@@ -307,3 +284,19 @@ def run_all(
                 defects.append(str(error))
             report(number, len(work))
     return harness, defects
+
+
+def _drawn_kill(draw: random.Random, number: int) -> tuple[int, float] | None:
+    """Return the act and the seconds of a kill; every fourth pair has none."""
+    return None if number % 4 == 0 else (draw.randrange(len(ACTS)), draw.uniform(0, 2))
+
+
+def _killed_run(harness: Harness, runs: Runs, drawn: float) -> None:
+    """Kill one run, and in half of the cases the next one too."""
+    seconds = [drawn * runs.seconds] if drawn < 1 / 2 else [drawn * runs.seconds, (1 - drawn) * runs.seconds]
+    try:
+        for _ in range(runs.kill(seconds)):
+            harness.tally.count("kill of a Dagster run", "any")
+    except AssertionError as error:
+        raise DefectError(str(error)) from error
+    harness.tally.cases += 1

@@ -85,8 +85,8 @@ PERSON = {"who": "A. Clerk", "why": "as the vendor says"}
 class Books:
     """Counts and digest of the ledger at the end, and the first difference that verification finds.
 
-    `unreadable` is the number of shredded payloads, `decided` that of audit
-    records of `DECIDED`.
+    `unreadable` is the number of shredded payloads, `decided` that of audit records of `DECIDED`, `findings`
+    that of lines about pay findings.
     """
 
     entries: int
@@ -99,6 +99,7 @@ class Books:
     difference: str | None
     unreadable: int
     decided: int
+    findings: int
 
 
 def make_home(folder: Path) -> Workspace:
@@ -221,11 +222,12 @@ def books(workspace: Workspace) -> Books:
             " (SELECT count(*) FROM plan_lines)"
             " FROM ledger_entries"
         ).fetchall()[0]
-        ledger_digest = digest(connection, DAYS[0], DAYS[-1]).hash
+        ledger_digest = digest(connection, date.min, date.max).hash
     first = verify(workspace, read_again=True).first
     difference = None if first is None else str(first)
     shredded = workspace.audit.names(SubjectType.DELIVERY, State.SHREDDED)
     unreadable = sum(workspace.payloads.is_shredded(delivery) for delivery in shredded)
     decided = sum(record.kind in DECIDED for record in workspace.audit.records())
     counts = entries, distinct, reversals, decisions, provisional, plan_lines
-    return Books(*counts, ledger_digest, difference, unreadable, decided)
+    findings = len(workspace.pay_findings.lines())
+    return Books(*counts, ledger_digest, difference, unreadable, decided, findings)
