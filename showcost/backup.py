@@ -23,6 +23,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from showcost.checks.verify import verify
+from showcost.config.production import PRODUCTION_FILE
 from showcost.core.durable import (
     TEMPORARY_SUFFIX,
     fsync_folder,
@@ -35,11 +36,12 @@ from showcost.core.durable import (
 from showcost.core.errors import CheckFailedError, InputError, IntegrityError, StoreBusyError
 from showcost.core.hashing import sha256_bytes, sha256_file
 from showcost.core.locking import exclusive_lock
+from showcost.core.once import is_filled, only_writer
 from showcost.ledger.digest import digest as ledger_digest
 from showcost.workspace import Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from showcost.audit.log import Discrepancy
 
@@ -61,6 +63,7 @@ class Backup:
     """A backup or a restored data folder: what its ledger and its audit log are, and its files.
 
     `left_out` are symbolic links, which are not followed. `manifest` is the sha256 of the manifest.
+    `already_done` says that the same command had made it before.
     """
 
     folder: Path
@@ -72,6 +75,7 @@ class Backup:
     size: int
     manifest: str
     left_out: tuple[str, ...] = ()
+    already_done: bool = False
 
 
 @dataclass(frozen=True)
@@ -124,10 +128,10 @@ def back_up(workspace: Workspace, target: Path, *, wait_seconds: float = 600) ->
 
     Others may work meanwhile; they wait while the files that change are copied. Raises InputError for a
     folder with files or one inside the data folder, StoreBusyError if the stores were not free for
-    `wait_seconds`, CheckFailedError if the copy does not verify; then nothing is left.
+    `wait_seconds`, CheckFailedError if the copy does not verify; then nothing is left. A backup of the data
+    folder as it is now, made before, is left as it is.
     """
     target = target.resolve()
-    _require_new(target)
     if target.is_relative_to(workspace.path.resolve()):
         raise InputError(f"{target} is inside the data folder; name a folder elsewhere, best on another disk")
     busy = "another process is making a backup; try again"
@@ -137,13 +141,23 @@ def back_up(workspace: Workspace, target: Path, *, wait_seconds: float = 600) ->
         workspace.ledger.read(),
     ):
         pass
-    with (
-        exclusive_lock(workspace.locks.joinpath("backup.lock"), busy, wait_seconds=wait_seconds),
-        _aside(target) as aside,
-    ):
+    with exclusive_lock(workspace.locks.joinpath("backup.lock"), busy, wait_seconds=wait_seconds):
+        names, left_out = _names(workspace.path)
+        if target.joinpath(MANIFEST).is_file():
+            data, facts = _read_manifest(target)
+            _require_files(workspace.path, facts, f"{target} has a backup of an earlier state")
+            _require_files(target.joinpath(HOME), facts, f"{target} has a backup that was changed")
+            return _backup(target, data, left_out, already_done=True)
+        manifest = _new_backup(workspace, target, names, wait_seconds)
+    return _backup(target, manifest, left_out)
+
+
+def _new_backup(workspace: Workspace, target: Path, names: Sequence[str], wait_seconds: float) -> bytes:
+    """Copy, verify and put in place a backup; return its manifest."""
+    _require_new(target)
+    with _aside(target) as aside:
         copy = _Copy(aside.joinpath(HOME))
         make_folder(copy.folder)
-        names, left_out = _names(workspace.path)
         for name in names:
             if _is_copied_early(name):
                 copy.take(workspace.path, name)
@@ -157,7 +171,7 @@ def back_up(workspace: Workspace, target: Path, *, wait_seconds: float = 600) ->
         write_durably(aside.joinpath(MANIFEST), manifest)
         rename(aside, target)
         fsync_folder(target.parent)
-    return _backup(target, manifest, left_out)
+    return manifest
 
 
 def restore(backup: Path, target: Path, *, head: str | None = None) -> Backup:
@@ -165,11 +179,23 @@ def restore(backup: Path, target: Path, *, head: str | None = None) -> Backup:
 
     `head` is a head of the audit log that was stored elsewhere. Raises InputError for a folder with files or
     one that is not a backup, IntegrityError for a file that differs from the manifest, CheckFailedError if
-    the folder does not verify or has another digest; then nothing is left.
+    the folder does not verify or has another digest; then nothing is left. A folder that was restored from
+    the same backup, and is unchanged, is left as it is.
     """
     target = target.resolve()
-    _require_new(target)
     data, facts = _read_manifest(backup)
+    with only_writer(target):
+        if target.joinpath(PRODUCTION_FILE).is_file():
+            _require_files(target, facts, f"{target} is not empty")
+            _require_same(Workspace(target), facts, head)
+            return _backup(target, data, (), already_done=True)
+        _restore_anew(backup, target, facts, head)
+    return _backup(target, data, ())
+
+
+def _restore_anew(backup: Path, target: Path, facts: Mapping[str, Any], head: str | None) -> None:
+    """Copy the files of a backup, verify them and put them in place."""
+    _require_new(target)
     with _aside(target) as aside:
         copy = _Copy(aside)
         for item in facts["files"]:
@@ -183,7 +209,14 @@ def restore(backup: Path, target: Path, *, head: str | None = None) -> Backup:
         shutil.rmtree(aside.joinpath(_LOCKS), ignore_errors=True)
         rename(aside, target)
         fsync_folder(target.parent)
-    return _backup(target, data, ())
+
+
+def _require_files(home: Path, facts: Mapping[str, Any], problem: str) -> None:
+    """Raise InputError, with the problem, unless a folder has exactly the files of a manifest."""
+    names, _ = _names(home)
+    files = {item["path"]: item["sha256"] for item in facts["files"]}
+    if sorted(files) != names or any(sha256_file(home.joinpath(name)) != files[name] for name in names):
+        raise InputError(f"{problem}; nothing is overwritten, name a new folder")
 
 
 def _require_same(workspace: Workspace, facts: Mapping[str, Any], head: str | None) -> None:
@@ -355,7 +388,9 @@ def _checked_name(name: str) -> str:
     return name
 
 
-def _backup(folder: Path, manifest: bytes, left_out: tuple[str, ...]) -> Backup:
+def _backup(
+    folder: Path, manifest: bytes, left_out: tuple[str, ...], *, already_done: bool = False
+) -> Backup:
     facts = json.loads(manifest)
     return Backup(
         folder,
@@ -367,11 +402,12 @@ def _backup(folder: Path, manifest: bytes, left_out: tuple[str, ...]) -> Backup:
         size=sum(item["size"] for item in facts["files"]),
         manifest=sha256_bytes(manifest),
         left_out=left_out,
+        already_done=already_done,
     )
 
 
 def _require_new(target: Path) -> None:
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+    if is_filled(target):
         raise InputError(f"{target} is not empty; nothing is overwritten, name a new folder")
 
 

@@ -8,6 +8,8 @@ import os
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -109,16 +111,41 @@ def test_neither_a_backup_nor_a_restoration_overwrites_anything(posted: Workspac
     backup = tmp_path / "backup"
     back_up(posted, backup)
     before = backup.joinpath(MANIFEST).read_bytes()
-    with pytest.raises(InputError, match="is not empty; nothing is overwritten"):
-        back_up(posted, backup)
-    for target in (posted.path, backup):
+    other = make_home(tmp_path / "other home")
+    with pytest.raises(InputError, match="has a backup of an earlier state; nothing is overwritten"):
+        back_up(other, backup)
+    for target in (other.path, backup):
         with pytest.raises(InputError, match="is not empty; nothing is overwritten"):
             restore(backup, target)
+    shutil.rmtree(other.path)
     with pytest.raises(InputError, match="is inside the data folder"):
         back_up(posted, posted.path / "backup")
     with pytest.raises(InputError, match="not a backup"):
         restore(posted.path, tmp_path / "other")
     assert backup.joinpath(MANIFEST).read_bytes() == before
+    assert inner(tmp_path) == ["backup"]
+
+
+def test_the_same_backup_or_restoration_again_is_done_already(posted: Workspace, tmp_path: Path) -> None:
+    backup, home = tmp_path / "backup", tmp_path / "home"
+    made, again = back_up(posted, backup), back_up(posted, backup)
+    assert (made.already_done, again) == (False, replace(made, already_done=True))
+    restored, again = restore(backup, home), restore(backup, home)
+    assert (restored.already_done, again) == (False, replace(restored, already_done=True))
+    (home / "inbox" / "note.txt").write_text("mine", encoding="utf-8")
+    with pytest.raises(InputError, match="is not empty; nothing is overwritten"):
+        restore(backup, home)
+    with pytest.raises(InputError, match="has a backup of an earlier state; nothing is overwritten"):
+        back_up(Workspace(home), backup)
+    _remove(backup)
+    with pytest.raises(InputError, match="has a backup that was changed; nothing is overwritten"):
+        back_up(posted, backup)
+
+
+def test_two_backups_to_one_folder_at_once_are_one(posted: Workspace, tmp_path: Path) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        both = list(pool.map(lambda _: back_up(Workspace(posted.path), tmp_path / "backup"), range(2)))
+    assert sorted(made.already_done for made in both) == [False, True]
     assert inner(tmp_path) == ["backup"]
 
 
@@ -269,6 +296,5 @@ def test_the_commands_tell_digest_and_head(posted: Workspace, tmp_path: Path, sh
     assert restored.json["home"] == str(tmp_path / "home")
     verified = showcost(str(tmp_path / "home"), "verify", "--head", made.json["head"], "--json")
     assert verified.json["verified"] is True
-    again = showcost(posted, "backup", str(tmp_path / "backup"))
-    assert again.status == 2
-    assert "nothing is overwritten" in again.sentence
+    again = showcost(posted, "backup", str(tmp_path / "backup"), "--json")
+    assert again.json == made.json | {"already_done": True}

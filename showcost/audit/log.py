@@ -188,26 +188,51 @@ class AuditLog:
         IntegrityError for a transition that the state machine does not allow or a damaged log,
         StoreBusyError after the bounded wait, FatalError if the record could not be made durable.
         """
-        subject_texts, need_texts = tuple(map(str, subjects)), tuple(map(str, needs))
         with self._guard, self._lines.writing():
-            self._check_tail(self._lines)
-            self._chain.states.check(kind, subject_texts, need_texts)
-            now, before = self._clock().astimezone(UTC), self._chain.at
-            broken = None if before is None else break_between(before, now)
-            body: dict[str, Fact] = {
-                "seq": self._chain.head.seq + 1,
-                "at": now.isoformat(timespec="microseconds"),
-                "kind": kind.value,
-                "subjects": subject_texts,
-                "needs": need_texts,
-                "facts": facts,
-                "segment": None if segment is None else vars(segment),
-                "prev": self._chain.head.hash,
-            }
-            if broken is not None:
-                body["clock"] = broken.value
-            line = canonical(body | {"hash": sha256_bytes(canonical(body))})
-            (record,) = self._lines.append(line)
+            return self._append(kind, facts, subjects, needs, segment)
+
+    def append_unless(
+        self,
+        done: Callable[[], bool],
+        kind: AuditKind,
+        facts: Mapping[str, Fact],
+        *,
+        subjects: Iterable[Subject] = (),
+    ) -> Record | None:
+        """Write a record as `append` does, or nothing if `done` says so: then return None.
+
+        Other processes write nothing between the question and the record.
+        """
+        with self._guard, self._lines.writing():
+            return None if done() else self._append(kind, facts, subjects)
+
+    def _append(
+        self,
+        kind: AuditKind,
+        facts: Mapping[str, Fact],
+        subjects: Iterable[Subject],
+        needs: Iterable[Subject] = (),
+        segment: Segment | None = None,
+    ) -> Record:
+        subject_texts, need_texts = tuple(map(str, subjects)), tuple(map(str, needs))
+        self._check_tail(self._lines)
+        self._chain.states.check(kind, subject_texts, need_texts)
+        now, before = self._clock().astimezone(UTC), self._chain.at
+        broken = None if before is None else break_between(before, now)
+        body: dict[str, Fact] = {
+            "seq": self._chain.head.seq + 1,
+            "at": now.isoformat(timespec="microseconds"),
+            "kind": kind.value,
+            "subjects": subject_texts,
+            "needs": need_texts,
+            "facts": facts,
+            "segment": None if segment is None else vars(segment),
+            "prev": self._chain.head.hash,
+        }
+        if broken is not None:
+            body["clock"] = broken.value
+        line = canonical(body | {"hash": sha256_bytes(canonical(body))})
+        (record,) = self._lines.append(line)
         if broken is not None and before is not None:
             LOG.warning(break_text(record.seq, before, now))
         return record

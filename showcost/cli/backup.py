@@ -32,11 +32,14 @@ def facts_of(backup: Backup) -> dict[str, object]:
         "head": backup.head,
         "manifest": backup.manifest,
         "links_left_out": backup.left_out,
+        "already_done": backup.already_done,
     }
 
 
 def show(backup: Backup, what: str) -> None:
     """Print a backup or a restored folder."""
+    if backup.already_done:
+        say("Already done: nothing has changed since.")
     say(f"{what}, verified: {backup.folder}, {backup.files} files, {backup.size:,} bytes")
     say(f"Ledger: {backup.entries} entries, digest {backup.digest}")
     say(f"Audit log: {backup.records} records, head {backup.head} (store it off this machine)")

@@ -10,7 +10,7 @@ import click
 from showcost.cli.home import open_home
 from showcost.cli.options import as_of_option, resolve_as_of
 from showcost.cli.output import CommandResult, prints_result, say, show_table
-from showcost.core.errors import InputError
+from showcost.core.once import write_once
 from showcost.reports.exports import write_export_workbook, write_tables
 from showcost.reports.plain_text import Syntax, write_plain_text
 from showcost.reports.writers.flat import TableFormat
@@ -43,32 +43,55 @@ def export(format_: str, out: Path, as_of: str | None) -> CommandResult:
     workspace = open_home()
     as_of_seq = resolve_as_of(workspace, as_of)
     workspace.ledger.require()
-    if format_ not in set(TableFormat) and out.exists():
-        raise InputError(f"{out} exists; name a new file for the export")
     if format_ == _WORKBOOK:
         return _workbook(workspace, out, as_of_seq)
     if format_ in set(Syntax):
-        out.parent.mkdir(parents=True, exist_ok=True)
-        transactions = write_plain_text(workspace, out, Syntax(format_), as_of_seq)
-        facts = {"format": format_, "file": str(out), "transactions": transactions}
-        return CommandResult(facts, lambda: say(f"{transactions} transactions written to {out}"))
-    rows = write_tables(workspace, out, TableFormat(format_), as_of_seq)
+        transactions, again = write_once(
+            out,
+            lambda path: write_plain_text(workspace, path, Syntax(format_), as_of_seq),
+            f"{out} exists; name a new file for the export",
+        )
+        facts = {"format": format_, "file": str(out), "transactions": transactions, "already_done": again}
+        return CommandResult(facts, lambda: say(f"{transactions} transactions {_written(again)} {out}"))
+    rows, again = write_once(
+        out,
+        lambda path: write_tables(workspace, path, TableFormat(format_), as_of_seq),
+        f"{out} is not empty; name a new folder for the export",
+    )
 
     def display() -> None:
         show_table(
-            f"Written to {out}", ["file", "rows"], [(f"{name}.{format_}", n) for name, n in rows.items()]
+            f"{_written(again).capitalize()} {out}",
+            ["file", "rows"],
+            [(f"{name}.{format_}", n) for name, n in rows.items()],
         )
 
-    return CommandResult({"format": format_, "folder": str(out), "rows": rows}, display)
+    facts = {"format": format_, "folder": str(out), "rows": rows, "already_done": again}
+    return CommandResult(facts, display)
+
+
+def _written(again: bool) -> str:
+    """Return how the export came to be where it is; `again` if it was there."""
+    return "written before, and unchanged, to" if again else "written to"
 
 
 def _workbook(workspace: Workspace, out: Path, as_of: int | None) -> CommandResult:
-    rows, rounded = write_export_workbook(workspace, out, as_of)
+    (rows, rounded), again = write_once(
+        out,
+        lambda path: write_export_workbook(workspace, path, as_of),
+        f"{out} exists; name a new file for the export",
+    )
 
     def display() -> None:
-        show_table(f"Written to {out}", ["sheet", "rows"], list(rows.items()))
+        show_table(f"{_written(again).capitalize()} {out}", ["sheet", "rows"], list(rows.items()))
         if rounded:
             say(f"{rounded} cells have more digits than Excel keeps; csv and parquet have all of them.")
 
-    facts = {"format": _WORKBOOK, "file": str(out), "rows": rows, "rounded_cells": rounded}
+    facts = {
+        "format": _WORKBOOK,
+        "file": str(out),
+        "rows": rows,
+        "rounded_cells": rounded,
+        "already_done": again,
+    }
     return CommandResult(facts, display)

@@ -15,7 +15,14 @@ from pydantic import AfterValidator, TypeAdapter, ValidationError
 from showcost.cli.home import named_home, option_home, use_home
 from showcost.cli.output import CommandResult, prints_result, say
 from showcost.config.loading import build_model
-from showcost.config.new_production import CONTROL_ACCOUNTS, EXAMPLE_FEED, check_is_new, make_home
+from showcost.config.new_production import (
+    CONTROL_ACCOUNTS,
+    EXAMPLE_FEED,
+    check_is_new,
+    is_made,
+    made_files,
+    make_home,
+)
 from showcost.config.production import (
     PRODUCTION_FILE,
     Code,
@@ -33,6 +40,8 @@ if TYPE_CHECKING:
     from typing_extensions import TypeForm
 
 _CODE_LENGTH: Final = 24
+_OPTIONS: Final = {"kind": "type", "base_currency": "base-currency"}
+"""The names of options that are not those of their parameters."""
 _YEAR: Final = timedelta(days=364)
 _ZONES: Final = {
     "USD": "America/Los_Angeles",
@@ -103,21 +112,28 @@ def init(folder: str | None, others: tuple[str, ...], **options: Any) -> Command
     accounts, a budget of zeros, an example feed and its inbox.
     """
     path = _folder(folder)
-    check_is_new(path)
+    missing = [f"--{_OPTIONS.get(name, name)}" for name, value in options.items() if value is None]
+    if missing or not (path / PRODUCTION_FILE).is_file():
+        check_is_new(path)
     if _on_terminal():
         production = _asked(path, others, options)
     else:
-        names = {"kind": "type", "base_currency": "base-currency"}
-        missing = [f"--{names.get(name, name)}" for name, value in options.items() if value is None]
         if missing:
             raise InputError(f"without a terminal to ask on, `showcost init` needs {', '.join(missing)}")
         production = _production(others, options)
-    written = make_home(path, production)
+    already_done = is_made(path, production)
+    written = made_files(production) if already_done else make_home(path, production)
     workspace = open_workspace(path)
     use_home(path)
     feeds = [feed.name for feed in workspace.feeds]
-    facts = {"code": production.code, "files": written, "feeds": feeds}
-    return CommandResult(facts, lambda: _show(path, production, written, feeds))
+    facts = {"code": production.code, "files": written, "feeds": feeds, "already_done": already_done}
+
+    def show() -> None:
+        if already_done:
+            say("Already done: the folder has these files.")
+        _show(path, production, written, feeds)
+
+    return CommandResult(facts, show)
 
 
 def _folder(argument: str | None) -> Path:

@@ -14,6 +14,7 @@ from showcost.cli.output import CommandResult, plural, prints_result, say, show_
 from showcost.cli.selection import optional_text
 from showcost.core.errors import InputError
 from showcost.core.money import currency_codes, readable_amount
+from showcost.core.once import write_once
 from showcost.core.visible_text import visible_line
 from showcost.readers.statements.model import StatementFormat, TableHints
 from showcost.reports.statements import StatementOptions, reconcile_statement
@@ -79,8 +80,11 @@ def reconcile(file: Path, out: Path | None, as_of: str | None, **options: object
     workspace.ledger.require()
     report = reconcile_statement(workspace, chosen, as_of_seq)
     if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
-        write_report_tables([report.balances, report.lines], out, TableFormat.CSV)
+        write_once(
+            out,
+            lambda folder: _write_tables(report, folder),
+            f"{out} is not empty; name a new folder for the reconciliation",
+        )
     return CommandResult(_facts(report, file, out), lambda: _show(report, out), int(not report.is_reconciled))
 
 
@@ -99,13 +103,14 @@ def _options(file: Path, given: Mapping[str, object]) -> StatementOptions:
     )
 
 
+def _write_tables(report: StatementReport, folder: Path) -> None:
+    folder.mkdir()
+    write_report_tables([report.balances, report.lines], folder, TableFormat.CSV)
+
+
 def _check_folder(out: Path | None, home: Path) -> None:
-    if out is None:
-        return
-    if out.resolve().is_relative_to(home):
+    if out is not None and out.resolve().is_relative_to(home):
         raise InputError(f"--out {out}: name a folder outside the data folder")
-    if out.exists() and any(out.iterdir()):
-        raise InputError(f"{out} is not empty; name a new folder for the reconciliation")
 
 
 def _facts(report: StatementReport, file: Path, out: Path | None) -> dict[str, object]:

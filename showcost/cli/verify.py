@@ -10,6 +10,7 @@ from showcost.checks.verify import Patience, Verification
 from showcost.checks.verify import verify as verify_home
 from showcost.cli.home import open_home
 from showcost.cli.output import CommandResult, prints_result, progress_bar, say, show_table
+from showcost.core.once import write_once
 from showcost.ledger.audit_pack import write_pack
 
 
@@ -34,7 +35,11 @@ def verify(head: str | None, pack: Path | None, *, read_again: bool) -> CommandR
     packed = None
     if pack is not None and outcome.first is None:
         production = workspace.production
-        packed = write_pack(workspace.ledger, production.code, production.base_currency, pack)
+        packed, _ = write_once(
+            pack,
+            lambda folder: write_pack(workspace.ledger, production.code, production.base_currency, folder),
+            f"{pack} is not empty; choose a new folder for the audit pack",
+        )
     facts = _facts(outcome) | {"pack": packed}
     return CommandResult(
         facts, lambda: _show(outcome, pack if packed else None), status=1 if outcome.first else 0

@@ -73,12 +73,15 @@ def rotate_key(
 
 def _record(home: Workspace, old: str, new: str, *, who: str, why: str, payloads: int) -> bool:
     """Record a rotation, unless the last one that is recorded leads from and to the same keys."""
-    rotations = home.audit.kept(AuditKind.KEY_ROTATED)
-    if rotations and (rotations[-1].facts["from"], rotations[-1].facts["to"]) == (old, new):
-        return False
-    home.audit.append(
+
+    def is_recorded() -> bool:
+        rotations = home.audit.kept(AuditKind.KEY_ROTATED)
+        return bool(rotations) and (rotations[-1].facts["from"], rotations[-1].facts["to"]) == (old, new)
+
+    recorded = home.audit.append_unless(
+        is_recorded,
         AuditKind.KEY_ROTATED,
         {"from": old, "to": new, "who": who, "why": why, "payloads": payloads},
         subjects=[states.payload_key()],
     )
-    return True
+    return recorded is not None

@@ -45,15 +45,14 @@ def shred_payload(home: Workspace, delivery: str, *, who: str, why: str) -> bool
         raise InputError(f"no delivery has the sha256 {delivery}")
     store = home.payloads
     store.require_encrypted(delivery)
-    is_recorded = home.audit.state(states.delivery(delivery)) is State.SHREDDED
-    if is_recorded and store.is_shredded(delivery):
+    recorded = home.audit.append_unless(
+        lambda: home.audit.state(states.delivery(delivery)) is State.SHREDDED,
+        AuditKind.PAYLOAD_SHREDDED,
+        {"delivery": delivery, "who": who, "why": why},
+        subjects=[states.delivery(delivery)],
+    )
+    if recorded is None and store.is_shredded(delivery):
         return False
-    if not is_recorded:
-        home.audit.append(
-            AuditKind.PAYLOAD_SHREDDED,
-            {"delivery": delivery, "who": who, "why": why},
-            subjects=[states.delivery(delivery)],
-        )
     store.shred(delivery)
     return True
 

@@ -162,15 +162,15 @@ def import_rates(workspace: Workspace, file: Path, decision: ImportDecision | No
     data = file.read_bytes()
     sha256 = sha256_bytes(data)
     history = parse_history(data, IMPORTED, file.name)
-    imports = _imports(workspace.audit)
     target = imported_folder(workspace).joinpath(sha256)
-    in_force = not decision.replace or (imports.get(sha256, False) and list(imports)[-1] == sha256)
-    if sha256 in imports and in_force and target.is_file() and sha256_file(target) == sha256:
+    is_whole = target.is_file() and sha256_file(target) == sha256
+    if is_whole and _is_in_force(workspace.audit, sha256, replace=decision.replace):
         return ImportedRates(sha256, history.first, history.last, again=True)
     replaced = _replaced_days(workspace, file.name, history, decision)
     accepted = _accepted_jumps(workspace, file.name, history, decision)
     accept_rates(workspace, [(jump.date, jump.currency, jump.rate) for jump in accepted], decision)
-    workspace.audit.append(
+    workspace.audit.append_unless(
+        lambda: _is_in_force(workspace.audit, sha256, replace=decision.replace),
         AuditKind.RATES_IMPORTED,
         {
             "sha256": sha256,
@@ -188,19 +188,27 @@ def import_rates(workspace: Workspace, file: Path, decision: ImportDecision | No
     return ImportedRates(sha256, history.first, history.last, accepted, replaced)
 
 
+def _is_in_force(audit: AuditLog, sha256: str, *, replace: bool) -> bool:
+    """Tell whether the import of a file is recorded, and, to replace others, if it is the last one."""
+    imports = _imports(audit)
+    return sha256 in imports and (not replace or (imports[sha256] and list(imports)[-1] == sha256))
+
+
 def accept_rates(
     workspace: Workspace, rates: Iterable[tuple[date, str, Decimal]], decision: ImportDecision
 ) -> list[tuple[date, str, Decimal]]:
     """Record that a person accepts rates that jumped, and return those that were not accepted before."""
     known = set(accepted_rates(workspace.audit))
     new = [rate for rate in dict.fromkeys(rates) if rate not in known]
-    if new:
-        workspace.audit.append(
-            AuditKind.RATE_ACCEPTED,
-            {"who": decision.who, "why": decision.why, "rates": len(new)},
-            subjects=[states.rate(day, currency, rate_text(rate)) for day, currency, rate in new],
-        )
-    return new
+    if not new:
+        return []
+    recorded = workspace.audit.append_unless(
+        lambda: set(accepted_rates(workspace.audit)) >= set(new),
+        AuditKind.RATE_ACCEPTED,
+        {"who": decision.who, "why": decision.why, "rates": len(new)},
+        subjects=[states.rate(day, currency, rate_text(rate)) for day, currency, rate in new],
+    )
+    return [] if recorded is None else new
 
 
 def imported_file_problems(workspace: Workspace) -> tuple[int, list[tuple[str, str]]]:

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -41,7 +42,7 @@ from showcost.validation.reason_texts import is_by_key
 from showcost.validation.same_costs import ALIKE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import duckdb
 
@@ -78,7 +79,11 @@ def correct(
 
     Rows that have these corrections already are not corrected again.
     """
-    if all(row.fields.items() >= fields.items() and not _is_withheld(row) for row in rows):
+
+    def is_done(rows: Sequence[FoundRow]) -> bool:
+        return all(row.fields.items() >= fields.items() and not _is_withheld(row) for row in rows)
+
+    if is_done(rows):
         return _done_before(workspace, rows)
     feeds, closed = workspace.feeds, closed_periods(workspace)
     for row in rows:
@@ -89,9 +94,8 @@ def correct(
                 f"row {_short(row)} represents a delivery that was refused as a whole; ask for a re-export"
             )
         _refuse_closed(closed, row)
-    return _record(
-        workspace, [(row, _decision(row, DecisionKind.CORRECT, fields=fields)) for row in rows], who, why, act
-    )
+    decisions = [(row, _decision(row, DecisionKind.CORRECT, fields=fields)) for row in rows]
+    return _record(workspace, decisions, who, why, act, is_done)
 
 
 def accept(
@@ -104,7 +108,8 @@ def accept(
     act: str = "",
 ) -> DecisionResult:
     """Accept rows despite their reason codes: the given codes, or all that are not warnings."""
-    if _is_repeated(rows, DecisionKind.ACCEPT, codes or None, who, why):
+    is_done = partial(_is_repeated, DecisionKind.ACCEPT, codes or None, who, why)
+    if is_done(rows):
         return _done_before(workspace, rows)
     decisions = []
     for row in rows:
@@ -127,7 +132,7 @@ def accept(
                     f" accountant {CATALOGUE[code].action}"
                 )
         decisions.append((row, _decision(row, DecisionKind.ACCEPT, codes=tuple(sorted(chosen)))))
-    return _record(workspace, decisions, who, why, act)
+    return _record(workspace, decisions, who, why, act, is_done)
 
 
 def discard(
@@ -139,12 +144,14 @@ def discard(
     act: str = "",
 ) -> DecisionResult:
     """Keep unposted rows out of the ledger for good."""
-    if _is_repeated(rows, DecisionKind.DISCARD, (), who, why):
+    is_done = partial(_is_repeated, DecisionKind.DISCARD, (), who, why)
+    if is_done(rows):
         return _done_before(workspace, rows)
     for row in rows:
         _refuse_posted(row, "reverse it instead")
         _refuse_withheld(row)
-    return _record(workspace, [(row, _decision(row, DecisionKind.DISCARD)) for row in rows], who, why, act)
+    decisions = [(row, _decision(row, DecisionKind.DISCARD)) for row in rows]
+    return _record(workspace, decisions, who, why, act, is_done)
 
 
 def reverse(
@@ -156,7 +163,8 @@ def reverse(
     act: str = "",
 ) -> DecisionResult:
     """Reverse the active entries of rows; the rows are not posted again."""
-    if _is_repeated(rows, DecisionKind.REVERSE, (), who, why):
+    is_done = partial(_is_repeated, DecisionKind.REVERSE, (), who, why)
+    if is_done(rows):
         return _done_before(workspace, rows)
     closed = closed_periods(workspace)
     for row in rows:
@@ -164,7 +172,8 @@ def reverse(
         if not row.active_entries:
             raise InputError(f"row {_short(row)} is not posted; discard it instead")
         _refuse_closed(closed, row)
-    return _record(workspace, [(row, _decision(row, DecisionKind.REVERSE)) for row in rows], who, why, act)
+    decisions = [(row, _decision(row, DecisionKind.REVERSE)) for row in rows]
+    return _record(workspace, decisions, who, why, act, is_done)
 
 
 def rebook(
@@ -176,7 +185,8 @@ def rebook(
     act: str = "",
 ) -> DecisionResult:
     """Post rows in place of the holders of their keys, whose active entries are reversed."""
-    if _is_repeated(rows, DecisionKind.REBOOK, (), who, why):
+    is_done = partial(_is_repeated, DecisionKind.REBOOK, (), who, why)
+    if is_done(rows):
         return _done_before(workspace, rows)
     decisions: list[tuple[FoundRow, Decision]] = []
     closed, holders = closed_periods(workspace), _holders(workspace, rows)
@@ -199,7 +209,7 @@ def rebook(
             _refuse_closed(closed, holder)
             decisions.append((holder, _decision(holder, DecisionKind.REVERSE)))
         decisions.append((row, _decision(row, DecisionKind.REBOOK)))
-    return _record(workspace, decisions, who, why, act)
+    return _record(workspace, decisions, who, why, act, is_done)
 
 
 def undo(
@@ -211,7 +221,8 @@ def undo(
     act: str = "",
 ) -> DecisionResult:
     """Undo all decisions on rows."""
-    if _is_repeated(rows, DecisionKind.UNDO, (), who, why):
+    is_done = partial(_is_repeated, DecisionKind.UNDO, (), who, why)
+    if is_done(rows):
         return _done_before(workspace, rows)
     closed = closed_periods(workspace)
     for row in rows:
@@ -219,7 +230,8 @@ def undo(
             raise InputError(f"row {_short(row)} has no decision to undo")
         if row.fields:
             _refuse_closed(closed, row)
-    return _record(workspace, [(row, _decision(row, DecisionKind.UNDO)) for row in rows], who, why, act)
+    decisions = [(row, _decision(row, DecisionKind.UNDO)) for row in rows]
+    return _record(workspace, decisions, who, why, act, is_done)
 
 
 def who_and_why(who: str, why: str) -> tuple[str, str]:
@@ -260,7 +272,7 @@ def done_by_act(workspace: Workspace, act: str) -> DecisionResult | None:
 
 
 def _is_repeated(
-    rows: Sequence[FoundRow], kind: DecisionKind, codes: Sequence[str] | None, who: str, why: str
+    kind: DecisionKind, codes: Sequence[str] | None, who: str, why: str, rows: Sequence[FoundRow]
 ) -> bool:
     """Tell whether the last decision on every row is this one, by the same person for the same reason.
 
@@ -288,34 +300,56 @@ def _done_before(workspace: Workspace, rows: Sequence[FoundRow]) -> DecisionResu
 
 
 def _record(
-    workspace: Workspace, decisions: Sequence[tuple[FoundRow, Decision]], who: str, why: str, act: str
+    workspace: Workspace,
+    decisions: Sequence[tuple[FoundRow, Decision]],
+    who: str,
+    why: str,
+    act: str,
+    is_done: Callable[[Sequence[FoundRow]], bool],
 ) -> DecisionResult:
+    """Record decisions, unless the same command, given twice at once, has recorded them meanwhile.
+
+    `is_done` tells that of the rows as they are now. InputError for a row on which another decision was made
+    since it was looked up.
+    """
     who, why = who_and_why(who, why)
     ledger = workspace.ledger
+    rows = [row for row, _ in decisions]
     with writing(ledger) as connection:
-        _refuse_decided_meanwhile(connection, [row for row, _ in decisions])
-        record = record_decisions(
-            ledger,
-            connection,
-            [decision for _, decision in decisions],
-            who=who,
-            why=why,
-            now=ledger.audit.now(),
-            act=act,
-        )
-    return DecisionResult(record.seq, tuple(dict.fromkeys(row.place for row, _ in decisions)))
+        meanwhile = _decided_meanwhile(connection, rows)
+        if meanwhile is None:
+            record = record_decisions(
+                ledger,
+                connection,
+                [decision for _, decision in decisions],
+                who=who,
+                why=why,
+                now=ledger.audit.now(),
+                act=act,
+            )
+            return DecisionResult(record.seq, tuple(dict.fromkeys(row.place for row in rows)))
+    # A rebooking decides on the row before the holder of its key, which may be the row itself by now.
+    kind = decisions[-1][1].kind
+    now = rows_at(workspace, [row.place for row, decision in decisions if decision.kind is kind])
+    if is_done(now):
+        return _done_before(workspace, now)
+    row, last = meanwhile
+    raise InputError(
+        f"row {_short(row)} was decided on meanwhile by {last['who']} (audit record {last['seq']}:"
+        f" {DecisionKind(last['decision']).name.lower()}); look at it again; nothing was changed"
+    )
 
 
-def _refuse_decided_meanwhile(connection: duckdb.DuckDBPyConnection, rows: Sequence[FoundRow]) -> None:
-    """Raise InputError for a row that somebody decided on since it was looked up."""
+def _decided_meanwhile(
+    connection: duckdb.DuckDBPyConnection, rows: Sequence[FoundRow]
+) -> tuple[FoundRow, Mapping[str, Any]] | None:
+    """Return a row that somebody decided on since it was looked up, with the decision, or None."""
     last = last_decisions(connection)
     for row in rows:
         now, seen = last.get(row.row_id), row.last
         if now is not None and now["seq"] != (0 if seen is None else seen["seq"]):
-            raise InputError(
-                f"row {_short(row)} was decided on meanwhile by {now['who']} (audit record {now['seq']}:"
-                f" {DecisionKind(now['decision']).name.lower()}); look at it again; nothing was changed"
-            )
+            return row, now
+    return None
 
 
 def _holders(workspace: Workspace, rows: Sequence[FoundRow]) -> dict[tuple[str, str | None], FoundRow]:

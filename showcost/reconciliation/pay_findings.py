@@ -81,15 +81,23 @@ def dismiss(
 ) -> None:
     """Record that a person dismisses findings, or with `reopen` that they are open again.
 
-    InputError if `who` or `why` is empty, and if another process dismissed or reopened one of them meanwhile:
-    the others are recorded.
+    Those that the same person dismissed for the same reason meanwhile, or reopened, are done. InputError if
+    `who` or `why` is empty, and if another process did something else with one of them meanwhile: the others
+    are recorded.
     """
     store = workspace.pay_findings
     action = store.reopen if reopen else store.dismiss
     who, why = who_and_why(who, why)
-    changed = action([finding.finding_id for finding in findings], who=who, why=why, now=datetime.now(UTC))
-    if len(changed) != len(findings):
-        raise InputError(f"{len(findings) - len(changed)} of the findings changed meanwhile; list them again")
+    wanted = {finding.finding_id for finding in findings}
+    changed = {
+        finding.finding_id for finding in action(sorted(wanted), who=who, why=why, now=datetime.now(UTC))
+    }
+    waiting, dismissed = store.open_and_dismissed()
+    done = {line.finding.finding_id for line in dismissed if (line.who, line.why) == (who, why)}
+    if reopen:
+        done = {finding.finding_id for finding in waiting}
+    if others := wanted - changed - done:
+        raise InputError(f"{len(others)} of the findings changed meanwhile; list them again")
 
 
 def matches(finding: PayFinding, code: str | None, first: date | None, last: date | None) -> bool:

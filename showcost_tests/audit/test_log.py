@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,26 @@ def test_records_are_chained_and_read_back(log: AuditLog) -> None:
     assert log.head() == Head(2, second.hash)
     assert log.state(DELIVERY) is State.READ
     assert log.verify() == []
+
+
+def test_a_record_that_is_to_be_written_once_is_written_by_one_of_many(tmp_path: Path) -> None:
+    start = threading.Barrier(8)
+
+    def shred(_: int) -> bool:
+        log = AuditLog(tmp_path, lambda: NOON)
+        start.wait(20)
+        record = log.append_unless(
+            lambda: log.state(DELIVERY) is State.SHREDDED,
+            AuditKind.PAYLOAD_SHREDDED,
+            {"who": "A"},
+            subjects=[DELIVERY],
+        )
+        return record is not None
+
+    receive(AuditLog(tmp_path, lambda: NOON))
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(shred, range(8))) == 1
+    assert [record.kind for record in AuditLog(tmp_path).records()][1:] == [AuditKind.PAYLOAD_SHREDDED]
 
 
 def test_the_hash_of_a_line_can_be_recomputed_with_json_and_sha256(log: AuditLog) -> None:

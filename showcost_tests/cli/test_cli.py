@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from showcost.core.money import readable_amount
+from showcost.core.once import contents
 from showcost.reports.pack.verification import verify_report_pack
 from showcost.workspace import HOME_VARIABLE
 from showcost_tests.whole import small
@@ -364,6 +365,31 @@ def test_a_report_is_never_written_over_other_files(
     (tmp_path / "letter.txt").write_text("keep", encoding="utf-8")
     ended = showcost(posted, "report", "--out", str(tmp_path))
     assert (ended.status, "is not empty" in ended.sentence) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("export", "--format", "hledger", "--out"),
+        ("export", "--format", "csv", "--out"),
+        ("export", "--format", "xlsx", "--out"),
+        ("verify", "--pack"),
+    ],
+)
+def test_the_same_output_again_is_done_already_and_other_content_stays(
+    posted: Workspace, showcost: CommandLine, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    out = tmp_path / "out"
+    first = showcost(posted, *options, str(out))
+    assert first.status == 0, first.err
+    written = contents(out)
+    again = showcost(posted, *options, str(out))
+    assert (again.status, again.err, contents(out)) == (0, "", written)
+    changed = out / min(written) if out.is_dir() else out
+    changed.write_bytes(b"mine")
+    refused = showcost(posted, *options, str(out))
+    assert (refused.status, "name a new" in refused.err or "choose a new" in refused.err) == (2, True)
+    assert changed.read_bytes() == b"mine"
 
 
 def test_an_unexpected_error_is_one_sentence_too(

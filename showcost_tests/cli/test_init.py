@@ -232,6 +232,21 @@ def test_a_folder_that_is_not_empty_is_left_as_it_is(
     assert _tree(tmp_path) == before
 
 
+def test_the_same_command_again_is_done_already(tmp_path: Path, showcost: CommandLine) -> None:
+    command = ("init", str(tmp_path / "new"), *OPTIONS)
+    first = showcost(None, *command, "--json")
+    (tmp_path / "new" / "inbox" / "further").mkdir()
+    before = _tree(tmp_path)
+    again = showcost(None, *command, "--json")
+    assert (first.status, again.status) == (0, 0)
+    assert again.json == first.json | {"already_done": True}
+    assert "Already done" in showcost(None, *command).out
+    assert _tree(tmp_path) == before
+    chart = tmp_path / "new" / "chart_of_accounts.csv"
+    chart.write_text(chart.read_text(encoding="utf-8") + "9999,Mine,cost,,\n", encoding="utf-8")
+    assert "is not empty; choose a new or empty folder" in showcost(None, *command).sentence
+
+
 def test_a_file_or_a_folder_that_cannot_be_written_is_named(tmp_path: Path, showcost: CommandLine) -> None:
     file = tmp_path / "file"
     file.touch()

@@ -160,6 +160,29 @@ def test_the_second_of_two_people_is_told(posted_home: Workspace, copy: Copy) ->
     assert recorded(workspace) == 1
 
 
+@pytest.mark.parametrize(
+    "name", [name if name == "rebook" else pytest.param(name, marks=pytest.mark.slow) for name in ACTS]
+)
+def test_the_same_command_twice_at_once_is_done_once(
+    posted_home: Workspace, copy: Copy, showcost: CommandLine, name: str
+) -> None:
+    row_of, options = ACTS[name]
+    workspace = copy(posted_home)
+    row = row_of(workspace)
+    (seen,) = find_rows(workspace, [row])
+    assert showcost(workspace, "queue", "resolve", row, *options, *BY).status == 0
+    digest = ledger_digest(workspace).hash
+    # The other process had looked the row up before the first one decided on it.
+    act = {"--set": None}.get(options[0], options[0].removeprefix("--"))
+    if act is None:
+        decided = deciding.correct(workspace, [seen], dict([options[1].split("=")]), who=WHO, why=WHY)
+    else:
+        decided = getattr(deciding, act)(workspace, [seen], who=WHO, why=WHY)
+    assert decided.already_done
+    replay(workspace, decided.places)
+    assert (ledger_digest(workspace).hash, recorded(workspace)) == (digest, 1)
+
+
 def test_two_people_at_once_make_one_decision(posted_home: Workspace, copy: Copy) -> None:
     workspace = copy(posted_home)
     row = entry_of(workspace, "R5").row_id

@@ -47,6 +47,20 @@ def check_is_new(folder: Path) -> None:
         raise InputError(f"{folder} is not empty; choose a new or empty folder")
 
 
+def is_made(folder: Path, production: Production) -> bool:
+    """Tell whether a folder is what `make_home` makes for a production; more files may have come since."""
+    contents = _contents(production)
+    return all(
+        folder.joinpath(name).is_file() and folder.joinpath(name).read_bytes() == text.encode()
+        for name, text in contents.items()
+    )
+
+
+def made_files(production: Production) -> list[str]:
+    """Return the paths of the files of a new data folder, relative to it."""
+    return list(_contents(production))
+
+
 def make_home(folder: Path, production: Production) -> list[str]:
     """Write a new data folder and return the paths of its files, relative to it.
 
