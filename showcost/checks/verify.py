@@ -24,7 +24,7 @@ from showcost.core.engine import engine
 from showcost.core.errors import CheckFailedError, InputError
 from showcost.core.file_ranges import view_ranges
 from showcost.ingest.audit_records import arrival_hash
-from showcost.ingest.landing import fingerprint_of, reread
+from showcost.ingest.landing import SumLines, fingerprint_of, reread
 from showcost.ledger.accruals import accrual_segments, differing_accruals
 from showcost.ledger.fallback_log import differing_steps
 from showcost.ledger.verification import Proof, ledger_proofs
@@ -397,10 +397,11 @@ class _SharedInput:
                 recorded = pq.read_table(self._audit.segment_path(record_read.segment))
                 records = reread(self._workspace, feed, arrival).cast(recorded.schema)
                 outdated = record_read.facts["fingerprint"] != fingerprint_of(self._workspace, feed)
-                if records != recorded and outdated:
-                    # An earlier version of the reader may have read it.
-                    earlier = reread(self._workspace, feed, arrival, subtotals_are_rows=True)
-                    records = earlier.cast(recorded.schema)
+                # An earlier version of the reader may have read it.
+                for sum_lines in (SumLines.NUMBERED_ARE_ROWS, SumLines.ALL_ARE_ROWS) if outdated else ():
+                    if records != recorded:
+                        earlier = reread(self._workspace, feed, arrival, sum_lines)
+                        records = earlier.cast(recorded.schema)
                 rows += records.num_rows
                 if records != recorded:
                     discrepancies.append(

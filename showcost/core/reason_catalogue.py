@@ -96,6 +96,13 @@ CATALOGUE: Final[dict[str, Reason]] = {
         Reason("SC-VEN-001", _R, "tax id missing", "obtains the W-9 or VAT number", waivable=True),
         Reason("SC-VEN-002", _R, "tax id fails its check digit", "verifies the tax id", waivable=True),
         Reason(
+            "SC-TOT-001",
+            _R,
+            "may be a total of other rows",
+            "discards the total, or accepts the cost",
+            waivable=True,
+        ),
+        Reason(
             "SC-DOC-001",
             _R,
             "document number lost digits in a spreadsheet",

@@ -37,6 +37,8 @@ class RunningTotal:
     def add(self, records: pa.Table) -> None:
         """Add rows with their typed amounts."""
         problems = records.column(f"{self._field}__problem")
+        doubts = records.column("read_code")
+        self.whole = self.whole and doubts.null_count == len(doubts)
         self.whole = self.whole and not pc.any(pc.not_equal(problems, _BLANK), min_count=0).as_py()
         with localcontext() as context:
             context.prec = EXACT_DIGITS

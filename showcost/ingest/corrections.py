@@ -21,6 +21,7 @@ from showcost.core.ids import line_key
 from showcost.core.national_ids import masked_text
 from showcost.ingest.masking import names_people
 from showcost.ingest.records import key_bases, records_schema
+from showcost.readers.model import MAY_BE_TOTAL
 from showcost.values.column import BLANK
 
 if TYPE_CHECKING:
@@ -85,9 +86,15 @@ def correct_records(
 
 
 def _corrected(feed: FeedSpec, row: Mapping[str, Cell], texts: Mapping[str, str]) -> dict[str, Cell]:
-    """Return a record with some fields replaced; a record that the reader rejected has only these fields."""
+    """Return a record with some fields replaced; a record that the reader rejected has only these fields.
+
+    A record that may be a total has its other fields, too, and is no longer in doubt with another amount.
+    """
     corrected = dict(row)
-    if row["read_code"] is not None:
+    if row["read_code"] == MAY_BE_TOTAL:
+        if feed.kind.primary.field in texts:
+            corrected |= {"read_code": None, "read_detail": None}
+    elif row["read_code"] is not None:
         corrected |= {"read_code": None, "read_detail": None}
         texts = dict.fromkeys(feed.kind.by_name, "") | dict(feed.constants) | dict(texts)
         if not texts["currency"] and feed.default_currency is not None:
@@ -142,7 +149,7 @@ def _keyed(feed: FeedSpec, before: pa.Table, after: pa.Table, siblings: pa.Table
             1
             if not is_numbered
             else ordinal
-            if base == previous and was_numbered and code is None
+            if base == previous and was_numbered and code in {None, MAY_BE_TOTAL}
             else counts[delivery, base] + 1
             for is_numbered, was_numbered, ordinal, base, previous, code, delivery in zip(
                 numbered,

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import date
+from enum import Enum
 from functools import partial, reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
@@ -44,6 +45,7 @@ from showcost.ingest.records import (
 )
 from showcost.ingest.shredding import finish_shredding
 from showcost.ingest.subtotals import is_ragged_subtotal, subtotal_rows
+from showcost.ingest.totals import labelled_lines, labels_in, total_lines, with_doubts
 from showcost.readers import Hints, Reading, Rejected, read_delivery
 from showcost.readers.archives import UnreadableError, opened
 from showcost.readers.model import CONTROL_TOTAL, ROW_RAGGED
@@ -65,8 +67,17 @@ if TYPE_CHECKING:
     from showcost.readers.model import Dialect
     from showcost.workspace import Workspace
 
-RECORDS_VERSION: Final = "13"
+RECORDS_VERSION: Final = "14"
 """Incremented when a change of reader or inference changes records, so that payloads are read again."""
+
+
+class SumLines(Enum):
+    """Readings of lines with a sum of rows: as now, or as by earlier versions of the records."""
+
+    KNOWN = "those that look like rows are SC-TOT-001"
+    NUMBERED_ARE_ROWS = "before version 14: those with a number or a date are rows"
+    ALL_ARE_ROWS = "before version 4"
+
 
 NO_HEADER: Final = "SC-FIL-002"
 NO_ROWS: Final = "SC-FIL-001"
@@ -284,13 +295,10 @@ def read_arrival(
 
 
 def reread(
-    home: Workspace, feed: FeedSpec, arrival: Arrival, *, subtotals_are_rows: bool = False
+    home: Workspace, feed: FeedSpec, arrival: Arrival, sum_lines: SumLines = SumLines.KNOWN
 ) -> pa.Table:
-    """Parse a payload again and return its records as in the audit log; nothing is stored.
-
-    With `subtotals_are_rows`, as the versions before 4 read it.
-    """
-    with _parsed(home, feed, arrival, subtotals_are_rows=subtotals_are_rows) as content:
+    """Parse a payload again and return its records as in the audit log; nothing is stored."""
+    with _parsed(home, feed, arrival, sum_lines) as content:
         return record_hashes(content.records).read_all()
 
 
@@ -305,7 +313,7 @@ class DeliveryContent:
 
 @contextmanager
 def _parsed(
-    home: Workspace, feed: FeedSpec, arrival: Arrival, *, subtotals_are_rows: bool = False
+    home: Workspace, feed: FeedSpec, arrival: Arrival, sum_lines: SumLines = SumLines.KNOWN
 ) -> Iterator[DeliveryContent]:
     origin = origin_of(home, arrival.delivery, arrival.number, arrival.size)
     with (
@@ -317,7 +325,7 @@ def _parsed(
             items=feed.items,
             may_be_empty=feed.api is not None,
         ) as reading,
-        inferred_content(feed, reading, origin, subtotals_are_rows=subtotals_are_rows) as content,
+        inferred_content(feed, reading, origin, sum_lines) as content,
     ):
         yield content
 
@@ -328,14 +336,24 @@ def hints_of(feed: FeedSpec) -> Hints:
     names = [header for field in feed.kind.by_name for header in feed.headers_of(field)]
     names += [*(feed.signs.headers if feed.signs else ()), *(feed.accounts.headers if feed.accounts else ())]
     names += [header for hints in feed.fields.values() for header in hints.credit_headers]
+    row_fields = (feed.kind.document, feed.date_field, feed.kind.primary.field)
+    credit = {name: hints.credit_headers for name, hints in feed.fields.items()}
     return Hints(
-        **feed.dialect.model_dump(), total_labels=labels, names=tuple(names), languages=feed.text_languages
+        **feed.dialect.model_dump(),
+        total_labels=labels,
+        names=tuple(names),
+        languages=feed.text_languages,
+        row_names=tuple(
+            (*feed.headers_of(name), *credit.get(name, ()))
+            for name in row_fields
+            if name not in feed.constants
+        ),
     )
 
 
 @contextmanager
 def inferred_content(
-    feed: FeedSpec, reading: Reading, origin: Origin, *, subtotals_are_rows: bool = False
+    feed: FeedSpec, reading: Reading, origin: Origin, sum_lines: SumLines = SumLines.KNOWN
 ) -> Iterator[DeliveryContent]:
     """Yield the records of a delivery; an unmatched header or a wrong total refuses the whole delivery.
 
@@ -358,9 +376,7 @@ def inferred_content(
             shapes: Mapping[str, str] = {}
             total = _ControlTotal(None, ())
             rejected = [item.record for item in reading.rejected] if feed.fill_down else []
-            matched = _MatchedRecords(
-                feed, accepted, match, rejected, reading.period, subtotals_are_rows=subtotals_are_rows
-            )
+            matched = _MatchedRecords(feed, accepted, match, rejected, reading.period, sum_lines)
             if refusal is None:
                 shapes, total = _build(records, reading, matched, origin)
                 if total.problem is not None:
@@ -408,7 +424,7 @@ class _MatchedRecords:
     match: HeaderMatch
     rejected_numbers: Sequence[int]
     period: tuple[date, date] | None
-    subtotals_are_rows: bool
+    sum_lines: SumLines
     filled: Counter[str] = field(default_factory=Counter)
     subtotals: set[int] = field(default_factory=set)
     moments: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -426,7 +442,7 @@ class _MatchedRecords:
     def _rows(self) -> Iterator[Accepted]:
         for place, columns in self.accepted:
             chunk = Accepted(place, columns, self.match, self.period)
-            if self.subtotals_are_rows:
+            if self.sum_lines is SumLines.ALL_ARE_ROWS:
                 yield chunk
                 continue
             excluded = subtotal_rows(self.feed, chunk)
@@ -443,7 +459,7 @@ class _MatchedRecords:
         """Yield the records that the reader rejected, without subtotals that lack cells."""
         dialect = reading.dialect
         for item in reading.rejected:
-            if not self.subtotals_are_rows and item.code == ROW_RAGGED:
+            if self.sum_lines is not SumLines.ALL_ARE_ROWS and item.code == ROW_RAGGED:
                 text = item.raw.decode(dialect.encoding or "utf-8", errors="replace")
                 (cells,) = line_cells([text], delimiter=dialect.delimiter, quote=dialect.quote)
                 if is_ragged_subtotal(item, cells):
@@ -457,8 +473,17 @@ def _build(
 ) -> tuple[Mapping[str, str], _ControlTotal]:
     """Add the records of a delivery; return the inferred formats and the comparison with its total."""
     feed, is_e_invoice = records.feed, isinstance(reading, UblReading)
-    parts = [evidence_of(feed, chunk) for chunk in matched]
+    parts, labels = [], []
+    for chunk in matched:
+        parts.append(evidence_of(feed, chunk))
+        if not is_e_invoice and matched.sum_lines is SumLines.KNOWN:
+            labels.append(labels_in(chunk))
     evidence = reduce(operator.or_, parts) if parts else FormatEvidence({}, {})
+    labelled = labelled_lines(labels)
+    doubts = {}
+    if len(labelled):
+        unread = [item.record for item in matched.rejected(reading)]
+        doubts = total_lines(feed, matched, evidence, labelled, unread)
     control = feed.control_total
     whole = control is None or next(matched.rejected(reading), None) is None
     sums = RunningTotal(control.field, whole=whole) if control else None
@@ -469,11 +494,10 @@ def _build(
         shapes = settled.shapes
         for name, (zoned, moved) in settled.moments.items():
             matched.moments.update({(name, "zoned"): zoned, (name, "moved"): moved})
+        doubtful = with_doubts(settled.records, doubts)
         if sums is not None:
-            sums.add(settled.records)
-        major, count, minor = (
-            (settled.records, 0, ()) if is_e_invoice else in_major_units(feed, settled.records)
-        )
+            sums.add(doubtful)
+        major, count, minor = (doubtful, 0, ()) if is_e_invoice else in_major_units(feed, doubtful)
         records.add(major)
         converted += count
         codes.update(minor)

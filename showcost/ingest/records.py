@@ -21,7 +21,7 @@ from showcost.core.ids import LINE_KEY_SQL
 from showcost.ingest.masking import masked_fields, names_people
 from showcost.ingest.signs import debit_or_credit, signed
 from showcost.validation.columns import RowTable, arrow_schema
-from showcost.values.amounts import AmountEvidence, amount_evidence, infer_amounts, scaled
+from showcost.values.amounts import AmountColumn, AmountEvidence, amount_evidence, infer_amounts, scaled
 from showcost.values.column import any_true
 from showcost.values.dates import DateEvidence, DateStyle, date_evidence, infer_dates, infer_timestamps
 from showcost.values.zones import known_places
@@ -339,16 +339,26 @@ def _settle(
             values = {"value": dates.values, "problem": dates.problem}
             return _Settled(values, " | ".join(dates.formats), (dates.zoned, dates.moved))
         case FieldType.AMOUNT:
-            amounts = infer_amounts(
-                text,
-                decimal_mark=feed.decimal_mark,
-                dash_is_zero=feed.dash_is_zero,
-                evidence=evidence.amounts[name],
-            )
-            if name in feed.money_fields:
-                amounts = scaled(amounts, feed.scale)
+            amounts = _amounts(feed, name, text, evidence)
             values = {"value": amounts.values, "symbol": amounts.symbol, "problem": amounts.problem}
             return _Settled(values, f"decimal mark {amounts.decimal_mark}" if amounts.decimal_mark else "")
+
+
+def _amounts(
+    feed: FeedSpec, name: str, text: pa.Array | pa.ChunkedArray, evidence: FormatEvidence
+) -> AmountColumn:
+    amounts = infer_amounts(
+        text,
+        decimal_mark=feed.decimal_mark,
+        dash_is_zero=feed.dash_is_zero,
+        evidence=evidence.amounts[name],
+    )
+    return scaled(amounts, feed.scale) if name in feed.money_fields else amounts
+
+
+def amounts_of(feed: FeedSpec, accepted: Accepted, evidence: FormatEvidence, name: str) -> AmountColumn:
+    """Return a field of amounts of a part of a delivery, as `build_records` reads it."""
+    return _amounts(feed, name, _field_text(feed, name, accepted, accepted.place.num_rows), evidence)
 
 
 def _within(values: pa.Array | pa.ChunkedArray, dates: DateRange) -> pa.Array | pa.ChunkedArray:

@@ -15,7 +15,7 @@ from showcost.core.engine import engine
 from showcost.core.money import readable_amount
 from showcost.ingest.landing import LandedDelivery, landed
 from showcost.pipeline.applied_decisions import decisions_of
-from showcost.readers.model import CONTROL_TOTAL
+from showcost.readers.model import CONTROL_TOTAL, MAY_BE_TOTAL
 from showcost.staging.assets import records_asset
 from showcost.values.column import BLANK
 
@@ -90,11 +90,13 @@ def unconfirmed_totals(
 _SUM: Final = """
 WITH delivered AS (
     SELECT delivery, record, CAST({field}__value AS VARCHAR) AS amount,
-        read_code IS NOT NULL OR coalesce({field}__problem, $blank) <> $blank AS unreadable
-    FROM records
+        coalesce({field}__problem, $blank) <> $blank OR read_code IS NOT NULL
+            AND NOT (read_code = $may_be_total AND list_contains(coalesce(codes, []), read_code))
+            AS unreadable
+    FROM records LEFT JOIN effects USING (delivery, record)
 ), corrected AS (
     SELECT delivery, record, CAST({field}__value AS VARCHAR) AS amount FROM corrected_records
-    WHERE coalesce({field}__problem, $blank) = $blank
+    WHERE coalesce({field}__problem, $blank) = $blank AND read_code IS NULL
 ), resolved AS (
     SELECT delivered.unreadable AND corrected.record IS NULL AS unreadable,
         delivered.unreadable AND coalesce(withheld, false) AS discarded,
@@ -111,12 +113,13 @@ def _total(
     workspace: Workspace, feed: FeedSpec, name: str, decisions: FeedDecisions, delivery: LandedDelivery
 ) -> UnconfirmedTotal:
     records = workspace.staging.read(records_asset(feed.name), delivery.arrival.delivery)
-    columns = ["delivery", "record", f"{name}__value", f"{name}__problem"]
+    columns = ["delivery", "record", f"{name}__value", f"{name}__problem", "read_code"]
     with engine() as connection:
-        connection.register("records", records.select([*columns, "read_code"]))
+        connection.register("records", records.select(columns))
         connection.register("corrected_records", decisions.corrected.select(columns))
-        connection.register("effects", decisions.effects.select(["delivery", "record", "withheld"]))
-        (total, unreadable) = connection.execute(_SUM.format(field=name), {"blank": BLANK}).fetchall()[0]
+        connection.register("effects", decisions.effects.select(["delivery", "record", "codes", "withheld"]))
+        values = {"blank": BLANK, "may_be_total": MAY_BE_TOTAL}
+        (total, unreadable) = connection.execute(_SUM.format(field=name), values).fetchall()[0]
     return UnconfirmedTotal(
         delivery=delivery.arrival.delivery,
         name=delivery.arrival.name,

@@ -21,6 +21,7 @@ from showcost.core.documents import (
 )
 from showcost.core.engine import engine
 from showcost.ingest.landing import landed
+from showcost.readers.model import MAY_BE_TOTAL
 from showcost.staging.assets import records_asset
 from showcost.validation.same_costs import LINES
 
@@ -93,7 +94,8 @@ SELECT $feed AS feed, delivery, arrival, record, transaction_date,
     document_number, code_text, name_text, tax_text, part, day, $dated AS dated,
     upper(trim(currency)) AS currency, net, gross, block
 FROM (
-    SELECT *, {block} AS block FROM ({rows}) WHERE transaction_date IS NOT NULL AND read_code IS NULL
+    SELECT *, {block} AS block FROM ({rows})
+    WHERE transaction_date IS NOT NULL AND coalesce(read_code, '{may_be_total}') = '{may_be_total}'
 ) SEMI JOIN mine USING (block) WHERE block <> ''
 """
 
@@ -118,7 +120,12 @@ def _read_feed(
         anti = f" ANTI JOIN corrected_{number} USING (delivery, record)" if corrected.num_rows else ""
         parts.append(f"SELECT {columns} FROM read_parquet($paths){anti}")
         parameters["paths"] = [str(path) for path in paths]
-    sql = _FEED_ROWS.format(number=number, block=block_sql("document_number"), rows=" UNION ALL ".join(parts))
+    sql = _FEED_ROWS.format(
+        number=number,
+        block=block_sql("document_number"),
+        may_be_total=MAY_BE_TOTAL,
+        rows=" UNION ALL ".join(parts),
+    )
     connection.execute(sql, parameters)
     return True
 

@@ -18,6 +18,8 @@ CONTROL_TOTAL: Final = "SC-FIL-003"
 FILE_NO_ENCODING: Final = "SC-FIL-005"
 ROW_RAGGED: Final = "SC-ROW-001"
 ROW_NO_TEXT: Final = "SC-ROW-004"
+MAY_BE_TOTAL: Final = "SC-TOT-001"
+"""The only code of a reader that a row keeps its cells with: a person may accept it as it is."""
 
 C1_CONTROLS: Final = re.compile(rb"\xc2[\x80-\x9f]")
 """The control characters U+0080 to U+009F in UTF-8: where they occur, text was read in a wrong encoding."""
@@ -52,7 +54,8 @@ class Hints:
     the file. With `as_written`, for a user who looks at the file, doubtful records are rows: those below the
     column names of another table, and a last one that may be cut off; and an encoding that is not certain is
     noted. `languages` (ISO 639-1) are those of the texts, () for any: they weigh encodings.
-    `widths` are those of the columns of text without delimiters, in characters.
+    `widths` are those of the columns of text without delimiters, in characters. `row_names` are the names of
+    the columns that each row fills, a tuple of names for each: a record at the end that does so is no total.
     """
 
     encoding: str | None = None
@@ -68,6 +71,7 @@ class Hints:
     as_written: bool = False
     languages: tuple[str, ...] = ()
     widths: tuple[int, ...] = ()
+    row_names: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from showcost.config.items import ItemMapping
+    from showcost.readers.csv.layout import Layout
     from showcost.readers.sheets import OtherSheet
 
 _HEAD: Final = 2**17
@@ -235,6 +236,7 @@ def _table(
         literal_quotes=sample.literal_quotes,
         totals_are_rows=hints.totals_are_rows,
         total_labels=frozenset(map(normal_header, hints.total_labels)),
+        row_columns=_row_columns(layout, hints),
         other_sheets=other_sheets,
         other_tables=OtherTables(
             layout, [sample.head[number - 1] for number in layout.header_records], hints.names
@@ -244,6 +246,16 @@ def _table(
         sample=rows,
     )
     return TableReading(context, folder)
+
+
+def _row_columns(layout: Layout, hints: Hints) -> tuple[tuple[int, ...], ...]:
+    """Return the columns of which each row fills one of each tuple; () if the table lacks any of them."""
+    names = [normal_header(name) for name in layout.columns]
+    columns = [
+        tuple(place for place, name in enumerate(names) if name in set(map(normal_header, wanted)))
+        for wanted in hints.row_names
+    ]
+    return tuple(columns) if all(columns) else ()
 
 
 def _sample(plain: PlainText) -> list[bytes]:

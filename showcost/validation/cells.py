@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _UNTIDY: Final = r"[\s\p{Zs}]{2}|[\t\n\f\r\v\x{a0}\x{1680}\x{2000}-\x{200a}\x{202f}\x{205f}\x{3000}]"
 _SPACE: Final = r"[\s\v\p{Zs}]+"
 _MINOR_UNIT: Final = "^[A-Z]{2}[a-z]$"
-_PLACE: Final = ("delivery", "arrival", "record", "row_key", "transaction_date", "read_code")
+_PLACE: Final = ("delivery", "arrival", "record", "row_key", "transaction_date", "read_code", "read_detail")
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from showcost.core.errors import IntegrityError
 from showcost.core.reason_catalogue import CATALOGUE, Severity
+from showcost.readers.model import MAY_BE_TOTAL
 from showcost.validation import reason_texts as explain
 from showcost.validation.cells import comparables, contents, read_cells
 from showcost.validation.columns import RowTable, arrow_schema, column_schema
@@ -75,7 +76,7 @@ class ChunkChecker:
         feed = self._reference.feed
         cells = look_up(read_cells(rows, feed), self._reference)
         failures = self._schema.failures(cells)
-        readable = pc.is_null(rows.column("read_code"))
+        readable = _has_cells(rows)
         failures = failures.filter(pc.take(readable, failures.column("row")))
         stamps = decision_stamps(rows, self._effects, self._code_names)
         row, rule = numbers_of(failures, "row"), numbers_of(failures, "rule")
@@ -101,7 +102,7 @@ class ChunkChecker:
         place = numbers_of(claims, "row") - chunk.start
         posted = _mask(place[claims.column("posted").to_numpy()], size)
         row, rule = numbers_of(chunk.failures, "row"), numbers_of(chunk.failures, "rule")
-        unread = pc.is_valid(chunk.rows.column("read_code")).to_numpy()
+        unread = ~_has_cells(chunk.rows).to_numpy()
         taken = _mask(place[pc.is_valid(claims.column("code")).to_numpy()], size)
         rejecting = self._blocks[rule] & ~chunk.waived
         excluded = (_mask(row[rejecting], size) | unread | taken | chunk.stamps.withheld) & ~posted
@@ -227,6 +228,12 @@ def _refuse_unreadable(valid: pa.Table, feed: FeedSpec) -> None:
             f"rows of feed {feed.name} that are posted, or would be, have no {', no '.join(missing)}: revert"
             " the feed change that made them unreadable, or post corrections first"
         )
+
+
+def _has_cells(rows: pa.Table) -> pa.ChunkedArray:
+    """Return which rows the reader accepted: also those that may be totals, on which a rule says so."""
+    code = rows.column("read_code")
+    return pc.or_kleene(pc.is_null(code), pc.equal(code, MAY_BE_TOTAL))
 
 
 def numbers_of(table: pa.Table, column: str) -> np.ndarray:

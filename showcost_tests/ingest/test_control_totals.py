@@ -23,7 +23,11 @@ def _sum(*values: str | None, problem: str | None = None, whole: bool = True) ->
     """Add rows, each in its own batch."""
     sums = RunningTotal("gross_amount", whole=whole)
     for value in values:
-        cells = {"gross_amount__value": value, "gross_amount__problem": problem if value is None else None}
+        cells = {
+            "gross_amount__value": value,
+            "gross_amount__problem": problem if value is None else None,
+            "read_code": None,
+        }
         sums.add(pa.table({name: pa.array([cell], pa.string()) for name, cell in cells.items()}))
     return sums
 

@@ -76,6 +76,13 @@ CASES: Final = (
         {"net_amount": "12.505", "gross_amount": ""},
     ),
     Case("SC-AMT-003", INV, "gross_amount", {"gross_amount": "119"}, {"gross_amount": "119.01"}),
+    Case(
+        "SC-TOT-001",
+        INV,
+        "net_amount",
+        {"vendor_name": "Total Energies"},
+        {"read_code": "SC-TOT-001", "read_detail": "the sum of 2 rows above"},
+    ),
     Case("SC-ROW-004", INV, "vendor_name", {"vendor_name": "# N/A"}, {"vendor_name": " #N/A "}),
     Case("SC-ROW-004", INV, "description", {"description": "#1"}, {"description": "#FORMULA!"}),
     Case("SC-CUR-001", INV, "currency", {"currency": "gbp"}, {"currency": "CHF"}),

@@ -42,7 +42,7 @@ _FULL: Final = 0.8
 _FAIRLY_FULL: Final = 0.6
 _SUM: Final = re.compile(
     r"(?:grand|sub|overall|report|page|net|gross)?[\s-]*totals?\b.*|sum(?:me|ma)?\b.*|gesamt.*|balance\b.*"
-    r"|(?:number|count|no\.?) of .*|(?:record|row|line)s?\s*(?:count)?\s*[:=]?.*\d+.*|total:?.*",
+    r"|(?:number|count|no\.?) of .*|(?:record|row|line)s?\s*(?:count)?\s*[:=]?.*\d+.*|total(?![^\W\d_]).*",
     re.IGNORECASE,
 )
 _SUM_ALONE: Final = re.compile(

@@ -93,6 +93,7 @@ class TableContext:
     literal_quotes: bool
     totals_are_rows: bool
     total_labels: frozenset[str]
+    row_columns: tuple[tuple[int, ...], ...]
     other_sheets: tuple[OtherSheet, ...]
     other_tables: OtherTables
     rows_above: frozenset[int]
@@ -699,9 +700,16 @@ class TableReading(Reading):
             return True
         if label_of(cells) in self._context.total_labels:
             return True
+        if record.fits and self._fills_row(cells):
+            return False
         if is_total(cells, self._layout, full=full, repeats=repeats):
             return not (self._context.totals_are_rows and record.fits)
         return is_note(cells, self._layout, repeats=repeats)
+
+    def _fills_row(self, cells: Sequence[str]) -> bool:
+        """Return whether a record fills the columns that each row does; False if they are not known."""
+        needed = self._context.row_columns
+        return bool(needed) and all(any(cells[place].strip() for place in places) for places in needed)
 
     def _remarks(self) -> int:
         """Return how many records at the end are remarks: text in the first cell alone, after a blank record.

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from showcost.config.record_kinds import FieldType
 from showcost.core.documents import LOST_DIGITS
+from showcost.readers.model import MAY_BE_TOTAL
 from showcost.validation.rules.model import ColumnRule, RowRule, Rule
 from showcost.values.column import BLANK
 
@@ -51,6 +52,15 @@ def rules(reference: Reference) -> Iterator[Rule]:
     yield from _no_error_values(feed)
     yield from _dates(feed)
     yield from _within_production(feed, production)
+    yield RowRule(
+        MAY_BE_TOTAL,
+        feed.kind.primary.field,
+        lambda failed: pc.binary_join_element_wise(
+            "a cost of its own, but ", failed.column("read_detail"), ""
+        ),
+        "reader",
+        holds=_is_no_total,
+    )
     if feed.kind.by_name[feed.kind.document].type is FieldType.TEXT:
         yield ColumnRule(
             "SC-DOC-001",
@@ -78,6 +88,10 @@ def rules(reference: Reference) -> Iterator[Rule]:
             column="date",
             holds=partial(_in_open_period, production.closed_periods),
         )
+
+
+def _is_no_total(cells: pa.Table) -> pa.ChunkedArray:
+    return pc.fill_null(pc.not_equal(cells.column("read_code"), MAY_BE_TOTAL), True)
 
 
 def _has_all_digits(numbers: pa.ChunkedArray) -> pa.ChunkedArray:
