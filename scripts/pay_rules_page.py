@@ -19,6 +19,7 @@ _CHECKS = {
     "daily_overtime": "SC-PAY-002",
     "golden_hours": "SC-PAY-002",
     "day_multiple": "SC-PAY-002",
+    "money_break": "SC-PAY-002, SC-PAY-006",
     "weekly_overtime": "SC-PAY-002, neighbouring days",
     "weekly_guarantee": "SC-PAY-001, SC-PAY-006",
     "workday": "SC-PAY-001, SC-PAY-006",

@@ -11,7 +11,7 @@ import click
 from showcost.cli.control_totals import control_total_facts, say_control_totals
 from showcost.cli.home import open_home
 from showcost.cli.options import as_of_option, chosen_feeds, feed_option, resolve_as_of
-from showcost.cli.output import CommandResult, prints_result, show_table
+from showcost.cli.output import CommandResult, plural, prints_result, say, show_table
 from showcost.cli.pay_findings import say_findings
 from showcost.core.money import readable_amount
 from showcost.core.reason_catalogue import CATALOGUE
@@ -58,6 +58,7 @@ def status_result(
                 "codes": state.codes,
                 "control_totals": control_total_facts(state.control_totals),
                 "findings": findings.get(state.feed, {}),
+                "pay_rules_not_checked": state.unchecked,
                 "deliveries": [
                     {"name": delivery.arrival.name, "delivery": delivery.arrival.delivery} | _tally(tally)
                     for delivery, tally in state.deliveries
@@ -74,8 +75,18 @@ def status_result(
         _show_amounts(states, total)
         show_provisional(provisional)
         say_findings(findings)
+        _say_unchecked(states)
 
     return CommandResult(facts, show, status=0 if balances else 1)
+
+
+def _say_unchecked(states: Sequence[FeedStatus]) -> None:
+    """Print the number of rows to which pay rules could not be applied."""
+    for state in states:
+        codes = ", ".join(f"{count} {code}" for code, count in state.unchecked.items() if code != "rows")
+        if codes:
+            count = plural(state.unchecked["rows"], "posted or valid row")
+            say(f"{state.feed}: pay rules not checked on {count}: {codes}. The guild pack has the reasons.")
 
 
 def _total(states: Sequence[FeedStatus]) -> Tally:

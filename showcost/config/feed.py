@@ -60,11 +60,13 @@ class FieldHints(ConfigModel):
     """Spelling of one field: its header names, and its formats.
 
     `credit_headers` are names of the column with the same amount where it is a credit, which counts negative.
+    `words` are the sender's ways of writing the words of a coded field: `rate_basis: {words: {hour: [Std]}}`.
     """
 
     headers: tuple[str, ...] = ()
     formats: tuple[DateFormat, ...] = ()
     credit_headers: tuple[str, ...] = ()
+    words: dict[str, tuple[str, ...]] = Field(default_factory=dict)
 
 
 DEBIT_WORDS: Final = ("D", "DR", "DEBIT", "DBIT", "S", "SOLL", "+")
@@ -151,7 +153,8 @@ class FeedSpec(ConfigModel):
     dialect: DialectHints = DialectHints()
     """Known settings: encoding, delimiter, quote, escape, header_record, skip_records, sheet, widths."""
     fields: dict[str, FieldHints] = Field(default_factory=dict)
-    """Per field: `headers`, further column names in order of preference, and `formats` of a date."""
+    """Per field: `headers`, further column names in order of preference, `formats` of a date, `words` of a
+    coded field, `credit_headers` of an amount."""
     date_formats: tuple[DateFormat, ...] = ()
     """The only formats of dates, tried in order; `excel` for spreadsheet day numbers."""
     day_first: bool | None = None
@@ -251,6 +254,16 @@ class FeedSpec(ConfigModel):
         own = () if normal_header(field) in listed else (field,)
         return (*own, *self.fields.get(field, FieldHints()).headers)
 
+    def words_of(self, field: str) -> dict[str, str]:
+        """Return the word that each way of writing one stands for, compared without case and spacing.
+
+        The sender's own ways go first; empty for a field without a list of words.
+        """
+        listed = dict(self.kind.by_name[field].words)
+        own = self.fields.get(field, FieldHints()).words
+        words = {_normal_word(way): word for word, ways in listed.items() for way in (word, *ways)}
+        return words | {_normal_word(way): word for word, ways in own.items() for way in ways}
+
     def formats_of(self, field: str) -> tuple[str, ...]:
         """Return the date formats of a field: its own, else the feed's."""
         return self.fields.get(field, FieldHints()).formats or self.date_formats
@@ -299,6 +312,23 @@ class FeedSpec(ConfigModel):
         return self
 
     @model_validator(mode="after")
+    def _words_are_listed(self) -> Self:
+        for name, hints in self.fields.items():
+            listed = [word for word, _ in self.kind.by_name[name].words]
+            ways: dict[str, str] = {}
+            for word, own in hints.words.items():
+                if word not in listed:
+                    allowed = f"any of {', '.join(listed)}" if listed else "no words"
+                    raise ValueError(f"in fields.{name}.words {allowed}, not {word!r}")
+                for way in own:
+                    other = ways.setdefault(_normal_word(way), word)
+                    if other != word:
+                        raise ValueError(
+                            f"one word for {way!r} in fields.{name}.words, not {other} and {word}"
+                        )
+        return self
+
+    @model_validator(mode="after")
     def _amounts_are_signed_once(self) -> Self:
         for name in (*self.signed_fields, *(n for n, hints in self.fields.items() if hints.credit_headers)):
             if name not in self.money_fields:
@@ -339,6 +369,10 @@ class FeedSpec(ConfigModel):
                 if other != field:
                     raise ValueError(f"fields with unique headers; {header!r} means {other} and {field}")
         return self
+
+
+def _normal_word(text: str) -> str:
+    return " ".join(text.casefold().split())
 
 
 _DATE_FORMAT: Final = re.compile(r"\bd{1,2}[-/. ]?m{1,3}[-/. ]?(?:yy){1,2}\b", re.IGNORECASE)

@@ -6,12 +6,22 @@ Rules about values are in `showcost.validation`. A new record kind is one more e
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Final
 
 from pydantic import AfterValidator, WithJsonSchema
+
+from showcost.config.pay_words import (
+    DAY_OF_WORKWEEK,
+    DAY_TYPE,
+    DEAL,
+    EARNING_TYPE,
+    RATE_BASIS,
+    WORK_PLACE,
+    YES_OR_NO,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +42,9 @@ class Field:
 
     `required` applies unless a feed lists its own required fields. `personal` marks a field that may identify
     a person: it never reaches logs, metadata or previews. `quantity` marks an amount that is not money
-    (hours, counts, rates of pay), so that no currency's minor unit applies to it.
+    (hours, counts, rates of pay), so that no currency's minor unit applies to it. `words` is the closed list
+    of a coded field: each word with further ways of writing it. An `added` field came after rows had been
+    posted: where it is blank, a row has the content that it had before.
     """
 
     name: str
@@ -41,6 +53,8 @@ class Field:
     required: bool = False
     personal: bool = False
     quantity: bool = False
+    words: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    added: bool = False
 
 
 @dataclass(frozen=True)
@@ -117,6 +131,10 @@ class RecordKind:
     database, never entries, and need no rate (decision record 25). `primary` names their amount.
     `cost_accounts_only` says that they may only name accounts of kind cost, `yes_or_no` the fields that say
     nothing but yes or no, each with further words for both.
+
+    `key_if_given` are fields that belong to the key of rows that do not leave them blank. Rows of one key and
+    delivery without a line number are lines of their own where they differ in `lines_by`; without
+    `lines_by`, each is.
     """
 
     name: str
@@ -132,6 +150,8 @@ class RecordKind:
     entry_fields: Mapping[str, str] = field(default_factory=dict, hash=False)
     numbered_yearly: bool = False
     line: str | None = None
+    key_if_given: tuple[str, ...] = ()
+    lines_by: tuple[str, ...] = ()
     identity: CostIdentity | None = None
     has_pay_rules: bool = False
     cost_accounts_only: bool = False
@@ -146,6 +166,11 @@ class RecordKind:
     def by_name(self) -> dict[str, Field]:
         """The fields by name."""
         return {field.name: field for field in self.fields}
+
+    @property
+    def coded(self) -> tuple[Field, ...]:
+        """The fields with a closed list of words."""
+        return tuple(field for field in self.fields if field.words)
 
     @cached_property
     def required(self) -> tuple[str, ...]:
@@ -176,6 +201,22 @@ def _amount(name: str, meaning: str, *, required: bool = False) -> Field:
 
 def _quantity(name: str, meaning: str, *, required: bool = False) -> Field:
     return Field(name, FieldType.AMOUNT, meaning, required, quantity=True)
+
+
+def _coded(
+    name: str,
+    meaning: str,
+    words: Mapping[str, tuple[str, ...]],
+    *,
+    required: bool = False,
+    added: bool = False,
+) -> Field:
+    listed = tuple((str(word), synonyms) for word, synonyms in words.items())
+    return Field(name, FieldType.TEXT, meaning, required, words=listed, added=added)
+
+
+def _added(field: Field) -> Field:
+    return replace(field, added=True)
 
 
 _CODING: Final = (
@@ -247,7 +288,7 @@ LOCATION_PERMIT: Final = RecordKind(
         _text("currency", "ISO 4217 code", required=True),
         _amount("fee_amount", "fee", required=True),
         _amount("deposit_amount", "deposit"),
-        _text("refundable", "yes or no: whether the deposit is refundable"),
+        _coded("refundable", "yes or no: whether the deposit is refundable", YES_OR_NO),
     ),
     transaction_date="entered_on",
     key=("authority", "permit_id", "event_type"),
@@ -279,25 +320,25 @@ PAYROLL: Final = RecordKind(
         _text("payroll_company", "payroll company", required=True),
         _text("payroll_invoice_no", "payroll invoice number", required=True),
         _text("employee_ref", "pseudonym of the employee", required=True, personal=True),
-        _text("loan_out", "yes or no: paid to a loan-out company"),
+        _coded("loan_out", "yes or no: paid to a loan-out company", YES_OR_NO),
         _text("agreement", "union agreement", required=True),
         _text("union_local", "union local"),
         _text("occupation_code", "occupation code of the wage schedule", required=True),
         _text("schedule", "wage schedule"),
         *_CODING,
         _date("work_date", "day of work", required=True),
-        _text("work_place", "studio, zone or distant"),
+        _coded("work_place", "studio, zone or distant", WORK_PLACE),
         _text("call_time", "call, local time"),
         _text("meal1_out", "start of the first meal"),
         _text("meal1_in", "end of the first meal"),
         _text("meal2_out", "start of the second meal"),
         _text("meal2_in", "end of the second meal"),
         _text("wrap_time", "wrap, local time"),
-        _text("day_of_workweek", "1 to 7"),
-        _text("is_holiday", "yes or no"),
+        _coded("day_of_workweek", "1 to 7", DAY_OF_WORKWEEK),
+        _coded("is_holiday", "yes or no", YES_OR_NO),
         _text("currency", "ISO 4217 code", required=True),
         _quantity("rate", "rate of pay", required=True),
-        _text("rate_basis", "hour, day or week", required=True),
+        _coded("rate_basis", "hour, day or week", RATE_BASIS, required=True),
         *(
             _quantity(name, f"hours paid at {name.removeprefix('hours_').replace('_', '.')}")
             for name in _HOURS
@@ -307,6 +348,19 @@ PAYROLL: Final = RecordKind(
         _amount("rest_penalty_amount", "pay for rest violations"),
         _amount("gross", "gross pay", required=True),
         _amount("benefit_amount", "pension, health and other contributions"),
+        _added(_text("line_no", "line of the person's day")),
+        _coded("earning_type", "what the line is pay for; work by default", EARNING_TYPE, added=True),
+        _coded("day_type", "what the day is; a day of work by default", DAY_TYPE, added=True),
+        _coded("deal", "how pay follows from time; by the hours by default", DEAL, added=True),
+        *(
+            _added(_quantity(name, f"hours paid at {name.removeprefix('hours_').replace('_', '.')}"))
+            for name in ("hours_2_5x", "hours_4x", "hours_6x")
+        ),
+        _added(_text("hours_at", "hours at other multiples, as pairs such as 4.5: 1; 8: 0.5")),
+        _added(_text("non_deductible_out", "start of a non-deductible meal")),
+        _added(_text("non_deductible_in", "end of a non-deductible meal")),
+        _added(_quantity("break_rate", "amount per day on which overtime above a money break is paid")),
+        _coded("tax_form", "yes or no: tax form of the loan-out company on file", YES_OR_NO, added=True),
     ),
     transaction_date="work_date",
     key=("payroll_company", "payroll_invoice_no", "employee_ref", "work_date", "occupation_code"),
@@ -320,7 +374,15 @@ PAYROLL: Final = RecordKind(
         "vendor_name": ("payroll_company",),
         "description": ("agreement", "occupation_code"),
     },
-    entry_fields={"service_from": "work_date", "service_to": "work_date", "loan_out": "loan_out"},
+    entry_fields={
+        "service_from": "work_date",
+        "service_to": "work_date",
+        "loan_out": "loan_out",
+        "earning_type": "earning_type",
+    },
+    line="line_no",
+    key_if_given=("line_no",),
+    lines_by=("account", "series", "location", "set", "earning_type"),
     identity=CostIdentity(
         None, "payroll_company", "payroll_company", within=("employee_ref", "work_date", "occupation_code")
     ),

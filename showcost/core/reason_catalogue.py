@@ -60,6 +60,12 @@ CATALOGUE: Final[dict[str, Reason]] = {
         Reason("SC-ROW-002", _R, "required field blank", "fills it in"),
         Reason("SC-ROW-003", _R, "national identifier in the row", "requests pseudonyms"),
         Reason("SC-ROW-004", _R, "invalid characters", "requests the row again"),
+        Reason(
+            "SC-ROW-005",
+            _R,
+            "word not in the list of its field",
+            "corrects it, or lists the sender's word in the feed",
+        ),
         Reason("SC-DAT-001", _R, "date invalid or ambiguous", "confirms the order of day and month"),
         Reason("SC-DAT-002", _R, "date outside the production's dates", "checks the show code"),
         Reason("SC-AMT-001", _R, "amount unreadable", "corrects it"),

@@ -260,9 +260,11 @@ def fingerprint_of(home: Workspace, feed: FeedSpec) -> str:
     at which its files are taken.
     """
     span = home.production.dates
-    exclude: dict[str, bool | set[str]] = dict.fromkeys(
+    exclude: dict[str, bool | set[str] | dict[str, set[str]]] = dict.fromkeys(
         ("api", "description", "quiet_seconds", "done_marker"), True
     )
+    # The words of coded fields are read in validation.
+    exclude["fields"] = {"__all__": {"words"}}
     if feed.items is None:
         exclude["items"] = True
     if not feed.dialect.widths:

@@ -372,10 +372,12 @@ def _within(values: pa.Array | pa.ChunkedArray, dates: DateRange) -> pa.Array | 
 
 _REPEATED_SQL: Final = """
 CREATE TEMP TABLE repeated AS
-SELECT record, row_number() OVER (PARTITION BY row_key ORDER BY record) AS again
-FROM records SEMI JOIN (
-    SELECT row_key FROM records WHERE {chosen} GROUP BY row_key HAVING count(*) > 1
-) AS shared USING (row_key)
+SELECT record, dense_rank() OVER (PARTITION BY row_key ORDER BY first) AS again
+FROM (
+    SELECT record, row_key, {first} AS first FROM records SEMI JOIN (
+        SELECT row_key FROM records WHERE {chosen} GROUP BY row_key HAVING count(*) > 1
+    ) AS shared USING (row_key)
+)
 """
 _NUMBERED_SQL: Final = """
 SELECT records.* REPLACE (
@@ -400,13 +402,26 @@ def number_repeated(connection: duckdb.DuckDBPyConnection, feed: FeedSpec) -> st
     else those without a line number (see `core.ids.line_key`).
     """
     if feed.key_ordinal:
-        connection.execute(_REPEATED_SQL.format(chosen="row_key IS NOT NULL"))
+        connection.execute(_REPEATED_SQL.format(first="record", chosen="row_key IS NOT NULL"))
         return _NUMBERED_SQL.format(key=_ORDINAL_KEY)
     line = feed.kind.line
     if line is None:
         return "SELECT * FROM records"
-    connection.execute(_REPEATED_SQL.format(chosen=_UNNUMBERED.format(line=line)))
+    chosen = _UNNUMBERED.format(line=line)
+    connection.execute(_REPEATED_SQL.format(first=_first_of_line(feed.kind.lines_by), chosen=chosen))
     return _NUMBERED_SQL.format(key=_LINE_KEY)
+
+
+def _first_of_line(lines_by: Sequence[str]) -> str:
+    """Return the first record of a row's line: its own, or that of the first row equal in `lines_by`."""
+    if not lines_by:
+        return "record"
+    parts = ", ".join(_NORMAL_SQL.format(name=name) for name in lines_by)
+    return f"min(record) OVER (PARTITION BY row_key, {parts})"
+
+
+_NORMAL_SQL: Final = r"""lower(trim(regexp_replace(coalesce("{name}", ''), '[\s\p{{Zs}}]+', ' ', 'g')))"""
+"""`_normal` of a column, in SQL."""
 
 
 def key_bases(feed: FeedSpec, columns: Mapping[str, pa.Array | pa.ChunkedArray]) -> pa.ChunkedArray:
@@ -421,10 +436,15 @@ def key_bases(feed: FeedSpec, columns: Mapping[str, pa.Array | pa.ChunkedArray])
         settled = columns.get(f"{field}__value")
         cells[f"k{index}"] = text if settled is None else pc.coalesce(settled.cast(pa.string()), text)
     parts = ", ".join(cells)
+    key = f"json_array($feed, {parts})"
+    for index, name in enumerate(() if feed.key else feed.kind.key_if_given):
+        # A row that leaves the field blank has the key that it had before the field was known.
+        cells[f"given{index}"] = _normal(columns[name])
+        key = f"CASE WHEN given{index} = '' THEN {key} ELSE json_array({key}, '{name}', given{index}) END"
     cells["place"] = pa.array(range(len(cells["k0"])), pa.int64())
     with engine() as connection:
         connection.register("cells", pa.table(cells))
-        bases = f"SELECT sha256(json_array($feed, {parts})) AS base FROM cells ORDER BY place"  # noqa: S608 - our own names
+        bases = f"SELECT sha256({key}) AS base FROM cells ORDER BY place"  # noqa: S608 - our own names
         return connection.sql(bases, params={"feed": feed.name}).to_arrow_table().column("base")
 
 

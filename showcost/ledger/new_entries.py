@@ -82,6 +82,12 @@ class PostingContext:
         return PAY_RULES if self.record_kind.has_pay_rules else "CAST(NULL AS VARCHAR)"
 
     @property
+    def added(self) -> tuple[str, ...]:
+        """The fields of entries that the record kind did not have from the beginning."""
+        sources = self.record_kind.entry_fields.values()
+        return tuple(name for name in sources if self.record_kind.by_name[name].added)
+
+    @property
     def texts(self) -> tuple[str, ...]:
         """The text columns that valid rows must have."""
         if self.record_kind.is_plan:
@@ -122,7 +128,11 @@ class ValidRows:
             _check_schema(self.rows.schema, self.context, "valid rows")
         else:
             for path in sorted({part.path for part in self.rows}):
-                _check_schema(pq.read_schema(path), self.context, str(path))
+                schema = pq.read_schema(path)
+                for name in self.context.added:
+                    if name not in schema.names:
+                        schema = schema.append(pa.field(name, pa.string()))
+                _check_schema(schema, self.context, str(path))
 
     @property
     def is_empty(self) -> bool:
@@ -136,7 +146,21 @@ class ValidRows:
         elif isinstance(self.rows, pa.Table):
             connection.register("valid_rows", self.rows)
         else:
-            view_ranges(connection, "valid_rows", self.rows)
+            self._view(connection, self.rows)
+
+    def _view(self, connection: duckdb.DuckDBPyConnection, ranges: Sequence[FileRange]) -> None:
+        """View ranges of files; a field that was added after some of them were written is null in these."""
+        added = self.context.added
+        written = [set(pq.read_schema(path).names) for path in sorted({part.path for part in ranges})]
+        if all(names.issuperset(added) for names in written):
+            view_ranges(connection, "valid_rows", ranges)
+            return
+        view_ranges(connection, "written_valid_rows", ranges, union_by_name=True)
+        missing = [name for name in added if not any(name in names for names in written)]
+        nulls = "".join(f", CAST(NULL AS VARCHAR) AS {name}" for name in missing)
+        connection.execute(
+            f"CREATE OR REPLACE TEMP VIEW valid_rows AS SELECT *{nulls} FROM written_valid_rows"
+        )
 
     def counts(self, connection: duckdb.DuckDBPyConnection) -> dict[date, int]:
         """Return the rows per transaction date, in order."""

@@ -1,6 +1,7 @@
 """Every rule checked for every row, with its result: the evidence that a guild's auditor asks for.
 
-It includes the rules that a row meets, beside the failures that `findings` records.
+It includes the rules that a row meets, and those that could not be applied to it with the reason, beside the
+failures that `findings` records.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from showcost.pay.findings import PayContext, pay_hits
 if TYPE_CHECKING:
     from showcost.pay.checker import PayChecker
     from showcost.pay.findings import PayHit
+    from showcost.pay.verdict import Unchecked
+
+NOT_CHECKED: Final = "not checked"
 
 APPLIED: Final = pa.schema(
     [
@@ -29,7 +33,7 @@ APPLIED: Final = pa.schema(
     ]
 )
 """A check of a row: `check` is the reason code of a failure, `rules` cite clause and certainty, `result` is
-holds, fails, or look (a rule of low certainty fails, or the row could not be checked against it)."""
+holds, fails, look (a rule of low certainty fails), or not checked, with the reason in `told`."""
 
 
 def applied_checks(checker: PayChecker, cells: pa.Table, valid: pa.Table) -> pa.Table:
@@ -39,7 +43,9 @@ def applied_checks(checker: PayChecker, cells: pa.Table, valid: pa.Table) -> pa.
     """
     batch = EmployeeBatch.of_all(cells, valid)
     tables = [APPLIED.empty_table()]
-    tables += [_checks_of(hit, valid) for hit in pay_hits(checker, PayContext.of(checker, batch))]
+    for hit in pay_hits(checker, PayContext.of(checker, batch)):
+        tables.append(_checks_of(hit, valid))
+        tables += [_unchecked(hit, unchecked, valid) for unchecked in hit.verdict.unchecked]
     return pa.concat_tables(tables).sort_by(
         [(name, "ascending") for name in ("row_key", "check", "field", "rules", "told")]
     )
@@ -60,6 +66,21 @@ def _checks_of(hit: PayHit, valid: pa.Table) -> pa.Table:
             "rules": verdict.source(hit.terms, hard=False).take(picked),
             "result": pa.array(result, pa.string()),
             "told": words,
+        },
+        schema=APPLIED,
+    )
+
+
+def _unchecked(hit: PayHit, unchecked: Unchecked, valid: pa.Table) -> pa.Table:
+    rows = np.flatnonzero(unchecked.rows)
+    return pa.table(
+        {
+            "row_key": valid.column("row_key").take(pa.array(hit.rows[rows])),
+            "field": pa.repeat(hit.verdict.field, len(rows)),
+            "check": pa.repeat(hit.verdict.code, len(rows)),
+            "rules": pa.repeat(hit.terms.agreement.label, len(rows)),
+            "result": pa.repeat(NOT_CHECKED, len(rows)),
+            "told": unchecked.reasons(rows),
         },
         schema=APPLIED,
     )

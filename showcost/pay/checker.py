@@ -1,12 +1,13 @@
 """Checks of payroll rows against the agreements that they name.
 
-Rules over a single row are checked here, rules over an employee's neighbouring days in `findings`. A row that
-begins or ends at midnight may be part of a day, which only its neighbours show: its hours and meals are
-checked with them.
+Rules over a person's day are checked here, rules over neighbouring days in `findings`. A row that begins or
+ends at midnight may be part of a longer day, which only its neighbours show: its hours and meals are checked
+with them.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
@@ -16,15 +17,24 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from showcost.config.agreements.loading import names_of, normal
+from showcost.config.agreements.rule_kinds import RestPeriod
 from showcost.config.chart import UnionCategory
 from showcost.core.parallel import BATCH_ROWS, map_parallel
+from showcost.pay.days import with_days
 from showcost.pay.frame import Frame, read_frame
-from showcost.pay.hours import check_hours, check_minimum
+from showcost.pay.hours import check_blanks, check_hours, check_minimum
 from showcost.pay.locals import check_local
-from showcost.pay.money import check_contributions, check_currency, check_gross, check_meals
+from showcost.pay.money import (
+    check_contributions,
+    check_currency,
+    check_gross,
+    check_meals,
+    check_tax_form,
+)
 from showcost.pay.numbers import NO_DAY, Bools, Ints, as_slice, day_number, last_day
 from showcost.pay.scale import check_scale
 from showcost.pay.terms import BoundAgreement, bind
+from showcost.pay.verdict import PayVerdict, Unchecked, joined_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,13 +42,15 @@ if TYPE_CHECKING:
     from showcost.config.agreements.loading import Agreements
     from showcost.config.agreements.model import Agreement
     from showcost.config.production import Production
-    from showcost.pay.verdict import PayVerdict
+    from showcost.pay.day_lines import DayLines
 
 OF_A_WHOLE_DAY: Final = frozenset({"SC-PAY-002", "SC-PAY-003", "SC-PAY-004"})
 """Checks that need the whole day."""
 
 BY_HAND: Final = "SC-PAY-009"
-_TEXTS: Final = frozenset({"occupation_code", "schedule", "currency"})
+_TEXTS: Final = frozenset(
+    {"occupation_code", "schedule", "currency", "work_place", "day_of_workweek", "tax_form"}
+)
 """Fields whose checks need no amount."""
 
 _NO_AGREEMENT: Final = "SC-PAY-008"
@@ -107,19 +119,26 @@ class PayChecker:
                 for verdict in check(terms, part):
                     yield PayOutcome(rows, terms, _whole_days(verdict, part))
 
-    def passes(self, frame: Frame) -> dict[str, Bools]:
-        """Return for every check, by `code field`, the rows that pass."""
+    def evaluate(self, frame: Frame) -> tuple[dict[str, Bools], pa.Array]:
+        """Return the rows that pass each check, by `code field`, and the rules that could not be applied.
+
+        The second is one text per row, each code with its reason; null where every rule was applied.
+        """
         place = self.agreement_of(frame)
         named = ~frame.agreement_name.among([""])
         failed = {name: np.zeros(len(frame), np.bool_) for name in CHECKS}
         failed[f"{_NO_AGREEMENT} agreement"] = named & (place < 0) & (frame.day > NO_DAY)
         failed["SC-MAP-001 account"] = self._foreign_account(frame, place)
+        notes = []
         for outcome in self.outcomes(frame, place):
-            field = outcome.verdict.field
-            able = frame.readable[outcome.rows] | (field in _TEXTS)
-            failed[f"{outcome.verdict.code} {field}"][outcome.rows] |= outcome.verdict.hard & able
-            failed[f"{BY_HAND} {field}"][outcome.rows] |= outcome.verdict.soft & able
-        return {name: ~rows for name, rows in failed.items()}
+            verdict = outcome.verdict
+            able = frame.readable[outcome.rows] | (verdict.field in _TEXTS)
+            failed[f"{verdict.code} {verdict.field}"][outcome.rows] |= verdict.hard & able
+            failed[f"{BY_HAND} {verdict.field}"][outcome.rows] |= verdict.soft & able
+            notes += [_note(outcome, unchecked, len(frame)) for unchecked in verdict.unchecked]
+        joined = joined_text("; ", *notes) if notes else pa.repeat("", len(frame))
+        nothing = pc.equal(joined, "")
+        return {name: ~rows for name, rows in failed.items()}, pc.if_else(nothing, None, joined)
 
     def _foreign_account(self, frame: Frame, place: Ints) -> Bools:
         unions = [union.value for union in UnionCategory]
@@ -178,14 +197,41 @@ class PayChecker:
         )
 
 
+def _note(outcome: PayOutcome, unchecked: Unchecked, size: int) -> pa.Array:
+    """Return what a verdict could not check as a text for the rows concerned, null for all others."""
+    why = (
+        unchecked.why if not isinstance(unchecked.why, str) else pa.repeat(unchecked.why, len(unchecked.rows))
+    )
+    here = np.flatnonzero(unchecked.rows)
+    texts = np.full(size, None, object)
+    if len(here):
+        chosen = why.take(pa.array(here)).to_pylist()
+        texts[outcome.rows[here]] = [f"{outcome.verdict.code}: {text}" for text in chosen]
+    return pa.array(texts, pa.string())
+
+
 def _whole_days(verdict: PayVerdict, frame: Frame) -> PayVerdict:
     """Leave possible parts of a day to the checks over neighbouring days."""
     if verdict.code not in OF_A_WHOLE_DAY or not frame.cut.any():
         return verdict
     whole = ~frame.cut
+    part = Unchecked(verdict.checked & frame.cut, "may be part of a day: its neighbours show it")
     return replace(
-        verdict, hard=verdict.hard & whole, soft=verdict.soft & whole, checked=verdict.checked & whole
+        verdict,
+        hard=verdict.hard & whole,
+        soft=verdict.soft & whole,
+        checked=verdict.checked & whole,
+        unchecked=(*verdict.unchecked, part),
     )
+
+
+def check_rest(terms: BoundAgreement, frame: Frame) -> Iterator[PayVerdict]:
+    """Say of which rows the rest before them cannot be checked (SC-PAY-005): those without a clock."""
+    untimed: Bools = np.zeros(len(frame), np.bool_)
+    for bound in terms.of_kind(RestPeriod):
+        untimed |= bound.applies(frame) & ~frame.day_clocked
+    why = "no call and wrap times: the rest before this day is not known"
+    yield PayVerdict.nothing(("SC-PAY-005", "rest_penalty_amount"), [Unchecked(untimed, why)], len(frame))
 
 
 _CHECKS_BY_FIELD: Final = {
@@ -198,6 +244,10 @@ _CHECKS_BY_FIELD: Final = {
     "occupation_code": check_local,
     "schedule": check_scale,
     "currency": check_currency,
+    "work_place": check_blanks,
+    "day_of_workweek": check_blanks,
+    "tax_form": check_tax_form,
+    "rest_penalty_amount": check_rest,
 }
 """The check behind each field that a single-row verdict can be about."""
 
@@ -206,6 +256,7 @@ _FIELDS: Final = {
     "SC-PAY-002": "hours_1_5x",
     "SC-PAY-003": "meal_penalty_amount",
     "SC-PAY-004": "hours_1x",
+    "SC-PAY-005": "rest_penalty_amount",
     "SC-PAY-006": "gross",
     "SC-PAY-007": "benefit_amount",
     "SC-PAY-008": "agreement",
@@ -219,22 +270,55 @@ CHECKS: Final = (
 """Every check of one row, as `code field`."""
 
 
-def check_columns(checker: PayChecker, cells: pa.Table) -> dict[str, pa.ChunkedArray]:
-    """Return a Boolean column per check, named as in `CHECKS`, and the agreement of each row."""
+def check_columns(
+    checker: PayChecker, cells: pa.Table, lines: DayLines | None = None
+) -> dict[str, pa.ChunkedArray]:
+    """Return a Boolean column per check, named as in `CHECKS`, and those of agreement and unchecked rules.
+
+    `lines` are the lines of the days that have several.
+    """
     starts = range(0, max(cells.num_rows, 1), BATCH_ROWS)
     parts = map_parallel(
-        lambda start: _check_part(checker, cells.slice(start, BATCH_ROWS).combine_chunks()), starts
+        lambda start: _check_part(checker, cells.slice(start, BATCH_ROWS).combine_chunks(), lines), starts
     )
     return {name: pa.chunked_array([part[name] for part in parts]) for name in parts[0]}
 
 
-def _check_part(checker: PayChecker, cells: pa.Table) -> dict[str, pa.Array]:
-    frame = read_frame(cells, checker.production)
-    columns = {name: pa.array(rows) for name, rows in checker.passes(frame).items()}
-    place = checker.agreement_of(frame)
+def _check_part(checker: PayChecker, cells: pa.Table, lines: DayLines | None) -> dict[str, pa.Array]:
+    frame = frame_of(checker, cells, lines)
+    passes, unchecked = checker.evaluate(frame)
+    size = cells.num_rows
+    columns = {name: pa.array(rows[:size]) for name, rows in passes.items()}
+    place = checker.agreement_of(frame)[:size]
     terms = pc.take(checker.labels, pa.array(place, mask=place < 0))
-    return columns | {PAY_RULES: terms}
+    return columns | {PAY_RULES: terms, PAY_UNCHECKED: unchecked.slice(0, size)}
+
+
+def frame_of(checker: PayChecker, cells: pa.Table, lines: DayLines | None) -> Frame:
+    """Return rows as a frame in which each knows the other lines of its day; those follow after the rows."""
+    if lines is None:
+        return read_frame(cells, checker.production)
+    rows, group = lines.with_others(cells)
+    frame = read_frame(rows, checker.production)
+    return with_days(frame, group, checker.agreement_of(frame))
 
 
 PAY_RULES: Final = "pay_rules"
 """The column of the agreement, with its version and hash, that a payroll row was checked by."""
+
+PAY_UNCHECKED: Final = "pay_not_checked"
+"""The column of the rules that could not be applied to a payroll row, each with the reason; null for none."""
+
+
+def unchecked_codes(texts: pa.ChunkedArray) -> Counter[str]:
+    """Return the number of rows per code of a rule that could not be applied; as `rows`, of all such rows."""
+    counts: Counter[str] = Counter()
+    values = pc.value_counts(texts.drop_null())
+    for text, rows in zip(
+        values.field("values").to_pylist(), values.field("counts").to_pylist(), strict=True
+    ):
+        counts["rows"] += rows
+        counts.update(dict.fromkeys({part.partition(":")[0] for part in text.split("; SC-")}, rows))
+    return Counter(
+        {name if name == "rows" else f"SC-{name.removeprefix('SC-')}": n for name, n in counts.items()}
+    )

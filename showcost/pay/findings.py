@@ -25,16 +25,11 @@ from showcost.config.agreements.rule_kinds import (
 from showcost.core.arrow import query
 from showcost.core.hashing import SHORT
 from showcost.core.parallel import BATCH_ROWS, map_parallel
-from showcost.pay.checker import BY_HAND, OF_A_WHOLE_DAY
+from showcost.pay.checker import BY_HAND
 from showcost.pay.employees import EmployeeBatch
 from showcost.pay.frame import BASES, read_frame
 from showcost.pay.money import contribution_base, hours_per_unit, successive_steps
-from showcost.pay.neighbours import (
-    Neighbours,
-    is_part,
-    join_days,
-    with_counted_days,
-)
+from showcost.pay.neighbours import Neighbours, join_days, with_counted_days
 from showcost.pay.numbers import ONE, TENTHS, Bools, Ints, as_slice, per_distinct, product, whole
 from showcost.pay.verdict import Citation, PayVerdict, as_amount, as_hours, concat
 
@@ -116,10 +111,9 @@ def _findings_of(checker: PayChecker, batch: EmployeeBatch) -> pa.Table:
 
 @dataclass(frozen=True)
 class PayContext:
-    """The inputs of the checks: rows alone, rows as parts of their days, and their neighbours."""
+    """The inputs of the checks: rows as lines of their periods of work, and their neighbours."""
 
     frame: Frame
-    joined_days: Frame
     neighbours: Neighbours
     place: Ints
 
@@ -129,26 +123,21 @@ class PayContext:
         frame = read_frame(batch.cells, checker.production)
         place = checker.agreement_of(frame)
         base, keys = contribution_base(frame), batch.valid.column("row_key")
-        return cls(frame, *join_days(frame, batch.employee, place, base, keys), place)
+        joined, neighbours = join_days(frame, batch.employee, place, base, keys)
+        whole = replace(joined, cut=np.zeros(len(frame), np.bool_))
+        return cls(whole, neighbours, place)
 
     def take(self, rows: Ints) -> PayContext:
         """Return some of the rows; the facts from their neighbours are kept."""
-        return PayContext(
-            self.frame.take(rows), self.joined_days.take(rows), self.neighbours.take(rows), self.place[rows]
-        )
+        return PayContext(self.frame.take(rows), self.neighbours.take(rows), self.place[rows])
 
 
 def pay_hits(checker: PayChecker, context: PayContext) -> Iterator[PayHit]:
     """Yield the verdicts of every check of the rows, including those over neighbouring days."""
-    frame, joined_days, place = context.frame, context.joined_days, context.place
-    neighbours, parts = context.neighbours, is_part(joined_days)
+    frame, place, neighbours = context.frame, context.place, context.neighbours
     for outcome in checker.outcomes(frame, place):
         yield PayHit(outcome.rows, outcome.terms, outcome.verdict)
-    chosen = np.flatnonzero(parts | frame.cut)
-    for outcome in checker.outcomes(joined_days.take(chosen), place[chosen]):
-        if outcome.verdict.code in OF_A_WHOLE_DAY:
-            yield PayHit(chosen[outcome.rows], outcome.terms, outcome.verdict)
-    later, differ = with_counted_days(joined_days, neighbours)
+    later, differ = with_counted_days(frame, neighbours)
     chosen = np.flatnonzero(differ)
     for outcome in checker.outcomes(later.take(chosen), place[chosen]):
         if outcome.verdict.code == "SC-PAY-002":
@@ -159,7 +148,7 @@ def pay_hits(checker: PayChecker, context: PayContext) -> Iterator[PayHit]:
         rows = np.flatnonzero(place == number)
         if len(rows):
             picked = as_slice(rows)
-            yield from _over_days(terms, joined_days.take(picked), neighbours.take(picked), rows)
+            yield from _over_days(terms, frame.take(picked), neighbours.take(picked), rows)
 
 
 def _with_note(note: pa.Array, verdict: PayVerdict) -> PayVerdict:

@@ -2,6 +2,9 @@
 
 Hours, rates and amounts are millionths, times are minutes. A cell that is blank or cannot be read counts as
 zero; its absence is marked where it matters. No rule is checked here.
+
+A row is a line of a person's day. What the lines of a day share (its clock, the hours paid, its penalties) is
+in the columns that begin with `day_`: those of the row alone until `showcost.pay.days` joins the lines.
 """
 
 from __future__ import annotations
@@ -14,6 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from showcost.config.agreements.rule_kinds import Basis, DayKind, WorkPlace
+from showcost.config.pay_words import DayType, Deal, EarningType
+from showcost.pay.multiples import MULTIPLES, hours_at_multiples
 from showcost.pay.numbers import (
     MINUTES_A_DAY,
     NO_DAY,
@@ -25,18 +30,22 @@ from showcost.pay.numbers import (
     minutes_of,
     utc_minutes,
 )
-from showcost.values.column import BLANK, is_yes
+from showcost.values.column import BLANK
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from showcost.config.production import Production
 
-MULTIPLES: Final = {"hours_1x": 10, "hours_1_5x": 15, "hours_2x": 20, "hours_3x": 30}
-"""The columns of paid hours, and their multiple in tenths."""
-
 BASES: Final = list(Basis)
 """The units of time of a rate, as `Frame.basis` numbers them."""
+
+EARNINGS: Final = list(EarningType)
+"""The types of earning, as `Frame.earning` numbers them."""
+
+DAY_TYPES: Final = list(DayType)
+DEALS: Final = list(Deal)
+"""The types of day and of deal, as `Frame.day_type` and `Frame.deal` number them."""
 
 HUNDREDTH: Final = ONE // 100
 _MOST_HOURS: Final = 10_000 * ONE
@@ -44,9 +53,18 @@ _MOST_HOURS: Final = 10_000 * ONE
 
 _TEXT_COLUMNS: Final = (
     *("agreement", "union_local", "occupation_code", "schedule", "currency", "account__union"),
-    *("work_place", "rate_basis", "day_of_workweek", "location"),
+    *("location", "hours_at"),
 )
-_CLOCKS: Final = ("call_time", "meal1_out", "meal1_in", "meal2_out", "meal2_in", "wrap_time")
+CODED: Final = (
+    *("work_place", "rate_basis", "day_of_workweek", "is_holiday", "earning_type", "day_type", "deal"),
+    *("loan_out", "tax_form"),
+)
+"""Fields with a closed list of words; `<field>__word` has the word of the list that a text stands for."""
+
+_CLOCKS: Final = (
+    *("call_time", "meal1_out", "meal1_in", "meal2_out", "meal2_in", "wrap_time"),
+    *("non_deductible_out", "non_deductible_in"),
+)
 _LAST_DAYS: Final = {"6": DayKind.SIXTH, "7": DayKind.SEVENTH}
 
 
@@ -85,13 +103,16 @@ class TextColumn:
 class Frame:
     """Payroll rows, column by column.
 
-    `day` counts days since 1970. `place`, `basis` and `day_kind` number WorkPlace, Basis and DayKind, -1
-    for none. `call` and `wrap` are minutes of UTC; they count only where `clocked`. `spans` are the
-    stretches of work between meals, `breaks` the meals, as minutes since the call. `worked` and `elapsed`
-    are hours. Earlier work of the same shift, when a day is split into several rows, is in
-    `worked_before`, `elapsed_before`, `paid_before`; `continued` says that more follows. `cut` rows begin
-    or end at midnight, so may be parts of a day. `readable` rows have every amount that they give, and
-    rate and gross.
+    `day` counts days since 1970. `place`, `basis`, `day_kind`, `earning`, `day_type` and `deal` number the
+    words of their lists, -1 for none; `is_work` rows are pay for hours. `multiples` are those of `paid`, in
+    tenths. `call` and `wrap` are minutes of UTC; they count only where `clocked`. `starts` and `ends` are
+    the stretches of work between meals, in minutes of UTC, empty ones with a start at their end; a
+    non-deductible meal is from `ndm_out` to `ndm_in`, -1 where there was none. `readable` rows have every
+    amount that they give, and rate and gross. `cut` rows begin or end at midnight, so may be parts of a day.
+
+    `group` numbers the day that a row is a line of; `is_line` rows share it with others, and `mixed` ones
+    with lines under another agreement. `day_call` is the first call of the day, `worked` and `elapsed` are
+    hours of the whole day.
     """
 
     day: Ints
@@ -105,7 +126,15 @@ class Frame:
     basis: Ints
     day_kind: Ints
     workweek_day: Ints
+    earning: Ints
+    day_type: Ints
+    deal: Ints
+    loan_out: Bools
+    has_tax_form: Bools
+    is_work: Bools
     rate: Ints
+    break_rate: Ints
+    multiples: tuple[int, ...]
     paid: tuple[Ints, ...]
     meal_count: Ints
     meal_amount: Ints
@@ -116,35 +145,57 @@ class Frame:
     clocked: Bools
     call: Ints
     wrap: Ints
-    spans: tuple[Ints, ...]
-    breaks: tuple[tuple[Ints, Ints], ...]
+    starts: tuple[Ints, ...]
+    ends: tuple[Ints, ...]
+    ndm_out: Ints
+    ndm_in: Ints
+    readable: Bools
+    cut: Bools
+    group: Ints
+    is_line: Bools
+    mixed: Bools
+    day_clocked: Bools
+    day_call: Ints
+    day_paid: tuple[Ints, ...]
+    day_meal_count: Ints
+    day_meal_amount: Ints
+    day_benefit: Ints
     worked: Ints
     elapsed: Ints
-    worked_before: Ints
-    elapsed_before: Ints
-    paid_before: Ints
-    continued: Bools
-    cut: Bools
-    readable: Bools
 
     def __len__(self) -> int:
         return len(self.day)
 
     @property
     def hours_paid(self) -> Ints:
-        """The hours of all columns."""
-        return _sum(self.paid)
+        """The hours of all columns of the row."""
+        return total(self.paid)
+
+    @property
+    def day_hours_paid(self) -> Ints:
+        """The hours of all columns of all lines of the day."""
+        return total(self.day_paid)
+
+    @property
+    def spans(self) -> tuple[Ints, ...]:
+        """The stretches of work between meals, in minutes."""
+        return tuple(end - start for start, end in zip(self.starts, self.ends, strict=True))
 
     @property
     def straight_paid(self) -> Ints:
-        """The hours paid, each at its multiple, in tenths of straight hours."""
-        return _sum(
-            tuple(hours * multiple for hours, multiple in zip(self.paid, MULTIPLES.values(), strict=True))
+        """The hours paid for the day, each at its multiple, in tenths of straight hours."""
+        return total(
+            tuple(hours * multiple for hours, multiple in zip(self.day_paid, self.multiples, strict=True))
         )
 
     def take(self, rows: Ints | slice) -> Frame:
         """Return some of the rows; a slice copies nothing."""
-        return Frame(**{column.name: _taken(getattr(self, column.name), rows) for column in fields(self)})
+        columns = {
+            column.name: _taken(getattr(self, column.name), rows)
+            for column in fields(self)
+            if column.name != "multiples"
+        }
+        return Frame(**columns, multiples=self.multiples)
 
 
 def _taken(column: Any, rows: Ints | slice) -> Any:  # noqa: ANN401 -- a column, or a tuple of columns
@@ -156,14 +207,25 @@ def _taken(column: Any, rows: Ints | slice) -> Any:  # noqa: ANN401 -- a column,
 
 
 def read_frame(cells: pa.Table, production: Production) -> Frame:
-    """Return the typed cells of payroll rows (`showcost.validation.cells`) as a frame."""
+    """Return the typed cells of payroll rows (`showcost.validation.cells`) as a frame of single rows."""
     size = cells.num_rows
     day = days_of(cells.column("date"))
     clock = _Clock.read(cells, day, production)
-    hours = tuple(millionths(cells.column(name), _MOST_HOURS) for name in MULTIPLES)
-    paid = _sum(hours)
-    none = np.zeros(size, np.int64)
+    words = {name: TextColumn.of(cells.column(f"{name}__word")) for name in CODED}
+    pairs = TextColumn.of(cells.column("hours_at"))
+    hours = hours_at_multiples(
+        {multiple: millionths(cells.column(name), _MOST_HOURS) for name, multiple in MULTIPLES.items()},
+        pairs.texts,
+        pairs.codes,
+    )
+    paid = tuple(hours.values())
     minor = pc.fill_null(cells.column("minor_units"), 2).to_numpy().astype(np.int64)
+    earning = _stated(cells, words, "earning_type", EARNINGS)
+    day_type = _stated(cells, words, "day_type", DAY_TYPES)
+    meal_count = -(-millionths(cells.column("meal_penalty_count"), _MOST_HOURS) // ONE)
+    meal_amount = millionths(cells.column("meal_penalty_amount"))
+    benefit = millionths(cells.column("benefit_amount"))
+    hours_paid = total(paid)
     return Frame(
         day=day,
         agreement_name=TextColumn.of(cells.column("agreement")),
@@ -172,44 +234,69 @@ def read_frame(cells: pa.Table, production: Production) -> Frame:
         schedule=TextColumn.of(cells.column("schedule")),
         currency=TextColumn.of(cells.column("currency")),
         union=TextColumn.of(cells.column("account__union")),
-        place=TextColumn.of(cells.column("work_place")).numbers(list(WorkPlace)),
-        basis=TextColumn.of(cells.column("rate_basis")).numbers(BASES),
-        day_kind=_day_kind(cells),
-        workweek_day=TextColumn.of(cells.column("day_of_workweek")).numbers(["", *"1234567"]),
+        place=words["work_place"].numbers(list(WorkPlace)),
+        basis=words["rate_basis"].numbers(BASES),
+        day_kind=_day_kind(words),
+        workweek_day=words["day_of_workweek"].numbers(["", *"1234567"]),
+        earning=earning,
+        day_type=day_type,
+        deal=_stated(cells, words, "deal", DEALS),
+        loan_out=words["loan_out"].among(["yes"]),
+        has_tax_form=words["tax_form"].among(["yes"]),
+        is_work=np.isin(earning, [place for place, kind in enumerate(EARNINGS) if kind.is_for_hours])
+        & np.isin(day_type, [place for place, kind in enumerate(DAY_TYPES) if kind.is_worked]),
         rate=millionths(cells.column("rate")),
-        paid=hours,
-        meal_count=-(-millionths(cells.column("meal_penalty_count"), _MOST_HOURS) // ONE),
-        meal_amount=millionths(cells.column("meal_penalty_amount")),
+        break_rate=millionths(cells.column("break_rate")),
+        multiples=tuple(hours),
+        paid=paid,
+        meal_count=meal_count,
+        meal_amount=meal_amount,
         rest_amount=millionths(cells.column("rest_penalty_amount")),
         gross=millionths(cells.column("gross")),
-        benefit=millionths(cells.column("benefit_amount")),
+        benefit=benefit,
         minor_unit=np.array([10**places for places in range(_MOST_PLACES, -1, -1)])[minor],
         clocked=clock.clocked,
         call=clock.call,
         wrap=clock.wrap,
-        spans=clock.spans,
-        breaks=clock.breaks,
-        worked=np.where(clock.clocked, clock.worked, paid),
-        elapsed=np.where(clock.clocked, clock.elapsed, paid),
-        worked_before=none,
-        elapsed_before=none,
-        paid_before=none,
-        continued=np.zeros(size, np.bool_),
-        cut=clock.clocked & clock.at_midnight,
+        starts=clock.starts,
+        ends=clock.ends,
+        ndm_out=clock.ndm_out,
+        ndm_in=clock.ndm_in,
         readable=_readable(cells),
+        cut=clock.clocked & clock.at_midnight,
+        group=np.arange(size),
+        is_line=np.zeros(size, np.bool_),
+        mixed=np.zeros(size, np.bool_),
+        day_clocked=clock.clocked,
+        day_call=clock.call,
+        day_paid=paid,
+        day_meal_count=meal_count,
+        day_meal_amount=meal_amount,
+        day_benefit=benefit,
+        worked=np.where(clock.clocked, clock.worked, hours_paid),
+        elapsed=np.where(clock.clocked, clock.elapsed, hours_paid),
     )
+
+
+def _stated(
+    cells: pa.Table, words: dict[str, TextColumn], name: str, choices: Sequence[EarningType | DayType | Deal]
+) -> Ints:
+    """Return the number of each row's word; a blank is the first word, an unknown one -1."""
+    unstated = pc.is_null(cells.column(name)).to_numpy()
+    return np.where(unstated, 0, words[name].numbers(choices))
 
 
 _MOST_PLACES: Final = 6
 _NEEDED: Final = ("rate", "gross")
 _OPTIONAL: Final = (
     *MULTIPLES,
-    *("meal_penalty_count", "meal_penalty_amount", "rest_penalty_amount", "benefit_amount"),
+    *("meal_penalty_count", "meal_penalty_amount", "rest_penalty_amount", "benefit_amount", "break_rate"),
 )
 
 
 CELLS: Final = (
-    *("date", "minor_units", "is_holiday", *_TEXT_COLUMNS, *_CLOCKS, *_NEEDED, *_OPTIONAL),
+    *("date", "minor_units", *_TEXT_COLUMNS, *CODED, *_CLOCKS, *_NEEDED, *_OPTIONAL),
+    *(f"{name}__word" for name in CODED),
     *(f"{name}__problem" for name in _OPTIONAL),
 )
 """The columns of cells that a frame is made of."""
@@ -226,13 +313,13 @@ def _readable(cells: pa.Table) -> Bools:
     return readable
 
 
-def _day_kind(cells: pa.Table) -> Ints:
+def _day_kind(words: dict[str, TextColumn]) -> Ints:
     """Return the number of each row's day kind: a holiday first of all, else by its day of the workweek."""
     kinds = list(DayKind)
-    weekday = TextColumn.of(cells.column("day_of_workweek"))
+    weekday = words["day_of_workweek"]
     by_text = [kinds.index(_LAST_DAYS.get(text, DayKind.ORDINARY)) for text in weekday.texts]
     of_week: Ints = np.array(by_text, np.int64)[weekday.codes]
-    return np.where(is_yes(cells.column("is_holiday")).to_numpy(), kinds.index(DayKind.HOLIDAY), of_week)
+    return np.where(words["is_holiday"].among(["yes"]), kinds.index(DayKind.HOLIDAY), of_week)
 
 
 @dataclass(frozen=True)
@@ -242,8 +329,10 @@ class _Clock:
     clocked: Bools
     call: Ints
     wrap: Ints
-    spans: tuple[Ints, ...]
-    breaks: tuple[tuple[Ints, Ints], ...]
+    starts: tuple[Ints, ...]
+    ends: tuple[Ints, ...]
+    ndm_out: Ints
+    ndm_in: Ints
     worked: Ints
     elapsed: Ints
     at_midnight: Bools
@@ -257,8 +346,9 @@ class _Clock:
         for out, back in meals:
             clocked &= (walls[out] >= 0) == (walls[back] >= 0)
         start = walls["call_time"]
+        counted_day = np.where(clocked, day, 0)
         moments, last = (
-            {"call_time": utc_minutes(np.where(clocked, day, 0), np.where(clocked, start, 0), zones, names)},
+            {"call_time": utc_minutes(counted_day, np.where(clocked, start, 0), zones, names)},
             start,
         )
         for name in (*(name for pair in meals for name in pair), "wrap_time"):
@@ -270,30 +360,46 @@ class _Clock:
             if name == "wrap_time":
                 ahead = np.where(given & (last == start) & (ahead == 0), MINUTES_A_DAY, ahead)
             last = np.where(given, last + ahead, last)
-            moments[name] = utc_minutes(np.where(clocked, day, 0), np.where(clocked, last, 0), zones, names)
+            moments[name] = utc_minutes(counted_day, np.where(clocked, last, 0), zones, names)
         call, wrap = moments["call_time"], moments["wrap_time"]
-        breaks = tuple((moments[out] - call, moments[back] - call) for out, back in meals)
         had = [walls[out] >= 0 for out, _ in meals]
-        spans = _between_meals(had, wrap - call, breaks)
-        rested = sum((back - out for out, back in breaks), np.zeros(len(day), np.int64))
+        starts, ends = _between_meals(had, moments, meals)
+        rested = sum((moments[back] - moments[out] for out, back in meals), np.zeros(len(day), np.int64))
+        given = clocked & (walls["non_deductible_out"] >= 0) & (walls["non_deductible_in"] >= 0)
+        out_wall = start + np.where(given, (walls["non_deductible_out"] - start) % MINUTES_A_DAY, 0)
+        back_wall = out_wall + np.where(given, (walls["non_deductible_in"] - out_wall) % MINUTES_A_DAY, 0)
+        ndm = [
+            np.where(given, utc_minutes(counted_day, np.where(given, wall, 0), zones, names), -1)
+            for wall in (out_wall, back_wall)
+        ]
         return cls(
             clocked=clocked,
             call=call,
             wrap=wrap,
-            spans=spans,
-            breaks=breaks,
+            starts=starts,
+            ends=ends,
+            ndm_out=ndm[0],
+            ndm_in=ndm[1],
             worked=in_hours(wrap - call - rested),
             elapsed=in_hours(wrap - call),
             at_midnight=(walls["call_time"] == 0) | (walls["wrap_time"] == 0),
         )
 
 
-def _between_meals(had: list[Bools], length: Ints, breaks: tuple[tuple[Ints, Ints], ...]) -> tuple[Ints, ...]:
-    """Return the periods of work in minutes: to the first meal, between meals, and to the wrap."""
-    first = np.where(had[0], breaks[0][0], np.where(had[1], breaks[1][0], length))
-    second = np.where(had[0], np.where(had[1], breaks[1][0], length) - breaks[0][1], 0)
-    third = np.where(had[1], length - breaks[1][1], 0)
-    return first, second, third
+def _between_meals(
+    had: list[Bools], moments: dict[str, Ints], meals: list[tuple[str, str]]
+) -> tuple[tuple[Ints, ...], tuple[Ints, ...]]:
+    """Return begin and end of the stretches of work: to the first meal, between meals, and to the wrap."""
+    call, wrap = moments["call_time"], moments["wrap_time"]
+    (out1, back1), (out2, back2) = [(moments[out], moments[back]) for out, back in meals]
+    either, both = had[0] | had[1], had[0] & had[1]
+    starts = (
+        call,
+        np.where(either, np.where(had[0], back1, back2), wrap),
+        np.where(both, back2, wrap),
+    )
+    first_end = np.where(either, np.where(had[0], out1, out2), wrap)
+    return starts, (first_end, np.where(both, out2, wrap), wrap)
 
 
 def in_hours(minutes: Ints) -> Ints:
@@ -310,8 +416,9 @@ def _zones(cells: pa.Table, production: Production) -> tuple[Ints, list[str]]:
     return np.array(by_text, np.int64)[places.codes], names
 
 
-def _sum(columns: tuple[Ints, ...]) -> Ints:
-    total = columns[0]
+def total(columns: tuple[Ints, ...]) -> Ints:
+    """Return the sum of columns."""
+    summed = columns[0]
     for column in columns[1:]:
-        total = total + column
-    return total
+        summed = summed + column
+    return summed

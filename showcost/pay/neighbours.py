@@ -14,7 +14,8 @@ import numpy as np
 import pyarrow.compute as pc
 
 from showcost.config.agreements.rule_kinds import DayKind
-from showcost.pay.numbers import ONE, Bools, Ints
+from showcost.pay.days import with_days
+from showcost.pay.numbers import Bools, Ints, distinct_of
 from showcost.pay.windows import Grouped, beginnings, by_keys, highest_before, ordered
 
 if TYPE_CHECKING:
@@ -57,26 +58,28 @@ class Neighbours:
 def join_days(
     frame: Frame, employee: Ints, agreement: Ints, base: Ints, keys: pa.ChunkedArray
 ) -> tuple[Frame, Neighbours]:
-    """Return the rows with the earlier rows of the same period of work, and their neighbours.
+    """Return the rows as lines of their periods of work, and their neighbours.
 
     `employee` tells people apart, `agreement` is the place of each row's agreement, `base` the pay that
-    contributions are due on; `keys` decide the order of rows with the same time. Parts of a day take the
-    date, place and kind of day of its first part.
+    contributions are due on; `keys` decide the order of rows with the same time. A period of work is a date,
+    and what follows it without a break: the parts of a day that runs past midnight are one.
     """
     size = len(frame)
     people = Grouped(*_by_call(frame, employee, keys))
+    period = _periods(frame, employee, people)
+    joined = with_days(frame, period, agreement)
+    starts = beginnings(people.rows, [employee, period])
     reached = highest_before(people, frame.wrap, 0)
-    # A row that begins when all earlier ones have ended belongs to their period of work.
-    shifts = Grouped(people.rows, people.begins | (frame.call[people.rows] > reached))
     call = np.where(frame.clocked, frame.call, 0)
     by_day = ordered([employee, agreement, frame.day, call], keys, np.arange(size))
     earned = Grouped(by_day, beginnings(by_day, [employee, agreement]))
     weeks = _weeks(frame, by_day, employee, agreement)
-    heads = np.flatnonzero(shifts.begins & ~people.begins)
+    heads = np.flatnonzero(starts & ~people.begins)
+    shifts = Grouped(people.rows, starts)
     later, earlier = shifts.rows[heads], shifts.rows[heads - 1]
     first_of_earlier = shifts.rows[shifts.first[heads - 1]]
     ended = reached[heads]
-    return _spread(frame, shifts), Neighbours(
+    return joined, Neighbours(
         rest=_scattered(size, later, frame.call[later] - ended),
         previous=_scattered(size, later, earlier),
         days_apart=_scattered(size, later, frame.day[later] - frame.day[first_of_earlier]),
@@ -85,6 +88,24 @@ def join_days(
         in_a_row=_in_a_row(frame, employee),
         earned=_scattered(size, earned.rows, earned.sum_before(base.astype(np.int64))),
     )
+
+
+def _periods(frame: Frame, employee: Ints, people: Grouped) -> Ints:
+    """Return the number of each row's period of work.
+
+    Rows that begin when all earlier ones of the person have ended belong to the period before; all other rows
+    of a person and date are of one period, those without a clock too.
+    """
+    reached = highest_before(people, frame.wrap, 0)
+    begins = people.begins | (frame.call[people.rows] > reached)
+    chain = np.cumsum(begins) - 1
+    # A chain is of the date of its first row; the chains of a date are one period.
+    heads = people.rows[np.flatnonzero(begins)]
+    day = frame.day.copy()
+    day[people.rows] = frame.day[heads][chain]
+    _, person = distinct_of(employee)
+    days, number = distinct_of(day)
+    return person * (len(days) + 1) + number
 
 
 def _by_call(frame: Frame, employee: Ints, keys: pa.ChunkedArray) -> tuple[Ints, Bools]:
@@ -122,46 +143,11 @@ def _in_a_row(frame: Frame, employee: Ints) -> Ints:
     return _scattered(len(rows), rows, in_a_row[np.cumsum(days.begins) - 1])
 
 
-def _spread(frame: Frame, shifts: Grouped) -> Frame:
-    """Return the frame with the facts of each period of work spread over its rows."""
-    size, rows = len(frame), shifts.rows
-    first = np.arange(size)
-    first[rows] = rows[shifts.first]
-    continued = np.zeros(size, np.bool_)
-    continued[rows] = shifts.continued
-    last = np.where(frame.spans[2] > 0, 2, np.where(frame.spans[1] > 0, 1, 0))
-    # The period at the end of a part continues in the next part, and is counted there.
-    spans = [np.where(continued & (last == number), 0, span) for number, span in enumerate(frame.spans)]
-    follows = np.flatnonzero(~shifts.begins)
-    tail = np.choose(last, frame.spans)
-    spans[0][rows[follows]] += tail[rows[follows - 1]] * ~(continued & (last == 0))[rows[follows]]
-    return replace(
-        frame,
-        day=frame.day[first],
-        day_kind=frame.day_kind[first],
-        place=frame.place[first],
-        spans=tuple(spans),
-        worked_before=_scattered(size, rows, shifts.sum_before(frame.worked), 0),
-        elapsed_before=_scattered(size, rows, frame.call[rows] - frame.call[rows[shifts.first]], 0)
-        * ONE
-        // 60,
-        paid_before=_scattered(size, rows, shifts.sum_before(frame.hours_paid), 0),
-        continued=continued,
-        cut=np.zeros(size, np.bool_),
-    )
-
-
 def _scattered(size: int, rows: Ints, values: Ints, missing: int = -1) -> Ints:
     """Return values of some rows as a column of all rows, with a number for the rest."""
     column = np.full(size, missing, np.int64)
     column[rows] = values
     return column
-
-
-def is_part(frame: Frame) -> Bools:
-    """Return which rows are parts of a day that is split into several."""
-    part: Bools = frame.continued | (frame.worked_before > 0)
-    return part
 
 
 def with_counted_days(frame: Frame, neighbours: Neighbours) -> tuple[Frame, Bools]:

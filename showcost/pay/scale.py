@@ -9,10 +9,11 @@ import pyarrow as pa
 
 from showcost.config.agreements.rule_kinds import Basis, ScaleFloor, WeeklyGuarantee, Workday
 from showcost.pay.frame import BASES
-from showcost.pay.numbers import ONE, Bools, Ints, day_number, last_day, whole
+from showcost.pay.numbers import ONE, TENTHS, Bools, Ints, day_number, last_day, product, whole
 from showcost.pay.verdict import (
     Citation,
     PayVerdict,
+    Unchecked,
     as_amount,
     concat,
     covered_rows,
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from showcost.config.agreements.model import ScalePeriod
-    from showcost.config.agreements.rule_kinds import Certainty
+    from showcost.config.agreements.rule_kinds import Certainty, MoneyBreak
     from showcost.pay.frame import Frame
     from showcost.pay.terms import BoundAgreement, BoundRule
 
@@ -38,41 +39,97 @@ def check_scale(terms: BoundAgreement, frame: Frame) -> Iterator[PayVerdict]:
     required, hard_required = np.zeros(size, np.int64), np.zeros(size, np.int64)
     citations: list[Citation] = []
     notes: list[pa.Array] = []
-    unknown: Bools = np.zeros(size, np.bool_)
+    scheduled: Bools = np.zeros(size, np.bool_)
+    matched: Bools = np.zeros(size, np.bool_)
     in_money = frame.currency.among([terms.agreement.currency])
-    for bound in terms.of_kind(ScaleFloor):
-        applies = bound.applies(frame) & in_money
-        for period in (period for period in terms.agreement.scales if period.rule is bound.rule):
-            rows = applies & _of_period(period, frame)
-            if period.rate.schedule is not None:
-                blank = frame.schedule.among([""])
-                unknown |= rows & blank
-                rows &= frame.schedule.among([period.rate.schedule])
-            if not rows.any():
-                continue
-            for place, amount, by in _in_basis(terms, period, frame):
-                here = rows & (frame.basis == place)
-                certainty = period.certainty.less_sure(by.certainty) if by else period.certainty
-                required = np.where(here, amount, required)
-                if certainty.rejects:
-                    hard_required = np.where(here, amount, hard_required)
-                citations.append(Citation(bound, here, certainty.rejects))
-                if by:
-                    citations.append(Citation(by, here, certainty.rejects))
-                notes.append(only_where(here, _note(period, by, certainty)))
+    for bound, period in _periods(terms):
+        rows = bound.applies(frame) & in_money & _of_period(period, frame)
+        if period.rate.schedule is not None:
+            scheduled |= rows
+            rows &= frame.schedule.among([period.rate.schedule])
+            matched |= rows
+        if not rows.any():
+            continue
+        for place, amount, by in _in_basis(terms, period, frame):
+            here = rows & (frame.basis == place) & (amount > 0)
+            certainty = period.certainty.less_sure(by.certainty) if by else period.certainty
+            required = np.where(here, amount, required)
+            if certainty.rejects:
+                hard_required = np.where(here, amount, hard_required)
+            citations.append(Citation(bound, here, certainty.rejects))
+            if by:
+                citations.append(Citation(by, here, certainty.rejects))
+            notes.append(only_where(here, _note(period, by, certainty)))
     hard = frame.rate < hard_required
     soft = (frame.rate < required) & ~hard
+    checked = covered_rows(citations, size)
+    unknown = scheduled & ~matched
+    without = frame.is_work & in_money & ~checked & ~unknown
     yield PayVerdict(
         "SC-PAY-001",
         "rate",
         hard,
         soft,
-        covered_rows(citations, size),
+        checked,
         lambda only_hard: _words(frame, hard_required if only_hard else required, notes),
         tuple(citations),
+        (
+            Unchecked(without, _without_scale(frame)),
+            Unchecked(frame.is_work & ~in_money, f"the scale is in {terms.agreement.currency}"),
+            Unchecked(unknown, "the scale depends on the schedule"),
+        ),
     )
     if unknown.any():
-        yield _no_schedule(unknown, citations)
+        yield _no_schedule(unknown, terms)
+
+
+def _without_scale(frame: Frame) -> pa.Array:
+    codes = pa.array(
+        [f"no scale of occupation {code or '(blank)'} per " for code in frame.occupation.texts], pa.string()
+    )
+    per = pa.array([*BASES, "(unknown unit)"], pa.string()).take(pa.array(frame.basis % (len(BASES) + 1)))
+    return concat(codes.take(pa.array(frame.occupation.codes)), per, " on this day in the agreement's file")
+
+
+def _periods(terms: BoundAgreement) -> Iterator[tuple[BoundRule[ScaleFloor], ScalePeriod]]:
+    for bound in terms.of_kind(ScaleFloor):
+        for period in terms.agreement.scales:
+            if period.rule is bound.rule:
+                yield bound, period
+
+
+def hours_of_day(terms: BoundAgreement, frame: Frame) -> Ints:
+    """Return the hours that a day's rate is for, 0 where no rule says it."""
+    hours = np.zeros(len(frame), np.int64)
+    for day in terms.of_kind(Workday):
+        hours = np.where(day.applies(frame), whole(day.rule.hours), hours)
+    return hours
+
+
+def break_amounts(terms: BoundAgreement, bound: BoundRule[MoneyBreak], frame: Frame) -> Ints:
+    """Return the amount per day of a money break: a multiple of the scale, 0 where there is no scale."""
+    scale = np.zeros(len(frame), np.int64)
+    for rule, period in _periods(terms):
+        if period.rate.schedule is not None:
+            continue
+        rows = rule.applies(frame) & _of_period(period, frame)
+        if period.basis is Basis.DAY:
+            scale = np.where(rows, whole(period.amount), scale)
+        elif period.basis is Basis.HOUR:
+            by_day = whole(period.amount) * hours_of_day(terms, frame) // ONE
+            scale = np.where(rows & (by_day > 0), by_day, scale)
+    return np.where(bound.applies(frame), scale * int(bound.rule.above * TENTHS) // TENTHS, 0)
+
+
+def rows_above(terms: BoundAgreement, bound: BoundRule[MoneyBreak], frame: Frame) -> Bools:
+    """Return the rows whose rate, by the day, is above the amount of a money break."""
+    amount = break_amounts(terms, bound, frame)
+    by_hour = frame.basis == BASES.index(Basis.HOUR)
+    daily = np.where(by_hour, product(frame.rate, hours_of_day(terms, frame)) // ONE, frame.rate)
+    timed = by_hour | (frame.basis == BASES.index(Basis.DAY))
+    above: Bools = timed & (amount > 0) & (daily > amount).astype(np.bool_)
+    above &= frame.currency.among([terms.agreement.currency])
+    return above
 
 
 def _of_period(period: ScalePeriod, frame: Frame) -> Bools:
@@ -134,7 +191,10 @@ def _words(frame: Frame, required: Ints, notes: list[pa.Array]) -> pa.Array:
     )  # fmt: skip
 
 
-def _no_schedule(unknown: Bools, citations: list[Citation]) -> PayVerdict:
-    text = "a schedule: the scale of this occupation depends on it, so it could not be checked"
-    first = tuple(Citation(citation.rule, unknown, rejects=False) for citation in citations[:1])
-    return PayVerdict.unchecked("schedule", unknown, text, first)
+def _no_schedule(unknown: Bools, terms: BoundAgreement) -> PayVerdict:
+    text = (
+        "a schedule for which the agreement's file has a scale: that of this occupation depends on it, so it"
+        " could not be checked"
+    )
+    first = tuple(Citation(bound, unknown, rejects=False) for bound, _ in list(_periods(terms))[:1])
+    return PayVerdict.for_review("schedule", unknown, text, first)

@@ -49,17 +49,43 @@ class BoundRule(Generic[_RuleT]):
 
     def applies(self, frame: Frame) -> Bools:
         """Return which rows the rule applies to."""
+        return self.covers(frame) & frame.is_work
+
+    def covers(self, frame: Frame) -> Bools:
+        """Return which rows the rule covers, whether they are pay for work or other pay."""
+        return self._is_about(frame) & self._in_place(frame) & self._on_day(frame)
+
+    def lacks_place(self, frame: Frame) -> Bools:
+        """Return the rows that the rule may apply to, but that leave the place of work blank."""
+        if not self.rule.places:
+            return np.zeros(len(frame), np.bool_)
+        return self._is_about(frame) & frame.is_work & (frame.place < 0) & self._on_day(frame)
+
+    def lacks_workday(self, frame: Frame) -> Bools:
+        """Return the rows that the rule may apply to, but that leave the day of the workweek blank."""
+        if not set(self.rule.days) & {DayKind.SIXTH, DayKind.SEVENTH}:
+            return np.zeros(len(frame), np.bool_)
+        unstated = (frame.workweek_day == 0) & ~self._on_day(frame)
+        unstated &= frame.day_kind == _DAYS.index(DayKind.ORDINARY)
+        lacking: Bools = self._is_about(frame) & frame.is_work & self._in_place(frame) & unstated
+        return lacking
+
+    def _is_about(self, frame: Frame) -> Bools:
         rule = self.rule
         mask: Bools = (frame.day >= self.first) & (frame.day <= self.last)
         if rule.locals:
             mask &= frame.local.among(rule.locals)
         if rule.occupations:
             mask &= frame.occupation.among(rule.occupations)
-        if rule.places:
-            mask &= _any_of(frame.place, [_PLACES.index(place) for place in rule.places])
-        if rule.days:
-            mask &= _any_of(frame.day_kind, [_DAYS.index(day) for day in rule.days])
         return mask
+
+    def _in_place(self, frame: Frame) -> Bools:
+        places = [_PLACES.index(place) for place in self.rule.places]
+        return _any_of(frame.place, places) if places else np.ones(len(frame), np.bool_)
+
+    def _on_day(self, frame: Frame) -> Bools:
+        days = [_DAYS.index(day) for day in self.rule.days]
+        return _any_of(frame.day_kind, days) if days else np.ones(len(frame), np.bool_)
 
 
 @dataclass(frozen=True)

@@ -40,11 +40,26 @@ class Citation:
 
 
 @dataclass(frozen=True)
+class Unchecked:
+    """Rows that could not be checked, and why: a text for all of them, or one per row."""
+
+    rows: Bools
+    why: str | pa.Array
+
+    def reasons(self, places: Ints) -> pa.Array:
+        """Return the reason for some of the rows, by their places."""
+        if isinstance(self.why, str):
+            return pa.repeat(self.why, len(places))
+        return self.why.take(pa.array(places))
+
+
+@dataclass(frozen=True)
 class PayVerdict:
     """The outcome of one check over the rows of a frame.
 
     `hard` rows fail a rule of certainty H or M, `soft` rows only one of D or L; `checked` rows were
-    checked against any. `code` and `field` are those of a hard failure.
+    checked against any. `code` and `field` are those of a hard failure. `unchecked` has the rows for which
+    a rule could not be applied.
     """
 
     code: str
@@ -54,6 +69,7 @@ class PayVerdict:
     checked: Bools
     words: RowTexts
     citations: tuple[Citation, ...]
+    unchecked: tuple[Unchecked, ...] = ()
 
     @classmethod
     def of_rule(
@@ -66,7 +82,13 @@ class PayVerdict:
         return cls(*check, hard, soft, checked, words, (Citation(bound, checked, rejects),))
 
     @classmethod
-    def unchecked(cls, field: str, rows: Bools, text: str, citations: tuple[Citation, ...] = ()) -> Self:
+    def nothing(cls, check: tuple[str, str], unchecked: Sequence[Unchecked], size: int) -> Self:
+        """Return the verdict of a check without a rule: nothing was checked."""
+        nobody: Bools = np.zeros(size, np.bool_)
+        return cls(*check, nobody, nobody, nobody, lambda _: pa.repeat("", size), (), tuple(unchecked))
+
+    @classmethod
+    def for_review(cls, field: str, rows: Bools, text: str, citations: tuple[Citation, ...] = ()) -> Self:
         """Flag rows that could not be checked against a rule for review (SC-PAY-009)."""
         nobody: Bools = np.zeros(len(rows), np.bool_)
         return cls("SC-PAY-009", field, nobody, rows, rows, lambda _: pa.repeat(text, len(rows)), citations)

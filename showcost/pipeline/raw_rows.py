@@ -80,6 +80,21 @@ def read_raw_rows(
         ).read_all()
 
 
+def rows_of_days(
+    workspace: Workspace, feed: FeedSpec, dates: Sequence[date], decisions: FeedDecisions
+) -> pa.Table | None:
+    """Return the raw rows of some dates, for kinds whose rows are lines of a person's day; else None."""
+    if not feed.kind.has_pay_rules:
+        return None
+    with engine() as connection:
+        return _records(
+            connection,
+            _Source(workspace, feed, _sources(workspace, feed, dates), decisions.corrected),
+            "WHERE list_contains(CAST($dates AS DATE[]), transaction_date) ORDER BY arrival, record",
+            {"dates": list(dates)},
+        ).read_all()
+
+
 def raw_places(
     workspace: Workspace, feed: FeedSpec, dates: Sequence[date], decisions: FeedDecisions
 ) -> pa.Table:

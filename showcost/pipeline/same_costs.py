@@ -15,7 +15,7 @@ from showcost.ledger.queries import active_places
 from showcost.pipeline.applied_decisions import decisions_of
 from showcost.pipeline.identity_rows import identity_rows
 from showcost.pipeline.periods import current_production
-from showcost.pipeline.raw_rows import chosen_records
+from showcost.pipeline.raw_rows import chosen_records, rows_of_days
 from showcost.validation.duplicates import CONFLICT, DUPLICATE
 from showcost.validation.same_costs import ALIKE, PRECEDENCE, SAME_COSTS, related_documents
 from showcost.validation.validate import sound_rows
@@ -89,13 +89,16 @@ def _precedence(
         places = list(
             zip(chosen.column("delivery").to_pylist(), chosen.column("record").to_pylist(), strict=True)
         )
+        records = chosen_records(workspace, feed, places, decided[feed.name].corrected)
+        days = sorted(set(records.column("transaction_date").drop_null().to_pylist()))
         sound = sound_rows(
-            chosen_records(workspace, feed, places, decided[feed.name].corrected),
+            records,
             feed=feed,
             production=current_production(workspace),
             chart=workspace.chart,
             decided=decided[feed.name].for_validation,
             agreements=workspace.agreements,
+            day_rows=rows_of_days(workspace, feed, days, decided[feed.name]),
         )
         parts.append(
             pa.table(

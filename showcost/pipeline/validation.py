@@ -22,7 +22,13 @@ from showcost.pipeline.decision_stamps import stamps_by_partition
 from showcost.pipeline.fx_snapshots import rate_states
 from showcost.pipeline.outcomes import record_validated
 from showcost.pipeline.periods import closed_on, closed_periods, current_production
-from showcost.pipeline.raw_rows import raw_numbers, read_raw_rows, rows_of_same_keys, undated_records
+from showcost.pipeline.raw_rows import (
+    raw_numbers,
+    read_raw_rows,
+    rows_of_days,
+    rows_of_same_keys,
+    undated_records,
+)
 from showcost.pipeline.same_costs import same_costs
 from showcost.staging import ALL, PartitionRows, StagingStore, split_by_date
 from showcost.staging.assets import quarantine_asset, raw_asset, undated_asset, valid_asset
@@ -38,6 +44,7 @@ if TYPE_CHECKING:
     from showcost.config.feed import FeedSpec
     from showcost.config.production import ClosedPeriod
     from showcost.pipeline.applied_decisions import FeedDecisions
+    from showcost.validation.decisions import DecisionEffects
     from showcost.workspace import Workspace
 
 CHUNK_ROWS: Final = 250_000
@@ -169,6 +176,41 @@ def texts_of(value: object) -> list[str]:
     return [str(item) for item in value] if isinstance(value, list | tuple) else []
 
 
+def judged(  # noqa: PLR0913 -- everything that determines a result is an argument
+    workspace: Workspace,
+    feed: FeedSpec,
+    rows: pa.Table,
+    *,
+    fx_status: pa.Table | None,
+    same_key_rows: pa.Table,
+    posted: pa.Table | None = None,
+    decided: DecisionEffects | None = None,
+    chunk_rows: int = CHUNK_ROWS,
+    same_costs: pa.Table | None = None,
+    day_rows: pa.Table | None = None,
+    unconfirmed: frozenset[str] = frozenset(),
+) -> ValidationResult:
+    """Validate rows by the production's own settings: chart, closed periods and agreements.
+
+    The one way to a verdict, of a run as of a dry run. The arguments are those of `validate`.
+    """
+    return validate(
+        rows,
+        feed=feed,
+        production=current_production(workspace),
+        chart=workspace.chart,
+        agreements=workspace.agreements,
+        fx_status=fx_status,
+        posted=POSTED.empty_table() if posted is None else posted,
+        same_key_rows=same_key_rows,
+        decided=decided,
+        chunk_rows=chunk_rows,
+        same_costs=same_costs,
+        day_rows=day_rows,
+        unconfirmed=unconfirmed,
+    )
+
+
 def validate_rows(  # noqa: PLR0913 -- everything that determines a result is an argument
     workspace: Workspace,
     feed: FeedSpec,
@@ -184,8 +226,9 @@ def validate_rows(  # noqa: PLR0913 -- everything that determines a result is an
 
     Rows of a kind of plan need no rates.
 
-    `sources` are the deliveries that may have other rows of these keys; all of the feed when None. `same` are
-    the rows that repeat the cost of another (`same_costs`), if they are known.
+    `sources` are the deliveries that may have other rows of these keys, for rows that are some of their
+    dates; when None, all of the feed may, and the rows are all of their dates. `same` are the rows that
+    repeat the cost of another (`same_costs`), if they are known.
     """
     status = None if feed.kind.is_plan else rate_states(workspace, dates)
     keys = pa.chunked_array([raw.column("row_key").unique()], pa.string())
@@ -193,18 +236,17 @@ def validate_rows(  # noqa: PLR0913 -- everything that determines a result is an
     lines = pa.chunked_array([*keys.chunks, *same_key_rows.column("row_key").chunks], pa.string()).unique()
     with workspace.ledger.read() as connection:
         posted = posted_keys(connection, feed.name, lines)
-    return validate(
+    return judged(
+        workspace,
+        feed,
         raw,
-        feed=feed,
-        production=current_production(workspace),
-        chart=workspace.chart,
-        agreements=workspace.agreements,
         fx_status=status,
         posted=posted,
         same_key_rows=same_key_rows,
         decided=decisions.for_validation,
         chunk_rows=chunk_rows,
         same_costs=same if same is not None else same_costs(workspace, feed, raw, decisions),
+        day_rows=rows_of_days(workspace, feed, dates, decisions) if sources is not None else None,
         unconfirmed=frozenset(
             total.delivery for total in unconfirmed_totals(workspace, feed, decisions=decisions)
         ),
@@ -235,17 +277,13 @@ def validate_undated(
     workspace: Workspace, feed: FeedSpec, rows: pa.Table, decisions: FeedDecisions
 ) -> ValidationResult:
     """Validate rows of a feed without a transaction date; IntegrityError if any of them passes."""
-    outcome = validate(
+    outcome = judged(
+        workspace,
+        feed,
         rows,
-        feed=feed,
-        production=current_production(workspace),
-        chart=workspace.chart,
-        agreements=workspace.agreements,
         fx_status=FX_STATUS.empty_table(),
-        posted=POSTED.empty_table(),
         same_key_rows=rows.slice(0, 0),
         decided=decisions.for_validation,
-        chunk_rows=CHUNK_ROWS,
     )
     if outcome.valid.num_rows:
         raise IntegrityError(f"{feed.name}: {outcome.valid.num_rows} rows without a date passed validation")

@@ -2,7 +2,7 @@
 
     rows.csv       pay as recorded, a line per row
     rules.csv      the rules of the agreement: kind, parameters, unit, source, clause, certainty, dates
-    applied.csv    every check of every row with the rules, the requirement, and the result
+    applied.csv    every check of every row with the rules, the requirement, and the result, or why none
     findings.csv   findings over neighbouring days and rules of low certainty, and who dismissed them
     guild_pack.xlsx  the same as sheets, after a first sheet that describes the pack
     manifest.json  the sha256 of each, the versions of the rules, counts
@@ -53,6 +53,9 @@ _PAID: Final = (
     *("wrap_time", "day_of_workweek", "is_holiday", "currency", "rate", "rate_basis"),
     *("hours_1x", "hours_1_5x", "hours_2x", "hours_3x", "meal_penalty_count", "meal_penalty_amount"),
     *("rest_penalty_amount", "gross", "benefit_amount", "pay_rules"),
+    *("account", "series", "line_no", "earning_type", "day_type", "deal", "loan_out", "tax_form"),
+    *("hours_2_5x", "hours_4x", "hours_6x", "hours_at", "non_deductible_out", "non_deductible_in"),
+    *("break_rate", "pay_not_checked"),
 )
 _RULE_KEYS: Final = frozenset(
     {"id", "kind", "unit", "source", "clause", "certainty", "start", "end", "keyed_on", "remark"}
@@ -317,7 +320,10 @@ def _about(
         ("rows", rows.num_rows),
         *((f"checks that end with: {result}", count) for result, count in results.items()),
         ("certainty", "H primary text read, M official or trade summary, D derived, L unverified"),
-        ("results", "holds; fails; look: a rule of low certainty does not hold, or could not be checked"),
+        (
+            "results",
+            "holds; fails; look: a rule of low certainty does not hold; not checked: with the reason",
+        ),
     ]
     return _Sheet("about", ("what", "says"), lines)
 

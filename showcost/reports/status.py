@@ -6,6 +6,7 @@ the sum of the states; otherwise the difference is shown.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
@@ -15,10 +16,11 @@ import pyarrow as pa
 from showcost.core.engine import engine
 from showcost.ingest.landing import LandedDelivery, landed
 from showcost.ledger.queries import active_rows
+from showcost.pay.checker import PAY_UNCHECKED, unchecked_codes
 from showcost.pipeline.applied_decisions import decisions_of, key_places
 from showcost.pipeline.control_totals import UnconfirmedTotal, unconfirmed_totals
 from showcost.pipeline.outcomes import VALID, outcome_logs, outcomes_as_recorded
-from showcost.staging.assets import quarantine_asset, records_asset, undated_asset
+from showcost.staging.assets import quarantine_asset, records_asset, undated_asset, valid_asset
 from showcost.validation.decisions import DISCARDED, DISPOSITION_SQL, WITHHELD
 
 if TYPE_CHECKING:
@@ -79,7 +81,9 @@ class FeedStatus:
     """The state of a feed: one tally per delivery, their sum, and the rows to work on by reason code.
 
     Discarded rows have no part in `codes`: a person has settled them. `control_totals` are those that are not
-    confirmed. `is_plan` says that posted rows are plan lines, and their amounts are no cost.
+    confirmed. `is_plan` says that posted rows are plan lines, and their amounts are no cost. `unchecked`
+    counts the valid rows to which pay rules could not be applied, by the code of the rules, and as `rows` all
+    of them.
     """
 
     feed: str
@@ -88,6 +92,7 @@ class FeedStatus:
     codes: Mapping[str, int]
     control_totals: Sequence[UnconfirmedTotal] = ()
     is_plan: bool = False
+    unchecked: Mapping[str, int] = field(default_factory=dict)
 
 
 # A row with active entries or a plan line is posted, whatever the outcome of a later validation. A row
@@ -150,7 +155,25 @@ def feed_status(workspace: Workspace, feed: FeedSpec, as_of: int | None = None) 
         codes,
         unconfirmed_totals(workspace, feed, deliveries, decisions),
         feed.kind.is_plan,
+        unchecked_rules(workspace, feed) if as_of is None else {},
     )
+
+
+def unchecked_rules(workspace: Workspace, feed: FeedSpec) -> dict[str, int]:
+    """Return the number of valid rows to which a pay rule could not be applied, per code and as `rows`.
+
+    Partitions that were validated before the reasons were kept are not counted.
+    """
+    if not feed.kind.has_pay_rules:
+        return {}
+    counts: Counter[str] = Counter()
+    store, asset = workspace.staging, valid_asset(feed.name)
+    for partition in store.partitions(asset):
+        staged = store.metadata(asset, partition)
+        if staged is None or not staged.rows or PAY_UNCHECKED not in store.columns(asset, partition):
+            continue
+        counts.update(unchecked_codes(store.read(asset, partition).column(PAY_UNCHECKED)))
+    return dict(sorted(counts.items()))
 
 
 _QUARANTINE: Final = pa.schema(

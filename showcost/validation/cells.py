@@ -95,10 +95,24 @@ def contents(cells: pa.Table, rows: pa.Table, kind: RecordKind) -> pa.ChunkedArr
     """Return the hash of each row's content: sha256, 32 hex digits, over the typed values of all its fields.
 
     Amounts count by value, not as written (12.50 is 12.5); an unreadable cell counts as its tidied text. The
-    hash frames the values as a JSON array, as `showcost.core.hashing` does.
+    hash frames the values as a JSON array, as `showcost.core.hashing` does. Of the fields that were added
+    later, a list of those that are not blank follows, each as name and value; without any, nothing does.
     """
-    values = {f"v{index}": _canonical(cells, rows, field) for index, field in enumerate(kind.fields)}
-    sql = f"SELECT sha256(json_array({', '.join(values)}))[1:{SHORT}] AS content FROM cells"  # noqa: S608 -- names of ours
+    values: dict[str, pa.ChunkedArray] = {}
+    added: list[str] = []
+    for index, field in enumerate(kind.fields):
+        value = _canonical(cells, rows, field)
+        if field.added and value.null_count == len(value):
+            continue
+        values[f"v{index}"] = value
+        if field.added:
+            added.append(f"{{'name': '{field.name}', 'value': v{index}}}")
+    hashed = f"json_array({', '.join(values)})"
+    if added:
+        first = ", ".join(name for name in values if not kind.fields[int(name[1:])].added)
+        given = f"list_filter([{', '.join(added)}], lambda pair: pair.value IS NOT NULL)"
+        hashed = f"CASE WHEN len({given}) = 0 THEN json_array({first}) ELSE json_array({first}, {given}) END"
+    sql = f"SELECT sha256({hashed})[1:{SHORT}] AS content FROM cells"  # noqa: S608 -- names of ours
     return query(sql, cells=pa.table(values)).column("content")
 
 

@@ -164,6 +164,10 @@ _PAY_RULES: Final = ColumnInfo(
     "pay_rules", pa.string(), "agreement, version and hash of the pay rules that the row was checked by"
 )
 
+_PAY_UNCHECKED: Final = ColumnInfo(
+    "pay_not_checked", pa.string(), "pay rules that could not be applied to the row, each with the reason"
+)
+
 
 _COMPONENTS: Final = ColumnInfo(
     "components", pa.list_(COMPONENT), "ledger entries of the row, before conversion", nullable=False
@@ -203,7 +207,7 @@ def _valid(kind: RecordKind) -> tuple[ColumnInfo, ...]:
         ),
         *fields,
         *(column for column in _DERIVED if column.name not in kind.by_name and _has(kind, column.name)),
-        *((_PAY_RULES,) if kind.has_pay_rules else ()),
+        *((_PAY_RULES, _PAY_UNCHECKED) if kind.has_pay_rules else ()),
         *(() if kind.is_plan else (_COMPONENTS,)),
     )
 

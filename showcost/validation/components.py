@@ -30,7 +30,8 @@ def secondary_account(
     control = pa.scalar(getattr(reference.production.control_accounts, secondary.control), pa.string())
     account = pc.coalesce(cells.column("account__fringe"), control) if secondary.fringe else control
     if secondary.cost_unless is not None:
-        account = pc.if_else(is_no(cells.column(secondary.cost_unless)), cells.column("account"), account)
+        is_cost = is_no(cells.column(f"{secondary.cost_unless}__word"))
+        account = pc.if_else(is_cost, cells.column("account"), account)
     return pc.if_else(_not_zero(cells.column(secondary.field)), account, pa.scalar(None, pa.string()))
 
 

@@ -1,8 +1,9 @@
 """Reference data for validation: production, chart, feed and the status of rates, and look-ups in them.
 
 `look_up` adds to the cells: `minor_units` of the currency; `account__closed_on`, `account__kind`,
-`account__union` and `account__fringe` of an account in the chart; `fx__status`; for payroll, the results of
-the pay rules (`showcost.pay`), which need many columns at once. The rules decide about the values.
+`account__union` and `account__fringe` of an account in the chart; `fx__status`; `<field>__word` of a coded
+field; for payroll, the results of the pay rules (`showcost.pay`), which need many columns at once. The rules
+decide about the values.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from showcost.config.chart import Chart
     from showcost.config.feed import FeedSpec
     from showcost.config.production import Production
+    from showcost.pay.day_lines import DayLines
 
 FX_STATUS: Final = pa.schema([("date", pa.date32()), ("currency", pa.string()), ("status", pa.string())])
 """Status of rates: one row per date and currency; status is a `RateStatus`."""
@@ -37,7 +39,7 @@ class Reference:
     """Everything that determines the result of a row, except the row itself.
 
     `fx_status` has the columns of `FX_STATUS`; None leaves out the rules about rates. `unconfirmed` are the
-    deliveries whose control total is not confirmed.
+    deliveries whose control total is not confirmed. `day_lines` are the lines of people's days with several.
     """
 
     feed: FeedSpec
@@ -46,6 +48,7 @@ class Reference:
     fx_status: pa.Table | None
     agreements: Agreements = field(default_factory=packaged)
     unconfirmed: frozenset[str] = frozenset()
+    day_lines: DayLines | None = None
 
     @cached_property
     def pay(self) -> PayChecker:
@@ -70,6 +73,16 @@ class Reference:
         """Return a column of `accounts` for account numbers; null for an account not in the chart."""
         places = pc.index_in(numbers, value_set=self.accounts.column("number"))
         return pc.take(self.accounts.column(column), places)
+
+    def words(self, field: str, texts: pa.ChunkedArray) -> pa.ChunkedArray:
+        """Return the words that texts of a coded field stand for; null for a blank or unknown text."""
+        words = self.feed.words_of(field)
+        encoded = texts.combine_chunks().dictionary_encode()
+        known = [
+            None if text is None else words.get(" ".join(text.casefold().split()))
+            for text in encoded.dictionary.to_pylist()
+        ]
+        return pa.chunked_array([pc.take(pa.array(known, pa.string()), encoded.indices)])
 
     @cached_property
     def currencies(self) -> pa.Array:
@@ -112,8 +125,11 @@ class Reference:
         return status
 
 
-def look_up(cells: pa.Table, reference: Reference) -> pa.Table:
-    """Return the cells with the look-ups in the reference data; see the module."""
+def look_up(cells: pa.Table, reference: Reference, *, with_pay: bool = True) -> pa.Table:
+    """Return the cells with the look-ups in the reference data; see the module.
+
+    Without `with_pay`, the results of the pay rules are left out.
+    """
     codes = pa.array(sorted(currency_codes()), pa.string())
     units = pa.array([minor_units(code) for code in codes.to_pylist()], pa.int32())
     account = cells.column("account")
@@ -124,9 +140,11 @@ def look_up(cells: pa.Table, reference: Reference) -> pa.Table:
     added["minor_units"] = pc.take(units, pc.index_in(cells.column("currency"), value_set=codes))
     if reference.fx_status is not None:
         added["fx__status"] = reference.rate_status(cells.column("date"), cells.column("currency"))
+    for coded in reference.feed.kind.coded:
+        added[f"{coded.name}__word"] = reference.words(coded.name, cells.column(coded.name))
     extended = pa.table({**dict(zip(cells.column_names, cells.columns, strict=True)), **added})
-    if not reference.feed.kind.has_pay_rules:
+    if not reference.feed.kind.has_pay_rules or not with_pay:
         return extended
-    for name, values in check_columns(reference.pay, extended).items():
+    for name, values in check_columns(reference.pay, extended, reference.day_lines).items():
         extended = extended.append_column(name, values)
     return extended

@@ -25,6 +25,7 @@ from showcost.validation.duplicates import CANDIDATES, DUPLICATE
 from showcost.validation.reference import Reference, look_up
 from showcost.validation.rules import rules_for
 from showcost.validation.schemas import RowSchema
+from showcost.values.column import NO, YES
 
 if TYPE_CHECKING:
     from showcost.config.feed import FeedSpec
@@ -131,6 +132,7 @@ class ChunkChecker:
     def _typed(self, cells: pa.Table, content: pa.ChunkedArray, flags: pa.ListArray) -> pa.Table:
         kind = self._reference.feed.kind
         columns = dict(zip(cells.column_names, cells.columns, strict=True))
+        columns |= {field.name: _with_words(cells, field.name) for field in kind.coded}
         columns |= derived_columns(cells, kind)
         columns |= {"content": content, "flags": flags}
         if not kind.is_plan:
@@ -214,6 +216,13 @@ class _Faults:
     unread: np.ndarray
     withheld: np.ndarray
     claims: pa.Table
+
+
+def _with_words(cells: pa.Table, field: str) -> pa.ChunkedArray:
+    """Return a coded field of valid rows: yes and no as delivered, other texts as the word they stand for."""
+    texts, words = cells.column(field), cells.column(f"{field}__word")
+    plain = pc.fill_null(pc.is_in(pc.utf8_lower(texts), value_set=pa.array([*YES, *NO])), False)
+    return pc.if_else(plain, texts, pc.coalesce(words, texts))
 
 
 def _refuse_unreadable(valid: pa.Table, feed: FeedSpec) -> None:

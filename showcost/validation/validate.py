@@ -6,7 +6,7 @@ chunk is split. The result does not depend on the order of the rows or the size 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -19,7 +19,8 @@ from showcost.core.errors import IntegrityError
 from showcost.core.ids import DOCUMENT_DIGITS, DOCUMENT_SQL
 from showcost.validation.cells import RawRows, raw_rows
 from showcost.validation.columns import RowTable, arrow_schema
-from showcost.validation.duplicates import CANDIDATES, all_claims, key_claims
+from showcost.validation.duplicates import CANDIDATES, POSTED, all_claims, key_claims
+from showcost.validation.person_days import day_lines
 from showcost.validation.reference import Reference
 from showcost.validation.row_outcomes import (
     DUPLICATED,
@@ -92,6 +93,7 @@ def validate(  # noqa: PLR0913 -- everything that determines a result is an argu
     agreements: Agreements | None = None,
     unconfirmed: frozenset[str] = frozenset(),
     same_costs: pa.Table | None = None,
+    day_rows: pa.Table | None = None,
 ) -> ValidationResult:
     """Split raw rows of a feed into valid and quarantined rows.
 
@@ -103,7 +105,8 @@ def validate(  # noqa: PLR0913 -- everything that determines a result is an argu
     feed; corrected rows are handed in as corrected. `agreements` are the union agreements for payroll rows,
     by default the package's. `same_costs` are the rows that repeat a cost of another feed or spelling
     (`same_costs.SAME_COSTS`). Rows of the deliveries `unconfirmed` are flagged: their control total is not
-    confirmed.
+    confirmed. `day_rows` are all landed rows of the feed with the dates of `rows`, by default `rows` alone:
+    the lines of a person's day are checked together.
 
     Raises IntegrityError when rows would be lost or duplicated, when the status of a rate is missing, or when
     a posted row can no longer be read; InputError for tables without the required columns.
@@ -111,9 +114,12 @@ def validate(  # noqa: PLR0913 -- everything that determines a result is an argu
     raw, landed = raw_rows(rows, feed.kind), raw_rows(same_key_rows, feed.kind)
     effects = decided.effects if decided is not None else None
     terms = agreements or packaged()
-    checker = ChunkChecker(Reference(feed, production, chart, fx_status, terms, unconfirmed), effects)
-    checked = [checker.check(chunk, start) for start, chunk in _chunks(raw, _order(raw), chunk_rows)]
     without_rates = Reference(feed, production, chart, None, terms)
+    of_days = [raw, landed, *([raw_rows(day_rows, feed.kind)] if day_rows is not None else [])]
+    without_rates = replace(without_rates, day_lines=day_lines(of_days, without_rates, posted, effects))
+    reference = replace(without_rates, fx_status=fx_status, unconfirmed=unconfirmed)
+    checker = ChunkChecker(reference, effects)
+    checked = [checker.check(chunk, start) for start, chunk in _chunks(raw, _order(raw), chunk_rows)]
     chunks = _chunks(landed, _other_partition_rows(landed, raw), chunk_rows)
     candidates = [_candidates(ChunkChecker(without_rates, effects), chunks)]
     if decided is not None and decided.originals.num_rows:
@@ -132,6 +138,7 @@ def sound_rows(
     chart: Chart,
     decided: DecisionEffects | None = None,
     agreements: Agreements | None = None,
+    day_rows: pa.Table | None = None,
 ) -> pa.Table:
     """Return delivery, record and `reversed` of the rows that pass every rule except those about rates.
 
@@ -139,7 +146,10 @@ def sound_rows(
     """
     raw = raw_rows(rows, feed.kind)
     reference = Reference(feed, production, chart, None, agreements or packaged())
-    checker = ChunkChecker(reference, decided.effects if decided is not None else None)
+    effects = decided.effects if decided is not None else None
+    of_days = [raw, *([raw_rows(day_rows, feed.kind)] if day_rows is not None else [])]
+    lines = day_lines(of_days, reference, POSTED.empty_table(), effects)
+    checker = ChunkChecker(replace(reference, day_lines=lines), effects)
     candidates = _candidates(checker, _chunks(raw, _order(raw), CHUNK_ROWS))
     return candidates.filter(candidates.column("sound")).select(["delivery", "record", "reversed"])
 

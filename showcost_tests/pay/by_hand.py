@@ -23,10 +23,12 @@ from showcost.config.agreements.rule_kinds import (
     MealDue,
     MealPenalty,
     MinimumCall,
+    MoneyBreak,
     OvertimeBounds,
     ScaleFloor,
     WeeklyGuarantee,
     Workday,
+    WorkPlace,
 )
 from showcost.core.money import minor_units
 
@@ -45,6 +47,7 @@ COLUMNS: Final = {
 }
 HARD, SOFT = "hard", "soft"
 _CENT: Final = Decimal("0.01")
+_TINY: Final = Fraction(8, 1_000_000)
 
 
 def _text(row: Mapping[str, object], name: str) -> str:
@@ -214,12 +217,15 @@ def _half_up(value: Decimal, to: Decimal) -> Decimal:
 
 
 def multiples(day: Day, *, hard: bool) -> list[tuple[Decimal, Decimal]]:
-    """Return (multiple, hours) of the day by the tiers of all rules, hour by hour."""
+    """Return (multiple, hours due) of the day by the tiers of all rules, the rate itself first."""
     points: list[tuple[Decimal, Decimal]] = []
     unit = _CENT
-    for rule in day.of_kind(DailyOvertime, GoldenHours, DayMultiple):
-        assert isinstance(rule, DailyOvertime | GoldenHours | DayMultiple)
+    over = money_break(day)
+    for rule in day.of_kind(DailyOvertime, GoldenHours, DayMultiple, MoneyBreak):
+        assert isinstance(rule, DailyOvertime | GoldenHours | DayMultiple | MoneyBreak)
         if hard and not rule.certainty.rejects:
+            continue
+        if rule is not over and (isinstance(rule, MoneyBreak) or (over and rule.id in over.replaces)):
             continue
         unit = max(unit, rule.increment)
         for tier in rule.tiers:
@@ -227,27 +233,72 @@ def multiples(day: Day, *, hard: bool) -> list[tuple[Decimal, Decimal]]:
             if rule.measure == "elapsed":
                 minutes = int(at * 60)
                 rested = sum(min(back, minutes) - out for out, back in day.breaks if out < minutes)
-                at = max(at - _hundredths(rested), Decimal(0))
+                at = max(_hundredths(minutes - rested), Decimal(0))
             points.append((at, tier.multiple))
-    hours_and_multiples = []
-    begin, level = Decimal(0), Decimal(1)
-    for level_ in sorted({multiple for _, multiple in points}):
-        start = min(at for at, multiple in points if multiple >= level_)
-        hours_and_multiples.append((level_, start))
-    spans = []
-    for place, (multiple, start) in enumerate([(level, begin), *hours_and_multiples]):
-        counted = (
-            max(day.worked - start, Decimal(0)) // (unit if place else _CENT) * (unit if place else _CENT)
-        )
-        spans.append([multiple, counted])
-    for place in range(len(spans) - 1):
-        spans[place][1] -= spans[place + 1][1]
-    return [(multiple, hours) for multiple, hours in spans]
+    if not points:
+        return [(Decimal(1), Decimal(0))]
+    starts = [
+        (Decimal(1), Decimal(0)),
+        *(
+            (level, min(at for at, multiple in points if multiple >= level))
+            for level in sorted({multiple for _, multiple in points})
+        ),
+    ]
+    # At every multiple, part of a unit is not counted.
+    from_level = [max(day.worked - start, Decimal(0)) // unit * unit for _, start in starts]
+    if over and len(from_level) > 1:
+        from_level[0] = min(from_level[0], from_level[1] + (workday_hours(day) or 0))
+    own = [lower - higher for lower, higher in zip(from_level, [*from_level[1:], Decimal(0)], strict=True)]
+    return [(level, hours) for (level, _), hours in zip(starts, own, strict=True)]
 
 
-def straight(day: Day, *, hard: bool) -> Decimal:
-    """Return the straight hours of the day."""
-    return sum((multiple * hours for multiple, hours in multiples(day, hard=hard)), Decimal(0))
+def workday_hours(day: Day) -> Decimal | None:
+    """Return the hours that a day's rate is for."""
+    return next((rule.hours for rule in day.of_kind(Workday) if isinstance(rule, Workday)), None)
+
+
+def money_break(day: Day) -> MoneyBreak | None:
+    """Return the money break that the person's rate is above."""
+    for rule in day.of_kind(MoneyBreak):
+        assert isinstance(rule, MoneyBreak)
+        amount = break_amount(day, rule)
+        hours = workday_hours(day)
+        if amount is None or hours is None or not day.in_money or day.basis not in {"hour", "day"}:
+            continue
+        if _number(day.row, "rate") * (hours if day.basis == "hour" else 1) > amount:
+            return rule
+    return None
+
+
+def break_amount(day: Day, rule: MoneyBreak) -> Decimal | None:
+    """Return the amount of a money break per day."""
+    as_day = Day({**day.row, "rate_basis": "day"}, day.agreement, day.production)
+    scale = scale_of(as_day)
+    return None if scale is None else scale[0] * rule.above
+
+
+def is_short(day: Day, *, hard: bool) -> bool:
+    """Say whether any multiple is underpaid, from the top: an hour paid stands for one hour due."""
+    paid = dict(zip(COLUMNS.values(), day.hours, strict=True))
+    for level, due in reversed(multiples(day, hard=hard)):
+        need = due
+        for column in sorted(column for column in paid if column >= level):
+            used = min(paid[column], need)
+            paid[column] -= used
+            need -= used
+        if level not in COLUMNS.values():
+            # A multiple without a column is stated as more hours at 3 and at 2 times: those to spare first.
+            own = dict(multiples(day, hard=hard))
+            for spare in (True, False):
+                for column in (Decimal(3), Decimal(2)):
+                    kept = own.get(column, Decimal(0)) if spare else Decimal(0)
+                    if column < level:
+                        value = min(max(paid[column] - kept, Decimal(0)) * column, need * level)
+                        paid[column] -= value / column
+                        need -= value / level
+        if need > Decimal("0.000002"):
+            return True
+    return False
 
 
 def steps(rule: MealPenalty, count: int) -> Decimal:
@@ -266,7 +317,26 @@ def check(row: Mapping[str, object], agreements: Agreements, production: Product
     _hours(day, failures)
     _meals(day, failures)
     _money(day, failures)
+    _blanks(day, failures)
     return failures
+
+
+def _blanks(day: Day, failures: dict[str, str]) -> None:
+    """Ask for a look where the row leaves blank what a rule depends on that it reaches."""
+    elsewhere = [Day({**day.row, "work_place": place}, day.agreement, day.production) for place in WorkPlace]
+    penalised = _number(day.row, "meal_penalty_count") > 0 or _number(day.row, "meal_penalty_amount") > 0
+    for rule in day.agreement.rules:
+        reached = isinstance(rule, DailyOvertime | GoldenHours | DayMultiple) and day.worked > min(
+            tier.after for tier in rule.tiers
+        )
+        depends = any(there.applies(rule) for there in elsewhere) and rule.places
+        matters = reached or (isinstance(rule, MealPenalty) and penalised)
+        if not _text(day.row, "work_place") and depends and matters:
+            failures["SC-PAY-009 work_place"] = SOFT
+        if reached and not _text(day.row, "day_of_workweek") and day.kind == "ordinary":
+            late = [Day({**day.row, "day_of_workweek": n}, day.agreement, day.production) for n in "67"]
+            if rule.days and not day.applies(rule) and any(later.applies(rule) for later in late):
+                failures["SC-PAY-009 day_of_workweek"] = SOFT
 
 
 def _scale(day: Day, failures: dict[str, str]) -> None:
@@ -285,7 +355,7 @@ def _scale(day: Day, failures: dict[str, str]) -> None:
             and rate.schedule
             and rate.on <= day.date
         ]
-        if wants and not _text(day.row, "schedule"):
+        if wants and str(day.row.get("schedule") or "") not in {rate.schedule for rate in wants}:
             failures["SC-PAY-009 schedule"] = SOFT
 
 
@@ -297,9 +367,9 @@ def _hours(day: Day, failures: dict[str, str]) -> None:
     ):
         if not day.clocked and day.kind != "ordinary":
             failures["SC-PAY-002 hours_1_5x"] = SOFT
-        elif day.straight < straight(day, hard=True):
+        elif is_short(day, hard=True):
             failures["SC-PAY-002 hours_1_5x"] = HARD
-        elif day.straight < straight(day, hard=False):
+        elif is_short(day, hard=False):
             failures["SC-PAY-002 hours_1_5x"] = SOFT
     for rule in day.of_kind(MinimumCall):
         assert isinstance(rule, MinimumCall)
@@ -348,28 +418,70 @@ def pay_of(day: Day) -> list[Fraction] | None:
 
     None where the hours that the rate is for are unknown.
     """
+    bounds = _lines(day)
+    return None if bounds is None else [exact for _, exact, _ in bounds]
+
+
+def _lines(day: Day) -> list[tuple[Fraction, Fraction, Fraction]] | None:
+    """Return the least, the exact and the most pay of each multiple; None where the rate's hours are unknown.
+
+    They differ by what may be rounded to the minor unit: the hourly rate, the rate of overtime, the line.
+    """
     per = hours_per_unit(day)
     if per is None:
         return None
+    minor = Fraction(Decimal(1).scaleb(-minor_units(str(day.row["currency"]).upper())))
+    over = money_break(day)
+    broken = max(break_amount(day, over) or 0, _number(day.row, "break_rate")) if over else Decimal(0)
     lines = []
     for hours, multiple in zip(day.hours, COLUMNS.values(), strict=True):
+        own = _ways(Fraction(_number(day.row, "rate")), per, multiple, hours, minor)
+        least, most = own, own
         unit = Fraction(_number(day.row, "rate")) / Fraction(per) * Fraction(multiple)
         for rule in day.of_kind(OvertimeBounds):
             assert isinstance(rule, OvertimeBounds)
-            if multiple > 1:
-                unit = min(max(unit, Fraction(rule.minimum)), Fraction(rule.maximum))
-        lines.append(unit * Fraction(hours))
+            if multiple > 1 and unit < rule.minimum:
+                least = most = [Fraction(rule.minimum) * Fraction(hours)]
+            elif multiple > 1 and unit > rule.maximum:
+                least = [Fraction(rule.maximum) * Fraction(hours)]
+        if over and multiple > 1:
+            least = _ways(Fraction(broken), workday_hours(day) or Decimal(1), multiple, hours, minor)
+            most = [*own, *least]
+        if over and multiple == 1:
+            within = min(hours, workday_hours(day) or hours)
+            least = _ways(Fraction(_number(day.row, "rate")), per, multiple, within, minor)
+        low = min(way - (minor / 2 if way % minor else 0) for way in least)
+        high = max(way + (minor / 2 if way % minor else 0) for way in most)
+        lines.append((low, least[0], high))
     return lines
+
+
+def _ways(rate: Fraction, per: Decimal, multiple: Decimal, hours: Decimal, minor: Fraction) -> list[Fraction]:
+    """Return the pay of hours, exact first, then with the rates rounded that come before it."""
+    hourly, of = rate / Fraction(per), Fraction(multiple)
+    # A rate per hour is the hourly rate as it stands.
+    rounded = hourly if per == 1 else _to_minor(hourly, minor)
+    units = [hourly * of, rounded * of]
+    if multiple > 1:
+        units += [_to_minor(hourly * of, minor), _to_minor(rounded * of, minor)]
+    return [unit * Fraction(hours) for unit in units]
+
+
+def _to_minor(value: Fraction, minor: Fraction) -> Fraction:
+    return ((value / minor + Fraction(1, 2)) // 1) * minor
 
 
 def _money(day: Day, failures: dict[str, str]) -> None:
     penalties = _number(day.row, "meal_penalty_amount") + _number(day.row, "rest_penalty_amount")
     gross = _number(day.row, "gross")
     cent = Decimal(1).scaleb(-minor_units(str(day.row["currency"]).upper()))
-    pay = pay_of(day)
-    if pay is not None and any(day.of_kind(GrossIsSum)):
-        rounded = sum(1 for line in pay if line % Fraction(cent))
-        if abs(Fraction(gross - penalties) - sum(pay)) > rounded * Fraction(cent) / 2:
+    lines = _lines(day)
+    per = hours_per_unit(day)
+    part_of_week = day.basis == "week" and per is not None and day.straight < per
+    if lines is not None and any(day.of_kind(GrossIsSum)) and not part_of_week:
+        own = Fraction(gross - penalties)
+        # A millionth either way: the engine counts amounts in millionths.
+        if own < sum(low for low, _, _ in lines) - _TINY or own > sum(high for *_, high in lines) + _TINY:
             failures["SC-PAY-006 gross"] = HARD
     base = max(gross - penalties, Decimal(0))
     owed = {HARD: Decimal(0), SOFT: Decimal(0)}

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from showcost.config.agreements import Agreement, Agreements, PayRule
 from showcost.config.agreements.rule_kinds import (
+    AnnualIncreases,
     Contribution,
     DailyOvertime,
     DayKind,
@@ -22,6 +23,7 @@ from showcost.config.agreements.rule_kinds import (
     MealDue,
     MealPenalty,
     MinimumCall,
+    MoneyBreak,
     OvertimeBounds,
     ScaleFloor,
     WeeklyGuarantee,
@@ -32,7 +34,7 @@ from showcost_tests.pay.by_hand import HARD, SOFT, Row
 from showcost_tests.pay.rows import AGREEMENTS, before, clock, paid, production, row, with_sums
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from showcost.config.production import Production
 
@@ -110,27 +112,9 @@ def _terms(agreement: Agreement) -> Iterator[Fixture]:
 
 
 def _of(agreement: Agreement, rule: PayRule) -> Iterator[Fixture]:
-    match rule:
-        case ScaleFloor():
-            yield from _scale(agreement, rule)
-        case DailyOvertime() | GoldenHours() | DayMultiple():
-            yield from _tiers(agreement, rule)
-        case MinimumCall():
-            yield from _minimum(agreement, rule)
-        case MealPenalty():
-            yield from _meal_steps(agreement, rule)
-        case MealDue():
-            yield from _meal_due(agreement, rule)
-        case Contribution() if rule.ceiling is None:
-            yield from _contribution(agreement, rule)
-        case GrossIsSum():
-            yield from _gross(agreement, rule)
-        case OvertimeBounds():
-            yield from _bounds(agreement, rule)
-        case Workday() | WeeklyGuarantee():
-            yield from _conversion(agreement, rule)
-        case _:
-            return
+    for kind, fixtures in _OF_KIND.items():
+        if isinstance(rule, kind) and not (isinstance(rule, Contribution) and rule.ceiling):
+            yield from fixtures(agreement, rule)
 
 
 def base(agreement: Agreement, rule: PayRule, **change: object) -> Row:
@@ -212,6 +196,27 @@ def _tier(
     short = Decimal(str(full["hours_1x"])) - unit * (multiple - lower)
     below = with_sums(full | {"hours_1x": str(short)}, mine, show)
     yield Fixture(f"{name} past {after} at {lower}x", rule.id, only, show, below, check, _level(rule))
+
+
+def _money_break(agreement: Agreement, rule: MoneyBreak) -> Iterator[Fixture]:
+    """Yield days of a person at and above the break: overtime after 8 hours, and after 10 hours."""
+    show = show_for(agreement, rule)
+    kept = [other for other in agreement.rules if isinstance(other, ScaleFloor | Workday | AnnualIncreases)]
+    replaced = [other for other in agreement.rules if other.id in rule.replaces]
+    only = alone(agreement, *kept, *replaced, rule)
+    amount = agreement.scales[0].amount * rule.above
+    for rate, hours, columns, level in (
+        (amount, "10", ("8", "2", "0"), _NONE),
+        (amount, "10", ("10", "0", "0"), HARD),
+        (amount + 1, "10", ("8", "0", "0"), _NONE),
+        (amount + 1, "12", ("8", "2", "0"), _NONE),
+        (amount + 1, "12", ("10", "2", "0"), _NONE),
+        (amount + 1, "12", ("12", "0", "0"), HARD),
+    ):
+        case = base(agreement, rule, rate=str(rate), rate_basis="day", **clock(Decimal(hours)))
+        sample = case | dict(zip(("hours_1x", "hours_1_5x", "hours_2x"), columns, strict=True))
+        name = f"{agreement.name}: {rule.id} {rate} a day, {hours} h paid {columns}"
+        yield Fixture(name, rule.id, only, show, sample, "SC-PAY-002 hours_1_5x", level)
 
 
 def _minimum(agreement: Agreement, rule: MinimumCall) -> Iterator[Fixture]:
@@ -325,8 +330,15 @@ def _bounds(agreement: Agreement, rule: OvertimeBounds) -> Iterator[Fixture]:
     gross = next(candidate for candidate in agreement.rules if isinstance(candidate, GrossIsSum))
     day = next(candidate for candidate in agreement.rules if isinstance(candidate, Workday))
     show, only = show_for(agreement), alone(agreement, rule, gross, day)
-    for rate, overtime in (("200", rule.minimum), ("300", Decimal(45)), ("600", rule.maximum)):
-        for off, level in (("0", _NONE), ("0.02", HARD), ("-0.02", HARD)):
+    # More than the cap may be paid, up to 1.5 times the rate.
+    for rate, overtime, over in (
+        ("200", rule.minimum, HARD),
+        ("300", Decimal(45), HARD),
+        ("600", rule.maximum, _NONE),
+        ("600", Decimal(90), HARD),
+    ):
+        under = _NONE if overtime > rule.maximum else HARD
+        for off, level in (("0", _NONE), ("0.02", over), ("-0.02", under)):
             sample = base(
                 agreement,
                 rule,
@@ -351,3 +363,20 @@ def _conversion(agreement: Agreement, rule: Workday | WeeklyGuarantee) -> Iterat
         yield Fixture(
             f"{agreement.name}: {rule.id} {gross_}", rule.id, only, show, sample, "SC-PAY-006 gross", level
         )
+
+
+_OF_KIND: Final[dict[type[PayRule], Callable[..., Iterator[Fixture]]]] = {
+    ScaleFloor: _scale,
+    DailyOvertime: _tiers,
+    GoldenHours: _tiers,
+    DayMultiple: _tiers,
+    MoneyBreak: _money_break,
+    MinimumCall: _minimum,
+    MealPenalty: _meal_steps,
+    MealDue: _meal_due,
+    Contribution: _contribution,
+    GrossIsSum: _gross,
+    OvertimeBounds: _bounds,
+    Workday: _conversion,
+    WeeklyGuarantee: _conversion,
+}

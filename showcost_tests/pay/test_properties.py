@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from showcost.config.agreements.rule_kinds import WorkPlace
+from showcost.pay.days import with_days
 from showcost.pay.frame import Frame, read_frame
 from showcost.pay.hours import ladder, required_straight
 from showcost.pay.numbers import ONE
@@ -77,26 +78,16 @@ def test_pay_never_falls_with_the_hours(
 def test_a_day_split_anywhere_has_the_same_hours(
     agreement: Agreement, data: st.DataObject, place: WorkPlace, workday: str
 ) -> None:
-    """Midnight is one of many cuts: the parts of a day, in order, are the whole day."""
+    """Midnight is one of many cuts: the parts of a day, on lines of their own, are the whole day."""
     minutes = data.draw(st.integers(2, 20 * 60))
     cut = data.draw(st.integers(1, minutes - 1))
-    whole = frame_of([row(agreement, work_place=place.value, day_of_workweek=workday, **span(1, minutes))])
-    parts = []
-    for first, last in ((0, cut), (cut, minutes)):
-        part = whole.take(np.array([0]))
-        worked = np.array([hundredths(last) - hundredths(first)])
-        vars(part).update(
-            worked=worked,
-            elapsed=worked,
-            worked_before=np.array([hundredths(first)]),
-            elapsed_before=np.array([hundredths(first)]),
-        )
-        parts.append(required(agreement, part)[0])
-    assert sum(parts) == required(agreement, whole)[0]
-
-
-def hundredths(minutes: int) -> int:
-    return minutes * ONE // 60 // 10_000 * 10_000
+    day = row(agreement, work_place=place.value, day_of_workweek=workday)
+    whole = frame_of([day | span(1, minutes)])
+    parts = frame_of([day | span(1, cut), day | span(1 + cut, minutes - cut)])
+    joined = with_days(parts, np.zeros(2, np.int64), np.zeros(2, np.int64))
+    assert required(agreement, joined) == required(agreement, whole) * 2
+    assert joined.worked.tolist() == whole.worked.tolist() * 2
+    assert joined.elapsed.tolist() == whole.elapsed.tolist() * 2
 
 
 def span(call: int, minutes: int) -> Row:

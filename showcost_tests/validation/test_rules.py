@@ -47,6 +47,7 @@ INV, PMT, PAYROLL = "vendor_invoice", "location_permit", "payroll"
 CONTROL: Final[Row] = {"event_type": "deposit", "fee_amount": "0", "account": "9120"}
 
 GRIP: Final[Row] = {
+    "day_of_workweek": "1",
     "agreement": "IATSE Basic Agreement",
     "union_local": "80",
     "occupation_code": "4551",
@@ -85,6 +86,8 @@ CASES: Final = (
     ),
     Case("SC-ROW-004", INV, "vendor_name", {"vendor_name": "# N/A"}, {"vendor_name": " #N/A "}),
     Case("SC-ROW-004", INV, "description", {"description": "#1"}, {"description": "#FORMULA!"}),
+    Case("SC-ROW-005", PAYROLL, "rate_basis", {"rate_basis": "HR"}, {"rate_basis": "per job"}),
+    Case("SC-ROW-005", PMT, "refundable", {"refundable": "Y"}, {"refundable": "X"}),
     Case("SC-CUR-001", INV, "currency", {"currency": "gbp"}, {"currency": "CHF"}),
     Case("SC-CUR-001", INV, "currency", {"currency": "GBP"}, {"currency": "GBp"}),
     Case("SC-CUR-001", INV, "currency", {"currency": "gbP"}, {"currency": "GBX"}),

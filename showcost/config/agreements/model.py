@@ -21,10 +21,12 @@ from showcost.config.agreements.rule_kinds import (
     Basis,
     Certainty,
     KeyDate,
+    MoneyBreak,
     PayRule,
     ScaleFloor,
     ScaleRate,
     Text,
+    TierRule,
 )
 from showcost.config.chart import UnionCategory
 from showcost.config.loading import ConfigModel
@@ -134,6 +136,7 @@ class Agreement(ConfigModel):
     def _check_references(self) -> None:
         locals_ = {local.local for local in self.locals}
         scales = {rule.id for rule in self.of_kind(ScaleFloor)}
+        tiers = {rule.id for rule in self.rules if isinstance(rule, TierRule)}
         for rule in self.rules:
             for local in rule.locals:
                 if local not in locals_:
@@ -141,6 +144,9 @@ class Agreement(ConfigModel):
             for raised in rule.raises if isinstance(rule, AnnualIncreases) else ():
                 if raised not in scales:
                     raise ValueError(f"rule {rule.id}: scale rules of this agreement, not {raised!r}")
+            for replaced in rule.replaces if isinstance(rule, MoneyBreak) else ():
+                if replaced not in tiers:
+                    raise ValueError(f"rule {rule.id}: overtime rules of this agreement, not {replaced!r}")
 
 
 @dataclass(frozen=True)

@@ -208,6 +208,18 @@ class DayMultiple(_Tiers):
     kind: Literal["day_multiple"]
 
 
+class MoneyBreak(_Tiers):
+    """Overtime of a person whose rate is above `above` times the scale: other tiers, on a lower amount.
+
+    The `tiers` replace the rules `replaces`, and their hours are paid on `above` times the scale (the amount
+    of the break), not on the person's own rate. Hours between the workday and the first tier are in the rate.
+    """
+
+    kind: Literal["money_break"]
+    above: Positive
+    replaces: tuple[RuleId, ...] = Field(min_length=1)
+
+
 class WeeklyOvertime(_AgreementRule):
     """Pay at `multiple` for straight time beyond `after` hours of the workweek."""
 
@@ -254,11 +266,23 @@ class MealPenalty(_AgreementRule):
 
 
 class MealDue(_AgreementRule):
-    """Maximum hours from call, or from the meal before, to a meal; `grace` minutes are allowed."""
+    """Maximum hours from call, or from the meal before, to a meal; `grace` minutes are allowed.
+
+    A non-deductible meal of at least `non_deductible` minutes, begun within `non_deductible_within` hours of
+    the call, restarts the hours to the first meal at its end; by default none does.
+    """
 
     kind: Literal["meal_due"]
     within: Hours
     grace: int = Field(default=0, ge=0, le=60)
+    non_deductible: int | None = Field(default=None, ge=1, le=60)
+    non_deductible_within: Hours | None = None
+
+    @model_validator(mode="after")
+    def _limit_of_a_meal(self) -> Self:
+        if self.non_deductible_within is not None and self.non_deductible is None:
+            raise ValueError("non_deductible together with non_deductible_within")
+        return self
 
 
 class WeeklyMealPenalties(_AgreementRule):
@@ -330,6 +354,7 @@ PayRule = (
     | DailyOvertime
     | GoldenHours
     | DayMultiple
+    | MoneyBreak
     | WeeklyOvertime
     | WeeklyGuarantee
     | Workday

@@ -50,6 +50,7 @@ def rules(reference: Reference) -> Iterator[Rule]:
     feed, production = reference.feed, reference.production
     yield from _required_values(feed)
     yield from _no_error_values(feed)
+    yield from _known_words(feed)
     yield from _dates(feed)
     yield from _within_production(feed, production)
     yield RowRule(
@@ -149,6 +150,26 @@ def _no_error_values(feed: FeedSpec) -> Iterator[Rule]:
             column=name,
             holds=_is_no_error_value,
         )
+
+
+def _known_words(feed: FeedSpec) -> Iterator[Rule]:
+    """Yield the rules on coded fields: a text that stands for no word would switch off what depends on it."""
+    for field in feed.kind.coded:
+        listed = ", ".join(word for word, _ in field.words)
+        yield RowRule(
+            "SC-ROW-005",
+            field.name,
+            f"one of {listed}, or a way of writing it that the feed lists",
+            f"feed {feed.name}: fields.{field.name}.words",
+            holds=partial(_is_known_word, field.name),
+        )
+
+
+def _is_known_word(field: str, cells: pa.Table) -> pa.ChunkedArray:
+    texts = cells.column(field)
+    unknown = pc.and_(pc.is_valid(texts), pc.is_null(cells.column(f"{field}__word")))
+    # An error value of a spreadsheet has a code of its own.
+    return pc.or_(pc.invert(unknown), pc.fill_null(pc.is_in(texts, value_set=ERROR_VALUES), False))
 
 
 def _is_no_error_value(texts: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -1,7 +1,7 @@
 """Rules about pay (PAY, MAP), as rules of validation; `showcost.pay` evaluates them.
 
-They check each row alone. Checks across an employee's neighbouring days never change the result of a row:
-they yield pay findings, which are separate records.
+They check each person's day. Checks across neighbouring days never change the result of a row: they yield pay
+findings, which are separate records.
 """
 
 from __future__ import annotations
@@ -9,14 +9,15 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from showcost.pay.checker import CHECKS
-from showcost.pay.frame import read_frame
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from showcost.pay.checker import CHECKS, frame_of
+from showcost.pay.multiples import pairs_of
 from showcost.validation.rules.model import RowRule, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    import pyarrow as pa
 
     from showcost.validation.reference import Reference
 
@@ -25,6 +26,13 @@ def rules(reference: Reference) -> Iterator[Rule]:
     """Return the rules of this module; none unless the record kind has pay rules."""
     if not reference.feed.kind.has_pay_rules:
         return
+    yield RowRule(
+        "SC-AMT-001",
+        "hours_at",
+        "pairs of multiple and hours such as 4.5: 1; 8: 0.5, each multiple once",
+        f"record kind {reference.feed.kind.name}",
+        holds=_are_pairs,
+    )
     for name in CHECKS:
         code, _, field = name.partition(" ")
         yield RowRule(
@@ -49,4 +57,12 @@ def _source(reference: Reference, name: str, failed: pa.Table) -> pa.Array:
 
 
 def _words(reference: Reference, name: str, failed: pa.Table) -> tuple[pa.Array, pa.Array]:
-    return reference.pay.words(read_frame(failed, reference.production), name)
+    frame = frame_of(reference.pay, failed, reference.day_lines)
+    required, source = reference.pay.words(frame, name)
+    return required.slice(0, failed.num_rows), source.slice(0, failed.num_rows)
+
+
+def _are_pairs(cells: pa.Table) -> pa.ChunkedArray:
+    encoded = cells.column("hours_at").combine_chunks().dictionary_encode()
+    read = pa.array([pairs_of(text) is not None for text in encoded.dictionary.to_pylist()], pa.bool_())
+    return pa.chunked_array([pc.take(read, encoded.indices)])

@@ -64,6 +64,6 @@ def _no_deposit_as_cost(cells: pa.Table) -> pa.ChunkedArray:
     )
     named = pc.match_substring(cells.column("event_type"), "deposit", ignore_case=True)
     deposit = pc.or_(pc.fill_null(named, False), pc.fill_null(only_deposit, False))
-    refundable = is_yes(cells.column("refundable"))
+    refundable = is_yes(cells.column("refundable__word"))
     cost = pc.equal(cells.column("account__kind"), AccountKind.COST.value)
     return pc.invert(pc.and_(pc.and_(deposit, refundable), pc.fill_null(cost, False)))
