@@ -17,9 +17,8 @@ from showcost.core.hashing import sha256_file
 from showcost.core.ids import DOCUMENT_SQL
 from showcost.ingest.landing import DeliveryContent, inferred_content, origin_of
 from showcost.ingest.masking import cells_of_feed
+from showcost.pipeline.validation import judged
 from showcost.readers.export import write_csv
-from showcost.validation.duplicates import POSTED
-from showcost.validation.validate import ValidationResult, validate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from showcost.config.feed import FeedSpec
     from showcost.ingest.landing import DeliverySummary
     from showcost.readers import Reading
+    from showcost.validation.validate import ValidationResult
     from showcost.workspace import Workspace
 
 _CHUNK_ROWS: Final = 100_000
@@ -73,15 +73,15 @@ def dry_run(
             f"SELECT {_columns(content)} FROM numbered"  # noqa: S608 - names of our own columns
             f" QUALIFY count(*) OVER (PARTITION BY {DOCUMENT_SQL}) > 1"
         ).read_all()
+        day_rows = _whole(content) if feed.kind.has_pay_rules else None
         for rows in _chunks(content):
-            outcome = validate(
+            outcome = judged(
+                workspace,
+                feed,
                 rows,
-                feed=feed,
-                production=workspace.production,
-                chart=workspace.chart,
                 fx_status=None,
-                posted=POSTED.empty_table(),
                 same_key_rows=same_key_rows.cast(rows.schema),
+                day_rows=day_rows,
             )
             run.add(outcome)
             _write(outcome.quarantine, rejects)
@@ -90,6 +90,12 @@ def dry_run(
 
 def _columns(content: DeliveryContent) -> str:
     return ", ".join(f'"{name}"' for name in content.records.schema.names)
+
+
+def _whole(content: DeliveryContent) -> pa.Table:
+    """Return all records: a person's day may have lines anywhere in the delivery."""
+    every = content.records.select(f"SELECT {_columns(content)} FROM numbered").read_all()  # noqa: S608 - names of our own columns
+    return every.cast(content.records.schema)
 
 
 def _chunks(content: DeliveryContent) -> Iterator[pa.Table]:

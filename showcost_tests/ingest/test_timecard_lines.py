@@ -23,7 +23,10 @@ HEADER: Final = (
     "payroll_company,payroll_invoice_no,employee_ref,agreement,occupation_code,account,series,work_date,"
     "currency,rate,rate_basis,hours_1x,gross,earning_type,line_no"
 )
-LINE: Final = "Reel,R-1,E-1,IATSE Basic Agreement,4551,{account},{series},2026-10-05,USD,65.22,hour,4,260.88,{type},{line}"
+LINE: Final = (
+    "Reel,R-1,E-1,IATSE Basic Agreement,4551,{account},{series},2026-10-05,USD,65.22,hour,4,"
+    "260.88,{type},{line}"
+)
 
 
 def line(account: str = "2510", series: str = "101", type: str = "", line: str = "") -> str:  # noqa: A002 -- the column's name

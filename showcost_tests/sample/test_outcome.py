@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import shutil
 from datetime import timedelta
 from decimal import Decimal
@@ -12,18 +14,21 @@ import pyarrow.compute as pc
 import pytest
 
 from showcost.config.feeds import load_feeds
+from showcost.core.hashing import sha256_file
 from showcost.fx.snapshot_plan import build_snapshots
 from showcost.fx.sources import embedded_history
-from showcost.ingest.landing import land, landed
+from showcost.ingest.landing import hints_of, land, landed
+from showcost.pipeline.dry_run import dry_run
 from showcost.pipeline.pay_findings import pay_findings
+from showcost.pipeline.validation import judged
+from showcost.readers import read_delivery
 from showcost.staging.assets import records_asset
-from showcost.validation.duplicates import POSTED
-from showcost.validation.validate import ValidationResult, validate
 from showcost.workspace import Workspace, open_workspace
 from showcost_tests.sample.truth import HOME, truth
 
 if TYPE_CHECKING:
     from showcost.config.feed import FeedSpec
+    from showcost.validation.validate import ValidationResult
 
 FEEDS = {feed.name: feed for feed in load_feeds("HRB")}
 
@@ -51,16 +56,39 @@ def _outcome(workspace: Workspace, feed: FeedSpec, rates: pa.Table) -> Validatio
     store = workspace.staging
     asset = records_asset(feed.name)
     rows = pa.concat_tables([store.read(asset, item.arrival.delivery) for item in landed(workspace, feed)])
-    return validate(
-        rows,
-        feed=feed,
-        production=workspace.production,
-        chart=workspace.chart,
-        agreements=workspace.agreements,
-        fx_status=rates,
-        posted=POSTED.empty_table(),
-        same_key_rows=rows,
-    )
+    return judged(workspace, feed, rows, fx_status=rates, same_key_rows=rows)
+
+
+def _elsewhere(codes: list[str]) -> list[str]:
+    """Return codes without those that a dry run cannot know: of rates, and of other deliveries."""
+    return [code for code in codes if not code.startswith(("SC-FX-", "SC-DUP-"))]
+
+
+@pytest.mark.parametrize("feed", sorted(FEEDS))
+def test_the_dry_run_of_every_sample_file_is_its_run(
+    workspace: Workspace, rates: pa.Table, feed: str
+) -> None:
+    run: dict[str, dict[int, list[str]]] = {}
+    for row in _outcome(workspace, FEEDS[feed], rates).quarantine.to_pylist():
+        run.setdefault(row["delivery"], {})[row["record"]] = _elsewhere(row["codes"])
+    compared = 0
+    for path in sorted((HOME / "inbox" / feed).iterdir()):
+        rejects = io.BytesIO()
+        hints = hints_of(FEEDS[feed])
+        with read_delivery(path, format=FEEDS[feed].format, hints=hints) as reading:
+            result = dry_run(workspace, FEEDS[feed], path, reading, io.BytesIO(), rejects)
+        if result.summary.refused or path.suffix == ".zip":
+            continue
+        dry = {
+            line["record"]: _elsewhere(line["codes"])
+            for line in map(json.loads, rejects.getvalue().splitlines())
+        }
+        here = run.get(sha256_file(path), {})
+        assert {n: codes for n, codes in dry.items() if codes} == {
+            n: codes for n, codes in here.items() if codes
+        }, path.name
+        compared += 1
+    assert compared
 
 
 def _expected(feed: str) -> set[tuple[str, int, str, str]]:
