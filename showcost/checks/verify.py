@@ -24,7 +24,7 @@ from showcost.core.engine import engine
 from showcost.core.errors import CheckFailedError, InputError
 from showcost.core.file_ranges import view_ranges
 from showcost.ingest.audit_records import arrival_hash
-from showcost.ingest.landing import SumLines, fingerprint_of, reread
+from showcost.ingest.landing import ReadAs, fingerprint_of, reread
 from showcost.ledger.accruals import accrual_segments, differing_accruals
 from showcost.ledger.fallback_log import differing_steps
 from showcost.ledger.verification import Proof, ledger_proofs
@@ -398,9 +398,9 @@ class _SharedInput:
                 records = reread(self._workspace, feed, arrival).cast(recorded.schema)
                 outdated = record_read.facts["fingerprint"] != fingerprint_of(self._workspace, feed)
                 # An earlier version of the reader may have read it.
-                for sum_lines in (SumLines.NUMBERED_ARE_ROWS, SumLines.ALL_ARE_ROWS) if outdated else ():
+                for read_as in (ReadAs.BEFORE_14, ReadAs.BEFORE_4) if outdated else ():
                     if records != recorded:
-                        earlier = reread(self._workspace, feed, arrival, sum_lines)
+                        earlier = reread(self._workspace, feed, arrival, read_as)
                         records = earlier.cast(recorded.schema)
                 rows += records.num_rows
                 if records != recorded:

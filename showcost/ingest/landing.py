@@ -12,7 +12,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import Enum
 from functools import partial, reduce
@@ -71,12 +71,12 @@ RECORDS_VERSION: Final = "14"
 """Incremented when a change of reader or inference changes records, so that payloads are read again."""
 
 
-class SumLines(Enum):
-    """Readings of lines with a sum of rows: as now, or as by earlier versions of the records."""
+class ReadAs(Enum):
+    """Readings of the same bytes: as now, or as by earlier versions of the records."""
 
-    KNOWN = "those that look like rows are SC-TOT-001"
-    NUMBERED_ARE_ROWS = "before version 14: those with a number or a date are rows"
-    ALL_ARE_ROWS = "before version 4"
+    NOW = "now"
+    BEFORE_14 = "totals with a number and a date are rows, and column names state no currency"
+    BEFORE_4 = "subtotals are rows, too"
 
 
 NO_HEADER: Final = "SC-FIL-002"
@@ -296,11 +296,9 @@ def read_arrival(
         return LandedDelivery(arrival, content.summary, staged.sha256)
 
 
-def reread(
-    home: Workspace, feed: FeedSpec, arrival: Arrival, sum_lines: SumLines = SumLines.KNOWN
-) -> pa.Table:
+def reread(home: Workspace, feed: FeedSpec, arrival: Arrival, read_as: ReadAs = ReadAs.NOW) -> pa.Table:
     """Parse a payload again and return its records as in the audit log; nothing is stored."""
-    with _parsed(home, feed, arrival, sum_lines) as content:
+    with _parsed(home, feed, arrival, read_as) as content:
         return record_hashes(content.records).read_all()
 
 
@@ -315,7 +313,7 @@ class DeliveryContent:
 
 @contextmanager
 def _parsed(
-    home: Workspace, feed: FeedSpec, arrival: Arrival, sum_lines: SumLines = SumLines.KNOWN
+    home: Workspace, feed: FeedSpec, arrival: Arrival, read_as: ReadAs = ReadAs.NOW
 ) -> Iterator[DeliveryContent]:
     origin = origin_of(home, arrival.delivery, arrival.number, arrival.size)
     with (
@@ -327,7 +325,7 @@ def _parsed(
             items=feed.items,
             may_be_empty=feed.api is not None,
         ) as reading,
-        inferred_content(feed, reading, origin, sum_lines) as content,
+        inferred_content(feed, reading, origin, read_as) as content,
     ):
         yield content
 
@@ -355,7 +353,7 @@ def hints_of(feed: FeedSpec) -> Hints:
 
 @contextmanager
 def inferred_content(
-    feed: FeedSpec, reading: Reading, origin: Origin, sum_lines: SumLines = SumLines.KNOWN
+    feed: FeedSpec, reading: Reading, origin: Origin, read_as: ReadAs = ReadAs.NOW
 ) -> Iterator[DeliveryContent]:
     """Yield the records of a delivery; an unmatched header or a wrong total refuses the whole delivery.
 
@@ -366,6 +364,8 @@ def inferred_content(
         accepted = AcceptedRecords(reading, folder)
         refusal = _refused(feed, reading)
         match = match_header(feed, reading.header, accepted.filled)
+        if read_as is not ReadAs.NOW:
+            match = replace(match, symbols=None)
         problem = match.problem if reading.dialect.header_sure else _UNSURE
         if refusal is None and problem is not None:
             refusal = _refusal(feed, reading, origin, (NO_HEADER, problem))
@@ -378,7 +378,7 @@ def inferred_content(
             shapes: Mapping[str, str] = {}
             total = _ControlTotal(None, ())
             rejected = [item.record for item in reading.rejected] if feed.fill_down else []
-            matched = _MatchedRecords(feed, accepted, match, rejected, reading.period, sum_lines)
+            matched = _MatchedRecords(feed, accepted, match, rejected, reading.period, read_as)
             if refusal is None:
                 shapes, total = _build(records, reading, matched, origin)
                 if total.problem is not None:
@@ -426,7 +426,7 @@ class _MatchedRecords:
     match: HeaderMatch
     rejected_numbers: Sequence[int]
     period: tuple[date, date] | None
-    sum_lines: SumLines
+    read_as: ReadAs
     filled: Counter[str] = field(default_factory=Counter)
     subtotals: set[int] = field(default_factory=set)
     moments: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -444,7 +444,7 @@ class _MatchedRecords:
     def _rows(self) -> Iterator[Accepted]:
         for place, columns in self.accepted:
             chunk = Accepted(place, columns, self.match, self.period)
-            if self.sum_lines is SumLines.ALL_ARE_ROWS:
+            if self.read_as is ReadAs.BEFORE_4:
                 yield chunk
                 continue
             excluded = subtotal_rows(self.feed, chunk)
@@ -461,7 +461,7 @@ class _MatchedRecords:
         """Yield the records that the reader rejected, without subtotals that lack cells."""
         dialect = reading.dialect
         for item in reading.rejected:
-            if self.sum_lines is not SumLines.ALL_ARE_ROWS and item.code == ROW_RAGGED:
+            if self.read_as is not ReadAs.BEFORE_4 and item.code == ROW_RAGGED:
                 text = item.raw.decode(dialect.encoding or "utf-8", errors="replace")
                 (cells,) = line_cells([text], delimiter=dialect.delimiter, quote=dialect.quote)
                 if is_ragged_subtotal(item, cells):
@@ -478,7 +478,7 @@ def _build(
     parts, labels = [], []
     for chunk in matched:
         parts.append(evidence_of(feed, chunk))
-        if not is_e_invoice and matched.sum_lines is SumLines.KNOWN:
+        if not is_e_invoice and matched.read_as is ReadAs.NOW:
             labels.append(labels_in(chunk))
     evidence = reduce(operator.or_, parts) if parts else FormatEvidence({}, {})
     labelled = labelled_lines(labels)

@@ -6,7 +6,7 @@ The result has one row per record of the delivery, with text and typed value of 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -24,6 +24,8 @@ from showcost.validation.columns import RowTable, arrow_schema
 from showcost.values.amounts import AmountColumn, AmountEvidence, amount_evidence, infer_amounts, scaled
 from showcost.values.column import any_true
 from showcost.values.dates import DateEvidence, DateStyle, date_evidence, infer_dates, infer_timestamps
+from showcost.values.minor_units import MinorRows, is_hundredth
+from showcost.values.symbols import symbol_in_header
 from showcost.values.zones import known_places
 
 if TYPE_CHECKING:
@@ -45,7 +47,8 @@ class HeaderMatch:
     """The columns of a delivery by field; `problem` is set if they cannot be determined.
 
     `columns` maps a field to the 0-based column; `accounts` is the column of the account mapping, `signs`
-    that of the signs, `credits` are the columns of amounts that are credits.
+    that of the signs, `credits` are the columns of amounts that are credits. `symbols` has what the names of
+    columns of money state about the currency (`values.symbols.symbol_in_header`).
     """
 
     columns: Mapping[str, int]
@@ -53,6 +56,7 @@ class HeaderMatch:
     problem: str | None
     signs: int | None = None
     credits: Mapping[str, int] | None = None
+    symbols: Mapping[str, str] | None = None
 
 
 def match_header(feed: FeedSpec, header: Sequence[str], filled: Sequence[bool]) -> HeaderMatch:
@@ -86,7 +90,9 @@ def match_header(feed: FeedSpec, header: Sequence[str], filled: Sequence[bool]) 
     ]
     if missing:
         return HeaderMatch({}, None, f"no column for {', '.join(missing)}")
-    return _with_signs(feed, columns, places)
+    stated = {name: symbol_in_header(header[columns[name]]) for name in feed.money_fields if name in columns}
+    match = _with_signs(feed, columns, places)
+    return replace(match, symbols={name: symbol for name, symbol in stated.items() if symbol})
 
 
 def _with_signs(
@@ -218,6 +224,8 @@ def build_records(
         places = None if field.type in {FieldType.TEXT, FieldType.AMOUNT} else _places(feed, accepted, origin)
         style = _style(feed, field, accepted.period)
         settled = _settle(feed, field, text, evidence, style, places)
+        if accepted.match.symbols and (stated := accepted.match.symbols.get(field.name)):
+            settled.values["symbol"] = _symbols(feed, accepted, stated, settled.values)
         columns |= {f"{field.name}__{part}": values for part, values in settled.values.items()}
         if settled.shape:
             shapes[field.name] = settled.shape
@@ -342,6 +350,22 @@ def _settle(
             amounts = _amounts(feed, name, text, evidence)
             values = {"value": amounts.values, "symbol": amounts.symbol, "problem": amounts.problem}
             return _Settled(values, f"decimal mark {amounts.decimal_mark}" if amounts.decimal_mark else "")
+
+
+def _symbols(
+    feed: FeedSpec, accepted: Accepted, stated: str, values: Mapping[str, pa.Array]
+) -> pa.Array | pa.ChunkedArray:
+    """Return the symbol of each amount: its own, else the one that the name of its column states.
+
+    A name that states hundredths says no more than a currency code that does, or the feed's `scale`.
+    """
+    if feed.scale and is_hundredth(stated):
+        return values["symbol"]
+    applies = pc.is_valid(values["value"])
+    minor = MinorRows.of(_field_text(feed, "currency", accepted, accepted.place.num_rows))
+    if minor is not None and is_hundredth(stated):
+        applies = pc.and_not(applies, minor.mask)
+    return pc.coalesce(values["symbol"], pc.if_else(applies, stated, pa.scalar(None, pa.string())))
 
 
 def _amounts(

@@ -29,6 +29,18 @@ _DATE_LETTERS: Final = frozenset({"E", "G"})
 """Letters of exponents and eras, which are no currencies."""
 _NUMBER_SECTIONS: Final = 3
 """Sections of a format for numbers; a fourth one is for text."""
+_PLACES: Final = re.compile(r"[0#?](?:[0#?.,/ ]*[0#?])?")
+"""The digits of a number in a format."""
+_UNQUOTED: Final = str.maketrans("", "", '"\\')
+_UNITS: Final = frozenset(
+    [
+        *("k", "m", "mn", "mm", "mio", "mill", "bn", "mrd", "t", "td", "tsd", "thousand", "million"),
+        *("p", "c", "ct", "cent", "cents", "pence"),
+    ]
+)
+"""Parts and multiples of a currency that a format may show after a number without dividing it."""
+_CURRENCY_IDS: Final = frozenset((5, 6, 7, 8, 42, 44))
+"""Formats with a dollar sign, which a workbook need not list."""
 _PERCENT_IDS: Final = frozenset((9, 10))
 """Formats 0% and 0.00%, which a workbook need not list."""
 _MARKS: Final = (b't="e"', b'hidden="1"', b'hidden="true"', b"<f")
@@ -38,14 +50,24 @@ _MOST_REPEATED: Final = 100_000
 
 @dataclass(frozen=True)
 class CellFormat:
-    """The parts of a format that change the meaning of a number."""
+    """The parts of a format that change the meaning of a number.
+
+    `flipped` says that it shows positive numbers as negative ones, `unit` has what it shows after a number,
+    such as `m` for millions and `p` for pence.
+    """
 
     currency: str = ""
     percent: bool = False
     digits: int = 0
+    flipped: bool = False
+    unit: str = ""
 
     def shown(self, number: str) -> str:
         """Return a number as the cell shows it, with all its decimals."""
+        if self.flipped:
+            number = number.removeprefix("-") if number.startswith("-") else f"-{number}"
+        if self.unit:
+            number = f"{number} {self.unit}"
         if self.percent:
             return f"{(Decimal(number) * 100).normalize():f}%"
         if self.currency:
@@ -73,13 +95,32 @@ def format_of(code: str) -> CellFormat | None:
     all: such a cell is not an amount of any of them.
     """
     sections = code.split(";")[:_NUMBER_SECTIONS]
+    shown = _NOT_SHOWN.sub("", sections[0])
+    flipped, unit = _is_negative(shown), _unit_of(shown)
     found = dict.fromkeys(currency for section in sections if (currency := _currency_of(section)))
     if found:
-        return CellFormat(currency="/".join(found))
-    shown = _NOT_SHOWN.sub("", sections[0])
+        return CellFormat(currency="/".join(found), flipped=flipped, unit=unit)
     if "%" in shown:
         return CellFormat(percent=True)
+    if flipped or unit:
+        return CellFormat(flipped=flipped, unit=unit)
     return CellFormat(digits=len(shown)) if len(shown) > 1 and set(shown) == {"0"} else None
+
+
+def _is_negative(shown: str) -> bool:
+    """Return whether a section for positive numbers shows them with a sign, in parentheses, or as credits."""
+    before, _, after = shown.partition(next(iter(_PLACES.findall(shown)), "\0"))
+    texts = (before.translate(_UNQUOTED), after.translate(_UNQUOTED))
+    return texts[0].strip().startswith(("-", "(")) or "CR" in _WORD.findall(" ".join(texts))
+
+
+def _unit_of(shown: str) -> str:
+    """Return what a section shows after a number that it does not divide; empty for anything but a unit."""
+    after = shown[max((place.end() for place in _PLACES.finditer(shown)), default=len(shown)) :]
+    if after.startswith(","):
+        return ""
+    text = after.translate(_UNQUOTED).strip()
+    return text if text.rstrip(".").lower() in _UNITS else ""
 
 
 def _currency_of(section: str) -> str:
@@ -136,7 +177,8 @@ def _styles(book: zipfile.ZipFile) -> dict[str, CellFormat]:
     for block in _elements(book, "xl/styles.xml", "cellXfs"):
         for number, style in enumerate(block):
             listed = style.get("numFmtId", "0")
-            found = format_of(codes.get(listed, "0%" if int(listed) in _PERCENT_IDS else ""))
+            usual = "0%" if int(listed) in _PERCENT_IDS else "$0" if int(listed) in _CURRENCY_IDS else ""
+            found = format_of(codes.get(listed, usual))
             if found is not None:
                 formats[str(number)] = found
     return formats

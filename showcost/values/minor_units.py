@@ -30,11 +30,17 @@ _MAJOR: Final[Mapping[str, str]] = {
 }
 """The currency of each code; upper and lower case matter, for `GBP` are pounds."""
 _HUNDREDTH: Final = -2
+_HUNDREDTHS: Final = frozenset(("p", "c", "ct", "cent", "cents", "pence", "in cents", "in pence"))
 
 
 def major_unit(code: str) -> str | None:
     """Return the currency whose hundredth a code names; None for any other code."""
     return _MAJOR.get(" ".join(code.split()))
+
+
+def is_hundredth(unit: str) -> bool:
+    """Return whether a text names a hundredth of a currency, of whichever."""
+    return major_unit(unit) is not None or unit.lower() in _HUNDREDTHS
 
 
 def in_major_unit(amount: Decimal) -> Decimal:

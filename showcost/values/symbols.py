@@ -7,6 +7,7 @@ are listed here, since CLDR gives each only within a country.
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import Final
 
@@ -60,6 +61,26 @@ _SHARED: Final[dict[str, str]] = {
 }
 
 
+_BRACKETS: Final = re.compile(r"[(\[]([^()\[\]]{1,24})[)\]]")
+_BETWEEN_WORDS: Final = re.compile(r"[\s()\[\]_/:,;.-]+")
+_SIGNS: Final = "$£€¥₩₹₪₫₱₺₽₴₦₵₡₲₸₼₾฿"
+_MONEY: Final = rf"(?:[{_SIGNS}]|[A-Z]{{3}}|[A-Z]{{1,2}}\$)"
+_UNIT: Final = re.compile(
+    rf"(?:in )?{_MONEY}? ?(?:['\u2019]?000s?|[kmKM]|[Mm][Nn]|[Mm]io\.?|Tsd\.?) ?{_MONEY}?|T[{_SIGNS}]"
+    r"|TEUR|TUSD|TGBP|KEUR|(?:in )?(?:thousands?|millions?|pence|cents?|Cent)|p|c|ct|GBp|GBX|ZAc|ILA"
+)
+"""Multiples and parts of a currency."""
+_IN_UNIT: Final = re.compile(r"(?i)\bin (pence|cents?|thousands?|millions?|tausend|mio)\b")
+_LEAST_WORD: Final = 3
+_ALSO_WORDS: Final = frozenset(
+    [
+        *("ALL", "AMD", "ANG", "BAM", "BOB", "CHE", "CHW", "COP", "CUP", "ERN", "GEL", "GIP", "LAK", "MAD"),
+        *("MOP", "NIO", "PEN", "RON", "SHP", "SLE", "SOS", "STN", "SUR", "TOP", "TRY", "XTS", "XXX"),
+    ]
+)
+"""Currency codes that are words of a header in capital letters, too."""
+
+
 @cache
 def known_symbols() -> dict[str, frozenset[str]]:
     """Return every known symbol, with the ISO 4217 codes that it may mean.
@@ -79,6 +100,29 @@ def known_symbols() -> dict[str, frozenset[str]]:
 def currencies_of(symbol: str) -> frozenset[str]:
     """Return the ISO codes that a symbol may mean; none for an unknown symbol."""
     return known_symbols().get(symbol, frozenset())
+
+
+def symbol_in_header(header: str) -> str:
+    """Return the symbol, code or unit that the name of a column of amounts states; empty for none.
+
+    `Amount (£)`, `Net USD` and `Betrag in €` do. A unit (`£000`, `p`, `TEUR`) is no currency, so that it
+    contradicts each: it would change all amounts. Codes that are words, too, count in brackets only.
+    """
+    for inner in _BRACKETS.findall(header):
+        text = " ".join(inner.split())
+        if text in known_symbols() or _UNIT.fullmatch(text):
+            return text
+    stated = [word for word in _BETWEEN_WORDS.split(header) if word]
+    for word in stated[1:] + stated[:1]:
+        is_sign = word in known_symbols() and not word.isalpha()
+        is_code = word in currency_codes() and word not in _ALSO_WORDS
+        is_unit = _UNIT.fullmatch(word) and not (
+            word.isalpha() and (word.islower() or len(word) < _LEAST_WORD)
+        )
+        if is_sign or is_code or is_unit:
+            return word
+    in_unit = _IN_UNIT.search(header)
+    return in_unit[1] if in_unit else ""
 
 
 def contradicts(symbol: str, currency: str) -> bool:

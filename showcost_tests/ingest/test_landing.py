@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from showcost.config.feed import ControlTotal, FeedSpec
+from showcost.config.feed import ControlTotal, FeedSpec, FieldHints
 from showcost.config.production import DateRange
 from showcost.ingest import delivery_records, landing
 from showcost.ingest.audit_records import record_hashes
@@ -260,4 +260,28 @@ def test_a_delivery_read_by_an_earlier_version_is_verified_with_its_subtotals(tm
     payload = workspace.payloads.put(path)
     arrival = workspace.register.add(FEED.name, payload, path.name, 0, lambda _: 1)
     assert landing.reread(workspace, FEED, arrival).num_rows == 2
-    assert landing.reread(workspace, FEED, arrival, landing.SumLines.ALL_ARE_ROWS).num_rows == 3
+    assert landing.reread(workspace, FEED, arrival, landing.ReadAs.BEFORE_4).num_rows == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "currency", "symbols"),
+    [
+        ("Net amount (\u00a3)", "EUR", ["\u00a3", "$"]),
+        ("Net amount USD", "", ["USD", "$"]),
+        ("Net amount (p)", "GBP", ["p", "$"]),
+        ("Net amount (\u00a3)", "GBp", ["\u00a3", "$"]),
+        ("Net amount (GBX)", "GBX", [None, "$"]),
+        ("Net amount", "GBP", [None, "$"]),
+    ],
+)
+def test_the_name_of_a_column_states_the_currency_of_its_amounts(
+    name: str, currency: str, symbols: list[str | None], tmp_path: Path
+) -> None:
+    fields = {"net_amount": FieldHints(headers=("Net amount USD", "Net amount (p)", "Net amount (GBX)"))}
+    feed = FEED.model_copy(update={"fields": fields})
+    header = f"Vendor code,Invoice no,Invoice date,{name},Currency"
+    text = f"{header}\nV1,1,01/02/2025,2.50,{currency}\nV1,2,01/02/2025,$2.50,{currency}\nV1,3,01/02/2025,,\n"
+    with landed(tmp_path / "any", text, feed) as content:
+        records = content.records.by_date().read_all().to_pylist()
+    assert [row["net_amount__symbol"] for row in records] == [*symbols, None]
+    assert next(row["currency"] for row in records) == ("GBP" if currency == "GBX" else currency)

@@ -6,7 +6,7 @@ import pytest
 from babel.numbers import get_currency_symbol
 
 from showcost.core.money import currency_codes
-from showcost.values.symbols import contradicts, currencies_of, known_symbols
+from showcost.values.symbols import contradicts, currencies_of, known_symbols, symbol_in_header
 
 
 @pytest.mark.parametrize(
@@ -50,3 +50,24 @@ def test_every_symbol_stands_for_known_currencies() -> None:
 def test_the_symbol_used_in_a_country_may_stand_for_its_currency(currency: str, locale: str) -> None:
     symbol = get_currency_symbol(currency, locale).replace("\uffe5", "\u00a5")
     assert not contradicts(symbol, currency)
+
+
+@pytest.mark.parametrize(
+    ("header", "stated"),
+    [
+        *(
+            ("Amount (\u00a3)", "\u00a3"),
+            ("\u00a3", "\u00a3"),
+            ("Net USD", "USD"),
+            ("Betrag in \u20ac", "\u20ac"),
+        ),
+        *(("AMOUNT_EUR", "EUR"), ("Amount (US$)", "US$"), ("Amount CA$", "CA$"), ("Net (kr)", "kr")),
+        *(("Total \u00a3 (inc VAT)", "\u00a3"), ("Amount (GBP, net)", "GBP"), ("Amount (ALL)", "ALL")),
+        *(("Amount (\u00a3000)", "\u00a3000"), ("Amount \u00a3k", "\u00a3k"), ("Betrag TEUR", "TEUR")),
+        *(("Amount (p)", "p"), ("Amount in pence", "pence"), ("Amount (in thousands)", "in thousands")),
+        *(("Amount", ""), ("TOTAL ALL", ""), ("Amount (ex VAT)", ""), ("VAT (20%)", ""), ("Price per m", "")),
+        *(("gross_amount", ""), ("Amount in Sterling", ""), ("R", ""), ("Amount (net)", "")),
+    ],
+)
+def test_the_name_of_a_column_may_state_a_currency_or_a_part_or_multiple(header: str, stated: str) -> None:
+    assert symbol_in_header(header) == stated
