@@ -46,6 +46,7 @@ from showcost.ingest.records import (
 from showcost.ingest.shredding import finish_shredding
 from showcost.ingest.subtotals import is_ragged_subtotal, subtotal_rows
 from showcost.ingest.totals import labelled_lines, labels_in, total_lines, with_doubts
+from showcost.ingest.unstated import credit_columns, spilled_cents, spilling_columns, stated_unit
 from showcost.readers import Hints, Reading, Rejected, read_delivery
 from showcost.readers.archives import UnreadableError, opened
 from showcost.readers.model import CONTROL_TOTAL, ROW_RAGGED
@@ -364,7 +365,9 @@ def inferred_content(
         accepted = AcceptedRecords(reading, folder)
         refusal = _refused(feed, reading)
         match = match_header(feed, reading.header, accepted.filled)
-        if read_as is not ReadAs.NOW:
+        if read_as is ReadAs.NOW and match.problem is None and not isinstance(reading, UblReading):
+            match = _with_unstated(feed, reading, match)
+        else:
             match = replace(match, symbols=None)
         problem = match.problem if reading.dialect.header_sure else _UNSURE
         if refusal is None and problem is not None:
@@ -379,6 +382,10 @@ def inferred_content(
             total = _ControlTotal(None, ())
             rejected = [item.record for item in reading.rejected] if feed.fill_down else []
             matched = _MatchedRecords(feed, accepted, match, rejected, reading.period, read_as)
+            if refusal is None and read_as is ReadAs.NOW and reading.is_delimited:
+                spilled = spilled_cents(feed, matched, match, reading.dialect.delimiter)
+                if spilled is not None:
+                    refusal = _refusal(feed, reading, origin, (NO_HEADER, spilled))
             if refusal is None:
                 shapes, total = _build(records, reading, matched, origin)
                 if total.problem is not None:
@@ -399,6 +406,17 @@ def inferred_content(
                     }
                 )
                 yield DeliveryContent(records, summary, accepted)
+
+
+def _with_unstated(feed: FeedSpec, reading: Reading, match: HeaderMatch) -> HeaderMatch:
+    """Return a match with what the file says about its amounts and the feed does not."""
+    unit = stated_unit(line.text for line in (*reading.preamble, *reading.footer))
+    columns = [name for name in feed.money_fields if name in match.columns]
+    return replace(
+        match,
+        symbols=(dict.fromkeys(columns, unit) if unit else {}) | dict(match.symbols or {}),
+        credit_marks=credit_columns(feed, reading.header, match),
+    )
 
 
 def _notes(feed: FeedSpec, matched: _MatchedRecords) -> Iterator[str]:
@@ -475,12 +493,16 @@ def _build(
 ) -> tuple[Mapping[str, str], _ControlTotal]:
     """Add the records of a delivery; return the inferred formats and the comparison with its total."""
     feed, is_e_invoice = records.feed, isinstance(reading, UblReading)
-    parts, labels = [], []
+    parts, labels, spilling = [], [], frozenset[int]()
+    is_divided = matched.read_as is ReadAs.NOW and reading.is_delimited
     for chunk in matched:
         parts.append(evidence_of(feed, chunk))
+        if is_divided:
+            spilling |= spilling_columns(feed, chunk, reading.dialect.delimiter)
         if not is_e_invoice and matched.read_as is ReadAs.NOW:
             labels.append(labels_in(chunk))
     evidence = reduce(operator.or_, parts) if parts else FormatEvidence({}, {})
+    matched = replace(matched, match=replace(matched.match, spilling=spilling))
     labelled = labelled_lines(labels)
     doubts = {}
     if len(labelled):

@@ -20,6 +20,7 @@ from showcost.core.hashing import SHORT
 from showcost.core.ids import LINE_KEY_SQL
 from showcost.ingest.masking import masked_fields, names_people
 from showcost.ingest.signs import debit_or_credit, signed
+from showcost.ingest.unstated import without_credits, without_spilled
 from showcost.validation.columns import RowTable, arrow_schema
 from showcost.values.amounts import AmountColumn, AmountEvidence, amount_evidence, infer_amounts, scaled
 from showcost.values.column import any_true
@@ -48,7 +49,9 @@ class HeaderMatch:
 
     `columns` maps a field to the 0-based column; `accounts` is the column of the account mapping, `signs`
     that of the signs, `credits` are the columns of amounts that are credits. `symbols` has what the names of
-    columns of money state about the currency (`values.symbols.symbol_in_header`).
+    columns of money state about the currency (`values.symbols.symbol_in_header`). `credit_marks` are columns
+    with words for credits that the feed does not name, `spilling` those of amounts that may go on in the
+    next.
     """
 
     columns: Mapping[str, int]
@@ -57,6 +60,8 @@ class HeaderMatch:
     signs: int | None = None
     credits: Mapping[str, int] | None = None
     symbols: Mapping[str, str] | None = None
+    credit_marks: Mapping[int, tuple[str, ...]] | None = None
+    spilling: frozenset[int] = frozenset()
 
 
 def match_header(feed: FeedSpec, header: Sequence[str], filled: Sequence[bool]) -> HeaderMatch:
@@ -260,6 +265,11 @@ def _field_text(feed: FeedSpec, field: str, accepted: Accepted, rows: int) -> pa
         return debit_or_credit(text, accepted.columns[accepted.match.credits[field]])
     if accepted.match.signs is not None and feed.signs is not None and field in feed.signed_fields:
         return signed(text, accepted.columns[accepted.match.signs], feed.signs)
+    if index is not None and field in feed.money_fields:
+        if accepted.match.credit_marks:
+            text = without_credits(text, accepted.columns, accepted.match.credit_marks)
+        if index in accepted.match.spilling:
+            text = without_spilled(text, accepted.columns, index)
     return text
 
 

@@ -96,6 +96,10 @@ class _Patterns:
 patterns: Final = cache(_Patterns)
 
 
+_OTHER: Final = re.compile(r"balance sheet|total station|sum insured|lump sums?", re.IGNORECASE)
+"""Terms with a word for a total that name none."""
+
+
 class Level(IntEnum):
     """Grades of a label: it has a word for a total, nothing else, or one that is no name."""
 
@@ -156,7 +160,7 @@ def labels_in(accepted: Accepted) -> LabelledLines:
 @lru_cache(2**12)
 def label_of(text: str) -> Label | None:
     """Return the label that a cell is, or contains; None for any other cell."""
-    word = patterns().word.search(text)
+    word = patterns().word.search(_OTHER.sub("", text))
     if word is None:
         return None
     if patterns().label.match(text) and not _FIRM.search(text):

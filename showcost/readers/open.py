@@ -108,7 +108,7 @@ def _open(
         notes += [f"a DATEV booking stack of {stack.period[0]} to {stack.period[1]}", *more]
     if kind == "text" and (expected == "ubl" or looks_like_ubl(_head(path))):
         return _e_invoice(path, limits, folder)
-    markup = markup_kind(_head(path)) if kind == "text" else ""
+    markup, widths = markup_kind(_head(path)) if kind == "text" else "", hints.widths
     if kind == "workbook" or markup:
         to_csv = partial(markup_to_csv, path, markup) if markup else partial(workbook_to_csv, path)
         sheets = to_csv(place, hints, limits)
@@ -120,8 +120,8 @@ def _open(
         plain = PlainText(text, text, "utf-8", sure=True, bom=0, size=text.stat().st_size)
     elif kind == "text":
         plain = to_plain(path, place, hints)
-        if hints.widths:
-            plain = fixed_to_csv(plain, place, hints.widths, limits)
+        if widths:
+            plain = fixed_to_csv(plain, place, widths, limits)
             hints = _as_csv(hints)
         if expected == "xlsx":
             notes.append("the delivery is a text file, not a workbook")
@@ -129,6 +129,7 @@ def _open(
         raise UnreadableError("the delivery is compressed more than once")
     reading = _table(plain, hints, limits, folder, notes, others)
     reading.period = stack.period if stack else None
+    reading.is_delimited = kind == "text" and not markup and not widths
     return reading
 
 

@@ -1,0 +1,181 @@
+"""Facts about amounts that a file has and its feed does not state: credits, spilled digits, units.
+
+None of them may pass in silence: a credit would post as a cost, and `1,000.00` without quotes as 1. Such
+amounts are unreadable (SC-AMT-001), such files refused (SC-FIL-002), and units contradict the currency
+(SC-CUR-002).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from showcost.config.feed import CREDIT_WORDS
+from showcost.config.record_kinds import FieldType
+from showcost.core.money import currency_codes
+from showcost.values.symbols import symbol_in_header
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from showcost.config.feed import FeedSpec
+    from showcost.ingest.records import Accepted, HeaderMatch
+
+_DOCUMENTS: Final = (
+    *(
+        "credit note",
+        "credit notes",
+        "credit memo",
+        "creditnote",
+        "credit invoice",
+        "cr note",
+        "credit adjustment",
+    ),
+    *("gutschrift", "rechnungskorrektur", "storno", "avoir", "note de cr\u00e9dit", "note de credit"),
+    *("facture d'avoir", "nota de cr\u00e9dito", "nota de credito", "abono", "nota di credito", "creditnota"),
+    *("creditfactuur", "kreditnota", "hyvityslasku", "nota kredytowa", "dobropis"),
+)
+_OF_SIGNS: Final = re.compile(
+    r"(?i)^\W*(?:d\W?/?\W?c|dr\W*cr|s\W*h|debit\W*(?:or|/|-|_)?\W*credit|soll\W*haben)\b|debit.?credit|soll.?haben"
+    r"|\b(?:dr|db).?cr\b|credit.?debit|^\W*(?:sign|vorzeichen)\W*$"
+)
+_OF_TYPES: Final = re.compile(
+    r"(?i)type|\bart\b|\btyp\b|art$|nature|kind|indicator|kennzeichen|\bkz\b|tipo|clase|vorgang|document|beleg|class"
+)
+_CREDIT: Final = ("cr", "crdt", "haben", *_DOCUMENTS)
+_NEGATIVE: Final = r"[-\x{2010}-\x{2015}\x{2212}(]|(?i:cr)"
+_GROUP: Final = r"^[^0-9]{0,4}[0-9]{1,3}$"
+_REST: Final = r"^[0-9]{3}[.,][0-9]{2}\)?-?$"
+_ZERO_REST: Final = r"^\s*0[0-9]{2}[.,][0-9]{2}\)?-?\s*$"
+_WHOLE: Final = r"^[^0-9.,]{0,4}[0-9]+$"
+_CENTS: Final = r"^[0-9]{2}\)?-?$"
+_SPILLING: Final = frozenset(", '.")
+"""Delimiters that divide the digits of amounts, too."""
+_FREE_TEXTS: Final = frozenset(("description", "vendor_name", "reason", "location_name"))
+_UNITS_STATED: Final = re.compile(
+    r"(?i)\b(?:amounts?|figures|values|all|betr\u00e4ge|angaben|werte|montants|importi?|importes|currency|w\u00e4hrung"
+    r"|devise|valuta|moneda|divisa)\b"
+)
+
+
+_LONGEST: Final = 120
+
+
+def credit_columns(feed: FeedSpec, header: Sequence[str], match: HeaderMatch) -> dict[int, tuple[str, ...]]:
+    """Return the columns that no setting names and that may mark credits, each with the words that do."""
+    if feed.signs is not None:
+        return {}
+    taken = {*match.columns.values(), *((match.credits or {}).values()), match.accounts}
+    words: dict[int, tuple[str, ...]] = {}
+    for place, name in enumerate(header):
+        if place in taken:
+            continue
+        if _OF_SIGNS.search(name):
+            words[place] = (*map(str.lower, CREDIT_WORDS), *_CREDIT, "-")
+        elif _OF_TYPES.search(name):
+            words[place] = _CREDIT
+    return words
+
+
+def without_credits(
+    texts: pa.ChunkedArray, columns: Sequence[pa.ChunkedArray], marks: Mapping[int, tuple[str, ...]]
+) -> pa.ChunkedArray:
+    """Return texts of amounts, those that a word in another column makes credits with the word before them.
+
+    Amounts with a sign of their own stay: their sender says the same twice.
+    """
+    for place, words in marks.items():
+        said = pc.utf8_lower(pc.utf8_trim_whitespace(columns[place]))
+        is_credit = pc.fill_null(pc.is_in(said, value_set=pa.array(words, pa.string())), False)
+        if pc.any(is_credit, min_count=0).as_py():
+            amount = pc.fill_null(pc.utf8_trim_whitespace(texts), "")
+            positive = pc.and_not(pc.not_equal(amount, ""), pc.match_substring_regex(amount, _NEGATIVE))
+            marked = pc.binary_join_element_wise("?", said, amount, " ")
+            texts = pc.if_else(pc.and_(is_credit, positive), marked, texts)
+    return texts
+
+
+def without_spilled(
+    texts: pa.ChunkedArray, columns: Sequence[pa.ChunkedArray], place: int
+) -> pa.ChunkedArray:
+    """Return texts of amounts, with the next cell where that has the rest of the digits (1 and `000.00`)."""
+    after = pc.fill_null(pc.utf8_trim_whitespace(columns[place + 1]), "")
+    amount = pc.fill_null(pc.utf8_trim_whitespace(texts), "")
+    spilled = pc.and_(pc.match_substring_regex(after, _REST), pc.match_substring_regex(amount, _GROUP))
+    return pc.if_else(spilled, pc.binary_join_element_wise(amount, after, " ? "), texts)
+
+
+def spilling_columns(feed: FeedSpec, accepted: Accepted, delimiter: str) -> frozenset[int]:
+    """Return the columns of money of which some amounts may go on in the next column, as a chunk shows.
+
+    The delimiter may divide digits, and the next column is for a free text, or has a rest that no number
+    begins as (`000.00`).
+    """
+    if delimiter not in _SPILLING:
+        return frozenset()
+    match, columns = accepted.match, accepted.columns
+    free = {match.columns[name] for name in _FREE_TEXTS if name in match.columns}
+    places = {match.columns[name] for name in feed.money_fields if name in match.columns}
+    return frozenset(
+        place
+        for place in places
+        if place + 1 < len(columns) and (place + 1 in free or _any(columns[place + 1], _ZERO_REST))
+    )
+
+
+def _any(texts: pa.ChunkedArray, pattern: str) -> bool:
+    return bool(pc.any(pc.match_substring_regex(texts, pattern), min_count=0).as_py())
+
+
+def spilled_cents(
+    feed: FeedSpec, chunks: Iterable[Accepted], match: HeaderMatch, delimiter: str
+) -> str | None:
+    """Return what is wrong with a file whose amounts are divided at a decimal comma; None for any other file.
+
+    In all its rows the amount is whole, and the next column, which is for a free text or not known, has two
+    digits.
+    """
+    column = match.columns.get(feed.kind.primary.field)
+    if delimiter != "," or column is None:
+        return None
+    fields = {place: name for name, place in match.columns.items()}
+    name = fields.get(column + 1)
+    if name is not None and feed.kind.by_name[name].type is not FieldType.TEXT:
+        return None
+    has_zeros, rows = False, 0
+    for chunk in chunks:
+        if column + 1 >= len(chunk.columns):
+            return None
+        amount, after = (
+            pc.fill_null(pc.utf8_trim_whitespace(chunk.columns[place]), "") for place in (column, column + 1)
+        )
+        cents = pc.and_(pc.match_substring_regex(amount, _WHOLE), pc.match_substring_regex(after, _CENTS))
+        if not pc.all(cents, min_count=0).as_py():
+            return None
+        rows += len(amount)
+        has_zeros |= bool(pc.any(pc.equal(after, "00"), min_count=0).as_py())
+    if rows and (has_zeros or name in _FREE_TEXTS):
+        return (
+            f"column {column + 2} may have the cents of column {column + 1}: a decimal comma without quotes"
+        )
+    return None
+
+
+def stated_unit(texts: Iterable[str]) -> str:
+    """Return the currency, part or multiple that a line outside the rows states for all amounts; else empty.
+
+    Lines are such as `Amounts in \u00a3000`, `Currency: USD` and `All figures in thousands`.
+    """
+    for text in texts:
+        if _UNITS_STATED.search(text) and len(text) <= _LONGEST:
+            unit = symbol_in_header(" ".join(re.split(r"[,;\t|]", text)))
+            if unit and (unit not in currency_codes() or len(set(_codes(text))) == 1):
+                return unit
+    return ""
+
+
+def _codes(text: str) -> list[str]:
+    return [word for word in re.findall(r"\b[A-Z]{3}\b", text) if word in currency_codes()]

@@ -1,0 +1,128 @@
+"""Facts about amounts that only the file has: credits, digits beyond a delimiter, units of all amounts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from showcost.config.feed import FieldHints, Signs
+from showcost_tests.ingest.test_landing import FEED, HEADER, landed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from showcost.config.feed import FeedSpec
+
+TEXTS: Final = FEED.model_copy(update={"fields": {"description": FieldHints(headers=("Text",))}})
+
+
+def read(
+    folder: Path, text: str, feed: FeedSpec = TEXTS
+) -> tuple[str | None, list[tuple[str | None, str | None]]]:
+    """Return the code of a refusal, and value and symbol of the net amount of each record."""
+    with landed(folder / "any.csv", text, feed) as content:
+        records = content.records.by_date().read_all().to_pylist()
+    records.sort(key=lambda row: row["record"])
+    return content.summary.refused, [
+        (row["net_amount__value"], row["net_amount__symbol"])
+        for row in records
+        if not content.summary.refused
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "word", "is_credit"),
+    [
+        *(("Type", "Credit note", True), ("Belegart", "Gutschrift", True), ("Type", "CR", True)),
+        *(("Document type", "credit memo", True), ("Type", "Avoir", True), ("Type", "Invoice", False)),
+        *(
+            ("D/C", "C", True),
+            ("Dr/Cr", "CR", True),
+            ("Soll/Haben-Kennzeichen", "H", True),
+            ("S/H", "S", False),
+        ),
+        *(("Debit/Credit", "Credit", True), ("D/C", "D", False), ("Sign", "-", True)),
+        *(("Payment method", "Credit", False), ("Set", "C", False), ("Type", "C", False)),
+    ],
+)
+def test_an_amount_that_an_unnamed_column_makes_a_credit_is_no_cost(
+    name: str, word: str, is_credit: bool, tmp_path: Path
+) -> None:
+    text = f"{HEADER},{name}\nV1,1,01/02/2025,2.50,{word}\nV1,2,01/02/2025,-3.50,{word}\n"
+    assert read(tmp_path, text) == (None, [(None if is_credit else "2.50", None), ("-3.50", None)])
+
+
+def test_a_feed_that_names_the_signs_decides(tmp_path: Path) -> None:
+    feed = FEED.model_copy(update={"signs": Signs(headers=("D/C",))})
+    text = f"{HEADER},D/C,Type\nV1,1,01/02/2025,2.50,C,credit note\nV1,2,01/02/2025,3.50,D,credit note\n"
+    assert read(tmp_path, text, feed) == (None, [("-2.50", None), ("3.50", None)])
+
+
+@pytest.mark.parametrize(
+    ("rows", "name", "values"),
+    [
+        (("1,000.00", "2,500.00"), "Text", [None, None]),
+        (("1,000.00", "2,500.00"), "Unit", [None, None]),
+        (("12,101", "13,102"), "Set", ["12", "13"]),
+        (("100,119.25", "2,2.38"), "Gross amount", ["100", "2"]),
+        (("100.00,119.25", "2.00,238.25"), "Text", ["100.00", "2.00"]),
+        (("12,40", "13,41"), "Week", ["12", "13"]),
+    ],
+)
+def test_a_thousands_comma_without_quotes_makes_no_small_amount(
+    rows: tuple[str, ...], name: str, values: list[str | None], tmp_path: Path
+) -> None:
+    lines = [f"V1,{n},01/02/2025,{row}" for n, row in enumerate(rows)]
+    refused, read_ = read(tmp_path, "\n".join([f"{HEADER},{name}", *lines, ""]))
+    assert (refused, [value for value, _ in read_]) == (None, values)
+
+
+def test_a_thousands_blank_in_columns_divided_by_blanks_makes_no_small_amount(tmp_path: Path) -> None:
+    lines = [f"V{n} {n} 01/02/2025 {n} 000.00" for n in range(1, 5)]
+    text = "\n".join(["Vendor_code Invoice_no Invoice_date Net_amount Text", *lines, ""])
+    refused, read_ = read(tmp_path, text)
+    assert refused is not None or {value for value, _ in read_} == {None}
+
+
+@pytest.mark.parametrize(
+    ("rows", "name", "refused"),
+    [
+        (("10,00", "20,50"), "Text", "SC-FIL-002"),
+        (("10,25", "20,50"), "Text", "SC-FIL-002"),
+        (("10,00", "20,50"), "Unit", "SC-FIL-002"),
+        (("10,25", "20,50"), "Week", None),
+        (("10,00", "20.5,50"), "Text", None),
+        (("10,00", "20,lamp"), "Text", None),
+    ],
+)
+def test_a_decimal_comma_without_quotes_refuses_the_file(
+    rows: tuple[str, ...], name: str, refused: str | None, tmp_path: Path
+) -> None:
+    lines = [f"V1,{n},01/02/2025,{row}" for n, row in enumerate(rows)]
+    assert read(tmp_path, "\n".join([f"{HEADER},{name}", *lines, ""]))[0] == refused
+
+
+@pytest.mark.parametrize(
+    ("line", "symbol"),
+    [
+        ("Amounts in \u00a3000", "\u00a3000"),
+        ("All figures in thousands", "thousands"),
+        ("Angaben in TEUR", "TEUR"),
+        ("Currency: USD", "USD"),
+        ("W\u00e4hrung:,USD,,", "USD"),
+        ("Currencies: USD and EUR", None),
+        ("Report for the USD account", None),
+    ],
+)
+def test_a_title_or_note_may_state_the_unit_of_all_amounts(
+    line: str, symbol: str | None, tmp_path: Path
+) -> None:
+    row = "V1,1,01/02/2025,2.50\nV1,2,01/02/2025,\u20ac3.50"
+    expected = [("2.50", symbol), ("3.50", "\u20ac")]
+    assert read(tmp_path, f"{line}\n\n{HEADER}\n{row}\n") == (None, expected)
+
+
+def test_a_note_below_the_rows_may_state_it_too(tmp_path: Path) -> None:
+    text = f"{HEADER}\nV1,1,01/02/2025,2.50\nV1,2,01/02/2025,3.50\nNote: all amounts in USD,,,\n"
+    assert read(tmp_path, text) == (None, [("2.50", "USD"), ("3.50", "USD")])
