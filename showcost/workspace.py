@@ -137,11 +137,11 @@ class Workspace:
 def wait_for_writers(workspace: Workspace, *, wait_seconds: int = 10) -> None:
     """Wait until each store was free once, at most `wait_seconds` for each.
 
-    A read-only copy has no writers.
+    A read-only copy has no writers. A run is none while it does not write.
     """
     if not os.access(workspace.locks, os.W_OK):
         return
-    for path in sorted(workspace.locks.glob("*.lock")):
+    for path in sorted(path for path in workspace.locks.glob("*.lock") if not path.name.startswith("run_")):
         with suppress(StoreBusyError), exclusive_lock(path, "busy", wait_seconds=wait_seconds):
             continue
 

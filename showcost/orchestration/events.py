@@ -5,6 +5,7 @@ For commands. The Dagster instance is that of the data folder.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,8 @@ from showcost.components.outcome_metadata import (
 from showcost.components.pay_assets import findings_metadata
 from showcost.components.queue_metadata import queue_metadata
 from showcost.config.feeds import choose_feed
-from showcost.orchestration.runs import in_environment
+from showcost.orchestration.history import history_errors
+from showcost.orchestration.runs import dagster_home, in_environment
 from showcost.pipeline.posting import posted_days, recorded_days
 from showcost.pipeline.validation import counts_of
 from showcost.reports.ledger_days import ledger_days
@@ -38,9 +40,20 @@ if TYPE_CHECKING:
     from showcost.workspace import Workspace
 
 
+@contextmanager
+def _instance(workspace: Workspace) -> Iterator[dg.DagsterInstance]:
+    """Open the Dagster instance of a data folder; StorageError if its history cannot be written."""
+    with (
+        in_environment(workspace),
+        history_errors(dagster_home(workspace)),
+        dg.DagsterInstance.get() as instance,
+    ):
+        yield instance
+
+
 def report_replay(workspace: Workspace, outcome: ReplayResult) -> None:
     """Report the current state of the partitions that a replay touched."""
-    with in_environment(workspace), dg.DagsterInstance.get() as instance:
+    with _instance(workspace) as instance:
         for event in _events(workspace, outcome):
             instance.report_runless_asset_event(event)
 
@@ -48,7 +61,7 @@ def report_replay(workspace: Workspace, outcome: ReplayResult) -> None:
 def report_findings(workspace: Workspace, changed: Sequence[PayFinding]) -> None:
     """Report the days whose findings were dismissed or reopened."""
     store = workspace.pay_findings
-    with in_environment(workspace), dg.DagsterInstance.get() as instance:
+    with _instance(workspace) as instance:
         for feed in sorted({finding.feed for finding in changed}):
             active, dismissed = store.open_and_dismissed(feed)
             for day in sorted({finding.transaction_date for finding in changed if finding.feed == feed}):

@@ -20,7 +20,10 @@ import dagster as dg
 
 from showcost.components import naming
 from showcost.components.partitions import daily_partitions
+from showcost.core.durable import replace_file
 from showcost.core.errors import InputError
+from showcost.orchestration.dead_runs import RUN_TAG, finish_dead_runs, living
+from showcost.orchestration.history import history_errors
 from showcost.pipeline.due import has_rows
 from showcost.workspace import HOME_VARIABLE
 
@@ -36,7 +39,6 @@ ERROR: Final = "ERROR"
 
 _POLL_SECONDS: Final = 0.5
 _FIGURES: Final = ("failed", "checked")
-_RUN_TAG: Final = "showcost/run"
 _PART_TAG: Final = "showcost/part"
 _QUIET: Final = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -92,7 +94,8 @@ def dagster_home(workspace: Workspace) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     settings = folder / "dagster.yaml"
     if not settings.exists():
-        settings.write_bytes(files("showcost").joinpath("dagster.yaml").read_bytes())
+        # Whole or not at all: Dagster takes an empty file for its own settings.
+        replace_file(settings, files("showcost").joinpath("dagster.yaml").read_bytes())
     return folder
 
 
@@ -120,12 +123,16 @@ def run_range(
 
     `feeds` are the names of those to run. None: every feed's inbox is landed, then the feeds with rows on
     dates of the range are run. `progress` receives (finished steps, known steps) during the run. Raises
-    InputError for a range without partitions; failures within the run are in the outcome.
+    InputError for a range without partitions, StorageError if Dagster's history cannot be written; failures
+    within the run are in the outcome.
     """
     with in_environment(workspace):
         keys = partitions_between(workspace, first, last)
-        with dg.DagsterInstance.get() as instance:
-            return _Run(workspace, instance, keys, progress).execute(feeds)
+        with history_errors(dagster_home(workspace)), dg.DagsterInstance.get() as instance:
+            finish_dead_runs(instance, workspace.locks)
+            run = _Run(workspace, instance, keys, progress)
+            with living(workspace.locks, run.id):
+                return run.execute(feeds)
 
 
 class _Run:
@@ -188,7 +195,7 @@ class _Run:
         if not selected:
             return True
         job, part_id = self.job.get_subset(asset_selection=selected), run_id or str(uuid.uuid4())
-        tags = {_RUN_TAG: self.id, _PART_TAG: name}
+        tags = {RUN_TAG: self.id, _PART_TAG: name}
         if dated:
             tags |= {naming.RANGE_START: self.keys[0], naming.RANGE_END: self.keys[-1]}
         with _watched(self.instance, part_id, (self.steps, len(job.nodes)), self.progress):
