@@ -31,6 +31,7 @@ from showcost.ledger.verification import Proof, ledger_proofs
 from showcost.pipeline.configuration import changed_since, check_configurations
 from showcost.pipeline.outcomes import OutcomeLog, outcome_logs, outcomes_as_recorded
 from showcost.pipeline.rate_files import imported_file_problems
+from showcost.pipeline.unposted import left_out
 from showcost.reports.pack.verification import verify_published_packs
 from showcost.reports.status import feed_status
 from showcost.staging.assets import quarantine_asset, undated_asset, valid_asset
@@ -213,6 +214,11 @@ def _plan(
                 "every entry follows from its landed record, by the configuration of its posting",
                 evidence.derivation,
             ),
+            (
+                "posted",
+                "every row that was found valid was posted, or waits for the next run",
+                evidence.left_out,
+            ),
         ]
     made: list[Proof] = [
         (
@@ -381,6 +387,20 @@ class _SharedInput:
             return 0, []
         self.not_derived = result.not_derived
         return result.derived, result.discrepancies
+
+    def left_out(self) -> tuple[int, list[Discrepancy]]:
+        logs, discrepancies = outcome_logs(self._audit), list[Discrepancy]()
+        for feed in self._feeds:
+            if (log := logs.get(feed.name)) is not None:
+                discrepancies += [
+                    Discrepancy(
+                        f"{feed.name}, {row.part}",
+                        f"record {row.record} of delivery {row.delivery} is valid since record {row.seq} of"
+                        " the audit log, but a posting left it out; materialise the partition again",
+                    )
+                    for row in left_out(self._workspace, feed, log, SHOWN)
+                ]
+        return sum(len(log.parts) for log in logs.values()), discrepancies
 
     def records(self) -> tuple[int, list[Discrepancy]]:
         latest: dict[tuple[str, str], Record] = {}

@@ -22,6 +22,7 @@ from showcost.pipeline.fx_snapshots import jumped_rates
 from showcost.pipeline.periods import closed_on, closed_periods
 from showcost.pipeline.rate_files import stored_history
 from showcost.pipeline.raw_rows import records_of
+from showcost.pipeline.unposted import unposted_dates
 from showcost.pipeline.validation import RATE_JUMPED, texts_of
 from showcost.staging import ALL, StagedPartition, StagingStore
 from showcost.staging.assets import quarantine_asset, raw_asset, undated_asset, valid_asset
@@ -97,9 +98,13 @@ def _dates_with_rows(workspace: Workspace, feed: FeedSpec, deliveries: Sequence[
 
 @dataclass(frozen=True)
 class _LedgerRows:
-    """Per date, the number of a feed's active rows in the ledger, and of those that are to be reversed."""
+    """A feed's rows in the ledger and in staging.
 
-    active: dict[date, int]
+    `unposted` are the dates with staged valid rows that are not posted, `reversible` the number of rows that
+    are to be reversed per date.
+    """
+
+    unposted: set[date]
     reversible: dict[date, int]
 
 
@@ -122,7 +127,7 @@ class _Materialised:
         quarantine = self.store.metadata(quarantine_asset(self.feed.name), key)
         if valid is None or quarantine is None or _input_texts(raw, "records") != records:
             return False
-        return self._is_validated(raw, (valid, quarantine), day, decided) and self._is_posted(valid, day)
+        return self._is_validated(raw, (valid, quarantine), day, decided) and self._is_posted(day)
 
     def _is_validated(
         self,
@@ -144,14 +149,15 @@ class _Materialised:
             not quarantine.rows or _input_texts(quarantine, "closed") == closed_on(self.closed, day)
         )
 
-    def _is_posted(self, valid: StagedPartition, day: date) -> bool:
+    def _is_posted(self, day: date) -> bool:
         """Return whether all valid rows of a date are posted and all decided reversals are made."""
-        return day not in self.rows.reversible and self.rows.active.get(day, 0) >= valid.rows
+        return day not in self.rows.reversible and day not in self.rows.unposted
 
 
 def _ledger_rows(workspace: Workspace, feed: FeedSpec) -> _LedgerRows:
     with workspace.ledger.read() as connection:
-        return _LedgerRows(active_row_counts(connection, feed.name), reversible_rows(connection, feed.name))
+        active, reversible = active_row_counts(connection, feed.name), reversible_rows(connection, feed.name)
+    return _LedgerRows(unposted_dates(workspace, feed, active), reversible)
 
 
 def due_by_rates(workspace: Workspace, feed: FeedSpec) -> list[date]:

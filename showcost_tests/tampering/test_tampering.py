@@ -285,6 +285,42 @@ def test_a_row_that_was_left_out_in_the_index_is_not_left_out_of_the_posting(
     assert posted.total() == 34
 
 
+def test_a_valid_row_that_a_posting_left_out_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Earlier versions posted what the index named; the log alone tells what is missing, index or not."""
+    workspace = make_home(tmp_path / "home")
+    feed = next(feed for feed in workspace.feeds if feed.name == FEED)
+    land(workspace, feed)
+    pin_snapshots(workspace, DAYS)
+    write_raw_rows(workspace, feed, DAYS)
+    validate_partitions(workspace, feed, DAYS)
+    assert first_difference(workspace) is None, "all rows wait"
+    index = workspace.path / "staging" / "valid" / FEED / "index.jsonl"
+    whole = index.read_text(encoding="utf-8")
+    lines = [json.loads(line) for line in whole.splitlines()]
+    index.write_text(
+        less_rows("".join(json.dumps(line | {"check": None}) + "\n" for line in lines)), encoding="utf-8"
+    )
+    with monkeypatch.context() as patch:
+        patch.setattr("showcost.pipeline.posting._require_recorded", lambda *_: None)
+        post_partitions(type(workspace)(workspace.path), feed, DAYS, "forger")
+    index.write_text(whole, encoding="utf-8")
+    restored = type(workspace)(workspace.path)
+    difference = first_difference(restored)
+    assert difference is not None
+    assert "is valid since record" in difference
+    assert "a posting left it out" in difference
+    shutil.rmtree(workspace.path / "staging" / "valid")
+    assert first_difference(type(workspace)(workspace.path)) == difference
+    shutil.rmtree(workspace.path / "staging" / "raw")
+    again = type(workspace)(workspace.path)
+    write_raw_rows(again, feed, DAYS)
+    validate_partitions(again, feed, DAYS)
+    post_partitions(again, feed, DAYS, "run")
+    assert first_difference(again) is None
+
+
 def test_a_row_that_was_made_valid_and_posted_is_found(workspace: Workspace) -> None:
     day = accept_in_staging(workspace)
     feed = next(feed for feed in workspace.feeds if feed.name == FEED)

@@ -9,10 +9,12 @@ import pytest
 
 from showcost.config.feeds import choose_feed, load_feeds
 from showcost.ingest.landing import land
+from showcost.ledger.queries import active_row_counts
 from showcost.pipeline.due import due_by_landing, due_spans
 from showcost.pipeline.fx_snapshots import pin_snapshots
 from showcost.pipeline.posting import post_partitions
 from showcost.pipeline.raw_rows import write_raw_rows
+from showcost.pipeline.unposted import unposted_dates
 from showcost.pipeline.validation import quarantine_undated, validate_partitions
 from showcost_tests.whole import small
 from showcost_tests.whole.steps import take
@@ -64,6 +66,24 @@ def test_a_run_that_dies_between_two_stages_leaves_its_dates_due(workspace: Work
     assert _due(workspace) == all_dates
     post_partitions(workspace, feed, THREE, "test")
     assert _due(workspace) == [day for day in all_dates if day not in THREE]
+
+
+def test_as_many_posted_rows_as_valid_ones_are_not_taken_for_the_same(workspace: Workspace) -> None:
+    """A row stays posted when a later reading of its delivery no longer finds it valid."""
+    feed, day = _feed(), small.THURSDAY
+    take(workspace, small.WEEK)
+    with workspace.ledger.read() as connection:
+        posted = active_row_counts(connection, feed.name)
+    assert unposted_dates(workspace, feed, posted) == set()
+    more = small.delimited([small.UK_HEADER.split(","), small.spend("T9", "29/10/2026", "26,000.00")])
+    small.deliver(workspace, feed.name, "more.csv", more)
+    land(workspace, feed)
+    write_raw_rows(workspace, feed, [day])
+    validate_partitions(workspace, feed, [day])
+    one_more = posted | {day: posted[day] + 1}
+    assert unposted_dates(workspace, feed, posted) == unposted_dates(workspace, feed, one_more) == {day}
+    post_partitions(workspace, feed, [day], "test")
+    assert unposted_dates(workspace, feed, one_more) == set()
 
 
 def test_validated_rows_of_earlier_raw_rows_are_due(workspace: Workspace) -> None:
