@@ -19,8 +19,7 @@ from showcost.core.engine import engine
 from showcost.core.hashing import SHORT
 from showcost.core.ids import LINE_KEY_SQL
 from showcost.ingest.masking import masked_fields, names_people
-from showcost.ingest.signs import debit_or_credit, signed
-from showcost.ingest.unstated import without_credits, without_spilled
+from showcost.ingest.signs import debit_or_credit, signed, without_credits, without_spilled
 from showcost.validation.columns import RowTable, arrow_schema
 from showcost.values.amounts import AmountColumn, AmountEvidence, amount_evidence, infer_amounts, scaled
 from showcost.values.column import any_true

@@ -12,10 +12,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from showcost.config.feed import Signs
 
 _NOTHING: Final = r"^[-\x{2010}-\x{2015}\x{2212}]?$|^[^0-9]*0+(?:[.,]0+)?[^0-9]*$"
 """Matches what a blank half of a pair has: nothing, a dash, or zero."""
+_NEGATIVE: Final = r"[-\x{2010}-\x{2015}\x{2212}(]|(?i:cr)"
+_GROUP: Final = r"^[^0-9]{0,4}[0-9]{1,3}$"
+_REST: Final = r"^[0-9]{3}[.,][0-9]{2}\)?-?$"
 
 
 def signed(amounts: pa.ChunkedArray, words: pa.ChunkedArray, signs: Signs) -> pa.ChunkedArray:
@@ -38,6 +43,34 @@ def debit_or_credit(debits: pa.ChunkedArray, credits_: pa.ChunkedArray) -> pa.Ch
     both = pc.binary_join_element_wise(debit, credit, " and ")
     one = pc.if_else(no_credit, debit, pc.if_else(no_debit, negative, both))
     return pc.if_else(pc.and_(no_credit, pc.equal(debit, "")), credit, one)
+
+
+def without_credits(
+    texts: pa.ChunkedArray, columns: Sequence[pa.ChunkedArray], marks: Mapping[int, tuple[str, ...]]
+) -> pa.ChunkedArray:
+    """Return texts of amounts, those that a word in another column makes credits with the word before them.
+
+    Amounts with a sign of their own stay: their sender says the same twice.
+    """
+    for place, words in marks.items():
+        said = pc.utf8_lower(pc.utf8_trim_whitespace(columns[place]))
+        is_credit = pc.fill_null(pc.is_in(said, value_set=pa.array(words, pa.string())), False)
+        if pc.any(is_credit, min_count=0).as_py():
+            amount = _trimmed(texts)
+            positive = pc.and_not(pc.not_equal(amount, ""), pc.match_substring_regex(amount, _NEGATIVE))
+            marked = pc.binary_join_element_wise("?", said, amount, " ")
+            texts = pc.if_else(pc.and_(is_credit, positive), marked, texts)
+    return texts
+
+
+def without_spilled(
+    texts: pa.ChunkedArray, columns: Sequence[pa.ChunkedArray], place: int
+) -> pa.ChunkedArray:
+    """Return texts of amounts, with the next cell where that has the rest of the digits (1 and `000.00`)."""
+    after = _trimmed(columns[place + 1])
+    amount = _trimmed(texts)
+    spilled = pc.and_(pc.match_substring_regex(after, _REST), pc.match_substring_regex(amount, _GROUP))
+    return pc.if_else(spilled, pc.binary_join_element_wise(amount, after, " ? "), texts)
 
 
 def _trimmed(texts: pa.ChunkedArray) -> pa.ChunkedArray:

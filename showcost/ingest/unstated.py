@@ -19,7 +19,7 @@ from showcost.core.money import currency_codes
 from showcost.values.symbols import symbol_in_header
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from showcost.config.feed import FeedSpec
     from showcost.ingest.records import Accepted, HeaderMatch
@@ -46,9 +46,6 @@ _OF_TYPES: Final = re.compile(
     r"(?i)type|\bart\b|\btyp\b|art$|nature|kind|indicator|kennzeichen|\bkz\b|tipo|clase|vorgang|document|beleg|class"
 )
 _CREDIT: Final = ("cr", "crdt", "haben", *_DOCUMENTS)
-_NEGATIVE: Final = r"[-\x{2010}-\x{2015}\x{2212}(]|(?i:cr)"
-_GROUP: Final = r"^[^0-9]{0,4}[0-9]{1,3}$"
-_REST: Final = r"^[0-9]{3}[.,][0-9]{2}\)?-?$"
 _ZERO_REST: Final = r"^\s*0[0-9]{2}[.,][0-9]{2}\)?-?\s*$"
 _WHOLE: Final = r"^[^0-9.,]{0,4}[0-9]+$"
 _CENTS: Final = r"^[0-9]{2}\)?-?$"
@@ -78,34 +75,6 @@ def credit_columns(feed: FeedSpec, header: Sequence[str], match: HeaderMatch) ->
         elif _OF_TYPES.search(name):
             words[place] = _CREDIT
     return words
-
-
-def without_credits(
-    texts: pa.ChunkedArray, columns: Sequence[pa.ChunkedArray], marks: Mapping[int, tuple[str, ...]]
-) -> pa.ChunkedArray:
-    """Return texts of amounts, those that a word in another column makes credits with the word before them.
-
-    Amounts with a sign of their own stay: their sender says the same twice.
-    """
-    for place, words in marks.items():
-        said = pc.utf8_lower(pc.utf8_trim_whitespace(columns[place]))
-        is_credit = pc.fill_null(pc.is_in(said, value_set=pa.array(words, pa.string())), False)
-        if pc.any(is_credit, min_count=0).as_py():
-            amount = pc.fill_null(pc.utf8_trim_whitespace(texts), "")
-            positive = pc.and_not(pc.not_equal(amount, ""), pc.match_substring_regex(amount, _NEGATIVE))
-            marked = pc.binary_join_element_wise("?", said, amount, " ")
-            texts = pc.if_else(pc.and_(is_credit, positive), marked, texts)
-    return texts
-
-
-def without_spilled(
-    texts: pa.ChunkedArray, columns: Sequence[pa.ChunkedArray], place: int
-) -> pa.ChunkedArray:
-    """Return texts of amounts, with the next cell where that has the rest of the digits (1 and `000.00`)."""
-    after = pc.fill_null(pc.utf8_trim_whitespace(columns[place + 1]), "")
-    amount = pc.fill_null(pc.utf8_trim_whitespace(texts), "")
-    spilled = pc.and_(pc.match_substring_regex(after, _REST), pc.match_substring_regex(amount, _GROUP))
-    return pc.if_else(spilled, pc.binary_join_element_wise(amount, after, " ? "), texts)
 
 
 def spilling_columns(feed: FeedSpec, accepted: Accepted, delimiter: str) -> frozenset[int]:
