@@ -351,7 +351,7 @@ def check_columns(ui: Ui, quarantine: Quarantine) -> None:
     ui.open("/assets/ledger_entries?view=lineage", "ledger_entries")
     ui.settled({f"posted_{quarantine.feed}", "ledger_entries"}, "the lineage of the ledger is not shown")
     ui.screenshot("lineage")
-    ui.open("/automation", "yesterday", "inbox")
+    ui.open("/automation", "nightly", "inbox")
     ui.screenshot("automation")
 
 

@@ -262,8 +262,7 @@ def _nobody_writes(workspace: Workspace, wait_seconds: float) -> Iterator[None]:
     """Hold the lock files of all stores within the block.
 
     They are taken all or none, so that nobody who holds one and waits for another is kept waiting for ever.
-    A pull and a run hold their locks for long and are let be: what they write is under the locks of the
-    stores.
+    A pull holds its lock for long and is let be: each of its pages is under the locks of the stores.
     """
     until = time.monotonic() + wait_seconds
     busy = f"{workspace.path}: its stores were not free for {wait_seconds:g} s; try again"
@@ -282,7 +281,7 @@ def _nobody_writes(workspace: Workspace, wait_seconds: float) -> Iterator[None]:
 
 
 def _lock_files(workspace: Workspace) -> list[Path]:
-    present = {path for path in workspace.locks.glob("*.lock") if not path.name.startswith(("pull_", "run_"))}
+    present = {path for path in workspace.locks.glob("*.lock") if not path.name.startswith("pull_")}
     always = {workspace.locks.joinpath(f"{name}.lock") for name in _ALWAYS_LOCKED}
     return sorted((present | always) - {workspace.locks.joinpath("backup.lock")})
 

@@ -36,12 +36,19 @@ if TYPE_CHECKING:
 
 HOME_VARIABLE = "SHOWCOST_HOME"
 
+LEDGER_WAIT = 60.0
+"""Seconds to wait for a ledger that another process has open."""
+
 
 @dataclass(frozen=True)
 class Workspace:
-    """A data folder; its settings are read once, on first access."""
+    """A data folder; its settings are read once, on first access.
+
+    `wait_seconds` bounds the wait for a ledger that another process has open.
+    """
 
     path: Path
+    wait_seconds: float = LEDGER_WAIT
 
     @cached_property
     def production(self) -> Production:
@@ -79,7 +86,7 @@ class Workspace:
     @cached_property
     def ledger(self) -> Ledger:
         """The ledger database."""
-        return Ledger(self.path / "ledger.duckdb")
+        return Ledger(self.path / "ledger.duckdb", wait_seconds=self.wait_seconds)
 
     @property
     def audit(self) -> AuditLog:
@@ -137,11 +144,11 @@ class Workspace:
 def wait_for_writers(workspace: Workspace, *, wait_seconds: int = 10) -> None:
     """Wait until each store was free once, at most `wait_seconds` for each.
 
-    A read-only copy has no writers. A run is none while it does not write.
+    A read-only copy has no writers.
     """
     if not os.access(workspace.locks, os.W_OK):
         return
-    for path in sorted(path for path in workspace.locks.glob("*.lock") if not path.name.startswith("run_")):
+    for path in sorted(workspace.locks.glob("*.lock")):
         with suppress(StoreBusyError), exclusive_lock(path, "busy", wait_seconds=wait_seconds):
             continue
 
@@ -171,7 +178,7 @@ def definitions_workspace() -> Workspace:
     return open_workspace(variable_home() or Path(__file__).resolve().parents[1] / "data")
 
 
-def open_workspace(path: Path) -> Workspace:
+def open_workspace(path: Path, *, wait_seconds: float = LEDGER_WAIT) -> Workspace:
     """Return the workspace at `path`, checked to describe a production.
 
     Production, chart, budget, agreements and incentives are read here, so that an error in one of them is
@@ -183,6 +190,6 @@ def open_workspace(path: Path) -> Workspace:
         raise InputError(f"{path}: there is no such folder; {other}")
     if not (path / PRODUCTION_FILE).is_file():
         raise InputError(f"{path}: not a data folder, because it has no {PRODUCTION_FILE}; {other}")
-    workspace = Workspace(path)
+    workspace = Workspace(path, wait_seconds)
     _ = workspace.production, workspace.chart, workspace.budget, workspace.agreements, workspace.incentives
     return workspace

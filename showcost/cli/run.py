@@ -65,12 +65,16 @@ def run_spans(
         for first, last, feeds in spans:
             try:
                 with progress_bar(f"{first} to {last}") as report:
-                    outcomes.append(run_range(workspace, first, last, report, feeds))
+                    outcomes.append(run_range(workspace, first, last, report, feeds, _say_waiting))
             except KeyboardInterrupt:
                 interrupted.set()
             if interrupted.is_set():
                 raise interruption(workspace, since)
     return outcomes
+
+
+def _say_waiting(sentence: str) -> None:
+    say(sentence, to_stderr=True)
 
 
 def show_runs(outcomes: Sequence[RunOutcome]) -> None:

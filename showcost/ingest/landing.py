@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from showcost.ingest.inbox import InboxFile
     from showcost.readers.archives import Member
     from showcost.readers.model import Dialect
+    from showcost.staging import StagingStore
     from showcost.workspace import Workspace
 
 RECORDS_VERSION: Final = "14"
@@ -169,11 +170,7 @@ def land(home: Workspace, feed: FeedSpec, before_waiting: BeforeWaiting | None =
     read: list[LandedDelivery] = []
     damaged: list[IntegrityError] = []
     for arrival in register.deliveries(feed.name):
-        asset = records_asset(feed.name)
-        staged = store.metadata(asset, arrival.delivery)
-        current = staged is not None and staged.inputs.get("fingerprint") == mark
-        current = current and store.is_attested(asset, arrival.delivery)
-        if not (current or payloads.is_shredded(arrival.delivery)):
+        if not (_is_current(store, feed, arrival, mark) or payloads.is_shredded(arrival.delivery)):
             try:
                 read.append(read_arrival(home, feed, arrival, audit, mark))
             except IntegrityError as error:
@@ -181,6 +178,41 @@ def land(home: Workspace, feed: FeedSpec, before_waiting: BeforeWaiting | None =
     if damaged:
         raise damaged[0]
     return Landing(feed.name, tuple(read), again, changing)
+
+
+@dataclass(frozen=True)
+class Unlanded:
+    """What landing a feed would do: new files that it would take, deliveries that it would read.
+
+    `changing` are the names of files that are still being written.
+    """
+
+    files: tuple[str, ...]
+    deliveries: tuple[str, ...]
+    changing: tuple[str, ...]
+
+
+def unlanded(home: Workspace, feed: FeedSpec) -> Unlanded:
+    """Return what there is to land of a feed; nothing is taken, read or waited for."""
+    register, store = home.register, home.staging
+    files = waiting(home.inbox, feed, register.arrivals(feed.name), SeenFiles(home.raw / "inbox.json"))
+    ready, changing = settled(files, feed, None)
+    mark = fingerprint_of(home, feed)
+    unread = [
+        arrival.delivery
+        for arrival in register.deliveries(feed.name)
+        if not (_is_current(store, feed, arrival, mark) or home.payloads.is_shredded(arrival.delivery))
+    ]
+    names = tuple("/".join(map(str, file.identity)) for file in ready)
+    return Unlanded(names, (*unread, *((mark,) if unread else ())), tuple(changing))
+
+
+def _is_current(store: StagingStore, feed: FeedSpec, arrival: Arrival, mark: str) -> bool:
+    """Return whether a delivery was read under the present settings, and its records are attested."""
+    asset = records_asset(feed.name)
+    staged = store.metadata(asset, arrival.delivery)
+    current = staged is not None and staged.inputs.get("fingerprint") == mark
+    return current and store.is_attested(asset, arrival.delivery)
 
 
 def landed(home: Workspace, feed: FeedSpec) -> list[LandedDelivery]:

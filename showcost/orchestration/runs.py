@@ -20,9 +20,9 @@ import dagster as dg
 
 from showcost.components import naming
 from showcost.components.partitions import daily_partitions
+from showcost.components.workers import end_lost_runs, held_slots
 from showcost.core.durable import replace_file
 from showcost.core.errors import InputError
-from showcost.orchestration.dead_runs import RUN_TAG, finish_dead_runs, living
 from showcost.orchestration.history import history_errors
 from showcost.pipeline.due import has_rows
 from showcost.workspace import HOME_VARIABLE
@@ -38,7 +38,10 @@ ERROR: Final = "ERROR"
 """Severity of a failed check that ends a command with status 1; the other is WARN."""
 
 _POLL_SECONDS: Final = 0.5
+_LOOKS_PER_WAIT: Final = 10
+"""Looks at the steps for one at the runs that hold them up."""
 _FIGURES: Final = ("failed", "checked")
+_RUN_TAG: Final = "showcost/run"
 _PART_TAG: Final = "showcost/part"
 _QUIET: Final = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -118,21 +121,20 @@ def run_range(
     last: date,
     progress: Callable[[int, int], None] | None = None,
     feeds: Collection[str] | None = None,
+    waiting: Callable[[str], None] | None = None,
 ) -> RunOutcome:
     """Run the job over a range of dates and return the outcome.
 
     `feeds` are the names of those to run. None: every feed's inbox is landed, then the feeds with rows on
-    dates of the range are run. `progress` receives (finished steps, known steps) during the run. Raises
-    InputError for a range without partitions, StorageError if Dagster's history cannot be written; failures
-    within the run are in the outcome.
+    dates of the range are run. `progress` receives (finished steps, known steps) during the run; `waiting`
+    a sentence about each run for which it waits. Raises InputError for a range without partitions,
+    StorageError if Dagster's history cannot be written; failures within the run are in the outcome.
     """
     with in_environment(workspace):
         keys = partitions_between(workspace, first, last)
         with history_errors(dagster_home(workspace)), dg.DagsterInstance.get() as instance:
-            finish_dead_runs(instance, workspace.locks)
-            run = _Run(workspace, instance, keys, progress)
-            with living(workspace.locks, run.id):
-                return run.execute(feeds)
+            end_lost_runs(instance)
+            return _Run(workspace, instance, keys, progress, waiting).execute(feeds)
 
 
 class _Run:
@@ -148,11 +150,13 @@ class _Run:
         instance: dg.DagsterInstance,
         keys: Sequence[str],
         progress: Callable[[int, int], None] | None,
+        waiting: Callable[[str], None] | None,
     ) -> None:
         from showcost.definitions import defs  # noqa: PLC0415 -- reads the environment when it is imported
 
         self.job = defs().resolve_job_def(naming.JOB)
-        self.workspace, self.instance, self.keys, self.progress = workspace, instance, keys, progress
+        self.workspace, self.instance, self.keys = workspace, instance, keys
+        self.progress, self.waiting = progress, waiting
         self.started = time.monotonic()
         self.id = str(uuid.uuid4())
         self.steps = 0
@@ -195,10 +199,11 @@ class _Run:
         if not selected:
             return True
         job, part_id = self.job.get_subset(asset_selection=selected), run_id or str(uuid.uuid4())
-        tags = {RUN_TAG: self.id, _PART_TAG: name}
+        tags = {_RUN_TAG: self.id, _PART_TAG: name}
         if dated:
             tags |= {naming.RANGE_START: self.keys[0], naming.RANGE_END: self.keys[-1]}
-        with _watched(self.instance, part_id, (self.steps, len(job.nodes)), self.progress):
+        steps = (self.steps, len(job.nodes))
+        with _watched(self.instance, part_id, steps, self.progress, self.waiting):
             result = job.execute_in_process(
                 run_config=_QUIET, instance=self.instance, tags=tags, raise_on_error=False, run_id=part_id
             )
@@ -279,22 +284,35 @@ def _watched(
     run_id: str,
     steps: tuple[int, int],
     progress: Callable[[int, int], None] | None,
+    waiting: Callable[[str], None] | None,
 ) -> Iterator[None]:
-    """Report finished steps to `progress`, from a thread, until the block ends.
+    """Report finished steps and awaited runs, from a thread, until the block ends.
 
-    `steps` are the number of those before this run, and of those in it.
+    `steps` are the number of those before this run, and of those in it. What holds up the run is looked at
+    less often; slots of runs whose process has ended meanwhile are freed.
     """
     before, own = steps
-    if progress is None:
+    if progress is None and waiting is None:
         yield
         return
     finished = threading.Event()
 
     def watch() -> None:
         ends = {dg.DagsterEventType.STEP_SUCCESS, dg.DagsterEventType.STEP_FAILURE}
+        told: set[str] = set()
+        looks = 0
         while not finished.wait(_POLL_SECONDS):
-            finished_now = len(instance.get_records_for_run(run_id, of_type=ends).records)
-            progress(before + finished_now, before + own)
+            looks += 1
+            if progress is not None:
+                finished_now = len(instance.get_records_for_run(run_id, of_type=ends).records)
+                progress(before + finished_now, before + own)
+            if looks % _LOOKS_PER_WAIT == 0:
+                end_lost_runs(instance)
+                held = set(held_slots(instance, run_id)) - told
+                told |= held
+                if waiting is not None:
+                    for sentence in sorted(held):
+                        waiting(sentence)
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()

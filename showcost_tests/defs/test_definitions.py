@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import dagster as dg
 import pytest
+from dagster._utils.schedules import schedule_execution_time_iterator
 
 from showcost.components import naming
 from showcost.config.reporting_periods import reporting_periods
-from showcost.workspace import open_workspace
+from showcost.workspace import HOME_VARIABLE, open_workspace
 from showcost_tests.defs.loading import HOMES, load
 
 if TYPE_CHECKING:
@@ -130,44 +132,105 @@ def test_the_job_covers_all_assets_and_checks(definitions: dg.Definitions, graph
     assert lender.asset_layer.executable_asset_keys == {snapshot}
 
 
-def test_a_snapshot_is_requested_on_the_day_after_a_period(definitions: dg.Definitions, home: Path) -> None:
-    production = open_workspace(home).production
-    last = reporting_periods(production)[0].end
-    schedule = definitions.resolve_schedule_def("period_end")
-    requests: list[list[str]] = []
-    for day in (last, last + timedelta(days=1)):
-        moment = datetime.combine(day, time(7), ZoneInfo(production.timezone)).astimezone(UTC)
-        context = dg.build_schedule_context(
-            scheduled_execution_time=moment, repository_def=definitions.get_repository_def()
-        )
-        ticked = schedule.evaluate_tick(context).run_requests or []
-        requests.append(
-            [request.run_config["ops"]["lender_snapshot"]["config"]["period"] for request in ticked]
-        )
-    assert requests == [[], [reporting_periods(production)[0].name]]
-
-
-def _tick(definitions: dg.Definitions, home: Path, day: date) -> list[dg.RunRequest]:
-    """Return what the schedule requests at six in the morning of a day."""
-    moment = datetime.combine(day, time(6), ZoneInfo(open_workspace(home).production.timezone))
+def _evaluate(
+    definitions: dg.Definitions, home: Path, name: str, moment: datetime, instance: dg.DagsterInstance
+) -> list[dg.RunRequest]:
+    """Return what a schedule requests at a moment of the production's clock."""
+    zone = ZoneInfo(open_workspace(home).production.timezone)
     context = dg.build_schedule_context(
-        scheduled_execution_time=moment.astimezone(UTC), repository_def=definitions.get_repository_def()
+        instance=instance,
+        scheduled_execution_time=moment.replace(tzinfo=zone).astimezone(UTC),
+        repository_def=definitions.get_repository_def(),
     )
-    return list(definitions.resolve_schedule_def("yesterday").evaluate_tick(context).run_requests or [])
+    return list(definitions.resolve_schedule_def(name).evaluate_tick(context).run_requests or [])
 
 
-def test_the_schedule_requests_yesterday_while_the_production_lasts(
-    definitions: dg.Definitions, home: Path
+@pytest.fixture
+def own(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a copy of the settings, which the schedules open as their data folder."""
+    ignored = shutil.ignore_patterns(
+        "inbox", "raw", "staging", "audit", "published", "dagster_home", "*.duckdb*"
+    )
+    copy = tmp_path / "own"
+    shutil.copytree(home, copy, ignore=ignored)
+    monkeypatch.setenv(HOME_VARIABLE, str(copy))
+    return copy
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.instance_for_test() as instance:
+        yield instance
+
+
+def test_snapshots_are_requested_after_their_periods_also_when_days_were_missed(
+    definitions: dg.Definitions, own: Path, instance: dg.DagsterInstance
 ) -> None:
-    dates = open_workspace(home).production.dates
+    periods = reporting_periods(open_workspace(own).production)
+    first, second = periods[0].end, periods[1].end
+    requests = [
+        [
+            request.tags["showcost/period"]
+            for request in _evaluate(definitions, own, "period_end", datetime.combine(day, time(7)), instance)
+        ]
+        for day in (first, first + timedelta(days=1), second + timedelta(days=3), second + timedelta(days=60))
+    ]
+    names = [period.name for period in periods]
+    assert requests[:3] == [[], names[:1], names[:2]]
+    # Long ago is not made up for by itself.
+    assert names[0] not in requests[3]
+
+
+def test_a_snapshot_that_is_there_or_under_way_is_not_requested(
+    definitions: dg.Definitions, own: Path, instance: dg.DagsterInstance
+) -> None:
+    period, following = reporting_periods(open_workspace(own).production)[:2]
+    moment = datetime.combine(following.end + timedelta(days=1), time(7))
+    run = dg.DagsterRun(
+        job_name=naming.LENDER_JOB,
+        tags={"showcost/period": following.name},
+        status=dg.DagsterRunStatus.STARTED,
+    )
+    instance.add_run(run)
+    (request,) = _evaluate(definitions, own, "period_end", moment, instance)
+    assert request.run_config == {"ops": {"lender_snapshot": {"config": {"period": period.name}}}}
+    folder = own / "published" / "reports" / f"{period.start}_{period.end}_record-7"
+    folder.mkdir(parents=True)
+    assert _evaluate(definitions, own, "period_end", moment, instance) == []
+
+
+def _dates(request: dg.RunRequest) -> tuple[str, str]:
+    return request.tags[naming.RANGE_START], request.tags[naming.RANGE_END]
+
+
+def test_every_night_requests_yesterday_while_the_production_lasts(
+    definitions: dg.Definitions, own: Path, instance: dg.DagsterInstance
+) -> None:
+    dates = open_workspace(own).production.dates
     for day in (dates.start, dates.start + timedelta(days=3), dates.end):
-        (request,) = _tick(definitions, home, day + timedelta(days=1))
-        assert request.partition_key == day.isoformat()
-    assert _tick(definitions, home, dates.start) == []
-    assert _tick(definitions, home, dates.end + timedelta(days=2)) == []
+        moment = datetime.combine(day + timedelta(days=1), time(6))
+        (request,) = _evaluate(definitions, own, "nightly", moment, instance)
+        assert _dates(request) == (day.isoformat(), day.isoformat())
+        assert request.tags["showcost/dates"] == day.isoformat()
+    for day in (dates.start, dates.end + timedelta(days=2)):
+        assert _evaluate(definitions, own, "nightly", datetime.combine(day, time(6)), instance) == []
 
 
-def test_the_schedule_keeps_the_productions_clock(definitions: dg.Definitions, home: Path) -> None:
-    schedule = definitions.resolve_schedule_def("yesterday")
-    assert schedule.cron_schedule == "0 6 * * *"
-    assert schedule.execution_timezone == open_workspace(home).production.timezone
+@pytest.mark.parametrize("day", [date(2026, 10, 25), date(2026, 11, 1), date(2027, 3, 14), date(2027, 3, 28)])
+def test_the_nights_of_changing_clocks_have_their_ticks(
+    definitions: dg.Definitions, home: Path, day: date
+) -> None:
+    """Around the ends of daylight saving in Europe and North America, by Dagster's own calendar of ticks."""
+    schedule = definitions.resolve_schedule_def("nightly")
+    zone = ZoneInfo(open_workspace(home).production.timezone)
+    assert schedule.execution_timezone == str(zone)
+    start = datetime.combine(day - timedelta(days=1), time(12), zone).timestamp()
+    crons = schedule.cron_schedule
+    assert not isinstance(crons, str)
+    ticks = schedule_execution_time_iterator(start, crons, str(zone), ascending=True)
+    local = [next(ticks).astimezone(zone) for _ in range(4)]
+    assert [(tick.date(), tick.hour, tick.minute) for tick in local] == [
+        (date.fromordinal(day.toordinal() + later), hour, minute)
+        for later in (0, 1)
+        for hour, minute in ((5, 30), (6, 0))
+    ]

@@ -11,7 +11,7 @@ import pytest
 from showcost.components.resources import DataFolder
 from showcost.core.errors import InputError
 from showcost.definitions import defs
-from showcost.defs.automation.sensors import land_inbox, pull_missing, release_rates
+from showcost.defs.automation.sensors import pull_missing, release_rates, watch_inbox
 from showcost.workspace import HOME_VARIABLE
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ def test_the_definitions_load_without_a_data_folder() -> None:
 
 
 TICKS = {
-    "inbox": lambda: land_inbox(dg.build_sensor_context()),
-    "awaited_rates": lambda: release_rates(NOW),
+    "inbox": lambda: watch_inbox(dg.build_sensor_context(), NOW),
+    "awaited_rates": lambda: release_rates(dg.build_sensor_context(), NOW),
     "missing_windows": lambda: pull_missing(dg.build_sensor_context(), NOW),
     "a step": DataFolder(path="").workspace,
 }

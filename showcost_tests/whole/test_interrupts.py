@@ -7,20 +7,16 @@ import signal
 import subprocess
 import sys
 import time
-import uuid
 from datetime import date
 from typing import TYPE_CHECKING
 
-import dagster as dg
 import pytest
 
 from showcost.cli.interrupts import RunInterruptedError, noticing_interrupts
 from showcost.cli.run import run_spans
 from showcost.orchestration import runs
-from showcost.orchestration.dead_runs import RUN_TAG, finish_dead_runs, living
 from showcost.workspace import HOME_VARIABLE
 from showcost_tests.whole import small
-from showcost_tests.whole.running import instance_of, run
 from showcost_tests.whole.steps import ledger_digest, take
 
 if TYPE_CHECKING:
@@ -117,40 +113,3 @@ def test_a_real_run_ends_and_goes_on(landed_home: Workspace, copy: Copy, tmp_pat
     clean = copy(landed_home, "clean")
     take(clean, small.WEEK)
     assert ledger_digest(workspace).hash == ledger_digest(clean).hash
-
-
-@pytest.mark.parametrize("is_recorded", [True, False])
-def test_a_slot_of_a_run_that_died_holds_up_no_later_run(tmp_path: Path, *, is_recorded: bool) -> None:
-    workspace = small.make_home(tmp_path / "home", small.UKSPEND)
-    small.fill(workspace)
-    died, step, pool = str(uuid.uuid4()), "deliveries_uk_spend", "landing_uk_spend"
-    runs.dagster_home(workspace)
-    with instance_of(workspace) as instance:
-        storage = instance.event_log_storage
-        storage.initialize_concurrency_limit_to_default(pool)
-        assert storage.claim_concurrency_slot(pool, died, step).is_claimed
-        if is_recorded:
-            status = dg.DagsterRunStatus.STARTED
-            instance.add_run(dg.DagsterRun("costs", died, status=status, tags={RUN_TAG: died}))
-    outcome = run(workspace, small.WEDNESDAY, small.WEDNESDAY)
-    assert outcome.passed
-    with instance_of(workspace) as instance:
-        assert instance.event_log_storage.get_concurrency_run_ids() == set()
-        failed = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE]))
-        assert [found.run_id for found in failed] == ([died] if is_recorded else [])
-    assert not list(workspace.locks.glob("run_*"))
-
-
-def test_a_run_that_is_under_way_keeps_its_slot(tmp_path: Path) -> None:
-    workspace = small.make_home(tmp_path / "home", small.UKSPEND)
-    alive, pool = str(uuid.uuid4()), "landing_uk_spend"
-    runs.dagster_home(workspace)
-    with instance_of(workspace) as instance, living(workspace.locks, alive):
-        storage = instance.event_log_storage
-        storage.initialize_concurrency_limit_to_default(pool)
-        assert storage.claim_concurrency_slot(pool, alive, "step").is_claimed
-        instance.add_run(
-            dg.DagsterRun("costs", alive, status=dg.DagsterRunStatus.STARTED, tags={RUN_TAG: alive})
-        )
-        finish_dead_runs(instance, workspace.locks)
-        assert storage.get_concurrency_run_ids() == {alive}

@@ -1,8 +1,11 @@
-"""Sensors request each due partition exactly once, from the stored state."""
+"""Sensors request landings, due dates and reports from the stored state, again while they stay due."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import subprocess
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -10,14 +13,17 @@ import pytest
 
 from showcost.components import naming
 from showcost.config.feeds import choose_feed, load_feeds
-from showcost.defs.automation.sensors import land_inbox, release_rates
+from showcost.defs.automation import sensors
+from showcost.defs.automation.sensors import release_rates, watch_inbox
 from showcost.ingest.landing import landed
+from showcost.ledger.periods import Period
+from showcost.pipeline.periods import close_period, reopen_period
 from showcost.workspace import HOME_VARIABLE, Workspace, open_workspace
 from showcost_tests.whole import small
 from showcost_tests.whole.steps import land_all, take
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from showcost.config.feed import FeedSpec
@@ -41,123 +47,262 @@ def posted(posted_home: Workspace, copy: Copy, monkeypatch: pytest.MonkeyPatch) 
     return workspace
 
 
+@dataclass
+class Ticks:
+    """A sensor that ticks again and again, as the daemon would let it: with its cursor, and runs it knows."""
+
+    tick: Callable[[dg.SensorEvaluationContext, datetime], dg.SensorResult | dg.SkipReason]
+    instance: dg.DagsterInstance
+    now: datetime = NOW
+    cursor: str | None = None
+
+    def __call__(self, *, minutes: int = 0) -> list[dg.RunRequest]:
+        """Tick some minutes later; return the requests."""
+        return list(self.result(minutes=minutes).run_requests or [])
+
+    def skipped(self) -> str:
+        """Tick and return the reason for which nothing was requested."""
+        result = self.result()
+        assert not result.run_requests
+        message = result.skip_reason
+        return message.skip_message or "" if isinstance(message, dg.SkipReason) else str(message)
+
+    def result(self, *, minutes: int = 0) -> dg.SensorResult:
+        self.now += timedelta(minutes=minutes)
+        context = dg.build_sensor_context(instance=self.instance, cursor=self.cursor)
+        result = self.tick(context, self.now)
+        if isinstance(result, dg.SkipReason):
+            return dg.SensorResult(skip_reason=result)
+        self.cursor = result.cursor
+        return result
+
+    def start(self, request: dg.RunRequest) -> str:
+        """Note a run as started, in a process that lives, and return its id."""
+        run = dg.DagsterRun(
+            job_name=naming.JOB,
+            tags=dict(request.tags),
+            status=dg.DagsterRunStatus.STARTED,
+            asset_selection=frozenset(request.asset_selection or []),
+        )
+        self.instance.add_run(run)
+        return run.run_id
+
+    def end(self, run_id: str) -> None:
+        """End a run without any effect, as one that failed."""
+        run = self.instance.get_run_by_id(run_id)
+        assert run is not None
+        self.instance.report_run_failed(run)
+
+
 @pytest.fixture
-def context() -> Iterator[dg.SensorEvaluationContext]:
+def instance() -> Iterator[dg.DagsterInstance]:
     with dg.instance_for_test() as instance:
-        yield dg.build_sensor_context(instance=instance)
+        yield instance
 
 
-def _requests(result: dg.SensorResult | dg.SkipReason) -> list[dg.RunRequest]:
-    return list(result.run_requests or []) if isinstance(result, dg.SensorResult) else []
+@pytest.fixture
+def inbox(instance: dg.DagsterInstance) -> Ticks:
+    return Ticks(watch_inbox, instance)
 
 
-def _spans(requests: Iterable[dg.RunRequest]) -> dict[str, list[tuple[str, str]]]:
-    """Return the requested ranges by the feed whose posting is requested."""
-    requested: dict[str, list[tuple[str, str]]] = {}
-    for request in requests:
-        keys = {key.to_user_string() for key in request.asset_selection or []}
-        (feed,) = {key.removeprefix("posted_") for key in keys if key.startswith("posted_")}
-        span = (request.tags[naming.RANGE_START], request.tags[naming.RANGE_END])
-        requested.setdefault(feed, []).append(span)
-    return requested
+@pytest.fixture
+def rates(instance: dg.DagsterInstance) -> Ticks:
+    return Ticks(release_rates, instance)
 
 
-def test_an_empty_inbox_requests_nothing(workspace: Workspace, context: dg.SensorEvaluationContext) -> None:
-    assert workspace.path.exists()
-    assert isinstance(land_inbox(context), dg.SkipReason)
+def _feeds_to_land(requests: Iterable[dg.RunRequest]) -> set[str]:
+    keys = {key.to_user_string() for request in requests for key in request.asset_selection or []}
+    return {key.removeprefix("deliveries_") for key in keys if key.startswith("deliveries_")}
 
 
-def test_deliveries_request_the_stretches_that_they_touch(
-    workspace: Workspace, context: dg.SensorEvaluationContext
-) -> None:
-    small.fill(workspace)
-    requests = _requests(land_inbox(context))
-    assert _spans(requests) == {
-        "location_permits": [("2026-10-29", "2026-10-30"), ("2026-11-01", "2026-11-03")],
-        "payroll_manifest": [("2026-10-28", "2026-10-28"), ("2026-11-01", "2026-11-01")],
-        "vendor_invoices_de": [("2026-10-28", "2026-10-31"), ("2026-11-02", "2026-11-03")],
-    }
-    with_undated = [
-        request.tags[naming.RANGE_START]
+def _spans(requests: Iterable[dg.RunRequest]) -> dict[tuple[str, str], set[str]]:
+    """Return the feeds whose posting is requested, by the requested range."""
+    return {
+        (request.tags[naming.RANGE_START], request.tags[naming.RANGE_END]): {
+            key.to_user_string().removeprefix("posted_")
+            for key in request.asset_selection or []
+            if key.to_user_string().startswith("posted_")
+        }
         for request in requests
-        if naming.undated_key("vendor_invoices_de") in (request.asset_selection or [])
-    ]
-    assert with_undated == ["2026-10-28"]
-    shared = {naming.FX_SNAPSHOTS, naming.LEDGER_ENTRIES, naming.QUEUE}
-    assert all(shared <= {*(request.asset_selection or [])} for request in requests)
-
-
-def test_a_landing_is_shown_once(workspace: Workspace, context: dg.SensorEvaluationContext) -> None:
-    small.fill(workspace)
-    first = land_inbox(context)
-    assert isinstance(first, dg.SensorResult)
-    shown = {event.asset_key: event.metadata["rows_read_now"].value for event in first.asset_events}
-    assert shown == {
-        naming.deliveries_key("location_permits"): 7,
-        naming.deliveries_key("payroll_manifest"): 4,
-        naming.deliveries_key("vendor_invoices_de"): 14,
+        if naming.RANGE_START in request.tags
     }
-    second = land_inbox(context)
-    assert isinstance(second, dg.SensorResult)
-    assert not second.asset_events
 
 
-def test_what_was_requested_but_never_run_is_requested_under_the_same_key(
-    workspace: Workspace, context: dg.SensorEvaluationContext
+def _is_of_reports(request: dg.RunRequest) -> bool:
+    return naming.COST_REPORT in (request.asset_selection or [])
+
+
+def test_an_empty_inbox_requests_nothing(workspace: Workspace, inbox: Ticks) -> None:
+    assert workspace.path.exists()
+    assert inbox.skipped() == "nothing new in the inbox, and nothing is due"
+
+
+ALL_FEEDS = {"location_permits", "payroll_manifest", "vendor_invoices_de"}
+
+
+def test_new_files_are_landed_by_a_run_and_then_their_dates_are_due(
+    workspace: Workspace, inbox: Ticks
 ) -> None:
-    """Dagster runs a key once; a tick whose runs were not recorded is repeated."""
     small.fill(workspace)
-    first, second = _requests(land_inbox(context)), _requests(land_inbox(context))
-    assert [request.run_key for request in first] == [request.run_key for request in second]
-    assert len({request.run_key for request in first}) == len(first)
+    (landing,) = inbox()
+    assert _feeds_to_land([landing]) == ALL_FEEDS
+    assert set(landing.tags["showcost/feeds"].split()) == ALL_FEEDS
+    run = inbox.start(landing)
+    assert inbox.skipped() == "under way: 3 of 3 due"
+    land_all(workspace)
+    inbox.end(run)
+    requests = inbox()
+    assert _spans(requests) == {("2026-10-28", "2026-11-03"): ALL_FEEDS}
+    (request,) = requests
+    assert request.tags["showcost/dates"] == "2026-10-28 to 2026-11-03"
+    chosen = {*(request.asset_selection or [])}
+    assert {naming.FX_SNAPSHOTS, naming.LEDGER_ENTRIES, naming.QUEUE, naming.GUILD_PACKS} <= chosen
+    assert naming.undated_key("vendor_invoices_de") in chosen
 
 
-def test_nothing_is_due_once_it_is_materialised(
-    posted: Workspace, context: dg.SensorEvaluationContext
+def test_dates_under_way_are_not_requested_again(workspace: Workspace, inbox: Ticks) -> None:
+    small.fill(workspace)
+    land_all(workspace)
+    (request,) = inbox()
+    inbox.start(request)
+    for _ in range(3):
+        assert inbox(minutes=60) == []
+    # Another feed's late row on a date of the run is not what the run does.
+    late = small.german([small.Invoice("R20", "28.10.2026", "1,00", "0,19", "1,19")])
+    small.deliver(workspace, "vendor_invoices_de", "3 later.csv", late)
+    assert _feeds_to_land(inbox()) == {"vendor_invoices_de"}
+
+
+def test_what_a_run_did_not_do_is_requested_again_after_a_pause(workspace: Workspace, inbox: Ticks) -> None:
+    small.fill(workspace)
+    land_all(workspace)
+    (request,) = inbox()
+    for pause in (1, 2, 4, 8, 16, 32, 60, 60):
+        inbox.end(inbox.start(request))
+        assert inbox(minutes=pause - 1) == []
+        assert "is still due after" in inbox.skipped()
+        assert _spans(inbox(minutes=1)) == _spans([request])
+    take(workspace, small.WEEK)
+    # Done: the reports, and then nothing.
+    (reports,) = inbox()
+    assert _is_of_reports(reports)
+    assert inbox.skipped() == "nothing new in the inbox, and nothing is due"
+
+
+def test_a_killed_run_does_not_block_its_dates(workspace: Workspace, inbox: Ticks) -> None:
+    small.fill(workspace)
+    land_all(workspace)
+    (request,) = inbox()
+    run_id = inbox.start(request)
+    with subprocess.Popen([sys.executable, "-c", "pass"]) as process:
+        process.wait()
+    run = inbox.instance.get_run_by_id(run_id)
+    assert run is not None
+    event = dg.DagsterEvent(
+        event_type_value=dg.DagsterEventType.RUN_START.value, job_name=run.job_name, pid=process.pid
+    )
+    inbox.instance.report_dagster_event(event, run_id)
+    assert _spans(inbox(minutes=2)) == _spans([request])
+    ended = inbox.instance.get_run_by_id(run_id)
+    assert ended is not None
+    assert ended.status is dg.DagsterRunStatus.FAILURE
+
+
+def test_reopening_a_period_makes_its_rows_due_again(workspace: Workspace, inbox: Ticks) -> None:
+    small.fill(workspace)
+    land_all(workspace)
+    inbox()
+    take(workspace, small.WEEK)
+    october = Period("October", small.WEEK[0], small.WEEK[-1], closed=True)
+    close_period(workspace, workspace.feeds, october, who="mk", why="month end")
+    take(workspace, small.WEEK)
+    late = small.german([small.Invoice("R20", "28.10.2026", "1,00", "0,19", "1,19")])
+    small.deliver(workspace, "vendor_invoices_de", "3 later.csv", late)
+    land_all(workspace)
+    (request,) = [found for found in inbox(minutes=5) if not _is_of_reports(found)]
+    assert _spans([request]) == {("2026-10-28", "2026-10-28"): {"vendor_invoices_de"}}
+    take(workspace, [small.WEDNESDAY])
+    assert all(map(_is_of_reports, inbox(minutes=1)))
+    reopen_period(workspace, "October", who="mk", why="a late bill")
+    ((first, feeds),) = _spans(inbox(minutes=1)).items()
+    assert first[0] == "2026-10-28"
+    assert "vendor_invoices_de" in feeds
+
+
+def test_a_ledger_that_others_hold_ends_the_tick_with_a_sentence(
+    posted: Workspace, inbox: Ticks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(sensors, "TICK_WAIT", 0.2)
+    held = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", held, str(posted.path / "ledger.duckdb")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:  # noqa: S603 - our own program
+        assert holder.stdout is not None
+        assert holder.stdin is not None
+        assert holder.stdout.readline() == b"held\n"
+        try:
+            assert "the ledger was locked for more than 0.2 s" in inbox.skipped()
+        finally:
+            holder.stdin.close()
+    assert all(map(_is_of_reports, inbox()))
+
+
+def test_what_is_passed_over_is_told(workspace: Workspace, inbox: Ticks) -> None:
+    folder = workspace.inbox / "vendor_invoices_de"
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.joinpath("later.csv.part").write_text("Rechnung", encoding="utf-8")
+    workspace.inbox.joinpath("elsewhere").mkdir()
+    workspace.inbox.joinpath("elsewhere", "a.csv").write_text("a", encoding="utf-8")
+    told = inbox.skipped()
+    assert "passed over: vendor_invoices_de/later.csv.part: an unfinished transfer" in told
+    assert "no feed matches elsewhere/a.csv" in told
+
+
+def test_nothing_is_due_once_it_is_materialised(posted: Workspace, inbox: Ticks) -> None:
     assert posted.path.exists()
-    assert isinstance(land_inbox(context), dg.SkipReason)
+    assert all(map(_is_of_reports, inbox()))
+    assert inbox() == []
 
 
-def test_a_late_delivery_requests_the_old_partitions_that_it_touches(
-    posted: Workspace, context: dg.SensorEvaluationContext
-) -> None:
+def test_a_late_delivery_requests_the_old_partitions_that_it_touches(posted: Workspace, inbox: Ticks) -> None:
     late = small.german([small.Invoice("R20", "28.10.2026", "1,00", "0,19", "1,19")])
     small.deliver(posted, "vendor_invoices_de", "3 later.csv", late)
-    requests = _requests(land_inbox(context))
-    assert _spans(requests) == {"vendor_invoices_de": [("2026-10-28", "2026-10-28")]}
+    assert _feeds_to_land(inbox()) == {"vendor_invoices_de"}
     land_all(posted)
+    assert _spans(inbox()) == {("2026-10-28", "2026-10-28"): {"vendor_invoices_de"}}
     take(posted, [small.WEDNESDAY])
-    assert isinstance(land_inbox(context), dg.SkipReason)
+    assert all(map(_is_of_reports, inbox()))
     again = small.german([small.Invoice("R21", "28.10.2026", "2,00", "0,38", "2,38")])
     small.deliver(posted, "vendor_invoices_de", "4 later still.csv", again)
-    (next_request,) = _requests(land_inbox(context))
-    assert next_request.run_key != requests[0].run_key
+    land_all(posted)
+    assert _spans(inbox()) == {("2026-10-28", "2026-10-28"): {"vendor_invoices_de"}}
 
 
-def test_the_same_bytes_again_request_nothing(posted: Workspace, context: dg.SensorEvaluationContext) -> None:
+def test_the_same_bytes_again_are_landed_and_make_nothing_due(posted: Workspace, inbox: Ticks) -> None:
     small.deliver(posted, "vendor_invoices_de", "copy.csv", small.german(small.FIRST))
-    assert isinstance(land_inbox(context), dg.SkipReason)
+    assert _feeds_to_land(inbox()) == {"vendor_invoices_de"}
+    land_all(posted)
+    assert all(map(_is_of_reports, inbox()))
 
 
-def test_a_delivery_without_any_date_requests_the_undated_rows(
-    posted: Workspace, context: dg.SensorEvaluationContext
-) -> None:
+def test_a_delivery_without_any_date_requests_the_undated_rows(posted: Workspace, inbox: Ticks) -> None:
     small.deliver(posted, "location_permits", "letter.csv", "Dear Sir,\r\nno permits this week\r\n")
-    (request,) = _requests(land_inbox(context))
-    assert request.asset_selection == [naming.undated_key("location_permits")]
+    land_all(posted)
+    (request,) = inbox()
+    assert request.asset_selection == [naming.undated_key("location_permits"), naming.QUEUE]
 
 
-def test_a_feed_that_cannot_be_landed_holds_up_no_other(
-    workspace: Workspace, context: dg.SensorEvaluationContext
-) -> None:
+def test_a_feed_that_cannot_be_landed_holds_up_no_other(workspace: Workspace, inbox: Ticks) -> None:
     small.fill(workspace)
     land_all(workspace)
     (delivery, *_) = landed(workspace, _feed("location_permits"))
     workspace.payloads.path(delivery.arrival.delivery).unlink()
     for staged in (workspace.path / "staging" / "records" / "location_permits").iterdir():
         staged.unlink()
-    assert _spans(_requests(land_inbox(context))).keys() == {"payroll_manifest", "vendor_invoices_de"}
+    requests = inbox()
+    assert _feeds_to_land(requests) == {"location_permits"}
+    assert {feed for feeds in _spans(requests).values() for feed in feeds} >= {
+        *("payroll_manifest", "vendor_invoices_de"),
+    }
 
 
 def _feed(name: str) -> FeedSpec:
@@ -165,42 +310,42 @@ def _feed(name: str) -> FeedSpec:
 
 
 def test_a_date_that_has_not_come_is_not_requested_yet(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, context: dg.SensorEvaluationContext
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inbox: Ticks
 ) -> None:
     workspace = small.make_home(tmp_path / "long")
     settings = workspace.path / "production.yaml"
     settings.write_text(settings.read_text().replace("end: 2026-11-03", "end: 2090-12-31"))
     monkeypatch.setenv(HOME_VARIABLE, str(workspace.path))
     far = small.german([small.Invoice("R1", "31.12.2090", "1,00", "0,19", "1,19")])
-    small.deliver(open_workspace(workspace.path), "vendor_invoices_de", "far.csv", far)
-    assert _requests(land_inbox(context)) == []
+    workspace = open_workspace(workspace.path)
+    small.deliver(workspace, "vendor_invoices_de", "far.csv", far)
+    land_all(workspace)
+    assert inbox() == []
 
 
-def test_rows_that_wait_for_a_rate_are_requested_when_a_file_has_it(posted: Workspace) -> None:
-    assert isinstance(release_rates(NOW), dg.SkipReason)
+def test_rows_that_wait_for_a_rate_are_requested_when_a_file_has_it(posted: Workspace, rates: Ticks) -> None:
+    assert rates.skipped() == "no pending row has a rate available"
     small.know_rates(posted, until=small.MONDAY)
-    assert _spans(_requests(release_rates(NOW))) == {
-        "location_permits": [("2026-11-02", "2026-11-02")],
-        "vendor_invoices_de": [("2026-11-02", "2026-11-02")],
-    }
+    requests = rates()
+    assert _spans(requests) == {("2026-11-02", "2026-11-02"): {"location_permits", "vendor_invoices_de"}}
+    rates.start(requests[0])
+    assert rates(minutes=60) == []
     take(posted, [small.MONDAY])
-    assert isinstance(release_rates(NOW), dg.SkipReason)
+    assert rates.skipped() == "no pending row has a rate available"
 
 
-def test_rates_are_requested_from_the_ecb_once_an_hour_if_allowed(posted: Workspace) -> None:
+def test_rates_are_requested_from_the_ecb_once_an_hour_if_allowed(posted: Workspace, rates: Ticks) -> None:
     settings = posted.path / "production.yaml"
     settings.write_text(settings.read_text().replace("[file]", "[file, ecb]"))
-    keys = [
-        {request.run_key for request in _requests(release_rates(time))}
-        for time in (NOW, NOW.replace(minute=45), NOW.replace(hour=10))
-    ]
-    assert len(keys[0]) == 2
-    assert keys[0] == keys[1]
-    assert not keys[0] & keys[2]
+    first = rates()
+    assert len(_spans(first)) == 1
+    rates.end(rates.start(first[0]))
+    assert rates() == []
+    assert _spans(rates(minutes=60)) == _spans(first)
 
 
-def test_a_rate_that_cannot_be_published_yet_is_not_requested(posted: Workspace) -> None:
+def test_a_rate_that_cannot_be_published_yet_is_not_requested(posted: Workspace, rates: Ticks) -> None:
     settings = posted.path / "production.yaml"
     settings.write_text(settings.read_text().replace("[file]", "[file, ecb]"))
-    before = datetime(2026, 11, 1, 9, tzinfo=UTC)
-    assert isinstance(release_rates(before), dg.SkipReason)
+    rates.now = datetime(2026, 11, 1, 9, tzinfo=UTC)
+    assert rates.skipped() == "no pending row has a rate available"

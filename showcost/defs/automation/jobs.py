@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import Final
 from zoneinfo import ZoneInfo
 
 import dagster as dg
 
 from showcost.components import naming
 from showcost.components.partitions import daily_partitions
+from showcost.components.workers import end_lost_runs, runs_under_way
 from showcost.config.production import Production
 from showcost.config.reporting_periods import reporting_periods
-from showcost.workspace import definitions_workspace
+from showcost.core.errors import StoreBusyError
+from showcost.defs.automation.requests import (
+    FEEDS_TAG,
+    Attempts,
+    dated_assets,
+    dated_requests,
+    not_under_way,
+    range_request,
+)
+from showcost.defs.automation.sensors import TICK_WAIT, landing_requests, look
+from showcost.reports.pack.folders import last_day_of, published_packs
+from showcost.workspace import definitions_workspace, open_workspace, required_home
 
 _HOUR = 6
+_LOOK_BACK: Final = timedelta(days=45)
+PERIOD_TAG: Final = "showcost/period"
+"""Tag of the run that makes the snapshot of a period."""
+
+Requested = list[dg.RunRequest] | dg.SkipReason
 _SNAPSHOT = dg.AssetSelection.assets(naming.LENDER_SNAPSHOT) | dg.AssetSelection.checks_for_assets(
     naming.LENDER_SNAPSHOT
 )
@@ -32,17 +51,19 @@ def jobs() -> dg.Definitions:
         "into the ledger.",
     )
 
-    # Not built from the job: its latest partition is today's, whose costs have no rate yet.
+    # Not built from the job, whose latest partition is today's; and Dagster catches up on missed ticks only
+    # where each has a partition, while here the next one takes everything.
     @dg.schedule(
-        name="yesterday",
+        name="nightly",
         job=job,
-        cron_schedule=f"0 {_HOUR} * * *",
+        cron_schedule=[f"30 {_HOUR - 1} * * *", f"0 {_HOUR} * * *"],
         execution_timezone=production.timezone,
-        description=f"Every day at {_HOUR:02}:00 in {production.timezone}: yesterday's costs, whose "
-        "rates are published by then.",
+        description=f"Every day in {production.timezone}: at {_HOUR - 1:02}:30 new files are landed, at "
+        f"{_HOUR:02}:00 everything due is taken into the ledger, whatever its date, and yesterday's costs, "
+        "whose rates are published by then. After days without a daemon, the next night catches up.",
     )
-    def yesterday(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        return request_yesterday(context, production)
+    def nightly(context: dg.ScheduleEvaluationContext) -> Requested:
+        return request_night(context)
 
     lender_job = dg.define_asset_job(
         naming.LENDER_JOB,
@@ -55,34 +76,89 @@ def jobs() -> dg.Definitions:
         job=lender_job,
         cron_schedule=f"0 {_HOUR + 1} * * *",
         execution_timezone=production.timezone,
-        description="On the day after the last day of a reporting period: its lender snapshot.",
+        description="On the day after the last day of a reporting period: its lender snapshot, and those of "
+        "periods of the last weeks that have none.",
     )
-    def period_end(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        return request_snapshot(context, production)
+    def period_end(context: dg.ScheduleEvaluationContext) -> Requested:
+        return request_snapshots(context)
 
-    return dg.Definitions(jobs=[job, lender_job], schedules=[yesterday, period_end])
+    return dg.Definitions(jobs=[job, lender_job], schedules=[nightly, period_end])
 
 
-def request_snapshot(
-    context: dg.ScheduleEvaluationContext, production: Production
-) -> dg.RunRequest | dg.SkipReason:
-    """Request the snapshot of the reporting period that ended on the day before the tick."""
-    today = context.scheduled_execution_time.astimezone(ZoneInfo(production.timezone)).date()
-    day = today - timedelta(days=1)
-    ended = [period for period in reporting_periods(production) if period.end == day]
+def _today(context: dg.ScheduleEvaluationContext, production: Production) -> date:
+    return context.scheduled_execution_time.astimezone(ZoneInfo(production.timezone)).date()
+
+
+def request_snapshots(context: dg.ScheduleEvaluationContext) -> Requested:
+    """Request the snapshots of the periods that ended lately and have none, unless a run is making them."""
+    workspace = open_workspace(required_home())
+    production = workspace.production
+    today = _today(context, production)
+    sealed = {last_day_of(folder) for folder in published_packs(workspace)}
+    making = {run.tags.get(PERIOD_TAG) for run in runs_under_way(context.instance)}
+    ended = [
+        period
+        for period in reporting_periods(production)
+        if today - _LOOK_BACK <= period.end < today and period.end not in sealed and period.name not in making
+    ]
     if not ended:
-        return dg.SkipReason(f"no reporting period ended on {day}")
-    name = naming.LENDER_SNAPSHOT.to_python_identifier()
-    config = {"ops": {name: {"config": {"period": ended[0].name}}}}
-    return dg.RunRequest(run_key=f"{name} {day}", run_config=config)
+        return dg.SkipReason(f"no reporting period ended before {today} without its snapshot")
+    op = naming.LENDER_SNAPSHOT.to_python_identifier()
+    requests = [
+        dg.RunRequest(
+            run_config={"ops": {op: {"config": {"period": period.name}}}}, tags={PERIOD_TAG: period.name}
+        )
+        for period in ended
+    ]
+    return _of_tick(context, requests)
 
 
-def request_yesterday(
-    context: dg.ScheduleEvaluationContext, production: Production
-) -> dg.RunRequest | dg.SkipReason:
-    """Request the day before the tick, if it is within the production's dates."""
-    today = context.scheduled_execution_time.astimezone(ZoneInfo(production.timezone)).date()
-    day = today - timedelta(days=1)
-    if day not in production.dates:
-        return dg.SkipReason(f"{day} is outside the production's dates")
-    return dg.RunRequest(run_key=day.isoformat(), partition_key=day.isoformat())
+def _of_tick(context: dg.ScheduleEvaluationContext, requests: Sequence[dg.RunRequest]) -> list[dg.RunRequest]:
+    """Return requests with keys of their tick: of several, a schedule must name each."""
+    tick = context.scheduled_execution_time.isoformat()
+    return [
+        dg.RunRequest(
+            run_key=f"{tick} {number}",
+            run_config=request.run_config,
+            tags=request.tags,
+            asset_selection=request.asset_selection,
+        )
+        for number, request in enumerate(requests, start=1)
+    ]
+
+
+def request_night(context: dg.ScheduleEvaluationContext) -> Requested:
+    """Request what is due: before the hour the landing of new files, at it all dates, with yesterday.
+
+    Yesterday is requested also without rows, so that its rates are pinned and its absence is seen.
+    """
+    workspace = open_workspace(required_home(), wait_seconds=TICK_WAIT)
+    production, feeds = workspace.production, {feed.name: feed for feed in workspace.feeds}
+    end_lost_runs(context.instance)
+    now = context.scheduled_execution_time
+    # Nights are far apart: what was requested and is still due is requested again.
+    attempts = Attempts(now)
+    try:
+        to_land, due, told = look(workspace)
+    except StoreBusyError as error:
+        return dg.SkipReason(f"nothing requested in this tick: {error}")
+    for sentence in told:
+        context.log.warning(sentence)
+    if now.astimezone(ZoneInfo(production.timezone)).hour < _HOUR:
+        landings = not_under_way(context.instance, to_land, feeds)
+        requests = list(landing_requests(attempts, landings))
+        return _of_tick(context, requests) or dg.SkipReason("no new file in the inbox")
+    work = not_under_way(context.instance, due, feeds)
+    requests = list(dated_requests(attempts, work, feeds))
+    yesterday = _today(context, production) - timedelta(days=1)
+    covered = any(
+        request.tags[naming.RANGE_START] <= yesterday.isoformat() <= request.tags[naming.RANGE_END]
+        for request in requests
+        if naming.RANGE_START in request.tags
+    )
+    if yesterday in production.dates and not covered:
+        assets = dated_assets(workspace.feeds)
+        requests.append(range_request(assets, (yesterday, yesterday), {FEEDS_TAG: " ".join(feeds)}))
+    if not requests:
+        return dg.SkipReason(f"nothing is due, and {yesterday} is outside the production's dates")
+    return _of_tick(context, requests)

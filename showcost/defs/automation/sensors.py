@@ -1,24 +1,39 @@
-"""Sensors for the inbox, for rates that pending rows need, and for missing vendor pages."""
+"""Sensors for the inbox and due dates, for rates that pending rows need, and for missing vendor pages.
+
+A tick only looks: landing is a run as well, so that its checks run with it and a large file is not bound by
+the time of a tick. A ledger that others hold for longer than a tick waits ends the tick with a sentence.
+"""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
-from types import MappingProxyType
+from functools import wraps
 from typing import Final
 
 import dagster as dg
 
 from showcost.components import naming
 from showcost.components.partitions import daily_partitions
+from showcost.components.workers import end_lost_runs, runs_under_way
 from showcost.config.feed import FeedSpec
 from showcost.config.feeds import api_feeds
 from showcost.config.production import Production
-from showcost.core.errors import ShowcostError
-from showcost.core.hashing import sha256_framed
-from showcost.ingest.landing import Landing, land
+from showcost.core.errors import ShowcostError, StoreBusyError
+from showcost.defs.automation.requests import (
+    FEEDS_TAG,
+    Attempts,
+    Work,
+    choose,
+    dated_assets,
+    dated_requests,
+    not_under_way,
+    range_request,
+    shortened,
+)
+from showcost.ingest.inbox import passed_over, unclaimed
+from showcost.ingest.landing import unlanded
 from showcost.pipeline.due import (
     NEAR_DAYS,
-    DuePartitions,
     due_by_landing,
     due_by_rates,
     stretches,
@@ -30,12 +45,12 @@ from showcost.workspace import Workspace, definitions_workspace, open_workspace,
 INBOX_SECONDS: Final = 60
 RATES_SECONDS: Final = 900
 MISSING_SECONDS: Final = 300
+TICK_WAIT: Final = 15.0
+"""Seconds that a tick waits for the ledger; Dagster ends a tick after 60."""
+
 _VENDOR_TAG: Final = "showcost/vendor"
-_UNDER_WAY: Final = [
-    *(dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED),
-    *(dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED),
-]
-_KEY_DIGITS: Final = 12
+
+Tick = dg.SensorResult | dg.SkipReason
 
 
 @dg.definitions
@@ -46,21 +61,21 @@ def sensors() -> dg.Definitions:
         name="inbox",
         job_name=naming.JOB,
         minimum_interval_seconds=INBOX_SECONDS,
-        description="Lands new files in the inbox and requests exactly the partitions that they touch, late "
-        "ones included.",
+        description="Requests the landing of new files in the inbox, the dates that are due, late ones "
+        "included, and once all is done the reports. What stays due is requested again after a pause.",
     )
-    def inbox(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-        return land_inbox(context)
+    def inbox(context: dg.SensorEvaluationContext) -> Tick:
+        return watch_inbox(context, datetime.now(UTC))
 
     @dg.sensor(
         name="awaited_rates",
         job_name=naming.JOB,
         minimum_interval_seconds=RATES_SECONDS,
-        description="Requests partitions with rows that wait for a rate (SC-FX-001): once an imported file "
-        "has it, or once an hour if the production may query the ECB.",
+        description="Requests dates with rows that wait for a rate (SC-FX-001): once an imported file has "
+        "it, or once an hour if the production may query the ECB.",
     )
-    def awaited_rates() -> dg.SensorResult | dg.SkipReason:
-        return release_rates(datetime.now(UTC))
+    def awaited_rates(context: dg.SensorEvaluationContext) -> Tick:
+        return release_rates(context, datetime.now(UTC))
 
     @dg.sensor(
         name="missing_windows",
@@ -69,95 +84,175 @@ def sensors() -> dg.Definitions:
         description="Retries API pages that failed for a transient reason (SC-API-001), each vendor after "
         "its cool-down (`again_minutes`), and posts the result; provisional accruals for it are released.",
     )
-    def missing_windows(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+    def missing_windows(context: dg.SensorEvaluationContext) -> Tick:
         return pull_missing(context, datetime.now(UTC))
 
     has_vendors = bool(api_feeds(definitions_workspace().feeds))
     return dg.Definitions(sensors=[inbox, awaited_rates, *([missing_windows] if has_vendors else [])])
 
 
-def land_inbox(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-    """Land every feed's inbox and request due partitions; a feed that fails does not delay the others."""
-    workspace = open_workspace(required_home())
-    landings: list[Landing] = []
-    requests: list[dg.RunRequest] = []
+def _says_what_it_waits_for(
+    tick: Callable[[dg.SensorEvaluationContext, datetime], Tick],
+) -> Callable[[dg.SensorEvaluationContext, datetime], Tick]:
+    """Let a tick that finds the ledger held by another process say so, and look again the next time."""
+
+    @wraps(tick)
+    def waiting(context: dg.SensorEvaluationContext, now: datetime) -> Tick:
+        try:
+            return tick(context, now)
+        except StoreBusyError as error:
+            return dg.SkipReason(f"nothing requested in this tick: {error}")
+
+    return waiting
+
+
+def _workspace() -> Workspace:
+    return open_workspace(required_home(), wait_seconds=TICK_WAIT)
+
+
+@_says_what_it_waits_for
+def watch_inbox(context: dg.SensorEvaluationContext, now: datetime) -> Tick:
+    """Request landings, due dates, and the reports once nothing is due any more.
+
+    A feed that fails does not delay the others. The skip reason, or the log of the tick, names what has to
+    wait, and files that are passed over.
+    """
+    workspace, attempts = _workspace(), Attempts.from_cursor(context.cursor, now)
+    end_lost_runs(context.instance)
+    feeds = {feed.name: feed for feed in workspace.feeds}
+    to_land, due, told = look(workspace)
+    free = not_under_way(context.instance, [*to_land, *due], feeds)
+    chosen = choose(attempts, free)
+    told += chosen.waiting
+    landings = [item for item in chosen.work if item.what == naming.DELIVERIES]
+    dated = [item for item in chosen.work if item.what != naming.DELIVERIES]
+    requests = [
+        *landing_requests(attempts, landings),
+        *dated_requests(attempts, dated, feeds),
+    ]
+    if not (to_land or due or runs_under_way(context.instance)):
+        requests += _report_request(workspace, attempts)
+    told += [f"passed over: {name}" for name in passed_over(workspace.inbox)]
+    told += [f"no feed matches {name}" for name in unclaimed(workspace.inbox, workspace.feeds)]
+    if requests:
+        for sentence in told:
+            context.log.warning(sentence)
+        return dg.SensorResult(run_requests=requests, cursor=attempts.cursor())
+    under_way = len(to_land) + len(due) - len(free)
+    if under_way:
+        told.insert(0, f"under way: {under_way} of {len(to_land) + len(due)} due")
+    # A result without requests keeps the cursor, so that work that is no longer due is forgotten.
+    reason = shortened(told) or "nothing new in the inbox, and nothing is due"
+    return dg.SensorResult(skip_reason=reason, cursor=attempts.cursor())
+
+
+def look(workspace: Workspace) -> tuple[list[Work], list[Work], list[str]]:
+    """Return the landings to make, the due work, and sentences about feeds that cannot be looked at."""
+    to_land: list[Work] = []
+    due: list[Work] = []
+    told: list[str] = []
     for feed in workspace.feeds:
         try:
-            landings.append(land(workspace, feed, None))
-            due = due_by_landing(workspace, feed)
-            requests += landing_requests(workspace.production, feed, due)
+            found = unlanded(workspace, feed)
+            if found.files or found.deliveries:
+                inputs = [*found.files, *found.deliveries]
+                to_land.append(Work.of(feed.name, naming.DELIVERIES, None, inputs))
+            told += [f"{feed.name}: {name} is still being written" for name in found.changing]
+            due += due_work(workspace, feed)
+        except StoreBusyError:
+            raise
         except ShowcostError as error:
-            context.log.warning("%s failed to land: %s", feed.name, error)
-    events = [_materialization(landing) for landing in landings if landing.read]
-    if not requests and not events:
-        changing = [f"{landing.feed}: {name}" for landing in landings for name in landing.changing]
-        written = f"; still being written: {', '.join(changing)}" if changing else ""
-        return dg.SkipReason(f"no new deliveries in the inbox{written}")
-    return dg.SensorResult(run_requests=requests, asset_events=events)
+            told.append(f"{feed.name}: {error}")
+    return to_land, due, told
 
 
-def _materialization(landing: Landing) -> dg.AssetMaterialization:
-    rows = sum(delivery.summary.received for delivery in landing.read)
-    return dg.AssetMaterialization(
-        naming.deliveries_key(landing.feed), metadata={"read_now": len(landing.read), "rows_read_now": rows}
+def due_work(workspace: Workspace, feed: FeedSpec) -> list[Work]:
+    """Return the due dates of a feed that have begun, and its undated rows if they are due.
+
+    Due by landings and decisions, or because a rate that rows wait for is there.
+    """
+    landing = due_by_landing(workspace, feed)
+    inputs = {day: list(texts) for day, texts in landing.dates.items()}
+    for day in due_by_rates(workspace, feed):
+        inputs.setdefault(day, []).append("a rate is there")
+    work = [
+        Work.of(feed.name, "date", day, inputs[day]) for day in _existing(workspace.production, [*inputs])
+    ]
+    if landing.undated is not None:
+        work.append(Work.of(feed.name, "undated rows", None, landing.undated))
+    return work
+
+
+def landing_requests(attempts: Attempts, work: list[Work]) -> Iterator[dg.RunRequest]:
+    """Yield one run that lands all feeds with new files."""
+    if not work:
+        return
+    for item in work:
+        attempts.request(item)
+    names = sorted(item.feed for item in work)
+    yield dg.RunRequest(
+        asset_selection=[naming.deliveries_key(name) for name in names],
+        tags={FEEDS_TAG: " ".join(names)},
     )
 
 
-def landing_requests(production: Production, feed: FeedSpec, due: DuePartitions) -> Iterator[dg.RunRequest]:
-    """Yield one run per stretch of consecutive due dates; undated rows go with the first.
-
-    The run key identifies the inputs of the partitions, so the same request never runs twice. Future dates
-    remain due.
-    """
-    dates = _existing(production, due.dates)
-    undated = [naming.undated_key(due.feed)] if due.undated is not None else []
-    for number, (first, last) in enumerate(stretches(dates)):
-        inputs = [text for day in dates if first <= day <= last for text in due.dates[day]]
-        yield _range_request(
-            f"{due.feed}-{first}-{last}-{sha256_framed(inputs)[:_KEY_DIGITS]}",
-            [*naming.dated_keys(feed), *(undated if number == 0 else [])],
-            (first, last),
+def _report_request(workspace: Workspace, attempts: Attempts) -> Iterator[dg.RunRequest]:
+    """Yield a run of the reports and the queue if the audit log went on since the last one."""
+    head = workspace.audit.head().seq
+    if workspace.ledger.exists() and head != attempts.reported:
+        attempts.reported = head
+        yield dg.RunRequest(
+            asset_selection=[*report_assets(workspace), naming.QUEUE],
+            tags={"showcost/as_of": str(head)},
         )
-    if undated and not dates:
-        mark = sha256_framed(due.undated or [])[:_KEY_DIGITS]
-        yield dg.RunRequest(run_key=f"{due.feed}-undated-{mark}", asset_selection=undated)
 
 
-def release_rates(now: datetime) -> dg.SensorResult | dg.SkipReason:
-    """Request partitions with rows that wait for a rate, if one is available or may be queried."""
-    workspace = open_workspace(required_home())
-    requests = [request for feed in workspace.feeds for request in _release(workspace, feed, now)]
-    if not requests:
-        return dg.SkipReason("no pending row has a rate available")
-    return dg.SensorResult(run_requests=requests)
+def report_assets(workspace: Workspace) -> list[dg.AssetKey]:
+    """Return the reports that the production has."""
+    has_labour = any(feed.kind.has_pay_rules for feed in workspace.feeds)
+    applies = {naming.HOT_COSTS: has_labour, naming.QUALIFIED_SPEND: bool(workspace.production.incentives)}
+    return [key for key in naming.REPORT_ASSETS if applies.get(key, True)]
 
 
-def _release(workspace: Workspace, feed: FeedSpec, now: datetime) -> Iterator[dg.RunRequest]:
-    dates = dict.fromkeys(due_by_rates(workspace, feed), "known")
+@_says_what_it_waits_for
+def release_rates(context: dg.SensorEvaluationContext, now: datetime) -> Tick:
+    """Request dates with rows that wait for a rate, if one is available or may be queried."""
+    workspace, attempts = _workspace(), Attempts.from_cursor(context.cursor, now)
+    feeds = {feed.name: feed for feed in workspace.feeds}
+    work = [item for feed in workspace.feeds for item in _awaiting(workspace, feed, now)]
+    free = not_under_way(context.instance, work, feeds)
+    chosen = choose(attempts, free)
+    requests = list(dated_requests(attempts, chosen.work, feeds))
+    if requests:
+        return dg.SensorResult(run_requests=requests, cursor=attempts.cursor())
+    reason = shortened(chosen.waiting) or "no pending row has a rate available"
+    return dg.SensorResult(skip_reason=reason, cursor=attempts.cursor())
+
+
+def _awaiting(workspace: Workspace, feed: FeedSpec, now: datetime) -> Iterator[Work]:
+    """Yield the dates of a feed whose rows wait for a rate that is there, or that the ECB may have by now."""
+    marks = dict.fromkeys(due_by_rates(workspace, feed), "known")
     if "ecb" in workspace.production.fx.sources:
         hour = now.strftime("%Y-%m-%dT%H")
-        dates |= {
-            day: hour for day in waiting_for_rates(workspace, feed) if day <= now.date() and day not in dates
+        marks |= {
+            day: hour for day in waiting_for_rates(workspace, feed) if day <= now.date() and day not in marks
         }
-    for first, last in stretches(_existing(workspace.production, dates)):
-        marks = sorted({dates[day] for day in dates if first <= day <= last})
-        key = f"{feed.name}-rates-{first}-{last}-{'-'.join(marks)}"
-        assets = naming.dated_keys(feed)
-        yield _range_request(key, assets, (first, last))
+    for day in _existing(workspace.production, [*marks]):
+        yield Work.of(feed.name, "date", day, [marks[day]])
 
 
-def pull_missing(context: dg.SensorEvaluationContext, now: datetime) -> dg.SensorResult | dg.SkipReason:
+@_says_what_it_waits_for
+def pull_missing(context: dg.SensorEvaluationContext, now: datetime) -> Tick:
     """Request a pull of missing pages from vendors whose cool-down is over and that have no active run.
 
-    The cursor has the time of the last retry request per vendor. A tick that is lost before its cursor is
-    kept requests the same keys again, which Dagster runs once.
+    The cursor has the time of the last retry request per vendor.
     """
-    workspace = open_workspace(required_home())
+    workspace = _workspace()
     asked = {vendor: datetime.fromisoformat(at) for vendor, at in json.loads(context.cursor or "{}").items()}
+    busy = {run.tags.get(_VENDOR_TAG) for run in runs_under_way(context.instance)}
     requests: list[dg.RunRequest] = []
     for again in due_retries(workspace, workspace.feeds, asked, now):
-        filters = dg.RunsFilter(tags={_VENDOR_TAG: again.vendor}, statuses=_UNDER_WAY)
-        if not context.instance.get_runs_count(filters):
+        if again.vendor not in busy:
             requests += _pull_requests(workspace.production, again)
             asked[again.vendor] = now
     if not requests:
@@ -168,32 +263,18 @@ def pull_missing(context: dg.SensorEvaluationContext, now: datetime) -> dg.Senso
 
 def _pull_requests(production: Production, again: DueRetry) -> Iterator[dg.RunRequest]:
     """Yield a run per stretch of missing dates, from the pull to the ledger, of the feeds that miss them."""
-    assets: list[dg.AssetKey] = []
+    assets = dated_assets(again.feeds)
     for feed in again.feeds:
         assets += [
             *(naming.pulled_key(feed.name), naming.dead_letters_key(feed.name)),
             *(naming.deliveries_key(feed.name), naming.undated_key(feed.name)),
-            *naming.dated_keys(feed),
-            naming.provisional_key(feed.name),
         ]
-    for span in stretches(_existing(production, dict.fromkeys(again.dates)), NEAR_DAYS):
-        key = f"{again.vendor}-again-{span[0]}-{span[1]}-{again.mark[:_KEY_DIGITS]}"
-        yield _range_request(key, assets, span, {_VENDOR_TAG: again.vendor})
+    names = " ".join(feed.name for feed in again.feeds)
+    for span in stretches(_existing(production, [*again.dates]), NEAR_DAYS):
+        yield range_request(assets, span, {_VENDOR_TAG: again.vendor, FEEDS_TAG: names})
 
 
-def _range_request(
-    run_key: str,
-    assets: Sequence[dg.AssetKey],
-    span: tuple[date, date],
-    tags: Mapping[str, str] = MappingProxyType({}),
-) -> dg.RunRequest:
-    return dg.RunRequest(
-        run_key=run_key,
-        asset_selection=[naming.FX_SNAPSHOTS, *assets, naming.LEDGER_ENTRIES, naming.QUEUE],
-        tags={naming.RANGE_START: span[0].isoformat(), naming.RANGE_END: span[1].isoformat(), **tags},
-    )
-
-
-def _existing(production: Production, dates: Mapping[date, object]) -> list[date]:
+def _existing(production: Production, days: list[date]) -> list[date]:
+    """Return those of the dates whose partitions have begun, ascending."""
     keys = set(daily_partitions(production).get_partition_keys())
-    return sorted(day for day in dates if day.isoformat() in keys)
+    return sorted(day for day in days if day.isoformat() in keys)
