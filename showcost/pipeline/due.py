@@ -18,12 +18,12 @@ from showcost.ledger.queries import active_row_counts, reversible_rows
 from showcost.pipeline.accruals import due_by_fallback
 from showcost.pipeline.applied_decisions import decisions_of
 from showcost.pipeline.decision_stamps import stamps_by_partition
-from showcost.pipeline.fx_snapshots import jumped_rates
+from showcost.pipeline.fx_snapshots import jumped_rates, rate_states
 from showcost.pipeline.periods import closed_on, closed_periods
 from showcost.pipeline.rate_files import stored_history
 from showcost.pipeline.raw_rows import records_of
 from showcost.pipeline.unposted import unposted_dates
-from showcost.pipeline.validation import RATE_JUMPED, texts_of
+from showcost.pipeline.validation import RATE_JUMPED, RATE_MISSING, texts_of
 from showcost.staging import ALL, StagedPartition, StagingStore
 from showcost.staging.assets import quarantine_asset, raw_asset, undated_asset, valid_asset
 
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from showcost.config.production import ClosedPeriod
     from showcost.workspace import Workspace
 
+
+_THERE: Final = frozenset({RateStatus.OK.value, RateStatus.JUMPED.value})
+"""The states of a rate that is pinned."""
 
 NEAR_DAYS: Final = 7
 """Days between due dates that share a run: a run over a few empty dates costs less than a second run."""
@@ -161,13 +164,40 @@ def _ledger_rows(workspace: Workspace, feed: FeedSpec) -> _LedgerRows:
 
 
 def due_by_rates(workspace: Workspace, feed: FeedSpec) -> list[date]:
-    """Return the dates with pending rows whose rate is now in a stored rate file, or was accepted."""
-    released = _released_jumps(workspace, feed)
+    """Return the dates with rows whose rate is now in a stored rate file, was accepted, or was pinned.
+
+    Rows that wait for a rate to be published, whose rate jumped, or that had none.
+    """
+    released = sorted({*_released_jumps(workspace, feed), *_found_rates(workspace, feed)})
     waiting = waiting_for_rates(workspace, feed)
     if not waiting:
         return released
     plan = build_snapshots(stored_history(workspace), waiting, workspace.production.fx.carry_days)
     return sorted({*plan.dates(RateStatus.OK), *released})
+
+
+def _found_rates(workspace: Workspace, feed: FeedSpec) -> list[date]:
+    """Return the dates with rows that had no rate, for which one was imported or pinned since."""
+    store, asset = workspace.staging, quarantine_asset(feed.name)
+    held: dict[date, set[str]] = {}
+    for part in _staged_with(store, asset, "unrated"):
+        rows = store.read(asset, part).select(["currency", "codes"]).to_pylist()
+        held[date.fromisoformat(part)] = {row["currency"] for row in rows if RATE_MISSING in row["codes"]}
+    if not held:
+        return []
+    days = sorted(held)
+    plan = build_snapshots(stored_history(workspace), days, workspace.production.fx.carry_days)
+    # A date that is not pinned yet is pinned by its run.
+    to_pin = set(plan.dates(RateStatus.OK))
+    states = rate_states(workspace, days).select(["date", "currency", "status"]).to_pylist()
+    return sorted(
+        {
+            row["date"]
+            for row in states
+            if row["currency"] in held[row["date"]]
+            and (row["status"] in _THERE or (row["status"] == RateStatus.PENDING and row["date"] in to_pin))
+        }
+    )
 
 
 def _released_jumps(workspace: Workspace, feed: FeedSpec) -> list[date]:

@@ -54,6 +54,7 @@ _GROUP_ROWS: Final = 250_000
 
 
 RATE_JUMPED: Final = "SC-FX-004"
+RATE_MISSING: Final = "SC-FX-002"
 """The code of rows whose rate jumped and is not accepted."""
 
 
@@ -155,19 +156,19 @@ def inputs_of(
 ) -> dict[str, str | int | Sequence[str]]:
     """Return the inputs of a validated partition, and how many of its rows wait for a rate.
 
-    Rows whose rate jumped wait for a person; they are counted apart.
+    Rows whose rate jumped, or that have none, wait for a person; they are counted apart.
 
     Decision stamps are those of its raw rows, closed periods those of its date: when either changes, the
     partition is due.
     """
     staged = store.metadata(raw_asset(feed.name), day.isoformat())
-    jumped = {"jumped": counts.codes[RATE_JUMPED]} if counts.codes[RATE_JUMPED] else {}
+    held = {"jumped": counts.codes[RATE_JUMPED], "unrated": counts.codes[RATE_MISSING]}
     return {
         "raw": staged.sha256 if staged else "",
         "pending": counts.pending,
         "decisions": texts_of(staged.inputs.get("decisions")) if staged else [],
         "closed": closed_on(closed, day),
-        **jumped,
+        **{name: rows for name, rows in held.items() if rows},
     }
 
 

@@ -313,13 +313,15 @@ SELECT {_SHOWN}, amount AS excess, finding FROM judged WHERE finding IS NOT NULL
 ORDER BY transaction_date, vendor_code, document_no, entry_id
 """
 
-# An invoice exceeds its order with what its lines, in this order, bring beyond the sum of the lines ordered;
-# after all lines were closed, with all of it.
+# An invoice exceeds its order with what its lines, in this order, bring beyond the sum of the lines ordered.
+# A closed line counts with what was invoiced on it; after all lines were closed, an invoice exceeds wholly.
 _FINDINGS: Final = f"""
 CREATE OR REPLACE TEMP TABLE order_findings AS
 WITH orders AS (
-    SELECT vendor, number, currency, greatest(sum(amount), 0) AS ordered
-    FROM order_lines_in_force GROUP BY ALL),
+    SELECT vendor, number, currency, greatest(sum(CASE WHEN NOT is_closed THEN amount
+        WHEN amount < 0 THEN greatest(amount, least(invoiced, 0))
+        ELSE least(amount, invoiced) END), 0) AS ordered
+    FROM order_lines_in_force JOIN order_set_off USING (line_id) GROUP BY ALL),
 closed AS (
     SELECT vendor, number, {_CLOSED_ON} AS closed_on FROM order_lines_in_force GROUP BY ALL),
 known AS (SELECT DISTINCT vendor, number FROM order_lines_in_force),
@@ -342,8 +344,9 @@ documents AS (
     WHERE account IN (SELECT account FROM order_accounts) OR NOT EXISTS (FROM order_accounts)),
 without AS (
     SELECT {_SHOWN}, amount AS excess,
-        CASE WHEN number IS NULL THEN 'names no purchase order' ELSE 'names an unknown purchase order' END
-            AS finding
+        CASE WHEN number IS NULL THEN 'names no purchase order'
+            WHEN number IN (SELECT number FROM known) THEN 'the order is of another vendor'
+            ELSE 'names an unknown purchase order' END AS finding
     FROM documents WHERE NOT has_order AND total >= CAST({{threshold}} AS DECIMAL(38, 4)))
 FROM (FROM beyond UNION ALL FROM without)
 ORDER BY transaction_date, vendor_code, document_no, entry_id

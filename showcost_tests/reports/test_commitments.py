@@ -236,6 +236,41 @@ def test_an_invoice_without_an_order_is_found_where_one_is_required() -> None:
     ]
 
 
+def test_what_a_closed_line_left_open_is_no_room_for_other_invoices() -> None:
+    orders = [
+        order("P1", "1", "1200", "3320"),
+        order("P1", "2", "500", "3220", is_closed=True, stated_on=date(2026, 10, 2)),
+    ]
+    invoices = [
+        invoice("P1", amount, "3320", entry_id=name, document_no=name, transaction_date=date(2026, 10, day))
+        for name, amount, day in (("a", "1000", 3), ("b", "-300", 4), ("c", "900", 5))
+    ]
+    connection = commitments(orders, invoices)
+    assert findings(connection, "order_findings") == [("c", "exceeds the purchase order", "400")]
+    assert [row["over"] for row in rows(connection)] == [Decimal(400), Decimal(0)]
+
+
+PARTS: Final = st.integers(0, 9000).map(lambda cents: Decimal(cents).scaleb(-2))
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from(("2210", "3610")), PARTS, st.booleans()), min_size=1, max_size=4),
+    st.lists(st.tuples(st.sampled_from(("2210", "3610")), PARTS), max_size=5),
+)
+def test_invoices_exceed_an_order_by_what_its_lines_have_over(
+    lines: list[tuple[str, Decimal, bool]], invoices: list[tuple[str, Decimal]]
+) -> None:
+    lines = [*lines, ("2210", Decimal(1), False)]
+    orders = [
+        order("P1", str(number), str(amount), account, is_closed=closed)
+        for number, (account, amount, closed) in enumerate(lines, 1)
+    ]
+    connection = commitments(orders, [invoice("P1", str(amount), account) for account, amount in invoices])
+    excess = sum(Decimal(amount) for _, _, amount in findings(connection, "order_findings"))
+    assert excess == sum(row["over"] for row in rows(connection))
+
+
 ACCOUNTS: Final = ("2210", "2290", "3610")
 AMOUNTS: Final = st.integers(-3000, 9000).map(lambda cents: Decimal(cents).scaleb(-2))
 

@@ -202,6 +202,28 @@ def test_a_wrong_rate_is_taken_back(wrongly_posted: Workspace, posted_home: Work
 
 
 @pytest.mark.slow
+def test_a_rate_that_comes_after_its_date_was_pinned_makes_the_date_due(
+    posted_home: Workspace, copy: Copy
+) -> None:
+    workspace = copy(posted_home)
+    partial = workspace.path / "partial.csv"
+    whole = monday()
+    rows = [[day.isoformat(), of_day["CAD"], of_day["USD"]] for day, of_day in whole.items()]
+    partial.write_text(small.delimited([["Date", "CAD", "USD"], *rows]), encoding="utf-8")
+    import_rates(workspace, partial)
+    take(workspace, [small.MONDAY])
+    assert "SC-FX-002" in codes_on(workspace, small.MONDAY)
+    assert due(workspace) == set()
+    import_rates(workspace, rate_file(workspace.path, "whole.csv", whole), REPLACE)
+    repin(workspace, [small.MONDAY], who=WHO, why=WHY)
+    if "SC-FX-002" in codes_on(workspace, small.MONDAY):
+        assert due(workspace) == {small.MONDAY}
+        take(workspace, [small.MONDAY])
+    assert "SC-FX-002" not in codes_on(workspace, small.MONDAY)
+    assert due(workspace) == set()
+    assert "GBP" in {currency for currency, *_ in amounts(workspace, small.MONDAY)}
+
+
 def test_a_date_can_be_repinned_back_and_forth(wrongly_posted: Workspace) -> None:
     workspace = wrongly_posted
     wrong = amounts(workspace, small.MONDAY)

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Final
 
 from showcost.config.chart import AccountKind
 from showcost.config.record_kinds import BUDGET_REVISION, ESTIMATE, PURCHASE_ORDER
-from showcost.core.money import readable_amount
 from showcost.ledger.plan import plan_lines_as_of
 from showcost.reports.cost.omissions import MEASURES, unrated_plan, untranslated_entries
 from showcost.reports.tables import NOT_IN_TOTALS, ColumnType, ReportColumn, ReportTable, incomplete
+from showcost.reports.writers.figures import figure_text
 
 if TYPE_CHECKING:
     import duckdb
@@ -44,8 +44,8 @@ _COSTS: Final = (
     _money(
         "commitments",
         "Commitments",
-        "purchase orders less what was invoiced on them, not below zero, none for closed lines;"
-        " at the budget rate",
+        "purchase orders less what was invoiced on them, per order not below zero, none for closed lines;"
+        " at the budget rate. An open discount of an order may be negative on its account",
     ),
     _money("total_cost", "Total cost", "cost to date and commitments", "cost_to_date + commitments"),
 )
@@ -140,10 +140,11 @@ def _notes(connection: duckdb.DuckDBPyConnection, basis: ReportBasis) -> list[st
         *(_counted(connection, _NO_ESTIMATE, "Accounts without an ETC, whose EFC is their total cost")),
         *(_counted(connection, _NO_BUDGET, "Accounts with costs and no budget")),
         *(
-            f"Costs dated after the ETC of their account: {readable_amount(amount)} {basis.currency} on"
-            f" accounts ({accounts}). EFC adds them to an ETC that may still contain them: state those ETCs"
+            f"Costs dated after the ETC of their account: {figure_text(amount or 0, basis.currency)}"
+            f" {basis.currency} on accounts ({accounts}){_without(untranslated, basis)}. EFC adds"
+            " them to an ETC that may still contain them: state those ETCs"
             " anew."
-            for accounts, amount in connection.execute(_AFTER_ESTIMATE).fetchall()
+            for accounts, amount, untranslated in connection.execute(_AFTER_ESTIMATE).fetchall()
             if accounts
         ),
         *(
@@ -155,6 +156,10 @@ def _notes(connection: duckdb.DuckDBPyConnection, basis: ReportBasis) -> list[st
             for measure, account in connection.execute(_MISPLACED).fetchall()
         ),
     ]
+
+
+def _without(entries: int, basis: ReportBasis) -> str:
+    return f", without {entries} entries that have no rate of {basis.currency}" if entries else ""
 
 
 def _counted(connection: duckdb.DuckDBPyConnection, query: str, sentence: str) -> list[str]:
@@ -239,7 +244,8 @@ _AFTER_ESTIMATE: Final = f"""
 WITH stated AS (
     SELECT account, max(stated_on) AS stated_on FROM report_plan
     WHERE measure = 'estimate' AND amount <> 0 GROUP BY account)
-SELECT count(DISTINCT account), sum(report_amount) FROM report_entries JOIN stated USING (account)
+SELECT count(DISTINCT account), sum(report_amount), count(*) FILTER (report_amount IS NULL)
+FROM report_entries JOIN stated USING (account)
 WHERE kind = '{AccountKind.COST}' AND transaction_date > stated_on
 """
 

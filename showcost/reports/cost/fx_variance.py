@@ -11,8 +11,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from showcost.config.chart import AccountKind
-from showcost.core.money import readable_amount
 from showcost.reports.tables import ColumnType, Omission, ReportColumn, ReportTable, incomplete
+from showcost.reports.writers.figures import figure_text
 
 if TYPE_CHECKING:
     import duckdb
@@ -68,7 +68,7 @@ def fx_variance(
         [
             Omission(
                 ("at_budget_rate", "base_amount"),
-                f"costs of {readable_amount(amount)} {currency}, because {currency} has no budget rate",
+                f"costs of {figure_text(amount, currency)} {currency}, because {currency} has no budget rate",
             )
             for currency, amount in connection.execute(_UNRATED).fetchall()
         ],

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from showcost.config.chart import AccountKind
-from showcost.core.money import readable_amount
 from showcost.reports.tables import Omission
+from showcost.reports.writers.figures import figure_text
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -57,8 +57,8 @@ def untranslated_postings(connection: duckdb.DuckDBPyConnection, basis: ReportBa
 
 def _entries_text(currency: str, entries: int, amount: Decimal, wanted: str) -> str:
     return (
-        f"{readable_amount(amount)} {currency} of entries ({entries}), because their snapshots have no rate"
-        f" of {wanted}"
+        f"{figure_text(amount, currency)} {currency} of entries ({entries}), because their snapshots have no"
+        f" rate of {wanted}"
     )
 
 
@@ -70,8 +70,8 @@ def unrated_plan(connection: duckdb.DuckDBPyConnection, *measures: str, column: 
     return [
         Omission(
             (column,) if column else _COLUMNS[measure],
-            f"{MEASURES[measure]} of {readable_amount(amount)} {currency}, because {currency} has no budget"
-            " rate",
+            f"{MEASURES[measure]} of {figure_text(amount, currency)} {currency}, because {currency} has no"
+            " budget rate",
         )
         for measure, currency, amount in connection.execute(_UNRATED).fetchall()
         if not measures or measure in measures

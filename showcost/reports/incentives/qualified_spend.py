@@ -16,13 +16,13 @@ import pyarrow as pa
 
 from showcost.config.incentives import SpendVerdict
 from showcost.core.errors import InputError
-from showcost.core.money import readable_amount
 from showcost.core.national_ids import masked
 from showcost.reports.incentives.conditions import text_sql
 from showcost.reports.incentives.costs import make_spend, unlisted_accounts
 from showcost.reports.incentives.credit import CreditEstimate, estimate
 from showcost.reports.incentives.verdicts import PLACE, judge
 from showcost.reports.tables import ColumnType, Omission, ReportColumn, ReportTable, incomplete
+from showcost.reports.writers.figures import figure_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,12 +74,13 @@ def qualified_spend(
             judge(connection, claimed, workspace.production, elsewhere=options.elsewhere)
             totals.append(_totals(connection, claimed, workspace.production.base_currency))
             tables.append(_lines_table(connection, claimed, workspace, options))
+    base = workspace.production.base_currency
     notes = [
-        f"{entries} active entries, {readable_amount(amount)}, on account {account}, which the chart does not"
-        " list: they count as costs"
+        f"{entries} active entries, {figure_text(amount, base)} {base}, on account {account}, which the chart"
+        " does not list: they count as costs"
         for account, entries, amount in unlisted
     ]
-    return (_totals_table(totals, workspace.production.base_currency, notes, options), *tables)
+    return (_totals_table(totals, base, notes, options), *tables)
 
 
 def _chosen(workspace: Workspace, options: SpendOptions) -> list[ClaimedProgramme]:
@@ -220,8 +221,8 @@ def _unconverted(totals: list[_Totals], base_currency: str) -> Iterator[Omission
             yield Omission(
                 tuple(column.name for column in _TOTAL_COLUMNS if column.type is ColumnType.ORIGINAL),
                 f"{item.claimed.programme.programme}: {item.unconverted} costs,"
-                f" {readable_amount(item.unconverted_base)} {base_currency}, because they have no pinned rate"
-                f" of {item.claimed.programme.currency}",
+                f" {figure_text(item.unconverted_base, base_currency)} {base_currency}, because they have no"
+                f" pinned rate of {item.claimed.programme.currency}",
             )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from datetime import date
 from typing import TYPE_CHECKING, Final
 
 from showcost.core.durable import TEMPORARY_SUFFIX
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 PUBLISHED: Final = "published/reports"
 """The folder of the published packs, below the data folder."""
 
+_NAME: Final = re.compile(r"\d{4}-\d{2}-\d{2}_(\d{4}-\d{2}-\d{2})_")
 _DEBRIS: Final = re.compile(rf"(.+)\.[0-9a-f]{{32}}{re.escape(TEMPORARY_SUFFIX)}")
 
 
@@ -25,6 +27,12 @@ def pack_name(scope: ReportScope) -> str:
     """Return the name of the pack of a scope; a report in another currency than base names it."""
     currency = f"_{scope.currency}" if scope.is_translated else ""
     return f"{scope.first}_{scope.last}{currency}_record-{scope.as_of}"
+
+
+def last_day_of(folder: Path) -> date | None:
+    """Return the last day of a published pack, from its name; None for a folder of another name."""
+    named = _NAME.match(folder.name)
+    return date.fromisoformat(named[1]) if named else None
 
 
 def pack_folder(workspace: Workspace, scope: ReportScope) -> Path:

@@ -7,7 +7,6 @@ reversed does not count.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from showcost.workspace import Workspace
 
 _FEWEST_DIGITS: Final = 5
-_ONLY_DIGITS: Final = re.compile(r"\d+")
+_MOST_SHORT: Final = 3
 
 
 @dataclass(frozen=True)
@@ -51,8 +50,11 @@ class LedgerDocument:
 
     @property
     def is_common(self) -> bool:
-        """True if the number is so short that a text may have it by chance."""
-        return _ONLY_DIGITS.fullmatch(self.number) is not None and len(self.number) < _FEWEST_DIGITS
+        """True if a text may have the number by chance, such as 12, G1 or MP3, but not INV-8."""
+        digits = sum(sign.isdecimal() for sign in self.number)
+        letters = sum(sign.isalpha() for sign in self.number)
+        is_short = digits + letters == len(self.number) <= _MOST_SHORT
+        return is_short or (letters <= 1 and digits < _FEWEST_DIGITS)
 
     def is_near(self, day: date, days: int) -> bool:
         """Say whether a day is between the document's date and its due date, give or take some days."""

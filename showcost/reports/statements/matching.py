@@ -188,7 +188,7 @@ class _NamedDocuments:
         numbers = whole or [
             number
             for number in self._in_texts(line.references or line.texts)
-            if any(not document.is_common or _fits(line, document) for document in self.by_number[number])
+            if any(_is_meant(line, document) for document in self.by_number[number])
         ]
         sure: list[LedgerDocument] = []
         for number in dict.fromkeys(numbers):
@@ -238,6 +238,14 @@ def _joined(words: Sequence[str], position: int, length: int) -> tuple[str, str]
     """Return some words as one, as written and without brackets and stops around them."""
     joined = "".join(words[position : position + length])
     return joined, joined.strip("().#*'\"")
+
+
+def _is_meant(line: StatementLine, document: LedgerDocument) -> bool:
+    """Return whether a text that has a document's number names it, and does not have it by chance."""
+    if not document.is_common or _fits(line, document):
+        return True
+    vendor = _folded(document.vendor_name)
+    return bool(vendor) and any(f" {vendor} " in f" {_folded(text)} " for text in (line.party, *line.texts))
 
 
 def _one_vendor(line: StatementLine, documents: list[LedgerDocument]) -> list[LedgerDocument]:

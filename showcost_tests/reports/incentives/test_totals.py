@@ -98,8 +98,8 @@ def test_an_account_that_the_chart_lost_counts_as_a_cost(tmp_path: Path) -> None
     totals, lines = spend(workspace)
     assert lines.rows.column("account").to_pylist() == ["3320-OLD"]
     assert (
-        "1 active entries, 131.27, on account 3320-OLD, which the chart does not list: they count as costs"
-        in totals.notes
+        "1 active entries, 131.27 USD, on account 3320-OLD, which the chart does not list: they count as"
+        " costs" in totals.notes
     )
 
 

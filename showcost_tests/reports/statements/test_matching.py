@@ -112,6 +112,19 @@ def test_digits_that_a_text_may_have_by_chance_count_with_the_amount_only() -> N
     assert shown(outcome) == [(MATCHED, "000341", "55.00")]
 
 
+@pytest.mark.parametrize("number", ["G1", "A12", "12", "B-7", "MP3", "2026", "7/8"])
+def test_a_short_number_needs_the_amount_or_the_vendors_name(number: str) -> None:
+    document = a_document(number, "1000.00")
+    text = f"Parking deck {number} airport"
+    assert shown(matched([a_line("12.00", text)], [document])) == [(UNKNOWN, "", "12.00")]
+    assert shown(matched([a_line("-12.00", text)], [document])) == [(UNKNOWN, "", "-12.00")]
+    assert shown(matched([a_line("1000.00", text)], [document])) == [(MATCHED, number, "1000.00")]
+    of_vendor = f"{document.vendor_name.upper()}: {number}"
+    for line in (a_line("12.00", of_vendor), a_line("12.00", text, party=document.vendor_name)):
+        assert shown(matched([line], [document])) == [(PARTIAL, number, "12.00")]
+    assert shown(matched([a_line("12.00", reference=number)], [document])) == [(PARTIAL, number, "12.00")]
+
+
 def test_documents_that_one_payment_lists_are_settled_together() -> None:
     documents = [a_document("INV-1", "10.00"), a_document("INV-2", "20.00"), a_document("CN-3", "-5.00")]
     outcome = matched([a_line("25.00", "INV-1, INV-2 less CN-3")], documents)
