@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from showcost.cli.home import open_home
-from showcost.cli.options import as_of_option, resolve_as_of
+from showcost.cli.options import as_of_option, check_target, resolve_as_of
 from showcost.cli.output import CommandResult, prints_result, say, show_table
 from showcost.core.once import write_once
 from showcost.reports.exports import write_export_workbook, write_tables
@@ -42,6 +42,7 @@ def export(format_: str, out: Path, as_of: str | None) -> CommandResult:
     """Write the ledger, with the other side of every document, for other tools."""
     workspace = open_home()
     as_of_seq = resolve_as_of(workspace, as_of)
+    check_target(workspace, out)
     workspace.ledger.require()
     if format_ == _WORKBOOK:
         return _workbook(workspace, out, as_of_seq)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from showcost.cli.home import open_home
-from showcost.cli.options import from_option, span, to_option
+from showcost.cli.options import check_target, from_option, span, to_option
 from showcost.cli.output import CommandResult, prints_result, say, show_table
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ def guild_pack(agreement: str, first: datetime | None, last: datetime | None, ou
     from showcost.reports.guild_pack import write_guild_pack  # noqa: PLC0415 -- slow to import: loads the workbook library
 
     workspace = open_home()
+    check_target(workspace, out)
     start, end = span(workspace, first, last)
     pack = write_guild_pack(workspace, agreement, start, end, out)
     facts = {

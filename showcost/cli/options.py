@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -13,6 +13,7 @@ from showcost.core.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from showcost.config.feed import FeedSpec
     from showcost.workspace import Workspace
@@ -32,6 +33,17 @@ as_of_option = click.option(
 def resolve_as_of(workspace: Workspace, as_of: str | None) -> int | None:
     """Return the number of the last audit record to include; None for now."""
     return None if as_of is None else parse_as_of(workspace.audit, as_of)
+
+
+_STORE: Final = frozenset({"raw", "staging", "audit", "inbox", "locks", "rates", "feeds", "dagster_home"})
+"""The folders of a data folder that only showcost, or a sender, writes to."""
+
+
+def check_target(workspace: Workspace, out: Path) -> None:
+    """Raise InputError for a file or folder to write that is in a folder of the store."""
+    target, home = out.resolve(), workspace.path.resolve()
+    if target == home or (target.is_relative_to(home) and target.relative_to(home).parts[0] in _STORE):
+        raise InputError(f"--out {out}: this is within the store of the data folder; name another place")
 
 
 def chosen_feeds(workspace: Workspace, name: str | None) -> Sequence[FeedSpec]:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 P = ParamSpec("P")
-_PIPED_WIDTH: Final = 160
+_PIPED_WIDTH: Final = 400
 _SHORT: Final = 26
 ID_SHOWN: Final = 12
 """Digits of an id that a table shows."""

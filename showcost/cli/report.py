@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -9,19 +10,21 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from showcost.cli.home import open_home
-from showcost.cli.options import as_of_option, resolve_as_of
+from showcost.cli.options import as_of_option, check_target, resolve_as_of
 from showcost.cli.output import CommandResult, plural, prints_result, say, show_table
+from showcost.core.errors import InputError
+from showcost.core.visible_text import visible_line
 from showcost.reports.cost.basis import report_basis
 from showcost.reports.cost.report import make_cost_report, write_report
 from showcost.reports.incentives.qualified_spend import SPEND_TOTALS
 from showcost.reports.pack.manifest import CSV_FOLDER
-from showcost.reports.tables import DETAIL, NOT_IN_TOTALS, TOTAL, lines
-from showcost.reports.writers.figures import figure_text
+from showcost.reports.tables import CURRENCY, DETAIL, NOT_IN_TOTALS, TOTAL, ColumnType, lines
+from showcost.reports.writers.figures import figure_text, shown_figure
 from showcost.validation.decisions import DISCARDED
 
 if TYPE_CHECKING:
     from showcost.reports.cost.report import CostReport
-    from showcost.reports.tables import Cell, Line, ReportTable
+    from showcost.reports.tables import Cell, Line, ReportColumn, ReportTable
 
 
 @click.command()
@@ -33,18 +36,29 @@ if TYPE_CHECKING:
     type=click.Path(file_okay=False, path_type=Path),
     help="New folder for the report as a sealed pack: workbook, CSV, Parquet, manifest.",
 )
+@click.option("--table", "name", metavar="NAME", help="Show only this table, such as hot_costs.")
 @as_of_option
 @prints_result
 def report(
-    period: str | None, currency: str | None, out: Path | None, as_of: str | None, *, accounts: bool
+    period: str | None,
+    currency: str | None,
+    out: Path | None,
+    as_of: str | None,
+    name: str | None,
+    *,
+    accounts: bool,
 ) -> CommandResult:
     """Show cost, commitments, ETC, EFC and variance per section or account, or write them to files."""
     workspace = open_home()
+    if out is not None:
+        check_target(workspace, out)
     as_of_seq = resolve_as_of(workspace, as_of)
     basis = report_basis(workspace, period, currency, as_of_seq)
     made, pack = (
         (make_cost_report(workspace, basis), None) if out is None else write_report(workspace, basis, out)
     )
+    if name is not None and name not in made.tables:
+        raise InputError(f"the report has no table {name!r}; its tables: {', '.join(made.tables)}")
     facts = {
         "period": {"name": basis.period.name, "from": basis.period.start, "to": basis.period.end},
         "currency": basis.currency,
@@ -68,7 +82,10 @@ def report(
         facts["pack"] = {"folder": pack.folder, "sha256": pack.sha256, "as_of": pack.scope.as_of}
 
     def show() -> None:
-        _show(made, accounts=accounts)
+        if name is None:
+            _show(made, accounts=accounts)
+        else:
+            _show_whole(made.tables[name])
         if pack is not None:
             say(f"Written to {pack.folder}; its manifest has the sha256 {pack.sha256}.")
 
@@ -114,6 +131,33 @@ def _show(made: CostReport, *, accounts: bool) -> None:
     _say_not_posted(made.tables["not_posted"])
     for note in (*table.notes, *made.warnings):
         say(note)
+
+
+def _show_whole(table: ReportTable) -> None:
+    """Show every line of a table, with its notes."""
+    rows = [[_cell(table, line, column) for column in table.columns] for line in lines(table)]
+    show_table(
+        f"{table.title}, in {table.currency}",
+        ["", *(column.title for column in table.columns)],
+        [
+            ["Total" if line.level == TOTAL else "" if line.level == DETAIL else "subtotal", *row]
+            for line, row in zip(lines(table), rows, strict=True)
+        ],
+    )
+    if not rows:
+        say("No rows.")
+    for note in table.notes:
+        say(note)
+
+
+def _cell(table: ReportTable, line: Line, column: ReportColumn) -> str:
+    value = line.cells.get(column.name)
+    if value is None or isinstance(value, str):
+        return visible_line(value or "")
+    if isinstance(value, date):
+        return value.isoformat()
+    own = line.cells.get(CURRENCY) if column.type is ColumnType.ORIGINAL else None
+    return shown_figure(value, column.type, str(own or table.currency_of(column)))
 
 
 def _label(line: Line) -> tuple[str, str]:

@@ -101,7 +101,12 @@ def _refuse_unlisted(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _write(production: Production, connection: duckdb.DuckDBPyConnection, path: Path, syntax: Syntax) -> None:
-    parts = (_header(production, syntax), _accounts(syntax), _transactions(production.base_currency, syntax))
+    parts = (
+        _header(production, syntax),
+        *([(_COMMODITIES, {})] if syntax is Syntax.HLEDGER else []),
+        _accounts(syntax),
+        _transactions(production.base_currency, syntax),
+    )
     with path.open("w", encoding="utf-8", newline="\n") as stream:
         for statement, parameters in parts:
             for batch in connection.sql(statement, params=parameters).to_arrow_reader(65_536):
@@ -122,6 +127,13 @@ def _header(production: Production, syntax: Syntax) -> tuple[str, dict[str, str]
         "title": production.title,
         "base": production.base_currency,
     }
+
+
+# hledger's strict checks want every commodity declared; four decimals lose nothing.
+_COMMODITIES: Final = """
+SELECT 'commodity 1.0000 ' || currency || chr(10) AS text
+FROM (SELECT currency FROM journal UNION SELECT base_currency FROM ledger_entries) ORDER BY currency
+"""
 
 
 def _rounding(production: Production) -> str:

@@ -392,6 +392,32 @@ def test_the_same_output_again_is_done_already_and_other_content_stays(
     assert changed.read_bytes() == b"mine"
 
 
+def test_a_table_of_the_report_is_shown_whole(posted: Workspace, showcost: CommandLine) -> None:
+    shown = showcost(posted, "report", "--table", "trial_balance")
+    assert shown.status == 0
+    assert "Trial balance" in shown.out
+    assert "9210" in shown.out
+    assert "From posted to cost" not in shown.out
+    ended = showcost(posted, "report", "--table", "profit")
+    assert ended.status == 2
+    assert "the report has no table 'profit'; its tables: cost_report, " in ended.sentence
+
+
+@pytest.mark.parametrize("place", ["raw/report", "inbox/vendor_invoices_de/report", "audit", "."])
+@pytest.mark.parametrize(
+    "command", [["report"], ["export", "--format", "csv"], ["export", "--format", "hledger"]], ids=" ".join
+)
+def test_no_file_is_written_into_the_store(
+    posted: Workspace, showcost: CommandLine, place: str, command: list[str]
+) -> None:
+    target = posted.path / place
+    before = sorted(posted.path.rglob("*"))
+    ended = showcost(posted, *command, "--out", str(target))
+    assert ended.status == 2
+    assert ended.sentence.startswith(f"--out {target}: this is within the store of the data folder")
+    assert sorted(posted.path.rglob("*")) == before
+
+
 def test_an_unexpected_error_is_one_sentence_too(
     workspace: Workspace, showcost: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -156,7 +156,11 @@ def test_hledger_gets_a_line_per_posting_and_no_text_that_ends_one(tmp_path: Pat
     assert write_plain_text(workspace, path, Syntax.HLEDGER) >= 1
     first, *lines = path.read_text(encoding="utf-8").splitlines()
     assert first == "; document rounding: document"
-    body = [line for line in lines if not line.startswith("account ")]
+    assert [line for line in lines if line.startswith("commodity ")] == [
+        "commodity 1.0000 GBP",
+        "commodity 1.0000 USD",
+    ]
+    body = [line for line in lines if not line.startswith(("account ", "commodity "))]
     assert {line[:2] for line in body if line} == {"20", "  "}
     assert len([line for line in body if line.startswith("  Expenses:2320")]) == len(HOSTILE)
 

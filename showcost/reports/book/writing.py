@@ -62,6 +62,9 @@ if TYPE_CHECKING:
     from showcost.workspace import Workspace
 
 INDEX: Final = "index.html"
+ENTRIES: Final = "entries"
+"""The table of the entries, and the chunks with them."""
+
 _MOST_EMBEDDED: Final = 4_000
 """Entries up to which the data is within the page, so that the page alone is the whole book."""
 
@@ -270,10 +273,11 @@ def _add_long_tables(
     long_tables = []
     for number, table in enumerate(tables):
         if table.rows.num_rows > MOST_ROWS:
-            kind = f"table{number}"
-            if ENTRY in table.by_name:
+            kind = ENTRIES if table.name == ENTRIES else f"table{number}"
+            # The entries are in the book already, in order of account.
+            if kind != ENTRIES and ENTRY in table.by_name:
                 add_entry_lines(chunks, kind, table, facts)
-            else:
+            elif kind != ENTRIES:
                 add_lines(chunks, kind, table, partial(links.of_row, table))
             long_tables.append(
                 {

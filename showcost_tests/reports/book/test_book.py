@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 from base64 import b64encode
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from hashlib import sha256
 from html.parser import HTMLParser
@@ -81,7 +81,7 @@ def entries(workspace: Workspace) -> ReportTable:
 def write(workspace: Workspace, folder: Path) -> WrittenBook:
     return write_book(
         workspace,
-        [costs(workspace), payables(), entries(workspace)],
+        [costs(workspace), payables(), entries(workspace), replace(entries(workspace), name="entries")],
         folder,
         headline=HEADLINE,
         as_of=None,
@@ -281,6 +281,8 @@ def test_a_browser_finds_entries_and_pages_through_long_tables(split: WrittenBoo
     found = shown(split, "#/search?q=R2&amount=1.234,56", tmp_path)
     assert "1 entry, in base" in found.view
     assert ">R2<" in found.view
+    listed = shown(split, "#/table/entries", tmp_path)
+    assert listed.view.count("#/row/") == min(entries_of(split), 200)
     table = shown(split, "#/table/lines", tmp_path)
     assert table.view.count("<tr") == entries_of(split) + 1
     missing = shown(split, "#/account/9999", tmp_path)

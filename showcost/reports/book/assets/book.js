@@ -400,6 +400,13 @@ async function showTable(name, query) {
   const long = book.tables.find(candidate => candidate.name === name);
   if (!long) return [heading("No such table")];
   const page = pageOf(query), shown = [];
+  if (long.kind === "entries") {  // the entries of the book itself, in order of account
+    const listed = await slice(page * PAGE, Math.min(book.entries, (page + 1) * PAGE));
+    const header = [...ENTRY_HEADER.slice(0, 4), ["Account"], ...ENTRY_HEADER.slice(4)];
+    return [crumbs(), heading(long.title), make("p", plural(book.entries, "entry", "entries") + ", by account", {class: "facts"}),
+      table(long.title, header, listed.map(([n, entry]) => entryRow(n, entry, true))),
+      pages(book.entries, page, target => withPage("table/" + encodeURIComponent(name), query, target))];
+  }
   for (let place = page * PAGE; place < Math.min(long.rows, (page + 1) * PAGE); place++) {
     const lines = await chunk(long.kind, Math.floor(place / book.lineSize));
     shown.push(lines[place % book.lineSize]);
