@@ -182,7 +182,7 @@ def land(home: Workspace, feed: FeedSpec, before_waiting: BeforeWaiting | None =
 
 @dataclass(frozen=True)
 class Unlanded:
-    """What landing a feed would do: new files that it would take, deliveries that it would read.
+    """The work of landing a feed: new files that it would take, deliveries that it would read.
 
     `changing` are the names of files that are still being written.
     """

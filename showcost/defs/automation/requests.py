@@ -134,7 +134,7 @@ class Attempts:
 
 @dataclass(frozen=True)
 class _Scope:
-    """What a run works on: asset names (None for all), and dates; a run without dates has none of them."""
+    """The work of a run: asset names (None for all), and dates; a run without dates has none of them."""
 
     assets: frozenset[str] | None
     first: str
