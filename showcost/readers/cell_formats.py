@@ -46,6 +46,8 @@ _PERCENT_IDS: Final = frozenset((9, 10))
 _MARKS: Final = (b't="e"', b'hidden="1"', b'hidden="true"', b"<f")
 NOT_CALCULATED: Final = "#FORMULA!"
 _MOST_REPEATED: Final = 100_000
+_MOST_COLUMNS: Final = 4096
+_MOST_PARENTS: Final = 8
 
 
 @dataclass(frozen=True)
@@ -222,29 +224,114 @@ def _place(reference: str) -> tuple[int, int] | None:
 
 
 def _of_ods(book: zipfile.ZipFile) -> dict[str, SheetFormats]:
+    styles = _OdsStyles()
+    for member in ("styles.xml", "content.xml"):
+        if member in book.namelist():
+            with book.open(member) as stream:
+                styles.read(stream)
     sheets: dict[str, SheetFormats] = {}
     for table in _elements(book, "content.xml", "table"):
         sheet = sheets[_attribute(table, "name")] = SheetFormats()
+        columns = list(_ods_columns(table, styles))
         row_number = 0
         for row in table.iter("{*}table-row"):
             repeated = int(_attribute(row, "number-rows-repeated") or 1)
             hidden = _attribute(row, "visibility") in {"collapse", "filter"}
             sheet.hidden_rows += repeated if hidden and len(row) > 0 else 0
-            formats = dict(_ods_cells(row))
-            for extra in range(repeated if formats and repeated <= _MOST_REPEATED else 0):
-                sheet.formats |= {(row_number + extra, column): form for column, form in formats.items()}
+            cells = list(_ods_cells(row, styles, columns))
+            for extra in range(repeated if cells and repeated <= _MOST_REPEATED else 0):
+                for column, form, error in cells:
+                    place = (row_number + extra, column)
+                    if error:
+                        sheet.errors[place] = error
+                    elif form is not None:
+                        sheet.formats[place] = form
             row_number += repeated
     return sheets
 
 
-def _ods_cells(row: etree._Element) -> Iterator[tuple[int, CellFormat]]:
+class _OdsStyles:
+    """The formats of the cell styles of an open document, by name."""
+
+    def __init__(self) -> None:
+        self._formats: dict[str, CellFormat] = {}
+        self._styles: dict[str, tuple[str, str]] = {}
+
+    def read(self, stream: IO[bytes]) -> None:
+        """Add the styles that come before the cells of a document."""
+        names = ("number-style", "currency-style", "percentage-style", "style", "automatic-styles")
+        events = etree.iterparse(
+            stream, tag=[f"{{*}}{name}" for name in names], resolve_entities=False, no_network=True
+        )
+        for _, element in events:
+            kind, name = str(element.tag).rpartition("}")[2], _attribute(element, "name")
+            if kind == "automatic-styles":
+                return
+            if kind == "style":
+                parts = (_attribute(element, "data-style-name"), _attribute(element, "parent-style-name"))
+                self._styles[name] = parts
+            elif (form := _ods_format(kind, element)) is not None:
+                self._formats[name] = form
+
+    def of(self, name: str) -> CellFormat | None:
+        """Return the format of a cell style, its own or that of a style that it derives from."""
+        for _ in range(_MOST_PARENTS):
+            data, parent = self._styles.get(name, ("", ""))
+            if data or not parent:
+                return self._formats.get(data)
+            name = parent
+        return None
+
+
+def _ods_format(kind: str, style: etree._Element) -> CellFormat | None:
+    """Return what a style of numbers shows besides the number."""
+    if kind == "percentage-style":
+        return CellFormat(percent=True)
+    symbol = next((child.text or "" for child in style if str(child.tag).endswith("}currency-symbol")), "")
+    number = next((child for child in style if str(child.tag).endswith("}number")), None)
+    if number is None:
+        return None
+    after = "".join(child.text or "" for child in number.itersiblings() if str(child.tag).endswith("}text"))
+    unit = _unit_of(f'0"{after}"') if not _attribute(number, "display-factor") else ""
+    digits = int(_attribute(number, "min-integer-digits") or 0)
+    is_plain = digits > 1 and _attribute(number, "decimal-places") in {"", "0"} and not symbol and not unit
+    form = CellFormat(symbol.strip(), digits=digits if is_plain else 0, unit=unit)
+    return None if form == CellFormat() else form
+
+
+def _ods_columns(table: etree._Element, styles: _OdsStyles) -> Iterator[CellFormat | None]:
+    """Yield the format of each column, for cells that have no style of their own."""
+    for column in table.iter("{*}table-column"):
+        form = styles.of(_attribute(column, "default-cell-style-name"))
+        for _ in range(min(int(_attribute(column, "number-columns-repeated") or 1), _MOST_COLUMNS)):
+            yield form
+
+
+def _ods_cells(
+    row: etree._Element, styles: _OdsStyles, columns: list[CellFormat | None]
+) -> Iterator[tuple[int, CellFormat | None, str]]:
+    """Yield the cells of a row that show more than their value: column, format, and error value."""
     column = 0
+    of_row = styles.of(_attribute(row, "default-cell-style-name"))
     for cell in row:
         repeated = int(_attribute(cell, "number-columns-repeated") or 1)
-        kind, currency = _attribute(cell, "value-type"), _attribute(cell, "currency")
-        form = CellFormat(currency=currency, percent=kind == "percentage")
-        if (kind == "currency" and currency) or form.percent:
-            yield from ((column + extra, form) for extra in range(min(repeated, _MOST_REPEATED)))
+        kinds = {value for key, value in cell.items() if key.rpartition("}")[2] == "value-type"}
+        form, error = None, ""
+        if "error" in kinds:
+            error = "".join(cell.itertext()).strip() or "#VALUE!"
+        elif not kinds and _attribute(cell, "formula"):
+            error = NOT_CALCULATED
+        elif kinds & {"float", "currency", "percentage"}:
+            style = _attribute(cell, "style-name")
+            default = of_row or (columns[column] if column < len(columns) else None)
+            form = styles.of(style) if style else default
+            currency = _attribute(cell, "currency") if "currency" in kinds else ""
+            if currency or "percentage" in kinds:
+                unit, flipped = (form.unit, form.flipped) if form else ("", False)
+                percent = "percentage" in kinds
+                form = CellFormat(currency, percent=percent, unit=unit, flipped=flipped)
+        if form is not None or error:
+            yield from ((column + extra, form, error) for extra in range(min(repeated, _MOST_REPEATED)))
         column += repeated
 
 

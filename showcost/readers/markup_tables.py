@@ -46,9 +46,13 @@ _HIDDEN: Final = re.compile(r"(?i)display\s*:\s*none|visibility\s*:\s*(?:hidden|
 _UNSEEN: Final = frozenset({"script", "style", "title", "xml", "template", "noscript"})
 _NAMED_FORMATS: Final = {
     "Percent": "0.00%",
+    "Currency": "$0.00",
     "Euro Currency": "[$\u20ac]0.00",
 }
 _SIGNIFICANT: Final = 15
+_MOST_COLUMNS: Final = 4096
+_IS_NUMBER: Final = re.compile(r"-?[0-9]{1,20}(?:\.[0-9]{1,20})?(?:E[-+]?[0-9]{1,2})?")
+_SHOWN_NUMBER: Final = re.compile(r"[0-9](?:[0-9.,' \u00a0\u202f\u2019]*[0-9])?")
 
 
 @dataclass
@@ -84,6 +88,13 @@ class _Grid:
         if down > 1:
             self._below |= dict.fromkeys(range(self._column, self._column + across), down)
         self._column += across
+
+    def next_column(self) -> int:
+        """Return the next free column, from 0 on."""
+        column = self._column
+        while self._below.get(column, 0):
+            column += 1
+        return column
 
     def end(self, *, hidden: bool) -> None:
         """End the row."""
@@ -239,12 +250,35 @@ def _add_row(grid: _Grid, row: etree._Element) -> None:
     for cell in row:
         if cell.tag in {"td", "th"}:
             across, down = _span(cell.get("colspan")), _span(cell.get("rowspan"))
-            grid.add(_text_of(cell), across, down)
+            grid.add(_exact(cell), across, down)
     grid.end(hidden=bool(_HIDDEN.search(row.get("style", ""))) or row.get("hidden") is not None)
 
 
 def _span(text: str | None) -> int:
     return max(int(text), 1) if text and text.isdecimal() else 1
+
+
+def _exact(cell: etree._Element) -> str:
+    """Return the text of a cell, with all decimals of the number that a spreadsheet wrote beside it.
+
+    Excel writes pages with `x:num="1234.56"` where a cell shows `1,235`. Dates and percentages stay as they
+    are shown; a number that is no rounded form of the stored one, such as thousands, is shown with it.
+    """
+    text, stored = _text_of(cell), cell.get("x:num") or ""
+    shown = _SHOWN_NUMBER.search(text)
+    if shown is None or not _IS_NUMBER.fullmatch(stored) or _SHOWN_NUMBER.search(text, shown.end()):
+        return text
+    number = abs(Decimal(stored))
+    for mark in (".", ","):
+        whole, _, decimals = shown[0].rpartition(mark) if mark in shown[0] else (shown[0], "", "")
+        if decimals and not decimals.isdecimal():
+            continue
+        rounded = Decimal(f"{''.join(filter(str.isdigit, whole)) or '0'}.{decimals or '0'}")
+        if rounded in {number, number * 100}:
+            return text
+        if abs(rounded - number) * 2 <= Decimal(1).scaleb(-len(decimals)) and "%" not in text:
+            return f"{text[: shown.start()]}{_number(format(number, 'f'))}{text[shown.end() :]}"
+    return text if "%" in text else f"{text} ? {stored}"
 
 
 def _text_of(cell: etree._Element) -> str:
@@ -281,6 +315,7 @@ def _spreadsheetml(path: Path, folder: Path, hints: Hints, limits: Limits) -> Wo
 def _worksheets(stream: IO[bytes], limits: Limits) -> Iterator[tuple[str, _Grid, bool]]:
     """Yield the name of each worksheet, its cells, and whether it is hidden."""
     formats: dict[str, CellFormat] = {}
+    columns: dict[int, str] = {}
     grid, hidden = _Grid(limits), False
     events = etree.iterparse(
         stream, events=("end",), resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False
@@ -289,27 +324,44 @@ def _worksheets(stream: IO[bytes], limits: Limits) -> Iterator[tuple[str, _Grid,
         tag = str(element.tag).rpartition("}")[2]
         if tag == "Style":
             _add_style(formats, element)
+        elif tag == "Column":
+            _add_column(columns, element)
         elif tag == "Row":
-            _add_xml_row(grid, element, formats)
+            _add_xml_row(grid, element, formats, columns)
             element.clear()
         elif tag == "Visible":
             hidden = (element.text or "") != "SheetVisible"
         elif tag == "Worksheet":
             yield _attribute(element, "Name"), grid, hidden
-            grid, hidden = _Grid(limits), False
+            grid, hidden, columns = _Grid(limits), False, {}
             element.clear()
 
 
 def _add_style(formats: dict[str, CellFormat], style: etree._Element) -> None:
+    """Note the format of a style: its own, else that of the style that it derives from."""
+    name, parent = _attribute(style, "ID"), formats.get(_attribute(style, "Parent"))
+    if parent is not None:
+        formats[name] = parent
     for child in style:
         if str(child.tag).endswith("}NumberFormat"):
             code = _attribute(child, "Format")
             form = format_of(_NAMED_FORMATS.get(code, code))
+            formats.pop(name, None)
             if form is not None:
-                formats[_attribute(style, "ID")] = form
+                formats[name] = form
 
 
-def _add_xml_row(grid: _Grid, row: etree._Element, formats: dict[str, CellFormat]) -> None:
+def _add_column(columns: dict[int, str], column: etree._Element) -> None:
+    """Note the style of a column, or of several, for cells without a style of their own or of their row."""
+    number = _attribute(column, "Index")
+    first = _index(number) - 1 if number else max(columns, default=-1) + 1
+    for place in range(first, min(first + 1 + int(_attribute(column, "Span") or 0), _MOST_COLUMNS)):
+        columns[place] = _attribute(column, "StyleID")
+
+
+def _add_xml_row(
+    grid: _Grid, row: etree._Element, formats: dict[str, CellFormat], columns: dict[int, str]
+) -> None:
     number = _attribute(row, "Index")
     grid.begin(_index(number) if number else None)
     style = _attribute(row, "StyleID")
@@ -317,7 +369,8 @@ def _add_xml_row(grid: _Grid, row: etree._Element, formats: dict[str, CellFormat
         if not str(cell.tag).endswith("}Cell"):
             continue
         place = _attribute(cell, "Index")
-        text = _shown(cell, formats.get(_attribute(cell, "StyleID") or style))
+        column = _index(place) - 1 if place else grid.next_column()
+        text = _shown(cell, formats.get(_attribute(cell, "StyleID") or style or columns.get(column, "")))
         across, down = (1 + int(_attribute(cell, name) or 0) for name in ("MergeAcross", "MergeDown"))
         grid.add(text, across, down, _index(place) if place else None)
     grid.end(hidden=_attribute(row, "Hidden") == "1")

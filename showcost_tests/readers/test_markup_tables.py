@@ -188,3 +188,58 @@ def test_spreadsheetml_with_a_document_type_is_refused(tmp_path: Path) -> None:
     )
     with read(tmp_path / "costs.xls", text) as reading:
         assert refusal(reading) == ("SC-FIL-001", "the markup has a document type, which is not read")
+
+
+@pytest.mark.parametrize(
+    ("stored", "text", "read_as"),
+    [
+        ('x:num="1234.56"', "1,235", "1234.56"),
+        ('x:num="1234.56"', "£1,235", "£1234.56"),
+        ('x:num="-1234.56"', "(1,235)", "(1234.56)"),
+        ('x:num="1234.5"', "1,234.50", "1,234.50"),
+        ('x:num="1234.564"', "1.234,56", "1234.564"),
+        ('x:num="46300"', "05/10/2026", "05/10/2026"),
+        ('x:num="0.19"', "19%", "19%"),
+        ('x:num="1234560"', "1,235", "1,235 ? 1234560"),
+        ('x:num="0.1949"', "19%", "19%"),
+        ('x:num="42"', "00042", "00042"),
+        ('x:num="1234567.891"', "1,234,567.89", "1234567.891"),
+        ("x:num", "1234.56", "1234.56"),
+        ('x:num="oops"', "12", "12"),
+        ("", "12.50", "12.50"),
+    ],
+)
+def test_a_number_of_a_page_has_the_decimals_that_a_spreadsheet_stored(
+    tmp_path: Path, stored: str, text: str, read_as: str
+) -> None:
+    row = f"<tr><td>ACME</td><td>R9</td><td>2026-10-07</td><td {stored}>{text}</td></tr>"
+    page = f'<html><head><meta charset="utf-8"></head><body><table>{HEADER}{ROWS}{row}</table></body></html>'
+    with read(tmp_path / "costs.xls", page) as reading:
+        assert rows(reading)[-1][3] == read_as
+
+
+DOLLARS: Final = '<Style ss:ID="p"><NumberFormat ss:Format="Currency"/></Style>'
+
+
+@pytest.mark.parametrize(
+    ("style", "shown"),
+    [
+        ('<Style ss:ID="c"><NumberFormat ss:Format="Currency"/></Style>', "$ 12.5"),
+        ('<Style ss:ID="c"><NumberFormat ss:Format="Euro Currency"/></Style>', "€ 12.5"),
+        ('<Style ss:ID="c" ss:Name="Currency"><NumberFormat ss:Format="[$£-809]0.00"/></Style>', "£ 12.5"),
+        (DOLLARS + '<Style ss:ID="c" ss:Parent="p"/>', "$ 12.5"),
+        (DOLLARS + '<Style ss:ID="c" ss:Parent="p"><NumberFormat ss:Format="0.00"/></Style>', "12.5"),
+    ],
+)
+@pytest.mark.parametrize("place", ["cell", "row", "column"])
+def test_a_currency_of_a_style_is_that_of_its_cells(
+    tmp_path: Path, style: str, shown: str, place: str
+) -> None:
+    amount = cell("12.5", "Number", **({"StyleID": "c"} if place == "cell" else {}))
+    line = cell("ACME") + cell("R1") + cell("2026-10-05") + amount
+    line = f'<Row ss:StyleID="c">{line}</Row>' if place == "row" else f"<Row>{line}</Row>"
+    text = book(line).replace("</Styles>", f"{style}</Styles>")
+    if place == "column":
+        text = text.replace("<Table>", '<Table><Column ss:Span="1"/><Column ss:Index="4" ss:StyleID="c"/>')
+    with read(tmp_path / "costs.xls", text) as reading:
+        assert rows(reading)[-1][3] == shown

@@ -196,30 +196,91 @@ def test_error_values_are_kept_and_hidden_rows_are_reported(path: Path) -> None:
         assert "1 hidden rows of sheet 1 were read" in reading.dialect.assumptions
 
 
-def test_the_currency_of_an_open_document_cell_is_kept(tmp_path: Path) -> None:
-    path = tmp_path / "costs.ods"
+def open_document(path: Path, amounts: list[str], styles: str = "") -> Path:
+    """Write an ods with a table of vendor, date and these cells of amounts."""
     cell = '<table:table-cell office:value-type="string"><text:p>{}</text:p></table:table-cell>'
-    amount = '<table:table-cell office:value-type="currency" office:currency="USD" office:value="{}"/>'
-    lines = [cell.format("Vendor") + cell.format("Date") + cell.format("Net")]
-    lines += [cell.format("V") + cell.format(f"2025-03-0{day}") + amount.format(day) for day in (1, 2, 3)]
+    lines = ["".join(map(cell.format, ("Vendor", "Date", "Net")))]
+    lines += [cell.format("V") + cell.format("2025-03-01") + amount for amount in amounts]
     body = "".join(f"<table:table-row>{line}</table:table-row>" for line in lines)
-    names = " ".join(
-        f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"'
-        for name in ("office", "table", "text")
-    )
-    kind = "application/vnd.oasis.opendocument.spreadsheet"
+    names = [f"{name}:1.0" for name in ("office", "table", "text", "style")]
+    spaces = [f'xmlns:{name[:-4]}="urn:oasis:names:tc:opendocument:xmlns:{name}"' for name in names]
+    spaces += [
+        'xmlns:number="urn:oasis:names:tc:opendocument:xmlns:datastyle:1.0"',
+        'xmlns:calcext="urn:org:documentfoundation:names:experimental:calc:xmlns:calcext:1.0"',
+    ]
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("mimetype", kind)
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
         entry = "urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"
         archive.writestr("META-INF/manifest.xml", f'<m:manifest xmlns:m="{entry}"/>')
         archive.writestr(
             "content.xml",
-            f"<office:document-content {names}><office:body><office:spreadsheet>"
+            f"<office:document-content {' '.join(spaces)}>"
+            f"<office:automatic-styles>{styles}</office:automatic-styles><office:body><office:spreadsheet>"
             f'<table:table table:name="Costs">{body}</table:table>'
             "</office:spreadsheet></office:body></office:document-content>",
         )
+    return path
+
+
+ODS_STYLES: Final = (
+    '<number:number-style style:name="N1"><number:number number:min-integer-digits="5"/>'
+    "</number:number-style>"
+    '<number:currency-style style:name="N2"><number:currency-symbol>$</number:currency-symbol>'
+    '<number:number number:decimal-places="2" number:min-integer-digits="1"/></number:currency-style>'
+    '<number:number-style style:name="N3"><number:number number:decimal-places="1"/>'
+    "<number:text>m</number:text></number:number-style>"
+    '<number:percentage-style style:name="N4"><number:number/></number:percentage-style>'
+    '<style:style style:name="padded" style:family="table-cell" style:data-style-name="N1"/>'
+    '<style:style style:name="dollars" style:family="table-cell" style:data-style-name="N2"/>'
+    '<style:style style:name="derived" style:family="table-cell" style:parent-style-name="dollars"/>'
+    '<style:style style:name="millions" style:family="table-cell" style:data-style-name="N3"/>'
+    '<style:style style:name="percent" style:family="table-cell" style:data-style-name="N4"/>'
+)
+
+
+def ods_cell(kind: str, more: str = "", text: str = "") -> str:
+    value_type = f'office:value-type="{kind}"' if kind else ""
+    return f"<table:table-cell {value_type} {more}><text:p>{text}</text:p></table:table-cell>"
+
+
+@pytest.mark.parametrize(
+    ("cell", "shown"),
+    [
+        (ods_cell("currency", 'office:currency="USD" office:value="5"'), "USD 5"),
+        (ods_cell("float", 'office:value="12.5"'), "12.5"),
+        (ods_cell("float", 'office:value="42" table:style-name="padded"'), "00042"),
+        (ods_cell("float", 'office:value="5" table:style-name="dollars"'), "$ 5"),
+        (ods_cell("float", 'office:value="5" table:style-name="derived"'), "$ 5"),
+        (ods_cell("float", 'office:value="1.5" table:style-name="millions"'), "1.5 m"),
+        (ods_cell("percentage", 'office:value="0.19"'), "19%"),
+        (ods_cell("float", 'office:value="0.19" table:style-name="percent"'), "19%"),
+        (ods_cell("float", 'office:value="12345678901234567890"'), "1.23456789012346E+19"),
+        (ods_cell("string", 'office:string-value="" calcext:value-type="error"', "#N/A"), "#N/A"),
+        (ods_cell("float", 'office:value="0" calcext:value-type="error"', "#DIV/0!"), "#DIV/0!"),
+        (ods_cell("", 'table:formula="of:=1+1"'), "#FORMULA!"),
+        (ods_cell("date", 'office:date-value="2025-03-05"'), "2025-03-05"),
+        (ods_cell("boolean", 'office:boolean-value="true"'), "TRUE"),
+    ],
+)
+def test_a_cell_of_an_open_document_is_read_as_it_is_shown(tmp_path: Path, cell: str, shown: str) -> None:
+    plain = ods_cell("float", 'office:value="7"')
+    path = open_document(tmp_path / "costs.ods", [plain, cell, plain], ODS_STYLES)
     with read_delivery(path, format="xlsx") as reading:
-        assert [row[2] for row in rows(reading)] == ["USD 1", "USD 2", "USD 3"]
+        assert [row[2] for row in rows(reading)] == ["7", shown, "7"]
+
+
+def test_the_style_of_a_column_holds_for_cells_without_one(tmp_path: Path) -> None:
+    column = '<table:table-column table:number-columns-repeated="2"/>'
+    column += '<table:table-column table:default-cell-style-name="dollars"/>'
+    path = open_document(tmp_path / "costs.ods", [ods_cell("float", 'office:value="7"')] * 2, ODS_STYLES)
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    parts["content.xml"] = parts["content.xml"].replace(b'"Costs">', b'"Costs">' + column.encode())
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+    with read_delivery(path, format="xlsx") as reading:
+        assert [row[2] for row in rows(reading)] == ["$ 7", "$ 7"]
 
 
 def test_a_workbook_of_excel_97_has_the_formats_and_errors_that_its_cells_show() -> None:
