@@ -253,6 +253,9 @@ def check_entry(entry: dict[str, Any], rates: dict[str, dict[str, Decimal]]) -> 
     """Convert an entry anew."""
     amount, currency, base = Decimal(entry["amount"]), entry["currency"], entry["base_currency"]
     of_snapshot = rates.get(entry["snapshot_id"], {})
+    if entry["snapshot_id"] == "base" and currency == base:
+        # The base currency is converted by no rate.
+        of_snapshot = {base: Decimal(1)}
     if currency not in of_snapshot or base not in of_snapshot:
         raise Difference(f"entry {entry['entry_id']}: {entry['snapshot_id']} has no rate for it")
     if (Decimal(entry["eur_rate_original"]), Decimal(entry["eur_rate_base"])) != (

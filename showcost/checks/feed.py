@@ -13,7 +13,7 @@ from showcost.checks.result import CheckOutcome
 from showcost.core.engine import engine
 from showcost.core.file_ranges import view_ranges
 from showcost.core.reason_catalogue import CATALOGUE
-from showcost.fx.pinned_snapshots import dense_rates
+from showcost.fx.pinned_snapshots import IDENTITY, dense_rates
 from showcost.ingest.landing import landed
 from showcost.ledger.active_entries import active_condition
 from showcost.ledger.plan import plan_lines_as_of
@@ -283,7 +283,7 @@ WHERE feed = $feed AND stated_on BETWEEN $first AND $last GROUP BY ALL
 # in the base currency and needs none.
 _PINNED: Final = f"""
 SELECT transaction_date, count(*),
-    count(*) FILTER (rates.date IS NULL
+    count(*) FILTER ((rates.date IS NULL AND entries.currency <> entries.base_currency)
         OR (rates.snapshot_id = entries.snapshot_id AND rates.rate_date <> entries.rate_date)
         OR ((rates.snapshot_id = entries.snapshot_id OR entries.currency <> entries.base_currency)
             AND (rates.eur_rate_original <> entries.eur_rate_original
@@ -291,6 +291,7 @@ SELECT transaction_date, count(*),
     max(transaction_date - entries.rate_date)
 FROM ledger_entries AS entries LEFT JOIN pinned_rates AS rates
     ON rates.date = entries.transaction_date AND rates.currency = entries.currency
+        AND (rates.snapshot_id = '{IDENTITY}') = (entries.snapshot_id = '{IDENTITY}')
 WHERE feed = $feed AND {active_condition()} AND transaction_date BETWEEN $first AND $last
 GROUP BY transaction_date ORDER BY transaction_date
 """  # noqa: S608 - statements of our own

@@ -33,6 +33,10 @@ CROSS_RATE_TYPE: Final = f"DECIMAL(28, {CROSS_RATE_DECIMALS})"
 _LARGEST: Final = Decimal(10) ** (AMOUNT_DIGITS - AMOUNT_SCALE)
 
 
+IDENTITY_POLICY: Final = "base-currency"
+"""The policy of entries in the base currency, which are converted by no rate."""
+
+
 def policy_stamp(carry_days: int) -> str:
     """Return the name of the conversion policy, which each ledger entry stores."""
     return f"ecb-daily/carry-{carry_days}/cross-eur/half-away"

@@ -86,6 +86,35 @@ publication of the snapshot was read. A row of `fx_repins` says that from the au
 snapshot of a date is `snapshot_id` instead of `replaced`; `decided_at` is in UTC."""
 
 
+IDENTITY: Final = "base"
+"""The snapshot of entries in the base currency: they are converted by no rate, and wait for none.
+
+Entries that were posted before name a pinned snapshot, and their rates in it.
+"""
+
+MICRO: Final = 1_000_000
+"""The rate 1 in millionths."""
+
+
+def with_rates(entries: str, as_of: int | None = None) -> str:
+    """Return the SQL after FROM that reads entries with the rates by which a report converts them.
+
+    An entry in the base currency has the snapshot of its transaction date and the rate of the base in it, as
+    of an audit record, or now; null where there is none. All others are as posted.
+    """
+    return f"""(
+        SELECT entries.* REPLACE (
+            CASE WHEN entries.snapshot_id = '{IDENTITY}' THEN dated.snapshot_id ELSE entries.snapshot_id END
+                AS snapshot_id,
+            CASE WHEN entries.snapshot_id = '{IDENTITY}' THEN of_base.rate ELSE eur_rate_original END
+                AS eur_rate_original)
+        FROM {entries} AS entries
+        LEFT JOIN {active_snapshots(as_of)} AS dated
+            ON entries.snapshot_id = '{IDENTITY}' AND dated.snapshot_date = entries.transaction_date
+        LEFT JOIN fx_rates AS of_base
+            ON of_base.snapshot_id = dated.snapshot_id AND of_base.currency = entries.base_currency)"""
+
+
 def active_snapshots(as_of: int | None = None) -> str:
     """Return the SQL after FROM that reads the active snapshot of each date, as of an audit record, or now.
 
@@ -252,7 +281,8 @@ class DenseRates(CheckedTable):
 
     `eur_rate_original` and `eur_rate_base` are units per euro, `micro_original` and `micro_base` the same in
     millionths, for `conversion_sql`. `rate` is units of the base per unit of the currency, with ten decimals,
-    for display; `rate_date` is the older publication date of the two rates.
+    for display; `rate_date` is the older publication date of the two rates. The base currency needs no rate:
+    both are 1, of the snapshot `IDENTITY` and of the date itself.
     """
 
     @property
@@ -345,7 +375,8 @@ single AS (
     LEFT JOIN jumps ON jumps.date = plan_states.date AND jumps.currency = codes.currency),
 paired AS (
     SELECT single.*, CASE
-        WHEN single.currency = $base AND single.status = '{RateStatus.JUMPED}' THEN '{RateStatus.OK}'
+        -- An amount in the base currency is converted by no rate.
+        WHEN single.currency = $base AND single.status <> '{RateStatus.CHANGED}' THEN '{RateStatus.OK}'
         WHEN single.status = '{RateStatus.OK}' THEN of_base.status ELSE
         CASE WHEN of_base.status = '{RateStatus.MISSING}' THEN of_base.status ELSE single.status END
         END AS pair_status
@@ -376,7 +407,13 @@ WITH pairs AS (
         least(original.publication_date, of_base.publication_date) AS rate_date
     FROM {active_snapshots()}
     JOIN fx_rates AS original USING (snapshot_id) JOIN fx_rates AS of_base USING (snapshot_id)
-    WHERE of_base.currency = $base AND list_contains(CAST($dates AS DATE[]), snapshot_date))
+    WHERE of_base.currency = $base AND original.currency <> $base
+        AND list_contains(CAST($dates AS DATE[]), snapshot_date)
+    UNION ALL BY NAME
+    SELECT DISTINCT day AS date, CAST($base AS VARCHAR) AS currency, '{IDENTITY}' AS snapshot_id,
+        CAST(1 AS {RATE_TYPE}) AS eur_rate_original, CAST(1 AS {RATE_TYPE}) AS eur_rate_base,
+        CAST({MICRO} AS BIGINT) AS micro_original, CAST({MICRO} AS BIGINT) AS micro_base, day AS rate_date
+    FROM (SELECT unnest(CAST($dates AS DATE[])) AS day))
 SELECT * EXCLUDE (rate_date), {cross_rate_sql("micro_original", "micro_base")} AS rate, rate_date
 FROM pairs ORDER BY date, currency
 """

@@ -25,6 +25,7 @@ from showcost.audit.log import CONFIGURATION
 from showcost.audit.transitions import AuditKind
 from showcost.core.clock import utc_timestamp
 from showcost.core.errors import IntegrityError
+from showcost.fx.pinned_snapshots import IDENTITY
 from showcost.ledger.batches import Batch, batch_table, batches_of, from_facts
 from showcost.ledger.recorded_transaction import NewRecord, Writer, record_and_write, segment_parameter
 from showcost.ledger.schema import ENTRY_COLUMNS
@@ -70,11 +71,16 @@ def commit_entries(
             "batches": [batch.as_facts() for batch in batches],
         },
         subjects=_subjects(batches),
-        needs=[states.snapshot(day) for day in sorted({batch.partition_date for batch in batches})],
+        needs=[states.snapshot(day) for day in _converted_on(batches)],
         rows=partial(_copy_entries, connection, new_entries, batches),
     )
     record_and_write(ledger, connection, intent, BATCHES)
     return batches
+
+
+def _converted_on(batches: Sequence[Batch]) -> list[date]:
+    """Return the dates of which a rate was used; the base currency needs none."""
+    return sorted({batch.partition_date for batch in batches if set(batch.snapshot_ids) - {IDENTITY}})
 
 
 def _copy_entries(

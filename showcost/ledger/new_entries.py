@@ -28,8 +28,8 @@ from showcost.core.errors import CheckFailedError, InputError
 from showcost.core.file_ranges import view_ranges
 from showcost.core.hashing import SHORT
 from showcost.core.money import AMOUNT_DIGITS, AMOUNT_SCALE
-from showcost.fx.conversion import AMOUNT_TYPE, conversion_sql, policy_stamp
-from showcost.fx.pinned_snapshots import active_snapshots, dense_rates
+from showcost.fx.conversion import AMOUNT_TYPE, IDENTITY_POLICY, conversion_sql, policy_stamp
+from showcost.fx.pinned_snapshots import IDENTITY, active_snapshots, dense_rates
 from showcost.ledger.active_entries import active_condition
 from showcost.ledger.decisions import REVERSIBLE
 from showcost.ledger.documents import DOCUMENT_ID, join_numbers, register_numbers
@@ -125,7 +125,7 @@ class ValidRows:
         if self.is_empty:
             return
         if isinstance(self.rows, pa.Table):
-            _check_schema(self.rows.schema, self.context, "valid rows")
+            _check_schema(self._completed(self.rows).schema, self.context, "valid rows")
         else:
             for path in sorted({part.path for part in self.rows}):
                 schema = pq.read_schema(path)
@@ -144,9 +144,16 @@ class ValidRows:
         if self.is_empty:
             connection.register("valid_rows", _no_rows(self.context))
         elif isinstance(self.rows, pa.Table):
-            connection.register("valid_rows", self.rows)
+            connection.register("valid_rows", self._completed(self.rows))
         else:
             self._view(connection, self.rows)
+
+    def _completed(self, rows: pa.Table) -> pa.Table:
+        """Return rows with the fields that were added after they were validated, null."""
+        for name in self.context.added:
+            if name not in rows.column_names:
+                rows = rows.append_column(name, pa.nulls(rows.num_rows, pa.string()))
+        return rows
 
     def _view(self, connection: duckdb.DuckDBPyConnection, ranges: Sequence[FileRange]) -> None:
         """View ranges of files; a field that was added after some of them were written is null in these."""
@@ -269,7 +276,7 @@ def _is_components(kind: pa.DataType) -> bool:
 
 
 def _policies(connection: duckdb.DuckDBPyConnection, dates: Sequence[date]) -> pa.Table:
-    """Return the policy stamp of each pinned snapshot of the dates."""
+    """Return the policy stamp of each pinned snapshot of the dates, and of the base currency."""
     snapshots = connection.execute(
         f"SELECT snapshot_id, carry_days FROM {active_snapshots()}"
         " WHERE snapshot_date BETWEEN $first AND $last",
@@ -277,8 +284,10 @@ def _policies(connection: duckdb.DuckDBPyConnection, dates: Sequence[date]) -> p
     ).fetchall()
     return pa.table(
         {
-            "snapshot_id": pa.array([snapshot for snapshot, _ in snapshots], pa.string()),
-            "fx_policy": pa.array([policy_stamp(days) for _, days in snapshots], pa.string()),
+            "snapshot_id": pa.array([*(snapshot for snapshot, _ in snapshots), IDENTITY], pa.string()),
+            "fx_policy": pa.array(
+                [*(policy_stamp(days) for _, days in snapshots), IDENTITY_POLICY], pa.string()
+            ),
         }
     )
 

@@ -20,6 +20,7 @@ from showcost.audit.log import Discrepancy
 from showcost.audit.transitions import AuditKind
 from showcost.core.money import AMOUNT_SCALE, EXACT_DIGITS, minor_units
 from showcost.fx.conversion import cross_rate
+from showcost.fx.pinned_snapshots import IDENTITY
 from showcost.fx.snapshot_plan import snapshot_hash, snapshot_id
 from showcost.ledger.append_entries import batches_of_record
 from showcost.ledger.batches import batch_table
@@ -337,6 +338,10 @@ def _rate_findings(connection: duckdb.DuckDBPyConnection) -> list[Discrepancy]:
     findings = []
     for row in connection.execute(_SHOWN_RATES).fetchall():
         entry, day, name, currency, base, *shown = row
+        if name == IDENTITY:
+            if currency != base or shown != [1, 1, 1, day]:
+                findings.append(Discrepancy(f"{PLACE}, entry {entry}", f"its rates are not those of {base}"))
+            continue
         snapshot_rates = pinned.get(name, {})
         if days.get(name) != day or currency not in snapshot_rates or base not in snapshot_rates:
             findings.append(

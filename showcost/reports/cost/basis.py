@@ -20,6 +20,7 @@ from showcost.config.production import PRODUCTION_FILE
 from showcost.config.reporting_periods import period_of, reporting_periods
 from showcost.core.errors import InputError
 from showcost.fx.conversion import conversion_sql, micro_rate_sql
+from showcost.fx.pinned_snapshots import with_rates
 from showcost.ledger.active_entries import entries_as_of
 from showcost.ledger.plan import plan_lines_as_of
 
@@ -151,7 +152,7 @@ def reported_entries(production: Production, currency: str, as_of: int | None) -
     return f"""(
         SELECT * EXCLUDE (report_rate),
             CASE WHEN currency = '{currency}' OR report_rate IS NOT NULL THEN {converted} END AS report_amount
-        FROM {entries} LEFT JOIN (
+        FROM {with_rates(entries, as_of)} LEFT JOIN (
             SELECT snapshot_id, rate AS report_rate FROM fx_rates WHERE currency = '{currency}')
             USING (snapshot_id))"""
 

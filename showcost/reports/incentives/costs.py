@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from showcost.config.claims import JURISDICTION_FORM
 from showcost.config.record_kinds import PAYROLL
+from showcost.fx.pinned_snapshots import with_rates
 from showcost.ledger.active_entries import active_condition, entries_as_of
 from showcost.reports.incentives.conditions import LABOUR_SQL
 
@@ -42,7 +43,8 @@ def make_spend(
     connection.register("balance_accounts", pa.table({"account": pa.array(balances, pa.string())}))
     # A view of all entries first, so that the condition on reversals sees the reversals of other accounts.
     until = "" if last is None else f" WHERE transaction_date <= DATE '{last}'"
-    connection.execute(f"CREATE OR REPLACE TEMP VIEW spend_entries AS FROM {entries_as_of(as_of)}{until}")
+    entries = with_rates(entries_as_of(as_of), as_of)
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW spend_entries AS FROM {entries}{until}")
     connection.execute(_SPEND)
 
 
