@@ -114,12 +114,20 @@ def load_chart(path: Path, production: Production) -> Chart:
     for name, number in production.control_accounts.model_dump().items():
         if number is not None and number not in accounts:
             raise ConfigError(path, f"control account {name}", "this account in the chart", number)
+    _check_settings(path, accounts, production)
+    return Chart(accounts)
+
+
+def _check_settings(path: Path, accounts: Mapping[str, Account], production: Production) -> None:
+    """Raise ConfigError for an account that other settings of the production name, but the chart lacks."""
+    settings = path.parent / PRODUCTION_FILE
+    for code in production.tax_codes:
+        if code.account is not None and code.account not in accounts:
+            key = f"tax_codes, {code.country} {code.code}"
+            raise ConfigError(settings, key, "an account of the chart", code.account)
     for number in production.purchase_orders.accounts:
         if number not in accounts:
-            raise ConfigError(
-                path.parent / PRODUCTION_FILE, "purchase_orders.accounts", "accounts of the chart", number
-            )
-    return Chart(accounts)
+            raise ConfigError(settings, "purchase_orders.accounts", "accounts of the chart", number)
 
 
 def _usual_section(number: str) -> str:

@@ -136,6 +136,34 @@ class ControlAccounts(ConfigModel):
     currency_rounding: AccountNumber | None = None
 
 
+class TaxCode(ConfigModel):
+    """A tax code of a country: its rate in percent, and the share of the tax that is recovered.
+
+    The recoverable share goes to `account`, by default the control account `recoverable_tax`; the rest is a
+    cost of the row's own account. The code `""` is that of tax without a code.
+    """
+
+    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+    code: str
+    name: str = ""
+    rate: Decimal | None = Field(default=None, ge=0, le=100)
+    recoverable: Decimal = Field(ge=0, le=100, decimal_places=2)
+    account: AccountNumber | None = None
+    start: date = Field(default=date.min, alias="from")
+    end: date = Field(default=date.max, alias="to")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.end < self.start:
+            raise ValueError("a date `to` that is not before `from`")
+        return self
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """The country and the code, in their form for comparison."""
+        return self.country, " ".join(self.code.casefold().split())
+
+
 class OrderPolicy(ConfigModel):
     """Invoices that need a purchase order; an invoice without one is a finding (SC-PO-001).
 
@@ -190,6 +218,9 @@ class Production(ConfigModel):
     control_accounts: ControlAccounts
     fx: FxPolicy = FxPolicy()
     purchase_orders: OrderPolicy = OrderPolicy()
+    tax_codes: tuple[TaxCode, ...] = ()
+    """Tax codes by country; with any, a code that is not listed rejects its row (SC-TAX-001). Without, all
+    tax of invoices is recoverable."""
     account_categories: dict[CategoryName, tuple[str, ...]] = Field(default_factory=dict)
     """Accounts, ranges or patterns per category that rules of incentive programmes name; an empty list says
     that the production has no such costs."""
@@ -208,12 +239,21 @@ class Production(ConfigModel):
             raise ValueError("principal_photography within dates")
         if not isinstance(self.periods, str):
             _check_periods(self.periods, self.dates)
+        _check_tax_codes(self.tax_codes)
         for currency, rate in self.budget_rates.items():
             if currency not in self.currencies:
                 raise ValueError(f"budget_rates only for the production's currencies, not {currency}")
             if rate <= 0:
                 raise ValueError(f"budget_rates above zero, not {rate} for {currency}")
         return self
+
+
+def _check_tax_codes(codes: tuple[TaxCode, ...]) -> None:
+    """Raise ValueError unless a code has one meaning on each day."""
+    ordered = sorted(codes, key=lambda code: (code.key, code.start))
+    for before, code in pairwise(ordered):
+        if code.key == before.key and code.start <= before.end:
+            raise ValueError(f"tax_codes: {code.country} {code.code!r} with one meaning on {code.start}")
 
 
 def _check_periods(periods: tuple[ReportingPeriod, ...], dates: DateRange) -> None:

@@ -71,7 +71,8 @@ class SecondaryComponent:
 
     `control` names the control account in production.yaml. `fringe` lets the fringe account of the row's own
     account take precedence. `cost_unless` names a yes/no field: where it says no, the amount is a cost of the
-    row's own account.
+    row's own account. `tax_code` and `country` name the fields by which the production's tax codes say
+    what share of the amount is recovered; the rest is a cost of the row's own account.
     """
 
     name: str
@@ -79,6 +80,8 @@ class SecondaryComponent:
     control: str
     fringe: bool = False
     cost_unless: str | None = None
+    tax_code: str | None = None
+    country: str | None = None
 
 
 ENTRY_FIELDS: Final[Mapping[str, str]] = {
@@ -255,7 +258,9 @@ VENDOR_INVOICE: Final = RecordKind(
     document="invoice_no",
     primary=Component("net", "net_amount"),
     payable="accounts_payable",
-    secondary=SecondaryComponent("tax", "tax_amount", "recoverable_tax"),
+    secondary=SecondaryComponent(
+        "tax", "tax_amount", "recoverable_tax", tax_code="tax_code", country="vendor_country"
+    ),
     derived={"document_no": ("invoice_no",)},
     entry_fields={
         "po_no": "po_no",

@@ -99,6 +99,13 @@ CATALOGUE: Final[dict[str, Reason]] = {
             "checks the deal memo",
             waivable=True,
         ),
+        Reason(
+            "SC-TAX-001",
+            _R,
+            "tax code unknown in the vendor's country on this date",
+            "corrects the code, or lists it in production.yaml",
+        ),
+        Reason("SC-TAX-002", _W, "tax is not that of its code's rate", "queries the vendor"),
         Reason("SC-VEN-001", _R, "tax id missing", "obtains the W-9 or VAT number", waivable=True),
         Reason("SC-VEN-002", _R, "tax id fails its check digit", "verifies the tax id", waivable=True),
         Reason(

@@ -19,6 +19,7 @@ from showcost.config.agreements import packaged
 from showcost.core.errors import IntegrityError
 from showcost.core.money import currency_codes, minor_units
 from showcost.pay.checker import PayChecker, check_columns
+from showcost.validation.tax_codes import tax_columns
 
 if TYPE_CHECKING:
     from showcost.config.agreements import Agreements
@@ -143,6 +144,11 @@ def look_up(cells: pa.Table, reference: Reference, *, with_pay: bool = True) -> 
     for coded in reference.feed.kind.coded:
         added[f"{coded.name}__word"] = reference.words(coded.name, cells.column(coded.name))
     extended = pa.table({**dict(zip(cells.column_names, cells.columns, strict=True)), **added})
+    secondary = reference.feed.kind.secondary
+    if secondary is not None and secondary.tax_code is not None and reference.production.tax_codes:
+        taxes = tax_columns(extended, secondary, reference.production.tax_codes)
+        for name in taxes.column_names:
+            extended = extended.append_column(name, taxes.column(name))
     if not reference.feed.kind.has_pay_rules or not with_pay:
         return extended
     for name, values in check_columns(reference.pay, extended, reference.day_lines).items():

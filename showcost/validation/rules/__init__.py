@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from showcost.validation.rules import coding, general, money, orders, pay, permits, personal, vendors
+from showcost.validation.rules import coding, general, money, orders, pay, permits, personal, taxes, vendors
 from showcost.validation.rules.model import ColumnRule, RowRule, Rule
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ def rules_for(reference: Reference) -> tuple[Rule, ...]:
         *money.rules(reference),
         *coding.rules(reference),
         *vendors.rules(reference),
+        *taxes.rules(reference),
         *permits.rules(reference),
         *orders.rules(reference),
         *personal.rules(reference),
