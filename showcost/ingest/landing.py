@@ -46,7 +46,13 @@ from showcost.ingest.records import (
 from showcost.ingest.shredding import finish_shredding
 from showcost.ingest.subtotals import is_ragged_subtotal, subtotal_rows
 from showcost.ingest.totals import labelled_lines, labels_in, total_lines, with_doubts
-from showcost.ingest.unstated import credit_columns, spilled_cents, spilling_columns, stated_unit
+from showcost.ingest.unstated import (
+    credit_columns,
+    currency_column,
+    spilled_cents,
+    spilling_columns,
+    stated_unit,
+)
 from showcost.readers import Hints, Reading, Rejected, read_delivery
 from showcost.readers.archives import UnreadableError, opened
 from showcost.readers.model import CONTROL_TOTAL, ROW_RAGGED
@@ -398,7 +404,7 @@ def inferred_content(
         refusal = _refused(feed, reading)
         match = match_header(feed, reading.header, accepted.filled)
         if read_as is ReadAs.NOW and match.problem is None and not isinstance(reading, UblReading):
-            match = _with_unstated(feed, reading, match)
+            match = _with_unstated(feed, reading, accepted, match)
         else:
             match = replace(match, symbols=None)
         problem = match.problem if reading.dialect.header_sure else _UNSURE
@@ -440,7 +446,9 @@ def inferred_content(
                 yield DeliveryContent(records, summary, accepted)
 
 
-def _with_unstated(feed: FeedSpec, reading: Reading, match: HeaderMatch) -> HeaderMatch:
+def _with_unstated(
+    feed: FeedSpec, reading: Reading, accepted: AcceptedRecords, match: HeaderMatch
+) -> HeaderMatch:
     """Return a match with what the file says about its amounts and the feed does not."""
     unit = stated_unit(line.text for line in (*reading.preamble, *reading.footer))
     columns = [name for name in feed.money_fields if name in match.columns]
@@ -448,6 +456,7 @@ def _with_unstated(feed: FeedSpec, reading: Reading, match: HeaderMatch) -> Head
         match,
         symbols=(dict.fromkeys(columns, unit) if unit else {}) | dict(match.symbols or {}),
         credit_marks=credit_columns(feed, reading.header, match),
+        currency=currency_column(reading.header, next(iter(accepted))[1], match),
     )
 
 

@@ -19,7 +19,7 @@ from showcost.core.engine import engine
 from showcost.core.hashing import SHORT
 from showcost.core.ids import LINE_KEY_SQL
 from showcost.ingest.masking import masked_fields, names_people
-from showcost.ingest.signs import debit_or_credit, signed, without_credits, without_spilled
+from showcost.ingest.signs import debit_or_credit, signed, stated_currencies, without_credits, without_spilled
 from showcost.validation.columns import RowTable, arrow_schema
 from showcost.values.amounts import AmountColumn, AmountEvidence, amount_evidence, infer_amounts, scaled
 from showcost.values.column import any_true
@@ -50,7 +50,7 @@ class HeaderMatch:
     that of the signs, `credits` are the columns of amounts that are credits. `symbols` has what the names of
     columns of money state about the currency (`values.symbols.symbol_in_header`). `credit_marks` are columns
     with words for credits that the feed does not name, `spilling` those of amounts that may go on in the
-    next.
+    next, and `currency` is one with currencies that the feed does not name.
     """
 
     columns: Mapping[str, int]
@@ -61,6 +61,7 @@ class HeaderMatch:
     symbols: Mapping[str, str] | None = None
     credit_marks: Mapping[int, tuple[str, ...]] | None = None
     spilling: frozenset[int] = frozenset()
+    currency: int | None = None
 
 
 def match_header(feed: FeedSpec, header: Sequence[str], filled: Sequence[bool]) -> HeaderMatch:
@@ -230,6 +231,15 @@ def build_records(
         settled = _settle(feed, field, text, evidence, style, places)
         if accepted.match.symbols and (stated := accepted.match.symbols.get(field.name)):
             settled.values["symbol"] = _symbols(feed, accepted, stated, settled.values)
+        if accepted.match.currency is not None and field.name in feed.money_fields:
+            settled.values["symbol"] = pc.coalesce(
+                settled.values["symbol"],
+                pc.if_else(
+                    pc.is_valid(settled.values["value"]),
+                    stated_currencies(accepted.columns[accepted.match.currency]),
+                    pa.scalar(None, pa.string()),
+                ),
+            )
         columns |= {f"{field.name}__{part}": values for part, values in settled.values.items()}
         if settled.shape:
             shapes[field.name] = settled.shape

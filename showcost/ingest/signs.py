@@ -1,4 +1,4 @@
-"""Signs of amounts that stand outside their cell: in a column of words, or in a pair of columns.
+"""Signs and currencies of amounts that stand outside their cell: in another column, or in a pair of columns.
 
 The sign is put in front of the amount's text, which is then read like any other: an amount with a second
 sign, with an unknown word, or in both columns of a pair is unparseable, and never positive by default.
@@ -21,6 +21,15 @@ _NOTHING: Final = r"^[-\x{2010}-\x{2015}\x{2212}]?$|^[^0-9]*0+(?:[.,]0+)?[^0-9]*
 _NEGATIVE: Final = r"[-\x{2010}-\x{2015}\x{2212}(]|(?i:cr)"
 _GROUP: Final = r"^[^0-9]{0,4}[0-9]{1,3}$"
 _REST: Final = r"^[0-9]{3}[.,][0-9]{2}\)?-?$"
+
+_NAMES: Final = {
+    **dict.fromkeys(("euro", "euros"), "EUR"),
+    **dict.fromkeys(
+        ("sterling", "pound sterling", "pounds sterling", "british pound", "british pounds"), "GBP"
+    ),
+    **dict.fromkeys(("us dollar", "us dollars", "u.s. dollar", "u.s. dollars"), "USD"),
+    **{code.lower(): code for code in ("EUR", "GBP", "USD", "CAD", "AUD", "CHF")},
+}
 
 
 def signed(amounts: pa.ChunkedArray, words: pa.ChunkedArray, signs: Signs) -> pa.ChunkedArray:
@@ -71,6 +80,15 @@ def without_spilled(
     amount = _trimmed(texts)
     spilled = pc.and_(pc.match_substring_regex(after, _REST), pc.match_substring_regex(amount, _GROUP))
     return pc.if_else(spilled, pc.binary_join_element_wise(amount, after, " ? "), texts)
+
+
+def stated_currencies(cells: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return the currencies of a column as symbols; names of currencies as codes, null for blank cells."""
+    trimmed = _trimmed(cells)
+    named = pa.array(list(_NAMES))
+    place = pc.index_in(pc.utf8_lower(trimmed), value_set=named)
+    codes = pc.take(pa.array(list(_NAMES.values())), place)
+    return pc.coalesce(codes, pc.if_else(pc.equal(trimmed, ""), pa.scalar(None, pa.string()), trimmed))
 
 
 def _trimmed(texts: pa.ChunkedArray) -> pa.ChunkedArray:

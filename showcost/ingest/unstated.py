@@ -59,6 +59,12 @@ _UNITS_STATED: Final = re.compile(
 
 
 _LONGEST: Final = 120
+_OF_CURRENCIES: Final = re.compile(
+    r"(?i)^(?:[^\W_]*[ _.-])?(?:currency|currencies|curr|cur|ccy|w(?:\u00e4|ae)hrung|wkz|devise|monnaie"
+    r"|valuta|moneda|divisa|moeda|waluta|m\u011bna|mena|munt)(?:[ _.-]?(?:code|kz|iso))?\W*$"
+)
+_COUNTRIES: Final = frozenset(("CHE", "MEX", "CHW"))
+"""Codes of currencies that are those of countries, too."""
 
 
 def credit_columns(feed: FeedSpec, header: Sequence[str], match: HeaderMatch) -> dict[int, tuple[str, ...]]:
@@ -75,6 +81,27 @@ def credit_columns(feed: FeedSpec, header: Sequence[str], match: HeaderMatch) ->
         elif _OF_TYPES.search(name):
             words[place] = _CREDIT
     return words
+
+
+def currency_column(
+    header: Sequence[str], columns: Sequence[pa.ChunkedArray], match: HeaderMatch
+) -> int | None:
+    """Return the column with the currency of each row, where the feed takes one for granted; None if none.
+
+    It is named so, or each cell with content of the first records is the code of a currency.
+    """
+    if "currency" in match.columns:
+        return None
+    taken = {*match.columns.values(), *((match.credits or {}).values()), match.accounts, match.signs}
+    free = [place for place in range(len(header)) if place not in taken and place < len(columns)]
+    named = [place for place in free if _OF_CURRENCIES.search(header[place])]
+    for place in (*named, *free):
+        cells = pc.fill_null(pc.utf8_trim_whitespace(columns[place]), "")
+        texts = set(pc.unique(cells).to_pylist()) - {""}
+        is_word = texts and not any(char.isdigit() for text in texts for char in text)
+        if is_word and (place in named or texts <= currency_codes() - _COUNTRIES):
+            return place
+    return None
 
 
 def spilling_columns(feed: FeedSpec, accepted: Accepted, delimiter: str) -> frozenset[int]:

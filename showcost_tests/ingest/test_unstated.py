@@ -126,3 +126,29 @@ def test_a_title_or_note_may_state_the_unit_of_all_amounts(
 def test_a_note_below_the_rows_may_state_it_too(tmp_path: Path) -> None:
     text = f"{HEADER}\nV1,1,01/02/2025,2.50\nV1,2,01/02/2025,3.50\nNote: all amounts in USD,,,\n"
     assert read(tmp_path, text) == (None, [("2.50", "USD"), ("3.50", "USD")])
+
+
+@pytest.mark.parametrize(
+    ("name", "cells", "symbols"),
+    [
+        ("Curr.", ("USD", "EUR"), ["USD", "EUR"]),
+        ("W\u00e4hrung", ("usd", ""), ["USD", None]),
+        ("Document currency", ("US Dollars", "Euro"), ["USD", "EUR"]),
+        ("Ccy", ("US$", "yen"), ["US$", "yen"]),
+        ("Unit", ("USD", "GBP"), ["USD", "GBP"]),
+        ("Unit", ("USD", "each"), [None, None]),
+        ("Valuta", ("01.02.2025", "02.02.2025"), [None, None]),
+        ("Country", ("CHE", "CHE"), [None, None]),
+    ],
+)
+def test_a_currency_in_an_unnamed_column_contradicts_the_one_taken_for_granted(
+    name: str, cells: tuple[str, str], symbols: list[str | None], tmp_path: Path
+) -> None:
+    feed = TEXTS.model_copy(update={"default_currency": "EUR"})
+    text = f"{HEADER},{name}\nV1,1,01/02/2025,2.50,{cells[0]}\nV1,2,01/02/2025,3.50,{cells[1]}\n"
+    assert read(tmp_path, text, feed) == (None, list(zip(["2.50", "3.50"], symbols, strict=True)))
+
+
+def test_a_named_currency_column_is_the_only_one(tmp_path: Path) -> None:
+    header = f"{HEADER},Currency,Base currency"
+    assert read(tmp_path, f"{header}\nV1,1,01/02/2025,2.50,USD,EUR\n") == (None, [("2.50", None)])
