@@ -90,6 +90,11 @@ class SheetFormats:
     hidden_columns: int = 0
 
 
+def usual_format(number: int) -> str:
+    """Return the code of a format that a workbook need not list; empty for one without interest."""
+    return "0%" if number in _PERCENT_IDS else "$0" if number in _CURRENCY_IDS else ""
+
+
 def format_of(code: str) -> CellFormat | None:
     """Return what a format code says about numbers; None if nothing of interest.
 
@@ -179,8 +184,7 @@ def _styles(book: zipfile.ZipFile) -> dict[str, CellFormat]:
     for block in _elements(book, "xl/styles.xml", "cellXfs"):
         for number, style in enumerate(block):
             listed = style.get("numFmtId", "0")
-            usual = "0%" if int(listed) in _PERCENT_IDS else "$0" if int(listed) in _CURRENCY_IDS else ""
-            found = format_of(codes.get(listed, usual))
+            found = format_of(codes.get(listed, usual_format(int(listed))))
             if found is not None:
                 formats[str(number)] = found
     return formats

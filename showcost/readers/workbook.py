@@ -18,6 +18,7 @@ from showcost.readers.sheets import ContentSheet, WorkbookTable, table_of
 from showcost.readers.source import UnreadableError
 from showcost.readers.workbook_probe import require_readable
 from showcost.readers.xls_formats import xls_formats
+from showcost.readers.xlsb_formats import xlsb_formats
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,12 +52,12 @@ def workbook_to_csv(path: Path, folder: Path, hints: Hints, limits: Limits) -> W
 
 
 def _formats(path: Path) -> Mapping[str, SheetFormats] | None:
-    """Return the formats of each sheet; None if they cannot be read, as those of a binary workbook (xlsb)."""
+    """Return the formats of each sheet; None if they cannot be read."""
     if not zipfile.is_zipfile(path):
         return xls_formats(path)
     with zipfile.ZipFile(path) as archive:
         is_binary = "xl/workbook.bin" in archive.namelist()
-    return None if is_binary else sheet_formats(path)
+    return xlsb_formats(path) if is_binary else sheet_formats(path)
 
 
 def _sheets(
