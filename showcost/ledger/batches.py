@@ -89,6 +89,36 @@ def batches_of(connection: duckdb.DuckDBPyConnection, entries: str) -> list[Batc
     ]
 
 
+def feed_hashes(
+    connection: duckdb.DuckDBPyConnection, feed: str, first: date, last: date
+) -> dict[date, tuple[int, str]]:
+    """Return (entries, hash) of a feed per transaction date from `first` to `last`, both included.
+
+    A date with one batch has its digest, which was compared with the entries when they were appended; only
+    the entries of other dates are hashed again.
+    """
+    between = {"feed": feed, "first": first, "last": last}
+    hashes: dict[date, tuple[int, str]] = {}
+    several = []
+    for day, batches, entries, digest in connection.execute(_BATCHES, between).fetchall():
+        if batches == 1:
+            hashes[day] = entries, digest
+        else:
+            several.append(f"DATE '{day}'")
+    if several:
+        days = ", ".join(several)
+        hashes |= partition_hashes(
+            connection, f"ledger_entries WHERE feed = '{feed}' AND transaction_date IN ({days})"
+        )
+    return dict(sorted(hashes.items()))
+
+
+_BATCHES: Final = """
+SELECT partition_date, count(*), sum(entry_count)::BIGINT, min(digest) FROM batches
+WHERE feed = $feed AND partition_date BETWEEN $first AND $last GROUP BY ALL
+"""
+
+
 def batch_table(batches: Sequence[Batch], run_id: str, posted_at: datetime, seq: int) -> pa.Table:
     """Return the rows of the table `batches`; `posted_at` is naive, in UTC, `seq` the INTENT's number."""
     return pa.Table.from_pylist(

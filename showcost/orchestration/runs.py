@@ -24,7 +24,7 @@ from showcost.components.workers import end_lost_runs, held_slots
 from showcost.core.durable import replace_file
 from showcost.core.errors import InputError
 from showcost.orchestration.history import history_errors
-from showcost.pipeline.due import has_rows
+from showcost.pipeline.due import has_rows, ledger_state
 from showcost.workspace import HOME_VARIABLE
 
 if TYPE_CHECKING:
@@ -171,11 +171,12 @@ class _Run:
         self._part("land", [key for feed in chosen for key in naming.landing_keys(feed)], dated=False)
         failed = self._failed_steps()
         landed = [feed for feed in chosen if naming.deliveries_key(feed.name).to_user_string() not in failed]
+        state = ledger_state(self.workspace, landed)
         between = date.fromisoformat(self.keys[0]), date.fromisoformat(self.keys[-1])
         dated = [
             feed
             for feed in landed
-            if feeds is not None or feed.api is not None or has_rows(self.workspace, feed, *between)
+            if feeds is not None or feed.api is not None or has_rows(self.workspace, feed, *between, state)
         ]
         if self._part("costs", self._dated_assets(dated), dated=True, run_id=self.id):
             closing = naming.REPORT_ASSETS

@@ -18,7 +18,7 @@ from showcost.core.engine import engine
 from showcost.core.ids import DOCUMENT_DIGITS, ROW_ID_SQL
 from showcost.ingest.landing import landed
 from showcost.ledger.decisions import decision_effects
-from showcost.pipeline.applied_decisions import decisions_of, key_places, places_table
+from showcost.pipeline.applied_decisions import decisions_of_feeds, key_places, places_table
 from showcost.pipeline.identity_rows import identity_rows, records_at
 from showcost.staging import ALL
 from showcost.validation.same_costs import related_documents
@@ -53,9 +53,12 @@ ORDER BY ALL
 
 
 def stamps_by_partition(
-    workspace: Workspace, feed: FeedSpec, decisions: FeedDecisions
+    workspace: Workspace, feed: FeedSpec, decisions: FeedDecisions, of_feeds: pa.Table | None = None
 ) -> dict[str, list[str]]:
-    """Return the stamps that each partition must have (a date, or `all` for the undated rows), sorted."""
+    """Return the stamps that each partition must have (a date, or `all` for the undated rows), sorted.
+
+    `of_feeds` are the effects of all decisions on rows of any feed; None: they are read from the ledger.
+    """
     stamps: dict[str, set[str]] = {}
     places = key_places(workspace, feed) if decisions.effects.num_rows else {}
     if places:
@@ -66,7 +69,7 @@ def stamps_by_partition(
             parameters = {"paths": [str(path) for path in places.values()], "feed": feed.name}
             for day, stamp in connection.execute(_STAMPS, parameters).fetchall():
                 stamps.setdefault(day.isoformat() if day else ALL, set()).add(stamp)
-    for part, others in _same_cost_stamps(workspace, feed).items():
+    for part, others in _same_cost_stamps(workspace, feed, of_feeds).items():
         stamps.setdefault(part, set()).update(others)
     return {part: sorted(texts) for part, texts in stamps.items()}
 
@@ -82,12 +85,15 @@ _LATEST: Final[dict[tuple[Path, str], _Stamps]] = {}
 """The stamps found last, by data folder and record kind: sensors and runs ask for those of every feed."""
 
 
-def _same_cost_stamps(workspace: Workspace, feed: FeedSpec) -> Mapping[str, frozenset[str]]:
+def _same_cost_stamps(
+    workspace: Workspace, feed: FeedSpec, effects: pa.Table | None
+) -> Mapping[str, frozenset[str]]:
     """Return the stamps of rows whose cost a decided row has too, by partition."""
     if feed.kind.identity is None:
         return {}
-    with workspace.ledger.read() as connection:
-        effects = decision_effects(connection)
+    if effects is None:
+        with workspace.ledger.read() as connection:
+            effects = decision_effects(connection)
     feeds = [other for other in workspace.feeds if other.record_kind == feed.record_kind]
     effects = effects.filter(pc.is_in(effects.column("feed"), pa.array([other.name for other in feeds])))
     if not effects.num_rows:
@@ -107,7 +113,7 @@ def _related_stamps(
     workspace: Workspace, feeds: Sequence[FeedSpec], effects: pa.Table
 ) -> dict[str, dict[str, frozenset[str]]]:
     """Return the stamps of all rows that share a cost with decided rows, as delivered and as corrected."""
-    decisions = {feed.name: decisions_of(workspace, feed) for feed in feeds}
+    decisions = decisions_of_feeds(workspace, feeds)
     found: dict[str, dict[str, set[str]]] = {}
     for corrected in (
         {name: decided.corrected for name, decided in decisions.items()},

@@ -14,12 +14,13 @@ from zoneinfo import ZoneInfo
 
 from showcost.fx.snapshot_plan import RateStatus, build_snapshots
 from showcost.ingest.landing import LandedDelivery, landed
+from showcost.ledger.decisions import decision_effects
 from showcost.ledger.queries import active_row_counts, reversible_rows
 from showcost.pipeline.accruals import due_by_fallback
-from showcost.pipeline.applied_decisions import decisions_of
+from showcost.pipeline.applied_decisions import apply_decisions
 from showcost.pipeline.decision_stamps import stamps_by_partition
 from showcost.pipeline.fx_snapshots import jumped_rates, rate_states
-from showcost.pipeline.periods import closed_on, closed_periods
+from showcost.pipeline.periods import closed_on, closed_periods_in
 from showcost.pipeline.rate_files import stored_history
 from showcost.pipeline.raw_rows import records_of
 from showcost.pipeline.unposted import unposted_dates
@@ -28,7 +29,9 @@ from showcost.staging import ALL, StagedPartition, StagingStore
 from showcost.staging.assets import quarantine_asset, raw_asset, undated_asset, valid_asset
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    import pyarrow as pa
 
     from showcost.config.feed import FeedSpec
     from showcost.config.production import ClosedPeriod
@@ -63,12 +66,41 @@ class DuePartitions:
     undated: Sequence[str] | None
 
 
-def due_by_landing(workspace: Workspace, feed: FeedSpec) -> DuePartitions:
+@dataclass(frozen=True)
+class LedgerState:
+    """Ledger content about feeds, read at once: opening the file takes longer than the queries.
+
+    `active` and `reversible` are the numbers of rows per feed and date with active entries or plan lines, and
+    of those to be reversed; `effects` are those of all decisions.
+    """
+
+    active: Mapping[str, Mapping[date, int]]
+    reversible: Mapping[str, Mapping[date, int]]
+    closed: Sequence[ClosedPeriod]
+    effects: pa.Table
+
+
+def ledger_state(workspace: Workspace, feeds: Sequence[FeedSpec]) -> LedgerState:
+    """Read the ledger for `due_by_landing` and `has_rows`."""
+    with workspace.ledger.read() as connection:
+        return LedgerState(
+            {feed.name: active_row_counts(connection, feed.name) for feed in feeds},
+            {feed.name: reversible_rows(connection, feed.name) for feed in feeds},
+            closed_periods_in(workspace, connection),
+            decision_effects(connection),
+        )
+
+
+def due_by_landing(workspace: Workspace, feed: FeedSpec, state: LedgerState | None = None) -> DuePartitions:
     """Return the partitions whose landed records or decisions have not passed every step yet."""
+    state = state or ledger_state(workspace, [feed])
     store = workspace.staging
     deliveries = landed(workspace, feed)
-    materialised = _Materialised(store, feed, _ledger_rows(workspace, feed), closed_periods(workspace))
-    stamps = stamps_by_partition(workspace, feed, decisions_of(workspace, feed))
+    unposted = unposted_dates(workspace, feed, state.active[feed.name])
+    rows = _LedgerRows(unposted, state.reversible[feed.name])
+    materialised = _Materialised(store, feed, rows, state.closed)
+    decisions = apply_decisions(workspace, feed, state.effects)
+    stamps = stamps_by_partition(workspace, feed, decisions, state.effects)
     days = _dates_with_rows(workspace, feed, deliveries) | materialised.rows.reversible.keys()
     days |= {date.fromisoformat(part) for part in stamps if part != ALL}
     dates: dict[date, Sequence[str]] = {}
@@ -83,14 +115,15 @@ def due_by_landing(workspace: Workspace, feed: FeedSpec) -> DuePartitions:
     return DuePartitions(feed.name, dates, [*undated, *decided] if (undated, decided) != current else None)
 
 
-def has_rows(workspace: Workspace, feed: FeedSpec, first: date, last: date) -> bool:
+def has_rows(workspace: Workspace, feed: FeedSpec, first: date, last: date, state: LedgerState) -> bool:
     """Return whether a feed has landed, staged, corrected or reversible rows on a date of the range."""
     days = _dates_with_rows(workspace, feed, landed(workspace, feed))
     if any(first <= day <= last for day in days):
         return True
-    stamps = stamps_by_partition(workspace, feed, decisions_of(workspace, feed))
+    decisions = apply_decisions(workspace, feed, state.effects)
+    stamps = stamps_by_partition(workspace, feed, decisions, state.effects)
     others = {date.fromisoformat(part) for part in stamps if part != ALL}
-    others |= _ledger_rows(workspace, feed).reversible.keys()
+    others |= state.reversible[feed.name].keys()
     return any(first <= day <= last for day in others)
 
 
@@ -108,7 +141,7 @@ class _LedgerRows:
     """
 
     unposted: set[date]
-    reversible: dict[date, int]
+    reversible: Mapping[date, int]
 
 
 @dataclass(frozen=True)
@@ -155,12 +188,6 @@ class _Materialised:
     def _is_posted(self, day: date) -> bool:
         """Return whether all valid rows of a date are posted and all decided reversals are made."""
         return day not in self.rows.reversible and day not in self.rows.unposted
-
-
-def _ledger_rows(workspace: Workspace, feed: FeedSpec) -> _LedgerRows:
-    with workspace.ledger.read() as connection:
-        active, reversible = active_row_counts(connection, feed.name), reversible_rows(connection, feed.name)
-    return _LedgerRows(unposted_dates(workspace, feed, active), reversible)
 
 
 def due_by_rates(workspace: Workspace, feed: FeedSpec) -> list[date]:
@@ -233,7 +260,8 @@ def due_spans(
     """
     production = workspace.production
     today = clock().astimezone(ZoneInfo(production.timezone)).date()
-    by_landing = {feed.name: due_by_landing(workspace, feed) for feed in feeds}
+    state = ledger_state(workspace, feeds)
+    by_landing = {feed.name: due_by_landing(workspace, feed, state) for feed in feeds}
     days = {
         feed.name: {
             day

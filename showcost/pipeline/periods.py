@@ -30,12 +30,13 @@ def closed_periods(workspace: Workspace, as_of: int | None = None) -> tuple[Clos
     them.
     """
     with workspace.ledger.read() as connection:
-        return _closed(workspace, connection, as_of)
+        return closed_periods_in(workspace, connection, as_of)
 
 
-def _closed(
+def closed_periods_in(
     workspace: Workspace, connection: duckdb.DuckDBPyConnection, as_of: int | None = None
 ) -> tuple[ClosedPeriod, ...]:
+    """Return the same on an open connection to the ledger."""
     closed = {period.name: period for period in workspace.production.closed_periods}
     for period in decided_periods(connection, as_of):
         closed.pop(period.name, None)
@@ -68,7 +69,7 @@ def close_period(
     with writing(ledger) as connection:
         if (done := _done_before(ledger, connection, period, who, why)) is not None:
             return done
-        if any(closed.name == period.name for closed in _closed(workspace, connection)):
+        if any(closed.name == period.name for closed in closed_periods_in(workspace, connection)):
             by = last_decision(connection, period.name)
             shown = "" if by is None else f" by {by.who} (audit record {by.seq})"
             raise InputError(f"the period {period.name} is closed already{shown}")
@@ -101,7 +102,7 @@ def reopen_period(workspace: Workspace, name: str, *, who: str, why: str) -> Rec
     """
     ledger = workspace.ledger
     with writing(ledger) as connection:
-        closed = {period.name: period for period in _closed(workspace, connection)}
+        closed = {period.name: period for period in closed_periods_in(workspace, connection)}
         if name not in closed:
             decided = {period.name: period for period in decided_periods(connection)}
             done = name in decided and _done_before(ledger, connection, decided[name], who, why)

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from showcost.core.errors import IntegrityError
-from showcost.ledger.digest import partition_hashes
+from showcost.ledger.batches import feed_hashes
 from showcost.ledger.new_entries import posting_context
 from showcost.ledger.plan import plan_lines_as_of
 from showcost.ledger.posting import CHUNK_ROWS, post
@@ -180,11 +180,7 @@ def posted_days(
     parameters = {"feed": feed.name, "first": dates[0], "last": dates[-1], "most": ENTRIES_SHOWN}
     with ledger.read() as connection:
         sums = balances(connection, dates[0], dates[-1], feed.name).to_pylist()
-        hashes = partition_hashes(
-            connection,
-            f"ledger_entries WHERE feed = '{feed.name}' "
-            f"AND transaction_date BETWEEN DATE '{dates[0]}' AND DATE '{dates[-1]}'",
-        )
+        hashes = feed_hashes(connection, feed.name, dates[0], dates[-1])
         entries = connection.execute(_LARGEST, parameters).fetchall()
     totals: dict[date, list[tuple[str, Decimal, Decimal]]] = {day: [] for day in dates}
     for row in sums:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from showcost.ledger.queries import active_places
-from showcost.pipeline.applied_decisions import decisions_of
+from showcost.pipeline.applied_decisions import decisions_of_feeds
 from showcost.pipeline.identity_rows import identity_rows
 from showcost.pipeline.periods import current_production
 from showcost.pipeline.raw_rows import chosen_records, rows_of_days
@@ -39,10 +39,8 @@ def same_costs(workspace: Workspace, feed: FeedSpec, rows: pa.Table, decisions: 
     if kind.identity is None or not rows.num_rows:
         return SAME_COSTS.empty_table()
     feeds = [other for other in workspace.feeds if other.record_kind == feed.record_kind]
-    decided = {
-        other.name: decisions if other.name == feed.name else decisions_of(workspace, other)
-        for other in feeds
-    }
+    others_of_kind = [other for other in feeds if other.name != feed.name]
+    decided = {**decisions_of_feeds(workspace, others_of_kind), feed.name: decisions}
     corrected = {name: decision.corrected for name, decision in decided.items()}
     lines = identity_rows(workspace, feeds, corrected, {feed.name: rows})
     if not lines.num_rows:

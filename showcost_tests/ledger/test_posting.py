@@ -20,6 +20,7 @@ from showcost.core.file_ranges import FileRange
 from showcost.core.ids import entry_id
 from showcost.ledger import append_entries as commit
 from showcost.ledger import posting
+from showcost.ledger.batches import feed_hashes
 from showcost.ledger.digest import digest
 from showcost.ledger.new_entries import PostingContext
 from showcost.ledger.queries import balances, posted_keys
@@ -183,6 +184,23 @@ def test_a_batch_records_counts_sums_and_the_digest_of_its_entries(ledger: Ledge
     assert batch["posted_at"] == clock().replace(tzinfo=None)
     of_batch = [entry for entry in entries(ledger) if entry["batch_id"] == batch["batch_id"]]
     assert batch["digest"] == reference_digest(of_batch)[1][MONDAY][1]
+
+
+def test_the_hashes_of_a_feed_are_those_of_its_entries_with_one_batch_and_with_several(
+    ledger: Ledger,
+) -> None:
+    post_rows(ledger, table(week_rows(20)))
+    post_rows(ledger, table([row(101), row(102, currency="GBP")]), [MONDAY])
+    with ledger.read() as connection:
+        batches = dict(
+            connection.execute("SELECT partition_date, count(*) FROM batches GROUP BY ALL").fetchall()
+        )
+        found = feed_hashes(connection, CONTEXT.feed, WEEK[0], WEEK[-1])
+        part = feed_hashes(connection, CONTEXT.feed, WEEK[1], WEEK[2])
+        nothing = feed_hashes(connection, "another", WEEK[0], WEEK[-1])
+    assert batches[MONDAY] == 2
+    assert found == dict(reference_digest(entries(ledger))[1])
+    assert (part, nothing) == ({day: found[day] for day in WEEK[1:3]}, {})
 
 
 def test_a_batch_has_the_same_id_wherever_it_is_posted(ledger: Ledger, tmp_path: Path) -> None:
