@@ -13,7 +13,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from benchmarks.harness import SAMPLE
-from showcost.config.chart import load_chart
 from showcost.config.feed import FeedSpec
 from showcost.config.production import load_production
 from showcost.config.record_kinds import FieldType
@@ -21,6 +20,7 @@ from showcost.validation.columns import RowTable, arrow_schema
 from showcost.validation.duplicates import POSTED
 from showcost.validation.reference import FX_STATUS
 from showcost.validation.validate import CHUNK_ROWS, validate
+from showcost.workspace import open_workspace
 
 if TYPE_CHECKING:
     import argparse
@@ -57,7 +57,7 @@ def run(options: argparse.Namespace, report: Report) -> None:
             rows,
             feed=FEED,
             production=production,
-            chart=load_chart(SAMPLE / production.chart_of_accounts, production),
+            chart=open_workspace(SAMPLE).chart,
             fx_status=rates,
             posted=POSTED.empty_table(),
             same_key_rows=contested,

@@ -28,6 +28,7 @@ from showcost.core.reason_catalogue import CATALOGUE, Severity
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from incentive_rules_page import incentive_rules
 from pay_rules_page import pay_rules
+from timecards_page import timecards
 
 if TYPE_CHECKING:
     from showcost.config.loading import ConfigModel
@@ -144,6 +145,7 @@ PAGES: Final = {
     "reason-codes.md": reason_codes,
     "feed-settings.md": feed_settings,
     "pay-rules.md": pay_rules,
+    "timecards.md": timecards,
     "incentive-rules.md": incentive_rules,
 }
 """The generated pages by file name."""

@@ -58,7 +58,8 @@ class Workspace:
     @cached_property
     def chart(self) -> Chart:
         """The chart of accounts; ConfigError if it is invalid."""
-        return load_chart(self._named("chart_of_accounts"), self.production)
+        unions = self.agreements.unions | set(self.production.unions)
+        return load_chart(self._named("chart_of_accounts"), self.production, unions)
 
     @cached_property
     def budget(self) -> Budget:

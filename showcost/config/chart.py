@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from showcost.config.loading import read_csv_rows
 from showcost.config.production import PRODUCTION_FILE
 from showcost.core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
 
     from showcost.config.production import Production
@@ -36,16 +36,8 @@ class AccountKind(StrEnum):
     BALANCE = "balance"
 
 
-class UnionCategory(StrEnum):
-    """The guild or union whose agreement covers the labour of an account, or `none`."""
-
-    SAG_AFTRA = "sag-aftra"
-    DGA = "dga"
-    WGA = "wga"
-    IATSE = "iatse"
-    TEAMSTERS = "teamsters"
-    BECTU = "bectu"
-    NONE = "none"
+NO_UNION: Final = "none"
+"""The union category of accounts without union labour: a real answer, not a missing one."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +50,7 @@ class Account:
     number: str
     name: str
     kind: AccountKind
-    union_category: UnionCategory
+    union_category: str
     closed_on: date | None
     fringe_account: str | None
     section: str
@@ -85,8 +77,11 @@ class Chart:
         return iter(self.accounts.values())
 
 
-def load_chart(path: Path, production: Production) -> Chart:
-    """Read and check the chart; ConfigError names the file, the line and the expected value."""
+def load_chart(path: Path, production: Production, unions: Collection[str]) -> Chart:
+    """Read and check the chart; ConfigError names the file, the line and the expected value.
+
+    `unions` are those of the agreements' files, and others that the production may name.
+    """
     accounts: dict[str, Account] = {}
     for row in read_csv_rows(path, _REQUIRED, _OPTIONAL):
         line = f"line {row['line']}"
@@ -97,7 +92,7 @@ def load_chart(path: Path, production: Production) -> Chart:
             number=number,
             name=_present(path, line, row, "name"),
             kind=_member(path, line, row, "kind", AccountKind),
-            union_category=_member(path, line, row, "union_category", UnionCategory),
+            union_category=_union(path, line, row, unions),
             closed_on=_day(path, line, row.get("closed_on", "")),
             fringe_account=row.get("fringe_account") or None,
             section=row.get("section") or _usual_section(number),
@@ -110,7 +105,7 @@ def load_chart(path: Path, production: Production) -> Chart:
                 "an account of this chart",
                 account.fringe_account,
             )
-    _check_unions(path, accounts, production)
+    _check_unions(path, accounts, production, unions)
     for name, number in production.control_accounts.model_dump().items():
         if number is not None and number not in accounts:
             raise ConfigError(path, f"control account {name}", "this account in the chart", number)
@@ -139,24 +134,37 @@ def _usual_section(number: str) -> str:
     return f"{numbered[1]}00" if numbered else "Other accounts"
 
 
-def _check_unions(path: Path, accounts: Mapping[str, Account], production: Production) -> None:
+def _union(path: Path, line: str, row: dict[str, str], unions: Collection[str]) -> str:
+    category = row["union_category"]
+    if category != NO_UNION and category not in unions:
+        raise ConfigError(path, f"{line}, union_category", f"one of {_listed(unions)}", category)
+    return category
+
+
+def _listed(unions: Collection[str]) -> str:
+    return ", ".join([*sorted(unions), NO_UNION])
+
+
+def _check_unions(
+    path: Path, accounts: Mapping[str, Account], production: Production, unions: Collection[str]
+) -> None:
     """Raise ConfigError for a signed agreement without a cost account, or a balance with a union category."""
     labour: set[str] = set()
     for account in accounts.values():
-        if account.union_category is UnionCategory.NONE:
+        if account.union_category == NO_UNION:
             continue
         if account.kind is AccountKind.BALANCE:
-            category = account.union_category.value
-            raise ConfigError(
-                path, f"account {account.number}, union_category", "none for a balance", category
-            )
-        labour.add(account.union_category.value)
+            key = f"account {account.number}, union_category"
+            raise ConfigError(path, key, "none for a balance", account.union_category)
+        labour.add(account.union_category)
     for agreement in production.agreements:
-        if agreement.union not in set(UnionCategory):
+        if agreement.union == NO_UNION:
+            continue
+        if agreement.union not in unions:
             raise ConfigError(
                 path.parent / PRODUCTION_FILE,
                 f"agreements, {agreement.name}, union",
-                f"one of {', '.join(UnionCategory)}",
+                f"one of {_listed(unions)}",
                 agreement.union,
             )
         if agreement.union not in labour:

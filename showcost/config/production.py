@@ -206,6 +206,8 @@ class Production(ConfigModel):
     currencies: tuple[Currency, ...] = Field(min_length=1)
     budget_rates: dict[Currency, Decimal] = Field(default_factory=dict)
     agreements: tuple[SignedAgreement, ...] = ()
+    unions: tuple[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,30}$")], ...] = ()
+    """Further unions of the chart, for which there is no agreement."""
     closed_periods: tuple[ClosedPeriod, ...] = ()
     periods: Annotated[
         Annotated[Literal["weeks", "months"], Tag("word")]

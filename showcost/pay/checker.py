@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from showcost.config.agreements.loading import names_of, normal
 from showcost.config.agreements.rule_kinds import RestPeriod
-from showcost.config.chart import UnionCategory
+from showcost.config.chart import NO_UNION
 from showcost.core.parallel import BATCH_ROWS, map_parallel
 from showcost.pay.days import with_days
 from showcost.pay.frame import Frame, read_frame
@@ -34,7 +34,7 @@ from showcost.pay.money import (
 from showcost.pay.numbers import NO_DAY, Bools, Ints, as_slice, day_number, last_day
 from showcost.pay.scale import check_scale
 from showcost.pay.terms import BoundAgreement, bind
-from showcost.pay.verdict import PayVerdict, Unchecked, joined_text
+from showcost.pay.verdict import PayVerdict, Unchecked, joined_text, only_where
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,6 +46,9 @@ if TYPE_CHECKING:
 
 OF_A_WHOLE_DAY: Final = frozenset({"SC-PAY-002", "SC-PAY-003", "SC-PAY-004"})
 """Checks that need the whole day."""
+
+NON_UNION: Final = (NO_UNION, "non-union", "non union", "nonunion")
+"""The words of a row for labour without a union, to which no agreement's rules apply."""
 
 BY_HAND: Final = "SC-PAY-009"
 _TEXTS: Final = frozenset(
@@ -127,25 +130,27 @@ class PayChecker:
         place = self.agreement_of(frame)
         named = ~frame.agreement_name.among([""])
         failed = {name: np.zeros(len(frame), np.bool_) for name in CHECKS}
-        failed[f"{_NO_AGREEMENT} agreement"] = named & (place < 0) & (frame.day > NO_DAY)
-        failed["SC-MAP-001 account"] = self._foreign_account(frame, place)
-        notes = []
+        without = frame.agreement_name.among(NON_UNION) & (place < 0)
+        failed[f"{_NO_AGREEMENT} agreement"] = named & (place < 0) & (frame.day > NO_DAY) & ~without
+        failed["SC-MAP-001 account"] = self._foreign_account(frame, place, without)
+        notes = [only_where(without, f"{_NO_AGREEMENT}: labour without a union, so no agreement's rules")]
         for outcome in self.outcomes(frame, place):
             verdict = outcome.verdict
             able = frame.readable[outcome.rows] | (verdict.field in _TEXTS)
             failed[f"{verdict.code} {verdict.field}"][outcome.rows] |= verdict.hard & able
             failed[f"{BY_HAND} {verdict.field}"][outcome.rows] |= verdict.soft & able
             notes += [_note(outcome, unchecked, len(frame)) for unchecked in verdict.unchecked]
-        joined = joined_text("; ", *notes) if notes else pa.repeat("", len(frame))
+        joined = joined_text("; ", *notes)
         nothing = pc.equal(joined, "")
         return {name: ~rows for name, rows in failed.items()}, pc.if_else(nothing, None, joined)
 
-    def _foreign_account(self, frame: Frame, place: Ints) -> Bools:
-        unions = [union.value for union in UnionCategory]
+    def _foreign_account(self, frame: Frame, place: Ints, without: Bools) -> Bools:
+        unions = list(dict.fromkeys([NO_UNION, *(agreement.union for agreement in self.agreements)]))
         account = frame.union.numbers(unions)
         of_agreement = [unions.index(agreement.union) for agreement in self.agreements]
         own = np.array([*of_agreement, -1], np.int64)[place]
-        comparable = (place >= 0) & ~frame.union.among([""])
+        own = np.where(without, unions.index(NO_UNION), own)
+        comparable = ((place >= 0) | without) & ~frame.union.among([""])
         foreign: Bools = comparable & (own != account)
         return foreign
 
@@ -189,7 +194,7 @@ class PayChecker:
 
     def _own_union(self, place: Ints) -> pa.Array:
         texts = [
-            f"an account whose union category is {agreement.union.value}, that of {agreement.name}"
+            f"an account whose union category is {agreement.union}, that of {agreement.name}"
             for agreement in self.agreements
         ]
         return pa.array([*texts, "an account of the agreement's union"]).take(

@@ -9,6 +9,7 @@ in the columns that begin with `day_`: those of the row alone until `showcost.pa
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Final
 
@@ -33,7 +34,7 @@ from showcost.pay.numbers import (
 from showcost.values.column import BLANK
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from showcost.config.production import Production
 
@@ -68,6 +69,15 @@ _CLOCKS: Final = (
 _LAST_DAYS: Final = {"6": DayKind.SIXTH, "7": DayKind.SEVENTH}
 
 
+_LOCAL: Final = re.compile(r"(?:[^0-9]*[^0-9a-z])?(?:local|loc|no)?[ .#]*0*(?P<number>[1-9][0-9]*)")
+
+
+def normal_local(text: str) -> str:
+    """Return the number of a local as people write it (`Local 80`, `IATSE 80`, `080`), or any other text."""
+    number = _LOCAL.fullmatch(text)
+    return number["number"] if number else text
+
+
 @dataclass(frozen=True)
 class TextColumn:
     """A column of text as the distinct texts (casefolded, null is empty) and which of them each row has."""
@@ -93,6 +103,10 @@ class TextColumn:
         places = {text: place for place, text in enumerate(order)}
         numbers: Ints = np.array([places.get(text, -1) for text in self.texts], np.int64)[self.codes]
         return numbers
+
+    def renamed(self, name: Callable[[str], str]) -> TextColumn:
+        """Return the column with each distinct text replaced; several may become one."""
+        return TextColumn(tuple(map(name, self.texts)), self.codes)
 
     def take(self, rows: Ints | slice) -> TextColumn:
         """Return some of the rows."""
@@ -229,7 +243,7 @@ def read_frame(cells: pa.Table, production: Production) -> Frame:
     return Frame(
         day=day,
         agreement_name=TextColumn.of(cells.column("agreement")),
-        local=TextColumn.of(cells.column("union_local")),
+        local=TextColumn.of(cells.column("union_local")).renamed(normal_local),
         occupation=TextColumn.of(cells.column("occupation_code")),
         schedule=TextColumn.of(cells.column("schedule")),
         currency=TextColumn.of(cells.column("currency")),

@@ -114,7 +114,7 @@ def _shown(column: str) -> str:
 
 def _chart(workspace: Workspace) -> pa.Table:
     rows = [
-        (account.number, account.name, account.kind.value, account.union_category.value)
+        (account.number, account.name, account.kind.value, account.union_category)
         for account in workspace.chart
     ]
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(ACCOUNT_COLUMNS)

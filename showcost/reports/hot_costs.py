@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 
 from showcost.config.budget import read_amount
-from showcost.config.chart import UnionCategory
+from showcost.config.chart import NO_UNION
 from showcost.config.loading import read_csv_rows
 from showcost.config.record_kinds import PAYROLL
 from showcost.core.errors import ConfigError, InputError, IntegrityError
@@ -107,7 +107,7 @@ class _DayBudget:
         accounts = {
             account.number: amounts[account.number]
             for account in workspace.chart
-            if account.union_category is not UnionCategory.NONE and account.number in amounts
+            if account.union_category != NO_UNION and account.number in amounts
         }
         decimals = minor_units(workspace.production.base_currency)
         days = tuple(shooting_days(workspace.production))

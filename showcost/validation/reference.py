@@ -65,7 +65,7 @@ class Reference:
                 "number": pa.array([account.number for account in accounts], pa.string()),
                 "closed_on": pa.array([account.closed_on for account in accounts], pa.date32()),
                 "kind": pa.array([account.kind.value for account in accounts], pa.string()),
-                "union": pa.array([account.union_category.value for account in accounts], pa.string()),
+                "union": pa.array([account.union_category for account in accounts], pa.string()),
                 "fringe": pa.array([account.fringe_account for account in accounts], pa.string()),
             }
         )

@@ -309,6 +309,8 @@ def steps(rule: MealPenalty, count: int) -> Decimal:
 def check(row: Mapping[str, object], agreements: Agreements, production: Production) -> dict[str, str]:
     """Return the failures of a row, as `code field`, hard or soft, without the codes of mapping."""
     agreement = agreement_of(row, agreements, production)
+    if agreement is None and _text(row, "agreement") == "none":
+        return {}
     if agreement is None:
         return {"SC-PAY-008 agreement": HARD}
     day = Day(row, agreement, production)

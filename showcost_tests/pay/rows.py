@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from showcost.config.agreements import Agreement, Agreements, packaged
 from showcost.config.agreements.rule_kinds import Contribution, MealDue, MealPenalty
-from showcost.config.chart import Account, AccountKind, Chart, UnionCategory
+from showcost.config.chart import NO_UNION, Account, AccountKind, Chart
 from showcost.config.production import Production
 from showcost.core.money import minor_units
 from showcost.pay.checker import CHECKS
@@ -27,16 +27,19 @@ if TYPE_CHECKING:
 FEED: Final[FeedSpec] = feed_of("payroll")
 AGREEMENTS: Final[Agreements] = packaged()
 ACCOUNTS: Final = {
-    UnionCategory.IATSE: "2510",
-    UnionCategory.SAG_AFTRA: "1410",
-    UnionCategory.TEAMSTERS: "3510",
-    UnionCategory.BECTU: "4010",
-    UnionCategory.NONE: "3610",
+    "iatse": "2510",
+    "sag-aftra": "1410",
+    "teamsters": "3510",
+    "bectu": "4010",
+    "actra": "1420",
+    "dga": "2020",
+    "equity-uk": "1430",
+    NO_UNION: "3610",
 }
 CHART: Final = Chart(
     {
         number: Account(number, f"Account {number}", AccountKind.COST, union, None, None, "Accounts")
-        for union, number in [*ACCOUNTS.items(), (UnionCategory.NONE, "6990")]
+        for union, number in [*ACCOUNTS.items(), (NO_UNION, "6990")]
     }
 )
 
@@ -57,9 +60,7 @@ def production(
             "dates": {"start": date(2020, 1, 1), "end": date(2031, 12, 31)},
             "principal_photography": {"start": photography, "end": date(2031, 12, 31)},
             "closed_periods": [],
-            "agreements": [
-                {"name": agreement.name, "union": agreement.union.value} for agreement in AGREEMENTS
-            ],
+            "agreements": [{"name": agreement.name, "union": agreement.union} for agreement in AGREEMENTS],
         }
     )
 

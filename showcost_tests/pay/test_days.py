@@ -293,3 +293,33 @@ def test_background_scale_of_2023_rose_by_eleven_percent() -> None:
     assert steps["background-scale", "2023-11-09"] == 11
     assert steps["day-scale", "2023-11-09"] == 7
     assert production().type == "streaming"
+
+
+@pytest.mark.parametrize("text", ["Local 80", "IATSE 80", "080", "IATSE Local #80", "Loc. 80"])
+def test_local_numbers_are_read_as_people_write_them(text: str) -> None:
+    assert codes_of([grip("8", "8", union_local=text)]) == [[]]
+
+
+def test_labour_without_a_union_is_a_real_answer() -> None:
+    free = {"agreement": "Non-Union", "union_local": "", "occupation_code": "PA", "account": "3610"}
+    assert codes_of([grip("8", "8") | free]) == [[]]
+    (text,) = validated([grip("8", "8") | free]).valid.column("pay_not_checked").to_pylist()
+    assert text == "SC-PAY-008: labour without a union, so no agreement's rules"
+    assert codes_of([grip("8", "8") | free | {"account": "2510"}]) == [["SC-MAP-001"]]
+    memo = free | {"agreement": "Non-union crew deal memo", "union_local": "NON-UNION"}
+    assert codes_of([grip("9", "8 1") | memo]) == [[]]
+    assert codes_of([grip("9", "9") | memo]) == [["SC-PAY-009?"]]
+
+
+def test_unions_come_from_the_agreements_files() -> None:
+    assert {"actra", "dga", "equity-uk", "iatse", "wga"} <= AGREEMENTS.unions
+    assert "none" not in AGREEMENTS.unions
+    actor = row(AGREEMENTS.named("ACTRA IPA"), work_date="2026-10-05", occupation_code="ACTOR", rate="100",
+                hours_1x="8", hours_1_5x="1", gross="950", **clock(Decimal(9)))  # fmt: skip
+    assert codes_of([actor]) == [[]]
+    assert codes_of([actor | {"account": "2510"}]) == [["SC-MAP-001"]]
+    assert codes_of([actor | {"hours_1x": "9", "hours_1_5x": "0", "gross": "900"}]) == [["SC-PAY-009?"]]
+    director = row(AGREEMENTS.named("DGA Basic Agreement"), work_date="2026-06-05", occupation_code="1AD",
+                   rate="5000", rate_basis="week", gross="1000")  # fmt: skip
+    assert codes_of([director]) == [["SC-PAY-009?"]]
+    assert codes_of([director | {"rate": "5069"}]) == [[]]

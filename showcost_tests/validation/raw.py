@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
-from showcost.config.chart import Account, AccountKind, Chart, UnionCategory
+from showcost.config.chart import NO_UNION, Account, AccountKind, Chart
 from showcost.config.feed import FeedSpec
 from showcost.config.production import Production
 from showcost.config.record_kinds import FieldType
@@ -48,7 +48,7 @@ PRODUCTION: Final = Production.model_validate(
 def _account(
     number: str,
     kind: AccountKind = AccountKind.COST,
-    union: UnionCategory = UnionCategory.NONE,
+    union: str = NO_UNION,
     closed_on: date | None = None,
     fringe: str | None = None,
 ) -> Account:
@@ -59,10 +59,10 @@ CHART: Final = Chart(
     {
         account.number: account
         for account in (
-            _account("2210", union=UnionCategory.IATSE),
+            _account("2210", union="iatse"),
             _account("2290", closed_on=date(2026, 9, 28)),
-            _account("1410", union=UnionCategory.SAG_AFTRA, fringe="1990"),
-            _account("1420", union=UnionCategory.SAG_AFTRA),
+            _account("1410", union="sag-aftra", fringe="1990"),
+            _account("1420", union="sag-aftra"),
             _account("1990"),
             _account("3610"),
             _account("6990"),

@@ -7,6 +7,7 @@ from typing import Final
 
 import pytest
 
+from showcost.config.agreements import packaged
 from showcost.config.chart import load_chart
 from showcost.config.production import Production
 from showcost.core.errors import ConfigError
@@ -85,4 +86,4 @@ def test_a_code_has_one_meaning_a_day_and_an_account_of_the_chart() -> None:
         show(CODES[0], twice)
     wrong = show(CODES[0] | {"account": "9999"})
     with pytest.raises(ConfigError, match="tax_codes, DE V19"):
-        load_chart(HOME / "chart_of_accounts.csv", wrong)
+        load_chart(HOME / "chart_of_accounts.csv", wrong, packaged().unions)

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from showcost.config.agreements.model import Agreement
-from showcost.config.loading import load_model
+from showcost.config.chart import NO_UNION
+from showcost.config.loading import ConfigModel, load_model
 from showcost.core.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
@@ -35,6 +36,11 @@ class Agreements:
 
     def __iter__(self) -> Iterator[Agreement]:
         return iter(self.all)
+
+    @property
+    def unions(self) -> frozenset[str]:
+        """The unions of the agreements, and of guilds that charts name without one (`config/unions.yaml`)."""
+        return frozenset(agreement.union for agreement in self.all) - {NO_UNION} | _other_unions()
 
     def called(self, name: str) -> tuple[Agreement, ...]:
         """Return the agreements with a name or alias; case is ignored."""
@@ -78,6 +84,17 @@ def packaged_files() -> list[Path]:
 def packaged() -> Agreements:
     """Return the package's agreements, read once."""
     return _load_all(packaged_files())
+
+
+class _OtherUnions(ConfigModel):
+    """Unions without an agreement, with their names."""
+
+    unions: dict[str, str]
+
+
+@cache
+def _other_unions() -> frozenset[str]:
+    return frozenset(load_model(PACKAGED.parents[1] / "unions.yaml", _OtherUnions).unions)
 
 
 def _load_all(files: Iterable[Path]) -> Agreements:

@@ -28,7 +28,6 @@ from showcost.config.agreements.rule_kinds import (
     Text,
     TierRule,
 )
-from showcost.config.chart import UnionCategory
 from showcost.config.loading import ConfigModel
 from showcost.config.production import Currency
 from showcost.core.hashing import sha256_framed
@@ -36,6 +35,9 @@ from showcost.core.hashing import sha256_framed
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+
+Union = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,30}$")]
+"""A guild or union, in lower case, or `none` for labour without one."""
 
 _RuleT = TypeVar("_RuleT")
 _VERSION_DIGITS = 12
@@ -62,7 +64,7 @@ class Agreement(ConfigModel):
     agreement: Text
     aliases: tuple[str, ...] = ()
     version: Annotated[str, Field(pattern=r"^[0-9]{4}\.[0-9]+$")]
-    union: UnionCategory
+    union: Union
     currency: Currency
     start: date = Field(alias="from")
     end: date | None = Field(default=None, alias="to")

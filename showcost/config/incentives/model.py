@@ -16,7 +16,6 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from showcost.config.agreements.rule_kinds import Certainty, RuleId, Text
-from showcost.config.chart import UnionCategory
 from showcost.config.claims import CategoryName, Jurisdiction, PositiveAmount, ProgrammeId
 from showcost.config.loading import ConfigModel
 from showcost.config.production import Currency, ProductionType
@@ -81,7 +80,7 @@ class CostConditions(ConfigModel):
     """Account numbers, ranges such as `1410-1490`, or patterns such as `14*`."""
     categories: tuple[CategoryName, ...] = ()
     """Groups of accounts that `account_categories` of production.yaml defines."""
-    unions: tuple[UnionCategory, ...] = ()
+    unions: tuple[Text, ...] = ()
     record_kinds: tuple[RecordKindName, ...] = ()
     components: tuple[Text, ...] = ()
     earning_types: tuple[Text, ...] = ()

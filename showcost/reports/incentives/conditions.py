@@ -106,7 +106,7 @@ def _conditions(when: CostConditions, claimed: ClaimedProgramme) -> tuple[Condit
     given += [
         Condition(_among_sql(column, values), fact)
         for column, values, fact in (
-            ("coalesce(union_category, 'none')", [union.value for union in when.unions], "the union"),
+            ("coalesce(union_category, 'none')", list(when.unions), "the union"),
             ("record_kind", when.record_kinds, "the kind of record"),
             ("component", when.components, "the component"),
             ("lower(trim(earning_type))", [name.lower() for name in when.earning_types], "the earning type"),
