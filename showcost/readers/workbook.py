@@ -21,9 +21,12 @@ from showcost.readers.xls_formats import xls_formats
 from showcost.readers.xlsb_formats import xlsb_formats
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from python_calamine import CalamineSheet
+
+    from showcost.readers.csv.layout import Row
     from showcost.readers.model import Hints, Limits
 
 _NO_FORMATS: Final = "the number formats of the workbook cannot be read, nor currencies that its cells show"
@@ -74,10 +77,7 @@ def _sheets(
             continue
         sheet = book.get_sheet_by_name(about.name)
         about_cells = formats.get(about.name, SheetFormats())
-        rows = [
-            tuple(_shown(value, about_cells, (place, column)) for column, value in enumerate(row))
-            for place, row in enumerate(sheet.to_python(skip_empty_area=False))
-        ]
+        rows = list(_rows(sheet, about_cells))
         if all(map(is_blank, rows)):
             continue
         if stated is None and about.visible != SheetVisibleEnum.Visible:
@@ -91,6 +91,16 @@ def _sheets(
     if not sheets:
         raise UnreadableError("the workbook has no visible sheet with content")
     return sheets, hidden, notes
+
+
+def _rows(sheet: CalamineSheet, about: SheetFormats) -> Iterator[Row]:
+    """Yield the rows of a sheet as text; few sheets have cells that show more than their value."""
+    values = sheet.to_python(skip_empty_area=False)
+    if not about.formats and not about.errors:
+        yield from (tuple(map(_text, row)) for row in values)
+        return
+    for place, row in enumerate(values):
+        yield tuple(_shown(value, about, (place, column)) for column, value in enumerate(row))
 
 
 def _refuse_bombs(path: Path, limits: Limits) -> None:
@@ -115,6 +125,8 @@ def _shown(value: object, sheet: SheetFormats, place: tuple[int, int]) -> str:
 
 
 def _text(value: object) -> str:
+    if type(value) is str:
+        return value
     if isinstance(value, bool):
         return "TRUE" if value else "FALSE"
     if isinstance(value, float):
@@ -132,6 +144,9 @@ def _number(value: float) -> str:
     """Write a stored number with the 15 significant digits that a spreadsheet keeps."""
     if value.is_integer() and abs(value) < _WHOLE:
         return str(int(value))
+    shortest = repr(value)
+    if len(shortest) <= _SIGNIFICANT + 1 and shortest[-1].isdecimal() and "e" not in shortest:
+        return shortest
     number = Decimal(f"{value:.{_SIGNIFICANT}g}")
     if abs(value) >= _WHOLE:
         return str(number.normalize())

@@ -41,6 +41,7 @@ HINTS: Final = (
 )
 _CONTAINERS: Final = (b"PK\x03\x04", b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"\xd0\xcf\x11\xe0")
 _BLANK: Final = re.compile(r"[\s\ufeff]*")
+_CONVERTED: Final = re.compile(r"the encoding is (\S+); places are counted in the UTF-8 form of the file")
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ def _read(path: Path, payload: bytes, hints: Hints) -> Outcome:
         assert write_csv(reading, csv_out) == 0, "records come twice"
         assert write_rejects(reading, rejects_out) == len(rejected), "rejected records differ"
         if reading.dialect.encoding and not payload.startswith(_CONTAINERS):
-            _check_places(reading, payload, rows, rejected)
+            _check_places(reading, _counted(reading, payload), rows, rejected)
             _check_texts(reading, rows)
         kinds = (counts.preamble, counts.header, counts.blank, counts.footer, counts.lines, counts.bytes)
         return Outcome(rows, rejected, tuple(record.record for record in reading.footer), kinds)
@@ -124,6 +125,14 @@ def _rows(reading: Reading) -> Iterator[Row]:
             cells = tuple(row["cells"])
             assert len(cells) == reading.width, "a record has another width than the table"
             yield Row(row["record"], row["byte_start"], row["byte_end"], row["raw"], cells)
+
+
+def _counted(reading: Reading, payload: bytes) -> bytes:
+    """Return the bytes in which places are counted: those of the payload, or of its UTF-8 form."""
+    for note in reading.dialect.assumptions:
+        if stated := _CONVERTED.match(note):
+            return payload.decode(stated[1], "surrogateescape").encode("utf-8", "surrogateescape")
+    return payload
 
 
 def _check_places(

@@ -18,7 +18,8 @@ from showcost.readers.open import NO_HINTS
 if TYPE_CHECKING:
     from pathlib import Path
 
-ANY = settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+# The fuzz, which is long, checks the same and more.
+ANY = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 LINES = st.lists(
     st.lists(
         st.sampled_from(
