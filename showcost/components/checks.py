@@ -17,6 +17,7 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
     AssetCheckEvaluationTargetMaterializationData as Target,
 )
 
+from showcost.checks.next_steps import with_next_step
 from showcost.checks.result import CheckOutcome
 from showcost.components.partitions import partition_dates
 from showcost.components.resources import DataFolder, plain_failures
@@ -56,10 +57,11 @@ def partition_check(
         if context.op_execution_context.has_partition_key_range:
             _log_by_date(context, _Check(asset, name, severity), dates, outcomes)
         failed = {day: outcome for day, outcome in outcomes.items() if not outcome.passed}
+        summary = _summary(dates, outcomes, failed)
         return dg.AssetCheckResult(
             passed=not failed,
             severity=severity,
-            description=_summary(dates, outcomes, failed),
+            description=with_next_step(name, summary, asset.to_user_string()) if failed else summary,
             metadata={"partitions": len(dates), "checked": len(outcomes), "failed": len(failed)}
             | (dict(next(iter(outcomes.values())).facts) if len(outcomes) == 1 else {}),
         )
@@ -84,7 +86,9 @@ def whole_check(
         return dg.AssetCheckResult(
             passed=outcome.passed,
             severity=severity,
-            description=outcome.message,
+            description=outcome.message
+            if outcome.passed
+            else with_next_step(name, outcome.message, asset.to_user_string()),
             metadata=dict(outcome.facts),
         )
 
@@ -143,7 +147,9 @@ def _evaluations(
             check_name=check.name,
             passed=outcome.passed,
             severity=check.severity,
-            description=outcome.message,
+            description=outcome.message
+            if outcome.passed
+            else with_next_step(check.name, outcome.message, check.asset.to_user_string()),
             metadata=dict(outcome.facts),
             target_materialization_data=targets.get(day.isoformat()),
             partition=day.isoformat(),
@@ -175,7 +181,7 @@ def _summary(
     """Return one text for all partitions of a run: the first few failures in full, by date."""
     if not outcomes:
         return "no rows to check"
-    if len(dates) == 1:
+    if len(dates) == 1 and not failed:
         return next(iter(outcomes.values())).message
     if not failed:
         return f"passed for all {len(outcomes)} partitions with rows"

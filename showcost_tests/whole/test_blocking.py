@@ -73,14 +73,16 @@ def _content_blank(rows: pa.Table) -> pa.Table:
             _without_last,
             "rows_reconcile",
             "2026-10-30: does not reconcile: 2 received = 1 valid + 0 quarantined + 0 duplicate + 0 pending "
-            "+ 0 discarded; 1 without a counterpart",
+            "+ 0 discarded; 1 without a counterpart; next: materialise raw_uk_spend of that date again; if it"
+            " still fails, keep the folder and report it",
             id="a quarantined row is lost",
         ),
         pytest.param(
             valid_asset,
             _content_blank,
             "schema",
-            "2026-10-30: content: not_nullable (1 rows)",
+            "2026-10-30: content: not_nullable (1 rows); next: this is a defect in showcost: keep the data"
+            " folder and report it",
             id="a valid row is not whole",
             marks=pytest.mark.slow,
         ),
