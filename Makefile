@@ -48,8 +48,7 @@ check: $(INSTALLED)
 
 ui: $(INSTALLED)
 	@test -d $(DEMO) || (echo "There is no demo yet: run make demo first."; exit 2)
-	SHOWCOST_HOME=$(abspath $(DEMO)) DAGSTER_HOME=$(abspath $(DEMO))/dagster_home \
-		$(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port $(PORT)
+	$(BIN)/showcost ui --home $(DEMO) --port $(PORT)
 
 browser-check: $(INSTALLED)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[browser]"

@@ -28,6 +28,7 @@ SUMMARIES: Final = {
     "land": "Land the inbox: store and read new deliveries, and list the transaction dates they touch.",
     "pull": "Pull a range of dates from vendor APIs.",
     "run": "Materialise the partitions of a date range; without a range, all due partitions.",
+    "ui": "Open the Dagster UI of the data folder on this machine, with its schedules and sensors.",
     "status": "Show row counts and amounts by state, per feed, and whether they reconcile.",
     "digest": "Print the ledger digest of a date range, to compare runs and machines.",
     "fx": "Show, pin, import, accept, repin and check FX snapshots.",
