@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from showcost.config.feed import FeedSpec, normal_header
 from showcost.config.record_kinds import FieldType
@@ -29,7 +31,8 @@ from showcost.values.symbols import symbol_in_header
 from showcost.values.zones import known_places
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
 
     import duckdb
 
@@ -40,6 +43,38 @@ if TYPE_CHECKING:
 def records_schema(feed: FeedSpec) -> pa.Schema:
     """Return the columns of a feed's records: their place, then each field as text and as typed value."""
     return arrow_schema(feed.kind, RowTable.RAW)
+
+
+def stored_records(schema: pa.Schema, paths: Iterable[Path]) -> str:
+    """Return the SQL that selects columns of stored records, in files bound as `$paths`.
+
+    A field that a record kind got after some of them were stored is null in these, until they are read again.
+    """
+    written = [_names_in(path) for path in paths]
+    present = frozenset[str]().union(*written)
+    columns = []
+    for field in schema:
+        name = f'"{field.name}"'
+        known = field.name in present
+        columns.append(name if known else f"CAST(NULL AS {_sql_type(field.type)}) AS {name}")
+    by_name = any(not names.issuperset(present) for names in written)
+    source = f"read_parquet($paths, union_by_name = {by_name})"
+    return f"SELECT {', '.join(columns)} FROM {source}"  # noqa: S608 - names of our own columns
+
+
+@cache
+def _names_in(path: Path) -> frozenset[str]:
+    """Return the columns of a file, which is named by its content and never changes."""
+    return frozenset(pq.read_schema(path).names)
+
+
+def _sql_type(type_: pa.DataType) -> str:
+    """Return the type of a column of records in DuckDB's notation."""
+    if pa.types.is_string(type_):
+        return "VARCHAR"
+    if pa.types.is_date32(type_):
+        return "DATE"
+    return "TIMESTAMP" if pa.types.is_timestamp(type_) else "BIGINT"
 
 
 @dataclass(frozen=True)

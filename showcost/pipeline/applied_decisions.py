@@ -13,7 +13,7 @@ from showcost.audit.transitions import AuditKind
 from showcost.core.engine import engine
 from showcost.core.ids import DOCUMENT_SQL, RowRef, own_key
 from showcost.ingest.corrections import correct_records
-from showcost.ingest.records import records_schema
+from showcost.ingest.records import records_schema, stored_records
 from showcost.ledger.decisions import decision_effects
 from showcost.staging.assets import records_asset
 from showcost.validation.decisions import EFFECTS, DecisionEffects
@@ -108,10 +108,9 @@ def _records_with(
         }
     )
     schema = records_schema(feed)
-    columns = ", ".join(f'"{name}"' for name in schema.names)
     with engine() as connection:
         connection.register("chosen", chosen)
-        source = f"SELECT {columns} FROM read_parquet($paths)"  # noqa: S608 - names of our own columns
+        source = stored_records(schema, paths)
         files = {"paths": [str(path) for path in paths]}
         read = connection.sql(
             f"{source} SEMI JOIN chosen USING (delivery, record) ORDER BY arrival, record", params=files

@@ -21,6 +21,7 @@ from showcost.core.documents import (
 )
 from showcost.core.engine import engine
 from showcost.ingest.landing import landed
+from showcost.ingest.records import records_schema, stored_records
 from showcost.readers.model import MAY_BE_TOTAL
 from showcost.staging.assets import records_asset
 from showcost.validation.same_costs import LINES
@@ -118,7 +119,8 @@ def _read_feed(
     parameters: dict[str, object] = {"feed": feed.name, "dated": _is_dated(feed)}
     if paths:
         anti = f" ANTI JOIN corrected_{number} USING (delivery, record)" if corrected.num_rows else ""
-        parts.append(f"SELECT {columns} FROM read_parquet($paths){anti}")
+        stored = stored_records(records_schema(feed), paths)
+        parts.append(f"SELECT {columns} FROM ({stored}){anti}")
         parameters["paths"] = [str(path) for path in paths]
     sql = _FEED_ROWS.format(
         number=number,

@@ -15,7 +15,7 @@ import pyarrow as pa
 from showcost.core.engine import engine
 from showcost.core.ids import DOCUMENT_SQL
 from showcost.ingest.landing import LandedDelivery, landed
-from showcost.ingest.records import records_schema
+from showcost.ingest.records import records_schema, stored_records
 from showcost.pipeline.applied_decisions import decisions_of
 from showcost.pipeline.decision_stamps import stamps_by_partition
 from showcost.staging.assets import raw_asset, records_asset
@@ -236,8 +236,8 @@ def _records(
     if source.names:
         schema = pa.schema([schema.field(name) for name in source.names])
     columns = ", ".join(f'"{name}"' for name in schema.names)
-    read = f"SELECT {columns} FROM read_parquet($paths)"  # noqa: S608 -- names of our own
     paths = source.workspace.staging.verified_paths(records_asset(source.feed.name), source.deliveries)
+    read = stored_records(schema, paths)
     if not source.corrected.num_rows:
         if not paths:
             return pa.RecordBatchReader.from_batches(schema, [])

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from showcost.config.feed import FeedSpec
+from showcost.core.engine import engine
 from showcost.core.hashing import sha256_framed
 from showcost.ingest.landing import land, landed
+from showcost.ingest.records import records_schema, stored_records
 from showcost.staging.assets import records_asset
 from showcost.workspace import Workspace, open_workspace
 from showcost_tests.sample.truth import HOME
@@ -74,3 +78,19 @@ def test_a_line_number_is_part_of_the_key_and_a_blank_one_is_not(workspace: Work
     assert len({plain, one, two}) == 3
     # As before there was a line number: the hash of feed and five fields.
     assert plain == sha256_framed(["payroll_manifest", "reel", "r-1", "e-1", "2026-10-05", "4551"])[:32]
+
+
+def test_records_that_were_stored_without_a_field_have_none(tmp_path: Path) -> None:
+    """A data folder of an earlier version is verified, and read, before its deliveries are read again."""
+    schema = records_schema(FEED)
+    full = schema.empty_table().to_pandas().reindex(range(1))
+    new = pa.Table.from_pandas(full, schema=schema, preserve_index=False)
+    old = new.drop_columns(["line_no", "hours_4x__value"])
+    paths = [tmp_path / "old.parquet", tmp_path / "new.parquet"]
+    for path, table in zip(paths, (old, new), strict=True):
+        pq.write_table(table, path)
+    for chosen in (paths, paths[:1]):
+        with engine() as connection:
+            sql, files = stored_records(schema, chosen), {"paths": [str(path) for path in chosen]}
+            table = connection.sql(sql, params=files).to_arrow_table()
+        assert table.cast(schema).num_rows == len(chosen)
