@@ -16,7 +16,12 @@ from showcost.config.production import PRODUCTION_FILE
 from showcost.core.money import readable_amount
 from showcost.fx.conversion import convert
 from showcost.ledger.digest import batch_hashes
-from showcost.ledger.journal import ENTRY, missing_control_accounts, open_journal
+from showcost.ledger.journal import (
+    ENTRY,
+    missing_control_accounts,
+    open_journal,
+    rounds_documents,
+)
 from showcost.ledger.queries import balances
 from showcost.ledger.schema import differences
 from showcost.ledger.verification import check_chain_heads
@@ -129,12 +134,13 @@ def _mispriced(
 ) -> Counter[date]:
     """Count, per date, the documents whose payable is not their total, converted with the decimal module."""
     totals: dict[tuple[date, str, str], Decimal] = {}
-    for day, document, currency, net, base_net, original, base in connection.execute(
-        _TOTALS, between
+    statement = _TOTALS.format(rounds=rounds_documents(production))
+    for day, document, currency, net, base_net, original, base, is_rounded in connection.execute(
+        statement, between
     ).fetchall():
         rates = {currency: original, production.base_currency: base, "EUR": Decimal(1)}
         total = base_net
-        if production.fx.document_rounding == "document":
+        if is_rounded:
             total = convert(net, currency, production.base_currency, rates)
         key = (day, document, currency)
         totals[key] = totals.get(key, Decimal(0)) + total
@@ -149,9 +155,9 @@ def _mispriced(
 
 _TOTALS: Final = """
 SELECT transaction_date, document_id, currency, sum(amount), sum(base_amount),
-    eur_rate_original, eur_rate_base
+    eur_rate_original, eur_rate_base, bool_or({rounds})
 FROM (FROM journal WHERE line_kind = $entry)
-JOIN (SELECT entry_id, eur_rate_original, eur_rate_base FROM ledger_entries) USING (entry_id)
+JOIN (SELECT entry_id, eur_rate_original, eur_rate_base, fx_policy FROM ledger_entries) USING (entry_id)
 WHERE transaction_date BETWEEN $first AND $last
 GROUP BY transaction_date, document_id, currency, eur_rate_original, eur_rate_base
 """

@@ -37,9 +37,28 @@ IDENTITY_POLICY: Final = "base-currency"
 """The policy of entries in the base currency, which are converted by no rate."""
 
 
-def policy_stamp(carry_days: int) -> str:
-    """Return the name of the conversion policy, which each ledger entry stores."""
-    return f"ecb-daily/carry-{carry_days}/cross-eur/half-away"
+def policy_stamp(carry_days: int, document_rounding: str) -> str:
+    """Return the name of the conversion policy, which each ledger entry stores.
+
+    `document_rounding` is that of the production: whether a document's base total is its converted total
+    (`document`), or the sum of its lines (`line`).
+    """
+    return f"ecb-daily/carry-{carry_days}/cross-eur/half-away{_ROUNDED[document_rounding]}"
+
+
+_ROUNDED: Final = {"document": "/document-total", "line": "/line-total"}
+
+
+def rounds_documents_sql(policy: str, otherwise: str) -> str:
+    """Return the SQL expression that says whether entries of a policy are rounded per document.
+
+    `otherwise` is the expression for policies that do not say it: those of entries posted before they did,
+    and of entries in the base currency.
+    """
+    return (
+        f"CASE WHEN ends_with({policy}, '{_ROUNDED['document']}') THEN true"
+        f" WHEN ends_with({policy}, '{_ROUNDED['line']}') THEN false ELSE {otherwise} END"
+    )
 
 
 def convert(amount: Decimal, currency: str, base: str, rates: Mapping[str, Decimal]) -> Decimal:

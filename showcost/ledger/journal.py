@@ -16,7 +16,7 @@ from showcost.config.production import PRODUCTION_FILE
 from showcost.config.record_kinds import RECORD_KINDS
 from showcost.core.errors import InputError
 from showcost.core.money import AMOUNT_DIGITS, AMOUNT_SCALE
-from showcost.fx.conversion import AMOUNT_TYPE, conversion_sql, micro_rate_sql
+from showcost.fx.conversion import AMOUNT_TYPE, conversion_sql, micro_rate_sql, rounds_documents_sql
 from showcost.ledger.active_entries import entries_as_of
 from showcost.ledger.documents import DOCUMENT_ID, join_numbers, register_numbers
 from showcost.ledger.schema import FIRST_LINE_VERSION
@@ -87,9 +87,18 @@ def open_journal(
             columns=", ".join(COLUMNS),
             difference=difference,
             rounding_account=production.control_accounts.currency_rounding,
-            rounds="true" if production.fx.document_rounding == "document" else "false",
+            rounds=rounds_documents(production),
         )
     )
+
+
+def rounds_documents(production: Production) -> str:
+    """Return the SQL expression that says whether an entry's document is rounded as a whole.
+
+    By the policy that the entry states; the setting of today is that of entries that state none.
+    """
+    today = "true" if production.fx.document_rounding == "document" else "false"
+    return rounds_documents_sql("fx_policy", today)
 
 
 def payable_accounts(production: Production) -> dict[str, str | None]:
@@ -143,14 +152,14 @@ contra AS (SELECT * FROM sides JOIN heads USING (document_id)),
 documents AS (
     SELECT transaction_date, document_id, record_kind, contra_account, currency, base_currency,
         eur_rate_original, eur_rate_base, sum(amount) AS net,
-        sum(base_amount) AS base_net
+        sum(base_amount) AS base_net, bool_or({{rounds}}) AS is_rounded
     FROM accounted
     GROUP BY transaction_date, document_id, record_kind, contra_account, currency, base_currency,
         eur_rate_original, eur_rate_base),
 differences AS (
     SELECT *, CASE WHEN abs(net) < {LARGEST} AND abs(base_net) < {LARGEST}
         THEN {{difference}} - base_net ELSE 0 END AS difference
-    FROM documents JOIN heads USING (document_id) WHERE {{rounds}}),
+    FROM documents JOIN heads USING (document_id) WHERE is_rounded),
 rounding AS (
     SELECT transaction_date, document_id, '{ROUNDING}' AS line_kind, CAST(NULL AS VARCHAR) AS entry_kind,
         CAST(NULL AS INTEGER) AS generation, CAST(NULL AS VARCHAR) AS entry_id, record_kind,

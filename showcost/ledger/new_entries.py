@@ -75,6 +75,8 @@ class PostingContext:
     """Country or state per location, for rows that do not say where a service was performed."""
     configuration: str | None = None
     """The id of the recorded configuration that the posting uses."""
+    document_rounding: str = "document"
+    """Whether a document's base total is its converted total, or the sum of its lines (`line`)."""
 
     @property
     def pay_rules(self) -> str:
@@ -107,6 +109,7 @@ def posting_context(
         feed.kind,
         production.location_jurisdictions,
         configuration,
+        production.fx.document_rounding,
     )
 
 
@@ -189,7 +192,7 @@ def prepare(
     """
     rates = dense_rates(connection, list(dates), context.base_currency)
     connection.register("posting_rates", rates.table)
-    connection.register("posting_policies", _policies(connection, dates))
+    connection.register("posting_policies", _policies(connection, dates, context.document_rounding))
     register_numbers(connection, "valid_rows", context.record_kind.document)
     connection.register("posting_jurisdictions", _jurisdictions(context.jurisdictions))
     between = {"first": dates[0], "last": dates[-1]}
@@ -275,7 +278,7 @@ def _is_components(kind: pa.DataType) -> bool:
     )
 
 
-def _policies(connection: duckdb.DuckDBPyConnection, dates: Sequence[date]) -> pa.Table:
+def _policies(connection: duckdb.DuckDBPyConnection, dates: Sequence[date], rounding: str) -> pa.Table:
     """Return the policy stamp of each pinned snapshot of the dates, and of the base currency."""
     snapshots = connection.execute(
         f"SELECT snapshot_id, carry_days FROM {active_snapshots()}"
@@ -286,7 +289,7 @@ def _policies(connection: duckdb.DuckDBPyConnection, dates: Sequence[date]) -> p
         {
             "snapshot_id": pa.array([*(snapshot for snapshot, _ in snapshots), IDENTITY], pa.string()),
             "fx_policy": pa.array(
-                [*(policy_stamp(days) for _, days in snapshots), IDENTITY_POLICY], pa.string()
+                [*(policy_stamp(days, rounding) for _, days in snapshots), IDENTITY_POLICY], pa.string()
             ),
         }
     )

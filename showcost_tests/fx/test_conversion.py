@@ -241,4 +241,5 @@ def test_the_displayed_cross_rate_is_the_same_in_both(original: Decimal, of_base
 
 
 def test_the_policy_name_has_the_carry_days() -> None:
-    assert policy_stamp(4) == "ecb-daily/carry-4/cross-eur/half-away"
+    assert policy_stamp(4, "document") == "ecb-daily/carry-4/cross-eur/half-away/document-total"
+    assert policy_stamp(4, "line") == "ecb-daily/carry-4/cross-eur/half-away/line-total"

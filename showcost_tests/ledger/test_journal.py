@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -229,8 +230,22 @@ def test_a_hundred_small_lines_come_to_the_converted_total(ledger: Ledger) -> No
     for line in journal(ledger):
         by_account[line["account"]] += line["base_amount"]
     assert by_account == {"2320": Decimal("37.00"), "9210": Decimal("-36.97"), "6895": Decimal("-0.03")}
+    # The policy is that of the posting, whatever the production says later.
     by_line = BOOKS.model_copy(update={"fx": FxPolicy(document_rounding="line")})
-    assert [line for line in journal(ledger, by_line) if line["line_kind"] == "rounding"] == []
+    assert journal(ledger, by_line) == journal(ledger)
+
+
+def test_lines_that_were_posted_by_line_have_no_rounding_of_their_document(ledger: Ledger) -> None:
+    rows = [a_row(number, "INV-9", ("net", "2320", "0.33")) for number in range(100)]
+    context = replace(context_of(VENDOR_INVOICE), document_rounding="line")
+    post_rows(ledger, pa.Table.from_pylist(rows, schema=ROWS), context=context)
+    by_account: dict[str, Decimal] = defaultdict(Decimal)
+    for line in journal(ledger):
+        by_account[line["account"]] += line["base_amount"]
+    assert by_account == {"2320": Decimal("37.00"), "9210": Decimal("-37.00")}
+    assert {entry["fx_policy"] for entry in entries(ledger)} == {
+        "ecb-daily/carry-4/cross-eur/half-away/line-total"
+    }
 
 
 @pytest.mark.parametrize(
