@@ -47,6 +47,7 @@ from showcost.ingest.shredding import finish_shredding
 from showcost.ingest.subtotals import is_ragged_subtotal, subtotal_rows
 from showcost.ingest.totals import labelled_lines, labels_in, total_lines, with_doubts
 from showcost.ingest.unstated import (
+    Sections,
     credit_columns,
     currency_column,
     spilled_cents,
@@ -495,7 +496,11 @@ class _MatchedRecords:
             name: self.match.columns[name] for name in self.feed.fill_down if name in self.match.columns
         }
         filling = FillDown(columns.values(), self.rejected_numbers)
-        for chunk in self._rows():
+        # A feed that names the currencies of its rows needs no headings for them.
+        has_sections = self.read_as is ReadAs.NOW and "currency" not in self.match.columns
+        sections = Sections()
+        for rows in self._rows():
+            chunk = replace(rows, section=sections.of(rows.columns)) if has_sections else rows
             yield filling.fill(chunk)
         self.filled.clear()
         self.filled.update({name: filling.count[column] for name, column in columns.items()})

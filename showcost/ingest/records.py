@@ -31,7 +31,7 @@ from showcost.values.symbols import symbol_in_header
 from showcost.values.zones import known_places
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     import duckdb
@@ -174,13 +174,15 @@ def _first_place(headers: Sequence[str], places: Mapping[str, Sequence[int]]) ->
 class Accepted:
     """The records that the reader accepted: place, raw text, and cells by column.
 
-    `period` has the first and the last day of dates without a year, where the delivery states it.
+    `period` has the first and the last day of dates without a year, where the delivery states it. `section`
+    has the currency that a heading above each record states, for a feed that takes one for granted.
     """
 
     place: pa.Table
     columns: Sequence[pa.ChunkedArray]
     match: HeaderMatch
     period: tuple[date, date] | None = None
+    section: pa.Array | None = None
 
 
 @dataclass(frozen=True)
@@ -266,15 +268,12 @@ def build_records(
         settled = _settle(feed, field, text, evidence, style, places)
         if accepted.match.symbols and (stated := accepted.match.symbols.get(field.name)):
             settled.values["symbol"] = _symbols(feed, accepted, stated, settled.values)
-        if accepted.match.currency is not None and field.name in feed.money_fields:
-            settled.values["symbol"] = pc.coalesce(
-                settled.values["symbol"],
-                pc.if_else(
-                    pc.is_valid(settled.values["value"]),
-                    stated_currencies(accepted.columns[accepted.match.currency]),
-                    pa.scalar(None, pa.string()),
-                ),
-            )
+        if field.name in feed.money_fields:
+            for currencies in _currencies_beside(accepted):
+                known = pc.if_else(
+                    pc.is_valid(settled.values["value"]), currencies, pa.scalar(None, pa.string())
+                )
+                settled.values["symbol"] = pc.coalesce(settled.values["symbol"], known)
         columns |= {f"{field.name}__{part}": values for part, values in settled.values.items()}
         if settled.shape:
             shapes[field.name] = settled.shape
@@ -404,6 +403,14 @@ def _settle(
             amounts = _amounts(feed, name, text, evidence)
             values = {"value": amounts.values, "symbol": amounts.symbol, "problem": amounts.problem}
             return _Settled(values, f"decimal mark {amounts.decimal_mark}" if amounts.decimal_mark else "")
+
+
+def _currencies_beside(accepted: Accepted) -> Iterator[pa.Array | pa.ChunkedArray]:
+    """Yield the currencies of the records that the feed does not name: of a column, or of headings."""
+    if accepted.match.currency is not None:
+        yield stated_currencies(accepted.columns[accepted.match.currency])
+    if accepted.section is not None:
+        yield accepted.section
 
 
 def _symbols(

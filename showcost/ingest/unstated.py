@@ -8,15 +8,17 @@ amounts are unreadable (SC-AMT-001), such files refused (SC-FIL-002), and units 
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from showcost.config.feed import CREDIT_WORDS
 from showcost.config.record_kinds import FieldType
 from showcost.core.money import currency_codes
-from showcost.values.symbols import symbol_in_header
+from showcost.values.symbols import known_symbols, symbol_in_header
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -59,6 +61,7 @@ _UNITS_STATED: Final = re.compile(
 
 
 _LONGEST: Final = 120
+_HEADING: Final = r"(?i)currency|w\x{e4}hrung|devise|moneda|amounts in"
 _OF_CURRENCIES: Final = re.compile(
     r"(?i)^(?:[^\W_]*[ _.-])?(?:currency|currencies|curr|cur|ccy|w(?:\u00e4|ae)hrung|wkz|devise|monnaie"
     r"|valuta|moneda|divisa|moeda|waluta|m\u011bna|mena|munt)(?:[ _.-]?(?:code|kz|iso))?\W*$"
@@ -171,6 +174,41 @@ def stated_unit(texts: Iterable[str]) -> str:
             if unit and (unit not in currency_codes() or len(set(_codes(text))) == 1):
                 return unit
     return ""
+
+
+class Sections:
+    """Headings between the rows that state a currency for those below, such as a line with `USD` alone."""
+
+    def __init__(self) -> None:
+        """Begin above the first record."""
+        self._current: str | None = None
+
+    def of(self, columns: Sequence[pa.ChunkedArray]) -> pa.Array | None:
+        """Return the stated currency of each record of the next chunk; None if none has one."""
+        if not columns:
+            return None
+        first = pc.fill_null(pc.utf8_trim_whitespace(columns[0]), "").combine_chunks()
+        word = pc.utf8_trim(first, " :-=*()[]")
+        known = pc.is_in(word, value_set=pa.array(sorted(known_symbols())))
+        places = pa.array(np.flatnonzero(pc.or_(known, pc.match_substring_regex(first, _HEADING))))
+        for column in columns[1:]:
+            cells = pc.fill_null(pc.utf8_trim_whitespace(column.take(places)), "")
+            places = places.filter(pc.equal(cells, "").combine_chunks())
+        headings = zip(places.to_pylist(), first.take(places).to_pylist(), strict=True)
+        stated = {place: unit for place, text in headings if (unit := _heading(text))}
+        if not stated and self._current is None:
+            return None
+        ends = [*stated, len(first)]
+        parts = [pa.repeat(pa.scalar(self._current, pa.string()), ends[0])]
+        for begin, end in pairwise(ends):
+            parts.append(pa.repeat(pa.scalar(stated[begin], pa.string()), end - begin))
+            self._current = stated[begin]
+        return pa.concat_arrays(parts)
+
+
+def _heading(text: str) -> str:
+    word = text.strip(" :-=*()[]")
+    return word if word in known_symbols() else stated_unit([text])
 
 
 def _codes(text: str) -> list[str]:

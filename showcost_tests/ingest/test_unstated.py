@@ -152,3 +152,33 @@ def test_a_currency_in_an_unnamed_column_contradicts_the_one_taken_for_granted(
 def test_a_named_currency_column_is_the_only_one(tmp_path: Path) -> None:
     header = f"{HEADER},Currency,Base currency"
     assert read(tmp_path, f"{header}\nV1,1,01/02/2025,2.50,USD,EUR\n") == (None, [("2.50", None)])
+
+
+@pytest.mark.parametrize("chunk_bytes", [2**23, 1])
+def test_a_heading_between_the_rows_states_the_currency_below_it(
+    chunk_bytes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("showcost.ingest.delivery_records.CHUNK_BYTES", chunk_bytes)
+    lines = [
+        "V1,1,01/02/2025,1.50",
+        "USD,,,",
+        "V1,2,01/02/2025,2.50",
+        "V1,3,01/02/2025,£3.50",
+        "Currency: GBP,,,",
+        "V1,4,01/02/2025,4.50",
+        "Catering,,,",
+        "V1,5,01/02/2025,5.50",
+        "EUR,6,01/02/2025,6.50",
+    ]
+    refused, found = read(tmp_path, "\n".join([HEADER, *lines, ""]))
+    assert refused is None
+    assert [symbol for value, symbol in found if value] == [None, "USD", "£", "GBP", "GBP", "GBP"]
+    named = "\n".join([f"{HEADER},Currency", *(f"{line}," for line in lines), ""])
+    assert [symbol for value, symbol in read(tmp_path, named)[1] if value] == [
+        None,
+        None,
+        "£",
+        None,
+        None,
+        None,
+    ]
