@@ -34,7 +34,7 @@ from showcost.pay.money import (
 from showcost.pay.numbers import NO_DAY, Bools, Ints, as_slice, day_number, last_day
 from showcost.pay.scale import check_scale
 from showcost.pay.terms import BoundAgreement, bind
-from showcost.pay.verdict import PayVerdict, Unchecked, joined_text, only_where
+from showcost.pay.verdict import PayVerdict, Unchecked, concat, joined_text, only_where
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -139,7 +139,11 @@ class PayChecker:
             able = frame.readable[outcome.rows] | (verdict.field in _TEXTS)
             failed[f"{verdict.code} {verdict.field}"][outcome.rows] |= verdict.hard & able
             failed[f"{BY_HAND} {verdict.field}"][outcome.rows] |= verdict.soft & able
-            notes += [_note(outcome, unchecked, len(frame)) for unchecked in verdict.unchecked]
+            notes += [
+                _note(outcome, unchecked, len(frame))
+                for unchecked in verdict.unchecked
+                if unchecked.rows.any()
+            ]
         joined = joined_text("; ", *notes)
         nothing = pc.equal(joined, "")
         return {name: ~rows for name, rows in failed.items()}, pc.if_else(nothing, None, joined)
@@ -204,15 +208,13 @@ class PayChecker:
 
 def _note(outcome: PayOutcome, unchecked: Unchecked, size: int) -> pa.Array:
     """Return what a verdict could not check as a text for the rows concerned, null for all others."""
-    why = (
-        unchecked.why if not isinstance(unchecked.why, str) else pa.repeat(unchecked.why, len(unchecked.rows))
-    )
     here = np.flatnonzero(unchecked.rows)
-    texts = np.full(size, None, object)
-    if len(here):
-        chosen = why.take(pa.array(here)).to_pylist()
-        texts[outcome.rows[here]] = [f"{outcome.verdict.code}: {text}" for text in chosen]
-    return pa.array(texts, pa.string())
+    place = np.full(size, -1, np.int64)
+    place[outcome.rows[here]] = here
+    prefix = f"{outcome.verdict.code}: "
+    if isinstance(unchecked.why, str):
+        return only_where(place >= 0, prefix + unchecked.why)
+    return concat(prefix, unchecked.why).take(pa.array(place, mask=place < 0))
 
 
 def _whole_days(verdict: PayVerdict, frame: Frame) -> PayVerdict:
