@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 HOME_VARIABLE = "SHOWCOST_HOME"
 
-LEDGER_WAIT = 60.0
+LEDGER_WAIT = 60
 """Seconds to wait for a ledger that another process has open."""
 
 
@@ -48,7 +48,7 @@ class Workspace:
     """
 
     path: Path
-    wait_seconds: float = LEDGER_WAIT
+    wait_seconds: int = LEDGER_WAIT
 
     @cached_property
     def production(self) -> Production:
@@ -179,7 +179,7 @@ def definitions_workspace() -> Workspace:
     return open_workspace(variable_home() or Path(__file__).resolve().parents[1] / "data")
 
 
-def open_workspace(path: Path, *, wait_seconds: float = LEDGER_WAIT) -> Workspace:
+def open_workspace(path: Path, *, wait_seconds: int = LEDGER_WAIT) -> Workspace:
     """Return the workspace at `path`, checked to describe a production.
 
     Production, chart, budget, agreements and incentives are read here, so that an error in one of them is

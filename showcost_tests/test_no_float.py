@@ -40,6 +40,7 @@ ALLOWED: Final = {
     "staging/store.py": {"float": _SECONDS, "60.0": _SECONDS},
     "orchestration/runs.py": {"0.5": _SECONDS},
     "checks/verify.py": {"float": _SECONDS},
+    "components/workers.py": {"float": _SECONDS},
     "fx/conversion.py": {
         "amount * rates[base] / rates[currency]": "Decimal by Decimal at sixty digits, then rounded once",
         "rates[base] / rates[currency]": "the same, for display",

@@ -66,7 +66,7 @@ def _is_alive(pid: int, since: float) -> bool:
         return False
     except PermissionError:
         pass
-    process = _PROC / str(pid)
+    process = _PROC.joinpath(str(pid))
     # A number is given again: a process that began after the run is another one. A zombie has ended.
     try:
         state = process.joinpath("stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]

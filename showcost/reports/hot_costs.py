@@ -23,6 +23,8 @@ from showcost.core.file_ranges import view_ranges
 from showcost.core.money import minor_units, readable_amount
 from showcost.fx.conversion import AMOUNT_TYPE, conversion_sql, micro_rate_sql
 from showcost.ledger.active_entries import active_condition, entries_as_of
+from showcost.pay.multiples import MULTIPLES, pairs_of
+from showcost.pay.numbers import TENTHS
 from showcost.reports.personal_text import masked_columns
 from showcost.reports.tables import ColumnType, ReportColumn, ReportTable
 from showcost.staging.assets import valid_asset
@@ -177,7 +179,7 @@ def _budget_rows(budget: _DayBudget, days: Sequence[date]) -> pa.Table:
 
 _USED: Final = (
     *("delivery", "record", "content", "transaction_date", "currency", "gross", "meal_penalty_amount"),
-    *("rest_penalty_amount", "meal_penalty_count", "hours_1x", "hours_1_5x", "hours_2x", "hours_3x"),
+    *("rest_penalty_amount", "meal_penalty_count", "hours_at", *MULTIPLES),
 )
 
 
@@ -195,6 +197,36 @@ def _make_manifest(
                 f"INSERT INTO manifest BY NAME SELECT $feed AS feed, {columns} FROM manifest_file",
                 {"feed": feed.name},
             )
+    _register_pairs(connection)
+
+
+def _register_pairs(connection: duckdb.DuckDBPyConnection) -> None:
+    """Register `hour_pairs`: per text of pairs in the manifest, its hours at 1x, above, and weighted."""
+    texts = [text for (text,) in connection.execute(_PAIRED).fetchall()]
+    pairs = [pairs_of(text) or {} for text in texts]
+    straight = [_hours(hours.get(TENTHS, 0)) for hours in pairs]
+    overtime = [_hours(sum(hours.values()) - hours.get(TENTHS, 0)) for hours in pairs]
+    weighted = [sum(multiple * part for multiple, part in hours.items()) for hours in pairs]
+    connection.register(
+        "hour_pairs",
+        pa.table(
+            {
+                "hours_at": pa.array(texts, pa.string()),
+                "pair_straight": pa.array(straight, _HOURS),
+                "pair_overtime": pa.array(overtime, _HOURS),
+                "pair_weighted": pa.array(weighted, pa.int64()),
+            }
+        ),
+    )
+
+
+def _hours(millionths: int) -> Decimal:
+    return Decimal(millionths).scaleb(-_HOUR_DECIMALS)
+
+
+_HOUR_DECIMALS: Final = 6
+_HOURS: Final = pa.decimal128(20, _HOUR_DECIMALS)
+_PAIRED: Final = "SELECT DISTINCT hours_at FROM manifest WHERE hours_at IS NOT NULL ORDER BY hours_at"
 
 
 def _valid_ranges(workspace: Workspace, feed: FeedSpec, first: date, last: date) -> list[FileRange]:
@@ -243,8 +275,8 @@ def _make_labour(
 _NO_MANIFEST: Final = f"""
 CREATE OR REPLACE TEMP TABLE manifest (feed VARCHAR, delivery VARCHAR, record BIGINT, content VARCHAR,
     transaction_date DATE, currency VARCHAR, gross {AMOUNT_TYPE}, meal_penalty_amount {AMOUNT_TYPE},
-    rest_penalty_amount {AMOUNT_TYPE}, meal_penalty_count DECIMAL(20, 6), hours_1x DECIMAL(20, 6),
-    hours_1_5x DECIMAL(20, 6), hours_2x DECIMAL(20, 6), hours_3x DECIMAL(20, 6))
+    rest_penalty_amount {AMOUNT_TYPE}, meal_penalty_count DECIMAL(20, 6), hours_at VARCHAR,
+    {", ".join(f"{name} DECIMAL(20, 6)" for name in MULTIPLES)})
 """
 
 # A row whose gross is zero has no entry of it: its contributions are shown on their own account.
@@ -261,10 +293,15 @@ WHERE record_kind = '{PAYROLL.name}' AND transaction_date BETWEEN $first AND $la
 GROUP BY ALL
 """
 
-_STRAIGHT: Final = "CAST(coalesce(hours_1x, 0) * 10 * 1000000 AS HUGEINT)"
+_OVERTIME: Final = [name for name, multiple in MULTIPLES.items() if multiple > TENTHS]
+_OVERTIME_HOURS: Final = " + ".join(f"coalesce({name}, 0)" for name in _OVERTIME)
+_STRAIGHT: Final = (
+    f"CAST((coalesce(hours_1x, 0) + coalesce(pair_straight, 0)) * {TENTHS} * 1000000 AS HUGEINT)"
+)
 _WEIGHTED: Final = (
-    "CAST((coalesce(hours_1x, 0) * 10 + coalesce(hours_1_5x, 0) * 15 + coalesce(hours_2x, 0) * 20"
-    " + coalesce(hours_3x, 0) * 30) * 1000000 AS HUGEINT)"
+    "CAST(("
+    + " + ".join(f"coalesce({name}, 0) * {multiple}" for name, multiple in MULTIPLES.items())
+    + ") * 1000000 AS HUGEINT) + coalesce(pair_weighted, 0)"
 )
 _UNIT: Final = f"CAST('0.0001' AS {AMOUNT_TYPE})"
 
@@ -276,11 +313,11 @@ WITH detail AS (
         coalesce(meal_penalty_amount, CAST(0 AS {AMOUNT_TYPE})) AS meal,
         coalesce(rest_penalty_amount, CAST(0 AS {AMOUNT_TYPE})) AS rest,
         coalesce(meal_penalty_count, 0) AS meal_count,
-        coalesce(hours_1x, 0) AS straight_hours,
-        coalesce(hours_1_5x, 0) + coalesce(hours_2x, 0) + coalesce(hours_3x, 0) AS overtime_hours,
+        coalesce(hours_1x, 0) + coalesce(pair_straight, 0) AS straight_hours,
+        {_OVERTIME_HOURS} + coalesce(pair_overtime, 0) AS overtime_hours,
         CAST((manifest_gross - meal - rest) * 10000 AS HUGEINT) AS units, {_STRAIGHT} AS straight,
         {_WEIGHTED} AS weighted
-    FROM manifest),
+    FROM manifest LEFT JOIN hour_pairs USING (hours_at)),
 divided AS (
     SELECT *, CASE WHEN weighted > 0 THEN CAST(
             CASE WHEN units < 0 THEN -1 ELSE 1 END
@@ -340,9 +377,7 @@ HOT_COST_COLUMNS: Final = (
     ReportColumn("account", "Account", _T.TEXT, "account of the pay"),
     ReportColumn("account_name", "Name", _T.TEXT, "name of the account"),
     _money("straight", "Straight time", "gross by the manifest, less overtime and penalties"),
-    _money(
-        "overtime", "Overtime", "pay of the hours at 1.5, 2 and 3 times: their share of the weighted hours"
-    ),
+    _money("overtime", "Overtime", "pay of the hours above 1x: their share of the weighted hours"),
     _money("meal_penalties", "Meal penalties", "paid meal penalties of the manifest"),
     _money("short_rest", "Short rest", "paid rest penalties of the manifest"),
     _money("difference", "Not explained", "gross of the ledger less gross of the manifest rows that made it"),
@@ -354,7 +389,7 @@ HOT_COST_COLUMNS: Final = (
     ),
     _money("fringe", "Fringe", "the employer's contributions of the same rows, as in the ledger"),
     ReportColumn("straight_hours", "Hours at 1x", _T.RATE, "hours of the manifest", is_summed=True),
-    ReportColumn("overtime_hours", "Overtime hours", _T.RATE, "hours at 1.5, 2 and 3 times", is_summed=True),
+    ReportColumn("overtime_hours", "Overtime hours", _T.RATE, "hours above 1x", is_summed=True),
     ReportColumn("meal_count", "Meal penalties", _T.COUNT, "number of meal penalties", is_summed=True),
     ReportColumn("rest_count", "Short rests", _T.COUNT, "rows with a rest penalty", is_summed=True),
     _money("budget", "Budget of the day", "labour budget of the account for the day; the notes say how"),

@@ -110,7 +110,7 @@ def _recovered(
     places = pa.array(partial)
     shares = zip(percent.take(places).to_pylist(), minor_units.take(places).to_pylist(), strict=True)
     for place, (share, units) in zip(partial.tolist(), shares, strict=True):
-        values[place] = round_half_away(values[place] * share / 100, units)
+        values[place] = round_half_away((values[place] * share).scaleb(-2), units)
     return pa.chunked_array([pa.array(values, MONEY)])
 
 

@@ -30,8 +30,8 @@ COLUMNS: Final = pa.schema(
 _OTHER_NAMES: Final = {"UK": "GB", "EL": "GR"}
 
 _SQL: Final = """
-SELECT codes.country IS NOT NULL AS tax__known, rate AS tax__rate, recoverable AS tax__recoverable,
-    account AS tax__account
+SELECT CASE WHEN rows.date IS NOT NULL THEN codes.country IS NOT NULL END AS tax__known,
+    rate AS tax__rate, recoverable AS tax__recoverable, account AS tax__account
 FROM rows LEFT JOIN codes ON codes.country = rows.country AND codes.code = rows.code
     AND rows.date BETWEEN codes.first AND codes.last
 ORDER BY rows.place

@@ -12,6 +12,7 @@ from showcost.config.record_kinds import PAYROLL
 from showcost.core.errors import ConfigError, InputError
 from showcost.ledger.decisions import DecisionKind
 from showcost.ledger.new_entries import PostingContext
+from showcost.pay.multiples import MULTIPLES
 from showcost.reports.hot_costs import HotCostOptions, hot_costs
 from showcost.reports.tables import lines
 from showcost.staging.assets import valid_asset
@@ -32,10 +33,8 @@ _HOURS = pa.decimal128(20, 6)
 DETAIL = pa.schema(
     [
         *((name, pa.decimal128(18, 4)) for name in ("gross", "meal_penalty_amount", "rest_penalty_amount")),
-        *(
-            (name, _HOURS)
-            for name in ("meal_penalty_count", "hours_1x", "hours_1_5x", "hours_2x", "hours_3x")
-        ),
+        *((name, _HOURS) for name in ("meal_penalty_count", *MULTIPLES)),
+        ("hours_at", pa.string()),
     ]
 )
 
@@ -102,6 +101,19 @@ def test_gross_is_divided_by_hours_and_penalties(workspace: Workspace) -> None:
     assert parts(row) == amounts("910.56", "820.73", "20.00", "30.00", "0", "1781.29", "23.13")
     assert (row["straight_hours"], row["overtime_hours"]) == (16, 6)
     assert (row["meal_count"], row["rest_count"]) == (2, 1)
+
+
+def test_hours_at_every_multiple_are_overtime(workspace: Workspace) -> None:
+    # 8 h at 1x, 1 h at 2.5x, and as pairs 1 h at 1x, 2 h at 4.5x: 20.5 weighted hours, 11.5 of them overtime.
+    rows = [some_pay(1, "2050.00", hours_2_5x=Decimal(1), hours_at="1: 1; 4.5: 2")]
+    keep(workspace, rows, rows)
+    row = by_account(workspace)[str(THURSDAY), "2510"]
+    assert parts(row)[:2] == amounts("900.00", "1150.00")
+    assert (row["straight_hours"], row["overtime_hours"]) == (9, 3)
+    rows = [some_pay(2, "1400.00", day=FRIDAY, hours_1x=None, hours_4x=Decimal(2), hours_6x=Decimal(1))]
+    keep(workspace, rows, rows)
+    row = by_account(workspace)[str(FRIDAY), "2510"]
+    assert parts(row)[:2] == amounts("0", "1400.00")
 
 
 def test_hours_that_are_missing_make_all_of_it_straight_time(workspace: Workspace) -> None:

@@ -106,7 +106,7 @@ def test_what_warns_is_told_in_one_sentence_each(ranged: Ran) -> None:
     messages = {check.asset: check.message for check in ranged[1].failed_checks}
     assert messages["quarantine_uk_spend"] == (
         "2026-10-30: 1 rows: SC-AMT-001 amount unreadable (1); "
-        "2026-11-02: 1 rows: SC-FX-001 rate not yet published (1)"
+        "2026-11-02: 1 rows: SC-FX-001 rate not yet published (1); next: work through `showcost queue list`"
     )
 
 

@@ -94,7 +94,7 @@ class _OtherUnions(ConfigModel):
 
 @cache
 def _other_unions() -> frozenset[str]:
-    return frozenset(load_model(PACKAGED.parents[1] / "unions.yaml", _OtherUnions).unions)
+    return frozenset(load_model(PACKAGED.parents[1].joinpath("unions.yaml"), _OtherUnions).unions)
 
 
 def _load_all(files: Iterable[Path]) -> Agreements:

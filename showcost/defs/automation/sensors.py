@@ -45,7 +45,7 @@ from showcost.workspace import Workspace, definitions_workspace, open_workspace,
 INBOX_SECONDS: Final = 60
 RATES_SECONDS: Final = 900
 MISSING_SECONDS: Final = 300
-TICK_WAIT: Final = 15.0
+TICK_WAIT: Final = 15
 """Seconds that a tick waits for the ledger; Dagster ends a tick after 60."""
 
 _VENDOR_TAG: Final = "showcost/vendor"
