@@ -58,7 +58,8 @@ def status_result(
                 "codes": state.codes,
                 "control_totals": control_total_facts(state.control_totals),
                 "findings": findings.get(state.feed, {}),
-                "pay_rules_not_checked": state.unchecked,
+                # Of a past moment it is not known, which is not the same as none.
+                "pay_rules_not_checked": state.unchecked if as_of is None else None,
                 "deliveries": [
                     {"name": delivery.arrival.name, "delivery": delivery.arrival.delivery} | _tally(tally)
                     for delivery, tally in state.deliveries

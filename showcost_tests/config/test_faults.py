@@ -37,8 +37,8 @@ FAULTS = {
         PRODUCTION,
         "union: teamsters",
         "union: drivers",
-        "agreements, Teamsters 399, union: expected one of sag-aftra, dga, wga, iatse, teamsters, bectu,"
-        " none, found 'drivers'",
+        "agreements, Teamsters 399, union: expected one of actra, bectu, dga, equity-uk, iatse, sag-aftra,"
+        " teamsters, wga, none, found 'drivers'",
     ),
     "a signed agreement without an account": Fault(
         CHART,
@@ -207,8 +207,8 @@ FAULTS = {
         CHART,
         "Writers,cost,wga",
         "Writers,cost,writers",
-        "line 3, union_category: expected one of sag-aftra, dga, wga, iatse, teamsters, bectu, none, "
-        "found 'writers'",
+        "line 3, union_category: expected one of actra, bectu, dga, equity-uk, iatse, sag-aftra, teamsters, "
+        "wga, none, found 'writers'",
     ),
     "an unknown fringe account": Fault(
         CHART,

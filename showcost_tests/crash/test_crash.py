@@ -10,13 +10,21 @@ import pytest
 
 
 @pytest.mark.parametrize(
-    ("points", "triples", "instants"), [(1, 0, 0), pytest.param(14, 2, 2, marks=pytest.mark.slow)]
+    ("points", "triples", "instants", "others"),
+    [(1, 0, 0, 0), pytest.param(14, 2, 2, 1, marks=pytest.mark.slow)],
 )
 def test_a_restart_recovers_from_a_sample_of_points_triples_and_instants(
-    points: int, triples: int, instants: int
+    points: int, triples: int, instants: int, others: int
 ) -> None:
     # A process of its own: the harness forks, and the test process has threads.
-    numbers = {"--points": points, "--triples": triples, "--instants": instants, "--seed": 7}
+    numbers = {
+        "--points": points,
+        "--triples": triples,
+        "--instants": instants,
+        "--pairs": others,
+        "--runs": others,
+        "--seed": 7,
+    }
     arguments = [text for name, number in numbers.items() for text in (name, str(number))]
     finished = subprocess.run(  # noqa: S603 - our own module
         [sys.executable, "-m", "showcost_tests.crash", *arguments],
@@ -27,6 +35,6 @@ def test_a_restart_recovers_from_a_sample_of_points_triples_and_instants(
     assert finished.returncode == 0, finished.stdout + finished.stderr
     facts = json.loads(finished.stdout)
     assert facts["defects"] == []
-    assert facts["cases"] == points + triples + instants
+    assert facts["cases"] == points + triples + instants + 2 * others
     assert facts["fired"] >= points + triples
     assert facts["points_with_faults"] > 1500
