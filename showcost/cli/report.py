@@ -133,17 +133,17 @@ def _show(made: CostReport, *, accounts: bool) -> None:
         say(note)
 
 
+_KINDS: Final = {TOTAL: "Total", DETAIL: ""}
+
+
 def _show_whole(table: ReportTable) -> None:
     """Show every line of a table, with its notes."""
-    rows = [[_cell(table, line, column) for column in table.columns] for line in lines(table)]
-    show_table(
-        f"{table.title}, in {table.currency}",
-        ["", *(column.title for column in table.columns)],
-        [
-            ["Total" if line.level == TOTAL else "" if line.level == DETAIL else "subtotal", *row]
-            for line, row in zip(lines(table), rows, strict=True)
-        ],
-    )
+    rows = [
+        [_KINDS.get(line.level, "subtotal"), *(_cell(table, line, column) for column in table.columns)]
+        for line in lines(table)
+    ]
+    titles = ["", *(column.title for column in table.columns)]
+    show_table(f"{table.title}, in {table.currency}", titles, rows)
     if not rows:
         say("No rows.")
     for note in table.notes:

@@ -86,13 +86,18 @@ def whole_check(
         return dg.AssetCheckResult(
             passed=outcome.passed,
             severity=severity,
-            description=outcome.message
-            if outcome.passed
-            else with_next_step(name, outcome.message, asset.to_user_string()),
+            description=_description(name, asset, outcome),
             metadata=dict(outcome.facts),
         )
 
     return check
+
+
+def _description(name: str, asset: dg.AssetKey, outcome: CheckOutcome) -> str:
+    """Return the message of an outcome, with the next step if it failed."""
+    if outcome.passed:
+        return outcome.message
+    return with_next_step(name, outcome.message, asset.to_user_string())
 
 
 @dataclass(frozen=True)
@@ -147,9 +152,7 @@ def _evaluations(
             check_name=check.name,
             passed=outcome.passed,
             severity=check.severity,
-            description=outcome.message
-            if outcome.passed
-            else with_next_step(check.name, outcome.message, check.asset.to_user_string()),
+            description=_description(check.name, check.asset, outcome),
             metadata=dict(outcome.facts),
             target_materialization_data=targets.get(day.isoformat()),
             partition=day.isoformat(),

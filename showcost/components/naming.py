@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import dagster as dg
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from showcost.config.feed import FeedSpec
 
@@ -113,6 +113,13 @@ def dated_keys(feed: FeedSpec) -> tuple[dg.AssetKey, ...]:
     of_pay = (pay_findings_key,) if feed.kind.has_pay_rules else ()
     keys = tuple(key(feed.name) for key in (raw_key, valid_key, quarantine_key, *of_pay))
     return (*keys, ledger_key(feed))
+
+
+def dated_keys_of(feeds: Sequence[FeedSpec]) -> list[dg.AssetKey]:
+    """Return the keys of the partitioned assets of feeds, with accruals of APIs and packs for guilds."""
+    keys = [key for feed in feeds for key in dated_keys(feed)]
+    keys += [provisional_key(feed.name) for feed in feeds if feed.api is not None]
+    return [*keys, *([GUILD_PACKS] if any(feed.kind.has_pay_rules for feed in feeds) else [])]
 
 
 def landing_keys(feed: FeedSpec) -> tuple[dg.AssetKey, ...]:

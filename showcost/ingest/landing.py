@@ -73,7 +73,6 @@ if TYPE_CHECKING:
     from showcost.ingest.inbox import InboxFile
     from showcost.readers.archives import Member
     from showcost.readers.model import Dialect
-    from showcost.staging import StagingStore
     from showcost.workspace import Workspace
 
 RECORDS_VERSION: Final = "14"
@@ -168,20 +167,17 @@ def land(home: Workspace, feed: FeedSpec, before_waiting: BeforeWaiting | None =
     Files that were just written are waited for, after a call of `before_waiting`; without it, they are left
     for the next time.
     """
-    register = home.register
     audit = home.audit
     finish_shredding(home)
     again, changing = _take(home, feed, before_waiting)
-    store, payloads = home.staging, home.payloads
     mark = fingerprint_of(home, feed)
     read: list[LandedDelivery] = []
     damaged: list[IntegrityError] = []
-    for arrival in register.deliveries(feed.name):
-        if not (_is_current(store, feed, arrival, mark) or payloads.is_shredded(arrival.delivery)):
-            try:
-                read.append(read_arrival(home, feed, arrival, audit, mark))
-            except IntegrityError as error:
-                damaged.append(error)
+    for arrival in _unread(home, feed, mark):
+        try:
+            read.append(read_arrival(home, feed, arrival, audit, mark))
+        except IntegrityError as error:
+            damaged.append(error)
     if damaged:
         raise damaged[0]
     return Landing(feed.name, tuple(read), again, changing)
@@ -201,25 +197,23 @@ class Unlanded:
 
 def unlanded(home: Workspace, feed: FeedSpec) -> Unlanded:
     """Return what there is to land of a feed; nothing is taken, read or waited for."""
-    register, store = home.register, home.staging
-    files = waiting(home.inbox, feed, register.arrivals(feed.name), SeenFiles(home.raw / "inbox.json"))
+    files = waiting(home.inbox, feed, home.register.arrivals(feed.name), SeenFiles(home.raw / "inbox.json"))
     ready, changing = settled(files, feed, None)
     mark = fingerprint_of(home, feed)
-    unread = [
-        arrival.delivery
-        for arrival in register.deliveries(feed.name)
-        if not (_is_current(store, feed, arrival, mark) or home.payloads.is_shredded(arrival.delivery))
-    ]
+    unread = [arrival.delivery for arrival in _unread(home, feed, mark)]
     names = tuple("/".join(map(str, file.identity)) for file in ready)
     return Unlanded(names, (*unread, *((mark,) if unread else ())), tuple(changing))
 
 
-def _is_current(store: StagingStore, feed: FeedSpec, arrival: Arrival, mark: str) -> bool:
-    """Return whether a delivery was read under the present settings, and its records are attested."""
-    asset = records_asset(feed.name)
-    staged = store.metadata(asset, arrival.delivery)
-    current = staged is not None and staged.inputs.get("fingerprint") == mark
-    return current and store.is_attested(asset, arrival.delivery)
+def _unread(home: Workspace, feed: FeedSpec, mark: str) -> Iterator[Arrival]:
+    """Yield the deliveries that were not read under the present settings, or whose records nobody attests."""
+    store, asset = home.staging, records_asset(feed.name)
+    for arrival in home.register.deliveries(feed.name):
+        staged = store.metadata(asset, arrival.delivery)
+        current = staged is not None and staged.inputs.get("fingerprint") == mark
+        current = current and store.is_attested(asset, arrival.delivery)
+        if not (current or home.payloads.is_shredded(arrival.delivery)):
+            yield arrival
 
 
 def landed(home: Workspace, feed: FeedSpec) -> list[LandedDelivery]:

@@ -76,7 +76,7 @@ class PostingContext:
     configuration: str | None = None
     """The id of the recorded configuration that the posting uses."""
     document_rounding: str = "document"
-    """Whether a document's base total is its converted total, or the sum of its lines (`line`)."""
+    """`document` if a document's base total is its converted total, `line` if it is the sum of its lines."""
 
     @property
     def pay_rules(self) -> str:

@@ -30,7 +30,6 @@ from showcost.workspace import HOME_VARIABLE
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
-    from showcost.config.feed import FeedSpec
     from showcost.workspace import Workspace
 
 DAGSTER_HOME_VARIABLE: Final = "DAGSTER_HOME"
@@ -178,18 +177,11 @@ class _Run:
             for feed in landed
             if feeds is not None or feed.api is not None or has_rows(self.workspace, feed, *between, state)
         ]
-        if self._part("costs", self._dated_assets(dated), dated=True, run_id=self.id):
+        costs = [naming.FX_SNAPSHOTS, naming.LEDGER_ENTRIES, *naming.dated_keys_of(dated)]
+        if self._part("costs", costs, dated=True, run_id=self.id):
             closing = naming.REPORT_ASSETS
             self._part("close", [*closing, *([] if failed else [naming.QUEUE])], dated=False)
         return self._outcome()
-
-    def _dated_assets(self, feeds: Sequence[FeedSpec]) -> list[dg.AssetKey]:
-        keys = [naming.FX_SNAPSHOTS, naming.LEDGER_ENTRIES]
-        for feed in feeds:
-            keys += naming.dated_keys(feed)
-            if feed.api is not None:
-                keys.append(naming.provisional_key(feed.name))
-        return [*keys, *([naming.GUILD_PACKS] if any(feed.kind.has_pay_rules for feed in feeds) else [])]
 
     def _part(
         self, name: str, assets: Sequence[dg.AssetKey], *, dated: bool, run_id: str | None = None
@@ -308,8 +300,10 @@ def _watched(
                 finished_now = len(instance.get_records_for_run(run_id, of_type=ends).records)
                 progress(before + finished_now, before + own)
             if looks % _LOOKS_PER_WAIT == 0:
-                end_lost_runs(instance)
-                held = set(held_slots(instance, run_id)) - told
+                held = set(held_slots(instance, run_id))
+                if held:
+                    end_lost_runs(instance)
+                held -= told
                 told |= held
                 if waiting is not None:
                     for sentence in sorted(held):

@@ -205,11 +205,7 @@ def due_by_rates(workspace: Workspace, feed: FeedSpec) -> list[date]:
 
 def _found_rates(workspace: Workspace, feed: FeedSpec) -> list[date]:
     """Return the dates with rows that had no rate, for which one was imported or pinned since."""
-    store, asset = workspace.staging, quarantine_asset(feed.name)
-    held: dict[date, set[str]] = {}
-    for part in _staged_with(store, asset, "unrated"):
-        rows = store.read(asset, part).select(["currency", "codes"]).to_pylist()
-        held[date.fromisoformat(part)] = {row["currency"] for row in rows if RATE_MISSING in row["codes"]}
+    held = _held_currencies(workspace.staging, feed, "unrated", RATE_MISSING)
     if not held:
         return []
     days = sorted(held)
@@ -229,11 +225,7 @@ def _found_rates(workspace: Workspace, feed: FeedSpec) -> list[date]:
 
 def _released_jumps(workspace: Workspace, feed: FeedSpec) -> list[date]:
     """Return the dates with rows whose rate had jumped, and was accepted or repinned since."""
-    store, asset = workspace.staging, quarantine_asset(feed.name)
-    held: dict[date, set[str]] = {}
-    for part in _staged_with(store, asset, "jumped"):
-        rows = store.read(asset, part).select(["currency", "codes"]).to_pylist()
-        held[date.fromisoformat(part)] = {row["currency"] for row in rows if RATE_JUMPED in row["codes"]}
+    held = _held_currencies(workspace.staging, feed, "jumped", RATE_JUMPED)
     if not held:
         return []
     blocked = jumped_rates(workspace, sorted(held))
@@ -244,6 +236,16 @@ def _released_jumps(workspace: Workspace, feed: FeedSpec) -> list[date]:
         if base not in names and currencies - names:
             released.append(day)
     return released
+
+
+def _held_currencies(store: StagingStore, feed: FeedSpec, name: str, code: str) -> dict[date, set[str]]:
+    """Return the currencies of the rows in quarantine with a code, by date; `name` counts them in staging."""
+    asset = quarantine_asset(feed.name)
+    held: dict[date, set[str]] = {}
+    for part in _staged_with(store, asset, name):
+        rows = store.read(asset, part).select(["currency", "codes"]).to_pylist()
+        held[date.fromisoformat(part)] = {row["currency"] for row in rows if code in row["codes"]}
+    return held
 
 
 def due_spans(

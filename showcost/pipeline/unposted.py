@@ -73,11 +73,8 @@ def left_out(workspace: Workspace, feed: FeedSpec, log: OutcomeLog, most: int) -
         active = active_row_counts(connection, feed.name)
         posted = connection.sql(_POSTED, params={"feed": feed.name}).to_arrow_table()
     waiting = {day.isoformat() for day in unposted_dates(workspace, feed, active)}
-    staged = {
-        key
-        for key in workspace.staging.partitions(valid_asset(feed.name))
-        if workspace.staging.metadata(valid_asset(feed.name), key) is not None
-    }
+    store, asset = workspace.staging, valid_asset(feed.name)
+    staged = {key for key in store.partitions(asset) if store.metadata(asset, key) is not None}
     with engine() as connection:
         connection.register("posted", posted)
         connection.register("postings", _postings(workspace.audit, feed.name))

@@ -54,8 +54,10 @@ _GROUP_ROWS: Final = 250_000
 
 
 RATE_JUMPED: Final = "SC-FX-004"
-RATE_MISSING: Final = "SC-FX-002"
 """The code of rows whose rate jumped and is not accepted."""
+
+RATE_MISSING: Final = "SC-FX-002"
+"""The code of rows whose rate is missing for good, unless it is imported."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from showcost.core.hashing import sha256_framed
 from showcost.vendor_api.dead_letters import DeadLetters
 from showcost.vendor_api.failures import PASSING
 from showcost.vendor_api.progress import PullProgress
@@ -54,15 +53,11 @@ def pulled_dates(workspace: Workspace, feed: FeedSpec, dates: Sequence[date]) ->
 
 @dataclass(frozen=True)
 class DueRetry:
-    """A vendor due for a retry: its feeds with missing windows, and the dates of these windows.
-
-    `mark` identifies the retry: a hash of the missing pages, their attempts and the time of the last retry.
-    """
+    """A vendor due for a retry: its feeds with missing windows, and the dates of these windows."""
 
     vendor: str
     feeds: tuple[FeedSpec, ...]
     dates: tuple[date, ...]
-    mark: str
 
 
 def due_retries(
@@ -86,12 +81,10 @@ def due_retries(
         )
         if now - max(tried, before or tried) < pause:
             continue
-        made_of = sorted(f"{letter.id} {letter.attempts}" for letter in letters)
         yield DueRetry(
             vendor,
             tuple(feed for feed, _ in missing),
             tuple(sorted({day for letter in letters for day in letter.window.dates})),
-            sha256_framed([vendor, "" if before is None else before.isoformat(), *made_of]),
         )
 
 

@@ -242,7 +242,7 @@ def sample(points: Sequence[tuple[int, Fault]], size: int, seed: int) -> list[tu
 
 @dataclass(frozen=True)
 class Sizes:
-    """How many cases of each kind to run, and for at most how many minutes."""
+    """The number of cases of each kind, and the minutes that they may take."""
 
     points: int
     triples: int

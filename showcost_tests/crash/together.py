@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from showcost.workspace import Workspace
 
 READY = "ready"
-"""What a process reports before each act; then it waits for the other."""
+"""The report of a process before each act; then it waits for the other."""
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""What a fixed production writes, in counts that depend on neither clock nor machine."""
+"""The work of a fixed production, in counts that depend on neither clock nor machine."""
 
 from __future__ import annotations
 

@@ -18,7 +18,6 @@ from showcost.core.errors import StoreBusyError
 from showcost.defs.automation.requests import (
     FEEDS_TAG,
     Attempts,
-    dated_assets,
     dated_requests,
     not_under_way,
     range_request,
@@ -144,11 +143,12 @@ def request_night(context: dg.ScheduleEvaluationContext) -> Requested:
         return dg.SkipReason(f"nothing requested in this tick: {error}")
     for sentence in told:
         context.log.warning(sentence)
+    runs = runs_under_way(context.instance)
     if now.astimezone(ZoneInfo(production.timezone)).hour < _HOUR:
-        landings = not_under_way(context.instance, to_land, feeds)
+        landings = not_under_way(runs, to_land, feeds)
         requests = list(landing_requests(attempts, landings))
         return _of_tick(context, requests) or dg.SkipReason("no new file in the inbox")
-    work = not_under_way(context.instance, due, feeds)
+    work = not_under_way(runs, due, feeds)
     requests = list(dated_requests(attempts, work, feeds))
     yesterday = _today(context, production) - timedelta(days=1)
     covered = any(
@@ -157,7 +157,7 @@ def request_night(context: dg.ScheduleEvaluationContext) -> Requested:
         if naming.RANGE_START in request.tags
     )
     if yesterday in production.dates and not covered:
-        assets = dated_assets(workspace.feeds)
+        assets = naming.dated_keys_of(workspace.feeds)
         requests.append(range_request(assets, (yesterday, yesterday), {FEEDS_TAG: " ".join(feeds)}))
     if not requests:
         return dg.SkipReason(f"nothing is due, and {yesterday} is outside the production's dates")

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Final
 import dagster as dg
 
 from showcost.components import naming
-from showcost.components.workers import runs_under_way
 from showcost.core.hashing import sha256_framed
 from showcost.pipeline.due import NEAR_DAYS, stretches
 
@@ -159,10 +158,10 @@ class _Scope:
 
 
 def not_under_way(
-    instance: dg.DagsterInstance, work: Sequence[Work], feeds: Mapping[str, FeedSpec]
+    runs: Sequence[dg.DagsterRun], work: Sequence[Work], feeds: Mapping[str, FeedSpec]
 ) -> list[Work]:
-    """Return the work that no run is doing, or about to do."""
-    scopes = [_Scope.of(run) for run in runs_under_way(instance)] if work else []
+    """Return the work that none of the runs under way is doing, or about to do."""
+    scopes = [_Scope.of(run) for run in runs]
     return [
         item
         for item in work
@@ -218,7 +217,7 @@ def dated_requests(
         loose = undated if number == 0 else []
         names = sorted({item.feed for item in within})
         yield range_request(
-            [*dated_assets([feeds[name] for name in names]), *_undated_keys(loose)],
+            [*naming.dated_keys_of([feeds[name] for name in names]), *_undated_keys(loose)],
             (first, last),
             {FEEDS_TAG: " ".join(names)},
         )
@@ -227,13 +226,6 @@ def dated_requests(
             asset_selection=[*_undated_keys(undated), naming.QUEUE],
             tags={FEEDS_TAG: " ".join(sorted(item.feed for item in undated))},
         )
-
-
-def dated_assets(feeds: Sequence[FeedSpec]) -> list[dg.AssetKey]:
-    """Return the partitioned assets of feeds, from raw rows to the ledger."""
-    keys = [key for feed in feeds for key in naming.dated_keys(feed)]
-    keys += [naming.provisional_key(feed.name) for feed in feeds if feed.api is not None]
-    return [*keys, *([naming.GUILD_PACKS] if any(feed.kind.has_pay_rules for feed in feeds) else [])]
 
 
 def _undated_keys(work: Sequence[Work]) -> list[dg.AssetKey]:

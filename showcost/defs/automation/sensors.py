@@ -24,7 +24,6 @@ from showcost.defs.automation.requests import (
     Attempts,
     Work,
     choose,
-    dated_assets,
     dated_requests,
     not_under_way,
     range_request,
@@ -34,8 +33,10 @@ from showcost.ingest.inbox import passed_over, unclaimed
 from showcost.ingest.landing import unlanded
 from showcost.pipeline.due import (
     NEAR_DAYS,
+    LedgerState,
     due_by_landing,
     due_by_rates,
+    ledger_state,
     stretches,
     waiting_for_rates,
 )
@@ -121,7 +122,8 @@ def watch_inbox(context: dg.SensorEvaluationContext, now: datetime) -> Tick:
     end_lost_runs(context.instance)
     feeds = {feed.name: feed for feed in workspace.feeds}
     to_land, due, told = look(workspace)
-    free = not_under_way(context.instance, [*to_land, *due], feeds)
+    runs = runs_under_way(context.instance)
+    free = not_under_way(runs, [*to_land, *due], feeds)
     chosen = choose(attempts, free)
     told += chosen.waiting
     landings = [item for item in chosen.work if item.what == naming.DELIVERIES]
@@ -130,7 +132,7 @@ def watch_inbox(context: dg.SensorEvaluationContext, now: datetime) -> Tick:
         *landing_requests(attempts, landings),
         *dated_requests(attempts, dated, feeds),
     ]
-    if not (to_land or due or runs_under_way(context.instance)):
+    if not (to_land or due or runs):
         requests += _report_request(workspace, attempts)
     told += [f"passed over: {name}" for name in passed_over(workspace.inbox)]
     told += [f"no feed matches {name}" for name in unclaimed(workspace.inbox, workspace.feeds)]
@@ -151,6 +153,7 @@ def look(workspace: Workspace) -> tuple[list[Work], list[Work], list[str]]:
     to_land: list[Work] = []
     due: list[Work] = []
     told: list[str] = []
+    state = ledger_state(workspace, workspace.feeds)
     for feed in workspace.feeds:
         try:
             found = unlanded(workspace, feed)
@@ -158,7 +161,7 @@ def look(workspace: Workspace) -> tuple[list[Work], list[Work], list[str]]:
                 inputs = [*found.files, *found.deliveries]
                 to_land.append(Work.of(feed.name, naming.DELIVERIES, None, inputs))
             told += [f"{feed.name}: {name} is still being written" for name in found.changing]
-            due += due_work(workspace, feed)
+            due += due_work(workspace, feed, state)
         except StoreBusyError:
             raise
         except ShowcostError as error:
@@ -166,12 +169,12 @@ def look(workspace: Workspace) -> tuple[list[Work], list[Work], list[str]]:
     return to_land, due, told
 
 
-def due_work(workspace: Workspace, feed: FeedSpec) -> list[Work]:
+def due_work(workspace: Workspace, feed: FeedSpec, state: LedgerState) -> list[Work]:
     """Return the due dates of a feed that have begun, and its undated rows if they are due.
 
     Due by landings and decisions, or because a rate that rows wait for is there.
     """
-    landing = due_by_landing(workspace, feed)
+    landing = due_by_landing(workspace, feed, state)
     inputs = {day: list(texts) for day, texts in landing.dates.items()}
     for day in due_by_rates(workspace, feed):
         inputs.setdefault(day, []).append("a rate is there")
@@ -220,7 +223,7 @@ def release_rates(context: dg.SensorEvaluationContext, now: datetime) -> Tick:
     workspace, attempts = _workspace(), Attempts.from_cursor(context.cursor, now)
     feeds = {feed.name: feed for feed in workspace.feeds}
     work = [item for feed in workspace.feeds for item in _awaiting(workspace, feed, now)]
-    free = not_under_way(context.instance, work, feeds)
+    free = not_under_way(runs_under_way(context.instance) if work else (), work, feeds)
     chosen = choose(attempts, free)
     requests = list(dated_requests(attempts, chosen.work, feeds))
     if requests:
@@ -263,7 +266,7 @@ def pull_missing(context: dg.SensorEvaluationContext, now: datetime) -> Tick:
 
 def _pull_requests(production: Production, again: DueRetry) -> Iterator[dg.RunRequest]:
     """Yield a run per stretch of missing dates, from the pull to the ledger, of the feeds that miss them."""
-    assets = dated_assets(again.feeds)
+    assets = naming.dated_keys_of(again.feeds)
     for feed in again.feeds:
         assets += [
             *(naming.pulled_key(feed.name), naming.dead_letters_key(feed.name)),

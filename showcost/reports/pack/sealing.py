@@ -23,6 +23,7 @@ from showcost.core.durable import fsync_folder, make_folder, rename, temporary_p
 from showcost.core.errors import InputError
 from showcost.core.hashing import sha256_bytes
 from showcost.core.locking import exclusive_lock
+from showcost.core.once import is_filled
 from showcost.reports.book.writing import book_of_scope
 from showcost.reports.pack.folders import PUBLISHED, is_published, pack_folder, pack_name, remove_debris
 from showcost.reports.pack.manifest import CSV_FOLDER, MANIFEST, manifest_of
@@ -73,7 +74,7 @@ def write_pack(
     _require_names(tables)
     tables = [replace(table, rows=masked_columns(table.rows)) for table in tables]
     target = folder or pack_folder(workspace, scope)
-    if _is_filled(target) and not target.joinpath(MANIFEST).is_file():
+    if is_filled(target) and not target.joinpath(MANIFEST).is_file():
         raise InputError(f"{target} is not empty; name a new folder for the report")
     lock = workspace.path.joinpath("locks", "reports.lock")
     busy = f"another process has been writing a report for more than {_WAIT_SECONDS:g} s; try again"
@@ -81,7 +82,7 @@ def write_pack(
         _write_files(workspace, aside, tables, scope, headline)
         manifest = manifest_of(workspace, scope, tables, headline, aside)
         write_durably(aside.joinpath(MANIFEST), manifest)
-        is_new = not _is_filled(target)
+        is_new = not is_filled(target)
         if not is_new and target.joinpath(MANIFEST).read_bytes() != manifest:
             raise InputError(f"{target} has another report; name a new folder")
         seal = sha256_bytes(manifest)
@@ -120,10 +121,6 @@ def _require_names(tables: Sequence[ReportTable]) -> None:
     names = [table.name for table in tables]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise InputError(f"a report has two tables named {twice[0]}")
-
-
-def _is_filled(folder: Path) -> bool:
-    return folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
 
 
 @contextmanager
