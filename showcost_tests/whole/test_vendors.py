@@ -11,8 +11,9 @@ import pytest
 
 from showcost.components import naming
 from showcost.config.feeds import choose_feed
-from showcost.defs.automation.sensors import pull_missing
+from showcost.defs.automation.sensors import due_work, pull_missing
 from showcost.pipeline.accruals import apply_fallback, open_accruals
+from showcost.pipeline.due import ledger_state
 from showcost.pipeline.fx_snapshots import pin_snapshots
 from showcost.pipeline.vendor_pulls import missing_pages
 from showcost.vendor_api.pull import PullRequest, pull
@@ -117,6 +118,22 @@ def _tick(
     if isinstance(result, dg.SkipReason):
         return [], cursor
     return list(result.run_requests or []), result.cursor
+
+
+def test_an_accrual_of_a_missing_date_is_due_until_it_is_made(tmp_path: Path, simulator: Simulator) -> None:
+    assert simulator.url
+    workspace = sample_home(tmp_path)
+    grip = choose_feed(workspace.feeds, "pickup_grip")
+
+    def due_days() -> set[str]:
+        return {str(work.day) for work in due_work(workspace, grip, ledger_state(workspace, [grip]))}
+
+    pull(workspace, workspace.feeds, PullRequest(FIRST, LAST))
+    days = [date.fromisoformat(day) for day in DAYS]
+    pin_snapshots(workspace, days)
+    assert due_days() == set(DAYS)
+    apply_fallback(workspace, grip, days)
+    assert due_days() == set()
 
 
 def test_a_vendor_is_asked_again_after_its_pause_and_only_then(grip_down: Workspace) -> None:

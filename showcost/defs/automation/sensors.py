@@ -31,6 +31,7 @@ from showcost.defs.automation.requests import (
 )
 from showcost.ingest.inbox import passed_over, unclaimed
 from showcost.ingest.landing import unlanded
+from showcost.pipeline.accruals import due_by_fallback
 from showcost.pipeline.due import (
     NEAR_DAYS,
     LedgerState,
@@ -172,12 +173,15 @@ def look(workspace: Workspace) -> tuple[list[Work], list[Work], list[str]]:
 def due_work(workspace: Workspace, feed: FeedSpec, state: LedgerState) -> list[Work]:
     """Return the due dates of a feed that have begun, and its undated rows if they are due.
 
-    Due by landings and decisions, or because a rate that rows wait for is there.
+    Due by landings and decisions, because a rate that rows wait for is there, or for an accrual of a missing
+    window that is to be made or released.
     """
     landing = due_by_landing(workspace, feed, state)
     inputs = {day: list(texts) for day, texts in landing.dates.items()}
     for day in due_by_rates(workspace, feed):
         inputs.setdefault(day, []).append("a rate is there")
+    for day in due_by_fallback(workspace, feed):
+        inputs.setdefault(day, []).append("an accrual is due")
     work = [
         Work.of(feed.name, "date", day, inputs[day]) for day in _existing(workspace.production, [*inputs])
     ]
