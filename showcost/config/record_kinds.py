@@ -103,8 +103,10 @@ class CostIdentity:
     """The fields by which a cost is recognised when another feed delivers it too.
 
     `tax_id`, `code` and `name` are the fields that name the payee; the document is the kind's `document`.
-    `tax` and `gross` are the amounts of tax and with tax, if any. `within` are fields that divide a document
-    into costs of their own, such as the employee of a payroll invoice.
+    `tax` is the amount that comes on top of the primary one, `gross` the amount with it, if any. `within` are
+    fields that divide a document into costs of their own, such as the employee of a payroll invoice: feeds of
+    other kinds do not know them and are compared with the whole document. `by_total` says that other kinds
+    bill such a document in one amount, or only a fee for it, so that nothing but its total tells.
     """
 
     tax_id: str | None
@@ -113,6 +115,7 @@ class CostIdentity:
     tax: str | None = None
     gross: str | None = None
     within: tuple[str, ...] = ()
+    by_total: bool = False
 
 
 @dataclass(frozen=True)
@@ -312,7 +315,7 @@ LOCATION_PERMIT: Final = RecordKind(
         "service_to": "end_datetime",
         "jurisdiction": "jurisdiction",
     },
-    identity=CostIdentity(None, "authority", "authority", within=("event_type",)),
+    identity=CostIdentity(None, "authority", "authority", "deposit_amount", within=("event_type",)),
 )
 
 _HOURS: Final = ("hours_1x", "hours_1_5x", "hours_2x", "hours_3x")
@@ -389,7 +392,9 @@ PAYROLL: Final = RecordKind(
     key_if_given=("line_no",),
     lines_by=("account", "series", "location", "set", "earning_type"),
     identity=CostIdentity(
-        None, "payroll_company", "payroll_company", within=("employee_ref", "work_date", "occupation_code")
+        *(None, "payroll_company", "payroll_company", "benefit_amount"),
+        within=("employee_ref", "work_date", "occupation_code"),
+        by_total=True,
     ),
     has_pay_rules=True,
 )

@@ -19,7 +19,7 @@ from showcost.core.ids import DOCUMENT_DIGITS, ROW_ID_SQL
 from showcost.ingest.landing import landed
 from showcost.ledger.decisions import decision_effects
 from showcost.pipeline.applied_decisions import decisions_of_feeds, key_places, places_table
-from showcost.pipeline.identity_rows import identity_rows, records_at
+from showcost.pipeline.identity_rows import feeds_of_costs, identity_rows, records_at
 from showcost.staging import ALL
 from showcost.validation.same_costs import related_documents
 
@@ -81,8 +81,8 @@ class _Stamps(NamedTuple):
     stamps: Mapping[str, Mapping[str, frozenset[str]]]
 
 
-_LATEST: Final[dict[tuple[Path, str], _Stamps]] = {}
-"""The stamps found last, by data folder and record kind: sensors and runs ask for those of every feed."""
+_LATEST: Final[dict[Path, _Stamps]] = {}
+"""The stamps found last, by data folder: sensors and runs ask for those of every feed."""
 
 
 def _same_cost_stamps(
@@ -94,7 +94,7 @@ def _same_cost_stamps(
     if effects is None:
         with workspace.ledger.read() as connection:
             effects = decision_effects(connection)
-    feeds = [other for other in workspace.feeds if other.record_kind == feed.record_kind]
+    feeds = feeds_of_costs(workspace)
     effects = effects.filter(pc.is_in(effects.column("feed"), pa.array([other.name for other in feeds])))
     if not effects.num_rows:
         return {}
@@ -102,10 +102,10 @@ def _same_cost_stamps(
         *(delivery.records for other in feeds for delivery in landed(workspace, other)),
         *(f"{row['row_id']}:{row['seq']}" for row in effects.select(["row_id", "seq"]).to_pylist()),
     )
-    known = _LATEST.get((workspace.path, feed.record_kind))
+    known = _LATEST.get(workspace.path)
     if known is None or known.inputs != inputs:
         known = _Stamps(inputs, _related_stamps(workspace, feeds, effects))
-        _LATEST[workspace.path, feed.record_kind] = known
+        _LATEST[workspace.path] = known
     return known.stamps.get(feed.name, {})
 
 
@@ -128,8 +128,7 @@ def _related_stamps(
                 )
                 mine[feed.name] = records_at(workspace, feed, places, corrected[feed.name])
         lines = identity_rows(workspace, feeds, corrected, mine)
-        documents = related_documents(lines, yearly=feeds[0].kind.numbered_yearly)
-        for feed_name, day, stamp in documents.stamps(effects):
+        for feed_name, day, stamp in related_documents(lines).stamps(effects):
             found.setdefault(feed_name, {}).setdefault(day.isoformat(), set()).add(stamp)
     return {name: {day: frozenset(texts) for day, texts in days.items()} for name, days in found.items()}
 

@@ -1,4 +1,4 @@
-"""The fields that identify a cost, of the rows of all feeds of one record kind.
+"""The fields that identify a cost, of the rows of all feeds whose records are costs.
 
 Only these fields are read from the records, and only of rows whose document number is like a given one.
 """
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from showcost.config.feed import FeedSpec
-    from showcost.config.record_kinds import RecordKind
+    from showcost.config.record_kinds import CostIdentity, RecordKind
     from showcost.workspace import Workspace
 
 _DIGITS: Final = (
@@ -54,17 +54,18 @@ def identity_rows(
 ) -> pa.Table:
     """Return the rows of feeds whose number is like one of `mine`, and is spelled in several ways (`LINES`).
 
-    `corrected` has, per feed, the records that take the place of those with their delivery and record; `mine`
-    the rows in question per feed, with raw columns. A row without a number is left out.
+    `feeds` are those of `feeds_of_costs`. `corrected` has, per feed, the records that take the place of those
+    with their delivery and record; `mine` the rows in question per feed, with raw columns. A row without a
+    number is left out.
     """
     with engine() as connection:
-        for number, rows in enumerate(mine.values()):
-            document = feeds[0].kind.document
-            connection.register(f"mine_{number}", rows.select(["delivery", "record", document]))
+        document_of = {feed.name: feed.kind.document for feed in feeds}
+        for number, (name, rows) in enumerate(mine.items()):
+            connection.register(f"mine_{number}", rows.select(["delivery", "record", document_of[name]]))
         chosen = " UNION ALL ".join(
-            f"SELECT $name_{number} AS feed, delivery, record, {block_sql(feeds[0].kind.document)} AS block"
+            f"SELECT $name_{number} AS feed, delivery, record, {block_sql(document_of[name])} AS block"
             f" FROM mine_{number}"
-            for number in range(len(mine))
+            for number, name in enumerate(mine)
         )
         names = {f"name_{number}": name for number, name in enumerate(mine)}
         connection.execute(f"CREATE TEMP TABLE mine AS {chosen}", names)
@@ -87,7 +88,8 @@ QUALIFY min(source) OVER (PARTITION BY block) <> max(source) OVER (PARTITION BY 
 
 _FEED_ROWS: Final = """
 CREATE TEMP TABLE feed_{number} AS
-SELECT $feed AS feed, delivery, arrival, record, transaction_date,
+SELECT $record_kind AS record_kind, $yearly AS yearly, $by_total AS by_total,
+    $feed AS feed, delivery, arrival, record, transaction_date,
     lower(concat_ws('|', code_text, document_number)) AS spelled,
     CASE WHEN NOT regexp_matches(coalesce(line_text, ''), '[^\\s\\p{{Zs}}]') THEN 'none'
         WHEN regexp_matches(line_text, '^\\s*(0|.*\\.0+\\s*$)') THEN 'padded'
@@ -113,10 +115,17 @@ def _read_feed(
     paths = workspace.staging.verified_paths(records_asset(feed.name), sources)
     if not paths and not corrected.num_rows:
         return False
+    identity = _identity(feed.kind)
     columns = _columns(feed.kind)
     connection.register(f"corrected_{number}", corrected)
     parts = [f"SELECT {columns} FROM corrected_{number}"]
-    parameters: dict[str, object] = {"feed": feed.name, "dated": _is_dated(feed)}
+    parameters: dict[str, object] = {
+        "record_kind": feed.record_kind,
+        "yearly": feed.kind.numbered_yearly,
+        "by_total": identity.by_total,
+        "feed": feed.name,
+        "dated": _is_dated(feed),
+    }
     if paths:
         anti = f" ANTI JOIN corrected_{number} USING (delivery, record)" if corrected.num_rows else ""
         stored = stored_records(records_schema(feed), paths)
@@ -134,9 +143,7 @@ def _read_feed(
 
 def _columns(kind: RecordKind) -> str:
     """Return the columns of records that identify a cost, under the names of `_feed_rows`."""
-    identity = kind.identity
-    if identity is None:
-        raise ValueError(kind.name)
+    identity = _identity(kind)
     net = f"TRY_CAST({kind.primary.field}__value AS DECIMAL(18, 4))"
     tax = f"coalesce(TRY_CAST({identity.tax}__value AS DECIMAL(18, 4)), 0)" if identity.tax else "0"
     gross = f"TRY_CAST({identity.gross}__value AS DECIMAL(18, 4))" if identity.gross else "NULL"
@@ -147,6 +154,17 @@ def _columns(kind: RecordKind) -> str:
         {kind.line or "'-'"} AS line_text, {f"concat_ws('|', {within})" if within else "''"} AS part,
         {kind.transaction_date}__value AS day, currency, {net} AS net,
         coalesce({gross}, CAST({net} + {tax} AS DECIMAL(18, 4))) AS gross"""
+
+
+def _identity(kind: RecordKind) -> CostIdentity:
+    if kind.identity is None:
+        raise ValueError(kind.name)
+    return kind.identity
+
+
+def feeds_of_costs(workspace: Workspace) -> list[FeedSpec]:
+    """Return the feeds whose records are costs, which may come in another feed too."""
+    return [feed for feed in workspace.feeds if feed.kind.identity is not None]
 
 
 def block_sql(number: str) -> str:

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from showcost.ledger.queries import active_places
 from showcost.pipeline.applied_decisions import decisions_of_feeds
-from showcost.pipeline.identity_rows import identity_rows
+from showcost.pipeline.identity_rows import feeds_of_costs, identity_rows
 from showcost.pipeline.periods import current_production
 from showcost.pipeline.raw_rows import chosen_records, rows_of_days
 from showcost.validation.duplicates import CONFLICT, DUPLICATE
@@ -35,17 +35,16 @@ def same_costs(workspace: Workspace, feed: FeedSpec, rows: pa.Table, decisions: 
 
     A row that a person accepted in spite of it is left out.
     """
-    kind = feed.kind
-    if kind.identity is None or not rows.num_rows:
+    if feed.kind.identity is None or not rows.num_rows:
         return SAME_COSTS.empty_table()
-    feeds = [other for other in workspace.feeds if other.record_kind == feed.record_kind]
-    others_of_kind = [other for other in feeds if other.name != feed.name]
-    decided = {**decisions_of_feeds(workspace, others_of_kind), feed.name: decisions}
+    feeds = feeds_of_costs(workspace)
+    others_than_own = [other for other in feeds if other.name != feed.name]
+    decided = {**decisions_of_feeds(workspace, others_than_own), feed.name: decisions}
     corrected = {name: decision.corrected for name, decision in decided.items()}
     lines = identity_rows(workspace, feeds, corrected, {feed.name: rows})
     if not lines.num_rows:
         return SAME_COSTS.empty_table()
-    documents = related_documents(lines, yearly=kind.numbered_yearly)
+    documents = related_documents(lines)
     others = documents.others
     if not others.num_rows:
         return SAME_COSTS.empty_table()

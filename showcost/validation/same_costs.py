@@ -1,12 +1,16 @@
 """The same cost in another place: another feed, another spelling of its number, or lines numbered anew.
 
-A key is a matter of one feed. Here documents are compared over all feeds of a record kind: the rows of one
+A key is a matter of one feed. Here documents are compared over all feeds and record kinds: the rows of one
 delivery with one payee and number, as spelled. Two documents are the same if payee (tax id before code and
 name), number in normal form and date agree; then a row is a duplicate (SC-DUP-001) of the row with its
 amount, or of the whole document where the totals agree, and else a conflict (SC-DUP-002). Documents that are
 only alike, with equal totals, need a person (SC-DUP-003). The row that is posted precedes, else the one that
 arrived first; a row is compared with all that precede it, whether or not they are duplicates themselves, so
 that the order in which partitions and feeds are validated does not matter.
+
+Kinds divide a document in their own ways (a permit by event, payroll by employee), so documents of different
+kinds are compared whole. A payroll manifest and the invoice for it are never the same, but alike if their
+totals are equal, or the invoice of that number is not less than the wages: a smaller one is for the fee.
 """
 
 from __future__ import annotations
@@ -42,6 +46,9 @@ class SameKind(StrEnum):
 
 LINES: Final = pa.schema(
     [
+        ("record_kind", pa.string()),
+        ("yearly", pa.bool_()),
+        ("by_total", pa.bool_()),
         ("feed", pa.string()),
         ("delivery", pa.string()),
         ("arrival", pa.int64()),
@@ -63,13 +70,16 @@ LINES: Final = pa.schema(
         ("mine", pa.bool_()),
     ]
 )
-"""Rows to compare, of all feeds of one record kind; `mine` are the rows to judge.
+"""Rows to compare, of all feeds; `mine` are the rows to judge.
 
+`yearly` says that the senders of the kind may start their numbers anew each year (`RecordKind`), `by_total`
+that other kinds are compared with the total of its documents only (`CostIdentity`).
 `spelled` is payee and number as delivered, `style` whether the row has a line number, and how it is written;
 `number`, `loose`, `tax_id`, `code` and `name` are normal forms (`core.documents`), blank if unknown.
 `part` divides a document (`CostIdentity`). `day` is the date on the document. `dated` says that the feed's
 key has the date: documents of one number and different dates are different documents. `gross` is the amount
-with tax: totals agree if the net amounts do, or, where one document has no tax, the amounts with tax.
+with tax, or with a deposit or contributions: totals agree if the net amounts do, or, where one document has
+no tax, the amounts with tax.
 """
 
 PRECEDENCE: Final = pa.schema(
@@ -101,34 +111,43 @@ SAME_COSTS: Final = pa.schema(
 )
 """The rows that repeat another: reason code, `SameKind`, and the place of the other row."""
 
+# A document as rows of its kind are compared with it, and once more, `across`, as those of other kinds are.
 _DOCUMENTS: Final = """
+WITH levels AS (
+    SELECT *, false AS across FROM lines
+    UNION ALL BY NAME SELECT * REPLACE ('' AS style, '' AS part), true AS across FROM lines
+    WHERE (SELECT count(DISTINCT record_kind) > 1 FROM lines)
+)
 SELECT row_number() OVER () AS document, * FROM (
-    SELECT feed, delivery, spelled, style, part, number, loose,
+    SELECT across, record_kind, yearly, by_total, feed, delivery, spelled, style, part, number, loose,
         max(nullif(tax_id, '')) AS tax_id, max(nullif(code, '')) AS code, max(nullif(name, '')) AS name,
         min(day) AS first_day, max(day) AS last_day, bool_or(dated) AS dated,
         CASE WHEN min(currency) = max(currency) THEN min(currency) END AS currency,
         sum(net) AS net, sum(gross) AS gross, count(*) AS size, min(record) AS first_record,
         bool_or(mine) AS mine
-    FROM lines GROUP BY ALL
+    FROM levels GROUP BY ALL
 )
 """
 
 _LINES: Final = """
 SELECT lines.*, document, size, first_record
-FROM lines JOIN documents USING (feed, delivery, spelled, style, part)
+FROM lines JOIN documents USING (feed, delivery, spelled, style, part) WHERE NOT across
+UNION ALL SELECT lines.*, document, size, first_record
+FROM lines JOIN (FROM documents WHERE across) AS documents USING (feed, delivery, spelled)
 """
 
 # One equality for each way in which two documents may agree, so that no join compares all with all.
+_SAME_PART: Final = """
+JOIN documents AS i ON j.loose = i.loose AND j.part = i.part AND j.across = i.across
+    AND (j.record_kind <> i.record_kind) = j.across
+"""
 _PAIRS: Final = f"""
 WITH met AS (
-    SELECT j.document AS j, i.document AS i FROM documents AS j JOIN documents AS i
-        ON j.loose = i.loose AND j.part = i.part AND j.tax_id = i.tax_id WHERE j.mine
-    UNION SELECT j.document, i.document FROM documents AS j JOIN documents AS i
-        ON j.loose = i.loose AND j.part = i.part AND j.code = i.code WHERE j.mine
-    UNION SELECT j.document, i.document FROM documents AS j JOIN documents AS i
-        ON j.loose = i.loose AND j.part = i.part AND j.name = i.name WHERE j.mine
-    UNION SELECT j.document, i.document FROM documents AS j JOIN documents AS i
-        ON j.loose = i.loose AND j.part = i.part AND j.first_day = i.first_day
+    SELECT j.document AS j, i.document AS i
+        FROM documents AS j {_SAME_PART} AND j.tax_id = i.tax_id WHERE j.mine
+    UNION SELECT j.document, i.document FROM documents AS j {_SAME_PART} AND j.code = i.code WHERE j.mine
+    UNION SELECT j.document, i.document FROM documents AS j {_SAME_PART} AND j.name = i.name WHERE j.mine
+    UNION SELECT j.document, i.document FROM documents AS j {_SAME_PART} AND j.first_day = i.first_day
             AND j.currency = i.currency AND (j.net = i.net OR j.gross = i.gross)
         WHERE j.mine AND length(j.loose) >= {TELLING} AND j.feed <> i.feed
 ), compared AS (
@@ -139,21 +158,25 @@ WITH met AS (
             AND (coalesce(j.code = i.code, false) OR coalesce(j.name = i.name, false)) AS like_vendor,
         coalesce(j.tax_id <> i.tax_id, false) AS other_tax_id,
         abs(j.first_day - i.first_day) AS days, year(j.first_day) = year(i.first_day) AS same_year,
-        j.dated OR i.dated AS dated,
+        j.dated OR i.dated AS dated, j.yearly OR i.yearly AS yearly,
         j.first_day = i.first_day AND j.last_day = i.last_day AS same_days,
         coalesce(j.currency = i.currency, false)
             AND (j.net = i.net OR j.gross = i.gross AND (j.net = j.gross OR i.net = i.gross)) AS same_total,
+        j.across AND (j.by_total OR i.by_total) AS by_total,
+        coalesce(j.currency = i.currency, false)
+            AND CASE WHEN j.by_total THEN abs(i.gross) >= abs(j.net) ELSE abs(j.gross) >= abs(i.net) END
+            AS covers,
         j.feed <> i.feed AS other_feed, length(j.loose) AS length
     FROM met JOIN documents AS j ON j.document = met.j JOIN documents AS i ON i.document = met.i
     WHERE met.j <> met.i
         AND NOT (j.feed = i.feed AND j.spelled = i.spelled AND (j.style = i.style OR j.delivery = i.delivery))
 ), judged AS (
-    SELECT *, same_number AND same_vendor AND CASE WHEN dated THEN days = 0
-        ELSE days <= {FAR_DAYS} AND (same_year OR NOT CAST($yearly AS BOOLEAN)) END AS same_document
+    SELECT *, same_number AND same_vendor AND NOT by_total AND CASE WHEN dated THEN days = 0
+        ELSE days <= {FAR_DAYS} AND (same_year OR NOT yearly) END AS same_document
     FROM compared
 )
 SELECT j, i, same_document, same_total AND same_days AS whole FROM judged
-WHERE same_document OR same_total AND (
+WHERE same_document OR (by_total AND covers AND same_vendor AND same_number) OR same_total AND (
     ((same_vendor OR like_vendor) AND days <= {NEAR_DAYS} AND NOT (dated AND days > 0))
     OR (same_vendor AND same_number AND NOT dated)
     OR (NOT other_tax_id AND other_feed AND days = 0 AND length >= {TELLING})
@@ -250,12 +273,9 @@ class RelatedDocuments:
         return query(_CLAIMS, codes, **tables).cast(SAME_COSTS)
 
 
-def related_documents(lines: pa.Table, *, yearly: bool) -> RelatedDocuments:
-    """Return the documents that rows which are `mine` may repeat.
-
-    `lines` has the columns of `LINES`. `yearly` says that senders may start their numbers anew each year.
-    """
+def related_documents(lines: pa.Table) -> RelatedDocuments:
+    """Return the documents that rows which are `mine` may repeat; `lines` has the columns of `LINES`."""
     documents = query(_DOCUMENTS, lines=lines)
-    pairs = query(_PAIRS, {"yearly": str(yearly)}, documents=documents)
+    pairs = query(_PAIRS, documents=documents)
     numbered = query(_LINES, lines=lines, documents=documents)
     return RelatedDocuments(numbered, pairs)

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from showcost.config.record_kinds import RECORD_KINDS
 from showcost.core.arrow import query
 from showcost.core.documents import (
     normal_codes,
@@ -36,6 +37,7 @@ DAY: Final = date(2026, 10, 5)
 class Document:
     """A document as one delivery of a feed has it; amounts with a point."""
 
+    kind: str = "vendor_invoice"
     feed: str = "list"
     arrival: int = 1
     number: str = "INV-8"
@@ -49,6 +51,7 @@ class Document:
     first_record: int = 2
     dated: bool = False
     tax: str = "0.2"
+    parts: tuple[str, ...] = ("",)
 
     def but(self, **changes: object) -> Document:
         """Return the document with changes."""
@@ -59,13 +62,16 @@ class Document:
         """Return its rows without normal forms."""
         return [
             {
+                "record_kind": self.kind,
+                "yearly": RECORD_KINDS[self.kind].numbered_yearly,
+                "by_total": self.kind == "payroll",
                 "feed": self.feed,
                 "delivery": f"delivery {self.arrival}",
                 "arrival": self.arrival,
                 "record": record,
                 "spelled": f"{self.code}|{self.number}".lower(),
                 "style": self.style,
-                "part": "",
+                "part": self.parts[(record - self.first_record) % len(self.parts)],
                 "number": self.number,
                 "tax_id": self.tax_id,
                 "code": self.code,
@@ -106,7 +112,7 @@ def codes(
     unsound: Collection[Place] = (),
 ) -> dict[Place, str]:
     """Return the codes of the rows that repeat another, by feed, delivery and record."""
-    related = related_documents(lines(documents, mine), yearly=True)
+    related = related_documents(lines(documents, mine))
     precedence = [
         {**row, "posted": place in posted, "holds": place in posted}
         for row in related.others.to_pylist()
@@ -160,6 +166,90 @@ def test_a_document_of_another_feed(changes: dict[str, object], code: str | None
     other = OTHER.but(**changes)
     expected = {("e-invoices", "delivery 2", record) for record in range(2, 2 + len(other.nets))}
     assert codes([FIRST, other]) == ({} if code is None else dict.fromkeys(expected, code))
+
+
+PERMIT: Final = Document(
+    kind="location_permit",
+    number="BFP-118",
+    nets=("368.00", "50.00"),
+    parts=("fee", "application"),
+    code="Basin Film Permit Desk",
+    name="Basin Film Permit Desk",
+    tax_id="",
+    tax="0",
+)
+BILLED: Final = PERMIT.but(
+    kind="vendor_invoice", feed="e-invoices", arrival=2, parts=("",), code="V-7", tax_id="US9"
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, [DUPLICATE, DUPLICATE]),
+        ({"nets": ("418.00",)}, [DUPLICATE]),  # in one amount
+        ({"nets": ("380.00",), "tax": "0.1"}, [DUPLICATE]),  # with the tax apart
+        ({"nets": ("368.00",)}, [DUPLICATE]),  # one of its events
+        ({"nets": ("370.00",)}, [CONFLICT]),
+        ({"day": DAY + timedelta(days=9)}, [CONFLICT, CONFLICT]),
+        ({"day": DAY + timedelta(days=400)}, [ALIKE, ALIKE]),
+        ({"number": "BFP 0118"}, [ALIKE, ALIKE]),
+        ({"name": "Basin Permits"}, [ALIKE, ALIKE]),  # a telling number
+        ({"name": "Basin Permits", "nets": ("368.00",)}, []),
+        ({"number": "BFP-119"}, []),
+    ],
+)
+def test_a_permit_that_the_office_enters_too(changes: dict[str, object], expected: list[str]) -> None:
+    other = BILLED.but(**changes)
+    found = codes([PERMIT, other])
+    assert list(found.values()) == expected
+    assert {feed for feed, _, _ in found} <= {"e-invoices"}
+    later = codes([PERMIT.but(arrival=2), other.but(arrival=1)])
+    assert {feed for feed, _, _ in later} <= {"list"}
+    assert bool(later) == bool(expected)
+    assert (ALIKE in later.values()) == (ALIKE in expected)
+
+
+PAID: Final = Document(
+    kind="payroll",
+    number="MSP-W44",
+    nets=("1200.00", "1000.00"),
+    parts=("e1|2026-10-05", "e2|2026-10-05"),
+    code="Maple Slate Payroll Corp.",
+    name="Maple Slate Payroll Corp.",
+    tax_id="",
+    tax="0.1",
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"nets": ("2200.00",)}, [ALIKE]),
+        ({"nets": ("2420.00",)}, [ALIKE]),  # with contributions
+        ({"nets": ("2500.00",)}, [ALIKE]),  # and the company's fee
+        ({"nets": ("2420.00",), "number": "inv 44", "day": DAY + timedelta(days=6)}, []),
+        ({"nets": ("2420.00",), "number": "msp\u2013w44", "day": DAY + timedelta(days=6)}, [ALIKE]),
+        ({"nets": ("120.00",)}, []),  # the fee alone
+        ({"nets": ("1200.00",)}, []),
+    ],
+)
+def test_the_invoice_of_a_payroll_company(changes: dict[str, object], expected: list[str]) -> None:
+    other = PAID.but(kind="vendor_invoice", feed="e-invoices", arrival=2, parts=("",), tax="0", **changes)
+    assert list(codes([PAID, other]).values()) == expected
+    later = codes([PAID.but(arrival=2), other.but(arrival=1)])
+    assert list(later.values()) == 2 * expected
+
+
+def test_parts_of_a_permit_are_compared_within_its_kind() -> None:
+    again = PERMIT.but(feed="desk", arrival=2)
+    assert list(codes([PERMIT, again]).values()) == [DUPLICATE, DUPLICATE]
+    assert codes([PERMIT.but(nets=("368.00",)), again.but(nets=("368.00",), parts=("extension",))]) == {}
+    # A further kind in the ledger changes nothing of it.
+    assert list(codes([PERMIT, again, BILLED.but(arrival=3, nets=("370.00",))]).values()) == [
+        *(DUPLICATE, DUPLICATE),
+        CONFLICT,
+    ]
 
 
 def test_numbers_that_a_spreadsheet_changed_are_one_document() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
@@ -151,6 +151,97 @@ def test_an_e_invoice_and_a_list(workspace: Workspace) -> None:
     assert ledger_digest(workspace) == digest
     assert verify(workspace).first is None
     totals(workspace)
+
+
+PERMITS: Final = "location_permits"
+DESK: Final = Vendor("V-DE-010", "Basin Film Permit Desk", "DE999000105")
+
+
+def permits(*rows: Sequence[str]) -> str:
+    return small.delimited([small.PERMITS_HEADER.split(","), *rows])
+
+
+def fees(workspace: Workspace) -> Decimal:
+    """Return the sum of the permit fees in the ledger."""
+    with workspace.ledger.read() as connection:
+        ((total,),) = connection.execute(
+            "SELECT coalesce(sum(amount), 0) FROM ledger_entries WHERE component = 'fee'"
+        ).fetchall()
+    return Decimal(total)
+
+
+def test_a_permit_in_the_list_of_invoices(workspace: Workspace) -> None:
+    every = (*BOTH, PERMITS)
+    invoice = Invoice("bfp 118", ("368.00",), vendor=DESK)
+    small.deliver(
+        workspace,
+        PERMITS,
+        "1.csv",
+        permits(small.permit("BFP-118", "fee", small.WEDNESDAY, "EUR", ("368.00", ""))),
+    )
+    land(workspace, next(feed for feed in workspace.feeds if feed.name == PERMITS))
+    deliver(
+        workspace,
+        listed(invoice.but(number="BFP-118"), invoice.but(number="BFP-120", nets=("99.00",))),
+        e_invoice(invoice),
+    )
+    take(workspace, DAYS, feeds=[PERMITS])
+    # The permit arrived first, whenever it posts.
+    assert (posted(workspace), fees(workspace)) == (Decimal("99.00"), Decimal("368.00"))
+    assert codes(workspace, every) == ["SC-DUP-001", "SC-DUP-003"]
+    (text,) = expectations(workspace, "SC-DUP-001")
+    permit = workspace.register.arrivals()[0].delivery[:12]
+    assert text == f"one cost in all feeds: record 2 of delivery {permit} of feed {PERMITS} comes first"
+
+    # A permit that comes after its invoice, with another amount.
+    again = permits(
+        small.permit("BFP-120", "fee", small.THURSDAY, "EUR", ("90.00", "")),
+        small.permit("BFP-121", "fee", small.THURSDAY, "EUR", ("90.00", "")),
+    )
+    small.deliver(workspace, PERMITS, "2.csv", again)
+    land(workspace, next(feed for feed in workspace.feeds if feed.name == PERMITS))
+    take(workspace, DAYS, feeds=every)
+    assert fees(workspace) == Decimal("458.00")
+    (conflict,) = queued(workspace, [PERMITS])
+    assert conflict.codes == ("SC-DUP-002",)
+    # The office sees that the number of the invoice is wrong: the permit is due, and posts.
+    with workspace.ledger.read() as connection:
+        ((entry,),) = connection.execute(
+            "SELECT entry_id FROM ledger_entries WHERE document_no = 'BFP-120' AND component = 'net'"
+        ).fetchall()
+    rows = find_rows(workspace, [entry])
+    corrected = deciding.correct(workspace, rows, {"invoice_no": "BFP-220"}, who=WHO, why=WHY)
+    replay(workspace, corrected.places)
+    assert (PERMITS, small.THURSDAY) in due(workspace)
+    take(workspace, DAYS, feeds=every)
+    assert fees(workspace) == Decimal("548.00")
+    assert not due(workspace)
+    assert verify(workspace).first is None
+    totals(workspace)
+
+
+@pytest.mark.parametrize(
+    ("number", "net", "expected"),
+    [
+        (
+            "msp-w44",
+            "4002.33",
+            ["SC-DUP-003"],
+        ),  # two people on Wednesday and one on Sunday, with contributions
+        ("MSP-W44", "4102.33", ["SC-DUP-003"]),  # and the company's fee
+        ("MSP-W44", "80.00", []),  # the fee alone
+    ],
+)
+def test_a_manifest_of_pay_that_the_office_enters_as_one_invoice(
+    number: str, net: str, expected: list[str], workspace: Workspace
+) -> None:
+    payroll = next(feed for feed in workspace.feeds if feed.name == "payroll_manifest")
+    small.deliver(workspace, payroll.name, "1.csv", small.DELIVERIES[payroll.name, "1 manifest.csv"])
+    land(workspace, payroll)
+    company = Vendor("V-DE-010", "Maple Slate Payroll Corp", "DE999000105")
+    deliver(workspace, listed(Invoice(number, (net,), vendor=company)).replace(";EUR;", ";CAD;"))
+    assert codes(workspace) == expected
+    assert posted(workspace) == (Decimal(0) if expected else Decimal(net))
 
 
 def test_accepting_a_repetition_has_to_name_it(workspace: Workspace) -> None:
