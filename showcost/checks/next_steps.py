@@ -16,6 +16,7 @@ NEXT_STEPS: Final = {
     "snapshot_unchanged": _RESTORE,
     "append_only": _RESTORE,
     "audit_chain": _RESTORE,
+    "verified": _RESTORE,
     "deliveries_readable": "ask the sender for a new file, or correct the feed's YAML and land again",
     "all_rows_dated": "ask the sender, or set the dates with `showcost queue resolve`",
     "no_rejected_rows": "work through `showcost queue list`",
@@ -30,10 +31,14 @@ NEXT_STEPS: Final = {
 """By the name of the check; `{asset}` is the asset that was checked, `{before}` the one before it."""
 
 
+def next_step(check: str, asset: str) -> str | None:
+    """Return the next step after a check of an asset failed; None if there is none in particular."""
+    step = NEXT_STEPS.get(check)
+    before = f"raw_{asset.removeprefix('valid_')}"
+    return None if step is None else step.format(asset=asset, before=before)
+
+
 def with_next_step(check: str, message: str, asset: str) -> str:
     """Return the message of a failed check of an asset with its next step, if it has one."""
-    step = NEXT_STEPS.get(check)
-    if step is None:
-        return message
-    before = f"raw_{asset.removeprefix('valid_')}"
-    return f"{message}; next: {step.format(asset=asset, before=before)}"
+    step = next_step(check, asset)
+    return message if step is None else f"{message}; next: {step}"

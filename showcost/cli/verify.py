@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from showcost.checks.nightly import record_by_hand, safe_binding
 from showcost.checks.verify import Patience, Verification
 from showcost.checks.verify import verify as verify_home
 from showcost.cli.home import open_home
@@ -28,10 +29,14 @@ from showcost.ledger.audit_pack import write_pack
 def verify(head: str | None, pack: Path | None, *, read_again: bool) -> CommandResult:
     """Recompute everything from the raw deliveries, and report the first difference."""
     workspace = open_home()
+    # The nights go on from a verification by hand.
+    binding = safe_binding(workspace)
     with progress_bar("verifying") as report:
         outcome = verify_home(
             workspace, head=head, read_again=read_again, progress=report, patience=Patience()
         )
+    if binding is not None:
+        record_by_hand(workspace, outcome, binding)
     packed = None
     if pack is not None and outcome.first is None:
         production = workspace.production

@@ -14,17 +14,14 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
+from showcost.config.hosts import LOOPBACK_NAMES, VariableName
 from showcost.config.items import JsonPath
 from showcost.config.loading import ConfigModel
 from showcost.config.production import AccountNumber, Currency
 
-VariableName = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
 Parameter = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.\[\]-]+$")]
 HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$")]
 Milliseconds = Annotated[int, Field(gt=0)]
-
-LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1", "::1")
-"""The accepted names of this machine, for which plain http is allowed (simulators)."""
 
 _LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _LONGEST_HOST: Final = 253

@@ -150,6 +150,8 @@ class FeedSpec(ConfigModel):
     """Seconds for which a file must be unchanged to be landed; with `NAME.done` beside it, it is at once."""
     done_marker: bool = False
     """True if a file is landed only once its sender has put `NAME.done` beside it."""
+    expected_every_days: int | None = Field(None, ge=1, le=366)
+    """Days within which a new delivery is expected while the production lasts; longer silence is an alert."""
     dialect: DialectHints = DialectHints()
     """Known settings: encoding, delimiter, quote, escape, header_record, skip_records, sheet, widths."""
     fields: dict[str, FieldHints] = Field(default_factory=dict)

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
+from showcost.config.alerts import AlertPolicy, VerificationPolicy
 from showcost.config.claims import CategoryName, IncentiveClaim
 from showcost.config.loading import ConfigModel, load_model
 from showcost.core.money import currency_codes
@@ -228,6 +229,10 @@ class Production(ConfigModel):
     that the production has no such costs."""
     incentives: tuple[IncentiveClaim, ...] = ()
     """Incentive programmes that the production claims."""
+    alerts: AlertPolicy = AlertPolicy()
+    """Sinks of alerts, and the time after which something is one; see docs/alerts.md."""
+    verification: VerificationPolicy = VerificationPolicy()
+    """The nightly verification, and the places that the head of the audit log is sent to."""
     chart_of_accounts: str = "chart_of_accounts.csv"
     budget: str = "budget.csv"
     owners: tuple[str, ...] = ("team:production-accounting",)

@@ -291,11 +291,11 @@ def fingerprint_of(home: Workspace, feed: FeedSpec) -> str:
     """Return a hash over everything that determines the records of a payload.
 
     The feed's description does not, so that its wording may change without a new reading; nor does the time
-    at which its files are taken.
+    at which its files are taken or expected.
     """
     span = home.production.dates
     exclude: dict[str, bool | set[str] | dict[str, set[str]]] = dict.fromkeys(
-        ("api", "description", "quiet_seconds", "done_marker"), True
+        ("api", "description", "quiet_seconds", "done_marker", "expected_every_days"), True
     )
     # The words of coded fields are read in validation.
     exclude["fields"] = {"__all__": {"words"}}

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import httpcore
 import httpx
 
-from showcost.config.api import LOOPBACK_NAMES
+from showcost.config.hosts import LOOPBACK_NAMES
 from showcost.vendor_api.failures import FailureKind, RequestFailedError
 
 if TYPE_CHECKING:
