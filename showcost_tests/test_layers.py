@@ -30,7 +30,7 @@ ORDER: Final = (
     ("reconciliation",),
     ("reports",),
     ("checks",),
-    ("backup",),
+    ("alerts", "backup"),
     ("event_storage",),
     ("components",),
     ("defs",),
@@ -44,7 +44,7 @@ LEVEL: Final = {layer: number for number, line in enumerate(ORDER) for layer in 
 FLOW: Final = ("raw_rows", "validation", "posting", "replay", "auto_rebook")
 
 DAGSTER: Final = {"event_storage", "components", "defs", "definitions", "orchestration"}
-HTTPX: Final = {"vendor_api", "fx.sources"}
+HTTPX: Final = {"vendor_api", "fx.sources", "alerts.sinks"}
 
 
 DAGSTER_MODULES: Final = {

@@ -30,6 +30,7 @@ SUMMARIES: Final = {
     "run": "Materialise the partitions of a date range; without a range, all due partitions.",
     "ui": "Open the Dagster UI of the data folder on this machine, with its schedules and sensors.",
     "status": "Show row counts and amounts by state, per feed, and whether they reconcile.",
+    "alerts": "List what needs a person now: what, where, since when, and what to do next.",
     "digest": "Print the ledger digest of a date range, to compare runs and machines.",
     "fx": "Show, pin, import, accept, repin and check FX snapshots.",
     "queue": "Work the reconciliation queue: list, show, resolve, replay, dismiss.",

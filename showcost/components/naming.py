@@ -43,6 +43,7 @@ TRIAL_BALANCE: Final = dg.AssetKey("trial_balance")
 LENDER_SNAPSHOT: Final = dg.AssetKey("lender_snapshot")
 HOT_COSTS: Final = dg.AssetKey("hot_costs")
 QUALIFIED_SPEND: Final = dg.AssetKey("qualified_spend")
+VERIFICATION: Final = dg.AssetKey("verification")
 
 REPORT_ASSETS: Final = (COST_REPORT, TRIAL_BALANCE, HOT_COSTS, QUALIFIED_SPEND)
 """The reports that follow every run; a production has those that apply to it."""

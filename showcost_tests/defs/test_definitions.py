@@ -58,7 +58,7 @@ def test_every_asset_has_a_description_and_owners(graph: AssetGraph) -> None:
 
 
 def test_a_feeds_assets_are_found_by_its_tag(graph: AssetGraph) -> None:
-    shared = {naming.FX_SNAPSHOTS, naming.LEDGER_ENTRIES, naming.QUEUE}
+    shared = {naming.FX_SNAPSHOTS, naming.LEDGER_ENTRIES, naming.QUEUE, naming.VERIFICATION}
     nodes = (node for node in _nodes(graph) if node.group_name != naming.REPORTS)
     for node in (node for node in nodes if node.key not in shared):
         assert node.key.path[-1].endswith(node.tags["showcost/feed"])
@@ -80,7 +80,7 @@ def test_one_run_does_a_range(graph: AssetGraph) -> None:
 
 def test_partitions_are_the_days_of_the_production(graph: AssetGraph, home: Path) -> None:
     production = open_workspace(home).production
-    whole = (naming.DELIVERIES, "undated", "reconciliation_queue", "dead_letters")
+    whole = (naming.DELIVERIES, "undated", "reconciliation_queue", "dead_letters", "verification")
     for node in _nodes(graph):
         is_report = node.group_name == naming.REPORTS and node.key != naming.GUILD_PACKS
         if is_report or node.key.path[-1].startswith(whole):
@@ -216,6 +216,14 @@ def test_every_night_requests_yesterday_while_the_production_lasts(
         assert _evaluate(definitions, own, "nightly", datetime.combine(day, time(6)), instance) == []
 
 
+def test_every_night_ends_with_a_verification(
+    definitions: dg.Definitions, own: Path, instance: dg.DagsterInstance
+) -> None:
+    moment = datetime.combine(open_workspace(own).production.dates.start, time(6, 30))
+    (request,) = _evaluate(definitions, own, "nightly", moment, instance)
+    assert request.asset_selection == [naming.VERIFICATION]
+
+
 @pytest.mark.parametrize("day", [date(2026, 10, 25), date(2026, 11, 1), date(2027, 3, 14), date(2027, 3, 28)])
 def test_the_nights_of_changing_clocks_have_their_ticks(
     definitions: dg.Definitions, home: Path, day: date
@@ -228,9 +236,9 @@ def test_the_nights_of_changing_clocks_have_their_ticks(
     crons = schedule.cron_schedule
     assert not isinstance(crons, str)
     ticks = schedule_execution_time_iterator(start, crons, str(zone), ascending=True)
-    local = [next(ticks).astimezone(zone) for _ in range(4)]
+    local = [next(ticks).astimezone(zone) for _ in range(6)]
     assert [(tick.date(), tick.hour, tick.minute) for tick in local] == [
         (date.fromordinal(day.toordinal() + later), hour, minute)
         for later in (0, 1)
-        for hour, minute in ((5, 30), (6, 0))
+        for hour, minute in ((5, 30), (6, 0), (6, 30))
     ]

@@ -10,6 +10,7 @@ import click
 import pytest
 
 from showcost.cli.main import cli
+from showcost.config.alerts import AlertPolicy, SmtpSink, VerificationPolicy, WebhookSink
 from showcost.core.reason_catalogue import CATALOGUE
 from showcost_tests.sample.truth import REPOSITORY
 
@@ -95,6 +96,13 @@ def test_the_readme_has_a_line_for_every_command() -> None:
     readme = _text(REPOSITORY / "README.md")
     for name in cli.commands:
         assert f"`showcost {name}" in readme or f"`{name}`" in readme, name
+
+
+def test_the_page_on_alerts_names_every_setting() -> None:
+    page = _text(DOCS / "alerts.md")
+    models = (AlertPolicy, VerificationPolicy, SmtpSink, WebhookSink)
+    names = {name for model in models for name in model.model_fields} - {"type"}
+    assert {name for name in names if f"`{name}`" not in page} == set()
 
 
 def test_every_decision_is_listed() -> None:

@@ -11,12 +11,12 @@ import dagster as dg
 
 from showcost.components import naming
 from showcost.components.partitions import daily_partitions
+from showcost.components.run_scopes import FEEDS_TAG
 from showcost.components.workers import end_lost_runs, runs_under_way
 from showcost.config.production import Production
 from showcost.config.reporting_periods import reporting_periods
 from showcost.core.errors import StoreBusyError
 from showcost.defs.automation.requests import (
-    FEEDS_TAG,
     Attempts,
     dated_requests,
     not_under_way,
@@ -55,11 +55,12 @@ def jobs() -> dg.Definitions:
     @dg.schedule(
         name="nightly",
         job=job,
-        cron_schedule=[f"30 {_HOUR - 1} * * *", f"0 {_HOUR} * * *"],
+        cron_schedule=[f"30 {_HOUR - 1} * * *", f"0 {_HOUR} * * *", f"30 {_HOUR} * * *"],
         execution_timezone=production.timezone,
         description=f"Every day in {production.timezone}: at {_HOUR - 1:02}:30 new files are landed, at "
         f"{_HOUR:02}:00 everything due is taken into the ledger, whatever its date, and yesterday's costs, "
-        "whose rates are published by then. After days without a daemon, the next night catches up.",
+        "whose rates are published by then, and half an hour later the ledger is verified. After days "
+        "without a daemon, the next night catches up.",
     )
     def nightly(context: dg.ScheduleEvaluationContext) -> Requested:
         return request_night(context)
@@ -127,7 +128,7 @@ def _of_tick(context: dg.ScheduleEvaluationContext, requests: Sequence[dg.RunReq
 
 
 def request_night(context: dg.ScheduleEvaluationContext) -> Requested:
-    """Request what is due: before the hour the landing of new files, at it all dates, with yesterday.
+    """Request what is due: before the hour the landing of new files, at it all dates, then the verification.
 
     Yesterday is requested also without rows, so that its rates are pinned and its absence is seen.
     """
@@ -135,6 +136,10 @@ def request_night(context: dg.ScheduleEvaluationContext) -> Requested:
     production, feeds = workspace.production, {feed.name: feed for feed in workspace.feeds}
     end_lost_runs(context.instance)
     now = context.scheduled_execution_time
+    local = now.astimezone(ZoneInfo(production.timezone))
+    if local.hour == _HOUR and local.minute:
+        # It waits while a run writes, and a difference counts only once nobody does.
+        return _of_tick(context, [dg.RunRequest(asset_selection=[naming.VERIFICATION])])
     # Nights are far apart: what was requested and is still due is requested again.
     attempts = Attempts(now)
     try:
@@ -144,7 +149,7 @@ def request_night(context: dg.ScheduleEvaluationContext) -> Requested:
     for sentence in told:
         context.log.warning(sentence)
     runs = runs_under_way(context.instance)
-    if now.astimezone(ZoneInfo(production.timezone)).hour < _HOUR:
+    if local.hour < _HOUR:
         landings = not_under_way(runs, to_land, feeds)
         requests = list(landing_requests(attempts, landings))
         return _of_tick(context, requests) or dg.SkipReason("no new file in the inbox")

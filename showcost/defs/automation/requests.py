@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 import dagster as dg
 
 from showcost.components import naming
+from showcost.components.run_scopes import DATES_TAG, FEEDS_TAG, RunScope
 from showcost.core.hashing import sha256_framed
 from showcost.pipeline.due import NEAR_DAYS, stretches
 
@@ -24,11 +25,6 @@ if TYPE_CHECKING:
 
     from showcost.config.feed import FeedSpec
 
-FEEDS_TAG: Final = "showcost/feeds"
-DATES_TAG: Final = "showcost/dates"
-"""Tags by which the list of runs can be read: the feeds of a run, and its dates."""
-
-_PARTITION: Final = "dagster/partition"
 _FIRST_PAUSE: Final = timedelta(minutes=1)
 _LONGEST_PAUSE: Final = timedelta(hours=1)
 _DOUBLINGS: Final = 6
@@ -131,41 +127,15 @@ class Attempts:
         return json.dumps({"attempts": kept, "reported": self.reported})
 
 
-@dataclass(frozen=True)
-class _Scope:
-    """The work of a run: asset names (None for all), and dates; a run without dates has none of them."""
-
-    assets: frozenset[str] | None
-    first: str
-    last: str
-
-    @classmethod
-    def of(cls, run: dg.DagsterRun) -> _Scope:
-        """Return the scope of a run."""
-        chosen = run.asset_selection
-        day = run.tags.get(_PARTITION, "")
-        return cls(
-            None if chosen is None else frozenset(key.to_user_string() for key in chosen),
-            run.tags.get(naming.RANGE_START, day),
-            run.tags.get(naming.RANGE_END, day),
-        )
-
-    def covers(self, work: Work, asset: str) -> bool:
-        """Return whether the run does some work, whose asset this is."""
-        if self.assets is not None and asset not in self.assets:
-            return False
-        return work.day is None or self.first <= work.day.isoformat() <= self.last
-
-
 def not_under_way(
     runs: Sequence[dg.DagsterRun], work: Sequence[Work], feeds: Mapping[str, FeedSpec]
 ) -> list[Work]:
     """Return the work that none of the runs under way is doing, or about to do."""
-    scopes = [_Scope.of(run) for run in runs]
+    scopes = [RunScope.of(run) for run in runs]
     return [
         item
         for item in work
-        if not any(scope.covers(item, _asset_of(item, feeds[item.feed])) for scope in scopes)
+        if not any(scope.covers(_asset_of(item, feeds[item.feed]), item.day) for scope in scopes)
     ]
 
 

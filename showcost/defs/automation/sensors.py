@@ -14,13 +14,13 @@ import dagster as dg
 
 from showcost.components import naming
 from showcost.components.partitions import daily_partitions
+from showcost.components.run_scopes import FEEDS_TAG
 from showcost.components.workers import end_lost_runs, runs_under_way
 from showcost.config.feed import FeedSpec
 from showcost.config.feeds import api_feeds
 from showcost.config.production import Production
 from showcost.core.errors import ShowcostError, StoreBusyError
 from showcost.defs.automation.requests import (
-    FEEDS_TAG,
     Attempts,
     Work,
     choose,
