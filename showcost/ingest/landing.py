@@ -535,12 +535,14 @@ def _build(
     feed, is_e_invoice = records.feed, isinstance(reading, UblReading)
     parts, labels, spilling = [], [], frozenset[int]()
     is_divided = matched.read_as is ReadAs.NOW and reading.is_delimited
+    before = ""
     for chunk in matched:
         parts.append(evidence_of(feed, chunk))
         if is_divided:
             spilling |= spilling_columns(feed, chunk, reading.dialect.delimiter)
         if not is_e_invoice and matched.read_as is ReadAs.NOW:
-            labels.append(labels_in(chunk))
+            labels.append(labels_in(feed, chunk, before))
+            before = chunk.place.column("raw")[-1].as_py() if chunk.place.num_rows else before
     evidence = reduce(operator.or_, parts) if parts else FormatEvidence({}, {})
     matched = replace(matched, match=replace(matched.match, spilling=spilling))
     labelled = labelled_lines(labels)

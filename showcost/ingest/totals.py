@@ -3,7 +3,12 @@
 Such a line would post every cost above it once more, so a person decides (SC-TOT-001). Two things make one: a
 cell has a word for a total or a balance, and an amount is the sum of rows next to it, above or below, of the
 same currency, account or vendor. TOTAL is also a vendor, so a row with such a word alone is a row like any
-other, unless the word is one that nobody has for a name (`Subtotal`, `Carried forward`).
+other, unless the word is one that nobody has for a name (`Subtotal`, `Carried forward`). A line that lacks
+its number or payee counts as one with such a word: it may be a total that nobody labelled.
+
+The sum of one row is its amount. So a line with the amount of the row right above is a total if its label
+says nothing else (`Total`, `Summe Oktober`), or names that row (`Total ACME`), or totals elsewhere in the
+delivery have the same word.
 """
 
 from __future__ import annotations
@@ -54,10 +59,12 @@ _FAR: Final = 0x1E3779B97F4A7C15
 """A large odd number, whose multiples in 64 bits are far from each other."""
 _NONE: Final = pa.scalar(Decimal(0), pa.decimal128(38, _PLACES))
 _MOST_GROUPS: Final = 100_000
+_MOST_BLANK: Final = 1000
 _MOST_NEAR: Final = 16
 _EXACT: Final = pa.decimal128(38, 20)
-_SUM: Final = "named a total, and the sum of {}"
-_UNSURE: Final = "named a total, below rows that could not be read"
+_NAMED_TOTAL: Final = "named a total"
+_UNNAMED: Final = "without number or payee"
+_UNSURE: Final = f"{_NAMED_TOTAL}, below rows that could not be read"
 _NAMED: Final = "named a subtotal or a carried balance"
 
 
@@ -96,32 +103,39 @@ class _Patterns:
 patterns: Final = cache(_Patterns)
 
 
+_WORD: Final = re.compile(r"\w+")
 _OTHER: Final = re.compile(r"balance sheet|total station|sum insured|lump sums?", re.IGNORECASE)
 """Terms with a word for a total that name none."""
 
 
 class Level(IntEnum):
-    """Grades of a label: it has a word for a total, nothing else, or one that is no name."""
+    """Grades of a label: number or payee are blank, it has a word for a total, nothing else, or no name."""
 
+    BLANK = 0
     WORD = 1
     ALONE = 2
     CERTAIN = 3
 
 
 class Label(NamedTuple):
-    """The label of a line: its level, and its word in lower case."""
+    """The label of a line: its level, its word in lower case, and the words beside it."""
 
     level: Level
     word: str
+    others: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
 class LabelledLines:
-    """The records with a label, in their order: their numbers, levels, and words."""
+    """The records with a label, in their order: their numbers, levels, and words.
+
+    `named` says that the record right above has all words beside the word for a total, and there are some.
+    """
 
     numbers: Integers
     levels: Integers
     words: tuple[str, ...]
+    named: Flags
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -135,13 +149,20 @@ def labelled_lines(chunks: Iterable[LabelledLines]) -> LabelledLines:
         np.concatenate([empty, *(part.numbers for part in parts)]),
         np.concatenate([empty, *(part.levels for part in parts)]),
         tuple(word for part in parts for word in part.words),
+        np.concatenate([np.zeros(0, np.bool_), *(part.named for part in parts)]),
     )
 
 
-def labels_in(accepted: Accepted) -> LabelledLines:
-    """Return the records of a chunk that have a word for a total in one of their cells."""
+def labels_in(feed: FeedSpec, accepted: Accepted, before: str = "") -> LabelledLines:
+    """Return the records of a chunk that have a word for a total in a cell, or lack their number or payee.
+
+    `before` is the raw text of the record before the chunk.
+    """
     rows = np.flatnonzero(pc.match_substring_regex(accepted.place.column("raw"), patterns().rough))
-    best: dict[int, Label] = {}
+    blank = _without_key(feed, accepted)
+    best: dict[int, Label] = dict.fromkeys(blank.tolist(), Label(Level.BLANK, ""))
+    rows = np.union1d(rows, blank)
+    best = {int(np.searchsorted(rows, row)): label for row, label in best.items()}
     chosen = pa.array(rows)
     for column in accepted.columns if len(rows) else ():
         cells = column.take(chosen)
@@ -154,7 +175,41 @@ def labels_in(accepted: Accepted) -> LabelledLines:
     found = sorted(best)
     numbers = accepted.place.column("record").take(pa.array(rows[found], pa.int64()))
     levels = np.array([best[place].level for place in found], np.int64)
-    return LabelledLines(np.asarray(numbers), levels, tuple(best[place].word for place in found))
+    words = tuple(best[place].word for place in found)
+    named = _names_row_above(accepted, before, rows[found].tolist(), [best[place].others for place in found])
+    return LabelledLines(np.asarray(numbers), levels, words, named)
+
+
+def _without_key(feed: FeedSpec, accepted: Accepted) -> Integers:
+    """Return the rows that leave their document's number blank, or every name of its payee."""
+    identity, columns = feed.kind.identity, accepted.match.columns
+    payee = {identity.tax_id, identity.code, identity.name} if identity else set()
+    blank = np.zeros(accepted.place.num_rows, np.bool_)
+    for fields in ({feed.kind.document}, payee if payee.isdisjoint(feed.constants) else set()):
+        places = [columns[field] for field in fields if field is not None and field in columns]
+        if places:
+            cells = [pc.fill_null(accepted.columns[place], "") for place in places]
+            empty = [np.asarray(pc.equal(pc.utf8_trim_whitespace(texts), "")) for texts in cells]
+            blank |= np.logical_and.reduce(empty)
+    chosen = np.flatnonzero(blank)
+    # Where many rows lack a key, its blanks tell nothing.
+    return chosen if len(chosen) <= max(_MOST_BLANK, len(blank) // 100) else np.zeros(0, np.int64)
+
+
+def _names_row_above(
+    accepted: Accepted, before: str, rows: Sequence[int], words: Sequence[frozenset[str]]
+) -> Flags:
+    """Return which rows have `words` beside their label, all of which the row above has too."""
+    named = np.zeros(len(rows), np.bool_)
+    raw = accepted.place.column("raw")
+    for place, (row, others) in enumerate(zip(rows, words, strict=True)):
+        if others:
+            named[place] = others <= _words_of(raw[row - 1].as_py() if row else before)
+    return named
+
+
+def _words_of(text: str) -> frozenset[str]:
+    return frozenset(_WORD.findall(text.lower()))
 
 
 @lru_cache(2**12)
@@ -165,8 +220,12 @@ def label_of(text: str) -> Label | None:
         return None
     if patterns().label.match(text) and not _FIRM.search(text):
         return Label(Level.CERTAIN, word[0].lower())
-    level = Level.ALONE if patterns().alone.fullmatch(text) else Level.WORD
-    return Label(level, word[0].lower())
+    if patterns().alone.fullmatch(text):
+        return Label(Level.ALONE, word[0].lower())
+    others = _words_of(patterns().word.sub(" ", text))
+    beside = patterns().alone
+    others = frozenset(other for other in others if not beside.fullmatch(other))
+    return Label(Level.WORD, word[0].lower(), others)
 
 
 def total_lines(
@@ -221,24 +280,29 @@ class _Amounts:
         """Return the records that may be totals; see `total_lines`."""
         places = np.searchsorted(self._numbers, labelled.numbers)
         is_label = np.zeros(len(self._numbers), np.bool_)
-        is_label[places] = True
+        is_label[places[labelled.levels > Level.BLANK]] = True
         above, below = self._rows_above(places, labelled.levels, is_label)
-        # A section of one row: certain only where another section of the file has such a line.
+        # A section of one row: a label alone, or one that names the row; else where other sections have one.
         sums = (above > 0) | (below > 0)
         known = {word for word, is_sum in zip(labelled.words, sums.tolist(), strict=True) if is_sum}
         alike = np.array([word in known for word in labelled.words], np.bool_)
+        alike |= (labelled.levels >= Level.ALONE) | labelled.named
         single = alike & ~sums & self._repeats_row_above(places, is_label)
         unsure = self._is_unsure(places, labelled.levels, is_label, rejected)
+        why = np.where(labelled.levels == Level.BLANK, _UNNAMED, _NAMED_TOTAL)
         doubts: dict[int, str] = {}
         for text, chosen in (
             (_NAMED, labelled.levels == Level.CERTAIN),
             (_UNSURE, unsure),
-            (_SUM.format("the row above"), single),
         ):
             doubts |= dict.fromkeys(labelled.numbers[chosen].tolist(), text)
+        for place in np.flatnonzero(single).tolist():
+            doubts[int(labelled.numbers[place])] = f"{why[place]}, and the sum of the row above"
         for counts, where in ((below, "below"), (above, "above")):
             for place in np.flatnonzero(counts).tolist():
-                doubts[int(labelled.numbers[place])] = _SUM.format(f"{counts[place]} rows {where}")
+                doubts[int(labelled.numbers[place])] = (
+                    f"{why[place]}, and the sum of {counts[place]} rows {where}"
+                )
         return doubts
 
     def _rows_above(self, places: Integers, levels: Integers, is_label: Flags) -> tuple[Integers, Integers]:
@@ -288,11 +352,16 @@ class _Amounts:
         return np.concatenate(parts), len(codes)
 
     def _repeats_row_above(self, places: Integers, is_label: Flags) -> Flags:
-        """Return which labelled rows have the amount of the row right above, which has no label."""
+        """Return which labelled rows have an amount of the row right above, which has no label.
+
+        With either sign: the primary amount, or that of another column, such as the amount with tax.
+        """
         amounts, known = self._primary
         above = np.maximum(places - 1, 0)
-        single: Flags = (places > 0) & ~is_label[above] & known[places] & known[above]
-        single &= (amounts[places] == amounts[above]) & (amounts[places] != 0)
+        equal = np.zeros(len(places), np.bool_)
+        for values in self._columns:
+            equal |= values.known[above] & (np.abs(values.amounts[above]) == np.abs(amounts[places]))
+        single: Flags = (places > 0) & ~is_label[above] & known[places] & (amounts[places] != 0) & equal
         return single
 
     def _is_unsure(
@@ -303,7 +372,7 @@ class _Amounts:
         unknown = np.cumsum(~self._primary.known)
         labels = np.flatnonzero(is_label)
         order = np.searchsorted(labels, places)
-        previous = labels[np.maximum(order - 1, 0)]
+        previous = np.append(0, labels)[order]
         missing = unread + unknown
         since = missing[places] - np.where(order > 0, missing[previous], 0) - ~self._primary.known[places]
         is_unsure: Flags = (levels >= Level.ALONE) & (since > 0)

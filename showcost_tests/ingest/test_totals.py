@@ -70,7 +70,7 @@ def test_a_line_named_a_total_with_the_sum_of_the_rows_is_left_to_a_person(
 NAMES: Final = (
     *("TotalEnergies SE,R3,2025-10-31,3.00", "TOTAL,R3,2025-10-31,3.01", "Total Energies,R3,2025-10-31,9.00"),
     *("Gesamtschule Potsdam,R3,2025-10-31,3.00", "Summit Catering,R3,2025-10-31,3.00"),
-    *("Sumner Ltd,R3,2025-10-31,3.00", "Balance Ltd,R3,2025-10-31,2.00", "TOTAL,R3,2025-10-31,2.00"),
+    *("Sumner Ltd,R3,2025-10-31,3.00", "Balance Ltd,R3,2025-10-31,2.00", "TOTAL,R3,2025-10-31,2.01"),
     *("ACME,R3,2025-10-31,3.00", "TOTAL,R3,2025-10-31,0.00", "Übertragungstechnik,R3,2025-10-31,3.00"),
     *("Subtotal Ltd,R3,2025-10-31,4.00", "Saldo GmbH,R3,2025-10-31,4.00", "Totale Film,R3,2025-10-31,4.00"),
 )
@@ -116,10 +116,34 @@ def test_a_grand_total_is_the_sum_of_subtotals_whose_rows_cannot_be_read(tmp_pat
 
 def test_a_section_of_one_row_has_a_total_where_other_sections_have_one(tmp_path: Path) -> None:
     single = ["ACME,R3,2025-10-07,4.00", "Total,1,2025-10-31,4.00"]
-    assert doubtful(tmp_path, [*ROWS, *single]) == []
+    named = ["ACME,R3,2025-10-07,4.00", "Total Acme,1,2025-10-31,4.00"]
+    energy = ["ACME,R3,2025-10-07,4.00", "Total Energies,1,2025-10-31,4.00"]
+    assert doubtful(tmp_path, [*ROWS, *single]) == single[1:]
+    assert doubtful(tmp_path, single) == single[1:]
+    assert doubtful(tmp_path, [*ROWS, *named]) == named[1:]
+    assert doubtful(tmp_path, [*ROWS, *energy]) == []
     total = "Total,2,2025-10-31,3.00"
     assert doubtful(tmp_path, [*ROWS, total, *single]) == [total, single[1]]
     assert doubtful(tmp_path, [*single, *ROWS, total]) == [single[1], total]
+
+
+def test_a_total_of_one_row_may_be_that_with_tax_or_of_a_credit(tmp_path: Path) -> None:
+    header = f"{HEADER},Gross amount"
+    row = "ACME,R3,2025-10-07,4.00,4.80"
+    for amounts in ("4.80,", "-4.00,", "4.80,4.80"):
+        total = f"Summe Oktober,1,2025-10-31,{amounts}"
+        assert doubtful(tmp_path, [row, total], header=header) == [total], amounts
+    assert doubtful(tmp_path, [row, "Summe Oktober,1,2025-10-31,5.00,6.00"], header=header) == []
+
+
+def test_a_total_without_label_lacks_its_number_or_payee(tmp_path: Path) -> None:
+    for total in (",,2025-10-31,3.00", ",9,2025-10-31,3.00", "ACME,,2025-10-31,3.00"):
+        assert doubtful(tmp_path, [*ROWS, total, "ACME,R3,2025-10-07,9.00"]) == [total]
+    # A row without payee is no total, even of one row, unless a verified one looks like it.
+    single = ["ACME,R3,2025-10-07,4.00", ",R4,2025-10-31,4.00"]
+    assert doubtful(tmp_path, [*ROWS, *single]) == []
+    total = ",S,2025-10-31,3.00"
+    assert doubtful(tmp_path, [*ROWS, total, *single]) == [total, single[1]]
 
 
 def test_a_total_above_its_rows_is_found(tmp_path: Path) -> None:
@@ -215,6 +239,8 @@ def test_chunks_make_no_difference(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     whole = doubtful(tmp_path, [*rows, total])
     monkeypatch.setattr("showcost.ingest.delivery_records.CHUNK_BYTES", 1)
     assert doubtful(tmp_path, [*rows, total]) == whole == [total]
+    single = ["ACME,R3,2025-10-07,4.00", "Total Acme,1,2025-10-31,4.00"]
+    assert doubtful(tmp_path, [*rows, *single]) == single[1:]
 
 
 def test_a_control_total_is_not_compared_while_a_row_may_be_a_total(tmp_path: Path) -> None:
@@ -251,4 +277,4 @@ def test_every_word_is_found_by_both_kinds_of_pattern() -> None:
     cells = pa.array([f"V {word}, x" for word in words], pa.string())
     place = pa.table({"record": pa.array(range(len(words)), pa.int64()), "raw": cells})
     accepted = Accepted(place, [pa.chunked_array([cells])], HeaderMatch({}, None, None))
-    assert labels_in(accepted).numbers.tolist() == list(range(len(words)))
+    assert labels_in(FEED, accepted).numbers.tolist() == list(range(len(words)))
