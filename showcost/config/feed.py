@@ -171,8 +171,8 @@ class FeedSpec(ConfigModel):
     first. Default: that of the row's location, or of the production."""
     decimal_mark: Literal[".", ","] | None = None
     """Decimal mark of ambiguous amounts."""
-    scale: int = Field(0, ge=0, le=4)
-    """Decimal places that amounts of money leave out: 2 if they are in cents."""
+    scale: int = Field(0, ge=-6, le=4)
+    """Decimal places that amounts of money leave out: 2 if they are in cents, -3 if they are in thousands."""
     signs: Signs | None = None
     """Signs in a column of their own: `headers`, words that are `positive` and `negative`, `fields`."""
     fill_down: tuple[str, ...] = ()

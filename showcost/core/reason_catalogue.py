@@ -79,6 +79,12 @@ CATALOGUE: Final[dict[str, Reason]] = {
             "confirms the currency",
             waivable=True,
         ),
+        Reason(
+            "SC-CUR-003",
+            _R,
+            "amount in thousands, cents or another unit",
+            "enters the amount, or states the feed's scale",
+        ),
         Reason("SC-FX-001", _P, "rate not yet published", "does nothing: released automatically"),
         Reason("SC-FX-002", _R, "no rate within 4 days", "imports rates"),
         Reason("SC-FX-003", _R, "hash of the pinned rates changed", "stops and escalates"),
@@ -120,7 +126,6 @@ CATALOGUE: Final[dict[str, Reason]] = {
             _R,
             "document number lost digits in a spreadsheet",
             "asks for the number",
-            waivable=True,
         ),
         Reason(
             "SC-DUP-001", _R, "same cost delivered before", "does nothing, or discards the row", waivable=True

@@ -27,7 +27,7 @@ from showcost.values.amounts import AmountColumn, AmountEvidence, amount_evidenc
 from showcost.values.column import any_true
 from showcost.values.dates import DateEvidence, DateStyle, date_evidence, infer_dates, infer_timestamps
 from showcost.values.minor_units import MinorRows, is_hundredth
-from showcost.values.symbols import symbol_in_header
+from showcost.values.symbols import symbol_in_header, unit_of
 from showcost.values.zones import known_places
 
 if TYPE_CHECKING:
@@ -418,9 +418,13 @@ def _symbols(
 ) -> pa.Array | pa.ChunkedArray:
     """Return the symbol of each amount: its own, else the one that the name of its column states.
 
-    A name that states hundredths says no more than a currency code that does, or the feed's `scale`.
+    A name that states hundredths says no more than a currency code that does, or the feed's `scale`; of
+    `£000`, with a scale of thousands, the pounds are left.
     """
-    if feed.scale and is_hundredth(stated):
+    unit = unit_of(stated)
+    if feed.scale and unit is not None and unit.places == feed.scale:
+        stated = unit.money
+    if not stated:
         return values["symbol"]
     applies = pc.is_valid(values["value"])
     minor = MinorRows.of(_field_text(feed, "currency", accepted, accepted.place.num_rows))

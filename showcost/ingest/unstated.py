@@ -1,8 +1,8 @@
 """Facts about amounts that a file has and its feed does not state: credits, spilled digits, units.
 
 None of them may pass in silence: a credit would post as a cost, and `1,000.00` without quotes as 1. Such
-amounts are unreadable (SC-AMT-001), such files refused (SC-FIL-002), and units contradict the currency
-(SC-CUR-002).
+amounts are unreadable (SC-AMT-001), such files refused (SC-FIL-002), and amounts in units rejected
+(SC-CUR-003).
 """
 
 from __future__ import annotations

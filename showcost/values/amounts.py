@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cache
 from typing import Final, Literal
 
@@ -32,6 +33,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from showcost.values.column import DistinctTexts, any_true
+from showcost.values.minor_units import multiplied
 from showcost.values.symbols import known_symbols
 
 DecimalMark = Literal[".", ","]
@@ -272,12 +274,20 @@ def _signed(plain: pa.Array, sign: pa.Array) -> pa.Array:
 
 
 def scaled(amounts: AmountColumn, places: int) -> AmountColumn:
-    """Return amounts that are written in hundredths (`places` 2) or other parts of the unit.
+    """Return amounts that are written in hundredths (`places` 2), thousands (-3) or other units.
 
-    They are whole numbers: one with decimals is "unparseable".
+    Those in parts are whole numbers: one with decimals is "unparseable".
     """
     if not places:
         return amounts
+    if places < 0:
+        cells = DistinctTexts.of(amounts.values)
+        plain = [
+            f"{multiplied(Decimal(text), -places):f}" if text else None for text in cells.texts.to_pylist()
+        ]
+        return AmountColumn(
+            cells.spread(pa.array(plain, pa.string())), amounts.problem, amounts.symbol, amounts.decimal_mark
+        )
     whole = pc.invert(pc.match_substring(amounts.values, "."))
     negative = pc.starts_with(amounts.values, "-")
     digits = pc.utf8_lpad(pc.ascii_ltrim(amounts.values, "-"), width=places + 1, padding="0")

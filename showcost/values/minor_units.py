@@ -45,9 +45,14 @@ def is_hundredth(unit: str) -> bool:
 
 def in_major_unit(amount: Decimal) -> Decimal:
     """Return a number of hundredths in the currency itself, exactly."""
+    return multiplied(amount, _HUNDREDTH)
+
+
+def multiplied(amount: Decimal, places: int) -> Decimal:
+    """Return an amount with its point moved to the right by `places`, or to the left if negative; exactly."""
     with localcontext() as context:
         context.prec = EXACT_DIGITS
-        return amount.scaleb(_HUNDREDTH)
+        return amount.scaleb(places)
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,14 @@ are listed here, since CLDR gives each only within a country.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
 from babel import Locale
 
 from showcost.core.money import currency_codes
+from showcost.values.minor_units import is_hundredth, major_unit
 
 _SHARED: Final[dict[str, str]] = {
     "$": "ARS AUD BBD BMD BND BSD BZD CAD CLP COP CUP DOP FJD GYD HKD JMD KYD LRD MXN NAD NZD SBD SGD SRD"
@@ -65,11 +67,20 @@ _BRACKETS: Final = re.compile(r"[(\[]([^()\[\]]{1,24})[)\]]")
 _BETWEEN_WORDS: Final = re.compile(r"[\s()\[\]_/:,;.-]+")
 _SIGNS: Final = "$£€¥₩₹₪₫₱₺₽₴₦₵₡₲₸₼₾฿"
 _MONEY: Final = rf"(?:[{_SIGNS}]|[A-Z]{{3}}|[A-Z]{{1,2}}\$)"
+_THOUSAND: Final = r"(?:['\u2019]?000s?|[kK]|Tsd\.?)"
+_MILLION: Final = r"(?:[mM]|[Mm][Nn]|[Mm]io\.?)"
 _UNIT: Final = re.compile(
-    rf"(?:in )?{_MONEY}? ?(?:['\u2019]?000s?|[kmKM]|[Mm][Nn]|[Mm]io\.?|Tsd\.?) ?{_MONEY}?|T[{_SIGNS}]"
+    rf"(?:in )?{_MONEY}? ?(?:{_THOUSAND}|{_MILLION}) ?{_MONEY}?|T[{_SIGNS}]"
     r"|TEUR|TUSD|TGBP|KEUR|(?:in )?(?:thousands?|millions?|pence|cents?|Cent)|p|c|ct|GBp|GBX|ZAc|ILA"
 )
 """Multiples and parts of a currency."""
+_OF_THOUSANDS: Final = re.compile(
+    rf"(?:in )?({_MONEY})? ?{_THOUSAND} ?({_MONEY})?|T([{_SIGNS}])|[TK]([A-Z]{{3}})"
+    r"|(?i:(?:in )?(?:thousands?|tausend))"
+)
+_OF_MILLIONS: Final = re.compile(
+    rf"(?:in )?({_MONEY})? ?{_MILLION} ?({_MONEY})?|(?i:(?:in )?(?:millions?|mio))"
+)
 _IN_UNIT: Final = re.compile(r"(?i)\bin (pence|cents?|thousands?|millions?|tausend|mio)\b")
 _LEAST_WORD: Final = 3
 _ALSO_WORDS: Final = frozenset(
@@ -123,6 +134,31 @@ def symbol_in_header(header: str) -> str:
             return word
     in_unit = _IN_UNIT.search(header)
     return in_unit[1] if in_unit else ""
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A part or multiple of a currency, in which amounts are stated.
+
+    `places` are the decimal places that the amounts leave out: 2 for cents, -3 for thousands. `money` is the
+    symbol of the currency, if the unit has one.
+    """
+
+    places: int
+    money: str
+
+
+@cache
+def unit_of(symbol: str) -> Unit | None:
+    """Return the part or multiple that a symbol names (`p`, `TEUR`, `£000`); None for any other symbol."""
+    if is_hundredth(symbol):
+        return Unit(2, major_unit(symbol) or "")
+    if symbol in known_symbols():
+        return None
+    for pattern, places in ((_OF_THOUSANDS, -3), (_OF_MILLIONS, -6)):
+        if multiple := pattern.fullmatch(symbol):
+            return Unit(places, next((money for money in multiple.groups() if money), ""))
+    return None
 
 
 def contradicts(symbol: str, currency: str) -> bool:

@@ -106,6 +106,27 @@ def test_cents_have_their_scale(tmp_path: Path) -> None:
     assert column(tmp_path / "any", "net_amount__value", text, scale=2) == ["5.50", "-0.07", None]
 
 
+def test_thousands_have_their_scale(tmp_path: Path) -> None:
+    text = lines(HEADER, "V1,1,2026-10-05,12.5", "V1,2,2026-10-05,-7", "V1,3,2026-10-05,0.0405")
+    assert column(tmp_path / "any", "net_amount__value", text, scale=-3) == ["12500", "-7000", "40.5"]
+
+
+@pytest.mark.parametrize(
+    ("unit", "scale", "symbol"),
+    [
+        *(("TEUR", -3, "EUR"), ("\u00a3000", -3, "\u00a3"), ("in thousands", -3, None), ("Mio.", -6, None)),
+        *(("pence", 2, "GBP"), ("cents", 2, None)),
+        *(("TEUR", 2, "TEUR"), ("pence", -3, "pence"), ("Mio.", -3, "Mio."), ("TEUR", 0, "TEUR")),
+    ],
+)
+def test_a_unit_in_the_header_is_that_of_the_scale(
+    tmp_path: Path, unit: str, scale: int, symbol: str | None
+) -> None:
+    text = lines(HEADER.replace("Net amount", f"Net amount ({unit})"), "V1,1,2026-10-05,12")
+    headers = {"net_amount": {"headers": (f"Net amount ({unit})",)}}
+    assert column(tmp_path / "any", "net_amount__symbol", text, scale=scale, fields=headers) == [symbol]
+
+
 def test_dates_without_a_year_have_that_of_the_feed(tmp_path: Path) -> None:
     text = lines(HEADER, "V1,1,0510,5.50", "V1,2,3113,6.50")
     values = column(tmp_path / "any", "transaction_date", text, year=2026, date_formats=("%d%m",))

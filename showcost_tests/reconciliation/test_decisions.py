@@ -248,6 +248,27 @@ def test_a_row_is_accepted_in_spite_of_a_reason(workspace: Workspace) -> None:
     assert_settled(workspace)
 
 
+def test_an_amount_in_another_unit_is_entered_and_never_accepted(tmp_path: Path) -> None:
+    workspace = small.make_home(tmp_path / "home")
+    title, header = f"\ufeffAlle Beträge in TEUR{';' * small.DE_HEADER.count(';')}\r\n", "\ufeff"
+    rows = [small.Invoice("T1", "28.10.2026", "12,50", "2,38", "14,88")]
+    small.deliver(workspace, DE, "list.csv", title + small.german(rows).removeprefix(header))
+    land_all(workspace)
+    take(workspace, small.WEEK)
+    row = queue_row(workspace, "T1")
+    assert row.codes == ("SC-CUR-003",)
+    with pytest.raises(InputError, match="cannot be accepted with SC-CUR-003: amount in thousands"):
+        deciding.accept(workspace, [found_row(workspace, row)], who=WHO, why=WHY)
+    # Each of its amounts is to be entered.
+    amounts = {"net_amount": "12500", "gross_amount": "14875"}
+    assert correct_and_replay(workspace, found_row(workspace, row), **amounts).appended == 0
+    assert queue_row(workspace, "T1").codes == ("SC-AMT-003", "SC-CUR-003")
+    found = found_row(workspace, queue_row(workspace, "T1"))
+    correct_and_replay(workspace, found, **amounts, tax_amount="2375")
+    assert [amount for _, amount, *_ in postings(workspace, "T1")] == [Decimal(12500)]
+    assert_settled(workspace)
+
+
 def test_a_correction_that_cannot_be_read_names_the_field(workspace: Workspace) -> None:
     row = found_row(workspace, queue_row(workspace, "R3"))
     for fields, sentence in (

@@ -68,10 +68,11 @@ def test_every_reason_in_force_is_planted_unless_no_file_of_the_sample_can_cause
     No vendor of the sample sends an invoice under two numbers, and no program spoilt a number (SC-DOC-001).
 
     The sample's payroll companies write listed words (SC-ROW-005), its vendors listed tax codes;
-    their totals are told from rows (SC-TOT-001).
+    their totals are told from rows (SC-TOT-001), and their amounts are in no other unit (SC-CUR-003).
     """
     elsewhere = {"SC-FX-003", "SC-COR-001", "SC-API-001", "SC-ROW-004", "SC-FIL-004", "SC-PO-001"}
     elsewhere |= {
+        "SC-CUR-003",
         "SC-DOC-001",
         "SC-DUP-003",
         "SC-FIL-005",

@@ -94,6 +94,10 @@ CASES: Final = (
     Case("SC-CUR-001", INV, "currency", {"currency": "GBP"}, {"currency": "ZAc"}),
     Case("SC-CUR-001", INV, "currency", {"currency": "GBP"}, {"currency": "ILA"}),
     Case("SC-CUR-002", INV, "net_amount", {"net_amount": "€100.00"}, {"net_amount": "$100.00"}),
+    *(
+        Case("SC-CUR-003", INV, "net_amount", {"net_amount": "€100.00"}, {"net_amount": f"{unit} 100.00"})
+        for unit in ("TEUR", "€ k", "in thousands", "p", "Mio.", "GBp", "T€", "cents")
+    ),
     Case("SC-FX-001", INV, "currency", {"invoice_date": "2026-11-07"}, {}, status="pending"),
     Case("SC-FX-002", INV, "currency", {"invoice_date": "2026-11-07"}, {}, status="missing"),
     Case("SC-FX-003", INV, "currency", {"invoice_date": "2026-11-07"}, {}, status="changed"),

@@ -13,7 +13,7 @@ from showcost.core.money import AMOUNT_SCALE
 from showcost.validation.columns import INTEGER_DIGITS, QUANTITY_SCALE
 from showcost.validation.rules.model import ColumnRule, RowRule, Rule
 from showcost.values.column import BLANK
-from showcost.values.symbols import contradicts
+from showcost.values.symbols import contradicts, unit_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,6 +82,13 @@ def _amount(feed: FeedSpec, name: str) -> Iterator[Rule]:
         "ISO 4217; currency symbols of the Unicode CLDR",
         holds=partial(_symbol_fits, name),
     )
+    yield RowRule(
+        "SC-CUR-003",
+        name,
+        _unit_text,
+        f"feed {feed.name}: scale",
+        holds=partial(_is_in_currency, name),
+    )
 
 
 def _storable(name: str, cells: pa.Table, *, quantity: bool) -> pa.ChunkedArray:
@@ -117,17 +124,34 @@ def _total_text(failed: pa.Table) -> pa.ChunkedArray:
 
 
 def _symbol_fits(name: str, cells: pa.Table) -> pa.Array:
-    """Say whether the symbol in a cell fits the row's currency; each distinct pair is checked once."""
+    """Say whether the symbol in a cell fits the row's currency; each distinct pair is checked once.
+
+    Parts and multiples of a currency are another fault.
+    """
     exists = pc.is_valid(cells.column("minor_units"))
     currency = pc.if_else(exists, cells.column("currency"), pa.scalar(None, pa.string()))
     pairs = pc.binary_join_element_wise(cells.column(f"{name}__symbol"), currency, _BETWEEN)
     encoded = pairs.combine_chunks().dictionary_encode()
-    matches = [not contradicts(*pair.split(_BETWEEN, 1)) for pair in encoded.dictionary.to_pylist()]
+    split = [pair.split(_BETWEEN, 1) for pair in encoded.dictionary.to_pylist()]
+    matches = [unit_of(symbol) is not None or not contradicts(symbol, code) for symbol, code in split]
     return pc.take(pa.array(matches, pa.bool_()), encoded.indices)
+
+
+def _is_in_currency(name: str, cells: pa.Table) -> pa.Array:
+    """Say whether the symbol of a cell, if it has any, is not a part or multiple of a currency."""
+    encoded = cells.column(f"{name}__symbol").combine_chunks().dictionary_encode()
+    matches = [unit_of(symbol) is None for symbol in encoded.dictionary.to_pylist()]
+    return pc.fill_null(pc.take(pa.array(matches, pa.bool_()), encoded.indices), True)
 
 
 def _symbol_text(failed: pa.Table) -> pa.ChunkedArray:
     return pc.binary_join_element_wise("a symbol of ", failed.column("currency"), ", or none", "")
+
+
+def _unit_text(failed: pa.Table) -> pa.ChunkedArray:
+    return pc.binary_join_element_wise(
+        "an amount in ", failed.column("currency"), ", not in a multiple or part of it", ""
+    )
 
 
 def _rates(reference: Reference) -> Iterator[Rule]:
