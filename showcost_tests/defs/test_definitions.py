@@ -122,6 +122,12 @@ def test_the_ledger_has_to_be_fresh(graph: AssetGraph) -> None:
     assert graph.get(naming.LEDGER_ENTRIES).freshness_policy is not None
 
 
+def test_the_launchpad_offers_the_one_executor_that_is_tested(definitions: dg.Definitions) -> None:
+    """A process per step would take seconds per step; a choice that nobody tries would be none."""
+    for job in definitions.get_repository_def().get_all_jobs():
+        assert job.executor_def is dg.in_process_executor, job.name
+
+
 def test_the_job_covers_all_assets_and_checks(definitions: dg.Definitions, graph: AssetGraph) -> None:
     job = definitions.resolve_job_def(naming.JOB)
     snapshot = naming.LENDER_SNAPSHOT

@@ -10,6 +10,7 @@ from showcost.components.run_alerts import AlertSources, check_keys
 from showcost.components.workers import end_lost_runs
 from showcost.defs.automation.requests import shortened
 from showcost.defs.automation.sensors import TICK_WAIT
+from showcost.defs.automation.ticks import ends_with_a_sentence
 from showcost.workspace import open_workspace, required_home
 
 ALERT_SECONDS: Final = 300
@@ -32,6 +33,7 @@ def alerts() -> dg.Definitions:
     return dg.Definitions(sensors=[watch])
 
 
+@ends_with_a_sentence
 def send_alerts(context: dg.SensorEvaluationContext, now: datetime) -> dg.SkipReason:
     """Send open alerts that were not sent lately; the reason says what is open, and what was sent where."""
     workspace = open_workspace(required_home(), wait_seconds=TICK_WAIT)

@@ -15,7 +15,6 @@ from showcost.components.run_scopes import FEEDS_TAG
 from showcost.components.workers import end_lost_runs, runs_under_way
 from showcost.config.production import Production
 from showcost.config.reporting_periods import reporting_periods
-from showcost.core.errors import StoreBusyError
 from showcost.defs.automation.requests import (
     Attempts,
     dated_requests,
@@ -23,6 +22,7 @@ from showcost.defs.automation.requests import (
     range_request,
 )
 from showcost.defs.automation.sensors import TICK_WAIT, landing_requests, look
+from showcost.defs.automation.ticks import ends_with_a_sentence
 from showcost.reports.pack.folders import last_day_of, published_packs
 from showcost.workspace import definitions_workspace, open_workspace, required_home
 
@@ -89,6 +89,7 @@ def _today(context: dg.ScheduleEvaluationContext, production: Production) -> dat
     return context.scheduled_execution_time.astimezone(ZoneInfo(production.timezone)).date()
 
 
+@ends_with_a_sentence
 def request_snapshots(context: dg.ScheduleEvaluationContext) -> Requested:
     """Request the snapshots of the periods that ended lately and have none, unless a run is making them."""
     workspace = open_workspace(required_home())
@@ -127,6 +128,7 @@ def _of_tick(context: dg.ScheduleEvaluationContext, requests: Sequence[dg.RunReq
     ]
 
 
+@ends_with_a_sentence
 def request_night(context: dg.ScheduleEvaluationContext) -> Requested:
     """Request what is due: before the hour the landing of new files, at it all dates, then the verification.
 
@@ -142,10 +144,7 @@ def request_night(context: dg.ScheduleEvaluationContext) -> Requested:
         return _of_tick(context, [dg.RunRequest(asset_selection=[naming.VERIFICATION])])
     # Nights are far apart: what was requested and is still due is requested again.
     attempts = Attempts(now)
-    try:
-        to_land, due, told = look(workspace)
-    except StoreBusyError as error:
-        return dg.SkipReason(f"nothing requested in this tick: {error}")
+    to_land, due, told = look(workspace)
     for sentence in told:
         context.log.warning(sentence)
     runs = runs_under_way(context.instance)

@@ -5,9 +5,8 @@ the time of a tick. A ledger that others hold for longer than a tick waits ends 
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
-from functools import wraps
 from typing import Final
 
 import dagster as dg
@@ -29,6 +28,7 @@ from showcost.defs.automation.requests import (
     range_request,
     shortened,
 )
+from showcost.defs.automation.ticks import ends_with_a_sentence
 from showcost.ingest.inbox import passed_over, unclaimed
 from showcost.ingest.landing import unlanded
 from showcost.pipeline.accruals import due_by_fallback
@@ -93,26 +93,11 @@ def sensors() -> dg.Definitions:
     return dg.Definitions(sensors=[inbox, awaited_rates, *([missing_windows] if has_vendors else [])])
 
 
-def _says_what_it_waits_for(
-    tick: Callable[[dg.SensorEvaluationContext, datetime], Tick],
-) -> Callable[[dg.SensorEvaluationContext, datetime], Tick]:
-    """Let a tick that finds the ledger held by another process say so, and look again the next time."""
-
-    @wraps(tick)
-    def waiting(context: dg.SensorEvaluationContext, now: datetime) -> Tick:
-        try:
-            return tick(context, now)
-        except StoreBusyError as error:
-            return dg.SkipReason(f"nothing requested in this tick: {error}")
-
-    return waiting
-
-
 def _workspace() -> Workspace:
     return open_workspace(required_home(), wait_seconds=TICK_WAIT)
 
 
-@_says_what_it_waits_for
+@ends_with_a_sentence
 def watch_inbox(context: dg.SensorEvaluationContext, now: datetime) -> Tick:
     """Request landings, due dates, and the reports once nothing is due any more.
 
@@ -221,7 +206,7 @@ def report_assets(workspace: Workspace) -> list[dg.AssetKey]:
     return [key for key in naming.REPORT_ASSETS if applies.get(key, True)]
 
 
-@_says_what_it_waits_for
+@ends_with_a_sentence
 def release_rates(context: dg.SensorEvaluationContext, now: datetime) -> Tick:
     """Request dates with rows that wait for a rate, if one is available or may be queried."""
     workspace, attempts = _workspace(), Attempts.from_cursor(context.cursor, now)
@@ -248,7 +233,7 @@ def _awaiting(workspace: Workspace, feed: FeedSpec, now: datetime) -> Iterator[W
         yield Work.of(feed.name, "date", day, [marks[day]])
 
 
-@_says_what_it_waits_for
+@ends_with_a_sentence
 def pull_missing(context: dg.SensorEvaluationContext, now: datetime) -> Tick:
     """Request a pull of missing pages from vendors whose cool-down is over and that have no active run.
 
