@@ -4,9 +4,9 @@
 
 The checks: the asset graph, collapsed and expanded, runs from left to right in the order of the pipeline; the
 launch dialog of the job materialises one partition and no other; a failed check gives its cause; a quarantine
-partition shows its reasons; an asset shows its columns; the report's book leads from figures to raw text. A
-copy of the demo is served; the demo does not change. Exit status 1 and one sentence if a check fails, 2 if
-there is no browser.
+partition shows its reasons; an asset shows its columns; the report's book leads from figures to raw text; a
+foreign page can neither change nor read anything. A copy of the demo is served; the demo does not change.
+Exit status 1 and one sentence if a check fails, 2 if there is no browser.
 
 Needs the package of the extra `browser` and a Chromium: /usr/bin/chromium, or the path in `CHROMIUM`.
 """
@@ -28,6 +28,7 @@ from urllib.parse import quote
 
 from book_walk import book_checks, write_report
 from dagster_server import REPOSITORY, CheckFailedError, Server, require, serve, wait_for
+from foreign_page import FLAG, check_foreign_pages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -43,7 +44,7 @@ CHECK = "no_rejected_rows"
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync", FLAG),
 )
 SIZE: ViewportSize = {"width": 1600, "height": 1000}
 TALL: ViewportSize = {"width": 1600, "height": 1250}
@@ -363,6 +364,8 @@ def run_checks(home: Path, out: Path) -> None:
         browser = playwright.chromium.launch(executable_path=_chromium(), args=list(FLAGS), headless=True)
         ui = Ui(browser, server, out)
         try:
+            check_foreign_pages(browser, server)
+            print("passed: a foreign page can neither change nor read anything", flush=True)
             check_book(browser, home, out)
             for sentence, check in checks(ui, find_quarantine(server)):
                 ui.new_page()

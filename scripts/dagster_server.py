@@ -106,7 +106,7 @@ def serve(home: Path) -> Iterator[Server]:
                 _START_SECONDS,
                 "the Dagster UI did not start",
             )
-            require(process.poll() is None, f"dagster dev ended: {_last_line(log)}")
+            require(process.poll() is None, f"the UI ended: {_last_line(log)}")
             yield server
         finally:
             _stop(process)
@@ -114,7 +114,15 @@ def serve(home: Path) -> Iterator[Server]:
 
 _DEV = [
     sys.executable,
-    *("-m", "dagster", "dev", "--workspace", "workspace.yaml", "--host", "127.0.0.1"),
+    *(
+        "-m",
+        "showcost.orchestration.webserver",
+        "dev",
+        "--workspace",
+        "workspace.yaml",
+        "--host",
+        "127.0.0.1",
+    ),
     *("--log-level", "warning"),
 ]
 

@@ -45,9 +45,7 @@ def free_port() -> int:
         return port
 
 
-@pytest.mark.parametrize(
-    ("option", "begins"), [([], ["dagster", "dev"]), (["--read-only"], ["dagster_webserver", "--read-only"])]
-)
+@pytest.mark.parametrize(("option", "begins"), [([], ["dev"]), (["--read-only"], ["serve", "--read-only"])])
 def test_the_ui_is_started_on_this_machine_alone_with_the_folders_settings(
     workspace: Workspace, showcost: CommandLine, started: Started, option: list[str], begins: list[str]
 ) -> None:
@@ -55,7 +53,7 @@ def test_the_ui_is_started_on_this_machine_alone_with_the_folders_settings(
     ended = showcost(workspace, "ui", "--port", str(port), *option)
     assert ended.status == 0
     ((command, variables),) = started
-    assert command[:4] == [sys.executable, "-m", *begins]
+    assert command[: 3 + len(begins)] == [sys.executable, "-m", "showcost.orchestration.webserver", *begins]
     assert command[-4:] == ["--host", "127.0.0.1", "--port", str(port)]
     assert variables[HOME_VARIABLE] == str(workspace.path)
     settings = workspace.path / "dagster_home" / "dagster.yaml"
@@ -84,3 +82,14 @@ def test_a_port_in_use_is_one_sentence(workspace: Workspace, showcost: CommandLi
         ended = showcost(workspace, "ui", "--port", str(port))
     assert (ended.status, started) == (2, [])
     assert ended.sentence == f"port {port} is in use on this machine; name another one with --port"
+
+
+def test_a_further_name_of_the_ui_is_a_name(
+    workspace: Workspace, showcost: CommandLine, started: Started
+) -> None:
+    ended = showcost(workspace, "ui", "--port", str(free_port()), "--allow-host", "https://a.example/")
+    assert (ended.status, started) == (2, [])
+    assert ended.sentence.startswith("--allow-host https://a.example/: a name such as costs.example.org")
+    names = ("--allow-host", "Costs.Example.org", "--allow-host", "b.example:8443")
+    assert showcost(workspace, "ui", "--port", str(free_port()), *names).status == 0
+    assert started[0][1]["SHOWCOST_UI_HOSTS"] == "costs.example.org b.example:8443"

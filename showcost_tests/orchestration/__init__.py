@@ -1,0 +1,1 @@
+"""Tests of runs and of the web UI, outside of the definitions."""
