@@ -11,6 +11,7 @@ from dagster._core.errors import DagsterUserCodeProcessError
 from dagster_shared.error import SerializableErrorInfo
 
 from showcost.core.errors import ShowcostError
+from showcost.core.privacy import keep_private
 from showcost.workspace import definitions_workspace
 
 
@@ -21,6 +22,7 @@ def defs() -> dg.Definitions:
     Raises Dagster's error of a code location with one sentence if the data folder or its settings are broken.
     """
     try:
+        keep_private()
         _ = definitions_workspace().feeds
     except ShowcostError as error:
         raise DagsterUserCodeProcessError.from_error_info(  # type: ignore[no-untyped-call] # Dagster's own

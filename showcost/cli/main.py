@@ -16,6 +16,7 @@ import click
 
 from showcost.cli.home import home_option
 from showcost.core.errors import ShowcostError, disk_sentence
+from showcost.core.privacy import keep_private
 from showcost.core.visible_text import visible
 
 _USAGE = 2
@@ -98,6 +99,7 @@ def cli() -> None:
 def main() -> NoReturn:
     """Run the command line and exit with the status of the command contract."""
     try:
+        keep_private()
         cli.main(standalone_mode=False)
     except ShowcostError as error:
         _end(str(error), error.exit_status)

@@ -105,7 +105,7 @@ class PayloadStore:
                 elif self._key(name).is_file():
                     # Of an encrypted payload that a crash kept from being stored.
                     unlink(self._key(name))
-                aside.chmod(0o444)
+                aside.chmod(aside.stat().st_mode & 0o444)
                 rename(aside, target)
                 fsync_folder(target.parent)
         finally:
