@@ -66,6 +66,7 @@ CATALOGUE: Final[dict[str, Reason]] = {
             "word not in the list of its field",
             "corrects it, or lists the sender's word in the feed",
         ),
+        Reason("SC-ROW-006", _W, "hidden in the workbook", "asks whether the row is meant"),
         Reason("SC-DAT-001", _R, "date invalid or ambiguous", "confirms the order of day and month"),
         Reason("SC-DAT-002", _R, "date outside the production's dates", "checks the show code"),
         Reason("SC-AMT-001", _R, "amount unreadable", "corrects it"),

@@ -19,6 +19,7 @@ from showcost.core.errors import InputError
 from showcost.core.hashing import SHORT, sha256_framed
 from showcost.core.ids import line_key
 from showcost.core.national_ids import masked_text
+from showcost.ingest.hidden import after_correction
 from showcost.ingest.masking import names_people
 from showcost.ingest.records import key_bases, records_schema
 from showcost.readers.model import MAY_BE_TOTAL
@@ -93,7 +94,7 @@ def _corrected(feed: FeedSpec, row: Mapping[str, Cell], texts: Mapping[str, str]
     corrected = dict(row)
     if row["read_code"] == MAY_BE_TOTAL:
         if feed.kind.primary.field in texts:
-            corrected |= {"read_code": None, "read_detail": None}
+            corrected |= {"read_code": None, "read_detail": after_correction(str(row["read_detail"]))}
     elif row["read_code"] is not None:
         corrected |= {"read_code": None, "read_detail": None}
         texts = dict.fromkeys(feed.kind.by_name, "") | dict(feed.constants) | dict(texts)

@@ -28,6 +28,7 @@ from showcost.ingest.audit_records import record_hashes, record_read, record_rec
 from showcost.ingest.control_totals import RunningTotal, mismatch, unchecked_totals
 from showcost.ingest.delivery_records import CHUNK_BYTES, AcceptedRecords, DeliveryRecords
 from showcost.ingest.fill_down import FillDown
+from showcost.ingest.hidden import with_hidden
 from showcost.ingest.inbox import SeenFiles, archived, settled, waiting
 from showcost.ingest.line_cells import line_cells
 from showcost.ingest.masking import PersonalPlaces, masked_shown, personal_places
@@ -56,7 +57,7 @@ from showcost.ingest.unstated import (
 )
 from showcost.readers import Hints, Reading, Rejected, read_delivery
 from showcost.readers.archives import UnreadableError, opened
-from showcost.readers.model import CONTROL_TOTAL, ROW_RAGGED
+from showcost.readers.model import CONTROL_TOTAL, ROW_RAGGED, HiddenCells
 from showcost.readers.ubl import UblReading
 from showcost.staging import PartitionRows
 from showcost.staging.assets import records_asset
@@ -528,6 +529,10 @@ class _MatchedRecords:
             yield item
 
 
+def _hidden_cells(reading: Reading, read_as: ReadAs) -> HiddenCells:
+    return reading.hidden if read_as is ReadAs.NOW else HiddenCells()
+
+
 def _build(
     records: DeliveryRecords, reading: Reading, matched: _MatchedRecords, origin: Origin
 ) -> tuple[Mapping[str, str], _ControlTotal]:
@@ -553,6 +558,7 @@ def _build(
     control = feed.control_total
     whole = control is None or next(matched.rejected(reading), None) is None
     sums = RunningTotal(control.field, whole=whole) if control else None
+    hidden = _hidden_cells(reading, matched.read_as)
     shapes: Mapping[str, str] = {}
     converted, codes = 0, set[str]()
     for chunk in matched:
@@ -561,6 +567,7 @@ def _build(
         for name, (zoned, moved) in settled.moments.items():
             matched.moments.update({(name, "zoned"): zoned, (name, "moved"): moved})
         doubtful = with_doubts(settled.records, doubts)
+        doubtful = with_hidden(doubtful, chunk, hidden)
         if sums is not None:
             sums.add(doubtful)
         major, count, minor = (doubtful, 0, ()) if is_e_invoice else in_major_units(feed, doubtful)

@@ -47,6 +47,7 @@ _MARKS: Final = (b't="e"', b'hidden="1"', b'hidden="true"', b"<f")
 NOT_CALCULATED: Final = "#FORMULA!"
 _MOST_REPEATED: Final = 100_000
 _MOST_COLUMNS: Final = 4096
+_LAST_COLUMN: Final = 2**14
 _MOST_PARENTS: Final = 8
 
 
@@ -81,13 +82,14 @@ class CellFormat:
 class SheetFormats:
     """The formats and error values of a sheet by row and column, from 0 on, and its hidden rows and columns.
 
-    A formula that no program has calculated has the error value NOT_CALCULATED.
+    A formula that no program has calculated has the error value NOT_CALCULATED. A row that a filter leaves
+    out is hidden, too.
     """
 
     formats: dict[tuple[int, int], CellFormat] = field(default_factory=dict)
     errors: dict[tuple[int, int], str] = field(default_factory=dict)
-    hidden_rows: int = 0
-    hidden_columns: int = 0
+    hidden_rows: set[int] = field(default_factory=set)
+    hidden_columns: set[int] = field(default_factory=set)
 
 
 def usual_format(number: int) -> str:
@@ -194,9 +196,13 @@ def _of_sheet(book: zipfile.ZipFile, member: str, styles: dict[str, CellFormat])
     sheet = SheetFormats()
     for column in _elements(book, member, "col"):
         if column.get("hidden") in {"1", "true"}:
-            sheet.hidden_columns += int(column.get("max", "1")) - int(column.get("min", "1")) + 1
+            last = min(int(column.get("max", "1")), _LAST_COLUMN)
+            sheet.hidden_columns.update(range(int(column.get("min", "1")) - 1, last))
+    number = 0
     for row in _elements(book, member, "row"):
-        sheet.hidden_rows += row.get("hidden") in {"1", "true"}
+        number = int(row.get("r", number + 1))
+        if row.get("hidden") in {"1", "true"}:
+            sheet.hidden_rows.add(number - 1)
         for cell in row:
             place = _place(cell.get("r", ""))
             if place is None:
@@ -241,7 +247,8 @@ def _of_ods(book: zipfile.ZipFile) -> dict[str, SheetFormats]:
         for row in table.iter("{*}table-row"):
             repeated = int(_attribute(row, "number-rows-repeated") or 1)
             hidden = _attribute(row, "visibility") in {"collapse", "filter"}
-            sheet.hidden_rows += repeated if hidden and len(row) > 0 else 0
+            if hidden and len(row) > 0 and repeated <= _MOST_REPEATED:
+                sheet.hidden_rows.update(range(row_number, row_number + repeated))
             cells = list(_ods_cells(row, styles, columns))
             for extra in range(repeated if cells and repeated <= _MOST_REPEATED else 0):
                 for column, form, error in cells:

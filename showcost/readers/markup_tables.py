@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
 from typing import IO, TYPE_CHECKING, Final
 
@@ -61,7 +61,7 @@ class _Grid:
 
     limits: Limits
     rows: list[Row] = field(default_factory=list)
-    hidden_rows: int = 0
+    hidden_rows: set[int] = field(default_factory=set)
     _current: dict[int, str] = field(default_factory=dict)
     _below: dict[int, int] = field(default_factory=dict)
     _column: int = 0
@@ -98,7 +98,8 @@ class _Grid:
 
     def end(self, *, hidden: bool) -> None:
         """End the row."""
-        self.hidden_rows += hidden
+        if hidden:
+            self.hidden_rows.add(len(self.rows))
         width = 1 + max(self._current, default=-1)
         self._append(tuple(self._current.get(column, "") for column in range(width)))
 
@@ -145,14 +146,17 @@ def _html(path: Path, folder: Path, hints: Hints, limits: Limits) -> WorkbookTab
     del text
     with target.open("rb") as stream:
         grids, outside = _grids_of_page(stream, limits)
-    sheets = [ContentSheet(number, grid.rows, hints) for number, grid in enumerate(grids, start=1)]
+    sheets = [
+        ContentSheet(number, grid.rows, hints, frozenset(grid.hidden_rows))
+        for number, grid in enumerate(grids, start=1)
+    ]
     tables = [sheet for sheet in sheets if sum(count_filled(row) > 1 for row in sheet.rows) >= _LEAST]
     if not tables:
         raise UnreadableError("the file is a web page or markup, not a table")
     filled = [sheet for sheet in sheets if any(map(count_filled, sheet.rows))]
     notes = ["the delivery is a page (HTML), read as it is shown"]
     notes += [
-        f"{grid.hidden_rows} hidden rows of table {number} were read"
+        f"{len(grid.hidden_rows)} hidden rows of table {number} were read"
         for number, grid in enumerate(grids, start=1)
         if grid.hidden_rows
     ]
@@ -165,7 +169,7 @@ def _with_text(table: WorkbookTable, outside: list[str]) -> WorkbookTable:
     if not text:
         return table
     kept = OtherSheet(('"' + text.replace('"', '""') + '"\n').encode(), "", is_text=True)
-    return WorkbookTable(table.path, table.notes, (*table.others, kept))
+    return replace(table, others=(*table.others, kept))
 
 
 def _encoding_of(path: Path, hints: Hints) -> str:
@@ -302,9 +306,11 @@ def _spreadsheetml(path: Path, folder: Path, hints: Hints, limits: Limits) -> Wo
             if is_hidden and hints.sheet is None:
                 hidden += 1
                 continue
-            sheets.append(ContentSheet(number, grid.rows, hints))
+            sheets.append(
+                ContentSheet(number, grid.rows, hints, frozenset(grid.hidden_rows), is_hidden=is_hidden)
+            )
             if grid.hidden_rows:
-                notes.append(f"{grid.hidden_rows} hidden rows of sheet {number} were read")
+                notes.append(f"{len(grid.hidden_rows)} hidden rows of sheet {number} were read")
     if hidden:
         notes.append(f"{hidden} hidden sheets were not read")
     if not sheets:

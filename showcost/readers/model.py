@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
 from showcost.core.errors import IntegrityError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 FILE_UNREADABLE: Final = "SC-FIL-001"
 CONTROL_TOTAL: Final = "SC-FIL-003"
@@ -20,6 +23,8 @@ ROW_RAGGED: Final = "SC-ROW-001"
 ROW_NO_TEXT: Final = "SC-ROW-004"
 MAY_BE_TOTAL: Final = "SC-TOT-001"
 """The only code of a reader that a row keeps its cells with: a person may accept it as it is."""
+HIDDEN: Final = "hidden in the workbook"
+"""The end of the detail of a record that a workbook does not show."""
 
 C1_CONTROLS: Final = re.compile(rb"\xc2[\x80-\x9f]")
 """The control characters U+0080 to U+009F in UTF-8: where they occur, text was read in a wrong encoding."""
@@ -139,6 +144,21 @@ class Rejected:
     code: str
     detail: str
     raw: bytes
+
+
+@dataclass(frozen=True)
+class HiddenCells:
+    """The cells of a workbook's table that it does not show.
+
+    `records` are the numbers of records of hidden rows or sheets; `columns` has the hidden columns, from 0
+    on, by the numbers of the records of their sheet.
+    """
+
+    records: frozenset[int] = frozenset()
+    columns: Mapping[range, frozenset[int]] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.records or self.columns)
 
 
 @dataclass(frozen=True)

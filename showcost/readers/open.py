@@ -23,7 +23,7 @@ from showcost.readers.datev import BookingStack, completed, read_booking_stack
 from showcost.readers.fixed_width import fixed_to_csv
 from showcost.readers.json_items import JsonReading
 from showcost.readers.markup_tables import markup_kind, markup_to_csv
-from showcost.readers.model import Dialect, Hints, Limits
+from showcost.readers.model import Dialect, HiddenCells, Hints, Limits
 from showcost.readers.reading import Reading, unreadable
 from showcost.readers.source import PlainText, UnreadableError, decompress, kind_of, to_plain
 from showcost.readers.statements.camt053 import read_camt053
@@ -94,6 +94,7 @@ def _open(
     place = Path(folder.name)
     notes: list[str] = []
     others: tuple[OtherSheet, ...] = ()
+    hidden = HiddenCells()
     kind = kind_of(path)
     if kind in {"gzip", "zip", "zstd"}:
         path = decompress(path, kind, place, limits)
@@ -112,7 +113,7 @@ def _open(
     if kind == "workbook" or markup:
         to_csv = partial(markup_to_csv, path, markup) if markup else partial(workbook_to_csv, path)
         sheets = to_csv(place, hints, limits)
-        text, others = sheets.path, sheets.others
+        text, others, hidden = sheets.path, sheets.others, sheets.hidden
         notes.extend(sheets.notes)
         if expected != "xlsx" and not markup:
             notes.append("the delivery is a workbook, not a text file")
@@ -128,7 +129,7 @@ def _open(
     else:
         raise UnreadableError("the delivery is compressed more than once")
     reading = _table(plain, hints, limits, folder, notes, others)
-    reading.period = stack.period if stack else None
+    reading.period, reading.hidden = stack.period if stack else None, hidden
     reading.is_delimited = kind == "text" and not markup and not widths
     return reading
 

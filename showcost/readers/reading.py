@@ -16,6 +16,7 @@ from showcost.readers.model import (
     FILE_UNREADABLE,
     RECORD_SCHEMA,
     Dialect,
+    HiddenCells,
     RecordCounts,
     Rejected,
     TextRecord,
@@ -92,8 +93,9 @@ class Reading:
     batches (`RECORD_SCHEMA`) of bounded size. `rejected`, `repaired` (record numbers and repairs), `footer`,
     `notes` (sentences for whoever uses the rows), `counts` and the whole `dialect` are final when `records`
     is exhausted. `period` has the first and the last day of dates without a year, where the delivery states
-    it. `is_delimited` says that the delimiters of the delivery itself divide the cells. Use as a context
-    manager or call `close`: a reading may hold temporary files.
+    it, `hidden` the cells that a workbook does not show. `is_delimited` says that the delimiters of the
+    delivery itself divide the cells. Use as a context manager or call `close`: a reading may hold temporary
+    files.
     """
 
     def __init__(self, dialect: Dialect, header: tuple[str, ...], width: int | None = None) -> None:
@@ -107,6 +109,7 @@ class Reading:
         self.footer: list[TextRecord] = []
         self.notes: list[str] = []
         self.period: tuple[date, date] | None = None
+        self.hidden = HiddenCells()
         self.is_delimited = False
         self.counts = RecordCounts()
         self.finished = False

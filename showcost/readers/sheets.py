@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from showcost.config.feed import normal_header
 from showcost.readers.csv.layout import Layout, Row, count_filled, find_layout
+from showcost.readers.model import HiddenCells
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -38,20 +39,27 @@ class OtherSheet:
 
 @dataclass(frozen=True)
 class WorkbookTable:
-    """The table of a workbook as UTF-8 CSV, the assumptions, and the sheets outside it."""
+    """The table of a workbook as UTF-8 CSV, the assumptions, the sheets outside it, and its hidden cells."""
 
     path: Path
     notes: tuple[str, ...]
     others: tuple[OtherSheet, ...]
+    hidden: HiddenCells
 
 
 @dataclass(frozen=True)
 class ContentSheet:
-    """A sheet with content: its number in the workbook, from 1 on, and its cells as text."""
+    """A sheet with content: its number in the workbook, from 1 on, and its cells as text.
+
+    `hidden_rows` and `hidden_columns` are numbers from 0 on.
+    """
 
     number: int
     rows: Sequence[Row]
     hints: Hints
+    hidden_rows: frozenset[int] = frozenset()
+    hidden_columns: frozenset[int] = frozenset()
+    is_hidden: bool = False
 
     @cached_property
     def layout(self) -> Layout:
@@ -73,7 +81,8 @@ def table_of(
     """Write the table of some sheets with content as UTF-8 CSV into `folder`."""
     main = _main(sheets, hints)
     table = [sheet for sheet in sheets if sheet is main or (main.names and sheet.names == main.names)]
-    bodies = [table[0].rows, *(sheet.rows[sheet.layout.first_row - 1 :] for sheet in table[1:])]
+    firsts = [0, *(sheet.layout.first_row - 1 for sheet in table[1:])]
+    bodies = [sheet.rows[first:] for sheet, first in zip(table, firsts, strict=True)]
     width = max(len(row) for body in bodies for row in body)
     target = folder / "sheet.csv"
     with target.open("w", encoding="utf-8", newline="") as out:
@@ -85,7 +94,23 @@ def table_of(
     if len(sheets) > 1:
         numbers = " and ".join(str(sheet.number) for sheet in table)
         notes.insert(0, f"of {len(sheets)} sheets with content the table is {numbers}")
-    return WorkbookTable(target, tuple(notes), tuple(others))
+    return WorkbookTable(target, tuple(notes), tuple(others), _hidden(table, firsts))
+
+
+def _hidden(table: Sequence[ContentSheet], firsts: Sequence[int]) -> HiddenCells:
+    """Return the hidden cells of the sheets of a table, which has the rows of each from `firsts` on."""
+    records: set[int] = set()
+    columns: dict[range, frozenset[int]] = {}
+    begin = 1
+    for sheet, first in zip(table, firsts, strict=True):
+        end = begin + len(sheet.rows) - first
+        if sheet.is_hidden:
+            records.update(range(begin, end))
+        records.update(begin + row - first for row in sheet.hidden_rows if first <= row < len(sheet.rows))
+        if sheet.hidden_columns:
+            columns[range(begin, end)] = sheet.hidden_columns
+        begin = end
+    return HiddenCells(frozenset(records), columns)
 
 
 def _main(sheets: Sequence[ContentSheet], hints: Hints) -> ContentSheet:

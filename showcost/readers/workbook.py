@@ -80,14 +80,17 @@ def _sheets(
         rows = list(_rows(sheet, about_cells))
         if all(map(is_blank, rows)):
             continue
-        if stated is None and about.visible != SheetVisibleEnum.Visible:
+        is_hidden = about.visible != SheetVisibleEnum.Visible
+        if stated is None and is_hidden:
             hidden += 1
         else:
-            sheets.append(ContentSheet(number, rows, hints))
-            if about_cells.hidden_rows:
-                notes.append(f"{about_cells.hidden_rows} hidden rows of sheet {number} were read")
-            if about_cells.hidden_columns:
-                notes.append(f"{about_cells.hidden_columns} hidden columns of sheet {number} were read")
+            unseen = frozenset(about_cells.hidden_rows), frozenset(about_cells.hidden_columns)
+            sheets.append(ContentSheet(number, rows, hints, *unseen, is_hidden=is_hidden))
+            for name, places in zip(("rows", "columns"), unseen, strict=True):
+                if places:
+                    notes.append(f"{len(places)} hidden {name} of sheet {number} were read")
+            if is_hidden:
+                notes.append(f"sheet {number} is hidden; it was read, as the feed names it")
     if not sheets:
         raise UnreadableError("the workbook has no visible sheet with content")
     return sheets, hidden, notes

@@ -41,8 +41,8 @@ def xls_formats(path: Path) -> dict[str, SheetFormats] | None:
 def _of_sheet(sheet: xlrd.sheet.Sheet, formats: list[CellFormat | None]) -> SheetFormats:
     rows, columns = sheet.rowinfo_map.items(), sheet.colinfo_map.items()
     about = SheetFormats(
-        hidden_rows=sum(bool(row.hidden) for at, row in rows if at < sheet.nrows),
-        hidden_columns=sum(bool(column.hidden) for at, column in columns if at < sheet.ncols),
+        hidden_rows={at for at, row in rows if row.hidden and at < sheet.nrows},
+        hidden_columns={at for at, column in columns if column.hidden and at < sheet.ncols},
     )
     for row in range(sheet.nrows):
         kinds, values = sheet.row_types(row), sheet.row_values(row)

@@ -117,11 +117,12 @@ def _of_sheet(data: bytes, styles: dict[int, CellFormat]) -> SheetFormats:
     for kind, content in _records(data):
         if kind == _ROW:
             (row,) = struct.unpack_from("<I", content)
-            sheet.hidden_rows += bool(content[_FLAGS_OF_ROW] & _HIDDEN_ROW)
+            if content[_FLAGS_OF_ROW] & _HIDDEN_ROW:
+                sheet.hidden_rows.add(row)
         elif kind == _COLUMN:
             first, last = struct.unpack_from("<II", content)
             if content[16] & 1:
-                sheet.hidden_columns += min(last, _MOST_COLUMNS) - first + 1
+                sheet.hidden_columns.update(range(first, min(last, _MOST_COLUMNS) + 1))
         elif kind in {_ERROR, _FORMULA_ERROR}:
             (column,) = struct.unpack_from("<I", content)
             sheet.errors[row, column] = _ERRORS.get(content[8], "#VALUE!")

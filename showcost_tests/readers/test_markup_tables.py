@@ -83,6 +83,7 @@ def test_cells_over_columns_and_hidden_rows_are_where_a_person_sees_them(tmp_pat
     with read(tmp_path / "costs.xls", page) as reading:
         assert rows(reading) == [["ACME", "", "2026-10-05", "1.50"], ["ACME", "R2", "2026-10-06", "£ 2.50"]]
         assert "1 hidden rows of table 1 were read" in reading.dialect.assumptions
+        assert reading.hidden.records == {3}
 
 
 def test_a_second_table_of_a_page_with_another_header_is_kept_whole(tmp_path: Path) -> None:
@@ -146,6 +147,7 @@ def test_spreadsheetml_is_read_with_its_formats(tmp_path: Path) -> None:
             ["Gamma & Söhne", "R4", "2026-10-07", "19%"],
         ]
         assert "1 hidden rows of sheet 1 were read" in reading.dialect.assumptions
+        assert reading.hidden.records == {5}
 
 
 def test_a_hidden_sheet_of_spreadsheetml_is_reported_and_not_read(tmp_path: Path) -> None:

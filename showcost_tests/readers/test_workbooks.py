@@ -190,10 +190,51 @@ def test_error_values_are_kept_and_hidden_rows_are_reported(path: Path) -> None:
         sheet.append(list(line))
     sheet["C3"].value, sheet["C3"].data_type = "#N/A", "e"
     sheet.row_dimensions[5].hidden = True
+    sheet.column_dimensions["B"].hidden = True
     book.save(path)
     with read_delivery(path, format="xlsx") as reading:
         assert [row[2] for row in rows(reading)][:4] == ["1.5", "#N/A", "4.5", "6"]
         assert "1 hidden rows of sheet 1 were read" in reading.dialect.assumptions
+        assert reading.hidden.records == {5}
+        assert list(reading.hidden.columns.values()) == [{1}]
+
+
+def test_hidden_rows_of_several_sheets_are_counted_in_the_table(path: Path) -> None:
+    workbook(path, {"March": MARCH, "April": MARCH})
+    book = openpyxl.load_workbook(path)
+    book["March"].row_dimensions[3].hidden = True
+    book["April"].row_dimensions[2].hidden = True
+    book["April"].column_dimensions["C"].hidden = True
+    book.save(path)
+    with read_delivery(path, format="xlsx") as reading:
+        assert len(rows(reading)) == 16
+        assert reading.hidden.records == {3, 10}  # the header of April is not in the table
+        assert reading.hidden.columns == {range(10, 18): {2}}
+
+
+def test_a_hidden_sheet_that_the_feed_names_is_hidden_row_by_row(path: Path) -> None:
+    workbook(path, {"March": MARCH, "Hidden": MARCH[:3]}, hidden="Hidden")
+    with read_delivery(path, format="xlsx", hints=Hints(sheet="Hidden")) as reading:
+        assert len(rows(reading)) == 2
+        assert reading.hidden.records == {1, 2, 3}
+        assert "sheet 2 is hidden; it was read, as the feed names it" in reading.dialect.assumptions
+
+
+def test_hidden_rows_of_an_open_document_are_marked(tmp_path: Path) -> None:
+    path = open_document(tmp_path / "costs.ods", [ods_cell("float", 'office:value="5"')] * 4)
+    with zipfile.ZipFile(path) as book:
+        parts = {name: book.read(name) for name in book.namelist()}
+    rows_of_table = parts["content.xml"].split(b"<table:table-row>")
+    rows_of_table[2] = b'<table:table-row table:visibility="filter">' + rows_of_table[2]
+    parts["content.xml"] = b"<table:table-row>".join(rows_of_table).replace(
+        b"<table:table-row><table:table-row table:vis", b"<table:table-row table:vis"
+    )
+    with zipfile.ZipFile(path, "w") as book:
+        for name, content in parts.items():
+            book.writestr(name, content)
+    with read_delivery(path, format="xlsx") as reading:
+        assert len(rows(reading)) == 4
+        assert reading.hidden.records == {2}
 
 
 def open_document(path: Path, amounts: list[str], styles: str = "") -> Path:

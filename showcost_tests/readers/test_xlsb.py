@@ -129,6 +129,7 @@ def test_hidden_rows_of_a_binary_workbook_are_read_and_reported(tmp_path: Path) 
     with read_delivery(path, format="xlsx") as reading:
         assert len(rows_of(reading)) == 3
         assert "1 hidden rows of sheet 1 were read" in reading.dialect.assumptions
+        assert reading.hidden.records == {3}
 
 
 @pytest.mark.parametrize("seed", range(20))

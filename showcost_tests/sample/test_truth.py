@@ -67,7 +67,8 @@ def test_every_reason_in_force_is_planted_unless_no_file_of_the_sample_can_cause
 
     No vendor of the sample sends an invoice under two numbers, and no program spoilt a number (SC-DOC-001).
 
-    The sample's payroll companies write listed words (SC-ROW-005), its vendors listed tax codes;
+    The sample's payroll companies write listed words (SC-ROW-005), its vendors listed tax codes, and
+    workbooks without hidden rows (SC-ROW-006);
     their totals are told from rows (SC-TOT-001), and their amounts are in no other unit (SC-CUR-003).
     """
     elsewhere = {"SC-FX-003", "SC-COR-001", "SC-API-001", "SC-ROW-004", "SC-FIL-004", "SC-PO-001"}
@@ -78,6 +79,7 @@ def test_every_reason_in_force_is_planted_unless_no_file_of_the_sample_can_cause
         "SC-FIL-005",
         "SC-FX-004",
         "SC-ROW-005",
+        "SC-ROW-006",
         "SC-TAX-001",
         "SC-TAX-002",
         "SC-TOT-001",

@@ -195,7 +195,7 @@ def _typed(row: Row, name: str, type_: FieldType) -> Row:
         settled[f"{name}__problem"] = "blank"
         return settled
     read, problem = _READERS[type_]
-    symbol = re.match(r"[^\d-]+", text) if type_ is FieldType.AMOUNT else None
+    symbol = re.match(r"[^\d-]+(?=[\d-])", text) if type_ is FieldType.AMOUNT else None
     if symbol:
         settled[f"{name}__symbol"] = symbol[0].strip()
         text = text.removeprefix(symbol[0])

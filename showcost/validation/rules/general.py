@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from showcost.config.record_kinds import FieldType
 from showcost.core.documents import LOST_DIGITS
-from showcost.readers.model import MAY_BE_TOTAL
+from showcost.readers.model import HIDDEN, MAY_BE_TOTAL
 from showcost.validation.rules.model import ColumnRule, RowRule, Rule
 from showcost.values.column import BLANK
 
@@ -62,6 +62,13 @@ def rules(reference: Reference) -> Iterator[Rule]:
         "reader",
         holds=_is_no_total,
     )
+    yield RowRule(
+        "SC-ROW-006",
+        feed.kind.primary.field,
+        "a row that the workbook shows",
+        "reader",
+        holds=_is_shown,
+    )
     if feed.kind.by_name[feed.kind.document].type is FieldType.TEXT:
         yield ColumnRule(
             "SC-DOC-001",
@@ -93,6 +100,10 @@ def rules(reference: Reference) -> Iterator[Rule]:
 
 def _is_no_total(cells: pa.Table) -> pa.ChunkedArray:
     return pc.fill_null(pc.not_equal(cells.column("read_code"), MAY_BE_TOTAL), True)
+
+
+def _is_shown(cells: pa.Table) -> pa.ChunkedArray:
+    return pc.fill_null(pc.invert(pc.ends_with(cells.column("read_detail"), HIDDEN)), True)
 
 
 def _has_all_digits(numbers: pa.ChunkedArray) -> pa.ChunkedArray:
