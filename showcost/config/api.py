@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_validator
 
 from showcost.config.hosts import LOOPBACK_NAMES, VariableName
 from showcost.config.items import JsonPath
@@ -34,6 +34,37 @@ _OWN_HEADERS: Final = frozenset(
 )
 """Headers that the client, a proxy or the protocol sets."""
 _ADDRESS: Final = re.compile(r"[!-~]+")
+
+
+_SECRET_WORDS: Final = frozenset(
+    (
+        *(
+            "key",
+            "keys",
+            "apikey",
+            "appkey",
+            "accesskey",
+            "token",
+            "accesstoken",
+            "authtoken",
+            "jwt",
+            "bearer",
+        ),
+        *("secret", "clientsecret", "password", "passwd", "pwd", "passphrase", "pin", "signature", "sig"),
+        *("auth", "authorization", "credential", "credentials", "session", "sessionid", "sid"),
+    )
+)
+_ORDERING_WORDS: Final = frozenset({"sort", "order", "group", "primary", "foreign", "partition"})
+"""Words before `key` that say that it is none to a door."""
+
+
+def _is_secret(name: str) -> bool:
+    """Tell whether a parameter is a secret, judged by its name, such as `api_key` or `accessToken`."""
+    words = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)
+    lower = [word.lower() for word in words]
+    if not lower or (len(lower) > 1 and lower[-2] in _ORDERING_WORDS):
+        return False
+    return lower[-1] in _SECRET_WORDS or "".join(lower) in _SECRET_WORDS
 
 
 def base_url(text: str) -> str:
@@ -87,9 +118,13 @@ class ApiAuth(_Settings):
     """`bearer` sends the token as `Bearer …`, `plain` sends it unchanged."""
     header: HeaderName = "Authorization"
     """Header for the token."""
+    parameter: Parameter | None = None
+    """Parameter for the token, for an API that wants it in the address; then no header has it."""
 
     @model_validator(mode="after")
     def _is_for_a_token(self) -> Self:
+        if self.parameter is not None and self.model_fields_set & {"scheme", "header"}:
+            raise ValueError("`parameter`, or `header` with `scheme`")
         if self.header.lower() in _OWN_HEADERS:
             raise ValueError(f"a header for a token, which {self.header!r} is not")
         return self
@@ -257,6 +292,17 @@ class ApiSpec(_Settings):
             raise ValueError("hosts that include the host of base_url")
         return self
 
+    @field_validator("parameters")
+    @classmethod
+    def _parameters_are_no_secrets(cls, parameters: dict[str, str]) -> dict[str, str]:
+        for name in parameters:
+            if _is_secret(name):
+                raise ValueError(
+                    f"no secret in this file: {name!r} belongs under auth, as"
+                    f" {{variable: NAME_OF_A_VARIABLE, parameter: {name}}}"
+                )
+        return parameters
+
     @model_validator(mode="after")
     def _parameters_differ(self) -> Self:
         names = [*self.parameters, self.window.first_parameter, self.window.last_parameter]
@@ -264,6 +310,8 @@ class ApiSpec(_Settings):
             names.append(self.pages.parameter)
         if self.pages.size_parameter is not None:
             names.append(self.pages.size_parameter)
+        if self.auth is not None and self.auth.parameter is not None:
+            names.append(self.auth.parameter)
         if repeated := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"parameters with different names; {repeated[0]!r} occurs twice")
         return self

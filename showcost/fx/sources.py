@@ -26,6 +26,7 @@ from tenacity import (
 from showcost.core.durable import make_folder, write_durably
 from showcost.core.errors import InputError, IntegrityError, ShowcostError
 from showcost.core.hashing import sha256_bytes
+from showcost.core.proxy import proxy_url
 from showcost.fx.history import merge_histories
 from showcost.fx.parsing import parse_history
 
@@ -184,7 +185,13 @@ class EcbHttpSource:
     def _download(self, url: httpx.URL) -> bytes:
         try:
             with (
-                httpx.Client(transport=self._transport, timeout=_TIMEOUT, follow_redirects=False) as client,
+                httpx.Client(
+                    transport=self._transport,
+                    proxy=None if self._transport else proxy_url(),
+                    timeout=_TIMEOUT,
+                    follow_redirects=False,
+                    trust_env=False,
+                ) as client,
                 client.stream("GET", url, headers={"Accept": "application/zip, text/xml"}) as response,
             ):
                 self._refuse_status(response)

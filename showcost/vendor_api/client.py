@@ -156,7 +156,7 @@ class Vendor:
 
     def _headers(self) -> dict[str, str]:
         headers = {"Accept": _ACCEPTED, "Accept-Encoding": "gzip", "User-Agent": _AGENT}
-        if self.api.auth is not None and self._token is not None:
+        if self.api.auth is not None and self.api.auth.parameter is None and self._token is not None:
             bearer = self.api.auth.scheme == "bearer"
             headers[self.api.auth.header] = f"Bearer {self._token}" if bearer else self._token
         return headers
@@ -164,7 +164,9 @@ class Vendor:
     def masked_request(self, url: httpx.URL) -> dict[str, object]:
         """Return a request as it may be stored: the token masked."""
         headers = self._headers()
-        if self.api.auth is not None:
+        if self.api.auth is not None and self.api.auth.parameter is not None:
+            url = url.copy_set_param(self.api.auth.parameter, MASKED_CELL)
+        elif self.api.auth is not None:
             headers[self.api.auth.header] = MASKED_CELL
         return {"method": "GET", "url": self.masked(str(url)), "headers": headers}
 
@@ -281,7 +283,7 @@ class Vendor:
         try:
             async with (
                 asyncio.timeout(seconds(self.api.limits.answer_ms)),
-                self._client.stream("GET", url) as response,
+                self._client.stream("GET", self._authorised(url)) as response,
             ):
                 partial.begin(response)
                 await self._receive(response, partial)
@@ -295,7 +297,23 @@ class Vendor:
             raise partial.failure(FailureKind.CUT_OFF, type(error).__name__) from None
         finally:
             self._under_way -= 1
-        return partial.received(), response.links.get("next", {}).get("url")
+        return partial.received(), self._unauthorised(response.links.get("next", {}).get("url"))
+
+    def _authorised(self, url: httpx.URL) -> httpx.URL:
+        """Return a URL with the token, for an API that wants it there."""
+        if self.api.auth is None or self.api.auth.parameter is None or self._token is None:
+            return url
+        return url.copy_set_param(self.api.auth.parameter, self._token)
+
+    def _unauthorised(self, link: str | None) -> str | None:
+        """Return a vendor's link without the token, since links are stored."""
+        if link is None or self.api.auth is None or self.api.auth.parameter is None:
+            return link
+        try:
+            return str(httpx.URL(link).copy_remove_param(self.api.auth.parameter))
+        except (httpx.InvalidURL, ValueError):
+            # Refused when it is followed; not stored with the token either.
+            return self.masked(link)
 
     async def _receive(self, response: httpx.Response, partial: _PartialResponse) -> None:
         """Receive the body, within the size limit before and after decompression, and check the status."""

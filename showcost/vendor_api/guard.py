@@ -17,6 +17,7 @@ import httpcore
 import httpx
 
 from showcost.config.hosts import LOOPBACK_NAMES
+from showcost.core.proxy import proxy_url
 from showcost.vendor_api.failures import FailureKind, RequestFailedError
 
 if TYPE_CHECKING:
@@ -28,7 +29,10 @@ if TYPE_CHECKING:
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1"})
 _NOT_PUBLIC: Final = tuple(
     ipaddress.ip_network(network)
-    for network in ("192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32", "fec0::/10", "3fff::/20")
+    for network in (
+        *("192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32", "fec0::/10", "3fff::/20"),
+        *("64:ff9b:1::/48", "5f00::/16", "::/96"),
+    )
 )
 """Reserved networks that not every Python counts as such, and the address of Azure's host services."""
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
@@ -161,12 +165,22 @@ class CheckedNetwork(httpcore.AsyncNetworkBackend):
 
 
 class CheckedTransport(httpx.AsyncHTTPTransport):
-    """httpx's own transport, whose connections all go through `CheckedNetwork`."""
+    """httpx's own transport, whose connections all go through `CheckedNetwork`.
+
+    Through a proxy (`showcost.core.proxy`), hosts are checked, and the proxy resolves their names. This
+    machine is reached directly.
+    """
 
     def __init__(
         self, hosts: frozenset[str], tls: ssl.SSLContext, connections: int, resolver: Resolver = resolve
     ) -> None:
-        super().__init__(verify=tls, trust_env=False)
+        proxy = None if hosts <= set(LOOPBACK_NAMES) else proxy_url()
+        limits = httpx.Limits(
+            max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=30
+        )
+        super().__init__(verify=tls, trust_env=False, proxy=proxy, limits=limits, http2=True)
+        if proxy is not None:
+            return
         # The pool accepts a network backend, but the transport has no parameter for one.
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=tls,

@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 
 @dataclass
 class Hostile:
-    """A running server: its address, and the paths requested."""
+    """A running server: its address, the paths requested, and the heads of the requests."""
 
     url: str = ""
     asked: list[str] = field(default_factory=list)
+    heads: list[str] = field(default_factory=list)
 
 
 def answer(body: bytes, *headers: str, status: str = "200 OK") -> bytes:
@@ -42,6 +43,7 @@ def serving(
             head = await reader.readuntil(b"\r\n\r\n")
             path = head.split(b" ")[1].decode().partition("?")[0]
             hostile.asked.append(path)
+            hostile.heads.append(head.decode())
             data = answers[path]
             if drip_seconds:
                 for index in range(len(data)):

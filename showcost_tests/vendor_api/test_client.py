@@ -22,6 +22,7 @@ from h2.connection import H2Connection
 from h2.events import RequestReceived
 
 from showcost.core.errors import InputError
+from showcost.core.proxy import PROXY_VARIABLE
 from showcost.vendor_api.client import _retry_after
 from showcost.vendor_api.failures import FailureKind, PartialAnswer, RequestFailedError
 from showcost_tests.vendor_api.asking import api, failure, fetch, vendor_of
@@ -29,6 +30,8 @@ from showcost_tests.vendor_api.hostile import answer, serving
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from showcost.vendor_api.client import ApiPage
 
 CUT = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n" + b'{"invoices": ['
 CUT_CHUNKS = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{'a':"
@@ -267,3 +270,46 @@ def test_a_wait_of_years_is_a_long_wait(header: str) -> None:
 )
 def test_any_other_text_is_no_wait_or_a_long_one(header: str) -> None:
     assert _retry_after(header) in {None, 10**6}
+
+
+def test_a_token_in_the_address_is_sent_and_never_stored(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VENDOR_TOKEN", "s3cret/t0ken")
+    auth = {"variable": "VENDOR_TOKEN", "parameter": "api_key"}
+    link = 'Link: </x?page=2&api_key=s3cret%2Ft0ken>; rel="next"'
+    with serving({"/x": answer(b"{}", link)}) as server:
+        vendor = vendor_of(api(f"{server.url}/x", auth=auth))
+
+        async def asked() -> ApiPage:
+            async with vendor.opened():
+                return await vendor.fetch(vendor.url)
+
+        page = asyncio.run(asked())
+    assert page.link == "/x?page=2"
+    (head,) = server.heads
+    assert head.startswith("GET /x?api_key=s3cret%2Ft0ken ")
+    assert "authorization" not in head.lower()
+    shown = vendor.masked_request(vendor.url)
+    assert shown["url"] == f"{server.url}/x?api_key=%2A%2A%2A"
+    assert "s3cret" not in str(shown)
+
+
+def test_requests_go_through_the_proxy_of_the_setting_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The proxy gets a CONNECT for the vendor; variables of other programs are not looked at."""
+    refusal = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n"
+    nobody = partial(_resolved, [])
+    retries = {"attempts": 1}
+    with serving({"vendor.example:443": refusal}) as proxy:
+        monkeypatch.setenv("https_proxy", proxy.url)
+        monkeypatch.setenv("ALL_PROXY", proxy.url)
+        vendor = vendor_of(api("https://vendor.example/x", retries=retries), nobody)
+        assert failure(vendor).kind is FailureKind.CONNECT
+        assert proxy.asked == []
+        monkeypatch.setenv(PROXY_VARIABLE, proxy.url)
+        vendor = vendor_of(api("https://vendor.example/x", retries=retries), nobody)
+        assert failure(vendor).kind is FailureKind.CUT_OFF
+        assert proxy.asked == ["vendor.example:443"]
+        assert proxy.heads[0].startswith("CONNECT ")
+
+
+async def _resolved(addresses: list[str], _host: str, _port: int) -> list[str]:
+    return addresses
