@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
+from zoneinfo import ZoneInfo
 
 from showcost.vendor_api.dead_letters import DeadLetters
 from showcost.vendor_api.failures import PASSING
 from showcost.vendor_api.progress import PullProgress
+from showcost.vendor_api.pull import is_settled
 from showcost.vendor_api.windows import windows
 
 if TYPE_CHECKING:
@@ -52,8 +54,8 @@ def pulled_dates(workspace: Workspace, feed: FeedSpec, dates: Sequence[date]) ->
 
 
 @dataclass(frozen=True)
-class DueRetry:
-    """A vendor due for a retry: its feeds with missing windows, and the dates of these windows."""
+class DuePull:
+    """A vendor to pull from: its feeds with missing windows, and the dates of these windows."""
 
     vendor: str
     feeds: tuple[FeedSpec, ...]
@@ -62,7 +64,7 @@ class DueRetry:
 
 def due_retries(
     workspace: Workspace, feeds: Sequence[FeedSpec], asked: Mapping[str, datetime], now: datetime
-) -> Iterator[DueRetry]:
+) -> Iterator[DuePull]:
     """Yield the vendors due for a retry.
 
     Only for transient errors (`PASSING`), and only after the vendor's cool-down (`again_minutes`), counted
@@ -81,11 +83,33 @@ def due_retries(
         )
         if now - max(tried, before or tried) < pause:
             continue
-        yield DueRetry(
+        yield DuePull(
             vendor,
             tuple(feed for feed, _ in missing),
             tuple(sorted({day for letter in letters for day in letter.window.dates})),
         )
+
+
+def unsettled(workspace: Workspace, feeds: Sequence[FeedSpec], until: date) -> Iterator[DuePull]:
+    """Yield the vendors with windows up to a date that were not pulled, not to the end, or may still change.
+
+    Those that failed are among them, whatever the reason: a night is long enough after the last attempt.
+    """
+    of_vendor: dict[str, dict[str, FeedSpec]] = {}
+    dates: dict[str, set[date]] = {}
+    production = workspace.production
+    zone = ZoneInfo(production.timezone)
+    for feed in feeds:
+        if feed.api is None:
+            continue
+        progress = PullProgress(workspace.raw, feed.name)
+        missing = DeadLetters(workspace.raw, feed.name).missing()
+        for window in windows(feed.api, production.dates, production.dates.start, until):
+            if window in missing or not is_settled(progress, feed.api, window, zone):
+                of_vendor.setdefault(feed.vendor, {})[feed.name] = feed
+                dates.setdefault(feed.vendor, set()).update(day for day in window.dates if day <= until)
+    for vendor, names in sorted(of_vendor.items()):
+        yield DuePull(vendor, tuple(feed for _, feed in sorted(names.items())), tuple(sorted(dates[vendor])))
 
 
 def _passing(workspace: Workspace, feed: FeedSpec) -> list[DeadLetter]:

@@ -23,11 +23,13 @@ from showcost.vendor_api.windows import Window, windows
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from showcost.config.api import ApiSpec
     from showcost.config.feed import FeedSpec
     from showcost.vendor_api.client import Traffic
     from showcost.vendor_api.dead_letters import DeadLetter
     from showcost.vendor_api.guard import Resolver
     from showcost.vendor_api.health import Health
+    from showcost.vendor_api.progress import PullProgress
     from showcost.workspace import Workspace
 
 
@@ -158,18 +160,23 @@ class _Plan:
             return [window for window in every if window in missing]
         if request.again:
             return every
-        self.skipped = [window for window in every if window not in missing and self._is_settled(window)]
+        progress, zone = page_store.progress, ZoneInfo(page_store.home.production.timezone)
+        self.skipped = [
+            window
+            for window in every
+            if window not in missing and is_settled(progress, page_store.api, window, zone)
+        ]
         settled = set(self.skipped)
         return [window for window in every if window not in settled]
 
-    def _is_settled(self, window: Window) -> bool:
-        """Tell whether a window is complete and was pulled after the vendor stopped changing it."""
-        progress = self.page_store.progress.of(window)
-        if progress is None or not progress.complete:
-            return False
-        zone = ZoneInfo(self.page_store.home.production.timezone)
-        settled_after = window.last + timedelta(days=self.page_store.api.window.late_days)
-        return progress.began.astimezone(zone).date() > settled_after
+
+def is_settled(progress: PullProgress, api: ApiSpec, window: Window, zone: ZoneInfo) -> bool:
+    """Tell whether a window is complete and was pulled after the vendor stopped changing it."""
+    pulled = progress.of(window)
+    if pulled is None or not pulled.complete:
+        return False
+    settled_after = window.last + timedelta(days=api.window.late_days)
+    return pulled.began.astimezone(zone).date() > settled_after
 
 
 def _outcome(plan: _Plan, pool: Pool) -> FeedPull:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 import pytest
 
 from showcost.components import naming
 from showcost.config.feeds import choose_feed
-from showcost.defs.automation.sensors import due_work, pull_missing
+from showcost.defs.automation.jobs import request_night
+from showcost.defs.automation.sensors import VENDOR_TAG, due_work, pull_missing
 from showcost.pipeline.accruals import apply_fallback, open_accruals
 from showcost.pipeline.due import ledger_state
 from showcost.pipeline.fx_snapshots import pin_snapshots
@@ -134,6 +136,42 @@ def test_an_accrual_of_a_missing_date_is_due_until_it_is_made(tmp_path: Path, si
     assert due_days() == set(DAYS)
     apply_fallback(workspace, grip, days)
     assert due_days() == set()
+
+
+def night(instance: dg.DagsterInstance, day: date) -> dict[str, tuple[str, str]]:
+    """Return the dates that a night requests from vendors, by vendor."""
+    moment = datetime(day.year, day.month, day.day, 6, tzinfo=ZoneInfo("America/Los_Angeles"))
+    result = request_night(
+        dg.build_schedule_context(instance=instance, scheduled_execution_time=moment.astimezone(UTC))
+    )
+    every = result if isinstance(result, list) else []
+    requests = [request for request in every if VENDOR_TAG in request.tags]
+    for request in requests:
+        assert request.tags[VENDOR_TAG] in str(request.asset_selection)
+    return {
+        request.tags[VENDOR_TAG]: (request.tags[naming.RANGE_START], request.tags[naming.RANGE_END])
+        for request in requests
+    }
+
+
+def test_a_night_pulls_what_was_not_pulled_to_the_end_also_after_missed_nights(
+    tmp_path: Path, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert simulator.url
+    workspace = sample_home(tmp_path)
+    monkeypatch.setenv(HOME_VARIABLE, str(workspace.path))
+    start, day = workspace.production.dates.start, timedelta(days=1)
+    names = {feed.name for feed in workspace.feeds}
+    with dg.instance_for_test() as instance:
+        assert night(instance, start) == {}
+        assert night(instance, start + day) == dict.fromkeys(names, (str(start), str(start)))
+        assert night(instance, start + 4 * day) == dict.fromkeys(names, (str(start), str(start + 3 * day)))
+        pull(workspace, workspace.feeds, PullRequest(start, start + 3 * day))
+        failed = night(instance, start + 4 * day)
+        assert "pickup_grip" in failed, "it was down"
+        assert "pickup_camera" not in failed
+        after = start + 4 * day
+        assert night(instance, start + 5 * day)["pickup_camera"] == (str(after), str(after))
 
 
 def test_a_vendor_is_asked_again_after_its_pause_and_only_then(grip_down: Workspace) -> None:

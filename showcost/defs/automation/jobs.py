@@ -21,8 +21,15 @@ from showcost.defs.automation.requests import (
     not_under_way,
     range_request,
 )
-from showcost.defs.automation.sensors import TICK_WAIT, landing_requests, look
+from showcost.defs.automation.sensors import (
+    TICK_WAIT,
+    VENDOR_TAG,
+    landing_requests,
+    look,
+    pull_requests,
+)
 from showcost.defs.automation.ticks import ends_with_a_sentence
+from showcost.pipeline.vendor_pulls import unsettled
 from showcost.reports.pack.folders import last_day_of, published_packs
 from showcost.workspace import definitions_workspace, open_workspace, required_home
 
@@ -130,7 +137,7 @@ def _of_tick(context: dg.ScheduleEvaluationContext, requests: Sequence[dg.RunReq
 
 @ends_with_a_sentence
 def request_night(context: dg.ScheduleEvaluationContext) -> Requested:
-    """Request what is due: before the hour the landing of new files, at it all dates, then the verification.
+    """Request what is due: landings before the hour, pulls and all dates at it, then the verification.
 
     Yesterday is requested also without rows, so that its rates are pinned and its absence is seen.
     """
@@ -152,9 +159,16 @@ def request_night(context: dg.ScheduleEvaluationContext) -> Requested:
         landings = not_under_way(runs, to_land, feeds)
         requests = list(landing_requests(attempts, landings))
         return _of_tick(context, requests) or dg.SkipReason("no new file in the inbox")
-    work = not_under_way(runs, due, feeds)
-    requests = list(dated_requests(attempts, work, feeds))
     yesterday = _today(context, production) - timedelta(days=1)
+    pulling = {run.tags.get(VENDOR_TAG) for run in runs}
+    pulls = [item for item in unsettled(workspace, workspace.feeds, yesterday) if item.vendor not in pulling]
+    # The run of a pull takes its dates into the ledger as well.
+    pulled = {feed.name: frozenset(item.dates) for item in pulls for feed in item.feeds}
+    work = [
+        item for item in not_under_way(runs, due, feeds) if item.day not in pulled.get(item.feed, frozenset())
+    ]
+    requests = [request for item in pulls for request in pull_requests(production, item)]
+    requests += dated_requests(attempts, work, feeds)
     covered = any(
         request.tags[naming.RANGE_START] <= yesterday.isoformat() <= request.tags[naming.RANGE_END]
         for request in requests

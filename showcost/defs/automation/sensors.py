@@ -41,7 +41,7 @@ from showcost.pipeline.due import (
     stretches,
     waiting_for_rates,
 )
-from showcost.pipeline.vendor_pulls import DueRetry, due_retries
+from showcost.pipeline.vendor_pulls import DuePull, due_retries
 from showcost.workspace import Workspace, definitions_workspace, open_workspace, required_home
 
 INBOX_SECONDS: Final = 60
@@ -50,7 +50,8 @@ MISSING_SECONDS: Final = 300
 TICK_WAIT: Final = 15
 """Seconds that a tick waits for the ledger; Dagster ends a tick after 60."""
 
-_VENDOR_TAG: Final = "showcost/vendor"
+VENDOR_TAG: Final = "showcost/vendor"
+"""Tag of the runs that pull from a vendor."""
 
 Tick = dg.SensorResult | dg.SkipReason
 
@@ -241,11 +242,11 @@ def pull_missing(context: dg.SensorEvaluationContext, now: datetime) -> Tick:
     """
     workspace = _workspace()
     asked = {vendor: datetime.fromisoformat(at) for vendor, at in json.loads(context.cursor or "{}").items()}
-    busy = {run.tags.get(_VENDOR_TAG) for run in runs_under_way(context.instance)}
+    busy = {run.tags.get(VENDOR_TAG) for run in runs_under_way(context.instance)}
     requests: list[dg.RunRequest] = []
     for again in due_retries(workspace, workspace.feeds, asked, now):
         if again.vendor not in busy:
-            requests += _pull_requests(workspace.production, again)
+            requests += pull_requests(workspace.production, again)
             asked[again.vendor] = now
     if not requests:
         return dg.SkipReason("no vendor is due for a retry")
@@ -253,7 +254,7 @@ def pull_missing(context: dg.SensorEvaluationContext, now: datetime) -> Tick:
     return dg.SensorResult(run_requests=requests, cursor=cursor)
 
 
-def _pull_requests(production: Production, again: DueRetry) -> Iterator[dg.RunRequest]:
+def pull_requests(production: Production, again: DuePull) -> Iterator[dg.RunRequest]:
     """Yield a run per stretch of missing dates, from the pull to the ledger, of the feeds that miss them."""
     assets = naming.dated_keys_of(again.feeds)
     for feed in again.feeds:
@@ -263,7 +264,7 @@ def _pull_requests(production: Production, again: DueRetry) -> Iterator[dg.RunRe
         ]
     names = " ".join(feed.name for feed in again.feeds)
     for span in stretches(_existing(production, [*again.dates]), NEAR_DAYS):
-        yield range_request(assets, span, {_VENDOR_TAG: again.vendor, FEEDS_TAG: names})
+        yield range_request(assets, span, {VENDOR_TAG: again.vendor, FEEDS_TAG: names})
 
 
 def _existing(production: Production, days: list[date]) -> list[date]:
