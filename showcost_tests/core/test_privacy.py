@@ -6,16 +6,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from showcost.core.errors import InputError
 from showcost.core.privacy import READERS_VARIABLE, keep_private
 from showcost_tests.whole import small
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 NEW = (
     *("--code", "NEW", "--title", "New", "--company", "Company", "--type", "television"),
@@ -30,13 +26,6 @@ NEW = (
         "2026-10-31",
     ),
 )
-
-
-@pytest.fixture(autouse=True)
-def _umask() -> Iterator[None]:
-    before = os.umask(0o022)
-    yield
-    os.umask(before)
 
 
 @pytest.mark.parametrize(

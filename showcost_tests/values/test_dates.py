@@ -216,7 +216,7 @@ DAYS = st.dates(date(date_formats.FIRST_YEAR, 1, 1), date(date_formats.LAST_YEAR
 
 
 @pytest.mark.parametrize("date_format", date_formats.RECOGNISED, ids=lambda date_format: date_format.format)
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(data=st.data())
 def test_every_format_gives_back_the_dates_written_in_it(
     date_format: date_formats.DateFormat, data: st.DataObject
@@ -234,7 +234,6 @@ def test_every_format_gives_back_the_dates_written_in_it(
     assert named.values.to_pylist() == days
 
 
-@settings(deadline=None)
 @given(st.lists(DAYS, min_size=1), st.sampled_from(["%d/%m/%Y", "%m/%d/%Y"]))
 def test_an_ambiguous_column_is_read_right_or_not_at_all(days: list[date], format_: str) -> None:
     column = infer_dates(pa.array([write(day, date_formats.DateFormat(format_, "")) for day in days]))
@@ -254,7 +253,6 @@ CELLS = st.one_of(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(CELLS), st.none() | st.booleans(), st.randoms(use_true_random=False))
 def test_any_text_gets_one_outcome_whatever_the_order_of_rows(
     cells: list[str | None], day_first: bool | None, random: Random
@@ -306,7 +304,6 @@ def test_times_with_a_zone_follow_summer_time() -> None:
     assert infer_timestamps(cells).problem.to_pylist() == [INVALID] * 2
 
 
-@settings(deadline=None)
 @given(st.integers(315_576_000, 946_728_000), st.sampled_from(PLACES), st.integers(-56, 56))
 def test_moments_agree_with_the_calendar_of_python(seconds: int, place: str, quarters: int) -> None:
     moment = datetime.fromtimestamp(seconds * 2 + 1, timezone(timedelta(minutes=15 * quarters)))
@@ -379,7 +376,6 @@ def test_a_timestamp_without_time_or_with_a_zone_is_invalid() -> None:
     assert stamps("01/02/2011 10:30", None) == [AMBIGUOUS, BLANK]
 
 
-@settings(deadline=None)
 @given(st.datetimes(datetime(1900, 1, 1), datetime(2100, 12, 31)))  # noqa: DTZ001
 def test_timestamps_written_in_iso_come_back(moment: datetime) -> None:
     assert stamps(moment.isoformat()) == [moment]
@@ -388,7 +384,6 @@ def test_timestamps_written_in_iso_come_back(moment: datetime) -> None:
     ]
 
 
-@settings(deadline=None)
 @given(
     st.lists(
         st.sampled_from(["01/02/2025", "13/02/2025", "02/14/2025", "41234", "99-02-17", "17-02-99", "", "x"])

@@ -6,7 +6,7 @@ from datetime import time
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from showcost.values.times import parse_times
@@ -38,7 +38,6 @@ def test_a_text_that_is_not_a_time_is_invalid(cell: str) -> None:
     assert column.problem.to_pylist() == ["invalid", "blank", "blank"]
 
 
-@settings(deadline=None)
 @given(st.lists(st.times()))
 def test_times_written_in_iso_come_back(times: list[time]) -> None:
     assert (
