@@ -13,6 +13,7 @@ import pyarrow as pa
 from showcost.components.metadata import SENTENCES, counts_table, preview
 from showcost.core.ids import row_id
 from showcost.core.reason_catalogue import CATALOGUE
+from showcost.pay.checker import PAY_UNCHECKED, unchecked_codes
 from showcost.reconciliation.queue import RowState
 from showcost.staging.assets import quarantine_asset, valid_asset
 from showcost.validation.decisions import WITHHELD
@@ -34,7 +35,22 @@ def valid_metadata(store: StagingStore, feed: FeedSpec, key: str, counts: DayCou
     metadata: dict[str, Any] = {"dagster/partition_row_count": counts.valid}
     if counts.valid:
         columns = [feed.date_field, "document_no", "account", "currency", "description", "flags"]
-        metadata["preview"] = preview(store.read(valid_asset(feed.name), key), columns)
+        rows = store.read(valid_asset(feed.name), key)
+        metadata["preview"] = preview(rows, columns)
+        if feed.kind.has_pay_rules and PAY_UNCHECKED in rows.column_names:
+            metadata |= unchecked_metadata(rows)
+    return metadata
+
+
+def unchecked_metadata(rows: pa.Table) -> dict[str, Any]:
+    """Return how many rows have a pay rule that could not be applied, in all and per rule."""
+    unchecked = unchecked_codes(rows.column(PAY_UNCHECKED))
+    metadata: dict[str, Any] = {"rows_with_rules_not_checked": unchecked.pop("rows", 0)}
+    if unchecked:
+        metadata["rules_not_checked"] = counts_table(
+            ["code", "rows", "meaning"],
+            [(code, number, CATALOGUE[code].meaning) for code, number in sorted(unchecked.items())],
+        )
     return metadata
 
 
