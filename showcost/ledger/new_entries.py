@@ -188,7 +188,8 @@ def prepare(
 
     It has the content columns of `ledger_entries`, and `arrival`. `counts` are the valid rows per date.
     Raises CheckFailedError, and nothing may be posted then, if a row would be lost or duplicated, has no
-    pinned rate or is already posted with other content, or an entry would be posted to a closed period.
+    pinned rate or is already posted with other content or by another key, or an entry would be posted to a
+    closed period.
     """
     rates = dense_rates(connection, list(dates), context.base_currency)
     connection.register("posting_rates", rates.table)
@@ -199,6 +200,7 @@ def prepare(
     connection.execute(_REVERSIBLE, {"feed": context.feed, "as_of": None})
     connection.execute(_REVERSALS, {"dates": list(dates)})
     connection.execute(_HOLDERS, {"feed": context.feed})
+    connection.execute(_PLACES, {"feed": context.feed} | between)
     connection.execute(
         _candidates_sql(context),
         {
@@ -419,6 +421,17 @@ FROM ledger_entries WHERE feed = $feed AND entry_kind = 'posting'
 GROUP BY row_key
 """
 
+# Rows that are posted by another key than they have now, because their feed was changed.
+_PLACES: Final = f"""
+CREATE TEMP TABLE posting_places AS
+SELECT delivery, record, min(ledger_entries.row_key) AS posted_key
+FROM ledger_entries JOIN valid_rows USING (delivery, record)
+WHERE feed = $feed AND {active_condition()} AND ledger_entries.row_key <> valid_rows.row_key
+    AND entry_id NOT IN (SELECT entry_id FROM posting_reversible)
+    AND valid_rows.transaction_date BETWEEN $first AND $last
+GROUP BY ALL
+"""
+
 # TRY turns an amount that does not fit into null, which _refuse_faults reports.
 _CANDIDATES: Final = """
 CREATE TEMP TABLE posting_candidates AS
@@ -451,7 +464,7 @@ SELECT keyed.* EXCLUDE (line, version, located_in) REPLACE (
     CAST($base_currency AS VARCHAR) AS base_currency,
     TRY({base_amount}) AS base_amount,
     eur_rate_original, eur_rate_base, rate, rate_date, snapshot_id, fx_policy,
-    posted_content, posted_delivery, posted_record
+    posted_content, posted_delivery, posted_record, posted_key
 FROM keyed
 LEFT JOIN (
     SELECT entry_id, content AS posted_content, delivery AS posted_delivery, record AS posted_record
@@ -459,11 +472,12 @@ LEFT JOIN (
 LEFT JOIN posting_rates ON posting_rates.date = keyed.transaction_date
     AND posting_rates.currency = keyed.currency
 LEFT JOIN posting_policies USING (snapshot_id)
+LEFT JOIN posting_places USING (delivery, record)
 """
 
 _NEW_ENTRIES: Final = f"""
 CREATE TEMP VIEW {NEW_ENTRIES} AS
-SELECT * EXCLUDE (posted_content, posted_delivery, posted_record)
+SELECT * EXCLUDE (posted_content, posted_delivery, posted_record, posted_key)
 FROM posting_candidates WHERE posted_content IS NULL
 UNION ALL BY NAME FROM posting_reversals
 """
@@ -476,6 +490,8 @@ _FAULTS: Final = {
     "are already posted with other content; validate the partition again": (
         "posted_content <> content AND (posted_delivery, posted_record) <> (delivery, record)"
     ),
+    "of rows that are posted by the key that they had before the feed was changed; revert its change, or"
+    " reverse these rows first": "posted_content IS NULL AND posted_key IS NOT NULL",
     "have no pinned FX rate; pin the snapshots of their dates": (
         "posted_content IS NULL AND snapshot_id IS NULL"
     ),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
@@ -23,6 +24,7 @@ from showcost.pipeline.fx_snapshots import jumped_rates, rate_states
 from showcost.pipeline.periods import closed_on, closed_periods_in
 from showcost.pipeline.rate_files import stored_history
 from showcost.pipeline.raw_rows import records_of
+from showcost.pipeline.rivals import are_outdated
 from showcost.pipeline.unposted import unposted_dates
 from showcost.pipeline.validation import RATE_JUMPED, RATE_MISSING, texts_of
 from showcost.staging import ALL, StagedPartition, StagingStore
@@ -98,7 +100,7 @@ def due_by_landing(workspace: Workspace, feed: FeedSpec, state: LedgerState | No
     deliveries = landed(workspace, feed)
     unposted = unposted_dates(workspace, feed, state.active[feed.name])
     rows = _LedgerRows(unposted, state.reversible[feed.name])
-    materialised = _Materialised(store, feed, rows, state.closed)
+    materialised = _Materialised(store, feed, rows, state.closed, partial(are_outdated, workspace))
     decisions = apply_decisions(workspace, feed, state.effects)
     stamps = stamps_by_partition(workspace, feed, decisions, state.effects)
     days = _dates_with_rows(workspace, feed, deliveries) | materialised.rows.reversible.keys()
@@ -152,6 +154,7 @@ class _Materialised:
     feed: FeedSpec
     rows: _LedgerRows
     closed: Sequence[ClosedPeriod]
+    are_outdated: Callable[[Sequence[str]], bool]
 
     def is_current(self, day: date, records: Sequence[str], decided: Sequence[str]) -> bool:
         """Return whether a date passed every step; False after a run that died between two steps."""
@@ -172,7 +175,7 @@ class _Materialised:
         day: date,
         decided: Sequence[str],
     ) -> bool:
-        """Return whether a date was validated from these raw rows, decisions and closed periods."""
+        """Return whether a date was validated from these raw rows, decisions, closed periods and rivals."""
         current = all(
             staged.inputs.get("raw") == raw.sha256
             and _input_texts(staged, "decisions") == decided
@@ -182,7 +185,11 @@ class _Materialised:
         # Posted rows stay posted: closing or reopening a period only matters to the other rows.
         _, quarantine = outcomes
         return current and (
-            not quarantine.rows or _input_texts(quarantine, "closed") == closed_on(self.closed, day)
+            not quarantine.rows
+            or (
+                _input_texts(quarantine, "closed") == closed_on(self.closed, day)
+                and not self.are_outdated(_input_texts(quarantine, "rivals"))
+            )
         )
 
     def _is_posted(self, day: date) -> bool:

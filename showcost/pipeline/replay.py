@@ -272,7 +272,8 @@ class _FeedReplay:
         parts = {}
         for asset in (quarantine_asset(name), valid_asset(name)):
             staged = before[asset]
-            inputs_now = inputs_of(self._store, self._feed, day, counts, closed)
+            rivals = texts_of(staged.inputs.get("rivals")) if staged is not None else []
+            inputs_now = inputs_of(self._store, self._feed, day, counts, closed, rivals)
             if raw is not None and (staged is None or staged.inputs.get("raw") != raw.sha256):
                 # The other rows of the date are not validated yet: it stays due.
                 inputs_now["raw"] = ""

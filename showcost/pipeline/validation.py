@@ -29,6 +29,7 @@ from showcost.pipeline.raw_rows import (
     rows_of_same_keys,
     undated_records,
 )
+from showcost.pipeline.rivals import rivals_by_date
 from showcost.pipeline.same_costs import same_costs
 from showcost.staging import ALL, PartitionRows, StagingStore, split_by_date
 from showcost.staging.assets import quarantine_asset, raw_asset, undated_asset, valid_asset
@@ -117,13 +118,15 @@ def validate_partitions(
         same = same_costs(workspace, feed, raw_numbers(workspace, feed, dates, decisions), decisions)
     for group in groups:
         raw = read_raw_rows(workspace, feed, group, decisions)
+        repeated = same if same is not None else same_costs(workspace, feed, raw, decisions)
         outcome = validate_rows(
-            workspace, feed, raw, group, decisions=decisions, same=same, chunk_rows=chunk_rows
+            workspace, feed, raw, group, decisions=decisions, same=repeated, chunk_rows=chunk_rows
         )
+        rivals = rivals_by_date(workspace, repeated, raw)
         valid = dict(split_by_date(outcome.valid, "transaction_date", group))
         quarantine = dict(split_by_date(outcome.quarantine, "transaction_date", group))
         by_day = {day: counts_of(valid[day].num_rows, quarantine[day]) for day in group}
-        inputs = {day: inputs_of(store, feed, day, by_day[day], closed) for day in group}
+        inputs = {day: inputs_of(store, feed, day, by_day[day], closed, rivals.get(day, ())) for day in group}
         store.write_together(
             {
                 asset: [PartitionRows(day.isoformat(), tables[day], inputs[day]) for day in group]
@@ -154,14 +157,19 @@ def _groups(store: StagingStore, feed: FeedSpec, dates: Sequence[date]) -> Itera
 
 
 def inputs_of(
-    store: StagingStore, feed: FeedSpec, day: date, counts: DayCounts, closed: Sequence[ClosedPeriod]
+    store: StagingStore,
+    feed: FeedSpec,
+    day: date,
+    counts: DayCounts,
+    closed: Sequence[ClosedPeriod],
+    rivals: Sequence[str],
 ) -> dict[str, str | int | Sequence[str]]:
     """Return the inputs of a validated partition, and how many of its rows wait for a rate.
 
     Rows whose rate jumped, or that have none, wait for a person; they are counted apart.
 
-    Decision stamps are those of its raw rows, closed periods those of its date: when either changes, the
-    partition is due.
+    Decision stamps are those of its raw rows, closed periods those of its date, rivals those of its rows
+    (`pipeline.rivals`): when any of them changes, the partition is due.
     """
     staged = store.metadata(raw_asset(feed.name), day.isoformat())
     held = {"jumped": counts.codes[RATE_JUMPED], "unrated": counts.codes[RATE_MISSING]}
@@ -171,6 +179,7 @@ def inputs_of(
         "decisions": texts_of(staged.inputs.get("decisions")) if staged else [],
         "closed": closed_on(closed, day),
         **{name: rows for name, rows in held.items() if rows},
+        **({"rivals": list(rivals)} if rivals else {}),
     }
 
 

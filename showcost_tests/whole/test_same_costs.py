@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from showcost.checks.verify import verify
-from showcost.core.errors import InputError
+from showcost.core.errors import CheckFailedError, InputError
 from showcost.ingest.landing import land
 from showcost.pipeline.due import due_by_landing
 from showcost.pipeline.replay import replay
 from showcost.reconciliation import decisions as deciding
 from showcost.reconciliation.lookup import find_rows
 from showcost.staging.assets import quarantine_asset
+from showcost.workspace import open_workspace
 from showcost_tests.reconciliation.acts import WHO, WHY
 from showcost_tests.whole import small
 from showcost_tests.whole.steps import ledger_digest, take, totals
@@ -151,6 +152,49 @@ def test_an_e_invoice_and_a_list(workspace: Workspace) -> None:
     assert ledger_digest(workspace) == digest
     assert verify(workspace).first is None
     totals(workspace)
+
+
+def numbers_from(header: str, monkeypatch: pytest.MonkeyPatch, workspace: Workspace) -> Workspace:
+    """Return the production whose list has its numbers in another column; its deliveries are read again."""
+    feed = next(feed for feed in workspace.feeds if feed.name == LIST)
+    hints = feed.fields["invoice_no"].model_copy(update={"headers": (header,)})
+    changed = feed.model_copy(update={"fields": {**feed.fields, "invoice_no": hints}})
+    feeds = [changed if other.name == LIST else other for other in workspace.feeds]
+    monkeypatch.setattr("showcost.workspace.load_feeds", lambda *_, **__: feeds)
+    read_again = open_workspace(workspace.path)
+    land(read_again, changed)
+    return read_again
+
+
+def test_a_repetition_of_a_row_that_reads_otherwise_now_is_due(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrive(workspace, listed(Invoice("INV-8", ("500.00",))), e_invoice(Invoice("INV-8", ("500.00",))))
+    take(workspace, DAYS, feeds=[E_INVOICES])
+    assert (posted(workspace), codes(workspace)) == (Decimal(0), ["SC-DUP-001"])
+    assert (E_INVOICES, small.WEDNESDAY) not in due(workspace)
+    # The list arrived first, but its number is in another column: the feed's description was wrong.
+    changed = numbers_from("Buchungstext", monkeypatch, workspace)
+    assert (E_INVOICES, small.WEDNESDAY) in due(changed)
+    take(changed, DAYS, feeds=[LIST])
+    assert (E_INVOICES, small.WEDNESDAY) in due(changed)
+    take(changed, DAYS, feeds=[E_INVOICES])
+    assert (posted(changed), codes(changed)) == (Decimal(1000), [])
+    assert not due(changed)
+
+
+def test_a_repetition_of_a_posted_row_waits_whatever_that_reads_now(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrive(workspace, listed(Invoice("INV-8", ("500.00",))), e_invoice(Invoice("INV-8", ("500.00",))))
+    take(workspace, DAYS, feeds=[E_INVOICES])
+    take(workspace, DAYS, feeds=[LIST])
+    changed = numbers_from("Buchungstext", monkeypatch, workspace)
+    assert due(changed) == {(LIST, small.WEDNESDAY)}
+    with pytest.raises(CheckFailedError, match="posted by the key that they had before the feed was changed"):
+        take(changed, DAYS, feeds=[LIST])
+    assert (E_INVOICES, small.WEDNESDAY) not in due(changed)
+    assert posted(changed) == Decimal(500)
 
 
 PERMITS: Final = "location_permits"
