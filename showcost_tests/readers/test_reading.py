@@ -413,6 +413,27 @@ def test_spaces_and_colons_divide_lines_into_values(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("others", "last", "is_row"),
+    [
+        *((("INV-1", "INV-2", "INV-3"), last, False) for last in ("INV-", "INV", "I", "INV-31")),
+        (("INV-1", "INV-2", "INV-3"), "INV-4", True),
+        (("Berlin", "Bath"), "Be", True),  # plain words
+        (("Berlin", "Bath"), "Stratford-", False),
+        ((), "B-", False),
+        ((), "INV-1", False),
+        ((), "Berlin", True),
+    ],
+)
+def test_a_last_code_that_may_be_cut_off_is_not_a_row(
+    path: Path, others: tuple[str, ...], last: str, *, is_row: bool
+) -> None:
+    lines = [f"2025-02-0{day},{day}.50,{code}" for day, code in enumerate((*others, last), start=1)]
+    with read(path, "\n".join(["Date,Net,Invoice", *lines])) as reading:
+        assert len(cells(reading)) == len(others) + is_row
+        assert len(details(reading)) == (not is_row)
+
+
+@pytest.mark.parametrize(
     ("last", "whole"),
     [
         ("12", False),

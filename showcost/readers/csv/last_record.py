@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _DECIMALS: Final = re.compile(r"[.,](\d+)\D*$")
 _CENTS: Final = 2
 _SEVERAL: Final = 3
+_JOINS: Final = frozenset("-/_#:+&(\u2010\u2011\u2012\u2013")
+"""Marks between the parts of a code or text, at which none ends."""
 _MOSTLY: Final = 0.6
 _DATES: Final = re.compile(r"\d{4}-\d\d-\d\d|\d\d?[./]\d\d?[./](?:19|20)\d\d")
 """Dates that are whole without a comparison."""
@@ -42,9 +44,22 @@ def may_be_cut(last: Sequence[str], rows: Iterable[Sequence[str]]) -> bool:
         return not _has_all_decimals(cell, filled)
     if kind == DATE and _DATES.fullmatch(cell):
         return False
-    if any(char.isdigit() for char in cell) and " " not in cell:
+    if _has_digits(cell) and " " not in cell:
         return {_outline(cell)} != set(map(_outline, filled))
-    return False
+    return _begins_a_code(cell, filled)
+
+
+def _has_digits(cell: str) -> bool:
+    return any(char.isdigit() for char in cell)
+
+
+def _begins_a_code(cell: str, others: Sequence[str]) -> bool:
+    """Return whether a text without digits may begin a code: `INV-`, or `IN` among codes with digits."""
+    codes = sum(_has_digits(other) and " " not in other for other in others)
+    ends = {other[-1] for other in others}
+    return (" " not in cell and codes > _MOSTLY * len(others)) or (
+        cell[-1] in _JOINS and cell[-1] not in ends
+    )
 
 
 def _has_all_decimals(cell: str, others: Sequence[str]) -> bool:
