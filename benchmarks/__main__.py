@@ -27,6 +27,7 @@ NAMES: Final = (
     "reader",
     "reports",
     "stages",
+    "ticks",
     "validation",
     "values",
 )

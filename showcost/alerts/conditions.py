@@ -13,20 +13,18 @@ from zoneinfo import ZoneInfo
 
 from showcost.alerts.alert import Alert
 from showcost.checks.nightly import last_verification, last_verified, unsent_heads
-from showcost.core.errors import ShowcostError, StoreBusyError
+from showcost.core.errors import CheckFailedError, ShowcostError, StoreBusyError
 from showcost.ingest.landing import unlanded
-from showcost.pipeline.accruals import due_by_fallback
-from showcost.pipeline.due import due_by_landing, due_by_rates, ledger_state, waiting_for_rates
+from showcost.pipeline.due_now import FeedDue, due_now
 from showcost.pipeline.vendor_pulls import missing_pages
 from showcost.reconciliation.queue import QueueFilter, RowState, queue_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from showcost.alerts.state import AlertState
     from showcost.config.feed import FeedSpec
-    from showcost.pipeline.due import LedgerState
     from showcost.workspace import Workspace
 
 _NAMED: Final = 5
@@ -45,20 +43,21 @@ class DataConditions:
         self._today = now.astimezone(ZoneInfo(workspace.production.timezone)).date()
         self.due: dict[str, set[date]] = {}
         self.unlanded: set[str] = set()
+        self._known: Mapping[str, FeedDue] = {}
 
     def alerts(self) -> list[Alert]:
         """Return the alerts, those of each feed together. Raises StoreBusyError if others hold the ledger."""
         found: list[Alert] = []
-        ledger = ledger_state(self._workspace, self._workspace.feeds)
+        self._known = due_now(self._workspace).feeds
         for feed in self._workspace.feeds:
-            found += self._of_feed(feed, ledger)
+            found += self._of_feed(feed)
         found += self._guarded("queue", "the reconciliation queue", self._queue)
         found += self._guarded("rates", "the rates", self._rates)
         found += self._guarded("verification", "the verification", self._verification)
         return found
 
-    def _of_feed(self, feed: FeedSpec, ledger: LedgerState) -> Iterator[Alert]:
-        yield from self._guarded(feed.name, feed.name, lambda: self._stuck(feed, ledger))
+    def _of_feed(self, feed: FeedSpec) -> Iterator[Alert]:
+        yield from self._guarded(feed.name, feed.name, lambda: self._stuck(feed))
         yield from self._guarded(feed.name, feed.name, lambda: self._silent(feed))
         if feed.api is not None:
             yield from self._guarded(feed.name, feed.name, lambda: self._missing_pages(feed))
@@ -80,9 +79,12 @@ class DataConditions:
                 )
             ]
 
-    def _stuck(self, feed: FeedSpec, ledger: LedgerState) -> Iterator[Alert]:
+    def _stuck(self, feed: FeedSpec) -> Iterator[Alert]:
+        known = self._known[feed.name]
+        if known.problem is not None:
+            raise CheckFailedError(known.problem)
         limit = timedelta(hours=self._policy.stuck_hours)
-        found = unlanded(self._workspace, feed)
+        found = unlanded(self._workspace, feed, known.unread)
         waiting = {
             f"file {feed.name} {name}": name for name in (*found.files, *found.deliveries, *found.changing)
         }
@@ -102,12 +104,10 @@ class DataConditions:
                 min(since[key] for key in late),
                 "look at the last run of deliveries_" + feed.name + " in the UI, or run `showcost land`",
             )
-        landing = due_by_landing(self._workspace, feed, ledger)
-        days = {*landing.dates, *due_by_rates(self._workspace, feed), *due_by_fallback(self._workspace, feed)}
         dates = self._workspace.production.dates
-        self.due[feed.name] = {day for day in days if day <= self._today and day in dates}
+        self.due[feed.name] = {day for day in known.dates if day <= self._today and day in dates}
         keys = {f"due {feed.name} {day}": str(day) for day in sorted(self.due[feed.name])}
-        if landing.undated is not None:
+        if known.undated is not None:
             keys[f"due {feed.name} undated"] = "undated rows"
         since = {key: self._state.seen(key, self._now) for key in keys}
         late = [key for key in keys if self._now - since[key] >= limit]
@@ -184,8 +184,8 @@ class DataConditions:
     def _rates(self) -> Iterator[Alert]:
         waiting = Counter(
             day
-            for feed in self._workspace.feeds
-            for day in waiting_for_rates(self._workspace, feed)
+            for feed in self._known.values()
+            for day in feed.waiting
             if self._today - day > self._policy.rate_days * _DAY
         )
         if not waiting:

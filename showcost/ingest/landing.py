@@ -196,14 +196,22 @@ class Unlanded:
     changing: tuple[str, ...]
 
 
-def unlanded(home: Workspace, feed: FeedSpec) -> Unlanded:
-    """Return what there is to land of a feed; nothing is taken, read or waited for."""
+def unlanded(home: Workspace, feed: FeedSpec, unread: tuple[str, ...] | None = None) -> Unlanded:
+    """Return what there is to land of a feed; nothing is taken, read or waited for.
+
+    `unread` are its unread deliveries, if they are known.
+    """
     files = waiting(home.inbox, feed, home.register.arrivals(feed.name), SeenFiles(home.raw / "inbox.json"))
     ready, changing = settled(files, feed, None)
+    names = tuple("/".join(map(str, file.identity)) for file in ready)
+    return Unlanded(names, unread_deliveries(home, feed) if unread is None else unread, tuple(changing))
+
+
+def unread_deliveries(home: Workspace, feed: FeedSpec) -> tuple[str, ...]:
+    """Return the deliveries of a feed that landing would read; if there are any, then its fingerprint."""
     mark = fingerprint_of(home, feed)
     unread = [arrival.delivery for arrival in _unread(home, feed, mark)]
-    names = tuple("/".join(map(str, file.identity)) for file in ready)
-    return Unlanded(names, (*unread, *((mark,) if unread else ())), tuple(changing))
+    return (*unread, *((mark,) if unread else ()))
 
 
 def _unread(home: Workspace, feed: FeedSpec, mark: str) -> Iterator[Arrival]:

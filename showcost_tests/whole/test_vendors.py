@@ -15,7 +15,7 @@ from showcost.config.feeds import choose_feed
 from showcost.defs.automation.jobs import request_night
 from showcost.defs.automation.sensors import VENDOR_TAG, due_work, pull_missing
 from showcost.pipeline.accruals import apply_fallback, open_accruals
-from showcost.pipeline.due import ledger_state
+from showcost.pipeline.due_now import due_now
 from showcost.pipeline.fx_snapshots import pin_snapshots
 from showcost.pipeline.vendor_pulls import missing_pages
 from showcost.vendor_api.pull import PullRequest, pull
@@ -128,7 +128,8 @@ def test_an_accrual_of_a_missing_date_is_due_until_it_is_made(tmp_path: Path, si
     grip = choose_feed(workspace.feeds, "pickup_grip")
 
     def due_days() -> set[str]:
-        return {str(work.day) for work in due_work(workspace, grip, ledger_state(workspace, [grip]))}
+        due = due_now(workspace).feeds[grip.name]
+        return {str(work.day) for work in due_work(workspace.production, grip.name, due)}
 
     pull(workspace, workspace.feeds, PullRequest(FIRST, LAST))
     days = [date.fromisoformat(day) for day in DAYS]

@@ -15,10 +15,9 @@ from showcost.components import naming
 from showcost.components.partitions import daily_partitions
 from showcost.components.run_scopes import FEEDS_TAG
 from showcost.components.workers import end_lost_runs, runs_under_way
-from showcost.config.feed import FeedSpec
 from showcost.config.feeds import api_feeds
 from showcost.config.production import Production
-from showcost.core.errors import ShowcostError, StoreBusyError
+from showcost.core.errors import ShowcostError
 from showcost.defs.automation.requests import (
     Attempts,
     Work,
@@ -31,16 +30,8 @@ from showcost.defs.automation.requests import (
 from showcost.defs.automation.ticks import ends_with_a_sentence
 from showcost.ingest.inbox import passed_over, unclaimed
 from showcost.ingest.landing import unlanded
-from showcost.pipeline.accruals import due_by_fallback
-from showcost.pipeline.due import (
-    NEAR_DAYS,
-    LedgerState,
-    due_by_landing,
-    due_by_rates,
-    ledger_state,
-    stretches,
-    waiting_for_rates,
-)
+from showcost.pipeline.due import NEAR_DAYS, stretches
+from showcost.pipeline.due_now import FeedDue, due_now
 from showcost.pipeline.vendor_pulls import DuePull, due_retries
 from showcost.workspace import Workspace, definitions_workspace, open_workspace, required_home
 
@@ -140,39 +131,30 @@ def look(workspace: Workspace) -> tuple[list[Work], list[Work], list[str]]:
     to_land: list[Work] = []
     due: list[Work] = []
     told: list[str] = []
-    state = ledger_state(workspace, workspace.feeds)
+    everything = due_now(workspace)
     for feed in workspace.feeds:
+        known = everything.feeds[feed.name]
+        if known.problem is not None:
+            told.append(f"{feed.name}: {known.problem}")
+            continue
         try:
-            found = unlanded(workspace, feed)
-            if found.files or found.deliveries:
-                inputs = [*found.files, *found.deliveries]
-                to_land.append(Work.of(feed.name, naming.DELIVERIES, None, inputs))
-            told += [f"{feed.name}: {name} is still being written" for name in found.changing]
-            due += due_work(workspace, feed, state)
-        except StoreBusyError:
-            raise
+            found = unlanded(workspace, feed, known.unread)
         except ShowcostError as error:
             told.append(f"{feed.name}: {error}")
+            continue
+        if found.files or found.deliveries:
+            to_land.append(Work.of(feed.name, naming.DELIVERIES, None, [*found.files, *found.deliveries]))
+        told += [f"{feed.name}: {name} is still being written" for name in found.changing]
+        due += due_work(workspace.production, feed.name, known)
     return to_land, due, told
 
 
-def due_work(workspace: Workspace, feed: FeedSpec, state: LedgerState) -> list[Work]:
-    """Return the due dates of a feed that have begun, and its undated rows if they are due.
-
-    Due by landings and decisions, because a rate that rows wait for is there, or for an accrual of a missing
-    window that is to be made or released.
-    """
-    landing = due_by_landing(workspace, feed, state)
-    inputs = {day: list(texts) for day, texts in landing.dates.items()}
-    for day in due_by_rates(workspace, feed):
-        inputs.setdefault(day, []).append("a rate is there")
-    for day in due_by_fallback(workspace, feed):
-        inputs.setdefault(day, []).append("an accrual is due")
-    work = [
-        Work.of(feed.name, "date", day, inputs[day]) for day in _existing(workspace.production, [*inputs])
-    ]
-    if landing.undated is not None:
-        work.append(Work.of(feed.name, "undated rows", None, landing.undated))
+def due_work(production: Production, feed: str, due: FeedDue) -> list[Work]:
+    """Return the due dates of a feed that have begun, and its undated rows if they are due."""
+    days = _existing(production, [*due.dates])
+    work = [Work.of(feed, "date", day, due.dates[day]) for day in days]
+    if due.undated is not None:
+        work.append(Work.of(feed, "undated rows", None, due.undated))
     return work
 
 
@@ -191,8 +173,9 @@ def landing_requests(attempts: Attempts, work: list[Work]) -> Iterator[dg.RunReq
 
 def _report_request(workspace: Workspace, attempts: Attempts) -> Iterator[dg.RunRequest]:
     """Yield a run of the reports and the queue if the audit log went on since the last one."""
-    head = workspace.audit.head().seq
-    if workspace.ledger.exists() and head != attempts.reported:
+    due = due_now(workspace)
+    head = due.audit_record
+    if due.has_ledger and head != attempts.reported:
         attempts.reported = head
         yield dg.RunRequest(
             asset_selection=[*report_assets(workspace), naming.QUEUE],
@@ -212,7 +195,8 @@ def release_rates(context: dg.SensorEvaluationContext, now: datetime) -> Tick:
     """Request dates with rows that wait for a rate, if one is available or may be queried."""
     workspace, attempts = _workspace(), Attempts.from_cursor(context.cursor, now)
     feeds = {feed.name: feed for feed in workspace.feeds}
-    work = [item for feed in workspace.feeds for item in _awaiting(workspace, feed, now)]
+    due = due_now(workspace).feeds
+    work = [item for name in feeds for item in _awaiting(workspace.production, name, due[name], now)]
     free = not_under_way(runs_under_way(context.instance) if work else (), work, feeds)
     chosen = choose(attempts, free)
     requests = list(dated_requests(attempts, chosen.work, feeds))
@@ -222,16 +206,14 @@ def release_rates(context: dg.SensorEvaluationContext, now: datetime) -> Tick:
     return dg.SensorResult(skip_reason=reason, cursor=attempts.cursor())
 
 
-def _awaiting(workspace: Workspace, feed: FeedSpec, now: datetime) -> Iterator[Work]:
+def _awaiting(production: Production, feed: str, due: FeedDue, now: datetime) -> Iterator[Work]:
     """Yield the dates of a feed whose rows wait for a rate that is there, or that the ECB may have by now."""
-    marks = dict.fromkeys(due_by_rates(workspace, feed), "known")
-    if "ecb" in workspace.production.fx.sources:
+    marks = dict.fromkeys(due.released, "known")
+    if "ecb" in production.fx.sources:
         hour = now.strftime("%Y-%m-%dT%H")
-        marks |= {
-            day: hour for day in waiting_for_rates(workspace, feed) if day <= now.date() and day not in marks
-        }
-    for day in _existing(workspace.production, [*marks]):
-        yield Work.of(feed.name, "date", day, [marks[day]])
+        marks |= {day: hour for day in due.waiting if day <= now.date() and day not in marks}
+    for day in _existing(production, [*marks]):
+        yield Work.of(feed, "date", day, [marks[day]])
 
 
 @ends_with_a_sentence
