@@ -19,7 +19,7 @@ from showcost.core.engine import engine, view_files
 from showcost.reports.book.links import ENTRY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from concurrent.futures import Future
     from pathlib import Path
 
@@ -112,22 +112,22 @@ def add_entries(chunks: DataChunks, facts: CollectedFacts) -> None:
         view_files(connection, "entries_by_row", [facts.entries_by_row])
         view_files(connection, "rows", [facts.rows])
         in_report = REPORTED if facts.is_translated else ()
-        for kind, statement, count, size in (
-            ("entries", _entries_sql((*_LISTED, *in_report)), facts.entry_count, ENTRIES_PER_CHUNK),
-            ("rows", _rows_sql((*DETAILS, *in_report)), facts.row_count, ROWS_PER_CHUNK),
-        ):
-            for number, text in _queried(connection, statement, count, size):
-                chunks.add(kind, number, text)
+        listed = _entries_sql((*_LISTED, *in_report))
+        for first in range(0, facts.entry_count, _QUERY_ROWS):
+            for number, text in _queried(connection, listed, first, ENTRIES_PER_CHUNK).items():
+                chunks.add("entries", number, text)
+        details = _details_sql((*DETAILS, *in_report))
+        for first in range(0, facts.row_count, _QUERY_ROWS):
+            # Put together here: grouping the entries of each row in the engine costs more than all the rest.
+            entries = _queried(connection, details, first, ROWS_PER_CHUNK)
+            for number, text in _queried(connection, _ROWS, first, ROWS_PER_CHUNK).items():
+                chunks.add("rows", number, f'{{"rows":{text},"entries":{entries.get(number, "[]")}}}')
 
 
-def _queried(
-    connection: duckdb.DuckDBPyConnection, statement: str, count: int, size: int
-) -> Iterator[tuple[int, str]]:
-    for first in range(0, count, _QUERY_ROWS):
-        parameters = {"first": first, "end": first + _QUERY_ROWS, "size": size}
-        found = connection.execute(statement, parameters)
-        while row := found.fetchone():
-            yield row
+def _queried(connection: duckdb.DuckDBPyConnection, statement: str, first: int, size: int) -> dict[int, str]:
+    """Return the chunks of a query, in order, as JSON by number."""
+    parameters = {"first": first, "end": first + _QUERY_ROWS, "size": size}
+    return dict(connection.execute(statement, parameters).fetchall())
 
 
 def chunk_dates(facts: CollectedFacts) -> list[tuple[str, str]]:
@@ -244,9 +244,8 @@ _OF_ROW: Final = (
     "coalesce(CAST(byte_end AS VARCHAR), 'null')",
     "coalesce(CAST(to_json(raw) AS VARCHAR), 'null')",
     "coalesce(decisions, 'null')",
-    "coalesce(details, '[]')",
 )
-"""The parts of a row on its page, as JSON; its entries come last: none for a line of the plan."""
+"""The parts of a row on its page, as JSON; its entries are beside it: none for a line of the plan."""
 
 # Joined as text: DuckDB would parse the JSON within JSON once more.
 _ROW_JSON: Final = f"'[' || {' || chr(44) || '.join(_OF_ROW)} || ']'"
@@ -259,15 +258,19 @@ def _entries_sql(columns: Sequence[str]) -> str:
     """
 
 
-def _rows_sql(details: Sequence[str]) -> str:
+def _details_sql(details: Sequence[str]) -> str:
+    """Return the SQL of the entries of rows, each after the number of its row."""
+    entry = _json_array(("r", *details))
     return f"""
-        WITH of_rows AS (
-            SELECT r, '[' || string_agg({_json_array(details)}, ',' ORDER BY n) || ']' AS details
-            FROM entries_by_row WHERE r >= $first AND r < $end GROUP BY r)
-        SELECT r // $size AS chunk, '[' || string_agg({_ROW_JSON}, ',' ORDER BY r) || ']'
-        FROM rows LEFT JOIN of_rows USING (r) WHERE r >= $first AND r < $end GROUP BY chunk ORDER BY chunk
+        SELECT r // $size AS chunk, '[' || string_agg({entry}, ',' ORDER BY r, n) || ']'
+        FROM entries_by_row WHERE r >= $first AND r < $end GROUP BY chunk ORDER BY chunk
     """
 
+
+_ROWS: Final = f"""
+SELECT r // $size AS chunk, '[' || string_agg({_ROW_JSON}, ',' ORDER BY r) || ']'
+FROM rows WHERE r >= $first AND r < $end GROUP BY chunk ORDER BY chunk
+"""
 
 # The place of every line's entry, found once: a join for each chunk would read all entries each time.
 _PLACES_OF_LINES: Final = f"""

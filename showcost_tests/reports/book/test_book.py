@@ -166,11 +166,12 @@ def test_every_entry_leads_to_its_raw_text_and_delivery(workspace: Workspace, pa
             " ORDER BY account, transaction_date, entry_id"
         ).fetchall()
     listed, rows, facts = (block(page, name) for name in ("entries-0000", "rows-0000", "facts-0000"))
-    details = block(page, "book-index")["details"]
+    details, entries = block(page, "book-index")["details"], rows["entries"]
     assert len(listed) == len(expected)
+    assert all(listed[n][0] == r for r, n, *_ in entries)
     for n, (account, entry_id, delivery, record) in enumerate(expected):
-        row = rows[listed[n][0]]
-        (entry,) = (dict(zip(details, one, strict=True)) for one in row[7] if one[0] == n)
+        row = rows["rows"][listed[n][0]]
+        (entry,) = (dict(zip(details, one, strict=True)) for _, *one in entries if one[0] == n)
         assert (entry["account"], entry["entry_id"], row[1]) == (account, entry_id, record)
         assert facts["deliveries"][row[0]]["sha256"] == delivery
         assert entry["document_no"] in row[5]

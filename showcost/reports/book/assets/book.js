@@ -299,8 +299,9 @@ const D = Object.fromEntries(book.details.map((name, place) => [name, place]));
 async function showRow(number, query) {
   const r = Number(number), chosen = Number(query.get("n") || -1);
   if (!/^\d+$/.test(number) || r >= book.rows) return [crumbs(), heading("There is no such row")];
-  const rows = await chunk("rows", Math.floor(r / book.rowSize)), facts = await chunk("facts", 0);
-  const [d, record, rowId, start, end, raw, decisions, entries] = rows[r % book.rowSize];
+  const near = await chunk("rows", Math.floor(r / book.rowSize)), facts = await chunk("facts", 0);
+  const [d, record, rowId, start, end, raw, decisions] = near.rows[r % book.rowSize];
+  const entries = near.entries.filter(entry => entry[0] === r).map(entry => entry.slice(1));
   const delivery = facts.deliveries[d], one = entries.find(entry => entry[D.n] === chosen) || entries[0];
   const source = sourceOf(delivery, record, start, end, raw);
   if (!one) return [
