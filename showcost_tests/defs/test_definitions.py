@@ -120,7 +120,8 @@ def test_only_the_steps_that_write_to_the_ledger_are_in_its_pool(graph: AssetGra
 
 
 def test_the_ledger_has_to_be_fresh(graph: AssetGraph) -> None:
-    assert graph.get(naming.LEDGER_ENTRIES).freshness_policy is not None
+    waited_for = (naming.LEDGER_ENTRIES, naming.COST_REPORT, naming.LENDER_SNAPSHOT, naming.VERIFICATION)
+    assert all(graph.get(key).freshness_policy is not None for key in waited_for)
 
 
 def test_the_launchpad_offers_the_one_executor_that_is_tested(definitions: dg.Definitions) -> None:

@@ -8,6 +8,7 @@ import dagster as dg
 from showcost.checks import ledger as ledger_checks
 from showcost.components import naming
 from showcost.components.checks import partition_check, whole_check
+from showcost.components.freshness import every_morning
 from showcost.components.metadata import column_schema, counts_table
 from showcost.components.partitions import daily_partitions, partition_dates
 from showcost.components.queue_metadata import QUEUE_COLUMNS, queue_metadata
@@ -92,11 +93,7 @@ def _entries(
         tags={"showcost/stage": naming.LEDGER},
         partitions_def=partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),
-        freshness_policy=dg.FreshnessPolicy.cron(
-            deadline_cron="0 9 * * *",
-            lower_bound_delta=ledger_checks.FRESH_WITHIN,
-            timezone=production.timezone,
-        ),
+        freshness_policy=every_morning(production, ledger_checks.FRESH_WITHIN),
         metadata={
             "dagster/table_name": "ledger_entries",
             "dagster/column_schema": column_schema(ENTRY_COLUMNS),

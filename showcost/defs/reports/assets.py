@@ -8,8 +8,10 @@ from typing import Any, Final
 import dagster as dg
 
 from showcost.checks import reports as report_checks
+from showcost.checks.ledger import FRESH_WITHIN
 from showcost.components import naming
 from showcost.components.checks import whole_check
+from showcost.components.freshness import after_every_period, every_morning
 from showcost.components.metadata import column_schema, counts_table
 from showcost.components.resources import DataFolder, plain_failures
 from showcost.config.production import Production
@@ -179,6 +181,7 @@ def _asset(production: Production, report: _Report) -> dg.AssetsDefinition:
         owners=list(production.owners),
         tags={"showcost/stage": naming.REPORTS},
         backfill_policy=dg.BackfillPolicy.single_run(),
+        freshness_policy=_freshness(production, report.key),
     )
     def made(config: ReportOptions, data: DataFolder) -> dg.MaterializeResult[None]:
         with plain_failures():
@@ -189,6 +192,12 @@ def _asset(production: Production, report: _Report) -> dg.AssetsDefinition:
             )
 
     return made
+
+
+def _freshness(production: Production, key: dg.AssetKey) -> dg.FreshnessPolicy | None:
+    if key == naming.LENDER_SNAPSHOT:
+        return after_every_period(production)
+    return every_morning(production, FRESH_WITHIN) if key == naming.COST_REPORT else None
 
 
 def _show_costs(workspace: Workspace, basis: ReportBasis) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from dagster_shared.check import CheckError
 
 from showcost.alerts.heads import send_head
 from showcost.alerts.sending import send_open
+from showcost.checks.ledger import FRESH_WITHIN
 from showcost.checks.nightly import (
     NightlyVerification,
     SentHead,
@@ -18,6 +19,7 @@ from showcost.checks.nightly import (
 )
 from showcost.components import naming
 from showcost.components.checks import whole_check
+from showcost.components.freshness import every_morning
 from showcost.components.metadata import column_schema, counts_table
 from showcost.components.resources import DataFolder, plain_failures
 from showcost.components.run_alerts import AlertSources, check_keys
@@ -61,6 +63,7 @@ def _verification(production: Production) -> dg.AssetsDefinition:
         owners=list(production.owners),
         tags={"showcost/stage": naming.LEDGER},
         backfill_policy=dg.BackfillPolicy.single_run(),
+        freshness_policy=every_morning(production, FRESH_WITHIN),
         metadata={"dagster/column_schema": column_schema(_COLUMNS)},
     )
     def verification(context: dg.AssetExecutionContext, data: DataFolder) -> dg.MaterializeResult[None]:
