@@ -54,6 +54,7 @@ from showcost.ingest.unstated import (
     spilled_cents,
     spilling_columns,
     stated_unit,
+    units_below_names,
 )
 from showcost.readers import Hints, Reading, Rejected, read_delivery
 from showcost.readers.archives import UnreadableError, opened
@@ -456,11 +457,13 @@ def _with_unstated(
     """Return a match with what the file says about its amounts and the feed does not."""
     unit = stated_unit(line.text for line in (*reading.preamble, *reading.footer))
     columns = [name for name in feed.money_fields if name in match.columns]
+    first = next(iter(accepted))[1]
+    stated = (dict.fromkeys(columns, unit) if unit else {}) | units_below_names(feed, first, match)
     return replace(
         match,
-        symbols=(dict.fromkeys(columns, unit) if unit else {}) | dict(match.symbols or {}),
+        symbols=stated | dict(match.symbols or {}),
         credit_marks=credit_columns(feed, reading.header, match),
-        currency=currency_column(reading.header, next(iter(accepted))[1], match),
+        currency=currency_column(reading.header, first, match),
     )
 
 

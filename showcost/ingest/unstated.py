@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from showcost.config.feed import CREDIT_WORDS
 from showcost.config.record_kinds import FieldType
 from showcost.core.money import currency_codes
-from showcost.values.symbols import known_symbols, symbol_in_header
+from showcost.values.symbols import known_symbols, symbol_in_header, unit_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -44,6 +44,12 @@ _OF_SIGNS: Final = re.compile(
     r"(?i)^\W*(?:d\W?/?\W?c|dr\W*cr|s\W*h|debit\W*(?:or|/|-|_)?\W*credit|soll\W*haben)\b|debit.?credit|soll.?haben"
     r"|\b(?:dr|db).?cr\b|credit.?debit|^\W*(?:sign|vorzeichen)\W*$"
 )
+_VOID: Final = (
+    *("void", "voided", "cancelled", "canceled", "deleted", "rejected", "declined"),
+    *("abgelehnt", "annulliert", "annul\u00e9", "annul\u00e9e", "anulado", "annullato"),
+)
+"""Words of a state in which a row is no cost."""
+_OF_STATES: Final = re.compile(r"(?i)\bstat(?:us|e|ut|o)\b|\bzustand\b|\bestado\b|^void(?:ed)?\W*$")
 _OF_TYPES: Final = re.compile(
     r"(?i)type|\bart\b|\btyp\b|art$|nature|kind|indicator|kennzeichen|\bkz\b|tipo|clase|vorgang|document|beleg|class"
 )
@@ -61,6 +67,15 @@ _UNITS_STATED: Final = re.compile(
 
 
 _LONGEST: Final = 120
+_LONGEST_UNIT: Final = 24
+_FIRST_ROWS: Final = 3
+_CURRENCY_WORDS: Final = {
+    r"(?i)\bdollars?\b": "$",
+    r"(?i)\bpounds?\b|\bsterling\b": "\u00a3",
+    r"(?i)\beuros?\b": "\u20ac",
+    r"(?i)\bswiss francs?\b|\bschweizer franken\b": "CHF",
+}
+"""Patterns of the names of currencies in a text, each with a symbol."""
 _HEADING: Final = r"(?i)currency|w\x{e4}hrung|devise|moneda|amounts in"
 _OF_CURRENCIES: Final = re.compile(
     r"(?i)^(?:[^\W_]*[ _.-])?(?:currency|currencies|curr|cur|ccy|w(?:\u00e4|ae)hrung|wkz|devise|monnaie"
@@ -71,7 +86,7 @@ _COUNTRIES: Final = frozenset(("CHE", "MEX", "CHW"))
 
 
 def credit_columns(feed: FeedSpec, header: Sequence[str], match: HeaderMatch) -> dict[int, tuple[str, ...]]:
-    """Return the columns that no setting names and that may mark credits, each with the words that do."""
+    """Return the columns that no setting names and that may mark credits or voids, each with its words."""
     if feed.signs is not None:
         return {}
     taken = {*match.columns.values(), *((match.credits or {}).values()), match.accounts}
@@ -81,6 +96,8 @@ def credit_columns(feed: FeedSpec, header: Sequence[str], match: HeaderMatch) ->
             continue
         if _OF_SIGNS.search(name):
             words[place] = (*map(str.lower, CREDIT_WORDS), *_CREDIT, "-")
+        elif _OF_STATES.search(name):
+            words[place] = (*_CREDIT, *_VOID)
         elif _OF_TYPES.search(name):
             words[place] = _CREDIT
     return words
@@ -173,7 +190,30 @@ def stated_unit(texts: Iterable[str]) -> str:
             unit = symbol_in_header(" ".join(re.split(r"[,;\t|]", text)))
             if unit and (unit not in currency_codes() or len(set(_codes(text))) == 1):
                 return unit
+            named = [symbol for pattern, symbol in _CURRENCY_WORDS.items() if re.search(pattern, text)]
+            if not unit and len(named) == 1:
+                return named[0]
     return ""
+
+
+def units_below_names(
+    feed: FeedSpec, columns: Sequence[pa.ChunkedArray], match: HeaderMatch
+) -> dict[str, str]:
+    """Return the unit or currency of each field that a line of units below the column names states.
+
+    Such a line has no date, and in a column of amounts nothing but `in TEUR`, `(\u00a3000)` or `USD`.
+    """
+    stated: dict[str, str] = {}
+    dates = match.columns.get(feed.date_field)
+    for name in feed.money_fields:
+        place = match.columns.get(name)
+        for row in range(min(_FIRST_ROWS, len(columns[0]) if columns and place is not None else 0)):
+            date = columns[dates][row].as_py() if dates is not None else ""
+            text = (columns[place or 0][row].as_py() or "").strip(" ()[]:")
+            unit = symbol_in_header(text) or (text if unit_of(text) or text in known_symbols() else "")
+            if unit and len(text) <= _LONGEST_UNIT and not any(char.isdigit() for char in date or ""):
+                stated.setdefault(name, unit)
+    return stated
 
 
 class Sections:

@@ -76,11 +76,12 @@ _UNIT: Final = re.compile(
 """Multiples and parts of a currency."""
 _OF_THOUSANDS: Final = re.compile(
     rf"(?:in )?({_MONEY})? ?{_THOUSAND} ?({_MONEY})?|T([{_SIGNS}])|[TK]([A-Z]{{3}})"
-    r"|(?i:(?:in )?(?:thousands?|tausend))"
+    r"|(?i:(?:in )?(?:thousands?|tausend|milliers|tsd\.?))"
 )
 _OF_MILLIONS: Final = re.compile(
-    rf"(?:in )?({_MONEY})? ?{_MILLION} ?({_MONEY})?|(?i:(?:in )?(?:millions?|mio))"
+    rf"(?:in )?({_MONEY})? ?{_MILLION} ?({_MONEY})?|(?i:(?:in )?(?:millions?|mio\.?))"
 )
+_UNIT_WORD: Final = re.compile(r"(?i)thousands|millions|tausend|milliers|tsd\.?|['\u2019]?000s?")
 _IN_UNIT: Final = re.compile(r"(?i)\bin (pence|cents?|thousands?|millions?|tausend|mio)\b")
 _LEAST_WORD: Final = 3
 _ALSO_WORDS: Final = frozenset(
@@ -119,21 +120,28 @@ def symbol_in_header(header: str) -> str:
     `Amount (£)`, `Net USD` and `Betrag in €` do. A unit (`£000`, `p`, `TEUR`) is no currency, so that it
     contradicts each: it would change all amounts. Codes that are words, too, count in brackets only.
     """
-    for inner in _BRACKETS.findall(header):
-        text = " ".join(inner.split())
-        if text in known_symbols() or _UNIT.fullmatch(text):
-            return text
-    stated = [word for word in _BETWEEN_WORDS.split(header) if word]
-    for word in stated[1:] + stated[:1]:
-        is_sign = word in known_symbols() and not word.isalpha()
-        is_code = word in currency_codes() and word not in _ALSO_WORDS
-        is_unit = _UNIT.fullmatch(word) and not (
-            word.isalpha() and (word.islower() or len(word) < _LEAST_WORD)
-        )
-        if is_sign or is_code or is_unit:
-            return word
-    in_unit = _IN_UNIT.search(header)
-    return in_unit[1] if in_unit else ""
+    inner = [" ".join(text.split()) for text in _BRACKETS.findall(header)]
+    words = [word for word in _BETWEEN_WORDS.split(header) if word]
+    words = words[1:] + words[:1]
+    # A unit counts more than the currency beside it: `EUR thousands`, `(EUR) in thousands`.
+    units = [text for text in inner if _UNIT.fullmatch(text) and text not in known_symbols()]
+    units += [word for word in words if _UNIT_WORD.fullmatch(word) or _is_unit(word)]
+    if in_unit := _IN_UNIT.search(header):
+        units.append(in_unit[1])
+    money = [text for text in inner if text in known_symbols()]
+    money += [word for word in words if _is_money(word)]
+    return next(iter(units + money), "")
+
+
+def _is_unit(word: str) -> bool:
+    if word.isalpha() and (word.islower() or len(word) < _LEAST_WORD):
+        return False
+    return _UNIT.fullmatch(word) is not None and word not in known_symbols()
+
+
+def _is_money(word: str) -> bool:
+    is_sign = word in known_symbols() and not word.isalpha()
+    return is_sign or (word in currency_codes() and word not in _ALSO_WORDS)
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,8 @@ def read(
         ),
         *(("Debit/Credit", "Credit", True), ("D/C", "D", False), ("Sign", "-", True)),
         *(("Payment method", "Credit", False), ("Set", "C", False), ("Type", "C", False)),
+        *(("Status", "VOID", True), ("Document status", "Cancelled", True), ("Status", "paid", False)),
+        *(("Type", "void", False), ("Estado", "anulado", True)),
     ],
 )
 def test_an_amount_that_an_unnamed_column_makes_a_credit_is_no_cost(
@@ -110,6 +112,8 @@ def test_a_decimal_comma_without_quotes_refuses_the_file(
         ("All figures in thousands", "thousands"),
         ("Angaben in TEUR", "TEUR"),
         ("Currency: USD", "USD"),
+        ("All amounts in US dollars", "$"),
+        ("All amounts in thousands of US dollars", "thousands"),
         ("W\u00e4hrung:,USD,,", "USD"),
         ("Currencies: USD and EUR", None),
         ("Report for the USD account", None),
@@ -121,6 +125,23 @@ def test_a_title_or_note_may_state_the_unit_of_all_amounts(
     row = "V1,1,01/02/2025,2.50\nV1,2,01/02/2025,\u20ac3.50"
     expected = [("2.50", symbol), ("3.50", "\u20ac")]
     assert read(tmp_path, f"{line}\n\n{HEADER}\n{row}\n") == (None, expected)
+
+
+@pytest.mark.parametrize(
+    ("unit", "stated"),
+    [
+        *(("in TEUR", "TEUR"), ("(\u00a3000)", "\u00a3000"), ("USD", "USD"), ("[thousands]", "thousands")),
+        *(("net", None), ("", None), ("see below", None)),
+    ],
+)
+def test_a_line_of_units_below_the_column_names_counts_for_its_column(
+    unit: str, stated: str | None, tmp_path: Path
+) -> None:
+    text = f"{HEADER}\n,,,{unit}\nV1,1,01/02/2025,2.50\nV1,2,02/02/2025,3.50\n"
+    refused, rows = read(tmp_path, text)
+    # Where it may be a second line of column names, the header is not certain.
+    assert refused == "SC-FIL-002" or rows[-2:] == [("2.50", stated), ("3.50", stated)]
+    assert (refused is None) or unit[:2] != "in"
 
 
 def test_a_note_below_the_rows_may_state_it_too(tmp_path: Path) -> None:

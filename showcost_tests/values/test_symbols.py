@@ -67,6 +67,11 @@ def test_the_symbol_used_in_a_country_may_stand_for_its_currency(currency: str, 
         *(("Amount (p)", "p"), ("Amount in pence", "pence"), ("Amount (in thousands)", "in thousands")),
         *(("Amount", ""), ("TOTAL ALL", ""), ("Amount (ex VAT)", ""), ("VAT (20%)", ""), ("Price per m", "")),
         *(("gross_amount", ""), ("Amount in Sterling", ""), ("R", ""), ("Amount (net)", "")),
+        ("Net EUR thousands", "thousands"),
+        ("Amount (EUR) in thousands", "thousands"),
+        ("All amounts in thousands of EUR", "thousands"),
+        ("Betrag EUR (Tsd.)", "Tsd."),
+        ("Net USD 000", "000"),
     ],
 )
 def test_the_name_of_a_column_may_state_a_currency_or_a_part_or_multiple(header: str, stated: str) -> None:
