@@ -38,7 +38,7 @@ from showcost.ledger.schema import DECISION_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime
+    from datetime import date, datetime
     from pathlib import Path
 
     import duckdb
@@ -150,6 +150,31 @@ DECISIONS: Final = Writer(_write)
 """Writes DECIDED."""
 
 
+APPLIED: Final = pa.schema([("transaction_date", pa.date32()), ("row_id", pa.string()), ("seq", pa.int64())])
+"""The decisions that valid rows were made with: per date and decided row, the record of its last decision.
+
+Without a date, those of the row on any date.
+"""
+
+
+def leave_out_outdated(
+    connection: duckdb.DuckDBPyConnection, feed: str, applied: pa.Table | None
+) -> dict[date, int]:
+    """Find the rows of `valid_rows` that were made without a decision that is in effect, or with one undone.
+
+    Such a row has its former values: posting it now, after the decision, would make them look decided. It
+    waits for its next validation. Makes the temporary table `OUTDATED`, and returns the number of rows per
+    date. `applied` has the columns of `APPLIED`; None for rows without decisions.
+    """
+    if applied is None:
+        connection.execute(_NONE_OUTDATED)
+        return {}
+    connection.register("posting_applied", applied.cast(APPLIED))
+    connection.execute(_OUTDATED, {"feed": feed, "as_of": None})
+    counts = f"SELECT transaction_date, count(*) FROM {OUTDATED} GROUP BY ALL"
+    return dict(connection.execute(counts).fetchall())
+
+
 def last_decisions(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, Any]]:
     """Return the last decision on each row: seq, decision, fields (a mapping), codes, who, why."""
     rows = connection.sql(_LAST).to_arrow_table().to_pylist()
@@ -227,6 +252,23 @@ WITH decisions AS (
         max(seq) FILTER (decision = 'correct' OR (decision = 'reopen' AND corrected_so_far)) AS changed_seq
     FROM sorted GROUP BY row_id
 )
+"""
+
+OUTDATED: Final = "posting_outdated"
+"""The temporary table of `leave_out_outdated`, with the columns delivery, record and transaction_date."""
+
+_NONE_OUTDATED: Final = (
+    f"CREATE TEMP TABLE {OUTDATED} (delivery VARCHAR, record BIGINT, transaction_date DATE)"
+)
+
+_OUTDATED: Final = f"""
+CREATE TEMP TABLE {OUTDATED} AS
+{_EFFECTS} SELECT delivery, record, valid_rows.transaction_date
+FROM valid_rows JOIN (FROM effects WHERE feed = $feed) AS decided USING (delivery, record)
+LEFT JOIN posting_applied AS applied
+    ON applied.row_id = decided.row_id
+    AND (applied.transaction_date IS NULL OR applied.transaction_date = valid_rows.transaction_date)
+WHERE (CASE WHEN decided.in_effect THEN decided.seq END) IS DISTINCT FROM applied.seq
 """
 
 REVERSIBLE: Final = f"""

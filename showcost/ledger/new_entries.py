@@ -31,7 +31,7 @@ from showcost.core.money import AMOUNT_DIGITS, AMOUNT_SCALE
 from showcost.fx.conversion import AMOUNT_TYPE, IDENTITY_POLICY, conversion_sql, policy_stamp
 from showcost.fx.pinned_snapshots import IDENTITY, active_snapshots, dense_rates
 from showcost.ledger.active_entries import active_condition
-from showcost.ledger.decisions import REVERSIBLE
+from showcost.ledger.decisions import OUTDATED, REVERSIBLE
 from showcost.ledger.documents import DOCUMENT_ID, join_numbers, register_numbers
 from showcost.ledger.periods import decided_periods
 from showcost.ledger.schema import LINE_VERSION
@@ -186,7 +186,8 @@ def prepare(
 ) -> None:
     """Create the temporary view `NEW_ENTRIES` for the rows of `valid_rows` on `dates` (ascending).
 
-    It has the content columns of `ledger_entries`, and `arrival`. `counts` are the valid rows per date.
+    It has the content columns of `ledger_entries`, and `arrival`. `counts` are the valid rows per date,
+    without the outdated ones of `decisions.leave_out_outdated`, which comes before.
     Raises CheckFailedError, and nothing may be posted then, if a row would be lost or duplicated, has no
     pinned rate or is already posted with other content or by another key, or an entry would be posted to a
     closed period.
@@ -362,6 +363,7 @@ def _candidates_sql(context: PostingContext) -> str:
         document_id=DOCUMENT_ID,
         numbers=join_numbers("numbered"),
         line_version=LINE_VERSION,
+        outdated=OUTDATED,
     )
 
 
@@ -442,7 +444,8 @@ WITH lines AS (
             CASE WHEN len(list_filter(components, lambda part: part.amount IS DISTINCT FROM 0)) > 0
             THEN list_filter(components, lambda part: part.amount IS DISTINCT FROM 0)
             ELSE components[:1] END) AS line
-    FROM valid_rows WHERE transaction_date BETWEEN $first AND $last),
+    FROM valid_rows ANTI JOIN {outdated} USING (delivery, record)
+    WHERE transaction_date BETWEEN $first AND $last),
 numbered AS (
     SELECT lines.*,
         CASE WHEN latest IS NULL THEN 1 WHEN is_active THEN latest ELSE latest + 1 END AS generation,

@@ -22,7 +22,7 @@ from showcost.audit.transitions import AuditKind
 from showcost.core.clock import utc_timestamp
 from showcost.core.errors import CheckFailedError
 from showcost.core.hashing import SHORT, sha256_bytes
-from showcost.ledger.decisions import REVERSIBLE
+from showcost.ledger.decisions import OUTDATED, REVERSIBLE
 from showcost.ledger.new_entries import refuse_closed, yes_or_no
 from showcost.ledger.recorded_transaction import NewRecord, Writer, record_and_write, segment_parameter
 from showcost.ledger.schema import PLAN_COLUMNS, PLAN_FIELDS, PLAN_LINE, PLAN_WITHDRAWAL
@@ -214,7 +214,8 @@ CREATE TEMP TABLE plan_candidates AS
 WITH rows AS (
     SELECT row_key, content, delivery, arrival, record, transaction_date AS stated_on,
         coalesce(list_sort(flags), []) AS flags, {{fields}}
-    FROM valid_rows WHERE list_contains(CAST($dates AS DATE[]), transaction_date)),
+    FROM valid_rows ANTI JOIN {OUTDATED} USING (delivery, record)
+    WHERE list_contains(CAST($dates AS DATE[]), transaction_date)),
 numbered AS (
     SELECT rows.*,
         CASE WHEN latest IS NULL THEN 1 WHEN is_active THEN latest ELSE latest + 1 END AS generation,

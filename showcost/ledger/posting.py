@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from showcost.core.engine import engine
 from showcost.core.errors import InputError
 from showcost.ledger.append_entries import commit_entries
+from showcost.ledger.decisions import leave_out_outdated
 from showcost.ledger.digest import chunks
 from showcost.ledger.new_entries import NEW_ENTRIES, PostingContext, ValidRows, prepare
 from showcost.ledger.plan_lines import commit_lines, prepare_lines
@@ -59,7 +60,7 @@ class PostResult:
         return self.batch.entries if self.batch else self.lines
 
 
-def post(
+def post(  # noqa: PLR0913 -- everything that determines a posting is an argument
     ledger: Ledger,
     context: PostingContext,
     valid: pa.Table | Sequence[FileRange],
@@ -68,13 +69,16 @@ def post(
     run_id: str,
     clock: Callable[[], datetime],
     chunk_rows: int = CHUNK_ROWS,
+    applied: pa.Table | None = None,
 ) -> list[PostResult]:
     """Post the valid rows of a feed for a range of partitions; one result per partition, in order of date.
 
     The rows of a kind of plan are recorded as plan lines instead; they need no rate.
 
     `valid` is a table or ranges of Parquet files that the caller has verified, with the columns of
-    `showcost.ledger.new_entries`; `clock` returns an aware time. Each chunk of partitions is a
+    `showcost.ledger.new_entries`; `clock` returns an aware time. `applied` (`decisions.APPLIED`) are the
+    decisions that the rows were made with: a row that was decided on since is left to its next validation.
+    Each chunk of partitions is a
     transaction of its own: after an error the earlier chunks stay posted, and posting again is safe.
     Raises InputError for missing columns or dates outside the partitions, CheckFailedError for rows that
     may not be posted (without a pinned rate, already posted with other content, duplicated),
@@ -90,11 +94,13 @@ def post(
     for dates in chunks(sorted(counts.items()), chunk_rows):
         with writing(ledger) as connection:
             rows.as_view(connection)
+            waiting = leave_out_outdated(connection, context.feed, applied)
+            current = {day: counts.get(day, 0) - waiting.get(day, 0) for day in dates}
             if context.record_kind.is_plan:
-                prepare_lines(connection, context, dates, counts)
+                prepare_lines(connection, context, dates, current)
                 lines += commit_lines(ledger, connection, context.feed, run_id=run_id, now=clock())
                 continue
-            prepare(connection, context, dates, counts)
+            prepare(connection, context, dates, current)
             appended = commit_entries(
                 ledger,
                 connection,

@@ -9,6 +9,7 @@ whose stamps differ from the expected ones is due.
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import pyarrow as pa
@@ -17,7 +18,7 @@ import pyarrow.compute as pc
 from showcost.core.engine import engine
 from showcost.core.ids import DOCUMENT_DIGITS, ROW_ID_SQL
 from showcost.ingest.landing import landed
-from showcost.ledger.decisions import decision_effects
+from showcost.ledger.decisions import APPLIED, decision_effects
 from showcost.pipeline.applied_decisions import decisions_of_feeds, key_places, places_table
 from showcost.pipeline.identity_rows import feeds_of_costs, identity_rows, records_at
 from showcost.staging import ALL
@@ -137,6 +138,18 @@ def replay_stamps(staged: Sequence[str], expected: Sequence[str], row_ids: set[s
     """Return a partition's stamps after a replay: the expected ones for replayed rows, else as staged."""
     kept = [stamp for stamp in staged if stamped_row(stamp) not in row_ids]
     return sorted([*kept, *(stamp for stamp in expected if stamped_row(stamp) in row_ids)])
+
+
+def applied_decisions(stamps: Mapping[str, Sequence[str]]) -> pa.Table:
+    """Return the decisions on rows that dates were made with (`ledger.decisions.APPLIED`); stamps by date."""
+    own = [
+        (date.fromisoformat(part), *stamp.split(":"))
+        for part, texts in stamps.items()
+        for stamp in texts
+        if "+" not in stamp
+    ]
+    days, rows, seqs = zip(*own, strict=True) if own else ((), (), ())
+    return pa.table([days, rows, [int(seq) for seq in seqs]], schema=APPLIED)
 
 
 def stamped_row(stamp: str) -> str:

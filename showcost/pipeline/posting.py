@@ -20,7 +20,9 @@ from showcost.ledger.posting import CHUNK_ROWS, post
 from showcost.ledger.queries import balances
 from showcost.ledger.schema import PLAN_WITHDRAWAL
 from showcost.pipeline.configuration import record_configuration
+from showcost.pipeline.decision_stamps import applied_decisions
 from showcost.pipeline.outcomes import differing_parts, outcome_logs
+from showcost.pipeline.validation import texts_of
 from showcost.staging.assets import valid_asset
 
 if TYPE_CHECKING:
@@ -125,6 +127,7 @@ def post_partitions(
 ) -> Counter[date]:
     """Post the valid rows of the partitions and return the number of entries or plan lines per date.
 
+    Rows that were decided on since their validation are left to the next one; their dates stay due.
     IntegrityError for a partition whose rows are not those of its last validation in the audit log.
     """
     ledger = workspace.ledger
@@ -132,6 +135,10 @@ def post_partitions(
     keys = [day.isoformat() for day in dates]
     asset = valid_asset(feed.name)
     filled = [key for key in keys if (staged := store.metadata(asset, key)) and staged.rows]
+    # Before the rows: a decision after this leaves them to the next validation.
+    applied = applied_decisions(
+        {key: texts_of(store.existing(asset, key).inputs.get("decisions")) for key in filled}
+    )
     for key in filled:
         if not store.is_attested(asset, key):
             raise IntegrityError(
@@ -148,6 +155,7 @@ def post_partitions(
         run_id=run_id,
         clock=lambda: datetime.now(UTC),
         chunk_rows=chunk_rows,
+        applied=applied,
     )
     return Counter({result.partition_date: result.appended_entries for result in results})
 

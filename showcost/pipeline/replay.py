@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from showcost.config.feeds import choose_feed
 from showcost.core.ids import RowRef
+from showcost.ledger.decisions import APPLIED
 from showcost.ledger.new_entries import posting_context
 from showcost.ledger.posting import post
 from showcost.pipeline.applied_decisions import (
@@ -25,7 +26,11 @@ from showcost.pipeline.applied_decisions import (
     deliveries_with,
 )
 from showcost.pipeline.configuration import record_configuration
-from showcost.pipeline.decision_stamps import replay_stamps, stamped_row, stamps_by_partition
+from showcost.pipeline.decision_stamps import (
+    replay_stamps,
+    stamped_row,
+    stamps_by_partition,
+)
 from showcost.pipeline.fx_snapshots import pin_from_stored
 from showcost.pipeline.outcomes import VALID, record_replayed
 from showcost.pipeline.periods import closed_periods
@@ -196,8 +201,15 @@ class _FeedReplay:
             partition_dates=dates,
             run_id=REPLAY_RUN,
             clock=ledger.audit.now,
+            applied=self._applied(),
         )
         return {result.partition_date: result.appended_entries for result in results}
+
+    def _applied(self) -> pa.Table:
+        """Return the decisions that the rows were validated with."""
+        effects = self._decisions.effects.select(["row_id", "seq"])
+        own = effects.filter(pc.is_in(effects.column("row_id"), pa.array(sorted(self._ids))))
+        return own.add_column(0, APPLIED.field("transaction_date"), pa.nulls(own.num_rows, pa.date32()))
 
     def _former_partitions(self) -> set[str]:
         """Return the partitions in which the rows were delivered or staged after a correction."""
@@ -267,13 +279,13 @@ class _FeedReplay:
         }
         tables = {asset: self._replaced(asset, part, rows) for asset, rows in chosen.items()}
         received = sum(table.num_rows for table in tables.values())
-        self._store.note(raw_asset(name), {part: (received, inputs)})
+        (noted,) = self._store.note(raw_asset(name), {part: (received, inputs)})
         counts = counts_of(tables[valid_asset(name)].num_rows, tables[quarantine_asset(name)])
         parts = {}
         for asset in (quarantine_asset(name), valid_asset(name)):
             staged = before[asset]
             rivals = texts_of(staged.inputs.get("rivals")) if staged is not None else []
-            inputs_now = inputs_of(self._store, self._feed, day, counts, closed, rivals)
+            inputs_now = inputs_of(noted, day, counts, closed, rivals)
             if raw is not None and (staged is None or staged.inputs.get("raw") != raw.sha256):
                 # The other rows of the date are not validated yet: it stays due.
                 inputs_now["raw"] = ""

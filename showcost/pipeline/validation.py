@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from showcost.config.feed import FeedSpec
     from showcost.config.production import ClosedPeriod
     from showcost.pipeline.applied_decisions import FeedDecisions
+    from showcost.staging import StagedPartition
     from showcost.validation.decisions import DecisionEffects
     from showcost.workspace import Workspace
 
@@ -110,6 +111,9 @@ def validate_partitions(
     """Validate the raw rows of the partitions and write both outcomes; return the counts per date."""
     store = workspace.staging
     counts: dict[date, DayCounts] = {}
+    # Before the decisions: a partition that names those of a replay meanwhile, without applying them, would
+    # not be due again.
+    raw_parts = {day: store.metadata(raw_asset(feed.name), day.isoformat()) for day in dates}
     closed, decisions = closed_periods(workspace), decisions_of(workspace, feed)
     groups = list(_groups(store, feed, dates))
     # The records of all feeds are read once, not once per group.
@@ -126,7 +130,9 @@ def validate_partitions(
         valid = dict(split_by_date(outcome.valid, "transaction_date", group))
         quarantine = dict(split_by_date(outcome.quarantine, "transaction_date", group))
         by_day = {day: counts_of(valid[day].num_rows, quarantine[day]) for day in group}
-        inputs = {day: inputs_of(store, feed, day, by_day[day], closed, rivals.get(day, ())) for day in group}
+        inputs = {
+            day: inputs_of(raw_parts[day], day, by_day[day], closed, rivals.get(day, ())) for day in group
+        }
         store.write_together(
             {
                 asset: [PartitionRows(day.isoformat(), tables[day], inputs[day]) for day in group]
@@ -157,8 +163,7 @@ def _groups(store: StagingStore, feed: FeedSpec, dates: Sequence[date]) -> Itera
 
 
 def inputs_of(
-    store: StagingStore,
-    feed: FeedSpec,
+    raw: StagedPartition | None,
     day: date,
     counts: DayCounts,
     closed: Sequence[ClosedPeriod],
@@ -171,12 +176,11 @@ def inputs_of(
     Decision stamps are those of its raw rows, closed periods those of its date, rivals those of its rows
     (`pipeline.rivals`): when any of them changes, the partition is due.
     """
-    staged = store.metadata(raw_asset(feed.name), day.isoformat())
     held = {"jumped": counts.codes[RATE_JUMPED], "unrated": counts.codes[RATE_MISSING]}
     return {
-        "raw": staged.sha256 if staged else "",
+        "raw": raw.sha256 if raw else "",
         "pending": counts.pending,
-        "decisions": texts_of(staged.inputs.get("decisions")) if staged else [],
+        "decisions": texts_of(raw.inputs.get("decisions")) if raw else [],
         "closed": closed_on(closed, day),
         **{name: rows for name, rows in held.items() if rows},
         **({"rivals": list(rivals)} if rivals else {}),
