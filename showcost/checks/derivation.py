@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from showcost.workspace import Workspace
 
 _SHOWN: Final = 20
+_TOGETHER: Final = 100_000
+"""Entries whose deliveries are read together."""
 
 
 @dataclass(frozen=True)
@@ -94,22 +96,36 @@ def _compare(
     """Return the number of entries of a feed that were derived, and the differences."""
     home, feed = configured
     group = {"configuration": configuration, "feed": feed.name}
-    places = connection.sql(_PLACES, params=group).to_arrow_table()
     corrected = decisions_of(workspace, feed).corrected
     checker = ChunkChecker(Reference(feed, home.production, home.chart, None, home.agreements))
     derived, found = 0, defaultdict[str, list[str]](list)
     missing: list[Discrepancy] = []
-    for rows in records_at(workspace, feed, places, corrected):
-        connection.register("typed_rows", checker.typed(rows))
-        connection.execute(_lines(feed))
-        derived += connection.execute(_DERIVED, group).fetchall()[0][0]
-        for entry, column in connection.execute(_differing(), group).fetchall():
-            found[entry].append(column)
-        for delivery, record, component in connection.execute(_MISSING, group).fetchall():
-            place = f"ledger.duckdb, record {record} of delivery {delivery}"
-            missing.append(Discrepancy(place, f"its {component} has no entry"))
-        connection.unregister("typed_rows")
+    for deliveries in _few(connection.execute(_DELIVERIES, group).fetchall()):
+        places = connection.sql(_PLACES, params={**group, "deliveries": deliveries}).to_arrow_table()
+        for rows in records_at(workspace, feed, places, corrected):
+            connection.register("typed_rows", checker.typed(rows))
+            connection.execute(_lines(feed))
+            derived += connection.execute(_DERIVED, group).fetchall()[0][0]
+            for entry, column in connection.execute(_differing(), group).fetchall():
+                found[entry].append(column)
+            for delivery, record, component in connection.execute(_MISSING, group).fetchall():
+                place = f"ledger.duckdb, record {record} of delivery {delivery}"
+                missing.append(Discrepancy(place, f"its {component} has no entry"))
+            connection.unregister("typed_rows")
     return derived, [*_named(found), *missing]
+
+
+def _few(counts: Sequence[tuple[str, int]]) -> Iterator[list[str]]:
+    """Yield deliveries in groups of about `_TOGETHER` entries; `counts` are those of each."""
+    group, total = list[str](), 0
+    for delivery, entries in counts:
+        if group and total + entries > _TOGETHER:
+            yield group
+            group, total = [], 0
+        group.append(delivery)
+        total += entries
+    if group:
+        yield group
 
 
 def _named(found: Mapping[str, Sequence[str]]) -> Iterator[Discrepancy]:
@@ -156,8 +172,14 @@ FROM ledger_entries AS entries LEFT JOIN posted_with USING (batch_id) WHERE entr
 
 _GROUPS: Final = "SELECT configuration, feed FROM posted GROUP BY ALL ORDER BY ALL"
 
+_DELIVERIES: Final = """
+SELECT delivery, count(*) FROM posted WHERE configuration = $configuration AND feed = $feed
+GROUP BY ALL ORDER BY ALL
+"""
+
 _PLACES: Final = """
 SELECT DISTINCT delivery, record FROM posted WHERE configuration = $configuration AND feed = $feed
+    AND list_contains(CAST($deliveries AS VARCHAR[]), delivery)
 """
 
 # A row that was corrected, or read otherwise, since it was posted has another content: it cannot be derived.

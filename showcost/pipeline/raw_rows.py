@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from showcost.workspace import Workspace
 
 _BATCH_ROWS = 100_000
+_FEW_ROWS = 25_000
+"""Rows of a batch that is typed as a whole: with all their columns they take several times their size."""
 _PLACES = ("transaction_date", "delivery", "record")
 
 
@@ -180,7 +182,9 @@ def records_at(
     with engine() as connection:
         connection.register("chosen", places)
         clause = "SEMI JOIN chosen USING (delivery, record)"
-        for batch in _records(connection, _Source(workspace, feed, sources, corrected), clause, {}):
+        for batch in _records(
+            connection, _Source(workspace, feed, sources, corrected), clause, {}, _FEW_ROWS
+        ):
             yield pa.Table.from_batches([batch])
 
 
@@ -229,7 +233,11 @@ class _Source:
 
 
 def _records(
-    connection: duckdb.DuckDBPyConnection, source: _Source, clause: str, parameters: dict[str, object]
+    connection: duckdb.DuckDBPyConnection,
+    source: _Source,
+    clause: str,
+    parameters: dict[str, object],
+    batch_rows: int = _BATCH_ROWS,
 ) -> pa.RecordBatchReader:
     """Select from records, with corrected records in place of the original ones; verifies each file."""
     schema = records_schema(source.feed)
@@ -250,4 +258,4 @@ def _records(
     return connection.sql(
         f"SELECT {columns} FROM ({applied}) {clause}",  # noqa: S608 -- names and clauses of our own
         params=({"paths": [str(path) for path in paths]} if paths else {}) | parameters,
-    ).to_arrow_reader(_BATCH_ROWS)
+    ).to_arrow_reader(batch_rows)
