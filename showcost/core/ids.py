@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+from functools import lru_cache
 from typing import Final, NamedTuple
 
-from showcost.core.hashing import SHORT, sha256_framed
+from showcost.core.hashing import SHORT, framed, sha256_framed
 
 DOCUMENT_DIGITS: Final = 24
 """Digits of a row's key that the lines of one document without line numbers share."""
@@ -54,8 +56,16 @@ class RowRef(NamedTuple):
 
 
 def row_id(feed: str, delivery: str, record: int) -> str:
-    """Return the id of a row in the queue: 32 hex digits over its place."""
-    return sha256_framed([feed, delivery, record])[:SHORT]
+    """Return the id of a row in the queue: 32 hex digits over its place, framed as one JSON array."""
+    digest = _begun(feed, delivery).copy()
+    digest.update(b"%d]" % record)
+    return digest.hexdigest()[:SHORT]
+
+
+@lru_cache(maxsize=64)
+def _begun(feed: str, delivery: str) -> hashlib._Hash:
+    """Return the hash of what the rows of a delivery share: a decision may be about 200,000 of them."""
+    return hashlib.sha256(framed([feed, delivery]).removesuffix(b"]") + b",")
 
 
 ROW_ID_SQL: Final = f"sha256(CAST(json_array(feed, delivery, record) AS VARCHAR))[:{SHORT}]"
