@@ -4,8 +4,9 @@
 
 A point is a write, fsync, rename, removal or commit; at each the process is killed (before, after, halfway
 through a write) or gets EIO or ENOSPC. Triples are three crashes in a row. Instants are kills at any moment.
-Pairs are two processes that do each act at once, of which one may be killed. Runs are runs through Dagster,
-killed at any moment. After each, a restart must reach the digest of a run without faults, lose no
+Pairs are two processes that do an act at once, of which one may be killed. Runs are runs through Dagster,
+killed at any moment. A case begins with the data folder as it is before its act. After it, a restart of the
+act (one in fifty: of all acts, from the first) must reach the digest of a run without faults, lose no
 acknowledged entry, duplicate none, and pass `showcost verify`. Exit status 1 when a restart failed.
 """
 
@@ -50,8 +51,8 @@ def main() -> int:
     )
     harness, defects = run_all(sizes, seed=options.seed, acts_only=options.acts, report=report)
     facts = {
-        "calls_on_the_way": len(harness.calls),
-        "points_with_faults": len(harness.points()),
+        "calls_on_the_way": sum(len(stage.calls) for stage in harness.stages),
+        "points_with_faults": sum(len(stage.points()) for stage in harness.stages),
         "entries": harness.clean.entries,
         "digest": harness.clean.digest,
         **asdict(harness.tally),

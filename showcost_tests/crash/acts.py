@@ -134,15 +134,11 @@ def _deliver(folder: Path, feed: str, name: str, lines: Sequence[str]) -> None:
     (inbox / name).write_text("".join(lines), encoding="utf-8")
 
 
-def carry_out(workspace: Workspace, tell: Callable[[str], None]) -> None:
-    """Carry out the scenario, then the other acts."""
-    scenario.carry_out(workspace, tell)
-    carry_out_acts(workspace, tell)
-
-
-def carry_out_acts(workspace: Workspace, tell: Callable[[str], None]) -> None:
-    """Carry out the other acts, one after the other; repeating all of them changes nothing."""
-    for act in ACTS:
+def carry_out(
+    workspace: Workspace, acts: Sequence[Callable[[Workspace], None]], tell: Callable[[str], None]
+) -> None:
+    """Carry out acts, one after the other; repeating all of them changes nothing."""
+    for act in acts:
         act(workspace)
         tell(f"acknowledged {scenario.entry_count(workspace)}")
 

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from showcost.backup import MANIFEST
 from showcost.core.durable import using
@@ -27,15 +27,13 @@ from showcost_tests.crash.acts import (
     VENDOR,
     backup_of,
     carry_out,
-    carry_out_acts,
     declare_vendor,
     make_home,
 )
 from showcost_tests.crash.faults import ERRORS, Fault, FaultySystem, possible
 from showcost_tests.crash.processes import SENTENCE, Report, forked
 from showcost_tests.crash.runs import Runs
-from showcost_tests.crash.scenario import Books, books, recovered_entries
-from showcost_tests.crash.scenario import carry_out as post_all
+from showcost_tests.crash.scenario import STEPS, Books, books, recovered_entries
 from showcost_tests.crash.together import carry_out_together
 
 if TYPE_CHECKING:
@@ -48,12 +46,48 @@ class DefectError(Exception):
 
 @dataclass(frozen=True)
 class Case:
-    """Consecutive faults: a crash, then one during the restart, and so on."""
+    """Consecutive faults in an act: a crash, then one during the restart, and so on.
 
+    The last restart carries out the act alone, or with `whole` every act from the first.
+    """
+
+    stage: Stage
     faults: tuple[tuple[int, Fault], ...]
+    whole: bool = False
 
     def __str__(self) -> str:
-        return ", then ".join(f"{fault} at {point}" for point, fault in self.faults)
+        faults = ", then ".join(f"{fault} at {point}" for point, fault in self.faults)
+        return f"{self.stage.name}: {faults}"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """An act, the folder before it, and its calls, seconds and books when nothing fails."""
+
+    act: Callable[[Workspace], None]
+    before: Path
+    calls: tuple[tuple[str, str], ...]
+    seconds: float
+    after: Books
+
+    @property
+    def name(self) -> str:
+        return self.act.__name__.strip("_")
+
+    def points(self) -> list[tuple[int, Fault]]:
+        """Return every point with each of its possible faults, in order."""
+        return [
+            (number, fault)
+            for number, (action, _) in enumerate(self.calls, start=1)
+            for fault in possible(action)
+        ]
+
+
+ALL: Final = (*STEPS, *ACTS)
+"""The steps of the scenario and the acts after it, in order."""
+_Item = TypeVar("_Item")
+_WHOLE: Final = 50
+"""One case of so many carries out all acts in its restart, from the first."""
 
 
 @dataclass
@@ -72,105 +106,109 @@ class Tally:
 
 
 class Harness:
-    """Runs cases in a folder and compares each outcome with that of a run without faults.
+    """Runs cases in copies of a folder and compares each outcome with that of a run without faults.
 
-    With `acts_only` each case begins with a posted ledger, and faults come in the acts afterwards. `vendor`
+    A case begins before one act. With `acts_only` faults come only in the acts after the scenario. `vendor`
     is the address of the simulated vendor.
     """
 
     def __init__(self, folder: Path, vendor: str, *, acts_only: bool = False) -> None:
         self._folder = folder
-        self._carry_out = carry_out_acts if acts_only else carry_out
-        self._empty, self._posted = folder / "empty", folder / "posted"
-        declare_vendor(make_home(self._empty), vendor)
-        shutil.copytree(self._empty, self._posted)
-        self._template = self._posted if acts_only else self._empty
-        posted = Workspace(self._posted)
-        if forked(lambda tell: post_all(posted, tell)).code:
-            raise DefectError("the scenario without faults failed")
         self._number = 0
         self.tally = Tally()
-        self.calls: list[tuple[str, str]] = []
-        self.seconds = 0.0
-        self.clean = self._clean()
-
-    def points(self) -> list[tuple[int, Fault]]:
-        """Return every point with each of its possible faults, in order."""
-        return [
-            (number, fault)
-            for number, (action, _) in enumerate(self.calls, start=1)
-            for fault in possible(action)
-        ]
+        clean = declare_vendor(make_home(folder / "clean"), vendor)
+        stages = [self._stage(clean, act) for act in ALL]
+        self.stages = stages[len(STEPS) :] if acts_only else stages
+        self.clean = stages[-1].after
+        self._check_repetition(clean)
 
     def run(self, case: Case) -> None:
         """Carry out a case; raises DefectError for a wrong outcome."""
-        workspace = self._home()
+        workspace = self._home(case.stage)
         acknowledged = 0
         for point, fault in case.faults:
-            report = forked(partial(_faulty, workspace, self._carry_out, point, fault, acknowledged))
+            report = forked(partial(_faulty, workspace, case.stage.act, point, fault, acknowledged))
             acknowledged = max([acknowledged, *map(int, report.reported("acknowledged"))])
             self._check_fault(case, report, fault)
-        self._check_restart(f"{case}", workspace, acknowledged)
+        self._check_restart(f"{case}", workspace, case.stage, acknowledged, whole=case.whole)
 
-    def run_random(self, seconds: float) -> None:
-        """Kill a run after some seconds, even during DuckDB's own writes, and check the restart."""
-        workspace = self._home()
-        report = forked(lambda tell: self._carry_out(workspace, tell), kill_after=seconds)
+    def run_random(self, stage: Stage, seconds: float, *, whole: bool) -> None:
+        """Kill an act after some seconds, even during DuckDB's own writes, and check the restart."""
+        workspace = self._home(stage)
+        report = forked(lambda tell: carry_out(workspace, [stage.act], tell), kill_after=seconds)
         acknowledged = max([0, *map(int, report.reported("acknowledged"))])
         if report.killed:
             self.tally.count("kill at any instant", "any")
-        self._check_restart(f"kill after {seconds:.3f} s", workspace, acknowledged)
+        case = f"{stage.name}: kill after {seconds:.3f} s"
+        self._check_restart(case, workspace, stage, acknowledged, whole=whole)
 
-    def run_together(self, kill: tuple[int, float] | None) -> None:
-        """Let two processes do each act at once, kill one of them in an act, and check the restart."""
-        workspace = self._home(self._posted)
-        case = "two at once"
+    def run_together(self, stage: Stage, kill: float | None, *, whole: bool) -> None:
+        """Let two processes do an act at once, kill one of them, and check the restart.
+
+        With `whole` they do all acts from this one on.
+        """
+        workspace = self._home(stage)
+        case = f"{stage.name}: two at once"
         if kill is not None:
-            case += f", one killed {kill[1]:.3f} s after the beginning of {ACTS[kill[0]].__name__}"
-        reports = carry_out_together(workspace, kill)
+            case += f", one killed after {kill:.3f} s"
+        acts = ALL[ALL.index(stage.act) :] if whole else [stage.act]
+        reports = carry_out_together(workspace, acts, None if kill is None else (0, kill))
         for report in reports[1:] if kill is not None else reports:
             if report.code:
                 raise DefectError(f"{case}: one of them failed: {report.lines}")
         acknowledged = max(int(text) for report in reports for text in report.reported("acknowledged"))
         self.tally.count("two at once" if kill is None else "two at once, one killed", "any")
-        self._check_restart(case, workspace, acknowledged)
+        self._check_restart(case, workspace, stage, acknowledged, whole=whole)
 
-    def _home(self, template: Path | None = None) -> Workspace:
+    def _home(self, stage: Stage) -> Workspace:
         self._number += 1
         folder = self._folder / str(self._number)
-        shutil.copytree(template or self._template, folder)
+        shutil.copytree(stage.before, folder)
         return Workspace(folder)
 
-    def _clean(self) -> Books:
-        workspace = self._home()
+    def _stage(self, clean: Workspace, act: Callable[[Workspace], None]) -> Stage:
+        """Carry out an act without faults, twice, and return what it does."""
+        before = self._folder / f"before {act.__name__}"
+        shutil.copytree(clean.path, before)
+        workspace = Workspace(clean.path)
 
         def work(tell: Callable[[str], None]) -> None:
             system = FaultySystem()
             started = time.perf_counter()
             with using(system):
-                self._carry_out(workspace, tell)
+                act(workspace)
             tell(f"seconds {time.perf_counter() - started}")
             tell(f"calls {json.dumps(system.calls)}")
-            once = books(workspace)
-            self._carry_out(workspace, tell)
-            if books(workspace) != once:
-                raise DefectError(f"{once} became {books(workspace)} by a repetition")
-            tell(f"books {json.dumps(asdict(once))}")
+            act(workspace)
+            tell(f"books {json.dumps(asdict(books(workspace, verified=False)))}")
             tell(f"modules {json.dumps(sorted(sys.modules))}")
 
         report = forked(work)
         if report.code:
             raise DefectError("\n".join(report.lines))
-        # Import the modules that the run imported late, so that later runs need not.
+        # Import the modules that the act imported late, so that later runs need not.
         for name in json.loads(report.reported("modules")[0]):
             with suppress(ImportError):
                 importlib.import_module(name)
-        self.calls = [(action, name) for action, name in json.loads(report.reported("calls")[0])]
-        self.seconds = float(report.reported("seconds")[0])
-        books_after = Books(**json.loads(report.reported("books")[0]))
-        if books_after.difference or books_after.entries != books_after.distinct or not books_after.reversals:
-            raise DefectError(f"the run without faults is not clean: {books_after}")
-        return books_after
+        after = Books(**json.loads(report.reported("books")[0]))
+        if after.difference or after.entries != after.distinct:
+            raise DefectError(f"{act.__name__} without faults is not clean: {after}")
+        calls = tuple((action, name) for action, name in json.loads(report.reported("calls")[0]))
+        return Stage(act, before, calls, float(report.reported("seconds")[0]), after)
+
+    def _check_repetition(self, clean: Workspace) -> None:
+        """Carry out everything once more: that must change nothing."""
+
+        def work(tell: Callable[[str], None]) -> None:
+            carry_out(clean, ALL, tell)
+            tell(f"books {json.dumps(asdict(books(clean)))}")
+
+        report = forked(work)
+        if report.code:
+            raise DefectError("\n".join(report.lines))
+        again = Books(**json.loads(report.reported("books")[0]))
+        if again != self.clean or not again.reversals:
+            raise DefectError(f"{self.clean} became {again} by a repetition")
 
     def _check_fault(self, case: Case, report: Report, fault: Fault) -> None:
         fired = report.reported("fired")
@@ -189,11 +227,15 @@ class Harness:
         elif not report.killed:
             raise DefectError(f"{case}: expected to be killed, got {report.code}: {report.lines}")
 
-    def _check_restart(self, case: str, workspace: Workspace, acknowledged: int) -> None:
+    def _check_restart(
+        self, case: str, workspace: Workspace, stage: Stage, acknowledged: int, *, whole: bool
+    ) -> None:
+        acts, expected = (ALL, self.clean) if whole else ([stage.act], stage.after)
+
         def work(tell: Callable[[str], None]) -> None:
             tell(f"recovered {recovered_entries(workspace)}")
-            self._carry_out(workspace, tell)
-            tell(f"books {json.dumps(asdict(books(workspace)))}")
+            carry_out(workspace, acts, tell)
+            tell(f"books {json.dumps(asdict(books(workspace, read_again=whole)))}")
 
         report = forked(work)
         if report.code:
@@ -202,18 +244,19 @@ class Harness:
         if recovered < acknowledged:
             raise DefectError(f"{case}: {acknowledged} entries were acknowledged, {recovered} were recovered")
         books_after = Books(**json.loads(report.reported("books")[0]))
-        if books_after != self.clean:
-            raise DefectError(f"{case}: {books_after}, without faults {self.clean}")
-        if not backup_of(workspace).joinpath(MANIFEST).is_file():
-            raise DefectError(f"{case}: there is no backup")
+        if books_after != expected:
+            raise DefectError(f"{case}: {books_after}, without faults {expected}")
+        if acts[-1] is ALL[-1]:
+            if not backup_of(workspace).joinpath(MANIFEST).is_file():
+                raise DefectError(f"{case}: there is no backup")
+            shutil.rmtree(backup_of(workspace))
         self.tally.cases += 1
         shutil.rmtree(workspace.path)
-        shutil.rmtree(backup_of(workspace))
 
 
 def _faulty(
     workspace: Workspace,
-    work: Callable[[Workspace, Callable[[str], None]], None],
+    act: Callable[[Workspace], None],
     point: int,
     fault: Fault,
     acknowledged: int,
@@ -224,14 +267,14 @@ def _faulty(
         try:
             if acknowledged and recovered_entries(workspace) < acknowledged:
                 raise DefectError(f"of {acknowledged} acknowledged entries some are lost")
-            work(workspace, tell)
+            carry_out(workspace, [act], tell)
         except ShowcostError as error:
             fatal = isinstance(error, FatalError)
             tell(f"after {system.after} {FatalError.__name__ if fatal else type(error).__name__}")
             raise
 
 
-def sample(points: Sequence[tuple[int, Fault]], size: int, seed: int) -> list[tuple[int, Fault]]:
+def sample(points: Sequence[_Item], size: int, seed: int) -> list[_Item]:
     """Return `size` points, spread evenly over all points, with random faults; or all points."""
     if size >= len(points):
         return list(points)
@@ -262,13 +305,7 @@ def run_all(
     os.environ.update(KEYS)
     with tempfile.TemporaryDirectory() as folder, simulated([VENDOR]) as simulator:
         harness = Harness(Path(folder), simulator.base_url(VENDOR.name), acts_only=acts_only)
-        all_points = harness.points()
-        cases = [Case((point,)) for point in sample(all_points, sizes.points, seed)]
-        cases += [Case(tuple(draw.choice(all_points) for _ in range(3))) for _ in range(sizes.triples)]
-        work: list[Callable[[], None]] = [partial(harness.run, case) for case in cases]
-        times = [draw.uniform(0, harness.seconds * 1.2) for _ in range(sizes.instants)]
-        work += [partial(harness.run_random, seconds) for seconds in times]
-        work += [partial(harness.run_together, _drawn_kill(draw, number)) for number in range(sizes.pairs)]
+        work = _cases(harness, sizes, draw, seed)
         if sizes.runs:
             runs = Runs(Path(folder))
             work += [partial(_killed_run, harness, runs, draw.random()) for _ in range(sizes.runs)]
@@ -282,13 +319,33 @@ def run_all(
                 run_case()
             except DefectError as error:
                 defects.append(str(error))
+                sys.stderr.write(f"defect: {error}\n")
             report(number, len(work))
     return harness, defects
 
 
-def _drawn_kill(draw: random.Random, number: int) -> tuple[int, float] | None:
-    """Return the act and the seconds of a kill; every fourth pair has none."""
-    return None if number % 4 == 0 else (draw.randrange(len(ACTS)), draw.uniform(0, 2))
+def _cases(harness: Harness, sizes: Sizes, draw: random.Random, seed: int) -> list[Callable[[], None]]:
+    """Return cases of every kind but runs; one of `_WHOLE` repeats all acts in its restart."""
+    points = [(stage, point) for stage in harness.stages for point in stage.points()]
+    cases = [
+        Case(stage, (point,), whole=number % _WHOLE == 0)
+        for number, (stage, point) in enumerate(sample(points, sizes.points, seed))
+    ]
+    for number in range(sizes.triples):
+        stage, _ = draw.choice(points)
+        faults = tuple(draw.choice(stage.points()) for _ in range(3))
+        cases.append(Case(stage, faults, whole=number % _WHOLE == 0))
+    work: list[Callable[[], None]] = [partial(harness.run, case) for case in cases]
+    seconds = [stage.seconds for stage in harness.stages]
+    for number, stage in enumerate(draw.choices(harness.stages, seconds, k=sizes.instants)):
+        after = draw.uniform(0, stage.seconds * 1.2)
+        work.append(partial(harness.run_random, stage, after, whole=number % _WHOLE == 0))
+    for number in range(sizes.pairs):
+        stage = draw.choice(harness.stages)
+        # Every fourth pair has no kill.
+        kill = None if number % 4 == 0 else draw.uniform(0, stage.seconds * 1.2)
+        work.append(partial(harness.run_together, stage, kill, whole=number % _WHOLE == 0))
+    return work
 
 
 def _killed_run(harness: Harness, runs: Runs, drawn: float) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from showcost.audit.transitions import AuditKind, State, SubjectType
 from showcost.checks.verify import verify
@@ -33,7 +33,7 @@ from showcost.reconciliation.queue import QueueFilter, RowState, queue_rows
 from showcost.workspace import Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from showcost.config.feed import FeedSpec
 
@@ -117,29 +117,54 @@ def make_home(folder: Path) -> Workspace:
 
 def carry_out(workspace: Workspace, tell: Callable[[str], None]) -> None:
     """Process the inbox into the ledger and work the queue; report the number of acknowledged entries."""
-    feed, orders = (next(feed for feed in workspace.feeds if feed.name == name) for name in FILES)
-    land(workspace, feed)
+    for step in STEPS:
+        step(workspace)
+        tell(f"acknowledged {entry_count(workspace)}")
+
+
+def feed_of(workspace: Workspace, name: str) -> FeedSpec:
+    """Return a feed by its name."""
+    return next(feed for feed in workspace.feeds if feed.name == name)
+
+
+def _land(workspace: Workspace) -> None:
+    land(workspace, feed_of(workspace, FEED))
     pin_snapshots(workspace, DAYS)
-    for days in HALVES:
-        write_raw_rows(workspace, feed, days)
-        validate_partitions(workspace, feed, days)
-        post_partitions(workspace, feed, days, "run")
-        rebook_by_policy(workspace, feed)
-        tell(f"acknowledged {entry_count(workspace)}")
-    _accrue_and_release(workspace)
-    _plan(workspace, orders)
-    quarantine_undated(workspace, feed)
+
+
+def _post(workspace: Workspace, days: Sequence[date]) -> None:
+    feed = feed_of(workspace, FEED)
+    write_raw_rows(workspace, feed, days)
+    validate_partitions(workspace, feed, days)
+    post_partitions(workspace, feed, days, "run")
+    rebook_by_policy(workspace, feed)
+
+
+def _post_first_half(workspace: Workspace) -> None:
+    _post(workspace, HALVES[0])
+
+
+def _post_second_half(workspace: Workspace) -> None:
+    _post(workspace, HALVES[1])
+
+
+def _quarantine_undated(workspace: Workspace) -> None:
+    quarantine_undated(workspace, feed_of(workspace, FEED))
+
+
+def _correct_all(workspace: Workspace) -> None:
     for document, fields in CORRECTIONS.items():
-        _correct(workspace, feed, document, fields)
-        tell(f"acknowledged {entry_count(workspace)}")
-    _reverse(workspace)
-    tell(f"acknowledged {entry_count(workspace)}")
+        _correct(workspace, feed_of(workspace, FEED), document, fields)
+
+
+def _close(workspace: Workspace) -> None:
     if not any(period.name == CLOSED.name for period in closed_periods(workspace)):
-        close_period(workspace, [feed], CLOSED, **PERSON)
+        close_period(workspace, [feed_of(workspace, FEED)], CLOSED, **PERSON)
 
 
-def _plan(workspace: Workspace, orders: FeedSpec) -> None:
+def _plan(workspace: Workspace) -> None:
     """Record the lines of purchase orders and withdraw one; repeating it changes nothing."""
+    orders = feed_of(workspace, ORDERS)
     land(workspace, orders)
     write_raw_rows(workspace, orders, DAYS)
     validate_partitions(workspace, orders, DAYS)
@@ -200,8 +225,17 @@ def _take_back(workspace: Workspace, entry: str) -> None:
         replay(workspace, [row.place])
 
 
+STEPS: Final[tuple[Callable[[Workspace], None], ...]] = (
+    *(_land, _post_first_half, _post_second_half, _accrue_and_release, _plan),
+    *(_quarantine_undated, _correct_all, _reverse, _close),
+)
+"""The steps, in order; repeating one of them changes nothing."""
+
+
 def entry_count(workspace: Workspace) -> int:
-    """Return the number of entries in the ledger."""
+    """Return the number of entries in the ledger; 0 before it is made."""
+    if not workspace.ledger.exists():
+        return 0
     with workspace.ledger.read() as connection:
         return int(connection.execute("SELECT count(*) FROM ledger_entries").fetchall()[0][0])
 
@@ -212,8 +246,8 @@ def recovered_entries(workspace: Workspace) -> int:
         return int(connection.execute("SELECT count(*) FROM ledger_entries").fetchall()[0][0])
 
 
-def books(workspace: Workspace) -> Books:
-    """Return counts and digest of the ledger, and the first difference of verification."""
+def books(workspace: Workspace, *, verified: bool = True, read_again: bool = True) -> Books:
+    """Return counts and digest of the ledger, and the first difference if it is to be `verified`."""
     with workspace.ledger.read() as connection:
         entries, distinct, reversals, decisions, provisional, plan_lines = connection.execute(
             "SELECT count(*), count(DISTINCT entry_id), count(*) FILTER (entry_kind = 'reversal'),"
@@ -223,7 +257,7 @@ def books(workspace: Workspace) -> Books:
             " FROM ledger_entries"
         ).fetchall()[0]
         ledger_digest = digest(connection, date.min, date.max).hash
-    first = verify(workspace, read_again=True).first
+    first = verify(workspace, read_again=read_again).first if verified else None
     difference = None if first is None else str(first)
     shredded = workspace.audit.names(SubjectType.DELIVERY, State.SHREDDED)
     unreadable = sum(workspace.payloads.is_shredded(delivery) for delivery in shredded)

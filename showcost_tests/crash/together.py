@@ -1,4 +1,4 @@
-"""Each act by two processes at once, of which one may be killed; the other must end well."""
+"""Acts by two processes at once, of which one may be killed; the other must end well."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from showcost_tests.crash.acts import ACTS
 from showcost_tests.crash.processes import Report, exit_with
 from showcost_tests.crash.scenario import entry_count
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from showcost.workspace import Workspace
 
@@ -52,12 +51,14 @@ class _Process:
         return Report(status, tuple(self.text.decode().splitlines()))
 
 
-def carry_out_together(workspace: Workspace, kill: tuple[int, float] | None) -> list[Report]:
+def carry_out_together(
+    workspace: Workspace, acts: Sequence[Callable[[Workspace], None]], kill: tuple[int, float] | None
+) -> list[Report]:
     """Let two processes begin each act at the same time; return their reports.
 
     `kill` are the number of an act and the seconds after its beginning at which the first is killed.
     """
-    both = [_started(workspace), _started(workspace)]
+    both = [_started(workspace, acts), _started(workspace, acts)]
     with selectors.DefaultSelector() as selector:
         for process in both:
             selector.register(process.reports, selectors.EVENT_READ, process)
@@ -77,21 +78,26 @@ def carry_out_together(workspace: Workspace, kill: tuple[int, float] | None) -> 
     return [process.report() for process in both]
 
 
-def _started(workspace: Workspace) -> _Process:
+def _started(workspace: Workspace, acts: Sequence[Callable[[Workspace], None]]) -> _Process:
     reading, writing_end = os.pipe()
     waiting, go = os.pipe()
     pid = os.fork()
     if pid == 0:
         os.close(reading)
         os.close(go)
-        exit_with(lambda tell: _work(workspace, tell, waiting), writing_end)
+        exit_with(lambda tell: _work(workspace, acts, tell, waiting), writing_end)
     os.close(writing_end)
     os.close(waiting)
     return _Process(pid, reading, go)
 
 
-def _work(workspace: Workspace, tell: Callable[[str], None], waiting: int) -> None:
-    for act in ACTS:
+def _work(
+    workspace: Workspace,
+    acts: Sequence[Callable[[Workspace], None]],
+    tell: Callable[[str], None],
+    waiting: int,
+) -> None:
+    for act in acts:
         tell(f"act {act.__name__}")
         tell(READY)
         os.read(waiting, 1)
