@@ -14,9 +14,11 @@ from click.testing import CliRunner
 
 from showcost.cli.main import cli
 from showcost.config.feeds import choose_feed, load_feeds
+from showcost.core.durable import write_durably
 from showcost.core.errors import InputError
 from showcost.core.hashing import sha256_file
 from showcost.pipeline.pay_findings import REACH, write_pay_findings
+from showcost.reports import guild_pack
 from showcost.reports.guild_pack import GuildPack, write_guild_pack
 from showcost.workspace import HOME_VARIABLE
 from showcost_tests.whole import small
@@ -73,6 +75,30 @@ def test_pack_has_every_row_with_its_checks(paid: Workspace, tmp_path: Path) -> 
     manifest_ = json.loads((tmp_path / "manifest.json").read_text(encoding="utf-8"))
     assert manifest_["rules"].startswith(f"{AGREEMENT} 2026.1@")
     assert all(sha256_file(tmp_path / name) == digest for name, digest in manifest_["sha256"].items())
+
+
+def test_a_pack_that_was_killed_half_way_is_completed_by_the_same_command(
+    paid: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clean = pack(paid, tmp_path / "clean")
+    written: list[str] = []
+
+    def dying(path: Path, data: bytes) -> None:
+        if len(written) == 3:
+            raise KeyboardInterrupt
+        written.append(path.name)
+        write_durably(path, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(guild_pack, "write_durably", dying)
+        with pytest.raises(KeyboardInterrupt):
+            pack(paid, tmp_path / "killed")
+    assert not (tmp_path / "killed" / "manifest.json").exists(), "the manifest is the last file"
+    for _ in range(2):
+        assert pack(paid, tmp_path / "killed").sha256 == clean.sha256
+    assert {path.name: sha256_file(path) for path in (tmp_path / "killed").iterdir()} == {
+        path.name: sha256_file(path) for path in (tmp_path / "clean").iterdir()
+    }
 
 
 def test_the_same_rows_give_the_same_bytes_and_no_pseudonym(paid: Workspace, tmp_path: Path) -> None:
