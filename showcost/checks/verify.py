@@ -23,21 +23,22 @@ from showcost.checks.derivation import derive_entries
 from showcost.core.engine import engine
 from showcost.core.errors import CheckFailedError, InputError
 from showcost.core.file_ranges import view_ranges
-from showcost.ingest.audit_records import arrival_hash
+from showcost.ingest.audit_records import PAGE_HASH, arrival_hash
 from showcost.ingest.landing import ReadAs, fingerprint_of, reread
 from showcost.ledger.accruals import accrual_segments, differing_accruals
 from showcost.ledger.fallback_log import differing_steps
+from showcost.ledger.unfinished import not_reversed
 from showcost.ledger.verification import Proof, ledger_proofs
 from showcost.pipeline.configuration import changed_since, check_configurations
 from showcost.pipeline.outcomes import OutcomeLog, outcome_logs, outcomes_as_recorded
 from showcost.pipeline.rate_files import imported_file_problems
-from showcost.pipeline.unposted import left_out
+from showcost.pipeline.unposted import Waiting, left_out, posted_undecided, waiting_rows
 from showcost.reports.pack.verification import verify_published_packs
 from showcost.reports.status import feed_status
 from showcost.staging.assets import quarantine_asset, undated_asset, valid_asset
 from showcost.staging.store import NotStagedError
 from showcost.vendor_api.dead_letters import DeadLetters, letter_hash
-from showcost.vendor_api.progress import PullProgress
+from showcost.vendor_api.progress import PullProgress, page_hash
 from showcost.workspace import Workspace, wait_for_writers
 
 if TYPE_CHECKING:
@@ -216,8 +217,8 @@ def _plan(
             ),
             (
                 "posted",
-                "every row that was found valid was posted, or waits for the next run",
-                evidence.left_out,
+                "valid rows and decisions were posted, or wait for the next run",
+                evidence.posted,
             ),
         ]
     made: list[Proof] = [
@@ -226,6 +227,7 @@ def _plan(
             "no line was added, altered or removed, and its bytes are stored",
             evidence.dead_letters,
         ),
+        ("pulls", "pull progress is as recorded, and each page in it has arrived", evidence.pulls),
         ("staged files", "staged files are unchanged", evidence.staged),
         ("outcomes", "staged outcomes equal those in the audit log", evidence.outcomes),
     ]
@@ -305,6 +307,16 @@ def _notes(workspace: Workspace, evidence: _SharedInput) -> tuple[str, ...]:
             f" {evidence.not_staged[0]} (`showcost land` reads records again, `showcost run` makes the"
             " partitions)"
         )
+    to_post, to_reverse = (
+        (sum(counts) for counts in zip(*evidence.waiting.values(), strict=True))
+        if evidence.waiting
+        else (0, 0)
+    )
+    if to_post or to_reverse:
+        notes.append(
+            f"{to_post} valid rows are still to be posted, and {to_reverse} posted rows to be reversed; the"
+            " next `showcost run` does it"
+        )
     try:
         changed, clock = changed_since(workspace), workspace.audit.clock_notes()
     except CheckFailedError:
@@ -321,6 +333,7 @@ class _SharedInput:
         self.not_staged: list[str] = []
         self._feeds: list[FeedSpec] = list(workspace.feeds)
         self.not_derived = 0
+        self.waiting: dict[str, Waiting] = {}
 
     def payloads(self) -> tuple[int, list[Discrepancy]]:
         store = self._workspace.payloads
@@ -388,19 +401,35 @@ class _SharedInput:
         self.not_derived = result.not_derived
         return result.derived, result.discrepancies
 
-    def left_out(self) -> tuple[int, list[Discrepancy]]:
+    def posted(self) -> tuple[int, list[Discrepancy]]:
         logs, discrepancies = outcome_logs(self._audit), list[Discrepancy]()
         for feed in self._feeds:
             if (log := logs.get(feed.name)) is not None:
-                discrepancies += [
-                    Discrepancy(
-                        f"{feed.name}, {row.part}",
-                        f"record {row.record} of delivery {row.delivery} is valid since record {row.seq} of"
-                        " the audit log, but a posting left it out; materialise the partition again",
-                    )
-                    for row in left_out(self._workspace, feed, log, SHOWN)
-                ]
+                discrepancies += self._posted_of(feed, log)
+                self.waiting[feed.name] = waiting_rows(self._workspace, feed, log)
         return sum(len(log.parts) for log in logs.values()), discrepancies
+
+    def _posted_of(self, feed: FeedSpec, log: OutcomeLog) -> Iterator[Discrepancy]:
+        for row in left_out(self._workspace, feed, log, SHOWN):
+            yield Discrepancy(
+                f"{feed.name}, {row.part}",
+                f"record {row.record} of delivery {row.delivery} is valid since record {row.seq} of the audit"
+                " log, but a posting left it out; materialise the partition again",
+            )
+        with self._workspace.ledger.read() as connection:
+            entries = not_reversed(connection, feed.name, SHOWN)
+        for entry in entries:
+            yield Discrepancy(
+                f"ledger.duckdb, entry {entry.entry}",
+                f"it was to be reversed since record {entry.since} of the audit log, but the posting of"
+                f" record {entry.posting} left it as it was; `showcost run` reverses it",
+            )
+        for posted in posted_undecided(self._workspace, feed, SHOWN):
+            yield Discrepancy(
+                f"{feed.name}, record {posted.record} of delivery {posted.delivery}",
+                f"record {posted.posting} of the audit log posted the values that it had before the decision"
+                f" of record {posted.decision}; undo the decision, and decide again",
+            )
 
     def records(self) -> tuple[int, list[Discrepancy]]:
         latest: dict[tuple[str, str], Record] = {}
@@ -555,6 +584,37 @@ class _SharedInput:
             for record in self._of(AuditKind.DEAD_LETTERED, AuditKind.REPLAYED)
             if record.facts.get("feed") == feed.name and "letter_hash" in record.facts
         ]
+
+    def pulls(self) -> tuple[int, list[Discrepancy]]:
+        """Check pull progress: a line too many would make a window look complete that was never asked for."""
+        recorded: dict[tuple[str, int], str] = {}
+        for record in self._of(AuditKind.DELIVERY_RECEIVED):
+            facts: Mapping[str, Any] = record.facts
+            if PAGE_HASH in facts:
+                recorded[facts["feed"], facts["arrival"]] = facts[PAGE_HASH]
+        lines, discrepancies = 0, list[Discrepancy]()
+        for feed in (feed for feed in self._feeds if feed.api is not None):
+            arrivals = {arrival.name: arrival for arrival in self._register().arrivals(feed.name)}
+            place = f"raw/pulls/{feed.name}.jsonl"
+            seen = set()
+            for number, page in enumerate(PullProgress(self._workspace.raw, feed.name).pages, start=1):
+                lines += 1
+                arrival = arrivals.get(page.name)
+                if arrival is None or arrival.delivery != page.delivery:
+                    problem = "its page is not in the register; `showcost pull` completes an interrupted pull"
+                    discrepancies.append(Discrepancy(f"{place}, line {number}", problem))
+                    continue
+                seen.add(arrival.number)
+                # Earlier versions recorded no hash.
+                if recorded.get((feed.name, arrival.number), page_hash(page)) != page_hash(page):
+                    problem = "it differs from the audit log"
+                    discrepancies.append(Discrepancy(f"{place}, line {number}", problem))
+            discrepancies += [
+                Discrepancy(place, f"the line of arrival {number} is not there")
+                for name, number in sorted(recorded)
+                if name == feed.name and number not in seen
+            ]
+        return lines, discrepancies
 
     def outcome_files(self) -> list[Path]:
         """Return the segments with row outcomes: the rows that may be posted."""

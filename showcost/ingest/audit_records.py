@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from showcost.audit.log import AuditLog
+    from showcost.audit.log import AuditLog, Fact
     from showcost.deliveries.register import Arrival
     from showcost.ingest.delivery_records import DeliveryRecords
 
@@ -43,20 +43,26 @@ def arrival_hash(arrival: Arrival) -> str:
     )
 
 
-def record_received(audit: AuditLog, arrival: Arrival) -> None:
-    """Record the arrival of a delivery, before it is in the register."""
-    audit.append(
-        AuditKind.DELIVERY_RECEIVED,
-        {
-            "feed": arrival.feed,
-            "arrival": arrival.number,
-            "delivery": arrival.delivery,
-            "size": arrival.size,
-            "again": arrival.again,
-            "arrival_hash": arrival_hash(arrival),
-        },
-        subjects=[states.delivery(arrival.delivery)],
-    )
+def record_received(audit: AuditLog, arrival: Arrival, page_hash: str | None = None) -> None:
+    """Record the arrival of a delivery, before it is in the register.
+
+    `page_hash` is the sha256 of the line of pull progress, for the page of a vendor's API.
+    """
+    facts: dict[str, Fact] = {
+        "feed": arrival.feed,
+        "arrival": arrival.number,
+        "delivery": arrival.delivery,
+        "size": arrival.size,
+        "again": arrival.again,
+        "arrival_hash": arrival_hash(arrival),
+    }
+    if page_hash is not None:
+        facts[PAGE_HASH] = page_hash
+    audit.append(AuditKind.DELIVERY_RECEIVED, facts, subjects=[states.delivery(arrival.delivery)])
+
+
+PAGE_HASH: Final = "page_hash"
+"""The fact with the sha256 of a line of pull progress."""
 
 
 def record_read(

@@ -78,6 +78,18 @@ def outcome_logs(audit: AuditLog, as_of: int | None = None) -> dict[str, Outcome
     }
 
 
+def outcomes_since(audit: AuditLog, feed: str, seq: int) -> list[RecordedOutcomes]:
+    """Return all outcomes of a feed that were recorded after an audit record, replaced ones included."""
+    return [
+        RecordedOutcomes(audit.segments / record.segment.name, record.seq)
+        for record in audit.records()
+        if record.kind in (AuditKind.VALIDATED, AuditKind.REPLAYED)
+        and record.segment is not None
+        and record.seq > seq
+        and record.facts["feed"] == feed
+    ]
+
+
 def _partitions(subjects: Iterable[str]) -> list[str]:
     """Return the partitions among the subjects of a record."""
     named = [states.parse(text) for text in subjects]
@@ -91,7 +103,7 @@ def outcomes_as_recorded(connection: duckdb.DuckDBPyConnection, log: OutcomeLog)
     the quarantine), codes, content, and seq, the number of the audit record with this outcome.
     """
     connection.register("outcome_parts", _parts(log.validated))
-    connection.register("outcome_replays", _replays(log.replayed))
+    connection.register("outcome_replays", outcomes_table(log.replayed))
     validated = _as_view(
         connection, "validated_files", {outcomes.path for outcomes in log.validated.values()}
     )
@@ -118,7 +130,8 @@ def _parts(validated: Mapping[str, RecordedOutcomes]) -> pa.Table:
     )
 
 
-def _replays(replayed: Iterable[RecordedOutcomes]) -> pa.Table:
+def outcomes_table(replayed: Iterable[RecordedOutcomes]) -> pa.Table:
+    """Return the columns segment (the path as text) and seq of recorded outcomes."""
     listed = list(replayed)
     return pa.table(
         {

@@ -18,7 +18,7 @@ from showcost.ingest.audit_records import record_received
 from showcost.ingest.landing import fingerprint_of, read_arrival
 from showcost.staging.assets import records_asset
 from showcost.vendor_api.dead_letters import DeadLetter, DeadLetters, DeadLetterStores, PageRef
-from showcost.vendor_api.progress import PullProgress, StoredPage
+from showcost.vendor_api.progress import PullProgress, StoredPage, page_hash
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -63,7 +63,7 @@ class PageStore:
         unfinished = [page for page in self.progress.pages if page.name not in registered]
         for page in unfinished:
             self._payloads.verified(page.delivery)
-            self._land(Payload(page.delivery, page.size, new=False), page.name)
+            self._land(Payload(page.delivery, page.size, new=False), page)
         for arrival in arrivals:
             if not arrival.again and not self._is_read(arrival.delivery):
                 self._read(arrival)
@@ -104,13 +104,14 @@ class PageStore:
             at=_now(),
         )
         self.progress.add(page)
-        self._land(payload, page.name)
+        self._land(payload, page)
         self._note_fetched(letter for letter in self.letters.open() if letter.window == window)
         return facts
 
-    def _land(self, payload: Payload, name: str) -> None:
+    def _land(self, payload: Payload, page: StoredPage) -> None:
         arrival = self._register.add(
-            self.feed.name, payload, name, 0, lambda arrival: record_received(self._audit, arrival)
+            *(self.feed.name, payload, page.name, 0),
+            lambda arrival: record_received(self._audit, arrival, page_hash(page)),
         )
         if not self._is_read(payload.sha256):
             self._read(arrival)

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Final
 
+from showcost.core.hashing import sha256_bytes
 from showcost.core.jsonl import JsonLines
 from showcost.core.locking import exclusive_lock
 from showcost.vendor_api.windows import Window
@@ -52,6 +53,15 @@ class StoredPage:
     def name(self) -> str:
         """The page's name in the register."""
         return f"{self.first}..{self.last} pull {self.pull} page {self.page}"
+
+
+def page_hash(page: StoredPage) -> str:
+    """Return the sha256 of the line of a page, for the audit log."""
+    return sha256_bytes(_line(page))
+
+
+def _line(page: StoredPage) -> bytes:
+    return json.dumps(asdict(page), ensure_ascii=False).encode()
 
 
 @dataclass
@@ -103,7 +113,7 @@ class PullProgress:
 
     def add(self, page: StoredPage) -> None:
         """Append a page, durably."""
-        self._lines.append(json.dumps(asdict(page), ensure_ascii=False).encode())
+        self._lines.append(_line(page))
 
     def _take(self, page: StoredPage) -> StoredPage:
         before = self._progress.get(page.window)
