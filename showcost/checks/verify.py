@@ -298,8 +298,8 @@ def _notes(workspace: Workspace, evidence: _SharedInput) -> tuple[str, ...]:
     notes = []
     if evidence.not_derived:
         notes.append(
-            f"{evidence.not_derived} posted entries were not derived again: their rows were corrected or read"
-            " otherwise since, or their records are not in staging (`showcost land` reads them)"
+            f"entries that were not derived again: {evidence.not_derived}; their rows were corrected or"
+            " read otherwise since, or their records are not in staging (`showcost land` reads them)"
         )
     if evidence.not_staged:
         notes.append(
@@ -314,8 +314,7 @@ def _notes(workspace: Workspace, evidence: _SharedInput) -> tuple[str, ...]:
     )
     if to_post or to_reverse:
         notes.append(
-            f"{to_post} valid rows are still to be posted, and {to_reverse} posted rows to be reversed; the"
-            " next `showcost run` does it"
+            f"rows that wait for the next `showcost run`: {to_post} to be posted, {to_reverse} to be reversed"
         )
     try:
         changed, clock = changed_since(workspace), workspace.audit.clock_notes()

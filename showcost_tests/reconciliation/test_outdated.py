@@ -73,7 +73,7 @@ def test_a_row_is_not_posted_again_with_the_values_before_its_correction(
     assert due_by_landing(workspace, feed_of()).dates
     report = verify(workspace)
     assert report.first is None
-    assert "1 valid rows are still to be posted" in " ".join(report.notes)
+    assert "next `showcost run`: 1 to be posted, 0 to be reversed" in " ".join(report.notes)
     take(workspace, small.WEEK)
     assert amounts(workspace) == [first, ("reversal", -first[1]), ("posting", Decimal("-600.00"))]
     assert_settled(workspace)
