@@ -9,6 +9,7 @@ import sys
 import pytest
 
 
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize(
     ("points", "triples", "instants", "others"),
     [(1, 0, 0, 0), pytest.param(14, 2, 2, 1, marks=pytest.mark.slow)],
