@@ -32,7 +32,7 @@ from showcost.ledger.verification import Proof, ledger_proofs
 from showcost.pipeline.configuration import changed_since, check_configurations
 from showcost.pipeline.outcomes import OutcomeLog, outcome_logs, outcomes_as_recorded
 from showcost.pipeline.rate_files import imported_file_problems
-from showcost.pipeline.unposted import Waiting, left_out, posted_undecided, waiting_rows
+from showcost.pipeline.unposted import Unposted, posted_undecided, unposted_rows
 from showcost.reports.pack.verification import verify_published_packs
 from showcost.reports.status import feed_status
 from showcost.staging.assets import quarantine_asset, undated_asset, valid_asset
@@ -307,11 +307,8 @@ def _notes(workspace: Workspace, evidence: _SharedInput) -> tuple[str, ...]:
             f" {evidence.not_staged[0]} (`showcost land` reads records again, `showcost run` makes the"
             " partitions)"
         )
-    to_post, to_reverse = (
-        (sum(counts) for counts in zip(*evidence.waiting.values(), strict=True))
-        if evidence.waiting
-        else (0, 0)
-    )
+    to_post = sum(unposted.to_post for unposted in evidence.unposted.values())
+    to_reverse = sum(unposted.to_reverse for unposted in evidence.unposted.values())
     if to_post or to_reverse:
         notes.append(
             f"rows that wait for the next `showcost run`: {to_post} to be posted, {to_reverse} to be reversed"
@@ -332,7 +329,7 @@ class _SharedInput:
         self.not_staged: list[str] = []
         self._feeds: list[FeedSpec] = list(workspace.feeds)
         self.not_derived = 0
-        self.waiting: dict[str, Waiting] = {}
+        self.unposted: dict[str, Unposted] = {}
 
     def payloads(self) -> tuple[int, list[Discrepancy]]:
         store = self._workspace.payloads
@@ -405,11 +402,12 @@ class _SharedInput:
         for feed in self._feeds:
             if (log := logs.get(feed.name)) is not None:
                 discrepancies += self._posted_of(feed, log)
-                self.waiting[feed.name] = waiting_rows(self._workspace, feed, log)
         return sum(len(log.parts) for log in logs.values()), discrepancies
 
     def _posted_of(self, feed: FeedSpec, log: OutcomeLog) -> Iterator[Discrepancy]:
-        for row in left_out(self._workspace, feed, log, SHOWN):
+        unposted = unposted_rows(self._workspace, feed, log, SHOWN)
+        self.unposted[feed.name] = unposted
+        for row in unposted.left_out:
             yield Discrepancy(
                 f"{feed.name}, {row.part}",
                 f"record {row.record} of delivery {row.delivery} is valid since record {row.seq} of the audit"

@@ -35,6 +35,17 @@ class LeftOut(NamedTuple):
     seq: int
 
 
+class Unposted(NamedTuple):
+    """Valid rows that are not posted: those that a posting left out, and the number of all.
+
+    `to_reverse` is the number of posted rows that the next run reverses.
+    """
+
+    left_out: list[LeftOut]
+    to_post: int
+    to_reverse: int
+
+
 class Undecided(NamedTuple):
     """A row that was posted, by the record `posting`, without the decision of the record `decision`."""
 
@@ -74,14 +85,15 @@ SELECT DISTINCT transaction_date FROM staged_rows ANTI JOIN active USING (delive
 """
 
 
-def left_out(workspace: Workspace, feed: FeedSpec, log: OutcomeLog, most: int) -> list[LeftOut]:
-    """Return at most `most` valid rows of the log that are not posted and do not wait for a run.
+def unposted_rows(workspace: Workspace, feed: FeedSpec, log: OutcomeLog, most: int) -> Unposted:
+    """Return the valid rows of the log that are not posted, at most `most` of those that wait for no run.
 
     A row waits until a run posts its partition, and while its partition is not in staging; and a row that was
     decided on waits for its next validation. What was posted once and then reversed is not posted.
     """
     with workspace.ledger.read() as connection:
         active = active_row_counts(connection, feed.name)
+        to_reverse = sum(reversible_rows(connection, feed.name).values())
         decided = last_decided(connection, feed.name)
         postings = last_run_postings(connection, feed.name, REPLAY_RUN)
     posted = active_rows(workspace.ledger, feed.name)
@@ -94,7 +106,10 @@ def left_out(workspace: Workspace, feed: FeedSpec, log: OutcomeLog, most: int) -
         connection.register("postings", postings)
         connection.register("settled", pa.table({"part": pa.array(sorted(staged - waiting), pa.string())}))
         outcomes_as_recorded(connection, log)
-        return [LeftOut(*row) for row in connection.execute(_LEFT_OUT, {"most": most}).fetchall()]
+        connection.execute(_UNPOSTED_VALID)
+        rows = [LeftOut(*row) for row in connection.execute(_LEFT_OUT, {"most": most}).fetchall()]
+        total = connection.execute("SELECT count(*) FROM unposted_valid").fetchall()[0][0]
+        return Unposted(rows, total, to_reverse)
 
 
 def posted_undecided(workspace: Workspace, feed: FeedSpec, most: int) -> list[Undecided]:
@@ -119,35 +134,20 @@ def posted_undecided(workspace: Workspace, feed: FeedSpec, most: int) -> list[Un
         return [Undecided(*row) for row in connection.execute(_UNDECIDED, {"most": most}).fetchall()]
 
 
-class Waiting(NamedTuple):
-    """Numbers of rows that the next run posts, and of posted rows that it reverses."""
+_UNPOSTED_VALID: Final = f"""
+CREATE TEMP TABLE unposted_valid AS
+SELECT part, delivery, record, seq FROM recorded ANTI JOIN posted USING (delivery, record)
+WHERE disposition = '{VALID}'
+"""  # noqa: S608 - constants only
 
-    to_post: int
-    to_reverse: int
-
-
-def waiting_rows(workspace: Workspace, feed: FeedSpec, log: OutcomeLog) -> Waiting:
-    """Return how many rows of a feed wait for a run, as the log and the ledger have them."""
-    with workspace.ledger.read() as connection:
-        to_reverse = sum(reversible_rows(connection, feed.name).values())
-    with engine() as connection:
-        connection.register("posted", active_rows(workspace.ledger, feed.name))
-        outcomes_as_recorded(connection, log)
-        return Waiting(connection.execute(_TO_POST).fetchall()[0][0], to_reverse)
-
-
-_LEFT_OUT: Final = f"""
-SELECT part, delivery, record, recorded.seq FROM recorded ANTI JOIN posted USING (delivery, record)
+_LEFT_OUT: Final = """
+SELECT part, delivery, record, unposted_valid.seq FROM unposted_valid
 LEFT JOIN postings USING (part) LEFT JOIN (SELECT part, true AS is_settled FROM settled) USING (part)
 LEFT JOIN decided USING (delivery, record)
-WHERE disposition = '{VALID}' AND (is_settled OR posted_by > recorded.seq)
-    AND (decided.seq IS NULL OR decided.seq < recorded.seq)
+WHERE (is_settled OR posted_by > unposted_valid.seq)
+    AND (decided.seq IS NULL OR decided.seq < unposted_valid.seq)
 ORDER BY ALL LIMIT $most
-"""  # noqa: S608 - constants only
-
-_TO_POST: Final = f"""
-SELECT count(*) FROM recorded ANTI JOIN posted USING (delivery, record) WHERE disposition = '{VALID}'
-"""  # noqa: S608 - constants only
+"""
 
 _OUTCOMES_OF_CHANGED: Final = f"""
 CREATE TEMP TABLE outcomes_of_changed AS
