@@ -204,7 +204,8 @@ def _accept(workspace: Workspace) -> None:
 
 def _rebook(workspace: Workspace) -> None:
     """Rebook the row of a permit that a later delivery contradicts."""
-    (row,) = _rows_of(workspace, PERMITS, RowState.OPEN, RowState.DECIDED, RowState.RELEASED)
+    # Between decision and replay, the row that it replaces is decided on too: it was delivered before.
+    *_, row = _rows_of(workspace, PERMITS, RowState.OPEN, RowState.DECIDED, RowState.RELEASED)
     replay(workspace, deciding.rebook(workspace, find_rows(workspace, [row]), **PERSON).places)
 
 
