@@ -54,6 +54,7 @@ from showcost.ingest.unstated import (
     spilled_cents,
     spilling_columns,
     stated_unit,
+    table_beside,
     units_below_names,
 )
 from showcost.readers import Hints, Reading, Rejected, read_delivery
@@ -413,6 +414,8 @@ def inferred_content(
         else:
             match = replace(match, symbols=None)
         problem = match.problem if reading.dialect.header_sure else _UNSURE
+        if problem is None and read_as is ReadAs.NOW and not isinstance(reading, UblReading):
+            problem = table_beside(reading.header, next(iter(accepted))[1], match)
         if refusal is None and problem is not None:
             refusal = _refusal(feed, reading, origin, (NO_HEADER, problem))
         is_empty = not reading.counts.accepted and not reading.counts.rejected

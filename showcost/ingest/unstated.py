@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from showcost.config.feed import CREDIT_WORDS
 from showcost.config.record_kinds import FieldType
 from showcost.core.money import currency_codes
+from showcost.readers.csv.cell_types import DATE, NUMBER, cell_type
 from showcost.values.symbols import known_symbols, symbol_in_header, unit_of
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ _UNITS_STATED: Final = re.compile(
 
 _LONGEST: Final = 120
 _LONGEST_UNIT: Final = 24
+_LEAST_NAMES: Final = 3
 _FIRST_ROWS: Final = 3
 _CURRENCY_WORDS: Final = {
     r"(?i)\bdollars?\b": "$",
@@ -194,6 +196,38 @@ def stated_unit(texts: Iterable[str]) -> str:
             if not unit and len(named) == 1:
                 return named[0]
     return ""
+
+
+def table_beside(header: Sequence[str], columns: Sequence[pa.ChunkedArray], match: HeaderMatch) -> str | None:
+    """Return what is wrong with a file that has another table beside its own; None for any other file.
+
+    Between them is a column without name and content, and the other one has dates and numbers, which no
+    record of the table would have.
+    """
+    blank = [
+        place
+        for place in range(min(len(header), len(columns)))
+        if not header[place].strip() and not _any(columns[place], r"[^\s\p{Zs}]")
+    ]
+    edges = [-1, *blank, len(columns)]
+    for before, after in pairwise(edges):
+        block = range(before + 1, after)
+        names = [place for place in block if place < len(header) and header[place].strip()]
+        if (
+            len(names) < _LEAST_NAMES
+            or not match.columns
+            or not set(match.columns.values()).isdisjoint(block)
+        ):
+            continue
+        kinds = {
+            cell_type(text)
+            for place in block
+            for text in columns[place].slice(0, _FIRST_ROWS).to_pylist()
+            if text
+        }
+        if {DATE, NUMBER} <= kinds:
+            return f"another table is beside this one, from column {block.start + 1} on"
+    return None
 
 
 def units_below_names(

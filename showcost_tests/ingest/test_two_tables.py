@@ -170,3 +170,11 @@ def test_no_record_is_lost_and_no_amount_is_of_another_column(tmp_path: Path, ca
             assert row is not None, f"no record: {record['raw']!r}"
             assert name in row, f"{name} {amount} of a table without it: {record['raw']!r}"
             assert Decimal(amount) == Decimal(row[name]), (name, amount, record["raw"])
+
+
+def test_a_record_joined_with_the_column_names_below_it_posts_nothing(tmp_path: Path) -> None:
+    header, row = "Supplier,Invoice,Date,Amount", "A Ltd,A-1,2025-10-05,4.00"
+    with landed(
+        tmp_path / "any.csv", f"{header}\n{row}{header}\nB Ltd,B-1,2025-10-06,5.00\n", FEED
+    ) as content:
+        assert content.summary.refused == "SC-FIL-002"

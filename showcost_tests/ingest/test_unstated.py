@@ -128,6 +128,24 @@ def test_a_title_or_note_may_state_the_unit_of_all_amounts(
 
 
 @pytest.mark.parametrize(
+    ("names", "cells", "is_table"),
+    [
+        (",Shop,Slip,Bought,Cost", ",B,S1,2025-02-01,5.00", True),
+        (",,Shop,Bought,Cost", ",,B,2025-02-01,5.00", True),
+        (",Shop,Slip,Note,Who", ",B,S1,paid,me", False),
+        (",Approved on,Units", ",2025-02-01,5", False),
+        ("x,Shop,Slip,Bought,Cost", "seen,B,S1,2025-02-01,5.00", False),
+    ],
+)
+def test_a_table_beside_the_own_one_refuses_the_file(
+    names: str, cells: str, is_table: bool, tmp_path: Path
+) -> None:
+    rows = "".join(f"V1,{n},0{n}/02/2025,{n}.50,{cells}\n" for n in (1, 2, 3))
+    refused, found = read(tmp_path, f"{HEADER},{names}\n{rows}")
+    assert (refused, len(found)) == (("SC-FIL-002", 0) if is_table else (None, 3))
+
+
+@pytest.mark.parametrize(
     ("unit", "stated"),
     [
         *(("in TEUR", "TEUR"), ("(\u00a3000)", "\u00a3000"), ("USD", "USD"), ("[thousands]", "thousands")),

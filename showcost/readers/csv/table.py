@@ -709,7 +709,8 @@ class TableReading(Reading):
     def _fills_row(self, cells: Sequence[str]) -> bool:
         """Return whether a record fills the columns that each row does; False if they are not known."""
         needed = self._context.row_columns
-        return bool(needed) and all(any(cells[place].strip() for place in places) for places in needed)
+        filled = {place for place, cell in enumerate(cells) if cell.strip()}
+        return bool(needed) and all(not filled.isdisjoint(places) for places in needed)
 
     def _remarks(self) -> int:
         """Return how many records at the end are remarks: text in the first cell alone, after a blank record.
