@@ -24,6 +24,7 @@ from pydantic import BaseModel
 
 from showcost.core.errors import IntegrityError
 from showcost.core.hashing import sha256_framed
+from showcost.core.national_ids import masked_text
 from showcost.ingest.audit_records import record_hashes, record_read, record_received
 from showcost.ingest.control_totals import RunningTotal, mismatch, unchecked_totals
 from showcost.ingest.delivery_records import CHUNK_BYTES, AcceptedRecords, DeliveryRecords
@@ -253,10 +254,10 @@ def _take(
             stored = _stored(payloads, file)
         except (FileNotFoundError, PermissionError):
             # Taken away, or closed to us, since it was listed.
-            changing.append(file.name)
+            changing.append(masked_text(file.name))
             continue
         if not file.unchanged() or (len(stored) == 1 and stored[0][1].size != file.size):
-            changing.append(file.name)
+            changing.append(masked_text(file.name))
             continue
         for name, payload in stored:
             # None for a file that another process took meanwhile, or one of an archive that was landed before

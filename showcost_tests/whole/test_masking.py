@@ -136,3 +136,22 @@ def test_a_correction_cannot_bring_such_a_number_into_the_audit_log(
         tried = showcost(workspace, "queue", "resolve", row["id"], "--set", field, *by)
         assert (tried.status, "manifest names people by pseudonyms" in tried.sentence) == (2, True)
         assert field.partition("=")[2] not in tried.sentence
+
+
+def test_a_number_in_the_name_of_a_file_is_shown_nowhere(workspace: Workspace, showcost: CommandLine) -> None:
+    feed = "vendor_invoices_de"
+    secrets = ("123-45-6789", "046 454 286", "AB123456C")
+    small.deliver(
+        workspace,
+        feed,
+        f"invoices of {secrets[0]}.csv",
+        small.german([small.Invoice("RE-1", "28.10.2026", "10,00", "1,90", "11,90")]),
+    )
+    small.deliver(workspace, feed, f"refused {secrets[1]}.csv", b"\x00\x01")
+    small.deliver(workspace, feed, f".hidden {secrets[2]}", b"x")
+    small.deliver(workspace, feed, f"unknown {secrets[2]}.doc", b"x")
+    landed = showcost(workspace, "land").out + showcost(workspace, "land", "--json").out
+    assert landed.count(ID_MARK) >= 4
+    shown = landed + showcost(workspace, "status").out + showcost(workspace, "status", "--json").out
+    assert [secret for secret in secrets if secret in shown] == []
+    assert [place for place, text in derived(workspace) for secret in secrets if secret in text] == []
