@@ -79,7 +79,7 @@ if TYPE_CHECKING:
     from showcost.readers.model import Dialect
     from showcost.workspace import Workspace
 
-RECORDS_VERSION: Final = "14"
+RECORDS_VERSION: Final = "15"
 """Incremented when a change of reader or inference changes records, so that payloads are read again."""
 
 
