@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
@@ -156,14 +156,26 @@ class _Materialised:
     closed: Sequence[ClosedPeriod]
     are_outdated: Callable[[Sequence[str]], bool]
 
+    # Read once: each look into the index of an asset opens its file.
+    @cached_property
+    def _raw(self) -> Mapping[str, StagedPartition]:
+        return self.store.current(raw_asset(self.feed.name))
+
+    @cached_property
+    def _valid(self) -> Mapping[str, StagedPartition]:
+        return self.store.current(valid_asset(self.feed.name))
+
+    @cached_property
+    def _quarantine(self) -> Mapping[str, StagedPartition]:
+        return self.store.current(quarantine_asset(self.feed.name))
+
     def is_current(self, day: date, records: Sequence[str], decided: Sequence[str]) -> bool:
         """Return whether a date passed every step; False after a run that died between two steps."""
         key = day.isoformat()
-        raw = self.store.metadata(raw_asset(self.feed.name), key)
+        raw = self._raw.get(key)
         if raw is None:
             return not records and not decided and day not in self.rows.reversible
-        valid = self.store.metadata(valid_asset(self.feed.name), key)
-        quarantine = self.store.metadata(quarantine_asset(self.feed.name), key)
+        valid, quarantine = self._valid.get(key), self._quarantine.get(key)
         if valid is None or quarantine is None or _input_texts(raw, "records") != records:
             return False
         return self._is_validated(raw, (valid, quarantine), day, decided) and self._is_posted(day)
@@ -315,22 +327,14 @@ def waiting_for_rates(workspace: Workspace, feed: FeedSpec) -> list[date]:
 
 def _staged_with(store: StagingStore, asset: str, name: str) -> list[str]:
     """Return the partitions of an asset with a number of rows under an input, ascending."""
-    return [
-        part
-        for part in store.partitions(asset)
-        if (staged := store.metadata(asset, part)) is not None and staged.inputs.get(name)
-    ]
+    staged = store.current(asset)
+    return [part for part in sorted(staged) if staged[part].inputs.get(name)]
 
 
 def _staged_dates(store: StagingStore, feed: FeedSpec) -> set[date]:
     """Return the dates with staged raw rows, also those that no delivery has any more and must be emptied."""
-    asset = raw_asset(feed.name)
-    dates = set()
-    for partition in store.partitions(asset):
-        staged = store.metadata(asset, partition)
-        if staged is not None and staged.rows:
-            dates.add(date.fromisoformat(partition))
-    return dates
+    staged = store.current(raw_asset(feed.name))
+    return {date.fromisoformat(part) for part, partition in staged.items() if partition.rows}
 
 
 def _input_texts(staged: StagedPartition | None, name: str) -> list[str]:

@@ -62,9 +62,9 @@ def unposted_dates(workspace: Workspace, feed: FeedSpec, active: Mapping[date, i
     """
     store, asset = workspace.staging, valid_asset(feed.name)
     found, doubtful = set(), []
-    for key in store.partitions(asset):
-        staged, day = store.metadata(asset, key), date.fromisoformat(key)
-        if staged is None or not staged.rows:
+    for key, staged in sorted(store.current(asset).items()):
+        day = date.fromisoformat(key)
+        if not staged.rows:
             continue
         if active.get(day, 0) < staged.rows:
             found.add(day)

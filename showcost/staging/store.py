@@ -163,6 +163,10 @@ class StagingStore:
         check_partition(partition)
         return self._index(asset).current().get(partition)
 
+    def current(self, asset: str) -> Mapping[str, StagedPartition]:
+        """Return the records of all written partitions of an asset by name, as they are now."""
+        return dict(self._index(asset).current())
+
     def assets(self) -> list[str]:
         """Return the names of the assets with a written partition, sorted."""
         folders = {path.parent for pattern in (NAME, "*.json") for path in self.root.rglob(pattern)}
