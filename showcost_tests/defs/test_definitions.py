@@ -235,6 +235,7 @@ def test_every_night_ends_with_a_verification(
     moment = datetime.combine(open_workspace(own).production.dates.start, time(6, 30))
     (request,) = _evaluate(definitions, own, "nightly", moment, instance)
     assert request.asset_selection == [naming.VERIFICATION]
+    assert request.tags["showcost/work"] == "verification of the whole ledger"
 
 
 @pytest.mark.parametrize("day", [date(2026, 10, 25), date(2026, 11, 1), date(2027, 3, 14), date(2027, 3, 28)])

@@ -35,6 +35,8 @@ from showcost.workspace import definitions_workspace, open_workspace, required_h
 
 _HOUR = 6
 _LOOK_BACK: Final = timedelta(days=45)
+WORK_TAG: Final = "showcost/work"
+"""Tag of a run without feeds and dates: what it is for."""
 PERIOD_TAG: Final = "showcost/period"
 """Tag of the run that makes the snapshot of a period."""
 
@@ -148,7 +150,10 @@ def request_night(context: dg.ScheduleEvaluationContext) -> Requested:
     local = now.astimezone(ZoneInfo(production.timezone))
     if local.hour == _HOUR and local.minute:
         # It waits while a run writes, and a difference counts only once nobody does.
-        return _of_tick(context, [dg.RunRequest(asset_selection=[naming.VERIFICATION])])
+        verification = dg.RunRequest(
+            asset_selection=[naming.VERIFICATION], tags={WORK_TAG: "verification of the whole ledger"}
+        )
+        return _of_tick(context, [verification])
     # Nights are far apart: what was requested and is still due is requested again.
     attempts = Attempts(now)
     to_land, due, told = look(workspace)
