@@ -1,0 +1,34 @@
+"""The simulated days end as a clean run does, with nothing stuck in silence."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from showcost_tests.days.__main__ import start
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs LD_PRELOAD"),
+]
+
+
+SHORT = pytest.param(2, marks=pytest.mark.timeout(1_800))
+WHOLE = pytest.param(14, marks=pytest.mark.timeout(14_400))
+
+
+@pytest.mark.parametrize("days", [SHORT, WHOLE])
+def test_the_days_end_as_a_clean_run_does(tmp_path: Path, days: int) -> None:
+    ended = start(days, tmp_path)
+    if ended is None:
+        pytest.skip("there is no C compiler")
+    found = json.loads(ended.stdout[ended.stdout.index("{\n") :].partition("\n}\n")[0] + "\n}")
+    assert found["faults"] == []
+    assert ended.returncode == 0
+    assert found["heads"] >= days - 1
