@@ -69,7 +69,9 @@ _UNITS_STATED: Final = re.compile(
 
 _LONGEST: Final = 120
 _LONGEST_UNIT: Final = 24
-_LEAST_NAMES: Final = 3
+_LEAST_CELLS: Final = 3
+_SEVERAL: Final = 2
+_CENTS_ALONE: Final = re.compile(r"\W*\d[\d., ]*[.,]\d\d\W*")
 _FIRST_ROWS: Final = 3
 _CURRENCY_WORDS: Final = {
     r"(?i)\bdollars?\b": "$",
@@ -202,8 +204,9 @@ def table_beside(header: Sequence[str], columns: Sequence[pa.ChunkedArray], matc
     """Return what is wrong with a file that has another table beside its own; None for any other file.
 
     Between them is a column without name and content, and the other one has dates and numbers, which no
-    record of the table would have.
+    record of the table would have. Names of its columns it may lack.
     """
+    taken = {*match.columns.values(), *((match.credits or {}).values()), match.accounts, match.signs}
     blank = [
         place
         for place in range(min(len(header), len(columns)))
@@ -212,22 +215,33 @@ def table_beside(header: Sequence[str], columns: Sequence[pa.ChunkedArray], matc
     edges = [-1, *blank, len(columns)]
     for before, after in pairwise(edges):
         block = range(before + 1, after)
-        names = [place for place in block if place < len(header) and header[place].strip()]
-        if (
-            len(names) < _LEAST_NAMES
-            or not match.columns
-            or not set(match.columns.values()).isdisjoint(block)
-        ):
+        if len(block) < _LEAST_CELLS or not match.columns or not taken.isdisjoint(block):
             continue
-        kinds = {
-            cell_type(text)
-            for place in block
-            for text in columns[place].slice(0, _FIRST_ROWS).to_pylist()
-            if text
-        }
-        if {DATE, NUMBER} <= kinds:
+        names = [place for place in block if place < len(header) and header[place].strip()]
+        if _has_rows([columns[place] for place in block], are_named=len(names) >= _LEAST_CELLS):
             return f"another table is beside this one, from column {block.start + 1} on"
     return None
+
+
+def _has_rows(columns: Sequence[pa.ChunkedArray], *, are_named: bool) -> bool:
+    """Return whether columns have the rows of a table: dates and numbers below names, or else full rows.
+
+    Without names, several of the first rows have a word, number or date in three cells at least, and among
+    them one of an amount or a date.
+    """
+    filled = [pc.match_substring_regex(texts, r"[^\s\p{Zs}]") for texts in columns]
+    counts = np.sum([np.asarray(pc.fill_null(mask, False), np.int64) for mask in filled], axis=0)
+    chosen = np.flatnonzero(counts >= (1 if are_named else _LEAST_CELLS))[:_FIRST_ROWS]
+    cells = [texts.take(pa.array(chosen)).to_pylist() for texts in columns]
+    rows = [[text.strip() for text in row if text and text.strip()] for row in zip(*cells, strict=True)]
+    kinds = [{cell_type(text) for text in row} for row in rows]
+    if are_named:
+        return {DATE, NUMBER} <= set[str]().union(*kinds)
+    figures = [
+        DATE in kind or any(_CENTS_ALONE.fullmatch(text) for text in row)
+        for row, kind in zip(rows, kinds, strict=True)
+    ]
+    return len(figures) >= _SEVERAL and all(figures)
 
 
 def units_below_names(

@@ -102,8 +102,21 @@ def _rows(sheet: CalamineSheet, about: SheetFormats) -> Iterator[Row]:
     if not about.formats and not about.errors:
         yield from (tuple(map(_text, row)) for row in values)
         return
-    for place, row in enumerate(values):
-        yield tuple(_shown(value, about, (place, column)) for column, value in enumerate(row))
+    # Calamine ends a sheet at its last value, and a formula that no program has calculated has none.
+    widths = _widths(about)
+    height = max(len(values), *(place + 1 for place in widths), 0)
+    for place in range(height):
+        row = values[place] if place < len(values) else []
+        blank = [""] * (widths.get(place, 0) - len(row))
+        yield tuple(_shown(value, about, (place, column)) for column, value in enumerate([*row, *blank]))
+
+
+def _widths(about: SheetFormats) -> Mapping[int, int]:
+    """Return how many cells the rows with error values have at least."""
+    widths: dict[int, int] = {}
+    for row, column in about.errors:
+        widths[row] = max(widths.get(row, 0), column + 1)
+    return widths
 
 
 def _refuse_bombs(path: Path, limits: Limits) -> None:

@@ -135,6 +135,10 @@ def test_a_title_or_note_may_state_the_unit_of_all_amounts(
         (",Shop,Slip,Note,Who", ",B,S1,paid,me", False),
         (",Approved on,Units", ",2025-02-01,5", False),
         ("x,Shop,Slip,Bought,Cost", "seen,B,S1,2025-02-01,5.00", False),
+        (",Cash book,,", ",S1,2025-02-01,5.00", True),
+        (",,,", ",Taxi,S1,5.00", True),
+        (",,,", ",Taxi,S1,5", False),
+        (",,", ",S1,5.00", False),
     ],
 )
 def test_a_table_beside_the_own_one_refuses_the_file(

@@ -199,6 +199,17 @@ def test_error_values_are_kept_and_hidden_rows_are_reported(path: Path) -> None:
         assert list(reading.hidden.columns.values()) == [{1}]
 
 
+def test_formulas_that_no_program_has_calculated_are_kept_below_and_beside_the_last_value(path: Path) -> None:
+    book = openpyxl.Workbook()
+    sheet = book.worksheets[0]
+    for line in (["Bill", "Net"], ["A1", 2.5], ["A2", 3.5], ['="A"&3', "=B3+1", "=B3"], [None, "=B3"]):
+        sheet.append(line)
+    book.save(path)
+    with read_delivery(path) as reading:
+        found = [row[:2] for row in rows(reading)] + [record.text.split(",")[:2] for record in reading.footer]
+    assert found == [["A1", "2.5"], ["A2", "3.5"], ["#FORMULA!"] * 2, ["", "#FORMULA!"]]
+
+
 def test_hidden_rows_of_several_sheets_are_counted_in_the_table(path: Path) -> None:
     workbook(path, {"March": MARCH, "April": MARCH})
     book = openpyxl.load_workbook(path)
