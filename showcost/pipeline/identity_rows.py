@@ -20,6 +20,7 @@ from showcost.core.documents import (
     similar_numbers,
 )
 from showcost.core.engine import engine
+from showcost.core.ids import DOCUMENT_SQL
 from showcost.ingest.landing import landed
 from showcost.ingest.records import records_schema, stored_records
 from showcost.readers.model import MAY_BE_TOTAL
@@ -52,7 +53,7 @@ def identity_rows(
     corrected: Mapping[str, pa.Table],
     mine: Mapping[str, pa.Table],
 ) -> pa.Table:
-    """Return the rows of feeds whose number is like one of `mine`, and is spelled in several ways (`LINES`).
+    """Return the rows of feeds (`LINES`) whose number is like one of `mine`, in several spellings or keys.
 
     `feeds` are those of `feeds_of_costs`. `corrected` has, per feed, the records that take the place of those
     with their delivery and record; `mine` the rows in question per feed, with raw columns. A row without a
@@ -75,13 +76,16 @@ def identity_rows(
                 parts.append(f"FROM feed_{number}")
         if not parts:
             return LINES.empty_table()
-        rows = connection.sql(_SPELLED_SEVERALLY.format(rows=" UNION ALL ".join(parts))).to_arrow_table()
+        rows = connection.sql(_SEVERAL.format(rows=" UNION ALL ".join(parts))).to_arrow_table()
     return _normalised(rows)
 
 
-_SPELLED_SEVERALLY: Final = """
+_SEVERAL: Final = """
 SELECT *, (feed, delivery, record) IN (SELECT (feed, delivery, record) FROM mine) AS mine
-FROM (SELECT *, hash(feed, spelled, style) AS source FROM ({rows}))
+FROM (
+    SELECT *, hash(feed, spelled, style, sum(hash(key)) OVER (PARTITION BY feed, spelled, style, delivery))
+        AS source FROM ({rows})
+)
 QUALIFY min(source) OVER (PARTITION BY block) <> max(source) OVER (PARTITION BY block)
 """
 
@@ -89,7 +93,10 @@ QUALIFY min(source) OVER (PARTITION BY block) <> max(source) OVER (PARTITION BY 
 _FEED_ROWS: Final = """
 CREATE TEMP TABLE feed_{number} AS
 SELECT $record_kind AS record_kind, $yearly AS yearly, $by_total AS by_total,
-    $feed AS feed, delivery, arrival, record, transaction_date,
+    $feed AS feed, delivery, arrival, record, {document} AS key, $by_line AS by_line,
+    CASE WHEN regexp_full_match(trim(line_text), '[0-9]{{1,9}}') THEN CAST(trim(line_text) AS BIGINT) END
+        AS line,
+    transaction_date,
     lower(concat_ws('|', code_text, document_number)) AS spelled,
     CASE WHEN NOT regexp_matches(coalesce(line_text, ''), '[^\\s\\p{{Zs}}]') THEN 'none'
         WHEN regexp_matches(line_text, '^\\s*(0|.*\\.0+\\s*$)') THEN 'padded'
@@ -125,6 +132,7 @@ def _read_feed(
         "by_total": identity.by_total,
         "feed": feed.name,
         "dated": _is_dated(feed),
+        "by_line": feed.kind.line is not None,
     }
     if paths:
         anti = f" ANTI JOIN corrected_{number} USING (delivery, record)" if corrected.num_rows else ""
@@ -135,6 +143,7 @@ def _read_feed(
         number=number,
         block=block_sql("document_number"),
         may_be_total=MAY_BE_TOTAL,
+        document=DOCUMENT_SQL,
         rows=" UNION ALL ".join(parts),
     )
     connection.execute(sql, parameters)
@@ -148,7 +157,8 @@ def _columns(kind: RecordKind) -> str:
     tax = f"coalesce(TRY_CAST({identity.tax}__value AS DECIMAL(18, 4)), 0)" if identity.tax else "0"
     gross = f"TRY_CAST({identity.gross}__value AS DECIMAL(18, 4))" if identity.gross else "NULL"
     within = ", ".join(_within(kind, name) for name in identity.within)
-    return f"""delivery, arrival, record, transaction_date, read_code, {kind.document} AS document_number,
+    return f"""delivery, arrival, record, row_key, transaction_date, read_code,
+        {kind.document} AS document_number,
         {identity.code} AS code_text, {identity.name} AS name_text,
         {identity.tax_id or "NULL::VARCHAR"} AS tax_text,
         {kind.line or "'-'"} AS line_text, {f"concat_ws('|', {within})" if within else "''"} AS part,

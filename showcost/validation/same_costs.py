@@ -11,6 +11,9 @@ that the order in which partitions and feeds are validated does not matter.
 Kinds divide a document in their own ways (a permit by event, payroll by employee), so documents of different
 kinds are compared whole. A payroll manifest and the invoice for it are never the same, but alike if their
 totals are equal, or the invoice of that number is not less than the wages: a smaller one is for the fee.
+
+One feed may deliver a document again under other keys: with its lines numbered anew, or with a date a few
+days later where the date is part of the key. Then the rows whose key the other delivery lacks are alike.
 """
 
 from __future__ import annotations
@@ -33,6 +36,8 @@ FAR_DAYS: Final = 180
 """Days between two documents of one number that are not the same: their sender starts numbers anew."""
 NEAR_DAYS: Final = 31
 """Days between two documents with similar numbers that may be the same."""
+RETYPED_DAYS: Final = 6
+"""Days between two dates of one number that may be one date, retyped; a rental comes again after seven."""
 TELLING: Final = 4
 """Letters and digits of a number that tells something without its vendor; `1` or `12` are everybody's."""
 
@@ -53,6 +58,9 @@ LINES: Final = pa.schema(
         ("delivery", pa.string()),
         ("arrival", pa.int64()),
         ("record", pa.int64()),
+        ("key", pa.string()),
+        ("by_line", pa.bool_()),
+        ("line", pa.int64()),
         ("spelled", pa.string()),
         ("style", pa.string()),
         ("number", pa.string()),
@@ -74,6 +82,8 @@ LINES: Final = pa.schema(
 
 `yearly` says that the senders of the kind may start their numbers anew each year (`RecordKind`), `by_total`
 that other kinds are compared with the total of its documents only (`CostIdentity`).
+`key` is what the feed's key has of the row: the lines of a document without line numbers share it. `by_line`
+says that the kind numbers the lines of a document, `line` is the number, null if it is not a whole one.
 `spelled` is payee and number as delivered, `style` whether the row has a line number, and how it is written;
 `number`, `loose`, `tax_id`, `code` and `name` are normal forms (`core.documents`), blank if unknown.
 `part` divides a document (`CostIdentity`). `day` is the date on the document. `dated` says that the feed's
@@ -124,9 +134,15 @@ SELECT row_number() OVER () AS document, * FROM (
         min(day) AS first_day, max(day) AS last_day, bool_or(dated) AS dated,
         CASE WHEN min(currency) = max(currency) THEN min(currency) END AS currency,
         sum(net) AS net, sum(gross) AS gross, count(*) AS size, min(record) AS first_record,
+        bool_and(by_line) AS by_line, list_sort(list(DISTINCT key)) AS keys,
+        CASE WHEN count(*) = 1 THEN min(line) END AS only_line,
         bool_or(mine) AS mine
     FROM levels GROUP BY ALL
 )
+"""
+# How many lines of a document all deliveries of its feed have: a line with a higher number leaves a gap.
+_KNOWN_LINES: Final = """
+SELECT feed, spelled, style, count(DISTINCT key) AS known_lines FROM lines GROUP BY ALL
 """
 
 _LINES: Final = """
@@ -166,19 +182,29 @@ WITH met AS (
         coalesce(j.currency = i.currency, false)
             AND CASE WHEN j.by_total THEN abs(i.gross) >= abs(j.net) ELSE abs(j.gross) >= abs(i.net) END
             AS covers,
-        j.feed <> i.feed AS other_feed, length(j.loose) AS length
+        j.feed <> i.feed AS other_feed, length(j.loose) AS length,
+        j.by_line AND i.by_line AND (abs(j.first_day - i.first_day) <= {RETYPED_DAYS}
+            OR (same_year AND day(j.first_day) = month(i.first_day)
+                AND month(j.first_day) = day(i.first_day))) AS retyped,
+        j.feed = i.feed AND j.spelled = i.spelled AND j.style = i.style AS own,
+        j.only_line IS NOT NULL AND i.only_line IS NOT NULL AND j.only_line <> i.only_line
+            AND j.first_day = i.first_day AND greatest(j.only_line, i.only_line) <= known_lines AS goes_on
     FROM met JOIN documents AS j ON j.document = met.j JOIN documents AS i ON i.document = met.i
-    WHERE met.j <> met.i
-        AND NOT (j.feed = i.feed AND j.spelled = i.spelled AND (j.style = i.style OR j.delivery = i.delivery))
+    LEFT JOIN known_lines ON (known_lines.feed, known_lines.spelled, known_lines.style)
+        = (j.feed, j.spelled, j.style)
+    WHERE met.j <> met.i AND NOT (j.feed = i.feed AND j.spelled = i.spelled AND (j.delivery = i.delivery
+        OR (j.style = i.style AND (j.across OR NOT j.by_line OR j.keys = i.keys))))
 ), judged AS (
-    SELECT *, same_number AND same_vendor AND NOT by_total AND CASE WHEN dated THEN days = 0
+    SELECT *, same_number AND same_vendor AND NOT by_total AND NOT own AND CASE WHEN dated THEN days = 0
         ELSE days <= {FAR_DAYS} AND (same_year OR NOT yearly) END AS same_document
     FROM compared
 )
-SELECT j, i, same_document, same_total AND same_days AS whole FROM judged
-WHERE same_document OR (by_total AND covers AND same_vendor AND same_number) OR same_total AND (
-    ((same_vendor OR like_vendor) AND days <= {NEAR_DAYS} AND NOT (dated AND days > 0))
-    OR (same_vendor AND same_number AND NOT dated)
+SELECT j, i, own, same_document, same_total AND same_days AS whole FROM judged
+WHERE same_document OR (NOT own AND (by_total AND covers AND same_vendor AND same_number)) OR same_total AND (
+    ((same_vendor OR like_vendor) AND days <= {NEAR_DAYS} AND NOT own AND NOT (dated AND days > 0))
+    OR (same_vendor AND same_number AND NOT dated AND NOT own)
+    OR (same_vendor AND same_number AND retyped AND NOT goes_on
+        AND (days = 0 OR NOT dated OR length >= {TELLING}))
     OR (NOT other_tax_id AND other_feed AND days = 0 AND length >= {TELLING})
 )
 """  # noqa: S608 -- constants only
@@ -197,8 +223,10 @@ WITH others AS (
         arg_min({{'feed': feed, 'delivery': delivery, 'record': record, 'posted': posted, 'holds': holds,
             'arrival': arrival, 'first_record': first_record}}, (NOT holds, record)) AS first
     FROM others GROUP BY document
+), known AS (
+    SELECT DISTINCT document, key FROM lines
 ), rows AS (
-    SELECT document, delivery, record, arrival, first_record, day, currency, net,
+    SELECT document, delivery, record, key, arrival, first_record, day, currency, net,
         row_number() OVER (PARTITION BY document, currency, net ORDER BY record) AS again
     FROM lines WHERE mine
 ), found AS (
@@ -216,6 +244,8 @@ WITH others AS (
     JOIN firsts ON firsts.document = pairs.i
     LEFT JOIN others ON others.document = pairs.i AND others.currency = rows.currency
         AND others.net = rows.net AND others.again = rows.again
+    LEFT JOIN known ON known.document = pairs.i AND known.key = rows.key AND pairs.own
+    WHERE known.key IS NULL
 )
 SELECT delivery, record, best.code AS code, best.kind AS kind, best.holder.feed AS holder_feed,
     best.holder.delivery AS holder_delivery, best.holder.record AS holder_record,
@@ -276,6 +306,6 @@ class RelatedDocuments:
 def related_documents(lines: pa.Table) -> RelatedDocuments:
     """Return the documents that rows which are `mine` may repeat; `lines` has the columns of `LINES`."""
     documents = query(_DOCUMENTS, lines=lines)
-    pairs = query(_PAIRS, documents=documents)
+    pairs = query(_PAIRS, documents=documents, known_lines=query(_KNOWN_LINES, lines=lines))
     numbered = query(_LINES, lines=lines, documents=documents)
     return RelatedDocuments(numbered, pairs)

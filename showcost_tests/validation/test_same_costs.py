@@ -52,6 +52,7 @@ class Document:
     dated: bool = False
     tax: str = "0.2"
     parts: tuple[str, ...] = ("",)
+    lines: tuple[int, ...] = ()
 
     def but(self, **changes: object) -> Document:
         """Return the document with changes."""
@@ -69,6 +70,9 @@ class Document:
                 "delivery": f"delivery {self.arrival}",
                 "arrival": self.arrival,
                 "record": record,
+                "key": f"{self.feed}|{self.number}|{line}|{self.day if self.dated else ''}",
+                "by_line": RECORD_KINDS[self.kind].line is not None,
+                "line": line,
                 "spelled": f"{self.code}|{self.number}".lower(),
                 "style": self.style,
                 "part": self.parts[(record - self.first_record) % len(self.parts)],
@@ -83,7 +87,10 @@ class Document:
                 "net": Decimal(net),
                 "gross": Decimal(net) * (1 + Decimal(self.tax)),
             }
-            for record, net in enumerate(self.nets, start=self.first_record)
+            for record, (net, line) in enumerate(
+                zip(self.nets, self.lines or range(1, len(self.nets) + 1), strict=True),
+                start=self.first_record,
+            )
         ]
 
 
@@ -278,8 +285,48 @@ def test_a_document_that_comes_again_with_other_line_numbers_is_a_duplicate(befo
 
 def test_feeds_whose_key_has_the_date_have_a_document_per_date() -> None:
     later = FIRST.but(arrival=2, number="INV - 8", day=DAY + timedelta(days=1), dated=True)
-    assert codes([FIRST.but(dated=True), later]) == {}
+    assert codes([FIRST.but(dated=True), later]) == {}  # 8 alone tells nothing
     assert codes([FIRST.but(dated=True), later.but(day=DAY)]) == {("list", "delivery 2", 2): DUPLICATE}
+
+
+@pytest.mark.parametrize(
+    ("first", "again", "expected"),
+    [
+        ({}, {"lines": (10, 20)}, [ALIKE, ALIKE]),
+        ({}, {"lines": (3, 4)}, [ALIKE, ALIKE]),
+        ({}, {"lines": (1, 3)}, [ALIKE]),  # line 1 has its key
+        ({}, {"lines": (10, 20), "nets": ("70.00", "500.00")}, [ALIKE, ALIKE]),
+        ({}, {"lines": (10, 20), "nets": ("500.00", "71.00")}, []),
+        ({}, {"lines": (10, 20), "day": DAY + timedelta(days=1)}, [ALIKE, ALIKE]),
+        ({}, {"lines": (3, 4), "nets": ("80.00", "90.00")}, []),  # lines that come later
+        ({"nets": ("50.00",)}, {"nets": ("50.00",), "lines": (2,)}, []),  # one line after the other
+        ({"nets": ("50.00",)}, {"nets": ("50.00",), "lines": (10,)}, [ALIKE]),
+        ({"nets": ("50.00",)}, {"nets": ("50.00",), "lines": (2,), "day": DAY + timedelta(days=30)}, []),
+        ({"dated": True}, {"day": DAY + timedelta(days=1)}, [ALIKE, ALIKE]),
+        ({"dated": True}, {"day": date(2026, 5, 10)}, [ALIKE, ALIKE]),  # month for day
+        ({"dated": True}, {"day": DAY + timedelta(days=7)}, []),  # a weekly rental
+        ({"dated": True}, {"day": DAY.replace(year=2027)}, []),
+        ({"dated": True}, {"day": DAY + timedelta(days=1), "nets": ("500.00", "71.00")}, []),
+        ({"dated": True, "number": "8"}, {"day": DAY + timedelta(days=1)}, []),
+        ({"dated": True}, {"day": DAY + timedelta(days=1), "number": "ac - 2026 - 77"}, [ALIKE, ALIKE]),
+    ],
+)
+def test_a_document_that_its_feed_delivers_under_other_keys(
+    first: dict[str, object], again: dict[str, object], expected: list[str]
+) -> None:
+    document = FIRST.but(**({"number": "AC-2026-77", "nets": ("500.00", "70.00")} | first))
+    found = codes([document, document.but(**({"arrival": 2} | again))])
+    assert list(found.values()) == expected
+    assert {delivery for _, delivery, _ in found} <= {"delivery 2"}
+
+
+def test_a_line_that_could_not_post_may_come_again_with_its_number() -> None:
+    document = FIRST.but(nets=("500.00", "70.00"))
+    assert codes([document, document.but(arrival=2)], unsound={("list", "delivery 1", 3)}) == {}
+
+
+def test_events_of_a_permit_may_cost_the_same() -> None:
+    assert codes([PERMIT, PERMIT.but(arrival=2, day=DAY + timedelta(days=1), lines=(3, 4))]) == {}
 
 
 def test_lines_that_differ_within_one_document_need_a_person() -> None:

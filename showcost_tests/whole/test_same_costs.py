@@ -104,6 +104,23 @@ def test_lines_without_numbers(workspace: Workspace) -> None:
     totals(workspace)
 
 
+def test_lines_numbered_anew(workspace: Workspace) -> None:
+    invoice = Invoice("R-78", ("500.00", "70.00"))
+    deliver(workspace, listed(invoice))
+    deliver(workspace, listed(invoice.but(lines=("10", "20"))))
+    assert (posted(workspace), codes(workspace)) == (Decimal("570.00"), ["SC-DUP-003"] * 2)
+    # A line more of the same document is none of its lines again.
+    deliver(workspace, listed(invoice.but(lines=("3", "4"), nets=("80.00", "90.00"))))
+    assert (posted(workspace), codes(workspace)) == (Decimal("740.00"), ["SC-DUP-003"] * 2)
+    accepted = deciding.accept(workspace, [found(workspace, queued(workspace)[0])], who=WHO, why=WHY)
+    assert replay(workspace, accepted.places).appended == 2
+    take(workspace, DAYS, feeds=BOTH)
+    assert not due(workspace)
+    assert posted(workspace) == Decimal("1240.00")
+    assert verify(workspace).first is None
+    totals(workspace)
+
+
 def test_an_e_invoice_and_a_list(workspace: Workspace) -> None:
     invoice = Invoice("INV-8", ("500.00",))
     deliver(
