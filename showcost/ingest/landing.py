@@ -46,17 +46,15 @@ from showcost.ingest.records import (
     rejected_records,
 )
 from showcost.ingest.shredding import finish_shredding
+from showcost.ingest.stated_units import Sections, stated_unit, units_below_names
 from showcost.ingest.subtotals import is_ragged_subtotal, subtotal_rows
 from showcost.ingest.totals import labelled_lines, labels_in, total_lines, with_doubts
 from showcost.ingest.unstated import (
-    Sections,
     credit_columns,
     currency_column,
     spilled_cents,
     spilling_columns,
-    stated_unit,
     table_beside,
-    units_below_names,
 )
 from showcost.readers import Hints, Reading, Rejected, read_delivery
 from showcost.readers.archives import UnreadableError, opened
@@ -64,6 +62,7 @@ from showcost.readers.model import CONTROL_TOTAL, ROW_RAGGED, HiddenCells
 from showcost.readers.ubl import UblReading
 from showcost.staging import PartitionRows
 from showcost.staging.assets import records_asset
+from showcost.values.symbols import known_symbols
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -459,13 +458,19 @@ def _with_unstated(
     feed: FeedSpec, reading: Reading, accepted: AcceptedRecords, match: HeaderMatch
 ) -> HeaderMatch:
     """Return a match with what the file says about its amounts and the feed does not."""
-    unit = stated_unit(line.text for line in (*reading.preamble, *reading.footer))
+    unit = stated_unit([line.text for line in reading.preamble], [line.text for line in reading.footer])
     columns = [name for name in feed.money_fields if name in match.columns]
     first = next(iter(accepted))[1]
     stated = (dict.fromkeys(columns, unit) if unit else {}) | units_below_names(feed, first, match)
+    # In a column that is named for its currency, a unit stated elsewhere still counts.
+    named = {
+        name: symbol
+        for name, symbol in (match.symbols or {}).items()
+        if symbol not in known_symbols() or stated.get(name, symbol) in known_symbols()
+    }
     return replace(
         match,
-        symbols=stated | dict(match.symbols or {}),
+        symbols=stated | named,
         credit_marks=credit_columns(feed, reading.header, match),
         currency=currency_column(reading.header, first, match),
     )

@@ -19,7 +19,6 @@ from showcost.config.feed import CREDIT_WORDS
 from showcost.config.record_kinds import FieldType
 from showcost.core.money import currency_codes
 from showcost.readers.csv.cell_types import DATE, NUMBER, cell_type
-from showcost.values.symbols import known_symbols, symbol_in_header, unit_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -61,26 +60,10 @@ _CENTS: Final = r"^[0-9]{2}\)?-?$"
 _SPILLING: Final = frozenset(", '.")
 """Delimiters that divide the digits of amounts, too."""
 _FREE_TEXTS: Final = frozenset(("description", "vendor_name", "reason", "location_name"))
-_UNITS_STATED: Final = re.compile(
-    r"(?i)\b(?:amounts?|figures|values|all|betr\u00e4ge|angaben|werte|montants|importi?|importes|currency|w\u00e4hrung"
-    r"|devise|valuta|moneda|divisa)\b"
-)
-
-
-_LONGEST: Final = 120
-_LONGEST_UNIT: Final = 24
 _LEAST_CELLS: Final = 3
 _SEVERAL: Final = 2
 _CENTS_ALONE: Final = re.compile(r"\W*\d[\d., ]*[.,]\d\d\W*")
 _FIRST_ROWS: Final = 3
-_CURRENCY_WORDS: Final = {
-    r"(?i)\bdollars?\b": "$",
-    r"(?i)\bpounds?\b|\bsterling\b": "\u00a3",
-    r"(?i)\beuros?\b": "\u20ac",
-    r"(?i)\bswiss francs?\b|\bschweizer franken\b": "CHF",
-}
-"""Patterns of the names of currencies in a text, each with a symbol."""
-_HEADING: Final = r"(?i)currency|w\x{e4}hrung|devise|moneda|amounts in"
 _OF_CURRENCIES: Final = re.compile(
     r"(?i)^(?:[^\W_]*[ _.-])?(?:currency|currencies|curr|cur|ccy|w(?:\u00e4|ae)hrung|wkz|devise|monnaie"
     r"|valuta|moneda|divisa|moeda|waluta|m\u011bna|mena|munt)(?:[ _.-]?(?:code|kz|iso))?\W*$"
@@ -184,22 +167,6 @@ def spilled_cents(
     return None
 
 
-def stated_unit(texts: Iterable[str]) -> str:
-    """Return the currency, part or multiple that a line outside the rows states for all amounts; else empty.
-
-    Lines are such as `Amounts in \u00a3000`, `Currency: USD` and `All figures in thousands`.
-    """
-    for text in texts:
-        if _UNITS_STATED.search(text) and len(text) <= _LONGEST:
-            unit = symbol_in_header(" ".join(re.split(r"[,;\t|]", text)))
-            if unit and (unit not in currency_codes() or len(set(_codes(text))) == 1):
-                return unit
-            named = [symbol for pattern, symbol in _CURRENCY_WORDS.items() if re.search(pattern, text)]
-            if not unit and len(named) == 1:
-                return named[0]
-    return ""
-
-
 def table_beside(header: Sequence[str], columns: Sequence[pa.ChunkedArray], match: HeaderMatch) -> str | None:
     """Return what is wrong with a file that has another table beside its own; None for any other file.
 
@@ -242,62 +209,3 @@ def _has_rows(columns: Sequence[pa.ChunkedArray], *, are_named: bool) -> bool:
         for row, kind in zip(rows, kinds, strict=True)
     ]
     return len(figures) >= _SEVERAL and all(figures)
-
-
-def units_below_names(
-    feed: FeedSpec, columns: Sequence[pa.ChunkedArray], match: HeaderMatch
-) -> dict[str, str]:
-    """Return the unit or currency of each field that a line of units below the column names states.
-
-    Such a line has no date, and in a column of amounts nothing but `in TEUR`, `(\u00a3000)` or `USD`.
-    """
-    stated: dict[str, str] = {}
-    dates = match.columns.get(feed.date_field)
-    for name in feed.money_fields:
-        place = match.columns.get(name)
-        for row in range(min(_FIRST_ROWS, len(columns[0]) if columns and place is not None else 0)):
-            date = columns[dates][row].as_py() if dates is not None else ""
-            text = (columns[place or 0][row].as_py() or "").strip(" ()[]:")
-            unit = symbol_in_header(text) or (text if unit_of(text) or text in known_symbols() else "")
-            if unit and len(text) <= _LONGEST_UNIT and not any(char.isdigit() for char in date or ""):
-                stated.setdefault(name, unit)
-    return stated
-
-
-class Sections:
-    """Headings between the rows that state a currency for those below, such as a line with `USD` alone."""
-
-    def __init__(self) -> None:
-        """Begin above the first record."""
-        self._current: str | None = None
-
-    def of(self, columns: Sequence[pa.ChunkedArray]) -> pa.Array | None:
-        """Return the stated currency of each record of the next chunk; None if none has one."""
-        if not columns:
-            return None
-        first = pc.fill_null(pc.utf8_trim_whitespace(columns[0]), "").combine_chunks()
-        word = pc.utf8_trim(first, " :-=*()[]")
-        known = pc.is_in(word, value_set=pa.array(sorted(known_symbols())))
-        places = pa.array(np.flatnonzero(pc.or_(known, pc.match_substring_regex(first, _HEADING))))
-        for column in columns[1:]:
-            cells = pc.fill_null(pc.utf8_trim_whitespace(column.take(places)), "")
-            places = places.filter(pc.equal(cells, "").combine_chunks())
-        headings = zip(places.to_pylist(), first.take(places).to_pylist(), strict=True)
-        stated = {place: unit for place, text in headings if (unit := _heading(text))}
-        if not stated and self._current is None:
-            return None
-        ends = [*stated, len(first)]
-        parts = [pa.repeat(pa.scalar(self._current, pa.string()), ends[0])]
-        for begin, end in pairwise(ends):
-            parts.append(pa.repeat(pa.scalar(stated[begin], pa.string()), end - begin))
-            self._current = stated[begin]
-        return pa.concat_arrays(parts)
-
-
-def _heading(text: str) -> str:
-    word = text.strip(" :-=*()[]")
-    return word if word in known_symbols() else stated_unit([text])
-
-
-def _codes(text: str) -> list[str]:
-    return [word for word in re.findall(r"\b[A-Z]{3}\b", text) if word in currency_codes()]

@@ -112,7 +112,37 @@ def test_a_decimal_comma_without_quotes_refuses_the_file(
         ("All figures in thousands", "thousands"),
         ("Angaben in TEUR", "TEUR"),
         ("Currency: USD", "USD"),
-        ("All amounts in US dollars", "$"),
+        ("All amounts in US dollars", "US$"),
+        ("ALL AMOUNTS IN USD", "USD"),
+        ("All amounts in dollars", "$"),
+        ("Betr\u00e4ge in Pfund", "\u00a3"),
+        ("Importes en d\u00f3lares", "$"),
+        (",,,in TEUR", "TEUR"),
+        (",,,k\u20ac", "k\u20ac"),
+        (",,,T\u20ac", "T\u20ac"),
+        (",,,\u20ack", "\u20ack"),
+        (",,,KEUR", "KEUR"),
+        (",,,in Tsd. \u20ac", "Tsd"),
+        (",,,in thousands", "thousands"),
+        (",,,in $", "$"),
+        ("Ledger,,,USD", "USD"),
+        ("CAD", "CAD"),
+        ("US dollars", "US$"),
+        ("Unit:,thousands", "thousands"),
+        ("Unit,,1000,", "thousands"),
+        ("Batch type: Entered - Functional: CAD", "CAD"),
+        ("Ledger USD", "USD"),
+        ("Cost report in USD", "USD"),
+        ("Invoices in thousands", "thousands"),
+        ("Currency: EUR,,,in thousands", "thousands"),
+        ("Unit: Camera", None),
+        ("Unit: M", None),
+        ("DOP", None),
+        ("Rates in USD", None),
+        ("ALL", None),
+        ("CT", None),
+        ("Dollar General", None),
+        ("EUR,USD", None),
         ("All amounts in thousands of US dollars", "thousands"),
         ("W\u00e4hrung:,USD,,", "USD"),
         ("Currencies: USD and EUR", None),
@@ -164,6 +194,25 @@ def test_a_line_of_units_below_the_column_names_counts_for_its_column(
     # Where it may be a second line of column names, the header is not certain.
     assert refused == "SC-FIL-002" or rows[-2:] == [("2.50", stated), ("3.50", stated)]
     assert (refused is None) or unit[:2] != "in"
+
+
+@pytest.mark.parametrize(
+    ("name", "symbol"), [("Net amount EUR", "thousands"), ("Net amount k\u20ac", "k\u20ac")]
+)
+def test_a_unit_of_all_amounts_counts_more_than_the_currency_of_a_column(
+    name: str, symbol: str, tmp_path: Path
+) -> None:
+    fields = {**TEXTS.fields, "net_amount": FieldHints(headers=(name,))}
+    feed = TEXTS.model_copy(update={"fields": fields})
+    header = HEADER.replace("Net amount", name)
+    assert name in header
+    text = f"in thousands\n\n{header}\nV1,1,01/02/2025,2.50\nV1,2,01/02/2025,3.50\n"
+    assert read(tmp_path, text, feed) == (None, [("2.50", symbol), ("3.50", symbol)])
+
+
+def test_a_note_with_rates_may_state_the_currency(tmp_path: Path) -> None:
+    text = f"{HEADER}\nV1,1,01/02/2025,2.50\nV1,2,01/02/2025,3.50\n\nRates: 1 EUR = 1.1 USD; amounts in USD\n"
+    assert read(tmp_path, text) == (None, [("2.50", "USD"), ("3.50", "USD")])
 
 
 def test_a_note_below_the_rows_may_state_it_too(tmp_path: Path) -> None:
