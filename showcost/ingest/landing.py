@@ -46,7 +46,13 @@ from showcost.ingest.records import (
     rejected_records,
 )
 from showcost.ingest.shredding import finish_shredding
-from showcost.ingest.stated_units import Sections, stated_unit, units_below_names
+from showcost.ingest.stated_units import (
+    Sections,
+    stated_unit,
+    units_below_names,
+    units_of_lines,
+    units_of_sheets,
+)
 from showcost.ingest.subtotals import is_ragged_subtotal, subtotal_rows
 from showcost.ingest.totals import labelled_lines, labels_in, total_lines, with_doubts
 from showcost.ingest.unstated import (
@@ -427,7 +433,8 @@ def inferred_content(
             shapes: Mapping[str, str] = {}
             total = _ControlTotal(None, ())
             rejected = [item.record for item in reading.rejected] if feed.fill_down else []
-            matched = _MatchedRecords(feed, accepted, match, rejected, reading.period, read_as)
+            headings = _headings(reading, match) if read_as is ReadAs.NOW else {}
+            matched = _MatchedRecords(feed, accepted, match, rejected, reading.period, read_as, headings)
             if refusal is None and read_as is ReadAs.NOW and reading.is_delimited:
                 spilled = spilled_cents(feed, matched, match, reading.dialect.delimiter)
                 if spilled is not None:
@@ -454,23 +461,29 @@ def inferred_content(
                 yield DeliveryContent(records, summary, accepted)
 
 
+def _headings(reading: Reading, match: HeaderMatch) -> Mapping[int, str | None]:
+    """Return the units that headings outside the records state; a feed with currencies needs none of them."""
+    if "currency" in match.columns or match.problem is not None or isinstance(reading, UblReading):
+        return {}
+    return units_of_sheets(reading.sheet_names) | units_of_lines(reading.rejected, reading.dialect)
+
+
 def _with_unstated(
     feed: FeedSpec, reading: Reading, accepted: AcceptedRecords, match: HeaderMatch
 ) -> HeaderMatch:
     """Return a match with what the file says about its amounts and the feed does not."""
     unit = stated_unit([line.text for line in reading.preamble], [line.text for line in reading.footer])
-    columns = [name for name in feed.money_fields if name in match.columns]
     first = next(iter(accepted))[1]
-    stated = (dict.fromkeys(columns, unit) if unit else {}) | units_below_names(feed, first, match)
-    # In a column that is named for its currency, a unit stated elsewhere still counts.
-    named = {
-        name: symbol
-        for name, symbol in (match.symbols or {}).items()
-        if symbol not in known_symbols() or stated.get(name, symbol) in known_symbols()
-    }
+    symbols = units_below_names(feed, first, match) | dict(match.symbols or {})
+    is_currency = unit in known_symbols()
+    for name in feed.money_fields if unit and not is_currency else ():
+        # A unit counts though the name of the column states a currency.
+        if name in match.columns and symbols.get(name, "") in {"", *known_symbols()}:
+            symbols[name] = unit
     return replace(
         match,
-        symbols=stated | named,
+        symbols=symbols,
+        titled=unit if is_currency else "",
         credit_marks=credit_columns(feed, reading.header, match),
         currency=currency_column(reading.header, first, match),
     )
@@ -502,6 +515,7 @@ class _MatchedRecords:
     rejected_numbers: Sequence[int]
     period: tuple[date, date] | None
     read_as: ReadAs
+    headings: Mapping[int, str | None] = field(default_factory=dict)
     filled: Counter[str] = field(default_factory=Counter)
     subtotals: set[int] = field(default_factory=set)
     moments: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -513,9 +527,9 @@ class _MatchedRecords:
         filling = FillDown(columns.values(), self.rejected_numbers)
         # A feed that names the currencies of its rows needs no headings for them.
         has_sections = self.read_as is ReadAs.NOW and "currency" not in self.match.columns
-        sections = Sections()
+        sections = Sections(self.feed, self.match, self.headings)
         for rows in self._rows():
-            chunk = replace(rows, section=sections.of(rows.columns)) if has_sections else rows
+            chunk = replace(rows, section=sections.of(rows)) if has_sections else rows
             yield filling.fill(chunk)
         self.filled.clear()
         self.filled.update({name: filling.count[column] for name, column in columns.items()})

@@ -85,7 +85,8 @@ class HeaderMatch:
     that of the signs, `credits` are the columns of amounts that are credits. `symbols` has what the names of
     columns of money state about the currency (`values.symbols.symbol_in_header`). `credit_marks` are columns
     with words for credits that the feed does not name, `spilling` those of amounts that may go on in the
-    next, and `currency` is one with currencies that the feed does not name.
+    next, and `currency` is one with currencies that the feed does not name. `titled` is the currency that a
+    line outside the rows states, for amounts for which nothing nearer states one.
     """
 
     columns: Mapping[str, int]
@@ -97,6 +98,7 @@ class HeaderMatch:
     credit_marks: Mapping[int, tuple[str, ...]] | None = None
     spilling: frozenset[int] = frozenset()
     currency: int | None = None
+    titled: str = ""
 
 
 def match_header(feed: FeedSpec, header: Sequence[str], filled: Sequence[bool]) -> HeaderMatch:
@@ -274,6 +276,8 @@ def build_records(
                     pc.is_valid(settled.values["value"]), currencies, pa.scalar(None, pa.string())
                 )
                 settled.values["symbol"] = pc.coalesce(settled.values["symbol"], known)
+            if accepted.match.titled:
+                settled.values["symbol"] = _symbols(feed, accepted, accepted.match.titled, settled.values)
         columns |= {f"{field.name}__{part}": values for part, values in settled.values.items()}
         if settled.shape:
             shapes[field.name] = settled.shape

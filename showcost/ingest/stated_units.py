@@ -7,6 +7,7 @@ SC-CUR-003).
 from __future__ import annotations
 
 import re
+from collections import deque
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
@@ -14,13 +15,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from showcost.ingest.line_cells import line_cells
 from showcost.values.symbols import known_symbols, symbol_in_header, unit_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from showcost.config.feed import FeedSpec
-    from showcost.ingest.records import HeaderMatch
+    from showcost.ingest.records import Accepted, HeaderMatch
+    from showcost.readers import Dialect, Rejected
 
 _UNITS_STATED: Final = re.compile(
     r"(?i)\b(?:amounts?|figures|values|all|betr\u00e4ge|angaben|werte|montants|importi?|importes|currency"
@@ -46,6 +49,7 @@ _LONGEST: Final = 120
 _LONGEST_UNIT: Final = 24
 _SHORT: Final = 2
 _FIRST_ROWS: Final = 3
+_MOST_CELLS: Final = 2
 _DOLLARS: Final = r"[- ]?(?:dollars?|d\u00f3lares)\b"
 _CURRENCY_WORDS: Final = {
     rf"(?i)\b(?:us|u\.s\.|american){_DOLLARS}|\bd\u00f3lares (?:de los )?(?:ee\W?uu|estadounidenses)": "US$",
@@ -57,7 +61,6 @@ _CURRENCY_WORDS: Final = {
     r"(?i)\bswiss francs?\b|\bschweizer franken\b|\bfrancs? suisses?\b": "CHF",
 }
 """Patterns of the names of currencies in a text, each with a symbol; of dollars the first one counts."""
-_HEADING: Final = r"(?i)currency|w\x{e4}hrung|devise|moneda|amounts in"
 
 
 def stated_unit(above: Iterable[str], below: Iterable[str] = ()) -> str:
@@ -146,38 +149,80 @@ def units_below_names(
 
 
 class Sections:
-    """Headings between the rows that state a currency for those below, such as a line with `USD` alone."""
+    """Headings between the rows that state a currency or unit for those below, such as `USD` alone.
 
-    def __init__(self) -> None:
-        """Begin above the first record."""
+    A heading may be a record, a line that the reader rejected, or the name of a sheet.
+    """
+
+    def __init__(self, feed: FeedSpec, match: HeaderMatch, lines: Mapping[int, str | None]) -> None:
+        """Begin above the first record; `lines` are the units of `units_of_lines` and `units_of_sheets`."""
+        names = (feed.kind.primary.field, feed.date_field)
+        self._figures = [match.columns[name] for name in names if name in match.columns] or [1]
+        self._lines = deque(sorted(lines.items()))
         self._current: str | None = None
 
-    def of(self, columns: Sequence[pa.ChunkedArray]) -> pa.Array | None:
-        """Return the stated currency of each record of the next chunk; None if none has one."""
-        if not columns:
+    def of(self, rows: Accepted) -> pa.Array | None:
+        """Return the stated currency or unit of each record of the next chunk; None if none has one."""
+        count = rows.place.num_rows
+        if not count:
             return None
-        first = pc.fill_null(pc.utf8_trim_whitespace(columns[0]), "").combine_chunks()
-        word = pc.utf8_trim(first, " :-=*()[]")
-        known = pc.is_in(word, value_set=pa.array(sorted(known_symbols())))
-        places = pa.array(np.flatnonzero(pc.or_(known, pc.match_substring_regex(first, _HEADING))))
-        for column in columns[1:]:
-            cells = pc.fill_null(pc.utf8_trim_whitespace(column.take(places)), "")
-            places = places.filter(pc.equal(cells, "").combine_chunks())
-        headings = zip(places.to_pylist(), first.take(places).to_pylist(), strict=True)
-        stated = {place: unit for place, text in headings if (unit := _heading(text))}
+        numbers = np.asarray(rows.place.column("record"))
+        stated: dict[int, str | None] = {}
+        while self._lines and self._lines[0][0] <= numbers[-1]:
+            number, unit = self._lines.popleft()
+            stated[int(np.searchsorted(numbers, number))] = unit
+        stated |= self._headings(rows.columns, count)
         if not stated and self._current is None:
             return None
-        ends = [*stated, len(first)]
-        parts = [pa.repeat(pa.scalar(self._current, pa.string()), ends[0])]
-        for begin, end in pairwise(ends):
+        begins = sorted(stated)
+        parts = [pa.repeat(pa.scalar(self._current, pa.string()), begins[0] if begins else count)]
+        for begin, end in pairwise([*begins, count]):
             parts.append(pa.repeat(pa.scalar(stated[begin], pa.string()), end - begin))
             self._current = stated[begin]
         return pa.concat_arrays(parts)
 
+    def _headings(self, columns: Sequence[pa.ChunkedArray], count: int) -> dict[int, str]:
+        """Return the units that records without a date and an amount state, which have few cells."""
+        places = pa.array(np.arange(count))
+        for column in (columns[place] for place in self._figures if place < len(columns)):
+            has_digit = pc.match_substring_regex(pc.fill_null(column.take(places), ""), "[0-9]")
+            places = places.filter(pc.invert(has_digit.combine_chunks()))
+        cells = zip(*(column.take(places).to_pylist() for column in columns), strict=True)
+        found = zip(places.to_pylist(), map(_heading, cells), strict=True)
+        return {place: unit for place, unit in found if unit}
 
-def _heading(text: str) -> str:
+
+def _heading(cells: Iterable[str | None]) -> str:
+    """Return the unit of a line with one cell, or two, that may be a heading; empty for any other line."""
+    filled = [cell.strip() for cell in cells if cell and cell.strip()]
+    text = " ".join(filled)
+    if not filled or len(filled) > _MOST_CELLS or len(text) > _LONGEST:
+        return ""
     word = text.strip(" :-=*()[]")
-    return word if word in known_symbols() else stated_unit([text])
+    return word if word in known_symbols() else _alone(text) or _stated(text)
+
+
+def units_of_lines(rejected: Iterable[Rejected], dialect: Dialect) -> dict[int, str | None]:
+    """Return the units that rejected lines state for the rows below, by the number of the line."""
+    found: dict[int, str | None] = {}
+    for item in rejected:
+        if item.record and len(item.raw) <= _LONGEST:
+            text = item.raw.decode(dialect.encoding or "utf-8", errors="replace")
+            (cells,) = line_cells([text.strip()], delimiter=dialect.delimiter, quote=dialect.quote)
+            if unit := _heading(cells):
+                found[item.record] = unit
+    return found
+
+
+def units_of_sheets(names: Mapping[int, str]) -> dict[int, str | None]:
+    """Return the units that the names of sheets state, None for others, by the sheet's first record."""
+    found = {begin: _unit_of_sheet(name) or None for begin, name in names.items()}
+    return found if any(found.values()) else {}
+
+
+def _unit_of_sheet(name: str) -> str:
+    symbol = symbol_in_header(name)
+    return _alone(name) or _stated(name) or (symbol if symbol in known_symbols() else "")
 
 
 def _codes(text: str) -> set[str]:

@@ -307,7 +307,9 @@ def _spreadsheetml(path: Path, folder: Path, hints: Hints, limits: Limits) -> Wo
                 hidden += 1
                 continue
             sheets.append(
-                ContentSheet(number, grid.rows, hints, frozenset(grid.hidden_rows), is_hidden=is_hidden)
+                ContentSheet(
+                    number, grid.rows, hints, frozenset(grid.hidden_rows), is_hidden=is_hidden, name=name
+                )
             )
             if grid.hidden_rows:
                 notes.append(f"{len(grid.hidden_rows)} hidden rows of sheet {number} were read")

@@ -94,7 +94,7 @@ def _open(
     place = Path(folder.name)
     notes: list[str] = []
     others: tuple[OtherSheet, ...] = ()
-    hidden = HiddenCells()
+    hidden, sheet_names = HiddenCells(), dict[int, str]()
     kind = kind_of(path)
     if kind in {"gzip", "zip", "zstd"}:
         path = decompress(path, kind, place, limits)
@@ -114,6 +114,7 @@ def _open(
         to_csv = partial(markup_to_csv, path, markup) if markup else partial(workbook_to_csv, path)
         sheets = to_csv(place, hints, limits)
         text, others, hidden = sheets.path, sheets.others, sheets.hidden
+        sheet_names = dict(sheets.sheet_names)
         notes.extend(sheets.notes)
         if expected != "xlsx" and not markup:
             notes.append("the delivery is a workbook, not a text file")
@@ -130,6 +131,7 @@ def _open(
         raise UnreadableError("the delivery is compressed more than once")
     reading = _table(plain, hints, limits, folder, notes, others)
     reading.period, reading.hidden = stack.period if stack else None, hidden
+    reading.sheet_names = sheet_names
     reading.is_delimited = kind == "text" and not markup and not widths
     return reading
 

@@ -93,7 +93,8 @@ class Reading:
     batches (`RECORD_SCHEMA`) of bounded size. `rejected`, `repaired` (record numbers and repairs), `footer`,
     `notes` (sentences for whoever uses the rows), `counts` and the whole `dialect` are final when `records`
     is exhausted. `period` has the first and the last day of dates without a year, where the delivery states
-    it, `hidden` the cells that a workbook does not show. `is_delimited` says that the delimiters of the
+    it, `hidden` the cells that a workbook does not show, `sheet_names` the names of its sheets in the table
+    by the number of their first record. `is_delimited` says that the delimiters of the
     delivery itself divide the cells. Use as a context manager or call `close`: a reading may hold temporary
     files.
     """
@@ -110,6 +111,7 @@ class Reading:
         self.notes: list[str] = []
         self.period: tuple[date, date] | None = None
         self.hidden = HiddenCells()
+        self.sheet_names: dict[int, str] = {}
         self.is_delimited = False
         self.counts = RecordCounts()
         self.finished = False

@@ -10,6 +10,7 @@ import csv
 import io
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
 from showcost.config.feed import normal_header
@@ -17,7 +18,7 @@ from showcost.readers.csv.layout import Layout, Row, count_filled, find_layout
 from showcost.readers.model import HiddenCells
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from showcost.readers.model import Hints
@@ -39,12 +40,16 @@ class OtherSheet:
 
 @dataclass(frozen=True)
 class WorkbookTable:
-    """The table of a workbook as UTF-8 CSV, the assumptions, the sheets outside it, and its hidden cells."""
+    """The table of a workbook as UTF-8 CSV, the assumptions, the sheets outside it, and its hidden cells.
+
+    `sheet_names` has the names of the sheets in the table by the number of their first record.
+    """
 
     path: Path
     notes: tuple[str, ...]
     others: tuple[OtherSheet, ...]
     hidden: HiddenCells
+    sheet_names: Mapping[int, str]
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,7 @@ class ContentSheet:
     hidden_rows: frozenset[int] = frozenset()
     hidden_columns: frozenset[int] = frozenset()
     is_hidden: bool = False
+    name: str = ""
 
     @cached_property
     def layout(self) -> Layout:
@@ -94,7 +100,9 @@ def table_of(
     if len(sheets) > 1:
         numbers = " and ".join(str(sheet.number) for sheet in table)
         notes.insert(0, f"of {len(sheets)} sheets with content the table is {numbers}")
-    return WorkbookTable(target, tuple(notes), tuple(others), _hidden(table, firsts))
+    begins = [1, *(1 + end for end in accumulate(map(len, bodies)))]
+    sheet_names = {begin: sheet.name for begin, sheet in zip(begins, table, strict=False)}
+    return WorkbookTable(target, tuple(notes), tuple(others), _hidden(table, firsts), sheet_names)
 
 
 def _hidden(table: Sequence[ContentSheet], firsts: Sequence[int]) -> HiddenCells:

@@ -85,7 +85,7 @@ def _sheets(
             hidden += 1
         else:
             unseen = frozenset(about_cells.hidden_rows), frozenset(about_cells.hidden_columns)
-            sheets.append(ContentSheet(number, rows, hints, *unseen, is_hidden=is_hidden))
+            sheets.append(ContentSheet(number, rows, hints, *unseen, is_hidden=is_hidden, name=about.name))
             for name, places in zip(("rows", "columns"), unseen, strict=True):
                 if places:
                     notes.append(f"{len(places)} hidden {name} of sheet {number} were read")

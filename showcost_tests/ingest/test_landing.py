@@ -49,8 +49,9 @@ def delivery(*, last: str = "") -> str:
 
 
 @contextmanager
-def landed(path: Path, text: str, feed: FeedSpec = FEED) -> Iterator[DeliveryContent]:
-    path.write_text(text, encoding="utf-8")
+def landed(path: Path, text: str | None, feed: FeedSpec = FEED) -> Iterator[DeliveryContent]:
+    if text is not None:
+        path.write_text(text, encoding="utf-8")
     origin = Origin("0" * 64, 3, path.stat().st_size, DATES)
     with (
         read_delivery(path, hints=landing.hints_of(feed)) as reading,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import openpyxl
 import pytest
 
 from showcost.config.feed import FieldHints, Signs
@@ -274,3 +275,47 @@ def test_a_heading_between_the_rows_states_the_currency_below_it(
         None,
         None,
     ]
+
+
+@pytest.mark.parametrize("chunk_bytes", [2**23, 1])
+@pytest.mark.parametrize(
+    ("heading", "symbol"),
+    [
+        *(("Currency: GBP", "GBP"), ("Invoices in USD,,,", "USD"), ("US Dollar,,,", "US$")),
+        *(("Pounds sterling,,,", "\u00a3"), (",,USD,", "USD"), ("Currency,USD,,", "USD")),
+        *(("UNIT LONDON - all amounts in GBP", "GBP"), ("in TUSD,,,", "TUSD"), ("Unit London", None)),
+    ],
+)
+def test_a_line_between_the_rows_states_the_currency_below_it(
+    heading: str, symbol: str | None, chunk_bytes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("showcost.ingest.delivery_records.CHUNK_BYTES", chunk_bytes)
+    lines = ["V1,1,01/02/2025,1.50", heading, "V1,2,01/02/2025,2.50", "V1,3,01/02/2025,3.50"]
+    refused, found = read(tmp_path, "\n".join([HEADER, *lines, ""]))
+    assert refused is None
+    assert [unit for value, unit in found if value] == [None, symbol, symbol]
+    refused, found = read(tmp_path, "\n".join(["Currency: CHF", "", HEADER, *lines, ""]))
+    assert [unit for value, unit in found if value] == ["CHF", symbol or "CHF", symbol or "CHF"]
+
+
+@pytest.mark.parametrize(
+    ("names", "symbols"),
+    [
+        (("EUR", "USD", "October"), ["EUR", "USD", None]),
+        (("2025", "in TUSD", "Kosten USD"), [None, "TUSD", "USD"]),
+        (("A", "B", "Unit M"), [None, None, None]),
+    ],
+)
+def test_the_name_of_a_sheet_states_the_currency_of_its_rows(
+    names: tuple[str, ...], symbols: list[str | None], tmp_path: Path
+) -> None:
+    book = openpyxl.Workbook()
+    book.remove(book.worksheets[0])
+    for number, name in enumerate(names):
+        sheet = book.create_sheet(name)
+        sheet.append(HEADER.split(","))
+        sheet.append(["V1", f"N{number}", "2025-02-01", 2.5])
+    book.save(tmp_path / "any.xlsx")
+    with landed(tmp_path / "any.xlsx", None, TEXTS) as content:
+        rows = sorted(content.records.by_date().read_all().to_pylist(), key=lambda row: row["record"])
+    assert [row["net_amount__symbol"] for row in rows] == symbols
