@@ -84,6 +84,8 @@ class ClaimKind(StrEnum):
     """A document without line numbers that had more lines when it came first."""
     ORDER = "order"
     """A document without line numbers whose lines changed and came in another order."""
+    TOGETHER = "together"
+    """Another line of its document and delivery contradicts the row that holds its key."""
 
 
 _SQL: Final = """
@@ -190,7 +192,7 @@ def key_claims(candidates: pa.Table, posted: pa.Table) -> pa.Table:
     landed = rows.filter(pc.invert(rows.column("original")))
     _refuse_twice(landed, ("delivery", "record"), "{} landed rows were handed in more than once")
     words = {"duplicate": DUPLICATE, "conflict": CONFLICT, "unsure": LineState.UNSURE.value}
-    words |= {kind.value: kind.value for kind in ClaimKind}
+    words |= {kind.value: kind.value for kind in ClaimKind if kind is not ClaimKind.TOGETHER}
     lines = claimed_keys(rows.drop_columns(["row"]))
     return query(_SQL, words, candidates=rows, posted=holders, lines=lines).cast(CLAIMS)
 
@@ -221,6 +223,50 @@ QUALIFY CASE WHEN bool_or(code = $duplicate) OVER (PARTITION BY row)
     THEN row_number() OVER (PARTITION BY row ORDER BY code = $duplicate DESC NULLS LAST, by_key DESC) = 1
     ELSE code IS NOT NULL OR count(*) OVER (PARTITION BY row) = 1 END
 ORDER BY row, by_key DESC
+"""
+
+
+DOCUMENTS: Final = pa.schema([("delivery", pa.string()), ("record", pa.int64()), ("document", pa.string())])
+"""The document of each row: rows of one delivery and document wait together."""
+
+
+def with_whole_documents(
+    claims: pa.Table, candidates: pa.Table, documents: pa.Table, posted: pa.Table, accepted: pa.Table
+) -> pa.Table:
+    """Return the claims (`CLAIMS`), with a conflict for all lines of a document if one conflicts by its key.
+
+    Else a delivery that takes a line back and books it anew would post the new one beside the old. The tables
+    are as in `CANDIDATES`, `DOCUMENTS` and `POSTED`; `accepted` are the rows (delivery, record) that a person
+    lets pass. Posted rows stay posted, and a row that contradicts its own delivery holds nothing up.
+    """
+    if not documents.num_rows or CONFLICT not in pc.unique(claims.column("code")).to_pylist():
+        return claims
+    words = {"conflict": CONFLICT, "key": ClaimKind.KEY.value, "together": ClaimKind.TOGETHER.value}
+    tables = {"claims": claims, "candidates": candidates, "documents": documents}
+    return query(_WHOLE, words, **tables, posted=posted, accepted=accepted).cast(CLAIMS)
+
+
+_WHOLE: Final = """
+WITH placed AS (
+    SELECT row, delivery, record, document, priority
+    FROM candidates JOIN documents USING (delivery, record) WHERE row IS NOT NULL AND NOT original
+), contradicting AS (
+    SELECT delivery, document, arg_min({'feed': holder_feed, 'delivery': holder_delivery,
+        'record': holder_record, 'posted': holder_posted}, row) AS holder
+    FROM claims JOIN placed USING (row)
+    WHERE code = $conflict AND kind = $key AND NOT claims.posted AND holder_delivery <> delivery
+        AND (delivery, record) NOT IN (SELECT (delivery, record) FROM accepted)
+    GROUP BY ALL
+), waiting AS (
+    SELECT row, holder FROM placed JOIN contradicting USING (delivery, document)
+    ANTI JOIN posted USING (delivery, record) ANTI JOIN accepted USING (delivery, record)
+    WHERE priority = 0 AND row NOT IN (SELECT row FROM claims WHERE code IS NOT NULL)
+)
+SELECT * FROM claims ANTI JOIN waiting USING (row)
+UNION ALL BY NAME SELECT row, $conflict AS code, false AS posted, $together AS kind,
+    holder.feed AS holder_feed, holder.delivery AS holder_delivery, holder.record AS holder_record,
+    holder.posted AS holder_posted FROM waiting
+ORDER BY row, code
 """
 
 

@@ -90,6 +90,10 @@ _CLAIM_TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     ClaimKind.MORE: ("no line beyond those that the document had when it came first: {place}", _BY_LINES),
     ClaimKind.FEWER: ("all lines that the document had before, but some are missing: {place}", _BY_LINES),
     ClaimKind.ORDER: ("a line of which it is certain which one it replaces: {place}", _BY_LINES),
+    ClaimKind.TOGETHER: (
+        "no line of this document in conflict with another, or all of them together: {place}",
+        "feed {feed}: lines of one document",
+    ),
     SameKind.DOCUMENT: ("one cost in all feeds: {place}", "all feeds: payee, number, date and amount"),
     SameKind.ALIKE: (
         "no cost like another, unless a person accepts it: {place}",

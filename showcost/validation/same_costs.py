@@ -268,6 +268,8 @@ WITH decided AS (
 ), related AS (
     SELECT decided.row_id, decided.seq, lines.feed, lines.delivery, lines.record, lines.transaction_date
     FROM decided JOIN pairs ON pairs.j = decided.document JOIN lines ON lines.document = pairs.i
+    UNION SELECT decided.row_id, decided.seq, lines.feed, lines.delivery, lines.record, lines.transaction_date
+    FROM decided JOIN lines USING (document) WHERE lines.by_line AND lines.record <> decided.record
 )
 SELECT feed, transaction_date, row_id || ':' || seq || '+' || {ROW_ID_SQL} AS stamp FROM related
 """  # noqa: S608 -- constants only
@@ -286,7 +288,9 @@ class RelatedDocuments:
         return query(_OTHERS, lines=self.lines, pairs=self.pairs)
 
     def stamps(self, effects: pa.Table) -> list[tuple[str, date, str]]:
-        """Return, for each row that may share its cost with a decided row of `mine`, feed, date and stamp.
+        """Return feed, date and stamp of each row that a decided row of `mine` may concern.
+
+        It may share its cost, or be another line of its document, which waits with it.
 
         `effects` has the decided rows (`ledger.decisions.DECISION_EFFECTS`); see `pipeline.decision_stamps`.
         """

@@ -19,7 +19,15 @@ from showcost.core.errors import IntegrityError
 from showcost.core.ids import DOCUMENT_DIGITS, DOCUMENT_SQL
 from showcost.validation.cells import RawRows, raw_rows
 from showcost.validation.columns import RowTable, arrow_schema
-from showcost.validation.duplicates import CANDIDATES, POSTED, all_claims, key_claims
+from showcost.validation.duplicates import (
+    CANDIDATES,
+    CONFLICT,
+    DOCUMENTS,
+    POSTED,
+    all_claims,
+    key_claims,
+    with_whole_documents,
+)
 from showcost.validation.person_days import day_lines
 from showcost.validation.reference import Reference
 from showcost.validation.row_outcomes import (
@@ -127,6 +135,7 @@ def validate(  # noqa: PLR0913 -- everything that determines a result is an argu
     candidates += [chunk.candidates for chunk in checked]
     every = pa.concat_tables(candidates)
     claims = all_claims(key_claims(every, posted), every, same_costs, posted)
+    claims = with_whole_documents(claims, every, _documents_of(raw, feed), posted, _accepted(effects))
     return _split_all(checker, checked, claims, raw.num_rows)
 
 
@@ -176,6 +185,31 @@ def _originals(reference: Reference, delivered: RawRows, raw: RawRows) -> pa.Tab
 def _documents(keys: pa.ChunkedArray) -> pa.ChunkedArray:
     """Return what the keys of a document's lines without numbers share."""
     return pc.utf8_slice_codeunits(keys, 0, DOCUMENT_DIGITS)
+
+
+def _documents_of(raw: RawRows, feed: FeedSpec) -> pa.Table:
+    """Return the documents whose lines wait together (`DOCUMENTS`): those of a kind with numbers of lines.
+
+    A permit's events and an employee's days are costs of their own. A feed that replaces line by line by its
+    policy has none.
+    """
+    kind = feed.kind
+    if kind.line is None or kind.identity is None or feed.corrected_documents != "quarantine":
+        return DOCUMENTS.empty_table()
+    sql = f"""
+        SELECT delivery, record, lower(concat_ws('|', {kind.identity.code}, {kind.document})) AS document
+        FROM raw WHERE trim(coalesce({kind.document}, '')) <> ''
+    """  # noqa: S608 -- names of ours
+    names = ["delivery", "record", kind.identity.code, kind.document]
+    return query(sql, raw=raw.table.select(names)).cast(DOCUMENTS)
+
+
+def _accepted(effects: pa.Table | None) -> pa.Table:
+    """Return the rows that a person lets pass in spite of a conflict."""
+    if effects is None:
+        return DOCUMENTS.empty_table()
+    sql = "SELECT delivery, record, '' AS document FROM effects WHERE list_contains(codes, $conflict)"
+    return query(sql, {"conflict": CONFLICT}, effects=effects).cast(DOCUMENTS)
 
 
 def _split_all(

@@ -13,6 +13,7 @@ from showcost.core.errors import IntegrityError
 from showcost_tests.validation.raw import INVOICE, PRODUCTION, Row, feed_of, fx, posted_table, raw_table, run
 
 if TYPE_CHECKING:
+    from showcost.config.feed import FeedSpec
     from showcost.config.production import Production
 
 FEED: Final = feed_of("vendor_invoice")
@@ -59,6 +60,55 @@ def test_file_delivered_again_in_other_bytes_is_a_duplicate() -> None:
 def test_corrected_invoice_is_a_conflict() -> None:
     corrected = SECOND | {"net_amount": "90", "tax_amount": "", "gross_amount": ""}
     assert codes_by_delivery(rows(FIRST, corrected)) == {"a": [], "b": ["SC-DUP-002"]}
+
+
+def codes_by_record(landed: pa.Table, feed: FeedSpec, posted: pa.Table | None = None) -> dict[int, list[str]]:
+    """Return the codes of the rows of the second delivery, by record."""
+    outcome = run(feed, landed, same_key_rows=landed, posted=posted)
+    codes: dict[int, list[str]] = {
+        row["record"]: [] for row in outcome.valid.to_pylist() if row["arrival"] == 2
+    }
+    return codes | {row["record"]: row["codes"] for row in outcome.quarantine.to_pylist()}
+
+
+AMOUNT: Final[Row] = {"tax_amount": "", "gross_amount": ""}
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({"net_amount": "-100"}, {2: ["SC-DUP-002"], 3: ["SC-DUP-002"], 4: []}),
+        ({"net_amount": "100"}, {2: ["SC-DUP-001"], 3: [], 4: []}),
+    ],
+)
+def test_a_line_waits_with_the_conflict_of_its_document(changed: Row, expected: dict[int, list[str]]) -> None:
+    taken_back = SECOND | AMOUNT | changed
+    anew = SECOND | AMOUNT | {"record": 3, "line_no": "2", "net_amount": "115"}
+    other = SECOND | AMOUNT | {"record": 4, "invoice_no": "OTHER-1"}
+    assert codes_by_record(rows(FIRST | AMOUNT, taken_back, anew, other), FEED) == expected
+
+
+def test_the_reason_of_a_line_that_waits_names_the_contradicted_row() -> None:
+    anew = SECOND | AMOUNT | {"record": 3, "line_no": "2", "net_amount": "115"}
+    landed = rows(FIRST | AMOUNT, SECOND | AMOUNT | {"net_amount": "-100"}, anew)
+    outcome = run(FEED, landed, same_key_rows=landed)
+    (reason,) = json.loads(outcome.quarantine.to_pylist()[1]["reasons"])
+    assert reason["expected"].endswith(": record 2 of delivery aaaaaaaaaaaa comes first")
+    assert reason["source"].endswith("lines of one document")
+
+
+def test_a_feed_that_replaces_line_by_line_waits_for_no_other_line() -> None:
+    by_policy = FEED.model_copy(update={"corrected_documents": "reverse_and_rebook"})
+    anew = SECOND | AMOUNT | {"record": 3, "line_no": "2", "net_amount": "115"}
+    landed = rows(FIRST | AMOUNT, SECOND | AMOUNT | {"net_amount": "90"}, anew)
+    assert codes_by_record(landed, by_policy) == {2: ["SC-DUP-002"], 3: []}
+
+
+def test_lines_of_one_delivery_that_contradict_each_other_hold_no_other_up() -> None:
+    again = FIRST | AMOUNT | {"record": 3, "net_amount": "90"}
+    landed = rows(FIRST | AMOUNT, again, FIRST | AMOUNT | {"record": 4, "line_no": "2"})
+    outcome = run(FEED, landed, same_key_rows=landed)
+    assert [row["record"] for row in outcome.valid.to_pylist()] == [2, 4]
 
 
 def test_correction_of_a_row_that_was_never_valid_is_accepted() -> None:

@@ -121,6 +121,26 @@ def test_lines_numbered_anew(workspace: Workspace) -> None:
     totals(workspace)
 
 
+def test_a_line_taken_back_and_booked_anew(workspace: Workspace) -> None:
+    invoice = Invoice("R-79", ("111.00",))
+    deliver(workspace, listed(invoice))
+    deliver(workspace, listed(invoice.but(nets=("-111.00", "115.00")), invoice.but(number="R-80")))
+    assert (posted(workspace), codes(workspace)) == (Decimal("222.00"), ["SC-DUP-002"] * 2)
+    back, anew = queued(workspace)
+    with pytest.raises(InputError, match="it does not replace one row of its key"):
+        deciding.rebook(workspace, [found(workspace, anew)], who=WHO, why=WHY)
+    accepted = deciding.accept(workspace, [found(workspace, back)], who=WHO, why=WHY)
+    assert replay(workspace, accepted.places).appended == 2
+    assert posted(workspace) == Decimal("111.00")
+    # The line that waited with it is due, and posts.
+    assert due(workspace) == {(LIST, small.WEDNESDAY)}
+    take(workspace, DAYS, feeds=BOTH)
+    assert (posted(workspace), codes(workspace)) == (Decimal("226.00"), [""])
+    assert not due(workspace)
+    assert verify(workspace).first is None
+    totals(workspace)
+
+
 def test_an_e_invoice_and_a_list(workspace: Workspace) -> None:
     invoice = Invoice("INV-8", ("500.00",))
     deliver(
