@@ -255,6 +255,9 @@ def test_a_control_total_is_not_compared_while_a_row_may_be_a_total(tmp_path: Pa
     ("text", "level"),
     [
         ("Sub-total October", Level.CERTAIN),
+        *((text, Level.CERTAIN) for text in ("Opening balance", "Previous balance", "Saldovortrag")),
+        *((text, Level.CERTAIN) for text in ("Anfangsbestand", "Solde initial", "Zwischenstand")),
+        ("New Balance", Level.WORD),
         ("Balance b/f", Level.CERTAIN),
         ("Übertrag von Seite 3", Level.CERTAIN),
         ("Total net due (EUR) 10/2026", Level.ALONE),
