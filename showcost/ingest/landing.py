@@ -61,6 +61,7 @@ from showcost.ingest.unstated import (
     spilled_cents,
     spilling_columns,
     table_beside,
+    texts_with_digits,
 )
 from showcost.readers import Hints, Reading, Rejected, read_delivery
 from showcost.readers.archives import UnreadableError, opened
@@ -572,18 +573,19 @@ def _build(
 ) -> tuple[Mapping[str, str], _ControlTotal]:
     """Add the records of a delivery; return the inferred formats and the comparison with its total."""
     feed, is_e_invoice = records.feed, isinstance(reading, UblReading)
-    parts, labels, spilling = [], [], frozenset[int]()
+    parts, labels, spilling, digits = [], [], frozenset[int](), frozenset[int]()
     is_divided = matched.read_as is ReadAs.NOW and reading.is_delimited
     before = ""
     for chunk in matched:
         parts.append(evidence_of(feed, chunk))
         if is_divided:
             spilling |= spilling_columns(feed, chunk, reading.dialect.delimiter)
+            digits |= texts_with_digits(feed, reading.header, chunk, reading.dialect.delimiter)
         if not is_e_invoice and matched.read_as is ReadAs.NOW:
             labels.append(labels_in(feed, chunk, before))
             before = chunk.place.column("raw")[-1].as_py() if chunk.place.num_rows else before
     evidence = reduce(operator.or_, parts) if parts else FormatEvidence({}, {})
-    matched = replace(matched, match=replace(matched.match, spilling=spilling))
+    matched = replace(matched, match=replace(matched.match, spilling=spilling, digits_in_text=digits))
     labelled = labelled_lines(labels)
     doubts = {}
     if len(labelled):

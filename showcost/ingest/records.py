@@ -21,7 +21,14 @@ from showcost.core.engine import engine
 from showcost.core.hashing import SHORT
 from showcost.core.ids import LINE_KEY_SQL
 from showcost.ingest.masking import masked_fields, names_people
-from showcost.ingest.signs import debit_or_credit, signed, stated_currencies, without_credits, without_spilled
+from showcost.ingest.signs import (
+    debit_or_credit,
+    signed,
+    stated_currencies,
+    without_credits,
+    without_rest_of_digits,
+    without_spilled,
+)
 from showcost.validation.columns import RowTable, arrow_schema
 from showcost.values.amounts import AmountColumn, AmountEvidence, amount_evidence, infer_amounts, scaled
 from showcost.values.column import any_true
@@ -86,7 +93,8 @@ class HeaderMatch:
     columns of money state about the currency (`values.symbols.symbol_in_header`). `credit_marks` are columns
     with words for credits that the feed does not name, `spilling` those of amounts that may go on in the
     next, and `currency` is one with currencies that the feed does not name. `titled` is the currency that a
-    line outside the rows states, for amounts for which nothing nearer states one.
+    line outside the rows states, for amounts for which nothing nearer states one, and `digits_in_text` are
+    columns of amounts before a text that may have the rest of their digits.
     """
 
     columns: Mapping[str, int]
@@ -99,6 +107,7 @@ class HeaderMatch:
     spilling: frozenset[int] = frozenset()
     currency: int | None = None
     titled: str = ""
+    digits_in_text: frozenset[int] = frozenset()
 
 
 def match_header(feed: FeedSpec, header: Sequence[str], filled: Sequence[bool]) -> HeaderMatch:
@@ -317,6 +326,8 @@ def _field_text(feed: FeedSpec, field: str, accepted: Accepted, rows: int) -> pa
             text = without_credits(text, accepted.columns, accepted.match.credit_marks)
         if index in accepted.match.spilling:
             text = without_spilled(text, accepted.columns, index)
+        if index in accepted.match.digits_in_text:
+            text = without_rest_of_digits(text, accepted.columns, index)
     return text
 
 

@@ -20,6 +20,7 @@ _NOTHING: Final = r"^[-\x{2010}-\x{2015}\x{2212}]?$|^[^0-9]*0+(?:[.,]0+)?[^0-9]*
 """Matches what a blank half of a pair has: nothing, a dash, or zero."""
 _NEGATIVE: Final = r"[-\x{2010}-\x{2015}\x{2212}(]|(?i:cr)"
 _GROUP: Final = r"^[^0-9]{0,4}[0-9]{1,3}$"
+_WHOLE: Final = r"^[^0-9.,]{0,4}[0-9]+$"
 _REST: Final = r"^[0-9]{3}[.,][0-9]{2}\)?-?$"
 
 _NAMES: Final = {
@@ -80,6 +81,17 @@ def without_spilled(
     amount = _trimmed(texts)
     spilled = pc.and_(pc.match_substring_regex(after, _REST), pc.match_substring_regex(amount, _GROUP))
     return pc.if_else(spilled, pc.binary_join_element_wise(amount, after, " ? "), texts)
+
+
+def without_rest_of_digits(
+    texts: pa.ChunkedArray, columns: Sequence[pa.ChunkedArray], place: int
+) -> pa.ChunkedArray:
+    """Return texts of whole amounts, with the next cell where that may have their last digits."""
+    after = _trimmed(columns[place + 1])
+    amount = _trimmed(texts)
+    group = pc.and_(pc.match_substring_regex(after, r"^[0-9]{3}$"), pc.match_substring_regex(amount, _GROUP))
+    cents = pc.and_(pc.match_substring_regex(after, r"^[0-9]{2}$"), pc.match_substring_regex(amount, _WHOLE))
+    return pc.if_else(pc.or_(group, cents), pc.binary_join_element_wise(amount, after, " ? "), texts)
 
 
 def stated_currencies(cells: pa.ChunkedArray) -> pa.ChunkedArray:

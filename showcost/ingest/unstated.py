@@ -46,10 +46,12 @@ _OF_SIGNS: Final = re.compile(
 )
 _VOID: Final = (
     *("void", "voided", "cancelled", "canceled", "deleted", "rejected", "declined"),
+    *("reversed", "reversal", "draft", "proforma", "pro forma", "pro-forma", "entwurf", "storniert"),
     *("abgelehnt", "annulliert", "annul\u00e9", "annul\u00e9e", "anulado", "annullato"),
 )
 """Words of a state in which a row is no cost."""
 _OF_STATES: Final = re.compile(r"(?i)\bstat(?:us|e|ut|o)\b|\bzustand\b|\bestado\b|^void(?:ed)?\W*$")
+_OF_PAYMENTS: Final = re.compile(r"(?i)pay|card|account|zahl|konto|karte|paiement|pago|terms")
 _OF_TYPES: Final = re.compile(
     r"(?i)type|\bart\b|\btyp\b|art$|nature|kind|indicator|kennzeichen|\bkz\b|tipo|clase|vorgang|document|beleg|class"
 )
@@ -57,6 +59,12 @@ _CREDIT: Final = ("cr", "crdt", "haben", *_DOCUMENTS)
 _ZERO_REST: Final = r"^\s*0[0-9]{2}[.,][0-9]{2}\)?-?\s*$"
 _WHOLE: Final = r"^[^0-9.,]{0,4}[0-9]+$"
 _CENTS: Final = r"^[0-9]{2}\)?-?$"
+_DIGITS: Final = r"^\s*[0-9]{2,3}\s*$"
+_MOSTLY: Final = 4
+_OF_TEXTS: Final = re.compile(
+    r"(?i)text|desc|memo|note|comment|remark|detail|purpose|particulars|narrat|bezeichnung|beschreibung|zweck"
+    r"|libell|bemerkung|concepto|descrizione|omschrijving"
+)
 _SPILLING: Final = frozenset(", '.")
 """Delimiters that divide the digits of amounts, too."""
 _FREE_TEXTS: Final = frozenset(("description", "vendor_name", "reason", "location_name"))
@@ -85,8 +93,12 @@ def credit_columns(feed: FeedSpec, header: Sequence[str], match: HeaderMatch) ->
             words[place] = (*map(str.lower, CREDIT_WORDS), *_CREDIT, "-")
         elif _OF_STATES.search(name):
             words[place] = (*_CREDIT, *_VOID)
+        elif not name.strip():
+            words[place] = ("credit", *_CREDIT, *_VOID)
         elif _OF_TYPES.search(name):
-            words[place] = _CREDIT
+            # A way to pay may be by credit.
+            credit = () if _OF_PAYMENTS.search(name) else ("credit",)
+            words[place] = (*credit, *_CREDIT, *_VOID)
     return words
 
 
@@ -127,6 +139,33 @@ def spilling_columns(feed: FeedSpec, accepted: Accepted, delimiter: str) -> froz
         for place in places
         if place + 1 < len(columns) and (place + 1 in free or _any(columns[place + 1], _ZERO_REST))
     )
+
+
+def texts_with_digits(
+    feed: FeedSpec, header: Sequence[str], accepted: Accepted, delimiter: str
+) -> frozenset[int]:
+    """Return the columns of money before a text of which some cells may be the rest of an amount's digits.
+
+    In a file divided by commas, `1,250` without quotes leaves 250 in a column that otherwise has words.
+    """
+    if delimiter != ",":
+        return frozenset()
+    match, columns = accepted.match, accepted.columns
+    fields = {place: name for name, place in match.columns.items()}
+    found = set()
+    for place in (match.columns[name] for name in feed.money_fields if name in match.columns):
+        after = place + 1
+        if after >= min(len(columns), len(header)) or fields.get(after, "description") not in _FREE_TEXTS:
+            continue
+        is_rest, is_word = (_count(columns[after], pattern) for pattern in (_DIGITS, r"\p{L}"))
+        is_text = after in fields or _OF_TEXTS.search(header[after]) is not None
+        if is_rest and is_word and (is_text or is_word >= _MOSTLY * is_rest):
+            found.add(place)
+    return frozenset(found)
+
+
+def _count(texts: pa.ChunkedArray, pattern: str) -> int:
+    return int(pc.sum(pc.match_substring_regex(texts, pattern), min_count=0).as_py())
 
 
 def _any(texts: pa.ChunkedArray, pattern: str) -> bool:

@@ -44,9 +44,17 @@ def read(
             ("S/H", "S", False),
         ),
         *(("Debit/Credit", "Credit", True), ("D/C", "D", False), ("Sign", "-", True)),
+        *(("Type", "CREDIT", True), ("Type", "Proforma", True), ("Status", "draft", True)),
+        *(("Payment type", "Credit", False), ("Card type", "credit", False), ("Type", "Reversed", True)),
         *(("Payment method", "Credit", False), ("Set", "C", False), ("Type", "C", False)),
         *(("Status", "VOID", True), ("Document status", "Cancelled", True), ("Status", "paid", False)),
-        *(("Type", "void", False), ("Estado", "anulado", True)),
+        *(
+            ("Type", "void", True),
+            ("", "CR", True),
+            ("", "reversed", True),
+            ("", "x", False),
+            ("Estado", "anulado", True),
+        ),
     ],
 )
 def test_an_amount_that_an_unnamed_column_makes_a_credit_is_no_cost(
@@ -79,6 +87,27 @@ def test_a_thousands_comma_without_quotes_makes_no_small_amount(
     lines = [f"V1,{n},01/02/2025,{row}" for n, row in enumerate(rows)]
     refused, read_ = read(tmp_path, "\n".join([f"{HEADER},{name}", *lines, ""]))
     assert (refused, [value for value, _ in read_]) == (None, values)
+
+
+@pytest.mark.parametrize(
+    ("name", "rows", "values"),
+    [
+        ("Text", ("1,250", "12.00,lamp", "12.50,lamp"), [None, "12.00", "12.50"]),
+        ("Text", ("1,250", "12,200", "125,grip"), [None, None, "125"]),
+        ("Text", ("99,50", "12,lamp", "125,grip"), [None, "12", "125"]),
+        ("Memo", ("99,50", "12,lamp", "125,grip"), [None, "12", "125"]),
+        ("For", ("1,250", "2,lamp", "3,grip", "4,gaffer", "5,lift"), [None, "2", "3", "4", "5"]),
+        ("Set", ("1,101", "2,101", "3,GEN"), ["1", "2", "3"]),
+        ("Text", ("1.00,250", "2.00,lamp"), ["1.00", "2.00"]),
+        ("Text", ("1234,250", "2,4711", "3,lamp"), ["1234", "2", "3"]),
+    ],
+)
+def test_digits_in_a_text_may_be_the_rest_of_an_amount(
+    name: str, rows: tuple[str, ...], values: list[str | None], tmp_path: Path
+) -> None:
+    lines = [f"V1,{n},01/02/2025,{row}" for n, row in enumerate(rows)]
+    refused, found = read(tmp_path, "\n".join([f"{HEADER},{name}", *lines, ""]))
+    assert (refused, [value for value, _ in found]) == (None, values)
 
 
 def test_a_thousands_blank_in_columns_divided_by_blanks_makes_no_small_amount(tmp_path: Path) -> None:
