@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from showcost.core.engine import view_files
 from showcost.ingest.ordering import by_date
 from showcost.ingest.records import number_repeated, records_schema
+from showcost.ingest.repeated_tables import Tables, mark_repeated
 from showcost.readers import RECORD_SCHEMA
 
 if TYPE_CHECKING:
@@ -83,7 +84,8 @@ def _filled(column: pa.Array) -> bool:
 class DeliveryRecords:
     """The records of one delivery, written once and then queried.
 
-    `rows`, `undated`, `unreadable` (rejected by the reader) and `dates` count them.
+    `rows`, `undated`, `unreadable` (rejected by the reader) and `dates` count them. `tables` says where the
+    tables of the delivery begin.
     """
 
     def __init__(self, feed: FeedSpec, folder: Path) -> None:
@@ -91,6 +93,7 @@ class DeliveryRecords:
         self.feed, self.schema = feed, records_schema(feed)
         self.rows = self.unreadable = 0
         self.dates = Counter[date]()
+        self.tables = Tables()
         self._folder, self._path = folder, folder / "records.parquet"
         self._writer = pq.ParquetWriter(self._path, self.schema, compression="lz4")
         self._connection: duckdb.DuckDBPyConnection | None = None
@@ -120,9 +123,9 @@ class DeliveryRecords:
                 config={"memory_limit": _ENGINE_MEMORY, "temp_directory": str(self._folder), "threads": 2}
             )
             view_files(self._connection, "records", [self._path])
-            self._connection.execute(
-                f"CREATE TEMP VIEW numbered AS {number_repeated(self._connection, self.feed)}"
-            )
+            numbered = number_repeated(self._connection, self.feed)
+            numbered = mark_repeated(self._connection, self.feed, self.tables, numbered)
+            self._connection.execute(f"CREATE TEMP VIEW numbered AS {numbered}")
         return self._connection.sql(query).to_arrow_reader(_BATCH_ROWS)
 
     def by_date(self) -> pa.RecordBatchReader:

@@ -45,6 +45,7 @@ from showcost.ingest.records import (
     match_header,
     rejected_records,
 )
+from showcost.ingest.repeated_tables import Tables
 from showcost.ingest.shredding import finish_shredding
 from showcost.ingest.stated_units import (
     Sections,
@@ -568,6 +569,13 @@ def _hidden_cells(reading: Reading, read_as: ReadAs) -> HiddenCells:
     return reading.hidden if read_as is ReadAs.NOW else HiddenCells()
 
 
+def _tables(reading: Reading, read_as: ReadAs) -> Tables:
+    if read_as is not ReadAs.NOW:
+        return Tables()
+    sheets = tuple(record for record in reading.sheet_names if record > 1)
+    return Tables(tuple(line.record for line in reading.header_lines), sheets)
+
+
 def _build(
     records: DeliveryRecords, reading: Reading, matched: _MatchedRecords, origin: Origin
 ) -> tuple[Mapping[str, str], _ControlTotal]:
@@ -595,6 +603,7 @@ def _build(
     whole = control is None or next(matched.rejected(reading), None) is None
     sums = RunningTotal(control.field, whole=whole) if control else None
     hidden = _hidden_cells(reading, matched.read_as)
+    records.tables = _tables(reading, matched.read_as)
     shapes: Mapping[str, str] = {}
     converted, codes = 0, set[str]()
     for chunk in matched:

@@ -24,6 +24,8 @@ ROW_NO_TEXT: Final = "SC-ROW-004"
 MAY_BE_TOTAL: Final = "SC-TOT-001"
 """The only code of a reader that a row keeps its cells with: a person may accept it as it is."""
 HIDDEN: Final = "hidden in the workbook"
+REPEATS: Final = "repeats record "
+"""The beginning of the detail of a row that another table of its file has, too."""
 """The end of the detail of a record that a workbook does not show."""
 
 C1_CONTROLS: Final = re.compile(rb"\xc2[\x80-\x9f]")

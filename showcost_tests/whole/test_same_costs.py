@@ -141,6 +141,20 @@ def test_a_line_taken_back_and_booked_anew(workspace: Workspace) -> None:
     totals(workspace)
 
 
+def test_a_list_that_is_copied_below_itself(workspace: Workspace) -> None:
+    once = listed(LINES)
+    deliver(workspace, once + once.removeprefix("\ufeff"))
+    assert (posted(workspace), codes(workspace)) == (Decimal("1070.00"), ["SC-DUP-003"] * 3)
+    assert expectations(workspace, "SC-DUP-003")[0] == (
+        "no row of another table of its file again, but repeats record 2"
+    )
+    accepted = deciding.accept(workspace, [found(workspace, queued(workspace)[2])], who=WHO, why=WHY)
+    assert replay(workspace, accepted.places).appended == 2
+    assert posted(workspace) == Decimal("1140.00")
+    assert verify(workspace).first is None
+    totals(workspace)
+
+
 def test_an_e_invoice_and_a_list(workspace: Workspace) -> None:
     invoice = Invoice("INV-8", ("500.00",))
     deliver(

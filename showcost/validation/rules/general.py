@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from showcost.config.record_kinds import FieldType
 from showcost.core.documents import LOST_DIGITS
-from showcost.readers.model import HIDDEN, MAY_BE_TOTAL
+from showcost.readers.model import HIDDEN, MAY_BE_TOTAL, REPEATS
 from showcost.validation.rules.model import ColumnRule, RowRule, Rule
 from showcost.values.column import BLANK
 
@@ -69,6 +69,15 @@ def rules(reference: Reference) -> Iterator[Rule]:
         "reader",
         holds=_is_shown,
     )
+    yield RowRule(
+        "SC-DUP-003",
+        feed.kind.document,
+        lambda failed: pc.binary_join_element_wise(
+            "no row of another table of its file again, but ", failed.column("read_detail"), ""
+        ),
+        "reader",
+        holds=_is_in_one_table,
+    )
     if feed.kind.by_name[feed.kind.document].type is FieldType.TEXT:
         yield ColumnRule(
             "SC-DOC-001",
@@ -104,6 +113,10 @@ def _is_no_total(cells: pa.Table) -> pa.ChunkedArray:
 
 def _is_shown(cells: pa.Table) -> pa.ChunkedArray:
     return pc.fill_null(pc.invert(pc.ends_with(cells.column("read_detail"), HIDDEN)), True)
+
+
+def _is_in_one_table(cells: pa.Table) -> pa.ChunkedArray:
+    return pc.fill_null(pc.invert(pc.starts_with(cells.column("read_detail"), REPEATS)), True)
 
 
 def _has_all_digits(numbers: pa.ChunkedArray) -> pa.ChunkedArray:
