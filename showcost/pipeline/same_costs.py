@@ -37,8 +37,8 @@ def same_costs(workspace: Workspace, feed: FeedSpec, rows: pa.Table, decisions: 
     """
     if feed.kind.identity is None or not rows.num_rows:
         return SAME_COSTS.empty_table()
-    feeds = feeds_of_costs(workspace)
-    others_than_own = [other for other in feeds if other.name != feed.name]
+    others_than_own = [other for other in feeds_of_costs(workspace) if other.name != feed.name]
+    feeds = [*others_than_own, feed]
     decided = {**decisions_of_feeds(workspace, others_than_own), feed.name: decisions}
     corrected = {name: decision.corrected for name, decision in decided.items()}
     lines = identity_rows(workspace, feeds, corrected, {feed.name: rows})

@@ -216,9 +216,9 @@ def accept_in_staging(workspace: Workspace) -> str:
         valid = store.read(f"valid/{FEED}", day.isoformat())
         if valid.num_rows:
             forged = valid.slice(0, 1)
-            for name, value in (("row_key", "f" * 32), ("content", "e" * 32)):
-                place = forged.schema.get_field_index(name)
-                forged = forged.set_column(place, forged.schema.field(name), pa.array([value]))
+            for name, value in (("row_key", "f" * 32), ("content", "e" * 32), ("record", 10**6)):
+                place, field = forged.schema.get_field_index(name), forged.schema.field(name)
+                forged = forged.set_column(place, field, pa.array([value], field.type))
             store.write(f"valid/{FEED}", day.isoformat(), pa.concat_tables([valid, forged]))
             return day.isoformat()
     raise AssertionError("the sample has valid rows")

@@ -74,7 +74,8 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 def test_every_check_is_covered() -> None:
     keys = load(HOMES["uk_spend"]).get_repository_def().asset_graph.asset_check_keys
     shown = {f"{key.asset_key.to_user_string().removesuffix('_uk_spend')} {key.name}" for key in keys}
-    assert shown == NAMES
+    # The nightly verification has tests of its own (`whole/test_nightly.py`).
+    assert shown == NAMES | {"verification verified"}
 
 
 def test_every_check_passes_on_a_sound_production(sound: Workspace) -> None:
