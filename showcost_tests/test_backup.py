@@ -200,6 +200,7 @@ def test_an_altered_data_folder_has_no_backup(posted: Workspace, tmp_path: Path)
     assert inner(tmp_path) == ["altered"]
 
 
+@pytest.mark.slow
 def test_backups_made_while_others_land_and_post_are_each_of_one_moment(tmp_path: Path) -> None:
     workspace = small.make_home(tmp_path / "home")
     small.fill(workspace)

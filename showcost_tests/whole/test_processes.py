@@ -59,7 +59,7 @@ def work_at_once(workspace: Workspace, processes: int) -> list[str]:
     return [f"{process.returncode} {error}" for process, (_, error) in zip(started, ends, strict=True)]
 
 
-@pytest.mark.parametrize("processes", [2, pytest.param(10, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("processes", [pytest.param(n, marks=pytest.mark.slow) for n in (2, 10)])
 def test_processes_that_work_at_once_come_to_what_one_comes_to(
     posted_home: Workspace, tmp_path: Path, processes: int
 ) -> None:
