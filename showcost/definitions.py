@@ -25,7 +25,7 @@ def defs() -> dg.Definitions:
         keep_private()
         _ = definitions_workspace().feeds
     except ShowcostError as error:
-        raise DagsterUserCodeProcessError.from_error_info(  # type: ignore[no-untyped-call] # Dagster's own
+        raise DagsterUserCodeProcessError.from_error_info(  # type: ignore[no-untyped-call] # untyped in Dagster
             SerializableErrorInfo(str(error), [], None)
         ) from None
     return dg.load_from_defs_folder(path_within_project=Path(__file__).parent)

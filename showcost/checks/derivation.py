@@ -16,6 +16,7 @@ import pyarrow as pa
 from showcost.audit.log import CONFIGURATION, Discrepancy
 from showcost.audit.transitions import AuditKind
 from showcost.config.record_kinds import ENTRY_FIELDS
+from showcost.core.chunks import chunks
 from showcost.ledger.new_entries import entry_field
 from showcost.pipeline.applied_decisions import decisions_of
 from showcost.pipeline.configuration import configuration_of, configured_as
@@ -100,7 +101,8 @@ def _compare(
     checker = ChunkChecker(Reference(feed, home.production, home.chart, None, home.agreements))
     derived, found = 0, defaultdict[str, list[str]](list)
     missing: list[Discrepancy] = []
-    for deliveries in _few(connection.execute(_DELIVERIES, group).fetchall()):
+    counts: list[tuple[str, int]] = connection.execute(_DELIVERIES, group).fetchall()
+    for deliveries in chunks(counts, _TOGETHER):
         places = connection.sql(_PLACES, params={**group, "deliveries": deliveries}).to_arrow_table()
         for rows in records_at(workspace, feed, places, corrected):
             connection.register("typed_rows", checker.typed(rows))
@@ -113,19 +115,6 @@ def _compare(
                 missing.append(Discrepancy(place, f"its {component} has no entry"))
             connection.unregister("typed_rows")
     return derived, [*_named(found), *missing]
-
-
-def _few(counts: Sequence[tuple[str, int]]) -> Iterator[list[str]]:
-    """Yield deliveries in groups of about `_TOGETHER` entries; `counts` are those of each."""
-    group, total = list[str](), 0
-    for delivery, entries in counts:
-        if group and total + entries > _TOGETHER:
-            yield group
-            group, total = [], 0
-        group.append(delivery)
-        total += entries
-    if group:
-        yield group
 
 
 def _named(found: Mapping[str, Sequence[str]]) -> Iterator[Discrepancy]:

@@ -1,6 +1,6 @@
 """The proxy of the network, if there is one: a setting of showcost's own.
 
-The variables `http_proxy` and `https_proxy` are not looked at: they would lead requests around the checks of
+The variables `http_proxy` and `https_proxy` are ignored: they would lead requests around the checks of
 addresses without a word.
 """
 

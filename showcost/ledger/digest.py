@@ -25,12 +25,13 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pyarrow as pa
 
+from showcost.core.chunks import chunks
 from showcost.core.hashing import sha256_framed
 from showcost.ledger.active_entries import entries_as_of
 from showcost.ledger.schema import ENTRY_COLUMNS, FIRST_LINE_VERSION, LINE_VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import date
 
     import duckdb
@@ -116,20 +117,6 @@ def _numbered(groups: Sequence[tuple[date, str | None]]) -> pa.Table:
             "number": pa.array(range(1, len(groups) + 1), pa.int64()),
         }
     )
-
-
-def chunks(counts: Iterable[tuple[date, int]], most_rows: int) -> Iterator[list[date]]:
-    """Cut dates with their numbers of rows into chunks of at most `most_rows`, or of one date."""
-    chunk: list[date] = []
-    total = 0
-    for day, rows in counts:
-        if chunk and total + rows > most_rows:
-            yield chunk
-            chunk, total = [], 0
-        chunk.append(day)
-        total += rows
-    if chunk:
-        yield chunk
 
 
 class _DateHash:

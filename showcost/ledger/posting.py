@@ -12,11 +12,11 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from showcost.core.chunks import chunks
 from showcost.core.engine import engine
 from showcost.core.errors import InputError
 from showcost.ledger.append_entries import commit_entries
 from showcost.ledger.decisions import leave_out_outdated
-from showcost.ledger.digest import chunks
 from showcost.ledger.new_entries import NEW_ENTRIES, PostingContext, ValidRows, prepare
 from showcost.ledger.plan_lines import commit_lines, prepare_lines
 from showcost.ledger.queries import reversible_rows

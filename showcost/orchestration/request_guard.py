@@ -38,7 +38,7 @@ HOST_FORM: Final = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?")
 HOSTS_VARIABLE: Final = "SHOWCOST_UI_HOSTS"
 """The environment variable with further names of the UI, separated by spaces."""
 
-TOKEN_VARIABLE: Final = "SHOWCOST_REPORT_TOKEN"  # noqa: S105 - a name
+TOKEN_VARIABLE: Final = "SHOWCOST_REPORT_TOKEN"  # noqa: S105 - the name of a variable
 """The environment variable with the token for reported events."""
 
 _GRAPHQL: Final = "/graphql"

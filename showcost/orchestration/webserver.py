@@ -51,7 +51,7 @@ def _guarded_app(
     context: IWorkspaceProcessContext[Any],
     path_prefix: str = "",
     live_data_poll_rate: int | None = None,
-    **options: Any,  # noqa: ANN401 - Starlette's own
+    **options: Any,  # noqa: ANN401 - passed on to Starlette, which takes any
 ) -> Starlette:
     """Return the app of a workspace, as Dagster's function of the same arguments."""
     return GuardedWebserver(context, path_prefix, live_data_poll_rate).create_asgi_app(**options)

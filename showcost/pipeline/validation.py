@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
+from showcost.core.chunks import chunks
 from showcost.core.errors import IntegrityError
 from showcost.ingest.landing import landed
 from showcost.ledger.queries import posted_keys
@@ -31,7 +32,7 @@ from showcost.pipeline.raw_rows import (
 )
 from showcost.pipeline.rivals import rivals_by_date
 from showcost.pipeline.same_costs import same_costs
-from showcost.staging import ALL, PartitionRows, StagingStore, split_by_date
+from showcost.staging import ALL, PartitionRows, split_by_date
 from showcost.staging.assets import quarantine_asset, raw_asset, undated_asset, valid_asset
 from showcost.validation.decisions import DISCARDED, WITHHELD, disposition_of
 from showcost.validation.duplicates import POSTED
@@ -39,7 +40,7 @@ from showcost.validation.reference import FX_STATUS
 from showcost.validation.validate import ValidationResult, validate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from datetime import date
 
     from showcost.config.feed import FeedSpec
@@ -115,7 +116,9 @@ def validate_partitions(
     # not be due again.
     raw_parts = {day: store.metadata(raw_asset(feed.name), day.isoformat()) for day in dates}
     closed, decisions = closed_periods(workspace), decisions_of(workspace, feed)
-    groups = list(_groups(store, feed, dates))
+    asset = raw_asset(feed.name)
+    rows_of = ((day, store.existing(asset, day.isoformat()).rows) for day in dates)
+    groups = list(chunks(rows_of, _GROUP_ROWS))
     # The records of all feeds are read once, not once per group.
     same = None
     if len(groups) > 1:
@@ -145,21 +148,6 @@ def validate_partitions(
         )
         counts |= by_day
     return counts
-
-
-def _groups(store: StagingStore, feed: FeedSpec, dates: Sequence[date]) -> Iterator[list[date]]:
-    """Yield groups of dates with at most `_GROUP_ROWS` rows; a larger date is a group of its own."""
-    group: list[date] = []
-    total = 0
-    for day in dates:
-        rows = store.existing(raw_asset(feed.name), day.isoformat()).rows
-        if group and total + rows > _GROUP_ROWS:
-            yield group
-            group, total = [], 0
-        group.append(day)
-        total += rows
-    if group:
-        yield group
 
 
 def inputs_of(

@@ -87,7 +87,7 @@ def mail_server(
 
 @dataclass
 class Posts:
-    """What a web server got: path, headers and JSON of each request; its answer is `status`."""
+    """Path, headers and JSON of each request to a web server, which answers with `status`."""
 
     status: int = 200
     location: str = ""

@@ -1,4 +1,4 @@
-"""What showcost writes is readable by its owner alone, or by his group if a setting says so."""
+"""New files are readable by their owner alone, or by his group if a setting says so."""
 
 from __future__ import annotations
 

@@ -271,7 +271,7 @@ def runs_per_date(instance: dg.DagsterInstance) -> Counter[str]:
 
 
 def simulate(folder: Path, length: int) -> dict[str, Any]:
-    """Pass the days in a folder, and return what came of them."""
+    """Pass the days in a folder, and return their outcome."""
     began = time.monotonic()
     clock, server = Clock(Path(os.environ[VARIABLE])), Server()
     with ExitStack() as stack:
@@ -329,7 +329,7 @@ def start(length: int, folder: Path) -> subprocess.CompletedProcess[str] | None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Pass the days, print what came of them, and return the exit status."""
+    """Pass the days, print their outcome, and return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m showcost_tests.days", description=__doc__)
     parser.add_argument("--days", type=int, default=14, choices=(2, 14))
     parser.add_argument("--folder", type=Path)

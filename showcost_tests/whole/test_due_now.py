@@ -1,4 +1,4 @@
-"""What is due is computed once while the data folder is as it was, and anew after whatever changes it."""
+"""Due work is computed once while the data folder is as it was, and anew after whatever changes it."""
 
 from __future__ import annotations
 
