@@ -73,11 +73,19 @@ class Days:
     length: int
     dropped: list[tuple[str, str]] = field(default_factory=list)
     most_tries: int = 0
+    disk_errors: list[str] = field(default_factory=list)
     stuck_without_alert: list[str] = field(default_factory=list)
+    began: float = field(default_factory=time.monotonic)
     _due_before: set[str] = field(default_factory=set)
 
     def at(self, day: int, hour: int, minute: int = 0) -> None:
-        """Move the clock to a local time of a day."""
+        """Move the clock to a local time of a day, and say so with what was there by then."""
+        seconds = round(time.monotonic() - self.began)
+        print(
+            f"{seconds:5} s, {self._runs():3} runs: day {day} {hour:02}:{minute:02}",
+            file=sys.stderr,
+            flush=True,
+        )
         moment = datetime.combine(START + day * _DAY, time_of_day(hour, minute), ZoneInfo(ZONE))
         self.clock.move_to(moment.astimezone(UTC))
 
@@ -199,11 +207,13 @@ def fortnight(days: Days) -> None:  # noqa: PLR0915 - a list of what happens, da
         reopen_period(open_workspace(days.workspace.path), closed.name, who="mk", why="a late bill")
 
     def full_disk() -> None:
+        before = len(days.daemon.errors)
         days.clock.fill_disk(full=True)
-        days.ticks()
+        days.daemon.sensors()
         days.clock.move_to(datetime.now(UTC) + timedelta(hours=1))
-        days.ticks()
+        days.daemon.sensors()
         days.clock.fill_disk(full=False)
+        days.disk_errors, days.daemon.errors[before:] = days.daemon.errors[before:], []
 
     days.at(0, 10)
     days.file(0)
@@ -299,6 +309,8 @@ def simulate(folder: Path, length: int) -> dict[str, Any]:
             "alerts": [alert["what"] for message in server.messages for alert in message.get("alerts", ())],
             "heads": sum("head_of_audit_log" in message for message in server.messages),
             "daemon_errors": daemon.errors,
+            "did_not_happen": did_not_happen(days),
+            "errors_of_the_full_disk": len(days.disk_errors),
             "digest": ledger_digest(workspace),
         }
         os.environ.pop(DAGSTER_HOME_VARIABLE)
@@ -306,9 +318,30 @@ def simulate(folder: Path, length: int) -> dict[str, Any]:
     return found | {"seconds": round(time.monotonic() - began)}
 
 
+def did_not_happen(days: Days) -> list[str]:
+    """Return what was to go wrong, or to be said, and did not or was not: the days would prove nothing."""
+    statuses = {run.status for run in days.daemon.instance.get_runs()}
+    said = json.dumps(days.server.messages)
+    expected = {
+        "a run that is killed": dg.DagsterRunStatus.FAILURE in statuses and days.daemon.while_running is None
+    }
+    if days.length > 2:
+        expected |= {
+            "a run that is terminated": dg.DagsterRunStatus.CANCELED in statuses,
+            "a full disk": bool(days.disk_errors),
+            "an alert about the vendor": f"of {PAGES} missing" in said,
+            "an alert about the broken file": "deliveries_readable" in said,
+        }
+    return [name for name, happened in expected.items() if not happened]
+
+
 def faults(found: dict[str, Any]) -> list[str]:
     """Return what must not be so."""
-    wrong = [f"{name}: {found[name]}" for name in ("still_due", "stuck_without_alert") if found[name]]
+    wrong = [
+        f"{name}: {found[name]}"
+        for name in ("still_due", "stuck_without_alert", "daemon_errors")
+        if found[name]
+    ]
     if found["digest"] != found["clean_digest"]:
         wrong.append("the digest is not that of a clean run")
     if found["most_tries"] > 2:
@@ -316,8 +349,11 @@ def faults(found: dict[str, Any]) -> list[str]:
     return wrong
 
 
-def start(length: int, folder: Path) -> subprocess.CompletedProcess[str] | None:
-    """Pass the days in a process of their own with the library loaded; None without a C compiler."""
+def start(length: int, folder: Path) -> tuple[int, str] | None:
+    """Pass the days in a process of their own with the library loaded; None without a C compiler.
+
+    Returns exit status and output, which is also printed as it comes; what Dagster says is in `log`.
+    """
     library = compiled(folder)
     if library is None:
         return None
@@ -325,7 +361,18 @@ def start(length: int, folder: Path) -> subprocess.CompletedProcess[str] | None:
     Clock.prepare(page, folder / "home")
     command = [sys.executable, "-m", "showcost_tests.days", "--days", str(length), "--folder", str(folder)]
     variables = {VARIABLE: str(page), "LD_PRELOAD": str(library)}
-    return subprocess.run(command, env=os.environ | variables, text=True, capture_output=True, check=False)  # noqa: S603 - ourselves
+    lines: list[str] = []
+    with (
+        folder.joinpath("log").open("w", encoding="utf-8") as log,
+        subprocess.Popen(  # noqa: S603 - ourselves
+            command, env=os.environ | variables, text=True, stdout=subprocess.PIPE, stderr=log
+        ) as process,
+    ):
+        assert process.stdout is not None
+        for line in process.stdout:
+            lines.append(line)
+            print(line, end="", flush=True)
+    return process.returncode, "".join(lines)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -343,8 +390,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if ended is None:
         print("there is no C compiler", file=sys.stderr)
         return 2
-    print(ended.stdout, ended.stderr[-4_000:])
-    return ended.returncode
+    return ended[0]
 
 
 if __name__ == "__main__":

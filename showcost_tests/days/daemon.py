@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -13,13 +14,16 @@ from typing import TYPE_CHECKING, Final
 
 import dagster as dg
 from dagster._core.remote_representation.external import RemoteSchedule, RemoteSensor
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._core.workspace.context import WorkspaceProcessContext
-from dagster._core.workspace.load_target import ModuleTarget
+from dagster._core.workspace.load_target import GrpcServerTarget
 from dagster._daemon.auto_run_reexecution.event_log_consumer import EventLogConsumerDaemon
 from dagster._daemon.daemon import MonitoringDaemon
 from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import QueuedRunCoordinatorDaemon
 from dagster._daemon.sensor import execute_sensor_iteration
+from dagster._grpc.server import GrpcServerProcess
 from dagster._scheduler.scheduler import launch_scheduled_runs
+from sqlalchemy.exc import SQLAlchemyError
 
 from showcost.components.workers import IN_PROGRESS
 
@@ -28,7 +32,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LOG: Final = logging.getLogger("showcost.days")
-_LONGEST_RUN: Final = 240
+_MODULE: Final = "showcost.definitions"
+_LONGEST_RUN: Final = 900
+_LONGEST_START: Final = 180
 
 
 class Daemon:
@@ -88,7 +94,12 @@ class Daemon:
             self._carry_out("queue", self.queue.run_iteration(self.context))
             self._carry_out("monitoring", self.monitoring.run_iteration(self.context))
             self._carry_out("retries", self.consumer.run_iteration(self.context))
-            under_way = self.instance.get_runs(dg.RunsFilter(statuses=list(IN_PROGRESS)))
+            try:
+                under_way = self.instance.get_runs(dg.RunsFilter(statuses=list(IN_PROGRESS)))
+            except SQLAlchemyError as error:
+                # The disk is full: the next iterations see what became of the runs.
+                self.errors.append(f"runs: {type(error).__name__}")
+                return
             if not under_way:
                 return
             if self.while_running is not None:
@@ -128,14 +139,23 @@ class Daemon:
 
 @contextmanager
 def daemon_of(folder: Path) -> Iterator[Daemon]:
-    """Open the daemons of the instance in a folder, with a code server of their own."""
+    """Open the daemons of the instance in a folder, with a code server of their own.
+
+    The server waits for no heartbeats: to it, a clock that is moved by hours is a daemon that has died.
+    """
     with ExitStack() as stack:
         instance = stack.enter_context(dg.DagsterInstance.from_config(str(folder)))
-        target = ModuleTarget(
-            module_name="showcost.definitions",
-            attribute=None,
-            working_directory=None,
-            location_name="showcost.definitions",
+        server = GrpcServerProcess(
+            instance_ref=instance.get_ref(),
+            location_name=_MODULE,
+            loadable_target_origin=LoadableTargetOrigin(executable_path=sys.executable, module_name=_MODULE),
+            startup_timeout=_LONGEST_START,
+            log_level="WARNING",
+            wait_on_exit=True,
+        )
+        stack.enter_context(server)
+        target = GrpcServerTarget(
+            host="localhost", port=server.port, socket=server.socket, location_name=_MODULE
         )
         context = stack.enter_context(WorkspaceProcessContext(instance, target))
         yield Daemon(context)

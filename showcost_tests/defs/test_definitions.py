@@ -211,31 +211,38 @@ def _dates(request: dg.RunRequest) -> tuple[str, str]:
     return request.tags[naming.RANGE_START], request.tags[naming.RANGE_END]
 
 
-def test_every_night_requests_yesterday_while_the_production_lasts(
+def test_every_night_requests_yesterday_or_the_last_date_of_the_production(
     definitions: dg.Definitions, own: Path, instance: dg.DagsterInstance
 ) -> None:
     dates = open_workspace(own).production.dates
-    for day in (dates.start, dates.start + timedelta(days=3), dates.end):
+    # After the last date, that one.
+    for day in (dates.start, dates.start + timedelta(days=3), dates.end, dates.end + timedelta(days=9)):
         moment = datetime.combine(day + timedelta(days=1), time(6))
         requests = _evaluate(definitions, own, "nightly", moment, instance)
-        assert all(_dates(request)[1] == day.isoformat() for request in requests)
+        last = min(day, dates.end).isoformat()
+        assert all(_dates(request)[1] == last for request in requests)
         if any(VENDOR_TAG in request.tags for request in requests):
             continue
         (request,) = requests
-        assert _dates(request) == (day.isoformat(), day.isoformat())
-        assert request.tags["showcost/dates"] == day.isoformat()
-    for day in (dates.start, dates.end + timedelta(days=2)):
-        others = _evaluate(definitions, own, "nightly", datetime.combine(day, time(6)), instance)
-        assert [request for request in others if VENDOR_TAG not in request.tags] == []
+        assert _dates(request) == (last, last)
+        assert request.tags["showcost/dates"] == last
+    before = _evaluate(definitions, own, "nightly", datetime.combine(dates.start, time(6)), instance)
+    assert [request for request in before if VENDOR_TAG not in request.tags] == []
 
 
-def test_every_night_ends_with_a_verification(
+def test_every_night_ends_with_a_verification_and_the_reports(
     definitions: dg.Definitions, own: Path, instance: dg.DagsterInstance
 ) -> None:
     moment = datetime.combine(open_workspace(own).production.dates.start, time(6, 30))
-    (request,) = _evaluate(definitions, own, "nightly", moment, instance)
-    assert request.asset_selection == [naming.VERIFICATION]
-    assert request.tags["showcost/work"] == "verification of the whole ledger"
+    own.joinpath("ledger.duckdb").touch()
+    requests = _evaluate(definitions, own, "nightly", moment, instance)
+    assert [request.tags["showcost/work"] for request in requests] == [
+        "verification of the whole ledger",
+        "reports",
+    ]
+    verification, reports = requests
+    assert verification.asset_selection == [naming.VERIFICATION]
+    assert {naming.COST_REPORT, naming.TRIAL_BALANCE, naming.QUEUE} <= {*(reports.asset_selection or [])}
 
 
 @pytest.mark.parametrize("day", [date(2026, 10, 25), date(2026, 11, 1), date(2027, 3, 14), date(2027, 3, 28)])

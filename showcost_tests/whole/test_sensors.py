@@ -87,11 +87,17 @@ class Ticks:
         self.instance.add_run(run)
         return run.run_id
 
-    def end(self, run_id: str) -> None:
-        """End a run without any effect, as one that failed."""
+    def end(self, run_id: str, *, success: bool = False) -> None:
+        """End a run without any effect, as one that failed, or as one that succeeded."""
         run = self.instance.get_run_by_id(run_id)
         assert run is not None
-        self.instance.report_run_failed(run)
+        if success:
+            ended = dg.DagsterEvent(
+                event_type_value=dg.DagsterEventType.RUN_SUCCESS.value, job_name=run.job_name
+            )
+            self.instance.report_dagster_event(ended, run_id)
+        else:
+            self.instance.report_run_failed(run)
 
 
 @pytest.fixture
@@ -178,15 +184,36 @@ def test_what_a_run_did_not_do_is_requested_again_after_a_pause(workspace: Works
     land_all(workspace)
     (request,) = inbox()
     for pause in (1, 2, 4, 8, 16, 32, 60, 60):
-        inbox.end(inbox.start(request))
+        run = inbox.start(request)
+        assert "under way" in inbox.skipped()
+        inbox.end(run)
         assert inbox(minutes=pause - 1) == []
         assert "is still due after" in inbox.skipped()
         assert _spans(inbox(minutes=1)) == _spans([request])
     take(workspace, small.WEEK)
-    # Done: the reports, and then nothing.
+    # Done: the reports, again if their run fails, and then nothing.
+    for pause in (1, 2):
+        (reports,) = inbox()
+        assert _is_of_reports(reports)
+        run = inbox.start(reports)
+        assert inbox.skipped().endswith("nothing is due; 1 run under way")
+        inbox.end(run)
+        assert "reports is still due" in inbox.skipped()
+        inbox.now += timedelta(minutes=pause)
     (reports,) = inbox()
-    assert _is_of_reports(reports)
+    inbox.end(inbox.start(reports), success=True)
     assert inbox.skipped() == "nothing new in the inbox, and nothing is due"
+
+
+def test_the_reports_are_made_while_something_waits_for_its_pause(workspace: Workspace, inbox: Ticks) -> None:
+    small.fill(workspace)
+    land_all(workspace)
+    (request,) = inbox()
+    inbox.end(inbox.start(request))
+    take(workspace, small.WEEK[:-1])
+    requests = inbox()
+    assert requests
+    assert all(map(_is_of_reports, requests))
 
 
 def test_a_killed_run_does_not_block_its_dates(workspace: Workspace, inbox: Ticks) -> None:

@@ -24,9 +24,11 @@ from showcost.defs.automation.requests import (
 from showcost.defs.automation.sensors import (
     TICK_WAIT,
     VENDOR_TAG,
+    WORK_TAG,
     landing_requests,
     look,
     pull_requests,
+    report_request,
 )
 from showcost.defs.automation.ticks import ends_with_a_sentence
 from showcost.pipeline.vendor_pulls import unsettled
@@ -35,8 +37,6 @@ from showcost.workspace import definitions_workspace, open_workspace, required_h
 
 _HOUR = 6
 _LOOK_BACK: Final = timedelta(days=45)
-WORK_TAG: Final = "showcost/work"
-"""Tag of a run without feeds and dates: what it is for."""
 PERIOD_TAG: Final = "showcost/period"
 """Tag of the run that makes the snapshot of a period."""
 
@@ -68,8 +68,8 @@ def jobs() -> dg.Definitions:
         execution_timezone=production.timezone,
         description=f"Every day in {production.timezone}: at {_HOUR - 1:02}:30 new files are landed, at "
         f"{_HOUR:02}:00 everything due is taken into the ledger, whatever its date, and yesterday's costs, "
-        "whose rates are published by then, and half an hour later the ledger is verified. After days "
-        "without a daemon, the next night catches up.",
+        "whose rates are published by then, and half an hour later the ledger is verified and the reports "
+        "are made. After days without a daemon, the next night catches up.",
     )
     def nightly(context: dg.ScheduleEvaluationContext) -> Requested:
         return request_night(context)
@@ -141,7 +141,8 @@ def _of_tick(context: dg.ScheduleEvaluationContext, requests: Sequence[dg.RunReq
 def request_night(context: dg.ScheduleEvaluationContext) -> Requested:
     """Request what is due: landings before the hour, pulls and all dates at it, then the verification.
 
-    Yesterday is requested also without rows, so that its rates are pinned and its absence is seen.
+    Yesterday is requested also without rows, so that its rates are pinned and its absence is seen; after the
+    last date of the production, that one, so that a ledger that is late means a night without a run.
     """
     workspace = open_workspace(required_home(), wait_seconds=TICK_WAIT)
     production, feeds = workspace.production, {feed.name: feed for feed in workspace.feeds}
@@ -153,7 +154,8 @@ def request_night(context: dg.ScheduleEvaluationContext) -> Requested:
         verification = dg.RunRequest(
             asset_selection=[naming.VERIFICATION], tags={WORK_TAG: "verification of the whole ledger"}
         )
-        return _of_tick(context, [verification])
+        reports = report_request(workspace, workspace.audit.head().seq)
+        return _of_tick(context, [verification, *([reports] if workspace.ledger.exists() else [])])
     # Nights are far apart: what was requested and is still due is requested again.
     attempts = Attempts(now)
     to_land, due, told = look(workspace)
@@ -174,14 +176,15 @@ def request_night(context: dg.ScheduleEvaluationContext) -> Requested:
     ]
     requests = [request for item in pulls for request in pull_requests(production, item)]
     requests += dated_requests(attempts, work, feeds)
+    last = min(yesterday, production.dates.end)
     covered = any(
-        request.tags[naming.RANGE_START] <= yesterday.isoformat() <= request.tags[naming.RANGE_END]
+        request.tags[naming.RANGE_START] <= last.isoformat() <= request.tags[naming.RANGE_END]
         for request in requests
         if naming.RANGE_START in request.tags
     )
-    if yesterday in production.dates and not covered:
+    if last in production.dates and not covered:
         assets = naming.dated_keys_of(workspace.feeds)
-        requests.append(range_request(assets, (yesterday, yesterday), {FEEDS_TAG: " ".join(feeds)}))
+        requests.append(range_request(assets, (last, last), {FEEDS_TAG: " ".join(feeds)}))
     if not requests:
-        return dg.SkipReason(f"nothing is due, and {yesterday} is outside the production's dates")
+        return dg.SkipReason(f"nothing is due, and the production begins on {production.dates.start}")
     return _of_tick(context, requests)

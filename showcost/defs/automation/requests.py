@@ -37,7 +37,7 @@ _NAMED: Final = 5
 class Work:
     """Due work of a feed: a date, or if `day` is None its undated rows or its deliveries (`what`).
 
-    `mark` is a hash of the inputs.
+    `mark` is a hash of the inputs. Work without a feed is of the whole production: its reports.
     """
 
     feed: str
@@ -53,7 +53,7 @@ class Work:
     @property
     def name(self) -> str:
         """The name of the work: feed and date, or feed and what."""
-        return f"{self.feed} {self.day or self.what}"
+        return f"{self.feed} {self.day or self.what}".strip()
 
 
 @dataclass(frozen=True)
@@ -73,13 +73,9 @@ class _Attempt:
 
 @dataclass
 class Attempts:
-    """The requests of a sensor for work that is still due; kept in its cursor.
-
-    `reported` is the audit record up to which reports were requested; 0 for none.
-    """
+    """The requests of a sensor for work that is still due; kept in its cursor."""
 
     now: datetime
-    reported: int = 0
     _by_name: dict[str, _Attempt] = field(default_factory=dict)
     _kept: set[str] = field(default_factory=set)
 
@@ -90,7 +86,6 @@ class Attempts:
             stored = json.loads(cursor or "{}")
             return cls(
                 now,
-                int(stored.get("reported", 0)),
                 {
                     name: _Attempt(str(mark), int(tries), datetime.fromisoformat(at))
                     for name, (mark, tries, at) in stored.get("attempts", {}).items()
@@ -112,6 +107,10 @@ class Attempts:
         self._kept.add(work.name)
         self._by_name[work.name] = _Attempt(work.mark, self.tries(work) + 1, self.now)
 
+    def keep(self, names: Iterable[str]) -> None:
+        """Keep the requests for work that is still due, also while a run does it: it may come to nothing."""
+        self._kept.update(names)
+
     def tries(self, work: Work) -> int:
         """Return the number of requests for the same inputs so far."""
         last = self._by_name.get(work.name)
@@ -124,7 +123,7 @@ class Attempts:
             for name, last in sorted(self._by_name.items())
             if name in self._kept
         }
-        return json.dumps({"attempts": kept, "reported": self.reported})
+        return json.dumps({"attempts": kept})
 
 
 def not_under_way(

@@ -43,6 +43,10 @@ TICK_WAIT: Final = 15
 
 VENDOR_TAG: Final = "showcost/vendor"
 """Tag of the runs that pull from a vendor."""
+AS_OF_TAG: Final = "showcost/as_of"
+"""Tag of the runs that make the reports: the last audit record when they were requested."""
+WORK_TAG: Final = "showcost/work"
+"""Tag of a run without feeds and dates: what it is for."""
 
 Tick = dg.SensorResult | dg.SkipReason
 
@@ -101,6 +105,7 @@ def watch_inbox(context: dg.SensorEvaluationContext, now: datetime) -> Tick:
     feeds = {feed.name: feed for feed in workspace.feeds}
     to_land, due, told = look(workspace)
     runs = runs_under_way(context.instance)
+    attempts.keep([naming.REPORTS, *(item.name for item in (*to_land, *due))])
     free = not_under_way(runs, [*to_land, *due], feeds)
     chosen = choose(attempts, free)
     told += chosen.waiting
@@ -110,8 +115,9 @@ def watch_inbox(context: dg.SensorEvaluationContext, now: datetime) -> Tick:
         *landing_requests(attempts, landings),
         *dated_requests(attempts, dated, feeds),
     ]
-    if not (to_land or due or runs):
-        requests += _report_request(workspace, attempts)
+    if not (requests or runs):
+        # Also while something waits for its pause: it may wait for long.
+        requests += _due_reports(context.instance, workspace, attempts, told)
     told += [f"passed over: {name}" for name in passed_over(workspace.inbox)]
     told += [f"no feed matches {name}" for name in unclaimed(workspace.inbox, workspace.feeds)]
     if requests:
@@ -122,8 +128,12 @@ def watch_inbox(context: dg.SensorEvaluationContext, now: datetime) -> Tick:
     if under_way:
         told.insert(0, f"under way: {under_way} of {len(to_land) + len(due)} due")
     # A result without requests keeps the cursor, so that work that is no longer due is forgotten.
-    reason = shortened(told) or "nothing new in the inbox, and nothing is due"
+    reason = shortened(told) or "nothing new in the inbox, and nothing is due" + _of_other_runs(len(runs))
     return dg.SensorResult(skip_reason=reason, cursor=attempts.cursor())
+
+
+def _of_other_runs(number: int) -> str:
+    return f"; {number} run{'s' * (number != 1)} under way" if number else ""
 
 
 def look(workspace: Workspace) -> tuple[list[Work], list[Work], list[str]]:
@@ -171,16 +181,35 @@ def landing_requests(attempts: Attempts, work: list[Work]) -> Iterator[dg.RunReq
     )
 
 
-def _report_request(workspace: Workspace, attempts: Attempts) -> Iterator[dg.RunRequest]:
-    """Yield a run of the reports and the queue if the audit log went on since the last one."""
+def _due_reports(
+    instance: dg.DagsterInstance, workspace: Workspace, attempts: Attempts, told: list[str]
+) -> Iterator[dg.RunRequest]:
+    """Yield a run of the reports and the queue if no run made them as of the last audit record.
+
+    A sentence is added to `told` if a run that came to nothing is not repeated yet.
+    """
     due = due_now(workspace)
-    head = due.audit_record
-    if due.has_ledger and head != attempts.reported:
-        attempts.reported = head
-        yield dg.RunRequest(
-            asset_selection=[*report_assets(workspace), naming.QUEUE],
-            tags={"showcost/as_of": str(head)},
-        )
+    if not due.has_ledger or _are_made(instance, due.audit_record):
+        return
+    reports = Work.of("", naming.REPORTS, None, [str(due.audit_record)])
+    chosen = choose(attempts, [reports])
+    told += chosen.waiting
+    for item in chosen.work:
+        attempts.request(item)
+        yield report_request(workspace, due.audit_record)
+
+
+def _are_made(instance: dg.DagsterInstance, audit_record: int) -> bool:
+    made = dg.RunsFilter(tags={AS_OF_TAG: str(audit_record)}, statuses=[dg.DagsterRunStatus.SUCCESS])
+    return bool(instance.get_run_ids(made, limit=1))
+
+
+def report_request(workspace: Workspace, audit_record: int) -> dg.RunRequest:
+    """Return the request of a run that makes the reports and counts the queue, as of an audit record."""
+    return dg.RunRequest(
+        asset_selection=[*report_assets(workspace), naming.QUEUE],
+        tags={WORK_TAG: "reports", AS_OF_TAG: str(audit_record)},
+    )
 
 
 def report_assets(workspace: Workspace) -> list[dg.AssetKey]:
@@ -197,6 +226,7 @@ def release_rates(context: dg.SensorEvaluationContext, now: datetime) -> Tick:
     feeds = {feed.name: feed for feed in workspace.feeds}
     due = due_now(workspace).feeds
     work = [item for name in feeds for item in _awaiting(workspace.production, name, due[name], now)]
+    attempts.keep(item.name for item in work)
     free = not_under_way(runs_under_way(context.instance) if work else (), work, feeds)
     chosen = choose(attempts, free)
     requests = list(dated_requests(attempts, chosen.work, feeds))
