@@ -240,7 +240,7 @@ def _codes(entries: Sequence[dict[str, Any]]) -> tuple[str, ...]:
 def check_launch(ui: Ui, partition: str) -> None:
     """Check that the launch dialog of the job materialises the chosen partition and no other."""
     before = _runs(ui.server)
-    ui.open(f"/locations/showcost/jobs/{JOB}", JOB)
+    ui.open(f"/locations/showcost.definitions/jobs/{JOB}", JOB)
     ui.page.get_by_role("button", name="Materialize all").first.click()
     dialog = ui.page.get_by_role("dialog").last
     choice = dialog.locator("input[placeholder]").first
@@ -339,7 +339,7 @@ def check_reports(ui: Ui) -> None:
 
 
 _LAUNCH = """mutation($job: String!) { launchRun(executionParams: {selector: {
-    repositoryLocationName: "showcost", repositoryName: "__repository__", jobName: $job},
+    repositoryLocationName: "showcost.definitions", repositoryName: "__repository__", jobName: $job},
     runConfigData: {}}) { __typename } }"""
 
 

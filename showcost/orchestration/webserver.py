@@ -10,6 +10,7 @@ function that makes the webserver's app; the version of Dagster is pinned, and a
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
@@ -80,7 +81,13 @@ def develop(arguments: Sequence[str]) -> None:
 
 
 def main() -> None:
-    """Run what the first argument says."""
+    """Run what the first argument says.
+
+    Dagster ends at SIGTERM as it does at SIGINT, and a process that a script starts in the background ignores
+    that one: it could be ended by SIGKILL only.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     commands = {"dev": develop, "serve": serve}
     command, *arguments = sys.argv[1:]
     commands[command](arguments)

@@ -81,11 +81,7 @@ class Days:
     def at(self, day: int, hour: int, minute: int = 0) -> None:
         """Move the clock to a local time of a day, and say so with what was there by then."""
         seconds = round(time.monotonic() - self.began)
-        print(
-            f"{seconds:5} s, {self._runs():3} runs: day {day} {hour:02}:{minute:02}",
-            file=sys.stderr,
-            flush=True,
-        )
+        print(f"{seconds:5} s, {self._runs():3} runs: day {day} {hour:02}:{minute:02}", flush=True)
         moment = datetime.combine(START + day * _DAY, time_of_day(hour, minute), ZoneInfo(ZONE))
         self.clock.move_to(moment.astimezone(UTC))
 
@@ -361,11 +357,13 @@ def start(length: int, folder: Path) -> tuple[int, str] | None:
     Clock.prepare(page, folder / "home")
     command = [sys.executable, "-m", "showcost_tests.days", "--days", str(length), "--folder", str(folder)]
     variables = {VARIABLE: str(page), "LD_PRELOAD": str(library)}
+    # Compiled modules are kept, or each run would compile them again, which takes longer than the run.
+    environment = {name: text for name, text in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     lines: list[str] = []
     with (
         folder.joinpath("log").open("w", encoding="utf-8") as log,
         subprocess.Popen(  # noqa: S603 - ourselves
-            command, env=os.environ | variables, text=True, stdout=subprocess.PIPE, stderr=log
+            command, env=environment | variables, text=True, stdout=subprocess.PIPE, stderr=log
         ) as process,
     ):
         assert process.stdout is not None

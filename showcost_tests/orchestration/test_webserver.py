@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import sys
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import dagster as dg
@@ -43,6 +45,18 @@ def test_dagster_dev_starts_the_guarded_webserver(monkeypatch: pytest.MonkeyPatc
         ["python", "-m", MODULE, "serve", "--port", "1"],
         ["python", "-m", "dagster._daemon", "run"],
     ]
+
+
+def test_a_ui_that_a_script_starts_in_the_background_can_be_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    handlers: list[object] = []
+    monkeypatch.setattr(webserver, "develop", lambda _: handlers.append(signal.getsignal(signal.SIGINT)))
+    monkeypatch.setattr(sys, "argv", [MODULE, "dev"])
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        webserver.main()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert handlers == [signal.default_int_handler]
 
 
 def _start_both() -> None:

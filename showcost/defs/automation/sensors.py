@@ -124,9 +124,10 @@ def watch_inbox(context: dg.SensorEvaluationContext, now: datetime) -> Tick:
         for sentence in told:
             context.log.warning(sentence)
         return dg.SensorResult(run_requests=requests, cursor=attempts.cursor())
-    under_way = len(to_land) + len(due) - len(free)
+    under_way = [item.name for item in (*to_land, *due) if item not in free]
     if under_way:
-        told.insert(0, f"under way: {under_way} of {len(to_land) + len(due)} due")
+        every = len(to_land) + len(due)
+        told.insert(0, f"under way: {len(under_way)} of {every} due ({shortened(under_way)})")
     # A result without requests keeps the cursor, so that work that is no longer due is forgotten.
     reason = shortened(told) or "nothing new in the inbox, and nothing is due" + _of_other_runs(len(runs))
     return dg.SensorResult(skip_reason=reason, cursor=attempts.cursor())
