@@ -58,7 +58,7 @@ def deliveries_readable(workspace: Workspace, *, feed: FeedSpec) -> CheckOutcome
         state = f"{facts['refused']} of them refused and discarded" if facts["refused"] else "all readable"
         return CheckOutcome(passed=True, message=f"{len(deliveries)} deliveries, {state}", facts=facts)
     named = "; ".join(
-        f"{delivery.arrival.shown_name}: {delivery.summary.refused}"
+        f"{delivery.shown_name}: {delivery.summary.refused}"
         f" {CATALOGUE[delivery.summary.refused or ''].meaning}, {delivery.summary.detail}"
         for delivery in refused[:_NAMED]
     )

@@ -444,7 +444,7 @@ class _SharedInput:
                 records = reread(self._workspace, feed, arrival).cast(recorded.schema)
                 outdated = record_read.facts["fingerprint"] != fingerprint_of(self._workspace, feed)
                 # An earlier version of the reader may have read it.
-                for read_as in (ReadAs.BEFORE_14, ReadAs.BEFORE_4) if outdated else ():
+                for read_as in (ReadAs.BEFORE_16, ReadAs.BEFORE_14, ReadAs.BEFORE_4) if outdated else ():
                     if records != recorded:
                         earlier = reread(self._workspace, feed, arrival, read_as)
                         records = earlier.cast(recorded.schema)

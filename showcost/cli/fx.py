@@ -10,7 +10,15 @@ import click
 
 from showcost.checks.fx import all_unchanged, calendar, irs_band, jumps, pinned_rates
 from showcost.cli.home import home_option, open_home
-from showcost.cli.options import as_of_option, days_between, from_option, resolve_as_of, span, to_option
+from showcost.cli.options import (
+    as_of_option,
+    days_between,
+    from_option,
+    recorded_option,
+    resolve_as_of,
+    span,
+    to_option,
+)
 from showcost.cli.output import CommandResult, plural, prints_result, say, show_table
 from showcost.cli.selection import has_instance
 from showcost.core.errors import InputError
@@ -103,8 +111,8 @@ def pin(first: datetime | None, last: datetime | None) -> CommandResult:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--replace", is_flag=True, help="Let the file replace the known rates of its days.")
 @click.option("--accept-jump", is_flag=True, help="Accept rates that move beyond the limit.")
-@click.option("--who", default="", help="Who decides; recorded in the audit log.")
-@click.option("--why", default="", help="Why; recorded in the audit log, so no personal data.")
+@recorded_option("--who", default="", help="Who decides; recorded in the audit log.")
+@recorded_option("--why", default="", help="Why; recorded in the audit log, so no personal data.")
 @prints_result
 def import_file(file: Path, *, replace: bool, accept_jump: bool, who: str, why: str) -> CommandResult:
     """Import a rate FILE (the ECB's CSV, zip or XML) as a source of rates.
@@ -147,8 +155,8 @@ def _say_differing(days: Sequence[date]) -> None:
 @fx.command()
 @click.argument("published", type=click.DateTime(formats=["%Y-%m-%d"]), metavar="DATE")
 @click.argument("currency")
-@click.option("--who", required=True, help="Who decides; recorded in the audit log.")
-@click.option("--why", required=True, help="Why; recorded in the audit log, so no personal data.")
+@recorded_option("--who", required=True, help="Who decides; recorded in the audit log.")
+@recorded_option("--why", required=True, help="Why; recorded in the audit log, so no personal data.")
 @prints_result
 def accept(published: datetime, currency: str, who: str, why: str) -> CommandResult:
     """Accept the rate of CURRENCY published on DATE although it moved beyond the limit."""
@@ -175,8 +183,8 @@ def accept(published: datetime, currency: str, who: str, why: str) -> CommandRes
 
 @fx.command("repin")
 @click.argument("days", type=click.DateTime(formats=["%Y-%m-%d"]), metavar="DATE...", nargs=-1, required=True)
-@click.option("--who", required=True, help="Who decides; recorded in the audit log.")
-@click.option("--why", required=True, help="Why; recorded in the audit log, so no personal data.")
+@recorded_option("--who", required=True, help="Who decides; recorded in the audit log.")
+@recorded_option("--why", required=True, help="Why; recorded in the audit log, so no personal data.")
 @prints_result
 def repin_dates(days: tuple[datetime, ...], who: str, why: str) -> CommandResult:
     """Replace the pinned rates of DATEs by those of the rate files.

@@ -90,7 +90,7 @@ def _delivery(delivery: LandedDelivery) -> Mapping[str, object]:
         "feed": delivery.arrival.feed,
         "arrival": delivery.arrival.number,
         "delivery": delivery.arrival.delivery,
-        "name": delivery.arrival.shown_name,
+        "name": delivery.shown_name,
         "received": delivery.summary.received,
         "undated": delivery.summary.undated,
         "subtotals": delivery.summary.subtotals,
@@ -108,7 +108,7 @@ def _show_landing(landings: Sequence[Landing], unmatched: Sequence[str]) -> None
     rows = [
         (
             landing.feed,
-            delivery.arrival.shown_name,
+            delivery.shown_name,
             delivery.summary.received,
             delivery.summary.undated,
             _dates(delivery),
@@ -126,12 +126,12 @@ def _show_landing(landings: Sequence[Landing], unmatched: Sequence[str]) -> None
         for delivery in landing.read:
             if delivery.summary.refused:
                 reason = f"{delivery.summary.refused}: {delivery.summary.detail}"
-                say(f"{landing.feed}: {delivery.arrival.shown_name} refused, {reason}")
+                say(f"{landing.feed}: {delivery.shown_name} refused, {reason}")
             if delivery.summary.subtotals:
                 left_out = plural(delivery.summary.subtotals, "subtotal line")
-                say(f"{landing.feed}: {delivery.arrival.shown_name} has {left_out}, not counted as rows")
+                say(f"{landing.feed}: {delivery.shown_name} has {left_out}, not counted as rows")
             for note in delivery.summary.notes:
-                say(f"{landing.feed}: {delivery.arrival.shown_name}: {note}")
+                say(f"{landing.feed}: {delivery.shown_name}: {note}")
         for name in landing.again:
             say(f"{landing.feed}: {name} is byte-identical to an earlier delivery; skipped")
         for name in landing.changing:

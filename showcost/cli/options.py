@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -10,6 +11,7 @@ import click
 from showcost.audit.log import parse_as_of
 from showcost.config.feeds import choose_feed
 from showcost.core.errors import InputError
+from showcost.core.personal_numbers import refuse_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,6 +30,16 @@ as_of_option = click.option(
     "as_of",
     help="As of a past moment: an audit record number, or a timestamp such as 2026-10-12T18:00:00+00:00.",
 )
+
+
+def _recorded(context: click.Context, parameter: click.Parameter, text: str) -> str:
+    del context
+    refuse_numbers(parameter.opts[0], text)
+    return text
+
+
+recorded_option = partial(click.option, callback=_recorded)
+"""An option with a text that is kept for ever: it must have no national identifier, IBAN or card number."""
 
 
 def resolve_as_of(workspace: Workspace, as_of: str | None) -> int | None:

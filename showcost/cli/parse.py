@@ -8,7 +8,6 @@ import sys
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
@@ -22,7 +21,7 @@ from showcost.core.reason_catalogue import CATALOGUE
 from showcost.core.visible_text import visible_line
 from showcost.ingest.inbox import archived
 from showcost.ingest.landing import NO_HEADER, hints_of
-from showcost.ingest.masking import cells_of_file, masked_shown, texts_of_file
+from showcost.ingest.masking import cells_of_file, shown_texts, texts_of_file
 from showcost.pipeline.dry_run import DryRun, dry_run
 from showcost.readers import Hints, read_delivery
 from showcost.readers.archives import UnreadableError, opened
@@ -237,7 +236,9 @@ def _counts(reading: Reading) -> Mapping[str, int]:
 
 def _shown(feed: FeedSpec | None, header: Sequence[str]) -> Callable[[str], str]:
     """Return the masking for text outside cells: unchanged except for national identifiers."""
-    return partial(masked_shown, feed) if feed is not None else texts_of_file(header)
+    if feed is None:
+        return texts_of_file(header)
+    return shown_texts(feed, header, open_home().production.numbers_of_people)
 
 
 def _kept(records: Sequence[TextRecord], shown: Callable[[str], str]) -> list[dict[str, object]]:

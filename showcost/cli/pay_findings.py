@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from showcost.cli.home import open_home
-from showcost.cli.options import chosen_feeds, resolve_as_of
+from showcost.cli.options import chosen_feeds, recorded_option, resolve_as_of
 from showcost.cli.output import ID_SHOWN, CommandResult, plural, prints_result, say, say_more, show_table
 from showcost.cli.selection import (
     ask,
@@ -161,8 +161,8 @@ def _filtered(
 )
 @click.option("--yes", is_flag=True, help="With --all: skip the confirmation.")
 @filter_options
-@click.option("--who", required=True, help="Who reviewed it; recorded.")
-@click.option("--why", required=True, help="Why no action is needed; recorded, so no personal data.")
+@recorded_option("--who", required=True, help="Who reviewed it; recorded.")
+@recorded_option("--why", required=True, help="Why no action is needed; recorded, so no personal data.")
 @prints_result
 def dismiss(ids: tuple[str, ...], *, reopen: bool, **options: object) -> CommandResult:
     """Dismiss pay findings that need no action.

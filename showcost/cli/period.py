@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 import click
 
 from showcost.cli.home import home_option, open_home
-from showcost.cli.options import as_of_option, chosen_feeds, from_option, resolve_as_of, span, to_option
+from showcost.cli.options import (
+    as_of_option,
+    chosen_feeds,
+    from_option,
+    recorded_option,
+    resolve_as_of,
+    span,
+    to_option,
+)
 from showcost.cli.output import CommandResult, prints_result, say, show_table
 from showcost.config.production import ReportingPeriod
 from showcost.core.errors import InputError
@@ -24,8 +32,8 @@ if TYPE_CHECKING:
     from showcost.reports.pack.sealing import SealedPack
     from showcost.workspace import Workspace
 
-_who = click.option("--who", required=True, help="Who decides; recorded in the audit log.")
-_why = click.option("--why", required=True, help="Why; recorded in the audit log, so no personal data.")
+_who = recorded_option("--who", required=True, help="Who decides; recorded in the audit log.")
+_why = recorded_option("--why", required=True, help="Why; recorded in the audit log, so no personal data.")
 
 
 @click.group()

@@ -12,6 +12,7 @@ from showcost.cli.home import home_option, open_home
 from showcost.cli.options import (
     as_of_option,
     chosen_feeds,
+    recorded_option,
     resolve_as_of,
 )
 from showcost.cli.orders import orders
@@ -288,8 +289,8 @@ def show_decisions(decisions: Sequence[Mapping[str, Any]]) -> None:
 @click.option("--all", "everything", is_flag=True, help="All rows that match the filters, instead of IDS.")
 @click.option("--yes", is_flag=True, help="With --all: skip the confirmation.")
 @filter_options
-@click.option("--who", required=True, help="Who decides; recorded in the audit log.")
-@click.option("--why", required=True, help="Why; recorded in the audit log, so no personal data.")
+@recorded_option("--who", required=True, help="Who decides; recorded in the audit log.")
+@recorded_option("--why", required=True, help="Why; recorded in the audit log, so no personal data.")
 @click.option(
     "--replay/--no-replay", "at_once", default=True, help="Replay the rows immediately.", show_default=True
 )

@@ -5,13 +5,14 @@ from __future__ import annotations
 import click
 
 from showcost.cli.home import open_home
+from showcost.cli.options import recorded_option
 from showcost.cli.output import CommandResult, prints_result, progress_bar, say
 from showcost.ingest.key_rotation import rotate_key as rotate
 
 
 @click.command(name="rotate-key")
-@click.option("--who", required=True, help="Who decides; recorded in the audit log.")
-@click.option("--why", required=True, help="Why; recorded in the audit log, so no personal data.")
+@recorded_option("--who", required=True, help="Who decides; recorded in the audit log.")
+@recorded_option("--why", required=True, help="Why; recorded in the audit log, so no personal data.")
 @prints_result
 def rotate_key(who: str, why: str) -> CommandResult:
     """Put all encrypted payloads under a new master key.

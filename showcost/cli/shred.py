@@ -5,14 +5,15 @@ from __future__ import annotations
 import click
 
 from showcost.cli.home import open_home
+from showcost.cli.options import recorded_option
 from showcost.cli.output import CommandResult, prints_result, say
 from showcost.ingest.shredding import TextCopies, remove_from_inbox, shred_payload, text_copies
 
 
 @click.command()
 @click.argument("delivery")
-@click.option("--who", required=True, help="Who decides; recorded in the audit log.")
-@click.option("--why", required=True, help="Why; recorded in the audit log, so no personal data.")
+@recorded_option("--who", required=True, help="Who decides; recorded in the audit log.")
+@recorded_option("--why", required=True, help="Why; recorded in the audit log, so no personal data.")
 @click.option("--remove-copies", is_flag=True, help="Also remove its file in the inbox.")
 @prints_result
 def shred(delivery: str, who: str, why: str, *, remove_copies: bool) -> CommandResult:

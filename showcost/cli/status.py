@@ -61,8 +61,8 @@ def status_result(
                 # Of a past moment it is not known, which is not the same as none.
                 "pay_rules_not_checked": state.unchecked if as_of is None else None,
                 "deliveries": [
-                    {"name": arrival.shown_name, "delivery": arrival.delivery} | _tally(tally)
-                    for arrival, tally in ((delivery.arrival, tally) for delivery, tally in state.deliveries)
+                    {"name": delivery.shown_name, "delivery": delivery.arrival.delivery} | _tally(tally)
+                    for delivery, tally in state.deliveries
                 ],
             }
             for state in states
@@ -163,7 +163,7 @@ def _show_status(states: Sequence[FeedStatus], total: Tally, *, deliveries: bool
     show_table("Rows", columns, [*rows, ("all feeds", *_figures(total))])
     if deliveries:
         of_deliveries = [
-            (state.feed, delivery.arrival.shown_name, *_figures(tally))
+            (state.feed, delivery.shown_name, *_figures(tally))
             for state in states
             for delivery, tally in state.deliveries
         ]

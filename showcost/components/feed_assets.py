@@ -72,7 +72,7 @@ def deliveries_asset(feed: FeedSpec) -> dg.AssetsDefinition:
                     [
                         (
                             delivery.arrival.number,
-                            delivery.arrival.shown_name,
+                            delivery.shown_name,
                             delivery.summary.received,
                             delivery.summary.undated,
                             delivery.summary.subtotals,

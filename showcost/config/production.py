@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 from zoneinfo import ZoneInfo
@@ -18,6 +19,7 @@ from showcost.config.alerts import AlertPolicy, VerificationPolicy
 from showcost.config.claims import CategoryName, IncentiveClaim
 from showcost.config.loading import ConfigModel, load_model
 from showcost.core.money import currency_codes
+from showcost.core.personal_numbers import KNOWN_COUNTRIES, PersonalNumbers
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -183,6 +185,27 @@ class OrderPolicy(ConfigModel):
         return self
 
 
+def _known_country(code: str) -> str:
+    if code not in KNOWN_COUNTRIES:
+        raise ValueError(
+            f"a country whose national identifiers are known: {', '.join(sorted(KNOWN_COUNTRIES))}"
+        )
+    return code
+
+
+class PersonalNumbersPolicy(ConfigModel):
+    """Handling of national identifiers, IBANs and card numbers in the free text of any feed.
+
+    They are always masked before anything is made of a row. `rows`: what becomes of the row: `post` goes on
+    with the masked text, `quarantine` rejects it (SC-ROW-003). `countries`: further countries whose national
+    identifiers are searched for, besides the US, Canada, the UK, and those of `location_jurisdictions`
+    and `tax_codes`. With another list of countries, deliveries are read again.
+    """
+
+    rows: Literal["post", "quarantine"] = "post"
+    countries: tuple[Annotated[str, AfterValidator(_known_country)], ...] = ()
+
+
 def _form_of_periods(value: object) -> str:
     return "list" if isinstance(value, list | tuple) else "word"
 
@@ -224,6 +247,8 @@ class Production(ConfigModel):
     tax_codes: tuple[TaxCode, ...] = ()
     """Tax codes by country; with any, a code that is not listed rejects its row (SC-TAX-001). Without, all
     tax of invoices is recoverable."""
+    personal_numbers: PersonalNumbersPolicy = PersonalNumbersPolicy()
+    """Handling of national identifiers, IBANs and card numbers in free text."""
     account_categories: dict[CategoryName, tuple[str, ...]] = Field(default_factory=dict)
     """Accounts, ranges or patterns per category that rules of incentive programmes name; an empty list says
     that the production has no such costs."""
@@ -236,6 +261,13 @@ class Production(ConfigModel):
     chart_of_accounts: str = "chart_of_accounts.csv"
     budget: str = "budget.csv"
     owners: tuple[str, ...] = ("team:production-accounting",)
+
+    @cached_property
+    def numbers_of_people(self) -> PersonalNumbers:
+        """The search for personal numbers of the countries that the production has to do with."""
+        places = [*self.location_jurisdictions.values(), *(code.country for code in self.tax_codes)]
+        named = {place[:2] for place in places} & KNOWN_COUNTRIES
+        return PersonalNumbers(tuple(sorted({*named, *self.personal_numbers.countries})))
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

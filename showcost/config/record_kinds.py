@@ -44,7 +44,8 @@ class Field:
     a person: it never reaches logs, metadata or previews. `quantity` marks an amount that is not money
     (hours, counts, rates of pay), so that no currency's minor unit applies to it. `words` is the closed list
     of a coded field: each word with further ways of writing it. An `added` field came after rows had been
-    posted: where it is blank, a row has the content that it had before.
+    posted: where it is blank, a row has the content that it had before. A `reference` is a number or code
+    that a business gives: personal numbers are searched for in every other text.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Field:
     quantity: bool = False
     words: tuple[tuple[str, tuple[str, ...]], ...] = ()
     added: bool = False
+    reference: bool = False
 
 
 @dataclass(frozen=True)
@@ -179,6 +181,13 @@ class RecordKind:
         return tuple(field for field in self.fields if field.words)
 
     @cached_property
+    def searched(self) -> frozenset[str]:
+        """The names of the texts in which personal numbers are searched for."""
+        return frozenset(self.of_type(FieldType.TEXT)) - {
+            field.name for field in self.fields if field.reference
+        }
+
+    @cached_property
     def required(self) -> tuple[str, ...]:
         """The names of the fields that no row may leave blank."""
         return tuple(field.name for field in self.fields if field.required)
@@ -195,6 +204,10 @@ class RecordKind:
 
 def _text(name: str, meaning: str, *, required: bool = False, personal: bool = False) -> Field:
     return Field(name, FieldType.TEXT, meaning, required, personal)
+
+
+def _reference(name: str, meaning: str, *, required: bool = False, personal: bool = False) -> Field:
+    return Field(name, FieldType.TEXT, meaning, required, personal, reference=True)
 
 
 def _date(name: str, meaning: str, *, required: bool = False) -> Field:
@@ -226,7 +239,7 @@ def _added(field: Field) -> Field:
 
 
 _CODING: Final = (
-    _text("account", "account of the chart of accounts", required=True),
+    _reference("account", "account of the chart of accounts", required=True),
     _text("series", "episode or series code"),
     _text("location", "location code"),
     _text("set", "set code"),
@@ -237,16 +250,16 @@ VENDOR_INVOICE: Final = RecordKind(
     title="Vendor invoices",
     fields=(
         _text("production_code", "show named by the vendor"),
-        _text("vendor_code", "the vendor's code in the production's vendor list", required=True),
+        _reference("vendor_code", "the vendor's code in the production's vendor list", required=True),
         _text("vendor_name", "the vendor's name"),
-        _text("vendor_tax_id", "VAT number, EIN or business number", required=True, personal=True),
+        _reference("vendor_tax_id", "VAT number, EIN or business number", required=True, personal=True),
         _text("vendor_country", "ISO 3166 country of the tax id"),
-        _text("invoice_no", "the vendor's invoice number", required=True),
+        _reference("invoice_no", "the vendor's invoice number", required=True),
         _date("invoice_date", "date of the invoice", required=True),
         _date("service_from", "first day of the service"),
         _date("service_to", "last day of the service"),
-        _text("po_no", "purchase order"),
-        _text("line_no", "line of the invoice"),
+        _reference("po_no", "purchase order"),
+        _reference("line_no", "line of the invoice"),
         *_CODING,
         _text("description", "goods or service supplied"),
         _text("currency", "ISO 4217 code", required=True),
@@ -283,7 +296,7 @@ LOCATION_PERMIT: Final = RecordKind(
     title="Location permits",
     fields=(
         _text("production_code", "show named by the permit"),
-        _text("permit_id", "the authority's permit number", required=True),
+        _reference("permit_id", "the authority's permit number", required=True),
         _text("event_type", "application, fee, deposit, extension, refund", required=True),
         _text("authority", "authority that granted the permit", required=True),
         _text("jurisdiction", "country or state"),
@@ -326,7 +339,7 @@ PAYROLL: Final = RecordKind(
     fields=(
         _text("production_code", "show named by the payroll company"),
         _text("payroll_company", "payroll company", required=True),
-        _text("payroll_invoice_no", "payroll invoice number", required=True),
+        _reference("payroll_invoice_no", "payroll invoice number", required=True),
         _text("employee_ref", "pseudonym of the employee", required=True, personal=True),
         _coded("loan_out", "yes or no: paid to a loan-out company", YES_OR_NO),
         _text("agreement", "union agreement", required=True),
@@ -356,7 +369,7 @@ PAYROLL: Final = RecordKind(
         _amount("rest_penalty_amount", "pay for rest violations"),
         _amount("gross", "gross pay", required=True),
         _amount("benefit_amount", "pension, health and other contributions"),
-        _added(_text("line_no", "line of the person's day")),
+        _added(_reference("line_no", "line of the person's day")),
         _coded("earning_type", "what the line is pay for; work by default", EARNING_TYPE, added=True),
         _coded("day_type", "what the day is; a day of work by default", DAY_TYPE, added=True),
         _coded("deal", "how pay follows from time; by the hours by default", DEAL, added=True),
@@ -406,9 +419,9 @@ PURCHASE_ORDER: Final = RecordKind(
     title="Purchase orders",
     fields=(
         _text("production_code", "show named on the order"),
-        _text("po_no", "number of the purchase order", required=True),
-        _text("line_no", "line of the order"),
-        _text("vendor_code", "the vendor's code in the production's vendor list", required=True),
+        _reference("po_no", "number of the purchase order", required=True),
+        _reference("line_no", "line of the order"),
+        _reference("vendor_code", "the vendor's code in the production's vendor list", required=True),
         _text("vendor_name", "the vendor's name"),
         _date("stated_on", "date of the order, or of the last change of the line", required=True),
         _date("service_from", "first day of the service"),
@@ -453,7 +466,7 @@ BUDGET_REVISION: Final = RecordKind(
     title="Budget revisions",
     fields=(
         _text("production_code", "show whose budget is revised"),
-        _text("revision_no", "number of the revision", required=True),
+        _reference("revision_no", "number of the revision", required=True),
         _STATED_ON,
         *(field for field in _CODING if field.name != "set"),
         _text("currency", "ISO 4217 code", required=True),

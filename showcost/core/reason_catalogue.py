@@ -58,7 +58,7 @@ CATALOGUE: Final[dict[str, Reason]] = {
         Reason("SC-FIL-005", _F, "character encoding not certain", "states the feed's encoding or languages"),
         Reason("SC-ROW-001", _R, "wrong number of fields", "fixes the delimiter or quoting"),
         Reason("SC-ROW-002", _R, "required field blank", "fills it in"),
-        Reason("SC-ROW-003", _R, "national identifier in the row", "requests pseudonyms"),
+        Reason("SC-ROW-003", _R, "national identifier, IBAN or card number", "requests pseudonyms"),
         Reason("SC-ROW-004", _R, "invalid characters", "requests the row again"),
         Reason(
             "SC-ROW-005",

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from showcost.core.jsonl import JsonLines
 from showcost.core.locking import exclusive_lock
-from showcost.core.national_ids import masked_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,11 +41,6 @@ class Arrival:
     modified_ns: int
     received_at: str
     again: bool
-
-    @property
-    def shown_name(self) -> str:
-        """The name for people and for events: national identifiers masked."""
-        return masked_text(self.name)
 
 
 def _line(arrival: Arrival) -> bytes:

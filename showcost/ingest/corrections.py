@@ -19,6 +19,7 @@ from showcost.core.errors import InputError
 from showcost.core.hashing import SHORT, sha256_framed
 from showcost.core.ids import line_key
 from showcost.core.national_ids import masked_text
+from showcost.core.personal_numbers import ANYWHERE, PersonalNumbers, refuse_numbers
 from showcost.ingest.hidden import after_correction
 from showcost.ingest.masking import names_people
 from showcost.ingest.records import key_bases, records_schema
@@ -43,10 +44,10 @@ _FORMS: Final[Mapping[FieldType, str]] = {
 }
 
 
-def check_correction(feed: FeedSpec, name: str, text: str) -> None:
+def check_correction(feed: FeedSpec, name: str, text: str, numbers: PersonalNumbers = ANYWHERE) -> None:
     """Raise InputError, with the field's name, for an unknown field or an unreadable text.
 
-    A national identifier is refused before it reaches the audit log.
+    A national identifier, an IBAN or a card number is refused before it reaches the audit log.
     """
     field = feed.kind.by_name.get(name)
     if field is None:
@@ -58,6 +59,8 @@ def check_correction(feed: FeedSpec, name: str, text: str) -> None:
             f"the text for {name} looks like a social-security, social-insurance or national-insurance"
             " number; a manifest names people by pseudonyms (SC-ROW-003)"
         )
+    if not field.reference:
+        refuse_numbers(f"the text for {name}", text, numbers)
     _settled(field, text)
 
 

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Final
 from showcost.core.durable import make_folder, replace_file
 from showcost.core.errors import InputError
 from showcost.core.hashing import sha256_file
-from showcost.core.national_ids import masked_text
+from showcost.core.personal_numbers import masked_name
 from showcost.core.visible_text import visible_line
+from showcost.ingest.masking import shown_name
 from showcost.readers.archives import Member, UnreadableError, is_archive, members, opened
 from showcost.readers.model import Limits
 
@@ -199,11 +200,11 @@ def settled(
     recent = [file for file, seconds in left.items() if seconds]
     if recent and before_waiting is not None:
         longest = max(seconds for seconds in left.values() if seconds)
-        before_waiting([masked_text(file.name) for file in recent], longest)
+        before_waiting([shown_name(feed, file.name) for file in recent], longest)
         time.sleep(longest)
         left |= {file: 0 for file in recent if file.unchanged()}
     ready = [file for file in files if left[file] == 0]
-    return ready, [masked_text(file.name) for file in files if left[file] != 0]
+    return ready, [shown_name(feed, file.name) for file in files if left[file] != 0]
 
 
 def unclaimed(inbox: Path, feeds: Sequence[FeedSpec]) -> list[str]:
@@ -220,7 +221,7 @@ def unclaimed(inbox: Path, feeds: Sequence[FeedSpec]) -> list[str]:
             left += [f"{entry.name}/{file.name}" for file in _files(entry) if not _matches(file, allowed)]
         elif not entry.name.startswith("."):
             left.append(entry.name)
-    return [masked_text(name) for name in left]
+    return [masked_name(name, names_person=True) for name in left]
 
 
 def passed_over(inbox: Path) -> list[str]:
@@ -232,7 +233,7 @@ def passed_over(inbox: Path) -> list[str]:
         elif entry.is_dir():
             within = ((f"{entry.name}/{path.name}", _refusal(path)) for path in _entries(entry))
             refused += [(name, reason) for name, reason in within if reason]
-    return [f"{masked_text(name)}: {reason}" for name, reason in sorted(refused)]
+    return [f"{masked_name(name, names_person=True)}: {reason}" for name, reason in sorted(refused)]
 
 
 def _files(folder: Path) -> list[InboxFile]:

@@ -24,7 +24,6 @@ from pydantic import BaseModel
 
 from showcost.core.errors import IntegrityError
 from showcost.core.hashing import sha256_framed
-from showcost.core.national_ids import masked_text
 from showcost.ingest.audit_records import record_hashes, record_read, record_received
 from showcost.ingest.control_totals import RunningTotal, mismatch, unchecked_totals
 from showcost.ingest.delivery_records import CHUNK_BYTES, AcceptedRecords, DeliveryRecords
@@ -32,7 +31,7 @@ from showcost.ingest.fill_down import FillDown
 from showcost.ingest.hidden import with_hidden
 from showcost.ingest.inbox import SeenFiles, archived, settled, waiting
 from showcost.ingest.line_cells import line_cells
-from showcost.ingest.masking import PersonalPlaces, masked_shown, personal_places
+from showcost.ingest.masking import PersonalPlaces, personal_places, shown_name, shown_texts
 from showcost.ingest.minor_units import in_major_units
 from showcost.ingest.records import (
     Accepted,
@@ -86,7 +85,7 @@ if TYPE_CHECKING:
     from showcost.readers.model import Dialect
     from showcost.workspace import Workspace
 
-RECORDS_VERSION: Final = "15"
+RECORDS_VERSION: Final = "16"
 """Incremented when a change of reader or inference changes records, so that payloads are read again."""
 
 
@@ -94,6 +93,7 @@ class ReadAs(Enum):
     """Readings of the same bytes: as now, or as by earlier versions of the records."""
 
     NOW = "now"
+    BEFORE_16 = "only national identifiers are masked, in manifests of pay alone"
     BEFORE_14 = "totals with a number and a date are rows, and column names state no currency"
     BEFORE_4 = "subtotals are rows, too"
 
@@ -131,18 +131,26 @@ class DeliverySummary(BaseModel, frozen=True):
     @property
     def assumed(self) -> list[str]:
         """The assumptions about the form of the delivery, and the notes, each once."""
+        return list(dict.fromkeys([*self.stated_assumptions, *self.notes]))
+
+    @property
+    def stated_assumptions(self) -> list[str]:
+        """The assumptions of the reader about the form of the delivery."""
         stated = self.dialect.get("assumptions")
-        assumptions = stated if isinstance(stated, list) else []
-        return list(dict.fromkeys([*assumptions, *self.notes]))
+        return stated if isinstance(stated, list) else []
 
 
 @dataclass(frozen=True)
 class LandedDelivery:
-    """One landed delivery: its arrival, its summary, and the sha256 of its stored records."""
+    """One landed delivery: its arrival, its summary, and the sha256 of its stored records.
+
+    `shown_name` is the name of its file for people and events, numbers of people masked.
+    """
 
     arrival: Arrival
     summary: DeliverySummary
     records: str
+    shown_name: str
 
 
 @dataclass(frozen=True)
@@ -243,8 +251,12 @@ def landed(home: Workspace, feed: FeedSpec) -> list[LandedDelivery]:
         staged = store.metadata(records_asset(feed.name), arrival.delivery)
         if staged is not None:
             summary = DeliverySummary.model_validate_json(str(staged.inputs["summary"]))
-            deliveries.append(LandedDelivery(arrival, summary, staged.sha256))
+            deliveries.append(_landed(feed, arrival, summary, staged.sha256))
     return deliveries
+
+
+def _landed(feed: FeedSpec, arrival: Arrival, summary: DeliverySummary, records: str) -> LandedDelivery:
+    return LandedDelivery(arrival, summary, records, shown_name(feed, arrival.name))
 
 
 def _take(
@@ -261,10 +273,10 @@ def _take(
             stored = _stored(payloads, file)
         except (FileNotFoundError, PermissionError):
             # Taken away, or closed to us, since it was listed.
-            changing.append(masked_text(file.name))
+            changing.append(shown_name(feed, file.name))
             continue
         if not file.unchanged() or (len(stored) == 1 and stored[0][1].size != file.size):
-            changing.append(masked_text(file.name))
+            changing.append(shown_name(feed, file.name))
             continue
         for name, payload in stored:
             # None for a file that another process took meanwhile, or one of an archive that was landed before
@@ -277,7 +289,7 @@ def _take(
                 lambda arrival: record_received(home.audit, arrival),
             )
             if arrival is not None and arrival.again:
-                again.append(name)
+                again.append(shown_name(feed, name))
         seen.note(feed, file)
     seen.save()
     return tuple(again), tuple(changing)
@@ -324,6 +336,7 @@ def fingerprint_of(home: Workspace, feed: FeedSpec) -> str:
         exclude["dialect"] = {"widths"}
     settings = feed.model_dump_json(exclude=exclude)
     places = [home.production.timezone, *sorted(map("=".join, home.production.location_timezones.items()))]
+    places += home.production.numbers_of_people.countries
     return sha256_framed([RECORDS_VERSION, settings, span.start.isoformat(), span.end.isoformat(), *places])
 
 
@@ -331,7 +344,10 @@ def origin_of(home: Workspace, delivery: str, arrival: int, size: int) -> Origin
     """Return the origin of the records of a delivery of some sha256, number and size in bytes."""
     production = home.production
     locations = production.location_timezones
-    return Origin(delivery, arrival, size, production.dates, production.timezone, locations)
+    return Origin(
+        *(delivery, arrival, size, production.dates, production.timezone, locations),
+        numbers=production.numbers_of_people,
+    )
 
 
 def read_arrival(
@@ -346,7 +362,7 @@ def read_arrival(
             {asset: [part]},
             partial(record_read, audit, arrival, content.records, fingerprint),
         )[asset]
-        return LandedDelivery(arrival, content.summary, staged.sha256)
+        return _landed(feed, arrival, content.summary, staged.sha256)
 
 
 def reread(home: Workspace, feed: FeedSpec, arrival: Arrival, read_as: ReadAs = ReadAs.NOW) -> pa.Table:
@@ -369,6 +385,10 @@ def _parsed(
     home: Workspace, feed: FeedSpec, arrival: Arrival, read_as: ReadAs = ReadAs.NOW
 ) -> Iterator[DeliveryContent]:
     origin = origin_of(home, arrival.delivery, arrival.number, arrival.size)
+    if read_as is not ReadAs.NOW:
+        origin = replace(origin, numbers=None)
+    if read_as is ReadAs.BEFORE_16:
+        read_as = ReadAs.NOW
     with (
         home.payloads.opened(arrival.delivery) as path,
         read_delivery(
@@ -415,7 +435,7 @@ def inferred_content(
     with tempfile.TemporaryDirectory(prefix="landing-") as name:
         folder = Path(name)
         accepted = AcceptedRecords(reading, folder)
-        refusal = _refused(feed, reading)
+        refusal = _refused(feed, reading, origin)
         match = match_header(feed, reading.header, accepted.filled)
         if read_as is ReadAs.NOW and match.problem is None and not isinstance(reading, UblReading):
             match = _with_unstated(feed, reading, accepted, match)
@@ -449,7 +469,7 @@ def inferred_content(
                     records = stack.enter_context(DeliveryRecords(feed, folder))
             if refusal is not None:
                 records.add(rejected_records(feed, [refusal], origin))
-                yield DeliveryContent(records, _summary(records, reading, refusal, {}, {}), accepted)
+                summary = _summary(records, reading, refusal, {}, {})
             else:
                 headers = {field: reading.header[index] for field, index in match.columns.items()}
                 summary = _summary(records, reading, None, headers, shapes)
@@ -460,7 +480,21 @@ def inferred_content(
                         "notes": (*reading.notes, *_notes(feed, matched)),
                     }
                 )
-                yield DeliveryContent(records, summary, accepted)
+            shown = shown_texts(feed, reading.header, origin.numbers)
+            yield DeliveryContent(records, _masked_summary(summary, shown), accepted)
+
+
+def _masked_summary(summary: DeliverySummary, shown: Callable[[str], str]) -> DeliverySummary:
+    """Return a summary with the texts of the delivery in it masked: names of columns and sheets, labels."""
+    assumptions = [shown(text) for text in summary.stated_assumptions]
+    return summary.model_copy(
+        update={
+            "columns": {field: shown(name) for field, name in summary.columns.items()},
+            "unchecked": tuple(map(shown, summary.unchecked)),
+            "notes": tuple(map(shown, summary.notes)),
+            "dialect": summary.dialect | {"assumptions": assumptions},
+        }
+    )
 
 
 def _headings(reading: Reading, match: HeaderMatch) -> Mapping[int, str | None]:
@@ -622,8 +656,9 @@ def _build(
     if converted:
         shapes = {**shapes, "currency": f"{' and '.join(sorted(codes))}: {converted} rows divided by 100"}
     personal = personal_places(feed, matched.match.columns, len(reading.header))
+    shown = shown_texts(feed, reading.header, origin.numbers)
     for rejected in _by_size(
-        _rejected_row(feed, item, reading.dialect, personal) for item in matched.rejected(reading)
+        _rejected_row(item, reading.dialect, shown, personal) for item in matched.rejected(reading)
     ):
         records.add(rejected_records(feed, rejected, origin))
     return shapes, _control_total(feed, reading, matched.match, sums)
@@ -644,22 +679,22 @@ def _by_size(rows: Iterable[RejectedRow]) -> Iterator[list[RejectedRow]]:
 
 
 def _rejected_row(
-    feed: FeedSpec, rejected: Rejected, dialect: Dialect, personal: PersonalPlaces | None = None
+    rejected: Rejected, dialect: Dialect, shown: Callable[[str], str], personal: PersonalPlaces | None = None
 ) -> RejectedRow:
     """Decode the raw bytes of a rejected record so that every byte is visible, personal cells masked."""
     raw = rejected.raw.decode(dialect.encoding or "utf-8", errors="backslashreplace")
     if personal is not None:
         raw = personal.masked(raw, dialect)
-    shown = (masked_shown(feed, raw), rejected.code, masked_shown(feed, rejected.detail))
-    return RejectedRow(rejected.record, rejected.start, rejected.end, *shown)
+    facts = (shown(raw), rejected.code, shown(rejected.detail))
+    return RejectedRow(rejected.record, rejected.start, rejected.end, *facts)
 
 
-def _refused(feed: FeedSpec, reading: Reading) -> RejectedRow | None:
+def _refused(feed: FeedSpec, reading: Reading, origin: Origin) -> RejectedRow | None:
     """Return the single rejection of a delivery that the reader could not read at all."""
     first = next(iter(reading.rejected), None)
     if first is None or first.record:
         return None
-    return _rejected_row(feed, first, reading.dialect)
+    return _rejected_row(first, reading.dialect, shown_texts(feed, reading.header, origin.numbers))
 
 
 class _ControlTotal(NamedTuple):
@@ -685,7 +720,8 @@ def _control_total(
 def _refusal(feed: FeedSpec, reading: Reading, origin: Origin, why: tuple[str, str]) -> RejectedRow:
     """Return the single record for a delivery that was refused whole; `why` is its code and problem."""
     raw = reading.dialect.delimiter.join(reading.header)[:_RAW_SHOWN]
-    return RejectedRow(0, 0, origin.size, masked_shown(feed, raw), why[0], masked_shown(feed, why[1]))
+    shown = shown_texts(feed, reading.header, origin.numbers)
+    return RejectedRow(0, 0, origin.size, shown(raw), why[0], shown(why[1]))
 
 
 def _summary(

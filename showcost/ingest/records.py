@@ -20,7 +20,7 @@ from showcost.config.record_kinds import FieldType
 from showcost.core.engine import engine
 from showcost.core.hashing import SHORT
 from showcost.core.ids import LINE_KEY_SQL
-from showcost.ingest.masking import masked_fields, names_people
+from showcost.ingest.masking import has_identifiers, masked_fields
 from showcost.ingest.signs import (
     debit_or_credit,
     signed,
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
     from showcost.config.production import DateRange
     from showcost.config.record_kinds import Field
+    from showcost.core.personal_numbers import PersonalNumbers
 
 
 def records_schema(feed: FeedSpec) -> pa.Schema:
@@ -94,7 +95,8 @@ class HeaderMatch:
     with words for credits that the feed does not name, `spilling` those of amounts that may go on in the
     next, and `currency` is one with currencies that the feed does not name. `titled` is the currency that a
     line outside the rows states, for amounts for which nothing nearer states one, and `digits_in_text` are
-    columns of amounts before a text that may have the rest of their digits.
+    columns of amounts before a text that may have the rest of their digits. `has_identifiers`: a header names
+    national identifiers.
     """
 
     columns: Mapping[str, int]
@@ -108,6 +110,7 @@ class HeaderMatch:
     currency: int | None = None
     titled: str = ""
     digits_in_text: frozenset[int] = frozenset()
+    has_identifiers: bool = False
 
 
 def match_header(feed: FeedSpec, header: Sequence[str], filled: Sequence[bool]) -> HeaderMatch:
@@ -143,7 +146,11 @@ def match_header(feed: FeedSpec, header: Sequence[str], filled: Sequence[bool]) 
         return HeaderMatch({}, None, f"no column for {', '.join(missing)}")
     stated = {name: symbol_in_header(header[columns[name]]) for name in feed.money_fields if name in columns}
     match = _with_signs(feed, columns, places)
-    return replace(match, symbols={name: symbol for name, symbol in stated.items() if symbol})
+    return replace(
+        match,
+        symbols={name: symbol for name, symbol in stated.items() if symbol},
+        has_identifiers=has_identifiers(header),
+    )
 
 
 def _with_signs(
@@ -243,7 +250,8 @@ class InferredRecords:
 class Origin:
     """The delivery of records: its sha256, number and size, and the dates and places of its production.
 
-    `timezone` is that of the production, `locations` those of locations that have another.
+    `timezone` is that of the production, `locations` those of locations that have another. `numbers` is the
+    search for personal numbers in texts; without it, nothing but what a manifest of pay masks is masked.
     """
 
     delivery: str
@@ -252,6 +260,7 @@ class Origin:
     dates: DateRange
     timezone: str | None = None
     locations: Mapping[str, str] | None = None
+    numbers: PersonalNumbers | None = None
 
 
 def build_records(
@@ -292,8 +301,10 @@ def build_records(
             shapes[field.name] = settled.shape
         if settled.moments[0]:
             moments[field.name] = settled.moments
-    if names_people(feed):
-        columns |= masked_fields(feed, columns)
+    columns |= masked_fields(
+        *(feed, columns, origin.numbers),
+        has_identifiers=origin.numbers is not None and accepted.match.has_identifiers,
+    )
     columns["transaction_date"] = _within(columns[f"{feed.date_field}__value"], origin.dates)
     columns["ordinal"] = pa.repeat(pa.scalar(1, pa.int32()), rows)
     columns["row_key"] = _keys(feed, columns)

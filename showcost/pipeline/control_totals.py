@@ -122,7 +122,7 @@ def _total(
         (total, unreadable) = connection.execute(_SUM.format(field=name), values).fetchall()[0]
     return UnconfirmedTotal(
         delivery=delivery.arrival.delivery,
-        name=delivery.arrival.shown_name,
+        name=delivery.shown_name,
         field=name,
         stated=tuple(Decimal(text) for text in delivery.summary.unchecked),
         total=total,

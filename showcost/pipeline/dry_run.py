@@ -67,7 +67,9 @@ def dry_run(
     """
     origin = origin_of(workspace, sha256_file(delivery), 1, delivery.stat().st_size)
     with inferred_content(feed, reading, origin) as content:
-        shown = cells_of_feed(feed, reading.header, content.summary.columns)
+        shown = cells_of_feed(
+            *(feed, reading.header, content.summary.columns), numbers=workspace.production.numbers_of_people
+        )
         run = DryRun(content.summary, write_csv(reading, csv, content.accepted.batches(), shown))
         same_key_rows = content.records.select(
             f"SELECT {_columns(content)} FROM numbered"  # noqa: S608 - names of our own columns

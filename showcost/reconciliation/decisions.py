@@ -23,6 +23,7 @@ from showcost.audit.transitions import AuditKind
 from showcost.config.feeds import choose_feed
 from showcost.core.errors import InputError
 from showcost.core.ids import RowRef
+from showcost.core.personal_numbers import ANYWHERE, PersonalNumbers, refuse_numbers
 from showcost.core.reason_catalogue import CATALOGUE, Severity
 from showcost.ingest.corrections import check_correction
 from showcost.ledger.decisions import (
@@ -88,7 +89,8 @@ def correct(
     feeds, closed = workspace.feeds, closed_periods(workspace)
     for row in rows:
         for name, text in fields.items():
-            check_correction(choose_feed(feeds, row.place.feed), name, text)
+            feed = choose_feed(feeds, row.place.feed)
+            check_correction(feed, name, text, workspace.production.numbers_of_people)
         if any(CATALOGUE[code].severity is Severity.FILE for code in row.codes):
             raise InputError(
                 f"row {_short(row)} represents a delivery that was refused as a whole; ask for a re-export"
@@ -234,9 +236,13 @@ def undo(
     return _record(workspace, decisions, who, why, act, is_done)
 
 
-def who_and_why(who: str, why: str) -> tuple[str, str]:
-    """Return who decides and why, without surrounding spaces; InputError if either is empty."""
+def who_and_why(who: str, why: str, numbers: PersonalNumbers = ANYWHERE) -> tuple[str, str]:
+    """Return who decides and why, without surrounding spaces.
+
+    InputError if either is empty or has a personal number.
+    """
     for name, text in (("--who", who), ("--why", why)):
+        refuse_numbers(name, text, numbers)
         if not text.strip():
             raise InputError(f"{name} must not be empty: it is recorded in the audit log")
     return who.strip(), why.strip()
@@ -312,7 +318,7 @@ def _record(
     `is_done` tells that of the rows as they are now. InputError for a row on which another decision was made
     since it was looked up.
     """
-    who, why = who_and_why(who, why)
+    who, why = who_and_why(who, why, workspace.production.numbers_of_people)
     ledger = workspace.ledger
     rows = [row for row, _ in decisions]
     with writing(ledger) as connection:

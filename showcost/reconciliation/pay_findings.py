@@ -87,7 +87,7 @@ def dismiss(
     """
     store = workspace.pay_findings
     action = store.reopen if reopen else store.dismiss
-    who, why = who_and_why(who, why)
+    who, why = who_and_why(who, why, workspace.production.numbers_of_people)
     wanted = {finding.finding_id for finding in findings}
     changed = {
         finding.finding_id for finding in action(sorted(wanted), who=who, why=why, now=datetime.now(UTC))

@@ -9,6 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from showcost.core.national_ids import ID_MARK
+from showcost.reports.status import feed_status
+from showcost.workspace import open_workspace
 from showcost_tests.whole import small
 from showcost_tests.whole.steps import land_all, take
 
@@ -41,6 +43,43 @@ def manifest() -> str:
     return small.delimited([header, *rows, ragged])
 
 
+INVOICES: Final = "vendor_invoices_de"
+PLANTED: Final = (
+    *("123-45-6780", "DE89 3704 0044 0532 0130 00", "GB82WEST12345698765432", "046 454 286"),
+    *("4111 1111 1111 1111", "AB123456C", "BG80BNBG96611020345678", "234567890", "5555555555554444"),
+)
+"""In the text of an invoice, five; in an account, a column without a field, a column named SSN, and a ragged
+row. All but the last two are found by check digits or form."""
+KEPT: Final = ("RE-123456789", "4000001234567899", "+49 30 123 456 782")
+"""Numbers of documents and a telephone, which stay."""
+
+
+def invoices() -> str:
+    header = [*small.DE_HEADER.split(";"), "Bemerkung", "SSN"]
+    day = "29.10.2026"
+    texts = [*(f"Fahrt {number}, Dank" for number in PLANTED[:5]), f"Tel. {KEPT[2]}"]
+    rows = []
+    for place, text in enumerate(texts):
+        number = KEPT[place] if place < 2 else f"RE-{place}"
+        cells = small.Invoice(number, day, "10,00", "1,90", "11,90", text=text).cells()
+        rows.append([*cells, f"IBAN {PLANTED[6]}" if not place else "", PLANTED[7] if place == 1 else ""])
+    motif = small.DE_HEADER.split(";").index("Motiv")
+    rows[3][motif] = PLANTED[5]
+    ragged = [*rows[4], f"Karte {PLANTED[8]}"]
+    return "\ufeff" + small.delimited([header, *rows, ragged], ";")
+
+
+@pytest.fixture(scope="module")
+def taken(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """Return a home with a manifest and invoices, landed and posted; the tests read it."""
+    workspace = small.make_home(tmp_path_factory.mktemp("masking") / "home")
+    small.deliver(workspace, FEED, f"week of {SECRETS[3]}.csv", manifest())
+    small.deliver(workspace, INVOICES, f"{PLANTED[6]}.csv", invoices())
+    land_all(workspace)
+    take(workspace, [small.THURSDAY])
+    return workspace
+
+
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
     workspace = small.make_home(tmp_path / "home")
@@ -65,35 +104,52 @@ def derived(workspace: Workspace) -> Iterator[tuple[str, str]]:
             yield str(path), path.read_bytes().decode("utf-8", "replace")
 
 
-def test_nothing_that_is_made_of_a_manifest_has_such_a_number(
-    workspace: Workspace, showcost: CommandLine
+def test_nothing_that_is_made_of_deliveries_has_such_a_number(
+    taken: Workspace, showcost: CommandLine
 ) -> None:
-    land_all(workspace)
-    take(workspace, [small.THURSDAY])
-    texts = dict(derived(workspace))
+    secrets = (*SECRETS, *PLANTED)
+    texts = dict(derived(taken))
     assert any(ID_MARK in text for text in texts.values())
     for place, text in texts.items():
-        assert [secret for secret in SECRETS if secret in text] == [], place
-    rows = showcost(workspace, "queue", "list", "--json").json["rows"]
-    assert len(rows) == 5
-    for row in rows:
-        shown = showcost(workspace, "queue", "show", row["id"])
-        assert (shown.status, [secret for secret in SECRETS if secret in shown.out]) == (0, [])
-    codes = {code for row in rows for code in row["codes"]}
-    assert {"SC-ROW-003", "SC-AMT-001", "SC-DAT-001", "SC-ROW-001"} <= codes
-    status = showcost(workspace, "status", "--json").json
+        assert [secret for secret in secrets if secret in text] == [], place
+    rows = showcost(taken, "queue", "list", "--json").json["rows"]
+    one_of_each = {(row["feed"], row["codes"][0]): row for row in rows}
+    for row in one_of_each.values():
+        shown = showcost(taken, "queue", "show", row["id"])
+        assert (shown.status, [secret for secret in secrets if secret in shown.out]) == (0, [])
+    codes = {
+        feed: {code for row in rows if row["feed"] == feed for code in row["codes"]}
+        for feed in (FEED, INVOICES)
+    }
+    assert {"SC-ROW-003", "SC-AMT-001", "SC-DAT-001", "SC-ROW-001"} <= codes[FEED]
+    assert "SC-ROW-003" not in codes[INVOICES]
+    for command in (["status"], ["status", "--json"], ["land"]):
+        shown = showcost(taken, *command)
+        assert [secret for secret in secrets if secret in shown.out + shown.err] == [], command
+    status = showcost(taken, "status", "--json").json
     assert status["balances"]
     assert status["feeds"][FEED]["posted"] == 2
 
 
+def test_numbers_of_documents_and_telephones_stay(taken: Workspace) -> None:
+    with taken.ledger.read() as connection:
+        rows = connection.execute(
+            "SELECT document_no, description FROM ledger_entries WHERE feed = $1", [INVOICES]
+        )
+        texts = str(rows.fetchall())
+    assert [number for number in KEPT if number not in texts] == []
+    assert texts.count(f"Fahrt {ID_MARK}, Dank") >= 4
+
+
 def test_the_bytes_are_kept_and_verify_reads_them_to_the_same_records(
-    workspace: Workspace, showcost: CommandLine
+    taken: Workspace, showcost: CommandLine
 ) -> None:
-    land_all(workspace)
-    take(workspace, [small.THURSDAY])
-    assert showcost(workspace, "verify").status == 0
-    (payload,) = [path for path in workspace.raw.rglob("*") if path.is_file() and path.stat().st_size > 1_000]
-    assert all(secret.encode() in payload.read_bytes() for secret in SECRETS)
+    assert showcost(taken, "verify").status == 0
+    payloads = [
+        path.read_bytes() for path in taken.raw.rglob("*") if path.is_file() and path.stat().st_size > 1_000
+    ]
+    for secret in (*SECRETS, *PLANTED):
+        assert any(secret.encode() in payload for payload in payloads), secret
 
 
 def test_the_dry_run_of_a_payroll_feed_masks_and_that_of_a_file_does_not(
@@ -121,21 +177,49 @@ def test_a_column_that_is_named_for_such_numbers_is_masked_without_a_feed_too(
     assert "912345678" not in rejects.read_text()
 
 
-def test_a_correction_cannot_bring_such_a_number_into_the_audit_log(
-    workspace: Workspace, showcost: CommandLine
+def test_a_decision_cannot_bring_such_a_number_into_the_audit_log(
+    taken: Workspace, showcost: CommandLine
 ) -> None:
+    rows = showcost(taken, "queue", "list", "--json").json["rows"]
+    manifest_row = next(row["id"] for row in rows if "SC-AMT-001" in row["codes"])
+    invoice_row = next(row["id"] for row in rows if row["feed"] == INVOICES)
+    by = ("--who", "an accountant", "--why", "as told")
+    for row, field, sentence in (
+        (manifest_row, "employee_ref=123456789", "manifest names people by pseudonyms"),
+        (manifest_row, "series=123-45-6789", "manifest names people by pseudonyms"),
+        (invoice_row, f"description=to {PLANTED[1]}", "looks like a national identifier"),
+    ):
+        tried = showcost(taken, "queue", "resolve", row, "--set", field, *by)
+        assert (tried.status, sentence in tried.sentence) == (2, True)
+        assert field.partition("=")[2] not in tried.sentence
+    for option in ("--who", "--why"):
+        named = {"--who": "a clerk", "--why": "as told"} | {option: f"told by {PLANTED[0]}"}
+        words = [word for pair in named.items() for word in pair]
+        for command in (
+            ["queue", "resolve", invoice_row, "--discard", *words],
+            ["period", "close", "w44", "--from", "2026-10-26", "--to", "2026-11-01", *words],
+        ):
+            tried = showcost(taken, *command)
+            assert (tried.status, f"{option} has what looks like" in tried.sentence) == (2, True), tried
+            assert PLANTED[0] not in tried.sentence
+
+
+@pytest.mark.parametrize(("policy", "posted"), [("post", 1), ("quarantine", 0)])
+def test_a_policy_says_whether_a_row_with_such_a_number_goes_on(
+    tmp_path: Path, policy: str, posted: int
+) -> None:
+    workspace = small.make_home(tmp_path / "home")
+    path = workspace.path / "production.yaml"
+    path.write_text(path.read_text() + f"\npersonal_numbers: {{rows: {policy}}}\n")
+    workspace = open_workspace(workspace.path)
+    text = f"Fahrt {PLANTED[1]}"
+    invoice = small.Invoice("RE-1", "29.10.2026", "10,00", "1,90", "11,90", text=text)
+    small.deliver(workspace, INVOICES, "1.csv", small.german([invoice]))
     land_all(workspace)
     take(workspace, [small.THURSDAY])
-    row = next(
-        row
-        for row in showcost(workspace, "queue", "list", "--json").json["rows"]
-        if "SC-AMT-001" in row["codes"]
-    )
-    by = ("--who", "an accountant", "--why", "as told")
-    for field in ("employee_ref=123456789", "series=123-45-6789"):
-        tried = showcost(workspace, "queue", "resolve", row["id"], "--set", field, *by)
-        assert (tried.status, "manifest names people by pseudonyms" in tried.sentence) == (2, True)
-        assert field.partition("=")[2] not in tried.sentence
+    (feed,) = [feed for feed in workspace.feeds if feed.name == INVOICES]
+    state = feed_status(workspace, feed)
+    assert (state.total.posted, state.codes) == (posted, {} if posted else {"SC-ROW-003": 1})
 
 
 def test_a_number_in_the_name_of_a_file_is_shown_nowhere(workspace: Workspace, showcost: CommandLine) -> None:
