@@ -219,11 +219,11 @@ def _placed(
     decisions: FeedDecisions,
     as_of: int | None,
 ) -> list[tuple[str, str, str | None, int, Decimal | None]]:
-    if not deliveries:
-        return []
-    store = workspace.staging
     sources = [delivery.arrival.delivery for delivery in deliveries]
-    paths = store.verified_paths(records_asset(feed.name), sources)
+    paths = workspace.staging.verified_paths(records_asset(feed.name), sources)
+    if not paths:
+        # Pages of a vendor's API may have no items.
+        return []
     with engine() as connection:
         connection.register("quarantine", quarantine)
         connection.register("active", active_rows(workspace.ledger, feed.name, as_of))

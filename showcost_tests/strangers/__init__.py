@@ -1,0 +1,1 @@
+"""Property tests: what a stranger sends costs its own feed or vendor alone."""
