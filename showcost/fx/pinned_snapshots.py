@@ -156,12 +156,6 @@ class PinResult:
     missing: tuple[date, ...]
 
 
-def create_tables(connection: duckdb.DuckDBPyConnection) -> None:
-    """Create the tables and triggers that do not exist yet."""
-    for statement in DDL:
-        connection.execute(statement)
-
-
 def pin(
     connection: duckdb.DuckDBPyConnection,
     plan: SnapshotPlan,

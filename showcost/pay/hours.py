@@ -235,11 +235,6 @@ def _is_short(steps: Ladder, frame: Frame) -> Bools:
     return short
 
 
-def required_straight(steps: Ladder, frame: Frame) -> Ints:
-    """Return the straight hours, in tenths, required for each row's day."""
-    return steps.straight(frame.worked)
-
-
 def _at_multiples(hours: Sequence[Ints], multiples: Sequence[int]) -> pa.Array:
     parts = [
         only_where(own > 0, concat(as_hours(own), f" h at {decimal_text(multiple * ONE // TENTHS, 0)}x"))

@@ -195,12 +195,6 @@ class StagingStore:
 
         return self._on_current(asset, partition, load)
 
-    def read_many(self, asset: str, partitions: Sequence[str]) -> pa.Table:
-        """Return the rows of several partitions as one table; all must have the same columns."""
-        if not partitions:
-            raise InputError(f"no partition of {asset} was requested")
-        return pa.concat_tables([self.read(asset, partition) for partition in partitions])
-
     def ranges(self, asset: str, partitions: Iterable[str]) -> list[FileRange]:
         """Return where the rows of the partitions are, each file verified once, for a view in DuckDB.
 

@@ -8,8 +8,8 @@ import duckdb
 import pytest
 
 from showcost.fx.parsing import parse_history
-from showcost.fx.pinned_snapshots import create_tables
 from showcost.fx.sources import embedded_history
+from showcost_tests.fx.tables import create_tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -24,9 +24,10 @@ from showcost.fx.conversion import (
     micro_rate_sql,
     policy_stamp,
 )
-from showcost.fx.pinned_snapshots import create_tables, dense_rates, pin
+from showcost.fx.pinned_snapshots import dense_rates, pin
 from showcost.fx.snapshot_plan import build_snapshots
 from showcost.fx.sources import embedded_history
+from showcost_tests.fx.tables import create_tables
 
 from .independent import independent_base_amount, independent_rates, published
 from .test_store import NOW

@@ -12,8 +12,9 @@ import pytest
 
 from showcost.core.errors import IntegrityError
 from showcost.fx.conversion import cross_rate
-from showcost.fx.pinned_snapshots import create_tables, dense_rates, pin, rate_status, verify
+from showcost.fx.pinned_snapshots import dense_rates, pin, rate_status, verify
 from showcost.fx.snapshot_plan import RateStatus, build_snapshots
+from showcost_tests.fx.tables import create_tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable

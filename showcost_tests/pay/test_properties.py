@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from showcost.config.agreements.rule_kinds import WorkPlace
 from showcost.pay.days import with_days
 from showcost.pay.frame import Frame, read_frame
-from showcost.pay.hours import ladder, required_straight
+from showcost.pay.hours import ladder
 from showcost.pay.numbers import ONE
 from showcost.pay.terms import bind
 from showcost.validation.cells import read_cells
@@ -55,7 +55,7 @@ def required(agreement: Agreement, frame: Frame) -> list[int]:
     """Return the straight hours that rows come to by all tiers of an agreement."""
     terms = bind(agreement, SHOW)
     tiers = [(bound, bound.applies(frame)) for bound in terms.tiers]
-    return [int(hours) for hours in required_straight(ladder(tiers, frame), frame)]
+    return [int(hours) for hours in ladder(tiers, frame).straight(frame.worked)]
 
 
 @QUICK
