@@ -17,6 +17,7 @@ import pyarrow as pa
 from showcost.core.durable import fsync_folder, make_folder, replace_file
 from showcost.core.engine import engine, view_files
 from showcost.reports.book.links import ENTRY
+from showcost.reports.book.words import places_sql, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -111,17 +112,31 @@ def add_entries(chunks: DataChunks, facts: CollectedFacts) -> None:
         view_files(connection, "entries", [facts.entries])
         view_files(connection, "entries_by_row", [facts.entries_by_row])
         view_files(connection, "rows", [facts.rows])
-        in_report = REPORTED if facts.is_translated else ()
-        listed = _entries_sql((*_LISTED, *in_report))
+        listed = _entries_sql(_cells(listed_columns(facts), facts))
         for first in range(0, facts.entry_count, _QUERY_ROWS):
             for number, text in _queried(connection, listed, first, ENTRIES_PER_CHUNK).items():
                 chunks.add("entries", number, text)
-        details = _details_sql((*DETAILS, *in_report))
+        details = _details_sql(_cells(detail_columns(facts), facts))
         for first in range(0, facts.row_count, _QUERY_ROWS):
             # Put together here: grouping the entries of each row in the engine costs more than all the rest.
             entries = _queried(connection, details, first, ROWS_PER_CHUNK)
             for number, text in _queried(connection, _ROWS, first, ROWS_PER_CHUNK).items():
                 chunks.add("rows", number, f'{{"rows":{text},"entries":{entries.get(number, "[]")}}}')
+
+
+def listed_columns(facts: CollectedFacts) -> tuple[str, ...]:
+    """Return the columns of an entry in lists and searches."""
+    return (*LISTED, *(REPORTED if facts.is_translated else ()))
+
+
+def detail_columns(facts: CollectedFacts) -> tuple[str, ...]:
+    """Return the columns of an entry on the page of its row."""
+    return (*DETAILS, *(REPORTED if facts.is_translated else ()))
+
+
+def _cells(columns: Sequence[str], facts: CollectedFacts) -> list[str]:
+    """Return the SQL of the cells of columns: places of texts that are kept once, or texts."""
+    return [_text(name) if name in _NO_TEXTS and name not in facts.words else name for name in columns]
 
 
 def _queried(connection: duckdb.DuckDBPyConnection, statement: str, first: int, size: int) -> dict[int, str]:
@@ -148,21 +163,30 @@ def add_lines(
         chunks.add(kind, place, plain_json(lines))
 
 
-def add_entry_lines(chunks: DataChunks, kind: str, table: ReportTable, facts: CollectedFacts) -> None:
-    """Add the rows of a table that names an entry in each row: the same, but for millions of rows."""
-    columns = ", ".join(_text(f'"{name}"') for name in table.rows.column_names)
+def add_entry_lines(
+    chunks: DataChunks, kind: str, table: ReportTable, facts: CollectedFacts
+) -> list[list[str] | None]:
+    """Add the rows of a table that names an entry in each row: the same, but for millions of rows.
+
+    Returns the texts that are kept once, of each column; None of a column whose cells are in its rows.
+    """
+    names = table.rows.column_names
     numbered = table.rows.append_column("line_number", pa.array(range(table.rows.num_rows), pa.int64()))
     with engine() as connection:
         view_files(connection, "entries", [facts.entries])
-        connection.register("numbered", numbered.select(["line_number", ENTRY]))
+        connection.register("numbered", numbered)
+        words = words_of(connection, "numbered", names)
+        codes = places_sql(connection, words)
         places = connection.sql(_PLACES_OF_LINES).to_arrow_table()
         connection.unregister("numbered")
         rows = numbered.append_column("r", places.column("r")).append_column("n", places.column("n"))
+        columns = ", ".join(codes.get(name) or _text(f'"{name}"') for name in names)
         for first in range(0, rows.num_rows, _QUERY_ROWS):
             connection.register("lines", rows.slice(first, _QUERY_ROWS))
             found = connection.execute(_LINES.format(columns=columns), {"size": LINES_PER_CHUNK})
             while line := found.fetchone():
                 chunks.add(kind, line[0], line[1])
+    return [words.get(name) for name in names]
 
 
 def _json_array(columns: Sequence[str]) -> str:
@@ -173,68 +197,32 @@ def _text(column: str) -> str:
     return f"CAST({column} AS VARCHAR)"
 
 
-_LISTED: Final = (
-    "r",
-    _text("transaction_date"),
-    "vendor_name",
-    "document_no",
-    "description",
-    "component",
-    "CAST(entry_kind = 'reversal' AS INTEGER)",
-    "currency",
-    _text("amount"),
-    _text("base_amount"),
-    "flags",
-    "series",
-    "location",
-    "vendor_code",
+LISTED: Final = (
+    *("r", "transaction_date", "vendor_name", "document_no", "description", "component", "is_reversal"),
+    *("currency", "amount", "base_amount", "flags", "series", "location", "vendor_code"),
 )
 """The columns of an entry in lists and searches, in the order that the page's script expects."""
 
 DETAILS: Final = (
-    "n",
-    "entry_id",
-    "entry_kind",
-    "generation",
-    "reverses",
-    "reversed_by",
-    "component",
-    "account",
-    _text("transaction_date"),
-    _text("amount"),
-    "currency",
-    _text("base_amount"),
-    "base_currency",
-    _text("rate"),
-    _text("eur_rate_original"),
-    _text("eur_rate_base"),
-    _text("rate_date"),
-    "snapshot_id",
-    "fx_policy",
-    "flags",
-    "batch_id",
-    "vendor_code",
-    "vendor_name",
-    "vendor_country",
-    "document_no",
-    "description",
-    "series",
-    "location",
-    "set_code",
-    "po_no",
-    "tax_code",
-    _text("service_from"),
-    _text("service_to"),
-    _text("due_date"),
-    "jurisdiction",
-    "earning_type",
-    "union_category",
-    "pay_rules",
+    *("n", "entry_id", "entry_kind", "generation", "reverses", "reversed_by", "component", "account"),
+    *("transaction_date", "amount", "currency", "base_amount", "base_currency", "rate", "eur_rate_original"),
+    *("eur_rate_base", "rate_date", "snapshot_id", "fx_policy", "flags", "batch_id", "vendor_code"),
+    *("vendor_name", "vendor_country", "document_no", "description", "series", "location", "set_code"),
+    *("po_no", "tax_code", "service_from", "service_to", "due_date", "jurisdiction", "earning_type"),
+    *("union_category", "pay_rules"),
 )
 """The columns of each entry on the page of its row, in the same way."""
 
-REPORTED: Final = (_text("report_amount"),)
+REPORTED: Final = ("report_amount",)
 """What follows these columns in a report in another currency than base."""
+
+_NO_TEXTS: Final = frozenset(
+    {
+        *("transaction_date", "rate_date", "service_from", "service_to", "due_date"),
+        *("amount", "base_amount", "report_amount", "rate", "eur_rate_original", "eur_rate_base"),
+    }
+)
+"""Dates and decimals, which the page has as texts."""
 
 _OF_ROW: Final = (
     "d",
@@ -274,7 +262,8 @@ FROM rows WHERE r >= $first AND r < $end GROUP BY chunk ORDER BY chunk
 
 # The place of every line's entry, found once: a join for each chunk would read all entries each time.
 _PLACES_OF_LINES: Final = f"""
-SELECT r, n FROM numbered LEFT JOIN (SELECT {ENTRY}, r, n FROM entries) USING ({ENTRY}) ORDER BY line_number
+SELECT r, n FROM (SELECT line_number, {ENTRY} FROM numbered)
+LEFT JOIN (SELECT {ENTRY}, r, n FROM entries) USING ({ENTRY}) ORDER BY line_number
 """
 
 _LINES: Final = """

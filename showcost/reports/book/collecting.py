@@ -19,12 +19,13 @@ from showcost.core.engine import engine, view_files
 from showcost.core.ids import ROW_ID_SQL
 from showcost.core.national_ids import masked, masked_text
 from showcost.ledger.plan import plan_lines_as_of
+from showcost.reports.book.words import places_sql, words_of
 from showcost.reports.cost.basis import reported_entries
 from showcost.reports.personal_text import corrected_fields, masked_columns, personal_fields, without_column
 from showcost.staging.assets import records_asset
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     import duckdb
@@ -46,12 +47,21 @@ ENTRY_FACTS: Final = (
 )
 """The columns of an entry that the book shows; `reversed_by` is derived."""
 
+_OF_FEW_TEXTS: Final = (
+    *("component", "currency", "base_currency", "rate", "eur_rate_original", "eur_rate_base", "rate_date"),
+    *("snapshot_id", "fx_policy", "batch_id", "vendor_code", "vendor_name", "vendor_country", "description"),
+    *("series", "location", "set_code", "po_no", "tax_code", "service_from", "service_to", "due_date"),
+    *("jurisdiction", "earning_type", "union_category", "pay_rules"),
+)
+"""The columns that repeat a few texts in many entries, as a rule."""
+
 
 @dataclass(frozen=True)
 class CollectedFacts:
     """The collected facts: files with entries and rows, and tables that pages load as a whole.
 
-    `entries_by_row` has the entries again, in the order of their rows, for the pages of rows.
+    `entries_by_row` has the entries again, in the order of their rows, for the pages of rows. In both, the
+    columns of `words` have the places of their texts there.
     `places` are feed and delivery in the order of their numbers; `accounts` are number, first entry, entries
     and base amount; `is_translated` says that the report is not in base, so that `report_amount` is another
     amount; `missing` counts the rows whose text is not in the data folder.
@@ -69,6 +79,7 @@ class CollectedFacts:
     rates: tuple[tuple[Any, ...], ...]
     is_translated: bool
     missing: int
+    words: Mapping[str, list[str]]
 
 
 def collect(workspace: Workspace, scope: ReportScope, folder: Path) -> CollectedFacts:
@@ -83,7 +94,9 @@ def collect(workspace: Workspace, scope: ReportScope, folder: Path) -> Collected
                 entries=entries_then, plan=plan_lines_as_of(scope.as_of), last=f"DATE '{scope.last}'"
             )
         )
-        _write_masked(connection.sql(_ENTRIES).to_arrow_reader(_BATCH_ROWS), entries)
+        words = words_of(connection, "book_entries", _OF_FEW_TEXTS)
+        statement = _entries_sql(places_sql(connection, words))
+        _write_masked(connection.sql(statement).to_arrow_reader(_BATCH_ROWS), entries)
         connection.execute(_BARE_ROWS, {"path": str(bare)})
         places = tuple(connection.execute(_DELIVERIES).fetchall())
         batches, snapshots, rates = (
@@ -108,6 +121,7 @@ def collect(workspace: Workspace, scope: ReportScope, folder: Path) -> Collected
         rates=rates,
         is_translated=scope.is_translated,
         missing=missing,
+        words={name: [masked_text(text) for text in texts] for name, texts in words.items()},
     )
 
 
@@ -219,14 +233,18 @@ COPY (SELECT r, d, feed, delivery, record, {ROW_ID_SQL} AS row_id FROM book_rows
 TO $path (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)
 """
 
-_ENTRIES: Final = f"""
+
+def _entries_sql(places: Mapping[str, str]) -> str:
+    columns = (f"{places[name]} AS {name}" if name in places else name for name in ENTRY_FACTS)
+    return f"""
 SELECT row_number() OVER () - 1 AS n, * FROM (
-    SELECT r, {", ".join(ENTRY_FACTS)}, reversed_by
+    SELECT r, {", ".join(columns)}, CAST(entry_kind = 'reversal' AS TINYINT) AS is_reversal, reversed_by
     FROM book_entries JOIN book_rows USING (feed, delivery, record)
     LEFT JOIN (SELECT reverses AS entry_id, entry_id AS reversed_by FROM book_entries
         WHERE reverses IS NOT NULL) USING (entry_id)
     ORDER BY account, transaction_date, entry_id)
 """
+
 
 _BATCHES: Final = """
 SELECT batch_id, seq, strftime(posted_at, '%Y-%m-%d %H:%M:%S') || ' UTC', run_id, entry_count, digest

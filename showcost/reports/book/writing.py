@@ -23,16 +23,16 @@ from showcost.core.national_ids import masked_text
 from showcost.core.reason_catalogue import CATALOGUE
 from showcost.reports.book.chunks import (
     DATA_FOLDER,
-    DETAILS,
     ENTRIES_PER_CHUNK,
     LINES_PER_CHUNK,
-    REPORTED,
     ROWS_PER_CHUNK,
     DataChunks,
     add_entries,
     add_entry_lines,
     add_lines,
     chunk_dates,
+    detail_columns,
+    listed_columns,
     plain_json,
     script_json,
 )
@@ -242,10 +242,9 @@ def _index(
         "decimals": {currency: minor_units(currency) for currency in sorted(currencies)},
         "accounts": _accounts(workspace, facts),
         "dates": chunk_dates(facts),
-        "details": [
-            re.sub(r"CAST\((\w+) AS VARCHAR\)", r"\1", name)
-            for name in (*DETAILS, *(REPORTED if facts.is_translated else ()))
-        ],
+        "listed": listed_columns(facts),
+        "details": detail_columns(facts),
+        "words": facts.words,
         "tables": long_tables,
     }
 
@@ -274,9 +273,10 @@ def _add_long_tables(
     for number, table in enumerate(tables):
         if table.rows.num_rows > MOST_ROWS:
             kind = ENTRIES if table.name == ENTRIES else f"table{number}"
+            words: list[list[str] | None] = []
             # The entries are in the book already, in order of account.
             if kind != ENTRIES and ENTRY in table.by_name:
-                add_entry_lines(chunks, kind, table, facts)
+                words = add_entry_lines(chunks, kind, table, facts)
             elif kind != ENTRIES:
                 add_lines(chunks, kind, table, partial(links.of_row, table))
             long_tables.append(
@@ -286,6 +286,7 @@ def _add_long_tables(
                     "kind": kind,
                     "rows": table.rows.num_rows,
                     "currency": table.currency,
+                    "words": words,
                     "linked": linked_column(table),
                     "columns": [
                         [column.name, column.title, column.type.value, table.currency_of(column)]

@@ -143,6 +143,15 @@ def block(page: Page, name: str) -> Any:  # noqa: ANN401 - JSON of any shape
     return json.loads(page.blocks[name])
 
 
+def details(page: Page, cells: list[Any]) -> dict[str, Any]:
+    """Return the cells of an entry on the page of its row, by name, as texts."""
+    index = block(page, "book-index")
+    return {
+        name: index["words"][name][cell] if name in index["words"] and cell is not None else cell
+        for name, cell in zip(index["details"], cells, strict=True)
+    }
+
+
 def test_the_page_makes_no_request_and_runs_its_own_script_alone(page: Page) -> None:
     scripts = [attributes for tag, attributes in page.tags if tag == "script"]
     assert [attributes for attributes in scripts if "src" in attributes] == []
@@ -166,12 +175,12 @@ def test_every_entry_leads_to_its_raw_text_and_delivery(workspace: Workspace, pa
             " ORDER BY account, transaction_date, entry_id"
         ).fetchall()
     listed, rows, facts = (block(page, name) for name in ("entries-0000", "rows-0000", "facts-0000"))
-    details, entries = block(page, "book-index")["details"], rows["entries"]
+    entries = rows["entries"]
     assert len(listed) == len(expected)
     assert all(listed[n][0] == r for r, n, *_ in entries)
     for n, (account, entry_id, delivery, record) in enumerate(expected):
         row = rows["rows"][listed[n][0]]
-        (entry,) = (dict(zip(details, one, strict=True)) for _, *one in entries if one[0] == n)
+        (entry,) = (details(page, one) for _, *one in entries if one[0] == n)
         assert (entry["account"], entry["entry_id"], row[1]) == (account, entry_id, record)
         assert facts["deliveries"][row[0]]["sha256"] == delivery
         assert entry["document_no"] in row[5]

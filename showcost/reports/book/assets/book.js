@@ -21,9 +21,22 @@ function chunk(kind, number) {
   if (!loaded.has(key)) {
     if (loaded.size >= KEPT) loaded.delete([...loaded.keys()].find(old => old !== "facts-0"));
     const block = document.getElementById(name);
-    loaded.set(key, block ? Promise.resolve(JSON.parse(block.textContent)) : fromFile(key, name));
+    const data = block ? Promise.resolve(JSON.parse(block.textContent)) : fromFile(key, name);
+    loaded.set(key, data.then(content => withTexts(kind, content)));
   }
   return loaded.get(key);
+}
+function withTexts(kind, content) {
+  // Rows have the place of a text that the page keeps once.
+  const words = names => names.map(name => book.words[name]);
+  if (kind === "rows") spell(content.entries, [null, ...words(book.details)]);
+  else if (kind === "entries") spell(content, words(book.listed));
+  else if (kind !== "facts") spell(content, book.tables.find(table => table.kind === kind).words);
+  return content;
+}
+function spell(rows, words) {
+  const kept = words.map((texts, place) => [texts, place]).filter(([texts]) => texts);
+  for (const row of rows) for (const [texts, place] of kept) if (row[place] !== null) row[place] = texts[row[place]];
 }
 function fromFile(key, name) {
   return new Promise((resolve, reject) => {
