@@ -31,8 +31,18 @@ if TYPE_CHECKING:
 PARTS: Final = (
     (cost, ("cost_tables", "entry_tables", "journal_tables", "spend_tables", "labour_tables", "not_posted")),
     (cost, ("scope_of",)),
-    (sealing, ("masked_columns", "write_report_tables", "write_workbook", "write_cover", "book_of_scope")),
-    (book, ("collect", "add_entries", "_add_long_tables", "ledger_charts")),
+    (
+        sealing,
+        (
+            "masked_columns",
+            "write_report_tables",
+            "write_workbook",
+            "write_cover",
+            "collect",
+            "book_of_facts",
+        ),
+    ),
+    (book, ("add_entries", "_add_long_tables", "ledger_charts")),
     (sealing, ("manifest_of",)),
 )
 """The functions whose time is measured, by the module that calls them."""

@@ -35,6 +35,9 @@ LINES_PER_CHUNK: Final = 5_000
 _QUERY_ROWS: Final = 80_000
 """Entries or rows of a query; a multiple of all chunk sizes."""
 
+_WRITERS: Final = 4
+"""Chunks that are written side by side: most of the time of each is the wait for the disk."""
+
 _MOST_WAITING: Final = 8
 """Chunks in memory that wait to be written."""
 
@@ -73,7 +76,7 @@ class DataChunks:
         self.embedded: dict[str, str] = {}
         self.files = 0
         self._folder = folder
-        self._writer = ThreadPoolExecutor(max_workers=1)
+        self._writer = ThreadPoolExecutor(max_workers=_WRITERS)
         self._waiting: deque[Future[None]] = deque()
 
     def __enter__(self) -> Self:

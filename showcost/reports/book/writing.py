@@ -96,28 +96,29 @@ def write_book(
     """
     scope = scope_of(workspace, first, last, as_of)
     masked = [replace(table, rows=masked_columns(table.rows)) for table in tables]
-    return book_of_scope(workspace, masked, folder, headline, scope)
+    with TemporaryDirectory() as scratch:
+        facts = collect(workspace, scope, Path(scratch))
+        return book_of_facts(workspace, masked, folder, headline, scope, facts)
 
 
-def book_of_scope(
+def book_of_facts(
     workspace: Workspace,
     tables: Sequence[ReportTable],
     folder: Path,
     headline: Sequence[HeadlineFigure],
     scope: ReportScope,
+    facts: CollectedFacts,
 ) -> WrittenBook:
-    """Write the book of a scope that was determined before, with tables whose texts are masked."""
+    """Write the book of facts that were collected before, with tables whose texts are masked."""
     make_folder(folder)
-    with TemporaryDirectory() as scratch:
-        facts = collect(workspace, scope, Path(scratch))
-        is_small = facts.entry_count <= _MOST_EMBEDDED
-        linked = [table for table in tables if table.rows.num_rows <= MOST_ROWS or ROW in table.by_name]
-        links = entry_links(scope.first, scope.base_currency, facts, linked)
-        with DataChunks(None if is_small else folder.joinpath(DATA_FOLDER)) as chunks:
-            long_tables = _add_long_tables(chunks, tables, links, facts)
-            add_entries(chunks, facts)
-            chunks.add("facts", 0, plain_json(_facts(workspace, facts, scope)))
-        index = _index(workspace, facts, scope, long_tables)
+    is_small = facts.entry_count <= _MOST_EMBEDDED
+    linked = [table for table in tables if table.rows.num_rows <= MOST_ROWS or ROW in table.by_name]
+    links = entry_links(scope.first, scope.base_currency, facts, linked)
+    with DataChunks(None if is_small else folder.joinpath(DATA_FOLDER)) as chunks:
+        long_tables = _add_long_tables(chunks, tables, links, facts)
+        add_entries(chunks, facts)
+        chunks.add("facts", 0, plain_json(_facts(workspace, facts, scope)))
+    index = _index(workspace, facts, scope, long_tables)
     parts = {
         "tables": "\n".join(table_html(table, links) for table in tables),
         "headline": headline_html(headline),

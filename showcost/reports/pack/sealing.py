@@ -13,8 +13,11 @@ the audit log before the rename, so that `showcost verify` names a published pac
 from __future__ import annotations
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
 from showcost.audit import transitions as states
@@ -24,7 +27,8 @@ from showcost.core.errors import InputError
 from showcost.core.hashing import sha256_bytes
 from showcost.core.locking import exclusive_lock
 from showcost.core.once import is_filled
-from showcost.reports.book.writing import book_of_scope
+from showcost.reports.book.collecting import collect
+from showcost.reports.book.writing import book_of_facts
 from showcost.reports.pack.folders import PUBLISHED, is_published, pack_folder, pack_name, remove_debris
 from showcost.reports.pack.manifest import CSV_FOLDER, MANIFEST, manifest_of
 from showcost.reports.personal_text import masked_columns
@@ -34,7 +38,6 @@ from showcost.reports.writers.workbook import write_workbook
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from showcost.audit.log import Fact
     from showcost.reports.scope import ReportScope
@@ -146,10 +149,21 @@ def _write_files(
     scope: ReportScope,
     headline: Sequence[HeadlineFigure],
 ) -> None:
-    """Write all files but the manifest."""
+    """Write all files but the manifest.
+
+    The flat files are written beside the book, since each alone leaves processors idle; not while the book's
+    facts are collected, which takes the most memory.
+    """
+    with TemporaryDirectory() as scratch, ThreadPoolExecutor(max_workers=1) as beside:
+        facts = collect(workspace, scope, Path(scratch))
+        flat = beside.submit(_write_flat_files, folder, tables)
+        book_of_facts(workspace, tables, folder, headline, scope, facts)
+        write_workbook(folder.joinpath("report.xlsx"), tables, scope, headline=headline)
+        write_cover(folder.joinpath("cover.pdf"), scope, headline, tables)
+        flat.result()
+
+
+def _write_flat_files(folder: Path, tables: Sequence[ReportTable]) -> None:
     for name, format_ in ((CSV_FOLDER, TableFormat.CSV), ("parquet", TableFormat.PARQUET)):
         make_folder(folder.joinpath(name))
         write_report_tables(tables, folder.joinpath(name), format_)
-    write_workbook(folder.joinpath("report.xlsx"), tables, scope, headline=headline)
-    write_cover(folder.joinpath("cover.pdf"), scope, headline, tables)
-    book_of_scope(workspace, tables, folder, headline, scope)
