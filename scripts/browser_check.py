@@ -4,8 +4,9 @@
 
 The checks: the asset graph, collapsed and expanded, runs from left to right in the order of the pipeline; the
 launch dialog of the job materialises one partition and no other; a failed check gives its cause; a quarantine
-partition shows its reasons; an asset shows its columns; the report's book leads from figures to raw text; a
-foreign page can neither change nor read anything. A copy of the demo is served; the demo does not change.
+partition shows its reasons; an asset shows its columns; ticks, runs and alerts say what was done; the book of
+the report leads from figures to raw text; a foreign page can neither change nor read anything. A copy of the
+demo is served; the demo does not change.
 Exit status 1 and one sentence if a check fails, 2 if there is no browser.
 
 Needs the package of the extra `browser` and a Chromium: /usr/bin/chromium, or the path in `CHROMIUM`.
@@ -31,7 +32,7 @@ from dagster_server import REPOSITORY, CheckFailedError, Server, require, serve,
 from foreign_page import FLAG, check_foreign_pages
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from playwright.sync_api import Browser, FloatRect, Locator, Page, ViewportSize
 
@@ -40,6 +41,9 @@ REPORT_JOB = "lender_snapshot_of_a_period"
 PIPELINE_GROUPS = ("deliveries", "raw_rows", "validation", "ledger")
 GROUPS = {*PIPELINE_GROUPS, "fx_snapshots"}
 CHECK = "no_rejected_rows"
+LOCATION = "showcost.definitions"
+FEED_OF_LETTER = "location_permits"
+"""The feed whose inbox gets a letter, which is no list."""
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = (
@@ -55,7 +59,11 @@ LONG: ViewportSize = {"width": 1600, "height": 4200}
 
 SHOW_SECONDS = 60
 RUN_SECONDS = 600
-IMAGES = ("asset-graph", "quarantine-reasons", "ledger-partition", "book", "book-entry", "cost-report-chart")
+TICK_SECONDS = 400
+IMAGES = (
+    *("asset-graph", "quarantine-reasons", "ledger-partition", "book", "book-entry", "cost-report-chart"),
+    *("runs-of-automation", "tick-alerts"),
+)
 """Screenshots of the documentation."""
 
 
@@ -240,7 +248,7 @@ def _codes(entries: Sequence[dict[str, Any]]) -> tuple[str, ...]:
 def check_launch(ui: Ui, partition: str) -> None:
     """Check that the launch dialog of the job materialises the chosen partition and no other."""
     before = _runs(ui.server)
-    ui.open(f"/locations/showcost.definitions/jobs/{JOB}", JOB)
+    ui.open(f"/locations/{LOCATION}/jobs/{JOB}", JOB)
     ui.page.get_by_role("button", name="Materialize all").first.click()
     dialog = ui.page.get_by_role("dialog").last
     choice = dialog.locator("input[placeholder]").first
@@ -352,8 +360,58 @@ def check_columns(ui: Ui, quarantine: Quarantine) -> None:
     ui.open("/assets/ledger_entries?view=lineage", "ledger_entries")
     ui.settled({f"posted_{quarantine.feed}", "ledger_entries"}, "the lineage of the ledger is not shown")
     ui.screenshot("lineage")
-    ui.open("/automation", "nightly", "inbox")
+
+
+def check_automation(ui: Ui) -> None:
+    """Check that ticks say what they did, that the list of runs can be read, and an alert's text."""
+    inbox = ui.server.home / "inbox"
+    letter = inbox / FEED_OF_LETTER / "letter.csv"
+    for path in (letter, inbox / "elsewhere" / "letter.csv"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("Dear Sir,\r\nno permits this week\r\n", encoding="utf-8")
+        os.utime(path, (0, 0))
+    before = _runs(ui.server).keys()
+    for sensor in ("inbox", "alerts"):
+        ui.server.query(_START, selector=_sensor(sensor))
+    ui.open("/automation", "nightly", "inbox", "alerts")
     ui.screenshot("automation")
+    wait_for(lambda: _idle(ui.server, before), RUN_SECONDS, "the inbox sensor did not end its work")
+    ui.open("/runs", "showcost/work: landing", f"showcost/feeds: {FEED_OF_LETTER}", "showcost/work: reports")
+    ui.screenshot("runs-of-automation")
+    check_tick(ui, "inbox", "no feed matches elsewhere/letter.csv")
+    check_tick(ui, "alerts", "next: ask the sender for a new file")
+
+
+def check_tick(ui: Ui, sensor: str, text: str) -> None:
+    """Check that the last tick of a sensor that says a text shows it."""
+    ticks: list[dict[str, Any]] = []
+
+    def says_it() -> bool:
+        ticks[:] = ui.server.query(_TICKS, selector=_sensor(sensor))["sensorOrError"]["sensorState"]["ticks"]
+        return any(text in (tick["skipReason"] or "") for tick in ticks)
+
+    wait_for(says_it, TICK_SECONDS, f"no tick of {sensor} says {text!r}")
+    (tick, *_) = (tick for tick in ticks if text in (tick["skipReason"] or ""))
+    ui.open(f"/locations/{LOCATION}/sensors/{sensor}?tickId={tick['tickId']}", text)
+    ui.screenshot(f"tick-{sensor}")
+
+
+def _sensor(name: str) -> dict[str, str]:
+    return {"repositoryLocationName": LOCATION, "repositoryName": "__repository__", "sensorName": name}
+
+
+def _idle(server: Server, before: Collection[str]) -> bool:
+    """Return whether the reports were made in a run that is new, and no run is under way."""
+    runs = server.query(_RUN_TAGS)["runsOrError"]["results"]
+    reports = {"key": "showcost/work", "value": "reports"}
+    made = any(reports in run["tags"] for run in runs if run["runId"] not in before)
+    return made and all(run["status"] in _ENDED for run in runs)
+
+
+_START = """mutation($selector: SensorSelector!) { startSensor(sensorSelector: $selector) { __typename } }"""
+_TICKS = """query($selector: SensorSelector!) { sensorOrError(sensorSelector: $selector) { ... on Sensor {
+    sensorState { ticks(limit: 20) { tickId skipReason } } } } }"""
+_RUN_TAGS = """{ runsOrError(limit: 20) { ... on Runs { results { runId status tags { key value } } } } }"""
 
 
 def run_checks(home: Path, out: Path) -> None:
@@ -401,7 +459,8 @@ def checks(ui: Ui, quarantine: Quarantine) -> Iterator[tuple[str, Callable[[], N
     yield "the ledger's check has passed for all dates", lambda: check_passed_checks(ui)
     yield f"{asset} shows its reasons", lambda: check_reasons(ui, quarantine)
     yield "the cost report shows its figures and charts", lambda: check_reports(ui)
-    yield "columns, lineage and automation are shown", lambda: check_columns(ui, quarantine)
+    yield "columns and lineage are shown", lambda: check_columns(ui, quarantine)
+    yield "ticks, runs and alerts say what was done", lambda: check_automation(ui)
 
 
 def _name(key: dict[str, list[str]]) -> str:

@@ -55,9 +55,10 @@ def wait_for(probe: Callable[[], T], seconds: float, sentence: str) -> T:
 
 @dataclass(frozen=True)
 class Server:
-    """A running Dagster UI at `url`."""
+    """A running Dagster UI at `url`, of the data folder `home`."""
 
     url: str
+    home: Path
 
     def query(self, text: str, **variables: object) -> dict[str, Any]:
         """Return the data of a GraphQL query; CheckFailedError if it fails."""
@@ -100,7 +101,7 @@ def serve(home: Path) -> Iterator[Server]:
                 start_new_session=True,
             )
         try:
-            server = Server(f"http://127.0.0.1:{port}")
+            server = Server(f"http://127.0.0.1:{port}", copy)
             wait_for(
                 lambda: process.poll() is not None or server.is_up(),
                 _START_SECONDS,

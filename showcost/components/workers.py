@@ -8,12 +8,14 @@ too.
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import dagster as dg
 from dagster._core.launcher.base import CheckRunHealthResult, WorkerStatus
 from dagster._core.launcher.default_run_launcher import DefaultRunLauncher
+from dagster._core.storage.tags import AUTO_RETRY_RUN_ID_TAG, WILL_RETRY_TAG
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +30,8 @@ IN_PROGRESS: Final = (
 """The statuses of runs that have not ended."""
 
 _RUNNING: Final = (dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING)
+_UNTIL_REPEATED: Final = timedelta(minutes=5)
+"""The time within which the daemon starts a crashed run again; it looks several times a minute."""
 _PROC: Final = Path("/proc")
 _CLOCKS_APART: Final = 10
 """Seconds by which the times of a process and of its run's start may differ."""
@@ -55,10 +59,10 @@ def has_lost_its_process(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bo
     started = instance.all_logs(run.run_id, of_type=dg.DagsterEventType.RUN_START)
     if not started or started[0].dagster_event is None or started[0].dagster_event.pid is None:
         return False
-    return not _is_alive(started[0].dagster_event.pid, started[0].timestamp)
+    return not is_alive(started[0].dagster_event.pid, started[0].timestamp)
 
 
-def _is_alive(pid: int, since: float) -> bool:
+def is_alive(pid: int, since: float) -> bool:
     """Return whether the process that began before `since` (seconds of the epoch) still runs."""
     try:
         os.kill(pid, 0)
@@ -76,9 +80,20 @@ def _is_alive(pid: int, since: float) -> bool:
 
 
 def runs_under_way(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
-    """Return the runs that have not ended and whose process, if they have one, is there."""
+    """Return the runs that have not ended and whose process, if they have one, is there.
+
+    A run that crashed a moment ago and that the daemon will start again counts: else its work is done twice.
+    """
     runs = instance.get_runs(dg.RunsFilter(statuses=list(IN_PROGRESS)))
-    return [run for run in runs if not has_lost_its_process(instance, run)]
+    crashed = dg.RunsFilter(
+        statuses=[dg.DagsterRunStatus.FAILURE],
+        tags={WILL_RETRY_TAG: "true"},
+        updated_after=datetime.now(UTC) - _UNTIL_REPEATED,
+    )
+    return [
+        *(run for run in runs if not has_lost_its_process(instance, run)),
+        *(run for run in instance.get_runs(crashed) if AUTO_RETRY_RUN_ID_TAG not in run.tags),
+    ]
 
 
 def end_lost_runs(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:

@@ -25,7 +25,7 @@ from dagster._grpc.server import GrpcServerProcess
 from dagster._scheduler.scheduler import launch_scheduled_runs
 from sqlalchemy.exc import SQLAlchemyError
 
-from showcost.components.workers import IN_PROGRESS
+from showcost.components.workers import IN_PROGRESS, is_alive
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -118,23 +118,28 @@ class Daemon:
 
     def kill_a_run(self) -> None:
         """Kill the process of the next run that takes costs into the ledger."""
-
-        def kill() -> None:
-            if (found := self.pid_of_a_run()) is not None:
-                os.kill(found[1], signal.SIGKILL)
-                self.while_running = None
-
-        self.while_running = kill
+        self.when_a_run_works(lambda _, pid: os.kill(pid, signal.SIGKILL))
 
     def terminate_a_run(self) -> None:
         """Terminate the next run that takes costs into the ledger, as a person does in the UI."""
+        self.when_a_run_works(lambda run_id, _: self.instance.run_launcher.terminate(run_id))
 
-        def terminate() -> None:
+    def when_a_run_works(self, act: Callable[[str, int], object]) -> None:
+        """Act once on the next run that takes costs into the ledger: on its id and process id."""
+
+        def look() -> None:
             if (found := self.pid_of_a_run()) is not None:
-                self.instance.run_launcher.terminate(found[0])
                 self.while_running = None
+                act(*found)
 
-        self.while_running = terminate
+        self.while_running = look
+
+
+def wait_for_its_end(worker: int) -> None:
+    """Wait for the end of the process of a run."""
+    until = time.monotonic() + _LONGEST_RUN
+    while is_alive(worker, sys.maxsize) and time.monotonic() < until:
+        time.sleep(0.1)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -416,6 +417,7 @@ def test_a_tick_says_what_is_open_and_what_was_sent(posted: Workspace, instance:
     first = send_alerts(dg.build_sensor_context(instance=instance), now)
     assert first.skip_message is not None
     assert "open alert" in first.skip_message
+    assert re.search(r"\(1\) .+: .+, since 20\S+ \S+ UTC, next: ", first.skip_message)
     assert "sent by log" in first.skip_message
     second = send_alerts(dg.build_sensor_context(instance=instance), now + HOUR)
     assert "sent by" not in (second.skip_message or "")

@@ -5,6 +5,7 @@ from typing import Final
 
 import dagster as dg
 
+from showcost.alerts.alert import Alert
 from showcost.alerts.sending import Sent, send_open
 from showcost.components.run_alerts import AlertSources, check_keys
 from showcost.components.workers import end_lost_runs
@@ -48,13 +49,20 @@ def send_alerts(context: dg.SensorEvaluationContext, now: datetime) -> dg.SkipRe
 
 
 def summary(outcome: Sent) -> str:
-    """Return what is open and what was sent, in one sentence."""
+    """Return what is open, with where, since when and what to do next, and what was sent, in one text."""
     if not outcome.alerts:
         return "no open alert"
     count = len(outcome.alerts)
-    parts = [f"{count} open alert{'s' * (count != 1)}: {shortened([alert.what for alert in outcome.alerts])}"]
+    listed = [f"({number}) {_sentence(alert)}" for number, alert in enumerate(outcome.alerts, start=1)]
+    parts = [f"{count} open alert{'s' * (count != 1)}: {shortened(listed)}"]
     parts += [f"{number} sent by {name}" for name, number in outcome.sent.items()]
     parts += [f"{name} failed: {reason}" for name, reason in outcome.failed.items()]
     if outcome.busy:
         parts.append("another process is sending")
     return "; ".join(parts)
+
+
+def _sentence(alert: Alert) -> str:
+    facts = alert.facts
+    since = f", since {facts['since']}" if facts["since"] is not None else ""
+    return f"{facts['what']}: {facts['where']}{since}, next: {facts['next']}"

@@ -161,9 +161,9 @@ def choose(attempts: Attempts, work: Sequence[Work]) -> Chosen:
         if until is None:
             ready.append(item)
         else:
-            waiting.append(
-                f"{item.name} is still due after {attempts.tries(item)} runs; next at {until:%H:%M} UTC"
-            )
+            count = attempts.tries(item)
+            runs = f"{count} run{'s' * (count != 1)}"
+            waiting.append(f"{item.name}: still due after {runs}, next at {until:%H:%M} UTC")
     return Chosen(tuple(ready), tuple(waiting))
 
 

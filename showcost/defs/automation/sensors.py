@@ -46,7 +46,7 @@ VENDOR_TAG: Final = "showcost/vendor"
 AS_OF_TAG: Final = "showcost/as_of"
 """Tag of the runs that make the reports: the last audit record when they were requested."""
 WORK_TAG: Final = "showcost/work"
-"""Tag of a run without feeds and dates: what it is for."""
+"""Tag of a run without dates: what it is for."""
 
 Tick = dg.SensorResult | dg.SkipReason
 
@@ -60,7 +60,7 @@ def sensors() -> dg.Definitions:
         job_name=naming.JOB,
         minimum_interval_seconds=INBOX_SECONDS,
         description="Requests the landing of new files in the inbox, the dates that are due, late ones "
-        "included, and once all is done the reports. What stays due is requested again after a pause.",
+        "included, and then the reports. What stays due is requested again after a pause.",
     )
     def inbox(context: dg.SensorEvaluationContext) -> Tick:
         return watch_inbox(context, datetime.now(UTC))
@@ -178,7 +178,7 @@ def landing_requests(attempts: Attempts, work: list[Work]) -> Iterator[dg.RunReq
     names = sorted(item.feed for item in work)
     yield dg.RunRequest(
         asset_selection=[naming.deliveries_key(name) for name in names],
-        tags={FEEDS_TAG: " ".join(names)},
+        tags={WORK_TAG: "landing", FEEDS_TAG: " ".join(names)},
     )
 
 
