@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import time
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -80,14 +81,24 @@ class InboxFile:
 
     def seconds_left(self, feed: FeedSpec, now_ns: int) -> int | None:
         """Return how long the file must remain unchanged to be taken; None until its sender marks it."""
-        marker = self.path.with_name(self.name + _DONE)
-        if marker.is_file() and marker.stat().st_mtime_ns >= self.modified_ns:
+        marked_ns = _modified_ns(self.path.with_name(self.name + _DONE))
+        if marked_ns is not None and marked_ns >= self.modified_ns:
             return 0
         if feed.done_marker:
             return None
         latest = max(self.changed_ns, min(self.modified_ns, now_ns))
         left_ns = quiet_seconds(feed) * _NANO - (now_ns - latest)
         return max(0, -(-left_ns // _NANO))
+
+
+def _modified_ns(marker: Path) -> int | None:
+    """Return when a marker was modified; None if there is none."""
+    try:
+        status = marker.stat()
+    except OSError:
+        # Beside a file with a long name there can be none: the marker's would be too long.
+        return None
+    return status.st_mtime_ns if stat.S_ISREG(status.st_mode) else None
 
 
 class SeenFiles:

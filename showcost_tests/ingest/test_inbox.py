@@ -97,6 +97,11 @@ def test_a_marker_of_the_sender_lands_a_file_at_once(
     assert fingerprint_of(home, marked) == fingerprint_of(home, FEED)
 
 
+def test_a_name_too_long_for_a_marker_beside_it_lands(home: Workspace, file: Path) -> None:
+    file.rename(file.with_name("x" * 251 + ".csv"))
+    assert len(land(home, FEED).read) == 1
+
+
 def test_a_file_exchanged_under_its_name_size_and_time_is_landed(home: Workspace, file: Path) -> None:
     assert len(land(home, FEED).read) == 1
     before = file.stat().st_mtime_ns
