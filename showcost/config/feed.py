@@ -6,6 +6,7 @@ The feed's YAML is checked here, without Dagster; `showcost.components.Feed` tur
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Annotated, Final, Literal, Self
 
 from babel import Locale, UnknownLocaleError
@@ -383,6 +384,7 @@ _SHORTEST_PLURAL: Final = 4
 _WORD_IN_WORD: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
+@lru_cache(maxsize=10_000)
 def normal_header(header: str) -> str:
     """Return a header in its form for comparison: without case, spaces, punctuation, plural and date format.
 

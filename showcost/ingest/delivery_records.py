@@ -7,6 +7,7 @@ then the landed records, in the order requested. The files are temporary.
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import ExitStack, closing
 from datetime import date
 from typing import TYPE_CHECKING, Final, Self
 
@@ -16,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from showcost.core.engine import view_files
+from showcost.core.engine import engine, view_files
 from showcost.ingest.ordering import by_date
 from showcost.ingest.records import number_repeated, records_schema
 from showcost.ingest.repeated_tables import Tables, mark_repeated
@@ -24,6 +25,7 @@ from showcost.readers import RECORD_SCHEMA
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from showcost.config.feed import FeedSpec
@@ -33,6 +35,7 @@ CHUNK_BYTES: Final = 2**23
 """Approximate bytes of records processed at a time; it limits memory and does not affect the result."""
 
 _ENGINE_MEMORY: Final = "256MB"
+_SMALL_BYTES: Final = 2**20
 _BATCH_ROWS: Final = 61_440
 
 
@@ -97,6 +100,7 @@ class DeliveryRecords:
         self._folder, self._path = folder, folder / "records.parquet"
         self._writer = pq.ParquetWriter(self._path, self.schema, compression="lz4")
         self._connection: duckdb.DuckDBPyConnection | None = None
+        self._opened = ExitStack()
 
     @property
     def undated(self) -> int:
@@ -119,14 +123,21 @@ class DeliveryRecords:
         """
         if self._connection is None:
             self._writer.close()
-            self._connection = duckdb.connect(
-                config={"memory_limit": _ENGINE_MEMORY, "temp_directory": str(self._folder), "threads": 2}
-            )
+            self._connection = self._opened.enter_context(self._database())
             view_files(self._connection, "records", [self._path])
             numbered = number_repeated(self._connection, self.feed)
             numbered = mark_repeated(self._connection, self.feed, self.tables, numbered)
             self._connection.execute(f"CREATE TEMP VIEW numbered AS {numbered}")
         return self._connection.sql(query).to_arrow_reader(_BATCH_ROWS)
+
+    def _database(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+        """Return a database of its own; for a small delivery that of the process, which is open already."""
+        if self._path.stat().st_size < _SMALL_BYTES:
+            return engine()
+        folder = str(self._folder)
+        return closing(
+            duckdb.connect(config={"memory_limit": _ENGINE_MEMORY, "temp_directory": folder, "threads": 2})
+        )
 
     def by_date(self) -> pa.RecordBatchReader:
         """Return the records by transaction date, undated records last, then by order in the delivery."""
@@ -140,7 +151,7 @@ class DeliveryRecords:
         if self._connection is None:
             self._writer.close()
         else:
-            self._connection.close()
+            self._opened.close()
 
     def __enter__(self) -> Self:
         return self
