@@ -5,9 +5,11 @@
 A point is a write, fsync, rename, removal or commit; at each the process is killed (before, after, halfway
 through a write) or gets EIO or ENOSPC. Triples are three crashes in a row. Instants are kills at any moment.
 Pairs are two processes that do an act at once, of which one may be killed. Runs are runs through Dagster,
-killed at any moment. A case begins with the data folder as it is before its act. After it, a restart of the
-act (one in fifty: of all acts, from the first) must reach the digest of a run without faults, lose no
-acknowledged entry, duplicate none, and pass `showcost verify`. Exit status 1 when a restart failed.
+killed at any moment. After each case a restart of the act must reach the counts and the digest of a run
+without faults, lose no acknowledged entry and duplicate none. Cases are walks: one of each act, one after the
+other in one data folder, which must pass `showcost verify --read-again` at the end; when a walk fails, its
+cases are repeated alone, each from the folder before its act. One case in two hundred is alone from the
+beginning, and its restart does all acts from the first. Exit status 1 when a restart failed.
 """
 
 from __future__ import annotations

@@ -10,13 +10,15 @@ import shutil
 import sys
 import tempfile
 import time
+from collections import Counter
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 from showcost.backup import MANIFEST
+from showcost.checks.verify import verify
 from showcost.core.durable import using
 from showcost.core.errors import FatalError, ShowcostError
 from showcost.simulator.running import simulated
@@ -45,22 +47,6 @@ class DefectError(Exception):
 
 
 @dataclass(frozen=True)
-class Case:
-    """Consecutive faults in an act: a crash, then one during the restart, and so on.
-
-    The last restart carries out the act alone, or with `whole` every act from the first.
-    """
-
-    stage: Stage
-    faults: tuple[tuple[int, Fault], ...]
-    whole: bool = False
-
-    def __str__(self) -> str:
-        faults = ", then ".join(f"{fault} at {point}" for point, fault in self.faults)
-        return f"{self.stage.name}: {faults}"
-
-
-@dataclass(frozen=True)
 class Stage:
     """An act, the folder before it, and its calls, seconds and books when nothing fails."""
 
@@ -83,18 +69,34 @@ class Stage:
         ]
 
 
+@dataclass(frozen=True)
+class Trial:
+    """A disturbance of an act.
+
+    `disturb` returns the number of entries that were acknowledged before its end, or None if its fault did
+    not come.
+    """
+
+    stage: Stage
+    name: str
+    disturb: Callable[[Workspace], int | None]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 ALL: Final = (*STEPS, *ACTS)
 """The steps of the scenario and the acts after it, in order."""
-_Item = TypeVar("_Item")
-_WHOLE: Final = 50
+_WHOLE: Final = 200
 """One case of so many carries out all acts in its restart, from the first."""
 
 
 @dataclass
 class Tally:
-    """Number of cases, and of faults by kind and by action."""
+    """Number of cases and of walks, and of faults by kind and by action."""
 
     cases: int = 0
+    walks: int = 0
     fired: int = 0
     by_fault: dict[str, int] = field(default_factory=dict)
     by_action: dict[str, int] = field(default_factory=dict)
@@ -108,7 +110,7 @@ class Tally:
 class Harness:
     """Runs cases in copies of a folder and compares each outcome with that of a run without faults.
 
-    A case begins before one act. With `acts_only` faults come only in the acts after the scenario. `vendor`
+    With `acts_only` faults come only in the acts after the scenario. `vendor`
     is the address of the simulated vendor.
     """
 
@@ -123,43 +125,86 @@ class Harness:
         if not self.clean.reversals:
             raise DefectError(f"the acts without faults reversed nothing: {self.clean}")
 
-    def run(self, case: Case) -> None:
-        """Carry out a case; raises DefectError for a wrong outcome."""
-        workspace = self._home(case.stage)
-        acknowledged = 0
-        for point, fault in case.faults:
-            report = forked(partial(_faulty, workspace, case.stage.act, point, fault, acknowledged))
-            acknowledged = max([acknowledged, *map(int, report.reported("acknowledged"))])
-            self._check_fault(case, report, fault)
-        self._check_restart(f"{case}", workspace, case.stage, acknowledged, whole=case.whole)
+    def trial_of_faults(self, stage: Stage, faults: tuple[tuple[int, Fault], ...]) -> Trial:
+        """Return a trial with consecutive faults in an act: a crash, one during the restart, and so on."""
+        text = ", then ".join(f"{fault} at {point}" for point, fault in faults)
+        return Trial(stage, f"{stage.name}: {text}", partial(self._faults, stage, faults))
 
-    def run_random(self, stage: Stage, seconds: float, *, whole: bool) -> None:
-        """Kill an act after some seconds, even during DuckDB's own writes, and check the restart."""
-        workspace = self._home(stage)
+    def trial_at_an_instant(self, stage: Stage, seconds: float) -> Trial:
+        """Return a trial that kills an act after some seconds, even during DuckDB's own writes."""
+        return Trial(
+            stage, f"{stage.name}: kill after {seconds:.3f} s", partial(self._instant, stage, seconds)
+        )
+
+    def trial_together(self, stage: Stage, kill: float | None) -> Trial:
+        """Return a trial that lets two processes do an act at once and kills one of them, or neither."""
+        end = "" if kill is None else f", one killed after {kill:.3f} s"
+        return Trial(stage, f"{stage.name}: two at once{end}", partial(self._together, stage, kill))
+
+    def run_alone(self, trial: Trial, *, whole: bool = False) -> None:
+        """Carry out a trial in the folder before its act; raises DefectError for a wrong outcome.
+
+        The restart does the act alone, or with `whole` every act from the first. The end is verified.
+        """
+        workspace = self._home(trial.stage)
+        acknowledged = trial.disturb(workspace)
+        if acknowledged is None:
+            raise DefectError(f"{trial}: the fault did not fire")
+        acts, expected = (ALL, self.clean) if whole else ([trial.stage.act], trial.stage.after)
+        self._check_restart(str(trial), workspace, acts, expected, acknowledged)
+        self._check_verified(str(trial), workspace, read_again=whole)
+        self._finish(str(trial), workspace, acts[-1])
+        self.tally.cases += 1
+
+    def run_walk(self, trials: Sequence[Trial]) -> None:
+        """Carry out at most one trial of each act, one after the other in one folder, verified at the end.
+
+        After each trial its act is done again, and the counts and the digest must be those of a run without
+        faults. Raises DefectError for a wrong outcome; a trial whose act has fewer calls than the number of
+        its point, after the trials before it, is carried out alone.
+        """
+        by_act = {trial.stage.name: trial for trial in trials}
+        workspace, not_reached = self._home(self.stages[0]), []
+        for stage in self.stages:
+            trial = by_act.get(stage.name)
+            acknowledged = 0 if trial is None else trial.disturb(workspace)
+            if trial is not None and acknowledged is None:
+                not_reached.append(trial)
+            case = stage.name if trial is None else str(trial)
+            self._check_restart(case, workspace, [stage.act], stage.after, acknowledged or 0)
+        self._check_verified(" | ".join(map(str, trials)), workspace, read_again=True)
+        self._finish("a walk", workspace, self.stages[-1].act)
+        self.tally.walks += 1
+        self.tally.cases += len(trials) - len(not_reached)
+        for trial in not_reached:
+            self.run_alone(trial)
+
+    def _faults(
+        self, stage: Stage, faults: tuple[tuple[int, Fault], ...], workspace: Workspace
+    ) -> int | None:
+        acknowledged, has_fired = 0, False
+        for point, fault in faults:
+            report = forked(partial(_faulty, workspace, stage.act, point, fault, acknowledged))
+            acknowledged = max([acknowledged, *map(int, report.reported("acknowledged"))])
+            if not report.reported("fired") and report.code == 0:
+                continue
+            has_fired = True
+            self._check_fault(f"{stage.name}: {fault} at {point}", report, fault)
+        return acknowledged if has_fired else None
+
+    def _instant(self, stage: Stage, seconds: float, workspace: Workspace) -> int:
         report = forked(lambda tell: carry_out(workspace, [stage.act], tell), kill_after=seconds)
-        acknowledged = max([0, *map(int, report.reported("acknowledged"))])
         if report.killed:
             self.tally.count("kill at any instant", "any")
-        case = f"{stage.name}: kill after {seconds:.3f} s"
-        self._check_restart(case, workspace, stage, acknowledged, whole=whole)
+        return max([0, *map(int, report.reported("acknowledged"))])
 
-    def run_together(self, stage: Stage, kill: float | None, *, whole: bool) -> None:
-        """Let two processes do an act at once, kill one of them, and check the restart.
-
-        With `whole` they do all acts from this one on.
-        """
-        workspace = self._home(stage)
-        case = f"{stage.name}: two at once"
-        if kill is not None:
-            case += f", one killed after {kill:.3f} s"
-        acts = ALL[ALL.index(stage.act) :] if whole else [stage.act]
-        reports = carry_out_together(workspace, acts, None if kill is None else (0, kill))
+    def _together(self, stage: Stage, kill: float | None, workspace: Workspace) -> int:
+        reports = carry_out_together(workspace, [stage.act], None if kill is None else (0, kill))
         for report in reports[1:] if kill is not None else reports:
             if report.code:
-                raise DefectError(f"{case}: one of them failed: {report.lines}")
-        acknowledged = max(int(text) for report in reports for text in report.reported("acknowledged"))
+                raise DefectError(f"{stage.name}, two at once: one of them failed: {report.lines}")
         self.tally.count("two at once" if kill is None else "two at once, one killed", "any")
-        self._check_restart(case, workspace, stage, acknowledged, whole=whole)
+        return max([0, *(int(text) for report in reports for text in report.reported("acknowledged"))])
 
     def _home(self, stage: Stage) -> Workspace:
         self._number += 1
@@ -197,12 +242,9 @@ class Harness:
         calls = tuple((action, name) for action, name in json.loads(report.reported("calls")[0]))
         return Stage(act, before, calls, float(report.reported("seconds")[0]), after)
 
-    def _check_fault(self, case: Case, report: Report, fault: Fault) -> None:
+    def _check_fault(self, case: str, report: Report, fault: Fault) -> None:
         fired = report.reported("fired")
         if not fired:
-            # A restart can have fewer calls than the number of the point; a first run cannot.
-            if len(case.faults) > 1 and report.code == 0:
-                return
             raise DefectError(f"{case}: the fault did not fire; {report.lines}")
         self.tally.count(fault.value, fired[0].split()[0])
         if fault in ERRORS:
@@ -214,15 +256,18 @@ class Harness:
         elif not report.killed:
             raise DefectError(f"{case}: expected to be killed, got {report.code}: {report.lines}")
 
+    @staticmethod
     def _check_restart(
-        self, case: str, workspace: Workspace, stage: Stage, acknowledged: int, *, whole: bool
+        case: str,
+        workspace: Workspace,
+        acts: Sequence[Callable[[Workspace], None]],
+        expected: Books,
+        acknowledged: int,
     ) -> None:
-        acts, expected = (ALL, self.clean) if whole else ([stage.act], stage.after)
-
         def work(tell: Callable[[str], None]) -> None:
             tell(f"recovered {recovered_entries(workspace)}")
             carry_out(workspace, acts, tell)
-            tell(f"books {json.dumps(asdict(books(workspace, read_again=whole)))}")
+            tell(f"books {json.dumps(asdict(books(workspace, verified=False)))}")
 
         report = forked(work)
         if report.code:
@@ -233,11 +278,23 @@ class Harness:
         books_after = Books(**json.loads(report.reported("books")[0]))
         if books_after != expected:
             raise DefectError(f"{case}: {books_after}, without faults {expected}")
-        if acts[-1] is ALL[-1]:
+
+    @staticmethod
+    def _check_verified(case: str, workspace: Workspace, *, read_again: bool) -> None:
+        def work(tell: Callable[[str], None]) -> None:
+            if (first := verify(workspace, read_again=read_again).first) is not None:
+                tell(f"difference {first}")
+
+        report = forked(work)
+        if report.code or report.lines:
+            raise DefectError(f"{case}: it does not verify: {report.lines}")
+
+    @staticmethod
+    def _finish(case: str, workspace: Workspace, last: Callable[[Workspace], None]) -> None:
+        if last is ALL[-1]:
             if not backup_of(workspace).joinpath(MANIFEST).is_file():
                 raise DefectError(f"{case}: there is no backup")
             shutil.rmtree(backup_of(workspace))
-        self.tally.cases += 1
         shutil.rmtree(workspace.path)
 
 
@@ -261,13 +318,16 @@ def _faulty(
             raise
 
 
-def sample(points: Sequence[_Item], size: int, seed: int) -> list[_Item]:
-    """Return `size` points, spread evenly over all points, with random faults; or all points."""
-    if size >= len(points):
-        return list(points)
-    draw = random.Random(seed)  # noqa: S311 - not for secrets
-    stride = len(points) / max(size, 1)
-    return [points[int((number + draw.random()) * stride)] for number in range(size)]
+def spread(stages: Sequence[Stage], size: int, draw: random.Random) -> list[tuple[Stage, tuple[int, Fault]]]:
+    """Return `size` points with faults, as many from each act as it has, each spread evenly over the act."""
+    chosen: list[tuple[Stage, tuple[int, Fault]]] = []
+    # Those with the fewest points first: what they lack, the others have more.
+    for number, stage in enumerate(sorted(stages, key=lambda stage: len(stage.points()))):
+        points = stage.points()
+        share = min(len(points), (size - len(chosen)) // (len(stages) - number))
+        stride = len(points) / max(share, 1)
+        chosen += [(stage, points[int((count + draw.random()) * stride)]) for count in range(share)]
+    return chosen
 
 
 @dataclass(frozen=True)
@@ -292,46 +352,75 @@ def run_all(
     os.environ.update(KEYS)
     with tempfile.TemporaryDirectory() as folder, simulated([VENDOR]) as simulator:
         harness = Harness(Path(folder), simulator.base_url(VENDOR.name), acts_only=acts_only)
-        work = _cases(harness, sizes, draw, seed)
+        work = _cases(harness, sizes, draw)
         if sizes.runs:
             runs = Runs(Path(folder))
-            work += [partial(_killed_run, harness, runs, draw.random()) for _ in range(sizes.runs)]
+            work += [([], partial(_killed_run, harness, runs, draw.random())) for _ in range(sizes.runs)]
         # In any order, so that a run that is cut short is a sample of the whole.
         draw.shuffle(work)
+        whole = sum(max(len(trials), 1) for trials, _ in work)
         until = time.monotonic() + sizes.minutes * 60
-        for number, run_case in enumerate(work, start=1):
+        for trials, run_case in work:
             if time.monotonic() > until:
                 break
-            try:
-                run_case()
-            except DefectError as error:
-                defects.append(str(error))
+            for error in _defects(harness, trials, run_case):
+                defects.append(error)
                 sys.stderr.write(f"defect: {error}\n")
-            report(number, len(work))
+            report(harness.tally.cases, whole)
     return harness, defects
 
 
-def _cases(harness: Harness, sizes: Sizes, draw: random.Random, seed: int) -> list[Callable[[], None]]:
-    """Return cases of every kind but runs; one of `_WHOLE` repeats all acts in its restart."""
-    points = [(stage, point) for stage in harness.stages for point in stage.points()]
-    cases = [
-        Case(stage, (point,), whole=number % _WHOLE == 0)
-        for number, (stage, point) in enumerate(sample(points, sizes.points, seed))
+def _defects(harness: Harness, trials: Sequence[Trial], run_case: Callable[[], None]) -> list[str]:
+    """Carry out a case or a walk; after a defect in a walk, each of its trials alone, to find which it is."""
+    try:
+        run_case()
+    except DefectError as error:
+        found = []
+        for trial in trials:
+            try:
+                harness.run_alone(trial)
+            except DefectError as alone:
+                found.append(str(alone))
+        return found or [str(error)]
+    return []
+
+
+def _cases(
+    harness: Harness, sizes: Sizes, draw: random.Random
+) -> list[tuple[list[Trial], Callable[[], None]]]:
+    """Return cases of every kind but runs: in walks, but for one of `_WHOLE`, whose restart does all acts."""
+    trials = [
+        harness.trial_of_faults(stage, (point,))
+        for stage, point in spread(harness.stages, sizes.points, draw)
     ]
-    for number in range(sizes.triples):
-        stage, _ = draw.choice(points)
-        faults = tuple(draw.choice(stage.points()) for _ in range(3))
-        cases.append(Case(stage, faults, whole=number % _WHOLE == 0))
-    work: list[Callable[[], None]] = [partial(harness.run, case) for case in cases]
+    for _ in range(sizes.triples):
+        stage = draw.choice(harness.stages)
+        trials.append(harness.trial_of_faults(stage, tuple(draw.choice(stage.points()) for _ in range(3))))
     seconds = [stage.seconds for stage in harness.stages]
-    for number, stage in enumerate(draw.choices(harness.stages, seconds, k=sizes.instants)):
-        after = draw.uniform(0, stage.seconds * 1.2)
-        work.append(partial(harness.run_random, stage, after, whole=number % _WHOLE == 0))
+    trials += [
+        harness.trial_at_an_instant(stage, draw.uniform(0, stage.seconds * 1.2))
+        for stage in draw.choices(harness.stages, seconds, k=sizes.instants)
+    ]
     for number in range(sizes.pairs):
         stage = draw.choice(harness.stages)
         # Every fourth pair has no kill.
         kill = None if number % 4 == 0 else draw.uniform(0, stage.seconds * 1.2)
-        work.append(partial(harness.run_together, stage, kill, whole=number % _WHOLE == 0))
+        trials.append(harness.trial_together(stage, kill))
+    draw.shuffle(trials)
+    alone = trials[::_WHOLE]
+    work: list[tuple[list[Trial], Callable[[], None]]] = [
+        ([], partial(harness.run_alone, trial, whole=True)) for trial in alone
+    ]
+    walks: list[list[Trial]] = []
+    counts: Counter[str] = Counter()
+    for trial in trials:
+        if trial not in alone:
+            number = counts[trial.stage.name]
+            counts[trial.stage.name] += 1
+            if number == len(walks):
+                walks.append([])
+            walks[number].append(trial)
+    work += [(walk, partial(harness.run_walk, walk)) for walk in walks]
     return work
 
 

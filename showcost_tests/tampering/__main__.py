@@ -45,7 +45,7 @@ def main() -> int:
                 )
             else:
                 workspace = logged if target == "wal" else whole
-                check = partial(first_difference, workspace)
+                check = partial(first_difference, workspace, files_first=True)
                 tried = list(flips(workspace.path, TARGETS[target], options.tries, options.seed, check))
             missed = [asdict(flip) for flip in tried if flip.difference is None]
             counts[target] = {"tries": len(tried), "found": len(tried) - len(missed), "missed": missed}

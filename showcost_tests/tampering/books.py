@@ -43,9 +43,11 @@ def make_books(folder: Path, *, checkpoint: bool = True) -> Workspace:
     return workspace
 
 
-def first_difference(workspace: Workspace, head: str | None = None) -> str | None:
+def first_difference(
+    workspace: Workspace, head: str | None = None, *, files_first: bool = False
+) -> str | None:
     """Return the first difference that verification finds, if any."""
-    first = verification.first_difference(workspace, head)
+    first = verification.first_difference(workspace, head, files_first=files_first)
     return None if first is None else str(first)
 
 
