@@ -112,23 +112,21 @@ def record_decisions(
     """
     if not decisions:
         raise ValueError("no decisions to record")
-    decided_at = utc_timestamp(now)
-    rows = [
-        {
-            "number": number,
-            "decided_at": decided_at,
-            "row_id": decision.row_id,
-            "feed": decision.feed,
-            "delivery": decision.delivery,
-            "record": decision.record,
-            "decision": decision.kind.value,
-            "fields": json.dumps(dict(decision.fields), ensure_ascii=False, sort_keys=True),
-            "codes": sorted(decision.codes),
-            "who": who,
-            "why": why,
-        }
-        for number, decision in enumerate(decisions, start=1)
-    ]
+    count = len(decisions)
+    row_ids = [decision.row_id for decision in decisions]
+    columns: dict[str, Sequence[object]] = {
+        "number": range(1, count + 1),
+        "decided_at": [utc_timestamp(now)] * count,
+        "row_id": row_ids,
+        "feed": [decision.feed for decision in decisions],
+        "delivery": [decision.delivery for decision in decisions],
+        "record": [decision.record for decision in decisions],
+        "decision": [decision.kind.value for decision in decisions],
+        "fields": [_fields_text(decision.fields) for decision in decisions],
+        "codes": [sorted(decision.codes) for decision in decisions],
+        "who": [who] * count,
+        "why": [why] * count,
+    }
     counts = Counter(decision.kind.value for decision in decisions)
     facts: dict[str, Fact] = {"who": who, "why": why, "decisions": dict(sorted(counts.items()))}
     if act:
@@ -136,10 +134,17 @@ def record_decisions(
     new = NewRecord(
         AuditKind.DECIDED,
         facts,
-        subjects=[states.row(name) for name in sorted({decision.row_id for decision in decisions})],
-        rows=pa.Table.from_pylist(rows, _SEGMENT),
+        subjects=[states.row(name) for name in sorted(set(row_ids))],
+        rows=pa.Table.from_pydict(columns, _SEGMENT),
     )
     return record_and_write(ledger, connection, new, DECISIONS)
+
+
+def _fields_text(fields: Mapping[str, str]) -> str:
+    return json.dumps(dict(fields), ensure_ascii=False, sort_keys=True) if fields else _NO_FIELDS
+
+
+_NO_FIELDS: Final = "{}"
 
 
 def _write(connection: duckdb.DuckDBPyConnection, record: Record, segment: Path | None) -> None:
@@ -178,7 +183,9 @@ def leave_out_outdated(
 def last_decisions(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, Any]]:
     """Return the last decision on each row: seq, decision, fields (a mapping), codes, who, why."""
     rows = connection.sql(_LAST).to_arrow_table().to_pylist()
-    return {row["row_id"]: row | {"fields": json.loads(row["fields"])} for row in rows}
+    for row in rows:
+        row["fields"] = {} if row["fields"] == _NO_FIELDS else json.loads(row["fields"])
+    return {row["row_id"]: row for row in rows}
 
 
 def decided_places(connection: duckdb.DuckDBPyConnection, seqs: Sequence[int]) -> list[RowRef]:

@@ -71,9 +71,12 @@ def apply_decisions(workspace: Workspace, feed: FeedSpec, of_feeds: pa.Table) ->
 
 def _applied(workspace: Workspace, feed: FeedSpec, effects: pa.Table) -> FeedDecisions:
     no_records = records_schema(feed).empty_table()
+    # A decision that neither corrects nor accepts, such as 200,000 discards in one act, changes no record.
+    waived = pc.list_value_length(effects.column("codes"))
+    changing = pc.or_(pc.not_equal(effects.column("fields"), "{}"), pc.greater(waived, 0))
     changed = {
         (row["delivery"], row["record"]): (json.loads(row["fields"]), bool(_KEY_CODES & set(row["codes"])))
-        for row in effects.select(["delivery", "record", "fields", "codes"]).to_pylist()
+        for row in effects.filter(changing).select(["delivery", "record", "fields", "codes"]).to_pylist()
     }
     corrections = {place: fields for place, (fields, accepted) in changed.items() if fields or accepted}
     if not corrections:
