@@ -29,7 +29,7 @@ from showcost.ledger.accruals import accrual_segments, differing_accruals
 from showcost.ledger.fallback_log import differing_steps
 from showcost.ledger.unfinished import not_reversed
 from showcost.ledger.verification import Proof, ledger_proofs
-from showcost.pipeline.configuration import changed_since, check_configurations
+from showcost.pipeline.configuration import changed_since, check_configurations, last_declared
 from showcost.pipeline.outcomes import OutcomeLog, outcome_logs, outcomes_as_recorded
 from showcost.pipeline.rate_files import imported_file_problems
 from showcost.pipeline.unposted import Unposted, posted_undecided, unposted_rows
@@ -295,6 +295,19 @@ def _has_transactions(audit: AuditLog) -> bool:
         return True
 
 
+def _undeclared(workspace: Workspace, declared: Sequence[FeedSpec]) -> list[str]:
+    """Return the feeds that something was received from, and that are no longer declared."""
+    try:
+        received = {
+            str(record.facts["feed"])
+            for record in workspace.audit.records()
+            if record.kind in (AuditKind.DELIVERY_RECEIVED, AuditKind.DEAD_LETTERED)
+        }
+    except CheckFailedError:
+        return []
+    return sorted(received - {feed.name for feed in declared})
+
+
 def _head(audit: AuditLog) -> Head:
     try:
         return audit.head()
@@ -314,6 +327,16 @@ def _notes(workspace: Workspace, evidence: _SharedInput) -> tuple[str, ...]:
             "staged rows were removed, so that derivation or conservation was not checked everywhere:"
             f" {evidence.not_staged[0]} (`showcost land` reads records again, `showcost run` makes the"
             " partitions)"
+        )
+    if again := sorted(set(evidence.undeclared) - set(evidence.not_checked)):
+        notes.append(
+            f"feeds that are no longer declared: {', '.join(again)}; they were checked by the last"
+            " configuration that declared them"
+        )
+    if evidence.not_checked:
+        notes.append(
+            f"feeds that no recorded configuration declares: {', '.join(evidence.not_checked)}; their"
+            " records, outcomes and conservation were not checked"
         )
     to_post = sum(unposted.to_post for unposted in evidence.unposted.values())
     to_reverse = sum(unposted.to_reverse for unposted in evidence.unposted.values())
@@ -335,7 +358,14 @@ class _SharedInput:
     def __init__(self, workspace: Workspace, audit: AuditLog) -> None:
         self._workspace, self._audit = workspace, audit
         self.not_staged: list[str] = []
-        self._feeds: list[FeedSpec] = list(workspace.feeds)
+        declared = list(workspace.feeds)
+        self.undeclared, self._feeds = _undeclared(workspace, declared), declared
+        try:
+            self._feeds += last_declared(workspace, self.undeclared) if self.undeclared else []
+        except (CheckFailedError, InputError, OSError):
+            # What is wrong with the log or a configuration is a difference of its own step.
+            self._feeds = declared
+        self.not_checked = sorted(set(self.undeclared) - {feed.name for feed in self._feeds})
         self.not_derived = 0
         self.unposted: dict[str, Unposted] = {}
 

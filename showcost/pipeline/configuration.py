@@ -9,6 +9,7 @@ validation and posting names the configuration that it used.
 
 from __future__ import annotations
 
+import re
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,13 +23,13 @@ from showcost.audit.log import CONFIGURATION, Discrepancy
 from showcost.audit.transitions import AuditKind
 from showcost.config.feeds import load_feeds
 from showcost.core.durable import make_folder, write_durably
-from showcost.core.errors import InputError
+from showcost.core.errors import InputError, IntegrityError
 from showcost.core.hashing import sha256_bytes, sha256_file, sha256_framed
 from showcost.ingest.landing import RECORDS_VERSION
 from showcost.workspace import Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from showcost.audit.log import AuditLog, Record
     from showcost.config.feed import FeedSpec
@@ -38,6 +39,7 @@ _HOME_FILES: Final = ("*.yaml", "*.csv", "agreements/**/*.yaml", "incentives/**/
 _PACKAGE_FILES: Final = ("config/**/data/*.yaml", "defs/feeds/*/defs.yaml")
 _PACKAGE: Final = Path(showcost.__file__).parent
 _SHOWN: Final = 5
+_SHA256: Final = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,8 @@ def record_configuration(workspace: Workspace) -> str:
 def configured_as(workspace: Workspace, configuration: str) -> Iterator[tuple[Workspace, list[FeedSpec]]]:
     """Yield a data folder with the files of a recorded configuration alone, and the feeds that it declares.
 
-    The agreements of the package are those of today. InputError if there is no such configuration.
+    The agreements of the package are those of today. InputError if there is no such configuration,
+    IntegrityError for one with a file outside the folder.
     """
     parts: Mapping[str, str] | None = None
     for record in workspace.audit.records():
@@ -118,12 +121,39 @@ def configured_as(workspace: Workspace, configuration: str) -> Iterator[tuple[Wo
     with tempfile.TemporaryDirectory(prefix="showcost-configuration-") as name:
         folder = Path(name)
         for file, sha256 in parts.items():
+            # Whoever verifies a folder that others made must not write where they want.
             path = folder / file
+            if not path.resolve().is_relative_to(folder.resolve()) or not _SHA256.fullmatch(sha256):
+                raise IntegrityError(
+                    f"{workspace.audit.path}: configuration {configuration} has a file outside its folder:"
+                    f" {file!r}"
+                )
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(workspace.audit.configurations.joinpath(sha256).read_bytes())
         restored = Workspace(folder)
         feeds = load_feeds(restored.production.code, folder / "showcost" / "defs", home=folder)
         yield restored, feeds
+
+
+def last_declared(workspace: Workspace, names: Collection[str]) -> list[FeedSpec]:
+    """Return feeds that are no longer declared as the last configuration that declared them has them.
+
+    Feeds of `names` that no recorded configuration declares are left out. Raises as `configured_as` does, and
+    OSError if a file of a configuration is missing.
+    """
+    configurations = [
+        str(record.facts[CONFIGURATION])
+        for record in workspace.audit.records()
+        if record.kind is AuditKind.CONFIGURED
+    ]
+    found: dict[str, FeedSpec] = {}
+    for configuration in dict.fromkeys(reversed(configurations)):
+        if len(found) == len(names):
+            break
+        with configured_as(workspace, configuration) as (_, feeds):
+            declared = {feed.name: feed for feed in feeds if feed.name in names}
+            found = declared | found
+    return [found[name] for name in sorted(found)]
 
 
 def check_configurations(audit: AuditLog) -> tuple[int, list[Discrepancy]]:

@@ -12,14 +12,17 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner
 
+from showcost.audit import transitions as states
 from showcost.audit.transitions import AuditKind
 from showcost.checks.ledger import audit_chain
 from showcost.checks.verify import Patience, verify
 from showcost.cli.main import cli
+from showcost.core.errors import IntegrityError
 from showcost.deliveries.encryption import KEY_VARIABLE
 from showcost.deliveries.payloads import PayloadStore
 from showcost.ingest.landing import land
 from showcost.ingest.shredding import remove_from_inbox, shred_payload, text_copies
+from showcost.pipeline.configuration import configured_as
 from showcost.pipeline.validation import quarantine_undated
 from showcost.staging import PartitionRows
 from showcost.staging.assets import valid_asset
@@ -33,6 +36,7 @@ from showcost_tests.whole.staged import record_rows
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from showcost.audit.log import Fact
     from showcost.workspace import Workspace
 
 
@@ -237,6 +241,40 @@ def test_a_data_folder_without_its_staging_verifies(workspace: Workspace, tmp_pa
     home = copied(workspace, tmp_path / "copy")
     shutil.rmtree(home.path / "staging")
     assert first_difference(home) is None
+
+
+def test_a_feed_that_is_no_longer_declared_is_checked_as_it_was(tmp_path: Path) -> None:
+    home = small.make_home(tmp_path / "home")
+    package = REPOSITORY / "showcost" / "defs" / "feeds" / "vendor_invoices_de" / "defs.yaml"
+    feed_file = home.path / "feeds" / "berlin" / "defs.yaml"
+    feed_file.parent.mkdir(parents=True)
+    text = package.read_text(encoding="utf-8").replace("vendor_invoices_de", "berlin")
+    feed_file.write_text(text, encoding="utf-8")
+    home = type(home)(home.path)
+    undated = [invoice for invoice in small.FIRST if invoice.number == "R8"]
+    small.deliver(home, "berlin", "1.csv", small.german(undated))
+    feed = next(feed for feed in home.feeds if feed.name == "berlin")
+    land(home, feed)
+    quarantine_undated(home, feed)
+    before = verify(home, read_again=True)
+    feed_file.unlink()
+    after = verify(home, read_again=True)
+    assert before.first is after.first is None
+    assert after.steps == before.steps, "as much is checked as before"
+    assert any("no longer declared: berlin;" in note for note in after.notes)
+
+
+@pytest.mark.parametrize("name", ["../elsewhere.yaml", "/elsewhere.yaml"])
+def test_a_forged_configuration_writes_nothing_outside_its_folder(
+    workspace: Workspace, tmp_path: Path, name: str
+) -> None:
+    """Who verifies a data folder that others made must not run what they wrote into its log."""
+    home = copied(workspace, tmp_path / "copy")
+    sha256 = next(home.audit.configurations.iterdir()).name
+    forged: dict[str, Fact] = {"configuration": "f" * 64, "parts": {name: sha256}}
+    home.audit.append(AuditKind.CONFIGURED, forged, subjects=[states.configuration()])
+    with pytest.raises(IntegrityError, match="a file outside its folder"), configured_as(home, "f" * 64):
+        pass
 
 
 def test_a_run_at_work_is_no_difference(workspace: Workspace, tmp_path: Path) -> None:

@@ -38,10 +38,8 @@ def main() -> int:
     options = parser.parse_args()
 
     def report(done: int, whole: int) -> None:
-        if sys.stderr.isatty() or done % 10 == 0:
-            print(
-                f"\r{done} of {whole}", end="" if sys.stderr.isatty() else "\n", file=sys.stderr, flush=True
-            )
+        end = "" if sys.stderr.isatty() else "\n"
+        print(f"\r{done} of {whole}", end=end, file=sys.stderr, flush=True)
 
     sizes = Sizes(
         points=options.points,
