@@ -19,8 +19,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from showcost.audit.log import utc_now
+from showcost.audit.log import canonical, utc_now
 from showcost.core.errors import IntegrityError
+from showcost.core.hashing import sha256_bytes, sha256_file
+from showcost.core.jsonl import NO_HASH
 from showcost.ingest.landing import land
 from showcost.ledger.audit_pack import FORM, write_pack
 from showcost.ledger.digest import line_columns
@@ -471,3 +473,40 @@ def outside(pack: Path, *more: str) -> tuple[int, str]:
         check=False,
     )
     return finished.returncode, finished.stdout + finished.stderr
+
+
+def test_a_staged_amount_forged_together_with_the_end_of_the_log_is_found_once_posted(tmp_path: Path) -> None:
+    """Whoever has all files can make the log name the forged file, as long as no head attests its end."""
+    workspace = make_home(tmp_path / "home")
+    feed = next(feed for feed in workspace.feeds if feed.name == FEED)
+    land(workspace, feed)
+    pin_snapshots(workspace, DAYS)
+    write_raw_rows(workspace, feed, DAYS)
+    validate_partitions(workspace, feed, DAYS)
+    asset, day = f"valid/{FEED}", DAYS[0].isoformat()
+    store = StagingStore(workspace.path)
+    rows = store.read(asset, day)
+    components = rows.column("components").to_pylist()
+    components[0][0]["amount"] += 9000
+    place = rows.schema.get_field_index("components")
+    column = pa.array(components, rows.schema.field(place).type)
+    folder = workspace.path / "staging" / asset
+    before = set(folder.glob("*.parquet"))
+    store.write(asset, day, rows.set_column(place, rows.schema.field(place), column))
+    (forged,) = set(folder.glob("*.parquet")) - before
+    with pytest.raises(IntegrityError, match="not those of its last validation in the audit log"):
+        post_partitions(type(workspace)(workspace.path), feed, DAYS, "run")
+    lines, previous = [], NO_HASH
+    for line in workspace.audit.path.read_bytes().splitlines():
+        record = json.loads(line)
+        if record["kind"] == "validated":
+            record["facts"]["files"][asset].append(sha256_file(forged))
+        record["prev"] = previous
+        del record["hash"]
+        previous = record["hash"] = sha256_bytes(canonical(record))
+        lines.append(canonical(record) + b"\n")
+    workspace.audit.path.write_bytes(b"".join(lines))
+    post_partitions(type(workspace)(workspace.path), feed, DAYS, "run")
+    difference = first_difference(type(workspace)(workspace.path))
+    assert difference is not None
+    assert "its amount cannot be derived from the landed record" in difference
