@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 import pytest
@@ -15,13 +16,14 @@ from dagster._core.storage.tags import AUTO_RETRY_RUN_ID_TAG, WILL_RETRY_TAG
 from showcost.components import naming
 from showcost.config.feeds import choose_feed, load_feeds
 from showcost.defs.automation import sensors
+from showcost.defs.automation.jobs import request_night
 from showcost.defs.automation.sensors import release_rates, watch_inbox
 from showcost.ingest.landing import land, landed
 from showcost.ledger.periods import Period
 from showcost.pipeline.periods import close_period, reopen_period
 from showcost.workspace import HOME_VARIABLE, Workspace, open_workspace
 from showcost_tests.whole import small
-from showcost_tests.whole.steps import land_all, take
+from showcost_tests.whole.steps import land_all, ledger_digest, take
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -389,3 +391,71 @@ def test_a_rate_that_cannot_be_published_yet_is_not_requested(posted: Workspace,
     settings.write_text(settings.read_text().replace("[file]", "[file, ecb]"))
     rates.now = datetime(2026, 11, 1, 9, tzinfo=UTC)
     assert rates.skipped() == "no pending row has a rate available"
+
+
+def _carry_out(workspace: Workspace, requests: Iterable[dg.RunRequest]) -> None:
+    """Land what requests land, and take their dates of the one feed with files into the ledger."""
+    for request in requests:
+        for name in _feeds_to_land([request]):
+            land(workspace, choose_feed(workspace.feeds, name))
+        if naming.RANGE_START in request.tags:
+            first, last = (request.tags[name] for name in (naming.RANGE_START, naming.RANGE_END))
+            dates = [day for day in small.WEEK if first <= day.isoformat() <= last]
+            take(workspace, dates, feeds={DE} & set(request.tags["showcost/feeds"].split()))
+
+
+def _night(workspace: Workspace, instance: dg.DagsterInstance, day: datetime) -> list[dg.RunRequest]:
+    """Carry out what the schedule requests at its first two times; return the requests of the second."""
+    requests: list[dg.RunRequest] = []
+    for hour, minute in ((5, 30), (6, 0)):
+        now = day.replace(hour=hour, minute=minute, tzinfo=ZoneInfo(workspace.production.timezone))
+        context = dg.build_schedule_context(instance=instance, scheduled_execution_time=now)
+        found = request_night(context)
+        requests = found if isinstance(found, list) else []
+        _carry_out(workspace, requests)
+    return requests
+
+
+def test_some_days_end_as_if_all_had_come_at_once(
+    workspace: Workspace, tmp_path: Path, inbox: Ticks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The days of `showcost_tests.days` in short, without processes.
+
+    Files on time, late, broken, again; a run that fails, days without a daemon, a period closed for a while.
+    """
+    files = {
+        f"{number}.csv": small.german([small.Invoice(f"R{number}", f"{day}.10.2026", "1,00", "0,19", "1,19")])
+        for number, day in enumerate((28, 29, 28, 30, 28))
+    }
+    files |= {"letter.csv": "Dear Sir,\r\nthe invoices follow\r\n", "again.csv": files["0.csv"]}
+
+    def arrive(*names: str) -> None:
+        for name in names:
+            small.deliver(workspace, DE, name, files[name])
+
+    arrive("0.csv", "letter.csv")
+    _carry_out(workspace, inbox())
+    inbox.end(inbox.start(inbox()[0]))
+    _carry_out(workspace, inbox(minutes=2))
+    arrive("1.csv", "again.csv")
+    inbox.now += timedelta(days=4)  # without a daemon
+    arrive("2.csv")
+    night = _night(workspace, inbox.instance, inbox.now)
+    assert _spans(night)["2026-10-28", "2026-10-29"] == {DE}
+    first = Period("the first day", small.WEDNESDAY, small.WEDNESDAY, closed=True)
+    close_period(workspace, workspace.feeds, first, who="mk", why="month end")
+    arrive("3.csv", "4.csv")
+    for _ in range(2):
+        _carry_out(workspace, inbox(minutes=2))
+    reopen_period(workspace, first.name, who="mk", why="a late bill")
+    _carry_out(workspace, inbox(minutes=2))
+    assert all(map(_is_of_reports, inbox(minutes=2)))
+
+    clean = small.make_home(tmp_path / "clean")
+    monkeypatch.setenv(HOME_VARIABLE, str(clean.path))
+    for name, text in files.items():
+        small.deliver(clean, DE, name, text)
+    land(clean, choose_feed(clean.feeds, DE))
+    take(clean, small.WEEK, feeds={DE})
+    assert ledger_digest(workspace) == ledger_digest(clean)
+    assert [*ledger_digest(clean).partitions] == [small.WEDNESDAY, small.THURSDAY, small.FRIDAY]
