@@ -55,10 +55,7 @@ ui: $(INSTALLED)
 	@test -d $(DEMO) || (echo "There is no demo yet: run make demo first."; exit 2)
 	$(BIN)/showcost ui --home $(DEMO) --port $(PORT)
 
-browser-strangers: $(INSTALLED)
-	$(BIN)/python -m showcost_tests.strangers --seconds $(SECONDS)
-
-check: $(INSTALLED)
+browser-check: $(INSTALLED)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[browser]"
 	$(BIN)/python scripts/browser_check.py --home $(DEMO) --out .browser
 
