@@ -33,6 +33,8 @@ _END: Final = "(?![0-9A-Za-z])(?![-.][0-9])"
 _MORE_BEFORE: Final = r"(?<!\b[0-9][- \u00a0])(?<!\b[0-9]{2}[- \u00a0])(?<!\+[0-9]{3}[- \u00a0])"
 _DECIMALS: Final = "(?!,[0-9]{2}(?![0-9]|,[0-9]))"
 _RE2_START, _RE2_END = "(?:^|[^0-9A-Za-z])", "(?:$|[^0-9A-Za-z])"
+_AROUND: Final = 24
+"""Characters beside a number that tell it from others."""
 _SHORTEST: Final = 8
 """Bytes of the shortest number."""
 _GROUPING: Final = re.compile(_S)
@@ -166,7 +168,7 @@ def _label(labels: str) -> str:
     return rf"(?i:{labels}){_APART}(?i:no|nr|number)?{_APART}"
 
 
-_LABELLED: Final = _label("SSN|SIN|ITIN|social security|social insurance")
+_LABELLED: Final = _label("SSN|SS#|SS no|SIN|ITIN|social security|social insurance")
 _CARD: Final = (
     f"[2-6][0-9]{{3}}{_S}[0-9]{{4}}{_S}[0-9]{{4}}{_S}[0-9]{{4}}(?:{_S}[0-9]{{3}})?"
     f"|3[0-9]{{3}}{_S}[0-9]{{6}}{_S}[0-9]{{4,5}}|[2-6][0-9]{{13,18}}"
@@ -292,7 +294,9 @@ class PersonalNumbers:
         for search in self._searches:
             for match in search.pattern.finditer(text):
                 span = Span(*match.span("number"))
-                before, after = text[: span.start], text[span.end :]
+                # A little of what is around it: a cell may be long, and have many numbers.
+                before = text[max(0, span.start - _AROUND) : span.start]
+                after = text[span.end : span.end + _AROUND]
                 if not search.is_valid(match["number"]) or _TELEPHONE.search(before):
                     continue
                 if not (search.is_in_threes and _is_amount(before, after)):

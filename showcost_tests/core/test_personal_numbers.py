@@ -7,7 +7,7 @@ from importlib import import_module
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from showcost.core import personal_numbers
@@ -23,7 +23,14 @@ from showcost.core.personal_numbers import (
 
 EVERYWHERE = PersonalNumbers(tuple(sorted(KNOWN_COUNTRIES)))
 NUMBERS = (
-    *("123-45-6789", "123 45 6789", "123\u201345\u20136789", "SSN 123456789", "SIN: 046454286"),
+    *(
+        "123-45-6789",
+        "123 45 6789",
+        "123\u201345\u20136789",
+        "SSN 123456789",
+        "SIN: 046454286",
+        "SS# 123456789",
+    ),
     *("046 454 286", "046-454-286", "AB123456C", "ab 12 34 56 c", "912-70-1234"),
     *("DE89 3704 0044 0532 0130 00", "DE89370400440532013000", "GB82-WEST-1234-5698-7654-32"),
     *("gb82west12345698765432", "NO93 8601 1117 947", "BG80\u00a0BNBG\u00a09661\u00a01020\u00a03456\u00a078"),
@@ -142,6 +149,7 @@ def test_adjacent_and_overlapping_numbers_are_each_masked() -> None:
     assert ANYWHERE.masked_text(text) == f"{ID_MARK},{ID_MARK};{ID_MARK} {ID_MARK}"
 
 
+@settings(max_examples=20)
 @given(st.lists(st.one_of(st.none(), st.text(alphabet="0123456789- ABDE:./+", max_size=40)), max_size=20))
 def test_a_column_is_masked_as_each_of_its_texts(texts: list[str | None]) -> None:
     for text in (*NUMBERS, *OTHERS):
@@ -149,6 +157,10 @@ def test_a_column_is_masked_as_each_of_its_texts(texts: list[str | None]) -> Non
     shown = EVERYWHERE.masked(pa.array(texts, pa.string())).to_pylist()
     assert shown == [None if text is None else EVERYWHERE.masked_text(text) for text in texts]
     assert EVERYWHERE.masked(pa.array(shown, pa.string())).to_pylist() == shown
+
+
+def test_a_long_text_with_many_numbers_takes_no_more_than_its_length() -> None:
+    assert ANYWHERE.masked_text("123-45-6789 " * 10_000).count(ID_MARK) == 10_000
 
 
 def test_nine_digits_in_the_name_of_a_file_are_a_person_in_a_feed_of_pay_alone() -> None:
