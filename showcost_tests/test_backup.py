@@ -93,6 +93,10 @@ def test_another_user_restores_a_backup_with_the_same_digest(posted: Workspace, 
     for folder in (tmp_path, *tmp_path.parents):
         if "pytest-of-" in str(folder):
             folder.chmod(0o755)
+    # New files are private; this backup is handed to somebody else.
+    for path in (tmp_path / "backup").rglob("*"):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    tmp_path.joinpath("backup").chmod(0o755)
     theirs = tmp_path / "theirs"
     theirs.mkdir()
     os.chown(theirs, 65534, 65534)

@@ -33,7 +33,9 @@ def main() -> int:
     parser.add_argument("--pairs", type=int, default=4)
     parser.add_argument("--runs", type=int, default=4)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--acts", action="store_true", help="faults only in the acts after the posting")
+    part = parser.add_mutually_exclusive_group()
+    part.add_argument("--acts", action="store_true", help="faults only in the acts after the posting")
+    part.add_argument("--steps", action="store_true", help="no acts after the posting")
     parser.add_argument("--minutes", type=int, default=24 * 60, help="end after so many minutes")
     options = parser.parse_args()
 
@@ -49,7 +51,9 @@ def main() -> int:
         runs=options.runs,
         minutes=options.minutes,
     )
-    harness, defects = run_all(sizes, seed=options.seed, acts_only=options.acts, report=report)
+    harness, defects = run_all(
+        sizes, seed=options.seed, acts_only=options.acts, steps_only=options.steps, report=report
+    )
     facts = {
         "calls_on_the_way": sum(len(stage.calls) for stage in harness.stages),
         "points_with_faults": sum(len(stage.points()) for stage in harness.stages),

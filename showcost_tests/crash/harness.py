@@ -110,16 +110,19 @@ class Tally:
 class Harness:
     """Runs cases in copies of a folder and compares each outcome with that of a run without faults.
 
-    With `acts_only` faults come only in the acts after the scenario. `vendor`
-    is the address of the simulated vendor.
+    With `acts_only` faults come only in the acts after the scenario; with `steps_only` there are no acts.
+    `vendor` is the address of the simulated vendor.
     """
 
-    def __init__(self, folder: Path, vendor: str, *, acts_only: bool = False) -> None:
+    def __init__(
+        self, folder: Path, vendor: str, *, acts_only: bool = False, steps_only: bool = False
+    ) -> None:
         self._folder = folder
         self._number = 0
         self.tally = Tally()
         clean = declare_vendor(make_home(folder / "clean"), vendor)
-        stages = [self._stage(clean, act) for act in ALL]
+        self._all = STEPS if steps_only else ALL
+        stages = [self._stage(clean, act) for act in self._all]
         self.stages = stages[len(STEPS) :] if acts_only else stages
         self.clean = stages[-1].after
         if not self.clean.reversals:
@@ -150,7 +153,7 @@ class Harness:
         acknowledged = trial.disturb(workspace)
         if acknowledged is None:
             raise DefectError(f"{trial}: the fault did not fire")
-        acts, expected = (ALL, self.clean) if whole else ([trial.stage.act], trial.stage.after)
+        acts, expected = (self._all, self.clean) if whole else ([trial.stage.act], trial.stage.after)
         self._check_restart(str(trial), workspace, acts, expected, acknowledged)
         self._check_verified(str(trial), workspace, read_again=whole)
         self._finish(str(trial), workspace, acts[-1])
@@ -343,7 +346,12 @@ class Sizes:
 
 
 def run_all(
-    sizes: Sizes, *, seed: int, report: Callable[[int, int], None], acts_only: bool = False
+    sizes: Sizes,
+    *,
+    seed: int,
+    report: Callable[[int, int], None],
+    acts_only: bool = False,
+    steps_only: bool = False,
 ) -> tuple[Harness, list[str]]:
     """Run cases; return the harness with its tally, and the defects."""
     draw = random.Random(seed)  # noqa: S311 - not for secrets
@@ -351,7 +359,8 @@ def run_all(
     # Payloads are encrypted, so that one can be shredded.
     os.environ.update(KEYS)
     with tempfile.TemporaryDirectory() as folder, simulated([VENDOR]) as simulator:
-        harness = Harness(Path(folder), simulator.base_url(VENDOR.name), acts_only=acts_only)
+        address = simulator.base_url(VENDOR.name)
+        harness = Harness(Path(folder), address, acts_only=acts_only, steps_only=steps_only)
         work = _cases(harness, sizes, draw)
         if sizes.runs:
             runs = Runs(Path(folder))
