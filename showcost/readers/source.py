@@ -296,10 +296,11 @@ def _narrow_form(path: Path, head: bytes, hints: Hints, *, bom: bool) -> tuple[s
     """Return the encoding, whether it is certain, and notes: UTF-8, or what the words of the file tell."""
     if bom:
         return "utf-8", True, ()
-    if _is_utf8(path):
+    is_utf8, is_ascii = _is_utf8_or_ascii(path)
+    if is_utf8:
         if _JAPANESE.search(head):
             return "iso2022_jp", True, ()
-        rivals = rivals_of_utf8(path, hints.languages)
+        rivals = () if is_ascii else rivals_of_utf8(path, hints.languages)
         return _uncertain(("utf-8", *rivals), hints) if rivals else ("utf-8", True, ())
     detected = detect(path, hints.languages, may_be_utf8=_is_mostly_utf8(path))
     if detected is not None and detected.is_sure:
@@ -321,16 +322,19 @@ def _uncertain(names: Sequence[str], hints: Hints) -> tuple[str, bool, tuple[str
     return (names[0] if names else "cp1252"), False, (f"{why}: it may be garbled",)
 
 
-def _is_utf8(path: Path) -> bool:
+def _is_utf8_or_ascii(path: Path) -> tuple[bool, bool]:
+    """Return whether a file is valid UTF-8, and whether all of it is ASCII."""
     decoder = codecs.getincrementaldecoder("utf-8")()
+    is_ascii = True
     with path.open("rb") as file:
         while block := file.read(_BLOCK):
             if not block.isascii() or decoder.getstate()[0]:
+                is_ascii = False
                 try:
                     decoder.decode(block)
                 except UnicodeDecodeError:
-                    return False
-    return not decoder.getstate()[0]
+                    return False, False
+    return not decoder.getstate()[0], is_ascii
 
 
 def _is_mostly_utf8(path: Path) -> bool:

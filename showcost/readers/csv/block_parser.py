@@ -272,10 +272,12 @@ class BlockParser:
         Returns the blank ones.
         """
         blank = []
-        begins = self._filler_start[data[marks.starts]]
+        first = data[marks.starts]
+        begins = self._filler_start[first]
         if self._quote_bytes:
-            second = data[np.minimum(marks.starts + 1, len(data) - 1)]
-            begins |= (data[marks.starts] == self._quote) & self._quoted_filler[second]
+            quoted = np.flatnonzero(first == self._quote)
+            second = np.minimum(marks.starts[quoted] + 1, len(data) - 1)
+            begins[quoted] |= self._quoted_filler[data[second]]
         for line in np.flatnonzero(whole & begins).tolist():
             body = text[marks.starts[line] : marks.ends[line]]
             if not body.translate(None, self._fillers):
@@ -387,7 +389,9 @@ class BlockParser:
         ends -= cell
         if len(ends) == count.sum():
             if len(size) < len(sound):
-                ends -= np.repeat(marks.starts[sound] - (np.cumsum(size) - size), count)
+                complete = len(ends) == len(size) * self._width
+                before = marks.starts[sound] - (np.cumsum(size) - size)
+                ends -= np.repeat(before, self._width if complete else count)
             if len(ends) < len(size) * self._width:
                 ends = self._completed(ends, count)
         kept = _only(text, keep)

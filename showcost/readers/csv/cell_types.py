@@ -46,14 +46,21 @@ _PLACEHOLDER: Final = frozenset(("n/a", "na", "none", "null", "nil", "tbc", "tba
 
 def cell_type(text: str) -> str:
     """Return the type of a cell: one of the five letters above."""
+    return _type_of(text) if len(text) <= _LONGEST else _type_of_long(text)
+
+
+def _type_of_long(text: str) -> str:
     text = text.strip()
-    if not text:
-        return BLANK
-    return _type_of(text) if len(text) <= _LONGEST else TEXT
+    if len(text) > _LONGEST:
+        return TEXT
+    return _type_of(text)
 
 
 @lru_cache(2**14)
 def _type_of(text: str) -> str:
+    text = text.strip()
+    if not text:
+        return BLANK
     if text[0].isalpha() and not _DATE.fullmatch(text) and not _NUMBER.fullmatch(text):
         return TEXT
     if _NUMBER.fullmatch(text):

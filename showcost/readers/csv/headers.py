@@ -26,6 +26,7 @@ _UNIT: Final = re.compile(
     re.VERBOSE,
 )
 _LEAST_NUMBERS: Final = 3
+_FIRST_NUMBERS: Final = frozenset(("0", "1", "A"))
 _LEAST_COUNTED: Final = 4
 
 
@@ -82,6 +83,8 @@ def _is_series(row: Sequence[str], columns: Sequence[ColumnProfile]) -> bool:
 
 def is_count(row: Sequence[str]) -> bool:
     """Return whether the values of the row are whole numbers in equal steps: days, wavelengths."""
+    if sum(map(str.isdecimal, map(str.strip, row))) < _LEAST_COUNTED:
+        return False
     values = [cell.strip() for cell in row if cell_type(cell) in TYPED]
     if len(values) < _LEAST_COUNTED or not all(value.isdecimal() and value.isascii() for value in values):
         return False
@@ -112,9 +115,9 @@ def is_ruler(row: Sequence[str]) -> bool:
 
 def numbers_columns(row: Sequence[str]) -> bool:
     """Return whether the row numbers the columns, from 0, 1, (1) or A on, without a gap."""
-    cells = [cell.strip().strip("()[]") for cell in row]
-    if len(cells) < _LEAST_NUMBERS:
+    if len(row) < _LEAST_NUMBERS or row[0].strip().strip("()[]") not in _FIRST_NUMBERS:
         return False
+    cells = [cell.strip().strip("()[]") for cell in row]
     counts = [[str(number) for number in range(first, first + len(cells))] for first in (0, 1)]
     letters = [chr(ord("A") + number) for number in range(min(len(cells), 26))]
     return cells in counts or (cells == letters)

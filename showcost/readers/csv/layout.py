@@ -162,12 +162,19 @@ def _is_in_place(naming: Sequence[Row], body: Sequence[Row], widths: Widths, wid
 def _value_columns(body: Sequence[Row], width: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Return the columns in which rows have values, and those whose cells never begin as a name does."""
     rows = [row for row in body if len(row) == width and any(cell_type(cell) in TYPED for cell in row)]
-    full = max(map(count_filled, rows), default=0)
-    rows = [row for row in rows if count_filled(row) * 2 > full]
+    filled = list(map(count_filled, rows))
+    full = max(filled, default=0)
+    rows = [row for row, count in zip(rows, filled, strict=True) if count * 2 > full]
     least = max(1, _DENSE_SHARE * len(rows))
-    values = tuple(n for n in range(width) if sum(cell_type(row[n]) in TYPED for row in rows) >= least)
-    plain = tuple(n for n in values if not any(row[n] and row[n].encode()[0] in NAME_STARTS for row in rows))
+    columns = [Counter(cells) for cells in zip(*rows, strict=True)] or [Counter[str]()] * width
+    values = tuple(n for n, cells in enumerate(columns) if _count_typed(cells) >= least)
+    plain = tuple(n for n in values if not any(c and c.encode()[0] in NAME_STARTS for c in columns[n]))
     return values, plain[:_PAIR]  # two are evidence enough, and every row is compared with them
+
+
+def _count_typed(cells: Counter[str]) -> int:
+    """Return how many cells have values; `cells` are the different ones and how often each is there."""
+    return sum(count for cell, count in cells.items() if cell_type(cell) in TYPED)
 
 
 def _table_width(body: Sequence[Row], usual: int, names: Row) -> int:
@@ -225,26 +232,21 @@ def _usual_width(head: Sequence[Row], others: Sequence[Row], hints: Hints) -> in
 
 
 def _columns(rows: Iterable[Row], width: int, share: float = _TYPED_SHARE) -> list[ColumnProfile]:
-    counts: list[Counter[str]] = [Counter() for _ in range(width)]
-    years = Counter[int]()
-    total = counting = 0
-    for row in rows:
-        if len(row) == width and not is_blank(row):
-            total += 1
-            counting += is_count(row)
-            for column, cell in enumerate(row):
-                if not is_placeholder(cell):
-                    counts[column][cell_type(cell)] += 1
-                    years[column] += is_year(cell.strip())
+    fitting = [row for row in rows if len(row) == width and not is_blank(row)]
+    total, counting = len(fitting), sum(map(is_count, fitting))
     # One of them may be the header itself.
     counted = counting > 1 and counting >= _COUNTED_SHARE * total
-    return [
-        _column(types, total, share, years=years[column], counted=counted)
-        for column, types in enumerate(counts)
-    ]
+    columns = zip(*fitting, strict=True) if fitting else [()] * width
+    return [_column(Counter(cells), total, share, counted=counted) for cells in columns]
 
 
-def _column(types: Counter[str], total: int, share: float, *, years: int, counted: bool) -> ColumnProfile:
+def _column(cells: Counter[str], total: int, share: float, *, counted: bool) -> ColumnProfile:
+    """Return the profile of a column; `cells` are its different cells and how often each is there."""
+    types, years = Counter[str](), 0
+    for cell, count in cells.items():
+        if not is_placeholder(cell):
+            types[cell_type(cell)] += count
+            years += count * is_year(cell.strip())
     filled = sum(count for kind, count in types.items() if kind)
     kind = max((k for k in types if k), key=lambda k: types[k], default=TEXT)
     return ColumnProfile(
@@ -257,7 +259,7 @@ def _column(types: Counter[str], total: int, share: float, *, years: int, counte
 
 def count_filled(row: Row) -> int:
     """Return how many cells of a record have content."""
-    return sum(1 for cell in row if cell.strip())
+    return sum(map(bool, map(str.strip, row)))
 
 
 def _find_header(

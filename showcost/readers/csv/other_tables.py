@@ -75,8 +75,7 @@ class OtherTables:
             data = np.frombuffer(texts.buffers()[2], np.uint8)
             for column in self._layout.plain:
                 starts, ends = places[column:-1:width], places[column + 1 :: width]
-                filled = np.flatnonzero(ends > starts)
-                result[filled] |= _IS_FIRST[data[starts[filled]]]
+                result |= _IS_FIRST[data[np.minimum(starts, len(data) - 1)]] & (ends > starts)
         else:
             result[:] = True
         for row in np.flatnonzero(result).tolist():

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from showcost.readers.csv.grammar import Grammar
@@ -28,6 +29,8 @@ _MOST_QUOTES: Final = 9
 _MOST_TRIED: Final = 1_000
 """A file with more ragged records than this is broken as a whole, and proves nothing about itself."""
 _OTHERS: Final = (";", "\t", "|", ",")
+_DIGIT: Final = re.compile(r"\d")
+_LETTER: Final = re.compile(r"[^\W\d_]")
 _KINDS: Final = (
     re.compile(r"[-+]?\d+"),
     re.compile(r"[-+]?\d+[.,]\d\d"),
@@ -63,22 +66,24 @@ class _Profile:
 
 def _outline(cell: str) -> str:
     """Return the cell with each digit as 9 and each letter as A."""
-    return re.sub(r"[^\W\d_]", "A", re.sub(r"\d", "9", cell))
+    return _LETTER.sub("A", _DIGIT.sub("9", cell))
 
 
 def _profile(cells: Sequence[str]) -> _Profile:
-    filled = [cell for cell in cells if cell]
-    empties = len(filled) < len(cells)
-    if len(filled) < _ENOUGH_ROWS:
+    words = Counter(cells)
+    empties = words.pop("", 0) > 0
+    filled = words.total()
+    if filled < _ENOUGH_ROWS:
         return _Profile(empties or not filled)
-    words = Counter(filled)
-    if len(words) <= _MOST_WORDS and min(words.values()) >= _SEEN_EACH and len(filled) >= len(words) * 5:
+    if len(words) <= _MOST_WORDS and min(words.values()) >= _SEEN_EACH and filled >= len(words) * 5:
         return _Profile(empties, words=frozenset(words))
-    outlines = Counter(map(_outline, filled))
-    has_digits = all(any(char.isdigit() for char in cell) for cell in filled)
-    if has_digits and len(outlines) <= _MOST_OUTLINES and min(outlines.values()) >= _SEEN_EACH:
-        return _Profile(empties, outlines=frozenset(outlines))
-    kind = next((kind for kind in _KINDS if all(map(kind.fullmatch, filled))), None)
+    if all(any(map(str.isdigit, word)) for word in words):
+        outlines = Counter[str]()
+        for word, count in words.items():
+            outlines[_outline(word)] += count
+        if len(outlines) <= _MOST_OUTLINES and min(outlines.values()) >= _SEEN_EACH:
+            return _Profile(empties, outlines=frozenset(outlines))
+    kind = next((kind for kind in _KINDS if all(map(kind.fullmatch, words))), None)
     return _Profile(empties, kind=kind)
 
 
@@ -86,25 +91,36 @@ class RecordRepairer:
     """Repairs records of one file by the columns of a sample of its sound rows."""
 
     def __init__(self, rows: Iterable[Sequence[str]], width: int, grammar: Grammar, encoding: str) -> None:
-        """Learn the columns from rows that have the right number of cells."""
-        sound = [row for row in rows if len(row) == width]
+        """Keep rows to learn from, those with the right number of cells; they are looked at when needed."""
+        self._sound = [row for row in rows if len(row) == width]
         self._width, self._grammar, self._encoding = width, grammar, encoding
-        self._profiles = [_profile([row[c] for row in sound]) for c in range(width)] if sound else []
+        self._delimiter = grammar.delimiter.decode(encoding)
+
+    @cached_property
+    def _profiles(self) -> list[_Profile]:
+        return [_profile(cells) for cells in zip(*self._sound, strict=True)]
+
+    @cached_property
+    def _left(self) -> int:
+        """The number of records that may still be tried."""
         strict = sum(profile.strict for profile in self._profiles)
-        able = len(sound) >= _ENOUGH_ROWS and strict >= _ENOUGH_STRICT and strict * 2 >= width
-        self._left = _MOST_TRIED if able else 0
-        delimiter = grammar.delimiter.decode(encoding)
-        self._delimiter = delimiter
-        self._quotes_delimiters = any(delimiter in cell for row in sound for cell in row if delimiter)
-        self._others = (
-            [
-                Grammar(other, grammar.quote.decode(encoding), "", encoding=encoding, lone_cr=grammar.lone_cr)
-                for other in _OTHERS
-                if other != delimiter
-            ]
-            if able
-            else []
-        )
+        able = len(self._sound) >= _ENOUGH_ROWS and strict >= _ENOUGH_STRICT and strict * 2 >= self._width
+        return _MOST_TRIED if able else 0
+
+    @cached_property
+    def _quotes_delimiters(self) -> bool:
+        mark = self._delimiter
+        return bool(mark) and any(mark in cell for row in self._sound for cell in row)
+
+    @cached_property
+    def _others(self) -> list[Grammar]:
+        """The grammars of other delimiters."""
+        quote, encoding, lone_cr = self._grammar.quote, self._encoding, self._grammar.lone_cr
+        return [
+            Grammar(other, quote.decode(encoding), "", encoding=encoding, lone_cr=lone_cr)
+            for other in _OTHERS
+            if other != self._delimiter
+        ]
 
     @property
     def is_able(self) -> bool:

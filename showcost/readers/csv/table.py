@@ -10,6 +10,7 @@ import mmap
 from bisect import bisect_left
 from collections import Counter, deque
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import dropwhile, pairwise, takewhile
 from typing import TYPE_CHECKING, Final
 
@@ -71,7 +72,7 @@ _KEPT_TEXT: Final = 1_000
 _MOST_NOTES: Final = 20
 _PART: Final = 2**19
 _NOTED_FIRST: Final = 2048
-_NOTED_EVERY: Final = 256
+_NOTED_EVERY: Final = 2**8
 _NOTED_LAST: Final = 2**22
 _WORTH_IT: Final = 0.5
 _FORGET: Final = 2**26
@@ -152,6 +153,8 @@ class _Block:
 
     def short(self) -> int:
         """Return how many of the lines that are taken leave out blank cells at their end."""
+        if not self.lines.short.any():
+            return 0
         return sum(int(self.lines.short[line : line + size].sum()) for line, size, *_ in self._runs)
 
     def batch(self) -> pa.RecordBatch:
@@ -271,12 +274,13 @@ class TableReading(Reading):
         why = "most records before are ragged: the rest of the delivery is rejected as one"
         self._reject(self._number, start, self._place, ROW_RAGGED, why)
 
-    def _tolerated_widths(self) -> set[int]:
-        """Return the numbers of cells of records that may be a row or the header of a table once more."""
+    @cached_property
+    def _tolerated_widths(self) -> frozenset[int]:
+        """The numbers of cells of records that may be a row."""
         layout = self._layout
         more = {layout.width + surplus for surplus in layout.widths.surplus}
         less = {layout.width - deficit for deficit in layout.widths.deficit}
-        return more | less | set(map(len, self._headers))
+        return frozenset(more | less)
 
     def _take_block(self, lines: BlockLines, parser: RecordParser, base: int) -> tuple[int, pa.RecordBatch]:
         """Take the sound lines of a block together and the others one by one; return the next position."""
@@ -311,7 +315,7 @@ class TableReading(Reading):
         widths, first = block.lines.widths, line
         if self._context.repairer.is_able:
             return line
-        others = self._tolerated_widths()
+        others = self._tolerated_widths.union(map(len, self._headers))
         while widths.item(line) and widths.item(line) not in others and not self._may_be_names(block, line):
             line += 1
             if line == len(block):
@@ -485,8 +489,7 @@ class TableReading(Reading):
     def _begins_table(self, entry: _Entry) -> bool:
         """Return whether a record, or a line within it, can only be the column names of another table."""
         tables, record = self._context.other_tables, entry.record
-        titles = list(takewhile(lambda line: _is_title(line.record), reversed(self._tail)))
-        apart = entry.after_blank or any(title.after_blank for title in titles)
+        apart = entry.after_blank or self._has_title_apart()
         if record.fits:
             return (apart or tables.may_concern(record.cells)) and tables.begins(
                 self._texts(record), apart=apart
@@ -498,6 +501,13 @@ class TableReading(Reading):
             and tables.begins(self._split(line), fits=False, apart=apart)
             for line in lines
         )
+
+    def _has_title_apart(self) -> bool:
+        """Return whether the last records held back are titles below a blank record."""
+        if not self._tail or self._last_blank < self._tail[0].number - 1:
+            return False
+        titles = takewhile(lambda line: _is_title(line.record), reversed(self._tail))
+        return any(title.after_blank for title in titles)
 
     def _split(self, line: bytes) -> list[str]:
         cells = split_line(line, self._context.grammar)
@@ -789,8 +799,9 @@ def _filled(cells: Sequence[bytes]) -> bytes:
 
 def _is_noted(numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Return the rows whose pattern is counted; by number alone, so that blocks make no difference."""
-    noted: NDArray[np.bool_] = numbers <= _NOTED_LAST
-    noted &= (numbers <= _NOTED_FIRST) | (numbers % _NOTED_EVERY == 0)
+    noted: NDArray[np.bool_] = numbers & (_NOTED_EVERY - 1) == 0
+    noted |= numbers <= _NOTED_FIRST
+    noted &= numbers <= _NOTED_LAST
     return noted
 
 

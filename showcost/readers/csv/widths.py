@@ -156,10 +156,13 @@ def _seen(rows: Sequence[Row], width: int) -> tuple[frozenset[str], ...]:
     """Return the forms of the cells of each column, empty where any is possible; that of one row is none."""
     forms = []
     for column in range(width):
-        cells = [row[column] for row in rows if row[column].strip() and not is_placeholder(row[column])]
-        counts = Counter(map(_form, cells))
-        usual = {form for form, count in counts.items() if count >= max(2, _RARELY * len(cells))}
-        forms.append(frozenset() if TEXT in usual or len(cells) < _ENOUGH else frozenset(usual))
+        counts = Counter[str]()
+        for cell, count in Counter(row[column] for row in rows).items():
+            if cell.strip() and not is_placeholder(cell):
+                counts[_form(cell)] += count
+        total = counts.total()
+        usual = {form for form, count in counts.items() if count >= max(2, _RARELY * total)}
+        forms.append(frozenset() if TEXT in usual or total < _ENOUGH else frozenset(usual))
     return tuple(forms)
 
 
