@@ -87,12 +87,19 @@ class JsonLines(Generic[Entry]):
     def read_on(self) -> list[Entry]:
         """Return the entries that were not read yet."""
         with self._guard:
-            if self._size() < self.position.length:
+            size = self._size()
+            # Asked many times for each date: most of the time nothing was added.
+            if size == self.position.length:
+                return []
+            if size < self.position.length:
                 self._start_again()
             return list(self.entries())
 
     def _size(self) -> int:
-        return self.path.stat().st_size if self.path.exists() else 0
+        try:
+            return self.path.stat().st_size
+        except FileNotFoundError:
+            return 0
 
     def _start_again(self) -> None:
         if self._forget is None:
