@@ -99,6 +99,13 @@ class Workspace:
         """Rows per asset and partition."""
         return StagingStore(self.path, self.audit.attested)
 
+    def read_on(self, other: Workspace) -> None:
+        """Go on with the ledger, audit log and staging of another look at this folder.
+
+        They read what was added since, instead of everything again. For a folder that was not replaced.
+        """
+        self.__dict__.update({name: getattr(other, name) for name in ("ledger", "staging")})
+
     @cached_property
     def register(self) -> Register:
         """The register of arrivals."""

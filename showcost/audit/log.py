@@ -303,11 +303,11 @@ class AuditLog:
             self._lines.read_on()
             return [record for record in self._chain.kept if record.kind is kind]
 
-    def attested(self, asset: str, partition: str) -> AttestedFiles | None:
-        """Return the files that records named for a partition of staged rows; None if none did."""
+    def attested(self, asset: str) -> Mapping[str, AttestedFiles]:
+        """Return the files that records named for an asset of staged rows, by partition."""
         with self._guard:
             self._lines.read_on()
-            return self._chain.files.get((asset, partition))
+            return self._chain.files.get(asset, {})
 
     def configuration(self) -> str:
         """Return the id of the configuration that was recorded last; empty when none was."""
@@ -417,7 +417,7 @@ class _Chain:
     states: States = field(default_factory=States)
     transactions: dict[int, tuple[AuditKind, str]] = field(default_factory=dict)
     acknowledged: set[int] = field(default_factory=set)
-    files: dict[tuple[str, str], AttestedFiles] = field(default_factory=dict)
+    files: dict[str, dict[str, AttestedFiles]] = field(default_factory=dict)
     configuration: str = ""
     kept: list[Record] = field(default_factory=list)
 
@@ -447,10 +447,11 @@ class _Chain:
         named = [text.partition(":")[2].rpartition("/")[2] for text in record.subjects if _has_rows(text)]
         for asset, hashes in files.items():
             latest = frozenset(hashes)
+            of_asset = self.files.setdefault(asset, {})
             for name in named:
-                before = self.files.get((asset, name))
+                before = of_asset.get(name)
                 ever = latest if before is None else before.ever | latest
-                self.files[asset, name] = AttestedFiles(latest, ever)
+                of_asset[name] = AttestedFiles(latest, ever)
 
 
 def _has_rows(subject: str) -> bool:

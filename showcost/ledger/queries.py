@@ -16,6 +16,7 @@ from showcost.ledger.decisions import REVERSIBLE
 from showcost.ledger.plan import plan_lines_as_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import date
     from decimal import Decimal
 
@@ -53,12 +54,36 @@ def active_places(connection: duckdb.DuckDBPyConnection, places: pa.Table) -> pa
 
 def reversible_rows(connection: duckdb.DuckDBPyConnection, feed: str) -> dict[date, int]:
     """Return the number of active rows of a feed to be reversed, by a decision or for new rates, per date."""
-    return dict(connection.execute(_REVERSIBLE_ROWS, {"feed": feed, "as_of": None}).fetchall())
+    rows = connection.execute(_REVERSIBLE_ROWS, {"feed": feed, "as_of": None}).fetchall()
+    return _by_feed([feed], rows)[feed]
 
 
 def active_row_counts(connection: duckdb.DuckDBPyConnection, feed: str) -> dict[date, int]:
     """Return the number of rows of a feed with active entries or plan lines, per date."""
-    return dict(connection.execute(_ACTIVE_ROW_COUNTS, {"feed": feed}).fetchall())
+    return _by_feed([feed], connection.execute(_ACTIVE_ROW_COUNTS, {"feed": feed}).fetchall())[feed]
+
+
+def reversible_by_feed(
+    connection: duckdb.DuckDBPyConnection, feeds: Sequence[str]
+) -> dict[str, dict[date, int]]:
+    """Return the number of active rows to be reversed per date of each of these feeds."""
+    rows = connection.execute(_REVERSIBLE_ROWS, {"feed": None, "as_of": None}).fetchall()
+    return _by_feed(feeds, rows)
+
+
+def active_rows_by_feed(
+    connection: duckdb.DuckDBPyConnection, feeds: Sequence[str]
+) -> dict[str, dict[date, int]]:
+    """Return the number of rows with active entries or plan lines per date of each of these feeds."""
+    return _by_feed(feeds, connection.execute(_ACTIVE_ROW_COUNTS, {"feed": None}).fetchall())
+
+
+def _by_feed(feeds: Sequence[str], rows: Sequence[tuple[str, date, int]]) -> dict[str, dict[date, int]]:
+    counts: dict[str, dict[date, int]] = {feed: {} for feed in feeds}
+    for feed, day, count in rows:
+        if feed in counts:
+            counts[feed][day] = count
+    return counts
 
 
 def balances(
@@ -116,9 +141,9 @@ WHERE entry_id NOT IN (SELECT entry_id FROM reversible)
 
 _REVERSIBLE_ROWS: Final = f"""
 {REVERSIBLE}
-SELECT transaction_date, count(DISTINCT (delivery, record)) FROM (
-    SELECT transaction_date, delivery, record FROM reversible
-    UNION ALL SELECT stated_on, delivery, record FROM withdrawable)
+SELECT feed, transaction_date, count(DISTINCT (delivery, record)) FROM (
+    SELECT feed, transaction_date, delivery, record FROM reversible
+    UNION ALL SELECT feed, stated_on, delivery, record FROM withdrawable)
 GROUP BY ALL ORDER BY ALL
 """
 
@@ -141,10 +166,12 @@ WHERE feed = $feed AND {active_condition("entries")}
 UNION ALL SELECT stated_on, delivery, record FROM lines WHERE feed = $feed
 """
 
-_NOW: Final = _ACTIVE_ROWS.format(entries=entries_as_of(None), lines=plan_lines_as_of(None))
-
 _ACTIVE_ROW_COUNTS: Final = f"""
-SELECT transaction_date, count(DISTINCT (delivery, record)) FROM ({_NOW}) GROUP BY ALL ORDER BY ALL
+SELECT feed, transaction_date, count(DISTINCT (delivery, record)) FROM (
+    SELECT feed, transaction_date, delivery, record FROM {entries_as_of(None)} WHERE {active_condition()}
+    UNION ALL SELECT feed, stated_on, delivery, record FROM {plan_lines_as_of(None)})
+WHERE CAST($feed AS VARCHAR) IS NULL OR feed = $feed
+GROUP BY ALL ORDER BY ALL
 """
 
 

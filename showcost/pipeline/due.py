@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from showcost.fx.snapshot_plan import RateStatus, build_snapshots
 from showcost.ingest.landing import LandedDelivery, landed
 from showcost.ledger.decisions import decision_effects
-from showcost.ledger.queries import active_row_counts, reversible_rows
+from showcost.ledger.queries import active_rows_by_feed, reversible_by_feed
 from showcost.pipeline.accruals import due_by_fallback
 from showcost.pipeline.applied_decisions import apply_decisions
 from showcost.pipeline.decision_stamps import stamps_by_partition
@@ -84,10 +84,11 @@ class LedgerState:
 
 def ledger_state(workspace: Workspace, feeds: Sequence[FeedSpec]) -> LedgerState:
     """Read the ledger for `due_by_landing` and `has_rows`."""
+    names = [feed.name for feed in feeds]
     with workspace.ledger.read() as connection:
         return LedgerState(
-            {feed.name: active_row_counts(connection, feed.name) for feed in feeds},
-            {feed.name: reversible_rows(connection, feed.name) for feed in feeds},
+            active_rows_by_feed(connection, names),
+            reversible_by_feed(connection, names),
             closed_periods_in(workspace, connection),
             decision_effects(connection),
         )
@@ -169,6 +170,11 @@ class _Materialised:
     def _quarantine(self) -> Mapping[str, StagedPartition]:
         return self.store.current(quarantine_asset(self.feed.name))
 
+    @cached_property
+    def _attested(self) -> Mapping[str, set[str]]:
+        assets = (valid_asset(self.feed.name), quarantine_asset(self.feed.name))
+        return {asset: self.store.attested(asset) for asset in assets}
+
     def is_current(self, day: date, records: Sequence[str], decided: Sequence[str]) -> bool:
         """Return whether a date passed every step; False after a run that died between two steps."""
         key = day.isoformat()
@@ -191,7 +197,7 @@ class _Materialised:
         current = all(
             staged.inputs.get("raw") == raw.sha256
             and _input_texts(staged, "decisions") == decided
-            and self.store.is_attested(staged.asset, staged.partition)
+            and day.isoformat() in self._attested[staged.asset]
             for staged in outcomes
         )
         # Posted rows stay posted: closing or reopening a period only matters to the other rows.

@@ -2,7 +2,8 @@
 
 Sensors look every minute, and nothing has changed most of the time. What is due follows from files:
 settings, audit log, ledger, register, pulls, dead letters, staging indexes and rate files. While each has the
-same size, times and place, and the date is the same, this process remembers the answer.
+same size, times and place, and the date is the same, this process remembers the answer. When something has
+changed, it reads on in the audit log and the staging indexes that it has read.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import os
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from showcost.core.errors import ShowcostError, StoreBusyError
@@ -61,7 +62,16 @@ class DueNow:
     has_ledger: bool
 
 
-_REMEMBERED: OrderedDict[Path, tuple[object, DueNow]] = OrderedDict()
+class _Remembered(NamedTuple):
+    """The last look at a data folder: the marks of its files, the place of the folder, and the answer."""
+
+    marks: object
+    place: object
+    workspace: Workspace
+    due: DueNow
+
+
+_REMEMBERED: OrderedDict[Path, _Remembered] = OrderedDict()
 
 
 def due_now(workspace: Workspace, now: datetime | None = None) -> DueNow:
@@ -74,17 +84,27 @@ def due_now(workspace: Workspace, now: datetime | None = None) -> DueNow:
     # Taken first: what changes meanwhile is looked at again.
     marks = (today, *_marks(workspace.path))
     remembered = _REMEMBERED.get(workspace.path)
-    if remembered is not None and remembered[0] == marks:
-        return remembered[1]
+    place = _place(workspace.path)
+    if remembered is not None and remembered.marks == marks:
+        return remembered.due
+    _REMEMBERED.pop(workspace.path, None)
+    if remembered is not None and remembered.place == place:
+        # Otherwise the folder was put back from a copy.
+        workspace.read_on(remembered.workspace)
     state = ledger_state(workspace, workspace.feeds)
     feeds = {feed.name: _of_feed(workspace, feed, state) for feed in workspace.feeds}
     due = DueNow(feeds, workspace.audit.head().seq, workspace.ledger.exists())
-    _REMEMBERED.pop(workspace.path, None)
+    # After an error the next look reads everything anew.
     if all(feed.problem is None for feed in feeds.values()):
-        _REMEMBERED[workspace.path] = marks, due
+        _REMEMBERED[workspace.path] = _Remembered(marks, place, workspace, due)
         while len(_REMEMBERED) > _MOST_FOLDERS:
             _REMEMBERED.popitem(last=False)
     return due
+
+
+def _place(home: Path) -> object:
+    """Return the inodes of a data folder and its audit log: others, if it was put back from a copy."""
+    return [path.stat().st_ino if path.exists() else 0 for path in (home, home / "audit" / "log.jsonl")]
 
 
 def _of_feed(workspace: Workspace, feed: FeedSpec, state: LedgerState) -> FeedDue:

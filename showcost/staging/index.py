@@ -17,7 +17,7 @@ import json
 import os
 from dataclasses import dataclass
 from threading import RLock
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from showcost.core.durable import append_at, unlink, write_durably
 from showcost.core.errors import InputError, IntegrityError
@@ -79,6 +79,7 @@ class Index:
         self._asset = asset
         self._guard = RLock()
         self._seen: tuple[int, int] = (0, 0)
+        self._last = b""
         self._lines = 0
         self._current: dict[str, StagedPartition] = {}
 
@@ -96,13 +97,21 @@ class Index:
                 return
             with self.path.open("rb") as stream:
                 inode, size = os.fstat(stream.fileno()).st_ino, os.fstat(stream.fileno()).st_size
-                if inode != self._seen[0] or size < self._seen[1]:
-                    self._seen, self._lines, self._current = (inode, 0), 0, self._pointed()
+                if inode != self._seen[0] or size < self._seen[1] or not self._continues(stream):
+                    self._start_again(inode)
                 if size > self._seen[1]:
                     stream.seek(self._seen[1])
                     self._take(inode, stream.read(size - self._seen[1]))
         except FileNotFoundError:
-            self._seen, self._lines, self._current = (0, 0), 0, self._pointed()
+            self._start_again(0)
+
+    def _continues(self, stream: BinaryIO) -> bool:
+        """Tell whether the last line that was read is still where it was: a new file may have its inode."""
+        stream.seek(self._seen[1] - len(self._last))
+        return stream.read(len(self._last)) == self._last
+
+    def _start_again(self, inode: int) -> None:
+        self._seen, self._last, self._lines, self._current = (inode, 0), b"", 0, self._pointed()
 
     def switch(self, staged: Sequence[StagedPartition]) -> None:
         """Make these partitions current, durably and at once; the caller keeps other writers out.
@@ -151,11 +160,12 @@ class Index:
             current[item.partition] = item
         self._current = current
         self._lines += whole.count(b"\n")
+        self._last = whole[whole.rfind(b"\n", 0, -1) + 1 :] or self._last
         self._seen = inode, self._seen[1] + len(whole)
 
     def _parse(self, number: int, line: bytes) -> StagedPartition:
         try:
-            return self._staged(_checked(json.loads(line)))
+            return self._staged(_checked(line))
         except (ValueError, KeyError, TypeError, AttributeError, InputError) as error:
             raise self._damaged(number) from error
 
@@ -207,19 +217,29 @@ def _encoded(record: Mapping[str, Any]) -> bytes:
     return json.dumps(record, ensure_ascii=False, sort_keys=True).encode()
 
 
-def _checked(record: dict[str, Any]) -> dict[str, Any]:
-    """Return a line without its check; ValueError if it was changed.
+def _checked(line: bytes) -> dict[str, Any]:
+    """Return the record of a line, without its check; ValueError if it was changed.
 
-    Earlier versions wrote no check, and the fingerprint of the columns, which nothing reads.
+    The check comes first, because the keys are sorted, and it is of the bytes that follow. Earlier versions
+    wrote no check, and the fingerprint of the columns, which nothing reads.
     """
+    record: dict[str, Any] = json.loads(line)
     check = record.pop(_CHECK, None)
     if check is None:
         record.pop("schema", None)
-    if not record.keys() <= _MEMBERS or check not in (None, _check(record)):
-        raise ValueError(check)
+    else:
+        before = b'{"check": "%s", ' % check.encode()
+        if not line.startswith(before) or check != _check_of(b"{" + line.removeprefix(before)):
+            raise ValueError(check)
+    if not record.keys() <= _MEMBERS:
+        raise ValueError(record.keys())
     return record
 
 
 def _check(record: Mapping[str, Any]) -> str:
     """Return the check of a line: the beginning of the sha256 of its other members."""
-    return sha256_bytes(_encoded(record))[:_CHECK_DIGITS]
+    return _check_of(_encoded(record))
+
+
+def _check_of(encoded: bytes) -> str:
+    return sha256_bytes(encoded)[:_CHECK_DIGITS]

@@ -61,8 +61,8 @@ class Attested(Protocol):
         """The files of all records."""
 
 
-def _unattested(_asset: str, _partition: str) -> Attested | None:
-    return None
+def _unattested(_asset: str) -> Mapping[str, Attested]:
+    return {}
 
 
 class NotStagedError(InputError):
@@ -73,14 +73,15 @@ class StagingStore:
     """Parquet per asset and partition under `<home>/staging`, for a data folder `home`.
 
     A lock file admits one writer per asset at a time; others wait at most `wait_seconds`. Readers take no
-    lock. `attested` returns what the audit log says about a partition: a file that no record ever named for
-    it is refused. A partition of which the log says nothing was written by an earlier version.
+    lock. `attested` returns what the audit log says about the partitions of an asset: a file that no record
+    ever named for its partition is refused. A partition of which the log says nothing was written by an
+    earlier version.
     """
 
     def __init__(
         self,
         home: Path,
-        attested: Callable[[str, str], Attested | None] = _unattested,
+        attested: Callable[[str], Mapping[str, Attested]] = _unattested,
         *,
         wait_seconds: float = 60.0,
     ) -> None:
@@ -132,8 +133,14 @@ class StagingStore:
     def is_attested(self, asset: str, partition: str) -> bool:
         """Tell whether the rows of a partition are those of the last record of the audit log about it."""
         staged = self.metadata(asset, partition)
-        named = self._attested(asset, partition)
-        return staged is not None and named is not None and staged.sha256 in named.latest
+        return staged is not None and _is_latest(staged, self._attested(asset))
+
+    def attested(self, asset: str) -> set[str]:
+        """Return the partitions of an asset of which `is_attested` is true."""
+        # The index first: a partition is recorded before it is switched.
+        current = self.current(asset)
+        named = self._attested(asset)
+        return {partition for partition, staged in current.items() if _is_latest(staged, named)}
 
     def problems(self, asset: str) -> dict[str, str]:
         """Return what is wrong with the files of partitions, by partition; each file is read once."""
@@ -253,7 +260,7 @@ class StagingStore:
             if staged.file is None:
                 raise InputError(f"partition {partition} of {asset} has no rows of its own")
             path = self.root / staged.asset / staged.file
-            named = self._attested(asset, partition)
+            named = self._attested(asset).get(partition)
             if named is not None and staged.sha256 not in named.ever:
                 raise IntegrityError(
                     f"{path}: the audit log names other rows for {partition} of {asset}; materialise it again"
@@ -309,6 +316,11 @@ class StagingStore:
         path = self._locks / f"staging.{asset.replace('/', '.')}.lock"
         with exclusive_lock(path, busy, wait_seconds=self._wait_seconds):
             yield
+
+
+def _is_latest(staged: StagedPartition, named: Mapping[str, Attested]) -> bool:
+    of_partition = named.get(staged.partition)
+    return of_partition is not None and staged.sha256 in of_partition.latest
 
 
 def _shared(parts: Iterable[PartitionRows]) -> Iterator[list[PartitionRows]]:

@@ -251,7 +251,7 @@ class Named(NamedTuple):
 def test_rows_that_no_record_names_are_refused(store: StagingStore) -> None:
     first = store.write("valid/vendors", DAY, rows(1)).sha256
     log: dict[str, Named] = {DAY: Named(frozenset({first}), frozenset({first}))}
-    attested = StagingStore(store.root.parent, lambda _, partition: log.get(partition))
+    attested = StagingStore(store.root.parent, lambda _: log)
     assert attested.read("valid/vendors", DAY).equals(rows(1))
     assert attested.is_attested("valid/vendors", DAY)
     second = store.write("valid/vendors", DAY, rows(2)).sha256
@@ -395,3 +395,31 @@ def test_a_line_of_an_earlier_version_has_no_check_and_is_read(
     del record["check"]
     index.write_text(json.dumps(record | more) + "\n", encoding="utf-8")
     assert StagingStore(store.root.parent).metadata("valid/vendors", DAY) == staged
+
+
+def test_an_index_that_was_put_in_the_place_of_another_is_read_from_its_start(store: StagingStore) -> None:
+    index = store.root / "valid/vendors" / "index.jsonl"
+    reader = StagingStore(store.root.parent)
+    store.write("valid/vendors", DAY, rows(1))
+    first = index.read_bytes()
+    assert [*reader.current("valid/vendors")] == [DAY]
+    store.write("valid/vendors", "2026-03-03", rows(2))
+    store.write("valid/vendors", "2026-03-04", rows(3))
+    others = index.read_bytes().removeprefix(first)
+    # The same inode, as a file system gives it to a new file.
+    index.write_bytes(others)
+    assert sorted(reader.current("valid/vendors")) == ["2026-03-03", "2026-03-04"]
+
+
+def test_the_attested_partitions_are_those_of_the_last_records(store: StagingStore) -> None:
+    days = [DAY, "2026-03-03", "2026-03-04"]
+    staged = {day: store.write("valid/vendors", day, rows(number)) for number, day in enumerate(days)}
+    log = {
+        days[0]: Named(frozenset({staged[days[0]].sha256}), frozenset({staged[days[0]].sha256})),
+        days[1]: Named(frozenset({"another"}), frozenset({"another", staged[days[1]].sha256})),
+    }
+    attested = StagingStore(store.root.parent, lambda asset: log if asset == "valid/vendors" else {})
+    assert attested.attested("valid/vendors") == {days[0]}
+    assert attested.attested("valid/other") == set()
+    for day in days:
+        assert attested.is_attested("valid/vendors", day) is (day in attested.attested("valid/vendors"))

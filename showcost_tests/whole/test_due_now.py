@@ -13,7 +13,7 @@ from showcost.pipeline.due import due_by_landing
 from showcost.pipeline.due_now import due_now
 from showcost.workspace import Workspace, open_workspace
 from showcost_tests.whole import small
-from showcost_tests.whole.steps import land_all
+from showcost_tests.whole.steps import land_all, take
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,3 +91,32 @@ def test_a_new_date_is_looked_at(posted: Workspace, looks: Callable[[], int]) ->
     tomorrow = datetime.now(UTC) + timedelta(days=1)
     assert due_now(posted, tomorrow).feeds.keys() == {feed.name for feed in posted.feeds}
     assert looks() == len(posted.feeds)
+
+
+def _as_new(home: Workspace) -> object:
+    """Return the due work as a process sees it that has not looked yet."""
+    module._REMEMBERED.clear()
+    return due_now(open_workspace(home.path))
+
+
+def test_a_look_that_reads_on_sees_what_a_first_look_sees(posted: Workspace) -> None:
+    seen = [due_now(open_workspace(posted.path))]
+    changes: list[Callable[[Workspace], object]] = [_land, lambda home: take(home, small.WEEK)]
+    for number, change in enumerate(changes):
+        change(posted)
+        seen.append(due_now(open_workspace(posted.path)))
+        assert seen[-1] != seen[-2], number
+        assert seen[-1] == _as_new(posted), number
+
+
+def test_a_folder_that_was_put_back_from_a_copy_is_read_anew(posted: Workspace, tmp_path: Path) -> None:
+    backup = tmp_path / "backup"
+    shutil.copytree(posted.path, backup)
+    before = due_now(open_workspace(posted.path))
+    _land(posted)
+    assert due_now(open_workspace(posted.path)) != before
+    shutil.rmtree(posted.path)
+    shutil.copytree(backup, posted.path)
+    after = due_now(open_workspace(posted.path))
+    assert all(feed.problem is None for feed in after.feeds.values())
+    assert after == before
