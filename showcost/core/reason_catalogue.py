@@ -72,6 +72,13 @@ CATALOGUE: Final[dict[str, Reason]] = {
         Reason("SC-AMT-001", _R, "amount unreadable", "corrects it"),
         Reason("SC-AMT-002", _R, "too many decimals for the currency", "corrects it"),
         Reason("SC-AMT-003", _R, "net + tax does not equal gross", "queries the vendor", waivable=True),
+        Reason(
+            "SC-AMT-004",
+            _R,
+            "may be a credit, or no cost",
+            "enters the amount with its sign, discards the row, or accepts the cost",
+            waivable=True,
+        ),
         Reason("SC-CUR-001", _R, "unsupported currency", "corrects it or sets up the currency"),
         Reason(
             "SC-CUR-002",

@@ -22,6 +22,7 @@ from showcost.core.national_ids import masked_text
 from showcost.core.personal_numbers import ANYWHERE, PersonalNumbers, refuse_numbers
 from showcost.ingest.hidden import after_correction
 from showcost.ingest.masking import names_people
+from showcost.ingest.no_costs import without_no_cost
 from showcost.ingest.records import key_bases, records_schema
 from showcost.readers.model import MAY_BE_TOTAL
 from showcost.values.column import BLANK
@@ -98,7 +99,10 @@ def _corrected(feed: FeedSpec, row: Mapping[str, Cell], texts: Mapping[str, str]
     if row["read_code"] == MAY_BE_TOTAL:
         if feed.kind.primary.field in texts:
             corrected |= {"read_code": None, "read_detail": after_correction(str(row["read_detail"]))}
-    elif row["read_code"] is not None:
+    elif row["read_code"] is None:
+        if feed.kind.primary.field in texts:
+            corrected["read_detail"] = without_no_cost(str(row["read_detail"] or ""))
+    else:
         corrected |= {"read_code": None, "read_detail": None}
         texts = dict.fromkeys(feed.kind.by_name, "") | dict(feed.constants) | dict(texts)
         if not texts["currency"] and feed.default_currency is not None:

@@ -33,6 +33,13 @@ from showcost.ingest.inbox import SeenFiles, archived, settled, waiting
 from showcost.ingest.line_cells import line_cells
 from showcost.ingest.masking import PersonalPlaces, personal_places, shown_name, shown_texts
 from showcost.ingest.minor_units import in_major_units
+from showcost.ingest.no_costs import (
+    heading_of_cells,
+    said_above,
+    said_by_lines,
+    said_by_sheets,
+    with_no_costs,
+)
 from showcost.ingest.records import (
     Accepted,
     FormatEvidence,
@@ -49,6 +56,7 @@ from showcost.ingest.shredding import finish_shredding
 from showcost.ingest.stated_units import (
     Sections,
     stated_unit,
+    unit_of_cells,
     units_below_names,
     units_of_lines,
     units_of_sheets,
@@ -85,7 +93,7 @@ if TYPE_CHECKING:
     from showcost.readers.model import Dialect
     from showcost.workspace import Workspace
 
-RECORDS_VERSION: Final = "16"
+RECORDS_VERSION: Final = "17"
 """Incremented when a change of reader or inference changes records, so that payloads are read again."""
 
 
@@ -456,7 +464,10 @@ def inferred_content(
             total = _ControlTotal(None, ())
             rejected = [item.record for item in reading.rejected] if feed.fill_down else []
             headings = _headings(reading, match) if read_as is ReadAs.NOW else {}
-            matched = _MatchedRecords(feed, accepted, match, rejected, reading.period, read_as, headings)
+            kinds = _kinds(reading, match, read_as)
+            matched = _MatchedRecords(
+                *(feed, accepted, match, rejected, reading.period, read_as, headings, kinds)
+            )
             if refusal is None and read_as is ReadAs.NOW and reading.is_delimited:
                 spilled = spilled_cents(feed, matched, match, reading.dialect.delimiter)
                 if spilled is not None:
@@ -537,6 +548,22 @@ def _notes(feed: FeedSpec, matched: _MatchedRecords) -> Iterator[str]:
         yield f"{name}: {zoned} times with a zone have the date of {place}, {moved} not the one written"
 
 
+class _Kinds(NamedTuple):
+    """What lines outside the records say of the rows below them: credits or no costs (`no_costs`)."""
+
+    lines: Mapping[int, str | None]
+    above: str | None
+
+
+def _kinds(reading: Reading, match: HeaderMatch, read_as: ReadAs) -> _Kinds | None:
+    """Return what titles, sheets and rejected lines say of rows; an e-invoice says it in a code."""
+    if read_as is not ReadAs.NOW or match.problem is not None or isinstance(reading, UblReading):
+        return None
+    title = said_above(line.text for line in reading.preamble)
+    lines = said_by_sheets(reading.sheet_names) | said_by_lines(reading.rejected, reading.dialect)
+    return _Kinds(lines, f'the title "{title}"' if title else None)
+
+
 @dataclass(frozen=True)
 class _MatchedRecords:
     """The accepted records of a delivery without subtotals, and the columns of the fields.
@@ -552,6 +579,7 @@ class _MatchedRecords:
     period: tuple[date, date] | None
     read_as: ReadAs
     headings: Mapping[int, str | None] = field(default_factory=dict)
+    kinds: _Kinds | None = None
     filled: Counter[str] = field(default_factory=Counter)
     subtotals: set[int] = field(default_factory=set)
     moments: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -563,12 +591,19 @@ class _MatchedRecords:
         filling = FillDown(columns.values(), self.rejected_numbers)
         # A feed that names the currencies of its rows needs no headings for them.
         has_sections = self.read_as is ReadAs.NOW and "currency" not in self.match.columns
-        sections = Sections(self.feed, self.match, self.headings)
+        sections = Sections(self.feed, self.match, self.headings, unit_of_cells)
+        kinds = self.kinds and Sections(
+            *(self.feed, self.match, self.kinds.lines, heading_of_cells), self.kinds.above
+        )
         for rows in self._rows():
             chunk = replace(rows, section=sections.of(rows)) if has_sections else rows
-            yield filling.fill(chunk)
+            yield filling.fill(replace(chunk, kinds=kinds.of(chunk)) if kinds else chunk)
         self.filled.clear()
         self.filled.update({name: filling.count[column] for name, column in columns.items()})
+
+    def with_no_costs(self, records: pa.Table, chunk: Accepted) -> pa.Table:
+        """Return the records of a chunk, marked where a text calls them no cost."""
+        return records if self.kinds is None else with_no_costs(self.feed, records, chunk)
 
     def _rows(self) -> Iterator[Accepted]:
         for place, columns in self.accepted:
@@ -646,7 +681,7 @@ def _build(
         for name, (zoned, moved) in settled.moments.items():
             matched.moments.update({(name, "zoned"): zoned, (name, "moved"): moved})
         doubtful = with_doubts(settled.records, doubts)
-        doubtful = with_hidden(doubtful, chunk, hidden)
+        doubtful = with_hidden(matched.with_no_costs(doubtful, chunk), chunk, hidden)
         if sums is not None:
             sums.add(doubtful)
         major, count, minor = (doubtful, 0, ()) if is_e_invoice else in_major_units(feed, doubtful)

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from showcost.config.production import DateRange
     from showcost.config.record_kinds import Field
     from showcost.core.personal_numbers import PersonalNumbers
+    from showcost.ingest.signs import CreditMarks
 
 
 def records_schema(feed: FeedSpec) -> pa.Schema:
@@ -105,7 +106,7 @@ class HeaderMatch:
     signs: int | None = None
     credits: Mapping[str, int] | None = None
     symbols: Mapping[str, str] | None = None
-    credit_marks: Mapping[int, tuple[str, ...]] | None = None
+    credit_marks: Mapping[int, CreditMarks] | None = None
     spilling: frozenset[int] = frozenset()
     currency: int | None = None
     titled: str = ""
@@ -193,7 +194,8 @@ class Accepted:
     """The records that the reader accepted: place, raw text, and cells by column.
 
     `period` has the first and the last day of dates without a year, where the delivery states it. `section`
-    has the currency that a heading above each record states, for a feed that takes one for granted.
+    has the currency that a heading above each record states, for a feed that takes one for granted, and
+    `kinds` what a heading calls them, if it is a credit or no cost.
     """
 
     place: pa.Table
@@ -201,6 +203,7 @@ class Accepted:
     match: HeaderMatch
     period: tuple[date, date] | None = None
     section: pa.Array | None = None
+    kinds: pa.Array | None = None
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ sign, with an unknown word, or in both columns of a pair is unparseable, and nev
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -55,22 +55,39 @@ def debit_or_credit(debits: pa.ChunkedArray, credits_: pa.ChunkedArray) -> pa.Ch
     return pc.if_else(pc.and_(no_credit, pc.equal(debit, "")), credit, one)
 
 
+class CreditMarks(NamedTuple):
+    """Patterns of the words in a column that make amounts credits, or no costs; empty for none."""
+
+    credit: str
+    void: str = ""
+
+
 def without_credits(
-    texts: pa.ChunkedArray, columns: Sequence[pa.ChunkedArray], marks: Mapping[int, tuple[str, ...]]
+    texts: pa.ChunkedArray, columns: Sequence[pa.ChunkedArray], marks: Mapping[int, CreditMarks]
 ) -> pa.ChunkedArray:
     """Return texts of amounts, those that a word in another column makes credits with the word before them.
 
-    Amounts with a sign of their own stay: their sender says the same twice.
+    Credits with a sign of their own stay: their sender says the same twice. What is void is no cost
+    whatever its sign.
     """
-    for place, words in marks.items():
-        said = pc.utf8_lower(pc.utf8_trim_whitespace(columns[place]))
-        is_credit = pc.fill_null(pc.is_in(said, value_set=pa.array(words, pa.string())), False)
-        if pc.any(is_credit, min_count=0).as_py():
-            amount = _trimmed(texts)
-            positive = pc.and_not(pc.not_equal(amount, ""), pc.match_substring_regex(amount, _NEGATIVE))
-            marked = pc.binary_join_element_wise("?", said, amount, " ")
-            texts = pc.if_else(pc.and_(is_credit, positive), marked, texts)
+    for place, (credit, void) in marks.items():
+        said = pc.utf8_lower(_trimmed(columns[place]))
+        words = pc.unique(said)
+        credits_, voids = (words.filter(_matches(words, pattern)) for pattern in (credit, void))
+        if not len(credits_) and not len(voids):
+            continue
+        amount = _trimmed(texts)
+        positive = pc.invert(pc.match_substring_regex(amount, _NEGATIVE))
+        is_none = pc.or_(
+            pc.is_in(said, value_set=voids), pc.and_(pc.is_in(said, value_set=credits_), positive)
+        )
+        marked = pc.binary_join_element_wise("?", said, amount, " ")
+        texts = pc.if_else(pc.and_(is_none, pc.not_equal(amount, "")), marked, texts)
     return texts
+
+
+def _matches(words: pa.Array, pattern: str) -> pa.Array:
+    return pc.match_substring_regex(words, pattern) if pattern else pa.repeat(False, len(words))
 
 
 def without_spilled(

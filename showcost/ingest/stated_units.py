@@ -19,7 +19,7 @@ from showcost.ingest.line_cells import line_cells
 from showcost.values.symbols import known_symbols, symbol_in_header, unit_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from showcost.config.feed import FeedSpec
     from showcost.ingest.records import Accepted, HeaderMatch
@@ -149,28 +149,41 @@ def units_below_names(
 
 
 class Sections:
-    """Headings between the rows that state a currency or unit for those below, such as `USD` alone.
+    """Headings between the rows that say something of those below, such as `USD` alone, or `Credit notes`.
 
     A heading may be a record, a line that the reader rejected, or the name of a sheet.
     """
 
-    def __init__(self, feed: FeedSpec, match: HeaderMatch, lines: Mapping[int, str | None]) -> None:
-        """Begin above the first record; `lines` are the units of `units_of_lines` and `units_of_sheets`."""
+    def __init__(
+        self,
+        feed: FeedSpec,
+        match: HeaderMatch,
+        lines: Mapping[int, str | None],
+        said_by: Callable[[Iterable[str | None]], str | None],
+        above: str | None = None,
+    ) -> None:
+        """Begin above the first record, for which `above` counts.
+
+        `lines` have what lines outside the records say, by number, None for the end of what one above says.
+        `said_by` returns what the cells of a record without a date and an amount say, empty for such an end,
+        and None for no heading.
+        """
         names = (feed.kind.primary.field, feed.date_field)
         self._figures = [match.columns[name] for name in names if name in match.columns] or [1]
         self._lines = deque(sorted(lines.items()))
-        self._current: str | None = None
+        self._said_by = said_by
+        self._current: str | None = above
 
     def of(self, rows: Accepted) -> pa.Array | None:
-        """Return the stated currency or unit of each record of the next chunk; None if none has one."""
+        """Return what is said of each record of the next chunk; None if nothing is."""
         count = rows.place.num_rows
         if not count:
             return None
         numbers = np.asarray(rows.place.column("record"))
         stated: dict[int, str | None] = {}
         while self._lines and self._lines[0][0] <= numbers[-1]:
-            number, unit = self._lines.popleft()
-            stated[int(np.searchsorted(numbers, number))] = unit
+            number, said = self._lines.popleft()
+            stated[int(np.searchsorted(numbers, number))] = said
         stated |= self._headings(rows.columns, count)
         if not stated and self._current is None:
             return None
@@ -181,15 +194,20 @@ class Sections:
             self._current = stated[begin]
         return pa.concat_arrays(parts)
 
-    def _headings(self, columns: Sequence[pa.ChunkedArray], count: int) -> dict[int, str]:
-        """Return the units that records without a date and an amount state, which have few cells."""
+    def _headings(self, columns: Sequence[pa.ChunkedArray], count: int) -> dict[int, str | None]:
+        """Return what records without a date and an amount say, which have few cells."""
         places = pa.array(np.arange(count))
         for column in (columns[place] for place in self._figures if place < len(columns)):
             has_digit = pc.match_substring_regex(pc.fill_null(column.take(places), ""), "[0-9]")
             places = places.filter(pc.invert(has_digit.combine_chunks()))
         cells = zip(*(column.take(places).to_pylist() for column in columns), strict=True)
-        found = zip(places.to_pylist(), map(_heading, cells), strict=True)
-        return {place: unit for place, unit in found if unit}
+        found = zip(places.to_pylist(), map(self._said_by, cells), strict=True)
+        return {place: said or None for place, said in found if said is not None}
+
+
+def unit_of_cells(cells: Iterable[str | None]) -> str | None:
+    """Return the unit of a line that may be a heading; None for any other line."""
+    return _heading(cells) or None
 
 
 def _heading(cells: Iterable[str | None]) -> str:

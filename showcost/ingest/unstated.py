@@ -18,6 +18,8 @@ import pyarrow.compute as pc
 from showcost.config.feed import CREDIT_WORDS
 from showcost.config.record_kinds import FieldType
 from showcost.core.money import currency_codes
+from showcost.ingest.no_costs import CREDIT_PHRASES, VOID_PHRASES
+from showcost.ingest.signs import CreditMarks
 from showcost.readers.csv.cell_types import DATE, NUMBER, cell_type
 
 if TYPE_CHECKING:
@@ -26,36 +28,30 @@ if TYPE_CHECKING:
     from showcost.config.feed import FeedSpec
     from showcost.ingest.records import Accepted, HeaderMatch
 
-_DOCUMENTS: Final = (
-    *(
-        "credit note",
-        "credit notes",
-        "credit memo",
-        "creditnote",
-        "credit invoice",
-        "cr note",
-        "credit adjustment",
-    ),
-    *("gutschrift", "rechnungskorrektur", "storno", "avoir", "note de cr\u00e9dit", "note de credit"),
-    *("facture d'avoir", "nota de cr\u00e9dito", "nota de credito", "abono", "nota di credito", "creditnota"),
-    *("creditfactuur", "kreditnota", "hyvityslasku", "nota kredytowa", "dobropis"),
-)
 _OF_SIGNS: Final = re.compile(
     r"(?i)^\W*(?:d\W?/?\W?c|dr\W*cr|s\W*h|debit\W*(?:or|/|-|_)?\W*credit|soll\W*haben)\b|debit.?credit|soll.?haben"
     r"|\b(?:dr|db).?cr\b|credit.?debit|^\W*(?:sign|vorzeichen)\W*$"
 )
-_VOID: Final = (
-    *("void", "voided", "cancelled", "canceled", "deleted", "rejected", "declined"),
-    *("reversed", "reversal", "draft", "proforma", "pro forma", "pro-forma", "entwurf", "storniert"),
-    *("abgelehnt", "annulliert", "annul\u00e9", "annul\u00e9e", "anulado", "annullato"),
-)
-"""Words of a state in which a row is no cost."""
 _OF_STATES: Final = re.compile(r"(?i)\bstat(?:us|e|ut|o)\b|\bzustand\b|\bestado\b|^void(?:ed)?\W*$")
 _OF_PAYMENTS: Final = re.compile(r"(?i)pay|card|account|zahl|konto|karte|paiement|pago|terms")
 _OF_TYPES: Final = re.compile(
     r"(?i)type|\bart\b|\btyp\b|art$|nature|kind|indicator|kennzeichen|\bkz\b|tipo|clase|vorgang|document|beleg|class"
 )
-_CREDIT: Final = ("cr", "crdt", "haben", *_DOCUMENTS)
+_OF_DOCUMENTS: Final = re.compile(
+    r"(?i)\b(?:doc(?:ument)?|inv(?:oice)?|trans(?:action)?|trx|voucher|bill|beleg|rechnungs?"
+    r"|pi(?:\u00e8|e)ce|fattura)"
+    r"[\W_]*(?:types?|kinds?|art|class|typ)\b"
+    r"|belegart|dokument(?:en)?art|type (?:de )?(?:pi(?:\u00e8|e)ce|doc)"
+    r"|tipo (?:de |di )?doc"
+)
+_CREDIT: Final = rf"cr|crn|crdt|cred|scr|pcr|kg|td04|381|haben|refund|reversed|reversal|{CREDIT_PHRASES}"
+_CODES: Final = "cn|cm|c/n|gs|gu|st|sc|pc|av|nc|kor"
+"""Codes of credit notes in a column for kinds of documents; elsewhere they are anything."""
+_NO_INVOICES: Final = (
+    "po|purchase order|order|bestellung|commande|pf|pro|qu|quo|estimate|statement|delivery note|lieferschein"
+    "|payment|pmt|pymt|zahlung|zahlungseingang|paiement|pago|pagamento|kz|325"
+)
+"""Kinds of documents of which none is an invoice, in a list of invoices."""
 _ZERO_REST: Final = r"^\s*0[0-9]{2}[.,][0-9]{2}\)?-?\s*$"
 _WHOLE: Final = r"^[^0-9.,]{0,4}[0-9]+$"
 _CENTS: Final = r"^[0-9]{2}\)?-?$"
@@ -80,26 +76,36 @@ _COUNTRIES: Final = frozenset(("CHE", "MEX", "CHW"))
 """Codes of currencies that are those of countries, too."""
 
 
-def credit_columns(feed: FeedSpec, header: Sequence[str], match: HeaderMatch) -> dict[int, tuple[str, ...]]:
-    """Return the columns that no setting names and that may mark credits or voids, each with its words."""
+def credit_columns(feed: FeedSpec, header: Sequence[str], match: HeaderMatch) -> dict[int, CreditMarks]:
+    """Return the columns that no setting names and that may mark credits or voids, with patterns of words."""
     if feed.signs is not None:
         return {}
-    taken = {*match.columns.values(), *((match.credits or {}).values()), match.accounts}
-    words: dict[int, tuple[str, ...]] = {}
+    figures = (*feed.money_fields, feed.date_field, feed.kind.document, "account", "currency", "vendor_name")
+    taken = {match.columns[name] for name in figures if name in match.columns}
+    taken |= {*((match.credits or {}).values())}
+    marks: dict[int, CreditMarks] = {}
     for place, name in enumerate(header):
         if place in taken:
             continue
         if _OF_SIGNS.search(name):
-            words[place] = (*map(str.lower, CREDIT_WORDS), *_CREDIT, "-")
+            marks[place] = _marks("-", *map(str.lower, CREDIT_WORDS[:-1]), _CREDIT)
         elif _OF_STATES.search(name):
-            words[place] = (*_CREDIT, *_VOID)
+            marks[place] = _marks(_CREDIT, void=VOID_PHRASES)
         elif not name.strip():
-            words[place] = ("credit", *_CREDIT, *_VOID)
+            marks[place] = _marks("credit", _CREDIT, void=VOID_PHRASES)
+        elif _OF_DOCUMENTS.search(name):
+            others = [_NO_INVOICES] if feed.kind.identity is not None else []
+            marks[place] = _marks("credit", _CODES, _CREDIT, void="|".join([VOID_PHRASES, *others]))
         elif _OF_TYPES.search(name):
             # A way to pay may be by credit.
-            credit = () if _OF_PAYMENTS.search(name) else ("credit",)
-            words[place] = (*credit, *_CREDIT, *_VOID)
-    return words
+            credit = [] if _OF_PAYMENTS.search(name) else ["credit"]
+            marks[place] = _marks(*credit, _CREDIT, void=VOID_PHRASES)
+    return marks
+
+
+def _marks(*credit: str, void: str = "") -> CreditMarks:
+    whole = r"(?i)^[\W_]*(?:{})[\W_]*$"
+    return CreditMarks(whole.format("|".join(credit)), whole.format(void) if void else "")
 
 
 def currency_column(

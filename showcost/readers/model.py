@@ -24,9 +24,11 @@ ROW_NO_TEXT: Final = "SC-ROW-004"
 MAY_BE_TOTAL: Final = "SC-TOT-001"
 """The only code of a reader that a row keeps its cells with: a person may accept it as it is."""
 HIDDEN: Final = "hidden in the workbook"
+"""The end of the detail of a record that a workbook does not show."""
 REPEATS: Final = "repeats record "
 """The beginning of the detail of a row that another table of its file has, too."""
-"""The end of the detail of a record that a workbook does not show."""
+NO_COST: Final = "credit or no cost: "
+"""The beginning of what a detail says of a row that a text beside its amount calls so."""
 
 C1_CONTROLS: Final = re.compile(rb"\xc2[\x80-\x9f]")
 """The control characters U+0080 to U+009F in UTF-8: where they occur, text was read in a wrong encoding."""

@@ -44,17 +44,19 @@ def read(
             ("S/H", "S", False),
         ),
         *(("Debit/Credit", "Credit", True), ("D/C", "D", False), ("Sign", "-", True)),
-        *(("Type", "CREDIT", True), ("Type", "Proforma", True), ("Status", "draft", True)),
+        *(
+            ("Type", "CREDIT", True),
+            ("Type", "Credit-Note", True),
+            ("Type", "KG", True),
+            ("Type", "KR", False),
+        ),
+        *(("Document type", "CN", True), ("Doc type", "PCR", True), ("Invoice type", "381", True)),
+        *(("Belegart", "GU", True), ("Belegart", "RE", False), ("Type de pi\u00e8ce", "AV", True)),
+        *(("Unit type", "ST", False), ("Type", "AV", False), ("Document type", "Invoice", False)),
+        *(("Type", "Nota di credito", True), ("Tipo documento", "TD04", True), ("Type", "TD01", False)),
         *(("Payment type", "Credit", False), ("Card type", "credit", False), ("Type", "Reversed", True)),
         *(("Payment method", "Credit", False), ("Set", "C", False), ("Type", "C", False)),
-        *(("Status", "VOID", True), ("Document status", "Cancelled", True), ("Status", "paid", False)),
-        *(
-            ("Type", "void", True),
-            ("", "CR", True),
-            ("", "reversed", True),
-            ("", "x", False),
-            ("Estado", "anulado", True),
-        ),
+        *(("Status", "paid", False), ("", "CR", True), ("", "reversed", True), ("", "x", False)),
     ],
 )
 def test_an_amount_that_an_unnamed_column_makes_a_credit_is_no_cost(
@@ -62,6 +64,21 @@ def test_an_amount_that_an_unnamed_column_makes_a_credit_is_no_cost(
 ) -> None:
     text = f"{HEADER},{name}\nV1,1,01/02/2025,2.50,{word}\nV1,2,01/02/2025,-3.50,{word}\n"
     assert read(tmp_path, text) == (None, [(None if is_credit else "2.50", None), ("-3.50", None)])
+
+
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [
+        *(("Status", "VOID"), ("Document status", "Cancelled"), ("Status", "draft"), ("Type", "void")),
+        *(("Estado", "anulado"), ("Type", "Proforma"), ("Document type", "PO"), ("Belegart", "Storniert")),
+        *(("Status", "not yet invoiced"), ("Doc. Type", "Payment"), ("Status", "in dispute")),
+    ],
+)
+def test_an_amount_that_an_unnamed_column_makes_void_is_no_cost_whatever_its_sign(
+    name: str, word: str, tmp_path: Path
+) -> None:
+    text = f"{HEADER},{name}\nV1,1,01/02/2025,2.50,{word}\nV1,2,01/02/2025,-3.50,{word}\nV1,3,01/02/2025,1,\n"
+    assert read(tmp_path, text) == (None, [(None, None), (None, None), ("1", None)])
 
 
 def test_a_feed_that_names_the_signs_decides(tmp_path: Path) -> None:

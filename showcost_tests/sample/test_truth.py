@@ -69,10 +69,12 @@ def test_every_reason_in_force_is_planted_unless_no_file_of_the_sample_can_cause
 
     The sample's payroll companies write listed words (SC-ROW-005), its vendors listed tax codes, and
     workbooks without hidden rows (SC-ROW-006);
-    their totals are told from rows (SC-TOT-001), and their amounts are in no other unit (SC-CUR-003).
+    their totals are told from rows (SC-TOT-001), their credits have a sign (SC-AMT-004), and their amounts
+    are in no other unit (SC-CUR-003).
     """
     elsewhere = {"SC-FX-003", "SC-COR-001", "SC-API-001", "SC-ROW-004", "SC-FIL-004", "SC-PO-001"}
     elsewhere |= {
+        "SC-AMT-004",
         "SC-CUR-003",
         "SC-DOC-001",
         "SC-DUP-003",

@@ -84,6 +84,13 @@ CASES: Final = (
         {"vendor_name": "Total Energies"},
         {"read_code": "SC-TOT-001", "read_detail": "the sum of 2 rows above"},
     ),
+    Case(
+        "SC-AMT-004",
+        INV,
+        "net_amount",
+        {"description": "Credit note"},
+        {"read_detail": 'credit or no cost: the heading "Void"'},
+    ),
     Case("SC-ROW-004", INV, "vendor_name", {"vendor_name": "# N/A"}, {"vendor_name": " #N/A "}),
     Case("SC-ROW-004", INV, "description", {"description": "#1"}, {"description": "#FORMULA!"}),
     Case("SC-ROW-005", PAYROLL, "rate_basis", {"rate_basis": "HR"}, {"rate_basis": "per job"}),

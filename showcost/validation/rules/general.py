@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from showcost.config.record_kinds import FieldType
 from showcost.core.documents import LOST_DIGITS
-from showcost.readers.model import HIDDEN, MAY_BE_TOTAL, REPEATS
+from showcost.readers.model import HIDDEN, MAY_BE_TOTAL, NO_COST, REPEATS
 from showcost.validation.rules.model import ColumnRule, RowRule, Rule
 from showcost.values.column import BLANK
 
@@ -70,6 +70,13 @@ def rules(reference: Reference) -> Iterator[Rule]:
         holds=_is_shown,
     )
     yield RowRule(
+        "SC-AMT-004",
+        feed.kind.primary.field,
+        lambda failed: pc.binary_join_element_wise("a cost, but ", failed.column("read_detail"), ""),
+        "reader",
+        holds=_is_cost,
+    )
+    yield RowRule(
         "SC-DUP-003",
         feed.kind.document,
         lambda failed: pc.binary_join_element_wise(
@@ -117,6 +124,10 @@ def _is_shown(cells: pa.Table) -> pa.ChunkedArray:
 
 def _is_in_one_table(cells: pa.Table) -> pa.ChunkedArray:
     return pc.fill_null(pc.invert(pc.starts_with(cells.column("read_detail"), REPEATS)), True)
+
+
+def _is_cost(cells: pa.Table) -> pa.ChunkedArray:
+    return pc.fill_null(pc.invert(pc.match_substring(cells.column("read_detail"), NO_COST)), True)
 
 
 def _has_all_digits(numbers: pa.ChunkedArray) -> pa.ChunkedArray:
