@@ -14,6 +14,7 @@ from showcost.core.engine import engine
 from showcost.core.file_ranges import view_ranges
 from showcost.core.reason_catalogue import CATALOGUE
 from showcost.fx.pinned_snapshots import IDENTITY, dense_rates
+from showcost.ingest.control_totals import CONTRADICTED
 from showcost.ingest.landing import landed
 from showcost.ledger.active_entries import active_condition
 from showcost.ledger.plan import plan_lines_as_of
@@ -55,8 +56,17 @@ def deliveries_readable(workspace: Workspace, *, feed: FeedSpec) -> CheckOutcome
     if unconfirmed and not refused:
         return CheckOutcome(passed=False, message=totals, facts=facts)
     if not refused:
+        contradicted = [
+            f"{delivery.shown_name}: {note}"
+            for delivery in deliveries
+            for note in delivery.summary.notes
+            if note.startswith(CONTRADICTED)
+        ]
+        if contradicted:
+            facts["contradicted_totals"] = len(contradicted)
         state = f"{facts['refused']} of them refused and discarded" if facts["refused"] else "all readable"
-        return CheckOutcome(passed=True, message=f"{len(deliveries)} deliveries, {state}", facts=facts)
+        message = "; ".join([f"{len(deliveries)} deliveries, {state}", *contradicted[:_NAMED]])
+        return CheckOutcome(passed=True, message=message, facts=facts)
     named = "; ".join(
         f"{delivery.shown_name}: {delivery.summary.refused}"
         f" {CATALOGUE[delivery.summary.refused or ''].meaning}, {delivery.summary.detail}"

@@ -6,22 +6,26 @@ The reader separates footer records from rows, and landing refuses a delivery wh
 from __future__ import annotations
 
 from decimal import Decimal, localcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from showcost.config.feed import normal_header
 from showcost.core.money import EXACT_DIGITS
+from showcost.ingest import totals
 from showcost.readers.csv.layout import label_of
 from showcost.values.amounts import infer_amounts, scaled
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from showcost.config.feed import FeedSpec
 
 _BLANK = "blank"
+
+CONTRADICTED: Final = "the total below the rows says "
+"""The beginning of the note on a total that is not the sum of the rows."""
 
 
 class RunningTotal:
@@ -32,17 +36,17 @@ class RunningTotal:
 
     def __init__(self, field: str, *, whole: bool) -> None:
         """Start at zero."""
-        self._field, self.whole, self.total = field, whole, Decimal(0)
+        self.field, self.whole, self.total = field, whole, Decimal(0)
 
     def add(self, records: pa.Table) -> None:
         """Add rows with their typed amounts."""
-        problems = records.column(f"{self._field}__problem")
+        problems = records.column(f"{self.field}__problem")
         doubts = records.column("read_code")
         self.whole = self.whole and doubts.null_count == len(doubts)
         self.whole = self.whole and not pc.any(pc.not_equal(problems, _BLANK), min_count=0).as_py()
         with localcontext() as context:
             context.prec = EXACT_DIGITS
-            self.total += _total(records.column(f"{self._field}__value"))
+            self.total += _total(records.column(f"{self.field}__value"))
 
 
 def mismatch(
@@ -78,6 +82,36 @@ def unchecked_totals(
     if feed.control_total is None or sums is None or sums.whole:
         return ()
     return tuple(text for text in _stated(feed, footer, column) if text is not None)
+
+
+def contradicted(
+    feed: FeedSpec,
+    sums: Sequence[RunningTotal],
+    footer: Sequence[Sequence[str]],
+    columns: Mapping[str, int],
+) -> Iterator[str]:
+    """Yield a sentence for each amount of the last total below the rows that is not the sum of its column.
+
+    For a feed that declares no control total, so that nothing else looks at the lines below the rows.
+    """
+    lines = [cells for cells in footer if _names_total(cells)]
+    if feed.control_total is not None or not lines:
+        return
+    for running in sums:
+        place = columns.get(running.field)
+        text = lines[-1][place] if place is not None and place < len(lines[-1]) else ""
+        amounts = infer_amounts(pa.array([text]), decimal_mark=feed.decimal_mark)
+        stated = scaled(amounts, feed.scale).values[0].as_py()
+        if stated is None:
+            continue
+        if not running.whole:
+            yield f"{CONTRADICTED}{running.field} {stated}, which is not compared: some rows are unreadable"
+        elif Decimal(stated) != running.total:
+            yield f"{CONTRADICTED}{running.field} {stated}, but the rows come to {running.total:f}"
+
+
+def _names_total(cells: Sequence[str]) -> bool:
+    return any(totals.label_of(cell.strip()) is not None for cell in cells if cell.strip())
 
 
 def _stated(feed: FeedSpec, footer: Sequence[Sequence[str]], column: int | None) -> list[str | None]:

@@ -37,24 +37,29 @@ CHUNK_BYTES: Final = 2**23
 _ENGINE_MEMORY: Final = "256MB"
 _SMALL_BYTES: Final = 2**20
 _BATCH_ROWS: Final = 61_440
+_LAST_RECORDS: Final = 4
 
 
 class AcceptedRecords:
     """The accepted records of a reading, in a file of `folder`; they can be iterated repeatedly.
 
-    `filled` marks the columns with any content.
+    `filled` marks the columns with any content; `last` are the numbers and cells of the last records.
     """
 
     def __init__(self, reading: Reading, folder: Path) -> None:
         """Exhaust the reading."""
         self._path, self._width = folder / "accepted.arrow", reading.width
         filled = np.zeros(max(self._width, len(reading.header)), np.bool_)
+        ending = pa.RecordBatch.from_pylist([], RECORD_SCHEMA)
         with pa.OSFile(str(self._path), "wb") as sink, pa.ipc.new_stream(sink, RECORD_SCHEMA) as writer:
             for batch in reading.records:
                 writer.write_batch(batch)
+                ending = batch.slice(max(0, batch.num_rows - _LAST_RECORDS))
                 for column in np.flatnonzero(~filled[: self._width]).tolist():
                     filled[column] = _filled(pc.list_element(batch.column("cells"), column))
         self.filled: list[bool] = filled.tolist()
+        numbers, cells = (ending.column(name).to_pylist() for name in ("record", "cells"))
+        self.last: list[tuple[int, list[str]]] = list(zip(numbers, cells, strict=True))
 
     def __iter__(self) -> Iterator[tuple[pa.Table, list[pa.ChunkedArray]]]:
         """Yield the records in chunks, in order: places, and cells by column; at least one chunk."""

@@ -25,7 +25,7 @@ from pydantic import BaseModel
 from showcost.core.errors import IntegrityError
 from showcost.core.hashing import sha256_framed
 from showcost.ingest.audit_records import record_hashes, record_read, record_received
-from showcost.ingest.control_totals import RunningTotal, mismatch, unchecked_totals
+from showcost.ingest.control_totals import RunningTotal, contradicted, mismatch, unchecked_totals
 from showcost.ingest.delivery_records import CHUNK_BYTES, AcceptedRecords, DeliveryRecords
 from showcost.ingest.fill_down import FillDown
 from showcost.ingest.hidden import with_hidden
@@ -56,6 +56,7 @@ from showcost.ingest.shredding import finish_shredding
 from showcost.ingest.stated_units import (
     Sections,
     stated_unit,
+    symbols_of_first_rows,
     unit_of_cells,
     units_below_names,
     units_of_lines,
@@ -92,6 +93,9 @@ if TYPE_CHECKING:
     from showcost.readers.archives import Member
     from showcost.readers.model import Dialect
     from showcost.workspace import Workspace
+
+_LONGEST_LINE: Final = 120
+"""Bytes of a line that may say something of all amounts."""
 
 RECORDS_VERSION: Final = "17"
 """Incremented when a change of reader or inference changes records, so that payloads are read again."""
@@ -488,7 +492,7 @@ def inferred_content(
                     update={
                         "subtotals": len(matched.subtotals),
                         "unchecked": total.unchecked,
-                        "notes": (*reading.notes, *_notes(feed, matched)),
+                        "notes": (*reading.notes, *_notes(feed, matched), *total.notes),
                     }
                 )
             shown = shown_texts(feed, reading.header, origin.numbers)
@@ -519,9 +523,13 @@ def _with_unstated(
     feed: FeedSpec, reading: Reading, accepted: AcceptedRecords, match: HeaderMatch
 ) -> HeaderMatch:
     """Return a match with what the file says about its amounts and the feed does not."""
-    unit = stated_unit([line.text for line in reading.preamble], [line.text for line in reading.footer])
+    below = [*(line.text for line in reading.footer), *_lines_below(feed, reading, accepted, match)]
+    unit = stated_unit([line.text for line in reading.preamble], below)
     first = next(iter(accepted))[1]
+    beside = currency_column(reading.header, first, match)
     symbols = units_below_names(feed, first, match) | dict(match.symbols or {})
+    if beside is None and "currency" not in match.columns:
+        symbols = symbols_of_first_rows(feed, first, match) | symbols
     is_currency = unit in known_symbols()
     for name in feed.money_fields if unit and not is_currency else ():
         # A unit counts though the name of the column states a currency.
@@ -532,8 +540,25 @@ def _with_unstated(
         symbols=symbols,
         titled=unit if is_currency else "",
         credit_marks=credit_columns(feed, reading.header, match),
-        currency=currency_column(reading.header, first, match),
+        currency=beside,
     )
+
+
+def _lines_below(
+    feed: FeedSpec, reading: Reading, accepted: AcceptedRecords, match: HeaderMatch
+) -> Iterator[str]:
+    """Yield the last lines of the table that have neither date nor amount, such as `All amounts in USD`."""
+    names = (feed.date_field, *feed.money_fields)
+    places = [match.columns[name] for name in names if name in match.columns]
+    last = 0
+    for number, cells in reversed(accepted.last):
+        if any(char.isdigit() for place in places if place < len(cells) for char in cells[place]):
+            last = number
+            break
+        yield " ".join(filter(None, map(str.strip, cells)))
+    for item in reading.rejected:
+        if item.record > last and len(item.raw) <= _LONGEST_LINE:
+            yield item.raw.decode(reading.dialect.encoding or "utf-8", errors="replace").strip()
 
 
 def _notes(feed: FeedSpec, matched: _MatchedRecords) -> Iterator[str]:
@@ -669,8 +694,9 @@ def _build(
         unread = [item.record for item in matched.rejected(reading)]
         doubts = total_lines(feed, matched, evidence, labelled, unread)
     control = feed.control_total
-    whole = control is None or next(matched.rejected(reading), None) is None
-    sums = RunningTotal(control.field, whole=whole) if control else None
+    whole = next(matched.rejected(reading), None) is None
+    fields = [control.field] if control else feed.money_fields if reading.footer else ()
+    sums = [RunningTotal(name, whole=whole) for name in fields]
     hidden = _hidden_cells(reading, matched.read_as)
     records.tables = _tables(reading, matched.read_as)
     shapes: Mapping[str, str] = {}
@@ -682,8 +708,8 @@ def _build(
             matched.moments.update({(name, "zoned"): zoned, (name, "moved"): moved})
         doubtful = with_doubts(settled.records, doubts)
         doubtful = with_hidden(matched.with_no_costs(doubtful, chunk), chunk, hidden)
-        if sums is not None:
-            sums.add(doubtful)
+        for running in sums:
+            running.add(doubtful)
         major, count, minor = (doubtful, 0, ()) if is_e_invoice else in_major_units(feed, doubtful)
         records.add(major)
         converted += count
@@ -733,23 +759,31 @@ def _refused(feed: FeedSpec, reading: Reading, origin: Origin) -> RejectedRow | 
 
 
 class _ControlTotal(NamedTuple):
-    """The comparison with the total that the sender states: the difference, and totals not compared."""
+    """The comparison with the total that the sender states: the difference, and totals not compared.
+
+    `notes` are the differences of a total that the feed does not declare.
+    """
 
     problem: str | None
     unchecked: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 def _control_total(
-    feed: FeedSpec, reading: Reading, match: HeaderMatch, sums: RunningTotal | None
+    feed: FeedSpec, reading: Reading, match: HeaderMatch, sums: Sequence[RunningTotal]
 ) -> _ControlTotal:
-    """Compare with the total that the sender states, if the feed declares one."""
-    if feed.control_total is None:
+    """Compare with the total that the sender states; it refuses a delivery only if the feed declares one."""
+    if not sums:
         return _ControlTotal(None, ())
     dialect = reading.dialect
     texts = [record.text for record in reading.footer]
     footer = line_cells(texts, delimiter=dialect.delimiter, quote=dialect.quote)
+    if feed.control_total is None:
+        return _ControlTotal(None, (), tuple(contradicted(feed, sums, footer, match.columns)))
     column = match.columns.get(feed.control_total.field)
-    return _ControlTotal(mismatch(feed, sums, footer, column), unchecked_totals(feed, sums, footer, column))
+    return _ControlTotal(
+        mismatch(feed, sums[0], footer, column), unchecked_totals(feed, sums[0], footer, column)
+    )
 
 
 def _refusal(feed: FeedSpec, reading: Reading, origin: Origin, why: tuple[str, str]) -> RejectedRow:

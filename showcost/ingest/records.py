@@ -34,7 +34,7 @@ from showcost.values.amounts import AmountColumn, AmountEvidence, amount_evidenc
 from showcost.values.column import any_true
 from showcost.values.dates import DateEvidence, DateStyle, date_evidence, infer_dates, infer_timestamps
 from showcost.values.minor_units import MinorRows, is_hundredth
-from showcost.values.symbols import symbol_in_header, unit_of
+from showcost.values.symbols import known_symbols, symbol_in_header, unit_of
 from showcost.values.zones import known_places
 
 if TYPE_CHECKING:
@@ -47,6 +47,9 @@ if TYPE_CHECKING:
     from showcost.config.record_kinds import Field
     from showcost.core.personal_numbers import PersonalNumbers
     from showcost.ingest.signs import CreditMarks
+
+
+_CURRENCIES: Final = pa.array(sorted(known_symbols()), pa.string())
 
 
 def records_schema(feed: FeedSpec) -> pa.Schema:
@@ -296,7 +299,9 @@ def build_records(
                 known = pc.if_else(
                     pc.is_valid(settled.values["value"]), currencies, pa.scalar(None, pa.string())
                 )
-                settled.values["symbol"] = pc.coalesce(settled.values["symbol"], known)
+                # A multiple or a part counts more than a currency, even that of the amount itself.
+                unit = pc.if_else(pc.is_in(known, value_set=_CURRENCIES), pa.scalar(None, pa.string()), known)
+                settled.values["symbol"] = pc.coalesce(unit, settled.values["symbol"], known)
             if accepted.match.titled:
                 settled.values["symbol"] = _symbols(feed, accepted, accepted.match.titled, settled.values)
         columns |= {f"{field.name}__{part}": values for part, values in settled.values.items()}

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from showcost.ingest.line_cells import line_cells
+from showcost.values.amounts import infer_amounts
 from showcost.values.symbols import known_symbols, symbol_in_header, unit_of
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ _LONGEST: Final = 120
 _LONGEST_UNIT: Final = 24
 _SHORT: Final = 2
 _FIRST_ROWS: Final = 3
+_FIRST_AMOUNTS: Final = 20
 _MOST_CELLS: Final = 2
 _DOLLARS: Final = r"[- ]?(?:dollars?|d\u00f3lares)\b"
 _CURRENCY_WORDS: Final = {
@@ -145,6 +147,31 @@ def units_below_names(
             unit = symbol_in_header(text) or (text if unit_of(text) or text in known_symbols() else "")
             if unit and len(text) <= _LONGEST_UNIT and not any(char.isdigit() for char in date or ""):
                 stated.setdefault(name, unit)
+    return stated
+
+
+def symbols_of_first_rows(
+    feed: FeedSpec, columns: Sequence[pa.ChunkedArray], match: HeaderMatch
+) -> dict[str, str]:
+    """Return the symbol of each field of which the first amount alone has one, as accountants write it.
+
+    The last one, a total, may have it too. Other amounts below are in the same currency.
+    """
+    stated: dict[str, str] = {}
+    for name in feed.money_fields:
+        place = match.columns.get(name)
+        if place is None:
+            continue
+        # Most columns have no symbol where the first amounts are.
+        if not infer_amounts(columns[place].slice(0, _FIRST_AMOUNTS)).symbol.drop_null():
+            continue
+        amounts = infer_amounts(columns[place], decimal_mark=feed.decimal_mark)
+        is_amount = pc.is_valid(amounts.values)
+        symbols = pc.filter(amounts.symbol, is_amount)
+        named = pc.unique(symbols.slice(1, max(0, len(symbols) - _SHORT))).drop_null()
+        first = symbols[0].as_py() if len(symbols) > 1 else None
+        if first is not None and not len(named):
+            stated[name] = first
     return stated
 
 

@@ -365,3 +365,67 @@ def test_the_name_of_a_sheet_states_the_currency_of_its_rows(
     with landed(tmp_path / "any.xlsx", None, TEXTS) as content:
         rows = sorted(content.records.by_date().read_all().to_pylist(), key=lambda row: row["record"])
     assert [row["net_amount__symbol"] for row in rows] == symbols
+
+
+def test_a_symbol_of_the_first_amount_alone_is_that_of_all(tmp_path: Path) -> None:
+    text = f"{HEADER}\nV1,1,01/02/2025,US$ 2.50\nV1,2,01/02/2025,3.50\nV1,3,01/02/2025,4.50\n"
+    assert read(tmp_path, text) == (None, [("2.50", "US$"), ("3.50", "US$"), ("4.50", "US$")])
+    rows = (
+        "V1,1,01/02/2025,US$ 2.50",
+        "V1,2,01/02/2025,\u20ac 3.50",
+        "V1,3,01/02/2025,4.50",
+        "V1,4,01/02/2025,5",
+    )
+    mixed = "\n".join((HEADER, *rows, ""))
+    assert read(tmp_path, mixed)[1][2:] == [("4.50", None), ("5", None)]
+    own = ("V1,1,01/02/2025,US$ 2.50,USD", "V1,2,01/02/2025,3.50,EUR", "V1,3,01/02/2025,4.50,EUR")
+    coded = "\n".join((f"{HEADER},Currency", *own, ""))
+    assert read(tmp_path, coded)[1][1:] == [("3.50", None), ("4.50", None)]
+
+
+@pytest.mark.parametrize(
+    ("note", "symbol"),
+    [
+        *(
+            ("All amounts in USD", "USD"),
+            ("Betr\u00e4ge in TEUR", "TEUR"),
+            ("Amounts in thousands", "thousands"),
+        ),
+        *(("Figures in \u00a3000", "\u00a3000"), ("Thank you for your business", None)),
+    ],
+)
+@pytest.mark.parametrize("ending", ["", ",,,"])
+def test_a_note_below_the_rows_is_about_all_amounts(
+    note: str, symbol: str | None, ending: str, tmp_path: Path
+) -> None:
+    text = f"{HEADER}\nV1,1,01/02/2025,2.50\nV1,2,01/02/2025,3.50\n{note}{ending}\n"
+    assert read(tmp_path, text)[1][:2] == [("2.50", symbol), ("3.50", symbol)]
+
+
+def test_a_multiple_counts_more_than_the_currency_of_a_column_or_amount(tmp_path: Path) -> None:
+    feed = FEED.model_copy(update={"fields": {"net_amount": FieldHints(headers=("Net amount EUR",))}})
+    header = HEADER.replace("Net amount", "Net amount EUR")
+    text = f"{header}\nV1,1,01/02/2025,2.50\nin TEUR,,,\nV1,2,01/02/2025,\u20ac 3.50\nV1,3,01/02/2025,4.50\n"
+    found = read(tmp_path, text, feed)[1]
+    assert [found[0], *found[2:]] == [("2.50", "EUR"), ("3.50", "TEUR"), ("4.50", "TEUR")]
+
+
+@pytest.mark.parametrize(
+    ("total", "note"),
+    [
+        ("7.50", ()),
+        ("99.00", ("the total below the rows says net_amount 99.00, but the rows come to 7.50",)),
+        ("tbc", ()),
+    ],
+)
+def test_a_total_that_no_feed_declares_is_compared_and_a_difference_is_noted(
+    total: str, note: tuple[str, ...], tmp_path: Path
+) -> None:
+    rows = "".join(f"V1,{number},01/02/2025,{number}.50\n" for number in range(1, 4))
+    with landed(tmp_path / "any.csv", f"{HEADER}\n{rows}Total,,,{total}\n", FEED) as content:
+        assert content.summary.received == 3
+        assert content.summary.notes == note
+    unreadable = rows.replace("2.50", "n/a")
+    with landed(tmp_path / "other.csv", f"{HEADER}\n{unreadable}Total,,,{total}\n", FEED) as content:
+        assert all("which is not compared" in text for text in content.summary.notes)
+        assert len(content.summary.notes) == (total != "tbc")
