@@ -51,6 +51,60 @@ _LEGAL_FORMS: Final = (
 )
 """Legal forms at the end of a company's name, without their points."""
 
+_GENERAL: Final = frozenset(
+    (
+        *_LEGAL_FORMS,
+        *(
+            "AND",
+            "UND",
+            "ET",
+            "Y",
+            "E",
+            "THE",
+            "OF",
+            "DER",
+            "DIE",
+            "DAS",
+            "LE",
+            "LA",
+            "LES",
+            "DE",
+            "DU",
+            "TRADING",
+        ),
+        *(
+            "UK",
+            "US",
+            "USA",
+            "EU",
+            "GB",
+            "CANADA",
+            "DEUTSCHLAND",
+            "GERMANY",
+            "FRANCE",
+            "ITALIA",
+            "ESPANA",
+            "EUROPE",
+        ),
+        *(
+            "INTERNATIONAL",
+            "INTL",
+            "GROUP",
+            "HOLDING",
+            "HOLDINGS",
+            "GRUPPE",
+            "GROUPE",
+            "L",
+            "P",
+            "S",
+            "A",
+            "R",
+        ),
+        *("C", "O", "SP", "Z", "OO", "DBA", "TA"),
+    )
+)
+"""Words that one list has in the name of a vendor and another leaves out."""
+
 
 def normal_codes(codes: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
     """Return vendor codes or document numbers (text) in the form in which they are compared; null stays null.
@@ -106,6 +160,33 @@ def normal_names(names: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArra
     forms = rf"( ({'|'.join(_LEGAL_FORMS)}))+$"
     text = pc.replace_substring_regex(text, pattern=forms, replacement="")
     return pc.replace_substring(text, pattern=" ", replacement="")
+
+
+def alike_names(names: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    """Return vendor names (text) in a form that names of one vendor mostly share; null stays null.
+
+    That of `normal_names`, but umlauts written with e as without, without text in brackets, legal forms and
+    general words wherever they are, and with the other words sorted: `Müller & Söhne GmbH (Berlin)`,
+    `MUELLER SOEHNE` and `Söhne Müller` are `MULLER SOHNE`. Two vendors may share it.
+    """
+    text = pc.replace_substring_regex(
+        names.cast(pa.string()), pattern=r"\([^)]*\)|\[[^\]]*\]", replacement=" "
+    )
+    text = pc.utf8_normalize(text, form="NFKD")
+    text = pc.replace_substring_regex(text, pattern=r"[\p{M}\p{Cf}.'\x{2019}]+", replacement="")
+    text = pc.replace_substring(pc.utf8_upper(text), pattern="\u1e9e", replacement="SS")
+    for letters, one in (("AE", "A"), ("OE", "O"), ("UE", "U")):
+        text = pc.replace_substring(text, pattern=letters, replacement=one)
+    text = pc.replace_substring_regex(text, pattern=r"[^\p{L}\p{N}]+", replacement=" ")
+    words = pa.array([_telling_words(name) for name in text.to_pylist()], pa.string())
+    return pc.if_else(pc.equal(words, ""), pc.replace_substring(text, pattern=" ", replacement=""), words)
+
+
+def _telling_words(name: str | None) -> str | None:
+    if name is None:
+        return None
+    words = [word for word in name.split() if word not in _GENERAL]
+    return " ".join(sorted(words))
 
 
 def normal_tax_ids(tax_ids: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from showcost.config.record_kinds import FieldType
 from showcost.core.documents import (
+    alike_names,
     normal_codes,
     normal_names,
     normal_numbers,
@@ -204,6 +205,7 @@ def _normalised(found: pa.Table) -> pa.Table:
         ("tax_id", "tax_text", normal_tax_ids),
         ("code", "code_text", normal_codes),
         ("name", "name_text", normal_names),
+        ("alike", "name_text", alike_names),
     ):
         encoded = (
             pc.fill_null(found.column(source).cast(pa.string()), "").combine_chunks().dictionary_encode()

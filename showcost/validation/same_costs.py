@@ -4,7 +4,8 @@ A key is a matter of one feed. Here documents are compared over all feeds and re
 delivery with one payee and number, as spelled. Two documents are the same if payee (tax id before code and
 name), number in normal form and date agree; then a row is a duplicate (SC-DUP-001) of the row with its
 amount, or of the whole document where the totals agree, and else a conflict (SC-DUP-002). Documents that are
-only alike, with equal totals, need a person (SC-DUP-003). The row that is posted precedes, else the one that
+only alike need a person (SC-DUP-003): equal totals under a similar number, another date or a payee whose
+name is like the other's (`core.documents.alike_names`). The row that is posted precedes, else the one that
 arrived first; a row is compared with all that precede it, whether or not they are duplicates themselves, so
 that the order in which partitions and feeds are validated does not matter.
 
@@ -41,6 +42,9 @@ RETYPED_DAYS: Final = 6
 TELLING: Final = 4
 """Letters and digits of a number that tells something without its vendor; `1` or `12` are everybody's."""
 
+LIKE_NAMES: Final = 0.93
+"""Jaro-Winkler similarity of the names of one vendor, one of them with a typing error or another ending."""
+
 
 class SameKind(StrEnum):
     """The ways in which a row and the other place agree."""
@@ -69,6 +73,7 @@ LINES: Final = pa.schema(
         ("tax_id", pa.string()),
         ("code", pa.string()),
         ("name", pa.string()),
+        ("alike", pa.string()),
         ("transaction_date", pa.date32()),
         ("day", pa.date32()),
         ("dated", pa.bool_()),
@@ -85,7 +90,7 @@ that other kinds are compared with the total of its documents only (`CostIdentit
 `key` is what the feed's key has of the row: the lines of a document without line numbers share it. `by_line`
 says that the kind numbers the lines of a document, `line` is the number, null if it is not a whole one.
 `spelled` is payee and number as delivered, `style` whether the row has a line number, and how it is written;
-`number`, `loose`, `tax_id`, `code` and `name` are normal forms (`core.documents`), blank if unknown.
+`number`, `loose`, `tax_id`, `code`, `name` and `alike` are normal forms (`core.documents`), blank if unknown.
 `part` divides a document (`CostIdentity`). `day` is the date on the document. `dated` says that the feed's
 key has the date: documents of one number and different dates are different documents. `gross` is the amount
 with tax, or with a deposit or contributions: totals agree if the net amounts do, or, where one document has
@@ -131,6 +136,7 @@ WITH levels AS (
 SELECT row_number() OVER () AS document, * FROM (
     SELECT across, record_kind, yearly, by_total, feed, delivery, spelled, style, part, number, loose,
         max(nullif(tax_id, '')) AS tax_id, max(nullif(code, '')) AS code, max(nullif(name, '')) AS name,
+        max(nullif(alike, '')) AS alike,
         min(day) AS first_day, max(day) AS last_day, bool_or(dated) AS dated,
         CASE WHEN min(currency) = max(currency) THEN min(currency) END AS currency,
         sum(net) AS net, sum(gross) AS gross, count(*) AS size, min(record) AS first_record,
@@ -157,6 +163,12 @@ _SAME_PART: Final = """
 JOIN documents AS i ON j.loose = i.loose AND j.part = i.part AND j.across = i.across
     AND (j.record_kind <> i.record_kind) = j.across
 """
+_ALIKE: Final = f"""
+coalesce((jaro_winkler_similarity(j.alike, i.alike) >= {LIKE_NAMES}
+    OR length(j.alike) >= {TELLING} AND list_has_all(string_split(i.alike, ' '), string_split(j.alike, ' '))
+    OR length(i.alike) >= {TELLING} AND list_has_all(string_split(j.alike, ' '), string_split(i.alike, ' ')))
+    AND regexp_replace(j.alike, '[^0-9]', '', 'g') = regexp_replace(i.alike, '[^0-9]', '', 'g'), false)
+"""
 _PAIRS: Final = f"""
 WITH met AS (
     SELECT j.document AS j, i.document AS i
@@ -165,13 +177,18 @@ WITH met AS (
     UNION SELECT j.document, i.document FROM documents AS j {_SAME_PART} AND j.name = i.name WHERE j.mine
     UNION SELECT j.document, i.document FROM documents AS j {_SAME_PART} AND j.first_day = i.first_day
             AND j.currency = i.currency AND (j.net = i.net OR j.gross = i.gross)
-        WHERE j.mine AND length(j.loose) >= {TELLING} AND j.feed <> i.feed
+        WHERE j.mine AND (length(j.loose) >= {TELLING} AND j.feed <> i.feed OR {_ALIKE})
+    UNION SELECT j.document, i.document FROM documents AS j {_SAME_PART} AND j.alike = i.alike WHERE j.mine
+    UNION SELECT j.document, i.document FROM documents AS j {_SAME_PART} AND j.first_day = i.first_day
+        WHERE j.mine AND length(j.loose) >= {TELLING} AND {_ALIKE}
 ), compared AS (
     SELECT met.j, met.i, j.number = i.number AS same_number,
         coalesce(j.tax_id = i.tax_id, coalesce(j.code = i.code, false) OR coalesce(j.name = i.name, false))
             AS same_vendor,
+        NOT coalesce(j.tax_id <> i.tax_id, false) AND {_ALIKE} AS like_name,
         coalesce(j.tax_id <> i.tax_id, false)
-            AND (coalesce(j.code = i.code, false) OR coalesce(j.name = i.name, false)) AS like_vendor,
+            AND (coalesce(j.code = i.code, false) OR coalesce(j.name = i.name, false))
+            OR like_name AS like_vendor,
         coalesce(j.tax_id <> i.tax_id, false) AS other_tax_id,
         abs(j.first_day - i.first_day) AS days, year(j.first_day) = year(i.first_day) AS same_year,
         j.dated OR i.dated AS dated, j.yearly OR i.yearly AS yearly,
@@ -206,7 +223,7 @@ WHERE same_document OR (NOT own AND (by_total AND covers AND same_vendor AND sam
     OR (same_vendor AND same_number AND retyped AND NOT goes_on
         AND (days = 0 OR NOT dated OR length >= {TELLING}))
     OR (NOT other_tax_id AND other_feed AND days = 0 AND length >= {TELLING})
-)
+) OR (like_name AND same_number AND days = 0 AND length >= {TELLING} AND NOT own AND NOT by_total)
 """  # noqa: S608 -- constants only
 
 _OTHERS: Final = """

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from showcost.config.record_kinds import RECORD_KINDS
 from showcost.core.arrow import query
 from showcost.core.documents import (
+    alike_names,
     normal_codes,
     normal_names,
     normal_numbers,
@@ -100,6 +101,7 @@ NORMAL: Final[dict[str, tuple[str, Callable[[pa.Array], pa.Array]]]] = {
     "tax_id": ("tax_id", normal_tax_ids),
     "code": ("code", normal_codes),
     "name": ("name", normal_names),
+    "alike": ("name", alike_names),
 }
 
 
@@ -173,6 +175,75 @@ def test_a_document_of_another_feed(changes: dict[str, object], code: str | None
     other = OTHER.but(**changes)
     expected = {("e-invoices", "delivery 2", record) for record in range(2, 2 + len(other.nets))}
     assert codes([FIRST, other]) == ({} if code is None else dict.fromkeys(expected, code))
+
+
+ONE_VENDOR: Final = (
+    ("Panavision Ltd", "PANAVISION LIMITED", DUPLICATE),
+    ("Panavision Ltd.", "Panavision UK Ltd (London)", ALIKE),
+    ("M\u00fcller GmbH", "Mueller GmbH", ALIKE),
+    ("M\u00fcller GmbH", "Muller GmbH & Co. KG", DUPLICATE),
+    ("A & B Rentals", "A and B Rentals Inc", DUPLICATE),
+    ("The Grip Co", "Grip Company", DUPLICATE),
+    ("Grip House", "House of Grip Ltd", ALIKE),
+    ("Acme Cameras", "Acme Camera", ALIKE),
+    ("Acme Cameras", "Acme Camreas Ltd", ALIKE),
+    ("Kodak", "Kodak Film Lab London", ALIKE),
+    ("Stra\u00dfenbau Berlin", "STRASSENBAU BERLIN GMBH", DUPLICATE),
+    ("Caf\u00e9 de Flore SARL", "CAFE FLORE", ALIKE),
+)
+
+
+@pytest.mark.parametrize(("name", "other", "code"), ONE_VENDOR)
+@pytest.mark.parametrize("number", ["8", "INV-1008"])
+@pytest.mark.parametrize("feed", ["list", "e-invoices"])
+def test_a_vendor_without_a_tax_id_is_found_under_a_name_like_its_own(
+    name: str, other: str, code: str, number: str, feed: str
+) -> None:
+    first = FIRST.but(tax_id="", code=name, name=name, number=number)
+    again = first.but(code=other, name=other, feed=feed, arrival=2)
+    assert codes([first, again]) == {(feed, "delivery 2", 2): code}
+    assert codes([first, again.but(tax_id="GB999000103")]) == {(feed, "delivery 2", 2): code}
+    assert codes([first, again.but(day=DAY + timedelta(days=40))]) in (
+        {},
+        {(feed, "delivery 2", 2): CONFLICT},
+        {(feed, "delivery 2", 2): DUPLICATE},
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        *(
+            ("Smith Ltd", "Smythe Catering"),
+            ("Location Berlin", "Studio Berlin"),
+            ("Acme Cameras", "Acme Catering"),
+        ),
+        *(
+            ("Kodak", "Codex"),
+            ("Studio 1", "Studio 2"),
+            ("Hotel Adlon", "Hotel Astor"),
+            ("North Light", "South Light"),
+            ("Miller", "Mueller Bau"),
+            ("BBC", "NBC"),
+        ),
+    ],
+)
+def test_two_vendors_may_have_one_short_number_date_and_amount(name: str, other: str) -> None:
+    first = FIRST.but(tax_id="", code=name, name=name, number="1")
+    for feed in ("list", "e-invoices"):
+        assert codes([first, first.but(code=other, name=other, feed=feed, arrival=2)]) == {}
+
+
+def test_vendors_with_two_tax_ids_are_two_whatever_their_names() -> None:
+    first = FIRST.but(code="a", name="Acme Cameras", number="1")
+    assert codes([first, first.but(code="b", name="Acme Camera", tax_id="GB999000204", arrival=2)]) == {}
+
+
+def test_one_number_of_an_alike_vendor_with_another_amount_needs_a_person() -> None:
+    first = FIRST.but(tax_id="", code="a", name="Acme Cameras", number="INV-1008")
+    other = first.but(code="b", name="Acme Camera", nets=("120.00",), arrival=2)
+    assert codes([first, other]) == {("list", "delivery 2", 2): ALIKE}
+    assert codes([first, other.but(number="INV-1009")]) == {}
 
 
 PERMIT: Final = Document(
