@@ -33,6 +33,8 @@ _BEGINS: Final = rf"(?i)^\s*{_LABEL}(?:$|[^\p{{L}}\p{{N}}])"
 _PYTHON_BEGINS: Final = re.compile(rf"\s*{_LABEL}(?:$|[\W_])", re.IGNORECASE)
 _CODE: Final = re.compile(r"[A-Za-z]{3}")
 _LONGEST: Final = 80
+_FEW: Final = 200
+"""Cells that are matched one by one: Arrow compiles a pattern at each call."""
 
 
 def subtotal_rows(feed: FeedSpec, accepted: Accepted) -> np.ndarray:
@@ -72,5 +74,11 @@ def is_ragged_subtotal(rejected: Rejected, cells: Sequence[str]) -> bool:
 
 
 def _labelled(cells: pa.ChunkedArray) -> pa.ChunkedArray:
+    if len(cells) <= _FEW:
+        return pa.chunked_array([[_is_labelled(text) for text in cells.to_pylist()]], pa.bool_())
     short = pc.less_equal(pc.utf8_length(cells), _LONGEST)
     return pc.and_(short, pc.match_substring_regex(cells, _BEGINS))
+
+
+def _is_labelled(text: str) -> bool:
+    return len(text) <= _LONGEST and _PYTHON_BEGINS.match(text) is not None

@@ -26,7 +26,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final, Literal
 
 import pyarrow as pa
@@ -54,6 +54,7 @@ _POSITIVE: Final = ("", "+", "DR")
 _SIGN_PARTS: Final = ("sign", "inner_sign", "open", "close", "end_sign")
 _SYMBOL_PARTS: Final = ("symbol", "open_symbol", "close_symbol", "end_symbol")
 
+_FEW_FRAMES: Final = 16
 _NO_TEXT = pa.scalar(None, pa.string())
 
 
@@ -145,13 +146,25 @@ def _take_apart(texts: pa.Array) -> tuple[pa.Array, pa.Array, pa.Array]:
     groups = pc.extract_regex(texts, _CELL)
     lead, body, tail = (pc.struct_field(groups, name) for name in ("lead", "body", "tail"))
     around = DistinctTexts.of(pc.binary_join_element_wise(lead, tail, "0"))
-    frame = pc.extract_regex(around.texts, _frame_pattern())
+    frame = _frames(around.texts)
     sign, symbol = around.spread(_sign(frame)), around.spread(_symbol(frame))
     body = pc.ascii_rtrim(body, " ")
     mark = pc.struct_field(frame, "mark")
     if any_true(pc.not_equal(mark, "")):
         body = pc.binary_join_element_wise(around.spread(mark), body, "")
     return sign, symbol, body
+
+
+def _frames(texts: pa.Array) -> pa.Array:
+    """Return the parts of texts around digits; a few are the same in most columns."""
+    if len(texts) > _FEW_FRAMES:
+        return pc.extract_regex(texts, _frame_pattern())
+    return _known_frames(tuple(texts.to_pylist()))
+
+
+@lru_cache(1_000)
+def _known_frames(texts: tuple[str, ...]) -> pa.Array:
+    return pc.extract_regex(pa.array(texts, pa.string()), _frame_pattern())
 
 
 @cache

@@ -14,7 +14,7 @@ import re
 import unicodedata
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final
 
 import pyarrow as pa
@@ -42,6 +42,8 @@ _DIRECTIVES = {
     "y": r"(?P<y>[0-9]{2})",
     "b": r"(?P<b>\p{L}+)\.?",
 }
+FEW: Final = 1_000
+"""Texts that are matched one by one: Arrow compiles a pattern at each call."""
 _ORDINAL = r"(?:st|nd|rd|th|er|\.)?"
 _TIME_PART = re.compile(r"(?:T|,? )(?:%H:%M(?::%S(?:\.%f)?)?|%I:%M(?::%S)? ?%p)$")
 
@@ -164,9 +166,23 @@ NO_DAY_AT_START: Final = "^(?:00|3[2-9]|[4-9][0-9])[-/.]"
 
 
 def any_matches(texts: pa.Array, candidates: tuple[DateFormat, ...]) -> pa.Array:
-    """Return which texts have one of the formats, in a single search, whether or not the day exists."""
-    patterns = (re.sub(r"\?P<\w+>", "?:", candidate.pattern) for candidate in candidates)
-    return pc.match_substring_regex(texts, "|".join(patterns))
+    """Return which texts have one of the formats, in a single search, whether or not the day exists.
+
+    Of a few texts, also some that have none of them.
+    """
+    if len(texts) > FEW:
+        return pc.match_substring_regex(texts, "|".join(_without_groups(candidates)))
+    matches = _compiled(candidates).match
+    return pa.array([matches(text) is not None for text in texts.to_pylist()], pa.bool_())
+
+
+def _without_groups(candidates: tuple[DateFormat, ...]) -> list[str]:
+    return [re.sub(r"\?P<\w+>", "?:", candidate.pattern) for candidate in candidates]
+
+
+@lru_cache(64)
+def _compiled(candidates: tuple[DateFormat, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(_without_groups(candidates)).replace(r"\p{L}", r"[^\W\d_]"))
 
 
 @cache

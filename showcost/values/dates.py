@@ -278,7 +278,7 @@ class _Parts:
         texts = pc.replace_substring_regex(pc.utf8_lower(cells.texts), r"[\s\p{Z}]+", " ")
         texts = pc.replace_substring_regex(texts, _PADDED, r"\1")
         weekday = pa.nulls(len(texts), pa.int64())
-        if any_true(pc.match_substring_regex(texts, _WEEKDAY)):
+        if _may_have_words(texts) and any_true(pc.match_substring_regex(texts, _WEEKDAY)):
             groups = pc.extract_regex(texts, _WEEKDAY)
             days = date_formats.weekday_names(style.languages)
             place = pc.index_in(pc.struct_field(groups, "weekday"), value_set=pa.array(list(days)))
@@ -293,6 +293,11 @@ class _Parts:
         if any_true(pc.match_substring(texts, " de")):
             texts = pc.replace_substring_regex(texts, _OF, r"\1 ")
         return cls(*split_after_date(texts), weekday)
+
+
+def _may_have_words(texts: pa.Array) -> bool:
+    """Return whether a text may begin with a word; a few are looked at here, where no pattern is compiled."""
+    return len(texts) > date_formats.FEW or any(text[:1].isalpha() for text in texts.to_pylist())
 
 
 def _infer_parts(
