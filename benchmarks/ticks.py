@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 LAST: Final = date(2026, 10, 30)
 CODE: Final = "TICKS"
 _ACCOUNT: Final = "2520"
+_PARTS: Final = 4
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -44,6 +45,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--feeds", type=int, default=20)
     parser.add_argument("--days", type=int, default=1096)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--ticks", type=int, default=0, help="ticks of each sensor, to see what grows")
 
 
 def run(options: argparse.Namespace, report: Report) -> None:
@@ -66,6 +68,18 @@ def run(options: argparse.Namespace, report: Report) -> None:
         land(workspace, workspace.feeds[0])
         with report.timed("inbox, a late date is due") as results:
             results["said"] = _said(TICKS["inbox"](instance))
+        for part in range(_PARTS if options.ticks else 0):
+            with report.timed(f"{options.ticks // _PARTS} ticks of each, part {part + 1}") as results:
+                for _ in range(options.ticks // _PARTS):
+                    for tick in TICKS.values():
+                        tick(instance)
+                results |= {"mebibytes": _resident(), "files": sum(len(names) for *_, names in os.walk(home))}
+
+
+def _resident() -> int:
+    """Return the memory of this process now, in MiB (Linux)."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") >> 20
 
 
 def _tick_of(function: Callable[..., Any]) -> Callable[[dg.DagsterInstance], Any]:
