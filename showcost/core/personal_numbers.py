@@ -168,6 +168,8 @@ def _label(labels: str) -> str:
     return rf"(?i:{labels}){_APART}(?i:no|nr|number)?{_APART}"
 
 
+_LABEL_AFTER: Final = rf"{_APART}(?:(?:SSN|SIN|ITIN)\b|(?i:social (?:security|insurance)))"
+"""A label behind the number; in capitals, since *sin* is Spanish for without."""
 _LABELLED: Final = _label("SSN|SS#|SS no|SIN|ITIN|social security|social insurance")
 _CARD: Final = (
     f"[2-6][0-9]{{3}}{_S}[0-9]{{4}}{_S}[0-9]{{4}}{_S}[0-9]{{4}}(?:{_S}[0-9]{{3}})?"
@@ -253,7 +255,16 @@ class PersonalNumbers:
     def candidates(self) -> str:
         """The regular expression, for RE2, of texts that may have a number."""
         own = (rf"{_label(form.labels)}(?:{form.form})" if form.labels else form.form for form in self._own)
-        forms = [_SSN, _THREES, _NINO, _CARD, _IBAN, rf"{_LABELLED}[0-9]{{9}}", *own]
+        forms = [
+            _SSN,
+            _THREES,
+            _NINO,
+            _CARD,
+            _IBAN,
+            rf"{_LABELLED}[0-9]{{9}}",
+            rf"[0-9]{{9}}{_LABEL_AFTER}",
+            *own,
+        ]
         escaped = re.sub(r"[^\x00-\x7f]", lambda match: rf"\x{{{ord(match[0]):x}}}", "|".join(forms))
         return f"{_RE2_START}(?:{escaped})"
 
@@ -271,6 +282,8 @@ class PersonalNumbers:
         searches.append(_Search(re.compile(in_threes), _is_sin, is_in_threes=True))
         labelled = rf"(?<![0-9A-Za-z]){_LABELLED}(?P<number>[0-9]{{9}}){_END}"
         searches.append(_Search(re.compile(labelled), str.isdigit))
+        before_label = rf"{_START}(?P<number>[0-9]{{9}}){_LABEL_AFTER}"
+        searches.append(_Search(re.compile(before_label), str.isdigit))
         for own in self._own:
             start = _START
             if own.labels:

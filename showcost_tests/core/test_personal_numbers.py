@@ -38,6 +38,7 @@ NUMBERS = (
 )
 OTHERS = (
     # Invoices, orders, parts and references.
+    *("123456789 sin IVA", "123456789 SINGLE"),
     *("123456789", "046454286", "RE-2026-100200", "INV 2026100200", "PO 4500012345", "4500 0123 45"),
     *("AB123456E", "GB123456A", "E-123-45-6789-01", "RF18539007547034", "DE136695976", "DE 999 000 105"),
     # References of 16 digits without the check digit of a card, and with it but of no issuer.
@@ -63,6 +64,14 @@ def test_a_personal_number_is_masked_wherever_it_is_in_a_text(number: str) -> No
     with pytest.raises(InputError, match="--why has what looks like") as error:
         refuse_numbers("--why", f"told by {number}")
     assert number not in str(error.value)
+
+
+@pytest.mark.parametrize("label", [" SSN", " (SIN)", ", social security no.", " ITIN", "/SSN"])
+def test_a_number_before_its_label_is_masked(label: str) -> None:
+    texts = [f"paid to 123456789{label}", f"123456789{label} 5 days"]
+    shown = ANYWHERE.masked(pa.array(texts)).to_pylist()
+    assert shown == [f"paid to {ID_MARK}{label}", f"{ID_MARK}{label} 5 days"]
+    assert shown == [ANYWHERE.masked_text(text) for text in texts]
 
 
 @pytest.mark.parametrize("text", OTHERS)
