@@ -244,7 +244,9 @@ def passed_over(inbox: Path) -> list[str]:
         elif entry.is_dir():
             within = ((f"{entry.name}/{path.name}", _refusal(path)) for path in _entries(entry))
             refused += [(name, reason) for name, reason in within if reason]
-    return [f"{masked_name(name, names_person=True)}: {reason}" for name, reason in sorted(refused)]
+    return [
+        f"{visible_line(masked_name(name, names_person=True))}: {reason}" for name, reason in sorted(refused)
+    ]
 
 
 def _files(folder: Path) -> list[InboxFile]:

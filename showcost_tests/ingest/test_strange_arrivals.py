@@ -67,6 +67,10 @@ def name_that_a_terminal_obeys(folder: Path) -> None:
     folder.joinpath("\x1b[2J\x1b]52;c;eA==\x07.csv").write_text("a")
 
 
+def name_of_two_lines(folder: Path) -> None:
+    folder.joinpath("a\nbalances: yes.csv").write_text("a")
+
+
 def name_from_right_to_left(folder: Path) -> None:
     folder.joinpath("\u202evsc.exe.csv").write_text("a")
 
@@ -81,6 +85,7 @@ STRANGE: dict[Callable[[Path], None], str] = {
     unfinished: "invoices.csv.part: an unfinished transfer; its sender renames it at the end",
     name_in_another_encoding: "its name has characters that cannot be shown; rename it",
     name_that_a_terminal_obeys: "its name has characters that cannot be shown; rename it",
+    name_of_two_lines: "a\N{SYMBOL FOR LINE FEED}balances: yes.csv: its name has characters",
     name_from_right_to_left: "its name has characters that cannot be shown; rename it",
 }
 
