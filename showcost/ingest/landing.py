@@ -574,7 +574,7 @@ def _notes(feed: FeedSpec, matched: _MatchedRecords) -> Iterator[str]:
 
 
 class _Kinds(NamedTuple):
-    """What lines outside the records say of the rows below them: credits or no costs (`no_costs`)."""
+    """Lines outside the records that call the rows below them credits or no costs (`no_costs`)."""
 
     lines: Mapping[int, str | None]
     above: str | None

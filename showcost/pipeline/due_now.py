@@ -15,11 +15,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from showcost.core.errors import ShowcostError, StoreBusyError
+from showcost.core.errors import IntegrityError, ShowcostError, StoreBusyError
 from showcost.ingest.landing import unread_deliveries
 from showcost.pipeline.accruals import due_by_fallback
 from showcost.pipeline.due import due_by_landing, due_by_rates, ledger_state, waiting_for_rates
 from showcost.staging.index import NAME
+from showcost.workspace import open_workspace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -91,15 +92,27 @@ def due_now(workspace: Workspace, now: datetime | None = None) -> DueNow:
     if remembered is not None and remembered.place == place:
         # Otherwise the folder was put back from a copy.
         workspace.read_on(remembered.workspace)
-    state = ledger_state(workspace, workspace.feeds)
-    feeds = {feed.name: _of_feed(workspace, feed, state) for feed in workspace.feeds}
-    due = DueNow(feeds, workspace.audit.head().seq, workspace.ledger.exists())
+        try:
+            due = _look(workspace)
+        except IntegrityError:
+            # A copy may get the inodes of what it replaces.
+            workspace = open_workspace(workspace.path, wait_seconds=workspace.wait_seconds)
+            due = _look(workspace)
+    else:
+        due = _look(workspace)
     # After an error the next look reads everything anew.
-    if all(feed.problem is None for feed in feeds.values()):
+    if all(feed.problem is None for feed in due.feeds.values()):
         _REMEMBERED[workspace.path] = _Remembered(marks, place, workspace, due)
         while len(_REMEMBERED) > _MOST_FOLDERS:
             _REMEMBERED.popitem(last=False)
     return due
+
+
+def _look(workspace: Workspace) -> DueNow:
+    state = ledger_state(workspace, workspace.feeds)
+    head = workspace.audit.head().seq
+    feeds = {feed.name: _of_feed(workspace, feed, state) for feed in workspace.feeds}
+    return DueNow(feeds, head, workspace.ledger.exists())
 
 
 def _place(home: Path) -> object:

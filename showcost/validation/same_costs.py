@@ -42,7 +42,7 @@ RETYPED_DAYS: Final = 6
 TELLING: Final = 4
 """Letters and digits of a number that tells something without its vendor; `1` or `12` are everybody's."""
 
-LIKE_NAMES: Final = 0.93
+LIKE_NAMES: Final = "0.93"
 """Jaro-Winkler similarity of the names of one vendor, one of them with a typing error or another ending."""
 
 
