@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from itertools import takewhile
 from typing import TYPE_CHECKING, Final
 
 import dagster as dg
@@ -37,6 +38,7 @@ _MOST_RUNS: Final = 200
 _MOST_CHECKS: Final = 60
 _ALSO_WARNINGS: Final = frozenset({"deliveries_readable"})
 """Checks whose warning is an alert: a whole file that was rejected. Rejected rows are in the queue."""
+_EVALUATED: Final = frozenset({Status.SUCCEEDED, Status.FAILED})
 _OF_VERIFICATION: Final = "verified"
 _DIGITS: Final = 8
 
@@ -142,7 +144,10 @@ _TAGS: Final = (("feeds", FEEDS_TAG), ("dates", DATES_TAG))
 
 
 def failed_checks(instance: dg.DagsterInstance, keys: Iterable[dg.AssetCheckKey]) -> Iterator[Alert]:
-    """Yield an alert for each check whose last evaluation, of some date or of the whole asset, failed."""
+    """Yield an alert for each check whose last evaluation, of some date or of the whole asset, failed.
+
+    It is open since the first failure after the last success.
+    """
     storage = instance.event_log_storage
     for key in keys:
         if key.name == _OF_VERIFICATION:
@@ -152,11 +157,15 @@ def failed_checks(instance: dg.DagsterInstance, keys: Iterable[dg.AssetCheckKey]
         # The record of a run over a range has no date; those of its dates are beside it.
         parts: list[str | None] = [part for part in last if part is not None]
         parts = parts or list(last)
-        failing: list[tuple[str | None, AssetCheckExecutionRecord]] = []
+        failing: list[tuple[str | None, datetime]] = []
         for part in parts:
-            latest = storage.get_latest_asset_check_execution_by_key([key], PartitionKeyFilter(key=part))
-            if key in latest and latest[key].status is Status.FAILED and _counts(latest[key]):
-                failing.append((part, latest[key]))
+            # What a run planned, and then did not evaluate, says nothing.
+            evaluated = storage.get_asset_check_execution_history(
+                *(key, _MOST_CHECKS, None, _EVALUATED, PartitionKeyFilter(key=part))
+            )
+            since = list(takewhile(lambda record: record.status is Status.FAILED, evaluated))
+            if since and _counts(since[0]):
+                failing.append((part, datetime.fromtimestamp(since[-1].create_timestamp, UTC)))
         if failing:
             yield _of_check(key, failing)
 
@@ -177,16 +186,14 @@ def _counts(record: AssetCheckExecutionRecord) -> bool:
     return record.key.name in _ALSO_WARNINGS
 
 
-def _of_check(
-    key: dg.AssetCheckKey, failing: Sequence[tuple[str | None, AssetCheckExecutionRecord]]
-) -> Alert:
+def _of_check(key: dg.AssetCheckKey, failing: Sequence[tuple[str | None, datetime]]) -> Alert:
     asset = key.asset_key.to_user_string()
     parts = sorted(part for part, _ in failing if part is not None)
     return Alert(
         *("failed_check", tuple(f"check {asset} {key.name} {part or ''}" for part, _ in failing)),
         f"check {key.name} of {asset} failed",
         listed(parts) or f"asset {asset}",
-        datetime.fromtimestamp(min(record.create_timestamp for _, record in failing), UTC),
+        min(since for _, since in failing),
         next_step(key.name, asset) or "open the check in the UI, which names the differences",
     )
 

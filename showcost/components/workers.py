@@ -33,6 +33,8 @@ _RUNNING: Final = (dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING)
 _UNTIL_REPEATED: Final = timedelta(minutes=5)
 """The time within which the daemon starts a crashed run again; it looks several times a minute."""
 _PROC: Final = Path("/proc")
+_START_TIME: Final = 18
+"""The place of a process's start, in ticks since the boot, after its state in `stat` (proc(5))."""
 _CLOCKS_APART: Final = 10
 """Seconds by which the times of a process and of its run's start may differ."""
 
@@ -73,10 +75,17 @@ def is_alive(pid: int, since: float) -> bool:
     process = _PROC.joinpath(str(pid))
     # A number is given again: a process that began after the run is another one. A zombie has ended.
     try:
-        state = process.joinpath("stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
-        return state != "Z" and process.stat().st_ctime <= since + _CLOCKS_APART
+        state, *fields = process.joinpath("stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        began = _boot_time() + int(fields[_START_TIME]) // os.sysconf("SC_CLK_TCK")
+        return state != "Z" and began <= since + _CLOCKS_APART
     except OSError:
         return not _PROC.joinpath("self").exists()
+
+
+def _boot_time() -> int:
+    """Return the time of the last boot, in seconds of the epoch."""
+    lines = _PROC.joinpath("stat").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("btime "))
 
 
 def runs_under_way(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:

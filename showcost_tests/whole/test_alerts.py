@@ -411,6 +411,30 @@ def test_a_failed_check_is_open_until_it_passes_for_the_same_date(instance: dg.D
     assert evaluate("2026-10-29") == {}
 
 
+def test_a_check_that_was_planned_and_not_evaluated_leaves_its_alert_open(
+    instance: dg.DagsterInstance,
+) -> None:
+    evaluate = Evaluations(instance)
+    evaluate("2026-10-28", "amounts_balance", "audit_chain")
+    opened = list(failed_checks(instance, evaluate.keys))
+    assert len(opened) == 2
+    # A run that is killed before its checks has planned them.
+    defs = dg.Definitions(
+        [evaluate.ledger], asset_checks=evaluate.checks, jobs=[dg.define_asset_job("all", "*")]
+    )
+    instance.create_run_for_job(
+        defs.resolve_job_def("all"), tags={"dagster/partition": "2026-10-28"}, asset_selection=None
+    )
+    latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(evaluate.keys)
+    assert {record.status.value for record in latest.values()} == {"PLANNED"}
+    assert list(failed_checks(instance, evaluate.keys)) == opened
+    # It is open since it fails, not since it was looked at last.
+    evaluate("2026-10-28", "amounts_balance", "audit_chain")
+    assert list(failed_checks(instance, evaluate.keys)) == opened
+    evaluate("2026-10-28")
+    assert list(failed_checks(instance, evaluate.keys)) == []
+
+
 def test_a_tick_says_what_is_open_and_what_was_sent(posted: Workspace, instance: dg.DagsterInstance) -> None:
     assert posted.path.exists()
     now = now_after(posted) + 9 * DAY
