@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from datetime import date
     from pathlib import Path
 
+    from showcost.audit.log import Head
     from showcost.config.feed import FeedSpec
     from showcost.pipeline.due import LedgerState
     from showcost.workspace import Workspace
@@ -59,7 +60,7 @@ class DueNow:
     """The due work by feed, the last record of the audit log, and whether there is a ledger."""
 
     feeds: Mapping[str, FeedDue]
-    audit_record: int
+    head: Head
     has_ledger: bool
 
 
@@ -110,7 +111,7 @@ def due_now(workspace: Workspace, now: datetime | None = None) -> DueNow:
 
 def _look(workspace: Workspace) -> DueNow:
     state = ledger_state(workspace, workspace.feeds)
-    head = workspace.audit.head().seq
+    head = workspace.audit.head()
     feeds = {feed.name: _of_feed(workspace, feed, state) for feed in workspace.feeds}
     return DueNow(feeds, head, workspace.ledger.exists())
 

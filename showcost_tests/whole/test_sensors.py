@@ -17,7 +17,7 @@ from showcost.components import naming
 from showcost.config.feeds import choose_feed, load_feeds
 from showcost.defs.automation import sensors
 from showcost.defs.automation.jobs import request_night
-from showcost.defs.automation.sensors import release_rates, watch_inbox
+from showcost.defs.automation.sensors import AS_OF_TAG, HEAD_TAG, release_rates, watch_inbox
 from showcost.ingest.landing import land, landed
 from showcost.ledger.periods import Period
 from showcost.pipeline.periods import close_period, reopen_period
@@ -230,6 +230,22 @@ def test_the_reports_are_made_while_something_waits_for_its_pause(workspace: Wor
     requests = inbox()
     assert requests
     assert all(map(_is_of_reports, requests))
+
+
+def test_reports_of_other_records_with_the_same_numbers_are_not_these(
+    workspace: Workspace, inbox: Ticks
+) -> None:
+    """As after a backup was restored, and other deliveries came."""
+    small.fill(workspace)
+    land_all(workspace)
+    take(workspace, small.WEEK)
+    for _ in range(3):
+        for request in inbox(minutes=120):
+            inbox.end(inbox.start(request), success=True)
+    assert inbox(minutes=120) == []
+    (run, *_) = inbox.instance.get_runs(dg.RunsFilter(tags={AS_OF_TAG: str(workspace.audit.head().seq)}))
+    inbox.instance.add_run_tags(run.run_id, {HEAD_TAG: "0" * 64})
+    assert list(map(_is_of_reports, inbox(minutes=120))) == [True]
 
 
 @pytest.mark.parametrize("repeats", [False, True])

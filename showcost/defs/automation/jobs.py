@@ -154,7 +154,7 @@ def request_night(context: dg.ScheduleEvaluationContext) -> Requested:
         verification = dg.RunRequest(
             asset_selection=[naming.VERIFICATION], tags={WORK_TAG: "verification of the whole ledger"}
         )
-        reports = report_request(workspace, workspace.audit.head().seq)
+        reports = report_request(workspace, workspace.audit.head())
         return _of_tick(context, [verification, *([reports] if workspace.ledger.exists() else [])])
     # Nights are far apart: what was requested and is still due is requested again.
     attempts = Attempts(now)

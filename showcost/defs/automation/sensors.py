@@ -11,6 +11,7 @@ from typing import Final
 
 import dagster as dg
 
+from showcost.audit.log import Head
 from showcost.components import naming
 from showcost.components.partitions import daily_partitions
 from showcost.components.run_scopes import FEEDS_TAG
@@ -45,6 +46,8 @@ VENDOR_TAG: Final = "showcost/vendor"
 """Tag of the runs that pull from a vendor."""
 AS_OF_TAG: Final = "showcost/as_of"
 """Tag of the runs that make the reports: the last audit record when they were requested."""
+HEAD_TAG: Final = "showcost/head"
+"""Tag of the runs that make the reports: the hash of that record."""
 WORK_TAG: Final = "showcost/work"
 """Tag of a run without dates: what it is for."""
 
@@ -190,26 +193,27 @@ def _due_reports(
     A sentence is added to `told` if a run that came to nothing is not repeated yet.
     """
     due = due_now(workspace)
-    if not due.has_ledger or _are_made(instance, due.audit_record):
+    if not due.has_ledger or _are_made(instance, due.head):
         return
-    reports = Work.of("", naming.REPORTS, None, [str(due.audit_record)])
+    reports = Work.of("", naming.REPORTS, None, [due.head.hash])
     chosen = choose(attempts, [reports])
     told += chosen.waiting
     for item in chosen.work:
         attempts.request(item)
-        yield report_request(workspace, due.audit_record)
+        yield report_request(workspace, due.head)
 
 
-def _are_made(instance: dg.DagsterInstance, audit_record: int) -> bool:
-    made = dg.RunsFilter(tags={AS_OF_TAG: str(audit_record)}, statuses=[dg.DagsterRunStatus.SUCCESS])
+def _are_made(instance: dg.DagsterInstance, head: Head) -> bool:
+    # After a backup was restored, other records have the same numbers.
+    made = dg.RunsFilter(tags={HEAD_TAG: head.hash}, statuses=[dg.DagsterRunStatus.SUCCESS])
     return bool(instance.get_run_ids(made, limit=1))
 
 
-def report_request(workspace: Workspace, audit_record: int) -> dg.RunRequest:
+def report_request(workspace: Workspace, head: Head) -> dg.RunRequest:
     """Return the request of a run that makes the reports and counts the queue, as of an audit record."""
     return dg.RunRequest(
         asset_selection=[*report_assets(workspace), naming.QUEUE],
-        tags={WORK_TAG: "reports", AS_OF_TAG: str(audit_record)},
+        tags={WORK_TAG: "reports", AS_OF_TAG: str(head.seq), HEAD_TAG: head.hash},
     )
 
 
