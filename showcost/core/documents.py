@@ -151,10 +151,7 @@ def normal_names(names: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArra
     Unicode NFKC, no accents, upper case, letters and digits only, `and` and `+` as `&`, and without the legal
     form at the end: `Café Müller GmbH & Co. KG` is `CAFEMULLER`.
     """
-    text = pc.utf8_normalize(names.cast(pa.string()), form="NFKD")
-    text = pc.replace_substring_regex(text, pattern=r"[\p{M}\p{Cf}.'\x{2019}]+", replacement="")
-    text = pc.replace_substring(pc.utf8_upper(text), pattern="\u1e9e", replacement="SS")
-    text = pc.replace_substring_regex(text, pattern=r"[^\p{L}\p{N}]+", replacement=" ")
+    text = _only_words(_plain_letters(names.cast(pa.string())))
     text = pc.replace_substring_regex(text, pattern=r"(^| )(AND|UND|ET|THE) ", replacement=r"\1")
     text = pc.utf8_trim_whitespace(text)
     forms = rf"( ({'|'.join(_LEGAL_FORMS)}))+$"
@@ -172,14 +169,23 @@ def alike_names(names: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray
     text = pc.replace_substring_regex(
         names.cast(pa.string()), pattern=r"\([^)]*\)|\[[^\]]*\]", replacement=" "
     )
-    text = pc.utf8_normalize(text, form="NFKD")
-    text = pc.replace_substring_regex(text, pattern=r"[\p{M}\p{Cf}.'\x{2019}]+", replacement="")
-    text = pc.replace_substring(pc.utf8_upper(text), pattern="\u1e9e", replacement="SS")
+    text = _plain_letters(text)
     for letters, one in (("AE", "A"), ("OE", "O"), ("UE", "U")):
         text = pc.replace_substring(text, pattern=letters, replacement=one)
-    text = pc.replace_substring_regex(text, pattern=r"[^\p{L}\p{N}]+", replacement=" ")
+    text = _only_words(text)
     words = pa.array([_telling_words(name) for name in text.to_pylist()], pa.string())
     return pc.if_else(pc.equal(words, ""), pc.replace_substring(text, pattern=" ", replacement=""), words)
+
+
+def _plain_letters(text: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    """Return text in upper case, without accents, points, apostrophes and invisible marks."""
+    text = pc.utf8_normalize(text, form="NFKD")
+    text = pc.replace_substring_regex(text, pattern=r"[\p{M}\p{Cf}.'\x{2019}]+", replacement="")
+    return pc.replace_substring(pc.utf8_upper(text), pattern="\u1e9e", replacement="SS")
+
+
+def _only_words(text: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    return pc.replace_substring_regex(text, pattern=r"[^\p{L}\p{N}]+", replacement=" ")
 
 
 def _telling_words(name: str | None) -> str | None:
