@@ -52,20 +52,20 @@ def deliveries_readable(workspace: Workspace, *, feed: FeedSpec) -> CheckOutcome
     refused = [delivery for delivery in refused if delivery.arrival.delivery not in settled]
     if unconfirmed:
         facts["unconfirmed_totals"] = len(unconfirmed)
-    totals = "; ".join(f"{total.name}: {total.message}" for total in unconfirmed[:_NAMED])
+    contradicted = [
+        f"{delivery.shown_name}: {note}"
+        for delivery in deliveries
+        for note in delivery.summary.notes
+        if note.startswith(CONTRADICTED)
+    ]
+    if contradicted:
+        facts["contradicted_totals"] = len(contradicted)
+    told = [f"{total.name}: {total.message}" for total in unconfirmed[:_NAMED]] + contradicted[:_NAMED]
     if unconfirmed and not refused:
-        return CheckOutcome(passed=False, message=totals, facts=facts)
+        return CheckOutcome(passed=False, message="; ".join(told), facts=facts)
     if not refused:
-        contradicted = [
-            f"{delivery.shown_name}: {note}"
-            for delivery in deliveries
-            for note in delivery.summary.notes
-            if note.startswith(CONTRADICTED)
-        ]
-        if contradicted:
-            facts["contradicted_totals"] = len(contradicted)
         state = f"{facts['refused']} of them refused and discarded" if facts["refused"] else "all readable"
-        message = "; ".join([f"{len(deliveries)} deliveries, {state}", *contradicted[:_NAMED]])
+        message = "; ".join([f"{len(deliveries)} deliveries, {state}", *told])
         return CheckOutcome(passed=True, message=message, facts=facts)
     named = "; ".join(
         f"{delivery.shown_name}: {delivery.summary.refused}"
@@ -73,7 +73,7 @@ def deliveries_readable(workspace: Workspace, *, feed: FeedSpec) -> CheckOutcome
         for delivery in refused[:_NAMED]
     )
     message = f"{len(refused)} of {len(deliveries)} refused: {named}"
-    return CheckOutcome(passed=False, message="; ".join(filter(None, (message, totals))), facts=facts)
+    return CheckOutcome(passed=False, message="; ".join([message, *told]), facts=facts)
 
 
 def _discarded_deliveries(store: StagingStore, feed: FeedSpec) -> set[str]:
