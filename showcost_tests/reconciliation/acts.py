@@ -16,10 +16,13 @@ from showcost.reconciliation import decisions as deciding
 from showcost.reconciliation.lookup import FoundRow, find_rows
 from showcost.reconciliation.queue import QueueFilter, QueueRow, RowState, queue_rows
 from showcost.staging.assets import quarantine_asset, raw_asset, undated_asset, valid_asset
-from showcost_tests.whole.steps import ledger_digest, take, totals
+from showcost_tests.whole import small
+from showcost_tests.whole.steps import land_all, ledger_digest, take, totals
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from decimal import Decimal
+    from pathlib import Path
 
     from showcost.config.feed import FeedSpec
     from showcost.reconciliation.decisions import DecisionResult
@@ -84,6 +87,15 @@ def found_row(workspace: Workspace, row: QueueRow) -> FoundRow:
 
 def replay_decision(workspace: Workspace, decided: DecisionResult) -> ReplayResult:
     return replay(workspace, decided.places)
+
+
+def posted_list(folder: Path, rows: Sequence[small.Invoice], *, footer: str = "") -> Workspace:
+    """Return a production with one list of the German feed, validated and posted."""
+    workspace = small.make_home(folder / "home")
+    small.deliver(workspace, DE, "list.csv", small.german(rows) + footer)
+    land_all(workspace)
+    take(workspace, small.WEEK)
+    return workspace
 
 
 def assert_settled(workspace: Workspace, feed: str = DE) -> None:

@@ -7,18 +7,17 @@ from typing import TYPE_CHECKING, Final
 
 from showcost.reconciliation import decisions as deciding
 from showcost_tests.reconciliation.acts import (
-    DE,
     WHO,
     WHY,
     assert_settled,
     correct_and_replay,
     found_row,
+    posted_list,
     postings,
     queue_row,
     replay_decision,
 )
 from showcost_tests.whole import small
-from showcost_tests.whole.steps import land_all, take
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,20 +31,12 @@ ROWS: Final = (
 )
 
 
-def landed(folder: Path) -> Workspace:
-    workspace = small.make_home(folder / "home")
-    small.deliver(workspace, DE, "october.csv", small.german(ROWS))
-    land_all(workspace)
-    take(workspace, small.WEEK)
-    return workspace
-
-
 def _net(workspace: Workspace, document: str) -> Decimal:
     return sum((amount for _, amount, *_ in postings(workspace, document)), Decimal(0))
 
 
 def test_a_credit_without_a_sign_waits_and_may_be_accepted_or_entered_with_its_sign(tmp_path: Path) -> None:
-    workspace = landed(tmp_path)
+    workspace = posted_list(tmp_path, ROWS)
     assert (_net(workspace, "R1"), _net(workspace, "G2")) == (Decimal(1000), Decimal(-500))
     assert postings(workspace, "G1") == []
     row = found_row(workspace, queue_row(workspace, "G1"))
@@ -57,7 +48,7 @@ def test_a_credit_without_a_sign_waits_and_may_be_accepted_or_entered_with_its_s
     assert _net(workspace, "G1") == Decimal(-500)
     assert_settled(workspace)
 
-    other = landed(tmp_path / "other")
+    other = posted_list(tmp_path / "other", ROWS)
     row = found_row(other, queue_row(other, "G1"))
     replay_decision(other, deciding.accept(other, [row], who=WHO, why=WHY))
     assert _net(other, "G1") == Decimal(500)

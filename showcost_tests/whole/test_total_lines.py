@@ -11,25 +11,23 @@ from showcost.config.feed import ControlTotal
 from showcost.reconciliation import decisions as deciding
 from showcost.reports.status import feed_status
 from showcost_tests.reconciliation.acts import (
-    DE,
     WHO,
     WHY,
     assert_settled,
     correct_and_replay,
     feed_of,
     found_row,
+    posted_list,
     postings,
     queue_row,
     replay_decision,
 )
 from showcost_tests.whole import small
-from showcost_tests.whole.steps import land_all, take
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from showcost.config.feed import FeedSpec
-    from showcost.workspace import Workspace
     from showcost_tests.command_line import CommandLine
 
 ROWS: Final = (
@@ -39,17 +37,8 @@ ROWS: Final = (
 )
 
 
-def landed(folder: Path, *, footer: str = "") -> Workspace:
-    """Return a production with the rows and their total, validated and posted."""
-    workspace = small.make_home(folder / "home")
-    small.deliver(workspace, DE, "list.csv", small.german(ROWS) + footer)
-    land_all(workspace)
-    take(workspace, small.WEEK)
-    return workspace
-
-
 def test_a_total_with_number_and_date_is_not_posted(tmp_path: Path, showcost: CommandLine) -> None:
-    workspace = landed(tmp_path)
+    workspace = posted_list(tmp_path, ROWS)
     assert [len(postings(workspace, number)) for number in ("R1", "R2", "S1")] == [1, 1, 0]
     assert queue_row(workspace, "S1").codes == ("SC-TOT-001",)
     shown = showcost(workspace, "queue", "show", queue_row(workspace, "S1").row_id).out
@@ -59,13 +48,13 @@ def test_a_total_with_number_and_date_is_not_posted(tmp_path: Path, showcost: Co
 
 
 def test_a_person_accepts_or_discards_it(tmp_path: Path) -> None:
-    workspace = landed(tmp_path)
+    workspace = posted_list(tmp_path, ROWS)
     row = found_row(workspace, queue_row(workspace, "S1"))
     replay_decision(workspace, deciding.accept(workspace, [row], who=WHO, why=WHY))
     assert sum(amount for _, amount, *_ in postings(workspace, "S1")) == Decimal(1500)
     assert_settled(workspace)
 
-    other = landed(tmp_path / "other")
+    other = posted_list(tmp_path / "other", ROWS)
     row = found_row(other, queue_row(other, "S1"))
     replay_decision(other, deciding.discard(other, [row], who=WHO, why=WHY))
     assert postings(other, "S1") == []
@@ -73,7 +62,7 @@ def test_a_person_accepts_or_discards_it(tmp_path: Path) -> None:
 
 
 def test_a_correction_of_another_field_leaves_the_doubt_and_one_of_the_amount_ends_it(tmp_path: Path) -> None:
-    workspace = landed(tmp_path)
+    workspace = posted_list(tmp_path, ROWS)
     row = found_row(workspace, queue_row(workspace, "S1"))
     assert correct_and_replay(workspace, row, description="Wache").rows[0].codes == ("SC-TOT-001",)
     row = found_row(workspace, queue_row(workspace, "S1"))
@@ -97,7 +86,7 @@ def test_a_control_total_is_compared_once_a_person_decided(
 ) -> None:
     total = ["Blatt", *[""] * small.DE_HEADER.count(";")]
     total[small.DE_HEADER.split(";").index("Nettobetrag")] = stated
-    workspace = landed(tmp_path, footer=";".join(total) + "\n")
+    workspace = posted_list(tmp_path, ROWS, footer=";".join(total) + "\n")
     (waiting,) = feed_status(workspace, controlled).control_totals
     assert (waiting.is_checked, waiting.total, waiting.unreadable) == (False, Decimal(1500), 1)
     row = found_row(workspace, queue_row(workspace, "S1"))
