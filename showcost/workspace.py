@@ -100,7 +100,7 @@ class Workspace:
         return StagingStore(self.path, self.audit.attested)
 
     def read_on(self, other: Workspace) -> None:
-        """Go on with the ledger, audit log and staging of another look at this folder.
+        """Go on with the ledger, audit log and staging of another workspace of this folder.
 
         They read what was added since, instead of everything again. For a folder that was not replaced.
         """

@@ -92,7 +92,7 @@ def contradicted(
 ) -> Iterator[str]:
     """Yield a sentence for each amount of the last total below the rows that is not the sum of its column.
 
-    For a feed that declares no control total, so that nothing else looks at the lines below the rows.
+    For a feed without a control total; otherwise `mismatch` compares them.
     """
     lines = [cells for cells in footer if _names_total(cells)]
     if feed.control_total is not None or not lines:

@@ -28,16 +28,17 @@ from showcost.ingest.audit_records import record_hashes, record_read, record_rec
 from showcost.ingest.control_totals import RunningTotal, contradicted, mismatch, unchecked_totals
 from showcost.ingest.delivery_records import CHUNK_BYTES, AcceptedRecords, DeliveryRecords
 from showcost.ingest.fill_down import FillDown
+from showcost.ingest.headings import Headings, said_by_lines, said_by_sheets
 from showcost.ingest.hidden import with_hidden
 from showcost.ingest.inbox import SeenFiles, archived, settled, waiting
 from showcost.ingest.line_cells import line_cells
 from showcost.ingest.masking import PersonalPlaces, personal_places, shown_name, shown_texts
 from showcost.ingest.minor_units import in_major_units
 from showcost.ingest.no_costs import (
-    heading_of_cells,
-    said_above,
-    said_by_lines,
-    said_by_sheets,
+    LONGEST_HEADING,
+    kind_of_heading,
+    kind_of_sheet,
+    kind_of_title,
     with_no_costs,
 )
 from showcost.ingest.records import (
@@ -54,13 +55,12 @@ from showcost.ingest.records import (
 from showcost.ingest.repeated_tables import Tables
 from showcost.ingest.shredding import finish_shredding
 from showcost.ingest.stated_units import (
-    Sections,
+    LONGEST_LINE,
     stated_unit,
     symbols_of_first_rows,
-    unit_of_cells,
+    unit_of_heading,
+    unit_of_sheet,
     units_below_names,
-    units_of_lines,
-    units_of_sheets,
 )
 from showcost.ingest.subtotals import is_ragged_subtotal, subtotal_rows
 from showcost.ingest.totals import labelled_lines, labels_in, total_lines, with_doubts
@@ -89,13 +89,11 @@ if TYPE_CHECKING:
     from showcost.config.feed import FeedSpec
     from showcost.deliveries.payloads import Payload, PayloadStore
     from showcost.deliveries.register import Arrival
+    from showcost.ingest.headings import Meaning
     from showcost.ingest.inbox import InboxFile
     from showcost.readers.archives import Member
     from showcost.readers.model import Dialect
     from showcost.workspace import Workspace
-
-_LONGEST_LINE: Final = 120
-"""Bytes of a line that may say something of all amounts."""
 
 RECORDS_VERSION: Final = "17"
 """Incremented when a change of reader or inference changes records, so that payloads are read again."""
@@ -516,7 +514,15 @@ def _headings(reading: Reading, match: HeaderMatch) -> Mapping[int, str | None]:
     """Return the units that headings outside the records state; a feed with currencies needs none of them."""
     if "currency" in match.columns or match.problem is not None or isinstance(reading, UblReading):
         return {}
-    return units_of_sheets(reading.sheet_names) | units_of_lines(reading.rejected, reading.dialect)
+    return _said_below(reading, unit_of_sheet, unit_of_heading, LONGEST_LINE)
+
+
+def _said_below(
+    reading: Reading, of_sheet: Meaning, of_heading: Meaning, longest: int
+) -> dict[int, str | None]:
+    """Return what the names of sheets and rejected lines of at most `longest` bytes say, by record."""
+    lines = said_by_lines(reading.rejected, reading.dialect, of_heading, longest)
+    return said_by_sheets(reading.sheet_names, of_sheet) | lines
 
 
 def _with_unstated(
@@ -557,7 +563,7 @@ def _lines_below(
             break
         yield " ".join(filter(None, map(str.strip, cells)))
     for item in reading.rejected:
-        if item.record > last and len(item.raw) <= _LONGEST_LINE:
+        if item.record > last and len(item.raw) <= LONGEST_LINE:
             yield item.raw.decode(reading.dialect.encoding or "utf-8", errors="replace").strip()
 
 
@@ -584,9 +590,8 @@ def _kinds(reading: Reading, match: HeaderMatch, read_as: ReadAs) -> _Kinds | No
     """Return what titles, sheets and rejected lines say of rows; an e-invoice says it in a code."""
     if read_as is not ReadAs.NOW or match.problem is not None or isinstance(reading, UblReading):
         return None
-    title = said_above(line.text for line in reading.preamble)
-    lines = said_by_sheets(reading.sheet_names) | said_by_lines(reading.rejected, reading.dialect)
-    return _Kinds(lines, f'the title "{title}"' if title else None)
+    lines = _said_below(reading, kind_of_sheet, kind_of_heading, LONGEST_HEADING)
+    return _Kinds(lines, kind_of_title(line.text for line in reading.preamble))
 
 
 @dataclass(frozen=True)
@@ -616,9 +621,9 @@ class _MatchedRecords:
         filling = FillDown(columns.values(), self.rejected_numbers)
         # A feed that names the currencies of its rows needs no headings for them.
         has_sections = self.read_as is ReadAs.NOW and "currency" not in self.match.columns
-        sections = Sections(self.feed, self.match, self.headings, unit_of_cells)
-        kinds = self.kinds and Sections(
-            *(self.feed, self.match, self.kinds.lines, heading_of_cells), self.kinds.above
+        sections = Headings(self.feed, self.match, self.headings, unit_of_heading)
+        kinds = self.kinds and Headings(
+            *(self.feed, self.match, self.kinds.lines, kind_of_heading), self.kinds.above
         )
         for rows in self._rows():
             chunk = replace(rows, section=sections.of(rows)) if has_sections else rows
@@ -694,8 +699,8 @@ def _build(
         unread = [item.record for item in matched.rejected(reading)]
         doubts = total_lines(feed, matched, evidence, labelled, unread)
     control = feed.control_total
-    whole = next(matched.rejected(reading), None) is None
     fields = [control.field] if control else feed.money_fields if reading.footer else ()
+    whole = bool(fields) and next(matched.rejected(reading), None) is None
     sums = [RunningTotal(name, whole=whole) for name in fields]
     hidden = _hidden_cells(reading, matched.read_as)
     records.tables = _tables(reading, matched.read_as)

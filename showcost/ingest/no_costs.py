@@ -14,15 +14,14 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from showcost.ingest.line_cells import line_cells
 from showcost.readers.model import NO_COST
+from showcost.values.column import any_true
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
     from showcost.config.feed import FeedSpec
     from showcost.ingest.records import Accepted
-    from showcost.readers import Dialect, Rejected
 
 CREDIT_PHRASES: Final = (
     r"credit[\W_]{0,2}(?:notes?|memos?|memoranda|memorandums?|invoices?|adjustments?)|credited invoices?"
@@ -45,7 +44,7 @@ VOID_PHRASES: Final = (
     r"|un(?:invoiced|billed)|non factur(?:é|e)e?s?|(?:à|a) facturer|disputed|in dispute|strittig(?:e[nrs]?)?"
     r"|on hold|do not pay|duplicates?"
 )
-"""States in which a row is no cost, or not yet."""
+"""States of a row that is not to be paid, or not yet."""
 _INVOICES: Final = (
     r"invoices?|bills?|charges?|debits?|purchases?|costs?|rechnung(?:en)?|factures?|facturas?|fattur[ae]"
     r"|facturen|fakturor|faktury|lasten|kosten"
@@ -76,9 +75,9 @@ _NUMBERED: Final = (
     r"(?i)^\W*(?:credit(?:[\W_]{0,2}(?:notes?|memos?))?|crn|gutschrift|avoir|storno|void|pro[\W_]?forma)"
     r"[\W_]{0,2}[0-9]"
 )
-_LONGEST: Final = 80
+LONGEST_HEADING: Final = 80
+"""Characters of a text that may call rows so."""
 _MOST_WORDS: Final = 7
-_MOST_CELLS: Final = 2
 _ZERO: Final = r"^-?0*(?:\.0*)?$"
 
 
@@ -89,7 +88,7 @@ def said_by(text: str) -> str | None:
     for any other text.
     """
     text = text.strip(" \t\r\n:;,=*-_#|\"'")
-    if not text or len(text) > _LONGEST or len(text.split()) > _MOST_WORDS:
+    if not text or len(text) > LONGEST_HEADING or len(text.split()) > _MOST_WORDS:
         return None
     rest = _NEGATED.sub(" ", text)
     without_credits = _CREDITS.sub(" ", rest)
@@ -101,56 +100,40 @@ def said_by(text: str) -> str | None:
     return "" if _OTHER.search(rest) else None
 
 
-def said_by_cells(cells: Iterable[str | None]) -> str | None:
-    """Return what the cells of a line say as a heading (`said_by`); None for a line with more cells."""
-    filled = [cell.strip() for cell in cells if cell and cell.strip()]
-    return said_by(" ".join(filled)) if 0 < len(filled) <= _MOST_CELLS else None
+def kind_of_heading(text: str) -> str | None:
+    """Return what a heading says, as the detail of the rows below it shows it; see `said_by`."""
+    return _shown("heading", said_by(text))
 
 
-def heading_of_cells(cells: Iterable[str | None]) -> str | None:
-    """Return what the cells of a record say, as the detail of the rows below shows it; see `said_by`."""
-    said = said_by_cells(cells)
-    return f'the heading "{said}"' if said else said
+def kind_of_sheet(name: str) -> str | None:
+    """Return what the name of a sheet says, as the detail of its rows shows it; see `said_by`."""
+    return _shown("sheet", said_by(name))
 
 
-def said_above(lines: Iterable[str]) -> str:
-    """Return what a title above the table says of all rows; empty for nothing."""
+def kind_of_title(lines: Iterable[str]) -> str | None:
+    """Return what a title above the table says of all rows, as their detail shows it; None for nothing."""
     said = [said_by(text) for text in lines if ":" not in text.strip().rstrip(":")]
-    return next((text for text in said if text), "") if "" not in said else ""
+    return _shown("title", next(filter(None, said), "")) or None if "" not in said else None
 
 
-def said_by_lines(rejected: Iterable[Rejected], dialect: Dialect) -> dict[int, str | None]:
-    """Return what rejected lines say of the rows below, by the number of the line; None ends it."""
-    found: dict[int, str | None] = {}
-    for item in rejected:
-        if item.record and len(item.raw) <= _LONGEST:
-            text = item.raw.decode(dialect.encoding or "utf-8", errors="replace")
-            (cells,) = line_cells([text.strip()], delimiter=dialect.delimiter, quote=dialect.quote)
-            if (said := said_by_cells(cells)) is not None:
-                found[item.record] = f'the heading "{said}"' if said else None
-    return found
-
-
-def said_by_sheets(names: Mapping[int, str]) -> dict[int, str | None]:
-    """Return what the names of sheets say, None for others, by the sheet's first record."""
-    found = {begin: said_by(name) for begin, name in names.items()}
-    if not any(found.values()):
-        return {}
-    return {begin: f'the sheet "{said}"' if said else None for begin, said in found.items()}
+def _shown(place: str, said: str | None) -> str | None:
+    return f'the {place} "{said}"' if said else said
 
 
 def with_no_costs(feed: FeedSpec, records: pa.Table, accepted: Accepted) -> pa.Table:
     """Return records, in the order of `accepted`, with a detail for those that a text calls no cost.
 
-    Credits are those with a positive amount, since a negative one says the same; what is void is no cost
-    whatever its sign.
+    A credit has it if its amount is positive, since a minus says the same; a void row has it in any case.
     """
+    texts = list(_said(feed, records, accepted))
+    if not texts:
+        return records
     amounts = [pc.fill_null(records.column(f"{name}__value"), "") for name in feed.money_fields]
-    filled = reduce(pc.or_, [pc.invert(pc.match_substring_regex(texts, _ZERO)) for texts in amounts])
-    negative = reduce(pc.or_, [pc.starts_with(texts, "-") for texts in amounts])
+    filled = reduce(pc.or_, [pc.invert(pc.match_substring_regex(values, _ZERO)) for values in amounts])
+    negative = reduce(pc.or_, [pc.starts_with(values, "-") for values in amounts])
     positive = pc.and_not(filled, negative)
     details = pa.chunked_array([pa.nulls(records.num_rows, pa.string())])
-    for said, is_void in _said(feed, records, accepted):
+    for said, is_void in texts:
         marked = pc.and_(pc.is_valid(said), pc.if_else(is_void, filled, positive))
         details = pc.coalesce(details, pc.if_else(marked, said, pa.scalar(None, pa.string())))
     if details.null_count == len(details):
@@ -174,7 +157,8 @@ def _said(
     """Yield the texts that call records no cost, null for others, and whether each says that of any sign."""
     if accepted.kinds is not None:
         texts = pc.unique(accepted.kinds).drop_null().to_pylist()
-        void = pa.array([text for text in texts if not _CREDITS.search(text)], pa.string())
+        is_void = (text for text in texts if _VOIDS.search(text) or not _CREDITS.search(text))
+        void = pa.array(is_void, pa.string())
         yield accepted.kinds, pc.is_in(accepted.kinds, value_set=void)
     if accepted.match.signs is not None or accepted.match.credits:
         return
@@ -183,10 +167,10 @@ def _said(
             continue
         texts = records.column(name)
         pattern = _NUMBERED if name == feed.kind.document else _BEGINS
-        found = pc.fill_null(pc.match_substring_regex(texts, pattern), False)
-        if not pc.any(found, min_count=0).as_py():
+        named = pc.fill_null(pc.match_substring_regex(texts, pattern), False)
+        if not any_true(named):
             continue
-        found = pc.and_not(found, pc.fill_null(pc.match_substring_regex(texts, _FEES), False))
-        shown = pc.utf8_slice_codeunits(pc.replace_substring(texts, "; ", ", "), 0, _LONGEST)
+        named = pc.and_not(named, pc.fill_null(pc.match_substring_regex(texts, _FEES), False))
+        shown = pc.utf8_slice_codeunits(pc.replace_substring(texts, "; ", ", "), 0, LONGEST_HEADING)
         said = pc.binary_join_element_wise(f'its {name} "', shown, '"', "")
-        yield pc.if_else(found, said, pa.scalar(None, pa.string())), pa.repeat(False, records.num_rows)
+        yield pc.if_else(named, said, pa.scalar(None, pa.string())), pa.repeat(False, records.num_rows)

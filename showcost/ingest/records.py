@@ -49,7 +49,9 @@ if TYPE_CHECKING:
     from showcost.ingest.signs import CreditMarks
 
 
-_CURRENCIES: Final = pa.array(sorted(known_symbols()), pa.string())
+@cache
+def _currencies() -> pa.Array:
+    return pa.array(sorted(known_symbols()), pa.string())
 
 
 def records_schema(feed: FeedSpec) -> pa.Schema:
@@ -300,7 +302,9 @@ def build_records(
                     pc.is_valid(settled.values["value"]), currencies, pa.scalar(None, pa.string())
                 )
                 # A multiple or a part counts more than a currency, even that of the amount itself.
-                unit = pc.if_else(pc.is_in(known, value_set=_CURRENCIES), pa.scalar(None, pa.string()), known)
+                unit = pc.if_else(
+                    pc.is_in(known, value_set=_currencies()), pa.scalar(None, pa.string()), known
+                )
                 settled.values["symbol"] = pc.coalesce(unit, settled.values["symbol"], known)
             if accepted.match.titled:
                 settled.values["symbol"] = _symbols(feed, accepted, accepted.match.titled, settled.values)

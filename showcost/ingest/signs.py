@@ -67,8 +67,8 @@ def without_credits(
 ) -> pa.ChunkedArray:
     """Return texts of amounts, those that a word in another column makes credits with the word before them.
 
-    Credits with a sign of their own stay: their sender says the same twice. What is void is no cost
-    whatever its sign.
+    Credits with a sign of their own stay: their sender says the same twice. Void rows are marked whatever
+    their sign.
     """
     for place, (credit, void) in marks.items():
         said = pc.utf8_lower(_trimmed(columns[place]))

@@ -7,24 +7,19 @@ SC-CUR-003).
 from __future__ import annotations
 
 import re
-from collections import deque
-from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from showcost.ingest.line_cells import line_cells
 from showcost.values.amounts import infer_amounts
 from showcost.values.symbols import known_symbols, symbol_in_header, unit_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from showcost.config.feed import FeedSpec
-    from showcost.ingest.records import Accepted, HeaderMatch
-    from showcost.readers import Dialect, Rejected
+    from showcost.ingest.records import HeaderMatch
 
 _UNITS_STATED: Final = re.compile(
     r"(?i)\b(?:amounts?|figures|values|all|betr\u00e4ge|angaben|werte|montants|importi?|importes|currency"
@@ -46,12 +41,12 @@ _DEPARTMENT: Final = "DOP"
 """A director of photography far more often than a Dominican peso."""
 _CELLS: Final = re.compile(r"[,;\t|]")
 _WORDS: Final = re.compile(r"[\s()\[\]_/:.-]+")
-_LONGEST: Final = 120
+LONGEST_LINE: Final = 120
+"""Characters of a line that may state a unit."""
 _LONGEST_UNIT: Final = 24
 _SHORT: Final = 2
 _FIRST_ROWS: Final = 3
 _FIRST_AMOUNTS: Final = 20
-_MOST_CELLS: Final = 2
 _DOLLARS: Final = r"[- ]?(?:dollars?|d\u00f3lares)\b"
 _CURRENCY_WORDS: Final = {
     rf"(?i)\b(?:us|u\.s\.|american){_DOLLARS}|\bd\u00f3lares (?:de los )?(?:ee\W?uu|estadounidenses)": "US$",
@@ -71,8 +66,8 @@ def stated_unit(above: Iterable[str], below: Iterable[str] = ()) -> str:
     Lines are such as `Amounts in \u00a3000`, `Currency: USD` and `Cost report in thousands`. Above the rows a
     cell may have nothing but the unit. A unit counts more than a currency, wherever it is.
     """
-    lines = [text for text in above if len(text) <= _LONGEST]
-    found = [_stated(text) for text in (*lines, *(text for text in below if len(text) <= _LONGEST))]
+    lines = [text for text in above if len(text) <= LONGEST_LINE]
+    found = [_stated(text) for text in (*lines, *(text for text in below if len(text) <= LONGEST_LINE))]
     alone = {unit for text in lines for cell in _CELLS.split(text) if (unit := _alone(cell))}
     units = sorted(unit for unit in alone if not _is_currency(unit))
     currencies = sorted(alone.difference(units))
@@ -175,99 +170,18 @@ def symbols_of_first_rows(
     return stated
 
 
-class Sections:
-    """Headings between the rows that say something of those below, such as `USD` alone, or `Credit notes`.
-
-    A heading may be a record, a line that the reader rejected, or the name of a sheet.
-    """
-
-    def __init__(
-        self,
-        feed: FeedSpec,
-        match: HeaderMatch,
-        lines: Mapping[int, str | None],
-        said_by: Callable[[Iterable[str | None]], str | None],
-        above: str | None = None,
-    ) -> None:
-        """Begin above the first record, for which `above` counts.
-
-        `lines` have what lines outside the records say, by number, None for the end of what one above says.
-        `said_by` returns what the cells of a record without a date and an amount say, empty for such an end,
-        and None for no heading.
-        """
-        names = (feed.kind.primary.field, feed.date_field)
-        self._figures = [match.columns[name] for name in names if name in match.columns] or [1]
-        self._lines = deque(sorted(lines.items()))
-        self._said_by = said_by
-        self._current: str | None = above
-
-    def of(self, rows: Accepted) -> pa.Array | None:
-        """Return what is said of each record of the next chunk; None if nothing is."""
-        count = rows.place.num_rows
-        if not count:
-            return None
-        numbers = np.asarray(rows.place.column("record"))
-        stated: dict[int, str | None] = {}
-        while self._lines and self._lines[0][0] <= numbers[-1]:
-            number, said = self._lines.popleft()
-            stated[int(np.searchsorted(numbers, number))] = said
-        stated |= self._headings(rows.columns, count)
-        if not stated and self._current is None:
-            return None
-        begins = sorted(stated)
-        parts = [pa.repeat(pa.scalar(self._current, pa.string()), begins[0] if begins else count)]
-        for begin, end in pairwise([*begins, count]):
-            parts.append(pa.repeat(pa.scalar(stated[begin], pa.string()), end - begin))
-            self._current = stated[begin]
-        return pa.concat_arrays(parts)
-
-    def _headings(self, columns: Sequence[pa.ChunkedArray], count: int) -> dict[int, str | None]:
-        """Return what records without a date and an amount say, which have few cells."""
-        places = pa.array(np.arange(count))
-        for column in (columns[place] for place in self._figures if place < len(columns)):
-            has_digit = pc.match_substring_regex(pc.fill_null(column.take(places), ""), "[0-9]")
-            places = places.filter(pc.invert(has_digit.combine_chunks()))
-        cells = zip(*(column.take(places).to_pylist() for column in columns), strict=True)
-        found = zip(places.to_pylist(), map(self._said_by, cells), strict=True)
-        return {place: said or None for place, said in found if said is not None}
-
-
-def unit_of_cells(cells: Iterable[str | None]) -> str | None:
-    """Return the unit of a line that may be a heading; None for any other line."""
-    return _heading(cells) or None
-
-
-def _heading(cells: Iterable[str | None]) -> str:
-    """Return the unit of a line with one cell, or two, that may be a heading; empty for any other line."""
-    filled = [cell.strip() for cell in cells if cell and cell.strip()]
-    text = " ".join(filled)
-    if not filled or len(filled) > _MOST_CELLS or len(text) > _LONGEST:
-        return ""
+def unit_of_heading(text: str) -> str | None:
+    """Return the unit that a heading between the rows states; None for any other line."""
+    if len(text) > LONGEST_LINE:
+        return None
     word = text.strip(" :-=*()[]")
-    return word if word in known_symbols() else _alone(text) or _stated(text)
+    return word if word in known_symbols() else _alone(text) or _stated(text) or None
 
 
-def units_of_lines(rejected: Iterable[Rejected], dialect: Dialect) -> dict[int, str | None]:
-    """Return the units that rejected lines state for the rows below, by the number of the line."""
-    found: dict[int, str | None] = {}
-    for item in rejected:
-        if item.record and len(item.raw) <= _LONGEST:
-            text = item.raw.decode(dialect.encoding or "utf-8", errors="replace")
-            (cells,) = line_cells([text.strip()], delimiter=dialect.delimiter, quote=dialect.quote)
-            if unit := _heading(cells):
-                found[item.record] = unit
-    return found
-
-
-def units_of_sheets(names: Mapping[int, str]) -> dict[int, str | None]:
-    """Return the units that the names of sheets state, None for others, by the sheet's first record."""
-    found = {begin: _unit_of_sheet(name) or None for begin, name in names.items()}
-    return found if any(found.values()) else {}
-
-
-def _unit_of_sheet(name: str) -> str:
+def unit_of_sheet(name: str) -> str | None:
+    """Return the unit that the name of a sheet states; None for none."""
     symbol = symbol_in_header(name)
-    return _alone(name) or _stated(name) or (symbol if symbol in known_symbols() else "")
+    return _alone(name) or _stated(name) or (symbol if symbol in known_symbols() else None)
 
 
 def _codes(text: str) -> set[str]:

@@ -296,7 +296,7 @@ class _Parts:
 
 
 def _may_have_words(texts: pa.Array) -> bool:
-    """Return whether a text may begin with a word; a few are looked at here, where no pattern is compiled."""
+    """Return whether a text may begin with a word; a few are tested here, without compiling a pattern."""
     return len(texts) > date_formats.FEW or any(text[:1].isalpha() for text in texts.to_pylist())
 
 

@@ -89,9 +89,9 @@ def test_other_headings_say_nothing(heading: str, tmp_path: Path) -> None:
 def test_negative_amounts_below_credit_notes_say_the_same_and_void_ones_do_not(tmp_path: Path) -> None:
     text = (
         f"{HEADER}\nCredit notes,,,\nV1,1,01/02/2025,-2.50\nV1,2,01/02/2025,2.50\nV1,3,01/02/2025,0\n"
-        "Void,,,\nV1,4,01/02/2025,-2.50\n"
+        "Void,,,\nV1,4,01/02/2025,-2.50\nCancelled credit notes,,,\nV1,5,01/02/2025,-2.50\n"
     )
-    assert marked(details(tmp_path / "any.csv", text)) == {"2", "4"}
+    assert marked(details(tmp_path / "any.csv", text)) == {"2", "4", "5"}
 
 
 def test_a_heading_that_lacks_cells_counts(tmp_path: Path) -> None:
